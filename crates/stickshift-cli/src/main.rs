@@ -1,0 +1,3 @@
+//! The `stickshift` program.
+
+fn main() {}

@@ -1,0 +1,294 @@
+//! The one error type of the library.
+//!
+//! An [`Error`] has a stable [`ErrorKind`] to match on, a sentence that says what happened, facts as
+//! name/value pairs, and, where a dialogue knows it, the [`Verdict`]: what state the stick is in now.
+//! The library reports; advice (which command helps) is added by the front end, one text per kind.
+
+use std::fmt;
+
+/// The result of every fallible call of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What an end, good or bad, leaves behind. Every error that may have touched a stick carries one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Nothing that changes state was sent to the stick.
+    Untouched,
+    /// What was asked for is done and was seen to be done.
+    Done,
+    /// The stick was changed and the work can be taken up again.
+    Recoverable,
+    /// The stick was changed and what state it is in was not seen.
+    Unknown,
+}
+
+impl Verdict {
+    /// The stable word for this verdict, as printed and as found in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Untouched => "untouched",
+            Verdict::Done => "done",
+            Verdict::Recoverable => "recoverable",
+            Verdict::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+macro_rules! error_kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
+        /// What kind of failure it was. The code of a kind is stable: scripts may match on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl ErrorKind {
+            /// Every kind, so that a front end can prove that it has advice for each.
+            pub const ALL: &[ErrorKind] = &[$(ErrorKind::$name,)+];
+
+            /// The stable kebab-case code.
+            pub fn code(self) -> &'static str {
+                match self { $(ErrorKind::$name => $code,)+ }
+            }
+        }
+    };
+}
+
+error_kinds! {
+    // The computer.
+    /// Reading or writing something failed for a reason that has no kind of its own.
+    Io = "io",
+    /// The caller asked to stop, and it stopped at a safe step.
+    Interrupted = "interrupted",
+    /// The operating system or this build cannot do what was asked.
+    Unsupported = "unsupported",
+    /// What was asked for makes no sense as it was put.
+    Usage = "usage",
+
+    // Files.
+    /// There is no such file.
+    FileNotFound = "file-not-found",
+    /// The file could not be read.
+    FileUnreadable = "file-unreadable",
+    /// The file could not be written; the old one, if any, is untouched.
+    FileUnwritable = "file-unwritable",
+    /// The file is not of the kind that is needed here.
+    WrongFileKind = "wrong-file-kind",
+    /// The file ends before it should.
+    FileTruncated = "file-truncated",
+    /// A checksum or a structure inside the file is wrong.
+    FileCorrupt = "file-corrupt",
+    /// The file, or what it unpacks to, is larger than anything sane of its kind.
+    FileTooLarge = "file-too-large",
+
+    // Finding and opening a stick.
+    /// No stick of the wanted kind is plugged in.
+    NoStick = "no-stick",
+    /// More than one stick fits and none was named.
+    SeveralSticks = "several-sticks",
+    /// The stick has no port of the wanted role in its present mode.
+    NoSuchPort = "no-such-port",
+    /// The operating system denies access to the device node.
+    PermissionDenied = "permission-denied",
+    /// Another program holds the port.
+    PortBusy = "port-busy",
+    /// The path is not a serial port.
+    NotAPort = "not-a-port",
+    /// The stick left the bus.
+    Disconnected = "disconnected",
+    /// The stick did not answer in time.
+    Timeout = "timeout",
+    /// A USB endpoint halted.
+    Stalled = "stalled",
+    /// The stick answered with something that is not in the protocol.
+    UnexpectedAnswer = "unexpected-answer",
+
+    // Loader files.
+    /// The loader would erase the whole flash when it starts.
+    LoaderErases = "loader-erases",
+    /// The code pattern that a patch looks for is not in the loader.
+    PatchNotFound = "patch-not-found",
+    /// The loader has no partition table where one is needed.
+    NoPartitionTable = "no-partition-table",
+
+    // The boot ROM dialogue.
+    /// The port does not answer as a boot ROM.
+    NotInBootMode = "not-in-boot-mode",
+    /// The boot ROM refused a packet.
+    PacketRejected = "packet-rejected",
+    /// Everything was sent and accepted, and the loader was not seen to start.
+    LoaderNotStarted = "loader-not-started",
+
+    // Flashing.
+    /// The port is not in download mode.
+    NotInDownloadMode = "not-in-download-mode",
+    /// The image's platform or hardware differs from the stick's.
+    ImageMismatch = "image-mismatch",
+    /// The image is not whole: partitions that belong to it are missing.
+    ImageIncomplete = "image-incomplete",
+    /// The stick wants a signature that this image does not have.
+    SignatureRefused = "signature-refused",
+    /// The stick refused a request with a NAK code.
+    RequestRefused = "request-refused",
+    /// After flashing the stick does not report what was flashed.
+    VersionMismatch = "version-mismatch",
+
+    // Journeys.
+    /// There is no journal to resume from.
+    NoJournal = "no-journal",
+    /// The journal is of another stick or another file.
+    JournalMismatch = "journal-mismatch",
+    /// The way to download mode without opening the stick is closed by its firmware.
+    GateClosed = "gate-closed",
+    /// The plan needs a consent that was not given.
+    ConsentNeeded = "consent-needed",
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A failure: its kind, what happened, the facts, and the cause below it.
+///
+/// One pointer wide, so that `Result<(), Error>` stays small.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    what: String,
+    facts: Vec<(&'static str, String)>,
+    verdict: Option<Verdict>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure of `kind`; `what` is one lower-case sentence without a full stop.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, what: what.into(), facts: Vec::new(), verdict: None, source: None }))
+    }
+
+    /// Adds a fact, for example `("offset", "0x5c")`. Names are kebab-case and stable.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// States what the stick is left as. The innermost statement wins: it is nearest to the stick.
+    #[must_use]
+    pub fn verdict_if_unset(mut self, verdict: Verdict) -> Self {
+        self.0.verdict.get_or_insert(verdict);
+        self
+    }
+
+    /// States what the stick is left as, over any earlier statement.
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.0.verdict = Some(verdict);
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// The kind, to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What happened, in one sentence.
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// The facts in the order they were added.
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        &self.0.facts
+    }
+
+    /// The value of the fact `name`.
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.0.facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// What the stick is left as, where whoever failed knew it.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.0.verdict
+    }
+
+    /// Whether this is a failure of `kind`.
+    pub fn is(&self, kind: ErrorKind) -> bool {
+        self.0.kind == kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0.what, self.0.kind)?;
+        for (name, value) in &self.0.facts {
+            write!(f, ", {name}: {value}")?;
+        }
+        if let Some(verdict) = self.0.verdict {
+            write!(f, ", stick: {verdict}")?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, ", cause: {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|s| s as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_unique() {
+        let mut seen = std::collections::HashSet::new();
+        for kind in ErrorKind::ALL {
+            let code = kind.code();
+            assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
+            assert!(seen.insert(code), "{code} twice");
+        }
+    }
+
+    #[test]
+    fn the_innermost_verdict_wins() {
+        let e = Error::new(ErrorKind::Timeout, "no answer")
+            .verdict_if_unset(Verdict::Recoverable)
+            .verdict_if_unset(Verdict::Untouched);
+        assert_eq!(e.verdict(), Some(Verdict::Recoverable));
+    }
+
+    #[test]
+    fn facts_are_found_by_name() {
+        let e = Error::new(ErrorKind::FileCorrupt, "x").with("offset", "0x5c").with("offset", "0x60");
+        assert_eq!(e.fact("offset"), Some("0x5c"));
+        assert_eq!(e.fact("size"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Everything that stickshift does with a USB cellular modem, as a library that prints nothing and exits never.
+//!
+//! A [`link::Bus`] shows [`stick::Stick`]s and opens links to them. A dialogue talks the stick's protocol over one link and
+//! reports to an [`event::Session`]. What goes wrong is an [`error::Error`] with a stable kind and, where a stick may have been
+//! touched, a [`error::Verdict`] on its state.
+
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+pub mod error;
+pub mod event;
+pub mod link;
+pub mod stick;
+pub mod wire;

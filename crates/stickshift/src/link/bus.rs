@@ -1,0 +1,42 @@
+use crate::error::Result;
+use crate::link::{ByteLink, HttpLink, Moment, UsbLink};
+use crate::stick::{Place, Stick};
+
+/// The USB bus as the library sees it: which sticks stand where, and how to reach them.
+///
+/// The real bus (`host`) and the virtual one (`stickshift-emu`) are used through this alone.
+pub trait Bus: Send {
+    /// Every stick there is now, ordered by place.
+    ///
+    /// # Errors
+    /// `Io`, `PermissionDenied`.
+    fn sticks(&mut self) -> Result<Vec<Stick>>;
+
+    /// Waits until something on the bus may have changed since the last call of [`sticks`](Self::sticks) (a stick came, went, or a
+    /// driver made or removed one of its ports), or until `deadline`. Returns whether something changed.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool>;
+
+    /// Opens the serial port behind an interface of the stick at `place`, exclusively.
+    ///
+    /// # Errors
+    /// `NoSuchPort`, `PermissionDenied`, `PortBusy` (fact `holder`), `Disconnected`, `Io`.
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>>;
+
+    /// Opens the USB device at `place`.
+    ///
+    /// # Errors
+    /// `NoStick`, `PermissionDenied`, `Disconnected`, `Io`.
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>>;
+
+    /// Opens the web server behind the network interface of the stick at `place`.
+    ///
+    /// # Errors
+    /// `NoSuchPort` when the stick has no network interface, `Disconnected`, `Io`.
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>>;
+
+    /// The bus's clock.
+    fn now(&self) -> Moment;
+}

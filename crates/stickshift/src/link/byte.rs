@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::link::Moment;
+
+/// A stream of bytes in both directions: a serial port, a pty, a virtual stick's port.
+pub trait ByteLink: Send {
+    /// Writes all of `bytes` and returns when the link has taken them.
+    ///
+    /// # Errors
+    /// `Disconnected` when the stick is gone, `Timeout` when it takes no bytes, `Io` otherwise.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Reads what is there, waiting until `deadline` for the first byte. `Ok(0)` means: nothing came by then.
+    ///
+    /// # Errors
+    /// `Disconnected` when the stick is gone, `Io` otherwise. Silence is not an error.
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize>;
+
+    /// Throws away input that has arrived and was not read.
+    ///
+    /// # Errors
+    /// `Disconnected` when the stick is gone, `Io` otherwise.
+    fn discard_input(&mut self) -> Result<()>;
+
+    /// The link's clock.
+    fn now(&self) -> Moment;
+
+    /// Lets time pass.
+    fn sleep(&mut self, time: Duration);
+
+    /// Reads until the line has been quiet for `quiet`, at most for `limit`, and returns what came (bounded to 64 KiB).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn drain(&mut self, quiet: Duration, limit: Duration) -> Result<Vec<u8>> {
+        let end = self.now() + limit;
+        let mut all = Vec::new();
+        let mut buffer = [0; 512];
+        loop {
+            let deadline = (self.now() + quiet).min(end);
+            let n = self.read(&mut buffer, deadline)?;
+            if n == 0 || self.now() >= end {
+                return Ok(all);
+            }
+            if all.len() < 64 * 1024 {
+                all.extend_from_slice(&buffer[..n]);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The links that dialogues talk over: small object-safe traits, implemented by `host` for real devices
+//! and by the virtual sticks for everything else.
+//!
+//! **A link owns time.** [`ByteLink::now`] counts from an arbitrary start, and deadlines are moments on that
+//! clock, so a virtual link can run an hour of time-outs in a millisecond. Dialogues never look at another clock.
+//!
+//! **A vanished device is a value.** Reads and writes report it as [`ErrorKind::Disconnected`](crate::error::ErrorKind), and the
+//! dialogue judges: success in a mode switch, trouble in the middle of a partition.
+
+mod bus;
+mod byte;
+mod http;
+mod tape;
+mod usb;
+
+pub use bus::Bus;
+pub use byte::ByteLink;
+pub use http::{HttpLink, HttpRequest, HttpResponse};
+pub use tape::{Direction, Tape, TapeLink};
+pub use usb::{ControlSetup, UsbLink};
+
+/// A moment on a link's or bus's own clock: the time since its arbitrary start.
+pub type Moment = std::time::Duration;

@@ -1,0 +1,1 @@
+//! Bytes to values and back, pure: no input or output, no clock. Every decoder takes any bytes and never panics.
