@@ -1,3 +1,33 @@
-//! The `stickshift` program.
+//! The `stickshift` program: arguments, rendering, advice and exit codes around the library.
+#![allow(dead_code)] // the first verbs use all of it
 
-fn main() {}
+mod advice;
+mod args;
+mod context;
+mod files;
+mod output;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use stickshift::event::Cancel;
+
+use args::Cli;
+use context::Context;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    // Without a handler Ctrl-C would kill the program in the middle of a block; the library stops at the next safe step.
+    let _ = ctrlc::set_handler(move || flag.cancel());
+    let mut context = Context::new(cli.global, cancel);
+    match verbs::run(&mut context, cli.verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.output.error(&error);
+            ExitCode::from(advice::of(&error).exit)
+        }
+    }
+}

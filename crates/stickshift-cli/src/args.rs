@@ -1,0 +1,68 @@
+//! The command line: what may be typed, in one place. Help, man page and completions are made from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::verbs;
+
+/// Find, identify, switch, flash and talk to USB cellular modems.
+///
+/// A STICK is a place on the bus (1-1.2), ids (12d1:1f01), a tty (/dev/ttyUSB0) or a serial number; left out, it is the
+/// only stick there. A FILE is recognised by its content.
+#[derive(Debug, Parser)]
+#[command(name = "stickshift", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 no such stick, 4 no access (permission, busy),\n\
+    5 the stick or a check refused, 6 stopped: recoverable, 7 state of the stick unknown."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Global {
+    /// Print JSON: one document, or one line per event for long work
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print only the result
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say more: what was found out on the way
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Write every byte exchanged with a stick to FILE, secrets and identities masked
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// Answer the question before acting with yes
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+
+    /// Run against a virtual stick in this process (`stickshift virtual --list` names them)
+    #[arg(long = "virtual", global = true, value_name = "NAME", help_heading = "Virtual sticks")]
+    pub(crate) virtual_stick: Option<String>,
+
+    /// Faults for the virtual stick, for example unplug@20 or nak=07@12,drop@30
+    #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
+    pub(crate) fault: Option<String>,
+
+    /// Seed of everything random about the virtual stick
+    #[arg(long, global = true, value_name = "N", default_value_t = 1, help_heading = "Virtual sticks")]
+    pub(crate) seed: u64,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Say what a file is and what is in it
+    Inspect(verbs::inspect::InspectArgs),
+}

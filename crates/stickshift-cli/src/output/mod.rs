@@ -1,0 +1,166 @@
+//! Rendering: the event stream and the results, as text with bars, as plain lines, or as JSON.
+//!
+//! Results go to standard output. Progress goes to standard error, except in JSON, where both are lines on standard output.
+
+mod bar;
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use stickshift::error::Error;
+use stickshift::event::Event;
+
+use crate::advice;
+use crate::args::Global;
+use bar::Bar;
+
+/// A verb's result: serialised for `--json`, written as text otherwise.
+pub(crate) trait Report: Serialize {
+    /// Writes the text for people.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    /// Whether events were printed: then the JSON result is one more line of the stream, else one indented document.
+    streaming: RefCell<bool>,
+    bar: RefCell<Option<Bar>>,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let bar = (!global.json && !global.quiet && io::stderr().is_terminal()).then(Bar::new);
+        Output {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            streaming: RefCell::new(false),
+            bar: RefCell::new(bar),
+        }
+    }
+
+    /// Renders one event of long work.
+    pub(crate) fn event(&self, event: &Event) {
+        if self.json {
+            *self.streaming.borrow_mut() = true;
+            return print_line(&event_json(event));
+        }
+        if self.quiet {
+            return;
+        }
+        if let Event::Note { .. } = event
+            && !self.verbose
+        {
+            return;
+        }
+        if let Some(bar) = self.bar.borrow_mut().as_mut() {
+            return bar.event(event);
+        }
+        match event {
+            Event::Step { text, .. } => eprintln!("{text}"),
+            Event::Note { text, .. } => eprintln!("  {text}"),
+            Event::Warning { text, .. } => eprintln!("  warning: {text}"),
+            _ => {}
+        }
+    }
+
+    /// Text that is no result: the plan before the question, a list of findings.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.json && !self.quiet {
+            self.pause_bar();
+            eprintln!("{text}");
+        }
+    }
+
+    /// Prints something that belongs to the stream, such as a plan: a JSON line or text on standard error.
+    pub(crate) fn interim(&self, name: &str, report: &dyn ErasedReport) {
+        if self.json {
+            *self.streaming.borrow_mut() = true;
+            print_line(&json!({ "event": name, name: report.value() }));
+        } else if !self.quiet {
+            self.pause_bar();
+            let _ = report.write_text(&mut io::stderr().lock());
+        }
+    }
+
+    /// Prints a verb's result.
+    pub(crate) fn finish(&self, report: &dyn ErasedReport) {
+        self.pause_bar();
+        if !self.json {
+            let _ = report.write_text(&mut io::stdout().lock());
+        } else if *self.streaming.borrow() {
+            print_line(&json!({ "event": "result", "result": report.value() }));
+        } else {
+            let text = serde_json::to_string_pretty(&report.value()).unwrap_or_default();
+            let _ = writeln!(io::stdout().lock(), "{text}");
+        }
+    }
+
+    /// Prints a failure with its cause, help and verdict.
+    pub(crate) fn error(&self, error: &Error) {
+        self.pause_bar();
+        let advice = advice::of(error);
+        if self.json {
+            let facts: Map<String, Value> =
+                error.facts().iter().map(|(n, v)| ((*n).to_owned(), Value::from(v.as_str()))).collect();
+            return print_line(&json!({
+                "event": "error",
+                "kind": error.kind().code(),
+                "what": error.what(),
+                "facts": facts,
+                "cause": advice.cause,
+                "help": advice.help,
+                "stick": advice.verdict.as_str(),
+                "exit": advice.exit,
+            }));
+        }
+        eprintln!("error: {} ({})", error.what(), error.kind());
+        if !error.facts().is_empty() {
+            let facts: Vec<String> = error.facts().iter().map(|(n, v)| format!("{n} {v}")).collect();
+            eprintln!("  facts: {}", facts.join(", "));
+        }
+        eprintln!("  cause: {}", advice.cause);
+        eprintln!("  help:  {}", advice.help);
+        eprintln!("  stick: {}", advice.verdict);
+    }
+
+    fn pause_bar(&self) {
+        if let Some(bar) = self.bar.borrow_mut().as_mut() {
+            bar.clear();
+        }
+    }
+}
+
+/// [`Report`] behind a reference: `Serialize` alone cannot be.
+pub(crate) trait ErasedReport {
+    fn value(&self) -> Value;
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl<T: Report> ErasedReport for T {
+    fn value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.text(out)
+    }
+}
+
+fn event_json(event: &Event) -> Value {
+    match event {
+        Event::Step { code, text } => json!({ "event": "step", "code": code, "text": text }),
+        Event::Progress { done, total } => json!({ "event": "progress", "done": done, "total": total }),
+        Event::Note { code, text } => json!({ "event": "note", "code": code, "text": text }),
+        Event::Warning { code, text } => json!({ "event": "warning", "code": code, "text": text }),
+        _ => json!({ "event": "other" }),
+    }
+}
+
+fn print_line(value: &Value) {
+    let _ = writeln!(io::stdout().lock(), "{value}");
+}

@@ -1,0 +1,15 @@
+//! One file per verb: its arguments and what it does with the library.
+
+pub(crate) mod inspect;
+
+use stickshift::error::Result;
+
+use crate::args::Verb;
+use crate::context::Context;
+
+/// Runs a verb.
+pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Inspect(args) => inspect::run(context, args),
+    }
+}
