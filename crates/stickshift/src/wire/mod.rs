@@ -1,1 +1,4 @@
 //! Bytes to values and back, pure: no input or output, no clock. Every decoder takes any bytes and never panics.
+
+pub mod crc;
+pub mod hdlc;
