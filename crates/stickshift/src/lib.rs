@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod event;
+pub mod host;
 pub mod link;
 pub mod stick;
 pub mod wire;

@@ -1,0 +1,100 @@
+//! Serial ports where there is no Linux under us: what the serial2 crate gives on every platform.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serial2::SerialPort;
+
+use super::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{ByteLink, Moment};
+
+/// How long a port may refuse to take a single byte; see the Linux side.
+const WRITE_STALL: Duration = Duration::from_secs(60);
+
+/// A serial port: 115200 8N1 raw, no flow control, DTR and RTS raised.
+#[derive(Debug)]
+pub struct SerialLink {
+    port: SerialPort,
+    path: PathBuf,
+    clock: Clock,
+}
+
+impl SerialLink {
+    /// Opens the port at `path`, for example `COM5` or `/dev/cu.HUAWEIMobile-Pcui`.
+    ///
+    /// # Errors
+    /// `NotAPort`, `PermissionDenied`, `Io`.
+    pub fn open(path: &Path) -> Result<SerialLink> {
+        let opened = SerialPort::open(path, |mut settings: serial2::Settings| {
+            settings.set_raw();
+            settings.set_baud_rate(115_200)?;
+            Ok(settings)
+        });
+        let mut port = opened.map_err(|e| {
+            let kind = match e.kind() {
+                io::ErrorKind::NotFound => ErrorKind::NotAPort,
+                // Windows has one code for a port that another program holds and one that is forbidden; the first is the rule.
+                io::ErrorKind::PermissionDenied if cfg!(windows) => ErrorKind::PortBusy,
+                io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                _ => ErrorKind::Io,
+            };
+            Error::new(kind, format!("cannot open {}", path.display()))
+                .with("path", path.display())
+                .because(e)
+        })?;
+        let _ = port.set_dtr(true);
+        let _ = port.set_rts(true);
+        let stalled = port.set_write_timeout(WRITE_STALL);
+        stalled.map_err(|e| Error::new(ErrorKind::Io, "setting the port up failed").because(e))?;
+        Ok(SerialLink { port, path: path.to_owned(), clock: Clock::start() })
+    }
+
+    /// The port's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A port that fails after it was opened has lost its stick: the systems report that in many ways.
+    fn gone(&self, cause: io::Error) -> Error {
+        Error::new(ErrorKind::Disconnected, "the stick left the bus")
+            .with("path", self.path.display())
+            .because(cause)
+    }
+}
+
+impl ByteLink for SerialLink {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.port.write_all(bytes).map_err(|e| match e.kind() {
+            io::ErrorKind::TimedOut => {
+                Error::new(ErrorKind::Timeout, "the port takes no bytes").with("path", self.path.display())
+            }
+            _ => self.gone(e),
+        })
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        // Zero means "for ever" on some systems.
+        let wait = self.clock.until(deadline).max(Duration::from_millis(1));
+        self.port.set_read_timeout(wait).map_err(|e| self.gone(e))?;
+        match self.port.read(buffer) {
+            Ok(0) if !buffer.is_empty() => Err(self.gone(io::ErrorKind::UnexpectedEof.into())),
+            Ok(n) => Ok(n),
+            Err(e) if matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => Ok(0),
+            Err(e) => Err(self.gone(e)),
+        }
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.port.discard_input_buffer().map_err(|e| self.gone(e))
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.clock.sleep(time);
+    }
+}
