@@ -10,5 +10,6 @@ pub mod error;
 pub mod event;
 pub mod host;
 pub mod link;
+pub mod mask;
 pub mod stick;
 pub mod wire;

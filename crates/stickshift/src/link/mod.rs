@@ -11,12 +11,14 @@ mod bus;
 mod byte;
 mod http;
 mod tape;
+mod trace;
 mod usb;
 
 pub use bus::Bus;
 pub use byte::ByteLink;
 pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use tape::{Direction, Tape, TapeLink};
+pub use trace::{TraceSink, TracedBus, TracedLink};
 pub use usb::{ControlSetup, UsbLink};
 
 /// A moment on a link's or bus's own clock: the time since its arbitrary start.

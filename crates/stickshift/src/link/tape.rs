@@ -1,8 +1,10 @@
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{ByteLink, Moment};
+use crate::mask;
 
 /// Who sent the bytes of a tape entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +17,12 @@ pub enum Direction {
 
 /// A recording of a byte dialogue, in order. Played back by [`TapeLink`].
 ///
-/// As text: one line per entry, `>` or `<`, a blank, the bytes in hex. Lines that begin with `#` are comments.
+/// As text: one line per entry, `>` (to the stick) or `<` (from it), a blank, the bytes in hex, a masked byte as `**`. Lines that begin with
+/// `#` are comments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tape {
-    /// The entries in the order they happened.
-    pub entries: Vec<(Direction, Vec<u8>)>,
+    /// The entries in the order they happened; `None` is a byte that was masked.
+    pub entries: Vec<(Direction, Vec<Option<u8>>)>,
 }
 
 impl Tape {
@@ -41,20 +44,52 @@ impl Tape {
                 _ => return Err(bad()),
             };
             let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-            if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+            let (pairs, rest) = digits.as_chunks::<2>();
+            if !rest.is_empty() {
                 return Err(bad());
             }
-            let nibble = |d: u8| (d as char).to_digit(16).unwrap_or(0) as u8;
-            entries.push((direction, digits.chunks(2).map(|p| nibble(p[0]) << 4 | nibble(p[1])).collect()));
+            let bytes: Option<Vec<Option<u8>>> = pairs.iter().map(tape_byte).collect();
+            entries.push((direction, bytes.ok_or_else(bad)?));
         }
         Ok(Tape { entries })
     }
 }
 
-/// Plays a [`Tape`] back: what the host writes must be what the tape holds, and is answered from the tape.
-/// Time passes only while waiting for an answer that does not come.
+/// One pair of characters of a tape line: hex digits, or `**` for a masked byte.
+fn tape_byte(pair: &[u8; 2]) -> Option<Option<u8>> {
+    if pair == b"**" {
+        return Some(None);
+    }
+    let nibble = |d: u8| (d as char).to_digit(16);
+    Some(Some((nibble(pair[0])? << 4 | nibble(pair[1])?) as u8))
+}
+
+/// One line of a tape, secrets and identities masked, with its line end.
+pub(super) fn tape_line(direction: Direction, bytes: &[u8]) -> String {
+    let mut hidden = vec![false; bytes.len()];
+    for range in mask::secrets(bytes) {
+        hidden[range].fill(true);
+    }
+    let mut line = String::with_capacity(3 + 2 * bytes.len());
+    line.push_str(match direction {
+        Direction::ToStick => "> ",
+        Direction::FromStick => "< ",
+    });
+    for (byte, hidden) in bytes.iter().zip(hidden) {
+        if hidden {
+            line.push_str("**");
+        } else {
+            let _ = write!(line, "{byte:02x}");
+        }
+    }
+    line.push('\n');
+    line
+}
+
+/// Plays a [`Tape`] back: what the host writes must be what the tape holds, and is answered from the tape (masked bytes match
+/// anything and are played as `0`). Time passes only while waiting for an answer that does not come.
 pub struct TapeLink {
-    left: VecDeque<(Direction, Vec<u8>)>,
+    left: VecDeque<(Direction, Vec<Option<u8>>)>,
     now: Moment,
 }
 
@@ -77,7 +112,7 @@ impl ByteLink for TapeLink {
                 || Error::new(ErrorKind::UnexpectedAnswer, "the bytes written differ from the tape");
             let Some((Direction::ToStick, expected)) = self.left.front_mut() else { return Err(differs()) };
             let n = expected.len().min(bytes.len());
-            if expected[..n] != bytes[..n] {
+            if expected[..n].iter().zip(bytes).any(|(e, b)| e.is_some_and(|e| e != *b)) {
                 return Err(differs());
             }
             expected.drain(..n);
@@ -95,8 +130,9 @@ impl ByteLink for TapeLink {
             return Ok(0);
         };
         let n = bytes.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&bytes[..n]);
-        bytes.drain(..n);
+        for (to, from) in buffer.iter_mut().zip(bytes.drain(..n)) {
+            *to = from.unwrap_or(b'0');
+        }
         if bytes.is_empty() {
             self.left.pop_front();
         }
@@ -137,6 +173,15 @@ mod tests {
         assert!(link.is_finished());
         assert_eq!(link.read(&mut b, Moment::from_secs(3)).unwrap(), 0);
         assert_eq!(link.now(), Moment::from_secs(3));
+    }
+
+    #[test]
+    fn masked_bytes_match_anything() {
+        let line = tape_line(Direction::ToStick, b"AT+CPIN=\"1234\"\r");
+        assert_eq!(line, "> 41542b4350494e3d************0d\n");
+        let mut link = TapeLink::new(Tape::parse(&line).unwrap());
+        link.write(b"AT+CPIN=\"9999\"\r").unwrap();
+        assert!(link.is_finished());
     }
 
     #[test]

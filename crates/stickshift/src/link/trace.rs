@@ -1,0 +1,176 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::link::tape::tape_line;
+use crate::link::{Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
+use crate::mask;
+use crate::stick::{Place, Stick};
+
+/// Where a trace goes. Shared by every link that is traced.
+pub type TraceSink = Arc<Mutex<dyn Write + Send>>;
+
+/// A bus whose links write every byte to a trace, in the form of a [`Tape`](crate::link::Tape), secrets and identities masked.
+/// Web requests are written as comment lines.
+pub struct TracedBus {
+    inner: Box<dyn Bus>,
+    sink: TraceSink,
+}
+
+impl TracedBus {
+    /// Traces what is opened through `inner` to `sink`.
+    pub fn new(inner: Box<dyn Bus>, sink: TraceSink) -> Self {
+        TracedBus { inner, sink }
+    }
+}
+
+impl Bus for TracedBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        self.inner.sticks()
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.inner.wait_change(deadline)
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        let link = self.inner.open_port(place, interface)?;
+        put(&self.sink, &format!("# open {place} interface {interface}\n"));
+        Ok(Box::new(TracedLink::new(link, Arc::clone(&self.sink))))
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        self.inner.open_usb(place)
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        let inner = self.inner.open_http(place)?;
+        Ok(Box::new(TracedHttp { inner, sink: Arc::clone(&self.sink) }))
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+}
+
+/// A byte link that is traced.
+pub struct TracedLink {
+    inner: Box<dyn ByteLink>,
+    sink: TraceSink,
+    /// What came since the host last wrote: gathered, so that an identity cut in two by reads is still seen as one.
+    came: Vec<u8>,
+}
+
+/// What is gathered at most before it is written.
+const GATHER_LIMIT: usize = 64 * 1024;
+
+impl TracedLink {
+    /// Traces `inner` to `sink`.
+    pub fn new(inner: Box<dyn ByteLink>, sink: TraceSink) -> Self {
+        TracedLink { inner, sink, came: Vec::new() }
+    }
+
+    fn flush(&mut self) {
+        if !self.came.is_empty() {
+            put(&self.sink, &tape_line(Direction::FromStick, &self.came));
+            self.came.clear();
+        }
+    }
+}
+
+impl Drop for TracedLink {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl ByteLink for TracedLink {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.flush();
+        put(&self.sink, &tape_line(Direction::ToStick, bytes));
+        self.inner.write(bytes)
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        let n = self.inner.read(buffer, deadline)?;
+        self.came.extend_from_slice(&buffer[..n]);
+        if self.came.len() > GATHER_LIMIT {
+            self.flush();
+        }
+        Ok(n)
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.flush();
+        self.inner.discard_input()
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+}
+
+struct TracedHttp {
+    inner: Box<dyn HttpLink>,
+    sink: TraceSink,
+}
+
+impl HttpLink for TracedHttp {
+    fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+        put(&self.sink, &comment(&format!("{} {}", request.method, request.path), &request.body));
+        let answer = self.inner.request(request);
+        match &answer {
+            Ok(response) => put(&self.sink, &comment(&format!("{}", response.status), &response.body)),
+            Err(error) => put(&self.sink, &format!("# {error}\n")),
+        }
+        answer
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+}
+
+/// A comment line: what it is, and the body on the same line.
+fn comment(what: &str, body: &[u8]) -> String {
+    let body = mask::text(&String::from_utf8_lossy(body)).replace(['\r', '\n'], " ");
+    format!("# {what} {body}\n")
+}
+
+/// A trace that cannot be written must not stop a stick in the middle of its work.
+fn put(sink: &TraceSink, line: &str) {
+    if let Ok(mut sink) = sink.lock() {
+        let _ = sink.write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Tape, TapeLink};
+
+    #[test]
+    fn a_trace_can_be_played_back() {
+        let text = "> 41540d\n< 0d0a4f4b0d0a\n> 41540d\n";
+        let bytes = Arc::new(Mutex::new(Vec::<u8>::new()));
+        let mut link = TracedLink::new(Box::new(TapeLink::new(Tape::parse(text).unwrap())), bytes.clone());
+        link.write(b"AT\r").unwrap();
+        let mut one = [0; 1];
+        for _ in 0..6 {
+            link.read(&mut one, Moment::from_secs(1)).unwrap();
+        }
+        link.write(b"AT\r").unwrap();
+        drop(link);
+        let written = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
+        assert_eq!(written, text);
+    }
+}
