@@ -2,3 +2,4 @@
 
 pub mod crc;
 pub mod hdlc;
+pub mod usb;
