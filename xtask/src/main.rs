@@ -1,3 +1,26 @@
-//! Maintainer tasks.
+//! Everything a maintainer runs: test tiers and what they need installed.
+//!
+//! `cargo xtask test` is the README's second command and what CI runs.
 
-fn main() {}
+mod install;
+mod run;
+mod tiers;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test [TIER..]   run the test tiers (all of them when none is named), installing what they need
+cargo xtask tiers           name the tiers
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["test", names @ ..] => tiers::test(names),
+        ["tiers"] => tiers::list(),
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}

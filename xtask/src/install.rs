@@ -1,0 +1,47 @@
+//! What the tiers need from outside, installed when it is missing and this machine lets us.
+
+use std::path::Path;
+
+use crate::run::{command, has, run, status};
+
+/// One program that a tier needs: a path that shows it is there, and the Debian package that brings it.
+pub(crate) struct Need {
+    /// File that is there when the package is.
+    pub(crate) file: &'static str,
+    /// Debian package.
+    pub(crate) package: &'static str,
+}
+
+/// Makes sure that Debian packages are there.
+pub(crate) fn debian(needs: &[Need]) -> Result<(), String> {
+    let missing: Vec<&str> =
+        needs.iter().filter(|n| !Path::new(n.file).exists()).map(|n| n.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !has("apt-get", "--version") {
+        return Err(format!("needs {}, and this system has no apt-get", missing.join(" ")));
+    }
+    let sudo = !has("sh", "-c") && has("sudo", "--version");
+    let apt = |args: &[&str]| {
+        let mut all = vec!["apt-get"];
+        all.extend(args);
+        let mut apt = if sudo { command("sudo", &all) } else { command(all[0], &all[1..]) };
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        status(apt)
+    };
+    println!("installing {}", missing.join(" "));
+    apt(&["update", "-qq"])?;
+    let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    args.extend(missing);
+    apt(&args)
+}
+
+/// Makes sure that a cargo subcommand is there.
+pub(crate) fn cargo_tool(subcommand: &str, package: &str) -> Result<(), String> {
+    if has(&format!("cargo-{subcommand}"), "--version") || has(&format!("cargo-{subcommand}"), "--help") {
+        return Ok(());
+    }
+    println!("installing {package}");
+    run("cargo", &["install", "--quiet", "--locked", package])
+}

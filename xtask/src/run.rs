@@ -1,0 +1,43 @@
+//! Running commands from the repository's root, with their output shown.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// A command in the root folder. Cargo's own variables are taken off, so that a nested cargo decides for itself.
+pub(crate) fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(root()).env_remove("CARGO_MANIFEST_DIR");
+    command
+}
+
+/// Runs it and says what went wrong.
+pub(crate) fn run(program: &str, args: &[&str]) -> Result<(), String> {
+    status(command(program, args))
+}
+
+/// Runs a prepared command and says what went wrong.
+pub(crate) fn status(mut command: Command) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown}: {status}")),
+        Err(e) => Err(format!("{shown}: {e}")),
+    }
+}
+
+/// Whether a program is there and starts.
+pub(crate) fn has(program: &str, probe: &str) -> bool {
+    let null = || Stdio::null();
+    Command::new(program)
+        .arg(probe)
+        .stdin(null())
+        .stdout(null())
+        .stderr(null())
+        .status()
+        .is_ok_and(|s| s.success())
+}

@@ -1,0 +1,113 @@
+//! The test tiers, in the order they run. A tier that cannot run is skipped by name; in CI that is a failure.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::install::{self, Need};
+use crate::run::run;
+
+struct Tier {
+    name: &'static str,
+    what: &'static str,
+    /// Installs what it needs; an error means that it cannot run here.
+    prepare: fn() -> Result<(), String>,
+    run: fn() -> Result<(), String>,
+}
+
+const TIERS: &[Tier] = &[
+    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format },
+    Tier { name: "lint", what: "clippy, warnings are errors", prepare: nothing, run: lint },
+    Tier {
+        name: "test",
+        what: "unit, dialogue, fault campaign, transcript and peer tests",
+        prepare: peers,
+        run: test_all,
+    },
+    Tier { name: "doc", what: "documentation builds without warnings", prepare: nothing, run: doc },
+    Tier {
+        name: "deny",
+        what: "licences, sources and duplicates of dependencies",
+        prepare: deny_tool,
+        run: deny,
+    },
+];
+
+/// Names the tiers.
+pub(crate) fn list() -> ExitCode {
+    for tier in TIERS {
+        println!("{:8} {}", tier.name, tier.what);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs the named tiers, or all.
+pub(crate) fn test(names: &[&str]) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|n| !TIERS.iter().any(|t| t.name == **n)) {
+        eprintln!("no tier is called {unknown}; `cargo xtask tiers` names them");
+        return ExitCode::from(2);
+    }
+    let in_ci = std::env::var_os("CI").is_some();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for tier in TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)) {
+        println!("==> {}: {}", tier.name, tier.what);
+        let start = Instant::now();
+        let outcome = match (tier.prepare)() {
+            Ok(()) => (tier.run)(),
+            Err(why) if in_ci => Err(why),
+            Err(why) => {
+                println!("<== {}: SKIPPED: {why}", tier.name);
+                skipped += 1;
+                continue;
+            }
+        };
+        let took = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => {
+                println!("<== {}: passed in {took:.1} s", tier.name);
+                passed += 1;
+            }
+            Err(why) => {
+                println!("<== {}: FAILED after {took:.1} s: {why}", tier.name);
+                failed += 1;
+            }
+        }
+    }
+    println!("tiers: {passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn nothing() -> Result<(), String> {
+    Ok(())
+}
+
+fn format() -> Result<(), String> {
+    run("cargo", &["fmt", "--all", "--", "--check"])
+}
+
+fn lint() -> Result<(), String> {
+    run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+}
+
+fn peers() -> Result<(), String> {
+    install::debian(&[
+        Need { file: "/usr/bin/python3", package: "python3" },
+        Need { file: "/usr/bin/openssl", package: "openssl" },
+    ])
+}
+
+fn test_all() -> Result<(), String> {
+    run("cargo", &["test", "--workspace", "--quiet"])
+}
+
+fn doc() -> Result<(), String> {
+    run("cargo", &["doc", "--workspace", "--no-deps", "--quiet"])
+}
+
+fn deny_tool() -> Result<(), String> {
+    install::cargo_tool("deny", "cargo-deny")
+}
+
+fn deny() -> Result<(), String> {
+    // The advisory database lives on a server that a build machine may not reach; `cargo deny check` by hand adds it.
+    run("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])
+}
