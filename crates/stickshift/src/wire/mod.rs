@@ -3,4 +3,5 @@
 pub mod at;
 pub mod crc;
 pub mod hdlc;
+pub mod pdu;
 pub mod usb;
