@@ -11,5 +11,6 @@ pub mod event;
 pub mod host;
 pub mod link;
 pub mod mask;
+pub mod profile;
 pub mod stick;
 pub mod wire;

@@ -1,0 +1,170 @@
+use crate::profile::formats::usb_modeswitch;
+use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Product, Qualifier, builtin};
+use crate::stick::UsbId;
+
+/// Where an entry came from, in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The owner's own files.
+    User,
+    /// Files that a package put there.
+    Packaged,
+    /// Compiled in.
+    BuiltIn,
+}
+
+impl Origin {
+    /// The stable kebab-case code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Origin::User => "user",
+            Origin::Packaged => "packaged",
+            Origin::BuiltIn => "built-in",
+        }
+    }
+}
+
+/// A folder of usb_modeswitch files, read by somebody who may read files.
+#[derive(Clone, Debug)]
+pub struct Overlay {
+    /// Whose files they are.
+    pub origin: Origin,
+    /// The folder, for messages.
+    pub folder: String,
+    /// File names and their texts.
+    pub files: Vec<(String, String)>,
+}
+
+/// Something in an overlay that was not taken as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, with its folder.
+    pub file: String,
+    /// Line number where there is one.
+    pub line: Option<usize>,
+    /// One lower-case sentence.
+    pub what: String,
+}
+
+struct Layer {
+    origin: Origin,
+    // The file name is what candidates are sorted by.
+    entries: Vec<(String, Entry)>,
+}
+
+/// All the entries there are, overlays over the built-in ones.
+#[derive(Default)]
+pub struct Catalogue {
+    layers: Vec<Layer>,
+}
+
+impl Catalogue {
+    /// The built-in entries alone.
+    pub fn builtin() -> Self {
+        Catalogue::default()
+    }
+
+    /// The built-in entries under `overlays`. Within an origin, overlays given earlier are asked first. What cannot be used is
+    /// left out and named; it never stops the rest.
+    pub fn with_overlays(mut overlays: Vec<Overlay>) -> (Self, Vec<Problem>) {
+        overlays.sort_by_key(|overlay| overlay.origin);
+        let mut problems = Vec::new();
+        let mut layers = Vec::new();
+        for overlay in overlays {
+            let mut entries = Vec::new();
+            for (name, text) in &overlay.files {
+                // What package managers leave beside a file that was changed.
+                if name.contains(".dpkg") || name.contains(".rpm") {
+                    continue;
+                }
+                let file = format!("{}/{name}", overlay.folder);
+                let mut problem =
+                    |line, what: String| problems.push(Problem { file: file.clone(), line, what });
+                let key = match name.parse::<Key>() {
+                    Ok(key) => key,
+                    Err(what) => {
+                        problem(None, what.to_owned());
+                        continue;
+                    }
+                };
+                if overlay.origin == Origin::User && key.id().is_none() {
+                    problem(None, "a whole family is only looked for among packaged files".to_owned());
+                }
+                match usb_modeswitch::parse(text) {
+                    Ok(parsed) => {
+                        for warning in &parsed.warnings {
+                            problem(Some(warning.line), warning.what.clone());
+                        }
+                        entries.push((name.clone(), parsed.into_entry(key, &file)));
+                    }
+                    Err(error) => {
+                        let line = error.fact("line").and_then(|l| l.parse().ok());
+                        problem(line, error.what().to_owned());
+                    }
+                }
+            }
+            entries.sort_by(|a, b| b.0.cmp(&a.0));
+            layers.push(Layer { origin: overlay.origin, entries });
+        }
+        (Catalogue { layers }, problems)
+    }
+
+    /// Every entry, in the order of origins.
+    pub fn iter(&self) -> impl Iterator<Item = (Origin, Entry)> + '_ {
+        let overlaid = self.layers.iter().flat_map(|l| l.entries.iter().map(|(_, e)| (l.origin, e.clone())));
+        overlaid.chain(builtin::all().map(|e| (Origin::BuiltIn, e)))
+    }
+
+    /// Whether any entry is for these ids: cheap, for a watcher that sees every device.
+    pub fn knows(&self, id: UsbId) -> bool {
+        builtin::knows(id)
+            || self.layers.iter().any(|layer| {
+                layer.entries.iter().any(|(_, e)| match e.key.product {
+                    Product::Id(product) => UsbId::new(e.key.vendor, product) == id,
+                    Product::Linux | Product::Android => {
+                        e.key.vendor == id.vendor && layer.origin != Origin::User
+                    }
+                })
+            })
+    }
+
+    /// The entries for a pair of ids in the order in which they are tried: per origin those of the id, file names descending
+    /// (so that names with qualifiers come before the plain one), then the vendor's family.
+    pub fn candidates(&self, id: UsbId) -> Vec<Candidate> {
+        self.candidates_on(id, Product::Linux)
+    }
+
+    /// As [`candidates`](Self::candidates), with the family that stands for this system.
+    pub fn candidates_on(&self, id: UsbId, family: Product) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for layer in &self.layers {
+            let of = |product: Product| {
+                layer
+                    .entries
+                    .iter()
+                    .filter(move |(_, e)| e.key.vendor == id.vendor && e.key.product == product)
+                    .map(|(_, e)| Candidate { origin: layer.origin, entry: e.clone() })
+            };
+            found.extend(of(Product::Id(id.product)));
+            if layer.origin != Origin::User {
+                found.extend(of(family));
+            }
+        }
+        // The records are ascending.
+        let built_in: Vec<Entry> = builtin::lookup(id).collect();
+        found.extend(built_in.into_iter().rev().map(|entry| Candidate { origin: Origin::BuiltIn, entry }));
+        found
+    }
+
+    /// Whether the choice for these ids depends on the stick's SCSI texts, so that it is worth waiting for the storage driver.
+    pub fn needs_scsi(&self, id: UsbId) -> bool {
+        let candidates = self.candidates(id);
+        let by_scsi = |q: &Qualifier| q.attribute.is_scsi();
+        candidates.len() > 1 && candidates.iter().any(|c| c.entry.key.qualifiers.iter().any(by_scsi))
+    }
+
+    /// Picks the entry for a stick: the first candidate all of whose qualifiers match.
+    pub fn choose(&self, id: UsbId, attributes: &Attributes) -> Choice {
+        Choice::first_match(self.candidates(id), attributes)
+    }
+}
