@@ -1,15 +1,20 @@
 //! Compiles the facts in `data/` into compact static tables: one function per data file.
 
+#[path = "build/usb_ids.rs"]
+mod usb_ids;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=data");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     devices(&out);
     huawei_messages(&out);
+    usb_ids(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -200,4 +205,10 @@ fn huawei_messages(out: &Path) {
     }
     code.push(']');
     fs::write(out.join("huawei_messages.rs"), code).expect("write");
+}
+
+/// `data/usb-ids.toml` to the tables of `stick::classify`.
+fn usb_ids(out: &Path) {
+    let facts = fs::read_to_string("data/usb-ids.toml").expect("data/usb-ids.toml");
+    fs::write(out.join("usb_ids.rs"), usb_ids::tables(&facts)).expect("write");
 }

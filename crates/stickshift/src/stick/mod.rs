@@ -1,7 +1,11 @@
 //! What a stick is, as the bus shows it: place, identity, mode, interfaces and ports with their roles.
 
+mod classify;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use classify::{Classified, classify, flash_interface, is_stick, product_name, vendor_name};
 
 /// A place on the bus, `bus-port[.port..]`, for example `1-1.2`. What stands there may change its ids at any time;
 /// the place is what stays.

@@ -1,0 +1,301 @@
+//! From ids and interface descriptors to the mode of a stick and the roles of its interfaces.
+//!
+//! The facts are in `data/usb-ids.toml`, each with its source. Classes decide before ids wherever they can, because ids were
+//! used twice; what cannot be decided is said in the evidence.
+
+use super::{Interface, Mode, Role, Stick, UsbId};
+
+/// What an id stands for.
+#[derive(Debug)]
+struct Product {
+    id: UsbId,
+    mode: Option<Mode>,
+    decides: bool,
+    what: &'static str,
+    untyped: &'static [Role],
+}
+
+/// Where firmware goes in. No interface: the first serial one.
+#[derive(Debug)]
+struct FlashPort {
+    id: UsbId,
+    interface: Option<u8>,
+}
+
+/// What Huawei's bInterfaceProtocol says.
+#[derive(Debug)]
+struct Protocol {
+    codes: &'static [u8],
+    role: Role,
+}
+
+/// Who makes modems; `only`: and hardly anything else.
+#[derive(Debug)]
+struct Vendor {
+    id: u16,
+    name: &'static str,
+    only: bool,
+}
+
+include!(concat!(env!("OUT_DIR"), "/usb_ids.rs"));
+
+/// Drivers of Linux that bind to modems alone.
+const MODEM_DRIVERS: &[&str] =
+    &["option", "sierra", "sierra_net", "qcserial", "hso", "ipw", "qmi_wwan", "huawei_cdc_ncm", "cdc_mbim"];
+
+/// Drivers of Linux that make a network interface or a control channel of what their interface's descriptor does not tell.
+const NETWORK_DRIVERS: &[&str] = &["qmi_wwan", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm"];
+
+/// What [`classify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classified {
+    /// What the stick is at this moment.
+    pub mode: Mode,
+    /// One role for each interface given, in the same order.
+    pub roles: Vec<Role>,
+    /// Why, one lower-case line each.
+    pub evidence: Vec<String>,
+}
+
+/// Says what a stick with these ids and these interfaces is. The `role` of the interfaces given is not looked at; drivers are,
+/// where they are known.
+pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
+    let row = product(id);
+    let mut evidence = Vec::new();
+    if let Some(row) = row {
+        evidence.push(format!("{id} is known: {}", row.what));
+    }
+    let mut roles: Vec<Role> = interfaces.iter().map(|i| role(id, i)).collect();
+    name_untyped_ports(row, interfaces, &mut roles, &mut evidence);
+    let mode = mode(id, class, interfaces, &roles, &mut evidence);
+    match mode {
+        Mode::Download => {
+            let flash = flash_interface(id, interfaces);
+            for (role, interface) in roles.iter_mut().zip(interfaces) {
+                if Some(interface.number) == flash {
+                    *role = Role::Flash;
+                }
+            }
+        }
+        Mode::BootRom => {
+            if let Some(port) = roles.iter_mut().find(|r| is_serial(**r)) {
+                *port = Role::BootRom;
+            }
+        }
+        _ => {}
+    }
+    Classified { mode, roles, evidence }
+}
+
+/// The number of the interface that takes firmware when a stick with this id is in its flashing mode.
+pub fn flash_interface(id: UsbId, interfaces: &[Interface]) -> Option<u8> {
+    let rule = FLASH_PORTS.iter().find(|rule| rule.id == id)?;
+    let mut serial = interfaces.iter().filter(|i| is_serial(role(id, i)));
+    let port = match rule.interface {
+        Some(number) => serial.find(|i| i.number == number),
+        None => serial.next(),
+    };
+    port.map(|i| i.number)
+}
+
+/// What is known about an id, in a few words.
+pub fn product_name(id: UsbId) -> Option<&'static str> {
+    product(id).map(|row| row.what)
+}
+
+/// A maker of modems.
+pub fn vendor_name(vendor: u16) -> Option<&'static str> {
+    known_vendor(vendor).map(|row| row.name)
+}
+
+/// Whether a classified USB device is one that this program is about. Disks, keyboards, hubs, phones and network cards are not.
+pub fn is_stick(stick: &Stick) -> bool {
+    if product(stick.id).is_some() {
+        return true;
+    }
+    // usb_modeswitch's udev rule leaves Huawei's phones alone by the same sign.
+    let phone = stick.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"));
+    let hub = stick.class == 0x09;
+    !phone && !hub && (stick.mode != Mode::Unknown || known_vendor(stick.id.vendor).is_some_and(|v| v.only))
+}
+
+impl Stick {
+    /// Sets the mode and the roles from everything else that is known, and says why.
+    pub fn classify(&mut self) -> Vec<String> {
+        let found = classify(self.id, self.class, &self.interfaces);
+        self.mode = found.mode;
+        for (interface, role) in self.interfaces.iter_mut().zip(found.roles) {
+            interface.role = role;
+        }
+        found.evidence
+    }
+}
+
+fn product(id: UsbId) -> Option<&'static Product> {
+    PRODUCTS.binary_search_by_key(&id, |row| row.id).ok().map(|index| &PRODUCTS[index])
+}
+
+fn known_vendor(vendor: u16) -> Option<&'static Vendor> {
+    VENDORS.binary_search_by_key(&vendor, |row| row.id).ok().map(|index| &VENDORS[index])
+}
+
+/// Huawei, and the brands that sell its designs under their own vendor id.
+fn is_huawei(vendor: u16) -> bool {
+    matches!(vendor, 0x12d1 | 0x3566 | 0x3426)
+}
+
+fn is_serial(role: Role) -> bool {
+    matches!(role, Role::Pcui | Role::Modem | Role::Diag | Role::Gps | Role::Serial)
+}
+
+/// A port whose class, subclass and protocol say nothing of its purpose.
+fn is_untyped(i: &Interface) -> bool {
+    matches!((i.class, i.subclass, i.protocol), (0xff, 0xff, 0xff) | (0xff, 0, 0) | (0x02, 0x02, _))
+}
+
+/// Ethernet over USB of the kinds that a router stands behind: ECM, EEM, RNDIS.
+fn is_ethernet(i: &Interface) -> bool {
+    matches!(
+        (i.class, i.subclass, i.protocol),
+        (0x02, 0x06 | 0x0c, _) | (0x02, 0x02, 0xff) | (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01)
+    )
+}
+
+fn role(id: UsbId, i: &Interface) -> Role {
+    let by_driver = i.netdev.is_some()
+        || i.cdc_wdm.is_some()
+        || i.driver.as_deref().is_some_and(|d| NETWORK_DRIVERS.contains(&d));
+    match (i.class, i.subclass, i.protocol) {
+        (0x08, ..) => Role::Storage,
+        // The kernel's serial driver takes these two ids by this triple, which elsewhere is RNDIS.
+        (0x02, 0x02, 0xff) if matches!(id, HILINK_DEBUG | HILINK_PROJECT) => Role::Serial,
+        _ if is_ethernet(i) => Role::Network,
+        // NCM and MBIM.
+        (0x02, 0x0d | 0x0e, _) => Role::Network,
+        (0x02, 0x02, _) => Role::Serial,
+        (0xff, 1..=6, protocol) if is_huawei(id.vendor) => huawei_role(protocol),
+        // Android's debug bridge.
+        (0xff, 0x42, 0x01) => Role::Other,
+        (0xff, ..) if by_driver => Role::Network,
+        (0xff, ..) if has_data_endpoints(i) => Role::Serial,
+        _ => Role::Other,
+    }
+}
+
+const HILINK_DEBUG: UsbId = UsbId::new(0x12d1, 0x1441);
+const HILINK_PROJECT: UsbId = UsbId::new(0x12d1, 0x1442);
+
+/// The codes exist three times: as they stand, 0x30 and 0x60 higher.
+fn huawei_role(protocol: u8) -> Role {
+    let base = match protocol {
+        0x31..=0x4c => protocol - 0x30,
+        0x61..=0x7c => protocol - 0x60,
+        _ => protocol,
+    };
+    PROTOCOLS.iter().find(|row| row.codes.contains(&base)).map_or(Role::Serial, |row| row.role)
+}
+
+/// A serial port needs a bulk endpoint in each direction. Interfaces whose endpoints were not seen pass.
+fn has_data_endpoints(i: &Interface) -> bool {
+    let bulk = |input: bool| i.endpoints.iter().any(|e| e.kind == 2 && (e.address & 0x80 != 0) == input);
+    i.endpoints.is_empty() || (bulk(true) && bulk(false))
+}
+
+/// Gives names to serial ports whose descriptors do not: by what is known about the id, else the dial-up port by its interrupt
+/// endpoint, which usb_modeswitch goes by too.
+fn name_untyped_ports(
+    row: Option<&Product>,
+    interfaces: &[Interface],
+    roles: &mut [Role],
+    evidence: &mut Vec<String>,
+) {
+    if roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem)) {
+        return;
+    }
+    let nameless: Vec<usize> = (0..roles.len()).filter(|i| roles[*i] == Role::Serial).collect();
+    let known = row.map_or(&[][..], |row| row.untyped);
+    if !known.is_empty() && nameless.iter().all(|i| is_untyped(&interfaces[*i])) {
+        for (index, role) in nameless.iter().zip(known) {
+            roles[*index] = *role;
+        }
+        evidence.push("the ports are named by their order".to_owned());
+        return;
+    }
+    let has_interrupt = |i: &Interface| i.endpoints.iter().any(|e| e.kind == 3);
+    if nameless.len() > 1
+        && let Some(index) = nameless.into_iter().find(|i| has_interrupt(&interfaces[*i]))
+    {
+        roles[index] = Role::Modem;
+        let number = interfaces[index].number;
+        evidence.push(format!("interface {number} is the first port with an interrupt endpoint: dial-up"));
+    }
+}
+
+fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence: &mut Vec<String>) -> Mode {
+    let row = product(id);
+    let only = known_vendor(id.vendor).is_some_and(|v| v.only);
+    let known = row.is_some_and(|r| r.mode.is_some());
+    if let Some(Product { decides: true, mode: Some(mode), .. }) = row {
+        return *mode;
+    }
+    if class == 0x09 {
+        return Mode::Unknown;
+    }
+    if interfaces.is_empty() {
+        evidence.push("no interface was seen: the id alone speaks".to_owned());
+        return row.and_then(|r| r.mode).unwrap_or(Mode::Unknown);
+    }
+
+    let serial = roles.iter().any(|r| is_serial(*r));
+    let network = roles.contains(&Role::Network);
+    let ethernet = interfaces.iter().zip(roles).any(|(i, r)| *r == Role::Network && is_ethernet(i));
+    let mbim = interfaces.iter().any(|i| (i.class, i.subclass) == (0x02, 0x0e));
+    let modem_driver =
+        interfaces.iter().find_map(|i| i.driver.as_deref().filter(|d| MODEM_DRIVERS.contains(d)));
+
+    if roles.iter().all(|r| *r == Role::Storage) {
+        if !known && !only {
+            return Mode::Unknown;
+        }
+        evidence.push("it shows storage only".to_owned());
+        return Mode::Cdrom;
+    }
+    if serial && !network && flash_interface(id, interfaces).is_some() {
+        if interfaces.iter().any(|i| i.class == 0xff && i.subclass != 0xff && role(id, i) == Role::Modem) {
+            evidence.push("a port names itself a dial-up port: an ordinary modem".to_owned());
+            evidence.push("the flashing mode has the same id: confirm by AT^DLOADVER?".to_owned());
+            return Mode::Modem;
+        }
+        evidence.push("serial ports under an id of the flashing mode: confirm by AT^DLOADVER?".to_owned());
+        return Mode::Download;
+    }
+    if ethernet && serial {
+        evidence.push("it shows Ethernet and serial ports".to_owned());
+        let plain = row.is_some_and(|r| r.mode == Some(Mode::Modem));
+        return if is_huawei(id.vendor) && !plain { Mode::HilinkSerial } else { Mode::Modem };
+    }
+    if ethernet {
+        if !known && !only {
+            return Mode::Unknown;
+        }
+        evidence.push("it shows Ethernet and no serial port".to_owned());
+        return Mode::Hilink;
+    }
+    if serial || network {
+        if let Some(driver) = modem_driver {
+            evidence.push(format!("the system's driver {driver} serves modems only"));
+        } else if mbim {
+            evidence.push("it shows an MBIM interface".to_owned());
+        } else if known || only {
+            evidence.push("it shows a modem's ports".to_owned());
+        } else {
+            return Mode::Unknown;
+        }
+        return Mode::Modem;
+    }
+    Mode::Unknown
+}
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;

@@ -1,0 +1,221 @@
+use super::*;
+use crate::stick::Endpoint;
+
+const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
+const ECM: [u8; 3] = [0x02, 0x06, 0x00];
+const DATA: [u8; 3] = [0x0a, 0x06, 0x00];
+const UNTYPED: [u8; 3] = [0xff, 0xff, 0xff];
+
+fn huawei(product: u16) -> UsbId {
+    UsbId::new(0x12d1, product)
+}
+
+fn interfaces(classes: &[[u8; 3]]) -> Vec<Interface> {
+    let one = |(number, [class, subclass, protocol]): (usize, &[u8; 3])| Interface {
+        number: number as u8,
+        class: *class,
+        subclass: *subclass,
+        protocol: *protocol,
+        endpoints: Vec::new(),
+        role: Role::Other,
+        driver: None,
+        tty: None,
+        netdev: None,
+        cdc_wdm: None,
+        holder: None,
+    };
+    classes.iter().enumerate().map(one).collect()
+}
+
+fn found(id: UsbId, classes: &[[u8; 3]]) -> (Mode, Vec<Role>) {
+    let found = classify(id, 0, &interfaces(classes));
+    (found.mode, found.roles)
+}
+
+#[test]
+fn every_row_is_found_by_its_id_and_stands_for_its_mode() {
+    for row in PRODUCTS {
+        assert_eq!(product_name(row.id), Some(row.what));
+        let alone = classify(row.id, 0, &[]);
+        assert_eq!(alone.mode, row.mode.unwrap_or(Mode::Unknown), "{}", row.id);
+        let typical: &[[u8; 3]] = match row.mode {
+            Some(Mode::Cdrom) => &[STORAGE],
+            Some(Mode::Hilink) => &[ECM, DATA],
+            Some(Mode::HilinkSerial) => &[ECM, DATA, [0xff, 1, 2]],
+            Some(Mode::Modem) => &[[0xff, 2, 1], [0xff, 2, 2]],
+            Some(Mode::Fastboot) => &[[0xff, 0x42, 3]],
+            Some(Mode::BootRom | Mode::Download) => &[UNTYPED],
+            _ => continue,
+        };
+        let (mode, roles) = found(row.id, typical);
+        // The one port of 1c05 is not its interface 2.
+        if row.id != huawei(0x1c05) {
+            assert_eq!(Some(mode), row.mode, "{}", row.id);
+        }
+        assert_eq!(roles.len(), typical.len());
+    }
+    for row in VENDORS {
+        assert_eq!(vendor_name(row.id), Some(row.name));
+    }
+}
+
+#[test]
+fn layouts_of_1506() {
+    use Role::{Diag, Modem, Network, Pcui, Storage};
+    let layouts: [(&[[u8; 3]], &[Role]); 5] = [
+        (
+            &[[0xff, 3, 0x10], [0xff, 3, 0x12], [0xff, 3, 0x16], STORAGE, STORAGE],
+            &[Modem, Pcui, Network, Storage, Storage],
+        ),
+        (&[[0xff, 2, 0x12], [0xff, 2, 0x16], STORAGE, STORAGE], &[Pcui, Network, Storage, Storage]),
+        (
+            &[[0xff, 3, 1], [0xff, 3, 0x16], [0xff, 3, 3], [0xff, 3, 2], STORAGE, STORAGE],
+            &[Modem, Network, Diag, Pcui, Storage, Storage],
+        ),
+        (
+            &[[0xff, 1, 1], [0xff, 1, 9], [0xff, 1, 8], [0xff, 1, 3], [0xff, 1, 2], STORAGE, STORAGE],
+            &[Modem, Network, Network, Diag, Pcui, Storage, Storage],
+        ),
+        (&[[0xff, 3, 0x12], [0xff, 3, 1], [0xff, 3, 0x16]], &[Pcui, Modem, Network]),
+    ];
+    for (classes, roles) in layouts {
+        assert_eq!(found(huawei(0x1506), classes), (Mode::Modem, roles.to_vec()));
+    }
+}
+
+#[test]
+fn the_two_shifted_copies_of_the_protocols_mean_the_same() {
+    for (code, role) in [
+        (0x01, Role::Modem),
+        (0x12, Role::Pcui),
+        (0x03, Role::Diag),
+        (0x14, Role::Gps),
+        (0x16, Role::Network),
+    ] {
+        for shift in [0, 0x30, 0x60] {
+            assert_eq!(huawei_role(code + shift), role, "{:02x}", code + shift);
+        }
+    }
+    assert_eq!(huawei_role(0x00), Role::Serial);
+    assert_eq!(huawei_role(0xff), Role::Serial);
+}
+
+#[test]
+fn every_protocol_code_has_one_role_in_any_subclass() {
+    let mut seen = std::collections::HashSet::new();
+    for row in PROTOCOLS {
+        for code in row.codes {
+            assert!(seen.insert(code), "{code:02x} twice");
+            for subclass in 1..=6 {
+                let one = interfaces(&[[0xff, subclass, *code]]);
+                assert_eq!(role(huawei(0x1506), &one[0]), row.role);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_flashing_ports() {
+    let three = interfaces(&[UNTYPED, UNTYPED, UNTYPED]);
+    let stick = classify(huawei(0x1c05), 0, &three);
+    assert_eq!(stick.mode, Mode::Download);
+    assert_eq!(stick.roles[2], Role::Flash);
+    assert!(stick.evidence.iter().any(|e| e.contains("AT^DLOADVER?")), "{:?}", stick.evidence);
+
+    let b525 = found(huawei(0x1c05), &[UNTYPED, STORAGE, UNTYPED]);
+    assert_eq!(b525, (Mode::Download, vec![Role::Serial, Role::Storage, Role::Flash]));
+    let godload = found(huawei(0x1442), &[UNTYPED, UNTYPED]);
+    assert_eq!(godload.0, Mode::Download);
+    assert_eq!(godload.1[0], Role::Flash);
+    assert_eq!(found(huawei(0x2020), &[STORAGE, UNTYPED]).1[1], Role::Flash);
+}
+
+#[test]
+fn ids_used_twice_are_told_apart_by_classes() {
+    let (mode, roles) = found(huawei(0x1c05), &[[0xff, 3, 1], [0xff, 3, 3], [0xff, 3, 2]]);
+    assert_eq!((mode, roles), (Mode::Modem, vec![Role::Modem, Role::Diag, Role::Pcui]));
+    let (mode, roles) = found(huawei(0x1442), &[ECM, DATA, [0x02, 0x02, 0xff], [0x02, 0x02, 0xff]]);
+    assert_eq!(mode, Mode::HilinkSerial);
+    assert_eq!(roles, [Role::Network, Role::Other, Role::Pcui, Role::Serial]);
+    assert_eq!(found(huawei(0x155e), &[[0xff, 2, 2], [0xff, 2, 0x16]]).0, Mode::Modem);
+    assert_eq!(found(huawei(0x1c05), &[STORAGE]).0, Mode::Cdrom);
+}
+
+#[test]
+fn hilink_and_its_halves() {
+    assert_eq!(
+        found(huawei(0x14dc), &[ECM, DATA, STORAGE]),
+        (Mode::Hilink, vec![Role::Network, Role::Other, Role::Storage])
+    );
+    assert_eq!(found(UsbId::new(0x3566, 0x2001), &[[0xe0, 1, 3], [0x0a, 0, 0]]).0, Mode::Hilink);
+    assert_eq!(found(UsbId::new(0x3566, 0x2001), &[STORAGE]).0, Mode::Cdrom);
+}
+
+#[test]
+fn the_boot_rom_has_one_port() {
+    assert_eq!(found(huawei(0x1443), &[UNTYPED]), (Mode::BootRom, vec![Role::BootRom]));
+    assert_eq!(found(huawei(0x1443), &[[0xff, 1, 2]]).1, [Role::BootRom]);
+}
+
+#[test]
+fn old_sticks_name_their_ports_by_order() {
+    assert_eq!(
+        found(huawei(0x1001), &[UNTYPED, UNTYPED, UNTYPED]),
+        (Mode::Modem, vec![Role::Modem, Role::Diag, Role::Pcui])
+    );
+}
+
+#[test]
+fn other_vendors_by_class_and_driver() {
+    let zte = UsbId::new(0x19d2, 0x0117);
+    let mut ports = interfaces(&[UNTYPED, UNTYPED, UNTYPED]);
+    ports[1].endpoints = vec![
+        Endpoint { address: 0x85, kind: 3, max_packet: 64 },
+        Endpoint { address: 0x84, kind: 2, max_packet: 512 },
+        Endpoint { address: 0x03, kind: 2, max_packet: 512 },
+    ];
+    let stick = classify(zte, 0, &ports);
+    assert_eq!((stick.mode, &stick.roles[..]), (Mode::Modem, &[Role::Serial, Role::Modem, Role::Serial][..]));
+    assert_eq!(found(zte, &[STORAGE]).0, Mode::Cdrom);
+
+    let unknown = UsbId::new(0xdead, 0x0001);
+    assert_eq!(found(unknown, &[[0x02, 0x0e, 0], [0x0a, 0, 2]]).0, Mode::Modem, "MBIM");
+    let mut ports = interfaces(&[UNTYPED, UNTYPED]);
+    assert_eq!(classify(unknown, 0, &ports).mode, Mode::Unknown);
+    ports[0].driver = Some("option".into());
+    ports[1].driver = Some("qmi_wwan".into());
+    let stick = classify(unknown, 0, &ports);
+    assert_eq!((stick.mode, stick.roles[1]), (Mode::Modem, Role::Network));
+}
+
+#[test]
+fn what_is_no_stick_is_left_out() {
+    let stick = |id, class, manufacturer: Option<&str>, classes: &[[u8; 3]]| {
+        let mut stick = Stick {
+            place: "1-1".parse().unwrap(),
+            id,
+            release: 0,
+            class,
+            manufacturer: manufacturer.map(str::to_owned),
+            product: None,
+            serial: None,
+            configuration: 1,
+            configurations: 1,
+            interfaces: interfaces(classes),
+            mode: Mode::Unknown,
+        };
+        stick.classify();
+        is_stick(&stick)
+    };
+    let other = UsbId::new(0x0951, 0x1666);
+    assert!(!stick(other, 0, None, &[STORAGE]), "disk");
+    assert!(!stick(other, 0, None, &[[3, 1, 1]]), "keyboard");
+    assert!(!stick(UsbId::new(0x1d6b, 2), 9, None, &[[9, 0, 0]]), "hub");
+    assert!(!stick(UsbId::new(0x0bda, 0x8153), 0, None, &[ECM, DATA]), "network card");
+    assert!(!stick(other, 0, None, &[[0xe0, 1, 3], [0x0a, 0, 0], [0xff, 0x42, 1]]), "tethering phone");
+    assert!(!stick(UsbId::new(0x2341, 0x43), 2, None, &[[2, 2, 1], [0x0a, 0, 0]]), "serial board");
+    assert!(!stick(huawei(0x107e), 0, Some("Android"), &[[6, 1, 1]]), "phone");
+    assert!(stick(huawei(0xabcd), 0, Some("HUAWEI"), &[STORAGE]), "unknown id of a maker of sticks");
+    assert!(stick(huawei(0xabcd), 0, None, &[[1, 1, 1]]), "unknown mode of a maker of sticks");
+    assert!(stick(huawei(0x36dd), 0, None, &[]), "fastboot");
+}
