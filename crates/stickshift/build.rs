@@ -1,5 +1,7 @@
 //! Compiles the facts in `data/` into compact static tables: one function per data file.
 
+#[path = "build/partitions.rs"]
+mod partitions;
 #[path = "build/usb_ids.rs"]
 mod usb_ids;
 
@@ -14,6 +16,7 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     devices(&out);
     huawei_messages(&out);
+    partitions(&out);
     usb_ids(&out);
 }
 
@@ -211,4 +214,10 @@ fn huawei_messages(out: &Path) {
 fn usb_ids(out: &Path) {
     let facts = fs::read_to_string("data/usb-ids.toml").expect("data/usb-ids.toml");
     fs::write(out.join("usb_ids.rs"), usb_ids::tables(&facts)).expect("write");
+}
+
+/// `data/partitions.toml` to the tables of `firmware::names`.
+fn partitions(out: &Path) {
+    let facts = fs::read_to_string("data/partitions.toml").expect("data/partitions.toml");
+    fs::write(out.join("partitions.rs"), partitions::tables(&facts)).expect("write");
 }

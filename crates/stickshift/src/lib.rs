@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod atomic_file;
 pub mod error;
 pub mod event;
+pub mod firmware;
 pub mod host;
 pub mod link;
 pub mod mask;

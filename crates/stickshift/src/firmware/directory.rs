@@ -1,0 +1,172 @@
+//! A folder of raw partitions (docs/protocols/balong-flash.md section 1.8): no headers, no checksums, no compression.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::finding::Finding;
+use super::header::{HEADER_SIZE, Header, MAGIC};
+use super::image::{Form, Image, Partition};
+use super::inflate::Compression;
+use super::names;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A file of such a folder.
+pub(super) struct Member {
+    pub(super) path: PathBuf,
+    pub(super) code: u32,
+}
+
+/// `NN-CCCCCCCC-..`: number and code.
+pub(super) fn parse_name(name: &str) -> Option<(usize, u32)> {
+    let bytes = name.as_bytes();
+    if bytes.len() < 12 || bytes[2] != b'-' || bytes[11] != b'-' {
+        return None;
+    }
+    let (number, code) = (&bytes[..2], &bytes[3..11]);
+    if !number.iter().all(u8::is_ascii_digit) || !code.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    Some((name[..2].parse().ok()?, u32::from_str_radix(&name[3..11], 16).ok()?))
+}
+
+/// The numbered files of a folder, in order, none missing.
+pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
+    let cannot = |e: io::Error| {
+        let kind = if e.kind() == io::ErrorKind::NotFound {
+            ErrorKind::FileNotFound
+        } else {
+            ErrorKind::FileUnreadable
+        };
+        Error::new(kind, format!("cannot read the folder {}", folder.display())).because(e)
+    };
+    let mut numbered = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let path = entry.path();
+        let Some((number, code)) = entry.file_name().to_str().and_then(parse_name) else { continue };
+        if !path.is_file() {
+            continue;
+        }
+        if let Some(Member { path: other, .. }) = numbered.insert(number, Member { path: path.clone(), code })
+        {
+            return Err(Error::new(ErrorKind::Usage, "two files of the folder have the same number")
+                .with("one", other.display())
+                .with("other", path.display()));
+        }
+    }
+    if numbered.is_empty() {
+        return Err(Error::new(
+            ErrorKind::WrongFileKind,
+            format!("{} holds no partition files (NN-CCCCCCCC-NAME)", folder.display()),
+        ));
+    }
+    // The original tool would stop at the gap and flash what comes before it.
+    if let Some(missing) = (0..numbered.len()).find(|n| !numbered.contains_key(n)) {
+        return Err(Error::new(ErrorKind::ImageIncomplete, "a partition file is missing from the folder")
+            .with("number", format!("{missing:02}"))
+            .with("folder", folder.display()));
+    }
+    Ok(numbered.into_values().collect())
+}
+
+pub(super) fn open(folder: &Path) -> Result<Image> {
+    let mut joined = Joined { parts: Vec::new(), at: 0, size: 0 };
+    let mut partitions = Vec::new();
+    let mut findings = Vec::new();
+    for Member { path, code } in members(folder)? {
+        let cannot = |e: io::Error| {
+            Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
+        };
+        let mut file = File::open(&path).map_err(cannot)?;
+        let stored = file.metadata().map_err(cannot)?.len();
+        let mut mark = [0; 4];
+        if file.read(&mut mark).map_err(cannot)? == 4 && mark == MAGIC {
+            return Err(Error::new(
+                ErrorKind::WrongFileKind,
+                format!("{} is no raw partition: it has a header", path.display()),
+            ));
+        }
+        let psize = u32::try_from(stored).map_err(|_| {
+            Error::new(
+                ErrorKind::FileTooLarge,
+                format!("{} is larger than a partition can be", path.display()),
+            )
+        })?;
+        if psize == 0 {
+            findings.push(Finding::PayloadEmpty { partition: partitions.len(), offset: joined.size });
+        }
+        partitions.push(Partition {
+            header: Header {
+                hdsize: HEADER_SIZE as u32,
+                hdversion: 1,
+                hardware: [0; 8],
+                code,
+                psize,
+                date: [0; 16],
+                time: [0; 16],
+                version: [0; 32],
+                crc: 0,
+                blocksize: 0,
+            },
+            name: names::name(code),
+            header_offset: joined.size,
+            payload_offset: joined.size,
+            stored,
+            compression: Compression::None,
+            inflated: Some(stored),
+        });
+        joined.parts.push((joined.size, file));
+        joined.size += stored;
+    }
+    let mut image = Image {
+        size: joined.size,
+        end: joined.size,
+        source: Box::new(joined),
+        form: Form::Directory,
+        file_header: None,
+        partitions,
+        signature: None,
+        findings,
+    };
+    image.find_signature()?;
+    Ok(image)
+}
+
+/// Files one after the other, read as one.
+struct Joined {
+    /// Where each begins.
+    parts: Vec<(u64, File)>,
+    at: u64,
+    size: u64,
+}
+
+impl Read for Joined {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let behind = self.parts.partition_point(|(start, _)| *start <= self.at);
+        let end = self.parts.get(behind).map_or(self.size, |(start, _)| *start);
+        let Some((start, file)) = self.parts[..behind].last_mut() else { return Ok(0) };
+        let room = buffer.len().min(end.saturating_sub(self.at) as usize);
+        if room == 0 {
+            return Ok(0);
+        }
+        file.seek(SeekFrom::Start(self.at - *start))?;
+        let got = file.read(&mut buffer[..room])?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+impl Seek for Joined {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at =
+            target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "before the first byte"))?;
+        Ok(self.at)
+    }
+}
