@@ -1,0 +1,96 @@
+//! The plan: what will be done to a stick, why it fits, and what is dangerous about it. Shown before the first byte is sent; the dry run,
+//! the question, the journal and the web page all show this one.
+
+use serde::Serialize;
+
+/// What will be done, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// What it is about, in one line.
+    pub title: String,
+    /// The steps in order.
+    pub steps: Vec<PlannedStep>,
+    /// Why the files fit the stick, or how far that is known.
+    pub evidence: Vec<String>,
+    /// What can go wrong and what it would cost.
+    pub dangers: Vec<String>,
+    /// What speaks against it. Each needs its named consent.
+    pub objections: Vec<Objection>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// Stable code, the same that the step's events carry.
+    pub code: &'static str,
+    /// One lower-case line.
+    pub text: String,
+    /// Bytes of payload, where the step sends any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// Something that speaks against the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// Which consent overrides it.
+    pub consent: Consent,
+    /// What it is, in one lower-case line.
+    pub text: String,
+}
+
+/// One named consent per danger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consent {
+    /// A loader that erases the flash may be started.
+    Erase,
+    /// An image for other hardware may be flashed.
+    Mismatch,
+    /// An image without a signature may be flashed.
+    Unsigned,
+    /// An image in which partitions are missing may be flashed.
+    Partial,
+}
+
+/// The consents that were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consents {
+    /// See [`Consent::Erase`].
+    pub erase: bool,
+    /// See [`Consent::Mismatch`].
+    pub mismatch: bool,
+    /// See [`Consent::Unsigned`].
+    pub unsigned: bool,
+    /// See [`Consent::Partial`].
+    pub partial: bool,
+}
+
+impl Consents {
+    /// Whether this one was given.
+    pub fn has(self, consent: Consent) -> bool {
+        match consent {
+            Consent::Erase => self.erase,
+            Consent::Mismatch => self.mismatch,
+            Consent::Unsigned => self.unsigned,
+            Consent::Partial => self.partial,
+        }
+    }
+}
+
+impl Plan {
+    /// An empty plan.
+    pub fn new(title: impl Into<String>) -> Self {
+        Plan { title: title.into(), ..Plan::default() }
+    }
+
+    /// Adds a step.
+    pub fn step(&mut self, code: &'static str, text: impl Into<String>, bytes: Option<u64>) {
+        self.steps.push(PlannedStep { code, text: text.into(), bytes });
+    }
+
+    /// The first objection that no consent was given to.
+    pub fn unanswered(&self, consents: Consents) -> Option<&Objection> {
+        self.objections.iter().find(|o| !consents.has(o.consent))
+    }
+}
