@@ -1,12 +1,25 @@
 //! This computer: the only part of the library that opens devices, reads the system's files and looks at its clock.
 //!
-//! [`SerialLink`] implements the link of the same shape for real devices. Linux is the complete platform; elsewhere
-//! the same types exist with what the system's own interfaces give.
+//! [`SysBus`] shows the sticks that are plugged in; [`SerialLink`], [`UsbDevice`] and [`WebLink`] are the ways to reach one. Linux
+//! is the complete platform; elsewhere the same names exist with what the system's own interfaces give.
 
+#[cfg_attr(not(target_os = "linux"), path = "bus_portable.rs")]
+mod bus;
 mod clock;
 #[cfg(target_os = "linux")]
 mod holder;
+#[cfg(target_os = "linux")]
+mod hotplug;
+mod http;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
+#[cfg(target_os = "linux")]
+mod sysfs;
+mod usb;
 
+pub use bus::SysBus;
+pub use http::WebLink;
 pub use serial::SerialLink;
+#[cfg(target_os = "linux")]
+pub use sysfs::{Roots, can_open};
+pub use usb::UsbDevice;

@@ -1,0 +1,110 @@
+//! The USB bus of this computer.
+
+use super::clock::Clock;
+use super::hotplug::Hotplug;
+use super::http::WebLink;
+use super::serial::SerialLink;
+use super::sysfs::Roots;
+use super::usb::UsbDevice;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::profile;
+use crate::stick::{Place, Stick, is_stick};
+use std::path::Path;
+use std::time::Duration;
+
+/// How often the bus is looked at where the system does not report plugging.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The sticks that are plugged into this computer.
+#[derive(Debug)]
+pub struct SysBus {
+    roots: Roots,
+    hotplug: Option<Hotplug>,
+    holders: bool,
+    clock: Clock,
+}
+
+impl SysBus {
+    /// Listens to the bus from now on.
+    pub fn open() -> SysBus {
+        // Where the system reports nothing, looking again now and then does.
+        SysBus {
+            roots: Roots::default(),
+            hotplug: Hotplug::open().ok(),
+            holders: true,
+            clock: Clock::start(),
+        }
+    }
+
+    /// Does not look for who holds ports: that means reading about every process, for every look at the bus.
+    #[must_use]
+    pub fn without_holders(mut self) -> SysBus {
+        self.holders = false;
+        self
+    }
+
+    /// Whether plugging is reported as it happens; otherwise the bus is looked at once a second.
+    pub fn is_event_driven(&self) -> bool {
+        self.hotplug.is_some()
+    }
+
+    fn stick(&self, place: &Place) -> Result<Stick> {
+        self.roots.device(place).ok_or_else(|| {
+            Error::new(ErrorKind::NoStick, format!("nothing stands at {place}")).with("place", place)
+        })
+    }
+}
+
+impl Bus for SysBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        // What happens from here on is news again: nothing falls between looking and listening.
+        if let Some(hotplug) = &mut self.hotplug {
+            hotplug.forget();
+        }
+        let mut sticks = self.roots.devices();
+        sticks.retain(|stick| is_stick(stick) || profile::builtin::knows(stick.id));
+        if self.holders {
+            self.roots.find_holders(&mut sticks);
+        }
+        Ok(sticks)
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        match &mut self.hotplug {
+            Some(hotplug) => hotplug.wait(&self.clock, deadline),
+            None => {
+                self.clock.sleep(self.clock.until(deadline).min(LOOK_AGAIN));
+                Ok(true)
+            }
+        }
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        let stick = self.stick(place)?;
+        let port = stick.interfaces.iter().find(|i| i.number == interface).and_then(|i| i.tty.as_deref());
+        let port = port.ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, format!("interface {interface} has no serial port"))
+                .with("place", place)
+                .with("interface", interface)
+        })?;
+        Ok(Box::new(SerialLink::open(Path::new(port)).map_err(|e| e.with("place", place))?))
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        Ok(Box::new(UsbDevice::open(place)?))
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        let stick = self.stick(place)?;
+        let netdev = stick.interfaces.iter().find_map(|i| i.netdev.as_deref());
+        let netdev = netdev.ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, "the stick has no network interface").with("place", place)
+        })?;
+        Ok(Box::new(WebLink::behind(netdev).map_err(|e| e.with("place", place))?))
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}

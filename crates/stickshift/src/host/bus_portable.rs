@@ -1,0 +1,113 @@
+//! The USB bus where there is no Linux under us: what the nusb crate gives on every platform. Serial ports are not tied to their
+//! interfaces here; a port is named by its path instead.
+
+use std::time::Duration;
+
+use nusb::MaybeFuture;
+
+use super::clock::Clock;
+use super::usb::{UsbDevice, place_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::profile;
+use crate::stick::{Interface, Mode, Place, Role, Stick, UsbId, is_stick};
+
+/// How often the bus is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The sticks that are plugged into this computer.
+#[derive(Debug)]
+pub struct SysBus {
+    clock: Clock,
+}
+
+impl SysBus {
+    /// The bus.
+    pub fn open() -> SysBus {
+        SysBus { clock: Clock::start() }
+    }
+
+    /// Who holds ports is not seen on this system.
+    #[must_use]
+    pub fn without_holders(self) -> SysBus {
+        self
+    }
+
+    /// Whether plugging is reported as it happens; otherwise the bus is looked at once a second.
+    pub fn is_event_driven(&self) -> bool {
+        false
+    }
+}
+
+impl Bus for SysBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        let all = nusb::list_devices().wait();
+        let all = all.map_err(|e| Error::new(ErrorKind::Io, "cannot list USB devices").because(e))?;
+        let mut sticks: Vec<Stick> = all.filter_map(|info| stick(&info)).collect();
+        sticks.retain(|stick| is_stick(stick) || profile::builtin::knows(stick.id));
+        sticks.sort_by(|a, b| a.place.cmp(&b.place));
+        Ok(sticks)
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.clock.sleep(self.clock.until(deadline).min(LOOK_AGAIN));
+        Ok(true)
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "ports are not found by themselves on this system; name the port",
+        )
+        .with("place", place)
+        .with("interface", interface))
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        Ok(Box::new(UsbDevice::open(place)?))
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "web servers are not found by themselves on this system; name the address",
+        )
+        .with("place", place))
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}
+
+fn stick(info: &nusb::DeviceInfo) -> Option<Stick> {
+    let text = |s: Option<&str>| s.map(|s| s.chars().filter(|c| !c.is_control()).collect());
+    let interfaces = info.interfaces().map(|i| Interface {
+        number: i.interface_number(),
+        class: i.class(),
+        subclass: i.subclass(),
+        protocol: i.protocol(),
+        endpoints: Vec::new(),
+        role: Role::Other,
+        driver: None,
+        tty: None,
+        netdev: None,
+        cdc_wdm: None,
+        holder: None,
+    });
+    let mut stick = Stick {
+        place: place_of(info)?,
+        id: UsbId::new(info.vendor_id(), info.product_id()),
+        release: info.device_version(),
+        class: info.class(),
+        manufacturer: text(info.manufacturer_string()),
+        product: text(info.product_string()),
+        serial: text(info.serial_number()),
+        configuration: 1,
+        configurations: 1,
+        interfaces: interfaces.collect(),
+        mode: Mode::Unknown,
+    };
+    stick.classify();
+    Some(stick)
+}

@@ -1,0 +1,407 @@
+//! A small HTTP/1.1 client for the web servers of sticks: one connection per request, bound to one network interface so that two
+//! sticks with the same address are told apart, and bounded in time and memory whatever the server does.
+//!
+//! Sticks answer in ways that strict clients refuse: header lines without a blank after the colon, lines that end in LF alone,
+//! connections closed instead of a length (docs/protocols/hilink-at.md section 1.1).
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+
+/// The largest body that is taken. Web UI pages with everything in one file stay below 1 MiB.
+const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// The largest head: status line and all header lines.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// The most header lines of one answer.
+const MOST_HEADERS: usize = 100;
+
+/// How long one address may take to accept a connection when several are tried.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Where sticks put their web server when the system does not say (docs/protocols/hilink-at.md section 1.1).
+const USUAL_ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 8, 1), Ipv4Addr::new(192, 168, 1, 1)];
+
+/// A way to one web server.
+#[derive(Debug)]
+pub struct WebLink {
+    address: SocketAddr,
+    host: String,
+    netdev: Option<String>,
+    clock: Clock,
+}
+
+impl WebLink {
+    /// The server at `host`, a name or an address; through the network interface `netdev` where one is given. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `Disconnected` when the name has no address.
+    pub fn new(host: &str, port: u16, netdev: Option<&str>) -> Result<WebLink> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = (bare, port).to_socket_addrs().map(|mut all| all.next());
+        let Ok(Some(address)) = found else {
+            return Err(
+                Error::new(ErrorKind::Disconnected, format!("{host} has no address")).with("sent", false)
+            );
+        };
+        let host = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
+        Ok(WebLink { address, host, netdev: netdev.map(str::to_owned), clock: Clock::start() })
+    }
+
+    /// The server that `url`, `http://HOST[:PORT][/]`, names.
+    ///
+    /// # Errors
+    /// `Usage` when it is no such address, `Unsupported` for https, `Disconnected` when the name has no address.
+    pub fn from_url(url: &str) -> Result<WebLink> {
+        if url.starts_with("https://") {
+            return Err(Error::new(ErrorKind::Unsupported, "sticks are spoken to by http, not https")
+                .with("url", url));
+        }
+        let bad = || Error::new(ErrorKind::Usage, "this is no address of a web server").with("url", url);
+        let rest = url.strip_prefix("http://").ok_or_else(bad)?;
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(bad());
+        }
+        match host.rsplit_once(':') {
+            Some((name, port)) if !port.contains(']') => {
+                WebLink::new(name, port.parse().map_err(|_| bad())?, None)
+            }
+            _ => WebLink::new(host, 80, None),
+        }
+    }
+
+    /// The web server of the stick whose network interface is `netdev`: the first of its likely addresses that accepts a
+    /// connection.
+    ///
+    /// # Errors
+    /// `Disconnected` when none does (facts `netdev`, `tried`), `PermissionDenied`, `Io`.
+    pub fn behind(netdev: &str) -> Result<WebLink> {
+        let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+        let candidates = likely_addresses(&routes, netdev);
+        for address in &candidates {
+            let link = WebLink::new(&address.to_string(), 80, Some(netdev))?;
+            match link.connect(CONNECT) {
+                Ok(_) => return Ok(link),
+                Err(e) if e.is(ErrorKind::PermissionDenied) => return Err(e),
+                Err(_) => {}
+            }
+        }
+        let tried: Vec<String> = candidates.iter().map(Ipv4Addr::to_string).collect();
+        Err(Error::new(ErrorKind::Disconnected, format!("no web server answers behind {netdev}"))
+            .with("netdev", netdev)
+            .with("tried", tried.join(", "))
+            .with("sent", false))
+    }
+
+    /// The server's address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn connect(&self, timeout: Duration) -> Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP));
+        let socket = socket.map_err(|e| self.failed(e, false))?;
+        #[cfg(target_os = "linux")]
+        if let Some(netdev) = &self.netdev {
+            socket.bind_device(Some(netdev.as_bytes())).map_err(|e| self.failed(e, false))?;
+        }
+        // Time-outs of zero are refused.
+        let timeout = timeout.max(Duration::from_millis(1));
+        socket.connect_timeout(&self.address.into(), timeout).map_err(|e| self.failed(e, false))?;
+        Ok(socket.into())
+    }
+
+    fn failed(&self, cause: io::Error, sent: bool) -> Error {
+        use io::ErrorKind as K;
+        let (kind, what) = match cause.kind() {
+            K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the web server did not answer in time"),
+            K::PermissionDenied => {
+                (ErrorKind::PermissionDenied, "the system denies access to the network interface")
+            }
+            K::ConnectionRefused => (ErrorKind::Disconnected, "the web server refused the connection"),
+            K::UnexpectedEof if sent => {
+                (ErrorKind::Disconnected, "the web server closed the connection early")
+            }
+            K::ConnectionReset
+            | K::ConnectionAborted
+            | K::BrokenPipe
+            | K::UnexpectedEof
+            | K::NotConnected => (ErrorKind::Disconnected, "the web server closed the connection"),
+            K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable => {
+                (ErrorKind::Disconnected, "the web server cannot be reached")
+            }
+            // A network interface that went away while it was used.
+            _ if matches!(cause.raw_os_error(), Some(ENXIO | ENODEV)) => {
+                (ErrorKind::Disconnected, "the stick's network interface is gone")
+            }
+            _ => (ErrorKind::Io, "speaking to the web server failed"),
+        };
+        Error::new(kind, what).with("server", &self.host).with("sent", sent).because(cause)
+    }
+}
+
+const ENXIO: i32 = 6;
+const ENODEV: i32 = 19;
+
+impl HttpLink for WebLink {
+    fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+        let message = encode(request, &self.host)?;
+        let end = Instant::now() + request.timeout;
+        let stream = self.connect(request.timeout)?;
+        let mut stream = Timed { stream, end };
+        stream.write_all(&message).map_err(|e| self.failed(e, false))?;
+        let mut reader = BufReader::new(stream);
+        read_response(&mut reader).map_err(|e| match e {
+            Trouble::Io(e) => self.failed(e, true),
+            Trouble::Bad(what) => {
+                Error::new(ErrorKind::UnexpectedAnswer, what).with("server", &self.host).with("sent", true)
+            }
+        })
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.clock.sleep(time);
+    }
+}
+
+/// The request as it is sent. What would break out of its line is refused: tokens and cookies come from the server.
+fn encode(request: &HttpRequest, host: &str) -> Result<Vec<u8>> {
+    let mut text = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", request.method, request.path);
+    let clean = |part: &str| !part.bytes().any(|b| b.is_ascii_control());
+    let path_is_one_word = request.path.starts_with('/') && !request.path.contains(' ');
+    if !clean(&request.path) || !path_is_one_word {
+        return Err(Error::new(ErrorKind::Usage, "the path of a request is one word that begins with /"));
+    }
+    for (name, value) in &request.headers {
+        if !clean(name) || !clean(value) || name.contains(':') || name.is_empty() {
+            return Err(
+                Error::new(ErrorKind::Usage, "a header of the request has a line break").with("header", name)
+            );
+        }
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !request.body.is_empty() || request.method == "POST" {
+        text.push_str(&format!("Content-Length: {}\r\n", request.body.len()));
+    }
+    text.push_str("Connection: close\r\n\r\n");
+    let mut message = text.into_bytes();
+    message.extend_from_slice(&request.body);
+    Ok(message)
+}
+
+/// A stream on which everything ends at one moment, however slowly it drips.
+struct Timed {
+    stream: TcpStream,
+    end: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Trouble {
+    Io(io::Error),
+    Bad(&'static str),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(e: io::Error) -> Self {
+        Trouble::Io(e)
+    }
+}
+
+fn read_response(reader: &mut impl BufRead) -> Result<HttpResponse, Trouble> {
+    let mut room = LARGEST_HEAD;
+    loop {
+        let status = status_code(&line(reader, &mut room)?).ok_or(Trouble::Bad("the answer is not HTTP"))?;
+        let headers = headers(reader, &mut room)?;
+        // 100 to 199 announce the answer proper; the head as a whole bounds how many.
+        if (100..200).contains(&status) {
+            continue;
+        }
+        let mut response = HttpResponse { status, headers, body: Vec::new() };
+        response.body = body(reader, &response)?;
+        return Ok(response);
+    }
+}
+
+/// One line without its end. Room shrinks by what was read.
+fn line(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<u8>, Trouble> {
+    let mut text = Vec::new();
+    let n = reader.take(*room as u64).read_until(b'\n', &mut text)?;
+    if text.pop() != Some(b'\n') {
+        if n == *room {
+            return Err(Trouble::Bad("the head of the answer is too large"));
+        }
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    *room -= n;
+    if text.last() == Some(&b'\r') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn status_code(line: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (version, rest) = line.split_once(' ')?;
+    if !version.starts_with("HTTP/1.") {
+        return None;
+    }
+    let code = rest.trim_start().split(' ').next()?;
+    code.parse().ok().filter(|code| (100..600).contains(code))
+}
+
+fn headers(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<(String, String)>, Trouble> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    loop {
+        let line = line(reader, room)?;
+        if line.is_empty() {
+            return Ok(headers);
+        }
+        if headers.len() == MOST_HEADERS {
+            return Err(Trouble::Bad("the answer has too many headers"));
+        }
+        let text = String::from_utf8_lossy(&line);
+        if let Some((name, value)) = text.split_once(':') {
+            headers.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+}
+
+fn body(reader: &mut impl BufRead, response: &HttpResponse) -> Result<Vec<u8>, Trouble> {
+    if matches!(response.status, 204 | 304) {
+        return Ok(Vec::new());
+    }
+    if response.header_all("Transfer-Encoding").any(|v| v.to_ascii_lowercase().contains("chunked")) {
+        return chunked(reader);
+    }
+    let mut lengths = response.header_all("Content-Length");
+    let Some(length) = lengths.next() else {
+        return until_closed(reader);
+    };
+    if lengths.any(|other| other != length) {
+        return Err(Trouble::Bad("the answer gives two lengths"));
+    }
+    if !length.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Trouble::Bad("the length of the answer is no number"));
+    }
+    match length.parse::<usize>() {
+        Ok(length) if length <= LARGEST_BODY => exactly(reader, length),
+        _ => Err(Trouble::Bad(TOO_LARGE)),
+    }
+}
+
+const TOO_LARGE: &str = "the answer is larger than anything sane";
+
+fn exactly(reader: &mut impl BufRead, length: usize) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    reader.take(length as u64).read_to_end(&mut body)?;
+    if body.len() < length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    Ok(body)
+}
+
+fn until_closed(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    reader.take(LARGEST_BODY as u64 + 1).read_to_end(&mut body)?;
+    if body.len() > LARGEST_BODY {
+        return Err(Trouble::Bad(TOO_LARGE));
+    }
+    Ok(body)
+}
+
+fn chunked(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    loop {
+        let size = line(reader, &mut LARGEST_HEAD.clone())?;
+        let digits = size.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+        let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+        let size = std::str::from_utf8(digits).ok().filter(|_| plain);
+        let Some(size) = size.and_then(|s| usize::from_str_radix(s, 16).ok()) else {
+            return Err(Trouble::Bad("a piece of the answer has no length"));
+        };
+        if size > LARGEST_BODY - body.len() {
+            return Err(Trouble::Bad(TOO_LARGE));
+        }
+        if size == 0 {
+            headers(reader, &mut LARGEST_HEAD.clone())?;
+            return Ok(body);
+        }
+        body.extend(exactly(reader, size)?);
+        if !line(reader, &mut LARGEST_HEAD.clone())?.is_empty() {
+            return Err(Trouble::Bad("a piece of the answer is longer than it said"));
+        }
+    }
+}
+
+/// Addresses behind a network interface that may be its stick's: the gateways in the text of /proc/net/route, the first address
+/// of the interface's own networks, then the usual ones.
+fn likely_addresses(routes: &str, netdev: &str) -> Vec<Ipv4Addr> {
+    let mut gateways = Vec::new();
+    let mut first_of_network = Vec::new();
+    for line in routes.lines().skip(1) {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [name, destination, gateway, ..] = fields[..] else { continue };
+        // The kernel prints addresses as words in its own byte order.
+        let address =
+            |text: &str| u32::from_str_radix(text, 16).ok().map(|word| Ipv4Addr::from(word.to_ne_bytes()));
+        let (Some(destination), Some(gateway)) = (address(destination), address(gateway)) else { continue };
+        if name != netdev {
+            continue;
+        }
+        if !gateway.is_unspecified() {
+            gateways.push(gateway);
+        } else if !destination.is_unspecified() {
+            first_of_network.push(Ipv4Addr::from(u32::from(destination) | 1));
+        }
+    }
+    let mut all: Vec<Ipv4Addr> = Vec::new();
+    for address in gateways.into_iter().chain(first_of_network).chain(USUAL_ADDRESSES) {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all.truncate(8);
+    all
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

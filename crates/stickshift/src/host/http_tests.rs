@@ -1,0 +1,217 @@
+use std::net::TcpListener;
+use std::thread;
+
+use super::*;
+
+fn parse(answer: &[u8]) -> std::result::Result<HttpResponse, String> {
+    read_response(&mut &answer[..]).map_err(|e| match e {
+        Trouble::Io(e) => e.kind().to_string(),
+        Trouble::Bad(what) => what.to_owned(),
+    })
+}
+
+/// A server that answers one connection: it reads the request's head and body, then does what it is told.
+fn server(answer: impl FnOnce(TcpStream) + Send + 'static) -> (WebLink, thread::JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let handle = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut got = Vec::new();
+        let mut buffer = [0; 1024];
+        while !got.ends_with(b"<request/>") && !got.ends_with(b"\r\n\r\n") {
+            let n = stream.read(&mut buffer).unwrap();
+            got.extend_from_slice(&buffer[..n]);
+        }
+        answer(stream);
+        got
+    });
+    (WebLink::new("127.0.0.1", port, None).unwrap(), handle)
+}
+
+fn get(path: &str, timeout: Duration) -> HttpRequest {
+    HttpRequest { method: "GET", path: path.into(), headers: Vec::new(), body: Vec::new(), timeout }
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_request_as_it_is_sent_and_an_answer_without_blanks() {
+    let (mut link, server) = server(|mut stream| {
+        let answer = b"HTTP/1.1 200 OK\r\nSet-Cookie:SessionID=abc;path=/\r\nset-cookie: b=2\r\n__RequestVerificationToken:XY\r\nContent-Length:4\r\n\r\nbody and more";
+        stream.write_all(answer).unwrap();
+    });
+    let request = HttpRequest {
+        method: "POST",
+        path: "/api/user/login?x=1".into(),
+        headers: vec![("Cookie".into(), "SessionID=abc".into())],
+        body: b"<request/>".to_vec(),
+        timeout: LONG,
+    };
+    let response = link.request(&request).unwrap();
+    assert_eq!((response.status, &response.body[..]), (200, &b"body"[..]));
+    assert_eq!(response.header_all("Set-Cookie").collect::<Vec<_>>(), ["SessionID=abc;path=/", "b=2"]);
+    assert_eq!(response.header("__requestverificationtoken"), Some("XY"));
+    let sent = String::from_utf8(server.join().unwrap()).unwrap();
+    let port = link.address().port();
+    assert_eq!(
+        sent,
+        format!(
+            "POST /api/user/login?x=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: SessionID=abc\r\nContent-Length: 10\r\nConnection: close\r\n\r\n<request/>"
+        )
+    );
+}
+
+#[test]
+fn bodies_by_length_by_pieces_and_by_closing() {
+    assert_eq!(parse(b"HTTP/1.0 200 OK\nServer: x\n\nuntil the end").unwrap().body, b"until the end");
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWiki\r\nA;ext=1\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
+    assert_eq!(parse(chunked).unwrap().body, b"Wiki0123456789");
+    assert_eq!(parse(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().body, b"");
+    let after_100 =
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 307 Moved\r\nLocation: /html\r\nContent-Length: 0\r\n\r\n";
+    let moved = parse(after_100).unwrap();
+    assert_eq!((moved.status, moved.header("location")), (307, Some("/html")));
+}
+
+#[test]
+fn every_cut_is_an_early_end() {
+    let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    for n in 0..whole.len() {
+        assert_eq!(parse(&whole[..n]).unwrap_err(), "unexpected end of file", "{n}");
+    }
+    let whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    for n in 0..whole.len() {
+        assert_eq!(parse(&whole[..n]).unwrap_err(), "unexpected end of file", "{n}");
+    }
+}
+
+#[test]
+fn what_is_not_http_or_lies_is_refused() {
+    for (answer, what) in [
+        (&b"\x55\x55\x55\r\n"[..], "not HTTP"),
+        (b"ICY 200 OK\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 OK\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "two lengths"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", "larger"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n", "larger"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "no length"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n", "no length"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", "larger"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", "longer than it said"),
+    ] {
+        let error = parse(answer).unwrap_err();
+        assert!(error.contains(what), "{}: {error}", String::from_utf8_lossy(answer));
+    }
+}
+
+/// Endless input of one byte pattern, to see that reading stops.
+struct Endless(&'static [u8], usize, u64);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for byte in buffer.iter_mut() {
+            *byte = self.0[self.1 % self.0.len()];
+            self.1 += 1;
+        }
+        self.2 += buffer.len() as u64;
+        assert!(self.2 < 16 * 1024 * 1024, "it reads without end");
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn endless_answers_end() {
+    let stop = |head: &'static [u8], pattern: &'static [u8]| {
+        let mut reader = BufReader::new(head.chain(Endless(pattern, 0, 0)));
+        match read_response(&mut reader) {
+            Err(Trouble::Bad(what)) => what,
+            Err(Trouble::Io(e)) => panic!("{e}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    };
+    assert!(stop(b"", b"x").contains("too large"));
+    assert!(stop(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n").contains("too many"));
+    assert!(stop(b"HTTP/1.1 200 OK\r\n", b"x").contains("too large"));
+    assert!(stop(b"HTTP/1.1 200 OK\r\n\r\n", b"x").contains("larger"));
+    assert!(stop(b"", b"HTTP/1.1 100 C\r\n\r\n").contains("too large"));
+    let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert!(stop(chunks, b"4\r\nabcd\r\n").contains("larger"));
+}
+
+#[test]
+fn what_would_break_out_of_its_line_is_not_sent() {
+    for (path, header) in
+        [("/a b", "x"), ("/a\r\nX: y", "x"), ("a", "x"), ("/a", "x\r\nEvil: 1"), ("/a", "x\n")]
+    {
+        let mut request = get(path, LONG);
+        request.headers.push(("Token".into(), header.into()));
+        assert!(encode(&request, "h").unwrap_err().is(ErrorKind::Usage), "{path:?} {header:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_ends_early_was_sent() {
+    let (mut link, server) = server(drop);
+    let error = link.request(&get("/", LONG)).unwrap_err();
+    assert!(error.is(ErrorKind::Disconnected), "{error:?}");
+    assert_eq!(error.fact("sent"), Some("true"));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_refused_connection_was_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = WebLink::new("127.0.0.1", port, None).unwrap().request(&get("/", LONG)).unwrap_err();
+    assert!(error.is(ErrorKind::Disconnected), "{error:?}");
+    assert_eq!(error.fact("sent"), Some("false"));
+}
+
+#[test]
+fn a_slow_drip_ends_at_the_time_limit() {
+    let (mut link, server) = server(|mut stream| {
+        // Until the client gives up.
+        while stream.write_all(b"H").is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let error = link.request(&get("/", Duration::from_millis(60))).unwrap_err();
+    assert!(error.is(ErrorKind::Timeout), "{error:?}");
+    assert_eq!(error.fact("sent"), Some("true"));
+    server.join().unwrap();
+}
+
+#[test]
+fn urls() {
+    let link = WebLink::from_url("http://127.0.0.1:8080/").unwrap();
+    assert_eq!((link.address().to_string(), &link.host[..]), ("127.0.0.1:8080".into(), "127.0.0.1:8080"));
+    let link = WebLink::from_url("http://192.168.8.1").unwrap();
+    assert_eq!((link.address().port(), &link.host[..]), (80, "192.168.8.1"));
+    assert_eq!(WebLink::from_url("http://[::1]:81").unwrap().address().to_string(), "[::1]:81");
+    assert!(WebLink::from_url("https://192.168.8.1/").unwrap_err().is(ErrorKind::Unsupported));
+    for bad in
+        ["", "192.168.8.1", "http://", "http:///", "http://a/b", "http://a:x", "http://a b", "http://u@h"]
+    {
+        assert!(WebLink::from_url(bad).unwrap_err().is(ErrorKind::Usage), "{bad:?}");
+    }
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn addresses_come_from_the_routes_of_the_interface_alone() {
+    let routes = "Iface\tDestination\tGateway\tFlags\n\
+        eth0\t00000000\t0101A8C0\t0003\n\
+        eth1\t00000000\t0109A8C0\t0003\n\
+        eth1\t0009A8C0\t00000000\t0001\n\
+        eth2\t0003A8C0\t00000000\t0001\n\
+        broken\n";
+    let of = |netdev: &str| -> Vec<String> {
+        likely_addresses(routes, netdev).iter().map(Ipv4Addr::to_string).collect()
+    };
+    assert_eq!(of("eth1"), ["192.168.9.1", "192.168.8.1", "192.168.1.1"]);
+    assert_eq!(of("eth2"), ["192.168.3.1", "192.168.8.1", "192.168.1.1"]);
+    assert_eq!(of("wwan0"), ["192.168.8.1", "192.168.1.1"]);
+}

@@ -1,0 +1,198 @@
+//! What Linux shows of the USB bus under `/sys/bus/usb/devices`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::holder;
+use crate::profile;
+use crate::stick::{Endpoint, Interface, Mode, Place, Role, Stick, UsbId};
+use crate::wire::usb::{ConfigurationDescriptor, DeviceDescriptor, split_configurations};
+
+/// Strings of devices are their makers' text, or an attacker's; longer ones are cut.
+const LONGEST_STRING: usize = 126;
+
+/// Where sysfs and the device nodes are. Tests give trees of their own.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    /// `/sys`.
+    pub sys: PathBuf,
+    /// `/dev`.
+    pub dev: PathBuf,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Roots { sys: "/sys".into(), dev: "/dev".into() }
+    }
+}
+
+impl Roots {
+    /// Every USB device there is, classified, sticks or not, ordered by place. A device that leaves while it is read is left out.
+    pub fn devices(&self) -> Vec<Stick> {
+        let entries = fs::read_dir(self.usb_devices()).into_iter().flatten().flatten();
+        let places = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
+        let mut found: Vec<Stick> = places.filter_map(|place| self.device(&place)).collect();
+        found.sort_by(|a, b| a.place.cmp(&b.place));
+        found
+    }
+
+    /// The device at `place`, classified, without who holds its ports.
+    pub fn device(&self, place: &Place) -> Option<Stick> {
+        let folder = self.usb_devices().join(place.as_str());
+        let hex = |name: &str| u16::from_str_radix(&attribute(&folder, name)?, 16).ok();
+        let number = |name: &str| attribute(&folder, name)?.parse().ok();
+        let string = |name: &str| attribute(&folder, name).filter(|s| !s.is_empty()).map(|s| printable(&s));
+        let configuration = number("bConfigurationValue").unwrap_or(0);
+        let mut stick = Stick {
+            place: place.clone(),
+            id: UsbId::new(hex("idVendor")?, hex("idProduct")?),
+            release: hex("bcdDevice").unwrap_or(0),
+            class: hex("bDeviceClass").unwrap_or(0) as u8,
+            manufacturer: string("manufacturer"),
+            product: string("product"),
+            serial: string("serial"),
+            configuration,
+            configurations: number("bNumConfigurations").unwrap_or(1),
+            interfaces: self.interfaces(&folder, place, configuration),
+            mode: Mode::Unknown,
+        };
+        stick.classify();
+        let storage_only = stick.interfaces.iter().all(|i| i.role == Role::Storage);
+        if stick.mode == Mode::Unknown && storage_only && profile::builtin::knows(stick.id) {
+            stick.mode = Mode::Cdrom;
+        }
+        Some(stick)
+    }
+
+    /// Fills in who holds the ports of `sticks`, in one pass over all processes.
+    pub fn find_holders(&self, sticks: &mut [Stick]) {
+        let mut ports: Vec<(PathBuf, &mut Interface)> = Vec::new();
+        for interface in sticks.iter_mut().flat_map(|s| &mut s.interfaces) {
+            if let Some(node) = interface.tty.as_ref().or(interface.cdc_wdm.as_ref()) {
+                ports.push((PathBuf::from(node), interface));
+            }
+        }
+        if ports.is_empty() {
+            return;
+        }
+        let nodes: Vec<PathBuf> = ports.iter().map(|(node, _)| node.clone()).collect();
+        for (index, holder) in holder::others(&nodes.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
+            ports[index].1.holder = Some(holder.to_string());
+        }
+    }
+
+    /// The node of the whole device, `/dev/bus/usb/001/005`.
+    pub fn usb_node(&self, place: &Place) -> Option<PathBuf> {
+        let folder = self.usb_devices().join(place.as_str());
+        let number = |name: &str| attribute(&folder, name)?.parse::<u16>().ok();
+        let (bus, device) = (number("busnum")?, number("devnum")?);
+        Some(self.dev.join(format!("bus/usb/{bus:03}/{device:03}")))
+    }
+
+    /// The kernel driver that is bound to an interface of the device at `place`.
+    pub fn driver(&self, place: &Place, interface: u8) -> Option<String> {
+        let device = self.usb_devices().join(place.as_str());
+        let configuration: u8 = attribute(&device, "bConfigurationValue")?.parse().ok()?;
+        driver(&device.join(format!("{place}:{configuration}.{interface}")))
+    }
+
+    fn usb_devices(&self) -> PathBuf {
+        self.sys.join("bus/usb/devices")
+    }
+
+    fn interfaces(&self, device: &Path, place: &Place, configuration: u8) -> Vec<Interface> {
+        let descriptor = active_descriptor(device, configuration);
+        let prefix = format!("{place}:{configuration}.");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(device).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(number) = name.to_str().and_then(|n| n.strip_prefix(&prefix)?.parse::<u8>().ok()) else {
+                continue;
+            };
+            if let Some(interface) = self.interface(&entry.path(), number, descriptor.as_ref()) {
+                found.push(interface);
+            }
+        }
+        found.sort_by_key(|i| i.number);
+        found
+    }
+
+    fn interface(
+        &self,
+        folder: &Path,
+        number: u8,
+        configuration: Option<&ConfigurationDescriptor>,
+    ) -> Option<Interface> {
+        let descriptor = configuration.and_then(|c| c.defaults().find(|i| i.number == number));
+        let [class, subclass, protocol] = match descriptor {
+            Some(d) => d.class,
+            None => {
+                let hex = |name: &str| u8::from_str_radix(&attribute(folder, name)?, 16).ok();
+                [hex("bInterfaceClass")?, hex("bInterfaceSubClass")?, hex("bInterfaceProtocol")?]
+            }
+        };
+        let endpoints = descriptor.map(|d| d.endpoints.iter()).into_iter().flatten();
+        let node = |name: String| self.dev.join(name).to_string_lossy().into_owned();
+        Some(Interface {
+            number,
+            class,
+            subclass,
+            protocol,
+            endpoints: endpoints
+                .map(|e| Endpoint { address: e.address, kind: e.kind(), max_packet: e.max_packet })
+                .collect(),
+            role: Role::Other,
+            driver: driver(folder),
+            tty: tty(folder).map(node),
+            netdev: first_child(&folder.join("net"), ""),
+            // Kernels before 3.5 had it under "usb".
+            cdc_wdm: first_child(&folder.join("usbmisc"), "cdc-wdm")
+                .or_else(|| first_child(&folder.join("usb"), "cdc-wdm"))
+                .map(node),
+            holder: None,
+        })
+    }
+}
+
+/// Whether this process may open `node` for reading and writing.
+pub fn can_open(node: &Path) -> bool {
+    use rustix::fs::Access;
+    rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK).is_ok()
+}
+
+fn attribute(folder: &Path, name: &str) -> Option<String> {
+    let bytes = fs::read(folder.join(name)).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// No control characters: these strings end up on terminals.
+fn printable(text: &str) -> String {
+    text.chars().take(LONGEST_STRING).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn driver(interface: &Path) -> Option<String> {
+    let link = fs::read_link(interface.join("driver")).ok()?;
+    Some(link.file_name()?.to_str()?.to_owned())
+}
+
+/// usb-serial puts `ttyUSB0` straight into the interface's folder, cdc-acm puts `ttyACM0` under `tty`.
+fn tty(interface: &Path) -> Option<String> {
+    first_child(interface, "ttyUSB").or_else(|| first_child(&interface.join("tty"), "tty"))
+}
+
+fn first_child(folder: &Path, prefix: &str) -> Option<String> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| name.starts_with(prefix)).min()
+}
+
+/// The active configuration out of the binary file `descriptors`, where it can be read and understood.
+fn active_descriptor(device: &Path, configuration: u8) -> Option<ConfigurationDescriptor> {
+    let bytes = fs::read(device.join("descriptors")).ok()?;
+    let all = split_configurations(bytes.get(DeviceDescriptor::LENGTH..)?).ok()?;
+    let parsed = all.into_iter().filter_map(|one| ConfigurationDescriptor::parse(one).ok());
+    parsed.into_iter().find(|c| c.value == configuration)
+}
+
+#[cfg(test)]
+#[path = "sysfs_tests.rs"]
+mod tests;
