@@ -202,6 +202,35 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "wait a minute and run `stickshift list`; then flash again",
             REFUSED,
         ),
+        ErrorKind::AtRefused => (
+            "the stick does not know the command, or not in its present state",
+            "the code says what it has to say about it; HiLink firmware refuses much of what Stick firmware takes",
+            REFUSED,
+        ),
+        ErrorKind::NoSim => (
+            "no SIM is in the stick, or it has no contact",
+            "put the SIM in the right way round and replug the stick",
+            REFUSED,
+        ),
+        ErrorKind::SimPinNeeded => ("the SIM is protected by a PIN", "`stickshift pin enter`", REFUSED),
+        ErrorKind::SimPukNeeded => (
+            "the PIN was wrong too often",
+            "`stickshift pin unblock` with the PUK from the operator's letter; ten wrong PUKs end the SIM",
+            REFUSED,
+        ),
+        ErrorKind::WrongPin => {
+            ("the code is not the SIM's", "`stickshift pin status` shows how many tries are left", REFUSED)
+        }
+        ErrorKind::LastTry => (
+            "after the last wrong try the SIM is blocked",
+            "make sure of the code; --spend-last-try if you are, or put the SIM into a telephone",
+            REFUSED,
+        ),
+        ErrorKind::LocksOut => (
+            "without a port for AT commands only the boot pin leads back",
+            "keep port 2 or 12 (PCUI) in the list",
+            REFUSED,
+        ),
         ErrorKind::NoJournal => {
             ("no interrupted work is recorded for this stick", "run without --resume", FAILED)
         }

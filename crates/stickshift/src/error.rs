@@ -140,6 +140,22 @@ error_kinds! {
     /// After flashing the stick does not report what was flashed.
     VersionMismatch = "version-mismatch",
 
+    // Talking to the stick.
+    /// The stick refused an AT command.
+    AtRefused = "at-refused",
+    /// There is no SIM, or it is not seen.
+    NoSim = "no-sim",
+    /// The SIM wants its PIN first.
+    SimPinNeeded = "sim-pin-needed",
+    /// The SIM is blocked and wants its PUK.
+    SimPukNeeded = "sim-puk-needed",
+    /// The PIN, PUK or other code was wrong.
+    WrongPin = "wrong-pin",
+    /// It would have spent the last try of a code, or nobody knows whether it would.
+    LastTry = "last-try",
+    /// It would have left the stick without a port to talk to.
+    LocksOut = "locks-out",
+
     // Journeys.
     /// There is no journal to resume from.
     NoJournal = "no-journal",

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod at;
 pub mod atomic_file;
 pub mod error;
 pub mod event;

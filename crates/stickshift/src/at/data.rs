@@ -1,0 +1,297 @@
+//! Data connections as the stick sees them: docs/protocols/hilink-at.md section 3.6.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::at::{Command, fields_of, hex_number, number, quoted, text, unexpected};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::wire::at::fields;
+
+/// What kind of address a context asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PdpType {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// Both.
+    V4V6,
+}
+
+impl PdpType {
+    fn word(self) -> &'static str {
+        match self {
+            PdpType::V4 => "IP",
+            PdpType::V6 => "IPV6",
+            PdpType::V4V6 => "IPV4V6",
+        }
+    }
+}
+
+/// One row of `AT+CGDCONT?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Its number.
+    pub id: u8,
+    /// Kind of address; `None` for one that has nothing to do with IP.
+    pub pdp: Option<PdpType>,
+    /// Access point name, empty for the operator's default.
+    pub apn: String,
+}
+
+/// `AT+CGDCONT?`: the contexts that are defined.
+pub fn contexts() -> Command<Vec<Context>> {
+    Command::new("AT+CGDCONT?", |answer| {
+        let context = |value| {
+            let f = fields(value);
+            let pdp = match f.get(1)?.to_ascii_uppercase().as_str() {
+                "IP" => Some(PdpType::V4),
+                "IPV6" => Some(PdpType::V6),
+                "IPV4V6" => Some(PdpType::V4V6),
+                _ => None,
+            };
+            Some(Context { id: number(&f, 0)?, pdp, apn: text(&f, 2).unwrap_or_default() })
+        };
+        Ok(answer.values("+CGDCONT").filter_map(context).collect())
+    })
+}
+
+/// `AT+CGDCONT=`: defines a context.
+///
+/// # Errors
+/// `Usage` for an access point name that cannot be written.
+pub fn define_context(id: u8, pdp: PdpType, apn: &str) -> Result<Command<()>> {
+    Ok(Command::plain(format!("AT+CGDCONT={id},\"{}\",{}", pdp.word(), quoted(apn)?)))
+}
+
+/// How user and password are proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// Not at all.
+    None,
+    /// In the clear.
+    Pap,
+    /// By challenge.
+    Chap,
+    /// Microsoft's.
+    MsChapV2,
+}
+
+/// Who dials.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    /// User name.
+    pub user: &'a str,
+    /// Password.
+    pub password: &'a str,
+    /// How they are proven.
+    pub authentication: Authentication,
+}
+
+/// `AT^NDISDUP=cid,1`: dials. Answered at once; the connection is up when [`ndis_states`] or the report `^NDISSTAT:` says so.
+///
+/// [`hang_up`] first, always: after a host program died the stick believes to be connected and refuses every dial until it is replugged.
+///
+/// # Errors
+/// `Usage` for texts that cannot be written.
+pub fn dial(id: u8, apn: &str, credentials: Option<Credentials<'_>>) -> Result<Command<()>> {
+    let mut command = format!("AT^NDISDUP={id},1");
+    if !apn.is_empty() || credentials.is_some() {
+        command += &format!(",{}", quoted(apn)?);
+    }
+    if let Some(Credentials { user, password, authentication }) = credentials {
+        let kind = match authentication {
+            Authentication::None => 0,
+            Authentication::Pap => 1,
+            Authentication::Chap => 2,
+            Authentication::MsChapV2 => 3,
+        };
+        command += &format!(",{},{},{kind}", quoted(user)?, quoted(password)?);
+    }
+    Ok(Command::plain(command).within(Duration::from_secs(60)))
+}
+
+/// `AT^NDISDUP=cid,0`: hangs up. An idle context answers `ERROR`, which is to be passed over.
+pub fn hang_up(id: u8) -> Command<()> {
+    Command::plain(format!("AT^NDISDUP={id},0")).within(Duration::from_secs(30))
+}
+
+/// How a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Down.
+    Down,
+    /// Up.
+    Up,
+    /// On its way up.
+    Connecting,
+    /// On its way down.
+    Disconnecting,
+}
+
+/// One connection in `^NDISSTAT` or `^NDISSTATQRY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NdisState {
+    /// How it stands.
+    pub state: LinkState,
+    /// Why it went down: 36 regular, 33 not subscribed, 50 IPv4 only; others are 3GPP causes.
+    pub cause: Option<u16>,
+    /// Whether this is the IPv6 half.
+    pub v6: bool,
+}
+
+/// `AT^NDISSTATQRY?`: how the connections stand, one for each IP version.
+pub fn ndis_states() -> Command<Vec<NdisState>> {
+    Command::new("AT^NDISSTATQRY?", |answer| {
+        let mut values: Vec<&str> = answer.values("^NDISSTATQRY").collect();
+        // Some answer under the report's name; where both came, that one was a report.
+        if values.is_empty() {
+            values = answer.values("^NDISSTAT").collect();
+        }
+        let states: Vec<_> = values.into_iter().flat_map(read_ndis_states).collect();
+        if states.is_empty() { Err(unexpected("connection states", answer)) } else { Ok(states) }
+    })
+}
+
+/// Reads what follows `^NDISSTAT:` or `^NDISSTATQRY:`: four fields for each IP version, both possibly in one line.
+pub fn read_ndis_states(value: &str) -> Vec<NdisState> {
+    let all = fields(value);
+    let state = |f: &[&str]| {
+        let state = match number(f, 0)? {
+            0 => LinkState::Down,
+            1 => LinkState::Up,
+            2 => LinkState::Connecting,
+            3 => LinkState::Disconnecting,
+            _ => return None,
+        };
+        let v6 = f.get(3).is_some_and(|t| t.eq_ignore_ascii_case("IPV6"));
+        Some(NdisState { state, cause: number(f, 1), v6 })
+    };
+    all.chunks(4).filter_map(state).collect()
+}
+
+/// The answer to `AT^DHCP?`: how the network wants the interface set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Address.
+    pub address: Ipv4Addr,
+    /// Mask.
+    pub mask: Ipv4Addr,
+    /// Gateway.
+    pub gateway: Ipv4Addr,
+    /// DHCP server.
+    pub server: Ipv4Addr,
+    /// Name servers; 0.0.0.0 for none.
+    pub dns: [Ipv4Addr; 2],
+    /// Most that the network sends, in bit/s.
+    pub download_rate: Option<u64>,
+    /// Most that it takes, in bit/s.
+    pub upload_rate: Option<u64>,
+}
+
+/// `AT^DHCP?`: the address. Refused while the connection is down.
+pub fn lease() -> Command<Lease> {
+    Command::new("AT^DHCP?", |answer| {
+        let f = fields_of(answer, "^DHCP", "a lease")?;
+        // A 32-bit word in hex whose last byte is the first octet; leading zeros are left out.
+        let address = |i| {
+            let word = hex_number(&f, i).and_then(|v| u32::try_from(v).ok());
+            word.map(|v| Ipv4Addr::from(v.to_le_bytes())).ok_or_else(|| unexpected("a lease", answer))
+        };
+        Ok(Lease {
+            address: address(0)?,
+            mask: address(1)?,
+            gateway: address(2)?,
+            server: address(3)?,
+            dns: [address(4)?, address(5)?],
+            download_rate: number(&f, 6),
+            upload_rate: number(&f, 7),
+        })
+    })
+}
+
+/// `AT+CGPADDR=`: the address alone.
+pub fn address(id: u8) -> Command<IpAddr> {
+    Command::new(format!("AT+CGPADDR={id}"), |answer| {
+        let f = fields_of(answer, "+CGPADDR", "an address")?;
+        f.get(1).and_then(|a| a.parse().ok()).ok_or_else(|| unexpected("an address", answer))
+    })
+}
+
+/// The answer to `AT^DSFLOWQRY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Of the last or present connection.
+    pub seconds: u64,
+    /// Bytes sent in it.
+    pub sent: u64,
+    /// Bytes received in it.
+    pub received: u64,
+    /// Of all connections since the counters were cleared.
+    pub total_seconds: u64,
+    /// Bytes sent in them.
+    pub total_sent: u64,
+    /// Bytes received in them.
+    pub total_received: u64,
+}
+
+/// `AT^DSFLOWQRY`: traffic counters.
+pub fn flow() -> Command<Flow> {
+    Command::new("AT^DSFLOWQRY", |answer| {
+        let f = fields_of(answer, "^DSFLOWQRY", "traffic counters")?;
+        let at = |i| hex_number(&f, i).ok_or_else(|| unexpected("traffic counters", answer));
+        Ok(Flow {
+            seconds: at(0)?,
+            sent: at(1)?,
+            received: at(2)?,
+            total_seconds: at(3)?,
+            total_sent: at(4)?,
+            total_received: at(5)?,
+        })
+    })
+}
+
+/// `AT^DSFLOWCLR`: clears the counters.
+pub fn clear_flow() -> Command<()> {
+    Command::plain("AT^DSFLOWCLR")
+}
+
+/// The report `^DSFLOWRPT:`, every two seconds of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowReport {
+    /// Seconds since it went up.
+    pub seconds: u64,
+    /// Bytes per second sent.
+    pub send_rate: u64,
+    /// Bytes per second received.
+    pub receive_rate: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+}
+
+/// Reads what follows `^DSFLOWRPT:`.
+pub fn read_flow_report(value: &str) -> Option<FlowReport> {
+    let f = fields(value);
+    Some(FlowReport {
+        seconds: hex_number(&f, 0)?,
+        send_rate: hex_number(&f, 1)?,
+        receive_rate: hex_number(&f, 2)?,
+        sent: hex_number(&f, 3)?,
+        received: hex_number(&f, 4)?,
+    })
+}
+
+/// `ATD*99***n#`: dials on the modem port. Ends with `CONNECT`, after which the port carries PPP.
+///
+/// # Errors
+/// `Usage` for a context number that is none.
+pub fn ppp_dial(id: u8) -> Result<String> {
+    match id {
+        1..=16 => Ok(format!("ATD*99***{id}#")),
+        _ => Err(Error::new(ErrorKind::Usage, "contexts have the numbers 1 to 16")
+            .with("context", id)
+            .with_verdict(Verdict::Untouched)),
+    }
+}

@@ -1,0 +1,237 @@
+use std::time::Duration;
+
+use crate::at::{Command, refusal};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Cancel;
+use crate::link::{ByteLink, Moment};
+use crate::mask;
+use crate::wire::at::{Answer, Collector, Final, Progress, value_of};
+
+/// How long an ordinary command may take.
+pub const USUAL: Duration = Duration::from_secs(5);
+
+/// How long commands that talk to the network or the SIM may take.
+pub const PATIENT: Duration = Duration::from_secs(60);
+
+/// Longest command: what fits a cdc-wdm message with room to spare (section 3.1).
+const COMMAND_LIMIT: usize = 1000;
+
+/// After this much silence a line that ended with CR alone is taken as it stands.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// The AT dialogue over one port. One command runs at a time.
+pub struct At<'l> {
+    link: &'l mut dyn ByteLink,
+    cancel: Cancel,
+    collector: Collector,
+    urcs: Vec<String>,
+    /// A command was given up: its answer may still come and must not be taken for the next one's.
+    stale: bool,
+}
+
+impl<'l> At<'l> {
+    /// Over `link`, which nobody else reads.
+    pub fn new(link: &'l mut dyn ByteLink) -> Self {
+        At { link, cancel: Cancel::new(), collector: Collector::new(), urcs: Vec::new(), stale: false }
+    }
+
+    /// Commands stop waiting when `cancel` is raised.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Finds the stick's ear and brings the port to what the parsers expect: no echo, results in words, error numbers,
+    /// no periodic reports. What a stick does not know of these is passed over.
+    ///
+    /// # Errors
+    /// `Timeout` when nothing answers `AT`; as [`command`](Self::command) otherwise.
+    pub fn init(&mut self) -> Result<()> {
+        self.wake()?;
+        // Words first: everything after it is read as such.
+        for command in ["ATV1", "ATQ0", "ATE0", "AT+CMEE=1", "AT^CURC=0"] {
+            match self.command(command, USUAL) {
+                Err(e) if e.is(ErrorKind::Timeout) => self.wake()?,
+                other => _ = other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `AT` until it is answered: right after enumeration a port swallows what it is told, and after a command that was
+    /// given up its answer may still come.
+    ///
+    /// # Errors
+    /// `Timeout` when nothing answers; as [`command`](Self::command) otherwise.
+    pub fn wake(&mut self) -> Result<()> {
+        self.stale = false;
+        for _ in 0..3 {
+            let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2))?;
+            // An endless stream here is somebody else's problem: unsolicited lines are what is wanted of it.
+            let _ = self.collector.push(&late);
+            match self.exchange("AT", None, Duration::from_secs(1)) {
+                Err(e) if e.is(ErrorKind::Timeout) => {}
+                other => return other.map(|_| ()),
+            }
+        }
+        Err(Error::new(ErrorKind::Timeout, "the port does not answer AT").with_verdict(Verdict::Untouched))
+    }
+
+    /// Sends a command and reads its answer, whatever its result is.
+    ///
+    /// # Errors
+    /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
+    /// `Io`. The fact `command` has its secrets masked.
+    pub fn command(&mut self, command: &str, timeout: Duration) -> Result<Answer> {
+        self.resynchronise()?;
+        self.exchange(command, None, timeout)
+    }
+
+    /// Sends a command that asks for a text with `> `, sends the text and 1A, and reads the answer.
+    /// When no prompt comes, the command is aborted with ESC.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    pub fn command_with_text(&mut self, command: &str, text: &[u8], timeout: Duration) -> Result<Answer> {
+        self.resynchronise()?;
+        self.exchange(command, Some(text), timeout)
+    }
+
+    /// Sends a command, expects `OK`, and reads its answer as a value.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command), as [`refusal`] for another result, `UnexpectedAnswer` for an answer of another shape.
+    pub fn run<T>(&mut self, command: &Command<T>) -> Result<T> {
+        let answer = self.command(&command.text, command.timeout)?;
+        match answer.result {
+            Final::Ok => command.parse(&answer).map_err(|e| e.with("command", mask::text(&command.text))),
+            ref other => Err(refusal(&command.text, other)),
+        }
+    }
+
+    /// As [`run`](Self::run), for commands that many sticks do not know: `None` when the stick refused or its answer is of another shape.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    pub fn run_if_known<T>(&mut self, command: &Command<T>) -> Result<Option<T>> {
+        let answer = self.command(&command.text, command.timeout)?;
+        Ok(if answer.result == Final::Ok { command.parse(&answer).ok() } else { None })
+    }
+
+    /// Takes the unsolicited lines that came since the last call, oldest first.
+    pub fn take_urcs(&mut self) -> Vec<String> {
+        self.urcs.append(&mut self.collector.take_urcs());
+        std::mem::take(&mut self.urcs)
+    }
+
+    /// Waits for the unsolicited line `name` (with its `+` or `^`) and gives what follows its colon, `None` when it does not
+    /// come in time. Other lines are kept for [`take_urcs`](Self::take_urcs).
+    ///
+    /// # Errors
+    /// `Disconnected`, `Interrupted`, `Io`.
+    pub fn wait_urc(&mut self, name: &str, timeout: Duration) -> Result<Option<String>> {
+        let deadline = self.link.now() + timeout;
+        let mut buffer = [0; 1024];
+        loop {
+            self.urcs.append(&mut self.collector.take_urcs());
+            if let Some(i) = self.urcs.iter().position(|line| value_of(line, name).is_some()) {
+                let line = self.urcs.remove(i);
+                return Ok(value_of(&line, name).map(str::to_owned));
+            }
+            let now = self.link.now();
+            if now >= deadline {
+                return Ok(None);
+            }
+            self.check()?;
+            let n = self.link.read(&mut buffer, deadline.min(now + QUIET))?;
+            self.collector.push(&buffer[..n])?;
+            if n == 0 {
+                self.collector.settle();
+            }
+        }
+    }
+
+    /// The link's clock.
+    pub fn now(&self) -> Moment {
+        self.link.now()
+    }
+
+    /// Lets time pass.
+    pub fn sleep(&mut self, time: Duration) {
+        self.link.sleep(time);
+    }
+
+    /// To be called where stopping is safe.
+    ///
+    /// # Errors
+    /// `Interrupted` when somebody asked to stop.
+    pub fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
+        }
+        Ok(())
+    }
+
+    fn resynchronise(&mut self) -> Result<()> {
+        if self.stale { self.wake() } else { Ok(()) }
+    }
+
+    fn exchange(&mut self, command: &str, text: Option<&[u8]>, timeout: Duration) -> Result<Answer> {
+        let command = command.trim();
+        if command.len() > COMMAND_LIMIT || !command.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "not an AT command: one line of ASCII, at most 1000 characters",
+            )
+            .with_verdict(Verdict::Untouched));
+        }
+        self.collector.begin(command);
+        // CR alone ends a command: an LF after it would begin an empty one on some ports.
+        self.link.write(format!("{command}\r").as_bytes())?;
+        let result = self.read_answer(text, timeout);
+        self.urcs.append(&mut self.collector.take_urcs());
+        // Nobody may come to take them: what is kept has a bound too.
+        let surplus = self.urcs.len().saturating_sub(1000);
+        self.urcs.drain(..surplus);
+        result.map_err(|e| {
+            self.collector.abandon();
+            self.stale = true;
+            e.with("command", mask::text(command))
+        })
+    }
+
+    fn read_answer(&mut self, text: Option<&[u8]>, timeout: Duration) -> Result<Answer> {
+        let deadline = self.link.now() + timeout;
+        let mut text = text;
+        let mut buffer = [0; 4096];
+        loop {
+            let now = self.link.now();
+            let n = if now < deadline { self.link.read(&mut buffer, deadline.min(now + QUIET))? } else { 0 };
+            let progress = if n > 0 { self.collector.push(&buffer[..n])? } else { self.collector.settle() };
+            match progress {
+                Progress::Done(answer) => return Ok(answer),
+                Progress::Prompt => {
+                    if let Some(text) = text.take() {
+                        self.collector.prompt_answered(text);
+                        self.link.write(&[text, &[CTRL_Z]].concat())?;
+                    }
+                }
+                Progress::More => {}
+            }
+            if self.link.now() >= deadline {
+                if text.is_some() {
+                    self.link.write(&[ESC])?;
+                }
+                return Err(Error::new(ErrorKind::Timeout, "the stick did not answer an AT command")
+                    .with("seconds", timeout.as_secs()));
+            }
+            self.check()?;
+        }
+    }
+}
+
+/// Ends the text after a prompt.
+const CTRL_Z: u8 = 0x1a;
+/// Aborts at a prompt.
+const ESC: u8 = 0x1b;

@@ -1,0 +1,301 @@
+//! What the stick says it is: docs/protocols/hilink-at.md section 3.3.
+
+use crate::at::{Command, fields_of, number, unexpected};
+use crate::error::Result;
+use crate::wire::at::{Answer, value_of};
+
+/// The answer to `ATI`. Empty where the stick says nothing: some leave the manufacturer out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Information {
+    /// `huawei`.
+    pub manufacturer: String,
+    /// `E3372`.
+    pub model: String,
+    /// Firmware version, `21.180.01.00.00`.
+    pub revision: String,
+    /// An identity: mask it before showing it.
+    pub imei: String,
+}
+
+/// `ATI`: everything at once.
+pub fn information() -> Command<Information> {
+    Command::new("ATI", |answer| {
+        let named = |name| answer.value(name).unwrap_or_default().to_owned();
+        let information = Information {
+            manufacturer: named("Manufacturer"),
+            model: named("Model"),
+            revision: named("Revision"),
+            imei: named("IMEI"),
+        };
+        if information == Information::default() {
+            return Err(unexpected("an ATI answer", answer));
+        }
+        Ok(information)
+    })
+}
+
+/// `AT+CGMI`: who made it. May be empty.
+pub fn manufacturer() -> Command<String> {
+    Command::new("AT+CGMI", |answer| Ok(bare(answer, "+CGMI").unwrap_or_default()))
+}
+
+/// `AT+CGMM`: the model, `E3372`.
+pub fn model() -> Command<String> {
+    Command::new("AT+CGMM", |answer| bare(answer, "+CGMM").ok_or_else(|| unexpected("a model", answer)))
+}
+
+/// `AT+CGMR`: the firmware version, `21.180.01.00.00`.
+pub fn revision() -> Command<String> {
+    Command::new("AT+CGMR", |answer| bare(answer, "+CGMR").ok_or_else(|| unexpected("a version", answer)))
+}
+
+/// `AT+CGSN`: the IMEI, an identity.
+pub fn imei() -> Command<String> {
+    Command::new("AT+CGSN", |answer| digits(answer, "+CGSN"))
+}
+
+/// `AT+CIMI`: the SIM's IMSI, an identity.
+pub fn imsi() -> Command<String> {
+    Command::new("AT+CIMI", |answer| digits(answer, "+CIMI"))
+}
+
+/// `AT^ICCID?`: the SIM's number, an identity. (`AT+CCID` hangs on the E3372.)
+pub fn iccid() -> Command<String> {
+    Command::new("AT^ICCID?", |answer| {
+        bare(answer, "^ICCID").ok_or_else(|| unexpected("a SIM number", answer))
+    })
+}
+
+/// `AT^SN`: the serial number, an identity.
+pub fn serial_number() -> Command<String> {
+    Command::new("AT^SN", |answer| bare(answer, "^SN").ok_or_else(|| unexpected("a serial number", answer)))
+}
+
+/// `AT^HWVER`: the hardware, `CL2E3372HM`, without its sub-version; `None` on sticks that leave it empty.
+pub fn hardware() -> Command<Option<String>> {
+    Command::new("AT^HWVER", |answer| Ok(bare(answer, "^HWVER")))
+}
+
+/// The answer to `AT^FHVER`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirmwareAndHardware {
+    /// The product's name with its variant, `E3372h-153`; some leave it out.
+    pub product: Option<String>,
+    /// `21.180.01.00.00`.
+    pub firmware: String,
+    /// `CL2E3372HM Ver.A`.
+    pub hardware: Option<String>,
+}
+
+/// `AT^FHVER`: product, firmware and hardware in one line.
+pub fn firmware_and_hardware() -> Command<FirmwareAndHardware> {
+    Command::new("AT^FHVER", |answer| {
+        let line = bare(answer, "^FHVER").ok_or_else(|| unexpected("firmware and hardware", answer))?;
+        let (software, hardware) = match line.split_once(',') {
+            Some((software, hardware)) => {
+                (software, Some(hardware.trim().to_owned()).filter(|h| !h.is_empty()))
+            }
+            None => (line.as_str(), None),
+        };
+        let (product, firmware) = match software.trim().rsplit_once(' ') {
+            Some((product, firmware)) => (Some(product.trim().to_owned()), firmware),
+            None => (None, software.trim()),
+        };
+        Ok(FirmwareAndHardware { product, firmware: firmware.to_owned(), hardware })
+    })
+}
+
+/// The answer to `AT^VERSION?`: named lines. EXT is what the public is told, INT what the maker knows; S is software,
+/// D the web UI, H hardware, U the product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// Names and values in the order they came, empty values included.
+    pub rows: Vec<(String, String)>,
+}
+
+impl Versions {
+    /// The value of a row, `None` when missing or empty.
+    pub fn row(&self, name: &str) -> Option<&str> {
+        let row = self.rows.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        Some(row.1.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// EXTS: the firmware version.
+    pub fn software(&self) -> Option<&str> {
+        self.row("EXTS")
+    }
+
+    /// EXTD: the web UI image on the flash. It stays there under Stick firmware too and proves nothing about what runs.
+    pub fn web_ui(&self) -> Option<&str> {
+        self.row("EXTD")
+    }
+
+    /// EXTH: the hardware, `CL2E3372HM Ver.A`.
+    pub fn hardware(&self) -> Option<&str> {
+        self.row("EXTH")
+    }
+
+    /// EXTU: the product, `E3372`.
+    pub fn product(&self) -> Option<&str> {
+        self.row("EXTU")
+    }
+
+    /// BDT: when it was built, as printed.
+    pub fn built(&self) -> Option<&str> {
+        self.row("BDT")
+    }
+}
+
+/// `AT^VERSION?`: every version there is.
+pub fn versions() -> Command<Versions> {
+    Command::new("AT^VERSION?", |answer| {
+        let row = |value: &str| {
+            let (name, value) = value.split_once(':')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        let rows: Vec<_> = answer.values("^VERSION").filter_map(row).collect();
+        if rows.is_empty() {
+            return Err(unexpected("versions", answer));
+        }
+        Ok(Versions { rows })
+    })
+}
+
+/// `AT^DLOADVER?`: the version of the download protocol, `2.0`.
+pub fn download_version() -> Command<String> {
+    Command::new("AT^DLOADVER?", |answer| {
+        bare(answer, "^DLOADVER").ok_or_else(|| unexpected("a download version", answer))
+    })
+}
+
+/// The answer to `AT^DLOADINFO?`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DownloadInfo {
+    /// Firmware version.
+    pub software: Option<String>,
+    /// Version of the CD-ROM image.
+    pub iso: Option<String>,
+    /// Version of the web UI.
+    pub web_ui: Option<String>,
+    /// Product name.
+    pub product: Option<String>,
+    /// Whether the stick is in download mode.
+    pub downloading: Option<bool>,
+}
+
+/// `AT^DLOADINFO?`: what is on the stick, and whether it waits for firmware. Loaders answer it too.
+pub fn download_info() -> Command<DownloadInfo> {
+    Command::new("AT^DLOADINFO?", |answer| {
+        let named = |name| answer.value(name).filter(|v| !v.is_empty()).map(str::to_owned);
+        let info = DownloadInfo {
+            software: named("swver"),
+            // The loader says `iso`, the firmware `isover`.
+            iso: named("isover").or_else(|| named("iso")),
+            web_ui: named("webuiver"),
+            product: named("product name"),
+            downloading: match answer.value("dload type") {
+                Some("0") => Some(false),
+                Some("1") => Some(true),
+                _ => None,
+            },
+        };
+        if info == DownloadInfo::default() {
+            return Err(unexpected("download information", answer));
+        }
+        Ok(info)
+    })
+}
+
+/// `AT^AUTHORITYVER?`: `1000` in loaders.
+pub fn authority_version() -> Command<String> {
+    Command::new("AT^AUTHORITYVER?", |answer| {
+        bare(answer, "^AUTHORITYVER").ok_or_else(|| unexpected("an authority version", answer))
+    })
+}
+
+/// `AT^AUTHORITYID?`: an id string.
+pub fn authority_id() -> Command<String> {
+    Command::new("AT^AUTHORITYID?", |answer| {
+        bare(answer, "^AUTHORITYID").ok_or_else(|| unexpected("an authority id", answer))
+    })
+}
+
+/// Whether the stick is bound to one operator's SIMs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockState {
+    /// A code is wanted.
+    Locked,
+    /// Any SIM will do.
+    Unlocked,
+    /// Locked, and no code opens it any more.
+    Permanent,
+}
+
+/// The answer to `AT^CARDLOCK?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CardLock {
+    /// Whether it is locked.
+    pub state: LockState,
+    /// Tries left.
+    pub tries: Option<u8>,
+    /// The operator's number, 0 for none.
+    pub operator: Option<u32>,
+}
+
+/// `AT^CARDLOCK?`: the operator lock.
+pub fn card_lock() -> Command<CardLock> {
+    Command::new("AT^CARDLOCK?", |answer| {
+        let fields = fields_of(answer, "^CARDLOCK", "a lock state")?;
+        let state = match fields.first() {
+            Some(&"1") => LockState::Locked,
+            Some(&"2") => LockState::Unlocked,
+            Some(&"3") => LockState::Permanent,
+            _ => return Err(unexpected("a lock state", answer)),
+        };
+        Ok(CardLock { state, tries: number(&fields, 1), operator: number(&fields, 2) })
+    })
+}
+
+/// `AT^CHIPTEMP?`: temperatures in tenths of a degree Celsius; `None` for a sensor that is not there (65535).
+pub fn temperatures() -> Command<Vec<Option<i32>>> {
+    Command::new("AT^CHIPTEMP?", |answer| {
+        let fields = fields_of(answer, "^CHIPTEMP", "temperatures")?;
+        Ok((0..fields.len()).map(|i| number(&fields, i).filter(|t| *t != 65535)).collect())
+    })
+}
+
+/// `AT^TBATVOLT?`: the supply in millivolts.
+pub fn supply() -> Command<u32> {
+    Command::new("AT^TBATVOLT?", |answer| {
+        number(&fields_of(answer, "^TBATVOLT", "a voltage")?, 0)
+            .ok_or_else(|| unexpected("a voltage", answer))
+    })
+}
+
+/// `AT+CLAC`: the commands that the stick knows.
+pub fn commands() -> Command<Vec<String>> {
+    Command::new("AT+CLAC", |answer| {
+        let line = |line: &String| value_of(line, "+CLAC").unwrap_or(line).to_owned();
+        Ok(answer
+            .lines
+            .iter()
+            .map(line)
+            .flat_map(|l| l.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .collect())
+    })
+}
+
+/// The first line, with or without its name and quotes; `None` when there is nothing in it.
+fn bare(answer: &Answer, name: &str) -> Option<String> {
+    let line = answer.value(name).or_else(|| answer.lines.first().map(String::as_str))?;
+    let line = line.trim();
+    let line = line.strip_prefix('"').and_then(|l| l.strip_suffix('"')).unwrap_or(line).trim();
+    // "Manufacturer:" without a name is an empty answer of its own kind.
+    let line = line.strip_prefix("Manufacturer:").unwrap_or(line).trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+fn digits(answer: &Answer, name: &str) -> Result<String> {
+    let is_number = |t: &String| t.len() >= 6 && t.bytes().all(|b| b.is_ascii_digit());
+    bare(answer, name).filter(is_number).ok_or_else(|| unexpected("a number of digits", answer))
+}

@@ -1,0 +1,280 @@
+//! Which ports the stick shows, and how to change that: docs/protocols/hilink-at.md section 3.4.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::at::{Command, fields_of, number, quoted, unexpected};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+
+/// The function of one port by its code in `AT^SETPORT`, which is the bInterfaceProtocol that the port then has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PortCode(pub u8);
+
+impl PortCode {
+    /// What the port is for, `None` for a code that no document names.
+    pub fn words(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0x01 => "3G modem",
+            0x02 => "3G PCUI (AT)",
+            0x03 => "3G diag",
+            0x04 => "smart card",
+            0x05 => "3G GPS",
+            0x06 => "GPS control",
+            0x07..=0x09 => "NDIS network",
+            0x0a => "Bluetooth",
+            0x0b => "finger print",
+            0x0d => "MMS",
+            0x0e => "PC voice",
+            0x10 => "4G modem",
+            0x12 => "4G PCUI (AT)",
+            0x13 => "4G diag",
+            0x14 => "4G GPS",
+            0x15 => "GPS control",
+            0x16 => "NCM network",
+            0xa1 => "CD-ROM",
+            0xa2 => "SD reader",
+            _ => return None,
+        })
+    }
+
+    /// Whether AT commands are taken here for certain.
+    pub fn is_pcui(self) -> bool {
+        matches!(self.0, 0x02 | 0x12)
+    }
+}
+
+impl fmt::Display for PortCode {
+    /// As `AT^SETPORT` writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}
+
+impl FromStr for PortCode {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        let s = s.trim();
+        let is_code = matches!(s.len(), 1 | 2) && s.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_code { u8::from_str_radix(s, 16).map(PortCode).map_err(|_| ()) } else { Err(()) }
+    }
+}
+
+/// `AT^SETPORT=?`: the ports that can be chosen, with the stick's own names for them.
+pub fn choices() -> Command<Vec<(PortCode, String)>> {
+    Command::new("AT^SETPORT=?", |answer| {
+        let choice = |value: &str| {
+            let (code, name) = value.split_once(':')?;
+            Some((code.parse().ok()?, name.trim().to_owned()))
+        };
+        let choices: Vec<_> = answer.values("^SETPORT").filter_map(choice).collect();
+        if choices.is_empty() { Err(unexpected("a list of ports", answer)) } else { Ok(choices) }
+    })
+}
+
+/// What the stick shows before it is switched and after it, in interface order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Composition {
+    /// While it is a CD-ROM; empty when it has no such phase.
+    pub before: Vec<PortCode>,
+    /// As a modem.
+    pub after: Vec<PortCode>,
+}
+
+impl Composition {
+    /// What it comes to, for example `no CD-ROM, 4G PCUI (AT) + 4G modem + NCM network`.
+    pub fn words(&self) -> String {
+        let name = |code: &PortCode| code.words().map_or_else(|| format!("port {code}"), str::to_owned);
+        let list = |codes: &[PortCode]| codes.iter().map(name).collect::<Vec<_>>().join(" + ");
+        let before = match &self.before[..] {
+            [] => "no CD-ROM".to_owned(),
+            before => format!("first {}", list(before)),
+        };
+        format!("{before}, {}{}", if self.before.is_empty() { "" } else { "then " }, list(&self.after))
+    }
+
+    /// Whether AT commands can be given once it is in force. Without a PCUI only the needle leads back.
+    pub fn keeps_at(&self) -> bool {
+        self.after.iter().any(|code| code.is_pcui())
+    }
+}
+
+impl fmt::Display for Composition {
+    /// As `AT^SETPORT` writes it: `FF;12,10,16`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |codes: &[PortCode]| codes.iter().map(PortCode::to_string).collect::<Vec<_>>().join(",");
+        let before = if self.before.is_empty() { "FF".to_owned() } else { list(&self.before) };
+        write!(f, "{before};{}", list(&self.after))
+    }
+}
+
+impl FromStr for Composition {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        let s = s.trim().trim_matches('"');
+        let (before, after) = s.split_once(';').ok_or(())?;
+        let list = |t: &str| {
+            t.split(',').filter(|c| !c.trim().is_empty()).map(str::parse).collect::<Result<Vec<_>, ()>>()
+        };
+        let none = before.trim().is_empty() || before.trim().eq_ignore_ascii_case("FF");
+        Ok(Composition { before: if none { Vec::new() } else { list(before)? }, after: list(after)? })
+    }
+}
+
+/// `AT^SETPORT?`: the composition in force.
+pub fn composition() -> Command<Composition> {
+    Command::new("AT^SETPORT?", |answer| {
+        let value = answer.value("^SETPORT").and_then(|v| v.parse().ok());
+        value.ok_or_else(|| unexpected("a composition of ports", answer))
+    })
+}
+
+/// `AT^SETPORT=`: another composition, in force after a restart.
+///
+/// # Errors
+/// `LocksOut` for one without a PCUI port; `Usage` for one too long to be real.
+pub fn set_composition(composition: &Composition) -> Result<Command<()>> {
+    if !composition.keeps_at() {
+        return Err(Error::new(
+            ErrorKind::LocksOut,
+            "without a PCUI port the stick would take no AT command any more",
+        )
+        .with("composition", composition)
+        .with_verdict(Verdict::Untouched));
+    }
+    if composition.before.len() + composition.after.len() > 16 {
+        return Err(Error::new(ErrorKind::Usage, "a stick has no more than sixteen ports")
+            .with_verdict(Verdict::Untouched));
+    }
+    Ok(Command::plain(format!("AT^SETPORT={}", quoted(&composition.to_string())?)))
+}
+
+/// What `AT^U2DIAG` is set to on older sticks and the E8372: the composition as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsbMode(pub u16);
+
+impl UsbMode {
+    /// What the number means, `None` for one that no document names.
+    pub fn words(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0 => "modem only (on HiLink sticks: network card only)",
+            1 => "modem + CD-ROM",
+            119 => "HiLink",
+            255 => "modem + CD-ROM + card reader",
+            256 => "modem + card reader (on the E8372: HiLink with serial ports)",
+            257 => "no application port",
+            276 => "factory default",
+            _ => return None,
+        })
+    }
+}
+
+/// `AT^U2DIAG?`: the mode in force.
+pub fn usb_mode() -> Command<UsbMode> {
+    Command::new("AT^U2DIAG?", |answer| {
+        let fields = fields_of(answer, "^U2DIAG", "a USB mode")?;
+        number(&fields, 0).map(UsbMode).ok_or_else(|| unexpected("a USB mode", answer))
+    })
+}
+
+/// `AT^U2DIAG=`: another mode. It is kept over restarts.
+///
+/// # Errors
+/// `LocksOut` for 257, which has no port for commands.
+pub fn set_usb_mode(mode: UsbMode) -> Result<Command<()>> {
+    if mode.0 == 257 {
+        return Err(Error::new(
+            ErrorKind::LocksOut,
+            "in this mode the stick would take no AT command any more",
+        )
+        .with("mode", mode.0)
+        .with_verdict(Verdict::Untouched));
+    }
+    Ok(Command::plain(format!("AT^U2DIAG={}", mode.0)))
+}
+
+/// The answer to `AT^GETPORTMODE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortMode {
+    /// Names in lower case (`pcui`, `mdm`, `ncm`) with the stick's number for each. The numbers may begin at 0 or 1 and count functions,
+    /// not USB interfaces.
+    pub functions: Vec<(String, u32)>,
+}
+
+impl PortMode {
+    /// The functions that are serial ports, in order: they pair with the ttys sorted by interface number.
+    pub fn serial(&self) -> impl Iterator<Item = &str> {
+        const SERIAL: &[&str] = &[
+            "pcui", "mdm", "modem", "3g_modem", "diag", "3g_diag", "4g_diag", "gps", "bt", "c_shell",
+            "a_shell",
+        ];
+        self.functions.iter().map(|(name, _)| name.as_str()).filter(|name| SERIAL.contains(name))
+    }
+}
+
+/// `AT^GETPORTMODE`: which function stands at which place. Never to be sent to 12d1:1573, which crashes on it.
+pub fn port_mode() -> Command<PortMode> {
+    Command::new("AT^GETPORTMODE", |answer| {
+        let value = answer.value("^GETPORTMODE").ok_or_else(|| unexpected("a port mode", answer))?;
+        let function = |item: &str| {
+            let (name, number) = item.split_once(':')?;
+            Some((name.trim().to_ascii_lowercase(), number.trim().parse().ok()?))
+        };
+        let mut functions: Vec<(String, u32)> = value.split(',').filter_map(function).collect();
+        if functions.is_empty() {
+            return Err(unexpected("a port mode", answer));
+        }
+        functions.sort_by_key(|(_, number)| *number);
+        Ok(PortMode { functions })
+    })
+}
+
+/// `AT^PORTSEL=`: reports come to this port (0: PCUI, 1: modem).
+pub fn select_report_port(modem: bool) -> Command<()> {
+    Command::plain(format!("AT^PORTSEL={}", u8::from(modem)))
+}
+
+/// `AT^DATALOCK=`: opens protected settings until the next restart, with a code that the owner knows. Tries may be limited.
+///
+/// # Errors
+/// `Usage` for a code that is not eight digits.
+pub fn data_lock(code: &str) -> Result<Command<()>> {
+    if code.len() != 8 || !code.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(
+            Error::new(ErrorKind::Usage, "a datalock code has eight digits").with_verdict(Verdict::Untouched)
+        );
+    }
+    Ok(Command::plain(format!("AT^DATALOCK=\"{code}\"")))
+}
+
+/// `AT^SFM=1`: wanted before [`download_mode`] on the E3372h.
+pub fn prepare_download() -> Command<()> {
+    Command::plain("AT^SFM=1")
+}
+
+/// `AT^GODLOAD`: restarts into download mode about 2.5 s after its `OK`. To be sent once: a second one has crashed older builds.
+pub fn download_mode() -> Command<()> {
+    Command::plain("AT^GODLOAD").within(Duration::from_secs(10))
+}
+
+/// `AT^RESET`: restarts the stick after its `OK`.
+pub fn reset() -> Command<()> {
+    Command::plain("AT^RESET").within(Duration::from_secs(10))
+}
+
+/// `AT^NVRDEX=`: `length` bytes of an NV item from `offset`. Reading only; HiLink firmware refuses.
+pub fn nv_item(item: u16, offset: u16, length: u16) -> Command<Vec<u8>> {
+    Command::new(format!("AT^NVRDEX={item},{offset},{length}"), |answer| {
+        let value = answer.value("^NVRDEX").ok_or_else(|| unexpected("an NV item", answer))?;
+        let parts: Vec<&str> = value.splitn(4, ',').collect();
+        let bytes: Option<Vec<u8>> = parts.get(3).and_then(|hex| {
+            hex.split_ascii_whitespace()
+                .map(|b| (b.len() == 2).then(|| u8::from_str_radix(b, 16).ok())?)
+                .collect()
+        });
+        let length = parts.get(2).and_then(|n| n.trim().parse::<usize>().ok());
+        bytes.filter(|b| Some(b.len()) == length).ok_or_else(|| unexpected("an NV item", answer))
+    })
+}

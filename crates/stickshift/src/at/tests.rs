@@ -1,0 +1,589 @@
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::data::{self, LinkState, PdpType};
+use super::network::{self, Access, Domain, RadioConfig, RegistrationState};
+use super::ports::{Composition, PortCode, UsbMode};
+use super::sim::{self, LastTry, PinUse, SimState};
+use super::sms::{self, Status};
+use super::ussd::{self, Outcome};
+use super::{At, Command, identify, ports};
+use crate::error::{ErrorKind, Result, Verdict};
+use crate::link::{ByteLink, Moment};
+use crate::wire::at::Final;
+use crate::wire::pdu::{Body, Message};
+
+type Mouth<'a> = Box<dyn FnMut(&str) -> Vec<u8> + Send + 'a>;
+
+/// A stick's port: every command line or text it is told goes to `mouth`, whose answer is read in pieces of `piece` bytes.
+struct Port<'a> {
+    mouth: Mouth<'a>,
+    heard: Vec<u8>,
+    says: VecDeque<u8>,
+    piece: usize,
+    now: Moment,
+}
+
+impl<'a> Port<'a> {
+    fn new(mouth: impl FnMut(&str) -> Vec<u8> + Send + 'a) -> Self {
+        Port {
+            mouth: Box::new(mouth),
+            heard: Vec::new(),
+            says: VecDeque::new(),
+            piece: 4096,
+            now: Moment::ZERO,
+        }
+    }
+}
+
+impl ByteLink for Port<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        for &byte in bytes {
+            match byte {
+                b'\r' | 0x1a | 0x1b => {
+                    let line = String::from_utf8(std::mem::take(&mut self.heard)).unwrap();
+                    self.says.extend((self.mouth)(&line));
+                }
+                _ => self.heard.push(byte),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        if self.says.is_empty() {
+            self.now = self.now.max(deadline);
+            return Ok(0);
+        }
+        let n = self.piece.min(buffer.len()).min(self.says.len());
+        for (slot, byte) in buffer.iter_mut().zip(self.says.drain(..n)) {
+            *slot = byte;
+        }
+        Ok(n)
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.says.clear();
+        Ok(())
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.now += time;
+    }
+}
+
+/// Lines as a stick sends them, then `OK`.
+fn ok(lines: &[&str]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = lines.iter().flat_map(|l| format!("\r\n{l}\r\n").into_bytes()).collect();
+    bytes.extend(b"\r\nOK\r\n");
+    bytes
+}
+
+const NOISE: &[&[u8]] =
+    &[b"\r\n^RSSI:12\r\n", b"\r\n^HRSSILVL:99\r\r\n", b"\r\n+CREG: 1\r\n", b"\r\n^STIN: 0,0,0\r\n"];
+
+/// Runs a command against an answer; then again with noise at every byte of it, in one read and in many.
+fn run<T: Debug + PartialEq>(command: &Command<T>, answer: &[u8]) -> T {
+    let said = |bytes: &[u8], piece: usize| {
+        let mut port = Port::new(|line| {
+            assert_eq!(line, command.text);
+            bytes.to_vec()
+        });
+        port.piece = piece;
+        At::new(&mut port).run(command)
+    };
+    let value = said(answer, 4096).unwrap_or_else(|e| panic!("{}: {e:?}", command.text));
+    let echoed = [format!("{}\r", command.text).as_bytes(), answer].concat();
+    for bytes in [answer, &echoed] {
+        for noise in NOISE {
+            for at in 0..=bytes.len() {
+                let noisy = [&bytes[..at], noise, &bytes[at..]].concat();
+                for piece in [4096, 1, 3] {
+                    let shown = String::from_utf8_lossy(&noisy);
+                    assert_eq!(said(&noisy, piece).ok().as_ref(), Some(&value), "{} {shown:?}", command.text);
+                }
+            }
+        }
+    }
+    // Whatever is cut off never panics, and is never taken for something else that is complete.
+    for n in 0..answer.len() {
+        if let Ok(early) = said(&answer[..n], 4096) {
+            assert_eq!(early, value, "{} cut at {n}", command.text);
+        }
+    }
+    value
+}
+
+#[test]
+fn identification() {
+    let ati =
+        b"\r\nManufacturer: huawei\r\nModel: E3372\r\nRevision: 21.180.01.00.00\r\nIMEI: 860000000000001\r\n\
+        +GCAP: +CGSM,+DS,+ES\r\n\r\nOK\r\n";
+    let information = run(&identify::information(), ati);
+    assert_eq!(
+        (information.manufacturer.as_str(), information.model.as_str(), information.revision.as_str()),
+        ("huawei", "E3372", "21.180.01.00.00")
+    );
+    assert_eq!(information.imei, "860000000000001");
+    let nameless = b"\r\nManufacturer: \r\nModel: E3372\r\n\r\nOK\r\n";
+    assert_eq!(run(&identify::information(), nameless).manufacturer, "");
+
+    assert_eq!(run(&identify::manufacturer(), &ok(&["huawei"])), "huawei");
+    assert_eq!(run(&identify::manufacturer(), &ok(&["Manufacturer:"])), "");
+    assert_eq!(run(&identify::manufacturer(), b"\r\nhuawei\r\r\n\r\nOK\r\n"), "huawei");
+    assert_eq!(run(&identify::manufacturer(), &ok(&[])), "");
+    assert_eq!(run(&identify::model(), &ok(&["+CGMM: \"E3372\""])), "E3372");
+    assert_eq!(run(&identify::revision(), &ok(&["21.180.01.00.00"])), "21.180.01.00.00");
+    assert_eq!(run(&identify::imei(), &ok(&["860000000000001"])), "860000000000001");
+    assert_eq!(run(&identify::imsi(), &ok(&["001010000000001"])), "001010000000001");
+    assert_eq!(run(&identify::iccid(), &ok(&["^ICCID: 8900000000000000001F"])), "8900000000000000001F");
+    assert_eq!(run(&identify::hardware(), &ok(&["^HWVER:\"CL2E3372HM\""])).as_deref(), Some("CL2E3372HM"));
+    assert_eq!(run(&identify::hardware(), &ok(&["^HWVER:\"\""])), None);
+
+    let both = run(
+        &identify::firmware_and_hardware(),
+        &ok(&["^FHVER:\"E3372h-153 21.180.01.00.00,CL2E3372HM Ver.A\""]),
+    );
+    assert_eq!(both.product.as_deref(), Some("E3372h-153"));
+    assert_eq!(both.firmware, "21.180.01.00.00");
+    assert_eq!(both.hardware.as_deref(), Some("CL2E3372HM Ver.A"));
+
+    let versions = run(
+        &identify::versions(),
+        &ok(&[
+            "^VERSION:BDT:Sep 30 2014, 15:17:21",
+            "^VERSION:EXTS:21.180.01.00.00",
+            "^VERSION:INTS:",
+            "^VERSION:EXTD:WEBUI_17.100.18.05.1217_HILINK",
+            "^VERSION:EXTH:CL2E3372HM Ver.A",
+            "^VERSION:EXTU:E3372",
+            "^VERSION:CFG:1004",
+        ]),
+    );
+    assert_eq!(versions.software(), Some("21.180.01.00.00"));
+    assert_eq!(versions.web_ui(), Some("WEBUI_17.100.18.05.1217_HILINK"));
+    assert_eq!(versions.hardware(), Some("CL2E3372HM Ver.A"));
+    assert_eq!((versions.product(), versions.row("INTS")), (Some("E3372"), None));
+    assert_eq!(versions.built(), Some("Sep 30 2014, 15:17:21"));
+
+    assert_eq!(run(&identify::download_version(), b"\r\n2.0\r\n\r\nOK\r\n"), "2.0");
+    let info = run(
+        &identify::download_info(),
+        b"\r\n\r\nswver:21.157.06.00.264\r\n\r\nisover:1.2\r\n\r\nwebuiver:\r\n\r\nproduct name:E353s-2A\r\n\r\ndload type:0\r\n\r\nOK\r\n",
+    );
+    assert_eq!(info.software.as_deref(), Some("21.157.06.00.264"));
+    assert_eq!((info.iso.as_deref(), info.web_ui, info.downloading), (Some("1.2"), None, Some(false)));
+    assert_eq!(info.product.as_deref(), Some("E353s-2A"));
+    let loader = run(&identify::download_info(), &ok(&["swver:1", "iso:9", "dload type:1"]));
+    assert_eq!((loader.iso.as_deref(), loader.downloading), (Some("9"), Some(true)));
+    assert_eq!(run(&identify::authority_version(), &ok(&["1000"])), "1000");
+
+    let lock = run(&identify::card_lock(), &ok(&["^CARDLOCK: 2,10,0"]));
+    assert_eq!((lock.state, lock.tries, lock.operator), (identify::LockState::Unlocked, Some(10), Some(0)));
+    let heat = run(&identify::temperatures(), &ok(&["^CHIPTEMP: 304,304,65535,27,65535"]));
+    assert_eq!(heat, [Some(304), Some(304), None, Some(27), None]);
+    assert_eq!(run(&identify::supply(), &ok(&["^TBATVOLT:4458"])), 4458);
+    assert_eq!(
+        run(&identify::commands(), b"\r\n+CLAC\r\n+CSQ\r\n^HCSQ\r\n\r\nOK\r\n"),
+        ["+CLAC", "+CSQ", "^HCSQ"]
+    );
+}
+
+#[test]
+fn port_compositions() {
+    let choices = run(
+        &ports::choices(),
+        b"\r\n^SETPORT:3: 3G DIAG\r\n^SETPORT:12: 4G PCUI\r\n^SETPORT:A1: CDROM\r\n\r\nOK\r\n",
+    );
+    assert_eq!(choices[2], (PortCode(0xa1), "CDROM".to_owned()));
+    assert_eq!(choices.len(), 3);
+
+    let now = run(&ports::composition(), &ok(&["^SETPORT:A1,A2;12,10,16,A1,A2"]));
+    assert_eq!(now.to_string(), "A1,A2;12,10,16,A1,A2");
+    assert_eq!(
+        now.words(),
+        "first CD-ROM + SD reader, then 4G PCUI (AT) + 4G modem + NCM network + CD-ROM + SD reader"
+    );
+    let plain: Composition = "FF;12,10,16".parse().unwrap();
+    assert_eq!(plain.words(), "no CD-ROM, 4G PCUI (AT) + 4G modem + NCM network");
+    assert_eq!(ports::set_composition(&plain).unwrap().text, "AT^SETPORT=\"FF;12,10,16\"");
+    for locks_out in ["FF;10,16", "A1;A1,A2", "12;16", "FF;"] {
+        let e = ports::set_composition(&locks_out.parse().unwrap()).err().unwrap();
+        assert!(e.is(ErrorKind::LocksOut) && e.verdict() == Some(Verdict::Untouched), "{locks_out}");
+    }
+    for bad in ["", "12", "x;12", "FF;123", "FF;1G", "FF;+1"] {
+        assert!(bad.parse::<Composition>().is_err(), "{bad}");
+    }
+
+    assert_eq!(run(&ports::usb_mode(), &ok(&["^U2DIAG: 256"])), UsbMode(256));
+    assert!(ports::set_usb_mode(UsbMode(257)).err().unwrap().is(ErrorKind::LocksOut));
+    assert_eq!(ports::set_usb_mode(UsbMode(0)).unwrap().text, "AT^U2DIAG=0");
+
+    let mode = run(
+        &ports::port_mode(),
+        &ok(&["^GETPORTMODE: TYPE: WCDMA: huawei,PCUI:0,MDM:1,NDIS:2,CDROM:3,SD:4"]),
+    );
+    assert_eq!(mode.serial().collect::<Vec<_>>(), ["pcui", "mdm"]);
+    let mode = run(
+        &ports::port_mode(),
+        &ok(&["^getportmode:type:WCDMA:huawei,,ecm:0,pcui:1,c_shell:2,3g_diag:4,gps:5"]),
+    );
+    assert_eq!(mode.serial().collect::<Vec<_>>(), ["pcui", "c_shell", "3g_diag", "gps"]);
+    let mode = run(&ports::port_mode(), &ok(&["^GETPORTMODE: ,pcui:1,modem:2,ncm:3,mass:4,mass_two:5,"]));
+    assert_eq!(mode.functions[0], ("pcui".to_owned(), 1));
+
+    assert_eq!(
+        run(&ports::nv_item(50502, 0, 4), &ok(&["^NVRDEX: 50502,0,4,A9 E1 00 0F"])),
+        [0xa9, 0xe1, 0, 0xf]
+    );
+    assert!(ports::data_lock("1234567").is_err());
+    assert_eq!(ports::data_lock("12345678").unwrap().text, "AT^DATALOCK=\"12345678\"");
+    run(&ports::download_mode(), &ok(&[]));
+}
+
+#[test]
+fn sim_states_and_tries() {
+    assert_eq!(run(&sim::state(), &ok(&["+CPIN: READY"])), SimState::Ready);
+    assert_eq!(run(&sim::state(), &ok(&["+CPIN:SIM PUK2"])), SimState::Puk2);
+    assert_eq!(run(&sim::state(), &ok(&["+CPIN: PH-NET PIN"])), SimState::Other("PH-NET PIN".into()));
+    let tries = run(&sim::tries(), &ok(&["^CPIN: READY,,10,3,9,2"]));
+    assert_eq!((tries.puk, tries.pin, tries.puk2, tries.pin2), (Some(10), Some(3), Some(9), Some(2)));
+    assert!(run(&sim::pin_enabled(), &ok(&["+CLCK: 1"])));
+    assert!(!run(&sim::pin_enabled(), &ok(&["+CLCK: 0"])));
+}
+
+#[test]
+fn network_state() {
+    let r = run(&network::registration(Domain::Circuit), &ok(&["+CREG: 2,1,\"1A2B\",\"00C0FFEE\""]));
+    assert_eq!(
+        (r.state, r.area.as_deref(), r.cell.as_deref()),
+        (RegistrationState::Home, Some("1A2B"), Some("00C0FFEE"))
+    );
+    let r = run(&network::registration(Domain::Lte), &ok(&["+CEREG: 0,5"]));
+    assert_eq!((r.state, r.area), (RegistrationState::Roaming, None));
+    assert_eq!(
+        run(&network::registration(Domain::Packet), &ok(&["+CGREG: 2,3"])).state,
+        RegistrationState::Denied
+    );
+
+    let o = run(&network::operator(), &ok(&["+COPS: 0,0,\"Orange\",7"]));
+    assert_eq!(
+        (o.automatic, o.name.as_deref(), o.access.map(Access::words)),
+        (true, Some("Orange"), Some("LTE"))
+    );
+    assert_eq!(run(&network::operator(), &ok(&["+COPS: 1"])).name, None);
+    let offers = run(
+        &network::operators(),
+        &ok(&[
+            "+COPS: (2,\"Orange, F\",\"Orange\",\"20801\",7),(3,\"SFR\",\"SFR\",\"20810\",2),,(0,1,2,3,4),(0,1,2)",
+        ]),
+    );
+    assert_eq!((offers.len(), offers[0].name.as_str(), offers[1].status), (2, "Orange, F", 3));
+    assert_eq!(network::select("20801", Some(Access(7))).unwrap().text, "AT+COPS=1,2,\"20801\",7");
+    assert!(network::select("2080", None).is_err());
+
+    let s = run(&network::system(), &ok(&["^SYSINFOEX:2,3,0,1,,3,\"WCDMA\",41,\"HSPA+\""]));
+    assert_eq!((s.service, s.domain, s.roaming, s.sim), (2, 3, false, 1));
+    assert_eq!((s.system.as_str(), s.submode.as_str()), ("WCDMA", "HSPA+"));
+    let s = run(&network::system_3g(), &ok(&["^SYSINFO:2,3,0,5,1,,4"]));
+    assert_eq!((s.system.as_str(), s.submode.as_str(), s.sim), ("WCDMA", "WCDMA", 1));
+
+    let c = run(&network::radio_config(), &ok(&["^SYSCFGEX:\"00\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF"]));
+    assert_eq!((c.order.as_str(), c.bands, c.lte_bands), ("00", 0x3fff_ffff, 0x7fff_ffff_ffff_ffff));
+    let set = RadioConfig { order: "030201".into(), ..c };
+    assert_eq!(
+        network::set_radio_config(&set).unwrap().text,
+        "AT^SYSCFGEX=\"030201\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF,,"
+    );
+    assert!(network::set_radio_config(&RadioConfig::keep_all_but_order("3")).is_err());
+    assert_eq!(network::set_radio_config_3g(2, 2, 0x3fff_ffff, 1, 2).text, "AT^SYSCFG=2,2,3FFFFFFF,1,2");
+    assert_eq!(run(&network::radio_state(), &ok(&["+CFUN: 1"])), 1);
+}
+
+#[test]
+fn signal_scales() {
+    assert_eq!(run(&network::strength(), &ok(&["+CSQ: 20,99"])), Some(-73));
+    assert_eq!(run(&network::strength(), &ok(&["+CSQ: 99,99"])), None);
+    let s = run(&network::signal(), &ok(&["^HCSQ:\"LTE\",30,19,66,0"]));
+    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(-91.0), Some(-122.0), Some(-20.0)));
+    assert!((s.sinr.unwrap() + 7.0).abs() < 0.01);
+    let s = run(&network::signal(), &ok(&["^HCSQ: LTE,36,28,126,22"]));
+    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(-85.0), Some(-113.0), Some(-9.0)));
+    assert!((s.sinr.unwrap() - 5.0).abs() < 0.01);
+    let s = run(&network::signal(), &ok(&["^HCSQ:\"WCDMA\",30,255,65"]));
+    assert_eq!((s.rssi, s.rscp, s.ecio, s.rsrp), (Some(-91.0), None, Some(0.0), None));
+    let s = run(&network::signal(), &ok(&["^HCSQ:\"NOSERVICE\""]));
+    assert_eq!((s.system.as_str(), s.rssi), ("NOSERVICE", None));
+}
+
+#[test]
+fn data_connections() {
+    let c = run(
+        &data::contexts(),
+        &ok(&["+CGDCONT: 1,\"IP\",\"internet\",\"0.0.0.0\",0,0", "+CGDCONT: 2,\"PPP\",\"\""]),
+    );
+    assert_eq!((c[0].pdp, c[0].apn.as_str(), c[1].pdp), (Some(PdpType::V4), "internet", None));
+    assert_eq!(
+        data::define_context(1, PdpType::V4V6, "a.b").unwrap().text,
+        "AT+CGDCONT=1,\"IPV4V6\",\"a.b\""
+    );
+    assert!(data::define_context(1, PdpType::V4, "a\",\"b").is_err());
+    assert_eq!(data::dial(1, "", None).unwrap().text, "AT^NDISDUP=1,1");
+    let who = data::Credentials { user: "u", password: "p", authentication: data::Authentication::Chap };
+    assert_eq!(data::dial(1, "apn", Some(who)).unwrap().text, "AT^NDISDUP=1,1,\"apn\",\"u\",\"p\",2");
+
+    let s = run(&data::ndis_states(), &ok(&["^NDISSTATQRY: 1,,,\"IPV4\""]));
+    assert_eq!((s.len(), s[0].state, s[0].v6), (1, LinkState::Up, false));
+    let s = run(&data::ndis_states(), &ok(&["^NDISSTAT:1,,,\"IPV4\",0,33,,\"IPV6\""]));
+    assert_eq!((s.len(), s[1].state, s[1].cause, s[1].v6), (2, LinkState::Down, Some(33), true));
+    assert_eq!(data::read_ndis_states("0,36,,\"IPV4\"")[0].cause, Some(36));
+
+    let lease =
+        run(&data::lease(), &ok(&["^DHCP:CCDB080A,F8FFFFFF,1010A0A,0x1010A0A,2200b10a,0,236800,236800"]));
+    assert_eq!(lease.address.to_string(), "10.8.219.204");
+    assert_eq!(lease.mask.to_string(), "255.255.255.248");
+    assert_eq!((lease.gateway.to_string(), lease.server), ("10.10.1.1".to_owned(), lease.gateway));
+    assert_eq!((lease.dns[1].to_string(), lease.upload_rate), ("0.0.0.0".to_owned(), Some(236_800)));
+    assert_eq!(
+        run(&data::address(1), &ok(&["+CGPADDR: 1,\"100.67.207.142\""])).to_string(),
+        "100.67.207.142"
+    );
+
+    let f = run(&data::flow(), &ok(&["^DSFLOWQRY:0000240E,00AD023,002FA192,00004810,1,FFFFFFFFFF"]));
+    assert_eq!((f.seconds, f.sent, f.total_received), (0x240e, 0xad023, 0xff_ffff_ffff));
+    let r = data::read_flow_report(
+        "0000240E,00000000,00000000,00000000000AD023,00000000002FA192,0003E800,0003E800",
+    )
+    .unwrap();
+    assert_eq!((r.seconds, r.sent, r.received), (0x240e, 0xad023, 0x2fa192));
+    assert!(data::ppp_dial(0).is_err());
+}
+
+const DELIVER: &str = "07912143658709F1040B912143658709F100006211023100050005C8329BFD06";
+
+#[test]
+fn message_stores() {
+    let answer =
+        format!("\r\n+CMGL: 3,0,,24\r\n{DELIVER}\r\n+CMGL: 7,1,,24\r\n{}\r\n\r\nOK\r\n", &DELIVER[..20]);
+    let stored = run(&sms::list(), answer.as_bytes());
+    assert_eq!((stored.len(), stored[0].index, stored[0].status), (2, 3, Status::Unread));
+    assert_eq!((stored[1].index, stored[1].message.is_none()), (7, true));
+    let Some(Message::Deliver { body, .. }) = &stored[0].message else { panic!("no message") };
+    assert_eq!(*body, Body::Text("Hello".into()));
+
+    let one = run(&sms::read(3), format!("\r\n+CMGR: 1,,24\r\n{DELIVER}\r\n\r\nOK\r\n").as_bytes()).unwrap();
+    assert_eq!((one.status, one.message.is_some()), (Status::Read, true));
+    assert_eq!(run(&sms::read(3), &ok(&[])), None);
+    assert_eq!(run(&sms::read(3), &ok(&["+CMGR: 0,,0"])), None);
+    let store = run(&sms::store(), &ok(&["+CPMS: \"SM\",3,20,\"SM\",3,20,\"SM\",3,20"]));
+    assert_eq!((store.name.as_str(), store.used, store.size), ("SM", 3, 20));
+    assert_eq!(run(&sms::centre(), &ok(&["+CSCA: \"+12345678901\",145"])).as_deref(), Some("+12345678901"));
+    assert_eq!(run(&sms::centre(), &ok(&["+CSCA: \"\",129"])), None);
+}
+
+#[test]
+fn long_messages_are_put_together() {
+    let part = |index, number, text: &str| sms::Stored {
+        index,
+        status: Status::Read,
+        message: Some(Message::Deliver {
+            from: "+1".into(),
+            time: crate::wire::pdu::Timestamp {
+                year: 26,
+                month: 1,
+                day: 1,
+                hour: 0,
+                minute: 0,
+                second: number,
+                zone: 0,
+            },
+            part: Some(crate::wire::pdu::Part { reference: 7, total: 3, number }),
+            body: Body::Text(text.into()),
+        }),
+    };
+    let whole =
+        sms::received(&[part(1, 2, "two"), part(2, 1, "one"), part(4, 3, "three"), part(5, 1, "again")]);
+    assert_eq!((whole.len(), whole[0].text.as_str(), whole[0].missing), (2, "onetwothree", 0));
+    assert_eq!((whole[0].indices.as_slice(), whole[0].time.second), (&[2, 1, 4][..], 1));
+    assert_eq!((whole[1].text.as_str(), whole[1].missing), ("again", 2));
+}
+
+#[test]
+fn sending_messages() {
+    let mut told = Vec::new();
+    let mut port = Port::new(|line| {
+        told.push(line.to_owned());
+        match told.len() {
+            2 => b"\r\n> ".to_vec(),
+            3 => b"\r\n+CMGS: 42\r\n\r\nOK\r\n".to_vec(),
+            _ => ok(&[]),
+        }
+    });
+    assert_eq!(sms::send(&mut At::new(&mut port), "+12345678901", "Hello", 1).unwrap(), [42]);
+    drop(port);
+    assert_eq!(told, ["AT+CMGF=0", "AT+CMGS=19", "0011000B912143658709F10000AA05C8329BFD06"]);
+
+    let mut told = Vec::new();
+    let mut port = Port::new(|line| {
+        told.push(line.to_owned());
+        if line.starts_with("AT+CMGS") { Vec::new() } else { ok(&[]) }
+    });
+    let e = sms::send(&mut At::new(&mut port), "+12345678901", "Hello", 1).unwrap_err();
+    assert!(e.is(ErrorKind::Timeout) && e.fact("parts-sent") == Some("0"), "{e:?}");
+    drop(port);
+    // Without a prompt the text is not sent, and the command is aborted: an empty line ended by ESC.
+    assert_eq!(told, ["AT+CMGF=0", "AT+CMGS=19", ""]);
+}
+
+#[test]
+fn ussd_packed_and_plain() {
+    let mut port = Port::new(|line| match line {
+        "AT+CUSD=1,\"AA180C3602\",15" => {
+            b"\r\nOK\r\n\r\n^RSSI:9\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n".to_vec()
+        }
+        other => panic!("{other}"),
+    });
+    let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
+    assert_eq!((reply.outcome, reply.text.as_str()), (Outcome::Done, "Hello"));
+
+    let mut port = Port::new(|line| match line {
+        "AT+CUSD=1,\"AA180C3602\",15" => b"\r\n+CME ERROR: 304\r\n".to_vec(),
+        "AT+CUSD=1,\"*100#\",15" => b"\r\nOK\r\n\r\n+CUSD: 1,\"Balance: 5\",15\r\n".to_vec(),
+        other => panic!("{other}"),
+    });
+    let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
+    assert_eq!((reply.outcome, reply.text.as_str()), (Outcome::ReplyExpected, "Balance: 5"));
+
+    let mut port = Port::new(|_| ok(&[]));
+    assert!(ussd::ask(&mut At::new(&mut port), "*100#").unwrap_err().is(ErrorKind::Timeout));
+}
+
+#[test]
+fn the_last_try_is_kept() {
+    for (tries, last, sent, kind) in [
+        ("^CPIN: SIM PIN,,10,3,10,3", LastTry::Keep, true, ErrorKind::WrongPin),
+        ("^CPIN: SIM PIN,,10,1,10,3", LastTry::Keep, false, ErrorKind::LastTry),
+        ("^CPIN: SIM PIN,,10,0,10,3", LastTry::Keep, false, ErrorKind::LastTry),
+        ("^CPIN: SIM PIN,,10,,10,3", LastTry::Keep, false, ErrorKind::LastTry),
+        ("^CPIN: SIM PIN,,10,1,10,3", LastTry::MaySpend, true, ErrorKind::WrongPin),
+        ("^CPIN: SIM PUK,,9,0,10,3", LastTry::MaySpend, false, ErrorKind::SimPukNeeded),
+    ] {
+        let mut told = Vec::new();
+        let mut port = Port::new(|line| {
+            told.push(line.to_owned());
+            if line == "AT^CPIN?" { ok(&[tries]) } else { b"\r\n+CME ERROR: 16\r\n".to_vec() }
+        });
+        let e = sim::use_pin(&mut At::new(&mut port), PinUse::Enter, "1234", last).unwrap_err();
+        drop(port);
+        assert!(e.is(kind), "{tries}: {e:?}");
+        assert_eq!(told.contains(&"AT+CPIN=\"1234\"".to_owned()), sent, "{tries}");
+        assert!(!format!("{e:?}").contains("1234"), "{e:?}");
+    }
+    let mut port = Port::new(|line| match line {
+        "AT^CPIN?" => b"\r\nERROR\r\n".to_vec(),
+        other => panic!("{other}"),
+    });
+    let e = sim::unblock(&mut At::new(&mut port), "12345678", "1234", LastTry::Keep).unwrap_err();
+    assert!(e.is(ErrorKind::LastTry));
+    for bad in ["", "123", "123456789", "12a4", "12\"4"] {
+        let mut port = Port::new(|line| panic!("{line}"));
+        let e = sim::use_pin(&mut At::new(&mut port), PinUse::Disable, bad, LastTry::MaySpend).unwrap_err();
+        assert!(e.is(ErrorKind::Usage));
+    }
+}
+
+#[test]
+fn a_busy_sim_is_waited_for() {
+    let mut asked = 0;
+    let mut port = Port::new(|_| {
+        asked += 1;
+        if asked < 4 { b"\r\n+CME ERROR: 14\r\n".to_vec() } else { ok(&["+CPIN: SIM PIN"]) }
+    });
+    assert_eq!(sim::wait_state(&mut At::new(&mut port)).unwrap(), SimState::Pin);
+    let mut port = Port::new(|_| b"\r\n+CME ERROR: SIM busy\r\n".to_vec());
+    let e = sim::wait_state(&mut At::new(&mut port)).unwrap_err();
+    assert!(e.is(ErrorKind::AtRefused) && e.fact("meaning") == Some("SIM busy"));
+    let mut port = Port::new(|_| b"\r\n+CME ERROR: 10\r\n".to_vec());
+    assert!(sim::wait_state(&mut At::new(&mut port)).unwrap_err().is(ErrorKind::NoSim));
+}
+
+#[test]
+fn a_late_answer_is_not_the_next_ones() {
+    let mut lines = Vec::new();
+    let mut port = Port::new(|line| {
+        lines.push(line.to_owned());
+        match line {
+            // Its answer comes when the next line is written.
+            "AT+COPS?" => Vec::new(),
+            "AT" if lines.iter().filter(|l| *l == "AT").count() == 1 => {
+                [ok(&["+COPS: 0,0,\"Late\",7"]), ok(&[])].concat()
+            }
+            "AT+CSQ" => ok(&["+CSQ: 20,99"]),
+            _ => ok(&[]),
+        }
+    });
+    let mut at = At::new(&mut port);
+    assert!(at.run(&network::operator()).unwrap_err().is(ErrorKind::Timeout));
+    assert_eq!(at.run(&network::strength()).unwrap(), Some(-73));
+}
+
+#[test]
+fn init_brings_any_port_to_words_without_echo() {
+    // Echo on, digits for results, until told otherwise; the first line is swallowed; CURC is not known.
+    let (mut echo, mut words, mut first) = (true, false, true);
+    let mut port = Port::new(|line| {
+        if std::mem::take(&mut first) {
+            return Vec::new();
+        }
+        let mut out = if echo { format!("{line}\r").into_bytes() } else { Vec::new() };
+        echo &= line != "ATE0";
+        words |= line == "ATV1";
+        let fine = !line.contains("CURC");
+        out.extend_from_slice(match (words, fine) {
+            (true, true) => b"\r\nOK\r\n",
+            (true, false) => b"\r\nERROR\r\n",
+            (false, true) => b"0\r",
+            (false, false) => b"4\r",
+        });
+        out
+    });
+    let mut at = At::new(&mut port);
+    at.init().unwrap();
+    assert_eq!(at.command("AT^CURC=0", super::USUAL).unwrap().result, Final::Error);
+    drop(port);
+    assert!(!echo && words);
+
+    let mut dead = Port::new(|_| Vec::new());
+    let e = At::new(&mut dead).init().unwrap_err();
+    assert!(e.is(ErrorKind::Timeout) && e.verdict() == Some(Verdict::Untouched));
+}
+
+#[test]
+fn refusals_say_what_the_number_means_and_keep_secrets() {
+    let mut port = Port::new(|_| b"\r\n+CME ERROR: 50\r\n".to_vec());
+    let e = At::new(&mut port).run(&Command::plain("AT+CPWD=\"SC\",\"1234\",\"5678\"")).unwrap_err();
+    assert_eq!(
+        (e.kind(), e.fact("code"), e.fact("meaning")),
+        (ErrorKind::AtRefused, Some("cme 50"), Some("incorrect parameters"))
+    );
+    assert!(!format!("{e:?}").contains("1234"), "{e:?}");
+    let mut port = Port::new(|_| b"\r\nCOMMAND NOT SUPPORT\r\n".to_vec());
+    let e = At::new(&mut port).run(&network::signal()).unwrap_err();
+    assert_eq!(e.fact("code"), Some("COMMAND NOT SUPPORT"));
+    let mut port = Port::new(|_| b"\r\n+CME ERROR: SIM PIN required\r\n".to_vec());
+    assert!(At::new(&mut port).run(&network::signal()).unwrap_err().is(ErrorKind::SimPinNeeded));
+}
+
+#[test]
+fn commands_cannot_smuggle_a_second_one() {
+    let mut port = Port::new(|line| panic!("{line}"));
+    for bad in ["AT\rAT^RESET", "AT\nX", "AT\x1a", "ATé", &"A".repeat(1001)] {
+        assert!(At::new(&mut port).command(bad, super::USUAL).unwrap_err().is(ErrorKind::Usage), "{bad:?}");
+    }
+    assert!(super::quoted("a\"").is_err() && super::quoted("a\r").is_err());
+}
