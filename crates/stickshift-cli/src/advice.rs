@@ -117,6 +117,11 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "stop it (for ModemManager: systemctl stop ModemManager) and run again",
             NO_ACCESS,
         ),
+        ErrorKind::WrongInterface => (
+            "the stick is in another mode than the profile is made for; most often it is switched already",
+            "`stickshift list` shows its mode and what to do next",
+            REFUSED,
+        ),
         ErrorKind::NotAPort => (
             "the path is not a serial port",
             "name a tty such as /dev/ttyUSB0, or leave --port out",

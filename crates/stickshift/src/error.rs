@@ -99,6 +99,8 @@ error_kinds! {
     PermissionDenied = "permission-denied",
     /// Another program holds the port.
     PortBusy = "port-busy",
+    /// The stick does not show the kind of interface that the request is meant for.
+    WrongInterface = "wrong-interface",
     /// The path is not a serial port.
     NotAPort = "not-a-port",
     /// The stick left the bus.

@@ -16,4 +16,5 @@ pub mod link;
 pub mod mask;
 pub mod profile;
 pub mod stick;
+pub mod switch;
 pub mod wire;

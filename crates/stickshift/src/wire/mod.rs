@@ -4,4 +4,5 @@ pub mod at;
 pub mod crc;
 pub mod hdlc;
 pub mod pdu;
+pub mod scsi;
 pub mod usb;
