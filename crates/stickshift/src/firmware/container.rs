@@ -48,16 +48,34 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<Chain> {
     let got = read_at(source, 0, &mut start)?;
     let program = start.starts_with(b"MZ") || start.starts_with(b"\x7fELF");
     for offset in [FILE_HEADER_SIZE, 0] {
-        // A damaged header here is still where the image begins; in a program it is chance.
-        if got >= offset + 4 && start[offset..].starts_with(&MAGIC) {
-            let offset = offset as u64;
-            let credible = matches!(header_at(source, size, offset)?, At::Header(h) if h.is_credible());
-            if credible || !program {
-                return walk(source, size, offset);
+        // A damaged header here is still where the image begins; in a program a mark here is chance.
+        let marked = got >= offset + 4 && start[offset..].starts_with(&MAGIC);
+        let begins = match header_at(source, size, offset as u64)? {
+            At::Header(header) => header.is_credible() || !program,
+            At::Unmarked(_) => true,
+            At::Cut { .. } | At::Nothing => marked && !program,
+        };
+        if begins {
+            let mut chain = walk(source, size, offset as u64)?;
+            if chain.end.next_multiple_of(4) < size {
+                let (beyond, _) = candidates(source, chain.end)?;
+                chain.note_elsewhere(&beyond);
             }
+            return Ok(chain);
         }
     }
     search(source, size)
+}
+
+impl Chain {
+    /// Partitions that the chain does not reach: it may be broken, or the file may hold a second image.
+    fn note_elsewhere(&mut self, credible: &[u64]) {
+        let outside: Vec<u64> =
+            credible.iter().copied().filter(|at| !(self.start..self.end).contains(at)).collect();
+        if let Some(&offset) = outside.first() {
+            self.findings.push(Finding::Elsewhere { offset, count: outside.len() as u64 });
+        }
+    }
 }
 
 /// Follows the chain from a known start, as the original tool does: as long as there is a mark there is a partition.
@@ -68,6 +86,10 @@ fn walk(source: &mut dyn Source, size: u64, start: u64) -> Result<Chain> {
         let partition = chain.entries.len();
         let header = match header_at(source, size, offset)? {
             At::Header(header) => header,
+            At::Unmarked(header) => {
+                chain.findings.push(Finding::HeaderMark { partition, offset });
+                header
+            }
             At::Cut { available } => {
                 chain.findings.push(Finding::HeaderCut { partition, offset, available });
                 chain.end = size;
@@ -127,6 +149,8 @@ fn next(source: &mut dyn Source, size: u64, offset: u64, end: u64) -> Result<Opt
 
 enum At {
     Header(Header),
+    /// A header in all but its mark, which is damaged.
+    Unmarked(Header),
     /// A mark, and the file ends before the header does.
     Cut {
         available: u64,
@@ -140,16 +164,18 @@ fn header_at(source: &mut dyn Source, size: u64, offset: u64) -> Result<At> {
     }
     let mut bytes = [0; HEADER_SIZE];
     let got = read_at(source, offset, &mut bytes)?;
-    Ok(match got {
-        _ if !bytes.starts_with(&MAGIC) => At::Nothing,
-        HEADER_SIZE => At::Header(Header::parse(&bytes)),
-        _ => At::Cut { available: got as u64 },
+    let header = Header::parse(&bytes);
+    Ok(match (bytes.starts_with(&MAGIC), got == HEADER_SIZE) {
+        (true, true) => At::Header(header),
+        (true, false) => At::Cut { available: got as u64 },
+        (false, true) if header.is_credible() && offset + header.span() <= size => At::Unmarked(header),
+        (false, _) => At::Nothing,
     })
 }
 
 /// Searches the whole file for the longest chain.
 fn search(source: &mut dyn Source, size: u64) -> Result<Chain> {
-    let (candidates, marks) = candidates(source)?;
+    let (candidates, marks) = candidates(source, 0)?;
     let mut lengths = HashMap::new();
     let mut best: Option<(u64, usize)> = None;
     for &offset in &candidates {
@@ -165,21 +191,20 @@ fn search(source: &mut dyn Source, size: u64) -> Result<Chain> {
             .with("marks", marks.len()));
     };
     let mut chain = walk(source, size, start)?;
-    let first = chain.entries.first().map_or(size, |e| e.offset);
-    let stray: Vec<u64> = marks.into_iter().filter(|at| *at < first).collect();
+    chain.note_elsewhere(&candidates);
+    let stray: Vec<u64> = marks.into_iter().filter(|at| *at < start).collect();
     if let Some(&offset) = stray.first() {
         chain.findings.push(Finding::StrayMagic { offset, count: stray.len() as u64 });
     }
     Ok(chain)
 }
 
-/// Offsets of all credible headers, and of the first marks that are none.
-fn candidates(source: &mut dyn Source) -> Result<(Vec<u64>, Vec<u64>)> {
+/// Offsets of all credible headers from `window_at` on, and of the first marks that are none.
+fn candidates(source: &mut dyn Source, mut window_at: u64) -> Result<(Vec<u64>, Vec<u64>)> {
     let finder = memchr::memmem::Finder::new(&MAGIC);
     let mut window = Vec::with_capacity(WINDOW + HEADER_SIZE);
-    let mut window_at = 0u64;
     let (mut credible, mut stray) = (Vec::new(), Vec::new());
-    source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    source.seek(SeekFrom::Start(window_at)).map_err(unreadable)?;
     loop {
         let room = (WINDOW + HEADER_SIZE - window.len()) as u64;
         let got = Read::take(&mut *source, room).read_to_end(&mut window).map_err(unreadable)?;

@@ -37,6 +37,8 @@ impl Severity {
 pub enum Finding {
     /// The file ends inside a partition header.
     HeaderCut { partition: usize, offset: u64, available: u64 },
+    /// The header does not begin with its mark; the rest of it stands as it should.
+    HeaderMark { partition: usize, offset: u64 },
     /// The header's CRC is not that of the header.
     HeaderCrc { partition: usize, offset: u64, expected: u16, found: u16 },
     /// The block size is 0, or the header size is less than a header: nothing after it can be found.
@@ -67,6 +69,8 @@ pub enum Finding {
     HardwareDiffers { partition: usize, first: String, found: String },
     /// Something that looks like the start of a partition and is none was passed over.
     StrayMagic { offset: u64, count: u64 },
+    /// Whole partition headers stand where the chain of this image does not lead: it is broken, or the file holds another image.
+    Elsewhere { offset: u64, count: u64 },
     /// The image does not stand at a multiple of four; the original tool cannot see it.
     Unaligned { offset: u64 },
     /// Bytes follow the last partition.
@@ -78,6 +82,7 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         match self {
             Finding::HeaderCut { .. }
+            | Finding::HeaderMark { .. }
             | Finding::HeaderCrc { .. }
             | Finding::HeaderUnusable { .. }
             | Finding::TableSize { .. }
@@ -86,7 +91,7 @@ impl Finding {
             | Finding::MoreBlocks { .. }
             | Finding::Inflate { .. }
             | Finding::KindInvalid { .. } => Severity::Fault,
-            Finding::PartitionsMissing { .. } => Severity::Incomplete,
+            Finding::PartitionsMissing { .. } | Finding::Elsewhere { .. } => Severity::Incomplete,
             Finding::PayloadEmpty { .. }
             | Finding::SignedBit { .. }
             | Finding::SignatureLength { .. }
@@ -101,6 +106,7 @@ impl Finding {
     pub fn code(&self) -> &'static str {
         match self {
             Finding::HeaderCut { .. } => "header-cut",
+            Finding::HeaderMark { .. } => "header-mark",
             Finding::HeaderCrc { .. } => "header-crc",
             Finding::HeaderUnusable { .. } => "header-unusable",
             Finding::TableSize { .. } => "table-size",
@@ -116,6 +122,7 @@ impl Finding {
             Finding::SignatureCount { .. } => "signature-count",
             Finding::HardwareDiffers { .. } => "hardware-differs",
             Finding::StrayMagic { .. } => "stray-magic",
+            Finding::Elsewhere { .. } => "elsewhere",
             Finding::Unaligned { .. } => "unaligned",
             Finding::Trailing { .. } => "trailing",
         }
@@ -130,6 +137,7 @@ impl Finding {
     pub fn partition(&self) -> Option<usize> {
         match self {
             Finding::HeaderCut { partition, .. }
+            | Finding::HeaderMark { partition, .. }
             | Finding::HeaderCrc { partition, .. }
             | Finding::HeaderUnusable { partition, .. }
             | Finding::TableSize { partition, .. }
@@ -148,6 +156,7 @@ impl Finding {
     pub fn offset(&self) -> Option<u64> {
         match self {
             Finding::HeaderCut { offset, .. }
+            | Finding::HeaderMark { offset, .. }
             | Finding::HeaderCrc { offset, .. }
             | Finding::HeaderUnusable { offset, .. }
             | Finding::TableSize { offset, .. }
@@ -157,6 +166,7 @@ impl Finding {
             | Finding::KindInvalid { offset, .. }
             | Finding::SignedBit { offset, .. }
             | Finding::StrayMagic { offset, .. }
+            | Finding::Elsewhere { offset, .. }
             | Finding::Unaligned { offset }
             | Finding::Trailing { offset, .. } => Some(*offset),
             Finding::Block(block) => Some(block.offset),
@@ -191,6 +201,9 @@ impl fmt::Display for Finding {
                 f,
                 "partition {partition}: the file ends inside the header at {offset:#x}: {available} of 98 bytes are there"
             ),
+            Finding::HeaderMark { partition, offset } => {
+                write!(f, "partition {partition}: the header at {offset:#x} does not begin with its mark")
+            }
             Finding::HeaderCrc { partition, offset, expected, found } => write!(
                 f,
                 "partition {partition}: header at {offset:#x} has CRC {found:04x}, its bytes give {expected:04x}"
@@ -257,6 +270,10 @@ impl fmt::Display for Finding {
                     "{count} partition marks, the first at {offset:#x}, have no partition behind them; passed over"
                 )
             }
+            Finding::Elsewhere { offset, count } => write!(
+                f,
+                "{count} more partitions, the first at {offset:#x}, are not reached from this image: it is broken there, or the file holds two"
+            ),
             Finding::Unaligned { offset } => {
                 write!(
                     f,

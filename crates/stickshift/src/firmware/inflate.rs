@@ -142,3 +142,41 @@ pub(super) fn payload_error(error: io::Error) -> Error {
         Err(foreign) => super::container::unreadable(foreign),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let mut bomb = Vec::new();
+        flate2::read::ZlibEncoder::new(io::repeat(0).take(1 << 20), flate2::Compression::best())
+            .read_to_end(&mut bomb)
+            .unwrap();
+        for limit in [1 << 16, (1 << 20) - 1] {
+            let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib);
+            payload.left = limit;
+            let mut counted = Vec::new();
+            let error = payload_error(payload.read_to_end(&mut counted).unwrap_err());
+            assert!(error.is(ErrorKind::FileTooLarge) && error.fact("partition") == Some("3"));
+            assert!(counted.len() as u64 <= limit);
+            assert!(payload.read(&mut [0]).is_err(), "it fails again when read again");
+        }
+        let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib);
+        payload.left = 1 << 20;
+        assert_eq!(io::copy(&mut payload, &mut io::sink()).unwrap(), 1 << 20);
+    }
+
+    #[test]
+    fn a_dictionary_that_needs_too_much_memory_is_refused() {
+        let header = |dictionary: u32| {
+            let mut bytes = vec![0x5d];
+            bytes.extend(dictionary.to_le_bytes());
+            bytes.extend([0xff; 8]);
+            bytes.extend([0; 20]);
+            bytes
+        };
+        assert!(open(header(64 << 20).as_slice(), Compression::Lzma).is_ok());
+        assert!(open(header(128 << 20).as_slice(), Compression::Lzma).is_err());
+    }
+}

@@ -245,7 +245,7 @@ impl Checked<'_> {
 
     /// The table's entry for the present block; none if the table is too short, which is a finding of its own.
     fn expected(&mut self, ahead: usize) -> io::Result<Option<u16>> {
-        let entries = (u64::from(self.header.hdsize) - HEADER_SIZE as u64) / 2;
+        let entries = u64::from(self.header.hdsize).saturating_sub(HEADER_SIZE as u64) / 2;
         let Some(table) = self.table else { return Ok(None) };
         if self.block >= entries {
             return Ok(None);
