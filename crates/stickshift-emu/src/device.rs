@@ -3,6 +3,7 @@
 //! A [`Device`] is one state machine: it is told the time, given bytes and transfers, and asked what it shows. The same
 //! device hangs on the in-process bus, behind ptys, on loopback HTTP, or on a real kernel; none of these knows what it is.
 
+use std::any::Any;
 use std::time::Duration;
 
 use stickshift::link::{ControlSetup, HttpRequest, HttpResponse, Moment};
@@ -98,7 +99,9 @@ pub enum HttpAnswer {
 }
 
 /// One virtual stick. Every call carries the time; a device never looks at a clock.
-pub trait Device: Send {
+///
+/// `Any`, so that a test can ask for the device behind the trait and look at its flash.
+pub trait Device: Any + Send {
     /// What it shows now; `None` while it is off the bus.
     fn face(&self) -> Option<&Face>;
 

@@ -3,4 +3,17 @@
 //! Written from the protocol documents alone. The host side's dialogues are never used here, so that a misreading on one
 //! side meets a right reading on the other.
 
+pub mod at_port;
+mod at_table;
+pub mod bootrom;
 pub mod device;
+pub mod dload;
+pub mod e3372h;
+pub mod faces;
+pub mod fault;
+pub mod hilink;
+pub mod identity;
+mod loader;
+pub mod memory;
+mod outbox;
+mod random;

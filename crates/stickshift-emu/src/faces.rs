@@ -1,0 +1,160 @@
+//! What an E3372h shows on the bus in each of its modes (docs/protocols/hilink-at.md sections 2.1 to 2.3).
+
+use stickshift::stick::UsbId;
+
+use crate::device::{Alternate, Configuration, Face, FaceInterface, Function};
+
+const HUAWEI: u16 = 0x12d1;
+
+/// Bulk and interrupt endpoints, as endpoint descriptors name them.
+const BULK: u8 = 2;
+const INTERRUPT: u8 = 3;
+
+/// A CDC Ethernet function's class descriptors: header, union of interfaces 0 and 1, Ethernet with MAC string 5.
+const CDC_ETHERNET: [u8; 23] = [
+    5, 0x24, 0x00, 0x10, 0x01, // header, CDC 1.10
+    5, 0x24, 0x06, 0x00, 0x01, // union
+    13, 0x24, 0x0f, 5, 0, 0, 0, 0, 0xea, 0x05, 0, 0, 0, // Ethernet, 1514 bytes
+];
+
+fn interface(number: u8, function: Function, class: [u8; 3], endpoints: &[(u8, u8, u16)]) -> FaceInterface {
+    let alternate = Alternate { class, extra: Vec::new(), endpoints: endpoints.to_vec() };
+    FaceInterface { number, function, alternates: vec![alternate] }
+}
+
+/// A serial port with its own pair of bulk endpoints; `modem` ports have an interrupt endpoint, too.
+fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
+    let pair = [(0x81 + 2 * number, BULK, 512), (0x01 + number, BULK, 512)];
+    let mut endpoints = pair.to_vec();
+    if modem {
+        endpoints.push((0x82 + 2 * number, INTERRUPT, 10));
+    }
+    interface(number, Function::Serial, class, &endpoints)
+}
+
+fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> FaceInterface {
+    let endpoints = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
+    interface(number, Function::Storage, [0x08, 0x06, 0x50], &endpoints)
+}
+
+fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [FaceInterface; 2] {
+    let mut control = interface(0, Function::Ethernet, [0x02, 0x06, 0x00], &[(wake, INTERRUPT, 16)]);
+    control.alternates[0].extra = CDC_ETHERNET.to_vec();
+    let data = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
+    [control, interface(1, Function::Ethernet, [0x0a, 0x06, 0x00], &data)]
+}
+
+fn ncm(number: u8) -> FaceInterface {
+    let class = [0xff, 0x03, 0x16];
+    let wake = (0x8f, INTERRUPT, 16);
+    let mut face = interface(number, Function::Ncm, class, &[wake]);
+    let endpoints = vec![wake, (0x8e, BULK, 512), (0x0e, BULK, 512)];
+    face.alternates.push(Alternate { class, extra: Vec::new(), endpoints });
+    face
+}
+
+fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: Vec<FaceInterface>) -> Face {
+    Face {
+        id: UsbId::new(HUAWEI, product_id),
+        release: 0x0102,
+        class,
+        manufacturer: Some("HUAWEI_MOBILE".into()),
+        product: Some(product.into()),
+        serial: None,
+        configurations: vec![Configuration { value: 1, interfaces }],
+    }
+}
+
+/// The boot ROM: 12d1:1443, one serial port.
+pub fn boot_rom() -> Face {
+    let port = serial(0, [0xff, 0xff, 0xff], false);
+    Face { manufacturer: Some("HUAWEI".into()), ..face(0x1443, [0; 3], "USB COM", vec![port]) }
+}
+
+/// A loader or stick firmware in download mode: 12d1:1c05, three serial ports, interface 2 takes the firmware.
+pub fn download() -> Face {
+    let ports = (0..3).map(|number| serial(number, [0xff, 0xff, 0xff], number == 0)).collect();
+    face(0x1c05, [0; 3], "HUAWEI Mobile", ports)
+}
+
+/// HiLink firmware in download mode: 12d1:1442, two serial ports, interface 0 takes the firmware.
+pub fn hilink_download() -> Face {
+    let ports = (0..2).map(|number| serial(number, [0xff, 0xff, 0xff], false)).collect();
+    face(0x1442, [0; 3], "HUAWEI Mobile", ports)
+}
+
+/// A loader's fastboot: 12d1:36dd, no serial port.
+pub fn fastboot() -> Face {
+    let endpoints = [(0x81, BULK, 512), (0x01, BULK, 512)];
+    let port = interface(0, Function::Raw, [0xff, 0x42, 0x03], &endpoints);
+    face(0x36dd, [0; 3], "fastboot", vec![port])
+}
+
+/// Not switched yet: 12d1:1f01 under HiLink firmware, 12d1:14fe under stick firmware.
+pub fn cdrom(hilink: bool) -> Face {
+    face(if hilink { 0x1f01 } else { 0x14fe }, [0; 3], "HUAWEI_MOBILE", vec![storage(0, 0x81, 0x01)])
+}
+
+/// HiLink: 12d1:14dc, CDC Ethernet and a card reader. The same serial number on every one of them.
+pub fn hilink() -> Face {
+    let mut interfaces = ethernet(0x83, 0x82, 0x02).to_vec();
+    interfaces.push(storage(2, 0x84, 0x03));
+    let serial = Some("0123456789ABCDEF".into());
+    Face { serial, ..face(0x14dc, [0x02, 0, 0], "HUAWEI_MOBILE", interfaces) }
+}
+
+/// HiLink firmware in project or debug mode: 12d1:1442, Ethernet and AT ports; debug mode shows two more.
+pub fn hilink_serial(debug: bool) -> Face {
+    let mut interfaces = ethernet(0x8f, 0x8e, 0x0e).to_vec();
+    interfaces.push(serial(2, [0xff, 0x03, 0x12], false));
+    interfaces.push(serial(3, [0xff, 0x03, 0x13], false));
+    if debug {
+        interfaces.push(serial(4, [0xff, 0x03, 0x17], false));
+        interfaces.push(serial(5, [0xff, 0x03, 0x18], false));
+    }
+    face(0x1442, [0xef, 0x02, 0x01], "HUAWEI_MOBILE", interfaces)
+}
+
+/// Stick firmware: 12d1:1506, ports in the order of `AT^SETPORT`'s default `12,1,16,A1,A2`.
+pub fn stick() -> Face {
+    let interfaces = vec![
+        serial(0, [0xff, 0x03, 0x12], false),
+        serial(1, [0xff, 0x03, 0x01], true),
+        ncm(2),
+        storage(3, 0x86, 0x06),
+        storage(4, 0x87, 0x07),
+    ];
+    face(0x1506, [0; 3], "HUAWEI Mobile", interfaces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoint_addresses_are_used_once_per_face() {
+        let faces = [
+            boot_rom(),
+            download(),
+            hilink_download(),
+            fastboot(),
+            cdrom(true),
+            cdrom(false),
+            hilink(),
+            hilink_serial(false),
+            hilink_serial(true),
+            stick(),
+        ];
+        for face in faces {
+            let mut seen = std::collections::HashSet::new();
+            for (at, interface) in face.configurations[0].interfaces.iter().enumerate() {
+                assert_eq!(usize::from(interface.number), at, "{}", face.id);
+                let last = interface.alternates.last().unwrap();
+                for &(address, _, _) in &last.endpoints {
+                    assert!(seen.insert(address), "{}: endpoint {address:02x} twice", face.id);
+                    assert!((1..=15).contains(&(address & 0x0f)), "{}: {address:02x}", face.id);
+                }
+            }
+        }
+    }
+}
