@@ -117,10 +117,10 @@ impl BootRom {
 
     /// The next whole packet, to be given to [`answer`](Self::answer).
     pub fn next_packet(&mut self) -> Option<Vec<u8>> {
-        let length = match self.input.first()? {
-            &HEAD => 14,
-            &DATA => 3 + self.receiving.as_ref().map_or(0, |r| r.missing().min(PAYLOAD)) + 2,
-            &TAIL => 5,
+        let length = match *self.input.first()? {
+            HEAD => 14,
+            DATA => 3 + self.receiving.as_ref().map_or(0, |r| r.missing().min(PAYLOAD)) + 2,
+            TAIL => 5,
             _ => 1,
         };
         (self.input.len() >= length).then(|| self.input.drain(..length).collect())

@@ -6,6 +6,9 @@
 pub mod at_port;
 mod at_table;
 pub mod bootrom;
+pub mod bus;
+pub mod catalogue;
+pub mod descriptors;
 pub mod device;
 pub mod dload;
 pub mod e3372h;
@@ -17,3 +20,5 @@ mod loader;
 pub mod memory;
 mod outbox;
 mod random;
+mod usb_link;
+mod world;

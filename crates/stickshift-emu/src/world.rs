@@ -1,0 +1,432 @@
+//! The computer around the virtual sticks: one clock, places on a bus, drivers that bind, ports and who holds them.
+//!
+//! Time is discrete: it stands still while anybody works, and jumps to the next event when somebody waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::link::Moment;
+use stickshift::stick::{Endpoint, Interface, Mode, Place, Role, Stick};
+
+use crate::device::{Configuration, Device, Face, Function};
+
+/// From the appearance of a device to its drivers, as on a laptop.
+const DRIVERS_BIND: Duration = Duration::from_millis(150);
+
+/// What somebody does to a stick later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pulls it out.
+    Unplug,
+    /// Puts it (back) in.
+    Plug,
+    /// Pulls it out and puts it back a second later.
+    Replug,
+}
+
+/// ModemManager: it takes every serial port soon after it appears, probes it, and gives it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModemManager {
+    /// From the appearance of a port until it takes it.
+    pub takes_after: Duration,
+    /// How long it keeps a port.
+    pub keeps: Duration,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Default for ModemManager {
+    fn default() -> Self {
+        ModemManager { takes_after: Duration::ZERO, keeps: Duration::from_secs(20), pid: 612 }
+    }
+}
+
+/// A device that shows on the bus.
+#[derive(Debug)]
+struct Present {
+    face: Face,
+    enumeration: u32,
+    bind_at: Moment,
+    bound: bool,
+    configuration: u8,
+    /// Serial ports by interface number.
+    ttys: BTreeMap<u8, u32>,
+    /// Interfaces whose driver was detached.
+    detached: BTreeSet<u8>,
+    /// When ModemManager takes the ports, and when it gives them back.
+    probing: Option<(Moment, Moment)>,
+}
+
+struct Slot {
+    device: Box<dyn Device>,
+    present: Option<Present>,
+    /// tty numbers of the appearance before this one.
+    last_ttys: BTreeSet<u32>,
+}
+
+/// Who holds a serial port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A link of this process.
+    Us,
+    ModemManager(u32),
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct World {
+    now: Moment,
+    slots: BTreeMap<Place, Slot>,
+    /// Counts whatever a look at the bus would show.
+    changes: u64,
+    /// Open ports by tty number; a port that is held keeps its number when its stick leaves.
+    held: BTreeMap<u32, Holder>,
+    actions: Vec<(Moment, Place, Action)>,
+    modem_manager: Option<ModemManager>,
+    pub(crate) no_access: bool,
+}
+
+impl World {
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(crate) fn plug(&mut self, place: Place, mut device: Box<dyn Device>) {
+        device.power(self.now, true);
+        self.slots.insert(place, Slot { device, present: None, last_ttys: BTreeSet::new() });
+        self.settle();
+    }
+
+    pub(crate) fn take_out(&mut self, place: &Place) -> Option<Box<dyn Device>> {
+        let mut slot = self.slots.remove(place)?;
+        slot.device.power(self.now, false);
+        self.changes += 1;
+        Some(slot.device)
+    }
+
+    pub(crate) fn power(&mut self, place: &Place, on: bool) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.device.power(self.now, on);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn schedule(&mut self, after: Duration, place: Place, action: Action) {
+        self.actions.push((self.now + after, place, action));
+    }
+
+    pub(crate) fn set_modem_manager(&mut self, modem_manager: Option<ModemManager>) {
+        self.modem_manager = modem_manager;
+    }
+
+    pub(crate) fn device(&mut self, place: &Place) -> Option<&mut dyn Device> {
+        Some(self.slots.get_mut(place)?.device.as_mut())
+    }
+
+    /// Lets everything happen that is due now.
+    pub(crate) fn settle(&mut self) {
+        let now = self.now;
+        while let Some(due) = self.actions.iter().position(|&(at, ..)| at <= now) {
+            let (_, place, action) = self.actions.remove(due);
+            let Some(slot) = self.slots.get_mut(&place) else { continue };
+            slot.device.power(now, action == Action::Plug);
+            if action == Action::Replug {
+                self.actions.push((now + Duration::from_secs(1), place, Action::Plug));
+            }
+        }
+        let places: Vec<Place> = self.slots.keys().cloned().collect();
+        for place in &places {
+            self.look(place);
+            self.bind(place);
+            self.probe(place);
+        }
+    }
+
+    /// Notices what appeared or left.
+    fn look(&mut self, place: &Place) {
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        slot.device.tick(now);
+        let shows = slot.device.face().map(|_| slot.device.enumeration());
+        if slot.present.as_ref().map(|p| p.enumeration) == shows {
+            return;
+        }
+        self.changes += 1;
+        let mut given_back = Vec::new();
+        if let Some(left) = slot.present.take() {
+            slot.last_ttys = left.ttys.values().copied().collect();
+            given_back.extend(left.ttys.into_values());
+        }
+        if let (Some(face), Some(enumeration)) = (slot.device.face().cloned(), shows) {
+            let configuration = face.configurations.first().map_or(0, |c| c.value);
+            slot.device.configured(now, configuration);
+            slot.present = Some(Present {
+                face,
+                enumeration,
+                bind_at: now + DRIVERS_BIND,
+                bound: false,
+                configuration,
+                ttys: BTreeMap::new(),
+                detached: BTreeSet::new(),
+                probing: None,
+            });
+        }
+        self.held.retain(|tty, holder| *holder == Holder::Us || !given_back.contains(tty));
+    }
+
+    /// Drivers bind: serial ports get their numbers. A number that is held, or was this stick's a moment ago, is not given
+    /// out, so that numbers move as they do on real systems.
+    fn bind(&mut self, place: &Place) {
+        let mut taken: BTreeSet<u32> = self.held.keys().copied().collect();
+        taken.extend(self.slots.values().filter_map(|s| s.present.as_ref()).flat_map(|p| p.ttys.values()));
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(present) = slot.present.as_mut().filter(|p| !p.bound && p.bind_at <= self.now) else {
+            return;
+        };
+        taken.extend(&slot.last_ttys);
+        present.bound = true;
+        for interface in interfaces(&present.face, present.configuration) {
+            if interface.function == Function::Serial {
+                let tty = (0..).find(|n| !taken.contains(n)).unwrap_or_default();
+                taken.insert(tty);
+                present.ttys.insert(interface.number, tty);
+            }
+        }
+        if let Some(mm) = self.modem_manager {
+            let from = self.now + mm.takes_after;
+            present.probing = Some((from, from + mm.keeps));
+        }
+        self.changes += 1;
+    }
+
+    /// ModemManager takes ports that nobody holds, writes AT into them, and gives them back.
+    fn probe(&mut self, place: &Place) {
+        let now = self.now;
+        let Some(mm) = self.modem_manager else { return };
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(present) = slot.present.as_mut() else { return };
+        let Some((from, to)) = present.probing else { return };
+        if from <= now && now < to {
+            for (&interface, &tty) in &present.ttys {
+                if let std::collections::btree_map::Entry::Vacant(free) = self.held.entry(tty) {
+                    free.insert(Holder::ModemManager(mm.pid));
+                    slot.device.serial_write(now, interface, b"AT\r");
+                    self.changes += 1;
+                }
+            }
+        } else if to <= now {
+            present.probing = None;
+            for (&interface, tty) in &present.ttys {
+                if self.held.get(tty).is_some_and(|holder| *holder != Holder::Us) {
+                    self.held.remove(tty);
+                    slot.device.serial_read(now, interface);
+                    self.changes += 1;
+                }
+            }
+        }
+    }
+
+    /// When something will happen next.
+    fn next_event(&self) -> Option<Moment> {
+        let slots = self.slots.values();
+        let devices = slots.clone().filter_map(|s| s.device.next_tick());
+        let present = slots.filter_map(|s| s.present.as_ref());
+        let binds = present.clone().filter(|p| !p.bound).map(|p| p.bind_at);
+        let probes = present.filter_map(|p| p.probing).flat_map(|(from, to)| [from, to]);
+        let actions = self.actions.iter().map(|&(at, ..)| at);
+        devices.chain(binds).chain(probes).chain(actions).filter(|&at| at > self.now).min()
+    }
+
+    /// Goes on to the next event, or to `deadline` when nothing happens before.
+    pub(crate) fn step_until(&mut self, deadline: Moment) {
+        let next = self.next_event().map_or(deadline, |at| at.min(deadline));
+        self.now = self.now.max(next);
+        self.settle();
+    }
+
+    /// Goes on to `deadline`.
+    pub(crate) fn advance_to(&mut self, deadline: Moment) {
+        while self.now < deadline {
+            self.step_until(deadline);
+        }
+    }
+
+    pub(crate) fn sticks(&self) -> Vec<Stick> {
+        let places = self.slots.iter();
+        places.filter_map(|(place, slot)| Some(self.stick(place, slot.present.as_ref()?))).collect()
+    }
+
+    fn stick(&self, place: &Place, present: &Present) -> Stick {
+        let face = &present.face;
+        let mut stick = Stick {
+            place: place.clone(),
+            id: face.id,
+            release: face.release,
+            class: face.class[0],
+            manufacturer: face.manufacturer.clone(),
+            product: face.product.clone(),
+            serial: face.serial.clone(),
+            configuration: present.configuration,
+            configurations: face.configurations.len() as u8,
+            interfaces: self.interfaces(present),
+            mode: Mode::Unknown,
+        };
+        stick.classify();
+        stick
+    }
+
+    fn interfaces(&self, present: &Present) -> Vec<Interface> {
+        let shown = interfaces(&present.face, present.configuration);
+        let to_interface = |face: &crate::device::FaceInterface| {
+            let first = &face.alternates[0];
+            let endpoints = first.endpoints.iter().map(|&(address, kind, max_packet)| Endpoint {
+                address,
+                kind,
+                max_packet,
+            });
+            let bound = present.bound && !present.detached.contains(&face.number);
+            let tty = present.ttys.get(&face.number);
+            let control = first.class[0] == 0x02 || face.function == Function::Ncm;
+            let netdev = match face.function {
+                Function::Ethernet if control => Some("usb0"),
+                Function::Ncm => Some("wwan0"),
+                _ => None,
+            };
+            Interface {
+                number: face.number,
+                class: first.class[0],
+                subclass: first.class[1],
+                protocol: first.class[2],
+                endpoints: endpoints.collect(),
+                role: Role::Other,
+                driver: driver(face.function).filter(|_| bound).map(str::to_owned),
+                tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
+                netdev: netdev.filter(|_| bound).map(str::to_owned),
+                cdc_wdm: (bound && face.function == Function::Ncm).then(|| "/dev/cdc-wdm0".to_owned()),
+                holder: tty.and_then(|n| self.held.get(n)).map(in_words),
+            }
+        };
+        shown.iter().map(to_interface).collect()
+    }
+
+    /// The enumeration of what stands at `place` now.
+    pub(crate) fn enumeration(&self, place: &Place) -> Option<u32> {
+        self.slots.get(place)?.present.as_ref().map(|p| p.enumeration)
+    }
+
+    pub(crate) fn face(&self, place: &Place) -> Option<&Face> {
+        self.slots.get(place)?.present.as_ref().map(|p| &p.face)
+    }
+
+    /// Takes the serial port behind an interface: its tty number.
+    pub(crate) fn hold_port(&mut self, place: &Place, interface: u8) -> Result<u32> {
+        let present = self.present(place)?;
+        let Some(&tty) = present.ttys.get(&interface) else {
+            let error = Error::new(ErrorKind::NoSuchPort, "the interface has no serial port");
+            return Err(error.with("interface", interface));
+        };
+        let path = format!("/dev/ttyUSB{tty}");
+        if self.no_access {
+            return Err(
+                Error::new(ErrorKind::PermissionDenied, "access to the port is denied").with("port", path)
+            );
+        }
+        if let Some(holder) = self.held.get(&tty) {
+            let error = Error::new(ErrorKind::PortBusy, "another program holds the port");
+            return Err(error.with("port", path).with("holder", in_words(holder)));
+        }
+        self.held.insert(tty, Holder::Us);
+        self.changes += 1;
+        Ok(tty)
+    }
+
+    pub(crate) fn give_back(&mut self, tty: u32) {
+        self.held.remove(&tty);
+        self.changes += 1;
+    }
+
+    fn present(&mut self, place: &Place) -> Result<&mut Present> {
+        let slot = self.slots.get_mut(place);
+        let present = slot.and_then(|s| s.present.as_mut());
+        present.ok_or_else(|| gone().with("place", place))
+    }
+
+    pub(crate) fn configuration(&mut self, place: &Place) -> Result<u8> {
+        Ok(self.present(place)?.configuration)
+    }
+
+    /// Another configuration: other interfaces, other drivers.
+    pub(crate) fn configure(&mut self, place: &Place, value: u8) -> Result<()> {
+        let now = self.now;
+        let present = self.present(place)?;
+        present.configuration = value;
+        present.ttys.clear();
+        present.detached.clear();
+        present.bound = false;
+        present.bind_at = now + DRIVERS_BIND;
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.device.configured(now, value);
+        }
+        self.changes += 1;
+        self.settle();
+        Ok(())
+    }
+
+    /// Whether a kernel driver was bound.
+    pub(crate) fn detach(&mut self, place: &Place, interface: u8) -> Result<bool> {
+        let present = self.present(place)?;
+        let held = present.bound
+            && interfaces(&present.face, present.configuration)
+                .iter()
+                .any(|i| i.number == interface && driver(i.function).is_some());
+        let detached = held && present.detached.insert(interface);
+        if detached {
+            present.ttys.remove(&interface);
+            self.changes += 1;
+        }
+        Ok(detached)
+    }
+
+    /// The driver that holds an interface.
+    pub(crate) fn driver(&mut self, place: &Place, interface: u8) -> Result<Option<&'static str>> {
+        let present = self.present(place)?;
+        if !present.bound || present.detached.contains(&interface) {
+            return Ok(None);
+        }
+        let shown = interfaces(&present.face, present.configuration);
+        Ok(shown.iter().find(|i| i.number == interface).and_then(|i| driver(i.function)))
+    }
+}
+
+pub(crate) fn gone() -> Error {
+    Error::new(ErrorKind::Disconnected, "the stick left the bus")
+}
+
+fn in_words(holder: &Holder) -> String {
+    match holder {
+        Holder::Us => "stickshift".to_owned(),
+        Holder::ModemManager(pid) => format!("ModemManager (pid {pid})"),
+    }
+}
+
+/// The interfaces of a configuration of a face.
+pub(crate) fn interfaces(face: &Face, configuration: u8) -> &[crate::device::FaceInterface] {
+    let active: Option<&Configuration> = face.configurations.iter().find(|c| c.value == configuration);
+    active.map_or(&[], |c| c.interfaces.as_slice())
+}
+
+/// Which driver of Linux binds.
+fn driver(function: Function) -> Option<&'static str> {
+    match function {
+        Function::Serial => Some("option"),
+        Function::Storage => Some("usb-storage"),
+        Function::Ethernet => Some("cdc_ether"),
+        Function::Ncm => Some("huawei_cdc_ncm"),
+        Function::Raw => None,
+    }
+}
