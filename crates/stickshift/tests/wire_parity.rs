@@ -2,12 +2,16 @@
 //! in `docs/deviations.toml`, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use stickshift::error::Result;
 use stickshift::event::Session;
 use stickshift::link::{ControlSetup, Moment, UsbLink};
+use stickshift::profile::formats::usb_modeswitch;
 use stickshift::profile::{Entry, Parameters, builtin};
 use stickshift::switch::{End, Pipe, Transfer, View, plan, run};
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
@@ -227,6 +231,25 @@ fn deviations() -> BTreeMap<String, BTreeSet<String>> {
     by_entry
 }
 
+/// Where our transfers for an entry differ from `theirs`, the listed deviations aside.
+fn difference(
+    entry: &Entry,
+    theirs: Vec<String>,
+    listed: &BTreeMap<String, BTreeSet<String>>,
+) -> Option<String> {
+    let file = entry.key.to_string();
+    let mut expected = theirs;
+    for name in listed.get(&file).into_iter().flatten() {
+        let changed = deviate(name, &expected);
+        if changed == expected {
+            return Some(format!("{file}: the deviation {name} is listed and does not occur"));
+        }
+        expected = changed;
+    }
+    let found = ours(entry);
+    (found != expected).then(|| format!("{file}:\n  expected {expected:#?}\n  found {found:#?}"))
+}
+
 #[test]
 fn every_recorded_entry_is_sent_as_it_was_recorded() {
     let traces: Value =
@@ -238,29 +261,57 @@ fn every_recorded_entry_is_sent_as_it_was_recorded() {
     for trace in traces["traces"].as_array().unwrap() {
         let file = trace["file"].as_str().unwrap();
         let theirs: Vec<String> = trace["transfers"].as_array().unwrap().iter().map(recorded).collect();
-        let mut expected = theirs;
-        for name in listed.get(file).into_iter().flatten() {
-            let changed = deviate(name, &expected);
-            if changed == expected {
-                wrong.push(format!("{file}: the deviation {name} is listed and does not occur"));
-            }
-            expected = changed;
-        }
-        let found = ours(&entries[file]);
-        if found != expected {
-            wrong.push(format!("{file}:\n  expected {expected:#?}\n  found {found:#?}"));
-        }
+        wrong.extend(difference(&entries[file], theirs, &listed));
         compared += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(compared >= 256, "{compared}");
 }
 
+/// The real program, where it is installed, on an emulated stick (`tests/peers/usb_recorder.c`): driven by the texts that we write,
+/// for every entry.
+#[test]
+fn the_real_usb_modeswitch_sends_the_same_for_our_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("recorder.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/usb_recorder.c");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
+        .args([library.as_os_str(), source.as_ref()])
+        .status();
+    let program =
+        ["/usr/sbin/usb_modeswitch", "/usr/bin/usb_modeswitch"].into_iter().find(|p| Path::new(p).exists());
+    let (Some(program), true) = (program, compiled.is_ok_and(|status| status.success())) else {
+        println!("skipped: needs cc and usb_modeswitch");
+        return;
+    };
+    let listed = deviations();
+    let mut wrong = Vec::new();
+    for (number, entry) in builtin::all().enumerate() {
+        let id = entry.key.id().unwrap();
+        let log = folder.path().join(format!("{number}"));
+        let (text, losses) = usb_modeswitch::emit(&entry, false);
+        assert_eq!(losses, [], "{}", entry.key);
+        let run = Command::new(program)
+            .args(["-Q", "-D", "-b", "1", "-g", "5"])
+            .args(["-v", &format!("{:04x}", id.vendor), "-p", &format!("{:04x}", id.product), "-f", &text])
+            .env("LD_PRELOAD", &library)
+            .env("RECORDER_LOG", &log)
+            .env("RECORDER_ID", id.to_string())
+            .env("RECORDER_CONFIGURATIONS", if entry.parameters.configuration.is_some() { "5" } else { "1" })
+            .output()
+            .unwrap();
+        assert!(run.status.success() && run.stderr.is_empty(), "{}: {run:?}", entry.key);
+        let recorded = fs::read_to_string(&log).unwrap_or_default();
+        wrong.extend(difference(&entry, recorded.lines().map(str::to_owned).collect(), &listed));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_table_lists_exactly_the_entries_whose_plans_differ() {
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let from_usb_modeswitch = |e: &Entry| e.source.starts_with("usb-modeswitch-data");
-    for entry in builtin::all().filter(from_usb_modeswitch) {
+    for entry in builtin::all() {
         let mut link = Recorder::new(&entry.parameters);
         let plan = plan(&entry.parameters, &View::of(&mut link).unwrap()).unwrap();
         let mut note = |name: &str| {
