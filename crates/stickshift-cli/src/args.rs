@@ -63,6 +63,9 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Show every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next
+    List(verbs::list::ListArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

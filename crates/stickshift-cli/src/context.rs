@@ -1,12 +1,22 @@
 //! What every verb is given: the options, the output, the bus, and the question before acting.
 
+use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Session};
+use stickshift::host::SysBus;
+use stickshift::link::{Bus, TracedBus};
 
 use crate::args::Global;
 use crate::output::Output;
+
+/// How long a wait for plugging lasts when nothing happens at all.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+/// How long it takes at most until a signal is noticed.
+const SHORT: Duration = Duration::from_millis(200);
 
 pub(crate) struct Context {
     pub(crate) global: Global,
@@ -18,6 +28,44 @@ impl Context {
     pub(crate) fn new(global: Global, cancel: Cancel) -> Self {
         let output = Output::new(&global);
         Context { global, output, cancel }
+    }
+
+    /// The bus that the verb works on: this computer's, or one with the virtual stick that was asked for; traced where asked.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick, `FileUnwritable` for the trace.
+    pub(crate) fn bus(&self) -> Result<Box<dyn Bus>> {
+        if let Some(name) = &self.global.virtual_stick {
+            return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}")));
+        }
+        self.traced(Box::new(SysBus::open()))
+    }
+
+    fn traced(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
+        let Some(path) = &self.global.trace else { return Ok(bus) };
+        let file = File::create(path).map_err(|e| {
+            Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(e)
+        })?;
+        Ok(Box::new(TracedBus::new(bus, Arc::new(Mutex::new(file)))))
+    }
+
+    /// Sleeps until something on the bus may have changed. `false` when somebody asked to stop.
+    ///
+    /// # Errors
+    /// What the bus reports.
+    pub(crate) fn wait_change(&self, bus: &mut dyn Bus) -> Result<bool> {
+        while !self.cancel.is_cancelled() {
+            let deadline = bus.now() + LONG;
+            if bus.wait_change(deadline)? {
+                return Ok(!self.cancel.is_cancelled());
+            }
+            // A signal ends the wait a moment before its handler, in another thread, raises the flag.
+            let soon = bus.now() + SHORT;
+            if bus.now() < deadline && bus.wait_change(soon)? {
+                return Ok(!self.cancel.is_cancelled());
+            }
+        }
+        Ok(false)
     }
 
     /// A session whose events go to the output.

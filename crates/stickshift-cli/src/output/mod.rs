@@ -87,6 +87,16 @@ impl Output {
         }
     }
 
+    /// Prints one of many results that come as they happen: a JSON line or text on standard output.
+    pub(crate) fn stream(&self, name: &str, report: &dyn ErasedReport) {
+        if self.json {
+            return self.interim(name, report);
+        }
+        self.pause_bar();
+        let mut out = io::stdout().lock();
+        let _ = report.write_text(&mut out).and_then(|()| out.flush());
+    }
+
     /// Prints a verb's result.
     pub(crate) fn finish(&self, report: &dyn ErasedReport) {
         self.pause_bar();

@@ -1,6 +1,7 @@
 //! One file per verb: its arguments and what it does with the library.
 
 pub(crate) mod inspect;
+pub(crate) mod list;
 
 use stickshift::error::Result;
 
@@ -10,6 +11,7 @@ use crate::context::Context;
 /// Runs a verb.
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
+        Verb::List(args) => list::run(context, args),
         Verb::Inspect(args) => inspect::run(context, args),
     }
 }

@@ -1,0 +1,350 @@
+//! `stickshift list`: every stick, what it is, its ports, who holds them, and what to do next.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::link::Bus;
+use stickshift::mask;
+use stickshift::stick::{Interface, Mode, Place, Stick, classify, product_name, vendor_name};
+
+use crate::context::Context;
+use crate::output::Report;
+
+/// Every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Stay and report what is plugged, unplugged and switched
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
+    let mut bus = context.bus()?;
+    let list = List::of(bus.sticks()?);
+    if args.watch {
+        return watch(context, bus.as_mut(), list);
+    }
+    context.output.finish(&list);
+    Ok(())
+}
+
+/// Prints what is there, then every change, until somebody asks to stop.
+fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
+    let mut known: BTreeMap<Place, StickReport> = BTreeMap::new();
+    context.output.stream("list", &list);
+    known.extend(list.sticks.into_iter().map(|s| (s.place.clone(), s)));
+    while context.wait_change(bus)? {
+        let now: BTreeMap<Place, StickReport> =
+            bus.sticks()?.iter().map(|s| (s.place.clone(), StickReport::of(s))).collect();
+        for (place, stick) in &known {
+            if !now.contains_key(place) {
+                context.output.stream("gone", &Change { sign: '-', stick });
+            }
+        }
+        for (place, stick) in &now {
+            match known.get(place) {
+                None => context.output.stream("came", &Change { sign: '+', stick }),
+                Some(before) if before != stick => {
+                    context.output.stream("changed", &Change { sign: '~', stick });
+                }
+                Some(_) => {}
+            }
+        }
+        known = now;
+    }
+    Ok(())
+}
+
+/// A stick that came, went or changed, in one line; whole in JSON.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Change<'a> {
+    #[serde(skip)]
+    sign: char,
+    stick: &'a StickReport,
+}
+
+impl Report for Change<'_> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let s = self.stick;
+        let ports = s.interfaces.iter().filter_map(|i| {
+            let node = i.tty.as_deref().or(i.netdev.as_deref()).or(i.cdc_wdm.as_deref())?;
+            Some(format!(", {} {node}", i.role))
+        });
+        let ports: String = ports.collect();
+        writeln!(out, "{} {}  {}  {}: {}{ports}", self.sign, s.place, s.id, s.name, s.mode_text)
+    }
+}
+
+/// All sticks.
+#[derive(Serialize)]
+struct List {
+    sticks: Vec<StickReport>,
+}
+
+impl List {
+    fn of(sticks: Vec<Stick>) -> List {
+        List { sticks: sticks.iter().map(StickReport::of).collect() }
+    }
+}
+
+impl Report for List {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.sticks.is_empty() {
+            return writeln!(out, "no stick is plugged in");
+        }
+        for (index, stick) in self.sticks.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            stick.text(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// One stick as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct StickReport {
+    #[serde(serialize_with = "as_text")]
+    place: Place,
+    id: String,
+    name: String,
+    /// What the id is known for, where it is.
+    known_as: Option<&'static str>,
+    /// The USB serial number, masked: some makers put the IMEI there.
+    serial: Option<String>,
+    release: String,
+    mode: &'static str,
+    mode_text: &'static str,
+    configuration: u8,
+    configurations: u8,
+    interfaces: Vec<InterfaceReport>,
+    evidence: Vec<String>,
+    next: String,
+}
+
+/// One interface as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct InterfaceReport {
+    number: u8,
+    role: &'static str,
+    /// Class, subclass and protocol, `ff/03/12`.
+    class: String,
+    driver: Option<String>,
+    tty: Option<String>,
+    netdev: Option<String>,
+    cdc_wdm: Option<String>,
+    holder: Option<String>,
+    /// Whether this user may open the port; none where there is no port.
+    may_open: Option<bool>,
+}
+
+impl StickReport {
+    pub(crate) fn of(stick: &Stick) -> StickReport {
+        StickReport {
+            place: stick.place.clone(),
+            id: stick.id.to_string(),
+            name: name(stick),
+            known_as: product_name(stick.id),
+            serial: stick.serial.as_deref().map(mask::identity),
+            release: format!("{:x}.{:02x}", stick.release >> 8, stick.release & 0xff),
+            mode: stick.mode.code(),
+            mode_text: stick.mode.words(),
+            configuration: stick.configuration,
+            configurations: stick.configurations,
+            interfaces: stick.interfaces.iter().map(InterfaceReport::of).collect(),
+            evidence: classify(stick.id, stick.class, &stick.interfaces).evidence,
+            next: next(stick),
+        }
+    }
+}
+
+impl InterfaceReport {
+    fn of(i: &Interface) -> InterfaceReport {
+        let node = i.tty.as_deref().or(i.cdc_wdm.as_deref());
+        InterfaceReport {
+            number: i.number,
+            role: i.role.code(),
+            class: format!("{:02x}/{:02x}/{:02x}", i.class, i.subclass, i.protocol),
+            driver: i.driver.clone(),
+            tty: i.tty.clone(),
+            netdev: i.netdev.clone(),
+            cdc_wdm: i.cdc_wdm.clone(),
+            holder: i.holder.clone(),
+            may_open: node.and_then(may_open),
+        }
+    }
+
+    fn line(&self) -> String {
+        let mut words = vec![format!("{:<8}", self.role)];
+        words.extend([&self.tty, &self.netdev, &self.cdc_wdm].into_iter().flatten().cloned());
+        match &self.driver {
+            Some(driver) => words.push(format!("({}, {driver})", self.class)),
+            None => words.push(format!("({}, no driver)", self.class)),
+        }
+        if let Some(holder) = &self.holder {
+            words.push(format!("held by {holder}"));
+        }
+        if self.may_open == Some(false) {
+            words.push("no permission".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+impl Report for StickReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}  {}  {}", self.place, self.id, self.name)?;
+        writeln!(out, "  mode  {}", self.mode_text)?;
+        for interface in &self.interfaces {
+            writeln!(out, "  if {:<2} {}", interface.number, interface.line())?;
+        }
+        for line in &self.evidence {
+            writeln!(out, "  why   {line}")?;
+        }
+        writeln!(out, "  next  {}", self.next)
+    }
+}
+
+/// The stick's own product text, with its maker where the text does not name it.
+fn name(stick: &Stick) -> String {
+    let maker =
+        stick.manufacturer.as_deref().or_else(|| vendor_name(stick.id.vendor)).unwrap_or("unknown maker");
+    match stick.product.as_deref() {
+        Some(product) if product.to_lowercase().contains(&maker.to_lowercase()) => product.to_owned(),
+        Some(product) => format!("{maker} {product}"),
+        None => maker.to_owned(),
+    }
+}
+
+/// The command, or the act, that most people want now.
+fn next(stick: &Stick) -> String {
+    let place = &stick.place;
+    if stick.interfaces.iter().any(|i| i.tty.as_deref().and_then(may_open) == Some(false)) {
+        return "stickshift setup udev (as root, once), then plug the stick in again".to_owned();
+    }
+    if let Some(holder) = stick.ports().find_map(|i| i.holder.as_deref()) {
+        return format!("stop {holder} if you want to talk to the stick");
+    }
+    match stick.mode {
+        Mode::Cdrom => format!("stickshift switch {place}"),
+        Mode::Hilink => format!("stickshift hilink status, or stickshift identify {place}"),
+        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {place}"),
+        Mode::BootRom => format!("stickshift load LOADER {place}"),
+        Mode::Download => format!("stickshift flash FIRMWARE {place}"),
+        Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
+        _ => format!("stickshift identify {place}"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn may_open(node: &str) -> Option<bool> {
+    let path = std::path::Path::new(node);
+    // A virtual stick's ports have names and no nodes.
+    path.exists().then(|| stickshift::host::can_open(path))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn may_open(_: &str) -> Option<bool> {
+    None
+}
+
+fn as_text<S: serde::Serializer>(place: &Place, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(place.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stickshift::stick::{Role, UsbId};
+
+    fn stick() -> Stick {
+        let interface = |number: u8, protocol: u8, tty: &str, holder: Option<&str>| Interface {
+            number,
+            class: 0xff,
+            subclass: 3,
+            protocol,
+            endpoints: Vec::new(),
+            role: Role::Other,
+            driver: Some("option".into()),
+            tty: Some(tty.into()),
+            netdev: None,
+            cdc_wdm: None,
+            holder: holder.map(str::to_owned),
+        };
+        let mut stick = Stick {
+            place: "1-1.2".parse().unwrap(),
+            id: UsbId::new(0x12d1, 0x1506),
+            release: 0x0102,
+            class: 0,
+            manufacturer: Some("HUAWEI".into()),
+            product: Some("HUAWEI Mobile".into()),
+            serial: Some("860000000000001".into()),
+            configuration: 1,
+            configurations: 1,
+            interfaces: vec![
+                interface(0, 0x10, "/dev/nowhere0", Some("ModemManager (pid 612)")),
+                interface(1, 0x12, "/dev/nowhere1", None),
+            ],
+            mode: Mode::Unknown,
+        };
+        stick.classify();
+        stick
+    }
+
+    #[test]
+    fn a_modem_in_words() {
+        let mut text = Vec::new();
+        List::of(vec![stick()]).text(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "1-1.2  12d1:1506  HUAWEI Mobile\n\
+             \x20 mode  modem (serial ports)\n\
+             \x20 if 0  modem    /dev/nowhere0 (ff/03/10, option) held by ModemManager (pid 612)\n\
+             \x20 if 1  pcui     /dev/nowhere1 (ff/03/12, option)\n\
+             \x20 why   12d1:1506 is known: modem with network: E3372 Stick, E3272, E3276, E398, E353\n\
+             \x20 why   the system's driver option serves modems only\n\
+             \x20 next  stop ModemManager (pid 612) if you want to talk to the stick\n"
+        );
+    }
+
+    #[test]
+    fn a_change_is_one_line() {
+        let mut text = Vec::new();
+        Change { sign: '+', stick: &StickReport::of(&stick()) }.text(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "+ 1-1.2  12d1:1506  HUAWEI Mobile: modem (serial ports), modem /dev/nowhere0, pcui /dev/nowhere1\n"
+        );
+    }
+
+    #[test]
+    fn the_serial_number_is_masked_in_json() {
+        let json = serde_json::to_string(&StickReport::of(&stick())).unwrap();
+        assert!(!json.contains("860000000000001"), "{json}");
+        assert!(json.contains("\"mode\":\"modem\"") && json.contains("\"place\":\"1-1.2\""), "{json}");
+    }
+
+    #[test]
+    fn every_mode_has_a_next_step() {
+        let mut stick = stick();
+        stick.interfaces.clear();
+        for mode in [
+            Mode::Cdrom,
+            Mode::Hilink,
+            Mode::HilinkSerial,
+            Mode::Modem,
+            Mode::BootRom,
+            Mode::Download,
+            Mode::Fastboot,
+            Mode::Unknown,
+        ] {
+            stick.mode = mode;
+            assert!(!next(&stick).is_empty());
+        }
+    }
+}
