@@ -19,6 +19,8 @@ pub mod identity;
 mod loader;
 pub mod memory;
 mod outbox;
+#[cfg(unix)]
+pub mod pty;
 mod random;
 mod usb_link;
 mod world;
