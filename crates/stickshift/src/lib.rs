@@ -11,6 +11,7 @@ pub mod atomic_file;
 pub mod error;
 pub mod event;
 pub mod firmware;
+pub mod flash;
 pub mod host;
 pub mod link;
 pub mod mask;

@@ -1,0 +1,70 @@
+//! Whether an image is made for a stick, as far as both tell (docs/protocols/balong-flash.md section 1.3).
+
+/// What speaks against an image, in one lower-case line each.
+///
+/// `platform` and `hardware` are the image's (`E3372h_153`, `CL2E3372HM`); `product` is what the stick answered in download mode, `hardware_seen` what it said in
+/// another mode. What one side does not tell cannot speak against it.
+pub fn objections(
+    platform: Option<&str>,
+    product: Option<&str>,
+    hardware: Option<&str>,
+    hardware_seen: Option<&str>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if let (Some(platform), Some(product)) = (platform, product)
+        && !same(platform, product)
+    {
+        found.push(format!("the image is for {platform}, the stick is {product}"));
+    }
+    if let (Some(image), Some(seen)) = (hardware, hardware_seen)
+        && !same(image, seen)
+    {
+        found.push(format!("the image is for hardware {image}, the stick has {seen}"));
+    }
+    found
+}
+
+/// What speaks for it, in one line each.
+pub fn evidence(platform: Option<&str>, product: Option<&str>) -> Vec<String> {
+    match (platform, product) {
+        (Some(platform), Some(product)) if same(platform, product) => {
+            vec![format!("the stick calls itself {product}, and the image is for it")]
+        }
+        (None, _) => vec!["the image does not say which stick it is for".to_owned()],
+        (Some(platform), None) => {
+            vec![format!("the image is for {platform}; the stick has not said what it is")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Compared without case, and without what stands before `HUAWEI` and blanks around.
+fn same(a: &str, b: &str) -> bool {
+    let plain = |t: &str| {
+        let t = t.trim();
+        let t = t.get(..7).filter(|p| p.eq_ignore_ascii_case("HUAWEI ")).map_or(t, |_| &t[7..]);
+        t.to_ascii_lowercase().replace('-', "_")
+    };
+    plain(a) == plain(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_both_sides_tell_is_compared() {
+        assert!(objections(Some("E3372h_153"), Some("E3372h_153"), None, None).is_empty());
+        assert!(objections(Some("E3372h_153"), Some("HUAWEI e3372h-153"), None, None).is_empty());
+        assert!(objections(None, Some("E3372s"), None, Some("x")).is_empty());
+        assert_eq!(objections(Some("E3372h_153"), Some("E3372s_153"), None, None).len(), 1);
+        assert_eq!(objections(Some("A"), Some("B"), Some("C"), Some("D")).len(), 2);
+    }
+
+    #[test]
+    fn evidence_is_only_claimed_when_it_is_there() {
+        assert!(evidence(Some("E3372h_153"), Some("E3372h_153"))[0].contains("is for it"));
+        assert!(evidence(Some("E3372h_153"), None)[0].contains("has not said"));
+        assert!(evidence(Some("A"), Some("B")).is_empty());
+    }
+}

@@ -1,0 +1,95 @@
+//! Flashing: the dialogue by which a stick in download mode takes firmware (docs/protocols/balong-flash.md section 2).
+//!
+//! [`handshake`] brings the port into its binary phase and asks what the stick is; nothing is written by it. [`run`] sends partitions. Between
+//! the two stands the caller's check that the image fits: [`fit`].
+
+pub mod fit;
+mod handshake;
+pub mod message;
+pub mod nak;
+mod port;
+mod run;
+
+use std::io::Read;
+
+use crate::error::Result;
+
+pub use handshake::{DownloadInfo, Handshake, Phase, SignatureFacts, handshake};
+pub use run::{run, wire_bytes};
+
+/// One partition as it goes to the stick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionFacts {
+    /// Partition code.
+    pub code: u32,
+    /// Its name.
+    pub name: String,
+    /// Bytes, unpacked.
+    pub size: u64,
+    /// Whether the stick cannot start without it. An interruption inside one leaves a stick in its boot ROM.
+    pub boot_chain: bool,
+}
+
+/// What is flashed: partitions in the order of the file, and their bytes on request, from the beginning each time.
+pub trait Payload {
+    /// The partitions.
+    fn partitions(&self) -> &[PartitionFacts];
+
+    /// The bytes of one, unpacked.
+    ///
+    /// # Errors
+    /// Whatever reading the image reports.
+    fn open(&mut self, index: usize) -> Result<Box<dyn Read + '_>>;
+}
+
+/// Told of what matters, before it matters: a journal.
+pub trait Observer {
+    /// Bytes of partition `index` are about to be sent. An error stops the run before the first of them.
+    ///
+    /// # Errors
+    /// Whatever keeps the observer from remembering it.
+    fn begins(&mut self, index: usize) -> Result<()>;
+
+    /// The stick acknowledged the whole of partition `index`.
+    ///
+    /// # Errors
+    /// Whatever keeps the observer from remembering it.
+    fn acknowledged(&mut self, index: usize) -> Result<()>;
+}
+
+/// Remembers nothing.
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn begins(&mut self, _index: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, _index: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What to do after the last partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Restart the stick: 0A, then AT^RESET.
+    Reset,
+    /// Stay in the binary phase: another file follows on this port.
+    Stay,
+    /// Leave the binary phase (01) and let the stick be.
+    Leave,
+}
+
+/// How a run that went well ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every partition was acknowledged, and the stick was told what to do next.
+    Complete,
+    /// The stick restarted when its partition table had changed. That partition counts as acknowledged; go on with `next` once the stick is
+    /// back in download mode.
+    RestartedAfterTable {
+        /// The partition to go on with.
+        next: usize,
+    },
+}

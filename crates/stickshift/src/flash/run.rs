@@ -1,0 +1,317 @@
+//! Sending partitions: start, blocks, end, and the end of it all.
+
+use std::io::{ErrorKind as IoErrorKind, Read};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::flash::message::{self, BLOCK_SIZE, LEAVE, RESET, Reply, VERSION};
+use crate::flash::port::{Heard, Port};
+use crate::flash::{Finish, Observer, Outcome, PartitionFacts, Payload, nak};
+use crate::link::ByteLink;
+use crate::wire::hdlc;
+
+/// A stick may prepare its flash before it answers a start.
+const START_ANSWER: Duration = Duration::from_secs(30);
+/// A stick gathers blocks and writes them in larger pieces: some answers take long.
+const BLOCK_ANSWER: Duration = Duration::from_secs(60);
+/// How long the answer to a reset may take.
+const RESET_ANSWER: Duration = Duration::from_secs(3);
+/// How long an acknowledgement that came twice may lag behind.
+const LATE: Duration = Duration::from_millis(5);
+/// How often a block or a start is sent again.
+const REPEATS: u32 = 3;
+/// How often a partition is begun again.
+const RESTARTS: u32 = 1;
+/// Progress is told each so many blocks.
+const TELL_BLOCKS: u32 = 32;
+/// Codes of partition tables: after a change of one the stick may restart at once.
+const PARTITION_TABLES: [u32; 2] = [0x0001_0000, 0x0000_0100];
+
+/// Bytes that a partition of `size` bytes takes on the wire, escapes not counted.
+pub fn wire_bytes(size: u64) -> u64 {
+    let blocks = size.div_ceil(BLOCK_SIZE as u64);
+    size + blocks * 11 + 16 + 27
+}
+
+/// Sends the partitions from `first` on, after a [`handshake`](crate::flash::handshake).
+///
+/// A block that is not answered is repeated, which does no harm; a partition whose end is not accepted is begun again, once. On a request to stop, a
+/// partition that the stick needs to start is finished first.
+///
+/// # Errors
+/// `RequestRefused` (fact `code`) and `SignatureRefused`, `Timeout`, `Disconnected`, `Interrupted`; facts `partition`, `name`, `block`, `acknowledged`. The verdict is
+/// `Untouched` before the first start, `Recoverable` after it: every partition can be sent again. What the observer and the payload report comes
+/// through unchanged, with the verdict added.
+pub fn run(
+    link: &mut dyn ByteLink,
+    payload: &mut dyn Payload,
+    first: usize,
+    finish: Finish,
+    observer: &mut dyn Observer,
+    session: &mut Session<'_>,
+) -> Result<Outcome> {
+    let partitions = payload.partitions().to_vec();
+    let mut port = Port::new(link);
+    for (index, partition) in partitions.iter().enumerate().skip(first) {
+        let begun = index > first;
+        let add_facts = |e: Error, begun: bool| {
+            let verdict = if begun { Verdict::Recoverable } else { Verdict::Untouched };
+            e.with("partition", index)
+                .with("name", &partition.name)
+                .with("acknowledged", index)
+                .verdict_if_unset(verdict)
+        };
+        session.check().map_err(|e| add_facts(e, begun))?;
+        observer.begins(index).map_err(|e| add_facts(e, begun))?;
+        session.step(
+            "flash-partition",
+            format!(
+                "partition {} of {}: {}, {} bytes",
+                index + 1,
+                partitions.len(),
+                partition.name,
+                partition.size
+            ),
+        );
+        let sent = send_with_restart(&mut port, payload, index, partition, session)
+            .map_err(|e| add_facts(e, true))?;
+        observer.acknowledged(index).map_err(|e| add_facts(e, true))?;
+        if sent == Sent::ThenRestarted {
+            return Ok(Outcome::RestartedAfterTable { next: index + 1 });
+        }
+    }
+    conclude(&mut port, finish, session)
+        .map_err(|e| e.with("acknowledged", partitions.len()).verdict_if_unset(Verdict::Recoverable))?;
+    Ok(Outcome::Complete)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Acknowledged,
+    ThenRestarted,
+}
+
+fn send_with_restart(
+    port: &mut Port<'_>,
+    payload: &mut dyn Payload,
+    index: usize,
+    partition: &PartitionFacts,
+    session: &mut Session<'_>,
+) -> Result<Sent> {
+    let mut restarts = 0;
+    loop {
+        let error = match send(port, payload, index, partition, session) {
+            Ok(sent) => return Ok(sent),
+            Err(error) => error,
+        };
+        let begin_again = error.fact("code") == Some("07") || error.fact("end") == Some("not answered");
+        if !begin_again || restarts == RESTARTS {
+            return Err(error);
+        }
+        restarts += 1;
+        session.warn("partition-restart", format!("{error}; the partition is begun again"));
+    }
+}
+
+/// One partition, once.
+fn send(
+    port: &mut Port<'_>,
+    payload: &mut dyn Payload,
+    index: usize,
+    partition: &PartitionFacts,
+    session: &mut Session<'_>,
+) -> Result<Sent> {
+    let size = u32::try_from(partition.size).map_err(|_| {
+        Error::new(ErrorKind::FileTooLarge, "the partition is larger than the protocol can say")
+    })?;
+    if let Some(code) = port.late_refusal(Duration::ZERO)? {
+        return Err(refused("an earlier request", code));
+    }
+    start(port, partition.code, size, session)?;
+    let doubtful = blocks(port, payload, index, partition, session)?;
+    end(port, partition, size, doubtful)
+}
+
+fn start(port: &mut Port<'_>, code: u32, size: u32, session: &mut Session<'_>) -> Result<()> {
+    let request = message::start(code, size);
+    for attempt in 0..=REPEATS {
+        match port.ask(&request, START_ANSWER)? {
+            Heard::Reply(Reply::Ack) => return Ok(()),
+            Heard::Reply(Reply::Nak(code)) if code != nak::BAD_FRAME => {
+                return Err(refused("the start of the partition", code));
+            }
+            heard if attempt < REPEATS => {
+                session.warn("repeat", format!("{}; the start is sent again", unheard(&heard)))
+            }
+            _ => {}
+        }
+    }
+    Err(Error::new(ErrorKind::Timeout, "the stick does not answer to the start of the partition"))
+}
+
+/// Sends all blocks. Gives whether any answer was doubtful, so that the end must be made sure of.
+fn blocks(
+    port: &mut Port<'_>,
+    payload: &mut dyn Payload,
+    index: usize,
+    partition: &PartitionFacts,
+    session: &mut Session<'_>,
+) -> Result<bool> {
+    let count = partition.size.div_ceil(BLOCK_SIZE as u64) as u32;
+    let mut reader = payload.open(index)?;
+    let mut data = vec![0; BLOCK_SIZE];
+    let (mut body, mut frame, mut next) = (Vec::new(), Vec::new(), Vec::new());
+    let mut left = partition.size;
+    let mut encode = |number: u32, out: &mut Vec<u8>| -> Result<()> {
+        let length = left.min(BLOCK_SIZE as u64) as usize;
+        fill(&mut *reader, &mut data[..length])?;
+        left -= length as u64;
+        message::block(number, &data[..length], &mut body);
+        out.clear();
+        hdlc::encode(&body, out);
+        Ok(())
+    };
+    let mut doubtful = false;
+    session.progress(0, partition.size);
+    if count > 0 {
+        encode(1, &mut frame)?;
+    }
+    for number in 1..=count {
+        if !partition.boot_chain {
+            session.check().map_err(|e| e.with("block", number))?;
+        }
+        let at_block = |e: Error| e.with("block", number);
+        port.send(&frame).map_err(at_block)?;
+        // The next block is made ready while the stick works on this one.
+        if number < count {
+            encode(number + 1, &mut next)?;
+        }
+        doubtful |= block_answer(port, &frame, session).map_err(at_block)?;
+        std::mem::swap(&mut frame, &mut next);
+        if number % TELL_BLOCKS == 0 || number == count {
+            session.progress(
+                u64::from(number).saturating_mul(BLOCK_SIZE as u64).min(partition.size),
+                partition.size,
+            );
+        }
+    }
+    Ok(doubtful)
+}
+
+/// Reads the answer to a block that was sent, and sends it again where that helps: a stick acknowledges the number that it has already
+/// and drops the data. Gives whether it was needed.
+fn block_answer(port: &mut Port<'_>, frame: &[u8], session: &mut Session<'_>) -> Result<bool> {
+    let mut heard = port.hear(BLOCK_ANSWER)?;
+    for _ in 0..REPEATS {
+        match heard {
+            Heard::Reply(Reply::Ack) => break,
+            Heard::Reply(Reply::Nak(code)) if code != nak::BAD_FRAME => break,
+            _ => {
+                session.warn("repeat", format!("{}; the block is sent again", unheard(&heard)));
+                heard = port.ask_frame(frame, BLOCK_ANSWER)?;
+                if heard == Heard::Reply(Reply::Ack) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    match heard {
+        Heard::Reply(Reply::Ack) => Ok(false),
+        Heard::Reply(Reply::Nak(code)) => Err(refused("a block", code)),
+        _ => Err(Error::new(ErrorKind::Timeout, "the stick does not answer to a block")),
+    }
+}
+
+fn end(port: &mut Port<'_>, partition: &PartitionFacts, size: u32, doubtful: bool) -> Result<Sent> {
+    let may_restart = PARTITION_TABLES.contains(&partition.code);
+    if doubtful && let Some(Reply::Nak(code)) = port.fence(&VERSION, BLOCK_ANSWER)? {
+        return Err(refused("a block", code));
+    }
+    let heard = match port.ask(&message::end(partition.code, size), BLOCK_ANSWER) {
+        Ok(heard) => heard,
+        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => return Ok(Sent::ThenRestarted),
+        Err(e) => return Err(e),
+    };
+    match heard {
+        Heard::Reply(Reply::Ack) => {}
+        Heard::Reply(Reply::Nak(code)) => return Err(refused("the end of the partition", code)),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the stick does not answer to the end of the partition",
+            )
+            .with("end", "not answered"));
+        }
+    }
+    match port.late_refusal(LATE) {
+        Ok(None) => Ok(Sent::Acknowledged),
+        Ok(Some(code)) => Err(refused("the end of the partition", code)),
+        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => Ok(Sent::ThenRestarted),
+        Err(e) => Err(e),
+    }
+}
+
+fn conclude(port: &mut Port<'_>, finish: Finish, session: &mut Session<'_>) -> Result<()> {
+    if let Some(code) = port.late_refusal(LATE)? {
+        return Err(refused("the end of the last partition", code));
+    }
+    match finish {
+        Finish::Stay => Ok(()),
+        Finish::Leave => {
+            // Not every stick knows it; those answer with a refusal, and stay in the binary phase.
+            port.ask(&LEAVE, Duration::from_millis(500))?;
+            Ok(())
+        }
+        Finish::Reset => reset(port, session),
+    }
+}
+
+/// Restarts the stick. It may be gone before it answers, and some want AT^RESET on top.
+fn reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<()> {
+    session.step("flash-reset", "restart the stick");
+    let gone = |e: &Error| e.is(ErrorKind::Disconnected);
+    match port.ask(&RESET, RESET_ANSWER) {
+        Ok(Heard::Reply(Reply::Nak(code))) => return Err(refused("the restart", code)),
+        Ok(Heard::Reply(_)) => {}
+        Ok(heard) => session.warn("reset", format!("{} to the restart", unheard(&heard))),
+        Err(e) if gone(&e) => return Ok(()),
+        Err(e) => return Err(e),
+    }
+    match port
+        .link
+        .write(b"AT^RESET\r")
+        .and_then(|()| port.link.drain(Duration::from_millis(300), Duration::from_secs(1)))
+    {
+        Err(e) if !gone(&e) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Fills all of `data` from the image.
+fn fill(reader: &mut dyn Read, data: &mut [u8]) -> Result<()> {
+    reader.read_exact(data).map_err(|e| {
+        let kind = match e.kind() {
+            IoErrorKind::UnexpectedEof => ErrorKind::FileTruncated,
+            IoErrorKind::InvalidData => ErrorKind::FileCorrupt,
+            _ => ErrorKind::FileUnreadable,
+        };
+        Error::new(kind, "the image could not be read on while it was being flashed").because(e)
+    })
+}
+
+fn refused(what: &str, code: u8) -> Error {
+    let kind =
+        if nak::is_authorisation(code) { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
+    Error::new(kind, format!("the stick refused {what}: {}", nak::words(code)))
+        .with("code", format!("{code:02x}"))
+}
+
+fn unheard(heard: &Heard) -> &'static str {
+    match heard {
+        Heard::Silence => "no answer",
+        Heard::Damage => "a damaged answer",
+        Heard::Reply(Reply::Nak(_)) => "the stick received it damaged",
+        Heard::Reply(_) => "an answer to something else",
+    }
+}

@@ -1,0 +1,112 @@
+//! A firmware file made ready: opened, read once in full, found sound, and hashed for the journal.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Session;
+use crate::firmware::{self, Image, Severity, Signature, Version};
+use crate::journey::journal::{FileRecord, hex};
+
+/// The content bit of the package kind that says "main firmware".
+const MAIN_FIRMWARE: u8 = 1;
+
+/// A firmware file that may be sent to a stick as far as its own contents tell.
+pub struct FirmwareFile {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// SHA-256 of its stored bytes.
+    pub sha256: String,
+    /// Its map and payloads.
+    pub image: Image,
+    /// Bytes of each partition as they reach the stick.
+    pub sizes: Vec<u64>,
+    /// What is missing, where the image is meant to hold more than it does.
+    pub incomplete: Option<String>,
+    /// Oddities that do not keep it from being sent, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl FirmwareFile {
+    /// Opens and verifies a file or a folder of raw partitions. An image in which partitions are missing is let through with
+    /// [`incomplete`](Self::incomplete) set; a damaged one is not.
+    ///
+    /// # Errors
+    /// What [`Image::open_file`] and [`firmware::verify`] report; `FileTruncated` or `FileCorrupt` for a damaged image;
+    /// `Interrupted`.
+    pub fn open(path: &Path, session: &mut Session<'_>) -> Result<Self> {
+        session.step("verify-file", format!("check {}", path.display()));
+        let mut image = if path.is_dir() { Image::open_directory(path)? } else { Image::open_file(path)? };
+        let verification = firmware::verify(&mut image, session)?;
+        let mut incomplete = None;
+        match verification.require_sound() {
+            Ok(()) => {}
+            Err(e) if e.is(ErrorKind::ImageIncomplete) => incomplete = Some(e.what().to_owned()),
+            Err(e) => return Err(e.with("file", path.display())),
+        }
+        let warnings = verification
+            .findings
+            .iter()
+            .filter(|f| f.severity() == Severity::Warning)
+            .map(ToString::to_string)
+            .collect();
+        let mut sizes = Vec::with_capacity(image.partitions.len());
+        for index in 0..image.partitions.len() {
+            sizes.push(image.inflated_size(index)?);
+        }
+        let sha256 = hash(&mut image)?;
+        Ok(FirmwareFile { path: path.to_owned(), sha256, image, sizes, incomplete, warnings })
+    }
+
+    /// Platform and version, as the first partition states them.
+    pub fn version(&self) -> Version {
+        self.image.version().unwrap_or_else(|| Version { platform: None, version: String::new() })
+    }
+
+    /// Whether it holds the main firmware. A file without a header is taken for one.
+    pub fn is_main(&self) -> bool {
+        self.image.kind().is_none_or(|kind| kind.content() == 0 || kind.content() & MAIN_FIRMWARE != 0)
+    }
+
+    /// The signature, where there is one.
+    pub fn signature(&self) -> Option<&Signature> {
+        self.image.signature.as_ref()
+    }
+
+    /// Bytes that reach the stick.
+    pub fn bytes(&self) -> u64 {
+        self.sizes.iter().sum()
+    }
+
+    /// What the journal keeps of it, nothing acknowledged yet.
+    pub fn record(&self) -> FileRecord {
+        FileRecord {
+            path: self.path.display().to_string(),
+            sha256: self.sha256.clone(),
+            partitions: self.sizes.len(),
+            acknowledged: 0,
+            open: false,
+        }
+    }
+}
+
+/// SHA-256 over headers and stored payloads in order: the same for a file wherever it lies.
+fn hash(image: &mut Image) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for index in 0..image.partitions.len() {
+        hasher.update(image.partitions[index].header.encode());
+        let mut stored = image.stored(index)?;
+        let mut chunk = [0; 64 * 1024];
+        loop {
+            match stored.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => hasher.update(&chunk[..n]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::new(ErrorKind::FileUnreadable, "cannot read the image").because(e)),
+            }
+        }
+    }
+    Ok(hex(&hasher.finalize()))
+}
