@@ -104,6 +104,10 @@ impl Bus for SysBus {
         Ok(Box::new(WebLink::behind(netdev).map_err(|e| e.with("place", place))?))
     }
 
+    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+        Ok(self.roots.storage_texts(place))
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }

@@ -19,8 +19,9 @@ const GROUPS: u32 = 1 | 2;
 /// Kernels send at most 4 KiB; udev adds properties.
 const LONGEST_MESSAGE: usize = 16 * 1024;
 
-/// Subsystems whose coming and going changes what a stick is: devices and interfaces, ports, networks, control channels.
-const SUBSYSTEMS: &[&[u8]] = &[b"usb", b"tty", b"net", b"usbmisc", b"usb-serial"];
+/// Subsystems whose coming and going changes what a stick is: devices and interfaces, ports, networks, control channels, and
+/// the drive behind a storage interface, whose texts tell some sticks apart.
+const SUBSYSTEMS: &[&[u8]] = &[b"usb", b"tty", b"net", b"usbmisc", b"usb-serial", b"scsi"];
 
 /// A socket that hears every device event since it was opened.
 #[derive(Debug)]

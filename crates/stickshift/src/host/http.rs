@@ -49,7 +49,7 @@ impl WebLink {
         let found = (bare, port).to_socket_addrs().map(|mut all| all.next());
         let Ok(Some(address)) = found else {
             return Err(
-                Error::new(ErrorKind::Disconnected, format!("{host} has no address")).with("sent", false)
+                Error::new(ErrorKind::Disconnected, format!("{host} has no address")).with("sent", "no")
             );
         };
         let host = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
@@ -100,7 +100,7 @@ impl WebLink {
         Err(Error::new(ErrorKind::Disconnected, format!("no web server answers behind {netdev}"))
             .with("netdev", netdev)
             .with("tried", tried.join(", "))
-            .with("sent", false))
+            .with("sent", "no"))
     }
 
     /// The server's address.
@@ -146,7 +146,10 @@ impl WebLink {
             }
             _ => (ErrorKind::Io, "speaking to the web server failed"),
         };
-        Error::new(kind, what).with("server", &self.host).with("sent", sent).because(cause)
+        Error::new(kind, what)
+            .with("server", &self.host)
+            .with("sent", if sent { "yes" } else { "no" })
+            .because(cause)
     }
 }
 
@@ -164,7 +167,7 @@ impl HttpLink for WebLink {
         read_response(&mut reader).map_err(|e| match e {
             Trouble::Io(e) => self.failed(e, true),
             Trouble::Bad(what) => {
-                Error::new(ErrorKind::UnexpectedAnswer, what).with("server", &self.host).with("sent", true)
+                Error::new(ErrorKind::UnexpectedAnswer, what).with("server", &self.host).with("sent", "yes")
             }
         })
     }

@@ -156,7 +156,7 @@ fn a_connection_that_ends_early_was_sent() {
     let (mut link, server) = server(drop);
     let error = link.request(&get("/", LONG)).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected), "{error:?}");
-    assert_eq!(error.fact("sent"), Some("true"));
+    assert_eq!(error.fact("sent"), Some("yes"));
     server.join().unwrap();
 }
 
@@ -167,7 +167,7 @@ fn a_refused_connection_was_not_sent() {
     drop(listener);
     let error = WebLink::new("127.0.0.1", port, None).unwrap().request(&get("/", LONG)).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected), "{error:?}");
-    assert_eq!(error.fact("sent"), Some("false"));
+    assert_eq!(error.fact("sent"), Some("no"));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_slow_drip_ends_at_the_time_limit() {
     });
     let error = link.request(&get("/", Duration::from_millis(60))).unwrap_err();
     assert!(error.is(ErrorKind::Timeout), "{error:?}");
-    assert_eq!(error.fact("sent"), Some("true"));
+    assert_eq!(error.fact("sent"), Some("yes"));
     server.join().unwrap();
 }
 

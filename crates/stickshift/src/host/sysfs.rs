@@ -96,25 +96,43 @@ impl Roots {
         driver(&device.join(format!("{place}:{configuration}.{interface}")))
     }
 
+    /// SCSI vendor, model and revision of the first drive behind the device at `place`, once the storage driver has read them.
+    pub fn storage_texts(&self, place: &Place) -> Option<[String; 3]> {
+        let device = self.usb_devices().join(place.as_str());
+        // DEVICE/INTERFACE/hostN/targetN:0:0/N:0:0:0/vendor
+        let interfaces = children(&device, &format!("{place}:"));
+        let hosts = interfaces.iter().flat_map(|i| children(i, "host"));
+        let targets = hosts.flat_map(|h| children(&h, "target"));
+        let drives = targets.flat_map(|t| children(&t, "")).filter(|d| d.join("vendor").is_file());
+        let drive = drives.min()?;
+        Some([attribute(&drive, "vendor")?, attribute(&drive, "model")?, attribute(&drive, "rev")?])
+    }
+
     fn usb_devices(&self) -> PathBuf {
         self.sys.join("bus/usb/devices")
     }
 
     fn interfaces(&self, device: &Path, place: &Place, configuration: u8) -> Vec<Interface> {
+        if configuration == 0 {
+            return Vec::new();
+        }
         let descriptor = active_descriptor(device, configuration);
         let prefix = format!("{place}:{configuration}.");
-        let mut found = Vec::new();
-        for entry in fs::read_dir(device).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some(number) = name.to_str().and_then(|n| n.strip_prefix(&prefix)?.parse::<u8>().ok()) else {
-                continue;
-            };
-            if let Some(interface) = self.interface(&entry.path(), number, descriptor.as_ref()) {
-                found.push(interface);
+        let folder = |number: u8| device.join(format!("{prefix}{number}"));
+        // The kernel makes the folders one by one; the descriptors say from the start what there will be.
+        let mut numbers: Vec<u8> = match &descriptor {
+            Some(d) => d.defaults().map(|i| i.number).collect(),
+            None => {
+                let names = children(device, &prefix).into_iter();
+                names
+                    .filter_map(|path| path.file_name()?.to_str()?.strip_prefix(&prefix)?.parse().ok())
+                    .collect()
             }
-        }
-        found.sort_by_key(|i| i.number);
-        found
+        };
+        numbers.sort_unstable();
+        numbers.dedup();
+        let found = numbers.into_iter().filter_map(|n| self.interface(&folder(n), n, descriptor.as_ref()));
+        found.collect()
     }
 
     fn interface(
@@ -181,8 +199,15 @@ fn tty(interface: &Path) -> Option<String> {
 }
 
 fn first_child(folder: &Path, prefix: &str) -> Option<String> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    entries.filter_map(|e| e.file_name().into_string().ok()).filter(|name| name.starts_with(prefix)).min()
+    let names = children(folder, prefix).into_iter();
+    names.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).min()
+}
+
+/// What stands in a folder under a name that begins with `prefix`.
+fn children(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let fits = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(prefix));
+    entries.filter(|e| fits(&e.file_name())).map(|e| e.path()).collect()
 }
 
 /// The active configuration out of the binary file `descriptors`, where it can be read and understood.

@@ -204,6 +204,28 @@ fn a_stick_of_a_maker_of_many_things_is_known_by_the_catalogue() {
 }
 
 #[test]
+fn texts_of_the_drive() {
+    let tree = Tree::new();
+    tree.plug("1-1", (0x05c6, 0x1000), &[(STORAGE, false)]);
+    let place = "1-1".parse().unwrap();
+    assert_eq!(tree.roots().storage_texts(&place), None);
+    for (name, text) in [("vendor", "SAMSUNG \n"), ("model", "SGH U209\n"), ("rev", "1.0\n")] {
+        tree.write(&format!("1-1/1-1:1.0/host4/target4:0:0/4:0:0:0/{name}"), text);
+        tree.write(&format!("1-1/1-1:1.0/host4/target4:0:0/4:0:0:1/{name}"), "other\n");
+    }
+    let texts = tree.roots().storage_texts(&place).unwrap();
+    assert_eq!(texts, ["SAMSUNG", "SGH U209", "1.0"]);
+}
+
+#[test]
+fn interfaces_are_known_before_the_kernel_shows_them() {
+    let tree = Tree::new();
+    tree.plug("1-1", (0x12d1, 0x1f01), &[(STORAGE, false), (STORAGE, false)]);
+    fs::remove_dir_all(tree.path("1-1/1-1:1.1")).unwrap();
+    assert_eq!(tree.only().interfaces.len(), 2);
+}
+
+#[test]
 fn hubs_roots_and_strangers_are_no_places() {
     let tree = Tree::new();
     for name in ["usb1", "1-0:1.0", "1-1:1.0", "..data"] {

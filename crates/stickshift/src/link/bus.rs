@@ -37,6 +37,15 @@ pub trait Bus: Send {
     /// `NoSuchPort` when the stick has no network interface, `Disconnected`, `Io`.
     fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>>;
 
+    /// What the storage driver read from the stick at `place`: SCSI vendor, model and revision. `None` while it has read nothing.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+        let _ = place;
+        Ok(None)
+    }
+
     /// The bus's clock.
     fn now(&self) -> Moment;
 }

@@ -46,8 +46,8 @@ pub trait HttpLink: Send {
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
-    /// `Timeout`; `Disconnected` when the connection was refused, reset or ended early (the fact `sent` says whether the
-    /// request had gone out whole); `UnexpectedAnswer` for what is not HTTP or is larger than the bound.
+    /// `Timeout`; `Disconnected` when the connection was refused, reset or ended early (the fact `sent`, `yes` or `no`, says
+    /// whether the request had gone out whole); `UnexpectedAnswer` for what is not HTTP or is larger than the bound.
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse>;
 
     /// The link's clock.

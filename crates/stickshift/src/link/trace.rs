@@ -49,6 +49,10 @@ impl Bus for TracedBus {
         Ok(Box::new(TracedHttp { inner, sink: Arc::clone(&self.sink) }))
     }
 
+    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+        self.inner.storage_texts(place)
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }
