@@ -66,6 +66,9 @@ pub(crate) enum Verb {
     /// Show every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next
     List(verbs::list::ListArgs),
 
+    /// Check, take apart and put together firmware images
+    Firmware(verbs::firmware::FirmwareArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

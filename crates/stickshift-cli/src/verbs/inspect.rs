@@ -6,7 +6,7 @@ use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::context::Context;
-use crate::files;
+use crate::verbs::firmware::{self, ImageReport};
 
 /// Say what a file is and what is in it.
 #[derive(Args, Debug)]
@@ -16,8 +16,16 @@ pub(crate) struct InspectArgs {
     file: PathBuf,
 }
 
-pub(crate) fn run(_context: &mut Context, args: InspectArgs) -> Result<()> {
-    let mut _file = files::open(&args.file)?;
+pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     // Each kind of file adds itself here: recognise by content, then `context.output.finish(&report)`.
+    match firmware::open(&args.file) {
+        Ok(mut image) => {
+            let findings = image.findings.clone();
+            context.output.finish(&ImageReport::new(&args.file, &mut image, &findings));
+            return Ok(());
+        }
+        Err(e) if e.is(ErrorKind::WrongFileKind) => {}
+        Err(e) => return Err(e),
+    }
     Err(Error::new(ErrorKind::WrongFileKind, format!("{} is no file of a known kind", args.file.display())))
 }

@@ -1,5 +1,6 @@
 //! One file per verb: its arguments and what it does with the library.
 
+pub(crate) mod firmware;
 pub(crate) mod inspect;
 pub(crate) mod list;
 
@@ -12,6 +13,7 @@ use crate::context::Context;
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
         Verb::List(args) => list::run(context, args),
+        Verb::Firmware(args) => firmware::run(context, args),
         Verb::Inspect(args) => inspect::run(context, args),
     }
 }

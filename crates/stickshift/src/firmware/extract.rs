@@ -144,15 +144,6 @@ pub fn extract(
         session.check()?;
         let partition = &image.partitions[index];
         session.step("extract-partition", format!("partition {index}: {}", partition.name.name));
-        if partition.stored < u64::from(partition.header.psize) {
-            return Err(Error::new(
-                ErrorKind::FileTruncated,
-                format!("the file ends inside partition {index}"),
-            )
-            .with("offset", format!("{:#x}", partition.payload_offset))
-            .with("expected", partition.header.psize)
-            .with("found", partition.stored));
-        }
         let stem = stem(index, image);
         if options.split {
             let path = folder.join(format!("{stem}.fw"));

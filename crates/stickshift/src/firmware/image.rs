@@ -199,16 +199,27 @@ impl Image {
     /// A partition as it reaches the stick: unpacked, in order, at most [`super::MAX_INFLATED`] bytes if it is compressed.
     ///
     /// # Errors
-    /// `Usage` for a partition that is not there, `FileUnreadable`. Damage shows when it is read.
+    /// `Usage` for a partition that is not there, `FileTruncated` for one that the file does not hold in full,
+    /// `FileUnreadable`. Other damage shows when it is read.
     pub fn payload(&mut self, partition: usize) -> Result<Payload<'_>> {
-        let compression = self.partition(partition)?.compression;
+        let Partition { compression, stored, payload_offset, header, .. } = self.partition(partition)?;
+        let compression = *compression;
+        if *stored < u64::from(header.psize) {
+            return Err(Error::new(
+                ErrorKind::FileTruncated,
+                format!("the file ends inside partition {partition}"),
+            )
+            .with("offset", format!("{payload_offset:#x}"))
+            .with("expected", header.psize)
+            .with("found", stored));
+        }
         Ok(Payload::new(self.stored(partition)?, partition, compression))
     }
 
     /// How many bytes of a partition reach the stick. Unpacks it the first time if it is compressed.
     ///
     /// # Errors
-    /// `FileCorrupt` or `FileTooLarge` when it does not unpack.
+    /// `FileCorrupt` or `FileTooLarge` when it does not unpack, and as [`Image::payload`].
     pub fn inflated_size(&mut self, partition: usize) -> Result<u64> {
         if let Some(known) = self.partition(partition)?.inflated {
             return Ok(known);
@@ -230,7 +241,8 @@ impl Image {
         let stored = self.size.saturating_sub(payload_offset).min(u64::from(header.psize));
         self.source.seek(SeekFrom::Start(payload_offset)).map_err(unreadable)?;
         let compression = inflate::detect(&mut self.source.by_ref().take(stored)).map_err(unreadable)?;
-        let inflated = (compression == Compression::None).then_some(stored);
+        let whole = stored == u64::from(header.psize);
+        let inflated = (whole && compression == Compression::None).then_some(stored);
         let name = names::name(header.code);
         Ok(Partition { header, name, header_offset, payload_offset, stored, compression, inflated })
     }

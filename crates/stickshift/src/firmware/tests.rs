@@ -184,6 +184,19 @@ fn every_truncation_is_noticed() {
 }
 
 #[test]
+fn a_cut_partition_has_no_payload() {
+    let whole = small();
+    let at = open(whole.clone()).unwrap().partitions[4].payload_offset as usize;
+    let mut image = open(&whole[..at]).unwrap();
+    assert_eq!((image.partitions[4].stored, image.partitions[4].inflated), (0, None));
+    assert!(image.payload(4).is_err_and(|e| e.is(ErrorKind::FileTruncated)));
+    assert!(image.inflated_size(4).is_err_and(|e| e.is(ErrorKind::FileTruncated)));
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = extract(&mut image, folder.path(), &Options::default(), &mut Session::quiet());
+    assert!(outcome.is_err_and(|e| e.is(ErrorKind::FileTruncated)));
+}
+
+#[test]
 fn a_cut_between_partitions_shows_by_the_signature() {
     let whole = small();
     let image = open(whole.clone()).unwrap();

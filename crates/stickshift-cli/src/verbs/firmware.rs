@@ -1,0 +1,470 @@
+//! `stickshift firmware ..`: checking images, taking them apart, putting them together.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use stickshift::atomic_file::AtomicFile;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::firmware::build::{self, Part};
+use stickshift::firmware::extract::{self, Options, Package};
+use stickshift::firmware::{Finding, Header, Image, Kind, Severity, text, verify};
+
+use crate::context::Context;
+use crate::files;
+use crate::output::Report;
+
+/// Check, take apart and put together firmware images
+#[derive(Args, Debug)]
+pub(crate) struct FirmwareArgs {
+    #[command(subcommand)]
+    verb: FirmwareVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum FirmwareVerb {
+    /// Read everything and compare every checksum
+    Verify(VerifyArgs),
+    /// Write each partition to a file of its own, as balong_flash names them
+    Extract(ExtractArgs),
+    /// Make an image from extracted folders, other images and single partitions
+    Build(BuildArgs),
+}
+
+#[derive(Args, Debug)]
+struct VerifyArgs {
+    /// Firmware image, updater .exe, .fw, or a folder of raw partitions
+    file: PathBuf,
+
+    /// Accept an image that lacks partitions
+    #[arg(long)]
+    allow_partial: bool,
+}
+
+#[derive(Args, Debug)]
+struct ExtractArgs {
+    /// Firmware image, updater .exe, .fw, or a folder of raw partitions
+    file: PathBuf,
+
+    /// Folder to write to, made if it is not there [default: FILE with .parts added]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+
+    /// Write .fw files, each with header and checksums, instead of raw images
+    #[arg(long, conflicts_with = "exact")]
+    split: bool,
+
+    /// Keep compressed payloads and what surrounds the image too, so that build gives the same bytes back
+    #[arg(long)]
+    exact: bool,
+
+    /// Go on although checksums are wrong or partitions are missing
+    #[arg(long)]
+    allow_damaged: bool,
+}
+
+#[derive(Args, Debug)]
+struct BuildArgs {
+    /// In the order of flashing: folders as extract writes them, images, .fw files, or CODE=FILE for a raw partition (00110000=fastboot.bin)
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    /// The image to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// What it holds, 0x00 to 0x0f: 1 firmware, 2 dashboard CD, 4 web UI, added up; 8 more if signed [default: of the first input]
+    #[arg(long, value_parser = parse_kind)]
+    kind: Option<u8>,
+
+    /// Write a single partition without a file header (.fw)
+    #[arg(long, conflicts_with = "kind")]
+    split: bool,
+
+    #[command(flatten)]
+    fields: Fields,
+}
+
+/// Header fields for raw partitions.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Header fields of raw partitions")]
+struct Fields {
+    /// Platform, as the stick names its product (E3372h_153)
+    #[arg(long)]
+    platform: Option<String>,
+
+    /// Firmware version (21.180.01.00.00)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    firmware_version: String,
+
+    /// Hardware code, 8 characters at most (HWEW11.1)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    hardware: String,
+
+    /// Date (2015.03.03)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    date: String,
+
+    /// Time (11:42:10)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    time: String,
+
+    /// Bytes that one checksum covers
+    #[arg(long, default_value_t = 4096)]
+    block_size: u32,
+}
+
+fn parse_kind(text: &str) -> std::result::Result<u8, String> {
+    let value = match text.strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    value.ok().filter(|kind| *kind <= 15).ok_or_else(|| "a kind is 0 to 15".to_owned())
+}
+
+pub(crate) fn run(context: &mut Context, args: FirmwareArgs) -> Result<()> {
+    match args.verb {
+        FirmwareVerb::Verify(args) => run_verify(context, &args),
+        FirmwareVerb::Extract(args) => run_extract(context, &args),
+        FirmwareVerb::Build(args) => run_build(context, args),
+    }
+}
+
+/// Opens an image in any of its forms.
+pub(crate) fn open(path: &Path) -> Result<Image> {
+    if path.is_dir() { Image::open_directory(path) } else { Image::open(files::open(path)?) }
+}
+
+fn run_verify(context: &Context, args: &VerifyArgs) -> Result<()> {
+    let mut image = open(&args.file)?;
+    let mut session = context.session();
+    session.step("verify", format!("verifying {}", args.file.display()));
+    let seen = verify(&mut image, &mut session)?;
+    drop(session);
+    let mut report = ImageReport::new(&args.file, &mut image, &seen.findings);
+    report.blocks = Some(seen.blocks);
+    report.sound = Some(seen.severity() < Some(Severity::Incomplete));
+    context.output.finish(&report);
+    accept(seen.require_sound(), args.allow_partial)
+}
+
+fn accept(sound: Result<()>, allow_partial: bool) -> Result<()> {
+    match sound {
+        Err(e) if allow_partial && e.is(ErrorKind::ImageIncomplete) => Ok(()),
+        other => other,
+    }
+}
+
+fn run_extract(context: &Context, args: &ExtractArgs) -> Result<()> {
+    let mut image = open(&args.file)?;
+    let mut session = context.session();
+    if !args.allow_damaged {
+        session.step("verify", format!("verifying {}", args.file.display()));
+        verify(&mut image, &mut session)?.require_sound()?;
+    }
+    let folder = args.output.clone().unwrap_or_else(|| {
+        let mut name = args.file.clone().into_os_string();
+        name.push(".parts");
+        name.into()
+    });
+    let options = Options { split: args.split, stored: args.exact, surroundings: args.exact };
+    let files = extract::extract(&mut image, &folder, &options, &mut session)?;
+    drop(session);
+    context.output.finish(&ExtractReport { folder, files });
+    Ok(())
+}
+
+fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
+    let template = template(&args.fields)?;
+    let mut package: Option<Package> = None;
+    for input in &args.inputs {
+        let next = read_input(input, &template)?;
+        match &mut package {
+            None => package = Some(next),
+            Some(package) => package.parts.extend(next.parts),
+        }
+    }
+    let Some(mut package) = package else {
+        return Err(Error::new(ErrorKind::Usage, "nothing to build from"));
+    };
+    if args.split {
+        if package.parts.len() != 1 {
+            return Err(Error::new(ErrorKind::Usage, "a .fw holds one partition")
+                .with("partitions", package.parts.len()));
+        }
+        package.file_header = None;
+    } else if let Some(kind) = args.kind {
+        package.file_header.get_or_insert(build::file_header(kind))[0] = kind;
+    } else if package.file_header.is_none() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "the inputs do not say what the image holds: name its kind",
+        ));
+    }
+    let mut session = context.session();
+    session.step("build", format!("writing {}", args.output.display()));
+    let mut out = AtomicFile::create(&args.output)?;
+    package.write(&mut out)?;
+    out.commit()?;
+
+    let mut image = open(&args.output)?;
+    session.step("verify", format!("verifying {}", args.output.display()));
+    let seen = verify(&mut image, &mut session)?;
+    drop(session);
+    let mut report = ImageReport::new(&args.output, &mut image, &seen.findings);
+    report.blocks = Some(seen.blocks);
+    report.sound = Some(seen.severity() < Some(Severity::Incomplete));
+    context.output.finish(&report);
+    // A partial image is what its maker asked for.
+    accept(seen.require_sound(), true)
+}
+
+fn template(fields: &Fields) -> Result<Header> {
+    let version = match &fields.platform {
+        Some(platform) => format!(":{platform}:{}", fields.firmware_version),
+        None => fields.firmware_version.clone(),
+    };
+    Ok(Header {
+        hardware: build::field(&fields.hardware)?,
+        date: build::field(&fields.date)?,
+        time: build::field(&fields.time)?,
+        version: build::field(&version)?,
+        blocksize: fields.block_size,
+        ..Header::new(0)
+    })
+}
+
+fn read_input(input: &Path, template: &Header) -> Result<Package> {
+    if input.is_dir() {
+        return Package::read(input, template);
+    }
+    if let Some((code, path)) = input.to_str().and_then(|text| text.split_once('='))
+        && code.len() == 8
+        && let Ok(code) = u32::from_str_radix(code, 16)
+    {
+        let path = Path::new(path);
+        let file = files::open(path)?;
+        let metadata = file.metadata().map_err(|e| {
+            Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
+        })?;
+        return Ok(Package::new(None, vec![Part::new(Header { code, ..*template }, file, metadata.len())]));
+    }
+    Package::from_image(&mut open(input)?)
+}
+
+#[derive(Serialize)]
+struct ExtractReport {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Report for ExtractReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for file in &self.files {
+            writeln!(out, "{}", file.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// An image for people and for scripts.
+#[derive(Serialize)]
+pub(crate) struct ImageReport {
+    file: PathBuf,
+    kind: &'static str,
+    form: &'static str,
+    #[serde(skip)]
+    form_words: &'static str,
+    size: u64,
+    offset: u64,
+    content: Option<ContentReport>,
+    platform: Option<String>,
+    version: Option<String>,
+    hardware: Option<String>,
+    date: Option<String>,
+    time: Option<String>,
+    signature: Option<SignatureReport>,
+    partitions: Vec<PartitionReport>,
+    findings: Vec<FindingReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocks: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sound: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ContentReport {
+    id: u8,
+    name: &'static str,
+    words: &'static str,
+    signed: bool,
+}
+
+#[derive(Serialize)]
+struct SignatureReport {
+    partition: usize,
+    length: u32,
+    for_partitions: Option<usize>,
+    key_hash: String,
+}
+
+#[derive(Serialize)]
+struct PartitionReport {
+    index: usize,
+    code: String,
+    name: String,
+    meaning: Option<&'static str>,
+    boot: bool,
+    offset: u64,
+    payload_offset: u64,
+    stored: u64,
+    /// What reaches the stick; none if it is cut or does not unpack.
+    size: Option<u64>,
+    compression: &'static str,
+    block_size: u32,
+    hardware: String,
+    version: String,
+    date: String,
+    time: String,
+}
+
+#[derive(Serialize)]
+struct FindingReport {
+    severity: &'static str,
+    code: &'static str,
+    text: String,
+    partition: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<u64>,
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
+}
+
+impl From<&Finding> for FindingReport {
+    fn from(finding: &Finding) -> Self {
+        let (expected, found) = finding.expected_found().unzip();
+        let block = if let Finding::Block(bad) = finding { Some(bad.block) } else { None };
+        FindingReport {
+            severity: finding.severity().as_str(),
+            code: finding.code(),
+            text: finding.to_string(),
+            partition: finding.partition(),
+            block,
+            offset: finding.offset(),
+            expected,
+            found,
+        }
+    }
+}
+
+impl ImageReport {
+    /// Unpacks compressed partitions once, to know the sizes that a stick will see.
+    pub(crate) fn new(file: &Path, image: &mut Image, findings: &[Finding]) -> ImageReport {
+        let partitions = (0..image.partitions.len())
+            .map(|index| {
+                let size = image.inflated_size(index).ok();
+                let partition = &image.partitions[index];
+                let header = &partition.header;
+                PartitionReport {
+                    index,
+                    code: format!("{:08x}", header.code),
+                    name: partition.name.name.to_string(),
+                    meaning: partition.name.meaning,
+                    boot: partition.name.boot,
+                    offset: partition.header_offset,
+                    payload_offset: partition.payload_offset,
+                    stored: partition.stored,
+                    size,
+                    compression: partition.compression.name(),
+                    block_size: header.blocksize,
+                    hardware: text(&header.hardware),
+                    version: text(&header.version),
+                    date: text(&header.date),
+                    time: text(&header.time),
+                }
+            })
+            .collect();
+        let first = image.partitions.first().map(|p| p.header);
+        let shown = |field: &[u8]| Some(text(field)).filter(|t| !t.is_empty());
+        let version = image.version();
+        ImageReport {
+            file: file.to_owned(),
+            kind: "firmware",
+            form: image.form.code(),
+            form_words: image.form.words(),
+            size: image.size,
+            offset: image.start(),
+            content: image.kind().map(|kind| {
+                let Kind(id) = kind;
+                ContentReport { id, name: kind.name(), words: kind.words(), signed: kind.signed() }
+            }),
+            platform: version.as_ref().and_then(|v| v.platform.clone()),
+            version: version.map(|v| v.version).filter(|v| !v.is_empty()),
+            hardware: first.and_then(|h| shown(&h.hardware)),
+            date: first.and_then(|h| shown(&h.date)),
+            time: first.and_then(|h| shown(&h.time)),
+            signature: image.signature.as_ref().map(|s| SignatureReport {
+                partition: s.partition,
+                length: s.length,
+                for_partitions: s.partitions(),
+                key_hash: s.key_hex(),
+            }),
+            partitions,
+            findings: findings.iter().map(FindingReport::from).collect(),
+            blocks: None,
+            sound: None,
+        }
+    }
+}
+
+impl Report for ImageReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: {}, {} bytes", self.file.display(), self.form_words, self.size)?;
+        let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {value}");
+        if self.form == "embedded" {
+            line("begins at", &format!("{:#x}", self.offset))?;
+        }
+        if let Some(content) = &self.content {
+            let signed = if content.signed { ", signed" } else { "" };
+            line("content", &format!("{} ({:#04x}){signed}", content.words, content.id))?;
+        }
+        for (name, value) in
+            [("version", &self.version), ("platform", &self.platform), ("hardware", &self.hardware)]
+        {
+            if let Some(value) = value {
+                line(name, value)?;
+            }
+        }
+        if let Some(date) = &self.date {
+            line("date", &format!("{date} {}", self.time.as_deref().unwrap_or("")))?;
+        }
+        if let Some(signature) = &self.signature {
+            let made_for = signature.for_partitions.map_or(String::new(), |n| format!(" for {n} partitions"));
+            line("signature", &format!("{} bytes{made_for}, key {}", signature.length, signature.key_hash))?;
+        }
+        writeln!(out, "\n  #  offset      code      name                 stored      image  packing")?;
+        for p in &self.partitions {
+            let size = p.size.map_or("-".to_owned(), |n| n.to_string());
+            writeln!(
+                out,
+                " {:>2}  {:#010x}  {}  {:<16} {:>10} {size:>10}  {}",
+                p.index, p.offset, p.code, p.name, p.stored, p.compression
+            )?;
+        }
+        if !self.findings.is_empty() {
+            writeln!(out)?;
+        }
+        for finding in &self.findings {
+            writeln!(out, "{}: {}", finding.severity, finding.text)?;
+        }
+        if let (Some(blocks), Some(sound)) = (self.blocks, self.sound) {
+            let verdict = if sound { "sound" } else { "NOT sound" };
+            writeln!(out, "\n{verdict}: partitions {}, checksums compared {blocks}", self.partitions.len())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! The firmware verbs as they are typed: what is printed, what is written, how it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A folder with two raw partitions, and an image built from them.
+fn built() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("boot"), vec![0x7e; 10_000]).unwrap();
+    fs::write(folder.path().join("system"), b"a small system").unwrap();
+    let arguments = [
+        &["firmware", "build", "00110000=boot", "00590000=system", "-o", "fw.bin", "--kind", "1"][..],
+        &["--platform", "E3372h_153", "--firmware-version", "21.180.01.00.00", "--hardware", "HWEW11.1"],
+    ]
+    .concat();
+    let run = stickshift(folder.path(), &arguments);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    folder
+}
+
+#[test]
+fn inspect_shows_the_map() {
+    let folder = built();
+    let run = stickshift(folder.path(), &["inspect", "fw.bin"]);
+    let shown = text(&run.stdout);
+    for line in [
+        "fw.bin: firmware image, 10312 bytes",
+        "  content    main firmware (0x01)",
+        "  version    21.180.01.00.00",
+        "  platform   E3372h_153",
+        "  0  0x0000005c  00110000  Fastboot              10000      10000  plain",
+    ] {
+        assert!(shown.lines().any(|l| l == line), "{line:?} is not in\n{shown}");
+    }
+    let map = json(&stickshift(folder.path(), &["inspect", "fw.bin", "--json"]));
+    assert_eq!(map["kind"], "firmware");
+    assert_eq!(map["partitions"][1]["name"], "System");
+    assert_eq!(map["partitions"][1]["size"], 14);
+    assert_eq!(map["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn verify_names_the_bad_block_and_refuses() {
+    let folder = built();
+    assert!(stickshift(folder.path(), &["firmware", "verify", "fw.bin"]).status.success());
+    let path = folder.path().join("fw.bin");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[92 + 98 + 6 + 4096] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let run = stickshift(folder.path(), &["firmware", "verify", "fw.bin"]);
+    assert_eq!(run.status.code(), Some(5));
+    assert!(text(&run.stdout).contains("fault: partition 0: block 1 at 0x10c4 (4096 bytes)"));
+    assert!(text(&run.stdout).contains("NOT sound"));
+    let told = text(&run.stderr);
+    assert!(told.contains("(file-corrupt)") && told.contains("stick: untouched"), "{told}");
+    // Taking it apart is refused too, until it is asked for.
+    assert_eq!(stickshift(folder.path(), &["firmware", "extract", "fw.bin"]).status.code(), Some(5));
+    assert!(!folder.path().join("fw.bin.parts").exists());
+    assert!(
+        stickshift(folder.path(), &["firmware", "extract", "fw.bin", "--allow-damaged"]).status.success()
+    );
+}
+
+#[test]
+fn extract_and_build_there_and_back() {
+    let folder = built();
+    let run = stickshift(folder.path(), &["firmware", "extract", "fw.bin", "--exact", "-o", "parts"]);
+    assert!(run.status.success());
+    assert!(text(&run.stdout).starts_with("parts/00-00110000-Fastboot.bin\nparts/01-00590000-System.bin\n"));
+    assert!(stickshift(folder.path(), &["firmware", "build", "parts", "-o", "again.bin"]).status.success());
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert!(read("fw.bin") == read("again.bin"));
+    // Balong's own form of single partitions.
+    assert!(
+        stickshift(folder.path(), &["firmware", "extract", "fw.bin", "--split", "-o", "fw"]).status.success()
+    );
+    let joined = ["firmware", "build", "fw/00-00110000-Fastboot.fw", "fw", "--kind", "1", "-o", "three.bin"];
+    assert!(stickshift(folder.path(), &joined).status.success());
+    let map = json(&stickshift(folder.path(), &["inspect", "three.bin", "--json"]));
+    assert_eq!(map["partitions"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let folder = built();
+    fs::write(folder.path().join("letter.txt"), "dear reader").unwrap();
+    for (arguments, kind, code) in [
+        (&["firmware", "verify", "nowhere.bin"][..], "(file-not-found)", 1),
+        (&["firmware", "verify", "letter.txt"], "(wrong-file-kind)", 5),
+        (&["firmware", "verify", "."], "(wrong-file-kind)", 5),
+        (&["firmware", "build", "00110000=boot", "-o", "x.bin"], "(usage)", 2),
+        (&["firmware", "build", "00110000=nowhere", "-o", "x.bin", "--kind", "1"], "(file-not-found)", 1),
+        (
+            &["firmware", "build", "00110000=boot", "-o", "no/where.bin", "--kind", "1"],
+            "(file-unwritable)",
+            1,
+        ),
+        (&["firmware", "build", "fw.bin", "--split", "-o", "x.fw"], "(usage)", 2),
+    ] {
+        let run = stickshift(folder.path(), arguments);
+        let told = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(kind), "{arguments:?}: {told}");
+    }
+    assert!(!folder.path().join("x.bin").exists());
+}
