@@ -228,6 +228,8 @@ pub struct E3372h {
     firmware: Firmware,
     written: bool,
     change: Option<(Moment, Change)>,
+    /// When the present face appeared.
+    appeared: Moment,
     outbox: Outbox,
     server: Server,
     steps: u32,
@@ -252,6 +254,7 @@ impl E3372h {
             firmware: options.firmware.clone(),
             written: false,
             change: None,
+            appeared: Moment::ZERO,
             outbox: Outbox::default(),
             server: Server::new(options.doors, options.faults.seed()),
             steps: 0,
@@ -301,7 +304,7 @@ impl E3372h {
     /// What it says of itself now.
     pub fn identity(&self) -> Identity {
         let mut identity = identity_of(&self.firmware, self.nv_intact);
-        if self.options.faults.has(FaultKind::WrongDevice, self.steps) {
+        if self.has(FaultKind::WrongDevice) {
             identity.hardware = "CL1E3372SM".into();
             identity.product = "E3372s-153".into();
         }
@@ -313,7 +316,7 @@ impl E3372h {
     }
 
     fn has(&self, kind: FaultKind) -> bool {
-        self.options.faults.has(kind, self.steps)
+        self.options.faults.has(kind)
     }
 
     /// Power came.
@@ -410,6 +413,7 @@ impl E3372h {
         }
         self.running = running;
         self.face = Some(face);
+        self.appeared = at;
         self.enumeration += 1;
     }
 
@@ -579,6 +583,9 @@ impl E3372h {
     }
 
     fn at_writes(&mut self, now: Moment, port: &mut AtPort, interface: u8, bytes: &[u8]) -> bool {
+        if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
+            return true;
+        }
         port.push(bytes);
         while let Some(mut command) = port.next_command() {
             let Some(mut step) = self.step(now) else { return false };
@@ -706,11 +713,38 @@ impl Device for E3372h {
         if !matches!(self.running, Program::Hilink | Program::HilinkSerial(_)) {
             return HttpAnswer::Dropped;
         }
+        let Some(step) = self.step(now) else { return HttpAnswer::Dropped };
+        if step.dropped {
+            return HttpAnswer::Silent;
+        }
+        let mut request = request.clone();
+        if let Some(random) = step.corrupt {
+            spoil(&mut request.body, 0, random);
+        }
         let identity = self.identity();
-        let (answer, switch) = self.server.request(&identity, request);
+        let (mut answer, switch) = match step.nak {
+            Some(_) => (self.server.busy(), None),
+            None => self.server.request(&identity, &request),
+        };
         if let Some(to) = switch {
             self.leaves_after(now, Duration::from_secs(1), Start::HilinkSerial(to), self.timing().off_bus);
+        }
+        if let Some(Cut::PowerLost(back)) = step.cut {
+            self.cut(now, Some(back));
+            return HttpAnswer::Dropped;
+        }
+        if step.muted {
+            return HttpAnswer::Silent;
+        }
+        if let HttpAnswer::Reply(response, after) = &mut answer {
+            *after += step.delay;
+            if let Some(random) = step.garble {
+                spoil(&mut response.body, 0, random);
+            }
         }
         answer
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A bad day on request: what goes wrong, at which step, and the same again for the same seed.
 //!
 //! A **step** is one request that the stick receives: a boot ROM packet (the probe included), a download-mode command or frame,
-//! an AT command line. Steps are counted from 1 over the whole life of the stick, through every reboot.
+//! an AT command line, a request to the web server. Steps are counted from 1 over the whole life of the stick, through every reboot.
 
 use std::fmt;
 use std::time::Duration;
@@ -74,10 +74,13 @@ fault_kinds! {
     SignRequired = "sign-required",
     /// The loader is taken and does not start.
     LoaderDead = "loader-dead",
+    /// AT ports swallow what they are sent in their first second.
+    LatePort = "late-port",
 }
 
 impl FaultKind {
-    /// Whether it is a property of the stick, which needs no step and holds for all of them.
+    /// Whether it is a property of the stick, which needs no step and holds from the start. A step given to one says nothing, but
+    /// for [`FaultKind::Split`], which can be had for one answer.
     pub fn is_property(self) -> bool {
         matches!(
             self,
@@ -88,6 +91,7 @@ impl FaultKind {
                 | FaultKind::Deaf
                 | FaultKind::SignRequired
                 | FaultKind::LoaderDead
+                | FaultKind::LatePort
         )
     }
 }
@@ -249,9 +253,9 @@ impl FaultPlan {
         self.seed
     }
 
-    /// Whether the stick has this property at `step`.
-    pub(crate) fn has(&self, kind: FaultKind, step: u32) -> bool {
-        self.faults.iter().any(|f| f.kind == kind && f.step.is_none_or(|s| s == step))
+    /// Whether the stick has this property.
+    pub(crate) fn has(&self, kind: FaultKind) -> bool {
+        self.faults.iter().any(|f| f.kind == kind)
     }
 
     /// Old bytes that stand in a port when it appears.
@@ -262,7 +266,8 @@ impl FaultPlan {
 
     /// What goes wrong at `step`.
     pub(crate) fn at(&self, step: u32) -> Step {
-        let mut spoilt = Step { split: self.has(FaultKind::Split, step), ..Step::default() };
+        let split = |f: &Fault| f.kind == FaultKind::Split && f.step.is_none_or(|s| s == step);
+        let mut spoilt = Step { split: self.faults.iter().any(split), ..Step::default() };
         for fault in self.faults.iter().filter(|f| f.step == Some(step)) {
             let mut random = Random::new(self.seed ^ u64::from(step));
             match fault.kind {
@@ -298,7 +303,8 @@ impl FaultPlan {
                 | FaultKind::Echo
                 | FaultKind::Deaf
                 | FaultKind::SignRequired
-                | FaultKind::LoaderDead => {}
+                | FaultKind::LoaderDead
+                | FaultKind::LatePort => {}
             }
         }
         spoilt

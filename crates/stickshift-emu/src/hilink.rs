@@ -80,6 +80,11 @@ impl Server {
         (at_once(response), None)
     }
 
+    /// What a server that is busy answers, whatever it was asked.
+    pub fn busy(&self) -> HttpAnswer {
+        at_once(error(100_004))
+    }
+
     fn text(&mut self, length: usize) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         (0..length).map(|_| char::from(ALPHABET[self.random.below(ALPHABET.len())])).collect()

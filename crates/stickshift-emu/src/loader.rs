@@ -151,4 +151,27 @@ mod tests {
         cut.extend_from_slice(b"\x55NDROID!");
         assert_eq!(start(&blocks(cut)), Fate::Fastboot);
     }
+
+    /// A loader from the field, patched by hand long ago; it is nobody's to pass on, so the test looks for it outside.
+    #[test]
+    fn a_loader_of_the_field_does_not_erase() {
+        let folder = std::env::var_os("STICKSHIFT_LOADERS").map(std::path::PathBuf::from);
+        let beside =
+            || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/loaders");
+        let Ok(file) = std::fs::read(folder.unwrap_or_else(beside).join("usblsafe-327x.bin")) else {
+            eprintln!("skipped: usblsafe-327x.bin is not here");
+            return;
+        };
+        let blocks = vec![
+            Block { mode: 1, address: 0x2ffe_4000, data: file[0x54..0x54 + 0x36c].to_vec() },
+            Block { mode: 2, address: 0x3000_4000, data: file[0x3c0..0x3c0 + 0x1a_c18c].to_vec() },
+        ];
+        assert_eq!(start(&blocks), Fate::Download { erased: false });
+        // Without the hand patch the signature at file offset 0x1170 is live.
+        let mut stock = blocks.clone();
+        stock[1].data[0x1_3ad4 - 0x3c0 + 8] = 0x01;
+        assert_eq!(start(&stock), Fate::Download { erased: true });
+        stock[1].data[0x1170 - 0x3c0 + 20..][..4].copy_from_slice(&MOV_R0_0);
+        assert_eq!(start(&stock), Fate::Download { erased: false });
+    }
 }

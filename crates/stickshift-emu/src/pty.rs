@@ -148,11 +148,12 @@ impl Ptys {
         self.pass_on(device);
         let now = self.now();
         let until = device.next_tick().map_or(most, |at| at.saturating_sub(now).min(most));
-        if !changed {
-            self.wait(until)?;
+        if changed {
+            return Ok(true);
         }
+        let ready = self.wait(until)?;
         let mut received = false;
-        for port in &self.ports {
+        for (port, _) in self.ports.iter().zip(&ready).filter(|(_, ready)| **ready) {
             loop {
                 match rustix::io::read(&port.master, &mut self.buffer) {
                     Ok(0) => break,
@@ -171,7 +172,7 @@ impl Ptys {
         if received {
             self.pass_on(device);
         }
-        Ok(changed)
+        Ok(false)
     }
 
     /// Ports come and go with the stick.
@@ -208,7 +209,8 @@ impl Ptys {
         }
     }
 
-    fn wait(&self, time: Duration) -> Result<()> {
+    /// Waits for something to do; says for each port whether there is something to read.
+    fn wait(&self, time: Duration) -> Result<Vec<bool>> {
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.ports.len());
         for port in &self.ports {
             let out = if port.unsent.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
@@ -216,7 +218,8 @@ impl Ptys {
         }
         let timeout = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match rustix::event::poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) => Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect()),
+            Err(Errno::INTR) => Ok(Vec::new()),
             Err(e) => Err(Error::new(ErrorKind::Io, "cannot wait for the ptys").because(e)),
         }
     }
