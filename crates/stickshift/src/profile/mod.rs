@@ -12,6 +12,7 @@ pub mod formats;
 pub mod huawei;
 mod key;
 mod matching;
+pub mod messages;
 
 pub use catalogue::{Catalogue, Origin, Overlay, Problem};
 pub use entry::{Entry, Method, Parameters};

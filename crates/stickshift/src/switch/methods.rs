@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::link::ControlSetup;
-use crate::profile::{Method, Parameters};
+use crate::profile::{Method, Parameters, messages};
 use crate::switch::plan::{Address, OnFailure, Pipe, Transfer};
 use crate::wire::scsi::CommandBlock;
 
@@ -14,8 +14,8 @@ const CONTROL: Duration = Duration::from_secs(1);
 /// Longest data phase that is read; no stick was seen with more than 512 bytes.
 const MAX_DATA: usize = 64 * 1024;
 
-/// A command block wrapper without data.
-const fn command(tag: [u8; 4], data_in: u16, lun: u8, cdb_length: u8, cdb: &[u8]) -> [u8; 31] {
+/// One of Cisco's command block wrappers.
+const fn command(tag: [u8; 4], data_in: u16, cdb: &[u8]) -> [u8; 31] {
     let mut bytes = [0; 31];
     bytes[0] = b'U';
     bytes[1] = b'S';
@@ -28,8 +28,7 @@ const fn command(tag: [u8; 4], data_in: u16, lun: u8, cdb_length: u8, cdb: &[u8]
     }
     [bytes[8], bytes[9]] = data_in.to_le_bytes();
     bytes[12] = if data_in > 0 { 0x80 } else { 0 };
-    bytes[13] = lun;
-    bytes[14] = cdb_length;
+    bytes[14] = 10;
     i = 0;
     while i < cdb.len() {
         bytes[15 + i] = cdb[i];
@@ -38,35 +37,20 @@ const fn command(tag: [u8; 4], data_in: u16, lun: u8, cdb_length: u8, cdb: &[u8]
     bytes
 }
 
-const EJECT_TAGS: [[u8; 4]; 2] = [[0x87, 0x65, 0x43, 0x21], [0x97, 0x65, 0x43, 0x21]];
-
-/// Allow medium removal and eject, for LUN 0 and LUN 1.
-pub(crate) const EJECT: [[u8; 31]; 4] = [
-    command(EJECT_TAGS[0], 0, 0, 6, &[0x1e]),
-    command(EJECT_TAGS[1], 0, 0, 6, &[0x1b, 0, 0, 0, 2]),
-    command(EJECT_TAGS[0], 0, 1, 6, &[0x1e]),
-    command(EJECT_TAGS[1], 0, 1, 6, &[0x1b, 0, 0, 0, 2]),
-];
-
-const TAG: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
-const HUAWEI_NEW: [u8; 31] = command(TAG, 0, 0, 0, &[0x11, 0x06, 0x20, 0, 0, 1, 1, 0, 1]);
-const HUAWEI_ALT: [u8; 31] = command(TAG, 0, 0, 0, &[0x11, 0x06, 0x30, 0, 0, 0, 0, 1, 0]);
-const OPTION: [u8; 31] = command(TAG, 0, 0, 6, &[0x01]);
-
 const CISCO_TAGS: [[u8; 4]; 3] =
     [[0xf8, 0x3b, 0xcd, 0x81], [0x98, 0x43, 0x00, 0x82], [0xd8, 0x4c, 0x04, 0x82]];
 const CISCO: [[u8; 31]; 11] = [
-    command(CISCO_TAGS[0], 512, 0, 10, &[0xfd, 0, 0, 0, 0x03, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 512, 0, 10, &[0xfd, 0, 0, 0, 0x07, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, 0, 10, &[0xfd, 0, 0x01, 0, 0x07, 0x10]),
-    command(CISCO_TAGS[1], 512, 0, 10, &[0xfd, 0, 0x02, 0, 0x23, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, 0, 10, &[0xfd, 0, 0x03, 0, 0x23, 0x82]),
-    command(CISCO_TAGS[1], 512, 0, 10, &[0xfd, 0, 0x02, 0, 0x26, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, 0, 10, &[0xfd, 0, 0x03, 0, 0x26, 0xc8]),
-    command(CISCO_TAGS[2], 512, 0, 10, &[0xfd, 0, 0, 0x10, 0x73, 0, 0, 0, 1]),
-    command(CISCO_TAGS[2], 512, 0, 10, &[0xfd, 0, 0x02, 0, 0x24, 0, 0, 0, 1]),
-    command(CISCO_TAGS[2], 0, 0, 10, &[0xfd, 0, 0x03, 0, 0x24, 0x13]),
-    command(CISCO_TAGS[2], 0, 0, 10, &[0xfd, 0, 0x01, 0x10, 0x73, 0x24]),
+    command(CISCO_TAGS[0], 512, &[0xfd, 0, 0, 0, 0x03, 0, 0, 0, 1]),
+    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0, 0, 0x07, 0, 0, 0, 1]),
+    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x01, 0, 0x07, 0x10]),
+    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0x02, 0, 0x23, 0, 0, 0, 1]),
+    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x03, 0, 0x23, 0x82]),
+    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0x02, 0, 0x26, 0, 0, 0, 1]),
+    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x03, 0, 0x26, 0xc8]),
+    command(CISCO_TAGS[2], 512, &[0xfd, 0, 0, 0x10, 0x73, 0, 0, 0, 1]),
+    command(CISCO_TAGS[2], 512, &[0xfd, 0, 0x02, 0, 0x24, 0, 0, 0, 1]),
+    command(CISCO_TAGS[2], 0, &[0xfd, 0, 0x03, 0, 0x24, 0x13]),
+    command(CISCO_TAGS[2], 0, &[0xfd, 0, 0x01, 0x10, 0x73, 0x24]),
 ];
 
 const QISDA: [u8; 16] =
@@ -104,9 +88,9 @@ pub(crate) fn named(steps: &mut Vec<Transfer>, method: Method, p: &Parameters, t
             steps.push(control_in(0xc0, 0xb1, 0x0000, 8, OnFailure::GoOn));
             steps.push(control_in(0xc0, 0xa9, 0x000e, 2, OnFailure::Stop));
         }
-        Method::HuaweiNew => send(steps, &one(HUAWEI_NEW), p, to)?,
-        Method::HuaweiAlt => send(steps, &one(HUAWEI_ALT), p, to)?,
-        Method::Option => send(steps, &one(OPTION), p, to)?,
+        Method::HuaweiNew => send(steps, &one(messages::HUAWEI_NEW), p, to)?,
+        Method::HuaweiAlt => send(steps, &one(messages::HUAWEI_ALT), p, to)?,
+        Method::Option => send(steps, &one(messages::OPTION), p, to)?,
         Method::StandardEject => unreachable!("eject is sent together with the profile's message"),
     }
     Ok(())
@@ -138,16 +122,11 @@ pub(crate) fn control_message(steps: &mut Vec<Transfer>, bytes: [u8; 8]) {
 }
 
 /// Messages to the bulk OUT endpoint, each SCSI command with its answer (docs/protocols/mode-switch.md section 2.5).
-pub(crate) fn send(
-    steps: &mut Vec<Transfer>,
-    messages: &[Vec<u8>],
-    p: &Parameters,
-    to: &Address,
-) -> Result<()> {
+pub(crate) fn send(steps: &mut Vec<Transfer>, all: &[Vec<u8>], p: &Parameters, to: &Address) -> Result<()> {
     let (out, response) = to.endpoints()?;
     detach(steps, to);
     steps.push(Transfer::Claim { interface: to.interface });
-    for message in messages {
+    for message in all {
         steps.push(Transfer::Write { endpoint: out, pipe: Pipe::Bulk, data: message.clone() });
         answer(steps, message, response, 1);
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::ControlSetup;
-use crate::profile::{Method, Parameters};
+use crate::profile::{Method, Parameters, messages};
 use crate::switch::{View, mbim, methods};
 use crate::wire::scsi::CommandBlock;
 
@@ -271,24 +271,24 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
         return Err(Error::new(ErrorKind::Usage, "the profile asks for more than one method at once")
             .with("methods", names.join(", ")));
     }
-    let mut messages: Vec<&[u8]> = p.messages.iter().map(Vec::as_slice).filter(|m| !m.is_empty()).collect();
+    let mut raw: Vec<&[u8]> = p.messages.iter().map(Vec::as_slice).filter(|m| !m.is_empty()).collect();
     let mut eject = p.has(Method::StandardEject);
-    if named == 1 && (eject || !messages.is_empty()) {
+    if named == 1 && (eject || !raw.is_empty()) {
         plan.remarks.push("messages and eject are left out: the profile names a method".to_owned());
         eject = false;
-        messages.clear();
+        raw.clear();
     }
-    if p.messages[0].is_empty() && !messages.is_empty() {
+    if p.messages[0].is_empty() && !raw.is_empty() {
         plan.remarks.push("a second message without a first is left out".to_owned());
-        messages.clear();
+        raw.clear();
     }
-    if eject && messages.len() > 1 {
+    if eject && raw.len() > 1 {
         plan.remarks.push("eject takes one message with it, the others are left out".to_owned());
-        messages.truncate(1);
+        raw.truncate(1);
     }
     let storage = eject
         || modes.iter().any(|m| m.is_storage_command())
-        || messages.first().is_some_and(|m| m.starts_with(&CommandBlock::SIGNATURE));
+        || raw.first().is_some_and(|m| m.starts_with(&CommandBlock::SIGNATURE));
     if storage {
         let class = view.effective_class(interface)?;
         if class != 0x08 {
@@ -314,10 +314,10 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
     }
     if eject {
         let all: Vec<Vec<u8>> =
-            methods::EJECT.iter().map(|m| m.to_vec()).chain(messages.iter().map(|m| m.to_vec())).collect();
+            messages::EJECT.iter().map(|m| m.to_vec()).chain(raw.iter().map(|m| m.to_vec())).collect();
         methods::send(&mut plan.transfers, &all, p, &to)?;
-    } else if !messages.is_empty() {
-        let all: Vec<Vec<u8>> = messages.iter().map(|m| m.to_vec()).collect();
+    } else if !raw.is_empty() {
+        let all: Vec<Vec<u8>> = raw.iter().map(|m| m.to_vec()).collect();
         methods::send(&mut plan.transfers, &all, p, &to)?;
     }
 
