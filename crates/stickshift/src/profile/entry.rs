@@ -253,7 +253,7 @@ impl Parameters {
             parts.push("control message".to_owned());
         }
         match self.configuration {
-            Some(0) if parts.is_empty() => parts.push("leave alone".to_owned()),
+            Some(0) if self.is_leave_alone() => parts.push("leave alone".to_owned()),
             Some(n) if n > 0 => parts.push(format!("configuration {n}")),
             _ => {}
         }

@@ -1,0 +1,366 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::profile::{Method, Parameters, builtin};
+
+const SAMPLE: &[u8] = include_bytes!("../../../../../tests/fixtures/tplink-k3772.bin");
+
+fn entries() -> Vec<Entry> {
+    builtin::all().collect()
+}
+
+/// What must be the same after a round trip through a format that names its losses: without the lost parameters, and with
+/// one way of saying the same thing.
+fn comparable(entry: &Entry, lost: &BTreeSet<&str>) -> (Key, Parameters) {
+    let mut key = entry.key.clone();
+    let mut p = entry.parameters.clone().with_named_methods();
+    if let [one] = p.target_products[..] {
+        p.target_product = Some(one);
+        p.target_products.clear();
+    }
+    for what in lost {
+        match *what {
+            "name" | "source" | "StandardEject" => {}
+            "qualifiers" => key.qualifiers.clear(),
+            "parameters" => p = Parameters::default(),
+            "method" => p.methods.retain(|_, on| *on),
+            "default" => {
+                p.methods.retain(|_, on| *on);
+                p.need_response = p.need_response.filter(|on| *on);
+                p.interface = p.interface.filter(|n| *n > 0);
+            }
+            "Target" => {
+                (p.target_vendor, p.target_product, p.target_class) = (None, None, None);
+                p.target_products.clear();
+            }
+            "WaitBefore" => p.wait_before_s = None,
+            "ReleaseDelay" => p.release_delay_ms = None,
+            "CheckSuccess" => p.check_success_s = None,
+            "NeedResponse" => p.need_response = Some(true),
+            "PantechMode" => {
+                p.pantech = None;
+                p.turn_on(Method::DetachStorageOnly);
+            }
+            other => panic!("{}: {other} is lost, and this test does not know what that is", entry.key),
+        }
+    }
+    (key, p)
+}
+
+/// Sends every entry through a format, alone; returns the names of what was lost, with how often.
+fn round_trip(format: Format) -> Vec<(&'static str, usize)> {
+    let mut lost_all: Vec<&str> = Vec::new();
+    for entry in entries() {
+        let exported = match export(std::slice::from_ref(&entry), format) {
+            Ok(exported) => exported,
+            Err(error) if error.is(ErrorKind::Usage) => {
+                lost_all.push("entry");
+                continue;
+            }
+            Err(error) => panic!("{}: {error:?}", entry.key),
+        };
+        let lost: BTreeSet<&str> = exported.losses.iter().map(|l| l.what).collect();
+        lost_all.extend(&lost);
+        if lost.contains("entry") {
+            continue;
+        }
+        assert_eq!(recognise(&exported.bytes), Some(format), "{}", entry.key);
+        let name = exported.file_name.unwrap_or_default();
+        let back = import(&exported.bytes, &name).unwrap_or_else(|e| panic!("{}: {e:?}", entry.key));
+        assert_eq!(back.refused, [], "{}", entry.key);
+        let [found] = &back.entries[..] else { panic!("{}: {back:?}", entry.key) };
+        assert_eq!(comparable(found, &BTreeSet::new()), comparable(&entry, &lost), "{}", entry.key);
+        if !lost.contains("name") {
+            assert_eq!(found.name, entry.name);
+        }
+        if !lost.contains("source") && format != Format::Udev {
+            assert_eq!(found.source, entry.source);
+        }
+    }
+    let names: BTreeSet<&'static str> = lost_all.iter().copied().collect();
+    names.into_iter().map(|name| (name, lost_all.iter().filter(|l| **l == name).count())).collect()
+}
+
+#[test]
+fn what_each_format_loses_of_the_515_entries() {
+    assert_eq!(round_trip(Format::UsbModeswitch), []);
+    assert_eq!(round_trip(Format::Pack), []);
+    assert_eq!(round_trip(Format::Native), []);
+    assert_eq!(round_trip(Format::Openwrt), [("name", 515), ("source", 515)]);
+    assert_eq!(round_trip(Format::Udev), [("parameters", 515), ("qualifiers", 21)]);
+}
+
+#[test]
+fn everything_at_once() {
+    let all = entries();
+    for format in [Format::Pack, Format::Openwrt, Format::Native] {
+        let exported = export(&all, format).unwrap();
+        let back = import(&exported.bytes, "").unwrap();
+        assert_eq!((back.entries.len(), back.warnings.len()), (515, 0), "{}", format.code());
+    }
+    assert!(export(&all, Format::UsbModeswitch).unwrap_err().is(ErrorKind::Usage));
+    assert!(export(&all, Format::TplinkBin).unwrap_err().is(ErrorKind::Usage));
+}
+
+#[test]
+fn what_tp_links_formats_lose() {
+    // The 35 entries: 33 that leave a stick alone, Qisda's request with data, Blackberry's two requests.
+    let both = [
+        ("CheckSuccess", 1),
+        ("NeedResponse", 180),
+        ("PantechMode", 1),
+        ("ReleaseDelay", 1),
+        ("StandardEject", 181),
+        ("Target", 438),
+        ("WaitBefore", 6),
+        ("default", 1),
+        ("entry", 35),
+        ("name", 81),
+        ("qualifiers", 21),
+        ("source", 480),
+    ];
+    assert_eq!(round_trip(Format::TplinkBin), both);
+    let table: Vec<(&str, usize)> = both
+        .into_iter()
+        .filter(|(name, _)| *name != "Target")
+        .map(|(name, count)| (name, if name == "name" { 480 } else { count }))
+        .collect();
+    assert_eq!(round_trip(Format::TplinkTable), table);
+}
+
+#[test]
+fn the_sample_opens_and_closes_to_the_same_bytes() {
+    let text = tplink::open_bin(SAMPLE).unwrap();
+    let records = tplink::parse_records(&text).unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!((records[0].vendor.as_str(), records[0].model.as_str()), ("Huawei", "K3772"));
+    assert_eq!(records[0].options, "-M 55534243123456780000000000000011062000000101000100000000000000");
+    assert_eq!(tplink::seal_bin(&text).unwrap(), SAMPLE);
+    assert_eq!(tplink::seal_bin(&tplink::emit_records(&records)).unwrap(), SAMPLE);
+
+    let found = import(SAMPLE, "x.bin").unwrap();
+    assert_eq!(found.format, Format::TplinkBin);
+    assert_eq!(found.entries[0].key.to_string(), "12d1:1526");
+    assert!(found.entries[0].parameters.has(Method::HuaweiNew));
+}
+
+fn bin_with(options: &str) -> Vec<u8> {
+    let record = tplink::Record {
+        vendor: "Huawei".to_owned(),
+        model: "K3772".to_owned(),
+        id: Some("12d1:1526".parse().unwrap()),
+        options: options.to_owned(),
+    };
+    tplink::seal_bin(&tplink::emit_records(&[record])).unwrap()
+}
+
+#[test]
+fn what_a_shell_would_run_is_an_attack() {
+    let attacks = [
+        "-H\" ; telnetd -l /bin/sh \"",
+        "-H & reboot",
+        "-M `id`",
+        "-H $(x)",
+        "-H | sh",
+        "-H > /tmp/x",
+        "-H \\",
+    ];
+    for attack in attacks {
+        let found = import(&bin_with(attack), "").unwrap();
+        assert_eq!(found.entries, [], "{attack}");
+        assert!(found.refused[0].why.starts_with("an attack"), "{:?}", found.refused);
+        assert_eq!(found.refused[0].text, attack);
+    }
+    // Nonsense is refused too, and is no attack.
+    for nonsense in ["-J", "-M", "-M 555", "hello", "-", "-X c0ff"] {
+        let found = import(&bin_with(nonsense), "").unwrap();
+        assert!(!found.refused[0].why.contains("attack"), "{nonsense}: {:?}", found.refused);
+    }
+}
+
+#[test]
+fn what_we_write_holds_no_shell_characters() {
+    for entry in entries() {
+        if let (Some(options), _) = tplink_options::emit(&entry) {
+            assert!(
+                options.bytes().all(|b| b.is_ascii_alphanumeric() || b" -".contains(&b)),
+                "{}: {options}",
+                entry.key
+            );
+        }
+    }
+    let mut hostile = entries().remove(0);
+    hostile.name = "Ra$(pid) `index` model\r\nmsg=-H".to_owned();
+    let exported = export(&[hostile], Format::TplinkBin).unwrap();
+    let records = tplink::parse_records(&tplink::open_bin(&exported.bytes).unwrap()).unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].vendor, "Ra");
+    assert_eq!(records[0].model, "p-id i-ndex m-odel m-sg -H");
+}
+
+#[test]
+fn four_entries_fit_and_names_of_any_kind_do() {
+    let four: Vec<Entry> = ["12d1:1526", "12d1:1f01", "19d2:1007", "12d1:1446"]
+        .iter()
+        .map(|id| builtin::lookup(id.parse().unwrap()).next().unwrap())
+        .collect();
+    let exported = export(&four, Format::TplinkBin).unwrap();
+    assert!(exported.bytes.len() <= tplink::MAX_BIN);
+    let back = import(&exported.bytes, "").unwrap();
+    let keys: Vec<String> = back.entries.iter().map(|e| e.key.to_string()).collect();
+    assert_eq!(keys, ["12d1:1526", "12d1:1f01", "19d2:1007", "12d1:1446"]);
+}
+
+#[test]
+fn openssl_opens_what_we_write() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let exported =
+        export(&[builtin::lookup("12d1:1526".parse().unwrap()).next().unwrap()], Format::TplinkBin).unwrap();
+    let openssl = Command::new("openssl")
+        .args([
+            "enc",
+            "-d",
+            "-des-ecb",
+            "-nopad",
+            "-K",
+            "478DA50BF9E3D2CF",
+            "-provider",
+            "legacy",
+            "-provider",
+            "default",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut openssl) = openssl else {
+        println!("skipped: needs openssl");
+        return;
+    };
+    openssl.stdin.take().unwrap().write_all(&exported.bytes).unwrap();
+    let out = openssl.wait_with_output().unwrap();
+    if !out.status.success() {
+        println!("skipped: this openssl has no DES");
+        return;
+    }
+    assert!(out.stdout[16..].starts_with(b"[TP-3G]\r\ncount=1\r\nindex=1\r\n"));
+}
+
+#[test]
+fn tp_links_table_gives_modes_messages_and_requests() {
+    let text = "[start_12d1_1446_1]\nMessageContent=\"-H\"\n[end_12d1_1446_1]\n\
+                [start_12d1_1446_2]\nTargetClass=0xff\nMessageContent=\"1b5a01\"\n[end_12d1_1446_2]\n\
+                [start_0408_f000_1]\nCtrlmsgContent=\"c0ff000000000000\"\n[end_0408_f000_1]\n\
+                [start_0408_f001_1]\nMessageContent=\"-H;reboot\"\n[end_0408_f001_1]\n[start_1]\n";
+    let found = import(text.as_bytes(), "").unwrap();
+    assert_eq!(found.format, Format::TplinkTable);
+    let said: Vec<String> =
+        found.entries.iter().map(|e| format!("{} {}", e.key, e.parameters.summary())).collect();
+    assert_eq!(said, ["12d1:1446 HuaweiMode", "12d1:1446 message", "0408:f000 QuantaMode"]);
+    assert_eq!(found.refused.len(), 1);
+    assert_eq!(found.warnings.len(), 1);
+}
+
+#[test]
+fn usbmodes_quirks_are_named() {
+    let crowd: Vec<Entry> =
+        entries().into_iter().filter(|e| e.key.to_string().starts_with("05c6:1000")).collect();
+    let notes = export(&crowd, Format::Openwrt).unwrap().notes;
+    assert!(notes[0].starts_with("05c6:1000: usbmode never looks at conditions"), "{notes:?}");
+    let e169 = builtin::lookup("12d1:1001".parse().unwrap()).next().unwrap();
+    let notes = export(&[e169], Format::Openwrt).unwrap().notes;
+    assert!(notes[0].contains("t_class"), "{notes:?}");
+    let k3772 = builtin::lookup("12d1:1526".parse().unwrap()).next().unwrap();
+    assert_eq!(export(&[k3772], Format::Openwrt).unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn openwrts_own_shape_is_read() {
+    let text = r#"{"messages":["1b5a01"],"devices":{"05c6:1000":{"*":{"t_vendor":2800,"t_product":[26881],"mode":"Option"},
+        ":uMa=Co.,Ltd":{"mode":"MBIM","config":0},":sVe=GT":{"msg":[0],"response":1,"what":5,"t_class":300}},
+        "10a9:6080":{"*":{"mode":"Pantech","modeval":2}}}}"#;
+    let found = import(text.as_bytes(), "").unwrap();
+    let said: Vec<String> =
+        found.entries.iter().map(|e| format!("{} {}", e.key, e.parameters.summary())).collect();
+    assert_eq!(
+        said,
+        [
+            "05c6:1000 OptionMode",
+            "05c6:1000:sVe=GT message",
+            "05c6:1000:uMa=Co.,Ltd MBIM configuration",
+            "10a9:6080 PantechMode 2"
+        ]
+    );
+    assert_eq!(found.warnings.len(), 2);
+    for bad in [
+        "{\"devices\"",
+        "{\"devices\":{\"x\":{}}}",
+        "{\"devices\":[]}",
+        "{\"messages\":[\"5\"],\"devices\":{}}",
+    ] {
+        assert!(import(bad.as_bytes(), "").unwrap_err().is(ErrorKind::FileCorrupt), "{bad}");
+    }
+}
+
+#[test]
+fn the_rules_of_udev_name_ids() {
+    let text = "# Name\nATTR{idVendor}==\"12d1\", ATTR{idProduct}==\"1f01\", RUN+=\"usb_modeswitch '/%k'\"\n\
+                ATTRS{idVendor}==\"12d1\", ATTRS{manufacturer}!=\"Android\", RUN+=\"x\"\n";
+    let found = import(text.as_bytes(), "").unwrap();
+    assert_eq!(
+        (found.entries[0].key.to_string(), found.entries[0].name.as_str()),
+        ("12d1:1f01".to_owned(), "Name")
+    );
+    assert_eq!((found.entries.len(), found.warnings[0].line), (1, 3));
+}
+
+#[test]
+fn a_bomb_is_not_unpacked() {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..20 {
+        gzip.write_all(&[0; 1 << 20]).unwrap();
+    }
+    let bomb = gzip.finish().unwrap();
+    assert!(import(&bomb, "").unwrap_err().is(ErrorKind::FileTooLarge));
+}
+
+/// One small file of each format.
+fn samples() -> Vec<Vec<u8>> {
+    let one = builtin::lookup("05c6:f000".parse().unwrap()).next().unwrap();
+    Format::ALL.iter().map(|format| export(std::slice::from_ref(&one), *format).unwrap().bytes).collect()
+}
+
+#[test]
+fn every_cut_of_every_format_is_read_or_refused() {
+    for sample in samples() {
+        for length in 0..sample.len() {
+            let _ = import(&sample[..length], "05c6:f000");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn changed_bytes_are_read_or_refused(which in 0..7_usize, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = samples().swap_remove(which);
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let _ = import(&bytes, "05c6:f000");
+    }
+
+    #[test]
+    fn any_text_inside_a_bin_is_read_or_refused(text in "(index|vendor|model|vid|pid|msg|=|\r\n|[a-z0-9 ]|\\[TP-3G\\]){0,60}") {
+        let _ = tplink::parse_records(&text);
+    }
+
+    #[test]
+    fn any_options_are_read_or_refused(text in "[-A-Za-z0-9 ;]{0,80}") {
+        let _ = tplink_options::parse(&text);
+    }
+}

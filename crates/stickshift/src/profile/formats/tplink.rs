@@ -1,0 +1,446 @@
+//! TP-Link's "3G modem bin file" and the table inside its firmware: DES over text (docs/protocols/mode-switch.md sections 6.1 and 6.3).
+
+use std::fmt::Write as _;
+
+use des::Des;
+use des::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use md5::{Digest, Md5};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::profile::formats::{
+    Export, Format, Import, Loss, Refused, Warning, loss, tplink_options, usb_modeswitch,
+};
+use crate::profile::{Entry, Key, Parameters};
+use crate::stick::UsbId;
+
+/// The key of modem files, and a second one that some firmwares use for their configuration.
+const KEYS: [[u8; 8]; 2] =
+    [[0x47, 0x8d, 0xa5, 0x0b, 0xf9, 0xe3, 0xd2, 0xcf], [0x47, 0x8d, 0xa5, 0x0f, 0xf9, 0xe3, 0xd2, 0xcb]];
+
+/// The largest file that the upload page takes, in bytes.
+pub const MAX_BIN: usize = 2048;
+/// The most entries that a router stores.
+pub const MAX_ENTRIES: usize = 4;
+const MARK: &str = "[TP-3G]";
+
+/// One record of the upload file, as it stands there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// At most 64 bytes.
+    pub vendor: String,
+    /// At most 64 bytes.
+    pub model: String,
+    /// idVendor and idProduct in CD-ROM mode.
+    pub id: Option<UsbId>,
+    /// Options for usb_modeswitch 1.1.9, at most 255 bytes.
+    pub options: String,
+}
+
+/// Which of the two formats these bytes decrypt to.
+pub fn recognise(bytes: &[u8]) -> Option<Format> {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
+        return None;
+    }
+    if open_bin(bytes).is_ok() {
+        return Some(Format::TplinkBin);
+    }
+    KEYS.iter().any(|key| decrypt(key, bytes).starts_with(b"[start_")).then_some(Format::TplinkTable)
+}
+
+/// Whether a text is the table in plain, as older firmware has it.
+pub fn table_looks_like(text: &str) -> bool {
+    text.lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty() && !l.starts_with('#'))
+        .is_some_and(|l| l.starts_with("[start_"))
+}
+
+fn decrypt(key: &[u8; 8], bytes: &[u8]) -> Vec<u8> {
+    let cipher = Des::new(&(*key).into());
+    let (blocks, _) = bytes.as_chunks::<8>();
+    let mut plain = Vec::with_capacity(bytes.len());
+    for block in blocks {
+        let mut block = (*block).into();
+        cipher.decrypt_block(&mut block);
+        plain.extend_from_slice(&block);
+    }
+    plain
+}
+
+fn encrypt(plain: &[u8]) -> Vec<u8> {
+    let cipher = Des::new(&KEYS[0].into());
+    let mut out = plain.to_vec();
+    out.resize(out.len().next_multiple_of(8), 0);
+    let (blocks, _) = out.as_chunks_mut::<8>();
+    for block in blocks {
+        let mut encrypted = (*block).into();
+        cipher.encrypt_block(&mut encrypted);
+        block.copy_from_slice(&encrypted);
+    }
+    out
+}
+
+/// The text of an upload file.
+///
+/// # Errors
+/// `FileTooLarge`, `FileTruncated`; `FileCorrupt` when its checksum is wrong, which is also what any other file shows.
+pub fn open_bin(bytes: &[u8]) -> Result<String> {
+    if bytes.len() > MAX_BIN {
+        return Err(Error::new(ErrorKind::FileTooLarge, "the router takes at most 2048 bytes")
+            .with("size", bytes.len()));
+    }
+    if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
+        return Err(Error::new(ErrorKind::FileTruncated, "the file is not whole blocks of 8 bytes")
+            .with("size", bytes.len()));
+    }
+    for key in &KEYS {
+        let plain = decrypt(key, bytes);
+        let end = plain.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        if let Some((sum, text)) = plain[..end].split_first_chunk::<16>()
+            && !text.is_empty()
+            && Md5::digest(text).as_slice() == sum
+        {
+            return Ok(String::from_utf8_lossy(text).into_owned());
+        }
+    }
+    Err(Error::new(ErrorKind::FileCorrupt, "the checksum inside the file is wrong"))
+}
+
+/// The file of a text.
+///
+/// # Errors
+/// `FileTooLarge` when the router would not take it.
+pub fn seal_bin(text: &str) -> Result<Vec<u8>> {
+    let mut plain = Md5::digest(text.as_bytes()).to_vec();
+    plain.extend_from_slice(text.as_bytes());
+    let bytes = encrypt(&plain);
+    if bytes.len() > MAX_BIN {
+        return Err(Error::new(ErrorKind::FileTooLarge, "the router takes at most 2048 bytes")
+            .with("size", bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// The records of a text, found as the router finds them: by searching for words, so that a value that holds one of them spoils what
+/// follows.
+///
+/// # Errors
+/// `FileCorrupt` with the facts `entry` and `field`.
+pub fn parse_records(text: &str) -> Result<Vec<Record>> {
+    let corrupt = |what| Error::new(ErrorKind::FileCorrupt, what);
+    let body = text.split_once(MARK).map(|(_, body)| body);
+    let body = body.ok_or_else(|| corrupt("the mark [TP-3G] is missing"))?;
+    let mut records = Vec::new();
+    // What stands before the first "index" is a count at most.
+    for (number, part) in body.split("index").enumerate().skip(1) {
+        let field = |name: &'static str, longest: usize| -> Result<&str> {
+            let bad = |what| corrupt(what).with("entry", number).with("field", name);
+            let at = part.find(name).ok_or_else(|| bad("a field is missing"))?;
+            let (_, value) = part[at..].split_once('=').ok_or_else(|| bad("a field has no '='"))?;
+            let (value, _) = value.split_once("\r\n").ok_or_else(|| bad("a line does not end with CR LF"))?;
+            let value = value.trim_matches(' ');
+            if value.is_empty() || value.len() > longest {
+                return Err(bad("a value is empty or too long").with("length", value.len()));
+            }
+            Ok(value)
+        };
+        let (vendor, model) = (field("vendor", 64)?.to_owned(), field("model", 64)?.to_owned());
+        let id = format!("{}:{}", field("vid", 4)?, field("pid", 4)?);
+        let id =
+            id.parse().map_err(|()| corrupt("the ids are not four hex digits each").with("entry", number))?;
+        records.push(Record { vendor, model, id: Some(id), options: field("msg", 255)?.to_owned() });
+    }
+    if records.is_empty() {
+        return Err(corrupt("there is no entry in this file"));
+    }
+    if records.len() > MAX_ENTRIES {
+        return Err(corrupt("the router takes at most four entries").with("entries", records.len()));
+    }
+    Ok(records)
+}
+
+/// The text of records.
+pub fn emit_records(records: &[Record]) -> String {
+    let mut text = format!("{MARK}\r\ncount={}\r\n", records.len());
+    for (index, r) in records.iter().enumerate() {
+        let id = r.id.unwrap_or(UsbId::new(0, 0));
+        write!(
+            text,
+            "index={}\r\nvendor={}\r\nmodel={}\r\nvid={:04x}\r\npid={:04x}\r\nmsg={}\r\n",
+            index + 1,
+            r.vendor,
+            r.model,
+            id.vendor,
+            id.product,
+            r.options
+        )
+        .expect("a string takes all");
+    }
+    text
+}
+
+/// Reads an upload file. Options that would do something in the router's shell are an attack on it: such an entry is refused and
+/// shown.
+///
+/// # Errors
+/// As [`open_bin`] and [`parse_records`].
+pub fn parse_bin(bytes: &[u8]) -> Result<Import> {
+    let mut import =
+        Import { format: Format::TplinkBin, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
+    for record in parse_records(&open_bin(bytes)?)? {
+        let Some(id) = record.id else { continue };
+        let name = format!("{} {}", record.vendor, record.model);
+        let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        match options(&record.options) {
+            Ok(parameters) => import.entries.push(Entry {
+                key: Key::plain(id),
+                name: clean,
+                parameters,
+                source: "TP-Link modem file".to_owned(),
+            }),
+            Err(why) => import.refused.push(Refused { entry: id.to_string(), why, text: record.options }),
+        }
+    }
+    Ok(import)
+}
+
+fn options(text: &str) -> Result<Parameters, String> {
+    if let Some(characters) = tplink_options::shell_characters(text) {
+        return Err(format!(
+            "an attack on the router: it would run this through its shell as root, and the characters {characters} mean something there"
+        ));
+    }
+    tplink_options::parse(text)
+}
+
+/// Writes an upload file of at most four entries.
+///
+/// # Errors
+/// `Usage` for more entries, or when none of them can be said in this format; `FileTooLarge`.
+pub fn emit_bin(entries: &[Entry]) -> Result<Export> {
+    if entries.len() > MAX_ENTRIES {
+        return Err(Error::new(ErrorKind::Usage, "a router stores at most four entries")
+            .with("entries", entries.len()));
+    }
+    let mut losses = Vec::new();
+    let mut records = Vec::new();
+    for entry in entries {
+        let Some((id, options)) = said(entry, &mut losses) else { continue };
+        let name = safe_name(&entry.name);
+        let (vendor, model) = name.split_once(' ').unwrap_or(("USB", name.as_str()));
+        let (vendor, model) = (fitting(vendor, "USB"), fitting(model, "modem"));
+        if format!("{vendor} {model}") != entry.name {
+            losses.push(loss(
+                entry,
+                "name",
+                "it is written with letters, digits, blanks and dashes, 64 at most",
+            ));
+        }
+        if !entry.source.is_empty() {
+            losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
+        }
+        records.push(Record { vendor, model, id: Some(id), options });
+    }
+    if records.is_empty() {
+        let why = losses.first().map_or("there is no entry", |l| l.why.as_str()).to_owned();
+        return Err(Error::new(ErrorKind::Usage, "none of the entries can be said in a TP-Link modem file")
+            .with("why", why));
+    }
+    let bytes = seal_bin(&emit_records(&records))?;
+    let notes = vec![
+        "for routers with TP-Link's own firmware of the MR3020 v1 age (USB 3G/4G, Modem Settings); newer ones may use other software"
+            .to_owned(),
+        "a factory reset deletes it".to_owned(),
+    ];
+    Ok(Export { bytes, file_name: Some("modem.bin".to_owned()), losses, notes })
+}
+
+fn said(entry: &Entry, losses: &mut Vec<Loss>) -> Option<(UsbId, String)> {
+    let Some(id) = entry.key.id() else {
+        losses.push(loss(entry, "entry", "the router knows single ids only"));
+        return None;
+    };
+    let (options, lost) = tplink_options::emit(entry);
+    losses.extend(lost);
+    Some((id, options?))
+}
+
+/// Letters, digits, blanks and dashes, and none of the words that the router searches for.
+fn safe_name(name: &str) -> String {
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { ' ' }).collect();
+    let mut safe = safe.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    for word in ["vendor", "model", "index", "vid", "pid", "msg"] {
+        while let Some(at) = safe.to_ascii_lowercase().find(word) {
+            safe.insert(at + 1, '-');
+        }
+    }
+    safe
+}
+
+fn fitting(text: &str, otherwise: &str) -> String {
+    let cut = text.get(..64).unwrap_or(text).trim();
+    if cut.is_empty() { otherwise.to_owned() } else { cut.to_owned() }
+}
+
+/// Reads the table inside a firmware, encrypted or in plain. Alternatives for the same ids stand one after the other.
+///
+/// # Errors
+/// `WrongFileKind` when it is no such table.
+pub fn parse_table(bytes: &[u8]) -> Result<Import> {
+    let plain = if bytes.starts_with(b"[start_") || std::str::from_utf8(bytes).is_ok_and(table_looks_like) {
+        bytes.to_vec()
+    } else {
+        let decrypted =
+            KEYS.iter().map(|key| decrypt(key, bytes)).find(|plain| plain.starts_with(b"[start_"));
+        decrypted.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "this is no modem table of TP-Link"))?
+    };
+    let text = String::from_utf8_lossy(&plain);
+    let mut import = Import {
+        format: Format::TplinkTable,
+        entries: Vec::new(),
+        warnings: Vec::new(),
+        refused: Vec::new(),
+    };
+    let mut block: Option<(UsbId, usize, Vec<&str>)> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+        let number = index + 1;
+        let mut warn = |what: &str| import.warnings.push(Warning { line: number, what: what.to_owned() });
+        if let Some(head) = line.strip_prefix("[start_").and_then(|l| l.strip_suffix(']')) {
+            if block.take().is_some() {
+                warn("the block before this one has no end, it is left out");
+            }
+            match head.get(..9).map(|ids| ids.replace('_', ":").parse::<UsbId>()) {
+                Some(Ok(id)) => block = Some((id, number, Vec::new())),
+                _ => warn("a block does not name two ids, it is left out"),
+            }
+        } else if line.starts_with("[end_") {
+            match block.take() {
+                Some((id, first, lines)) => take_block(&mut import, id, first, &lines),
+                None => warn("an end without a start"),
+            }
+        } else if let Some((_, _, lines)) = &mut block {
+            lines.push(line);
+        }
+    }
+    if block.is_some() {
+        import
+            .warnings
+            .push(Warning { line: 0, what: "the last block has no end, it is left out".to_owned() });
+    }
+    Ok(import)
+}
+
+fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
+    let entry = id.to_string();
+    // Two kinds of value are TP-Link's own; the rest is usb_modeswitch's.
+    let mut own = Parameters::default();
+    let mut rest = String::new();
+    for line in lines {
+        let (name, value) = line.split_once('=').unwrap_or((line, ""));
+        let value = value.trim().trim_matches('"');
+        match name.trim() {
+            "CtrlmsgContent" => match usb_modeswitch::hex_bytes(value).ok().and_then(|b| b.try_into().ok()) {
+                Some(setup) => own.control_message = Some(setup),
+                None => {
+                    let why = "its control message is not eight bytes in hex".to_owned();
+                    import.refused.push(Refused { entry, why, text: value.to_owned() });
+                    return;
+                }
+            },
+            "MessageContent" if value.starts_with('-') => match options(value) {
+                Ok(parameters) => own = Parameters { control_message: own.control_message, ..parameters },
+                Err(why) => {
+                    import.refused.push(Refused { entry, why, text: value.to_owned() });
+                    return;
+                }
+            },
+            _ => {
+                rest.push_str(line);
+                rest.push('\n');
+            }
+        }
+    }
+    match usb_modeswitch::parse(&rest) {
+        Ok(parsed) => {
+            for w in &parsed.warnings {
+                import.warnings.push(Warning { line: first + w.line, what: format!("{entry}: {}", w.what) });
+            }
+            let mut taken = parsed.into_entry(Key::plain(id), "TP-Link firmware table");
+            let p = &mut taken.parameters;
+            p.methods.extend(own.methods);
+            p.control_message = own.control_message;
+            taken.parameters = std::mem::take(p).with_named_methods();
+            import.entries.push(taken);
+        }
+        Err(error) => import.refused.push(Refused { entry, why: error.what().to_owned(), text: rest }),
+    }
+}
+
+/// Writes a table as it stands inside a firmware, encrypted.
+pub fn emit_table(entries: &[Entry]) -> Export {
+    let mut text = String::new();
+    let mut losses = Vec::new();
+    let mut counts: Vec<(UsbId, usize)> = Vec::new();
+    for entry in entries {
+        let Some((id, options)) = said(entry, &mut losses) else { continue };
+        // Unlike an option string, a block has room for the targets.
+        losses.retain(|l| l.entry != entry.key.to_string() || l.what != "Target");
+        let number = match counts.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.push((id, 1));
+                1
+            }
+        };
+        let name = format!("{:04x}_{:04x}_{number}", id.vendor, id.product);
+        let p = &entry.parameters;
+        let targets = Parameters {
+            target_vendor: p.target_vendor,
+            target_product: p.target_product,
+            target_products: p.target_products.clone(),
+            target_class: p.target_class,
+            ..Parameters::default()
+        };
+        let mut block = format!("[start_{name}]\n");
+        block.push_str(&usb_modeswitch::assignments(&targets));
+        let letters: Vec<&str> = options.split(' ').collect();
+        let mut words = letters.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().copied().unwrap_or_default();
+            match *word {
+                "-M" => block.push_str(&format!("MessageContent=\"{}\"\n", value())),
+                "-2" => block.push_str(&format!("MessageContent2=\"{}\"\n", value())),
+                "-3" => block.push_str(&format!("MessageContent3=\"{}\"\n", value())),
+                "-X" => block.push_str(&format!("CtrlmsgContent=\"{}\"\n", value())),
+                "-m" => block.push_str(&format!("MessageEndpoint=0x{}\n", value())),
+                "-r" => block.push_str(&format!("ResponseEndpoint=0x{}\n", value())),
+                "-i" => block.push_str(&format!("Interface=0x{}\n", value())),
+                "-u" => block.push_str(&format!("Configuration={}\n", value())),
+                "-a" => block.push_str(&format!("AltSetting=0x{}\n", value())),
+                "-n" => block.push_str("NeedResponse=1\n"),
+                "-R" => block.push_str("ResetUSB=1\n"),
+                mode => block.push_str(&format!("MessageContent=\"{mode}\"\n")),
+            }
+        }
+        block.push_str(&format!("[end_{name}]\n"));
+        text.push_str(&block);
+        if !entry.name.is_empty() {
+            losses.push(loss(entry, "name", "there is no place for a product's name"));
+        }
+        if !entry.source.is_empty() {
+            losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
+        }
+    }
+    let notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];
+    Export {
+        bytes: encrypt(text.as_bytes()),
+        file_name: Some("mode_switch.conf.bin".to_owned()),
+        losses,
+        notes,
+    }
+}
