@@ -231,6 +231,31 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "make sure of the code; --spend-last-try if you are, or put the SIM into a telephone",
             REFUSED,
         ),
+        ErrorKind::HilinkRefused => (
+            "the firmware has no such function, or not in its present state",
+            "the code and its meaning say more; not every model has every function",
+            REFUSED,
+        ),
+        ErrorKind::LoginNeeded => (
+            "the stick's web page is protected by a password",
+            "run again with --user admin and the web page's password; it is asked for, or read from a file or the environment",
+            NO_ACCESS,
+        ),
+        ErrorKind::LoginRefused => (
+            "user name or password of the web page is wrong",
+            "five wrong tries lock the login for some minutes; the password may be printed under the stick's cover",
+            NO_ACCESS,
+        ),
+        ErrorKind::LoginLocked => (
+            "too many wrong passwords",
+            "wait the minutes it names; on some sticks replugging clears the count",
+            NO_ACCESS,
+        ),
+        ErrorKind::SessionTaken => (
+            "a browser or another program is logged in to the stick",
+            "log out there, or wait five minutes",
+            NO_ACCESS,
+        ),
         ErrorKind::LocksOut => (
             "without a port for AT commands only the boot pin leads back",
             "keep port 2 or 12 (PCUI) in the list",

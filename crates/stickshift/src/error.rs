@@ -155,6 +155,16 @@ error_kinds! {
     WrongPin = "wrong-pin",
     /// It would have spent the last try of a code, or nobody knows whether it would.
     LastTry = "last-try",
+    /// The stick's web server refused a request.
+    HilinkRefused = "hilink-refused",
+    /// The stick's web server wants a login for this.
+    LoginNeeded = "login-needed",
+    /// User name or password is wrong; a try is spent.
+    LoginRefused = "login-refused",
+    /// Too many logins: none is taken for a while.
+    LoginLocked = "login-locked",
+    /// Somebody else is logged in, and there is room for one.
+    SessionTaken = "session-taken",
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod firmware;
 pub mod flash;
+pub mod hilink;
 pub mod host;
 pub mod link;
 pub mod mask;

@@ -1,0 +1,756 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Cancel;
+use crate::hilink::login::{Scram, encode_hashed, encode_plain, hex};
+use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, refusal};
+use crate::hilink::rsa::{Padding, PublicKey};
+use crate::hilink::xml::{self, Element};
+use crate::link::{HttpLink, HttpRequest, HttpResponse};
+
+/// How long an ordinary request may take.
+pub const USUAL: Duration = Duration::from_secs(10);
+
+/// The name of the session's cookie.
+const SESSION: &str = "SessionID";
+
+/// Longest token or cookie that is believed (they have 32 and 128 characters).
+const SECRET_LIMIT: usize = 1024;
+/// Most tokens kept; a login brings 32.
+const TOKENS_LIMIT: usize = 64;
+
+/// How a web UI deals with sessions, section 1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// No tokens at all (3G sticks of 2011 to 2013).
+    G0,
+    /// One token until it is refused.
+    G1,
+    /// A session, and a new token for every request that changes something (web UI 17).
+    G2,
+    /// The same, with SCRAM logins (web UI 21, and the newer "10.0").
+    G3,
+}
+
+/// What `user/state-login` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginState {
+    /// Whether calls that want a login can be made now: logged in, or logins are switched off.
+    pub open: bool,
+    /// Whether somebody else is logged in.
+    pub taken: bool,
+    /// `password_type`.
+    pub password_type: u8,
+    /// `extern_password_type` is 1.
+    pub scram: bool,
+    /// `rsapadingtype`.
+    pub padding: Padding,
+    /// Whether too many wrong tries were made; then how many minutes that lasts.
+    pub locked: Option<u32>,
+    /// User name, where somebody is logged in.
+    pub user: Option<String>,
+}
+
+/// How a request that may take the stick off the bus ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The stick said yes.
+    Confirmed,
+    /// The whole request went out and the connection ended without an answer. What the bus shows next decides.
+    ConnectionLost,
+}
+
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// One call of the API as a value.
+pub struct Call<T> {
+    /// From `/`, for example `/api/device/signal`.
+    pub path: &'static str,
+    /// The inside of `<request>`; `None` for a GET.
+    pub body: Option<String>,
+    /// For the whole exchange.
+    pub timeout: Duration,
+    /// Some firmware takes this one encrypted only.
+    pub may_need_encryption: bool,
+    parse: fn(&Element) -> Result<T>,
+}
+
+impl<T> Call<T> {
+    /// A GET whose reply is read by `parse`.
+    pub fn get(path: &'static str, parse: fn(&Element) -> Result<T>) -> Self {
+        Call { path, body: None, timeout: USUAL, may_need_encryption: false, parse }
+    }
+
+    /// A POST of `fields`, in this order.
+    pub fn post(path: &'static str, fields: &[(&str, &str)], parse: fn(&Element) -> Result<T>) -> Self {
+        Call { body: Some(xml::elements(fields)), ..Call::get(path, parse) }
+    }
+
+    /// The same, with more time.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Reads a reply.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` when it is not of this call's shape.
+    pub fn parse(&self, reply: &Element) -> Result<T> {
+        (self.parse)(reply)
+    }
+}
+
+impl Call<()> {
+    /// A POST that is answered by `OK`.
+    pub fn set(path: &'static str, fields: &[(&str, &str)]) -> Self {
+        Call::post(path, fields, expect_ok)
+    }
+}
+
+fn expect_ok(reply: &Element) -> Result<()> {
+    if reply.text.eq_ignore_ascii_case("OK") || (reply.text.is_empty() && reply.children.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's answer to a request is neither OK nor an error"))
+}
+
+/// Fills a buffer with random bytes.
+type Random<'l> = Box<dyn FnMut(&mut [u8]) + 'l>;
+
+/// A session with one stick's web server. One request at a time; logged out when dropped.
+pub struct Hilink<'l> {
+    link: &'l mut dyn HttpLink,
+    random: Random<'l>,
+    cancel: Cancel,
+    generation: Generation,
+    cookies: Vec<(String, String)>,
+    tokens: VecDeque<String>,
+    credentials: Option<Credentials>,
+    logged_in: bool,
+    key: Option<PublicKey>,
+    padding: Padding,
+}
+
+impl<'l> Hilink<'l> {
+    /// Opens a session and finds out which generation the web UI is of. `random` fills a buffer with random bytes, for nonces and
+    /// padding.
+    ///
+    /// # Errors
+    /// Of the link; `UnexpectedAnswer` when no HiLink web server answers.
+    pub fn open(link: &'l mut dyn HttpLink, random: impl FnMut(&mut [u8]) + 'l) -> Result<Self> {
+        let mut hilink = Hilink {
+            link,
+            random: Box::new(random),
+            cancel: Cancel::new(),
+            generation: Generation::G0,
+            cookies: Vec::new(),
+            tokens: VecDeque::new(),
+            credentials: None,
+            logged_in: false,
+            key: None,
+            padding: Padding::Pkcs1,
+        };
+        hilink.start_session()?;
+        Ok(hilink)
+    }
+
+    /// Requests are not begun once `cancel` is raised.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// The web UI's generation, as far as it was seen: G3 may show only when the login state is read.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Lets time pass on the link's clock.
+    pub fn sleep(&mut self, time: Duration) {
+        self.link.sleep(time);
+    }
+
+    /// The link's clock.
+    pub fn now(&self) -> crate::link::Moment {
+        self.link.now()
+    }
+
+    /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again.
+    ///
+    /// # Errors
+    /// As [`refusal`]; `UnexpectedAnswer`; `Interrupted`; those of the link.
+    pub fn call<T>(&mut self, call: &Call<T>) -> Result<T> {
+        let reply = match &call.body {
+            None => self.request(call.path, None, call.timeout),
+            Some(body) if call.may_need_encryption && self.wants_encryption()? => {
+                self.request(call.path, Some(Body::Encrypted(xml::request(body))), call.timeout)
+            }
+            Some(body) => self.request(call.path, Some(Body::Plain(xml::request(body))), call.timeout),
+        };
+        call.parse(&reply?).map_err(|e| e.with("path", call.path))
+    }
+
+    /// As [`call`](Self::call); `None` when the firmware has no such thing.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), without the refusal 100002.
+    pub fn call_if_known<T>(&mut self, call: &Call<T>) -> Result<Option<T>> {
+        match self.call(call) {
+            Err(e) if code_of(&e) == Some(ABSENT) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Makes a call that may take the stick off the bus before it answers.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), but a connection that ended after the request had gone out is a value.
+    pub fn call_and_lose(&mut self, call: &Call<()>) -> Result<Sent> {
+        lost_is_a_value(self.call(call))
+    }
+
+    /// `POST /CGI`, the other door to the USB mode: `switch` 0 is project mode, 1 debug mode. It wants neither session nor token,
+    /// and the connection normally ends without an answer.
+    ///
+    /// # Errors
+    /// As [`call_and_lose`](Self::call_and_lose).
+    pub fn cgi_switch(&mut self, switch: u8) -> Result<Sent> {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" ?><api version=\"1.0\"><header><function>switchMode</function></header>\
+             <body><request><switchType>{switch}</switchType></request></body></api>"
+        );
+        self.check()?;
+        let sent = self.exchange("POST", "/CGI", body.into_bytes(), &[], Duration::from_secs(3));
+        lost_is_a_value(sent.and_then(|response| read_reply("/CGI", &response)).map(|_| ()))
+    }
+
+    /// Any request, for people: the reply's root element. `body` is a whole document.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn raw(&mut self, path: &str, body: Option<&str>) -> Result<Element> {
+        if !path.starts_with('/') || !path.bytes().all(|b| (b'!'..=b'~').contains(&b)) {
+            return Err(Error::new(ErrorKind::Usage, "a path of the API begins with / and has no blanks"));
+        }
+        self.request(path, body.map(|b| Body::Plain(b.to_owned())), USUAL)
+    }
+
+    /// Whether a login is needed and which kind, section 1.4.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn login_state(&mut self) -> Result<LoginState> {
+        let reply = match self.request("/api/user/state-login", None, USUAL) {
+            // No such thing: nothing to log in to.
+            Err(e) if code_of(&e) == Some(ABSENT) => {
+                return Ok(LoginState { open: true, ..LoginState::default() });
+            }
+            other => other?,
+        };
+        if reply.child("extern_password_type").is_some() {
+            self.generation = Generation::G3;
+        }
+        let state = reply.number::<i32>("State").unwrap_or(-1);
+        let mut login = LoginState {
+            open: state == 0,
+            taken: state == -2,
+            password_type: reply.number("password_type").unwrap_or(0),
+            scram: reply.flag("extern_password_type") == Some(true),
+            padding: if reply.flag("rsapadingtype") == Some(true) { Padding::Oaep } else { Padding::Pkcs1 },
+            locked: None,
+            user: reply.string("Username"),
+        };
+        if reply.flag("lockstatus") == Some(true) {
+            login.locked = Some(reply.number("remainwaittime").unwrap_or(0));
+        }
+        // Newer ones say -1 with logins switched off too.
+        if !login.open && self.generation == Generation::G3 {
+            let flag =
+                self.call_if_known(&Call::get("/api/user/hilink_login", |r| Ok(r.flag("hilink_login"))))?;
+            login.open = flag == Some(Some(false));
+        }
+        self.padding = login.padding;
+        Ok(login)
+    }
+
+    /// Logs in when that is needed; says whether it was.
+    ///
+    /// # Errors
+    /// `LoginRefused` (a try is spent), `LoginLocked` (fact `minutes`), `SessionTaken`; `UnexpectedAnswer` when the stick does not prove that it
+    /// knows the password (SCRAM); as [`call`](Self::call) otherwise.
+    pub fn login(&mut self, user: &str, password: &str) -> Result<bool> {
+        let state = self.login_state()?;
+        if state.open {
+            return Ok(false);
+        }
+        if let Some(minutes) = state.locked {
+            return Err(refusal("/api/user/login", 108_007).with("minutes", minutes));
+        }
+        self.log_in_as(&state, user, password)?;
+        self.credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
+        Ok(true)
+    }
+
+    /// Gives the session slot back; there is only one, and it stays taken for five minutes otherwise.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn logout(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.logged_in) {
+            return Ok(());
+        }
+        self.credentials = None;
+        // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it.
+        let body = xml::request(&xml::element("Logout", "1"));
+        let response = self.post_once("/api/user/logout", &Body::Plain(body), Duration::from_secs(3))?;
+        read_reply("/api/user/logout", &response).map(|_| ())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
+        }
+        Ok(())
+    }
+
+    /// Detection in the order that works everywhere, section 1.2.
+    fn start_session(&mut self) -> Result<()> {
+        self.cookies.clear();
+        self.tokens.clear();
+        let page = self.home_page()?;
+        let tokens = csrf_tokens(&page.body);
+        if !tokens.is_empty() {
+            self.tokens.extend(tokens);
+            if self.generation != Generation::G3 {
+                self.generation = Generation::G2;
+            }
+            return Ok(());
+        }
+        self.fetch_token()
+    }
+
+    /// The first page. The server may close the connection when it is asked too early after it came up.
+    fn home_page(&mut self) -> Result<HttpResponse> {
+        let mut path = "/".to_owned();
+        let mut redirects = 0;
+        let mut tries = 0;
+        loop {
+            self.check()?;
+            let response = match self.exchange("GET", &path, Vec::new(), &[], USUAL) {
+                Err(e) if e.is(ErrorKind::Disconnected) && tries < 4 => {
+                    tries += 1;
+                    self.link.sleep(Duration::from_millis(100 * tries));
+                    continue;
+                }
+                other => other?,
+            };
+            // Only to another page of the same server.
+            let location = response.header("Location").map(local_path);
+            match location.flatten() {
+                Some(next) if (300..400).contains(&response.status) && redirects < 3 => {
+                    redirects += 1;
+                    path = next;
+                }
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    /// A token without a page: `webserver/token`, then `webserver/SesTokInfo`, then none at all.
+    fn fetch_token(&mut self) -> Result<()> {
+        match self.get_once("/api/webserver/token", USUAL) {
+            Ok(reply) => {
+                let token = reply.value("token").unwrap_or_default();
+                match token.len() {
+                    0 => {}
+                    // Newer ones give 64 characters, of which the last 32 are the token.
+                    64.. if token.is_ascii() => {
+                        self.generation = Generation::G3;
+                        self.keep_token(&token[token.len() - 32..]);
+                        return Ok(());
+                    }
+                    _ => {
+                        if !matches!(self.generation, Generation::G2 | Generation::G3) {
+                            self.generation = Generation::G1;
+                        }
+                        self.keep_token(token);
+                        return Ok(());
+                    }
+                }
+            }
+            Err(e) if code_of(&e).is_some() => {}
+            Err(e) => return Err(e),
+        }
+        match self.get_once("/api/webserver/SesTokInfo", USUAL) {
+            Ok(reply) => {
+                if let Some(session) = reply.value("SesInfo") {
+                    // With its name on some, bare on others.
+                    self.keep_cookie(
+                        session.strip_prefix("SessionID=").map_or((SESSION, session), |v| (SESSION, v)),
+                    );
+                }
+                // Every call opens a new session: older tokens are of another one.
+                self.tokens.clear();
+                if let Some(token) = reply.value("TokInfo") {
+                    self.keep_token(token);
+                }
+                if self.generation != Generation::G3 {
+                    self.generation = Generation::G2;
+                }
+                Ok(())
+            }
+            Err(e) if code_of(&e).is_some() => {
+                self.generation = Generation::G0;
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn request(&mut self, path: &str, body: Option<Body>, timeout: Duration) -> Result<Element> {
+        let mut renewed = false;
+        let mut busy = 0;
+        loop {
+            self.check()?;
+            let reply = match &body {
+                None => self.get_once(path, timeout),
+                Some(body) => self.post_once(path, body, timeout).and_then(|r| read_reply(path, &r)),
+            };
+            let Err(error) = reply else { return reply };
+            match code_of(&error) {
+                Some(BUSY) if busy < 3 => {
+                    busy += 1;
+                    self.link.sleep(Duration::from_millis(1500));
+                }
+                Some(WRONG_TOKEN) if !renewed => {
+                    renewed = true;
+                    self.tokens.clear();
+                    if self.generation == Generation::G1 { self.fetch_token()? } else { self.renew()? }
+                }
+                Some(WRONG_SESSION | STALE_TOKEN) if !renewed => {
+                    renewed = true;
+                    self.renew()?;
+                }
+                // Logged out behind our back, after its five minutes for example.
+                _ if error.is(ErrorKind::LoginNeeded) && !renewed && self.credentials.is_some() => {
+                    renewed = true;
+                    self.renew()?;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// A new session, logged in again if the old one was.
+    fn renew(&mut self) -> Result<()> {
+        self.logged_in = false;
+        self.start_session()?;
+        let Some(credentials) = self.credentials.take() else { return Ok(()) };
+        let again = self.login_state().and_then(|state| {
+            if state.open { Ok(()) } else { self.log_in_as(&state, &credentials.user, &credentials.password) }
+        });
+        // A password that is refused now is not tried again: tries are counted.
+        again?;
+        self.credentials = Some(credentials);
+        Ok(())
+    }
+
+    fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
+        if state.scram {
+            self.log_in_by_scram(user, password)
+        } else {
+            self.log_in_plainly(state, user, password)
+        }
+    }
+
+    fn log_in_plainly(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
+        const PATH: &str = "/api/user/login";
+        for repeat in [false, true] {
+            if self.tokens.is_empty() {
+                self.fetch_token()?;
+            }
+            let coded = match (state.password_type, self.tokens.front()) {
+                (4, Some(token)) => encode_hashed(user, password, token),
+                _ => encode_plain(password),
+            };
+            let kind = state.password_type.to_string();
+            let fields = [("Username", user), ("Password", &coded), ("password_type", &kind)];
+            let response =
+                self.post_once(PATH, &Body::Plain(xml::request(&xml::elements(&fields))), USUAL)?;
+            match read_reply(PATH, &response) {
+                Ok(_) => {
+                    self.logged_in(&response);
+                    return Ok(());
+                }
+                // A token that was refused spent no try.
+                Err(e) if !repeat && is_stale(&e) => self.start_session()?,
+                Err(e) => return Err(self.why_refused(e)),
+            }
+        }
+        Err(refusal(PATH, STALE_TOKEN))
+    }
+
+    fn log_in_by_scram(&mut self, user: &str, password: &str) -> Result<()> {
+        const CHALLENGE: &str = "/api/user/challenge_login";
+        const PROOF: &str = "/api/user/authentication_login";
+        let mut nonce = [0; 32];
+        (self.random)(&mut nonce);
+        let nonce = hex(&nonce);
+        let fields = [("username", user), ("firstnonce", &nonce), ("mode", "1")];
+        let ask = Body::Plain(xml::request(&xml::elements(&fields)));
+        let mut challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
+        if challenge.as_ref().is_err_and(is_stale) {
+            self.start_session()?;
+            challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
+        }
+        let challenge = challenge.map_err(|e| self.why_refused(e))?;
+        let part = |name| challenge.value(name).unwrap_or_default();
+        let server_nonce = part("servernonce").to_owned();
+        let rounds = challenge.number("iterations").unwrap_or(0);
+        let scram = Scram::new(password, &nonce, &server_nonce, part("salt"), rounds)?;
+        let fields = [("clientproof", scram.client_proof()), ("finalnonce", &server_nonce)];
+        let prove = Body::Plain(xml::request(&xml::elements(&fields)));
+        let response = self.post_once(PROOF, &prove, USUAL)?;
+        let reply = read_reply(PROOF, &response).map_err(|e| self.why_refused(e))?;
+        // Whoever answers now has a login of ours, true or not: it is given back in any case.
+        self.logged_in(&response);
+        if !scram.proves_server(reply.value("serversignature").unwrap_or_default()) {
+            let _ = self.logout();
+            return Err(Error::new(
+                ErrorKind::UnexpectedAnswer,
+                "the stick did not prove that it knows the password",
+            ));
+        }
+        if let (Some(modulus), Some(exponent)) = (reply.value("rsan"), reply.value("rsae"))
+            && scram.proves_key(modulus, reply.value("rsapubkeysignature").unwrap_or_default())
+        {
+            self.key = PublicKey::new(modulus, exponent).ok();
+        }
+        Ok(())
+    }
+
+    /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.
+    fn logged_in(&mut self, response: &HttpResponse) {
+        self.logged_in = true;
+        self.tokens.clear();
+        self.keep_tokens_of(response);
+    }
+
+    /// Adds the minutes to wait to a lock-out.
+    fn why_refused(&mut self, error: Error) -> Error {
+        if !error.is(ErrorKind::LoginLocked) {
+            return error;
+        }
+        match self.login_state().ok().and_then(|s| s.locked) {
+            Some(minutes) => error.with("minutes", minutes),
+            None => error,
+        }
+    }
+
+    fn wants_encryption(&mut self) -> Result<bool> {
+        let switch = Call::get("/api/global/module-switch", |r| Ok(r.flag("encrypt_enabled") == Some(true)));
+        Ok(self.call_if_known(&switch)?.unwrap_or(false))
+    }
+
+    fn public_key(&mut self) -> Result<PublicKey> {
+        if let Some(key) = &self.key {
+            return Ok(key.clone());
+        }
+        let reply = self.get_once("/api/webserver/publickey", USUAL)?;
+        let part = |name| reply.value(name).unwrap_or_default();
+        let key = PublicKey::new(part("encpubkeyn"), part("encpubkeye"))?;
+        self.key = Some(key.clone());
+        Ok(key)
+    }
+
+    fn get_once(&mut self, path: &str, timeout: Duration) -> Result<Element> {
+        let response = self.exchange("GET", path, Vec::new(), &[], timeout)?;
+        read_reply(path, &response)
+    }
+
+    fn post_once(&mut self, path: &str, body: &Body, timeout: Duration) -> Result<HttpResponse> {
+        const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
+        let mut headers = Vec::new();
+        let bytes = match body {
+            Body::Plain(document) => {
+                headers.push(("Content-Type", FORM.to_owned()));
+                xml::to_cesu8(document)
+            }
+            Body::Encrypted(document) => {
+                let key = self.public_key()?;
+                headers.push(("Content-Type", format!("{FORM};enc")));
+                headers.push(("encrypt_transmit", "encrypt_transmit".to_owned()));
+                key.encrypt(&xml::to_cesu8(document), self.padding, &mut *self.random).into_bytes()
+            }
+        };
+        if self.tokens.is_empty() && matches!(self.generation, Generation::G2 | Generation::G3) {
+            if self.logged_in { self.renew()? } else { self.fetch_token()? }
+        }
+        let token = match self.generation {
+            Generation::G0 => None,
+            Generation::G1 => self.tokens.front().cloned(),
+            // Spent by being sent.
+            Generation::G2 | Generation::G3 => self.tokens.pop_front(),
+        };
+        if let Some(token) = token {
+            headers.push(("__RequestVerificationToken", token));
+        }
+        let response = self.exchange("POST", path, bytes, &headers, timeout)?;
+        self.keep_tokens_of(&response);
+        Ok(response)
+    }
+
+    fn exchange(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        body: Vec<u8>,
+        more: &[(&str, String)],
+        timeout: Duration,
+    ) -> Result<HttpResponse> {
+        let mut headers = vec![("X-Requested-With".to_owned(), "XMLHttpRequest".to_owned())];
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            headers.push(("Cookie".to_owned(), cookies.join("; ")));
+        }
+        let request = HttpRequest { method, path: path.to_owned(), headers, body, timeout };
+        let response = self.link.request(&request).map_err(|e| e.with("path", path))?;
+        let set: Vec<String> = response.header_all("Set-Cookie").map(str::to_owned).collect();
+        for cookie in set {
+            if let Some((name, value)) = cookie.split(';').next().and_then(|c| c.split_once('=')) {
+                self.keep_cookie((name.trim(), value.trim()));
+            }
+        }
+        Ok(response)
+    }
+
+    fn keep_cookie(&mut self, (name, value): (&str, &str)) {
+        if !is_header_safe(name) || !is_header_safe(value) {
+            return;
+        }
+        self.cookies.retain(|(n, _)| n != name);
+        if self.cookies.len() < 8 {
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn keep_token(&mut self, token: &str) {
+        if is_header_safe(token) && self.tokens.len() < TOKENS_LIMIT {
+            self.tokens.push_back(token.to_owned());
+        }
+    }
+
+    /// The tokens that a reply brings: one after an ordinary request, 32 joined with `#` after a login.
+    fn keep_tokens_of(&mut self, response: &HttpResponse) {
+        if self.generation == Generation::G1 && response.header("__RequestVerificationToken").is_some() {
+            self.tokens.clear();
+        }
+        let listed = response.header("__RequestVerificationToken").unwrap_or_default();
+        for token in listed.split('#').map(str::trim).filter(|t| !t.is_empty()) {
+            self.keep_token(token);
+        }
+        if listed.is_empty() {
+            for name in ["__RequestVerificationTokenone", "__RequestVerificationTokentwo"] {
+                if let Some(token) = response.header(name) {
+                    self.keep_token(token.trim());
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Hilink<'_> {
+    fn drop(&mut self) {
+        // The slot frees itself after five minutes; there is nobody left to tell.
+        let _ = self.logout();
+    }
+}
+
+/// A request document as it goes out.
+enum Body {
+    Plain(String),
+    Encrypted(String),
+}
+
+fn is_stale(error: &Error) -> bool {
+    matches!(code_of(error), Some(WRONG_TOKEN | WRONG_SESSION | STALE_TOKEN))
+}
+
+/// Cookies and tokens go back into headers: nothing but visible ASCII without what parts them.
+fn is_header_safe(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= SECRET_LIMIT
+        && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
+}
+
+fn lost_is_a_value(result: Result<()>) -> Result<Sent> {
+    match result {
+        Ok(()) => Ok(Sent::Confirmed),
+        Err(e) => {
+            let sent = matches!(e.fact("sent"), Some("true" | "yes"));
+            let lost = e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout);
+            if sent && lost { Ok(Sent::ConnectionLost) } else { Err(e) }
+        }
+    }
+}
+
+/// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
+/// it has no such thing.
+fn read_reply(path: &str, response: &HttpResponse) -> Result<Element> {
+    let absent = || refusal(path, ABSENT).with("status", response.status);
+    match response.status {
+        200..=299 => {}
+        300..=399 | 404 => return Err(absent()),
+        status => {
+            return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
+                .with("path", path)
+                .with("status", status));
+        }
+    }
+    let start = response.body.trim_ascii_start();
+    let is_page = |tag: &[u8]| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag));
+    if is_page(b"<html") || is_page(b"<!doctype html") {
+        return Err(absent());
+    }
+    let root = xml::parse(&response.body).map_err(|e| e.with("path", path))?;
+    if root.name.eq_ignore_ascii_case("error") {
+        let code = root.number("code").unwrap_or(-1);
+        return Err(refusal(path, code));
+    }
+    Ok(root)
+}
+
+/// The path of a redirect that stays on the server: `/x` or `http://host/x`.
+fn local_path(location: &str) -> Option<String> {
+    let path = match location.strip_prefix("http://") {
+        Some(rest) => &rest[rest.find('/')?..],
+        None => location,
+    };
+    let safe = path.starts_with('/') && path.len() < 1024 && path.bytes().all(|b| (b'!'..=b'~').contains(&b));
+    safe.then(|| path.to_owned())
+}
+
+/// The tokens in `<meta name="csrf_token" content="...">` tags of a page.
+fn csrf_tokens(page: &[u8]) -> Vec<String> {
+    let page = String::from_utf8_lossy(page);
+    let token = |after: &str| {
+        let tag = &after[..after.find('>')?];
+        let value = tag.split_once("content=\"")?.1;
+        value.split_once('"').map(|(token, _)| token.to_owned())
+    };
+    page.split("name=\"csrf_token\"")
+        .skip(1)
+        .take(4)
+        .filter_map(token)
+        .filter(|t| is_header_safe(t))
+        .collect()
+}

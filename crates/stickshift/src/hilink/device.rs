@@ -1,0 +1,204 @@
+//! What the device is, what it hears, and how to restart it or change its USB face: sections 1.7 and 1.8.
+
+use crate::hilink::xml::Element;
+use crate::hilink::{Call, unexpected};
+
+/// `device/information`; wants a login when logins are on. Empty fields are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Information {
+    /// `E3372`.
+    pub name: Option<String>,
+    /// An identity.
+    pub serial: Option<String>,
+    /// An identity.
+    pub imei: Option<String>,
+    /// An identity.
+    pub imsi: Option<String>,
+    /// An identity.
+    pub iccid: Option<String>,
+    /// The SIM's number, an identity.
+    pub msisdn: Option<String>,
+    /// `CL2E3372HM`.
+    pub hardware: Option<String>,
+    /// `22.200.15.00.00`.
+    pub software: Option<String>,
+    /// `17.100.13.01.03`.
+    pub web_ui: Option<String>,
+    /// Of the network card; the same on every stick of some models.
+    pub mac: Option<String>,
+    /// `LTE`.
+    pub family: Option<String>,
+    /// `hilink`.
+    pub class: Option<String>,
+    /// `LTE|WCDMA|GSM`.
+    pub supports: Option<String>,
+    /// `LTE`, `WCDMA`, `NO SERVICE`.
+    pub works_in: Option<String>,
+    /// Address in the operator's network, on newer ones.
+    pub wan_address: Option<String>,
+}
+
+/// `GET device/information`.
+pub fn information() -> Call<Information> {
+    Call::get("/api/device/information", |r| {
+        let information = Information {
+            name: r.string("DeviceName"),
+            serial: r.string("SerialNumber"),
+            imei: r.string("Imei"),
+            imsi: r.string("Imsi"),
+            iccid: r.string("Iccid"),
+            msisdn: r.string("Msisdn"),
+            hardware: r.string("HardwareVersion"),
+            software: r.string("SoftwareVersion"),
+            web_ui: r.string("WebUIVersion"),
+            mac: r.string("MacAddress1"),
+            family: r.string("ProductFamily"),
+            class: r.string("Classify"),
+            supports: r.string("supportmode"),
+            works_in: r.string("workmode"),
+            wan_address: r.string("WanIPAddress"),
+        };
+        if information == Information::default() {
+            Err(unexpected("device information"))
+        } else {
+            Ok(information)
+        }
+    })
+}
+
+/// `device/basic_information`: the only identity that never wants a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BasicInformation {
+    /// `E3372`.
+    pub name: Option<String>,
+    /// `LTE`.
+    pub family: Option<String>,
+    /// `hilink`.
+    pub class: Option<String>,
+    /// On newer ones.
+    pub software: Option<String>,
+    /// On newer ones.
+    pub web_ui: Option<String>,
+}
+
+/// `GET device/basic_information`.
+pub fn basic_information() -> Call<BasicInformation> {
+    Call::get("/api/device/basic_information", |r| {
+        Ok(BasicInformation {
+            name: r.string("devicename"),
+            family: r.string("productfamily"),
+            class: r.string("classify"),
+            software: r.string("SoftwareVersion"),
+            web_ui: r.string("WebUIVersion"),
+        })
+    })
+}
+
+/// `GET /config/version.xml`: the web UI's version, without a login.
+pub fn web_ui_version() -> Call<Option<String>> {
+    Call::get("/config/version.xml", |r| Ok(r.string("webui")))
+}
+
+/// `device/signal`: what the radio hears, in dB or dBm, as far as its technology has the figure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Signal {
+    /// Radio technology: 0 2G, 2 3G, 5 HSPA, 7 LTE.
+    pub mode: Option<u8>,
+    /// All power in the channel.
+    pub rssi: Option<f32>,
+    /// 4G: the cell's reference signal.
+    pub rsrp: Option<f32>,
+    /// 4G: its quality.
+    pub rsrq: Option<f32>,
+    /// 4G: signal to interference and noise.
+    pub sinr: Option<f32>,
+    /// 3G: the cell's code power.
+    pub rscp: Option<f32>,
+    /// 3G: its share of all power.
+    pub ecio: Option<f32>,
+    /// Physical cell id.
+    pub pci: Option<u32>,
+    /// Cell id.
+    pub cell: Option<u64>,
+    /// Band number.
+    pub band: Option<u16>,
+}
+
+/// `GET device/signal`.
+pub fn signal() -> Call<Signal> {
+    Call::get("/api/device/signal", |r| {
+        Ok(Signal {
+            mode: r.number("mode"),
+            rssi: figure(r, "rssi"),
+            rsrp: figure(r, "rsrp"),
+            rsrq: figure(r, "rsrq"),
+            sinr: figure(r, "sinr"),
+            rscp: figure(r, "rscp"),
+            ecio: figure(r, "ecio"),
+            pci: r.number("pci"),
+            cell: r.number("cell_id"),
+            band: r.number("band"),
+        })
+    })
+}
+
+/// A figure with what stands around it taken off: `-87dBm`, `>=-51dBm`, `<-120dBm`.
+fn figure(reply: &Element, name: &str) -> Option<f32> {
+    let text = reply.value(name)?.trim_start_matches(['<', '>', '=', ' ']);
+    let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
+    text[..end].parse().ok().filter(|f: &f32| f.is_finite())
+}
+
+/// What `device/control` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Restarts.
+    Reboot,
+    /// Back to how it was sold.
+    FactoryReset,
+    /// Turns it off.
+    PowerOff,
+}
+
+/// `POST device/control`. The stick may be gone before it answers: see [`Hilink::call_and_lose`](super::Hilink::call_and_lose).
+pub fn control(what: Control) -> Call<()> {
+    let number = match what {
+        Control::Reboot => "1",
+        Control::FactoryReset => "2",
+        Control::PowerOff => "4",
+    };
+    Call::set("/api/device/control", &[("Control", number)])
+}
+
+/// The USB faces that `device/mode` and `/CGI` can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsbFace {
+    /// 0, "project" mode: network card and AT port.
+    Project,
+    /// 1, "debug" mode: more serial ports.
+    Debug,
+}
+
+impl UsbFace {
+    /// The number that is sent.
+    pub fn number(self) -> u8 {
+        match self {
+            UsbFace::Project => 0,
+            UsbFace::Debug => 1,
+        }
+    }
+}
+
+/// `POST device/mode`. The stick may be gone before it answers: see [`Hilink::call_and_lose`](super::Hilink::call_and_lose).
+/// A refusal 125002 that persists means that the firmware blocks it.
+pub fn mode(face: UsbFace) -> Call<()> {
+    Call::set("/api/device/mode", &[("mode", &face.number().to_string())])
+}
+
+/// The functions that `global/module-switch` says are there.
+pub fn features() -> Call<Vec<String>> {
+    Call::get("/api/global/module-switch", |r| {
+        let on = r.children.iter().filter(|c| c.text == "1");
+        Ok(on.map(|c| c.name.trim_end_matches("_enabled").to_owned()).collect())
+    })
+}

@@ -1,0 +1,224 @@
+//! Short messages.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hilink::xml::{self, Element};
+use crate::hilink::{Call, Hilink, unexpected};
+use crate::wire::pdu::to_gsm7;
+
+/// Messages asked for at once: more is refused by some.
+const PAGE: u32 = 20;
+
+/// Most messages that a listing reads: no store holds more.
+const LIST_LIMIT: usize = 5000;
+
+/// Where messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// Came.
+    Inbox,
+    /// Went.
+    Sent,
+    /// Written.
+    Drafts,
+}
+
+/// How full the stores are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Unread, in the stick and on the SIM.
+    pub unread: u32,
+    /// In the stick's inbox.
+    pub inbox: u32,
+    /// Room in the stick.
+    pub most: u32,
+    /// In the SIM's inbox.
+    pub sim_inbox: u32,
+}
+
+/// `GET sms/sms-count`.
+pub fn counts() -> Call<Counts> {
+    Call::get("/api/sms/sms-count", |r| {
+        let at = |name| r.number::<u32>(name).unwrap_or(0);
+        r.child("LocalInbox").ok_or_else(|| unexpected("message counts"))?;
+        Ok(Counts {
+            unread: at("LocalUnread").saturating_add(at("SimUnread")),
+            inbox: at("LocalInbox"),
+            most: at("LocalMax"),
+            sim_inbox: at("SimInbox"),
+        })
+    })
+}
+
+/// How a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Came, not read.
+    Unread,
+    /// Came, read.
+    Read,
+    /// Written.
+    Draft,
+    /// Sent.
+    Sent,
+    /// Could not be sent.
+    Failed,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its number, to delete it by.
+    pub index: u32,
+    /// How it stands.
+    pub status: Status,
+    /// The other side, an identity.
+    pub phone: String,
+    /// What it says.
+    pub text: String,
+    /// `YYYY-MM-DD HH:MM:SS`, the stick's local time.
+    pub date: String,
+}
+
+fn message(e: &Element) -> Option<Message> {
+    Some(Message {
+        index: e.number("Index")?,
+        status: match e.number::<u8>("Smstat")? {
+            0 => Status::Unread,
+            1 => Status::Read,
+            2 => Status::Draft,
+            3 => Status::Sent,
+            4 => Status::Failed,
+            _ => return None,
+        },
+        phone: e.string("Phone").unwrap_or_default(),
+        text: e.string("Content").unwrap_or_default(),
+        date: e.string("Date").unwrap_or_default(),
+    })
+}
+
+/// `POST sms/sms-list`: one page, from 1, newest first; empty after the last.
+pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
+    let folder = match folder {
+        Folder::Inbox => "1",
+        Folder::Sent => "2",
+        Folder::Drafts => "3",
+    };
+    let fields = [
+        ("PageIndex", &*number.to_string()),
+        ("ReadCount", &*PAGE.to_string()),
+        ("BoxType", folder),
+        ("SortType", "0"),
+        ("Ascending", "0"),
+        ("UnreadPreferred", "0"),
+    ];
+    Call::post("/api/sms/sms-list", &fields, |r| {
+        let list = r.child("Messages").ok_or_else(|| unexpected("a list of messages"))?;
+        Ok(list.all("Message").filter_map(message).collect())
+    })
+}
+
+/// Every message of a folder, newest first.
+///
+/// # Errors
+/// As [`Hilink::call`].
+pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<Vec<Message>> {
+    let mut all: Vec<Message> = Vec::new();
+    for number in 1.. {
+        let page = hilink.call(&page(folder, number))?;
+        let before = all.len();
+        for message in page {
+            // Some give the last page again and again.
+            if !all.iter().any(|m| m.index == message.index) {
+                all.push(message);
+            }
+        }
+        if all.len() == before || all.len() >= LIST_LIMIT {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// `POST sms/set-read`.
+pub fn set_read(index: u32) -> Call<()> {
+    Call::set("/api/sms/set-read", &[("Index", &index.to_string())])
+}
+
+/// `POST sms/delete-sms`.
+pub fn delete(indices: &[u32]) -> Call<()> {
+    let indices: Vec<String> = indices.iter().map(u32::to_string).collect();
+    let fields: Vec<(&str, &str)> = indices.iter().map(|i| ("Index", i.as_str())).collect();
+    Call::set("/api/sms/delete-sms", &fields)
+}
+
+/// `POST sms/send-sms`: hands a message over; whether it went shows [`send_status`]. `date` is `YYYY-MM-DD HH:MM:SS`.
+///
+/// # Errors
+/// `Usage` for what is no telephone number.
+pub fn submit(phone: &str, text: &str, date: &str) -> Result<Call<()>> {
+    let digits = phone.strip_prefix('+').unwrap_or(phone);
+    if !(1..=20).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit() || b"*#".contains(&b))
+    {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "not a telephone number: up to 20 digits, with a + in front of a country code",
+        ));
+    }
+    let length = text.chars().count().to_string();
+    // 1: the 7-bit alphabet will do.
+    let alphabet = if to_gsm7(text).is_some() { "1" } else { "0" };
+    let mut call = Call::set("/api/sms/send-sms", &[]);
+    let tail = xml::elements(&[
+        ("Sca", ""),
+        ("Content", text),
+        ("Length", &length),
+        ("Reserved", alphabet),
+        ("Date", date),
+    ]);
+    call.body = Some(format!("<Index>-1</Index><Phones>{}</Phones>{tail}", xml::element("Phone", phone)));
+    Ok(call.within(Duration::from_secs(30)))
+}
+
+/// `sms/send-status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendStatus {
+    /// To whom it is being sent now; empty when it is over.
+    pub sending: Option<String>,
+    /// To whom it went.
+    pub sent: Option<String>,
+    /// To whom it did not.
+    pub failed: Option<String>,
+}
+
+/// `GET sms/send-status`.
+pub fn send_status() -> Call<SendStatus> {
+    Call::get("/api/sms/send-status", |r| {
+        Ok(SendStatus {
+            sending: r.string("Phone"),
+            sent: r.string("SucPhone"),
+            failed: r.string("FailPhone"),
+        })
+    })
+}
+
+/// Sends a message and waits until it went.
+///
+/// # Errors
+/// As [`submit`] and [`Hilink::call`]; `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after a minute.
+pub fn send(hilink: &mut Hilink<'_>, phone: &str, text: &str, date: &str) -> Result<()> {
+    hilink.call(&submit(phone, text, date)?)?;
+    let end = hilink.now() + Duration::from_secs(60);
+    while hilink.now() < end {
+        hilink.sleep(Duration::from_secs(1));
+        let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(()) };
+        if status.failed.is_some() {
+            return Err(Error::new(ErrorKind::HilinkRefused, "the network did not take the message"));
+        }
+        if status.sent.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Error::new(ErrorKind::Timeout, "the stick does not say whether the message went"))
+}

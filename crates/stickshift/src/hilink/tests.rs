@@ -1,0 +1,761 @@
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use super::device::{self, Control, UsbFace};
+use super::monitoring::Connection;
+use super::pin::{Operation, SimState};
+use super::{Call, Generation, Hilink, Sent, code_of, dialup, monitoring, net, pin, sms, update, ussd, xml};
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+
+/// What a request meets instead of its answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Refuse(i32),
+    Drop,
+    NotSent,
+    Truncated,
+    Html,
+}
+
+/// A stick's web server as section 1 of the protocol document has it, small.
+struct Web {
+    generation: Generation,
+    /// `None`: logins are off.
+    login: Option<&'static str>,
+    /// Lower-case header names, and no tokens in pages.
+    plain_style: bool,
+    replies: BTreeMap<String, Vec<String>>,
+    faults: BTreeMap<usize, Fault>,
+    count: usize,
+    session: u32,
+    tokens: HashSet<String>,
+    issued: u32,
+    logged_in: bool,
+    wrong_tries: u32,
+    nonces: (String, String),
+    log: Vec<String>,
+    bodies: Vec<Vec<u8>>,
+    now: Moment,
+}
+
+const PASSWORD: &str = "secret";
+const SALT: &str = "3724296ab748c6ab801bc37fa0060f2889d225b0d0427dbdae46f7c73f5fd78c";
+
+impl Web {
+    fn new(generation: Generation, login: Option<&'static str>) -> Web {
+        let replies = [
+            (
+                "/api/device/signal",
+                "<rssi>-53dBm</rssi><rsrp>&gt;=-87dBm</rsrp><rsrq>-13dB</rsrq><sinr>-1.5dB</sinr><rscp></rscp><mode>7</mode><cell_id>2588959</cell_id>",
+            ),
+            (
+                "/api/global/module-switch",
+                "<ussd_enabled>1</ussd_enabled><encrypt_enabled>0</encrypt_enabled>",
+            ),
+        ];
+        Web {
+            generation,
+            login,
+            plain_style: false,
+            replies: replies.iter().map(|(p, r)| ((*p).to_owned(), vec![(*r).to_owned()])).collect(),
+            faults: BTreeMap::new(),
+            count: 0,
+            session: 0,
+            tokens: HashSet::new(),
+            issued: 0,
+            logged_in: false,
+            wrong_tries: 0,
+            nonces: Default::default(),
+            log: Vec::new(),
+            bodies: Vec::new(),
+            now: Moment::ZERO,
+        }
+    }
+
+    fn reply(mut self, path: &str, replies: &[&str]) -> Web {
+        self.replies.insert(path.to_owned(), replies.iter().map(|r| (*r).to_owned()).collect());
+        self
+    }
+
+    fn token(&mut self) -> String {
+        self.issued += 1;
+        let token = format!("{:032}", self.issued);
+        self.tokens.insert(token.clone());
+        token
+    }
+
+    fn new_session(&mut self) -> String {
+        self.session += 1;
+        self.tokens.clear();
+        self.logged_in = false;
+        format!("{:0128}", self.session)
+    }
+
+    fn has_sessions(&self) -> bool {
+        matches!(self.generation, Generation::G2 | Generation::G3)
+    }
+
+    fn answer(&mut self, request: &HttpRequest) -> HttpResponse {
+        let header = |name: &str| {
+            request.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default()
+        };
+        let path = request.path.as_str();
+        let mut response = HttpResponse { status: 200, ..HttpResponse::default() };
+        let ok = |inside: &str| {
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<response>{inside}</response>\n")
+        };
+        if request.method == "GET" {
+            let body = match (path, self.generation) {
+                ("/", _) => {
+                    let mut page = "<html><head></head></html>".to_owned();
+                    if self.has_sessions() {
+                        let session = self.new_session();
+                        response
+                            .headers
+                            .push(("Set-Cookie".into(), format!("SessionID={session};path=/;HttpOnly;")));
+                        if !self.plain_style {
+                            let (a, b) = (self.token(), self.token());
+                            page = format!(
+                                "<!DOCTYPE html><html><head><meta name=\"csrf_token\" content=\"{a}\"/>\n<meta name=\"csrf_token\" content=\"{b}\"></head></html>"
+                            );
+                        }
+                    }
+                    page
+                }
+                ("/api/webserver/token", Generation::G1) => ok(&format!("<token>{}</token>", self.token())),
+                ("/api/webserver/token", Generation::G3) => {
+                    let token = self.token();
+                    ok(&format!("<token>{}{token}</token>", "x".repeat(32)))
+                }
+                ("/api/webserver/SesTokInfo", Generation::G2) => {
+                    let session = self.new_session();
+                    let token = self.token();
+                    ok(&format!("<SesInfo>SessionID={session}</SesInfo><TokInfo>{token}</TokInfo>"))
+                }
+                ("/api/user/state-login", _) => match self.login {
+                    None => ok("<State>0</State><Username></Username><password_type>0</password_type>"),
+                    Some(kind) => {
+                        let state = if self.logged_in { "0" } else { "-1" };
+                        let number = if kind == "scram" { "4" } else { kind };
+                        let scram = match self.generation {
+                            Generation::G3 => format!(
+                                "<extern_password_type>{}</extern_password_type><lockstatus>{}</lockstatus><remainwaittime>3</remainwaittime>",
+                                u8::from(kind == "scram"),
+                                u8::from(self.wrong_tries >= 5)
+                            ),
+                            _ => String::new(),
+                        };
+                        ok(&format!(
+                            "<State>{state}</State><Username></Username><password_type>{number}</password_type>{scram}"
+                        ))
+                    }
+                },
+                ("/api/user/hilink_login", Generation::G3) => ok("<hilink_login>1</hilink_login>"),
+                _ => self.content(path),
+            };
+            response.body = body.into_bytes();
+            return response;
+        }
+        if path == "/CGI" {
+            response.body = ok("OK").into_bytes();
+            return response;
+        }
+        // Every POST spends its token, and every answer brings one.
+        let token = header("__RequestVerificationToken");
+        let refused = match self.generation {
+            Generation::G0 => None,
+            Generation::G1 => (!self.tokens.contains(&token)).then_some(125_001),
+            _ if header("Cookie") != format!("SessionID={:0128}", self.session) => Some(125_002),
+            _ => (!self.tokens.remove(&token)).then_some(125_003),
+        };
+        let next = if self.has_sessions() { Some(self.token()) } else { None };
+        let mut listed = next.into_iter().collect::<Vec<_>>();
+        let root = xml::parse(&request.body).ok();
+        let value = |name: &str| root.as_ref().and_then(|r| r.value(name)).unwrap_or_default().to_owned();
+        let body = if let Some(code) = refused {
+            Err(code)
+        } else {
+            match path {
+                "/api/user/login" => self.check_login(&value("Username"), &value("Password"), &token),
+                "/api/user/challenge_login" => {
+                    self.nonces = (value("firstnonce"), format!("{}{}", value("firstnonce"), "n".repeat(32)));
+                    Ok(format!(
+                        "<salt>{SALT}</salt><iterations>100</iterations><servernonce>{}</servernonce><modeselected>1</modeselected>",
+                        self.nonces.1
+                    ))
+                }
+                "/api/user/authentication_login" => {
+                    self.check_proof(&value("clientproof"), &value("finalnonce"))
+                }
+                "/api/user/logout" => {
+                    self.logged_in = false;
+                    Ok("OK".to_owned())
+                }
+                _ if self.login.is_some() && !self.logged_in => Err(100_003),
+                _ => Ok(self
+                    .replies
+                    .get_mut(path)
+                    .and_then(|r| if r.len() > 1 { Some(r.remove(0)) } else { r.first().cloned() })
+                    .unwrap_or("OK".into())),
+            }
+        };
+        let login = matches!(path, "/api/user/login" | "/api/user/authentication_login") && body.is_ok();
+        if login {
+            let session = self.new_session();
+            self.logged_in = true;
+            let name = if self.plain_style { "set-cookie" } else { "Set-Cookie" };
+            response.headers.push((name.into(), format!("SessionID={session};path=/;HttpOnly;")));
+            listed = (0..32).map(|_| self.token()).collect();
+        }
+        if !listed.is_empty() {
+            let name =
+                if self.plain_style { "__requestverificationtoken" } else { "__RequestVerificationToken" };
+            let list = listed.join("#") + if login { "#" } else { "" };
+            response.headers.push((name.into(), list));
+        }
+        response.body = match body {
+            Ok(inside) if inside.starts_with('!') => error(inside[1..].parse().unwrap()),
+            Ok(inside) => ok(&inside),
+            Err(code) => error(code),
+        }
+        .into_bytes();
+        response
+    }
+
+    fn content(&mut self, path: &str) -> String {
+        let Some(replies) = self.replies.get_mut(path) else { return error(100_002) };
+        let reply = if replies.len() > 1 { replies.remove(0) } else { replies[0].clone() };
+        match reply.strip_prefix('!') {
+            Some(code) => error(code.parse().unwrap()),
+            None => format!("<response>{reply}</response>"),
+        }
+    }
+
+    fn check_login(&mut self, user: &str, given: &str, token: &str) -> Result<String, i32> {
+        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let expected = match self.login {
+            Some("4") => {
+                let inner = STANDARD.encode(hex(&Sha256::digest(PASSWORD)));
+                STANDARD.encode(hex(&Sha256::digest(format!("admin{inner}{token}"))))
+            }
+            _ => STANDARD.encode(PASSWORD),
+        };
+        if self.wrong_tries >= 5 {
+            return Err(108_007);
+        }
+        if user == "admin" && given == expected {
+            return Ok("OK".to_owned());
+        }
+        self.wrong_tries += 1;
+        Err(108_006)
+    }
+
+    fn check_proof(&mut self, proof: &str, nonce: &str) -> Result<String, i32> {
+        let mac = |key: &[u8], message: &[u8]| {
+            Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes()
+        };
+        let bytes = |t: &str| crate::wire::pdu::from_hex(t).unwrap();
+        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let mut salted = [0; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(PASSWORD.as_bytes(), &bytes(SALT), 100, &mut salted);
+        let message = format!("{},{},{}", self.nonces.0, self.nonces.1, nonce);
+        let stored = Sha256::digest(mac(b"Client Key", &salted));
+        let signature = mac(message.as_bytes(), &stored);
+        let client_key: Vec<u8> = bytes(proof).iter().zip(signature).map(|(p, s)| p ^ s).collect();
+        if Sha256::digest(&client_key) != stored {
+            self.wrong_tries += 1;
+            return Err(108_006);
+        }
+        let server_key = mac(b"Server Key", &salted);
+        let signature =
+            if self.login == Some("scram") { mac(message.as_bytes(), &server_key) } else { mac(b"", b"") };
+        Ok(format!("<serversignature>{}</serversignature>", hex(&signature)))
+    }
+}
+
+fn error(code: i32) -> String {
+    format!("<?xml version=\"1.0\"?>\n<error>\n<code>{code}</code>\n<message></message>\n</error>\n")
+}
+
+impl HttpLink for Web {
+    fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.count += 1;
+        self.log.push(format!("{} {}", request.method, request.path));
+        self.bodies.push(request.body.clone());
+        let gone = |sent| Error::new(ErrorKind::Disconnected, "the connection ended").with("sent", sent);
+        match self.faults.get(&self.count).copied() {
+            Some(Fault::NotSent) => return Err(gone("false")),
+            Some(Fault::Drop) => {
+                self.answer(request);
+                return Err(gone("true"));
+            }
+            Some(Fault::Refuse(code)) => {
+                if code == 125_002 {
+                    self.new_session();
+                }
+                return Ok(HttpResponse { status: 200, headers: Vec::new(), body: error(code).into_bytes() });
+            }
+            Some(Fault::Truncated) => {
+                let mut response = self.answer(request);
+                response.body.truncate(response.body.len() / 2);
+                return Ok(response);
+            }
+            Some(Fault::Html) => {
+                return Ok(HttpResponse { status: 200, headers: Vec::new(), body: b"<html>".to_vec() });
+            }
+            None => {}
+        }
+        Ok(self.answer(request))
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.now += time;
+    }
+}
+
+fn random(bytes: &mut [u8]) {
+    bytes.iter_mut().enumerate().for_each(|(i, b)| *b = i as u8 ^ 0x5a);
+}
+
+fn open(web: &mut Web) -> Hilink<'_> {
+    Hilink::open(web, random).unwrap()
+}
+
+const KINDS: &[(Generation, Option<&str>)] = &[
+    (Generation::G0, None),
+    (Generation::G1, None),
+    (Generation::G1, Some("0")),
+    (Generation::G2, None),
+    (Generation::G2, Some("3")),
+    (Generation::G2, Some("4")),
+    (Generation::G3, Some("4")),
+    (Generation::G3, Some("scram")),
+];
+
+/// Logs in where that is needed, reads, and changes something a few times.
+fn visit(web: &mut Web) -> Result<()> {
+    let mut hilink = Hilink::open(web, random)?;
+    hilink.login("admin", PASSWORD)?;
+    assert_eq!(hilink.call(&device::signal())?.rsrp, Some(-87.0));
+    for on in [true, false, true] {
+        hilink.call(&dialup::set_data_switch(on))?;
+    }
+    hilink.logout()
+}
+
+#[test]
+fn every_generation_and_login() {
+    for (generation, login) in KINDS {
+        for plain_style in [false, true] {
+            let mut web = Web::new(*generation, *login);
+            web.plain_style = plain_style;
+            visit(&mut web).unwrap_or_else(|e| panic!("{generation:?} {login:?}: {e:?}\n{:#?}", web.log));
+            assert!(!web.logged_in, "{generation:?} {login:?}");
+            let logouts = web.log.iter().filter(|l| l.ends_with("logout")).count();
+            assert_eq!(logouts, usize::from(login.is_some()), "{generation:?} {login:?}");
+            let mut web = Web::new(*generation, *login);
+            web.plain_style = plain_style;
+            let mut hilink = open(&mut web);
+            hilink.login_state().unwrap();
+            // A G3 web UI that says nothing about SCRAM and gives tokens in its pages reads as G2.
+            if !(*generation == Generation::G3 && login.is_none()) {
+                assert_eq!(hilink.generation(), *generation);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fault_at_every_request() {
+    let mut runs = 0;
+    for (generation, login) in KINDS {
+        let mut web = Web::new(*generation, *login);
+        visit(&mut web).unwrap();
+        let (requests, log) = (web.count, web.log.clone());
+        for at in 1..=requests {
+            let cured: &[Fault] = match (&log[at - 1][..], generation) {
+                (line, Generation::G2 | Generation::G3)
+                    if line.starts_with("POST")
+                        && !line.ends_with("logout")
+                        && !line.ends_with("authentication_login") =>
+                {
+                    &[Fault::Refuse(125_001), Fault::Refuse(125_002), Fault::Refuse(125_003)]
+                }
+                (line, Generation::G1) if line.starts_with("POST") && !line.ends_with("logout") => {
+                    &[Fault::Refuse(125_001)]
+                }
+                _ => &[],
+            };
+            for fault in cured.iter().chain(&[
+                Fault::Drop,
+                Fault::NotSent,
+                Fault::Truncated,
+                Fault::Html,
+                Fault::Refuse(100_005),
+                Fault::Refuse(-1),
+            ]) {
+                let mut web = Web::new(*generation, *login);
+                web.faults.insert(at, *fault);
+                let result = visit(&mut web);
+                runs += 1;
+                let what = format!(
+                    "{generation:?} {login:?} {fault:?} at {at} {}: {result:?}\n{:#?}",
+                    log[at - 1],
+                    web.log
+                );
+                if cured.contains(fault) {
+                    assert!(result.is_ok(), "{what}");
+                }
+                // However it ended, nobody's slot stays taken unless the very logout was lost.
+                assert!(!web.logged_in || log[at - 1].contains("/user/"), "{what}");
+                assert!(web.wrong_tries == 0, "{what}");
+            }
+        }
+        for at in 1..=requests {
+            let is_call = log[at - 1].contains("dataswitch") || log[at - 1].contains("signal");
+            if is_call {
+                let mut web = Web::new(*generation, *login);
+                web.faults.insert(at, Fault::Refuse(100_004));
+                visit(&mut web).unwrap_or_else(|e| panic!("{generation:?} {login:?} busy at {at}: {e:?}"));
+                assert!(web.now >= Duration::from_secs(1));
+            }
+        }
+    }
+    assert!(runs > 300, "{runs}");
+}
+
+#[test]
+fn a_lost_session_is_opened_and_logged_in_again_once() {
+    let mut web = Web::new(Generation::G2, Some("4"));
+    for at in 1..100 {
+        web.faults.insert(at + 6, Fault::Refuse(125_002));
+    }
+    let e = visit(&mut web).unwrap_err();
+    assert_eq!(code_of(&e), Some(125_002));
+    assert!(web.count < 30 && web.wrong_tries == 0, "{:?}", web.log);
+}
+
+#[test]
+fn wrong_passwords_are_tried_once_each() {
+    for (generation, login) in KINDS.iter().filter(|(_, login)| login.is_some()) {
+        let mut web = Web::new(*generation, *login);
+        let e = open(&mut web).login("admin", "wrong").unwrap_err();
+        assert!(e.is(ErrorKind::LoginRefused) && !format!("{e:?}").contains("wrong\""), "{e:?}");
+        assert_eq!((web.wrong_tries, web.logged_in), (1, false));
+    }
+}
+
+#[test]
+fn a_lock_out_is_seen_before_a_try_is_spent() {
+    let mut web = Web::new(Generation::G3, Some("4"));
+    web.wrong_tries = 5;
+    let e = open(&mut web).login("admin", PASSWORD).unwrap_err();
+    assert!(e.is(ErrorKind::LoginLocked) && e.fact("minutes") == Some("3"), "{e:?}");
+    assert!(!web.log.iter().any(|l| l.starts_with("POST")));
+    let mut web = Web::new(Generation::G2, Some("4"));
+    web.wrong_tries = 5;
+    assert!(open(&mut web).login("admin", PASSWORD).unwrap_err().is(ErrorKind::LoginLocked));
+}
+
+#[test]
+fn a_server_that_does_not_know_the_password_is_found_out() {
+    // It takes any proof and signs with something.
+    struct Liar(Web);
+    impl HttpLink for Liar {
+        fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+            let mut response = self.0.request(request)?;
+            if request.path.ends_with("authentication_login") {
+                let body = "<response><serversignature>10cf1fd04a406f3f7d1f1026a46fa290cf312eaed92e5a15121ae496f8aac2e0</serversignature></response>";
+                response.body = body.as_bytes().to_vec();
+            }
+            Ok(response)
+        }
+        fn now(&self) -> Moment {
+            self.0.now
+        }
+        fn sleep(&mut self, time: Duration) {
+            self.0.sleep(time);
+        }
+    }
+    let mut liar = Liar(Web::new(Generation::G3, Some("scram")));
+    let e = Hilink::open(&mut liar, random).unwrap().login("admin", PASSWORD).unwrap_err();
+    assert!(e.is(ErrorKind::UnexpectedAnswer) && e.what().contains("did not prove"), "{e:?}");
+    assert!(!liar.0.logged_in);
+}
+
+#[test]
+fn the_slot_is_given_back_when_the_session_is_dropped() {
+    let mut web = Web::new(Generation::G2, Some("4"));
+    let mut hilink = open(&mut web);
+    assert!(hilink.login("admin", PASSWORD).unwrap());
+    drop(hilink);
+    assert!(!web.logged_in);
+
+    // Also when the work was stopped on request.
+    let cancel = crate::event::Cancel::new();
+    let mut hilink = open(&mut web).with_cancel(cancel.clone());
+    hilink.login("admin", PASSWORD).unwrap();
+    cancel.cancel();
+    assert!(hilink.call(&device::signal()).unwrap_err().is(ErrorKind::Interrupted));
+    drop(hilink);
+    assert!(!web.logged_in);
+}
+
+#[test]
+fn a_lost_connection_is_a_value_where_it_may_be_success() {
+    for (fault, result) in [
+        (None, Ok(Sent::Confirmed)),
+        (Some(Fault::Drop), Ok(Sent::ConnectionLost)),
+        (Some(Fault::NotSent), Err(ErrorKind::Disconnected)),
+    ] {
+        let mut web = Web::new(Generation::G2, None);
+        // The page is the first request.
+        web.faults.extend(fault.map(|f| (2, f)));
+        let mut hilink = open(&mut web);
+        let sent = hilink.call_and_lose(&device::mode(UsbFace::Project)).map_err(|e| e.kind());
+        assert_eq!(sent, result);
+        let mut web = Web::new(Generation::G2, None);
+        web.faults.extend(fault.map(|f| (2, f)));
+        assert_eq!(open(&mut web).cgi_switch(1).map_err(|e| e.kind()), result);
+        let body = String::from_utf8(web.bodies[1].clone()).unwrap();
+        assert!(
+            body.contains("<function>switchMode</function>") && body.contains("<switchType>1</switchType>")
+        );
+    }
+    // A firmware that blocks it says "wrong session" for ever.
+    let mut web = Web::new(Generation::G2, None).reply("/api/device/mode", &["!125002"]);
+    let e = open(&mut web).call_and_lose(&device::mode(UsbFace::Debug)).unwrap_err();
+    assert_eq!((code_of(&e), web.log.iter().filter(|l| l.ends_with("mode")).count()), (Some(125_002), 2));
+}
+
+#[test]
+fn absent_functions() {
+    let mut web = Web::new(Generation::G2, None);
+    let mut hilink = open(&mut web);
+    assert_eq!(hilink.call_if_known(&device::basic_information()).unwrap(), None);
+    for response in [
+        HttpResponse {
+            status: 307,
+            headers: vec![("Location".into(), "http://192.168.8.1/html/home.html".into())],
+            body: Vec::new(),
+        },
+        HttpResponse { status: 200, headers: Vec::new(), body: b"\r\n<!DOCTYPE HTML><html></html>".to_vec() },
+    ] {
+        struct Fixed(HttpResponse);
+        impl HttpLink for Fixed {
+            fn request(&mut self, _: &HttpRequest) -> Result<HttpResponse> {
+                Ok(self.0.clone())
+            }
+            fn now(&self) -> Moment {
+                Moment::ZERO
+            }
+            fn sleep(&mut self, _: Duration) {}
+        }
+        let mut link = Fixed(response);
+        let mut hilink = Hilink::open(&mut link, random).unwrap();
+        assert_eq!(hilink.generation(), Generation::G0);
+        assert_eq!(hilink.call_if_known(&device::signal()).unwrap(), None);
+    }
+}
+
+#[test]
+fn hostile_headers_are_not_sent_back() {
+    struct Hostile(Vec<String>);
+    impl HttpLink for Hostile {
+        fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+            self.0.extend(request.headers.iter().map(|(n, v)| format!("{n}: {v}")));
+            let many = (0..1000).map(|i| ("Set-Cookie".to_owned(), format!("c{i}=1"))).collect::<Vec<_>>();
+            let mut headers = vec![
+                ("Set-Cookie".to_owned(), "SessionID=a\r\nX: y".to_owned()),
+                ("__RequestVerificationToken".to_owned(), format!("t\r\nX: y#{}#ok", "z".repeat(5000))),
+            ];
+            headers.extend(many);
+            let body = b"<html><meta name=\"csrf_token\" content=\"a\nb\"><meta name=\"csrf_token\" content=\"good\">".to_vec();
+            Ok(HttpResponse { status: 200, headers, body })
+        }
+        fn now(&self) -> Moment {
+            Moment::ZERO
+        }
+        fn sleep(&mut self, _: Duration) {}
+    }
+    let mut link = Hostile(Vec::new());
+    let mut hilink = Hilink::open(&mut link, random).unwrap();
+    for _ in 0..3 {
+        let _ = hilink.call(&dialup::set_data_switch(true));
+    }
+    drop(hilink);
+    assert!(link.0.iter().all(|h| !h.contains(['\r', '\n']) && h.len() < 200), "{:?}", link.0);
+    assert!(link.0.iter().any(|h| h == "__RequestVerificationToken: ok"));
+}
+
+#[test]
+fn replies_as_captured() {
+    let mut web = Web::new(Generation::G2, None)
+        .reply("/api/device/information", &["<DeviceName>E3372</DeviceName><Imei>860000000000001</Imei><HardwareVersion>CL2E3372HM</HardwareVersion><SoftwareVersion>22.200.15.00.00</SoftwareVersion><WebUIVersion>17.100.13.01.03</WebUIVersion><Msisdn></Msisdn><workmode>LTE</workmode>"])
+        .reply("/api/monitoring/status", &["<ConnectionStatus>901</ConnectionStatus><SignalStrength></SignalStrength><SignalIcon>5</SignalIcon><CurrentNetworkType>19</CurrentNetworkType><RoamingStatus>0</RoamingStatus><WanIPAddress>10.249.198.122</WanIPAddress><PrimaryDns>10.0.0.1</PrimaryDns><SecondaryDns></SecondaryDns><ServiceStatus>2</ServiceStatus><SimStatus>1</SimStatus><CurrentNetworkTypeEx>101</CurrentNetworkTypeEx><maxsignal>5</maxsignal>"])
+        .reply("/api/monitoring/traffic-statistics", &["<CurrentConnectTime>4542</CurrentConnectTime><CurrentUpload>6502045</CurrentUpload><CurrentDownload>136737175</CurrentDownload><CurrentDownloadRate>7</CurrentDownloadRate><CurrentUploadRate>8</CurrentUploadRate><TotalUpload>12194090</TotalUpload><TotalDownload>232454793</TotalDownload><TotalConnectTime>9878</TotalConnectTime><showtraffic>1</showtraffic>"])
+        .reply("/api/net/current-plmn", &["<State>0</State><FullName>Orange</FullName><ShortName>Orange</ShortName><Numeric>20801</Numeric><Rat>7</Rat><Spn></Spn>"])
+        .reply("/api/net/net-mode", &["<NetworkMode>00</NetworkMode><NetworkBand>2000004400000</NetworkBand><LTEBand>80800D5</LTEBand>"])
+        .reply("/api/net/plmn-list", &["<Networks><Network><Index>0</Index><State>2</State><FullName>Orange</FullName><Numeric>20801</Numeric><Rat>7</Rat></Network></Networks>"])
+        .reply("/api/dialup/connection", &["<RoamAutoConnectEnable>0</RoamAutoConnectEnable><MaxIdelTime>600</MaxIdelTime><ConnectMode>0</ConnectMode><MTU>1500</MTU><auto_dial_switch>1</auto_dial_switch><pdp_always_on>0</pdp_always_on>"])
+        .reply("/api/pin/status", &["<SimState>257</SimState><PinOptState>258</PinOptState><SimPinTimes>3</SimPinTimes><SimPukTimes>10</SimPukTimes>"])
+        .reply("/api/online-update/autoupdate-config", &["<auto_update>1</auto_update><ui_download>0</ui_download>"])
+        .reply("/api/dialup/profiles", &["<CurrentProfile>2</CurrentProfile><Profiles><Profile><Index>2</Index><Name>n</Name><ApnName>a.b</ApnName><AuthMode>2</AuthMode><ReadOnly>1</ReadOnly><iptype>2</iptype></Profile></Profiles>"]);
+    let mut h = open(&mut web);
+    let i = h.call(&device::information()).unwrap();
+    assert_eq!(
+        (i.hardware.as_deref(), i.software.as_deref(), i.msisdn),
+        (Some("CL2E3372HM"), Some("22.200.15.00.00"), None)
+    );
+    let s = h.call(&monitoring::status()).unwrap();
+    assert_eq!((s.connection, s.network, s.in_service, s.dns.len()), (Connection::Connected, "LTE", true, 1));
+    let t = h.call(&monitoring::traffic()).unwrap();
+    assert_eq!((t.sent, t.received, t.send_rate, t.receive_rate), (6_502_045, 136_737_175, 8, 7));
+    let n = h.call(&net::current()).unwrap();
+    assert_eq!((n.name.as_deref(), n.numeric.as_deref(), n.rat), (Some("Orange"), Some("20801"), Some(7)));
+    assert_eq!(h.call(&net::search()).unwrap()[0].state, Some(2));
+    let mode = h.call(&net::mode()).unwrap();
+    assert_eq!(
+        net::set_mode(&mode).body.unwrap(),
+        "<NetworkMode>00</NetworkMode><NetworkBand>2000004400000</NetworkBand><LTEBand>80800D5</LTEBand>"
+    );
+    let p = h.call(&dialup::policy()).unwrap();
+    assert_eq!(
+        dialup::set_policy(&p).body.unwrap(),
+        "<RoamAutoConnectEnable>0</RoamAutoConnectEnable><MaxIdelTime>600</MaxIdelTime><ConnectMode>0</ConnectMode><MTU>1500</MTU><auto_dial_switch>1</auto_dial_switch><pdp_always_on>0</pdp_always_on>"
+    );
+    let p = h.call(&pin::status()).unwrap();
+    assert_eq!((p.state, p.pin_enabled, p.pin_tries), (SimState::Ready, Some(false), Some(3)));
+    let signal = h.call(&device::signal()).unwrap();
+    assert_eq!(
+        (signal.rssi, signal.sinr, signal.rscp, signal.cell),
+        (Some(-53.0), Some(-1.5), None, Some(2_588_959))
+    );
+    let mut u = h.call(&update::auto_update()).unwrap();
+    assert!(std::mem::take(&mut u.automatic));
+    assert_eq!(
+        update::set_auto_update(&u).body.unwrap(),
+        "<auto_update>0</auto_update><ui_download>0</ui_download>"
+    );
+    let profiles = h.call(&dialup::profiles()).unwrap();
+    assert_eq!((profiles.current, profiles.all[0].apn.as_str(), profiles.all[0].read_only), (2, "a.b", true));
+    assert_eq!(h.call_and_lose(&device::control(Control::Reboot)).unwrap(), Sent::Confirmed);
+}
+
+const HELLO: &str = "<Message><Smstat>0</Smstat><Index>40008</Index><Phone>+12345678901</Phone><Content>Hello</Content><Date>2022-08-15 12:09:24</Date><SmsType>1</SmsType></Message>";
+
+#[test]
+fn messages_are_listed_page_by_page_and_sent() {
+    let page = |message: &str| format!("<Count>1</Count><Messages>{message}</Messages>");
+    let second = page(&HELLO.replace("40008", "40009"));
+    for last in [page(""), second.clone()] {
+        let mut web =
+            Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[&page(HELLO), &second, &last]);
+        let all = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
+        assert_eq!(all.iter().map(|m| m.index).collect::<Vec<_>>(), [40008, 40009]);
+        assert_eq!((all[0].status, all[0].text.as_str()), (sms::Status::Unread, "Hello"));
+    }
+    let mut web = Web::new(Generation::G2, None).reply(
+        "/api/sms/send-status",
+        &[
+            "<Phone>+1</Phone><SucPhone></SucPhone><FailPhone></FailPhone>",
+            "<Phone></Phone><SucPhone>+1</SucPhone><FailPhone></FailPhone>",
+        ],
+    );
+    sms::send(&mut open(&mut web), "+1", "a<b 😀", "2026-11-20 13:00:50").unwrap();
+    let body = web.bodies.iter().find(|b| b.windows(6).any(|w| w == b"Phones")).unwrap();
+    let sent = xml::parse(body).unwrap();
+    assert_eq!(
+        (sent.value("Content"), sent.value("Length"), sent.value("Reserved")),
+        (Some("a<b 😀"), Some("5"), Some("0"))
+    );
+    assert_eq!(sent.child("Phones").and_then(|p| p.value("Phone")), Some("+1"));
+    let mut web =
+        Web::new(Generation::G2, None).reply("/api/sms/send-status", &["<FailPhone>+1</FailPhone>"]);
+    assert!(sms::send(&mut open(&mut web), "+1", "x", "").unwrap_err().is(ErrorKind::HilinkRefused));
+    assert!(sms::submit("1;2", "x", "").err().unwrap().is(ErrorKind::Usage));
+}
+
+#[test]
+fn ussd_is_polled() {
+    let mut web = Web::new(Generation::G2, None)
+        .reply("/api/ussd/get", &["!111019", "!111019", "<content>Balance: 5</content>"]);
+    assert_eq!(ussd::ask(&mut open(&mut web), "*100#").unwrap(), "Balance: 5");
+    let mut web = Web::new(Generation::G2, None).reply("/api/ussd/get", &["!111019"]);
+    assert!(ussd::ask(&mut open(&mut web), "*100#").unwrap_err().is(ErrorKind::Timeout));
+    let mut web = Web::new(Generation::G2, None).reply("/api/ussd/get", &["!111020"]);
+    assert_eq!(code_of(&ussd::ask(&mut open(&mut web), "*100#").unwrap_err()), Some(111_020));
+}
+
+#[test]
+fn the_last_try_of_a_code_is_kept() {
+    let status = |state: u16, tries: &str| {
+        format!(
+            "<SimState>{state}</SimState><PinOptState>259</PinOptState>{tries}<SimPukTimes>10</SimPukTimes>"
+        )
+    };
+    let three = status(260, "<SimPinTimes>3</SimPinTimes>");
+    let two = status(260, "<SimPinTimes>2</SimPinTimes>");
+    let one = status(260, "<SimPinTimes>1</SimPinTimes>");
+    for (replies, spend, operate, kind) in [
+        (vec![&*three, &*two], false, "!103002", Some(ErrorKind::WrongPin)),
+        (vec![&*three, &*three], false, "!100005", Some(ErrorKind::HilinkRefused)),
+        (vec![&*three], false, "OK", None),
+        (vec![&*one], false, "", Some(ErrorKind::LastTry)),
+        (vec![&*one], true, "OK", None),
+        (vec![&*status(260, "")], false, "", Some(ErrorKind::LastTry)),
+        (vec![&*status(261, "<SimPinTimes>0</SimPinTimes>")], true, "", Some(ErrorKind::SimPukNeeded)),
+        (vec![&*status(255, "")], true, "", Some(ErrorKind::NoSim)),
+    ] {
+        let mut web = Web::new(Generation::G2, None)
+            .reply("/api/pin/status", &replies)
+            .reply("/api/pin/operate", &[operate]);
+        let result = pin::operate(&mut open(&mut web), Operation::Enter("1234"), spend);
+        assert_eq!(result.err().map(|e| e.kind()), kind, "{replies:?}");
+        assert_eq!(web.log.iter().any(|l| l.ends_with("pin/operate")), !operate.is_empty(), "{replies:?}");
+    }
+    let mut web = Web::new(Generation::G2, None);
+    for bad in [
+        Operation::Enter(""),
+        Operation::Change("1234", ""),
+        Operation::Unblock("1234567", "1234"),
+        Operation::Disable("12a4"),
+    ] {
+        assert!(pin::operate(&mut open(&mut web), bad, true).unwrap_err().is(ErrorKind::Usage));
+    }
+}
+
+#[test]
+fn encrypted_requests_where_the_stick_wants_them() {
+    let modulus = include_str!("testdata/rsa-n.txt").trim();
+    let key = format!("<encpubkeyn>{modulus}</encpubkeyn><encpubkeye>010001</encpubkeye>");
+    let mut web = Web::new(Generation::G2, None)
+        .reply("/api/global/module-switch", &["<encrypt_enabled>1</encrypt_enabled>"])
+        .reply("/api/webserver/publickey", &[&key]);
+    open(&mut web).call(&dialup::use_profile(2)).unwrap();
+    let at = web.log.iter().position(|l| l == "POST /api/dialup/profiles").unwrap();
+    let body = &web.bodies[at];
+    assert!(body.len().is_multiple_of(256) && body.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+}
+
+#[test]
+fn raw_requests() {
+    let mut web = Web::new(Generation::G2, None);
+    let mut h = open(&mut web);
+    assert_eq!(h.raw("/api/device/signal", None).unwrap().value("mode"), Some("7"));
+    for bad in ["", "api", "/a b", "/a\r\nX: y"] {
+        assert!(h.raw(bad, None).unwrap_err().is(ErrorKind::Usage), "{bad:?}");
+    }
+    let call = Call::get("/api/device/signal", |_| Ok(()));
+    assert!(call.parse(&xml::Element::default()).is_ok());
+}

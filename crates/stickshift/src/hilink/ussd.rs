@@ -1,0 +1,55 @@
+//! USSD, the codes such as `*100#`.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hilink::refusal::{USSD_WAITS, code_of};
+use crate::hilink::{Call, Hilink, unexpected};
+
+/// How long the network may take to answer.
+pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `POST ussd/send`.
+pub fn send(code: &str) -> Call<()> {
+    Call::set("/api/ussd/send", &[("content", code), ("codeType", "CodeType"), ("timeout", "")])
+}
+
+/// `GET ussd/get`: the answer; refused with 111019 while it has not come.
+pub fn answer() -> Call<String> {
+    Call::get("/api/ussd/get", |r| r.string("content").ok_or_else(|| unexpected("a USSD answer")))
+}
+
+/// `GET ussd/status`: whether a dialogue is open, that is, whether the network waits for a reply.
+pub fn is_open() -> Call<bool> {
+    Call::get("/api/ussd/status", |r| Ok(r.flag("result") == Some(true)))
+}
+
+/// `GET ussd/release`: ends a dialogue.
+pub fn release() -> Call<()> {
+    Call::get("/api/ussd/release", |_| Ok(()))
+}
+
+/// Sends a code, or a reply within a dialogue, and waits for the answer.
+///
+/// # Errors
+/// As [`Hilink::call`]; `Timeout` when nothing came in a minute (the dialogue is ended).
+pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
+    if code.is_empty() || code.chars().count() > 182 {
+        return Err(Error::new(ErrorKind::Usage, "not a USSD code: 1 to 182 characters"));
+    }
+    hilink.call(&send(code))?;
+    let end = hilink.now() + NETWORK_TIMEOUT;
+    loop {
+        match hilink.call(&answer()) {
+            Err(e) if code_of(&e) == Some(USSD_WAITS) && hilink.now() < end => {
+                hilink.sleep(Duration::from_millis(1500));
+            }
+            Err(e) if code_of(&e) == Some(USSD_WAITS) => {
+                hilink.call_if_known(&release())?;
+                return Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
+                    .with("seconds", NETWORK_TIMEOUT.as_secs()));
+            }
+            other => return other,
+        }
+    }
+}
