@@ -147,6 +147,21 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "it does not know this request: try another --to or --message, or replug it first",
             REFUSED,
         ),
+        ErrorKind::NoProfile => (
+            "neither the built-in profiles nor yours know this stick in this mode",
+            "`stickshift learn CAPTURE` finds the message in a USB capture from a computer where it works; give it with --profile or --message",
+            REFUSED,
+        ),
+        ErrorKind::AlreadySwitched => (
+            "there is nothing left to switch",
+            "`stickshift list` shows its ports; replug it to begin again",
+            REFUSED,
+        ),
+        ErrorKind::NotSwitched => (
+            "the message is not the right one for this stick and its firmware",
+            "unplug it, plug it in again, and try another --to or --message",
+            REFUSED,
+        ),
         ErrorKind::LoaderErases => (
             "when this loader starts it erases the whole flash: IMEI, serial number and radio calibration are lost for good",
             "use a loader marked safe (usblsafe-*), or --allow-erase if the stick's identity is lost already",

@@ -112,6 +112,14 @@ error_kinds! {
     /// The stick answered with something that is not in the protocol.
     UnexpectedAnswer = "unexpected-answer",
 
+    // Mode switching.
+    /// Nobody told how to switch this stick.
+    NoProfile = "no-profile",
+    /// The stick is what was wanted already.
+    AlreadySwitched = "already-switched",
+    /// The stick got its message and did not become what was wanted.
+    NotSwitched = "not-switched",
+
     // Loader files.
     /// The loader would erase the whole flash when it starts.
     LoaderErases = "loader-erases",

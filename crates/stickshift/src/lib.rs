@@ -14,6 +14,7 @@ pub mod firmware;
 pub mod flash;
 pub mod hilink;
 pub mod host;
+pub mod journey;
 pub mod link;
 pub mod mask;
 pub mod profile;

@@ -1,0 +1,141 @@
+//! Switching virtual sticks: prepare, send, and judge by what the bus shows.
+
+use std::time::Duration;
+
+use stickshift::error::{ErrorKind, Verdict};
+use stickshift::event::{Cancel, Event, Session};
+use stickshift::journey::switching::{Goal, Request, prepare, switch_and_wait};
+use stickshift::link::Bus;
+use stickshift::profile::{Catalogue, Parameters, huawei};
+use stickshift::stick::{Mode, Place, Stick};
+use stickshift_emu::bus::{Action, VirtualBus};
+use stickshift_emu::catalogue;
+use stickshift_emu::e3372h::{E3372h, Options};
+
+fn place() -> Place {
+    "1-1.2".parse().unwrap()
+}
+
+/// A bus with the virtual stick of that name, which shows its CD-ROM first.
+fn plugged(name: &str) -> VirtualBus {
+    let bus = VirtualBus::new();
+    let options = catalogue::e3372h(name).unwrap();
+    bus.plug(&place(), Box::new(E3372h::new(Options { cdrom: true, ..options })));
+    bus
+}
+
+fn wait_for(bus: &mut VirtualBus, mode: Mode) -> Stick {
+    loop {
+        if let Some(stick) = bus.sticks().unwrap().into_iter().find(|s| s.mode == mode) {
+            return stick;
+        }
+        let deadline = bus.now() + Duration::from_secs(60);
+        assert!(bus.wait_change(deadline).unwrap(), "it never became {mode}");
+    }
+}
+
+fn request(catalogue: &Catalogue, goal: Goal) -> Request<'_> {
+    Request { catalogue, profile: None, goal }
+}
+
+#[test]
+fn hilink_firmware_becomes_a_network_card() {
+    let mut bus = plugged("e3372h-hilink");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    let mut codes = Vec::new();
+    let sink = |event| {
+        if let Event::Step { code, .. } = event {
+            codes.push(code);
+        }
+    };
+    let mut session = Session::new(sink, Cancel::new());
+    let prepared = prepare(&mut bus, &stick, &request(&catalogue, Goal::Usual), &mut session).unwrap();
+    assert!(prepared.evidence.iter().any(|e| e.contains("12d1:1f01")), "{:?}", prepared.evidence);
+    let switched = switch_and_wait(&mut bus, prepared, &mut session).unwrap();
+    drop(session);
+    assert_eq!(switched.stick.mode, Mode::Hilink);
+    assert!(switched.expected);
+    assert!(codes.contains(&"switch-transfer") && codes.contains(&"await-switch"), "{codes:?}");
+
+    for goal in [Goal::Usual, Goal::Hilink] {
+        let request = request(&catalogue, goal);
+        let again = prepare(&mut bus, &switched.stick, &request, &mut Session::quiet());
+        let error = again.err().expect("there is nothing to do");
+        assert!(error.is(ErrorKind::AlreadySwitched), "{error:?}");
+    }
+}
+
+#[test]
+fn stick_firmware_becomes_a_modem_whose_ports_are_there() {
+    let mut bus = plugged("e3372h-stick");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    let request = request(&catalogue, Goal::Modem);
+    let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+    let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+    assert_eq!(switched.stick.mode, Mode::Modem);
+    assert!(switched.expected);
+    assert!(switched.stick.ports().count() > 0);
+}
+
+#[test]
+fn the_owners_own_message_is_sent() {
+    let mut bus = plugged("e3372h-hilink");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    let message = huawei::message("windows").unwrap().message.to_vec();
+    let profile = Parameters { messages: [message, Vec::new(), Vec::new()], ..Parameters::default() };
+    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Serial };
+    let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+    let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+    assert_eq!(switched.stick.mode, Mode::HilinkSerial);
+}
+
+#[test]
+fn a_message_that_means_nothing_leaves_the_stick_as_it_was() {
+    let mut bus = plugged("e3372h-hilink");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    let mut test_unit_ready = vec![0; 31];
+    test_unit_ready[..4].copy_from_slice(b"USBC");
+    test_unit_ready[14] = 6;
+    let profile = Parameters { messages: [test_unit_ready, Vec::new(), Vec::new()], ..Parameters::default() };
+    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
+    let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+    let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
+    assert!(error.is(ErrorKind::NotSwitched), "{error:?}");
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+}
+
+#[test]
+fn what_fails_before_the_first_message_leaves_the_stick_untouched() {
+    let mut bus = plugged("e3372h-hilink");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    bus.set_no_access(true);
+    let usual = request(&catalogue, Goal::Usual);
+    let error = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).err().unwrap();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::PermissionDenied, Some(Verdict::Untouched)));
+
+    let cancel = Cancel::new();
+    bus.set_no_access(false);
+    let mut session = Session::new(|_| {}, cancel.clone());
+    let prepared = prepare(&mut bus, &stick, &usual, &mut session).unwrap();
+    cancel.cancel();
+    let error = switch_and_wait(&mut bus, prepared, &mut session).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Interrupted, Some(Verdict::Untouched)));
+    assert_eq!(wait_for(&mut bus, Mode::Cdrom).id, stick.id);
+}
+
+#[test]
+fn a_stick_that_is_pulled_out_after_its_message_is_not_called_switched() {
+    let mut bus = plugged("e3372h-stick");
+    let stick = wait_for(&mut bus, Mode::Cdrom);
+    let catalogue = Catalogue::builtin();
+    let usual = request(&catalogue, Goal::Usual);
+    let prepared = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).unwrap();
+    bus.schedule(Duration::from_millis(50), &place(), Action::Unplug);
+    let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(Verdict::Unknown)));
+}

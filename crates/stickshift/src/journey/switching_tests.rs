@@ -1,0 +1,161 @@
+use super::*;
+use crate::stick::Interface;
+
+const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
+const PCUI: [u8; 3] = [0xff, 3, 0x12];
+
+fn stick(product: u16, classes: &[[u8; 3]]) -> Stick {
+    let interfaces = classes.iter().enumerate().map(|(number, [class, subclass, protocol])| Interface {
+        number: number as u8,
+        class: *class,
+        subclass: *subclass,
+        protocol: *protocol,
+        endpoints: Vec::new(),
+        role: Role::Other,
+        driver: None,
+        tty: None,
+        netdev: None,
+        cdc_wdm: None,
+        holder: None,
+    });
+    let mut stick = Stick {
+        place: "1-1".parse().unwrap(),
+        id: UsbId::new(HUAWEI, product),
+        release: 0,
+        class: 0,
+        manufacturer: None,
+        product: None,
+        serial: None,
+        configuration: 1,
+        configurations: 1,
+        interfaces: interfaces.collect(),
+        mode: Mode::Unknown,
+    };
+    stick.classify();
+    stick
+}
+
+fn expectation(targets: &[u16]) -> Expectation {
+    Expectation {
+        place: "1-1".parse().unwrap(),
+        goal: Goal::Usual,
+        targets: targets.iter().map(|p| UsbId::new(HUAWEI, *p)).collect(),
+        end: SUCCESS,
+        before: stick(0x1526, &[STORAGE]),
+        left: false,
+        unchanged_since: None,
+    }
+}
+
+fn seconds(n: u64) -> Moment {
+    Moment::from_secs(n)
+}
+
+fn failure(judgement: Judgement) -> Error {
+    match judgement {
+        Judgement::Failed(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn other_ids_are_success() {
+    let mut e = expectation(&[0x14cf]);
+    assert!(
+        matches!(e.judge(Some(&e.before.clone()), seconds(0)), Judgement::Pending(until) if until == SUCCESS)
+    );
+    assert!(matches!(e.judge(None, seconds(1)), Judgement::Pending(_)));
+    let Judgement::Switched(switched) = e.judge(Some(&stick(0x14cf, &[PCUI])), seconds(2)) else { panic!() };
+    assert!(switched.expected);
+    let Judgement::Switched(switched) = e.judge(Some(&stick(0x1c05, &[PCUI])), seconds(2)) else { panic!() };
+    assert!(!switched.expected, "not one of those the profile names");
+}
+
+#[test]
+fn other_interfaces_or_another_configuration_under_the_same_ids_are_success() {
+    let mut e = expectation(&[]);
+    assert!(
+        matches!(e.judge(Some(&stick(0x1526, &[PCUI])), seconds(1)), Judgement::Switched(s) if s.expected)
+    );
+    let mut other = e.before.clone();
+    other.configuration = 2;
+    assert!(matches!(e.judge(Some(&other), seconds(1)), Judgement::Switched(_)));
+}
+
+#[test]
+fn a_device_that_is_only_just_found_is_not_judged() {
+    let mut e = expectation(&[0x14cf]);
+    let mut fresh = stick(0x14cf, &[]);
+    fresh.configuration = 0;
+    assert!(matches!(e.judge(Some(&fresh), seconds(1)), Judgement::Pending(_)));
+}
+
+#[test]
+fn a_stick_that_takes_no_notice_is_given_its_time() {
+    let mut e = expectation(&[]);
+    let before = e.before.clone();
+    assert!(matches!(e.judge(Some(&before), seconds(19)), Judgement::Pending(_)));
+    let error = failure(e.judge(Some(&before), seconds(20)));
+    assert!(error.is(ErrorKind::NotSwitched) && error.what().contains("no notice"), "{error:?}");
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+}
+
+#[test]
+fn a_stick_that_comes_back_unchanged_is_soon_given_up() {
+    let mut e = expectation(&[]);
+    let before = e.before.clone();
+    assert!(matches!(e.judge(None, seconds(1)), Judgement::Pending(_)));
+    assert!(matches!(e.judge(Some(&before), seconds(2)), Judgement::Pending(until) if until == seconds(7)));
+    let error = failure(e.judge(Some(&before), seconds(7)));
+    assert!(error.what().contains("came back unchanged"), "{error:?}");
+}
+
+#[test]
+fn a_stick_that_stays_away_is_in_a_state_that_nobody_saw() {
+    let mut e = expectation(&[]);
+    assert!(matches!(e.judge(None, seconds(19)), Judgement::Pending(_)));
+    let error = failure(e.judge(None, seconds(20)));
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(Verdict::Unknown)));
+}
+
+#[test]
+fn goals_pick_the_message() {
+    let new = |targets: &[u16]| {
+        let mut p = Parameters { target_products: targets.to_vec(), ..Parameters::default() };
+        p.turn_on(Method::HuaweiNew);
+        p
+    };
+    let cdrom = stick(0x1f01, &[STORAGE]);
+    let method = |targets: &[u16], goal| {
+        let p = for_goal(new(targets), &cdrom, goal, &mut Vec::new());
+        p.methods_on().next().unwrap()
+    };
+    for goal in [Goal::Usual, Goal::Hilink] {
+        assert_eq!(method(&[0x14db, 0x14dc], goal), Method::HuaweiNew);
+    }
+    for goal in [Goal::Modem, Goal::Serial] {
+        assert_eq!(method(&[0x14db, 0x14dc], goal), Method::HuaweiAlt);
+    }
+    assert_eq!(method(&[0x1506], Goal::Modem), Method::HuaweiNew, "the usual mode is a modem already");
+    assert_eq!(method(&[0x1506], Goal::Serial), Method::HuaweiAlt);
+}
+
+#[test]
+fn something_else_than_was_wanted_is_said() {
+    let mut e = expectation(&[]);
+    e.goal = Goal::Serial;
+    let hilink = stick(0x14dc, &[[2, 6, 0], [0x0a, 6, 0]]);
+    let error = e.check_goal(&Switched { stick: hilink, expected: true }).unwrap_err();
+    assert!(error.is(ErrorKind::NotSwitched), "{error:?}");
+    e.check_goal(&Switched { stick: stick(0x1001, &[PCUI]), expected: true }).unwrap();
+}
+
+#[test]
+fn ports_are_complete_when_each_has_its_node() {
+    let mut modem = stick(0x1506, &[PCUI, [0xff, 3, 0x16], STORAGE]);
+    assert!(!ports_are_made(&modem));
+    modem.interfaces[0].tty = Some("/dev/ttyUSB0".into());
+    assert!(!ports_are_made(&modem));
+    modem.interfaces[1].netdev = Some("wwan0".into());
+    assert!(ports_are_made(&modem));
+}
