@@ -1,5 +1,7 @@
 //! Compiles the facts in `data/` into compact static tables: one function per data file.
 
+#[path = "build/chips.rs"]
+mod chips;
 #[path = "build/partitions.rs"]
 mod partitions;
 #[path = "build/usb_ids.rs"]
@@ -18,6 +20,7 @@ fn main() {
     huawei_messages(&out);
     partitions(&out);
     usb_ids(&out);
+    chips(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -220,4 +223,10 @@ fn usb_ids(out: &Path) {
 fn partitions(out: &Path) {
     let facts = fs::read_to_string("data/partitions.toml").expect("data/partitions.toml");
     fs::write(out.join("partitions.rs"), partitions::tables(&facts)).expect("write");
+}
+
+/// `data/chips.toml` to the elements of `boot::CHIPS`.
+fn chips(out: &Path) {
+    let facts = fs::read_to_string("data/chips.toml").expect("data/chips.toml");
+    fs::write(out.join("chips.rs"), chips::table(&facts)).expect("write");
 }

@@ -8,6 +8,7 @@
 
 pub mod at;
 pub mod atomic_file;
+pub mod boot;
 pub mod error;
 pub mod event;
 pub mod firmware;

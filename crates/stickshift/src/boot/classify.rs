@@ -1,0 +1,149 @@
+//! What a loader does to the flash when it starts, as far as its code shows.
+//!
+//! A stock loader erases the whole flash, and with it the IMEI, the serial number and the radio calibration
+//! (docs/protocols/balong-boot.md section 4.3).
+
+use crate::boot::loader::{Block, Loader};
+use crate::boot::patch::{Call, EraseFamily, EraseSite};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+
+/// In the erase-everything routine, where the number of blocks was once computed: `mov r0, #0` between the loads of chip and
+/// block size and the loop's comparison. The loop then runs zero times.
+const NO_BLOCKS: [u8; 20] =
+    *b"\x0c\x00\x9d\xe5\x04\x10\x9d\xe5\x00\x00\xa0\xe3\x0b\xe0\xa0\xe1\x0e\x00\x50\xe1";
+/// Such a loop is this near to the start of its routine.
+const ROUTINE_REACH: usize = 1024;
+
+/// What a stock loader destroys.
+pub const WOULD_LOSE: &str = "IMEI, serial number and radio calibration";
+
+/// Whether a loader erases the whole flash when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Safety {
+    /// The call of the erase-everything routine is in place: it erases.
+    Stock,
+    /// It would have erased; the call was taken out since the file was read.
+    PatchedHere,
+    /// The file comes with the call or the routine taken out.
+    AlreadySafe,
+    /// Nothing known was found, for or against.
+    Unknown,
+}
+
+impl Safety {
+    /// The stable kebab-case code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Safety::Stock => "stock",
+            Safety::PatchedHere => "patched-here",
+            Safety::AlreadySafe => "already-safe",
+            Safety::Unknown => "unknown",
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Safety::Stock => "stock: erases the whole flash when it starts",
+            Safety::PatchedHere => "patched here: the erase call is taken out",
+            Safety::AlreadySafe => "already safe: the file comes with the erase taken out",
+            Safety::Unknown => "unknown: nothing shows whether it erases",
+        }
+    }
+}
+
+/// One thing seen in the code that the judgement rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// One lower-case line.
+    pub text: String,
+    /// Where in the file.
+    pub offset: u64,
+    /// The bytes there.
+    pub bytes: Vec<u8>,
+}
+
+/// A loader's safety, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict on the loader.
+    pub safety: Safety,
+    /// The shape of the erase call, where one was found.
+    pub family: Option<EraseFamily>,
+    /// What it rests on; empty for unknown.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Loader {
+    /// Judges the loader as it is now, with the changes made to it.
+    pub fn judge(&self) -> Judgement {
+        let usbldr = self.block(Block::Usbldr);
+        let site = EraseSite::find(usbldr);
+        let marks: Vec<usize> = (0..usbldr.len().saturating_sub(NO_BLOCKS.len() - 1))
+            .step_by(4)
+            .filter(|at| usbldr[*at..].starts_with(&NO_BLOCKS))
+            .collect();
+        let target = site.as_ref().and_then(EraseSite::target);
+        // Where the call can be followed, only a mark in the very routine that it calls counts.
+        let mark = marks.into_iter().find(|at| target.is_none_or(|t| (t..t + ROUTINE_REACH).contains(at)));
+
+        let mut evidence: Vec<Evidence> = site.iter().map(|site| self.site_evidence(site)).collect();
+        if let Some(at) = mark {
+            evidence.push(Evidence {
+                text: "the erase routine counts zero blocks (an older hand patch)".to_owned(),
+                offset: self.file_offset(at),
+                bytes: NO_BLOCKS.to_vec(),
+            });
+        }
+        let patched_here = self.changes().iter().any(|c| c.what == "erase-patch");
+        let safety = match site.as_ref().map(|s| s.call) {
+            Some(Call::Removed) if patched_here => Safety::PatchedHere,
+            Some(Call::Removed) => Safety::AlreadySafe,
+            _ if mark.is_some() => Safety::AlreadySafe,
+            Some(Call::Live | Call::NotSeen) => Safety::Stock,
+            None => Safety::Unknown,
+        };
+        Judgement { safety, family: site.map(|s| s.family), evidence }
+    }
+
+    fn site_evidence(&self, site: &EraseSite) -> Evidence {
+        let fit = if site.exact { "" } else { ", with other load offsets" };
+        let what = match (site.call, site.bytes.len()) {
+            (Call::Live, 1) => "the branch around the erase call is conditional",
+            (Call::Live, _) => "the erase call is in place",
+            (Call::Removed, 1) => "the branch around the erase call is always taken",
+            (Call::Removed, _) => "mov r0, #0 stands where the erase call was",
+            (Call::NotSeen, _) => "the code before the erase call is there, the call has another form",
+        };
+        Evidence {
+            text: format!("{what} ({} pattern at {:#x}{fit})", site.family, self.file_offset(site.matched)),
+            offset: self.file_offset(site.at),
+            bytes: site.bytes.clone(),
+        }
+    }
+
+    /// To be called before the loader is sent: refuses one that erases, or may, unless `consent` says that this is wanted.
+    ///
+    /// # Errors
+    /// `LoaderErases` with the facts `loader` (the [`Safety`] code) and `would-lose`, and `family` and `offset` where known.
+    pub fn refuse_erasing(&self, consent: bool) -> Result<()> {
+        let judgement = self.judge();
+        let what = match judgement.safety {
+            Safety::PatchedHere | Safety::AlreadySafe => return Ok(()),
+            _ if consent => return Ok(()),
+            Safety::Stock => {
+                format!("this loader erases the whole flash when it starts: {WOULD_LOSE} would be lost")
+            }
+            Safety::Unknown => format!(
+                "nothing shows that this loader spares the flash: if it is a stock loader, {WOULD_LOSE} would be lost"
+            ),
+        };
+        let mut error = Error::new(ErrorKind::LoaderErases, what)
+            .with("loader", judgement.safety.code())
+            .with("would-lose", WOULD_LOSE);
+        if let (Some(family), Some(evidence)) = (judgement.family, judgement.evidence.first()) {
+            error = error.with("family", family).with("offset", format_args!("{:#x}", evidence.offset));
+        }
+        Err(error.with_verdict(Verdict::Untouched))
+    }
+}

@@ -1,0 +1,20 @@
+//! The boot ROM of HiSilicon Balong chips: the loader file it takes ([`Loader`]), what can be changed in one before it is
+//! sent ([`Changes`]), what one does to the flash ([`Safety`]), and the dialogue that sends it ([`download()`]).
+//!
+//! Everything here is described in docs/protocols/balong-boot.md.
+
+mod chip;
+mod classify;
+mod download;
+mod loader;
+mod patch;
+mod ptable;
+#[cfg(test)]
+mod tests;
+
+pub use chip::{CHIPS, Chip};
+pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};
+pub use download::{Downloaded, Start, download};
+pub use loader::{Block, Descriptor, Loader, Oddity};
+pub use patch::{Call, Change, Changes, EraseFamily, EraseSite};
+pub use ptable::{Partition, PartitionTable};

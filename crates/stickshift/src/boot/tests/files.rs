@@ -1,0 +1,413 @@
+use super::{file, filler, hex};
+use crate::boot::{Block, Call, Changes, EraseFamily, EraseSite, Loader, PartitionTable, Safety};
+use crate::error::ErrorKind;
+
+/// Section 4.3: signature, place of the patch behind the signature (before it for V7R22).
+const FAMILIES: [(EraseFamily, &str, i64); 6] = [
+    (EraseFamily::V7R1, "3DE2E0E300E09EE55CC39FE50C005EE10000000A", 20),
+    (
+        EraseFamily::V7R2,
+        "0030A0E39A3F07EEFF2F0FE3E12F44E3073002E59A3F07EE0040A0E3E04F44E34E3604E34C3444E3303384E5",
+        60,
+    ),
+    (
+        EraseFamily::V7R11,
+        "000050E37080BD080030A0E34E2604E3E03F44E3552244E34C019FE54EC604E348419FE50210A0E14CC444E35C2383E5\
+         00008FE040C383E5",
+        60,
+    ),
+    (EraseFamily::V7R22, "123BA0E34A354AE30020A0E37820C3E57920C3E57A20C3E57B20C3E50000A0E3", -5),
+    (EraseFamily::V7R22Second, "183094E5102094E50D00A0E1304084E214308DE510208DE5", 24),
+    (EraseFamily::V7R22Third, "103094E50D00A0E110308DE5183094E514308DE5", 20),
+];
+const HAND_PATCH: &str = "0C009DE504109DE50000A0E30BE0A0E10E0050E1";
+const BL: &str = "494A00EB";
+const MOV: [u8; 4] = [0, 0, 0xa0, 0xe3];
+
+fn put(block: &mut [u8], at: usize, bytes: &[u8]) {
+    block[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+fn loader(usbldr: &[u8]) -> Loader {
+    // An odd raminit: usbldr's place in the file is then no multiple of 4.
+    Loader::parse(file(&filler(301), usbldr)).unwrap()
+}
+
+fn table() -> Vec<u8> {
+    let mut t = vec![0; PartitionTable::SIZE];
+    t[..16].copy_from_slice(b"pTableHead\0\0\0\0\0\x80");
+    t[32..46].copy_from_slice(b"V3R3_MBB_STICK");
+    t[48..54].copy_from_slice(b"m3boot");
+    t
+}
+
+/// Offsets in the file where two loaders differ, from the start of usbldr.
+fn differences(before: &Loader, after: &Loader) -> Vec<u64> {
+    let (a, b) = (before.as_bytes(), after.as_bytes());
+    assert_eq!(a.len(), b.len());
+    (0..a.len()).filter(|i| a[*i] != b[*i]).map(|i| i as u64 - before.file_offset(0)).collect()
+}
+
+#[test]
+fn a_loader_is_read_and_kept_byte_for_byte() {
+    let bytes = file(&filler(301), &filler(5001));
+    let loader = Loader::parse(bytes.clone()).unwrap();
+    assert_eq!(loader.as_bytes(), bytes);
+    assert_eq!(loader.block(Block::Raminit), filler(301));
+    assert_eq!(loader.block(Block::Usbldr), filler(5001));
+    let d = loader.descriptor(Block::Usbldr);
+    assert_eq!((d.mode, d.size, d.address, d.offset), (2, 5001, 0x3000_4000, 385));
+    assert_eq!(loader.oddities(), []);
+}
+
+#[test]
+fn every_truncation_is_named_with_its_offset() {
+    let bytes = file(&filler(40), &filler(2100));
+    for length in 0..bytes.len() {
+        let error = Loader::parse(bytes[..length].to_vec()).unwrap_err();
+        let kind = if length < 4 { ErrorKind::WrongFileKind } else { ErrorKind::FileTruncated };
+        assert!(error.is(kind), "{length}: {error:?}");
+        let offset = if length < 4 { "0x0".to_owned() } else { format!("{length:#x}") };
+        assert_eq!(error.fact("offset"), Some(offset.as_str()));
+    }
+}
+
+#[test]
+fn impossible_blocks_are_refused() {
+    let good = file(&filler(40), &filler(100));
+    let with = |at: usize, word: u32| {
+        let mut bytes = good.clone();
+        put(&mut bytes, at, &word.to_le_bytes());
+        Loader::parse(bytes).map_err(|e| (e.kind(), e.fact("offset").unwrap().to_owned())).map(|_| ())
+    };
+    let error = |kind, offset: &str| Err((kind, offset.to_owned()));
+    assert_eq!(with(0, 0x20001), error(ErrorKind::WrongFileKind, "0x0"));
+    assert_eq!(with(40, (64 << 20) + 1), error(ErrorKind::FileTooLarge, "0x28"));
+    assert_eq!(with(40, u32::MAX), error(ErrorKind::FileTooLarge, "0x28"));
+    assert_eq!(with(48, 67), error(ErrorKind::FileCorrupt, "0x30"));
+    assert_eq!(with(64, 0), error(ErrorKind::FileCorrupt, "0x40"));
+    // 0xfffffff0 + 100 wraps in 32 bits.
+    assert_eq!(with(64, 0xffff_fff0), error(ErrorKind::FileTruncated, "0xe0"));
+    assert_eq!(with(56, 101), error(ErrorKind::FileTruncated, "0xe0"));
+    assert_eq!(with(64, 123), error(ErrorKind::FileCorrupt, "0x7b"));
+}
+
+#[test]
+fn oddities_are_told_and_tolerated() {
+    let codes = |bytes: Vec<u8>| -> Vec<&str> {
+        Loader::parse(bytes).unwrap().oddities().iter().map(|o| o.code).collect()
+    };
+    let good = file(&filler(40), &filler(100));
+    let with = |at: usize, word: u32| {
+        let mut bytes = good.clone();
+        put(&mut bytes, at, &word.to_le_bytes());
+        bytes
+    };
+    assert_eq!(codes([good.clone(), vec![0; 3]].concat()), ["trailing-bytes"]);
+    assert_eq!(codes(with(36, 3)), ["other-mode"]);
+    assert_eq!(codes(with(40, 0)), ["empty-block", "gap"]);
+    assert_eq!(codes(with(40, 39)), ["gap"]);
+    assert_eq!(codes(with(68, 1)), ["reserved-bytes"]);
+    assert_eq!(codes(with(44, 0)), [""; 0], "address 0 is usual on V7R11");
+    let mut tight = good.clone();
+    tight.drain(68..84);
+    put(&mut tight, 48, &68u32.to_le_bytes());
+    put(&mut tight, 64, &108u32.to_le_bytes());
+    assert_eq!(codes(tight), [""; 0], "blocks may begin right after the descriptors");
+}
+
+#[test]
+fn each_family_is_patched_where_the_document_says() {
+    for (family, signature, place) in FAMILIES {
+        let mut usbldr = filler(8192);
+        put(&mut usbldr, 0x100, &hex(signature));
+        let before = loader(&usbldr);
+        let judged = before.judge();
+        assert_eq!((judged.safety, judged.family), (Safety::Stock, Some(family)));
+        let mut after = before.clone();
+        after.change(&Changes::default()).unwrap();
+
+        let at = 0x100 + place;
+        let now = after.block(Block::Usbldr);
+        if place < 0 {
+            assert_eq!(differences(&before, &after), [at as u64]);
+            assert_eq!(now[at as usize], usbldr[at as usize] | 0xe0);
+        } else {
+            assert!(differences(&before, &after).iter().all(|o| (at as u64..at as u64 + 4).contains(o)));
+            assert_eq!(now[at as usize..at as usize + 4], MOV);
+        }
+        assert_eq!(after.judge().safety, Safety::PatchedHere, "{family}");
+        assert_eq!(after.changes().len(), 1);
+        assert_eq!(after.changes()[0].offset, after.file_offset(at as usize));
+        // Written and read again, the patch is the file's own.
+        let again = Loader::parse(after.as_bytes().to_vec()).unwrap();
+        assert_eq!(again.judge().safety, Safety::AlreadySafe);
+        let mut twice = again.clone();
+        twice.change(&Changes::default()).unwrap();
+        assert_eq!((twice.changes(), twice.judge().safety), (&[][..], Safety::AlreadySafe));
+    }
+}
+
+#[test]
+fn the_first_family_in_order_wins_and_only_its_first_match() {
+    let mut usbldr = filler(8192);
+    put(&mut usbldr, 0x100, &hex(FAMILIES[5].1));
+    put(&mut usbldr, 0x1000, &hex(FAMILIES[0].1));
+    put(&mut usbldr, 0x1800, &hex(FAMILIES[0].1));
+    let before = loader(&usbldr);
+    let mut after = before.clone();
+    after.change(&Changes::default()).unwrap();
+    let changed = differences(&before, &after);
+    assert!(!changed.is_empty() && changed.iter().all(|o| (0x1014..0x1018).contains(o)), "{changed:x?}");
+}
+
+#[test]
+fn a_pattern_counts_only_aligned_and_within_the_search() {
+    let signature = hex(FAMILIES[0].1);
+    let found = |size: usize, at: usize| {
+        let mut usbldr = filler(size);
+        put(&mut usbldr, at, &signature);
+        EraseSite::find(&usbldr).map(|s| s.matched)
+    };
+    assert_eq!(found(200, 8), Some(8));
+    assert_eq!(found(200, 4), None, "before the search begins");
+    assert_eq!(found(200, 10), None, "not aligned");
+    assert_eq!(found(200, 136), Some(136));
+    assert_eq!(found(200, 140), None, "the search ends 60 before the end");
+    for size in 0..100 {
+        assert_eq!(EraseSite::find(&filler(size)), None);
+    }
+    // The patched word of a 60-byte distance must fit, also in a block of odd size.
+    let far = hex(FAMILIES[1].1);
+    let mut usbldr = filler(199);
+    put(&mut usbldr, 136, &far);
+    assert_eq!(EraseSite::find(&usbldr), None);
+    let mut usbldr = filler(200);
+    put(&mut usbldr, 136, &far);
+    assert_eq!(EraseSite::find(&usbldr).map(|s| s.at), Some(196));
+}
+
+#[test]
+fn a_masked_match_wants_a_call_an_exact_one_does_not() {
+    // The one byte in which usblsafe-8278 differs.
+    let mut other_build = hex(FAMILIES[0].1);
+    other_build[8] = 0x28;
+    let site = |word: &[u8]| {
+        let mut usbldr = filler(4096);
+        put(&mut usbldr, 0x100, &other_build);
+        put(&mut usbldr, 0x114, word);
+        EraseSite::find(&usbldr)
+    };
+    let live = site(&hex(BL)).unwrap();
+    assert_eq!((live.exact, live.call, live.at), (false, Call::Live, 0x114));
+    assert_eq!(site(&MOV).unwrap().call, Call::Removed);
+    assert_eq!(site(&hex("01020304")), None);
+
+    // The offset is 12 bits: its high four share a byte with the register, which is part of the pattern.
+    other_build[9] = 0xc5;
+    assert!(site_of(&other_build, BL).is_some());
+    other_build[9] = 0xb5;
+    assert!(site_of(&other_build, BL).is_none());
+
+    let mut v7r11 = hex(FAMILIES[2].1);
+    v7r11[24] = 0x50;
+    v7r11[33] = 0x42;
+    let mut usbldr = filler(4096);
+    put(&mut usbldr, 0x100, &v7r11);
+    put(&mut usbldr, 0x13c, &hex(BL));
+    assert_eq!(EraseSite::find(&usbldr).map(|s| (s.family, s.at)), Some((EraseFamily::V7R11, 0x13c)));
+
+    // A false match in front does not hide the true one behind it.
+    let mut usbldr = filler(4096);
+    other_build[9] = 0xc3;
+    put(&mut usbldr, 0x100, &other_build);
+    put(&mut usbldr, 0x200, &[&other_build[..], &hex(BL)].concat());
+    assert_eq!(EraseSite::find(&usbldr).map(|s| s.at), Some(0x214));
+}
+
+fn site_of(signature: &[u8], word: &str) -> Option<EraseSite> {
+    let mut usbldr = filler(4096);
+    put(&mut usbldr, 0x100, &[signature, &hex(word)].concat());
+    EraseSite::find(&usbldr)
+}
+
+#[test]
+fn the_older_hand_patch_is_recognised() {
+    let mut usbldr = filler(8192);
+    put(&mut usbldr, 0x400, &hex(HAND_PATCH));
+    let judged = loader(&usbldr).judge();
+    assert_eq!((judged.safety, judged.evidence.len()), (Safety::AlreadySafe, 1));
+    assert_eq!(judged.evidence[0].offset, 385 + 0x400);
+    loader(&usbldr).refuse_erasing(false).unwrap();
+
+    // With a call that can be followed it counts only in the routine that is called: here 0x118 + 8 + 4 * 0xb0 = 0x3e0.
+    put(&mut usbldr, 0x104, &hex(FAMILIES[0].1));
+    put(&mut usbldr, 0x118, &hex("b00000eb"));
+    assert_eq!(loader(&usbldr).judge().safety, Safety::AlreadySafe);
+    put(&mut usbldr, 0x118, &hex("b00100eb"));
+    assert_eq!(loader(&usbldr).judge().safety, Safety::Stock);
+}
+
+#[test]
+fn a_loader_that_erases_or_may_is_refused_and_the_loss_is_named() {
+    let mut usbldr = filler(4096);
+    let unknown = loader(&usbldr);
+    assert_eq!(unknown.judge().safety, Safety::Unknown);
+    put(&mut usbldr, 0x100, &[hex(FAMILIES[0].1), hex(BL)].concat());
+    let mut stock = loader(&usbldr);
+    stock.change(&Changes { keep_erase: true, ..Changes::default() }).unwrap();
+    assert_eq!(stock.changes(), []);
+    for (loader, code) in [(&unknown, "unknown"), (&stock, "stock")] {
+        let error = loader.refuse_erasing(false).unwrap_err();
+        assert!(error.is(ErrorKind::LoaderErases));
+        assert_eq!(error.fact("loader"), Some(code));
+        for lost in ["IMEI", "serial", "calibration"] {
+            assert!(error.what().contains(lost), "{error}");
+        }
+        loader.refuse_erasing(true).unwrap();
+    }
+    let error = stock.refuse_erasing(false).unwrap_err();
+    assert_eq!((error.fact("family"), error.fact("offset")), (Some("V7R1"), Some("0x295")));
+    stock.change(&Changes::default()).unwrap();
+    stock.refuse_erasing(false).unwrap();
+}
+
+#[test]
+fn the_fastboot_cut_takes_the_last_kernel() {
+    let mut usbldr = filler(10240);
+    put(&mut usbldr, 0x800, b"ANDROID!");
+    put(&mut usbldr, 0x1a01, b"ANDROID!");
+    let cut = Changes { fastboot: true, ..Changes::default() };
+    let mut loader = loader(&usbldr);
+    loader.change(&cut).unwrap();
+    let block = loader.block(Block::Usbldr);
+    assert_eq!(block.len(), 0x1a09);
+    assert_eq!(block[..0x1a01], usbldr[..0x1a01]);
+    assert!(block.ends_with(b"UNDROID!"));
+    let again = Loader::parse(loader.as_bytes().to_vec()).unwrap();
+    assert_eq!((again.descriptor(Block::Usbldr).size, again.oddities()), (0x1a09, vec![]));
+    // Cut once more it stays what it is.
+    let mut twice = again.clone();
+    twice.change(&cut).unwrap();
+    assert_eq!(twice, again);
+}
+
+#[test]
+fn what_cannot_be_changed_changes_nothing() {
+    let mut usbldr = filler(10240);
+    put(&mut usbldr, 0x100, &hex(FAMILIES[0].1));
+    let plain = loader(&usbldr);
+    let refused = |changes: Changes| {
+        let mut loader = plain.clone();
+        let error = loader.change(&changes).unwrap_err();
+        assert_eq!(loader, plain);
+        error
+    };
+    let none = Changes::default();
+    let cut = refused(Changes { fastboot: true, ..none.clone() });
+    assert_eq!((cut.kind(), cut.fact("patch")), (ErrorKind::PatchNotFound, Some("fastboot-cut")));
+    let bad = refused(Changes { ignore_bad_blocks: true, ..none.clone() });
+    assert_eq!((bad.kind(), bad.fact("patch")), (ErrorKind::PatchNotFound, Some("bad-block-patch")));
+    let table = PartitionTable::parse(&table()).unwrap();
+    assert!(refused(Changes { table: Some(table), ..none.clone() }).is(ErrorKind::NoPartitionTable));
+    assert!(refused(Changes { file_flags: vec![0], ..none }).is(ErrorKind::NoPartitionTable));
+    let at_the_start = {
+        let mut usbldr = filler(100);
+        put(&mut usbldr, 0, b"ANDROID!");
+        loader(&usbldr).change(&Changes { fastboot: true, ..Changes::default() })
+    };
+    assert!(at_the_start.unwrap_err().is(ErrorKind::PatchNotFound), "nothing would be left to start");
+}
+
+#[test]
+fn the_table_is_replaced_and_flagged() {
+    let mut usbldr = filler(10240);
+    put(&mut usbldr, 0x1000, &table());
+    let mut new = table();
+    new[16..26].copy_from_slice(b"BOOTROM_V9");
+    let changes = Changes {
+        table: Some(PartitionTable::parse(&new).unwrap()),
+        file_flags: vec![0],
+        ..Changes::default()
+    };
+    let before = loader(&usbldr);
+    let mut after = before.clone();
+    after.change(&changes).unwrap();
+    assert_eq!(after.table_offset(), Some(0x1000));
+    assert_eq!(after.table().unwrap().version(), "BOOTROM_V9");
+    let mut expected: Vec<u64> = (0x1010..0x101a).collect();
+    expected.push(0x1000 + 48 + 40);
+    assert_eq!(differences(&before, &after), expected);
+    assert_eq!(after.chip().map(|c| c.name), Some("V3"), "by the product text");
+    let over = Changes { file_flags: vec![1], ..Changes::default() };
+    assert!(after.change(&over).unwrap_err().is(ErrorKind::Usage));
+}
+
+#[test]
+fn the_bad_block_patch_prefers_a_call() {
+    let changes = Changes { ignore_bad_blocks: true, ..Changes::default() };
+    let patched = |usbldr: &[u8]| {
+        let before = loader(usbldr);
+        let mut after = before.clone();
+        after.change(&changes).unwrap();
+        differences(&before, &after)
+    };
+    let mut usbldr = filler(4096);
+    put(&mut usbldr, 0x100, &hex("04108DE20400A0E1"));
+    assert_eq!(patched(&usbldr), [0x108, 0x109, 0x10a, 0x10b]);
+    put(&mut usbldr, 0x200, &hex("04108DE20400A0E1010203EB"));
+    assert_eq!(patched(&usbldr), [0x208, 0x209, 0x20a, 0x20b]);
+}
+
+#[test]
+fn ten_thousand_mutations_do_no_harm() {
+    let mut usbldr = filler(6000);
+    put(&mut usbldr, 0x100, &[hex(FAMILIES[0].1), hex(BL)].concat());
+    put(&mut usbldr, 0x200, &hex("04108DE20400A0E1"));
+    put(&mut usbldr, 0x400, &table());
+    put(&mut usbldr, 0x1400, b"ANDROID!");
+    let good = file(&filler(60), &usbldr);
+    let mut state = 0x1234_5678_9abc_def1u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut read = 0;
+    for round in 0..10_000 {
+        let mut bytes = good.clone();
+        for _ in 0..=random(4) {
+            // The header and the patterns are hit more often than the rest.
+            let within = [84, 1200, bytes.len()][random(3)];
+            let at = random(within);
+            bytes[at] = [0x00, 0xff, 0x7f, random(256) as u8][random(4)];
+        }
+        if random(4) == 0 {
+            bytes.truncate(random(bytes.len() + 1));
+        }
+        match Loader::parse(bytes) {
+            Ok(mut loader) => {
+                read += 1;
+                loader.oddities();
+                loader.judge();
+                loader.chip();
+                let changes = Changes {
+                    fastboot: round % 2 == 0,
+                    table: loader.table().filter(|_| round % 3 == 0),
+                    file_flags: if round % 5 == 0 { vec![random(60)] } else { vec![] },
+                    ignore_bad_blocks: round % 7 == 0,
+                    keep_erase: round % 11 == 0,
+                };
+                if loader.change(&changes).is_ok() {
+                    let again = Loader::parse(loader.as_bytes().to_vec()).unwrap();
+                    for block in Block::ALL {
+                        assert_eq!(again.block(block), loader.block(block));
+                    }
+                }
+            }
+            Err(error) => assert!(error.fact("offset").is_some(), "{error:?}"),
+        }
+    }
+    assert!((1000..9500).contains(&read), "{read} of the mutations were still loaders");
+}
