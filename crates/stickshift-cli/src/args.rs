@@ -69,6 +69,9 @@ pub(crate) enum Verb {
     /// Check, take apart and put together firmware images
     Firmware(verbs::firmware::FirmwareArgs),
 
+    /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link
+    Profile(verbs::profile::ProfileArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

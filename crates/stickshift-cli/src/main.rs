@@ -6,6 +6,7 @@ mod args;
 mod context;
 mod files;
 mod output;
+mod overlays;
 mod verbs;
 
 use std::process::ExitCode;

@@ -1,0 +1,45 @@
+//! The owner's profiles over the built-in ones.
+
+use std::fs;
+
+use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
+use stickshift::profile::{Catalogue, Origin, Overlay, Problem};
+
+/// Folders with files of usb_modeswitch's kind, in the order in which they are asked.
+const FOLDERS: [(&str, Origin); 3] = [
+    ("/etc/stickshift/devices.d", Origin::User),
+    ("/etc/usb_modeswitch.d", Origin::User),
+    ("/usr/share/usb_modeswitch", Origin::Packaged),
+];
+
+/// The catalogue of this computer. Files that cannot be used are named and left out.
+pub(crate) fn catalogue() -> (Catalogue, Vec<Problem>) {
+    let mut unreadable = Vec::new();
+    let overlays = FOLDERS.map(|(folder, origin)| read(folder, origin, &mut unreadable)).to_vec();
+    let (catalogue, problems) = Catalogue::with_overlays(overlays);
+    unreadable.extend(problems);
+    (catalogue, unreadable)
+}
+
+fn read(folder: &str, origin: Origin, problems: &mut Vec<Problem>) -> Overlay {
+    let mut files = Vec::new();
+    // No folder is the usual case, not a problem.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = entry.path();
+        if !path.is_file() || name.ends_with(".tar.gz") {
+            continue;
+        }
+        let too_large = path.metadata().is_ok_and(|m| m.len() > MAX_TEXT as u64);
+        let text = if too_large {
+            Err("the file is too large for a profile".to_owned())
+        } else {
+            fs::read(&path).map_err(|e| e.to_string())
+        };
+        match text {
+            Ok(bytes) => files.push((name, String::from_utf8_lossy(&bytes).into_owned())),
+            Err(what) => problems.push(Problem { file: path.display().to_string(), line: None, what }),
+        }
+    }
+    Overlay { origin, folder: folder.to_owned(), files }
+}

@@ -1,0 +1,435 @@
+//! `stickshift profile`: what is known about switching, and its formats.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use stickshift::atomic_file;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
+use stickshift::profile::{Entry, Origin};
+use stickshift::stick::UsbId;
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::{files, overlays};
+
+/// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link.
+#[derive(Args, Debug)]
+pub(crate) struct ProfileArgs {
+    #[command(subcommand)]
+    verb: ProfileVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProfileVerb {
+    /// Every profile, or those whose ids, name or method contain a text
+    List {
+        /// Part of ids, name or method
+        #[arg(value_name = "TEXT")]
+        text: Option<String>,
+    },
+    /// All about the profiles for a pair of ids
+    Show {
+        /// The ids that the stick shows before it is switched, as vvvv:pppp
+        #[arg(value_name = "IDS")]
+        id: String,
+    },
+    /// Read profile files of any format and say what is wrong with them
+    Check {
+        /// Files of any format
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write profiles in another format
+    Convert {
+        /// Files of any format, or ids from the catalogue
+        #[arg(value_name = "FILE|IDS", required = true)]
+        from: Vec<String>,
+        /// The format to write
+        #[arg(long, value_enum)]
+        to: To,
+        /// Where to write it (default: standard output)
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// The formats that can be written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum To {
+    /// One file of usb_modeswitch
+    UsbModeswitch,
+    /// usb_modeswitch's archive of many
+    UsbModeswitchPack,
+    /// OpenWrt's usb-mode.json
+    Openwrt,
+    /// The file for TP-Link's Modem Settings page
+    Tplink,
+    /// The table inside TP-Link's firmware
+    TplinkTable,
+    /// udev rules
+    Udev,
+    /// stickshift's own
+    Stickshift,
+}
+
+impl To {
+    fn format(self) -> Format {
+        match self {
+            To::UsbModeswitch => Format::UsbModeswitch,
+            To::UsbModeswitchPack => Format::Pack,
+            To::Openwrt => Format::Openwrt,
+            To::Tplink => Format::TplinkBin,
+            To::TplinkTable => Format::TplinkTable,
+            To::Udev => Format::Udev,
+            To::Stickshift => Format::Native,
+        }
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: ProfileArgs) -> Result<()> {
+    match args.verb {
+        ProfileVerb::List { text } => list(context, text.as_deref()),
+        ProfileVerb::Show { id } => show(context, &id),
+        ProfileVerb::Check { files } => check(context, &files),
+        ProfileVerb::Convert { from, to, output } => convert(context, &from, to.format(), output.as_deref()),
+    }
+}
+
+fn catalogue(context: &Context) -> stickshift::profile::Catalogue {
+    let (catalogue, problems) = overlays::catalogue();
+    for p in problems {
+        let line = p.line.map_or(String::new(), |n| format!(":{n}"));
+        context.output.say(&format!("warning: {}{line}: {}", p.file, p.what));
+    }
+    catalogue
+}
+
+fn list(context: &Context, text: Option<&str>) -> Result<()> {
+    let wanted = text.unwrap_or_default().to_lowercase();
+    let profiles: Vec<ProfileReport> = catalogue(context)
+        .iter()
+        .map(|(origin, entry)| ProfileReport::of(origin, &entry))
+        .filter(|p| {
+            [&p.key, &p.name, &p.method].iter().any(|t| t.to_lowercase().contains(&wanted))
+                || p.targets.iter().any(|t| t.contains(&wanted))
+        })
+        .collect();
+    context.output.finish(&List { profiles });
+    Ok(())
+}
+
+fn show(context: &Context, id: &str) -> Result<()> {
+    let id = parse_id(id)?;
+    let found = catalogue(context).candidates(id);
+    if found.is_empty() {
+        return Err(unknown(id));
+    }
+    let profiles = found.iter().map(|c| ProfileReport::of(c.origin, &c.entry)).collect();
+    context.output.finish(&Show { id: id.to_string(), profiles });
+    Ok(())
+}
+
+fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
+    let mut checked = Vec::new();
+    for path in paths {
+        checked.push(Checked::of(path, &import(path)?));
+    }
+    let refused: usize = checked.iter().map(|c| c.refused.len()).sum();
+    context.output.finish(&Check { files: checked });
+    if refused > 0 {
+        return Err(Error::new(ErrorKind::FileCorrupt, "profiles were refused").with("refused", refused));
+    }
+    Ok(())
+}
+
+fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>) -> Result<()> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for source in from {
+        match source.parse::<UsbId>() {
+            Ok(id) => {
+                let found = catalogue(context).candidates(id);
+                if found.is_empty() {
+                    return Err(unknown(id));
+                }
+                // The owner's entries stand alone, as they do when a stick is switched.
+                let first = found[0].origin;
+                entries.extend(found.into_iter().filter(|c| c.origin == first).map(|c| c.entry));
+            }
+            Err(()) => {
+                let path = Path::new(source);
+                let imported = import(path)?;
+                warn_import(context, path, &imported);
+                if let Some(refused) = imported.refused.first() {
+                    return Err(Error::new(
+                        ErrorKind::FileCorrupt,
+                        format!("a profile is refused: {}", refused.why),
+                    )
+                    .with("entry", &refused.entry)
+                    .with("text", refused.text.escape_debug()));
+                }
+                entries.extend(imported.entries);
+            }
+        }
+    }
+    let exported = formats::export(&entries, to)?;
+    say_losses(context, &exported);
+    match output {
+        Some(path) => {
+            atomic_file::write(path, &exported.bytes)?;
+            context.output.finish(&Converted::of(&entries, to, &exported, Some(path)));
+        }
+        None if context.global.json => context.output.finish(&Converted::of(&entries, to, &exported, None)),
+        None => {
+            let binary = std::str::from_utf8(&exported.bytes).is_err();
+            if binary && io::stdout().is_terminal() {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "this format is binary and would spoil the terminal",
+                ));
+            }
+            let mut out = io::stdout().lock();
+            out.write_all(&exported.bytes)
+                .and_then(|()| out.flush())
+                .map_err(|e| Error::new(ErrorKind::Io, "cannot write to standard output").because(e))?;
+        }
+    }
+    Ok(())
+}
+
+fn parse_id(text: &str) -> Result<UsbId> {
+    text.parse()
+        .map_err(|()| Error::new(ErrorKind::Usage, format!("{text} is no pair of ids like 12d1:1f01")))
+}
+
+fn unknown(id: UsbId) -> Error {
+    Error::new(ErrorKind::Usage, format!("there is no profile for {id}"))
+}
+
+fn import(path: &Path) -> Result<Import> {
+    let mut bytes = Vec::new();
+    files::open(path)?.take(formats::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|e| {
+        Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
+    })?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    formats::import(&bytes, &name).map_err(|e| e.with("file", path.display()))
+}
+
+fn warn_import(context: &Context, path: &Path, import: &Import) {
+    for w in &import.warnings {
+        let line = if w.line > 0 { format!(":{}", w.line) } else { String::new() };
+        context.output.say(&format!("warning: {}{line}: {}", path.display(), w.what));
+    }
+}
+
+/// Losses by kind, each with its reason and how many entries it concerns.
+fn grouped(export: &Export) -> BTreeMap<(&'static str, &str), Vec<&str>> {
+    let mut groups: BTreeMap<(&'static str, &str), Vec<&str>> = BTreeMap::new();
+    for loss in &export.losses {
+        groups.entry((loss.what, loss.why.as_str())).or_default().push(&loss.entry);
+    }
+    groups
+}
+
+fn say_losses(context: &Context, export: &Export) {
+    for ((what, why), entries) in grouped(export) {
+        let who = match entries.as_slice() {
+            [one] => (*one).to_owned(),
+            many => format!("{} entries", many.len()),
+        };
+        context.output.say(&format!("not carried over: {what} ({who}): {why}"));
+    }
+    for note in &export.notes {
+        context.output.say(&format!("note: {note}"));
+    }
+}
+
+#[derive(Serialize)]
+struct ProfileReport {
+    key: String,
+    name: String,
+    method: String,
+    targets: Vec<String>,
+    origin: &'static str,
+    source: String,
+    /// The parameters in usb_modeswitch's words.
+    parameters: Vec<String>,
+}
+
+impl ProfileReport {
+    fn of(origin: Origin, entry: &Entry) -> Self {
+        let mut targets: Vec<String> = entry.targets().iter().map(UsbId::to_string).collect();
+        targets.extend(entry.parameters.target_class.map(|class| format!("class {class:02x}")));
+        ProfileReport {
+            key: entry.key.to_string(),
+            name: entry.name.clone(),
+            method: entry.parameters.summary(),
+            targets,
+            origin: origin.code(),
+            source: entry.source.clone(),
+            parameters: usb_modeswitch::assignments(&entry.parameters).lines().map(str::to_owned).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct List {
+    profiles: Vec<ProfileReport>,
+}
+
+impl Report for List {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for p in &self.profiles {
+            let own = if p.origin == "built-in" { String::new() } else { format!("  ({})", p.origin) };
+            writeln!(out, "{:<24} {:<24} {}{own}", p.key, p.method, p.name)?;
+        }
+        writeln!(out, "{} profiles", self.profiles.len())
+    }
+}
+
+#[derive(Serialize)]
+struct Show {
+    id: String,
+    profiles: Vec<ProfileReport>,
+}
+
+impl Report for Show {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (index, p) in self.profiles.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            writeln!(out, "{}  {}", p.key, p.name)?;
+            writeln!(out, "  method:  {}", p.method)?;
+            if !p.targets.is_empty() {
+                writeln!(out, "  becomes: {}", p.targets.join(", "))?;
+            }
+            writeln!(out, "  source:  {} ({})", p.source, p.origin)?;
+            for line in &p.parameters {
+                writeln!(out, "    {line}")?;
+            }
+        }
+        if self.profiles.len() > 1 {
+            writeln!(out, "\nthe first one whose conditions hold is taken")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Check {
+    files: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    format: &'static str,
+    format_text: &'static str,
+    entries: Vec<ProfileReport>,
+    warnings: Vec<String>,
+    refused: Vec<RefusedReport>,
+}
+
+#[derive(Serialize)]
+struct RefusedReport {
+    entry: String,
+    why: String,
+    text: String,
+}
+
+impl Checked {
+    fn of(path: &Path, import: &Import) -> Self {
+        let warning = |w: &formats::Warning| match w.line {
+            0 => w.what.clone(),
+            line => format!("line {line}: {}", w.what),
+        };
+        Checked {
+            file: path.display().to_string(),
+            format: import.format.code(),
+            format_text: import.format.words(),
+            entries: import.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect(),
+            warnings: import.warnings.iter().map(warning).collect(),
+            refused: import
+                .refused
+                .iter()
+                .map(|r| RefusedReport { entry: r.entry.clone(), why: r.why.clone(), text: r.text.clone() })
+                .collect(),
+        }
+    }
+}
+
+impl Report for Check {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for c in &self.files {
+            writeln!(out, "{}: {}, {} entries", c.file, c.format_text, c.entries.len())?;
+            if c.entries.len() <= 8 {
+                for e in &c.entries {
+                    writeln!(out, "  {}  {}  {}", e.key, e.method, e.name)?;
+                }
+            }
+            for w in &c.warnings {
+                writeln!(out, "  warning: {w}")?;
+            }
+            for r in &c.refused {
+                writeln!(out, "  refused: {}: {}", r.entry, r.why)?;
+                writeln!(out, "    {}", r.text.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Converted {
+    format: &'static str,
+    entries: usize,
+    file: Option<String>,
+    /// The file's text, where it is text and was not written to a file.
+    text: Option<String>,
+    /// The file's bytes in hex, where it is not text and was not written to a file.
+    hex: Option<String>,
+    suggested_name: Option<String>,
+    losses: Vec<LossReport>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LossReport {
+    what: &'static str,
+    why: String,
+    entries: Vec<String>,
+}
+
+impl Converted {
+    fn of(entries: &[Entry], format: Format, export: &Export, path: Option<&Path>) -> Self {
+        let inline = path.is_none().then_some(&export.bytes);
+        let text = inline.and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
+        let hex = inline.filter(|_| text.is_none()).map(|b| b.iter().map(|b| format!("{b:02x}")).collect());
+        let losses = grouped(export).into_iter().map(|((what, why), entries)| LossReport {
+            what,
+            why: why.to_owned(),
+            entries: entries.into_iter().map(str::to_owned).collect(),
+        });
+        Converted {
+            format: format.code(),
+            entries: entries.len(),
+            file: path.map(|p| p.display().to_string()),
+            text,
+            hex,
+            suggested_name: export.file_name.clone(),
+            losses: losses.collect(),
+            notes: export.notes.clone(),
+        }
+    }
+}
+
+impl Report for Converted {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let file = self.file.as_deref().unwrap_or("standard output");
+        writeln!(out, "{file}: {} entries as {}", self.entries, self.format)
+    }
+}
