@@ -177,7 +177,7 @@ mod tests {
         std::iter::from_fn(|| deframer.next()).collect()
     }
 
-    /// Body and frame, as recorded from the original tool and a modem.
+    /// Body and frame, as the original tool and an independent emulator exchanged them.
     const VECTORS: &[(&str, &str)] = &[
         ("0c", "7e 0c 14 3a 7e"),
         ("45", "7e 45 d1 e5 7e"),
