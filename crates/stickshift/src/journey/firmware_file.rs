@@ -104,7 +104,9 @@ fn hash(image: &mut Image) -> Result<String> {
                 Ok(0) => break,
                 Ok(n) => hasher.update(&chunk[..n]),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::new(ErrorKind::FileUnreadable, "cannot read the image").because(e)),
+                Err(e) => {
+                    return Err(Error::new(ErrorKind::FileUnreadable, "cannot read the image").because(e));
+                }
             }
         }
     }

@@ -112,7 +112,8 @@ impl Journal {
     /// `FileUnwritable`.
     pub fn begin(folder: &Path, place: &Place, stick: Fingerprint, files: Vec<FileRecord>) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display())).because(e)
+            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+                .because(e)
         })?;
         let record = Record { version: VERSION, place: place.to_string(), stick, files, touched: false };
         let journal = Journal { path: path_of(folder, place), record };
@@ -127,13 +128,15 @@ impl Journal {
     pub fn load(folder: &Path, place: &Place) -> Result<Self> {
         let path = path_of(folder, place);
         let unreadable = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => {
-                Error::new(ErrorKind::NoJournal, format!("no interrupted journey is recorded for place {place}"))
-            }
+            io::ErrorKind::NotFound => Error::new(
+                ErrorKind::NoJournal,
+                format!("no interrupted journey is recorded for place {place}"),
+            ),
             _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e),
         };
-        let corrupt =
-            || Error::new(ErrorKind::FileCorrupt, format!("{} is no journal of this version", path.display()));
+        let corrupt = || {
+            Error::new(ErrorKind::FileCorrupt, format!("{} is no journal of this version", path.display()))
+        };
         if fs::metadata(&path).map_err(unreadable)?.len() > SIZE_LIMIT {
             return Err(corrupt());
         }
@@ -231,7 +234,13 @@ mod tests {
     use super::*;
 
     fn file(sha256: &str) -> FileRecord {
-        FileRecord { path: "fw.bin".into(), sha256: sha256.into(), partitions: 3, acknowledged: 0, open: false }
+        FileRecord {
+            path: "fw.bin".into(),
+            sha256: sha256.into(),
+            partitions: 3,
+            acknowledged: 0,
+            open: false,
+        }
     }
 
     fn place() -> Place {
@@ -263,7 +272,10 @@ mod tests {
         assert!(journal.check_files(&[file("aa")]).unwrap_err().is(ErrorKind::JournalMismatch));
         let learned = Fingerprint { hardware: Some("CL2E3372HM".into()), ..Fingerprint::default() };
         journal.check_stick(&learned).unwrap();
-        assert_eq!(Journal::load(dir.path(), &place()).unwrap().record.stick.hardware.as_deref(), Some("CL2E3372HM"));
+        assert_eq!(
+            Journal::load(dir.path(), &place()).unwrap().record.stick.hardware.as_deref(),
+            Some("CL2E3372HM")
+        );
         let other = Fingerprint { hardware: Some("CL1E3372SM".into()), ..Fingerprint::default() };
         assert_eq!(journal.check_stick(&other).unwrap_err().fact("differs-in"), Some("hardware version"));
     }

@@ -1,0 +1,148 @@
+//! What the stick says it is, over whichever door it opens.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::at::{At, identify};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Session;
+use crate::hilink::{self, Hilink};
+use crate::link::Bus;
+use crate::mask;
+use crate::stick::{Mode, Role, Stick};
+
+/// What a stick says of itself. What it does not say is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// `E3372`.
+    pub model: Option<String>,
+    /// `E3372h-153`.
+    pub product: Option<String>,
+    /// `CL2E3372HM`, without the board's version.
+    pub hardware: Option<String>,
+    /// `21.180.01.00.00`.
+    pub firmware: Option<String>,
+    /// The web UI image on the flash. It proves nothing about what runs.
+    pub web_ui: Option<String>,
+    /// `hilink` or `stick`: what the firmware that runs is, by how it shows itself.
+    pub kind: Option<&'static str>,
+    /// An identity: masked wherever it is shown.
+    #[serde(serialize_with = "masked")]
+    pub imei: Option<String>,
+}
+
+fn masked<S: serde::Serializer>(imei: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match imei {
+        Some(imei) => serializer.serialize_some(&mask::identity(imei)),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = |t: &Option<String>| t.clone().unwrap_or_else(|| "?".into());
+        write!(f, "{}", known(if self.product.is_some() { &self.product } else { &self.model }))?;
+        write!(f, ", hardware {}", known(&self.hardware))?;
+        write!(f, ", {} firmware {}", self.kind.unwrap_or("unknown"), known(&self.firmware))?;
+        if let Some(imei) = &self.imei {
+            write!(f, ", IMEI {}", mask::identity(imei))?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks the stick, over its AT port or its web server. `None` when it has neither in its present mode.
+///
+/// # Errors
+/// What opening the port or the server reports; `Timeout` when nobody answers.
+pub fn ask(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<Identity>> {
+    let at_port = [Role::Pcui, Role::Modem, Role::Serial]
+        .into_iter()
+        .find_map(|role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some()));
+    match stick.mode {
+        Mode::Modem | Mode::HilinkSerial => match at_port {
+            Some(port) => {
+                let number = port.number;
+                let kind = if stick.mode == Mode::HilinkSerial { "hilink" } else { "stick" };
+                ask_at(bus, stick, number, kind, session).map(Some)
+            }
+            None => Ok(None),
+        },
+        Mode::Hilink => ask_web(bus, stick).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn ask_at(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    interface: u8,
+    kind: &'static str,
+    session: &mut Session<'_>,
+) -> Result<Identity> {
+    let mut link = bus.open_port(&stick.place, interface)?;
+    let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
+    at.init()?;
+    let mut identity = Identity { kind: Some(kind), ..Identity::default() };
+    if let Some(information) = at.run_if_known(&identify::information())? {
+        identity.model = filled(information.model);
+        identity.firmware = filled(information.revision);
+        identity.imei = filled(information.imei);
+    }
+    if let Some(versions) = at.run_if_known(&identify::versions())? {
+        identity.firmware = versions.software().map(str::to_owned).or(identity.firmware);
+        identity.web_ui = versions.web_ui().map(str::to_owned);
+        identity.hardware = versions.hardware().map(without_board);
+    }
+    if let Some(line) = at.run_if_known(&identify::firmware_and_hardware())? {
+        identity.product = line.product;
+        identity.firmware = identity.firmware.or_else(|| filled(line.firmware));
+        identity.hardware = identity.hardware.or_else(|| line.hardware.as_deref().map(without_board));
+    }
+    if identity.hardware.is_none()
+        && let Some(hardware) = at.run_if_known(&identify::hardware())?
+    {
+        identity.hardware = hardware;
+    }
+    Ok(identity)
+}
+
+fn ask_web(bus: &mut dyn Bus, stick: &Stick) -> Result<Identity> {
+    let mut link = bus.open_http(&stick.place)?;
+    let mut web = Hilink::open(&mut *link, super::random::fill)?;
+    let mut identity = Identity { kind: Some("hilink"), ..Identity::default() };
+    match web.call(&hilink::device::information()) {
+        Ok(information) => {
+            identity.model = information.name;
+            identity.hardware = information.hardware;
+            identity.firmware = information.software;
+            identity.web_ui = information.web_ui;
+            identity.imei = information.imei;
+        }
+        Err(e) if e.is(ErrorKind::LoginNeeded) => {
+            // The one description that needs no login; on older firmware it holds the model alone.
+            let basic = web.call(&hilink::device::basic_information())?;
+            identity.model = basic.name;
+            identity.firmware = basic.software;
+            identity.web_ui = basic.web_ui;
+        }
+        Err(e) => return Err(e),
+    }
+    Ok(identity)
+}
+
+/// `CL2E3372HM Ver.A` without the version of the board.
+fn without_board(hardware: &str) -> String {
+    hardware.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
+fn filled(text: impl Into<Option<String>>) -> Option<String> {
+    text.into().filter(|t| !t.is_empty())
+}
+
+/// The error for a stick that cannot be asked.
+pub(crate) fn mute(stick: &Stick) -> Error {
+    Error::new(ErrorKind::NoSuchPort, "the stick cannot be asked what it is in its present mode")
+        .with("mode", stick.mode.code())
+}

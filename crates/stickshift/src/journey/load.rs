@@ -1,0 +1,153 @@
+//! Sending a loader to the boot ROM, and seeing it start at the same place on the bus.
+
+use std::time::Duration;
+
+use crate::boot::{self, Block, Downloaded, Loader, Safety, Start};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::journey::plan::{Consent, Objection, Plan};
+use crate::journey::wait::wait_for_stick;
+use crate::link::Bus;
+use crate::stick::{Mode, Place, Role, Stick};
+
+/// The longest that a loader was reported to take until its ports show, with room to spare.
+const LOADER_STARTS: Duration = Duration::from_secs(90);
+/// How long the boot ROM's face may linger after its last answer.
+const ROM_LEAVES: Duration = Duration::from_secs(20);
+
+/// A loader that runs.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What was sent.
+    pub sent: Downloaded,
+    /// What stands at the place now.
+    pub stick: Stick,
+}
+
+/// What sending this loader would do.
+pub fn plan(loader: &Loader, plan: &mut Plan) {
+    let judgement = loader.judge();
+    for change in loader.changes() {
+        plan.step("loader-change", format!("in memory: {} at {:#x}", change.what, change.offset), None);
+    }
+    let bytes = Block::ALL.iter().map(|b| loader.block(*b).len() as u64).sum();
+    plan.step(
+        "load-block",
+        "send the loader to the boot ROM (into memory, the flash is not touched)",
+        Some(bytes),
+    );
+    plan.step("wait-loader", "wait until the loader shows its ports at the same place", None);
+    plan.evidence.push(format!("the loader is {}", judgement.safety.words()));
+    plan.evidence.extend(judgement.evidence.iter().map(|e| e.text.clone()));
+    plan.evidence.extend(loader.oddities().into_iter().map(|o| o.text));
+    if matches!(judgement.safety, Safety::Stock | Safety::Unknown) {
+        let text = match judgement.safety {
+            Safety::Stock => format!("the loader erases the whole flash: {} would be lost", boot::WOULD_LOSE),
+            _ => {
+                format!("nothing shows that the loader spares the flash: {} could be lost", boot::WOULD_LOSE)
+            }
+        };
+        plan.objections.push(Objection { consent: Consent::Erase, text });
+    }
+}
+
+/// Sends a loader to the stick at `place` and waits until something else than the boot ROM stands there. The caller has made sure
+/// that the loader may be sent: [`Loader::refuse_erasing`].
+///
+/// # Errors
+/// `NotInBootMode` when the stick is not in its boot ROM; what [`boot::download`] reports; `LoaderNotStarted` when everything was
+/// sent and the boot ROM stays or nothing comes back.
+pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Session<'_>) -> Result<Loaded> {
+    let stick = find(bus, place)?;
+    if stick.mode != Mode::BootRom {
+        return Err(Error::new(
+            ErrorKind::NotInBootMode,
+            format!("the stick at {place} is not in its boot ROM"),
+        )
+        .with("id", stick.id)
+        .with("mode", stick.mode.code())
+        .with_verdict(Verdict::Untouched));
+    }
+    let port = stick.interface(Role::BootRom).ok_or_else(|| {
+        Error::new(ErrorKind::NoSuchPort, "the boot ROM shows no serial port")
+            .with_verdict(Verdict::Untouched)
+    })?;
+    let mut link = bus.open_port(place, port.number)?;
+    let sent = boot::download(&mut *link, loader, session)?;
+    // The port must be free when the stick comes back, or its tty gets another number for no reason.
+    drop(link);
+    if let Start::NotConfirmed(why) = &sent.start {
+        session.warn(
+            "start-not-confirmed",
+            format!("the last packet was sent and its answer was not seen: {why}"),
+        );
+    }
+    session.step("wait-loader", "wait until the loader shows its ports");
+    let stick = wait_for_loader(bus, place, session).map_err(|e| e.verdict_if_unset(Verdict::Recoverable))?;
+    Ok(Loaded { sent, stick })
+}
+
+/// Waits until the place shows something that is not the boot ROM, and the ports that belong to it.
+fn wait_for_loader(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Stick> {
+    let begun = bus.now();
+    let mut seen_to_leave = false;
+    let mut gave_up_early = false;
+    let found = crate::journey::wait::wait_at(bus, place, LOADER_STARTS, session, |stick| match stick {
+        None => {
+            seen_to_leave = true;
+            false
+        }
+        Some(stick) if stick.mode == Mode::BootRom => {
+            // Back in the boot ROM after having left it: the loader was started and fell over.
+            gave_up_early = seen_to_leave;
+            gave_up_early
+        }
+        Some(stick) => is_ready(stick),
+    })?;
+    match found.flatten() {
+        Some(stick) if stick.mode != Mode::BootRom => Ok(stick),
+        Some(_) => Err(not_started("the stick fell back into its boot ROM")),
+        None if !seen_to_leave && bus.now() - begun >= ROM_LEAVES => {
+            Err(not_started("the boot ROM stayed on the bus"))
+        }
+        None => Err(not_started("nothing came back at this place")),
+    }
+}
+
+/// In download mode the port that takes firmware must have a tty; other faces are taken as they are.
+fn is_ready(stick: &Stick) -> bool {
+    stick.mode != Mode::Download || stick.interface(Role::Flash).is_some_and(|port| port.tty.is_some())
+}
+
+fn not_started(why: &str) -> Error {
+    Error::new(ErrorKind::LoaderNotStarted, format!("the loader was sent and did not start: {why}"))
+        .with_verdict(Verdict::Recoverable)
+}
+
+/// What stands at `place` now.
+///
+/// # Errors
+/// `NoStick`, and what the bus reports.
+pub fn find(bus: &mut dyn Bus, place: &Place) -> Result<Stick> {
+    bus.sticks()?.into_iter().find(|s| s.place == *place).ok_or_else(|| {
+        Error::new(ErrorKind::NoStick, format!("no stick at {place}")).with_verdict(Verdict::Untouched)
+    })
+}
+
+/// Waits for the stick's flash port at `place`, as after a restart into download mode.
+///
+/// # Errors
+/// `Timeout` when it does not come, `Interrupted`, and what the bus reports.
+pub fn wait_for_download_mode(
+    bus: &mut dyn Bus,
+    place: &Place,
+    limit: Duration,
+    session: &mut Session<'_>,
+) -> Result<Stick> {
+    wait_for_stick(bus, place, limit, session, |s| s.mode == Mode::Download && is_ready(s))?.ok_or_else(
+        || {
+            Error::new(ErrorKind::Timeout, format!("no stick came into download mode at {place}"))
+                .with("waited-seconds", limit.as_secs())
+        },
+    )
+}
