@@ -72,6 +72,18 @@ pub(crate) enum Verb {
     /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link
     Profile(verbs::profile::ProfileArgs),
 
+    /// Convert a stick from HiLink to Stick firmware or back: the whole journey, resumable
+    Convert(verbs::convert::ConvertArgs),
+
+    /// Send a loader to a stick in its boot ROM and wait until it runs
+    Load(verbs::load::LoadArgs),
+
+    /// Flash firmware to a stick in download mode
+    Flash(verbs::flash::FlashArgs),
+
+    /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download
+    Rehearse(verbs::rehearse::RehearseArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

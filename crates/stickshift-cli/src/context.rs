@@ -6,9 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::event::{Cancel, Session};
+use stickshift::event::{Cancel, Event, Session};
 use stickshift::host::SysBus;
 use stickshift::link::{Bus, TracedBus};
+
+use stickshift_emu::bus::VirtualBus;
+use stickshift_emu::catalogue;
+use stickshift_emu::e3372h::{E3372h, Options, Timing};
+use stickshift_emu::fault::FaultPlan;
 
 use crate::args::Global;
 use crate::output::Output;
@@ -36,12 +41,38 @@ impl Context {
     /// `Usage` when there is no such virtual stick, `FileUnwritable` for the trace.
     pub(crate) fn bus(&self) -> Result<Box<dyn Bus>> {
         if let Some(name) = &self.global.virtual_stick {
-            return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}")));
+            return self.traced(Box::new(self.virtual_bus(name)?));
         }
         self.traced(Box::new(SysBus::open()))
     }
 
-    fn traced(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
+    /// A virtual bus with the named stick at 1-1, its seed and faults from the options.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick or the faults do not read.
+    pub(crate) fn virtual_bus(&self, name: &str) -> Result<VirtualBus> {
+        let Some(options) = catalogue::e3372h(name) else {
+            return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
+                .with("names", catalogue::names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
+        };
+        let faults = match &self.global.fault {
+            Some(specification) => FaultPlan::parse(specification, self.global.seed)?,
+            None => FaultPlan::none(self.global.seed),
+        };
+        let options = Options { timing: Timing::real(self.global.seed), faults, ..options };
+        let bus = VirtualBus::new();
+        let place = "1-1".parse().unwrap_or_else(|()| unreachable!("a place"));
+        bus.plug(&place, Box::new(E3372h::new(options)));
+        // It was plugged in a minute ago.
+        bus.advance(Duration::from_secs(60));
+        Ok(bus)
+    }
+
+    /// The bus, with every byte written to the trace that was asked for.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(crate) fn traced(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
         let Some(path) = &self.global.trace else { return Ok(bus) };
         let file = File::create(path).map_err(|e| {
             Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(e)
@@ -71,6 +102,15 @@ impl Context {
     /// A session whose events go to the output.
     pub(crate) fn session(&self) -> Session<'_> {
         Session::new(|event| self.output.event(&event), self.cancel.clone())
+    }
+
+    /// The same, and every event is told to `also` first.
+    pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
+        let sink = move |event| {
+            also(&event);
+            self.output.event(&event);
+        };
+        Session::new(sink, self.cancel.clone())
     }
 
     /// Asks before a plan that was shown is carried out.

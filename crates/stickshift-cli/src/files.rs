@@ -1,8 +1,8 @@
 //! Opening files with errors that say which file and why.
 
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use stickshift::error::{Error, ErrorKind, Result};
 
@@ -23,4 +23,39 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is a folder", path.display())));
     }
     Ok(file)
+}
+
+/// Larger than any loader or partition table: what is read whole.
+const WHOLE_LIMIT: u64 = 128 * 1024 * 1024;
+
+/// Reads a whole file that should be small.
+///
+/// # Errors
+/// As [`open`]; `FileTooLarge`.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    file.take(WHOLE_LIMIT + 1).read_to_end(&mut bytes).map_err(|e| {
+        Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
+    })?;
+    if bytes.len() as u64 > WHOLE_LIMIT {
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("{} is too large", path.display()))
+            .with("limit", WHOLE_LIMIT));
+    }
+    Ok(bytes)
+}
+
+/// Where journals are kept: the system's state folder for root, the user's own otherwise.
+pub(crate) fn journal_folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(folder) = set("STICKSHIFT_STATE") {
+        return folder;
+    }
+    if let Some(state) = set("XDG_STATE_HOME") {
+        return state.join("stickshift");
+    }
+    match set("HOME").or_else(|| set("LOCALAPPDATA")) {
+        Some(home) => home.join(".local/state/stickshift"),
+        None => PathBuf::from("/var/lib/stickshift"),
+    }
 }

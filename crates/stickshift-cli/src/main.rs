@@ -1,12 +1,15 @@
 //! The `stickshift` program: arguments, rendering, advice and exit codes around the library.
-#![allow(dead_code)] // the first verbs use all of it
 
+mod act;
 mod advice;
 mod args;
 mod context;
 mod files;
 mod output;
 mod overlays;
+mod port_bus;
+mod select;
+mod synthetic;
 mod verbs;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Bus;
-use stickshift::stick::{Place, Stick, UsbId};
+use stickshift::stick::{Mode, Place, Stick, UsbId};
 
 /// The stick that `wanted` names, or the only one there.
 ///
@@ -15,6 +15,21 @@ pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
     let Some(wanted) = wanted else { return only(all, "no stick is plugged in".into()) };
     let fits: Vec<Stick> = all.into_iter().filter(|s| names(s, wanted)).collect();
     only(fits, format!("no stick is {wanted}"))
+}
+
+/// The stick that `wanted` names, or the only one that is in `mode`.
+///
+/// # Errors
+/// As [`stick`].
+pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Result<Stick> {
+    if wanted.is_some() {
+        return stick(bus, wanted);
+    }
+    let all = bus.sticks()?;
+    let others: Vec<String> = all.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode)).collect();
+    let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
+    let none = format!("no stick is in this mode: {}", mode.words());
+    only(fits, none).map_err(|e| if others.is_empty() { e } else { e.with("there-is", others.join(", ")) })
 }
 
 /// Whether `wanted` names this stick: by place, ids, tty or serial number.
@@ -35,7 +50,8 @@ fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
         1 => Ok(sticks.remove(0)),
         n => {
             let there: Vec<String> = sticks.iter().map(|s| format!("{} ({})", s.place, s.id)).collect();
-            Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks fit")).with("sticks", there.join(", ")))
+            Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks fit"))
+                .with("sticks", there.join(", ")))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Results go to standard output. Progress goes to standard error, except in JSON, where both are lines on standard output.
 
 mod bar;
+pub(crate) mod plan;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};

@@ -1,9 +1,13 @@
 //! One file per verb: its arguments and what it does with the library.
 
+pub(crate) mod convert;
 pub(crate) mod firmware;
+pub(crate) mod flash;
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod profile;
+pub(crate) mod rehearse;
 
 use stickshift::error::Result;
 
@@ -13,6 +17,10 @@ use crate::context::Context;
 /// Runs a verb.
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
+        Verb::Convert(args) => convert::run(context, args),
+        Verb::Load(args) => load::run(context, args),
+        Verb::Flash(args) => flash::run(context, args),
+        Verb::Rehearse(args) => rehearse::run(context, args),
         Verb::List(args) => list::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
         Verb::Profile(args) => profile::run(context, args),

@@ -1,0 +1,44 @@
+//! What verbs that change a stick have in common: the plan is shown, objections need their consent, the question is asked.
+
+use stickshift::boot::Loader;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::journey::plan::Consent;
+use stickshift::journey::{Consents, Plan};
+
+use crate::context::Context;
+use crate::output::plan::option;
+
+/// Shows the plan and asks. `Ok(false)` after a dry run.
+///
+/// # Errors
+/// The objection's own kind when its consent is missing, `ConsentNeeded` when the plan is declined. The stick is untouched.
+pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run: bool) -> Result<bool> {
+    if dry_run {
+        context.output.finish(plan);
+        return Ok(false);
+    }
+    context.output.interim("plan", plan);
+    if let Some(objection) = plan.unanswered(consents) {
+        let kind = match objection.consent {
+            Consent::Erase => ErrorKind::LoaderErases,
+            Consent::Mismatch => ErrorKind::ImageMismatch,
+            Consent::Unsigned => ErrorKind::SignatureRefused,
+            Consent::Partial => ErrorKind::ImageIncomplete,
+        };
+        return Err(Error::new(kind, objection.text.clone())
+            .with("consent", option(objection.consent))
+            .with_verdict(Verdict::Untouched));
+    }
+    context.confirm("carry this out?")?;
+    Ok(true)
+}
+
+/// Reads a loader and takes out its erase call, unless `keep_erase`.
+///
+/// # Errors
+/// What reading and parsing report.
+pub(crate) fn loader(path: &std::path::Path, keep_erase: bool) -> Result<Loader> {
+    let mut loader = Loader::parse(crate::files::read(path)?)?;
+    loader.change(&stickshift::boot::Changes { keep_erase, ..Default::default() })?;
+    Ok(loader)
+}

@@ -1,0 +1,78 @@
+//! A plan as text: what, in which order, why it fits, what is dangerous.
+
+use std::io::{self, Write};
+
+use stickshift::journey::plan::Consent;
+use stickshift::journey::{Consents, Plan};
+
+use super::Report;
+
+impl Report for Plan {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "plan: {}", self.title)?;
+        for (number, step) in self.steps.iter().filter(|s| s.code != "flash-partition").enumerate() {
+            match step.bytes {
+                Some(bytes) => writeln!(out, "  {}. {} ({bytes} bytes)", number + 1, step.text)?,
+                None => writeln!(out, "  {}. {}", number + 1, step.text)?,
+            }
+            let partitions = self.steps.iter().skip_while(|s| !std::ptr::eq(*s, step)).skip(1);
+            for partition in partitions.take_while(|s| s.code == "flash-partition") {
+                writeln!(out, "       {}", partition.text)?;
+            }
+        }
+        lines(out, "why it fits", &self.evidence)?;
+        lines(out, "what can go wrong", &self.dangers)?;
+        let objections: Vec<String> =
+            self.objections.iter().map(|o| format!("{} (needs {})", o.text, option(o.consent))).collect();
+        lines(out, "what speaks against it", &objections)
+    }
+}
+
+fn lines(out: &mut dyn Write, title: &str, lines: &[String]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {title}:")?;
+    lines.iter().try_for_each(|line| writeln!(out, "    - {line}"))
+}
+
+/// The option that gives a consent.
+pub(crate) fn option(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Erase => "--allow-erase",
+        Consent::Mismatch => "--allow-mismatch",
+        Consent::Unsigned => "--allow-unsigned",
+        Consent::Partial => "--allow-partial",
+    }
+}
+
+/// The consents of a verb that changes a stick.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct ConsentArgs {
+    /// Start a loader that erases the whole flash, or that cannot be shown not to: IMEI, serial number and calibration are lost
+    #[arg(long, help_heading = "Consents")]
+    allow_erase: bool,
+
+    /// Flash an image that is made for other hardware, or for the other direction
+    #[arg(long, help_heading = "Consents")]
+    allow_mismatch: bool,
+
+    /// Flash an image without a signature where one is expected
+    #[arg(long, help_heading = "Consents")]
+    allow_unsigned: bool,
+
+    /// Flash an image in which partitions are missing
+    #[arg(long, help_heading = "Consents")]
+    allow_partial: bool,
+}
+
+impl From<ConsentArgs> for Consents {
+    fn from(args: ConsentArgs) -> Consents {
+        Consents {
+            erase: args.allow_erase,
+            mismatch: args.allow_mismatch,
+            unsigned: args.allow_unsigned,
+            partial: args.allow_partial,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A bus with one stick on it that is nothing but a serial port: `--port TTY`, for a pty or an odd case.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::host::SerialLink;
+use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::stick::{Interface, Mode, Place, Role, Stick, UsbId};
+
+/// How often it is looked whether the port is there.
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) struct PortBus {
+    path: PathBuf,
+    mode: Mode,
+    start: Instant,
+    was_there: bool,
+}
+
+impl PortBus {
+    /// The port at `path`, taken for that of a stick in `mode`.
+    pub(crate) fn new(path: &Path, mode: Mode) -> Self {
+        PortBus { path: path.to_owned(), mode, start: Instant::now(), was_there: path.exists() }
+    }
+
+    /// Where its one stick stands.
+    pub(crate) fn place() -> Place {
+        "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
+    }
+
+    fn stick(&self) -> Stick {
+        let role = if self.mode == Mode::BootRom { Role::BootRom } else { Role::Flash };
+        let port = Interface {
+            number: 0,
+            class: 0xff,
+            subclass: 0xff,
+            protocol: 0xff,
+            endpoints: Vec::new(),
+            role,
+            driver: None,
+            tty: Some(self.path.display().to_string()),
+            netdev: None,
+            cdc_wdm: None,
+            holder: None,
+        };
+        Stick {
+            place: Self::place(),
+            id: UsbId::new(0, 0),
+            release: 0,
+            class: 0,
+            manufacturer: None,
+            product: None,
+            serial: None,
+            configuration: 1,
+            configurations: 1,
+            interfaces: vec![port],
+            mode: self.mode,
+        }
+    }
+
+    fn nothing<T>(&self) -> Result<T> {
+        Err(Error::new(
+            ErrorKind::NoSuchPort,
+            format!("{} is a serial port and nothing else", self.path.display()),
+        ))
+    }
+}
+
+impl Bus for PortBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        self.was_there = self.path.exists();
+        Ok(if self.was_there { vec![self.stick()] } else { Vec::new() })
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        loop {
+            if self.path.exists() != self.was_there {
+                return Ok(true);
+            }
+            let left = deadline.saturating_sub(self.now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+    }
+
+    fn open_port(&mut self, _place: &Place, _interface: u8) -> Result<Box<dyn ByteLink>> {
+        Ok(Box::new(SerialLink::open(&self.path)?))
+    }
+
+    fn open_usb(&mut self, _place: &Place) -> Result<Box<dyn UsbLink>> {
+        self.nothing()
+    }
+
+    fn open_http(&mut self, _place: &Place) -> Result<Box<dyn HttpLink>> {
+        self.nothing()
+    }
+
+    fn now(&self) -> Moment {
+        self.start.elapsed()
+    }
+}

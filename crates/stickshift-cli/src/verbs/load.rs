@@ -1,0 +1,164 @@
+//! `stickshift load LOADER [STICK]`: a loader into the boot ROM.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::boot::{self, Changes, Loader, PartitionTable, Start};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::journey::{Plan, load};
+use stickshift::stick::Mode;
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::output::plan::ConsentArgs;
+use crate::port_bus::PortBus;
+use crate::{act, files, select};
+
+/// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
+///
+/// The call that erases the whole flash is taken out of the loader in memory, as far as it is known. A loader that cannot be shown to be safe is
+/// refused.
+#[derive(Args, Debug)]
+pub(crate) struct LoadArgs {
+    /// The loader (usbloader*.bin, usblsafe*.bin)
+    #[arg(value_name = "LOADER")]
+    file: PathBuf,
+
+    /// The stick: place, ids, tty or serial number
+    stick: Option<String>,
+
+    /// This serial port, whatever stands behind it; nothing is waited for afterwards
+    #[arg(long, value_name = "TTY", conflicts_with = "stick")]
+    port: Option<PathBuf>,
+
+    /// Load only as far as the loader's fastboot
+    #[arg(long)]
+    fastboot: bool,
+
+    /// Replace the loader's partition table by the one in FILE
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+
+    /// Set the file flag of partition N (as `loader table` numbers them); may be repeated
+    #[arg(long, value_name = "N")]
+    file_flag: Vec<usize>,
+
+    /// Erase blocks that are marked bad, too; marks of blocks that really are bad get lost
+    #[arg(long)]
+    ignore_bad_blocks: bool,
+
+    /// Send the loader as it is, its erase call included
+    #[arg(long)]
+    unchanged: bool,
+
+    /// Show the plan and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    consents: ConsentArgs,
+}
+
+pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
+    let consents = args.consents.into();
+    let mut loader = Loader::parse(files::read(&args.file)?)?;
+    let table = args.table.as_deref().map(|path| PartitionTable::parse(&files::read(path)?)).transpose()?;
+    loader.change(&Changes {
+        fastboot: args.fastboot,
+        table,
+        file_flags: args.file_flag,
+        ignore_bad_blocks: args.ignore_bad_blocks,
+        keep_erase: args.unchanged,
+    })?;
+    let mut session = context.session();
+    let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
+    load::plan(&loader, &mut plan);
+    if let Some(port) = &args.port {
+        if !act::agree(context, &plan, consents, args.dry_run)? {
+            return Ok(());
+        }
+        let mut bus = context.traced(Box::new(PortBus::new(port, Mode::BootRom)))?;
+        let mut link =
+            bus.open_port(&PortBus::place(), 0).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+        let sent = boot::download(&mut *link, &loader, &mut session)?;
+        if let Start::NotConfirmed(why) = &sent.start {
+            return Err(Error::new(
+                ErrorKind::LoaderNotStarted,
+                "everything was sent; whether the loader started was not seen",
+            )
+            .with("instead", why)
+            .with_verdict(Verdict::Unknown));
+        }
+        context.output.finish(&LoadReport {
+            packets: sent.packets,
+            bytes: sent.bytes,
+            repeated: sent.repeated,
+            place: None,
+            mode: None,
+            ports: Vec::new(),
+        });
+        return Ok(());
+    }
+    let mut bus = context.bus()?;
+    let stick = select::in_mode(&mut *bus, args.stick.as_deref(), Mode::BootRom)?;
+    if !act::agree(context, &plan, consents, args.dry_run)? {
+        return Ok(());
+    }
+    let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;
+    context.output.finish(&LoadReport {
+        packets: loaded.sent.packets,
+        bytes: loaded.sent.bytes,
+        repeated: loaded.sent.repeated,
+        place: Some(stick.place.to_string()),
+        mode: Some(loaded.stick.mode.words()),
+        ports: loaded
+            .stick
+            .ports()
+            .map(|p| PortReport {
+                role: p.role.code(),
+                tty: p.tty.clone().unwrap_or_default(),
+                interface: p.number,
+            })
+            .collect(),
+    });
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct LoadReport {
+    packets: u32,
+    bytes: u64,
+    repeated: u32,
+    place: Option<String>,
+    mode: Option<&'static str>,
+    ports: Vec<PortReport>,
+}
+
+#[derive(Serialize)]
+struct PortReport {
+    role: &'static str,
+    tty: String,
+    interface: u8,
+}
+
+impl Report for LoadReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "sent {} bytes in {} packets, {} of them again",
+            self.bytes, self.packets, self.repeated
+        )?;
+        match (&self.place, self.mode) {
+            (Some(place), Some(mode)) => {
+                writeln!(out, "at {place} now: {mode}")?;
+                for port in &self.ports {
+                    writeln!(out, "  {:8} {} (interface {})", port.role, port.tty, port.interface)?;
+                }
+                writeln!(out, "next: stickshift flash FIRMWARE {place}")
+            }
+            _ => writeln!(out, "the boot ROM accepted all of it; `stickshift list` shows what comes up"),
+        }
+    }
+}

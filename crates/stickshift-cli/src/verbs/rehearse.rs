@@ -1,0 +1,156 @@
+//! `stickshift rehearse`: the whole journey on a virtual E3372h. No hardware, no root, no download.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::event::{Event, Session};
+use stickshift::journey::FirmwareFile;
+use stickshift::journey::convert::{self, Converted, Request, Target};
+use stickshift::link::Bus;
+use stickshift::stick::Place;
+use stickshift_emu::bus::{Action, VirtualBus};
+use stickshift_emu::e3372h::E3372h;
+
+use crate::context::Context;
+use crate::verbs::convert::ConversionReport;
+use crate::{act, synthetic};
+
+/// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download.
+///
+/// Makes a loader and firmware images that hold nobody's code, and converts a virtual stick with them, over the same code that works on a real
+/// one. With --fault it is a bad day: the stick is pulled, answers get lost, the power fails; what can be resumed is resumed.
+#[derive(Args, Debug)]
+pub(crate) struct RehearseArgs {
+    /// What the stick is to become
+    #[arg(long, value_enum, default_value = "stick")]
+    to: Direction,
+
+    /// Begin with firmware that refuses to be replaced, so that the boot pin has to be used
+    #[arg(long)]
+    needle: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Direction {
+    Stick,
+    Hilink,
+}
+
+/// After so many interruptions the day is over.
+const ATTEMPTS: u32 = 6;
+/// How long the virtual owner takes to do what he is told.
+const OWNER: Duration = Duration::from_secs(20);
+
+pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
+    let folder = Folder::new()?;
+    let (to, name, version) = match args.to {
+        Direction::Stick if args.needle => (Target::Stick, "e3372h-hilink-closed", "21.180.01.00.00"),
+        Direction::Stick => (Target::Stick, "e3372h-hilink", "21.180.01.00.00"),
+        Direction::Hilink => (Target::Hilink, "e3372h-stick", "22.200.15.00.00"),
+    };
+    let seed = context.global.seed;
+    let [loader_file, firmware, webui] =
+        ["loader.bin", "firmware.bin", "webui.bin"].map(|n| folder.path.join(n));
+    synthetic::stock_loader(&loader_file, seed)?;
+    synthetic::main_firmware(&firmware, to.word(), version, seed)?;
+    synthetic::web_ui(&webui, "17.100.18.05.1217", seed)?;
+
+    let bus = context.virtual_bus(name)?;
+    let place = VirtualPlace::first();
+    let mut session = context.session_with(|event| owner(&bus, &place, event));
+    let mut files =
+        vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
+    convert::order(&mut files, to);
+    let loader = Some(act::loader(&loader_file, false)?);
+    let mut request = Request { to, loader, files, consents: Default::default(), resume: false };
+
+    let mut traced = context.traced(Box::new(bus.clone()))?;
+    let stick = crate::select::stick(&mut *traced, None)?;
+    let (plan, before) = convert::plan(&mut *traced, &stick, &request, &mut session)?;
+    context.output.interim("plan", &plan);
+    let converted = travel(context, &bus, &mut *traced, &place, &mut request, before, &folder, &mut session)?;
+    context.output.finish(&ConversionReport::from(converted));
+    Ok(())
+}
+
+/// Where the virtual stick stands.
+struct VirtualPlace;
+
+impl VirtualPlace {
+    fn first() -> Place {
+        "1-1".parse().unwrap_or_else(|()| unreachable!("a place"))
+    }
+}
+
+/// Converts, and after an interruption does what a person would do and resumes.
+#[allow(clippy::too_many_arguments)]
+fn travel(
+    context: &Context,
+    virtual_bus: &VirtualBus,
+    bus: &mut dyn Bus,
+    place: &Place,
+    request: &mut Request,
+    before: Option<stickshift::journey::Identity>,
+    folder: &Folder,
+    session: &mut Session<'_>,
+) -> Result<Converted> {
+    let mut attempt = 1;
+    loop {
+        let error = match convert::convert(bus, place, request, before.clone(), &folder.path, session) {
+            Ok(converted) => return Ok(converted),
+            Err(error) => error,
+        };
+        let verdict = error.verdict().unwrap_or(Verdict::Unknown);
+        let hopeless =
+            error.is(ErrorKind::Interrupted) || !matches!(verdict, Verdict::Recoverable | Verdict::Untouched);
+        if hopeless || attempt == ATTEMPTS {
+            return Err(error);
+        }
+        attempt += 1;
+        context.output.error(&error);
+        session.step("owner", "the virtual owner pulls the stick, puts it back, and resumes");
+        put_back(virtual_bus, place);
+        request.resume = true;
+    }
+}
+
+/// Pulls the stick and puts it back, and gives it time to show.
+fn put_back(bus: &VirtualBus, place: &Place) {
+    bus.power(place, false);
+    bus.advance(Duration::from_secs(2));
+    bus.power(place, true);
+    bus.advance(Duration::from_secs(60));
+}
+
+/// The virtual owner: does with the needle what he is told, as often as it takes.
+fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
+    if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
+        bus.with(place, E3372h::press_needle);
+        bus.schedule(OWNER, place, Action::Replug);
+    }
+}
+
+/// A folder of our own that is gone afterwards.
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("stickshift-rehearse-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(|e| {
+            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", path.display()))
+                .because(e)
+        })?;
+        Ok(Folder { path })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
