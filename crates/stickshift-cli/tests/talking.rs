@@ -1,0 +1,110 @@
+//! The AT and HiLink dialogues against the virtual sticks, which were written from the protocol documents on their own.
+
+use std::time::Duration;
+
+use stickshift::at::{At, identify, network, ports, sim};
+use stickshift::error::ErrorKind;
+use stickshift::hilink::device::{self, UsbFace};
+use stickshift::hilink::{Generation, Hilink, Sent, code_of};
+use stickshift::link::Bus;
+use stickshift::stick::{Mode, Place, Role, Stick};
+use stickshift_emu::bus::VirtualBus;
+use stickshift_emu::catalogue::virtual_stick;
+
+/// A virtual stick, plugged in and up.
+fn plugged(name: &str, mode: Mode) -> (VirtualBus, Place) {
+    let mut bus = VirtualBus::new();
+    let place: Place = "1-1.2".parse().unwrap();
+    bus.plug(&place, virtual_stick(name, 7).unwrap());
+    wait_mode(&mut bus, mode);
+    (bus, place)
+}
+
+fn wait_mode(bus: &mut VirtualBus, mode: Mode) -> Stick {
+    let end = bus.now() + Duration::from_secs(120);
+    loop {
+        let ready = |s: &Stick| s.mode == mode && s.interface(Role::Pcui).is_none_or(|i| i.tty.is_some());
+        if let Some(stick) = bus.sticks().unwrap().into_iter().find(ready) {
+            return stick;
+        }
+        assert!(bus.now() < end, "never became {mode}: {:?}", bus.sticks());
+        bus.wait_change(end).unwrap();
+    }
+}
+
+fn random(bytes: &mut [u8]) {
+    bytes.fill(0x5a);
+}
+
+#[test]
+fn a_stick_tells_what_it_is_over_at() {
+    let (mut bus, place) = plugged("e3372h-stick", Mode::Modem);
+    let stick = wait_mode(&mut bus, Mode::Modem);
+    let port = stick.interface(Role::Pcui).expect("a PCUI port").number;
+    let mut link = bus.open_port(&place, port).unwrap();
+    let mut at = At::new(&mut *link);
+    at.init().unwrap();
+
+    assert_eq!(at.run(&identify::information()).unwrap().model, "E3372");
+    assert_eq!(at.run(&identify::revision()).unwrap(), "21.180.01.00.00");
+    assert_eq!(at.run(&identify::imei()).unwrap().len(), 15);
+    assert_eq!(at.run(&identify::hardware()).unwrap().as_deref(), Some("CL2E3372HM"));
+    let both = at.run(&identify::firmware_and_hardware()).unwrap();
+    assert_eq!(
+        (both.product.as_deref(), both.hardware.as_deref()),
+        (Some("E3372h-153"), Some("CL2E3372HM Ver.A"))
+    );
+    assert_eq!(at.run(&identify::versions()).unwrap().software(), Some("21.180.01.00.00"));
+    assert_eq!(at.run(&identify::download_info()).unwrap().downloading, Some(false));
+    assert_eq!(at.run(&identify::card_lock()).unwrap().tries, Some(10));
+    assert_eq!(at.run(&network::strength()).unwrap(), Some(-73));
+    assert_eq!(at.run(&sim::state()).unwrap(), sim::SimState::Ready);
+    let composition = at.run(&ports::composition()).unwrap();
+    assert!(composition.keeps_at(), "{composition}");
+    assert!(at.run(&ports::choices()).unwrap().len() > 8);
+    assert_eq!(at.run(&ports::port_mode()).unwrap().serial().next(), Some("pcui"));
+
+    // What the stick does not know is refused in words, and passed over where that was asked for.
+    let e = at.run(&network::system_3g()).unwrap_err();
+    assert!(e.is(ErrorKind::AtRefused), "{e:?}");
+    assert_eq!(at.run_if_known(&network::system_3g()).unwrap(), None);
+    // This one hangs on real sticks, and the port is deaf meanwhile. Its late answer is not taken for the next one's.
+    assert!(at.command("AT+CCID", Duration::from_secs(2)).unwrap_err().is(ErrorKind::Timeout));
+    assert!(at.run(&identify::revision()).unwrap_err().is(ErrorKind::Timeout));
+    bus.advance(Duration::from_secs(300));
+    assert_eq!(at.run(&identify::revision()).unwrap(), "21.180.01.00.00");
+}
+
+#[test]
+fn a_hilink_stick_is_read_and_shown_the_way_to_serial_ports() {
+    for use_cgi in [false, true] {
+        let (mut bus, place) = plugged("e3372h-hilink", Mode::Hilink);
+        let mut link = bus.open_http(&place).unwrap();
+        let mut web = Hilink::open(&mut *link, random).unwrap();
+        assert_eq!(web.generation(), Generation::G2);
+        assert!(!web.login("admin", "admin").unwrap());
+        let information = web.call(&device::information()).unwrap();
+        assert_eq!(information.hardware.as_deref(), Some("CL2E3372HM"));
+        assert_eq!(information.software.as_deref(), Some("22.200.15.00.00"));
+        assert_eq!(web.call(&device::basic_information()).unwrap().class.as_deref(), Some("hilink"));
+        let sent =
+            if use_cgi { web.cgi_switch(0) } else { web.call_and_lose(&device::mode(UsbFace::Project)) };
+        assert!(matches!(sent, Ok(Sent::Confirmed | Sent::ConnectionLost)), "{sent:?}");
+        drop(web);
+        drop(link);
+        wait_mode(&mut bus, Mode::HilinkSerial);
+    }
+}
+
+#[test]
+fn closed_doors_are_told_by_their_codes() {
+    let (mut bus, place) = plugged("e3372h-hilink-closed", Mode::Hilink);
+    let mut link = bus.open_http(&place).unwrap();
+    let mut web = Hilink::open(&mut *link, random).unwrap();
+    let e = web.call_and_lose(&device::mode(UsbFace::Project)).unwrap_err();
+    assert!(matches!(code_of(&e), Some(100_002 | 125_002)), "{e:?}");
+    let _ = web.cgi_switch(0);
+    drop(web);
+    bus.advance(Duration::from_secs(60));
+    assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Hilink);
+}
