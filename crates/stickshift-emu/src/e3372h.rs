@@ -78,7 +78,7 @@ impl Timing {
     }
 }
 
-/// In which state a stick is when it is first plugged in.
+/// What happens when a stick is plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlugIn {
     /// Its firmware starts.
@@ -94,7 +94,7 @@ pub enum PlugIn {
 pub struct Options {
     /// What is on its flash.
     pub firmware: Firmware,
-    /// Its first state.
+    /// What happens when it is first plugged in.
     pub plug_in: PlugIn,
     /// It shows a CD-ROM first, until it is switched.
     pub cdrom: bool,
@@ -218,9 +218,9 @@ pub struct E3372h {
     flash: Flash,
     nv_intact: bool,
     powered: bool,
-    needle: bool,
+    /// What happens when power comes next; after that, the firmware starts.
+    next: PlugIn,
     needle_misses: u32,
-    plugged_once: bool,
     running: Program,
     face: Option<Face>,
     enumeration: u32,
@@ -245,9 +245,8 @@ impl E3372h {
             flash,
             nv_intact: true,
             powered: false,
-            needle: options.plug_in == PlugIn::Needle,
+            next: options.plug_in,
             needle_misses: options.needle_misses,
-            plugged_once: false,
             running: Program::Off,
             face: None,
             enumeration: 0,
@@ -265,7 +264,12 @@ impl E3372h {
 
     /// The boot pin will be held when power comes next, and let go after that.
     pub fn press_needle(&mut self) {
-        self.needle = true;
+        self.plug_in_next(PlugIn::Needle);
+    }
+
+    /// What happens when power comes next. After that its firmware starts again.
+    pub fn plug_in_next(&mut self, next: PlugIn) {
+        self.next = next;
     }
 
     /// Puts other faults in place of those it had.
@@ -322,18 +326,16 @@ impl E3372h {
     /// Power came.
     fn wake(&mut self, now: Moment) {
         self.powered = true;
-        let needle = std::mem::take(&mut self.needle);
-        let first = !std::mem::replace(&mut self.plugged_once, true);
-        if needle && self.needle_misses > 0 {
-            self.needle_misses -= 1;
-            self.boot(now);
-        } else if needle {
-            self.change = Some((now + self.timing().boot_rom, Change::Start(Start::BootRom)));
-        } else if first && self.options.plug_in == PlugIn::Loader {
-            self.change = Some((now + self.timing().boot_rom, Change::Start(Start::Loader)));
-        } else {
-            self.boot(now);
-        }
+        let start = match std::mem::replace(&mut self.next, PlugIn::Normal) {
+            PlugIn::Needle if self.needle_misses > 0 => {
+                self.needle_misses -= 1;
+                return self.boot(now);
+            }
+            PlugIn::Needle => Start::BootRom,
+            PlugIn::Loader => Start::Loader,
+            PlugIn::Normal => return self.boot(now),
+        };
+        self.change = Some((now + self.timing().boot_rom, Change::Start(start)));
     }
 
     /// What is on the flash will start; what does not start leaves the chip in its boot ROM.

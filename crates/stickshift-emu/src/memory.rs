@@ -75,12 +75,18 @@ impl Firmware {
 }
 
 /// One partition of the flash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Partition {
     /// What it holds.
     pub bytes: Vec<u8>,
     /// Whether writing it came to its end.
     pub whole: bool,
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes{}", self.bytes.len(), if self.whole { "" } else { ", torn" })
+    }
 }
 
 /// The flash of a stick, by partition code.

@@ -86,8 +86,8 @@ pub enum Finish {
 pub enum Outcome {
     /// Every partition was acknowledged, and the stick was told what to do next.
     Complete,
-    /// The stick restarted when its partition table had changed. That partition counts as acknowledged; go on with `next` once the stick is
-    /// back in download mode.
+    /// The stick left the bus at the end of a partition table. It restarted because the table changed, or it was pulled; go on with `next` once it
+    /// is back in download mode. That is the table itself when its acknowledgement was not seen: one that is there already restarts nothing.
     RestartedAfterTable {
         /// The partition to go on with.
         next: usize,

@@ -76,6 +76,9 @@ pub fn run(
         );
         let sent = send_with_restart(&mut port, payload, index, partition, session)
             .map_err(|e| add_facts(e, true))?;
+        if sent == Sent::Unseen {
+            return Ok(Outcome::RestartedAfterTable { next: index });
+        }
         observer.acknowledged(index).map_err(|e| add_facts(e, true))?;
         if sent == Sent::ThenRestarted {
             return Ok(Outcome::RestartedAfterTable { next: index + 1 });
@@ -90,6 +93,8 @@ pub fn run(
 enum Sent {
     Acknowledged,
     ThenRestarted,
+    /// The stick left in place of an answer: it restarted with the new table, or it was pulled before it had it.
+    Unseen,
 }
 
 fn send_with_restart(
@@ -230,7 +235,7 @@ fn end(port: &mut Port<'_>, partition: &PartitionFacts, size: u32, doubtful: boo
     }
     let heard = match port.ask(&message::end(partition.code, size), BLOCK_ANSWER) {
         Ok(heard) => heard,
-        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => return Ok(Sent::ThenRestarted),
+        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => return Ok(Sent::Unseen),
         Err(e) => return Err(e),
     };
     match heard {
