@@ -7,6 +7,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::context::Context;
 use crate::verbs::firmware::{self, ImageReport};
+use crate::verbs::profile;
 
 /// Say what a file is and what is in it.
 #[derive(Args, Debug)]
@@ -26,6 +27,9 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         }
         Err(e) if e.is(ErrorKind::WrongFileKind) => {}
         Err(e) => return Err(e),
+    }
+    if profile::inspect(context, &args.file)? {
+        return Ok(());
     }
     Err(Error::new(ErrorKind::WrongFileKind, format!("{} is no file of a known kind", args.file.display())))
 }

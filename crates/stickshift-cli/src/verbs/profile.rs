@@ -146,6 +146,18 @@ fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Shows a profile file of any format. `false` when it is none.
+pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
+    match import(path) {
+        Ok(imported) => {
+            context.output.finish(&Check { files: vec![Checked::of(path, &imported)] });
+            Ok(true)
+        }
+        Err(e) if e.is(ErrorKind::WrongFileKind) || e.is(ErrorKind::FileTooLarge) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>) -> Result<()> {
     let mut entries: Vec<Entry> = Vec::new();
     for source in from {
