@@ -14,6 +14,7 @@ pub mod plan;
 mod random;
 pub mod switching;
 pub mod wait;
+pub mod watching;
 
 pub use firmware_file::FirmwareFile;
 pub use identity::Identity;

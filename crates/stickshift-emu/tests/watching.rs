@@ -1,0 +1,169 @@
+//! The watcher over a bus of virtual sticks.
+
+use std::time::Duration;
+
+use stickshift::event::{Cancel, Session};
+use stickshift::journey::watching::{News, Watcher};
+use stickshift::link::Bus;
+use stickshift::profile::Catalogue;
+use stickshift::stick::{Mode, Place};
+use stickshift_emu::bus::VirtualBus;
+use stickshift_emu::catalogue;
+use stickshift_emu::e3372h::{E3372h, Options};
+
+fn place(number: u8) -> Place {
+    format!("1-1.{number}").parse().unwrap()
+}
+
+fn plug(bus: &VirtualBus, number: u8, name: &str) {
+    let options = catalogue::e3372h(name).unwrap();
+    bus.plug(&place(number), Box::new(E3372h::new(Options { cdrom: true, ..options })));
+}
+
+/// News in short: `switching 1-1.1`, `switched 1-1.1 hilink`, `failed 1-1.1 not-switched`, `left-alone 1-1.1`.
+fn short(news: &News) -> String {
+    match news {
+        News::Switching { stick, .. } => format!("switching {}", stick.place),
+        News::Switched { to, .. } => format!("switched {} {}", to.stick.place, to.stick.mode.code()),
+        News::Failed { place, error } => format!("failed {place} {}", error.kind()),
+        News::LeftAlone { stick, .. } => format!("left-alone {}", stick.place),
+    }
+}
+
+/// Lets the watcher look until `end`, as its daemon does.
+fn watch_until(watcher: &mut Watcher<'_>, bus: &mut VirtualBus, end: Duration) -> Vec<String> {
+    let mut told = Vec::new();
+    while bus.now() < end {
+        let next = watcher.look(bus, &mut Session::quiet(), &mut |news| told.push(short(&news))).unwrap();
+        let deadline = next.map_or(end, |at| at.min(end));
+        bus.wait_change(deadline).unwrap();
+    }
+    told
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[test]
+fn every_stick_that_is_plugged_in_is_switched_once() {
+    let mut bus = VirtualBus::new();
+    for number in 1..=4 {
+        plug(&bus, number, if number % 2 == 0 { "e3372h-stick" } else { "e3372h-hilink" });
+    }
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let told = watch_until(&mut watcher, &mut bus, seconds(60));
+    for number in 1..=4u8 {
+        let mode = if number % 2 == 0 { "modem" } else { "hilink" };
+        let about: Vec<&String> = told.iter().filter(|t| t.contains(place(number).as_str())).collect();
+        assert_eq!(
+            about,
+            [&format!("switching {}", place(number)), &format!("switched {} {mode}", place(number))],
+            "{told:?}"
+        );
+    }
+
+    bus.replug(&place(1));
+    let told = watch_until(&mut watcher, &mut bus, seconds(120));
+    assert_eq!(told, ["switching 1-1.1", "switched 1-1.1 hilink"], "plugged in again");
+    assert_eq!(watch_until(&mut watcher, &mut bus, seconds(600)), [""; 0], "then there is peace");
+}
+
+#[test]
+fn a_stick_that_falls_back_again_and_again_is_left_alone() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        // As soon as it has switched, it falls back.
+        while !bus.sticks().unwrap().iter().any(|s| s.mode == Mode::Hilink) && bus.now() < seconds(25) {
+            let end = bus.now() + Duration::from_millis(100);
+            told.extend(watch_until(&mut watcher, &mut bus, end));
+        }
+        bus.replug(&place(1));
+    }
+    let end = bus.now() + seconds(60);
+    told.extend(watch_until(&mut watcher, &mut bus, end));
+    let switching = told.iter().filter(|t| *t == "switching 1-1.1").count();
+    assert_eq!((switching, told.last().map(String::as_str)), (2, Some("left-alone 1-1.1")), "{told:?}");
+
+    bus.power(&place(1), false);
+    let end = bus.now() + seconds(40);
+    assert_eq!(watch_until(&mut watcher, &mut bus, end), [""; 0]);
+    bus.power(&place(1), true);
+    let end = bus.now() + seconds(60);
+    let told = watch_until(&mut watcher, &mut bus, end);
+    assert_eq!(
+        told,
+        ["switching 1-1.1", "switched 1-1.1 hilink"],
+        "taken out for a while, it is served again"
+    );
+}
+
+#[test]
+fn others_are_given_their_time_first() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, seconds(4));
+    let start = loop {
+        if bus.sticks().unwrap().iter().any(|s| s.mode == Mode::Cdrom) {
+            break bus.now();
+        }
+        let deadline = bus.now() + seconds(60);
+        bus.wait_change(deadline).unwrap();
+    };
+    assert_eq!(watch_until(&mut watcher, &mut bus, start + Duration::from_millis(3900)), [""; 0]);
+    let told = watch_until(&mut watcher, &mut bus, start + seconds(30));
+    assert_eq!(told, ["switching 1-1.1", "switched 1-1.1 hilink"], "nobody else did it");
+}
+
+#[test]
+fn a_stick_that_may_not_be_opened_is_told_and_others_go_on() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    bus.set_no_access(true);
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    assert_eq!(watch_until(&mut watcher, &mut bus, seconds(30)), ["failed 1-1.1 permission-denied"]);
+    // It is not tried again and again; it is when it is plugged in again.
+    bus.set_no_access(false);
+    plug(&bus, 2, "e3372h-stick");
+    let told = watch_until(&mut watcher, &mut bus, seconds(60));
+    assert_eq!(told, ["switching 1-1.2", "switched 1-1.2 modem"]);
+}
+
+#[test]
+fn permissions_that_come_a_moment_later_are_waited_for() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    bus.set_no_access(true);
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    while !bus.sticks().unwrap().iter().any(|s| s.mode == Mode::Cdrom) {
+        let deadline = bus.now() + seconds(60);
+        bus.wait_change(deadline).unwrap();
+    }
+    let end = bus.now() + seconds(1);
+    assert_eq!(watch_until(&mut watcher, &mut bus, end), [""; 0]);
+    bus.set_no_access(false);
+    let end = bus.now() + seconds(30);
+    assert_eq!(watch_until(&mut watcher, &mut bus, end), ["switching 1-1.1", "switched 1-1.1 hilink"]);
+}
+
+#[test]
+fn a_request_to_stop_is_heard() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    bus.advance(seconds(20));
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let mut session = Session::new(|_| {}, cancel);
+    assert!(watcher.look(&mut bus, &mut session, &mut |_| {}).is_err());
+    assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Cdrom);
+}
