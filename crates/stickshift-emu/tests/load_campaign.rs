@@ -1,0 +1,137 @@
+//! Every fault at every step of a load: what the dialogue says at its end is true of the stick, and what it calls recoverable can be
+//! done again.
+
+use std::time::Duration;
+
+use stickshift::boot::{Block, Downloaded, Loader, Start, download};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::event::Session;
+use stickshift::link::Bus;
+use stickshift::stick::{Mode, Place, Role};
+use stickshift_emu::bus::VirtualBus;
+use stickshift_emu::e3372h::{E3372h, Options, PlugIn};
+use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
+
+fn place() -> Place {
+    "1-1".parse().unwrap()
+}
+
+/// Two blocks of a few packets, the second one byte over a packet's edge.
+fn loader() -> Loader {
+    let code = |size: u32| (0..size).map(|i| (i % 241) as u8 | 1);
+    let (first, second) = (1500_u32, 2049_u32);
+    let mut file: Vec<u8> = 0x0002_0000_u32.to_le_bytes().to_vec();
+    file.resize(36, 0);
+    for word in [1, first, 0x2ffe_4000, 84, 2, second, 0x3000_4000, 84 + first] {
+        file.extend(word.to_le_bytes());
+    }
+    file.resize(84, 0);
+    file.extend(code(first).chain(code(second)));
+    Loader::parse(file).unwrap()
+}
+
+/// Waits for a mode with its drivers bound.
+fn wait(bus: &mut VirtualBus, mode: Mode) -> bool {
+    let deadline = bus.now() + Duration::from_secs(30);
+    loop {
+        let sticks = bus.sticks().unwrap();
+        if sticks.iter().any(|s| s.mode == mode && s.ports().next().is_some()) {
+            return true;
+        }
+        if !bus.wait_change(deadline).unwrap() {
+            return false;
+        }
+    }
+}
+
+fn attempt(bus: &mut VirtualBus) -> Result<Downloaded> {
+    if !wait(bus, Mode::BootRom) {
+        return Err(Error::new(ErrorKind::NoStick, "no boot ROM"));
+    }
+    let port = bus.sticks()?[0].interface(Role::BootRom).unwrap().number;
+    let mut link = bus.open_port(&place(), port)?;
+    download(&mut *link, &loader(), &mut Session::quiet())
+}
+
+fn is_loaded(stick: &mut E3372h) -> bool {
+    let loader = loader();
+    let sent = [loader.block(Block::Raminit), loader.block(Block::Usbldr)];
+    // Raminit may have been sent more than once.
+    let blocks = stick.loaded();
+    blocks.len() >= 2 && [&blocks[blocks.len() - 2].data[..], &blocks[blocks.len() - 1].data] == sent
+}
+
+#[derive(Default, Debug)]
+struct Count {
+    runs: u32,
+    went_well: u32,
+    not_confirmed: u32,
+    untouched: u32,
+    recoverable: u32,
+}
+
+fn run(faults: FaultPlan, count: &mut Count) -> u32 {
+    let what = format!("{faults}, seed {}", faults.seed());
+    let dead = faults.faults().iter().any(|f| f.kind == FaultKind::LoaderDead);
+    let mut bus = VirtualBus::new();
+    let stick = E3372h::new(Options { plug_in: PlugIn::Needle, faults, ..Options::hilink() });
+    let before = stick.flash().clone();
+    bus.plug(&place(), Box::new(stick));
+    let result = attempt(&mut bus);
+    count.runs += 1;
+    let look =
+        |bus: &VirtualBus| bus.with(&place(), |s: &mut E3372h| (is_loaded(s), s.loaded().len())).unwrap();
+    let steps = bus.with(&place(), |s: &mut E3372h| s.steps()).unwrap();
+    match &result {
+        Ok(Downloaded { start: Start::Accepted, .. }) => {
+            count.went_well += 1;
+            assert!(look(&bus).0, "{what}: accepted, and something else arrived");
+            assert_eq!(wait(&mut bus, Mode::Download), !dead, "{what}");
+        }
+        Ok(_) => {
+            count.not_confirmed += 1;
+            let started = wait(&mut bus, Mode::Download);
+            assert!(!started || look(&bus).0, "{what}: something else was started");
+        }
+        Err(error) => match error.verdict() {
+            Some(Verdict::Untouched) => {
+                count.untouched += 1;
+                assert_eq!(look(&bus).1, 0, "{what}: not untouched: {error:?}");
+            }
+            Some(Verdict::Recoverable) => count.recoverable += 1,
+            other => panic!("{what}: verdict {other:?}: {error:?}"),
+        },
+    }
+    bus.with(&place(), |s: &mut E3372h| {
+        assert!(s.nv_intact(), "{what}");
+        assert_eq!(*s.flash(), before, "{what}: the flash was changed");
+        s.set_faults(FaultPlan::none(0));
+        s.press_needle();
+    })
+    .unwrap();
+    if result.is_err() {
+        bus.replug(&place());
+        let again = attempt(&mut bus);
+        count.runs += 1;
+        let accepted = matches!(&again, Ok(d) if d.start == Start::Accepted);
+        assert!(accepted && look(&bus).0, "{what}: first {result:?}, then {again:?}");
+        assert!(wait(&mut bus, Mode::Download), "{what}");
+    }
+    steps
+}
+
+#[test]
+fn every_fault_at_every_step() {
+    let mut count = Count::default();
+    let steps = run(FaultPlan::none(1), &mut count);
+    assert_eq!(steps, 1 + (1 + 2 + 1) + (1 + 3 + 1));
+    for &kind in FaultKind::ALL {
+        for step in 1..=steps {
+            for seed in 0..4 {
+                run(FaultPlan::new(vec![Fault::new(kind, Some(step))], seed), &mut count);
+            }
+        }
+    }
+    println!("{count:?}");
+    assert!(count.runs >= 800, "{count:?}");
+}
