@@ -18,6 +18,9 @@ use crate::stick::{Mode, Place, Role};
 /// How long a stick may take to come back after its partition table changed.
 const TABLE_RESTART: Duration = Duration::from_secs(90);
 
+/// A changed table makes the stick restart once; when its end was not answered it is sent again.
+const TABLE_RESTARTS: u32 = 3;
+
 /// What flashing these files would do to a stick of which `hardware` is known, adding to `plan`.
 pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
     for file in files {
@@ -109,6 +112,7 @@ fn run(
 ) -> Result<Flashed> {
     let mut first_handshake = None;
     let mut bytes = 0;
+    let mut table_restarts = 0;
     let last = files.len() - 1;
     for (number, file) in files.iter_mut().enumerate() {
         let mut first = journal.record.files[number].acknowledged;
@@ -144,6 +148,14 @@ fn run(
                 }
                 Outcome::RestartedAfterTable { next } => {
                     drop(link);
+                    table_restarts += 1;
+                    if table_restarts > TABLE_RESTARTS {
+                        return Err(Error::new(
+                            ErrorKind::Disconnected,
+                            "the stick leaves the bus at its partition table again and again",
+                        )
+                        .with_verdict(Verdict::Recoverable));
+                    }
                     bytes += file.sizes[first..next].iter().sum::<u64>();
                     first = next;
                     session.step(

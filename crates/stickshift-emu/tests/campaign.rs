@@ -1,0 +1,314 @@
+//! The fault campaign: every kind of fault at every step of a whole conversion on a virtual stick. Whatever happens, the end must be true: success
+//! with the flash identical to the image, or a failure whose verdict fits the stick's real state, from which resuming reaches success
+//! wherever the verdict said that it can.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use stickshift::boot::{Changes, Loader};
+use stickshift::error::{Error, ErrorKind, Verdict};
+use stickshift::event::{Event, Session};
+use stickshift::firmware::Compression;
+use stickshift::firmware::build::{self, Part, field};
+use stickshift::firmware::signature::{trailer, trailer_length};
+use stickshift::firmware::{Header, Image};
+use stickshift::journey::convert::{self, Request, Target};
+use stickshift::journey::{Consents, FirmwareFile};
+use stickshift::link::Bus;
+use stickshift::stick::Place;
+use stickshift_emu::bus::{Action, VirtualBus};
+use stickshift_emu::catalogue;
+use stickshift_emu::e3372h::{E3372h, Options, Timing};
+use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
+
+const VERSION: &str = "21.180.01.00.00";
+/// The least number of runs that is worth the name.
+const LEAST_RUNS: usize = 5000;
+/// So often the owner puts the stick back and resumes.
+const ATTEMPTS: u32 = 4;
+
+/// The key hash that the virtual sticks accept.
+const KEY: [u8; 32] = [
+    0x77, 0x8a, 0x8d, 0x17, 0x5e, 0x60, 0x2b, 0x7b, 0x77, 0x9d, 0x9e, 0x05, 0xc3, 0x30, 0xb5, 0x27, 0x9b,
+    0x06, 0x61, 0xbf, 0x2e, 0xed, 0x99, 0xa2, 0x04, 0x45, 0xb3, 0x66, 0xd6, 0x3d, 0xd6, 0x97,
+];
+
+fn place() -> Place {
+    "1-1".parse().unwrap()
+}
+
+fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        })
+        .collect()
+}
+
+/// A small image of every awkward size: one byte, exact blocks, one more, one less, worst escapes, both compressions.
+fn write_image(path: &Path) {
+    let marker = format!("\0stickshift-synthetic version={VERSION} kind=stick webui=17.100.18.05.1217\0");
+    let told = |mut bytes: Vec<u8>| {
+        bytes[16..16 + marker.len()].copy_from_slice(marker.as_bytes());
+        bytes
+    };
+    let rows: Vec<(u32, Vec<u8>, Compression)> = vec![
+        (0x0011_0000, [noise(4097, 1), trailer(&KEY, trailer_length(7))].concat(), Compression::None),
+        (0x0001_0000, noise(2048, 2), Compression::None),
+        (0x0009_0000, told(b"\x7e\x7d".repeat(2100)), Compression::None),
+        (0x0022_0000, told(noise(8192, 4)), Compression::Zlib),
+        (0x0025_0000, vec![0x7e], Compression::None),
+        (0x0059_0000, told(noise(4095, 5)), Compression::Lzma),
+        (0x00ab_0000, noise(57, 6), Compression::None),
+    ];
+    let mut parts = Vec::new();
+    for (code, bytes, compression) in rows {
+        let mut header = Header::new(code);
+        header.hardware = field("HWEW11.1").unwrap();
+        header.version = field(&format!(":E3372h_153:{VERSION}")).unwrap();
+        parts.push(match compression {
+            Compression::None => Part::from_bytes(header, bytes),
+            packed => Part::packed(header, &mut Cursor::new(bytes), packed).unwrap(),
+        });
+    }
+    let mut out = Cursor::new(Vec::new());
+    build::write(&mut out, Some(&build::file_header(0x09)), parts).unwrap();
+    std::fs::write(path, out.into_inner()).unwrap();
+}
+
+/// A small loader whose erase call is in place, patched in memory.
+fn loader() -> Loader {
+    let signature: Vec<u8> = (0..44)
+        .step_by(2)
+        .map(|i| {
+            u8::from_str_radix(&"103094E50D00A0E110308DE5183094E514308DE5100200EB"[i..i + 2], 16).unwrap()
+        })
+        .collect();
+    let raminit = noise(300, 11);
+    let mut usbldr = noise(2500, 12);
+    usbldr[0x100..0x100 + signature.len()].copy_from_slice(&signature);
+    usbldr[0x114..0x118].copy_from_slice(&[0x10, 0x02, 0x00, 0xeb]);
+    let mut file = vec![0, 0, 2, 0];
+    file.resize(36, 0);
+    for (mode, block, offset) in [(1u32, &raminit, 84u32), (2, &usbldr, 384)] {
+        for word in [mode, block.len() as u32, 0x3000_4000, offset] {
+            file.extend(word.to_le_bytes());
+        }
+    }
+    file.resize(84, 0);
+    file.extend(&raminit);
+    file.extend(&usbldr);
+    let mut loader = Loader::parse(file).unwrap();
+    loader.change(&Changes::default()).unwrap();
+    loader
+}
+
+/// What is the same in every run.
+struct Campaign {
+    image: PathBuf,
+    folder: PathBuf,
+    plain: BTreeMap<u32, Vec<u8>>,
+    loader: Loader,
+}
+
+/// How a run ended.
+#[derive(Default)]
+struct Count {
+    runs: usize,
+    at_once: usize,
+    resumed: usize,
+    refused: usize,
+    unknown: usize,
+}
+
+impl Campaign {
+    fn new(folder: &Path) -> Self {
+        let image = folder.join("image.bin");
+        write_image(&image);
+        let mut map = Image::open_file(&image).unwrap();
+        let mut plain = BTreeMap::new();
+        for index in 0..map.partitions.len() {
+            let mut bytes = Vec::new();
+            map.payload(index).unwrap().read_to_end(&mut bytes).unwrap();
+            plain.insert(map.partitions[index].header.code, bytes);
+        }
+        Campaign { image, folder: folder.to_owned(), plain, loader: loader() }
+    }
+
+    fn request(&self, resume: bool) -> Request {
+        Request {
+            to: Target::Stick,
+            loader: Some(self.loader.clone()),
+            files: vec![FirmwareFile::open(&self.image, &mut Session::quiet()).unwrap()],
+            consents: Consents::default(),
+            resume,
+        }
+    }
+
+    fn bus(&self, name: &str, faults: FaultPlan) -> VirtualBus {
+        let seed = faults.seed();
+        let options = Options { timing: Timing::real(seed), faults, ..catalogue::e3372h(name).unwrap() };
+        let bus = VirtualBus::new();
+        bus.plug(&place(), Box::new(E3372h::new(options)));
+        bus.advance(Duration::from_secs(60));
+        bus
+    }
+
+    /// One attempt, with an owner who uses the needle when he is told to.
+    fn attempt(&self, bus: &VirtualBus, resume: bool) -> Result<(), Error> {
+        let owner = |event: Event| {
+            if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
+                bus.with(&place(), E3372h::press_needle);
+                bus.schedule(Duration::from_secs(20), &place(), Action::Replug);
+            }
+        };
+        let mut session = Session::new(owner, Default::default());
+        let mut links = bus.clone();
+        convert::convert(&mut links, &place(), &mut self.request(resume), None, &self.folder, &mut session)?;
+        Ok(())
+    }
+
+    fn steps(&self, name: &str) -> u32 {
+        let bus = self.bus(name, FaultPlan::none(1));
+        self.attempt(&bus, false).unwrap();
+        self.assert_done(&bus, "without faults");
+        bus.with(&place(), |stick: &mut E3372h| stick.steps()).unwrap()
+    }
+
+    /// Success must be true: every byte is on the flash, the NV memory is intact, and the new firmware runs. What is not so.
+    fn shortfall(&self, bus: &VirtualBus) -> Option<String> {
+        let look = |stick: &mut E3372h| {
+            let wrong = self
+                .plain
+                .iter()
+                .find(|(code, bytes)| stick.flash().partition(**code) != Some(bytes.as_slice()));
+            if let Some((code, _)) = wrong {
+                return Some(format!("partition {code:08x} differs from the image"));
+            }
+            if !stick.nv_intact() {
+                return Some("the NV memory is gone".to_owned());
+            }
+            let version = stick.identity().version;
+            (version != VERSION).then(|| format!("{version} runs"))
+        };
+        bus.with(&place(), look).unwrap()
+    }
+
+    fn assert_done(&self, bus: &VirtualBus, run: &str) {
+        assert_eq!(self.shortfall(bus), None, "{run}");
+    }
+
+    fn run(&self, name: &str, faults: FaultPlan, count: &mut Count) {
+        let run = format!(
+            "{name} with {:?} seed {}",
+            faults.faults().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            faults.seed()
+        );
+        let permanent = faults.faults().iter().any(|f| f.kind.is_property());
+        let bus = self.bus(name, faults);
+        let before = bus.with(&place(), |stick: &mut E3372h| stick.flash().clone()).unwrap();
+        count.runs += 1;
+        let mut error = match self.attempt(&bus, false) {
+            Ok(()) => {
+                self.assert_done(&bus, &run);
+                count.at_once += 1;
+                return;
+            }
+            Err(error) => error,
+        };
+        let verdict = error.verdict().unwrap_or_else(|| panic!("{run}: no verdict: {error:?}"));
+        let now =
+            bus.with(&place(), |stick: &mut E3372h| (stick.flash().clone(), stick.nv_intact())).unwrap();
+        match verdict {
+            Verdict::Untouched => {
+                assert_eq!(now.0, before, "{run}: said untouched: {error:?}");
+                assert!(now.1, "{run}: said untouched, NV is gone");
+            }
+            Verdict::Recoverable => {}
+            Verdict::Unknown => {
+                count.unknown += 1;
+                assert!(
+                    !error.is(ErrorKind::LoaderErases) && now.1,
+                    "{run}: said unknown where the identity was lost: {error:?}"
+                );
+            }
+            Verdict::Done => panic!("{run}: a failure that says done: {error:?}"),
+        }
+        if permanent && verdict == Verdict::Untouched {
+            count.refused += 1;
+            return;
+        }
+        for _ in 0..ATTEMPTS {
+            bus.power(&place(), false);
+            bus.advance(Duration::from_secs(2));
+            bus.power(&place(), true);
+            bus.advance(Duration::from_secs(60));
+            match self.attempt(&bus, true) {
+                Ok(()) => {
+                    self.assert_done(&bus, &run);
+                    count.resumed += 1;
+                    return;
+                }
+                Err(again) => error = again,
+            }
+        }
+        panic!("{run}: first said {verdict}, and resuming never reached success: {error:?}");
+    }
+}
+
+#[test]
+fn every_fault_at_every_step_ends_truthfully() {
+    let dir = tempfile::tempdir().unwrap();
+    let campaign = Campaign::new(dir.path());
+    let mut count = Count::default();
+    let at_steps = || FaultKind::ALL.iter().copied().filter(|k| !k.is_property());
+    let mut seed = 0;
+    while count.runs < LEAST_RUNS {
+        seed += 1;
+        for name in ["e3372h-needle", "e3372h-loader", "e3372h-hilink"] {
+            let steps = campaign.steps(name);
+            for kind in at_steps() {
+                for step in 1..=steps {
+                    campaign.run(name, FaultPlan::new(vec![Fault::new(kind, Some(step))], seed), &mut count);
+                }
+            }
+            for kind in
+                FaultKind::ALL.iter().copied().filter(|k| k.is_property() && *k != FaultKind::LoaderDead)
+            {
+                campaign.run(name, FaultPlan::new(vec![Fault::new(kind, None)], seed), &mut count);
+            }
+        }
+    }
+    println!(
+        "fault campaign: {} runs, {} succeeded at once, {} after resuming, {} refused untouched, {} with an unknown end that resumed",
+        count.runs, count.at_once, count.resumed, count.refused, count.unknown
+    );
+    assert!(count.runs >= LEAST_RUNS);
+    // Power off and the like must have been survived, not just avoided.
+    assert!(count.resumed > 0 && count.at_once > 0);
+}
+
+#[test]
+fn a_loader_that_never_starts_is_said_to_be_recoverable() {
+    let dir = tempfile::tempdir().unwrap();
+    let campaign = Campaign::new(dir.path());
+    let bus = campaign.bus("e3372h-needle", FaultPlan::new(vec![Fault::new(FaultKind::LoaderDead, None)], 1));
+    let error = campaign.attempt(&bus, false).unwrap_err();
+    assert!(error.is(ErrorKind::LoaderNotStarted), "{error:?}");
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+    assert!(bus.clone().sticks().is_ok());
+}
+
+#[test]
+fn the_campaign_would_notice_a_wrong_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut campaign = Campaign::new(dir.path());
+    let bus = campaign.bus("e3372h-loader", FaultPlan::none(1));
+    campaign.attempt(&bus, false).unwrap();
+    campaign.plain.get_mut(&0x00ab_0000).unwrap()[3] ^= 1;
+    assert_eq!(campaign.shortfall(&bus).as_deref(), Some("partition 00ab0000 differs from the image"));
+}
