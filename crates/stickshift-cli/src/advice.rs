@@ -153,8 +153,8 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::AlreadySwitched => (
-            "there is nothing left to switch",
-            "`stickshift list` shows its ports; replug it to begin again",
+            "its CD-ROM mode is over; what it is then depends on its firmware",
+            "replug it to begin again; `stickshift convert` gives it the other firmware",
             REFUSED,
         ),
         ErrorKind::NotSwitched => (

@@ -66,6 +66,12 @@ pub(crate) enum Verb {
     /// Show every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next
     List(verbs::list::ListArgs),
 
+    /// Switch a stick from CD-ROM to modem
+    Switch(verbs::switch::SwitchArgs),
+
+    /// Switch whatever is plugged in, as long as it runs
+    Watch(verbs::watch::WatchArgs),
+
     /// Check, take apart and put together firmware images
     Firmware(verbs::firmware::FirmwareArgs),
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::host::SysBus;
-use stickshift::link::{Bus, TracedBus};
+use stickshift::link::{Bus, Moment, TracedBus};
 
 use stickshift_emu::bus::VirtualBus;
 use stickshift_emu::catalogue;
@@ -80,19 +80,19 @@ impl Context {
         Ok(Box::new(TracedBus::new(bus, Arc::new(Mutex::new(file)))))
     }
 
-    /// Sleeps until something on the bus may have changed. `false` when somebody asked to stop.
+    /// Sleeps until something on the bus may have changed, or until `until`. `false` when somebody asked to stop.
     ///
     /// # Errors
     /// What the bus reports.
-    pub(crate) fn wait_change(&self, bus: &mut dyn Bus) -> Result<bool> {
+    pub(crate) fn wait_change(&self, bus: &mut dyn Bus, until: Option<Moment>) -> Result<bool> {
         while !self.cancel.is_cancelled() {
-            let deadline = bus.now() + LONG;
-            if bus.wait_change(deadline)? {
+            let deadline = until.unwrap_or(bus.now() + LONG);
+            if bus.wait_change(deadline)? || until.is_some_and(|until| bus.now() >= until) {
                 return Ok(!self.cancel.is_cancelled());
             }
             // A signal ends the wait a moment before its handler, in another thread, raises the flag.
-            let soon = bus.now() + SHORT;
-            if bus.now() < deadline && bus.wait_change(soon)? {
+            let soon = (bus.now() + SHORT).min(deadline);
+            if bus.wait_change(soon)? {
                 return Ok(!self.cancel.is_cancelled());
             }
         }

@@ -10,6 +10,7 @@ mod overlays;
 mod port_bus;
 mod select;
 mod synthetic;
+mod system;
 mod verbs;
 
 use std::process::ExitCode;

@@ -114,35 +114,74 @@ impl Output {
     /// Prints a failure with its cause, help and verdict.
     pub(crate) fn error(&self, error: &Error) {
         self.pause_bar();
-        let advice = advice::of(error);
+        let failure = FailureReport::of(error);
         if self.json {
-            let facts: Map<String, Value> =
-                error.facts().iter().map(|(n, v)| ((*n).to_owned(), Value::from(v.as_str()))).collect();
-            return print_line(&json!({
-                "event": "error",
-                "kind": error.kind().code(),
-                "what": error.what(),
-                "facts": facts,
-                "cause": advice.cause,
-                "help": advice.help,
-                "stick": advice.verdict.as_str(),
-                "exit": advice.exit,
-            }));
+            let mut line = failure.value();
+            line["event"] = "error".into();
+            return print_line(&line);
         }
-        eprintln!("error: {} ({})", error.what(), error.kind());
-        if !error.facts().is_empty() {
-            let facts: Vec<String> = error.facts().iter().map(|(n, v)| format!("{n} {v}")).collect();
-            eprintln!("  facts: {}", facts.join(", "));
-        }
-        eprintln!("  cause: {}", advice.cause);
-        eprintln!("  help:  {}", advice.help);
-        eprintln!("  stick: {}", advice.verdict);
+        let _ = failure.text(&mut io::stderr().lock());
     }
 
     fn pause_bar(&self) {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.clear();
         }
+    }
+}
+
+/// A failure as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FailureReport {
+    kind: &'static str,
+    what: String,
+    #[serde(serialize_with = "as_map")]
+    facts: Vec<(&'static str, String)>,
+    cause: String,
+    help: &'static str,
+    stick: &'static str,
+    exit: u8,
+}
+
+fn as_map<S: serde::Serializer>(
+    facts: &[(&'static str, String)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let map: Map<String, Value> =
+        facts.iter().map(|(n, v)| ((*n).to_owned(), Value::from(v.as_str()))).collect();
+    map.serialize(serializer)
+}
+
+impl FailureReport {
+    pub(crate) fn of(error: &Error) -> FailureReport {
+        let advice = advice::of(error);
+        FailureReport {
+            kind: error.kind().code(),
+            what: error.what().to_owned(),
+            facts: error.facts().to_vec(),
+            cause: advice.cause,
+            help: advice.help,
+            stick: advice.verdict.as_str(),
+            exit: advice.exit,
+        }
+    }
+
+    /// All that matters in one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{} ({}): {}; stick: {}", self.what, self.kind, self.cause, self.stick)
+    }
+}
+
+impl Report for FailureReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "error: {} ({})", self.what, self.kind)?;
+        if !self.facts.is_empty() {
+            let facts: Vec<String> = self.facts.iter().map(|(n, v)| format!("{n} {v}")).collect();
+            writeln!(out, "  facts: {}", facts.join(", "))?;
+        }
+        writeln!(out, "  cause: {}", self.cause)?;
+        writeln!(out, "  help:  {}", self.help)?;
+        writeln!(out, "  stick: {}", self.stick)
     }
 }
 

@@ -36,7 +36,7 @@ fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
     let mut known: BTreeMap<Place, StickReport> = BTreeMap::new();
     context.output.stream("list", &list);
     known.extend(list.sticks.into_iter().map(|s| (s.place.clone(), s)));
-    while context.wait_change(bus)? {
+    while context.wait_change(bus, None)? {
         let now: BTreeMap<Place, StickReport> =
             bus.sticks()?.iter().map(|s| (s.place.clone(), StickReport::of(s))).collect();
         for (place, stick) in &known {
@@ -69,13 +69,7 @@ struct Change<'a> {
 
 impl Report for Change<'_> {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let s = self.stick;
-        let ports = s.interfaces.iter().filter_map(|i| {
-            let node = i.tty.as_deref().or(i.netdev.as_deref()).or(i.cdc_wdm.as_deref())?;
-            Some(format!(", {} {node}", i.role))
-        });
-        let ports: String = ports.collect();
-        writeln!(out, "{} {}  {}  {}: {}{ports}", self.sign, s.place, s.id, s.name, s.mode_text)
+        writeln!(out, "{} {}", self.sign, self.stick.line())
     }
 }
 
@@ -160,6 +154,18 @@ impl StickReport {
             evidence: classify(stick.id, stick.class, &stick.interfaces).evidence,
             next: next(stick),
         }
+    }
+}
+
+impl StickReport {
+    /// All that matters in one line.
+    pub(crate) fn line(&self) -> String {
+        let ports = self.interfaces.iter().filter_map(|i| {
+            let node = i.tty.as_deref().or(i.netdev.as_deref()).or(i.cdc_wdm.as_deref())?;
+            Some(format!(", {} {node}", i.role))
+        });
+        let ports: String = ports.collect();
+        format!("{}  {}  {}: {}{ports}", self.place, self.id, self.name, self.mode_text)
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod profile;
 pub(crate) mod rehearse;
+pub(crate) mod switch;
+pub(crate) mod watch;
 
 use stickshift::error::Result;
 
@@ -22,6 +24,8 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Flash(args) => flash::run(context, args),
         Verb::Rehearse(args) => rehearse::run(context, args),
         Verb::List(args) => list::run(context, args),
+        Verb::Switch(args) => switch::run(context, args),
+        Verb::Watch(args) => watch::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
         Verb::Profile(args) => profile::run(context, args),
         Verb::Inspect(args) => inspect::run(context, args),

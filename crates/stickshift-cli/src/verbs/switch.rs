@@ -1,0 +1,248 @@
+//! `stickshift switch [STICK]`: from CD-ROM to modem.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::journey::switching::{self, Goal, Prepared, Request, Switched};
+use stickshift::link::Bus;
+use stickshift::profile::{Parameters, formats};
+use stickshift::stick::{Mode, Stick, UsbId};
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::verbs::list::StickReport;
+use crate::{files, overlays, select};
+
+/// Switch a stick from CD-ROM to modem.
+///
+/// The stick is looked up in the built-in profiles and in yours, gets its message, and is judged by what the bus shows afterwards at
+/// the same place.
+#[derive(Args, Debug)]
+pub(crate) struct SwitchArgs {
+    /// The stick: place, ids, tty or serial number
+    stick: Option<String>,
+
+    /// What it should become
+    #[arg(long, value_enum)]
+    to: Option<To>,
+
+    /// Use the profile in FILE, of any format that `profile convert` knows
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
+    profile: Option<PathBuf>,
+
+    /// Send this message, in hex; up to three, in order
+    #[arg(long, value_name = "HEX")]
+    message: Vec<String>,
+
+    /// Show the plan and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum To {
+    /// AT ports, by the way known for this stick
+    Modem,
+    /// A network card with its own router
+    Hilink,
+    /// Serial ports, also on a stick that usually becomes a network card
+    Serial,
+}
+
+impl SwitchArgs {
+    fn goal(&self) -> Goal {
+        match self.to {
+            None => Goal::Usual,
+            Some(To::Modem) => Goal::Modem,
+            Some(To::Hilink) => Goal::Hilink,
+            Some(To::Serial) => Goal::Serial,
+        }
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
+    let mut bus = context.bus()?;
+    let stick = chosen(&mut *bus, args.stick.as_deref())?;
+    let (catalogue, problems) = overlays::catalogue();
+    for problem in problems {
+        context.output.say(&format!("{}: {}", problem.file, problem.what));
+    }
+    let profile = match &args.profile {
+        Some(path) => Some(from_file(path, stick.id)?),
+        None if args.message.is_empty() => None,
+        None => Some(from_messages(&args.message)?),
+    };
+    let request = Request { catalogue: &catalogue, profile, goal: args.goal() };
+    let mut session = context.session();
+    let prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
+        Ok(prepared) => prepared,
+        Err(error) if error.is(ErrorKind::AlreadySwitched) && request.goal.is_met_by(stick.mode) => {
+            context.output.finish(&SwitchReport::already(&stick));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let plan = PlanReport::of(&prepared);
+    if args.dry_run {
+        context.output.finish(&plan);
+        return Ok(());
+    }
+    context.output.interim("plan", &plan);
+    let switched = switching::switch_and_wait(&mut *bus, prepared, &mut session)?;
+    context.output.finish(&SwitchReport::of(stick.id, &switched));
+    Ok(())
+}
+
+/// The stick that was named; else the only one that waits to be switched; else the only one there.
+fn chosen(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
+    match select::in_mode(bus, wanted, Mode::Cdrom) {
+        Err(error) if error.is(ErrorKind::NoStick) => select::stick(bus, wanted),
+        other => other,
+    }
+}
+
+fn from_file(path: &Path, id: UsbId) -> Result<Parameters> {
+    let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
+    let import = formats::import(&files::read(path)?, &name)?;
+    if let Some(refused) = import.refused.first() {
+        return Err(Error::new(ErrorKind::FileCorrupt, refused.why.clone()).with("entry", &refused.entry));
+    }
+    let mut entries = import.entries;
+    if entries.len() > 1 {
+        entries.retain(|e| e.key.id() == Some(id));
+    }
+    match entries.len() {
+        1 => Ok(entries.remove(0).parameters),
+        0 => Err(Error::new(ErrorKind::NoProfile, format!("{} has no profile for {id}", path.display()))),
+        n => Err(Error::new(ErrorKind::Usage, format!("{} has {n} profiles for {id}", path.display()))),
+    }
+    .map_err(|e| e.with_verdict(Verdict::Untouched))
+}
+
+fn from_messages(messages: &[String]) -> Result<Parameters> {
+    let mut parameters = Parameters::default();
+    if messages.len() > parameters.messages.len() {
+        return Err(Error::new(ErrorKind::Usage, "there can be three messages at most"));
+    }
+    for (slot, text) in parameters.messages.iter_mut().zip(messages) {
+        *slot = bytes(text).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "a message is an even number of hex digits").with("message", text)
+        })?;
+    }
+    Ok(parameters)
+}
+
+/// Bytes of a text of hex digits, blanks between pairs allowed. `None` when it is no such text, or empty.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let nibble = |d: &u8| (*d as char).to_digit(16).map(|n| n as u8);
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(nibble(high)? << 4 | nibble(low)?),
+        _ => None,
+    });
+    pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
+}
+
+/// What will be sent.
+#[derive(Serialize)]
+struct PlanReport {
+    place: String,
+    id: String,
+    profile: String,
+    evidence: Vec<String>,
+    transfers: Vec<String>,
+    remarks: Vec<String>,
+}
+
+impl PlanReport {
+    fn of(prepared: &Prepared) -> PlanReport {
+        PlanReport {
+            place: prepared.stick.place.to_string(),
+            id: prepared.stick.id.to_string(),
+            profile: prepared.parameters.summary(),
+            evidence: prepared.evidence.clone(),
+            transfers: prepared.plan.transfers.iter().map(ToString::to_string).collect(),
+            remarks: prepared.plan.remarks.clone(),
+        }
+    }
+}
+
+impl Report for PlanReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "switch {} ({}) by {}", self.place, self.id, self.profile)?;
+        for line in &self.evidence {
+            writeln!(out, "  why   {line}")?;
+        }
+        for (index, transfer) in self.transfers.iter().enumerate() {
+            writeln!(out, "  {:>4}  {transfer}", index + 1)?;
+        }
+        for line in &self.remarks {
+            writeln!(out, "  note  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of it.
+#[derive(Serialize)]
+pub(crate) struct SwitchReport {
+    from: String,
+    /// Whether it was switched now; false when it was so before.
+    switched: bool,
+    /// Whether it became one of those its profile names.
+    expected: bool,
+    stick: StickReport,
+}
+
+impl SwitchReport {
+    pub(crate) fn of(from: UsbId, switched: &Switched) -> SwitchReport {
+        SwitchReport {
+            from: from.to_string(),
+            switched: true,
+            expected: switched.expected,
+            stick: StickReport::of(&switched.stick),
+        }
+    }
+
+    fn already(stick: &Stick) -> SwitchReport {
+        SwitchReport {
+            from: stick.id.to_string(),
+            switched: false,
+            expected: true,
+            stick: StickReport::of(stick),
+        }
+    }
+}
+
+impl Report for SwitchReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let stick = self.stick.line();
+        match (self.switched, self.expected) {
+            (false, _) => writeln!(out, "nothing to do: {stick}"),
+            (true, true) => writeln!(out, "switched from {}: {stick}", self.from),
+            (true, false) => {
+                writeln!(out, "switched from {} to ids its profile does not name: {stick}", self.from)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_pairs_of_hex_digits() {
+        assert_eq!(bytes("55 53 42 43"), Some(vec![0x55, 0x53, 0x42, 0x43]));
+        for bad in ["", "  ", "5", "555", "5g", "0x55"] {
+            assert_eq!(bytes(bad), None, "{bad:?}");
+        }
+        let three = ["01".to_owned(), "02".to_owned(), "03".to_owned()];
+        assert_eq!(from_messages(&three).unwrap().messages, [vec![1], vec![2], vec![3]]);
+        let four = vec!["01".to_owned(); 4];
+        assert!(from_messages(&four).unwrap_err().is(ErrorKind::Usage));
+    }
+}

@@ -1,0 +1,124 @@
+//! `stickshift watch`: the daemon that switches whatever is plugged in.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::host::SysBus;
+use stickshift::journey::watching::{News, Watcher};
+use stickshift::link::Bus;
+
+use crate::context::Context;
+use crate::output::{FailureReport, Report};
+use crate::verbs::list::StickReport;
+use crate::verbs::switch::SwitchReport;
+use crate::{overlays, system};
+
+/// Switch whatever is plugged in, as long as it runs. Nothing is polled: it sleeps until the kernel reports a device.
+///
+/// A stick that falls back twice within half a minute is left alone and reported.
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// Leave a new stick to others for so long (default: 5 when usb_modeswitch is installed and switches by udev, else 0)
+    #[arg(long, value_name = "SECONDS")]
+    patience: Option<u64>,
+}
+
+/// usb_modeswitch takes up to two and a half seconds from plug to message.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
+    let mut bus: Box<dyn Bus> = match context.global.virtual_stick {
+        Some(_) => context.bus()?,
+        None => context.traced(Box::new(SysBus::open().without_holders()))?,
+    };
+    let (catalogue, problems) = overlays::catalogue();
+    for problem in problems {
+        context.output.say(&format!("{}: {}", problem.file, problem.what));
+    }
+    let rival = system::usb_modeswitch(Path::new("/"));
+    if let Some(rules) = &rival {
+        context.output.say(&format!(
+            "usb_modeswitch switches sticks here too ({}); it goes first. `stickshift doctor` says how to stop it",
+            rules.display()
+        ));
+    }
+    let patience = match (args.patience, rival) {
+        (Some(seconds), _) => Duration::from_secs(seconds),
+        (None, Some(_)) => PATIENCE,
+        (None, None) => Duration::ZERO,
+    };
+    let mut watcher = Watcher::new(&catalogue, patience);
+    let mut session = context.session();
+    loop {
+        let next = match watcher.look(&mut *bus, &mut session, &mut |news| tell(context, news)) {
+            Err(_) if context.cancel.is_cancelled() => return Ok(()),
+            other => other?,
+        };
+        if !context.wait_change(&mut *bus, next)? {
+            return Ok(());
+        }
+    }
+}
+
+fn tell(context: &Context, news: News) {
+    match news {
+        News::Switching { stick, evidence } => {
+            context.output.stream("switching", &Switching { stick: StickReport::of(&stick), evidence });
+        }
+        News::Switched { from, to } => context.output.stream("switched", &SwitchReport::of(from, &to)),
+        News::Failed { place, error } => {
+            let failure = FailureReport::of(&error);
+            context.output.stream("failed", &Failed { place: place.to_string(), failure });
+        }
+        News::LeftAlone { stick, attempts } => {
+            context.output.stream("left-alone", &LeftAlone { stick: StickReport::of(&stick), attempts });
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Switching {
+    stick: StickReport,
+    evidence: Vec<String>,
+}
+
+impl Report for Switching {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let why = self.evidence.last().map(String::as_str).unwrap_or_default();
+        writeln!(out, "switching {} ({why})", self.stick.line())
+    }
+}
+
+#[derive(Serialize)]
+struct Failed {
+    place: String,
+    #[serde(flatten)]
+    failure: FailureReport,
+}
+
+impl Report for Failed {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: {}", self.place, self.failure.line())
+    }
+}
+
+#[derive(Serialize)]
+struct LeftAlone {
+    stick: StickReport,
+    attempts: usize,
+}
+
+impl Report for LeftAlone {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "left alone until it is unplugged for half a minute: {} was switched {} times and fell back",
+            self.stick.line(),
+            self.attempts
+        )
+    }
+}
