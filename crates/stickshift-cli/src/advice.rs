@@ -163,7 +163,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::LoaderErases => (
-            "when this loader starts it erases the whole flash: IMEI, serial number and radio calibration are lost for good",
+            "a stock loader erases the whole flash when it starts: IMEI, serial number and radio calibration are lost for good",
             "use a loader marked safe (usblsafe-*), or --allow-erase if the stick's identity is lost already",
             REFUSED,
         ),

@@ -84,6 +84,9 @@ pub(crate) enum Verb {
     /// Send a loader to a stick in its boot ROM and wait until it runs
     Load(verbs::load::LoadArgs),
 
+    /// Look at and change boot ROM loaders: whether one erases, its patches, its partition table
+    Loader(verbs::loader::LoaderArgs),
+
     /// Flash firmware to a stick in download mode
     Flash(verbs::flash::FlashArgs),
 

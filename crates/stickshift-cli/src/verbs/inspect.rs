@@ -7,6 +7,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::context::Context;
 use crate::verbs::firmware::{self, ImageReport};
+use crate::verbs::loader;
 use crate::verbs::profile;
 
 /// Say what a file is and what is in it.
@@ -19,6 +20,12 @@ pub(crate) struct InspectArgs {
 
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     // Each kind of file adds itself here: recognise by content, then `context.output.finish(&report)`.
+    if !args.file.is_dir()
+        && let Some(report) = loader::inspect(&args.file)?
+    {
+        context.output.finish(&*report);
+        return Ok(());
+    }
     match firmware::open(&args.file) {
         Ok(mut image) => {
             let findings = image.findings.clone();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::boot::{self, Changes, Loader, PartitionTable, Start};
+use stickshift::boot::{self, Loader, Start};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::journey::{Plan, load};
 use stickshift::stick::Mode;
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::port_bus::PortBus;
+use crate::verbs::loader::ChangeArgs;
 use crate::{act, files, select};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
@@ -33,25 +34,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
 
-    /// Load only as far as the loader's fastboot
-    #[arg(long)]
-    fastboot: bool,
-
-    /// Replace the loader's partition table by the one in FILE
-    #[arg(long, value_name = "FILE")]
-    table: Option<PathBuf>,
-
-    /// Set the file flag of partition N (as `loader table` numbers them); may be repeated
-    #[arg(long, value_name = "N")]
-    file_flag: Vec<usize>,
-
-    /// Erase blocks that are marked bad, too; marks of blocks that really are bad get lost
-    #[arg(long)]
-    ignore_bad_blocks: bool,
-
-    /// Send the loader as it is, its erase call included
-    #[arg(long)]
-    unchanged: bool,
+    #[command(flatten)]
+    changes: ChangeArgs,
 
     /// Show the plan and do nothing
     #[arg(long)]
@@ -64,14 +48,7 @@ pub(crate) struct LoadArgs {
 pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let consents = args.consents.into();
     let mut loader = Loader::parse(files::read(&args.file)?)?;
-    let table = args.table.as_deref().map(|path| PartitionTable::parse(&files::read(path)?)).transpose()?;
-    loader.change(&Changes {
-        fastboot: args.fastboot,
-        table,
-        file_flags: args.file_flag,
-        ignore_bad_blocks: args.ignore_bad_blocks,
-        keep_erase: args.unchanged,
-    })?;
+    loader.change(&args.changes.changes()?)?;
     let mut session = context.session();
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
     load::plan(&loader, &mut plan);

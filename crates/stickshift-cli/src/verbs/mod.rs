@@ -6,6 +6,7 @@ pub(crate) mod flash;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod load;
+pub(crate) mod loader;
 pub(crate) mod profile;
 pub(crate) mod rehearse;
 pub(crate) mod switch;
@@ -21,6 +22,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
         Verb::Convert(args) => convert::run(context, args),
         Verb::Load(args) => load::run(context, args),
+        Verb::Loader(args) => loader::run(context, args),
         Verb::Flash(args) => flash::run(context, args),
         Verb::Rehearse(args) => rehearse::run(context, args),
         Verb::List(args) => list::run(context, args),

@@ -110,9 +110,8 @@ fn change_table(loader: &mut Loader, changes: &Changes) -> Result<()> {
     }
     for index in &changes.file_flags {
         table.set_file_flag(*index)?;
-    }
-    if !changes.file_flags.is_empty() {
-        loader.overwrite("file-flag", at, table.as_bytes());
+        let flags = PartitionTable::flags_offset(*index);
+        loader.overwrite("file-flag", at + flags, &table.as_bytes()[flags..flags + 4]);
     }
     Ok(())
 }

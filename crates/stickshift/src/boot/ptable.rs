@@ -63,13 +63,18 @@ impl PartitionTable {
     /// Entries that a table has room for.
     pub const ENTRIES: usize = 41;
 
+    /// Whether bytes that begin with `start` begin with a table's magic.
+    pub fn recognises(start: &[u8]) -> bool {
+        start.starts_with(MAGIC)
+    }
+
     /// Takes a table from the first 2048 bytes of `bytes`.
     ///
     /// # Errors
     /// `NoPartitionTable` when the magic is not at the start; `FileTruncated` (fact `offset`) when less than a whole table
     /// is there.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        if !bytes.starts_with(MAGIC) {
+        if !Self::recognises(bytes) {
             return Err(Error::new(
                 ErrorKind::NoPartitionTable,
                 "not a partition table: the first 16 bytes differ",
@@ -118,8 +123,13 @@ impl PartitionTable {
                 .with("partitions", listed));
         }
         // Little-endian: bit 0 is in the first byte of the field.
-        self.bytes[FIRST_ENTRY + ENTRY_SIZE * index + FLAGS_FIELD] |= FILE_FLAG as u8;
+        self.bytes[Self::flags_offset(index)] |= FILE_FLAG as u8;
         Ok(())
+    }
+
+    /// Where the flags of a partition are in the table.
+    pub(super) fn flags_offset(index: usize) -> usize {
+        FIRST_ENTRY + ENTRY_SIZE * index + FLAGS_FIELD
     }
 }
 

@@ -1,0 +1,165 @@
+//! The loader verbs as they are typed: what is printed, what is written, how it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn table(product: &[u8]) -> Vec<u8> {
+    let mut t = vec![0; 2048];
+    t[..16].copy_from_slice(b"pTableHead\0\0\0\0\0\x80");
+    t[16..30].copy_from_slice(b"BOOTROM_V01.02");
+    t[32..32 + product.len()].copy_from_slice(product);
+    t[48..56].copy_from_slice(b"fastboot");
+    t[48 + 16..48 + 20].copy_from_slice(&0x40000u32.to_le_bytes());
+    t[48 + 36..48 + 40].copy_from_slice(&0x104u32.to_le_bytes());
+    t
+}
+
+/// A folder with stock.bin (V7R1 pattern and a call), unknown.bin (neither), and new-table.bin.
+fn made() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut usbldr = vec![0x11; 8192];
+    usbldr[0x1000..0x1800].copy_from_slice(&table(b"OLD_STICK"));
+    usbldr[0x1c00..0x1c08].copy_from_slice(b"ANDROID!");
+    let loader = |usbldr: &[u8]| {
+        let mut f = vec![0; 84];
+        for (at, word) in [
+            (0, 0x20000),
+            (36, 1),
+            (40, 300),
+            (44, 0x2ffe_4000),
+            (48, 84),
+            (52, 2),
+            (56, usbldr.len() as u32),
+            (60, 0x3000_4000u32),
+            (64, 384),
+        ] {
+            f[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        f.resize(384, 0x22);
+        f.extend_from_slice(usbldr);
+        f
+    };
+    fs::write(folder.path().join("unknown.bin"), loader(&usbldr)).unwrap();
+    usbldr[0x100..0x118].copy_from_slice(
+        b"\x3d\xe2\xe0\xe3\x00\xe0\x9e\xe5\x5c\xc3\x9f\xe5\x0c\x00\x5e\xe1\x00\x00\x00\x0a\x49\x4a\x00\xeb",
+    );
+    fs::write(folder.path().join("stock.bin"), loader(&usbldr)).unwrap();
+    fs::write(folder.path().join("new-table.bin"), table(b"NEW_STICK")).unwrap();
+    folder
+}
+
+#[test]
+fn inspect_says_what_a_loader_does_and_why() {
+    let folder = made();
+    let run = stickshift(folder.path(), &["inspect", "stock.bin"]);
+    let shown = text(&run.stdout);
+    for line in [
+        "stock.bin: boot ROM loader, 8576 bytes",
+        "  safety     stock: erases the whole flash when it starts",
+        "             0x294: the erase call is in place (V7R1 pattern at 0x280) [494a00eb]",
+        "             an erasing loader destroys IMEI, serial number and radio calibration",
+        "  chip       V7R1 (E3272, E3276, E5372)",
+        "  patches    erase, fastboot, table",
+        "  usbldr     0x00000180     8192  0x30004000  0x2",
+        "   0  fastboot              2       0          0  0x00000000  0x00000000      0   104      0  fastboot",
+    ] {
+        assert!(shown.lines().any(|l| l == line), "{line:?} is not in\n{shown}");
+    }
+    assert_eq!(text(&stickshift(folder.path(), &["loader", "info", "stock.bin"]).stdout), shown);
+    let unknown = json(&stickshift(folder.path(), &["inspect", "unknown.bin", "--json"]));
+    assert_eq!((&unknown["kind"], &unknown["safety"]["code"]), (&"loader".into(), &"unknown".into()));
+    assert_eq!(unknown["blocks"][1]["address"], 0x3000_4000);
+    let table = json(&stickshift(folder.path(), &["inspect", "new-table.bin", "--json"]));
+    assert_eq!(
+        (&table["kind"], &table["table"]["product"]),
+        (&"partition-table".into(), &"NEW_STICK".into())
+    );
+}
+
+#[test]
+fn patch_writes_what_it_says() {
+    let folder = made();
+    let path = |name: &str| folder.path().join(name);
+    let dry = stickshift(folder.path(), &["loader", "patch", "stock.bin"]);
+    assert!(text(&dry.stdout).contains("0x00000294  erase-patch      494a00eb -> 0000a0e3"), "{dry:?}");
+    assert!(text(&dry.stdout).ends_with("nothing was written: -o FILE writes it\n"));
+
+    let run = stickshift(folder.path(), &["loader", "patch", "stock.bin", "-o", "safe.bin"]);
+    assert!(run.status.success());
+    let mut expected = fs::read(path("stock.bin")).unwrap();
+    expected[0x294..0x298].copy_from_slice(&[0x00, 0x00, 0xa0, 0xe3]);
+    assert_eq!(fs::read(path("safe.bin")).unwrap(), expected);
+    let safe = json(&stickshift(folder.path(), &["inspect", "safe.bin", "--json"]));
+    assert_eq!(safe["safety"]["code"], "already-safe");
+
+    let arguments = [
+        "loader",
+        "patch",
+        "stock.bin",
+        "-o",
+        "fb.bin",
+        "--fastboot",
+        "--table",
+        "new-table.bin",
+        "--file-flag",
+        "0",
+    ];
+    let cut = json(&stickshift(folder.path(), &[&arguments[..], &["--json"]].concat()));
+    let changed: Vec<&str> =
+        cut["changes"].as_array().unwrap().iter().map(|c| c["what"].as_str().unwrap()).collect();
+    assert_eq!(changed, ["fastboot-cut", "fastboot-cut", "partition-table", "file-flag", "erase-patch"]);
+    let cut = json(&stickshift(folder.path(), &["inspect", "fb.bin", "--json"]));
+    assert_eq!(cut["blocks"][1]["size"], 0x1c08);
+    assert_eq!(cut["table"]["product"], "NEW_STICK");
+    assert_eq!(cut["table"]["partitions"][0]["file_flag"], true);
+}
+
+#[test]
+fn the_table_comes_out_as_it_is() {
+    let folder = made();
+    let run = stickshift(folder.path(), &["loader", "table", "stock.bin", "--extract", "t.bin"]);
+    assert!(text(&run.stdout).contains("partition table at 0x1180: BOOTROM_V01.02 OLD_STICK"), "{run:?}");
+    assert_eq!(fs::read(folder.path().join("t.bin")).unwrap(), table(b"OLD_STICK"));
+    assert!(stickshift(folder.path(), &["loader", "table", "t.bin"]).status.success());
+}
+
+#[test]
+fn refusals_name_what_is_wrong_and_write_nothing() {
+    let folder = made();
+    let bytes = fs::read(folder.path().join("stock.bin")).unwrap();
+    fs::write(folder.path().join("cut.bin"), &bytes[..5000]).unwrap();
+    fs::write(folder.path().join("short-table.bin"), &table(b"X")[..2047]).unwrap();
+    for (arguments, code) in [
+        (&["loader", "patch", "unknown.bin", "-o", "out"][..], "(patch-not-found)"),
+        (&["loader", "patch", "stock.bin", "--ignore-bad-blocks", "-o", "out"], "(patch-not-found)"),
+        (&["loader", "patch", "stock.bin", "--file-flag", "1", "-o", "out"], "(usage)"),
+        (&["loader", "patch", "stock.bin", "--table", "short-table.bin", "-o", "out"], "(file-truncated)"),
+        (&["loader", "patch", "stock.bin", "--table", "stock.bin", "-o", "out"], "(no-partition-table)"),
+        (&["loader", "info", "cut.bin"], "(file-truncated)"),
+        (&["inspect", "cut.bin"], "(file-truncated)"),
+        (&["loader", "info", "new-table.bin"], "(wrong-file-kind)"),
+        (&["load", "unknown.bin", "--port", "/dev/null", "--yes"], "(loader-erases)"),
+        (&["load", "stock.bin", "--unchanged", "--port", "/dev/null", "--yes"], "(loader-erases)"),
+    ] {
+        let run = stickshift(folder.path(), arguments);
+        assert!(!run.status.success() && text(&run.stderr).contains(code), "{arguments:?}: {run:?}");
+        assert!(!folder.path().join("out").exists(), "{arguments:?}");
+    }
+    let refused = stickshift(folder.path(), &["load", "unknown.bin", "--port", "/dev/null", "--yes"]);
+    for lost in ["IMEI", "serial number", "calibration", "--allow-erase", "stick: untouched"] {
+        assert!(text(&refused.stderr).contains(lost), "{lost}");
+    }
+}
