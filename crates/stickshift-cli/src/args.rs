@@ -93,6 +93,9 @@ pub(crate) enum Verb {
     /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download
     Rehearse(verbs::rehearse::RehearseArgs),
 
+    /// A virtual stick for other programs to play with
+    Virtual(verbs::virtual_stick::VirtualArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

@@ -51,6 +51,20 @@ impl Context {
     /// # Errors
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn virtual_bus(&self, name: &str) -> Result<VirtualBus> {
+        let options = self.virtual_options(name)?;
+        let bus = VirtualBus::new();
+        let place = "1-1".parse().unwrap_or_else(|()| unreachable!("a place"));
+        bus.plug(&place, Box::new(E3372h::new(options)));
+        // It was plugged in a minute ago.
+        bus.advance(Duration::from_secs(60));
+        Ok(bus)
+    }
+
+    /// What the named virtual stick is, with its seed and faults from the options.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick or the faults do not read.
+    pub(crate) fn virtual_options(&self, name: &str) -> Result<Options> {
         let Some(options) = catalogue::e3372h(name) else {
             return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
                 .with("names", catalogue::names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
@@ -59,13 +73,7 @@ impl Context {
             Some(specification) => FaultPlan::parse(specification, self.global.seed)?,
             None => FaultPlan::none(self.global.seed),
         };
-        let options = Options { timing: Timing::real(self.global.seed), faults, ..options };
-        let bus = VirtualBus::new();
-        let place = "1-1".parse().unwrap_or_else(|()| unreachable!("a place"));
-        bus.plug(&place, Box::new(E3372h::new(options)));
-        // It was plugged in a minute ago.
-        bus.advance(Duration::from_secs(60));
-        Ok(bus)
+        Ok(Options { timing: Timing::real(self.global.seed), faults, ..options })
     }
 
     /// The bus, with every byte written to the trace that was asked for.

@@ -10,6 +10,7 @@ pub(crate) mod loader;
 pub(crate) mod profile;
 pub(crate) mod rehearse;
 pub(crate) mod switch;
+pub(crate) mod virtual_stick;
 pub(crate) mod watch;
 
 use stickshift::error::Result;
@@ -25,6 +26,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Loader(args) => loader::run(context, args),
         Verb::Flash(args) => flash::run(context, args),
         Verb::Rehearse(args) => rehearse::run(context, args),
+        Verb::Virtual(args) => virtual_stick::run(context, args),
         Verb::List(args) => list::run(context, args),
         Verb::Switch(args) => switch::run(context, args),
         Verb::Watch(args) => watch::run(context, args),

@@ -1,0 +1,258 @@
+//! `stickshift virtual NAME`: a virtual stick for other programs.
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::stick::{Endpoint, Interface, Role, classify};
+use stickshift_emu::catalogue;
+use stickshift_emu::device::{Device, Face};
+use stickshift_emu::e3372h::{E3372h, Options, PlugIn, Timing};
+
+use crate::context::Context;
+use crate::output::Report;
+
+/// A virtual stick for other programs to play with.
+///
+/// With `--attach pty` its serial ports are ptys, linked as ttyUSB0 and so on in a folder; they go and come with other numbers whenever
+/// the stick re-enumerates, as on a real system. While it runs, lines on standard input are what its owner does: needle (pull it out and
+/// plug it in with the boot pin held), replug, unplug, plug, state, quit.
+#[derive(Args, Debug)]
+pub(crate) struct VirtualArgs {
+    /// Which one
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+
+    /// Name every virtual stick and do nothing
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
+
+    /// What the stick is attached to
+    #[arg(long, value_enum, default_value_t = Attach::Pty)]
+    attach: Attach,
+
+    /// Folder for the links to its ports [default: the present one]
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    dir: PathBuf,
+
+    /// Do not take the time that a real stick takes to reboot and to write
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Attach {
+    /// Its serial ports are ptys
+    Pty,
+}
+
+/// The names there are.
+#[derive(Serialize)]
+struct Names {
+    sticks: Vec<Name>,
+}
+
+#[derive(Serialize)]
+struct Name {
+    name: &'static str,
+    what: &'static str,
+}
+
+impl Report for Names {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let width = self.sticks.iter().map(|s| s.name.len()).max().unwrap_or(0);
+        self.sticks.iter().try_for_each(|s| writeln!(out, "{:width$}  {}", s.name, s.what))
+    }
+}
+
+/// What the stick shows now.
+#[derive(Serialize)]
+struct Shows {
+    id: Option<String>,
+    mode: &'static str,
+    #[serde(skip)]
+    words: &'static str,
+    ports: Vec<Port>,
+}
+
+#[derive(Serialize)]
+struct Port {
+    path: String,
+    interface: u8,
+    role: &'static str,
+}
+
+impl Report for Shows {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(id) = &self.id else { return writeln!(out, "off the bus") };
+        writeln!(out, "{id} {}", self.words)?;
+        for port in &self.ports {
+            writeln!(out, "  {}  interface {}, {}", port.path, port.interface, port.role)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is on its flash.
+#[derive(Serialize)]
+struct State {
+    requests: u32,
+    starts: Option<String>,
+    why_not: Option<String>,
+    nv_intact: bool,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Serialize)]
+struct Partition {
+    code: String,
+    size: usize,
+    whole: bool,
+}
+
+impl Report for State {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match (&self.starts, &self.why_not) {
+            (Some(firmware), _) => writeln!(out, "its flash starts {firmware}")?,
+            (_, why) => writeln!(out, "its flash starts nothing: {}", why.as_deref().unwrap_or("unknown"))?,
+        }
+        writeln!(out, "IMEI and calibration: {}", if self.nv_intact { "intact" } else { "lost" })?;
+        for p in &self.partitions {
+            writeln!(out, "  {} {} bytes{}", p.code, p.size, if p.whole { "" } else { ", torn" })?;
+        }
+        writeln!(out, "requests so far: {}", self.requests)
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
+    let Some(name) = &args.name else {
+        let sticks = catalogue::names().map(|(name, what)| Name { name, what }).collect();
+        context.output.finish(&Names { sticks });
+        return Ok(());
+    };
+    let mut options = context.virtual_options(name)?;
+    if args.quick {
+        options = Options { timing: Timing::quick(), ..options };
+    }
+    let mut stick = E3372h::new(options);
+    match args.attach {
+        Attach::Pty => attach_pty(context, &mut stick, &args),
+    }
+}
+
+#[cfg(not(unix))]
+fn attach_pty(_: &Context, _: &mut E3372h, _: &VirtualArgs) -> Result<()> {
+    use stickshift::error::{Error, ErrorKind};
+
+    Err(Error::new(ErrorKind::Unsupported, "this system has no ptys"))
+}
+
+#[cfg(unix)]
+fn attach_pty(context: &Context, stick: &mut E3372h, args: &VirtualArgs) -> Result<()> {
+    use stickshift_emu::pty::Ptys;
+
+    let mut ptys = Ptys::new(&args.dir)?;
+    let owner = listen();
+    stick.power(ptys.now(), true);
+    while !context.cancel.is_cancelled() {
+        for line in owner.try_iter() {
+            match line.trim() {
+                "" => {}
+                "needle" | "replug" => {
+                    if line.trim() == "needle" {
+                        stick.plug_in_next(PlugIn::Needle);
+                    }
+                    stick.power(ptys.now(), false);
+                    ptys.turn(stick, Duration::ZERO)?;
+                    stick.power(ptys.now(), true);
+                }
+                "unplug" => stick.power(ptys.now(), false),
+                "plug" => stick.power(ptys.now(), true),
+                "state" => context.output.stream("state", &state(stick)),
+                "quit" => return Ok(()),
+                other => {
+                    let known = "needle, replug, unplug, plug, state, quit";
+                    context.output.say(&format!("'{other}' is nothing an owner does; there are: {known}"));
+                }
+            }
+        }
+        if ptys.turn(stick, Duration::from_millis(100))? {
+            let links = |interface: &Interface| {
+                let port = ptys.ports().iter().find(|p| p.interface == interface.number)?;
+                let path = port.link.display().to_string();
+                Some(Port { path, interface: interface.number, role: interface.role.code() })
+            };
+            context.output.stream("virtual", &shows(stick.face(), links));
+        }
+    }
+    Ok(())
+}
+
+/// Lines on standard input, as they come.
+fn listen() -> mpsc::Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines().map_while(io::Result::ok) {
+            if tell.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    told
+}
+
+fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
+    let Some(face) = face else {
+        return Shows { id: None, mode: "gone", words: "", ports: Vec::new() };
+    };
+    let mut interfaces: Vec<Interface> = face.configurations.iter().take(1).flat_map(interfaces).collect();
+    let found = classify(face.id, face.class[0], &interfaces);
+    for (interface, role) in interfaces.iter_mut().zip(found.roles) {
+        interface.role = role;
+    }
+    Shows {
+        id: Some(face.id.to_string()),
+        mode: found.mode.code(),
+        words: found.mode.words(),
+        ports: interfaces.iter().filter_map(port).collect(),
+    }
+}
+
+fn interfaces(configuration: &stickshift_emu::device::Configuration) -> Vec<Interface> {
+    let shown = configuration.interfaces.iter().map(|interface| {
+        let first = &interface.alternates[0];
+        let endpoint = |&(address, kind, max_packet): &(u8, u8, u16)| Endpoint { address, kind, max_packet };
+        Interface {
+            number: interface.number,
+            class: first.class[0],
+            subclass: first.class[1],
+            protocol: first.class[2],
+            endpoints: first.endpoints.iter().map(endpoint).collect(),
+            role: Role::Other,
+            driver: None,
+            tty: None,
+            netdev: None,
+            cdc_wdm: None,
+            holder: None,
+        }
+    });
+    shown.collect()
+}
+
+fn state(stick: &E3372h) -> State {
+    let firmware = stick.flash().firmware();
+    let partitions = stick.flash().partitions().iter();
+    State {
+        requests: stick.steps(),
+        starts: firmware.as_ref().ok().map(|f| format!("{} firmware {}", f.kind, f.version)),
+        why_not: firmware.err(),
+        nv_intact: stick.nv_intact(),
+        partitions: partitions
+            .map(|(code, p)| Partition { code: format!("{code:08x}"), size: p.bytes.len(), whole: p.whole })
+            .collect(),
+    }
+}
