@@ -72,6 +72,12 @@ pub(crate) enum Verb {
     /// Switch whatever is plugged in, as long as it runs
     Watch(verbs::watch::WatchArgs),
 
+    /// Check permissions, drivers, and programs that get in the way, and say how to fix each
+    Doctor(verbs::doctor::DoctorArgs),
+
+    /// Write what belongs on the system: udev rules, the systemd service
+    Setup(verbs::setup::SetupArgs),
+
     /// Check, take apart and put together firmware images
     Firmware(verbs::firmware::FirmwareArgs),
 

@@ -26,6 +26,14 @@ fn is_disabled(root: &Path) -> bool {
     })
 }
 
+/// The process id of a running program, by the name that the kernel knows (its first 15 letters).
+pub(crate) fn running(program: &str) -> Option<u32> {
+    let name = &program[..program.len().min(15)];
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids = processes.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

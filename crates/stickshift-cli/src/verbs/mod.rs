@@ -1,6 +1,7 @@
 //! One file per verb: its arguments and what it does with the library.
 
 pub(crate) mod convert;
+pub(crate) mod doctor;
 pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod inspect;
@@ -9,6 +10,7 @@ pub(crate) mod load;
 pub(crate) mod loader;
 pub(crate) mod profile;
 pub(crate) mod rehearse;
+pub(crate) mod setup;
 pub(crate) mod switch;
 pub(crate) mod virtual_stick;
 pub(crate) mod watch;
@@ -30,6 +32,8 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::List(args) => list::run(context, args),
         Verb::Switch(args) => switch::run(context, args),
         Verb::Watch(args) => watch::run(context, args),
+        Verb::Doctor(args) => doctor::run(context, args),
+        Verb::Setup(args) => setup::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
         Verb::Profile(args) => profile::run(context, args),
         Verb::Inspect(args) => inspect::run(context, args),

@@ -353,7 +353,8 @@ fn until_closed(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
 fn chunked(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
     let mut body = Vec::new();
     loop {
-        let size = line(reader, &mut LARGEST_HEAD.clone())?;
+        let mut room = LARGEST_HEAD;
+        let size = line(reader, &mut room)?;
         let digits = size.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
         let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
         let size = std::str::from_utf8(digits).ok().filter(|_| plain);
@@ -364,11 +365,11 @@ fn chunked(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
             return Err(Trouble::Bad(TOO_LARGE));
         }
         if size == 0 {
-            headers(reader, &mut LARGEST_HEAD.clone())?;
+            headers(reader, &mut room)?;
             return Ok(body);
         }
         body.extend(exactly(reader, size)?);
-        if !line(reader, &mut LARGEST_HEAD.clone())?.is_empty() {
+        if !line(reader, &mut room)?.is_empty() {
             return Err(Trouble::Bad("a piece of the answer is longer than it said"));
         }
     }

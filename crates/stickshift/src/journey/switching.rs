@@ -280,7 +280,8 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
             End::AwaitReturn { step } => {
                 drop(link);
                 link = reopen(bus, &stick, &plan, step, session)?;
-                from = plan.after_return(step, &View::of(link.as_mut())?);
+                let view = View::of(link.as_mut()).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
+                from = plan.after_return(step, &view);
             }
         }
     }

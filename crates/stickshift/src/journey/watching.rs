@@ -81,6 +81,14 @@ struct Guard {
     told: bool,
 }
 
+/// A stick that got its message.
+#[derive(Debug)]
+struct Waiting {
+    expectation: Expectation,
+    /// When it is to be judged again though nothing happened.
+    until: Moment,
+}
+
 /// A stick that switched and whose drivers are still at work.
 #[derive(Debug)]
 struct Settling {
@@ -98,7 +106,7 @@ pub struct Watcher<'a> {
     due: BTreeMap<Place, Moment>,
     /// Sticks that could not be opened, and how long that may be because they are new.
     denied: BTreeMap<Place, Moment>,
-    waiting: BTreeMap<Place, Expectation>,
+    waiting: BTreeMap<Place, Waiting>,
     settling: BTreeMap<Place, Settling>,
     guards: BTreeMap<Place, Guard>,
 }
@@ -139,7 +147,7 @@ impl<'a> Watcher<'a> {
                 self.serve(bus, stick, session, news)?;
             }
         }
-        let judgements = self.waiting.values().map(|e| e.end);
+        let judgements = self.waiting.values().map(|w| w.until);
         let ports = self.settling.values().map(|s| s.until);
         Ok(self.due.values().chain(self.denied.values()).copied().chain(judgements).chain(ports).min())
     }
@@ -147,12 +155,15 @@ impl<'a> Watcher<'a> {
     fn judge(&mut self, sticks: &[Stick], now: Moment, news: &mut dyn FnMut(News)) {
         let places: Vec<Place> = self.waiting.keys().cloned().collect();
         for place in places {
-            let Some(expectation) = self.waiting.get_mut(&place) else { continue };
+            let Some(waiting) = self.waiting.get_mut(&place) else { continue };
             let stick = sticks.iter().find(|s| s.place == place);
-            match expectation.judge(stick, now) {
-                Judgement::Pending(_) => continue,
+            match waiting.expectation.judge(stick, now) {
+                Judgement::Pending(until) => {
+                    waiting.until = until;
+                    continue;
+                }
                 Judgement::Switched(to) => {
-                    let from = expectation.before.id;
+                    let from = waiting.expectation.before.id;
                     self.settling.insert(place.clone(), Settling { from, to, until: now + QUIET });
                 }
                 Judgement::Failed(error) => news(News::Failed { place: place.clone(), error }),
@@ -261,7 +272,9 @@ impl<'a> Watcher<'a> {
                 for what in sent.observations {
                     session.note("switch-observation", format!("{}: {what}", stick.place));
                 }
-                self.waiting.insert(stick.place.clone(), sent.expectation);
+                let until = sent.expectation.end;
+                let waiting = Waiting { expectation: sent.expectation, until };
+                self.waiting.insert(stick.place.clone(), waiting);
                 Ok(())
             }
             Err(error) if error.is(ErrorKind::Interrupted) => Err(error),

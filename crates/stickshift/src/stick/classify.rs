@@ -108,6 +108,11 @@ pub fn vendor_name(vendor: u16) -> Option<&'static str> {
     known_vendor(vendor).map(|row| row.name)
 }
 
+/// Vendor ids whose every storage or Ethernet device is a stick.
+pub fn stick_makers() -> impl Iterator<Item = (u16, &'static str)> {
+    VENDORS.iter().filter(|v| v.only).map(|v| (v.id, v.name))
+}
+
 /// Whether a classified USB device is one that this program is about. Disks, keyboards, hubs, phones and network cards are not.
 pub fn is_stick(stick: &Stick) -> bool {
     if product(stick.id).is_some() {

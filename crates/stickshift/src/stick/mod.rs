@@ -5,7 +5,9 @@ mod classify;
 use std::fmt;
 use std::str::FromStr;
 
-pub use classify::{Classified, classify, flash_interface, is_stick, product_name, vendor_name};
+pub use classify::{
+    Classified, classify, flash_interface, is_stick, product_name, stick_makers, vendor_name,
+};
 
 /// A place on the bus, `bus-port[.port..]`, for example `1-1.2`. What stands there may change its ids at any time;
 /// the place is what stays.

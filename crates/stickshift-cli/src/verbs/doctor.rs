@@ -1,0 +1,290 @@
+//! `stickshift doctor`: what on this computer stands between its owner and a stick, each with its fix.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::host::SysBus;
+use stickshift::link::Bus;
+use stickshift::stick::Stick;
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::{overlays, system};
+
+/// Check permissions, drivers, and programs that get in the way, and say how to fix each.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {}
+
+pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
+    let mut bus = SysBus::open();
+    let sticks = bus.sticks()?;
+    let mut findings = vec![plugging(&bus), visible(&sticks)];
+    findings.extend(access(&sticks));
+    findings.extend(drivers(Path::new("/")));
+    findings.extend(rivals());
+    findings.push(dialler());
+    findings.extend(profiles());
+    let problems = findings.iter().filter(|f| f.state != State::Fine).count();
+    context.output.finish(&Diagnosis { problems, findings });
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// As it should be.
+    Fine,
+    /// Some things will not work.
+    Lacking,
+    /// It gets in the way.
+    InTheWay,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    state: State,
+    code: &'static str,
+    text: String,
+    fix: Option<String>,
+}
+
+impl Finding {
+    fn fine(code: &'static str, text: impl Into<String>) -> Finding {
+        Finding { state: State::Fine, code, text: text.into(), fix: None }
+    }
+
+    fn trouble(state: State, code: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding { state, code, text: text.into(), fix: Some(fix.into()) }
+    }
+}
+
+#[derive(Serialize)]
+struct Diagnosis {
+    problems: usize,
+    findings: Vec<Finding>,
+}
+
+impl Report for Diagnosis {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for finding in &self.findings {
+            let sign = match finding.state {
+                State::Fine => "ok  ",
+                State::Lacking => "lack",
+                State::InTheWay => "WARN",
+            };
+            writeln!(out, "{sign}  {}", finding.text)?;
+            if let Some(fix) = &finding.fix {
+                writeln!(out, "      fix: {fix}")?;
+            }
+        }
+        match self.problems {
+            0 => writeln!(out, "nothing is in the way"),
+            1 => writeln!(out, "one thing to look at"),
+            n => writeln!(out, "{n} things to look at"),
+        }
+    }
+}
+
+fn plugging(bus: &SysBus) -> Finding {
+    if bus.is_event_driven() {
+        return Finding::fine("hotplug", "the system reports plugging as it happens");
+    }
+    Finding::trouble(
+        State::Lacking,
+        "hotplug",
+        "the system does not report plugging: the bus is looked at once a second",
+        "outside of a container it does, on Linux",
+    )
+}
+
+fn visible(sticks: &[Stick]) -> Finding {
+    if cfg!(target_os = "linux") && !Path::new("/sys/bus/usb/devices").is_dir() {
+        return Finding::trouble(
+            State::Lacking,
+            "usb",
+            "this system shows no USB bus",
+            "in a virtual machine or container, pass the USB controller through",
+        );
+    }
+    match sticks.len() {
+        0 => Finding::fine("sticks", "no stick is plugged in; what needs one was not checked"),
+        n => Finding::fine("sticks", format!("{n} plugged in, see `stickshift list`")),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn access(sticks: &[Stick]) -> Vec<Finding> {
+    use stickshift::host::{Roots, can_open};
+    let roots = Roots::default();
+    let mut findings = Vec::new();
+    for stick in sticks {
+        let ports = stick.ports().filter_map(|i| i.tty.as_deref()).map(Path::new).map(Path::to_path_buf);
+        let nodes = roots.usb_node(&stick.place).into_iter().chain(ports);
+        let denied: Vec<String> = nodes.filter(|n| !can_open(n)).map(|n| n.display().to_string()).collect();
+        if denied.is_empty() {
+            findings.push(Finding::fine("access", format!("you may open the stick at {}", stick.place)));
+        } else {
+            findings.push(Finding::trouble(
+                State::InTheWay,
+                "access",
+                format!("you may not open {}", denied.join(", ")),
+                "run `stickshift setup udev` once as root, log in again if it names a group you are not in",
+            ));
+        }
+        for (tty, holder) in stick.ports().filter_map(|i| Some((i.tty.as_deref()?, i.holder.as_deref()?))) {
+            findings.push(Finding::trouble(
+                State::InTheWay,
+                "holder",
+                format!("{tty} is held by {holder}"),
+                format!("stop {holder} while you work with the stick"),
+            ));
+        }
+    }
+    findings
+}
+
+#[cfg(not(target_os = "linux"))]
+fn access(_: &[Stick]) -> Vec<Finding> {
+    Vec::new()
+}
+
+/// Kernel drivers, what each is for, and what has it where it is missing.
+const DRIVERS: [(&str, &str, &str); 6] = [
+    (
+        "option",
+        "serial ports of most sticks",
+        "kmod-usb-serial-option on OpenWrt, linux-modules-extra on Ubuntu",
+    ),
+    ("cdc_ether", "HiLink network cards", "kmod-usb-net-cdc-ether on OpenWrt"),
+    ("huawei_cdc_ncm", "network of Huawei sticks", "kmod-usb-net-huawei-cdc-ncm on OpenWrt"),
+    ("qmi_wwan", "network of Qualcomm sticks", "kmod-usb-net-qmi-wwan on OpenWrt"),
+    ("cdc_mbim", "network of MBIM modems", "kmod-usb-net-cdc-mbim on OpenWrt"),
+    ("cdc_acm", "serial ports of other makers", "kmod-usb-acm on OpenWrt"),
+];
+
+fn drivers(root: &Path) -> Vec<Finding> {
+    if !cfg!(target_os = "linux") {
+        return Vec::new();
+    }
+    let release = fs::read_to_string(root.join("proc/sys/kernel/osrelease")).unwrap_or_default();
+    let modules = root.join("lib/modules").join(release.trim());
+    let listed = |file: &str| fs::read_to_string(modules.join(file)).unwrap_or_default();
+    let (built_in, loadable) = (listed("modules.builtin"), listed("modules.dep"));
+    let known = |text: &str, name: &str| {
+        let names = [name.to_owned(), name.replace('_', "-")];
+        text.lines().any(|line| {
+            let path = line.split(':').next().unwrap_or_default();
+            let file = path.rsplit('/').next().unwrap_or_default();
+            names.iter().any(|n| file.split(".ko").next() == Some(n))
+        })
+    };
+    let there = |name: &str| {
+        root.join("sys/module").join(name).is_dir() || known(&built_in, name) || known(&loadable, name)
+    };
+    let missing: Vec<_> = DRIVERS.iter().filter(|(name, ..)| !there(name)).collect();
+    if missing.is_empty() {
+        return vec![Finding::fine("drivers", "the kernel has the drivers for sticks")];
+    }
+    let lacking = missing.into_iter().map(|(name, what, package)| {
+        let text = format!("the kernel has no driver {name} ({what})");
+        Finding::trouble(State::Lacking, "driver", text, format!("install it: {package}"))
+    });
+    lacking.collect()
+}
+
+fn rivals() -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match system::usb_modeswitch(Path::new("/")) {
+        Some(rules) => findings.push(Finding::trouble(
+            State::InTheWay,
+            "usb-modeswitch",
+            format!("usb_modeswitch switches sticks by itself ({})", rules.display()),
+            "set DisableSwitching=1 in /etc/usb_modeswitch.conf, or leave it: `stickshift watch` lets it go first",
+        )),
+        None => findings.push(Finding::fine("usb-modeswitch", "usb_modeswitch does not switch sticks here")),
+    }
+    match system::running("ModemManager") {
+        Some(pid) => findings.push(Finding::trouble(
+            State::InTheWay,
+            "modem-manager",
+            format!("ModemManager is running (pid {pid}) and opens every new port"),
+            "systemctl stop ModemManager while you flash or talk to a stick",
+        )),
+        None => findings.push(Finding::fine("modem-manager", "ModemManager is not running")),
+    }
+    findings
+}
+
+fn dialler() -> Finding {
+    let there = ["/usr/sbin/pppd", "/sbin/pppd"].iter().any(|p| Path::new(p).exists());
+    if there {
+        return Finding::fine("pppd", "pppd is there, for sticks that dial");
+    }
+    Finding::trouble(
+        State::Lacking,
+        "pppd",
+        "pppd is not installed: sticks that only dial cannot go online",
+        "install the package ppp",
+    )
+}
+
+fn profiles() -> Vec<Finding> {
+    let (_, problems) = overlays::catalogue();
+    let trouble = problems.into_iter().map(|p| {
+        let line = p.line.map(|n| format!(", line {n}")).unwrap_or_default();
+        Finding::trouble(
+            State::Lacking,
+            "profile",
+            format!("{}{line}: {}", p.file, p.what),
+            "`stickshift profile check FILE` says more",
+        )
+    });
+    trouble.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn drivers_are_found_loaded_built_in_or_on_disk() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(drivers(root.path()).len(), DRIVERS.len(), "none there");
+        write("proc/sys/kernel/osrelease", "6.1.0\n");
+        fs::create_dir_all(root.path().join("sys/module/option")).unwrap();
+        write("lib/modules/6.1.0/modules.builtin", "kernel/drivers/usb/class/cdc-acm.ko\n");
+        write(
+            "lib/modules/6.1.0/modules.dep",
+            "kernel/net/cdc_ether.ko.xz: kernel/usbnet.ko\nkernel/qmi_wwan.ko:\nkernel/cdc_mbim.ko: a/huawei_cdc_ncm.ko\n",
+        );
+        let missing = drivers(root.path());
+        assert_eq!(missing.len(), 1);
+        assert!(missing[0].text.contains("huawei_cdc_ncm"), "{}", missing[0].text);
+        write("lib/modules/6.1.0/modules.builtin", "a/cdc-acm.ko\nb/huawei_cdc_ncm.ko\n");
+        assert_eq!(drivers(root.path())[0].state, State::Fine);
+    }
+
+    #[test]
+    fn the_last_line_counts() {
+        let text = |findings: Vec<Finding>| {
+            let mut out = Vec::new();
+            let problems = findings.iter().filter(|f| f.state != State::Fine).count();
+            Diagnosis { problems, findings }.text(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(vec![Finding::fine("a", "good")]), "ok    good\nnothing is in the way\n");
+        let bad = Finding::trouble(State::InTheWay, "b", "bad", "do this");
+        assert_eq!(text(vec![bad]), "WARN  bad\n      fix: do this\none thing to look at\n");
+    }
+}

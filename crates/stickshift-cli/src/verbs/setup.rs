@@ -1,0 +1,211 @@
+//! `stickshift setup`: writes what belongs on the system.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use stickshift::atomic_file;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::profile::builtin;
+use stickshift::stick::{UsbId, stick_makers};
+
+use crate::context::Context;
+use crate::output::Report;
+
+/// Write what belongs on the system: udev rules, the systemd service.
+#[derive(Args, Debug)]
+pub(crate) struct SetupArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Rules that let ordinary users talk to sticks, and keep ModemManager off a boot ROM
+    Udev {
+        #[command(flatten)]
+        where_to: WhereTo,
+
+        /// The group that may talk to sticks (default: dialout or uucp, whichever there is)
+        #[arg(long, value_name = "NAME")]
+        group: Option<String>,
+    },
+    /// A service that switches whatever is plugged in
+    Systemd {
+        #[command(flatten)]
+        where_to: WhereTo,
+    },
+}
+
+#[derive(Args, Debug)]
+struct WhereTo {
+    /// Print it instead of writing it
+    #[arg(long)]
+    print: bool,
+
+    /// Write below DIR, for packages
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
+    match args.what {
+        What::Udev { where_to, group } => {
+            let group = match group {
+                Some(group) => checked(group)?,
+                None => usual_group(),
+            };
+            let rules = udev_rules(&group);
+            let then = "udevadm control --reload && udevadm trigger, then plug the stick in again";
+            write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
+        }
+        What::Systemd { where_to } => {
+            let program = std::env::current_exe().map_err(|e| {
+                Error::new(ErrorKind::Unsupported, "the system does not say where this program is").because(e)
+            })?;
+            let unit = systemd_unit(&program);
+            let then = "systemctl daemon-reload && systemctl enable --now stickshift";
+            write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
+        }
+    }
+}
+
+fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'static str) -> Result<()> {
+    let path = to.root.join(path);
+    if !to.print {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|e| {
+                Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+                    .because(e)
+            })?;
+        }
+        atomic_file::write(&path, text.as_bytes())?;
+    }
+    context.output.finish(&Written { path, text, written: !to.print, then });
+    Ok(())
+}
+
+/// A file and what to do after it was written.
+#[derive(Serialize)]
+struct Written {
+    path: PathBuf,
+    text: String,
+    written: bool,
+    then: &'static str,
+}
+
+impl Report for Written {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.written {
+            return out.write_all(self.text.as_bytes());
+        }
+        writeln!(out, "wrote {}", self.path.display())?;
+        writeln!(out, "next: {}", self.then)
+    }
+}
+
+/// Names of groups that udev and everybody else can read.
+fn checked(group: String) -> Result<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !group.is_empty() && group.chars().all(plain) {
+        return Ok(group);
+    }
+    Err(Error::new(ErrorKind::Usage, "this is no name of a group").with("group", group))
+}
+
+/// The group that owns serial ports: Debian and Fedora say dialout, Arch says uucp.
+fn usual_group() -> String {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let there = |name: &&&str| groups.lines().any(|line| line.split(':').next() == Some(name));
+    ["dialout", "uucp"].iter().find(there).unwrap_or(&"dialout").to_string()
+}
+
+/// Rules for every device that this program may switch or talk to. The file's number has to be below 73: there uaccess is acted upon.
+fn udev_rules(group: &str) -> String {
+    let mut rules = String::from(
+        "# Written by `stickshift setup udev`: people at this computer, and a group, may talk to USB modem sticks.\n\
+         ACTION==\"remove\", GOTO=\"stickshift_end\"\n\
+         SUBSYSTEM!=\"usb|tty|usbmisc\", GOTO=\"stickshift_end\"\n\n",
+    );
+    let makers: Vec<(u16, &str)> = stick_makers().collect();
+    let is_makers = |id: &UsbId| makers.iter().any(|(vendor, _)| *vendor == id.vendor);
+    let others: BTreeSet<UsbId> =
+        builtin::all().filter_map(|e| e.key.id()).filter(|id| !is_makers(id)).collect();
+    let access = format!("MODE=\"0660\", GROUP=\"{group}\", TAG+=\"uaccess\"");
+    for (vendor, name) in &makers {
+        rules.push_str(&format!("# {name}\nATTRS{{idVendor}}==\"{vendor:04x}\", {access}\n"));
+    }
+    rules.push_str("\n# Sticks of makers of many things, before they are switched and after.\n");
+    for id in others {
+        rules.push_str(&format!(
+            "ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", {access}\n",
+            id.vendor, id.product
+        ));
+    }
+    rules.push_str(&format!("SUBSYSTEM==\"tty\", DRIVERS==\"option|sierra|qcserial|hso\", {access}\n\n"));
+    rules.push_str(
+        "\
+         # A boot ROM takes AT probes for a broken loader.\n\
+         ATTRS{idVendor}==\"12d1\", ATTRS{idProduct}==\"1443|36dd\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n\n\
+         LABEL=\"stickshift_end\"\n",
+    );
+    rules
+}
+
+fn systemd_unit(program: &Path) -> String {
+    format!(
+        "# Written by `stickshift setup systemd`.\n\
+         [Unit]\n\
+         Description=Switch USB modem sticks from CD-ROM to modem\n\
+         After=systemd-udevd.service\n\n\
+         [Service]\n\
+         ExecStart={} watch\n\
+         Restart=on-failure\n\
+         NoNewPrivileges=yes\n\
+         ProtectSystem=strict\n\
+         ProtectHome=yes\n\
+         PrivateTmp=yes\n\
+         MemoryMax=32M\n\
+         RestrictAddressFamilies=AF_NETLINK AF_UNIX\n\n\
+         [Install]\n\
+         WantedBy=multi-user.target\n",
+        program.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_cover_every_profile_once() {
+        let rules = udev_rules("dialout");
+        for entry in builtin::all() {
+            let Some(id) = entry.key.id() else { continue };
+            let vendor = format!("ATTRS{{idVendor}}==\"{:04x}\", MODE", id.vendor);
+            let device = format!("\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", MODE", id.vendor, id.product);
+            let times = rules.matches(&vendor).count() + rules.matches(&device).count();
+            assert_eq!(times, 1, "{id}");
+        }
+        assert!(rules.lines().all(|l| l.matches('"').count() % 2 == 0));
+        assert!(rules.contains("GROUP=\"dialout\""));
+    }
+
+    #[test]
+    fn a_group_cannot_break_out_of_its_quotes() {
+        for bad in ["", "a b", "x\", RUN+=\"y", "a\n"] {
+            assert!(checked(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        assert_eq!(checked("plug-dev_1".to_owned()).unwrap(), "plug-dev_1");
+    }
+
+    #[test]
+    fn the_unit_runs_this_program() {
+        assert!(
+            systemd_unit(Path::new("/usr/bin/stickshift")).contains("ExecStart=/usr/bin/stickshift watch\n")
+        );
+    }
+}
