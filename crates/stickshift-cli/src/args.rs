@@ -102,6 +102,27 @@ pub(crate) enum Verb {
     /// A virtual stick for other programs to play with
     Virtual(verbs::virtual_stick::VirtualArgs),
 
+    /// Talk to the web server of HiLink firmware
+    Hilink(verbs::hilink::HilinkArgs),
+
+    /// Send AT commands to a stick and print its answers
+    At(verbs::at::AtArgs),
+
+    /// Read, send and delete short messages
+    Sms(verbs::sms::SmsArgs),
+
+    /// Send a code such as '*100#' to the network and print its answer
+    Ussd(verbs::ussd::UssdArgs),
+
+    /// The SIM's PIN: state, enter, change, switch on and off, unblock
+    Pin(verbs::pin::PinArgs),
+
+    /// Show network and signal
+    Signal(verbs::signal::SignalArgs),
+
+    /// Show and change the ports that the stick shows on the bus
+    Ports(verbs::ports::PortsArgs),
+
     /// Say what a file is and what is in it
     Inspect(verbs::inspect::InspectArgs),
 }

@@ -4,6 +4,7 @@ mod act;
 mod advice;
 mod args;
 mod context;
+mod door;
 mod files;
 mod output;
 mod overlays;

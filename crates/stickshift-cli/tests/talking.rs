@@ -108,3 +108,37 @@ fn closed_doors_are_told_by_their_codes() {
     bus.advance(Duration::from_secs(60));
     assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Hilink);
 }
+
+fn stickshift(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (run.status.code(), text(run.stdout), text(run.stderr))
+}
+
+#[test]
+fn verbs_that_talk_as_they_are_typed() {
+    let (code, out, _) = stickshift(&["at", "AT^HWVER", "AT+CSQ", "--virtual", "e3372h-stick"]);
+    assert_eq!((code, out.as_str()), (Some(0), "^HWVER:\"CL2E3372HM\"\nOK\n+CSQ: 20,99\nOK\n"));
+    // The first refusal ends it.
+    let (code, out, err) = stickshift(&["at", "AT^NOPE", "AT+CSQ", "--virtual", "e3372h-stick"]);
+    assert_eq!((code, out.as_str()), (Some(5), "ERROR\n"));
+    assert!(err.starts_with("error: the stick refused an AT command (at-refused)"), "{err}");
+    for arguments in [
+        &["ports", "set", "FF;10,16", "--yes", "--virtual", "e3372h-stick"][..],
+        &["at", "AT^SETPORT=\"FF;10,16\"", "--virtual", "e3372h-stick"],
+    ] {
+        let (code, _, err) = stickshift(arguments);
+        assert!(code == Some(5) && err.contains("(locks-out)") && err.contains("stick: untouched"), "{err}");
+    }
+    let (code, out, _) = stickshift(&["pin", "status", "--virtual", "e3372h-stick"]);
+    assert!(code == Some(0) && out.starts_with("SIM   ready"), "{out}");
+    let (code, out, _) = stickshift(&["hilink", "info", "--json", "--virtual", "e3372h-hilink"]);
+    let info: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &info["hardware"], &info["imei"]),
+        (Some(0), &"CL2E3372HM".into(), &"86*********0001".into())
+    );
+    let (code, _, err) = stickshift(&["hilink", "mode", "project", "--virtual", "e3372h-hilink"]);
+    assert!(code == Some(5) && err.contains("(consent-needed)"), "{err}");
+    assert_eq!(stickshift(&["at", "ATI", "--port", "/dev/there-is-no-such-tty"]).0, Some(3));
+}

@@ -1,17 +1,24 @@
 //! One file per verb: its arguments and what it does with the library.
 
+pub(crate) mod at;
 pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod firmware;
 pub(crate) mod flash;
+pub(crate) mod hilink;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod loader;
+pub(crate) mod pin;
+pub(crate) mod ports;
 pub(crate) mod profile;
 pub(crate) mod rehearse;
 pub(crate) mod setup;
+pub(crate) mod signal;
+pub(crate) mod sms;
 pub(crate) mod switch;
+pub(crate) mod ussd;
 pub(crate) mod virtual_stick;
 pub(crate) mod watch;
 
@@ -36,6 +43,13 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Setup(args) => setup::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
         Verb::Profile(args) => profile::run(context, args),
+        Verb::At(args) => at::run(context, args),
+        Verb::Hilink(args) => hilink::run(context, args),
+        Verb::Pin(args) => pin::run(context, args),
+        Verb::Ports(args) => ports::run(context, args),
+        Verb::Signal(args) => signal::run(context, args),
+        Verb::Sms(args) => sms::run(context, args),
+        Verb::Ussd(args) => ussd::run(context, args),
         Verb::Inspect(args) => inspect::run(context, args),
     }
 }

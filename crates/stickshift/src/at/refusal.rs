@@ -84,20 +84,6 @@ pub fn refusal(command: &str, result: &Final) -> Error {
             error.with("code", format!("{name} {number}")).with("meaning", words)
         }
         (Some((name, _)), None) => error.with("code", format!("{name} {code}")),
-        (None, _) => error.with("code", result_words(result)),
-    }
-}
-
-fn result_words(result: &Final) -> &'static str {
-    match result {
-        Final::Ok => "OK",
-        Final::NoCarrier => "NO CARRIER",
-        Final::Busy => "BUSY",
-        Final::NoAnswer => "NO ANSWER",
-        Final::NoDialtone => "NO DIALTONE",
-        Final::Connect(_) => "CONNECT",
-        Final::NotSupported => "COMMAND NOT SUPPORT",
-        Final::TooManyParameters => "TOO MANY PARAMETERS",
-        Final::Error | Final::CmeError(_) | Final::CmsError(_) => "ERROR",
+        (None, _) => error.with("code", result),
     }
 }

@@ -3,6 +3,7 @@
 //! The shapes are those of docs/protocols/hilink-at.md sections 3.1, 3.2 and 3.8.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -87,6 +88,26 @@ pub enum Final {
     NotSupported,
     /// `TOO MANY PARAMETERS`, from the same sticks.
     TooManyParameters,
+}
+
+impl fmt::Display for Final {
+    /// As the stick says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Final::Ok => f.write_str("OK"),
+            Final::Error => f.write_str("ERROR"),
+            Final::CmeError(code) => write!(f, "+CME ERROR: {code}"),
+            Final::CmsError(code) => write!(f, "+CMS ERROR: {code}"),
+            Final::NoCarrier => f.write_str("NO CARRIER"),
+            Final::Busy => f.write_str("BUSY"),
+            Final::NoAnswer => f.write_str("NO ANSWER"),
+            Final::NoDialtone => f.write_str("NO DIALTONE"),
+            Final::Connect(speed) if speed.is_empty() => f.write_str("CONNECT"),
+            Final::Connect(speed) => write!(f, "CONNECT {speed}"),
+            Final::NotSupported => f.write_str("COMMAND NOT SUPPORT"),
+            Final::TooManyParameters => f.write_str("TOO MANY PARAMETERS"),
+        }
+    }
 }
 
 impl Final {

@@ -136,6 +136,7 @@ fn every_result() {
         (b"\r\nNO DIALTONE\r\n", Final::NoDialtone),
     ] {
         assert_eq!(answer("ATD*99#", bytes).result, result);
+        assert_eq!(answer("ATD*99#", format!("\r\n{result}\r\n").as_bytes()).result, result);
     }
     // Without a call of ours these are about somebody else's.
     let (got, urcs) = digest("AT+CSQ", &[b"\r\nNO CARRIER\r\n\r\n+CSQ: 1,99\r\n\r\nOK\r\n"]);

@@ -1,0 +1,228 @@
+//! How verbs that talk to a stick reach it: over an AT port or its web server; by bus place, by tty or by address.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::Args;
+use stickshift::at::At;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::hilink::Hilink;
+use stickshift::host::WebLink;
+use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::stick::{Mode, Place, Role, Stick};
+
+use crate::context::Context;
+use crate::port_bus::PortBus;
+use crate::{files, select};
+
+/// Which stick, over which AT port.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PortArgs {
+    /// The stick: place, ids, tty or serial number
+    #[arg(long, value_name = "STICK", global = true)]
+    pub(crate) stick: Option<String>,
+
+    /// This serial port, whatever stands behind it
+    #[arg(long, value_name = "TTY", conflicts_with = "stick", global = true)]
+    pub(crate) port: Option<PathBuf>,
+}
+
+/// Which web server, and who logs in.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WebArgs {
+    /// The stick's web page, for an address that no stick here stands behind
+    #[arg(long, value_name = "http://HOST[:PORT]/", conflicts_with = "stick", global = true)]
+    pub(crate) url: Option<String>,
+
+    /// Log in to the web page as this user; the password is asked for, or taken from --password-file or STICKSHIFT_PASSWORD
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) user: Option<String>,
+
+    /// The first line of FILE is the web page's password
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// Either.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DoorArgs {
+    #[command(flatten)]
+    pub(crate) port: PortArgs,
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
+}
+
+/// The way in that was found.
+pub(crate) enum Door {
+    At(Box<dyn ByteLink>),
+    Web(Box<dyn HttpLink>),
+}
+
+impl DoorArgs {
+    /// Opens the stick's AT port, or its web server where it shows no AT port.
+    ///
+    /// # Errors
+    /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
+    pub(crate) fn open(&self, context: &Context) -> Result<Door> {
+        if self.web.url.is_some() {
+            return self.web.open(context, None).map(Door::Web);
+        }
+        if self.port.port.is_some() {
+            return self.port.open(context).map(Door::At);
+        }
+        let mut bus = context.bus()?;
+        let stick = select::stick(&mut *bus, self.port.stick.as_deref())?;
+        match (at_port(&stick), stick.mode) {
+            // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
+            (_, Mode::Hilink | Mode::HilinkSerial) => bus.open_http(&stick.place).map(Door::Web),
+            (Some(interface), _) => bus.open_port(&stick.place, interface).map(Door::At),
+            (None, _) => Err(no_door(&stick)),
+        }
+    }
+}
+
+impl PortArgs {
+    /// Opens the stick's AT port.
+    ///
+    /// # Errors
+    /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
+    pub(crate) fn open(&self, context: &Context) -> Result<Box<dyn ByteLink>> {
+        if let Some(path) = &self.port {
+            let mut bus = context.traced(Box::new(PortBus::new(path, Mode::Modem)))?;
+            return bus.open_port(&PortBus::place(), 0);
+        }
+        let mut bus = context.bus()?;
+        let stick = select::stick(&mut *bus, self.stick.as_deref())?;
+        match at_port(&stick) {
+            Some(interface) => bus.open_port(&stick.place, interface),
+            None => Err(no_door(&stick)),
+        }
+    }
+}
+
+impl WebArgs {
+    /// Opens the stick's web server.
+    ///
+    /// # Errors
+    /// `NoStick`, `SeveralSticks`, `Usage` for an address that is none; what opening reports.
+    pub(crate) fn open(&self, context: &Context, stick: Option<&str>) -> Result<Box<dyn HttpLink>> {
+        if let Some(url) = &self.url {
+            let mut bus = context.traced(Box::new(UrlBus { url: url.clone() }))?;
+            return bus.open_http(&PortBus::place());
+        }
+        let mut bus = context.bus()?;
+        let stick = select::stick(&mut *bus, stick)?;
+        bus.open_http(&stick.place)
+    }
+
+    /// A session, logged in when a user was named.
+    ///
+    /// # Errors
+    /// What opening and logging in report.
+    pub(crate) fn session<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Hilink<'l>> {
+        let mut web = Hilink::open(link, random)?.with_cancel(context.cancel.clone());
+        let password_given = self.password_file.is_some() || env::var_os("STICKSHIFT_PASSWORD").is_some();
+        if let Some(user) = self.user.as_deref().or_else(|| password_given.then_some("admin")) {
+            // Nobody is asked for what is not needed.
+            if !web.login_state()?.open {
+                let password = secret(
+                    "password of the stick's web page",
+                    "STICKSHIFT_PASSWORD",
+                    self.password_file.as_deref(),
+                )?;
+                web.login(user, &password)?;
+            }
+        }
+        Ok(web)
+    }
+}
+
+/// The AT dialogue over a port, brought to words without echo.
+///
+/// # Errors
+/// `Timeout` when nobody answers; what the port reports.
+pub(crate) fn at<'l>(context: &Context, link: &'l mut dyn ByteLink) -> Result<At<'l>> {
+    let mut at = At::new(link).with_cancel(context.cancel.clone());
+    at.init()?;
+    Ok(at)
+}
+
+/// A secret: from `file`, from the environment, or asked for without showing it. Never from the command line, where everybody sees it.
+///
+/// # Errors
+/// `FileUnreadable`; `Usage` when there is nobody to ask.
+pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>) -> Result<String> {
+    let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    if let Some(path) = file {
+        let bytes = files::read(path)?;
+        return Ok(first_line(String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    if let Ok(value) = env::var(variable) {
+        return Ok(value);
+    }
+    rpassword::prompt_password(format!("{what}: ")).map_err(|e| {
+        Error::new(ErrorKind::Usage, format!("the {what} is needed and nobody can be asked"))
+            .with("variable", variable)
+            .because(e)
+            .with_verdict(Verdict::Untouched)
+    })
+}
+
+fn at_port(stick: &Stick) -> Option<u8> {
+    let with = |role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some());
+    [Role::Pcui, Role::Modem, Role::Serial].into_iter().find_map(with).map(|i| i.number)
+}
+
+fn no_door(stick: &Stick) -> Error {
+    Error::new(
+        ErrorKind::NoSuchPort,
+        format!("the stick at {} has no AT port in its present mode", stick.place),
+    )
+    .with("mode", stick.mode.code())
+}
+
+/// Random bytes for nonces and padding: the seed of the standard library's hash maps comes from the system.
+fn random(bytes: &mut [u8]) {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    for chunk in bytes.chunks_mut(8) {
+        let word = RandomState::new().build_hasher().finish().to_le_bytes();
+        chunk.copy_from_slice(&word[..chunk.len()]);
+    }
+}
+
+/// A bus with nothing on it but the web server at an address.
+struct UrlBus {
+    url: String,
+}
+
+impl UrlBus {
+    fn nothing<T>(&self) -> Result<T> {
+        Err(Error::new(ErrorKind::NoSuchPort, "an address is a web server and nothing else"))
+    }
+}
+
+impl Bus for UrlBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        Ok(Vec::new())
+    }
+
+    fn wait_change(&mut self, _deadline: Moment) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn open_port(&mut self, _place: &Place, _interface: u8) -> Result<Box<dyn ByteLink>> {
+        self.nothing()
+    }
+
+    fn open_usb(&mut self, _place: &Place) -> Result<Box<dyn UsbLink>> {
+        self.nothing()
+    }
+
+    fn open_http(&mut self, _place: &Place) -> Result<Box<dyn HttpLink>> {
+        Ok(Box::new(WebLink::from_url(&self.url)?))
+    }
+
+    fn now(&self) -> Moment {
+        Moment::ZERO
+    }
+}

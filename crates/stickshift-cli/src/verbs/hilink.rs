@@ -1,0 +1,396 @@
+//! `stickshift hilink`: the web server of HiLink firmware.
+
+use std::io::{self, Read, Write};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::hilink::device::{self, Control, UsbFace};
+use stickshift::hilink::xml::Element;
+use stickshift::hilink::{Generation, Hilink, Sent, dialup, monitoring, net};
+use stickshift::mask;
+
+use crate::context::Context;
+use crate::door::WebArgs;
+use crate::output::Report;
+
+/// Talk to the web server of HiLink firmware.
+#[derive(Args, Debug)]
+pub(crate) struct HilinkArgs {
+    #[command(subcommand)]
+    verb: HilinkVerb,
+
+    /// The stick: place, ids or serial number
+    #[arg(long, value_name = "STICK", global = true)]
+    stick: Option<String>,
+
+    #[command(flatten)]
+    web: WebArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum HilinkVerb {
+    /// What the stick is: model, hardware, firmware, web page
+    Info {
+        /// Show IMEI, IMSI, serial and phone number in full
+        #[arg(long)]
+        unmasked: bool,
+    },
+    /// Connection, network, SIM
+    Status,
+    /// What the radio hears
+    Signal,
+    /// Traffic of this connection and in all
+    Traffic,
+    /// Turn data on
+    Connect,
+    /// Turn data off
+    Disconnect,
+    /// Dial-up profiles: list, use, delete
+    Profile {
+        /// Use profile N from now on
+        #[arg(long = "use", value_name = "N", conflicts_with = "delete")]
+        use_: Option<u32>,
+        /// Delete profile N
+        #[arg(long, value_name = "N")]
+        delete: Option<u32>,
+    },
+    /// Restart the stick
+    Reboot,
+    /// Ask for another USB face: project (network card and AT port) or debug (more serial ports)
+    Mode {
+        /// Which
+        #[arg(value_enum)]
+        face: Face,
+        /// By POST /CGI instead of /api/device/mode
+        #[arg(long)]
+        cgi: bool,
+    },
+    /// Any request: a GET, or a POST of the document on standard input
+    Raw {
+        /// For example /api/device/signal
+        #[arg(value_name = "PATH")]
+        path: String,
+        /// Send what is on standard input
+        #[arg(long)]
+        post: bool,
+        /// Show identities and secrets in full
+        #[arg(long)]
+        unmasked: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Face {
+    Project,
+    Debug,
+}
+
+pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
+    let mut link = args.web.open(context, args.stick.as_deref())?;
+    let mut web = args.web.session(context, &mut *link)?;
+    match args.verb {
+        HilinkVerb::Info { unmasked } => info(context, &mut web, unmasked),
+        HilinkVerb::Status => status(context, &mut web),
+        HilinkVerb::Signal => {
+            let s = web.call(&device::signal())?;
+            let figure = |f: Option<f32>| f.map(|f| f.to_string());
+            context.output.finish(&Table(vec![
+                ("rssi", figure(s.rssi)),
+                ("rsrp", figure(s.rsrp)),
+                ("rsrq", figure(s.rsrq)),
+                ("sinr", figure(s.sinr)),
+                ("rscp", figure(s.rscp)),
+                ("ecio", figure(s.ecio)),
+                ("band", s.band.map(|b| b.to_string())),
+                ("cell", s.cell.map(|c| c.to_string())),
+            ]));
+            Ok(())
+        }
+        HilinkVerb::Traffic => {
+            let t = web.call(&monitoring::traffic())?;
+            let row = |name, n: u64| (name, Some(n.to_string()));
+            context.output.finish(&Table(vec![
+                row("seconds", t.seconds),
+                row("sent", t.sent),
+                row("received", t.received),
+                row("send-rate", t.send_rate),
+                row("receive-rate", t.receive_rate),
+                row("total-seconds", t.total_seconds),
+                row("total-sent", t.total_sent),
+                row("total-received", t.total_received),
+            ]));
+            Ok(())
+        }
+        HilinkVerb::Connect => set_data(context, &mut web, true),
+        HilinkVerb::Disconnect => set_data(context, &mut web, false),
+        HilinkVerb::Profile { use_, delete } => {
+            if let Some(index) = use_ {
+                web.call(&dialup::use_profile(index))?;
+            }
+            if let Some(index) = delete {
+                context.confirm(&format!("delete profile {index}?"))?;
+                web.call(&dialup::delete_profile(index))?;
+            }
+            let all = web.call(&dialup::profiles())?;
+            context.output.finish(&Profiles {
+                current: all.current,
+                profiles: all
+                    .all
+                    .into_iter()
+                    .map(|p| Profile {
+                        index: p.index,
+                        name: p.name,
+                        apn: p.apn,
+                        user: p.user,
+                        read_only: p.read_only,
+                    })
+                    .collect(),
+            });
+            Ok(())
+        }
+        HilinkVerb::Reboot => {
+            context.confirm("restart the stick?")?;
+            sent(context, web.call_and_lose(&device::control(Control::Reboot))?)
+        }
+        HilinkVerb::Mode { face, cgi } => {
+            let face = match face {
+                Face::Project => UsbFace::Project,
+                Face::Debug => UsbFace::Debug,
+            };
+            context.confirm("change the stick's USB face? its network card leaves for a moment; replugging undoes it on most")?;
+            let result =
+                if cgi { web.cgi_switch(face.number()) } else { web.call_and_lose(&device::mode(face)) };
+            sent(context, result?)
+        }
+        HilinkVerb::Raw { path, post, unmasked } => raw(context, &mut web, &path, post, unmasked),
+    }
+}
+
+fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
+    let hide = |t: Option<String>| if unmasked { t } else { t.map(|t| mask::identity(&t)) };
+    let generation = match web.generation() {
+        Generation::G0 => "no tokens (2011 to 2013)",
+        Generation::G1 => "one token (about 2014)",
+        Generation::G2 => "sessions and one-time tokens (web UI 17)",
+        Generation::G3 => "sessions and SCRAM (web UI 21, 10.0)",
+    };
+    let i = match web.call(&device::information()) {
+        Err(e) if e.is(ErrorKind::LoginNeeded) => {
+            // What is told to everybody.
+            let basic = web.call(&device::basic_information())?;
+            context.output.say("more is told after a login (--user admin)");
+            device::Information {
+                name: basic.name,
+                family: basic.family,
+                class: basic.class,
+                software: basic.software,
+                web_ui: basic.web_ui,
+                ..device::Information::default()
+            }
+        }
+        other => other?,
+    };
+    context.output.finish(&Table(vec![
+        ("model", i.name),
+        ("hardware", i.hardware),
+        ("firmware", i.software),
+        ("web-ui", i.web_ui),
+        ("family", i.family),
+        ("class", i.class),
+        ("serial", hide(i.serial)),
+        ("imei", hide(i.imei)),
+        ("imsi", hide(i.imsi)),
+        ("iccid", hide(i.iccid)),
+        ("number", hide(i.msisdn)),
+        ("supports", i.supports),
+        ("works-in", i.works_in),
+        ("sessions", Some(generation.to_owned())),
+    ]));
+    Ok(())
+}
+
+fn status(context: &Context, web: &mut Hilink<'_>) -> Result<()> {
+    let s = web.call(&monitoring::status())?;
+    let network = web.call_if_known(&net::current())?;
+    let data = web.call_if_known(&dialup::data_switch())?;
+    let bars = s.signal_bars.map(|n| format!("{n} of {}", s.most_bars.unwrap_or(5)));
+    let sim = s.sim.map(|n| match n {
+        0 => "invalid".to_owned(),
+        1 => "valid".to_owned(),
+        255 => "absent".to_owned(),
+        n => format!("limited ({n})"),
+    });
+    context.output.finish(&Table(vec![
+        ("connection", Some(format!("{:?} ({})", s.connection, s.connection_code).to_lowercase())),
+        ("data", data.map(|on| if on { "on" } else { "off" }.to_owned())),
+        ("operator", network.and_then(|n| n.name)),
+        ("technology", Some(s.network.to_owned())),
+        ("roaming", Some(if s.roaming { "yes" } else { "no" }.to_owned())),
+        ("signal", bars),
+        ("sim", sim),
+        ("address", s.wan_address),
+        ("dns", Some(s.dns.join(" ")).filter(|d| !d.is_empty())),
+    ]));
+    Ok(())
+}
+
+/// By the data switch; by dialling on sticks that have none.
+fn set_data(context: &Context, web: &mut Hilink<'_>, on: bool) -> Result<()> {
+    if web.call_if_known(&dialup::set_data_switch(on))?.is_none() {
+        web.call(&dialup::dial(on))?;
+    }
+    context.output.finish(&Table(vec![("data", Some(if on { "on" } else { "off" }.to_owned()))]));
+    Ok(())
+}
+
+fn sent(context: &Context, sent: Sent) -> Result<()> {
+    let words = match sent {
+        Sent::Confirmed => "the stick said yes",
+        Sent::ConnectionLost => "sent, and the connection ended: `stickshift list` shows what became of it",
+    };
+    context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
+    Ok(())
+}
+
+fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked: bool) -> Result<()> {
+    let body = if post {
+        let mut text = String::new();
+        io::stdin().take(1 << 20).read_to_string(&mut text).map_err(|e| {
+            Error::new(ErrorKind::FileUnreadable, "standard input is no text")
+                .because(e)
+                .with_verdict(Verdict::Untouched)
+        })?;
+        Some(text)
+    } else {
+        None
+    };
+    let root = web.raw(path, body.as_deref())?;
+    context.output.finish(&Raw { root, unmasked });
+    Ok(())
+}
+
+/// Names and values; what is not known is left out of the text and null in JSON.
+struct Table(Vec<(&'static str, Option<String>)>);
+
+impl Serialize for Table {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let rows = self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into()));
+        rows.collect::<Map<String, Value>>().serialize(serializer)
+    }
+}
+
+impl Report for Table {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (name, value) in &self.0 {
+            if let Some(value) = value {
+                writeln!(out, "{name:<15} {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Profiles {
+    current: u32,
+    profiles: Vec<Profile>,
+}
+
+#[derive(Serialize)]
+struct Profile {
+    index: u32,
+    name: String,
+    apn: String,
+    user: String,
+    read_only: bool,
+}
+
+impl Report for Profiles {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for p in &self.profiles {
+            let mark = if p.index == self.current { '*' } else { ' ' };
+            let fixed = if p.read_only { "  (fixed)" } else { "" };
+            writeln!(out, "{mark} {}  {}  {}{fixed}", p.index, p.name, p.apn)?;
+        }
+        Ok(())
+    }
+}
+
+/// A reply as a tree.
+struct Raw {
+    root: Element,
+    unmasked: bool,
+}
+
+impl Raw {
+    fn value(&self, element: &Element) -> String {
+        if self.unmasked {
+            return element.text.clone();
+        }
+        // The mask knows the names of elements that are secret.
+        let whole = mask::text(&format!("<{0}>{1}</{0}>", element.name, element.text));
+        let inside = element.name.len() + 2..whole.len().saturating_sub(element.name.len() + 3);
+        whole.get(inside).unwrap_or_default().to_owned()
+    }
+
+    fn write(&self, out: &mut dyn Write, element: &Element, depth: usize) -> io::Result<()> {
+        let indent = " ".repeat(depth * 2);
+        if element.children.is_empty() {
+            return writeln!(out, "{indent}{}: {}", element.name, self.value(element));
+        }
+        writeln!(out, "{indent}{}:", element.name)?;
+        element.children.iter().try_for_each(|child| self.write(out, child, depth + 1))
+    }
+
+    fn json(&self, element: &Element) -> Value {
+        if element.children.is_empty() {
+            return Value::from(self.value(element));
+        }
+        let mut object = Map::new();
+        for child in &element.children {
+            let value = self.json(child);
+            match object.get_mut(&child.name) {
+                // A name that comes again makes a list.
+                Some(Value::Array(list)) => list.push(value),
+                Some(first) => *first = Value::Array(vec![first.take(), value]),
+                None => _ = object.insert(child.name.clone(), value),
+            }
+        }
+        Value::Object(object)
+    }
+}
+
+impl Serialize for Raw {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.json(&self.root).serialize(serializer)
+    }
+}
+
+impl Report for Raw {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write(out, &self.root, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stickshift::hilink::xml;
+
+    use super::*;
+
+    #[test]
+    fn raw_replies_are_masked_unless_asked() {
+        let root =
+            xml::parse(b"<response><Imei>860000000000001</Imei><N><a>1</a><a>2</a></N></response>").unwrap();
+        let raw = Raw { root: root.clone(), unmasked: false };
+        assert_eq!(raw.json(&root).to_string(), r#"{"Imei":"***************","N":{"a":["1","2"]}}"#);
+        let mut text = Vec::new();
+        Raw { root, unmasked: true }.text(&mut text).unwrap();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            "response:\n  Imei: 860000000000001\n  N:\n    a: 1\n    a: 2\n"
+        );
+    }
+}
