@@ -147,8 +147,7 @@ fn udev_rules(group: &str) -> String {
     }
     rules.push_str(&format!("SUBSYSTEM==\"tty\", DRIVERS==\"option|sierra|qcserial|hso\", {access}\n\n"));
     rules.push_str(
-        "\
-         # A boot ROM takes AT probes for a broken loader.\n\
+        "# A boot ROM takes AT probes for a broken loader.\n\
          ATTRS{idVendor}==\"12d1\", ATTRS{idProduct}==\"1443|36dd\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n\n\
          LABEL=\"stickshift_end\"\n",
     );

@@ -1,6 +1,6 @@
 //! Data connections as the stick sees them: docs/protocols/hilink-at.md section 3.6.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::at::{Command, fields_of, hex_number, number, quoted, text, unexpected};
