@@ -163,3 +163,37 @@ fn refusals_name_what_is_wrong_and_write_nothing() {
         assert!(text(&refused.stderr).contains(lost), "{lost}");
     }
 }
+
+/// Sends stock.bin over a pty to an independent boot ROM whose report and this program's output are both read.
+#[test]
+#[cfg(target_os = "linux")]
+fn load_reports_in_json_lines() {
+    let folder = made();
+    let mut bytes = fs::read(folder.path().join("stock.bin")).unwrap();
+    // 400 packets: with a line for each, nobody could follow.
+    bytes.resize(384 + 400 * 1024, 0x33);
+    bytes[56..60].copy_from_slice(&(400 * 1024u32).to_le_bytes());
+    fs::write(folder.path().join("large.bin"), &bytes).unwrap();
+    let emulator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/bootrom_emulator.py");
+    let Ok(mut peer) = Command::new("python3").arg(emulator).stdout(std::process::Stdio::piped()).spawn()
+    else {
+        eprintln!("skipped: no python3");
+        return;
+    };
+    let mut out = std::io::BufReader::new(peer.stdout.take().unwrap());
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut out, &mut port).unwrap();
+    let arguments = ["load", "large.bin", "--port", port.trim_end(), "--yes", "--json"];
+    let run = stickshift(folder.path(), &arguments);
+    let report: serde_json::Value = serde_json::from_reader(out).unwrap();
+    assert!(peer.wait().unwrap().success() && run.status.success(), "{run:?}\n{report}");
+    assert_eq!((&report["packets"], &report["blocks"][1]["size"]), (&406.into(), &409_600.into()));
+
+    let printed = text(&run.stdout);
+    let lines: Vec<serde_json::Value> = printed.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let result = &lines.last().unwrap()["result"];
+    assert_eq!((&result["packets"], &result["repeated"]), (&406.into(), &0.into()));
+    let progress: Vec<&serde_json::Value> = lines.iter().filter(|l| l["event"] == "progress").collect();
+    assert!((50..=102).contains(&progress.len()), "{}", progress.len());
+    assert_eq!(progress.last().unwrap()["done"], 409_600);
+}

@@ -5,7 +5,7 @@
 mod bar;
 pub(crate) mod plan;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub(crate) struct Output {
     /// Whether events were printed: then the JSON result is one more line of the stream, else one indented document.
     streaming: RefCell<bool>,
     bar: RefCell<Option<Bar>>,
+    /// The last percentage printed in JSON, none since the step began: a packet is too little for a line.
+    percent: Cell<Option<u64>>,
 }
 
 impl Output {
@@ -41,6 +43,7 @@ impl Output {
             verbose: global.verbose > 0,
             streaming: RefCell::new(false),
             bar: RefCell::new(bar),
+            percent: Cell::new(None),
         }
     }
 
@@ -48,7 +51,17 @@ impl Output {
     pub(crate) fn event(&self, event: &Event) {
         if self.json {
             *self.streaming.borrow_mut() = true;
-            return print_line(&event_json(event));
+            let percent = match *event {
+                Event::Progress { done, total } => {
+                    Some((u128::from(done) * 100 / u128::from(total.max(1))) as u64)
+                }
+                Event::Step { .. } => None,
+                _ => return print_line(&event_json(event)),
+            };
+            if self.percent.replace(percent) != percent || percent.is_none() {
+                print_line(&event_json(event));
+            }
+            return;
         }
         if self.quiet {
             return;
