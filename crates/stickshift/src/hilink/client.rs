@@ -539,7 +539,10 @@ impl<'l> Hilink<'l> {
     /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.
     fn logged_in(&mut self, response: &HttpResponse) {
         self.logged_in = true;
-        self.tokens.clear();
+        // One token serves for everything there.
+        if self.generation != Generation::G1 {
+            self.tokens.clear();
+        }
         self.keep_tokens_of(response);
     }
 
@@ -590,8 +593,12 @@ impl<'l> Hilink<'l> {
                 key.encrypt(&xml::to_cesu8(document), self.padding, &mut *self.random).into_bytes()
             }
         };
-        if self.tokens.is_empty() && matches!(self.generation, Generation::G2 | Generation::G3) {
-            if self.logged_in { self.renew()? } else { self.fetch_token()? }
+        if self.tokens.is_empty() {
+            match self.generation {
+                Generation::G0 => {}
+                Generation::G2 | Generation::G3 if self.logged_in => self.renew()?,
+                Generation::G1 | Generation::G2 | Generation::G3 => self.fetch_token()?,
+            }
         }
         let token = match self.generation {
             Generation::G0 => None,

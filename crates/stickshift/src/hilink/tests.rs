@@ -495,6 +495,12 @@ fn a_server_that_does_not_know_the_password_is_found_out() {
 
 #[test]
 fn the_slot_is_given_back_when_the_session_is_dropped() {
+    // Also when nothing was asked for in between.
+    for (generation, login) in KINDS.iter().filter(|(_, login)| login.is_some()) {
+        let mut web = Web::new(*generation, *login);
+        assert!(open(&mut web).login("admin", PASSWORD).unwrap());
+        assert!(!web.logged_in, "{generation:?} {login:?}");
+    }
     let mut web = Web::new(Generation::G2, Some("4"));
     let mut hilink = open(&mut web);
     assert!(hilink.login("admin", PASSWORD).unwrap());

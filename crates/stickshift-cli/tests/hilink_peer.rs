@@ -1,0 +1,82 @@
+//! The HiLink verbs against a web server that is not ours: tests/peers/hilink_server.py, for each generation and login.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    /// `None` where there is no Python.
+    fn start(generation: &str, login: &str) -> Option<Server> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/hilink_server.py");
+        let started =
+            Command::new("python3").args([script, generation, login]).stdout(Stdio::piped()).spawn();
+        let mut child = match started {
+            Ok(child) => child,
+            Err(e) => {
+                assert!(std::env::var_os("CI").is_none(), "python3 is needed: {e}");
+                println!("skipped: no python3");
+                return None;
+            }
+        };
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Some(Server { url: format!("http://127.0.0.1:{}/", port.trim()), child })
+    }
+
+    fn run(&self, password: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+        command
+            .args(arguments)
+            .args(["--url", &self.url, "--user", "admin"])
+            .env("STICKSHIFT_PASSWORD", password);
+        let run = command.output().unwrap();
+        (
+            run.status.code(),
+            String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr),
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_generation_and_login() {
+    for (generation, login) in [
+        ("g0", "none"),
+        ("g1", "none"),
+        ("g1", "0"),
+        ("g2", "none"),
+        ("g2", "0"),
+        ("g2", "4"),
+        ("g3", "none"),
+        ("g3", "4"),
+        ("g3", "scram"),
+    ] {
+        let Some(server) = Server::start(generation, login) else { return };
+        // Each run logs in and out again: one that stayed would lock the next one out.
+        let (code, out) = server.run("secret", &["hilink", "signal"]);
+        assert!(
+            code == Some(0) && out.contains("rsrp            -87\n") && out.contains("sinr            30\n"),
+            "{generation} {login}: {out}"
+        );
+        for verb in ["disconnect", "connect"] {
+            let (code, out) = server.run("secret", &["hilink", verb]);
+            assert_eq!(code, Some(0), "{generation} {login} {verb}: {out}");
+        }
+        if login != "none" {
+            let (code, out) = server.run("wrong", &["hilink", "connect"]);
+            assert!(code == Some(4) && out.contains("(login-refused)"), "{generation} {login}: {out}");
+            let (code, out) = server.run("secret", &["hilink", "connect"]);
+            assert_eq!(code, Some(0), "{generation} {login}: {out}");
+        }
+    }
+}
