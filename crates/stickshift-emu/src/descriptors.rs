@@ -1,6 +1,7 @@
 //! A [`Face`] as the descriptors that a host reads.
 
 use crate::device::{Configuration, Face};
+use crate::faces;
 
 /// String indexes used in the device descriptor: manufacturer, product, serial number.
 const STRINGS: [u8; 3] = [1, 2, 3];
@@ -62,6 +63,7 @@ pub fn string(face: &Face, index: u8) -> Option<Vec<u8>> {
         1 => face.manufacturer.as_deref(),
         2 => face.product.as_deref(),
         3 => face.serial.as_deref(),
+        faces::MAC_STRING => Some(faces::MAC),
         _ => None,
     }?;
     let units: Vec<u8> = text.encode_utf16().take(126).flat_map(u16::to_le_bytes).collect();
@@ -73,7 +75,6 @@ pub fn string(face: &Face, index: u8) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faces;
 
     #[test]
     fn the_boot_rom_in_bytes() {

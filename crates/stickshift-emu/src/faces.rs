@@ -10,20 +10,39 @@ const HUAWEI: u16 = 0x12d1;
 const BULK: u8 = 2;
 const INTERRUPT: u8 = 3;
 
+/// The string that holds the Ethernet address in CDC descriptors.
+pub(crate) const MAC_STRING: u8 = 5;
+
+/// The Ethernet address of nearly every E3372h, in the letters of its string.
+pub(crate) const MAC: &str = "0C5B8F279A64";
+
 /// A CDC Ethernet function's class descriptors: header, union of interfaces 0 and 1, Ethernet with MAC string 5.
 const CDC_ETHERNET: [u8; 23] = [
     5, 0x24, 0x00, 0x10, 0x01, // header, CDC 1.10
     5, 0x24, 0x06, 0x00, 0x01, // union
-    13, 0x24, 0x0f, 5, 0, 0, 0, 0, 0xea, 0x05, 0, 0, 0, // Ethernet, 1514 bytes
+    13, 0x24, 0x0f, MAC_STRING, 0, 0, 0, 0, 0xea, 0x05, 0, 0, 0, // Ethernet, 1514 bytes
 ];
 
-fn interface(number: u8, function: Function, class: [u8; 3], endpoints: &[(u8, u8, u16)]) -> FaceInterface {
+/// A CDC NCM function's class descriptors on one interface: header, union with itself, Ethernet, NCM 1.0.
+fn cdc_ncm(number: u8) -> Vec<u8> {
+    let mut all = CDC_ETHERNET.to_vec();
+    all[8..10].copy_from_slice(&[number, number]);
+    all.extend([6, 0x24, 0x1a, 0x00, 0x01, 0]);
+    all
+}
+
+pub(crate) fn interface(
+    number: u8,
+    function: Function,
+    class: [u8; 3],
+    endpoints: &[(u8, u8, u16)],
+) -> FaceInterface {
     let alternate = Alternate { class, extra: Vec::new(), endpoints: endpoints.to_vec() };
     FaceInterface { number, function, alternates: vec![alternate] }
 }
 
 /// A serial port with its own pair of bulk endpoints; `modem` ports have an interrupt endpoint, too.
-fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
+pub(crate) fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
     let pair = [(0x81 + 2 * number, BULK, 512), (0x01 + number, BULK, 512)];
     let mut endpoints = pair.to_vec();
     if modem {
@@ -32,28 +51,30 @@ fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
     interface(number, Function::Serial, class, &endpoints)
 }
 
-fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> FaceInterface {
+pub(crate) fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> FaceInterface {
     let endpoints = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
     interface(number, Function::Storage, [0x08, 0x06, 0x50], &endpoints)
 }
 
-fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [FaceInterface; 2] {
+pub(crate) fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [FaceInterface; 2] {
     let mut control = interface(0, Function::Ethernet, [0x02, 0x06, 0x00], &[(wake, INTERRUPT, 16)]);
     control.alternates[0].extra = CDC_ETHERNET.to_vec();
     let data = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
     [control, interface(1, Function::Ethernet, [0x0a, 0x06, 0x00], &data)]
 }
 
-fn ncm(number: u8) -> FaceInterface {
+/// NCM with its network data in alternate setting 1, and AT commands over the control channel.
+pub(crate) fn ncm(number: u8) -> FaceInterface {
     let class = [0xff, 0x03, 0x16];
     let wake = (0x8f, INTERRUPT, 16);
     let mut face = interface(number, Function::Ncm, class, &[wake]);
+    face.alternates[0].extra = cdc_ncm(number);
     let endpoints = vec![wake, (0x8e, BULK, 512), (0x0e, BULK, 512)];
-    face.alternates.push(Alternate { class, extra: Vec::new(), endpoints });
+    face.alternates.push(Alternate { class, extra: cdc_ncm(number), endpoints });
     face
 }
 
-fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: Vec<FaceInterface>) -> Face {
+pub(crate) fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: Vec<FaceInterface>) -> Face {
     Face {
         id: UsbId::new(HUAWEI, product_id),
         release: 0x0102,

@@ -22,5 +22,9 @@ mod outbox;
 #[cfg(unix)]
 pub mod pty;
 mod random;
+pub mod scsi_cdrom;
+pub mod sticks;
+pub mod usb;
 mod usb_link;
 mod world;
+pub mod zerocd;

@@ -1,0 +1,397 @@
+//! A stick that shows a CD-ROM (or whatever else) until it gets its message, and then comes back as something else.
+//!
+//! What it shows, which messages it understands, and what each makes of it are plain values ([`Options`]), so that any entry of any
+//! catalogue can be played. What can go wrong on the way is a [`Behaviour`].
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::time::Duration;
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::link::{ControlSetup, Moment};
+use stickshift::wire::scsi::CommandBlock;
+
+use crate::at_port::AtPort;
+use crate::device::{Device, Face, Function, UsbReply};
+use crate::identity::Identity;
+use crate::outbox::Outbox;
+use crate::scsi_cdrom::{BulkOnly, Drive};
+
+/// What a stick understands as one step of its switch message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A SCSI command that begins with these bytes, whatever its tag, lengths and LUN.
+    Command(Vec<u8>),
+    /// Exactly these bytes on an OUT endpoint.
+    Message(Vec<u8>),
+    /// A control request, with exactly this OUT data.
+    Control(ControlSetup, Vec<u8>),
+    /// The selection of this configuration.
+    Configuration(u8),
+}
+
+impl Trigger {
+    /// The vendor or class request with no data, as the tables of methods write it.
+    pub fn control(request_type: u8, request: u8, value: u16, index: u16) -> Trigger {
+        Trigger::Control(ControlSetup { request_type, request, value, index }, Vec::new())
+    }
+}
+
+/// A message and what it makes of the stick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// Its steps in order; anything may come between.
+    pub steps: Vec<Trigger>,
+    /// Between two steps the stick leaves the bus and comes back unchanged.
+    pub replugs_between: bool,
+    /// What it shows afterwards.
+    pub target: Face,
+}
+
+impl Door {
+    /// A message of one step.
+    pub fn new(trigger: Trigger, target: Face) -> Door {
+        Door { steps: vec![trigger], replugs_between: false, target }
+    }
+}
+
+/// How it takes its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As it should: answers, leaves, comes back.
+    #[default]
+    Switches,
+    /// Answers and does nothing.
+    Ignores,
+    /// Stalls the message and does nothing.
+    Stalls,
+    /// Switches without a word: the status never comes.
+    NoStatus,
+    /// Leaves the bus before the message's transfer is done.
+    VanishesEarly,
+    /// Leaves, and comes back as it was.
+    ComesBackUnchanged,
+    /// Leaves for good.
+    NeverComesBack,
+    /// Switches, but its drive answers no command for this long after it appeared: the storage driver hangs in its first questions.
+    Busy(Duration),
+}
+
+impl FromStr for Behaviour {
+    type Err = Error;
+
+    /// `switches`, `ignores`, `stalls`, `no-status`, `vanishes-early`, `comes-back`, `never-comes-back`, `busy` (for 5 s).
+    fn from_str(word: &str) -> Result<Self> {
+        Ok(match word {
+            "switches" => Behaviour::Switches,
+            "ignores" => Behaviour::Ignores,
+            "stalls" => Behaviour::Stalls,
+            "no-status" => Behaviour::NoStatus,
+            "vanishes-early" => Behaviour::VanishesEarly,
+            "comes-back" => Behaviour::ComesBackUnchanged,
+            "never-comes-back" => Behaviour::NeverComesBack,
+            "busy" => Behaviour::Busy(Duration::from_secs(5)),
+            _ => {
+                return Err(Error::new(ErrorKind::Usage, "sticks do not behave like this").with("word", word));
+            }
+        })
+    }
+}
+
+/// What a stick is before it is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What it shows first.
+    pub face: Face,
+    /// SCSI vendor, model and revision of its drive.
+    pub texts: [String; 3],
+    /// What it understands; the first complete message wins.
+    pub doors: Vec<Door>,
+    /// How it takes the message.
+    pub behaviour: Behaviour,
+    /// From power to the first face.
+    pub boot: Duration,
+    /// From the message to leaving the bus.
+    pub leaves_after: Duration,
+    /// How long it is off the bus.
+    pub off_bus: Duration,
+    /// What its serial ports say of it.
+    pub identity: Identity,
+}
+
+/// What happened on the wire, for the doors.
+enum Seen<'a> {
+    Out(&'a [u8]),
+    Control(ControlSetup, &'a [u8]),
+    Configuration(u8),
+}
+
+impl Seen<'_> {
+    fn is(&self, trigger: &Trigger) -> bool {
+        match (self, trigger) {
+            (Seen::Out(data), Trigger::Command(prefix)) => {
+                CommandBlock::parse(data).is_some_and(|command| command.cdb.starts_with(prefix))
+            }
+            (Seen::Out(data), Trigger::Message(bytes)) => data == bytes,
+            (Seen::Control(setup, data), Trigger::Control(wanted, bytes)) => setup == wanted && data == bytes,
+            (Seen::Configuration(value), Trigger::Configuration(wanted)) => value == wanted,
+            _ => false,
+        }
+    }
+}
+
+/// What it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    Nothing,
+    First,
+    Target(usize),
+}
+
+/// What a step of a message did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It was none.
+    None,
+    /// It was one, and more are to come.
+    Partial,
+    /// It was the last: the stick takes its message.
+    Last,
+}
+
+/// A drive and its pair of endpoints.
+#[derive(Debug)]
+struct Storage {
+    read: u8,
+    write: u8,
+    bulk: BulkOnly,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct ZeroCd {
+    options: Options,
+    shows: Shows,
+    enumeration: u32,
+    /// Until when its drive answers nothing.
+    busy_until: Option<Moment>,
+    /// What it will show, and when.
+    coming: VecDeque<(Moment, Shows)>,
+    /// Steps that each door has seen.
+    progress: Vec<usize>,
+    storages: Vec<Storage>,
+    ports: Vec<(u8, AtPort)>,
+    outbox: Outbox,
+}
+
+impl ZeroCd {
+    /// It is not plugged in yet.
+    pub fn new(options: Options) -> Self {
+        ZeroCd {
+            progress: vec![0; options.doors.len()],
+            options,
+            shows: Shows::Nothing,
+            enumeration: 0,
+            busy_until: None,
+            coming: VecDeque::new(),
+            storages: Vec::new(),
+            ports: Vec::new(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    fn show(&mut self, at: Moment, shows: Shows) {
+        self.shows = shows;
+        self.storages.clear();
+        self.ports.clear();
+        self.outbox.clear();
+        if shows == Shows::Nothing {
+            return;
+        }
+        self.enumeration += 1;
+        self.busy_until = match self.options.behaviour {
+            Behaviour::Busy(time) if shows == Shows::First => Some(at + time),
+            _ => None,
+        };
+        let Some(face) = self.face().cloned() else { return };
+        for interface in face.configurations.iter().flat_map(|c| &c.interfaces) {
+            match interface.function {
+                Function::Serial => self.ports.push((interface.number, AtPort::new())),
+                Function::Storage => {
+                    let endpoints = interface.alternates.iter().flat_map(|a| &a.endpoints);
+                    let of = |incoming: bool| {
+                        let mut bulk = endpoints.clone().filter(|e| e.1 == 2);
+                        bulk.find(|e| (e.0 & 0x80 != 0) == incoming).map(|e| e.0)
+                    };
+                    let (Some(read), Some(write)) = (of(true), of(false)) else { continue };
+                    let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
+                    let first = shows == Shows::First && self.storages.is_empty();
+                    let drive = if first { Drive::cdrom(texts) } else { Drive::card_reader(texts) };
+                    self.storages.push(Storage { read, write, bulk: BulkOnly::new(drive) });
+                }
+                Function::Ethernet | Function::Ncm | Function::Raw => {}
+            }
+        }
+    }
+
+    /// Follows the doors' steps and starts what the last one leads to.
+    fn step(&mut self, now: Moment, seen: &Seen<'_>) -> Step {
+        if self.shows != Shows::First || !self.coming.is_empty() {
+            return Step::None;
+        }
+        let mut step = Step::None;
+        let mut opened = None;
+        for (index, door) in self.options.doors.iter().enumerate() {
+            let done = &mut self.progress[index];
+            if door.steps.get(*done).is_some_and(|trigger| seen.is(trigger)) {
+                *done += 1;
+                step = Step::Partial;
+                if *done == door.steps.len() {
+                    opened = Some(index);
+                    break;
+                }
+                if door.replugs_between {
+                    self.leave(now, Some(Shows::First));
+                    return step;
+                }
+            }
+        }
+        let Some(door) = opened else { return step };
+        self.progress.fill(0);
+        match self.options.behaviour {
+            Behaviour::Ignores | Behaviour::Stalls => {}
+            Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
+            Behaviour::NeverComesBack => self.leave(now, None),
+            Behaviour::Switches | Behaviour::NoStatus | Behaviour::VanishesEarly | Behaviour::Busy(_) => {
+                self.leave(now, Some(Shows::Target(door)));
+            }
+        }
+        Step::Last
+    }
+
+    fn leave(&mut self, now: Moment, then: Option<Shows>) {
+        let early = self.options.behaviour == Behaviour::VanishesEarly;
+        let gone = now + if early { Duration::ZERO } else { self.options.leaves_after };
+        self.coming.push_back((gone, Shows::Nothing));
+        self.coming.extend(then.map(|shows| (gone + self.options.off_bus, shows)));
+    }
+
+    /// What the last step of a message gets for an answer, when the behaviour says something about it.
+    fn unusual(&self, step: Step) -> Option<UsbReply> {
+        match self.options.behaviour {
+            Behaviour::Stalls if step == Step::Last => Some(UsbReply::Stall),
+            Behaviour::VanishesEarly if step == Step::Last => Some(UsbReply::Gone),
+            _ => None,
+        }
+    }
+
+    fn storage(&mut self, endpoint: u8) -> Option<&mut Storage> {
+        self.storages.iter_mut().find(|s| s.read == endpoint || s.write == endpoint)
+    }
+}
+
+impl Device for ZeroCd {
+    fn face(&self) -> Option<&Face> {
+        match self.shows {
+            Shows::Nothing => None,
+            Shows::First => Some(&self.options.face),
+            Shows::Target(door) => self.options.doors.get(door).map(|d| &d.target),
+        }
+    }
+
+    fn enumeration(&self) -> u32 {
+        self.enumeration
+    }
+
+    fn power(&mut self, now: Moment, on: bool) {
+        self.show(now, Shows::Nothing);
+        self.progress.fill(0);
+        self.coming.clear();
+        if on {
+            self.coming.push_back((now + self.options.boot, Shows::First));
+        }
+        self.tick(now);
+    }
+
+    fn tick(&mut self, now: Moment) {
+        while let Some(&(at, shows)) = self.coming.front().filter(|(at, _)| *at <= now) {
+            self.coming.pop_front();
+            self.show(at, shows);
+        }
+        self.busy_until = self.busy_until.filter(|&until| until > now);
+        self.outbox.tick(now);
+    }
+
+    fn next_tick(&self) -> Option<Moment> {
+        let coming = self.coming.front().map(|c| c.0);
+        [coming, self.outbox.next_due(), self.busy_until].into_iter().flatten().min()
+    }
+
+    fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
+        self.tick(now);
+        let Some((_, port)) = self.ports.iter_mut().find(|p| p.0 == interface) else { return };
+        port.push(bytes);
+        while let Some(command) = port.next_command() {
+            let (said, after, _) = port.answer(&command, &self.options.identity);
+            self.outbox.put(interface, now + after, said);
+        }
+    }
+
+    fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
+        self.tick(now);
+        self.outbox.take(interface)
+    }
+
+    fn control(&mut self, now: Moment, setup: ControlSetup, data: &[u8], length: u16) -> UsbReply {
+        self.tick(now);
+        if (setup.request_type, setup.request) == (0x21, 0xff) {
+            self.storages.iter_mut().for_each(|s| s.bulk.reset());
+            return UsbReply::Done(Vec::new());
+        }
+        let step = self.step(now, &Seen::Control(setup, data));
+        if let Some(reply) = self.unusual(step) {
+            return reply;
+        }
+        match (step, setup.request_type & 0x80) {
+            (Step::None, _) => UsbReply::Stall,
+            (_, 0) => UsbReply::Done(Vec::new()),
+            _ => UsbReply::Done(vec![0; usize::from(length)]),
+        }
+    }
+
+    fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {
+        self.tick(now);
+        let step = self.step(now, &Seen::Out(data));
+        if let Some(reply) = self.unusual(step) {
+            return reply;
+        }
+        let silent = step == Step::Last && self.options.behaviour == Behaviour::NoStatus;
+        let Some(storage) = self.storage(endpoint) else { return UsbReply::Done(Vec::new()) };
+        match CommandBlock::parse(data).filter(|_| step != Step::None) {
+            Some(_) if silent => storage.bulk.reset(),
+            Some(command) => storage.bulk.accept(&command),
+            None => return storage.bulk.write(data),
+        }
+        UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
+        self.tick(now);
+        let (busy, first) = (self.busy_until.is_some() && self.coming.is_empty(), self.shows == Shows::First);
+        match self.storage(endpoint) {
+            Some(_) if busy => UsbReply::Pending,
+            Some(storage) => storage.bulk.read(length),
+            // Status reports that mean nothing.
+            None if first => UsbReply::Done(vec![0; length.min(8)]),
+            None => UsbReply::Pending,
+        }
+    }
+
+    fn configured(&mut self, now: Moment, value: u8) {
+        self.tick(now);
+        self.step(now, &Seen::Configuration(value));
+    }
+}
+
+#[cfg(test)]
+mod tests;
