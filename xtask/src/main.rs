@@ -2,15 +2,18 @@
 //!
 //! `cargo xtask test` is the README's second command and what CI runs.
 
+mod cpio;
 mod install;
 mod run;
 mod tiers;
+mod vm;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [TIER..]   run the test tiers (all of them when none is named), installing what they need
 cargo xtask tiers           name the tiers
+cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 ";
 
 fn main() -> ExitCode {
@@ -18,9 +21,21 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
+        ["vm"] => vm(""),
+        ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn vm(filter: &str) -> ExitCode {
+    match vm::prepare().and_then(|()| vm::scenarios(filter)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -30,6 +30,15 @@ pub(crate) fn status(mut command: Command) -> Result<(), String> {
     }
 }
 
+/// Runs it and returns what it printed.
+pub(crate) fn output(program: &str, args: &[&str]) -> Result<String, String> {
+    let output = command(program, args).output().map_err(|e| format!("{program}: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("{program} {}: {}", args.join(" "), output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether a program is there and starts.
 pub(crate) fn has(program: &str, probe: &str) -> bool {
     let null = || Stdio::null();

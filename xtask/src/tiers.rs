@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::install::{self, Need};
 use crate::run::run;
+use crate::vm;
 
 struct Tier {
     name: &'static str,
@@ -22,6 +23,12 @@ const TIERS: &[Tier] = &[
         what: "unit, dialogue, fault campaign, transcript and peer tests",
         prepare: peers,
         run: test_all,
+    },
+    Tier {
+        name: "vm",
+        what: "virtual sticks on a real kernel, in a virtual machine",
+        prepare: vm::prepare,
+        run: || vm::scenarios(""),
     },
     Tier { name: "doc", what: "documentation builds without warnings", prepare: nothing, run: doc },
     Tier {

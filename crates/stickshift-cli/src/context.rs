@@ -12,8 +12,7 @@ use stickshift::link::{Bus, Moment, TracedBus};
 
 use stickshift_emu::bus::VirtualBus;
 use stickshift_emu::catalogue;
-use stickshift_emu::e3372h::{E3372h, Options, Timing};
-use stickshift_emu::fault::FaultPlan;
+use stickshift_emu::device::Device;
 
 use crate::args::Global;
 use crate::output::Output;
@@ -51,29 +50,21 @@ impl Context {
     /// # Errors
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn virtual_bus(&self, name: &str) -> Result<VirtualBus> {
-        let options = self.virtual_options(name)?;
+        let stick = self.virtual_stick(name)?;
         let bus = VirtualBus::new();
         let place = "1-1".parse().unwrap_or_else(|()| unreachable!("a place"));
-        bus.plug(&place, Box::new(E3372h::new(options)));
+        bus.plug(&place, stick);
         // It was plugged in a minute ago.
         bus.advance(Duration::from_secs(60));
         Ok(bus)
     }
 
-    /// What the named virtual stick is, with its seed and faults from the options.
+    /// The named virtual stick, with its seed and faults from the options.
     ///
     /// # Errors
     /// `Usage` when there is no such virtual stick or the faults do not read.
-    pub(crate) fn virtual_options(&self, name: &str) -> Result<Options> {
-        let Some(options) = catalogue::e3372h(name) else {
-            return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
-                .with("names", catalogue::names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
-        };
-        let faults = match &self.global.fault {
-            Some(specification) => FaultPlan::parse(specification, self.global.seed)?,
-            None => FaultPlan::none(self.global.seed),
-        };
-        Ok(Options { timing: Timing::real(self.global.seed), faults, ..options })
+    pub(crate) fn virtual_stick(&self, name: &str) -> Result<Box<dyn Device>> {
+        catalogue::virtual_stick(name, self.global.seed, self.global.fault.as_deref())
     }
 
     /// The bus, with every byte written to the trace that was asked for.

@@ -15,7 +15,7 @@ use stickshift_emu::catalogue::virtual_stick;
 fn plugged(name: &str, mode: Mode) -> (VirtualBus, Place) {
     let mut bus = VirtualBus::new();
     let place: Place = "1-1.2".parse().unwrap();
-    bus.plug(&place, virtual_stick(name, 7).unwrap());
+    bus.plug(&place, virtual_stick(name, 7, None).unwrap());
     wait_mode(&mut bus, mode);
     (bus, place)
 }

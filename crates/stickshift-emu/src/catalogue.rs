@@ -1,8 +1,12 @@
 //! The virtual sticks by name.
 
+use stickshift::error::{Error, ErrorKind, Result};
+
 use crate::device::Device;
 use crate::e3372h::{E3372h, Options, PlugIn, Timing};
 use crate::fault::FaultPlan;
+use crate::sticks;
+use crate::zerocd::{self, ZeroCd};
 
 /// A name, what it is, and how it is made.
 struct Row {
@@ -41,7 +45,7 @@ const ROWS: &[Row] = &[
 
 /// Every name with a one-line description.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ROWS.iter().map(|row| (row.name, row.what))
+    ROWS.iter().map(|row| (row.name, row.what)).chain(sticks::names())
 }
 
 /// What the E3372h of that name is, to be changed before it is made.
@@ -49,11 +53,23 @@ pub fn e3372h(name: &str) -> Option<Options> {
     ROWS.iter().find(|row| row.name == name).map(|row| (row.options)())
 }
 
-/// The stick of that name, not plugged in yet. The seed decides what differs from stick to stick.
-pub fn virtual_stick(name: &str, seed: u64) -> Option<Box<dyn Device>> {
-    let options = e3372h(name)?;
-    let (timing, faults) = (Timing::real(seed), FaultPlan::none(seed));
-    Some(Box::new(E3372h::new(Options { timing, faults, ..options })))
+/// The stick of that name, not plugged in yet. The seed decides what differs from stick to stick. What goes wrong is a
+/// [`FaultPlan`] on an E3372h, and a [`Behaviour`](crate::zerocd::Behaviour) on one that is only there to be switched.
+///
+/// # Errors
+/// `Usage` when there is no such stick, or no such fault for it.
+pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
+    if let Some(options) = e3372h(name) {
+        let faults =
+            fault.map_or_else(|| Ok(FaultPlan::none(seed)), |words| FaultPlan::parse(words, seed))?;
+        return Ok(Box::new(E3372h::new(Options { timing: Timing::real(seed), faults, ..options })));
+    }
+    let Some(options) = sticks::options(name) else {
+        return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
+            .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
+    };
+    let behaviour = fault.map_or(Ok(options.behaviour), str::parse)?;
+    Ok(Box::new(ZeroCd::new(zerocd::Options { behaviour, ..options })))
 }
 
 #[cfg(test)]
@@ -63,8 +79,11 @@ mod tests {
     #[test]
     fn every_name_makes_a_stick() {
         for (name, what) in names() {
-            assert!(virtual_stick(name, 1).is_some() && !what.is_empty());
+            assert!(virtual_stick(name, 1, None).is_ok() && !what.is_empty());
         }
-        assert!(virtual_stick("e1234", 1).is_none());
+        assert!(virtual_stick("e1234", 1, None).is_err());
+        assert!(virtual_stick("k3772", 1, Some("ignores")).is_ok());
+        assert!(virtual_stick("k3772", 1, Some("drop@1")).is_err());
+        assert!(virtual_stick("e3372h-hilink", 1, Some("drop@1")).is_ok());
     }
 }

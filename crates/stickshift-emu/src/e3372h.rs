@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stickshift::link::{HttpRequest, Moment};
+use stickshift::link::{ControlSetup, HttpRequest, Moment};
+use stickshift::wire::scsi::CommandBlock;
 
 use crate::at_port::{self, AtPort};
 use crate::bootrom::{self, Block, BootRom};
@@ -17,6 +18,7 @@ use crate::loader::{self, Fate};
 use crate::memory::{Firmware, Flash, Kind};
 use crate::outbox::Outbox;
 use crate::random::Random;
+use crate::scsi_cdrom::Drives;
 
 /// How long things take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +233,7 @@ pub struct E3372h {
     /// When the present face appeared.
     appeared: Moment,
     outbox: Outbox,
+    drives: Drives,
     server: Server,
     steps: u32,
     loaded: Vec<Block>,
@@ -255,6 +258,7 @@ impl E3372h {
             change: None,
             appeared: Moment::ZERO,
             outbox: Outbox::default(),
+            drives: Drives::default(),
             server: Server::new(options.doors, options.faults.seed()),
             steps: 0,
             loaded: Vec::new(),
@@ -313,6 +317,11 @@ impl E3372h {
             identity.product = "E3372s-153".into();
         }
         identity
+    }
+
+    /// Other times from now on.
+    pub fn set_timing(&mut self, timing: Timing) {
+        self.options.timing = timing;
     }
 
     fn timing(&self) -> &Timing {
@@ -413,6 +422,8 @@ impl E3372h {
                 self.outbox.put(interface.number, at, stale.clone());
             }
         }
+        self.drives =
+            Drives::of(&face, ["HUAWEI", "Mass Storage", "2.31"], matches!(running, Program::Cdrom));
         self.running = running;
         self.face = Some(face);
         self.appeared = at;
@@ -694,20 +705,34 @@ impl Device for E3372h {
         self.outbox.take(interface)
     }
 
-    fn transfer_out(&mut self, now: Moment, _endpoint: u8, data: &[u8]) -> UsbReply {
+    fn control(&mut self, now: Moment, setup: ControlSetup, _data: &[u8], _length: u16) -> UsbReply {
         self.tick(now);
-        if !matches!(self.running, Program::Cdrom) {
+        if (setup.request_type, setup.request) != (0x21, 0xff) {
             return UsbReply::Stall;
         }
-        let Some([0x11, 0x06, form, ..]) = data.get(15..).filter(|_| data.starts_with(b"USBC")) else {
-            return UsbReply::Done(Vec::new());
+        self.drives.reset();
+        UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {
+        self.tick(now);
+        let Some(drive) = self.drives.at(endpoint) else { return UsbReply::Stall };
+        let command = CommandBlock::parse(data).filter(|_| matches!(self.running, Program::Cdrom));
+        let Some((command, [0x11, 0x06, form, ..])) = command.map(|command| (command, command.cdb)) else {
+            return drive.write(data);
         };
+        drive.accept(&command);
         let start = match form {
             0x00 if self.firmware.kind == Kind::Hilink => Start::HilinkSerial(SwitchTo::Project),
             _ => Start::Switched,
         };
         self.leaves_after(now, Duration::from_millis(100), start, self.timing().off_bus);
         UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
+        self.tick(now);
+        self.drives.at(endpoint).map_or(UsbReply::Pending, |drive| drive.read(length))
     }
 
     fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {

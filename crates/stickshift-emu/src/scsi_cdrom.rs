@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
 
-use crate::device::UsbReply;
+use crate::device::{Face, Function, UsbReply};
 
 const SECTOR: usize = 2048;
 
@@ -284,6 +284,43 @@ impl BulkOnly {
                 UsbReply::Done(bytes)
             }
         }
+    }
+}
+
+/// The drives of everything that a stick shows, by their endpoints.
+#[derive(Clone, Debug, Default)]
+pub struct Drives(Vec<(u8, u8, BulkOnly)>);
+
+impl Drives {
+    /// One drive for each storage interface of a face: card readers, but for the first when it is the `cdrom`.
+    pub fn of(face: &Face, texts: [&str; 3], cdrom: bool) -> Self {
+        let mut drives = Drives::default();
+        for interface in face.configurations.iter().flat_map(|c| &c.interfaces) {
+            if interface.function != Function::Storage {
+                continue;
+            }
+            let endpoints = interface.alternates.iter().flat_map(|a| &a.endpoints);
+            let bulk = |incoming: u8| {
+                let mut bulk = endpoints.clone().filter(|e| e.1 == 2);
+                bulk.find(|e| e.0 & 0x80 == incoming).map(|e| e.0)
+            };
+            let (Some(read), Some(write)) = (bulk(0x80), bulk(0)) else { continue };
+            let first = cdrom && drives.0.is_empty();
+            let drive = if first { Drive::cdrom(texts) } else { Drive::card_reader(texts) };
+            drives.0.push((read, write, BulkOnly::new(drive)));
+        }
+        drives
+    }
+
+    /// The drive behind an endpoint.
+    pub fn at(&mut self, endpoint: u8) -> Option<&mut BulkOnly> {
+        let mut drives = self.0.iter_mut();
+        drives.find(|d| d.0 == endpoint || d.1 == endpoint).map(|d| &mut d.2)
+    }
+
+    /// The bulk-only reset of all of them.
+    pub fn reset(&mut self) {
+        self.0.iter_mut().for_each(|d| d.2.reset());
     }
 }
 

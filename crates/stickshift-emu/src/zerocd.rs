@@ -15,7 +15,7 @@ use crate::at_port::AtPort;
 use crate::device::{Device, Face, Function, UsbReply};
 use crate::identity::Identity;
 use crate::outbox::Outbox;
-use crate::scsi_cdrom::{BulkOnly, Drive};
+use crate::scsi_cdrom::Drives;
 
 /// What a stick understands as one step of its switch message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,14 +159,6 @@ enum Step {
     Last,
 }
 
-/// A drive and its pair of endpoints.
-#[derive(Debug)]
-struct Storage {
-    read: u8,
-    write: u8,
-    bulk: BulkOnly,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct ZeroCd {
@@ -179,7 +171,7 @@ pub struct ZeroCd {
     coming: VecDeque<(Moment, Shows)>,
     /// Steps that each door has seen.
     progress: Vec<usize>,
-    storages: Vec<Storage>,
+    drives: Drives,
     ports: Vec<(u8, AtPort)>,
     outbox: Outbox,
 }
@@ -194,7 +186,7 @@ impl ZeroCd {
             enumeration: 0,
             busy_until: None,
             coming: VecDeque::new(),
-            storages: Vec::new(),
+            drives: Drives::default(),
             ports: Vec::new(),
             outbox: Outbox::default(),
         }
@@ -202,7 +194,7 @@ impl ZeroCd {
 
     fn show(&mut self, at: Moment, shows: Shows) {
         self.shows = shows;
-        self.storages.clear();
+        self.drives = Drives::default();
         self.ports.clear();
         self.outbox.clear();
         if shows == Shows::Nothing {
@@ -214,24 +206,11 @@ impl ZeroCd {
             _ => None,
         };
         let Some(face) = self.face().cloned() else { return };
-        for interface in face.configurations.iter().flat_map(|c| &c.interfaces) {
-            match interface.function {
-                Function::Serial => self.ports.push((interface.number, AtPort::new())),
-                Function::Storage => {
-                    let endpoints = interface.alternates.iter().flat_map(|a| &a.endpoints);
-                    let of = |incoming: bool| {
-                        let mut bulk = endpoints.clone().filter(|e| e.1 == 2);
-                        bulk.find(|e| (e.0 & 0x80 != 0) == incoming).map(|e| e.0)
-                    };
-                    let (Some(read), Some(write)) = (of(true), of(false)) else { continue };
-                    let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
-                    let first = shows == Shows::First && self.storages.is_empty();
-                    let drive = if first { Drive::cdrom(texts) } else { Drive::card_reader(texts) };
-                    self.storages.push(Storage { read, write, bulk: BulkOnly::new(drive) });
-                }
-                Function::Ethernet | Function::Ncm | Function::Raw => {}
-            }
-        }
+        let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
+        self.drives = Drives::of(&face, texts, shows == Shows::First);
+        let interfaces = face.configurations.iter().flat_map(|c| &c.interfaces);
+        let serial = interfaces.filter(|i| i.function == Function::Serial);
+        self.ports = serial.map(|i| (i.number, AtPort::new())).collect();
     }
 
     /// Follows the doors' steps and starts what the last one leads to.
@@ -283,10 +262,6 @@ impl ZeroCd {
             Behaviour::VanishesEarly if step == Step::Last => Some(UsbReply::Gone),
             _ => None,
         }
-    }
-
-    fn storage(&mut self, endpoint: u8) -> Option<&mut Storage> {
-        self.storages.iter_mut().find(|s| s.read == endpoint || s.write == endpoint)
     }
 }
 
@@ -345,7 +320,7 @@ impl Device for ZeroCd {
     fn control(&mut self, now: Moment, setup: ControlSetup, data: &[u8], length: u16) -> UsbReply {
         self.tick(now);
         if (setup.request_type, setup.request) == (0x21, 0xff) {
-            self.storages.iter_mut().for_each(|s| s.bulk.reset());
+            self.drives.reset();
             return UsbReply::Done(Vec::new());
         }
         let step = self.step(now, &Seen::Control(setup, data));
@@ -366,11 +341,11 @@ impl Device for ZeroCd {
             return reply;
         }
         let silent = step == Step::Last && self.options.behaviour == Behaviour::NoStatus;
-        let Some(storage) = self.storage(endpoint) else { return UsbReply::Done(Vec::new()) };
+        let Some(drive) = self.drives.at(endpoint) else { return UsbReply::Done(Vec::new()) };
         match CommandBlock::parse(data).filter(|_| step != Step::None) {
-            Some(_) if silent => storage.bulk.reset(),
-            Some(command) => storage.bulk.accept(&command),
-            None => return storage.bulk.write(data),
+            Some(_) if silent => drive.reset(),
+            Some(command) => drive.accept(&command),
+            None => return drive.write(data),
         }
         UsbReply::Done(Vec::new())
     }
@@ -378,9 +353,9 @@ impl Device for ZeroCd {
     fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
         self.tick(now);
         let (busy, first) = (self.busy_until.is_some() && self.coming.is_empty(), self.shows == Shows::First);
-        match self.storage(endpoint) {
+        match self.drives.at(endpoint) {
             Some(_) if busy => UsbReply::Pending,
-            Some(storage) => storage.bulk.read(length),
+            Some(drive) => drive.read(length),
             // Status reports that mean nothing.
             None if first => UsbReply::Done(vec![0; length.min(8)]),
             None => UsbReply::Pending,

@@ -19,6 +19,7 @@ pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;
 pub(crate) mod ussd;
+pub(crate) mod virtual_rack;
 pub(crate) mod virtual_stick;
 pub(crate) mod watch;
 

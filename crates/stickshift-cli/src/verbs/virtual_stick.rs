@@ -7,20 +7,24 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::error::Result;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::link::Moment;
 use stickshift::stick::{Endpoint, Interface, Role, classify};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::{Device, Face};
-use stickshift_emu::e3372h::{E3372h, Options, PlugIn, Timing};
+use stickshift_emu::e3372h::{E3372h, PlugIn, Timing};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::verbs::virtual_rack;
 
 /// A virtual stick for other programs to play with.
 ///
 /// With `--attach pty` its serial ports are ptys, linked as ttyUSB0 and so on in a folder; they go and come with other numbers whenever
-/// the stick re-enumerates, as on a real system. While it runs, lines on standard input are what its owner does: needle (pull it out and
-/// plug it in with the boot pin held), replug, unplug, plug, state, quit.
+/// the stick re-enumerates, as on a real system. With `--attach kernel` this computer's own kernel finds it on a USB port of its virtual
+/// host controller, and real drivers bind to it (as root, after `modprobe vhci-hcd`). While it runs, lines on standard input are what its
+/// owner does: needle (pull it out and plug it in with the boot pin held), replug, unplug, plug, state, quit; with several sticks, the
+/// number of one may follow.
 #[derive(Args, Debug)]
 pub(crate) struct VirtualArgs {
     /// Which one
@@ -35,6 +39,10 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_enum, default_value_t = Attach::Pty)]
     attach: Attach,
 
+    /// So many of them, each in a port of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=120))]
+    count: u16,
+
     /// Folder for the links to its ports [default: the present one]
     #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     dir: PathBuf,
@@ -48,6 +56,8 @@ pub(crate) struct VirtualArgs {
 enum Attach {
     /// Its serial ports are ptys
     Pty,
+    /// This computer's kernel finds it on its USB
+    Kernel,
 }
 
 /// The names there are.
@@ -71,7 +81,11 @@ impl Report for Names {
 
 /// What the stick shows now.
 #[derive(Serialize)]
-struct Shows {
+pub(crate) struct Shows {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stick: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     id: Option<String>,
     mode: &'static str,
     #[serde(skip)]
@@ -80,7 +94,7 @@ struct Shows {
 }
 
 #[derive(Serialize)]
-struct Port {
+pub(crate) struct Port {
     path: String,
     interface: u8,
     role: &'static str,
@@ -88,8 +102,14 @@ struct Port {
 
 impl Report for Shows {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(stick) = self.stick {
+            write!(out, "{stick}: ")?;
+        }
         let Some(id) = &self.id else { return writeln!(out, "off the bus") };
-        writeln!(out, "{id} {}", self.words)?;
+        match &self.place {
+            Some(place) => writeln!(out, "{place} {id} {}", self.words)?,
+            None => writeln!(out, "{id} {}", self.words)?,
+        }
         for port in &self.ports {
             writeln!(out, "  {}  interface {}, {}", port.path, port.interface, port.role)?;
         }
@@ -134,25 +154,38 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         context.output.finish(&Names { sticks });
         return Ok(());
     };
-    let mut options = context.virtual_options(name)?;
-    if args.quick {
-        options = Options { timing: Timing::quick(), ..options };
-    }
-    let mut stick = E3372h::new(options);
+    let stick = || {
+        let mut stick = context.virtual_stick(name)?;
+        if let Some(stick) = e3372h(stick.as_mut()).filter(|_| args.quick) {
+            stick.set_timing(Timing::quick());
+        }
+        Ok(stick)
+    };
     match args.attach {
-        Attach::Pty => attach_pty(context, &mut stick, &args),
+        Attach::Pty if args.count > 1 => {
+            Err(Error::new(ErrorKind::Usage, "one folder of ptys holds the ports of one stick"))
+        }
+        Attach::Pty => attach_pty(context, stick()?.as_mut(), &args),
+        Attach::Kernel => {
+            let sticks = (0..args.count).map(|_| stick()).collect::<Result<Vec<_>>>()?;
+            virtual_rack::attach(context, sticks)
+        }
     }
 }
 
-#[cfg(not(unix))]
-fn attach_pty(_: &Context, _: &mut E3372h, _: &VirtualArgs) -> Result<()> {
-    use stickshift::error::{Error, ErrorKind};
+/// The stick behind the trait, when it is one that can be flashed.
+fn e3372h(stick: &mut dyn Device) -> Option<&mut E3372h> {
+    let stick: &mut dyn std::any::Any = stick;
+    stick.downcast_mut()
+}
 
+#[cfg(not(unix))]
+fn attach_pty(_: &Context, _: &mut dyn Device, _: &VirtualArgs) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, "this system has no ptys"))
 }
 
 #[cfg(unix)]
-fn attach_pty(context: &Context, stick: &mut E3372h, args: &VirtualArgs) -> Result<()> {
+fn attach_pty(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) -> Result<()> {
     use stickshift_emu::pty::Ptys;
 
     let mut ptys = Ptys::new(&args.dir)?;
@@ -160,24 +193,14 @@ fn attach_pty(context: &Context, stick: &mut E3372h, args: &VirtualArgs) -> Resu
     stick.power(ptys.now(), true);
     while !context.cancel.is_cancelled() {
         for line in owner.try_iter() {
-            match line.trim() {
-                "" => {}
-                "needle" | "replug" => {
-                    if line.trim() == "needle" {
-                        stick.plug_in_next(PlugIn::Needle);
-                    }
-                    stick.power(ptys.now(), false);
-                    ptys.turn(stick, Duration::ZERO)?;
-                    stick.power(ptys.now(), true);
-                }
-                "unplug" => stick.power(ptys.now(), false),
-                "plug" => stick.power(ptys.now(), true),
-                "state" => context.output.stream("state", &state(stick)),
-                "quit" => return Ok(()),
-                other => {
-                    let known = "needle, replug, unplug, plug, state, quit";
-                    context.output.say(&format!("'{other}' is nothing an owner does; there are: {known}"));
-                }
+            let Some(act) = Act::parse(context, &line) else { continue };
+            if act == Act::Quit {
+                return Ok(());
+            }
+            let pulled = act.first(context, stick, ptys.now());
+            ptys.turn(stick, Duration::ZERO)?;
+            if pulled {
+                stick.power(ptys.now(), true);
             }
         }
         if ptys.turn(stick, Duration::from_millis(100))? {
@@ -192,8 +215,62 @@ fn attach_pty(context: &Context, stick: &mut E3372h, args: &VirtualArgs) -> Resu
     Ok(())
 }
 
+/// What its owner does to a stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Needle,
+    Replug,
+    Unplug,
+    Plug,
+    State,
+    Quit,
+}
+
+impl Act {
+    /// The word for it; an empty one is nothing, and another one is told.
+    pub(crate) fn parse(context: &Context, word: &str) -> Option<Act> {
+        Some(match word.trim() {
+            "" => return None,
+            "needle" => Act::Needle,
+            "replug" => Act::Replug,
+            "unplug" => Act::Unplug,
+            "plug" => Act::Plug,
+            "state" => Act::State,
+            "quit" => Act::Quit,
+            other => {
+                let known = "needle, replug, unplug, plug, state, quit";
+                context.output.say(&format!("'{other}' is nothing an owner does; there are: {known}"));
+                return None;
+            }
+        })
+    }
+
+    /// Does it, or its first half: `true` when the stick was pulled out and has to be put back.
+    pub(crate) fn first(self, context: &Context, stick: &mut dyn Device, now: Moment) -> bool {
+        match self {
+            Act::Needle | Act::Replug => {
+                if self == Act::Needle
+                    && let Some(stick) = e3372h(stick)
+                {
+                    stick.plug_in_next(PlugIn::Needle);
+                }
+                stick.power(now, false);
+                return true;
+            }
+            Act::Unplug => stick.power(now, false),
+            Act::Plug => stick.power(now, true),
+            Act::State => match e3372h(stick) {
+                Some(stick) => context.output.stream("state", &state(stick)),
+                None => context.output.say("this stick has no flash to look at"),
+            },
+            Act::Quit => {}
+        }
+        false
+    }
+}
+
 /// Lines on standard input, as they come.
-fn listen() -> mpsc::Receiver<String> {
+pub(crate) fn listen() -> mpsc::Receiver<String> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(io::Result::ok) {
@@ -205,9 +282,9 @@ fn listen() -> mpsc::Receiver<String> {
     told
 }
 
-fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
+pub(crate) fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
     let Some(face) = face else {
-        return Shows { id: None, mode: "gone", words: "", ports: Vec::new() };
+        return Shows { stick: None, place: None, id: None, mode: "gone", words: "", ports: Vec::new() };
     };
     let mut interfaces: Vec<Interface> = face.configurations.iter().take(1).flat_map(interfaces).collect();
     let found = classify(face.id, face.class[0], &interfaces);
@@ -215,6 +292,8 @@ fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Show
         interface.role = role;
     }
     Shows {
+        stick: None,
+        place: None,
         id: Some(face.id.to_string()),
         mode: found.mode.code(),
         words: found.mode.words(),

@@ -12,7 +12,7 @@ fn place(text: &str) -> Place {
 
 fn with(name: &str) -> VirtualBus {
     let bus = VirtualBus::new();
-    bus.plug(&place("1-1"), catalogue::virtual_stick(name, 1).unwrap());
+    bus.plug(&place("1-1"), catalogue::virtual_stick(name, 1, None).unwrap());
     bus
 }
 
@@ -184,7 +184,7 @@ fn ports_are_exclusive_and_holders_are_named() {
 fn modem_manager_takes_ports_and_gives_them_back() {
     let bus = VirtualBus::new();
     bus.set_modem_manager(Some(ModemManager { keeps: Duration::from_secs(3), ..ModemManager::default() }));
-    bus.plug(&place("1-1"), catalogue::virtual_stick("e3372h-needle", 1).unwrap());
+    bus.plug(&place("1-1"), catalogue::virtual_stick("e3372h-needle", 1, None).unwrap());
     let mut bus = bus;
     wait(&mut bus, "1-1", Mode::BootRom);
     let error = bus.open_port(&place("1-1"), 0).err().unwrap();
@@ -198,7 +198,7 @@ fn modem_manager_takes_ports_and_gives_them_back() {
 #[test]
 fn two_sticks_share_the_clock_and_keep_their_places() {
     let mut bus = with("e3372h-stick");
-    bus.plug(&place("1-2"), catalogue::virtual_stick("e3372h-stick", 2).unwrap());
+    bus.plug(&place("1-2"), catalogue::virtual_stick("e3372h-stick", 2, None).unwrap());
     wait(&mut bus, "1-1", Mode::Modem);
     wait(&mut bus, "1-2", Mode::Modem);
     let sticks = bus.sticks().unwrap();
@@ -301,6 +301,7 @@ fn transfers_reach_the_stick() {
     message[..4].copy_from_slice(b"USBC");
     message[15..24].copy_from_slice(&[0x11, 0x06, 0x20, 0, 0, 1, 1, 0, 1]);
     usb.write(0x01, &message, Duration::from_secs(1)).unwrap();
+    assert_eq!(usb.read(0x81, &mut [0; 13], Duration::from_secs(5)).unwrap(), 13, "its status");
     let error = usb.read(0x81, &mut [0; 13], Duration::from_secs(5)).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected), "{error:?}");
     wait(&mut bus, "1-1", Mode::Hilink);

@@ -61,6 +61,10 @@ struct Slot {
     device: Box<dyn Device>,
     port: u32,
     line: Option<(OwnedFd, Session)>,
+    /// The host has selected a configuration, and this was told.
+    told: bool,
+    /// It was attached to its port once, so that the port is its own.
+    settled: bool,
     /// The host cut the line of this appearance; it is not attached again.
     cut: Option<u32>,
     retry_at: Option<Moment>,
@@ -69,9 +73,9 @@ struct Slot {
 /// What came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A stick appeared on the bus.
+    /// The host has found a stick and selected a configuration.
     Appeared,
-    /// It left.
+    /// A stick that had appeared left.
     Left,
 }
 
@@ -103,7 +107,15 @@ impl Rack {
         let taken = self.slots.iter().map(|slot| slot.port).collect();
         let port = self.sockets.free_port(&taken)?;
         device.power(self.now(), true);
-        self.slots.push(Slot { device, port, line: None, cut: None, retry_at: None });
+        self.slots.push(Slot {
+            device,
+            port,
+            line: None,
+            told: false,
+            settled: false,
+            cut: None,
+            retry_at: None,
+        });
         Ok(self.slots.len() - 1)
     }
 
@@ -158,7 +170,9 @@ impl Rack {
             && session.is_over(slot.device.as_ref())
         {
             slot.line = None;
-            changes.push((index, Change::Left));
+            if std::mem::take(&mut slot.told) {
+                changes.push((index, Change::Left));
+            }
         }
         let appeared = slot.line.is_none() && slot.cut != Some(slot.device.enumeration());
         let due = slot.retry_at.is_none_or(|at| at <= now);
@@ -168,15 +182,25 @@ impl Rack {
             let session = Session::new(face, slot.device.enumeration());
             if self.sockets.attach(slot.port, theirs, 1 << 16 | self.devid)? {
                 slot.line = Some((ours, session));
+                slot.settled = true;
                 slot.retry_at = None;
-                changes.push((index, Change::Appeared));
             } else {
                 slot.retry_at = Some(now + PORT_RETRY);
+                if !slot.settled {
+                    // Somebody else was faster; its own port it would have waited for.
+                    let taken = self.slots.iter().map(|slot| slot.port).collect();
+                    self.slots[index].port = self.sockets.free_port(&taken)?;
+                    return Ok(());
+                }
             }
         }
         if let Some((socket, session)) = &mut slot.line {
             session.turn(slot.device.as_mut(), now);
             send(socket, session);
+            if !slot.told && session.configuration() != 0 {
+                slot.told = true;
+                changes.push((index, Change::Appeared));
+            }
         }
         Ok(())
     }
@@ -203,7 +227,7 @@ impl Rack {
     }
 
     fn receive(&mut self, index: usize) {
-        let Slot { device, line, cut, .. } = &mut self.slots[index];
+        let Slot { device, line, told, cut, .. } = &mut self.slots[index];
         let Some((socket, session)) = line else { return };
         send(socket, session);
         let over = loop {
@@ -226,6 +250,7 @@ impl Rack {
         };
         if over {
             *line = None;
+            *told = false;
             *cut = Some(device.enumeration());
         }
     }

@@ -14,18 +14,21 @@ type Plugged = Arc<Mutex<VecDeque<(u32, OwnedFd, u32)>>>;
 
 struct Kernel {
     plugged: Plugged,
-    /// So many attempts find the port still busy.
+    /// So many ports are taken by somebody else in the moment in which they were chosen.
     busy: u32,
+    others: BTreeSet<u32>,
 }
 
 impl Sockets for Kernel {
     fn free_port(&mut self, taken: &BTreeSet<u32>) -> Result<u32> {
-        (0..8).find(|port| !taken.contains(port)).ok_or_else(|| Error::new(ErrorKind::Io, "all taken"))
+        (0..8)
+            .find(|port| !taken.contains(port) && !self.others.contains(port))
+            .ok_or_else(|| Error::new(ErrorKind::Io, "all taken"))
     }
 
     fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32) -> Result<bool> {
-        if self.busy > 0 {
-            self.busy -= 1;
+        if port < self.busy {
+            self.others.insert(port);
             return Ok(false);
         }
         self.plugged.lock().unwrap().push_back((port, socket, devid));
@@ -60,7 +63,8 @@ enum Ret {
 impl Host {
     fn new(device: Box<dyn Device>) -> Host {
         let plugged = Plugged::default();
-        let mut rack = Rack::new(Box::new(Kernel { plugged: plugged.clone(), busy: 2 }));
+        let mut rack =
+            Rack::new(Box::new(Kernel { plugged: plugged.clone(), busy: 2, others: BTreeSet::new() }));
         rack.plug(device).unwrap();
         Host {
             rack,
@@ -88,7 +92,7 @@ impl Host {
 
     /// Turns the rack until a stick is plugged in.
     fn appears(&mut self) {
-        for _ in 0..10_000 {
+        for _ in 0..500 {
             self.rack.turn(Duration::from_millis(20)).unwrap();
             if let Some((port, line, devid)) = self.plugged.lock().unwrap().pop_front() {
                 assert_ne!(devid, self.devid, "a new number for each appearance");
@@ -219,8 +223,8 @@ const HUAWEI: &[u8] = &[
 fn a_k3772_is_enumerated_read_and_switched() {
     let mut host = Host::quick("k3772", Behaviour::Switches);
     assert_eq!(host.enumerate(), (0x12d1, 0x1526));
-    assert_eq!(host.port, 0);
-    assert_eq!(host.rack.place(0).unwrap().as_str(), "1-1");
+    assert_eq!(host.port, 2, "the first that nobody took in the meantime");
+    assert_eq!(host.rack.place(0).unwrap().as_str(), "1-3");
     assert_eq!(host.control(0xa1, 0xfe, 0, 0, 1), Ret::Done(0, vec![0], 1));
     let (inquiry, status) = host.scsi(&[0x12, 0, 0, 0, 36, 0], 36);
     assert_eq!((inquiry[0], &inquiry[8..16], status), (5, &b"Vodafone"[..], 0));
@@ -235,7 +239,7 @@ fn a_k3772_is_enumerated_read_and_switched() {
     assert!(matches!(host.read(0x81, 13), Ret::Done(0, status, 13) if status[12] == 0));
     assert_eq!(host.read(0x81, 13), Ret::Cut, "it left while a read was pending");
     assert_eq!(host.enumerate(), (0x12d1, 0x14cf));
-    assert_eq!(host.port, 0, "the same place");
+    assert_eq!(host.port, 2, "the same place");
 
     assert_eq!(host.control(0x21, 0x22, 3, 2, 0), Ret::Done(0, vec![], 0), "DTR and RTS");
     let pending = host.post(0x83, [0; 8], 512, &[]);
@@ -308,7 +312,7 @@ fn the_oldest_huawei_message_reaches_the_stick() {
 
 #[test]
 fn an_e3372h_shows_its_ports_and_network() {
-    let mut host = Host::new(catalogue::virtual_stick("e3372h-loader", 1).unwrap());
+    let mut host = Host::new(catalogue::virtual_stick("e3372h-loader", 1, None).unwrap());
     assert_eq!(host.enumerate(), (0x12d1, 0x1c05));
     assert_eq!(host.write(0x03, b"AT^DLOADVER?\r"), Ret::Done(0, vec![], 13));
     assert!(matches!(host.read(0x85, 512), Ret::Done(0, text, _) if text.windows(3).any(|w| w == b"2.0")));

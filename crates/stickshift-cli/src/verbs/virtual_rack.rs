@@ -1,0 +1,81 @@
+//! `stickshift virtual --attach kernel`: virtual sticks on the USB of this computer's kernel.
+
+use stickshift::error::Result;
+use stickshift_emu::device::Device;
+
+use crate::context::Context;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>) -> Result<()> {
+    use stickshift::error::{Error, ErrorKind};
+
+    Err(Error::new(ErrorKind::Unsupported, "only Linux has a virtual host controller"))
+}
+
+/// Serves the sticks until somebody asks to stop. Those that are pulled out keep their ports.
+#[cfg(target_os = "linux")]
+pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>) -> Result<()> {
+    use std::time::Duration;
+
+    use stickshift_emu::usb::rack::Rack;
+    use stickshift_emu::usb::vhci::Vhci;
+
+    use crate::verbs::virtual_stick::{self, Act};
+
+    let mut rack = Rack::new(Box::new(Vhci::open()?));
+    let count = sticks.len();
+    for stick in sticks {
+        rack.plug(stick)?;
+    }
+    let owner = virtual_stick::listen();
+    while !context.cancel.is_cancelled() {
+        for line in owner.try_iter() {
+            let (word, number) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+            let Some(act) = Act::parse(context, word) else { continue };
+            if act == Act::Quit {
+                return Ok(());
+            }
+            let one = number.trim().parse::<usize>().ok().filter(|n| (1..=count).contains(n));
+            if one.is_none() && !number.is_empty() {
+                context.output.say(&format!("there is no stick {number}; they count from 1 to {count}"));
+                continue;
+            }
+            let slots = one.map_or(0..count, |n| n - 1..n);
+            let now = rack.now();
+            let mut pulled = Vec::new();
+            for slot in slots {
+                if rack.device(slot).is_some_and(|stick| act.first(context, stick, now)) {
+                    pulled.push(slot);
+                }
+            }
+            told(context, &mut rack, count, Duration::ZERO)?;
+            pulled.into_iter().for_each(|slot| rack.power(slot, true));
+        }
+        told(context, &mut rack, count, Duration::from_millis(100))?;
+    }
+    Ok(())
+}
+
+/// Lets the rack work, and tells what came and left.
+#[cfg(target_os = "linux")]
+fn told(
+    context: &Context,
+    rack: &mut stickshift_emu::usb::rack::Rack,
+    count: usize,
+    most: std::time::Duration,
+) -> Result<()> {
+    use stickshift_emu::usb::rack::Change;
+
+    use crate::verbs::virtual_stick::shows;
+
+    for (slot, change) in rack.turn(most)? {
+        let place = rack.place(slot).map(|place| place.to_string());
+        let face = rack.device(slot).and_then(|stick| stick.face().cloned());
+        let face = face.filter(|_| change == Change::Appeared);
+        let stick = (count > 1).then_some(slot + 1);
+        let mut shown = shows(face.as_ref(), |_| None);
+        (shown.stick, shown.place) = (stick, place);
+        context.output.stream("virtual", &shown);
+    }
+    Ok(())
+}

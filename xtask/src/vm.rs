@@ -1,0 +1,332 @@
+//! The VM tier: a Linux guest whose USB sticks are virtual and whose drivers are real (docs/protocols/virtual-usb.md).
+//!
+//! The guest sees this machine's files read-only under a layer of its own, so that it runs what was just built, and it has no network.
+//! Its kernel and udev are Debian packages that are unpacked, never installed. What it runs are the files in `xtask/vm/scenarios`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::cpio::Archive;
+use crate::install::{self, Need};
+use crate::run::{command, output, root, run, status};
+
+/// A guest that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What the guest needs before it sees the shared files.
+const FIRST_MODULES: &[&str] = &["virtio_pci", "9p", "9pnet_virtio", "overlay"];
+
+/// Packages that the guest has and this machine need not have.
+const PACKAGES: &[&str] = &[
+    "udev",
+    "libsystemd-shared",
+    "libkmod2",
+    "kmod",
+    "usb-modeswitch",
+    "usb-modeswitch-data",
+    "libusb-1.0-0",
+];
+
+/// Kernel parameters.
+const APPEND: &str = "console=ttyS0 quiet panic=-1";
+
+fn folder() -> PathBuf {
+    root().join("target/vm")
+}
+
+/// Installs what the tier needs and unpacks the guest's kernel.
+pub(crate) fn prepare() -> Result<(), String> {
+    install::debian(&[
+        Need { file: "/usr/bin/qemu-system-x86_64", package: "qemu-system-x86" },
+        Need { file: "/usr/bin/busybox", package: "busybox-static" },
+        Need { file: "/usr/sbin/depmod", package: "kmod" },
+    ])?;
+    guest().map(|_| ())
+}
+
+/// Runs every scenario whose name contains `filter`.
+pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
+    let guest = guest()?;
+    run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
+    let names = results(filter)?;
+    if names.is_empty() {
+        return Err(format!("no scenario has '{filter}' in its name"));
+    }
+    initramfs(&guest)?;
+    let told = boot(&guest)?;
+    judge(&names, &told)
+}
+
+/// The unpacked packages of the guest: a kernel with its modules, and udev.
+struct Guest {
+    files: PathBuf,
+    /// `6.1.0-56-amd64`.
+    release: String,
+}
+
+fn guest() -> Result<Guest, String> {
+    let shown = match output("apt-cache", &["show", "linux-image-amd64"]) {
+        Ok(shown) if !shown.is_empty() => shown,
+        _ => {
+            run("apt-get", &["update", "-qq"])?;
+            output("apt-cache", &["show", "linux-image-amd64"])?
+        }
+    };
+    let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: linux-image-"));
+    let release = depends.and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
+    let release = release.ok_or("linux-image-amd64 does not name its kernel")?;
+    let files = folder().join(&release);
+    let guest = Guest { files, release };
+    if !guest.files.join("complete").exists() {
+        unpack(&guest)?;
+    }
+    Ok(guest)
+}
+
+fn unpack(guest: &Guest) -> Result<(), String> {
+    println!("unpacking the guest's kernel {} and udev", guest.release);
+    let packages = folder().join("packages");
+    let _ = fs::remove_dir_all(&packages);
+    let _ = fs::remove_dir_all(&guest.files);
+    make(&packages)?;
+    make(&guest.files.join("usr"))?;
+    // A folder /lib would hide the shared system's link of that name.
+    for (link, to) in [("bin", "usr/bin"), ("lib", "usr/lib"), ("sbin", "usr/sbin")] {
+        make(&guest.files.join(to))?;
+        std::os::unix::fs::symlink(to, guest.files.join(link)).map_err(|e| format!("{link}: {e}"))?;
+    }
+    let image = format!("linux-image-{}", guest.release);
+    // The version of the library that usb_modeswitch's scripts need is a part of its name.
+    let jim = output("apt-cache", &["depends", "usb-modeswitch"])?;
+    let jim = jim.split_whitespace().find(|word| word.starts_with("libjim")).unwrap_or("tclsh").to_owned();
+    let mut download = command("apt-get", &["-qq", "download", &image, &jim]);
+    download.args(PACKAGES);
+    download.current_dir(&packages);
+    status(download)?;
+    for package in entries(&packages)? {
+        let unpacked = packages.join("unpacked");
+        run("dpkg", &["-x", &text(&package), &text(&unpacked)])?;
+        for top in entries(&unpacked)? {
+            let name = top.file_name().unwrap_or_default();
+            let target = guest.files.join(name);
+            make(&target)?;
+            run("cp", &["-a", &text(&top.join(".")), &text(&target.join("."))])?;
+        }
+        fs::remove_dir_all(&unpacked).map_err(|e| format!("{}: {e}", unpacked.display()))?;
+    }
+    run("/usr/sbin/depmod", &["-b", &text(&guest.files.join("usr")), &guest.release])?;
+    write(&guest.files.join("complete"), "")
+}
+
+/// Lays out the folder that the guest may write to; the names of its scenarios.
+fn results(filter: &str) -> Result<Vec<String>, String> {
+    let (here, source) = (folder().join("results"), root().join("xtask/vm"));
+    let _ = fs::remove_dir_all(&here);
+    for sub in ["scenarios", "logs", "bin"] {
+        make(&here.join(sub))?;
+    }
+    let copy = |from: &Path, to: &Path| {
+        fs::copy(from, to).map(|_| ()).map_err(|e| format!("{}: {e}", from.display()))
+    };
+    for file in ["guest", "tools"] {
+        copy(&source.join(file), &here.join(file))?;
+    }
+    copy(&root().join("target/debug/stickshift"), &here.join("bin/stickshift"))?;
+    let mut names = Vec::new();
+    for scenario in entries(&source.join("scenarios"))? {
+        let name = scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if name.contains(filter) {
+            copy(&scenario, &here.join("scenarios").join(scenario.file_name().unwrap_or_default()))?;
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The guest's first files: a shell, and the modules that let it see the rest.
+fn initramfs(guest: &Guest) -> Result<(), String> {
+    let modules = guest.files.join("usr/lib/modules").join(&guest.release);
+    let order = module_order(&read(&modules.join("modules.dep"))?)?;
+    let mut archive = Archive::default();
+    for folder in ["bin", "proc", "sys", "dev", "modules"] {
+        archive.folder(folder);
+    }
+    let load = |path: &Path| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    archive.program("bin/busybox", &load(Path::new("/usr/bin/busybox"))?);
+    archive.program("init", &load(&root().join("xtask/vm/init"))?);
+    let mut list = String::new();
+    for module in &order {
+        let name = module.rsplit('/').next().unwrap_or(module);
+        archive.program(&format!("modules/{name}"), &load(&modules.join(module))?);
+        list.push_str(name);
+        list.push('\n');
+    }
+    archive.program("modules/order", list.as_bytes());
+    let path = folder().join("initramfs");
+    fs::write(&path, archive.finish()).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Files of the first modules, each after those that it needs; `dependencies` is a modules.dep.
+fn module_order(dependencies: &str) -> Result<Vec<String>, String> {
+    let lines: Vec<(&str, Vec<&str>)> = dependencies
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(path, needs)| (path, needs.split_whitespace().collect()))
+        .collect();
+    let mut order: Vec<String> = Vec::new();
+    let mut wanted: Vec<&str> = Vec::new();
+    for name in FIRST_MODULES {
+        let file = format!("/{name}.ko");
+        let found = lines.iter().find(|(path, _)| path.ends_with(&file));
+        let (path, needs) = found.ok_or_else(|| format!("the kernel has no module {name}"))?;
+        // A line names all that a module needs, what is needed first at its end.
+        wanted.extend(needs.iter().rev());
+        wanted.push(path);
+    }
+    for path in wanted {
+        if !order.iter().any(|o| o == path) {
+            order.push(path.to_owned());
+        }
+    }
+    Ok(order)
+}
+
+/// Boots the guest and returns its result lines without their mark.
+fn boot(guest: &Guest) -> Result<Vec<String>, String> {
+    let share = |path: &Path, tag: &str, more: &str| {
+        [
+            "-virtfs".to_owned(),
+            format!("local,path={},mount_tag={tag},security_model=none{more}", path.display()),
+        ]
+    };
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args(["-accel", "tcg", "-cpu", "max", "-M", "q35", "-smp", "1", "-m", "1024"])
+        .args(["-nic", "none", "-nographic", "-no-reboot", "-append", APPEND])
+        .arg("-kernel")
+        .arg(guest.files.join("boot").join(format!("vmlinuz-{}", guest.release)))
+        .arg("-initrd")
+        .arg(folder().join("initramfs"))
+        .args(share(Path::new("/"), "host", ",readonly=on,multidevs=remap"))
+        .args(share(&guest.files, "guest", ",readonly=on"))
+        .args(share(&folder().join("results"), "results", ""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = qemu.spawn().map_err(|e| format!("qemu-system-x86_64: {e}"))?;
+    let console = child.stdout.take().ok_or("the guest has no console")?;
+    let (tell, told) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
+            if tell.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    let mut log = fs::File::create(folder().join("results/console.log")).map_err(|e| e.to_string())?;
+    let deadline = Instant::now() + LIMIT;
+    let mut results = Vec::new();
+    let ended = loop {
+        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                let _ = writeln!(log, "{line}");
+                if let Some(result) = line.strip_prefix("@@ ") {
+                    println!("    {result}");
+                    results.push(result.to_owned());
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            Err(RecvTimeoutError::Timeout) => break Err(format!("the guest hung for {} s", LIMIT.as_secs())),
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    let _ = reader.join();
+    ended.map(|()| results)
+}
+
+/// Every scenario must have passed, and the guest must have come to its end.
+fn judge(names: &[String], told: &[String]) -> Result<(), String> {
+    let passed = |name: &&String| told.iter().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]));
+    let failed: Vec<&String> = names.iter().filter(|name| !passed(name)).collect();
+    for name in &failed {
+        let log = folder().join(format!("results/logs/{name}.log"));
+        println!("--- {name}: the end of {}", log.display());
+        let text =
+            fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(25)..].iter().for_each(|line| println!("    {line}"));
+    }
+    if !told.iter().any(|line| line == "done") {
+        let console = folder().join("results/console.log");
+        return Err(format!("the guest did not come to its end; see {}", console.display()));
+    }
+    match failed.len() {
+        0 => Ok(()),
+        n => Err(format!("{n} of {} scenarios failed", names.len())),
+    }
+}
+
+fn make(path: &Path) -> Result<(), String> {
+    fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// What is in a folder, by name.
+fn entries(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let listed = fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut all: Vec<PathBuf> = listed.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    all.sort();
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_come_after_what_they_need() {
+        let dependencies = "kernel/a/virtio_pci.ko: kernel/a/virtio.ko kernel/a/virtio_ring.ko\n\
+                            kernel/fs/9p.ko: kernel/net/9pnet.ko\n\
+                            kernel/net/9pnet_virtio.ko: kernel/a/virtio.ko kernel/a/virtio_ring.ko kernel/net/9pnet.ko\n\
+                            kernel/net/9pnet.ko:\n\
+                            kernel/fs/overlay.ko:\n";
+        let order = module_order(dependencies).unwrap();
+        let names: Vec<&str> = order.iter().filter_map(|path| path.rsplit('/').next()).collect();
+        let expected = [
+            "virtio_ring.ko",
+            "virtio.ko",
+            "virtio_pci.ko",
+            "9pnet.ko",
+            "9p.ko",
+            "9pnet_virtio.ko",
+            "overlay.ko",
+        ];
+        assert_eq!(names, expected);
+        assert!(module_order("kernel/fs/9p.ko:\n").is_err());
+    }
+
+    #[test]
+    fn silence_is_failure() {
+        let names = ["10-a".to_owned(), "20-b".to_owned()];
+        let told = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        assert!(judge(&names, &told(&["pass 10-a 1.0", "pass 20-b 2.0", "done"])).is_ok());
+        assert!(judge(&names, &told(&["pass 10-a 1.0", "pass 20-b 2.0"])).is_err());
+        assert!(judge(&names, &told(&["pass 10-a 1.0", "done"])).is_err());
+        assert!(judge(&names, &told(&["pass 10-a 1.0", "fail 20-b 2.0", "done"])).is_err());
+        assert!(judge(&names, &[]).is_err());
+    }
+}
