@@ -17,6 +17,8 @@ const AT_ANSWER: Duration = Duration::from_secs(3);
 const QUESTION: Duration = Duration::from_secs(3);
 /// How long the stick may take to check an announced signature or to change phase.
 const PHASE_CHANGE: Duration = Duration::from_secs(10);
+/// Of what is no answer, this much is kept to be shown.
+const NOISE_LIMIT: usize = 32;
 /// The only version of the download protocol that is known.
 const KNOWN_VERSION: &str = "2.0";
 
@@ -128,28 +130,18 @@ fn greet(link: &mut dyn ByteLink) -> Result<Greeting> {
     let mut seen = Vec::new();
     // Twice: a frame that an aborted run left half sent may swallow the first one.
     for _ in 0..2 {
-        let (answer, bytes) = exchange(link, COMMAND, AT_ANSWER)?;
-        if let Some(answer) = answer {
-            return judge_version(&answer);
+        match exchange(link, COMMAND, AT_ANSWER)? {
+            Said::Answer(answer) => return judge_version(&answer),
+            Said::Frame | Said::Nothing => return Ok(Greeting::Binary),
+            Said::Noise(bytes) => seen = bytes,
         }
-        let mut deframer = Deframer::new();
-        deframer.push(&bytes);
-        while let Some(frame) = deframer.next() {
-            if frame.is_ok_and(|body| matches!(Reply::parse(&body), Reply::Nak(_) | Reply::Ack)) {
-                return Ok(Greeting::Binary);
-            }
-        }
-        if bytes.is_empty() {
-            return Ok(Greeting::Binary);
-        }
-        seen = bytes;
     }
     // Noise, but no answer: the version request decides.
     let mut port = Port::new(link);
     if question(&mut port, &VERSION, |r| matches!(r, Reply::Version(_)))?.is_some() {
         return Ok(Greeting::Binary);
     }
-    let shown: String = seen.iter().take(32).map(|b| format!("{b:02x}")).collect();
+    let shown: String = seen.iter().map(|b| format!("{b:02x}")).collect();
     Err(not_in_download_mode("the port does not speak the download protocol").with("answer", shown))
 }
 
@@ -206,7 +198,11 @@ fn question(port: &mut Port<'_>, body: &[u8], wanted: fn(&Reply) -> bool) -> Res
             if wanted(&reply) {
                 return Ok(Some(reply));
             }
-            heard = port.hear(end.saturating_sub(port.link.now()))?;
+            let left = end.saturating_sub(port.link.now());
+            if left.is_zero() {
+                break;
+            }
+            heard = port.hear(left)?;
         }
     }
     Ok(None)
@@ -214,35 +210,53 @@ fn question(port: &mut Port<'_>, body: &[u8], wanted: fn(&Reply) -> bool) -> Res
 
 /// Sends an AT command and reads its answer; `None` when there is none.
 fn at(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result<Option<Answer>> {
-    Ok(exchange(link, command, timeout)?.0)
+    match exchange(link, command, timeout)? {
+        Said::Answer(answer) => Ok(Some(answer)),
+        _ => Ok(None),
+    }
 }
 
-/// Sends an AT command; gives its answer, and what came when it was none.
-fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result<(Option<Answer>, Vec<u8>)> {
+/// What an AT command was met with.
+enum Said {
+    /// An AT answer.
+    Answer(Answer),
+    /// A reply of the binary phase: no AT answer will come.
+    Frame,
+    /// Something that is neither.
+    Noise(Vec<u8>),
+    /// Silence.
+    Nothing,
+}
+
+fn exchange(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result<Said> {
     link.discard_input()?;
     let mut collector = Collector::new();
     collector.begin(command);
+    let mut deframer = Deframer::new();
     link.write(format!("{command}\r").as_bytes())?;
     let deadline = link.now() + timeout;
-    let mut bytes = Vec::new();
+    let mut noise = Vec::new();
     let mut buffer = [0; 512];
     loop {
         let n = link.read(&mut buffer, deadline)?;
-        if n == 0 {
+        let bytes = &buffer[..n];
+        if let Progress::Done(answer) = collector.push(bytes)? {
+            return Ok(Said::Answer(answer));
+        }
+        deframer.push(bytes);
+        while let Some(frame) = deframer.next() {
+            if frame.is_ok_and(|body| matches!(Reply::parse(&body), Reply::Nak(_) | Reply::Ack)) {
+                return Ok(Said::Frame);
+            }
+        }
+        noise.extend_from_slice(&bytes[..n.min(NOISE_LIMIT - noise.len())]);
+        // A port that never falls silent must not keep us past the deadline either.
+        if n == 0 || link.now() >= deadline {
             return Ok(match collector.settle() {
-                Progress::Done(answer) => (Some(answer), bytes),
-                _ => (None, bytes),
+                Progress::Done(answer) => Said::Answer(answer),
+                _ if noise.is_empty() => Said::Nothing,
+                _ => Said::Noise(noise),
             });
-        }
-        if bytes.len() < 4096 {
-            bytes.extend_from_slice(&buffer[..n]);
-        }
-        if let Progress::Done(answer) = collector.push(&buffer[..n])? {
-            return Ok((Some(answer), bytes));
-        }
-        // A frame: the port is in its binary phase, and no more will come.
-        if bytes.len() >= 5 && bytes.ends_with(&[0x7e]) && !bytes.is_ascii() {
-            return Ok((None, bytes));
         }
     }
 }
@@ -262,7 +276,7 @@ fn parse_info(answer: &Answer) -> DownloadInfo {
 }
 
 fn words(answer: &Answer) -> String {
-    format!("{} {:?}", answer.lines.join(" "), answer.result).trim().to_owned()
+    format!("{} {}", answer.lines.join(" "), answer.result).trim().to_owned()
 }
 
 fn not_in_download_mode(what: &str) -> Error {

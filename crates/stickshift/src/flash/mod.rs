@@ -9,6 +9,8 @@ pub mod message;
 pub mod nak;
 mod port;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 

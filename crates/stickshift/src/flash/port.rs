@@ -60,7 +60,7 @@ impl<'l> Port<'l> {
     /// Reads the next reply.
     pub(super) fn hear(&mut self, timeout: Duration) -> Result<Heard> {
         let mut deadline = self.link.now() + timeout;
-        let mut damaged = false;
+        let (mut damaged, mut noisy) = (false, false);
         loop {
             while let Some(frame) = self.deframer.next() {
                 match frame {
@@ -72,7 +72,8 @@ impl<'l> Port<'l> {
                 }
             }
             let n = self.link.read(&mut self.buffer, deadline)?;
-            if n == 0 {
+            // Noise without an end must not keep us past the deadline either.
+            if n == 0 || noisy && self.link.now() >= deadline {
                 return Ok(if damaged { Heard::Damage } else { Heard::Silence });
             }
             if self.buffer[..n] == ACK_FRAME && !damaged {
@@ -80,6 +81,7 @@ impl<'l> Port<'l> {
                 return Ok(Heard::Reply(Reply::Ack));
             }
             self.deframer.push(&self.buffer[..n]);
+            noisy = true;
         }
     }
 
@@ -106,15 +108,17 @@ impl<'l> Port<'l> {
         let mut frame = Vec::new();
         hdlc::encode(question, &mut frame);
         self.link.write(&frame)?;
+        let deadline = self.link.now() + timeout;
         let mut last = None;
         loop {
-            match self.hear(timeout)? {
-                Heard::Reply(reply @ (Reply::Ack | Reply::Nak(_))) => last = Some(reply),
+            match self.hear(deadline.saturating_sub(self.link.now()))? {
                 Heard::Reply(Reply::Version(_)) => return Ok(last),
-                Heard::Reply(_) => {}
-                Heard::Silence | Heard::Damage => {
-                    return Err(Error::new(ErrorKind::Timeout, "the stick does not answer any more"));
+                Heard::Reply(reply) if self.link.now() < deadline => {
+                    if matches!(reply, Reply::Ack | Reply::Nak(_)) {
+                        last = Some(reply);
+                    }
                 }
+                _ => return Err(Error::new(ErrorKind::Timeout, "the stick does not answer any more")),
             }
         }
     }

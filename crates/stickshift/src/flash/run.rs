@@ -15,6 +15,8 @@ use crate::wire::hdlc;
 const START_ANSWER: Duration = Duration::from_secs(30);
 /// A stick gathers blocks and writes them in larger pieces: some answers take long.
 const BLOCK_ANSWER: Duration = Duration::from_secs(60);
+/// How long a stick that has just refused something may take to say that it is still there.
+const FENCE_ANSWER: Duration = Duration::from_secs(3);
 /// How long the answer to a reset may take.
 const RESET_ANSWER: Duration = Duration::from_secs(3);
 /// How long an acknowledgement that came twice may lag behind.
@@ -41,7 +43,7 @@ pub fn wire_bytes(size: u64) -> u64 {
 ///
 /// # Errors
 /// `RequestRefused` (fact `code`) and `SignatureRefused`, `Timeout`, `Disconnected`, `Interrupted`; facts `partition`, `name`, `block`, `acknowledged`. The verdict is
-/// `Untouched` before the first start, `Recoverable` after it: every partition can be sent again. What the observer and the payload report comes
+/// `Untouched` before the first start and when that is refused at once, `Recoverable` after it: every partition can be sent again. What the observer and the payload report comes
 /// through unchanged, with the verdict added.
 pub fn run(
     link: &mut dyn ByteLink,
@@ -54,7 +56,8 @@ pub fn run(
     let partitions = payload.partitions().to_vec();
     let mut port = Port::new(link);
     for (index, partition) in partitions.iter().enumerate().skip(first) {
-        let begun = index > first;
+        // Whether anything was asked of the stick that changes it.
+        let mut begun = index > first;
         let add_facts = |e: Error, begun: bool| {
             let verdict = if begun { Verdict::Recoverable } else { Verdict::Untouched };
             e.with("partition", index)
@@ -74,8 +77,8 @@ pub fn run(
                 partition.size
             ),
         );
-        let sent = send_with_restart(&mut port, payload, index, partition, session)
-            .map_err(|e| add_facts(e, true))?;
+        let sent = send_with_restart(&mut port, payload, index, partition, &mut begun, session)
+            .map_err(|e| add_facts(e, begun))?;
         if sent == Sent::Unseen {
             return Ok(Outcome::RestartedAfterTable { next: index });
         }
@@ -102,11 +105,12 @@ fn send_with_restart(
     payload: &mut dyn Payload,
     index: usize,
     partition: &PartitionFacts,
+    begun: &mut bool,
     session: &mut Session<'_>,
 ) -> Result<Sent> {
     let mut restarts = 0;
     loop {
-        let error = match send(port, payload, index, partition, session) {
+        let error = match send(port, payload, index, partition, begun, session) {
             Ok(sent) => return Ok(sent),
             Err(error) => error,
         };
@@ -125,6 +129,7 @@ fn send(
     payload: &mut dyn Payload,
     index: usize,
     partition: &PartitionFacts,
+    begun: &mut bool,
     session: &mut Session<'_>,
 ) -> Result<Sent> {
     let size = u32::try_from(partition.size).map_err(|_| {
@@ -133,18 +138,35 @@ fn send(
     if let Some(code) = port.late_refusal(Duration::ZERO)? {
         return Err(refused("an earlier request", code));
     }
-    start(port, partition.code, size, session)?;
+    start(port, partition.code, size, begun, session)?;
     let doubtful = blocks(port, payload, index, partition, session)?;
     end(port, partition, size, doubtful)
 }
 
-fn start(port: &mut Port<'_>, code: u32, size: u32, session: &mut Session<'_>) -> Result<()> {
+/// Begins the partition. A stick that refuses at once has begun nothing; one that was not heard may have.
+fn start(
+    port: &mut Port<'_>,
+    code: u32,
+    size: u32,
+    begun: &mut bool,
+    session: &mut Session<'_>,
+) -> Result<()> {
     let request = message::start(code, size);
+    let begun_before = std::mem::replace(begun, true);
     for attempt in 0..=REPEATS {
         match port.ask(&request, START_ANSWER)? {
             Heard::Reply(Reply::Ack) => return Ok(()),
             Heard::Reply(Reply::Nak(code)) if code != nak::BAD_FRAME => {
-                return Err(refused("the start of the partition", code));
+                // The refusal may be of what another program wrote in between; then the start is answered after it.
+                return match port.fence(&VERSION, FENCE_ANSWER) {
+                    Ok(Some(Reply::Ack)) => Ok(()),
+                    Ok(later) => {
+                        *begun = begun_before || attempt > 0;
+                        let code = if let Some(Reply::Nak(later)) = later { later } else { code };
+                        Err(refused("the start of the partition", code))
+                    }
+                    Err(_) => Err(refused("the start of the partition", code)),
+                };
             }
             heard if attempt < REPEATS => {
                 session.warn("repeat", format!("{}; the start is sent again", unheard(&heard)))
@@ -276,19 +298,30 @@ fn conclude(port: &mut Port<'_>, finish: Finish, session: &mut Session<'_>) -> R
 fn reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<()> {
     session.step("flash-reset", "restart the stick");
     let gone = |e: &Error| e.is(ErrorKind::Disconnected);
-    match port.ask(&RESET, RESET_ANSWER) {
-        Ok(Heard::Reply(Reply::Nak(code))) => return Err(refused("the restart", code)),
-        Ok(Heard::Reply(_)) => {}
-        Ok(heard) => session.warn("reset", format!("{} to the restart", unheard(&heard))),
+    let heard = match port.ask(&RESET, RESET_ANSWER) {
+        Ok(heard) => heard,
         Err(e) if gone(&e) => return Ok(()),
         Err(e) => return Err(e),
+    };
+    let refusal = match &heard {
+        Heard::Reply(Reply::Nak(code)) => Some(*code),
+        _ => None,
+    };
+    if heard != Heard::Reply(Reply::Ack) {
+        let said = refusal.map_or_else(|| unheard(&heard), nak::words);
+        session.warn("reset", format!("the restart was not acknowledged: {said}; AT^RESET is tried"));
     }
-    match port
+    let said = match port
         .link
         .write(b"AT^RESET\r")
         .and_then(|()| port.link.drain(Duration::from_millis(300), Duration::from_secs(1)))
     {
-        Err(e) if !gone(&e) => Err(e),
+        Ok(said) => said,
+        Err(e) if gone(&e) => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    match refusal {
+        Some(code) if !said.windows(2).any(|w| w == b"OK") => Err(refused("the restart", code)),
         _ => Ok(()),
     }
 }
