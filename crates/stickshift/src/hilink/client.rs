@@ -3,14 +3,12 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Cancel;
-use crate::hilink::login::{Scram, encode_hashed, encode_plain, hex};
-use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, refusal};
+use crate::hilink::call::{Call, USUAL};
+use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of};
+use crate::hilink::reply::{csrf_tokens, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
 use crate::link::{HttpLink, HttpRequest, HttpResponse};
-
-/// How long an ordinary request may take.
-pub const USUAL: Duration = Duration::from_secs(10);
 
 /// The name of the session's cookie.
 const SESSION: &str = "SessionID";
@@ -33,25 +31,6 @@ pub enum Generation {
     G3,
 }
 
-/// What `user/state-login` says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoginState {
-    /// Whether calls that want a login can be made now: logged in, or logins are switched off.
-    pub open: bool,
-    /// Whether somebody else is logged in.
-    pub taken: bool,
-    /// `password_type`.
-    pub password_type: u8,
-    /// `extern_password_type` is 1.
-    pub scram: bool,
-    /// `rsapadingtype`.
-    pub padding: Padding,
-    /// Whether too many wrong tries were made; then how many minutes that lasts.
-    pub locked: Option<u32>,
-    /// User name, where somebody is logged in.
-    pub user: Option<String>,
-}
-
 /// How a request that may take the stick off the bus ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
@@ -61,63 +40,9 @@ pub enum Sent {
     ConnectionLost,
 }
 
-struct Credentials {
-    user: String,
-    password: String,
-}
-
-/// One call of the API as a value.
-pub struct Call<T> {
-    /// From `/`, for example `/api/device/signal`.
-    pub path: &'static str,
-    /// The inside of `<request>`; `None` for a GET.
-    pub body: Option<String>,
-    /// For the whole exchange.
-    pub timeout: Duration,
-    /// Some firmware takes this one encrypted only.
-    pub may_need_encryption: bool,
-    parse: fn(&Element) -> Result<T>,
-}
-
-impl<T> Call<T> {
-    /// A GET whose reply is read by `parse`.
-    pub fn get(path: &'static str, parse: fn(&Element) -> Result<T>) -> Self {
-        Call { path, body: None, timeout: USUAL, may_need_encryption: false, parse }
-    }
-
-    /// A POST of `fields`, in this order.
-    pub fn post(path: &'static str, fields: &[(&str, &str)], parse: fn(&Element) -> Result<T>) -> Self {
-        Call { body: Some(xml::elements(fields)), ..Call::get(path, parse) }
-    }
-
-    /// The same, with more time.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Reads a reply.
-    ///
-    /// # Errors
-    /// `UnexpectedAnswer` when it is not of this call's shape.
-    pub fn parse(&self, reply: &Element) -> Result<T> {
-        (self.parse)(reply)
-    }
-}
-
-impl Call<()> {
-    /// A POST that is answered by `OK`.
-    pub fn set(path: &'static str, fields: &[(&str, &str)]) -> Self {
-        Call::post(path, fields, expect_ok)
-    }
-}
-
-fn expect_ok(reply: &Element) -> Result<()> {
-    if reply.text.eq_ignore_ascii_case("OK") || (reply.text.is_empty() && reply.children.is_empty()) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's answer to a request is neither OK nor an error"))
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
 }
 
 /// Fills a buffer with random bytes.
@@ -125,16 +50,16 @@ type Random<'l> = Box<dyn FnMut(&mut [u8]) + 'l>;
 
 /// A session with one stick's web server. One request at a time; logged out when dropped.
 pub struct Hilink<'l> {
-    link: &'l mut dyn HttpLink,
-    random: Random<'l>,
-    cancel: Cancel,
-    generation: Generation,
-    cookies: Vec<(String, String)>,
-    tokens: VecDeque<String>,
-    credentials: Option<Credentials>,
-    logged_in: bool,
-    key: Option<PublicKey>,
-    padding: Padding,
+    pub(super) link: &'l mut dyn HttpLink,
+    pub(super) random: Random<'l>,
+    pub(super) cancel: Cancel,
+    pub(super) generation: Generation,
+    pub(super) cookies: Vec<(String, String)>,
+    pub(super) tokens: VecDeque<String>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) logged_in: bool,
+    pub(super) key: Option<PublicKey>,
+    pub(super) padding: Padding,
 }
 
 impl<'l> Hilink<'l> {
@@ -242,77 +167,6 @@ impl<'l> Hilink<'l> {
         self.request(path, body.map(|b| Body::Plain(b.to_owned())), USUAL)
     }
 
-    /// Whether a login is needed and which kind, section 1.4.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub fn login_state(&mut self) -> Result<LoginState> {
-        let reply = match self.request("/api/user/state-login", None, USUAL) {
-            // No such thing: nothing to log in to.
-            Err(e) if code_of(&e) == Some(ABSENT) => {
-                return Ok(LoginState { open: true, ..LoginState::default() });
-            }
-            other => other?,
-        };
-        if reply.child("extern_password_type").is_some() {
-            self.generation = Generation::G3;
-        }
-        let state = reply.number::<i32>("State").unwrap_or(-1);
-        let mut login = LoginState {
-            open: state == 0,
-            taken: state == -2,
-            password_type: reply.number("password_type").unwrap_or(0),
-            scram: reply.flag("extern_password_type") == Some(true),
-            padding: if reply.flag("rsapadingtype") == Some(true) { Padding::Oaep } else { Padding::Pkcs1 },
-            locked: None,
-            user: reply.string("Username"),
-        };
-        if reply.flag("lockstatus") == Some(true) {
-            login.locked = Some(reply.number("remainwaittime").unwrap_or(0));
-        }
-        // Newer ones say -1 with logins switched off too.
-        if !login.open && self.generation == Generation::G3 {
-            let flag =
-                self.call_if_known(&Call::get("/api/user/hilink_login", |r| Ok(r.flag("hilink_login"))))?;
-            login.open = flag == Some(Some(false));
-        }
-        self.padding = login.padding;
-        Ok(login)
-    }
-
-    /// Logs in when that is needed; says whether it was.
-    ///
-    /// # Errors
-    /// `LoginRefused` (a try is spent), `LoginLocked` (fact `minutes`), `SessionTaken`; `UnexpectedAnswer` when the stick does not prove that it
-    /// knows the password (SCRAM); as [`call`](Self::call) otherwise.
-    pub fn login(&mut self, user: &str, password: &str) -> Result<bool> {
-        let state = self.login_state()?;
-        if state.open {
-            return Ok(false);
-        }
-        if let Some(minutes) = state.locked {
-            return Err(refusal("/api/user/login", 108_007).with("minutes", minutes));
-        }
-        self.log_in_as(&state, user, password)?;
-        self.credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
-        Ok(true)
-    }
-
-    /// Gives the session slot back; there is only one, and it stays taken for five minutes otherwise.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub fn logout(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.logged_in) {
-            return Ok(());
-        }
-        self.credentials = None;
-        // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it.
-        let body = xml::request(&xml::element("Logout", "1"));
-        let response = self.post_once("/api/user/logout", &Body::Plain(body), Duration::from_secs(3))?;
-        read_reply("/api/user/logout", &response).map(|_| ())
-    }
-
     fn check(&self) -> Result<()> {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
@@ -321,7 +175,7 @@ impl<'l> Hilink<'l> {
     }
 
     /// Detection in the order that works everywhere, section 1.2.
-    fn start_session(&mut self) -> Result<()> {
+    pub(super) fn start_session(&mut self) -> Result<()> {
         self.cookies.clear();
         self.tokens.clear();
         let page = self.home_page()?;
@@ -364,7 +218,7 @@ impl<'l> Hilink<'l> {
     }
 
     /// A token without a page: `webserver/token`, then `webserver/SesTokInfo`, then none at all.
-    fn fetch_token(&mut self) -> Result<()> {
+    pub(super) fn fetch_token(&mut self) -> Result<()> {
         match self.get_once("/api/webserver/token", USUAL) {
             Ok(reply) => {
                 let token = reply.value("token").unwrap_or_default();
@@ -414,7 +268,7 @@ impl<'l> Hilink<'l> {
         }
     }
 
-    fn request(&mut self, path: &str, body: Option<Body>, timeout: Duration) -> Result<Element> {
+    pub(super) fn request(&mut self, path: &str, body: Option<Body>, timeout: Duration) -> Result<Element> {
         let mut renewed = false;
         let mut busy = 0;
         loop {
@@ -462,101 +316,6 @@ impl<'l> Hilink<'l> {
         Ok(())
     }
 
-    fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
-        if state.scram {
-            self.log_in_by_scram(user, password)
-        } else {
-            self.log_in_plainly(state, user, password)
-        }
-    }
-
-    fn log_in_plainly(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
-        const PATH: &str = "/api/user/login";
-        for repeat in [false, true] {
-            if self.tokens.is_empty() {
-                self.fetch_token()?;
-            }
-            let coded = match (state.password_type, self.tokens.front()) {
-                (4, Some(token)) => encode_hashed(user, password, token),
-                _ => encode_plain(password),
-            };
-            let kind = state.password_type.to_string();
-            let fields = [("Username", user), ("Password", &coded), ("password_type", &kind)];
-            let response =
-                self.post_once(PATH, &Body::Plain(xml::request(&xml::elements(&fields))), USUAL)?;
-            match read_reply(PATH, &response) {
-                Ok(_) => {
-                    self.logged_in(&response);
-                    return Ok(());
-                }
-                // A token that was refused spent no try.
-                Err(e) if !repeat && is_stale(&e) => self.start_session()?,
-                Err(e) => return Err(self.why_refused(e)),
-            }
-        }
-        Err(refusal(PATH, STALE_TOKEN))
-    }
-
-    fn log_in_by_scram(&mut self, user: &str, password: &str) -> Result<()> {
-        const CHALLENGE: &str = "/api/user/challenge_login";
-        const PROOF: &str = "/api/user/authentication_login";
-        let mut nonce = [0; 32];
-        (self.random)(&mut nonce);
-        let nonce = hex(&nonce);
-        let fields = [("username", user), ("firstnonce", &nonce), ("mode", "1")];
-        let ask = Body::Plain(xml::request(&xml::elements(&fields)));
-        let mut challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
-        if challenge.as_ref().is_err_and(is_stale) {
-            self.start_session()?;
-            challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
-        }
-        let challenge = challenge.map_err(|e| self.why_refused(e))?;
-        let part = |name| challenge.value(name).unwrap_or_default();
-        let server_nonce = part("servernonce").to_owned();
-        let rounds = challenge.number("iterations").unwrap_or(0);
-        let scram = Scram::new(password, &nonce, &server_nonce, part("salt"), rounds)?;
-        let fields = [("clientproof", scram.client_proof()), ("finalnonce", &server_nonce)];
-        let prove = Body::Plain(xml::request(&xml::elements(&fields)));
-        let response = self.post_once(PROOF, &prove, USUAL)?;
-        let reply = read_reply(PROOF, &response).map_err(|e| self.why_refused(e))?;
-        // Whoever answers now has a login of ours, true or not: it is given back in any case.
-        self.logged_in(&response);
-        if !scram.proves_server(reply.value("serversignature").unwrap_or_default()) {
-            let _ = self.logout();
-            return Err(Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "the stick did not prove that it knows the password",
-            ));
-        }
-        if let (Some(modulus), Some(exponent)) = (reply.value("rsan"), reply.value("rsae"))
-            && scram.proves_key(modulus, reply.value("rsapubkeysignature").unwrap_or_default())
-        {
-            self.key = PublicKey::new(modulus, exponent).ok();
-        }
-        Ok(())
-    }
-
-    /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.
-    fn logged_in(&mut self, response: &HttpResponse) {
-        self.logged_in = true;
-        // One token serves for everything there.
-        if self.generation != Generation::G1 {
-            self.tokens.clear();
-        }
-        self.keep_tokens_of(response);
-    }
-
-    /// Adds the minutes to wait to a lock-out.
-    fn why_refused(&mut self, error: Error) -> Error {
-        if !error.is(ErrorKind::LoginLocked) {
-            return error;
-        }
-        match self.login_state().ok().and_then(|s| s.locked) {
-            Some(minutes) => error.with("minutes", minutes),
-            None => error,
-        }
-    }
-
     fn wants_encryption(&mut self) -> Result<bool> {
         let switch = Call::get("/api/global/module-switch", |r| Ok(r.flag("encrypt_enabled") == Some(true)));
         Ok(self.call_if_known(&switch)?.unwrap_or(false))
@@ -578,7 +337,7 @@ impl<'l> Hilink<'l> {
         read_reply(path, &response)
     }
 
-    fn post_once(&mut self, path: &str, body: &Body, timeout: Duration) -> Result<HttpResponse> {
+    pub(super) fn post_once(&mut self, path: &str, body: &Body, timeout: Duration) -> Result<HttpResponse> {
         const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
         let mut headers = Vec::new();
         let bytes = match body {
@@ -657,7 +416,7 @@ impl<'l> Hilink<'l> {
     }
 
     /// The tokens that a reply brings: one after an ordinary request, 32 joined with `#` after a login.
-    fn keep_tokens_of(&mut self, response: &HttpResponse) {
+    pub(super) fn keep_tokens_of(&mut self, response: &HttpResponse) {
         if self.generation == Generation::G1 && response.header("__RequestVerificationToken").is_some() {
             self.tokens.clear();
         }
@@ -683,17 +442,17 @@ impl Drop for Hilink<'_> {
 }
 
 /// A request document as it goes out.
-enum Body {
+pub(super) enum Body {
     Plain(String),
     Encrypted(String),
 }
 
-fn is_stale(error: &Error) -> bool {
+pub(super) fn is_stale(error: &Error) -> bool {
     matches!(code_of(error), Some(WRONG_TOKEN | WRONG_SESSION | STALE_TOKEN))
 }
 
 /// Cookies and tokens go back into headers: nothing but visible ASCII without what parts them.
-fn is_header_safe(text: &str) -> bool {
+pub(super) fn is_header_safe(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= SECRET_LIMIT
         && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
@@ -708,56 +467,4 @@ fn lost_is_a_value(result: Result<()>) -> Result<Sent> {
             if sent && lost { Ok(Sent::ConnectionLost) } else { Err(e) }
         }
     }
-}
-
-/// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
-/// it has no such thing.
-fn read_reply(path: &str, response: &HttpResponse) -> Result<Element> {
-    let absent = || refusal(path, ABSENT).with("status", response.status);
-    match response.status {
-        200..=299 => {}
-        300..=399 | 404 => return Err(absent()),
-        status => {
-            return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
-                .with("path", path)
-                .with("status", status));
-        }
-    }
-    let start = response.body.trim_ascii_start();
-    let is_page = |tag: &[u8]| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag));
-    if is_page(b"<html") || is_page(b"<!doctype html") {
-        return Err(absent());
-    }
-    let root = xml::parse(&response.body).map_err(|e| e.with("path", path))?;
-    if root.name.eq_ignore_ascii_case("error") {
-        let code = root.number("code").unwrap_or(-1);
-        return Err(refusal(path, code));
-    }
-    Ok(root)
-}
-
-/// The path of a redirect that stays on the server: `/x` or `http://host/x`.
-fn local_path(location: &str) -> Option<String> {
-    let path = match location.strip_prefix("http://") {
-        Some(rest) => &rest[rest.find('/')?..],
-        None => location,
-    };
-    let safe = path.starts_with('/') && path.len() < 1024 && path.bytes().all(|b| (b'!'..=b'~').contains(&b));
-    safe.then(|| path.to_owned())
-}
-
-/// The tokens in `<meta name="csrf_token" content="...">` tags of a page.
-fn csrf_tokens(page: &[u8]) -> Vec<String> {
-    let page = String::from_utf8_lossy(page);
-    let token = |after: &str| {
-        let tag = &after[..after.find('>')?];
-        let value = tag.split_once("content=\"")?.1;
-        value.split_once('"').map(|(token, _)| token.to_owned())
-    };
-    page.split("name=\"csrf_token\"")
-        .skip(1)
-        .take(4)
-        .filter_map(token)
-        .filter(|t| is_header_safe(t))
-        .collect()
 }

@@ -3,6 +3,7 @@
 //! [`Hilink`] holds a session with one stick's web server; a [`Call`] is one call of the API: its path, what is sent, and how the reply
 //! reads. The shapes are those of docs/protocols/hilink-at.md section 1.
 
+mod call;
 mod client;
 pub mod device;
 pub mod dialup;
@@ -10,14 +11,18 @@ mod login;
 pub mod monitoring;
 pub mod net;
 pub mod pin;
+mod proof;
 mod refusal;
+mod reply;
 mod rsa;
 pub mod sms;
 pub mod update;
 pub mod ussd;
 pub mod xml;
 
-pub use client::{Call, Generation, Hilink, LoginState, Sent, USUAL};
+pub use call::{Call, USUAL};
+pub use client::{Generation, Hilink, Sent};
+pub use login::LoginState;
 pub use refusal::{code_of, refusal};
 pub use rsa::Padding;
 

@@ -8,7 +8,7 @@ use sha1::{Digest, Sha1};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::pdu::from_hex;
 
-use super::login::hex;
+use super::proof::hex;
 
 /// How a block is filled up before it is encrypted (`rsapadingtype`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

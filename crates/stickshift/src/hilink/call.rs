@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hilink::xml::{self, Element};
+
+/// How long an ordinary request may take.
+pub const USUAL: Duration = Duration::from_secs(10);
+
+/// One call of the API as a value.
+pub struct Call<T> {
+    /// From `/`, for example `/api/device/signal`.
+    pub path: &'static str,
+    /// The inside of `<request>`; `None` for a GET.
+    pub body: Option<String>,
+    /// For the whole exchange.
+    pub timeout: Duration,
+    /// Some firmware takes this one encrypted only.
+    pub may_need_encryption: bool,
+    parse: fn(&Element) -> Result<T>,
+}
+
+impl<T> Call<T> {
+    /// A GET whose reply is read by `parse`.
+    pub fn get(path: &'static str, parse: fn(&Element) -> Result<T>) -> Self {
+        Call { path, body: None, timeout: USUAL, may_need_encryption: false, parse }
+    }
+
+    /// A POST of `fields`, in this order.
+    pub fn post(path: &'static str, fields: &[(&str, &str)], parse: fn(&Element) -> Result<T>) -> Self {
+        Call { body: Some(xml::elements(fields)), ..Call::get(path, parse) }
+    }
+
+    /// The same, with more time.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Reads a reply.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` when it is not of this call's shape.
+    pub fn parse(&self, reply: &Element) -> Result<T> {
+        (self.parse)(reply)
+    }
+}
+
+impl Call<()> {
+    /// A POST that is answered by `OK`.
+    pub fn set(path: &'static str, fields: &[(&str, &str)]) -> Self {
+        Call::post(path, fields, expect_ok)
+    }
+}
+
+fn expect_ok(reply: &Element) -> Result<()> {
+    if reply.text.eq_ignore_ascii_case("OK") || (reply.text.is_empty() && reply.children.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's answer to a request is neither OK nor an error"))
+}

@@ -1,0 +1,59 @@
+//! What the stick's web server sends back: documents, refusals, and pages with tokens in them.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hilink::client::is_header_safe;
+use crate::hilink::refusal::{ABSENT, refusal};
+use crate::hilink::xml::{self, Element};
+use crate::link::HttpResponse;
+
+/// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
+/// it has no such thing.
+pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element> {
+    let absent = || refusal(path, ABSENT).with("status", response.status);
+    match response.status {
+        200..=299 => {}
+        300..=399 | 404 => return Err(absent()),
+        status => {
+            return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
+                .with("path", path)
+                .with("status", status));
+        }
+    }
+    let start = response.body.trim_ascii_start();
+    let is_page = |tag: &[u8]| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag));
+    if is_page(b"<html") || is_page(b"<!doctype html") {
+        return Err(absent());
+    }
+    let root = xml::parse(&response.body).map_err(|e| e.with("path", path))?;
+    if root.name.eq_ignore_ascii_case("error") {
+        let code = root.number("code").unwrap_or(-1);
+        return Err(refusal(path, code));
+    }
+    Ok(root)
+}
+
+/// The path of a redirect that stays on the server: `/x` or `http://host/x`.
+pub(super) fn local_path(location: &str) -> Option<String> {
+    let path = match location.strip_prefix("http://") {
+        Some(rest) => &rest[rest.find('/')?..],
+        None => location,
+    };
+    let safe = path.starts_with('/') && path.len() < 1024 && path.bytes().all(|b| (b'!'..=b'~').contains(&b));
+    safe.then(|| path.to_owned())
+}
+
+/// The tokens in `<meta name="csrf_token" content="...">` tags of a page.
+pub(super) fn csrf_tokens(page: &[u8]) -> Vec<String> {
+    let page = String::from_utf8_lossy(page);
+    let token = |after: &str| {
+        let tag = &after[..after.find('>')?];
+        let value = tag.split_once("content=\"")?.1;
+        value.split_once('"').map(|(token, _)| token.to_owned())
+    };
+    page.split("name=\"csrf_token\"")
+        .skip(1)
+        .take(4)
+        .filter_map(token)
+        .filter(|t| is_header_safe(t))
+        .collect()
+}
