@@ -32,6 +32,27 @@ const ROWS: &[Row] = &[
         options: Options::stick,
     },
     Row {
+        name: "e3372h-cd",
+        what: "E3372h with HiLink 22.200 that shows its CD-ROM first: 12d1:1f01 to 14dc, 155e or 1442",
+        options: || Options { cdrom: true, ..Options::hilink() },
+    },
+    Row {
+        name: "e3372h-stick-cd",
+        what: "E3372h with stick firmware 21.180 that shows its CD-ROM first: 12d1:14fe to 1506",
+        options: || Options { cdrom: true, ..Options::stick() },
+    },
+    Row {
+        name: "e3372h-320",
+        what: "E3372h-320 with HiLink 10.0.3.1: another board, a newer web server, closed doors",
+        options: Options::e3372h_320,
+    },
+    Row {
+        name: "e3372s",
+        what: "E3372s with stick firmware 21.200: the same case, another chip, images of its own",
+        options: Options::e3372s,
+    },
+    Row { name: "e3372s-hilink", what: "E3372s with HiLink 22.286", options: Options::e3372s_hilink },
+    Row {
         name: "e3372h-needle",
         what: "E3372h plugged in with its boot pin held: the boot ROM waits for a loader",
         options: || Options { plug_in: PlugIn::Needle, ..Options::hilink() },

@@ -92,7 +92,12 @@ mod tests {
 
     #[test]
     fn lengths_add_up() {
-        for face in [faces::hilink(), faces::stick(), faces::hilink_serial(true), faces::download()] {
+        for face in [
+            faces::hilink(),
+            faces::stick("A1,A2;12,1,16,A1,A2"),
+            faces::hilink_serial(true),
+            faces::download(),
+        ] {
             let all = configuration(&face.configurations[0]);
             assert_eq!(usize::from(u16::from_le_bytes([all[2], all[3]])), all.len());
             let mut at = 0;

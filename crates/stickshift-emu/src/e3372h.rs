@@ -6,168 +6,24 @@ use std::time::Duration;
 use stickshift::link::{ControlSetup, HttpRequest, Moment};
 use stickshift::wire::scsi::CommandBlock;
 
-use crate::at_port::{self, AtPort};
-use crate::bootrom::{self, Block, BootRom};
+use crate::at::port::AtPort;
+use crate::bootrom::{Block, BootRom};
 use crate::device::{Device, Face, Function, HttpAnswer, UsbReply};
-use crate::dload::{self, AtInBinary, Dload, DloadOptions};
+use crate::dload::{AtInBinary, Dload};
 use crate::faces;
-use crate::fault::{Cut, FaultKind, FaultPlan, Step, spoil};
-use crate::hilink::{Doors, Server, SwitchTo};
+use crate::fault::{Cut, FaultKind, FaultPlan, Step};
+use crate::hardware::Hardware;
+use crate::hilink::{Server, SwitchTo};
 use crate::identity::Identity;
-use crate::loader::{self, Fate};
 use crate::memory::{Firmware, Flash, Kind};
 use crate::outbox::Outbox;
-use crate::random::Random;
 use crate::scsi_cdrom::Drives;
 
-/// How long things take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// From leaving the bus to the start of what comes next.
-    pub off_bus: Duration,
-    /// From power to the boot ROM's port.
-    pub boot_rom: Duration,
-    /// From the last packet to the loader's ports.
-    pub loader: Duration,
-    /// From power to the firmware's interfaces.
-    pub boot: Duration,
-    /// The same, the first time after flashing.
-    pub first_boot: Duration,
-    /// From a reset request to leaving the bus.
-    pub reset: Duration,
-    /// From `AT^GODLOAD` to leaving the bus.
-    pub to_download: Duration,
-    /// How long the raminit code runs.
-    pub raminit: Duration,
-    /// The block that fills 2 MiB.
-    pub slow_flush: Duration,
-}
+mod options;
+mod serial;
+mod web;
 
-impl Timing {
-    /// As reported from the field; within the reported ranges the seed decides.
-    pub fn real(seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let mut between = |from: u64, to: u64| {
-            Duration::from_millis(from * 1000 + random.below(((to - from) * 1000) as usize) as u64)
-        };
-        Timing {
-            off_bus: between(1, 3),
-            boot_rom: between(1, 2),
-            loader: between(10, 15),
-            boot: between(6, 10),
-            first_boot: between(25, 35),
-            reset: Duration::from_secs(1),
-            to_download: Duration::from_millis(2500),
-            raminit: Duration::from_millis(50),
-            slow_flush: Duration::from_millis(400),
-        }
-    }
-
-    /// As fast as can be, for benches and for people who wait in real time.
-    pub fn quick() -> Self {
-        let moment = Duration::from_millis(200);
-        Timing {
-            off_bus: moment,
-            boot_rom: moment,
-            loader: moment,
-            boot: moment,
-            first_boot: moment,
-            reset: moment,
-            to_download: moment,
-            raminit: Duration::ZERO,
-            slow_flush: Duration::ZERO,
-        }
-    }
-}
-
-/// What happens when a stick is plugged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlugIn {
-    /// Its firmware starts.
-    Normal,
-    /// The boot pin is held: the boot ROM starts.
-    Needle,
-    /// A loader runs already.
-    Loader,
-}
-
-/// What a virtual E3372h is before it is plugged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// What is on its flash.
-    pub firmware: Firmware,
-    /// What happens when it is first plugged in.
-    pub plug_in: PlugIn,
-    /// It shows a CD-ROM first, until it is switched.
-    pub cdrom: bool,
-    /// Which ways to serial ports the HiLink firmware leaves open.
-    pub doors: Doors,
-    /// How download mode behaves.
-    pub dload: DloadOptions,
-    /// What an image without a marker turns out to be once it runs.
-    pub foreign: Firmware,
-    /// So many attempts with the needle miss before one succeeds.
-    pub needle_misses: u32,
-    /// How long things take.
-    pub timing: Timing,
-    /// What goes wrong.
-    pub faults: FaultPlan,
-}
-
-impl Options {
-    fn with(firmware: Firmware) -> Self {
-        Options {
-            firmware,
-            plug_in: PlugIn::Normal,
-            cdrom: false,
-            doors: Doors::Open,
-            dload: DloadOptions::v7r11(),
-            foreign: Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
-            needle_misses: 0,
-            timing: Timing::real(0),
-            faults: FaultPlan::none(0),
-        }
-    }
-
-    /// HiLink firmware 22.200 whose doors are open.
-    pub fn hilink() -> Self {
-        Options::with(Firmware::new(Kind::Hilink, "22.200.15.00.00", "17.100.13.01.03"))
-    }
-
-    /// HiLink firmware 22.333 whose doors are closed.
-    pub fn hilink_closed() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.333.01.00.00", "17.100.20.01.03");
-        Options { doors: Doors::Closed, ..Options::with(firmware) }
-    }
-
-    /// Stick firmware 21.180.
-    pub fn stick() -> Self {
-        Options::with(Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"))
-    }
-
-    /// What the stick says of itself while this firmware runs.
-    pub fn identity(&self) -> Identity {
-        identity_of(&self.firmware, true)
-    }
-}
-
-fn identity_of(firmware: &Firmware, nv_intact: bool) -> Identity {
-    let (imei, serial) =
-        if nv_intact { ("860000000000001", "G4PXX00000000000") } else { ("000000000000000", "") };
-    Identity {
-        model: "E3372".into(),
-        product: "E3372h-153".into(),
-        hardware: "CL2E3372HM".into(),
-        board: "Ver.A".into(),
-        version: firmware.version.clone(),
-        webui: firmware.webui.clone(),
-        imei: imei.into(),
-        serial: serial.into(),
-        ports: "A1,A2;12,1,16,A1,A2".into(),
-        hilink: firmware.kind == Kind::Hilink,
-        gate_closed: Identity::gate_closed(&firmware.version),
-    }
-}
+pub use options::{Options, PlugIn, Timing};
 
 /// What runs on the stick.
 #[derive(Debug, Default)]
@@ -194,6 +50,8 @@ enum Program {
 enum Start {
     Firmware,
     Switched,
+    /// Serial ports and NCM, by the message for other systems.
+    Fallback,
     BootRom,
     Loader,
     /// Download mode of the firmware.
@@ -311,10 +169,10 @@ impl E3372h {
 
     /// What it says of itself now.
     pub fn identity(&self) -> Identity {
-        let mut identity = identity_of(&self.firmware, self.nv_intact);
+        let mut identity = self.options.hardware.identity(&self.firmware, self.nv_intact);
         if self.has(FaultKind::WrongDevice) {
-            identity.hardware = "CL1E3372SM".into();
-            identity.product = "E3372s-153".into();
+            let other = Hardware::e3372s();
+            (identity.hardware, identity.product) = (other.name, other.product);
         }
         identity
     }
@@ -352,6 +210,7 @@ impl E3372h {
         let (time, start) = match self.flash.firmware() {
             Err(_) => (self.timing().boot_rom, Start::BootRom),
             Ok(_) if self.written => (self.timing().first_boot, Start::Firmware),
+            Ok(_) if self.options.cdrom => (self.timing().cdrom, Start::Firmware),
             Ok(_) => (self.timing().boot, Start::Firmware),
         };
         self.change = Some((now + time, Change::Start(start)));
@@ -397,6 +256,10 @@ impl E3372h {
                 let face = faces::hilink_serial(to == SwitchTo::Debug);
                 (Program::HilinkSerial(at_ports(&face)), face)
             }
+            Start::Fallback => {
+                let face = faces::fallback();
+                (Program::Stick(at_ports(&face)), face)
+            }
             Start::Firmware | Start::Switched => match self.flash.firmware() {
                 Err(_) => return self.start(Start::BootRom, at),
                 Ok(firmware) => {
@@ -410,7 +273,7 @@ impl E3372h {
                         self.server = Server::new(self.options.doors, seed);
                         (Program::Hilink, faces::hilink())
                     } else {
-                        let face = faces::stick();
+                        let face = faces::stick(&self.options.hardware.ports);
                         (Program::Stick(at_ports(&face)), face)
                     }
                 }
@@ -457,188 +320,11 @@ impl E3372h {
         Some(step)
     }
 
-    /// The stick has acted: its answer goes out, spoilt as the step wants it. `false` when power is gone.
-    fn deliver(
-        &mut self,
-        now: Moment,
-        interface: u8,
-        mut bytes: Vec<u8>,
-        after: Duration,
-        step: &Step,
-    ) -> bool {
-        if let Some(Cut::PowerLost(back)) = step.cut {
-            self.cut(now, Some(back));
-            return false;
-        }
-        if step.muted {
-            bytes.clear();
-        }
-        if let Some(random) = step.garble {
-            let first = usize::from(bytes.len() > 1);
-            spoil(&mut bytes, first, random);
-        }
-        if step.duplicate {
-            bytes.extend_from_within(..);
-        }
-        if !step.before.is_empty() {
-            bytes.splice(..0, step.before.iter().copied());
-        }
-        let due = now + after + step.delay;
-        if step.split {
-            for (index, piece) in bytes.chunks(3).enumerate() {
-                let due = due + Duration::from_millis(20) * index as u32;
-                self.outbox.put(interface, due, piece.to_vec());
-            }
-        } else {
-            self.outbox.put(interface, due, bytes);
-        }
-        true
-    }
-
     fn leaves_after(&mut self, now: Moment, time: Duration, start: Start, off: Duration) {
         // A second request does not put off what the first one began.
         if !matches!(self.change, Some((_, Change::Leave(..)))) {
             self.change = Some((now + time, Change::Leave(start, off)));
         }
-    }
-
-    fn boot_rom_writes(&mut self, now: Moment, rom: &mut BootRom, bytes: &[u8]) -> bool {
-        rom.push(bytes);
-        while let Some(mut packet) = rom.next_packet() {
-            let Some(mut step) = self.step(now) else { return false };
-            for &byte in &step.noise {
-                let _ = rom.answer(&[byte]);
-                step.before.push(bootrom::REFUSED);
-            }
-            if step.dropped {
-                packet.clear();
-            } else if let Some(random) = step.corrupt {
-                let first = usize::from(packet.len() > 1);
-                spoil(&mut packet, first, random);
-            }
-            let mut answer = Vec::new();
-            let mut after = Duration::ZERO;
-            if step.nak.is_some() {
-                answer.push(bootrom::REFUSED);
-            } else if !packet.is_empty() {
-                let accepted = rom.answer(&packet).is_ok();
-                answer.push(if accepted { bootrom::ACCEPTED } else { bootrom::REFUSED });
-                if accepted && rom.is_finished() {
-                    self.loader_starts(now, rom);
-                } else if accepted && packet.first() == Some(&0xed) && rom.raminit_ran() {
-                    after = self.timing().raminit;
-                }
-            }
-            if !self.deliver(now, 0, answer, after, &step) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn loader_starts(&mut self, now: Moment, rom: &BootRom) {
-        self.loaded = rom.blocks().to_vec();
-        let mut fate = loader::start(&self.loaded);
-        if self.has(FaultKind::LoaderDead) {
-            fate = Fate::Dead("as asked for");
-        }
-        let start = match fate {
-            Fate::Dead(_) => Start::Nothing,
-            Fate::Fastboot => Start::Fastboot,
-            Fate::Download { erased } => {
-                if erased {
-                    self.flash.erase();
-                    self.nv_intact = false;
-                }
-                Start::Loader
-            }
-        };
-        // Long enough for the last answer to get out.
-        let (time, off) = (Duration::from_millis(300), self.timing().loader);
-        self.change = Some((now + time, Change::Leave(start, off)));
-    }
-
-    fn download_writes(&mut self, now: Moment, dload: &mut Dload, interface: u8, bytes: &[u8]) -> bool {
-        dload.push(bytes);
-        while let Some(mut request) = dload.next_request() {
-            let Some(mut step) = self.step(now) else { return false };
-            if !step.noise.is_empty() {
-                let noise = dload.answer(&dload::Request::At(step.noise.clone()), &mut self.flash);
-                step.before.extend_from_slice(&noise.bytes);
-            }
-            if let Some(random) = step.corrupt {
-                match &mut request {
-                    dload::Request::At(text) => spoil(text, 0, random),
-                    frame => *frame = dload::Request::BadFrame,
-                }
-            }
-            let reply = match step.nak {
-                Some(code) => dload.refuse(code),
-                None if step.dropped => dload::Reply::default(),
-                None => dload.answer(&request, &mut self.flash),
-            };
-            self.written |= dload.open_partition().is_some();
-            let start = if reply.then == dload::Then::Restart { Start::Download } else { Start::Firmware };
-            match reply.then {
-                dload::Then::Nothing => {}
-                dload::Then::Reset => {
-                    self.leaves_after(now, self.timing().reset, start, self.timing().off_bus);
-                }
-                dload::Then::Restart => {
-                    self.leaves_after(now, Duration::from_millis(50), start, self.timing().boot);
-                }
-            }
-            if !self.deliver(now, interface, reply.bytes, reply.after, &step) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn at_writes(&mut self, now: Moment, port: &mut AtPort, interface: u8, bytes: &[u8]) -> bool {
-        if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
-            return true;
-        }
-        port.push(bytes);
-        while let Some(mut command) = port.next_command() {
-            let Some(mut step) = self.step(now) else { return false };
-            let identity = self.identity();
-            if !step.noise.is_empty() {
-                let noise = step.noise.trim_ascii_end().to_vec();
-                let (said, ..) = port.answer(&noise, &identity);
-                step.before.extend_from_slice(&said);
-            }
-            if let Some(random) = step.corrupt {
-                spoil(&mut command, 0, random);
-            }
-            let (said, after, then) = if step.dropped {
-                (Vec::new(), Duration::ZERO, at_port::Then::Nothing)
-            } else if step.nak.is_some() {
-                (b"\r\nERROR\r\n".to_vec(), Duration::ZERO, at_port::Then::Nothing)
-            } else {
-                port.answer(&command, &identity)
-            };
-            match then {
-                at_port::Then::Nothing => {}
-                at_port::Then::Reset => {
-                    self.leaves_after(now, self.timing().reset, Start::Firmware, self.timing().off_bus);
-                }
-                at_port::Then::Download if matches!(self.change, Some((_, Change::Leave(..)))) => {
-                    // A second request to go into download mode crashes the stick.
-                    self.running = Program::Hung;
-                    self.change = None;
-                    return false;
-                }
-                at_port::Then::Download => {
-                    let time = self.timing().to_download;
-                    self.leaves_after(now, time, Start::Download, self.timing().boot);
-                }
-            }
-            if !self.deliver(now, interface, said, after, &step) {
-                return false;
-            }
-        }
-        true
     }
 }
 
@@ -724,6 +410,7 @@ impl Device for E3372h {
         drive.accept(&command);
         let start = match form {
             0x00 if self.firmware.kind == Kind::Hilink => Start::HilinkSerial(SwitchTo::Project),
+            0x30 if self.firmware.kind == Kind::Hilink => Start::Fallback,
             _ => Start::Switched,
         };
         self.leaves_after(now, Duration::from_millis(100), start, self.timing().off_bus);
@@ -737,39 +424,7 @@ impl Device for E3372h {
 
     fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {
         self.tick(now);
-        if !matches!(self.running, Program::Hilink | Program::HilinkSerial(_)) {
-            return HttpAnswer::Dropped;
-        }
-        let Some(step) = self.step(now) else { return HttpAnswer::Dropped };
-        if step.dropped {
-            return HttpAnswer::Silent;
-        }
-        let mut request = request.clone();
-        if let Some(random) = step.corrupt {
-            spoil(&mut request.body, 0, random);
-        }
-        let identity = self.identity();
-        let (mut answer, switch) = match step.nak {
-            Some(_) => (self.server.busy(), None),
-            None => self.server.request(&identity, &request),
-        };
-        if let Some(to) = switch {
-            self.leaves_after(now, Duration::from_secs(1), Start::HilinkSerial(to), self.timing().off_bus);
-        }
-        if let Some(Cut::PowerLost(back)) = step.cut {
-            self.cut(now, Some(back));
-            return HttpAnswer::Dropped;
-        }
-        if step.muted {
-            return HttpAnswer::Silent;
-        }
-        if let HttpAnswer::Reply(response, after) = &mut answer {
-            *after += step.delay;
-            if let Some(random) = step.garble {
-                spoil(&mut response.body, 0, random);
-            }
-        }
-        answer
+        self.web_request(now, request)
     }
 }
 

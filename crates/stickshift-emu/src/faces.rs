@@ -136,16 +136,50 @@ pub fn hilink_serial(debug: bool) -> Face {
     face(0x1442, [0xef, 0x02, 0x01], "HUAWEI_MOBILE", interfaces)
 }
 
-/// Stick firmware: 12d1:1506, ports in the order of `AT^SETPORT`'s default `12,1,16,A1,A2`.
-pub fn stick() -> Face {
+/// Stick firmware: 12d1:1506, with the ports of an `AT^SETPORT` set in their order (docs/protocols/hilink-at.md sections 2.2 and
+/// 3.4): `A1,A2;12,1,16,A1,A2` shows what stands behind the semicolon.
+pub fn stick(set: &str) -> Face {
+    let shown = set.split(';').next_back().unwrap_or_default();
+    // NCM has its own endpoints, 0x8e, 0x8f and 0x0e; the others take theirs one after another.
+    let (mut next_in, mut next_out) = (0x81, 0x01);
+    let mut take = |ins: u8| {
+        let endpoints = (next_in, next_out);
+        next_in += ins;
+        next_out += 1;
+        endpoints
+    };
+    let interfaces = (0..).zip(shown.split(',').map(str::trim).filter(|c| !c.is_empty() && *c != "FF"));
+    let interfaces = interfaces.map(|(number, code)| match code {
+        "16" => ncm(number),
+        "A1" | "A2" => {
+            let (endpoint_in, endpoint_out) = take(1);
+            storage(number, endpoint_in, endpoint_out)
+        }
+        code => {
+            let modem = matches!(code, "1" | "10");
+            let (endpoint_in, endpoint_out) = take(if modem { 2 } else { 1 });
+            let mut endpoints = vec![(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
+            if modem {
+                endpoints.push((endpoint_in + 1, INTERRUPT, 10));
+            }
+            let protocol = u8::from_str_radix(code, 16).unwrap_or(0xff);
+            interface(number, Function::Serial, [0xff, 0x03, protocol], &endpoints)
+        }
+    });
+    face(0x1506, [0; 3], "HUAWEI Mobile", interfaces.collect())
+}
+
+/// HiLink firmware after the message for other systems: 12d1:155e, three serial ports and NCM.
+pub fn fallback() -> Face {
+    let mut network = ncm(3);
+    network.alternates.iter_mut().for_each(|a| a.class = [0xff, 0x02, 0x16]);
     let interfaces = vec![
-        serial(0, [0xff, 0x03, 0x12], false),
-        serial(1, [0xff, 0x03, 0x01], true),
-        ncm(2),
-        storage(3, 0x86, 0x06),
-        storage(4, 0x87, 0x07),
+        serial(0, [0xff, 0x02, 0x12], false),
+        serial(1, [0xff, 0x02, 0x01], true),
+        serial(2, [0xff, 0x02, 0x13], false),
+        network,
     ];
-    face(0x1506, [0; 3], "HUAWEI Mobile", interfaces)
+    face(0x155e, [0; 3], "HUAWEI_MOBILE", interfaces)
 }
 
 #[cfg(test)]
@@ -164,7 +198,9 @@ mod tests {
             hilink(),
             hilink_serial(false),
             hilink_serial(true),
-            stick(),
+            stick("A1,A2;12,1,16,A1,A2"),
+            stick("FF;10,12,13,3,14,16,A1"),
+            fallback(),
         ];
         for face in faces {
             let mut seen = std::collections::HashSet::new();
@@ -177,5 +213,20 @@ mod tests {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod compositions {
+    use super::*;
+
+    #[test]
+    fn a_composition_is_shown_in_its_order() {
+        let codes = |set: &str| -> Vec<u8> {
+            stick(set).configurations[0].interfaces.iter().map(|i| i.alternates[0].class[2]).collect()
+        };
+        assert_eq!(codes("A1,A2;12,1,16,A1,A2"), [0x12, 0x01, 0x16, 0x50, 0x50]);
+        assert_eq!(codes("FF;16"), [0x16]);
+        assert!(codes("FF;FF").is_empty());
     }
 }

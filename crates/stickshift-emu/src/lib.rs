@@ -3,8 +3,7 @@
 //! Written from the protocol documents alone. The host side's dialogues are never used here, so that a misreading on one
 //! side meets a right reading on the other.
 
-pub mod at_port;
-mod at_table;
+pub mod at;
 pub mod bootrom;
 pub mod bus;
 pub mod catalogue;
@@ -14,6 +13,7 @@ pub mod dload;
 pub mod e3372h;
 pub mod faces;
 pub mod fault;
+pub mod hardware;
 pub mod hilink;
 pub mod identity;
 mod loader;

@@ -9,7 +9,9 @@ use stickshift::stick::UsbId;
 use crate::device::{Configuration, Face, FaceInterface, Function};
 use crate::e3372h;
 use crate::faces::{self, ethernet, interface, ncm, serial, storage};
+use crate::hardware::Hardware;
 use crate::identity::Identity;
+use crate::memory::{Firmware, Kind};
 use crate::zerocd::{Door, Options, Trigger};
 
 /// A name, what it is, and how it is made.
@@ -21,7 +23,11 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "k3772", what: "Vodafone K3772: 12d1:1526 to 14cf, three serial ports", make: k3772 },
-    Row { name: "e3372h-cd", what: "E3372h, HiLink: 12d1:1f01 to 14dc, 155e or 1442", make: e3372h_cd },
+    Row {
+        name: "k3772-modem",
+        what: "Vodafone K3772, switched already: 12d1:14cf",
+        make: || Options { face: k3772_modem(), doors: Vec::new(), ..k3772() },
+    },
     Row { name: "e3372s-cd", what: "E3372s: 12d1:14fe to 1506", make: || stick_cd(1) },
     Row { name: "e3276-cd", what: "12d1:14fe to 1506 with one AT port", make: || stick_cd(2) },
     Row {
@@ -30,7 +36,6 @@ const ROWS: &[Row] = &[
         make: || stick_cd(3),
     },
     Row { name: "e398-cd", what: "12d1:14fe to 1506 with QMI", make: || stick_cd(4) },
-    Row { name: "e3372h-stick-cd", what: "E3372h, stick firmware: 12d1:14fe to 1506", make: || stick_cd(5) },
     Row { name: "huawei-e180", what: "Huawei's SET_FEATURE: 12d1:1414, class ff", make: huawei_e180 },
     Row {
         name: "huawei-u7510",
@@ -120,34 +125,15 @@ fn k3772() -> Options {
     ];
     Options {
         texts: ["Vodafone".into(), "Mass Storage".into(), "2.31".into()],
+        identity: Hardware::k3772().identity(&Firmware::new(Kind::Stick, "11.810.05.00.11", ""), true),
         ..from_parts("K3772", cdrom(0x12d1, 0x1526, name), doors)
     }
-}
-
-/// HiLink's 12d1:155e: three serial ports and NCM.
-pub fn fallback() -> Face {
-    let interfaces = vec![
-        serial(0, [0xff, 0x02, 0x12], false),
-        serial(1, [0xff, 0x02, 0x01], true),
-        serial(2, [0xff, 0x02, 0x13], false),
-        ncm_like(3, [0xff, 0x02, 0x16]),
-    ];
-    face(0x12d1, 0x155e, "HUAWEI_MOBILE", interfaces)
 }
 
 fn ncm_like(number: u8, class: [u8; 3]) -> FaceInterface {
     let mut function = ncm(number);
     function.alternates.iter_mut().for_each(|a| a.class = class);
     function
-}
-
-fn e3372h_cd() -> Options {
-    let doors = vec![
-        Door::new(Trigger::Command(vec![0x11, 0x06, 0x20]), faces::hilink()),
-        Door::new(Trigger::Command(vec![0x11, 0x06, 0x30]), fallback()),
-        Door::new(Trigger::Command(vec![0x11, 0x06, 0x00]), faces::hilink_serial(false)),
-    ];
-    from_parts("E3372", faces::cdrom(true), doors)
 }
 
 /// 12d1:1506 in the layouts 1 to 5 that were seen.
@@ -169,7 +155,7 @@ pub fn stick_layout(layout: u8) -> Face {
                 vec![serial(0, 1, 0x01), qmi(1, 0x09), qmi(2, 0x08), serial(3, 1, 0x03), serial(4, 1, 0x02)];
             ([0xef, 0x02, 0x01], network)
         }
-        _ => return faces::stick(),
+        _ => return faces::stick(&Hardware::e3372h().ports),
     };
     let count = interfaces.len() as u8;
     // QMI's endpoints and NCM's leave different ones over.

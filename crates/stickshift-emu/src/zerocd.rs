@@ -11,7 +11,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::{ControlSetup, Moment};
 use stickshift::wire::scsi::CommandBlock;
 
-use crate::at_port::AtPort;
+use crate::at::port::AtPort;
 use crate::device::{Device, Face, Function, UsbReply};
 use crate::identity::Identity;
 use crate::outbox::Outbox;

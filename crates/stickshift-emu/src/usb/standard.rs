@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_stick_is_enumerated() {
-        let (face, mut selection) = (faces::stick(), Selection::default());
+        let (face, mut selection) = (faces::stick("A1,A2;12,1,16,A1,A2"), Selection::default());
         let mut get = |value| ask(&mut selection, &face, 0x80, 6, value, 0);
         assert_eq!(get(0x0100), Answer::Done(descriptors::device(&face).to_vec()));
         assert_eq!(get(0x0200), Answer::Done(descriptors::configuration(&face.configurations[0])));
@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn alternate_settings_bring_their_endpoints() {
-        let (face, mut selection) = (faces::stick(), Selection { configuration: 1, ..Selection::default() });
+        let (face, mut selection) =
+            (faces::stick("A1,A2;12,1,16,A1,A2"), Selection { configuration: 1, ..Selection::default() });
         assert!(selection.endpoint(&face, 0x8e).is_none());
         assert_eq!(ask(&mut selection, &face, 1, 11, 1, 2), Answer::Done(Vec::new()));
         assert_eq!(ask(&mut selection, &face, 0x81, 10, 0, 2), Answer::Done(vec![1]));

@@ -1,10 +1,10 @@
 //! A serial port of running firmware that takes AT commands (docs/protocols/hilink-at.md section 3.1).
 //!
-//! This file is the line discipline; what each command answers is the table in [`at_table`](crate::at_table).
+//! This file is the line discipline; what each command answers is the table in [`at_table`](crate::at::table).
 
 use std::time::Duration;
 
-use crate::at_table;
+use crate::at::table;
 use crate::identity::Identity;
 
 /// A longer command line is thrown away.
@@ -117,7 +117,7 @@ impl AtPort {
         let Some(rest) = text.get(..2).filter(|at| at.eq_ignore_ascii_case("at")).map(|_| &text[2..]) else {
             return (bytes, Duration::ZERO, Then::Nothing);
         };
-        let outcome = at_table::run(self, identity, rest);
+        let outcome = table::run(self, identity, rest);
         bytes.extend_from_slice(self.in_lines(&outcome.said).as_bytes());
         (bytes, outcome.after, outcome.then)
     }
@@ -128,7 +128,7 @@ impl AtPort {
             Said::Error => (&[][..], "ERROR".to_owned(), "4"),
             Said::Cme(_) if self.cmee == 0 => (&[][..], "ERROR".to_owned(), "4"),
             Said::Cme(number) if self.cmee == 1 => (&[][..], format!("+CME ERROR: {number}"), ""),
-            Said::Cme(number) => (&[][..], format!("+CME ERROR: {}", at_table::cme_words(*number)), ""),
+            Said::Cme(number) => (&[][..], format!("+CME ERROR: {}", table::cme_words(*number)), ""),
         };
         let mut text = String::new();
         if !self.verbose {

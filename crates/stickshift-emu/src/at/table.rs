@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::at_port::{AtPort, Outcome, Said, Then};
+use crate::at::port::{AtPort, Outcome, Said, Then};
 use crate::identity::Identity;
 
 type Handler = fn(&mut AtPort, &Identity, &str) -> Outcome;
