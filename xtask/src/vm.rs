@@ -31,6 +31,9 @@ const PACKAGES: &[&str] = &[
     "libusb-1.0-0",
 ];
 
+/// What the guest's first process says first.
+const UP: &str = "@ up";
+
 /// Kernel parameters.
 const APPEND: &str = "console=ttyS0 quiet panic=-1";
 
@@ -195,8 +198,36 @@ fn module_order(dependencies: &str) -> Result<Vec<String>, String> {
     Ok(order)
 }
 
+/// How the guest's processor is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Processor {
+    /// The real one. On a machine that is a guest itself it may hang in the middle of booting.
+    Kvm,
+    /// Emulated; works everywhere.
+    Tcg,
+}
+
+/// Under KVM a guest that has not started its first process by then never will.
+const KVM_PATIENCE: Duration = Duration::from_secs(15);
+
 /// Boots the guest and returns its result lines without their mark.
 fn boot(guest: &Guest) -> Result<Vec<String>, String> {
+    let hangs = folder().join("kvm-hangs");
+    if Path::new("/dev/kvm").exists() && !hangs.exists() {
+        if let Some(results) = boot_on(guest, Processor::Kvm)? {
+            return Ok(results);
+        }
+        println!(
+            "    KVM hangs on this machine; from now on the processor is emulated ({})",
+            hangs.display()
+        );
+        write(&hangs, "")?;
+    }
+    boot_on(guest, Processor::Tcg)?.ok_or_else(|| "the guest did not start".to_owned())
+}
+
+/// `None` when a guest under KVM did not come up.
+fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, String> {
     let share = |path: &Path, tag: &str, more: &str| {
         [
             "-virtfs".to_owned(),
@@ -204,7 +235,11 @@ fn boot(guest: &Guest) -> Result<Vec<String>, String> {
         ]
     };
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg", "-cpu", "max", "-M", "q35", "-smp", "1", "-m", "1024"])
+    match processor {
+        Processor::Kvm => qemu.args(["-accel", "kvm", "-cpu", "host"]),
+        Processor::Tcg => qemu.args(["-accel", "tcg", "-cpu", "max"]),
+    };
+    qemu.args(["-M", "q35", "-smp", "1", "-m", "1024"])
         .args(["-nic", "none", "-nographic", "-no-reboot", "-append", APPEND])
         .arg("-kernel")
         .arg(guest.files.join("boot").join(format!("vmlinuz-{}", guest.release)))
@@ -226,25 +261,28 @@ fn boot(guest: &Guest) -> Result<Vec<String>, String> {
         }
     });
     let mut log = fs::File::create(folder().join("results/console.log")).map_err(|e| e.to_string())?;
-    let deadline = Instant::now() + LIMIT;
+    let (start, mut up) = (Instant::now(), processor == Processor::Tcg);
     let mut results = Vec::new();
     let ended = loop {
-        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        let limit = if up { LIMIT } else { KVM_PATIENCE };
+        match told.recv_timeout((start + limit).saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 let _ = writeln!(log, "{line}");
+                up |= line.ends_with(UP);
                 if let Some(result) = line.strip_prefix("@@ ") {
                     println!("    {result}");
                     results.push(result.to_owned());
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            Err(_) if !up => break Ok(None),
+            Err(RecvTimeoutError::Disconnected) => break Ok(Some(results)),
             Err(RecvTimeoutError::Timeout) => break Err(format!("the guest hung for {} s", LIMIT.as_secs())),
         }
     };
     let _ = child.kill();
     let _ = child.wait();
     let _ = reader.join();
-    ended.map(|()| results)
+    ended
 }
 
 /// Every scenario must have passed, and the guest must have come to its end.
