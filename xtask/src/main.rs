@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` is the README's second command and what CI runs.
 
+mod bench;
 mod cpio;
 mod install;
 mod run;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [TIER..]   run the test tiers (all of them when none is named), installing what they need
 cargo xtask tiers           name the tiers
+cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 ";
 
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
+        ["bench", subjects @ ..] => bench::bench(subjects),
+        ["ping-pong", port, exchanges] => end(bench::ping_pong(port, exchanges)),
         ["vm"] => vm(""),
         ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {
@@ -31,7 +35,11 @@ fn main() -> ExitCode {
 }
 
 fn vm(filter: &str) -> ExitCode {
-    match vm::prepare().and_then(|()| vm::scenarios(filter)) {
+    end(vm::prepare().and_then(|()| vm::scenarios(filter)))
+}
+
+fn end(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");

@@ -1,0 +1,91 @@
+//! Loading and flashing over a pty to a virtual stick, as whole processes, against the floor under them.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::measure::{Run, Took, in_turn, took};
+use super::stick::Stick;
+use super::{folder, program, replay, sample};
+use crate::run::command;
+
+const ROUNDS: u32 = 5;
+
+/// What is done to which stick, and the original program that does it.
+struct Dialogue {
+    verb: &'static str,
+    stick: &'static str,
+    interface: u8,
+    /// Environment variable with the original's path, its name, and its arguments before the port.
+    original: (&'static str, &'static str, &'static [&'static str]),
+}
+
+pub(super) fn load() -> Result<(), String> {
+    let file = sample::loader()?;
+    let original = ("BALONG_USBDLOAD", "balong-usbdload", ["-c", "-p"].as_slice());
+    // Without a bus nothing tells that the loader came up: the verb ends when the stick left.
+    measure(&Dialogue { verb: "load", stick: "e3372h-needle", interface: 0, original }, &file)
+}
+
+pub(super) fn flash() -> Result<(), String> {
+    let file = sample::image(&program()?)?;
+    let original = ("BALONG_FLASH", "balong_flash", ["-p"].as_slice());
+    measure(&Dialogue { verb: "flash", stick: "e3372h-loader", interface: 2, original }, &file)
+}
+
+fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
+    let program = program()?;
+    let folder = folder()?;
+    let (trace, exchanges) = (folder.join("trace"), folder.join("exchanges"));
+    let ours = |port: &Path, more: &[&str]| -> Command {
+        let (port, file) = (port.to_string_lossy(), file.to_string_lossy());
+        let mut args = vec![dialogue.verb, &file, "--port", &port, "--yes", "--quiet"];
+        args.extend(more);
+        let mut command = command(&program.to_string_lossy(), &args);
+        command.env("XDG_STATE_HOME", folder.join("state"));
+        command
+    };
+    let plug_in = || Stick::plug_in(&program, dialogue.stick, dialogue.interface);
+
+    let (stick, port) = plug_in()?;
+    took(&mut ours(&port, &["--trace", &trace.to_string_lossy()]))?;
+    drop(stick);
+    let count = replay::exchanges(&trace, &exchanges)?;
+    let _ = std::fs::remove_file(&trace);
+    println!("{count} exchanges, best of {ROUNDS} runs that took turns");
+
+    let xtask = std::env::current_exe().map_err(|e| e.to_string())?;
+    let once = |command: &dyn Fn(&Path) -> Command| -> Result<Took, String> {
+        let (_stick, port) = plug_in()?;
+        took(&mut command(&port))
+    };
+    let floor = |port: &Path| {
+        let mut command = Command::new(&xtask);
+        command.arg("ping-pong").arg(port).arg(&exchanges);
+        command
+    };
+    let (variable, name, arguments) = dialogue.original;
+    let original = std::env::var(variable).ok();
+    let mut runs: Vec<Run<'_>> = vec![Box::new(|| once(&floor)), Box::new(|| once(&|port| ours(port, &[])))];
+    if let Some(original) = &original {
+        let once = &once;
+        runs.push(Box::new(move || {
+            once(&|port| {
+                let mut command = Command::new(original);
+                command.args(arguments).arg(port).arg(file);
+                command
+            })
+        }));
+    }
+    let best = in_turn(ROUNDS, &mut runs)?;
+    println!("{:16} {}", "bare ping-pong", best[0]);
+    println!("{:16} {}", dialogue.verb, best[1]);
+    println!("{:16} {:.2} times the ping-pong's time", "", best[1].ratio(best[0]));
+    match best.get(2) {
+        Some(theirs) => {
+            println!("{name:16} {theirs}");
+            println!("{:16} {} takes {:.2} of its time", "", dialogue.verb, best[1].ratio(*theirs));
+        }
+        None => println!("{name:16} not given ({variable})"),
+    }
+    Ok(())
+}

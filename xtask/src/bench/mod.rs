@@ -1,0 +1,75 @@
+//! The figures of the project, measured side by side in one run: `cargo xtask bench [SUBJECT..]`.
+//!
+//! Times on the wall are the best of several runs that take turns, so that a busy machine slows all of them. What is measured besides ours is
+//! either the floor under it or an original program whose path an environment variable gives.
+
+mod dialogue;
+mod firmware;
+mod measure;
+mod replay;
+mod sample;
+mod stick;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::run::{root, run};
+
+pub(crate) use replay::ping_pong;
+
+struct Subject {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+const SUBJECTS: &[Subject] = &[
+    Subject { name: "wire", what: "CRCs and framing, bytes per second", run: wire::run },
+    Subject {
+        name: "firmware",
+        what: "list and verify an image of 64 MiB, as a whole process",
+        run: firmware::run,
+    },
+    Subject {
+        name: "load",
+        what: "a loader of 1.8 MB over a pty, against the same packets and nothing else",
+        run: dialogue::load,
+    },
+    Subject {
+        name: "flash",
+        what: "64 MiB over a pty, against the same frames and nothing else",
+        run: dialogue::flash,
+    },
+];
+
+/// Measures the named subjects, or all.
+pub(crate) fn bench(names: &[&str]) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|n| !SUBJECTS.iter().any(|s| s.name == **n)) {
+        let known: Vec<&str> = SUBJECTS.iter().map(|s| s.name).collect();
+        eprintln!("there is no subject {unknown}; there are: {}", known.join(" "));
+        return ExitCode::from(2);
+    }
+    let mut failed = false;
+    for subject in SUBJECTS.iter().filter(|s| names.is_empty() || names.contains(&s.name)) {
+        println!("==> {}: {}", subject.name, subject.what);
+        if let Err(why) = (subject.run)() {
+            println!("<== {}: FAILED: {why}", subject.name);
+            failed = true;
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The release build of the program, made now.
+fn program() -> Result<PathBuf, String> {
+    run("cargo", &["build", "--quiet", "--release", "-p", "stickshift-cli"])?;
+    Ok(root().join("target/release/stickshift"))
+}
+
+/// Where the files of the benches lie.
+fn folder() -> Result<PathBuf, String> {
+    let folder = root().join("target/bench");
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    Ok(folder)
+}
