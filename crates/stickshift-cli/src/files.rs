@@ -9,7 +9,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 /// Opens a file for reading.
 ///
 /// # Errors
-/// `FileNotFound`, `FileUnreadable` (also for folders).
+/// `FileNotFound`, `FileUnreadable` (also for folders, and for pipes and devices, which may have no end).
 pub(crate) fn open(path: &Path) -> Result<File> {
     let unreadable = |e: io::Error| {
         let kind = match e.kind() {
@@ -18,11 +18,13 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         };
         Error::new(kind, format!("cannot read {}", path.display())).because(e)
     };
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is a folder", path.display())));
+    // Asked before it is opened: opening a pipe waits for its writer.
+    let metadata = path.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "a folder" } else { "a pipe or a device, not a file" };
+        return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is {what}", path.display())));
     }
-    Ok(file)
+    File::open(path).map_err(unreadable)
 }
 
 /// Larger than any loader or partition table: what is read whole.

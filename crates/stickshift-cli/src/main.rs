@@ -25,9 +25,7 @@ use context::Context;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let cancel = Cancel::new();
-    let flag = cancel.clone();
-    // Without a handler Ctrl-C would kill the program in the middle of a block; the library stops at the next safe step.
-    let _ = ctrlc::set_handler(move || flag.cancel());
+    stop_on_request(cancel.clone());
     let mut context = Context::new(cli.global, cancel);
     match verbs::run(&mut context, cli.verb) {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,4 +34,20 @@ fn main() -> ExitCode {
             ExitCode::from(advice::of(&error).exit)
         }
     }
+}
+
+/// Without a handler Ctrl-C would kill the program in the middle of a block; the library stops at the next safe step. Whoever insists
+/// gets out at once.
+fn stop_on_request(cancel: Cancel) {
+    let mut requests = 0;
+    let _ = ctrlc::set_handler(move || {
+        requests += 1;
+        cancel.cancel();
+        if requests == 3 {
+            eprintln!(
+                "error: stopped at once, on the third request\n  stick: unknown if work on one had begun"
+            );
+            std::process::exit(7);
+        }
+    });
 }

@@ -117,3 +117,25 @@ fn what_cannot_be_done_says_why() {
     }
     assert!(!folder.path().join("x.bin").exists());
 }
+
+#[test]
+fn inspect_shows_a_cut_image_and_fails() {
+    let folder = built();
+    let bytes = fs::read(folder.path().join("fw.bin")).unwrap();
+    fs::write(folder.path().join("cut.bin"), &bytes[..bytes.len() - 9]).unwrap();
+    let run = stickshift(folder.path(), &["inspect", "cut.bin"]);
+    assert_eq!(run.status.code(), Some(5));
+    assert!(text(&run.stdout).contains("version"), "the map is shown all the same");
+    assert!(text(&run.stderr).contains("file-truncated"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for endless in ["/dev/zero", "/dev/urandom"] {
+        let run = stickshift(folder.path(), &["inspect", endless]);
+        assert_eq!(run.status.code(), Some(1), "{endless}");
+        assert!(text(&run.stderr).contains("file-unreadable"), "{endless}");
+    }
+}

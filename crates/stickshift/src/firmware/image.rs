@@ -145,11 +145,13 @@ impl Image {
             };
             Error::new(kind, format!("cannot read {}", path.display())).because(e)
         };
-        let file = File::open(path).map_err(cannot)?;
-        if file.metadata().map_err(cannot)?.is_dir() {
-            return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is a folder", path.display())));
+        // Asked before it is opened: a pipe waits for its writer, and a device may have no end.
+        let metadata = path.metadata().map_err(cannot)?;
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a folder" } else { "a pipe or a device, not a file" };
+            return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is {what}", path.display())));
         }
-        Image::open(file)
+        Image::open(File::open(path).map_err(cannot)?)
     }
 
     /// Opens a folder of raw partitions, files named `NN-CCCCCCCC-..` with a two-digit number from 00 on and eight hexadecimal
