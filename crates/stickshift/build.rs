@@ -7,6 +7,7 @@ mod partitions;
 #[path = "build/usb_ids.rs"]
 mod usb_ids;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -61,6 +62,7 @@ fn devices(out: &Path) {
 
     let mut sources: Vec<String> = Vec::new();
     let mut records: Vec<((u16, u16, String), Vec<u8>)> = Vec::new();
+    let mut targets = BTreeSet::new();
     for path in paths {
         for row in rows(&read_toml(&path), "device", &path) {
             let (vendor, product) = usb_id(text(row, "id"));
@@ -87,6 +89,7 @@ fn devices(out: &Path) {
                 device_field(&mut record, key, value);
             }
             records.push(((vendor, product, order), record));
+            targets.extend(target_ids(row, vendor));
         }
     }
     records.sort_by(|a, b| a.0.cmp(&b.0));
@@ -100,6 +103,18 @@ fn devices(out: &Path) {
     }
     fs::write(out.join("devices.bin"), blob).expect("write");
     fs::write(out.join("device_sources.rs"), format!("&{sources:?}")).expect("write");
+    let targets: Vec<u32> = targets.into_iter().collect();
+    fs::write(out.join("device_targets.rs"), format!("&{targets:?}")).expect("write");
+}
+
+/// What an entry leads to, vendor in the upper half.
+fn target_ids(row: &toml::Table, vendor: u16) -> Vec<u32> {
+    let number = |v: &toml::Value| u32::try_from(v.as_integer().expect("a number")).expect("16 bits");
+    let vendor = row.get("target-vendor").map_or(vendor.into(), number);
+    let one = row.get("target-product").map(number);
+    let several = row.get("target-products").map(|v| v.as_array().expect("a list"));
+    let several = several.into_iter().flatten().map(number);
+    one.into_iter().chain(several).map(|product| vendor << 16 | product).collect()
 }
 
 fn push_text(record: &mut Vec<u8>, text: &str) {

@@ -47,7 +47,7 @@ const ROWS: &[Row] = &[
     Row { name: "nokia-cs15", what: "eject: 0421:0610 to 0612", make: nokia },
     Row { name: "option-6711", what: "Option's command: 0af0:6711, class ff", make: option_hso },
     Row { name: "sierra-0fff", what: "Sierra's request: 1199:0fff to 6832", make: sierra },
-    Row { name: "sony-md400", what: "Sony's request, twice: 0fce:d0e1, class 02", make: sony },
+    Row { name: "sony-md400", what: "Sony's request, then configuration 2: 0fce:d0e1, class 02", make: sony },
     Row { name: "gct-7f40", what: "GCT's requests: 1076:7f40 to 7f00", make: gct },
     Row { name: "kobil-45a1", what: "Kobil's request: 0d46:45a1 to 45a9", make: kobil },
     Row { name: "sequans-a000", what: "Sequans' request: 148e:a000, class 02", make: sequans },
@@ -232,13 +232,12 @@ fn sierra() -> Options {
 
 /// The same ids, communications class, in configuration 2.
 fn sony() -> Options {
-    let ask = || Trigger::control(0xc0, 0x11, 2, 0);
-    let mut options = stepped("MD400", (0x0fce, 0xd0e1), vec![ask(), ask()], (0x0fce, 0xd0e1));
+    let ids = (0x0fce, 0xd0e1);
+    let mut options = plain("MD400", ids, Trigger::control(0xc0, 0x11, 2, 0), ids);
     let target = &mut options.doors[0].target;
     *target = communications(0x0fce, 0xd0e1, "MD400");
     target.configurations.insert(0, options.face.configurations[0].clone());
     target.configurations[1].value = 2;
-    options.doors[0].replugs_between = true;
     options
 }
 
@@ -249,7 +248,7 @@ fn communications(vendor: u16, product: u16, name: &str) -> Face {
 }
 
 fn gct() -> Options {
-    let steps = vec![Trigger::control(0xa1, 0xa0, 0, 1), Trigger::control(0xa1, 0xfe, 0, 1)];
+    let steps = vec![Trigger::control(0xa1, 0xa0, 0, 0), Trigger::control(0xa1, 0xfe, 0, 0)];
     stepped("GDM7213", (0x1076, 0x7f40), steps, (0x1076, 0x7f00))
 }
 

@@ -42,8 +42,6 @@ impl Trigger {
 pub struct Door {
     /// Its steps in order; anything may come between.
     pub steps: Vec<Trigger>,
-    /// Between two steps the stick leaves the bus and comes back unchanged.
-    pub replugs_between: bool,
     /// What it shows afterwards.
     pub target: Face,
 }
@@ -51,7 +49,7 @@ pub struct Door {
 impl Door {
     /// A message of one step.
     pub fn new(trigger: Trigger, target: Face) -> Door {
-        Door { steps: vec![trigger], replugs_between: false, target }
+        Door { steps: vec![trigger], target }
     }
 }
 
@@ -215,6 +213,14 @@ impl ZeroCd {
 
     /// Follows the doors' steps and starts what the last one leads to.
     fn step(&mut self, now: Moment, seen: &Seen<'_>) -> Step {
+        if let Shows::Target(door) = self.shows {
+            // The same message once more does nothing, and is no mistake.
+            return if self.options.doors[door].steps.iter().any(|t| seen.is(t)) {
+                Step::Partial
+            } else {
+                Step::None
+            };
+        }
         if self.shows != Shows::First || !self.coming.is_empty() {
             return Step::None;
         }
@@ -228,10 +234,6 @@ impl ZeroCd {
                 if *done == door.steps.len() {
                     opened = Some(index);
                     break;
-                }
-                if door.replugs_between {
-                    self.leave(now, Some(Shows::First));
-                    return step;
                 }
             }
         }

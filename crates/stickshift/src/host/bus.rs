@@ -63,11 +63,15 @@ impl Bus for SysBus {
             hotplug.forget();
         }
         let mut sticks = self.roots.devices();
-        sticks.retain(|stick| is_stick(stick) || profile::builtin::knows(stick.id));
+        sticks.retain(|stick| is_stick(stick) || profile::builtin::concerns(stick.id));
         if self.holders {
             self.roots.find_holders(&mut sticks);
         }
         Ok(sticks)
+    }
+
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        Ok(self.roots.device(place))
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {

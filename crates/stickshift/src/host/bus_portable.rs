@@ -41,12 +41,14 @@ impl SysBus {
 
 impl Bus for SysBus {
     fn sticks(&mut self) -> Result<Vec<Stick>> {
-        let all = nusb::list_devices().wait();
-        let all = all.map_err(|e| Error::new(ErrorKind::Io, "cannot list USB devices").because(e))?;
-        let mut sticks: Vec<Stick> = all.filter_map(|info| stick(&info)).collect();
-        sticks.retain(|stick| is_stick(stick) || profile::builtin::knows(stick.id));
+        let mut sticks = devices()?;
+        sticks.retain(|stick| is_stick(stick) || profile::builtin::concerns(stick.id));
         sticks.sort_by(|a, b| a.place.cmp(&b.place));
         Ok(sticks)
+    }
+
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        Ok(devices()?.into_iter().find(|stick| stick.place == *place))
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
@@ -78,6 +80,12 @@ impl Bus for SysBus {
     fn now(&self) -> Moment {
         self.clock.now()
     }
+}
+
+fn devices() -> Result<Vec<Stick>> {
+    let all = nusb::list_devices().wait();
+    let all = all.map_err(|e| Error::new(ErrorKind::Io, "cannot list USB devices").because(e))?;
+    Ok(all.filter_map(|info| stick(&info)).collect())
 }
 
 fn stick(info: &nusb::DeviceInfo) -> Option<Stick> {

@@ -57,7 +57,11 @@ impl Hotplug {
     pub(super) fn wait(&mut self, clock: &Clock, deadline: Moment) -> Result<bool> {
         loop {
             match self.receive() {
-                Heard::Change => return Ok(true),
+                Heard::Change => {
+                    // Whoever waits looks at the bus now, and sees what else was told so far.
+                    self.forget();
+                    return Ok(true);
+                }
                 Heard::Else => {}
                 Heard::Nothing => {
                     if !self.poll(clock.until(deadline))? {

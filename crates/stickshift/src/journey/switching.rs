@@ -190,8 +190,7 @@ fn wait_for_texts(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -
             return Ok(Some(Scsi { vendor, model, revision }));
         }
         session.check()?;
-        let there = bus.sticks()?.iter().any(|s| s.place == *place);
-        if !there || bus.now() >= end {
+        if bus.device(place)?.is_none() || bus.now() >= end {
             return Ok(None);
         }
         bus.wait_change((bus.now() + SLICE).min(end))?;
@@ -317,8 +316,7 @@ fn reopen(
     loop {
         session.check().map_err(|e| e.with_verdict(Verdict::Recoverable))?;
         let now = bus.now();
-        let there =
-            bus.sticks()?.iter().any(|s| s.place == stick.place && s.id == stick.id && s.configuration != 0);
+        let there = bus.device(&stick.place)?.is_some_and(|s| s.id == stick.id && s.configuration != 0);
         if now >= earliest && there {
             return bus.open_usb(&stick.place).map_err(|e| e.verdict_if_unset(Verdict::Unknown));
         }
@@ -460,7 +458,7 @@ pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Sess
     session.step("await-switch", format!("waiting for what comes back at {}", expectation.place));
     let mut switched = loop {
         let now = bus.now();
-        let stick = bus.sticks()?.into_iter().find(|s| s.place == expectation.place);
+        let stick = bus.device(&expectation.place)?;
         match expectation.judge(stick.as_ref(), now) {
             Judgement::Switched(switched) => break switched,
             Judgement::Failed(error) => {
@@ -485,7 +483,7 @@ fn await_ports(bus: &mut dyn Bus, switched: &mut Switched, end: Moment, session:
     while !ports_are_made(&switched.stick) && bus.now() < end && !session.cancel().is_cancelled() {
         let quiet = (bus.now() + QUIET).min(end);
         let changed = bus.wait_change(quiet)?;
-        match bus.sticks()?.into_iter().find(|s| s.place == switched.stick.place) {
+        match bus.device(&switched.stick.place)? {
             Some(stick) if stick.id == switched.stick.id => switched.stick = stick,
             _ => return Ok(()),
         }

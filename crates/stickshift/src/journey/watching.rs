@@ -137,7 +137,13 @@ impl<'a> Watcher<'a> {
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Option<Moment>> {
-        let sticks = bus.sticks()?;
+        let mut sticks = bus.sticks()?;
+        // What a stick was switched to may be nothing that looks like one.
+        for place in self.guards.keys() {
+            if !sticks.iter().any(|s| s.place == *place) {
+                sticks.extend(bus.device(place)?);
+            }
+        }
         self.judge(&sticks, bus.now(), news);
         self.settle(&sticks, bus.now(), news);
         self.notice_departures(&sticks, bus.now());

@@ -12,8 +12,17 @@ pub trait Bus: Send {
     /// `Io`, `PermissionDenied`.
     fn sticks(&mut self) -> Result<Vec<Stick>>;
 
-    /// Waits until something on the bus may have changed since the last call of [`sticks`](Self::sticks) (a stick came, went, or a
-    /// driver made or removed one of its ports), or until `deadline`. Returns whether something changed.
+    /// What stands at `place`, also when it is nothing that [`sticks`](Self::sticks) would name: a stick that was switched may be
+    /// anything. Who holds its ports is not looked for.
+    ///
+    /// # Errors
+    /// As [`sticks`](Self::sticks).
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        Ok(self.sticks()?.into_iter().find(|stick| stick.place == *place))
+    }
+
+    /// Waits until something on the bus may have changed since it was last looked at (a stick came, went, or a driver made or removed
+    /// one of its ports), or until `deadline`. Returns whether something changed.
     ///
     /// # Errors
     /// `Io`.

@@ -30,6 +30,10 @@ impl Bus for TracedBus {
         self.inner.sticks()
     }
 
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.inner.device(place)
+    }
+
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
         self.inner.wait_change(deadline)
     }

@@ -5,6 +5,8 @@ use crate::profile::{Attribute, Entry, Key, Method, Parameters, Product, Qualifi
 use crate::stick::UsbId;
 
 static RECORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/devices.bin"));
+/// What the entries lead to, ascending, vendor in the upper half.
+static TARGETS: &[u32] = include!(concat!(env!("OUT_DIR"), "/device_targets.rs"));
 static SOURCES: &[&str] = include!(concat!(env!("OUT_DIR"), "/device_sources.rs"));
 
 /// Every built-in entry, by id; within an id the plain one first.
@@ -20,6 +22,12 @@ pub fn lookup(id: UsbId) -> impl Iterator<Item = Entry> {
 /// Whether there is a built-in entry for a pair of ids. Decodes nothing.
 pub fn knows(id: UsbId) -> bool {
     records().any(|r| id_of(r) == id)
+}
+
+/// Whether a built-in entry is for a pair of ids or leads to it.
+pub fn concerns(id: UsbId) -> bool {
+    let target = u32::from(id.vendor) << 16 | u32::from(id.product);
+    TARGETS.binary_search(&target).is_ok() || knows(id)
 }
 
 fn records() -> impl Iterator<Item = &'static [u8]> {
@@ -119,8 +127,11 @@ mod tests {
             assert!(!entry.name.is_empty() && !entry.source.is_empty(), "{}", entry.key);
             let id = entry.key.id().unwrap();
             assert!(lookup(id).any(|e| e == *entry), "{}", entry.key);
-            assert!(knows(id));
+            assert!(knows(id) && concerns(id));
+            assert!(entry.targets().into_iter().all(concerns), "{}", entry.key);
         }
+        assert!(TARGETS.is_sorted());
+        assert!(!concerns(UsbId::new(0x12d1, 0xffff)));
         assert_eq!(lookup(UsbId::new(0x12d1, 0xffff)).count(), 0);
         assert_eq!(lookup(UsbId::new(0xffff, 0xffff)).count(), 0);
     }
