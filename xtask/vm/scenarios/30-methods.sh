@@ -5,17 +5,14 @@
 failed=0
 names=() befores=() afters=() classes=()
 
-# What stands at a place.
-stands() { [[ "$(bus)"$'\n' == *"$1 $2"$'\n'* ]]; }
-
 batch() {
     local i where=()
     RACKS=()
     rm -f "$HERE"/*
-    for i in "${!names[@]}"; do plug "${names[i]}"; done
     for i in "${!names[@]}"; do
-        wait_for 30 grep -q '"place"' "$HERE/rack.$((i + 1))"
-        where[i]=$(sed -n '1s/.*"place":"\([^"]*\)".*/\1/p' "$HERE/rack.$((i + 1))")
+        plug "${names[i]}"
+        found
+        where[i]=$WHERE
         stands "${where[i]}" "${befores[i]}"
     done
     local switches=()

@@ -452,7 +452,7 @@ pub fn ports_are_made(stick: &Stick) -> bool {
 /// As [`send`]; `NotSwitched` and `Disconnected` with their verdicts when the stick did not do what was asked.
 pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
     let Sent { mut expectation, observations, refused } = send(bus, prepared, session)?;
-    for what in observations {
+    for what in &observations {
         session.note("switch-observation", what);
     }
     session.step("await-switch", format!("waiting for what comes back at {}", expectation.place));
@@ -461,7 +461,10 @@ pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Sess
         let stick = bus.device(&expectation.place)?;
         match expectation.judge(stick.as_ref(), now) {
             Judgement::Switched(switched) => break switched,
-            Judgement::Failed(error) => {
+            Judgement::Failed(mut error) => {
+                if !observations.is_empty() {
+                    error = error.with("observed", observations.join("; "));
+                }
                 return Err(match refused {
                     Some(refusal) => error.because(refusal),
                     None => error,
