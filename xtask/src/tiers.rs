@@ -99,6 +99,8 @@ fn peers() -> Result<(), String> {
     install::debian(&[
         Need { file: "/usr/bin/python3", package: "python3" },
         Need { file: "/usr/bin/openssl", package: "openssl" },
+        Need { file: "/usr/bin/cc", package: "gcc" },
+        Need { file: "/usr/sbin/usb_modeswitch", package: "usb-modeswitch" },
     ])
 }
 

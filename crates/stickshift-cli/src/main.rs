@@ -5,6 +5,7 @@ mod advice;
 mod args;
 mod context;
 mod door;
+mod drop_in;
 mod files;
 mod output;
 mod overlays;
@@ -23,9 +24,14 @@ use args::Cli;
 use context::Context;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
     let cancel = Cancel::new();
     stop_on_request(cancel.clone());
+    let mut typed = std::env::args_os();
+    if drop_in::is_called(typed.next().as_deref()) {
+        let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
+        return drop_in::main(&arguments, &cancel);
+    }
+    let cli = Cli::parse();
     let mut context = Context::new(cli.global, cancel);
     match verbs::run(&mut context, cli.verb) {
         Ok(()) => ExitCode::SUCCESS,

@@ -158,6 +158,12 @@ impl Bus for VirtualBus {
         Ok(Box::new(VirtualHttp { world: self.world.clone(), place: place.clone(), enumeration }))
     }
 
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        let mut world = self.world.lock();
+        world.settle();
+        Ok(world.enumeration(place))
+    }
+
     fn now(&self) -> Moment {
         self.world.lock().now()
     }

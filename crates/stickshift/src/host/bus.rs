@@ -22,6 +22,7 @@ pub struct SysBus {
     roots: Roots,
     hotplug: Option<Hotplug>,
     holders: bool,
+    every_device: bool,
     clock: Clock,
 }
 
@@ -33,6 +34,7 @@ impl SysBus {
             roots: Roots::default(),
             hotplug: Hotplug::open().ok(),
             holders: true,
+            every_device: false,
             clock: Clock::start(),
         }
     }
@@ -41,6 +43,13 @@ impl SysBus {
     #[must_use]
     pub fn without_holders(mut self) -> SysBus {
         self.holders = false;
+        self
+    }
+
+    /// Shows every USB device, not only those that are known as sticks: for profiles of devices that nobody knew before.
+    #[must_use]
+    pub fn with_every_device(mut self) -> SysBus {
+        self.every_device = true;
         self
     }
 
@@ -63,7 +72,7 @@ impl Bus for SysBus {
             hotplug.forget();
         }
         let mut sticks = self.roots.devices();
-        sticks.retain(|stick| is_stick(stick) || profile::builtin::concerns(stick.id));
+        sticks.retain(|stick| self.every_device || is_stick(stick) || profile::builtin::concerns(stick.id));
         if self.holders {
             self.roots.find_holders(&mut sticks);
         }
@@ -110,6 +119,10 @@ impl Bus for SysBus {
 
     fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
         Ok(self.roots.storage_texts(place))
+    }
+
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        Ok(self.roots.address(place))
     }
 
     fn now(&self) -> Moment {

@@ -18,18 +18,26 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The sticks that are plugged into this computer.
 #[derive(Debug)]
 pub struct SysBus {
+    every_device: bool,
     clock: Clock,
 }
 
 impl SysBus {
     /// The bus.
     pub fn open() -> SysBus {
-        SysBus { clock: Clock::start() }
+        SysBus { every_device: false, clock: Clock::start() }
     }
 
     /// Who holds ports is not seen on this system.
     #[must_use]
     pub fn without_holders(self) -> SysBus {
+        self
+    }
+
+    /// Shows every USB device, not only those that are known as sticks: for profiles of devices that nobody knew before.
+    #[must_use]
+    pub fn with_every_device(mut self) -> SysBus {
+        self.every_device = true;
         self
     }
 
@@ -42,7 +50,7 @@ impl SysBus {
 impl Bus for SysBus {
     fn sticks(&mut self) -> Result<Vec<Stick>> {
         let mut sticks = devices()?;
-        sticks.retain(|stick| is_stick(stick) || profile::builtin::concerns(stick.id));
+        sticks.retain(|stick| self.every_device || is_stick(stick) || profile::builtin::concerns(stick.id));
         sticks.sort_by(|a, b| a.place.cmp(&b.place));
         Ok(sticks)
     }

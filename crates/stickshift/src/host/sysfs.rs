@@ -89,6 +89,11 @@ impl Roots {
         Some(self.dev.join(format!("bus/usb/{bus:03}/{device:03}")))
     }
 
+    /// The number of the device at `place` on its bus.
+    pub fn address(&self, place: &Place) -> Option<u32> {
+        attribute(&self.usb_devices().join(place.as_str()), "devnum")?.parse().ok()
+    }
+
     /// The kernel driver that is bound to an interface of the device at `place`.
     pub fn driver(&self, place: &Place, interface: u8) -> Option<String> {
         let device = self.usb_devices().join(place.as_str());

@@ -108,7 +108,9 @@ fn prepare_untouched(
         prefer_mbim(&mut parameters, &view, &mut evidence);
     }
     let plan = switch::plan(&parameters, &view)?;
-    if let Some(configuration) = plan.already_active {
+    if let Some(configuration) = plan.already_active
+        && !plan.transfers.iter().any(Transfer::touches_stick)
+    {
         return Err(Error::new(
             ErrorKind::AlreadySwitched,
             format!("configuration {configuration} is active already"),
@@ -238,10 +240,15 @@ fn prefer_mbim(parameters: &mut Parameters, view: &View, evidence: &mut Vec<Stri
     }
 }
 
+/// Class of drives.
+const STORAGE: u8 = 0x08;
+
 fn is_already_there(stick: &Stick, parameters: &Parameters, goal: Goal) -> bool {
     let first_class = stick.interfaces.first().map(|i| i.class);
     let class_is_target = parameters.target_class.is_some() && parameters.target_class == first_class;
-    let id_is_target = parameters.targets(stick.id.vendor).contains(&stick.id);
+    // Some sticks keep their ids: then the class tells, and a drive is not what they are to become.
+    let tells_by_id = parameters.target_class.is_none() && first_class != Some(STORAGE);
+    let id_is_target = tells_by_id && parameters.targets(stick.id.vendor).contains(&stick.id);
     let no_cdrom = !matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
     class_is_target || id_is_target || (goal != Goal::Usual && no_cdrom && goal.is_met_by(stick.mode))
 }

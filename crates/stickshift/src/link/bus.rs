@@ -55,6 +55,16 @@ pub trait Bus: Send {
         Ok(None)
     }
 
+    /// The number that the host gave the device at `place` on its bus, another one after every appearance. `None` where nothing stands or
+    /// the system does not tell.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        let _ = place;
+        Ok(None)
+    }
+
     /// The bus's clock.
     fn now(&self) -> Moment;
 }

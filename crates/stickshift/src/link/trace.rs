@@ -57,6 +57,10 @@ impl Bus for TracedBus {
         self.inner.storage_texts(place)
     }
 
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        self.inner.address(place)
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

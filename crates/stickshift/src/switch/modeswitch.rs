@@ -93,7 +93,7 @@ impl Request {
 
 const LETTERS: &str = "hejWQDndKHJSOBEGTNALZUXF:RItv:p:V:P:C:m:M:2:3:w:r:c:i:u:a:s:f:b:g:";
 
-const LONG: [(&str, char); 44] = [
+const LONG: [(&str, char); 46] = [
     ("help", 'h'),
     ("version", 'e'),
     ("find-mbim", 'j'),
@@ -138,20 +138,44 @@ const LONG: [(&str, char); 44] = [
     ("altsetting", 'a'),
     ("check-success", 's'),
     ("long-config", 'f'),
+    ("bus-num", 'b'),
+    ("device-num", 'g'),
 ];
 
 /// The option letter of a long name; an unambiguous beginning is enough, as getopt has it.
 fn long_letter(name: &str) -> Option<char> {
-    const MORE: [(&str, char); 2] = [("bus-num", 'b'), ("device-num", 'g')];
-    let all = || LONG.iter().chain(&MORE);
-    if let Some((_, letter)) = all().find(|(n, _)| *n == name) {
+    if let Some((_, letter)) = LONG.iter().find(|(n, _)| *n == name) {
         return Some(*letter);
     }
-    let mut fitting = all().filter(|(n, _)| !name.is_empty() && n.starts_with(name));
+    let mut fitting = LONG.iter().filter(|(n, _)| !name.is_empty() && n.starts_with(name));
     match (fitting.next(), fitting.next()) {
         (Some((_, letter)), None) => Some(*letter),
         _ => None,
     }
+}
+
+/// One option of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandOption {
+    /// Its letter.
+    pub letter: char,
+    /// Its long name, without the dashes.
+    pub name: &'static str,
+    /// What stands for its value in a usage text, if it takes one.
+    pub value: Option<&'static str>,
+}
+
+/// Every option.
+pub fn options() -> impl Iterator<Item = CommandOption> {
+    LONG.iter().map(|&(name, letter)| {
+        let value = match letter {
+            'M' | '2' | '3' => "HEX",
+            'c' => "FILE",
+            'f' => "TEXT",
+            _ => "NUM",
+        };
+        CommandOption { letter, name, value: Some(value).filter(|_| takes_value(letter) == Some(true)) }
+    })
 }
 
 /// Whether a letter is known, and whether it takes a value.

@@ -338,6 +338,10 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
         methods::set_configuration(&mut plan.transfers, value, &to);
     }
     if let Some(alternate) = p.alt_setting {
+        // An interface that a driver holds cannot be claimed; after a method, no driver holds it any more, until a configuration is set.
+        if configuration.is_some() || !plan.transfers.iter().any(|t| matches!(t, Transfer::Detach { .. })) {
+            plan.transfers.push(Transfer::Detach { interface });
+        }
         plan.transfers.extend([
             Transfer::Claim { interface },
             Transfer::SetAltSetting { interface, alternate },

@@ -144,6 +144,7 @@ fn a_configuration_that_is_active_ends_the_plan() {
     assert_eq!(
         lines,
         [
+            "detach the driver of interface 0",
             "claim interface 0",
             "set alternate setting 2 of interface 0",
             "release interface 0",

@@ -1,0 +1,83 @@
+//! `usb_modeswitch`: under that name this program takes that program's options, and prints the lines that scripts read
+//! (docs/protocols/mode-switch.md sections 2.1 and 2.2).
+
+mod check;
+mod run;
+mod usage;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::event::Cancel;
+use stickshift::host::SysBus;
+use stickshift::link::Bus;
+use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
+use stickshift::switch::modeswitch::Source;
+
+use crate::args::Global;
+use crate::context::Context;
+
+/// Names a virtual stick to work on instead of this computer's bus: for trying scripts out.
+const VIRTUAL: &str = "STICKSHIFT_VIRTUAL";
+/// What goes wrong with that stick.
+const FAULT: &str = "STICKSHIFT_FAULT";
+
+/// Whether the program was called by this name.
+pub(crate) fn is_called(program: Option<&OsStr>) -> bool {
+    program.is_some_and(|p| Path::new(p).file_stem().is_some_and(|name| name == "usb_modeswitch"))
+}
+
+/// The whole program under that name.
+pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let world = run::World { open: &mut || bus(cancel), read: &mut read, notice: &mut notice, cancel };
+    ExitCode::from(run::run(arguments, world, &mut out, &mut err))
+}
+
+fn bus(cancel: &Cancel) -> Result<Box<dyn Bus>> {
+    let Ok(name) = std::env::var(VIRTUAL) else {
+        return Ok(Box::new(SysBus::open().without_holders().with_every_device()));
+    };
+    let global =
+        Global { virtual_stick: Some(name), fault: std::env::var(FAULT).ok(), seed: 1, ..Global::default() };
+    Context::new(global, cancel.clone()).bus()
+}
+
+fn read(source: &Source) -> Result<String> {
+    let unreadable =
+        |what: String, error: io::Error| Error::new(ErrorKind::FileUnreadable, what).because(error);
+    let mut bytes = Vec::new();
+    // One byte more than a text may have, so that one that is too long is seen to be.
+    let limit = MAX_TEXT as u64 + 1;
+    match source {
+        Source::Text(text) => return Ok(text.clone()),
+        Source::File(path) => fs::File::open(path)
+            .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+            .map_err(|e| unreadable(format!("cannot read {path}"), e))?,
+        Source::Stdin => io::stdin()
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|e| unreadable("cannot read standard input".to_owned(), e))?,
+    };
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One line for the system's log. A system without one loses nothing but the line.
+#[cfg(unix)]
+fn notice(text: &str) {
+    /// Facility user, severity notice.
+    const PRIORITY: u8 = 13;
+    if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
+        let _ = socket.send_to(format!("<{PRIORITY}>usb_modeswitch: {text}").as_bytes(), "/dev/log");
+    }
+}
+
+#[cfg(not(unix))]
+fn notice(_: &str) {}
+
+#[cfg(test)]
+mod tests;
