@@ -20,7 +20,7 @@ use crate::output::Report;
 /// Ends with the first command that the stick refuses. Unsolicited lines are left out of answers; --verbose shows them.
 #[derive(Args, Debug)]
 pub(crate) struct AtArgs {
-    /// Commands, for example ATI or 'AT^HCSQ?'
+    /// Commands, for example ATI, +CSQ or 'AT^HCSQ?'; AT is put before what lacks it
     #[arg(value_name = "COMMAND", required_unless_present = "terminal")]
     commands: Vec<String>,
 
@@ -44,12 +44,20 @@ pub(crate) fn run(context: &mut Context, args: AtArgs) -> Result<()> {
         return terminal(context, &mut at, timeout);
     }
     for command in &args.commands {
-        let result = ask(context, &mut at, command, timeout)?;
+        let command = with_prefix(command);
+        let result = ask(context, &mut at, &command, timeout)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
-            return Err(refusal(command, &result));
+            return Err(refusal(&command, &result));
         }
     }
     Ok(())
+}
+
+/// A stick answers nothing at all to a line that does not begin with AT: `+CSQ` and `I` are taken for `AT+CSQ` and `ATI`.
+fn with_prefix(typed: &str) -> String {
+    let typed = typed.trim();
+    let has_prefix = typed.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("AT"));
+    if has_prefix { typed.to_owned() } else { format!("AT{typed}") }
 }
 
 /// One command and what the stick said.
@@ -93,8 +101,12 @@ fn ask(context: &Context, at: &mut At<'_>, command: &str, timeout: Duration) -> 
 
 /// A typed command is nobody's plan, but this one is refused here as well: after it no command can be typed any more.
 fn keeps_a_door_open(command: &str) -> Result<()> {
-    let upper = command.trim().to_ascii_uppercase();
-    let Some(value) = upper.strip_prefix("AT^SETPORT=").filter(|v| *v != "?") else { return Ok(()) };
+    // Blanks are allowed anywhere, and commands may be strung together with others before them.
+    let upper: String = command.to_ascii_uppercase().split_whitespace().collect();
+    let Some((_, value)) = upper.split_once("^SETPORT=") else { return Ok(()) };
+    if value == "?" {
+        return Ok(());
+    }
     match value.parse() {
         Ok(composition) => ports::set_composition(&composition).map(|_| ()),
         Err(()) => {
@@ -112,12 +124,12 @@ fn terminal(context: &Context, at: &mut At<'_>, timeout: Duration) -> Result<()>
             Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
             Err(e) => return Err(broken(e)),
         };
-        let command = line.trim();
-        if command.is_empty() {
+        if line.trim().is_empty() {
             continue;
         }
+        let command = &with_prefix(&line);
         // Codes are not for the history.
-        if mask::text(command) == command {
+        if mask::text(command) == *command {
             let _ = editor.add_history_entry(command);
         }
         match ask(context, at, command, timeout) {
@@ -143,6 +155,30 @@ mod tests {
             ("AT^SETPORT=?", None),
         ] {
             assert_eq!(keeps_a_door_open(command).err().map(|e| e.kind()), kind, "{command}");
+        }
+    }
+
+    #[test]
+    fn every_line_begins_with_at() {
+        for (typed, sent) in [
+            ("ATI", "ATI"),
+            ("ati", "ati"),
+            ("+CSQ", "AT+CSQ"),
+            (" ^HCSQ? ", "AT^HCSQ?"),
+            ("I", "ATI"),
+            ("é", "ATé"),
+        ] {
+            assert_eq!(with_prefix(typed), sent);
+        }
+    }
+
+    #[test]
+    fn the_last_at_port_is_not_typed_away() {
+        for locked_out in ["AT^SETPORT=\"FF;16\"", "AT ^setport = \"FF;16\"", "AT+CSQ;^SETPORT=\"FF;16\""] {
+            assert!(keeps_a_door_open(locked_out).is_err(), "{locked_out}");
+        }
+        for fine in ["AT^SETPORT=?", "AT^SETPORT?", "AT^SETPORT=\"FF;12,16\"", "AT+CSQ"] {
+            assert!(keeps_a_door_open(fine).is_ok(), "{fine}");
         }
     }
 }
