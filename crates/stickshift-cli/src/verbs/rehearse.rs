@@ -1,7 +1,7 @@
 //! `stickshift rehearse`: the whole journey on a virtual E3372h. No hardware, no root, no download.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -31,6 +31,10 @@ pub(crate) struct RehearseArgs {
     /// Begin with firmware that refuses to be replaced, so that the boot pin has to be used
     #[arg(long)]
     needle: bool,
+
+    /// Only make the loader and the firmware images, in DIR: to play with the other verbs and a virtual stick
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -45,18 +49,18 @@ const ATTEMPTS: u32 = 6;
 const OWNER: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
-    let folder = Folder::new()?;
     let (to, name, version) = match args.to {
         Direction::Stick if args.needle => (Target::Stick, "e3372h-hilink-closed", "21.180.01.00.00"),
         Direction::Stick => (Target::Stick, "e3372h-hilink", "21.180.01.00.00"),
         Direction::Hilink => (Target::Hilink, "e3372h-stick", "22.200.15.00.00"),
     };
     let seed = context.global.seed;
-    let [loader_file, firmware, webui] =
-        ["loader.bin", "firmware.bin", "webui.bin"].map(|n| folder.path.join(n));
-    synthetic::stock_loader(&loader_file, seed)?;
-    synthetic::main_firmware(&firmware, to.word(), version, seed)?;
-    synthetic::web_ui(&webui, "17.100.18.05.1217", seed)?;
+    if let Some(folder) = &args.files {
+        make_files(folder, to, version, seed)?;
+        return Ok(());
+    }
+    let folder = Folder::new()?;
+    let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
 
     let bus = context.virtual_bus(name)?;
     let place = VirtualPlace::first();
@@ -74,6 +78,16 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let converted = travel(context, &bus, &mut *traced, &place, &mut request, before, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
+}
+
+/// Makes loader, firmware and web UI in a folder.
+fn make_files(folder: &Path, to: Target, version: &str, seed: u64) -> Result<[PathBuf; 3]> {
+    let files = ["loader.bin", "firmware.bin", "webui.bin"].map(|name| folder.join(name));
+    let [loader, firmware, webui] = &files;
+    synthetic::stock_loader(loader, seed)?;
+    synthetic::main_firmware(firmware, to.word(), version, seed)?;
+    synthetic::web_ui(webui, "17.100.18.05.1217", seed)?;
+    Ok(files)
 }
 
 /// Where the virtual stick stands.
