@@ -8,8 +8,8 @@ use crate::verbs;
 
 /// Find, identify, switch, flash and talk to USB cellular modems.
 ///
-/// A STICK is a place on the bus (1-1.2), ids (12d1:1f01), a tty (/dev/ttyUSB0) or a serial number; left out, it is the
-/// only stick there. A FILE is recognised by its content.
+/// A STICK is a place on the bus (1-1.2), ids (12d1:1f01), a tty (/dev/ttyUSB0) or a serial number or an IMEI; left out,
+/// it is the only stick there. A FILE is recognised by its content.
 #[derive(Debug, Parser)]
 #[command(name = "stickshift", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
@@ -47,11 +47,11 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 
-    /// Run against a virtual stick in this process (`stickshift virtual --list` names them)
-    #[arg(long = "virtual", global = true, value_name = "NAME", help_heading = "Virtual sticks")]
+    /// Run against virtual sticks in this process, at 1-1, 1-2 and so on (`stickshift virtual` names them; none: an empty bus)
+    #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) virtual_stick: Option<String>,
 
-    /// Faults for the virtual stick, for example unplug@20 or nak=07@12,drop@30
+    /// Faults of the (first) virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer: no-access, port-held
     #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
     pub(crate) fault: Option<String>,
 

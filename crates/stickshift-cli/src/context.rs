@@ -10,7 +10,7 @@ use stickshift::event::{Cancel, Event, Session};
 use stickshift::host::SysBus;
 use stickshift::link::{Bus, Moment, TracedBus};
 
-use stickshift_emu::bus::VirtualBus;
+use stickshift_emu::bus::{ModemManager, VirtualBus};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::Device;
 
@@ -19,6 +19,13 @@ use crate::output::Output;
 
 /// How long a wait for plugging lasts when nothing happens at all.
 const LONG: Duration = Duration::from_secs(24 * 3600);
+/// The virtual bus with nothing on it.
+const NOBODY: &str = "none";
+/// The fault of a computer that lets this user open no device.
+const NO_ACCESS: &str = "no-access";
+/// The fault of a computer whose ModemManager holds every port.
+const PORT_HELD: &str = "port-held";
+
 /// How long it takes at most until a signal is noticed.
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -45,15 +52,33 @@ impl Context {
         self.traced(Box::new(SysBus::open()))
     }
 
-    /// A virtual bus with the named stick at 1-1, its seed and faults from the options.
+    /// A virtual bus with the named sticks at 1-1, 1-2 and so on, seeds and faults from the options. The faults are those of the first stick,
+    /// but for those that are the computer's.
     ///
     /// # Errors
     /// `Usage` when there is no such virtual stick or the faults do not read.
-    pub(crate) fn virtual_bus(&self, name: &str) -> Result<VirtualBus> {
-        let stick = self.virtual_stick(name)?;
+    pub(crate) fn virtual_bus(&self, names: &str) -> Result<VirtualBus> {
         let bus = VirtualBus::new();
-        let place = "1-1".parse().unwrap_or_else(|()| unreachable!("a place"));
-        bus.plug(&place, stick);
+        let mut faults: Vec<&str> = self.global.fault.as_deref().unwrap_or_default().split(',').collect();
+        faults.retain(|fault| match fault.trim() {
+            NO_ACCESS => {
+                bus.set_no_access(true);
+                false
+            }
+            PORT_HELD => {
+                bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
+                false
+            }
+            fault => !fault.is_empty(),
+        });
+        let mut faults = Some(faults.join(",")).filter(|f| !f.is_empty());
+        let names = names.split(',').map(str::trim).filter(|name| *name != NOBODY);
+        for (number, name) in (1..).zip(names) {
+            let seed = self.global.seed.wrapping_add(number - 1);
+            let stick = catalogue::virtual_stick(name, seed, faults.take().as_deref())?;
+            let place = format!("1-{number}").parse().unwrap_or_else(|()| unreachable!("a place"));
+            bus.plug(&place, stick);
+        }
         // It was plugged in a minute ago.
         bus.advance(Duration::from_secs(60));
         Ok(bus)

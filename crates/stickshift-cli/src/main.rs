@@ -10,6 +10,7 @@ mod files;
 mod output;
 mod overlays;
 mod port_bus;
+mod recover;
 mod select;
 mod synthetic;
 mod system;
@@ -20,8 +21,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use stickshift::event::Cancel;
 
-use args::Cli;
+use args::{Cli, Verb};
 use context::Context;
+use recover::Work;
 
 fn main() -> ExitCode {
     let cancel = Cancel::new();
@@ -33,12 +35,24 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let mut context = Context::new(cli.global, cancel);
+    context.output.work_is(work(&cli.verb));
     match verbs::run(&mut context, cli.verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.output.error(&error);
             ExitCode::from(advice::of(&error).exit)
         }
+    }
+}
+
+/// What a verb leaves behind when it fails half-way.
+fn work(verb: &Verb) -> Work {
+    match verb {
+        Verb::Convert(_) | Verb::Rehearse(_) => Work::Convert,
+        Verb::Flash(_) => Work::Flash,
+        Verb::Load(_) => Work::Load,
+        Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
+        _ => Work::Other,
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::event::Session;
+use stickshift::journey::identity;
 use stickshift::link::Bus;
+use stickshift::mask;
 use stickshift::stick::{Mode, Place, Stick, UsbId};
 
 /// The stick that `wanted` names, or the only one there.
@@ -13,8 +16,36 @@ use stickshift::stick::{Mode, Place, Stick, UsbId};
 pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
     let all = bus.sticks()?;
     let Some(wanted) = wanted else { return only(all, "no stick is plugged in".into()) };
-    let fits: Vec<Stick> = all.into_iter().filter(|s| names(s, wanted)).collect();
-    only(fits, format!("no stick is {wanted}"))
+    let others = all.clone();
+    let mut fits: Vec<Stick> = all.into_iter().filter(|s| names(s, wanted)).collect();
+    if fits.is_empty() && is_imei(wanted) {
+        fits = others.iter().filter(|s| says_imei(bus, s, wanted)).cloned().collect();
+        // Nobody's IMEI is shown whole, not even the one that was typed.
+        return only(fits, format!("no stick has the IMEI {}", mask::identity(wanted)))
+            .map_err(|e| with_others(e, &others));
+    }
+    only(fits, format!("no stick is {wanted}")).map_err(|e| with_others(e, &others))
+}
+
+/// What is there instead, where it was the wrong name.
+fn with_others(error: Error, others: &[Stick]) -> Error {
+    if others.is_empty() || !error.is(ErrorKind::NoStick) {
+        return error;
+    }
+    let there: Vec<String> =
+        others.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode.code())).collect();
+    error.with("there-is", there.join(", "))
+}
+
+/// Whether a word reads as an IMEI: 15 digits.
+fn is_imei(word: &str) -> bool {
+    word.len() == 15 && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether the stick, asked over its AT port or its web server, says that this is its IMEI. One that cannot be asked does not.
+fn says_imei(bus: &mut dyn Bus, stick: &Stick, imei: &str) -> bool {
+    let said = identity::ask(bus, stick, &mut Session::quiet());
+    matches!(said, Ok(Some(identity)) if identity.imei.as_deref() == Some(imei))
 }
 
 /// The stick that `wanted` names, or the only one that is in `mode`.
@@ -26,10 +57,10 @@ pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Re
         return stick(bus, wanted);
     }
     let all = bus.sticks()?;
-    let others: Vec<String> = all.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode)).collect();
+    let others = all.clone();
     let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
     let none = format!("no stick is in this mode: {}", mode.words());
-    only(fits, none).map_err(|e| if others.is_empty() { e } else { e.with("there-is", others.join(", ")) })
+    only(fits, none).map_err(|e| with_others(e, &others))
 }
 
 /// Whether `wanted` names this stick: by place, ids, tty or serial number.
@@ -49,7 +80,8 @@ fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
         0 => Err(Error::new(ErrorKind::NoStick, none)),
         1 => Ok(sticks.remove(0)),
         n => {
-            let there: Vec<String> = sticks.iter().map(|s| format!("{} ({})", s.place, s.id)).collect();
+            let there: Vec<String> =
+                sticks.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode.code())).collect();
             Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks fit"))
                 .with("sticks", there.join(", ")))
         }
@@ -103,9 +135,32 @@ mod tests {
     }
 
     #[test]
+    fn an_imei_is_asked_for() {
+        let mut bus = stickshift_emu::bus::VirtualBus::new();
+        for (place, name) in [("1-1", "e3372h-hilink"), ("1-2", "e3372s"), ("1-3", "e3372h-needle")] {
+            bus.plug(
+                &place.parse().unwrap(),
+                stickshift_emu::catalogue::virtual_stick(name, 1, None).unwrap(),
+            );
+        }
+        bus.advance(std::time::Duration::from_secs(60));
+        let all = bus.sticks().unwrap();
+        let mut of = |stick: &Stick| {
+            let said = identity::ask(&mut bus, stick, &mut Session::quiet()).unwrap();
+            said.and_then(|i| i.imei).unwrap()
+        };
+        let (first, second) = (of(&all[0]), of(&all[1]));
+        let chosen = super::stick(&mut bus, Some(&second)).unwrap();
+        assert_eq!(chosen.place.as_str(), "1-2");
+        assert_eq!(super::stick(&mut bus, Some(&first)).unwrap().place.as_str(), "1-1");
+        let nobody = super::stick(&mut bus, Some("861234567890123")).unwrap_err();
+        assert!(nobody.is(ErrorKind::NoStick) && !format!("{nobody:?}").contains("861234567890123"));
+    }
+
+    #[test]
     fn none_and_several_are_different_failures() {
         assert!(only(vec![], "x".into()).unwrap_err().is(ErrorKind::NoStick));
         let two = only(vec![stick("1-1"), stick("1-2")], "x".into()).unwrap_err();
-        assert_eq!(two.fact("sticks"), Some("1-1 (12d1:1506), 1-2 (12d1:1506)"));
+        assert_eq!(two.fact("sticks"), Some("1-1 (12d1:1506, modem), 1-2 (12d1:1506, modem)"));
     }
 }

@@ -3,9 +3,26 @@
 
 use std::ops::Range;
 
-/// AT commands whose arguments are secret.
-const SECRET_COMMANDS: &[&str] =
-    &["+CPIN=", "+CPWD=", "+CLCK=", "^DATALOCK=", "^CARDLOCK=", "^CPIN=", "+CUSD=", "^NDISDUP="];
+/// AT commands, answers and headers of web messages after which the rest of the line is secret or an identity.
+const SECRET_LINES: &[&str] = &[
+    "+CPIN=",
+    "+CPWD=",
+    "+CLCK=",
+    "^DATALOCK=",
+    "^CARDLOCK=",
+    "^CPIN=",
+    "+CUSD=",
+    "+CUSD:",
+    "+CNUM:",
+    "^SN:",
+    "^NDISDUP=",
+    "\ncookie:",
+    "\nset-cookie:",
+    "\n__requestverificationtoken:",
+    "\n__requestverificationtokenone:",
+    "\n__requestverificationtokentwo:",
+    "\nauthorization:",
+];
 
 /// XML elements of the HiLink API whose content is secret or an identity. Compared without case.
 const SECRET_ELEMENTS: &[&str] = &[
@@ -98,7 +115,7 @@ fn phones(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 }
 
 fn commands(bytes: &[u8], found: &mut Vec<Range<usize>>) {
-    for name in SECRET_COMMANDS {
+    for name in SECRET_LINES {
         for at in positions(bytes, name.as_bytes()) {
             let start = at + name.len();
             let length = bytes[start..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
@@ -144,6 +161,8 @@ mod tests {
             ("<Imei>860000000000001</Imei>", "<Imei>***************</Imei>"),
             ("AT^DATALOCK=\"12345678\"", "AT^DATALOCK=**********"),
             ("0011000B912143658709F10000AA05C8329BFD06\x1a", "****************************************\x1a"),
+            ("GET /\r\nCookie: SessionID=x\r\n\r\n", "GET /\r\nCookie:************\r\n\r\n"),
+            ("+CNUM: ,\"0151\",129\r\nOK", "+CNUM:************\r\nOK"),
             ("^HCSQ:\"LTE\",30,19,66,0", "^HCSQ:\"LTE\",30,19,66,0"),
             ("21.180.01.00.00", "21.180.01.00.00"),
         ] {

@@ -15,6 +15,7 @@ use stickshift::event::Event;
 
 use crate::advice;
 use crate::args::Global;
+use crate::recover::{self, Work};
 use bar::Bar;
 
 /// A verb's result: serialised for `--json`, written as text otherwise.
@@ -32,6 +33,8 @@ pub(crate) struct Output {
     bar: RefCell<Option<Bar>>,
     /// The last percentage printed in JSON, none since the step began: a packet is too little for a line.
     percent: Cell<Option<u64>>,
+    /// What is being done, for the words after a verdict.
+    work: Cell<Work>,
 }
 
 impl Output {
@@ -44,7 +47,13 @@ impl Output {
             streaming: RefCell::new(false),
             bar: RefCell::new(bar),
             percent: Cell::new(None),
+            work: Cell::default(),
         }
+    }
+
+    /// Says what is being done from now on.
+    pub(crate) fn work_is(&self, work: Work) {
+        self.work.set(work);
     }
 
     /// Renders one event of long work.
@@ -127,7 +136,7 @@ impl Output {
     /// Prints a failure with its cause, help and verdict.
     pub(crate) fn error(&self, error: &Error) {
         self.pause_bar();
-        let failure = FailureReport::of(error);
+        let failure = FailureReport::of(error, self.work.get());
         if self.json {
             let mut line = failure.value();
             line["event"] = "error".into();
@@ -152,7 +161,8 @@ pub(crate) struct FailureReport {
     facts: Vec<(&'static str, String)>,
     cause: String,
     help: &'static str,
-    stick: &'static str,
+    verdict: &'static str,
+    recover: String,
     exit: u8,
 }
 
@@ -166,7 +176,7 @@ fn as_map<S: serde::Serializer>(
 }
 
 impl FailureReport {
-    pub(crate) fn of(error: &Error) -> FailureReport {
+    pub(crate) fn of(error: &Error, work: Work) -> FailureReport {
         let advice = advice::of(error);
         FailureReport {
             kind: error.kind().code(),
@@ -174,14 +184,15 @@ impl FailureReport {
             facts: error.facts().to_vec(),
             cause: advice.cause,
             help: advice.help,
-            stick: advice.verdict.as_str(),
+            verdict: advice.verdict.as_str(),
+            recover: recover::of(error, advice.verdict, work),
             exit: advice.exit,
         }
     }
 
     /// All that matters in one line.
     pub(crate) fn line(&self) -> String {
-        format!("{} ({}): {}; stick: {}", self.what, self.kind, self.cause, self.stick)
+        format!("{} ({}): {}; stick: {}", self.what, self.kind, self.cause, self.verdict)
     }
 }
 
@@ -194,7 +205,7 @@ impl Report for FailureReport {
         }
         writeln!(out, "  cause: {}", self.cause)?;
         writeln!(out, "  help:  {}", self.help)?;
-        writeln!(out, "  stick: {}", self.stick)
+        writeln!(out, "  stick: {}: {}", self.verdict, self.recover)
     }
 }
 

@@ -92,12 +92,12 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
 pub(crate) struct ConversionReport {
     before: Option<Identity>,
     after: Identity,
-    stick: &'static str,
+    verdict: &'static str,
 }
 
 impl From<Converted> for ConversionReport {
     fn from(converted: Converted) -> Self {
-        ConversionReport { before: converted.before, after: converted.after, stick: "done" }
+        ConversionReport { before: converted.before, after: converted.after, verdict: "done" }
     }
 }
 

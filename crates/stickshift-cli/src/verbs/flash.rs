@@ -99,7 +99,7 @@ struct FlashReport {
     product: Option<String>,
     bytes: u64,
     files: Vec<String>,
-    stick: &'static str,
+    verdict: &'static str,
 }
 
 impl FlashReport {
@@ -108,7 +108,7 @@ impl FlashReport {
             product: flashed.handshake.product.clone(),
             bytes: flashed.bytes,
             files: files.iter().map(|f| f.path.display().to_string()).collect(),
-            stick: "done",
+            verdict: "done",
         }
     }
 }

@@ -13,6 +13,7 @@ use stickshift::link::Bus;
 
 use crate::context::Context;
 use crate::output::{FailureReport, Report};
+use crate::recover::Work;
 use crate::verbs::list::StickReport;
 use crate::verbs::switch::SwitchReport;
 use crate::{overlays, system};
@@ -71,7 +72,7 @@ fn tell(context: &Context, news: News) {
         }
         News::Switched { from, to } => context.output.stream("switched", &SwitchReport::of(from, &to)),
         News::Failed { place, error } => {
-            let failure = FailureReport::of(&error);
+            let failure = FailureReport::of(&error, Work::Switch);
             context.output.stream("failed", &Failed { place: place.to_string(), failure });
         }
         News::LeftAlone { stick, attempts } => {

@@ -212,10 +212,11 @@ pub fn convert(
     let outcome = travel(bus, place, request, &mut journal, session);
     let after = outcome.map_err(|e| {
         let touched = touched_before || journal.record.touched;
-        match e.verdict() {
+        let error = match e.verdict() {
             Some(Verdict::Untouched) | None if touched => e.with_verdict(Verdict::Recoverable),
             _ => e.verdict_if_unset(Verdict::Untouched),
-        }
+        };
+        load::say_what_shows(bus, place, error)
     })?;
     journal.finish()?;
     Ok(Converted { before, after })

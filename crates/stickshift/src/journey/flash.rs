@@ -10,7 +10,7 @@ use crate::flash::{
 };
 use crate::journey::firmware_file::FirmwareFile;
 use crate::journey::journal::{Fingerprint, Journal};
-use crate::journey::load::{find, wait_for_download_mode};
+use crate::journey::load::{find, say_what_shows, wait_for_download_mode};
 use crate::journey::plan::{Consent, Consents, Objection, Plan};
 use crate::link::Bus;
 use crate::stick::{Mode, Place, Role};
@@ -96,9 +96,12 @@ pub fn flash_files(
     let touched_before = journal.record.touched;
     let outcome = run(bus, place, files, consents, journal, session);
     // What was written in an earlier run does not become untouched by failing before the first partition of this one.
-    outcome.map_err(|e| match e.verdict() {
-        Some(Verdict::Untouched) if touched_before => e.with_verdict(Verdict::Recoverable),
-        _ => e,
+    outcome.map_err(|e| {
+        let error = match e.verdict() {
+            Some(Verdict::Untouched) if touched_before => e.with_verdict(Verdict::Recoverable),
+            _ => e,
+        };
+        say_what_shows(bus, place, error)
     })
 }
 

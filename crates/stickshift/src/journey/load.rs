@@ -73,7 +73,10 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
             .with_verdict(Verdict::Untouched)
     })?;
     let mut link = bus.open_port(place, port.number)?;
-    let sent = boot::download(&mut *link, loader, session)?;
+    let sent = match boot::download(&mut *link, loader, session) {
+        Ok(sent) => sent,
+        Err(error) => return Err(say_what_shows(bus, place, error)),
+    };
     // The port must be free when the stick comes back, or its tty gets another number for no reason.
     drop(link);
     if let Start::NotConfirmed(why) = &sent.start {
@@ -83,7 +86,8 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
         );
     }
     session.step("wait-loader", "wait until the loader shows its ports");
-    let stick = wait_for_loader(bus, place, session).map_err(|e| e.verdict_if_unset(Verdict::Recoverable))?;
+    let stick = wait_for_loader(bus, place, session)
+        .map_err(|e| say_what_shows(bus, place, e.verdict_if_unset(Verdict::Recoverable)))?;
     Ok(Loaded { sent, stick })
 }
 
@@ -132,6 +136,23 @@ pub fn find(bus: &mut dyn Bus, place: &Place) -> Result<Stick> {
     bus.sticks()?.into_iter().find(|s| s.place == *place).ok_or_else(|| {
         Error::new(ErrorKind::NoStick, format!("no stick at {place}")).with_verdict(Verdict::Untouched)
     })
+}
+
+/// Adds to the error of a touched stick what its place shows now (fact `place-shows`: the mode, or `nothing`): the way back begins
+/// there. Nothing is added where it is known already, or the bus cannot be asked.
+pub(crate) fn say_what_shows(bus: &mut dyn Bus, place: &Place, error: Error) -> Error {
+    if error.fact("place-shows").is_some()
+        || !matches!(error.verdict(), Some(Verdict::Recoverable | Verdict::Unknown))
+    {
+        return error;
+    }
+    match bus.sticks() {
+        Ok(all) => {
+            let shown = all.iter().find(|s| s.place == *place).map_or("nothing", |s| s.mode.code());
+            error.with("place-shows", shown)
+        }
+        Err(_) => error,
+    }
 }
 
 /// Waits for the stick's flash port at `place`, as after a restart into download mode.

@@ -13,6 +13,7 @@ mod http;
 mod tape;
 mod trace;
 mod usb;
+mod usb_tape;
 
 pub use bus::Bus;
 pub use byte::ByteLink;
@@ -20,6 +21,7 @@ pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use tape::{Direction, Tape, TapeLink};
 pub use trace::{TraceSink, TracedBus, TracedLink};
 pub use usb::{ControlSetup, UsbLink};
+pub use usb_tape::{TapeUsb, TracedUsb};
 
 /// A moment on a link's or bus's own clock: the time since its arbitrary start.
 pub type Moment = std::time::Duration;

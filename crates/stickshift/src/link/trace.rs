@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::link::tape::tape_line;
-use crate::link::{Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
+use crate::link::{
+    Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, TracedUsb, UsbLink,
+};
 use crate::mask;
 use crate::stick::{Place, Stick};
 
@@ -12,7 +14,7 @@ use crate::stick::{Place, Stick};
 pub type TraceSink = Arc<Mutex<dyn Write + Send>>;
 
 /// A bus whose links write every byte to a trace, in the form of a [`Tape`](crate::link::Tape), secrets and identities masked.
-/// Web requests are written as comment lines.
+/// A web request is one entry: its first line, its headers and its body; so is its answer. Above it stands a comment for people.
 pub struct TracedBus {
     inner: Box<dyn Bus>,
     sink: TraceSink,
@@ -45,7 +47,9 @@ impl Bus for TracedBus {
     }
 
     fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
-        self.inner.open_usb(place)
+        let link = self.inner.open_usb(place)?;
+        put(&self.sink, &format!("# open {place} usb\n"));
+        Ok(Box::new(TracedUsb::new(link, Arc::clone(&self.sink))))
     }
 
     fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
@@ -134,11 +138,18 @@ struct TracedHttp {
 
 impl HttpLink for TracedHttp {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
-        put(&self.sink, &comment(&format!("{} {}", request.method, request.path), &request.body));
+        let first = format!("{} {}", request.method, request.path);
+        put(&self.sink, &comment(&first, &request.body));
+        put(&self.sink, &tape_line(Direction::ToStick, &message(&first, &request.headers, &request.body)));
         let answer = self.inner.request(request);
         match &answer {
-            Ok(response) => put(&self.sink, &comment(&format!("{}", response.status), &response.body)),
-            Err(error) => put(&self.sink, &format!("# {error}\n")),
+            Ok(response) => {
+                let status = response.status.to_string();
+                let bytes = message(&status, &response.headers, &response.body);
+                put(&self.sink, &comment(&status, &response.body));
+                put(&self.sink, &tape_line(Direction::FromStick, &bytes));
+            }
+            Err(error) => put(&self.sink, &format!("# {error} ({})\n", error.kind())),
         }
         answer
     }
@@ -152,14 +163,25 @@ impl HttpLink for TracedHttp {
     }
 }
 
+/// A web message as bytes: first line, headers, an empty line, the body.
+fn message(first: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{first}\r\n").into_bytes();
+    for (name, value) in headers {
+        bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
+
 /// A comment line: what it is, and the body on the same line.
 fn comment(what: &str, body: &[u8]) -> String {
-    let body = mask::text(&String::from_utf8_lossy(body)).replace(['\r', '\n'], " ");
-    format!("# {what} {body}\n")
+    let text = format!("# {what} {}", String::from_utf8_lossy(body));
+    mask::text(&text).replace(['\r', '\n'], " ") + "\n"
 }
 
 /// A trace that cannot be written must not stop a stick in the middle of its work.
-fn put(sink: &TraceSink, line: &str) {
+pub(super) fn put(sink: &TraceSink, line: &str) {
     if let Ok(mut sink) = sink.lock() {
         let _ = sink.write_all(line.as_bytes());
     }

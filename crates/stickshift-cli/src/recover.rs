@@ -1,0 +1,188 @@
+//! How to get from what the stick is left as to where its owner wants it: the words after the verdict.
+
+use stickshift::error::{Error, ErrorKind, Verdict};
+
+/// What was being done when it failed. It decides what "again" means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Nothing that leaves a stick half done.
+    #[default]
+    Other,
+    /// A switch from one mode to another.
+    Switch,
+    /// A loader into the boot ROM.
+    Load,
+    /// Firmware in download mode, with a journal.
+    Flash,
+    /// The whole journey, with a journal; it begins wherever the stick is.
+    Convert,
+}
+
+/// What the place showed after the failure, as the library saw it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Download,
+    BootRom,
+    Nothing,
+    Other,
+    NotSeen,
+}
+
+impl Shows {
+    fn of(error: &Error) -> Shows {
+        match error.fact("place-shows").or_else(|| error.fact("mode")) {
+            Some("download") => Shows::Download,
+            Some("boot-rom") => Shows::BootRom,
+            Some("nothing") => Shows::Nothing,
+            Some(_) => Shows::Other,
+            None => Shows::NotSeen,
+        }
+    }
+}
+
+const RESUME: &str = "run the same command again with --resume";
+
+/// What to do with the stick that an error left behind: one sentence without a full stop.
+pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
+    match verdict {
+        Verdict::Untouched => untouched(error.kind()).to_owned(),
+        Verdict::Done => "what was asked for is done, and was seen to be done".to_owned(),
+        Verdict::Recoverable => recoverable(error, work),
+        Verdict::Unknown => unknown(error, work),
+    }
+}
+
+fn untouched(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::JournalMismatch | ErrorKind::NoJournal => {
+            "this run sent nothing; what an earlier run left is as it was"
+        }
+        ErrorKind::WrongPin | ErrorKind::LoginRefused => {
+            "nothing on it changed, but one try of the code is spent"
+        }
+        ErrorKind::Usage
+        | ErrorKind::FileNotFound
+        | ErrorKind::FileUnreadable
+        | ErrorKind::FileUnwritable
+        | ErrorKind::WrongFileKind
+        | ErrorKind::FileTruncated
+        | ErrorKind::FileCorrupt
+        | ErrorKind::FileTooLarge
+        | ErrorKind::NoStick
+        | ErrorKind::SeveralSticks => "nothing was sent to any stick",
+        _ => "nothing that changes it was sent",
+    }
+}
+
+fn recoverable(error: &Error, work: Work) -> String {
+    let again = match error.kind() {
+        ErrorKind::JournalMismatch => {
+            return "plug in the stick that the work was begun with, name the files it was begun with, and run it again with --resume"
+                .into();
+        }
+        ErrorKind::FileUnwritable => format!("make room for the journal, then {RESUME}"),
+        ErrorKind::SignatureRefused => {
+            return "the partitions before it are written; flash an image that the stick accepts, from its beginning (without --resume)"
+                .into();
+        }
+        ErrorKind::VersionMismatch if work == Work::Convert && error.fact("found").is_some() => {
+            return "it works, with other firmware than was meant: run the same command again without --resume".into();
+        }
+        _ => RESUME.to_owned(),
+    };
+    let loader = "`stickshift load LOADER`";
+    match (work, Shows::of(error)) {
+        (Work::Convert, Shows::Nothing) => format!("plug it in again at the same place, and {again}"),
+        (Work::Convert, Shows::BootRom) if error.is(ErrorKind::LoaderNotStarted) => {
+            "unplug it, plug it in with the needle pressed, and run the same command again with --resume and the loader made for this model"
+                .into()
+        }
+        (Work::Convert, Shows::BootRom) => {
+            format!("unplug it, plug it in with the needle pressed, and {again}")
+        }
+        (Work::Convert, _) => again,
+        (Work::Flash, Shows::Download) => again,
+        (Work::Flash, Shows::BootRom) => format!("{loader}, then {again}"),
+        (Work::Flash, Shows::Nothing) => format!(
+            "plug it in again at the same place; if it is not in download mode, plug it in with the needle pressed and {loader}; then {again}"
+        ),
+        (Work::Flash, _) => format!("bring it into download mode again (needle, {loader}), then {again}"),
+        (Work::Load, _) => {
+            let model = if error.is(ErrorKind::LoaderNotStarted) { " with the loader made for this model" } else { "" };
+            format!("nothing is written to its flash; unplug it, plug it in with the needle pressed, and run the same command again{model}")
+        }
+        (Work::Switch, _) => {
+            "unplug it and plug it in again: it begins anew; then run again, with another --to or --message if this one did not fit"
+                .into()
+        }
+        (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
+    }
+}
+
+fn unknown(error: &Error, work: Work) -> String {
+    let look = "unplug it, wait five seconds, plug it in again, and look at `stickshift list`";
+    match (work, Shows::of(error)) {
+        (Work::Convert | Work::Flash, Shows::Download | Shows::BootRom) => RESUME.to_owned(),
+        (Work::Convert | Work::Flash, _) => format!(
+            "{look}; if it shows its modem or its web page again it works, else {RESUME} (with the needle pressed if it stays dark)"
+        ),
+        (Work::Load, _) => {
+            "`stickshift list` shows whether download mode came up; if not, plug it in with the needle pressed and run the same command again"
+                .into()
+        }
+        (Work::Switch | Work::Other, _) => look.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORK: [Work; 5] = [Work::Other, Work::Switch, Work::Load, Work::Flash, Work::Convert];
+
+    #[test]
+    fn resume_is_named_only_where_there_is_a_journal() {
+        for kind in ErrorKind::ALL {
+            for verdict in [Verdict::Untouched, Verdict::Done, Verdict::Recoverable, Verdict::Unknown] {
+                for work in WORK {
+                    let text = of(&Error::new(*kind, "x"), verdict, work);
+                    assert!(
+                        !text.is_empty() && !text.ends_with('.') && !text.contains('\n'),
+                        "{kind}: {text}"
+                    );
+                    let has_journal = matches!(work, Work::Flash | Work::Convert);
+                    let about_journal = matches!(
+                        kind,
+                        ErrorKind::JournalMismatch | ErrorKind::FileUnwritable | ErrorKind::SignatureRefused
+                    );
+                    assert!(
+                        has_journal || about_journal || !text.contains("--resume"),
+                        "{kind} {work:?}: {text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_place_shows_decides_the_way_back() {
+        let pulled = |shows| Error::new(ErrorKind::Disconnected, "x").with("place-shows", shows);
+        let told = |shows, work| of(&pulled(shows), Verdict::Recoverable, work);
+        assert_eq!(told("download", Work::Flash), RESUME);
+        assert_eq!(told("boot-rom", Work::Flash), format!("`stickshift load LOADER`, then {RESUME}"));
+        assert!(told("nothing", Work::Flash).contains("needle pressed"));
+        assert_eq!(
+            told("nothing", Work::Convert),
+            format!("plug it in again at the same place, and {RESUME}")
+        );
+        assert_eq!(told("modem", Work::Convert), RESUME);
+        assert!(told("boot-rom", Work::Load).starts_with("nothing is written"));
+        assert!(told("cdrom", Work::Switch).contains("--message"));
+    }
+
+    #[test]
+    fn a_spent_try_is_said() {
+        let wrong = Error::new(ErrorKind::WrongPin, "x");
+        assert!(of(&wrong, Verdict::Untouched, Work::Other).contains("one try"));
+    }
+}
