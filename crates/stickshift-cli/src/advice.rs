@@ -157,6 +157,11 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "replug it to begin again; `stickshift convert` gives it the other firmware",
             REFUSED,
         ),
+        ErrorKind::NothingToLearn => (
+            "the capture shows no stick that got a message and became another",
+            "begin to capture, on every bus, before the stick is plugged in, and stop when its modem is there",
+            FAILED,
+        ),
         ErrorKind::NotSwitched => (
             "the message is not the right one for this stick and its firmware",
             "unplug it, plug it in again, and try another --to or --message",

@@ -84,6 +84,9 @@ pub(crate) enum Verb {
     /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link
     Profile(verbs::profile::ProfileArgs),
 
+    /// Learn from a USB capture how a stick is switched
+    Learn(verbs::learn::LearnArgs),
+
     /// Convert a stick from HiLink to Stick firmware or back: the whole journey, resumable
     Convert(verbs::convert::ConvertArgs),
 

@@ -117,6 +117,8 @@ error_kinds! {
     NoProfile = "no-profile",
     /// The stick is what was wanted already.
     AlreadySwitched = "already-switched",
+    /// The capture shows no switch, or not enough of one.
+    NothingToLearn = "nothing-to-learn",
     /// The stick got its message and did not become what was wanted.
     NotSwitched = "not-switched",
 

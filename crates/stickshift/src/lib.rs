@@ -16,6 +16,7 @@ pub mod flash;
 pub mod hilink;
 pub mod host;
 pub mod journey;
+pub mod learn;
 pub mod link;
 pub mod mask;
 pub mod profile;

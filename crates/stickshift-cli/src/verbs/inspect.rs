@@ -8,6 +8,7 @@ use stickshift::firmware::Verification;
 
 use crate::context::Context;
 use crate::verbs::firmware::{self, ImageReport};
+use crate::verbs::learn;
 use crate::verbs::loader;
 use crate::verbs::profile;
 
@@ -21,6 +22,9 @@ pub(crate) struct InspectArgs {
 
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     // Each kind of file adds itself here: recognise by content, then `context.output.finish(&report)`.
+    if !args.file.is_dir() && learn::inspect(context, &args.file)? {
+        return Ok(());
+    }
     if !args.file.is_dir()
         && let Some(report) = loader::inspect(&args.file)?
     {

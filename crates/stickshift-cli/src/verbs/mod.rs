@@ -7,6 +7,7 @@ pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod hilink;
 pub(crate) mod inspect;
+pub(crate) mod learn;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod loader;
@@ -43,6 +44,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Setup(args) => setup::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
+        Verb::Learn(args) => learn::run(context, args),
         Verb::Profile(args) => profile::run(context, args),
         Verb::At(args) => at::run(context, args),
         Verb::Hilink(args) => hilink::run(context, args),

@@ -59,10 +59,12 @@ enum ProfileVerb {
 
 /// The formats that can be written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum To {
+pub(crate) enum To {
     /// One file of usb_modeswitch
+    #[value(alias = "usb_modeswitch")]
     UsbModeswitch,
     /// usb_modeswitch's archive of many
+    #[value(alias = "configpack")]
     UsbModeswitchPack,
     /// OpenWrt's usb-mode.json
     Openwrt,
@@ -73,11 +75,12 @@ enum To {
     /// udev rules
     Udev,
     /// stickshift's own
+    #[value(alias = "native")]
     Stickshift,
 }
 
 impl To {
-    fn format(self) -> Format {
+    pub(crate) fn format(self) -> Format {
         match self {
             To::UsbModeswitch => Format::UsbModeswitch,
             To::UsbModeswitchPack => Format::Pack,
@@ -187,14 +190,22 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
             }
         }
     }
-    let exported = formats::export(&entries, to)?;
+    write(context, &entries, to, output)
+}
+
+/// Writes profiles to a file or to standard output, and says what the format cannot carry.
+///
+/// # Errors
+/// What the format and writing report; `Usage` when a binary format would go to a terminal.
+pub(crate) fn write(context: &Context, entries: &[Entry], to: Format, output: Option<&Path>) -> Result<()> {
+    let exported = formats::export(entries, to)?;
     say_losses(context, &exported);
     match output {
         Some(path) => {
             atomic_file::write(path, &exported.bytes)?;
-            context.output.finish(&Converted::of(&entries, to, &exported, Some(path)));
+            context.output.finish(&Converted::of(entries, to, &exported, Some(path)));
         }
-        None if context.global.json => context.output.finish(&Converted::of(&entries, to, &exported, None)),
+        None if context.global.json => context.output.finish(&Converted::of(entries, to, &exported, None)),
         None => {
             let binary = std::str::from_utf8(&exported.bytes).is_err();
             if binary && io::stdout().is_terminal() {
@@ -212,7 +223,7 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
     Ok(())
 }
 
-fn parse_id(text: &str) -> Result<UsbId> {
+pub(crate) fn parse_id(text: &str) -> Result<UsbId> {
     text.parse()
         .map_err(|()| Error::new(ErrorKind::Usage, format!("{text} is no pair of ids like 12d1:1f01")))
 }

@@ -97,7 +97,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
 }
 
 /// The stick that was named; else the only one that waits to be switched; else the only one there.
-fn chosen(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
+pub(crate) fn chosen(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
     match select::in_mode(bus, wanted, Mode::Cdrom) {
         Err(error) if error.is(ErrorKind::NoStick) => select::stick(bus, wanted),
         other => other,
@@ -148,7 +148,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 
 /// What will be sent.
 #[derive(Serialize)]
-struct PlanReport {
+pub(crate) struct PlanReport {
     place: String,
     id: String,
     profile: String,
@@ -158,7 +158,7 @@ struct PlanReport {
 }
 
 impl PlanReport {
-    fn of(prepared: &Prepared) -> PlanReport {
+    pub(crate) fn of(prepared: &Prepared) -> PlanReport {
         PlanReport {
             place: prepared.stick.place.to_string(),
             id: prepared.stick.id.to_string(),

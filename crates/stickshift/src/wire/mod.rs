@@ -3,6 +3,7 @@
 pub mod at;
 pub mod crc;
 pub mod hdlc;
+pub mod pcap;
 pub mod pdu;
 pub mod scsi;
 pub mod usb;

@@ -1,0 +1,485 @@
+//! Who was who: which device left, which came in its place, and what explains it best.
+
+use crate::learn::device::{Device, Gone};
+use crate::learn::observe::Learner;
+use crate::learn::reading::{Reading, readings};
+use crate::learn::sent::{Answer, Sent, span};
+use crate::learn::{Candidate, Lesson, Summary, Switch};
+use crate::profile::{Attributes, Catalogue, Parameters};
+use crate::wire::pcap::{Capture, End};
+
+/// What was sent longer than this before the stick left did not make it leave, in nanoseconds.
+const WINDOW: u64 = 30_000_000_000;
+/// Sticks come back sooner than this.
+const RETURN: u64 = 90_000_000_000;
+/// Both may be seen this long: hubs are asked in rounds.
+const OVERLAP: u64 = 3_000_000_000;
+/// Most candidates of one switch.
+const MAX_CANDIDATES: usize = 6;
+
+pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
+    let capture = Summary {
+        format: capture.format(),
+        facts: capture.facts().clone(),
+        packets: learner.packets(),
+        bytes: capture.offset(),
+        span_ns: learner.span_ns(),
+        end: capture.end().clone(),
+    };
+    let mut judge =
+        Judge { learner, start_ns: learner.start_ns(), unit: learner.format().unit(), nothing: Vec::new() };
+    let mut switches = judge.switches();
+    switches.sort_by_key(|s| std::cmp::Reverse(s.candidates.first().map_or(0, |c| c.score)));
+    let mut nothing = judge.nothing;
+    if !switches.is_empty() {
+        nothing.clear();
+    } else if nothing.is_empty() {
+        nothing.push(nobody(learner, &capture));
+    }
+    let mut remarks = Vec::new();
+    match &capture.end {
+        End::Cut { offset } => {
+            remarks.push(format!("the file ends in the middle of a packet, at offset {offset}"))
+        }
+        End::Broken { offset, what } => {
+            remarks.push(format!("the file was read up to offset {offset} only: {what}"));
+        }
+        End::Open | End::Whole => {}
+    }
+    if learner.devices.iter().any(|d| d.cut > 0) {
+        remarks.push("the capture cuts packets so short that SCSI commands are not whole: capture again with a larger snapshot length".to_owned());
+    }
+    if learner.too_many {
+        remarks.push("there are more devices than are remembered: the earliest were forgotten".to_owned());
+    }
+    let start = learner.start_ns();
+    let devices = learner.devices.iter().map(|d| d.seen(start)).collect();
+    Lesson { capture, devices, switches, nothing, remarks }
+}
+
+/// Why there is nothing when no install disk was even seen.
+fn nobody(learner: &Learner, capture: &Summary) -> String {
+    let there = || learner.devices.iter().filter(|d| !d.is_hub && d.address != 0);
+    if learner.packets() == 0 {
+        return match capture.facts.link_types.as_slice() {
+            [] => "there is no USB packet in the capture".to_owned(),
+            types => {
+                let types: Vec<String> = types.iter().map(u32::to_string).collect();
+                format!("there is no USB packet in the capture (link type {})", types.join(", "))
+            }
+        };
+    }
+    if there().next().is_none() {
+        return "nothing but hubs was on the captured bus: the stick is on another one".to_owned();
+    }
+    let names: Vec<String> = there().take(4).map(|d| format!("{}, {}", d.name(), d.what())).collect();
+    format!(
+        "no device was ever an install disk ({}): the capture begins after the switch, or on another bus",
+        names.join("; ")
+    )
+}
+
+struct Judge<'a> {
+    learner: &'a Learner,
+    start_ns: u64,
+    unit: &'static str,
+    nothing: Vec<String>,
+}
+
+/// What explains a switch, before it is ranked.
+struct Case<'a> {
+    device: &'a Device,
+    gone: Option<Gone>,
+    after: Option<&'a Device>,
+}
+
+impl Judge<'_> {
+    fn switches(&mut self) -> Vec<Switch> {
+        let devices = &self.learner.devices;
+        let mut taken = vec![false; devices.len()];
+        let mut switches = Vec::new();
+        // In the order in which they left, so that everybody gets the next one that came.
+        let mut order: Vec<usize> =
+            (0..devices.len()).filter(|i| !devices[*i].is_hub && devices[*i].address != 0).collect();
+        order.sort_by_key(|i| devices[*i].gone.map_or(devices[*i].last.1, |g| g.time_ns));
+        for before in order {
+            let device = &devices[before];
+            if device.sent.is_empty() && !device.is_storage() && device.selected.len() < 2 {
+                continue;
+            }
+            let after = self.successor(before, &taken);
+            if let Some(after) = after {
+                taken[after] = true;
+            }
+            if let Some(switch) = self.switch(before, after) {
+                switches.push(switch);
+            }
+        }
+        switches
+    }
+
+    /// The device that came in the place of one that left.
+    fn successor(&self, before: usize, taken: &[bool]) -> Option<usize> {
+        let devices = &self.learner.devices;
+        let a = &devices[before];
+        let left = a.gone.map_or(a.last.1, |g| g.time_ns);
+        let fits = |j: usize| {
+            let b = &devices[j];
+            if j == before || taken[j] || b.is_hub || b.address == 0 || b.first.0 <= a.first.0 {
+                return None;
+            }
+            // It is somebody else when the first one goes on.
+            if b.first.1 + OVERLAP < a.alive.1.max(left) || b.first.1 > left + RETURN {
+                return None;
+            }
+            if a.gone.is_none() && a.last.1 > b.first.1 + OVERLAP {
+                return None;
+            }
+            let same_port = a.port.is_some() && a.port == b.port && a.bus == b.bus;
+            if a.bus == b.bus && a.port.is_some() && b.port.is_some() && !same_port {
+                return None;
+            }
+            let vendor = match (a.descriptor, b.descriptor) {
+                (Some(a), Some(b)) => Some(a.vendor == b.vendor),
+                _ => None,
+            };
+            if a.bus != b.bus && vendor != Some(true) {
+                return None;
+            }
+            let wait = b.first.1.saturating_sub(left);
+            Some((same_port, vendor == Some(true), a.bus == b.bus, std::cmp::Reverse(wait)))
+        };
+        (0..devices.len()).filter_map(|j| Some((fits(j)?, j))).max().map(|(_, j)| j)
+    }
+
+    fn switch(&mut self, before: usize, after: Option<usize>) -> Option<Switch> {
+        let learner = self.learner;
+        let device = &learner.devices[before];
+        let next = after.map(|j| &learner.devices[j]);
+        let gone = device.gone.or_else(|| {
+            next.map(|b| Gone {
+                number: device.last.0,
+                time_ns: b.first.1.max(device.last.1),
+                why: "it says no more",
+                certain: false,
+            })
+        });
+        let case = Case { device, gone, after: next };
+        let mut candidates = match (gone, next) {
+            (Some(_), Some(b)) if unchanged(device, b) => {
+                self.came_back(&case, b);
+                Vec::new()
+            }
+            (Some(_), _) => self.candidates(&case),
+            (None, _) => Vec::new(),
+        };
+        if candidates.is_empty()
+            && let Some(candidate) = self.configuration(device)
+        {
+            candidates.push(candidate);
+        }
+        if candidates.is_empty() {
+            self.explain(&case);
+            return None;
+        }
+        candidates.sort_by_key(|c| std::cmp::Reverse(c.score));
+        candidates.truncate(MAX_CANDIDATES);
+        let target =
+            next.filter(|_| gone.is_some()).and_then(Device::id).or(device.id().filter(|_| gone.is_none()));
+        Some(Switch { before, after: after.filter(|_| gone.is_some()), id: device.id(), target, candidates })
+    }
+
+    /// Everything that may have made a stick leave.
+    fn candidates(&self, case: &Case<'_>) -> Vec<Candidate> {
+        let Some(gone) = case.gone else { return Vec::new() };
+        let device = case.device;
+        // A status of the same moment may stand before the message that it answers.
+        let until = case.after.map_or(gone.time_ns, |b| b.first.1.max(gone.time_ns));
+        let in_time = |s: &&Sent| s.time_ns <= until && gone.time_ns.saturating_sub(s.time_ns) <= WINDOW;
+        let sent: Vec<&Sent> = device.sent.iter().filter(in_time).collect();
+        let mut candidates: Vec<Candidate> =
+            readings(&sent).into_iter().map(|reading| self.weigh(case, &gone, &sent, reading)).collect();
+        if candidates.is_empty() {
+            candidates.extend(self.unanswered(case, &gone));
+            candidates.extend(self.selected(case, &gone));
+            candidates.extend(self.reset(case));
+        }
+        candidates
+    }
+
+    fn weigh(&self, case: &Case<'_>, gone: &Gone, sent: &[&Sent], reading: Reading) -> Candidate {
+        let last_used = reading.used.last().copied().unwrap_or(0);
+        let last = sent[last_used];
+        let is_last = last_used + 1 == sent.len();
+        let mut score = if reading.known { 40 } else { 22 };
+        let mut evidence = vec![self.who(case.device)];
+        for at in &reading.used {
+            let s = sent[*at];
+            let foreign = if s.foreign { ", not by the storage driver: its tag is out of order" } else { "" };
+            let line = format!(
+                "{}: it gets {}{foreign}; {}",
+                self.at(s.number, s.time_ns),
+                s.words(),
+                s.answer_words()
+            );
+            evidence.push(line);
+            score += i32::from(s.foreign && *at == last_used) * 3;
+        }
+        score += match last.answer {
+            Answer::Never => 10,
+            Answer::Failed(_) => 5,
+            Answer::Came(_) => 0,
+        };
+        let delay = gone.time_ns.saturating_sub(last.time_ns);
+        score += match delay {
+            0..3_000_000_000 => 10,
+            3_000_000_000..10_000_000_000 => 5,
+            _ => 0,
+        };
+        if is_last {
+            score += 10;
+        } else {
+            score -= 15;
+            let later = sent.len() - 1 - last_used;
+            evidence.push(format!("{later} more of what no system sends by itself came after it"));
+        }
+        score += if case.device.is_storage() { 5 } else { -15 };
+        evidence.push(format!(
+            "{}: it leaves, {} after that ({})",
+            self.at(gone.number, gone.time_ns),
+            span(delay),
+            gone.why
+        ));
+        score += self.arrival(case, &mut evidence);
+        evidence.extend(ignored(case.device));
+        let parameters = reading.parameters.map(|p| with_target(p, case));
+        if let Some(parameters) = &parameters {
+            evidence.extend(self.known(case.device, parameters, &mut score));
+        } else {
+            score -= 20;
+        }
+        Candidate { parameters, what: reading.what, score: score.clamp(0, 100) as u8, evidence }
+    }
+
+    /// Nothing but routine was sent, and the last of it was never answered.
+    fn unanswered(&self, case: &Case<'_>, gone: &Gone) -> Option<Candidate> {
+        case.after?;
+        let last = case.device.last_routine.as_ref()?;
+        let soon = gone.time_ns.saturating_sub(last.time_ns) < 3_000_000_000;
+        if last.answer != Answer::Never || !soon {
+            return None;
+        }
+        let reading = readings(&[last]).into_iter().next()?;
+        let mut candidate = self.weigh(case, gone, &[last], Reading { known: false, ..reading });
+        candidate.score = candidate.score.min(50);
+        candidate
+            .evidence
+            .push("it is a command that every system sends: only its silence speaks for it".to_owned());
+        Some(candidate)
+    }
+
+    /// The configuration that was selected last, when the stick left over it.
+    fn selected(&self, case: &Case<'_>, gone: &Gone) -> Option<Candidate> {
+        case.after?;
+        let (number, time_ns, value) = *case.device.selected.last()?;
+        let first = case.device.selected.first()?.2;
+        if value == first || value == 0 || gone.time_ns.saturating_sub(time_ns) > WINDOW {
+            return None;
+        }
+        let mut evidence = vec![self.who(case.device)];
+        evidence
+            .push(format!("{}: configuration {value} is selected, {first} before", self.at(number, time_ns)));
+        let score = 40 + self.arrival(case, &mut evidence);
+        evidence.extend(ignored(case.device));
+        let parameters = Parameters { configuration: Some(value), ..Parameters::default() };
+        let parameters = with_target(parameters, case);
+        Some(Candidate {
+            what: parameters.summary(),
+            parameters: Some(parameters),
+            score: score.clamp(0, 100) as u8,
+            evidence,
+        })
+    }
+
+    /// A port reset, after which another device answers.
+    fn reset(&self, case: &Case<'_>) -> Option<Candidate> {
+        let (number, time_ns) = case.device.reset?;
+        case.after?;
+        let mut evidence = vec![self.who(case.device)];
+        evidence.push(format!("{}: its port is reset", self.at(number, time_ns)));
+        let score = 10 + self.arrival(case, &mut evidence);
+        evidence.extend(ignored(case.device));
+        let parameters = Parameters { reset_usb: Some(true), ..Parameters::default() };
+        let parameters = with_target(parameters, case);
+        Some(Candidate {
+            what: parameters.summary(),
+            parameters: Some(parameters),
+            score: score.clamp(0, 100) as u8,
+            evidence,
+        })
+    }
+
+    /// A stick that stays and shows other interfaces in another configuration.
+    fn configuration(&self, device: &Device) -> Option<Candidate> {
+        let (number, time_ns, value) = *device.selected.last()?;
+        let (_, _, first) = *device.selected.first()?;
+        if value == 0 || value == first {
+            return None;
+        }
+        let is_mbim = device.interfaces(Some(value)).iter().any(|i| i.class[..2] == [2, 0x0e]);
+        let mut evidence = vec![self.who(device)];
+        let what = if is_mbim { ", the one with MBIM" } else { "" };
+        evidence.push(format!(
+            "{}: configuration {value}{what} is selected, it was {first} before, and the stick stays",
+            self.at(number, time_ns)
+        ));
+        let mut score = 60 + i32::from(is_mbim) * 20;
+        let mut parameters = Parameters { configuration: Some(value), ..Parameters::default() };
+        // Sony's stick takes its request twice, and the new configuration after that.
+        let sent: Vec<&Sent> = device.sent.iter().filter(|s| s.time_ns <= time_ns).collect();
+        if let Some(before) = readings(&sent).into_iter().find(|r| r.known)
+            && let Some(p) = before.parameters
+        {
+            for at in &before.used {
+                let s = sent[*at];
+                evidence.push(format!(
+                    "{}: it gets {}; {}",
+                    self.at(s.number, s.time_ns),
+                    s.words(),
+                    s.answer_words()
+                ));
+            }
+            parameters = Parameters { configuration: Some(value), ..p };
+            parameters.target_class = device.class();
+        }
+        evidence.extend(ignored(device));
+        evidence.extend(self.known(device, &parameters, &mut score));
+        Some(Candidate {
+            what: parameters.summary(),
+            parameters: Some(parameters),
+            score: score.clamp(0, 100) as u8,
+            evidence,
+        })
+    }
+
+    /// What came in its place, as evidence and as a score.
+    fn arrival(&self, case: &Case<'_>, evidence: &mut Vec<String>) -> i32 {
+        let Some(b) = case.after else {
+            evidence.push("nothing was seen to come in its place".to_owned());
+            return 0;
+        };
+        let same_port = case.device.port.is_some() && case.device.port == b.port;
+        let place = match (same_port, case.device.bus == b.bus) {
+            (true, _) => " at the same port",
+            (false, true) => " on the same bus",
+            (false, false) => " on another bus",
+        };
+        evidence.push(format!("{}: {}{place} comes, {}", self.at(b.first.0, b.first.1), b.name(), b.what()));
+        let vendor =
+            matches!((case.device.descriptor, b.descriptor), (Some(a), Some(b)) if a.vendor == b.vendor);
+        20 + i32::from(same_port) * 5 + i32::from(vendor || same_port) * 10
+    }
+
+    /// What the built-in profile for these ids says.
+    fn known(&self, device: &Device, parameters: &Parameters, score: &mut i32) -> Option<String> {
+        let id = device.id()?;
+        let attributes = device.seen(self.start_ns).attributes();
+        let attributes = Attributes { serial: None, ..attributes };
+        let entry = Catalogue::builtin().choose(id, &attributes).chosen?.entry;
+        if same_action(&entry.parameters, parameters) {
+            *score += 5;
+            return Some(format!("the built-in profile for {id} says the same"));
+        }
+        Some(format!("the built-in profile for {id} says {}", entry.parameters.summary()))
+    }
+
+    fn who(&self, device: &Device) -> String {
+        format!("{}: {} is there, {}", self.at(device.first.0, device.first.1), device.name(), device.what())
+    }
+
+    fn at(&self, number: u64, time_ns: u64) -> String {
+        let since = time_ns.saturating_sub(self.start_ns);
+        format!("{} {number}, {:.3} s", self.unit, since as f64 / 1e9)
+    }
+
+    fn came_back(&mut self, case: &Case<'_>, b: &Device) {
+        let tried: Vec<String> = case.device.sent.iter().rev().take(1).map(Sent::words).collect();
+        let tried = tried.first().map_or("nothing that switches".to_owned(), String::clone);
+        self.nothing.push(format!(
+            "{} left and came back unchanged as {}.{}; it had got {tried}",
+            case.device.name(),
+            b.bus,
+            b.address
+        ));
+    }
+
+    /// Why a device that may have been an install disk teaches nothing.
+    fn explain(&mut self, case: &Case<'_>) {
+        let device = case.device;
+        if !device.is_storage() || (case.gone.is_some() && case.after.is_some_and(|b| unchanged(device, b))) {
+            return;
+        }
+        let name = device.name();
+        let sent = device.sent.back();
+        self.nothing.push(match (case.gone, sent) {
+            (Some(gone), _) => format!(
+                "{name} left ({}, {}) after nothing but what every system sends: it was unplugged, or it switches by itself",
+                self.at(gone.number, gone.time_ns),
+                gone.why
+            ),
+            (None, Some(sent)) => format!(
+                "{name} is there until the end and never disconnects; the last it got was {} ({})",
+                sent.words(),
+                self.at(sent.number, sent.time_ns)
+            ),
+            (None, None) => format!(
+                "{name} is there until the end and never disconnects; it got only what every system sends to a disk"
+            ),
+        });
+    }
+}
+
+/// Whether a stick came back as what it was.
+fn unchanged(before: &Device, after: &Device) -> bool {
+    let (Some(a), Some(b)) = (before.id(), after.id()) else { return false };
+    if a != b {
+        return false;
+    }
+    let (old, new) = (before.active_interfaces(), after.active_interfaces());
+    if old.is_empty() || new.is_empty() { after.is_storage() } else { old == new }
+}
+
+/// The parameters with what came after the switch.
+fn with_target(mut parameters: Parameters, case: &Case<'_>) -> Parameters {
+    let Some(after) = case.after else { return parameters };
+    match (case.device.id(), after.id()) {
+        (Some(before), Some(id)) if before == id => parameters.target_class = after.class(),
+        (_, Some(id)) => {
+            parameters.target_vendor = Some(id.vendor);
+            parameters.target_product = Some(id.product);
+        }
+        (_, None) => {}
+    }
+    parameters
+}
+
+/// Whether two profiles do the same, whatever they expect afterwards.
+fn same_action(a: &Parameters, b: &Parameters) -> bool {
+    let tagless = |p: &Parameters| -> Vec<Vec<u8>> {
+        let strip = |m: &Vec<u8>| if m.len() == 31 { [&m[..4], &m[8..]].concat() } else { m.clone() };
+        p.messages.iter().map(strip).collect()
+    };
+    a.methods_on().eq(b.methods_on())
+        && tagless(a) == tagless(b)
+        && a.pantech.unwrap_or(0) == b.pantech.unwrap_or(0)
+        && a.configuration == b.configuration
+        && a.control_message == b.control_message
+}
+
+/// What was passed over, in one sentence.
+fn ignored(device: &Device) -> Option<String> {
+    let mut routine = device.routine.clone();
+    routine.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words: Vec<String> = routine.iter().take(8).map(|(name, count)| format!("{count} {name}")).collect();
+    (!words.is_empty()).then(|| format!("ignored, because every system sends them: {}", words.join(", ")))
+}

@@ -1,0 +1,170 @@
+//! From a USB capture to the profile that switches the stick (docs/protocols/captures.md).
+//!
+//! [`learn`] reads a capture once, as a stream: who was there, who showed an install disk, what was sent to it that no system sends by
+//! itself, when it left, and who came in its place. What comes out is a [`Lesson`]: for every stick that was switched, the
+//! [`Candidate`]s ranked, each with its evidence in words; or the reason why there is nothing to learn.
+
+mod device;
+mod judge;
+mod observe;
+mod reading;
+mod routine;
+mod sent;
+
+use crate::error::Result;
+use crate::event::Session;
+use crate::profile::{Attributes, Catalogue, Entry, Key, Parameters, Scsi};
+use crate::stick::UsbId;
+use crate::wire::pcap::{Capture, End, Facts, Format};
+
+pub use observe::Learner;
+
+/// What a capture taught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lesson {
+    /// The capture itself.
+    pub capture: Summary,
+    /// Every device that was seen, in the order of their first packets.
+    pub devices: Vec<Seen>,
+    /// Every stick that was switched, or may have been, the surest first.
+    pub switches: Vec<Switch>,
+    /// Why there is nothing to learn, one lower-case sentence each. Empty when there is something.
+    pub nothing: Vec<String>,
+    /// What limits the answer: packets that are cut, a file that ends early.
+    pub remarks: Vec<String>,
+}
+
+/// A capture at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// What kind of file it is.
+    pub format: Format,
+    /// Its header's facts.
+    pub facts: Facts,
+    /// USB packets that were read.
+    pub packets: u64,
+    /// Bytes read, after unpacking.
+    pub bytes: u64,
+    /// From the first to the last packet, in nanoseconds.
+    pub span_ns: u64,
+    /// How it ended.
+    pub end: End,
+}
+
+/// One device of a capture, from when it was first seen at its address until it left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The bus.
+    pub bus: u16,
+    /// The address.
+    pub address: u8,
+    /// Where it was plugged in, as far as the hub's traffic tells.
+    pub port: Option<u16>,
+    /// Its ids, if its device descriptor is in the capture.
+    pub id: Option<UsbId>,
+    /// iManufacturer and iProduct, if they are in the capture.
+    pub texts: [Option<String>; 2],
+    /// The vendor and model that its disk gives, if asked.
+    pub scsi: Option<[String; 2]>,
+    /// What it is, in words.
+    pub what: String,
+    /// Its packets.
+    pub packets: u64,
+    /// First and last packet.
+    pub frames: (u64, u64),
+    /// First and last packet, in nanoseconds since the first of the capture.
+    pub times_ns: (u64, u64),
+    /// How it left, if it did: one lower-case sentence.
+    pub left: Option<String>,
+}
+
+/// One stick that changed what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// The stick before: index in [`Lesson::devices`].
+    pub before: usize,
+    /// The stick after, if it was seen.
+    pub after: Option<usize>,
+    /// Its ids before.
+    pub id: Option<UsbId>,
+    /// Its ids after.
+    pub target: Option<UsbId>,
+    /// What may have switched it, the likeliest first. Never empty.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One explanation of a switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The profile, with what came after the switch. `None` when no profile can say it.
+    pub parameters: Option<Parameters>,
+    /// The method in words.
+    pub what: String,
+    /// How much speaks for it, 0 to 100.
+    pub score: u8,
+    /// Why: one lower-case sentence each, with frames and times.
+    pub evidence: Vec<String>,
+}
+
+impl Candidate {
+    /// The score in a word.
+    pub fn sureness(&self) -> &'static str {
+        match self.score {
+            80.. => "sure",
+            60.. => "likely",
+            35.. => "possible",
+            _ => "unlikely",
+        }
+    }
+}
+
+impl Lesson {
+    /// The profile of the best candidate of a switch, for a stick with these ids before.
+    pub fn entry(&self, switch: &Switch, id: UsbId) -> Option<Entry> {
+        let parameters = switch.candidates.first()?.parameters.clone()?;
+        let seen = &self.devices[switch.before];
+        let texts = seen.texts.iter().flatten().map(|t| t.trim()).collect::<Vec<_>>().join(" ");
+        let known = Catalogue::builtin().choose(id, &seen.attributes()).chosen.map(|c| c.entry);
+        let (key, name) = match known {
+            Some(entry) if entry.name.is_empty() => (entry.key, texts),
+            Some(entry) => (entry.key, entry.name),
+            None => (Key::plain(id), texts),
+        };
+        let source = "learned from a USB capture".to_owned();
+        Some(Entry { key, name, parameters, source })
+    }
+}
+
+impl Seen {
+    /// The texts by which profiles of the same ids are told apart.
+    pub fn attributes(&self) -> Attributes {
+        let [manufacturer, product] = self.texts.clone();
+        let scsi = self.scsi.clone().map(|[vendor, model]| Scsi { vendor, model, revision: String::new() });
+        Attributes { scsi, manufacturer, product, serial: None }
+    }
+}
+
+/// Reads a capture to its end and says what it teaches. `size` is the file's, for the progress.
+///
+/// # Errors
+/// `FileUnreadable` from the source, `Interrupted`.
+pub fn learn(capture: &mut Capture<'_>, size: Option<u64>, session: &mut Session<'_>) -> Result<Lesson> {
+    /// Packets between two looks at whether somebody wants to stop.
+    const STRIDE: u64 = 1 << 17;
+    let mut learner = Learner::new(capture.format());
+    let mut next = STRIDE;
+    while let Some(packet) = capture.next_packet()? {
+        learner.observe(&packet);
+        if learner.packets() >= next {
+            next += STRIDE;
+            session.check()?;
+            if let Some(size) = size {
+                session.progress(capture.offset().min(size), size);
+            }
+        }
+    }
+    Ok(learner.finish(capture))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,526 @@
+use std::collections::HashMap;
+
+use crate::learn::device::{Device, Gone};
+use crate::learn::sent::{Answer, Sent, What};
+use crate::learn::{Lesson, judge, routine};
+use crate::wire::pcap::{Capture, Format, Packet, Phase, Pipe, Status};
+use crate::wire::scsi::{CommandBlock, CommandStatus};
+use crate::wire::usb::{DeviceDescriptor, parse_string};
+
+/// Devices that are remembered; the ones that never mattered go first when there are more.
+const MAX_DEVICES: usize = 512;
+/// Buses that are told apart.
+const MAX_BUSES: usize = 64;
+/// Control requests under way that are remembered.
+const MAX_PENDING: usize = 512;
+/// A device appears this long after its port was reset at most, in nanoseconds.
+const AFTER_RESET: u64 = 10_000_000_000;
+/// Tags of a storage driver count up; this many in order show that they do.
+const ORDER: u32 = 3;
+
+const NOBODY: u16 = u16::MAX;
+
+/// Takes packets in, one after the other, and remembers what matters of each device.
+pub struct Learner {
+    format: Format,
+    packets: u64,
+    first_ns: Option<u64>,
+    last_ns: u64,
+    pub(super) devices: Vec<Device>,
+    /// Buses by number, each with the device at every address.
+    buses: Vec<(u16, [u16; 128])>,
+    last: ((u16, u8), u16),
+    pending: HashMap<u64, Pending>,
+    /// The last port that was reset on each bus: hub, port, when.
+    resets: Vec<(u16, u8, u16, u64)>,
+    pub(super) too_many: bool,
+}
+
+struct Pending {
+    device: u16,
+    setup: [u8; 8],
+    number: u64,
+}
+
+impl Learner {
+    /// Nothing seen yet. `format` only says what frames are called.
+    pub fn new(format: Format) -> Self {
+        Learner {
+            format,
+            packets: 0,
+            first_ns: None,
+            last_ns: 0,
+            devices: Vec::new(),
+            buses: Vec::new(),
+            last: ((0, 0), NOBODY),
+            pending: HashMap::new(),
+            resets: Vec::new(),
+            too_many: false,
+        }
+    }
+
+    /// Packets taken in.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(super) fn start_ns(&self) -> u64 {
+        self.first_ns.unwrap_or(0)
+    }
+
+    pub(super) fn span_ns(&self) -> u64 {
+        self.last_ns.saturating_sub(self.start_ns())
+    }
+
+    /// What all of it teaches.
+    pub fn finish(self, capture: &Capture<'_>) -> Lesson {
+        judge::lesson(&self, capture)
+    }
+
+    /// Takes a packet in.
+    #[inline]
+    pub fn observe(&mut self, packet: &Packet<'_>) {
+        self.packets += 1;
+        if self.first_ns.is_none() {
+            self.first_ns = Some(packet.time_ns);
+        }
+        self.last_ns = packet.time_ns;
+        let place = (packet.bus, packet.device);
+        let at = if self.last.0 == place && self.last.1 != NOBODY {
+            self.last.1
+        } else {
+            let at = self.device_at(packet);
+            self.last = (place, at);
+            at
+        };
+        let Some(device) = self.devices.get_mut(usize::from(at)) else { return };
+        device.packets += 1;
+        device.last = (packet.number, packet.time_ns);
+        match (packet.phase, packet.pipe) {
+            (Phase::Submit, Pipe::Bulk | Pipe::Interrupt) => {
+                if packet.endpoint & 0x80 == 0 && !packet.data.is_empty() {
+                    out(device, packet);
+                }
+            }
+            (Phase::Complete, Pipe::Bulk | Pipe::Interrupt) if packet.status == Status::Ok => {
+                device.alive = device.last;
+                if device.gone.is_some() {
+                    take_back(device);
+                }
+                if packet.endpoint & 0x80 != 0 {
+                    if packet.data.len() == CommandStatus::LENGTH || device.inquiry {
+                        answer(device, packet);
+                    }
+                } else if device.awaited.is_none() {
+                    completed(device, packet);
+                }
+            }
+            (_, Pipe::Control) => self.control(packet, at),
+            (Phase::Complete, _) => failed(device, packet),
+            (Phase::Submit, _) => {}
+        }
+    }
+
+    /// The device at a packet's address, a new one if nobody is known there.
+    #[cold]
+    fn device_at(&mut self, packet: &Packet<'_>) -> u16 {
+        if packet.device >= 128 {
+            return NOBODY;
+        }
+        let bus = match self.buses.iter().position(|(number, _)| *number == packet.bus) {
+            Some(bus) => bus,
+            None if self.buses.len() < MAX_BUSES => {
+                self.buses.push((packet.bus, [NOBODY; 128]));
+                self.buses.len() - 1
+            }
+            None => {
+                self.too_many = true;
+                return NOBODY;
+            }
+        };
+        let at = self.buses[bus].1[usize::from(packet.device)];
+        if at != NOBODY { at } else { self.appear(packet) }
+    }
+
+    /// A device is new at the packet's address.
+    fn appear(&mut self, packet: &Packet<'_>) -> u16 {
+        let mut device = Device::new(packet.bus, packet.device, packet.number, packet.time_ns);
+        let reset = self.resets.iter().find(|r| r.0 == packet.bus);
+        device.port = reset
+            .filter(|r| packet.time_ns.saturating_sub(r.3) < AFTER_RESET && packet.device > 1)
+            .map(|r| (r.1, r.2));
+        if device.port.is_some() {
+            self.resets.retain(|r| r.0 != packet.bus);
+            for other in &mut self.devices {
+                if other.bus == device.bus && other.port == device.port && other.gone.is_none() {
+                    let why = "another device took its port";
+                    let (number, time_ns) = device.first;
+                    other.gone = Some(Gone { number, time_ns, why, certain: true });
+                }
+            }
+        }
+        let at = self.place(device);
+        if let Some((_, addresses)) = self.buses.iter_mut().find(|(number, _)| *number == packet.bus) {
+            addresses[usize::from(packet.device)] = at;
+        }
+        self.last = ((packet.bus, packet.device), at);
+        at
+    }
+
+    /// Where a new device is remembered.
+    fn place(&mut self, device: Device) -> u16 {
+        if self.devices.len() < MAX_DEVICES {
+            self.devices.push(device);
+            return (self.devices.len() - 1) as u16;
+        }
+        self.too_many = true;
+        // Nobody asks for one that left without ever being sent anything.
+        match self.devices.iter().position(|d| d.gone.is_some() && d.sent.is_empty() && d.commands == 0) {
+            Some(at) => {
+                self.devices[at] = device;
+                at as u16
+            }
+            None => NOBODY,
+        }
+    }
+
+    /// The device at an address is another one from here on.
+    fn replace(&mut self, packet: &Packet<'_>, at: u16, why: &'static str) -> u16 {
+        let (number, time_ns) = (packet.number, packet.time_ns);
+        let old = &mut self.devices[usize::from(at)];
+        old.gone.get_or_insert(Gone { number, time_ns, why, certain: true });
+        let port = old.port;
+        let new = self.appear(packet);
+        if let Some(device) = self.devices.get_mut(usize::from(new)) {
+            device.port = device.port.or(port);
+        }
+        new
+    }
+
+    fn control(&mut self, packet: &Packet<'_>, at: u16) {
+        if packet.phase == Phase::Submit {
+            let Some(setup) = packet.setup else {
+                // The data stage of its own of old USBPcap versions.
+                if !packet.data.is_empty() && packet.endpoint & 0x80 == 0 {
+                    late_data(&mut self.devices[usize::from(at)], packet);
+                }
+                return;
+            };
+            let number = packet.number;
+            if self.pending.len() >= MAX_PENDING {
+                self.pending.retain(|_, p| p.number + MAX_PENDING as u64 > number);
+            }
+            let at = self.request(packet, at, &setup);
+            if self.pending.len() < MAX_PENDING {
+                self.pending.insert(packet.id, Pending { device: at, setup, number });
+            }
+            return;
+        }
+        let Some(pending) = self.pending.get(&packet.id) else {
+            return failed(&mut self.devices[usize::from(at)], packet);
+        };
+        let (setup, owner) = (pending.setup, pending.device);
+        // Windows tells the data and the end in two packets.
+        if owner != at && packet.device == 0 {
+            return;
+        }
+        if packet.status != Status::Ok {
+            self.pending.remove(&packet.id);
+            let device = &mut self.devices[usize::from(at)];
+            completed(device, packet);
+            return failed(device, packet);
+        }
+        let device = &mut self.devices[usize::from(at)];
+        device.alive = device.last;
+        take_back(device);
+        completed(device, packet);
+        if packet.data.is_empty() {
+            return;
+        }
+        match setup {
+            [0x80, 6, _, 1, ..] => self.device_descriptor(packet, at),
+            [0x80, 6, _, 2, ..] => self.configuration(packet, at),
+            [0x80, 6, index, 3, ..] if index != 0 => text(&mut self.devices[usize::from(at)], index, packet),
+            [0xa3, 0, _, _, p0, p1, ..] => {
+                let port = u16::from_le_bytes([p0, p1]);
+                let connected = packet.data[0] & 1 != 0;
+                self.devices[usize::from(at)].is_hub = true;
+                if !connected {
+                    self.unplugged(packet, port);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn device_descriptor(&mut self, packet: &Packet<'_>, at: u16) {
+        let Ok(descriptor) = DeviceDescriptor::parse(packet.data) else { return };
+        if packet.device == 0 {
+            return;
+        }
+        let known = self.devices[usize::from(at)].descriptor;
+        let mut at = at;
+        if known.is_some_and(|known| known != descriptor) {
+            at = self.replace(packet, at, "another device answers at its address");
+        }
+        if let Some(device) = self.devices.get_mut(usize::from(at)) {
+            device.descriptor = Some(descriptor);
+            device.is_hub |= descriptor.class[0] == 9;
+        }
+    }
+
+    fn configuration(&mut self, packet: &Packet<'_>, at: u16) {
+        let device = &mut self.devices[usize::from(at)];
+        if device.configuration(packet.data) {
+            return;
+        }
+        let descriptor = device.descriptor;
+        let new = self.replace(packet, at, "another device answers at its address");
+        if let Some(device) = self.devices.get_mut(usize::from(new)) {
+            device.descriptor = descriptor;
+            device.configuration(packet.data);
+        }
+    }
+
+    /// A hub says that nothing is plugged in at a port.
+    fn unplugged(&mut self, packet: &Packet<'_>, port: u16) {
+        for device in &mut self.devices {
+            if device.bus == packet.bus && device.port == Some((packet.device, port)) {
+                let why = "the hub says that its port is empty";
+                let gone = Gone { number: packet.number, time_ns: packet.time_ns, why, certain: true };
+                match &mut device.gone {
+                    Some(known) if known.certain => {}
+                    Some(known) => known.certain = true,
+                    none => *none = Some(gone),
+                }
+            }
+        }
+    }
+
+    /// A control request goes to a device. Gives the device, which may be a new one.
+    fn request(&mut self, packet: &Packet<'_>, at: u16, setup: &[u8; 8]) -> u16 {
+        let [kind, request, v0, v1, i0, i1, ..] = *setup;
+        let (value, index) = (u16::from_le_bytes([v0, v1]), u16::from_le_bytes([i0, i1]));
+        // SET_FEATURE(PORT_RESET) to a hub.
+        if (kind, request, value) == (0x23, 3, 4) {
+            self.devices[usize::from(at)].is_hub = true;
+            self.resets.retain(|r| r.0 != packet.bus);
+            if self.resets.len() < MAX_BUSES {
+                self.resets.push((packet.bus, packet.device, index, packet.time_ns));
+            }
+            for device in &mut self.devices {
+                let here = device.bus == packet.bus && device.port == Some((packet.device, index));
+                if here && device.gone.is_none() {
+                    device.reset = Some((packet.number, packet.time_ns));
+                }
+            }
+            return at;
+        }
+        // SET_ADDRESS: whoever was there before and left is there no longer.
+        if (kind, request) == (0x00, 5) && packet.device == 0 && value < 128 {
+            let address = value as usize;
+            let old = self.buses.iter().find(|(n, _)| *n == packet.bus).map_or(NOBODY, |(_, a)| a[address]);
+            if self.devices.get(usize::from(old)).is_some_and(|d| d.gone.is_some())
+                && let Some((_, addresses)) = self.buses.iter_mut().find(|(n, _)| *n == packet.bus)
+            {
+                addresses[address] = NOBODY;
+                self.last.1 = NOBODY;
+            }
+            return at;
+        }
+        if packet.device == 0 {
+            return at;
+        }
+        let device = &mut self.devices[usize::from(at)];
+        if (kind, request) == (0x00, 9) {
+            if device.selected.len() < 32 {
+                device.selected.push((packet.number, packet.time_ns, v0));
+            }
+            return at;
+        }
+        if device.is_hub {
+            return at;
+        }
+        match routine::request(setup) {
+            Some(name) => device.count_routine(name),
+            None => {
+                let data = packet.data[..packet.data.len().min(64)].to_vec();
+                device.remember(sent(packet, What::Control { setup: *setup, data }, false));
+            }
+        }
+        at
+    }
+}
+
+fn sent(packet: &Packet<'_>, what: What, foreign: bool) -> Sent {
+    let (number, time_ns, urb) = (packet.number, packet.time_ns, packet.id);
+    Sent { number, time_ns, what, answer: Answer::Never, answered_ns: None, foreign, urb }
+}
+
+/// Bytes go to a bulk or interrupt endpoint.
+fn out(device: &mut Device, packet: &Packet<'_>) {
+    let is_command =
+        packet.data.starts_with(&CommandBlock::SIGNATURE) && packet.length == CommandBlock::LENGTH as u32;
+    if is_command {
+        return command(device, packet);
+    }
+    if device.data_out > 0 {
+        device.data_out = device.data_out.saturating_sub(packet.length);
+        return;
+    }
+    // A modem's payload: AT commands, frames, packets.
+    let payload = packet.length > 64 || packet.data.starts_with(b"AT") || packet.data.starts_with(b"at");
+    if payload {
+        return device.count_routine("data");
+    }
+    let what = What::Raw {
+        endpoint: packet.endpoint,
+        interrupt: packet.pipe == Pipe::Interrupt,
+        data: packet.data.to_vec(),
+    };
+    device.remember(sent(packet, what, false));
+}
+
+/// A command block wrapper goes to a disk.
+fn command(device: &mut Device, packet: &Packet<'_>) {
+    device.commands += 1;
+    let Some(block) = CommandBlock::parse(packet.data) else {
+        device.cut += 1;
+        device.remember(sent(packet, What::CutCommand, false));
+        return;
+    };
+    device.data_out = if block.flags & 0x80 == 0 { block.data_length } else { 0 };
+    device.inquiry = block.cdb[0] == 0x12 && block.cdb[1] & 1 == 0 && device.scsi.is_none();
+    let foreign = is_foreign(device, block.tag);
+    let name = routine::command(&block);
+    let sent = sent(packet, What::Command(block), foreign);
+    match name {
+        Some(name) if !foreign => {
+            device.count_routine(name);
+            device.last_routine = Some(sent);
+            device.awaited = Some((block.tag, true));
+        }
+        // Preliminary to many things, a message to nobody.
+        Some(name) if block.cdb[0] == 0x1e => {
+            device.count_routine(name);
+            device.awaited = None;
+        }
+        _ => {
+            device.remember(sent);
+            device.awaited = Some((block.tag, false));
+        }
+    }
+}
+
+/// Whether a tag breaks the order of the driver's.
+fn is_foreign(device: &mut Device, tag: [u8; 4]) -> bool {
+    let tag = u32::from_le_bytes(tag);
+    if matches!(tag.wrapping_sub(device.last_tag), 1..=16) {
+        device.tags_in_order = device.tags_in_order.saturating_add(1);
+        device.last_tag = tag;
+        return false;
+    }
+    if device.tags_in_order >= ORDER {
+        return true;
+    }
+    device.tags_in_order = 0;
+    device.last_tag = tag;
+    false
+}
+
+/// Bytes come that may be the status of a command, or the answer to INQUIRY.
+fn answer(device: &mut Device, packet: &Packet<'_>) {
+    if let Some(status) = CommandStatus::parse(packet.data) {
+        device.inquiry = false;
+        let Some((tag, of_routine)) = device.awaited else { return };
+        if status.tag == tag {
+            let sent = if of_routine { device.last_routine.as_mut() } else { device.sent.back_mut() };
+            if let Some(sent) = sent {
+                sent.answer = Answer::Came(status.status);
+                sent.answered_ns = Some(packet.time_ns);
+            }
+            device.awaited = None;
+        }
+        return;
+    }
+    if !device.inquiry || packet.data.len() < 32 {
+        return;
+    }
+    device.inquiry = false;
+    device.is_cdrom |= packet.data[0] & 0x1f == 5;
+    let text = |from: usize, to: usize| {
+        let printable = |b: &u8| if b.is_ascii_graphic() { *b as char } else { ' ' };
+        packet.data[from..to].iter().map(printable).collect::<String>().trim().to_owned()
+    };
+    device.scsi = Some([text(8, 16), text(16, 32)]);
+}
+
+/// A transfer that was sent is complete, one way or the other.
+fn completed(device: &mut Device, packet: &Packet<'_>) {
+    let Some(sent) = device.sent.back_mut() else { return };
+    if sent.urb != packet.id || sent.answer != Answer::Never {
+        return;
+    }
+    sent.answered_ns = Some(packet.time_ns);
+    sent.answer = match packet.status {
+        // The wrapper was taken; its status is what counts.
+        Status::Ok if matches!(sent.what, What::Command(_) | What::CutCommand) => {
+            sent.answered_ns = None;
+            Answer::Never
+        }
+        Status::Ok => Answer::Came(0),
+        status => Answer::Failed(status),
+    };
+}
+
+/// The data of a control request in a packet of its own.
+fn late_data(device: &mut Device, packet: &Packet<'_>) {
+    if let Some(Sent { what: What::Control { data, .. }, urb, .. }) = device.sent.back_mut()
+        && *urb == packet.id
+        && data.is_empty()
+    {
+        data.extend_from_slice(&packet.data[..packet.data.len().min(64)]);
+    }
+}
+
+/// A transfer failed: does that show that the device left?
+fn failed(device: &mut Device, packet: &Packet<'_>) {
+    let why = match packet.status {
+        Status::Gone => "transfers end because the device is gone",
+        Status::NoAnswer => "it does not answer on the wire any more",
+        Status::Cancelled => "its transfers are taken back",
+        _ => return,
+    };
+    if device.awaited.is_none() {
+        completed(device, packet);
+    }
+    let (number, time_ns) = (packet.number, packet.time_ns);
+    device.gone.get_or_insert(Gone { number, time_ns, why, certain: false });
+}
+
+/// It answers, so it is not gone.
+fn take_back(device: &mut Device) {
+    if device.gone.is_some_and(|gone| !gone.certain) {
+        device.gone = None;
+    }
+}
+
+fn text(device: &mut Device, index: u8, packet: &Packet<'_>) {
+    let is_serial = device.descriptor.is_some_and(|d| d.serial_index == index);
+    if is_serial || device.texts.len() >= 8 || device.texts.iter().any(|(i, _)| *i == index) {
+        return;
+    }
+    // A text log cuts them; what is there is told.
+    let mut bytes = packet.data.to_vec();
+    if let Some(length) = bytes.first_mut() {
+        *length = packet.data.len().min(usize::from(*length)) as u8;
+    }
+    if let Ok(text) = parse_string(&bytes) {
+        let clean = text.chars().filter(|c| !c.is_control()).collect::<String>();
+        device.texts.push((index, clean));
+    }
+}

@@ -1,0 +1,102 @@
+use crate::wire::pcap::Status;
+use crate::wire::scsi::CommandBlock;
+
+/// Something that the computer sent to a device and that it does not send by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) number: u64,
+    pub(super) time_ns: u64,
+    pub(super) what: What,
+    pub(super) answer: Answer,
+    /// When the answer came.
+    pub(super) answered_ns: Option<u64>,
+    /// Its tag is none of the storage driver's: a program sent it.
+    pub(super) foreign: bool,
+    /// The id of its transfer, to find the completion.
+    pub(super) urb: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A SCSI command in its wrapper.
+    Command(CommandBlock),
+    /// A wrapper of which the capture holds a part.
+    CutCommand,
+    /// A control request.
+    Control { setup: [u8; 8], data: Vec<u8> },
+    /// Bytes to a bulk or interrupt endpoint that are no wrapper.
+    Raw { endpoint: u8, interrupt: bool, data: Vec<u8> },
+}
+
+/// What the device said to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Nothing: the transfer never completed, or the command's status never came.
+    Never,
+    /// The transfer completed well; of a command: its status came and was this.
+    Came(u8),
+    /// It failed so.
+    Failed(Status),
+}
+
+impl Sent {
+    /// Whether both send the same, tags apart.
+    pub(super) fn same(&self, other: &Sent) -> bool {
+        match (&self.what, &other.what) {
+            (What::Command(a), What::Command(b)) => CommandBlock { tag: b.tag, ..*a } == *b,
+            (a, b) => a == b,
+        }
+    }
+
+    /// What it is, in words, with its bytes.
+    pub(super) fn words(&self) -> String {
+        match &self.what {
+            What::Command(command) => {
+                let length = usize::from(command.cdb_length).clamp(6, 16);
+                let length = if command.cdb_length == 0 { 10 } else { length };
+                format!("command {} ({})", hex(&command.cdb[..length]), command.words())
+            }
+            What::CutCommand => "a command that the capture cuts off".to_owned(),
+            What::Control { setup, data } => {
+                let [kind, request, v0, v1, i0, i1, ..] = *setup;
+                let length = u16::from_le_bytes([setup[6], setup[7]]);
+                let data = if data.is_empty() { String::new() } else { format!(", data {}", hex(data)) };
+                format!(
+                    "control request {kind:02x} {request:02x} {:04x} {:04x}, {length} bytes{data}",
+                    u16::from_le_bytes([v0, v1]),
+                    u16::from_le_bytes([i0, i1]),
+                )
+            }
+            What::Raw { endpoint, data, .. } => {
+                format!("{} to endpoint {endpoint:02x}", hex(&data[..data.len().min(40)]))
+            }
+        }
+    }
+
+    /// What came of it, in words.
+    pub(super) fn answer_words(&self) -> String {
+        match (self.answer, self.answered_ns) {
+            (Answer::Never, _) if matches!(self.what, What::Command(_)) => "no status ever came".to_owned(),
+            (Answer::Never, _) => "it was never answered".to_owned(),
+            (Answer::Came(0), Some(at)) => format!("answered well after {}", span(at - self.time_ns)),
+            (Answer::Came(n), Some(at)) => {
+                format!("answered with status {n} after {}", span(at.saturating_sub(self.time_ns)))
+            }
+            (Answer::Came(_), None) => "answered".to_owned(),
+            (Answer::Failed(status), _) => format!("it ended: {}", status.words()),
+        }
+    }
+}
+
+/// A stretch of time in words.
+pub(super) fn span(ns: u64) -> String {
+    match ns {
+        0..10_000_000 => format!("{:.1} ms", ns as f64 / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
+        _ => format!("{:.1} s", ns as f64 / 1e9),
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,251 @@
+//! The text export of Bus Hound on Windows: columns Device, Length, Phase and Data, one phase of a transfer per entry, its data over several lines.
+
+use crate::error::Result;
+use crate::wire::pcap::window::Window;
+use crate::wire::pcap::{End, Facts, Packet, Phase, Pipe, Status, usbpcap};
+use crate::wire::scsi::CommandBlock;
+
+/// Data bytes kept of an entry.
+const MAX_DATA: usize = 64 * 1024;
+
+/// The phases that mean something here.
+const PHASES: &[&str] = &["CTL", "DI", "DO", "IN", "OUT", "CMD", "USTS", "SSTS", "NSTS", "RSET", "SNS"];
+
+#[derive(Default)]
+pub(super) struct BusHound {
+    line: u64,
+    columns: Option<Columns>,
+    entry: Option<Entry>,
+    /// The setup packet whose data phase may follow, and its device.
+    setup: Option<(u8, [u8; 8])>,
+    time_ns: u64,
+    data: Vec<u8>,
+}
+
+/// Where the columns stand, from the line of dashes under their names.
+#[derive(Clone, Copy)]
+struct Columns {
+    data: (usize, usize),
+    delta: Option<(usize, usize)>,
+}
+
+#[derive(Default)]
+struct Entry {
+    line: u64,
+    device: u8,
+    endpoint: u8,
+    phase: String,
+    delta_ns: u64,
+    data: Vec<u8>,
+}
+
+/// Whether a text is such an export.
+pub(super) fn looks_like(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    text.contains("Bus Hound")
+        || text.lines().any(|l| l.contains("Device") && l.contains("Phase") && l.contains("Data"))
+}
+
+impl BusHound {
+    pub(super) fn next<'a>(
+        &'a mut self,
+        window: &mut Window<'_>,
+        facts: &mut Facts,
+        end: &mut End,
+    ) -> Result<Option<Packet<'a>>> {
+        loop {
+            let read =
+                window.line()?.map(|(line, taken)| (String::from_utf8_lossy(line).into_owned(), taken));
+            let ended = read.is_none();
+            let done = match read {
+                Some((line, taken)) => {
+                    self.line += 1;
+                    let done = self.take(&line);
+                    window.consume(taken);
+                    done
+                }
+                None => self.entry.take(),
+            };
+            if let Some(entry) = done {
+                if self.is_packet(&entry) {
+                    return Ok(Some(self.packet(entry)));
+                }
+                facts.skipped += 1;
+            } else if ended {
+                *end = match window.trouble.take() {
+                    Some(what) => End::Broken { offset: window.offset(), what },
+                    None => End::Whole,
+                };
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes a line in; gives the entry that it ends.
+    fn take(&mut self, line: &str) -> Option<Entry> {
+        if line.starts_with("---") {
+            self.columns = columns(line);
+            return self.entry.take();
+        }
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let start = words.first().and_then(|w| address(w)).filter(|_| {
+            words.iter().skip(1).take(2).any(|w| PHASES.contains(w)) && !line.trim_start().starts_with('(')
+        });
+        let Some((device, endpoint)) = start else {
+            if line.trim().is_empty() {
+                return self.entry.take();
+            }
+            let bytes = self.data_of(line, &words);
+            if let Some(entry) = &mut self.entry
+                && entry.data.len() + bytes.len() <= MAX_DATA
+            {
+                entry.data.extend(bytes);
+            }
+            return None;
+        };
+        let phase = words.iter().skip(1).find(|w| PHASES.contains(w)).copied().unwrap_or_default().to_owned();
+        let after = words.iter().position(|w| *w == phase).map_or(0, |at| at + 1);
+        let data = self.data_of(line, &words[after..]);
+        let delta_ns = self.columns.and_then(|c| c.delta).map_or(0, |delta| time(cell(line, delta)));
+        self.entry.replace(Entry { line: self.line, device, endpoint, phase, delta_ns, data })
+    }
+
+    /// The hex bytes of a line: in the data column where the columns are known, else as many pairs of digits as there are.
+    fn data_of(&self, line: &str, words: &[&str]) -> Vec<u8> {
+        let pairs = |words: &mut dyn Iterator<Item = &str>| -> Vec<u8> {
+            words
+                .map_while(|w| (w.len() == 2).then(|| u8::from_str_radix(w, 16).ok()).flatten())
+                .take(256)
+                .collect()
+        };
+        match self.columns {
+            Some(columns) => pairs(&mut cell(line, columns.data).split_ascii_whitespace()),
+            None => pairs(&mut words.iter().copied()),
+        }
+    }
+
+    fn is_packet(&mut self, entry: &Entry) -> bool {
+        match entry.phase.as_str() {
+            "CTL" => entry.data.len() >= 8,
+            "CMD" => !entry.data.is_empty(),
+            "DI" | "DO" | "IN" | "OUT" | "USTS" => true,
+            _ => false,
+        }
+    }
+
+    fn packet(&mut self, entry: Entry) -> Packet<'_> {
+        self.time_ns = self.time_ns.saturating_add(entry.delta_ns);
+        let control = self.setup.filter(|(device, _)| *device == entry.device && entry.endpoint == 0);
+        let mut packet = Packet {
+            number: entry.line,
+            time_ns: self.time_ns,
+            phase: Phase::Submit,
+            pipe: Pipe::Bulk,
+            id: u64::from(entry.device),
+            bus: 1,
+            device: entry.device,
+            endpoint: entry.endpoint,
+            status: Status::Pending,
+            setup: None,
+            length: u32::try_from(entry.data.len()).unwrap_or(u32::MAX),
+            data: &[],
+        };
+        self.data = entry.data;
+        match entry.phase.as_str() {
+            "CTL" => {
+                let setup = self.data.first_chunk().copied().unwrap_or_default();
+                self.setup = Some((entry.device, setup));
+                packet.pipe = Pipe::Control;
+                packet.setup = Some(setup);
+                packet.length = u16::from_le_bytes([setup[6], setup[7]]).into();
+                // An OUT request's data comes as an entry of its own, and so few sticks want any that it may be left.
+                self.data.drain(..8);
+            }
+            // Captured above the transport: the wrapper that the driver made is put around the command again.
+            "CMD" => {
+                let mut cdb = [0; 16];
+                let length = self.data.len().min(16);
+                cdb[..length].copy_from_slice(&self.data[..length]);
+                let [cdb_length, lun, flags] = [length as u8, 0, 0];
+                let command = CommandBlock {
+                    tag: [0x12, 0x34, 0x56, 0x78],
+                    data_length: 0,
+                    flags,
+                    lun,
+                    cdb_length,
+                    cdb,
+                };
+                self.data = command.encode().to_vec();
+                packet.length = CommandBlock::LENGTH as u32;
+            }
+            "USTS" => {
+                packet.phase = Phase::Complete;
+                let status = self.data.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
+                packet.status = usbpcap::status(status, Phase::Complete);
+                packet.pipe = if control.is_some() { Pipe::Control } else { Pipe::Bulk };
+                self.data.clear();
+            }
+            "DI" | "IN" => {
+                packet.phase = Phase::Complete;
+                packet.status = Status::Ok;
+                packet.endpoint |= 0x80;
+                packet.pipe = if control.is_some() { Pipe::Control } else { Pipe::Bulk };
+                self.setup = None;
+            }
+            _ => packet.pipe = if control.is_some() { Pipe::Other } else { Pipe::Bulk },
+        }
+        packet.data = &self.data;
+        packet
+    }
+}
+
+/// `22.1` is endpoint 1 of device 22.
+fn address(word: &str) -> Option<(u8, u8)> {
+    let (device, endpoint) = word.split_once('.').unwrap_or((word, "0"));
+    Some((device.parse().ok().filter(|d| *d < 128)?, endpoint.split('.').next()?.parse().ok()?))
+}
+
+/// Where the columns are: the names stand over runs of dashes. Only Device, Length, Phase, Data, .. in that order are known.
+fn columns(dashes: &str) -> Option<Columns> {
+    let mut runs = Vec::new();
+    let mut start = None;
+    for (at, b) in dashes.bytes().chain([b' ']).enumerate() {
+        match (b == b'-', start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                runs.push((from, at));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    let widest = (0..runs.len()).max_by_key(|i| runs[*i].1 - runs[*i].0)?;
+    if runs.len() < 3 || widest == 0 {
+        return None;
+    }
+    // The data column ends where the next one begins.
+    let data_end = runs.get(widest + 1).map_or(usize::MAX, |r| r.0);
+    let delta = (runs.len() > widest + 2).then(|| runs[widest + 2]);
+    Some(Columns { data: (runs[widest].0, data_end), delta })
+}
+
+/// What a line has in a column.
+fn cell(line: &str, (from, to): (usize, usize)) -> &str {
+    line.get(from.min(line.len())..to.min(line.len())).unwrap_or_default()
+}
+
+/// `15ms`, `2us`, `1.2sc` in nanoseconds.
+fn time(text: &str) -> u64 {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let Ok(number) = text[..end].parse::<f64>() else { return 0 };
+    let unit = match text[end..].trim() {
+        "ns" => 1.0,
+        "us" => 1e3,
+        "ms" => 1e6,
+        "sc" | "s" | "sec" => 1e9,
+        "mn" | "min" => 60e9,
+        _ => return 0,
+    };
+    (number * unit).clamp(0.0, 1e18) as u64
+}

@@ -1,0 +1,137 @@
+use std::io::{ErrorKind as IoKind, Read};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much is held at a time. Small enough to stay in the processor's cache, which is what the speed comes from.
+const SIZE: usize = 256 * 1024;
+
+/// Longest stretch that [`Window::fill`] can be asked for; what is longer is skipped.
+pub(super) const MAX_VIEW: usize = 128 * 1024;
+
+/// A stretch of a stream that can be looked at as one slice.
+pub(super) struct Window<'r> {
+    source: Box<dyn Read + 'r>,
+    /// Errors of the source are errors of the file's content.
+    packed: bool,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Offset in the stream of `buffer[0]`.
+    base: u64,
+    finished: bool,
+    /// What the unpacking stumbled over.
+    pub(super) trouble: Option<String>,
+}
+
+impl<'r> Window<'r> {
+    pub(super) fn new(source: Box<dyn Read + 'r>, packed: bool) -> Self {
+        let buffer = vec![0; SIZE];
+        Window { source, packed, buffer, start: 0, end: 0, base: 0, finished: false, trouble: None }
+    }
+
+    /// What was read and not consumed, and where the rest comes from.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Read + 'r>) {
+        (self.buffer[self.start..self.end].to_vec(), self.source)
+    }
+
+    /// Offset in the stream of what comes next.
+    pub(super) fn offset(&self) -> u64 {
+        self.base + self.start as u64
+    }
+
+    /// What comes next: at least `want` bytes unless the stream ends before.
+    #[inline]
+    pub(super) fn fill(&mut self, want: usize) -> Result<&[u8]> {
+        if self.end - self.start < want {
+            self.refill(want.min(MAX_VIEW))?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    /// The first `length` bytes of what [`fill`](Self::fill) showed.
+    #[inline]
+    pub(super) fn view(&self, from: usize, length: usize) -> &[u8] {
+        let start = (self.start + from).min(self.end);
+        &self.buffer[start..(start + length).min(self.end)]
+    }
+
+    #[inline]
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.start = (self.start + bytes).min(self.end);
+    }
+
+    /// Passes over bytes, buffered or not. `false` when the stream ends before.
+    #[inline]
+    pub(super) fn skip(&mut self, bytes: u64) -> Result<bool> {
+        let there = (self.end - self.start) as u64;
+        if bytes <= there {
+            self.start += bytes as usize;
+            return Ok(true);
+        }
+        self.skip_far(bytes - there)
+    }
+
+    #[cold]
+    fn skip_far(&mut self, mut left: u64) -> Result<bool> {
+        self.start = self.end;
+        loop {
+            let there = self.fill(1)?.len() as u64;
+            if there == 0 {
+                return Ok(false);
+            }
+            let now = there.min(left);
+            self.start += now as usize;
+            left -= now;
+            if left == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    #[cold]
+    fn refill(&mut self, want: usize) -> Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.base += self.start as u64;
+        self.end -= self.start;
+        self.start = 0;
+        while self.end < want && !self.finished {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.finished = true,
+                Ok(n) => self.end += n,
+                Err(e) if e.kind() == IoKind::Interrupted => {}
+                Err(e) if self.packed => {
+                    self.trouble = Some(format!("the gzip stream is broken: {e}"));
+                    self.finished = true;
+                }
+                Err(e) => {
+                    return Err(Error::new(ErrorKind::FileUnreadable, "reading the capture failed")
+                        .with("offset", self.base + self.end as u64)
+                        .because(e));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next line without its end, and the bytes that it takes; longer ones are cut. `None` at the end of the stream.
+    pub(super) fn line(&mut self) -> Result<Option<(&[u8], usize)>> {
+        const MAX_LINE: usize = 16 * 1024;
+        let mut searched = 0;
+        loop {
+            let there = &self.buffer[self.start..self.end];
+            if let Some(at) = memchr::memchr(b'\n', &there[searched..]) {
+                let length = searched + at;
+                let line = &self.buffer[self.start..self.start + length];
+                return Ok(Some((line.strip_suffix(b"\r").unwrap_or(line), length + 1)));
+            }
+            searched = there.len();
+            if searched >= MAX_LINE || (self.finished && searched > 0) {
+                return Ok(Some((&self.buffer[self.start..self.end], searched)));
+            }
+            if self.finished {
+                return Ok(None);
+            }
+            self.refill(searched + 1)?;
+        }
+    }
+}
