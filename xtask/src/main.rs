@@ -16,6 +16,7 @@ cargo xtask test [TIER..]   run the test tiers (all of them when none is named),
 cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
+cargo xtask captures        make the captures in tests/fixtures/captures/vm anew, in the VM
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["bench", subjects @ ..] => bench::bench(subjects),
         ["ping-pong", port, exchanges] => end(bench::ping_pong(port, exchanges)),
         ["vm"] => vm(""),
+        ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {
             eprint!("{USAGE}");

@@ -53,9 +53,30 @@ pub(crate) fn prepare() -> Result<(), String> {
 
 /// Runs every scenario whose name contains `filter`.
 pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
-    let guest = guest()?;
     run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
-    let names = results(filter)?;
+    run_scenarios("scenarios", filter, "target/debug/stickshift")
+}
+
+/// Makes the captures of switches anew that tests read.
+pub(crate) fn captures() -> Result<(), String> {
+    install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
+    run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
+    run_scenarios("captures", "", "target/debug/stickshift")?;
+    let (made, kept) = (folder().join("results/captures"), root().join("tests/fixtures/captures/vm"));
+    let _ = fs::remove_dir_all(&kept);
+    make(&kept)?;
+    for file in entries(&made)? {
+        let name = file.file_name().unwrap_or_default();
+        fs::copy(&file, kept.join(name)).map_err(|e| format!("{}: {e}", file.display()))?;
+    }
+    println!("    the captures are in {}", kept.display());
+    Ok(())
+}
+
+/// Runs what is in a folder of `xtask/vm` with the program that was built.
+fn run_scenarios(source: &str, filter: &str, program: &str) -> Result<(), String> {
+    let guest = guest()?;
+    let names = results(source, filter, program)?;
     if names.is_empty() {
         return Err(format!("no scenario has '{filter}' in its name"));
     }
@@ -126,7 +147,7 @@ fn unpack(guest: &Guest) -> Result<(), String> {
 }
 
 /// Lays out the folder that the guest may write to; the names of its scenarios.
-fn results(filter: &str) -> Result<Vec<String>, String> {
+fn results(scenarios: &str, filter: &str, program: &str) -> Result<Vec<String>, String> {
     let (here, source) = (folder().join("results"), root().join("xtask/vm"));
     let _ = fs::remove_dir_all(&here);
     for sub in ["scenarios", "logs", "bin"] {
@@ -138,9 +159,9 @@ fn results(filter: &str) -> Result<Vec<String>, String> {
     for file in ["guest", "tools"] {
         copy(&source.join(file), &here.join(file))?;
     }
-    copy(&root().join("target/debug/stickshift"), &here.join("bin/stickshift"))?;
+    copy(&root().join(program), &here.join("bin/stickshift"))?;
     let mut names = Vec::new();
-    for scenario in entries(&source.join("scenarios"))? {
+    for scenario in entries(&source.join(scenarios))? {
         let name = scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if name.contains(filter) {
             copy(&scenario, &here.join("scenarios").join(scenario.file_name().unwrap_or_default()))?;
