@@ -65,7 +65,11 @@ fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
     };
     let (variable, name, arguments) = dialogue.original;
     let original = std::env::var(variable).ok();
-    let mut runs: Vec<Run<'_>> = vec![Box::new(|| once(&floor)), Box::new(|| once(&|port| ours(port, &[])))];
+    let mut runs: Vec<Run<'_>> = vec![
+        Box::new(|| once(&floor)),
+        Box::new(|| once(&|port| ours(port, &["--dry-run"]))),
+        Box::new(|| once(&|port| ours(port, &[]))),
+    ];
     if let Some(original) = &original {
         let once = &once;
         runs.push(Box::new(move || {
@@ -77,13 +81,21 @@ fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
         }));
     }
     let best = in_turn(ROUNDS, &mut runs)?;
-    println!("{:16} {}", "bare ping-pong", best[0]);
-    println!("{:16} {}", dialogue.verb, best[1]);
-    println!("{:16} {:.2} times the ping-pong's time", "", best[1].ratio(best[0]));
-    match best.get(2) {
+    let (floor, check, whole) = (best[0], best[1], best[2]);
+    println!("{:16} {floor}", "bare ping-pong");
+    println!("{:16} {check}", "reading the file");
+    println!("{:16} {whole}", dialogue.verb);
+    let talking = (whole.wall - check.wall.min(whole.wall)).as_secs_f64() / floor.wall.as_secs_f64();
+    println!(
+        "{:16} {:.2} times the ping-pong; {talking:.2} times once the file was read and found sound",
+        "",
+        whole.ratio(floor)
+    );
+    match best.get(3) {
         Some(theirs) => {
             println!("{name:16} {theirs}");
-            println!("{:16} {} takes {:.2} of its time", "", dialogue.verb, best[1].ratio(*theirs));
+            let user = whole.user.as_secs_f64() / theirs.user.as_secs_f64();
+            println!("{:16} {:.2} of its time, {user:.2} of its user time", "", whole.ratio(*theirs));
         }
         None => println!("{name:16} not given ({variable})"),
     }

@@ -49,7 +49,7 @@ const QUIET: Duration = Duration::from_millis(30);
 /// .. and a port that does not become quiet within this is no boot ROM's.
 const NEVER_QUIET: Duration = Duration::from_secs(2);
 /// An answer that came twice is waited for this long before a head and before a tail, where the next answer must be its own.
-const SETTLE: Duration = Duration::from_millis(5);
+const SETTLE: Duration = Duration::from_millis(2);
 /// Before a packet is sent again.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -11,6 +11,10 @@ use crate::link::ByteLink;
 use crate::wire::at::{Answer, Collector, Final, Progress};
 use crate::wire::hdlc::Deframer;
 
+/// Stale input is over when nothing came for so long ..
+const QUIET: Duration = Duration::from_millis(30);
+/// .. and is not waited for longer than this.
+const NEVER_QUIET: Duration = Duration::from_secs(2);
 /// How long an AT command may take. Longer than any seen; a binary port is known by its silence only after this.
 const AT_ANSWER: Duration = Duration::from_secs(3);
 /// How long a question of the binary phase may take.
@@ -86,7 +90,7 @@ fn run(
 ) -> Result<Handshake> {
     session.step("flash-handshake", "ask the port for its download protocol");
     link.discard_input()?;
-    link.drain(Duration::from_millis(100), Duration::from_secs(2))?;
+    link.drain(QUIET, NEVER_QUIET)?;
     session.check()?;
     let (phase, info) = match greet(link)? {
         Greeting::At => {

@@ -1,6 +1,6 @@
 //! Sending partitions: start, blocks, end, and the end of it all.
 
-use std::io::{ErrorKind as IoErrorKind, Read};
+use std::io::{BufReader, ErrorKind as IoErrorKind, Read};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
@@ -19,12 +19,16 @@ const BLOCK_ANSWER: Duration = Duration::from_secs(60);
 const FENCE_ANSWER: Duration = Duration::from_secs(3);
 /// How long the answer to a reset may take.
 const RESET_ANSWER: Duration = Duration::from_secs(3);
+/// How long the answer to AT^RESET may take. Not all sticks give one.
+const AT_RESET_ANSWER: Duration = Duration::from_secs(1);
 /// How long an acknowledgement that came twice may lag behind.
-const LATE: Duration = Duration::from_millis(5);
+const LATE: Duration = Duration::from_millis(2);
 /// How often a block or a start is sent again.
 const REPEATS: u32 = 3;
 /// How often a partition is begun again.
 const RESTARTS: u32 = 1;
+/// Bytes of the image that are read at a time.
+const READ_AHEAD: usize = 64 * 1024;
 /// Progress is told each so many blocks.
 const TELL_BLOCKS: u32 = 32;
 /// Codes of partition tables: after a change of one the stick may restart at once.
@@ -186,13 +190,13 @@ fn blocks(
     session: &mut Session<'_>,
 ) -> Result<bool> {
     let count = partition.size.div_ceil(BLOCK_SIZE as u64) as u32;
-    let mut reader = payload.open(index)?;
+    let mut reader = BufReader::with_capacity(READ_AHEAD, payload.open(index)?);
     let mut data = vec![0; BLOCK_SIZE];
     let (mut body, mut frame, mut next) = (Vec::new(), Vec::new(), Vec::new());
     let mut left = partition.size;
     let mut encode = |number: u32, out: &mut Vec<u8>| -> Result<()> {
         let length = left.min(BLOCK_SIZE as u64) as usize;
-        fill(&mut *reader, &mut data[..length])?;
+        fill(&mut reader, &mut data[..length])?;
         left -= length as u64;
         message::block(number, &data[..length], &mut body);
         out.clear();
@@ -311,19 +315,32 @@ fn reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<()> {
         let said = refusal.map_or_else(|| unheard(&heard), nak::words);
         session.warn("reset", format!("the restart was not acknowledged: {said}; AT^RESET is tried"));
     }
-    let said = match port
-        .link
-        .write(b"AT^RESET\r")
-        .and_then(|()| port.link.drain(Duration::from_millis(300), Duration::from_secs(1)))
-    {
-        Ok(said) => said,
-        Err(e) if gone(&e) => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    match refusal {
-        Some(code) if !said.windows(2).any(|w| w == b"OK") => Err(refused("the restart", code)),
+    match (at_reset(port.link), refusal) {
+        (Err(e), _) if gone(&e) => Ok(()),
+        (Err(e), _) => Err(e),
+        (Ok(false), Some(code)) => Err(refused("the restart", code)),
         _ => Ok(()),
     }
+}
+
+/// AT^RESET; whether the stick said OK to it.
+fn at_reset(link: &mut dyn ByteLink) -> Result<bool> {
+    link.write(b"AT^RESET\r")?;
+    let deadline = link.now() + AT_RESET_ANSWER;
+    let mut said = Vec::new();
+    let mut buffer = [0; 64];
+    while said.len() < 512 {
+        let n = link.read(&mut buffer, deadline)?;
+        said.extend_from_slice(&buffer[..n]);
+        let has = |word: &[u8]| said.windows(word.len()).any(|w| w == word);
+        if has(b"OK\r\n") {
+            return Ok(true);
+        }
+        if n == 0 || has(b"ERROR\r\n") {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Fills all of `data` from the image.
