@@ -47,6 +47,15 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 
+    #[cfg(feature = "virtual")]
+    #[command(flatten)]
+    pub(crate) stand_in: StandIn,
+}
+
+/// A virtual stick in place of a real one.
+#[cfg(feature = "virtual")]
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct StandIn {
     /// Run against virtual sticks in this process, at 1-1, 1-2 and so on (`stickshift virtual` names them; none: an empty bus)
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) virtual_stick: Option<String>,
@@ -99,9 +108,11 @@ pub(crate) enum Verb {
     /// Flash firmware to a stick in download mode
     Flash(verbs::flash::FlashArgs),
 
+    #[cfg(feature = "virtual")]
     /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download
     Rehearse(verbs::rehearse::RehearseArgs),
 
+    #[cfg(feature = "virtual")]
     /// A virtual stick for other programs to play with
     Virtual(verbs::virtual_stick::VirtualArgs),
 

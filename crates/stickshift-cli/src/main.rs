@@ -12,6 +12,9 @@ mod overlays;
 mod port_bus;
 mod recover;
 mod select;
+#[cfg(feature = "virtual")]
+mod stand_in;
+#[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
 mod verbs;

@@ -18,11 +18,10 @@ use stickshift::link::Bus;
 use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
 use stickshift::switch::modeswitch::Source;
 
-use crate::args::Global;
-use crate::context::Context;
-
+#[cfg(feature = "virtual")]
 /// Names a virtual stick to work on instead of this computer's bus: for trying scripts out.
 const VIRTUAL: &str = "STICKSHIFT_VIRTUAL";
+#[cfg(feature = "virtual")]
 /// What goes wrong with that stick.
 const FAULT: &str = "STICKSHIFT_FAULT";
 
@@ -39,12 +38,26 @@ pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
 }
 
 fn bus(cancel: &Cancel) -> Result<Box<dyn Bus>> {
-    let Ok(name) = std::env::var(VIRTUAL) else {
-        return Ok(Box::new(SysBus::open().without_holders().with_every_device()));
+    match stand_in(cancel)? {
+        Some(bus) => Ok(bus),
+        None => Ok(Box::new(SysBus::open().without_holders().with_every_device())),
+    }
+}
+
+#[cfg(feature = "virtual")]
+fn stand_in(cancel: &Cancel) -> Result<Option<Box<dyn Bus>>> {
+    let stand_in = crate::args::StandIn {
+        virtual_stick: std::env::var(VIRTUAL).ok(),
+        fault: std::env::var(FAULT).ok(),
+        seed: 1,
     };
-    let global =
-        Global { virtual_stick: Some(name), fault: std::env::var(FAULT).ok(), seed: 1, ..Global::default() };
-    Context::new(global, cancel.clone()).bus()
+    let global = crate::args::Global { stand_in, ..Default::default() };
+    crate::context::Context::new(global, cancel.clone()).stand_in()
+}
+
+#[cfg(not(feature = "virtual"))]
+fn stand_in(_: &Cancel) -> Result<Option<Box<dyn Bus>>> {
+    Ok(None)
 }
 
 fn read(source: &Source) -> Result<String> {

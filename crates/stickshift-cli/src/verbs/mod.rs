@@ -14,13 +14,16 @@ pub(crate) mod loader;
 pub(crate) mod pin;
 pub(crate) mod ports;
 pub(crate) mod profile;
+#[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
 pub(crate) mod setup;
 pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;
 pub(crate) mod ussd;
+#[cfg(feature = "virtual")]
 pub(crate) mod virtual_rack;
+#[cfg(feature = "virtual")]
 pub(crate) mod virtual_stick;
 pub(crate) mod watch;
 
@@ -36,7 +39,9 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Load(args) => load::run(context, args),
         Verb::Loader(args) => loader::run(context, args),
         Verb::Flash(args) => flash::run(context, args),
+        #[cfg(feature = "virtual")]
         Verb::Rehearse(args) => rehearse::run(context, args),
+        #[cfg(feature = "virtual")]
         Verb::Virtual(args) => virtual_stick::run(context, args),
         Verb::List(args) => list::run(context, args),
         Verb::Switch(args) => switch::run(context, args),

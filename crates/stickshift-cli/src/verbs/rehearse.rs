@@ -54,7 +54,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         Direction::Stick => (Target::Stick, "e3372h-hilink", "21.180.01.00.00"),
         Direction::Hilink => (Target::Hilink, "e3372h-stick", "22.200.15.00.00"),
     };
-    let seed = context.global.seed;
+    let seed = context.global.stand_in.seed;
     if let Some(folder) = &args.files {
         make_files(folder, to, version, seed)?;
         return Ok(());

@@ -32,8 +32,8 @@ pub(crate) struct WatchArgs {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
-    let mut bus: Box<dyn Bus> = match context.global.virtual_stick {
-        Some(_) => context.bus()?,
+    let mut bus: Box<dyn Bus> = match context.stand_in()? {
+        Some(bus) => context.traced(bus)?,
         None => context.traced(Box::new(SysBus::open().without_holders()))?,
     };
     let (catalogue, problems) = overlays::catalogue();

@@ -1,0 +1,83 @@
+//! Virtual sticks in place of this computer's: `--virtual NAME` for every verb.
+
+use std::time::Duration;
+
+use stickshift::error::Result;
+use stickshift::event::{Event, Session};
+use stickshift::link::Bus;
+use stickshift_emu::bus::{ModemManager, VirtualBus};
+use stickshift_emu::catalogue;
+use stickshift_emu::device::Device;
+
+use crate::context::Context;
+
+/// The virtual bus with nothing on it.
+const NOBODY: &str = "none";
+/// The fault of a computer that lets this user open no device.
+const NO_ACCESS: &str = "no-access";
+/// The fault of a computer whose ModemManager holds every port.
+const PORT_HELD: &str = "port-held";
+/// ModemManager keeps them for longer than any verb runs.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
+impl Context {
+    /// The bus with the virtual stick that was asked for; `None` without `--virtual`.
+    ///
+    /// # Errors
+    /// See [`virtual_bus`](Self::virtual_bus).
+    pub(crate) fn stand_in(&self) -> Result<Option<Box<dyn Bus>>> {
+        let Some(name) = &self.global.stand_in.virtual_stick else { return Ok(None) };
+        Ok(Some(Box::new(self.virtual_bus(name)?)))
+    }
+
+    /// A virtual bus with the named sticks at 1-1, 1-2 and so on, seeds and faults from the options. The faults are those of the first stick,
+    /// but for those that are the computer's.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick or the faults do not read.
+    pub(crate) fn virtual_bus(&self, names: &str) -> Result<VirtualBus> {
+        let bus = VirtualBus::new();
+        let mut faults: Vec<&str> =
+            self.global.stand_in.fault.as_deref().unwrap_or_default().split(',').collect();
+        faults.retain(|fault| match fault.trim() {
+            NO_ACCESS => {
+                bus.set_no_access(true);
+                false
+            }
+            PORT_HELD => {
+                bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
+                false
+            }
+            fault => !fault.is_empty(),
+        });
+        let mut faults = Some(faults.join(",")).filter(|f| !f.is_empty());
+        let names = names.split(',').map(str::trim).filter(|name| *name != NOBODY);
+        for (number, name) in (1..).zip(names) {
+            let seed = self.global.stand_in.seed.wrapping_add(number - 1);
+            let stick = catalogue::virtual_stick(name, seed, faults.take().as_deref())?;
+            let place = format!("1-{number}").parse().unwrap_or_else(|()| unreachable!("a place"));
+            bus.plug(&place, stick);
+        }
+        // It was plugged in a minute ago.
+        bus.advance(Duration::from_secs(60));
+        Ok(bus)
+    }
+
+    /// The named virtual stick, with its seed and faults from the options.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick or the faults do not read.
+    pub(crate) fn virtual_stick(&self, name: &str) -> Result<Box<dyn Device>> {
+        let asked = &self.global.stand_in;
+        catalogue::virtual_stick(name, asked.seed, asked.fault.as_deref())
+    }
+
+    /// A session as of any verb, and every event is told to `also` first.
+    pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
+        let sink = move |event| {
+            also(&event);
+            self.output.event(&event);
+        };
+        Session::new(sink, self.cancel.clone())
+    }
+}
