@@ -41,9 +41,28 @@ impl Context {
         }
     }
 
+    /// The same, with every device on it, also those that only a profile of the owner's knows.
+    ///
+    /// # Errors
+    /// As [`bus`](Self::bus).
+    pub(crate) fn every_device(&self) -> Result<Box<dyn Bus>> {
+        match self.stand_in()? {
+            Some(bus) => self.traced(bus),
+            None => self.traced(Box::new(SysBus::open().with_every_device())),
+        }
+    }
+
+    /// The bus with the virtual stick that was asked for; `None` without `--virtual`.
+    ///
+    /// # Errors
+    /// As [`bus`](Self::bus).
+    pub(crate) fn stand_in(&self) -> Result<Option<Box<dyn Bus>>> {
+        Ok(self.stand_ins()?.map(|[bus, _]| bus))
+    }
+
     /// A program without virtual sticks has none to stand in.
     #[cfg(not(feature = "virtual"))]
-    pub(crate) fn stand_in(&self) -> Result<Option<Box<dyn Bus>>> {
+    pub(crate) fn stand_ins(&self) -> Result<Option<[Box<dyn Bus>; 2]>> {
         Ok(None)
     }
 

@@ -7,6 +7,7 @@ mod context;
 mod door;
 mod drop_in;
 mod files;
+mod hands;
 mod output;
 mod overlays;
 mod port_bus;

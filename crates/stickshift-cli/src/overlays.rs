@@ -1,27 +1,37 @@
 //! The owner's profiles over the built-in ones.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
 use stickshift::profile::{Catalogue, Origin, Overlay, Problem};
 
 /// Folders with files of usb_modeswitch's kind, in the order in which they are asked.
 const FOLDERS: [(&str, Origin); 3] = [
-    ("/etc/stickshift/devices.d", Origin::User),
-    ("/etc/usb_modeswitch.d", Origin::User),
-    ("/usr/share/usb_modeswitch", Origin::Packaged),
+    ("etc/stickshift/devices.d", Origin::User),
+    ("etc/usb_modeswitch.d", Origin::User),
+    ("usr/share/usb_modeswitch", Origin::Packaged),
 ];
+
+/// Names the folder that stands for `/`, for images of other systems and for tests.
+const ROOT: &str = "STICKSHIFT_ROOT";
+
+/// What stands for `/` when the system's files are looked at.
+pub(crate) fn root() -> PathBuf {
+    std::env::var_os(ROOT).map_or_else(|| "/".into(), PathBuf::from)
+}
 
 /// The catalogue of this computer. Files that cannot be used are named and left out.
 pub(crate) fn catalogue() -> (Catalogue, Vec<Problem>) {
     let mut unreadable = Vec::new();
-    let overlays = FOLDERS.map(|(folder, origin)| read(folder, origin, &mut unreadable)).to_vec();
+    let root = root();
+    let overlays = FOLDERS.map(|(folder, origin)| read(&root.join(folder), origin, &mut unreadable)).to_vec();
     let (catalogue, problems) = Catalogue::with_overlays(overlays);
     unreadable.extend(problems);
     (catalogue, unreadable)
 }
 
-fn read(folder: &str, origin: Origin, problems: &mut Vec<Problem>) -> Overlay {
+fn read(folder: &Path, origin: Origin, problems: &mut Vec<Problem>) -> Overlay {
     let mut files = Vec::new();
     // No folder is the usual case, not a problem.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -41,5 +51,5 @@ fn read(folder: &str, origin: Origin, problems: &mut Vec<Problem>) -> Overlay {
             Err(what) => problems.push(Problem { file: path.display().to_string(), line: None, what }),
         }
     }
-    Overlay { origin, folder: folder.to_owned(), files }
+    Overlay { origin, folder: folder.display().to_string(), files }
 }

@@ -75,7 +75,11 @@ fn names(stick: &Stick, wanted: &str) -> bool {
     stick.ports().any(|p| p.tty.as_deref().is_some_and(tty)) || stick.serial.as_deref() == Some(wanted)
 }
 
-fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
+/// The only one of `sticks`; `none` says that there is none.
+///
+/// # Errors
+/// `NoStick`, `SeveralSticks`.
+pub(crate) fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
     match sticks.len() {
         0 => Err(Error::new(ErrorKind::NoStick, none)),
         1 => Ok(sticks.remove(0)),

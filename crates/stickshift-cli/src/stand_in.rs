@@ -21,13 +21,14 @@ const PORT_HELD: &str = "port-held";
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 impl Context {
-    /// The bus with the virtual stick that was asked for; `None` without `--virtual`.
+    /// Two looks at the bus with the virtual stick that was asked for; `None` without `--virtual`.
     ///
     /// # Errors
     /// See [`virtual_bus`](Self::virtual_bus).
-    pub(crate) fn stand_in(&self) -> Result<Option<Box<dyn Bus>>> {
+    pub(crate) fn stand_ins(&self) -> Result<Option<[Box<dyn Bus>; 2]>> {
         let Some(name) = &self.global.stand_in.virtual_stick else { return Ok(None) };
-        Ok(Some(Box::new(self.virtual_bus(name)?)))
+        let bus = self.virtual_bus(name)?;
+        Ok(Some([Box::new(bus.clone()), Box::new(bus)]))
     }
 
     /// A virtual bus with the named sticks at 1-1, 1-2 and so on, seeds and faults from the options. The faults are those of the first stick,

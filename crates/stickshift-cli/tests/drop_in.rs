@@ -1,6 +1,6 @@
 //! This program under the name usb_modeswitch, through a link as packages make it, beside the real one where that is installed.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "virtual"))]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

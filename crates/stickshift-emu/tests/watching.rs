@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use stickshift::event::{Cancel, Session};
-use stickshift::journey::watching::{News, Watcher};
+use stickshift::journey::watching::{Hands, InTurn, News, Report, Watcher, serve};
 use stickshift::link::Bus;
 use stickshift::profile::Catalogue;
-use stickshift::stick::{Mode, Place};
+use stickshift::stick::{Mode, Place, Stick};
 use stickshift_emu::bus::VirtualBus;
 use stickshift_emu::catalogue;
 use stickshift_emu::e3372h::{E3372h, Options};
@@ -30,11 +30,23 @@ fn short(news: &News) -> String {
     }
 }
 
-/// Lets the watcher look until `end`, as its daemon does.
+/// Lets the watcher look until `end`, as its daemon does, and serves one stick after another.
 fn watch_until(watcher: &mut Watcher<'_>, bus: &mut VirtualBus, end: Duration) -> Vec<String> {
+    let catalogue = Catalogue::builtin();
+    let mut hands = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    watch_with(watcher, bus, &mut hands, end)
+}
+
+fn watch_with(
+    watcher: &mut Watcher<'_>,
+    bus: &mut VirtualBus,
+    hands: &mut dyn Hands,
+    end: Duration,
+) -> Vec<String> {
     let mut told = Vec::new();
     while bus.now() < end {
-        let next = watcher.look(bus, &mut Session::quiet(), &mut |news| told.push(short(&news))).unwrap();
+        let mut session = Session::quiet();
+        let next = watcher.look(bus, hands, &mut session, &mut |news| told.push(short(&news))).unwrap();
         let deadline = next.map_or(end, |at| at.min(end));
         bus.wait_change(deadline).unwrap();
     }
@@ -163,7 +175,72 @@ fn a_request_to_stop_is_heard() {
     let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
     let cancel = Cancel::new();
     cancel.cancel();
+    let mut hands = InTurn::new(Box::new(bus.clone()), &catalogue, cancel.clone());
     let mut session = Session::new(|_| {}, cancel);
-    assert!(watcher.look(&mut bus, &mut session, &mut |_| {}).is_err());
+    assert!(watcher.look(&mut bus, &mut hands, &mut session, &mut |_| {}).is_err());
     assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Cdrom);
+}
+
+/// Hands that never end with the stick at one place, as if every transfer to it hung.
+struct HangsAt<'a> {
+    place: Place,
+    others: InTurn<'a>,
+    asked: Vec<Place>,
+}
+
+impl Hands for HangsAt<'_> {
+    fn serve(&mut self, stick: &Stick) {
+        self.asked.push(stick.place.clone());
+        if stick.place != self.place {
+            self.others.serve(stick);
+        }
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        self.others.reports()
+    }
+}
+
+#[test]
+fn a_stick_that_hangs_holds_up_no_other() {
+    let mut bus = VirtualBus::new();
+    for number in 1..=3 {
+        plug(&bus, number, "e3372h-hilink");
+    }
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let others = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let mut hands = HangsAt { place: place(1), others, asked: Vec::new() };
+    let told = watch_with(&mut watcher, &mut bus, &mut hands, seconds(30));
+    assert!(told.iter().all(|t| !t.contains("1-1.1")), "{told:?}");
+    for number in 2..=3 {
+        assert!(told.contains(&format!("switched {} hilink", place(number))), "{told:?}");
+    }
+    assert_eq!(hands.asked.iter().filter(|p| **p == place(1)).count(), 1, "it is in somebody's hands");
+    // It comes free, and everything goes on.
+    let stick = bus.sticks().unwrap().remove(0);
+    let mut session = Session::quiet();
+    let mut reports = Vec::new();
+    serve(&mut bus.clone(), &stick, &catalogue, &mut session, &mut |report| reports.push(report));
+    hands.others = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let mut late = Late { reports, hands };
+    let end = bus.now() + seconds(30);
+    let told = watch_with(&mut watcher, &mut bus, &mut late, end);
+    assert_eq!(told, ["switching 1-1.1", "switched 1-1.1 hilink"]);
+}
+
+/// Hands that still have something to report.
+struct Late<'a> {
+    reports: Vec<Report>,
+    hands: HangsAt<'a>,
+}
+
+impl Hands for Late<'_> {
+    fn serve(&mut self, stick: &Stick) {
+        self.hands.serve(stick);
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        self.reports.drain(..).chain(self.hands.reports()).collect()
+    }
 }

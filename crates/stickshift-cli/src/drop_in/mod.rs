@@ -20,9 +20,11 @@ use stickshift::switch::modeswitch::Source;
 
 #[cfg(feature = "virtual")]
 /// Names a virtual stick to work on instead of this computer's bus: for trying scripts out.
+#[cfg(feature = "virtual")]
 const VIRTUAL: &str = "STICKSHIFT_VIRTUAL";
 #[cfg(feature = "virtual")]
 /// What goes wrong with that stick.
+#[cfg(feature = "virtual")]
 const FAULT: &str = "STICKSHIFT_FAULT";
 
 /// Whether the program was called by this name.
@@ -38,25 +40,22 @@ pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
 }
 
 fn bus(cancel: &Cancel) -> Result<Box<dyn Bus>> {
-    match stand_in(cancel)? {
+    match virtual_bus(cancel)? {
         Some(bus) => Ok(bus),
         None => Ok(Box::new(SysBus::open().without_holders().with_every_device())),
     }
 }
 
 #[cfg(feature = "virtual")]
-fn stand_in(cancel: &Cancel) -> Result<Option<Box<dyn Bus>>> {
-    let stand_in = crate::args::StandIn {
-        virtual_stick: std::env::var(VIRTUAL).ok(),
-        fault: std::env::var(FAULT).ok(),
-        seed: 1,
-    };
-    let global = crate::args::Global { stand_in, ..Default::default() };
-    crate::context::Context::new(global, cancel.clone()).stand_in()
+fn virtual_bus(cancel: &Cancel) -> Result<Option<Box<dyn Bus>>> {
+    use crate::args::{Global, StandIn};
+    let asked = |name| std::env::var(name).ok();
+    let stand_in = StandIn { virtual_stick: asked(VIRTUAL), fault: asked(FAULT), seed: 1 };
+    crate::context::Context::new(Global { stand_in, ..Global::default() }, cancel.clone()).stand_in()
 }
 
 #[cfg(not(feature = "virtual"))]
-fn stand_in(_: &Cancel) -> Result<Option<Box<dyn Bus>>> {
+fn virtual_bus(_: &Cancel) -> Result<Option<Box<dyn Bus>>> {
     Ok(None)
 }
 
@@ -92,5 +91,5 @@ fn notice(text: &str) {
 #[cfg(not(unix))]
 fn notice(_: &str) {}
 
-#[cfg(test)]
+#[cfg(all(test, feature = "virtual"))]
 mod tests;

@@ -24,7 +24,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
     let sticks = bus.sticks()?;
     let mut findings = vec![plugging(&bus), visible(&sticks)];
     findings.extend(access(&sticks));
-    findings.extend(drivers(Path::new("/")));
+    findings.extend(drivers(&overlays::root()));
     findings.extend(rivals());
     findings.push(dialler());
     findings.extend(profiles());
@@ -199,7 +199,7 @@ fn drivers(root: &Path) -> Vec<Finding> {
 
 fn rivals() -> Vec<Finding> {
     let mut findings = Vec::new();
-    match system::usb_modeswitch(Path::new("/")) {
+    match system::usb_modeswitch(&overlays::root()) {
         Some(rules) => findings.push(Finding::trouble(
             State::InTheWay,
             "usb-modeswitch",

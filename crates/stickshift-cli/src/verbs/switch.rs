@@ -8,8 +8,8 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::journey::switching::{self, Goal, Prepared, Request, Switched};
 use stickshift::link::Bus;
-use stickshift::profile::{Parameters, formats};
-use stickshift::stick::{Mode, Stick, UsbId};
+use stickshift::profile::{Catalogue, Parameters, builtin, formats};
+use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -64,12 +64,12 @@ impl SwitchArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
-    let mut bus = context.bus()?;
-    let stick = chosen(&mut *bus, args.stick.as_deref())?;
+    let mut bus = context.every_device()?;
     let (catalogue, problems) = overlays::catalogue();
     for problem in problems {
         context.output.say(&format!("{}: {}", problem.file, problem.what));
     }
+    let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
     let profile = match &args.profile {
         Some(path) => Some(from_file(path, stick.id)?),
         None if args.message.is_empty() => None,
@@ -97,9 +97,13 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
 }
 
 /// The stick that was named; else the only one that waits to be switched; else the only one there.
-pub(crate) fn chosen(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
+pub(crate) fn chosen(bus: &mut dyn Bus, wanted: Option<&str>, catalogue: &Catalogue) -> Result<Stick> {
     match select::in_mode(bus, wanted, Mode::Cdrom) {
-        Err(error) if error.is(ErrorKind::NoStick) => select::stick(bus, wanted),
+        Err(error) if error.is(ErrorKind::NoStick) && wanted.is_none() => {
+            let mut all = bus.sticks()?;
+            all.retain(|stick| is_stick(stick) || catalogue.knows(stick.id) || builtin::concerns(stick.id));
+            select::only(all, "no stick is plugged in".into())
+        }
         other => other,
     }
 }

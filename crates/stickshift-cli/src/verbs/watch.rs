@@ -1,17 +1,18 @@
 //! `stickshift watch`: the daemon that switches whatever is plugged in.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::host::SysBus;
-use stickshift::journey::watching::{News, Watcher};
+use stickshift::journey::watching::{Hands, InTurn, News, Watcher};
 use stickshift::link::Bus;
 
 use crate::context::Context;
+use crate::hands::Threads;
 use crate::output::{FailureReport, Report};
 use crate::recover::Work;
 use crate::verbs::list::StickReport;
@@ -20,7 +21,7 @@ use crate::{overlays, system};
 
 /// Switch whatever is plugged in, as long as it runs. Nothing is polled: it sleeps until the kernel reports a device.
 ///
-/// A stick that falls back twice within half a minute is left alone and reported.
+/// Sticks are served at the same time, so that one that hangs holds up no other. A stick that falls back twice within half a minute is left alone and reported.
 #[derive(Args, Debug)]
 pub(crate) struct WatchArgs {
     /// Leave a new stick to others for so long (default: 5 when usb_modeswitch is installed and switches by udev, else 0)
@@ -32,15 +33,11 @@ pub(crate) struct WatchArgs {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
-    let mut bus: Box<dyn Bus> = match context.stand_in()? {
-        Some(bus) => context.traced(bus)?,
-        None => context.traced(Box::new(SysBus::open().without_holders()))?,
-    };
     let (catalogue, problems) = overlays::catalogue();
     for problem in problems {
         context.output.say(&format!("{}: {}", problem.file, problem.what));
     }
-    let rival = system::usb_modeswitch(Path::new("/"));
+    let rival = system::usb_modeswitch(&overlays::root());
     if let Some(rules) = &rival {
         context.output.say(&format!(
             "usb_modeswitch switches sticks here too ({}); it goes first. `stickshift doctor` says how to stop it",
@@ -52,10 +49,21 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
         (None, Some(_)) => PATIENCE,
         (None, None) => Duration::ZERO,
     };
+    let catalogue = Arc::new(catalogue);
+    // Virtual sticks have a clock that jumps to the next event; it is theirs alone while one of them is served.
+    let (bus, mut hands): (Box<dyn Bus>, Box<dyn Hands + '_>) = match context.stand_ins()? {
+        Some([bus, theirs]) => (bus, Box::new(InTurn::new(theirs, &catalogue, context.cancel.clone()))),
+        None => {
+            let bus = SysBus::open().without_holders().with_every_device();
+            let hands = Threads::on_this_computer(Arc::clone(&catalogue), context.cancel.clone());
+            (Box::new(bus), Box::new(hands))
+        }
+    };
+    let mut bus = context.traced(bus)?;
     let mut watcher = Watcher::new(&catalogue, patience);
     let mut session = context.session();
     loop {
-        let next = match watcher.look(&mut *bus, &mut session, &mut |news| tell(context, news)) {
+        let next = match watcher.look(&mut *bus, &mut *hands, &mut session, &mut |news| tell(context, news)) {
             Err(_) if context.cancel.is_cancelled() => return Ok(()),
             other => other?,
         };

@@ -299,6 +299,7 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
         goal,
         targets,
         end: bus.now() + limit,
+        limit,
         before: stick,
         left: false,
         unchanged_since: None,
@@ -346,6 +347,7 @@ pub struct Expectation {
     pub before: Stick,
     /// When it is too late.
     pub end: Moment,
+    limit: Duration,
     goal: Goal,
     targets: Vec<UsbId>,
     left: bool,
@@ -373,6 +375,12 @@ pub struct Switched {
 }
 
 impl Expectation {
+    /// The same, with its time counted from `now`: on another clock than that of the bus it was sent over.
+    #[must_use]
+    pub fn counted_from(self, now: Moment) -> Self {
+        Expectation { end: now + self.limit, unchanged_since: None, ..self }
+    }
+
     /// Judges what stands at the place at `now` (`None`: nothing).
     pub fn judge(&mut self, stick: Option<&Stick>, now: Moment) -> Judgement {
         let Some(stick) = stick else {

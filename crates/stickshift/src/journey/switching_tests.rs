@@ -41,6 +41,7 @@ fn expectation(targets: &[u16]) -> Expectation {
         goal: Goal::Usual,
         targets: targets.iter().map(|p| UsbId::new(HUAWEI, *p)).collect(),
         end: SUCCESS,
+        limit: SUCCESS,
         before: stick(0x1526, &[STORAGE]),
         left: false,
         unchanged_since: None,

@@ -1,16 +1,17 @@
-//! Switching whatever is plugged in, many sticks at a time: the daemon's mind, without its clock and its loop.
+//! Switching whatever is plugged in, many sticks at a time: the daemon's mind, without its clock, its loop and its threads.
 //!
-//! [`Watcher::look`] is called when something on the bus changed, or when the moment it asked for has come. It sends messages at
-//! once and judges later, so that no stick waits for another one's restart.
+//! [`Watcher::look`] is called when something on the bus changed, or when the moment it asked for has come. Sending is left to
+//! [`Hands`], which may do it for many sticks at a time, and judging comes later: no stick waits for another one, not even for one that
+//! hangs in the middle of its message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::switching::{
-    Expectation, Goal, Judgement, Prepared, Request, Sent, Switched, ports_are_made, prepare, send,
+    Expectation, Goal, Judgement, Request, Sent, Switched, ports_are_made, prepare, send,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Session;
+use crate::event::{Cancel, Session};
 use crate::link::{Bus, Moment};
 use crate::profile::Catalogue;
 use crate::stick::{Mode, Place, Stick, UsbId};
@@ -24,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(1500);
 
 /// udev sets the permissions of a device node a moment after the kernel announces the device.
 const PERMISSIONS: Duration = Duration::from_secs(2);
+
+/// While a stick is in somebody's hands, reports are asked for this often; the bus may have nothing to tell.
+const LISTEN: Duration = Duration::from_millis(50);
 
 /// What the watcher tells.
 #[derive(Debug)]
@@ -56,6 +60,77 @@ pub enum News {
         /// How often it was switched within half a minute.
         attempts: usize,
     },
+}
+
+/// Whoever serves a stick that the watcher chose: looks up how, and sends it.
+pub trait Hands {
+    /// Begins to serve a stick, and may end it too.
+    fn serve(&mut self, stick: &Stick);
+
+    /// What happened since the last call, in order.
+    fn reports(&mut self) -> Vec<Report>;
+}
+
+/// What [`Hands`] tell of one stick.
+#[derive(Debug)]
+pub enum Report {
+    /// It gets its message now.
+    Began {
+        /// The stick as it is.
+        stick: Stick,
+        /// Why this message, one lower-case line each.
+        evidence: Vec<String>,
+    },
+    /// Everything was sent, or it failed.
+    Ended {
+        /// The stick as it was.
+        stick: Stick,
+        /// What came of it.
+        result: Result<Box<Sent>>,
+    },
+}
+
+/// Looks up how to switch `stick`, sends it, and tells when it begins and how it ended: all that hands have to do.
+pub fn serve(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    catalogue: &Catalogue,
+    session: &mut Session<'_>,
+    tell: &mut dyn FnMut(Report),
+) {
+    let request = Request { catalogue, profile: None, goal: Goal::Usual };
+    let result = prepare(bus, stick, &request, session).and_then(|prepared| {
+        let evidence = prepared.evidence.clone();
+        tell(Report::Began { stick: stick.clone(), evidence });
+        send(bus, prepared, session).map(Box::new)
+    });
+    tell(Report::Ended { stick: stick.clone(), result });
+}
+
+/// Hands that serve one stick after another, on a bus of their own: where time is not the sticks'.
+pub struct InTurn<'a> {
+    bus: Box<dyn Bus>,
+    catalogue: &'a Catalogue,
+    cancel: Cancel,
+    reports: Vec<Report>,
+}
+
+impl<'a> InTurn<'a> {
+    /// Works on `bus`, until somebody raises `cancel`.
+    pub fn new(bus: Box<dyn Bus>, catalogue: &'a Catalogue, cancel: Cancel) -> Self {
+        InTurn { bus, catalogue, cancel, reports: Vec::new() }
+    }
+}
+
+impl Hands for InTurn<'_> {
+    fn serve(&mut self, stick: &Stick) {
+        let mut session = Session::new(|_| {}, self.cancel.clone());
+        serve(&mut *self.bus, stick, self.catalogue, &mut session, &mut |report| self.reports.push(report));
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
 }
 
 /// What stands at a place, as far as a switch would change it.
@@ -109,6 +184,8 @@ pub struct Watcher<'a> {
     waiting: BTreeMap<Place, Waiting>,
     settling: BTreeMap<Place, Settling>,
     guards: BTreeMap<Place, Guard>,
+    /// Sticks in somebody's hands.
+    busy: BTreeSet<Place>,
 }
 
 impl<'a> Watcher<'a> {
@@ -123,39 +200,40 @@ impl<'a> Watcher<'a> {
             waiting: BTreeMap::new(),
             settling: BTreeMap::new(),
             guards: BTreeMap::new(),
+            busy: BTreeSet::new(),
         }
     }
 
-    /// Looks at the bus, does what is to be done, and tells `news`. Gives the moment for the next look if nothing changes before;
-    /// `None`: never.
+    /// Looks at the bus, gives what is to be done to `hands`, and tells `news`. Gives the moment for the next look if nothing changes
+    /// before; `None`: never.
     ///
     /// # Errors
-    /// `Interrupted` between two messages, and what the bus itself reports; what one stick does is news, not an error.
+    /// `Interrupted`, and what the bus itself reports; what one stick does is news, not an error.
     pub fn look(
         &mut self,
         bus: &mut dyn Bus,
+        hands: &mut dyn Hands,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Option<Moment>> {
-        let mut sticks = bus.sticks()?;
-        // What a stick was switched to may be nothing that looks like one.
-        for place in self.guards.keys() {
-            if !sticks.iter().any(|s| s.place == *place) {
-                sticks.extend(bus.device(place)?);
-            }
-        }
+        let sticks = bus.sticks()?;
+        self.hear(bus.now(), hands, session, news)?;
         self.judge(&sticks, bus.now(), news);
         self.settle(&sticks, bus.now(), news);
         self.notice_departures(&sticks, bus.now());
         for stick in &sticks {
             session.check()?;
-            if self.wants(stick, bus.now()) {
-                self.serve(bus, stick, session, news)?;
+            if self.wants(stick, bus.now()) && self.guard_allows(stick, bus.now(), news) {
+                self.busy.insert(stick.place.clone());
+                hands.serve(stick);
             }
         }
+        self.hear(bus.now(), hands, session, news)?;
         let judgements = self.waiting.values().map(|w| w.until);
         let ports = self.settling.values().map(|s| s.until);
-        Ok(self.due.values().chain(self.denied.values()).copied().chain(judgements).chain(ports).min())
+        let reports = (!self.busy.is_empty()).then(|| bus.now() + LISTEN);
+        let due = self.due.values().chain(self.denied.values()).copied();
+        Ok(due.chain(judgements).chain(ports).chain(reports).min())
     }
 
     fn judge(&mut self, sticks: &[Stick], now: Moment, news: &mut dyn FnMut(News)) {
@@ -221,7 +299,7 @@ impl<'a> Watcher<'a> {
     /// Whether it is this stick's turn now.
     fn wants(&mut self, stick: &Stick, now: Moment) -> bool {
         let ready = stick.configuration != 0 && !stick.interfaces.is_empty();
-        if !ready || self.waiting.contains_key(&stick.place) {
+        if !ready || self.waiting.contains_key(&stick.place) || self.busy.contains(&stick.place) {
             return false;
         }
         let face = Face::of(stick);
@@ -247,25 +325,52 @@ impl<'a> Watcher<'a> {
         due
     }
 
-    fn serve(
+    /// Whether the stick may be served; one that falls back again and again is told once and left alone.
+    fn guard_allows(&mut self, stick: &Stick, now: Moment, news: &mut dyn FnMut(News)) -> bool {
+        let guard = self.guards.entry(stick.place.clone()).or_default();
+        guard.attempts.retain(|at| now < *at + GUARD);
+        if !guard.told && guard.attempts.len() < ATTEMPTS {
+            return true;
+        }
+        self.denied.remove(&stick.place);
+        if !guard.told {
+            guard.told = true;
+            news(News::LeftAlone { stick: stick.clone(), attempts: guard.attempts.len() });
+        }
+        false
+    }
+
+    /// Takes the reports of the hands.
+    fn hear(
         &mut self,
-        bus: &mut dyn Bus,
-        stick: &Stick,
+        now: Moment,
+        hands: &mut dyn Hands,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<()> {
-        let now = bus.now();
-        let guard = self.guards.entry(stick.place.clone()).or_default();
-        guard.attempts.retain(|at| now < *at + GUARD);
-        if guard.told || guard.attempts.len() >= ATTEMPTS {
-            self.denied.remove(&stick.place);
-            if !guard.told {
-                guard.told = true;
-                news(News::LeftAlone { stick: stick.clone(), attempts: guard.attempts.len() });
+        for report in hands.reports() {
+            match report {
+                Report::Began { stick, evidence } => {
+                    self.guards.entry(stick.place.clone()).or_default().attempts.push(now);
+                    news(News::Switching { stick, evidence });
+                }
+                Report::Ended { stick, result } => {
+                    self.busy.remove(&stick.place);
+                    self.ended(&stick, result, now, session, news)?;
+                }
             }
-            return Ok(());
         }
-        let result = self.prepare_and_send(bus, stick, session, news);
+        Ok(())
+    }
+
+    fn ended(
+        &mut self,
+        stick: &Stick,
+        result: Result<Box<Sent>>,
+        now: Moment,
+        session: &mut Session<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<()> {
         if let Err(error) = &result
             && error.is(ErrorKind::PermissionDenied)
             && now < *self.denied.entry(stick.place.clone()).or_insert(now + PERMISSIONS)
@@ -278,8 +383,10 @@ impl<'a> Watcher<'a> {
                 for what in sent.observations {
                     session.note("switch-observation", format!("{}: {what}", stick.place));
                 }
-                let until = sent.expectation.end;
-                let waiting = Waiting { expectation: sent.expectation, until };
+                // The hands may have looked at another bus, with a clock of its own.
+                let expectation = sent.expectation.counted_from(now);
+                let until = expectation.end;
+                let waiting = Waiting { expectation, until };
                 self.waiting.insert(stick.place.clone(), waiting);
                 Ok(())
             }
@@ -299,20 +406,5 @@ impl<'a> Watcher<'a> {
                 Ok(())
             }
         }
-    }
-
-    fn prepare_and_send(
-        &mut self,
-        bus: &mut dyn Bus,
-        stick: &Stick,
-        session: &mut Session<'_>,
-        news: &mut dyn FnMut(News),
-    ) -> Result<Sent> {
-        let request = Request { catalogue: self.catalogue, profile: None, goal: Goal::Usual };
-        let prepared: Prepared = prepare(bus, stick, &request, session)?;
-        let evidence = prepared.evidence.clone();
-        news(News::Switching { stick: stick.clone(), evidence });
-        self.guards.entry(stick.place.clone()).or_default().attempts.push(bus.now());
-        send(bus, prepared, session)
     }
 }
