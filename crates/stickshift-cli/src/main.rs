@@ -52,7 +52,9 @@ fn main() -> ExitCode {
 /// What a verb leaves behind when it fails half-way.
 fn work(verb: &Verb) -> Work {
     match verb {
-        Verb::Convert(_) | Verb::Rehearse(_) => Work::Convert,
+        #[cfg(feature = "virtual")]
+        Verb::Rehearse(_) => Work::Convert,
+        Verb::Convert(_) => Work::Convert,
         Verb::Flash(_) => Work::Flash,
         Verb::Load(_) => Work::Load,
         Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
