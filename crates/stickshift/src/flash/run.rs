@@ -172,6 +172,9 @@ fn start(
                     Err(_) => Err(refused("the start of the partition", code)),
                 };
             }
+            Heard::Reply(Reply::Nak(code)) if attempt == REPEATS => {
+                return Err(refused("the start of the partition", code));
+            }
             heard if attempt < REPEATS => {
                 session.warn("repeat", format!("{}; the start is sent again", unheard(&heard)))
             }
@@ -259,7 +262,16 @@ fn end(port: &mut Port<'_>, partition: &PartitionFacts, size: u32, doubtful: boo
     if doubtful && let Some(Reply::Nak(code)) = port.fence(&VERSION, BLOCK_ANSWER)? {
         return Err(refused("a block", code));
     }
-    let heard = match port.ask(&message::end(partition.code, size), BLOCK_ANSWER) {
+    let request = message::end(partition.code, size);
+    let mut asked = port.ask(&request, BLOCK_ANSWER);
+    // An end that arrived damaged did nothing; one that is not answered may have.
+    for _ in 0..REPEATS {
+        match asked {
+            Ok(Heard::Reply(Reply::Nak(nak::BAD_FRAME))) => asked = port.ask(&request, BLOCK_ANSWER),
+            _ => break,
+        }
+    }
+    let heard = match asked {
         Ok(heard) => heard,
         Err(e) if may_restart && e.is(ErrorKind::Disconnected) => return Ok(Sent::Unseen),
         Err(e) => return Err(e),

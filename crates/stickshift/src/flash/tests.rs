@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::error::{ErrorKind, Verdict};
+use crate::error::{Error, ErrorKind, Verdict};
 use crate::event::{Event, Session};
 use crate::link::{ByteLink, Direction, Moment, Tape, TapeLink};
 
@@ -400,5 +400,147 @@ fn a_reply_cut_anywhere_is_asked_for_again() {
         let said = handshake(&mut link, None, &mut Session::quiet()).unwrap();
         assert_eq!(said.version.as_deref(), Some("7200B--SKCBADZM"), "cut at {cut}");
         assert!(link.is_finished());
+    }
+}
+
+#[test]
+fn every_refusal_keeps_its_code_wherever_it_comes() {
+    let begun = format!("{}{ACK}", start_frame());
+    let sent = format!("{begun}{}{ACK}", block_frame());
+    for code in 0x02..=0x11 {
+        let no = refusal(code);
+        let authorisation = (0x0a..=0x0e).contains(&code);
+        let kind = if authorisation { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
+        // Only a failed operation is worth a second try, of the whole partition.
+        let tries = if code == nak::OPERATION_FAILED { 2 } else { 1 };
+        let at_start = format!("{}{no}{VERSION}", start_frame()).repeat(tries);
+        let at_block = format!("{begun}{}{no}", block_frame()).repeat(tries);
+        let at_end = format!("{sent}{}{no}", end_frame()).repeat(tries);
+        for (tape, verdict) in
+            [(at_start, Verdict::Untouched), (at_block, Verdict::Recoverable), (at_end, Verdict::Recoverable)]
+        {
+            let error = send(&tape, Finish::Stay).0.unwrap_err();
+            assert!(error.is(kind), "{code:02x}: {error:?}");
+            assert_eq!(error.fact("code"), Some(format!("{code:02x}").as_str()));
+            assert_eq!((error.verdict(), error.fact("partition")), (Some(verdict), Some("0")), "{code:02x}");
+            assert!(error.what().ends_with(nak::words(code)), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_arrived_damaged_is_sent_four_times_in_all() {
+    let damaged = refusal(nak::BAD_FRAME);
+    let four = |request: String| format!("{request}{damaged}").repeat(4);
+    let begun = format!("{}{ACK}", start_frame());
+    let ended = format!("{begun}{}{ACK}{}", block_frame(), four(end_frame()));
+    for tape in [four(start_frame()), format!("{begun}{}", four(block_frame())), ended.clone()] {
+        let error = send(&tape, Finish::Stay).0.unwrap_err();
+        assert_eq!((error.fact("code"), error.verdict()), (Some("01"), Some(Verdict::Recoverable)));
+    }
+    let third_time = ended.strip_suffix(&damaged).unwrap().to_owned() + ACK;
+    assert_eq!(send(&third_time, Finish::Stay).0.unwrap(), Outcome::Complete);
+}
+
+#[test]
+fn an_acknowledgement_that_comes_twice_is_one() {
+    let twice = "< 7e026ad37e7e026ad37e\n";
+    let tape = format!("{}{twice}{}{twice}{}{twice}", start_frame(), block_frame(), end_frame());
+    assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete);
+    // One that lags behind must not hide what the stick says to the end.
+    let tape = format!("{}{ACK}{}{twice}{}{ACK}{}", start_frame(), block_frame(), end_frame(), refusal(0x0c));
+    assert!(send(&tape, Finish::Stay).0.unwrap_err().is(ErrorKind::SignatureRefused));
+}
+
+/// A stick that leaves the bus when its tape is played.
+struct Leaving(TapeLink);
+
+impl ByteLink for Leaving {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write(bytes)
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        if self.0.is_finished() {
+            return Err(Error::new(ErrorKind::Disconnected, "the stick left the bus"));
+        }
+        self.0.read(buffer, deadline)
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.0.discard_input()
+    }
+
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.0.sleep(time);
+    }
+}
+
+#[test]
+fn a_stick_may_restart_with_a_new_partition_table() {
+    for (code, table) in [(0x0001_0000, true), (0x0000_0100, true), (CODE, false)] {
+        let asked = format!(
+            "{}{ACK}{}{ACK}{}",
+            frame(&message::start(code, 4)),
+            block_frame(),
+            frame(&message::end(code, 4))
+        );
+        // Without an answer the table may be there or not: it is sent once more.
+        for (tape, next) in [(asked.clone(), 0), (asked + ACK, 1)] {
+            let mut link = Leaving(link(&tape));
+            let mut payload = Small::of(code, &DATA);
+            let result =
+                run(&mut link, &mut payload, 0, Finish::Stay, &mut NoObserver, &mut Session::quiet());
+            match result {
+                Ok(outcome) => assert_eq!((table, outcome), (true, Outcome::RestartedAfterTable { next })),
+                Err(error) => {
+                    assert!(!table && error.is(ErrorKind::Disconnected), "{code:08x}: {error:?}");
+                    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_end_of_what_the_stick_needs_to_start() {
+    for (boot_chain, acknowledged, verdict) in
+        [(true, "1", Verdict::Recoverable), (false, "0", Verdict::Recoverable)]
+    {
+        let block = |n| {
+            let mut body = Vec::new();
+            message::block(n, &[0; message::BLOCK_SIZE], &mut body);
+            frame(&body)
+        };
+        let size = 3 * message::BLOCK_SIZE as u32;
+        let whole = [
+            frame(&message::start(CODE, size)),
+            block(1),
+            block(2),
+            block(3),
+            frame(&message::end(CODE, size)),
+        ];
+        let goes = if boot_chain { 5 } else { 1 };
+        let tape: String = whole[..goes].iter().map(|request| format!("{request}{ACK}")).collect();
+        let mut link = link(&tape);
+        let mut payload = Small::of(CODE, &vec![0; size as usize]);
+        payload.0[0].boot_chain = boot_chain;
+        payload.0.push(payload.0[0].clone());
+        let cancel = crate::event::Cancel::new();
+        let stop = cancel.clone();
+        // The first report of progress comes when the partition was begun.
+        let sink = move |event| {
+            if let Event::Progress { .. } = event {
+                stop.cancel();
+            }
+        };
+        let mut session = Session::new(sink, cancel);
+        let error = run(&mut link, &mut payload, 0, Finish::Stay, &mut NoObserver, &mut session).unwrap_err();
+        assert!(link.is_finished() && error.is(ErrorKind::Interrupted), "{error:?}");
+        assert_eq!((error.fact("acknowledged"), error.verdict()), (Some(acknowledged), Some(verdict)));
     }
 }
