@@ -53,15 +53,19 @@ pub(crate) fn prepare() -> Result<(), String> {
 
 /// Runs every scenario whose name contains `filter`.
 pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
+    run_scenarios("scenarios", filter, &program()?)
+}
+
+/// The program, built now for tests.
+fn program() -> Result<PathBuf, String> {
     run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
-    run_scenarios("scenarios", filter, "target/debug/stickshift")
+    Ok(root().join("target/debug/stickshift"))
 }
 
 /// Makes the captures of switches anew that tests read.
 pub(crate) fn captures() -> Result<(), String> {
     install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
-    run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
-    run_scenarios("captures", "", "target/debug/stickshift")?;
+    run_scenarios("captures", "", &program()?)?;
     let (made, kept) = (folder().join("results/captures"), root().join("tests/fixtures/captures/vm"));
     let _ = fs::remove_dir_all(&kept);
     make(&kept)?;
@@ -73,8 +77,56 @@ pub(crate) fn captures() -> Result<(), String> {
     Ok(())
 }
 
+/// Measures ours against usb_modeswitch in the guest, and prints figures and ratios.
+pub(crate) fn bench(program: &Path) -> Result<(), String> {
+    run_scenarios("bench", "", program)?;
+    let figures = read(&folder().join("results/figures.tsv"))?;
+    for line in compared(&figures) {
+        println!("    {line}");
+    }
+    Ok(())
+}
+
+/// One line for each thing that was measured: the medians of both sides and their ratio. A line of `figures` is what, whose, number.
+fn compared(figures: &str) -> Vec<String> {
+    let rows: Vec<(&str, &str, f64)> = figures
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split('\t');
+            Some((words.next()?, words.next()?, words.next()?.parse().ok()?))
+        })
+        .collect();
+    let median = |what: &str, whose: &str| {
+        let mut all: Vec<f64> =
+            rows.iter().filter(|row| (row.0, row.1) == (what, whose)).map(|row| row.2).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied()
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for (what, ..) in &rows {
+        if !names.contains(what) {
+            names.push(what);
+        }
+    }
+    let mut lines = Vec::new();
+    for what in names {
+        let Some(ours) = median(what, "ours") else { continue };
+        let Some(theirs) = median(what, "usb_modeswitch") else {
+            lines.push(format!("{what}: {ours}"));
+            continue;
+        };
+        let ratio =
+            |ours: f64| format!("{what}: ours {ours}, usb_modeswitch {theirs}, ratio {:.2}", ours / theirs);
+        lines.push(ratio(ours));
+        lines.extend(
+            median(what, "drop-in").map(|ours| format!("{} (called as usb_modeswitch)", ratio(ours))),
+        );
+    }
+    lines
+}
+
 /// Runs what is in a folder of `xtask/vm` with the program that was built.
-fn run_scenarios(source: &str, filter: &str, program: &str) -> Result<(), String> {
+fn run_scenarios(source: &str, filter: &str, program: &Path) -> Result<(), String> {
     let guest = guest()?;
     let names = results(source, filter, program)?;
     if names.is_empty() {
@@ -147,7 +199,7 @@ fn unpack(guest: &Guest) -> Result<(), String> {
 }
 
 /// Lays out the folder that the guest may write to; the names of its scenarios.
-fn results(scenarios: &str, filter: &str, program: &str) -> Result<Vec<String>, String> {
+fn results(scenarios: &str, filter: &str, program: &Path) -> Result<Vec<String>, String> {
     let (here, source) = (folder().join("results"), root().join("xtask/vm"));
     let _ = fs::remove_dir_all(&here);
     for sub in ["scenarios", "logs", "bin"] {
@@ -159,7 +211,7 @@ fn results(scenarios: &str, filter: &str, program: &str) -> Result<Vec<String>, 
     for file in ["guest", "tools"] {
         copy(&source.join(file), &here.join(file))?;
     }
-    copy(&root().join(program), &here.join("bin/stickshift"))?;
+    copy(program, &here.join("bin/stickshift"))?;
     let mut names = Vec::new();
     for scenario in entries(&source.join(scenarios))? {
         let name = scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -376,6 +428,13 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert!(module_order("kernel/fs/9p.ko:\n").is_err());
+    }
+
+    #[test]
+    fn medians_are_compared() {
+        let figures = "time, s\tours\t0.5\ntime, s\tours\t9\ntime, s\tours\t0.25\ntime, s\tusb_modeswitch\t2\nsize\tours\t3\nnoise";
+        let lines = compared(figures);
+        assert_eq!(lines, ["time, s: ours 0.5, usb_modeswitch 2, ratio 0.25", "size: 3"]);
     }
 
     #[test]

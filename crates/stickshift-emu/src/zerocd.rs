@@ -190,6 +190,13 @@ impl ZeroCd {
         }
     }
 
+    /// From now on it leaves and comes back at once: what is measured then is the host.
+    pub fn hurry(&mut self) {
+        self.options.boot = Duration::ZERO;
+        self.options.leaves_after = Duration::from_millis(10);
+        self.options.off_bus = Duration::from_millis(100);
+    }
+
     fn show(&mut self, at: Moment, shows: Shows) {
         self.shows = shows;
         self.drives = Drives::default();

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::run::{root, run};
+use crate::vm;
 
 pub(crate) use replay::ping_pong;
 
@@ -41,6 +42,11 @@ const SUBJECTS: &[Subject] = &[
         what: "64 MiB over a pty, against the same frames and nothing else",
         run: dialogue::flash,
     },
+    Subject {
+        name: "vm",
+        what: "switching in the virtual machine, against usb_modeswitch and its dispatcher",
+        run: switching,
+    },
 ];
 
 /// Measures the named subjects, or all.
@@ -59,6 +65,12 @@ pub(crate) fn bench(names: &[&str]) -> ExitCode {
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn switching() -> Result<(), String> {
+    vm::prepare()?;
+    let program = program()?;
+    vm::bench(&program)
 }
 
 /// The release build of the program, made now.

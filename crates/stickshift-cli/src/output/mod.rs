@@ -106,7 +106,7 @@ impl Output {
             print_line(&json!({ "event": name, name: report.value() }));
         } else if !self.quiet {
             self.pause_bar();
-            let _ = report.write_text(&mut io::stderr().lock());
+            print_text(report, &mut io::stderr().lock());
         }
     }
 
@@ -116,15 +116,14 @@ impl Output {
             return self.interim(name, report);
         }
         self.pause_bar();
-        let mut out = io::stdout().lock();
-        let _ = report.write_text(&mut out).and_then(|()| out.flush());
+        print_text(report, &mut io::stdout().lock());
     }
 
     /// Prints a verb's result.
     pub(crate) fn finish(&self, report: &dyn ErasedReport) {
         self.pause_bar();
         if !self.json {
-            let _ = report.write_text(&mut io::stdout().lock());
+            print_text(report, &mut io::stdout().lock());
         } else if *self.streaming.borrow() {
             print_line(&json!({ "event": "result", "result": report.value() }));
         } else {
@@ -142,13 +141,21 @@ impl Output {
             line["event"] = "error".into();
             return print_line(&line);
         }
-        let _ = failure.text(&mut io::stderr().lock());
+        print_text(&failure, &mut io::stderr().lock());
     }
 
     fn pause_bar(&self) {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.clear();
         }
+    }
+}
+
+/// Writes a whole text at once: standard error has no buffer of its own.
+fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) {
+    let mut text = Vec::new();
+    if report.write_text(&mut text).is_ok() {
+        let _ = out.write_all(&text).and_then(|()| out.flush());
     }
 }
 

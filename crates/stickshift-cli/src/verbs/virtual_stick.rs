@@ -13,6 +13,7 @@ use stickshift::stick::{Endpoint, Interface, Role, classify};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::{Device, Face};
 use stickshift_emu::e3372h::{E3372h, PlugIn, Timing};
+use stickshift_emu::zerocd::ZeroCd;
 
 use crate::context::Context;
 use crate::output::Report;
@@ -156,8 +157,8 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
     };
     let stick = || {
         let mut stick = context.virtual_stick(name)?;
-        if let Some(stick) = e3372h(stick.as_mut()).filter(|_| args.quick) {
-            stick.set_timing(Timing::quick());
+        if args.quick {
+            hurry(stick.as_mut());
         }
         Ok(stick)
     };
@@ -170,6 +171,17 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
             let sticks = (0..args.count).map(|_| stick()).collect::<Result<Vec<_>>>()?;
             virtual_rack::attach(context, sticks)
         }
+    }
+}
+
+fn hurry(stick: &mut dyn Device) {
+    if let Some(stick) = e3372h(stick) {
+        stick.set_timing(Timing::quick());
+        return;
+    }
+    let stick: &mut dyn std::any::Any = stick;
+    if let Some(stick) = stick.downcast_mut::<ZeroCd>() {
+        stick.hurry();
     }
 }
 

@@ -61,7 +61,11 @@ impl Vhci {
         if root.join("attach").exists() {
             return Ok(Vhci { root });
         }
-        Err(Error::new(ErrorKind::Unsupported, "the kernel module vhci-hcd is not loaded").with("path", ROOT))
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "the kernel module vhci-hcd is not loaded: `modprobe vhci-hcd`, as root",
+        )
+        .with("path", ROOT))
     }
 
     /// Every port of every controller.
