@@ -139,3 +139,25 @@ fn a_stick_that_is_pulled_out_after_its_message_is_not_called_switched() {
     let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
     assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(Verdict::Unknown)));
 }
+
+/// Every message that is known, on sticks of both firmwares: it leads to one of the ids that owners report.
+#[test]
+fn every_message_of_huaweis_leads_where_owners_say() {
+    let catalogue = Catalogue::builtin();
+    for message in huawei::MESSAGES {
+        for name in ["e3372h-hilink", "e3372h-stick", "e3372s-hilink", "e3372s"] {
+            let mut bus = plugged(name);
+            let stick = wait_for(&mut bus, Mode::Cdrom);
+            let messages = [message.message.to_vec(), Vec::new(), Vec::new()];
+            let profile = Some(Parameters { messages, ..Parameters::default() });
+            let request = Request { catalogue: &catalogue, profile, goal: Goal::Usual };
+            let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+            let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+            let hilink = name.ends_with("hilink");
+            let id = switched.stick.id;
+            // Stick firmware takes them all for the usual one.
+            let known = if hilink { message.leads_to.contains(&id) } else { id.product == 0x1506 };
+            assert!(known, "{name}, {}: {id}", message.name);
+        }
+    }
+}

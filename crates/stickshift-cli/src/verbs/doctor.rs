@@ -154,12 +154,15 @@ fn access(_: &[Stick]) -> Vec<Finding> {
 }
 
 /// Kernel drivers, what each is for, and what has it where it is missing.
-const DRIVERS: [(&str, &str, &str); 6] = [
+const DRIVERS: [(&str, &str, &str); 9] = [
     (
         "option",
         "serial ports of most sticks",
         "kmod-usb-serial-option on OpenWrt, linux-modules-extra on Ubuntu",
     ),
+    ("usbserial", "every serial port of a stick", "kmod-usb-serial on OpenWrt"),
+    ("usb_storage", "the texts that tell some sticks apart", "kmod-usb-storage on OpenWrt"),
+    ("vhci_hcd", "virtual sticks on this kernel, for nothing else", "kmod-usbip on OpenWrt"),
     ("cdc_ether", "HiLink network cards", "kmod-usb-net-cdc-ether on OpenWrt"),
     ("huawei_cdc_ncm", "network of Huawei sticks", "kmod-usb-net-huawei-cdc-ncm on OpenWrt"),
     ("qmi_wwan", "network of Qualcomm sticks", "kmod-usb-net-qmi-wwan on OpenWrt"),
@@ -208,17 +211,56 @@ fn rivals() -> Vec<Finding> {
         )),
         None => findings.push(Finding::fine("usb-modeswitch", "usb_modeswitch does not switch sticks here")),
     }
-    match system::running("ModemManager") {
-        Some(pid) => findings.push(Finding::trouble(
+    for rival in &RIVALS {
+        match system::running(rival.program) {
+            Some(pid) => findings.push(Finding::trouble(
+                State::InTheWay,
+                rival.code,
+                format!("{} is running (pid {pid}): {}", rival.program, rival.does),
+                rival.fix,
+            )),
+            None => findings.push(Finding::fine(rival.code, format!("{} is not running", rival.program))),
+        }
+    }
+    if overlays::root().join("sbin/usbmode").exists() {
+        findings.push(Finding::trouble(
             State::InTheWay,
-            "modem-manager",
-            format!("ModemManager is running (pid {pid}) and opens every new port"),
-            "systemctl stop ModemManager while you flash or talk to a stick",
-        )),
-        None => findings.push(Finding::fine("modem-manager", "ModemManager is not running")),
+            "usbmode",
+            "OpenWrt's usbmode switches sticks by itself",
+            "/etc/init.d/usbmode disable, and remove /etc/hotplug.d/usb/20-usb_mode",
+        ));
     }
     findings
 }
+
+/// A program that deals with sticks, too.
+struct Rival {
+    program: &'static str,
+    code: &'static str,
+    does: &'static str,
+    fix: &'static str,
+}
+
+const RIVALS: [Rival; 3] = [
+    Rival {
+        program: "ModemManager",
+        code: "modem-manager",
+        does: "it opens every new port",
+        fix: "systemctl stop ModemManager while you flash or talk to a stick",
+    },
+    Rival {
+        program: "usb_modeswitch_dispatcher",
+        code: "usb-modeswitch-now",
+        does: "it switches a stick at this moment",
+        fix: "wait until it has ended",
+    },
+    Rival {
+        program: "pppd",
+        code: "pppd-running",
+        does: "a stick that dials is online through it, and its port is taken",
+        fix: "hang up before you work with that stick",
+    },
+];
 
 fn dialler() -> Finding {
     let there = ["/usr/sbin/pppd", "/sbin/pppd"].iter().any(|p| Path::new(p).exists());
@@ -266,7 +308,7 @@ mod tests {
         write("lib/modules/6.1.0/modules.builtin", "kernel/drivers/usb/class/cdc-acm.ko\n");
         write(
             "lib/modules/6.1.0/modules.dep",
-            "kernel/net/cdc_ether.ko.xz: kernel/usbnet.ko\nkernel/qmi_wwan.ko:\nkernel/cdc_mbim.ko: a/huawei_cdc_ncm.ko\n",
+            "a/usbserial.ko:\na/usb-storage.ko.zst:\na/vhci-hcd.ko:\nkernel/net/cdc_ether.ko.xz: kernel/usbnet.ko\nkernel/qmi_wwan.ko:\nkernel/cdc_mbim.ko: a/huawei_cdc_ncm.ko\n",
         );
         let missing = drivers(root.path());
         assert_eq!(missing.len(), 1);

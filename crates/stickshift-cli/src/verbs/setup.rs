@@ -10,6 +10,7 @@ use serde::Serialize;
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
+use stickshift::profile::formats::udev;
 use stickshift::stick::{UsbId, stick_makers};
 
 use crate::context::Context;
@@ -32,6 +33,10 @@ enum What {
         /// The group that may talk to sticks (default: dialout or uucp, whichever there is)
         #[arg(long, value_name = "NAME")]
         group: Option<String>,
+
+        /// Rules that switch every known stick when it appears, one line for each, instead: without the service
+        #[arg(long, conflicts_with = "group")]
+        switch: bool,
     },
     /// A service that switches whatever is plugged in
     Systemd {
@@ -53,7 +58,12 @@ struct WhereTo {
 
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     match args.what {
-        What::Udev { where_to, group } => {
+        What::Udev { where_to, switch: true, .. } => {
+            let rules = switching_rules(&this_program()?)?;
+            let then = "udevadm control --reload, then plug the stick in again";
+            write(context, &where_to, "etc/udev/rules.d/71-stickshift-switch.rules", rules, then)
+        }
+        What::Udev { where_to, group, .. } => {
             let group = match group {
                 Some(group) => checked(group)?,
                 None => usual_group(),
@@ -63,9 +73,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
         }
         What::Systemd { where_to } => {
-            let program = std::env::current_exe().map_err(|e| {
-                Error::new(ErrorKind::Unsupported, "the system does not say where this program is").because(e)
-            })?;
+            let program = this_program()?;
             let unit = systemd_unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift";
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
@@ -121,6 +129,24 @@ fn usual_group() -> String {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let there = |name: &&&str| groups.lines().any(|line| line.split(':').next() == Some(name));
     ["dialout", "uucp"].iter().find(there).unwrap_or(&"dialout").to_string()
+}
+
+fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|e| {
+        Error::new(ErrorKind::Unsupported, "the system does not say where this program is").because(e)
+    })
+}
+
+/// The same rules as `profile convert --to udev` writes, for every profile, calling this program where it is.
+fn switching_rules(program: &Path) -> Result<String> {
+    let path =
+        program.to_str().filter(|p| p.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)));
+    let path = path.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "a rule cannot call a program with such a path")
+            .with("path", program.display())
+    })?;
+    let entries: Vec<_> = builtin::all().filter(|e| !e.parameters.is_leave_alone()).collect();
+    Ok(String::from_utf8_lossy(&udev::emit_for(&entries, path).bytes).into_owned())
 }
 
 /// Rules for every device that this program may switch or talk to. The file's number has to be below 73: there uaccess is acted upon.
@@ -191,6 +217,46 @@ mod tests {
         }
         assert!(rules.lines().all(|l| l.matches('"').count() % 2 == 0));
         assert!(rules.contains("GROUP=\"dialout\""));
+    }
+
+    /// `KEY=="value"` with the operators of udev, separated by commas: what `udevadm verify` looks at first.
+    fn is_rule(line: &str) -> bool {
+        let mut rest = line;
+        loop {
+            let Some(at) = rest.find(['=', '!', '+', '-', ':']) else { return false };
+            let (key, tail) = rest.split_at(at);
+            let name = key.split('{').next().unwrap_or_default();
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                return false;
+            }
+            let operator = ["==", "!=", "+=", "-=", ":=", "="].iter().find(|o| tail.starts_with(**o));
+            let Some(value) = operator.and_then(|o| tail[o.len()..].strip_prefix('"')) else { return false };
+            let Some((_, after)) = value.split_once('"') else { return false };
+            match after.strip_prefix(", ") {
+                Some(next) => rest = next,
+                None => return after.is_empty(),
+            }
+        }
+    }
+
+    #[test]
+    fn both_files_hold_nothing_but_rules() {
+        let switching = switching_rules(Path::new("/usr/local/bin/stickshift")).unwrap();
+        assert!(switching.contains(
+            "ATTR{idVendor}==\"12d1\", ATTR{idProduct}==\"1f01\", RUN+=\"/usr/local/bin/stickshift --quiet switch %k\"\n"
+        ));
+        // 12d1:1573 is to be left alone.
+        assert!(!switching.contains("ATTR{idProduct}==\"1573\""));
+        for rules in [udev_rules("dialout"), switching] {
+            let mut labels = 0;
+            for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+                assert!(is_rule(line), "{line}");
+                labels += usize::from(line.starts_with("LABEL="));
+            }
+            assert_eq!(labels, 1);
+        }
+        assert!(!is_rule("ATTR{a}==\"b\" RUN+=\"c\"") && !is_rule("ATTR{a}=\"b"));
+        assert!(switching_rules(Path::new("/home/a b/stickshift")).is_err());
     }
 
     #[test]

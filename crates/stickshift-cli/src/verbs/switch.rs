@@ -110,7 +110,10 @@ pub(crate) fn chosen(bus: &mut dyn Bus, wanted: Option<&str>, catalogue: &Catalo
 
 fn from_file(path: &Path, id: UsbId) -> Result<Parameters> {
     let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
-    let import = formats::import(&files::read(path)?, &name)?;
+    let bytes = files::read(path)?;
+    // A text that leaves the ids to its file's name is meant for the stick at hand.
+    let import = formats::import(&bytes, &name)
+        .or_else(|error| formats::import(&bytes, &id.to_string()).map_err(|_| error))?;
     if let Some(refused) = import.refused.first() {
         return Err(Error::new(ErrorKind::FileCorrupt, refused.why.clone()).with("entry", &refused.entry));
     }

@@ -51,6 +51,11 @@ pub fn parse(text: &str) -> Import {
 
 /// Writes one rule per pair of ids.
 pub fn emit(entries: &[Entry]) -> Export {
+    emit_for(entries, "/usr/bin/stickshift")
+}
+
+/// The same for a program at `program`, a path without blanks and quotes.
+pub fn emit_for(entries: &[Entry], program: &str) -> Export {
     let mut text = String::from(
         "# Switches sticks to modem mode when they appear. What is sent to each comes from stickshift's catalogue.\n\
          ACTION!=\"add\", GOTO=\"stickshift_end\"\n\
@@ -80,11 +85,16 @@ pub fn emit(entries: &[Entry]) -> Export {
         seen.push(id);
         let name: String = entry.name.chars().filter(|c| !c.is_control()).collect();
         text.push_str(&format!(
-            "# {name}\nATTR{{idVendor}}==\"{:04x}\", ATTR{{idProduct}}==\"{:04x}\", RUN+=\"/usr/bin/stickshift --quiet switch %k\"\n",
+            "# {name}\nATTR{{idVendor}}==\"{:04x}\", ATTR{{idProduct}}==\"{:04x}\", RUN+=\"{program} --quiet switch %k\"\n",
             id.vendor, id.product
         ));
     }
     text.push_str("\nLABEL=\"stickshift_end\"\n");
     let notes = vec!["its place is /etc/udev/rules.d; `udevadm control --reload` makes it count".to_owned()];
-    Export { bytes: text.into_bytes(), file_name: Some("40-stickshift.rules".to_owned()), losses, notes }
+    Export {
+        bytes: text.into_bytes(),
+        file_name: Some("71-stickshift-switch.rules".to_owned()),
+        losses,
+        notes,
+    }
 }

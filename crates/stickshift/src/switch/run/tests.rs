@@ -330,3 +330,68 @@ fn a_reset_is_tried_again() {
     assert!(matches!(result.unwrap().end, End::Vanished { step: 1 }));
     assert_eq!(calls, ["reset"]);
 }
+
+/// A stick with two configurations, MBIM in the second, and what is selected on it without a message.
+fn selected(p: &Parameters, fault: Option<(usize, ErrorKind)>) -> (Result<Outcome>, Vec<String>) {
+    let mut stick = FaultyStick::new(fault);
+    let mbim = InterfaceDescriptor { class: [0x02, 0x0e, 0], ..InterfaceDescriptor::default() };
+    let mut second = ConfigurationDescriptor::parse(&stick.configurations[0]).unwrap();
+    second.value = 2;
+    second.interfaces = vec![mbim];
+    stick.configurations.push(second.encode());
+    let plan = plan(p, &View::of(&mut stick).unwrap()).unwrap();
+    let result = run(&plan, 0, &mut stick, &mut Session::quiet());
+    (result, stick.calls)
+}
+
+#[test]
+fn selections_and_each_failure_of_each_of_their_calls() {
+    let mut detach = Parameters::default();
+    detach.turn_on(Method::DetachStorageOnly);
+    let configuration = ["detach 0", "configuration 0", "configuration 2"];
+    let cases: [(Parameters, &[&str]); 5] = [
+        (Parameters { mbim: Some(true), ..Parameters::default() }, &configuration),
+        (Parameters { configuration: Some(2), ..Parameters::default() }, &configuration),
+        (
+            Parameters { alt_setting: Some(1), ..Parameters::default() },
+            &["detach 0", "claim 0", "alternate 1", "release 0"],
+        ),
+        (Parameters { reset_usb: Some(true), ..Parameters::default() }, &["reset"]),
+        (detach, &["detach 0"]),
+    ];
+    for (parameters, wanted) in cases {
+        let (result, calls) = selected(&parameters, None);
+        assert!(matches!(result.unwrap().end, End::Sent));
+        assert_eq!(calls, wanted);
+        for (number, call) in wanted.iter().enumerate() {
+            for kind in [
+                ErrorKind::Stalled,
+                ErrorKind::Timeout,
+                ErrorKind::Io,
+                ErrorKind::PortBusy,
+                ErrorKind::Disconnected,
+            ] {
+                let (result, calls) = selected(&parameters, Some((number, kind)));
+                let gone = kind == ErrorKind::Disconnected;
+                // What changes the stick, or comes after that.
+                let touched =
+                    ["configuration", "alternate", "reset", "release"].iter().any(|c| call.starts_with(c));
+                let needed = ["configuration 2", "alternate 1"].contains(call);
+                let end = match result {
+                    Ok(outcome) => outcome.end,
+                    Err(error) => {
+                        assert_eq!(error.verdict(), Some(Verdict::Untouched), "{call} {kind}");
+                        assert!(*call == "claim 0" || gone && !touched, "{call} {kind}: {error}");
+                        continue;
+                    }
+                };
+                match end {
+                    End::Vanished { .. } => assert!(gone && touched, "{call} {kind}"),
+                    End::Stopped { error, .. } => assert!(needed && error.is(kind), "{call} {kind}"),
+                    End::Sent => assert!(!gone && !needed && calls.len() >= wanted.len(), "{call} {kind}"),
+                    End::AwaitReturn { .. } => panic!("{call} {kind}"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The owner's profiles: which file wins, and that `switch` goes by it.
+
+#![cfg(feature = "virtual")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stickshift(root: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+    command.args(arguments).env("STICKSHIFT_ROOT", root).output().unwrap()
+}
+
+fn write(root: &Path, file: &str, text: &str) {
+    let path = root.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn plan(root: &Path, arguments: &[&str]) -> serde_json::Value {
+    let mut all = vec!["--json", "--virtual", "k3772", "switch", "--dry-run"];
+    all.extend(arguments);
+    let run = stickshift(root, &all);
+    assert!(run.status.success(), "{run:?}");
+    serde_json::from_slice(&run.stdout).unwrap()
+}
+
+#[test]
+fn the_nearest_file_wins() {
+    let root = tempfile::tempdir().unwrap();
+    let profile = |arguments: &[&str]| plan(root.path(), arguments)["profile"].as_str().unwrap().to_owned();
+    assert_eq!(profile(&[]), "HuaweiNewMode");
+    write(root.path(), "usr/share/usb_modeswitch/12d1:1526", "OptionMode=1\n");
+    assert_eq!(profile(&[]), "OptionMode");
+    write(root.path(), "etc/usb_modeswitch.d/12d1:1526", "StandardEject=1\n");
+    assert_eq!(profile(&[]), "StandardEject");
+    write(root.path(), "etc/stickshift/devices.d/12d1:1526", "SierraMode=1\n");
+    assert_eq!(profile(&[]), "SierraMode");
+    // A longer name comes first, where it fits.
+    write(root.path(), "etc/stickshift/devices.d/12d1:1526:uPr=Mobile_Broadband", "HuaweiMode=1\n");
+    write(root.path(), "etc/stickshift/devices.d/12d1:1526:uPr=Somebody", "KobilMode=1\n");
+    assert_eq!(profile(&[]), "HuaweiMode");
+    // What is typed comes before every file.
+    assert_eq!(
+        profile(&["--message", "555342431234567800000000000006d0000000000000000000000000000000"]),
+        "message"
+    );
+    let file = root.path().join("mine");
+    fs::write(&file, "HuaweiAltMode=1\n").unwrap();
+    assert_eq!(profile(&["--profile", file.to_str().unwrap()]), "HuaweiAltMode");
+}
+
+#[test]
+fn goals_choose_the_message() {
+    let root = tempfile::tempdir().unwrap();
+    let message = |name: &str, goal: &[&str]| {
+        let mut all = vec!["--json", "--virtual", name, "switch", "--dry-run"];
+        all.extend(goal);
+        let run = stickshift(root.path(), &all);
+        let plan: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        plan["profile"].as_str().unwrap().to_owned()
+    };
+    for (name, goal, wanted) in [
+        ("e3372h-cd", &[][..], "HuaweiNewMode"),
+        ("e3372h-cd", &["--to", "hilink"], "HuaweiNewMode"),
+        ("e3372h-cd", &["--to", "serial"], "HuaweiAltMode"),
+        ("e3372h-cd", &["--to", "modem"], "HuaweiAltMode"),
+        ("k3772", &["--to", "modem"], "HuaweiNewMode"),
+    ] {
+        assert_eq!(message(name, goal), wanted, "{name} {goal:?}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_named_and_does_not_stop_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "etc/usb_modeswitch.d/12d1:1526", "MessageContent=\"555\"\n");
+    write(root.path(), "etc/usb_modeswitch.d/README", "hello\n");
+    let run = stickshift(root.path(), &["--virtual", "k3772", "switch", "--dry-run"]);
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("12d1:1526") && said.contains("README"), "{run:?}");
+    assert!(String::from_utf8_lossy(&run.stdout).contains("HuaweiNewMode"));
+}
