@@ -20,6 +20,7 @@ pub mod learn;
 pub mod link;
 pub mod mask;
 pub mod profile;
+pub mod router;
 pub mod stick;
 pub mod switch;
 pub mod wire;

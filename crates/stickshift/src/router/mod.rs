@@ -1,0 +1,11 @@
+//! Router firmware images: what is inside, and which sticks they know (docs/protocols/router-image.md).
+//!
+//! [`Image::parse`] finds out what holds the file system and where it begins; [`FileSystem`] lists and reads its files; [`tables`] finds
+//! the modem tables among them and reads them as profiles.
+
+mod container;
+mod squashfs;
+pub mod tables;
+
+pub use container::{Container, FileSystemAt, Image, TplinkHeader, is_image};
+pub use squashfs::{File, FileKind, FileSystem};

@@ -1,0 +1,85 @@
+//! The modem tables in a router's file system, read as profiles.
+
+use crate::error::{ErrorKind, Result};
+use crate::profile::Entry;
+use crate::profile::formats::{self, Import, MAX_FILE};
+use crate::router::{FileKind, FileSystem};
+use crate::stick::UsbId;
+
+/// One file that tells how sticks are switched.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its path in the image, or the folder when each profile is a file of its own.
+    pub path: String,
+    /// What it holds.
+    pub import: Import,
+}
+
+impl Table {
+    /// The entries for a stick, in the order in which the router tries them.
+    pub fn about(&self, id: UsbId) -> impl Iterator<Item = &Entry> {
+        self.import.entries.iter().filter(move |entry| entry.key.id() == Some(id))
+    }
+}
+
+/// What the tables of an image are, and files that look like one and could not be read, each with the reason.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// Path and reason.
+    pub unread: Vec<(String, String)>,
+}
+
+const FOLDER: &str = "usb_modeswitch.d/";
+
+/// Most files of usb_modeswitch that are read; its data package has 512.
+const FILES_LIMIT: usize = 4096;
+
+/// Finds and reads the modem tables of a file system.
+///
+/// # Errors
+/// Only what makes every further read senseless; a table that does not read is in [`Tables::unread`].
+pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
+    let mut found = Tables::default();
+    let mut single: Vec<Table> = Vec::new();
+    let names: Vec<String> = file_system
+        .files()
+        .filter(|f| matches!(f.kind, FileKind::File(_)) && is_table(&f.path))
+        .map(|f| f.path)
+        .take(FILES_LIMIT)
+        .collect();
+    for path in names {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let import = file_system.read(&path, MAX_FILE as u64).and_then(|bytes| formats::import(&bytes, name));
+        let folder = path
+            .strip_suffix(name)
+            .filter(|folder| folder.ends_with(FOLDER))
+            .map(|f| f.trim_end_matches('/'));
+        match (import, folder) {
+            (Ok(import), Some(folder)) => match single.iter_mut().find(|t| t.path == folder) {
+                Some(table) => {
+                    table.import.entries.extend(import.entries);
+                    table.import.warnings.extend(import.warnings);
+                    table.import.refused.extend(import.refused);
+                }
+                None => single.push(Table { path: folder.to_owned(), import }),
+            },
+            (Ok(import), None) => found.tables.push(Table { path, import }),
+            // Not every .conf is a table; what is meant to be one is told.
+            (Err(e), _) if e.is(ErrorKind::WrongFileKind) && !path.ends_with(".bin") => {
+                found.unread.push((path, "it is in no known format".to_owned()));
+            }
+            (Err(e), _) => found.unread.push((path, e.to_string())),
+        }
+    }
+    found.tables.extend(single);
+    Ok(found)
+}
+
+fn is_table(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let whole =
+        ["mode_switch.conf.bin", "mode_switch.conf", "usb-mode.json", "configPack.tar.gz", "configPack.tar"];
+    whole.contains(&name) || path.strip_suffix(name).is_some_and(|folder| folder.ends_with(FOLDER))
+}
