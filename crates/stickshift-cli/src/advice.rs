@@ -32,10 +32,20 @@ const UNKNOWN: u8 = 7;
 
 /// The advice for `error`.
 pub(crate) fn of(error: &Error) -> Advice {
-    let (usual, help, exit) = for_kind(error.kind());
+    let (usual, mut help, exit) = for_kind(error.kind());
+    let mut usual = usual.to_owned();
+    if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.fact("there-is")) {
+        usual = format!("what is there is {there}");
+        help =
+            "name one of these, or bring it into the mode that this verb needs; `stickshift list` says how";
+    }
+    if error.is(ErrorKind::FileCorrupt) && error.fact("journal").is_some() {
+        usual = "the record of the interrupted work is damaged, or another version wrote it".to_owned();
+        help = "bring the stick into the mode that the work began in, and begin anew without --resume";
+    }
     let cause = match std::error::Error::source(error) {
         Some(source) => source.to_string(),
-        None => error.fact("holder").map_or_else(|| usual.to_owned(), |holder| format!("held by {holder}")),
+        None => error.fact("holder").map_or(usual, |holder| format!("held by {holder}")),
     };
     let verdict = error.verdict().unwrap_or(Verdict::Untouched);
     let exit = match verdict {
@@ -99,7 +109,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::SeveralSticks => (
             "more than one stick fits",
-            "name the place of the one you mean, as shown by `stickshift list`, or unplug the others",
+            "name the place of the one you mean (as the last word, or by --stick where the verb has it), or unplug the others",
             NO_STICK,
         ),
         ErrorKind::NoSuchPort => (

@@ -28,23 +28,23 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
     /// Print JSON: one document, or one line per event for long work
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
 
     /// Print only the result
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
 
     /// Say more: what was found out on the way
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
 
     /// Write every byte exchanged with a stick to FILE, secrets and identities masked
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) trace: Option<PathBuf>,
 
     /// Answer the question before acting with yes
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) yes: bool,
 
     #[cfg(feature = "virtual")]
@@ -60,7 +60,7 @@ pub(crate) struct StandIn {
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) virtual_stick: Option<String>,
 
-    /// Faults of the (first) virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer: no-access, port-held
+    /// Faults of the (first) virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer: no-access, port-held, ctrl-c@5
     #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
     pub(crate) fault: Option<String>,
 
@@ -84,7 +84,7 @@ pub(crate) enum Verb {
     /// Check permissions, drivers, and programs that get in the way, and say how to fix each
     Doctor(verbs::doctor::DoctorArgs),
 
-    /// Write what belongs on the system: udev rules, the systemd service
+    /// Write what belongs on the system: udev rules, the systemd service, completions, manual pages
     Setup(verbs::setup::SetupArgs),
 
     /// Check, take apart and put together firmware images

@@ -98,6 +98,13 @@ impl Context {
     }
 
     /// A session whose events go to the output.
+    #[cfg(feature = "virtual")]
+    pub(crate) fn session(&self) -> Session<'_> {
+        self.session_with(|_| {})
+    }
+
+    /// A session whose events go to the output.
+    #[cfg(not(feature = "virtual"))]
     pub(crate) fn session(&self) -> Session<'_> {
         Session::new(|event| self.output.event(&event), self.cancel.clone())
     }
@@ -115,7 +122,7 @@ impl Context {
         if self.global.json || !io::stdin().is_terminal() {
             return declined("the plan was not confirmed: nobody can be asked here");
         }
-        eprint!("{question} [y/N] ");
+        let _ = write!(io::stderr(), "{question} [y/N] ");
         let _ = io::stderr().flush();
         let mut answer = String::new();
         let _ = io::stdin().lock().read_line(&mut answer);

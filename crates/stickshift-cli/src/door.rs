@@ -18,7 +18,7 @@ use crate::{files, select};
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PortArgs {
-    /// The stick: place, ids, tty or serial number
+    /// The stick: place, ids, tty, serial number or IMEI
     #[arg(long, value_name = "STICK", global = true)]
     pub(crate) stick: Option<String>,
 

@@ -3,6 +3,8 @@
 mod act;
 mod advice;
 mod args;
+#[cfg(feature = "virtual")]
+mod computer;
 mod context;
 mod door;
 mod drop_in;
@@ -23,10 +25,12 @@ mod verbs;
 use std::process::ExitCode;
 
 use clap::Parser;
+use stickshift::error::{Error, ErrorKind};
 use stickshift::event::Cancel;
 
-use args::{Cli, Verb};
+use args::{Cli, Global, Verb};
 use context::Context;
+use output::Output;
 use recover::Work;
 
 fn main() -> ExitCode {
@@ -37,7 +41,10 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
         return drop_in::main(&arguments, &cancel);
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
     let mut context = Context::new(cli.global, cancel);
     context.output.work_is(work(&cli.verb));
     match verbs::run(&mut context, cli.verb) {
@@ -47,6 +54,22 @@ fn main() -> ExitCode {
             ExitCode::from(advice::of(&error).exit)
         }
     }
+}
+
+/// Help, the version, or a command line that does not read: then in JSON too, where that was asked for.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+        let what = lines.collect::<Vec<_>>().join(" ");
+        let what = what.trim_start_matches("error: ");
+        let usage = Error::new(ErrorKind::Usage, what);
+        Output::new(&Global { json: true, ..Global::default() }).error(&usage);
+    } else {
+        // That nobody reads it (`--help | head`) is no failure.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
 /// What a verb leaves behind when it fails half-way.

@@ -45,6 +45,7 @@ const RESUME: &str = "run the same command again with --resume";
 /// What to do with the stick that an error left behind: one sentence without a full stop.
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
+        Verdict::Untouched if error.fact("journal").is_some() => untouched(ErrorKind::NoJournal).to_owned(),
         Verdict::Untouched => untouched(error.kind()).to_owned(),
         Verdict::Done => "what was asked for is done, and was seen to be done".to_owned(),
         Verdict::Recoverable => recoverable(error, work),

@@ -138,6 +138,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "virtual")]
     #[test]
     fn an_imei_is_asked_for() {
         let mut bus = stickshift_emu::bus::VirtualBus::new();

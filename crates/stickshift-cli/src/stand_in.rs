@@ -9,14 +9,11 @@ use stickshift_emu::bus::{ModemManager, VirtualBus};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::Device;
 
+use crate::computer::Computer;
 use crate::context::Context;
 
 /// The virtual bus with nothing on it.
 const NOBODY: &str = "none";
-/// The fault of a computer that lets this user open no device.
-const NO_ACCESS: &str = "no-access";
-/// The fault of a computer whose ModemManager holds every port.
-const PORT_HELD: &str = "port-held";
 /// ModemManager keeps them for longer than any verb runs.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
@@ -38,20 +35,12 @@ impl Context {
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn virtual_bus(&self, names: &str) -> Result<VirtualBus> {
         let bus = VirtualBus::new();
-        let mut faults: Vec<&str> =
-            self.global.stand_in.fault.as_deref().unwrap_or_default().split(',').collect();
-        faults.retain(|fault| match fault.trim() {
-            NO_ACCESS => {
-                bus.set_no_access(true);
-                false
-            }
-            PORT_HELD => {
-                bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
-                false
-            }
-            fault => !fault.is_empty(),
-        });
-        let mut faults = Some(faults.join(",")).filter(|f| !f.is_empty());
+        let computer = Computer::of(self.global.stand_in.fault.as_deref())?;
+        bus.set_no_access(computer.no_access);
+        if computer.port_held {
+            bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
+        }
+        let mut faults = computer.stick;
         let names = names.split(',').map(str::trim).filter(|name| *name != NOBODY);
         for (number, name) in (1..).zip(names) {
             let seed = self.global.stand_in.seed.wrapping_add(number - 1);
@@ -75,8 +64,16 @@ impl Context {
 
     /// A session as of any verb, and every event is told to `also` first.
     pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
+        let faults = self.global.stand_in.fault.as_deref();
+        let mut until_ctrl_c = Computer::of(faults).ok().and_then(|computer| computer.ctrl_c);
         let sink = move |event| {
             also(&event);
+            if let (Event::Progress { .. }, Some(left)) = (&event, until_ctrl_c.as_mut()) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.cancel.cancel();
+                }
+            }
             self.output.event(&event);
         };
         Session::new(sink, self.cancel.clone())

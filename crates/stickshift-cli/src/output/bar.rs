@@ -1,5 +1,6 @@
 //! The event stream on a terminal: one bar for the present step, finished steps above it.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -44,7 +45,9 @@ impl Bar {
     fn print(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
         }
     }
 
@@ -54,7 +57,12 @@ impl Bar {
             let took = bar.elapsed();
             let size = bar.length().filter(|n| *n > 0).map(|n| format!(", {n} bytes"));
             bar.finish_and_clear();
-            eprintln!("  {message} ({:.1} s{})", took.as_secs_f64(), size.unwrap_or_default());
+            let _ = writeln!(
+                io::stderr(),
+                "  {message} ({:.1} s{})",
+                took.as_secs_f64(),
+                size.unwrap_or_default()
+            );
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Output {
     percent: Cell<Option<u64>>,
     /// What is being done, for the words after a verdict.
     work: Cell<Work>,
+    /// Whether nobody reads standard output any more.
+    unread: Cell<bool>,
 }
 
 impl Output {
@@ -48,6 +50,7 @@ impl Output {
             bar: RefCell::new(bar),
             percent: Cell::new(None),
             work: Cell::default(),
+            unread: Cell::default(),
         }
     }
 
@@ -65,10 +68,10 @@ impl Output {
                     Some((u128::from(done) * 100 / u128::from(total.max(1))) as u64)
                 }
                 Event::Step { .. } => None,
-                _ => return print_line(&event_json(event)),
+                _ => return self.print_line(&event_json(event)),
             };
             if self.percent.replace(percent) != percent || percent.is_none() {
-                print_line(&event_json(event));
+                self.print_line(&event_json(event));
             }
             return;
         }
@@ -84,9 +87,9 @@ impl Output {
             return bar.event(event);
         }
         match event {
-            Event::Step { text, .. } => eprintln!("{text}"),
-            Event::Note { text, .. } => eprintln!("  {text}"),
-            Event::Warning { text, .. } => eprintln!("  warning: {text}"),
+            Event::Step { text, .. } => say(text),
+            Event::Note { text, .. } => say(&format!("  {text}")),
+            Event::Warning { text, .. } => say(&format!("  warning: {text}")),
             _ => {}
         }
     }
@@ -95,7 +98,7 @@ impl Output {
     pub(crate) fn say(&self, text: &str) {
         if !self.json && !self.quiet {
             self.pause_bar();
-            eprintln!("{text}");
+            say(text);
         }
     }
 
@@ -103,10 +106,10 @@ impl Output {
     pub(crate) fn interim(&self, name: &str, report: &dyn ErasedReport) {
         if self.json {
             *self.streaming.borrow_mut() = true;
-            print_line(&json!({ "event": name, name: report.value() }));
+            self.print_line(&json!({ "event": name, name: report.value() }));
         } else if !self.quiet {
             self.pause_bar();
-            print_text(report, &mut io::stderr().lock());
+            let _ = print_text(report, &mut io::stderr().lock());
         }
     }
 
@@ -116,16 +119,16 @@ impl Output {
             return self.interim(name, report);
         }
         self.pause_bar();
-        print_text(report, &mut io::stdout().lock());
+        self.written(print_text(report, &mut io::stdout().lock()));
     }
 
     /// Prints a verb's result.
     pub(crate) fn finish(&self, report: &dyn ErasedReport) {
         self.pause_bar();
         if !self.json {
-            print_text(report, &mut io::stdout().lock());
+            self.written(print_text(report, &mut io::stdout().lock()));
         } else if *self.streaming.borrow() {
-            print_line(&json!({ "event": "result", "result": report.value() }));
+            self.print_line(&json!({ "event": "result", "result": report.value() }));
         } else {
             let text = serde_json::to_string_pretty(&report.value()).unwrap_or_default();
             let _ = writeln!(io::stdout().lock(), "{text}");
@@ -139,9 +142,26 @@ impl Output {
         if self.json {
             let mut line = failure.value();
             line["event"] = "error".into();
-            return print_line(&line);
+            return self.print_line(&line);
         }
-        print_text(&failure, &mut io::stderr().lock());
+        let _ = print_text(&failure, &mut io::stderr().lock());
+    }
+
+    fn print_line(&self, value: &Value) {
+        let mut out = io::stdout().lock();
+        self.written(writeln!(out, "{value}").and_then(|()| out.flush()));
+    }
+
+    /// Remembers when nobody reads any more (`| head`): that is no failure, and no reason to stop in the middle of a stick's work.
+    fn written(&self, outcome: io::Result<()>) {
+        if outcome.is_err() {
+            self.unread.set(true);
+        }
+    }
+
+    /// Whether nobody reads what is printed: whoever only reports may stop.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.get()
     }
 
     fn pause_bar(&self) {
@@ -151,12 +171,17 @@ impl Output {
     }
 }
 
-/// Writes a whole text at once: standard error has no buffer of its own.
-fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) {
+/// Writes a whole text at once, as standard error has no buffer of its own, and without what a terminal would obey: names of files and
+/// answers of sticks are somebody else's.
+fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
-    if report.write_text(&mut text).is_ok() {
-        let _ = out.write_all(&text).and_then(|()| out.flush());
+    report.write_text(&mut text)?;
+    for byte in &mut text {
+        if (*byte < b' ' && !matches!(*byte, b'\n' | b'\t')) || *byte == 0x7f {
+            *byte = b'?';
+        }
     }
+    out.write_all(&text).and_then(|()| out.flush())
 }
 
 /// A failure as it is shown.
@@ -203,14 +228,21 @@ impl FailureReport {
     }
 }
 
+/// A text of somebody else (a file's name, a stick's answer) on one line, without what a terminal would obey.
+fn tame(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
 impl Report for FailureReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "error: {} ({})", self.what, self.kind)?;
+        writeln!(out, "error: {} ({})", tame(&self.what), self.kind)?;
         if !self.facts.is_empty() {
-            let facts: Vec<String> = self.facts.iter().map(|(n, v)| format!("{n} {v}")).collect();
+            let facts: Vec<String> = self.facts.iter().map(|(n, v)| format!("{n} {}", tame(v))).collect();
             writeln!(out, "  facts: {}", facts.join(", "))?;
         }
-        writeln!(out, "  cause: {}", self.cause)?;
+        writeln!(out, "  cause: {}", tame(&self.cause))?;
         writeln!(out, "  help:  {}", self.help)?;
         writeln!(out, "  stick: {}: {}", self.verdict, self.recover)
     }
@@ -242,6 +274,7 @@ fn event_json(event: &Event) -> Value {
     }
 }
 
-fn print_line(value: &Value) {
-    let _ = writeln!(io::stdout().lock(), "{value}");
+/// A line on standard error. That nobody reads it is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", tame(line));
 }

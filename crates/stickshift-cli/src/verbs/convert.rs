@@ -22,7 +22,7 @@ use crate::select;
 /// nothing is sent before it was agreed to.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
-    /// The stick: place, ids, tty or serial number
+    /// The stick: place, ids, tty, serial number or IMEI
     stick: Option<String>,
 
     /// What it is to become

@@ -54,6 +54,9 @@ fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
             }
         }
         known = now;
+        if context.output.is_unread() {
+            return Ok(());
+        }
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(crate) struct LoadArgs {
     #[arg(value_name = "LOADER")]
     file: PathBuf,
 
-    /// The stick: place, ids, tty or serial number
+    /// The stick: place, ids, tty, serial number or IMEI
     stick: Option<String>,
 
     /// This serial port, whatever stands behind it; nothing is waited for afterwards

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, CommandFactory, Subcommand};
 use serde::Serialize;
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
@@ -13,10 +13,11 @@ use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
 use stickshift::stick::{UsbId, stick_makers};
 
+use crate::args::Cli;
 use crate::context::Context;
 use crate::output::Report;
 
-/// Write what belongs on the system: udev rules, the systemd service.
+/// Write what belongs on the system: udev rules, the systemd service, completions, manual pages.
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]
@@ -37,6 +38,17 @@ enum What {
         /// Rules that switch every known stick when it appears, one line for each, instead: without the service
         #[arg(long, conflicts_with = "group")]
         switch: bool,
+    },
+    /// Completions for a shell, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual: a page for the program and one for each verb, into a folder, or the program's own to standard output
+    Man {
+        /// Write all pages below DIR
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// A service that switches whatever is plugged in
     Systemd {
@@ -72,12 +84,55 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             let then = "udevadm control --reload && udevadm trigger, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
         }
+        What::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "stickshift", &mut text);
+            context.output.finish(&Text::of(text));
+            Ok(())
+        }
+        What::Man { dir: None } => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(|e| Error::new(ErrorKind::Io, "cannot make the manual page").because(e))?;
+            context.output.finish(&Text::of(text));
+            Ok(())
+        }
+        What::Man { dir: Some(dir) } => {
+            let unwritable = |e: io::Error| {
+                Error::new(ErrorKind::FileUnwritable, format!("cannot write into {}", dir.display()))
+                    .because(e)
+            };
+            fs::create_dir_all(&dir).map_err(unwritable)?;
+            clap_mangen::generate_to(Cli::command(), &dir).map_err(unwritable)?;
+            let shown = dir.display().to_string();
+            context.output.finish(&Text { text: format!("wrote the manual pages into {shown}\n") });
+            Ok(())
+        }
         What::Systemd { where_to } => {
             let program = this_program()?;
             let unit = systemd_unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift";
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
         }
+    }
+}
+
+/// A text that is the whole result.
+#[derive(Serialize)]
+struct Text {
+    text: String,
+}
+
+impl Text {
+    fn of(bytes: Vec<u8>) -> Text {
+        Text { text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+}
+
+impl Report for Text {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{files, overlays, select};
 /// the same place.
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
-    /// The stick: place, ids, tty or serial number
+    /// The stick: place, ids, tty, serial number or IMEI
     stick: Option<String>,
 
     /// What it should become

@@ -17,6 +17,9 @@ const MAX_PARTITIONS: usize = 10_000;
 /// More marks than this in front of an image, and the search gives up.
 const MAX_CANDIDATES: usize = 65_536;
 
+/// No file with an image in it is larger: a header counts in 32 bits. Nobody wants to wait for the end of a file of terabytes.
+const SIZE_LIMIT: u64 = 1 << 32;
+
 const WINDOW: usize = 256 * 1024;
 
 /// A header where it was found.
@@ -44,6 +47,10 @@ pub(super) fn unreadable(error: std::io::Error) -> Error {
 /// # Errors
 /// `WrongFileKind` when there is no partition in it.
 pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<Chain> {
+    if size > SIZE_LIMIT {
+        let what = "the file is larger than any with firmware in it";
+        return Err(Error::new(ErrorKind::WrongFileKind, what).with("size", size).with("limit", SIZE_LIMIT));
+    }
     let mut start = [0; FILE_HEADER_SIZE + 4];
     let got = read_at(source, 0, &mut start)?;
     let program = start.starts_with(b"MZ") || start.starts_with(b"\x7fELF");

@@ -213,6 +213,7 @@ pub fn convert(
     let after = outcome.map_err(|e| {
         let touched = touched_before || journal.record.touched;
         let error = match e.verdict() {
+            Some(Verdict::Untouched) if e.is(ErrorKind::JournalMismatch) => e,
             Some(Verdict::Untouched) | None if touched => e.with_verdict(Verdict::Recoverable),
             _ => e.verdict_if_unset(Verdict::Untouched),
         };

@@ -95,10 +95,13 @@ pub fn flash_files(
 ) -> Result<Flashed> {
     let touched_before = journal.record.touched;
     let outcome = run(bus, place, files, consents, journal, session);
-    // What was written in an earlier run does not become untouched by failing before the first partition of this one.
+    // What was written in an earlier run does not become untouched by failing before the first partition of this one. Another
+    // stick than that one is untouched, though.
     outcome.map_err(|e| {
         let error = match e.verdict() {
-            Some(Verdict::Untouched) if touched_before => e.with_verdict(Verdict::Recoverable),
+            Some(Verdict::Untouched) if touched_before && !e.is(ErrorKind::JournalMismatch) => {
+                e.with_verdict(Verdict::Recoverable)
+            }
             _ => e,
         };
         say_what_shows(bus, place, error)

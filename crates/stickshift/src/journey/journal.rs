@@ -136,6 +136,7 @@ impl Journal {
         };
         let corrupt = || {
             Error::new(ErrorKind::FileCorrupt, format!("{} is no journal of this version", path.display()))
+                .with("journal", path.display())
         };
         if fs::metadata(&path).map_err(unreadable)?.len() > SIZE_LIMIT {
             return Err(corrupt());
