@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::{command, has, run, status};
+use crate::run::{command, has, output, run, status};
 
 /// One program that a tier needs: a path that shows it is there, and the Debian package that brings it.
 pub(crate) struct Need {
@@ -44,4 +44,14 @@ pub(crate) fn cargo_tool(subcommand: &str, package: &str) -> Result<(), String> 
     }
     println!("installing {package}");
     run("cargo", &["install", "--quiet", "--locked", package])
+}
+
+/// Makes sure that rustc can build for `target`.
+pub(crate) fn rust_target(target: &str) -> Result<(), String> {
+    if output("rustc", &["--print", "target-libdir", "--target", target])
+        .is_ok_and(|folder| Path::new(folder.trim()).exists())
+    {
+        return Ok(());
+    }
+    run("rustup", &["target", "add", target])
 }

@@ -8,6 +8,7 @@ mod firmware;
 mod measure;
 mod replay;
 mod sample;
+mod size;
 mod stick;
 mod wire;
 
@@ -47,6 +48,7 @@ const SUBJECTS: &[Subject] = &[
         what: "switching in the virtual machine, against usb_modeswitch and its dispatcher",
         run: switching,
     },
+    Subject { name: "size", what: "the static program, whole and for a router", run: size::run },
 ];
 
 /// Measures the named subjects, or all.

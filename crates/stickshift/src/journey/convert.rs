@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::at::At;
-use crate::boot::Loader;
+use crate::boot::{Loader, Partition, PartitionTable};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::flash::fit;
@@ -114,10 +114,39 @@ pub fn plan(
     }
     plan_way(stick, seen.as_ref(), request, &mut plan);
     flash::plan(&request.files, &mut plan);
+    plan_tables(request, &mut plan);
     plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
     plan_fit(seen.as_ref(), request, &mut plan);
     plan.dangers.push("SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into());
     Ok((plan, seen))
+}
+
+/// Compares the flash as the loader divides it with how the images do: an owner who took a loader of another line sees it here.
+fn plan_tables(request: &Request, plan: &mut Plan) {
+    let Some(of_loader) = request.loader.as_ref().and_then(Loader::table) else { return };
+    for file in &request.files {
+        let Some(of_file) = &file.table else { continue };
+        let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        match difference(&of_loader, of_file) {
+            None => plan.evidence.push(format!("the loader and {name} divide the flash alike")),
+            Some(first) => plan.dangers.push(format!(
+                "the loader and {name} divide the flash differently ({first}); the stick restarts when it takes the new table"
+            )),
+        }
+    }
+}
+
+/// The first partition of which two tables say different things.
+pub(super) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Option<String> {
+    let (loader, image) = (loader.partitions(), image.partitions());
+    let place = |p: Option<&Partition>| match p {
+        Some(p) => format!("{} at {:#x}, {:#x} bytes", p.name, p.start, p.length),
+        None => "nothing more".to_owned(),
+    };
+    (0..loader.len().max(image.len()))
+        .map(|index| (place(loader.get(index)), place(image.get(index))))
+        .find(|(loader, image)| loader != image)
+        .map(|(loader, image)| format!("loader: {loader}; image: {image}"))
 }
 
 /// The steps from here to download mode.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::boot::PartitionTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::firmware::{self, Image, Severity, Signature, Version};
@@ -27,6 +28,8 @@ pub struct FirmwareFile {
     pub incomplete: Option<String>,
     /// Oddities that do not keep it from being sent, one line each.
     pub warnings: Vec<String>,
+    /// The partition table that it brings, where it brings one that can be read.
+    pub table: Option<PartitionTable>,
 }
 
 impl FirmwareFile {
@@ -57,7 +60,8 @@ impl FirmwareFile {
             sizes.push(image.inflated_size(index)?);
         }
         let sha256 = hash(&mut image)?;
-        Ok(FirmwareFile { path: path.to_owned(), sha256, image, sizes, incomplete, warnings })
+        let table = partition_table(&mut image)?;
+        Ok(FirmwareFile { path: path.to_owned(), sha256, image, sizes, incomplete, warnings, table })
     }
 
     /// Platform and version, as the first partition states them.
@@ -90,6 +94,20 @@ impl FirmwareFile {
             open: false,
         }
     }
+}
+
+/// The first payload that begins as a partition table does.
+fn partition_table(image: &mut Image) -> Result<Option<PartitionTable>> {
+    for index in 0..image.partitions.len() {
+        let mut start = Vec::new();
+        let payload = image.payload(index)?;
+        if payload.take(PartitionTable::SIZE as u64).read_to_end(&mut start).is_ok()
+            && let Ok(table) = PartitionTable::parse(&start)
+        {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
 }
 
 /// SHA-256 over headers and stored payloads in order: the same for a file wherever it lies.

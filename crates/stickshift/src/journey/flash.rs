@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
+use crate::firmware::Finding;
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
@@ -57,7 +58,12 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         for warning in &file.warnings {
             plan.dangers.push(format!("{name}: {warning}"));
         }
-        if file.signature().is_none() {
+        let says_signed = |f: &Finding| matches!(f, Finding::SignedBit { stated: true, .. });
+        if file.image.findings.iter().any(says_signed) {
+            // Its maker signed it; without the signature a stick that checks stops in the middle of it.
+            let text = format!("{name} says that it is signed, and its signature is missing");
+            plan.objections.push(Objection { consent: Consent::Unsigned, text });
+        } else if file.signature().is_none() {
             plan.dangers.push(format!(
                 "{name} has no signature; a stick that wants one refuses it before anything is written"
             ));
@@ -260,3 +266,7 @@ impl Observer for JournalObserver<'_> {
         self.journal.partition_done(self.file, index)
     }
 }
+
+#[cfg(test)]
+#[path = "flash_tests.rs"]
+mod tests;

@@ -1,0 +1,64 @@
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use super::*;
+use crate::boot::PartitionTable;
+use crate::firmware::Header;
+use crate::firmware::build::{self, Part};
+use crate::firmware::signature::{trailer, trailer_length};
+use crate::journey::convert::difference;
+
+/// A table of partitions by name, start and length.
+fn table(partitions: &[(&str, u32, u32)]) -> Vec<u8> {
+    let mut bytes = b"pTableHead\0\0\0\0\0\x80".to_vec();
+    bytes.resize(48, 0);
+    for (name, start, length) in partitions {
+        let mut entry = name.as_bytes().to_vec();
+        entry.resize(16, 0);
+        for word in [*start, 0, *length, 0, 0, 0, 0, 0] {
+            entry.extend(word.to_le_bytes());
+        }
+        bytes.extend(entry);
+    }
+    bytes.resize(PartitionTable::SIZE, 0);
+    bytes
+}
+
+fn file(kind: u8, payload: Vec<u8>) -> FirmwareFile {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("image.bin");
+    let mut out = Cursor::new(Vec::new());
+    let parts = vec![Part::from_bytes(Header::new(0x0001_0000), payload)];
+    build::write(&mut out, Some(&build::file_header(kind)), parts).unwrap();
+    std::fs::write(&path, out.into_inner()).unwrap();
+    FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
+}
+
+#[test]
+fn an_image_that_lost_its_signature_needs_consent() {
+    let signed = [vec![7; 4096], trailer(&[1; 32], trailer_length(1))].concat();
+    for (kind, payload, asked, warned) in
+        [(0x09, vec![7; 4096], true, false), (0x01, vec![7; 4096], false, true), (0x09, signed, false, false)]
+    {
+        let mut plan = Plan::new("");
+        super::plan(&[file(kind, payload)], &mut plan);
+        let objection = plan.unanswered(Consents::default()).map(|o| o.consent);
+        assert_eq!(objection, asked.then_some(Consent::Unsigned), "{kind:02x}");
+        assert_eq!(plan.dangers.iter().any(|d| d.contains("has no signature")), warned, "{kind:02x}");
+        assert_eq!(plan.unanswered(Consents { unsigned: true, ..Consents::default() }), None);
+    }
+}
+
+#[test]
+fn tables_are_compared_partition_by_partition() {
+    let read = |bytes: &[u8]| PartitionTable::parse(bytes).unwrap();
+    let loader = table(&[("BootLoad", 0, 0x20000), ("VxWorks", 0x20000, 0x40000)]);
+    assert_eq!(difference(&read(&loader), &read(&loader)), None);
+    let moved = table(&[("BootLoad", 0, 0x20000), ("VxWorks", 0x40000, 0x40000)]);
+    let said = difference(&read(&loader), &read(&moved)).unwrap();
+    assert!(said.contains("VxWorks at 0x20000") && said.contains("VxWorks at 0x40000"), "{said}");
+    let shorter = table(&[("BootLoad", 0, 0x20000)]);
+    assert!(difference(&read(&loader), &read(&shorter)).unwrap().ends_with("image: nothing more"));
+    assert_eq!(file(0x01, loader.clone()).table, Some(read(&loader)));
+    assert_eq!(file(0x01, vec![7; 4096]).table, None);
+}
