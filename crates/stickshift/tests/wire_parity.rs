@@ -268,10 +268,10 @@ fn every_recorded_entry_is_sent_as_it_was_recorded() {
     assert!(compared >= 256, "{compared}");
 }
 
-/// The real program, where it is installed, on an emulated stick (`tests/peers/usb_recorder.c`): driven by the texts that we write,
-/// for every entry.
+/// The real program, where it is installed, on an emulated stick (`tests/peers/usb_recorder.c`): for every entry, driven by the text
+/// that we write and by the package's own.
 #[test]
-fn the_real_usb_modeswitch_sends_the_same_for_our_texts() {
+fn the_real_usb_modeswitch_sends_the_same_for_every_entry() {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("recorder.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/usb_recorder.c");
@@ -287,14 +287,14 @@ fn the_real_usb_modeswitch_sends_the_same_for_our_texts() {
     };
     let listed = deviations();
     let mut wrong = Vec::new();
-    for (number, entry) in builtin::all().enumerate() {
+    let mut number = 0;
+    let mut compare = |entry: &Entry, text: &str| {
+        number += 1;
         let id = entry.key.id().unwrap();
         let log = folder.path().join(format!("{number}"));
-        let (text, losses) = usb_modeswitch::emit(&entry, false);
-        assert_eq!(losses, [], "{}", entry.key);
         let run = Command::new(program)
             .args(["-Q", "-D", "-b", "1", "-g", "5"])
-            .args(["-v", &format!("{:04x}", id.vendor), "-p", &format!("{:04x}", id.product), "-f", &text])
+            .args(["-v", &format!("{:04x}", id.vendor), "-p", &format!("{:04x}", id.product), "-f", text])
             .env("LD_PRELOAD", &library)
             .env("RECORDER_LOG", &log)
             .env("RECORDER_ID", id.to_string())
@@ -303,9 +303,36 @@ fn the_real_usb_modeswitch_sends_the_same_for_our_texts() {
             .unwrap();
         assert!(run.status.success() && run.stderr.is_empty(), "{}: {run:?}", entry.key);
         let recorded = fs::read_to_string(&log).unwrap_or_default();
-        wrong.extend(difference(&entry, recorded.lines().map(str::to_owned).collect(), &listed));
+        wrong.extend(difference(entry, recorded.lines().map(str::to_owned).collect(), &listed));
+    };
+    for entry in builtin::all() {
+        let (text, losses) = usb_modeswitch::emit(&entry, false);
+        assert_eq!(losses, [], "{}", entry.key);
+        compare(&entry, &text);
+    }
+    // The package's own assignments, as they stand there.
+    let package: Value =
+        serde_json::from_str(include_str!("../../../tests/fixtures/modeswitch-db.json")).unwrap();
+    let entries: BTreeMap<String, Entry> = builtin::all().map(|e| (e.key.to_string(), e)).collect();
+    for theirs in package["entries"].as_array().unwrap() {
+        let text: String = theirs["params"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| {
+                let (name, value) = (p["name"].as_str().unwrap(), p["value"].as_str().unwrap());
+                if p["quoted"] == true {
+                    format!("{name}=\"{value}\"\n")
+                } else {
+                    format!("{name}={value}\n")
+                }
+            })
+            .collect();
+        compare(&entries[theirs["file"].as_str().unwrap()], &text);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{number} runs of {program} compared");
+    assert!(number >= 515 + 512, "{number}");
 }
 
 #[test]
