@@ -102,6 +102,7 @@ fn peers() -> Result<(), String> {
         Need { file: "/usr/bin/cc", package: "gcc" },
         Need { file: "/usr/sbin/usb_modeswitch", package: "usb-modeswitch" },
         Need { file: "/usr/bin/mksquashfs", package: "squashfs-tools" },
+        Need { file: "/usr/bin/tshark", package: "tshark" },
     ])
 }
 

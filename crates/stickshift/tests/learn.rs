@@ -2,10 +2,16 @@
 
 mod captures;
 
+use std::process::Command;
+
+use captures::scene::{self, Leave, STORAGE, Scene, VENDOR, configuration};
 use captures::{Frame, Order, SAMPLES, frames, gzip, pcap, pcapng, sample, text, usbmon, usbpcap};
 use stickshift::event::Session;
 use stickshift::learn::{Lesson, learn};
 use stickshift::profile::formats::usb_modeswitch;
+use stickshift::profile::{Entry, Method, Parameters, builtin};
+use stickshift::stick::UsbId;
+use stickshift::switch::{Transfer, plan};
 use stickshift::wire::pcap::{Capture, End, Format};
 
 const LITTLE: Order = Order { big: false };
@@ -170,4 +176,269 @@ fn mutated_captures_never_panic() {
             }
         }
     }
+}
+
+/// What a profile puts on the wire, tags apart.
+fn wire(parameters: &Parameters, entry: &Entry) -> Vec<String> {
+    let plan = plan(parameters, &scene::before(entry)).unwrap();
+    let show = |t: &Transfer| match t {
+        Transfer::Write { endpoint, pipe, data } if data.len() == 31 && data.starts_with(b"USBC") => {
+            format!("{endpoint} {pipe:?} {:02x?}", &data[8..])
+        }
+        t => format!("{t:?}"),
+    };
+    let sent = plan.transfers.iter().filter(|t| t.touches_stick());
+    sent.map(show).collect()
+}
+
+/// Sticks that leave without being sent anything.
+fn says_nothing(entry: &Entry) -> bool {
+    let p = &entry.parameters;
+    let only_pantech_1 = p.pantech == Some(1);
+    only_pantech_1 || !p.does_something() || p.configuration == Some(1) && !p.has_message()
+}
+
+#[test]
+fn every_profile_of_the_catalogue_is_learned_back() {
+    let mut learned = 0;
+    let mut wrong = Vec::new();
+    for entry in builtin::all().filter(|e| !says_nothing(e)) {
+        for (how, answered) in [
+            (Leave::Hub, true),
+            (Leave::Hub, false),
+            (Leave::Status(-108), false),
+            (Leave::Status(-71), true),
+            (Leave::Status(-2), false),
+            (Leave::Silence, true),
+        ] {
+            let scene = scene::switch(&entry, how, answered);
+            let without_hub: Vec<Frame> = scene.frames.iter().filter(|f| f.device() > 1).cloned().collect();
+            for (format, bytes) in [
+                ("usbmon", pcap(&usbmon(&scene.frames, 64, LITTLE), 220, LITTLE, false)),
+                ("usbmon without hub", pcapng(&usbmon(&without_hub, 64, LITTLE), 220, LITTLE, 6)),
+                ("usbpcap", pcap(&usbpcap(&scene.frames, true), 249, LITTLE, false)),
+            ] {
+                let lesson = lesson(&bytes);
+                let best = lesson.switches.first().filter(|s| s.id == entry.key.id());
+                let parameters = best.and_then(|s| s.candidates[0].parameters.clone());
+                let same =
+                    parameters.as_ref().is_some_and(|p| wire(p, &entry) == wire(&entry.parameters, &entry));
+                let others = lesson.switches.len() > 1;
+                let stays =
+                    entry.parameters.configuration.is_some_and(|c| c > 0) && entry.targets().is_empty();
+                let target = stays
+                    || best.is_some_and(|s| {
+                        s.target == Some(entry.targets().first().copied().unwrap_or(entry.key.id().unwrap()))
+                    });
+                learned += 1;
+                if !same || others || !target {
+                    let got = parameters.map(|p| p.summary());
+                    wrong.push(format!(
+                        "{} {:?} {how:?} {answered} {format}: {got:?}, target {target}, others {others} {:?}",
+                        entry.key,
+                        entry.parameters.summary(),
+                        lesson.nothing
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {learned}:\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
+    assert!(learned > 8000, "{learned}");
+}
+
+#[test]
+fn tshark_sees_in_every_twin_what_we_see() {
+    if Command::new("tshark").arg("--version").output().is_err() {
+        println!("skipped: tshark is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let all = frames(&sample("k3772.pcapng"));
+    for (twin, bytes) in twins(&all).into_iter().filter(|(twin, _)| !twin.starts_with("text")) {
+        let file = folder.path().join("twin");
+        std::fs::write(&file, &bytes).unwrap();
+        let fields = ["-e", "frame.number", "-e", "usb.idVendor", "-e", "usb.idProduct"];
+        let filter = "usb.idVendor || frame contains 11:06:20:00:00:01:01:00:01";
+        let output = Command::new("tshark")
+            .arg("-r")
+            .arg(&file)
+            .args(["-Y", filter, "-T", "fields"])
+            .args(fields)
+            .output()
+            .unwrap();
+        let theirs = String::from_utf8(output.stdout).unwrap();
+        let lesson = lesson(&bytes);
+        let message: Vec<&str> = theirs.lines().filter(|l| !l.contains("0x")).map(str::trim).collect();
+        assert_eq!(message.len(), 1, "{twin}: {theirs}");
+        let evidence = lesson.switches[0].candidates[0].evidence.join("\n");
+        assert!(evidence.contains(&format!("frame {},", message[0])), "{twin}: {theirs}\n{evidence}");
+        for id in ["0x12d1\t0x1526", "0x12d1\t0x14cf"] {
+            assert!(theirs.contains(id), "{twin}: {theirs}");
+        }
+    }
+}
+
+/// A stick that is no entry of the catalogue.
+fn scene_of(what: impl FnOnce(&mut Scene)) -> Lesson {
+    let mut scene = Scene::default();
+    what(&mut scene);
+    lesson(&pcap(&usbmon(&scene.frames, 64, LITTLE), 220, LITTLE, false))
+}
+
+const BEFORE: UsbId = UsbId::new(0x1234, 0x0001);
+const AFTER: UsbId = UsbId::new(0x1234, 0x0002);
+
+fn cbw(tag: u8, cdb: &[u8]) -> Vec<u8> {
+    let mut bytes = b"USBC".to_vec();
+    bytes.extend([tag, 0xaa, 0xbb, 0xcc, 0, 0, 0, 0, 0, 0, cdb.len() as u8]);
+    bytes.extend(cdb);
+    bytes.resize(31, 0);
+    bytes
+}
+
+#[test]
+fn an_unknown_message_is_kept_as_it_was_sent() {
+    let lesson = scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        s.out(5, 3, 1, &cbw(7, &[0xe1, 2, 3, 4, 5, 6, 7]));
+        s.leave(5, 1, Leave::Hub);
+        s.come(6, 1, AFTER, &[configuration(1, &[VENDOR])]);
+    });
+    let message = format!("555342431234567800000000000007e1020304050607{}", "0".repeat(18));
+    let expected = format!("1234:0001 TargetVendor=0x1234 TargetProduct=0x0002 MessageContent=\"{message}\"");
+    assert_eq!(profile(&lesson), expected);
+}
+
+#[test]
+fn what_was_tried_long_before_is_ranked_lower() {
+    let lesson = scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        s.out(5, 3, 1, &cbw(7, &[0x1b, 0, 0, 0, 2, 0]));
+        s.status(5, 0x81, [7, 0xaa, 0xbb, 0xcc]);
+        s.wait(8000);
+        s.out(5, 3, 1, &cbw(8, &[0x11, 6, 0x20, 0, 0, 1, 1, 0, 1, 0]));
+        s.leave(5, 1, Leave::Status(-108));
+        s.come(6, 1, AFTER, &[configuration(1, &[VENDOR])]);
+    });
+    let candidates = &lesson.switches[0].candidates;
+    assert_eq!(candidates.len(), 2);
+    assert!(candidates[0].parameters.as_ref().unwrap().has(Method::HuaweiNew));
+    assert!(candidates[1].parameters.as_ref().unwrap().has(Method::StandardEject));
+    assert!(candidates[0].score >= 90 && candidates[1].score < candidates[0].score - 15);
+}
+
+#[test]
+fn nothing_to_learn_says_why() {
+    let why = |what: &dyn Fn(&mut Scene)| {
+        let lesson = scene_of(what);
+        assert_eq!(lesson.switches, [], "{:?}", lesson.switches);
+        lesson.nothing.join("; ")
+    };
+    let disk = [configuration(1, &[STORAGE])];
+    let stays = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.routine(5);
+    });
+    assert!(stays.contains("never disconnects") && stays.contains("only what every system sends"), "{stays}");
+    let ignores = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.routine(5);
+        s.out(5, 3, 1, &cbw(7, &[0x11, 6, 0x20]));
+        s.status(5, 0x81, [7, 0xaa, 0xbb, 0xcc]);
+        s.wait(20_000);
+        s.control(5, [0xa1, 0xfe, 0, 0, 0, 0, 1, 0], &[], &[0]);
+    });
+    assert!(ignores.contains("never disconnects") && ignores.contains("Huawei switch"), "{ignores}");
+    let unplugged = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.routine(5);
+        s.leave(5, 1, Leave::Hub);
+    });
+    assert!(unplugged.contains("nothing but what every system sends"), "{unplugged}");
+    let unchanged = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.routine(5);
+        s.out(5, 3, 1, &cbw(7, &[0x1b, 0, 0, 0, 2, 0]));
+        s.leave(5, 1, Leave::Hub);
+        s.come(6, 1, BEFORE, &disk);
+    });
+    assert!(unchanged.contains("came back unchanged"), "{unchanged}");
+    let late = why(&|s| {
+        s.come(6, 1, AFTER, &[configuration(1, &[VENDOR])]);
+        s.out(6, 3, 1, b"AT\r");
+    });
+    assert!(late.contains("no device was ever an install disk") && late.contains("1234:0002"), "{late}");
+    assert!(why(&|_| {}).contains("no USB packet"));
+}
+
+#[test]
+fn a_capture_that_begins_after_enumeration_lacks_only_the_ids() {
+    let entry = builtin::all().find(|e| e.key.to_string() == "12d1:1526").unwrap();
+    let scene = scene::switch(&entry, Leave::Hub, true);
+    let is_switch = |f: &Frame| f.device() == 5 && f.pipe() == 3;
+    let from = scene.frames.iter().position(is_switch).unwrap();
+    let lesson = lesson(&pcap(&usbmon(&scene.frames[from..], 64, LITTLE), 220, LITTLE, false));
+    let switch = &lesson.switches[0];
+    assert_eq!((switch.id, switch.target), (None, Some(UsbId::new(0x12d1, 0x14cf))));
+    let named = lesson.entry(switch, UsbId::new(0x12d1, 0x1526)).unwrap();
+    assert!(named.parameters.has(Method::HuaweiNew));
+    assert_eq!(named.name, "Vodafone K3772");
+}
+
+#[test]
+fn two_sticks_in_one_capture_are_both_learned() {
+    let lesson = scene_of(|s| {
+        for (port, old, new, message) in
+            [(1, 5, 6, [0x11, 6, 0x20, 0, 0, 1, 1, 0, 1]), (2, 7, 8, [0xe1, 0, 0, 0, 0, 0, 0, 0, 0])]
+        {
+            let id = |n| UsbId::new(0x1234, u16::from(port) * 16 + n);
+            s.come(old, port, id(0), &[configuration(1, &[STORAGE])]);
+            s.routine(old);
+            s.out(old, 3, 1, &cbw(7, &message));
+            s.leave(old, port, Leave::Hub);
+            s.come(new, port, id(1), &[configuration(1, &[VENDOR])]);
+        }
+    });
+    let ids: Vec<_> =
+        lesson.switches.iter().map(|s| (s.id.unwrap().product, s.target.unwrap().product)).collect();
+    assert_eq!(ids, [(0x10, 0x11), (0x20, 0x21)]);
+}
+
+#[test]
+fn the_address_may_stay_the_same() {
+    // As xHCI on Windows does it: the next device gets the same address.
+    let lesson = scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        s.out(5, 3, 1, &cbw(7, &[0x11, 6, 0x20, 0, 0, 1, 1, 0, 1]));
+        s.wait(1500);
+        s.frames.retain(|f| f.device() > 1);
+        let before = s.frames.len();
+        s.come(5, 1, AFTER, &[configuration(1, &[VENDOR])]);
+        let mut at = 0;
+        s.frames.retain(|f| {
+            at += 1;
+            at <= before || f.device() > 1
+        });
+    });
+    assert_eq!(profile(&lesson), "1234:0001 TargetVendor=0x1234 TargetProduct=0x0002 HuaweiNewMode=1");
+}
+
+#[test]
+fn an_idle_disk_and_an_unplugged_modem_are_no_switches() {
+    // USBPcap, so that no port is known: the disk says no more long before the stick leaves.
+    let entry = builtin::all().find(|e| e.key.to_string() == "12d1:1526").unwrap();
+    let mut scene = scene::switch(&entry, Leave::Silence, true);
+    // The modem gets what suspends it, its card is ejected, and it is unplugged.
+    scene.control(6, [0, 3, 1, 0, 0, 0, 0, 0], &[], &[]);
+    scene.out(6, 3, 3, &cbw(9, &[0x1b, 0, 0, 0, 2, 0]));
+    scene.status(6, 0x83, [9, 0xaa, 0xbb, 0xcc]);
+    scene.leave(6, 1, Leave::Status(-108));
+    scene.control(3, [0xa1, 1, 0, 1, 0, 0, 8, 0], &[], &[0; 8]);
+    let lesson = lesson(&pcap(&usbpcap(&scene.frames, true), 249, LITTLE, false));
+    assert_eq!(lesson.switches.len(), 1, "{:#?}", lesson.switches);
+    assert_eq!(profile(&lesson), K3772);
 }

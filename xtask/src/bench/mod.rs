@@ -5,6 +5,7 @@
 
 mod dialogue;
 mod firmware;
+mod learn;
 mod measure;
 mod replay;
 mod sample;
@@ -49,6 +50,11 @@ const SUBJECTS: &[Subject] = &[
         run: switching,
     },
     Subject { name: "size", what: "the static program, whole and for a router", run: size::run },
+    Subject {
+        name: "learn",
+        what: "a profile out of a capture of 1 GiB, against tshark with a display filter",
+        run: learn::run,
+    },
 ];
 
 /// Measures the named subjects, or all.

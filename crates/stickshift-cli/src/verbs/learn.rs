@@ -67,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
     let entries = entries(&lesson, wanted)?;
     if args.format.is_some() || args.output.is_some() {
         let format = args.format.map_or(Format::UsbModeswitch, To::format);
-        profile::write(context, &entries, format, args.output.as_deref())?;
+        profile::write(context, &entries, format, args.output.as_deref(), true)?;
     }
     match args.try_on {
         Some(stick) => try_it(context, &entries, stick.as_deref()),
@@ -114,7 +114,7 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    "the capture does not tell the ids that the stick has before it is switched",
+                    "the capture does not tell the ids before the switch: add --id",
                 ));
             }
         };
@@ -174,6 +174,8 @@ struct SwitchedReport {
     id: Option<String>,
     target: Option<String>,
     name: String,
+    /// How often the capture shows it.
+    times: u32,
     candidates: Vec<CandidateReport>,
 }
 
@@ -205,6 +207,7 @@ impl SwitchedReport {
             id: id.map(|id| id.to_string()),
             target: switch.target.map(|id| id.to_string()),
             name: entry.map(|e| e.name).unwrap_or_default(),
+            times: switch.times,
             candidates: switch.candidates.iter().map(CandidateReport::of).collect(),
         }
     }
@@ -213,11 +216,13 @@ impl SwitchedReport {
         let unknown = "an unknown stick";
         let id = self.id.as_deref().unwrap_or(unknown);
         let name = if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) };
-        match &self.target {
-            Some(target) if self.id.as_ref() == Some(target) => format!("{id}{name} keeps its ids"),
-            Some(target) => format!("{id}{name} becomes {target}"),
-            None => format!("{id}{name} leaves, and what it becomes is not in the capture"),
-        }
+        let what = match &self.target {
+            Some(target) if self.id.as_ref() == Some(target) => "keeps its ids".to_owned(),
+            Some(target) => format!("becomes {target}"),
+            None => "leaves, and what it becomes is not in the capture".to_owned(),
+        };
+        let times = if self.times > 1 { format!(", {} times", self.times) } else { String::new() };
+        format!("{id}{name} {what}{times}")
     }
 }
 

@@ -190,15 +190,27 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
             }
         }
     }
-    write(context, &entries, to, output)
+    write(context, &entries, to, output, false)
 }
 
-/// Writes profiles to a file or to standard output, and says what the format cannot carry.
+/// Writes profiles to a file or to standard output, and says what the format cannot carry. A usb_modeswitch file gets the
+/// stick's ids into its text where its name does not tell them, on standard output only `with_ids`.
 ///
 /// # Errors
 /// What the format and writing report; `Usage` when a binary format would go to a terminal.
-pub(crate) fn write(context: &Context, entries: &[Entry], to: Format, output: Option<&Path>) -> Result<()> {
-    let exported = formats::export(entries, to)?;
+pub(crate) fn write(
+    context: &Context,
+    entries: &[Entry],
+    to: Format,
+    output: Option<&Path>,
+    with_ids: bool,
+) -> Result<()> {
+    let mut exported = formats::export(entries, to)?;
+    let name = output.and_then(Path::file_name).and_then(|n| n.to_str());
+    let is_named = output.map_or(!with_ids, |_| name == exported.file_name.as_deref());
+    if let (Format::UsbModeswitch, [entry], false) = (to, entries, is_named) {
+        exported.bytes = usb_modeswitch::emit(entry, true).0.into_bytes();
+    }
     say_losses(context, &exported);
     match output {
         Some(path) => {

@@ -30,6 +30,7 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         Judge { learner, start_ns: learner.start_ns(), unit: learner.format().unit(), nothing: Vec::new() };
     let mut switches = judge.switches();
     switches.sort_by_key(|s| std::cmp::Reverse(s.candidates.first().map_or(0, |c| c.score)));
+    let switches = together(switches);
     let mut nothing = judge.nothing;
     if !switches.is_empty() {
         nothing.clear();
@@ -50,11 +51,27 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         remarks.push("the capture cuts packets so short that SCSI commands are not whole: capture again with a larger snapshot length".to_owned());
     }
     if learner.too_many {
-        remarks.push("there are more devices than are remembered: the earliest were forgotten".to_owned());
+        remarks.push("there are more devices than are remembered: the latest were not looked at".to_owned());
     }
     let start = learner.start_ns();
     let devices = learner.devices.iter().map(|d| d.seen(start)).collect();
     Lesson { capture, devices, switches, nothing, remarks }
+}
+
+/// The same switch, seen several times, is one: the surest stands for all.
+fn together(switches: Vec<Switch>) -> Vec<Switch> {
+    let mut found: Vec<Switch> = Vec::new();
+    for switch in switches {
+        let best = |s: &Switch| s.candidates.first().and_then(|c| c.parameters.clone());
+        let known = found.iter_mut().find(|f| {
+            (f.id, f.target) == (switch.id, switch.target) && best(f) == best(&switch) && f.id.is_some()
+        });
+        match known {
+            Some(known) => known.times += 1,
+            None => found.push(switch),
+        }
+    }
+    found
 }
 
 /// Why there is nothing when no install disk was even seen.
@@ -98,10 +115,15 @@ impl Judge<'_> {
         let devices = &self.learner.devices;
         let mut taken = vec![false; devices.len()];
         let mut switches = Vec::new();
-        // In the order in which they left, so that everybody gets the next one that came.
+        // Those that were sent something first, in the order in which they left: everybody gets the next one that came, and
+        // a disk that only fell silent takes nobody's.
         let mut order: Vec<usize> =
             (0..devices.len()).filter(|i| !devices[*i].is_hub && devices[*i].address != 0).collect();
-        order.sort_by_key(|i| devices[*i].gone.map_or(devices[*i].last.1, |g| g.time_ns));
+        order.sort_by_key(|i| {
+            let d = &devices[*i];
+            let idle = d.sent.is_empty() && d.selected.len() < 2;
+            (idle, d.gone.is_none(), d.gone.map_or(d.last.0, |g| g.number))
+        });
         for before in order {
             let device = &devices[before];
             if device.sent.is_empty() && !device.is_storage() && device.selected.len() < 2 {
@@ -146,8 +168,8 @@ impl Judge<'_> {
             if a.bus != b.bus && vendor != Some(true) {
                 return None;
             }
-            let wait = b.first.1.saturating_sub(left);
-            Some((same_port, vendor == Some(true), a.bus == b.bus, std::cmp::Reverse(wait)))
+            // By frames, not by times: captures were pasted together before.
+            Some((same_port, vendor == Some(true), a.bus == b.bus, std::cmp::Reverse(b.first.0)))
         };
         (0..devices.len()).filter_map(|j| Some((fits(j)?, j))).max().map(|(_, j)| j)
     }
@@ -170,6 +192,8 @@ impl Judge<'_> {
                 self.came_back(&case, b);
                 Vec::new()
             }
+            // A modem that is unplugged, or a disk that is a modem already: nobody switched it.
+            (Some(_), None) if !device.is_only_storage() => Vec::new(),
             (Some(_), _) => self.candidates(&case),
             (None, _) => Vec::new(),
         };
@@ -186,7 +210,8 @@ impl Judge<'_> {
         candidates.truncate(MAX_CANDIDATES);
         let target =
             next.filter(|_| gone.is_some()).and_then(Device::id).or(device.id().filter(|_| gone.is_none()));
-        Some(Switch { before, after: after.filter(|_| gone.is_some()), id: device.id(), target, candidates })
+        let after = after.filter(|_| gone.is_some());
+        Some(Switch { before, after, id: device.id(), target, candidates, times: 1 })
     }
 
     /// Everything that may have made a stick leave.
@@ -197,8 +222,12 @@ impl Judge<'_> {
         let until = case.after.map_or(gone.time_ns, |b| b.first.1.max(gone.time_ns));
         let in_time = |s: &&Sent| s.time_ns <= until && gone.time_ns.saturating_sub(s.time_ns) <= WINDOW;
         let sent: Vec<&Sent> = device.sent.iter().filter(in_time).collect();
-        let mut candidates: Vec<Candidate> =
-            readings(&sent).into_iter().map(|reading| self.weigh(case, &gone, &sent, reading)).collect();
+        let of_disk = device.is_storage();
+        let mut candidates: Vec<Candidate> = readings(&sent)
+            .into_iter()
+            .filter(|r| of_disk || r.parameters.is_some())
+            .map(|r| self.weigh(case, &gone, &sent, r))
+            .collect();
         if candidates.is_empty() {
             candidates.extend(self.unanswered(case, &gone));
             candidates.extend(self.selected(case, &gone));
@@ -252,6 +281,10 @@ impl Judge<'_> {
         ));
         score += self.arrival(case, &mut evidence);
         evidence.extend(ignored(case.device));
+        if case.after.is_none() && !case.device.is_cdrom {
+            score -= 15;
+            evidence.push("nothing says that it was more than a disk".to_owned());
+        }
         let parameters = reading.parameters.map(|p| with_target(p, case));
         if let Some(parameters) = &parameters {
             evidence.extend(self.known(case.device, parameters, &mut score));

@@ -91,6 +91,8 @@ pub struct Switch {
     pub target: Option<UsbId>,
     /// What may have switched it, the likeliest first. Never empty.
     pub candidates: Vec<Candidate>,
+    /// How often the capture shows it.
+    pub times: u32,
 }
 
 /// One explanation of a switch.

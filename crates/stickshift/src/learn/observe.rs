@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::learn::device::{Device, Gone};
 use crate::learn::sent::{Answer, Sent, What};
@@ -8,7 +9,7 @@ use crate::wire::scsi::{CommandBlock, CommandStatus};
 use crate::wire::usb::{DeviceDescriptor, parse_string};
 
 /// Devices that are remembered; the ones that never mattered go first when there are more.
-const MAX_DEVICES: usize = 512;
+const MAX_DEVICES: usize = 1024;
 /// Buses that are told apart.
 const MAX_BUSES: usize = 64;
 /// Control requests under way that are remembered.
@@ -18,7 +19,29 @@ const AFTER_RESET: u64 = 10_000_000_000;
 /// Tags of a storage driver count up; this many in order show that they do.
 const ORDER: u32 = 3;
 
+/// Nobody is known at an address.
 const NOBODY: u16 = u16::MAX;
+/// Somebody is there for whom there was no room.
+const IGNORED: u16 = u16::MAX - 1;
+
+/// Transfers are known by addresses in the kernel's memory: no two are the same, and nobody chooses them to do harm to a table
+/// of a few hundred.
+#[derive(Default)]
+struct UrbHasher(u64);
+
+impl Hasher for UrbHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u64((*b).into()));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
 
 /// Takes packets in, one after the other, and remembers what matters of each device.
 pub struct Learner {
@@ -30,14 +53,15 @@ pub struct Learner {
     /// Buses by number, each with the device at every address.
     buses: Vec<(u16, [u16; 128])>,
     last: ((u16, u8), u16),
-    pending: HashMap<u64, Pending>,
+    pending: HashMap<u64, Pending, BuildHasherDefault<UrbHasher>>,
+    /// Who stands at a port: bus, hub, port, device.
+    ports: Vec<(u16, (u8, u16), u16)>,
     /// The last port that was reset on each bus: hub, port, when.
     resets: Vec<(u16, u8, u16, u64)>,
     pub(super) too_many: bool,
 }
 
 struct Pending {
-    device: u16,
     setup: [u8; 8],
     number: u64,
 }
@@ -53,7 +77,8 @@ impl Learner {
             devices: Vec::new(),
             buses: Vec::new(),
             last: ((0, 0), NOBODY),
-            pending: HashMap::new(),
+            pending: HashMap::default(),
+            ports: Vec::new(),
             resets: Vec::new(),
             too_many: false,
         }
@@ -143,7 +168,7 @@ impl Learner {
             }
         };
         let at = self.buses[bus].1[usize::from(packet.device)];
-        if at != NOBODY { at } else { self.appear(packet) }
+        if at == NOBODY { self.appear(packet) } else { at }
     }
 
     /// A device is new at the packet's address.
@@ -153,22 +178,34 @@ impl Learner {
         device.port = reset
             .filter(|r| packet.time_ns.saturating_sub(r.3) < AFTER_RESET && packet.device > 1)
             .map(|r| (r.1, r.2));
-        if device.port.is_some() {
+        let (bus, port, (number, time_ns)) = (device.bus, device.port, device.first);
+        if let Some(port) = port {
             self.resets.retain(|r| r.0 != packet.bus);
-            for other in &mut self.devices {
-                if other.bus == device.bus && other.port == device.port && other.gone.is_none() {
-                    let why = "another device took its port";
-                    let (number, time_ns) = device.first;
-                    other.gone = Some(Gone { number, time_ns, why, certain: true });
-                }
+            if let Some(other) = self.at_port(bus, port)
+                && other.gone.is_none()
+            {
+                let why = "another device took its port";
+                other.gone = Some(Gone { number, time_ns, why, certain: true });
             }
         }
         let at = self.place(device);
         if let Some((_, addresses)) = self.buses.iter_mut().find(|(number, _)| *number == packet.bus) {
             addresses[usize::from(packet.device)] = at;
         }
+        if let Some(port) = port.filter(|_| at != IGNORED) {
+            self.ports.retain(|p| (p.0, p.1) != (bus, port) && p.2 != at);
+            if self.ports.len() < MAX_DEVICES {
+                self.ports.push((bus, port, at));
+            }
+        }
         self.last = ((packet.bus, packet.device), at);
         at
+    }
+
+    /// The device that stands at a port.
+    fn at_port(&mut self, bus: u16, port: (u8, u16)) -> Option<&mut Device> {
+        let found = self.ports.iter().find(|p| (p.0, p.1) == (bus, port))?;
+        self.devices.get_mut(usize::from(found.2))
     }
 
     /// Where a new device is remembered.
@@ -184,7 +221,7 @@ impl Learner {
                 self.devices[at] = device;
                 at as u16
             }
-            None => NOBODY,
+            None => IGNORED,
         }
     }
 
@@ -210,37 +247,31 @@ impl Learner {
                 }
                 return;
             };
+            self.request(packet, at, &setup);
+            if !matches!(setup, [0x80, 6, ..] | [0xa3, 0, ..]) {
+                self.pending.remove(&packet.id);
+                return;
+            }
             let number = packet.number;
             if self.pending.len() >= MAX_PENDING {
                 self.pending.retain(|_, p| p.number + MAX_PENDING as u64 > number);
             }
-            let at = self.request(packet, at, &setup);
             if self.pending.len() < MAX_PENDING {
-                self.pending.insert(packet.id, Pending { device: at, setup, number });
+                self.pending.insert(packet.id, Pending { setup, number });
             }
             return;
         }
-        let Some(pending) = self.pending.get(&packet.id) else {
-            return failed(&mut self.devices[usize::from(at)], packet);
-        };
-        let (setup, owner) = (pending.setup, pending.device);
-        // Windows tells the data and the end in two packets.
-        if owner != at && packet.device == 0 {
-            return;
-        }
+        let device = &mut self.devices[usize::from(at)];
+        completed(device, packet);
         if packet.status != Status::Ok {
-            self.pending.remove(&packet.id);
-            let device = &mut self.devices[usize::from(at)];
-            completed(device, packet);
             return failed(device, packet);
         }
-        let device = &mut self.devices[usize::from(at)];
         device.alive = device.last;
         take_back(device);
-        completed(device, packet);
         if packet.data.is_empty() {
             return;
         }
+        let Some(Pending { setup, .. }) = self.pending.remove(&packet.id) else { return };
         match setup {
             [0x80, 6, _, 1, ..] => self.device_descriptor(packet, at),
             [0x80, 6, _, 2, ..] => self.configuration(packet, at),
@@ -288,21 +319,14 @@ impl Learner {
 
     /// A hub says that nothing is plugged in at a port.
     fn unplugged(&mut self, packet: &Packet<'_>, port: u16) {
-        for device in &mut self.devices {
-            if device.bus == packet.bus && device.port == Some((packet.device, port)) {
-                let why = "the hub says that its port is empty";
-                let gone = Gone { number: packet.number, time_ns: packet.time_ns, why, certain: true };
-                match &mut device.gone {
-                    Some(known) if known.certain => {}
-                    Some(known) => known.certain = true,
-                    none => *none = Some(gone),
-                }
-            }
-        }
+        let (number, time_ns) = (packet.number, packet.time_ns);
+        let Some(device) = self.at_port(packet.bus, (packet.device, port)) else { return };
+        let why = "the hub says that its port is empty";
+        device.gone.get_or_insert(Gone { number, time_ns, why, certain: true }).certain = true;
     }
 
-    /// A control request goes to a device. Gives the device, which may be a new one.
-    fn request(&mut self, packet: &Packet<'_>, at: u16, setup: &[u8; 8]) -> u16 {
+    /// A control request goes to a device.
+    fn request(&mut self, packet: &Packet<'_>, at: u16, setup: &[u8; 8]) {
         let [kind, request, v0, v1, i0, i1, ..] = *setup;
         let (value, index) = (u16::from_le_bytes([v0, v1]), u16::from_le_bytes([i0, i1]));
         // SET_FEATURE(PORT_RESET) to a hub.
@@ -312,38 +336,39 @@ impl Learner {
             if self.resets.len() < MAX_BUSES {
                 self.resets.push((packet.bus, packet.device, index, packet.time_ns));
             }
-            for device in &mut self.devices {
-                let here = device.bus == packet.bus && device.port == Some((packet.device, index));
-                if here && device.gone.is_none() {
-                    device.reset = Some((packet.number, packet.time_ns));
-                }
+            let (number, time_ns) = (packet.number, packet.time_ns);
+            if let Some(device) = self.at_port(packet.bus, (packet.device, index))
+                && device.gone.is_none()
+            {
+                device.reset = Some((number, time_ns));
             }
-            return at;
+            return;
         }
         // SET_ADDRESS: whoever was there before and left is there no longer.
         if (kind, request) == (0x00, 5) && packet.device == 0 && value < 128 {
             let address = value as usize;
             let old = self.buses.iter().find(|(n, _)| *n == packet.bus).map_or(NOBODY, |(_, a)| a[address]);
-            if self.devices.get(usize::from(old)).is_some_and(|d| d.gone.is_some())
+            let left = self.devices.get(usize::from(old)).is_some_and(|d| d.gone.is_some());
+            if (left || old == IGNORED)
                 && let Some((_, addresses)) = self.buses.iter_mut().find(|(n, _)| *n == packet.bus)
             {
                 addresses[address] = NOBODY;
                 self.last.1 = NOBODY;
             }
-            return at;
+            return;
         }
         if packet.device == 0 {
-            return at;
+            return;
         }
         let device = &mut self.devices[usize::from(at)];
         if (kind, request) == (0x00, 9) {
             if device.selected.len() < 32 {
                 device.selected.push((packet.number, packet.time_ns, v0));
             }
-            return at;
+            return;
         }
         if device.is_hub {
-            return at;
+            return;
         }
         match routine::request(setup) {
             Some(name) => device.count_routine(name),
@@ -352,7 +377,6 @@ impl Learner {
                 device.remember(sent(packet, What::Control { setup: *setup, data }, false));
             }
         }
-        at
     }
 }
 

@@ -1,1 +1,151 @@
+use crate::event::Session;
+use crate::learn::{Lesson, learn};
+use crate::profile::formats::usb_modeswitch;
+use crate::wire::pcap::{Capture, Format};
 
+fn lesson(text: &str, format: Format) -> Lesson {
+    let mut source = text.as_bytes();
+    let mut capture = Capture::open(&mut source).unwrap();
+    assert_eq!(capture.format(), format);
+    learn(&mut capture, None, &mut Session::quiet()).unwrap()
+}
+
+fn profile(lesson: &Lesson) -> String {
+    let Some(switch) = lesson.switches.first() else { return format!("{:?}", lesson.nothing) };
+    let id = switch.id.map_or("unknown".to_owned(), |id| id.to_string());
+    let lines = switch.candidates[0].parameters.as_ref().map_or(String::new(), usb_modeswitch::assignments);
+    format!("{id} {}", lines.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The hex lines of SniffUSB.
+fn dump(bytes: &[u8]) -> String {
+    let line = |(i, chunk): (usize, &[u8])| {
+        let hex: Vec<String> = chunk.iter().map(|b| format!("{b:02x}")).collect();
+        format!("    {:08x}: {}\r\n", i * 16, hex.join(" "))
+    };
+    bytes.chunks(16).enumerate().map(line).collect()
+}
+
+fn sniffusb(message: &[u8], vendor_request: bool) -> String {
+    let mut log = String::from(
+        "[0 ms] UsbSnoop - FilterAddDevice(b43231e1) : DriverObject 85a74008, pdo 85ab4df8\r\n\
+         [3 ms]  >>>  URB 1 going down  >>> \r\n\
+         -- URB_FUNCTION_GET_DESCRIPTOR_FROM_DEVICE:\r\n\
+         \x20 TransferBufferLength = 00000012\r\n\
+         \x20 TransferBuffer       = b6c6c000\r\n\
+         \x20 Index                = 00000000\r\n\
+         \x20 DescriptorType       = 00000001 (USB_DEVICE_DESCRIPTOR_TYPE)\r\n\
+         \x20 LanguageId           = 00000000\r\n\
+         [5 ms]  <<<  URB 1 coming back  <<< \r\n\
+         -- URB_FUNCTION_CONTROL_TRANSFER:\r\n\
+         \x20 PipeHandle           = 85b26e78\r\n\
+         \x20 TransferFlags        = 0000000b (USBD_TRANSFER_DIRECTION_IN, USBD_SHORT_TRANSFER_OK)\r\n\
+         \x20 TransferBufferLength = 00000012\r\n",
+    );
+    log += &dump(&[0x12, 1, 0, 2, 0, 0, 0, 0x40, 0xd2, 0x19, 0, 0x20, 0, 0, 1, 2, 3, 1]);
+    log += "  UrbLink              = 00000000\r\n  SetupPacket          =\r\n    00000000: 80 06 00 01 00 00 12 00\r\n";
+    let bulk = |n: u32, ms: u32, out: bool, back: bool, bytes: &[u8], length: usize| {
+        let arrow = if back { "<<<" } else { ">>>" };
+        let way = if back { "coming back" } else { "going down" };
+        let (endpoint, flags) = if out {
+            ("0x00000001", "00000000 (USBD_TRANSFER_DIRECTION_OUT, ~USBD_SHORT_TRANSFER_OK)")
+        } else {
+            ("0x00000081", "00000003 (USBD_TRANSFER_DIRECTION_IN, USBD_SHORT_TRANSFER_OK)")
+        };
+        format!(
+            "[{ms} ms]  {arrow}  URB {n} {way}  {arrow} \r\n-- URB_FUNCTION_BULK_OR_INTERRUPT_TRANSFER:\r\n  \
+             PipeHandle           = 85b1b8a4 [endpoint {endpoint}]\r\n  TransferFlags        = {flags}\r\n  \
+             TransferBufferLength = {length:08x}\r\n  TransferBufferMDL    = 85a9b5d0\r\n{}  UrbLink              = 00000000\r\n",
+            dump(bytes)
+        )
+    };
+    let mut ready = b"USBC".to_vec();
+    ready.extend([0x10, 0x20, 0x30, 0x81, 0, 0, 0, 0, 0, 0, 6]);
+    ready.resize(31, 0);
+    let mut status = b"USBS".to_vec();
+    status.extend([0x10, 0x20, 0x30, 0x81, 0, 0, 0, 0, 0]);
+    for n in [2, 4] {
+        log += &bulk(n, n * 10, true, false, &ready, 31);
+        log += &bulk(n, n * 10 + 1, true, true, &[], 31);
+        log += &bulk(n + 1, n * 10 + 2, false, false, &[], 13);
+        log += &bulk(n + 1, n * 10 + 3, false, true, &status, 13);
+    }
+    if vendor_request {
+        log += "[90 ms]  >>>  URB 9 going down  >>> \r\n-- URB_FUNCTION_VENDOR_DEVICE:\r\n  \
+                TransferFlags          = 00000000 (USBD_TRANSFER_DIRECTION_OUT, ~USBD_SHORT_TRANSFER_OK)\r\n  \
+                TransferBufferLength = 00000000\r\n  UrbLink                 = 00000000\r\n  \
+                RequestTypeReservedBits = 00000000\r\n  Request                 = 0000000b\r\n  \
+                Value                   = 00000001\r\n  Index                   = 00000000\r\n";
+    } else {
+        log += &bulk(9, 90, true, false, message, message.len());
+        log += &bulk(9, 91, true, true, &[], message.len());
+    }
+    log + "[450 ms] UsbSnoop - DispatchAny(b4321610) : IRP_MJ_PNP (0x1b), IRP_MN_SURPRISE_REMOVAL (0x17)\r\n\
+           [460 ms] UsbSnoop - MyDispatchPNP(b4321ee0) : IRP_MJ_PNP (0x1b)\r\n"
+}
+
+#[test]
+fn a_sniffusb_log_teaches_what_was_sent() {
+    let mut message = b"USBC\x12\x34\x56\x78".to_vec();
+    message.extend([0, 0, 0, 0, 0, 0, 6, 0x1b, 0, 0, 0, 2, 0]);
+    message.resize(31, 0);
+    let eject = lesson(&sniffusb(&message, false), Format::SniffUsb);
+    assert_eq!(profile(&eject), "19d2:2000 StandardEject=1");
+    assert_eq!(eject.devices.len(), 1);
+    assert_eq!(eject.switches[0].target, None);
+    let evidence = eject.switches[0].candidates[0].evidence.join("\n");
+    assert!(evidence.contains("line ") && evidence.contains("2 test unit ready"), "{evidence}");
+
+    let vendor = lesson(&sniffusb(&[], true), Format::SniffUsb);
+    assert_eq!(profile(&vendor), "19d2:2000 SierraMode=1");
+}
+
+const BUS_HOUND: &str = "\
+Bus Hound 6.01 capture on Windows. Complements of www.perisoft.net
+
+  Device - Device ID (followed by the endpoint for USB devices)
+            (22) USB Mass Storage Device
+            (25) HUAWEI Mobile Connect
+  Length - Transfer Length
+  Phase  - Phase Type
+            CTL   USB control transfer
+            DI    Data in
+            DO    Data out
+  Delta  - Elapsed time from the previous phase to this phase
+
+
+Device  Length  Phase  Data                                                Description       Delta    Cmd.Phase.Ofs
+------  ------  -----  --------------------------------------------------  ----------------  -------  -------------
+22.0         8  CTL    80 06 00 01  00 00 12 00                            GET DESCRIPTOR    0ns      1.1.0
+22.0        18  DI     12 01 00 02  00 00 00 40  d1 12 46 14  00 00 01 02  .......@..F.....  2.1ms    1.2.0
+                       00 01                                               ..                         1.2.16
+22.1        31  DO     55 53 42 43  01 00 00 81  00 00 00 00  00 00 06 00  USBC............  1ms      2.1.0
+                       00 00 00 00  00 00 00 00  00 00 00 00  00 00 00     ...............            2.1.16
+22.1        13  DI     55 53 42 53  01 00 00 81  00 00 00 00  00           USBS.........     1ms      3.1.0
+22.1        31  DO     55 53 42 43  12 34 56 78  00 00 00 00  00 00 00 11  USBC.4Vx........  1.2sc    4.1.0
+                       06 20 00 00  01 01 00 01  00 00 00 00  00 00 00     . .............            4.1.16
+25.0         8  CTL    80 06 00 01  00 00 12 00                            GET DESCRIPTOR    4sc      5.1.0
+25.0        18  DI     12 01 00 02  00 00 00 40  d1 12 01 10  00 00 01 02  .......@........  2.1ms    6.1.0
+                       00 01                                               ..                         6.1.16
+";
+
+#[test]
+fn a_bus_hound_log_teaches_what_was_sent() {
+    let expected = "12d1:1446 TargetVendor=0x12d1 TargetProduct=0x1001 HuaweiNewMode=1";
+    let lesson = lesson(BUS_HOUND, Format::BusHound);
+    assert_eq!(profile(&lesson), expected);
+    assert!(lesson.capture.span_ns > 5_000_000_000);
+}
+
+#[test]
+fn text_logs_may_be_cut_anywhere() {
+    let sniff = sniffusb(&[0x55; 31], false);
+    for log in [sniff.as_str(), BUS_HOUND] {
+        for length in 0..log.len() {
+            let mut source = &log.as_bytes()[..length];
+            if let Ok(mut capture) = Capture::open(&mut source) {
+                learn(&mut capture, None, &mut Session::quiet()).unwrap();
+            }
+        }
+    }
+}

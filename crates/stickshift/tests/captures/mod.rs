@@ -1,6 +1,8 @@
 //! The sample captures, and their twins in every other format. Written apart from the readers, so that a bug does not cancel
 //! itself out.
 
+pub(crate) mod scene;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,6 @@ fn word(b: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(b[at..at + 4].try_into().unwrap())
 }
 
-#[allow(dead_code)]
 impl Frame {
     pub(crate) fn phase(&self) -> u8 {
         self.bytes[8]
@@ -46,9 +47,6 @@ impl Frame {
     }
     pub(crate) fn status(&self) -> i32 {
         word(&self.bytes, 28) as i32
-    }
-    pub(crate) fn set_status(&mut self, status: i32) {
-        self.bytes[28..32].copy_from_slice(&status.to_le_bytes());
     }
     pub(crate) fn setup(&self) -> [u8; 8] {
         self.bytes[40..48].try_into().unwrap()
@@ -193,7 +191,9 @@ pub(crate) fn pcapng(records: &[(u64, Vec<u8>)], link: u16, order: Order, expone
         out.extend(block(6, body));
         if index % 100 == 50 {
             out.extend(block(4, vec![0; 8]));
-            out.extend(block(0x0bad, vec![7; 10]));
+            out.extend(block(5, vec![0; 12]));
+            // Wireshark counts this one as a frame.
+            out.extend(block(0x0bad, vec![7; 12]));
         }
     }
     out

@@ -16,6 +16,9 @@ const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
+const JOURNAL: u32 = 9;
+const CUSTOM: u32 = 0x0bad;
+const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 
 pub(super) struct Container {
     kind: Kind,
@@ -196,7 +199,14 @@ impl Container {
                 *end = ended(window, Stop::Cut, self.began);
                 return Ok(None);
             }
-            if self.decode(&found, window).is_some() {
+            let bytes = window.view(found.from, found.length());
+            let readable = match found.link {
+                Some(LinkType::UsbLinuxMmapped) => usbmon::is_transfer(bytes, usbmon::LONG_HEADER),
+                Some(LinkType::UsbLinux) => usbmon::is_transfer(bytes, usbmon::SHORT_HEADER),
+                Some(LinkType::UsbPcap) => usbpcap::parse(bytes, 0, 0).is_some(),
+                None => false,
+            };
+            if readable {
                 return Ok(Some(found));
             }
             facts.skipped += 1;
@@ -315,6 +325,8 @@ impl Container {
                         None => return Ok(Err(Stop::Broken("an interface description is too short"))),
                     }
                 }
+                // Wireshark gives a number to these too, and ours are there to be looked up.
+                JOURNAL | CUSTOM | CUSTOM_NOT_COPIED => self.number += 1,
                 _ => {}
             }
             let began = window.offset();

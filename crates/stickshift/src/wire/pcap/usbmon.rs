@@ -7,6 +7,12 @@ pub(super) const SHORT_HEADER: usize = 48;
 /// Length of the header of link type 220.
 pub(super) const LONG_HEADER: usize = 64;
 
+/// Whether [`parse`] can read it.
+#[inline]
+pub(super) fn is_transfer(bytes: &[u8], header: usize) -> bool {
+    bytes.len() >= header && matches!(bytes[8], b'S' | b'C' | b'E') && bytes[9] < 4
+}
+
 /// Reads one packet. `None` when it is shorter than its header or no transfer.
 #[inline]
 pub(super) fn parse(bytes: &[u8], header: usize, big: bool, number: u64, time_ns: u64) -> Option<Packet<'_>> {

@@ -1,0 +1,127 @@
+//! `learn` and `inspect` of captures as they are typed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn capture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/captures").join(name)
+}
+
+fn stickshift(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_capture_becomes_a_profile_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let k3772 = capture("k3772.pcapng");
+    let k3772 = k3772.to_str().unwrap();
+    let run = stickshift(&["learn", k3772]);
+    assert!(run.status.success());
+    let said = text(&run.stdout);
+    assert!(
+        said.contains("12d1:1526 (Vodafone K3772) becomes 12d1:14cf\n  by HuaweiNewMode: sure"),
+        "{said}"
+    );
+
+    // Under another name than its ids, the file tells them itself.
+    let other = folder.path().join("k3772.conf");
+    let run = stickshift(&["learn", k3772, "-o", other.to_str().unwrap()]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert!(fs::read_to_string(&other).unwrap().contains("DefaultVendor=0x12d1\nDefaultProduct=0x1526\n"));
+
+    for format in ["usb_modeswitch", "configpack", "openwrt", "tplink", "udev", "native"] {
+        let file = folder.path().join("12d1:1526");
+        let out = file.to_str().unwrap();
+        let run = stickshift(&["learn", k3772, "--format", format, "-o", out]);
+        assert!(run.status.success(), "{format}: {}", text(&run.stderr));
+        let run = stickshift(&["inspect", out, "--json"]);
+        if format != "udev" {
+            let read: Value = serde_json::from_slice(&run.stdout).unwrap();
+            let entry = &read["files"][0]["entries"][0];
+            assert_eq!(
+                (entry["key"].as_str(), entry["method"].as_str()),
+                (Some("12d1:1526"), Some("HuaweiNewMode")),
+                "{format}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_answer_is_json_where_asked_for() {
+    let run = stickshift(&["learn", capture("zte-mf190.pcapng").to_str().unwrap(), "--json"]);
+    let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(answer["capture"]["packets"], 962);
+    assert_eq!(answer["capture"]["truncated"], false);
+    let learned = &answer["learned"][0];
+    assert_eq!((learned["id"].as_str(), learned["target"].as_str()), (Some("19d2:2000"), Some("19d2:0031")));
+    assert_eq!(learned["candidates"][0]["profile"][2], "StandardEject=1");
+}
+
+#[test]
+fn nothing_to_learn_is_an_answer_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read(capture("k3772.pcapng")).unwrap();
+    let cut = folder.path().join("cut.pcapng");
+    fs::write(&cut, &whole[..40_001]).unwrap();
+    let cut = cut.to_str().unwrap();
+    let run = stickshift(&["learn", cut]);
+    assert_eq!(run.status.code(), Some(1));
+    let said = text(&run.stdout);
+    assert!(said.contains("nothing to learn here") && said.contains("never disconnects"), "{said}");
+    assert!(said.contains("the file ends in the middle of a packet"), "{said}");
+    assert!(text(&run.stderr).contains("(nothing-to-learn)"));
+
+    let run = stickshift(&["inspect", cut]);
+    assert!(run.status.success());
+    let said = text(&run.stdout);
+    assert!(said.contains("pcapng capture of Linux usbmon") && said.contains("not whole"), "{said}");
+    assert!(said.contains("12d1:1526  install disk (CD-ROM)"), "{said}");
+
+    let run =
+        stickshift(&["learn", Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml").to_str().unwrap()]);
+    assert!(text(&run.stderr).contains("(wrong-file-kind)"));
+}
+
+#[test]
+fn what_was_learned_is_tried_after_the_plan_was_shown() {
+    let k3772 = capture("k3772.pcapng");
+    let k3772 = k3772.to_str().unwrap();
+    let asked = stickshift(&["learn", k3772, "--try", "--virtual", "k3772"]);
+    assert_eq!(asked.status.code(), Some(5));
+    let said = text(&asked.stderr);
+    assert!(said.contains("(Huawei switch for Linux)") && said.contains("stick: untouched"), "{said}");
+
+    let done = stickshift(&["learn", k3772, "--try", "--virtual", "k3772", "--yes"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains("switched from 12d1:1526: 1-1  12d1:14cf"));
+
+    let other = stickshift(&["learn", k3772, "--try", "--virtual", "zte-2000", "--yes"]);
+    assert_eq!(other.status.code(), Some(5), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("the capture is of another stick than 19d2:2000"));
+}
+
+#[test]
+fn ids_that_the_capture_lacks_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let text_log = fs::read_to_string(capture("k3772.usbmon.txt")).unwrap();
+    let late = folder.path().join("late.txt");
+    // It begins when the disk is long there.
+    let lines: Vec<&str> = text_log.lines().skip(300).collect();
+    fs::write(&late, lines.join("\n")).unwrap();
+    let late = late.to_str().unwrap();
+    let run = stickshift(&["learn", late, "--format", "openwrt"]);
+    assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("--id"), "{}", text(&run.stderr));
+    let run = stickshift(&["learn", late, "--format", "openwrt", "--id", "12d1:1526"]);
+    let json: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(json["devices"]["12d1:1526"]["*"]["mode"], "HuaweiNew");
+}
