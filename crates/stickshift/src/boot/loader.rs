@@ -22,6 +22,9 @@ const HEADER_END: usize = 68;
 /// Where blocks begin in every file seen.
 const USUAL_START: usize = 84;
 const SIZE_FIELD: usize = 4;
+const DESCRIPTOR_SIZE: usize = 16;
+/// Descriptors that the header has room for; two are used.
+const MOST_BLOCKS: usize = 5;
 
 /// One of the two blocks of a loader, in the order they are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +53,7 @@ impl Block {
     }
 
     fn descriptor_at(self) -> usize {
-        DESCRIPTORS + 16 * self as usize
+        DESCRIPTORS + DESCRIPTOR_SIZE * self as usize
     }
 }
 
@@ -111,7 +114,7 @@ impl Loader {
                 .with("offset", format_args!("{:#x}", file.len()))
                 .with("length", file.len()));
         }
-        let descriptors = Block::ALL.map(|block| descriptor(&file, block));
+        let descriptors = Block::ALL.map(|block| descriptor_at(&file, block.descriptor_at()));
         for block in Block::ALL {
             check_bounds(block, descriptors[block as usize], file.len() as u64)?;
         }
@@ -176,19 +179,44 @@ impl Loader {
             }
         }
         let [raminit, usbldr] = &self.descriptors;
-        let reserved = self.file[4..DESCRIPTORS].iter().chain(&self.file[HEADER_END..self.header_length()]);
-        if reserved.into_iter().any(|b| *b != 0) {
+        let more = self.further_blocks();
+        for (number, d) in (3..).zip(&more) {
+            let text = format!(
+                "the header lists a block {number} (mode {}, {} bytes to {:#x}); only the first two are ever sent",
+                d.mode, d.size, d.address
+            );
+            add("further-block", text);
+        }
+        let unread = HEADER_END + DESCRIPTOR_SIZE * more.len();
+        let rest = unread.min(self.header_length())..self.header_length();
+        if self.file[4..DESCRIPTORS].iter().chain(&self.file[rest]).any(|b| *b != 0) {
             add("reserved-bytes", "reserved bytes of the header are not zero".to_owned());
         }
         if u64::from(raminit.offset) + u64::from(raminit.size) != u64::from(usbldr.offset) {
             add("gap", "usbldr does not follow raminit directly".to_owned());
         }
-        let end = self.descriptors.iter().map(|d| d.offset as usize + d.size as usize).max().unwrap_or(0);
+        let blocks = self.descriptors.iter().chain(&more);
+        let end = blocks.map(|d| d.offset as usize + d.size as usize).max().unwrap_or(0);
         if end < self.file.len() {
             let text = format!("{} bytes follow the last block, from {end:#x} on", self.file.len() - end);
             add("trailing-bytes", text);
         }
         odd
+    }
+
+    /// Blocks that the header lists after the two: the directory has room for [`MOST_BLOCKS`]
+    /// (docs/protocols/balong-flash.md section 4). What cannot be a block is not taken for one.
+    fn further_blocks(&self) -> Vec<Descriptor> {
+        let first = self.descriptors.iter().map(|d| d.offset as usize).min().unwrap_or(0);
+        (Block::ALL.len()..MOST_BLOCKS)
+            .map(|number| DESCRIPTORS + DESCRIPTOR_SIZE * number)
+            .take_while(|at| at + DESCRIPTOR_SIZE <= first)
+            .map(|at| descriptor_at(&self.file, at))
+            .take_while(|d| {
+                let end = u64::from(d.offset) + u64::from(d.size);
+                d.size > 0 && d.offset as usize >= first && end <= self.file.len() as u64
+            })
+            .collect()
     }
 
     /// The usual header, or as much of it as no block covers.
@@ -227,8 +255,8 @@ impl Loader {
     }
 }
 
-fn descriptor(file: &[u8], block: Block) -> Descriptor {
-    let at = block.descriptor_at();
+/// The descriptor at an offset where a whole one has room.
+fn descriptor_at(file: &[u8], at: usize) -> Descriptor {
     let word = |n: usize| {
         let b = &file[at + 4 * n..at + 4 * n + 4];
         u32::from_le_bytes([b[0], b[1], b[2], b[3]])

@@ -117,6 +117,28 @@ fn oddities_are_told_and_tolerated() {
 }
 
 #[test]
+fn a_third_block_is_named_and_never_sent() {
+    let mut bytes = file(&filler(40), &filler(100));
+    let third = bytes.len() as u32;
+    for (at, word) in [(68, 2), (72, 30), (76, 0x5000_0000), (80, third)] {
+        put(&mut bytes, at, &u32::to_le_bytes(word));
+    }
+    bytes.extend(filler(30));
+    let loader = Loader::parse(bytes.clone()).unwrap();
+    let odd = loader.oddities();
+    assert_eq!(odd.iter().map(|o| o.code).collect::<Vec<_>>(), ["further-block"]);
+    assert!(odd[0].text.contains("block 3 (mode 2, 30 bytes to 0x50000000)"), "{}", odd[0].text);
+    assert_eq!(loader.block(Block::Usbldr).len(), 100);
+    // One that ends after the file is no block.
+    bytes.pop();
+    let cut = Loader::parse(bytes).unwrap();
+    assert_eq!(
+        cut.oddities().iter().map(|o| o.code).collect::<Vec<_>>(),
+        ["reserved-bytes", "trailing-bytes"]
+    );
+}
+
+#[test]
 fn each_family_is_patched_where_the_document_says() {
     for (family, signature, place) in FAMILIES {
         let mut usbldr = filler(8192);
