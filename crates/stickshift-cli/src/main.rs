@@ -2,6 +2,8 @@
 
 mod act;
 mod advice;
+#[cfg(feature = "virtual")]
+mod any_stick;
 mod args;
 #[cfg(feature = "virtual")]
 mod computer;

@@ -9,6 +9,7 @@ use stickshift_emu::bus::{ModemManager, VirtualBus};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::Device;
 
+use crate::any_stick;
 use crate::computer::Computer;
 use crate::context::Context;
 
@@ -44,7 +45,11 @@ impl Context {
         let names = names.split(',').map(str::trim).filter(|name| *name != NOBODY);
         for (number, name) in (1..).zip(names) {
             let seed = self.global.stand_in.seed.wrapping_add(number - 1);
-            let stick = catalogue::virtual_stick(name, seed, faults.take().as_deref())?;
+            let faults = faults.take();
+            let stick = match any_stick::named(name, faults.as_deref())? {
+                Some(stick) => stick,
+                None => catalogue::virtual_stick(name, seed, faults.as_deref())?,
+            };
             let place = format!("1-{number}").parse().unwrap_or_else(|()| unreachable!("a place"));
             bus.plug(&place, stick);
         }
@@ -59,6 +64,9 @@ impl Context {
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn virtual_stick(&self, name: &str) -> Result<Box<dyn Device>> {
         let asked = &self.global.stand_in;
+        if let Some(stick) = any_stick::named(name, asked.fault.as_deref())? {
+            return Ok(stick);
+        }
         catalogue::virtual_stick(name, asked.seed, asked.fault.as_deref())
     }
 

@@ -2,7 +2,7 @@
 //! (docs/protocols/mode-switch.md sections 2.1 and 2.2).
 
 mod check;
-mod run;
+pub(crate) mod run;
 mod usage;
 
 use std::ffi::OsStr;
