@@ -442,3 +442,21 @@ fn an_idle_disk_and_an_unplugged_modem_are_no_switches() {
     assert_eq!(lesson.switches.len(), 1, "{:#?}", lesson.switches);
     assert_eq!(profile(&lesson), K3772);
 }
+
+#[test]
+fn a_capture_repeated_many_times_teaches_the_same() {
+    let all = frames(&sample("k3772.pcapng"));
+    let control = |f: &Frame| f.pipe() == 2 || f.device() < 2;
+    let of_switch = all.len() - 140..all.len();
+    let once: Vec<Frame> = all
+        .iter()
+        .enumerate()
+        .filter(|(i, f)| control(f) || of_switch.contains(i))
+        .map(|(_, f)| f.clone())
+        .collect();
+    let many: Vec<Frame> = (0..700).flat_map(|_| once.iter().cloned()).collect();
+    let lesson = lesson(&pcap(&usbmon(&many, 64, LITTLE), 220, LITTLE, false));
+    assert_eq!(profile(&lesson), K3772);
+    assert!(lesson.switches[0].times > 100, "{}", lesson.switches[0].times);
+    assert!(lesson.devices.len() <= 1024 && lesson.remarks.len() == 1);
+}

@@ -8,7 +8,7 @@ use crate::wire::pcap::{Capture, Format, Packet, Phase, Pipe, Status};
 use crate::wire::scsi::{CommandBlock, CommandStatus};
 use crate::wire::usb::{DeviceDescriptor, parse_string};
 
-/// Devices that are remembered; the ones that never mattered go first when there are more.
+/// Devices that are remembered: the first so many.
 const MAX_DEVICES: usize = 1024;
 /// Buses that are told apart.
 const MAX_BUSES: usize = 64;
@@ -214,15 +214,9 @@ impl Learner {
             self.devices.push(device);
             return (self.devices.len() - 1) as u16;
         }
+        // The first ones stay: who came in whose place is judged at the end.
         self.too_many = true;
-        // Nobody asks for one that left without ever being sent anything.
-        match self.devices.iter().position(|d| d.gone.is_some() && d.sent.is_empty() && d.commands == 0) {
-            Some(at) => {
-                self.devices[at] = device;
-                at as u16
-            }
-            None => IGNORED,
-        }
+        IGNORED
     }
 
     /// The device at an address is another one from here on.
