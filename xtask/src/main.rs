@@ -4,6 +4,7 @@
 
 mod bench;
 mod cpio;
+mod fuzz;
 mod install;
 mod run;
 mod tiers;

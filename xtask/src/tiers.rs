@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::fuzz;
 use crate::install::{self, Need};
-use crate::run::run;
+use crate::run::{command, run, status};
 use crate::vm;
 
 struct Tier {
@@ -29,6 +30,18 @@ const TIERS: &[Tier] = &[
         what: "virtual sticks on a real kernel, in a virtual machine",
         prepare: vm::prepare,
         run: || vm::scenarios(""),
+    },
+    Tier {
+        name: "portable",
+        what: "the workspace compiles for Windows and macOS",
+        prepare: other_systems,
+        run: portable,
+    },
+    Tier {
+        name: "fuzz",
+        what: "every parser against mutations of its kept corpus, for some seconds each",
+        prepare: fuzz::prepare,
+        run: fuzz::run_all,
     },
     Tier { name: "doc", what: "documentation builds without warnings", prepare: nothing, run: doc },
     Tier {
@@ -111,7 +124,24 @@ fn test_all() -> Result<(), String> {
 }
 
 fn doc() -> Result<(), String> {
-    run("cargo", &["doc", "--workspace", "--no-deps", "--quiet"])
+    let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    status(doc)
+}
+
+/// Checked only, which needs no linker of theirs.
+const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"];
+
+fn other_systems() -> Result<(), String> {
+    let mut args = vec!["target", "add"];
+    args.extend(OTHER_SYSTEMS);
+    run("rustup", &args)
+}
+
+fn portable() -> Result<(), String> {
+    OTHER_SYSTEMS
+        .iter()
+        .try_for_each(|target| run("cargo", &["check", "--workspace", "--quiet", "--target", target]))
 }
 
 fn deny_tool() -> Result<(), String> {

@@ -16,8 +16,6 @@ const SECRET_LINES: &[&str] = &[
     "+CNUM:",
     "^SN:",
     "^NDISDUP=",
-    "\ncookie:",
-    "\nset-cookie:",
     "\n__requestverificationtoken:",
     "\n__requestverificationtokenone:",
     "\n__requestverificationtokentwo:",
@@ -90,6 +88,7 @@ pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     runs(bytes, u8::is_ascii_hexdigit, PDU_DIGITS, &mut found);
     phones(bytes, &mut found);
     commands(bytes, &mut found);
+    cookies(bytes, &mut found);
     elements(bytes, &mut found);
     found
 }
@@ -120,6 +119,23 @@ fn commands(bytes: &[u8], found: &mut Vec<Range<usize>>) {
             let start = at + name.len();
             let length = bytes[start..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
             found.push(start..start + length);
+        }
+    }
+}
+
+/// The values of cookies: the first pair of a `Set-Cookie`, every pair of a `Cookie`. Names and attributes stay, so that a record can be
+/// played back.
+fn cookies(bytes: &[u8], found: &mut Vec<Range<usize>>) {
+    for (name, pairs) in [("\ncookie:", usize::MAX), ("\nset-cookie:", 1)] {
+        for at in positions(bytes, name.as_bytes()) {
+            let start = at + name.len();
+            let length = bytes[start..].iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+            let mut pair_at = start;
+            for pair in bytes[start..start + length].split(|b| *b == b';').take(pairs) {
+                let value = pair.iter().position(|b| *b == b'=').map_or(0, |equals| equals + 1);
+                found.push(pair_at + value..pair_at + pair.len());
+                pair_at += pair.len() + 1;
+            }
         }
     }
 }
@@ -161,7 +177,8 @@ mod tests {
             ("<Imei>860000000000001</Imei>", "<Imei>***************</Imei>"),
             ("AT^DATALOCK=\"12345678\"", "AT^DATALOCK=**********"),
             ("0011000B912143658709F10000AA05C8329BFD06\x1a", "****************************************\x1a"),
-            ("GET /\r\nCookie: SessionID=x\r\n\r\n", "GET /\r\nCookie:************\r\n\r\n"),
+            ("GET /\r\nCookie: SessionID=x; a=yz\r\n\r\n", "GET /\r\nCookie: SessionID=*; a=**\r\n\r\n"),
+            ("200\r\nSet-Cookie: S=x;path=/\r\n", "200\r\nSet-Cookie: S=*;path=/\r\n"),
             ("+CNUM: ,\"0151\",129\r\nOK", "+CNUM:************\r\nOK"),
             ("^HCSQ:\"LTE\",30,19,66,0", "^HCSQ:\"LTE\",30,19,66,0"),
             ("21.180.01.00.00", "21.180.01.00.00"),

@@ -98,7 +98,7 @@ impl Output {
     pub(crate) fn say(&self, text: &str) {
         if !self.json && !self.quiet {
             self.pause_bar();
-            say(text);
+            text.lines().for_each(say);
         }
     }
 

@@ -1,0 +1,145 @@
+//! `--trace`: what was said to a stick is on the tape, plays back, and shows nobody's secrets.
+
+#![cfg(feature = "virtual")]
+
+use std::path::Path;
+use std::process::Command;
+
+use stickshift::at::{At, identify};
+use stickshift::boot::{self, Changes, Loader};
+use stickshift::event::Session;
+use stickshift::hilink::{Hilink, device};
+use stickshift::link::{
+    ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, Tape, TapeLink, TapeUsb, UsbLink,
+};
+use stickshift::switch::View;
+
+/// Runs a verb with a trace, and gives its text.
+fn traced(folder: &Path, arguments: &[&str]) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(arguments)
+        .args(["--trace", "trace.txt", "--quiet"])
+        .current_dir(folder)
+        .env("STICKSHIFT_STATE", "journals")
+        .env("STICKSHIFT_PIN", "4711")
+        .env("STICKSHIFT_PASSWORD", "a-password")
+        .output()
+        .unwrap();
+    assert!(!run.stderr.starts_with(b"error: unexpected"), "{}", String::from_utf8_lossy(&run.stderr));
+    std::fs::read_to_string(folder.join("trace.txt")).unwrap()
+}
+
+/// No IMEI of a virtual stick, no PIN, no password, neither in hex nor in a comment.
+fn shows_nothing_secret(trace: &str) {
+    for secret in ["86000000000000", "4711", "a-password"] {
+        let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+        assert!(!trace.contains(&hex), "{secret} in hex");
+        let said = trace.lines().filter(|l| l.starts_with('#')).any(|l| l.contains(secret));
+        assert!(!said, "{secret} in a comment");
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["rehearse", "--files", "."])
+        .current_dir(folder.path())
+        .status();
+    assert!(made.unwrap().success());
+    folder
+}
+
+#[test]
+fn at_commands() {
+    let folder = folder();
+    let trace = traced(folder.path(), &["at", "ATI", "--virtual", "e3372h-stick"]);
+    shows_nothing_secret(&trace);
+    let mut link = TapeLink::new(Tape::parse(&trace).unwrap());
+    let mut at = At::new(&mut link);
+    at.init().unwrap();
+    let information = at.run(&identify::information()).unwrap();
+    assert_eq!(information.model, "E3372");
+    assert!(link.is_finished());
+    shows_nothing_secret(&traced(folder.path(), &["pin", "enter", "--virtual", "e3372h-stick"]));
+}
+
+/// A tape of web requests as a web server.
+struct TapeHttp(TapeLink);
+
+impl HttpLink for TapeHttp {
+    fn request(&mut self, request: &HttpRequest) -> stickshift::error::Result<HttpResponse> {
+        let mut bytes = format!("{} {}\r\n", request.method, request.path).into_bytes();
+        for (name, value) in &request.headers {
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&request.body);
+        self.0.write(&bytes)?;
+        let mut buffer = vec![0; 1 << 16];
+        let deadline = self.0.now() + request.timeout;
+        let n = self.0.read(&mut buffer, deadline)?;
+        let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().parse().unwrap();
+        let headers = lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.into(), v.trim().into()));
+        Ok(HttpResponse { status, headers: headers.collect(), body: body.as_bytes().to_vec() })
+    }
+
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+
+    fn sleep(&mut self, time: std::time::Duration) {
+        self.0.sleep(time);
+    }
+}
+
+#[test]
+fn web_requests() {
+    let folder = folder();
+    let trace = traced(folder.path(), &["hilink", "info", "--virtual", "e3372h-hilink"]);
+    shows_nothing_secret(&trace);
+    let mut link = TapeHttp(TapeLink::new(Tape::parse(&trace).unwrap()));
+    let mut web = Hilink::open(&mut link, |bytes| bytes.fill(0)).unwrap();
+    assert!(web.login_state().is_ok());
+    let information = web.call(&device::information()).unwrap();
+    assert_eq!(information.hardware.as_deref(), Some("CL2E3372HM"));
+}
+
+#[test]
+fn a_loader() {
+    let folder = folder();
+    let trace = traced(folder.path(), &["load", "loader.bin", "--yes", "--virtual", "e3372h-needle"]);
+    let mut loader = Loader::parse(std::fs::read(folder.path().join("loader.bin")).unwrap()).unwrap();
+    loader.change(&Changes::default()).unwrap();
+    let mut link = TapeLink::new(Tape::parse(&trace).unwrap());
+    let sent = boot::download(&mut link, &loader, &mut Session::quiet()).unwrap();
+    assert!(link.is_finished() && sent.repeated == 0);
+}
+
+#[test]
+fn firmware() {
+    let folder = folder();
+    let trace = traced(folder.path(), &["flash", "webui.bin", "--yes", "--virtual", "e3372h-loader"]);
+    shows_nothing_secret(&trace);
+    let tape = Tape::parse(&trace).unwrap();
+    let sent: usize =
+        tape.entries.iter().filter(|(d, _)| *d == Direction::ToStick).map(|(_, bytes)| bytes.len()).sum();
+    assert!(sent > 370_000, "{sent} bytes");
+    let masked = |bytes: &[Option<u8>]| bytes.iter().filter(|b| b.is_none()).count();
+    let masked: usize = tape.entries.iter().map(|(_, bytes)| masked(bytes)).sum();
+    assert!(masked <= 128, "firmware is no secret, and {masked} bytes are masked");
+}
+
+#[test]
+fn a_switch() {
+    let folder = folder();
+    let trace = traced(folder.path(), &["switch", "--virtual", "k3772"]);
+    let usb = trace.split("# open").nth(1).unwrap();
+    let usb = usb.split_once('\n').unwrap().1;
+    let mut link = TapeUsb::new(Tape::parse(usb).unwrap()).unwrap();
+    assert_eq!(link.device_descriptor()[8..12], [0xd1, 0x12, 0x26, 0x15]);
+    assert!(View::of(&mut link).is_ok());
+    assert!(trace.contains("555342431234567800000000000000110620000001010001000000"), "{trace}");
+}
