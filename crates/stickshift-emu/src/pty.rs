@@ -46,7 +46,9 @@ pub struct PtyPort {
 impl PtyPort {
     fn open(interface: u8, number: u32, directory: &Path) -> Result<Self> {
         let failed = |e: Errno| Error::new(ErrorKind::Io, "cannot make a pty").because(e);
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        #[cfg(target_os = "linux")]
+        let flags = flags | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags).map_err(failed)?;
         rustix::pty::grantpt(&master).map_err(failed)?;
         rustix::pty::unlockpt(&master).map_err(failed)?;

@@ -35,6 +35,10 @@ const USUAL_ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 8, 1), Ipv4Addr:
 pub struct WebLink {
     address: SocketAddr,
     host: String,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only Linux binds a connection to one stick")
+    )]
     netdev: Option<String>,
     clock: Clock,
 }
