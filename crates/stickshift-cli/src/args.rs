@@ -96,6 +96,9 @@ pub(crate) enum Verb {
     /// Learn from a USB capture how a stick is switched
     Learn(verbs::learn::LearnArgs),
 
+    /// Look into a router's firmware image: its files, and which sticks it knows
+    Router(verbs::router::RouterArgs),
+
     /// Convert a stick from HiLink to Stick firmware or back: the whole journey, resumable
     Convert(verbs::convert::ConvertArgs),
 

@@ -11,6 +11,7 @@ use crate::verbs::firmware::{self, ImageReport};
 use crate::verbs::learn;
 use crate::verbs::loader;
 use crate::verbs::profile;
+use crate::verbs::router;
 
 /// Say what a file is and what is in it.
 #[derive(Args, Debug)]
@@ -42,7 +43,7 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         Err(e) if e.is(ErrorKind::WrongFileKind) => {}
         Err(e) => return Err(e),
     }
-    if profile::inspect(context, &args.file)? {
+    if profile::inspect(context, &args.file)? || router::inspect(context, &args.file)? {
         return Ok(());
     }
     Err(Error::new(ErrorKind::WrongFileKind, format!("{} is no file of a known kind", args.file.display())))

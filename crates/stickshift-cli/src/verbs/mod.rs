@@ -11,11 +11,13 @@ pub(crate) mod learn;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod loader;
+pub(crate) mod openwrt;
 pub(crate) mod pin;
 pub(crate) mod ports;
 pub(crate) mod profile;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
+pub(crate) mod router;
 pub(crate) mod setup;
 pub(crate) mod signal;
 pub(crate) mod sms;
@@ -50,6 +52,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Setup(args) => setup::run(context, args),
         Verb::Firmware(args) => firmware::run(context, args),
         Verb::Learn(args) => learn::run(context, args),
+        Verb::Router(args) => router::run(context, args),
         Verb::Profile(args) => profile::run(context, args),
         Verb::At(args) => at::run(context, args),
         Verb::Hilink(args) => hilink::run(context, args),

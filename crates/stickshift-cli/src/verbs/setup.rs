@@ -16,8 +16,9 @@ use stickshift::stick::{UsbId, stick_makers};
 use crate::args::Cli;
 use crate::context::Context;
 use crate::output::Report;
+use crate::verbs::openwrt;
 
-/// Write what belongs on the system: udev rules, the systemd service, completions, manual pages.
+/// Write what belongs on the system: udev rules, the systemd service, completions, manual pages; what OpenWrt needs for a stick.
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]
@@ -50,6 +51,8 @@ enum What {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Packages, network settings and hotplug hooks for a router with OpenWrt
+    Openwrt(openwrt::OpenwrtArgs),
     /// A service that switches whatever is plugged in
     Systemd {
         #[command(flatten)]
@@ -70,6 +73,7 @@ struct WhereTo {
 
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     match args.what {
+        What::Openwrt(args) => openwrt::run(context, args),
         What::Udev { where_to, switch: true, .. } => {
             let rules = switching_rules(&this_program()?)?;
             let then = "udevadm control --reload, then plug the stick in again";

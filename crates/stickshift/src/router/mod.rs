@@ -4,6 +4,7 @@
 //! the modem tables among them and reads them as profiles.
 
 mod container;
+pub mod openwrt;
 mod squashfs;
 pub mod tables;
 

@@ -1,0 +1,200 @@
+//! `stickshift setup openwrt`: what a router with OpenWrt needs for a stick.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use stickshift::atomic_file;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::profile::Entry;
+use stickshift::router::openwrt::{self, Data, Recipe, Wishes};
+use stickshift::stick::{Mode, Stick, UsbId};
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::overlays;
+use crate::select;
+use crate::verbs::profile;
+
+/// What OpenWrt needs for a stick: packages, network settings, hotplug hooks, and its usb-mode entry.
+#[derive(Args, Debug)]
+pub(crate) struct OpenwrtArgs {
+    /// The stick; left out, it is the only stick there
+    #[arg(value_name = "STICK", conflicts_with = "ids")]
+    stick: Option<String>,
+
+    /// A stick that is not here, by the ids it is plugged in with
+    #[arg(long, value_name = "IDS")]
+    ids: Option<String>,
+
+    /// How data goes through it, where that is known better
+    #[arg(long, value_enum, value_name = "KIND")]
+    data: Option<Kind>,
+
+    /// Access point name of the SIM's operator
+    #[arg(long, value_name = "NAME", default_value = "internet")]
+    apn: String,
+
+    /// Name of the interface in OpenWrt's network settings
+    #[arg(long, value_name = "NAME", default_value = "wwan")]
+    interface: String,
+
+    /// Write the files below DIR, to be copied to the router's root, instead of printing them
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// Dialled on a serial port
+    Ppp,
+    /// Huawei's NCM
+    Ncm,
+    /// The stick is a router itself
+    Hilink,
+    /// Qualcomm's QMI
+    Qmi,
+    /// MBIM
+    Mbim,
+}
+
+impl Kind {
+    fn data(self) -> Data {
+        match self {
+            Kind::Ppp => Data::Ppp,
+            Kind::Ncm => Data::Ncm,
+            Kind::Hilink => Data::Hilink,
+            Kind::Qmi => Data::Qmi,
+            Kind::Mbim => Data::Mbim,
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
+    let (id, stick) = match &args.ids {
+        Some(ids) => (profile::parse_id(ids)?, None),
+        None => {
+            let stick = select::stick(&mut *context.bus()?, args.stick.as_deref())?;
+            (stick.id, Some(stick))
+        }
+    };
+    let entry = entry_for(id, stick.as_ref());
+    let seen = stick.as_ref().and_then(Data::of);
+    let guess = || entry.as_ref().and_then(|e| e.targets().first().copied()).map(Data::usual);
+    let data = args.data.map(Kind::data).or(seen).or_else(guess).ok_or_else(|| {
+        Error::new(ErrorKind::NoProfile, format!("nothing tells how data goes through {id}"))
+    })?;
+    // Where it waits to be switched, its ports are not those that it will have.
+    let ready = stick.filter(|s| s.mode != Mode::Cdrom);
+    let wishes = Wishes { interface: args.interface, apn: args.apn };
+    let recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
+    if let Some(folder) = &args.out {
+        for file in &recipe.files {
+            let path = folder.join(file.path.trim_start_matches('/'));
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(|e| {
+                    Error::new(
+                        ErrorKind::FileUnwritable,
+                        format!("cannot make the folder {}", parent.display()),
+                    )
+                    .because(e)
+                })?;
+            }
+            atomic_file::write(&path, file.text.as_bytes())?;
+            make_executable(&path, file.executable)?;
+        }
+    }
+    context.output.finish(&RecipeReport::of(&recipe, args.out));
+    Ok(())
+}
+
+/// How the stick is switched: by its ids now, or, when it is a modem already, by those it must have had.
+fn entry_for(id: UsbId, stick: Option<&Stick>) -> Option<Entry> {
+    let (catalogue, _) = overlays::catalogue();
+    if let Some(first) = catalogue.candidates(id).into_iter().next() {
+        return Some(first.entry);
+    }
+    stick.filter(|s| s.mode != Mode::Cdrom)?;
+    let before: Vec<Entry> = catalogue
+        .iter()
+        .map(|(_, e)| e)
+        .filter(|e| e.key.id().is_some() && e.targets().contains(&id))
+        .collect();
+    // Several sticks end as the same ids: one of them cannot be picked.
+    <[Entry; 1]>::try_from(before).ok().map(|[entry]| entry)
+}
+
+#[cfg(unix)]
+fn make_executable(path: &std::path::Path, executable: bool) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = if executable { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot set the permissions of {}", path.display()))
+            .because(e)
+    })
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &std::path::Path, _: bool) -> Result<()> {
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    path: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct RecipeReport {
+    data: &'static str,
+    packages: Vec<&'static str>,
+    files: Vec<FileReport>,
+    notes: Vec<String>,
+    written_below: Option<PathBuf>,
+}
+
+impl RecipeReport {
+    fn of(recipe: &Recipe, written_below: Option<PathBuf>) -> RecipeReport {
+        RecipeReport {
+            data: recipe.data.code(),
+            packages: recipe.packages.clone(),
+            files: recipe
+                .files
+                .iter()
+                .map(|f| FileReport { path: f.path.clone(), text: f.text.clone() })
+                .collect(),
+            notes: recipe.notes.clone(),
+            written_below,
+        }
+    }
+}
+
+impl Report for RecipeReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "# on the router:")?;
+        writeln!(out, "opkg update && opkg install {}", self.packages.join(" "))?;
+        match &self.written_below {
+            Some(folder) => {
+                writeln!(out, "\n# written below {}:", folder.display())?;
+                for file in &self.files {
+                    writeln!(out, "{}", file.path)?;
+                }
+                writeln!(out, "\n# copy them to the router's root, then run there:")?;
+                writeln!(out, "sh /etc/uci-defaults/90-stickshift && /etc/init.d/network reload")?;
+            }
+            None => {
+                for file in &self.files {
+                    writeln!(out, "\n# ---- {}\n{}", file.path, file.text.trim_end())?;
+                }
+            }
+        }
+        writeln!(out)?;
+        for note in &self.notes {
+            writeln!(out, "# note: {note}")?;
+        }
+        Ok(())
+    }
+}

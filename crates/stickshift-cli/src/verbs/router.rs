@@ -1,0 +1,399 @@
+//! `stickshift router`: what a router's firmware image holds, and which sticks it knows.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use stickshift::atomic_file;
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::profile::messages::message_of;
+use stickshift::profile::{Entry, builtin};
+use stickshift::router::tables::{self, Table, Tables};
+use stickshift::router::{Container, FileKind, FileSystem, Image, is_image};
+use stickshift::stick::UsbId;
+
+use crate::context::Context;
+use crate::files;
+use crate::output::Report;
+use crate::verbs::profile;
+
+/// The largest file that is taken out of an image.
+const EXTRACT_LIMIT: u64 = 256 << 20;
+
+/// Look into a router's firmware image: its files, and which sticks it knows.
+#[derive(Args, Debug)]
+pub(crate) struct RouterArgs {
+    #[command(subcommand)]
+    verb: RouterVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum RouterVerb {
+    /// List the files of the image
+    List {
+        #[arg(value_name = "IMAGE")]
+        image: PathBuf,
+    },
+    /// Take one file out of the image
+    Extract {
+        #[arg(value_name = "IMAGE")]
+        image: PathBuf,
+
+        /// Its path in the image
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Write it to FILE (default: its own name, in this folder)
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Say whether the firmware knows a stick, and what it would send
+    Knows {
+        #[arg(value_name = "IMAGE")]
+        image: PathBuf,
+
+        /// The stick's ids before it is switched, for example 12d1:1526
+        #[arg(value_name = "IDS")]
+        id: String,
+    },
+}
+
+pub(crate) fn run(context: &mut Context, args: RouterArgs) -> Result<()> {
+    match args.verb {
+        RouterVerb::List { image } => list(context, &image),
+        RouterVerb::Extract { image, name, output } => extract(context, &image, &name, output),
+        RouterVerb::Knows { image, id } => knows(context, &image, profile::parse_id(&id)?),
+    }
+}
+
+fn open(path: &Path) -> Result<Image> {
+    Image::parse(files::read(path)?).map_err(|e| e.with("file", path.display()))
+}
+
+/// The image's file systems, opened; fails when none of them opens.
+fn file_systems(image: &Image) -> Result<Vec<FileSystem<'_>>> {
+    let mut opened = Vec::new();
+    let mut first_error = None;
+    for at in &image.file_systems {
+        match FileSystem::open(image.bytes_of(at), at) {
+            Ok(file_system) => opened.push(file_system),
+            Err(e) if at.cut => {
+                first_error.get_or_insert(
+                    Error::new(ErrorKind::FileTruncated, "the file ends inside its file system").because(e),
+                );
+            }
+            Err(e) => {
+                first_error.get_or_insert(e);
+            }
+        }
+    }
+    match first_error {
+        Some(error) if opened.is_empty() => Err(error),
+        _ => Ok(opened),
+    }
+}
+
+fn list(context: &Context, path: &Path) -> Result<()> {
+    let image = open(path)?;
+    let files: Vec<FileRow> = file_systems(&image)?.iter().flat_map(|f| f.files().map(FileRow::of)).collect();
+    context.output.finish(&Listing { files });
+    Ok(())
+}
+
+fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) -> Result<()> {
+    let image = open(path)?;
+    let mut missing = None;
+    for file_system in file_systems(&image)? {
+        match file_system.read(name, EXTRACT_LIMIT) {
+            Ok(content) => {
+                // Only the last part of a name from the image is taken: nothing is written outside this folder.
+                let own = name.rsplit('/').next().filter(|n| !n.is_empty() && *n != "..").unwrap_or("file");
+                let output = output.unwrap_or_else(|| PathBuf::from(own));
+                atomic_file::write(&output, &content)?;
+                context.output.finish(&Extracted { file: output, bytes: content.len() });
+                return Ok(());
+            }
+            Err(e) if e.is(ErrorKind::FileNotFound) => missing = Some(e),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(missing.unwrap_or_else(|| Error::new(ErrorKind::FileNotFound, "the image holds no files")))
+}
+
+fn knows(context: &Context, path: &Path, id: UsbId) -> Result<()> {
+    let image = open(path)?;
+    let found = all_tables(&image)?;
+    let answers: Vec<Answer> =
+        found.tables.iter().flat_map(|table| table.about(id).map(|entry| Answer::of(table, entry))).collect();
+    let ours = builtin::lookup(id).next().map(|e| e.parameters.summary());
+    let known = !answers.is_empty();
+    let report = Knowledge {
+        id: id.to_string(),
+        known,
+        tables: found.tables.len(),
+        answers,
+        ours,
+        unread: found.unread,
+    };
+    let nothing_to_ask = report.tables == 0;
+    context.output.finish(&report);
+    if nothing_to_ask {
+        return Err(Error::new(ErrorKind::FileNotFound, "no modem table was found in this image"));
+    }
+    Ok(())
+}
+
+fn all_tables(image: &Image) -> Result<Tables> {
+    let mut all = Tables::default();
+    for file_system in file_systems(image)? {
+        let found = tables::find(&file_system)?;
+        all.tables.extend(found.tables);
+        all.unread.extend(found.unread);
+    }
+    Ok(all)
+}
+
+/// Shows an image at a glance. `false` when the file is none.
+pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
+    let bytes = match files::read(path) {
+        Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
+        other => other?,
+    };
+    let certain = is_image(&bytes);
+    let image = match Image::parse(bytes) {
+        Ok(image) => image,
+        Err(e) if e.is(ErrorKind::WrongFileKind) || !certain => return Ok(false),
+        Err(e) => return Err(e.with("file", path.display())),
+    };
+    let opened = all_tables(&image);
+    if opened.is_err() && !certain {
+        return Ok(false);
+    }
+    let files = file_systems(&image).map_or(0, |all| all.iter().map(|f| f.files().count()).sum());
+    let tables = opened.as_ref().map(|t| t.tables.iter().map(TableRow::of).collect()).unwrap_or_default();
+    let unread = opened.as_ref().map(|t| t.unread.clone()).unwrap_or_default();
+    context.output.finish(&Glance::of(path, &image, files, tables, unread));
+    opened.map(|_| true)
+}
+
+#[derive(Serialize)]
+struct FileRow {
+    path: String,
+    kind: &'static str,
+    size: Option<u64>,
+    link: Option<String>,
+    mode: String,
+}
+
+impl FileRow {
+    fn of(file: stickshift::router::File) -> FileRow {
+        let (kind, size, link) = match file.kind {
+            FileKind::File(size) => ("file", Some(size), None),
+            FileKind::Folder => ("folder", None, None),
+            FileKind::Link(to) => ("link", None, Some(to)),
+            FileKind::Special => ("special", None, None),
+        };
+        FileRow { path: file.path, kind, size, link, mode: format!("{:04o}", file.mode & 0o7777) }
+    }
+}
+
+#[derive(Serialize)]
+struct Listing {
+    files: Vec<FileRow>,
+}
+
+impl Report for Listing {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for file in &self.files {
+            let size = file.size.map_or(String::new(), |n| n.to_string());
+            // Names come from the image: nothing in them may reach the terminal as a command.
+            let link = file.link.as_deref().map_or(String::new(), |to| format!(" -> {}", to.escape_debug()));
+            writeln!(out, "{} {size:>9}  {}{link}", file.mode, file.path.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Extracted {
+    file: PathBuf,
+    bytes: usize,
+}
+
+impl Report for Extracted {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "wrote {}, {} bytes", self.file.display(), self.bytes)
+    }
+}
+
+/// One way in which the firmware would switch a stick.
+#[derive(Serialize)]
+struct Answer {
+    table: String,
+    method: String,
+    messages: Vec<String>,
+    becomes: Vec<String>,
+}
+
+impl Answer {
+    fn of(table: &Table, entry: &Entry) -> Answer {
+        let parameters = entry.parameters.clone().with_named_methods();
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let named = parameters.methods_on().filter_map(message_of).map(|m| hex(&m));
+        let raw = parameters.messages.iter().filter(|m| !m.is_empty()).map(|m| hex(m));
+        Answer {
+            table: table.path.clone(),
+            method: parameters.summary(),
+            messages: named.chain(raw).collect(),
+            becomes: entry.targets().iter().map(UsbId::to_string).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Knowledge {
+    id: String,
+    known: bool,
+    tables: usize,
+    answers: Vec<Answer>,
+    ours: Option<String>,
+    unread: Vec<(String, String)>,
+}
+
+impl Report for Knowledge {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.known {
+            writeln!(out, "{}: this firmware knows it", self.id)?;
+        } else if self.tables > 0 {
+            writeln!(out, "{}: this firmware does not know it", self.id)?;
+        }
+        for (index, answer) in self.answers.iter().enumerate() {
+            writeln!(out, "  {}. {} ({})", index + 1, answer.method, answer.table.escape_debug())?;
+            for message in &answer.messages {
+                writeln!(out, "     sends {message}")?;
+            }
+            if !answer.becomes.is_empty() {
+                writeln!(out, "     expects {}", answer.becomes.join(" or "))?;
+            }
+        }
+        if let Some(ours) = &self.ours {
+            writeln!(out, "  the built-in profile says {ours}")?;
+        }
+        for (path, why) in &self.unread {
+            writeln!(out, "  not read: {}: {why}", path.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct TableRow {
+    path: String,
+    format: &'static str,
+    entries: usize,
+    sticks: usize,
+}
+
+impl TableRow {
+    fn of(table: &Table) -> TableRow {
+        let ids: std::collections::BTreeSet<_> =
+            table.import.entries.iter().filter_map(|e| e.key.id()).collect();
+        TableRow {
+            path: table.path.clone(),
+            format: table.import.format.words(),
+            entries: table.import.entries.len(),
+            sticks: ids.len(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Glance {
+    file: PathBuf,
+    kind: &'static str,
+    container: &'static str,
+    size: usize,
+    router: Option<String>,
+    version: Option<String>,
+    checksum: Option<bool>,
+    file_systems: Vec<String>,
+    files: usize,
+    tables: Vec<TableRow>,
+    unread: Vec<(String, String)>,
+}
+
+impl Glance {
+    fn of(
+        path: &Path,
+        image: &Image,
+        files: usize,
+        tables: Vec<TableRow>,
+        unread: Vec<(String, String)>,
+    ) -> Glance {
+        let header = match &image.container {
+            Container::Tplink(header) => Some(header),
+            _ => None,
+        };
+        Glance {
+            file: path.to_owned(),
+            kind: "router-image",
+            container: image.container.words(),
+            size: image.size(),
+            router: header.map(|h| {
+                let name = h.router().unwrap_or("a router whose hardware id is not known");
+                format!("{name} (hardware {:#010x}, revision {})", h.hardware, h.revision)
+            }),
+            version: header
+                .map(|h| format!("{}.{}.{} ({})", h.version.0, h.version.1, h.version.2, h.version_text)),
+            checksum: header.and_then(|h| h.checksum),
+            file_systems: image
+                .file_systems
+                .iter()
+                .map(|f| {
+                    let cut = if f.cut { ", cut" } else { "" };
+                    format!("squashfs at {:#x}, {} bytes, {}{cut}", f.offset, f.length, f.compression_name())
+                })
+                .collect(),
+            files,
+            tables,
+            unread,
+        }
+    }
+}
+
+impl Report for Glance {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: {}, {} bytes", self.file.display(), self.container, self.size)?;
+        let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {value}");
+        if let Some(router) = &self.router {
+            line("router", router)?;
+        }
+        if let Some(version) = &self.version {
+            line("version", version)?;
+        }
+        if let Some(right) = self.checksum {
+            line("checksum", if right { "right" } else { "WRONG: the router will refuse it" })?;
+        }
+        for file_system in &self.file_systems {
+            line("files", &format!("{file_system}, {} files", self.files))?;
+        }
+        if self.tables.is_empty() {
+            line("sticks", "no modem table was found")?;
+        }
+        for table in &self.tables {
+            let text = format!(
+                "{} for {} sticks: {} ({})",
+                table.entries,
+                table.sticks,
+                table.path.escape_debug(),
+                table.format
+            );
+            line("profiles", &text)?;
+        }
+        for (path, why) in &self.unread {
+            line("not read", &format!("{}: {why}", path.escape_debug()))?;
+        }
+        Ok(())
+    }
+}

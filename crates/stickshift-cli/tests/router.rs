@@ -1,0 +1,56 @@
+//! `setup openwrt` and the refusals of `router`, as they are typed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn openwrt_for_a_stick_that_is_not_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:1526", "--apn", "web.example"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let printed = text(&run.stdout);
+    for line in [
+        "kmod-usb-serial-option",
+        "network.wwan.proto='3g'",
+        "network.wwan.apn='web.example'",
+        "usbmode -s -c",
+    ] {
+        assert!(printed.contains(line), "{line} is not in\n{printed}");
+    }
+}
+
+#[cfg(feature = "virtual")]
+#[test]
+fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["--virtual", "e3372h-hilink", "setup", "openwrt", "--out", "root"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let settings = fs::read_to_string(folder.path().join("root/etc/uci-defaults/90-stickshift")).unwrap();
+    assert!(settings.contains("network.wwan.proto='dhcp'"), "{settings}");
+    assert!(folder.path().join("root/etc/hotplug.d/net/30-stickshift").exists());
+}
+
+#[test]
+fn what_cannot_be_written_or_told_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("nothing.bin"), [0; 1000]).unwrap();
+    for (arguments, code, kind) in [
+        (&["setup", "openwrt", "--ids", "1234:5678"][..], 5, "no-profile"),
+        (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
+        (&["router", "list", "missing.bin"], 1, "file-not-found"),
+        (&["router", "knows", "nothing.bin", "12d1:1526"], 5, "wrong-file-kind"),
+    ] {
+        let run = stickshift(folder.path(), arguments);
+        assert_eq!(run.status.code(), Some(code), "{arguments:?}: {}", text(&run.stderr));
+        assert!(text(&run.stderr).contains(kind), "{arguments:?}: {}", text(&run.stderr));
+    }
+}

@@ -1,0 +1,317 @@
+//! What OpenWrt needs for a stick: packages, UCI sections, a hotplug hook and, for a stick that OpenWrt does not know, a usb-mode entry
+//! (docs/protocols/router-image.md section 4).
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::profile::Entry;
+use crate::profile::formats::openwrt;
+use crate::stick::{Interface, Mode, Role, Stick, UsbId, classify};
+
+/// How data goes through a stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Dialled on a serial port.
+    Ppp,
+    /// Huawei's NCM, dialled by AT.
+    Ncm,
+    /// The stick is a router itself.
+    Hilink,
+    /// Qualcomm's QMI.
+    Qmi,
+    /// MBIM.
+    Mbim,
+}
+
+impl Data {
+    /// What the bus shows of a stick that is switched already; none when it is not.
+    pub fn of(stick: &Stick) -> Option<Data> {
+        let any = |test: fn(&Interface) -> bool| stick.interfaces.iter().any(test);
+        match stick.mode {
+            Mode::Hilink | Mode::HilinkSerial => Some(Data::Hilink),
+            Mode::Modem if any(|i| (i.class, i.subclass) == (0x02, 0x0e)) => Some(Data::Mbim),
+            Mode::Modem if any(|i| i.driver.as_deref() == Some("qmi_wwan")) => Some(Data::Qmi),
+            Mode::Modem if any(is_huawei_ncm) => Some(Data::Ncm),
+            Mode::Modem => Some(Data::Ppp),
+            _ => None,
+        }
+    }
+
+    /// What the ids after the switch stand for most often. Ids do not tell a network interface, so this is a guess to begin with.
+    pub fn usual(target: UsbId) -> Data {
+        match classify(target, 0, &[]).mode {
+            Mode::Hilink | Mode::HilinkSerial => Data::Hilink,
+            _ => Data::Ppp,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Data::Ppp => "ppp",
+            Data::Ncm => "ncm",
+            Data::Hilink => "hilink",
+            Data::Qmi => "qmi",
+            Data::Mbim => "mbim",
+        }
+    }
+
+    /// What is to be installed besides what every image has.
+    pub fn packages(self) -> &'static [&'static str] {
+        match self {
+            Data::Ppp => &[
+                "usb-modeswitch",
+                "kmod-usb-serial-option",
+                "kmod-usb-serial-wwan",
+                "comgt",
+                "luci-proto-3g",
+            ],
+            Data::Ncm => &[
+                "usb-modeswitch",
+                "kmod-usb-serial-option",
+                "kmod-usb-serial-wwan",
+                "comgt-ncm",
+                "kmod-usb-net-huawei-cdc-ncm",
+                "luci-proto-ncm",
+            ],
+            Data::Hilink => &["usb-modeswitch", "kmod-usb-net-cdc-ether", "kmod-usb-net-rndis"],
+            Data::Qmi => &["usb-modeswitch", "uqmi", "kmod-usb-net-qmi-wwan", "luci-proto-qmi"],
+            Data::Mbim => &["usb-modeswitch", "umbim", "kmod-usb-net-cdc-mbim"],
+        }
+    }
+
+    /// The subsystem whose hotplug events tell that the stick is ready, and the name of the device in them.
+    fn ready(self, stick: Option<&Stick>) -> (&'static str, String) {
+        let port = |role| {
+            let tty = stick.and_then(|s| s.interface(role)).and_then(|i| i.tty.as_deref());
+            tty.and_then(|t| t.rsplit('/').next()).unwrap_or("ttyUSB0").to_owned()
+        };
+        let netdev = stick.and_then(|s| s.interfaces.iter().find_map(|i| i.netdev.clone()));
+        match self {
+            Data::Ppp => ("tty", port(Role::Modem)),
+            Data::Ncm => ("usbmisc", "cdc-wdm0".to_owned()),
+            Data::Hilink => ("net", netdev.unwrap_or_else(|| "eth1".to_owned())),
+            Data::Qmi | Data::Mbim => ("usbmisc", "cdc-wdm0".to_owned()),
+        }
+    }
+}
+
+fn is_huawei_ncm(interface: &Interface) -> bool {
+    interface.driver.as_deref() == Some("huawei_cdc_ncm")
+        || (interface.class, interface.subclass) == (0x02, 0x0d)
+        || (interface.class == 0xff && matches!(interface.protocol, 0x16 | 0x46 | 0x76))
+}
+
+/// What the owner wants.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// Name of the interface in UCI.
+    pub interface: String,
+    /// Access point name.
+    pub apn: String,
+}
+
+/// A file for the router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterFile {
+    /// Path on the router, from `/`.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+    /// Whether it is a script.
+    pub executable: bool,
+}
+
+/// All that a stick needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// How data goes.
+    pub data: Data,
+    /// Packages, by name.
+    pub packages: Vec<&'static str>,
+    /// Files, each whole.
+    pub files: Vec<RouterFile>,
+    /// What the owner should know.
+    pub notes: Vec<String>,
+}
+
+/// Writes the recipe for a stick. `entry` is how it is switched, where it has to be; `stick` is the stick as it stands, where there is one.
+///
+/// # Errors
+/// `Usage` when a wish holds what a configuration file cannot.
+pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Result<Recipe> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if wishes.interface.is_empty() || !wishes.interface.chars().all(plain) || wishes.interface.len() > 15 {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "the name of an interface is letters, digits and _, 15 at most",
+        )
+        .with("name", &wishes.interface));
+    }
+    // An access point name is a domain name; anything else could break out of its quotes.
+    let apn_is_plain = wishes.apn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if wishes.apn.is_empty() || wishes.apn.len() > 100 || !apn_is_plain {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "an access point name is letters, digits, dots and hyphens",
+        )
+        .with("apn", &wishes.apn));
+    }
+    let (subsystem, device) = data.ready(stick);
+    let mut files = vec![
+        RouterFile {
+            path: "/etc/uci-defaults/90-stickshift".to_owned(),
+            text: uci(data, &device, wishes),
+            executable: true,
+        },
+        RouterFile {
+            path: format!("/etc/hotplug.d/{subsystem}/30-stickshift"),
+            text: format!(
+                "# {device} is there: the stick is ready.\n\
+                 [ \"$ACTION\" = add ] || exit 0\n\
+                 [ \"${{DEVICENAME:-$INTERFACE}}\" = {device} ] || exit 0\n\
+                 ifup {}\n",
+                wishes.interface
+            ),
+            executable: false,
+        },
+    ];
+    let mut notes = Vec::new();
+    let mut packages = data.packages().to_vec();
+    match entry {
+        Some(entry) => {
+            let export = openwrt::emit(std::slice::from_ref(entry));
+            // Names and sources are for people; usb-mode.json is not.
+            let losses = export.losses.iter().filter(|l| !matches!(l.what, "name" | "source"));
+            notes.extend(losses.map(|l| format!("usb-mode.json cannot carry {}: {}", l.what, l.why)));
+            notes.extend(export.notes);
+            files.push(RouterFile {
+                path: "/etc/stickshift/usb-mode.json".to_owned(),
+                text: String::from_utf8_lossy(&export.bytes).into_owned(),
+                executable: false,
+            });
+            files.push(RouterFile {
+                path: "/etc/hotplug.d/usb/21-stickshift".to_owned(),
+                text: "# The router's own table may not know this stick.\n\
+                       [ \"$ACTION\" = add ] || exit 0\n\
+                       [ \"$DEVTYPE\" = usb_device ] || exit 0\n\
+                       /sbin/usbmode -s -c /etc/stickshift/usb-mode.json\n"
+                    .to_owned(),
+                executable: false,
+            });
+        }
+        None => packages.retain(|p| *p != "usb-modeswitch"),
+    }
+    notes.push(match data {
+        Data::Ppp | Data::Ncm => {
+            "a PIN is not written here: add `option pincode` yourself, or switch it off".to_owned()
+        }
+        Data::Hilink => {
+            "the stick is a router of its own: use another network for the LAN than the stick's".to_owned()
+        }
+        Data::Qmi | Data::Mbim => {
+            "the number of cdc-wdm may differ when other modems are plugged in".to_owned()
+        }
+    });
+    if stick.is_none() {
+        notes.push(format!("{device} is a guess: the stick was not looked at while it was a modem"));
+    }
+    Ok(Recipe { data, packages, files, notes })
+}
+
+fn uci(data: Data, device: &str, wishes: &Wishes) -> String {
+    let Wishes { interface, apn } = wishes;
+    let mut options: Vec<(&str, String)> = Vec::new();
+    match data {
+        Data::Ppp => {
+            options.push(("proto", "3g".to_owned()));
+            options.push(("device", format!("/dev/{device}")));
+            options.push(("service", "umts".to_owned()));
+            options.push(("apn", apn.clone()));
+            options.push(("dialnumber", "*99***1#".to_owned()));
+        }
+        Data::Ncm | Data::Qmi | Data::Mbim => {
+            options.push(("proto", data.code().to_owned()));
+            options.push(("device", format!("/dev/{device}")));
+            options.push(("apn", apn.clone()));
+            options.push(("pdptype", "IP".to_owned()));
+            if data == Data::Ncm {
+                options.push(("mode", "preferlte".to_owned()));
+                options.push(("delay", "10".to_owned()));
+            }
+        }
+        Data::Hilink => {
+            options.push(("proto", "dhcp".to_owned()));
+            options.push(("device", device.to_owned()));
+            options.push(("metric", "20".to_owned()));
+        }
+    }
+    let mut text = format!(
+        "#!/bin/sh\nuci -q delete network.{interface}\nuci batch <<'END'\nset network.{interface}=interface\n"
+    );
+    for (name, value) in options {
+        text.push_str(&format!("set network.{interface}.{name}='{value}'\n"));
+    }
+    text.push_str("END\n");
+    // The second zone of a fresh OpenWrt is wan; asked by name, because owners move them.
+    text.push_str(&format!(
+        "zone=$(uci show firewall | sed -n \"s/^\\(firewall\\.@zone\\[[0-9]*\\]\\)\\.name='wan'$/\\1/p\" | head -n 1)\n\
+         if [ -n \"$zone\" ]; then\n\
+         \tuci -q del_list \"$zone.network={interface}\"\n\
+         \tuci add_list \"$zone.network={interface}\"\n\
+         fi\n\
+         uci commit\n\
+         exit 0\n"
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::builtin;
+
+    fn wishes() -> Wishes {
+        Wishes { interface: "wwan".to_owned(), apn: "internet.example".to_owned() }
+    }
+
+    #[test]
+    fn each_kind_has_its_protocol_and_driver() {
+        for (data, proto, package) in [
+            (Data::Ppp, "3g", "kmod-usb-serial-option"),
+            (Data::Ncm, "ncm", "kmod-usb-net-huawei-cdc-ncm"),
+            (Data::Hilink, "dhcp", "kmod-usb-net-cdc-ether"),
+            (Data::Qmi, "qmi", "kmod-usb-net-qmi-wwan"),
+            (Data::Mbim, "mbim", "kmod-usb-net-cdc-mbim"),
+        ] {
+            let recipe = recipe(data, None, None, &wishes()).unwrap();
+            assert!(recipe.packages.contains(&package), "{proto}");
+            assert!(recipe.files[0].text.contains(&format!(".proto='{proto}'\n")), "{proto}");
+            assert!(!recipe.packages.contains(&"usb-modeswitch"), "nothing to switch");
+        }
+    }
+
+    #[test]
+    fn a_stick_to_be_switched_brings_its_entry() {
+        let entry = builtin::lookup(UsbId::new(0x12d1, 0x1526)).next().unwrap();
+        let recipe = recipe(Data::usual(entry.targets()[0]), Some(&entry), None, &wishes()).unwrap();
+        assert_eq!(recipe.data, Data::Ppp);
+        let json = recipe.files.iter().find(|f| f.path.ends_with("usb-mode.json")).unwrap();
+        assert!(json.text.contains("12d1:1526"));
+        assert!(recipe.packages.contains(&"usb-modeswitch"));
+        assert!(recipe.notes.iter().any(|n| n.contains("ttyUSB0 is a guess")));
+    }
+
+    #[test]
+    fn ids_of_routers_get_dhcp() {
+        assert_eq!(Data::usual(UsbId::new(0x12d1, 0x14dc)), Data::Hilink);
+    }
+
+    #[test]
+    fn wishes_cannot_break_out_of_their_quotes() {
+        for (interface, apn) in
+            [("wwan", "a'b"), ("wwan", "a b"), ("wwan", ""), ("w wan", "a"), ("", "a"), ("wan'\n", "a")]
+        {
+            let wishes = Wishes { interface: interface.to_owned(), apn: apn.to_owned() };
+            assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{interface:?} {apn:?}");
+        }
+    }
+}
