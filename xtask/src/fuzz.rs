@@ -6,7 +6,7 @@ use crate::install;
 use crate::run::{command, root, status};
 
 /// For each target. With ten or so of them the tier stays under three minutes.
-const SECONDS: u32 = 8;
+const SECONDS: u32 = 4;
 
 /// cargo-fuzz, and a C++ compiler for libFuzzer.
 pub(crate) fn prepare() -> Result<(), String> {

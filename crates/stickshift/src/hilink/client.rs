@@ -110,7 +110,7 @@ impl<'l> Hilink<'l> {
     /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again.
     ///
     /// # Errors
-    /// As [`refusal`]; `UnexpectedAnswer`; `Interrupted`; those of the link.
+    /// `HilinkRefused`, `LoginNeeded`, `LoginRefused`, `LoginLocked`, `SessionTaken` and the like by the code of the refusal; `UnexpectedAnswer`; `Interrupted`; those of the link.
     pub fn call<T>(&mut self, call: &Call<T>) -> Result<T> {
         let reply = match &call.body {
             None => self.request(call.path, None, call.timeout),
