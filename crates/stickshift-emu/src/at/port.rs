@@ -1,6 +1,6 @@
 //! A serial port of running firmware that takes AT commands (docs/protocols/hilink-at.md section 3.1).
 //!
-//! This file is the line discipline; what each command answers is the table in [`at_table`](crate::at::table).
+//! This file is the line discipline; what each command answers is the table in `at::table`.
 
 use std::time::Duration;
 
