@@ -1,12 +1,11 @@
 //! A Huawei E3372h as one state machine: HiLink or stick firmware, boot ROM, loader, download mode, and its flash.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stickshift::link::{ControlSetup, HttpRequest, Moment};
 use stickshift::wire::scsi::CommandBlock;
 
-use crate::at::port::AtPort;
+use crate::at::ports::AtPorts;
 use crate::bootrom::{Block, BootRom};
 use crate::device::{Device, Face, Function, HttpAnswer, UsbReply};
 use crate::dload::{AtInBinary, Dload};
@@ -16,6 +15,7 @@ use crate::hardware::Hardware;
 use crate::hilink::{Server, SwitchTo};
 use crate::identity::Identity;
 use crate::memory::{Firmware, Flash, Kind};
+use crate::modem::Modem;
 use crate::outbox::Outbox;
 use crate::scsi_cdrom::Drives;
 
@@ -24,6 +24,9 @@ mod serial;
 mod web;
 
 pub use options::{Options, PlugIn, Timing};
+
+/// How long a slow SIM is busy after power.
+const SLOW_SIM: Duration = Duration::from_secs(10);
 
 /// What runs on the stick.
 #[derive(Debug, Default)]
@@ -39,8 +42,8 @@ enum Program {
     Fastboot,
     Cdrom,
     Hilink,
-    HilinkSerial(BTreeMap<u8, AtPort>),
-    Stick(BTreeMap<u8, AtPort>),
+    HilinkSerial(AtPorts),
+    Stick(AtPorts),
     /// On the bus, and deaf for good.
     Hung,
 }
@@ -93,6 +96,7 @@ pub struct E3372h {
     outbox: Outbox,
     drives: Drives,
     server: Server,
+    modem: Modem,
     steps: u32,
     loaded: Vec<Block>,
 }
@@ -118,6 +122,7 @@ impl E3372h {
             outbox: Outbox::default(),
             drives: Drives::default(),
             server: Server::new(options.doors, options.faults.seed()),
+            modem: options.modem.clone(),
             steps: 0,
             loaded: Vec::new(),
             options,
@@ -175,6 +180,11 @@ impl E3372h {
             (identity.hardware, identity.product) = (other.name, other.product);
         }
         identity
+    }
+
+    /// Its modem: what was sent, whether it is online.
+    pub fn modem(&self) -> &Modem {
+        &self.modem
     }
 
     /// Other times from now on.
@@ -254,11 +264,11 @@ impl E3372h {
             Start::Download => (self.download(2), faces::download()),
             Start::HilinkSerial(to) => {
                 let face = faces::hilink_serial(to == SwitchTo::Debug);
-                (Program::HilinkSerial(at_ports(&face)), face)
+                (Program::HilinkSerial(AtPorts::of(&face)), face)
             }
             Start::Fallback => {
                 let face = faces::fallback();
-                (Program::Stick(at_ports(&face)), face)
+                (Program::Stick(AtPorts::of(&face)), face)
             }
             Start::Firmware | Start::Switched => match self.flash.firmware() {
                 Err(_) => return self.start(Start::BootRom, at),
@@ -266,19 +276,29 @@ impl E3372h {
                     self.firmware = firmware;
                     self.written = false;
                     let hilink = self.firmware.kind == Kind::Hilink;
-                    if self.options.cdrom && start == Start::Firmware {
+                    let install = self.options.cdrom && !self.modem.ports.starts_with("FF");
+                    if install && start == Start::Firmware {
                         (Program::Cdrom, faces::cdrom(hilink))
                     } else if hilink {
                         let seed = self.options.faults.seed() ^ u64::from(self.enumeration);
                         self.server = Server::new(self.options.doors, seed);
                         (Program::Hilink, faces::hilink())
                     } else {
-                        let face = faces::stick(&self.options.hardware.ports);
-                        (Program::Stick(at_ports(&face)), face)
+                        let face = faces::stick(&self.modem.ports);
+                        (Program::Stick(AtPorts::of(&face)), face)
                     }
                 }
             },
         };
+        let mut running = running;
+        if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut running
+            && self.has(FaultKind::Chatty)
+        {
+            ports.chatter(at);
+        }
+        let slow_sim = if self.has(FaultKind::SlowSim) { SLOW_SIM } else { Duration::ZERO };
+        let routes = matches!(running, Program::Hilink | Program::HilinkSerial(_));
+        self.modem.boot(at, routes, slow_sim);
         let stale = self.options.faults.stale_on_arrival();
         for interface in &face.configurations[0].interfaces {
             if interface.function == Function::Serial {
@@ -328,13 +348,6 @@ impl E3372h {
     }
 }
 
-fn at_ports(face: &Face) -> BTreeMap<u8, AtPort> {
-    let serial = face.configurations[0].interfaces.iter().filter(|i| i.function == Function::Serial);
-    // Modem and PCUI ports take AT commands; diagnostic ports are mute.
-    let at = serial.filter(|i| matches!(i.alternates[0].class[2], 0x01 | 0x02 | 0x10 | 0x12));
-    at.map(|i| (i.number, AtPort::new())).collect()
-}
-
 impl Device for E3372h {
     fn face(&self) -> Option<&Face> {
         self.face.as_ref()
@@ -358,12 +371,19 @@ impl Device for E3372h {
             self.change = None;
             self.apply(change, due);
         }
+        if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut self.running {
+            ports.tick(now, &mut self.outbox);
+        }
         self.outbox.tick(now);
     }
 
     fn next_tick(&self) -> Option<Moment> {
         let change = self.change.map(|(due, _)| due);
-        change.into_iter().chain(self.outbox.next_due()).min()
+        let unasked = match &self.running {
+            Program::HilinkSerial(ports) | Program::Stick(ports) => ports.next_due(),
+            _ => None,
+        };
+        change.into_iter().chain(self.outbox.next_due()).chain(unasked).min()
     }
 
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
@@ -374,10 +394,9 @@ impl Device for E3372h {
             Program::Download { dload, interface: flash } if interface == *flash => {
                 self.download_writes(now, dload, interface, bytes)
             }
-            Program::HilinkSerial(ports) | Program::Stick(ports) => match ports.get_mut(&interface) {
-                Some(port) => self.at_writes(now, port, interface, bytes),
-                None => true,
-            },
+            Program::HilinkSerial(ports) | Program::Stick(ports) => {
+                self.at_writes(now, ports, interface, bytes)
+            }
             _ => true,
         };
         if stays {

@@ -76,6 +76,22 @@ fault_kinds! {
     LoaderDead = "loader-dead",
     /// AT ports swallow what they are sent in their first second.
     LatePort = "late-port",
+    /// AT ports say something unasked between the lines of their answer.
+    UrcInside = "urc-inside",
+    /// Another program reads the same AT port and takes every other byte of the answer.
+    Thief = "thief",
+    /// AT ports say every two seconds how the stick receives.
+    Chatty = "chatty",
+    /// The SIM is busy for ten seconds after power.
+    SlowSim = "slow-sim",
+    /// The web server closes the connection without an answer.
+    Reset = "reset",
+    /// The web server's answer ends before its time.
+    Truncate = "truncate",
+    /// The web server sends whoever asks to its home page.
+    Redirect = "redirect",
+    /// The web server answers with a page where a document was asked for.
+    Html = "html",
 }
 
 impl FaultKind {
@@ -92,6 +108,8 @@ impl FaultKind {
                 | FaultKind::SignRequired
                 | FaultKind::LoaderDead
                 | FaultKind::LatePort
+                | FaultKind::Chatty
+                | FaultKind::SlowSim
         )
     }
 }
@@ -304,7 +322,14 @@ impl FaultPlan {
                 | FaultKind::Deaf
                 | FaultKind::SignRequired
                 | FaultKind::LoaderDead
-                | FaultKind::LatePort => {}
+                | FaultKind::LatePort
+                | FaultKind::Chatty
+                | FaultKind::SlowSim => {}
+                FaultKind::UrcInside => spoilt.inside = true,
+                FaultKind::Thief => spoilt.stolen = true,
+                FaultKind::Reset | FaultKind::Truncate | FaultKind::Redirect | FaultKind::Html => {
+                    spoilt.web = Some(fault.kind);
+                }
             }
         }
         spoilt
@@ -344,6 +369,12 @@ pub(crate) struct Step {
     pub(crate) cut: Option<Cut>,
     pub(crate) noise: Vec<u8>,
     pub(crate) split: bool,
+    /// Something unasked stands between the lines of the answer.
+    pub(crate) inside: bool,
+    /// Half of the answer goes to somebody else.
+    pub(crate) stolen: bool,
+    /// What the web server does instead.
+    pub(crate) web: Option<FaultKind>,
 }
 
 /// Changes one byte of `bytes` from `first` on, chosen by `random`; never into a flag of download mode.

@@ -18,6 +18,7 @@ pub mod hilink;
 pub mod identity;
 mod loader;
 pub mod memory;
+pub mod modem;
 mod outbox;
 #[cfg(unix)]
 pub mod pty;

@@ -11,9 +11,10 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::{ControlSetup, Moment};
 use stickshift::wire::scsi::CommandBlock;
 
-use crate::at::port::AtPort;
-use crate::device::{Device, Face, Function, UsbReply};
+use crate::at::ports::AtPorts;
+use crate::device::{Device, Face, UsbReply};
 use crate::identity::Identity;
+use crate::modem::Modem;
 use crate::outbox::Outbox;
 use crate::scsi_cdrom::Drives;
 
@@ -170,7 +171,8 @@ pub struct ZeroCd {
     /// Steps that each door has seen.
     progress: Vec<usize>,
     drives: Drives,
-    ports: Vec<(u8, AtPort)>,
+    ports: AtPorts,
+    modem: Modem,
     outbox: Outbox,
 }
 
@@ -179,13 +181,14 @@ impl ZeroCd {
     pub fn new(options: Options) -> Self {
         ZeroCd {
             progress: vec![0; options.doors.len()],
+            modem: Modem::new(&options.identity.ports),
             options,
             shows: Shows::Nothing,
             enumeration: 0,
             busy_until: None,
             coming: VecDeque::new(),
             drives: Drives::default(),
-            ports: Vec::new(),
+            ports: AtPorts::default(),
             outbox: Outbox::default(),
         }
     }
@@ -200,7 +203,7 @@ impl ZeroCd {
     fn show(&mut self, at: Moment, shows: Shows) {
         self.shows = shows;
         self.drives = Drives::default();
-        self.ports.clear();
+        self.ports = AtPorts::default();
         self.outbox.clear();
         if shows == Shows::Nothing {
             return;
@@ -213,9 +216,8 @@ impl ZeroCd {
         let Some(face) = self.face().cloned() else { return };
         let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
         self.drives = Drives::of(&face, texts, shows == Shows::First);
-        let interfaces = face.configurations.iter().flat_map(|c| &c.interfaces);
-        let serial = interfaces.filter(|i| i.function == Function::Serial);
-        self.ports = serial.map(|i| (i.number, AtPort::new())).collect();
+        self.ports = AtPorts::of(&face);
+        self.modem.boot(at, false, Duration::ZERO);
     }
 
     /// Follows the doors' steps and starts what the last one leads to.
@@ -303,21 +305,28 @@ impl Device for ZeroCd {
             self.show(at, shows);
         }
         self.busy_until = self.busy_until.filter(|&until| until > now);
+        self.ports.tick(now, &mut self.outbox);
         self.outbox.tick(now);
     }
 
     fn next_tick(&self) -> Option<Moment> {
         let coming = self.coming.front().map(|c| c.0);
-        [coming, self.outbox.next_due(), self.busy_until].into_iter().flatten().min()
+        [coming, self.outbox.next_due(), self.ports.next_due(), self.busy_until].into_iter().flatten().min()
     }
 
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
         self.tick(now);
-        let Some((_, port)) = self.ports.iter_mut().find(|p| p.0 == interface) else { return };
+        let Some(port) = self.ports.get_mut(interface) else { return };
         port.push(bytes);
+        let mut later = Vec::new();
         while let Some(command) = port.next_command() {
-            let (said, after, _) = port.answer(&command, &self.options.identity);
-            self.outbox.put(interface, now + after, said);
+            let answer = port.answer(&command, &self.options.identity, &mut self.modem, now);
+            let due = now + answer.after;
+            self.outbox.put(interface, due, answer.bytes);
+            later.extend(answer.later.into_iter().map(|(after, line)| (due + after, line)));
+        }
+        for (due, line) in later {
+            self.ports.say(due, interface, line);
         }
     }
 

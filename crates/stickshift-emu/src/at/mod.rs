@@ -1,4 +1,186 @@
 //! The serial side of running firmware: ports that take AT commands (docs/protocols/hilink-at.md section 3).
 
+mod composition;
+mod data;
+mod identification;
+mod network;
 pub mod port;
+pub(crate) mod ports;
+mod sim;
+mod sms;
 mod table;
+
+use std::time::Duration;
+
+use stickshift::link::Moment;
+
+use crate::at::port::AtPort;
+use crate::identity::Identity;
+use crate::modem::Modem;
+
+/// What a command may look at and change.
+pub(crate) struct Call<'a> {
+    /// The port that it came in on.
+    pub(crate) port: &'a mut AtPort,
+    pub(crate) id: &'a Identity,
+    pub(crate) modem: &'a mut Modem,
+    pub(crate) now: Moment,
+    /// What follows the `=`, as it was written.
+    pub(crate) arguments: &'a str,
+}
+
+impl Call<'_> {
+    /// The arguments without their quotes; one that was left out is empty.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let (mut fields, mut quoted) = (vec![String::new()], false);
+        for c in self.arguments.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                ',' if !quoted => fields.push(String::new()),
+                c => {
+                    if let Some(last) = fields.last_mut() {
+                        last.push(c);
+                    }
+                }
+            }
+        }
+        fields.iter().map(|f| f.trim().to_owned()).collect()
+    }
+}
+
+/// What becomes of the stick after a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// It goes on.
+    #[default]
+    Nothing,
+    /// It restarts in download mode after a while.
+    Download,
+    /// It reboots.
+    Reset,
+}
+
+/// The answer to a command, before it is put into lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Lines of information, then `OK`.
+    Lines(Vec<String>),
+    /// `ERROR`.
+    Error,
+    /// `+CME ERROR`, a number or words by `AT+CMEE`.
+    Cme(u16),
+    /// `+CMS ERROR`, the same for messages.
+    Cms(u16),
+    /// The firmware does not know this command; what it says then is its dialect's.
+    Unknown,
+    /// `> `, and text is to follow.
+    Prompt,
+    /// `CONNECT`, and data follows.
+    Connect,
+    /// `NO CARRIER`.
+    NoCarrier,
+}
+
+impl Said {
+    /// `OK` alone.
+    pub(crate) fn ok() -> Self {
+        Said::Lines(Vec::new())
+    }
+
+    /// One line, then `OK`.
+    pub(crate) fn line(text: impl Into<String>) -> Self {
+        Said::Lines(vec![text.into()])
+    }
+}
+
+/// What a command does, besides answering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer.
+    pub said: Said,
+    /// How long it takes.
+    pub after: Duration,
+    /// Lines that come unasked, so long after the answer.
+    pub later: Vec<(Duration, String)>,
+    /// What becomes of the stick.
+    pub then: Then,
+}
+
+impl From<Said> for Outcome {
+    fn from(said: Said) -> Self {
+        Outcome { said, after: Duration::ZERO, later: Vec::new(), then: Then::Nothing }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn later(mut self, after: Duration, line: impl Into<String>) -> Self {
+        self.later.push((after, line.into()));
+        self
+    }
+
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        self.after = time;
+        self
+    }
+}
+
+pub(crate) type Handler = fn(&mut Call<'_>) -> Outcome;
+
+/// Which firmware knows a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knows {
+    Every,
+    Lte,
+    Umts,
+}
+
+/// What follows `AT`: a whole command, or, when it ends with `=`, one with arguments.
+pub(crate) type Row = (&'static str, Knows, Handler);
+
+#[cfg(test)]
+pub(crate) mod rig {
+    use super::*;
+    use crate::e3372h::Options;
+
+    /// A port of a stick that was plugged in a minute ago.
+    pub(crate) struct Rig {
+        pub(crate) port: AtPort,
+        pub(crate) id: Identity,
+        pub(crate) modem: Modem,
+        pub(crate) now: Moment,
+        /// What comes unasked, and when.
+        pub(crate) later: Vec<(Duration, String)>,
+    }
+
+    impl Rig {
+        pub(crate) fn new() -> Self {
+            Rig::with(Options::stick().identity())
+        }
+
+        pub(crate) fn with(id: Identity) -> Self {
+            let mut modem = Modem::new(&id.ports);
+            modem.boot(Moment::ZERO, false, Duration::ZERO);
+            let mut rig =
+                Rig { port: AtPort::new(), id, modem, now: Moment::from_secs(60), later: Vec::new() };
+            rig.ask("ATE0");
+            rig.ask("AT+CMEE=1");
+            rig
+        }
+
+        /// What is said to one command, all lines joined by blanks.
+        pub(crate) fn ask(&mut self, command: &str) -> String {
+            self.bytes(format!("{command}\r").as_bytes()).split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+
+        pub(crate) fn bytes(&mut self, bytes: &[u8]) -> String {
+            self.port.push(bytes);
+            let mut said = Vec::new();
+            while let Some(command) = self.port.next_command() {
+                let answer = self.port.answer(&command, &self.id, &mut self.modem, self.now);
+                said.extend(answer.bytes);
+                self.later.extend(answer.later);
+            }
+            String::from_utf8(said).unwrap()
+        }
+    }
+}

@@ -4,62 +4,40 @@
 
 use std::time::Duration;
 
-use crate::at::table;
-use crate::identity::Identity;
+use stickshift::link::Moment;
+
+use crate::at::{Call, Said, Then, table};
+use crate::identity::{Dialect, Identity};
+use crate::modem::Modem;
 
 /// A longer command line is thrown away.
 const LONGEST: usize = 2048;
 
-/// What becomes of the stick after a command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Then {
-    /// It goes on.
-    #[default]
-    Nothing,
-    /// It restarts in download mode after a while.
-    Download,
-    /// It reboots.
-    Reset,
-}
+/// What ends the text after a prompt: it is sent, or it is not.
+const SEND: u8 = 0x1a;
+const ABORT: u8 = 0x1b;
 
-/// The answer to a command, before it is put into lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Lines of information, then `OK`.
-    Lines(Vec<String>),
-    /// `ERROR`.
-    Error,
-    /// `+CME ERROR`, a number or words by `AT+CMEE`.
-    Cme(u16),
-}
-
-impl Said {
-    /// `OK` alone.
-    pub fn ok() -> Self {
-        Said::Lines(Vec::new())
-    }
-
-    /// One line, then `OK`.
-    pub fn line(text: impl Into<String>) -> Self {
-        Said::Lines(vec![text.into()])
-    }
-}
-
-/// What a command does, besides answering.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The answer.
-    pub said: Said,
+/// What a port says to one command, and what comes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The echo and the answer.
+    pub bytes: Vec<u8>,
     /// How long it takes.
     pub after: Duration,
+    /// Lines that come unasked, so long after the answer.
+    pub later: Vec<(Duration, String)>,
     /// What becomes of the stick.
     pub then: Then,
 }
 
-impl From<Said> for Outcome {
-    fn from(said: Said) -> Self {
-        Outcome { said, after: Duration::ZERO, then: Then::Nothing }
-    }
+/// What the port takes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Commands,
+    /// A message of so many octets, after the prompt.
+    Message(usize),
+    /// Data, since `CONNECT`.
+    Data,
 }
 
 /// One AT port.
@@ -72,12 +50,30 @@ pub struct AtPort {
     pub verbose: bool,
     /// `AT+CMEE`.
     pub cmee: u8,
+    /// `AT^CURC`: it says unasked how it receives.
+    pub reports: bool,
+    /// `AT+CREG`, `AT+CGREG`, `AT+CEREG`: how much they tell.
+    pub(crate) registration: [u8; 3],
+    /// `AT+CMGF=1`.
+    pub(crate) text_mode: bool,
+    takes: Takes,
+    carried: u64,
 }
 
 impl AtPort {
     /// As after power-on: echo on, words, plain `ERROR`.
     pub fn new() -> Self {
-        AtPort { line: Vec::new(), echo: true, verbose: true, cmee: 0 }
+        AtPort {
+            line: Vec::new(),
+            echo: true,
+            verbose: true,
+            cmee: 0,
+            reports: true,
+            registration: [0; 3],
+            text_mode: false,
+            takes: Takes::Commands,
+            carried: 0,
+        }
     }
 
     /// Takes bytes from the host, in pieces of any size.
@@ -86,16 +82,39 @@ impl AtPort {
         self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The next whole command line without its CR; empty lines are skipped.
+    /// The port carries data, and takes no command but `+++`.
+    pub fn is_online(&self) -> bool {
+        self.takes == Takes::Data
+    }
+
+    /// Octets of data that it took since the last `CONNECT`.
+    pub fn carried(&self) -> u64 {
+        self.carried
+    }
+
+    /// The next whole command line without its CR, or the text after a prompt with the byte that ends it; empty lines are skipped.
     pub fn next_command(&mut self) -> Option<Vec<u8>> {
         loop {
-            let Some(end) = self.line.iter().position(|&b| b == b'\r') else {
+            let last = match self.takes {
+                Takes::Commands => self.line.iter().position(|&b| b == b'\r'),
+                Takes::Message(_) => self.line.iter().position(|&b| matches!(b, SEND | ABORT)),
+                Takes::Data => {
+                    let escaped = self.line == b"+++";
+                    self.carried += if escaped { 0 } else { self.line.len() as u64 };
+                    self.line.clear();
+                    return escaped.then(|| b"+++".to_vec());
+                }
+            };
+            let Some(end) = last else {
                 if self.line.len() >= LONGEST {
                     self.line.clear();
                 }
                 return None;
             };
             let mut command: Vec<u8> = self.line.drain(..=end).collect();
+            if matches!(self.takes, Takes::Message(_)) {
+                return Some(command);
+            }
             command.pop();
             command.retain(|&b| b != b'\n');
             if !command.is_empty() {
@@ -104,32 +123,61 @@ impl AtPort {
         }
     }
 
-    /// Acts on one command line: the bytes of the answer, how long it takes and what becomes of the stick.
-    pub fn answer(&mut self, command: &[u8], identity: &Identity) -> (Vec<u8>, Duration, Then) {
+    /// Text of this length may follow.
+    pub(crate) fn expect_message(&mut self, octets: usize) {
+        self.takes = Takes::Message(octets);
+    }
+
+    /// Data follows.
+    pub(crate) fn go_online(&mut self) {
+        (self.takes, self.carried) = (Takes::Data, 0);
+    }
+
+    /// Acts on one command line.
+    pub fn answer(&mut self, command: &[u8], id: &Identity, modem: &mut Modem, now: Moment) -> Answer {
         let mut bytes = Vec::new();
-        if self.echo {
+        let takes = std::mem::replace(&mut self.takes, Takes::Commands);
+        if self.echo && takes != Takes::Data {
             bytes.extend_from_slice(command);
-            bytes.push(b'\r');
+            if takes == Takes::Commands {
+                bytes.push(b'\r');
+            }
         }
         let text = String::from_utf8_lossy(command);
         let text = text.trim();
-        // What does not begin with AT is no command: it is echoed and that is all.
-        let Some(rest) = text.get(..2).filter(|at| at.eq_ignore_ascii_case("at")).map(|_| &text[2..]) else {
-            return (bytes, Duration::ZERO, Then::Nothing);
+        let outcome = match takes {
+            Takes::Data => Said::ok().into(),
+            Takes::Message(octets) => table::message(octets, command, modem),
+            Takes::Commands => {
+                // What does not begin with AT is no command: it is echoed and that is all.
+                let Some(rest) = text.get(..2).filter(|at| at.eq_ignore_ascii_case("at")).map(|_| &text[2..])
+                else {
+                    return Answer { bytes, ..Answer::default() };
+                };
+                table::run(rest, Call { port: self, id, modem, now, arguments: "" })
+            }
         };
-        let outcome = table::run(self, identity, rest);
-        bytes.extend_from_slice(self.in_lines(&outcome.said).as_bytes());
-        (bytes, outcome.after, outcome.then)
+        bytes.extend_from_slice(self.in_lines(&outcome.said, id.dialect).as_bytes());
+        Answer { bytes, after: outcome.after, later: outcome.later, then: outcome.then }
     }
 
-    fn in_lines(&self, said: &Said) -> String {
-        let (lines, word, digit) = match said {
-            Said::Lines(lines) => (lines.as_slice(), "OK".to_owned(), "0"),
-            Said::Error => (&[][..], "ERROR".to_owned(), "4"),
-            Said::Cme(_) if self.cmee == 0 => (&[][..], "ERROR".to_owned(), "4"),
-            Said::Cme(number) if self.cmee == 1 => (&[][..], format!("+CME ERROR: {number}"), ""),
-            Said::Cme(number) => (&[][..], format!("+CME ERROR: {}", table::cme_words(*number)), ""),
+    fn in_lines(&self, said: &Said, dialect: Dialect) -> String {
+        let unnumbered = |number: u16, kind: &str, words: &str| match self.cmee {
+            0 => ("ERROR".to_owned(), "4"),
+            1 => (format!("+{kind} ERROR: {number}"), ""),
+            _ => (format!("+{kind} ERROR: {words}"), ""),
         };
+        let (word, digit) = match said {
+            Said::Lines(_) => ("OK".to_owned(), "0"),
+            Said::Unknown if dialect == Dialect::Umts => ("COMMAND NOT SUPPORT".to_owned(), ""),
+            Said::Error | Said::Unknown => ("ERROR".to_owned(), "4"),
+            Said::Cme(number) => unnumbered(*number, "CME", table::cme_words(*number)),
+            Said::Cms(number) => unnumbered(*number, "CMS", table::cms_words(*number)),
+            Said::Prompt => return "\r\n> ".to_owned(),
+            Said::Connect => ("CONNECT 100000000".to_owned(), "1"),
+            Said::NoCarrier => ("NO CARRIER".to_owned(), "3"),
+        };
+        let lines = if let Said::Lines(lines) = said { lines.as_slice() } else { &[] };
         let mut text = String::new();
         if !self.verbose {
             for line in lines {
@@ -159,10 +207,11 @@ mod tests {
 
     fn ask(port: &mut AtPort, text: &[u8]) -> String {
         let identity = Options::stick().identity();
+        let mut modem = Modem::new(&identity.ports);
         port.push(text);
         let mut said = Vec::new();
         while let Some(command) = port.next_command() {
-            said.extend(port.answer(&command, &identity).0);
+            said.extend(port.answer(&command, &identity, &mut modem, Moment::ZERO).bytes);
         }
         String::from_utf8(said).unwrap()
     }

@@ -1,142 +1,88 @@
-//! What firmware answers to each AT command (docs/protocols/hilink-at.md sections 3.3 and 3.4).
-//!
-//! A row is what follows `AT`: a whole command, or, when it ends with `=`, one with arguments.
+//! Which command leads where, and the words of refusals (docs/protocols/hilink-at.md sections 3.3 to 3.9).
 
-use std::time::Duration;
+use crate::at::{Call, Knows, Outcome, Row, Said, composition, data, identification, network, sim, sms};
+use crate::identity::Dialect;
+use crate::modem::Modem;
 
-use crate::at::port::{AtPort, Outcome, Said, Then};
-use crate::identity::Identity;
-
-type Handler = fn(&mut AtPort, &Identity, &str) -> Outcome;
-
-const TABLE: &[(&str, Handler)] = &[
-    ("", |_, _, _| Said::ok().into()),
-    ("Z", |_, _, _| Said::ok().into()),
-    ("E", |port, _, _| echo(port, false)),
-    ("E0", |port, _, _| echo(port, false)),
-    ("E1", |port, _, _| echo(port, true)),
-    ("V0", |port, _, _| verbose(port, false)),
-    ("V1", |port, _, _| verbose(port, true)),
-    ("Q0", |_, _, _| Said::ok().into()),
-    ("I", |_, id, _| information(id)),
-    ("+CMEE=", |port, _, level| match level.parse() {
+const GENERAL: &[Row] = &[
+    ("", Knows::Every, |_| Said::ok().into()),
+    ("Z", Knows::Every, |_| Said::ok().into()),
+    ("&F", Knows::Every, |_| Said::ok().into()),
+    ("E", Knows::Every, |call| echo(call, false)),
+    ("E0", Knows::Every, |call| echo(call, false)),
+    ("E1", Knows::Every, |call| echo(call, true)),
+    ("V0", Knows::Every, |call| verbose(call, false)),
+    ("V1", Knows::Every, |call| verbose(call, true)),
+    ("Q0", Knows::Every, |_| Said::ok().into()),
+    ("S0=0", Knows::Every, |_| Said::ok().into()),
+    ("+CMEE=", Knows::Every, |call| match call.arguments.parse() {
         Ok(level @ 0..=2) => {
-            port.cmee = level;
+            call.port.cmee = level;
             Said::ok().into()
         }
         _ => Said::Cme(50).into(),
     }),
-    ("+CMEE?", |port, _, _| Said::line(format!("+CMEE: {}", port.cmee)).into()),
-    ("+CGMI", |_, _, _| Said::line("huawei").into()),
-    ("+CGMM", |_, id, _| Said::line(&id.model).into()),
-    ("+CGMR", |_, id, _| Said::line(&id.version).into()),
-    ("+CGSN", |_, id, _| Said::line(&id.imei).into()),
-    ("+GCAP", |_, _, _| Said::line("+GCAP: +CGSM,+DS,+ES").into()),
-    ("+CPIN?", |_, id, _| if id.hilink { Said::Cme(10).into() } else { Said::line("+CPIN: READY").into() }),
-    ("+CFUN?", |_, _, _| Said::line("+CFUN: 1").into()),
-    ("+CFUN=1,1", |_, _, _| Outcome { then: Then::Reset, ..Said::ok().into() }),
-    ("+CSQ", |_, id, _| Said::line(if id.hilink { "+CSQ: 99,99" } else { "+CSQ: 20,99" }).into()),
-    ("^CURC=", |_, _, _| Said::ok().into()),
-    ("^HWVER", |_, id, _| Said::line(format!("^HWVER:\"{}\"", id.hardware)).into()),
-    ("^FHVER", |_, id, _| {
-        let Identity { product, version, hardware, board, .. } = id;
-        Said::line(format!("^FHVER:\"{product} {version},{hardware} {board}\"")).into()
+    ("+CMEE?", Knows::Every, |call| Said::line(format!("+CMEE: {}", call.port.cmee)).into()),
+    ("^CURC=", Knows::Every, |call| {
+        call.port.reports = !call.arguments.starts_with('0');
+        Said::ok().into()
     }),
-    ("^VERSION?", |_, id, _| versions(id)),
-    ("^SN", |_, id, _| Said::line(format!("^SN:{}", id.serial)).into()),
-    ("^DLOADVER?", |_, _, _| Said::line("2.0").into()),
-    ("^DLOADINFO?", |_, id, _| download_information(id)),
-    ("^AUTHORITYVER?", |_, _, _| Said::line("1000").into()),
-    ("^SFM=", |_, _, value| if matches!(value, "0" | "1") { Said::ok() } else { Said::Error }.into()),
-    ("^GODLOAD", |_, id, _| {
-        if id.gate_closed {
-            return Said::Error.into();
-        }
-        Outcome { then: Then::Download, ..Said::ok().into() }
+    ("^CURC?", Knows::Every, |call| Said::line(format!("^CURC: {}", u8::from(call.port.reports))).into()),
+    ("+CLAC", Knows::Every, |call| {
+        let known = rows().filter(|(_, knows, _)| knows.fits(call.id.dialect));
+        Said::Lines(known.map(|(name, ..)| format!("AT{}", name.trim_end_matches(['=', '?']))).collect())
+            .into()
     }),
-    ("^RESET", |_, _, _| Outcome { then: Then::Reset, ..Said::ok().into() }),
-    ("^SETPORT?", |_, id, _| Said::line(format!("^SETPORT:{}", id.ports)).into()),
-    ("^SETPORT=?", |_, _, _| {
-        let kinds = ["3: 3G DIAG", "10: 4G MODEM", "1: 3G MODEM", "12: 4G PCUI", "13: 4G DIAG", "5: 3G GPS"];
-        let more = ["14: 4G GPS", "A: BLUE TOOTH", "16: NCM", "A1: CDROM", "A2: SD"];
-        Said::Lines(kinds.iter().chain(&more).map(|kind| format!("^SETPORT:{kind}")).collect()).into()
-    }),
-    ("^GETPORTMODE", |_, id, _| {
-        let ports =
-            if id.hilink { "ecm:0,pcui:2,4g_diag:3" } else { "pcui:0,modem:1,ncm:2,mass:3,mass_two:4" };
-        Said::line(format!("^GETPORTMODE: TYPE: WCDMA: huawei,,{ports}")).into()
-    }),
-    ("^CARDLOCK?", |_, _, _| Said::line("^CARDLOCK: 2,10,0").into()),
-    // The field knows this one to hang; the answer comes when nobody waits any more.
-    ("+CCID", |_, _, _| Outcome { after: Duration::from_secs(300), ..Said::Error.into() }),
 ];
 
-/// Runs what follows `AT`.
-pub(crate) fn run(port: &mut AtPort, identity: &Identity, command: &str) -> Outcome {
-    let name: String = command.to_ascii_uppercase();
-    if let Some((_, handler)) = TABLE.iter().find(|(row, _)| *row == name) {
-        return handler(port, identity, "");
+impl Knows {
+    fn fits(self, dialect: Dialect) -> bool {
+        match self {
+            Knows::Every => true,
+            Knows::Lte => dialect == Dialect::Lte,
+            Knows::Umts => dialect == Dialect::Umts,
+        }
     }
-    let Some((row, handler)) = TABLE.iter().find(|(row, _)| row.ends_with('=') && name.starts_with(row))
-    else {
-        return Said::Error.into();
+}
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    [GENERAL, identification::ROWS, composition::ROWS, sim::ROWS, network::ROWS, data::ROWS, sms::ROWS]
+        .into_iter()
+        .flatten()
+}
+
+/// Runs what follows `AT`. A whole command comes before one with arguments.
+pub(crate) fn run<'a>(command: &'a str, mut call: Call<'a>) -> Outcome {
+    let name = command.to_ascii_uppercase();
+    let dialect = call.id.dialect;
+    let known = || rows().filter(|(_, knows, _)| knows.fits(dialect));
+    if let Some((.., handler)) = known().find(|(row, ..)| *row == name) {
+        return handler(&mut call);
+    }
+    let with_arguments = |row: &str| row.ends_with('=') && name.starts_with(row);
+    let Some((row, _, handler)) = known().find(|(row, ..)| with_arguments(row)) else {
+        return match command.as_bytes() {
+            [b'D' | b'd', number @ ..] => data::dial(&mut call, number),
+            _ => Said::Unknown.into(),
+        };
     };
-    handler(port, identity, &command[row.len()..])
+    call.arguments = &command[row.len()..];
+    handler(&mut call)
 }
 
-fn echo(port: &mut AtPort, on: bool) -> Outcome {
-    port.echo = on;
+/// The text that followed a prompt.
+pub(crate) fn message(octets: usize, text: &[u8], modem: &mut Modem) -> Outcome {
+    sms::send(octets, text, modem)
+}
+
+fn echo(call: &mut Call<'_>, on: bool) -> Outcome {
+    call.port.echo = on;
     Said::ok().into()
 }
 
-fn verbose(port: &mut AtPort, on: bool) -> Outcome {
-    port.verbose = on;
+fn verbose(call: &mut Call<'_>, on: bool) -> Outcome {
+    call.port.verbose = on;
     Said::ok().into()
-}
-
-fn information(id: &Identity) -> Outcome {
-    Said::Lines(vec![
-        "Manufacturer: huawei".into(),
-        format!("Model: {}", id.model),
-        format!("Revision: {}", id.version),
-        format!("IMEI: {}", id.imei),
-        "+GCAP: +CGSM,+DS,+ES".into(),
-    ])
-    .into()
-}
-
-/// The web UI stays on the flash whatever firmware runs, and is reported in both.
-fn versions(id: &Identity) -> Outcome {
-    let webui = if id.webui.is_empty() { String::new() } else { format!("WEBUI_{}_HILINK", id.webui) };
-    let line = |name: &str, value: &str| format!("^VERSION:{name}:{value}");
-    Said::Lines(vec![
-        line("BDT", "Sep 30 2014, 15:17:21"),
-        line("EXTS", &id.version),
-        line("INTS", ""),
-        line("EXTD", &webui),
-        line("INTD", ""),
-        line("EXTH", &format!("{} {}", id.hardware, id.board)),
-        line("INTH", ""),
-        line("EXTU", &id.model),
-        line("INTU", ""),
-        line("CFG", "1004"),
-        line("PRL", ""),
-        line("OEM", ""),
-        line("INI", ""),
-    ])
-    .into()
-}
-
-fn download_information(id: &Identity) -> Outcome {
-    let webui = if id.webui.is_empty() { String::new() } else { format!("WEBUI_{}_HILINK", id.webui) };
-    let text = [
-        format!("swver:{}", id.version),
-        "isover:".into(),
-        format!("webuiver:{webui}"),
-        format!("product name:{}", id.product),
-        "dload type:0".into(),
-    ];
-    Said::line(format!("\r\n{}", text.join("\r\n\r\n"))).into()
 }
 
 /// The words of a `+CME ERROR` (docs/protocols/hilink-at.md section 3.9).
@@ -151,7 +97,74 @@ pub(crate) fn cme_words(number: u16) -> &'static str {
         13 => "SIM failure",
         14 => "SIM busy",
         16 => "incorrect password",
+        21 => "invalid index",
+        30 => "no network service",
         50 => "incorrect parameters",
+        304 => "invalid PDU mode parameter",
         _ => "unknown",
+    }
+}
+
+/// The words of a `+CMS ERROR`.
+pub(crate) fn cms_words(number: u16) -> &'static str {
+    match number {
+        302 => "operation not allowed",
+        303 => "operation not supported",
+        304 => "invalid PDU mode parameter",
+        310 => "SIM not inserted",
+        311 => "SIM PIN required",
+        314 => "SIM busy",
+        321 => "invalid memory index",
+        _ => "unknown error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::at::rig::Rig;
+    use crate::hardware::Hardware;
+    use crate::memory::{Firmware, Kind};
+
+    #[test]
+    fn every_command_is_there_once() {
+        for dialect in [Dialect::Lte, Dialect::Umts] {
+            let mut seen = BTreeSet::new();
+            for (name, knows, _) in rows() {
+                assert!(!knows.fits(dialect) || seen.insert(name), "{name} twice");
+                assert_eq!(*name, name.to_ascii_uppercase());
+            }
+        }
+    }
+
+    #[test]
+    fn a_3g_stick_refuses_in_its_own_words() {
+        let id = Hardware::k3772().identity(&Firmware::new(Kind::Stick, "11.810.05.00.11", ""), true);
+        let mut rig = Rig::with(id);
+        for command in ["AT^HCSQ?", "AT^SYSINFOEX", "AT^SYSCFGEX?", "AT^NOSUCH", "AT+CEREG?"] {
+            assert_eq!(rig.ask(command), "COMMAND NOT SUPPORT", "{command}");
+        }
+        assert_eq!(rig.ask("AT^SYSINFO"), "^SYSINFO:2,3,0,5,1,,4 OK");
+        assert_eq!(Rig::new().ask("AT^SYSINFO"), "ERROR");
+    }
+
+    #[test]
+    fn whatever_comes_is_answered_without_a_panic() {
+        let mut rig = Rig::new();
+        for (name, ..) in rows() {
+            for tail in
+                ["", "\"", ",,,,,,,", "1,1,1,1,1,1,1,1", "99999999999999999999", "-1", "é\u{1a}\u{1b}"]
+            {
+                if !name.starts_with('E') {
+                    rig.ask(&format!("AT{name}{tail}"));
+                    rig.bytes(b"\x1b\r");
+                    rig.bytes(b"+++");
+                }
+            }
+        }
+        rig.ask("ATE0");
+        assert_eq!(rig.ask("ATV1"), "OK");
     }
 }

@@ -8,6 +8,7 @@ use crate::hardware::Hardware;
 use crate::hilink::Doors;
 use crate::identity::Identity;
 use crate::memory::{Firmware, Kind};
+use crate::modem::Modem;
 use crate::random::Random;
 
 /// How long things take.
@@ -98,6 +99,8 @@ pub struct Options {
     pub cdrom: bool,
     /// Which ways to serial ports the HiLink firmware leaves open.
     pub doors: Doors,
+    /// Its modem, with the SIM in it.
+    pub modem: Modem,
     /// How download mode behaves.
     pub dload: DloadOptions,
     /// What an image without a marker turns out to be once it runs.
@@ -112,8 +115,13 @@ pub struct Options {
 
 impl Options {
     fn with(firmware: Firmware) -> Self {
+        Options::on(Hardware::e3372h(), firmware)
+    }
+
+    fn on(hardware: Hardware, firmware: Firmware) -> Self {
         Options {
-            hardware: Hardware::e3372h(),
+            modem: Modem::new(&hardware.ports),
+            hardware,
             firmware,
             plug_in: PlugIn::Normal,
             cdrom: false,
@@ -145,17 +153,16 @@ impl Options {
     /// The later E3372h with HiLink firmware 10.0, whose doors are closed.
     pub fn e3372h_320() -> Self {
         let firmware = Firmware::new(Kind::Hilink, "10.0.3.1(H192SP1C983)", "10.0.3.1(W13SP7C983)");
-        Options { hardware: Hardware::e3372h_320(), doors: Doors::Closed, ..Options::with(firmware) }
+        Options { doors: Doors::Closed, ..Options::on(Hardware::e3372h_320(), firmware) }
     }
 
     /// An E3372s with stick firmware.
     pub fn e3372s() -> Self {
         let firmware = Firmware::new(Kind::Stick, "21.200.07.00.00", "16.100.05.00.03");
         Options {
-            hardware: Hardware::e3372s(),
             dload: DloadOptions::v7r2(),
             foreign: firmware.clone(),
-            ..Options::with(firmware)
+            ..Options::on(Hardware::e3372s(), firmware)
         }
     }
 

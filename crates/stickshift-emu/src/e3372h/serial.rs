@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stickshift::link::Moment;
 
-use crate::at::port::{self, AtPort};
+use crate::at::ports::AtPorts;
+use crate::at::{Then, port};
 use crate::bootrom::{self, BootRom};
 use crate::dload::{self, Dload};
 use crate::e3372h::{Change, E3372h, Program, Start};
@@ -149,49 +150,75 @@ impl E3372h {
         true
     }
 
-    pub(super) fn at_writes(&mut self, now: Moment, at: &mut AtPort, interface: u8, bytes: &[u8]) -> bool {
+    pub(super) fn at_writes(
+        &mut self,
+        now: Moment,
+        ports: &mut AtPorts,
+        interface: u8,
+        bytes: &[u8],
+    ) -> bool {
         if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
             return true;
         }
+        let Some(at) = ports.get_mut(interface) else { return true };
         at.push(bytes);
+        let identity = self.identity();
+        let mut later = Vec::new();
         while let Some(mut command) = at.next_command() {
             let Some(mut step) = self.step(now) else { return false };
-            let identity = self.identity();
             if !step.noise.is_empty() {
                 let noise = step.noise.trim_ascii_end().to_vec();
-                let (said, ..) = at.answer(&noise, &identity);
-                step.before.extend_from_slice(&said);
+                step.before.extend_from_slice(&at.answer(&noise, &identity, &mut self.modem, now).bytes);
             }
             if let Some(random) = step.corrupt {
                 spoil(&mut command, 0, random);
             }
-            let (said, after, then) = if step.dropped {
-                (Vec::new(), Duration::ZERO, port::Then::Nothing)
+            let mut answer = if step.dropped {
+                port::Answer::default()
             } else if step.nak.is_some() {
-                (b"\r\nERROR\r\n".to_vec(), Duration::ZERO, port::Then::Nothing)
+                port::Answer { bytes: b"\r\nERROR\r\n".to_vec(), ..port::Answer::default() }
             } else {
-                at.answer(&command, &identity)
+                at.answer(&command, &identity, &mut self.modem, now)
             };
-            match then {
-                port::Then::Nothing => {}
-                port::Then::Reset => {
+            if step.inside {
+                unasked_inside(&mut answer.bytes);
+            }
+            if step.stolen {
+                // Another program reads the same port, and gets every other byte.
+                answer.bytes = answer.bytes.into_iter().step_by(2).collect();
+            }
+            match answer.then {
+                Then::Nothing => {}
+                Then::Reset => {
                     self.leaves_after(now, self.timing().reset, Start::Firmware, self.timing().off_bus);
                 }
-                port::Then::Download if matches!(self.change, Some((_, Change::Leave(..)))) => {
+                Then::Download if matches!(self.change, Some((_, Change::Leave(..)))) => {
                     // A second request to go into download mode crashes the stick.
                     self.running = Program::Hung;
                     self.change = None;
                     return false;
                 }
-                port::Then::Download => {
+                Then::Download => {
                     let time = self.timing().to_download;
                     self.leaves_after(now, time, Start::Download, self.timing().boot);
                 }
             }
-            if !self.deliver(now, interface, said, after, &step) {
+            let due = now + answer.after;
+            later.extend(answer.later.into_iter().map(|(after, line)| (due + after, line)));
+            if !self.deliver(now, interface, answer.bytes, answer.after, &step) {
                 return false;
             }
         }
+        for (due, line) in later {
+            ports.say(due, interface, line);
+        }
         true
     }
+}
+
+/// Something unasked for between the lines of an answer, ended as only such lines are.
+fn unasked_inside(bytes: &mut Vec<u8>) {
+    let ends = memchr::memmem::find_iter(bytes.as_slice(), b"\r\n").map(|at| at + 2).collect::<Vec<_>>();
+    let Some(&at) = ends.get(ends.len() / 2) else { return };
+    bytes.splice(at..at, *b"\r\n^RSSILVL:60\r\r\n");
 }

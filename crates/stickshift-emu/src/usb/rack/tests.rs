@@ -242,9 +242,9 @@ fn a_k3772_is_enumerated_read_and_switched() {
     assert_eq!(host.port, 2, "the same place");
 
     assert_eq!(host.control(0x21, 0x22, 3, 2, 0), Ret::Done(0, vec![], 0), "DTR and RTS");
-    let pending = host.post(0x83, [0; 8], 512, &[]);
+    let pending = host.post(0x85, [0; 8], 512, &[]);
     host.post(0x82, [0; 8], 10, &[]);
-    let written = host.post(0x02, [0; 8], 3, b"AT\r");
+    let written = host.post(0x03, [0; 8], 3, b"AT\r");
     assert_eq!(host.answer(), Some((3, written, Ret::Done(0, vec![], 3))));
     let text = b"AT\r\r\nOK\r\n".to_vec();
     assert_eq!(host.answer(), Some((3, pending, Ret::Done(0, text, 9))));

@@ -1,0 +1,129 @@
+//! The data connection: whoever dials, it takes two seconds (docs/protocols/hilink-at.md sections 1.7 and 3.6).
+
+use std::time::Duration;
+
+use stickshift::link::Moment;
+
+/// From dialling to an address.
+pub(crate) const DIALLING: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Down,
+    Connecting,
+    Up,
+}
+
+/// A profile of the web UI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Profile {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) apn: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) auth: u8,
+    pub(crate) read_only: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Data {
+    /// The web UI's switch.
+    pub(crate) switch: bool,
+    /// 0 automatic, 1 by hand.
+    pub(crate) connect_mode: u8,
+    pub(crate) roam: bool,
+    pub(crate) idle: u32,
+    pub(crate) mtu: u16,
+    pub(crate) profiles: Vec<Profile>,
+    pub(crate) current: u32,
+    /// `AT+CGDCONT`, by context: protocol and access point.
+    pub(crate) contexts: Vec<(u8, String, String)>,
+    dialled: Option<Moment>,
+}
+
+/// The address that a connection gets, with mask, gateway and the two name servers.
+pub(crate) const ADDRESS: [[u8; 4]; 5] =
+    [[10, 249, 198, 122], [255, 255, 255, 252], [10, 249, 198, 121], [10, 177, 0, 34], [10, 161, 187, 116]];
+
+impl Data {
+    pub(crate) fn new() -> Self {
+        let factory = Profile {
+            index: 1,
+            name: "Orange".into(),
+            apn: "orange".into(),
+            username: "orange".into(),
+            password: "orange".into(),
+            auth: 0,
+            read_only: true,
+        };
+        Data {
+            switch: true,
+            connect_mode: 0,
+            roam: false,
+            idle: 600,
+            mtu: 1500,
+            profiles: vec![factory],
+            current: 1,
+            contexts: vec![(1, "IP".into(), "orange".into())],
+            dialled: None,
+        }
+    }
+
+    /// A router dials by itself.
+    pub(crate) fn boot(&mut self, now: Moment, routes: bool) {
+        self.dialled = (routes && self.switch && self.connect_mode == 0).then_some(now);
+    }
+
+    pub(crate) fn state(&self, now: Moment) -> State {
+        match self.dialled {
+            None => State::Down,
+            Some(at) if now < at + DIALLING => State::Connecting,
+            Some(_) => State::Up,
+        }
+    }
+
+    /// How long it has been up.
+    pub(crate) fn time(&self, now: Moment) -> Duration {
+        self.dialled.map_or(Duration::ZERO, |at| now.saturating_sub(at + DIALLING))
+    }
+
+    pub(crate) fn dial(&mut self, now: Moment) {
+        self.dialled.get_or_insert(now);
+    }
+
+    pub(crate) fn hang_up(&mut self) {
+        self.dialled = None;
+    }
+
+    /// Bytes received and sent while it is up; a steady trickle.
+    pub(crate) fn traffic(&self, now: Moment) -> (u64, u64) {
+        let seconds = self.time(now).as_secs();
+        (seconds * 30_100, seconds * 1_431)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dialling_takes_its_time_and_a_router_dials_alone() {
+        let mut data = Data::new();
+        let at = Moment::from_secs;
+        data.boot(at(5), false);
+        assert_eq!(data.state(at(100)), State::Down);
+        data.dial(at(100));
+        data.dial(at(101));
+        assert_eq!(data.state(at(101)), State::Connecting);
+        assert_eq!(data.state(at(102)), State::Up);
+        assert_eq!(data.traffic(at(103)), (30_100, 1_431));
+        data.hang_up();
+        assert_eq!((data.state(at(103)), data.traffic(at(103))), (State::Down, (0, 0)));
+        data.boot(at(200), true);
+        assert_eq!(data.state(at(202)), State::Up);
+        data.switch = false;
+        data.boot(at(300), true);
+        assert_eq!(data.state(at(400)), State::Down);
+    }
+}

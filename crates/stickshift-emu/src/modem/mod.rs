@@ -1,0 +1,91 @@
+//! The modem behind both doors: what AT commands and the web server read and change is one SIM, one radio, one message store.
+
+pub(crate) mod data;
+pub(crate) mod radio;
+pub(crate) mod sim;
+pub(crate) mod sms;
+pub(crate) mod tpdu;
+pub(crate) mod ussd;
+
+use std::time::Duration;
+
+use stickshift::link::Moment;
+
+use data::Data;
+use radio::Radio;
+use sim::Sim;
+use sms::Messages;
+use ussd::Ussd;
+
+/// A modem, over all its reboots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modem {
+    pub(crate) sim: Sim,
+    pub(crate) radio: Radio,
+    pub(crate) data: Data,
+    pub(crate) messages: Messages,
+    pub(crate) ussd: Ussd,
+    /// `AT^SETPORT`, which shows after the next restart.
+    pub(crate) ports: String,
+    /// `AT^U2DIAG`.
+    pub(crate) u2diag: u16,
+    /// The code that `AT^DATALOCK` wants before ports may be changed.
+    pub(crate) datalock: Option<String>,
+    /// The web UI looks for new firmware by itself.
+    pub(crate) updates: bool,
+}
+
+impl Modem {
+    /// As it left the factory, with a SIM in it that wants no PIN, and three messages.
+    pub fn new(ports: &str) -> Self {
+        Modem {
+            sim: Sim::new(),
+            radio: Radio::new(),
+            data: Data::new(),
+            messages: Messages::new(),
+            ussd: Ussd::default(),
+            ports: ports.to_owned(),
+            u2diag: 255,
+            datalock: None,
+            updates: true,
+        }
+    }
+
+    /// The SIM wants its PIN, `1234`; its PUK is `12345678`.
+    #[must_use]
+    pub fn with_pin(mut self) -> Self {
+        self.sim.lock();
+        self
+    }
+
+    /// There is no SIM.
+    #[must_use]
+    pub fn without_sim(mut self) -> Self {
+        self.sim.present = false;
+        self
+    }
+
+    /// Ports may be changed only after `AT^DATALOCK` with this code.
+    #[must_use]
+    pub fn with_datalock(mut self, code: &str) -> Self {
+        self.datalock = Some(code.to_owned());
+        self
+    }
+
+    /// The numbers and texts that were sent, in order.
+    pub fn sent(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.messages.sent()
+    }
+
+    /// Whether data is on, whoever switched it.
+    pub fn is_online(&self, now: Moment) -> bool {
+        self.data.state(now) == data::State::Up
+    }
+
+    /// What is not kept over a restart is gone. `slow_sim`: how long the SIM is busy then.
+    pub(crate) fn boot(&mut self, now: Moment, routes: bool, slow_sim: Duration) {
+        self.sim.boot(now + slow_sim);
+        self.ussd = Ussd::default();
+        self.data.boot(now, routes && self.sim.is_ready(now + slow_sim));
+    }
+}

@@ -1,0 +1,159 @@
+//! The message store, seen by both doors.
+
+use std::collections::BTreeMap;
+
+use crate::modem::tpdu::{self, Submit};
+
+/// How many messages the SIM holds.
+pub(crate) const ROOM: usize = 50;
+
+/// The state of a message, numbered as in `AT+CMGL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stat {
+    Unread = 0,
+    Read = 1,
+    Unsent = 2,
+    Sent = 3,
+}
+
+/// One message of up to some parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Of its first part; the parts follow each other.
+    pub(crate) index: u16,
+    pub(crate) stat: Stat,
+    pub(crate) phone: String,
+    pub(crate) text: String,
+    /// `YYYY-MM-DD HH:MM:SS`.
+    pub(crate) date: String,
+    /// Each part as it is read over AT, with the service centre in front.
+    pub(crate) parts: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Messages {
+    pub(crate) stored: Vec<Message>,
+    sent: Vec<(String, String)>,
+    /// Parts of a long message that is still coming, by number and reference.
+    coming: BTreeMap<(String, u16), BTreeMap<u8, String>>,
+    reference: u8,
+    next_index: u16,
+}
+
+impl Messages {
+    pub(crate) fn new() -> Self {
+        let mut messages = Messages {
+            stored: Vec::new(),
+            sent: Vec::new(),
+            coming: BTreeMap::new(),
+            reference: 41,
+            next_index: 0,
+        };
+        messages.arrives("+12345678901", "Hello", "2026-11-20 13:00:50");
+        messages.arrives("+12345678901", "Привет 😀", "2026-11-20 13:05:00");
+        let long = "This message is longer than one hundred and sixty characters, so that it travels in two parts; \
+                    whoever reads it puts them together again, in their order, and shows it as one message.";
+        messages.arrives("12345", long, "2026-11-20 14:00:00");
+        messages
+    }
+
+    pub(crate) fn arrives(&mut self, phone: &str, text: &str, date: &str) {
+        let parts = tpdu::deliver(phone, text, date, self.next_index as u8);
+        self.store(Stat::Unread, phone, text, date, parts);
+    }
+
+    /// Keeps a message, when there is room for it.
+    pub(crate) fn store(&mut self, stat: Stat, phone: &str, text: &str, date: &str, parts: Vec<Vec<u8>>) {
+        if self.used() + parts.len().max(1) > ROOM {
+            return;
+        }
+        let index = self.next_index;
+        self.next_index += parts.len().max(1) as u16;
+        self.stored.push(Message {
+            index,
+            stat,
+            phone: phone.into(),
+            text: text.into(),
+            date: date.into(),
+            parts,
+        });
+    }
+
+    /// Places taken.
+    pub(crate) fn used(&self) -> usize {
+        self.stored.iter().map(|m| m.parts.len().max(1)).sum()
+    }
+
+    /// A message goes out; the number that the network gives it.
+    pub(crate) fn send(&mut self, message: Submit) -> u8 {
+        self.reference = self.reference.wrapping_add(1);
+        match message.part {
+            None => self.sent.push((message.phone, message.text)),
+            Some((reference, total, number)) => {
+                let key = (message.phone, reference);
+                let parts = self.coming.entry(key.clone()).or_default();
+                parts.insert(number, message.text);
+                if parts.len() == usize::from(total)
+                    && let Some(parts) = self.coming.remove(&key)
+                {
+                    self.sent.push((key.0, parts.into_values().collect()));
+                }
+            }
+        }
+        self.reference
+    }
+
+    /// What went out, in order.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sent.iter().map(|(phone, text)| (phone.as_str(), text.as_str()))
+    }
+
+    /// The message that has this place, and which of its parts.
+    pub(crate) fn at(&mut self, index: u16) -> Option<(&mut Message, usize)> {
+        self.stored.iter_mut().find_map(|message| {
+            let part = usize::from(index.checked_sub(message.index)?);
+            message.parts.get(part).is_some_and(|p| !p.is_empty()).then_some((message, part))
+        })
+    }
+
+    /// Frees a place; a message goes when its last part does.
+    pub(crate) fn delete(&mut self, index: u16) -> bool {
+        let Some((message, part)) = self.at(index) else { return false };
+        // The parts behind it keep their places.
+        message.parts[part].clear();
+        self.stored.retain(|m| m.parts.is_empty() || m.parts.iter().any(|p| !p.is_empty()));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_parts() {
+        let mut messages = Messages::new();
+        let places: Vec<(u16, usize)> = messages.stored.iter().map(|m| (m.index, m.parts.len())).collect();
+        assert_eq!(places, [(0, 1), (1, 1), (2, 2)]);
+        assert_eq!(messages.at(3).unwrap().1, 1);
+        assert!(messages.at(4).is_none());
+        assert!(messages.delete(2) && messages.at(3).is_some());
+        assert!(messages.delete(3) && messages.at(3).is_none());
+        assert!(!messages.delete(9));
+        for _ in 0..2 * ROOM {
+            messages.arrives("1", "x", "2026-11-20 13:05:00");
+        }
+        assert_eq!(messages.used(), ROOM);
+    }
+
+    #[test]
+    fn parts_of_a_long_message_are_put_together() {
+        let mut messages = Messages::new();
+        let part =
+            |number, text: &str| Submit { phone: "1".into(), text: text.into(), part: Some((9, 2, number)) };
+        assert_eq!(messages.send(part(2, "b")), 42);
+        assert_eq!(messages.sent().count(), 0);
+        messages.send(part(1, "a"));
+        assert_eq!(messages.sent().next(), Some(("1", "ab")));
+    }
+}
