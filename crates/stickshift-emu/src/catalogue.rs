@@ -5,6 +5,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use crate::device::Device;
 use crate::e3372h::{E3372h, Options, PlugIn, Timing};
 use crate::fault::FaultPlan;
+use crate::hilink::Login;
 use crate::sticks;
 use crate::zerocd::{self, ZeroCd};
 
@@ -50,6 +51,34 @@ const ROWS: &[Row] = &[
         name: "e3372s",
         what: "E3372s with stick firmware 21.200: the same case, another chip, images of its own",
         options: Options::e3372s,
+    },
+    Row {
+        name: "e3372h-hilink-login",
+        what: "E3372h with HiLink 22.200 whose web server wants a login (user admin, password admin)",
+        options: || Options::hilink().with_login(Login::Type4),
+    },
+    Row {
+        name: "e3372h-320-login",
+        what: "E3372h-320 whose web server wants a login with proofs on both sides",
+        options: || Options::e3372h_320().with_login(Login::Scram),
+    },
+    Row {
+        name: "e3276-hilink",
+        what: "E3276 with HiLink 22.263 and a web server of the generation before",
+        options: Options::e3276_hilink,
+    },
+    Row {
+        name: "e303-hilink",
+        what: "3G E303 with HiLink firmware and a web server of the first generation",
+        options: Options::e303_hilink,
+    },
+    Row {
+        name: "e3372h-stick-pin",
+        what: "E3372h with stick firmware 21.180 and a SIM that wants its PIN (1234, PUK 12345678)",
+        options: || {
+            let options = Options::stick();
+            Options { modem: options.modem.clone().with_pin(), ..options }
+        },
     },
     Row { name: "e3372s-hilink", what: "E3372s with HiLink 22.286", options: Options::e3372s_hilink },
     Row {

@@ -121,7 +121,7 @@ impl E3372h {
             appeared: Moment::ZERO,
             outbox: Outbox::default(),
             drives: Drives::default(),
-            server: Server::new(options.doors, options.faults.seed()),
+            server: Server::new(options.web.clone(), options.faults.seed()),
             modem: options.modem.clone(),
             steps: 0,
             loaded: Vec::new(),
@@ -281,7 +281,7 @@ impl E3372h {
                         (Program::Cdrom, faces::cdrom(hilink))
                     } else if hilink {
                         let seed = self.options.faults.seed() ^ u64::from(self.enumeration);
-                        self.server = Server::new(self.options.doors, seed);
+                        self.server = Server::new(self.options.web.clone(), seed);
                         (Program::Hilink, faces::hilink())
                     } else {
                         let face = faces::stick(&self.modem.ports);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dload::DloadOptions;
 use crate::fault::FaultPlan;
 use crate::hardware::Hardware;
-use crate::hilink::Doors;
+use crate::hilink::{Doors, Generation, Login, WebOptions};
 use crate::identity::Identity;
 use crate::memory::{Firmware, Kind};
 use crate::modem::Modem;
@@ -97,8 +97,8 @@ pub struct Options {
     pub plug_in: PlugIn,
     /// It shows a CD-ROM first, until it is switched.
     pub cdrom: bool,
-    /// Which ways to serial ports the HiLink firmware leaves open.
-    pub doors: Doors,
+    /// The web server of its HiLink firmware.
+    pub web: WebOptions,
     /// Its modem, with the SIM in it.
     pub modem: Modem,
     /// How download mode behaves.
@@ -125,7 +125,7 @@ impl Options {
             firmware,
             plug_in: PlugIn::Normal,
             cdrom: false,
-            doors: Doors::Open,
+            web: WebOptions::of(Generation::G2),
             dload: DloadOptions::v7r11(),
             foreign: Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
             needle_misses: 0,
@@ -142,7 +142,8 @@ impl Options {
     /// HiLink firmware 22.333 whose doors are closed.
     pub fn hilink_closed() -> Self {
         let firmware = Firmware::new(Kind::Hilink, "22.333.01.00.00", "17.100.20.01.03");
-        Options { doors: Doors::Closed, ..Options::with(firmware) }
+        let web = WebOptions { doors: Doors::Closed, ..WebOptions::of(Generation::G2) };
+        Options { web, ..Options::with(firmware) }
     }
 
     /// Stick firmware 21.180.
@@ -153,7 +154,8 @@ impl Options {
     /// The later E3372h with HiLink firmware 10.0, whose doors are closed.
     pub fn e3372h_320() -> Self {
         let firmware = Firmware::new(Kind::Hilink, "10.0.3.1(H192SP1C983)", "10.0.3.1(W13SP7C983)");
-        Options { doors: Doors::Closed, ..Options::on(Hardware::e3372h_320(), firmware) }
+        let web = WebOptions { doors: Doors::Closed, ..WebOptions::of(Generation::G3) };
+        Options { web, ..Options::on(Hardware::e3372h_320(), firmware) }
     }
 
     /// An E3372s with stick firmware.
@@ -170,6 +172,29 @@ impl Options {
     pub fn e3372s_hilink() -> Self {
         let firmware = Firmware::new(Kind::Hilink, "22.286.03.00.00", "16.100.05.00.03");
         Options { firmware, ..Options::e3372s() }
+    }
+
+    /// The same sticks with a login: E3372h as it is known of 17.100, and with the proofs of 10.0.
+    #[must_use]
+    pub fn with_login(mut self, login: Login) -> Self {
+        self.web = self.web.with_login(login);
+        self
+    }
+
+    /// An E3276 with HiLink firmware and a web UI of generation G1.
+    pub fn e3276_hilink() -> Self {
+        let firmware = Firmware::new(Kind::Hilink, "22.263.03.00.78", "13.100.12.00.03");
+        let web = WebOptions::of(Generation::G1);
+        let dload = DloadOptions { product: "E3276s_150".into(), ..DloadOptions::v7r2() };
+        Options { web, dload, ..Options::on(Hardware::e3276(), firmware) }
+    }
+
+    /// A 3G E303 with HiLink firmware and a web UI of generation G0.
+    pub fn e303_hilink() -> Self {
+        let firmware = Firmware::new(Kind::Hilink, "22.157.18.00.00", "11.010.06.01.03");
+        let web = WebOptions::of(Generation::G0);
+        let dload = DloadOptions { product: "E303".into(), ..DloadOptions::v7r2() };
+        Options { web, dload, ..Options::on(Hardware::e303(), firmware) }
     }
 
     /// What the stick says of itself while this firmware runs.

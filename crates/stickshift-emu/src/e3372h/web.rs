@@ -6,7 +6,8 @@ use stickshift::link::{HttpRequest, Moment};
 
 use crate::device::HttpAnswer;
 use crate::e3372h::{E3372h, Program, Start};
-use crate::fault::{Cut, spoil};
+use crate::fault::{Cut, FaultKind, spoil};
+use crate::hilink::{Effect, Reply};
 
 impl E3372h {
     pub(super) fn web_request(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {
@@ -21,13 +22,23 @@ impl E3372h {
         if let Some(random) = step.corrupt {
             spoil(&mut request.body, 0, random);
         }
-        let identity = self.identity();
-        let (mut answer, switch) = match step.nak {
-            Some(_) => (self.server.busy(), None),
-            None => self.server.request(&identity, &request),
+        let (identity, web) = (self.identity(), step.web.or(step.nak.map(|_| FaultKind::Nak)));
+        let reply = match web {
+            Some(FaultKind::Reset) => return HttpAnswer::Dropped,
+            Some(fault) if fault != FaultKind::Truncate => {
+                let answer = HttpAnswer::Reply(self.server.instead(fault), Duration::from_millis(20));
+                Reply { answer, effect: None }
+            }
+            _ => self.server.request(now, &identity, &mut self.modem, &request),
         };
-        if let Some(to) = switch {
-            self.leaves_after(now, Duration::from_secs(1), Start::HilinkSerial(to), self.timing().off_bus);
+        let (mut answer, off) = (reply.answer, self.timing().off_bus);
+        match reply.effect {
+            None => {}
+            Some(Effect::Switch(to)) => {
+                self.leaves_after(now, self.options.web.switches_after, Start::HilinkSerial(to), off);
+            }
+            Some(Effect::Reboot) => self.leaves_after(now, self.timing().reset, Start::Firmware, off),
+            Some(Effect::Off) => self.leaves_after(now, self.timing().reset, Start::Nothing, off),
         }
         if let Some(Cut::PowerLost(back)) = step.cut {
             self.cut(now, Some(back));
@@ -38,6 +49,9 @@ impl E3372h {
         }
         if let HttpAnswer::Reply(response, after) = &mut answer {
             *after += step.delay;
+            if web == Some(FaultKind::Truncate) {
+                response.body.truncate(response.body.len() / 2);
+            }
             if let Some(random) = step.garble {
                 spoil(&mut response.body, 0, random);
             }

@@ -17,6 +17,8 @@ pub(crate) struct Radio {
     pub(crate) roaming: u8,
     /// 0 circuits, 1 packets, 2 both.
     pub(crate) domain: u8,
+    /// The web's network mode, bands and LTE bands.
+    pub(crate) web: [String; 3],
     /// `AT^SYSCFG`'s mode and order of 3G sticks.
     pub(crate) old_mode: (u8, u8),
 }
@@ -39,6 +41,7 @@ impl Radio {
             lte_bands: "7FFFFFFFFFFFFFFF".into(),
             roaming: 1,
             domain: 2,
+            web: ["00", "2000004400000", "80800D5"].map(str::to_owned),
             old_mode: (2, 0),
         }
     }

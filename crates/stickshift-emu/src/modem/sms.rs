@@ -34,6 +34,8 @@ pub(crate) struct Message {
 pub(crate) struct Messages {
     pub(crate) stored: Vec<Message>,
     sent: Vec<(String, String)>,
+    /// The numbers that the last request over the web was for, and whether the message reached them.
+    pub(crate) last: Vec<(String, bool)>,
     /// Parts of a long message that is still coming, by number and reference.
     coming: BTreeMap<(String, u16), BTreeMap<u8, String>>,
     reference: u8,
@@ -45,12 +47,13 @@ impl Messages {
         let mut messages = Messages {
             stored: Vec::new(),
             sent: Vec::new(),
+            last: Vec::new(),
             coming: BTreeMap::new(),
             reference: 41,
             next_index: 0,
         };
         messages.arrives("+12345678901", "Hello", "2026-11-20 13:00:50");
-        messages.arrives("+12345678901", "Привет 😀", "2026-11-20 13:05:00");
+        messages.arrives("+12345678901", "Привет 😀\u{1}", "2026-11-20 13:05:00");
         let long = "This message is longer than one hundred and sixty characters, so that it travels in two parts; \
                     whoever reads it puts them together again, in their order, and shows it as one message.";
         messages.arrives("12345", long, "2026-11-20 14:00:00");

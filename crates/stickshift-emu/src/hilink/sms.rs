@@ -1,0 +1,169 @@
+//! Messages over the web (docs/protocols/hilink-at.md section 1.7).
+
+use crate::hilink::calls::{Ask, Told};
+use crate::hilink::xml::{elements, number, value, values};
+use crate::modem::Modem;
+use crate::modem::sms::{Message, ROOM, Stat};
+use crate::modem::tpdu::Submit;
+
+/// What the web adds to a message's place.
+const FIRST: u16 = 40_000;
+/// Most messages on a page.
+const PAGE: u32 = 50;
+/// A number that no message reaches.
+const NOBODY: &str = "000";
+
+pub(crate) fn unread(modem: &Modem) -> usize {
+    modem.messages.stored.iter().filter(|m| m.stat == Stat::Unread).count()
+}
+
+pub(super) fn get(ask: &mut Ask<'_>, call: &str) -> Option<Told> {
+    let modem = &*ask.modem;
+    let count =
+        |stats: &[Stat]| modem.messages.stored.iter().filter(|m| stats.contains(&m.stat)).count().to_string();
+    Some(match call {
+        "sms/sms-count" => Told::Document(elements(&[
+            ("LocalUnread", &count(&[Stat::Unread])),
+            ("LocalInbox", &count(&[Stat::Unread, Stat::Read])),
+            ("LocalOutbox", &count(&[Stat::Sent])),
+            ("LocalDraft", &count(&[Stat::Unsent])),
+            ("LocalDeleted", "0"),
+            ("SimUnread", "0"),
+            ("SimInbox", "0"),
+            ("SimOutbox", "0"),
+            ("SimDraft", "0"),
+            ("LocalMax", "500"),
+            ("SimMax", &ROOM.to_string()),
+        ])),
+        "sms/send-status" => {
+            let sent: Vec<String> = modem.messages.last.iter().map(|(phone, _)| phone.clone()).collect();
+            let by = |good: bool| {
+                let all = modem.messages.last.iter().filter(|(_, went)| *went == good);
+                all.map(|(phone, _)| phone.as_str()).collect::<Vec<_>>().join(",")
+            };
+            let total = sent.len().to_string();
+            Told::Document(elements(&[
+                ("Phone", ""),
+                ("SucPhone", &by(true)),
+                ("FailPhone", &by(false)),
+                ("TotalCount", &total),
+                ("CurIndex", &total),
+            ]))
+        }
+        "sms/config" => Told::Document(elements(&[
+            ("SaveMode", "0"),
+            ("Validity", "10752"),
+            ("Sca", "+12345678901"),
+            ("UseSReport", "0"),
+            ("SendType", "1"),
+            ("Priority", "0"),
+        ])),
+        _ => return None,
+    })
+}
+
+pub(super) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Option<Told> {
+    let modem = &mut *ask.modem;
+    Some(match call {
+        "sms/sms-list" => list(modem, body),
+        "sms/send-sms" => send(modem, body),
+        "sms/set-read" => match number(body, "Index").and_then(|index| place(modem, index)) {
+            Some(at) => {
+                modem.messages.stored[at].stat = Stat::Read;
+                Told::Done
+            }
+            None => Told::Error(113_055),
+        },
+        "sms/delete-sms" => {
+            let wanted: Vec<String> = values(body, "Index").collect();
+            for index in wanted.iter().filter_map(|index| index.parse().ok()) {
+                let Some(at) = place(modem, index) else { return Some(Told::Error(113_055)) };
+                modem.messages.stored.remove(at);
+            }
+            if wanted.is_empty() { Told::Error(100_005) } else { Told::Done }
+        }
+        "sms/save-sms" => {
+            let (phone, text) = (value(body, "Phone"), value(body, "Content"));
+            let (phone, text) = (phone.unwrap_or_default(), text.unwrap_or_default());
+            let date = value(body, "Date").unwrap_or_default();
+            modem.messages.store(Stat::Unsent, &phone, &text, &date, Vec::new());
+            Told::Done
+        }
+        "sms/cancel-send" | "sms/config" => Told::Done,
+        _ => return None,
+    })
+}
+
+/// Where the message of a web index is.
+fn place(modem: &Modem, index: u32) -> Option<usize> {
+    modem.messages.stored.iter().position(|m| u32::from(FIRST + m.index) == index)
+}
+
+fn list(modem: &mut Modem, body: &str) -> Told {
+    let (page, count) = (number(body, "PageIndex"), number(body, "ReadCount"));
+    let (Some(page @ 1..), Some(count @ 1..=PAGE)) = (page, count) else { return Told::Error(100_005) };
+    let wanted: &[Stat] = match number(body, "BoxType") {
+        Some(1) => &[Stat::Unread, Stat::Read],
+        Some(2) => &[Stat::Sent],
+        Some(3) => &[Stat::Unsent],
+        Some(4..=10) => &[],
+        _ => return Told::Error(100_005),
+    };
+    let mut all: Vec<&Message> = modem.messages.stored.iter().filter(|m| wanted.contains(&m.stat)).collect();
+    all.sort_by(|a, b| a.date.cmp(&b.date));
+    if number(body, "Ascending") != Some(1) {
+        all.reverse();
+    }
+    if number(body, "UnreadPreferred") == Some(1) {
+        all.sort_by_key(|m| m.stat != Stat::Unread);
+    }
+    let shown: Vec<&&Message> =
+        all.iter().skip((page - 1) as usize * count as usize).take(count as usize).collect();
+    let messages: String =
+        shown.iter().map(|message| format!("<Message>\r\n{}</Message>\r\n", one(message))).collect();
+    let count = elements(&[("Count", &shown.len().to_string())]);
+    Told::Document(format!("{count}<Messages>{messages}</Messages>\r\n"))
+}
+
+fn one(message: &Message) -> String {
+    let stat = match message.stat {
+        Stat::Unread => "0",
+        Stat::Read => "1",
+        Stat::Unsent => "2",
+        Stat::Sent => "3",
+    };
+    elements(&[
+        ("Smstat", stat),
+        ("Index", &(FIRST + message.index).to_string()),
+        ("Phone", &message.phone),
+        ("Content", &message.text),
+        ("Date", &message.date),
+        ("Sca", ""),
+        ("SaveType", "4"),
+        ("Priority", "0"),
+        ("SmsType", if message.parts.len() > 1 { "2" } else { "1" }),
+    ])
+}
+
+fn send(modem: &mut Modem, body: &str) -> Told {
+    let phones: Vec<String> = values(body, "Phone").filter(|phone| !phone.is_empty()).collect();
+    let text = value(body, "Content").unwrap_or_default();
+    let Some(length) = number(body, "Length") else { return Told::Error(100_005) };
+    if phones.is_empty() || phones.len() > 50 || length as usize > 2048 {
+        return Told::Error(100_005);
+    }
+    if !modem.sim.present {
+        return Told::Error(113_004);
+    }
+    let date = value(body, "Date").unwrap_or_default();
+    modem.messages.last.clear();
+    for phone in phones {
+        let reached = phone != NOBODY;
+        if reached {
+            modem.messages.send(Submit { phone: phone.clone(), text: text.clone(), part: None });
+            modem.messages.store(Stat::Sent, &phone, &text, &date, Vec::new());
+        }
+        modem.messages.last.push((phone, reached));
+    }
+    Told::Done
+}
