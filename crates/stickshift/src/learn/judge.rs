@@ -151,10 +151,12 @@ impl Judge<'_> {
                 return None;
             }
             // It is somebody else when the first one goes on.
-            if b.first.1 + OVERLAP < a.alive.1.max(left) || b.first.1 > left + RETURN {
+            if b.first.1.saturating_add(OVERLAP) < a.alive.1.max(left)
+                || b.first.1 > left.saturating_add(RETURN)
+            {
                 return None;
             }
-            if a.gone.is_none() && a.last.1 > b.first.1 + OVERLAP {
+            if a.gone.is_none() && a.last.1 > b.first.1.saturating_add(OVERLAP) {
                 return None;
             }
             let same_port = a.port.is_some() && a.port == b.port && a.bus == b.bus;

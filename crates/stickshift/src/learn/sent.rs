@@ -78,7 +78,9 @@ impl Sent {
         match (self.answer, self.answered_ns) {
             (Answer::Never, _) if matches!(self.what, What::Command(_)) => "no status ever came".to_owned(),
             (Answer::Never, _) => "it was never answered".to_owned(),
-            (Answer::Came(0), Some(at)) => format!("answered well after {}", span(at - self.time_ns)),
+            (Answer::Came(0), Some(at)) => {
+                format!("answered well after {}", span(at.saturating_sub(self.time_ns)))
+            }
             (Answer::Came(n), Some(at)) => {
                 format!("answered with status {n} after {}", span(at.saturating_sub(self.time_ns)))
             }
