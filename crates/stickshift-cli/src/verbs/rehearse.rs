@@ -56,6 +56,10 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     };
     let seed = context.global.stand_in.seed;
     if let Some(folder) = &args.files {
+        std::fs::create_dir_all(folder).map_err(|e| {
+            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+                .because(e)
+        })?;
         make_files(folder, to, version, seed)?;
         return Ok(());
     }

@@ -19,9 +19,11 @@ use crate::journey::identity::{self, Identity};
 use crate::journey::journal::{FileRecord, Fingerprint, Journal};
 use crate::journey::load::{self, find, wait_for_download_mode};
 use crate::journey::plan::{Consent, Consents, Objection, Plan};
+use crate::journey::switching::{self, Goal};
 use crate::journey::wait::{wait_at, wait_for_stick};
 use crate::journey::{doors, flash};
 use crate::link::Bus;
+use crate::profile::Catalogue;
 use crate::stick::{Mode, Place, Role, Stick};
 
 /// From AT^GODLOAD to download mode: 2.5 s and an enumeration, with room to spare.
@@ -155,7 +157,15 @@ fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mu
     match stick.mode {
         Mode::Download => plan.evidence.push("the stick is in download mode already".into()),
         Mode::BootRom => {}
-        Mode::Hilink | Mode::Cdrom => {
+        Mode::Cdrom => {
+            plan.step(
+                "switch",
+                "switch it from CD-ROM: to serial ports where it knows that (11 06 30), else as usual",
+                None,
+            );
+            plan_gate(version, plan);
+        }
+        Mode::Hilink => {
             plan.step("hilink-door", "ask the stick's web server for serial ports (device/mode, CGI)", None);
             plan_gate(version, plan);
         }
@@ -190,6 +200,13 @@ fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
         let platform = file.version().platform;
         let product = seen.and_then(|i| i.product.as_deref());
         for text in fit::objections(platform.as_deref(), product, None, None) {
+            plan.objections.push(Objection { consent: Consent::Mismatch, text });
+        }
+        // HiLink firmware does not tell the product, but the hardware has the letter that matters.
+        let hardware = seen.filter(|i| i.product.is_none()).and_then(|i| i.hardware.as_deref());
+        if let (Some(platform), Some(hardware)) = (platform.as_deref(), hardware)
+            && let Some(text) = fit::wrong_model(platform, hardware)
+        {
             plan.objections.push(Objection { consent: Consent::Mismatch, text });
         }
         let version = file.version().version;
@@ -303,7 +320,8 @@ fn travel(
                     by_needle(bus, place, request, e, session)?;
                 }
             }
-            Mode::Cdrom | Mode::Fastboot | Mode::Unknown => {
+            Mode::Cdrom => leave_cdrom(bus, &stick, &[Goal::Serial, Goal::Usual], session)?,
+            Mode::Fastboot | Mode::Unknown => {
                 return Err(Error::new(
                     ErrorKind::NotInDownloadMode,
                     format!("there is no way on from {}", stick.mode),
@@ -327,6 +345,34 @@ fn settled(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Resul
         Some(stick) => Ok(stick),
         None => find(bus, place),
     }
+}
+
+/// Switches a stick that shows its CD-ROM: by the first of `goals` that leads anywhere else.
+fn leave_cdrom(bus: &mut dyn Bus, stick: &Stick, goals: &[Goal], session: &mut Session<'_>) -> Result<()> {
+    let catalogue = Catalogue::builtin();
+    let mut last = None;
+    for goal in goals {
+        // A stick that ignored one message may still take the next; one that is away or became something else is not asked again.
+        if find(bus, &stick.place)?.mode != Mode::Cdrom {
+            return Ok(());
+        }
+        session.step("switch", format!("switch {} from CD-ROM", stick.place));
+        let request = switching::Request { catalogue: &catalogue, profile: None, goal: *goal };
+        let outcome = switching::prepare(bus, stick, &request, session)
+            .and_then(|prepared| switching::switch_and_wait(bus, prepared, session));
+        match outcome {
+            Ok(_) => return Ok(()),
+            Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
+            Err(e) => {
+                session.warn("not-switched", format!("{e}"));
+                last = Some(e);
+            }
+        }
+    }
+    if find(bus, &stick.place)?.mode != Mode::Cdrom {
+        return Ok(());
+    }
+    Err(last.unwrap_or_else(|| Error::new(ErrorKind::NotSwitched, "the stick stays a CD-ROM")))
 }
 
 fn load_from_boot_rom(
@@ -461,9 +507,11 @@ fn prove(bus: &mut dyn Bus, place: &Place, request: &Request, session: &mut Sess
         .with("waited-seconds", FIRST_START.as_secs())
         .with_verdict(verdict));
     };
+    if stick.mode == Mode::Cdrom {
+        leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
+    }
     session.step("verify", "ask the stick what it is now");
-    let stick =
-        if stick.mode == Mode::Cdrom { stick } else { settled(bus, place, session).map_err(unknown)? };
+    let stick = settled(bus, place, session).map_err(unknown)?;
     let after = identity::ask(bus, &stick, session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;

@@ -1,0 +1,57 @@
+//! `convert` on virtual sticks that are not where the journey usually begins.
+#![cfg(feature = "virtual")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("STICKSHIFT_STATE", folder.join("state"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["rehearse", "--files", "made"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    folder
+}
+
+const TO_STICK: [&str; 8] =
+    ["convert", "--to", "stick", "--loader", "made/loader.bin", "--firmware", "made/firmware.bin", "--yes"];
+
+#[test]
+fn a_stick_that_shows_its_cdrom_is_switched_on_the_way_and_before_the_proof() {
+    let folder = files();
+    for stick in ["e3372h-cd", "e3372h-stick-cd"] {
+        let run = stickshift(
+            folder.path(),
+            &[&["--virtual", stick][..], &TO_STICK, &["--webui", "made/webui.bin"]].concat(),
+        );
+        let (out, err) = (text(&run.stdout), text(&run.stderr));
+        assert!(run.status.success(), "{stick}: {err}");
+        assert!(out.contains("version read back from the stick: 21.180.01.00.00"), "{stick}: {out}");
+        let plan = format!("{out}{err}");
+        let (planned, sent) =
+            (plan.find("switch it from CD-ROM").unwrap(), plan.find("send to endpoint").unwrap());
+        assert!(planned < sent, "{stick}: the plan names the step before a byte is sent");
+    }
+}
+
+#[test]
+fn the_hardware_letter_decides_before_anything_is_sent() {
+    let folder = files();
+    let run = stickshift(folder.path(), &[&["--virtual", "e3372s-hilink"][..], &TO_STICK].concat());
+    let err = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(5), "{err}");
+    assert!(err.contains("CL1E3372SM is an E3372s"), "{err}");
+    assert!(err.contains("stick: untouched"), "{err}");
+    assert!(!err.contains("GODLOAD: "), "nothing was asked of it: {err}");
+}
