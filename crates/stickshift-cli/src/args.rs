@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::lazy::Lazy;
 use crate::verbs;
 
 /// Find, identify, switch, flash and talk to USB cellular modems.
@@ -73,73 +74,73 @@ pub(crate) struct StandIn {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Show every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next
-    List(verbs::list::ListArgs),
+    List(Lazy<verbs::list::ListArgs>),
 
     /// Switch a stick from CD-ROM to modem
-    Switch(verbs::switch::SwitchArgs),
+    Switch(Lazy<verbs::switch::SwitchArgs>),
 
     /// Switch whatever is plugged in, as long as it runs
-    Watch(verbs::watch::WatchArgs),
+    Watch(Lazy<verbs::watch::WatchArgs>),
 
     /// Check permissions, drivers, and programs that get in the way, and say how to fix each
-    Doctor(verbs::doctor::DoctorArgs),
+    Doctor(Lazy<verbs::doctor::DoctorArgs>),
 
     /// Write what belongs on the system: udev rules, the systemd service, completions, manual pages
-    Setup(verbs::setup::SetupArgs),
+    Setup(Lazy<verbs::setup::SetupArgs>),
 
     /// Check, take apart and put together firmware images
-    Firmware(verbs::firmware::FirmwareArgs),
+    Firmware(Lazy<verbs::firmware::FirmwareArgs>),
 
     /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link
-    Profile(verbs::profile::ProfileArgs),
+    Profile(Lazy<verbs::profile::ProfileArgs>),
 
     /// Learn from a USB capture how a stick is switched
-    Learn(verbs::learn::LearnArgs),
+    Learn(Lazy<verbs::learn::LearnArgs>),
 
     /// Look into a router's firmware image: its files, and which sticks it knows
-    Router(verbs::router::RouterArgs),
+    Router(Lazy<verbs::router::RouterArgs>),
 
     /// Convert a stick from HiLink to Stick firmware or back: the whole journey, resumable
-    Convert(verbs::convert::ConvertArgs),
+    Convert(Lazy<verbs::convert::ConvertArgs>),
 
     /// Send a loader to a stick in its boot ROM and wait until it runs
-    Load(verbs::load::LoadArgs),
+    Load(Lazy<verbs::load::LoadArgs>),
 
     /// Look at and change boot ROM loaders: whether one erases, its patches, its partition table
-    Loader(verbs::loader::LoaderArgs),
+    Loader(Lazy<verbs::loader::LoaderArgs>),
 
     /// Flash firmware to a stick in download mode
-    Flash(verbs::flash::FlashArgs),
+    Flash(Lazy<verbs::flash::FlashArgs>),
 
     #[cfg(feature = "virtual")]
     /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download
-    Rehearse(verbs::rehearse::RehearseArgs),
+    Rehearse(Lazy<verbs::rehearse::RehearseArgs>),
 
     #[cfg(feature = "virtual")]
     /// A virtual stick for other programs to play with
-    Virtual(verbs::virtual_stick::VirtualArgs),
+    Virtual(Lazy<verbs::virtual_stick::VirtualArgs>),
 
     /// Talk to the web server of HiLink firmware
-    Hilink(verbs::hilink::HilinkArgs),
+    Hilink(Lazy<verbs::hilink::HilinkArgs>),
 
     /// Send AT commands to a stick and print its answers
-    At(verbs::at::AtArgs),
+    At(Lazy<verbs::at::AtArgs>),
 
     /// Read, send and delete short messages
-    Sms(verbs::sms::SmsArgs),
+    Sms(Lazy<verbs::sms::SmsArgs>),
 
     /// Send a code such as '*100#' to the network and print its answer
-    Ussd(verbs::ussd::UssdArgs),
+    Ussd(Lazy<verbs::ussd::UssdArgs>),
 
     /// The SIM's PIN: state, enter, change, switch on and off, unblock
-    Pin(verbs::pin::PinArgs),
+    Pin(Lazy<verbs::pin::PinArgs>),
 
     /// Show network and signal
-    Signal(verbs::signal::SignalArgs),
+    Signal(Lazy<verbs::signal::SignalArgs>),
 
     /// Show and change the ports that the stick shows on the bus
-    Ports(verbs::ports::PortsArgs),
+    Ports(Lazy<verbs::ports::PortsArgs>),
 
     /// Say what a file is and what is in it
-    Inspect(verbs::inspect::InspectArgs),
+    Inspect(Lazy<verbs::inspect::InspectArgs>),
 }

@@ -12,6 +12,7 @@ mod door;
 mod drop_in;
 mod files;
 mod hands;
+mod lazy;
 mod output;
 mod overlays;
 mod port_bus;

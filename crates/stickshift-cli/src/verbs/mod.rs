@@ -33,34 +33,35 @@ use stickshift::error::Result;
 
 use crate::args::Verb;
 use crate::context::Context;
+use crate::lazy::Lazy;
 
 /// Runs a verb.
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
-        Verb::Convert(args) => convert::run(context, args),
-        Verb::Load(args) => load::run(context, args),
-        Verb::Loader(args) => loader::run(context, args),
-        Verb::Flash(args) => flash::run(context, args),
+        Verb::Convert(Lazy(args)) => convert::run(context, args),
+        Verb::Load(Lazy(args)) => load::run(context, args),
+        Verb::Loader(Lazy(args)) => loader::run(context, args),
+        Verb::Flash(Lazy(args)) => flash::run(context, args),
         #[cfg(feature = "virtual")]
-        Verb::Rehearse(args) => rehearse::run(context, args),
+        Verb::Rehearse(Lazy(args)) => rehearse::run(context, args),
         #[cfg(feature = "virtual")]
-        Verb::Virtual(args) => virtual_stick::run(context, args),
-        Verb::List(args) => list::run(context, args),
-        Verb::Switch(args) => switch::run(context, args),
-        Verb::Watch(args) => watch::run(context, args),
-        Verb::Doctor(args) => doctor::run(context, args),
-        Verb::Setup(args) => setup::run(context, args),
-        Verb::Firmware(args) => firmware::run(context, args),
-        Verb::Learn(args) => learn::run(context, args),
-        Verb::Router(args) => router::run(context, args),
-        Verb::Profile(args) => profile::run(context, args),
-        Verb::At(args) => at::run(context, args),
-        Verb::Hilink(args) => hilink::run(context, args),
-        Verb::Pin(args) => pin::run(context, args),
-        Verb::Ports(args) => ports::run(context, args),
-        Verb::Signal(args) => signal::run(context, args),
-        Verb::Sms(args) => sms::run(context, args),
-        Verb::Ussd(args) => ussd::run(context, args),
-        Verb::Inspect(args) => inspect::run(context, args),
+        Verb::Virtual(Lazy(args)) => virtual_stick::run(context, args),
+        Verb::List(Lazy(args)) => list::run(context, args),
+        Verb::Switch(Lazy(args)) => switch::run(context, args),
+        Verb::Watch(Lazy(args)) => watch::run(context, args),
+        Verb::Doctor(Lazy(args)) => doctor::run(context, args),
+        Verb::Setup(Lazy(args)) => setup::run(context, args),
+        Verb::Firmware(Lazy(args)) => firmware::run(context, args),
+        Verb::Learn(Lazy(args)) => learn::run(context, args),
+        Verb::Router(Lazy(args)) => router::run(context, args),
+        Verb::Profile(Lazy(args)) => profile::run(context, args),
+        Verb::At(Lazy(args)) => at::run(context, args),
+        Verb::Hilink(Lazy(args)) => hilink::run(context, args),
+        Verb::Pin(Lazy(args)) => pin::run(context, args),
+        Verb::Ports(Lazy(args)) => ports::run(context, args),
+        Verb::Signal(Lazy(args)) => signal::run(context, args),
+        Verb::Sms(Lazy(args)) => sms::run(context, args),
+        Verb::Ussd(Lazy(args)) => ussd::run(context, args),
+        Verb::Inspect(Lazy(args)) => inspect::run(context, args),
     }
 }
