@@ -7,7 +7,9 @@ found
 same "$(code setpriv --reuid stick --regid dialout --init-groups stickshift switch 12d1:1526 | tail -n 1)" "exit 4"
 stickshift setup udev
 udevadm control --reload
-echo replug > "$HERE/owner.1"
+echo unplug > "$HERE/owner.1"
+wait_for 20 empty
+echo plug > "$HERE/owner.1"
 wait_for 20 shows 12d1:1526
 udevadm settle
 ls -l /dev/bus/usb/001
