@@ -99,6 +99,37 @@ fn every_twin_teaches_the_same() {
     }
 }
 
+/// The captures that a real kernel took of virtual sticks, one for each method: as they are, and as Windows would have taken them. The names of
+/// the methods are those of the profile that switched the stick; a configuration besides is not always in what was sent.
+#[test]
+fn every_method_is_learned_from_a_real_kernels_capture() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/captures/vm");
+    let index = std::fs::read_to_string(folder.join("index.tsv")).unwrap();
+    let mut captures = 0;
+    for row in index.lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
+        let [file, before, after, method] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let mut plain = Vec::new();
+        let gzipped = std::fs::File::open(folder.join(file)).unwrap();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(gzipped), &mut plain).unwrap();
+        let windows = pcap(&usbpcap(&frames(&plain), true), 249, LITTLE, false);
+        for (what, bytes) in [("kernel", plain.clone()), ("USBPcap", windows)] {
+            let lesson = lesson(&bytes);
+            let switch =
+                lesson.switches.first().unwrap_or_else(|| panic!("{file} ({what}): {:?}", lesson.nothing));
+            assert_eq!(switch.id.map(|id| id.to_string()).as_deref(), Some(before), "{file} ({what})");
+            let best = switch.candidates[0].parameters.as_ref().unwrap();
+            let first = method.split(", ").next().unwrap();
+            assert!(best.summary().contains(first), "{file} ({what}): {} for {method}", best.summary());
+            if after != before {
+                let target: UsbId = after.parse().unwrap();
+                assert_eq!(best.targets(target.vendor), [target], "{file} ({what})");
+            }
+        }
+        captures += 1;
+    }
+    assert!(captures >= 20, "{captures}");
+}
+
 #[test]
 fn facts_of_the_twins_are_told() {
     let all = frames(&sample("k3772.pcapng"));
