@@ -76,6 +76,9 @@ pub(crate) enum Verb {
     /// Show every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next
     List(Lazy<verbs::list::ListArgs>),
 
+    /// Say what a stick is, how sure that is and why, and which ways lead on
+    Identify(Lazy<verbs::identify::IdentifyArgs>),
+
     /// Switch a stick from CD-ROM to modem
     Switch(Lazy<verbs::switch::SwitchArgs>),
 

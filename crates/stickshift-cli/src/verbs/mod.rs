@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod hilink;
+pub(crate) mod identify;
 pub(crate) mod inspect;
 pub(crate) mod learn;
 pub(crate) mod list;
@@ -47,6 +48,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         #[cfg(feature = "virtual")]
         Verb::Virtual(Lazy(args)) => virtual_stick::run(context, args),
         Verb::List(Lazy(args)) => list::run(context, args),
+        Verb::Identify(Lazy(args)) => identify::run(context, args),
         Verb::Switch(Lazy(args)) => switch::run(context, args),
         Verb::Watch(Lazy(args)) => watch::run(context, args),
         Verb::Doctor(Lazy(args)) => doctor::run(context, args),

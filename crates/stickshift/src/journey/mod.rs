@@ -9,6 +9,7 @@ pub mod flash;
 pub mod gate;
 pub mod identity;
 pub mod journal;
+pub mod judging;
 pub mod load;
 pub mod plan;
 mod random;
