@@ -1,7 +1,23 @@
 //! A verb's arguments that are described to clap only when that verb was typed: describing all of them costs more than most verbs do.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use clap::error::Error;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches};
+
+use crate::args::Cli;
+
+/// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
+/// put off.
+static ALL: AtomicBool = AtomicBool::new(false);
+
+/// The whole command line, every verb described.
+pub(crate) fn whole_command_line() -> Command {
+    ALL.store(true, Ordering::Relaxed);
+    let command = Cli::command();
+    ALL.store(false, Ordering::Relaxed);
+    command
+}
 
 /// The arguments `T` of a verb.
 #[derive(Debug)]
@@ -9,7 +25,13 @@ pub(crate) struct Lazy<T>(pub(crate) T);
 
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: Command) -> Command {
-        command.defer(T::augment_args)
+        if ALL.load(Ordering::Relaxed) {
+            return T::augment_args(command);
+        }
+        command.defer(|command| {
+            let about = command.get_about().cloned();
+            T::augment_args(command).about(about.unwrap_or_default())
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Subcommand};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
@@ -13,8 +13,8 @@ use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
 use stickshift::stick::{UsbId, stick_makers};
 
-use crate::args::Cli;
 use crate::context::Context;
+use crate::lazy;
 use crate::output::Report;
 use crate::verbs::openwrt;
 
@@ -90,13 +90,13 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         }
         What::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "stickshift", &mut text);
+            clap_complete::generate(shell, &mut lazy::whole_command_line(), "stickshift", &mut text);
             context.output.finish(&Text::of(text));
             Ok(())
         }
         What::Man { dir: None } => {
             let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command())
+            clap_mangen::Man::new(lazy::whole_command_line())
                 .render(&mut text)
                 .map_err(|e| Error::new(ErrorKind::Io, "cannot make the manual page").because(e))?;
             context.output.finish(&Text::of(text));
@@ -108,7 +108,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
                     .because(e)
             };
             fs::create_dir_all(&dir).map_err(unwritable)?;
-            clap_mangen::generate_to(Cli::command(), &dir).map_err(unwritable)?;
+            clap_mangen::generate_to(lazy::whole_command_line(), &dir).map_err(unwritable)?;
             let shown = dir.display().to_string();
             context.output.finish(&Text { text: format!("wrote the manual pages into {shown}\n") });
             Ok(())
@@ -324,6 +324,20 @@ mod tests {
             assert!(checked(bad.to_owned()).is_err(), "{bad:?}");
         }
         assert_eq!(checked("plug-dev_1".to_owned()).unwrap(), "plug-dev_1");
+    }
+
+    #[test]
+    fn completions_know_the_parts_of_verbs_also_below_help() {
+        let mut text = Vec::new();
+        let shell = clap_complete::Shell::Bash;
+        clap_complete::generate(shell, &mut lazy::whole_command_line(), "stickshift", &mut text);
+        let text = String::from_utf8(text).unwrap();
+        for part in [
+            "stickshift__subcmd__firmware__subcmd__verify",
+            "stickshift__subcmd__help__subcmd__firmware__subcmd__verify",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
     }
 
     #[test]
