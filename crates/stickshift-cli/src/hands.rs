@@ -77,19 +77,7 @@ mod tests {
     use super::*;
 
     fn stick(place: &str) -> Stick {
-        Stick {
-            place: place.parse().unwrap(),
-            id: UsbId::new(0x12d1, 0x1f01),
-            release: 0,
-            class: 0,
-            manufacturer: None,
-            product: None,
-            serial: None,
-            configuration: 1,
-            configurations: 1,
-            interfaces: Vec::new(),
-            mode: Mode::Cdrom,
-        }
+        Stick { mode: Mode::Cdrom, ..Stick::new(place.parse().unwrap(), UsbId::new(0x12d1, 0x1f01)) }
     }
 
     fn place_of(report: &Report) -> &str {

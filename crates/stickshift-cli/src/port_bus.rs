@@ -31,32 +31,9 @@ impl PortBus {
 
     fn stick(&self) -> Stick {
         let role = if self.mode == Mode::BootRom { Role::BootRom } else { Role::Flash };
-        let port = Interface {
-            number: 0,
-            class: 0xff,
-            subclass: 0xff,
-            protocol: 0xff,
-            endpoints: Vec::new(),
-            role,
-            driver: None,
-            tty: Some(self.path.display().to_string()),
-            netdev: None,
-            cdc_wdm: None,
-            holder: None,
-        };
-        Stick {
-            place: Self::place(),
-            id: UsbId::new(0, 0),
-            release: 0,
-            class: 0,
-            manufacturer: None,
-            product: None,
-            serial: None,
-            configuration: 1,
-            configurations: 1,
-            interfaces: vec![port],
-            mode: self.mode,
-        }
+        let tty = Some(self.path.display().to_string());
+        let port = Interface { role, tty, ..Interface::new(0, [0xff; 3]) };
+        Stick { interfaces: vec![port], mode: self.mode, ..Stick::new(Self::place(), UsbId::new(0, 0)) }
     }
 
     fn nothing<T>(&self) -> Result<T> {

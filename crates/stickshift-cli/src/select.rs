@@ -100,30 +100,16 @@ mod tests {
 
     fn stick(place: &str) -> Stick {
         let port = Interface {
-            number: 0,
-            class: 0xff,
-            subclass: 3,
-            protocol: 0x12,
-            endpoints: Vec::new(),
             role: Role::Pcui,
             driver: Some("option".into()),
             tty: Some("/dev/ttyUSB2".into()),
-            netdev: None,
-            cdc_wdm: None,
-            holder: None,
+            ..Interface::new(0, [0xff, 3, 0x12])
         };
         Stick {
-            place: place.parse().unwrap(),
-            id: UsbId::new(0x12d1, 0x1506),
-            release: 0x0102,
-            class: 0,
-            manufacturer: None,
-            product: None,
             serial: Some("0123456789ABCDEF".into()),
-            configuration: 1,
-            configurations: 1,
             interfaces: vec![port],
             mode: Mode::Modem,
+            ..Stick::new(place.parse().unwrap(), UsbId::new(0x12d1, 0x1506))
         }
     }
 

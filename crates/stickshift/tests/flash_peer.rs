@@ -3,10 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
+mod peers;
+
 use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -18,17 +20,7 @@ use stickshift::journey::FirmwareFile;
 use stickshift::journey::flash::{ImagePayload, partitions};
 use stickshift::link::{ByteLink, Moment};
 
-fn peer(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(name)
-}
-
-fn python_is_here() -> bool {
-    let here = Command::new("python3").arg("--version").output().is_ok();
-    if !here {
-        eprintln!("skipped: no python3");
-    }
-    here
-}
+use peers::{peer, python_is_here};
 
 /// An image of make_firmware.py and the SHA-256 of what of each partition must arrive.
 struct Firmware {

@@ -2,6 +2,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod peers;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -13,17 +15,7 @@ use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::host::SerialLink;
 
-fn peer(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(name)
-}
-
-fn python_is_here() -> bool {
-    let here = Command::new("python3").arg("--version").output().is_ok();
-    if !here {
-        eprintln!("skipped: no python3");
-    }
-    here
-}
+use peers::{peer, python_is_here};
 
 /// A loader made by make_loader_fixture.py.
 fn fixture(arguments: &[&str]) -> Loader {

@@ -269,37 +269,25 @@ fn as_text<S: serde::Serializer>(place: &Place, serializer: S) -> std::result::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stickshift::stick::{Role, UsbId};
+    use stickshift::stick::UsbId;
 
     fn stick() -> Stick {
         let interface = |number: u8, protocol: u8, tty: &str, holder: Option<&str>| Interface {
-            number,
-            class: 0xff,
-            subclass: 3,
-            protocol,
-            endpoints: Vec::new(),
-            role: Role::Other,
             driver: Some("option".into()),
             tty: Some(tty.into()),
-            netdev: None,
-            cdc_wdm: None,
             holder: holder.map(str::to_owned),
+            ..Interface::new(number, [0xff, 3, protocol])
         };
         let mut stick = Stick {
-            place: "1-1.2".parse().unwrap(),
-            id: UsbId::new(0x12d1, 0x1506),
             release: 0x0102,
-            class: 0,
             manufacturer: Some("HUAWEI".into()),
             product: Some("HUAWEI Mobile".into()),
             serial: Some("860000000000001".into()),
-            configuration: 1,
-            configurations: 1,
             interfaces: vec![
                 interface(0, 0x10, "/dev/nowhere0", Some("ModemManager (pid 612)")),
                 interface(1, 0x12, "/dev/nowhere1", None),
             ],
-            mode: Mode::Unknown,
+            ..Stick::new("1-1.2".parse().unwrap(), UsbId::new(0x12d1, 0x1506))
         };
         stick.classify();
         stick

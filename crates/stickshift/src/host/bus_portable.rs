@@ -10,7 +10,7 @@ use super::usb::{UsbDevice, place_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
 use crate::profile;
-use crate::stick::{Interface, Mode, Place, Role, Stick, UsbId, is_stick};
+use crate::stick::{Interface, Place, Stick, UsbId, is_stick};
 
 /// How often the bus is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -98,31 +98,17 @@ fn devices() -> Result<Vec<Stick>> {
 
 fn stick(info: &nusb::DeviceInfo) -> Option<Stick> {
     let text = |s: Option<&str>| s.map(|s| s.chars().filter(|c| !c.is_control()).collect());
-    let interfaces = info.interfaces().map(|i| Interface {
-        number: i.interface_number(),
-        class: i.class(),
-        subclass: i.subclass(),
-        protocol: i.protocol(),
-        endpoints: Vec::new(),
-        role: Role::Other,
-        driver: None,
-        tty: None,
-        netdev: None,
-        cdc_wdm: None,
-        holder: None,
-    });
+    let interfaces = info
+        .interfaces()
+        .map(|i| Interface::new(i.interface_number(), [i.class(), i.subclass(), i.protocol()]));
     let mut stick = Stick {
-        place: place_of(info)?,
-        id: UsbId::new(info.vendor_id(), info.product_id()),
         release: info.device_version(),
         class: info.class(),
         manufacturer: text(info.manufacturer_string()),
         product: text(info.product_string()),
         serial: text(info.serial_number()),
-        configuration: 1,
-        configurations: 1,
         interfaces: interfaces.collect(),
-        mode: Mode::Unknown,
+        ..Stick::new(place_of(info)?, UsbId::new(info.vendor_id(), info.product_id()))
     };
     stick.classify();
     Some(stick)

@@ -5,31 +5,11 @@ const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
 const PCUI: [u8; 3] = [0xff, 3, 0x12];
 
 fn stick(product: u16, classes: &[[u8; 3]]) -> Stick {
-    let interfaces = classes.iter().enumerate().map(|(number, [class, subclass, protocol])| Interface {
-        number: number as u8,
-        class: *class,
-        subclass: *subclass,
-        protocol: *protocol,
-        endpoints: Vec::new(),
-        role: Role::Other,
-        driver: None,
-        tty: None,
-        netdev: None,
-        cdc_wdm: None,
-        holder: None,
-    });
+    let interfaces = classes.iter().enumerate();
+    let interfaces = interfaces.map(|(number, class)| Interface::new(number as u8, *class));
     let mut stick = Stick {
-        place: "1-1".parse().unwrap(),
-        id: UsbId::new(HUAWEI, product),
-        release: 0,
-        class: 0,
-        manufacturer: None,
-        product: None,
-        serial: None,
-        configuration: 1,
-        configurations: 1,
         interfaces: interfaces.collect(),
-        mode: Mode::Unknown,
+        ..Stick::new("1-1".parse().unwrap(), UsbId::new(HUAWEI, product))
     };
     stick.classify();
     stick

@@ -11,19 +11,7 @@ fn huawei(product: u16) -> UsbId {
 }
 
 fn interfaces(classes: &[[u8; 3]]) -> Vec<Interface> {
-    let one = |(number, [class, subclass, protocol]): (usize, &[u8; 3])| Interface {
-        number: number as u8,
-        class: *class,
-        subclass: *subclass,
-        protocol: *protocol,
-        endpoints: Vec::new(),
-        role: Role::Other,
-        driver: None,
-        tty: None,
-        netdev: None,
-        cdc_wdm: None,
-        holder: None,
-    };
+    let one = |(number, class): (usize, &[u8; 3])| Interface::new(number as u8, *class);
     classes.iter().enumerate().map(one).collect()
 }
 
@@ -192,17 +180,10 @@ fn other_vendors_by_class_and_driver() {
 fn what_is_no_stick_is_left_out() {
     let stick = |id, class, manufacturer: Option<&str>, classes: &[[u8; 3]]| {
         let mut stick = Stick {
-            place: "1-1".parse().unwrap(),
-            id,
-            release: 0,
             class,
             manufacturer: manufacturer.map(str::to_owned),
-            product: None,
-            serial: None,
-            configuration: 1,
-            configurations: 1,
             interfaces: interfaces(classes),
-            mode: Mode::Unknown,
+            ..Stick::new("1-1".parse().unwrap(), id)
         };
         stick.classify();
         is_stick(&stick)

@@ -242,7 +242,43 @@ pub struct Stick {
     pub mode: Mode,
 }
 
+impl Interface {
+    /// One of this class, subclass and protocol; no more is known of it.
+    pub fn new(number: u8, [class, subclass, protocol]: [u8; 3]) -> Interface {
+        Interface {
+            number,
+            class,
+            subclass,
+            protocol,
+            endpoints: Vec::new(),
+            role: Role::Other,
+            driver: None,
+            tty: None,
+            netdev: None,
+            cdc_wdm: None,
+            holder: None,
+        }
+    }
+}
+
 impl Stick {
+    /// One with these ids in its first configuration; no more is known of it.
+    pub fn new(place: Place, id: UsbId) -> Stick {
+        Stick {
+            place,
+            id,
+            release: 0,
+            class: 0,
+            manufacturer: None,
+            product: None,
+            serial: None,
+            configuration: 1,
+            configurations: 1,
+            interfaces: Vec::new(),
+            mode: Mode::Unknown,
+        }
+    }
+
     /// The first interface of a role.
     pub fn interface(&self, role: Role) -> Option<&Interface> {
         self.interfaces.iter().find(|i| i.role == role)
