@@ -60,17 +60,18 @@ impl<'l> At<'l> {
     }
 
     /// Sends `AT` until it is answered: right after enumeration a port swallows what it is told, and after a command that was
-    /// given up its answer may still come.
+    /// given up its answer may still come. The last try asks for words: a digit for a result is lost where an unsolicited line follows
+    /// it closely.
     ///
     /// # Errors
     /// `Timeout` when nothing answers; as [`command`](Self::command) otherwise.
     pub fn wake(&mut self) -> Result<()> {
         self.stale = false;
-        for _ in 0..3 {
+        for attention in ["AT", "AT", "ATV1"] {
             let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2))?;
             // An endless stream here is somebody else's problem: unsolicited lines are what is wanted of it.
             let _ = self.collector.push(&late);
-            match self.exchange("AT", None, Duration::from_secs(1)) {
+            match self.exchange(attention, None, Duration::from_secs(1)) {
                 Err(e) if e.is(ErrorKind::Timeout) => {}
                 other => return other.map(|_| ()),
             }
