@@ -2,6 +2,8 @@
 
 #[path = "build/chips.rs"]
 mod chips;
+#[path = "build/identify.rs"]
+mod identify;
 #[path = "build/partitions.rs"]
 mod partitions;
 #[path = "build/usb_ids.rs"]
@@ -22,6 +24,7 @@ fn main() {
     partitions(&out);
     usb_ids(&out);
     chips(&out);
+    identify(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -244,4 +247,10 @@ fn partitions(out: &Path) {
 fn chips(out: &Path) {
     let facts = fs::read_to_string("data/chips.toml").expect("data/chips.toml");
     fs::write(out.join("chips.rs"), chips::table(&facts)).expect("write");
+}
+
+/// `data/identify.toml` to the statics of `stick::identify`.
+fn identify(out: &Path) {
+    let facts = fs::read_to_string("data/identify.toml").expect("data/identify.toml");
+    fs::write(out.join("identify.rs"), identify::tables(&facts)).expect("write");
 }

@@ -79,6 +79,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.document(f"<hilink_login>{int(LOGIN != 'none')}</hilink_login>")
         if path == "/api/device/signal":
             return self.document("<rssi>-53dBm</rssi><rsrp>-87dBm</rsrp><rsrq>-13dB</rsrq><sinr>&gt;=30dB</sinr><mode>7</mode>")
+        if path == "/api/device/information" and GENERATION != "g0":
+            if LOGIN != "none" and not logged_in:
+                return self.refuse(125002 if SESSIONS else 100003)
+            return self.document("<DeviceName>E3372</DeviceName><SerialNumber>G4PXX00000000017</SerialNumber><Imei>860000000000017</Imei>"
+                                 "<HardwareVersion>CL2E3372HM</HardwareVersion><SoftwareVersion>22.200.15.00.00</SoftwareVersion>"
+                                 "<WebUIVersion>17.100.13.01.03</WebUIVersion><ProductFamily>LTE</ProductFamily><Classify>hilink</Classify>")
+        if path == "/api/device/basic_information":
+            return self.document("<productfamily>LTE</productfamily><classify>hilink</classify><devicename>E303</devicename>")
         if path.startswith("/api/"):
             return self.refuse(100002)
         self.reply("", [("Location", "http://192.168.8.1/html/home.html")], 307)

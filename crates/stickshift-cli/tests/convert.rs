@@ -46,12 +46,30 @@ fn a_stick_that_shows_its_cdrom_is_switched_on_the_way_and_before_the_proof() {
 }
 
 #[test]
-fn the_hardware_letter_decides_before_anything_is_sent() {
+fn the_hardware_decides_before_anything_is_sent() {
     let folder = files();
-    let run = stickshift(folder.path(), &[&["--virtual", "e3372s-hilink"][..], &TO_STICK].concat());
+    for (stick, why) in [
+        ("e3372s-hilink", "CL1E3372SM is an E3372s"),
+        ("e3372s", "the stick is E3372s-153"),
+        ("e3372h-320", "CL4E3372HM is an E3372h-320"),
+    ] {
+        let run = stickshift(folder.path(), &[&["--virtual", stick][..], &TO_STICK].concat());
+        let err = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(5), "{stick}: {err}");
+        assert!(err.contains(why) && err.contains("stick: untouched"), "{stick}: {err}");
+        assert!(!err.contains("GODLOAD: "), "{stick}: nothing was asked of it: {err}");
+    }
+}
+
+#[test]
+fn a_stick_that_could_not_be_asked_before_is_asked_before_download_mode() {
+    let folder = files();
+    let run = stickshift(folder.path(), &[&["--virtual", "e3372s-cd"][..], &TO_STICK].concat());
     let err = text(&run.stderr);
     assert_eq!(run.status.code(), Some(5), "{err}");
-    assert!(err.contains("CL1E3372SM is an E3372s"), "{err}");
+    assert!(
+        err.contains("the stick is E3372 (image-mismatch)") && !err.contains("mode: AT^GODLOAD"),
+        "{err}"
+    );
     assert!(err.contains("stick: untouched"), "{err}");
-    assert!(!err.contains("GODLOAD: "), "nothing was asked of it: {err}");
 }

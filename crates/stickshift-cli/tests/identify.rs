@@ -1,43 +1,183 @@
-//! `identify` on each kind of virtual stick: the model, the firmware, and whether a needle is on the way.
+//! `identify` on every virtual stick of Huawei's: the model, the firmware, and which ways are offered; over the bus, a port, and an address.
 #![cfg(feature = "virtual")]
 
 use std::process::Command;
 
 use serde_json::Value;
 
+fn identify(arguments: &[&str]) -> (Value, String) {
+    let run =
+        Command::new(env!("CARGO_BIN_EXE_stickshift")).args(["--json", "identify"]).args(arguments).output();
+    let run = run.unwrap();
+    assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    let text = String::from_utf8(run.stdout).unwrap();
+    (serde_json::from_str(&text).unwrap(), text)
+}
+
+/// `value, sure` of a finding, which has its evidence.
+fn finding(said: &Value, about: &str) -> String {
+    let all = said["findings"].as_array().unwrap();
+    let found = all.iter().find(|f| f["about"] == about).unwrap();
+    assert!(!found["why"].as_str().unwrap().is_empty(), "{about} has its evidence");
+    match found["value"].as_str() {
+        Some(value) => format!("{value}, {}", found["sure"].as_str().unwrap()),
+        None => {
+            assert_eq!(found["sure"], "unknown", "{about}");
+            "unknown".to_owned()
+        }
+    }
+}
+
+/// `to by work needle` of each way.
+fn ways(said: &Value) -> Vec<String> {
+    let routes = said["routes"].as_array().unwrap();
+    let text = |route: &Value, key: &str| route[key].as_str().unwrap().to_owned();
+    routes
+        .iter()
+        .map(|r| {
+            assert!(text(r, "command").starts_with("stickshift "));
+            format!("{} {} {}", text(r, "to"), text(r, "by"), text(r, "needle"))
+        })
+        .collect()
+}
+
+const CDROM: &[&str] = &["modem switch no", "serial switch no", "firmware convert perhaps"];
+
 #[test]
 fn every_virtual_stick_is_known_for_what_it_is() {
-    // Stick, model, how sure, firmware, how sure, needle on the last way.
-    for (stick, model, model_sure, firmware, firmware_sure, needle) in [
-        ("e3372h-hilink", Some("E3372h"), "certain", Some("hilink"), "certain", false),
-        ("e3372h-hilink-closed", Some("E3372h"), "certain", Some("hilink"), "certain", true),
-        ("e3372h-stick", Some("E3372h-153"), "certain", Some("stick"), "certain", false),
-        ("e3372s-hilink", Some("E3372s"), "certain", Some("hilink"), "certain", false),
-        ("e3372h-320", Some("E3372h"), "certain", Some("hilink"), "certain", true),
-        ("k3772-modem", Some("K3772"), "likely", Some("stick"), "likely", true),
-        ("e3372h-cd", None, "unknown", None, "unknown", true),
-        ("e3372h-needle", None, "unknown", None, "unknown", false),
-    ] {
-        let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
-            .args(["--json", "--virtual", stick, "identify"])
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{stick}: {}", String::from_utf8_lossy(&run.stderr));
-        let said: Value = serde_json::from_slice(&run.stdout).unwrap();
-        let finding = |about: &str| {
-            let all = said["findings"].as_array().unwrap();
-            let found = all.iter().find(|f| f["about"] == about).unwrap();
-            assert!(!found["why"].as_str().unwrap().is_empty(), "{stick}: {about} has its evidence");
-            (found["value"].as_str().map(str::to_owned), found["sure"].as_str().unwrap().to_owned())
-        };
-        assert_eq!(finding("model"), (model.map(str::to_owned), model_sure.to_owned()), "{stick}");
-        assert_eq!(finding("firmware"), (firmware.map(str::to_owned), firmware_sure.to_owned()), "{stick}");
-        let last = said["routes"].as_array().unwrap().last().unwrap();
-        assert_eq!(last["needle"], needle, "{stick}");
-        assert!(last["command"].as_str().unwrap().starts_with("stickshift "), "{stick}");
+    // Stick; model; firmware; ways.
+    let table: &[(&str, &str, &str, &[&str])] = &[
+        ("e3372h-hilink", "E3372h, certain", "hilink, certain", &["serial switch no", "stick convert no"]),
+        (
+            "e3372h-hilink-closed",
+            "E3372h, certain",
+            "hilink, certain",
+            &["serial switch no", "stick convert yes"],
+        ),
+        ("e3372h-stick", "E3372h-153, certain", "stick, certain", &["hilink convert no"]),
+        ("e3372h-stick-pin", "E3372h-153, certain", "stick, certain", &["hilink convert no"]),
+        ("e3372h-320", "E3372h-320, certain", "hilink, certain", &["serial replug-and-switch no"]),
+        ("e3372s", "E3372s-153, certain", "stick, certain", &["hilink convert no"]),
+        ("e3372s-hilink", "E3372s, certain", "hilink, certain", &["serial switch no", "stick convert no"]),
+        (
+            "e3372h-hilink-login",
+            "E3372, likely",
+            "hilink, certain",
+            &["serial switch no", "stick convert perhaps"],
+        ),
+        ("e3372h-320-login", "E3372, likely", "hilink, certain", &["serial switch no"]),
+        (
+            "e3276-hilink",
+            "E3276s, certain",
+            "hilink, certain",
+            &["serial switch no", "stick convert perhaps"],
+        ),
+        ("e303-hilink", "E303, likely", "hilink, certain", &["serial switch no"]),
+        ("k3772-modem", "K3772, likely", "stick, likely", &[]),
+        ("k3772", "unknown", "unknown", &["modem switch no", "serial switch no"]),
+        ("e3372h-cd", "unknown", "unknown", CDROM),
+        ("e3372h-stick-cd", "unknown", "unknown", CDROM),
+        ("e3372s-cd", "unknown", "unknown", CDROM),
+        ("e3276-cd", "unknown", "unknown", CDROM),
+        ("e3372h-needle", "unknown", "unknown", &["firmware convert no"]),
+        ("e3372h-loader", "unknown", "unknown", &["firmware flash no"]),
+        ("zte-2000", "unknown", "unknown", &["modem switch no"]),
+    ];
+    for (stick, model, firmware, offered) in table {
+        let (said, text) = identify(&["--virtual", stick]);
+        assert_eq!(finding(&said, "model"), *model, "{stick}");
+        assert_eq!(finding(&said, "firmware"), *firmware, "{stick}");
+        assert_eq!(ways(&said), *offered, "{stick}");
         assert!(
-            !String::from_utf8_lossy(&run.stdout).contains("860000000000"),
+            !text.contains("860000000000") && !text.contains("PXX0000"),
             "{stick}: identities are masked"
         );
+    }
+}
+
+#[test]
+fn identities_are_shown_to_who_asks_for_them() {
+    let (said, _) = identify(&["--virtual", "e3372h-stick", "--unmasked"]);
+    assert_eq!(said["serial"], "G4PXX00000000000");
+    assert_eq!(said["imei"], "860000000000001");
+}
+
+#[test]
+fn a_login_brings_out_the_rest() {
+    let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["--json", "--virtual", "e3372h-hilink-login", "identify", "--user", "admin"])
+        .env("STICKSHIFT_PASSWORD", "admin")
+        .output()
+        .unwrap();
+    let said: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(finding(&said, "model"), "E3372h, certain");
+    assert_eq!(finding(&said, "version"), "22.200.15.00.00, certain");
+}
+
+/// An independent device at the other end: what it prints first is where it is.
+#[cfg(target_os = "linux")]
+struct Peer(std::process::Child, String);
+
+#[cfg(target_os = "linux")]
+impl Peer {
+    fn start(script: &str, arguments: &[&str]) -> Option<Peer> {
+        use std::io::{BufRead, BufReader};
+        let path = format!("{}/../../tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
+        let started = Command::new("python3")
+            .arg(path)
+            .args(arguments)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let Ok(mut process) = started else {
+            println!("skipped: no python3");
+            return None;
+        };
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Some(Peer(process, line.trim().to_owned()))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_port_alone_is_enough() {
+    for (style, model, firmware, offered) in [
+        ("4g", "E3372h-153, certain", "stick, certain", &["hilink convert no"][..]),
+        ("3g", "K3772, likely", "unknown", &[]),
+    ] {
+        let Some(peer) = Peer::start("at_modem.py", &["--style", style]) else { return };
+        let (said, _) = identify(&["--port", &peer.1]);
+        assert_eq!(finding(&said, "model"), model);
+        assert_eq!(finding(&said, "firmware"), firmware);
+        assert_eq!(finding(&said, "mode"), "unknown");
+        assert_eq!(ways(&said), offered);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_address_alone_is_enough() {
+    for (generation, login, model, version) in [
+        ("g0", "none", "E303, likely", "unknown"),
+        ("g1", "none", "E3372h, certain", "22.200.15.00.00, certain"),
+        ("g2", "none", "E3372h, certain", "22.200.15.00.00, certain"),
+        ("g3", "none", "E3372h, certain", "22.200.15.00.00, certain"),
+        ("g2", "4", "E303, likely", "unknown"),
+    ] {
+        let Some(peer) = Peer::start("hilink_server.py", &[generation, login]) else { return };
+        let (said, _) = identify(&["--url", &format!("http://127.0.0.1:{}/", peer.1)]);
+        assert_eq!(finding(&said, "model"), model, "{generation} {login}");
+        assert_eq!(finding(&said, "version"), version, "{generation} {login}");
+        assert_eq!(finding(&said, "firmware"), "hilink, certain", "{generation} {login}");
+        assert_eq!(finding(&said, "mode"), "unknown");
     }
 }

@@ -1,52 +1,91 @@
 //! `stickshift identify`: what a stick is, how sure that is, and which ways lead on.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
-use stickshift::journey::identity;
-use stickshift::journey::judging::{self, Finding, Route, Sureness};
+use stickshift::journey::identity::{self, Identity};
+use stickshift::journey::judging::{self, Finding, Needle, Route, Sureness, Work};
 use stickshift::mask;
-use stickshift::stick::{Mode, Stick};
+use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
+use crate::door::{self, PortArgs, WebArgs};
 use crate::output::Report;
+use crate::port_bus::PortBus;
 use crate::select;
 
 /// Say what a stick is, how sure that is and why, and which ways lead to other firmware.
 ///
-/// Reads only: the descriptors on the bus, and what the stick says over its AT port or its web server. Identities are masked.
+/// Reads only: the descriptors on the bus, and what the stick says over its AT port or its web server.
 #[derive(Args, Debug)]
 pub(crate) struct IdentifyArgs {
     /// The stick: place, ids, tty, serial number or IMEI
-    #[arg(value_name = "STICK")]
+    #[arg(value_name = "STICK", conflicts_with_all = ["port", "url"])]
     stick: Option<String>,
+
+    /// Ask this serial port alone, whatever stands behind it
+    #[arg(long, value_name = "TTY", conflicts_with = "url")]
+    port: Option<PathBuf>,
+
+    /// Ask this web page alone
+    #[arg(long, value_name = "http://HOST[:PORT]/")]
+    url: Option<String>,
+
+    /// Log in to the web page as this user; the password is asked for, or taken from --password-file or STICKSHIFT_PASSWORD
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// The first line of FILE is the web page's password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// Show serial number and IMEI in full
+    #[arg(long)]
+    unmasked: bool,
 }
 
 pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
-    let mut bus = context.bus()?;
-    let stick = select::stick(&mut *bus, args.stick.as_deref())?;
-    let mut session = context.session();
-    let said = match identity::ask(&mut *bus, &stick, &mut session) {
-        Ok(said) => said,
-        Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
-        Err(e) => {
-            session.warn("no-identity", format!("the stick does not say what it is: {e}"));
-            None
-        }
+    let web = WebArgs { url: args.url, user: args.user, password_file: args.password_file };
+    let (stick, said) = if web.url.is_some() {
+        let mut link = web.open(context, None)?;
+        let said = identity::over_web(&mut web.session(context, &mut *link)?)?;
+        (None, Some(said))
+    } else if args.port.is_some() {
+        let mut link = PortArgs { stick: None, port: args.port }.open(context)?;
+        (None, Some(identity::over_at(&mut door::at(context, &mut *link)?)?))
+    } else {
+        let mut bus = context.bus()?;
+        let stick = select::stick(&mut *bus, args.stick.as_deref())?;
+        let said = ask(context, &web, &mut *bus, &stick)?;
+        (Some(stick), said)
     };
-    drop(session);
-    let routes =
-        judging::routes(&stick, said.as_ref()).into_iter().map(|r| RouteRow::of(r, &stick)).collect();
-    context.output.finish(&Identified {
-        place: stick.place.to_string(),
-        id: stick.id.to_string(),
-        imei: said.as_ref().and_then(|s| s.imei.as_deref()).map(mask::identity),
-        findings: judging::findings(&stick, said.as_ref()),
-        routes,
-    });
+    context.output.finish(&Identified::new(stick.as_ref(), said.as_ref(), args.unmasked));
     Ok(())
+}
+
+/// What the stick says; nothing, with a warning, where it does not answer.
+fn ask(
+    context: &Context,
+    web: &WebArgs,
+    bus: &mut dyn stickshift::link::Bus,
+    stick: &Stick,
+) -> Result<Option<Identity>> {
+    let answer = if stick.mode == Mode::Hilink {
+        bus.open_http(&stick.place)
+            .and_then(|mut link| identity::over_web(&mut web.session(context, &mut *link)?).map(Some))
+    } else {
+        identity::ask(bus, stick, &mut context.session())
+    };
+    match answer {
+        Err(e) if !e.is(ErrorKind::Interrupted) && !e.is(ErrorKind::LoginRefused) => {
+            context.session().warn("no-identity", format!("the stick does not say what it is: {e}"));
+            Ok(None)
+        }
+        other => other,
+    }
 }
 
 #[derive(Serialize)]
@@ -57,19 +96,17 @@ struct RouteRow {
 }
 
 impl RouteRow {
-    fn of(route: Route, stick: &Stick) -> RouteRow {
-        let place = &stick.place;
-        let command = match route.to {
-            "modem" => format!("stickshift switch {place}"),
-            "serial" => format!("stickshift switch {place} --to serial"),
-            _ if stick.mode == Mode::Download => format!("stickshift flash FIRMWARE {place}"),
-            _ => format!("stickshift convert {place} --to stick|hilink --loader LOADER --firmware FIRMWARE"),
-        };
-        // The doors of the web server are tried on the way of a conversion.
-        let command = if route.to == "serial" && stick.mode == Mode::Hilink {
-            format!("stickshift hilink mode project --stick {place}")
-        } else {
-            command
+    fn of(route: Route, place: &str) -> RouteRow {
+        let to = if route.to == "firmware" { "stick|hilink" } else { route.to };
+        let command = match route.by {
+            Work::Switch | Work::ReplugAndSwitch if route.to == "modem" => {
+                format!("stickshift switch {place}")
+            }
+            Work::Switch | Work::ReplugAndSwitch => format!("stickshift switch {place} --to {to}"),
+            Work::Flash => format!("stickshift flash FIRMWARE {place}"),
+            Work::Convert => {
+                format!("stickshift convert {place} --to {to} --loader LOADER --firmware FIRMWARE")
+            }
         };
         RouteRow { route, command }
     }
@@ -77,34 +114,67 @@ impl RouteRow {
 
 #[derive(Serialize)]
 struct Identified {
-    place: String,
-    id: String,
+    place: Option<String>,
+    id: Option<String>,
+    serial: Option<String>,
     imei: Option<String>,
     findings: Vec<Finding>,
     routes: Vec<RouteRow>,
 }
 
+impl Identified {
+    fn new(stick: Option<&Stick>, said: Option<&Identity>, unmasked: bool) -> Identified {
+        let shown = |text: &String| if unmasked { text.clone() } else { mask::identity(text) };
+        // A stick that was reached without the bus is judged by the door it opened.
+        let reached = match said.and_then(|said| said.kind) {
+            Some("hilink") => Mode::Hilink,
+            _ => Mode::Modem,
+        };
+        let assumed = Stick { mode: reached, ..Stick::new(PortBus::place(), UsbId::new(0, 0)) };
+        let place = stick.map(|stick| stick.place.to_string());
+        let routes = judging::routes(stick.unwrap_or(&assumed), said).into_iter();
+        let name = place.as_deref().unwrap_or("STICK");
+        Identified {
+            id: stick.map(|stick| stick.id.to_string()),
+            serial: said.and_then(|said| said.serial.as_ref()).map(shown),
+            imei: said.and_then(|said| said.imei.as_ref()).map(shown),
+            findings: judging::findings(stick, said),
+            routes: routes.map(|route| RouteRow::of(route, name)).collect(),
+            place,
+        }
+    }
+}
+
 impl Report for Identified {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.place, self.id)?;
+        if let (Some(place), Some(id)) = (&self.place, &self.id) {
+            writeln!(out, "{place}  {id}")?;
+        }
         for finding in &self.findings {
-            let sure = match finding.sure {
-                Sureness::Certain => "",
-                Sureness::Likely => "likely: ",
-                Sureness::Unknown => "",
-            };
+            let sure = if finding.sure == Sureness::Likely { "likely: " } else { "" };
             let value = finding.value.as_deref().unwrap_or("unknown");
             writeln!(out, "  {:<9} {value}  ({sure}{})", finding.about, finding.why)?;
         }
-        if let Some(imei) = &self.imei {
-            writeln!(out, "  {:<9} {imei}", "imei")?;
+        for (about, value) in [("serial", &self.serial), ("imei", &self.imei)] {
+            if let Some(value) = value {
+                writeln!(out, "  {about:<9} {value}")?;
+            }
         }
         writeln!(out, "ways from here:")?;
         for row in &self.routes {
-            let needle = if row.route.needle { ", the case may have to be opened" } else { "" };
+            let needle = match row.route.needle {
+                Needle::No => "",
+                Needle::Perhaps => "; the case may have to be opened",
+                Needle::Yes => "; the case has to be opened",
+            };
+            let first =
+                if row.route.by == Work::ReplugAndSwitch { "pull it out, plug it in, then " } else { "" };
             writeln!(out, "  {}: {}{needle}", row.route.to, row.route.way)?;
             writeln!(out, "    risks {}", row.route.risk)?;
-            writeln!(out, "    {}", row.command)?;
+            writeln!(out, "    {first}{}", row.command)?;
+        }
+        if self.routes.is_empty() {
+            writeln!(out, "  none that is known for such a stick")?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Whether an image is made for a stick, as far as both tell (docs/protocols/balong-flash.md section 1.3).
 
+use crate::stick::identify::{board, model_of};
+
 /// What speaks against an image, in one lower-case line each.
 ///
 /// `platform` and `hardware` are the image's (`E3372h_153`, `CL2E3372HM`); `product` is what the stick answered in download mode, `hardware_seen` what it said in
@@ -24,27 +26,19 @@ pub fn objections(
     found
 }
 
-/// The model that a hardware version stands for: `CL2E3372HM` is an E3372h, `CL1E3372SM` an E3372s. The letter is the hardware's, whatever
-/// firmware is on it (docs/protocols/hilink-at.md section 1). `None` where it has no such shape.
-pub fn model_of(hardware: &str) -> Option<String> {
-    hardware.as_bytes().windows(7).find_map(|w| {
-        let is_model = w[0] == b'E' && w[1..5].iter().all(u8::is_ascii_digit) && w[6] == b'M';
-        let letter = match w[5] {
-            b'H' => 'h',
-            b'S' => 's',
-            _ => return None,
-        };
-        is_model.then(|| format!("{}{letter}", String::from_utf8_lossy(&w[..5])))
-    })
-}
-
-/// What a stick's hardware version says against an image's platform (`E3372h_153`). Only a platform with such a letter is compared.
-pub fn wrong_model(platform: &str, hardware: &str) -> Option<String> {
+/// What a stick's hardware version says against an image's platform (`E3372h_153`). A known board takes its own images only; of
+/// another one the letter of the model is compared, where the platform has one.
+pub fn wrong_board(platform: &str, hardware: &str) -> Option<String> {
     let model = model_of(hardware)?;
     let family = platform.split(['_', '-']).next().unwrap_or_default().trim();
-    let comparable = family.len() == model.len() && family.ends_with(['h', 's']) && family.starts_with('E');
-    (comparable && family != model)
-        .then(|| format!("the image is for {platform}, the stick's hardware {hardware} is an {model}"))
+    if family.is_empty() {
+        return None;
+    }
+    let wrong = match board(hardware) {
+        Some(board) => board.images != Some(family),
+        None => family.len() == model.len() && family.ends_with(['h', 's']) && family != model,
+    };
+    wrong.then(|| format!("the image is for {platform}, the stick's hardware {hardware} is an {model}"))
 }
 
 /// What speaks for it, in one line each.
@@ -85,16 +79,17 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_is_the_hardwares() {
-        assert_eq!(model_of("CL2E3372HM Ver.A").as_deref(), Some("E3372h"));
-        assert_eq!(model_of("CL1E3372SM").as_deref(), Some("E3372s"));
-        assert_eq!(model_of("CH1E3276SM Ver.C").as_deref(), Some("E3276s"));
-        assert_eq!(model_of("CD24TCPU"), None);
-        assert!(wrong_model("E3372h_153", "CL1E3372SM").is_some());
-        assert!(wrong_model("E3372h_153", "CL2E3372HM Ver.A").is_none());
-        assert!(wrong_model("E3276s-150", "CH1E3276SM Ver.C").is_none());
-        assert!(wrong_model("", "CL1E3372SM").is_none(), "an image that does not say");
-        assert!(wrong_model("E5372", "CL1E3372SM").is_none(), "no letter to compare");
+    fn a_board_takes_its_own_images_only() {
+        assert!(wrong_board("E3372h_153", "CL1E3372SM").is_some());
+        assert!(wrong_board("E3372h_153", "CL2E3372HM Ver.A").is_none());
+        assert!(wrong_board("E3372h-607", "CL2E3372HM").is_none());
+        assert!(wrong_board("E3372h_153", "CL4E3372HM").is_some(), "an E3372h-320 is another board");
+        assert!(wrong_board("E3372s_153", "CL4E3372HM").is_some());
+        assert!(wrong_board("E3276s-150", "CH1E3276SM Ver.C").is_none());
+        assert!(wrong_board("E3276h-150", "CH1E3276SM Ver.C").is_some());
+        assert!(wrong_board("E5372", "CL1E3372SM").is_some());
+        assert!(wrong_board("", "CL1E3372SM").is_none(), "an image that does not say");
+        assert!(wrong_board("E3372h_153", "CD24TCPU").is_none(), "hardware that is not known");
     }
 
     #[test]

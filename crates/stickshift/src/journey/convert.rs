@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::flash::fit;
 use crate::journey::firmware_file::FirmwareFile;
-use crate::journey::gate::{self, Gate};
 use crate::journey::identity::{self, Identity};
 use crate::journey::journal::{FileRecord, Fingerprint, Journal};
 use crate::journey::load::{self, find, wait_for_download_mode};
@@ -24,6 +23,7 @@ use crate::journey::wait::{wait_at, wait_for_stick};
 use crate::journey::{doors, flash};
 use crate::link::Bus;
 use crate::profile::Catalogue;
+use crate::stick::identify::Gate;
 use crate::stick::{Mode, Place, Role, Stick};
 
 /// From AT^GODLOAD to download mode: 2.5 s and an enumeration, with room to spare.
@@ -153,7 +153,8 @@ pub(super) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Opt
 
 /// The steps from here to download mode.
 fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
-    let version = seen.and_then(|i| i.firmware.as_deref()).unwrap_or_default();
+    let nothing = Identity::default();
+    let seen = seen.unwrap_or(&nothing);
     match stick.mode {
         Mode::Download => plan.evidence.push("the stick is in download mode already".into()),
         Mode::BootRom => {}
@@ -163,16 +164,16 @@ fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mu
                 "switch it from CD-ROM: to serial ports where it knows that (11 06 30), else as usual",
                 None,
             );
-            plan_gate(version, plan);
+            plan_gate(seen, plan);
         }
         Mode::Hilink => {
             plan.step("hilink-door", "ask the stick's web server for serial ports (device/mode, CGI)", None);
-            plan_gate(version, plan);
+            plan_gate(seen, plan);
         }
-        _ => plan_gate(version, plan),
+        _ => plan_gate(seen, plan),
     }
     match &request.loader {
-        Some(loader) if stick.mode == Mode::BootRom || gate::for_version(version) != Gate::Open => {
+        Some(loader) if stick.mode == Mode::BootRom || seen.gate() != Gate::Open => {
             load::plan(loader, plan);
         }
         Some(_) => plan.evidence.push("the loader is not needed unless the boot pin has to be used".into()),
@@ -180,12 +181,15 @@ fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mu
     }
 }
 
-fn plan_gate(version: &str, plan: &mut Plan) {
-    match gate::for_version(version) {
+fn plan_gate(seen: &Identity, plan: &mut Plan) {
+    match seen.gate() {
         Gate::Open => plan.step("godload", "bring it into download mode with AT^GODLOAD", None),
         Gate::Closed => plan.step(
             "needle",
-            format!("firmware {version} refuses to be replaced: the boot pin is the way"),
+            format!(
+                "firmware {} refuses to be replaced: the boot pin is the way",
+                seen.firmware.as_deref().unwrap_or_default()
+            ),
             None,
         ),
         Gate::Unknown => {
@@ -196,17 +200,8 @@ fn plan_gate(version: &str, plan: &mut Plan) {
 
 fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
     for file in &request.files {
-        // The hardware code of an image is not the hardware version of a stick; the family's letter stands in both product names.
         let platform = file.version().platform;
-        let product = seen.and_then(|i| i.product.as_deref());
-        for text in fit::objections(platform.as_deref(), product, None, None) {
-            plan.objections.push(Objection { consent: Consent::Mismatch, text });
-        }
-        // HiLink firmware does not tell the product, but the hardware has the letter that matters.
-        let hardware = seen.filter(|i| i.product.is_none()).and_then(|i| i.hardware.as_deref());
-        if let (Some(platform), Some(hardware)) = (platform.as_deref(), hardware)
-            && let Some(text) = fit::wrong_model(platform, hardware)
-        {
+        if let Some(text) = seen.and_then(|seen| misfit(seen, platform.as_deref())) {
             plan.objections.push(Objection { consent: Consent::Mismatch, text });
         }
         let version = file.version().version;
@@ -226,10 +221,17 @@ fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
     }
 }
 
+/// What a stick says of itself against an image's platform: its product, or else its board. The hardware code of an image is not compared:
+/// it is no hardware version of a stick.
+fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> {
+    let product = fit::objections(platform, seen.product.as_deref(), None, None).into_iter().next();
+    product.or_else(|| fit::wrong_board(platform?, seen.hardware.as_deref()?))
+}
+
 /// Carries the journey out. [`plan`] has been shown and agreed to.
 ///
 /// # Errors
-/// `ConsentNeeded` for an objection without its consent; `JournalMismatch` and `NoJournal` on resuming; `GateClosed` when the boot pin is needed and no
+/// `ImageMismatch` for a stick that the images are not for; `JournalMismatch` and `NoJournal` on resuming; `GateClosed` when the boot pin is needed and no
 /// loader was given; `VersionMismatch` when the stick runs something else afterwards; and what the steps report. The verdict is the truth
 /// about the stick as far as it was seen.
 pub fn convert(
@@ -311,7 +313,7 @@ fn travel(
             }
             Mode::BootRom => load_from_boot_rom(bus, place, request, session)?,
             Mode::Modem | Mode::HilinkSerial => {
-                if let Err(e) = go_to_download(bus, &stick, session) {
+                if let Err(e) = go_to_download(bus, &stick, request, session) {
                     by_needle(bus, place, request, e, session)?;
                 }
             }
@@ -388,27 +390,35 @@ fn load_from_boot_rom(
     Ok(())
 }
 
-/// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show.
-fn go_to_download(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<()> {
+/// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show. The stick may not have been asked what it is before: then that is done
+/// first, and one that the images are not for is left as it is.
+fn go_to_download(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    request: &Request,
+    session: &mut Session<'_>,
+) -> Result<()> {
     let port = [Role::Pcui, Role::Modem, Role::Serial]
         .into_iter()
         .find_map(|role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some()))
         .ok_or_else(|| identity::mute(stick))?;
     let number = port.number;
-    session.step("godload", "bring the stick into download mode: AT^GODLOAD");
+    session.step("ask", "ask the stick what it is");
     {
         let mut link = bus.open_port(&stick.place, number)?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
         at.init()?;
-        let version =
-            at.run_if_known(&crate::at::identify::information())?.map(|i| i.revision).unwrap_or_default();
-        if gate::for_version(&version) == Gate::Closed {
+        let seen = identity::over_at(&mut at)?;
+        refuse_misfit(&seen, request)?;
+        if seen.gate() == Gate::Closed {
+            let version = seen.firmware.unwrap_or_default();
             return Err(Error::new(
                 ErrorKind::GateClosed,
                 format!("firmware {version} refuses to be replaced from outside"),
             )
             .with("version", version));
         }
+        session.step("godload", "bring the stick into download mode: AT^GODLOAD");
         // Only some know it; it does no harm elsewhere.
         let _ = at.command("AT^SFM=1", Duration::from_secs(5))?;
         let answer = at.command("AT^GODLOAD", Duration::from_secs(10));
@@ -427,6 +437,17 @@ fn go_to_download(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -
     Ok(())
 }
 
+fn refuse_misfit(seen: &Identity, request: &Request) -> Result<()> {
+    if request.consents.mismatch {
+        return Ok(());
+    }
+    let platforms = request.files.iter().map(|file| file.version().platform);
+    match platforms.filter_map(|platform| misfit(seen, platform.as_deref())).next() {
+        Some(text) => Err(Error::new(ErrorKind::ImageMismatch, text)),
+        None => Ok(()),
+    }
+}
+
 /// The last way: the boot pin. Explains it, and waits for the boot ROM; says so when the attempt missed.
 fn by_needle(
     bus: &mut dyn Bus,
@@ -435,7 +456,9 @@ fn by_needle(
     why: Error,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    if why.is(ErrorKind::Interrupted) || why.is(ErrorKind::PortBusy) || why.is(ErrorKind::PermissionDenied) {
+    let no_reason_for_it =
+        [ErrorKind::Interrupted, ErrorKind::PortBusy, ErrorKind::PermissionDenied, ErrorKind::ImageMismatch];
+    if no_reason_for_it.iter().any(|kind| why.is(*kind)) {
         return Err(why);
     }
     session.warn("soft-way-closed", format!("{why}"));

@@ -10,6 +10,7 @@ use crate::event::Session;
 use crate::hilink::{self, Hilink};
 use crate::link::Bus;
 use crate::mask;
+use crate::stick::identify::{Gate, Names};
 use crate::stick::{Mode, Role, Stick};
 
 /// What a stick says of itself. What it does not say is `None`.
@@ -27,15 +28,39 @@ pub struct Identity {
     pub web_ui: Option<String>,
     /// `hilink` or `stick`: what the firmware that runs is, by how it shows itself.
     pub kind: Option<&'static str>,
+    /// `LTE`: the family of its products, in HiLink's words.
+    pub family: Option<String>,
+    /// The web server would say more after a login.
+    #[serde(skip)]
+    pub withheld: bool,
+    /// An identity: masked wherever it is shown.
+    #[serde(serialize_with = "masked")]
+    pub serial: Option<String>,
     /// An identity: masked wherever it is shown.
     #[serde(serialize_with = "masked")]
     pub imei: Option<String>,
 }
 
-fn masked<S: serde::Serializer>(imei: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    match imei {
-        Some(imei) => serializer.serialize_some(&mask::identity(imei)),
+fn masked<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) => serializer.serialize_some(&mask::identity(text)),
         None => serializer.serialize_none(),
+    }
+}
+
+impl Identity {
+    /// What of it names the stick.
+    pub fn names(&self) -> Names<'_> {
+        Names {
+            product: self.product.as_deref(),
+            hardware: self.hardware.as_deref(),
+            model: self.model.as_deref(),
+        }
+    }
+
+    /// Whether the firmware that runs lets itself be replaced.
+    pub fn gate(&self) -> Gate {
+        self.names().gate(self.firmware.as_deref().unwrap_or_default())
     }
 }
 
@@ -84,7 +109,15 @@ fn ask_at(
     let mut link = bus.open_port(&stick.place, interface)?;
     let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
     at.init()?;
-    let mut identity = Identity { kind: Some(kind), ..Identity::default() };
+    Ok(Identity { kind: Some(kind), ..over_at(&mut at)? })
+}
+
+/// What a modem says over AT. How its firmware shows itself is not seen there.
+///
+/// # Errors
+/// `Timeout` when nobody answers; what the port reports.
+pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
+    let mut identity = Identity::default();
     if let Some(information) = at.run_if_known(&identify::information())? {
         identity.model = filled(information.model);
         identity.firmware = filled(information.revision);
@@ -105,30 +138,52 @@ fn ask_at(
     {
         identity.hardware = hardware;
     }
+    identity.serial = match at.run_if_known(&identify::serial_number()) {
+        Ok(serial) => serial.and_then(filled),
+        // The last question: what is known already is not given up for it.
+        Err(e) if e.is(ErrorKind::Timeout) => None,
+        Err(e) => return Err(e),
+    };
     Ok(identity)
 }
 
 fn ask_web(bus: &mut dyn Bus, stick: &Stick) -> Result<Identity> {
     let mut link = bus.open_http(&stick.place)?;
-    let mut web = Hilink::open(&mut *link, super::random::fill)?;
+    over_web(&mut Hilink::open(&mut *link, super::random::fill)?)
+}
+
+/// What a stick says over its web server; less of it where a login is needed.
+///
+/// # Errors
+/// What the web server reports.
+pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
     let mut identity = Identity { kind: Some("hilink"), ..Identity::default() };
-    match web.call(&hilink::device::information()) {
+    let withheld = match web.call(&hilink::device::information()) {
         Ok(information) => {
             identity.model = information.name;
-            identity.hardware = information.hardware;
+            identity.hardware = information.hardware.as_deref().map(without_board);
             identity.firmware = information.software;
             identity.web_ui = information.web_ui;
+            identity.family = information.family;
+            identity.serial = information.serial;
             identity.imei = information.imei;
+            return Ok(identity);
         }
-        Err(e) if e.is(ErrorKind::LoginNeeded) => {
-            // The one description that needs no login; on older firmware it holds the model alone.
-            let basic = web.call(&hilink::device::basic_information())?;
+        Err(e) if e.is(ErrorKind::LoginNeeded) => true,
+        Err(e) if e.is(ErrorKind::HilinkRefused) => false,
+        Err(e) => return Err(e),
+    };
+    // The one description that needs no login; on older firmware it holds the model alone.
+    match web.call(&hilink::device::basic_information()) {
+        Ok(basic) => {
             identity.model = basic.name;
             identity.firmware = basic.software;
             identity.web_ui = basic.web_ui;
         }
+        Err(e) if e.is(ErrorKind::LoginNeeded) || e.is(ErrorKind::HilinkRefused) => {}
         Err(e) => return Err(e),
     }
+    identity.withheld = withheld;
     Ok(identity)
 }
 

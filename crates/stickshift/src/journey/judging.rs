@@ -1,12 +1,11 @@
-//! What a stick is, how sure that is and why, and what can be done with it from here. Judged from what the bus shows and what the stick says;
-//! nothing is asked here (docs/protocols/hilink-at.md sections 0 and 1.8).
+//! What a stick is, how sure that is and why, and what can be done with it from here. Judged from what the bus shows and what the stick says by
+//! the rules of [`stick::identify`](crate::stick::identify); nothing is asked here (docs/identify.md).
 
 use serde::Serialize;
 
-use crate::flash::fit;
-use crate::journey::gate::{self, Gate};
 use crate::journey::identity::Identity;
-use crate::stick::{Mode, Stick};
+use crate::stick::identify::{BOARDS, Gate, Kind, model_of};
+use crate::stick::{Mode, Stick, product_name};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,200 +32,327 @@ pub struct Finding {
     pub why: String,
 }
 
-/// One way from here to other firmware.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Route {
-    /// Where it leads: `stick` or `hilink` firmware, or a mode.
-    pub to: &'static str,
-    /// The way, in words.
-    pub way: String,
-    /// What it risks.
-    pub risk: &'static str,
-    /// Whether the stick's case has to be opened.
-    pub needle: bool,
-}
-
-/// What is known of a stick. `said` is what it says of itself, where it could be asked.
-pub fn findings(stick: &Stick, said: Option<&Identity>) -> Vec<Finding> {
+/// What is known of a stick. `stick` is what the bus shows, where the stick was found there; `said` is what it says of itself, where it could be
+/// asked. Serial number and IMEI are not in it.
+pub fn findings(stick: Option<&Stick>, said: Option<&Identity>) -> Vec<Finding> {
     let nothing = Identity::default();
     let said = said.unwrap_or(&nothing);
     let told = |about, value: &Option<String>, why: &str| match value {
-        Some(value) => certain(about, value.clone(), why),
-        None => unknown(about, "the stick was not asked or does not say"),
+        Some(value) => certain(about, value, why),
+        None => unknown(about, not_said(said)),
     };
     vec![
-        certain("mode", stick.mode.to_string(), "the bus shows it"),
+        match stick {
+            Some(stick) => certain("mode", stick.mode, "the bus shows it"),
+            None => unknown("mode", "the stick was reached without the bus"),
+        },
         model(said),
         told("hardware", &said.hardware, "the stick says so"),
-        family(stick, said),
+        chip(said),
+        kind(stick, said),
         told("version", &said.firmware, "the stick says so"),
         told("web-ui", &said.web_ui, "an image on the flash; it proves nothing about the firmware that runs"),
+        told("family", &said.family, "the web server says so"),
     ]
 }
 
-fn certain(about: &'static str, value: String, why: &str) -> Finding {
-    Finding { about, value: Some(value), sure: Sureness::Certain, why: why.to_owned() }
+fn not_said(said: &Identity) -> &'static str {
+    match said.withheld {
+        true => "the web server says it after a login",
+        false => "the stick was not asked or does not say",
+    }
 }
 
-fn unknown(about: &'static str, why: &str) -> Finding {
-    Finding { about, value: None, sure: Sureness::Unknown, why: why.to_owned() }
+fn certain(about: &'static str, value: impl ToString, why: impl Into<String>) -> Finding {
+    Finding { about, value: Some(value.to_string()), sure: Sureness::Certain, why: why.into() }
+}
+
+fn likely(about: &'static str, value: impl ToString, why: impl Into<String>) -> Finding {
+    Finding { about, value: Some(value.to_string()), sure: Sureness::Likely, why: why.into() }
+}
+
+fn unknown(about: &'static str, why: impl Into<String>) -> Finding {
+    Finding { about, value: None, sure: Sureness::Unknown, why: why.into() }
 }
 
 /// The letter of the model is the hardware's: the marketing name lacks it.
 fn model(said: &Identity) -> Finding {
     if let Some(product) = &said.product {
-        return certain("model", product.clone(), "the stick names its product");
+        return certain("model", product, "the stick names its product");
     }
-    if let Some((hardware, model)) = said.hardware.as_deref().and_then(|h| Some((h, fit::model_of(h)?))) {
-        return certain("model", model, &format!("its hardware is {hardware}"));
+    if let Some((hardware, model)) = said.hardware.as_deref().and_then(|h| Some((h, model_of(h)?))) {
+        return certain("model", model, format!("its hardware is {hardware}"));
+    }
+    let by_serial = said
+        .serial
+        .as_deref()
+        .and_then(|serial| BOARDS.iter().find(|b| b.serial.is_some_and(|begin| serial.starts_with(begin))));
+    if let (Some(board), Some(name)) = (by_serial, &said.model)
+        && board.model.starts_with(name.as_str())
+    {
+        let begin = board.serial.unwrap_or_default();
+        return likely(
+            "model",
+            board.model,
+            format!("it calls itself {name}, and its serial number begins {begin}"),
+        );
     }
     match &said.model {
-        Some(model) => Finding {
-            about: "model",
-            value: Some(model.clone()),
-            sure: Sureness::Likely,
-            why: "the stick's name for itself; the letter of the hardware is not in it".to_owned(),
-        },
-        None => unknown("model", "the stick was not asked or does not say"),
-    }
-}
-
-/// HiLink or Stick firmware. 21 and 22 stand for them on some models only.
-fn family(stick: &Stick, said: &Identity) -> Finding {
-    let name = said.product.as_deref().or(said.model.as_deref()).unwrap_or_default();
-    let ruled = ["E3272", "E3276", "E3372"].iter().any(|family| name.contains(family));
-    let version = said.firmware.as_deref().unwrap_or_default();
-    match (ruled, version.split('.').next().unwrap_or_default()) {
-        (true, "22") => return certain("firmware", "hilink".to_owned(), "22 is HiLink on this model"),
-        (true, "21") => return certain("firmware", "stick".to_owned(), "21 is Stick on this model"),
-        _ => {}
-    }
-    match stick.mode {
-        Mode::Hilink | Mode::HilinkSerial => {
-            certain("firmware", "hilink".to_owned(), "it is a network card with a router behind it")
+        Some(model) => {
+            likely("model", model, "the stick's name for itself; the letter of the hardware is not in it")
         }
-        Mode::Modem => Finding {
-            about: "firmware",
-            value: Some("stick".to_owned()),
-            sure: Sureness::Likely,
-            why: "it shows serial ports; HiLink firmware can show them too".to_owned(),
-        },
-        Mode::Cdrom => unknown("firmware", "both kinds begin as a CD-ROM: switch it first"),
-        _ => unknown("firmware", "no firmware runs now"),
+        None => unknown("model", not_said(said)),
     }
 }
 
-/// The ways from here. The first is the one that risks least.
+fn chip(said: &Identity) -> Finding {
+    match said.names().board() {
+        Some(board) => likely("chip", board.chip, format!("sticks with hardware {} have it", board.hardware)),
+        None if said.hardware.is_none() => unknown("chip", not_said(said)),
+        None => unknown("chip", "no rule for this hardware"),
+    }
+}
+
+/// HiLink or Stick firmware. Versions stand for them on some models only; otherwise how it shows itself tells.
+fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
+    let version = said.firmware.as_deref().unwrap_or_default();
+    if let Some(rule) = said.names().kind(version) {
+        let why = format!("{} in front is {} firmware on this model", rule.version, rule.kind.word());
+        return certain("firmware", rule.kind.word(), why);
+    }
+    match stick.map(|stick| stick.mode) {
+        Some(Mode::Hilink | Mode::HilinkSerial) => {
+            certain("firmware", "hilink", "it is a network card with a router behind it")
+        }
+        Some(Mode::Modem) => {
+            likely("firmware", "stick", "it shows serial ports; HiLink firmware can show them too")
+        }
+        Some(Mode::Cdrom) => unknown("firmware", "both kinds begin as a CD-ROM: switch it first"),
+        Some(_) => unknown("firmware", "no firmware runs now"),
+        None if said.kind == Some("hilink") => certain("firmware", "hilink", "its web server answered"),
+        None => unknown("firmware", "no rule for this model and version, and the bus was not looked at"),
+    }
+}
+
+/// Whether the stick's case has to be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Needle {
+    /// It stays closed.
+    No,
+    /// Only when the stick refuses the other way.
+    Perhaps,
+    /// The firmware that runs refuses everything else.
+    Yes,
+}
+
+/// One way from here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// Where it leads: `modem`, `serial`, or `stick` or `hilink` firmware; `firmware` where it is not known which of them runs.
+    pub to: &'static str,
+    /// What takes the stick there.
+    pub by: Work,
+    /// The way, in words.
+    pub way: String,
+    /// What it risks.
+    pub risk: &'static str,
+    /// Whether the stick's case has to be opened.
+    pub needle: Needle,
+}
+
+/// The work that a route is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// Switching it.
+    Switch,
+    /// Pulling it out and plugging it in again, then switching it.
+    ReplugAndSwitch,
+    /// The conversion.
+    Convert,
+    /// Flashing it as it is.
+    Flash,
+}
+
+const NOTHING: &str = "nothing: unplugging undoes it";
+const FLASHING: &str =
+    "an interruption inside the boot loader's partition leaves a stick that only the boot ROM can save";
+
+/// The ways from here. The first is the one that risks least. Only ways that are known to exist for such a stick are in it.
 pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
-    const NOTHING: &str = "nothing: unplugging undoes it";
-    const FLASH: &str =
-        "an interruption inside the boot loader's partition leaves a stick that only the boot ROM can save";
-    let version = said.and_then(|i| i.firmware.as_deref()).unwrap_or_default();
-    let gate = gate::for_version(version);
-    let way = |to, way: &str, risk, needle| Route { to, way: way.to_owned(), risk, needle };
+    let nothing = Identity::default();
+    let said = said.unwrap_or(&nothing);
     let mut routes = Vec::new();
+    let soft = |to, by, way: &str| Route { to, by, way: way.to_owned(), risk: NOTHING, needle: Needle::No };
     match stick.mode {
         Mode::Cdrom => {
-            routes.push(way("modem", "the usual message", NOTHING, false));
-            routes.push(way(
-                "serial",
-                "the message 11 06 30: serial ports of HiLink firmware",
-                NOTHING,
-                false,
-            ));
+            routes.push(soft("modem", Work::Switch, "the usual message"));
+            if stick.id.vendor == HUAWEI {
+                routes.push(soft(
+                    "serial",
+                    Work::Switch,
+                    "the message 11 06 30: serial ports of HiLink firmware",
+                ));
+            }
         }
-        Mode::Hilink => {
-            routes.push(way(
-                "serial",
-                "the web server's doors: device/mode and CGI, 0 before 1",
-                NOTHING,
-                false,
+        Mode::Hilink if said.names().board().is_some_and(|b| b.images.is_none()) => routes.push(soft(
+            "serial",
+            Work::ReplugAndSwitch,
+            "the message 11 06 30 while it shows its CD-ROM; its web server has no doors",
+        )),
+        Mode::Hilink => routes.push(soft(
+            "serial",
+            Work::Switch,
+            "the web server's doors: device/mode and CGI, 0 before 1",
+        )),
+        Mode::HilinkSerial => {
+            routes.push(soft(
+                "hilink",
+                Work::ReplugAndSwitch,
+                "it forgets the serial ports when it is unplugged",
             ));
         }
         _ => {}
     }
-    match (stick.mode, gate) {
-        (Mode::Download, _) => routes.push(way("other-firmware", "it takes firmware now", FLASH, false)),
-        (Mode::BootRom, _) => {
-            routes.push(way("other-firmware", "a loader into the boot ROM, then firmware", FLASH, false));
-        }
-        (Mode::Fastboot | Mode::Unknown, _) => {}
-        (_, Gate::Open) => {
-            routes.push(way("other-firmware", "AT^GODLOAD, then firmware: no needle", FLASH, false))
-        }
-        (_, Gate::Closed) => routes.push(way(
-            "other-firmware",
-            &format!("firmware {version} refuses to be replaced: boot pin, loader, then firmware"),
-            FLASH,
-            true,
-        )),
-        (_, Gate::Unknown) => routes.push(way(
-            "other-firmware",
-            "AT^GODLOAD if the stick takes it, else boot pin and loader; no rule covers this version",
-            FLASH,
-            true,
-        )),
-    }
+    routes.extend(to_other_firmware(stick, said));
     routes
+}
+
+const HUAWEI: u16 = 0x12d1;
+
+fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
+    let version = said.firmware.as_deref().unwrap_or_default();
+    let by_version = said.names().kind(version).map(|rule| rule.kind.word());
+    let to = match by_version.or(said.kind) {
+        Some("hilink") => Kind::Stick.word(),
+        Some("stick") => Kind::Hilink.word(),
+        _ => "firmware",
+    };
+    let route = |by, way: &str, needle| Some(Route { to, by, way: way.to_owned(), risk: FLASHING, needle });
+    match stick.mode {
+        Mode::Download => return route(Work::Flash, "it takes firmware now", Needle::No),
+        Mode::BootRom => {
+            return route(Work::Convert, "a loader into the boot ROM, then firmware", Needle::No);
+        }
+        Mode::Fastboot | Mode::Unknown => return None,
+        _ => {}
+    }
+    if !takes_firmware(stick, said) {
+        return None;
+    }
+    match said.gate() {
+        Gate::Open => route(Work::Convert, "AT^GODLOAD, then firmware: no needle", Needle::No),
+        Gate::Closed => route(
+            Work::Convert,
+            &format!("firmware {version} refuses to be replaced: boot pin, loader, then firmware"),
+            Needle::Yes,
+        ),
+        Gate::Unknown => route(
+            Work::Convert,
+            "AT^GODLOAD if the stick takes it, else boot pin and loader; no rule covers this version",
+            Needle::Perhaps,
+        ),
+    }
+}
+
+/// Whether both kinds of firmware are known for such a stick: by its board, by its name, or by what its ids stand for.
+fn takes_firmware(stick: &Stick, said: &Identity) -> bool {
+    const BOTH: [&str; 3] = ["E3272", "E3276", "E3372"];
+    if let Some(board) = said.names().board() {
+        return board.images.is_some();
+    }
+    let hardware = said.hardware.as_deref().and_then(model_of);
+    let exact = hardware.as_deref().or(said.product.as_deref());
+    let version = said.firmware.as_deref().unwrap_or_default();
+    match exact.or(said.model.as_deref()) {
+        // A marketing name with a version that none of its known boards has is another board.
+        Some(_) if exact.is_none() && !version.is_empty() && said.names().kind(version).is_none() => false,
+        Some(name) => BOTH.iter().any(|model| name.starts_with(model)),
+        None => {
+            let of_ids = product_name(stick.id).unwrap_or_default();
+            BOTH.iter().any(|model| of_ids.contains(model))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn family_of(mode: Mode, model: &str, version: &str) -> (Option<String>, Sureness) {
-        let mut stick = stick();
-        stick.mode = mode;
-        let said =
-            Identity { model: Some(model.into()), firmware: Some(version.into()), ..Identity::default() };
-        let found = family(&stick, &said);
-        (found.value, found.sure)
+    fn showing(mode: Mode) -> Stick {
+        Stick { mode, ..Stick::new("1-1".parse().unwrap(), "12d1:1506".parse().unwrap()) }
     }
 
-    fn stick() -> Stick {
-        Stick {
-            place: "1-1".parse().unwrap(),
-            id: "12d1:1506".parse().unwrap(),
-            release: 0,
-            class: 0,
-            manufacturer: None,
-            product: None,
-            serial: None,
-            configuration: 1,
-            configurations: 1,
-            interfaces: Vec::new(),
-            mode: Mode::Modem,
-        }
+    fn saying(model: &str, version: &str) -> Identity {
+        Identity { model: Some(model.into()), firmware: Some(version.into()), ..Identity::default() }
+    }
+
+    fn found(stick: Option<&Stick>, said: &Identity, about: &str) -> (Option<String>, Sureness) {
+        let all = findings(stick, Some(said));
+        let finding = all.into_iter().find(|f| f.about == about).unwrap();
+        assert!(!finding.why.is_empty());
+        (finding.value, finding.sure)
     }
 
     #[test]
-    fn numbers_stand_for_a_family_on_some_models_only() {
+    fn numbers_stand_for_a_kind_on_some_models_only() {
+        let kind = |mode, model: &str, version: &str| {
+            found(Some(&showing(mode)), &saying(model, version), "firmware")
+        };
         let hilink = || Some("hilink".to_owned());
-        assert_eq!(family_of(Mode::Modem, "E3372", "22.200.15.00.00"), (hilink(), Sureness::Certain));
-        assert_eq!(family_of(Mode::Hilink, "E8372", "21.328.62.00.1080"), (hilink(), Sureness::Certain));
-        assert_eq!(family_of(Mode::Modem, "MU609", "12.105"), (Some("stick".to_owned()), Sureness::Likely));
-        assert_eq!(family_of(Mode::Cdrom, "", ""), (None, Sureness::Unknown));
+        assert_eq!(kind(Mode::Modem, "E3372", "22.200.15.00.00"), (hilink(), Sureness::Certain));
+        assert_eq!(kind(Mode::Hilink, "E8372", "21.328.62.00.1080"), (hilink(), Sureness::Certain));
+        assert_eq!(kind(Mode::Modem, "E8372", "21.328.62.00.1080"), (hilink(), Sureness::Certain));
+        assert_eq!(kind(Mode::Modem, "MU609", "12.105"), (Some("stick".to_owned()), Sureness::Likely));
+        assert_eq!(kind(Mode::Cdrom, "", ""), (None, Sureness::Unknown));
+        assert_eq!(found(None, &saying("MU609", "12.105"), "firmware"), (None, Sureness::Unknown));
     }
 
     #[test]
     fn the_model_is_the_hardwares_and_a_web_ui_proves_nothing() {
         let said = Identity {
-            model: Some("E3372".into()),
             hardware: Some("CL1E3372SM".into()),
             web_ui: Some("WEBUI_17.100_HILINK".into()),
-            firmware: Some("21.200.07.00.00".into()),
-            ..Identity::default()
+            ..saying("E3372", "21.200.07.00.00")
         };
-        let found = findings(&stick(), Some(&said));
-        let value = |about| found.iter().find(|f| f.about == about).and_then(|f| f.value.clone());
-        assert_eq!(value("model").as_deref(), Some("E3372s"));
-        assert_eq!(value("firmware").as_deref(), Some("stick"));
+        let stick = showing(Mode::Modem);
+        assert_eq!(found(Some(&stick), &said, "model"), (Some("E3372s".to_owned()), Sureness::Certain));
+        assert_eq!(found(Some(&stick), &said, "firmware"), (Some("stick".to_owned()), Sureness::Certain));
+        assert_eq!(found(Some(&stick), &said, "chip"), (Some("Balong V7R2".to_owned()), Sureness::Likely));
     }
 
     #[test]
-    fn a_closed_gate_needs_the_needle() {
-        let said = |version: &str| Identity { firmware: Some(version.into()), ..Identity::default() };
-        assert!(routes(&stick(), Some(&said("22.333.01.00.00"))).last().unwrap().needle);
-        assert!(!routes(&stick(), Some(&said("22.200.15.00.00"))).last().unwrap().needle);
+    fn a_serial_number_hints_at_the_board() {
+        let said =
+            |serial: &str| Identity { serial: Some(serial.into()), ..saying("E3372", "21.180.01.00.00") };
+        let model = |serial: &str| found(None, &said(serial), "model");
+        assert_eq!(model("G4PXX00000000000"), (Some("E3372h".to_owned()), Sureness::Likely));
+        assert_eq!(model("L8FXX00000000000"), (Some("E3372s".to_owned()), Sureness::Likely));
+        assert_eq!(model("XXX"), (Some("E3372".to_owned()), Sureness::Likely));
+        let other = Identity { serial: Some("G4P1".into()), ..saying("E303", "11.1") };
+        assert_eq!(found(None, &other, "model"), (Some("E303".to_owned()), Sureness::Likely));
+    }
+
+    #[test]
+    fn only_ways_that_exist_are_offered() {
+        let last = |mode, said: &Identity| routes(&showing(mode), Some(said)).pop();
+        let said = |hardware: &str, version: &str| Identity {
+            hardware: Some(hardware.into()),
+            ..saying("E3372", version)
+        };
+        let route = last(Mode::Hilink, &said("CL2E3372HM", "22.333.01.00.00")).unwrap();
+        assert_eq!((route.to, route.needle), ("stick", Needle::Yes));
+        let route = last(Mode::Hilink, &said("CL2E3372HM", "22.200.15.00.00")).unwrap();
+        assert_eq!((route.to, route.needle), ("stick", Needle::No));
+        let route = last(Mode::Modem, &said("CL2E3372HM", "21.180.01.00.00")).unwrap();
+        assert_eq!((route.to, route.needle), ("hilink", Needle::No));
+        // Its images are not known, and its web server has no doors.
+        let route = last(Mode::Hilink, &said("CL4E3372HM", "10.0.3.1")).unwrap();
+        assert_eq!((route.to, route.by), ("serial", Work::ReplugAndSwitch));
+        let route = last(Mode::Hilink, &saying("E3372", "10.0.3.1")).unwrap();
+        assert_eq!(route.to, "serial");
+        assert_eq!(last(Mode::Modem, &saying("K3772", "11.126.03.09.00")), None);
+        assert_eq!(last(Mode::Modem, &saying("E8372", "21.328.62.00.1080")), None);
     }
 }

@@ -6,7 +6,6 @@ pub mod convert;
 mod doors;
 pub mod firmware_file;
 pub mod flash;
-pub mod gate;
 pub mod identity;
 pub mod journal;
 pub mod judging;

@@ -1,6 +1,7 @@
 //! What a stick is, as the bus shows it: place, identity, mode, interfaces and ports with their roles.
 
 mod classify;
+pub mod identify;
 
 use std::fmt;
 use std::str::FromStr;
