@@ -8,6 +8,7 @@ use stickshift::at::At;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::host::WebLink;
+use stickshift::journey::web::Login;
 use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
 use stickshift::stick::{Mode, Place, Role, Stick};
 
@@ -34,6 +35,13 @@ pub(crate) struct WebArgs {
     #[arg(long, value_name = "http://HOST[:PORT]/", conflicts_with = "stick", global = true)]
     pub(crate) url: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
+}
+
+/// Who logs in to a web server.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LoginArgs {
     /// Log in to the web page as this user; the password is asked for, or taken from --password-file or STICKSHIFT_PASSWORD
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) user: Option<String>,
@@ -41,6 +49,27 @@ pub(crate) struct WebArgs {
     /// The first line of FILE is the web page's password
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+impl LoginArgs {
+    /// The user that was named, or the usual one where a password is at hand.
+    fn user(&self) -> Option<&str> {
+        let password_given = self.password_file.is_some() || env::var_os("STICKSHIFT_PASSWORD").is_some();
+        self.user.as_deref().or_else(|| password_given.then_some("admin"))
+    }
+
+    fn password(&self) -> Result<String> {
+        secret("password of the stick's web page", "STICKSHIFT_PASSWORD", self.password_file.as_deref())
+    }
+
+    /// Who logs in, where somebody was named.
+    ///
+    /// # Errors
+    /// As [`secret`].
+    pub(crate) fn login(&self) -> Result<Option<Login>> {
+        let Some(user) = self.user() else { return Ok(None) };
+        Ok(Some(Login { user: user.to_owned(), password: self.password()? }))
+    }
 }
 
 /// Either.
@@ -121,16 +150,10 @@ impl WebArgs {
     /// What opening and logging in report.
     pub(crate) fn session<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Hilink<'l>> {
         let mut web = Hilink::open(link, random)?.with_cancel(context.cancel.clone());
-        let password_given = self.password_file.is_some() || env::var_os("STICKSHIFT_PASSWORD").is_some();
-        if let Some(user) = self.user.as_deref().or_else(|| password_given.then_some("admin")) {
+        if let Some(user) = self.login.user() {
             // Nobody is asked for what is not needed.
             if !web.login_state()?.open {
-                let password = secret(
-                    "password of the stick's web page",
-                    "STICKSHIFT_PASSWORD",
-                    self.password_file.as_deref(),
-                )?;
-                web.login(user, &password)?;
+                web.login(user, &self.login.password()?)?;
             }
         }
         Ok(web)

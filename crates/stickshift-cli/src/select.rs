@@ -44,7 +44,7 @@ fn is_imei(word: &str) -> bool {
 
 /// Whether the stick, asked over its AT port or its web server, says that this is its IMEI. One that cannot be asked does not.
 fn says_imei(bus: &mut dyn Bus, stick: &Stick, imei: &str) -> bool {
-    let said = identity::ask(bus, stick, &mut Session::quiet());
+    let said = identity::ask(bus, stick, None, &mut Session::quiet());
     matches!(said, Ok(Some(identity)) if identity.imei.as_deref() == Some(imei))
 }
 
@@ -137,7 +137,7 @@ mod tests {
         bus.advance(std::time::Duration::from_secs(60));
         let all = bus.sticks().unwrap();
         let mut of = |stick: &Stick| {
-            let said = identity::ask(&mut bus, stick, &mut Session::quiet()).unwrap();
+            let said = identity::ask(&mut bus, stick, None, &mut Session::quiet()).unwrap();
             said.and_then(|i| i.imei).unwrap()
         };
         let (first, second) = (of(&all[0]), of(&all[1]));

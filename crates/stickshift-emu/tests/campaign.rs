@@ -146,6 +146,8 @@ impl Campaign {
             files: vec![FirmwareFile::open(&self.image, &mut Session::quiet()).unwrap()],
             consents: Consents::default(),
             resume,
+            login: None,
+            no_updates: false,
         }
     }
 
@@ -269,7 +271,7 @@ fn every_fault_at_every_step_ends_truthfully() {
     let mut seed = 0;
     while count.runs < LEAST_RUNS {
         seed += 1;
-        for name in ["e3372h-needle", "e3372h-loader", "e3372h-hilink"] {
+        for name in ["e3372h-needle", "e3372h-loader", "e3372h-hilink", "e3372h-cd"] {
             let steps = campaign.steps(name);
             for kind in at_steps() {
                 for step in 1..=steps {

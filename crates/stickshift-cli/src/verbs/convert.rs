@@ -11,6 +11,7 @@ use stickshift::journey::{FirmwareFile, Identity};
 
 use crate::act;
 use crate::context::Context;
+use crate::door::LoginArgs;
 use crate::files;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
@@ -49,6 +50,13 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     resume: bool,
 
+    /// Turn the stick's automatic updates off first: an update closes the way without the needle
+    #[arg(long)]
+    no_updates: bool,
+
+    #[command(flatten)]
+    login: LoginArgs,
+
     #[command(flatten)]
     consents: ConsentArgs,
 }
@@ -74,7 +82,9 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     }
     convert::order(&mut files, to);
     let loader = args.loader.as_deref().map(|path| act::loader(path, false)).transpose()?;
-    let mut request = Request { to, loader, files, consents, resume: args.resume };
+    let login = args.login.login()?;
+    let mut request =
+        Request { to, loader, files, consents, resume: args.resume, login, no_updates: args.no_updates };
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
     let (plan, before) = convert::plan(&mut *bus, &stick, &request, &mut session)?;

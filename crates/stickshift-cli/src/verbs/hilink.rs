@@ -67,6 +67,12 @@ enum HilinkVerb {
         #[arg(long)]
         cgi: bool,
     },
+    /// Whether the stick updates itself; on or off to change it
+    Updates {
+        /// What it is to be
+        #[arg(value_enum)]
+        set: Option<Switch>,
+    },
     /// Any request: a GET, or a POST of the document on standard input
     Raw {
         /// For example /api/device/signal
@@ -85,6 +91,12 @@ enum HilinkVerb {
 enum Face {
     Project,
     Debug,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
@@ -163,6 +175,14 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
             let result =
                 if cgi { web.cgi_switch(face.number()) } else { web.call_and_lose(&device::mode(face)) };
             sent(context, result?)
+        }
+        HilinkVerb::Updates { set } => {
+            if let Some(set) = set {
+                web.call(&device::automatic_updates(set == Switch::On))?;
+            }
+            let on = web.call(&device::updates_itself())?.map(|on| if on { "on" } else { "off" }.to_owned());
+            context.output.finish(&Table(vec![("updates", on)]));
+            Ok(())
         }
         HilinkVerb::Raw { path, post, unmasked } => raw(context, &mut web, &path, post, unmasked),
     }

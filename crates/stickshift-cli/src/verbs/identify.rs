@@ -12,7 +12,7 @@ use stickshift::mask;
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
-use crate::door::{self, PortArgs, WebArgs};
+use crate::door::{self, LoginArgs, PortArgs, WebArgs};
 use crate::output::Report;
 use crate::port_bus::PortBus;
 use crate::select;
@@ -34,13 +34,8 @@ pub(crate) struct IdentifyArgs {
     #[arg(long, value_name = "http://HOST[:PORT]/")]
     url: Option<String>,
 
-    /// Log in to the web page as this user; the password is asked for, or taken from --password-file or STICKSHIFT_PASSWORD
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-
-    /// The first line of FILE is the web page's password
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    login: LoginArgs,
 
     /// Show serial number and IMEI in full
     #[arg(long)]
@@ -48,7 +43,7 @@ pub(crate) struct IdentifyArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
-    let web = WebArgs { url: args.url, user: args.user, password_file: args.password_file };
+    let web = WebArgs { url: args.url, login: args.login };
     let (stick, said) = if web.url.is_some() {
         let mut link = web.open(context, None)?;
         let said = identity::over_web(&mut web.session(context, &mut *link)?)?;
@@ -59,7 +54,7 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
     } else {
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, args.stick.as_deref())?;
-        let said = ask(context, &web, &mut *bus, &stick)?;
+        let said = ask(context, &web.login, &mut *bus, &stick)?;
         (Some(stick), said)
     };
     context.output.finish(&Identified::new(stick.as_ref(), said.as_ref(), args.unmasked));
@@ -69,17 +64,12 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
 /// What the stick says; nothing, with a warning, where it does not answer.
 fn ask(
     context: &Context,
-    web: &WebArgs,
+    login: &LoginArgs,
     bus: &mut dyn stickshift::link::Bus,
     stick: &Stick,
 ) -> Result<Option<Identity>> {
-    let answer = if stick.mode == Mode::Hilink {
-        bus.open_http(&stick.place)
-            .and_then(|mut link| identity::over_web(&mut web.session(context, &mut *link)?).map(Some))
-    } else {
-        identity::ask(bus, stick, &mut context.session())
-    };
-    match answer {
+    let login = if stick.mode == Mode::Hilink { login.login()? } else { None };
+    match identity::ask(bus, stick, login.as_ref(), &mut context.session()) {
         Err(e) if !e.is(ErrorKind::Interrupted) && !e.is(ErrorKind::LoginRefused) => {
             context.session().warn("no-identity", format!("the stick does not say what it is: {e}"));
             Ok(None)

@@ -73,7 +73,15 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
     convert::order(&mut files, to);
     let loader = Some(act::loader(&loader_file, false)?);
-    let mut request = Request { to, loader, files, consents: Default::default(), resume: false };
+    let mut request = Request {
+        to,
+        loader,
+        files,
+        consents: Default::default(),
+        resume: false,
+        login: None,
+        no_updates: false,
+    };
 
     let mut traced = context.traced(Box::new(bus.clone()))?;
     let stick = crate::select::stick(&mut *traced, None)?;

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::journey::doors;
 use stickshift::journey::switching::{self, Goal, Prepared, Request, Switched};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Parameters, builtin, formats};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 
 use crate::context::Context;
+use crate::door::LoginArgs;
 use crate::output::Report;
 use crate::verbs::list::StickReport;
 use crate::{files, overlays, select};
@@ -19,7 +21,7 @@ use crate::{files, overlays, select};
 /// Switch a stick from CD-ROM to modem.
 ///
 /// The stick is looked up in the built-in profiles and in yours, gets its message, and is judged by what the bus shows afterwards at
-/// the same place.
+/// the same place. A stick that is a network card already is asked over its web server for `--to serial`.
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The stick: place, ids, tty, serial number or IMEI
@@ -40,6 +42,9 @@ pub(crate) struct SwitchArgs {
     /// Show the plan and do nothing
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    login: LoginArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,6 +75,10 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         context.output.say(&format!("{}: {}", problem.file, problem.what));
     }
     let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
+    let own = args.profile.is_some() || !args.message.is_empty();
+    if !own && stick.mode == Mode::Hilink && matches!(args.goal(), Goal::Serial | Goal::Modem) {
+        return by_doors(context, &mut *bus, &stick, &args);
+    }
     let profile = match &args.profile {
         Some(path) => Some(from_file(path, stick.id)?),
         None if args.message.is_empty() => None,
@@ -93,6 +102,27 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     context.output.interim("plan", &plan);
     let switched = switching::switch_and_wait(&mut *bus, prepared, &mut session)?;
     context.output.finish(&SwitchReport::of(stick.id, &switched));
+    Ok(())
+}
+
+/// A stick that is a network card already takes no more messages: its web server is asked.
+fn by_doors(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &SwitchArgs) -> Result<()> {
+    let plan = doors::plan(stick);
+    if args.dry_run {
+        context.output.finish(&plan);
+        return Ok(());
+    }
+    context.output.interim("plan", &plan);
+    let login = args.login.login()?;
+    let switched = doors::open(bus, &stick.place, login.as_ref(), &mut context.session())?;
+    if !args.goal().is_met_by(switched.mode) {
+        let what = format!("the stick switched to something else: {}", switched.mode);
+        return Err(Error::new(ErrorKind::NotSwitched, what)
+            .with("place", &switched.place)
+            .with("id", switched.id)
+            .with_verdict(Verdict::Recoverable));
+    }
+    context.output.finish(&SwitchReport::of(stick.id, &Switched { stick: switched, expected: true }));
     Ok(())
 }
 

@@ -195,6 +195,19 @@ pub fn mode(face: UsbFace) -> Call<()> {
     Call::set("/api/device/mode", &[("mode", &face.number().to_string())])
 }
 
+/// `POST online-update/autoupdate-config`: whether the stick updates itself, and whether it fetches updates of its web UI.
+pub fn automatic_updates(on: bool) -> Call<()> {
+    let flag = if on { "1" } else { "0" };
+    Call::set("/api/online-update/autoupdate-config", &[("auto_update", flag), ("ui_download", flag)])
+}
+
+/// `GET online-update/autoupdate-config`: whether the stick updates itself.
+pub fn updates_itself() -> Call<Option<bool>> {
+    Call::get("/api/online-update/autoupdate-config", |r| {
+        Ok(r.string("auto_update").map(|value| value.trim() == "1"))
+    })
+}
+
 /// The functions that `global/module-switch` says are there.
 pub fn features() -> Call<Vec<String>> {
     Call::get("/api/global/module-switch", |r| {

@@ -20,6 +20,7 @@ use crate::journey::load::{self, find, wait_for_download_mode};
 use crate::journey::plan::{Consent, Consents, Objection, Plan};
 use crate::journey::switching::{self, Goal};
 use crate::journey::wait::{wait_at, wait_for_stick};
+use crate::journey::web::{self, Login};
 use crate::journey::{doors, flash};
 use crate::link::Bus;
 use crate::profile::Catalogue;
@@ -69,6 +70,10 @@ pub struct Request {
     pub consents: Consents,
     /// Go on with the journal's work.
     pub resume: bool,
+    /// For a web server that wants it.
+    pub login: Option<Login>,
+    /// Turn the stick's automatic updates off first.
+    pub no_updates: bool,
 }
 
 /// What a conversion led to.
@@ -96,7 +101,7 @@ pub fn plan(
     request: &Request,
     session: &mut Session<'_>,
 ) -> Result<(Plan, Option<Identity>)> {
-    let seen = match identity::ask(bus, stick, session) {
+    let seen = match identity::ask(bus, stick, request.login.as_ref(), session) {
         Ok(identity) => identity,
         Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
         Err(e) => {
@@ -167,6 +172,9 @@ fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mu
             plan_gate(seen, plan);
         }
         Mode::Hilink => {
+            if request.no_updates {
+                plan.step("no-updates", "turn the stick's automatic updates off", None);
+            }
             plan.step("hilink-door", "ask the stick's web server for serial ports (device/mode, CGI)", None);
             plan_gate(seen, plan);
         }
@@ -318,7 +326,10 @@ fn travel(
                 }
             }
             Mode::Hilink => {
-                if let Err(e) = doors::open(bus, place, session) {
+                if request.no_updates {
+                    stop_updates(bus, place, request.login.as_ref(), session)?;
+                }
+                if let Err(e) = doors::open(bus, place, request.login.as_ref(), session) {
                     by_needle(bus, place, request, e, session)?;
                 }
             }
@@ -388,6 +399,28 @@ fn load_from_boot_rom(
     };
     load::load(bus, place, loader, session)?;
     Ok(())
+}
+
+/// An update in the middle of a conversion, or before the next attempt, closes the soft way. A stick that does not let them be turned off is
+/// converted all the same.
+fn stop_updates(
+    bus: &mut dyn Bus,
+    place: &Place,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    session.step("no-updates", "turn the stick's automatic updates off");
+    let outcome = bus.open_http(place).and_then(|mut link| {
+        web::open(&mut *link, login, session)?.call(&crate::hilink::device::automatic_updates(false))
+    });
+    match outcome {
+        Err(e) if e.is(ErrorKind::Interrupted) => Err(e),
+        Err(e) => {
+            session.warn("updates-stay", format!("automatic updates could not be turned off: {e}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show. The stick may not have been asked what it is before: then that is done
@@ -535,7 +568,7 @@ fn prove(bus: &mut dyn Bus, place: &Place, request: &Request, session: &mut Sess
     }
     session.step("verify", "ask the stick what it is now");
     let stick = settled(bus, place, session).map_err(unknown)?;
-    let after = identity::ask(bus, &stick, session)
+    let after = identity::ask(bus, &stick, request.login.as_ref(), session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;
     compare(&after, request)?;

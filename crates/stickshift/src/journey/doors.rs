@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::hilink::Hilink;
 use crate::hilink::device::{self, UsbFace};
+use crate::journey::plan::Plan;
+use crate::journey::switching::ports_are_made;
 use crate::journey::wait::wait_for_stick;
+use crate::journey::web::{self, Login};
 use crate::link::Bus;
 use crate::stick::{Mode, Place, Stick};
 
@@ -15,6 +17,9 @@ use crate::stick::{Mode, Place, Stick};
 const FACE_CHANGES: Duration = Duration::from_secs(10);
 /// How long the stick may take to come back.
 const COMES_BACK: Duration = Duration::from_secs(60);
+
+/// How long drivers may take to make its ports.
+const PORTS: Duration = Duration::from_secs(5);
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
@@ -31,24 +36,53 @@ const DOORS: [(Door, &str); 4] = [
     (Door::Cgi(1), "CGI switchMode 1 (debug mode)"),
 ];
 
+/// What [`open`] will do.
+pub fn plan(stick: &Stick) -> Plan {
+    let mut plan = Plan::new(format!("{} {} at {} to serial ports", stick.id, stick.mode, stick.place));
+    for (index, (_, name)) in DOORS.iter().enumerate() {
+        let unless = if index == 0 { "" } else { ", unless serial ports showed" };
+        plan.step("hilink-door", format!("ask the web server: {name}{unless}"), None);
+    }
+    plan.evidence.push(
+        "HiLink firmware takes these requests up to some version; which one is not known beforehand".into(),
+    );
+    plan.dangers.push(
+        "the network card leaves for a moment; pulling the stick out and plugging it in undoes it on most"
+            .into(),
+    );
+    plan
+}
+
 /// Tries every door until serial ports show at the same place. What a request answers proves nothing; the bus does.
 ///
 /// # Errors
-/// `GateClosed` (fact `tried`) when none leads anywhere; what the bus and the web server report.
-pub(super) fn open(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Stick> {
+/// `NotSwitched` (fact `tried`) when none leads anywhere, `LoginNeeded` when a login might; `LoginRefused`; what the bus and the web server report.
+pub fn open(
+    bus: &mut dyn Bus,
+    place: &Place,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<Stick> {
     let mut tried = Vec::new();
+    let mut wants_login = false;
     for (door, name) in DOORS {
         session.check()?;
         session.step("hilink-door", format!("ask the web server for serial ports: {name}"));
-        let said = match knock(bus, place, door) {
+        let said = match knock(bus, place, door, login, session) {
             Ok(said) => said,
-            Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
-            Err(e) => e.to_string(),
+            Err(e) if [ErrorKind::Interrupted, ErrorKind::LoginRefused].iter().any(|kind| e.is(*kind)) => {
+                return Err(e.verdict_if_unset(Verdict::Untouched));
+            }
+            Err(e) => {
+                wants_login |= e.is(ErrorKind::LoginNeeded);
+                in_words(&e)
+            }
         };
         if let Some(stick) =
             wait_for_stick(bus, place, FACE_CHANGES, session, |s| s.mode == Mode::HilinkSerial)?
         {
-            return Ok(stick);
+            let with_ports = wait_for_stick(bus, place, PORTS, session, ports_are_made)?;
+            return Ok(with_ports.unwrap_or(stick));
         }
         // It may have left and not be back yet.
         if !bus.sticks()?.iter().any(|s| s.place == *place) {
@@ -60,14 +94,29 @@ pub(super) fn open(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) 
         session.note("hilink-door", format!("{name}: {said}; no serial port appeared"));
         tried.push(format!("{name}: {said}"));
     }
-    Err(Error::new(ErrorKind::GateClosed, "no request to the stick's web server leads to serial ports")
+    let kind = if wants_login { ErrorKind::LoginNeeded } else { ErrorKind::NotSwitched };
+    Err(Error::new(kind, "no request to the stick's web server leads to serial ports")
         .with("tried", tried.join("; "))
         .with_verdict(Verdict::Untouched))
 }
 
-fn knock(bus: &mut dyn Bus, place: &Place, door: Door) -> Result<String> {
+/// A refusal with the server's reason.
+fn in_words(error: &Error) -> String {
+    match (error.fact("code"), error.fact("meaning")) {
+        (Some(code), Some(meaning)) => format!("refused with {code}, {meaning}"),
+        _ => error.to_string(),
+    }
+}
+
+fn knock(
+    bus: &mut dyn Bus,
+    place: &Place,
+    door: Door,
+    login: Option<&Login>,
+    session: &Session<'_>,
+) -> Result<String> {
     let mut link = bus.open_http(place)?;
-    let mut web = Hilink::open(&mut *link, super::random::fill)?;
+    let mut web = web::open(&mut *link, login, session)?;
     let sent = match door {
         Door::DeviceMode(face) => web.call_and_lose(&device::mode(face))?,
         Door::Cgi(switch) => web.cgi_switch(switch)?,

@@ -8,6 +8,7 @@ use crate::at::{At, identify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::hilink::{self, Hilink};
+use crate::journey::web::{self, Login};
 use crate::link::Bus;
 use crate::mask;
 use crate::stick::identify::{Gate, Names};
@@ -77,11 +78,16 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Asks the stick, over its AT port or its web server. `None` when it has neither in its present mode.
+/// Asks the stick, over its AT port or its web server, which may want a `login` before it says all. `None` when it has neither in its present mode.
 ///
 /// # Errors
 /// What opening the port or the server reports; `Timeout` when nobody answers.
-pub fn ask(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<Identity>> {
+pub fn ask(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<Option<Identity>> {
     let at_port = [Role::Pcui, Role::Modem, Role::Serial]
         .into_iter()
         .find_map(|role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some()));
@@ -94,7 +100,10 @@ pub fn ask(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Resul
             }
             None => Ok(None),
         },
-        Mode::Hilink => ask_web(bus, stick).map(Some),
+        Mode::Hilink => {
+            let mut link = bus.open_http(&stick.place)?;
+            over_web(&mut web::open(&mut *link, login, session)?).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -145,11 +154,6 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
         Err(e) => return Err(e),
     };
     Ok(identity)
-}
-
-fn ask_web(bus: &mut dyn Bus, stick: &Stick) -> Result<Identity> {
-    let mut link = bus.open_http(&stick.place)?;
-    over_web(&mut Hilink::open(&mut *link, super::random::fill)?)
 }
 
 /// What a stick says over its web server; less of it where a login is needed.

@@ -3,7 +3,7 @@
 //! The only room that composes dialogues. Everything here works on a [`Bus`](crate::link::Bus) and a place on it.
 
 pub mod convert;
-mod doors;
+pub mod doors;
 pub mod firmware_file;
 pub mod flash;
 pub mod identity;
@@ -15,6 +15,7 @@ mod random;
 pub mod switching;
 pub mod wait;
 pub mod watching;
+pub mod web;
 
 pub use firmware_file::FirmwareFile;
 pub use identity::Identity;

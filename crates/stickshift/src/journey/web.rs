@@ -1,0 +1,33 @@
+//! The stick's web server, logged in where somebody can.
+
+use crate::error::Result;
+use crate::event::Session;
+use crate::hilink::Hilink;
+use crate::link::HttpLink;
+
+/// Who logs in to a stick's web server.
+#[derive(Clone)]
+pub struct Login {
+    /// Mostly `admin`.
+    pub user: String,
+    /// Never shown.
+    pub password: String,
+}
+
+/// Opens a session, and logs in where that is needed and `login` was given.
+///
+/// # Errors
+/// What the web server reports.
+pub fn open<'l>(
+    link: &'l mut dyn HttpLink,
+    login: Option<&Login>,
+    session: &Session<'_>,
+) -> Result<Hilink<'l>> {
+    let mut web = Hilink::open(link, super::random::fill)?.with_cancel(session.cancel().clone());
+    if let Some(login) = login
+        && !web.login_state()?.open
+    {
+        web.login(&login.user, &login.password)?;
+    }
+    Ok(web)
+}
