@@ -5,7 +5,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use crate::device::Device;
 use crate::e3372h::{E3372h, Options, PlugIn, Timing};
 use crate::fault::FaultPlan;
-use crate::hilink::Login;
+use crate::hilink::{Login, WebOptions};
 use crate::sticks;
 use crate::zerocd::{self, ZeroCd};
 
@@ -56,6 +56,14 @@ const ROWS: &[Row] = &[
         name: "e3372h-hilink-login",
         what: "E3372h with HiLink 22.200 whose web server wants a login (user admin, password admin)",
         options: || Options::hilink().with_login(Login::Type4),
+    },
+    Row {
+        name: "e3372h-hilink-sestok",
+        what: "the same, whose pages carry no tokens: they come from SesTokInfo alone",
+        options: || {
+            let options = Options::hilink().with_login(Login::Type4);
+            Options { web: WebOptions { metas: false, ..options.web }, ..options }
+        },
     },
     Row {
         name: "e3372h-320-login",
@@ -109,6 +117,7 @@ pub fn e3372h(name: &str) -> Option<Options> {
 /// # Errors
 /// `Usage` when there is no such stick, or no such fault for it.
 pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
+    let name = if name == "e3372h" { "e3372h-hilink" } else { name };
     if let Some(options) = e3372h(name) {
         let faults =
             fault.map_or_else(|| Ok(FaultPlan::none(seed)), |words| FaultPlan::parse(words, seed))?;

@@ -15,6 +15,7 @@ pub mod faces;
 pub mod fault;
 pub mod hardware;
 pub mod hilink;
+pub mod http;
 pub mod identity;
 mod loader;
 pub mod memory;
@@ -25,6 +26,8 @@ pub mod pty;
 mod random;
 pub mod scsi_cdrom;
 pub mod sticks;
+#[cfg(unix)]
+pub mod tcp;
 pub mod usb;
 mod usb_link;
 mod world;

@@ -129,6 +129,12 @@ impl Ptys {
         })
     }
 
+    /// Counts time from `began`, so that other doors to the same stick can share its clock.
+    #[must_use]
+    pub fn counting_from(self, began: Instant) -> Self {
+        Ptys { began, ..self }
+    }
+
     /// The stick's time.
     pub fn now(&self) -> Moment {
         self.began.elapsed()

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -22,7 +22,8 @@ use crate::verbs::virtual_rack;
 /// A virtual stick for other programs to play with.
 ///
 /// With `--attach pty` its serial ports are ptys, linked as ttyUSB0 and so on in a folder; they go and come with other numbers whenever
-/// the stick re-enumerates, as on a real system. With `--attach kernel` this computer's own kernel finds it on a USB port of its virtual
+/// the stick re-enumerates, as on a real system. With `--attach http` the web server of its HiLink firmware is at an address of this
+/// computer, as long as the stick is a network card. With `--attach kernel` this computer's own kernel finds it on a USB port of its virtual
 /// host controller, and real drivers bind to it (as root, after `modprobe vhci-hcd`). While it runs, lines on standard input are what its
 /// owner does: needle (pull it out and plug it in with the boot pin held), replug, unplug, plug, state, quit; with several sticks, the
 /// number of one may follow.
@@ -44,9 +45,13 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=120))]
     count: u16,
 
-    /// Folder for the links to its ports [default: the present one]
-    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
-    dir: PathBuf,
+    /// Folder for the links to its ports [default: the present one; with `--attach http` none]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Port of 127.0.0.1 for `--attach http` [default: any free one]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    tcp: u16,
 
     /// Do not take the time that a real stick takes to reboot and to write
     #[arg(long)]
@@ -57,6 +62,8 @@ pub(crate) struct VirtualArgs {
 enum Attach {
     /// Its serial ports are ptys
     Pty,
+    /// Its web server is at a port of 127.0.0.1, its serial ports are ptys in --dir
+    Http,
     /// This computer's kernel finds it on its USB
     Kernel,
 }
@@ -88,6 +95,8 @@ pub(crate) struct Shows {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<String>,
     id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     mode: &'static str,
     #[serde(skip)]
     words: &'static str,
@@ -110,6 +119,9 @@ impl Report for Shows {
         match &self.place {
             Some(place) => writeln!(out, "{place} {id} {}", self.words)?,
             None => writeln!(out, "{id} {}", self.words)?,
+        }
+        if let Some(url) = &self.url {
+            writeln!(out, "  {url}")?;
         }
         for port in &self.ports {
             writeln!(out, "  {}  interface {}, {}", port.path, port.interface, port.role)?;
@@ -163,10 +175,10 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         Ok(stick)
     };
     match args.attach {
-        Attach::Pty if args.count > 1 => {
-            Err(Error::new(ErrorKind::Usage, "one folder of ptys holds the ports of one stick"))
+        Attach::Pty | Attach::Http if args.count > 1 => {
+            Err(Error::new(ErrorKind::Usage, "one folder and one address hold the ports of one stick"))
         }
-        Attach::Pty => attach_pty(context, stick()?.as_mut(), &args),
+        Attach::Pty | Attach::Http => attach_here(context, stick()?.as_mut(), &args),
         Attach::Kernel => {
             let sticks = (0..args.count).map(|_| stick()).collect::<Result<Vec<_>>>()?;
             virtual_rack::attach(context, sticks)
@@ -192,40 +204,72 @@ fn e3372h(stick: &mut dyn Device) -> Option<&mut E3372h> {
 }
 
 #[cfg(not(unix))]
-fn attach_pty(_: &Context, _: &mut dyn Device, _: &VirtualArgs) -> Result<()> {
+fn attach_here(_: &Context, _: &mut dyn Device, _: &VirtualArgs) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, "this system has no ptys"))
 }
 
+/// Its ports are ptys, its web server is at an address.
 #[cfg(unix)]
-fn attach_pty(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) -> Result<()> {
+fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) -> Result<()> {
     use stickshift_emu::pty::Ptys;
+    use stickshift_emu::tcp::WebServer;
 
-    let mut ptys = Ptys::new(&args.dir)?;
+    let mut web = match args.attach {
+        Attach::Http => Some(WebServer::new(args.tcp)?),
+        _ => None,
+    };
+    let here = PathBuf::from(".");
+    let folder = args.dir.as_ref().or(Some(&here).filter(|_| web.is_none()));
+    let began = Instant::now();
+    let ptys = folder.map(|folder| Ptys::new(folder)).transpose()?;
+    let mut ptys = ptys.map(|ptys| ptys.counting_from(began));
     let owner = listen();
-    stick.power(ptys.now(), true);
+    stick.power(Moment::ZERO, true);
     while !context.cancel.is_cancelled() {
+        let now = || began.elapsed();
         for line in owner.try_iter() {
             let Some(act) = Act::parse(context, &line) else { continue };
             if act == Act::Quit {
                 return Ok(());
             }
-            let pulled = act.first(context, stick, ptys.now());
-            ptys.turn(stick, Duration::ZERO)?;
-            if pulled {
-                stick.power(ptys.now(), true);
+            if act.first(context, stick, now()) {
+                // Seen to be away before it is back.
+                if let Some(ptys) = &mut ptys {
+                    ptys.turn(stick, Duration::ZERO)?;
+                }
+                if let Some(web) = &mut web {
+                    web.turn(now(), stick, Duration::ZERO)?;
+                }
+                stick.power(now(), true);
             }
         }
-        if ptys.turn(stick, Duration::from_millis(100))? {
+        let mut changed = false;
+        if let Some(ptys) = &mut ptys {
+            changed |= ptys.turn(stick, if web.is_none() { LONGEST } else { BOTH })?;
+        }
+        if let Some(web) = &mut web {
+            changed |= web.turn(now(), stick, if ptys.is_none() { LONGEST } else { BOTH })?;
+        }
+        if changed {
+            let ports = ptys.as_ref().map_or(&[][..], Ptys::ports);
             let links = |interface: &Interface| {
-                let port = ptys.ports().iter().find(|p| p.interface == interface.number)?;
+                let port = ports.iter().find(|p| p.interface == interface.number)?;
                 let path = port.link.display().to_string();
                 Some(Port { path, interface: interface.number, role: interface.role.code() })
             };
-            context.output.stream("virtual", &shows(stick.face(), links));
+            let url = web.as_ref().filter(|web| web.is_up()).map(WebServer::url);
+            context.output.stream("virtual", &Shows { url, ..shows(stick.face(), links) });
         }
     }
     Ok(())
 }
+
+/// How long is waited for bytes before the owner is listened to.
+#[cfg(unix)]
+const LONGEST: Duration = Duration::from_millis(100);
+/// The same where two kinds of doors are waited for in turns.
+#[cfg(unix)]
+const BOTH: Duration = Duration::from_millis(20);
 
 /// What its owner does to a stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,7 +340,15 @@ pub(crate) fn listen() -> mpsc::Receiver<String> {
 
 pub(crate) fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
     let Some(face) = face else {
-        return Shows { stick: None, place: None, id: None, mode: "gone", words: "", ports: Vec::new() };
+        return Shows {
+            stick: None,
+            place: None,
+            id: None,
+            url: None,
+            mode: "gone",
+            words: "",
+            ports: Vec::new(),
+        };
     };
     let mut interfaces: Vec<Interface> = face.configurations.iter().take(1).flat_map(interfaces).collect();
     let found = classify(face.id, face.class[0], &interfaces);
@@ -307,6 +359,7 @@ pub(crate) fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Por
         stick: None,
         place: None,
         id: Some(face.id.to_string()),
+        url: None,
         mode: found.mode.code(),
         words: found.mode.words(),
         ports: interfaces.iter().filter_map(port).collect(),

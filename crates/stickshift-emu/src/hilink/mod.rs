@@ -98,7 +98,7 @@ pub struct WebOptions {
     pub doors: Doors,
     /// How `device/mode` is answered when its door is open.
     pub mode_reply: ModeReply,
-    /// G2: pages carry tokens. Otherwise they come from `SesTokInfo` alone.
+    /// Pages carry tokens. Otherwise they come from `SesTokInfo` or `webserver/token` alone.
     pub metas: bool,
     /// The list of tokens ends with one more `#`.
     pub trailing_hash: bool,
@@ -122,7 +122,7 @@ impl WebOptions {
             password: "admin".into(),
             doors: Doors::Open,
             mode_reply: ModeReply::Ok,
-            metas: generation == Generation::G2,
+            metas: generation >= Generation::G2,
             trailing_hash: generation == Generation::G2,
             small_headers: generation == Generation::G3,
             encrypted: false,
