@@ -147,6 +147,11 @@ pub trait Device: Any + Send {
         let _ = (now, value);
     }
 
+    /// Address of the router behind its network card, in a /24 of its own.
+    fn lan(&self) -> [u8; 4] {
+        [192, 168, 8, 1]
+    }
+
     /// A request to the stick's web server.
     fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {
         let _ = (now, request);

@@ -12,7 +12,7 @@ use crate::dload::{AtInBinary, Dload};
 use crate::faces;
 use crate::fault::{Cut, FaultKind, FaultPlan, Step};
 use crate::hardware::Hardware;
-use crate::hilink::{Server, SwitchTo};
+use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
 use crate::memory::{Firmware, Flash, Kind};
 use crate::modem::Modem;
@@ -439,6 +439,13 @@ impl Device for E3372h {
     fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
         self.tick(now);
         self.drives.at(endpoint).map_or(UsbReply::Pending, |drive| drive.read(length))
+    }
+
+    fn lan(&self) -> [u8; 4] {
+        match self.options.web.generation {
+            Generation::G0 => [192, 168, 1, 1],
+            _ => [192, 168, 8, 1],
+        }
     }
 
     fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {

@@ -20,6 +20,7 @@ pub mod identity;
 mod loader;
 pub mod memory;
 pub mod modem;
+pub mod net;
 mod outbox;
 #[cfg(unix)]
 pub mod pty;

@@ -33,6 +33,11 @@ pub(crate) fn class_request(function: Function, setup: ControlSetup) -> Option<V
     }
 }
 
+/// The notification NETWORK_CONNECTION of a network interface: connected.
+pub(crate) fn cable_is_in(interface: u8) -> Vec<u8> {
+    vec![0xa1, 0x00, 1, 0, interface, 0, 0, 0]
+}
+
 /// The NTB parameter structure of CDC NCM: 16-bit and 32-bit blocks, no alignment beyond four bytes.
 fn ntb_parameters() -> Vec<u8> {
     let mut all = vec![28, 0, 0x03, 0];

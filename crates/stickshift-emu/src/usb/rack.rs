@@ -150,7 +150,11 @@ impl Rack {
             self.follow(index, &mut changes)?;
         }
         let now = self.now();
-        let due = self.slots.iter().flat_map(|slot| [slot.device.next_tick(), slot.retry_at]).flatten().min();
+        let of_slot = |slot: &mut Slot| {
+            let of_line = slot.line.as_mut().and_then(|(_, session)| session.next(now));
+            [slot.device.next_tick(), slot.retry_at, of_line]
+        };
+        let due = self.slots.iter_mut().flat_map(of_slot).flatten().min();
         let wait = match changes.is_empty() {
             true => due.map_or(most, |at| at.saturating_sub(now).min(most)),
             false => Duration::ZERO,

@@ -6,6 +6,7 @@ use stickshift::error::Result;
 use stickshift::link::Moment;
 
 use crate::device::{Device, Face, Function, UsbReply};
+use crate::net::Router;
 use crate::usb::functions;
 use crate::usb::standard::{Answer, Selection};
 use crate::usb::urb::{self, Command, Submit};
@@ -24,6 +25,10 @@ pub struct Session {
     waiting: BTreeMap<u8, VecDeque<Submit>>,
     /// What a stick said on a serial interface beyond what the host took, by interface.
     unread: BTreeMap<u8, Vec<u8>>,
+    /// What stands behind its network card, once the host has configured it.
+    router: Option<Router>,
+    /// The host was told that the cable is in.
+    cable_told: bool,
     gone: bool,
 }
 
@@ -57,6 +62,8 @@ impl Session {
             output: Vec::new(),
             waiting: BTreeMap::new(),
             unread: BTreeMap::new(),
+            router: None,
+            cable_told: false,
             gone: false,
         }
     }
@@ -107,8 +114,16 @@ impl Session {
         Ok(())
     }
 
+    /// When it has something to do by itself.
+    pub fn next(&mut self, now: Moment) -> Option<Moment> {
+        self.router.as_mut()?.next(now)
+    }
+
     /// Completes what the stick can complete by `now`.
     pub fn turn(&mut self, device: &mut dyn Device, now: Moment) {
+        if let Some(router) = &mut self.router {
+            router.turn(now, device);
+        }
         let endpoints: Vec<u8> = self.waiting.keys().copied().collect();
         for endpoint in endpoints {
             self.serve(device, now, endpoint);
@@ -173,6 +188,10 @@ impl Session {
             Answer::Stall => Fate::Stall,
             Answer::Configured(value) => {
                 self.unread.clear();
+                let interfaces = self.selection.interfaces(&self.face);
+                let network = value != 0 && interfaces.iter().any(|i| i.function == Function::Ethernet);
+                self.router = network.then(|| Router::new(device.lan(), now));
+                self.cable_told = false;
                 device.configured(now, value);
                 Fate::Done(Vec::new())
             }
@@ -202,8 +221,21 @@ impl Session {
                 device.serial_write(now, number, &submit.data);
                 Fate::Done(Vec::new())
             }
-            // No modem status and no network notification is ever reported.
+            (Function::Ethernet, true) if kind == 3 && !self.cable_told => {
+                self.cable_told = true;
+                Fate::Done(functions::cable_is_in(number))
+            }
+            // No modem status and no other network notification is ever reported.
             (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => Fate::Wait,
+            (Function::Ethernet, false) if self.router.is_some() => {
+                if let Some(router) = &mut self.router {
+                    router.receive(&submit.data);
+                }
+                Fate::Done(Vec::new())
+            }
+            (Function::Ethernet, true) => {
+                self.router.as_mut().and_then(Router::take).map_or(Fate::Wait, Fate::Done)
+            }
             (Function::Serial, true) => {
                 let unread = self.unread.entry(number).or_default();
                 if unread.is_empty() {
