@@ -131,7 +131,19 @@ impl<'l> At<'l> {
     ///
     /// # Errors
     /// `Disconnected`, `Interrupted`, `Io`.
-    pub fn wait_urc(&mut self, name: &str, timeout: Duration) -> Result<Option<String>> {
+    pub fn wait_urc(&mut self, name: &'static str, timeout: Duration) -> Result<Option<String>> {
+        self.collector.await_report(Some(name));
+        let outcome = self.await_urc(name, timeout);
+        self.collector.await_report(None);
+        outcome
+    }
+
+    /// What comes from here on under `name` is waited for, later: the answer to a command may come right behind its result.
+    pub fn expect_urc(&mut self, name: &'static str) {
+        self.collector.await_report(Some(name));
+    }
+
+    fn await_urc(&mut self, name: &str, timeout: Duration) -> Result<Option<String>> {
         let deadline = self.link.now() + timeout;
         let mut buffer = [0; 1024];
         loop {

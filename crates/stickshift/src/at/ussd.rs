@@ -64,6 +64,7 @@ pub fn ask(at: &mut At<'_>, code: &str) -> Result<Reply> {
     let plain = quoted(code)?;
     // An old report is no answer to this code. The others stay.
     while at.wait_urc("+CUSD", Duration::ZERO)?.is_some() {}
+    at.expect_urc("+CUSD");
     let command = format!("AT+CUSD=1,\"{}\",15", pdu::to_hex(&packed));
     let mut answer = at.command(&command, PATIENT)?;
     if answer.result != Final::Ok {

@@ -241,6 +241,7 @@ pub struct Collector {
     lines: Vec<String>,
     lines_size: usize,
     done: Option<Final>,
+    awaited: Option<&'static str>,
     urcs: VecDeque<String>,
     urc_size: usize,
     message_follows: bool,
@@ -348,6 +349,7 @@ impl Collector {
             lines: Vec::new(),
             lines_size: 0,
             done: None,
+            awaited: None,
             urcs: VecDeque::new(),
             urc_size: 0,
             message_follows: false,
@@ -364,6 +366,11 @@ impl Collector {
         self.lines.clear();
         self.lines_size = 0;
         self.done = None;
+    }
+
+    /// An unsolicited line with this name is waited for: another one that cuts it in two does no harm to it.
+    pub fn await_report(&mut self, name: Option<&'static str>) {
+        self.awaited = name;
     }
 
     /// The prompt was answered with `body` (without the 1A at its end), which the stick may echo.
@@ -520,7 +527,7 @@ impl Collector {
         // A report under the answer's own name may be the first half of an answer: where it does not cut
         // another line, it is held and judged when it is known to be whole.
         let report = self.is_report(&line) && self.held.as_ref().is_some_and(|h| h.gap == b"\r\n");
-        if message || report || self.is_unsolicited(&line) {
+        if message || report || (self.is_unsolicited(&line) && !self.is_awaited(&line)) {
             if let Some(held) = &mut self.held {
                 if !message && held.gap.ends_with(b"\r\n") {
                     held.gap.truncate(held.gap.len() - 2);
@@ -540,13 +547,17 @@ impl Collector {
                 self.held = before;
                 self.flush();
                 // The line before may have ended the command, and this one is then nobody's answer.
-                if self.is_unsolicited(&line) {
+                if self.is_unsolicited(&line) && !self.is_awaited(&line) {
                     self.remember_urc(line);
                 } else {
                     self.held = Some(Held { text, gap });
                 }
             }
         }
+    }
+
+    fn is_awaited(&self, line: &str) -> bool {
+        self.awaited.is_some_and(|name| value_of(line, name).is_some())
     }
 
     /// Whether a line is whole for certain, however closely an unsolicited line came before it.
@@ -559,6 +570,9 @@ impl Collector {
     fn flush(&mut self) {
         let Some(held) = self.held.take() else { return };
         let line = String::from_utf8_lossy(&held.text).trim().to_owned();
+        if self.is_awaited(&line) {
+            return self.remember_urc(line);
+        }
         let Some(command) = &self.command else { return };
         if line.is_empty() || self.done.is_some() {
             return;
