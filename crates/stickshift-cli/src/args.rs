@@ -141,6 +141,9 @@ pub(crate) enum Verb {
     /// Show network and signal
     Signal(Lazy<verbs::signal::SignalArgs>),
 
+    /// Show and choose radio technologies, bands and the network
+    Network(Lazy<verbs::network::NetworkArgs>),
+
     /// Show and change the ports that the stick shows on the bus
     Ports(Lazy<verbs::ports::PortsArgs>),
 

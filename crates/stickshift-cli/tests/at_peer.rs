@@ -161,3 +161,21 @@ fn a_set_of_ports_without_at_is_not_sent() {
     assert_eq!(ended.code, Some(0), "{}", ended.text);
     assert!(modem.log().contains("AT^SETPORT=\"FF;12,10,16\""), "{}", modem.log());
 }
+
+#[test]
+fn bands_are_changed_and_nobody_is_locked_out() {
+    let Some(modem) = Modem::start(&["--noise", "4"]) else { return };
+    let ended = modem.run(&["network", "set", "--mode", "lte,umts", "--lte", "3,7,20"]);
+    assert!(ended.code == Some(0) && ended.text.contains("LTE bands     3,7,20\n"), "{}", ended.text);
+    assert!(modem.log().contains("AT^SYSCFGEX=\"0302\",3FFFFFFF,1,2,80044,,\n"), "{}", modem.log());
+    let ended = modem.run(&["network", "show"]);
+    assert!(ended.text.contains("technologies  lte,umts\n"), "{}", ended.text);
+    let before = modem.log().matches("SYSCFGEX=").count();
+    for locked in
+        [&["--mode", "umts", "--other", "0x0"][..], &["--mode", "lte", "--other", "all", "--lte", "0"]]
+    {
+        let ended = modem.run(&[&["network", "set"], locked].concat());
+        assert!(matches!(ended.code, Some(2 | 5)), "{:?} {}", ended.code, ended.text);
+    }
+    assert_eq!(modem.log().matches("SYSCFGEX=").count(), before, "{}", modem.log());
+}

@@ -142,3 +142,12 @@ fn the_server_leaves_with_the_network_card() {
     let (code, text) = served.stickshift(&["hilink", "info"]);
     assert!(code == Some(1) && text.contains("untouched"), "{code:?} {text}");
 }
+
+#[test]
+fn bands_over_the_web_server() {
+    let served = Served::start("e3372h", &[]);
+    let (code, text) = served.stickshift(&["network", "set", "--mode", "lte", "--lte", "3,20", "--yes"]);
+    assert!(code == Some(0) && text.contains("LTE bands     3,20\n"), "{text}");
+    let (_, text) = served.stickshift(&["network", "show"]);
+    assert!(text.contains("technologies  lte\n") && text.contains("umts2100,umts850,umts900"), "{text}");
+}

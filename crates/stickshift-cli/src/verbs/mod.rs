@@ -12,6 +12,7 @@ pub(crate) mod learn;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod loader;
+pub(crate) mod network;
 pub(crate) mod openwrt;
 pub(crate) mod pin;
 pub(crate) mod ports;
@@ -60,6 +61,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::At(Lazy(args)) => at::run(context, args),
         Verb::Hilink(Lazy(args)) => hilink::run(context, args),
         Verb::Pin(Lazy(args)) => pin::run(context, args),
+        Verb::Network(Lazy(args)) => network::run(context, args),
         Verb::Ports(Lazy(args)) => ports::run(context, args),
         Verb::Signal(Lazy(args)) => signal::run(context, args),
         Verb::Sms(Lazy(args)) => sms::run(context, args),

@@ -361,6 +361,36 @@ pub fn set_radio_config(config: &RadioConfig) -> Result<Command<()>> {
     Ok(Command::plain(text).within(Duration::from_secs(30)))
 }
 
+/// What a 3G stick's radio may use: `AT^SYSCFG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RadioConfig3g {
+    /// 2 automatic, 13 GSM, 14 WCDMA.
+    pub mode: u8,
+    /// 0 automatic, 1 GSM first, 2 WCDMA first.
+    pub order: u8,
+    /// 3FFFFFFF all.
+    pub bands: u64,
+    /// 0 no, 1 yes.
+    pub roaming: u8,
+    /// 0 circuit, 1 packet, 2 both, 3 any.
+    pub domain: u8,
+}
+
+/// `AT^SYSCFG?`: the 3G sticks' form.
+pub fn radio_config_3g() -> Command<RadioConfig3g> {
+    Command::new("AT^SYSCFG?", |answer| {
+        let f = fields_of(answer, "^SYSCFG", "a radio configuration")?;
+        let bad = || unexpected("a radio configuration", answer);
+        Ok(RadioConfig3g {
+            mode: number(&f, 0).ok_or_else(bad)?,
+            order: number(&f, 1).ok_or_else(bad)?,
+            bands: hex_number(&f, 2).ok_or_else(bad)?,
+            roaming: number(&f, 3).ok_or_else(bad)?,
+            domain: number(&f, 4).ok_or_else(bad)?,
+        })
+    })
+}
+
 /// `AT^SYSCFG=`: the 3G sticks' form. `mode`: 2 automatic, 13 GSM, 14 WCDMA, 16 keep; `order`: 0 automatic, 1 GSM first, 2 WCDMA first, 3 keep.
 pub fn set_radio_config_3g(mode: u8, order: u8, bands: u32, roaming: u8, domain: u8) -> Command<()> {
     Command::plain(format!("AT^SYSCFG={mode},{order},{bands:X},{roaming},{domain}"))

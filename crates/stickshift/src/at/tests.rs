@@ -312,6 +312,8 @@ fn network_state() {
     );
     assert!(network::set_radio_config(&RadioConfig::keep_all_but_order("3")).is_err());
     assert_eq!(network::set_radio_config_3g(2, 2, 0x3fff_ffff, 1, 2).text, "AT^SYSCFG=2,2,3FFFFFFF,1,2");
+    let c = run(&network::radio_config_3g(), &ok(&["^SYSCFG:2,0,3FFFFFFF,1,2"]));
+    assert_eq!((c.mode, c.order, c.bands, c.roaming, c.domain), (2, 0, 0x3fff_ffff, 1, 2));
     assert_eq!(run(&network::radio_state(), &ok(&["+CFUN: 1"])), 1);
 }
 

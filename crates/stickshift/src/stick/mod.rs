@@ -2,6 +2,7 @@
 
 mod classify;
 pub mod identify;
+pub mod radio;
 
 use std::fmt;
 use std::str::FromStr;
