@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use sha2::{Digest, Sha256};
 
@@ -41,8 +43,16 @@ impl FirmwareFile {
     /// `Interrupted`.
     pub fn open(path: &Path, session: &mut Session<'_>) -> Result<Self> {
         session.step("verify-file", format!("check {}", path.display()));
-        let mut image = if path.is_dir() { Image::open_directory(path)? } else { Image::open_file(path)? };
-        let verification = firmware::verify(&mut image, session)?;
+        let mut image = open_image(path)?;
+        // Both read all of it; the hash of a file that is not sound is not needed, and not waited for.
+        let given_up = AtomicBool::new(false);
+        let (verification, sha256) = thread::scope(|scope| {
+            let hashing = scope.spawn(|| hash(&mut open_image(path)?, &given_up));
+            let verification = firmware::verify(&mut image, session);
+            given_up.store(verification.is_err(), Ordering::Relaxed);
+            (verification, hashing.join())
+        });
+        let verification = verification?;
         let mut incomplete = None;
         match verification.require_sound() {
             Ok(()) => {}
@@ -59,7 +69,8 @@ impl FirmwareFile {
         for index in 0..image.partitions.len() {
             sizes.push(image.inflated_size(index)?);
         }
-        let sha256 = hash(&mut image)?;
+        let crashed = |_| Error::new(ErrorKind::Io, "the file could not be hashed");
+        let sha256 = sha256.map_err(crashed)??;
         let table = partition_table(&mut image)?;
         Ok(FirmwareFile { path: path.to_owned(), sha256, image, sizes, incomplete, warnings, table })
     }
@@ -96,6 +107,10 @@ impl FirmwareFile {
     }
 }
 
+fn open_image(path: &Path) -> Result<Image> {
+    if path.is_dir() { Image::open_directory(path) } else { Image::open_file(path) }
+}
+
 /// The first payload that begins as a partition table does.
 fn partition_table(image: &mut Image) -> Result<Option<PartitionTable>> {
     for index in 0..image.partitions.len() {
@@ -111,13 +126,13 @@ fn partition_table(image: &mut Image) -> Result<Option<PartitionTable>> {
 }
 
 /// SHA-256 over headers and stored payloads in order: the same for a file wherever it lies.
-fn hash(image: &mut Image) -> Result<String> {
+fn hash(image: &mut Image, given_up: &AtomicBool) -> Result<String> {
     let mut hasher = Sha256::new();
     for index in 0..image.partitions.len() {
         hasher.update(image.partitions[index].header.encode());
         let mut stored = image.stored(index)?;
         let mut chunk = [0; 64 * 1024];
-        loop {
+        while !given_up.load(Ordering::Relaxed) {
             match stored.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => hasher.update(&chunk[..n]),
