@@ -36,6 +36,11 @@ use context::Context;
 use output::Output;
 use recover::Work;
 
+/// musl's own gives every few kilobytes back to the system at once, which costs a short run more than all its work.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let cancel = Cancel::new();
     stop_on_request(cancel.clone());
