@@ -80,3 +80,28 @@ fn every_generation_and_login() {
         }
     }
 }
+
+/// The server keeps everybody else out as long as somebody is logged in.
+#[test]
+#[cfg(unix)]
+fn who_is_stopped_logs_out() {
+    for (generation, login) in [("g1", "0"), ("g2", "4"), ("g3", "scram")] {
+        let Some(server) = Server::start(generation, login) else { return };
+        for signal in ["-INT", "-TERM"] {
+            let mut watch = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+                .args(["signal", "--watch", "--every", "30", "--user", "admin", "--url", &server.url])
+                .env("STICKSHIFT_PASSWORD", "secret")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            assert!(line.contains("dBm"), "{generation} {login}: {line}");
+            let told = Command::new("kill").args([signal, &watch.id().to_string()]).status().unwrap();
+            assert!(told.success());
+            watch.wait().unwrap();
+        }
+        let (code, out) = server.run("secret", &["hilink", "connect"]);
+        assert_eq!(code, Some(0), "{generation} {login}: {out}");
+    }
+}
