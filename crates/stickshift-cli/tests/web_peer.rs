@@ -111,6 +111,7 @@ fn our_own_client_finds_every_virtual_server() {
         "e3372h-hilink-sestok",
         "e3372h-320",
         "e3372h-320-login",
+        "e3372h-320-encrypted",
     ] {
         let served = Served::start(stick, &[]);
         for _ in 0..2 {
@@ -141,6 +142,18 @@ fn the_server_leaves_with_the_network_card() {
     served.shows(|shown| shown["mode"] == "download");
     let (code, text) = served.stickshift(&["hilink", "info"]);
     assert!(code == Some(1) && text.contains("untouched"), "{code:?} {text}");
+}
+
+#[test]
+fn a_code_goes_encrypted_where_the_stick_wants_it() {
+    let served = Served::start("e3372h-320-encrypted", &[]);
+    let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["pin", "enable", "--yes", "--url", &served.url])
+        .envs([("STICKSHIFT_PASSWORD", "admin"), ("STICKSHIFT_PIN", "1234")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(text.contains("asked for at power-up"), "{text}{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]

@@ -71,6 +71,14 @@ const ROWS: &[Row] = &[
         options: || Options::e3372h_320().with_login(Login::Scram),
     },
     Row {
+        name: "e3372h-320-encrypted",
+        what: "the same, which takes codes and passwords encrypted only",
+        options: || {
+            let options = Options::e3372h_320().with_login(Login::Scram);
+            Options { web: WebOptions { encrypted: true, ..options.web }, ..options }
+        },
+    },
+    Row {
         name: "e3276-hilink",
         what: "E3276 with HiLink 22.263 and a web server of the generation before",
         options: Options::e3276_hilink,
