@@ -157,6 +157,16 @@ fn a_set_of_ports_without_at_is_not_sent() {
     let ended = modem.run(&["ports", "set", "FF;10,16"]);
     assert!(ended.code == Some(5) || ended.code == Some(2), "{:?} {}", ended.code, ended.text);
     assert!(!modem.log().contains("SETPORT=\"FF;10,16\""), "{}", modem.log());
+    let ended = modem.run(&["ports", "set", "modem,ncm"]);
+    assert!(ended.code == Some(5) && ended.text.contains("(locks-out)"), "{}", ended.text);
+    let ended = modem.run(&["ports", "set", "at,modem,telepathy"]);
+    assert!(ended.code == Some(2) && ended.text.contains("telepathy"), "{}", ended.text);
+    assert!(!modem.log().contains("SETPORT=\""), "{}", modem.log());
+    let ended = modem.run(&["ports", "set", "at,modem,ncm"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.text);
+    assert!(modem.log().contains("AT^SETPORT=\"FF;12,1,16\""), "{}", modem.log());
+    let ended = modem.run(&["ports", "set", "at,modem,sd", "--cdrom-first"]);
+    assert!(modem.log().contains("AT^SETPORT=\"A1;12,1,A2\""), "{} {}", ended.text, modem.log());
     let ended = modem.run(&["ports", "set", "FF;12,10,16"]);
     assert_eq!(ended.code, Some(0), "{}", ended.text);
     assert!(modem.log().contains("AT^SETPORT=\"FF;12,10,16\""), "{}", modem.log());

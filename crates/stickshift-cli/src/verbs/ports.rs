@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::at::ports::{self, Composition, UsbMode};
+use stickshift::at::ports::{self, Composition, PortCode, UsbMode};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use crate::context::Context;
@@ -26,10 +26,14 @@ enum PortsVerb {
     Show,
     /// Show others from the next start on. A set without an AT port (2 or 12) is refused: it would lock you out
     Set {
-        /// BEFORE;AFTER as AT^SETPORT has it, for example 'FF;12,10,16': no CD-ROM, then AT, modem and NCM.
-        /// A bare number is taken for AT^U2DIAG of older sticks
+        /// Names in their order, of at, modem, ncm, diag, gps, cdrom, sd: at,modem,ncm for example; or BEFORE;AFTER as
+        /// AT^SETPORT has it, 'FF;12,10,16'. A bare number is taken for AT^U2DIAG of older sticks
         #[arg(value_name = "PORTS")]
         ports: String,
+
+        /// Show the CD-ROM first, with names; without it there is none
+        #[arg(long)]
+        cdrom_first: bool,
     },
 }
 
@@ -38,7 +42,7 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
     let mut at = door::at(context, &mut *link)?;
     let before = at.run_if_known(&ports::composition())?;
     let usb_mode = if before.is_none() { at.run_if_known(&ports::usb_mode())? } else { None };
-    let PortsVerb::Set { ports: wanted } = args.verb else {
+    let PortsVerb::Set { ports: wanted, cdrom_first } = args.verb else {
         let choices = at.run_if_known(&ports::choices())?.unwrap_or_default();
         context.output.finish(&Shown {
             ports: before.as_ref().map(Composition::to_string),
@@ -57,13 +61,10 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
             mode.words().unwrap_or("not known").to_owned(),
         )
     } else {
-        let composition: Composition = wanted.parse().map_err(|()| {
-            Error::new(
-                ErrorKind::Usage,
-                format!("{wanted} is no set of ports: BEFORE;AFTER, for example FF;12,10,16"),
-            )
-            .with_verdict(Verdict::Untouched)
-        })?;
+        let composition = match wanted.parse() {
+            Ok(composition) => composition,
+            Err(()) => named(&wanted, cdrom_first, &at.run(&ports::choices())?)?,
+        };
         (ports::set_composition(&composition)?, composition.to_string(), composition.words())
     };
     let old = before.map_or_else(|| "not told".to_owned(), |c| format!("{c} ({})", c.words()));
@@ -72,6 +73,25 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
     at.run(&command)?;
     context.output.finish(&Set { ports: what, words });
     Ok(())
+}
+
+/// The composition of names.
+///
+/// # Errors
+/// `Usage` for a word that is none, or that this stick has no port for.
+fn named(words: &str, cdrom_first: bool, choices: &[(PortCode, String)]) -> Result<Composition> {
+    let codes: Vec<PortCode> = choices.iter().map(|(code, _)| *code).collect();
+    let code = |word: &str| {
+        PortCode::named(word, &codes).ok_or_else(|| {
+            let what = format!("{word} is no port that this stick can show");
+            Error::new(ErrorKind::Usage, what)
+                .with("names", "at, modem, ncm, diag, gps, cdrom, sd; or BEFORE;AFTER")
+                .with_verdict(Verdict::Untouched)
+        })
+    };
+    let after = words.split(',').map(|word| code(word.trim())).collect::<Result<_>>()?;
+    let before = if cdrom_first { vec![code("cdrom")?] } else { Vec::new() };
+    Ok(Composition { before, after })
 }
 
 #[derive(Serialize)]

@@ -38,6 +38,12 @@ impl PortCode {
         })
     }
 
+    /// The port that an owner's word means on a stick with these `choices`: the newer one where it has two of a kind.
+    pub fn named(word: &str, choices: &[PortCode]) -> Option<PortCode> {
+        let (_, codes) = WORDS.iter().find(|(name, _)| *name == word)?;
+        codes.iter().map(|code| PortCode(*code)).find(|code| choices.contains(code))
+    }
+
     /// Whether AT commands are taken here for certain.
     pub fn is_pcui(self) -> bool {
         matches!(self.0, 0x02 | 0x12)
@@ -60,6 +66,17 @@ impl FromStr for PortCode {
         if is_code { u8::from_str_radix(s, 16).map(PortCode).map_err(|_| ()) } else { Err(()) }
     }
 }
+
+/// What owners call ports, and their codes, newer ones first.
+const WORDS: [(&str, &[u8]); 7] = [
+    ("at", &[0x12, 0x02]),
+    ("modem", &[0x10, 0x01]),
+    ("diag", &[0x13, 0x03]),
+    ("gps", &[0x14, 0x05]),
+    ("ncm", &[0x16]),
+    ("cdrom", &[0xa1]),
+    ("sd", &[0xa2]),
+];
 
 /// `AT^SETPORT=?`: the ports that can be chosen, with the stick's own names for them.
 pub fn choices() -> Command<Vec<(PortCode, String)>> {
