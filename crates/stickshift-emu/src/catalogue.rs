@@ -139,6 +139,19 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     Ok(Box::new(ZeroCd::new(zerocd::Options { behaviour, ..options })))
 }
 
+/// One that has power, once it is on the bus, and the time it is then.
+#[cfg(test)]
+pub(crate) fn plugged_in(name: &str) -> (Box<dyn Device>, stickshift::link::Moment) {
+    let mut stick = virtual_stick(name, 1, None).expect("a virtual stick");
+    let mut now = stickshift::link::Moment::ZERO;
+    stick.power(now, true);
+    while stick.face().is_none() {
+        now = stick.next_tick().expect("something to come");
+        stick.tick(now);
+    }
+    (stick, now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

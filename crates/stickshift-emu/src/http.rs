@@ -141,24 +141,13 @@ fn write(response: &HttpResponse) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::virtual_stick;
-
-    fn booted() -> (Box<dyn Device>, Moment) {
-        let mut stick = virtual_stick("e3372h-hilink", 1, None).unwrap();
-        let mut now = Moment::ZERO;
-        stick.power(now, true);
-        while stick.face().is_none() {
-            now = stick.next_tick().unwrap();
-            stick.tick(now);
-        }
-        (stick, now)
-    }
+    use crate::catalogue::plugged_in;
 
     const GET: &[u8] = b"GET /api/device/basic_information HTTP/1.1\r\nHost: 192.168.8.1\r\n\r\n";
 
     #[test]
     fn a_request_may_come_in_any_pieces() {
-        let (mut stick, now) = booted();
+        let (mut stick, now) = plugged_in("e3372h");
         for cut in 0..GET.len() {
             let mut connection = Connection::default();
             connection.receive(now, &GET[..cut], &mut *stick);
@@ -174,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_body_is_waited_for_and_cookies_stand_close() {
-        let (mut stick, now) = booted();
+        let (mut stick, now) = plugged_in("e3372h");
         let mut connection = Connection::default();
         connection.receive(now, b"GET / HTTP/1.1\r\n\r\n", &mut *stick);
         let page = String::from_utf8(connection.take(connection.next().unwrap())).unwrap();
@@ -192,7 +181,7 @@ mod tests {
 
     #[test]
     fn nonsense_closes() {
-        let (mut stick, now) = booted();
+        let (mut stick, now) = plugged_in("e3372h");
         for bad in [
             &b"BREW / HTTP/1.1\r\n\r\n"[..],
             b"GET\r\n\r\n",

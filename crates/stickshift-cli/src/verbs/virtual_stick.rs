@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
-use stickshift::stick::{Endpoint, Interface, Role, classify};
+use stickshift::stick::{Endpoint, Interface, classify};
 use stickshift_emu::catalogue;
 use stickshift_emu::device::{Device, Face};
 use stickshift_emu::e3372h::{E3372h, PlugIn, Timing};
@@ -371,17 +371,8 @@ fn interfaces(configuration: &stickshift_emu::device::Configuration) -> Vec<Inte
         let first = &interface.alternates[0];
         let endpoint = |&(address, kind, max_packet): &(u8, u8, u16)| Endpoint { address, kind, max_packet };
         Interface {
-            number: interface.number,
-            class: first.class[0],
-            subclass: first.class[1],
-            protocol: first.class[2],
             endpoints: first.endpoints.iter().map(endpoint).collect(),
-            role: Role::Other,
-            driver: None,
-            tty: None,
-            netdev: None,
-            cdc_wdm: None,
-            holder: None,
+            ..Interface::new(interface.number, first.class)
         }
     });
     shown.collect()

@@ -5,7 +5,7 @@ use smoltcp::socket::tcp;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
 use super::*;
-use crate::catalogue::virtual_stick;
+use crate::catalogue::plugged_in;
 
 /// A host with one network card and a stick at the other end of its cable.
 struct Rig {
@@ -22,13 +22,7 @@ struct Rig {
 
 impl Rig {
     fn new(loses: Option<usize>) -> Rig {
-        let mut stick = virtual_stick("e3372h-hilink", 1, None).unwrap();
-        let mut now = Moment::ZERO;
-        stick.power(now, true);
-        while stick.face().is_none() {
-            now = stick.next_tick().unwrap();
-            stick.tick(now);
-        }
+        let (stick, now) = plugged_in("e3372h");
         let mut wire = Wire::default();
         let config =
             Config::new(HardwareAddress::Ethernet(EthernetAddress([0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64])));
