@@ -84,7 +84,7 @@ impl Radio {
     /// The same with what was asked for.
     ///
     /// # Errors
-    /// `LocksOut` for one in which no technology keeps a band, `Unsupported` for LTE on a stick without it.
+    /// `Usage` for one in which no technology keeps a band, `Unsupported` for LTE on a stick without it.
     fn with(&self, mode: Option<Order>, lte: Option<u64>, other: Option<u64>) -> Result<Radio> {
         let wants_lte = |order: &Order| order.0.contains(&Technology::Lte);
         if self.lte.is_none() && (lte.is_some() || mode.as_ref().is_some_and(wants_lte)) {
@@ -100,7 +100,7 @@ impl Radio {
         let by_other = (uses(Technology::Gsm) || uses(Technology::Umts)) && wanted.other != 0;
         if !by_lte && !by_other {
             return Err(Error::new(
-                ErrorKind::LocksOut,
+                ErrorKind::Usage,
                 "with this no technology has a band: the stick would find no network",
             )
             .with("technologies", &wanted.order)
