@@ -11,6 +11,13 @@ pub(crate) struct Holder {
     pub(crate) name: String,
 }
 
+impl Holder {
+    /// Whether it is one of the system's own helpers, which hold a device for a moment only.
+    pub(crate) fn is_udev(&self) -> bool {
+        matches!(self.name.as_str(), "(udev-worker)" | "systemd-udevd" | "udevd" | "eudev")
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.name, self.pid)

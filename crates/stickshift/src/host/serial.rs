@@ -22,6 +22,9 @@ use crate::link::{ByteLink, Moment};
 /// docs/protocols/balong-flash.md section 2 has waits of 60 s.
 const WRITE_STALL: Duration = Duration::from_secs(60);
 
+/// udev looks into every new port and lets it go again.
+const UDEV_LOOKS: Duration = Duration::from_secs(3);
+
 /// Where other programs put their lock files.
 const LOCK_DIRECTORY: &str = "/run/lock";
 
@@ -172,12 +175,17 @@ fn is_pty(device: u64) -> bool {
 }
 
 fn refuse_if_held(path: &Path) -> Result<()> {
-    if let Some(holder) = holder::uucp_lock(Path::new(LOCK_DIRECTORY), path) {
-        return Err(busy(path, Some(holder)));
-    }
-    match holder::others(&[path]).into_iter().next() {
-        Some((_, holder)) => Err(busy(path, Some(holder))),
-        None => Ok(()),
+    let clock = Clock::start();
+    loop {
+        let by_lock = holder::uucp_lock(Path::new(LOCK_DIRECTORY), path);
+        let by_handle = || holder::others(&[path]).into_iter().next().map(|(_, holder)| holder);
+        match by_lock.or_else(by_handle) {
+            None => return Ok(()),
+            Some(holder) if holder.is_udev() && clock.now() < UDEV_LOOKS => {
+                clock.sleep(Duration::from_millis(20));
+            }
+            Some(holder) => return Err(busy(path, Some(holder))),
+        }
     }
 }
 
@@ -337,6 +345,35 @@ mod tests {
         assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
         drop(first);
         SerialLink::open(&path).unwrap();
+    }
+
+    #[test]
+    fn udev_looks_in_and_is_waited_for() {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+        for (name, busy) in [("(udev-worker)", false), ("ModemManager", true)] {
+            let (_master, path) = pty();
+            // Its own process holds the port, no child of it: `read` is built in.
+            let script = format!(
+                "printf '{name}' > /proc/$$/comm; exec 3<>{}; echo held; read -t 0.5 -u 3; :",
+                path.display()
+            );
+            let Ok(mut holder) = Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).spawn()
+            else {
+                eprintln!("skipped: no bash");
+                return;
+            };
+            let mut line = String::new();
+            BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            assert_eq!(line, "held\n");
+            match refuse_if_held(&path) {
+                Err(e) => {
+                    assert!(busy && e.is(ErrorKind::PortBusy) && e.fact("holder").unwrap().starts_with(name))
+                }
+                Ok(()) => assert!(!busy),
+            }
+            holder.wait().unwrap();
+        }
     }
 
     #[test]

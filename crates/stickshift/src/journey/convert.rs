@@ -35,6 +35,8 @@ const FIRST_START: Duration = Duration::from_secs(180);
 const NEEDLE: Duration = Duration::from_secs(1800);
 /// How long a stick that just appeared may take to get all its ports.
 const SETTLES: Duration = Duration::from_secs(20);
+/// How long other programs may try a modem that has just appeared.
+const OTHERS_TRY: Duration = Duration::from_secs(30);
 /// The same state is entered this often at most: a stick that falls back again and again is not fought.
 const SAME_STATE: u32 = 3;
 
@@ -568,11 +570,30 @@ fn prove(bus: &mut dyn Bus, place: &Place, request: &Request, session: &mut Sess
     }
     session.step("verify", "ask the stick what it is now");
     let stick = settled(bus, place, session).map_err(unknown)?;
-    let after = identity::ask(bus, &stick, request.login.as_ref(), session)
+    let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;
     compare(&after, request)?;
     Ok(after)
+}
+
+/// Other programs try a modem that has just appeared: they are waited for.
+fn ask_newcomer(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<Option<Identity>> {
+    let end = bus.now() + OTHERS_TRY;
+    loop {
+        match identity::ask(bus, stick, login, session) {
+            Err(e) if e.is(ErrorKind::PortBusy) && bus.now() < end => {
+                session.note("port-busy", format!("{e}; waiting for it"));
+                wait_at(bus, &stick.place, Duration::from_secs(1), session, |_| false)?;
+            }
+            other => return other,
+        }
+    }
 }
 
 fn compare(after: &Identity, request: &Request) -> Result<()> {
