@@ -160,7 +160,7 @@ impl Catalogue {
     pub fn needs_scsi(&self, id: UsbId) -> bool {
         let candidates = self.candidates(id);
         let by_scsi = |q: &Qualifier| q.attribute.is_scsi();
-        candidates.len() > 1 && candidates.iter().any(|c| c.entry.key.qualifiers.iter().any(by_scsi))
+        candidates.iter().any(|c| c.entry.key.qualifiers.iter().any(by_scsi))
     }
 
     /// Picks the entry for a stick: the first candidate all of whose qualifiers match.

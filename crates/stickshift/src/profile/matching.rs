@@ -147,8 +147,9 @@ mod tests {
         let scsi = Scsi { model: "SGH U209".to_owned(), ..Scsi::default() };
         let attributes = Attributes { scsi: Some(scsi), ..Attributes::default() };
         assert_eq!(chosen(&c, (0x04e8, 0xf000), &attributes).unwrap(), "04e8:f000:sMo=U209");
-        // One candidate alone is not worth the wait.
-        assert!(!Catalogue::builtin().needs_scsi(id));
+        // The built-in catalogue has one entry for these ids, and that asks for the text too.
+        assert!(Catalogue::builtin().needs_scsi(id));
+        assert!(!Catalogue::builtin().needs_scsi(UsbId::new(0x04e8, 0x689a)));
     }
 
     #[test]
