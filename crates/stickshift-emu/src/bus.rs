@@ -76,6 +76,11 @@ impl VirtualBus {
         self.world.lock().no_access = denied;
     }
 
+    /// Takes a driver from the system, for whoever asks for it.
+    pub fn remove_driver(&self, name: &str) {
+        self.world.lock().missing_drivers.insert(name.to_owned());
+    }
+
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
         let mut world = self.world.lock();
@@ -98,6 +103,10 @@ impl Default for VirtualBus {
 }
 
 impl Bus for VirtualBus {
+    fn has_driver(&self, name: &str) -> bool {
+        !self.world.lock().missing_drivers.contains(name)
+    }
+
     fn sticks(&mut self) -> Result<Vec<Stick>> {
         let mut world = self.world.lock();
         world.settle();

@@ -147,6 +147,16 @@ pub trait Device: Any + Send {
         let _ = (now, value);
     }
 
+    /// The host selected an alternate setting.
+    fn alternate_selected(&mut self, now: Moment, interface: u8, alternate: u8) {
+        let _ = (now, interface, alternate);
+    }
+
+    /// The host reset the port that it stands on.
+    fn port_reset(&mut self, now: Moment) {
+        let _ = now;
+    }
+
     /// Address of the router behind its network card, in a /24 of its own.
     fn lan(&self) -> [u8; 4] {
         [192, 168, 8, 1]

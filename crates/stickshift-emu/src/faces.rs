@@ -74,6 +74,40 @@ pub(crate) fn ncm(number: u8) -> FaceInterface {
     face
 }
 
+/// MBIM: a control interface, and one for data with its endpoints in alternate setting 1 (USB-IF, MBIM 1.0 section 6).
+pub(crate) fn mbim(number: u8) -> [FaceInterface; 2] {
+    let mut control = interface(number, Function::Ncm, [0x02, 0x0e, 0x00], &[(0x8f, INTERRUPT, 16)]);
+    control.alternates[0].extra = vec![
+        5,
+        0x24,
+        0x00,
+        0x10,
+        0x01, // header, CDC 1.10
+        5,
+        0x24,
+        0x06,
+        number,
+        number + 1, // union
+        // MBIM 1.0: control messages of 4 kB, 32 filters of 128 bytes, segments of 2 kB, no capabilities
+        12,
+        0x24,
+        0x1b,
+        0x00,
+        0x01,
+        0x00,
+        0x10,
+        32,
+        128,
+        0x00,
+        0x08,
+        0,
+    ];
+    let mut data = interface(number + 1, Function::Ncm, [0x0a, 0x00, 0x02], &[]);
+    let endpoints = vec![(0x8e, BULK, 512), (0x0e, BULK, 512)];
+    data.alternates.push(Alternate { endpoints, ..data.alternates[0].clone() });
+    [control, data]
+}
+
 pub(crate) fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: Vec<FaceInterface>) -> Face {
     Face {
         id: UsbId::new(HUAWEI, product_id),
@@ -201,6 +235,7 @@ mod tests {
             stick("A1,A2;12,1,16,A1,A2"),
             stick("FF;10,12,13,3,14,16,A1"),
             fallback(),
+            face(0x15c1, [0; 3], "MBIM", mbim(0).to_vec()),
         ];
         for face in faces {
             let mut seen = std::collections::HashSet::new();

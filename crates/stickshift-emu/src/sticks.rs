@@ -12,7 +12,7 @@ use crate::faces::{self, ethernet, interface, ncm, serial, storage};
 use crate::hardware::Hardware;
 use crate::identity::Identity;
 use crate::memory::{Firmware, Kind};
-use crate::zerocd::{Door, Options, Trigger};
+use crate::zerocd::{Behaviour, Door, Options, Trigger};
 
 /// A name, what it is, and how it is made.
 struct Row {
@@ -62,6 +62,27 @@ const ROWS: &[Row] = &[
     Row { name: "dlink-a80b", what: "a message: 2001:a80b to 7d00", make: dlink },
     Row { name: "two-messages", what: "two messages: 201e:1023 to 1022", make: two_messages },
     Row { name: "d-link-7600", what: "another configuration: 2001:7600", make: second_configuration },
+    Row {
+        name: "samsung-u209",
+        what: "told by the text of its drive: 04e8:f000 to 6601",
+        make: samsung_u209,
+    },
+    Row {
+        name: "huawei-unknown",
+        what: "a Huawei that no catalogue has: 12d1:1ffe to 1506",
+        make: huawei_unknown,
+    },
+    Row { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
+    Row {
+        name: "alternate-setting",
+        what: "made up: another alternate setting leads from ffff:0001 to 0002",
+        make: alternate_setting,
+    },
+    Row {
+        name: "port-reset",
+        what: "made up: a message and a reset of the port lead from ffff:0011 to 0012",
+        make: port_reset,
+    },
 ];
 
 /// Every name with a one-line description.
@@ -327,6 +348,49 @@ fn second_configuration() -> Options {
     let modem = ports(0x2001, 0x7600, "DWP-157", &[VENDOR_SERIAL, VENDOR_SERIAL]);
     face.configurations.extend(modem.configurations.into_iter().map(|c| Configuration { value: 2, ..c }));
     from_parts("DWP-157", face, Vec::new())
+}
+
+/// Its USB strings say nothing; the text of its drive names the model.
+fn samsung_u209() -> Options {
+    let mut options = plain("modem", (0x04e8, 0xf000), command(&[0x16]), (0x04e8, 0x6601));
+    options.texts[1] = "U209".into();
+    options
+}
+
+fn huawei_unknown() -> Options {
+    plain("E9999", (0x12d1, 0x1ffe), command(&[0x11, 0x06, 0x20]), (0x12d1, 0x1506))
+}
+
+/// A module that is a modem in configuration 1, a network card in 2 and has MBIM in 3; it never leaves the bus.
+fn me906() -> Options {
+    let with_ports = |mut network: Vec<FaceInterface>| {
+        network.extend([serial(2, [0xff, 0x02, 0x12], false), serial(3, [0xff, 0x02, 0x01], true)]);
+        network
+    };
+    let all = [
+        vec![serial(0, [0xff, 0x02, 0x01], true), serial(1, [0xff, 0x02, 0x12], false)],
+        with_ports(ethernet(0x8f, 0x8e, 0x0e).to_vec()),
+        with_ports(faces::mbim(0).to_vec()),
+    ];
+    let configurations = (1..).zip(all).map(|(value, interfaces)| Configuration { value, interfaces });
+    let face = Face {
+        configurations: configurations.collect(),
+        ..face(0x12d1, 0x15c1, "HUAWEI Mobile Broadband Module", Vec::new())
+    };
+    from_parts("ME906s", face, Vec::new())
+}
+
+fn alternate_setting() -> Options {
+    let mut options =
+        plain("alternate setting", (0xffff, 0x0001), Trigger::Alternate(0, 1), (0xffff, 0x0002));
+    let drive = &mut options.face.configurations[0].interfaces[0];
+    drive.alternates.push(drive.alternates[0].clone());
+    options
+}
+
+fn port_reset() -> Options {
+    let options = plain("port reset", (0xffff, 0x0011), command(&[0x11, 0x06]), (0xffff, 0x0012));
+    Options { behaviour: Behaviour::WaitsForReset, ..options }
 }
 
 #[cfg(test)]

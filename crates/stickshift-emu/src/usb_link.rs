@@ -69,6 +69,16 @@ impl VirtualUsb {
         }
     }
 
+    /// Tells the device what the host did; it has nothing to answer.
+    fn tell(&self, what: impl FnOnce(&mut dyn Device, Moment)) -> Result<()> {
+        let mut world = self.world()?;
+        let now = world.now();
+        if let Some(device) = world.device(&self.place) {
+            what(device, now);
+        }
+        Ok(())
+    }
+
     /// The interface of an endpoint, which must be claimed, and what it is.
     fn interface_of(&self, endpoint: u8) -> Result<(u8, Function)> {
         let all = self.face.configurations.iter().flat_map(|c| &c.interfaces);
@@ -202,10 +212,11 @@ impl UsbLink for VirtualUsb {
         if !self.claimed.contains(&interface) || !known {
             return Err(Error::new(ErrorKind::Io, "no such alternate setting on a claimed interface"));
         }
-        self.world().map(|_| ())
+        self.tell(|device, now| device.alternate_selected(now, interface, alternate))
     }
 
     fn reset(&mut self) -> Result<()> {
+        self.tell(|device, now| device.port_reset(now))?;
         self.world().map(|_| ())
     }
 

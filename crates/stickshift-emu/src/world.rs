@@ -85,6 +85,8 @@ pub(crate) struct World {
     actions: Vec<(Moment, Place, Action)>,
     modem_manager: Option<ModemManager>,
     pub(crate) no_access: bool,
+    /// Drivers that its kernel does not have.
+    pub(crate) missing_drivers: BTreeSet<String>,
 }
 
 impl World {
@@ -294,7 +296,7 @@ impl World {
             let control = first.class[0] == 0x02 || face.function == Function::Ncm;
             let netdev = match face.function {
                 Function::Ethernet if control => Some("usb0"),
-                Function::Ncm => Some("wwan0"),
+                Function::Ncm if first.class[0] != CDC_DATA => Some("wwan0"),
                 _ => None,
             };
             Interface {
@@ -304,7 +306,7 @@ impl World {
                 protocol: first.class[2],
                 endpoints: endpoints.collect(),
                 role: Role::Other,
-                driver: driver(face.function).filter(|_| bound).map(str::to_owned),
+                driver: driver(face).filter(|_| bound).map(str::to_owned),
                 tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
                 netdev: netdev.filter(|_| bound).map(str::to_owned),
                 cdc_wdm: (bound && face.function == Function::Ncm).then(|| "/dev/cdc-wdm0".to_owned()),
@@ -383,7 +385,7 @@ impl World {
         let held = present.bound
             && interfaces(&present.face, present.configuration)
                 .iter()
-                .any(|i| i.number == interface && driver(i.function).is_some());
+                .any(|i| i.number == interface && driver(i).is_some());
         let detached = held && present.detached.insert(interface);
         if detached {
             present.ttys.remove(&interface);
@@ -399,7 +401,7 @@ impl World {
             return Ok(None);
         }
         let shown = interfaces(&present.face, present.configuration);
-        Ok(shown.iter().find(|i| i.number == interface).and_then(|i| driver(i.function)))
+        Ok(shown.iter().find(|i| i.number == interface).and_then(driver))
     }
 }
 
@@ -420,9 +422,14 @@ pub(crate) fn interfaces(face: &Face, configuration: u8) -> &[crate::device::Fac
     active.map_or(&[], |c| c.interfaces.as_slice())
 }
 
+/// bInterfaceClass of the half of a network function that carries the data.
+const CDC_DATA: u8 = 0x0a;
+
 /// Which driver of Linux binds.
-fn driver(function: Function) -> Option<&'static str> {
-    match function {
+fn driver(interface: &crate::device::FaceInterface) -> Option<&'static str> {
+    let [class, subclass, _] = interface.alternates[0].class;
+    match interface.function {
+        Function::Ncm if class == CDC_DATA || (class, subclass) == (0x02, 0x0e) => Some("cdc_mbim"),
         Function::Serial => Some("option"),
         Function::Storage => Some("usb-storage"),
         Function::Ethernet => Some("cdc_ether"),

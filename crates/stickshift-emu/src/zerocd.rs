@@ -29,6 +29,8 @@ pub enum Trigger {
     Control(ControlSetup, Vec<u8>),
     /// The selection of this configuration.
     Configuration(u8),
+    /// The selection of this alternate setting of this interface.
+    Alternate(u8, u8),
 }
 
 impl Trigger {
@@ -74,12 +76,14 @@ pub enum Behaviour {
     NeverComesBack,
     /// Switches, but its drive answers no command for this long after it appeared: the storage driver hangs in its first questions.
     Busy(Duration),
+    /// Takes its message, and shows what it made of it after the next reset of its port.
+    WaitsForReset,
 }
 
 impl FromStr for Behaviour {
     type Err = Error;
 
-    /// `switches`, `ignores`, `stalls`, `no-status`, `vanishes-early`, `comes-back`, `never-comes-back`, `busy` (for 5 s).
+    /// `switches`, `ignores`, `stalls`, `no-status`, `vanishes-early`, `comes-back`, `never-comes-back`, `busy` (for 5 s), `waits-for-reset`.
     fn from_str(word: &str) -> Result<Self> {
         Ok(match word {
             "switches" => Behaviour::Switches,
@@ -90,6 +94,7 @@ impl FromStr for Behaviour {
             "comes-back" => Behaviour::ComesBackUnchanged,
             "never-comes-back" => Behaviour::NeverComesBack,
             "busy" => Behaviour::Busy(Duration::from_secs(5)),
+            "waits-for-reset" => Behaviour::WaitsForReset,
             _ => {
                 return Err(Error::new(ErrorKind::Usage, "sticks do not behave like this").with("word", word));
             }
@@ -123,6 +128,7 @@ enum Seen<'a> {
     Out(&'a [u8]),
     Control(ControlSetup, &'a [u8]),
     Configuration(u8),
+    Alternate(u8, u8),
 }
 
 impl Seen<'_> {
@@ -134,6 +140,9 @@ impl Seen<'_> {
             (Seen::Out(data), Trigger::Message(bytes)) => data == bytes,
             (Seen::Control(setup, data), Trigger::Control(wanted, bytes)) => setup == wanted && data == bytes,
             (Seen::Configuration(value), Trigger::Configuration(wanted)) => value == wanted,
+            (Seen::Alternate(interface, value), Trigger::Alternate(its, wanted)) => {
+                (interface, value) == (its, wanted)
+            }
             _ => false,
         }
     }
@@ -170,6 +179,8 @@ pub struct ZeroCd {
     coming: VecDeque<(Moment, Shows)>,
     /// Steps that each door has seen.
     progress: Vec<usize>,
+    /// What the next reset of the port makes of it.
+    at_reset: Option<usize>,
     drives: Drives,
     ports: AtPorts,
     modem: Modem,
@@ -187,6 +198,7 @@ impl ZeroCd {
             enumeration: 0,
             busy_until: None,
             coming: VecDeque::new(),
+            at_reset: None,
             drives: Drives::default(),
             ports: AtPorts::default(),
             outbox: Outbox::default(),
@@ -252,6 +264,7 @@ impl ZeroCd {
             Behaviour::Ignores | Behaviour::Stalls => {}
             Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
             Behaviour::NeverComesBack => self.leave(now, None),
+            Behaviour::WaitsForReset => self.at_reset = Some(door),
             Behaviour::Switches | Behaviour::NoStatus | Behaviour::VanishesEarly | Behaviour::Busy(_) => {
                 self.leave(now, Some(Shows::Target(door)));
             }
@@ -292,6 +305,7 @@ impl Device for ZeroCd {
     fn power(&mut self, now: Moment, on: bool) {
         self.show(now, Shows::Nothing);
         self.progress.fill(0);
+        self.at_reset = None;
         self.coming.clear();
         if on {
             self.coming.push_back((now + self.options.boot, Shows::First));
@@ -383,6 +397,18 @@ impl Device for ZeroCd {
     fn configured(&mut self, now: Moment, value: u8) {
         self.tick(now);
         self.step(now, &Seen::Configuration(value));
+    }
+
+    fn alternate_selected(&mut self, now: Moment, interface: u8, alternate: u8) {
+        self.tick(now);
+        self.step(now, &Seen::Alternate(interface, alternate));
+    }
+
+    fn port_reset(&mut self, now: Moment) {
+        self.tick(now);
+        if let Some(door) = self.at_reset.take() {
+            self.show(now, Shows::Target(door));
+        }
     }
 }
 

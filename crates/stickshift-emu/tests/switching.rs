@@ -6,7 +6,7 @@ use stickshift::error::{ErrorKind, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::journey::switching::{Goal, Request, prepare, switch_and_wait};
 use stickshift::link::Bus;
-use stickshift::profile::{Catalogue, Parameters, huawei};
+use stickshift::profile::{Catalogue, Method, Parameters, huawei};
 use stickshift::stick::{Mode, Place, Stick};
 use stickshift_emu::bus::{Action, VirtualBus};
 use stickshift_emu::catalogue;
@@ -141,6 +141,84 @@ fn a_stick_that_is_pulled_out_after_its_message_is_not_called_switched() {
 }
 
 /// Every message that is known, on sticks of both firmwares: it leads to one of the ids that owners report.
+fn plugged_from_the_catalogue(name: &str) -> (VirtualBus, Stick) {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(), catalogue::virtual_stick(name, 1, None).unwrap());
+    bus.advance(Duration::from_secs(2));
+    let stick = bus.sticks().unwrap().remove(0);
+    (bus, stick)
+}
+
+/// Switches it by a profile that nobody but its owner has.
+fn switched_by(name: &str, profile: Parameters) -> (Stick, Stick) {
+    let (mut bus, before) = plugged_from_the_catalogue(name);
+    let catalogue = Catalogue::builtin();
+    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
+    let prepared = prepare(&mut bus, &before, &request, &mut Session::quiet()).unwrap();
+    let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet());
+    (before, switched.unwrap_or_else(|error| panic!("{name}: {error}")).stick)
+}
+
+#[test]
+fn an_alternate_setting_can_be_the_message() {
+    let (before, after) =
+        switched_by("alternate-setting", Parameters { alt_setting: Some(1), ..Parameters::default() });
+    assert_eq!((before.id.product, after.id.product), (1, 2));
+}
+
+#[test]
+fn a_stick_that_waits_for_a_reset_gets_one() {
+    let message = huawei::message("linux").unwrap().message.to_vec();
+    let without = Parameters { messages: [message, Vec::new(), Vec::new()], ..Parameters::default() };
+    let with = Parameters { reset_usb: Some(true), ..without.clone() };
+    let (before, after) = switched_by("port-reset", with);
+    assert_eq!((before.id.product, after.id.product), (0x11, 0x12));
+
+    let (mut bus, stick) = plugged_from_the_catalogue("port-reset");
+    let catalogue = Catalogue::builtin();
+    let request = Request { catalogue: &catalogue, profile: Some(without), goal: Goal::Usual };
+    let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+    let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
+    assert!(error.is(ErrorKind::NotSwitched), "{error:?}");
+}
+
+#[test]
+fn drivers_that_let_go_are_all_that_detaching_asks_for() {
+    let mut detach = Parameters::default();
+    detach.turn_on(Method::DetachStorageOnly);
+    let (before, after) = switched_by("k3772", detach);
+    assert_eq!(before.interfaces[0].driver.as_deref(), Some("usb-storage"));
+    assert_eq!((after.id, after.interfaces[0].driver.as_deref()), (before.id, None));
+}
+
+/// Its profile says to leave it alone, for everything but MBIM.
+#[test]
+fn a_module_with_mbim_is_set_to_it_where_the_system_has_a_driver_for_it() {
+    let catalogue = Catalogue::builtin();
+    let usual = request(&catalogue, Goal::Usual);
+    let (mut bus, stick) = plugged_from_the_catalogue("me906");
+    assert_eq!((stick.configuration, stick.configurations), (1, 3));
+    let prepared = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).unwrap();
+    let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+    assert_eq!((switched.stick.id, switched.stick.configuration), (stick.id, 3));
+    let again = prepare(&mut bus, &switched.stick, &usual, &mut Session::quiet()).err().unwrap();
+    assert!(again.is(ErrorKind::AlreadySwitched), "{again:?}");
+
+    bus.remove_driver("cdc_mbim");
+    let alone = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).err().unwrap();
+    assert_eq!((alone.kind(), alone.verdict()), (ErrorKind::NoProfile, Some(Verdict::Untouched)));
+}
+
+#[test]
+fn a_profile_of_nothing_is_refused() {
+    let (mut bus, stick) = plugged_from_the_catalogue("k3772");
+    let catalogue = Catalogue::builtin();
+    let request = Request { catalogue: &catalogue, profile: Some(Parameters::default()), goal: Goal::Usual };
+    let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
+    let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::NoProfile, Some(Verdict::Untouched)));
+}
+
 #[test]
 fn every_message_of_huaweis_leads_where_owners_say() {
     let catalogue = Catalogue::builtin();

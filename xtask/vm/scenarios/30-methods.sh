@@ -1,9 +1,9 @@
 # limit: 300
 # At least one stick for each method of switching, eight at a time: each is switched by a `switch` of its own, and judged by what the
 # bus shows at its place. Sticks that keep their ids are told by what their first interface becomes.
-# NAME, ids before, ids after, class of the first interface after.
+# NAME, ids before, ids after, class of the first interface after, and a profile where the catalogue has none.
 failed=0
-names=() befores=() afters=() classes=()
+names=() befores=() afters=() classes=() profiles=()
 
 batch() {
     local i where=()
@@ -17,7 +17,13 @@ batch() {
     done
     local switches=()
     for i in "${!names[@]}"; do
-        stickshift --json switch "${where[i]}" > "$HERE/switch.$i" 2>&1 &
+        local profile=()
+        if [ -n "${profiles[i]}" ]; then
+            printf '# %s\nDefaultVendor=0x%s\nDefaultProduct=0x%s\n%s\n' "${names[i]}" \
+                "${befores[i]%:*}" "${befores[i]#*:}" "${profiles[i]//;/$'\n'}" > "$HERE/profile.$i"
+            profile=(--profile "$HERE/profile.$i")
+        fi
+        stickshift --json switch "${where[i]}" "${profile[@]}" > "$HERE/switch.$i" 2>&1 &
         switches[i]=$!
     done
     for i in "${!names[@]}"; do
@@ -37,11 +43,11 @@ batch() {
     kill "${RACKS[@]}"
     wait "${RACKS[@]}" || true
     wait_for 10 empty
-    names=() befores=() afters=() classes=()
+    names=() befores=() afters=() classes=() profiles=()
 }
 
-while read -r name before after class; do
-    names+=("$name") befores+=("$before") afters+=("$after") classes+=("$class")
+while read -r name before after class profile; do
+    names+=("$name") befores+=("$before") afters+=("$after") classes+=("$class") profiles+=("$profile")
     if [ ${#names[@]} = 8 ]; then batch; fi
 done <<'TABLE'
 k3772 12d1:1526 12d1:14cf ff
@@ -73,6 +79,22 @@ longcheer-f000 1c9e:f000 1c9e:9603 ff
 dlink-a80b 2001:a80b 2001:7d00 ff
 two-messages 201e:1023 201e:1022 ff
 d-link-7600 2001:7600 2001:7600 ff
+samsung-u209 04e8:f000 04e8:6601 ff
+huawei-unknown 12d1:1ffe 12d1:1506 ff
+me906 12d1:15c1 12d1:15c1 02
+alternate-setting ffff:0001 ffff:0002 ff AltSetting=1
+port-reset ffff:0011 ffff:0012 ff MessageContent="55534243123456780000000000000011062000000100000000000000000000";ResetUSB=1
 TABLE
 batch
+
+# Where detaching is all that is asked for, the stick stays what it is and its drive has no driver.
+RACKS=()
+rm -f "$HERE"/*
+plug k3772
+found
+wait_for 10 exists "/sys/bus/usb/devices/$WHERE:1.0/driver"
+printf 'DefaultVendor=0x12d1\nDefaultProduct=0x1526\nDetachStorageOnly=1\n' > "$HERE/profile"
+stickshift switch "$WHERE" --profile "$HERE/profile" || failed=1
+stands "$WHERE" 12d1:1526
+if exists "/sys/bus/usb/devices/$WHERE:1.0/driver"; then failed=1; fi
 exit $failed

@@ -77,7 +77,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         What::Udev { where_to, switch: true, .. } => {
             let rules = switching_rules(&this_program()?)?;
             let then = "udevadm control --reload, then plug the stick in again";
-            write(context, &where_to, "etc/udev/rules.d/71-stickshift-switch.rules", rules, then)
+            write(context, &where_to, "etc/udev/rules.d/81-stickshift-switch.rules", rules, then)
         }
         What::Udev { where_to, group, .. } => {
             let group = match group {
@@ -196,7 +196,7 @@ fn this_program() -> Result<PathBuf> {
     })
 }
 
-/// The same rules as `profile convert --to udev` writes, for every profile, calling this program where it is.
+/// The rules that `profile convert --to udev` writes, for every profile and what else Huawei makes, calling this program where it is.
 fn switching_rules(program: &Path) -> Result<String> {
     let path =
         program.to_str().filter(|p| p.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)));
@@ -204,8 +204,8 @@ fn switching_rules(program: &Path) -> Result<String> {
         Error::new(ErrorKind::Usage, "a rule cannot call a program with such a path")
             .with("path", program.display())
     })?;
-    let entries: Vec<_> = builtin::all().filter(|e| !e.parameters.is_leave_alone()).collect();
-    Ok(String::from_utf8_lossy(&udev::emit_for(&entries, path).bytes).into_owned())
+    let entries: Vec<_> = builtin::all().collect();
+    Ok(udev::Rules { entries: &entries, program: path, unknown_huawei: true }.to_string())
 }
 
 /// Rules for every device that this program may switch or talk to. The file's number has to be below 73: there uaccess is acted upon.
@@ -302,17 +302,21 @@ mod tests {
     fn both_files_hold_nothing_but_rules() {
         let switching = switching_rules(Path::new("/usr/local/bin/stickshift")).unwrap();
         assert!(switching.contains(
-            "ATTR{idVendor}==\"12d1\", ATTR{idProduct}==\"1f01\", RUN+=\"/usr/local/bin/stickshift --quiet switch %k\"\n"
+            "ATTR{idProduct}==\"1f01\", ENV{STICKSHIFT_SWITCH}=\"1\", RUN+=\"/usr/local/bin/stickshift --quiet switch --no-ports %k\"\n"
         ));
-        // 12d1:1573 is to be left alone.
-        assert!(!switching.contains("ATTR{idProduct}==\"1573\""));
+        // A module that is to be left alone, unless it has MBIM.
+        assert!(switching.contains("ATTR{idProduct}==\"1573\", ATTR{bNumConfigurations}!=\"1\", ENV"));
+        // Its drive tells who made it.
+        assert!(switching.contains("ATTRS{idVendor}==\"05c6\", ATTRS{idProduct}==\"1000\", RUN"));
+        assert!(!switching.contains("ATTR{idVendor}==\"05c6\", ATTR{idProduct}==\"1000\""));
+        assert!(switching.contains("ATTRS{idVendor}==\"12d1\", ATTRS{manufacturer}!=\"Android\", RUN"));
         for rules in [udev_rules("dialout"), switching] {
             let mut labels = 0;
             for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
                 assert!(is_rule(line), "{line}");
                 labels += usize::from(line.starts_with("LABEL="));
             }
-            assert_eq!(labels, 1);
+            assert!(labels >= 1);
         }
         assert!(!is_rule("ATTR{a}==\"b\" RUN+=\"c\"") && !is_rule("ATTR{a}=\"b"));
         assert!(switching_rules(Path::new("/home/a b/stickshift")).is_err());

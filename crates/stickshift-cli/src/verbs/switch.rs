@@ -43,6 +43,10 @@ pub(crate) struct SwitchArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// Do not wait for the drivers to make its ports: for udev, whose drivers wait for this program
+    #[arg(long)]
+    no_ports: bool,
+
     #[command(flatten)]
     login: LoginArgs,
 }
@@ -100,7 +104,10 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         return Ok(());
     }
     context.output.interim("plan", &plan);
-    let switched = switching::switch_and_wait(&mut *bus, prepared, &mut session)?;
+    let switched = match args.no_ports {
+        true => switching::switch(&mut *bus, prepared, &mut session)?,
+        false => switching::switch_and_wait(&mut *bus, prepared, &mut session)?,
+    };
     context.output.finish(&SwitchReport::of(stick.id, &switched));
     Ok(())
 }

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use stickshift::error::Result;
-use stickshift::link::Moment;
+use stickshift::link::{ControlSetup, Moment};
 
 use crate::device::{Device, Face, Function, UsbReply};
 use crate::net::Router;
 use crate::usb::functions;
 use crate::usb::standard::{Answer, Selection};
 use crate::usb::urb::{self, Command, Submit};
+
+const GET_DESCRIPTOR: u8 = 6;
+/// wLength of the first question that Linux has for a device after a reset.
+const FIRST_DESCRIPTOR_BYTES: u16 = 64;
 
 /// The host's side of one stick between two enumerations. It moves bytes and never waits: give it what came from the host, ask
 /// the stick, take what goes to the host.
@@ -176,6 +180,14 @@ impl Session {
         }
     }
 
+    /// USB/IP carries no port resets. What tells one is that Linux asks a configured device for the first bytes of its device
+    /// descriptor, as it does when it does not know yet how many there are.
+    fn is_after_reset(&self, setup: ControlSetup, length: u16) -> bool {
+        self.selection.configuration != 0
+            && (setup.request_type, setup.request, setup.value) == (0x80, GET_DESCRIPTOR, 0x0100)
+            && length == FIRST_DESCRIPTOR_BYTES
+    }
+
     fn control(&mut self, device: &mut dyn Device, now: Moment, submit: &Submit) -> Fate {
         let (setup, length) = submit.control();
         // SET_FEATURE(remote wake-up) to the device is Huawei's oldest switch message, so the stick sees it first.
@@ -183,8 +195,18 @@ impl Session {
         if wake_up && let UsbReply::Gone = device.control(now, setup, &submit.data, length) {
             return Fate::Gone;
         }
+        if self.is_after_reset(setup, length) {
+            device.port_reset(now);
+            if self.is_over(device) {
+                return Fate::Gone;
+            }
+        }
         match self.selection.request(&self.face, setup) {
             Answer::Done(bytes) => Fate::Done(bytes),
+            Answer::Alternate(interface, alternate) => {
+                device.alternate_selected(now, interface, alternate);
+                Fate::Done(Vec::new())
+            }
             Answer::Stall => Fate::Stall,
             Answer::Configured(value) => {
                 self.unread.clear();

@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     Done(Vec<u8>),
     /// A configuration was selected.
     Configured(u8),
+    /// An alternate setting of an interface was selected.
+    Alternate(u8, u8),
     /// This request is not one of these.
     NotStandard,
     /// The device has no such thing.
@@ -109,7 +111,7 @@ impl Selection {
                 let unhalted: Vec<u8> = endpoints.map(|e| e.0).collect();
                 self.halted.retain(|address| !unhalted.contains(address));
                 self.alternates.insert(index, low);
-                Answer::Done(Vec::new())
+                Answer::Alternate(index, low)
             }
             (0x02, CLEAR_FEATURE) if setup.value == ENDPOINT_HALT => {
                 self.halted.remove(&index);
@@ -165,7 +167,7 @@ mod tests {
         let (face, mut selection) =
             (faces::stick("A1,A2;12,1,16,A1,A2"), Selection { configuration: 1, ..Selection::default() });
         assert!(selection.endpoint(&face, 0x8e).is_none());
-        assert_eq!(ask(&mut selection, &face, 1, 11, 1, 2), Answer::Done(Vec::new()));
+        assert_eq!(ask(&mut selection, &face, 1, 11, 1, 2), Answer::Alternate(2, 1));
         assert_eq!(ask(&mut selection, &face, 0x81, 10, 0, 2), Answer::Done(vec![1]));
         let (interface, kind) = selection.endpoint(&face, 0x8e).unwrap();
         assert_eq!((interface.number, kind), (2, 2));

@@ -1,6 +1,7 @@
 //! The USB bus of this computer.
 
 use super::clock::Clock;
+use super::drivers::KernelDrivers;
 use super::hotplug::Hotplug;
 use super::http::WebLink;
 use super::serial::SerialLink;
@@ -123,6 +124,10 @@ impl Bus for SysBus {
 
     fn address(&mut self, place: &Place) -> Result<Option<u32>> {
         Ok(self.roots.address(place))
+    }
+
+    fn has_driver(&self, name: &str) -> bool {
+        KernelDrivers::below(Path::new("/")).has(name)
     }
 
     fn now(&self) -> Moment {

@@ -7,6 +7,8 @@
 mod bus;
 mod clock;
 #[cfg(target_os = "linux")]
+mod drivers;
+#[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]
 mod hotplug;
@@ -18,6 +20,8 @@ mod sysfs;
 mod usb;
 
 pub use bus::SysBus;
+#[cfg(target_os = "linux")]
+pub use drivers::KernelDrivers;
 pub use http::WebLink;
 pub use serial::SerialLink;
 #[cfg(target_os = "linux")]

@@ -102,10 +102,18 @@ fn prepare_untouched(
     if is_already_there(stick, &parameters, request.goal) {
         return Err(already(stick));
     }
+    let by_catalogue = request.profile.is_none();
+    let may_have_mbim = by_catalogue && may_take_mbim(bus, stick, &parameters, request.goal);
+    if by_catalogue && parameters.is_leave_alone() && !may_have_mbim {
+        return Err(left_alone(stick));
+    }
     let mut link = bus.open_usb(&stick.place)?;
     let view = View::of(link.as_mut())?;
-    if request.profile.is_none() {
+    if may_have_mbim {
         prefer_mbim(&mut parameters, &view, &mut evidence);
+    }
+    if by_catalogue && parameters.is_leave_alone() {
+        return Err(left_alone(stick));
     }
     let plan = switch::plan(&parameters, &view)?;
     if let Some(configuration) = plan.already_active
@@ -152,9 +160,6 @@ fn from_catalogue(
         if entry.name.is_empty() { "unnamed" } else { &entry.name },
         entry.parameters.summary()
     ));
-    if entry.parameters.is_leave_alone() {
-        return Err(no_profile(stick, "its profile says to leave this device alone"));
-    }
     Ok(entry.parameters)
 }
 
@@ -183,6 +188,10 @@ const HUAWEI: u16 = 0x12d1;
 
 fn no_profile(stick: &Stick, what: &str) -> Error {
     Error::new(ErrorKind::NoProfile, what).with("place", &stick.place).with("id", stick.id)
+}
+
+fn left_alone(stick: &Stick) -> Error {
+    no_profile(stick, "its profile says to leave this device alone")
 }
 
 fn wait_for_texts(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Option<Scsi>> {
@@ -225,11 +234,17 @@ fn for_goal(parameters: Parameters, stick: &Stick, goal: Goal, evidence: &mut Ve
     parameters
 }
 
-/// A stick with an MBIM configuration is best served by it (docs/protocols/mode-switch.md section 3.5).
+/// Whether another configuration of the stick may have MBIM, and the system could do something with it (docs/protocols/mode-switch.md
+/// section 3.5). Modules that are to be left alone otherwise are asked too: that is what their profiles are for.
+fn may_take_mbim(bus: &dyn Bus, stick: &Stick, parameters: &Parameters, goal: Goal) -> bool {
+    stick.configurations > 1
+        && parameters.no_mbim_check != Some(true)
+        && matches!(goal, Goal::Usual | Goal::Modem)
+        && bus.has_driver("cdc_mbim")
+}
+
+/// A stick with an MBIM configuration is best served by it.
 fn prefer_mbim(parameters: &mut Parameters, view: &View, evidence: &mut Vec<String>) {
-    if parameters.no_mbim_check == Some(true) {
-        return;
-    }
     if let Some(configuration) = switch::mbim::configuration(&view.configurations) {
         evidence.push(format!("configuration {configuration} has an MBIM interface and is selected"));
         *parameters = Parameters {
@@ -294,6 +309,7 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
     drop(link);
     let limit = parameters.check_success_s.map_or(SUCCESS, |s| Duration::from_secs(s.into()).max(SUCCESS));
     let targets = parameters.targets(stick.id.vendor);
+    let only_detaches = plan.transfers.iter().all(|t| matches!(t, Transfer::Detach { .. }));
     let expectation = Expectation {
         place: stick.place.clone(),
         goal,
@@ -301,6 +317,7 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
         end: bus.now() + limit,
         limit,
         before: stick,
+        only_detaches,
         left: false,
         unchanged_since: None,
     };
@@ -350,6 +367,8 @@ pub struct Expectation {
     limit: Duration,
     goal: Goal,
     targets: Vec<UsbId>,
+    /// Nothing was sent: the drivers had to let go of the stick, and that is all.
+    only_detaches: bool,
     left: bool,
     unchanged_since: Option<Moment>,
 }
@@ -394,7 +413,8 @@ impl Expectation {
         };
         // A device that was just found has no configuration, and so no interfaces, for a moment.
         let settled = stick.configuration != 0 && !stick.interfaces.is_empty();
-        if settled && differs(&self.before, stick) {
+        let detached = self.only_detaches && stick.interfaces.iter().all(|i| i.driver.is_none());
+        if settled && (detached || differs(&self.before, stick)) {
             return Judgement::Switched(Switched {
                 expected: self.targets.is_empty() || self.targets.contains(&stick.id),
                 stick: stick.clone(),
@@ -410,7 +430,7 @@ impl Expectation {
     /// # Errors
     /// `NotSwitched` with the verdict recoverable when it became something else.
     pub fn check_goal(&self, switched: &Switched) -> Result<()> {
-        if self.goal.is_met_by(switched.stick.mode) {
+        if self.goal.is_met_by(switched.stick.mode) || (self.only_detaches && self.goal == Goal::Usual) {
             return Ok(());
         }
         Err(Error::new(
@@ -461,21 +481,46 @@ pub fn ports_are_made(stick: &Stick) -> bool {
     })
 }
 
-/// Sends the plan and waits until the bus shows what came of it and the drivers made their ports.
+/// Sends the plan and waits until the bus shows what came of it.
 ///
 /// # Errors
-/// As [`send`]; `NotSwitched` and `Disconnected` with their verdicts when the stick did not do what was asked.
+/// `NoProfile` for an empty plan; as [`send`]; `NotSwitched` and `Disconnected` with their verdicts when the stick did not do what was asked.
+pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
+    let (switched, expectation) = send_and_judge(bus, prepared, session)?;
+    expectation.check_goal(&switched)?;
+    Ok(switched)
+}
+
+/// The same, and waits until the drivers made their ports.
+///
+/// # Errors
+/// As [`switch`].
 pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
+    let (mut switched, expectation) = send_and_judge(bus, prepared, session)?;
+    await_ports(bus, &mut switched, expectation.end, session)?;
+    expectation.check_goal(&switched)?;
+    Ok(switched)
+}
+
+fn send_and_judge(
+    bus: &mut dyn Bus,
+    prepared: Prepared,
+    session: &mut Session<'_>,
+) -> Result<(Switched, Expectation)> {
+    if prepared.plan.transfers.is_empty() {
+        let error = no_profile(&prepared.stick, "the profile says nothing that could be done to a stick");
+        return Err(error.with_verdict(Verdict::Untouched));
+    }
     let Sent { mut expectation, observations, refused } = send(bus, prepared, session)?;
     for what in &observations {
         session.note("switch-observation", what);
     }
     session.step("await-switch", format!("waiting for what comes back at {}", expectation.place));
-    let mut switched = loop {
+    loop {
         let now = bus.now();
         let stick = bus.device(&expectation.place)?;
         match expectation.judge(stick.as_ref(), now) {
-            Judgement::Switched(switched) => break switched,
+            Judgement::Switched(switched) => return Ok((switched, expectation)),
             Judgement::Failed(mut error) => {
                 if !observations.is_empty() {
                     error = error.with("observed", observations.join("; "));
@@ -490,10 +535,7 @@ pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Sess
                 bus.wait_change((now + SLICE).min(until))?;
             }
         }
-    };
-    await_ports(bus, &mut switched, expectation.end, session)?;
-    expectation.check_goal(&switched)?;
-    Ok(switched)
+    }
 }
 
 /// Waits until every port is made, or nothing happens any more.

@@ -23,6 +23,7 @@ fn expectation(targets: &[u16]) -> Expectation {
         end: SUCCESS,
         limit: SUCCESS,
         before: stick(0x1526, &[STORAGE]),
+        only_detaches: false,
         left: false,
         unchanged_since: None,
     }

@@ -65,6 +65,12 @@ pub trait Bus: Send {
         Ok(None)
     }
 
+    /// Whether the system has a driver, by the kernel's name for it; true where it does not tell.
+    fn has_driver(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+
     /// The bus's clock.
     fn now(&self) -> Moment;
 }

@@ -65,6 +65,10 @@ impl Bus for TracedBus {
         self.inner.address(place)
     }
 
+    fn has_driver(&self, name: &str) -> bool {
+        self.inner.has_driver(name)
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

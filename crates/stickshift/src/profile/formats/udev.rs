@@ -1,5 +1,7 @@
 //! udev rules: which sticks are to be switched when they appear. A rule only names ids; what to do comes from the catalogue.
 
+use std::fmt;
+
 use crate::profile::formats::{Export, Format, Import, Warning, loss};
 use crate::profile::{Entry, Key, Parameters};
 use crate::stick::UsbId;
@@ -51,24 +53,12 @@ pub fn parse(text: &str) -> Import {
 
 /// Writes one rule per pair of ids.
 pub fn emit(entries: &[Entry]) -> Export {
-    emit_for(entries, "/usr/bin/stickshift")
-}
-
-/// The same for a program at `program`, a path without blanks and quotes.
-pub fn emit_for(entries: &[Entry], program: &str) -> Export {
-    let mut text = String::from(
-        "# Switches sticks to modem mode when they appear. What is sent to each comes from stickshift's catalogue.\n\
-         ACTION!=\"add\", GOTO=\"stickshift_end\"\n\
-         SUBSYSTEM!=\"usb\", GOTO=\"stickshift_end\"\n\
-         ENV{DEVTYPE}!=\"usb_device\", GOTO=\"stickshift_end\"\n\n",
-    );
     let mut losses = Vec::new();
-    let mut seen = Vec::new();
     for entry in entries {
-        let Some(id) = entry.key.id() else {
+        if entry.key.id().is_none() {
             losses.push(loss(entry, "entry", "a rule is for one pair of ids"));
             continue;
-        };
+        }
         if entry.parameters != Parameters::default() {
             losses.push(loss(
                 entry,
@@ -79,22 +69,106 @@ pub fn emit_for(entries: &[Entry], program: &str) -> Export {
         if !entry.key.qualifiers.is_empty() {
             losses.push(loss(entry, "qualifiers", "they are looked at when the stick is switched"));
         }
-        if seen.contains(&id) {
-            continue;
-        }
-        seen.push(id);
-        let name: String = entry.name.chars().filter(|c| !c.is_control()).collect();
-        text.push_str(&format!(
-            "# {name}\nATTR{{idVendor}}==\"{:04x}\", ATTR{{idProduct}}==\"{:04x}\", RUN+=\"{program} --quiet switch %k\"\n",
-            id.vendor, id.product
-        ));
     }
-    text.push_str("\nLABEL=\"stickshift_end\"\n");
-    let notes = vec!["its place is /etc/udev/rules.d; `udevadm control --reload` makes it count".to_owned()];
+    let rules = Rules { entries, program: "/usr/bin/stickshift", unknown_huawei: false };
     Export {
-        bytes: text.into_bytes(),
-        file_name: Some("71-stickshift-switch.rules".to_owned()),
+        bytes: rules.to_string().into_bytes(),
+        file_name: Some("81-stickshift-switch.rules".to_owned()),
         losses,
-        notes,
+        notes: vec!["its place is /etc/udev/rules.d; `udevadm control --reload` makes it count".to_owned()],
     }
+}
+
+/// A file of rules. Its number has to be above 80, where udev has the driver of an interface loaded: what a rule runs, runs in the
+/// order of the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// What is switched.
+    pub entries: &'a [Entry],
+    /// The path of this program, without blanks and quotes.
+    pub program: &'a str,
+    /// Huawei's sticks in CD-ROM mode are switched too when no entry names them; they all take the same message.
+    pub unknown_huawei: bool,
+}
+
+impl Rules<'_> {
+    /// udev deals with what a stick becomes when this program has ended, not before.
+    fn run(&self, place: &str) -> String {
+        format!("RUN+=\"{} --quiet switch --no-ports {place}\"", self.program)
+    }
+
+    /// Entries of the same ids share a rule.
+    fn by_id(&self) -> Vec<(UsbId, Vec<&Entry>)> {
+        let mut all: Vec<(UsbId, Vec<&Entry>)> = Vec::new();
+        for entry in self.entries {
+            let Some(id) = entry.key.id() else { continue };
+            match all.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, entries)) => entries.push(entry),
+                None => all.push((id, vec![entry])),
+            }
+        }
+        all
+    }
+}
+
+/// Texts of the drive tell such sticks apart, and udev loads its driver when the interface appears, after the device.
+fn needs_drive((_, entries): &(UsbId, Vec<&Entry>)) -> bool {
+    entries.iter().flat_map(|e| &e.key.qualifiers).any(|q| q.attribute.is_scsi())
+}
+
+impl fmt::Display for Rules<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (of_interfaces, of_devices): (Vec<_>, Vec<_>) = self.by_id().into_iter().partition(needs_drive);
+        f.write_str(
+            "# Switches sticks to modem mode when they appear. What is sent to each comes from stickshift's catalogue.\n\
+             ACTION!=\"add\", GOTO=\"stickshift_end\"\n\
+             SUBSYSTEM!=\"usb\", GOTO=\"stickshift_end\"\n\
+             ENV{DEVTYPE}==\"usb_interface\", GOTO=\"stickshift_interface\"\n\
+             ENV{DEVTYPE}!=\"usb_device\", GOTO=\"stickshift_end\"\n\n",
+        )?;
+        for (id, entries) in &of_devices {
+            // Modules that are to be left alone may have a configuration with MBIM.
+            let leave_alone = entries.iter().all(|e| e.parameters.is_leave_alone());
+            let condition = if leave_alone { "ATTR{bNumConfigurations}!=\"1\", " } else { "" };
+            let known = if id.vendor == HUAWEI { "ENV{STICKSHIFT_SWITCH}=\"1\", " } else { "" };
+            writeln!(
+                f,
+                "# {}\nATTR{{idVendor}}==\"{:04x}\", ATTR{{idProduct}}==\"{:04x}\", {condition}{known}{}",
+                name(entries),
+                id.vendor,
+                id.product,
+                self.run("%k")
+            )?;
+        }
+        f.write_str(
+            "GOTO=\"stickshift_end\"\n\nLABEL=\"stickshift_interface\"\nATTR{bInterfaceNumber}!=\"00\", GOTO=\"stickshift_end\"\n",
+        )?;
+        for (id, entries) in &of_interfaces {
+            writeln!(
+                f,
+                "# {}\nATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", {}",
+                name(entries),
+                id.vendor,
+                id.product,
+                self.run("%b")
+            )?;
+        }
+        if self.unknown_huawei {
+            writeln!(
+                f,
+                "# Whatever else of Huawei's shows a drive first\n\
+                 IMPORT{{parent}}=\"STICKSHIFT_SWITCH\"\n\
+                 ENV{{STICKSHIFT_SWITCH}}!=\"1\", ATTR{{bInterfaceClass}}==\"08\", ATTRS{{idVendor}}==\"{HUAWEI:04x}\", \
+                 ATTRS{{manufacturer}}!=\"Android\", {}",
+                self.run("%b")
+            )?;
+        }
+        f.write_str("\nLABEL=\"stickshift_end\"\n")
+    }
+}
+
+const HUAWEI: u16 = 0x12d1;
+
+fn name(entries: &[&Entry]) -> String {
+    entries.first().map_or_else(String::new, |e| e.name.chars().filter(|c| !c.is_control()).collect())
 }
