@@ -309,7 +309,8 @@ impl World {
                 driver: driver(face).filter(|_| bound).map(str::to_owned),
                 tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
                 netdev: netdev.filter(|_| bound).map(str::to_owned),
-                cdc_wdm: (bound && face.function == Function::Ncm).then(|| "/dev/cdc-wdm0".to_owned()),
+                cdc_wdm: (bound && face.function == Function::Ncm && first.class[0] != CDC_DATA)
+                    .then(|| "/dev/cdc-wdm0".to_owned()),
                 holder: tty.and_then(|n| self.held.get(n)).map(in_words),
             }
         };
