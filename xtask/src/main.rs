@@ -7,6 +7,7 @@ mod cpio;
 mod fuzz;
 mod install;
 mod run;
+mod small;
 mod tiers;
 mod vm;
 
@@ -17,6 +18,7 @@ cargo xtask test [TIER..]   run the test tiers (all of them when none is named),
 cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
+cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
 cargo xtask captures        make the captures in tests/fixtures/captures/vm anew, in the VM
 ";
 
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         ["bench", subjects @ ..] => bench::bench(subjects),
         ["ping-pong", port, exchanges] => end(bench::ping_pong(port, exchanges)),
         ["vm"] => vm(""),
+        ["small"] => end(small::build(&[]).map(|path| println!("{}", path.display()))),
+        ["small", "router"] => end(small::build(&small::ROUTER).map(|path| println!("{}", path.display()))),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {

@@ -102,11 +102,14 @@ fn open<'a>(stored: impl Read + 'a, compression: Compression) -> io::Result<Box<
     Ok(match compression {
         Compression::None => Box::new(stored),
         Compression::Zlib => Box::new(ZlibDecoder::new(stored)),
-        Compression::Lzma => Box::new(LzmaReader::new_mem_limit(stored, LZMA_MEMORY_KIB, None)?),
-        Compression::ZlibLzma => {
-            Box::new(LzmaReader::new_mem_limit(ZlibDecoder::new(stored), LZMA_MEMORY_KIB, None)?)
-        }
+        Compression::Lzma => Box::new(lzma(Box::new(stored))?),
+        Compression::ZlibLzma => Box::new(lzma(Box::new(ZlibDecoder::new(stored)))?),
     })
+}
+
+/// Of one type, whatever it reads from: the decoder is large.
+fn lzma<'a>(packed: Box<dyn Read + 'a>) -> io::Result<LzmaReader<Box<dyn Read + 'a>>> {
+    LzmaReader::new_mem_limit(packed, LZMA_MEMORY_KIB, None)
 }
 
 impl Read for Payload<'_> {

@@ -240,10 +240,11 @@ fn unpack_block(
     out: &mut Vec<u8>,
     compressor: Compressor,
 ) -> std::result::Result<(), BackhandError> {
+    let packed: Box<dyn Read + '_> = Box::new(bytes);
     let source: Box<dyn Read + '_> = match compressor {
-        Compressor::Gzip => Box::new(ZlibDecoder::new(bytes)),
-        Compressor::Lzma => Box::new(LzmaReader::new_mem_limit(bytes, MEMORY_KIB, None).map_err(unpacked)?),
-        Compressor::Xz => Box::new(XzReader::new_mem_limit(bytes, false, MEMORY_KIB)),
+        Compressor::Gzip => Box::new(ZlibDecoder::new(packed)),
+        Compressor::Lzma => Box::new(LzmaReader::new_mem_limit(packed, MEMORY_KIB, None).map_err(unpacked)?),
+        Compressor::Xz => Box::new(XzReader::new_mem_limit(packed, false, MEMORY_KIB)),
         other => return Err(BackhandError::UnsupportedCompression(format!("{other:?}"))),
     };
     out.clear();
