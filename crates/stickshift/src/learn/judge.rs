@@ -327,13 +327,7 @@ impl Judge<'_> {
         let score = 40 + self.arrival(case, &mut evidence);
         evidence.extend(ignored(case.device));
         let parameters = Parameters { configuration: Some(value), ..Parameters::default() };
-        let parameters = with_target(parameters, case);
-        Some(Candidate {
-            what: parameters.summary(),
-            parameters: Some(parameters),
-            score: score.clamp(0, 100) as u8,
-            evidence,
-        })
+        Some(Candidate::of(with_target(parameters, case), score, evidence))
     }
 
     /// A port reset, after which another device answers.
@@ -345,13 +339,7 @@ impl Judge<'_> {
         let score = 10 + self.arrival(case, &mut evidence);
         evidence.extend(ignored(case.device));
         let parameters = Parameters { reset_usb: Some(true), ..Parameters::default() };
-        let parameters = with_target(parameters, case);
-        Some(Candidate {
-            what: parameters.summary(),
-            parameters: Some(parameters),
-            score: score.clamp(0, 100) as u8,
-            evidence,
-        })
+        Some(Candidate::of(with_target(parameters, case), score, evidence))
     }
 
     /// A stick that stays and shows other interfaces in another configuration.
@@ -389,12 +377,7 @@ impl Judge<'_> {
         }
         evidence.extend(ignored(device));
         evidence.extend(self.known(device, &parameters, &mut score));
-        Some(Candidate {
-            what: parameters.summary(),
-            parameters: Some(parameters),
-            score: score.clamp(0, 100) as u8,
-            evidence,
-        })
+        Some(Candidate::of(parameters, score, evidence))
     }
 
     /// What came in its place, as evidence and as a score.

@@ -109,6 +109,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    fn of(parameters: Parameters, score: i32, evidence: Vec<String>) -> Candidate {
+        let what = parameters.summary();
+        Candidate { what, parameters: Some(parameters), score: score.clamp(0, 100) as u8, evidence }
+    }
+
     /// The score in a word.
     pub fn sureness(&self) -> &'static str {
         match self.score {

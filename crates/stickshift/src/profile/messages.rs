@@ -2,26 +2,11 @@
 //! and a raw message can be given its name.
 
 use crate::profile::{Method, Parameters};
+use crate::wire::scsi::CommandBlock;
 
 const fn command(tag: [u8; 4], lun: u8, cdb_length: u8, cdb: &[u8]) -> [u8; 31] {
-    let mut bytes = [0; 31];
-    bytes[0] = b'U';
-    bytes[1] = b'S';
-    bytes[2] = b'B';
-    bytes[3] = b'C';
-    let mut i = 0;
-    while i < 4 {
-        bytes[4 + i] = tag[i];
-        i += 1;
-    }
-    bytes[13] = lun;
-    bytes[14] = cdb_length;
-    i = 0;
-    while i < cdb.len() {
-        bytes[15 + i] = cdb[i];
-        i += 1;
-    }
-    bytes
+    let cdb = CommandBlock::padded(cdb);
+    CommandBlock { tag, data_length: 0, flags: 0, lun, cdb_length, cdb }.encode()
 }
 
 const TAG: [u8; 4] = [0x12, 0x34, 0x56, 0x78];

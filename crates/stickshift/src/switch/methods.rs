@@ -15,26 +15,9 @@ const CONTROL: Duration = Duration::from_secs(1);
 const MAX_DATA: usize = 64 * 1024;
 
 /// One of Cisco's command block wrappers.
-const fn command(tag: [u8; 4], data_in: u16, cdb: &[u8]) -> [u8; 31] {
-    let mut bytes = [0; 31];
-    bytes[0] = b'U';
-    bytes[1] = b'S';
-    bytes[2] = b'B';
-    bytes[3] = b'C';
-    let mut i = 0;
-    while i < 4 {
-        bytes[4 + i] = tag[i];
-        i += 1;
-    }
-    [bytes[8], bytes[9]] = data_in.to_le_bytes();
-    bytes[12] = if data_in > 0 { 0x80 } else { 0 };
-    bytes[14] = 10;
-    i = 0;
-    while i < cdb.len() {
-        bytes[15 + i] = cdb[i];
-        i += 1;
-    }
-    bytes
+const fn command(tag: [u8; 4], data_length: u32, cdb: &[u8]) -> [u8; 31] {
+    let flags = if data_length > 0 { 0x80 } else { 0 };
+    CommandBlock { tag, data_length, flags, lun: 0, cdb_length: 10, cdb: CommandBlock::padded(cdb) }.encode()
 }
 
 const CISCO_TAGS: [[u8; 4]; 3] =

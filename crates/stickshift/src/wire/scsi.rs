@@ -36,14 +36,55 @@ impl CommandBlock {
     }
 
     /// The bytes on the wire.
-    pub fn encode(&self) -> [u8; Self::LENGTH] {
-        let mut bytes = [0; Self::LENGTH];
-        bytes[..4].copy_from_slice(&Self::SIGNATURE);
-        bytes[4..8].copy_from_slice(&self.tag);
-        bytes[8..12].copy_from_slice(&self.data_length.to_le_bytes());
-        bytes[12..15].copy_from_slice(&[self.flags, self.lun, self.cdb_length]);
-        bytes[15..].copy_from_slice(&self.cdb);
-        bytes
+    pub const fn encode(&self) -> [u8; Self::LENGTH] {
+        let [s0, s1, s2, s3] = Self::SIGNATURE;
+        let [t0, t1, t2, t3] = self.tag;
+        let [l0, l1, l2, l3] = self.data_length.to_le_bytes();
+        let [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15] = self.cdb;
+        [
+            s0,
+            s1,
+            s2,
+            s3,
+            t0,
+            t1,
+            t2,
+            t3,
+            l0,
+            l1,
+            l2,
+            l3,
+            self.flags,
+            self.lun,
+            self.cdb_length,
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            c6,
+            c7,
+            c8,
+            c9,
+            c10,
+            c11,
+            c12,
+            c13,
+            c14,
+            c15,
+        ]
+    }
+
+    /// A command of at most 16 bytes, padded with zeros.
+    pub const fn padded(command: &[u8]) -> [u8; 16] {
+        let mut cdb = [0; 16];
+        let mut i = 0;
+        while i < command.len() {
+            cdb[i] = command[i];
+            i += 1;
+        }
+        cdb
     }
 
     /// Whether the device is asked to send data before the status.
