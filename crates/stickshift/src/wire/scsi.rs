@@ -77,7 +77,7 @@ impl CommandBlock {
     }
 
     /// A command of at most 16 bytes, padded with zeros.
-    pub const fn padded(command: &[u8]) -> [u8; 16] {
+    pub(crate) const fn padded(command: &[u8]) -> [u8; 16] {
         let mut cdb = [0; 16];
         let mut i = 0;
         while i < command.len() {
