@@ -1,6 +1,7 @@
 //! The web server of HiLink firmware, all generations of it (docs/protocols/hilink-at.md section 1).
 
 mod calls;
+mod documents;
 mod login;
 mod pages;
 mod rsa;

@@ -6,7 +6,7 @@ use crate::boot::PartitionTable;
 use crate::firmware::Header;
 use crate::firmware::build::{self, Part};
 use crate::firmware::signature::{trailer, trailer_length};
-use crate::journey::convert::difference;
+use crate::journey::convert::planning::difference;
 
 /// A table of partitions by name, start and length.
 fn table(partitions: &[(&str, u32, u32)]) -> Vec<u8> {

@@ -2,6 +2,10 @@
 //!
 //! Driven by what stands at the place on the bus: each step looks, does one thing, and looks again, so that any step can be the first.
 
+mod needle;
+pub(in crate::journey) mod planning;
+mod proof;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -9,17 +13,16 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::at::At;
-use crate::boot::{Loader, Partition, PartitionTable};
+use crate::boot::Loader;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::flash::fit;
 use crate::journey::firmware_file::FirmwareFile;
 use crate::journey::identity::{self, Identity};
 use crate::journey::journal::{FileRecord, Fingerprint, Journal};
 use crate::journey::load::{self, find, wait_for_download_mode};
-use crate::journey::plan::{Consent, Consents, Objection, Plan};
+use crate::journey::plan::Consents;
 use crate::journey::switching::{self, Goal};
-use crate::journey::wait::{wait_at, wait_for_stick};
+use crate::journey::wait::wait_for_stick;
 use crate::journey::web::{self, Login};
 use crate::journey::{doors, flash};
 use crate::link::Bus;
@@ -27,16 +30,16 @@ use crate::profile::Catalogue;
 use crate::stick::identify::Gate;
 use crate::stick::{Mode, Place, Role, Stick};
 
+pub use planning::plan;
+
+use needle::by_needle;
+use planning::misfit;
+use proof::prove;
+
 /// From AT^GODLOAD to download mode: 2.5 s and an enumeration, with room to spare.
 const GOES_TO_DOWNLOAD: Duration = Duration::from_secs(45);
-/// From the reset to the new firmware's interfaces: the first start restores the NV memory and takes long.
-const FIRST_START: Duration = Duration::from_secs(180);
-/// How long somebody may take with a case, a needle and a cable.
-const NEEDLE: Duration = Duration::from_secs(1800);
 /// How long a stick that just appeared may take to get all its ports.
 const SETTLES: Duration = Duration::from_secs(20);
-/// How long other programs may try a modem that has just appeared.
-const OTHERS_TRY: Duration = Duration::from_secs(30);
 /// The same state is entered this often at most: a stick that falls back again and again is not fought.
 const SAME_STATE: u32 = 3;
 
@@ -91,151 +94,6 @@ pub struct Converted {
 /// the way to HiLink.
 pub fn order(files: &mut [FirmwareFile], to: Target) {
     files.sort_by_key(|file| file.is_main() != (to == Target::Stick));
-}
-
-/// Looks at the stick and says what would be done to it. Sends nothing that changes anything.
-///
-/// # Errors
-/// What the bus reports. A stick that does not answer is planned for by what the bus shows.
-pub fn plan(
-    bus: &mut dyn Bus,
-    stick: &Stick,
-    request: &Request,
-    session: &mut Session<'_>,
-) -> Result<(Plan, Option<Identity>)> {
-    let seen = match identity::ask(bus, stick, request.login.as_ref(), session) {
-        Ok(identity) => identity,
-        Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
-        Err(e) => {
-            session.warn("no-identity", format!("the stick does not say what it is: {e}"));
-            None
-        }
-    };
-    let mut plan = Plan::new(format!(
-        "{} {} at {} to {} firmware",
-        stick.id,
-        stick.mode,
-        stick.place,
-        request.to.word()
-    ));
-    if let Some(identity) = &seen {
-        plan.evidence.push(format!("the stick says: {identity}"));
-    }
-    plan_way(stick, seen.as_ref(), request, &mut plan);
-    flash::plan(&request.files, &mut plan);
-    plan_tables(request, &mut plan);
-    plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
-    plan_fit(seen.as_ref(), request, &mut plan);
-    plan.dangers.push("SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into());
-    Ok((plan, seen))
-}
-
-/// Compares the flash as the loader divides it with how the images do: an owner who took a loader of another line sees it here.
-fn plan_tables(request: &Request, plan: &mut Plan) {
-    let Some(of_loader) = request.loader.as_ref().and_then(Loader::table) else { return };
-    for file in &request.files {
-        let Some(of_file) = &file.table else { continue };
-        let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        match difference(&of_loader, of_file) {
-            None => plan.evidence.push(format!("the loader and {name} divide the flash alike")),
-            Some(first) => plan.dangers.push(format!(
-                "the loader and {name} divide the flash differently ({first}); the stick restarts when it takes the new table"
-            )),
-        }
-    }
-}
-
-/// The first partition of which two tables say different things.
-pub(super) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Option<String> {
-    let (loader, image) = (loader.partitions(), image.partitions());
-    let place = |p: Option<&Partition>| match p {
-        Some(p) => format!("{} at {:#x}, {:#x} bytes", p.name, p.start, p.length),
-        None => "nothing more".to_owned(),
-    };
-    (0..loader.len().max(image.len()))
-        .map(|index| (place(loader.get(index)), place(image.get(index))))
-        .find(|(loader, image)| loader != image)
-        .map(|(loader, image)| format!("loader: {loader}; image: {image}"))
-}
-
-/// The steps from here to download mode.
-fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
-    let nothing = Identity::default();
-    let seen = seen.unwrap_or(&nothing);
-    match stick.mode {
-        Mode::Download => plan.evidence.push("the stick is in download mode already".into()),
-        Mode::BootRom => {}
-        Mode::Cdrom => {
-            plan.step(
-                "switch",
-                "switch it from CD-ROM: to serial ports where it knows that (11 06 30), else as usual",
-                None,
-            );
-            plan_gate(seen, plan);
-        }
-        Mode::Hilink => {
-            if request.no_updates {
-                plan.step("no-updates", "turn the stick's automatic updates off", None);
-            }
-            plan.step("hilink-door", "ask the stick's web server for serial ports (device/mode, CGI)", None);
-            plan_gate(seen, plan);
-        }
-        _ => plan_gate(seen, plan),
-    }
-    match &request.loader {
-        Some(loader) if stick.mode == Mode::BootRom || seen.gate() != Gate::Open => {
-            load::plan(loader, plan);
-        }
-        Some(_) => plan.evidence.push("the loader is not needed unless the boot pin has to be used".into()),
-        None => {}
-    }
-}
-
-fn plan_gate(seen: &Identity, plan: &mut Plan) {
-    match seen.gate() {
-        Gate::Open => plan.step("godload", "bring it into download mode with AT^GODLOAD", None),
-        Gate::Closed => plan.step(
-            "needle",
-            format!(
-                "firmware {} refuses to be replaced: the boot pin is the way",
-                seen.firmware.as_deref().unwrap_or_default()
-            ),
-            None,
-        ),
-        Gate::Unknown => {
-            plan.step("godload", "try AT^GODLOAD; if it is refused, the boot pin is the way", None)
-        }
-    }
-}
-
-fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
-    for file in &request.files {
-        let platform = file.version().platform;
-        if let Some(text) = seen.and_then(|seen| misfit(seen, platform.as_deref())) {
-            plan.objections.push(Objection { consent: Consent::Mismatch, text });
-        }
-        let version = file.version().version;
-        let kind = version.split('.').next().unwrap_or_default();
-        let family = platform.as_deref().unwrap_or_default();
-        let ruled = ["E3272", "E3276", "E3372"].iter().any(|f| family.contains(f));
-        let wrong = match request.to {
-            Target::Stick => kind == "22",
-            Target::Hilink => kind == "21",
-        };
-        if file.is_main() && ruled && wrong {
-            plan.objections.push(Objection {
-                consent: Consent::Mismatch,
-                text: format!("version {version} of {family} is not {} firmware", request.to.word()),
-            });
-        }
-    }
-}
-
-/// What a stick says of itself against an image's platform: its product, or else its board. The hardware code of an image is not compared:
-/// it is no hardware version of a stick.
-fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> {
-    let product = fit::objections(platform, seen.product.as_deref(), None, None).into_iter().next();
-    product.or_else(|| fit::wrong_board(platform?, seen.hardware.as_deref()?))
 }
 
 /// Carries the journey out. [`plan`] has been shown and agreed to.
@@ -480,139 +338,5 @@ fn refuse_misfit(seen: &Identity, request: &Request) -> Result<()> {
     match platforms.filter_map(|platform| misfit(seen, platform.as_deref())).next() {
         Some(text) => Err(Error::new(ErrorKind::ImageMismatch, text)),
         None => Ok(()),
-    }
-}
-
-/// The last way: the boot pin. Explains it, and waits for the boot ROM; says so when the attempt missed.
-fn by_needle(
-    bus: &mut dyn Bus,
-    place: &Place,
-    request: &Request,
-    why: Error,
-    session: &mut Session<'_>,
-) -> Result<()> {
-    let no_reason_for_it =
-        [ErrorKind::Interrupted, ErrorKind::PortBusy, ErrorKind::PermissionDenied, ErrorKind::ImageMismatch];
-    if no_reason_for_it.iter().any(|kind| why.is(*kind)) {
-        return Err(why);
-    }
-    session.warn("soft-way-closed", format!("{why}"));
-    if request.loader.is_none() {
-        return Err(Error::new(
-            ErrorKind::GateClosed,
-            "the boot pin is the way left, and that needs a loader",
-        )
-        .because(why));
-    }
-    session.step("needle", NEEDLE_TEXT);
-    let mut was_away = false;
-    let mut missed = false;
-    let end = bus.now() + NEEDLE;
-    loop {
-        let left = end.saturating_sub(bus.now());
-        let found = wait_at(bus, place, left, session, |stick| match stick {
-            None => {
-                was_away = true;
-                false
-            }
-            Some(stick) if matches!(stick.mode, Mode::BootRom | Mode::Download) => true,
-            Some(_) => {
-                missed = was_away;
-                missed
-            }
-        })?;
-        match found.flatten() {
-            Some(stick) if matches!(stick.mode, Mode::BootRom | Mode::Download) => return Ok(()),
-            Some(stick) => {
-                session.warn(
-                    "needle-missed",
-                    format!("it came back as {} ({}): the pin was not held, and its LED lights up. Unplug it and try again", stick.id, stick.mode),
-                );
-                (was_away, missed) = (false, false);
-            }
-            None => {
-                return Err(Error::new(ErrorKind::Timeout, "the stick did not come up in its boot ROM")
-                    .with("waited-seconds", NEEDLE.as_secs()));
-            }
-        }
-    }
-}
-
-/// What to do with the needle. Also in docs/journey.md, with more words.
-const NEEDLE_TEXT: &str = "unplug the stick, open its case, hold the boot pin to ground with a needle, plug it into the same USB port, \
-    then let go: the LED stays dark";
-
-/// Waits for the first start, and compares what the stick says with the image.
-fn prove(bus: &mut dyn Bus, place: &Place, request: &Request, session: &mut Session<'_>) -> Result<Identity> {
-    session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
-    let unknown = |e: Error| e.verdict_if_unset(Verdict::Unknown);
-    let speaks = |s: &Stick| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
-    let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
-    let Some(stick) = stick else {
-        let now = find(bus, place).ok();
-        let (shown, verdict) = match now {
-            Some(s) if matches!(s.mode, Mode::BootRom | Mode::Download) => {
-                (s.mode.code(), Verdict::Recoverable)
-            }
-            Some(s) => (s.mode.code(), Verdict::Unknown),
-            None => ("nothing", Verdict::Unknown),
-        };
-        return Err(Error::new(
-            ErrorKind::VersionMismatch,
-            "everything was sent, and the new firmware was not seen to start",
-        )
-        .with("place-shows", shown)
-        .with("waited-seconds", FIRST_START.as_secs())
-        .with_verdict(verdict));
-    };
-    if stick.mode == Mode::Cdrom {
-        leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
-    }
-    session.step("verify", "ask the stick what it is now");
-    let stick = settled(bus, place, session).map_err(unknown)?;
-    let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
-        .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
-        .map_err(|e| e.with_verdict(Verdict::Unknown))?;
-    compare(&after, request)?;
-    Ok(after)
-}
-
-/// Other programs try a modem that has just appeared: they are waited for.
-fn ask_newcomer(
-    bus: &mut dyn Bus,
-    stick: &Stick,
-    login: Option<&Login>,
-    session: &mut Session<'_>,
-) -> Result<Option<Identity>> {
-    let end = bus.now() + OTHERS_TRY;
-    loop {
-        match identity::ask(bus, stick, login, session) {
-            Err(e) if e.is(ErrorKind::PortBusy) && bus.now() < end => {
-                session.note("port-busy", format!("{e}; waiting for it"));
-                wait_at(bus, &stick.place, Duration::from_secs(1), session, |_| false)?;
-            }
-            other => return other,
-        }
-    }
-}
-
-fn compare(after: &Identity, request: &Request) -> Result<()> {
-    let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
-    let differs = |what: &str, expected: &str, found: &str| {
-        Err(Error::new(
-            ErrorKind::VersionMismatch,
-            format!("the stick came back with another {what} than was flashed"),
-        )
-        .with("expected", expected)
-        .with("found", found)
-        .with_verdict(Verdict::Recoverable))
-    };
-    let version = after.firmware.as_deref().unwrap_or_default();
-    if !wanted.is_empty() && version != wanted {
-        return differs("firmware version", &wanted, version);
-    }
-    match after.kind {
-        Some(kind) if kind != request.to.word() => differs("kind of firmware", request.to.word(), kind),
-        _ => Ok(()),
     }
 }

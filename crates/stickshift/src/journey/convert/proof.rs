@@ -1,0 +1,100 @@
+//! What a stick says of itself after its firmware was written.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::journey::identity::{self, Identity};
+use crate::journey::load::find;
+use crate::journey::switching::Goal;
+use crate::journey::wait::{wait_at, wait_for_stick};
+use crate::journey::web::Login;
+use crate::link::Bus;
+use crate::stick::{Mode, Place, Stick};
+
+use super::{Request, leave_cdrom, settled};
+
+/// From the reset to the new firmware's interfaces: the first start restores the NV memory and takes long.
+const FIRST_START: Duration = Duration::from_secs(180);
+/// How long other programs may try a modem that has just appeared.
+const OTHERS_TRY: Duration = Duration::from_secs(30);
+
+/// Waits for the first start, and compares what the stick says with the image.
+pub(super) fn prove(
+    bus: &mut dyn Bus,
+    place: &Place,
+    request: &Request,
+    session: &mut Session<'_>,
+) -> Result<Identity> {
+    session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
+    let unknown = |e: Error| e.verdict_if_unset(Verdict::Unknown);
+    let speaks = |s: &Stick| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
+    let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
+    let Some(stick) = stick else {
+        let now = find(bus, place).ok();
+        let (shown, verdict) = match now {
+            Some(s) if matches!(s.mode, Mode::BootRom | Mode::Download) => {
+                (s.mode.code(), Verdict::Recoverable)
+            }
+            Some(s) => (s.mode.code(), Verdict::Unknown),
+            None => ("nothing", Verdict::Unknown),
+        };
+        return Err(Error::new(
+            ErrorKind::VersionMismatch,
+            "everything was sent, and the new firmware was not seen to start",
+        )
+        .with("place-shows", shown)
+        .with("waited-seconds", FIRST_START.as_secs())
+        .with_verdict(verdict));
+    };
+    if stick.mode == Mode::Cdrom {
+        leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
+    }
+    session.step("verify", "ask the stick what it is now");
+    let stick = settled(bus, place, session).map_err(unknown)?;
+    let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
+        .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
+        .map_err(|e| e.with_verdict(Verdict::Unknown))?;
+    compare(&after, request)?;
+    Ok(after)
+}
+
+/// Other programs try a modem that has just appeared: they are waited for.
+fn ask_newcomer(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<Option<Identity>> {
+    let end = bus.now() + OTHERS_TRY;
+    loop {
+        match identity::ask(bus, stick, login, session) {
+            Err(e) if e.is(ErrorKind::PortBusy) && bus.now() < end => {
+                session.note("port-busy", format!("{e}; waiting for it"));
+                wait_at(bus, &stick.place, Duration::from_secs(1), session, |_| false)?;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn compare(after: &Identity, request: &Request) -> Result<()> {
+    let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
+    let differs = |what: &str, expected: &str, found: &str| {
+        Err(Error::new(
+            ErrorKind::VersionMismatch,
+            format!("the stick came back with another {what} than was flashed"),
+        )
+        .with("expected", expected)
+        .with("found", found)
+        .with_verdict(Verdict::Recoverable))
+    };
+    let version = after.firmware.as_deref().unwrap_or_default();
+    if !wanted.is_empty() && version != wanted {
+        return differs("firmware version", &wanted, version);
+    }
+    match after.kind {
+        Some(kind) if kind != request.to.word() => differs("kind of firmware", request.to.word(), kind),
+        _ => Ok(()),
+    }
+}
