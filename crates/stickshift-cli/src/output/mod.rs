@@ -94,6 +94,11 @@ impl Output {
         }
     }
 
+    /// What somebody should know before long work begins.
+    pub(crate) fn warn(&self, code: &'static str, text: String) {
+        self.event(&Event::Warning { code, text });
+    }
+
     /// Text that is no result: the plan before the question, a list of findings.
     pub(crate) fn say(&self, text: &str) {
         if !self.json && !self.quiet {

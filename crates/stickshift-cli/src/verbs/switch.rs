@@ -76,7 +76,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut bus = context.every_device()?;
     let (catalogue, problems) = overlays::catalogue();
     for problem in problems {
-        context.output.say(&format!("{}: {}", problem.file, problem.what));
+        context.output.warn("profile-unusable", format!("{}: {}", problem.file, problem.what));
     }
     let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
     let own = args.profile.is_some() || !args.message.is_empty();

@@ -35,14 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     let (catalogue, problems) = overlays::catalogue();
     for problem in problems {
-        context.output.say(&format!("{}: {}", problem.file, problem.what));
+        context.output.warn("profile-unusable", format!("{}: {}", problem.file, problem.what));
     }
     let rival = system::usb_modeswitch(&overlays::root());
     if let Some(rules) = &rival {
-        context.output.say(&format!(
-            "usb_modeswitch switches sticks here too ({}); it goes first. `stickshift doctor` says how to stop it",
-            rules.display()
-        ));
+        let rules = rules.display();
+        let text = format!(
+            "usb_modeswitch switches sticks here too ({rules}); it goes first. `stickshift doctor` says how to stop it"
+        );
+        context.output.warn("usb-modeswitch-first", text);
     }
     let patience = match (args.patience, rival) {
         (Some(seconds), _) => Duration::from_secs(seconds),
