@@ -68,7 +68,7 @@ fn a_stick_that_could_not_be_asked_before_is_asked_before_download_mode() {
     let err = text(&run.stderr);
     assert_eq!(run.status.code(), Some(5), "{err}");
     assert!(
-        err.contains("the stick is E3372 (image-mismatch)") && !err.contains("mode: AT^GODLOAD"),
+        err.contains("the stick is E3372s-153 (image-mismatch)") && !err.contains("mode: AT^GODLOAD"),
         "{err}"
     );
     assert!(err.contains("stick: untouched"), "{err}");

@@ -97,8 +97,15 @@ pub fn options(name: &str) -> Option<Options> {
 
 /// A stick of the field's usual timing: a second to boot, two off the bus.
 pub fn from_parts(model: &str, face: Face, doors: Vec<Door>) -> Options {
-    let identity =
-        Identity { model: model.into(), product: model.into(), ..e3372h::Options::stick().identity() };
+    // What their makers call the boards is not known.
+    let identity = Identity {
+        model: model.into(),
+        product: model.into(),
+        hardware: "VIRTUAL".into(),
+        version: "1.0".into(),
+        webui: String::new(),
+        ..e3372h::Options::stick().identity()
+    };
     Options {
         texts: ["HUAWEI".into(), "Mass Storage".into(), "2.31".into()],
         face,
@@ -189,11 +196,14 @@ pub fn stick_layout(layout: u8) -> Face {
 fn stick_cd(layout: u8) -> Options {
     let mut first = faces::cdrom(false);
     first.configurations[0].interfaces.push(storage(1, 0x82, 0x02));
-    from_parts(
-        "E3372",
-        first,
-        vec![Door::new(Trigger::Command(vec![0x11, 0x06, 0x20]), stick_layout(layout))],
-    )
+    let door = Door::new(Trigger::Command(vec![0x11, 0x06, 0x20]), stick_layout(layout));
+    let options = from_parts("E398", first, vec![door]);
+    let identity = match layout {
+        1 => e3372h::Options::e3372s().identity(),
+        2 | 3 => Hardware::e3276().identity(&Firmware::new(Kind::Stick, "21.192.01.00.00", ""), true),
+        _ => options.identity.clone(),
+    };
+    Options { identity, ..options }
 }
 
 /// A stick of one step, from ids to ids with two serial ports.
