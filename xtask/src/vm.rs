@@ -29,6 +29,8 @@ const PACKAGES: &[&str] = &[
     "usb-modeswitch",
     "usb-modeswitch-data",
     "libusb-1.0-0",
+    "usbip",
+    "libwrap0",
 ];
 
 /// What the guest's first process says first.
@@ -157,7 +159,7 @@ fn guest() -> Result<Guest, String> {
     let release = release.ok_or("linux-image-amd64 does not name its kernel")?;
     let files = folder().join(&release);
     let guest = Guest { files, release };
-    if !guest.files.join("complete").exists() {
+    if fs::read_to_string(guest.files.join("complete")).ok() != Some(PACKAGES.join(" ")) {
         unpack(&guest)?;
     }
     Ok(guest)
@@ -195,7 +197,7 @@ fn unpack(guest: &Guest) -> Result<(), String> {
         fs::remove_dir_all(&unpacked).map_err(|e| format!("{}: {e}", unpacked.display()))?;
     }
     run("/usr/sbin/depmod", &["-b", &text(&guest.files.join("usr")), &guest.release])?;
-    write(&guest.files.join("complete"), "")
+    write(&guest.files.join("complete"), &PACKAGES.join(" "))
 }
 
 /// Lays out the folder that the guest may write to; the names of its scenarios.

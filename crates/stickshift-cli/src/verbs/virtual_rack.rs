@@ -1,12 +1,21 @@
-//! `stickshift virtual --attach kernel`: virtual sticks on the USB of this computer's kernel.
+//! `stickshift virtual --attach kernel` and `--attach usbip`: virtual sticks on the USB of a kernel, this computer's or another's.
 
 use stickshift::error::Result;
 use stickshift_emu::device::Device;
 
 use crate::context::Context;
 
+/// Which kernel, and how it comes to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// This computer's virtual host controller.
+    Kernel,
+    /// Whoever imports them at this port of 127.0.0.1.
+    UsbIp(Option<u16>),
+}
+
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>) -> Result<()> {
+pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>, _: Host) -> Result<()> {
     use stickshift::error::{Error, ErrorKind};
 
     Err(Error::new(ErrorKind::Unsupported, "only Linux has a virtual host controller"))
@@ -14,15 +23,24 @@ pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>) -> Result<()> {
 
 /// Serves the sticks until somebody asks to stop. Those that are pulled out keep their ports.
 #[cfg(target_os = "linux")]
-pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>) -> Result<()> {
+pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host) -> Result<()> {
     use std::time::Duration;
 
-    use stickshift_emu::usb::rack::Rack;
+    use stickshift_emu::usb::rack::{Rack, Sockets};
+    use stickshift_emu::usb::usbip::{self, UsbIp};
     use stickshift_emu::usb::vhci::Vhci;
 
     use crate::verbs::virtual_stick::{self, Act};
 
-    let mut rack = Rack::new(Box::new(Vhci::open()?));
+    let sockets: Box<dyn Sockets> = match host {
+        Host::Kernel => Box::new(Vhci::open()?),
+        Host::UsbIp(port) => {
+            let server = UsbIp::listen(port.unwrap_or(usbip::PORT))?;
+            context.output.stream("exported", &Exported::at(server.address()));
+            Box::new(server)
+        }
+    };
+    let mut rack = Rack::new(sockets);
     let count = sticks.len();
     for stick in sticks {
         rack.plug(stick)?;
@@ -54,6 +72,33 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>) -> Result<
         told(context, &mut rack, count, Duration::from_millis(100))?;
     }
     Ok(())
+}
+
+/// Where sticks can be imported.
+#[cfg(target_os = "linux")]
+#[derive(serde::Serialize)]
+struct Exported {
+    address: String,
+    command: String,
+}
+
+#[cfg(target_os = "linux")]
+impl Exported {
+    fn at(address: std::net::SocketAddr) -> Exported {
+        use stickshift_emu::usb::usbip::PORT;
+
+        let port =
+            if address.port() == PORT { String::new() } else { format!(" --tcp-port {}", address.port()) };
+        let command = format!("usbip{port} attach -r {} -b 1-1", address.ip());
+        Exported { address: address.to_string(), command }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl crate::output::Report for Exported {
+    fn text(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "at {}: {}", self.address, self.command)
+    }
 }
 
 /// Lets the rack work, and tells what came and left.

@@ -17,16 +17,17 @@ use stickshift_emu::zerocd::ZeroCd;
 
 use crate::context::Context;
 use crate::output::Report;
-use crate::verbs::virtual_rack;
+use crate::verbs::virtual_rack::{self, Host};
 
 /// A virtual stick for other programs to play with.
 ///
 /// With `--attach pty` its serial ports are ptys, linked as ttyUSB0 and so on in a folder; they go and come with other numbers whenever
 /// the stick re-enumerates, as on a real system. With `--attach http` the web server of its HiLink firmware is at an address of this
 /// computer, as long as the stick is a network card. With `--attach kernel` this computer's own kernel finds it on a USB port of its virtual
-/// host controller, and real drivers bind to it (as root, after `modprobe vhci-hcd`). While it runs, lines on standard input are what its
-/// owner does: needle (pull it out and plug it in with the boot pin held), replug, unplug, plug, state, quit; with several sticks, the
-/// number of one may follow.
+/// host controller, and real drivers bind to it (as root, after `modprobe vhci-hcd`). With `--attach usbip` whoever runs `usbip attach`
+/// does; once more whenever the stick comes back as something else. While it runs, lines on standard input are what its owner does:
+/// needle (pull it out and plug it in with the boot pin held), replug, unplug, plug, state, quit; with several sticks, the number of one
+/// may follow.
 #[derive(Args, Debug)]
 pub(crate) struct VirtualArgs {
     /// Which one
@@ -49,9 +50,9 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// Port of 127.0.0.1 for `--attach http` [default: any free one]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    tcp: u16,
+    /// Port of 127.0.0.1 for `--attach http` [default: any free one] and `--attach usbip` [default: 3240]
+    #[arg(long, value_name = "N")]
+    tcp: Option<u16>,
 
     /// Do not take the time that a real stick takes to reboot and to write
     #[arg(long)]
@@ -66,6 +67,8 @@ enum Attach {
     Http,
     /// This computer's kernel finds it on its USB
     Kernel,
+    /// A port of 127.0.0.1 offers it to USB/IP
+    Usbip,
 }
 
 /// The names there are.
@@ -179,9 +182,10 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
             Err(Error::new(ErrorKind::Usage, "one folder and one address hold the ports of one stick"))
         }
         Attach::Pty | Attach::Http => attach_here(context, stick()?.as_mut(), &args),
-        Attach::Kernel => {
+        Attach::Kernel | Attach::Usbip => {
             let sticks = (0..args.count).map(|_| stick()).collect::<Result<Vec<_>>>()?;
-            virtual_rack::attach(context, sticks)
+            let host = if args.attach == Attach::Kernel { Host::Kernel } else { Host::UsbIp(args.tcp) };
+            virtual_rack::attach(context, sticks, host)
         }
     }
 }
@@ -215,7 +219,7 @@ fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) ->
     use stickshift_emu::tcp::WebServer;
 
     let mut web = match args.attach {
-        Attach::Http => Some(WebServer::new(args.tcp)?),
+        Attach::Http => Some(WebServer::new(args.tcp.unwrap_or(0))?),
         _ => None,
     };
     let here = PathBuf::from(".");

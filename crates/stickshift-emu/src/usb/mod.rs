@@ -8,6 +8,8 @@ mod urb;
 #[cfg(target_os = "linux")]
 pub mod rack;
 #[cfg(target_os = "linux")]
+pub mod usbip;
+#[cfg(target_os = "linux")]
 pub mod vhci;
 
 pub use session::Session;

@@ -11,7 +11,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::Place;
 
-use crate::device::Device;
+use crate::device::{Device, Face};
 use crate::usb::session::Session;
 use crate::usb::vhci::Vhci;
 
@@ -26,14 +26,19 @@ pub trait Sockets {
     /// `Busy` when there is none, `Io`.
     fn free_port(&mut self, taken: &BTreeSet<u32>) -> Result<u32>;
 
-    /// Attaches the device behind `socket`; `Ok(false)` while the port is still busy with the one before it.
+    /// Attaches the device behind `socket`, which shows `face`; `Ok(false)` while the port is still busy with the one before it.
     ///
     /// # Errors
     /// `PermissionDenied`, `Io`.
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32) -> Result<bool>;
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, face: &Face) -> Result<bool>;
 
     /// Where the device of a port stands on the bus.
     fn place(&mut self, port: u32) -> Option<Place>;
+
+    /// Whether a host that cut the line of a stick may have the same appearance of it again.
+    fn offers_again(&self) -> bool {
+        false
+    }
 }
 
 impl Sockets for Vhci {
@@ -46,7 +51,7 @@ impl Sockets for Vhci {
         })
     }
 
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32) -> Result<bool> {
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Face) -> Result<bool> {
         Vhci::attach(self, port, &socket, devid)
     }
 
@@ -184,7 +189,7 @@ impl Rack {
             let (ours, theirs) = socket_pair()?;
             self.devid = self.devid % 0xffff + 1;
             let session = Session::new(face, slot.device.enumeration());
-            if self.sockets.attach(slot.port, theirs, 1 << 16 | self.devid)? {
+            if self.sockets.attach(slot.port, theirs, 1 << 16 | self.devid, face)? {
                 slot.line = Some((ours, session));
                 slot.settled = true;
                 slot.retry_at = None;
@@ -255,7 +260,7 @@ impl Rack {
         if over {
             *line = None;
             *told = false;
-            *cut = Some(device.enumeration());
+            *cut = (!self.sockets.offers_again()).then(|| device.enumeration());
         }
     }
 }

@@ -26,7 +26,7 @@ impl Sockets for Kernel {
             .ok_or_else(|| Error::new(ErrorKind::Io, "all taken"))
     }
 
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32) -> Result<bool> {
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Face) -> Result<bool> {
         if port < self.busy {
             self.others.insert(port);
             return Ok(false);
