@@ -22,7 +22,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("flash", SPINE),
     ("at", SPINE),
     ("hilink", SPINE),
-    ("online", SPINE),
     // Knowledge and files.
     ("profile", &["error", "stick", "wire"]),
     ("learn", &["error", "event", "mask", "profile", "stick", "wire", "switch"]),
@@ -44,7 +43,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hilink",
             "link",
             "mask",
-            "online",
             "profile",
             "stick",
             "switch",
@@ -58,8 +56,8 @@ const EMU: &[&str] = &["error", "link", "stick", "wire"];
 
 /// Rooms that may not reach for the computer they run on.
 const PURE: &[&str] = &[
-    "wire", "switch", "boot", "flash", "at", "hilink", "online", "learn", "profile", "mask", "event",
-    "error", "link", "stick",
+    "wire", "switch", "boot", "flash", "at", "hilink", "learn", "profile", "mask", "event", "error", "link",
+    "stick",
 ];
 
 const COMPUTER: &[&str] = &[
