@@ -83,6 +83,20 @@ fn every_stick_that_is_plugged_in_is_switched_once() {
 }
 
 #[test]
+fn a_modem_with_a_better_configuration_is_set_to_it_when_it_is_plugged_in_and_not_in_use() {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(1), catalogue::virtual_stick("me906", 1, None).unwrap());
+    bus.advance(seconds(5));
+    let catalogue = Catalogue::builtin();
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    assert_eq!(watch_until(&mut watcher, &mut bus, seconds(60)), [""; 0], "it was there before");
+    bus.replug(&place(1));
+    let told = watch_until(&mut watcher, &mut bus, seconds(120));
+    assert_eq!(told, ["switching 1-1.1", "switched 1-1.1 modem"]);
+    assert_eq!(bus.sticks().unwrap()[0].configuration, 3);
+}
+
+#[test]
 fn a_stick_that_falls_back_again_and_again_is_left_alone() {
     let mut bus = VirtualBus::new();
     plug(&bus, 1, "e3372h-hilink");

@@ -177,6 +177,8 @@ pub struct Watcher<'a> {
     catalogue: &'a Catalogue,
     /// How long somebody else, usb_modeswitch for example, has for a stick before the watcher serves it.
     patience: Duration,
+    /// Somebody may be online with a modem that was there before: it is not switched to anything better.
+    looked_before: bool,
     seen: BTreeMap<Place, Face>,
     due: BTreeMap<Place, Moment>,
     /// Sticks that could not be opened, and how long that may be because they are new.
@@ -194,6 +196,7 @@ impl<'a> Watcher<'a> {
         Watcher {
             catalogue,
             patience,
+            looked_before: false,
             seen: BTreeMap::new(),
             due: BTreeMap::new(),
             denied: BTreeMap::new(),
@@ -228,6 +231,7 @@ impl<'a> Watcher<'a> {
                 hands.serve(stick);
             }
         }
+        self.looked_before = true;
         self.hear(bus.now(), hands, session, news)?;
         let judgements = self.waiting.values().map(|w| w.until);
         let ports = self.settling.values().map(|s| s.until);
@@ -306,7 +310,9 @@ impl<'a> Watcher<'a> {
         let fresh = self.seen.insert(stick.place.clone(), face.clone()) != Some(face);
         if fresh {
             self.due.remove(&stick.place);
-            if stick.mode != Mode::Cdrom && !self.catalogue.knows(stick.id) {
+            let is_modem = !matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
+            if stick.mode != Mode::Cdrom && !self.catalogue.knows(stick.id) || is_modem && !self.looked_before
+            {
                 return false;
             }
             if self.patience.is_zero() {
