@@ -210,6 +210,20 @@ fn a_module_with_mbim_is_set_to_it_where_the_system_has_a_driver_for_it() {
 }
 
 #[test]
+fn huaweis_unknown_sticks_get_the_usual_message_and_its_telephones_do_not() {
+    let catalogue = Catalogue::builtin();
+    let usual = request(&catalogue, Goal::Usual);
+    let (mut bus, stick) = plugged_from_the_catalogue("huawei-unknown");
+    assert!(!catalogue.knows(stick.id));
+    let telephone = Stick { manufacturer: Some("Android".into()), ..stick.clone() };
+    let refused = prepare(&mut bus, &telephone, &usual, &mut Session::quiet()).err().unwrap();
+    assert_eq!((refused.kind(), refused.verdict()), (ErrorKind::NoProfile, Some(Verdict::Untouched)));
+    let prepared = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).unwrap();
+    let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+    assert_eq!(switched.stick.mode, Mode::Modem);
+}
+
+#[test]
 fn a_profile_of_nothing_is_refused() {
     let (mut bus, stick) = plugged_from_the_catalogue("k3772");
     let catalogue = Catalogue::builtin();

@@ -309,7 +309,7 @@ mod tests {
         // Its drive tells who made it.
         assert!(switching.contains("ATTRS{idVendor}==\"05c6\", ATTRS{idProduct}==\"1000\", RUN"));
         assert!(!switching.contains("ATTR{idVendor}==\"05c6\", ATTR{idProduct}==\"1000\""));
-        assert!(switching.contains("ATTRS{idVendor}==\"12d1\", ATTRS{manufacturer}!=\"Android\", RUN"));
+        assert!(switching.contains("ATTR{bInterfaceClass}==\"08\", ATTRS{idVendor}==\"12d1\", RUN"));
         for rules in [udev_rules("dialout"), switching] {
             let mut labels = 0;
             for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {

@@ -172,6 +172,9 @@ fn huawei_or_none(stick: &Stick, evidence: &mut Vec<String>) -> Result<Parameter
     if stick.id.vendor != HUAWEI || stick.mode != Mode::Cdrom {
         return Err(no_profile(stick, "nobody told how to switch this stick"));
     }
+    if stick.is_phone() {
+        return Err(no_profile(stick, "it says that it is a telephone"));
+    }
     evidence.push(format!("no profile knows {}; it gets Huawei's usual message", stick.id));
     let mut parameters = Parameters::default();
     parameters.turn_on(Method::HuaweiNew);

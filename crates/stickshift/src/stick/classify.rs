@@ -118,13 +118,18 @@ pub fn is_stick(stick: &Stick) -> bool {
     if product(stick.id).is_some() {
         return true;
     }
-    // usb_modeswitch's udev rule leaves Huawei's phones alone by the same sign.
-    let phone = stick.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"));
     let hub = stick.class == 0x09;
-    !phone && !hub && (stick.mode != Mode::Unknown || known_vendor(stick.id.vendor).is_some_and(|v| v.only))
+    !stick.is_phone()
+        && !hub
+        && (stick.mode != Mode::Unknown || known_vendor(stick.id.vendor).is_some_and(|v| v.only))
 }
 
 impl Stick {
+    /// Whether it is a telephone. usb_modeswitch's udev rule leaves Huawei's alone by the same sign.
+    pub fn is_phone(&self) -> bool {
+        self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
+    }
+
     /// Sets the mode and the roles from everything else that is known, and says why.
     pub fn classify(&mut self) -> Vec<String> {
         let found = classify(self.id, self.class, &self.interfaces);

@@ -156,10 +156,11 @@ impl fmt::Display for Rules<'_> {
         if self.unknown_huawei {
             writeln!(
                 f,
-                "# Whatever else of Huawei's shows a drive first\n\
+                "# Whatever else of Huawei's shows a drive first, but telephones\n\
                  IMPORT{{parent}}=\"STICKSHIFT_SWITCH\"\n\
-                 ENV{{STICKSHIFT_SWITCH}}!=\"1\", ATTR{{bInterfaceClass}}==\"08\", ATTRS{{idVendor}}==\"{HUAWEI:04x}\", \
-                 ATTRS{{manufacturer}}!=\"Android\", {}",
+                 ENV{{STICKSHIFT_SWITCH}}==\"1\", GOTO=\"stickshift_end\"\n\
+                 ATTRS{{idVendor}}==\"{HUAWEI:04x}\", ATTRS{{manufacturer}}==\"Android\", GOTO=\"stickshift_end\"\n\
+                 ATTR{{bInterfaceClass}}==\"08\", ATTRS{{idVendor}}==\"{HUAWEI:04x}\", {}",
                 self.run("%b")
             )?;
         }
