@@ -117,7 +117,7 @@ fn over_web(context: &Context, web: &mut Hilink<'_>, verb: SmsVerb) -> Result<()
             let messages = sms::list(web, Folder::Inbox)?.into_iter().map(|m| Message {
                 number: m.index,
                 from: m.phone,
-                date: m.date,
+                date: m.date.replacen(' ', "T", 1),
                 read: m.status == sms::Status::Read,
                 missing_parts: 0,
                 text: m.text,
@@ -174,6 +174,7 @@ struct Messages {
 struct Message {
     number: u32,
     from: String,
+    /// `2026-11-20T13:05:00`, with the offset from UTC where the stick tells it.
     date: String,
     read: bool,
     missing_parts: u8,
@@ -192,7 +193,8 @@ impl Report for Messages {
 impl Report for Message {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let new = if self.read { "" } else { ", new" };
-        writeln!(out, "{}  {}  {}{new}", self.number, self.date, printable(&self.from))?;
+        let date = printable(&self.date.replacen('T', " ", 1));
+        writeln!(out, "{}  {date}  {}{new}", self.number, printable(&self.from))?;
         for line in self.text.lines() {
             writeln!(out, "    {}", printable(line))?;
         }
