@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stickshift::error::{ErrorKind, Verdict};
 use stickshift::event::{Cancel, Event, Session};
-use stickshift::journey::switching::{Goal, Request, prepare, switch_and_wait};
+use stickshift::journey::switching::{Goal, Request, prepare, switch, switch_and_wait};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Method, Parameters, huawei};
 use stickshift::stick::{Mode, Place, Stick};
@@ -77,6 +77,18 @@ fn stick_firmware_becomes_a_modem_whose_ports_are_there() {
     assert_eq!(switched.stick.mode, Mode::Modem);
     assert!(switched.expected);
     assert!(switched.stick.ports().count() > 0);
+}
+
+#[test]
+fn whoever_does_not_want_to_wait_for_ports_gets_the_stick_without_them() {
+    let (mut bus, stick) = plugged_from_the_catalogue("k3772");
+    let catalogue = Catalogue::builtin();
+    let usual = request(&catalogue, Goal::Usual);
+    let prepared = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).unwrap();
+    let switched = switch(&mut bus, prepared, &mut Session::quiet()).unwrap();
+    assert!(switched.expected && switched.stick.interfaces.iter().all(|i| i.tty.is_none()));
+    bus.advance(Duration::from_secs(1));
+    assert_eq!(bus.sticks().unwrap()[0].ports().count(), 3);
 }
 
 #[test]
