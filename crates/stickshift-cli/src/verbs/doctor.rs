@@ -6,9 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
-#[cfg(target_os = "linux")]
-use stickshift::host::KernelDrivers;
-use stickshift::host::SysBus;
+use stickshift::host::{KernelDrivers, SysBus};
 use stickshift::link::Bus;
 use stickshift::stick::Stick;
 

@@ -1,4 +1,4 @@
-//! Which drivers the kernel has: loaded, built in, or on disk to be loaded.
+//! Which drivers Linux has: loaded, built in, or on disk to be loaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};

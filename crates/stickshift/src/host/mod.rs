@@ -6,7 +6,6 @@
 #[cfg_attr(not(target_os = "linux"), path = "bus_portable.rs")]
 mod bus;
 mod clock;
-#[cfg(target_os = "linux")]
 mod drivers;
 #[cfg(target_os = "linux")]
 mod holder;
@@ -20,7 +19,6 @@ mod sysfs;
 mod usb;
 
 pub use bus::SysBus;
-#[cfg(target_os = "linux")]
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 pub use serial::SerialLink;
