@@ -497,7 +497,7 @@ pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) 
 /// The same, and waits until the drivers made their ports.
 ///
 /// # Errors
-/// As [`switch`].
+/// As [`switch()`].
 pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
     let (mut switched, expectation) = send_and_judge(bus, prepared, session)?;
     await_ports(bus, &mut switched, expectation.end, session)?;
