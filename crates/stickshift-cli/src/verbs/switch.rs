@@ -98,6 +98,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
+    prepared.require_steps()?;
     let plan = PlanReport::of(&prepared);
     if args.dry_run {
         context.output.finish(&plan);

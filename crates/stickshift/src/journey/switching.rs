@@ -68,6 +68,20 @@ pub struct Prepared {
     link: Box<dyn UsbLink>,
 }
 
+impl Prepared {
+    /// That there is anything to do.
+    ///
+    /// # Errors
+    /// `NoProfile`, untouched, for an empty plan.
+    pub fn require_steps(&self) -> Result<()> {
+        if !self.plan.transfers.is_empty() {
+            return Ok(());
+        }
+        let error = no_profile(&self.stick, "the profile says nothing that could be done to a stick");
+        Err(error.with_verdict(Verdict::Untouched))
+    }
+}
+
 /// Chooses the profile for `stick` and makes the plan.
 ///
 /// # Errors
@@ -510,10 +524,7 @@ fn send_and_judge(
     prepared: Prepared,
     session: &mut Session<'_>,
 ) -> Result<(Switched, Expectation)> {
-    if prepared.plan.transfers.is_empty() {
-        let error = no_profile(&prepared.stick, "the profile says nothing that could be done to a stick");
-        return Err(error.with_verdict(Verdict::Untouched));
-    }
+    prepared.require_steps()?;
     let Sent { mut expectation, observations, refused } = send(bus, prepared, session)?;
     for what in &observations {
         session.note("switch-observation", what);
