@@ -226,11 +226,17 @@ mod tests {
             rack.plug(catalogue::virtual_stick(name, 1, None).unwrap()).unwrap();
             let mut bench = Bench { rack, address };
             // From power to its first face.
-            let listed = |bench: &mut Bench| bench.list().len() > 12;
-            while !listed(&mut bench) {
-                bench.rack.turn(Duration::from_millis(20)).unwrap();
-            }
+            bench.until(|bench, _| bench.list().len() > 12);
             bench
+        }
+
+        /// Lets the rack work until something is so; a server that never comes to it fails the test.
+        fn until(&mut self, so: impl Fn(&Bench, &[(usize, Change)]) -> bool) {
+            let reached = (0..1000).any(|_| {
+                let changes = self.rack.turn(Duration::from_millis(20)).unwrap();
+                so(self, &changes)
+            });
+            assert!(reached);
         }
 
         fn client(&self, request: &[u8]) -> TcpStream {
@@ -317,9 +323,7 @@ mod tests {
         assert_eq!(bench.list().len(), 12, "and so it is not offered");
 
         drop(line);
-        while bench.list().len() == 12 {
-            bench.rack.turn(Duration::from_millis(20)).unwrap();
-        }
+        bench.until(|bench, _| bench.list().len() > 12);
         let (status, _, mut line) = bench.import("1-1");
         assert_eq!(status, 0, "it can be had again");
         assert_eq!(bench.ask(&mut line, [0x80, 6, 0, 1, 0, 0, 8, 0]).len(), 8);
@@ -331,7 +335,7 @@ mod tests {
         let (_, _, mut line) = bench.import("1-1");
         bench.ask(&mut line, [0x00, 9, 1, 0, 0, 0, 0, 0]);
         bench.rack.power(0, false);
-        while !bench.rack.turn(Duration::from_millis(20)).unwrap().contains(&(0, Change::Left)) {}
+        bench.until(|_, changes| changes.contains(&(0, Change::Left)));
         assert_eq!(line.read(&mut [0; 8]).unwrap(), 0);
         assert_eq!(bench.list().len(), 12);
     }
