@@ -2,8 +2,8 @@
 
 use stickshift::boot::Loader;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::journey::plan::Consent;
-use stickshift::journey::{Consents, Plan};
+use stickshift::plan::Consent;
+use stickshift::plan::{Consents, Plan};
 
 use crate::context::Context;
 use crate::output::plan::option;

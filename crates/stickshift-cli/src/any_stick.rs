@@ -128,11 +128,11 @@ mod tests {
     use std::time::Duration;
 
     use stickshift::event::{Cancel, Session};
-    use stickshift::journey::switching::{Goal, Request, prepare, switch_and_wait};
     use stickshift::link::Bus;
     use stickshift::profile::Catalogue;
     use stickshift::profile::formats::usb_modeswitch::assignments;
     use stickshift::stick::{Place, Stick};
+    use stickshift::switching::{Goal, Request, prepare, switch_and_wait};
     use stickshift_emu::bus::VirtualBus;
 
     use super::*;

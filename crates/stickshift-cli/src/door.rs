@@ -8,8 +8,8 @@ use stickshift::at::At;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::host::WebLink;
-use stickshift::journey::web::Login;
 use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::modem::web::Login;
 use stickshift::stick::{Mode, Place, Role, Stick};
 
 use crate::context::Context;
@@ -149,7 +149,7 @@ impl WebArgs {
     /// # Errors
     /// What opening and logging in report.
     pub(crate) fn session<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Hilink<'l>> {
-        let mut web = Hilink::open(link, random)?.with_cancel(context.cancel.clone());
+        let mut web = Hilink::open(link, stickshift::random::fill)?.with_cancel(context.cancel.clone());
         if let Some(user) = self.login.user() {
             // Nobody is asked for what is not needed.
             if !web.login_state()?.open {
@@ -202,15 +202,6 @@ fn no_door(stick: &Stick) -> Error {
         format!("the stick at {} has no AT port in its present mode", stick.place),
     )
     .with("mode", stick.mode.code())
-}
-
-/// Random bytes for nonces and padding: the seed of the standard library's hash maps comes from the system.
-fn random(bytes: &mut [u8]) {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    for chunk in bytes.chunks_mut(8) {
-        let word = RandomState::new().build_hasher().finish().to_le_bytes();
-        chunk.copy_from_slice(&word[..chunk.len()]);
-    }
 }
 
 /// A bus with nothing on it but the web server at an address.

@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use stickshift::error::{Error, ErrorKind};
 use stickshift::event::{Cancel, Session};
 use stickshift::host::SysBus;
-use stickshift::journey::watching::{Hands, Report, serve};
 use stickshift::profile::Catalogue;
 use stickshift::stick::Stick;
+use stickshift::switching::watch::{Hands, Report, serve};
 
 /// Plenty for what is done to one stick.
 const STACK: usize = 512 * 1024;

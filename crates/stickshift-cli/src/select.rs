@@ -4,9 +4,9 @@ use std::path::Path;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Session;
-use stickshift::journey::identity;
 use stickshift::link::Bus;
 use stickshift::mask;
+use stickshift::modem::identity;
 use stickshift::stick::{Mode, Place, Stick, UsbId};
 
 /// The stick that `wanted` names, or the only one there.

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stickshift::boot::{Changes, Loader};
+use stickshift::convert::FirmwareFile;
+use stickshift::convert::{self, Request, Target};
 use stickshift::error::{Error, ErrorKind, Verdict};
 use stickshift::event::{Event, Session};
 use stickshift::firmware::Compression;
 use stickshift::firmware::build::{self, Part, field};
 use stickshift::firmware::signature::{trailer, trailer_length};
 use stickshift::firmware::{Header, Image};
-use stickshift::journey::convert::{self, Request, Target};
-use stickshift::journey::{Consents, FirmwareFile};
 use stickshift::link::Bus;
+use stickshift::plan::Consents;
 use stickshift::stick::Place;
 use stickshift_emu::bus::{Action, VirtualBus};
 use stickshift_emu::catalogue;

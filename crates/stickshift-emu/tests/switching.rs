@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use stickshift::error::{ErrorKind, Verdict};
 use stickshift::event::{Cancel, Event, Session};
-use stickshift::journey::switching::{Goal, Request, prepare, switch, switch_and_wait};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Method, Parameters, huawei};
 use stickshift::stick::{Mode, Place, Stick};
+use stickshift::switching::{Goal, Request, prepare, switch, switch_and_wait};
 use stickshift_emu::bus::{Action, VirtualBus};
 use stickshift_emu::catalogue;
 use stickshift_emu::e3372h::{E3372h, Options};

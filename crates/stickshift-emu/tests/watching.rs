@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use stickshift::event::{Cancel, Session};
-use stickshift::journey::watching::{Hands, InTurn, News, Report, Watcher, serve};
 use stickshift::link::Bus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::{Mode, Place, Stick};
+use stickshift::switching::watch::{Hands, InTurn, News, Report, Watcher, serve};
 use stickshift_emu::bus::VirtualBus;
 use stickshift_emu::catalogue;
 use stickshift_emu::e3372h::{E3372h, Options};

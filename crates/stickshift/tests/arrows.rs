@@ -29,9 +29,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("router", &["error", "event", "wire", "profile", "atomic_file", "stick"]),
     // The only room that touches this computer.
     ("host", &["error", "event", "link", "mask", "stick", "wire", "profile"]),
-    // The only room that composes.
+    // The computer's clock and randomness, and waiting for the bus.
+    ("random", &[]),
+    ("waiting", &["error", "event", "link", "stick"]),
+    ("plan", &[]),
+    // The stick's services, over whichever way in.
+    ("modem", &["at", "error", "event", "hilink", "link", "mask", "random", "stick", "wire"]),
+    // What composes all of it.
     (
-        "journey",
+        "switching",
+        &["error", "event", "hilink", "link", "modem", "plan", "profile", "stick", "switch", "waiting"],
+    ),
+    (
+        "convert",
         &[
             "at",
             "atomic_file",
@@ -40,12 +50,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "event",
             "firmware",
             "flash",
-            "hilink",
             "link",
             "mask",
+            "modem",
+            "plan",
             "profile",
             "stick",
-            "switch",
+            "switching",
+            "waiting",
             "wire",
         ],
     ),

@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use stickshift::convert::FirmwareFile;
+use stickshift::convert::flash::{ImagePayload, partitions};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::flash::{self, Finish, Handshake, NoObserver, Observer, Outcome, Phase, SignatureFacts};
 use stickshift::host::SerialLink;
-use stickshift::journey::FirmwareFile;
-use stickshift::journey::flash::{ImagePayload, partitions};
 use stickshift::link::{ByteLink, Moment};
 
 use peers::{peer, python_is_here};

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::{Cancel, Event, Session};
-use stickshift::journey::switching::{self, Goal, Prepared};
 use stickshift::link::Bus;
 use stickshift::mask;
 use stickshift::profile::formats::usb_modeswitch::assignments;
@@ -14,6 +13,7 @@ use stickshift::profile::{Catalogue, Method};
 use stickshift::stick::{Stick, UsbId};
 use stickshift::switch::modeswitch::{self, Request, Source, parse_arguments};
 use stickshift::switch::{View, mbim};
+use stickshift::switching::{self, Goal, Prepared};
 
 use super::check::{Check, bus_number, default_devices, has_target, targets};
 use super::usage::{VERSION, usage};

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use stickshift::journey::plan::Consent;
-use stickshift::journey::{Consents, Plan};
+use stickshift::plan::Consent;
+use stickshift::plan::{Consents, Plan};
 
 use super::Report;
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use stickshift::convert::FirmwareFile;
+use stickshift::convert::{self, Converted, Request, Target};
 use stickshift::error::Result;
-use stickshift::journey::convert::{self, Converted, Request, Target};
-use stickshift::journey::{FirmwareFile, Identity};
+use stickshift::modem::Identity;
 
 use crate::act;
 use crate::context::Context;

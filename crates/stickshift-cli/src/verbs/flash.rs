@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use stickshift::convert::FirmwareFile;
+use stickshift::convert::flash::{self, Flashed};
+use stickshift::convert::journal::{Fingerprint, Journal};
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::journey::flash::{self, Flashed};
-use stickshift::journey::journal::{Fingerprint, Journal};
-use stickshift::journey::{FirmwareFile, Plan};
 use stickshift::link::Bus;
+use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
 use crate::context::Context;

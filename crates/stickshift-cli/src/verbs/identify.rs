@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
-use stickshift::journey::identity::{self, Identity};
-use stickshift::journey::judging::{self, Finding, Needle, Route, Sureness, Work};
 use stickshift::mask;
+use stickshift::modem::assessment::{self, Finding, Needle, Route, Sureness, Work};
+use stickshift::modem::identity::{self, Identity};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
@@ -122,13 +122,13 @@ impl Identified {
         };
         let assumed = Stick { mode: reached, ..Stick::new(PortBus::place(), UsbId::new(0, 0)) };
         let place = stick.map(|stick| stick.place.to_string());
-        let routes = judging::routes(stick.unwrap_or(&assumed), said).into_iter();
+        let routes = assessment::routes(stick.unwrap_or(&assumed), said).into_iter();
         let name = place.as_deref().unwrap_or("STICK");
         Identified {
             id: stick.map(|stick| stick.id.to_string()),
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
-            findings: judging::findings(stick, said),
+            findings: assessment::findings(stick, said),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
             place,
         }

@@ -8,11 +8,11 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
-use stickshift::journey::switching::{self, Request};
 use stickshift::learn::{self, Candidate, Lesson, Seen, Summary, Switch};
 use stickshift::profile::formats::{Format, usb_modeswitch};
 use stickshift::profile::{Catalogue, Entry, Parameters};
 use stickshift::stick::UsbId;
+use stickshift::switching::{self, Request};
 use stickshift::wire::pcap::{Capture, End, LinkType};
 
 use crate::context::Context;

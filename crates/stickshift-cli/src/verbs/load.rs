@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use stickshift::boot::{self, Loader, Start};
+use stickshift::convert::load;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::journey::{Plan, load};
+use stickshift::plan::Plan;
 use stickshift::stick::Mode;
 
 use crate::context::Context;

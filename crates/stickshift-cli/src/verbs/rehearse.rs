@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use stickshift::convert::FirmwareFile;
+use stickshift::convert::{self, Converted, Request, Target};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Event, Session};
-use stickshift::journey::FirmwareFile;
-use stickshift::journey::convert::{self, Converted, Request, Target};
 use stickshift::link::Bus;
 use stickshift::stick::Place;
 use stickshift_emu::bus::{Action, VirtualBus};
@@ -119,7 +119,7 @@ fn travel(
     bus: &mut dyn Bus,
     place: &Place,
     request: &mut Request,
-    before: Option<stickshift::journey::Identity>,
+    before: Option<stickshift::modem::Identity>,
     folder: &Folder,
     session: &mut Session<'_>,
 ) -> Result<Converted> {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::journey::doors;
-use stickshift::journey::switching::{self, Goal, Prepared, Request, Switched};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Parameters, builtin, formats};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
+use stickshift::switching::web_ports;
+use stickshift::switching::{self, Goal, Prepared, Request, Switched};
 
 use crate::context::Context;
 use crate::door::LoginArgs;
@@ -115,14 +115,14 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
 
 /// A stick that is a network card already takes no more messages: its web server is asked.
 fn by_doors(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &SwitchArgs) -> Result<()> {
-    let plan = doors::plan(stick);
+    let plan = web_ports::plan(stick);
     if args.dry_run {
         context.output.finish(&plan);
         return Ok(());
     }
     context.output.interim("plan", &plan);
     let login = args.login.login()?;
-    let switched = doors::open(bus, &stick.place, login.as_ref(), &mut context.session())?;
+    let switched = web_ports::open(bus, &stick.place, login.as_ref(), &mut context.session())?;
     if !args.goal().is_met_by(switched.mode) {
         let what = format!("the stick switched to something else: {}", switched.mode);
         return Err(Error::new(ErrorKind::NotSwitched, what)

@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::host::SysBus;
-use stickshift::journey::watching::{Hands, InTurn, News, Watcher};
 use stickshift::link::Bus;
+use stickshift::switching::watch::{Hands, InTurn, News, Watcher};
 
 use crate::context::Context;
 use crate::hands::Threads;

@@ -8,10 +8,10 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use crate::boot::PartitionTable;
+use crate::convert::journal::{FileRecord, hex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::firmware::{self, Image, Severity, Signature, Version};
-use crate::journey::journal::{FileRecord, hex};
 
 /// The content bit of the package kind that says "main firmware".
 const MAIN_FIRMWARE: u8 = 1;

@@ -3,10 +3,10 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::boot::PartitionTable;
+use crate::convert::plan::difference;
 use crate::firmware::Header;
 use crate::firmware::build::{self, Part};
 use crate::firmware::signature::{trailer, trailer_length};
-use crate::journey::convert::planning::difference;
 
 /// A table of partitions by name, start and length.
 fn table(partitions: &[(&str, u32, u32)]) -> Vec<u8> {

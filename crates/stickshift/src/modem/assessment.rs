@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::journey::identity::Identity;
+use crate::modem::identity::Identity;
 use crate::stick::identify::{BOARDS, Gate, Kind, model_of};
 use crate::stick::{Mode, Stick, product_name};
 

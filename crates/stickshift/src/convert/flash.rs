@@ -3,17 +3,17 @@
 use std::io::Read;
 use std::time::Duration;
 
+use crate::convert::firmware_file::FirmwareFile;
+use crate::convert::journal::{Fingerprint, Journal};
+use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::Finding;
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
-use crate::journey::firmware_file::FirmwareFile;
-use crate::journey::journal::{Fingerprint, Journal};
-use crate::journey::load::{find, say_what_shows, wait_for_download_mode};
-use crate::journey::plan::{Consent, Consents, Objection, Plan};
 use crate::link::Bus;
+use crate::plan::{Consent, Consents, Objection, Plan};
 use crate::stick::{Mode, Place, Role};
 
 /// How long a stick may take to come back after its partition table changed.
@@ -175,7 +175,7 @@ fn run(
                         "the partition table changed: wait until the stick is back in download mode",
                     );
                     // Its old face may still be on the bus for a moment.
-                    crate::journey::wait::wait_at(bus, place, Duration::from_secs(15), session, |s| {
+                    crate::waiting::wait_at(bus, place, Duration::from_secs(15), session, |s| {
                         s.is_none_or(|s| s.mode != Mode::Download)
                     })?;
                     wait_for_download_mode(bus, place, TABLE_RESTART, session)

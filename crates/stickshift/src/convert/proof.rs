@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use crate::convert::load::find;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::journey::identity::{self, Identity};
-use crate::journey::load::find;
-use crate::journey::switching::Goal;
-use crate::journey::wait::{wait_at, wait_for_stick};
-use crate::journey::web::Login;
 use crate::link::Bus;
+use crate::modem::identity::{self, Identity};
+use crate::modem::web::Login;
 use crate::stick::{Mode, Place, Stick};
+use crate::switching::Goal;
+use crate::waiting::{wait_at, wait_for_stick};
 
 use super::{Request, leave_cdrom, settled};
 

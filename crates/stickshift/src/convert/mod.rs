@@ -2,9 +2,17 @@
 //!
 //! Driven by what stands at the place on the bus: each step looks, does one thing, and looks again, so that any step can be the first.
 
-mod needle;
-pub(in crate::journey) mod planning;
+mod boot_pin;
+pub(crate) mod plan;
 mod proof;
+
+pub mod firmware_file;
+pub mod flash;
+pub mod journal;
+pub mod load;
+
+pub use firmware_file::FirmwareFile;
+pub use journal::Journal;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,26 +22,25 @@ use serde::Serialize;
 
 use crate::at::At;
 use crate::boot::Loader;
+use crate::convert::journal::{FileRecord, Fingerprint};
+use crate::convert::load::{find, wait_for_download_mode};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::journey::firmware_file::FirmwareFile;
-use crate::journey::identity::{self, Identity};
-use crate::journey::journal::{FileRecord, Fingerprint, Journal};
-use crate::journey::load::{self, find, wait_for_download_mode};
-use crate::journey::plan::Consents;
-use crate::journey::switching::{self, Goal};
-use crate::journey::wait::wait_for_stick;
-use crate::journey::web::{self, Login};
-use crate::journey::{doors, flash};
 use crate::link::Bus;
+use crate::modem::identity::{self, Identity};
+use crate::modem::web::{self, Login};
+use crate::plan::Consents;
 use crate::profile::Catalogue;
 use crate::stick::identify::Gate;
 use crate::stick::{Mode, Place, Role, Stick};
+use crate::switching::web_ports;
+use crate::switching::{self, Goal};
+use crate::waiting::wait_for_stick;
 
-pub use planning::plan;
+pub use plan::plan;
 
-use needle::by_needle;
-use planning::misfit;
+use boot_pin::by_needle;
+use plan::misfit;
 use proof::prove;
 
 /// From AT^GODLOAD to download mode: 2.5 s and an enumeration, with room to spare.
@@ -189,7 +196,7 @@ fn travel(
                 if request.no_updates {
                     stop_updates(bus, place, request.login.as_ref(), session)?;
                 }
-                if let Err(e) = doors::open(bus, place, request.login.as_ref(), session) {
+                if let Err(e) = web_ports::open(bus, place, request.login.as_ref(), session) {
                     by_needle(bus, place, request, e, session)?;
                 }
             }

@@ -7,9 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::switching::{
-    Expectation, Goal, Judgement, Request, Sent, Switched, ports_are_made, prepare, send,
-};
+use super::{Expectation, Goal, Judgement, Request, Sent, Switched, ports_are_made, prepare, send};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Cancel, Session};
 use crate::link::{Bus, Moment};

@@ -23,7 +23,7 @@ pub fn open<'l>(
     login: Option<&Login>,
     session: &Session<'_>,
 ) -> Result<Hilink<'l>> {
-    let mut web = Hilink::open(link, super::random::fill)?.with_cancel(session.cancel().clone());
+    let mut web = Hilink::open(link, crate::random::fill)?.with_cancel(session.cancel().clone());
     if let Some(login) = login
         && !web.login_state()?.open
     {

@@ -8,9 +8,9 @@ use crate::at::{At, identify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::hilink::{self, Hilink};
-use crate::journey::web::{self, Login};
 use crate::link::Bus;
 use crate::mask;
+use crate::modem::web::{self, Login};
 use crate::stick::identify::{Gate, Names};
 use crate::stick::{Mode, Role, Stick};
 

@@ -1,5 +1,8 @@
 //! From CD-ROM to modem: what to send to a stick, sending it, and judging by what the bus shows afterwards at the same place.
 
+pub mod watch;
+pub mod web_ports;
+
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
@@ -569,5 +572,5 @@ fn await_ports(bus: &mut dyn Bus, switched: &mut Switched, end: Moment, session:
 }
 
 #[cfg(test)]
-#[path = "switching_tests.rs"]
+#[path = "tests.rs"]
 mod tests;

@@ -1,13 +1,13 @@
 //! What a conversion will do, before anything is sent.
 
 use crate::boot::{Loader, Partition, PartitionTable};
+use crate::convert::{flash, load};
 use crate::error::{ErrorKind, Result};
 use crate::event::Session;
 use crate::flash::fit;
-use crate::journey::identity::{self, Identity};
-use crate::journey::plan::{Consent, Objection, Plan};
-use crate::journey::{flash, load};
 use crate::link::Bus;
+use crate::modem::identity::{self, Identity};
+use crate::plan::{Consent, Objection, Plan};
 use crate::stick::identify::Gate;
 use crate::stick::{Mode, Stick};
 
@@ -66,7 +66,7 @@ fn plan_tables(request: &Request, plan: &mut Plan) {
 }
 
 /// The first partition of which two tables say different things.
-pub(in crate::journey) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Option<String> {
+pub(crate) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Option<String> {
     let (loader, image) = (loader.partitions(), image.partitions());
     let place = |p: Option<&Partition>| match p {
         Some(p) => format!("{} at {:#x}, {:#x} bytes", p.name, p.start, p.length),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::boot::{self, Block, Downloaded, Loader, Safety, Start};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::journey::plan::{Consent, Objection, Plan};
-use crate::journey::wait::wait_for_stick;
 use crate::link::Bus;
+use crate::plan::{Consent, Objection, Plan};
 use crate::stick::{Mode, Place, Role, Stick};
+use crate::waiting::wait_for_stick;
 
 /// The longest that a loader was reported to take until its ports show, with room to spare.
 const LOADER_STARTS: Duration = Duration::from_secs(90);
@@ -96,7 +96,7 @@ fn wait_for_loader(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) 
     let begun = bus.now();
     let mut seen_to_leave = false;
     let mut gave_up_early = false;
-    let found = crate::journey::wait::wait_at(bus, place, LOADER_STARTS, session, |stick| match stick {
+    let found = crate::waiting::wait_at(bus, place, LOADER_STARTS, session, |stick| match stick {
         None => {
             seen_to_leave = true;
             false

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
-use crate::journey::wait::wait_at;
 use crate::link::Bus;
 use crate::stick::{Mode, Place};
+use crate::waiting::wait_at;
 
 use super::Request;
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::device::{self, UsbFace};
-use crate::journey::plan::Plan;
-use crate::journey::switching::ports_are_made;
-use crate::journey::wait::wait_for_stick;
-use crate::journey::web::{self, Login};
 use crate::link::Bus;
+use crate::modem::web::{self, Login};
+use crate::plan::Plan;
 use crate::stick::{Mode, Place, Stick};
+use crate::switching::ports_are_made;
+use crate::waiting::wait_for_stick;
 
 /// How long the USB face takes to change after a request that worked.
 const FACE_CHANGES: Duration = Duration::from_secs(10);
