@@ -6,8 +6,8 @@ use stickshift::link::ControlSetup;
 use stickshift::profile::{Attribute, Entry, Method, Parameters, builtin};
 use stickshift::stick::UsbId;
 use stickshift_emu::device::{Alternate, Device, Face, FaceInterface, Function};
-use stickshift_emu::sticks::{cdrom, from_parts, ports};
-use stickshift_emu::zerocd::{Behaviour, Door, Options, Trigger, ZeroCd};
+use stickshift_emu::sticks::switchable::{cdrom, from_parts, ports};
+use stickshift_emu::sticks::zerocd::{Behaviour, Door, Options, Trigger, ZeroCd};
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
 ///
@@ -133,7 +133,7 @@ mod tests {
     use stickshift::profile::formats::usb_modeswitch::assignments;
     use stickshift::stick::{Place, Stick};
     use stickshift::switching::{Goal, Request, prepare, switch_and_wait};
-    use stickshift_emu::bus::VirtualBus;
+    use stickshift_emu::computer::VirtualBus;
 
     use super::*;
     use crate::drop_in::run::{World, run};

@@ -127,11 +127,11 @@ mod tests {
     #[cfg(feature = "virtual")]
     #[test]
     fn an_imei_is_asked_for() {
-        let mut bus = stickshift_emu::bus::VirtualBus::new();
+        let mut bus = stickshift_emu::computer::VirtualBus::new();
         for (place, name) in [("1-1", "e3372h-hilink"), ("1-2", "e3372s"), ("1-3", "e3372h-needle")] {
             bus.plug(
                 &place.parse().unwrap(),
-                stickshift_emu::catalogue::virtual_stick(name, 1, None).unwrap(),
+                stickshift_emu::sticks::catalogue::virtual_stick(name, 1, None).unwrap(),
             );
         }
         bus.advance(std::time::Duration::from_secs(60));

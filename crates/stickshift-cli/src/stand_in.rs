@@ -5,9 +5,9 @@ use std::time::Duration;
 use stickshift::error::Result;
 use stickshift::event::{Event, Session};
 use stickshift::link::Bus;
-use stickshift_emu::bus::{ModemManager, VirtualBus};
-use stickshift_emu::catalogue;
+use stickshift_emu::computer::{ModemManager, VirtualBus};
 use stickshift_emu::device::Device;
+use stickshift_emu::sticks::catalogue;
 
 use crate::any_stick;
 use crate::computer::Computer;

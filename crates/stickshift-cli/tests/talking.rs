@@ -8,8 +8,8 @@ use stickshift::hilink::device::{self, UsbFace};
 use stickshift::hilink::{Generation, Hilink, Sent, code_of};
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role, Stick};
-use stickshift_emu::bus::VirtualBus;
-use stickshift_emu::catalogue::virtual_stick;
+use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::sticks::catalogue::virtual_stick;
 
 /// A virtual stick, plugged in and up.
 fn plugged(name: &str, mode: Mode) -> (VirtualBus, Place) {

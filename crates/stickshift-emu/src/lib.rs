@@ -4,32 +4,14 @@
 //! side meets a right reading on the other.
 
 pub mod at;
-pub mod bootrom;
-pub mod bus;
-pub mod catalogue;
-pub mod descriptors;
+pub mod attach;
+pub mod computer;
 pub mod device;
-pub mod dload;
-pub mod e3372h;
-pub mod faces;
 pub mod fault;
-pub mod hardware;
+pub mod firmware;
 pub mod hilink;
-pub mod http;
 pub mod identity;
-mod loader;
-pub mod memory;
 pub mod modem;
-pub mod net;
-mod outbox;
-#[cfg(unix)]
-pub mod pty;
+pub mod network;
 mod random;
-pub mod scsi_cdrom;
 pub mod sticks;
-#[cfg(unix)]
-pub mod tcp;
-pub mod usb;
-mod usb_link;
-mod world;
-pub mod zerocd;

@@ -19,10 +19,10 @@ use stickshift::firmware::{Header, Image};
 use stickshift::link::Bus;
 use stickshift::plan::Consents;
 use stickshift::stick::Place;
-use stickshift_emu::bus::{Action, VirtualBus};
-use stickshift_emu::catalogue;
-use stickshift_emu::e3372h::{E3372h, Options, Timing};
+use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
+use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::huawei::{E3372h, Options, Timing};
 
 const VERSION: &str = "21.180.01.00.00";
 /// The least number of runs that is worth the name.

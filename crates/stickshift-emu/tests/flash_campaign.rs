@@ -9,10 +9,10 @@ use stickshift::event::Session;
 use stickshift::flash::{self, Finish, Observer, Outcome, PartitionFacts, Payload, SignatureFacts};
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role};
-use stickshift_emu::bus::VirtualBus;
-use stickshift_emu::dload::{AtInBinary, DloadOptions};
-use stickshift_emu::e3372h::{E3372h, Options, PlugIn};
+use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
+use stickshift_emu::firmware::download::{AtInBinary, DloadOptions};
+use stickshift_emu::sticks::huawei::{E3372h, Options, PlugIn};
 
 /// Bootloader first, as in real images; sizes at block edges.
 struct Image {

@@ -9,9 +9,9 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role};
-use stickshift_emu::bus::VirtualBus;
-use stickshift_emu::e3372h::{E3372h, Options, PlugIn};
+use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
+use stickshift_emu::sticks::huawei::{E3372h, Options, PlugIn};
 
 fn place() -> Place {
     "1-1".parse().unwrap()

@@ -8,9 +8,9 @@ use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Method, Parameters, huawei};
 use stickshift::stick::{Mode, Place, Stick};
 use stickshift::switching::{Goal, Request, prepare, switch, switch_and_wait};
-use stickshift_emu::bus::{Action, VirtualBus};
-use stickshift_emu::catalogue;
-use stickshift_emu::e3372h::{E3372h, Options};
+use stickshift_emu::computer::{Action, VirtualBus};
+use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::huawei::{E3372h, Options};
 
 fn place() -> Place {
     "1-1.2".parse().unwrap()

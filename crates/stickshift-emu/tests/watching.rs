@@ -7,9 +7,9 @@ use stickshift::link::Bus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::{Mode, Place, Stick};
 use stickshift::switching::watch::{Hands, InTurn, News, Report, Watcher, serve};
-use stickshift_emu::bus::VirtualBus;
-use stickshift_emu::catalogue;
-use stickshift_emu::e3372h::{E3372h, Options};
+use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::huawei::{E3372h, Options};
 
 fn place(number: u8) -> Place {
     format!("1-1.{number}").parse().unwrap()

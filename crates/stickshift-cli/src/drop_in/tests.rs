@@ -4,8 +4,8 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::stick::Place;
-use stickshift_emu::bus::VirtualBus;
-use stickshift_emu::catalogue::virtual_stick;
+use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::sticks::catalogue::virtual_stick;
 
 use super::run::{World, run};
 use super::*;

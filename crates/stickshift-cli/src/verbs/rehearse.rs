@@ -11,8 +11,8 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Event, Session};
 use stickshift::link::Bus;
 use stickshift::stick::Place;
-use stickshift_emu::bus::{Action, VirtualBus};
-use stickshift_emu::e3372h::E3372h;
+use stickshift_emu::computer::{Action, VirtualBus};
+use stickshift_emu::sticks::huawei::E3372h;
 
 use crate::context::Context;
 use crate::verbs::convert::ConversionReport;

@@ -26,9 +26,9 @@ pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>, _: Host) -> Result<()
 pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host) -> Result<()> {
     use std::time::Duration;
 
-    use stickshift_emu::usb::rack::{Rack, Sockets};
-    use stickshift_emu::usb::usbip::{self, UsbIp};
-    use stickshift_emu::usb::vhci::Vhci;
+    use stickshift_emu::attach::rack::{Rack, Sockets};
+    use stickshift_emu::attach::usbip::{self, UsbIp};
+    use stickshift_emu::attach::vhci::Vhci;
 
     use crate::verbs::virtual_stick::{self, Act};
 
@@ -85,7 +85,7 @@ struct Exported {
 #[cfg(target_os = "linux")]
 impl Exported {
     fn at(address: std::net::SocketAddr) -> Exported {
-        use stickshift_emu::usb::usbip::PORT;
+        use stickshift_emu::attach::usbip::PORT;
 
         let port =
             if address.port() == PORT { String::new() } else { format!(" --tcp-port {}", address.port()) };
@@ -105,11 +105,11 @@ impl crate::output::Report for Exported {
 #[cfg(target_os = "linux")]
 fn told(
     context: &Context,
-    rack: &mut stickshift_emu::usb::rack::Rack,
+    rack: &mut stickshift_emu::attach::rack::Rack,
     count: usize,
     most: std::time::Duration,
 ) -> Result<()> {
-    use stickshift_emu::usb::rack::Change;
+    use stickshift_emu::attach::rack::Change;
 
     use crate::verbs::virtual_stick::shows;
 

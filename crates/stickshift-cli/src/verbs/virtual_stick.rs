@@ -13,10 +13,10 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Endpoint, Interface, classify};
-use stickshift_emu::catalogue;
 use stickshift_emu::device::{Device, Face};
-use stickshift_emu::e3372h::{E3372h, PlugIn, Timing};
-use stickshift_emu::zerocd::ZeroCd;
+use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::huawei::{E3372h, PlugIn, Timing};
+use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::context::Context;
 use crate::output::Report;
@@ -218,8 +218,8 @@ fn attach_here(_: &Context, _: &mut dyn Device, _: &VirtualArgs) -> Result<()> {
 /// Its ports are ptys, its web server is at an address.
 #[cfg(unix)]
 fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) -> Result<()> {
-    use stickshift_emu::pty::Ptys;
-    use stickshift_emu::tcp::WebServer;
+    use stickshift_emu::attach::pty::Ptys;
+    use stickshift_emu::attach::tcp::WebServer;
 
     let mut web = match args.attach {
         Attach::Http => Some(WebServer::new(args.tcp.unwrap_or(0))?),

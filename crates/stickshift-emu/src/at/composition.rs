@@ -136,10 +136,10 @@ fn read_nv(call: &mut Call<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use crate::at::rig::Rig;
-    use crate::e3372h::Options;
-    use crate::hardware::Hardware;
-    use crate::memory::{Firmware, Kind};
+    use crate::firmware::memory::{Firmware, Kind};
     use crate::modem::Modem;
+    use crate::sticks::hardware::Hardware;
+    use crate::sticks::huawei::Options;
 
     #[test]
     fn ports_are_set_shown_and_locked() {

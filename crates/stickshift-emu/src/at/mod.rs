@@ -140,7 +140,7 @@ pub(crate) type Row = (&'static str, Knows, Handler);
 #[cfg(test)]
 pub(crate) mod rig {
     use super::*;
-    use crate::e3372h::Options;
+    use crate::sticks::huawei::Options;
 
     /// A port of a stick that was plugged in a minute ago.
     pub(crate) struct Rig {

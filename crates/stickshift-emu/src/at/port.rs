@@ -203,7 +203,7 @@ impl Default for AtPort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e3372h::Options;
+    use crate::sticks::huawei::Options;
 
     fn ask(port: &mut AtPort, text: &[u8]) -> String {
         let identity = Options::stick().identity();

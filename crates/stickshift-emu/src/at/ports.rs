@@ -6,8 +6,8 @@ use std::time::Duration;
 use stickshift::link::Moment;
 
 use crate::at::port::AtPort;
+use crate::device::outbox::Outbox;
 use crate::device::{Face, Function};
-use crate::outbox::Outbox;
 
 /// How often a chatty stick says how it receives.
 const CHATTER: Duration = Duration::from_secs(2);

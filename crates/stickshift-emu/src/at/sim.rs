@@ -102,8 +102,8 @@ fn lock(call: &mut Call<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use crate::at::rig::Rig;
-    use crate::e3372h::Options;
     use crate::modem::Modem;
+    use crate::sticks::huawei::Options;
 
     #[test]
     fn a_pin_is_asked_for_counted_and_given() {

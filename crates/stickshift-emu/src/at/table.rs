@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
     use crate::at::rig::Rig;
-    use crate::hardware::Hardware;
-    use crate::memory::{Firmware, Kind};
+    use crate::firmware::memory::{Firmware, Kind};
+    use crate::sticks::hardware::Hardware;
 
     #[test]
     fn every_command_is_there_once() {

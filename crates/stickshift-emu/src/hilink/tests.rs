@@ -7,8 +7,8 @@ use stickshift::link::{HttpRequest, HttpResponse, Moment};
 
 use super::*;
 use crate::device::HttpAnswer;
-use crate::e3372h::Options;
 use crate::modem::Modem;
+use crate::sticks::huawei::Options;
 
 /// A server on its own, and somebody who asks it.
 struct Rig {

@@ -1,0 +1,303 @@
+//! One appearance of a stick on a bus: the transfers that a host wants done, and those that wait for the stick.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use stickshift::error::Result;
+use stickshift::link::{ControlSetup, Moment};
+
+use crate::attach::usb::functions;
+use crate::attach::usb::standard::{Answer, Selection};
+use crate::attach::usb::urb::{self, Command, Submit};
+use crate::device::{Device, Face, Function, UsbReply};
+use crate::network::Router;
+
+const GET_DESCRIPTOR: u8 = 6;
+/// wLength of the first question that Linux has for a device after a reset.
+const FIRST_DESCRIPTOR_BYTES: u16 = 64;
+
+/// The host's side of one stick between two enumerations. It moves bytes and never waits: give it what came from the host, ask
+/// the stick, take what goes to the host.
+#[derive(Debug)]
+pub struct Session {
+    face: Face,
+    enumeration: u32,
+    selection: Selection,
+    /// Of a command that is not whole yet.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Transfers that are not done, by endpoint, in the order in which they came.
+    waiting: BTreeMap<u8, VecDeque<Submit>>,
+    /// What a stick said on a serial interface beyond what the host took, by interface.
+    unread: BTreeMap<u8, Vec<u8>>,
+    /// What stands behind its network card, once the host has configured it.
+    router: Option<Router>,
+    /// The host was told that the cable is in.
+    cable_told: bool,
+    gone: bool,
+}
+
+/// What becomes of a transfer.
+enum Fate {
+    Done(Vec<u8>),
+    Stall,
+    Wait,
+    Gone,
+}
+
+impl From<UsbReply> for Fate {
+    fn from(reply: UsbReply) -> Self {
+        match reply {
+            UsbReply::Done(bytes) => Fate::Done(bytes),
+            UsbReply::Pending => Fate::Wait,
+            UsbReply::Stall => Fate::Stall,
+            UsbReply::Gone => Fate::Gone,
+        }
+    }
+}
+
+impl Session {
+    /// The stick shows `face` and was not asked anything yet.
+    pub fn new(face: &Face, enumeration: u32) -> Self {
+        Session {
+            face: face.clone(),
+            enumeration,
+            selection: Selection::default(),
+            input: Vec::new(),
+            output: Vec::new(),
+            waiting: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            router: None,
+            cable_told: false,
+            gone: false,
+        }
+    }
+
+    /// Whether `device` is still what this session is about.
+    pub fn is_over(&self, device: &dyn Device) -> bool {
+        self.gone || device.face().is_none() || device.enumeration() != self.enumeration
+    }
+
+    /// What the stick shows.
+    pub fn face(&self) -> &Face {
+        &self.face
+    }
+
+    /// bConfigurationValue of the configuration that the host selected, 0 for none.
+    pub fn configuration(&self) -> u8 {
+        self.selection.configuration
+    }
+
+    /// Bytes for the host; whoever sends them drains them.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Whether there are bytes for the host.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Takes bytes from the host, in pieces of any size, and lets the stick act on them.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` when the host does not speak USB/IP.
+    pub fn receive(&mut self, device: &mut dyn Device, now: Moment, bytes: &[u8]) -> Result<()> {
+        let mut input = std::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some((command, length)) = urb::next_command(&input[at..])? {
+            at += length;
+            match command {
+                Command::Unlink { seqnum, unwanted } => self.unlink(seqnum, unwanted),
+                Command::Submit(submit) => self.submit(device, now, submit),
+            }
+        }
+        input.drain(..at);
+        self.input = input;
+        self.turn(device, now);
+        Ok(())
+    }
+
+    /// When it has something to do by itself.
+    pub fn next(&mut self, now: Moment) -> Option<Moment> {
+        self.router.as_mut()?.next(now)
+    }
+
+    /// Completes what the stick can complete by `now`.
+    pub fn turn(&mut self, device: &mut dyn Device, now: Moment) {
+        if let Some(router) = &mut self.router {
+            router.turn(now, device);
+        }
+        let endpoints: Vec<u8> = self.waiting.keys().copied().collect();
+        for endpoint in endpoints {
+            self.serve(device, now, endpoint);
+        }
+    }
+
+    fn unlink(&mut self, seqnum: u32, unwanted: u32) {
+        let mut status = 0;
+        for queue in self.waiting.values_mut() {
+            let before = queue.len();
+            queue.retain(|submit| submit.seqnum != unwanted);
+            if queue.len() < before {
+                status = urb::TAKEN_BACK;
+            }
+        }
+        urb::unlinked(seqnum, status, &mut self.output);
+    }
+
+    fn submit(&mut self, device: &mut dyn Device, now: Moment, submit: Submit) {
+        if submit.endpoint & 0x7f != 0 {
+            let endpoint = submit.endpoint;
+            self.waiting.entry(endpoint).or_default().push_back(submit);
+            return self.serve(device, now, endpoint);
+        }
+        match self.control(device, now, &submit) {
+            Fate::Wait => self.waiting.entry(0).or_default().push_back(submit),
+            fate => self.complete(&submit, fate),
+        }
+    }
+
+    /// Does the transfers of one endpoint in order, until one has to wait.
+    fn serve(&mut self, device: &mut dyn Device, now: Moment, endpoint: u8) {
+        loop {
+            if self.gone {
+                return;
+            }
+            let Some(submit) = self.waiting.get_mut(&endpoint).and_then(VecDeque::pop_front) else { return };
+            let fate = match endpoint {
+                0 => self.control(device, now, &submit),
+                _ => self.transfer(device, now, &submit),
+            };
+            if matches!(fate, Fate::Wait) {
+                self.waiting.entry(endpoint).or_default().push_front(submit);
+                return;
+            }
+            if matches!(fate, Fate::Stall) && endpoint != 0 {
+                self.selection.halted.insert(endpoint);
+            }
+            self.complete(&submit, fate);
+        }
+    }
+
+    /// USB/IP carries no port resets. What tells one is that Linux asks a configured device for the first bytes of its device
+    /// descriptor, as it does when it does not know yet how many there are.
+    fn is_after_reset(&self, setup: ControlSetup, length: u16) -> bool {
+        self.selection.configuration != 0
+            && (setup.request_type, setup.request, setup.value) == (0x80, GET_DESCRIPTOR, 0x0100)
+            && length == FIRST_DESCRIPTOR_BYTES
+    }
+
+    fn control(&mut self, device: &mut dyn Device, now: Moment, submit: &Submit) -> Fate {
+        let (setup, length) = submit.control();
+        // SET_FEATURE(remote wake-up) to the device is Huawei's oldest switch message, so the stick sees it first.
+        let wake_up = (setup.request_type, setup.request) == (0x00, 0x03);
+        if wake_up && let UsbReply::Gone = device.control(now, setup, &submit.data, length) {
+            return Fate::Gone;
+        }
+        if self.is_after_reset(setup, length) {
+            device.port_reset(now);
+            if self.is_over(device) {
+                return Fate::Gone;
+            }
+        }
+        match self.selection.request(&self.face, setup) {
+            Answer::Done(bytes) => Fate::Done(bytes),
+            Answer::Alternate(interface, alternate) => {
+                device.alternate_selected(now, interface, alternate);
+                Fate::Done(Vec::new())
+            }
+            Answer::Stall => Fate::Stall,
+            Answer::Configured(value) => {
+                self.unread.clear();
+                let interfaces = self.selection.interfaces(&self.face);
+                let network = value != 0 && interfaces.iter().any(|i| i.function == Function::Ethernet);
+                self.router = network.then(|| Router::new(device.lan(), now));
+                self.cable_told = false;
+                device.configured(now, value);
+                Fate::Done(Vec::new())
+            }
+            Answer::NotStandard => match device.control(now, setup, &submit.data, length) {
+                UsbReply::Stall => {
+                    let interfaces = self.selection.interfaces(&self.face);
+                    let to = interfaces.iter().find(|i| u16::from(i.number) == setup.index & 0xff);
+                    let known = to.and_then(|i| functions::class_request(i.function, setup));
+                    known.map_or(Fate::Stall, Fate::Done)
+                }
+                reply => reply.into(),
+            },
+        }
+    }
+
+    fn transfer(&mut self, device: &mut dyn Device, now: Moment, submit: &Submit) -> Fate {
+        let address = submit.endpoint;
+        let Some((interface, kind)) = self.selection.endpoint(&self.face, address) else {
+            return Fate::Stall;
+        };
+        if self.selection.halted.contains(&address) {
+            return Fate::Stall;
+        }
+        let (number, incoming) = (interface.number, address & 0x80 != 0);
+        match (interface.function, incoming) {
+            (Function::Serial, false) => {
+                device.serial_write(now, number, &submit.data);
+                Fate::Done(Vec::new())
+            }
+            (Function::Ethernet, true) if kind == 3 && !self.cable_told => {
+                self.cable_told = true;
+                Fate::Done(functions::cable_is_in(number))
+            }
+            // No modem status and no other network notification is ever reported.
+            (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => Fate::Wait,
+            (Function::Ethernet, false) if self.router.is_some() => {
+                if let Some(router) = &mut self.router {
+                    router.receive(&submit.data);
+                }
+                Fate::Done(Vec::new())
+            }
+            (Function::Ethernet, true) => {
+                self.router.as_mut().and_then(Router::take).map_or(Fate::Wait, Fate::Done)
+            }
+            (Function::Serial, true) => {
+                let unread = self.unread.entry(number).or_default();
+                if unread.is_empty() {
+                    *unread = device.serial_read(now, number);
+                }
+                if unread.is_empty() {
+                    return Fate::Wait;
+                }
+                let n = unread.len().min(submit.length as usize);
+                Fate::Done(unread.drain(..n).collect())
+            }
+            (function, false) => match device.transfer_out(now, address, &submit.data) {
+                // A network in which nobody listens takes every packet.
+                UsbReply::Stall if matches!(function, Function::Ethernet | Function::Ncm) => {
+                    Fate::Done(Vec::new())
+                }
+                reply => reply.into(),
+            },
+            (_, true) => device.transfer_in(now, address, submit.length as usize).into(),
+        }
+    }
+
+    fn complete(&mut self, submit: &Submit, fate: Fate) {
+        let incoming = if submit.endpoint == 0 || submit.endpoint == 0x80 {
+            submit.setup[0] & 0x80 != 0
+        } else {
+            submit.endpoint & 0x80 != 0
+        };
+        match fate {
+            Fate::Done(mut bytes) if incoming => {
+                bytes.truncate(submit.length as usize);
+                urb::answer(submit.seqnum, 0, bytes.len() as u32, &bytes, &mut self.output);
+            }
+            Fate::Done(_) => {
+                urb::answer(submit.seqnum, 0, submit.data.len() as u32, &[], &mut self.output);
+            }
+            Fate::Stall => urb::answer(submit.seqnum, urb::STALLED, 0, &[], &mut self.output),
+            // Unanswered transfers come back by themselves when the line is cut.
+            Fate::Gone => self.gone = true,
+            Fate::Wait => {}
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The virtual computer that virtual sticks are plugged into: its clock, its USB ports and drivers, and the links that it opens.
+
+mod bus;
+mod usb_link;
+mod virtual_computer;
+
+pub use bus::VirtualBus;
+pub use virtual_computer::{Action, ModemManager};

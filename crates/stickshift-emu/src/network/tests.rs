@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use smoltcp::iface::{Config, Interface, SocketSet};
+use smoltcp::socket::tcp;
+use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
+
+use super::*;
+use crate::sticks::catalogue::plugged_in;
+
+/// A host with one network card and a stick at the other end of its cable.
+struct Rig {
+    stick: Box<dyn Device>,
+    router: Router,
+    now: Moment,
+    wire: Wire,
+    host: Interface,
+    sockets: SocketSet<'static>,
+    /// Every so many frames from the host are lost.
+    loses: Option<usize>,
+    frames: usize,
+}
+
+impl Rig {
+    fn new(loses: Option<usize>) -> Rig {
+        let (stick, now) = plugged_in("e3372h");
+        let mut wire = Wire::default();
+        let config =
+            Config::new(HardwareAddress::Ethernet(EthernetAddress([0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64])));
+        let mut host = Interface::new(config, &mut wire, instant(now));
+        host.update_ip_addrs(|all| all.push(IpCidr::new(IpAddress::v4(192, 168, 8, 100), 24)).unwrap());
+        let router = Router::new([192, 168, 8, 1], now);
+        Rig { stick, router, now, wire, host, sockets: SocketSet::new(Vec::new()), loses, frames: 0 }
+    }
+
+    fn step(&mut self) {
+        self.host.poll(instant(self.now), &mut self.wire, &mut self.sockets);
+        while let Some(frame) = self.wire.outgoing.pop_front() {
+            self.frames += 1;
+            if self.loses.is_none_or(|every| !self.frames.is_multiple_of(every)) {
+                self.router.receive(&frame);
+            }
+        }
+        self.router.turn(self.now, &mut *self.stick);
+        while let Some(frame) = self.router.take() {
+            self.wire.incoming.push_back(frame);
+        }
+        self.now += Duration::from_millis(10);
+    }
+
+    fn connect(&mut self) -> SocketHandle {
+        let buffer = || tcp::SocketBuffer::new(vec![0; 8192]);
+        let handle = self.sockets.add(tcp::Socket::new(buffer(), buffer()));
+        let port = 40_000 + u16::try_from(self.sockets.iter().count()).unwrap();
+        let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        socket.connect(self.host.context(), (IpAddress::v4(192, 168, 8, 1), 80), port).unwrap();
+        handle
+    }
+
+    /// Sends a request and reads until the server closes.
+    fn get(&mut self, path: &str) -> String {
+        let handle = self.connect();
+        let mut request = Some(format!("GET {path} HTTP/1.1\r\nHost: 192.168.8.1\r\n\r\n"));
+        let mut answer = Vec::new();
+        for _ in 0..3000 {
+            self.step();
+            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
+            if socket.can_send()
+                && let Some(request) = request.take()
+            {
+                socket.send_slice(request.as_bytes()).unwrap();
+            }
+            while socket.can_recv() {
+                socket.recv(|bytes| (bytes.len(), answer.extend_from_slice(bytes))).unwrap();
+            }
+            if request.is_none() && !socket.may_recv() && !answer.is_empty() {
+                socket.close();
+                return String::from_utf8(answer).unwrap();
+            }
+        }
+        panic!("no answer to {path}: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[test]
+fn the_web_server_answers_over_ethernet() {
+    let mut rig = Rig::new(None);
+    for _ in 0..3 * CONNECTIONS {
+        let answer = rig.get("/api/device/basic_information");
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("E3372"), "{answer}");
+    }
+}
+
+#[test]
+fn lost_frames_are_sent_again() {
+    let mut rig = Rig::new(Some(4));
+    for _ in 0..5 {
+        assert!(rig.get("/").contains("csrf_token"));
+    }
+    assert!(rig.frames > 20);
+}
+
+#[test]
+fn a_host_that_leaves_makes_room() {
+    let mut rig = Rig::new(None);
+    for _ in 0..2 * CONNECTIONS {
+        let handle = rig.connect();
+        for _ in 0..5 {
+            rig.step();
+        }
+        rig.sockets.get_mut::<tcp::Socket<'_>>(handle).abort();
+        rig.step();
+    }
+    assert!(rig.get("/api/device/basic_information").contains("E3372"));
+}
+
+#[test]
+fn frames_that_are_none_are_dropped() {
+    let mut rig = Rig::new(None);
+    for length in [0, 1, 13, 14, 60, 1514, 4000] {
+        rig.router.receive(&vec![0xff; length]);
+        rig.router.turn(rig.now, &mut *rig.stick);
+    }
+    assert!(rig.get("/").contains("csrf_token"));
+}

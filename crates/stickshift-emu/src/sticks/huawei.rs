@@ -1,0 +1,458 @@
+//! A Huawei E3372h as one state machine: HiLink or stick firmware, boot ROM, loader, download mode, and its flash.
+
+use std::time::Duration;
+
+use stickshift::link::{ControlSetup, HttpRequest, Moment};
+use stickshift::wire::scsi::CommandBlock;
+
+use crate::at::ports::AtPorts;
+use crate::device::outbox::Outbox;
+use crate::device::{Device, Face, Function, HttpAnswer, UsbReply};
+use crate::fault::{Cut, FaultKind, FaultPlan, Step};
+use crate::firmware::boot_rom::{Block, BootRom};
+use crate::firmware::download::{AtInBinary, Dload};
+use crate::firmware::memory::{Firmware, Flash, Kind};
+use crate::hilink::{Generation, Server, SwitchTo};
+use crate::identity::Identity;
+use crate::modem::Modem;
+use crate::sticks::appearances;
+use crate::sticks::hardware::Hardware;
+use crate::sticks::scsi_cdrom::Drives;
+
+mod options;
+mod serial;
+mod web;
+
+pub use options::{Options, PlugIn, Timing};
+
+/// How long a slow SIM is busy after power.
+const SLOW_SIM: Duration = Duration::from_secs(10);
+
+/// What runs on the stick.
+#[derive(Debug, Default)]
+enum Program {
+    /// Nothing, or nothing that shows on the bus.
+    #[default]
+    Off,
+    BootRom(BootRom),
+    Download {
+        dload: Box<Dload>,
+        interface: u8,
+    },
+    Fastboot,
+    Cdrom,
+    Hilink,
+    HilinkSerial(AtPorts),
+    Stick(AtPorts),
+    /// On the bus, and deaf for good.
+    Hung,
+}
+
+/// What may start next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Firmware,
+    Switched,
+    /// Serial ports and NCM, by the message for other systems.
+    Fallback,
+    BootRom,
+    Loader,
+    /// Download mode of the firmware.
+    Download,
+    HilinkSerial(SwitchTo),
+    Fastboot,
+    /// Code that never shows on the bus.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// Off the bus; then that, after a while.
+    Leave(Start, Duration),
+    Start(Start),
+    /// The owner or the mains gives power back.
+    PowerBack,
+}
+
+/// The stick.
+#[derive(Debug)]
+pub struct E3372h {
+    options: Options,
+    flash: Flash,
+    nv_intact: bool,
+    powered: bool,
+    /// What happens when power comes next; after that, the firmware starts.
+    next: PlugIn,
+    needle_misses: u32,
+    running: Program,
+    face: Option<Face>,
+    enumeration: u32,
+    /// The firmware that is running, or ran last.
+    firmware: Firmware,
+    written: bool,
+    change: Option<(Moment, Change)>,
+    /// When the present face appeared.
+    appeared: Moment,
+    outbox: Outbox,
+    drives: Drives,
+    server: Server,
+    modem: Modem,
+    steps: u32,
+    loaded: Vec<Block>,
+}
+
+impl E3372h {
+    /// A stick that is not plugged in yet.
+    pub fn new(options: Options) -> Self {
+        let mut flash = Flash::with(&options.firmware);
+        flash.set_foreign(options.foreign.clone());
+        E3372h {
+            flash,
+            nv_intact: true,
+            powered: false,
+            next: options.plug_in,
+            needle_misses: options.needle_misses,
+            running: Program::Off,
+            face: None,
+            enumeration: 0,
+            firmware: options.firmware.clone(),
+            written: false,
+            change: None,
+            appeared: Moment::ZERO,
+            outbox: Outbox::default(),
+            drives: Drives::default(),
+            server: Server::new(options.web.clone(), options.faults.seed()),
+            modem: options.modem.clone(),
+            steps: 0,
+            loaded: Vec::new(),
+            options,
+        }
+    }
+
+    /// The boot pin will be held when power comes next, and let go after that.
+    pub fn press_needle(&mut self) {
+        self.plug_in_next(PlugIn::Needle);
+    }
+
+    /// What happens when power comes next. After that its firmware starts again.
+    pub fn plug_in_next(&mut self, next: PlugIn) {
+        self.next = next;
+    }
+
+    /// Puts other faults in place of those it had.
+    pub fn set_faults(&mut self, faults: FaultPlan) {
+        self.options.faults = faults;
+    }
+
+    /// What is on the flash.
+    pub fn flash(&self) -> &Flash {
+        &self.flash
+    }
+
+    /// Whether IMEI, serial number and calibration are still there.
+    pub fn nv_intact(&self) -> bool {
+        self.nv_intact
+    }
+
+    /// How many requests it has received, over all reboots.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// The blocks of the loader that was sent last.
+    pub fn loaded(&self) -> &[Block] {
+        &self.loaded
+    }
+
+    /// The code of the partition that is being written now.
+    pub fn open_partition(&self) -> Option<u32> {
+        match &self.running {
+            Program::Download { dload, .. } => dload.open_partition(),
+            _ => None,
+        }
+    }
+
+    /// What it says of itself now.
+    pub fn identity(&self) -> Identity {
+        let mut identity = self.options.hardware.identity(&self.firmware, self.nv_intact);
+        if self.has(FaultKind::WrongDevice) {
+            let other = Hardware::e3372s();
+            (identity.hardware, identity.product) = (other.name, other.product);
+        }
+        identity
+    }
+
+    /// Its modem: what was sent, whether it is online.
+    pub fn modem(&self) -> &Modem {
+        &self.modem
+    }
+
+    /// Other times from now on.
+    pub fn set_timing(&mut self, timing: Timing) {
+        self.options.timing = timing;
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.options.timing
+    }
+
+    fn has(&self, kind: FaultKind) -> bool {
+        self.options.faults.has(kind)
+    }
+
+    /// Power came.
+    fn wake(&mut self, now: Moment) {
+        self.powered = true;
+        let start = match std::mem::replace(&mut self.next, PlugIn::Normal) {
+            PlugIn::Needle if self.needle_misses > 0 => {
+                self.needle_misses -= 1;
+                return self.boot(now);
+            }
+            PlugIn::Needle => Start::BootRom,
+            PlugIn::Loader => Start::Loader,
+            PlugIn::Normal => return self.boot(now),
+        };
+        self.change = Some((now + self.timing().boot_rom, Change::Start(start)));
+    }
+
+    /// What is on the flash will start; what does not start leaves the chip in its boot ROM.
+    fn boot(&mut self, now: Moment) {
+        let (time, start) = match self.flash.firmware() {
+            Err(_) => (self.timing().boot_rom, Start::BootRom),
+            Ok(_) if self.written => (self.timing().first_boot, Start::Firmware),
+            Ok(_) if self.options.cdrom => (self.timing().cdrom, Start::Firmware),
+            Ok(_) => (self.timing().boot, Start::Firmware),
+        };
+        self.change = Some((now + time, Change::Start(start)));
+    }
+
+    fn leave_bus(&mut self) {
+        self.running = Program::Off;
+        self.face = None;
+        self.outbox.clear();
+    }
+
+    fn cut(&mut self, now: Moment, back: Option<Duration>) {
+        self.leave_bus();
+        self.powered = false;
+        self.change = back.map(|time| (now + time, Change::PowerBack));
+    }
+
+    fn apply(&mut self, change: Change, at: Moment) {
+        match change {
+            Change::Leave(start, time) => {
+                self.leave_bus();
+                match start {
+                    Start::Firmware => self.boot(at + time),
+                    start => self.change = Some((at + time, Change::Start(start))),
+                }
+            }
+            Change::PowerBack => self.wake(at),
+            Change::Start(start) => self.start(start, at),
+        }
+    }
+
+    fn start(&mut self, start: Start, at: Moment) {
+        let (running, face) = match start {
+            Start::Nothing => return,
+            Start::BootRom => (Program::BootRom(BootRom::new()), appearances::boot_rom()),
+            Start::Fastboot => (Program::Fastboot, appearances::fastboot()),
+            Start::Loader => (self.download(2), appearances::download()),
+            Start::Download if self.firmware.kind == Kind::Hilink => {
+                (self.download(0), appearances::hilink_download())
+            }
+            Start::Download => (self.download(2), appearances::download()),
+            Start::HilinkSerial(to) => {
+                let face = appearances::hilink_serial(to == SwitchTo::Debug);
+                (Program::HilinkSerial(AtPorts::of(&face)), face)
+            }
+            Start::Fallback => {
+                let face = appearances::fallback();
+                (Program::Stick(AtPorts::of(&face)), face)
+            }
+            Start::Firmware | Start::Switched => match self.flash.firmware() {
+                Err(_) => return self.start(Start::BootRom, at),
+                Ok(firmware) => {
+                    self.firmware = firmware;
+                    self.written = false;
+                    let hilink = self.firmware.kind == Kind::Hilink;
+                    let install = self.options.cdrom && !self.modem.ports.starts_with("FF");
+                    if install && start == Start::Firmware {
+                        (Program::Cdrom, appearances::cdrom(hilink))
+                    } else if hilink {
+                        let seed = self.options.faults.seed() ^ u64::from(self.enumeration);
+                        self.server = Server::new(self.options.web.clone(), seed);
+                        (Program::Hilink, appearances::hilink())
+                    } else {
+                        let face = appearances::stick(&self.modem.ports);
+                        (Program::Stick(AtPorts::of(&face)), face)
+                    }
+                }
+            },
+        };
+        let mut running = running;
+        if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut running
+            && self.has(FaultKind::Chatty)
+        {
+            ports.chatter(at);
+        }
+        let slow_sim = if self.has(FaultKind::SlowSim) { SLOW_SIM } else { Duration::ZERO };
+        let routes = matches!(running, Program::Hilink | Program::HilinkSerial(_));
+        self.modem.boot(at, routes, slow_sim);
+        let stale = self.options.faults.stale_on_arrival();
+        for interface in &face.configurations[0].interfaces {
+            if interface.function == Function::Serial {
+                self.outbox.put(interface.number, at, stale.clone());
+            }
+        }
+        self.drives =
+            Drives::of(&face, ["HUAWEI", "Mass Storage", "2.31"], matches!(running, Program::Cdrom));
+        self.running = running;
+        self.face = Some(face);
+        self.appeared = at;
+        self.enumeration += 1;
+    }
+
+    fn download(&self, interface: u8) -> Program {
+        let mut options = self.options.dload.clone();
+        options.software.clone_from(&self.firmware.version);
+        options.slow_flush = self.timing().slow_flush;
+        if self.has(FaultKind::WrongDevice) {
+            options.product = "E3372s_153".into();
+        }
+        options.opening_flag &= !self.has(FaultKind::NoOpeningFlag);
+        options.echo |= self.has(FaultKind::Echo);
+        options.require_signature |= self.has(FaultKind::SignRequired);
+        if self.has(FaultKind::Deaf) {
+            options.at_in_binary = AtInBinary::Deaf;
+        }
+        Program::Download { dload: Box::new(Dload::new(options)), interface }
+    }
+
+    /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.
+    fn step(&mut self, now: Moment) -> Option<Step> {
+        self.steps += 1;
+        let step = self.options.faults.at(self.steps);
+        if let Some(Cut::Unplugged(back)) = step.cut {
+            self.cut(now, back);
+            return None;
+        }
+        Some(step)
+    }
+
+    fn leaves_after(&mut self, now: Moment, time: Duration, start: Start, off: Duration) {
+        // A second request does not put off what the first one began.
+        if !matches!(self.change, Some((_, Change::Leave(..)))) {
+            self.change = Some((now + time, Change::Leave(start, off)));
+        }
+    }
+}
+
+impl Device for E3372h {
+    fn face(&self) -> Option<&Face> {
+        self.face.as_ref()
+    }
+
+    fn enumeration(&self) -> u32 {
+        self.enumeration
+    }
+
+    fn power(&mut self, now: Moment, on: bool) {
+        self.tick(now);
+        if !on {
+            self.cut(now, None);
+        } else if !self.powered {
+            self.wake(now);
+        }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        while let Some((due, change)) = self.change.filter(|&(due, _)| due <= now) {
+            self.change = None;
+            self.apply(change, due);
+        }
+        if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut self.running {
+            ports.tick(now, &mut self.outbox);
+        }
+        self.outbox.tick(now);
+    }
+
+    fn next_tick(&self) -> Option<Moment> {
+        let change = self.change.map(|(due, _)| due);
+        let unasked = match &self.running {
+            Program::HilinkSerial(ports) | Program::Stick(ports) => ports.next_due(),
+            _ => None,
+        };
+        change.into_iter().chain(self.outbox.next_due()).chain(unasked).min()
+    }
+
+    fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
+        self.tick(now);
+        let mut running = std::mem::take(&mut self.running);
+        let stays = match &mut running {
+            Program::BootRom(rom) if interface == 0 => self.boot_rom_writes(now, rom, bytes),
+            Program::Download { dload, interface: flash } if interface == *flash => {
+                self.download_writes(now, dload, interface, bytes)
+            }
+            Program::HilinkSerial(ports) | Program::Stick(ports) => {
+                self.at_writes(now, ports, interface, bytes)
+            }
+            _ => true,
+        };
+        if stays {
+            self.running = running;
+        }
+        self.outbox.tick(now);
+    }
+
+    fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
+        self.tick(now);
+        self.outbox.take(interface)
+    }
+
+    fn control(&mut self, now: Moment, setup: ControlSetup, _data: &[u8], _length: u16) -> UsbReply {
+        self.tick(now);
+        if (setup.request_type, setup.request) != (0x21, 0xff) {
+            return UsbReply::Stall;
+        }
+        self.drives.reset();
+        UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {
+        self.tick(now);
+        let Some(drive) = self.drives.at(endpoint) else { return UsbReply::Stall };
+        let command = CommandBlock::parse(data).filter(|_| matches!(self.running, Program::Cdrom));
+        let Some((command, [0x11, 0x06, form, ..])) = command.map(|command| (command, command.cdb)) else {
+            return drive.write(data);
+        };
+        drive.accept(&command);
+        let start = match form {
+            0x00 if self.firmware.kind == Kind::Hilink => Start::HilinkSerial(SwitchTo::Project),
+            0x30 if self.firmware.kind == Kind::Hilink => Start::Fallback,
+            _ => Start::Switched,
+        };
+        self.leaves_after(now, Duration::from_millis(100), start, self.timing().off_bus);
+        UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
+        self.tick(now);
+        self.drives.at(endpoint).map_or(UsbReply::Pending, |drive| drive.read(length))
+    }
+
+    fn lan(&self) -> [u8; 4] {
+        match self.options.web.generation {
+            Generation::G0 => [192, 168, 1, 1],
+            _ => [192, 168, 8, 1],
+        }
+    }
+
+    fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {
+        self.tick(now);
+        self.web_request(now, request)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The virtual sticks: Huawei's with all their firmware, sticks that only wait to be switched, and the names of them all.
+
+pub mod appearances;
+pub mod catalogue;
+pub mod hardware;
+pub mod huawei;
+pub mod scsi_cdrom;
+pub mod switchable;
+pub mod zerocd;

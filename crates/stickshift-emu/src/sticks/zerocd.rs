@@ -1,0 +1,416 @@
+//! A stick that shows a CD-ROM (or whatever else) until it gets its message, and then comes back as something else.
+//!
+//! What it shows, which messages it understands, and what each makes of it are plain values ([`Options`]), so that any entry of any
+//! catalogue can be played. What can go wrong on the way is a [`Behaviour`].
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::time::Duration;
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::link::{ControlSetup, Moment};
+use stickshift::wire::scsi::CommandBlock;
+
+use crate::at::ports::AtPorts;
+use crate::device::outbox::Outbox;
+use crate::device::{Device, Face, UsbReply};
+use crate::identity::Identity;
+use crate::modem::Modem;
+use crate::sticks::scsi_cdrom::Drives;
+
+/// What a stick understands as one step of its switch message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A SCSI command that begins with these bytes, whatever its tag, lengths and LUN.
+    Command(Vec<u8>),
+    /// Exactly these bytes on an OUT endpoint.
+    Message(Vec<u8>),
+    /// A control request, with exactly this OUT data.
+    Control(ControlSetup, Vec<u8>),
+    /// The selection of this configuration.
+    Configuration(u8),
+    /// The selection of this alternate setting of this interface.
+    Alternate(u8, u8),
+}
+
+impl Trigger {
+    /// The vendor or class request with no data, as the tables of methods write it.
+    pub fn control(request_type: u8, request: u8, value: u16, index: u16) -> Trigger {
+        Trigger::Control(ControlSetup { request_type, request, value, index }, Vec::new())
+    }
+}
+
+/// A message and what it makes of the stick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// Its steps in order; anything may come between.
+    pub steps: Vec<Trigger>,
+    /// What it shows afterwards.
+    pub target: Face,
+}
+
+impl Door {
+    /// A message of one step.
+    pub fn new(trigger: Trigger, target: Face) -> Door {
+        Door { steps: vec![trigger], target }
+    }
+}
+
+/// How it takes its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As it should: answers, leaves, comes back.
+    #[default]
+    Switches,
+    /// Answers and does nothing.
+    Ignores,
+    /// Stalls the message and does nothing.
+    Stalls,
+    /// Switches without a word: the status never comes.
+    NoStatus,
+    /// Leaves the bus before the message's transfer is done.
+    VanishesEarly,
+    /// Leaves, and comes back as it was.
+    ComesBackUnchanged,
+    /// Leaves for good.
+    NeverComesBack,
+    /// Switches, but its drive answers no command for this long after it appeared: the storage driver hangs in its first questions.
+    Busy(Duration),
+    /// Takes its message, and shows what it made of it after the next reset of its port.
+    WaitsForReset,
+}
+
+impl FromStr for Behaviour {
+    type Err = Error;
+
+    /// `switches`, `ignores`, `stalls`, `no-status`, `vanishes-early`, `comes-back`, `never-comes-back`, `busy` (for 5 s), `waits-for-reset`.
+    fn from_str(word: &str) -> Result<Self> {
+        Ok(match word {
+            "switches" => Behaviour::Switches,
+            "ignores" => Behaviour::Ignores,
+            "stalls" => Behaviour::Stalls,
+            "no-status" => Behaviour::NoStatus,
+            "vanishes-early" => Behaviour::VanishesEarly,
+            "comes-back" => Behaviour::ComesBackUnchanged,
+            "never-comes-back" => Behaviour::NeverComesBack,
+            "busy" => Behaviour::Busy(Duration::from_secs(5)),
+            "waits-for-reset" => Behaviour::WaitsForReset,
+            _ => {
+                return Err(Error::new(ErrorKind::Usage, "sticks do not behave like this").with("word", word));
+            }
+        })
+    }
+}
+
+/// What a stick is before it is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What it shows first.
+    pub face: Face,
+    /// SCSI vendor, model and revision of its drive.
+    pub texts: [String; 3],
+    /// What it understands; the first complete message wins.
+    pub doors: Vec<Door>,
+    /// How it takes the message.
+    pub behaviour: Behaviour,
+    /// From power to the first face.
+    pub boot: Duration,
+    /// From the message to leaving the bus.
+    pub leaves_after: Duration,
+    /// How long it is off the bus.
+    pub off_bus: Duration,
+    /// What its serial ports say of it.
+    pub identity: Identity,
+}
+
+/// What happened on the wire, for the doors.
+enum Seen<'a> {
+    Out(&'a [u8]),
+    Control(ControlSetup, &'a [u8]),
+    Configuration(u8),
+    Alternate(u8, u8),
+}
+
+impl Seen<'_> {
+    fn is(&self, trigger: &Trigger) -> bool {
+        match (self, trigger) {
+            (Seen::Out(data), Trigger::Command(prefix)) => {
+                CommandBlock::parse(data).is_some_and(|command| command.cdb.starts_with(prefix))
+            }
+            (Seen::Out(data), Trigger::Message(bytes)) => data == bytes,
+            (Seen::Control(setup, data), Trigger::Control(wanted, bytes)) => setup == wanted && data == bytes,
+            (Seen::Configuration(value), Trigger::Configuration(wanted)) => value == wanted,
+            (Seen::Alternate(interface, value), Trigger::Alternate(its, wanted)) => {
+                (interface, value) == (its, wanted)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    Nothing,
+    First,
+    Target(usize),
+}
+
+/// What a step of a message did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It was none.
+    None,
+    /// It was one, and more are to come.
+    Partial,
+    /// It was the last: the stick takes its message.
+    Last,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct ZeroCd {
+    options: Options,
+    shows: Shows,
+    enumeration: u32,
+    /// Until when its drive answers nothing.
+    busy_until: Option<Moment>,
+    /// What it will show, and when.
+    coming: VecDeque<(Moment, Shows)>,
+    /// Steps that each door has seen.
+    progress: Vec<usize>,
+    /// What the next reset of the port makes of it.
+    at_reset: Option<usize>,
+    drives: Drives,
+    ports: AtPorts,
+    modem: Modem,
+    outbox: Outbox,
+}
+
+impl ZeroCd {
+    /// It is not plugged in yet.
+    pub fn new(options: Options) -> Self {
+        ZeroCd {
+            progress: vec![0; options.doors.len()],
+            modem: Modem::new(&options.identity.ports),
+            options,
+            shows: Shows::Nothing,
+            enumeration: 0,
+            busy_until: None,
+            coming: VecDeque::new(),
+            at_reset: None,
+            drives: Drives::default(),
+            ports: AtPorts::default(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// From now on it boots and comes back at once: what is measured then is the host. Before it leaves it takes the time it takes: a
+    /// request that Linux's virtual controller gets at that very moment hangs for five seconds.
+    pub fn hurry(&mut self) {
+        self.options.boot = Duration::ZERO;
+        self.options.off_bus = Duration::from_millis(100);
+    }
+
+    fn show(&mut self, at: Moment, shows: Shows) {
+        self.shows = shows;
+        self.drives = Drives::default();
+        self.ports = AtPorts::default();
+        self.outbox.clear();
+        if shows == Shows::Nothing {
+            return;
+        }
+        self.enumeration += 1;
+        self.busy_until = match self.options.behaviour {
+            Behaviour::Busy(time) if shows == Shows::First => Some(at + time),
+            _ => None,
+        };
+        let Some(face) = self.face().cloned() else { return };
+        let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
+        self.drives = Drives::of(&face, texts, shows == Shows::First);
+        self.ports = AtPorts::of(&face);
+        self.modem.boot(at, false, Duration::ZERO);
+    }
+
+    /// Follows the doors' steps and starts what the last one leads to.
+    fn step(&mut self, now: Moment, seen: &Seen<'_>) -> Step {
+        if let Shows::Target(door) = self.shows {
+            // The same message once more does nothing, and is no mistake.
+            return if self.options.doors[door].steps.iter().any(|t| seen.is(t)) {
+                Step::Partial
+            } else {
+                Step::None
+            };
+        }
+        if self.shows != Shows::First || !self.coming.is_empty() {
+            return Step::None;
+        }
+        let mut step = Step::None;
+        let mut opened = None;
+        for (index, door) in self.options.doors.iter().enumerate() {
+            let done = &mut self.progress[index];
+            if door.steps.get(*done).is_some_and(|trigger| seen.is(trigger)) {
+                *done += 1;
+                step = Step::Partial;
+                if *done == door.steps.len() {
+                    opened = Some(index);
+                    break;
+                }
+            }
+        }
+        let Some(door) = opened else { return step };
+        self.progress.fill(0);
+        match self.options.behaviour {
+            Behaviour::Ignores | Behaviour::Stalls => {}
+            Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
+            Behaviour::NeverComesBack => self.leave(now, None),
+            Behaviour::WaitsForReset => self.at_reset = Some(door),
+            Behaviour::Switches | Behaviour::NoStatus | Behaviour::VanishesEarly | Behaviour::Busy(_) => {
+                self.leave(now, Some(Shows::Target(door)));
+            }
+        }
+        Step::Last
+    }
+
+    fn leave(&mut self, now: Moment, then: Option<Shows>) {
+        let early = self.options.behaviour == Behaviour::VanishesEarly;
+        let gone = now + if early { Duration::ZERO } else { self.options.leaves_after };
+        self.coming.push_back((gone, Shows::Nothing));
+        self.coming.extend(then.map(|shows| (gone + self.options.off_bus, shows)));
+    }
+
+    /// What the last step of a message gets for an answer, when the behaviour says something about it.
+    fn unusual(&self, step: Step) -> Option<UsbReply> {
+        match self.options.behaviour {
+            Behaviour::Stalls if step == Step::Last => Some(UsbReply::Stall),
+            Behaviour::VanishesEarly if step == Step::Last => Some(UsbReply::Gone),
+            _ => None,
+        }
+    }
+}
+
+impl Device for ZeroCd {
+    fn face(&self) -> Option<&Face> {
+        match self.shows {
+            Shows::Nothing => None,
+            Shows::First => Some(&self.options.face),
+            Shows::Target(door) => self.options.doors.get(door).map(|d| &d.target),
+        }
+    }
+
+    fn enumeration(&self) -> u32 {
+        self.enumeration
+    }
+
+    fn power(&mut self, now: Moment, on: bool) {
+        self.show(now, Shows::Nothing);
+        self.progress.fill(0);
+        self.at_reset = None;
+        self.coming.clear();
+        if on {
+            self.coming.push_back((now + self.options.boot, Shows::First));
+        }
+        self.tick(now);
+    }
+
+    fn tick(&mut self, now: Moment) {
+        while let Some(&(at, shows)) = self.coming.front().filter(|(at, _)| *at <= now) {
+            self.coming.pop_front();
+            self.show(at, shows);
+        }
+        self.busy_until = self.busy_until.filter(|&until| until > now);
+        self.ports.tick(now, &mut self.outbox);
+        self.outbox.tick(now);
+    }
+
+    fn next_tick(&self) -> Option<Moment> {
+        let coming = self.coming.front().map(|c| c.0);
+        [coming, self.outbox.next_due(), self.ports.next_due(), self.busy_until].into_iter().flatten().min()
+    }
+
+    fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
+        self.tick(now);
+        let Some(port) = self.ports.get_mut(interface) else { return };
+        port.push(bytes);
+        let mut later = Vec::new();
+        while let Some(command) = port.next_command() {
+            let answer = port.answer(&command, &self.options.identity, &mut self.modem, now);
+            let due = now + answer.after;
+            self.outbox.put(interface, due, answer.bytes);
+            later.extend(answer.later.into_iter().map(|(after, line)| (due + after, line)));
+        }
+        for (due, line) in later {
+            self.ports.say(due, interface, line);
+        }
+    }
+
+    fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
+        self.tick(now);
+        self.outbox.take(interface)
+    }
+
+    fn control(&mut self, now: Moment, setup: ControlSetup, data: &[u8], length: u16) -> UsbReply {
+        self.tick(now);
+        if (setup.request_type, setup.request) == (0x21, 0xff) {
+            self.drives.reset();
+            return UsbReply::Done(Vec::new());
+        }
+        let step = self.step(now, &Seen::Control(setup, data));
+        if let Some(reply) = self.unusual(step) {
+            return reply;
+        }
+        match (step, setup.request_type & 0x80) {
+            (Step::None, _) => UsbReply::Stall,
+            (_, 0) => UsbReply::Done(Vec::new()),
+            _ => UsbReply::Done(vec![0; usize::from(length)]),
+        }
+    }
+
+    fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {
+        self.tick(now);
+        let step = self.step(now, &Seen::Out(data));
+        if let Some(reply) = self.unusual(step) {
+            return reply;
+        }
+        let silent = step == Step::Last && self.options.behaviour == Behaviour::NoStatus;
+        let Some(drive) = self.drives.at(endpoint) else { return UsbReply::Done(Vec::new()) };
+        match CommandBlock::parse(data).filter(|_| step != Step::None) {
+            Some(_) if silent => drive.reset(),
+            Some(command) => drive.accept(&command),
+            None => return drive.write(data),
+        }
+        UsbReply::Done(Vec::new())
+    }
+
+    fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
+        self.tick(now);
+        let (busy, first) = (self.busy_until.is_some() && self.coming.is_empty(), self.shows == Shows::First);
+        match self.drives.at(endpoint) {
+            Some(_) if busy => UsbReply::Pending,
+            Some(drive) => drive.read(length),
+            // Status reports that mean nothing.
+            None if first => UsbReply::Done(vec![0; length.min(8)]),
+            None => UsbReply::Pending,
+        }
+    }
+
+    fn configured(&mut self, now: Moment, value: u8) {
+        self.tick(now);
+        self.step(now, &Seen::Configuration(value));
+    }
+
+    fn alternate_selected(&mut self, now: Moment, interface: u8, alternate: u8) {
+        self.tick(now);
+        self.step(now, &Seen::Alternate(interface, alternate));
+    }
+
+    fn port_reset(&mut self, now: Moment) {
+        self.tick(now);
+        if let Some(door) = self.at_reset.take() {
+            self.show(now, Shows::Target(door));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
