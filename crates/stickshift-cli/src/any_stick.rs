@@ -5,9 +5,9 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::ControlSetup;
 use stickshift::profile::{Attribute, Entry, Method, Parameters, builtin};
 use stickshift::stick::UsbId;
-use stickshift_emu::device::{Alternate, Device, Face, FaceInterface, Function};
+use stickshift_emu::device::{Alternate, Appearance, Device, Function, UsbInterface};
 use stickshift_emu::sticks::switchable::{cdrom, from_parts, ports};
-use stickshift_emu::sticks::zerocd::{Behaviour, Door, Options, Trigger, ZeroCd};
+use stickshift_emu::sticks::zerocd::{Behaviour, SwitchMessage, Trigger, ZeroCd, ZeroCdOptions};
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
 ///
@@ -69,17 +69,17 @@ fn steps(p: &Parameters) -> Vec<Trigger> {
 }
 
 /// The stick as it is plugged in: the entry's ids and the texts that its qualifiers ask for.
-fn first_face(entry: &Entry, id: UsbId) -> Face {
-    let mut face = cdrom(id.vendor, id.product, "Virtual stick");
-    face.manufacturer = Some("virtual".into());
+fn first_appearance(entry: &Entry, id: UsbId) -> Appearance {
+    let mut appearance = cdrom(id.vendor, id.product, "Virtual stick");
+    appearance.manufacturer = Some("virtual".into());
     let p = &entry.parameters;
     if p.has(Method::MobileAction) {
         let pipes = vec![(0x81, 3, 8), (0x02, 3, 8)];
         let cable = Alternate { class: [0x03, 0, 0], extra: Vec::new(), endpoints: pipes };
-        let cable = FaceInterface { number: 0, function: Function::Raw, alternates: vec![cable] };
-        face.configurations[0].interfaces = vec![cable];
+        let cable = UsbInterface { number: 0, function: Function::Raw, alternates: vec![cable] };
+        appearance.configurations[0].interfaces = vec![cable];
     }
-    let first = &mut face.configurations[0].interfaces[0];
+    let first = &mut appearance.configurations[0].interfaces[0];
     let out = p.message_endpoint.filter(|e| *e > 0).unwrap_or(0x01);
     let back = p.response_endpoint.filter(|e| *e > 0).unwrap_or(0x81);
     first.number = p.interface.unwrap_or(0);
@@ -89,9 +89,9 @@ fn first_face(entry: &Entry, id: UsbId) -> Face {
     for qualifier in &entry.key.qualifiers {
         let text = Some(qualifier.text.clone());
         match qualifier.attribute {
-            Attribute::Manufacturer => face.manufacturer = text,
-            Attribute::Product => face.product = text,
-            Attribute::Serial => face.serial = text,
+            Attribute::Manufacturer => appearance.manufacturer = text,
+            Attribute::Product => appearance.product = text,
+            Attribute::Serial => appearance.serial = text,
             _ => {}
         }
     }
@@ -100,27 +100,27 @@ fn first_face(entry: &Entry, id: UsbId) -> Face {
         let modem = ports(id.vendor, id.product, "modem", &[[0xff, 0xff, 0xff]; 2]);
         let mut other = modem.configurations[0].clone();
         other.value = value;
-        face.configurations.push(other);
+        appearance.configurations.push(other);
     }
-    face
+    appearance
 }
 
 /// The stick for an entry, not plugged in yet. `None` for an entry of a whole family.
 pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
     let id = entry.key.id()?;
     let p = &entry.parameters;
-    let face = first_face(entry, id);
+    let appearance = first_appearance(entry, id);
     let target = entry.targets().first().copied().unwrap_or(id);
     let class = p.target_class.filter(|c| *c != 0x08).unwrap_or(0xff);
     let mut after = ports(target.vendor, target.product, "modem", &[[class, 0xff, 0xff]; 2]);
     if p.has(Method::Sony) {
         // It restarts after the first request, asks for the second, and selects its modem in the other configuration.
-        after.configurations.insert(0, face.configurations[0].clone());
+        after.configurations.insert(0, appearance.configurations[0].clone());
         after.configurations[1].value = 2;
     }
     let steps = steps(p);
-    let doors = if steps.is_empty() { Vec::new() } else { vec![Door { steps, target: after }] };
-    Some(ZeroCd::new(Options { behaviour, ..from_parts("virtual", face, doors) }))
+    let messages = if steps.is_empty() { Vec::new() } else { vec![SwitchMessage { steps, target: after }] };
+    Some(ZeroCd::new(ZeroCdOptions { behaviour, ..from_parts("virtual", appearance, messages) }))
 }
 
 #[cfg(test)]

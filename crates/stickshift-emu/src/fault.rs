@@ -283,9 +283,9 @@ impl FaultPlan {
     }
 
     /// What goes wrong at `step`.
-    pub(crate) fn at(&self, step: u32) -> Step {
+    pub(crate) fn at(&self, step: u32) -> StepFaults {
         let split = |f: &Fault| f.kind == FaultKind::Split && f.step.is_none_or(|s| s == step);
-        let mut spoilt = Step { split: self.faults.iter().any(split), ..Step::default() };
+        let mut spoilt = StepFaults { split: self.faults.iter().any(split), ..StepFaults::default() };
         for fault in self.faults.iter().filter(|f| f.step == Some(step)) {
             let mut random = Random::new(self.seed ^ u64::from(step));
             match fault.kind {
@@ -357,7 +357,7 @@ pub(crate) enum Cut {
 
 /// What goes wrong at one step.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Step {
+pub(crate) struct StepFaults {
     pub(crate) dropped: bool,
     pub(crate) muted: bool,
     pub(crate) corrupt: Option<u64>,

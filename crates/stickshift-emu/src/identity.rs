@@ -1,4 +1,4 @@
-//! What a virtual stick says that it is, over whichever door it is asked.
+//! What a virtual stick says that it is, whichever way it is asked.
 
 /// Which AT commands a stick's firmware knows, and how it refuses the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use stickshift::stick::Place;
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::catalogue;
-use stickshift_emu::sticks::huawei::{E3372h, Options, Timing};
+use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, Timing};
 
 const VERSION: &str = "21.180.01.00.00";
 /// The least number of runs that is worth the name.
@@ -154,9 +154,10 @@ impl Campaign {
 
     fn bus(&self, name: &str, faults: FaultPlan) -> VirtualBus {
         let seed = faults.seed();
-        let options = Options { timing: Timing::real(seed), faults, ..catalogue::e3372h(name).unwrap() };
+        let options =
+            HuaweiOptions { timing: Timing::real(seed), faults, ..catalogue::e3372h(name).unwrap() };
         let bus = VirtualBus::new();
-        bus.plug(&place(), Box::new(E3372h::new(options)));
+        bus.plug(&place(), Box::new(HuaweiStick::new(options)));
         bus.advance(Duration::from_secs(60));
         bus
     }
@@ -165,7 +166,7 @@ impl Campaign {
     fn attempt(&self, bus: &VirtualBus, resume: bool) -> Result<(), Error> {
         let owner = |event: Event| {
             if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
-                bus.with(&place(), E3372h::press_needle);
+                bus.with(&place(), HuaweiStick::hold_boot_pin);
                 bus.schedule(Duration::from_secs(20), &place(), Action::Replug);
             }
         };
@@ -179,12 +180,12 @@ impl Campaign {
         let bus = self.bus(name, FaultPlan::none(1));
         self.attempt(&bus, false).unwrap();
         self.assert_done(&bus, "without faults");
-        bus.with(&place(), |stick: &mut E3372h| stick.steps()).unwrap()
+        bus.with(&place(), |stick: &mut HuaweiStick| stick.steps()).unwrap()
     }
 
     /// Success must be true: every byte is on the flash, the NV memory is intact, and the new firmware runs. What is not so.
     fn shortfall(&self, bus: &VirtualBus) -> Option<String> {
-        let look = |stick: &mut E3372h| {
+        let look = |stick: &mut HuaweiStick| {
             let wrong = self
                 .plain
                 .iter()
@@ -213,7 +214,7 @@ impl Campaign {
         );
         let permanent = faults.faults().iter().any(|f| f.kind.is_property());
         let bus = self.bus(name, faults);
-        let before = bus.with(&place(), |stick: &mut E3372h| stick.flash().clone()).unwrap();
+        let before = bus.with(&place(), |stick: &mut HuaweiStick| stick.flash().clone()).unwrap();
         count.runs += 1;
         let mut error = match self.attempt(&bus, false) {
             Ok(()) => {
@@ -225,7 +226,7 @@ impl Campaign {
         };
         let verdict = error.verdict().unwrap_or_else(|| panic!("{run}: no verdict: {error:?}"));
         let now =
-            bus.with(&place(), |stick: &mut E3372h| (stick.flash().clone(), stick.nv_intact())).unwrap();
+            bus.with(&place(), |stick: &mut HuaweiStick| (stick.flash().clone(), stick.nv_intact())).unwrap();
         match verdict {
             Verdict::Untouched => {
                 assert_eq!(now.0, before, "{run}: said untouched: {error:?}");

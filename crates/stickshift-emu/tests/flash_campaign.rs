@@ -11,8 +11,8 @@ use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
-use stickshift_emu::firmware::download::{AtInBinary, DloadOptions};
-use stickshift_emu::sticks::huawei::{E3372h, Options, PlugIn};
+use stickshift_emu::firmware::download::{AtInBinary, DownloadOptions};
+use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn};
 
 /// Bootloader first, as in real images; sizes at block edges.
 struct Image {
@@ -133,7 +133,7 @@ fn once(bus: &mut VirtualBus, first: usize, journal: &mut Journal) -> Result<Out
     flash::run(&mut *link, &mut Image::small(), first, Finish::Reset, journal, &mut session)
 }
 
-fn is_flashed(stick: &mut E3372h) -> bool {
+fn is_flashed(stick: &mut HuaweiStick) -> bool {
     let image = Image::small();
     image.facts.iter().zip(&image.bytes).all(|(f, bytes)| stick.flash().partition(f.code) == Some(bytes))
 }
@@ -147,23 +147,24 @@ struct Count {
 }
 
 /// One run with faults, and another one without when the first failed.
-fn run(name: &str, dload: &DloadOptions, faults: FaultPlan, count: &mut Count) -> u32 {
+fn run(name: &str, dload: &DownloadOptions, faults: FaultPlan, count: &mut Count) -> u32 {
     let what = format!("{name}, {faults}, seed {}", faults.seed());
     let mut bus = VirtualBus::new();
-    let options = Options { plug_in: PlugIn::Loader, dload: dload.clone(), faults, ..Options::hilink() };
-    let stick = E3372h::new(options);
+    let options =
+        HuaweiOptions { plug_in: PlugIn::Loader, dload: dload.clone(), faults, ..HuaweiOptions::hilink() };
+    let stick = HuaweiStick::new(options);
     let before = stick.flash().clone();
     bus.plug(&place(), Box::new(stick));
     let mut journal = Journal::default();
     let result = attempt(&mut bus, 0, &mut journal);
     count.runs += 1;
-    let steps = bus.with(&place(), |s: &mut E3372h| s.steps()).unwrap();
+    let steps = bus.with(&place(), |s: &mut HuaweiStick| s.steps()).unwrap();
     let Err(error) = result else {
         count.went_well += 1;
         assert!(bus.with(&place(), is_flashed).unwrap(), "{what}: success that is not true");
         return steps;
     };
-    let now = bus.with(&place(), |s: &mut E3372h| s.flash().clone()).unwrap();
+    let now = bus.with(&place(), |s: &mut HuaweiStick| s.flash().clone()).unwrap();
     match error.verdict().unwrap_or_else(|| panic!("{what}: no verdict in {error:?}")) {
         Verdict::Untouched => {
             count.untouched += 1;
@@ -177,12 +178,12 @@ fn run(name: &str, dload: &DloadOptions, faults: FaultPlan, count: &mut Count) -
         assert_eq!(now.partition(facts.code), Some(bytes.as_slice()), "{what}: acknowledged and not there");
     }
     // Again without faults: on the same port when the stick is still there, else after a loader was loaded.
-    bus.with(&place(), |s: &mut E3372h| s.set_faults(FaultPlan::none(0))).unwrap();
+    bus.with(&place(), |s: &mut HuaweiStick| s.set_faults(FaultPlan::none(0))).unwrap();
     // A restart that was not seen may be under way.
     bus.advance(Duration::from_secs(3));
     let still = bus.sticks().unwrap().iter().any(|s| s.mode == Mode::Download);
     if !still || error.is(ErrorKind::Disconnected) {
-        bus.with(&place(), |s: &mut E3372h| s.plug_in_next(PlugIn::Loader)).unwrap();
+        bus.with(&place(), |s: &mut HuaweiStick| s.plug_in_next(PlugIn::Loader)).unwrap();
         bus.replug(&place());
     }
     let resume = journal.acknowledged.min(Image::small().facts.len() - 1);
@@ -198,13 +199,13 @@ fn run(name: &str, dload: &DloadOptions, faults: FaultPlan, count: &mut Count) -
 
 #[test]
 fn every_fault_at_every_step() {
-    let v7r11 = DloadOptions::v7r11();
+    let v7r11 = DownloadOptions::v7r11();
     let sticks = [
         ("v7r11", v7r11.clone()),
-        ("v7r2", DloadOptions::v7r2()),
-        ("deaf", DloadOptions { at_in_binary: AtInBinary::Deaf, ..v7r11.clone() }),
-        ("signed", DloadOptions { require_signature: true, ..v7r11.clone() }),
-        ("restarts", DloadOptions { reboot_on_new_table: true, ..v7r11 }),
+        ("v7r2", DownloadOptions::v7r2()),
+        ("deaf", DownloadOptions { at_in_binary: AtInBinary::Deaf, ..v7r11.clone() }),
+        ("signed", DownloadOptions { require_signature: true, ..v7r11.clone() }),
+        ("restarts", DownloadOptions { reboot_on_new_table: true, ..v7r11 }),
     ];
     let mut count = Count::default();
     for (name, dload) in &sticks {

@@ -11,7 +11,7 @@ use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
-use stickshift_emu::sticks::huawei::{E3372h, Options, PlugIn};
+use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn};
 
 fn place() -> Place {
     "1-1".parse().unwrap()
@@ -54,7 +54,7 @@ fn attempt(bus: &mut VirtualBus) -> Result<Downloaded> {
     download(&mut *link, &loader(), &mut Session::quiet())
 }
 
-fn is_loaded(stick: &mut E3372h) -> bool {
+fn is_loaded(stick: &mut HuaweiStick) -> bool {
     let loader = loader();
     let sent = [loader.block(Block::Raminit), loader.block(Block::Usbldr)];
     // Raminit may have been sent more than once.
@@ -75,14 +75,16 @@ fn run(faults: FaultPlan, count: &mut Count) -> u32 {
     let what = format!("{faults}, seed {}", faults.seed());
     let dead = faults.faults().iter().any(|f| f.kind == FaultKind::LoaderDead);
     let mut bus = VirtualBus::new();
-    let stick = E3372h::new(Options { plug_in: PlugIn::Needle, faults, ..Options::hilink() });
+    let stick =
+        HuaweiStick::new(HuaweiOptions { plug_in: PlugIn::BootPin, faults, ..HuaweiOptions::hilink() });
     let before = stick.flash().clone();
     bus.plug(&place(), Box::new(stick));
     let result = attempt(&mut bus);
     count.runs += 1;
-    let look =
-        |bus: &VirtualBus| bus.with(&place(), |s: &mut E3372h| (is_loaded(s), s.loaded().len())).unwrap();
-    let steps = bus.with(&place(), |s: &mut E3372h| s.steps()).unwrap();
+    let look = |bus: &VirtualBus| {
+        bus.with(&place(), |s: &mut HuaweiStick| (is_loaded(s), s.loaded().len())).unwrap()
+    };
+    let steps = bus.with(&place(), |s: &mut HuaweiStick| s.steps()).unwrap();
     match &result {
         Ok(Downloaded { start: Start::Accepted, .. }) => {
             count.went_well += 1;
@@ -103,11 +105,11 @@ fn run(faults: FaultPlan, count: &mut Count) -> u32 {
             other => panic!("{what}: verdict {other:?}: {error:?}"),
         },
     }
-    bus.with(&place(), |s: &mut E3372h| {
+    bus.with(&place(), |s: &mut HuaweiStick| {
         assert!(s.nv_intact(), "{what}");
         assert_eq!(*s.flash(), before, "{what}: the flash was changed");
         s.set_faults(FaultPlan::none(0));
-        s.press_needle();
+        s.hold_boot_pin();
     })
     .unwrap();
     if result.is_err() {

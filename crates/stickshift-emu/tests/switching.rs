@@ -10,7 +10,7 @@ use stickshift::stick::{Mode, Place, Stick};
 use stickshift::switching::{Goal, Request, prepare, switch, switch_and_wait};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::sticks::catalogue;
-use stickshift_emu::sticks::huawei::{E3372h, Options};
+use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick};
 
 fn place() -> Place {
     "1-1.2".parse().unwrap()
@@ -20,7 +20,7 @@ fn place() -> Place {
 fn plugged(name: &str) -> VirtualBus {
     let bus = VirtualBus::new();
     let options = catalogue::e3372h(name).unwrap();
-    bus.plug(&place(), Box::new(E3372h::new(Options { cdrom: true, ..options })));
+    bus.plug(&place(), Box::new(HuaweiStick::new(HuaweiOptions { cdrom: true, ..options })));
     bus
 }
 

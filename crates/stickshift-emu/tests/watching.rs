@@ -9,7 +9,7 @@ use stickshift::stick::{Mode, Place, Stick};
 use stickshift::switching::watch::{Hands, InTurn, News, Report, Watcher, serve};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
-use stickshift_emu::sticks::huawei::{E3372h, Options};
+use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick};
 
 fn place(number: u8) -> Place {
     format!("1-1.{number}").parse().unwrap()
@@ -17,7 +17,7 @@ fn place(number: u8) -> Place {
 
 fn plug(bus: &VirtualBus, number: u8, name: &str) {
     let options = catalogue::e3372h(name).unwrap();
-    bus.plug(&place(number), Box::new(E3372h::new(Options { cdrom: true, ..options })));
+    bus.plug(&place(number), Box::new(HuaweiStick::new(HuaweiOptions { cdrom: true, ..options })));
 }
 
 /// News in short: `switching 1-1.1`, `switched 1-1.1 hilink`, `failed 1-1.1 not-switched`, `left-alone 1-1.1`.

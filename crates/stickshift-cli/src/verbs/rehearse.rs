@@ -12,7 +12,7 @@ use stickshift::event::{Event, Session};
 use stickshift::link::Bus;
 use stickshift::stick::Place;
 use stickshift_emu::computer::{Action, VirtualBus};
-use stickshift_emu::sticks::huawei::E3372h;
+use stickshift_emu::sticks::huawei::HuaweiStick;
 
 use crate::context::Context;
 use crate::verbs::convert::ConversionReport;
@@ -154,7 +154,7 @@ fn put_back(bus: &VirtualBus, place: &Place) {
 /// The virtual owner: does with the needle what he is told, as often as it takes.
 fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
     if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
-        bus.with(place, E3372h::press_needle);
+        bus.with(place, HuaweiStick::hold_boot_pin);
         bus.schedule(OWNER, place, Action::Replug);
     }
 }

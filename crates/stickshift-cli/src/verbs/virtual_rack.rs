@@ -109,16 +109,16 @@ fn told(
     count: usize,
     most: std::time::Duration,
 ) -> Result<()> {
-    use stickshift_emu::attach::rack::Change;
+    use stickshift_emu::attach::rack::RackChange;
 
     use crate::verbs::virtual_stick::shows;
 
     for (slot, change) in rack.turn(most)? {
         let place = rack.place(slot).map(|place| place.to_string());
-        let face = rack.device(slot).and_then(|stick| stick.face().cloned());
-        let face = face.filter(|_| change == Change::Appeared);
+        let appearance = rack.device(slot).and_then(|stick| stick.appearance().cloned());
+        let appearance = appearance.filter(|_| change == RackChange::Appeared);
         let stick = (count > 1).then_some(slot + 1);
-        let mut shown = shows(face.as_ref(), |_| None);
+        let mut shown = shows(appearance.as_ref(), |_| None);
         (shown.stick, shown.place) = (stick, place);
         context.output.stream("virtual", &shown);
     }

@@ -13,9 +13,9 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Endpoint, Interface, classify};
-use stickshift_emu::device::{Device, Face};
+use stickshift_emu::device::{Appearance, Device};
 use stickshift_emu::sticks::catalogue;
-use stickshift_emu::sticks::huawei::{E3372h, PlugIn, Timing};
+use stickshift_emu::sticks::huawei::{HuaweiStick, PlugIn, Timing};
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::context::Context;
@@ -205,7 +205,7 @@ fn hurry(stick: &mut dyn Device) {
 }
 
 /// The stick behind the trait, when it is one that can be flashed.
-fn e3372h(stick: &mut dyn Device) -> Option<&mut E3372h> {
+fn e3372h(stick: &mut dyn Device) -> Option<&mut HuaweiStick> {
     let stick: &mut dyn std::any::Any = stick;
     stick.downcast_mut()
 }
@@ -265,7 +265,7 @@ fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) ->
                 Some(Port { path, interface: interface.number, role: interface.role.code() })
             };
             let url = web.as_ref().filter(|web| web.is_up()).map(WebServer::url);
-            context.output.stream("virtual", &Shows { url, ..shows(stick.face(), links) });
+            context.output.stream("virtual", &Shows { url, ..shows(stick.appearance(), links) });
         }
     }
     Ok(())
@@ -315,7 +315,7 @@ impl Act {
                 if self == Act::Needle
                     && let Some(stick) = e3372h(stick)
                 {
-                    stick.plug_in_next(PlugIn::Needle);
+                    stick.plug_in_next(PlugIn::BootPin);
                 }
                 stick.power(now, false);
                 return true;
@@ -345,8 +345,8 @@ pub(crate) fn listen() -> mpsc::Receiver<String> {
     told
 }
 
-pub(crate) fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
-    let Some(face) = face else {
+pub(crate) fn shows(appearance: Option<&Appearance>, port: impl Fn(&Interface) -> Option<Port>) -> Shows {
+    let Some(appearance) = appearance else {
         return Shows {
             stick: None,
             place: None,
@@ -357,15 +357,16 @@ pub(crate) fn shows(face: Option<&Face>, port: impl Fn(&Interface) -> Option<Por
             ports: Vec::new(),
         };
     };
-    let mut interfaces: Vec<Interface> = face.configurations.iter().take(1).flat_map(interfaces).collect();
-    let found = classify(face.id, face.class[0], &interfaces);
+    let mut interfaces: Vec<Interface> =
+        appearance.configurations.iter().take(1).flat_map(interfaces).collect();
+    let found = classify(appearance.id, appearance.class[0], &interfaces);
     for (interface, role) in interfaces.iter_mut().zip(found.roles) {
         interface.role = role;
     }
     Shows {
         stick: None,
         place: None,
-        id: Some(face.id.to_string()),
+        id: Some(appearance.id.to_string()),
         url: None,
         mode: found.mode.code(),
         words: found.mode.words(),
@@ -385,7 +386,7 @@ fn interfaces(configuration: &stickshift_emu::device::Configuration) -> Vec<Inte
     shown.collect()
 }
 
-fn state(stick: &E3372h) -> State {
+fn state(stick: &HuaweiStick) -> State {
     let firmware = stick.flash().firmware();
     let partitions = stick.flash().partitions().iter();
     State {

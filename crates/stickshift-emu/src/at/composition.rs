@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::at::{Call, Knows, Outcome, Row, Said, Then};
+use crate::at::{AtAnswer, AtEffect, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 
 /// Port codes with their names, as LTE sticks list them.
@@ -33,45 +33,45 @@ const UMTS_PORTS: &[(&str, &str)] = &[
     ("A2", "SD"),
 ];
 
-pub(super) const ROWS: &[Row] = &[
-    ("^SETPORT?", Knows::Every, |call| Said::line(format!("^SETPORT:{}", call.modem.ports)).into()),
+pub(super) const ROWS: &[CommandRow] = &[
+    ("^SETPORT?", Knows::Every, |call| AtAnswer::line(format!("^SETPORT:{}", call.modem.ports)).into()),
     ("^SETPORT=?", Knows::Every, |call| {
         let line = |(code, name): &(&str, &str)| format!("^SETPORT:{code}: {name}");
-        Said::Lines(known_ports(call).iter().map(line).collect()).into()
+        AtAnswer::Lines(known_ports(call).iter().map(line).collect()).into()
     }),
     ("^SETPORT=", Knows::Every, set_ports),
-    ("^U2DIAG?", Knows::Umts, |call| Said::line(format!("^U2DIAG:{}", call.modem.u2diag)).into()),
+    ("^U2DIAG?", Knows::Umts, |call| AtAnswer::line(format!("^U2DIAG:{}", call.modem.u2diag)).into()),
     ("^U2DIAG=", Knows::Umts, |call| match call.arguments.parse() {
         Ok(value @ (0 | 1 | 255 | 256 | 257 | 276)) => {
             call.modem.u2diag = value;
-            Said::ok().into()
+            AtAnswer::ok().into()
         }
-        _ => Said::Error.into(),
+        _ => AtAnswer::Error.into(),
     }),
     ("^GETPORTMODE", Knows::Every, port_mode),
-    ("^PORTSEL=", Knows::Every, |_| Said::ok().into()),
+    ("^PORTSEL=", Knows::Every, |_| AtAnswer::ok().into()),
     ("^DATALOCK=", Knows::Every, |call| {
         let code = call.fields().concat();
         match &call.modem.datalock {
-            Some(wanted) if *wanted != code => Said::Cme(16).into(),
+            Some(wanted) if *wanted != code => AtAnswer::Cme(16).into(),
             _ => {
                 call.modem.datalock = None;
-                Said::ok().into()
+                AtAnswer::ok().into()
             }
         }
     }),
     ("^SFM=", Knows::Lte, |call| match call.arguments {
-        "0" | "1" => Said::ok().into(),
-        _ => Said::Error.into(),
+        "0" | "1" => AtAnswer::ok().into(),
+        _ => AtAnswer::Error.into(),
     }),
     ("^GODLOAD", Knows::Every, |call| {
         if call.id.gate_closed {
-            return Said::Error.into();
+            return AtAnswer::Error.into();
         }
-        Outcome { then: Then::Download, ..Said::ok().into() }
+        CommandResult { then: AtEffect::Download, ..AtAnswer::ok().into() }
     }),
-    ("^RESET", Knows::Every, |_| Outcome { then: Then::Reset, ..Said::ok().into() }),
-    ("+CFUN=1,1", Knows::Every, |_| Outcome { then: Then::Reset, ..Said::ok().into() }),
+    ("^RESET", Knows::Every, |_| CommandResult { then: AtEffect::Reset, ..AtAnswer::ok().into() }),
+    ("+CFUN=1,1", Knows::Every, |_| CommandResult { then: AtEffect::Reset, ..AtAnswer::ok().into() }),
     ("^NVRDEX=", Knows::Lte, read_nv),
 ];
 
@@ -83,23 +83,23 @@ fn known_ports(call: &Call<'_>) -> &'static [(&'static str, &'static str)] {
 }
 
 /// The stick takes what it knows, a set without a PCUI port, too: whoever sets that is locked out.
-fn set_ports(call: &mut Call<'_>) -> Outcome {
+fn set_ports(call: &mut Call<'_>) -> CommandResult {
     if call.modem.datalock.is_some() {
-        return Said::Error.into();
+        return AtAnswer::Error.into();
     }
     let set = call.arguments.trim().trim_matches('"').to_ascii_uppercase();
     let known = |code: &str| code == "FF" || known_ports(call).iter().any(|(known, _)| *known == code);
     let halves: Vec<&str> = set.split(';').collect();
     if halves.len() != 2 || !halves.iter().all(|half| half.split(',').all(known)) {
-        return Said::Error.into();
+        return AtAnswer::Error.into();
     }
     call.modem.ports = set;
-    Outcome::from(Said::ok()).after(Duration::from_millis(500))
+    CommandResult::from(AtAnswer::ok()).after(Duration::from_millis(500))
 }
 
-fn port_mode(call: &mut Call<'_>) -> Outcome {
+fn port_mode(call: &mut Call<'_>) -> CommandResult {
     if call.id.hilink {
-        return Said::line("^GETPORTMODE: TYPE: WCDMA: huawei,,ecm:0,pcui:2,4g_diag:3").into();
+        return AtAnswer::line("^GETPORTMODE: TYPE: WCDMA: huawei,,ecm:0,pcui:2,4g_diag:3").into();
     }
     let shown = call.modem.ports.split(';').next_back().unwrap_or_default();
     let mut masses = ["mass", "mass_two"].into_iter();
@@ -119,27 +119,27 @@ fn port_mode(call: &mut Call<'_>) -> Outcome {
     });
     let list: Vec<String> = names.enumerate().map(|(number, name)| format!("{name}:{number}")).collect();
     let gap = if call.id.dialect == Dialect::Umts { "" } else { "," };
-    Said::line(format!("^GETPORTMODE: TYPE: WCDMA: huawei,{gap}{}", list.join(","))).into()
+    AtAnswer::line(format!("^GETPORTMODE: TYPE: WCDMA: huawei,{gap}{}", list.join(","))).into()
 }
 
 /// `AT^NVRDEX=<item>,<offset>,<length>`; one item is there.
-fn read_nv(call: &mut Call<'_>) -> Outcome {
+fn read_nv(call: &mut Call<'_>) -> CommandResult {
     let numbers: Vec<usize> = call.fields().iter().filter_map(|f| f.parse().ok()).collect();
-    let [50502, offset, length] = numbers[..] else { return Said::Cme(50).into() };
+    let [50502, offset, length] = numbers[..] else { return AtAnswer::Cme(50).into() };
     if call.id.hilink || offset.checked_add(length).is_none_or(|end| end > 128) {
-        return Said::Cme(50).into();
+        return AtAnswer::Cme(50).into();
     }
     let bytes: Vec<String> = (offset..offset + length).map(|at| format!("{:02X}", at * 37 % 256)).collect();
-    Said::line(format!("^NVRDEX: 50502,{offset},{length},{}", bytes.join(" "))).into()
+    AtAnswer::line(format!("^NVRDEX: 50502,{offset},{length},{}", bytes.join(" "))).into()
 }
 
 #[cfg(test)]
 mod tests {
     use crate::at::rig::Rig;
-    use crate::firmware::memory::{Firmware, Kind};
+    use crate::firmware::memory::{Firmware, FirmwareKind};
     use crate::modem::Modem;
     use crate::sticks::hardware::Hardware;
-    use crate::sticks::huawei::Options;
+    use crate::sticks::huawei::HuaweiOptions;
 
     #[test]
     fn ports_are_set_shown_and_locked() {
@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn old_and_new_ways() {
         assert_eq!(Rig::new().ask("AT^U2DIAG=0"), "ERROR");
-        let mut old = Rig::with(Hardware::k3772().identity(&Firmware::new(Kind::Stick, "11", ""), true));
+        let mut old =
+            Rig::with(Hardware::k3772().identity(&Firmware::new(FirmwareKind::Stick, "11", ""), true));
         assert_eq!(old.ask("AT^U2DIAG=0"), "OK");
         assert_eq!(old.ask("AT^U2DIAG?"), "^U2DIAG:0 OK");
         assert!(old.ask("AT^SETPORT=?").contains("^SETPORT:6: GPS CONTROL"));
@@ -174,6 +175,9 @@ mod tests {
         assert_eq!(rig.ask("AT^NVRDEX=50502,0,4"), "^NVRDEX: 50502,0,4,00 25 4A 6F OK");
         assert_eq!(rig.ask("AT^NVRDEX=50502,127,2"), "+CME ERROR: 50");
         assert_eq!(rig.ask("AT^NVRDEX=1,0,1"), "+CME ERROR: 50");
-        assert_eq!(Rig::with(Options::hilink().identity()).ask("AT^NVRDEX=50502,0,4"), "+CME ERROR: 50");
+        assert_eq!(
+            Rig::with(HuaweiOptions::hilink().identity()).ask("AT^NVRDEX=50502,0,4"),
+            "+CME ERROR: 50"
+        );
     }
 }

@@ -3,120 +3,122 @@
 use std::time::Duration;
 
 use crate::at::network::hears;
-use crate::at::{Call, Knows, Outcome, Row, Said};
-use crate::modem::data::{ADDRESS, DIALLING, State};
+use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
+use crate::modem::data::{ADDRESS, DIALLING, DataState};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[CommandRow] = &[
     ("+CGDCONT?", Knows::Every, |call| {
         let line = |(id, protocol, apn): &(u8, String, String)| {
             format!("+CGDCONT: {id},\"{protocol}\",\"{apn}\",\"0.0.0.0\",0,0")
         };
-        Said::Lines(call.modem.data.contexts.iter().map(line).collect()).into()
+        AtAnswer::Lines(call.modem.data.contexts.iter().map(line).collect()).into()
     }),
     ("+CGDCONT=", Knows::Every, define_context),
     ("^NDISDUP=", Knows::Lte, dial_ncm),
     ("^NDISSTATQRY", Knows::Lte, ncm_state),
     ("^NDISSTATQRY?", Knows::Lte, ncm_state),
     ("^DHCP?", Knows::Lte, |call| {
-        if call.modem.data.state(call.now) != State::Up {
-            return Said::Error.into();
+        if call.modem.data.state(call.now) != DataState::Up {
+            return AtAnswer::Error.into();
         }
         // Each address is a word printed in hexadecimal whose last two digits are the first octet.
         let word = |octets: [u8; 4]| format!("{:X}", u32::from_le_bytes(octets));
         let [ip, mask, gateway, dns1, dns2] = ADDRESS.map(word);
-        Said::line(format!("^DHCP:{ip},{mask},{gateway},{gateway},{dns1},{dns2},236800,236800")).into()
+        AtAnswer::line(format!("^DHCP:{ip},{mask},{gateway},{gateway},{dns1},{dns2},236800,236800")).into()
     }),
     ("+CGPADDR=", Knows::Every, |call| {
-        let up = call.modem.data.state(call.now) == State::Up;
+        let up = call.modem.data.state(call.now) == DataState::Up;
         let address = ADDRESS[0].map(|octet| octet.to_string()).join(".");
-        Said::line(format!("+CGPADDR: 1,\"{}\"", if up { &address } else { "0.0.0.0" })).into()
+        AtAnswer::line(format!("+CGPADDR: 1,\"{}\"", if up { &address } else { "0.0.0.0" })).into()
     }),
-    ("+CGCONTRDP", Knows::Lte, |_| Said::Error.into()),
-    ("+CGATT?", Knows::Every, |call| Said::line(format!("+CGATT: {}", u8::from(hears(call)))).into()),
+    ("+CGCONTRDP", Knows::Lte, |_| AtAnswer::Error.into()),
+    ("+CGATT?", Knows::Every, |call| AtAnswer::line(format!("+CGATT: {}", u8::from(hears(call)))).into()),
     ("+CGACT?", Knows::Every, |call| {
-        let up = call.modem.data.state(call.now) == State::Up;
-        Said::line(format!("+CGACT: 1,{}", u8::from(up))).into()
+        let up = call.modem.data.state(call.now) == DataState::Up;
+        AtAnswer::line(format!("+CGACT: 1,{}", u8::from(up))).into()
     }),
     ("^DSFLOWQRY", Knows::Every, |call| {
         let (received, sent) = call.modem.data.traffic(call.now);
         let time = call.modem.data.time(call.now).as_secs();
         let last = format!("{time:08X},{sent:016X},{received:016X}");
-        Said::line(format!("^DSFLOWQRY:{last},{last}")).into()
+        AtAnswer::line(format!("^DSFLOWQRY:{last},{last}")).into()
     }),
-    ("^DSFLOWCLR", Knows::Every, |_| Said::ok().into()),
+    ("^DSFLOWCLR", Knows::Every, |_| AtAnswer::ok().into()),
     ("H", Knows::Every, hang_up),
     ("H0", Knows::Every, hang_up),
     ("O", Knows::Every, |call| match call.modem.data.state(call.now) {
-        State::Down => Said::NoCarrier.into(),
+        DataState::Down => AtAnswer::NoCarrier.into(),
         _ => {
             call.port.go_online();
-            Said::Connect.into()
+            AtAnswer::Connect.into()
         }
     }),
 ];
 
 /// `AT+CGDCONT=1,"IP","apn"`; the number alone removes one.
-fn define_context(call: &mut Call<'_>) -> Outcome {
+fn define_context(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
-    let Some(id @ 1..=16) = fields.first().and_then(|f| f.parse().ok()) else { return Said::Cme(50).into() };
+    let Some(id @ 1..=16) = fields.first().and_then(|f| f.parse().ok()) else {
+        return AtAnswer::Cme(50).into();
+    };
     let contexts = &mut call.modem.data.contexts;
     contexts.retain(|context| context.0 != id);
     if let [_, protocol, apn, ..] = &fields[..] {
         if !matches!(protocol.as_str(), "IP" | "IPV6" | "IPV4V6") {
-            return Said::Cme(50).into();
+            return AtAnswer::Cme(50).into();
         }
         contexts.push((id, protocol.clone(), apn.clone()));
         contexts.sort_by_key(|context| context.0);
     }
-    Said::ok().into()
+    AtAnswer::ok().into()
 }
 
 /// `AT^NDISDUP=<cid>,<1 on, 0 off>[,"apn"[,"user","pass",<auth>]]`: the answer comes at once, the outcome unasked. A stick that
 /// believes itself connected refuses to dial until it was told to hang up.
-fn dial_ncm(call: &mut Call<'_>) -> Outcome {
+fn dial_ncm(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     let state = call.modem.data.state(call.now);
     match (fields.get(1).map(String::as_str), state) {
-        (Some("0"), State::Down) => Said::Error.into(),
+        (Some("0"), DataState::Down) => AtAnswer::Error.into(),
         (Some("0"), _) => {
             call.modem.data.hang_up();
-            Outcome::from(Said::ok()).later(Duration::from_secs(1), "^NDISSTAT:0,36,,\"IPV4\"")
+            CommandResult::from(AtAnswer::ok()).later(Duration::from_secs(1), "^NDISSTAT:0,36,,\"IPV4\"")
         }
-        (Some("1"), State::Down) if hears(call) => {
+        (Some("1"), DataState::Down) if hears(call) => {
             // This access point is nobody's.
             if fields.get(2).is_some_and(|apn| apn == "refused") {
-                return Outcome::from(Said::ok()).later(DIALLING, "^NDISSTAT:0,33,,\"IPV4\"");
+                return CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:0,33,,\"IPV4\"");
             }
             call.modem.data.dial(call.now);
-            Outcome::from(Said::ok()).later(DIALLING, "^NDISSTAT:1,,,\"IPV4\"")
+            CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:1,,,\"IPV4\"")
         }
-        _ => Said::Error.into(),
+        _ => AtAnswer::Error.into(),
     }
 }
 
-fn ncm_state(call: &mut Call<'_>) -> Outcome {
+fn ncm_state(call: &mut Call<'_>) -> CommandResult {
     let number = match call.modem.data.state(call.now) {
-        State::Down => 0,
-        State::Up => 1,
-        State::Connecting => 2,
+        DataState::Down => 0,
+        DataState::Up => 1,
+        DataState::Connecting => 2,
     };
-    Said::line(format!("^NDISSTATQRY: {number},,,\"IPV4\"")).into()
+    AtAnswer::line(format!("^NDISSTATQRY: {number},,,\"IPV4\"")).into()
 }
 
 /// `ATD*99#` and `ATD*99***1#`; voice goes nowhere.
-pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> Outcome {
+pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
     let data = number.starts_with(b"*99") && number.ends_with(b"#");
     if !data || !hears(call) {
-        return Outcome::from(Said::NoCarrier).after(Duration::from_secs(1));
+        return CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
     }
     call.modem.data.dial(call.now);
     call.port.go_online();
-    Outcome::from(Said::Connect).after(DIALLING)
+    CommandResult::from(AtAnswer::Connect).after(DIALLING)
 }
 
-fn hang_up(call: &mut Call<'_>) -> Outcome {
+fn hang_up(call: &mut Call<'_>) -> CommandResult {
     call.modem.data.hang_up();
-    Said::ok().into()
+    AtAnswer::ok().into()
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Call<'_> {
 
 /// What becomes of the stick after a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Then {
+pub enum AtEffect {
     /// It goes on.
     #[default]
     Nothing,
@@ -62,7 +62,7 @@ pub enum Then {
 
 /// The answer to a command, before it is put into lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum AtAnswer {
     /// Lines of information, then `OK`.
     Lines(Vec<String>),
     /// `ERROR`.
@@ -81,38 +81,38 @@ pub enum Said {
     NoCarrier,
 }
 
-impl Said {
+impl AtAnswer {
     /// `OK` alone.
     pub(crate) fn ok() -> Self {
-        Said::Lines(Vec::new())
+        AtAnswer::Lines(Vec::new())
     }
 
     /// One line, then `OK`.
     pub(crate) fn line(text: impl Into<String>) -> Self {
-        Said::Lines(vec![text.into()])
+        AtAnswer::Lines(vec![text.into()])
     }
 }
 
 /// What a command does, besides answering.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CommandResult {
     /// The answer.
-    pub said: Said,
+    pub said: AtAnswer,
     /// How long it takes.
     pub after: Duration,
     /// Lines that come unasked, so long after the answer.
     pub later: Vec<(Duration, String)>,
     /// What becomes of the stick.
-    pub then: Then,
+    pub then: AtEffect,
 }
 
-impl From<Said> for Outcome {
-    fn from(said: Said) -> Self {
-        Outcome { said, after: Duration::ZERO, later: Vec::new(), then: Then::Nothing }
+impl From<AtAnswer> for CommandResult {
+    fn from(said: AtAnswer) -> Self {
+        CommandResult { said, after: Duration::ZERO, later: Vec::new(), then: AtEffect::Nothing }
     }
 }
 
-impl Outcome {
+impl CommandResult {
     pub(crate) fn later(mut self, after: Duration, line: impl Into<String>) -> Self {
         self.later.push((after, line.into()));
         self
@@ -124,7 +124,7 @@ impl Outcome {
     }
 }
 
-pub(crate) type Handler = fn(&mut Call<'_>) -> Outcome;
+pub(crate) type Handler = fn(&mut Call<'_>) -> CommandResult;
 
 /// Which firmware knows a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +135,12 @@ pub(crate) enum Knows {
 }
 
 /// What follows `AT`: a whole command, or, when it ends with `=`, one with arguments.
-pub(crate) type Row = (&'static str, Knows, Handler);
+pub(crate) type CommandRow = (&'static str, Knows, Handler);
 
 #[cfg(test)]
 pub(crate) mod rig {
     use super::*;
-    use crate::sticks::huawei::Options;
+    use crate::sticks::huawei::HuaweiOptions;
 
     /// A port of a stick that was plugged in a minute ago.
     pub(crate) struct Rig {
@@ -154,7 +154,7 @@ pub(crate) mod rig {
 
     impl Rig {
         pub(crate) fn new() -> Self {
-            Rig::with(Options::stick().identity())
+            Rig::with(HuaweiOptions::stick().identity())
         }
 
         pub(crate) fn with(id: Identity) -> Self {

@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use crate::at::identification::kept_away;
 use crate::at::sim::when_ready;
-use crate::at::{Call, Knows, Outcome, Row, Said};
+use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::modem::radio::NETWORKS;
 
-pub(super) const ROWS: &[Row] = &[
-    ("+CFUN?", Knows::Every, |call| Said::line(format!("+CFUN: {}", call.modem.radio.function)).into()),
+pub(super) const ROWS: &[CommandRow] = &[
+    ("+CFUN?", Knows::Every, |call| AtAnswer::line(format!("+CFUN: {}", call.modem.radio.function)).into()),
     ("+CFUN=", Knows::Every, |call| match call.arguments.parse() {
         Ok(function @ (0 | 1 | 4 | 7)) => {
             call.modem.radio.function = function;
-            Outcome::from(Said::ok()).after(Duration::from_secs(1))
+            CommandResult::from(AtAnswer::ok()).after(Duration::from_secs(1))
         }
-        _ => Said::Cme(50).into(),
+        _ => AtAnswer::Cme(50).into(),
     }),
-    ("+CSQ", Knows::Every, |call| Said::line(if hears(call) { "+CSQ: 20,99" } else { "+CSQ: 99,99" }).into()),
+    ("+CSQ", Knows::Every, |call| {
+        AtAnswer::line(if hears(call) { "+CSQ: 20,99" } else { "+CSQ: 99,99" }).into()
+    }),
     ("^HCSQ?", Knows::Lte, |call| {
-        Said::line(if hears(call) { "^HCSQ:\"LTE\",30,19,66,0" } else { "^HCSQ:\"NOSERVICE\"" }).into()
+        AtAnswer::line(if hears(call) { "^HCSQ:\"LTE\",30,19,66,0" } else { "^HCSQ:\"NOSERVICE\"" }).into()
     }),
     ("+CREG=", Knows::Every, |call| set_registration(call, 0)),
     ("+CGREG=", Knows::Every, |call| set_registration(call, 1)),
@@ -28,10 +30,10 @@ pub(super) const ROWS: &[Row] = &[
     ("+CEREG?", Knows::Lte, |call| registration(call, 2, "+CEREG")),
     ("+COPS?", Knows::Every, |call| {
         if !hears(call) {
-            return Said::line("+COPS: 0").into();
+            return AtAnswer::line("+COPS: 0").into();
         }
         let (mode, (name, _, _)) = (u8::from(call.modem.radio.manual), call.modem.radio.operator);
-        Said::line(format!("+COPS: {mode},0,\"{name}\",{}", technology(call))).into()
+        AtAnswer::line(format!("+COPS: {mode},0,\"{name}\",{}", technology(call))).into()
     }),
     ("+COPS=?", Knows::Every, |call| {
         let one = |(state, long, short, number, technology): &(u8, &str, &str, &str, u8)| {
@@ -39,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
         };
         let all: Vec<String> = NETWORKS.iter().map(one).collect();
         let line = format!("+COPS: {},,(0,1,2,3,4),(0,1,2)", all.join(","));
-        when_ready(call, || Outcome::from(Said::line(line)).after(Duration::from_secs(40)))
+        when_ready(call, || CommandResult::from(AtAnswer::line(line)).after(Duration::from_secs(40)))
     }),
     ("+COPS=", Knows::Every, choose_operator),
     ("^SYSINFOEX", Knows::Lte, |call| {
@@ -48,19 +50,19 @@ pub(super) const ROWS: &[Row] = &[
             true => format!("^SYSINFOEX:2,3,0,{sim},,6,\"LTE\",101,\"LTE\""),
             false => format!("^SYSINFOEX:0,0,0,{sim},,0,\"NO SERVICE\",0,\"NO SERVICE\""),
         };
-        Said::line(line).into()
+        AtAnswer::line(line).into()
     }),
     ("^SYSINFO", Knows::Umts, |call| {
-        Said::line(if hears(call) { "^SYSINFO:2,3,0,5,1,,4" } else { "^SYSINFO:0,0,0,0,255,,0" }).into()
+        AtAnswer::line(if hears(call) { "^SYSINFO:2,3,0,5,1,,4" } else { "^SYSINFO:0,0,0,0,255,,0" }).into()
     }),
     ("^SYSCFGEX?", Knows::Lte, |call| {
         let radio = &call.modem.radio;
         let (order, bands, roaming) = (&radio.order, &radio.bands, radio.roaming);
         let (domain, lte) = (radio.domain, &radio.lte_bands);
-        Said::line(format!("^SYSCFGEX:\"{order}\",{bands},{roaming},{domain},{lte}")).into()
+        AtAnswer::line(format!("^SYSCFGEX:\"{order}\",{bands},{roaming},{domain},{lte}")).into()
     }),
     ("^SYSCFGEX=?", Knows::Lte, |_| {
-        Said::line(
+        AtAnswer::line(
             "^SYSCFGEX: (\"00\",\"03\",\"02\",\"01\",\"99\"),((400380,\"GSM900/GSM1800/WCDMA2100\"),\
              (3fffffff,\"All bands\")),(0-2),(0-4),\
              ((800c5,\"LTE2100/LTE1800/LTE2600/LTE900/LTE800\"),(7fffffffffffffff,\"All bands\"))",
@@ -72,23 +74,23 @@ pub(super) const ROWS: &[Row] = &[
         let (mode, order) = call.modem.radio.old_mode;
         let (bands, roaming, domain) =
             (&call.modem.radio.bands, call.modem.radio.roaming, call.modem.radio.domain);
-        Said::line(format!("^SYSCFG:{mode},{order},{bands},{roaming},{domain}")).into()
+        AtAnswer::line(format!("^SYSCFG:{mode},{order},{bands},{roaming},{domain}")).into()
     }),
     ("^SYSCFG=", Knows::Umts, |call| {
         let fields = call.fields();
         let numbers: Vec<u8> = [0, 1, 3, 4].iter().filter_map(|&i| fields.get(i)?.parse().ok()).collect();
         let [mode @ (2 | 13 | 14 | 16), order @ 0..=3, roaming @ 0..=2, domain @ 0..=4] = numbers[..] else {
-            return Said::Cme(50).into();
+            return AtAnswer::Cme(50).into();
         };
         let radio = &mut call.modem.radio;
         radio.old_mode.0 = if mode == 16 { radio.old_mode.0 } else { mode };
         radio.old_mode.1 = if order == 3 { radio.old_mode.1 } else { order };
         (radio.roaming, radio.domain) = (roaming, domain);
-        Outcome::from(Said::ok()).after(Duration::from_secs(3))
+        CommandResult::from(AtAnswer::ok()).after(Duration::from_secs(3))
     }),
-    ("^RFSWITCH?", Knows::Lte, |_| Said::line("^RFSWITCH:1,1").into()),
-    ("^CERSSI?", Knows::Lte, |_| Said::line("^CERSSI:0,255,0,255,255,-122,-20,-91,-7,0,0").into()),
-    ("^PLMN?", Knows::Lte, |call| when_ready(call, || Said::line("^PLMN: 208,01").into())),
+    ("^RFSWITCH?", Knows::Lte, |_| AtAnswer::line("^RFSWITCH:1,1").into()),
+    ("^CERSSI?", Knows::Lte, |_| AtAnswer::line("^CERSSI:0,255,0,255,255,-122,-20,-91,-7,0,0").into()),
+    ("^PLMN?", Knows::Lte, |call| when_ready(call, || AtAnswer::line("^PLMN: 208,01").into())),
 ];
 
 /// The network can be used: the radio is on, and the SIM is ready and not the router's.
@@ -108,26 +110,26 @@ fn technology(call: &Call<'_>) -> u8 {
     }
 }
 
-fn set_registration(call: &mut Call<'_>, which: usize) -> Outcome {
+fn set_registration(call: &mut Call<'_>, which: usize) -> CommandResult {
     match call.arguments.parse() {
         Ok(level @ 0..=2) => {
             call.port.registration[which] = level;
-            Said::ok().into()
+            AtAnswer::ok().into()
         }
-        _ => Said::Cme(50).into(),
+        _ => AtAnswer::Cme(50).into(),
     }
 }
 
 /// Never with the access technology, whatever the standard says: these sticks leave it out.
-fn registration(call: &mut Call<'_>, which: usize, name: &str) -> Outcome {
+fn registration(call: &mut Call<'_>, which: usize, name: &str) -> CommandResult {
     let level = call.port.registration[which];
     let status = u8::from(hears(call));
     let place = if level == 2 && status == 1 { ",\"A12F\",\"0003A1B2\"" } else { "" };
-    Said::line(format!("{name}: {level},{status}{place}")).into()
+    AtAnswer::line(format!("{name}: {level},{status}{place}")).into()
 }
 
 /// `AT+COPS=0`, `AT+COPS=1,2,"20801",7`, `AT+COPS=3,2`.
-fn choose_operator(call: &mut Call<'_>) -> Outcome {
+fn choose_operator(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     match fields[..] {
@@ -135,30 +137,32 @@ fn choose_operator(call: &mut Call<'_>) -> Outcome {
         ["3", _] => {}
         ["1", "2", number, ..] => {
             match NETWORKS.iter().find(|n| n.3 == number) {
-                None => return Outcome::from(Said::Cme(30)).after(Duration::from_secs(20)),
-                Some((3, ..)) => return Outcome::from(Said::Cme(32)).after(Duration::from_secs(20)),
+                None => return CommandResult::from(AtAnswer::Cme(30)).after(Duration::from_secs(20)),
+                Some((3, ..)) => {
+                    return CommandResult::from(AtAnswer::Cme(32)).after(Duration::from_secs(20));
+                }
                 Some(&(_, long, short, number, _)) => call.modem.radio.operator = (long, short, number),
             }
             call.modem.radio.manual = true;
         }
-        _ => return Said::Cme(50).into(),
+        _ => return AtAnswer::Cme(50).into(),
     }
-    Outcome::from(Said::ok()).after(Duration::from_secs(5))
+    CommandResult::from(AtAnswer::ok()).after(Duration::from_secs(5))
 }
 
 /// `AT^SYSCFGEX="030201",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF,,`: the two commas at the end are needed.
-fn configure(call: &mut Call<'_>) -> Outcome {
+fn configure(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    let [order, bands, roaming, domain, lte, "", ""] = fields[..] else { return Said::Cme(50).into() };
+    let [order, bands, roaming, domain, lte, "", ""] = fields[..] else { return AtAnswer::Cme(50).into() };
     let pairs = || order.as_bytes().chunks(2);
     let known = pairs().all(|pair| matches!(pair, b"00" | b"01" | b"02" | b"03" | b"99"));
     let numbers = [bands, lte].iter().all(|text| u64::from_str_radix(text, 16).is_ok());
     let (Ok(roaming @ 0..=2), Ok(domain @ 0..=4)) = (roaming.parse::<u8>(), domain.parse::<u8>()) else {
-        return Said::Cme(50).into();
+        return AtAnswer::Cme(50).into();
     };
     if order.is_empty() || !known || !numbers {
-        return Said::Cme(50).into();
+        return AtAnswer::Cme(50).into();
     }
     let radio = &mut call.modem.radio;
     if order != "99" {
@@ -172,7 +176,7 @@ fn configure(call: &mut Call<'_>) -> Outcome {
     }
     radio.roaming = if roaming == 2 { radio.roaming } else { roaming };
     radio.domain = if domain == 4 { radio.domain } else { domain };
-    Outcome::from(Said::ok()).after(Duration::from_secs(6))
+    CommandResult::from(AtAnswer::ok()).after(Duration::from_secs(6))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stickshift::link::Moment;
 
-use crate::at::{Call, Said, Then, table};
+use crate::at::{AtAnswer, AtEffect, Call, table};
 use crate::identity::{Dialect, Identity};
 use crate::modem::Modem;
 
@@ -19,7 +19,7 @@ const ABORT: u8 = 0x1b;
 
 /// What a port says to one command, and what comes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct PortAnswer {
     /// The echo and the answer.
     pub bytes: Vec<u8>,
     /// How long it takes.
@@ -27,7 +27,7 @@ pub struct Answer {
     /// Lines that come unasked, so long after the answer.
     pub later: Vec<(Duration, String)>,
     /// What becomes of the stick.
-    pub then: Then,
+    pub then: AtEffect,
 }
 
 /// What the port takes in.
@@ -134,7 +134,7 @@ impl AtPort {
     }
 
     /// Acts on one command line.
-    pub fn answer(&mut self, command: &[u8], id: &Identity, modem: &mut Modem, now: Moment) -> Answer {
+    pub fn answer(&mut self, command: &[u8], id: &Identity, modem: &mut Modem, now: Moment) -> PortAnswer {
         let mut bytes = Vec::new();
         let takes = std::mem::replace(&mut self.takes, Takes::Commands);
         if self.echo && takes != Takes::Data {
@@ -146,38 +146,38 @@ impl AtPort {
         let text = String::from_utf8_lossy(command);
         let text = text.trim();
         let outcome = match takes {
-            Takes::Data => Said::ok().into(),
+            Takes::Data => AtAnswer::ok().into(),
             Takes::Message(octets) => table::message(octets, command, modem),
             Takes::Commands => {
                 // What does not begin with AT is no command: it is echoed and that is all.
                 let Some(rest) = text.get(..2).filter(|at| at.eq_ignore_ascii_case("at")).map(|_| &text[2..])
                 else {
-                    return Answer { bytes, ..Answer::default() };
+                    return PortAnswer { bytes, ..PortAnswer::default() };
                 };
                 table::run(rest, Call { port: self, id, modem, now, arguments: "" })
             }
         };
         bytes.extend_from_slice(self.in_lines(&outcome.said, id.dialect).as_bytes());
-        Answer { bytes, after: outcome.after, later: outcome.later, then: outcome.then }
+        PortAnswer { bytes, after: outcome.after, later: outcome.later, then: outcome.then }
     }
 
-    fn in_lines(&self, said: &Said, dialect: Dialect) -> String {
+    fn in_lines(&self, said: &AtAnswer, dialect: Dialect) -> String {
         let unnumbered = |number: u16, kind: &str, words: &str| match self.cmee {
             0 => ("ERROR".to_owned(), "4"),
             1 => (format!("+{kind} ERROR: {number}"), ""),
             _ => (format!("+{kind} ERROR: {words}"), ""),
         };
         let (word, digit) = match said {
-            Said::Lines(_) => ("OK".to_owned(), "0"),
-            Said::Unknown if dialect == Dialect::Umts => ("COMMAND NOT SUPPORT".to_owned(), ""),
-            Said::Error | Said::Unknown => ("ERROR".to_owned(), "4"),
-            Said::Cme(number) => unnumbered(*number, "CME", table::cme_words(*number)),
-            Said::Cms(number) => unnumbered(*number, "CMS", table::cms_words(*number)),
-            Said::Prompt => return "\r\n> ".to_owned(),
-            Said::Connect => ("CONNECT 100000000".to_owned(), "1"),
-            Said::NoCarrier => ("NO CARRIER".to_owned(), "3"),
+            AtAnswer::Lines(_) => ("OK".to_owned(), "0"),
+            AtAnswer::Unknown if dialect == Dialect::Umts => ("COMMAND NOT SUPPORT".to_owned(), ""),
+            AtAnswer::Error | AtAnswer::Unknown => ("ERROR".to_owned(), "4"),
+            AtAnswer::Cme(number) => unnumbered(*number, "CME", table::cme_words(*number)),
+            AtAnswer::Cms(number) => unnumbered(*number, "CMS", table::cms_words(*number)),
+            AtAnswer::Prompt => return "\r\n> ".to_owned(),
+            AtAnswer::Connect => ("CONNECT 100000000".to_owned(), "1"),
+            AtAnswer::NoCarrier => ("NO CARRIER".to_owned(), "3"),
         };
-        let lines = if let Said::Lines(lines) = said { lines.as_slice() } else { &[] };
+        let lines = if let AtAnswer::Lines(lines) = said { lines.as_slice() } else { &[] };
         let mut text = String::new();
         if !self.verbose {
             for line in lines {
@@ -203,10 +203,10 @@ impl Default for AtPort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sticks::huawei::Options;
+    use crate::sticks::huawei::HuaweiOptions;
 
     fn ask(port: &mut AtPort, text: &[u8]) -> String {
-        let identity = Options::stick().identity();
+        let identity = HuaweiOptions::stick().identity();
         let mut modem = Modem::new(&identity.ports);
         port.push(text);
         let mut said = Vec::new();

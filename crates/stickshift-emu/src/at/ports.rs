@@ -7,7 +7,7 @@ use stickshift::link::Moment;
 
 use crate::at::port::AtPort;
 use crate::device::outbox::Outbox;
-use crate::device::{Face, Function};
+use crate::device::{Appearance, Function};
 
 /// How often a chatty stick says how it receives.
 const CHATTER: Duration = Duration::from_secs(2);
@@ -22,8 +22,8 @@ pub(crate) struct AtPorts {
 impl AtPorts {
     /// Modem and PCUI ports take AT commands, as do those of the oldest sticks, which say nothing of themselves; diagnostic ports
     /// are mute.
-    pub(crate) fn of(face: &Face) -> Self {
-        let interfaces = face.configurations.iter().flat_map(|c| &c.interfaces);
+    pub(crate) fn of(appearance: &Appearance) -> Self {
+        let interfaces = appearance.configurations.iter().flat_map(|c| &c.interfaces);
         let serial = interfaces.filter(|i| i.function == Function::Serial);
         let at = serial.filter(|i| matches!(i.alternates[0].class[2], 0x01 | 0x02 | 0x10 | 0x12 | 0xff));
         AtPorts { ports: at.map(|i| (i.number, AtPort::new())).collect(), ..AtPorts::default() }

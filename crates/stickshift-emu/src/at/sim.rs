@@ -1,17 +1,17 @@
 //! The SIM over AT (docs/protocols/hilink-at.md section 3.5).
 
 use crate::at::identification::kept_away;
-use crate::at::{Call, Knows, Outcome, Row, Said};
-use crate::modem::sim::{Refused, State};
+use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
+use crate::modem::sim::{Refused, SimState};
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[CommandRow] = &[
     ("+CPIN?", Knows::Every, |call| match state(call) {
-        State::Ready => Said::line("+CPIN: READY").into(),
-        State::Pin => Said::line("+CPIN: SIM PIN").into(),
-        State::Puk => Said::line("+CPIN: SIM PUK").into(),
-        State::Absent => Said::Cme(10).into(),
-        State::Busy => Said::Cme(14).into(),
-        State::Dead => Said::Cme(13).into(),
+        SimState::Ready => AtAnswer::line("+CPIN: READY").into(),
+        SimState::Pin => AtAnswer::line("+CPIN: SIM PIN").into(),
+        SimState::Puk => AtAnswer::line("+CPIN: SIM PUK").into(),
+        SimState::Absent => AtAnswer::Cme(10).into(),
+        SimState::Busy => AtAnswer::Cme(14).into(),
+        SimState::Dead => AtAnswer::Cme(13).into(),
     }),
     ("+CPIN=", Knows::Every, |call| {
         let (fields, now) = (call.fields(), call.now);
@@ -19,83 +19,83 @@ pub(super) const ROWS: &[Row] = &[
         answer(match fields.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             [pin] => sim.enter(now, pin),
             [puk, pin] => sim.unblock(now, puk, pin),
-            _ => return Said::Cme(50).into(),
+            _ => return AtAnswer::Cme(50).into(),
         })
     }),
     ("^CPIN?", Knows::Every, counters),
     ("+CLCK=", Knows::Every, lock),
     ("+CPWD=", Knows::Every, |call| {
         let fields = call.fields();
-        let [what, old, new] = &fields[..] else { return Said::Cme(50).into() };
+        let [what, old, new] = &fields[..] else { return AtAnswer::Cme(50).into() };
         if what != "SC" {
-            return Said::Cme(4).into();
+            return AtAnswer::Cme(4).into();
         }
         answer(call.modem.sim.change(call.now, old, new))
     }),
-    ("+CIMI", Knows::Every, |call| when_ready(call, || Said::line("001010000000001").into())),
+    ("+CIMI", Knows::Every, |call| when_ready(call, || AtAnswer::line("001010000000001").into())),
     ("^ICCID?", Knows::Lte, |call| match state(call) {
-        State::Absent => Said::Cme(10).into(),
-        State::Busy => Said::Cme(14).into(),
-        _ => Said::line("^ICCID: 8900000000000000001F").into(),
+        SimState::Absent => AtAnswer::Cme(10).into(),
+        SimState::Busy => AtAnswer::Cme(14).into(),
+        _ => AtAnswer::line("^ICCID: 8900000000000000001F").into(),
     }),
 ];
 
 /// HiLink firmware says that there is no SIM: the router has it.
-fn state(call: &Call<'_>) -> State {
-    if kept_away(call) { State::Absent } else { call.modem.sim.state(call.now) }
+fn state(call: &Call<'_>) -> SimState {
+    if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) }
 }
 
 /// Does it, or says what the SIM wants first.
-pub(super) fn when_ready(call: &Call<'_>, act: impl FnOnce() -> Outcome) -> Outcome {
+pub(super) fn when_ready(call: &Call<'_>, act: impl FnOnce() -> CommandResult) -> CommandResult {
     match state(call) {
-        State::Ready => act(),
-        State::Absent => Said::Cme(10).into(),
-        State::Busy => Said::Cme(14).into(),
-        State::Pin => Said::Cme(11).into(),
-        State::Puk => Said::Cme(12).into(),
-        State::Dead => Said::Cme(13).into(),
+        SimState::Ready => act(),
+        SimState::Absent => AtAnswer::Cme(10).into(),
+        SimState::Busy => AtAnswer::Cme(14).into(),
+        SimState::Pin => AtAnswer::Cme(11).into(),
+        SimState::Puk => AtAnswer::Cme(12).into(),
+        SimState::Dead => AtAnswer::Cme(13).into(),
     }
 }
 
-fn answer(done: Result<(), Refused>) -> Outcome {
+fn answer(done: Result<(), Refused>) -> CommandResult {
     match done {
-        Ok(()) => Said::ok(),
-        Err(Refused::Absent) => Said::Cme(10),
-        Err(Refused::Busy) => Said::Cme(14),
-        Err(Refused::Wrong) => Said::Cme(16),
-        Err(Refused::NotAllowed) => Said::Cme(3),
-        Err(Refused::WantsPuk) => Said::Cme(12),
-        Err(Refused::Dead) => Said::Cme(13),
+        Ok(()) => AtAnswer::ok(),
+        Err(Refused::Absent) => AtAnswer::Cme(10),
+        Err(Refused::Busy) => AtAnswer::Cme(14),
+        Err(Refused::Wrong) => AtAnswer::Cme(16),
+        Err(Refused::NotAllowed) => AtAnswer::Cme(3),
+        Err(Refused::WantsPuk) => AtAnswer::Cme(12),
+        Err(Refused::Dead) => AtAnswer::Cme(13),
     }
     .into()
 }
 
 /// `^CPIN: <code>,[tries for it],<puk>,<pin>,<puk2>,<pin2>`.
-fn counters(call: &mut Call<'_>) -> Outcome {
+fn counters(call: &mut Call<'_>) -> CommandResult {
     let (pin, puk) = (call.modem.sim.pin_tries, call.modem.sim.puk_tries);
     let (word, tries) = match state(call) {
-        State::Ready => ("READY", String::new()),
-        State::Pin => ("SIM PIN", pin.to_string()),
-        State::Puk => ("SIM PUK", puk.to_string()),
-        State::Absent => return Said::Cme(10).into(),
-        State::Busy => return Said::Cme(14).into(),
-        State::Dead => return Said::Cme(13).into(),
+        SimState::Ready => ("READY", String::new()),
+        SimState::Pin => ("SIM PIN", pin.to_string()),
+        SimState::Puk => ("SIM PUK", puk.to_string()),
+        SimState::Absent => return AtAnswer::Cme(10).into(),
+        SimState::Busy => return AtAnswer::Cme(14).into(),
+        SimState::Dead => return AtAnswer::Cme(13).into(),
     };
-    Said::line(format!("^CPIN: {word},{tries},{puk},{pin},10,3")).into()
+    AtAnswer::line(format!("^CPIN: {word},{tries},{puk},{pin},10,3")).into()
 }
 
 /// `AT+CLCK="SC",<0 off, 1 on, 2 which>[,"pin"]`.
-fn lock(call: &mut Call<'_>) -> Outcome {
+fn lock(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     match fields[..] {
         ["SC", "2"] => {
             let on = call.modem.sim.enabled;
-            when_ready(call, || Said::line(format!("+CLCK: {}", u8::from(on))).into())
+            when_ready(call, || AtAnswer::line(format!("+CLCK: {}", u8::from(on))).into())
         }
         ["SC", on @ ("0" | "1"), pin] => answer(call.modem.sim.enable(call.now, on == "1", pin)),
-        ["SC", ..] => Said::Cme(50).into(),
-        _ => Said::Cme(4).into(),
+        ["SC", ..] => AtAnswer::Cme(50).into(),
+        _ => AtAnswer::Cme(4).into(),
     }
 }
 
@@ -103,7 +103,7 @@ fn lock(call: &mut Call<'_>) -> Outcome {
 mod tests {
     use crate::at::rig::Rig;
     use crate::modem::Modem;
-    use crate::sticks::huawei::Options;
+    use crate::sticks::huawei::HuaweiOptions;
 
     #[test]
     fn a_pin_is_asked_for_counted_and_given() {
@@ -132,6 +132,6 @@ mod tests {
         let mut rig = Rig::new();
         rig.modem = Modem::new("").without_sim();
         assert_eq!(rig.ask("AT+CPIN?"), "+CME ERROR: 10");
-        assert_eq!(Rig::with(Options::hilink().identity()).ask("AT+CPIN?"), "+CME ERROR: 10");
+        assert_eq!(Rig::with(HuaweiOptions::hilink().identity()).ask("AT+CPIN?"), "+CME ERROR: 10");
     }
 }

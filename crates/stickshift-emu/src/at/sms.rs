@@ -3,37 +3,39 @@
 use std::time::Duration;
 
 use crate::at::identification::kept_away;
-use crate::at::{Call, Knows, Outcome, Row, Said};
+use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 use crate::modem::Modem;
-use crate::modem::sim::State;
+use crate::modem::sim::SimState;
 use crate::modem::sms::{ROOM, Stat};
 use crate::modem::{tpdu, ussd};
 
-pub(super) const ROWS: &[Row] = &[
-    ("+CMGF?", Knows::Every, |call| Said::line(format!("+CMGF: {}", u8::from(call.port.text_mode))).into()),
+pub(super) const ROWS: &[CommandRow] = &[
+    ("+CMGF?", Knows::Every, |call| {
+        AtAnswer::line(format!("+CMGF: {}", u8::from(call.port.text_mode))).into()
+    }),
     ("+CMGF=", Knows::Every, |call| match call.arguments {
         mode @ ("0" | "1") => {
             call.port.text_mode = mode == "1";
-            Said::ok().into()
+            AtAnswer::ok().into()
         }
-        _ => Said::Cms(303).into(),
+        _ => AtAnswer::Cms(303).into(),
     }),
-    ("+CSCS=", Knows::Every, |_| Said::ok().into()),
-    ("+CSMP=", Knows::Every, |_| Said::ok().into()),
-    ("+CNMI=", Knows::Every, |_| Said::ok().into()),
-    ("+CSCA?", Knows::Every, |_| Said::line("+CSCA: \"+12345678901\",145").into()),
+    ("+CSCS=", Knows::Every, |_| AtAnswer::ok().into()),
+    ("+CSMP=", Knows::Every, |_| AtAnswer::ok().into()),
+    ("+CNMI=", Knows::Every, |_| AtAnswer::ok().into()),
+    ("+CSCA?", Knows::Every, |_| AtAnswer::line("+CSCA: \"+12345678901\",145").into()),
     ("+CPMS?", Knows::Every, |call| {
         let one = format!("\"SM\",{},{ROOM}", call.modem.messages.used());
-        Said::line(format!("+CPMS: {one},{one},{one}")).into()
+        AtAnswer::line(format!("+CPMS: {one},{one},{one}")).into()
     }),
     ("+CPMS=", Knows::Every, |call| {
         // The memory of the stick itself is missing on most.
         if call.fields().iter().any(|storage| storage != "SM") {
-            return Said::Cms(302).into();
+            return AtAnswer::Cms(302).into();
         }
         let one = format!("{},{ROOM}", call.modem.messages.used());
-        Said::line(format!("+CPMS: {one},{one},{one}")).into()
+        AtAnswer::line(format!("+CPMS: {one},{one},{one}")).into()
     }),
     ("+CMGL=", Knows::Every, list),
     ("+CMGR=", Knows::Every, read),
@@ -45,35 +47,35 @@ pub(super) const ROWS: &[Row] = &[
         match call.arguments.parse() {
             Ok(octets @ 1..=176) if !call.port.text_mode => {
                 call.port.expect_message(octets);
-                Said::Prompt.into()
+                AtAnswer::Prompt.into()
             }
-            _ => Said::Cms(303).into(),
+            _ => AtAnswer::Cms(303).into(),
         }
     }),
     ("^USSDMODE?", Knows::Lte, |call| {
-        Said::line(format!("^USSDMODE: {}", u8::from(call.modem.ussd.packed))).into()
+        AtAnswer::line(format!("^USSDMODE: {}", u8::from(call.modem.ussd.packed))).into()
     }),
     ("^USSDMODE=", Knows::Lte, |call| match call.arguments {
         mode @ ("0" | "1") => {
             call.modem.ussd.packed = mode == "1";
-            Said::ok().into()
+            AtAnswer::ok().into()
         }
-        _ => Said::Cme(50).into(),
+        _ => AtAnswer::Cme(50).into(),
     }),
     ("+CUSD=", Knows::Every, short_code),
 ];
 
 /// What stands in the way of messages at all.
-fn refused(call: &Call<'_>) -> Option<Outcome> {
-    let state = if kept_away(call) { State::Absent } else { call.modem.sim.state(call.now) };
+fn refused(call: &Call<'_>) -> Option<CommandResult> {
+    let state = if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) };
     let number = match state {
-        State::Ready => return None,
-        State::Absent => 310,
-        State::Busy => 314,
-        State::Pin | State::Puk => 311,
-        State::Dead => 313,
+        SimState::Ready => return None,
+        SimState::Absent => 310,
+        SimState::Busy => 314,
+        SimState::Pin | SimState::Puk => 311,
+        SimState::Dead => 313,
     };
-    Some(Said::Cms(number).into())
+    Some(AtAnswer::Cms(number).into())
 }
 
 /// The octets of a stored transfer unit without the service centre.
@@ -81,12 +83,12 @@ fn unit_length(stored: &[u8]) -> usize {
     stored.len() - 1 - usize::from(stored[0])
 }
 
-fn list(call: &mut Call<'_>) -> Outcome {
+fn list(call: &mut Call<'_>) -> CommandResult {
     if let Some(refused) = refused(call) {
         return refused;
     }
     let Some(wanted @ 0..=4) = call.arguments.parse::<u8>().ok().filter(|_| !call.port.text_mode) else {
-        return Said::Cms(302).into();
+        return AtAnswer::Cms(302).into();
     };
     let mut lines = Vec::new();
     for message in &mut call.modem.messages.stored {
@@ -102,26 +104,26 @@ fn list(call: &mut Call<'_>) -> Outcome {
             message.stat = Stat::Read;
         }
     }
-    Said::Lines(lines).into()
+    AtAnswer::Lines(lines).into()
 }
 
-fn read(call: &mut Call<'_>) -> Outcome {
+fn read(call: &mut Call<'_>) -> CommandResult {
     if let Some(refused) = refused(call) {
         return refused;
     }
     let index = call.arguments.parse().ok();
     let Some((message, part)) = index.and_then(|index| call.modem.messages.at(index)) else {
-        return Said::Cms(321).into();
+        return AtAnswer::Cms(321).into();
     };
     let (stat, part) = (message.stat as u8, message.parts[part].clone());
     if message.stat == Stat::Unread {
         message.stat = Stat::Read;
     }
-    Said::Lines(vec![format!("+CMGR: {stat},,{}", unit_length(&part)), tpdu::hex(&part)]).into()
+    AtAnswer::Lines(vec![format!("+CMGR: {stat},,{}", unit_length(&part)), tpdu::hex(&part)]).into()
 }
 
 /// `AT+CMGD=<index>[,<4: all, 3 all but unread, 2 read and sent, 1 read>]`.
-fn delete(call: &mut Call<'_>) -> Outcome {
+fn delete(call: &mut Call<'_>) -> CommandResult {
     if let Some(refused) = refused(call) {
         return refused;
     }
@@ -131,7 +133,7 @@ fn delete(call: &mut Call<'_>) -> Outcome {
     match flag {
         Some(0) => match fields[0].parse() {
             Ok(index) if messages.delete(index) => {}
-            _ => return Said::Cms(321).into(),
+            _ => return AtAnswer::Cms(321).into(),
         },
         Some(flag @ 1..=4) => messages.stored.retain(|message| match message.stat {
             Stat::Read => false,
@@ -139,15 +141,15 @@ fn delete(call: &mut Call<'_>) -> Outcome {
             Stat::Unsent => flag < 3,
             Stat::Unread => flag < 4,
         }),
-        _ => return Said::Cms(302).into(),
+        _ => return AtAnswer::Cms(302).into(),
     }
-    Said::ok().into()
+    AtAnswer::ok().into()
 }
 
 /// What followed the prompt: hexadecimal digits and the byte that sends them, or the one that does not.
-pub(super) fn send(octets: usize, text: &[u8], modem: &mut Modem) -> Outcome {
+pub(super) fn send(octets: usize, text: &[u8], modem: &mut Modem) -> CommandResult {
     if text.last() != Some(&0x1a) {
-        return Said::ok().into();
+        return AtAnswer::ok().into();
     }
     let digits: String =
         text.iter().map(|&b| char::from(b)).filter(|c| !c.is_whitespace() && *c != '\u{1a}').collect();
@@ -155,39 +157,39 @@ pub(super) fn send(octets: usize, text: &[u8], modem: &mut Modem) -> Outcome {
     match message {
         Some((message, length)) if length == octets => {
             let reference = modem.messages.send(message);
-            Outcome::from(Said::line(format!("+CMGS: {reference}"))).after(Duration::from_secs(2))
+            CommandResult::from(AtAnswer::line(format!("+CMGS: {reference}"))).after(Duration::from_secs(2))
         }
-        _ => Said::Cms(304).into(),
+        _ => AtAnswer::Cms(304).into(),
     }
 }
 
 /// `AT+CUSD=1,"<text>",15` asks, `AT+CUSD=2` ends. The answer comes unasked.
-fn short_code(call: &mut Call<'_>) -> Outcome {
+fn short_code(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     match fields[0].as_str() {
-        "0" => return Said::ok().into(),
+        "0" => return AtAnswer::ok().into(),
         "2" => {
             call.modem.ussd.release();
-            return Said::ok().into();
+            return AtAnswer::ok().into();
         }
         "1" => {}
-        _ => return Said::Cme(50).into(),
+        _ => return AtAnswer::Cme(50).into(),
     }
     if let Some(number) = refused(call).and(Some(10)) {
-        return Said::Cme(number).into();
+        return AtAnswer::Cme(number).into();
     }
     let packed = call.modem.ussd.packed || call.id.dialect == Dialect::Umts;
     let given = fields.get(1).map(String::as_str).unwrap_or_default();
     let code = if packed { tpdu::unpacked(given) } else { Some(given.to_owned()) };
-    let Some(code) = code.filter(|code| !code.is_empty()) else { return Said::Cme(304).into() };
-    let Some(said) = call.modem.ussd.send(call.now, &code) else { return Said::ok().into() };
+    let Some(code) = code.filter(|code| !code.is_empty()) else { return AtAnswer::Cme(304).into() };
+    let Some(said) = call.modem.ussd.send(call.now, &code) else { return AtAnswer::ok().into() };
     let (text, scheme) = match tpdu::packed(&said.text) {
         None => (tpdu::wide(&said.text), 72),
         Some(digits) if packed => (digits, 15),
         Some(_) => (said.text.clone(), 15),
     };
     let line = format!("+CUSD: {},\"{text}\",{scheme}", u8::from(said.asks));
-    Outcome::from(Said::ok()).later(ussd::TAKES, line)
+    CommandResult::from(AtAnswer::ok()).later(ussd::TAKES, line)
 }
 
 #[cfg(test)]

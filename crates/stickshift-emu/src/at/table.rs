@@ -1,36 +1,38 @@
 //! Which command leads where, and the words of refusals (docs/protocols/hilink-at.md sections 3.3 to 3.9).
 
-use crate::at::{Call, Knows, Outcome, Row, Said, composition, data, identification, network, sim, sms};
+use crate::at::{
+    AtAnswer, Call, CommandResult, CommandRow, Knows, composition, data, identification, network, sim, sms,
+};
 use crate::identity::Dialect;
 use crate::modem::Modem;
 
-const GENERAL: &[Row] = &[
-    ("", Knows::Every, |_| Said::ok().into()),
-    ("Z", Knows::Every, |_| Said::ok().into()),
-    ("&F", Knows::Every, |_| Said::ok().into()),
+const GENERAL: &[CommandRow] = &[
+    ("", Knows::Every, |_| AtAnswer::ok().into()),
+    ("Z", Knows::Every, |_| AtAnswer::ok().into()),
+    ("&F", Knows::Every, |_| AtAnswer::ok().into()),
     ("E", Knows::Every, |call| echo(call, false)),
     ("E0", Knows::Every, |call| echo(call, false)),
     ("E1", Knows::Every, |call| echo(call, true)),
     ("V0", Knows::Every, |call| verbose(call, false)),
     ("V1", Knows::Every, |call| verbose(call, true)),
-    ("Q0", Knows::Every, |_| Said::ok().into()),
-    ("S0=0", Knows::Every, |_| Said::ok().into()),
+    ("Q0", Knows::Every, |_| AtAnswer::ok().into()),
+    ("S0=0", Knows::Every, |_| AtAnswer::ok().into()),
     ("+CMEE=", Knows::Every, |call| match call.arguments.parse() {
         Ok(level @ 0..=2) => {
             call.port.cmee = level;
-            Said::ok().into()
+            AtAnswer::ok().into()
         }
-        _ => Said::Cme(50).into(),
+        _ => AtAnswer::Cme(50).into(),
     }),
-    ("+CMEE?", Knows::Every, |call| Said::line(format!("+CMEE: {}", call.port.cmee)).into()),
+    ("+CMEE?", Knows::Every, |call| AtAnswer::line(format!("+CMEE: {}", call.port.cmee)).into()),
     ("^CURC=", Knows::Every, |call| {
         call.port.reports = !call.arguments.starts_with('0');
-        Said::ok().into()
+        AtAnswer::ok().into()
     }),
-    ("^CURC?", Knows::Every, |call| Said::line(format!("^CURC: {}", u8::from(call.port.reports))).into()),
+    ("^CURC?", Knows::Every, |call| AtAnswer::line(format!("^CURC: {}", u8::from(call.port.reports))).into()),
     ("+CLAC", Knows::Every, |call| {
         let known = rows().filter(|(_, knows, _)| knows.fits(call.id.dialect));
-        Said::Lines(known.map(|(name, ..)| format!("AT{}", name.trim_end_matches(['=', '?']))).collect())
+        AtAnswer::Lines(known.map(|(name, ..)| format!("AT{}", name.trim_end_matches(['=', '?']))).collect())
             .into()
     }),
 ];
@@ -45,14 +47,14 @@ impl Knows {
     }
 }
 
-fn rows() -> impl Iterator<Item = &'static Row> {
+fn rows() -> impl Iterator<Item = &'static CommandRow> {
     [GENERAL, identification::ROWS, composition::ROWS, sim::ROWS, network::ROWS, data::ROWS, sms::ROWS]
         .into_iter()
         .flatten()
 }
 
 /// Runs what follows `AT`. A whole command comes before one with arguments.
-pub(crate) fn run<'a>(command: &'a str, mut call: Call<'a>) -> Outcome {
+pub(crate) fn run<'a>(command: &'a str, mut call: Call<'a>) -> CommandResult {
     let name = command.to_ascii_uppercase();
     let dialect = call.id.dialect;
     let known = || rows().filter(|(_, knows, _)| knows.fits(dialect));
@@ -63,7 +65,7 @@ pub(crate) fn run<'a>(command: &'a str, mut call: Call<'a>) -> Outcome {
     let Some((row, _, handler)) = known().find(|(row, ..)| with_arguments(row)) else {
         return match command.as_bytes() {
             [b'D' | b'd', number @ ..] => data::dial(&mut call, number),
-            _ => Said::Unknown.into(),
+            _ => AtAnswer::Unknown.into(),
         };
     };
     call.arguments = &command[row.len()..];
@@ -71,18 +73,18 @@ pub(crate) fn run<'a>(command: &'a str, mut call: Call<'a>) -> Outcome {
 }
 
 /// The text that followed a prompt.
-pub(crate) fn message(octets: usize, text: &[u8], modem: &mut Modem) -> Outcome {
+pub(crate) fn message(octets: usize, text: &[u8], modem: &mut Modem) -> CommandResult {
     sms::send(octets, text, modem)
 }
 
-fn echo(call: &mut Call<'_>, on: bool) -> Outcome {
+fn echo(call: &mut Call<'_>, on: bool) -> CommandResult {
     call.port.echo = on;
-    Said::ok().into()
+    AtAnswer::ok().into()
 }
 
-fn verbose(call: &mut Call<'_>, on: bool) -> Outcome {
+fn verbose(call: &mut Call<'_>, on: bool) -> CommandResult {
     call.port.verbose = on;
-    Said::ok().into()
+    AtAnswer::ok().into()
 }
 
 /// The words of a `+CME ERROR` (docs/protocols/hilink-at.md section 3.9).
@@ -125,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::at::rig::Rig;
-    use crate::firmware::memory::{Firmware, Kind};
+    use crate::firmware::memory::{Firmware, FirmwareKind};
     use crate::sticks::hardware::Hardware;
 
     #[test]
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_3g_stick_refuses_in_its_own_words() {
-        let id = Hardware::k3772().identity(&Firmware::new(Kind::Stick, "11.810.05.00.11", ""), true);
+        let id = Hardware::k3772().identity(&Firmware::new(FirmwareKind::Stick, "11.810.05.00.11", ""), true);
         let mut rig = Rig::with(id);
         for command in ["AT^HCSQ?", "AT^SYSINFOEX", "AT^SYSCFGEX?", "AT^NOSUCH", "AT+CEREG?"] {
             assert_eq!(rig.ask(command), "COMMAND NOT SUPPORT", "{command}");

@@ -129,7 +129,7 @@ impl Ptys {
         })
     }
 
-    /// Counts time from `began`, so that other doors to the same stick can share its clock.
+    /// Counts time from `began`, so that other ways to the same stick can share its clock.
     #[must_use]
     pub fn counting_from(self, began: Instant) -> Self {
         Ptys { began, ..self }
@@ -185,7 +185,7 @@ impl Ptys {
 
     /// Ports come and go with the stick.
     fn follow(&mut self, device: &mut dyn Device) -> Result<bool> {
-        let shows = device.face().map(|_| device.enumeration());
+        let shows = device.appearance().map(|_| device.enumeration());
         if shows == self.enumeration {
             return Ok(false);
         }
@@ -194,8 +194,8 @@ impl Ptys {
             self.last_numbers = self.ports.iter().map(|p| p.number).collect();
             self.ports.clear();
         }
-        let Some(face) = device.face() else { return Ok(true) };
-        let interfaces = face.configurations.first().map_or(&[][..], |c| c.interfaces.as_slice());
+        let Some(appearance) = device.appearance() else { return Ok(true) };
+        let interfaces = appearance.configurations.first().map_or(&[][..], |c| c.interfaces.as_slice());
         let mut numbers = (0..).filter(|n| !self.last_numbers.contains(n));
         for interface in interfaces.iter().filter(|i| i.function == Function::Serial) {
             let number = numbers.next().unwrap_or_default();
@@ -258,7 +258,7 @@ pub fn serve_ptys(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sticks::huawei::{E3372h, Options, PlugIn, Timing};
+    use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
     use std::fs::{File, OpenOptions};
     use std::io::{Read, Write};
     use std::sync::mpsc;
@@ -284,11 +284,12 @@ mod tests {
     fn a_foreign_program_loads_over_a_pty() {
         let directory = std::env::temp_dir().join(format!("stickshift-pty-{}", std::process::id()));
         let stop = AtomicBool::new(false);
-        let options = Options { plug_in: PlugIn::Needle, timing: Timing::quick(), ..Options::stick() };
+        let options =
+            HuaweiOptions { plug_in: PlugIn::BootPin, timing: Timing::quick(), ..HuaweiOptions::stick() };
         let (tell, told) = mpsc::channel::<Vec<PathBuf>>();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let mut stick = E3372h::new(options);
+                let mut stick = HuaweiStick::new(options);
                 serve_ptys(&mut stick, &directory, &stop, &mut |_, ports| {
                     let _ = tell.send(ports.iter().map(|p| p.link.clone()).collect());
                 })

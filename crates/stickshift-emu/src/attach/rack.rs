@@ -11,9 +11,9 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::Place;
 
-use crate::attach::usb::Session;
+use crate::attach::usb::UsbSession;
 use crate::attach::vhci::Vhci;
-use crate::device::{Device, Face};
+use crate::device::{Appearance, Device};
 
 /// How long the kernel may take to let go of the device that a port had before.
 const PORT_RETRY: Duration = Duration::from_millis(10);
@@ -26,11 +26,11 @@ pub trait Sockets {
     /// `Busy` when there is none, `Io`.
     fn free_port(&mut self, taken: &BTreeSet<u32>) -> Result<u32>;
 
-    /// Attaches the device behind `socket`, which shows `face`; `Ok(false)` while the port is still busy with the one before it.
+    /// Attaches the device behind `socket`, which shows `appearance`; `Ok(false)` while the port is still busy with the one before it.
     ///
     /// # Errors
     /// `PermissionDenied`, `Io`.
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, face: &Face) -> Result<bool>;
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, appearance: &Appearance) -> Result<bool>;
 
     /// Where the device of a port stands on the bus.
     fn place(&mut self, port: u32) -> Option<Place>;
@@ -51,7 +51,7 @@ impl Sockets for Vhci {
         })
     }
 
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Face) -> Result<bool> {
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Appearance) -> Result<bool> {
         Vhci::attach(self, port, &socket, devid)
     }
 
@@ -62,10 +62,10 @@ impl Sockets for Vhci {
 }
 
 /// A stick, its port, and the socket of its present appearance.
-struct Slot {
+struct RackSlot {
     device: Box<dyn Device>,
     port: u32,
-    line: Option<(OwnedFd, Session)>,
+    line: Option<(OwnedFd, UsbSession)>,
     /// The host has selected a configuration, and this was told.
     told: bool,
     /// It was attached to its port once, so that the port is its own.
@@ -77,7 +77,7 @@ struct Slot {
 
 /// What came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum RackChange {
     /// The host has found a stick and selected a configuration.
     Appeared,
     /// A stick that had appeared left.
@@ -87,7 +87,7 @@ pub enum Change {
 /// See the module. Time is this computer's.
 pub struct Rack {
     sockets: Box<dyn Sockets>,
-    slots: Vec<Slot>,
+    slots: Vec<RackSlot>,
     began: Instant,
     devid: u32,
     buffer: Vec<u8>,
@@ -112,7 +112,7 @@ impl Rack {
         let taken = self.slots.iter().map(|slot| slot.port).collect();
         let port = self.sockets.free_port(&taken)?;
         device.power(self.now(), true);
-        self.slots.push(Slot {
+        self.slots.push(RackSlot {
             device,
             port,
             line: None,
@@ -149,13 +149,13 @@ impl Rack {
     ///
     /// # Errors
     /// `PermissionDenied`, `Io`.
-    pub fn turn(&mut self, most: Duration) -> Result<Vec<(usize, Change)>> {
+    pub fn turn(&mut self, most: Duration) -> Result<Vec<(usize, RackChange)>> {
         let mut changes = Vec::new();
         for index in 0..self.slots.len() {
             self.follow(index, &mut changes)?;
         }
         let now = self.now();
-        let of_slot = |slot: &mut Slot| {
+        let of_slot = |slot: &mut RackSlot| {
             let of_line = slot.line.as_mut().and_then(|(_, session)| session.next(now));
             [slot.device.next_tick(), slot.retry_at, of_line]
         };
@@ -171,7 +171,7 @@ impl Rack {
     }
 
     /// Attaches what appeared, cuts off what left, and lets the stick do what is due.
-    fn follow(&mut self, index: usize, changes: &mut Vec<(usize, Change)>) -> Result<()> {
+    fn follow(&mut self, index: usize, changes: &mut Vec<(usize, RackChange)>) -> Result<()> {
         let now = self.began.elapsed();
         let slot = &mut self.slots[index];
         slot.device.tick(now);
@@ -180,16 +180,16 @@ impl Rack {
         {
             slot.line = None;
             if std::mem::take(&mut slot.told) {
-                changes.push((index, Change::Left));
+                changes.push((index, RackChange::Left));
             }
         }
         let appeared = slot.line.is_none() && slot.cut != Some(slot.device.enumeration());
         let due = slot.retry_at.is_none_or(|at| at <= now);
-        if let Some(face) = slot.device.face().filter(|_| appeared && due) {
+        if let Some(appearance) = slot.device.appearance().filter(|_| appeared && due) {
             let (ours, theirs) = socket_pair()?;
             self.devid = self.devid % 0xffff + 1;
-            let session = Session::new(face, slot.device.enumeration());
-            if self.sockets.attach(slot.port, theirs, 1 << 16 | self.devid, face)? {
+            let session = UsbSession::new(appearance, slot.device.enumeration());
+            if self.sockets.attach(slot.port, theirs, 1 << 16 | self.devid, appearance)? {
                 slot.line = Some((ours, session));
                 slot.settled = true;
                 slot.retry_at = None;
@@ -208,7 +208,7 @@ impl Rack {
             send(socket, session);
             if !slot.told && session.configuration() != 0 {
                 slot.told = true;
-                changes.push((index, Change::Appeared));
+                changes.push((index, RackChange::Appeared));
             }
         }
         Ok(())
@@ -236,7 +236,7 @@ impl Rack {
     }
 
     fn receive(&mut self, index: usize) {
-        let Slot { device, line, told, cut, .. } = &mut self.slots[index];
+        let RackSlot { device, line, told, cut, .. } = &mut self.slots[index];
         let Some((socket, session)) = line else { return };
         send(socket, session);
         let over = loop {
@@ -276,7 +276,7 @@ fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Sends what the host takes now; a line that broke is noticed at the next read.
-fn send(socket: &OwnedFd, session: &mut Session) {
+fn send(socket: &OwnedFd, session: &mut UsbSession) {
     let output = session.output();
     let mut sent = 0;
     while sent < output.len() {

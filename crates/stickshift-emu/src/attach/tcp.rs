@@ -69,14 +69,14 @@ impl WebServer {
 
     /// It comes and goes with the network card.
     fn follow(&mut self, device: &mut dyn Device) -> Result<bool> {
-        let shows = device.face().map(|_| device.enumeration());
+        let shows = device.appearance().map(|_| device.enumeration());
         if shows == self.enumeration {
             return Ok(false);
         }
         self.enumeration = shows;
         self.open.clear();
-        let network = device.face().is_some_and(|face| {
-            let interfaces = face.configurations.first().map_or(&[][..], |c| c.interfaces.as_slice());
+        let network = device.appearance().is_some_and(|appearance| {
+            let interfaces = appearance.configurations.first().map_or(&[][..], |c| c.interfaces.as_slice());
             interfaces.iter().any(|i| i.function == Function::Ethernet)
         });
         self.listener = if network { Some(listen(self.address)?) } else { None };

@@ -15,7 +15,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::stick::Place;
 
 use crate::attach::rack::Sockets;
-use crate::device::Face;
+use crate::device::Appearance;
 
 /// Where `usbip` looks.
 pub const PORT: u16 = 3240;
@@ -103,9 +103,9 @@ impl Sockets for UsbIp {
             .ok_or_else(|| Error::new(ErrorKind::Io, "there are no more ports").with("ports", PORTS))
     }
 
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, face: &Face) -> Result<bool> {
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, appearance: &Appearance) -> Result<bool> {
         let bus_id = format!("1-{}", port + 1);
-        let (device, interfaces) = describe(face, &bus_id, devid);
+        let (device, interfaces) = describe(appearance, &bus_id, devid);
         let mut exports = lock(&self.exports);
         exports.retain(|export| export.port != port);
         exports.push(Export { port, bus_id, device, interfaces, line: Some(socket) });
@@ -123,8 +123,8 @@ impl Sockets for UsbIp {
 }
 
 /// A device as replies carry it, and its interfaces.
-fn describe(face: &Face, bus_id: &str, devid: u32) -> (Vec<u8>, Vec<u8>) {
-    let first = face.configurations.first();
+fn describe(appearance: &Appearance, bus_id: &str, devid: u32) -> (Vec<u8>, Vec<u8>) {
+    let first = appearance.configurations.first();
     let interfaces = first.map_or(&[][..], |c| c.interfaces.as_slice());
     let mut device = format!("/sys/devices/virtual/stickshift/{bus_id}").into_bytes();
     device.resize(DEVICE - BUS_ID - 24, 0);
@@ -133,11 +133,15 @@ fn describe(face: &Face, bus_id: &str, devid: u32) -> (Vec<u8>, Vec<u8>) {
     for word in [devid >> 16, devid & 0xffff, HIGH_SPEED] {
         device.extend(word.to_be_bytes());
     }
-    for half in [face.id.vendor, face.id.product, face.release] {
+    for half in [appearance.id.vendor, appearance.id.product, appearance.release] {
         device.extend(half.to_be_bytes());
     }
-    device.extend(face.class);
-    device.extend([first.map_or(0, |c| c.value), face.configurations.len() as u8, interfaces.len() as u8]);
+    device.extend(appearance.class);
+    device.extend([
+        first.map_or(0, |c| c.value),
+        appearance.configurations.len() as u8,
+        interfaces.len() as u8,
+    ]);
     let classes = interfaces.iter().flat_map(|i| {
         let [class, subclass, protocol] = i.alternates[0].class;
         [class, subclass, protocol, 0]
@@ -210,7 +214,7 @@ fn carry(client: TcpStream, line: UnixStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attach::rack::{Change, Rack};
+    use crate::attach::rack::{Rack, RackChange};
     use crate::sticks::catalogue;
 
     struct Bench {
@@ -225,13 +229,13 @@ mod tests {
             let mut rack = Rack::new(Box::new(server));
             rack.plug(catalogue::virtual_stick(name, 1, None).unwrap()).unwrap();
             let mut bench = Bench { rack, address };
-            // From power to its first face.
+            // From power to its first appearance.
             bench.until(|bench, _| bench.list().len() > 12);
             bench
         }
 
         /// Lets the rack work until something is so; a server that never comes to it fails the test.
-        fn until(&mut self, so: impl Fn(&Bench, &[(usize, Change)]) -> bool) {
+        fn until(&mut self, so: impl Fn(&Bench, &[(usize, RackChange)]) -> bool) {
             let reached = (0..1000).any(|_| {
                 let changes = self.rack.turn(Duration::from_millis(20)).unwrap();
                 so(self, &changes)
@@ -335,7 +339,7 @@ mod tests {
         let (_, _, mut line) = bench.import("1-1");
         bench.ask(&mut line, [0x00, 9, 1, 0, 0, 0, 0, 0]);
         bench.rack.power(0, false);
-        bench.until(|_, changes| changes.contains(&(0, Change::Left)));
+        bench.until(|_, changes| changes.contains(&(0, RackChange::Left)));
         assert_eq!(line.read(&mut [0; 8]).unwrap(), 0);
         assert_eq!(bench.list().len(), 12);
     }

@@ -8,15 +8,15 @@ use stickshift::link::{Bus, ByteLink, HttpLink, HttpRequest, HttpResponse, Momen
 use stickshift::stick::{Place, Stick};
 
 use crate::computer::usb_link::VirtualUsb;
-use crate::computer::virtual_computer::{self, Action, ModemManager, World};
+use crate::computer::virtual_computer::{self, Action, ModemManager, VirtualComputer};
 use crate::device::{Device, Function, HttpAnswer};
 
-/// The world, shared by a bus, its clones and every link.
+/// The computer, shared by a bus, its clones and every link.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<World>>);
+pub(crate) struct Shared(Arc<Mutex<VirtualComputer>>);
 
 impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, VirtualComputer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -24,7 +24,7 @@ impl Shared {
 /// A bus of virtual sticks with its own clock. Clones look at the same bus.
 #[derive(Clone)]
 pub struct VirtualBus {
-    world: Shared,
+    computer: Shared,
     /// The changes that the last look at the bus has shown.
     seen: u64,
 }
@@ -32,64 +32,64 @@ pub struct VirtualBus {
 impl VirtualBus {
     /// Nothing is plugged in, and the clock stands at zero.
     pub fn new() -> Self {
-        VirtualBus { world: Shared(Arc::default()), seen: 0 }
+        VirtualBus { computer: Shared(Arc::default()), seen: 0 }
     }
 
     /// Plugs a stick in. What stood there before is gone.
     pub fn plug(&self, place: &Place, device: Box<dyn Device>) {
-        self.world.lock().plug(place.clone(), device);
+        self.computer.lock().plug(place.clone(), device);
     }
 
     /// Takes a stick away for good.
     pub fn take_out(&self, place: &Place) -> Option<Box<dyn Device>> {
-        self.world.lock().take_out(place)
+        self.computer.lock().take_out(place)
     }
 
     /// Pulls a stick out (`false`), or puts it back in.
     pub fn power(&self, place: &Place, on: bool) {
-        self.world.lock().power(place, on);
+        self.computer.lock().power(place, on);
     }
 
     /// Pulls a stick out and puts it back a second later.
     pub fn replug(&self, place: &Place) {
-        let mut world = self.world.lock();
-        world.power(place, false);
-        let back = world.now() + Duration::from_secs(1);
-        world.advance_to(back);
-        world.power(place, true);
+        let mut computer = self.computer.lock();
+        computer.power(place, false);
+        let back = computer.now() + Duration::from_secs(1);
+        computer.advance_to(back);
+        computer.power(place, true);
     }
 
     /// What somebody will do to a stick after a while, whoever waits for what then.
     pub fn schedule(&self, after: Duration, place: &Place, action: Action) {
-        self.world.lock().schedule(after, place.clone(), action);
+        self.computer.lock().schedule(after, place.clone(), action);
     }
 
     /// Lets ModemManager run on this computer, or stops it. Ports that it holds already it keeps for its time.
     pub fn set_modem_manager(&self, modem_manager: Option<ModemManager>) {
-        self.world.lock().set_modem_manager(modem_manager);
+        self.computer.lock().set_modem_manager(modem_manager);
     }
 
     /// Whether the system denies access to every device node.
     pub fn set_no_access(&self, denied: bool) {
-        self.world.lock().no_access = denied;
+        self.computer.lock().no_access = denied;
     }
 
     /// Takes a driver from the system, for whoever asks for it.
     pub fn remove_driver(&self, name: &str) {
-        self.world.lock().missing_drivers.insert(name.to_owned());
+        self.computer.lock().missing_drivers.insert(name.to_owned());
     }
 
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
-        let mut world = self.world.lock();
-        let end = world.now() + time;
-        world.advance_to(end);
+        let mut computer = self.computer.lock();
+        let end = computer.now() + time;
+        computer.advance_to(end);
     }
 
     /// Looks into the stick at `place`, when it is a `D`.
     pub fn with<D: Device, R>(&self, place: &Place, look: impl FnOnce(&mut D) -> R) -> Option<R> {
-        let mut world = self.world.lock();
-        let device: &mut dyn std::any::Any = world.device(place)?;
+        let mut computer = self.computer.lock();
+        let device: &mut dyn std::any::Any = computer.device(place)?;
         device.downcast_mut::<D>().map(look)
     }
 }
@@ -102,33 +102,33 @@ impl Default for VirtualBus {
 
 impl Bus for VirtualBus {
     fn has_driver(&self, name: &str) -> bool {
-        !self.world.lock().missing_drivers.contains(name)
+        !self.computer.lock().missing_drivers.contains(name)
     }
 
     fn sticks(&mut self) -> Result<Vec<Stick>> {
-        let mut world = self.world.lock();
-        world.settle();
-        self.seen = world.changes();
-        Ok(world.sticks())
+        let mut computer = self.computer.lock();
+        computer.settle();
+        self.seen = computer.changes();
+        Ok(computer.sticks())
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
-        let mut world = self.world.lock();
-        world.settle();
-        while world.changes() == self.seen && world.now() < deadline {
-            world.step_until(deadline);
+        let mut computer = self.computer.lock();
+        computer.settle();
+        while computer.changes() == self.seen && computer.now() < deadline {
+            computer.step_until(deadline);
         }
-        Ok(world.changes() != self.seen)
+        Ok(computer.changes() != self.seen)
     }
 
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
-        let mut world = self.world.lock();
-        world.settle();
-        let tty = world.hold_port(place, interface)?;
-        let enumeration = world.enumeration(place).ok_or_else(virtual_computer::gone)?;
-        let world = self.world.clone();
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let tty = computer.hold_port(place, interface)?;
+        let enumeration = computer.enumeration(place).ok_or_else(virtual_computer::gone)?;
+        let computer = self.computer.clone();
         Ok(Box::new(VirtualPort {
-            world,
+            computer,
             place: place.clone(),
             enumeration,
             interface,
@@ -138,46 +138,46 @@ impl Bus for VirtualBus {
     }
 
     fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
-        let mut world = self.world.lock();
-        world.settle();
-        let Some(face) = world.face(place).cloned() else {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let Some(appearance) = computer.appearance(place).cloned() else {
             return Err(Error::new(ErrorKind::NoStick, "nothing stands there").with("place", place));
         };
-        if world.no_access {
+        if computer.no_access {
             return Err(Error::new(ErrorKind::PermissionDenied, "access to the device is denied"));
         }
-        let enumeration = world.enumeration(place).ok_or_else(virtual_computer::gone)?;
-        Ok(Box::new(VirtualUsb::new(self.world.clone(), place.clone(), enumeration, &face)))
+        let enumeration = computer.enumeration(place).ok_or_else(virtual_computer::gone)?;
+        Ok(Box::new(VirtualUsb::new(self.computer.clone(), place.clone(), enumeration, &appearance)))
     }
 
     fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
-        let mut world = self.world.lock();
-        world.settle();
-        let configuration = world.configuration(place)?;
-        let network = world.face(place).is_some_and(|face| {
-            let mut shown = virtual_computer::interfaces(face, configuration).iter();
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let configuration = computer.configuration(place)?;
+        let network = computer.appearance(place).is_some_and(|appearance| {
+            let mut shown = virtual_computer::interfaces(appearance, configuration).iter();
             shown.any(|i| matches!(i.function, Function::Ethernet | Function::Ncm))
         });
         if !network {
             return Err(Error::new(ErrorKind::NoSuchPort, "the stick has no network interface"));
         }
-        let enumeration = world.enumeration(place).ok_or_else(virtual_computer::gone)?;
-        Ok(Box::new(VirtualHttp { world: self.world.clone(), place: place.clone(), enumeration }))
+        let enumeration = computer.enumeration(place).ok_or_else(virtual_computer::gone)?;
+        Ok(Box::new(VirtualHttp { computer: self.computer.clone(), place: place.clone(), enumeration }))
     }
 
     fn address(&mut self, place: &Place) -> Result<Option<u32>> {
-        let mut world = self.world.lock();
-        world.settle();
-        Ok(world.enumeration(place))
+        let mut computer = self.computer.lock();
+        computer.settle();
+        Ok(computer.enumeration(place))
     }
 
     fn now(&self) -> Moment {
-        self.world.lock().now()
+        self.computer.lock().now()
     }
 }
 
 struct VirtualPort {
-    world: Shared,
+    computer: Shared,
     place: Place,
     enumeration: u32,
     interface: u8,
@@ -186,8 +186,8 @@ struct VirtualPort {
 }
 
 impl VirtualPort {
-    fn still_there(&self, world: &World) -> Result<()> {
-        if world.enumeration(&self.place) == Some(self.enumeration) {
+    fn still_there(&self, computer: &VirtualComputer) -> Result<()> {
+        if computer.enumeration(&self.place) == Some(self.enumeration) {
             Ok(())
         } else {
             Err(virtual_computer::gone())
@@ -197,23 +197,23 @@ impl VirtualPort {
 
 impl ByteLink for VirtualPort {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut world = self.world.lock();
-        world.settle();
-        self.still_there(&world)?;
-        let now = world.now();
-        if let Some(device) = world.device(&self.place) {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        self.still_there(&computer)?;
+        let now = computer.now();
+        if let Some(device) = computer.device(&self.place) {
             device.serial_write(now, self.interface, bytes);
         }
         Ok(())
     }
 
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        let mut world = self.world.lock();
+        let mut computer = self.computer.lock();
         loop {
-            world.settle();
-            self.still_there(&world)?;
-            let now = world.now();
-            if let Some(device) = world.device(&self.place) {
+            computer.settle();
+            self.still_there(&computer)?;
+            let now = computer.now();
+            if let Some(device) = computer.device(&self.place) {
                 self.unread.extend_from_slice(&device.serial_read(now, self.interface));
             }
             if !self.unread.is_empty() {
@@ -225,55 +225,55 @@ impl ByteLink for VirtualPort {
             if now >= deadline {
                 return Ok(0);
             }
-            world.step_until(deadline);
+            computer.step_until(deadline);
         }
     }
 
     fn discard_input(&mut self) -> Result<()> {
-        let mut world = self.world.lock();
-        world.settle();
-        self.still_there(&world)?;
+        let mut computer = self.computer.lock();
+        computer.settle();
+        self.still_there(&computer)?;
         self.unread.clear();
-        let now = world.now();
-        if let Some(device) = world.device(&self.place) {
+        let now = computer.now();
+        if let Some(device) = computer.device(&self.place) {
             device.serial_read(now, self.interface);
         }
         Ok(())
     }
 
     fn now(&self) -> Moment {
-        self.world.lock().now()
+        self.computer.lock().now()
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut world = self.world.lock();
-        let end = world.now() + time;
-        world.advance_to(end);
+        let mut computer = self.computer.lock();
+        let end = computer.now() + time;
+        computer.advance_to(end);
     }
 }
 
 impl Drop for VirtualPort {
     fn drop(&mut self) {
-        self.world.lock().give_back(self.tty);
+        self.computer.lock().give_back(self.tty);
     }
 }
 
 struct VirtualHttp {
-    world: Shared,
+    computer: Shared,
     place: Place,
     enumeration: u32,
 }
 
 impl HttpLink for VirtualHttp {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
-        let mut world = self.world.lock();
-        world.settle();
-        let gone = |world: &World| world.enumeration(&self.place) != Some(self.enumeration);
-        if gone(&world) {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let gone = |computer: &VirtualComputer| computer.enumeration(&self.place) != Some(self.enumeration);
+        if gone(&computer) {
             return Err(virtual_computer::gone().with("sent", "no"));
         }
-        let (now, deadline) = (world.now(), world.now() + request.timeout);
-        let answer = world.device(&self.place).map_or(HttpAnswer::Dropped, |d| d.http(now, request));
+        let (now, deadline) = (computer.now(), computer.now() + request.timeout);
+        let answer = computer.device(&self.place).map_or(HttpAnswer::Dropped, |d| d.http(now, request));
         let end = match &answer {
             HttpAnswer::Dropped => {
                 let error = Error::new(ErrorKind::Disconnected, "the connection ended without an answer");
@@ -282,9 +282,9 @@ impl HttpLink for VirtualHttp {
             HttpAnswer::Silent => deadline,
             HttpAnswer::Reply(_, after) => (now + *after).min(deadline),
         };
-        while world.now() < end {
-            world.step_until(end);
-            if gone(&world) {
+        while computer.now() < end {
+            computer.step_until(end);
+            if gone(&computer) {
                 return Err(virtual_computer::gone().with("sent", "yes"));
             }
         }
@@ -295,13 +295,13 @@ impl HttpLink for VirtualHttp {
     }
 
     fn now(&self) -> Moment {
-        self.world.lock().now()
+        self.computer.lock().now()
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut world = self.world.lock();
-        let end = world.now() + time;
-        world.advance_to(end);
+        let mut computer = self.computer.lock();
+        let end = computer.now() + time;
+        computer.advance_to(end);
     }
 }
 

@@ -9,42 +9,42 @@ use stickshift::link::{ControlSetup, Moment, UsbLink};
 use stickshift::stick::Place;
 
 use crate::computer::bus::Shared;
-use crate::computer::virtual_computer::{self, World};
+use crate::computer::virtual_computer::{self, VirtualComputer};
 use crate::device::descriptors;
-use crate::device::{Device, Face, Function, UsbReply};
+use crate::device::{Appearance, Device, Function, UsbReply};
 
 const GET_DESCRIPTOR: u8 = 6;
 const GET_CONFIGURATION: u8 = 8;
 const GET_STATUS: u8 = 0;
 
 pub(crate) struct VirtualUsb {
-    world: Shared,
+    computer: Shared,
     place: Place,
     enumeration: u32,
-    face: Face,
+    appearance: Appearance,
     device: [u8; 18],
     configurations: Vec<Vec<u8>>,
     claimed: BTreeSet<u8>,
 }
 
 impl VirtualUsb {
-    pub(crate) fn new(world: Shared, place: Place, enumeration: u32, face: &Face) -> Self {
+    pub(crate) fn new(computer: Shared, place: Place, enumeration: u32, appearance: &Appearance) -> Self {
         VirtualUsb {
-            world,
+            computer,
             place,
             enumeration,
-            device: descriptors::device(face),
-            configurations: face.configurations.iter().map(descriptors::configuration).collect(),
-            face: face.clone(),
+            device: descriptors::device(appearance),
+            configurations: appearance.configurations.iter().map(descriptors::configuration).collect(),
+            appearance: appearance.clone(),
             claimed: BTreeSet::new(),
         }
     }
 
-    fn world(&self) -> Result<MutexGuard<'_, World>> {
-        let mut world = self.world.lock();
-        world.settle();
-        if world.enumeration(&self.place) == Some(self.enumeration) {
-            Ok(world)
+    fn computer(&self) -> Result<MutexGuard<'_, VirtualComputer>> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        if computer.enumeration(&self.place) == Some(self.enumeration) {
+            Ok(computer)
         } else {
             Err(virtual_computer::gone())
         }
@@ -58,9 +58,9 @@ impl VirtualUsb {
     ) -> Result<Vec<u8>> {
         let deadline = self.now() + timeout;
         loop {
-            let mut world = self.world()?;
-            let now = world.now();
-            let reply = world.device(&self.place).map_or(UsbReply::Gone, |device| ask(device, now));
+            let mut computer = self.computer()?;
+            let now = computer.now();
+            let reply = computer.device(&self.place).map_or(UsbReply::Gone, |device| ask(device, now));
             match reply {
                 UsbReply::Done(bytes) => return Ok(bytes),
                 UsbReply::Stall => return Err(Error::new(ErrorKind::Stalled, "the endpoint halted")),
@@ -68,16 +68,16 @@ impl VirtualUsb {
                 UsbReply::Pending if now >= deadline => {
                     return Err(Error::new(ErrorKind::Timeout, "the stick did not answer the transfer"));
                 }
-                UsbReply::Pending => world.step_until(deadline),
+                UsbReply::Pending => computer.step_until(deadline),
             }
         }
     }
 
     /// Tells the device what the host did; it has nothing to answer.
     fn tell(&self, what: impl FnOnce(&mut dyn Device, Moment)) -> Result<()> {
-        let mut world = self.world()?;
-        let now = world.now();
-        if let Some(device) = world.device(&self.place) {
+        let mut computer = self.computer()?;
+        let now = computer.now();
+        if let Some(device) = computer.device(&self.place) {
             what(device, now);
         }
         Ok(())
@@ -85,7 +85,7 @@ impl VirtualUsb {
 
     /// The interface of an endpoint, which must be claimed, and what it is.
     fn interface_of(&self, endpoint: u8) -> Result<(u8, Function)> {
-        let all = self.face.configurations.iter().flat_map(|c| &c.interfaces);
+        let all = self.appearance.configurations.iter().flat_map(|c| &c.interfaces);
         let found = all
             .filter(|i| i.alternates.iter().any(|a| a.endpoints.iter().any(|e| e.0 == endpoint)))
             .find(|i| self.claimed.contains(&i.number));
@@ -103,17 +103,17 @@ impl VirtualUsb {
         match setup.request {
             GET_STATUS => Some(Ok(vec![0, 0])),
             GET_CONFIGURATION => {
-                Some(self.world().and_then(|mut w| w.configuration(&self.place)).map(|value| vec![value]))
+                Some(self.computer().and_then(|mut w| w.configuration(&self.place)).map(|value| vec![value]))
             }
             GET_DESCRIPTOR => {
                 let [index, kind] = setup.value.to_le_bytes();
                 let found = match kind {
                     1 => Some(self.device.to_vec()),
                     2 => self.configurations.get(usize::from(index)).cloned(),
-                    3 => descriptors::string(&self.face, index),
+                    3 => descriptors::string(&self.appearance, index),
                     _ => None,
                 };
-                Some(self.world().and_then(|_| found.ok_or_else(stalled)))
+                Some(self.computer().and_then(|_| found.ok_or_else(stalled)))
             }
             _ => None,
         }
@@ -130,15 +130,15 @@ impl UsbLink for VirtualUsb {
     }
 
     fn active_configuration(&mut self) -> Result<u8> {
-        self.world()?.configuration(&self.place)
+        self.computer()?.configuration(&self.place)
     }
 
     fn detach_kernel_driver(&mut self, interface: u8) -> Result<bool> {
-        self.world()?.detach(&self.place, interface)
+        self.computer()?.detach(&self.place, interface)
     }
 
     fn claim(&mut self, interface: u8) -> Result<()> {
-        if let Some(driver) = self.world()?.driver(&self.place, interface)? {
+        if let Some(driver) = self.computer()?.driver(&self.place, interface)? {
             let error = Error::new(ErrorKind::PortBusy, "a driver holds the interface");
             return Err(error.with("interface", interface).with("holder", driver));
         }
@@ -148,7 +148,7 @@ impl UsbLink for VirtualUsb {
 
     fn release(&mut self, interface: u8) -> Result<()> {
         self.claimed.remove(&interface);
-        self.world().map(|_| ())
+        self.computer().map(|_| ())
     }
 
     fn control_in(&mut self, setup: ControlSetup, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
@@ -196,21 +196,21 @@ impl UsbLink for VirtualUsb {
     }
 
     fn clear_halt(&mut self, _endpoint: u8) -> Result<()> {
-        self.world().map(|_| ())
+        self.computer().map(|_| ())
     }
 
     fn set_configuration(&mut self, value: u8) -> Result<()> {
-        if value != 0 && !self.face.configurations.iter().any(|c| c.value == value) {
+        if value != 0 && !self.appearance.configurations.iter().any(|c| c.value == value) {
             return Err(
                 Error::new(ErrorKind::Stalled, "the stick has no such configuration").with("value", value)
             );
         }
         self.claimed.clear();
-        self.world()?.configure(&self.place, value)
+        self.computer()?.configure(&self.place, value)
     }
 
     fn set_alt_setting(&mut self, interface: u8, alternate: u8) -> Result<()> {
-        let all = self.face.configurations.iter().flat_map(|c| &c.interfaces);
+        let all = self.appearance.configurations.iter().flat_map(|c| &c.interfaces);
         let known =
             all.filter(|i| i.number == interface).any(|i| usize::from(alternate) < i.alternates.len());
         if !self.claimed.contains(&interface) || !known {
@@ -221,16 +221,16 @@ impl UsbLink for VirtualUsb {
 
     fn reset(&mut self) -> Result<()> {
         self.tell(|device, now| device.port_reset(now))?;
-        self.world().map(|_| ())
+        self.computer().map(|_| ())
     }
 
     fn now(&self) -> Moment {
-        self.world.lock().now()
+        self.computer.lock().now()
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut world = self.world.lock();
-        let end = world.now() + time;
-        world.advance_to(end);
+        let mut computer = self.computer.lock();
+        let end = computer.now() + time;
+        computer.advance_to(end);
     }
 }

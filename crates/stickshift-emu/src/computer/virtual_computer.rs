@@ -9,7 +9,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Endpoint, Interface, Mode, Place, Role, Stick};
 
-use crate::device::{Configuration, Device, Face, Function};
+use crate::device::{Appearance, Configuration, Device, Function};
 
 /// From the appearance of a device to its drivers, as on a laptop.
 const DRIVERS_BIND: Duration = Duration::from_millis(150);
@@ -45,7 +45,7 @@ impl Default for ModemManager {
 /// A device that shows on the bus.
 #[derive(Debug)]
 struct Present {
-    face: Face,
+    appearance: Appearance,
     enumeration: u32,
     bind_at: Moment,
     bound: bool,
@@ -58,7 +58,7 @@ struct Present {
     probing: Option<(Moment, Moment)>,
 }
 
-struct Slot {
+struct UsbSocket {
     device: Box<dyn Device>,
     present: Option<Present>,
     /// tty numbers of the appearance before this one.
@@ -75,9 +75,9 @@ enum Holder {
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct World {
+pub(crate) struct VirtualComputer {
     now: Moment,
-    slots: BTreeMap<Place, Slot>,
+    slots: BTreeMap<Place, UsbSocket>,
     /// Counts whatever a look at the bus would show.
     changes: u64,
     /// Open ports by tty number; a port that is held keeps its number when its stick leaves.
@@ -89,7 +89,7 @@ pub(crate) struct World {
     pub(crate) missing_drivers: BTreeSet<String>,
 }
 
-impl World {
+impl VirtualComputer {
     pub(crate) fn now(&self) -> Moment {
         self.now
     }
@@ -100,7 +100,7 @@ impl World {
 
     pub(crate) fn plug(&mut self, place: Place, mut device: Box<dyn Device>) {
         device.power(self.now, true);
-        self.slots.insert(place, Slot { device, present: None, last_ttys: BTreeSet::new() });
+        self.slots.insert(place, UsbSocket { device, present: None, last_ttys: BTreeSet::new() });
         self.settle();
     }
 
@@ -154,7 +154,7 @@ impl World {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(place) else { return };
         slot.device.tick(now);
-        let shows = slot.device.face().map(|_| slot.device.enumeration());
+        let shows = slot.device.appearance().map(|_| slot.device.enumeration());
         if slot.present.as_ref().map(|p| p.enumeration) == shows {
             return;
         }
@@ -164,11 +164,11 @@ impl World {
             slot.last_ttys = left.ttys.values().copied().collect();
             given_back.extend(left.ttys.into_values());
         }
-        if let (Some(face), Some(enumeration)) = (slot.device.face().cloned(), shows) {
-            let configuration = face.configurations.first().map_or(0, |c| c.value);
+        if let (Some(appearance), Some(enumeration)) = (slot.device.appearance().cloned(), shows) {
+            let configuration = appearance.configurations.first().map_or(0, |c| c.value);
             slot.device.configured(now, configuration);
             slot.present = Some(Present {
-                face,
+                appearance,
                 enumeration,
                 bind_at: now + DRIVERS_BIND,
                 bound: false,
@@ -192,7 +192,7 @@ impl World {
         };
         taken.extend(&slot.last_ttys);
         present.bound = true;
-        for interface in interfaces(&present.face, present.configuration) {
+        for interface in interfaces(&present.appearance, present.configuration) {
             if interface.function == Function::Serial {
                 let tty = (0..).find(|n| !taken.contains(n)).unwrap_or_default();
                 taken.insert(tty);
@@ -264,17 +264,17 @@ impl World {
     }
 
     fn stick(&self, place: &Place, present: &Present) -> Stick {
-        let face = &present.face;
+        let appearance = &present.appearance;
         let mut stick = Stick {
             place: place.clone(),
-            id: face.id,
-            release: face.release,
-            class: face.class[0],
-            manufacturer: face.manufacturer.clone(),
-            product: face.product.clone(),
-            serial: face.serial.clone(),
+            id: appearance.id,
+            release: appearance.release,
+            class: appearance.class[0],
+            manufacturer: appearance.manufacturer.clone(),
+            product: appearance.product.clone(),
+            serial: appearance.serial.clone(),
             configuration: present.configuration,
-            configurations: face.configurations.len() as u8,
+            configurations: appearance.configurations.len() as u8,
             interfaces: self.interfaces(present),
             mode: Mode::Unknown,
         };
@@ -283,33 +283,33 @@ impl World {
     }
 
     fn interfaces(&self, present: &Present) -> Vec<Interface> {
-        let shown = interfaces(&present.face, present.configuration);
-        let to_interface = |face: &crate::device::FaceInterface| {
-            let first = &face.alternates[0];
+        let shown = interfaces(&present.appearance, present.configuration);
+        let to_interface = |appearance: &crate::device::UsbInterface| {
+            let first = &appearance.alternates[0];
             let endpoints = first.endpoints.iter().map(|&(address, kind, max_packet)| Endpoint {
                 address,
                 kind,
                 max_packet,
             });
-            let bound = present.bound && !present.detached.contains(&face.number);
-            let tty = present.ttys.get(&face.number);
-            let control = first.class[0] == 0x02 || face.function == Function::Ncm;
-            let netdev = match face.function {
+            let bound = present.bound && !present.detached.contains(&appearance.number);
+            let tty = present.ttys.get(&appearance.number);
+            let control = first.class[0] == 0x02 || appearance.function == Function::Ncm;
+            let netdev = match appearance.function {
                 Function::Ethernet if control => Some("usb0"),
                 Function::Ncm if first.class[0] != CDC_DATA => Some("wwan0"),
                 _ => None,
             };
             Interface {
-                number: face.number,
+                number: appearance.number,
                 class: first.class[0],
                 subclass: first.class[1],
                 protocol: first.class[2],
                 endpoints: endpoints.collect(),
                 role: Role::Other,
-                driver: driver(face).filter(|_| bound).map(str::to_owned),
+                driver: driver(appearance).filter(|_| bound).map(str::to_owned),
                 tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
                 netdev: netdev.filter(|_| bound).map(str::to_owned),
-                cdc_wdm: (bound && face.function == Function::Ncm && first.class[0] != CDC_DATA)
+                cdc_wdm: (bound && appearance.function == Function::Ncm && first.class[0] != CDC_DATA)
                     .then(|| "/dev/cdc-wdm0".to_owned()),
                 holder: tty.and_then(|n| self.held.get(n)).map(in_words),
             }
@@ -322,8 +322,8 @@ impl World {
         self.slots.get(place)?.present.as_ref().map(|p| p.enumeration)
     }
 
-    pub(crate) fn face(&self, place: &Place) -> Option<&Face> {
-        self.slots.get(place)?.present.as_ref().map(|p| &p.face)
+    pub(crate) fn appearance(&self, place: &Place) -> Option<&Appearance> {
+        self.slots.get(place)?.present.as_ref().map(|p| &p.appearance)
     }
 
     /// Takes the serial port behind an interface: its tty number.
@@ -384,7 +384,7 @@ impl World {
     pub(crate) fn detach(&mut self, place: &Place, interface: u8) -> Result<bool> {
         let present = self.present(place)?;
         let held = present.bound
-            && interfaces(&present.face, present.configuration)
+            && interfaces(&present.appearance, present.configuration)
                 .iter()
                 .any(|i| i.number == interface && driver(i).is_some());
         let detached = held && present.detached.insert(interface);
@@ -401,7 +401,7 @@ impl World {
         if !present.bound || present.detached.contains(&interface) {
             return Ok(None);
         }
-        let shown = interfaces(&present.face, present.configuration);
+        let shown = interfaces(&present.appearance, present.configuration);
         Ok(shown.iter().find(|i| i.number == interface).and_then(driver))
     }
 }
@@ -417,9 +417,9 @@ fn in_words(holder: &Holder) -> String {
     }
 }
 
-/// The interfaces of a configuration of a face.
-pub(crate) fn interfaces(face: &Face, configuration: u8) -> &[crate::device::FaceInterface] {
-    let active: Option<&Configuration> = face.configurations.iter().find(|c| c.value == configuration);
+/// The interfaces of a configuration of an appearance.
+pub(crate) fn interfaces(appearance: &Appearance, configuration: u8) -> &[crate::device::UsbInterface] {
+    let active: Option<&Configuration> = appearance.configurations.iter().find(|c| c.value == configuration);
     active.map_or(&[], |c| c.interfaces.as_slice())
 }
 
@@ -427,7 +427,7 @@ pub(crate) fn interfaces(face: &Face, configuration: u8) -> &[crate::device::Fac
 const CDC_DATA: u8 = 0x0a;
 
 /// Which driver of Linux binds.
-fn driver(interface: &crate::device::FaceInterface) -> Option<&'static str> {
+fn driver(interface: &crate::device::UsbInterface) -> Option<&'static str> {
     let [class, subclass, _] = interface.alternates[0].class;
     match interface.function {
         Function::Ncm if class == CDC_DATA || (class, subclass) == (0x02, 0x0e) => Some("cdc_mbim"),

@@ -1,6 +1,6 @@
-//! A [`Face`] as the descriptors that a host reads.
+//! An [`Appearance`] as the descriptors that a host reads.
 
-use crate::device::{Configuration, Face};
+use crate::device::{Appearance, Configuration};
 
 /// String indexes used in the device descriptor: manufacturer, product, serial number.
 const STRINGS: [u8; 3] = [1, 2, 3];
@@ -12,19 +12,19 @@ pub(crate) const MAC_STRING: u8 = 5;
 pub(crate) const MAC: &str = "0C5B8F279A64";
 
 /// The 18 bytes of the device descriptor.
-pub fn device(face: &Face) -> [u8; 18] {
-    let named = [&face.manufacturer, &face.product, &face.serial];
+pub fn device(appearance: &Appearance) -> [u8; 18] {
+    let named = [&appearance.manufacturer, &appearance.product, &appearance.serial];
     let index = |i: usize| if named[i].is_some() { STRINGS[i] } else { 0 };
     let [release, vendor, product] =
-        [face.release, face.id.vendor, face.id.product].map(|number| number.to_le_bytes());
+        [appearance.release, appearance.id.vendor, appearance.id.product].map(|number| number.to_le_bytes());
     [
         18,
         0x01,
         0x00,
         0x02,
-        face.class[0],
-        face.class[1],
-        face.class[2],
+        appearance.class[0],
+        appearance.class[1],
+        appearance.class[2],
         64,
         vendor[0],
         vendor[1],
@@ -35,7 +35,7 @@ pub fn device(face: &Face) -> [u8; 18] {
         index(0),
         index(1),
         index(2),
-        face.configurations.len() as u8,
+        appearance.configurations.len() as u8,
     ]
 }
 
@@ -62,12 +62,12 @@ pub fn configuration(configuration: &Configuration) -> Vec<u8> {
 }
 
 /// The string descriptor of an index; 0 is the list of languages. `None` when there is no such string.
-pub fn string(face: &Face, index: u8) -> Option<Vec<u8>> {
+pub fn string(appearance: &Appearance, index: u8) -> Option<Vec<u8>> {
     let text = match index {
         0 => return Some(vec![4, 0x03, 0x09, 0x04]),
-        1 => face.manufacturer.as_deref(),
-        2 => face.product.as_deref(),
-        3 => face.serial.as_deref(),
+        1 => appearance.manufacturer.as_deref(),
+        2 => appearance.product.as_deref(),
+        3 => appearance.serial.as_deref(),
         MAC_STRING => Some(MAC),
         _ => None,
     }?;
@@ -84,27 +84,27 @@ mod tests {
 
     #[test]
     fn the_boot_rom_in_bytes() {
-        let face = appearances::boot_rom();
+        let appearance = appearances::boot_rom();
         let expected = [18, 1, 0, 2, 0, 0, 0, 64, 0xd1, 0x12, 0x43, 0x14, 0x02, 0x01, 1, 2, 0, 1];
-        assert_eq!(device(&face), expected);
+        assert_eq!(device(&appearance), expected);
         let expected = [
             9, 2, 32, 0, 1, 1, 0, 0x80, 250, 9, 4, 0, 0, 2, 0xff, 0xff, 0xff, 0, 7, 5, 0x81, 2, 0, 2, 0, 7,
             5, 0x01, 2, 0, 2, 0,
         ];
-        assert_eq!(configuration(&face.configurations[0]), expected);
-        assert_eq!(string(&face, 2).unwrap(), b"\x10\x03U\0S\0B\0 \0C\0O\0M\0");
-        assert_eq!(string(&face, 3), None);
+        assert_eq!(configuration(&appearance.configurations[0]), expected);
+        assert_eq!(string(&appearance, 2).unwrap(), b"\x10\x03U\0S\0B\0 \0C\0O\0M\0");
+        assert_eq!(string(&appearance, 3), None);
     }
 
     #[test]
     fn lengths_add_up() {
-        for face in [
+        for appearance in [
             appearances::hilink(),
             appearances::stick("A1,A2;12,1,16,A1,A2"),
             appearances::hilink_serial(true),
             appearances::download(),
         ] {
-            let all = configuration(&face.configurations[0]);
+            let all = configuration(&appearance.configurations[0]);
             assert_eq!(usize::from(u16::from_le_bytes([all[2], all[3]])), all.len());
             let mut at = 0;
             while at < all.len() {

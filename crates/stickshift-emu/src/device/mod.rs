@@ -14,7 +14,7 @@ use stickshift::stick::UsbId;
 
 /// What a stick shows on the bus between two enumerations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Face {
+pub struct Appearance {
     /// idVendor and idProduct.
     pub id: UsbId,
     /// bcdDevice.
@@ -31,18 +31,18 @@ pub struct Face {
     pub configurations: Vec<Configuration>,
 }
 
-/// One configuration of a face.
+/// One configuration of an appearance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
     /// bConfigurationValue.
     pub value: u8,
     /// By interface number.
-    pub interfaces: Vec<FaceInterface>,
+    pub interfaces: Vec<UsbInterface>,
 }
 
-/// One interface of a face.
+/// One interface of an appearance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaceInterface {
+pub struct UsbInterface {
     /// bInterfaceNumber.
     pub number: u8,
     /// What the bytes on its endpoints are.
@@ -62,7 +62,7 @@ pub struct Alternate {
     pub endpoints: Vec<(u8, u8, u16)>,
 }
 
-/// How an interface is attached to the rest of the world.
+/// What an interface carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// A stream of bytes in both directions: a tty on the host.
@@ -106,9 +106,9 @@ pub enum HttpAnswer {
 /// `Any`, so that a test can ask for the device behind the trait and look at its flash.
 pub trait Device: Any + Send {
     /// What it shows now; `None` while it is off the bus.
-    fn face(&self) -> Option<&Face>;
+    fn appearance(&self) -> Option<&Appearance>;
 
-    /// Counts up with every new appearance on the bus, so that a re-enumeration with the same face is seen as one.
+    /// Counts up with every new appearance on the bus, so that a re-enumeration with the same appearance is seen as one.
     fn enumeration(&self) -> u32;
 
     /// Power comes (it is plugged in) or goes.
@@ -127,7 +127,7 @@ pub trait Device: Any + Send {
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8>;
 
     /// A control request that is not about descriptors, configuration, alternate settings or halts (those are answered from the
-    /// face by whoever attaches the device). `data` is the OUT data, `length` wLength.
+    /// appearance by whoever attaches the device). `data` is the OUT data, `length` wLength.
     fn control(&mut self, now: Moment, setup: ControlSetup, data: &[u8], length: u16) -> UsbReply {
         let _ = (now, setup, data, length);
         UsbReply::Stall

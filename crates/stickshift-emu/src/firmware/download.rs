@@ -44,7 +44,7 @@ pub enum AtInBinary {
 
 /// How this download mode behaves, where sticks differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DloadOptions {
+pub struct DownloadOptions {
     /// `AT^DATAMODE` is refused until a good `AT^SIGNVER` came.
     pub require_signature: bool,
     /// AT commands after `AT^DATAMODE`.
@@ -75,22 +75,22 @@ pub struct DloadOptions {
     pub slow_flush: Duration,
 }
 
-impl DloadOptions {
+impl DownloadOptions {
     /// As the V7R2 daemon: AT and frames side by side, bad frames dropped without a word.
     pub fn v7r2() -> Self {
-        DloadOptions {
+        DownloadOptions {
             at_in_binary: AtInBinary::Answered,
             binary_at_once: true,
             nak_bad_crc: false,
             leaves_binary: false,
             product: "E3372s_153".into(),
-            ..DloadOptions::v7r11()
+            ..DownloadOptions::v7r11()
         }
     }
 
     /// As V7R11 units with signature checking off: `AT^DATAMODE` is needed, and ends the AT phase.
     pub fn v7r11() -> Self {
-        DloadOptions {
+        DownloadOptions {
             require_signature: false,
             at_in_binary: AtInBinary::Nak(nak::INVALID_COMMAND),
             binary_at_once: false,
@@ -111,7 +111,7 @@ impl DloadOptions {
 
 /// One request of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum DownloadRequest {
     /// An AT command, with its CR.
     At(Vec<u8>),
     /// The body of a frame.
@@ -122,18 +122,18 @@ pub enum Request {
 
 /// What the stick does about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct DownloadReply {
     /// Sent to the host.
     pub bytes: Vec<u8>,
     /// How long it takes.
     pub after: Duration,
     /// What becomes of the stick.
-    pub then: Then,
+    pub then: DownloadEffect,
 }
 
 /// What becomes of the stick after a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Then {
+pub enum DownloadEffect {
     /// It goes on.
     #[default]
     Nothing,
@@ -155,8 +155,8 @@ struct Open {
 
 /// Download mode, from its appearance to its reset.
 #[derive(Debug)]
-pub struct Dload {
-    options: DloadOptions,
+pub struct DownloadMode {
+    options: DownloadOptions,
     binary: bool,
     echo: bool,
     signed: bool,
@@ -165,13 +165,13 @@ pub struct Dload {
     /// Nothing but a flag begins a frame here.
     hunting: bool,
     mid_frame: bool,
-    waiting: VecDeque<Request>,
+    waiting: VecDeque<DownloadRequest>,
 }
 
-impl Dload {
+impl DownloadMode {
     /// Just appeared.
-    pub fn new(options: DloadOptions) -> Self {
-        Dload {
+    pub fn new(options: DownloadOptions) -> Self {
+        DownloadMode {
             binary: options.starts_binary,
             echo: options.echo,
             signed: false,
@@ -198,7 +198,7 @@ impl Dload {
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.mid_frame && is_at(bytes) {
             self.hunting = true;
-            self.waiting.push_back(Request::At(bytes.to_vec()));
+            self.waiting.push_back(DownloadRequest::At(bytes.to_vec()));
             return;
         }
         let mut bytes = bytes;
@@ -210,28 +210,30 @@ impl Dload {
         self.deframer.push(bytes);
         self.mid_frame = bytes.last().is_some_and(|&b| b != 0x7e);
         while let Some(frame) = self.deframer.next() {
-            self.waiting.push_back(frame.map_or(Request::BadFrame, Request::Frame));
+            self.waiting.push_back(frame.map_or(DownloadRequest::BadFrame, DownloadRequest::Frame));
         }
     }
 
     /// The next request, to be given to [`answer`](Self::answer).
-    pub fn next_request(&mut self) -> Option<Request> {
+    pub fn next_request(&mut self) -> Option<DownloadRequest> {
         self.waiting.pop_front()
     }
 
     /// Refuses a request with a code, without acting on it.
-    pub fn refuse(&self, code: u8) -> Reply {
+    pub fn refuse(&self, code: u8) -> DownloadReply {
         self.frame(&[0x03, 0x00, code])
     }
 
     /// Acts on one request.
-    pub fn answer(&mut self, request: &Request, flash: &mut Flash) -> Reply {
+    pub fn answer(&mut self, request: &DownloadRequest, flash: &mut Flash) -> DownloadReply {
         match request {
-            Request::At(command) => self.at(command),
-            Request::BadFrame if self.options.nak_bad_crc && self.listens() => self.refuse(nak::BAD_FCS),
-            Request::BadFrame => Reply::default(),
-            Request::Frame(_) if !self.listens() => self.refuse(nak::INVALID_COMMAND),
-            Request::Frame(body) => self.binary(body, flash),
+            DownloadRequest::At(command) => self.at(command),
+            DownloadRequest::BadFrame if self.options.nak_bad_crc && self.listens() => {
+                self.refuse(nak::BAD_FCS)
+            }
+            DownloadRequest::BadFrame => DownloadReply::default(),
+            DownloadRequest::Frame(_) if !self.listens() => self.refuse(nak::INVALID_COMMAND),
+            DownloadRequest::Frame(body) => self.binary(body, flash),
         }
     }
 
@@ -239,29 +241,29 @@ impl Dload {
         self.binary || self.options.binary_at_once
     }
 
-    fn frame(&self, body: &[u8]) -> Reply {
+    fn frame(&self, body: &[u8]) -> DownloadReply {
         let mut bytes = Vec::with_capacity(32);
         hdlc::encode(body, &mut bytes);
         if !self.options.opening_flag {
             bytes.remove(0);
         }
-        Reply { bytes, ..Reply::default() }
+        DownloadReply { bytes, ..DownloadReply::default() }
     }
 
-    fn acknowledge(&self) -> Reply {
+    fn acknowledge(&self) -> DownloadReply {
         self.frame(&[0x02])
     }
 
-    fn at(&mut self, command: &[u8]) -> Reply {
+    fn at(&mut self, command: &[u8]) -> DownloadReply {
         let text = String::from_utf8_lossy(command).trim_end_matches('\r').to_ascii_uppercase();
         if self.binary && text != "AT^RESET" {
             match self.options.at_in_binary {
                 AtInBinary::Answered => {}
-                AtInBinary::Deaf => return Reply::default(),
+                AtInBinary::Deaf => return DownloadReply::default(),
                 AtInBinary::Nak(code) => return self.refuse(code),
             }
         }
-        let mut reply = Reply::default();
+        let mut reply = DownloadReply::default();
         if self.echo {
             reply.bytes.extend_from_slice(command);
         }
@@ -283,7 +285,7 @@ impl Dload {
                 Some("0".into())
             }
             "AT^RESET" => {
-                reply.then = Then::Reset;
+                reply.then = DownloadEffect::Reset;
                 Some(String::new())
             }
             "AT^DATAMODE" if self.options.require_signature && !self.signed => None,
@@ -310,7 +312,7 @@ impl Dload {
         reply
     }
 
-    fn binary(&mut self, body: &[u8], flash: &mut Flash) -> Reply {
+    fn binary(&mut self, body: &[u8], flash: &mut Flash) -> DownloadReply {
         let Some(&command) = body.first() else { return self.refuse(nak::INVALID_COMMAND) };
         match command {
             0x01 if self.options.leaves_binary => {
@@ -318,7 +320,7 @@ impl Dload {
                 self.hunting = true;
                 self.acknowledge()
             }
-            0x0a => Reply { then: Then::Reset, ..self.acknowledge() },
+            0x0a => DownloadReply { then: DownloadEffect::Reset, ..self.acknowledge() },
             0x0c => {
                 let mut reply = self.frame(&[&[0x0d, 0x0f], VERSION.as_slice()].concat());
                 if self.options.opening_flag {
@@ -340,7 +342,7 @@ impl Dload {
         }
     }
 
-    fn start(&mut self, body: &[u8], flash: &mut Flash) -> Reply {
+    fn start(&mut self, body: &[u8], flash: &mut Flash) -> DownloadReply {
         if body.len() != 12 {
             return self.refuse(nak::WRONG_LENGTH);
         }
@@ -358,7 +360,7 @@ impl Dload {
         self.acknowledge()
     }
 
-    fn block(&mut self, body: &[u8], flash: &mut Flash) -> Reply {
+    fn block(&mut self, body: &[u8], flash: &mut Flash) -> DownloadReply {
         if body.len() < 7 {
             return self.refuse(nak::WRONG_LENGTH);
         }
@@ -380,10 +382,10 @@ impl Dload {
         let flushed = open.received / FLUSH > filled;
         flash.append(open.code, data);
         let after = if flushed { self.options.slow_flush } else { Duration::ZERO };
-        Reply { after, ..self.acknowledge() }
+        DownloadReply { after, ..self.acknowledge() }
     }
 
-    fn end(&mut self, body: &[u8], flash: &mut Flash) -> Reply {
+    fn end(&mut self, body: &[u8], flash: &mut Flash) -> DownloadReply {
         if body.len() != 23 {
             return self.refuse(nak::WRONG_LENGTH);
         }
@@ -398,9 +400,9 @@ impl Dload {
         let table_before = self.open.take().and_then(|open| open.table_before);
         let changed = table_before.is_some_and(|before| flash.partition(code) != Some(before.as_slice()));
         if changed && self.options.reboot_on_new_table {
-            return Reply { then: Then::Restart, ..Reply::default() };
+            return DownloadReply { then: DownloadEffect::Restart, ..DownloadReply::default() };
         }
-        Reply { after: self.options.slow_flush / 4, ..self.acknowledge() }
+        DownloadReply { after: self.options.slow_flush / 4, ..self.acknowledge() }
     }
 }
 

@@ -37,7 +37,7 @@ const NO_BLOCKS_TO_ERASE: &str = "0C009DE504109DE50000A0E30BE0A0E10E0050E1";
 
 /// What the blocks do once started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum LoaderFate {
     /// Nothing comes up; why.
     Dead(&'static str),
     /// The loader's fastboot comes up.
@@ -49,20 +49,20 @@ pub(crate) enum Fate {
     },
 }
 
-pub(crate) fn start(blocks: &[Block]) -> Fate {
-    let Some((loader, before)) = blocks.split_last() else { return Fate::Dead("nothing was sent") };
-    let Some(raminit) = before.last() else { return Fate::Dead("no code set up the memory") };
+pub(crate) fn start(blocks: &[Block]) -> LoaderFate {
+    let Some((loader, before)) = blocks.split_last() else { return LoaderFate::Dead("nothing was sent") };
+    let Some(raminit) = before.last() else { return LoaderFate::Dead("no code set up the memory") };
     if raminit.data.is_empty() || loader.data.is_empty() {
-        return Fate::Dead("an empty block was started");
+        return LoaderFate::Dead("an empty block was started");
     }
     let uniform = |data: &[u8]| data.iter().all(|&b| b == data[0]);
     if uniform(&raminit.data) || uniform(&loader.data) {
-        return Fate::Dead("a block holds no code");
+        return LoaderFate::Dead("a block holds no code");
     }
     if loader.data.ends_with(b"\x55NDROID!") {
-        return Fate::Fastboot;
+        return LoaderFate::Fastboot;
     }
-    Fate::Download { erased: erases(&loader.data) }
+    LoaderFate::Download { erased: erases(&loader.data) }
 }
 
 /// Whether the call that erases is still there in the first family found.
@@ -119,14 +119,14 @@ mod tests {
             let mut loader = code(2048);
             loader[0x100..0x100 + signature.len()].copy_from_slice(&signature);
             loader[0xfb] = 0x4c;
-            assert_eq!(start(&blocks(loader.clone())), Fate::Download { erased: true });
+            assert_eq!(start(&blocks(loader.clone())), LoaderFate::Download { erased: true });
             match patch {
                 Patch::Word(_) => loader[place..place + 4].copy_from_slice(&MOV_R0_0),
                 Patch::BranchBefore => loader[place] |= 0xe0,
             }
-            assert_eq!(start(&blocks(loader)), Fate::Download { erased: false });
+            assert_eq!(start(&blocks(loader)), LoaderFate::Download { erased: false });
         }
-        assert_eq!(start(&blocks(code(2048))), Fate::Download { erased: false });
+        assert_eq!(start(&blocks(code(2048))), LoaderFate::Download { erased: false });
     }
 
     #[test]
@@ -135,21 +135,21 @@ mod tests {
         let mut signature = hex(FAMILIES[0].0);
         signature[8] = 0x28;
         loader[0x104..0x104 + signature.len()].copy_from_slice(&signature);
-        assert_eq!(start(&blocks(loader.clone())), Fate::Download { erased: true });
+        assert_eq!(start(&blocks(loader.clone())), LoaderFate::Download { erased: true });
         let patch = hex(NO_BLOCKS_TO_ERASE);
         loader[0x200..0x200 + patch.len()].copy_from_slice(&patch);
-        assert_eq!(start(&blocks(loader)), Fate::Download { erased: false });
+        assert_eq!(start(&blocks(loader)), LoaderFate::Download { erased: false });
     }
 
     #[test]
     fn what_does_not_start() {
-        assert!(matches!(start(&[]), Fate::Dead(_)));
-        assert!(matches!(start(&blocks(Vec::new())), Fate::Dead(_)));
-        assert!(matches!(start(&blocks(vec![0; 4096])), Fate::Dead(_)));
-        assert!(matches!(start(&blocks(code(4096))[1..]), Fate::Dead(_)));
+        assert!(matches!(start(&[]), LoaderFate::Dead(_)));
+        assert!(matches!(start(&blocks(Vec::new())), LoaderFate::Dead(_)));
+        assert!(matches!(start(&blocks(vec![0; 4096])), LoaderFate::Dead(_)));
+        assert!(matches!(start(&blocks(code(4096))[1..]), LoaderFate::Dead(_)));
         let mut cut = code(64);
         cut.extend_from_slice(b"\x55NDROID!");
-        assert_eq!(start(&blocks(cut)), Fate::Fastboot);
+        assert_eq!(start(&blocks(cut)), LoaderFate::Fastboot);
     }
 
     /// A loader from the field, patched by hand long ago; it is nobody's to pass on, so the test looks for it outside.
@@ -166,12 +166,12 @@ mod tests {
             Block { mode: 1, address: 0x2ffe_4000, data: file[0x54..0x54 + 0x36c].to_vec() },
             Block { mode: 2, address: 0x3000_4000, data: file[0x3c0..0x3c0 + 0x1a_c18c].to_vec() },
         ];
-        assert_eq!(start(&blocks), Fate::Download { erased: false });
+        assert_eq!(start(&blocks), LoaderFate::Download { erased: false });
         // Without the hand patch the signature at file offset 0x1170 is live.
         let mut stock = blocks.clone();
         stock[1].data[0x1_3ad4 - 0x3c0 + 8] = 0x01;
-        assert_eq!(start(&stock), Fate::Download { erased: true });
+        assert_eq!(start(&stock), LoaderFate::Download { erased: true });
         stock[1].data[0x1170 - 0x3c0 + 20..][..4].copy_from_slice(&MOV_R0_0);
-        assert_eq!(start(&stock), Fate::Download { erased: false });
+        assert_eq!(start(&stock), LoaderFate::Download { erased: false });
     }
 }

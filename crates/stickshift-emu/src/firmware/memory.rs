@@ -40,18 +40,18 @@ pub const MARKER: &str = "stickshift-synthetic";
 
 /// What firmware makes of a stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FirmwareKind {
     /// A plain modem.
     Stick,
     /// A network card with a router behind it.
     Hilink,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FirmwareKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Stick => "stick",
-            Kind::Hilink => "hilink",
+            FirmwareKind::Stick => "stick",
+            FirmwareKind::Hilink => "hilink",
         })
     }
 }
@@ -60,7 +60,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firmware {
     /// Stick or HiLink.
-    pub kind: Kind,
+    pub kind: FirmwareKind,
     /// For example `21.180.01.00.00`.
     pub version: String,
     /// For example `17.100.13.01.03`; empty when there is no web UI on the flash.
@@ -69,7 +69,7 @@ pub struct Firmware {
 
 impl Firmware {
     /// Firmware of a kind and version, with the web UI's version or an empty text.
-    pub fn new(kind: Kind, version: &str, webui: &str) -> Self {
+    pub fn new(kind: FirmwareKind, version: &str, webui: &str) -> Self {
         Firmware { kind, version: version.to_owned(), webui: webui.to_owned() }
     }
 }
@@ -120,7 +120,7 @@ impl Flash {
     pub fn erased() -> Self {
         Flash {
             partitions: BTreeMap::new(),
-            foreign: Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
+            foreign: Firmware::new(FirmwareKind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
         }
     }
 
@@ -203,7 +203,7 @@ impl Flash {
             ));
         }
         let hilink = told.iter().any(|(_, m)| m.as_ref().and_then(|m| m.kind) == Some("hilink"));
-        let kind = if hilink { Kind::Hilink } else { Kind::Stick };
+        let kind = if hilink { FirmwareKind::Hilink } else { FirmwareKind::Stick };
         Ok(Firmware::new(kind, version, self.webui().unwrap_or_default()))
     }
 
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     fn hilink() -> Firmware {
-        Firmware::new(Kind::Hilink, "22.200.15.00.00", "17.100.13.01.03")
+        Firmware::new(FirmwareKind::Hilink, "22.200.15.00.00", "17.100.13.01.03")
     }
 
     fn write(flash: &mut Flash, code: u32, text: &str) {
@@ -280,14 +280,14 @@ mod tests {
         assert!(flash.firmware().unwrap_err().contains("two versions"));
         write(&mut flash, 0x0022_0000, text);
         write(&mut flash, 0x0010_0000, text);
-        let now = Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.13.01.03");
+        let now = Firmware::new(FirmwareKind::Stick, "21.180.01.00.00", "17.100.13.01.03");
         assert_eq!(flash.firmware(), Ok(now), "the web UI stays where it was");
     }
 
     #[test]
     fn an_image_without_a_marker_is_what_the_option_says() {
         let mut flash = Flash::with(&hilink());
-        flash.set_foreign(Firmware::new(Kind::Stick, "21.999", ""));
+        flash.set_foreign(Firmware::new(FirmwareKind::Stick, "21.999", ""));
         write(&mut flash, 0x0009_0000, "no marker here");
         assert_eq!(flash.firmware().unwrap().version, "21.999");
     }

@@ -8,19 +8,19 @@ use crate::hilink::documents::{
     MODES, basic_information, information, networks, profiles, signal, status, traffic,
 };
 use crate::hilink::xml::{elements, number, value};
-use crate::hilink::{Effect, Generation, WebOptions, sms};
+use crate::hilink::{Generation, WebEffect, WebOptions, sms};
 use crate::identity::Identity;
 use crate::modem::Modem;
-use crate::modem::data::Profile;
+use crate::modem::data::DataProfile;
 use crate::modem::radio::NETWORKS;
-use crate::modem::sim::{self, Refused};
+use crate::modem::sim::{Refused, SimState};
 
 /// Not supported, or no such path.
-const ABSENT: Told = Told::Error(100_002);
-const FORMAT: Told = Told::Error(100_005);
+const ABSENT: CallAnswer = CallAnswer::Error(100_002);
+const FORMAT: CallAnswer = CallAnswer::Error(100_005);
 
 /// What a call may look at and change.
-pub(crate) struct Ask<'a> {
+pub(crate) struct CallContext<'a> {
     pub(crate) now: Moment,
     pub(crate) id: &'a Identity,
     pub(crate) modem: &'a mut Modem,
@@ -29,7 +29,7 @@ pub(crate) struct Ask<'a> {
 
 /// What a call says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum CallAnswer {
     /// The inside of a `<response>`.
     Document(String),
     /// The same after a while.
@@ -38,20 +38,20 @@ pub(crate) enum Told {
     /// `OK`.
     Done,
     /// `OK`, and something becomes of the stick.
-    DoneAnd(Effect),
+    DoneAnd(WebEffect),
 }
 
-pub(super) fn told(pairs: &[(&str, &str)]) -> Told {
-    Told::Document(elements(pairs))
+pub(super) fn told(pairs: &[(&str, &str)]) -> CallAnswer {
+    CallAnswer::Document(elements(pairs))
 }
 
 /// A GET that is not about sessions.
-pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
+pub(crate) fn get(ask: &mut CallContext<'_>, call: &str) -> CallAnswer {
     match call {
-        "device/information" => Told::Document(information(ask)),
-        "device/basic_information" => Told::Document(basic_information(ask)),
+        "device/information" => CallAnswer::Document(information(ask)),
+        "device/basic_information" => CallAnswer::Document(basic_information(ask)),
         "device/signal" => signal(ask),
-        "monitoring/status" => Told::Document(status(ask)),
+        "monitoring/status" => CallAnswer::Document(status(ask)),
         "monitoring/traffic-statistics" => traffic(ask),
         "monitoring/month_statistics" => {
             let (down, up) = ask.modem.data.traffic(ask.now);
@@ -87,19 +87,19 @@ pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
         "net/current-plmn" => {
             let (full, short, number) = ask.modem.radio.operator;
             let pairs = [("State", "0"), ("FullName", full), ("ShortName", short), ("Numeric", number)];
-            Told::Document(elements(&pairs) + &elements(&[("Rat", rat(ask)), ("Spn", "")]))
+            CallAnswer::Document(elements(&pairs) + &elements(&[("Rat", rat(ask)), ("Spn", "")]))
         }
         "net/net-mode" => {
             let [mode, band, lte] = &ask.modem.radio.web;
             told(&[("NetworkMode", mode), ("NetworkBand", band), ("LTEBand", lte)])
         }
-        "net/net-mode-list" => Told::Document(MODES.to_owned()),
+        "net/net-mode-list" => CallAnswer::Document(MODES.to_owned()),
         "net/register" => {
             let mode = if ask.modem.radio.manual { "1" } else { "0" };
             let plmn = if ask.modem.radio.manual { ask.modem.radio.operator.2 } else { "" };
             told(&[("Mode", mode), ("Plmn", plmn), ("Rat", "")])
         }
-        "net/plmn-list" => Told::Late(networks(), Duration::from_secs(40)),
+        "net/plmn-list" => CallAnswer::Late(networks(), Duration::from_secs(40)),
         "net/network" => told(&[("NetworkMode", "0"), ("NetworkBand", "0")]),
         "dialup/mobile-dataswitch" if ask.options.generation >= Generation::G2 => {
             told(&[("dataswitch", flag(ask.modem.data.switch))])
@@ -115,7 +115,7 @@ pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
                 ("pdp_always_on", "0"),
             ])
         }
-        "dialup/profiles" => Told::Document(profiles(ask.modem)),
+        "dialup/profiles" => CallAnswer::Document(profiles(ask.modem)),
         "pin/status" => {
             let sim = &ask.modem.sim;
             told(&[
@@ -136,12 +136,12 @@ pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
         }
         "ussd/get" => match ask.modem.ussd.take(ask.now) {
             Some(said) => told(&[("content", &said.text)]),
-            None => Told::Error(111_019),
+            None => CallAnswer::Error(111_019),
         },
         "ussd/status" => told(&[("result", flag(ask.modem.ussd.is_open()))]),
         "ussd/release" => {
             ask.modem.ussd.release();
-            Told::Done
+            CallAnswer::Done
         }
         "online-update/status" => told(&[
             ("CurrentComponentStatus", "10"),
@@ -155,7 +155,7 @@ pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
             told(&[("auto_update", flag(ask.modem.updates)), ("ui_download", "0")])
         }
         // A real one reboots over this; nobody should ask by GET.
-        "online-update/cancel-downloading" => Told::DoneAnd(Effect::Reboot),
+        "online-update/cancel-downloading" => CallAnswer::DoneAnd(WebEffect::Reboot),
         "dhcp/settings" => told(&[
             ("DhcpIPAddress", "192.168.8.1"),
             ("DhcpLanNetmask", "255.255.255.0"),
@@ -183,16 +183,16 @@ pub(crate) fn get(ask: &mut Ask<'_>, call: &str) -> Told {
 }
 
 /// A POST that is not about sessions nor switches the stick.
-pub(crate) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Told {
+pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAnswer {
     match call {
         "device/control" => match number(body, "Control") {
-            Some(1 | 2) => Told::DoneAnd(Effect::Reboot),
-            Some(3) => Told::Done,
-            Some(4) => Told::DoneAnd(Effect::Off),
+            Some(1 | 2) => CallAnswer::DoneAnd(WebEffect::Reboot),
+            Some(3) => CallAnswer::Done,
+            Some(4) => CallAnswer::DoneAnd(WebEffect::Off),
             _ => FORMAT,
         },
         "monitoring/clear-traffic" | "monitoring/start_date" | "host/info" | "language/current-language" => {
-            Told::Done
+            CallAnswer::Done
         }
         "net/net-mode" => {
             let wanted = ["NetworkMode", "NetworkBand", "LTEBand"].map(|name| value(body, name));
@@ -203,31 +203,31 @@ pub(crate) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Told {
             let refused =
                 (mode.as_str(), band.as_str(), lte.as_str()) == ("00", "2000004400000", "7FFFFFFFFFFFFFFF");
             if !known || !hex || refused {
-                return Told::Error(112_003);
+                return CallAnswer::Error(112_003);
             }
             ask.modem.radio.web = [mode, band, lte];
-            Told::Done
+            CallAnswer::Done
         }
         "net/register" => match value(body, "Mode").as_deref() {
             Some("0") => {
                 ask.modem.radio.manual = false;
-                Told::Done
+                CallAnswer::Done
             }
             Some("1") => {
                 let plmn = value(body, "Plmn").unwrap_or_default();
                 let Some(&(_, long, short, number, _)) = NETWORKS.iter().find(|n| n.3 == plmn && n.0 != 3)
                 else {
-                    return Told::Error(112_003);
+                    return CallAnswer::Error(112_003);
                 };
                 (ask.modem.radio.operator, ask.modem.radio.manual) = ((long, short, number), true);
-                Told::Done
+                CallAnswer::Done
             }
             _ => FORMAT,
         },
         "net/reconnect" => {
             ask.modem.data.hang_up();
             ask.modem.data.dial(ask.now);
-            Told::Done
+            CallAnswer::Done
         }
         "dialup/mobile-dataswitch" if ask.options.generation >= Generation::G2 => {
             match number(body, "dataswitch") {
@@ -251,27 +251,27 @@ pub(crate) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Told {
             };
             let data = &mut ask.modem.data;
             (data.roam, data.idle, data.connect_mode, data.mtu) = (roam == 1, idle, mode as u8, mtu as u16);
-            Told::Done
+            CallAnswer::Done
         }
         "dialup/profiles" => change_profiles(ask.modem, body),
         "pin/operate" => operate_pin(ask, body),
-        "pin/verify-simlock" => Told::Error(103_002),
+        "pin/verify-simlock" => CallAnswer::Error(103_002),
         "ussd/send" => match value(body, "content").filter(|content| !content.is_empty()) {
             Some(content) => {
                 ask.modem.ussd.send(ask.now, &content);
-                Told::Done
+                CallAnswer::Done
             }
             None => FORMAT,
         },
         "online-update/autoupdate-config" => match number(body, "auto_update") {
             Some(on @ (0 | 1)) => {
                 ask.modem.updates = on == 1;
-                Told::Done
+                CallAnswer::Done
             }
             _ => FORMAT,
         },
-        "online-update/check-new-version" | "online-update/cancel-downloading" => Told::Done,
-        "security/dmz" | "dhcp/settings" => Told::Done,
+        "online-update/check-new-version" | "online-update/cancel-downloading" => CallAnswer::Done,
+        "security/dmz" | "dhcp/settings" => CallAnswer::Done,
         call => sms::post(ask, call, body).unwrap_or(ABSENT),
     }
 }
@@ -280,26 +280,26 @@ pub(super) fn flag(on: bool) -> &'static str {
     if on { "1" } else { "0" }
 }
 
-pub(super) fn registered(ask: &Ask<'_>) -> bool {
+pub(super) fn registered(ask: &CallContext<'_>) -> bool {
     ask.modem.sim.is_ready(ask.now)
 }
 
 /// As in `current-plmn`: LTE, or 3G on sticks without it.
-pub(super) fn rat(ask: &Ask<'_>) -> &'static str {
+pub(super) fn rat(ask: &CallContext<'_>) -> &'static str {
     if ask.id.dialect == crate::identity::Dialect::Lte { "7" } else { "2" }
 }
 
-fn connect(ask: &mut Ask<'_>, on: bool) -> Told {
+fn connect(ask: &mut CallContext<'_>, on: bool) -> CallAnswer {
     if !on {
         ask.modem.data.hang_up();
     } else if registered(ask) {
         ask.modem.data.dial(ask.now);
     }
-    Told::Done
+    CallAnswer::Done
 }
 
 /// `Delete`, `SetDefault`, `Modify` (1 new, 2 edit) with the profile.
-fn change_profiles(modem: &mut Modem, body: &str) -> Told {
+fn change_profiles(modem: &mut Modem, body: &str) -> CallAnswer {
     let data = &mut modem.data;
     if let Some(index) = number(body, "Delete").filter(|&index| index > 0) {
         data.profiles.retain(|p| p.index != index || p.read_only);
@@ -309,7 +309,7 @@ fn change_profiles(modem: &mut Modem, body: &str) -> Told {
         let text = |name| value(body, name).unwrap_or_default();
         let index = number(body, "Index").filter(|_| modify == 2);
         let next = data.profiles.iter().map(|p| p.index).max().unwrap_or(0) + 1;
-        let profile = Profile {
+        let profile = DataProfile {
             index: index.unwrap_or(next),
             name: text("Name"),
             apn: text("ApnName"),
@@ -322,7 +322,7 @@ fn change_profiles(modem: &mut Modem, body: &str) -> Told {
             return FORMAT;
         }
         match data.profiles.iter_mut().find(|p| p.index == profile.index) {
-            Some(old) if old.read_only => return Told::Error(100_006),
+            Some(old) if old.read_only => return CallAnswer::Error(100_006),
             Some(old) => *old = profile,
             None if modify == 2 => return FORMAT,
             None => data.profiles.push(profile),
@@ -330,27 +330,27 @@ fn change_profiles(modem: &mut Modem, body: &str) -> Told {
     }
     if let Some(index) = number(body, "SetDefault").filter(|&index| index > 0) {
         if !data.profiles.iter().any(|p| p.index == index) {
-            return Told::Error(100_006);
+            return CallAnswer::Error(100_006);
         }
         data.current = index;
     }
-    Told::Done
+    CallAnswer::Done
 }
 
 /// The web UI's numbers.
-fn sim_state(ask: &Ask<'_>) -> &'static str {
+fn sim_state(ask: &CallContext<'_>) -> &'static str {
     match ask.modem.sim.state(ask.now) {
-        sim::State::Absent => "255",
-        sim::State::Dead => "256",
-        sim::State::Ready => "257",
-        sim::State::Busy => "259",
-        sim::State::Pin => "260",
-        sim::State::Puk => "261",
+        SimState::Absent => "255",
+        SimState::Dead => "256",
+        SimState::Ready => "257",
+        SimState::Busy => "259",
+        SimState::Pin => "260",
+        SimState::Puk => "261",
     }
 }
 
 /// `OperateType`: 0 enter, 1 enable, 2 disable, 3 change, 4 PUK.
-fn operate_pin(ask: &mut Ask<'_>, body: &str) -> Told {
+fn operate_pin(ask: &mut CallContext<'_>, body: &str) -> CallAnswer {
     let text = |name| value(body, name).unwrap_or_default();
     let (pin, new, puk) = (text("CurrentPin"), text("NewPin"), text("PukCode"));
     let (sim, now) = (&mut ask.modem.sim, ask.now);
@@ -363,8 +363,8 @@ fn operate_pin(ask: &mut Ask<'_>, body: &str) -> Told {
         _ => return FORMAT,
     };
     match done {
-        Ok(()) => Told::Done,
-        Err(Refused::Wrong | Refused::WantsPuk) => Told::Error(103_002),
-        Err(_) => Told::Error(103_015),
+        Ok(()) => CallAnswer::Done,
+        Err(Refused::Wrong | Refused::WantsPuk) => CallAnswer::Error(103_002),
+        Err(_) => CallAnswer::Error(103_015),
     }
 }

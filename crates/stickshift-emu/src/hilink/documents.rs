@@ -1,15 +1,15 @@
 //! The longer answers (docs/protocols/hilink-at.md sections 1.7 and 1.9).
 
 use crate::hilink::Generation;
-use crate::hilink::calls::{Ask, Told, flag, rat, registered, told};
+use crate::hilink::calls::{CallAnswer, CallContext, flag, rat, registered, told};
 use crate::hilink::xml::{elements, escaped};
 use crate::modem::Modem;
-use crate::modem::data::{ADDRESS, Profile, State};
+use crate::modem::data::{ADDRESS, DataProfile, DataState};
 use crate::modem::radio::NETWORKS;
-use crate::modem::sim;
+use crate::modem::sim::SimState;
 
 /// Version texts: the newest write brackets as numbers.
-fn version(ask: &Ask<'_>, text: &str) -> String {
+fn version(ask: &CallContext<'_>, text: &str) -> String {
     let text = escaped(text);
     if ask.options.generation == Generation::G3 {
         text.replace('(', "&#40;").replace(')', "&#41;")
@@ -18,17 +18,17 @@ fn version(ask: &Ask<'_>, text: &str) -> String {
     }
 }
 
-fn webui(ask: &Ask<'_>) -> String {
+fn webui(ask: &CallContext<'_>) -> String {
     let word = if ask.options.generation == Generation::G3 { "WEBUI " } else { "" };
     format!("<WebUIVersion>{word}{}</WebUIVersion>\r\n", version(ask, &ask.id.webui))
 }
 
-fn software(ask: &Ask<'_>) -> String {
+fn software(ask: &CallContext<'_>) -> String {
     format!("<SoftwareVersion>{}</SoftwareVersion>\r\n", version(ask, &ask.id.version))
 }
 
-pub(super) fn information(ask: &Ask<'_>) -> String {
-    let (id, up) = (ask.id, ask.modem.data.state(ask.now) == State::Up);
+pub(super) fn information(ask: &CallContext<'_>) -> String {
+    let (id, up) = (ask.id, ask.modem.data.state(ask.now) == DataState::Up);
     let lte = id.dialect == crate::identity::Dialect::Lte;
     let (imsi, iccid) = match ask.modem.sim.present {
         true => ("001010000000001", "8900000000000000001F"),
@@ -76,7 +76,7 @@ pub(super) fn information(ask: &Ask<'_>) -> String {
 }
 
 /// The only identity that needs no login.
-pub(super) fn basic_information(ask: &Ask<'_>) -> String {
+pub(super) fn basic_information(ask: &CallContext<'_>) -> String {
     let lte = ask.id.dialect == crate::identity::Dialect::Lte;
     let mut all = elements(&[
         ("productfamily", if lte { "LTE" } else { "WCDMA" }),
@@ -93,7 +93,7 @@ pub(super) fn basic_information(ask: &Ask<'_>) -> String {
     all
 }
 
-pub(super) fn signal(ask: &Ask<'_>) -> Told {
+pub(super) fn signal(ask: &CallContext<'_>) -> CallAnswer {
     if !registered(ask) {
         let names = ["pci", "sc", "cell_id", "rsrq", "rsrp", "rssi", "sinr", "rscp", "ecio", "mode"];
         return told(&names.map(|name| (name, "")));
@@ -101,7 +101,7 @@ pub(super) fn signal(ask: &Ask<'_>) -> Told {
     if rat(ask) == "2" {
         let pairs = [("pci", ""), ("sc", "312"), ("cell_id", "2588959"), ("rsrq", ""), ("rsrp", "")];
         let more = [("rssi", "-73dBm"), ("sinr", ""), ("rscp", "-81dBm"), ("ecio", "-6dB"), ("mode", "2")];
-        return Told::Document(elements(&pairs) + &elements(&more));
+        return CallAnswer::Document(elements(&pairs) + &elements(&more));
     }
     let mut all = elements(&[
         ("pci", "96"),
@@ -134,20 +134,20 @@ pub(super) fn signal(ask: &Ask<'_>) -> Told {
             ("ims", "0"),
         ]);
     }
-    Told::Document(all)
+    CallAnswer::Document(all)
 }
 
 fn dotted(address: [u8; 4]) -> String {
     address.map(|octet| octet.to_string()).join(".")
 }
 
-pub(super) fn status(ask: &Ask<'_>) -> String {
+pub(super) fn status(ask: &CallContext<'_>) -> String {
     let state = ask.modem.data.state(ask.now);
-    let (up, here) = (state == State::Up, registered(ask));
+    let (up, here) = (state == DataState::Up, registered(ask));
     let connection = match state {
-        State::Connecting => "900",
-        State::Up => "901",
-        State::Down => "902",
+        DataState::Connecting => "900",
+        DataState::Up => "901",
+        DataState::Down => "902",
     };
     let (kind, kind_ex) = match (here, rat(ask)) {
         (false, _) => ("0", "0"),
@@ -155,8 +155,8 @@ pub(super) fn status(ask: &Ask<'_>) -> String {
         _ => ("9", "45"),
     };
     let sim = match ask.modem.sim.state(ask.now) {
-        sim::State::Ready => "1",
-        sim::State::Absent => "255",
+        SimState::Ready => "1",
+        SimState::Absent => "255",
         _ => "0",
     };
     let (address, dns) = if up { (dotted(ADDRESS[0]), dotted(ADDRESS[3])) } else { Default::default() };
@@ -198,7 +198,7 @@ pub(super) fn status(ask: &Ask<'_>) -> String {
     all
 }
 
-pub(super) fn traffic(ask: &Ask<'_>) -> Told {
+pub(super) fn traffic(ask: &CallContext<'_>) -> CallAnswer {
     let (down, up) = ask.modem.data.traffic(ask.now);
     let time = ask.modem.data.time(ask.now).as_secs();
     told(&[
@@ -234,7 +234,7 @@ pub(super) fn networks() -> String {
 }
 
 pub(super) fn profiles(modem: &Modem) -> String {
-    let one = |profile: &Profile| {
+    let one = |profile: &DataProfile| {
         let inside = elements(&[
             ("Index", &profile.index.to_string()),
             ("IsValid", "1"),
@@ -256,7 +256,7 @@ pub(super) fn profiles(modem: &Modem) -> String {
             ("ReadOnly", flag(profile.read_only)),
             ("iptype", "0"),
         ]);
-        format!("<Profile>\r\n{inside}</Profile>\r\n")
+        format!("<DataProfile>\r\n{inside}</DataProfile>\r\n")
     };
     let all: String = modem.data.profiles.iter().map(one).collect();
     format!(

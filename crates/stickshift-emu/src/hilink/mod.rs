@@ -12,7 +12,7 @@ mod xml;
 
 use std::time::Duration;
 
-pub use server::{Reply, Server};
+pub use server::{Server, WebReply};
 
 /// The generations of web UIs, told apart by where tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ pub enum Login {
 
 /// Which ways to serial ports this firmware leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doors {
+pub enum WaysIn {
     /// `/api/device/mode` and `/CGI`.
     Open,
     /// `/CGI` alone.
@@ -53,7 +53,7 @@ pub enum Doors {
     Closed,
 }
 
-/// How a request that changes the stick's face is answered.
+/// How a request that changes the stick's appearance is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModeReply {
     /// With `OK`.
@@ -75,8 +75,8 @@ pub enum SwitchTo {
 
 /// What comes of a request, besides its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The stick shows another face.
+pub enum WebEffect {
+    /// The stick shows another appearance.
     Switch(SwitchTo),
     /// It restarts.
     Reboot,
@@ -96,8 +96,8 @@ pub struct WebOptions {
     /// With what.
     pub password: String,
     /// Ways to serial ports.
-    pub doors: Doors,
-    /// How `device/mode` is answered when its door is open.
+    pub ways_in: WaysIn,
+    /// How `device/mode` is answered when this way in is open.
     pub mode_reply: ModeReply,
     /// Pages carry tokens. Otherwise they come from `SesTokInfo` or `webserver/token` alone.
     pub metas: bool,
@@ -109,19 +109,19 @@ pub struct WebOptions {
     pub encrypted: bool,
     /// A session ends when nothing was heard for so long.
     pub expiry: Duration,
-    /// In how many seconds a change of face begins.
+    /// In how many seconds a change of appearance begins.
     pub switches_after: Duration,
 }
 
 impl WebOptions {
-    /// As sticks of that generation ship: no login, open doors.
+    /// As sticks of that generation ship: no login, all ways in open.
     pub fn of(generation: Generation) -> Self {
         WebOptions {
             generation,
             login: Login::Off,
             user: "admin".into(),
             password: "admin".into(),
-            doors: Doors::Open,
+            ways_in: WaysIn::Open,
             mode_reply: ModeReply::Ok,
             metas: generation >= Generation::G2,
             trailing_hash: generation == Generation::G2,

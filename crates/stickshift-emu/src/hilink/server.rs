@@ -6,13 +6,13 @@ use stickshift::link::{HttpRequest, HttpResponse, Moment};
 
 use crate::device::HttpAnswer;
 use crate::fault::FaultKind;
-use crate::hilink::calls::{self, Ask, Told};
+use crate::hilink::calls::{self, CallAnswer, CallContext};
 use crate::hilink::login::Logins;
 use crate::hilink::pages::{self, document, done, error, with, with_cookie, with_token};
 use crate::hilink::rsa::{self, Padding};
 use crate::hilink::session::{Sessions, Stale};
 use crate::hilink::xml::{self, elements, value};
-use crate::hilink::{Doors, Effect, Generation, Login, ModeReply, SwitchTo, WebOptions};
+use crate::hilink::{Generation, Login, ModeReply, SwitchTo, WaysIn, WebEffect, WebOptions};
 use crate::identity::Identity;
 use crate::modem::Modem;
 
@@ -59,16 +59,16 @@ type Passed = Result<(String, String), HttpResponse>;
 
 /// What a request gets, and what comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct WebReply {
     /// The answer.
     pub answer: HttpAnswer,
     /// What becomes of the stick.
-    pub effect: Option<Effect>,
+    pub effect: Option<WebEffect>,
 }
 
-impl Reply {
+impl WebReply {
     fn plain(response: HttpResponse) -> Self {
-        Reply { answer: HttpAnswer::Reply(response, Duration::from_millis(20)), effect: None }
+        WebReply { answer: HttpAnswer::Reply(response, Duration::from_millis(20)), effect: None }
     }
 }
 
@@ -88,15 +88,21 @@ impl Server {
     }
 
     /// Answers a request.
-    pub fn request(&mut self, now: Moment, id: &Identity, modem: &mut Modem, request: &HttpRequest) -> Reply {
+    pub fn request(
+        &mut self,
+        now: Moment,
+        id: &Identity,
+        modem: &mut Modem,
+        request: &HttpRequest,
+    ) -> WebReply {
         self.sessions.tick(now);
         let path = request.path.split('?').next().unwrap_or_default();
         let mut reply = match (request.method, path.strip_prefix("/api/")) {
             ("GET", Some(call)) => self.get(now, id, modem, request, call),
             (_, Some(call)) => self.post(now, id, modem, request, call),
             ("POST", None) if path == "/CGI" => self.cgi(request),
-            ("GET", None) => Reply::plain(self.page(now, id, path)),
-            _ => Reply::plain(pages::home()),
+            ("GET", None) => WebReply::plain(self.page(now, id, path)),
+            _ => WebReply::plain(pages::home()),
         };
         if self.options.small_headers
             && let HttpAnswer::Reply(response, _) = &mut reply.answer
@@ -129,7 +135,7 @@ impl Server {
             }
             "/" | "/index.html" | "/html/home.html" | "/html/index.html" => {}
             "/html/switchProjectMode.html" | "/html/switchDebugMode.html"
-                if self.options.doors == Doors::Open => {}
+                if self.options.ways_in == WaysIn::Open => {}
             _ => return pages::home(),
         }
         if !self.has_sessions() {
@@ -147,19 +153,19 @@ impl Server {
         modem: &mut Modem,
         request: &HttpRequest,
         call: &str,
-    ) -> Reply {
+    ) -> WebReply {
         let cookies = header(request, "Cookie");
         let session = self.sessions.find(now, cookies).map(|s| s.cookie.clone());
         let cookie = session.unwrap_or_default();
         if self.has_sessions() && cookie.is_empty() && !WITHOUT_SESSION.contains(&call) {
-            return Reply::plain(error(125_002));
+            return WebReply::plain(error(125_002));
         }
         let closed = CLOSED.contains(&call) || CLOSED_FOLDERS.iter().any(|folder| call.starts_with(folder));
         if closed && !self.may(&cookie) {
-            return Reply::plain(error(100_003));
+            return WebReply::plain(error(100_003));
         }
         let user = self.sessions.user().map(str::to_owned);
-        Reply::plain(match call {
+        WebReply::plain(match call {
             "webserver/SesTokInfo" => self.session_and_token(now),
             "webserver/token" => self.token(now, &cookie),
             "webserver/publickey" if self.has_sessions() => {
@@ -176,7 +182,7 @@ impl Server {
             }
             "user/heartbeat" => document(&elements(&[("userlevel", "2")])),
             call => {
-                let mut ask = Ask { now, id, modem, options: &self.options };
+                let mut ask = CallContext { now, id, modem, options: &self.options };
                 return self.told(calls::get(&mut ask, call), None);
             }
         })
@@ -257,10 +263,10 @@ impl Server {
         modem: &mut Modem,
         request: &HttpRequest,
         call: &str,
-    ) -> Reply {
+    ) -> WebReply {
         let (cookie, body) = match self.pass(now, request, call) {
             Ok(passed) => passed,
-            Err(refused) => return Reply::plain(refused),
+            Err(refused) => return WebReply::plain(refused),
         };
         let token = header(request, "__RequestVerificationToken");
         let (options, sessions, logins) = (&self.options, &mut self.sessions, &mut self.logins);
@@ -270,20 +276,20 @@ impl Server {
             "user/challenge_login" => {
                 let challenge = logins.challenge(now, options, sessions, &cookie, &body);
                 let response = challenge.map_or_else(error, |inside| document(&inside));
-                return Reply::plain(self.next_token(response, &cookie));
+                return WebReply::plain(self.next_token(response, &cookie));
             }
             "user/logout" => {
                 self.sessions.log_out(&cookie);
-                return Reply::plain(done());
+                return WebReply::plain(done());
             }
             "device/mode" => return self.device_mode(&body, &cookie),
             call => {
-                let mut ask = Ask { now, id, modem, options };
+                let mut ask = CallContext { now, id, modem, options };
                 let told = calls::post(&mut ask, call, &body);
                 return self.told(told, Some(&cookie));
             }
         };
-        Reply::plain(match proved {
+        WebReply::plain(match proved {
             Err(code) => self.next_token(error(code), &cookie),
             Ok(inside) => self.logged_in(now, &cookie, &inside),
         })
@@ -299,45 +305,47 @@ impl Server {
         with_cookie(with_token(response, &list), &cookie)
     }
 
-    fn told(&mut self, told: Told, cookie: Option<&str>) -> Reply {
+    fn told(&mut self, told: CallAnswer, cookie: Option<&str>) -> WebReply {
         let (response, after, effect) = match told {
-            Told::Document(inside) => (document(&inside), None, None),
-            Told::Late(inside, after) => (document(&inside), Some(after), None),
-            Told::Error(code) => (error(code), None, None),
-            Told::Done => (done(), None, None),
-            Told::DoneAnd(effect) => (done(), None, Some(effect)),
+            CallAnswer::Document(inside) => (document(&inside), None, None),
+            CallAnswer::Late(inside, after) => (document(&inside), Some(after), None),
+            CallAnswer::Error(code) => (error(code), None, None),
+            CallAnswer::Done => (done(), None, None),
+            CallAnswer::DoneAnd(effect) => (done(), None, Some(effect)),
         };
         let response =
             cookie.map_or_else(|| response.clone(), |cookie| self.next_token(response.clone(), cookie));
-        Reply { answer: HttpAnswer::Reply(response, after.unwrap_or(Duration::from_millis(20))), effect }
+        WebReply { answer: HttpAnswer::Reply(response, after.unwrap_or(Duration::from_millis(20))), effect }
     }
 
-    fn device_mode(&mut self, body: &str, cookie: &str) -> Reply {
+    fn device_mode(&mut self, body: &str, cookie: &str) -> WebReply {
         let to = value(body, "mode").and_then(|mode| switch_to(&mode));
-        match (self.options.doors, self.options.mode_reply, to) {
-            (Doors::Open, ModeReply::Error(code), _) => Reply::plain(self.next_token(error(code), cookie)),
-            (Doors::Open, _, None) => Reply::plain(self.next_token(error(100_005), cookie)),
-            (Doors::Open, ModeReply::Drop, Some(to)) => {
-                Reply { answer: HttpAnswer::Dropped, effect: Some(Effect::Switch(to)) }
+        match (self.options.ways_in, self.options.mode_reply, to) {
+            (WaysIn::Open, ModeReply::Error(code), _) => {
+                WebReply::plain(self.next_token(error(code), cookie))
             }
-            (Doors::Open, ModeReply::Ok, Some(to)) => {
-                let reply = Reply::plain(self.next_token(done(), cookie));
-                Reply { effect: Some(Effect::Switch(to)), ..reply }
+            (WaysIn::Open, _, None) => WebReply::plain(self.next_token(error(100_005), cookie)),
+            (WaysIn::Open, ModeReply::Drop, Some(to)) => {
+                WebReply { answer: HttpAnswer::Dropped, effect: Some(WebEffect::Switch(to)) }
             }
-            _ => Reply::plain(self.next_token(error(100_002), cookie)),
+            (WaysIn::Open, ModeReply::Ok, Some(to)) => {
+                let reply = WebReply::plain(self.next_token(done(), cookie));
+                WebReply { effect: Some(WebEffect::Switch(to)), ..reply }
+            }
+            _ => WebReply::plain(self.next_token(error(100_002), cookie)),
         }
     }
 
     /// The connection dies without an answer when it works.
-    fn cgi(&self, request: &HttpRequest) -> Reply {
+    fn cgi(&self, request: &HttpRequest) -> WebReply {
         let body = xml::decode(&request.body);
         let named = value(&body, "function").as_deref() == Some("switchMode");
         let to = value(&body, "switchType").and_then(|kind| switch_to(&kind));
         match to {
-            Some(to) if named && self.options.doors != Doors::Closed => {
-                Reply { answer: HttpAnswer::Dropped, effect: Some(Effect::Switch(to)) }
+            Some(to) if named && self.options.ways_in != WaysIn::Closed => {
+                WebReply { answer: HttpAnswer::Dropped, effect: Some(WebEffect::Switch(to)) }
             }
-            _ => Reply::plain(pages::home()),
+            _ => WebReply::plain(pages::home()),
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) enum Stale {
 }
 
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct WebSession {
     pub(crate) cookie: String,
     tokens: VecDeque<String>,
     /// SCRAM: the client's nonce and the server's.
@@ -40,7 +40,7 @@ pub(crate) struct Sessions {
     generation: Generation,
     expiry: Duration,
     random: Random,
-    open: VecDeque<Session>,
+    open: VecDeque<WebSession>,
     /// The token of G1 and how often it was taken.
     token: Option<(String, u32)>,
     /// The cookie that is logged in, and when it was last seen. Without cookies everybody is the same one.
@@ -89,12 +89,12 @@ impl Sessions {
             self.open.pop_front();
         }
         let all = tokens.iter().cloned().collect();
-        self.open.push_back(Session { cookie: cookie.clone(), tokens: all, nonces: None, seen: now });
+        self.open.push_back(WebSession { cookie: cookie.clone(), tokens: all, nonces: None, seen: now });
         (cookie, tokens)
     }
 
     /// The session of a request with these cookies.
-    pub(crate) fn find(&mut self, now: Moment, cookies: &str) -> Option<&mut Session> {
+    pub(crate) fn find(&mut self, now: Moment, cookies: &str) -> Option<&mut WebSession> {
         let found = self.open.iter_mut().find(|s| cookies.split(';').any(|c| c.trim() == s.cookie))?;
         found.seen = now;
         if let Some((user, seen)) = &mut self.user

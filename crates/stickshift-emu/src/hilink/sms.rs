@@ -1,10 +1,10 @@
 //! Messages over the web (docs/protocols/hilink-at.md section 1.7).
 
-use crate::hilink::calls::{Ask, Told};
+use crate::hilink::calls::{CallAnswer, CallContext};
 use crate::hilink::xml::{elements, number, value, values};
 use crate::modem::Modem;
 use crate::modem::sms::{Message, ROOM, Stat};
-use crate::modem::tpdu::Submit;
+use crate::modem::tpdu::SmsSubmit;
 
 /// What the web adds to a message's place.
 const FIRST: u16 = 40_000;
@@ -17,12 +17,12 @@ pub(crate) fn unread(modem: &Modem) -> usize {
     modem.messages.stored.iter().filter(|m| m.stat == Stat::Unread).count()
 }
 
-pub(super) fn get(ask: &mut Ask<'_>, call: &str) -> Option<Told> {
+pub(super) fn get(ask: &mut CallContext<'_>, call: &str) -> Option<CallAnswer> {
     let modem = &*ask.modem;
     let count =
         |stats: &[Stat]| modem.messages.stored.iter().filter(|m| stats.contains(&m.stat)).count().to_string();
     Some(match call {
-        "sms/sms-count" => Told::Document(elements(&[
+        "sms/sms-count" => CallAnswer::Document(elements(&[
             ("LocalUnread", &count(&[Stat::Unread])),
             ("LocalInbox", &count(&[Stat::Unread, Stat::Read])),
             ("LocalOutbox", &count(&[Stat::Sent])),
@@ -42,7 +42,7 @@ pub(super) fn get(ask: &mut Ask<'_>, call: &str) -> Option<Told> {
                 all.map(|(phone, _)| phone.as_str()).collect::<Vec<_>>().join(",")
             };
             let total = sent.len().to_string();
-            Told::Document(elements(&[
+            CallAnswer::Document(elements(&[
                 ("Phone", ""),
                 ("SucPhone", &by(true)),
                 ("FailPhone", &by(false)),
@@ -50,7 +50,7 @@ pub(super) fn get(ask: &mut Ask<'_>, call: &str) -> Option<Told> {
                 ("CurIndex", &total),
             ]))
         }
-        "sms/config" => Told::Document(elements(&[
+        "sms/config" => CallAnswer::Document(elements(&[
             ("SaveMode", "0"),
             ("Validity", "10752"),
             ("Sca", "+12345678901"),
@@ -62,7 +62,7 @@ pub(super) fn get(ask: &mut Ask<'_>, call: &str) -> Option<Told> {
     })
 }
 
-pub(super) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Option<Told> {
+pub(super) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> Option<CallAnswer> {
     let modem = &mut *ask.modem;
     Some(match call {
         "sms/sms-list" => list(modem, body),
@@ -70,26 +70,26 @@ pub(super) fn post(ask: &mut Ask<'_>, call: &str, body: &str) -> Option<Told> {
         "sms/set-read" => match number(body, "Index").and_then(|index| place(modem, index)) {
             Some(at) => {
                 modem.messages.stored[at].stat = Stat::Read;
-                Told::Done
+                CallAnswer::Done
             }
-            None => Told::Error(113_055),
+            None => CallAnswer::Error(113_055),
         },
         "sms/delete-sms" => {
             let wanted: Vec<String> = values(body, "Index").collect();
             for index in wanted.iter().filter_map(|index| index.parse().ok()) {
-                let Some(at) = place(modem, index) else { return Some(Told::Error(113_055)) };
+                let Some(at) = place(modem, index) else { return Some(CallAnswer::Error(113_055)) };
                 modem.messages.stored.remove(at);
             }
-            if wanted.is_empty() { Told::Error(100_005) } else { Told::Done }
+            if wanted.is_empty() { CallAnswer::Error(100_005) } else { CallAnswer::Done }
         }
         "sms/save-sms" => {
             let (phone, text) = (value(body, "Phone"), value(body, "Content"));
             let (phone, text) = (phone.unwrap_or_default(), text.unwrap_or_default());
             let date = value(body, "Date").unwrap_or_default();
             modem.messages.store(Stat::Unsent, &phone, &text, &date, Vec::new());
-            Told::Done
+            CallAnswer::Done
         }
-        "sms/cancel-send" | "sms/config" => Told::Done,
+        "sms/cancel-send" | "sms/config" => CallAnswer::Done,
         _ => return None,
     })
 }
@@ -99,15 +99,15 @@ fn place(modem: &Modem, index: u32) -> Option<usize> {
     modem.messages.stored.iter().position(|m| u32::from(FIRST + m.index) == index)
 }
 
-fn list(modem: &mut Modem, body: &str) -> Told {
+fn list(modem: &mut Modem, body: &str) -> CallAnswer {
     let (page, count) = (number(body, "PageIndex"), number(body, "ReadCount"));
-    let (Some(page @ 1..), Some(count @ 1..=PAGE)) = (page, count) else { return Told::Error(100_005) };
+    let (Some(page @ 1..), Some(count @ 1..=PAGE)) = (page, count) else { return CallAnswer::Error(100_005) };
     let wanted: &[Stat] = match number(body, "BoxType") {
         Some(1) => &[Stat::Unread, Stat::Read],
         Some(2) => &[Stat::Sent],
         Some(3) => &[Stat::Unsent],
         Some(4..=10) => &[],
-        _ => return Told::Error(100_005),
+        _ => return CallAnswer::Error(100_005),
     };
     let mut all: Vec<&Message> = modem.messages.stored.iter().filter(|m| wanted.contains(&m.stat)).collect();
     all.sort_by(|a, b| a.date.cmp(&b.date));
@@ -122,7 +122,7 @@ fn list(modem: &mut Modem, body: &str) -> Told {
     let messages: String =
         shown.iter().map(|message| format!("<Message>\r\n{}</Message>\r\n", one(message))).collect();
     let count = elements(&[("Count", &shown.len().to_string())]);
-    Told::Document(format!("{count}<Messages>{messages}</Messages>\r\n"))
+    CallAnswer::Document(format!("{count}<Messages>{messages}</Messages>\r\n"))
 }
 
 fn one(message: &Message) -> String {
@@ -145,25 +145,25 @@ fn one(message: &Message) -> String {
     ])
 }
 
-fn send(modem: &mut Modem, body: &str) -> Told {
+fn send(modem: &mut Modem, body: &str) -> CallAnswer {
     let phones: Vec<String> = values(body, "Phone").filter(|phone| !phone.is_empty()).collect();
     let text = value(body, "Content").unwrap_or_default();
-    let Some(length) = number(body, "Length") else { return Told::Error(100_005) };
+    let Some(length) = number(body, "Length") else { return CallAnswer::Error(100_005) };
     if phones.is_empty() || phones.len() > 50 || length as usize > 2048 {
-        return Told::Error(100_005);
+        return CallAnswer::Error(100_005);
     }
     if !modem.sim.present {
-        return Told::Error(113_004);
+        return CallAnswer::Error(113_004);
     }
     let date = value(body, "Date").unwrap_or_default();
     modem.messages.last.clear();
     for phone in phones {
         let reached = phone != NOBODY;
         if reached {
-            modem.messages.send(Submit { phone: phone.clone(), text: text.clone(), part: None });
+            modem.messages.send(SmsSubmit { phone: phone.clone(), text: text.clone(), part: None });
             modem.messages.store(Stat::Sent, &phone, &text, &date, Vec::new());
         }
         modem.messages.last.push((phone, reached));
     }
-    Told::Done
+    CallAnswer::Done
 }

@@ -8,7 +8,7 @@ use stickshift::link::{HttpRequest, HttpResponse, Moment};
 use super::*;
 use crate::device::HttpAnswer;
 use crate::modem::Modem;
-use crate::sticks::huawei::Options;
+use crate::sticks::huawei::HuaweiOptions;
 
 /// A server on its own, and somebody who asks it.
 struct Rig {
@@ -17,13 +17,17 @@ struct Rig {
     now: Moment,
     cookie: String,
     token: String,
-    effect: Option<Effect>,
-    stick: Options,
+    effect: Option<WebEffect>,
+    stick: HuaweiOptions,
 }
 
 impl Rig {
     fn new(web: WebOptions) -> Self {
-        let stick = if web.generation == Generation::G3 { Options::e3372h_320() } else { Options::hilink() };
+        let stick = if web.generation == Generation::G3 {
+            HuaweiOptions::e3372h_320()
+        } else {
+            HuaweiOptions::hilink()
+        };
         let mut modem = Modem::new("A1,A2;12,1,16,A1,A2");
         modem.boot(Moment::ZERO, true, Duration::ZERO);
         let (cookie, token) = (String::new(), String::new());
@@ -287,25 +291,25 @@ fn the_doors() {
              <switchType>{kind}</switchType></request></body></api>"
         )
     };
-    for (doors, by_api, by_cgi) in [
-        (Doors::Open, Some(SwitchTo::Project), Some(SwitchTo::Debug)),
-        (Doors::CgiOnly, None, Some(SwitchTo::Debug)),
-        (Doors::Closed, None, None),
+    for (ways_in, by_api, by_cgi) in [
+        (WaysIn::Open, Some(SwitchTo::Project), Some(SwitchTo::Debug)),
+        (WaysIn::CgiOnly, None, Some(SwitchTo::Debug)),
+        (WaysIn::Closed, None, None),
     ] {
-        let mut rig = Rig::arrived(WebOptions { doors, ..WebOptions::of(Generation::G2) });
+        let mut rig = Rig::arrived(WebOptions { ways_in, ..WebOptions::of(Generation::G2) });
         let refused = rig.post("device/mode", "<mode>0</mode>");
         assert_eq!(
             (refused, rig.effect),
-            (if by_api.is_some() { 0 } else { 100_002 }, by_api.map(Effect::Switch))
+            (if by_api.is_some() { 0 } else { 100_002 }, by_api.map(WebEffect::Switch))
         );
         rig.cookie.clear();
         rig.ask("POST", "/CGI", &cgi(1));
-        assert_eq!(rig.effect, by_cgi.map(Effect::Switch));
+        assert_eq!(rig.effect, by_cgi.map(WebEffect::Switch));
         rig.ask("POST", "/CGI", &cgi(7));
         assert_eq!(rig.effect, None);
     }
     for (mode_reply, code, effect) in [
-        (ModeReply::Drop, 0, Some(Effect::Switch(SwitchTo::Project))),
+        (ModeReply::Drop, 0, Some(WebEffect::Switch(SwitchTo::Project))),
         (ModeReply::Error(125_002), 125_002, None),
     ] {
         let mut rig = Rig::arrived(WebOptions { mode_reply, ..WebOptions::of(Generation::G2) });

@@ -8,7 +8,7 @@ use stickshift::link::Moment;
 pub(crate) const DIALLING: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum DataState {
     Down,
     Connecting,
     Up,
@@ -16,7 +16,7 @@ pub(crate) enum State {
 
 /// A profile of the web UI.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Profile {
+pub(crate) struct DataProfile {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) apn: String,
@@ -35,7 +35,7 @@ pub(crate) struct Data {
     pub(crate) roam: bool,
     pub(crate) idle: u32,
     pub(crate) mtu: u16,
-    pub(crate) profiles: Vec<Profile>,
+    pub(crate) profiles: Vec<DataProfile>,
     pub(crate) current: u32,
     /// `AT+CGDCONT`, by context: protocol and access point.
     pub(crate) contexts: Vec<(u8, String, String)>,
@@ -48,7 +48,7 @@ pub(crate) const ADDRESS: [[u8; 4]; 5] =
 
 impl Data {
     pub(crate) fn new() -> Self {
-        let factory = Profile {
+        let factory = DataProfile {
             index: 1,
             name: "Orange".into(),
             apn: "orange".into(),
@@ -75,11 +75,11 @@ impl Data {
         self.dialled = (routes && self.switch && self.connect_mode == 0).then_some(now);
     }
 
-    pub(crate) fn state(&self, now: Moment) -> State {
+    pub(crate) fn state(&self, now: Moment) -> DataState {
         match self.dialled {
-            None => State::Down,
-            Some(at) if now < at + DIALLING => State::Connecting,
-            Some(_) => State::Up,
+            None => DataState::Down,
+            Some(at) if now < at + DIALLING => DataState::Connecting,
+            Some(_) => DataState::Up,
         }
     }
 
@@ -112,18 +112,18 @@ mod tests {
         let mut data = Data::new();
         let at = Moment::from_secs;
         data.boot(at(5), false);
-        assert_eq!(data.state(at(100)), State::Down);
+        assert_eq!(data.state(at(100)), DataState::Down);
         data.dial(at(100));
         data.dial(at(101));
-        assert_eq!(data.state(at(101)), State::Connecting);
-        assert_eq!(data.state(at(102)), State::Up);
+        assert_eq!(data.state(at(101)), DataState::Connecting);
+        assert_eq!(data.state(at(102)), DataState::Up);
         assert_eq!(data.traffic(at(103)), (30_100, 1_431));
         data.hang_up();
-        assert_eq!((data.state(at(103)), data.traffic(at(103))), (State::Down, (0, 0)));
+        assert_eq!((data.state(at(103)), data.traffic(at(103))), (DataState::Down, (0, 0)));
         data.boot(at(200), true);
-        assert_eq!(data.state(at(202)), State::Up);
+        assert_eq!(data.state(at(202)), DataState::Up);
         data.switch = false;
         data.boot(at(300), true);
-        assert_eq!(data.state(at(400)), State::Down);
+        assert_eq!(data.state(at(400)), DataState::Down);
     }
 }

@@ -1,4 +1,4 @@
-//! The modem behind both doors: what AT commands and the web server read and change is one SIM, one radio, one message store.
+//! The modem behind both ways_in: what AT commands and the web server read and change is one SIM, one radio, one message store.
 
 pub(crate) mod data;
 pub(crate) mod radio;
@@ -79,7 +79,7 @@ impl Modem {
 
     /// Whether data is on, whoever switched it.
     pub fn is_online(&self, now: Moment) -> bool {
-        self.data.state(now) == data::State::Up
+        self.data.state(now) == data::DataState::Up
     }
 
     /// What is not kept over a restart is gone. `slow_sim`: how long the SIM is busy then.

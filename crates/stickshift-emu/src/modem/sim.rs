@@ -7,7 +7,7 @@ const PUK_TRIES: u8 = 10;
 
 /// What the SIM wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum SimState {
     Absent,
     /// Not asked yet, as for some seconds after power.
     Busy,
@@ -67,26 +67,26 @@ impl Sim {
         (self.verified, self.awake_at) = (false, awake_at);
     }
 
-    pub(crate) fn state(&self, now: Moment) -> State {
+    pub(crate) fn state(&self, now: Moment) -> SimState {
         match self {
-            _ if !self.present => State::Absent,
-            _ if now < self.awake_at => State::Busy,
-            Sim { puk_tries: 0, .. } => State::Dead,
-            Sim { pin_tries: 0, .. } => State::Puk,
-            _ if self.enabled && !self.verified => State::Pin,
-            _ => State::Ready,
+            _ if !self.present => SimState::Absent,
+            _ if now < self.awake_at => SimState::Busy,
+            Sim { puk_tries: 0, .. } => SimState::Dead,
+            Sim { pin_tries: 0, .. } => SimState::Puk,
+            _ if self.enabled && !self.verified => SimState::Pin,
+            _ => SimState::Ready,
         }
     }
 
     pub(crate) fn is_ready(&self, now: Moment) -> bool {
-        self.state(now) == State::Ready
+        self.state(now) == SimState::Ready
     }
 
     /// The PIN after power.
     pub(crate) fn enter(&mut self, now: Moment, pin: &str) -> Result<(), Refused> {
         match self.state(now) {
-            State::Pin => self.check(pin),
-            State::Ready => Err(Refused::NotAllowed),
+            SimState::Pin => self.check(pin),
+            SimState::Ready => Err(Refused::NotAllowed),
             other => Err(refused(other)),
         }
     }
@@ -94,16 +94,16 @@ impl Sim {
     /// The PUK, and the PIN that it will have.
     pub(crate) fn unblock(&mut self, now: Moment, puk: &str, pin: &str) -> Result<(), Refused> {
         match self.state(now) {
-            State::Puk if puk != self.puk || !is_pin(pin) => {
+            SimState::Puk if puk != self.puk || !is_pin(pin) => {
                 self.puk_tries -= 1;
                 Err(Refused::Wrong)
             }
-            State::Puk => {
+            SimState::Puk => {
                 pin.clone_into(&mut self.pin);
                 (self.pin_tries, self.puk_tries, self.verified) = (PIN_TRIES, PUK_TRIES, true);
                 Ok(())
             }
-            State::Ready | State::Pin => Err(Refused::NotAllowed),
+            SimState::Ready | SimState::Pin => Err(Refused::NotAllowed),
             other => Err(refused(other)),
         }
     }
@@ -132,7 +132,7 @@ impl Sim {
 
     fn open(&self, now: Moment) -> Result<(), Refused> {
         match self.state(now) {
-            State::Ready | State::Pin => Ok(()),
+            SimState::Ready | SimState::Pin => Ok(()),
             other => Err(refused(other)),
         }
     }
@@ -147,13 +147,13 @@ impl Sim {
     }
 }
 
-fn refused(state: State) -> Refused {
+fn refused(state: SimState) -> Refused {
     match state {
-        State::Absent => Refused::Absent,
-        State::Busy => Refused::Busy,
-        State::Puk => Refused::WantsPuk,
-        State::Dead => Refused::Dead,
-        State::Pin | State::Ready => Refused::NotAllowed,
+        SimState::Absent => Refused::Absent,
+        SimState::Busy => Refused::Busy,
+        SimState::Puk => Refused::WantsPuk,
+        SimState::Dead => Refused::Dead,
+        SimState::Pin | SimState::Ready => Refused::NotAllowed,
     }
 }
 
@@ -173,23 +173,23 @@ mod tests {
         assert_eq!(sim.enter(NOW, "1234"), Err(Refused::NotAllowed));
         sim.lock();
         assert_eq!(sim.enter(NOW, "0000"), Err(Refused::Wrong));
-        assert_eq!((sim.pin_tries, sim.state(NOW)), (2, State::Pin));
+        assert_eq!((sim.pin_tries, sim.state(NOW)), (2, SimState::Pin));
         assert_eq!(sim.enter(NOW, "1234"), Ok(()));
-        assert_eq!((sim.pin_tries, sim.state(NOW)), (3, State::Ready));
+        assert_eq!((sim.pin_tries, sim.state(NOW)), (3, SimState::Ready));
         assert_eq!(sim.change(NOW, "1234", "4321"), Ok(()));
         sim.boot(NOW);
-        assert_eq!(sim.state(Moment::ZERO), State::Busy);
+        assert_eq!(sim.state(Moment::ZERO), SimState::Busy);
         assert_eq!(sim.enter(NOW, "1234"), Err(Refused::Wrong));
         assert_eq!(sim.enter(NOW, "1234"), Err(Refused::Wrong));
         assert_eq!(sim.enter(NOW, "1234"), Err(Refused::WantsPuk));
-        assert_eq!((sim.pin_tries, sim.state(NOW)), (0, State::Puk));
+        assert_eq!((sim.pin_tries, sim.state(NOW)), (0, SimState::Puk));
         for left in (1..10).rev() {
             assert_eq!(sim.unblock(NOW, "00000000", "1111"), Err(Refused::Wrong));
             assert_eq!(sim.puk_tries, left);
         }
         let mut saved = sim.clone();
         assert_eq!(saved.unblock(NOW, "12345678", "1111"), Ok(()));
-        assert_eq!((saved.pin_tries, saved.puk_tries, saved.state(NOW)), (3, 10, State::Ready));
+        assert_eq!((saved.pin_tries, saved.puk_tries, saved.state(NOW)), (3, 10, SimState::Ready));
         assert_eq!(sim.unblock(NOW, "0", "1111"), Err(Refused::Wrong));
         assert_eq!(sim.unblock(NOW, "12345678", "1111"), Err(Refused::Dead));
     }

@@ -1,8 +1,8 @@
-//! The message store, seen by both doors.
+//! The message store, seen by both ways in.
 
 use std::collections::BTreeMap;
 
-use crate::modem::tpdu::{self, Submit};
+use crate::modem::tpdu::{self, SmsSubmit};
 
 /// How many messages the SIM holds.
 pub(crate) const ROOM: usize = 50;
@@ -88,7 +88,7 @@ impl Messages {
     }
 
     /// A message goes out; the number that the network gives it.
-    pub(crate) fn send(&mut self, message: Submit) -> u8 {
+    pub(crate) fn send(&mut self, message: SmsSubmit) -> u8 {
         self.reference = self.reference.wrapping_add(1);
         match message.part {
             None => self.sent.push((message.phone, message.text)),
@@ -152,8 +152,11 @@ mod tests {
     #[test]
     fn parts_of_a_long_message_are_put_together() {
         let mut messages = Messages::new();
-        let part =
-            |number, text: &str| Submit { phone: "1".into(), text: text.into(), part: Some((9, 2, number)) };
+        let part = |number, text: &str| SmsSubmit {
+            phone: "1".into(),
+            text: text.into(),
+            part: Some((9, 2, number)),
+        };
         assert_eq!(messages.send(part(2, "b")), 42);
         assert_eq!(messages.sent().count(), 0);
         messages.send(part(1, "a"));

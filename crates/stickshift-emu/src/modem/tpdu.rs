@@ -3,7 +3,7 @@
 
 /// A message that the host wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Submit {
+pub(crate) struct SmsSubmit {
     pub(crate) phone: String,
     pub(crate) text: String,
     /// Reference, number of parts and part of a long message.
@@ -105,7 +105,7 @@ fn be_bytes(units: &[u16]) -> Vec<u8> {
 }
 
 /// Takes a message to be sent apart, the centre in front; also says how long it is without the centre.
-pub(crate) fn submit(bytes: &[u8]) -> Option<(Submit, usize)> {
+pub(crate) fn submit(bytes: &[u8]) -> Option<(SmsSubmit, usize)> {
     let mut rest = bytes;
     let mut take = |n: usize| -> Option<&[u8]> {
         let (head, tail) = rest.split_at_checked(n)?;
@@ -152,7 +152,7 @@ pub(crate) fn submit(bytes: &[u8]) -> Option<(Submit, usize)> {
         }
         _ => return None,
     };
-    Some((Submit { phone, text, part }, unit))
+    Some((SmsSubmit { phone, text, part }, unit))
 }
 
 /// `0011..` in capitals.
@@ -190,8 +190,8 @@ pub(crate) fn wide(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn plain(phone: &str, text: &str) -> Submit {
-        Submit { phone: phone.into(), text: text.into(), part: None }
+    fn plain(phone: &str, text: &str) -> SmsSubmit {
+        SmsSubmit { phone: phone.into(), text: text.into(), part: None }
     }
 
     /// docs/protocols/hilink-at.md section 3.7.

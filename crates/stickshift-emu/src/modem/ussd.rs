@@ -9,7 +9,7 @@ pub(crate) const TAKES: Duration = Duration::from_secs(3);
 
 /// What the network says, and whether it waits for an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct NetworkReply {
     pub(crate) text: String,
     pub(crate) asks: bool,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Ussd {
     /// `AT^USSDMODE`: 0 plain text, 1 packed.
     pub(crate) packed: bool,
     open: bool,
-    pending: Option<(Moment, Option<Said>)>,
+    pending: Option<(Moment, Option<NetworkReply>)>,
 }
 
 impl Default for Ussd {
@@ -35,8 +35,8 @@ impl Ussd {
     }
 
     /// A code, or the answer to a question. What the network will say; `None` when it never says anything.
-    pub(crate) fn send(&mut self, now: Moment, code: &str) -> Option<Said> {
-        let said = |text: &str, asks| Some(Said { text: text.into(), asks });
+    pub(crate) fn send(&mut self, now: Moment, code: &str) -> Option<NetworkReply> {
+        let said = |text: &str, asks| Some(NetworkReply { text: text.into(), asks });
         let answer = match code {
             "*999#" => None,
             "*100#" => said("Balance: 12.34 EUR", false),
@@ -54,8 +54,8 @@ impl Ussd {
         (self.open, self.pending) = (false, None);
     }
 
-    /// For a door that has to ask again and again: `None` while nothing has come.
-    pub(crate) fn take(&mut self, now: Moment) -> Option<Said> {
+    /// For the web server, which is asked again and again: `None` while nothing has come.
+    pub(crate) fn take(&mut self, now: Moment) -> Option<NetworkReply> {
         let (due, answer) = self.pending.as_ref()?;
         if now < *due || answer.is_none() {
             return None;

@@ -3,7 +3,7 @@
 use stickshift::stick::UsbId;
 
 use crate::device::descriptors::MAC_STRING;
-use crate::device::{Alternate, Configuration, Face, FaceInterface, Function};
+use crate::device::{Alternate, Appearance, Configuration, Function, UsbInterface};
 
 const HUAWEI: u16 = 0x12d1;
 
@@ -31,13 +31,13 @@ pub(crate) fn interface(
     function: Function,
     class: [u8; 3],
     endpoints: &[(u8, u8, u16)],
-) -> FaceInterface {
+) -> UsbInterface {
     let alternate = Alternate { class, extra: Vec::new(), endpoints: endpoints.to_vec() };
-    FaceInterface { number, function, alternates: vec![alternate] }
+    UsbInterface { number, function, alternates: vec![alternate] }
 }
 
 /// A serial port with its own pair of bulk endpoints; `modem` ports have an interrupt endpoint, too.
-pub(crate) fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
+pub(crate) fn serial(number: u8, class: [u8; 3], modem: bool) -> UsbInterface {
     let pair = [(0x81 + 2 * number, BULK, 512), (0x01 + number, BULK, 512)];
     let mut endpoints = pair.to_vec();
     if modem {
@@ -46,12 +46,12 @@ pub(crate) fn serial(number: u8, class: [u8; 3], modem: bool) -> FaceInterface {
     interface(number, Function::Serial, class, &endpoints)
 }
 
-pub(crate) fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> FaceInterface {
+pub(crate) fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> UsbInterface {
     let endpoints = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
     interface(number, Function::Storage, [0x08, 0x06, 0x50], &endpoints)
 }
 
-pub(crate) fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [FaceInterface; 2] {
+pub(crate) fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [UsbInterface; 2] {
     let mut control = interface(0, Function::Ethernet, [0x02, 0x06, 0x00], &[(wake, INTERRUPT, 16)]);
     control.alternates[0].extra = CDC_ETHERNET.to_vec();
     let data = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
@@ -59,18 +59,18 @@ pub(crate) fn ethernet(wake: u8, endpoint_in: u8, endpoint_out: u8) -> [FaceInte
 }
 
 /// NCM with its network data in alternate setting 1, and AT commands over the control channel.
-pub(crate) fn ncm(number: u8) -> FaceInterface {
+pub(crate) fn ncm(number: u8) -> UsbInterface {
     let class = [0xff, 0x03, 0x16];
     let wake = (0x8f, INTERRUPT, 16);
-    let mut face = interface(number, Function::Ncm, class, &[wake]);
-    face.alternates[0].extra = cdc_ncm(number);
+    let mut appearance = interface(number, Function::Ncm, class, &[wake]);
+    appearance.alternates[0].extra = cdc_ncm(number);
     let endpoints = vec![wake, (0x8e, BULK, 512), (0x0e, BULK, 512)];
-    face.alternates.push(Alternate { class, extra: cdc_ncm(number), endpoints });
-    face
+    appearance.alternates.push(Alternate { class, extra: cdc_ncm(number), endpoints });
+    appearance
 }
 
 /// MBIM: a control interface, and one for data with its endpoints in alternate setting 1 (USB-IF, MBIM 1.0 section 6).
-pub(crate) fn mbim(number: u8) -> [FaceInterface; 2] {
+pub(crate) fn mbim(number: u8) -> [UsbInterface; 2] {
     let mut control = interface(number, Function::Ncm, [0x02, 0x0e, 0x00], &[(0x8f, INTERRUPT, 16)]);
     control.alternates[0].extra = vec![
         5,
@@ -103,8 +103,13 @@ pub(crate) fn mbim(number: u8) -> [FaceInterface; 2] {
     [control, data]
 }
 
-pub(crate) fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: Vec<FaceInterface>) -> Face {
-    Face {
+pub(crate) fn appearance(
+    product_id: u16,
+    class: [u8; 3],
+    product: &str,
+    interfaces: Vec<UsbInterface>,
+) -> Appearance {
+    Appearance {
         id: UsbId::new(HUAWEI, product_id),
         release: 0x0102,
         class,
@@ -116,45 +121,45 @@ pub(crate) fn face(product_id: u16, class: [u8; 3], product: &str, interfaces: V
 }
 
 /// The boot ROM: 12d1:1443, one serial port.
-pub fn boot_rom() -> Face {
+pub fn boot_rom() -> Appearance {
     let port = serial(0, [0xff, 0xff, 0xff], false);
-    Face { manufacturer: Some("HUAWEI".into()), ..face(0x1443, [0; 3], "USB COM", vec![port]) }
+    Appearance { manufacturer: Some("HUAWEI".into()), ..appearance(0x1443, [0; 3], "USB COM", vec![port]) }
 }
 
 /// A loader or stick firmware in download mode: 12d1:1c05, three serial ports, interface 2 takes the firmware.
-pub fn download() -> Face {
+pub fn download() -> Appearance {
     let ports = (0..3).map(|number| serial(number, [0xff, 0xff, 0xff], number == 0)).collect();
-    face(0x1c05, [0; 3], "HUAWEI Mobile", ports)
+    appearance(0x1c05, [0; 3], "HUAWEI Mobile", ports)
 }
 
 /// HiLink firmware in download mode: 12d1:1442, two serial ports, interface 0 takes the firmware.
-pub fn hilink_download() -> Face {
+pub fn hilink_download() -> Appearance {
     let ports = (0..2).map(|number| serial(number, [0xff, 0xff, 0xff], false)).collect();
-    face(0x1442, [0; 3], "HUAWEI Mobile", ports)
+    appearance(0x1442, [0; 3], "HUAWEI Mobile", ports)
 }
 
 /// A loader's fastboot: 12d1:36dd, no serial port.
-pub fn fastboot() -> Face {
+pub fn fastboot() -> Appearance {
     let endpoints = [(0x81, BULK, 512), (0x01, BULK, 512)];
     let port = interface(0, Function::Raw, [0xff, 0x42, 0x03], &endpoints);
-    face(0x36dd, [0; 3], "fastboot", vec![port])
+    appearance(0x36dd, [0; 3], "fastboot", vec![port])
 }
 
 /// Not switched yet: 12d1:1f01 under HiLink firmware, 12d1:14fe under stick firmware.
-pub fn cdrom(hilink: bool) -> Face {
-    face(if hilink { 0x1f01 } else { 0x14fe }, [0; 3], "HUAWEI_MOBILE", vec![storage(0, 0x81, 0x01)])
+pub fn cdrom(hilink: bool) -> Appearance {
+    appearance(if hilink { 0x1f01 } else { 0x14fe }, [0; 3], "HUAWEI_MOBILE", vec![storage(0, 0x81, 0x01)])
 }
 
 /// HiLink: 12d1:14dc, CDC Ethernet and a card reader. The same serial number on every one of them.
-pub fn hilink() -> Face {
+pub fn hilink() -> Appearance {
     let mut interfaces = ethernet(0x83, 0x82, 0x02).to_vec();
     interfaces.push(storage(2, 0x84, 0x03));
     let serial = Some("0123456789ABCDEF".into());
-    Face { serial, ..face(0x14dc, [0x02, 0, 0], "HUAWEI_MOBILE", interfaces) }
+    Appearance { serial, ..appearance(0x14dc, [0x02, 0, 0], "HUAWEI_MOBILE", interfaces) }
 }
 
 /// HiLink firmware in project or debug mode: 12d1:1442, Ethernet and AT ports; debug mode shows two more.
-pub fn hilink_serial(debug: bool) -> Face {
+pub fn hilink_serial(debug: bool) -> Appearance {
     let mut interfaces = ethernet(0x8f, 0x8e, 0x0e).to_vec();
     interfaces.push(serial(2, [0xff, 0x03, 0x12], false));
     interfaces.push(serial(3, [0xff, 0x03, 0x13], false));
@@ -162,12 +167,12 @@ pub fn hilink_serial(debug: bool) -> Face {
         interfaces.push(serial(4, [0xff, 0x03, 0x17], false));
         interfaces.push(serial(5, [0xff, 0x03, 0x18], false));
     }
-    face(0x1442, [0xef, 0x02, 0x01], "HUAWEI_MOBILE", interfaces)
+    appearance(0x1442, [0xef, 0x02, 0x01], "HUAWEI_MOBILE", interfaces)
 }
 
 /// Stick firmware: 12d1:1506, with the ports of an `AT^SETPORT` set in their order (docs/protocols/hilink-at.md sections 2.2 and
 /// 3.4): `A1,A2;12,1,16,A1,A2` shows what stands behind the semicolon.
-pub fn stick(set: &str) -> Face {
+pub fn stick(set: &str) -> Appearance {
     let shown = set.split(';').next_back().unwrap_or_default();
     // NCM has its own endpoints, 0x8e, 0x8f and 0x0e; the others take theirs one after another.
     let (mut next_in, mut next_out) = (0x81, 0x01);
@@ -195,11 +200,11 @@ pub fn stick(set: &str) -> Face {
             interface(number, Function::Serial, [0xff, 0x03, protocol], &endpoints)
         }
     });
-    face(0x1506, [0; 3], "HUAWEI Mobile", interfaces.collect())
+    appearance(0x1506, [0; 3], "HUAWEI Mobile", interfaces.collect())
 }
 
 /// HiLink firmware after the message for other systems: 12d1:155e, three serial ports and NCM.
-pub fn fallback() -> Face {
+pub fn fallback() -> Appearance {
     let mut network = ncm(3);
     network.alternates.iter_mut().for_each(|a| a.class = [0xff, 0x02, 0x16]);
     let interfaces = vec![
@@ -208,7 +213,7 @@ pub fn fallback() -> Face {
         serial(2, [0xff, 0x02, 0x13], false),
         network,
     ];
-    face(0x155e, [0; 3], "HUAWEI_MOBILE", interfaces)
+    appearance(0x155e, [0; 3], "HUAWEI_MOBILE", interfaces)
 }
 
 #[cfg(test)]
@@ -217,7 +222,7 @@ mod tests {
 
     #[test]
     fn endpoint_addresses_are_used_once_per_face() {
-        let faces = [
+        let appearances = [
             boot_rom(),
             download(),
             hilink_download(),
@@ -230,16 +235,16 @@ mod tests {
             stick("A1,A2;12,1,16,A1,A2"),
             stick("FF;10,12,13,3,14,16,A1"),
             fallback(),
-            face(0x15c1, [0; 3], "MBIM", mbim(0).to_vec()),
+            appearance(0x15c1, [0; 3], "MBIM", mbim(0).to_vec()),
         ];
-        for face in faces {
+        for appearance in appearances {
             let mut seen = std::collections::HashSet::new();
-            for (at, interface) in face.configurations[0].interfaces.iter().enumerate() {
-                assert_eq!(usize::from(interface.number), at, "{}", face.id);
+            for (at, interface) in appearance.configurations[0].interfaces.iter().enumerate() {
+                assert_eq!(usize::from(interface.number), at, "{}", appearance.id);
                 let last = interface.alternates.last().unwrap();
                 for &(address, _, _) in &last.endpoints {
-                    assert!(seen.insert(address), "{}: endpoint {address:02x} twice", face.id);
-                    assert!((1..=15).contains(&(address & 0x0f)), "{}: {address:02x}", face.id);
+                    assert!(seen.insert(address), "{}: endpoint {address:02x} twice", appearance.id);
+                    assert!((1..=15).contains(&(address & 0x0f)), "{}: {address:02x}", appearance.id);
                 }
             }
         }

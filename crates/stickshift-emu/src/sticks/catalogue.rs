@@ -5,107 +5,111 @@ use stickshift::error::{Error, ErrorKind, Result};
 use crate::device::Device;
 use crate::fault::FaultPlan;
 use crate::hilink::{Login, WebOptions};
-use crate::sticks::huawei::{E3372h, Options, PlugIn, Timing};
+use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
 use crate::sticks::switchable;
 use crate::sticks::zerocd::{self, ZeroCd};
 
 /// A name, what it is, and how it is made.
-struct Row {
+struct NamedStick {
     name: &'static str,
     what: &'static str,
-    options: fn() -> Options,
+    options: fn() -> HuaweiOptions,
 }
 
-const ROWS: &[Row] = &[
-    Row {
+const ROWS: &[NamedStick] = &[
+    NamedStick {
         name: "e3372h-hilink",
         what: "E3372h with HiLink 22.200.15.00.00; it can be switched and flashed without a needle",
-        options: Options::hilink,
+        options: HuaweiOptions::hilink,
     },
-    Row {
+    NamedStick {
         name: "e3372h-hilink-closed",
         what: "E3372h with HiLink 22.333.01.00.00; only the needle leads further",
-        options: Options::hilink_closed,
+        options: HuaweiOptions::hilink_closed,
     },
-    Row {
+    NamedStick {
         name: "e3372h-stick",
         what: "E3372h with stick firmware 21.180.01.00.00: a plain modem",
-        options: Options::stick,
+        options: HuaweiOptions::stick,
     },
-    Row {
+    NamedStick {
         name: "e3372h-cd",
         what: "E3372h with HiLink 22.200 that shows its CD-ROM first: 12d1:1f01 to 14dc, 155e or 1442",
-        options: || Options { cdrom: true, ..Options::hilink() },
+        options: || HuaweiOptions { cdrom: true, ..HuaweiOptions::hilink() },
     },
-    Row {
+    NamedStick {
         name: "e3372h-stick-cd",
         what: "E3372h with stick firmware 21.180 that shows its CD-ROM first: 12d1:14fe to 1506",
-        options: || Options { cdrom: true, ..Options::stick() },
+        options: || HuaweiOptions { cdrom: true, ..HuaweiOptions::stick() },
     },
-    Row {
+    NamedStick {
         name: "e3372h-320",
-        what: "E3372h-320 with HiLink 10.0.3.1: another board, a newer web server, closed doors",
-        options: Options::e3372h_320,
+        what: "E3372h-320 with HiLink 10.0.3.1: another board, a newer web server, no way to serial ports",
+        options: HuaweiOptions::e3372h_320,
     },
-    Row {
+    NamedStick {
         name: "e3372s",
         what: "E3372s with stick firmware 21.200: the same case, another chip, images of its own",
-        options: Options::e3372s,
+        options: HuaweiOptions::e3372s,
     },
-    Row {
+    NamedStick {
         name: "e3372h-hilink-login",
         what: "E3372h with HiLink 22.200 whose web server wants a login (user admin, password admin)",
-        options: || Options::hilink().with_login(Login::Type4),
+        options: || HuaweiOptions::hilink().with_login(Login::Type4),
     },
-    Row {
+    NamedStick {
         name: "e3372h-hilink-sestok",
         what: "the same, whose pages carry no tokens: they come from SesTokInfo alone",
         options: || {
-            let options = Options::hilink().with_login(Login::Type4);
-            Options { web: WebOptions { metas: false, ..options.web }, ..options }
+            let options = HuaweiOptions::hilink().with_login(Login::Type4);
+            HuaweiOptions { web: WebOptions { metas: false, ..options.web }, ..options }
         },
     },
-    Row {
+    NamedStick {
         name: "e3372h-320-login",
         what: "E3372h-320 whose web server wants a login with proofs on both sides",
-        options: || Options::e3372h_320().with_login(Login::Scram),
+        options: || HuaweiOptions::e3372h_320().with_login(Login::Scram),
     },
-    Row {
+    NamedStick {
         name: "e3372h-320-encrypted",
         what: "the same, which takes codes and passwords encrypted only",
         options: || {
-            let options = Options::e3372h_320().with_login(Login::Scram);
-            Options { web: WebOptions { encrypted: true, ..options.web }, ..options }
+            let options = HuaweiOptions::e3372h_320().with_login(Login::Scram);
+            HuaweiOptions { web: WebOptions { encrypted: true, ..options.web }, ..options }
         },
     },
-    Row {
+    NamedStick {
         name: "e3276-hilink",
         what: "E3276 with HiLink 22.263 and a web server of the generation before",
-        options: Options::e3276_hilink,
+        options: HuaweiOptions::e3276_hilink,
     },
-    Row {
+    NamedStick {
         name: "e303-hilink",
         what: "3G E303 with HiLink firmware and a web server of the first generation",
-        options: Options::e303_hilink,
+        options: HuaweiOptions::e303_hilink,
     },
-    Row {
+    NamedStick {
         name: "e3372h-stick-pin",
         what: "E3372h with stick firmware 21.180 and a SIM that wants its PIN (1234, PUK 12345678)",
         options: || {
-            let options = Options::stick();
-            Options { modem: options.modem.clone().with_pin(), ..options }
+            let options = HuaweiOptions::stick();
+            HuaweiOptions { modem: options.modem.clone().with_pin(), ..options }
         },
     },
-    Row { name: "e3372s-hilink", what: "E3372s with HiLink 22.286", options: Options::e3372s_hilink },
-    Row {
+    NamedStick {
+        name: "e3372s-hilink",
+        what: "E3372s with HiLink 22.286",
+        options: HuaweiOptions::e3372s_hilink,
+    },
+    NamedStick {
         name: "e3372h-needle",
         what: "E3372h plugged in with its boot pin held: the boot ROM waits for a loader",
-        options: || Options { plug_in: PlugIn::Needle, ..Options::hilink() },
+        options: || HuaweiOptions { plug_in: PlugIn::BootPin, ..HuaweiOptions::hilink() },
     },
-    Row {
+    NamedStick {
         name: "e3372h-loader",
         what: "E3372h whose loader runs already: download mode waits for firmware",
-        options: || Options { plug_in: PlugIn::Loader, ..Options::hilink() },
+        options: || HuaweiOptions { plug_in: PlugIn::Loader, ..HuaweiOptions::hilink() },
     },
 ];
 
@@ -115,7 +119,7 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// What the E3372h of that name is, to be changed before it is made.
-pub fn e3372h(name: &str) -> Option<Options> {
+pub fn e3372h(name: &str) -> Option<HuaweiOptions> {
     ROWS.iter().find(|row| row.name == name).map(|row| (row.options)())
 }
 
@@ -129,14 +133,18 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     if let Some(options) = e3372h(name) {
         let faults =
             fault.map_or_else(|| Ok(FaultPlan::none(seed)), |words| FaultPlan::parse(words, seed))?;
-        return Ok(Box::new(E3372h::new(Options { timing: Timing::real(seed), faults, ..options })));
+        return Ok(Box::new(HuaweiStick::new(HuaweiOptions {
+            timing: Timing::real(seed),
+            faults,
+            ..options
+        })));
     }
     let Some(options) = switchable::options(name) else {
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
             .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
     };
     let behaviour = fault.map_or(Ok(options.behaviour), str::parse)?;
-    Ok(Box::new(ZeroCd::new(zerocd::Options { behaviour, ..options })))
+    Ok(Box::new(ZeroCd::new(zerocd::ZeroCdOptions { behaviour, ..options })))
 }
 
 /// One that has power, once it is on the bus, and the time it is then.
@@ -145,7 +153,7 @@ pub(crate) fn plugged_in(name: &str) -> (Box<dyn Device>, stickshift::link::Mome
     let mut stick = virtual_stick(name, 1, None).expect("a virtual stick");
     let mut now = stickshift::link::Moment::ZERO;
     stick.power(now, true);
-    while stick.face().is_none() {
+    while stick.appearance().is_none() {
         now = stick.next_tick().expect("something to come");
         stick.tick(now);
     }

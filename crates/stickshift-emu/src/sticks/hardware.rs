@@ -1,6 +1,6 @@
 //! The boards: what a stick is whatever firmware runs on it (docs/protocols/hilink-at.md sections 0, 3.3 and 3.4).
 
-use crate::firmware::memory::{Firmware, Kind};
+use crate::firmware::memory::{Firmware, FirmwareKind};
 use crate::identity::{Dialect, Identity};
 
 /// What flashing does not change.
@@ -112,7 +112,7 @@ impl Hardware {
             serial,
             ports: self.ports.clone(),
             dialect: self.dialect,
-            hilink: firmware.kind == Kind::Hilink,
+            hilink: firmware.kind == FirmwareKind::Hilink,
             gate_closed: self.gate_closed(&firmware.version),
         }
     }

@@ -7,11 +7,11 @@ use stickshift::wire::scsi::CommandBlock;
 
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
-use crate::device::{Device, Face, Function, HttpAnswer, UsbReply};
-use crate::fault::{Cut, FaultKind, FaultPlan, Step};
+use crate::device::{Appearance, Device, Function, HttpAnswer, UsbReply};
+use crate::fault::{Cut, FaultKind, FaultPlan, StepFaults};
 use crate::firmware::boot_rom::{Block, BootRom};
-use crate::firmware::download::{AtInBinary, Dload};
-use crate::firmware::memory::{Firmware, Flash, Kind};
+use crate::firmware::download::{AtInBinary, DownloadMode};
+use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
 use crate::modem::Modem;
@@ -23,7 +23,7 @@ mod options;
 mod serial;
 mod web;
 
-pub use options::{Options, PlugIn, Timing};
+pub use options::{HuaweiOptions, PlugIn, Timing};
 
 /// How long a slow SIM is busy after power.
 const SLOW_SIM: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ enum Program {
     Off,
     BootRom(BootRom),
     Download {
-        dload: Box<Dload>,
+        dload: Box<DownloadMode>,
         interface: u8,
     },
     Fastboot,
@@ -66,7 +66,7 @@ enum Start {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+enum Transition {
     /// Off the bus; then that, after a while.
     Leave(Start, Duration),
     Start(Start),
@@ -76,22 +76,22 @@ enum Change {
 
 /// The stick.
 #[derive(Debug)]
-pub struct E3372h {
-    options: Options,
+pub struct HuaweiStick {
+    options: HuaweiOptions,
     flash: Flash,
     nv_intact: bool,
     powered: bool,
     /// What happens when power comes next; after that, the firmware starts.
     next: PlugIn,
-    needle_misses: u32,
+    boot_pin_misses: u32,
     running: Program,
-    face: Option<Face>,
+    appearance: Option<Appearance>,
     enumeration: u32,
     /// The firmware that is running, or ran last.
     firmware: Firmware,
     written: bool,
-    change: Option<(Moment, Change)>,
-    /// When the present face appeared.
+    change: Option<(Moment, Transition)>,
+    /// When the present appearance appeared.
     appeared: Moment,
     outbox: Outbox,
     drives: Drives,
@@ -101,19 +101,19 @@ pub struct E3372h {
     loaded: Vec<Block>,
 }
 
-impl E3372h {
+impl HuaweiStick {
     /// A stick that is not plugged in yet.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: HuaweiOptions) -> Self {
         let mut flash = Flash::with(&options.firmware);
         flash.set_foreign(options.foreign.clone());
-        E3372h {
+        HuaweiStick {
             flash,
             nv_intact: true,
             powered: false,
             next: options.plug_in,
-            needle_misses: options.needle_misses,
+            boot_pin_misses: options.boot_pin_misses,
             running: Program::Off,
-            face: None,
+            appearance: None,
             enumeration: 0,
             firmware: options.firmware.clone(),
             written: false,
@@ -130,8 +130,8 @@ impl E3372h {
     }
 
     /// The boot pin will be held when power comes next, and let go after that.
-    pub fn press_needle(&mut self) {
-        self.plug_in_next(PlugIn::Needle);
+    pub fn hold_boot_pin(&mut self) {
+        self.plug_in_next(PlugIn::BootPin);
     }
 
     /// What happens when power comes next. After that its firmware starts again.
@@ -204,15 +204,15 @@ impl E3372h {
     fn wake(&mut self, now: Moment) {
         self.powered = true;
         let start = match std::mem::replace(&mut self.next, PlugIn::Normal) {
-            PlugIn::Needle if self.needle_misses > 0 => {
-                self.needle_misses -= 1;
+            PlugIn::BootPin if self.boot_pin_misses > 0 => {
+                self.boot_pin_misses -= 1;
                 return self.boot(now);
             }
-            PlugIn::Needle => Start::BootRom,
+            PlugIn::BootPin => Start::BootRom,
             PlugIn::Loader => Start::Loader,
             PlugIn::Normal => return self.boot(now),
         };
-        self.change = Some((now + self.timing().boot_rom, Change::Start(start)));
+        self.change = Some((now + self.timing().boot_rom, Transition::Start(start)));
     }
 
     /// What is on the flash will start; what does not start leaves the chip in its boot ROM.
@@ -223,59 +223,59 @@ impl E3372h {
             Ok(_) if self.options.cdrom => (self.timing().cdrom, Start::Firmware),
             Ok(_) => (self.timing().boot, Start::Firmware),
         };
-        self.change = Some((now + time, Change::Start(start)));
+        self.change = Some((now + time, Transition::Start(start)));
     }
 
     fn leave_bus(&mut self) {
         self.running = Program::Off;
-        self.face = None;
+        self.appearance = None;
         self.outbox.clear();
     }
 
     fn cut(&mut self, now: Moment, back: Option<Duration>) {
         self.leave_bus();
         self.powered = false;
-        self.change = back.map(|time| (now + time, Change::PowerBack));
+        self.change = back.map(|time| (now + time, Transition::PowerBack));
     }
 
-    fn apply(&mut self, change: Change, at: Moment) {
+    fn apply(&mut self, change: Transition, at: Moment) {
         match change {
-            Change::Leave(start, time) => {
+            Transition::Leave(start, time) => {
                 self.leave_bus();
                 match start {
                     Start::Firmware => self.boot(at + time),
-                    start => self.change = Some((at + time, Change::Start(start))),
+                    start => self.change = Some((at + time, Transition::Start(start))),
                 }
             }
-            Change::PowerBack => self.wake(at),
-            Change::Start(start) => self.start(start, at),
+            Transition::PowerBack => self.wake(at),
+            Transition::Start(start) => self.start(start, at),
         }
     }
 
     fn start(&mut self, start: Start, at: Moment) {
-        let (running, face) = match start {
+        let (running, appearance) = match start {
             Start::Nothing => return,
             Start::BootRom => (Program::BootRom(BootRom::new()), appearances::boot_rom()),
             Start::Fastboot => (Program::Fastboot, appearances::fastboot()),
             Start::Loader => (self.download(2), appearances::download()),
-            Start::Download if self.firmware.kind == Kind::Hilink => {
+            Start::Download if self.firmware.kind == FirmwareKind::Hilink => {
                 (self.download(0), appearances::hilink_download())
             }
             Start::Download => (self.download(2), appearances::download()),
             Start::HilinkSerial(to) => {
-                let face = appearances::hilink_serial(to == SwitchTo::Debug);
-                (Program::HilinkSerial(AtPorts::of(&face)), face)
+                let appearance = appearances::hilink_serial(to == SwitchTo::Debug);
+                (Program::HilinkSerial(AtPorts::of(&appearance)), appearance)
             }
             Start::Fallback => {
-                let face = appearances::fallback();
-                (Program::Stick(AtPorts::of(&face)), face)
+                let appearance = appearances::fallback();
+                (Program::Stick(AtPorts::of(&appearance)), appearance)
             }
             Start::Firmware | Start::Switched => match self.flash.firmware() {
                 Err(_) => return self.start(Start::BootRom, at),
                 Ok(firmware) => {
                     self.firmware = firmware;
                     self.written = false;
-                    let hilink = self.firmware.kind == Kind::Hilink;
+                    let hilink = self.firmware.kind == FirmwareKind::Hilink;
                     let install = self.options.cdrom && !self.modem.ports.starts_with("FF");
                     if install && start == Start::Firmware {
                         (Program::Cdrom, appearances::cdrom(hilink))
@@ -284,8 +284,8 @@ impl E3372h {
                         self.server = Server::new(self.options.web.clone(), seed);
                         (Program::Hilink, appearances::hilink())
                     } else {
-                        let face = appearances::stick(&self.modem.ports);
-                        (Program::Stick(AtPorts::of(&face)), face)
+                        let appearance = appearances::stick(&self.modem.ports);
+                        (Program::Stick(AtPorts::of(&appearance)), appearance)
                     }
                 }
             },
@@ -300,15 +300,15 @@ impl E3372h {
         let routes = matches!(running, Program::Hilink | Program::HilinkSerial(_));
         self.modem.boot(at, routes, slow_sim);
         let stale = self.options.faults.stale_on_arrival();
-        for interface in &face.configurations[0].interfaces {
+        for interface in &appearance.configurations[0].interfaces {
             if interface.function == Function::Serial {
                 self.outbox.put(interface.number, at, stale.clone());
             }
         }
         self.drives =
-            Drives::of(&face, ["HUAWEI", "Mass Storage", "2.31"], matches!(running, Program::Cdrom));
+            Drives::of(&appearance, ["HUAWEI", "Mass Storage", "2.31"], matches!(running, Program::Cdrom));
         self.running = running;
-        self.face = Some(face);
+        self.appearance = Some(appearance);
         self.appeared = at;
         self.enumeration += 1;
     }
@@ -326,11 +326,11 @@ impl E3372h {
         if self.has(FaultKind::Deaf) {
             options.at_in_binary = AtInBinary::Deaf;
         }
-        Program::Download { dload: Box::new(Dload::new(options)), interface }
+        Program::Download { dload: Box::new(DownloadMode::new(options)), interface }
     }
 
     /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.
-    fn step(&mut self, now: Moment) -> Option<Step> {
+    fn step(&mut self, now: Moment) -> Option<StepFaults> {
         self.steps += 1;
         let step = self.options.faults.at(self.steps);
         if let Some(Cut::Unplugged(back)) = step.cut {
@@ -342,15 +342,15 @@ impl E3372h {
 
     fn leaves_after(&mut self, now: Moment, time: Duration, start: Start, off: Duration) {
         // A second request does not put off what the first one began.
-        if !matches!(self.change, Some((_, Change::Leave(..)))) {
-            self.change = Some((now + time, Change::Leave(start, off)));
+        if !matches!(self.change, Some((_, Transition::Leave(..)))) {
+            self.change = Some((now + time, Transition::Leave(start, off)));
         }
     }
 }
 
-impl Device for E3372h {
-    fn face(&self) -> Option<&Face> {
-        self.face.as_ref()
+impl Device for HuaweiStick {
+    fn appearance(&self) -> Option<&Appearance> {
+        self.appearance.as_ref()
     }
 
     fn enumeration(&self) -> u32 {
@@ -428,8 +428,8 @@ impl Device for E3372h {
         };
         drive.accept(&command);
         let start = match form {
-            0x00 if self.firmware.kind == Kind::Hilink => Start::HilinkSerial(SwitchTo::Project),
-            0x30 if self.firmware.kind == Kind::Hilink => Start::Fallback,
+            0x00 if self.firmware.kind == FirmwareKind::Hilink => Start::HilinkSerial(SwitchTo::Project),
+            0x30 if self.firmware.kind == FirmwareKind::Hilink => Start::Fallback,
             _ => Start::Switched,
         };
         self.leaves_after(now, Duration::from_millis(100), start, self.timing().off_bus);

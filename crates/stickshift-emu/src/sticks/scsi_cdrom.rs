@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
 
-use crate::device::{Face, Function, UsbReply};
+use crate::device::{Appearance, Function, UsbReply};
 
 const SECTOR: usize = 2048;
 
@@ -22,7 +22,7 @@ const NO_MEDIUM: Sense = [0x02, 0x3a, 0x00];
 
 /// What kind of drive it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DriveKind {
     /// A CD-ROM with the installer on it.
     Cdrom,
     /// A card reader without a card.
@@ -32,7 +32,7 @@ pub enum Kind {
 /// One drive, by its SCSI texts.
 #[derive(Clone, Debug)]
 pub struct Drive {
-    kind: Kind,
+    kind: DriveKind,
     /// Vendor (8 characters), model (16), revision (4).
     texts: [String; 3],
     /// Of the medium, 2048 bytes each.
@@ -43,18 +43,18 @@ pub struct Drive {
 impl Drive {
     /// A CD-ROM of 4 MiB.
     pub fn cdrom(texts: [&str; 3]) -> Self {
-        Drive { kind: Kind::Cdrom, texts: texts.map(str::to_owned), sectors: 2048, sense: NO_SENSE }
+        Drive { kind: DriveKind::Cdrom, texts: texts.map(str::to_owned), sectors: 2048, sense: NO_SENSE }
     }
 
     /// A card reader without a card.
     pub fn card_reader(texts: [&str; 3]) -> Self {
-        Drive { kind: Kind::CardReader, texts: texts.map(str::to_owned), sectors: 0, sense: NO_SENSE }
+        Drive { kind: DriveKind::CardReader, texts: texts.map(str::to_owned), sectors: 0, sense: NO_SENSE }
     }
 
     /// Does a command: the data for the host, or the sense of a failure.
     fn command(&mut self, cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
         let byte = |at: usize| usize::from(cdb[at]);
-        let medium = if self.kind == Kind::Cdrom { Ok(()) } else { Err(NO_MEDIUM) };
+        let medium = if self.kind == DriveKind::Cdrom { Ok(()) } else { Err(NO_MEDIUM) };
         let (mut data, room) = match cdb[0] {
             0x00 => (medium.map(|()| Vec::new())?, 0),
             0x03 => (self.request_sense(), byte(4)),
@@ -70,7 +70,7 @@ impl Drive {
                 (size.concat(), 8)
             }
             0x28 => (medium.and_then(|()| self.read(cdb))?, usize::MAX),
-            0x43 | 0x46 | 0x4a | 0x51 if self.kind != Kind::Cdrom => return Err(INVALID_COMMAND),
+            0x43 | 0x46 | 0x4a | 0x51 if self.kind != DriveKind::Cdrom => return Err(INVALID_COMMAND),
             0x43 => (self.table_of_contents(cdb)?, byte(7) << 8 | byte(8)),
             0x46 => (configuration(), byte(7) << 8 | byte(8)),
             0x4a if cdb[1] & 1 == 0 => return Err(INVALID_FIELD),
@@ -83,7 +83,7 @@ impl Drive {
     }
 
     fn inquiry(&self) -> Vec<u8> {
-        let kind = if self.kind == Kind::Cdrom { 5 } else { 0 };
+        let kind = if self.kind == DriveKind::Cdrom { 5 } else { 0 };
         let mut data = vec![kind, 0x80, 2, 2, 31, 0, 0, 0];
         for (text, length) in self.texts.iter().zip([8, 16, 4]) {
             data.extend(text.bytes().chain(std::iter::repeat(b' ')).take(length));
@@ -99,7 +99,7 @@ impl Drive {
     /// The header of 4 or 8 bytes, and for a CD-ROM the page of its capabilities.
     fn mode_sense(&self, page: u8, header: usize) -> Vec<u8> {
         let mut data = vec![0; header];
-        if self.kind == Kind::Cdrom && matches!(page & 0x3f, 0x2a | 0x3f) {
+        if self.kind == DriveKind::Cdrom && matches!(page & 0x3f, 0x2a | 0x3f) {
             // It reads CD-R and CD-RW, is a tray that can be locked, 4x.
             data.extend([0x2a, 18, 0x03, 0, 0, 0, 0x29, 0, 0x02, 0xc0, 0, 0, 0, 0, 0x02, 0xc0, 0, 0, 0, 0]);
         }
@@ -292,10 +292,10 @@ impl BulkOnly {
 pub struct Drives(Vec<(u8, u8, BulkOnly)>);
 
 impl Drives {
-    /// One drive for each storage interface of a face: card readers, but for the first when it is the `cdrom`.
-    pub fn of(face: &Face, texts: [&str; 3], cdrom: bool) -> Self {
+    /// One drive for each storage interface of an appearance: card readers, but for the first when it is the `cdrom`.
+    pub fn of(appearance: &Appearance, texts: [&str; 3], cdrom: bool) -> Self {
         let mut drives = Drives::default();
-        for interface in face.configurations.iter().flat_map(|c| &c.interfaces) {
+        for interface in appearance.configurations.iter().flat_map(|c| &c.interfaces) {
             if interface.function != Function::Storage {
                 continue;
             }

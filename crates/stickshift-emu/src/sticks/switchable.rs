@@ -6,79 +6,95 @@ use std::time::Duration;
 use stickshift::link::ControlSetup;
 use stickshift::stick::UsbId;
 
-use crate::device::{Configuration, Face, FaceInterface, Function};
-use crate::firmware::memory::{Firmware, Kind};
+use crate::device::{Appearance, Configuration, Function, UsbInterface};
+use crate::firmware::memory::{Firmware, FirmwareKind};
 use crate::identity::Identity;
 use crate::sticks::appearances::{self, ethernet, interface, ncm, serial, storage};
 use crate::sticks::hardware::Hardware;
 use crate::sticks::huawei;
-use crate::sticks::zerocd::{Behaviour, Door, Options, Trigger};
+use crate::sticks::zerocd::{Behaviour, SwitchMessage, Trigger, ZeroCdOptions};
 
 /// A name, what it is, and how it is made.
-struct Row {
+struct NamedStick {
     name: &'static str,
     what: &'static str,
-    make: fn() -> Options,
+    make: fn() -> ZeroCdOptions,
 }
 
-const ROWS: &[Row] = &[
-    Row { name: "k3772", what: "Vodafone K3772: 12d1:1526 to 14cf, three serial ports", make: k3772 },
-    Row {
+const ROWS: &[NamedStick] = &[
+    NamedStick { name: "k3772", what: "Vodafone K3772: 12d1:1526 to 14cf, three serial ports", make: k3772 },
+    NamedStick {
         name: "k3772-modem",
         what: "Vodafone K3772, switched already: 12d1:14cf",
-        make: || Options { face: k3772_modem(), doors: Vec::new(), ..k3772() },
+        make: || ZeroCdOptions { appearance: k3772_modem(), messages: Vec::new(), ..k3772() },
     },
-    Row { name: "e3372s-cd", what: "E3372s: 12d1:14fe to 1506", make: || stick_cd(1) },
-    Row { name: "e3276-cd", what: "12d1:14fe to 1506 with one AT port", make: || stick_cd(2) },
-    Row {
+    NamedStick { name: "e3372s-cd", what: "E3372s: 12d1:14fe to 1506", make: || stick_cd(1) },
+    NamedStick { name: "e3276-cd", what: "12d1:14fe to 1506 with one AT port", make: || stick_cd(2) },
+    NamedStick {
         name: "e3276-dual-cd",
         what: "12d1:14fe to 1506 with modem, diag and AT ports",
         make: || stick_cd(3),
     },
-    Row { name: "e398-cd", what: "12d1:14fe to 1506 with QMI", make: || stick_cd(4) },
-    Row { name: "huawei-e180", what: "Huawei's SET_FEATURE: 12d1:1414, class ff", make: huawei_e180 },
-    Row {
+    NamedStick { name: "e398-cd", what: "12d1:14fe to 1506 with QMI", make: || stick_cd(4) },
+    NamedStick { name: "huawei-e180", what: "Huawei's SET_FEATURE: 12d1:1414, class ff", make: huawei_e180 },
+    NamedStick {
         name: "huawei-u7510",
         what: "a message with a data phase: 12d1:101e, class ff",
         make: huawei_u7510,
     },
-    Row { name: "zte-2000", what: "eject, then ZTE's command: 19d2:2000 to 0031", make: zte },
-    Row { name: "novatel-5010", what: "eject: 1410:5010 to 4100", make: novatel },
-    Row { name: "nokia-cs15", what: "eject: 0421:0610 to 0612", make: nokia },
-    Row { name: "option-6711", what: "Option's command: 0af0:6711, class ff", make: option_hso },
-    Row { name: "sierra-0fff", what: "Sierra's request: 1199:0fff to 6832", make: sierra },
-    Row { name: "sony-md400", what: "Sony's request, then configuration 2: 0fce:d0e1, class 02", make: sony },
-    Row { name: "gct-7f40", what: "GCT's requests: 1076:7f40 to 7f00", make: gct },
-    Row { name: "kobil-45a1", what: "Kobil's request: 0d46:45a1 to 45a9", make: kobil },
-    Row { name: "sequans-a000", what: "Sequans' request: 148e:a000, class 02", make: sequans },
-    Row { name: "mobile-action", what: "a long talk over interrupt pipes: 0df7:0800", make: mobile_action },
-    Row { name: "cisco-am10", what: "eleven messages: 1307:1169 to 13b1:0031", make: cisco },
-    Row { name: "qisda-h21", what: "Qisda's request with data: 1da5:f000 to 4512", make: qisda },
-    Row { name: "quanta-f000", what: "Quanta's request: 0408:f000 to ea03", make: quanta },
-    Row { name: "blackberry", what: "two requests: 0fca:8020 to 8012", make: blackberry },
-    Row { name: "pantech-6080", what: "Pantech's request: 10a9:6080 to 6085", make: pantech },
-    Row { name: "tct-f000", what: "Longcheer's message, asking for data: 1bbb:f000 to 0017", make: tct },
-    Row { name: "longcheer-f000", what: "a message, after a while: 1c9e:f000 to 9603", make: longcheer },
-    Row { name: "dlink-a80b", what: "a message: 2001:a80b to 7d00", make: dlink },
-    Row { name: "two-messages", what: "two messages: 201e:1023 to 1022", make: two_messages },
-    Row { name: "d-link-7600", what: "another configuration: 2001:7600", make: second_configuration },
-    Row {
+    NamedStick { name: "zte-2000", what: "eject, then ZTE's command: 19d2:2000 to 0031", make: zte },
+    NamedStick { name: "novatel-5010", what: "eject: 1410:5010 to 4100", make: novatel },
+    NamedStick { name: "nokia-cs15", what: "eject: 0421:0610 to 0612", make: nokia },
+    NamedStick { name: "option-6711", what: "Option's command: 0af0:6711, class ff", make: option_hso },
+    NamedStick { name: "sierra-0fff", what: "Sierra's request: 1199:0fff to 6832", make: sierra },
+    NamedStick {
+        name: "sony-md400",
+        what: "Sony's request, then configuration 2: 0fce:d0e1, class 02",
+        make: sony,
+    },
+    NamedStick { name: "gct-7f40", what: "GCT's requests: 1076:7f40 to 7f00", make: gct },
+    NamedStick { name: "kobil-45a1", what: "Kobil's request: 0d46:45a1 to 45a9", make: kobil },
+    NamedStick { name: "sequans-a000", what: "Sequans' request: 148e:a000, class 02", make: sequans },
+    NamedStick {
+        name: "mobile-action",
+        what: "a long talk over interrupt pipes: 0df7:0800",
+        make: mobile_action,
+    },
+    NamedStick { name: "cisco-am10", what: "eleven messages: 1307:1169 to 13b1:0031", make: cisco },
+    NamedStick { name: "qisda-h21", what: "Qisda's request with data: 1da5:f000 to 4512", make: qisda },
+    NamedStick { name: "quanta-f000", what: "Quanta's request: 0408:f000 to ea03", make: quanta },
+    NamedStick { name: "blackberry", what: "two requests: 0fca:8020 to 8012", make: blackberry },
+    NamedStick { name: "pantech-6080", what: "Pantech's request: 10a9:6080 to 6085", make: pantech },
+    NamedStick {
+        name: "tct-f000",
+        what: "Longcheer's message, asking for data: 1bbb:f000 to 0017",
+        make: tct,
+    },
+    NamedStick {
+        name: "longcheer-f000",
+        what: "a message, after a while: 1c9e:f000 to 9603",
+        make: longcheer,
+    },
+    NamedStick { name: "dlink-a80b", what: "a message: 2001:a80b to 7d00", make: dlink },
+    NamedStick { name: "two-messages", what: "two messages: 201e:1023 to 1022", make: two_messages },
+    NamedStick { name: "d-link-7600", what: "another configuration: 2001:7600", make: second_configuration },
+    NamedStick {
         name: "samsung-u209",
         what: "told by the text of its drive: 04e8:f000 to 6601",
         make: samsung_u209,
     },
-    Row {
+    NamedStick {
         name: "huawei-unknown",
         what: "a Huawei that no catalogue has: 12d1:1ffe to 1506",
         make: huawei_unknown,
     },
-    Row { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
-    Row {
+    NamedStick { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
+    NamedStick {
         name: "alternate-setting",
         what: "made up: another alternate setting leads from ffff:0001 to 0002",
         make: alternate_setting,
     },
-    Row {
+    NamedStick {
         name: "port-reset",
         what: "made up: a message and a reset of the port lead from ffff:0011 to 0012",
         make: port_reset,
@@ -91,12 +107,12 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// What the stick of that name is, to be changed before it is made.
-pub fn options(name: &str) -> Option<Options> {
+pub fn options(name: &str) -> Option<ZeroCdOptions> {
     ROWS.iter().find(|row| row.name == name).map(|row| (row.make)())
 }
 
 /// A stick of the field's usual timing: a second to boot, two off the bus.
-pub fn from_parts(model: &str, face: Face, doors: Vec<Door>) -> Options {
+pub fn from_parts(model: &str, appearance: Appearance, messages: Vec<SwitchMessage>) -> ZeroCdOptions {
     // What their makers call the boards is not known.
     let identity = Identity {
         model: model.into(),
@@ -104,12 +120,12 @@ pub fn from_parts(model: &str, face: Face, doors: Vec<Door>) -> Options {
         hardware: "VIRTUAL".into(),
         version: "1.0".into(),
         webui: String::new(),
-        ..huawei::Options::stick().identity()
+        ..huawei::HuaweiOptions::stick().identity()
     };
-    Options {
+    ZeroCdOptions {
         texts: ["HUAWEI".into(), "Mass Storage".into(), "2.31".into()],
-        face,
-        doors,
+        appearance,
+        messages,
         behaviour: Default::default(),
         boot: Duration::from_millis(100),
         leaves_after: Duration::from_millis(150),
@@ -118,54 +134,59 @@ pub fn from_parts(model: &str, face: Face, doors: Vec<Door>) -> Options {
     }
 }
 
-/// A face with one configuration.
-pub fn face(vendor: u16, product: u16, name: &str, interfaces: Vec<FaceInterface>) -> Face {
+/// An appearance with one configuration.
+pub fn appearance(vendor: u16, product: u16, name: &str, interfaces: Vec<UsbInterface>) -> Appearance {
     let id = UsbId::new(vendor, product);
-    Face { id, manufacturer: Some("virtual".into()), ..appearances::face(product, [0; 3], name, interfaces) }
+    Appearance {
+        id,
+        manufacturer: Some("virtual".into()),
+        ..appearances::appearance(product, [0; 3], name, interfaces)
+    }
 }
 
 /// A CD-ROM and nothing else.
-pub fn cdrom(vendor: u16, product: u16, name: &str) -> Face {
-    face(vendor, product, name, vec![storage(0, 0x81, 0x01)])
+pub fn cdrom(vendor: u16, product: u16, name: &str) -> Appearance {
+    appearance(vendor, product, name, vec![storage(0, 0x81, 0x01)])
 }
 
 /// Serial ports with these interface classes, one after another; the first has an interrupt endpoint.
-pub fn ports(vendor: u16, product: u16, name: &str, classes: &[[u8; 3]]) -> Face {
+pub fn ports(vendor: u16, product: u16, name: &str, classes: &[[u8; 3]]) -> Appearance {
     let interfaces = (0..).zip(classes).map(|(number, &class)| serial(number, class, number == 0));
-    face(vendor, product, name, interfaces.collect())
+    appearance(vendor, product, name, interfaces.collect())
 }
 
 const VENDOR_SERIAL: [u8; 3] = [0xff, 0xff, 0xff];
 
 /// 12d1:14cf: PPP, diagnosis and AT ports, as the older Huawei sticks.
-fn k3772_modem() -> Face {
+fn k3772_modem() -> Appearance {
     let classes = [[0xff, 0x02, 0x01], [0xff, 0x02, 0x03], [0xff, 0x02, 0x02]];
-    let mut face = ports(0x12d1, 0x14cf, "HUAWEI Mobile", &classes);
-    face.configurations[0].interfaces.push(storage(3, 0x88, 0x08));
-    face
+    let mut appearance = ports(0x12d1, 0x14cf, "HUAWEI Mobile", &classes);
+    appearance.configurations[0].interfaces.push(storage(3, 0x88, 0x08));
+    appearance
 }
 
-fn k3772() -> Options {
+fn k3772() -> ZeroCdOptions {
     let name = "Vodafone Mobile Broadband (Huawei)";
-    let doors = vec![
-        Door::new(Trigger::Command(vec![0x11, 0x06, 0x20]), k3772_modem()),
-        Door::new(Trigger::Command(vec![0x11, 0x06, 0x00]), appearances::download()),
+    let messages = vec![
+        SwitchMessage::new(Trigger::Command(vec![0x11, 0x06, 0x20]), k3772_modem()),
+        SwitchMessage::new(Trigger::Command(vec![0x11, 0x06, 0x00]), appearances::download()),
     ];
-    Options {
+    ZeroCdOptions {
         texts: ["Vodafone".into(), "Mass Storage".into(), "2.31".into()],
-        identity: Hardware::k3772().identity(&Firmware::new(Kind::Stick, "11.810.05.00.11", ""), true),
-        ..from_parts("K3772", cdrom(0x12d1, 0x1526, name), doors)
+        identity: Hardware::k3772()
+            .identity(&Firmware::new(FirmwareKind::Stick, "11.810.05.00.11", ""), true),
+        ..from_parts("K3772", cdrom(0x12d1, 0x1526, name), messages)
     }
 }
 
-fn ncm_like(number: u8, class: [u8; 3]) -> FaceInterface {
+fn ncm_like(number: u8, class: [u8; 3]) -> UsbInterface {
     let mut function = ncm(number);
     function.alternates.iter_mut().for_each(|a| a.class = class);
     function
 }
 
 /// 12d1:1506 in the layouts 1 to 5 that were seen.
-pub fn stick_layout(layout: u8) -> Face {
+pub fn stick_layout(layout: u8) -> Appearance {
     let serial = |number: u8, subclass: u8, protocol: u8| {
         serial(number, [0xff, subclass, protocol], matches!(protocol, 0x01 | 0x10))
     };
@@ -190,34 +211,34 @@ pub fn stick_layout(layout: u8) -> Face {
     let free = if layout == 4 { 0x0e } else { 0x0c };
     interfaces.push(storage(count, 0x80 | free, 0x0c));
     interfaces.push(storage(count + 1, 0x81 | free, 0x0d));
-    Face { class, ..face(0x12d1, 0x1506, "HUAWEI Mobile", interfaces) }
+    Appearance { class, ..appearance(0x12d1, 0x1506, "HUAWEI Mobile", interfaces) }
 }
 
-fn stick_cd(layout: u8) -> Options {
+fn stick_cd(layout: u8) -> ZeroCdOptions {
     let mut first = appearances::cdrom(false);
     first.configurations[0].interfaces.push(storage(1, 0x82, 0x02));
-    let door = Door::new(Trigger::Command(vec![0x11, 0x06, 0x20]), stick_layout(layout));
-    let options = from_parts("E398", first, vec![door]);
+    let message = SwitchMessage::new(Trigger::Command(vec![0x11, 0x06, 0x20]), stick_layout(layout));
+    let options = from_parts("E398", first, vec![message]);
     let identity = match layout {
-        1 => huawei::Options::e3372s().identity(),
-        2 | 3 => Hardware::e3276().identity(&Firmware::new(Kind::Stick, "21.192.01.00.00", ""), true),
+        1 => huawei::HuaweiOptions::e3372s().identity(),
+        2 | 3 => Hardware::e3276().identity(&Firmware::new(FirmwareKind::Stick, "21.192.01.00.00", ""), true),
         _ => options.identity.clone(),
     };
-    Options { identity, ..options }
+    ZeroCdOptions { identity, ..options }
 }
 
 /// A stick of one step, from ids to ids with two serial ports.
-fn plain(model: &str, from: (u16, u16), trigger: Trigger, to: (u16, u16)) -> Options {
+fn plain(model: &str, from: (u16, u16), trigger: Trigger, to: (u16, u16)) -> ZeroCdOptions {
     let target = ports(to.0, to.1, model, &[VENDOR_SERIAL, VENDOR_SERIAL]);
     let first = cdrom(from.0, from.1, model);
     let texts = ["USBModem".into(), "Disk".into(), "2.31".into()];
-    Options { texts, ..from_parts(model, first, vec![Door::new(trigger, target)]) }
+    ZeroCdOptions { texts, ..from_parts(model, first, vec![SwitchMessage::new(trigger, target)]) }
 }
 
 /// The same with several steps.
-fn stepped(model: &str, from: (u16, u16), steps: Vec<Trigger>, to: (u16, u16)) -> Options {
+fn stepped(model: &str, from: (u16, u16), steps: Vec<Trigger>, to: (u16, u16)) -> ZeroCdOptions {
     let mut options = plain(model, from, Trigger::Configuration(0), to);
-    options.doors[0].steps = steps;
+    options.messages[0].steps = steps;
     options
 }
 
@@ -230,71 +251,71 @@ fn eject() -> Trigger {
     command(&[0x1b, 0, 0, 0, 2])
 }
 
-fn huawei_e180() -> Options {
+fn huawei_e180() -> ZeroCdOptions {
     let ids = (0x12d1, 0x1414);
     // The storage driver of Linux switches this one by itself when its release number is zero.
     plain("E180", ids, Trigger::control(0x00, 0x03, 1, 0), ids)
 }
 
-fn huawei_u7510() -> Options {
+fn huawei_u7510() -> ZeroCdOptions {
     plain("U7510", (0x12d1, 0x101e), command(&[0x01]), (0x12d1, 0x101e))
 }
 
-fn zte() -> Options {
+fn zte() -> ZeroCdOptions {
     let steps = vec![eject(), command(&[0x85, 0x01, 0x01, 0x01, 0x18])];
     stepped("MF190", (0x19d2, 0x2000), steps, (0x19d2, 0x0031))
 }
 
-fn novatel() -> Options {
+fn novatel() -> ZeroCdOptions {
     plain("MC950D", (0x1410, 0x5010), eject(), (0x1410, 0x4100))
 }
 
-fn nokia() -> Options {
+fn nokia() -> ZeroCdOptions {
     plain("CS-15", (0x0421, 0x0610), eject(), (0x0421, 0x0612))
 }
 
-fn option_hso() -> Options {
+fn option_hso() -> ZeroCdOptions {
     plain("iCON", (0x0af0, 0x6711), command(&[0x01]), (0x0af0, 0x6711))
 }
 
-fn sierra() -> Options {
+fn sierra() -> ZeroCdOptions {
     plain("C885", (0x1199, 0x0fff), Trigger::control(0x40, 0x0b, 1, 0), (0x1199, 0x6832))
 }
 
 /// The same ids, communications class, in configuration 2.
-fn sony() -> Options {
+fn sony() -> ZeroCdOptions {
     let ids = (0x0fce, 0xd0e1);
     let mut options = plain("MD400", ids, Trigger::control(0xc0, 0x11, 2, 0), ids);
-    let target = &mut options.doors[0].target;
+    let target = &mut options.messages[0].target;
     *target = communications(0x0fce, 0xd0e1, "MD400");
-    target.configurations.insert(0, options.face.configurations[0].clone());
+    target.configurations.insert(0, options.appearance.configurations[0].clone());
     target.configurations[1].value = 2;
     options
 }
 
 /// CDC Ethernet.
-fn communications(vendor: u16, product: u16, name: &str) -> Face {
+fn communications(vendor: u16, product: u16, name: &str) -> Appearance {
     let interfaces = ethernet(0x83, 0x82, 0x02).to_vec();
-    Face { class: [0x02, 0, 0], ..face(vendor, product, name, interfaces) }
+    Appearance { class: [0x02, 0, 0], ..appearance(vendor, product, name, interfaces) }
 }
 
-fn gct() -> Options {
+fn gct() -> ZeroCdOptions {
     let steps = vec![Trigger::control(0xa1, 0xa0, 0, 0), Trigger::control(0xa1, 0xfe, 0, 0)];
     stepped("GDM7213", (0x1076, 0x7f40), steps, (0x1076, 0x7f00))
 }
 
-fn kobil() -> Options {
+fn kobil() -> ZeroCdOptions {
     plain("mIDentity", (0x0d46, 0x45a1), Trigger::control(0xc0, 0x88, 0, 0), (0x0d46, 0x45a9))
 }
 
-fn sequans() -> Options {
+fn sequans() -> ZeroCdOptions {
     let mut options =
         plain("SQN1130", (0x148e, 0xa000), Trigger::control(0x40, 0x0b, 2, 0), (0x148e, 0xa000));
-    options.doors[0].target = communications(0x148e, 0xa000, "SQN1130");
+    options.messages[0].target = communications(0x148e, 0xa000, "SQN1130");
     options
 }
 
-fn mobile_action() -> Options {
+fn mobile_action() -> ZeroCdOptions {
     let begin = ControlSetup { request_type: 0x21, request: 0x09, value: 0x0300, index: 0 };
     let data = vec![0xb0, 0x04, 0, 0, 0x02, 0x90, 0x26, 0x86];
     let steps = vec![
@@ -307,73 +328,75 @@ fn mobile_action() -> Options {
     let mut options = stepped("MA-8730P", (0x0df7, 0x0800), steps, (0x0df7, 0x0800));
     let pipes = [(0x81, 3, 8), (0x02, 3, 8)];
     let cable = interface(0, Function::Raw, [0x03, 0, 0], &pipes);
-    options.face = face(0x0df7, 0x0800, "MA-8730P", vec![cable]);
+    options.appearance = appearance(0x0df7, 0x0800, "MA-8730P", vec![cable]);
     options
 }
 
-fn cisco() -> Options {
+fn cisco() -> ZeroCdOptions {
     let steps = vec![command(&[0xfd, 0, 0, 0, 3]), command(&[0xfd, 0, 3, 0, 0x24, 0x13])];
     stepped("AM10", (0x1307, 0x1169), steps, (0x13b1, 0x0031))
 }
 
-fn qisda() -> Options {
+fn qisda() -> ZeroCdOptions {
     let setup = ControlSetup { request_type: 0x40, request: 0x04, value: 0, index: 0 };
     let data = [0x05, 0x8c, 0x04, 0x08, 0xa0, 0xee, 0x20, 0, 0x5c, 0x01, 0x04, 0x08, 0x98, 0xcd, 0xea, 0xbf];
     plain("H21", (0x1da5, 0xf000), Trigger::Control(setup, data.to_vec()), (0x1da5, 0x4512))
 }
 
-fn quanta() -> Options {
+fn quanta() -> ZeroCdOptions {
     plain("MU-Q101", (0x0408, 0xf000), Trigger::control(0xc0, 0xff, 0, 0), (0x0408, 0xea03))
 }
 
-fn blackberry() -> Options {
+fn blackberry() -> ZeroCdOptions {
     let steps = vec![Trigger::control(0xc0, 0xb1, 0, 0), Trigger::control(0xc0, 0xa9, 0x0e, 0)];
     stepped("Q10", (0x0fca, 0x8020), steps, (0x0fca, 0x8012))
 }
 
-fn pantech() -> Options {
+fn pantech() -> ZeroCdOptions {
     plain("UML290", (0x10a9, 0x6080), Trigger::control(0x40, 0x70, 2, 0), (0x10a9, 0x6085))
 }
 
-fn tct() -> Options {
+fn tct() -> ZeroCdOptions {
     plain("X200", (0x1bbb, 0xf000), command(&[0x06, 0xf5, 0x04, 0x02, 0x52, 0x70]), (0x1bbb, 0x0017))
 }
 
-fn longcheer() -> Options {
+fn longcheer() -> ZeroCdOptions {
     plain("SU-8500U", (0x1c9e, 0xf000), command(&[0xff]), (0x1c9e, 0x9603))
 }
 
-fn dlink() -> Options {
+fn dlink() -> ZeroCdOptions {
     plain("DWM-156", (0x2001, 0xa80b), command(&[0xf0, 0x01, 0x01]), (0x2001, 0x7d00))
 }
 
-fn two_messages() -> Options {
+fn two_messages() -> ZeroCdOptions {
     let steps = vec![command(&[0x00]), command(&[0x71, 0x03])];
     stepped("MH600HS", (0x201e, 0x1023), steps, (0x201e, 0x1022))
 }
 
 /// A CD-ROM in configuration 1, a modem in configuration 2; it never leaves the bus.
-fn second_configuration() -> Options {
-    let mut face = cdrom(0x2001, 0x7600, "DWP-157");
+fn second_configuration() -> ZeroCdOptions {
+    let mut appearance = cdrom(0x2001, 0x7600, "DWP-157");
     let modem = ports(0x2001, 0x7600, "DWP-157", &[VENDOR_SERIAL, VENDOR_SERIAL]);
-    face.configurations.extend(modem.configurations.into_iter().map(|c| Configuration { value: 2, ..c }));
-    from_parts("DWP-157", face, Vec::new())
+    appearance
+        .configurations
+        .extend(modem.configurations.into_iter().map(|c| Configuration { value: 2, ..c }));
+    from_parts("DWP-157", appearance, Vec::new())
 }
 
 /// Its USB strings say nothing; the text of its drive names the model.
-fn samsung_u209() -> Options {
+fn samsung_u209() -> ZeroCdOptions {
     let mut options = plain("modem", (0x04e8, 0xf000), command(&[0x16]), (0x04e8, 0x6601));
     options.texts[1] = "U209".into();
     options
 }
 
-fn huawei_unknown() -> Options {
+fn huawei_unknown() -> ZeroCdOptions {
     plain("E9999", (0x12d1, 0x1ffe), command(&[0x11, 0x06, 0x20]), (0x12d1, 0x1506))
 }
 
 /// A module that is a modem in configuration 1, a network card in 2 and has MBIM in 3; it never leaves the bus.
-fn me906() -> Options {
-    let with_ports = |mut network: Vec<FaceInterface>| {
+fn me906() -> ZeroCdOptions {
+    let with_ports = |mut network: Vec<UsbInterface>| {
         network.extend([serial(2, [0xff, 0x02, 0x12], false), serial(3, [0xff, 0x02, 0x01], true)]);
         network
     };
@@ -383,24 +406,24 @@ fn me906() -> Options {
         with_ports(appearances::mbim(0).to_vec()),
     ];
     let configurations = (1..).zip(all).map(|(value, interfaces)| Configuration { value, interfaces });
-    let face = Face {
+    let appearance = Appearance {
         configurations: configurations.collect(),
-        ..face(0x12d1, 0x15c1, "HUAWEI Mobile Broadband Module", Vec::new())
+        ..appearance(0x12d1, 0x15c1, "HUAWEI Mobile Broadband Module", Vec::new())
     };
-    from_parts("ME906s", face, Vec::new())
+    from_parts("ME906s", appearance, Vec::new())
 }
 
-fn alternate_setting() -> Options {
+fn alternate_setting() -> ZeroCdOptions {
     let mut options =
         plain("alternate setting", (0xffff, 0x0001), Trigger::Alternate(0, 1), (0xffff, 0x0002));
-    let drive = &mut options.face.configurations[0].interfaces[0];
+    let drive = &mut options.appearance.configurations[0].interfaces[0];
     drive.alternates.push(drive.alternates[0].clone());
     options
 }
 
-fn port_reset() -> Options {
+fn port_reset() -> ZeroCdOptions {
     let options = plain("port reset", (0xffff, 0x0011), command(&[0x11, 0x06]), (0xffff, 0x0012));
-    Options { behaviour: Behaviour::WaitsForReset, ..options }
+    ZeroCdOptions { behaviour: Behaviour::WaitsForReset, ..options }
 }
 
 #[cfg(test)]
@@ -415,22 +438,23 @@ mod tests {
         for (name, what) in names() {
             assert!(!what.is_empty());
             let options = options(name).unwrap();
-            let faces = options.doors.iter().map(|door| &door.target).chain([&options.face]);
-            for face in faces {
-                for configuration in &face.configurations {
+            let appearances =
+                options.messages.iter().map(|message| &message.target).chain([&options.appearance]);
+            for appearance in appearances {
+                for configuration in &appearance.configurations {
                     let bytes = descriptors::configuration(configuration);
                     assert_eq!(usize::from(bytes[4]), configuration.interfaces.len(), "{name}");
                     let mut seen = BTreeSet::new();
                     for (at, interface) in configuration.interfaces.iter().enumerate() {
-                        assert_eq!(usize::from(interface.number), at, "{name} {}", face.id);
+                        assert_eq!(usize::from(interface.number), at, "{name} {}", appearance.id);
                         let addresses: BTreeSet<u8> =
                             interface.alternates.iter().flat_map(|a| &a.endpoints).map(|e| e.0).collect();
                         for address in addresses {
-                            assert!(seen.insert(address), "{name} {}: {address:02x} twice", face.id);
+                            assert!(seen.insert(address), "{name} {}: {address:02x} twice", appearance.id);
                             assert!(
                                 (1..=15).contains(&(address & 0x0f)),
                                 "{name} {}: {address:02x}",
-                                face.id
+                                appearance.id
                             );
                         }
                     }

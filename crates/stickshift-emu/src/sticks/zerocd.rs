@@ -1,6 +1,6 @@
 //! A stick that shows a CD-ROM (or whatever else) until it gets its message, and then comes back as something else.
 //!
-//! What it shows, which messages it understands, and what each makes of it are plain values ([`Options`]), so that any entry of any
+//! What it shows, which messages it understands, and what each makes of it are plain values ([`ZeroCdOptions`]), so that any entry of any
 //! catalogue can be played. What can go wrong on the way is a [`Behaviour`].
 
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use stickshift::wire::scsi::CommandBlock;
 
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
-use crate::device::{Device, Face, UsbReply};
+use crate::device::{Appearance, Device, UsbReply};
 use crate::identity::Identity;
 use crate::modem::Modem;
 use crate::sticks::scsi_cdrom::Drives;
@@ -42,17 +42,17 @@ impl Trigger {
 
 /// A message and what it makes of the stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Door {
+pub struct SwitchMessage {
     /// Its steps in order; anything may come between.
     pub steps: Vec<Trigger>,
     /// What it shows afterwards.
-    pub target: Face,
+    pub target: Appearance,
 }
 
-impl Door {
+impl SwitchMessage {
     /// A message of one step.
-    pub fn new(trigger: Trigger, target: Face) -> Door {
-        Door { steps: vec![trigger], target }
+    pub fn new(trigger: Trigger, target: Appearance) -> SwitchMessage {
+        SwitchMessage { steps: vec![trigger], target }
     }
 }
 
@@ -104,16 +104,16 @@ impl FromStr for Behaviour {
 
 /// What a stick is before it is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct ZeroCdOptions {
     /// What it shows first.
-    pub face: Face,
+    pub appearance: Appearance,
     /// SCSI vendor, model and revision of its drive.
     pub texts: [String; 3],
     /// What it understands; the first complete message wins.
-    pub doors: Vec<Door>,
+    pub messages: Vec<SwitchMessage>,
     /// How it takes the message.
     pub behaviour: Behaviour,
-    /// From power to the first face.
+    /// From power to the first appearance.
     pub boot: Duration,
     /// From the message to leaving the bus.
     pub leaves_after: Duration,
@@ -123,7 +123,7 @@ pub struct Options {
     pub identity: Identity,
 }
 
-/// What happened on the wire, for the doors.
+/// What happened on the wire, for the messages.
 enum Seen<'a> {
     Out(&'a [u8]),
     Control(ControlSetup, &'a [u8]),
@@ -158,7 +158,7 @@ enum Shows {
 
 /// What a step of a message did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum MessageStep {
     /// It was none.
     None,
     /// It was one, and more are to come.
@@ -170,14 +170,14 @@ enum Step {
 /// See the module.
 #[derive(Debug)]
 pub struct ZeroCd {
-    options: Options,
+    options: ZeroCdOptions,
     shows: Shows,
     enumeration: u32,
     /// Until when its drive answers nothing.
     busy_until: Option<Moment>,
     /// What it will show, and when.
     coming: VecDeque<(Moment, Shows)>,
-    /// Steps that each door has seen.
+    /// Steps that each message has seen.
     progress: Vec<usize>,
     /// What the next reset of the port makes of it.
     at_reset: Option<usize>,
@@ -189,9 +189,9 @@ pub struct ZeroCd {
 
 impl ZeroCd {
     /// It is not plugged in yet.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: ZeroCdOptions) -> Self {
         ZeroCd {
-            progress: vec![0; options.doors.len()],
+            progress: vec![0; options.messages.len()],
             modem: Modem::new(&options.identity.ports),
             options,
             shows: Shows::Nothing,
@@ -225,51 +225,51 @@ impl ZeroCd {
             Behaviour::Busy(time) if shows == Shows::First => Some(at + time),
             _ => None,
         };
-        let Some(face) = self.face().cloned() else { return };
+        let Some(appearance) = self.appearance().cloned() else { return };
         let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
-        self.drives = Drives::of(&face, texts, shows == Shows::First);
-        self.ports = AtPorts::of(&face);
+        self.drives = Drives::of(&appearance, texts, shows == Shows::First);
+        self.ports = AtPorts::of(&appearance);
         self.modem.boot(at, false, Duration::ZERO);
     }
 
-    /// Follows the doors' steps and starts what the last one leads to.
-    fn step(&mut self, now: Moment, seen: &Seen<'_>) -> Step {
-        if let Shows::Target(door) = self.shows {
+    /// Follows the messages' steps and starts what the last one leads to.
+    fn step(&mut self, now: Moment, seen: &Seen<'_>) -> MessageStep {
+        if let Shows::Target(message) = self.shows {
             // The same message once more does nothing, and is no mistake.
-            return if self.options.doors[door].steps.iter().any(|t| seen.is(t)) {
-                Step::Partial
+            return if self.options.messages[message].steps.iter().any(|t| seen.is(t)) {
+                MessageStep::Partial
             } else {
-                Step::None
+                MessageStep::None
             };
         }
         if self.shows != Shows::First || !self.coming.is_empty() {
-            return Step::None;
+            return MessageStep::None;
         }
-        let mut step = Step::None;
+        let mut step = MessageStep::None;
         let mut opened = None;
-        for (index, door) in self.options.doors.iter().enumerate() {
+        for (index, message) in self.options.messages.iter().enumerate() {
             let done = &mut self.progress[index];
-            if door.steps.get(*done).is_some_and(|trigger| seen.is(trigger)) {
+            if message.steps.get(*done).is_some_and(|trigger| seen.is(trigger)) {
                 *done += 1;
-                step = Step::Partial;
-                if *done == door.steps.len() {
+                step = MessageStep::Partial;
+                if *done == message.steps.len() {
                     opened = Some(index);
                     break;
                 }
             }
         }
-        let Some(door) = opened else { return step };
+        let Some(message) = opened else { return step };
         self.progress.fill(0);
         match self.options.behaviour {
             Behaviour::Ignores | Behaviour::Stalls => {}
             Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
             Behaviour::NeverComesBack => self.leave(now, None),
-            Behaviour::WaitsForReset => self.at_reset = Some(door),
+            Behaviour::WaitsForReset => self.at_reset = Some(message),
             Behaviour::Switches | Behaviour::NoStatus | Behaviour::VanishesEarly | Behaviour::Busy(_) => {
-                self.leave(now, Some(Shows::Target(door)));
+                self.leave(now, Some(Shows::Target(message)));
             }
         }
-        Step::Last
+        MessageStep::Last
     }
 
     fn leave(&mut self, now: Moment, then: Option<Shows>) {
@@ -280,21 +280,21 @@ impl ZeroCd {
     }
 
     /// What the last step of a message gets for an answer, when the behaviour says something about it.
-    fn unusual(&self, step: Step) -> Option<UsbReply> {
+    fn unusual(&self, step: MessageStep) -> Option<UsbReply> {
         match self.options.behaviour {
-            Behaviour::Stalls if step == Step::Last => Some(UsbReply::Stall),
-            Behaviour::VanishesEarly if step == Step::Last => Some(UsbReply::Gone),
+            Behaviour::Stalls if step == MessageStep::Last => Some(UsbReply::Stall),
+            Behaviour::VanishesEarly if step == MessageStep::Last => Some(UsbReply::Gone),
             _ => None,
         }
     }
 }
 
 impl Device for ZeroCd {
-    fn face(&self) -> Option<&Face> {
+    fn appearance(&self) -> Option<&Appearance> {
         match self.shows {
             Shows::Nothing => None,
-            Shows::First => Some(&self.options.face),
-            Shows::Target(door) => self.options.doors.get(door).map(|d| &d.target),
+            Shows::First => Some(&self.options.appearance),
+            Shows::Target(message) => self.options.messages.get(message).map(|d| &d.target),
         }
     }
 
@@ -360,7 +360,7 @@ impl Device for ZeroCd {
             return reply;
         }
         match (step, setup.request_type & 0x80) {
-            (Step::None, _) => UsbReply::Stall,
+            (MessageStep::None, _) => UsbReply::Stall,
             (_, 0) => UsbReply::Done(Vec::new()),
             _ => UsbReply::Done(vec![0; usize::from(length)]),
         }
@@ -372,9 +372,9 @@ impl Device for ZeroCd {
         if let Some(reply) = self.unusual(step) {
             return reply;
         }
-        let silent = step == Step::Last && self.options.behaviour == Behaviour::NoStatus;
+        let silent = step == MessageStep::Last && self.options.behaviour == Behaviour::NoStatus;
         let Some(drive) = self.drives.at(endpoint) else { return UsbReply::Done(Vec::new()) };
-        match CommandBlock::parse(data).filter(|_| step != Step::None) {
+        match CommandBlock::parse(data).filter(|_| step != MessageStep::None) {
             Some(_) if silent => drive.reset(),
             Some(command) => drive.accept(&command),
             None => return drive.write(data),
@@ -406,8 +406,8 @@ impl Device for ZeroCd {
 
     fn port_reset(&mut self, now: Moment) {
         self.tick(now);
-        if let Some(door) = self.at_reset.take() {
-            self.show(now, Shows::Target(door));
+        if let Some(message) = self.at_reset.take() {
+            self.show(now, Shows::Target(message));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::sticks::catalogue;
 use crate::sticks::switchable;
-use crate::sticks::zerocd::{Behaviour, Options, ZeroCd};
+use crate::sticks::zerocd::{Behaviour, ZeroCd, ZeroCdOptions};
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
 
 /// Sockets as they were plugged in: port, line, devid.
@@ -26,7 +26,7 @@ impl Sockets for Kernel {
             .ok_or_else(|| Error::new(ErrorKind::Io, "all taken"))
     }
 
-    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Face) -> Result<bool> {
+    fn attach(&mut self, port: u32, socket: OwnedFd, devid: u32, _: &Appearance) -> Result<bool> {
         if port < self.busy {
             self.others.insert(port);
             return Ok(false);
@@ -81,7 +81,7 @@ impl Host {
     fn quick(name: &str, behaviour: Behaviour) -> Host {
         let moment = Duration::from_millis(5);
         let options = switchable::options(name).unwrap();
-        Host::new(Box::new(ZeroCd::new(Options {
+        Host::new(Box::new(ZeroCd::new(ZeroCdOptions {
             behaviour,
             boot: Duration::ZERO,
             leaves_after: moment,

@@ -5,4 +5,4 @@ mod session;
 mod standard;
 mod urb;
 
-pub use session::Session;
+pub use session::UsbSession;

@@ -6,9 +6,9 @@ use stickshift::error::Result;
 use stickshift::link::{ControlSetup, Moment};
 
 use crate::attach::usb::functions;
-use crate::attach::usb::standard::{Answer, Selection};
-use crate::attach::usb::urb::{self, Command, Submit};
-use crate::device::{Device, Face, Function, UsbReply};
+use crate::attach::usb::standard::{Selection, StandardAnswer};
+use crate::attach::usb::urb::{self, Command, UrbSubmit};
+use crate::device::{Appearance, Device, Function, UsbReply};
 use crate::network::Router;
 
 const GET_DESCRIPTOR: u8 = 6;
@@ -18,15 +18,15 @@ const FIRST_DESCRIPTOR_BYTES: u16 = 64;
 /// The host's side of one stick between two enumerations. It moves bytes and never waits: give it what came from the host, ask
 /// the stick, take what goes to the host.
 #[derive(Debug)]
-pub struct Session {
-    face: Face,
+pub struct UsbSession {
+    appearance: Appearance,
     enumeration: u32,
     selection: Selection,
     /// Of a command that is not whole yet.
     input: Vec<u8>,
     output: Vec<u8>,
     /// Transfers that are not done, by endpoint, in the order in which they came.
-    waiting: BTreeMap<u8, VecDeque<Submit>>,
+    waiting: BTreeMap<u8, VecDeque<UrbSubmit>>,
     /// What a stick said on a serial interface beyond what the host took, by interface.
     unread: BTreeMap<u8, Vec<u8>>,
     /// What stands behind its network card, once the host has configured it.
@@ -37,29 +37,29 @@ pub struct Session {
 }
 
 /// What becomes of a transfer.
-enum Fate {
+enum TransferFate {
     Done(Vec<u8>),
     Stall,
     Wait,
     Gone,
 }
 
-impl From<UsbReply> for Fate {
+impl From<UsbReply> for TransferFate {
     fn from(reply: UsbReply) -> Self {
         match reply {
-            UsbReply::Done(bytes) => Fate::Done(bytes),
-            UsbReply::Pending => Fate::Wait,
-            UsbReply::Stall => Fate::Stall,
-            UsbReply::Gone => Fate::Gone,
+            UsbReply::Done(bytes) => TransferFate::Done(bytes),
+            UsbReply::Pending => TransferFate::Wait,
+            UsbReply::Stall => TransferFate::Stall,
+            UsbReply::Gone => TransferFate::Gone,
         }
     }
 }
 
-impl Session {
-    /// The stick shows `face` and was not asked anything yet.
-    pub fn new(face: &Face, enumeration: u32) -> Self {
-        Session {
-            face: face.clone(),
+impl UsbSession {
+    /// The stick shows `appearance` and was not asked anything yet.
+    pub fn new(appearance: &Appearance, enumeration: u32) -> Self {
+        UsbSession {
+            appearance: appearance.clone(),
             enumeration,
             selection: Selection::default(),
             input: Vec::new(),
@@ -74,12 +74,12 @@ impl Session {
 
     /// Whether `device` is still what this session is about.
     pub fn is_over(&self, device: &dyn Device) -> bool {
-        self.gone || device.face().is_none() || device.enumeration() != self.enumeration
+        self.gone || device.appearance().is_none() || device.enumeration() != self.enumeration
     }
 
     /// What the stick shows.
-    pub fn face(&self) -> &Face {
-        &self.face
+    pub fn appearance(&self) -> &Appearance {
+        &self.appearance
     }
 
     /// bConfigurationValue of the configuration that the host selected, 0 for none.
@@ -146,14 +146,14 @@ impl Session {
         urb::unlinked(seqnum, status, &mut self.output);
     }
 
-    fn submit(&mut self, device: &mut dyn Device, now: Moment, submit: Submit) {
+    fn submit(&mut self, device: &mut dyn Device, now: Moment, submit: UrbSubmit) {
         if submit.endpoint & 0x7f != 0 {
             let endpoint = submit.endpoint;
             self.waiting.entry(endpoint).or_default().push_back(submit);
             return self.serve(device, now, endpoint);
         }
         match self.control(device, now, &submit) {
-            Fate::Wait => self.waiting.entry(0).or_default().push_back(submit),
+            TransferFate::Wait => self.waiting.entry(0).or_default().push_back(submit),
             fate => self.complete(&submit, fate),
         }
     }
@@ -169,11 +169,11 @@ impl Session {
                 0 => self.control(device, now, &submit),
                 _ => self.transfer(device, now, &submit),
             };
-            if matches!(fate, Fate::Wait) {
+            if matches!(fate, TransferFate::Wait) {
                 self.waiting.entry(endpoint).or_default().push_front(submit);
                 return;
             }
-            if matches!(fate, Fate::Stall) && endpoint != 0 {
+            if matches!(fate, TransferFate::Stall) && endpoint != 0 {
                 self.selection.halted.insert(endpoint);
             }
             self.complete(&submit, fate);
@@ -188,75 +188,75 @@ impl Session {
             && length == FIRST_DESCRIPTOR_BYTES
     }
 
-    fn control(&mut self, device: &mut dyn Device, now: Moment, submit: &Submit) -> Fate {
+    fn control(&mut self, device: &mut dyn Device, now: Moment, submit: &UrbSubmit) -> TransferFate {
         let (setup, length) = submit.control();
         // SET_FEATURE(remote wake-up) to the device is Huawei's oldest switch message, so the stick sees it first.
         let wake_up = (setup.request_type, setup.request) == (0x00, 0x03);
         if wake_up && let UsbReply::Gone = device.control(now, setup, &submit.data, length) {
-            return Fate::Gone;
+            return TransferFate::Gone;
         }
         if self.is_after_reset(setup, length) {
             device.port_reset(now);
             if self.is_over(device) {
-                return Fate::Gone;
+                return TransferFate::Gone;
             }
         }
-        match self.selection.request(&self.face, setup) {
-            Answer::Done(bytes) => Fate::Done(bytes),
-            Answer::Alternate(interface, alternate) => {
+        match self.selection.request(&self.appearance, setup) {
+            StandardAnswer::Done(bytes) => TransferFate::Done(bytes),
+            StandardAnswer::Alternate(interface, alternate) => {
                 device.alternate_selected(now, interface, alternate);
-                Fate::Done(Vec::new())
+                TransferFate::Done(Vec::new())
             }
-            Answer::Stall => Fate::Stall,
-            Answer::Configured(value) => {
+            StandardAnswer::Stall => TransferFate::Stall,
+            StandardAnswer::Configured(value) => {
                 self.unread.clear();
-                let interfaces = self.selection.interfaces(&self.face);
+                let interfaces = self.selection.interfaces(&self.appearance);
                 let network = value != 0 && interfaces.iter().any(|i| i.function == Function::Ethernet);
                 self.router = network.then(|| Router::new(device.lan(), now));
                 self.cable_told = false;
                 device.configured(now, value);
-                Fate::Done(Vec::new())
+                TransferFate::Done(Vec::new())
             }
-            Answer::NotStandard => match device.control(now, setup, &submit.data, length) {
+            StandardAnswer::NotStandard => match device.control(now, setup, &submit.data, length) {
                 UsbReply::Stall => {
-                    let interfaces = self.selection.interfaces(&self.face);
+                    let interfaces = self.selection.interfaces(&self.appearance);
                     let to = interfaces.iter().find(|i| u16::from(i.number) == setup.index & 0xff);
                     let known = to.and_then(|i| functions::class_request(i.function, setup));
-                    known.map_or(Fate::Stall, Fate::Done)
+                    known.map_or(TransferFate::Stall, TransferFate::Done)
                 }
                 reply => reply.into(),
             },
         }
     }
 
-    fn transfer(&mut self, device: &mut dyn Device, now: Moment, submit: &Submit) -> Fate {
+    fn transfer(&mut self, device: &mut dyn Device, now: Moment, submit: &UrbSubmit) -> TransferFate {
         let address = submit.endpoint;
-        let Some((interface, kind)) = self.selection.endpoint(&self.face, address) else {
-            return Fate::Stall;
+        let Some((interface, kind)) = self.selection.endpoint(&self.appearance, address) else {
+            return TransferFate::Stall;
         };
         if self.selection.halted.contains(&address) {
-            return Fate::Stall;
+            return TransferFate::Stall;
         }
         let (number, incoming) = (interface.number, address & 0x80 != 0);
         match (interface.function, incoming) {
             (Function::Serial, false) => {
                 device.serial_write(now, number, &submit.data);
-                Fate::Done(Vec::new())
+                TransferFate::Done(Vec::new())
             }
             (Function::Ethernet, true) if kind == 3 && !self.cable_told => {
                 self.cable_told = true;
-                Fate::Done(functions::cable_is_in(number))
+                TransferFate::Done(functions::cable_is_in(number))
             }
             // No modem status and no other network notification is ever reported.
-            (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => Fate::Wait,
+            (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => TransferFate::Wait,
             (Function::Ethernet, false) if self.router.is_some() => {
                 if let Some(router) = &mut self.router {
                     router.receive(&submit.data);
                 }
-                Fate::Done(Vec::new())
+                TransferFate::Done(Vec::new())
             }
             (Function::Ethernet, true) => {
-                self.router.as_mut().and_then(Router::take).map_or(Fate::Wait, Fate::Done)
+                self.router.as_mut().and_then(Router::take).map_or(TransferFate::Wait, TransferFate::Done)
             }
             (Function::Serial, true) => {
                 let unread = self.unread.entry(number).or_default();
@@ -264,15 +264,15 @@ impl Session {
                     *unread = device.serial_read(now, number);
                 }
                 if unread.is_empty() {
-                    return Fate::Wait;
+                    return TransferFate::Wait;
                 }
                 let n = unread.len().min(submit.length as usize);
-                Fate::Done(unread.drain(..n).collect())
+                TransferFate::Done(unread.drain(..n).collect())
             }
             (function, false) => match device.transfer_out(now, address, &submit.data) {
                 // A network in which nobody listens takes every packet.
                 UsbReply::Stall if matches!(function, Function::Ethernet | Function::Ncm) => {
-                    Fate::Done(Vec::new())
+                    TransferFate::Done(Vec::new())
                 }
                 reply => reply.into(),
             },
@@ -280,24 +280,24 @@ impl Session {
         }
     }
 
-    fn complete(&mut self, submit: &Submit, fate: Fate) {
+    fn complete(&mut self, submit: &UrbSubmit, fate: TransferFate) {
         let incoming = if submit.endpoint == 0 || submit.endpoint == 0x80 {
             submit.setup[0] & 0x80 != 0
         } else {
             submit.endpoint & 0x80 != 0
         };
         match fate {
-            Fate::Done(mut bytes) if incoming => {
+            TransferFate::Done(mut bytes) if incoming => {
                 bytes.truncate(submit.length as usize);
                 urb::answer(submit.seqnum, 0, bytes.len() as u32, &bytes, &mut self.output);
             }
-            Fate::Done(_) => {
+            TransferFate::Done(_) => {
                 urb::answer(submit.seqnum, 0, submit.data.len() as u32, &[], &mut self.output);
             }
-            Fate::Stall => urb::answer(submit.seqnum, urb::STALLED, 0, &[], &mut self.output),
+            TransferFate::Stall => urb::answer(submit.seqnum, urb::STALLED, 0, &[], &mut self.output),
             // Unanswered transfers come back by themselves when the line is cut.
-            Fate::Gone => self.gone = true,
-            Fate::Wait => {}
+            TransferFate::Gone => self.gone = true,
+            TransferFate::Wait => {}
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The requests of the USB specification's chapter 9 that every device answers, from the face that it shows.
+//! The requests of the USB specification's chapter 9 that every device answers, from the appearance that it shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stickshift::link::ControlSetup;
 
 use crate::device::descriptors;
-use crate::device::{Alternate, Face, FaceInterface};
+use crate::device::{Alternate, Appearance, UsbInterface};
 
 const GET_STATUS: u8 = 0;
 const CLEAR_FEATURE: u8 = 1;
@@ -23,7 +23,7 @@ const REMOTE_WAKEUP: u16 = 1;
 
 /// What comes of a control request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum StandardAnswer {
     /// It is done; these bytes go to the host, cut to what it asked for.
     Done(Vec<u8>),
     /// A configuration was selected.
@@ -49,19 +49,23 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// The interfaces of the selected configuration.
-    pub(crate) fn interfaces<'a>(&self, face: &'a Face) -> &'a [FaceInterface] {
-        let selected = face.configurations.iter().find(|c| c.value == self.configuration);
+    pub(crate) fn interfaces<'a>(&self, appearance: &'a Appearance) -> &'a [UsbInterface] {
+        let selected = appearance.configurations.iter().find(|c| c.value == self.configuration);
         selected.map_or(&[], |c| &c.interfaces)
     }
 
-    fn alternate<'a>(&self, interface: &'a FaceInterface) -> Option<&'a Alternate> {
+    fn alternate<'a>(&self, interface: &'a UsbInterface) -> Option<&'a Alternate> {
         let selected = self.alternates.get(&interface.number).copied().unwrap_or(0);
         interface.alternates.get(usize::from(selected))
     }
 
     /// The interface that has this endpoint as things are selected, and the endpoint's kind (2 bulk, 3 interrupt).
-    pub(crate) fn endpoint<'a>(&self, face: &'a Face, address: u8) -> Option<(&'a FaceInterface, u8)> {
-        self.interfaces(face).iter().find_map(|interface| {
+    pub(crate) fn endpoint<'a>(
+        &self,
+        appearance: &'a Appearance,
+        address: u8,
+    ) -> Option<(&'a UsbInterface, u8)> {
+        self.interfaces(appearance).iter().find_map(|interface| {
             let endpoints = &self.alternate(interface)?.endpoints;
             let found = endpoints.iter().find(|e| e.0 == address)?;
             Some((interface, found.1))
@@ -69,62 +73,62 @@ impl Selection {
     }
 
     /// Answers a standard request.
-    pub(crate) fn request(&mut self, face: &Face, setup: ControlSetup) -> Answer {
+    pub(crate) fn request(&mut self, appearance: &Appearance, setup: ControlSetup) -> StandardAnswer {
         if setup.request_type & 0x60 != 0 {
-            return Answer::NotStandard;
+            return StandardAnswer::NotStandard;
         }
         let [low, high] = setup.value.to_le_bytes();
         let index = setup.index as u8;
-        let interface = || self.interfaces(face).iter().find(|i| i.number == index);
-        let done = |known: bool| if known { Answer::Done(Vec::new()) } else { Answer::Stall };
+        let interface = || self.interfaces(appearance).iter().find(|i| i.number == index);
+        let done = |known: bool| if known { StandardAnswer::Done(Vec::new()) } else { StandardAnswer::Stall };
         match (setup.request_type, setup.request) {
             (0x80, GET_DESCRIPTOR) => {
                 let bytes = match high {
-                    1 => Some(descriptors::device(face).to_vec()),
-                    2 => face.configurations.get(usize::from(low)).map(descriptors::configuration),
-                    3 => descriptors::string(face, low),
+                    1 => Some(descriptors::device(appearance).to_vec()),
+                    2 => appearance.configurations.get(usize::from(low)).map(descriptors::configuration),
+                    3 => descriptors::string(appearance, low),
                     _ => None,
                 };
-                bytes.map_or(Answer::Stall, Answer::Done)
+                bytes.map_or(StandardAnswer::Stall, StandardAnswer::Done)
             }
-            (0x80, GET_CONFIGURATION) => Answer::Done(vec![self.configuration]),
-            (0x80, GET_STATUS) => Answer::Done(vec![0, 0]),
-            (0x81, GET_STATUS) if interface().is_some() => Answer::Done(vec![0, 0]),
-            (0x82, GET_STATUS) => Answer::Done(vec![u8::from(self.halted.contains(&index)), 0]),
-            (0x00, SET_ADDRESS) => Answer::Done(Vec::new()),
+            (0x80, GET_CONFIGURATION) => StandardAnswer::Done(vec![self.configuration]),
+            (0x80, GET_STATUS) => StandardAnswer::Done(vec![0, 0]),
+            (0x81, GET_STATUS) if interface().is_some() => StandardAnswer::Done(vec![0, 0]),
+            (0x82, GET_STATUS) => StandardAnswer::Done(vec![u8::from(self.halted.contains(&index)), 0]),
+            (0x00, SET_ADDRESS) => StandardAnswer::Done(Vec::new()),
             (0x00, SET_CONFIGURATION) => {
-                if low != 0 && !face.configurations.iter().any(|c| c.value == low) {
-                    return Answer::Stall;
+                if low != 0 && !appearance.configurations.iter().any(|c| c.value == low) {
+                    return StandardAnswer::Stall;
                 }
                 *self = Selection { configuration: low, ..Selection::default() };
-                Answer::Configured(low)
+                StandardAnswer::Configured(low)
             }
             (0x00, CLEAR_FEATURE | SET_FEATURE) => done(setup.value == REMOTE_WAKEUP),
             (0x81, GET_INTERFACE) if interface().is_some() => {
-                Answer::Done(vec![self.alternates.get(&index).copied().unwrap_or(0)])
+                StandardAnswer::Done(vec![self.alternates.get(&index).copied().unwrap_or(0)])
             }
             (0x01, SET_INTERFACE) => {
                 let Some(found) = interface().filter(|i| usize::from(low) < i.alternates.len()) else {
-                    return Answer::Stall;
+                    return StandardAnswer::Stall;
                 };
                 let endpoints = found.alternates.iter().flat_map(|a| &a.endpoints);
                 let unhalted: Vec<u8> = endpoints.map(|e| e.0).collect();
                 self.halted.retain(|address| !unhalted.contains(address));
                 self.alternates.insert(index, low);
-                Answer::Alternate(index, low)
+                StandardAnswer::Alternate(index, low)
             }
             (0x02, CLEAR_FEATURE) if setup.value == ENDPOINT_HALT => {
                 self.halted.remove(&index);
-                done(self.endpoint(face, index).is_some() || index & 0x7f == 0)
+                done(self.endpoint(appearance, index).is_some() || index & 0x7f == 0)
             }
             (0x02, SET_FEATURE) if setup.value == ENDPOINT_HALT => {
-                let known = self.endpoint(face, index).is_some();
+                let known = self.endpoint(appearance, index).is_some();
                 if known {
                     self.halted.insert(index);
                 }
                 done(known)
             }
-            _ => Answer::Stall,
+            _ => StandardAnswer::Stall,
         }
     }
 }
@@ -136,64 +140,70 @@ mod tests {
 
     fn ask(
         selection: &mut Selection,
-        face: &Face,
+        appearance: &Appearance,
         request_type: u8,
         request: u8,
         value: u16,
         index: u16,
-    ) -> Answer {
-        selection.request(face, ControlSetup { request_type, request, value, index })
+    ) -> StandardAnswer {
+        selection.request(appearance, ControlSetup { request_type, request, value, index })
     }
 
     #[test]
     fn a_stick_is_enumerated() {
-        let (face, mut selection) = (appearances::stick("A1,A2;12,1,16,A1,A2"), Selection::default());
-        let mut get = |value| ask(&mut selection, &face, 0x80, 6, value, 0);
-        assert_eq!(get(0x0100), Answer::Done(descriptors::device(&face).to_vec()));
-        assert_eq!(get(0x0200), Answer::Done(descriptors::configuration(&face.configurations[0])));
-        assert_eq!(get(0x0201), Answer::Stall, "there is one configuration");
-        assert_eq!(get(0x0300), Answer::Done(vec![4, 3, 9, 4]));
-        assert_eq!(get(0x0303), Answer::Stall, "it has no serial number");
-        assert_eq!(get(0x0600), Answer::Stall, "no other speed");
-        assert!(selection.interfaces(&face).is_empty(), "not configured");
-        assert_eq!(ask(&mut selection, &face, 0, 9, 2, 0), Answer::Stall);
-        assert_eq!(ask(&mut selection, &face, 0, 9, 1, 0), Answer::Configured(1));
-        assert_eq!(ask(&mut selection, &face, 0x80, 8, 0, 0), Answer::Done(vec![1]));
-        assert_eq!(selection.interfaces(&face).len(), 5);
+        let (appearance, mut selection) = (appearances::stick("A1,A2;12,1,16,A1,A2"), Selection::default());
+        let mut get = |value| ask(&mut selection, &appearance, 0x80, 6, value, 0);
+        assert_eq!(get(0x0100), StandardAnswer::Done(descriptors::device(&appearance).to_vec()));
+        assert_eq!(
+            get(0x0200),
+            StandardAnswer::Done(descriptors::configuration(&appearance.configurations[0]))
+        );
+        assert_eq!(get(0x0201), StandardAnswer::Stall, "there is one configuration");
+        assert_eq!(get(0x0300), StandardAnswer::Done(vec![4, 3, 9, 4]));
+        assert_eq!(get(0x0303), StandardAnswer::Stall, "it has no serial number");
+        assert_eq!(get(0x0600), StandardAnswer::Stall, "no other speed");
+        assert!(selection.interfaces(&appearance).is_empty(), "not configured");
+        assert_eq!(ask(&mut selection, &appearance, 0, 9, 2, 0), StandardAnswer::Stall);
+        assert_eq!(ask(&mut selection, &appearance, 0, 9, 1, 0), StandardAnswer::Configured(1));
+        assert_eq!(ask(&mut selection, &appearance, 0x80, 8, 0, 0), StandardAnswer::Done(vec![1]));
+        assert_eq!(selection.interfaces(&appearance).len(), 5);
     }
 
     #[test]
     fn alternate_settings_bring_their_endpoints() {
-        let (face, mut selection) = (
+        let (appearance, mut selection) = (
             appearances::stick("A1,A2;12,1,16,A1,A2"),
             Selection { configuration: 1, ..Selection::default() },
         );
-        assert!(selection.endpoint(&face, 0x8e).is_none());
-        assert_eq!(ask(&mut selection, &face, 1, 11, 1, 2), Answer::Alternate(2, 1));
-        assert_eq!(ask(&mut selection, &face, 0x81, 10, 0, 2), Answer::Done(vec![1]));
-        let (interface, kind) = selection.endpoint(&face, 0x8e).unwrap();
+        assert!(selection.endpoint(&appearance, 0x8e).is_none());
+        assert_eq!(ask(&mut selection, &appearance, 1, 11, 1, 2), StandardAnswer::Alternate(2, 1));
+        assert_eq!(ask(&mut selection, &appearance, 0x81, 10, 0, 2), StandardAnswer::Done(vec![1]));
+        let (interface, kind) = selection.endpoint(&appearance, 0x8e).unwrap();
         assert_eq!((interface.number, kind), (2, 2));
-        assert_eq!(ask(&mut selection, &face, 1, 11, 2, 2), Answer::Stall);
-        assert_eq!(ask(&mut selection, &face, 1, 11, 0, 9), Answer::Stall);
+        assert_eq!(ask(&mut selection, &appearance, 1, 11, 2, 2), StandardAnswer::Stall);
+        assert_eq!(ask(&mut selection, &appearance, 1, 11, 0, 9), StandardAnswer::Stall);
     }
 
     #[test]
     fn a_halt_is_set_shown_and_cleared() {
-        let (face, mut selection) =
+        let (appearance, mut selection) =
             (appearances::boot_rom(), Selection { configuration: 1, ..Selection::default() });
-        assert_eq!(ask(&mut selection, &face, 2, 3, 0, 0x81), Answer::Done(Vec::new()));
-        assert_eq!(ask(&mut selection, &face, 0x82, 0, 0, 0x81), Answer::Done(vec![1, 0]));
-        assert_eq!(ask(&mut selection, &face, 2, 1, 0, 0x81), Answer::Done(Vec::new()));
-        assert_eq!(ask(&mut selection, &face, 0x82, 0, 0, 0x81), Answer::Done(vec![0, 0]));
-        assert_eq!(ask(&mut selection, &face, 2, 3, 0, 0x85), Answer::Stall);
+        assert_eq!(ask(&mut selection, &appearance, 2, 3, 0, 0x81), StandardAnswer::Done(Vec::new()));
+        assert_eq!(ask(&mut selection, &appearance, 0x82, 0, 0, 0x81), StandardAnswer::Done(vec![1, 0]));
+        assert_eq!(ask(&mut selection, &appearance, 2, 1, 0, 0x81), StandardAnswer::Done(Vec::new()));
+        assert_eq!(ask(&mut selection, &appearance, 0x82, 0, 0, 0x81), StandardAnswer::Done(vec![0, 0]));
+        assert_eq!(ask(&mut selection, &appearance, 2, 3, 0, 0x85), StandardAnswer::Stall);
     }
 
     #[test]
     fn other_requests_are_left_to_others() {
-        let (face, mut selection) = (appearances::boot_rom(), Selection::default());
+        let (appearance, mut selection) = (appearances::boot_rom(), Selection::default());
         for request_type in [0x21, 0x40, 0xa1, 0xc0] {
-            assert_eq!(ask(&mut selection, &face, request_type, 6, 0x0100, 0), Answer::NotStandard);
+            assert_eq!(
+                ask(&mut selection, &appearance, request_type, 6, 0x0100, 0),
+                StandardAnswer::NotStandard
+            );
         }
-        assert_eq!(ask(&mut selection, &face, 0, 77, 0, 0), Answer::Stall);
+        assert_eq!(ask(&mut selection, &appearance, 0, 77, 0, 0), StandardAnswer::Stall);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) const TAKEN_BACK: i32 = -104;
 
 /// A transfer that the host wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Submit {
+pub(crate) struct UrbSubmit {
     /// Names the transfer in its answer.
     pub(crate) seqnum: u32,
     /// Endpoint address, with bit 7 for IN; 0 or 0x80 is the control pipe.
@@ -36,7 +36,7 @@ pub(crate) struct Submit {
     pub(crate) data: Vec<u8>,
 }
 
-impl Submit {
+impl UrbSubmit {
     /// The setup packet's fields, and wLength.
     pub(crate) fn control(&self) -> (ControlSetup, u16) {
         let [request_type, request, v0, v1, i0, i1, l0, l1] = self.setup;
@@ -49,7 +49,7 @@ impl Submit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Do a transfer.
-    Submit(Submit),
+    Submit(UrbSubmit),
     /// Give a transfer back that is not done yet.
     Unlink {
         /// Of this command.
@@ -89,7 +89,7 @@ pub(crate) fn next_command(bytes: &[u8]) -> Result<Option<(Command, usize)>> {
             let mut setup = [0; 8];
             setup.copy_from_slice(&header[40..48]);
             let endpoint = endpoint as u8 | (direction as u8) << 7;
-            let submit = Submit { seqnum, endpoint, length, setup, data: data.to_vec() };
+            let submit = UrbSubmit { seqnum, endpoint, length, setup, data: data.to_vec() };
             Ok(Some((Command::Submit(submit), HEADER + data_length)))
         }
         other => Err(strange("this is no USB/IP command", other)),

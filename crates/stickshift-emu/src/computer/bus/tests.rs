@@ -1,8 +1,8 @@
 use super::*;
 use crate::fault::FaultPlan;
-use crate::firmware::memory::Kind;
+use crate::firmware::memory::FirmwareKind;
 use crate::sticks::catalogue;
-use crate::sticks::huawei::{E3372h, Options, PlugIn, Timing};
+use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
 use stickshift::stick::{Mode, Role};
 use stickshift::wire::{crc, hdlc};
 
@@ -88,7 +88,7 @@ fn the_whole_journey_with_a_needle() {
     assert!(bus.sticks().unwrap().is_empty(), "it boots first");
     let stick = wait(&mut bus, "1-1", Mode::Hilink);
     assert_eq!(stick.id.to_string(), "12d1:14dc");
-    bus.with(&here, |s: &mut E3372h| s.press_needle()).unwrap();
+    bus.with(&here, |s: &mut HuaweiStick| s.hold_boot_pin()).unwrap();
     bus.replug(&here);
     let stick = wait(&mut bus, "1-1", Mode::BootRom);
     let port = stick.interface(Role::BootRom).unwrap();
@@ -122,12 +122,12 @@ fn the_whole_journey_with_a_needle() {
     let said = String::from_utf8(ask(&mut *link, b"AT+CGMR\r")).unwrap();
     assert!(said.contains("21.180.01.00.00"), "{said}");
     let (firmware, nv, steps) = bus
-        .with(&here, |s: &mut E3372h| {
+        .with(&here, |s: &mut HuaweiStick| {
             assert_eq!(s.flash().partition(0x0059_0000), Some(big.as_slice()));
             (s.flash().firmware(), s.nv_intact(), s.steps())
         })
         .unwrap();
-    assert_eq!(firmware.unwrap().kind, Kind::Stick);
+    assert_eq!(firmware.unwrap().kind, FirmwareKind::Stick);
     assert!(nv);
     assert_eq!(steps, (1 + 3 + 7) + (1 + 9 + 2 + 769 + 1) + 1);
 }
@@ -152,7 +152,7 @@ fn numbers_move_and_a_held_one_is_not_given_out() {
     assert_eq!(first.interfaces[0].tty.as_deref(), Some("/dev/ttyUSB0"));
     let link = bus.open_port(&place("1-1"), 0).unwrap();
     let again = |bus: &mut VirtualBus| {
-        bus.with(&place("1-1"), |s: &mut E3372h| s.press_needle()).unwrap();
+        bus.with(&place("1-1"), |s: &mut HuaweiStick| s.hold_boot_pin()).unwrap();
         bus.replug(&place("1-1"));
         wait(bus, "1-1", Mode::BootRom).interfaces[0].tty.clone().unwrap()
     };
@@ -244,9 +244,9 @@ fn the_soft_way_by_http_and_godload() {
 #[test]
 fn a_stick_that_is_pulled_in_the_middle_comes_back_as_its_flash_allows() {
     let faults = FaultPlan::parse("unplug@3", 0).unwrap();
-    let options = Options { plug_in: PlugIn::Loader, faults, ..Options::hilink() };
+    let options = HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() };
     let mut bus = VirtualBus::new();
-    bus.plug(&place("1-1"), Box::new(E3372h::new(options)));
+    bus.plug(&place("1-1"), Box::new(HuaweiStick::new(options)));
     wait(&mut bus, "1-1", Mode::Download);
     let mut link = bus.open_port(&place("1-1"), 2).unwrap();
     ask(&mut *link, b"AT^DATAMODE\r");
@@ -266,9 +266,10 @@ fn a_stick_that_is_pulled_in_the_middle_comes_back_as_its_flash_allows() {
 
 #[test]
 fn an_unpatched_loader_takes_everything_with_it() {
-    let options = Options { plug_in: PlugIn::Needle, timing: Timing::quick(), ..Options::stick() };
+    let options =
+        HuaweiOptions { plug_in: PlugIn::BootPin, timing: Timing::quick(), ..HuaweiOptions::stick() };
     let mut bus = VirtualBus::new();
-    bus.plug(&place("1-1"), Box::new(E3372h::new(options)));
+    bus.plug(&place("1-1"), Box::new(HuaweiStick::new(options)));
     wait(&mut bus, "1-1", Mode::BootRom);
     let mut loader = code(4096);
     let signature = [0x10, 0x30, 0x94, 0xe5, 0x0d, 0x00, 0xa0, 0xe1, 0x10, 0x30, 0x8d, 0xe5];
@@ -279,15 +280,15 @@ fn an_unpatched_loader_takes_everything_with_it() {
     drop(link);
     wait(&mut bus, "1-1", Mode::Download);
     let (nv, bootable) =
-        bus.with(&place("1-1"), |s: &mut E3372h| (s.nv_intact(), s.flash().firmware().is_ok())).unwrap();
+        bus.with(&place("1-1"), |s: &mut HuaweiStick| (s.nv_intact(), s.flash().firmware().is_ok())).unwrap();
     assert!(!nv && !bootable);
 }
 
 #[test]
 fn transfers_reach_the_stick() {
-    let options = Options { cdrom: true, ..Options::hilink() };
+    let options = HuaweiOptions { cdrom: true, ..HuaweiOptions::hilink() };
     let mut bus = VirtualBus::new();
-    bus.plug(&place("1-1"), Box::new(E3372h::new(options)));
+    bus.plug(&place("1-1"), Box::new(HuaweiStick::new(options)));
     let stick = wait(&mut bus, "1-1", Mode::Cdrom);
     assert_eq!(stick.id.to_string(), "12d1:1f01");
     let mut usb = bus.open_usb(&place("1-1")).unwrap();

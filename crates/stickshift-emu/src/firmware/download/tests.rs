@@ -1,5 +1,5 @@
 use super::*;
-use crate::firmware::memory::{Firmware, Kind};
+use crate::firmware::memory::{Firmware, FirmwareKind};
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
@@ -7,18 +7,18 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 struct Rig {
-    dload: Dload,
+    dload: DownloadMode,
     flash: Flash,
 }
 
 impl Rig {
-    fn new(options: DloadOptions) -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.200.15.00.00", "");
-        Rig { dload: Dload::new(options), flash: Flash::with(&firmware) }
+    fn new(options: DownloadOptions) -> Self {
+        let firmware = Firmware::new(FirmwareKind::Hilink, "22.200.15.00.00", "");
+        Rig { dload: DownloadMode::new(options), flash: Flash::with(&firmware) }
     }
 
     fn binary() -> Self {
-        let mut rig = Rig::new(DloadOptions::v7r11());
+        let mut rig = Rig::new(DownloadOptions::v7r11());
         assert_eq!(rig.ask(b"AT^DATAMODE\r"), b"\r\nOK\r\n");
         rig
     }
@@ -66,7 +66,7 @@ fn nak(code: u8) -> Vec<u8> {
 /// docs/protocols/balong-flash.md section 5, as the real tool sent and read it.
 #[test]
 fn vectors_of_the_field() {
-    let mut rig = Rig::new(DloadOptions { require_signature: true, ..DloadOptions::v7r11() });
+    let mut rig = Rig::new(DownloadOptions { require_signature: true, ..DownloadOptions::v7r11() });
     assert_eq!(rig.ask(b"AT^DLOADVER?\r"), hex("0d0a322e300d0a0d0a4f4b0d0a"));
     assert_eq!(rig.ask(b"AT^DATAMODE\r"), b"\r\nERROR\r\n");
     let signature = format!("AT^SIGNVER=1,0,{},2430\r", KEYS[0]);
@@ -140,22 +140,22 @@ fn lengths_and_sizes_are_checked() {
 fn the_port_in_its_binary_phase() {
     let mut rig = Rig::binary();
     assert_eq!(rig.ask(b"AT^DLOADVER?\r"), nak(6));
-    let deaf = DloadOptions { at_in_binary: AtInBinary::Deaf, ..DloadOptions::v7r11() };
-    let mut rig = Rig::new(DloadOptions { starts_binary: true, ..deaf });
+    let deaf = DownloadOptions { at_in_binary: AtInBinary::Deaf, ..DownloadOptions::v7r11() };
+    let mut rig = Rig::new(DownloadOptions { starts_binary: true, ..deaf });
     assert_eq!(rig.ask(b"AT^DLOADVER?\r"), b"");
     assert_eq!(rig.start(0x0009_0000, 1), ack());
-    let mut rig = Rig::new(DloadOptions::v7r2());
+    let mut rig = Rig::new(DownloadOptions::v7r2());
     assert_eq!(rig.start(0x0009_0000, 1), ack(), "frames before DATAMODE");
     assert_eq!(rig.ask(b"at^dloadver?\r"), b"\r\n2.0\r\n\r\nOK\r\n");
     assert_eq!(rig.ask(&hex("7e 01 f1 e1 7e")), nak(6));
     assert_eq!(rig.ask(&hex("7e 0a 22 5e 7e")), b"", "a bad frame is dropped");
-    let mut rig = Rig::new(DloadOptions::v7r11());
+    let mut rig = Rig::new(DownloadOptions::v7r11());
     assert_eq!(rig.ask(&hex("7e 0c 14 3a 7e")), nak(6), "no frames in the AT phase");
 }
 
 #[test]
 fn at_text_is_matched_whole_and_alone() {
-    let mut rig = Rig::new(DloadOptions { echo: true, ..DloadOptions::v7r11() });
+    let mut rig = Rig::new(DownloadOptions { echo: true, ..DownloadOptions::v7r11() });
     assert_eq!(rig.ask(b"AT^DLOADVER?\r"), b"AT^DLOADVER?\r\r\n2.0\r\n\r\nOK\r\n");
     assert_eq!(rig.ask(b"ATE0\r"), b"ATE0\r\r\nOK\r\n");
     assert_eq!(rig.ask(b"AT^NOSUCH\r"), b"\r\nERROR\r\n");
@@ -174,15 +174,15 @@ fn at_text_is_matched_whole_and_alone() {
 
 #[test]
 fn a_new_partition_table_may_restart_download_mode() {
-    let mut rig = Rig::new(DloadOptions { reboot_on_new_table: true, ..DloadOptions::v7r2() });
+    let mut rig = Rig::new(DownloadOptions { reboot_on_new_table: true, ..DownloadOptions::v7r2() });
     let old = rig.flash.partition(PARTITION_TABLE).unwrap().to_vec();
-    for (content, then) in [(old, Then::Nothing), (b"new".to_vec(), Then::Restart)] {
+    for (content, then) in [(old, DownloadEffect::Nothing), (b"new".to_vec(), DownloadEffect::Restart)] {
         rig.start(PARTITION_TABLE, content.len() as u32);
         rig.block(1, &content);
         let (size, code) = ((content.len() as u32).to_be_bytes(), PARTITION_TABLE.to_be_bytes());
         let body = [&[0x43], &size[..], &[0; 3], &code, &[0; 11]].concat();
-        let reply = rig.dload.answer(&Request::Frame(body), &mut rig.flash);
+        let reply = rig.dload.answer(&DownloadRequest::Frame(body), &mut rig.flash);
         assert_eq!(reply.then, then);
-        assert_eq!(reply.bytes.is_empty(), then == Then::Restart);
+        assert_eq!(reply.bytes.is_empty(), then == DownloadEffect::Restart);
     }
 }

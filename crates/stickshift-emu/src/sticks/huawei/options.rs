@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::fault::FaultPlan;
-use crate::firmware::download::DloadOptions;
-use crate::firmware::memory::{Firmware, Kind};
-use crate::hilink::{Doors, Generation, Login, WebOptions};
+use crate::firmware::download::DownloadOptions;
+use crate::firmware::memory::{Firmware, FirmwareKind};
+use crate::hilink::{Generation, Login, WaysIn, WebOptions};
 use crate::identity::Identity;
 use crate::modem::Modem;
 use crate::random::Random;
@@ -81,14 +81,14 @@ pub enum PlugIn {
     /// Its firmware starts.
     Normal,
     /// The boot pin is held: the boot ROM starts.
-    Needle,
+    BootPin,
     /// A loader runs already.
     Loader,
 }
 
 /// What a virtual E3372h is before it is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct HuaweiOptions {
     /// Its board.
     pub hardware: Hardware,
     /// What is on its flash.
@@ -102,76 +102,76 @@ pub struct Options {
     /// Its modem, with the SIM in it.
     pub modem: Modem,
     /// How download mode behaves.
-    pub dload: DloadOptions,
+    pub dload: DownloadOptions,
     /// What an image without a marker turns out to be once it runs.
     pub foreign: Firmware,
     /// So many attempts with the needle miss before one succeeds.
-    pub needle_misses: u32,
+    pub boot_pin_misses: u32,
     /// How long things take.
     pub timing: Timing,
     /// What goes wrong.
     pub faults: FaultPlan,
 }
 
-impl Options {
+impl HuaweiOptions {
     fn with(firmware: Firmware) -> Self {
-        Options::on(Hardware::e3372h(), firmware)
+        HuaweiOptions::on(Hardware::e3372h(), firmware)
     }
 
     fn on(hardware: Hardware, firmware: Firmware) -> Self {
-        Options {
+        HuaweiOptions {
             modem: Modem::new(&hardware.ports),
             hardware,
             firmware,
             plug_in: PlugIn::Normal,
             cdrom: false,
             web: WebOptions::of(Generation::G2),
-            dload: DloadOptions::v7r11(),
-            foreign: Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
-            needle_misses: 0,
+            dload: DownloadOptions::v7r11(),
+            foreign: Firmware::new(FirmwareKind::Stick, "21.180.01.00.00", "17.100.18.05.1217"),
+            boot_pin_misses: 0,
             timing: Timing::real(0),
             faults: FaultPlan::none(0),
         }
     }
 
-    /// HiLink firmware 22.200 whose doors are open.
+    /// HiLink firmware 22.200, which opens serial ports on a web request.
     pub fn hilink() -> Self {
-        Options::with(Firmware::new(Kind::Hilink, "22.200.15.00.00", "17.100.13.01.03"))
+        HuaweiOptions::with(Firmware::new(FirmwareKind::Hilink, "22.200.15.00.00", "17.100.13.01.03"))
     }
 
-    /// HiLink firmware 22.333 whose doors are closed.
+    /// HiLink firmware 22.333, which opens no serial ports.
     pub fn hilink_closed() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.333.01.00.00", "17.100.20.01.03");
-        let web = WebOptions { doors: Doors::Closed, ..WebOptions::of(Generation::G2) };
-        Options { web, ..Options::with(firmware) }
+        let firmware = Firmware::new(FirmwareKind::Hilink, "22.333.01.00.00", "17.100.20.01.03");
+        let web = WebOptions { ways_in: WaysIn::Closed, ..WebOptions::of(Generation::G2) };
+        HuaweiOptions { web, ..HuaweiOptions::with(firmware) }
     }
 
     /// Stick firmware 21.180.
     pub fn stick() -> Self {
-        Options::with(Firmware::new(Kind::Stick, "21.180.01.00.00", "17.100.18.05.1217"))
+        HuaweiOptions::with(Firmware::new(FirmwareKind::Stick, "21.180.01.00.00", "17.100.18.05.1217"))
     }
 
-    /// The later E3372h with HiLink firmware 10.0, whose doors are closed.
+    /// The later E3372h with HiLink firmware 10.0, which opens no serial ports.
     pub fn e3372h_320() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "10.0.3.1(H192SP1C983)", "10.0.3.1(W13SP7C983)");
-        let web = WebOptions { doors: Doors::Closed, ..WebOptions::of(Generation::G3) };
-        Options { web, ..Options::on(Hardware::e3372h_320(), firmware) }
+        let firmware = Firmware::new(FirmwareKind::Hilink, "10.0.3.1(H192SP1C983)", "10.0.3.1(W13SP7C983)");
+        let web = WebOptions { ways_in: WaysIn::Closed, ..WebOptions::of(Generation::G3) };
+        HuaweiOptions { web, ..HuaweiOptions::on(Hardware::e3372h_320(), firmware) }
     }
 
     /// An E3372s with stick firmware.
     pub fn e3372s() -> Self {
-        let firmware = Firmware::new(Kind::Stick, "21.200.07.00.00", "16.100.05.00.03");
-        Options {
-            dload: DloadOptions::v7r2(),
+        let firmware = Firmware::new(FirmwareKind::Stick, "21.200.07.00.00", "16.100.05.00.03");
+        HuaweiOptions {
+            dload: DownloadOptions::v7r2(),
             foreign: firmware.clone(),
-            ..Options::on(Hardware::e3372s(), firmware)
+            ..HuaweiOptions::on(Hardware::e3372s(), firmware)
         }
     }
 
     /// An E3372s with HiLink firmware.
     pub fn e3372s_hilink() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.286.03.00.00", "16.100.05.00.03");
-        Options { firmware, ..Options::e3372s() }
+        let firmware = Firmware::new(FirmwareKind::Hilink, "22.286.03.00.00", "16.100.05.00.03");
+        HuaweiOptions { firmware, ..HuaweiOptions::e3372s() }
     }
 
     /// The same sticks with a login: E3372h as it is known of 17.100, and with the proofs of 10.0.
@@ -183,18 +183,18 @@ impl Options {
 
     /// An E3276 with HiLink firmware and a web UI of generation G1.
     pub fn e3276_hilink() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.263.03.00.78", "13.100.12.00.03");
+        let firmware = Firmware::new(FirmwareKind::Hilink, "22.263.03.00.78", "13.100.12.00.03");
         let web = WebOptions::of(Generation::G1);
-        let dload = DloadOptions { product: "E3276s_150".into(), ..DloadOptions::v7r2() };
-        Options { web, dload, ..Options::on(Hardware::e3276(), firmware) }
+        let dload = DownloadOptions { product: "E3276s_150".into(), ..DownloadOptions::v7r2() };
+        HuaweiOptions { web, dload, ..HuaweiOptions::on(Hardware::e3276(), firmware) }
     }
 
     /// A 3G E303 with HiLink firmware and a web UI of generation G0.
     pub fn e303_hilink() -> Self {
-        let firmware = Firmware::new(Kind::Hilink, "22.157.18.00.00", "11.010.06.01.03");
+        let firmware = Firmware::new(FirmwareKind::Hilink, "22.157.18.00.00", "11.010.06.01.03");
         let web = WebOptions::of(Generation::G0);
-        let dload = DloadOptions { product: "E303".into(), ..DloadOptions::v7r2() };
-        Options { web, dload, ..Options::on(Hardware::e303(), firmware) }
+        let dload = DownloadOptions { product: "E303".into(), ..DownloadOptions::v7r2() };
+        HuaweiOptions { web, dload, ..HuaweiOptions::on(Hardware::e303(), firmware) }
     }
 
     /// What the stick says of itself while this firmware runs.

@@ -5,14 +5,14 @@ use std::time::Duration;
 use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
-use crate::at::{Then, port};
-use crate::fault::{Cut, FaultKind, Step, spoil};
+use crate::at::{AtEffect, port};
+use crate::fault::{Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
-use crate::firmware::download::{self, Dload};
-use crate::firmware::loader::{self, Fate};
-use crate::sticks::huawei::{Change, E3372h, Program, Start};
+use crate::firmware::download::{DownloadEffect, DownloadMode, DownloadReply, DownloadRequest};
+use crate::firmware::loader::{self, LoaderFate};
+use crate::sticks::huawei::{HuaweiStick, Program, Start, Transition};
 
-impl E3372h {
+impl HuaweiStick {
     /// The stick has acted: its answer goes out, spoilt as the step wants it. `false` when power is gone.
     fn deliver(
         &mut self,
@@ -20,7 +20,7 @@ impl E3372h {
         interface: u8,
         mut bytes: Vec<u8>,
         after: Duration,
-        step: &Step,
+        step: &StepFaults,
     ) -> bool {
         if let Some(Cut::PowerLost(back)) = step.cut {
             self.cut(now, Some(back));
@@ -89,12 +89,12 @@ impl E3372h {
         self.loaded = rom.blocks().to_vec();
         let mut fate = loader::start(&self.loaded);
         if self.has(FaultKind::LoaderDead) {
-            fate = Fate::Dead("as asked for");
+            fate = LoaderFate::Dead("as asked for");
         }
         let start = match fate {
-            Fate::Dead(_) => Start::Nothing,
-            Fate::Fastboot => Start::Fastboot,
-            Fate::Download { erased } => {
+            LoaderFate::Dead(_) => Start::Nothing,
+            LoaderFate::Fastboot => Start::Fastboot,
+            LoaderFate::Download { erased } => {
                 if erased {
                     self.flash.erase();
                     self.nv_intact = false;
@@ -104,13 +104,13 @@ impl E3372h {
         };
         // Long enough for the last answer to get out.
         let (time, off) = (Duration::from_millis(300), self.timing().loader);
-        self.change = Some((now + time, Change::Leave(start, off)));
+        self.change = Some((now + time, Transition::Leave(start, off)));
     }
 
     pub(super) fn download_writes(
         &mut self,
         now: Moment,
-        dload: &mut Dload,
+        dload: &mut DownloadMode,
         interface: u8,
         bytes: &[u8],
     ) -> bool {
@@ -118,28 +118,28 @@ impl E3372h {
         while let Some(mut request) = dload.next_request() {
             let Some(mut step) = self.step(now) else { return false };
             if !step.noise.is_empty() {
-                let noise = dload.answer(&download::Request::At(step.noise.clone()), &mut self.flash);
+                let noise = dload.answer(&DownloadRequest::At(step.noise.clone()), &mut self.flash);
                 step.before.extend_from_slice(&noise.bytes);
             }
             if let Some(random) = step.corrupt {
                 match &mut request {
-                    download::Request::At(text) => spoil(text, 0, random),
-                    frame => *frame = download::Request::BadFrame,
+                    DownloadRequest::At(text) => spoil(text, 0, random),
+                    frame => *frame = DownloadRequest::BadFrame,
                 }
             }
             let reply = match step.nak {
                 Some(code) => dload.refuse(code),
-                None if step.dropped => download::Reply::default(),
+                None if step.dropped => DownloadReply::default(),
                 None => dload.answer(&request, &mut self.flash),
             };
             self.written |= dload.open_partition().is_some();
-            let start = if reply.then == download::Then::Restart { Start::Download } else { Start::Firmware };
+            let start = if reply.then == DownloadEffect::Restart { Start::Download } else { Start::Firmware };
             match reply.then {
-                download::Then::Nothing => {}
-                download::Then::Reset => {
+                DownloadEffect::Nothing => {}
+                DownloadEffect::Reset => {
                     self.leaves_after(now, self.timing().reset, start, self.timing().off_bus);
                 }
-                download::Then::Restart => {
+                DownloadEffect::Restart => {
                     self.leaves_after(now, Duration::from_millis(50), start, self.timing().boot);
                 }
             }
@@ -174,9 +174,9 @@ impl E3372h {
                 spoil(&mut command, 0, random);
             }
             let mut answer = if step.dropped {
-                port::Answer::default()
+                port::PortAnswer::default()
             } else if step.nak.is_some() {
-                port::Answer { bytes: b"\r\nERROR\r\n".to_vec(), ..port::Answer::default() }
+                port::PortAnswer { bytes: b"\r\nERROR\r\n".to_vec(), ..port::PortAnswer::default() }
             } else {
                 at.answer(&command, &identity, &mut self.modem, now)
             };
@@ -188,17 +188,17 @@ impl E3372h {
                 answer.bytes = answer.bytes.into_iter().step_by(2).collect();
             }
             match answer.then {
-                Then::Nothing => {}
-                Then::Reset => {
+                AtEffect::Nothing => {}
+                AtEffect::Reset => {
                     self.leaves_after(now, self.timing().reset, Start::Firmware, self.timing().off_bus);
                 }
-                Then::Download if matches!(self.change, Some((_, Change::Leave(..)))) => {
+                AtEffect::Download if matches!(self.change, Some((_, Transition::Leave(..)))) => {
                     // A second request to go into download mode crashes the stick.
                     self.running = Program::Hung;
                     self.change = None;
                     return false;
                 }
-                Then::Download => {
+                AtEffect::Download => {
                     let time = self.timing().to_download;
                     self.leaves_after(now, time, Start::Download, self.timing().boot);
                 }

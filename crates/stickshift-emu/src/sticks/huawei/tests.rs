@@ -6,13 +6,13 @@ const ACK: [u8; 5] = [0x7e, 0x02, 0x6a, 0xd3, 0x7e];
 
 /// A stick on its own, with its clock.
 struct Rig {
-    stick: E3372h,
+    stick: HuaweiStick,
     now: Moment,
 }
 
 impl Rig {
-    fn new(options: Options) -> Self {
-        let mut rig = Rig { stick: E3372h::new(options), now: Moment::ZERO };
+    fn new(options: HuaweiOptions) -> Self {
+        let mut rig = Rig { stick: HuaweiStick::new(options), now: Moment::ZERO };
         rig.stick.power(rig.now, true);
         rig.until_it_shows();
         rig
@@ -21,16 +21,16 @@ impl Rig {
     /// In download mode, with faults counted from the first request on.
     fn loader(faults: &str) -> Self {
         let faults = FaultPlan::parse(faults, 3).unwrap();
-        Rig::new(Options { plug_in: PlugIn::Loader, faults, ..Options::hilink() })
+        Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() })
     }
 
     fn needle(faults: &str) -> Self {
         let faults = FaultPlan::parse(faults, 3).unwrap();
-        Rig::new(Options { plug_in: PlugIn::Needle, faults, ..Options::hilink() })
+        Rig::new(HuaweiOptions { plug_in: PlugIn::BootPin, faults, ..HuaweiOptions::hilink() })
     }
 
     fn until_it_shows(&mut self) {
-        while self.stick.face().is_none() {
+        while self.stick.appearance().is_none() {
             self.now = self.stick.next_tick().expect("nothing will ever happen");
             self.stick.tick(self.now);
         }
@@ -42,7 +42,7 @@ impl Rig {
     }
 
     fn id(&self) -> String {
-        self.stick.face().map_or_else(|| "nothing".into(), |f| f.id.to_string())
+        self.stick.appearance().map_or_else(|| "nothing".into(), |f| f.id.to_string())
     }
 
     /// What comes in answer to `bytes` by now.
@@ -159,7 +159,7 @@ fn properties_of_the_stick() {
     let mut rig = Rig::loader("sign-required");
     assert_eq!(rig.ask(DATAMODE), b"\r\nERROR\r\n");
     let late = FaultPlan::parse("late-port", 0).unwrap();
-    let mut rig = Rig::new(Options { faults: late, ..Options::stick() });
+    let mut rig = Rig::new(HuaweiOptions { faults: late, ..HuaweiOptions::stick() });
     assert_eq!(rig.ask_at(0, b"AT\r"), b"");
     rig.pass(1);
     assert_eq!(rig.ask_at(0, b"AT\r"), b"AT\r\r\nOK\r\n");
@@ -192,9 +192,10 @@ fn power_cuts_before_and_after_the_act() {
 
 #[test]
 fn a_missed_needle_boots_and_the_next_one_may_hit() {
-    let mut rig = Rig::new(Options { plug_in: PlugIn::Needle, needle_misses: 1, ..Options::stick() });
+    let mut rig =
+        Rig::new(HuaweiOptions { plug_in: PlugIn::BootPin, boot_pin_misses: 1, ..HuaweiOptions::stick() });
     assert_eq!(rig.id(), "12d1:1506");
-    rig.stick.press_needle();
+    rig.stick.hold_boot_pin();
     rig.stick.power(rig.now, false);
     rig.stick.power(rig.now, true);
     rig.until_it_shows();
@@ -221,7 +222,7 @@ fn a_dead_loader_never_shows() {
 
 #[test]
 fn godload_takes_its_time_and_twice_is_too_much() {
-    let mut rig = Rig::new(Options::stick());
+    let mut rig = Rig::new(HuaweiOptions::stick());
     let before = rig.stick.enumeration();
     assert!(rig.ask_at(0, b"AT^GODLOAD\r").ends_with(OK));
     rig.pass(2);
@@ -230,7 +231,7 @@ fn godload_takes_its_time_and_twice_is_too_much() {
     assert_eq!(rig.id(), "nothing");
     rig.until_it_shows();
     assert_eq!((rig.id().as_str(), rig.stick.enumeration()), ("12d1:1c05", before + 1));
-    let mut rig = Rig::new(Options::stick());
+    let mut rig = Rig::new(HuaweiOptions::stick());
     rig.ask_at(0, b"AT^GODLOAD\r");
     rig.ask_at(0, b"AT^GODLOAD\r");
     rig.pass(60);
@@ -240,7 +241,7 @@ fn godload_takes_its_time_and_twice_is_too_much() {
 
 #[test]
 fn a_closed_gate_refuses() {
-    let mut rig = Rig::new(Options::hilink_closed());
+    let mut rig = Rig::new(HuaweiOptions::hilink_closed());
     rig.stick.start(Start::HilinkSerial(SwitchTo::Project), rig.now);
     assert!(rig.ask_at(2, b"AT^GODLOAD\r").ends_with(b"\r\nERROR\r\n"));
 }
@@ -260,7 +261,8 @@ fn every_fault_at_every_step_leaves_a_stick_that_still_works() {
     for &kind in FaultKind::ALL {
         for step in 1..=4 {
             let faults = FaultPlan::new(vec![Fault::new(kind, Some(step))], 9);
-            let mut rig = Rig::new(Options { plug_in: PlugIn::Loader, faults, ..Options::hilink() });
+            let mut rig =
+                Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() });
             rig.ask(DATAMODE);
             rig.frame(&START);
             rig.frame(&BLOCK);

@@ -6,10 +6,10 @@ use stickshift::link::{HttpRequest, Moment};
 
 use crate::device::HttpAnswer;
 use crate::fault::{Cut, FaultKind, spoil};
-use crate::hilink::{Effect, Reply};
-use crate::sticks::huawei::{E3372h, Program, Start};
+use crate::hilink::{WebEffect, WebReply};
+use crate::sticks::huawei::{HuaweiStick, Program, Start};
 
-impl E3372h {
+impl HuaweiStick {
     pub(super) fn web_request(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {
         if !matches!(self.running, Program::Hilink | Program::HilinkSerial(_)) {
             return HttpAnswer::Dropped;
@@ -27,18 +27,18 @@ impl E3372h {
             Some(FaultKind::Reset) => return HttpAnswer::Dropped,
             Some(fault) if fault != FaultKind::Truncate => {
                 let answer = HttpAnswer::Reply(self.server.instead(fault), Duration::from_millis(20));
-                Reply { answer, effect: None }
+                WebReply { answer, effect: None }
             }
             _ => self.server.request(now, &identity, &mut self.modem, &request),
         };
         let (mut answer, off) = (reply.answer, self.timing().off_bus);
         match reply.effect {
             None => {}
-            Some(Effect::Switch(to)) => {
+            Some(WebEffect::Switch(to)) => {
                 self.leaves_after(now, self.options.web.switches_after, Start::HilinkSerial(to), off);
             }
-            Some(Effect::Reboot) => self.leaves_after(now, self.timing().reset, Start::Firmware, off),
-            Some(Effect::Off) => self.leaves_after(now, self.timing().reset, Start::Nothing, off),
+            Some(WebEffect::Reboot) => self.leaves_after(now, self.timing().reset, Start::Firmware, off),
+            Some(WebEffect::Off) => self.leaves_after(now, self.timing().reset, Start::Nothing, off),
         }
         if let Some(Cut::PowerLost(back)) = step.cut {
             self.cut(now, Some(back));

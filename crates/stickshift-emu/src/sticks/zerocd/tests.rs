@@ -9,10 +9,10 @@ fn seconds(n: u64) -> Moment {
 }
 
 fn plugged(name: &str, behaviour: Behaviour) -> ZeroCd {
-    let mut stick = ZeroCd::new(Options { behaviour, ..switchable::options(name).unwrap() });
+    let mut stick = ZeroCd::new(ZeroCdOptions { behaviour, ..switchable::options(name).unwrap() });
     stick.power(Moment::ZERO, true);
     stick.tick(seconds(1));
-    assert!(stick.face().is_some());
+    assert!(stick.appearance().is_some());
     stick
 }
 
@@ -28,7 +28,7 @@ const HUAWEI: &[u8] = &[0x11, 0x06, 0x20, 0, 0, 1, 1, 0, 1];
 /// Ids after a while.
 fn product(stick: &mut ZeroCd, at: u64) -> Option<u16> {
     stick.tick(seconds(at));
-    stick.face().map(|face| face.id.product)
+    stick.appearance().map(|appearance| appearance.id.product)
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn sony_may_be_asked_again_after_it_came_back() {
     assert_eq!(stick.control(seconds(2), ask, &[], 3), UsbReply::Done(vec![0; 3]));
     assert_eq!(product(&mut stick, 3), None);
     assert_eq!(product(&mut stick, 5), Some(0xd0e1));
-    assert_eq!(stick.face().unwrap().configurations.len(), 2);
+    assert_eq!(stick.appearance().unwrap().configurations.len(), 2);
     assert_eq!(stick.control(seconds(6), ask, &[], 3), UsbReply::Done(vec![0; 3]));
     assert_eq!(product(&mut stick, 7), Some(0xd0e1));
     let other = ControlSetup { request: 0x12, ..ask };
