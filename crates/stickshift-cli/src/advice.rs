@@ -1,6 +1,6 @@
 //! What to tell a person about each kind of failure: the usual cause, what to do, and what the stick is left as.
 
-use stickshift::error::{Error, ErrorKind, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Verdict};
 
 /// The advice for one failure.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,18 +34,18 @@ const UNKNOWN: u8 = 7;
 pub(crate) fn of(error: &Error) -> Advice {
     let (usual, mut help, exit) = for_kind(error.kind());
     let mut usual = usual.to_owned();
-    if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.fact("there-is")) {
+    if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.there_is()) {
         usual = format!("what is there is {there}");
         help =
             "name one of these, or bring it into the mode that this verb needs; `stickshift list` says how";
     }
-    if error.is(ErrorKind::FileCorrupt) && error.fact("journal").is_some() {
+    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the record of the interrupted work is damaged, or another version wrote it".to_owned();
         help = "bring the stick into the mode that the work began in, and begin anew without --resume";
     }
     let cause = match std::error::Error::source(error) {
         Some(source) => source.to_string(),
-        None => error.fact("holder").map_or(usual, |holder| format!("held by {holder}")),
+        None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
     };
     let verdict = error.verdict().unwrap_or(Verdict::Untouched);
     let exit = match verdict {
@@ -336,7 +336,8 @@ mod tests {
 
     #[test]
     fn the_holder_is_the_cause() {
-        let busy = Error::new(ErrorKind::PortBusy, "x").with("holder", "ModemManager (pid 612)");
+        let busy =
+            Error::new(ErrorKind::PortBusy, "x").detail(Detail::Holder("ModemManager (pid 612)".into()));
         assert_eq!(of(&busy).cause, "held by ModemManager (pid 612)");
     }
 }

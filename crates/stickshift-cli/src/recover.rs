@@ -1,6 +1,6 @@
 //! How to get from what the stick is left as to where its owner wants it: the words after the verdict.
 
-use stickshift::error::{Error, ErrorKind, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Shows, Verdict};
 
 /// What was being done when it failed. It decides what "again" means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,34 +18,12 @@ pub(crate) enum Work {
     Convert,
 }
 
-/// What the place showed after the failure, as the library saw it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shows {
-    Download,
-    BootRom,
-    Nothing,
-    Other,
-    NotSeen,
-}
-
-impl Shows {
-    fn of(error: &Error) -> Shows {
-        match error.fact("place-shows").or_else(|| error.fact("mode")) {
-            Some("download") => Shows::Download,
-            Some("boot-rom") => Shows::BootRom,
-            Some("nothing") => Shows::Nothing,
-            Some(_) => Shows::Other,
-            None => Shows::NotSeen,
-        }
-    }
-}
-
 const RESUME: &str = "run the same command again with --resume";
 
 /// What to do with the stick that an error left behind: one sentence without a full stop.
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
-        Verdict::Untouched if error.fact("journal").is_some() => untouched(ErrorKind::NoJournal).to_owned(),
+        Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
         Verdict::Untouched => untouched(error.kind()).to_owned(),
         Verdict::Done => "what was asked for is done, and was seen to be done".to_owned(),
         Verdict::Recoverable => recoverable(error, work),
@@ -86,25 +64,28 @@ fn recoverable(error: &Error, work: Work) -> String {
             return "the partitions before it are written; flash an image that the stick accepts, from its beginning (without --resume)"
                 .into();
         }
-        ErrorKind::VersionMismatch if work == Work::Convert && error.fact("found").is_some() => {
+        ErrorKind::VersionMismatch
+            if work == Work::Convert
+                && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
+        {
             return "it works, with other firmware than was meant: run the same command again without --resume".into();
         }
         _ => RESUME.to_owned(),
     };
     let loader = "`stickshift load LOADER`";
-    match (work, Shows::of(error)) {
-        (Work::Convert, Shows::Nothing) => format!("plug it in again at the same place, and {again}"),
-        (Work::Convert, Shows::BootRom) if error.is(ErrorKind::LoaderNotStarted) => {
+    match (work, error.place_shows()) {
+        (Work::Convert, Some(Shows::Nothing)) => format!("plug it in again at the same place, and {again}"),
+        (Work::Convert, Some(Shows::BootRom)) if error.is(ErrorKind::LoaderNotStarted) => {
             "unplug it, plug it in with the needle pressed, and run the same command again with --resume and the loader made for this model"
                 .into()
         }
-        (Work::Convert, Shows::BootRom) => {
+        (Work::Convert, Some(Shows::BootRom)) => {
             format!("unplug it, plug it in with the needle pressed, and {again}")
         }
         (Work::Convert, _) => again,
-        (Work::Flash, Shows::Download) => again,
-        (Work::Flash, Shows::BootRom) => format!("{loader}, then {again}"),
-        (Work::Flash, Shows::Nothing) => format!(
+        (Work::Flash, Some(Shows::Download)) => again,
+        (Work::Flash, Some(Shows::BootRom)) => format!("{loader}, then {again}"),
+        (Work::Flash, Some(Shows::Nothing)) => format!(
             "plug it in again at the same place; if it is not in download mode, plug it in with the needle pressed and {loader}; then {again}"
         ),
         (Work::Flash, _) => format!("bring it into download mode again (needle, {loader}), then {again}"),
@@ -122,8 +103,8 @@ fn recoverable(error: &Error, work: Work) -> String {
 
 fn unknown(error: &Error, work: Work) -> String {
     let look = "unplug it, wait five seconds, plug it in again, and look at `stickshift list`";
-    match (work, Shows::of(error)) {
-        (Work::Convert | Work::Flash, Shows::Download | Shows::BootRom) => RESUME.to_owned(),
+    match (work, error.place_shows()) {
+        (Work::Convert | Work::Flash, Some(Shows::Download | Shows::BootRom)) => RESUME.to_owned(),
         (Work::Convert | Work::Flash, _) => format!(
             "{look}; if it shows its modem or its web page again it works, else {RESUME} (with the needle pressed if it stays dark)"
         ),
@@ -167,18 +148,18 @@ mod tests {
 
     #[test]
     fn what_the_place_shows_decides_the_way_back() {
-        let pulled = |shows| Error::new(ErrorKind::Disconnected, "x").with("place-shows", shows);
+        let pulled = |shows| Error::new(ErrorKind::Disconnected, "x").detail(Detail::PlaceShows(shows));
         let told = |shows, work| of(&pulled(shows), Verdict::Recoverable, work);
-        assert_eq!(told("download", Work::Flash), RESUME);
-        assert_eq!(told("boot-rom", Work::Flash), format!("`stickshift load LOADER`, then {RESUME}"));
-        assert!(told("nothing", Work::Flash).contains("needle pressed"));
+        assert_eq!(told(Shows::Download, Work::Flash), RESUME);
+        assert_eq!(told(Shows::BootRom, Work::Flash), format!("`stickshift load LOADER`, then {RESUME}"));
+        assert!(told(Shows::Nothing, Work::Flash).contains("needle pressed"));
         assert_eq!(
-            told("nothing", Work::Convert),
+            told(Shows::Nothing, Work::Convert),
             format!("plug it in again at the same place, and {RESUME}")
         );
-        assert_eq!(told("modem", Work::Convert), RESUME);
-        assert!(told("boot-rom", Work::Load).starts_with("nothing is written"));
-        assert!(told("cdrom", Work::Switch).contains("--message"));
+        assert_eq!(told(Shows::Other, Work::Convert), RESUME);
+        assert!(told(Shows::BootRom, Work::Load).starts_with("nothing is written"));
+        assert!(told(Shows::Other, Work::Switch).contains("--message"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::event::Session;
 use stickshift::link::Bus;
 use stickshift::mask;
@@ -34,7 +34,7 @@ fn with_others(error: Error, others: &[Stick]) -> Error {
     }
     let there: Vec<String> =
         others.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode.code())).collect();
-    error.with("there-is", there.join(", "))
+    error.detail(Detail::ThereIs(there.join(", ")))
 }
 
 /// Whether a word reads as an IMEI: 15 digits.

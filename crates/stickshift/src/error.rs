@@ -1,15 +1,26 @@
 //! The one error type of the library.
 //!
-//! An [`Error`] has a stable [`ErrorKind`] to match on, a sentence that says what happened, facts as
-//! name/value pairs, and, where a dialogue knows it, the [`Verdict`]: what state the stick is in now.
-//! The library reports; advice (which command helps) is added by the front end, one text per kind.
+//! An [`Error`] has a stable [`ErrorKind`] and typed [`Detail`]s to branch on, a sentence and facts for people, and, where whoever
+//! failed could tell, the [`Verdict`]: what state the stick is in now. An error is born without a verdict, and nothing in the library
+//! turns a missing one into a claim: the front end resolves it from what was written to sticks ([`link::Ledger`](crate::link::Ledger)).
+//! Advice (which command helps) is added by the front end, one text per kind.
+//!
+//! ```
+//! use stickshift::error::{Detail, Error, ErrorKind, Verdict};
+//!
+//! let wrong = Error::new(ErrorKind::WrongPin, "the code is wrong").detail(Detail::TriesLeft(2));
+//! assert_eq!(wrong.tries_left(), Some(2));
+//! assert_eq!(wrong.facts(), [("tries", "2".to_owned())]);
+//! assert_eq!(wrong.verdict(), None);
+//! assert_eq!(wrong.with_verdict(Verdict::Untouched).verdict(), Some(Verdict::Untouched));
+//! ```
 
 use std::fmt;
 
 /// The result of every fallible call of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What an end, good or bad, leaves behind. Every error that may have touched a stick carries one.
+/// What an end, good or bad, leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Nothing that changes state was sent to the stick.
@@ -38,6 +49,88 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// What code branches on beside the kind. Most details are facts for people as well: stated once, told in both forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The stick refused, by this number.
+    Refusal(Refusal),
+    /// Tries of a PIN, a PUK or a password that are left. Fact `tries`.
+    TriesLeft(u8),
+    /// Whether a web request had gone out whole when the connection ended. Fact `sent`.
+    RequestSent(bool),
+    /// The stick was asked to confirm what it had been sent, and said nothing.
+    Unanswered,
+    /// What stood at the stick's place when it was looked at after the failure.
+    PlaceShows(Shows),
+    /// Which program or driver holds what was to be opened. Fact `holder`.
+    Holder(String),
+    /// The sticks that are there in place of the wanted one. Fact `there-is`.
+    ThereIs(String),
+    /// The file that failed is the journal of interrupted work.
+    InJournal,
+    /// The stick works, with other firmware than was meant. Fact `found`.
+    FirmwareFound(String),
+    /// The line of a text at which it stops making sense, from 1. Fact `line`.
+    Line(usize),
+    /// A word of a command line is no option, or an option lacks its value.
+    BadOption,
+}
+
+impl Detail {
+    /// The same for people.
+    fn for_people(&self) -> Option<(&'static str, String)> {
+        Some(match self {
+            Detail::TriesLeft(tries) => ("tries", tries.to_string()),
+            Detail::RequestSent(sent) => ("sent", if *sent { "yes" } else { "no" }.to_owned()),
+            Detail::Holder(holder) => ("holder", holder.clone()),
+            Detail::ThereIs(sticks) => ("there-is", sticks.clone()),
+            Detail::FirmwareFound(version) => ("found", version.clone()),
+            Detail::Line(line) => ("line", line.to_string()),
+            Detail::Refusal(_)
+            | Detail::Unanswered
+            | Detail::PlaceShows(_)
+            | Detail::InJournal
+            | Detail::BadOption => return None,
+        })
+    }
+}
+
+/// A refusal by number. The number's meaning depends on who refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose list the number is of.
+    pub family: RefusalFamily,
+    /// The number.
+    pub code: i32,
+}
+
+/// Who refuses by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalFamily {
+    /// `+CME ERROR`: the equipment, 3GPP TS 27.007 section 9.2.
+    Cme,
+    /// `+CMS ERROR`: the message service, 3GPP TS 27.005 section 3.2.5.
+    Cms,
+    /// `<error><code>` of the HiLink web server.
+    Hilink,
+    /// A NAK of download mode.
+    Download,
+}
+
+/// What stands at a stick's place, as far as the way back depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Download mode.
+    Download,
+    /// The boot ROM.
+    BootRom,
+    /// Nothing.
+    Nothing,
+    /// A stick in any other mode.
+    Other,
 }
 
 macro_rules! error_kinds {
@@ -204,6 +297,7 @@ struct Inner {
     kind: ErrorKind,
     what: String,
     facts: Vec<(&'static str, String)>,
+    details: Vec<Detail>,
     verdict: Option<Verdict>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -211,13 +305,30 @@ struct Inner {
 impl Error {
     /// A failure of `kind`; `what` is one lower-case sentence without a full stop.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, what: what.into(), facts: Vec::new(), verdict: None, source: None }))
+        let inner = Inner {
+            kind,
+            what: what.into(),
+            facts: Vec::new(),
+            details: Vec::new(),
+            verdict: None,
+            source: None,
+        };
+        Error(Box::new(inner))
     }
 
-    /// Adds a fact, for example `("offset", "0x5c")`. Names are kebab-case and stable.
+    /// Adds a fact for people, for example `("offset", "0x5c")`. Names are kebab-case and stable. What code has to know is a
+    /// [`Detail`].
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds a detail, and the fact that says the same to people.
+    #[must_use]
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.0.facts.extend(detail.for_people());
+        self.0.details.push(detail);
         self
     }
 
@@ -257,7 +368,62 @@ impl Error {
         &self.0.facts
     }
 
-    /// The value of the fact `name`.
+    /// What code may branch on, in the order it was added.
+    pub fn details(&self) -> &[Detail] {
+        &self.0.details
+    }
+
+    /// By which number the stick refused.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.find(|d| if let Detail::Refusal(refusal) = d { Some(*refusal) } else { None })
+    }
+
+    /// The number by which `family` refused.
+    pub fn refusal_of(&self, family: RefusalFamily) -> Option<i32> {
+        self.refusal().filter(|refusal| refusal.family == family).map(|refusal| refusal.code)
+    }
+
+    /// How many tries of a code are left.
+    pub fn tries_left(&self) -> Option<u8> {
+        self.find(|d| if let Detail::TriesLeft(tries) = d { Some(*tries) } else { None })
+    }
+
+    /// Whether the web request had gone out whole.
+    pub fn request_sent(&self) -> Option<bool> {
+        self.find(|d| if let Detail::RequestSent(sent) = d { Some(*sent) } else { None })
+    }
+
+    /// What stood at the stick's place after the failure.
+    pub fn place_shows(&self) -> Option<Shows> {
+        self.find(|d| if let Detail::PlaceShows(shows) = d { Some(*shows) } else { None })
+    }
+
+    /// Who holds what was to be opened.
+    pub fn holder(&self) -> Option<&str> {
+        self.find(|d| if let Detail::Holder(holder) = d { Some(holder.as_str()) } else { None })
+    }
+
+    /// The sticks that are there in place of the wanted one.
+    pub fn there_is(&self) -> Option<&str> {
+        self.find(|d| if let Detail::ThereIs(sticks) = d { Some(sticks.as_str()) } else { None })
+    }
+
+    /// The line at which a text stops making sense, from 1.
+    pub fn line(&self) -> Option<usize> {
+        self.find(|d| if let Detail::Line(line) = d { Some(*line) } else { None })
+    }
+
+    /// Whether `detail` was stated.
+    pub fn has(&self, detail: &Detail) -> bool {
+        self.0.details.contains(detail)
+    }
+
+    fn find<'e, T>(&'e self, pick: impl Fn(&'e Detail) -> Option<T>) -> Option<T> {
+        self.0.details.iter().find_map(pick)
+    }
+
+    /// The value of the fact `name`, for tests of what people are told. Code that decides asks for a [`Detail`]: a test of the sources
+    /// holds it to that.
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.0.facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
     }
@@ -321,6 +487,21 @@ mod tests {
             .verdict_if_unset(Verdict::Recoverable)
             .verdict_if_unset(Verdict::Untouched);
         assert_eq!(e.verdict(), Some(Verdict::Recoverable));
+    }
+
+    #[test]
+    fn a_detail_is_stated_once_and_told_in_both_forms() {
+        let refused = Refusal { family: RefusalFamily::Hilink, code: 125_002 };
+        let e = Error::new(ErrorKind::HilinkRefused, "x")
+            .detail(Detail::Refusal(refused))
+            .detail(Detail::RequestSent(true));
+        assert_eq!(e.refusal(), Some(refused));
+        assert_eq!(
+            (e.refusal_of(RefusalFamily::Hilink), e.refusal_of(RefusalFamily::Cme)),
+            (Some(125_002), None)
+        );
+        assert_eq!((e.request_sent(), e.facts()), (Some(true), &[("sent", "yes".to_owned())][..]));
+        assert_eq!((e.tries_left(), e.holder(), e.place_shows()), (None, None, None));
     }
 
     #[test]

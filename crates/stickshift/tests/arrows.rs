@@ -193,6 +193,17 @@ fn dialogues_do_not_reach_for_the_computer_and_the_library_prints_nothing() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Facts are for people. What code has to know of an error is a typed detail.
+#[test]
+fn no_code_branches_on_the_facts_of_an_error() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = ["stickshift/src", "stickshift-cli/src", "stickshift-emu/src"];
+    let files = folders.iter().flat_map(|folder| sources(&crates.join(folder)));
+    let reads_a_fact = |path: &PathBuf| code(path).contains(".fact(");
+    let wrong: Vec<PathBuf> = files.filter(|p| !is_test_file(p)).filter(reads_a_fact).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn virtual_sticks_use_no_dialogue() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stickshift-emu/src");

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
 use stickshift::mask;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[String], world: World<'_>, out: &mut dyn Write, e
         Err(error) => {
             voice.error(&error);
             // An option that is none, or one without its value: the others may help.
-            if error.fact("option").is_some() && error.fact("value").is_none() {
+            if error.has(&Detail::BadOption) {
                 voice.result(&usage());
             }
             return FAILED;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::{Bus, ByteLink, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
 use stickshift::stick::{Place, Stick};
 
@@ -270,14 +270,14 @@ impl HttpLink for VirtualHttp {
         computer.settle();
         let gone = |computer: &VirtualComputer| computer.enumeration(&self.place) != Some(self.enumeration);
         if gone(&computer) {
-            return Err(virtual_computer::gone().with("sent", "no"));
+            return Err(virtual_computer::gone().detail(Detail::RequestSent(false)));
         }
         let (now, deadline) = (computer.now(), computer.now() + request.timeout);
         let answer = computer.device(&self.place).map_or(HttpAnswer::Dropped, |d| d.http(now, request));
         let end = match &answer {
             HttpAnswer::Dropped => {
                 let error = Error::new(ErrorKind::Disconnected, "the connection ended without an answer");
-                return Err(error.with("sent", "yes"));
+                return Err(error.detail(Detail::RequestSent(true)));
             }
             HttpAnswer::Silent => deadline,
             HttpAnswer::Reply(_, after) => (now + *after).min(deadline),
@@ -285,12 +285,13 @@ impl HttpLink for VirtualHttp {
         while computer.now() < end {
             computer.step_until(end);
             if gone(&computer) {
-                return Err(virtual_computer::gone().with("sent", "yes"));
+                return Err(virtual_computer::gone().detail(Detail::RequestSent(true)));
             }
         }
         match answer {
             HttpAnswer::Reply(response, after) if now + after <= deadline => Ok(response),
-            _ => Err(Error::new(ErrorKind::Timeout, "the web server did not answer").with("sent", "yes")),
+            _ => Err(Error::new(ErrorKind::Timeout, "the web server did not answer")
+                .detail(Detail::RequestSent(true))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::{ControlSetup, Moment, UsbLink};
 use stickshift::stick::Place;
 
@@ -140,7 +140,7 @@ impl UsbLink for VirtualUsb {
     fn claim(&mut self, interface: u8) -> Result<()> {
         if let Some(driver) = self.computer()?.driver(&self.place, interface)? {
             let error = Error::new(ErrorKind::PortBusy, "a driver holds the interface");
-            return Err(error.with("interface", interface).with("holder", driver));
+            return Err(error.with("interface", interface).detail(Detail::Holder(driver.to_string())));
         }
         self.claimed.insert(interface);
         Ok(())

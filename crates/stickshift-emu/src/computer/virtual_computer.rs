@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Endpoint, Interface, Mode, Place, Role, Stick};
 
@@ -341,7 +341,7 @@ impl VirtualComputer {
         }
         if let Some(holder) = self.held.get(&tty) {
             let error = Error::new(ErrorKind::PortBusy, "another program holds the port");
-            return Err(error.with("port", path).with("holder", in_words(holder)));
+            return Err(error.with("port", path).detail(Detail::Holder(in_words(holder).to_string())));
         }
         self.held.insert(tty, Holder::Us);
         self.changes += 1;

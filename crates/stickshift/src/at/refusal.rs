@@ -1,4 +1,4 @@
-use crate::error::{Error, ErrorKind};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
 use crate::mask;
 use crate::wire::at::Final;
 
@@ -60,30 +60,36 @@ fn words(table: &[(u16, &'static str)], code: &str) -> Option<(u16, &'static str
     table.iter().find(|(n, text)| Some(*n) == by_number || text.eq_ignore_ascii_case(code)).copied()
 }
 
+const REFUSED: &str = "the stick refused an AT command";
+
 /// The error for a result other than `OK`: what the SIM lacks has kinds of its own, everything else is `AtRefused`,
 /// with the facts `command` (masked), `code` and `meaning` where there are any.
 pub fn refusal(command: &str, result: &Final) -> Error {
-    let (source, code) = match result {
-        Final::CmeError(code) => (Some(("cme", CME)), code.as_str()),
-        Final::CmsError(code) => (Some(("cms", CMS)), code.as_str()),
-        _ => (None, ""),
-    };
-    let meaning = source.and_then(|(_, table)| words(table, code));
-    let (kind, what) = match (source.map(|(name, _)| name), meaning.map(|(n, _)| n)) {
-        (Some("cme"), Some(10)) | (Some("cms"), Some(310)) => (ErrorKind::NoSim, "the stick has no SIM"),
-        (Some("cme"), Some(11)) | (Some("cms"), Some(311)) => {
-            (ErrorKind::SimPinNeeded, "the SIM wants its PIN")
+    use RefusalFamily::{Cme, Cms};
+    let (family, name, table, code) = match result {
+        Final::CmeError(code) => (Cme, "cme", CME, code),
+        Final::CmsError(code) => (Cms, "cms", CMS, code),
+        _ => {
+            return Error::new(ErrorKind::AtRefused, REFUSED)
+                .with("command", mask::text(command))
+                .with("code", result);
         }
-        (Some("cme"), Some(12)) => (ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"),
-        (Some("cme"), Some(16)) => (ErrorKind::WrongPin, "the code is wrong"),
-        _ => (ErrorKind::AtRefused, "the stick refused an AT command"),
     };
-    let error = Error::new(kind, what).with("command", mask::text(command));
-    match (source, meaning) {
-        (Some((name, _)), Some((number, words))) => {
-            error.with("code", format!("{name} {number}")).with("meaning", words)
-        }
-        (Some((name, _)), None) => error.with("code", format!("{name} {code}")),
-        (None, _) => error.with("code", result),
+    let meaning = words(table, code);
+    let number = meaning.map(|(number, _)| number).or_else(|| code.parse().ok());
+    let (kind, what) = match (family, number) {
+        (Cme, Some(10)) | (Cms, Some(310)) => (ErrorKind::NoSim, "the stick has no SIM"),
+        (Cme, Some(11)) | (Cms, Some(311)) => (ErrorKind::SimPinNeeded, "the SIM wants its PIN"),
+        (Cme, Some(12)) => (ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"),
+        (Cme, Some(16)) => (ErrorKind::WrongPin, "the code is wrong"),
+        _ => (ErrorKind::AtRefused, REFUSED),
+    };
+    let mut error = Error::new(kind, what).with("command", mask::text(command));
+    if let Some(number) = number {
+        error = error.detail(Detail::Refusal(Refusal { family, code: number.into() }));
+    }
+    match meaning {
+        Some((number, words)) => error.with("code", format!("{name} {number}")).with("meaning", words),
+        None => error.with("code", format!("{name} {code}")),
     }
 }

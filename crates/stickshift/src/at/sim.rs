@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::wire::at::Final;
 
 /// What the SIM waits for.
@@ -181,7 +181,7 @@ fn spend(at: &mut At<'_>, command: String, left: fn(&Tries) -> Option<u8>) -> Re
     }
     let now = at.run_if_known(&tries())?.as_ref().and_then(left);
     Err(match now {
-        Some(tries) => error.with("tries", tries),
+        Some(tries) => error.detail(Detail::TriesLeft(tries)),
         None => error,
     })
 }
@@ -192,7 +192,7 @@ fn guard(what: &str, left: Option<u8>, last: LastTry) -> Result<()> {
     }
     let error = match left {
         Some(n) => Error::new(ErrorKind::LastTry, format!("this would spend the last try of the {what}"))
-            .with("tries", n),
+            .detail(Detail::TriesLeft(n)),
         None => Error::new(
             ErrorKind::LastTry,
             format!("the stick does not tell how many tries of the {what} are left"),

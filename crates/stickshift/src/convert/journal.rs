@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::stick::Place;
 
 /// The version of the file's form. A journal of another version is refused, never guessed at.
@@ -137,6 +137,7 @@ impl Journal {
         let corrupt = || {
             Error::new(ErrorKind::FileCorrupt, format!("{} is no journal of this version", path.display()))
                 .with("journal", path.display())
+                .detail(Detail::InJournal)
         };
         if fs::metadata(&path).map_err(unreadable)?.len() > SIZE_LIMIT {
             return Err(corrupt());

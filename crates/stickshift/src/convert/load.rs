@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::boot::{self, Block, Downloaded, Loader, Safety, Start};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
 use crate::plan::{Consent, Objection, Plan};
@@ -141,17 +141,29 @@ pub fn find(bus: &mut dyn Bus, place: &Place) -> Result<Stick> {
 /// Adds to the error of a touched stick what its place shows now (fact `place-shows`: the mode, or `nothing`): the way back begins
 /// there. Nothing is added where it is known already, or the bus cannot be asked.
 pub(crate) fn say_what_shows(bus: &mut dyn Bus, place: &Place, error: Error) -> Error {
-    if error.fact("place-shows").is_some()
+    if error.place_shows().is_some()
         || !matches!(error.verdict(), Some(Verdict::Recoverable | Verdict::Unknown))
     {
         return error;
     }
     match bus.sticks() {
         Ok(all) => {
-            let shown = all.iter().find(|s| s.place == *place).map_or("nothing", |s| s.mode.code());
-            error.with("place-shows", shown)
+            let mode = all.iter().find(|s| s.place == *place).map(|s| s.mode);
+            error
+                .with("place-shows", mode.map_or("nothing", Mode::code))
+                .detail(Detail::PlaceShows(shows(mode)))
         }
         Err(_) => error,
+    }
+}
+
+/// What a place shows, as far as the way back depends on it.
+pub(crate) fn shows(mode: Option<Mode>) -> Shows {
+    match mode {
+        Some(Mode::Download) => Shows::Download,
+        Some(Mode::BootRom) => Shows::BootRom,
+        Some(_) => Shows::Other,
+        None => Shows::Nothing,
     }
 }
 

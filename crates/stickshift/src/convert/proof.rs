@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::convert::load::find;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::convert::load::{find, shows};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
@@ -32,6 +32,7 @@ pub(super) fn prove(
     let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
     let Some(stick) = stick else {
         let now = find(bus, place).ok();
+        let shows = shows(now.as_ref().map(|s| s.mode));
         let (shown, verdict) = match now {
             Some(s) if matches!(s.mode, Mode::BootRom | Mode::Download) => {
                 (s.mode.code(), Verdict::Recoverable)
@@ -44,6 +45,7 @@ pub(super) fn prove(
             "everything was sent, and the new firmware was not seen to start",
         )
         .with("place-shows", shown)
+        .detail(Detail::PlaceShows(shows))
         .with("waited-seconds", FIRST_START.as_secs())
         .with_verdict(verdict));
     };
@@ -86,7 +88,7 @@ fn compare(after: &Identity, request: &Request) -> Result<()> {
             format!("the stick came back with another {what} than was flashed"),
         )
         .with("expected", expected)
-        .with("found", found)
+        .detail(Detail::FirmwareFound(found.to_owned()))
         .with_verdict(Verdict::Recoverable))
     };
     let version = after.firmware.as_deref().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::io::{BufReader, ErrorKind as IoErrorKind, Read};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::event::Session;
 use crate::flash::message::{self, BLOCK_SIZE, LEAVE, RESET, Reply, VERSION};
 use crate::flash::port::{Heard, Port};
@@ -118,7 +118,8 @@ fn send_with_restart(
             Ok(sent) => return Ok(sent),
             Err(error) => error,
         };
-        let begin_again = error.fact("code") == Some("07") || error.fact("end") == Some("not answered");
+        let begin_again =
+            error.refusal_of(RefusalFamily::Download) == Some(0x07) || error.has(&Detail::Unanswered);
         if !begin_again || restarts == RESTARTS {
             return Err(error);
         }
@@ -284,7 +285,8 @@ fn end(port: &mut Port<'_>, partition: &PartitionFacts, size: u32, doubtful: boo
                 ErrorKind::Timeout,
                 "the stick does not answer to the end of the partition",
             )
-            .with("end", "not answered"));
+            .with("end", "not answered")
+            .detail(Detail::Unanswered));
         }
     }
     match port.late_refusal(LATE) {
@@ -372,6 +374,7 @@ fn refused(what: &str, code: u8) -> Error {
         if nak::is_authorisation(code) { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
     Error::new(kind, format!("the stick refused {what}: {}", nak::words(code)))
         .with("code", format!("{code:02x}"))
+        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Download, code: code.into() }))
 }
 
 fn unheard(heard: &Heard) -> &'static str {

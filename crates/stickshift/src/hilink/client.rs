@@ -462,7 +462,7 @@ fn lost_is_a_value(result: Result<()>) -> Result<Sent> {
     match result {
         Ok(()) => Ok(Sent::Confirmed),
         Err(e) => {
-            let sent = matches!(e.fact("sent"), Some("true" | "yes"));
+            let sent = e.request_sent() == Some(true);
             let lost = e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout);
             if sent && lost { Ok(Sent::ConnectionLost) } else { Err(e) }
         }

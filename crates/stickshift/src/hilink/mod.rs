@@ -23,7 +23,7 @@ pub mod xml;
 pub use call::{Call, USUAL};
 pub use client::{Generation, Hilink, Sent};
 pub use login::LoginState;
-pub use refusal::{code_of, refusal};
+pub use refusal::{code_of, meaning, refusal};
 pub use rsa::Padding;
 
 use crate::error::{Error, ErrorKind};

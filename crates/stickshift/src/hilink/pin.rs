@@ -1,6 +1,6 @@
 //! The SIM and its codes. Like over AT, the last try of a code is left alone unless told otherwise.
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hilink::refusal::code_of;
 use crate::hilink::{Call, Hilink, unexpected};
 
@@ -115,9 +115,8 @@ pub fn operate(hilink: &mut Hilink<'_>, operation: Operation<'_>, spend_last: bo
         Some(n) if n > 1 || spend_last => {}
         None if spend_last => {}
         Some(n) => {
-            return Err(
-                untouched(ErrorKind::LastTry, "this would spend the last try of the code").with("tries", n)
-            );
+            return Err(untouched(ErrorKind::LastTry, "this would spend the last try of the code")
+                .detail(Detail::TriesLeft(n)));
         }
         None => {
             return Err(untouched(
@@ -137,7 +136,7 @@ pub fn operate(hilink: &mut Hilink<'_>, operation: Operation<'_>, spend_last: bo
     let after = hilink.call(&status())?;
     if left(&after) < left(&before) {
         let tries = left(&after).unwrap_or(0);
-        return Err(Error::new(ErrorKind::WrongPin, "the code is wrong").with("tries", tries));
+        return Err(Error::new(ErrorKind::WrongPin, "the code is wrong").detail(Detail::TriesLeft(tries)));
     }
     Err(error)
 }

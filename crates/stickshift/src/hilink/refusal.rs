@@ -1,4 +1,4 @@
-use crate::error::{Error, ErrorKind};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
 
 /// The API has no such path, or the firmware no such function.
 pub(super) const ABSENT: i32 = 100_002;
@@ -66,8 +66,17 @@ pub fn refusal(path: &str, code: i32) -> Error {
         108_003 | 108_009 => (ErrorKind::SessionTaken, "somebody else is logged in to the stick"),
         _ => (ErrorKind::HilinkRefused, "the stick refused a HiLink request"),
     };
+    Error::new(kind, what)
+        .with("path", path)
+        .with("code", code)
+        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Hilink, code }))
+        .with("meaning", meaning(code))
+}
+
+/// What the number of a refusal means, in words.
+pub fn meaning(code: i32) -> &'static str {
     let meaning = MEANINGS.iter().find(|(c, _)| *c == code).map(|(_, words)| *words);
-    let meaning = meaning.unwrap_or(match code / 1000 {
+    meaning.unwrap_or(match code / 1000 {
         101 | 103 => "SIM or PIN error",
         108 => "login error",
         111 => "USSD error",
@@ -75,11 +84,10 @@ pub fn refusal(path: &str, code: i32) -> Error {
         113 => "message error",
         114 => "SD card or file error",
         _ => "not known",
-    });
-    Error::new(kind, what).with("path", path).with("code", code).with("meaning", meaning)
+    })
 }
 
 /// The code of a refusal, `None` for every other error.
 pub fn code_of(error: &Error) -> Option<i32> {
-    error.fact("code")?.parse().ok()
+    error.refusal_of(RefusalFamily::Hilink)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
 
 /// The largest body that is taken. Web UI pages with everything in one file stay below 1 MiB.
@@ -52,9 +52,8 @@ impl WebLink {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = (bare, port).to_socket_addrs().map(|mut all| all.next());
         let Ok(Some(address)) = found else {
-            return Err(
-                Error::new(ErrorKind::Disconnected, format!("{host} has no address")).with("sent", "no")
-            );
+            return Err(Error::new(ErrorKind::Disconnected, format!("{host} has no address"))
+                .detail(Detail::RequestSent(false)));
         };
         let host = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
         Ok(WebLink { address, host, netdev: netdev.map(str::to_owned), clock: Clock::start() })
@@ -104,7 +103,7 @@ impl WebLink {
         Err(Error::new(ErrorKind::Disconnected, format!("no web server answers behind {netdev}"))
             .with("netdev", netdev)
             .with("tried", tried.join(", "))
-            .with("sent", "no"))
+            .detail(Detail::RequestSent(false)))
     }
 
     /// The server's address.
@@ -150,10 +149,7 @@ impl WebLink {
             }
             _ => (ErrorKind::Io, "speaking to the web server failed"),
         };
-        Error::new(kind, what)
-            .with("server", &self.host)
-            .with("sent", if sent { "yes" } else { "no" })
-            .because(cause)
+        Error::new(kind, what).with("server", &self.host).detail(Detail::RequestSent(sent)).because(cause)
     }
 }
 
@@ -170,9 +166,9 @@ impl HttpLink for WebLink {
         let mut reader = BufReader::new(stream);
         read_response(&mut reader).map_err(|e| match e {
             Trouble::Io(e) => self.failed(e, true),
-            Trouble::Bad(what) => {
-                Error::new(ErrorKind::UnexpectedAnswer, what).with("server", &self.host).with("sent", "yes")
-            }
+            Trouble::Bad(what) => Error::new(ErrorKind::UnexpectedAnswer, what)
+                .with("server", &self.host)
+                .detail(Detail::RequestSent(true)),
         })
     }
 

@@ -15,7 +15,7 @@ use serial2::SerialPort;
 
 use super::clock::Clock;
 use super::holder;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::link::{ByteLink, Moment};
 
 /// How long a port may refuse to take a single byte. A stick that erases its flash is slow to take the next block:
@@ -193,7 +193,7 @@ fn busy(path: &Path, holder: Option<holder::Holder>) -> Error {
     let error = Error::new(ErrorKind::PortBusy, format!("another program holds {}", path.display()))
         .with("path", path.display());
     match holder {
-        Some(holder) => error.with("holder", holder),
+        Some(holder) => error.detail(Detail::Holder(holder.to_string())),
         None => error,
     }
 }

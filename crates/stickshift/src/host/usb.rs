@@ -10,7 +10,7 @@ use nusb::transfer::{
 };
 
 use super::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::link::{ControlSetup, Moment, UsbLink};
 use crate::stick::Place;
 
@@ -128,7 +128,7 @@ impl UsbLink for UsbDevice {
             let error = failed(&self.place, "cannot claim the interface", &e).with("interface", interface);
             match holder(&self.place, interface) {
                 Some(driver) if error.is(ErrorKind::PortBusy) => {
-                    error.with("holder", format!("kernel driver {driver}"))
+                    error.detail(Detail::Holder(format!("kernel driver {driver}")))
                 }
                 _ => error,
             }

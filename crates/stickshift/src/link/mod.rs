@@ -10,6 +10,7 @@
 mod bus;
 mod byte;
 mod http;
+mod ledger;
 mod tape;
 mod trace;
 mod usb;
@@ -18,6 +19,7 @@ mod usb_tape;
 pub use bus::Bus;
 pub use byte::ByteLink;
 pub use http::{HttpLink, HttpRequest, HttpResponse};
+pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedPort, WatchedUsb};
 pub use tape::{Direction, Tape, TapeLink};
 pub use trace::{TraceSink, TracedBus, TracedLink};
 pub use usb::{ControlSetup, UsbLink};

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::link::{ByteLink, Moment};
 use crate::mask;
 
@@ -37,7 +37,8 @@ impl Tape {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bad = || Error::new(ErrorKind::FileCorrupt, "not a tape line").with("line", index + 1);
+            let bad =
+                || Error::new(ErrorKind::FileCorrupt, "not a tape line").detail(Detail::Line(index + 1));
             let (direction, hex) = match line.split_at_checked(1) {
                 Some((">", hex)) => (Direction::ToStick, hex),
                 Some(("<", hex)) => (Direction::FromStick, hex),

@@ -98,8 +98,7 @@ impl Catalogue {
                         entries.push((name.clone(), parsed.into_entry(key, &file)));
                     }
                     Err(error) => {
-                        let line = error.fact("line").and_then(|l| l.parse().ok());
-                        problem(line, error.what().to_owned());
+                        problem(error.line(), error.what().to_owned());
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! usb_modeswitch's command line and the lines that scripts read from it (docs/protocols/mode-switch.md sections 2.1 and 2.2). Pure: the
 //! front end reads files and prints.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::formats::usb_modeswitch::{self, Parsed, decimal, hex_bytes, hexadecimal};
 use crate::profile::{Method, Parameters};
 use crate::stick::UsbId;
@@ -203,12 +203,14 @@ pub fn parse_arguments(
                 break;
             }
             let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
-            let letter = long_letter(name).ok_or_else(|| usage("unknown option").with("option", argument))?;
+            let letter = long_letter(name)
+                .ok_or_else(|| usage("unknown option").with("option", argument).detail(Detail::BadOption))?;
             options.push((letter, value));
         } else if let Some(letters) = argument.strip_prefix('-').filter(|l| !l.is_empty()) {
             for (at, letter) in letters.char_indices() {
-                let takes =
-                    takes_value(letter).ok_or_else(|| usage("unknown option").with("option", letter))?;
+                let takes = takes_value(letter).ok_or_else(|| {
+                    usage("unknown option").with("option", letter).detail(Detail::BadOption)
+                })?;
                 let attached = &letters[at + letter.len_utf8()..];
                 if takes {
                     options.push((letter, Some(attached.to_owned()).filter(|a| !a.is_empty())));
@@ -224,7 +226,9 @@ pub fn parse_arguments(
                 (Some(true), Some(value)) => value,
                 (Some(true), None) => {
                     let next = rest.next().cloned();
-                    next.ok_or_else(|| usage("the option needs a value").with("option", letter))?
+                    next.ok_or_else(|| {
+                        usage("the option needs a value").with("option", letter).detail(Detail::BadOption)
+                    })?
                 }
                 _ => String::new(),
             };
@@ -258,7 +262,8 @@ fn apply(request: &mut Request, letter: char, value: &str) -> Result<()> {
     let byte = || hexadecimal(value).and_then(|n| u8::try_from(n).ok()).ok_or_else(out_of_range);
     let word = || hexadecimal(value).and_then(|n| u16::try_from(n).ok()).ok_or_else(out_of_range);
     let number = || decimal(value).and_then(|n| u32::try_from(n).ok()).ok_or_else(out_of_range);
-    let message = || hex_bytes(value).map_err(|what| usage(what).with("option", letter));
+    let message =
+        || hex_bytes(value).map_err(|what| usage(what).with("option", letter).detail(Detail::BadOption));
     match letter {
         'h' => request.help = true,
         'e' => request.version = true,

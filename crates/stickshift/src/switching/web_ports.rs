@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::hilink::device::{self, UsbFace};
+use crate::hilink::{
+    self,
+    device::{self, UsbFace},
+};
 use crate::link::Bus;
 use crate::modem::web::{self, Login};
 use crate::plan::Plan;
@@ -102,9 +105,9 @@ pub fn open(
 
 /// A refusal with the server's reason.
 fn in_words(error: &Error) -> String {
-    match (error.fact("code"), error.fact("meaning")) {
-        (Some(code), Some(meaning)) => format!("refused with {code}, {meaning}"),
-        _ => error.to_string(),
+    match hilink::code_of(error) {
+        Some(code) => format!("refused with {code}, {}", hilink::meaning(code)),
+        None => error.to_string(),
     }
 }
 

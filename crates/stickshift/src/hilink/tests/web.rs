@@ -287,12 +287,15 @@ impl HttpLink for Web {
         self.count += 1;
         self.log.push(format!("{} {}", request.method, request.path));
         self.bodies.push(request.body.clone());
-        let gone = |sent| Error::new(ErrorKind::Disconnected, "the connection ended").with("sent", sent);
+        let gone = |sent| {
+            Error::new(ErrorKind::Disconnected, "the connection ended")
+                .detail(crate::error::Detail::RequestSent(sent))
+        };
         match self.faults.get(&self.count).copied() {
-            Some(Fault::NotSent) => return Err(gone("false")),
+            Some(Fault::NotSent) => return Err(gone(false)),
             Some(Fault::Drop) => {
                 self.answer(request);
-                return Err(gone("true"));
+                return Err(gone(true));
             }
             Some(Fault::Refuse(code)) => {
                 if code == 125_002 {

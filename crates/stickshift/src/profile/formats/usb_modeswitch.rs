@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::formats::{Loss, Warning};
 use crate::profile::{Entry, Key, Method, Parameters};
 use crate::stick::UsbId;
@@ -257,7 +257,7 @@ pub(crate) fn truth(text: &str) -> bool {
 }
 
 fn message(text: &str, line: usize) -> Result<Vec<u8>> {
-    hex_bytes(text).map_err(|what| Error::new(ErrorKind::FileCorrupt, what).with("line", line))
+    hex_bytes(text).map_err(|what| Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line)))
 }
 
 /// Whole bytes in hex, without blanks between them, at most 1024 of them.

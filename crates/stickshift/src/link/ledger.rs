@@ -1,0 +1,273 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::error::{Error, Result, Verdict};
+use crate::link::{Bus, ByteLink, ControlSetup, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
+use crate::stick::{Place, Stick};
+
+/// Notes whether anything was sent to any stick: the evidence for an error that nobody judged.
+///
+/// Clones share one note. Links note themselves when they were opened through a [`WatchedBus`], or are a [`WatchedPort`], [`WatchedUsb`]
+/// or [`WatchedHttp`]. The note is taken before the bytes are handed over: a write that fails may have sent some of them.
+///
+/// ```
+/// use stickshift::error::{Error, ErrorKind, Verdict};
+/// use stickshift::link::{ByteLink, Ledger, Tape, TapeLink, WatchedPort};
+///
+/// let ledger = Ledger::new();
+/// let tape = Tape::parse("> 41540d").unwrap();
+/// let mut port = WatchedPort::new(Box::new(TapeLink::new(tape)), ledger.clone());
+/// let nobody_judged = Error::new(ErrorKind::Timeout, "no answer");
+/// assert_eq!(ledger.verdict(&nobody_judged), Verdict::Untouched);
+///
+/// port.write(b"AT\r").unwrap();
+/// assert_eq!(ledger.verdict(&nobody_judged), Verdict::Unknown);
+/// assert_eq!(ledger.verdict(&nobody_judged.with_verdict(Verdict::Recoverable)), Verdict::Recoverable);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<AtomicBool>);
+
+impl Ledger {
+    /// Nothing was sent yet.
+    pub fn new() -> Self {
+        Ledger::default()
+    }
+
+    /// Something is about to be sent.
+    pub fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything was sent.
+    pub fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The verdict of `error`. One that nobody stated follows from what was sent: nothing, and every stick is untouched; anything, and it
+    /// is not known.
+    pub fn verdict(&self, error: &Error) -> Verdict {
+        let by_evidence = if self.is_noted() { Verdict::Unknown } else { Verdict::Untouched };
+        error.verdict().unwrap_or(by_evidence)
+    }
+}
+
+/// A bus whose links note in a [`Ledger`] that something was sent.
+pub struct WatchedBus {
+    inner: Box<dyn Bus>,
+    ledger: Ledger,
+}
+
+impl WatchedBus {
+    /// Watches what is opened through `inner`.
+    pub fn new(inner: Box<dyn Bus>, ledger: Ledger) -> Self {
+        WatchedBus { inner, ledger }
+    }
+}
+
+impl Bus for WatchedBus {
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        self.inner.sticks()
+    }
+
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.inner.device(place)
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.inner.wait_change(deadline)
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        let port = self.inner.open_port(place, interface)?;
+        Ok(Box::new(WatchedPort::new(port, self.ledger.clone())))
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        let usb = self.inner.open_usb(place)?;
+        Ok(Box::new(WatchedUsb::new(usb, self.ledger.clone())))
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        let http = self.inner.open_http(place)?;
+        Ok(Box::new(WatchedHttp::new(http, self.ledger.clone())))
+    }
+
+    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+        self.inner.storage_texts(place)
+    }
+
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        self.inner.address(place)
+    }
+
+    fn has_driver(&self, name: &str) -> bool {
+        self.inner.has_driver(name)
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+}
+
+/// A byte link that notes writes.
+pub struct WatchedPort {
+    inner: Box<dyn ByteLink>,
+    ledger: Ledger,
+}
+
+impl WatchedPort {
+    /// Watches `inner`.
+    pub fn new(inner: Box<dyn ByteLink>, ledger: Ledger) -> Self {
+        WatchedPort { inner, ledger }
+    }
+}
+
+impl ByteLink for WatchedPort {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if !bytes.is_empty() {
+            self.ledger.note();
+        }
+        self.inner.write(bytes)
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        self.inner.read(buffer, deadline)
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.inner.discard_input()
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+
+    fn drain(&mut self, quiet: Duration, limit: Duration) -> Result<Vec<u8>> {
+        self.inner.drain(quiet, limit)
+    }
+}
+
+/// A web link that notes requests.
+pub struct WatchedHttp {
+    inner: Box<dyn HttpLink>,
+    ledger: Ledger,
+}
+
+impl WatchedHttp {
+    /// Watches `inner`.
+    pub fn new(inner: Box<dyn HttpLink>, ledger: Ledger) -> Self {
+        WatchedHttp { inner, ledger }
+    }
+}
+
+impl HttpLink for WatchedHttp {
+    fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.ledger.note();
+        self.inner.request(request)
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+}
+
+/// A USB device that notes whatever may change it: everything but standard requests that read.
+pub struct WatchedUsb {
+    inner: Box<dyn UsbLink>,
+    ledger: Ledger,
+}
+
+impl WatchedUsb {
+    /// Watches `inner`.
+    pub fn new(inner: Box<dyn UsbLink>, ledger: Ledger) -> Self {
+        WatchedUsb { inner, ledger }
+    }
+}
+
+/// Bits 6-5 of bmRequestType: whether it is a standard, a class or a vendor request.
+const TYPE: u8 = 0x60;
+
+impl UsbLink for WatchedUsb {
+    fn device_descriptor(&self) -> &[u8] {
+        self.inner.device_descriptor()
+    }
+
+    fn configurations(&self) -> &[Vec<u8>] {
+        self.inner.configurations()
+    }
+
+    fn active_configuration(&mut self) -> Result<u8> {
+        self.inner.active_configuration()
+    }
+
+    fn detach_kernel_driver(&mut self, interface: u8) -> Result<bool> {
+        self.inner.detach_kernel_driver(interface)
+    }
+
+    fn claim(&mut self, interface: u8) -> Result<()> {
+        self.inner.claim(interface)
+    }
+
+    fn release(&mut self, interface: u8) -> Result<()> {
+        self.inner.release(interface)
+    }
+
+    fn control_in(&mut self, setup: ControlSetup, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
+        // Some makers switch modes by a request that reads.
+        if setup.request_type & TYPE != 0 {
+            self.ledger.note();
+        }
+        self.inner.control_in(setup, buffer, timeout)
+    }
+
+    fn control_out(&mut self, setup: ControlSetup, data: &[u8], timeout: Duration) -> Result<()> {
+        self.ledger.note();
+        self.inner.control_out(setup, data, timeout)
+    }
+
+    fn write(&mut self, endpoint: u8, data: &[u8], timeout: Duration) -> Result<()> {
+        self.ledger.note();
+        self.inner.write(endpoint, data, timeout)
+    }
+
+    fn read(&mut self, endpoint: u8, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
+        self.inner.read(endpoint, buffer, timeout)
+    }
+
+    fn clear_halt(&mut self, endpoint: u8) -> Result<()> {
+        self.ledger.note();
+        self.inner.clear_halt(endpoint)
+    }
+
+    fn set_configuration(&mut self, value: u8) -> Result<()> {
+        self.ledger.note();
+        self.inner.set_configuration(value)
+    }
+
+    fn set_alt_setting(&mut self, interface: u8, alternate: u8) -> Result<()> {
+        self.ledger.note();
+        self.inner.set_alt_setting(interface, alternate)
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        self.ledger.note();
+        self.inner.reset()
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+}
