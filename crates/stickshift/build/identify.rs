@@ -15,6 +15,8 @@ struct Data {
 struct Board {
     hardware: String,
     model: String,
+    #[serde(default)]
+    except: Vec<String>,
     chip: String,
     images: Option<String>,
     serial: Option<String>,
@@ -39,6 +41,7 @@ struct Gate {
     models: Vec<String>,
     #[serde(default)]
     except: Vec<String>,
+    version: String,
     open_before: (u32, u32),
     beyond: String,
     source: String,
@@ -49,8 +52,8 @@ pub(super) fn tables(facts: &str) -> String {
     let data: Data = toml::from_str(facts).unwrap_or_else(|e| panic!("data/identify.toml: {e}"));
     let board = |b: &Board| {
         format!(
-            "Board {{ hardware: {:?}, model: {:?}, chip: {:?}, images: {:?}, serial: {:?}, source: {:?} }},\n",
-            b.hardware, b.model, b.chip, b.images, b.serial, b.source
+            "Board {{ hardware: {:?}, model: {:?}, except: &{:?}, chip: {:?}, images: {:?}, serial: {:?}, source: {:?} }},\n",
+            b.hardware, b.model, b.except, b.chip, b.images, b.serial, b.source
         )
     };
     let firmware = |f: &Firmware| {
@@ -72,7 +75,10 @@ pub(super) fn tables(facts: &str) -> String {
             other => panic!("data/identify.toml: a gate is not {other}"),
         };
         let rule = rule(&g.models, &g.except, &g.source);
-        format!("GateRule {{ {rule}, open_before: {:?}, beyond: Gate::{beyond} }},\n", g.open_before)
+        format!(
+            "GateRule {{ {rule}, version: {:?}, open_before: {:?}, beyond: Gate::{beyond} }},\n",
+            g.version, g.open_before
+        )
     };
     format!(
         "/// The boards.\npub static BOARDS: &[Board] = &[\n{}];\n\

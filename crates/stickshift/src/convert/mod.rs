@@ -31,7 +31,7 @@ use crate::modem::identity::{self, Identity};
 use crate::modem::web::{self, Login};
 use crate::plan::Consents;
 use crate::profile::Catalogue;
-use crate::stick::identify::Gate;
+use crate::stick::identify::{Gate, Kind};
 use crate::stick::{Mode, Place, Role, Stick};
 use crate::switching::web_ports;
 use crate::switching::{self, Goal};
@@ -61,7 +61,15 @@ pub enum Target {
 }
 
 impl Target {
-    /// The word for it.
+    /// The kind of firmware that it has then.
+    pub fn kind(self) -> Kind {
+        match self {
+            Target::Stick => Kind::Stick,
+            Target::Hilink => Kind::Hilink,
+        }
+    }
+
+    /// `stick` or `hilink`, as on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Target::Stick => "stick",

@@ -4,11 +4,12 @@ use crate::boot::{Loader, Partition, PartitionTable};
 use crate::convert::{flash, load};
 use crate::error::{ErrorKind, Result};
 use crate::event::Session;
+use crate::firmware::Version;
 use crate::flash::fit;
 use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
 use crate::plan::{Consent, Objection, Plan};
-use crate::stick::identify::Gate;
+use crate::stick::identify::{Gate, image_kind};
 use crate::stick::{Mode, Stick};
 
 use super::{Request, Target};
@@ -134,20 +135,33 @@ fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
         if let Some(text) = seen.and_then(|seen| misfit(seen, platform.as_deref())) {
             plan.objections.push(Objection { consent: Consent::Mismatch, text });
         }
-        let version = file.version().version;
-        let kind = version.split('.').next().unwrap_or_default();
-        let family = platform.as_deref().unwrap_or_default();
-        let ruled = ["E3272", "E3276", "E3372"].iter().any(|f| family.contains(f));
-        let wrong = match request.to {
-            Target::Stick => kind == "22",
-            Target::Hilink => kind == "21",
-        };
-        if file.is_main() && ruled && wrong {
-            plan.objections.push(Objection {
-                consent: Consent::Mismatch,
-                text: format!("version {version} of {family} is not {} firmware", request.to.word()),
-            });
+        if file.is_main() {
+            plan_kind(&file.version(), seen, request.to, plan);
         }
+    }
+}
+
+/// Whether main firmware of this version is what the stick is to become.
+fn plan_kind(version: &Version, seen: Option<&Identity>, to: Target, plan: &mut Plan) {
+    let platform = version.platform.as_deref();
+    let stated = &version.version;
+    let of = platform.or(seen.and_then(|seen| seen.product.as_deref().or(seen.model.as_deref())));
+    let by_stick = || seen.and_then(|seen| seen.names().kind(stated));
+    match platform.and_then(|platform| image_kind(platform, stated)).or_else(by_stick) {
+        Some(rule) if rule.kind == to.kind() => {}
+        Some(rule) => plan.objections.push(Objection {
+            consent: Consent::Mismatch,
+            text: format!(
+                "version {stated} of {} is {} firmware, not {}",
+                of.unwrap_or("this stick"),
+                rule.kind.name(),
+                to.kind().name()
+            ),
+        }),
+        None => plan.dangers.push(format!(
+            "no rule tells whether version {stated} of {} is Stick or HiLink firmware",
+            of.unwrap_or("this stick")
+        )),
     }
 }
 
@@ -157,3 +171,7 @@ pub(super) fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> 
     let product = fit::objections(platform, seen.product.as_deref(), None, None).into_iter().next();
     product.or_else(|| fit::wrong_board(platform?, seen.hardware.as_deref()?))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

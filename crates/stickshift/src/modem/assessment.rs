@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::modem::identity::Identity;
-use crate::stick::identify::{BOARDS, Gate, Kind, model_of};
+use crate::stick::identify::{BOARDS, Gate, Kind, Names, model_of};
 use crate::stick::{Mode, Stick, product_name};
 
 /// How sure a finding is.
@@ -258,22 +258,20 @@ fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
 
 /// Whether both kinds of firmware are known for such a stick: by its board, by its name, or by what its ids stand for.
 fn takes_firmware(stick: &Stick, said: &Identity) -> bool {
-    const BOTH: [&str; 3] = ["E3272", "E3276", "E3372"];
-    if let Some(board) = said.names().board() {
+    let names = said.names();
+    if let Some(board) = names.board() {
         return board.images.is_some();
     }
-    let hardware = said.hardware.as_deref().and_then(model_of);
-    let exact = hardware.as_deref().or(said.product.as_deref());
-    let version = said.firmware.as_deref().unwrap_or_default();
-    match exact.or(said.model.as_deref()) {
-        // A marketing name with a version that none of its known boards has is another board.
-        Some(_) if exact.is_none() && !version.is_empty() && said.names().kind(version).is_none() => false,
-        Some(name) => BOTH.iter().any(|model| name.starts_with(model)),
-        None => {
-            let of_ids = product_name(stick.id).unwrap_or_default();
-            BOTH.iter().any(|model| of_ids.contains(model))
-        }
+    let both = |names: Names<'_>| names.has_firmware(Kind::Stick) && names.has_firmware(Kind::Hilink);
+    if names.product.is_none() && names.model.is_none() && names.hardware.is_none() {
+        let of_ids = product_name(stick.id).unwrap_or_default();
+        let mut words = of_ids.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        return words.any(|word| both(Names { model: Some(word), ..Names::default() }));
     }
+    // A marketing name with a version that no rule of it covers is another board.
+    let exact = names.product.is_some() || names.hardware.is_some_and(|h| model_of(h).is_some());
+    let version = said.firmware.as_deref().unwrap_or_default();
+    both(names) && (exact || version.is_empty() || names.kind(version).is_some())
 }
 
 #[cfg(test)]

@@ -1,51 +1,66 @@
-//! What a stick's own words say about it: which board it is, which firmware runs on it, whether that lets itself be replaced.
+//! What the names and versions of a stick stand for: its board, the kind of firmware that runs on it, and whether that firmware lets itself
+//! be replaced. The same rules judge an image by the platform and version in its header.
 //!
 //! The rules are `data/identify.toml`, from docs/protocols/hilink-at.md sections 0 and 1.8. What no rule covers is unknown.
+//!
+//! ```
+//! use stickshift::stick::identify::{Gate, Kind, Names, image_kind};
+//!
+//! let stick = Names { hardware: Some("CL2E3372HM Ver.A"), ..Names::default() };
+//! assert_eq!(stick.board().unwrap().model, "E3372h");
+//! assert_eq!(stick.kind("22.333.01.00.00").unwrap().kind, Kind::Hilink);
+//! assert_eq!(stick.gate("22.333.01.00.00"), Gate::Closed);
+//!
+//! assert_eq!(image_kind("E8372h_155", "21.328.62.00.1080").unwrap().kind, Kind::Hilink);
+//! assert_eq!(image_kind("E8372h_155", "99.1"), None);
+//! ```
 
 use serde::Serialize;
 
-/// The hardware, whatever firmware is on it.
+/// A circuit board, whatever firmware is on it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// What the stick says, `CL2E3372HM`.
+    /// Hardware version without the board's revision, `CL2E3372HM`.
     pub hardware: &'static str,
-    /// `E3372h`.
+    /// Marketing name with the letter of the hardware, `E3372h`.
     pub model: &'static str,
-    /// In words.
+    /// Products that begin as `model` does and are other boards.
+    pub except: &'static [&'static str],
+    /// Name of the chip, for people.
     pub chip: &'static str,
-    /// How the platform of images for it begins, `E3372h` as in `E3372h_153`; none are known to fit without it.
+    /// How the platform of images for it begins, `E3372h` as in `E3372h_153`; `None` where no image is known to fit.
     pub images: Option<&'static str>,
     /// How its serial numbers begin.
     pub serial: Option<&'static str>,
-    /// Where that is from.
+    /// The section of docs/protocols that the row rests on.
     pub source: &'static str,
 }
 
-/// Which names a rule is for.
+/// Which names a rule is for: those that begin as one of `begin` does and as none of `except`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Models {
-    /// They begin as one of these.
+    /// Beginnings of names, `E3372`.
     pub begin: &'static [&'static str],
-    /// And as none of these.
+    /// Beginnings of names that the rule does not cover.
     pub except: &'static [&'static str],
-    /// Where the rule is from.
+    /// The section of docs/protocols that the rule rests on.
     pub source: &'static str,
 }
 
-/// Which firmware a version stands for.
+/// Which kind of firmware a version stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FirmwareRule {
-    /// On which sticks.
+    /// The sticks that it holds for.
     pub of: Models,
-    /// How the version begins.
+    /// How the version begins, `21.`.
     pub version: &'static str,
-    /// What it is then.
+    /// The kind that such a version is.
     pub kind: Kind,
-    /// Such a version.
+    /// A whole version that the rule covers; tests use it.
     pub example: &'static str,
 }
 
-/// What firmware makes of a stick.
+/// The two kinds of firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -56,11 +71,19 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it.
+    /// `stick` or `hilink`, as in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Stick => "stick",
             Kind::Hilink => "hilink",
+        }
+    }
+
+    /// The name that people use: `Stick` or `HiLink`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Stick => "Stick",
+            Kind::Hilink => "HiLink",
         }
     }
 }
@@ -68,20 +91,22 @@ impl Kind {
 /// Up to where HiLink firmware lets itself be replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GateRule {
-    /// On which sticks.
+    /// The sticks that it holds for.
     pub of: Models,
-    /// The first `(AAA, CC)` of `22.AAA.BB.CC.DD` that is not open.
+    /// How the version begins, `22.`; `AAA.BB.CC.DD` follows.
+    pub version: &'static str,
+    /// The first `(AAA, CC)` that is not open.
     pub open_before: (u32, u32),
-    /// What is known of that and the later ones.
+    /// What is known of that version and later ones.
     pub beyond: Gate,
 }
 
 /// Whether the firmware that runs lets itself be replaced from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Takes AT^SFM=1 and AT^GODLOAD and then any image.
+    /// It takes AT^SFM=1 and AT^GODLOAD and then any image.
     Open,
-    /// Refuses a downgrade: the boot pin is the way.
+    /// It refuses a downgrade: only the boot pin is left.
     Closed,
     /// No rule covers this stick with this version.
     Unknown,
@@ -89,7 +114,7 @@ pub enum Gate {
 
 include!(concat!(env!("OUT_DIR"), "/identify.rs"));
 
-/// What a stick says of itself that names it.
+/// The names that a stick states.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Names<'a> {
     /// `E3372h-153`.
@@ -101,11 +126,11 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// The board that the hardware text names, or the product.
+    /// The board that the hardware version names, or else the product.
     pub fn board(&self) -> Option<&'static Board> {
         self.hardware.and_then(board).or_else(|| {
             let product = self.product?;
-            let named = BOARDS.iter().filter(|b| product.starts_with(b.model));
+            let named = BOARDS.iter().filter(|b| begins(product, b.model) && !begins_any(product, b.except));
             named.max_by_key(|b| b.model.len())
         })
     }
@@ -120,10 +145,16 @@ impl Names<'_> {
         }
     }
 
-    /// What runs on the stick, by its version.
+    /// The rule that tells what `version` is on this stick.
     pub fn kind(&self, version: &str) -> Option<&'static FirmwareRule> {
         let (names, _) = self.known();
         FIRMWARE.iter().find(|rule| version.starts_with(rule.version) && rule.of.covers(&names))
+    }
+
+    /// Whether firmware of this kind is known for such a stick.
+    pub fn has_firmware(&self, kind: Kind) -> bool {
+        let (names, _) = self.known();
+        FIRMWARE.iter().any(|rule| rule.kind == kind && rule.of.covers(&names))
     }
 
     /// Whether `version` lets itself be replaced. A marketing name stands for several boards: then all their rules have to agree.
@@ -133,13 +164,12 @@ impl Names<'_> {
             Some(Kind::Hilink) => {}
             None => return Gate::Unknown,
         }
-        let Some(pair) = release(version) else { return Gate::Unknown };
         let (names, exact) = self.known();
         let rules = GATES.iter().filter(|rule| match exact {
             true => rule.of.covers(&names),
-            false => rule.of.begin.iter().any(|m| names.iter().any(|name| m.starts_with(name.as_str()))),
+            false => rule.of.begin.iter().any(|m| names.iter().any(|name| begins(m, name))),
         });
-        let mut said = rules.map(|rule| if pair < rule.open_before { Gate::Open } else { rule.beyond });
+        let mut said = rules.map(|rule| rule.judge(version));
         let Some(first) = said.next() else { return Gate::Unknown };
         if said.all(|other| other == first) { first } else { Gate::Unknown }
     }
@@ -147,27 +177,58 @@ impl Names<'_> {
 
 impl Models {
     fn covers(&self, names: &[String]) -> bool {
-        let any = |models: &[&str]| names.iter().any(|name| models.iter().any(|m| name.starts_with(m)));
+        let any = |models: &[&str]| names.iter().any(|name| begins_any(name, models));
         any(self.begin) && !any(self.except)
     }
 }
 
-/// `(AAA, CC)` of `22.AAA.BB.CC.DD`.
+impl GateRule {
+    fn judge(&self, version: &str) -> Gate {
+        match version.strip_prefix(self.version).and_then(release) {
+            Some(pair) if pair < self.open_before => Gate::Open,
+            Some(_) => self.beyond,
+            None => Gate::Unknown,
+        }
+    }
+}
+
+/// `(AAA, CC)` of `AAA.BB.CC.DD`.
 fn release(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.').map(|n| n.parse::<u32>().ok());
     let mut next = || numbers.next().flatten();
-    let (first, aaa, _, cc) = (next()?, next()?, next()?, next()?);
-    (first == 22).then_some((aaa, cc))
+    let (aaa, _, cc) = (next()?, next()?, next()?);
+    Some((aaa, cc))
 }
 
-/// The board of a hardware text such as `CL2E3372HM Ver.A`.
+/// Files and sticks write the same name with letters of either case.
+fn begins(name: &str, beginning: &str) -> bool {
+    name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
+}
+
+fn begins_any(name: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| begins(name, beginning))
+}
+
+/// The rule that tells what an image is, by the platform (`E3372h_153`, `HUAWEI E3372h-153`) and the version that its header states.
+pub fn image_kind(platform: &str, version: &str) -> Option<&'static FirmwareRule> {
+    let product = product_of(platform);
+    Names { product: Some(&product), ..Names::default() }.kind(version)
+}
+
+/// The product that a platform stands for, as a stick would write it: `E3372h-153` for `E3372h_153`.
+fn product_of(platform: &str) -> String {
+    let last = platform.split_whitespace().next_back().unwrap_or_default();
+    last.replace('_', "-")
+}
+
+/// The board of a hardware version such as `CL2E3372HM Ver.A`.
 pub fn board(hardware: &str) -> Option<&'static Board> {
     let name = hardware.split_whitespace().next()?;
     BOARDS.iter().find(|b| b.hardware == name)
 }
 
-/// The model that a hardware text stands for: of a known board, or by the shape that they have, `CH1E3276SM` an E3276s. `None` where it has no
-/// such shape.
+/// The model that a hardware version stands for: of a known board, or by the shape that they have, `CH1E3276SM` an E3276s. `None` for
+/// other shapes.
 pub fn model_of(hardware: &str) -> Option<String> {
     if let Some(board) = board(hardware) {
         return Some(board.model.to_owned());
@@ -211,6 +272,34 @@ mod tests {
                 assert_eq!(names.gate("22.400.15.00.00"), rule.beyond, "{model}");
             }
         }
+    }
+
+    #[test]
+    fn images_are_judged_by_the_rules_of_their_model() {
+        for (platform, version, kind) in [
+            ("E3372h_153", "21.180.01.00.00", Some(Kind::Stick)),
+            ("HUAWEI E3372H-153", "22.200.15.00.00", Some(Kind::Hilink)),
+            ("E8372h_155", "21.328.62.00.1080", Some(Kind::Hilink)),
+            ("B310s_22", "21.311.06.03.55", Some(Kind::Hilink)),
+            ("E3372h_320", "10.0.3.1", Some(Kind::Hilink)),
+            ("E3372h_320", "22.200.15.00.00", None),
+            ("E3372_325", "11.0.1.1", Some(Kind::Hilink)),
+            ("E3372h_325", "10.0.5.1", Some(Kind::Hilink)),
+            ("E8372h_155", "21.180.01.00.00", None),
+            ("", "21.180.01.00.00", None),
+        ] {
+            assert_eq!(image_kind(platform, version).map(|r| r.kind), kind, "{platform} {version}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_are_known_for_some_models_only() {
+        let both = |names: Names<'_>| names.has_firmware(Kind::Stick) && names.has_firmware(Kind::Hilink);
+        assert!(both(Names { model: Some("E3372"), ..Names::default() }));
+        assert!(both(Names { hardware: Some("CH1E3276SM"), ..Names::default() }));
+        assert!(!both(Names { hardware: Some("CL4E3372HM"), ..Names::default() }));
+        assert!(!both(Names { model: Some("E8372"), ..Names::default() }));
+        assert!(!both(Names::default()));
     }
 
     fn by_hardware(hardware: &'static str) -> Names<'static> {
@@ -272,6 +361,7 @@ mod tests {
         let product = |name| Names { product: Some(name), ..Names::default() }.board().map(|b| b.model);
         assert_eq!(product("E3372h-320"), Some("E3372h-320"));
         assert_eq!(product("E3372h-153"), Some("E3372h"));
+        assert_eq!(product("E3372h-325"), None, "no board is known for it");
         assert_eq!(product("K3772"), None);
     }
 }
