@@ -78,11 +78,6 @@ fn file_systems(image: &Image) -> Result<Vec<FileSystem<'_>>> {
     for at in &image.file_systems {
         match FileSystem::open(image.bytes_of(at), at) {
             Ok(file_system) => opened.push(file_system),
-            Err(e) if at.cut => {
-                first_error.get_or_insert(
-                    Error::new(ErrorKind::FileTruncated, "the file ends inside its file system").because(e),
-                );
-            }
             Err(e) => {
                 first_error.get_or_insert(e);
             }

@@ -267,22 +267,31 @@ impl Image {
 
 fn find_file_systems(bytes: &[u8]) -> Vec<FileSystemAt> {
     let mut found = Vec::new();
-    let mut at = 0;
-    while found.len() < FILE_SYSTEMS_LIMIT {
-        let Some(next) = [&b"hsqs"[..], b"sqsh"].iter().filter_map(|m| memmem::find(&bytes[at..], m)).min()
-        else {
-            break;
-        };
-        at += next;
-        match FileSystemAt::parse(bytes, at) {
-            Some(file_system) => {
-                at += file_system.length;
-                found.push(file_system);
+    let mut taken = 0;
+    for at in magics(bytes) {
+        if at < taken {
+            continue;
+        }
+        if let Some(file_system) = FileSystemAt::parse(bytes, at) {
+            taken = at + file_system.length;
+            found.push(file_system);
+            if found.len() == FILE_SYSTEMS_LIMIT {
+                break;
             }
-            None => at += 4,
         }
     }
     found
+}
+
+/// Where either magic stands, in order. Each is looked for once over the file, whatever the other does.
+fn magics(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let mut little = memmem::find_iter(bytes, b"hsqs").peekable();
+    let mut big = memmem::find_iter(bytes, b"sqsh").peekable();
+    std::iter::from_fn(move || match (little.peek(), big.peek()) {
+        (Some(one), Some(other)) if other < one => big.next(),
+        (Some(_), _) => little.next(),
+        (None, _) => big.next(),
+    })
 }
 
 fn why_none(bytes: &[u8], container: &Container) -> Error {
