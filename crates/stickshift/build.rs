@@ -243,10 +243,10 @@ fn partitions(out: &Path) {
     fs::write(out.join("partitions.rs"), partitions::tables(&facts)).expect("write");
 }
 
-/// `data/chips.toml` to the elements of `boot::CHIPS`.
+/// `data/chips.toml` to the statics of `boot::chip`.
 fn chips(out: &Path) {
     let facts = fs::read_to_string("data/chips.toml").expect("data/chips.toml");
-    fs::write(out.join("chips.rs"), chips::table(&facts)).expect("write");
+    fs::write(out.join("chips.rs"), chips::tables(&facts)).expect("write");
 }
 
 /// `data/identify.toml` to the statics of `stick::identify`.

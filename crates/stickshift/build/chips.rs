@@ -1,4 +1,4 @@
-//! `data/chips.toml` as a static table.
+//! `data/chips.toml` as static tables.
 
 use serde::Deserialize;
 
@@ -6,6 +6,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Data {
     chip: Vec<Chip>,
+    loader: Vec<Loader>,
 }
 
 #[derive(Deserialize)]
@@ -18,14 +19,38 @@ struct Chip {
     source: String,
 }
 
-/// The elements of `boot::CHIPS`.
-pub(super) fn table(facts: &str) -> String {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Loader {
+    name: String,
+    sha256: String,
+    chip: String,
+    about: String,
+    source: String,
+}
+
+/// The statics of `boot::chip`.
+pub(super) fn tables(facts: &str) -> String {
     let data: Data = toml::from_str(facts).unwrap_or_else(|e| panic!("data/chips.toml: {e}"));
+    for loader in &data.loader {
+        assert!(data.chip.iter().any(|c| c.name == loader.chip), "data/chips.toml: no chip {}", loader.chip);
+    }
     let row = |c: &Chip| {
         format!(
             "Chip {{ name: {:?}, models: &{:?}, erase_families: &{:?}, products: &{:?}, source: {:?} }},\n",
             c.name, c.models, c.erase_families, c.products, c.source
         )
     };
-    format!("&[\n{}]", data.chip.iter().map(row).collect::<String>())
+    let loader = |l: &Loader| {
+        format!(
+            "KnownLoader {{ name: {:?}, sha256: {:?}, chip: {:?}, about: {:?}, source: {:?} }},\n",
+            l.name, l.sha256, l.chip, l.about, l.source
+        )
+    };
+    format!(
+        "/// Every chip that is known.\npub static CHIPS: &[Chip] = &[\n{}];\n\
+         /// Every loader file that is known.\npub static KNOWN_LOADERS: &[KnownLoader] = &[\n{}];\n",
+        data.chip.iter().map(row).collect::<String>(),
+        data.loader.iter().map(loader).collect::<String>()
+    )
 }

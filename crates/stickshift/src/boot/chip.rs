@@ -1,5 +1,7 @@
 //! Which chip a loader is for, and which models have that chip.
 
+use sha2::{Digest, Sha256};
+
 use crate::boot::loader::Loader;
 
 /// One kind of Balong chip. The table is `data/chips.toml`.
@@ -17,17 +19,62 @@ pub struct Chip {
     pub source: &'static str,
 }
 
-/// Every chip that is known.
-pub static CHIPS: &[Chip] = include!(concat!(env!("OUT_DIR"), "/chips.rs"));
+/// A loader file that was seen before. The table is in `data/chips.toml`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownLoader {
+    /// The name under which it is passed around.
+    pub name: &'static str,
+    /// SHA-256 of the whole file, lower-case hex.
+    pub sha256: &'static str,
+    /// Name of its [`Chip`].
+    pub chip: &'static str,
+    /// What is known of its safety, in one lower-case line.
+    pub about: &'static str,
+    /// Where these facts come from.
+    pub source: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/chips.rs"));
+
+impl Chip {
+    /// The chip of a model, `E3372h`; what follows it (`E3372h-153`, `E3372h_607`) does not matter.
+    pub fn of_model(model: &str) -> Option<&'static Chip> {
+        let model = model.trim();
+        let named = |name: &str| {
+            model.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+                && !model[name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
+        };
+        CHIPS.iter().find(|chip| chip.models.iter().any(|m| named(m)))
+    }
+}
 
 impl Loader {
-    /// The chip that this loader is for, as far as its code and its partition table tell.
+    /// The chip that this loader is for, as far as its code, its partition table and its hash tell.
     pub fn chip(&self) -> Option<&'static Chip> {
         let family = self.judge().family;
         let by_family = CHIPS.iter().find(|c| family.is_some_and(|f| c.erase_families.contains(&f.name())));
-        by_family.or_else(|| {
+        let by_product = || {
             let product = self.table()?.product();
             CHIPS.iter().find(|c| c.products.contains(&product.as_str()))
+        };
+        let by_hash = || {
+            let chip = self.known()?.chip;
+            CHIPS.iter().find(|c| c.name == chip)
+        };
+        by_family.or_else(by_product).or_else(by_hash)
+    }
+
+    /// What is known of this very file, as it was read.
+    pub fn known(&self) -> Option<&'static KnownLoader> {
+        let sha256: String = Sha256::digest(self.as_read()?).iter().map(|b| format!("{b:02x}")).collect();
+        KNOWN_LOADERS.iter().find(|known| known.sha256 == sha256)
+    }
+
+    /// Why this loader does not fit a stick of this model; `None` where it fits, or one of the two is not known.
+    pub fn misfit(&self, model: &str) -> Option<String> {
+        let (of_loader, of_stick) = (self.chip()?, Chip::of_model(model)?);
+        (of_loader != of_stick).then(|| {
+            format!("the loader is for {}, the stick ({model}) has a {}", of_loader.name, of_stick.name)
         })
     }
 }
@@ -48,6 +95,24 @@ mod tests {
         }
         for family in ["V7R1", "V7R2", "V7R11", "V7R22", "V7R22_2", "V7R22_3"] {
             assert!(signs.contains(family), "{family} points to no chip");
+        }
+    }
+
+    #[test]
+    fn models_are_found_whatever_follows_their_name() {
+        let chip = |model: &str| Chip::of_model(model).map(|c| c.name);
+        for model in ["E3372h", "e3372h-153", "E3372h_607", " E3372h "] {
+            assert_eq!(chip(model), Some("V7R11"), "{model}");
+        }
+        assert_eq!((chip("E3372s-153"), chip("E3372"), chip("E3372hx"), chip("")), (Some("V7R2"), None, None, None));
+    }
+
+    #[test]
+    fn known_loaders_name_a_chip_and_a_whole_hash() {
+        for known in KNOWN_LOADERS {
+            assert!(CHIPS.iter().any(|c| c.name == known.chip), "{known:?}");
+            assert!(known.sha256.len() == 64 && !known.about.is_empty(), "{known:?}");
+            assert!(known.source.contains("balong-boot.md"), "{known:?}");
         }
     }
 }

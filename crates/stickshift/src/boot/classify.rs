@@ -75,35 +75,44 @@ pub struct Judgement {
 }
 
 impl Loader {
-    /// Judges the loader as it is now, with the changes made to it.
+    /// Judges the loader as it is now, with the changes made to it: by the worst of the places that call the erase routine.
     pub fn judge(&self) -> Judgement {
         let usbldr = self.block(Block::Usbldr);
-        let site = EraseSite::find(usbldr);
-        let marks: Vec<usize> = (0..usbldr.len().saturating_sub(NO_BLOCKS.len() - 1))
-            .step_by(4)
-            .filter(|at| usbldr[*at..].starts_with(&NO_BLOCKS))
-            .collect();
-        let target = site.as_ref().and_then(EraseSite::target);
-        // Where the call can be followed, only a mark in the very routine that it calls counts.
-        let mark = marks.into_iter().find(|at| target.is_none_or(|t| (t..t + ROUTINE_REACH).contains(at)));
-
-        let mut evidence: Vec<Evidence> = site.iter().map(|site| self.site_evidence(site)).collect();
-        if let Some(at) = mark {
-            evidence.push(Evidence {
-                text: "the erase routine counts zero blocks (an older hand patch)".to_owned(),
-                offset: self.file_offset(at),
-                bytes: NO_BLOCKS.to_vec(),
-            });
-        }
-        let patched_here = self.changes().iter().any(|c| c.what == "erase-patch");
-        let safety = match site.as_ref().map(|s| s.call) {
-            Some(Call::Removed) if patched_here => Safety::PatchedHere,
-            Some(Call::Removed) => Safety::AlreadySafe,
-            _ if mark.is_some() => Safety::AlreadySafe,
-            Some(Call::Live | Call::NotSeen) => Safety::Stock,
-            None => Safety::Unknown,
+        let sites = EraseSite::all(usbldr);
+        let marks: Vec<usize> = memchr::memmem::find_iter(usbldr, &NO_BLOCKS).filter(|at| at % 4 == 0).collect();
+        // A call can be followed: only a mark in the very routine that it leads to counts.
+        let mark_of = |site: &EraseSite| {
+            let target = site.target()?;
+            marks.iter().copied().find(|at| (target..target + ROUTINE_REACH).contains(at))
         };
-        Judgement { safety, family: site.map(|s| s.family), evidence }
+        let is_spared = |site: &EraseSite| site.call == Call::Removed || mark_of(site).is_some();
+
+        let mut evidence: Vec<Evidence> = sites.iter().map(|site| self.site_evidence(site)).collect();
+        let mut shown: Vec<usize> = sites.iter().filter_map(mark_of).collect();
+        if sites.is_empty() {
+            shown.extend(marks.first());
+        }
+        shown.sort_unstable();
+        shown.dedup();
+        evidence.extend(shown.iter().map(|at| Evidence {
+            text: "the erase routine counts zero blocks (an older hand patch)".to_owned(),
+            offset: self.file_offset(*at),
+            bytes: NO_BLOCKS.to_vec(),
+        }));
+
+        let worst = sites.iter().position(|site| !is_spared(site));
+        let patched_here = self.changes().iter().any(|c| c.what == "erase-patch");
+        let safety = match (worst, sites.is_empty() && shown.is_empty()) {
+            (Some(_), _) => Safety::Stock,
+            (None, true) => Safety::Unknown,
+            (None, false) if patched_here => Safety::PatchedHere,
+            (None, false) => Safety::AlreadySafe,
+        };
+        if let Some(worst) = worst {
+            evidence[..sites.len()].swap(0, worst);
+        }
+        let family = sites.get(worst.unwrap_or(0)).map(|s| s.family);
+        Judgement { safety, family, evidence }
     }
 
     fn site_evidence(&self, site: &EraseSite) -> Evidence {

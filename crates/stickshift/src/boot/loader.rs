@@ -148,6 +148,19 @@ impl Loader {
         &self.changes
     }
 
+    /// The file as it was read, changes undone; `None` when it was shortened.
+    pub(super) fn as_read(&self) -> Option<Vec<u8>> {
+        if self.changes.iter().any(|c| c.offset < HEADER_END as u64) {
+            return None;
+        }
+        let mut file = self.file.clone();
+        for change in self.changes.iter().rev() {
+            let at = change.offset as usize;
+            file[at..at + change.old.len()].copy_from_slice(&change.old);
+        }
+        Some(file)
+    }
+
     /// Where the partition table is in usbldr, in bytes from the block's start.
     pub fn table_offset(&self) -> Option<usize> {
         ptable::find(self.block(Block::Usbldr))

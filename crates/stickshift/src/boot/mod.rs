@@ -12,7 +12,7 @@ mod ptable;
 #[cfg(test)]
 mod tests;
 
-pub use chip::{CHIPS, Chip};
+pub use chip::{CHIPS, Chip, KNOWN_LOADERS, KnownLoader};
 pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};
 pub use download::{Downloaded, Start, download};
 pub use loader::{Block, Descriptor, Loader, Oddity};

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::boot::classify::Safety;
 use crate::boot::loader::{Block, Loader};
 use crate::boot::ptable::PartitionTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -55,7 +56,8 @@ pub struct Changes {
 impl Loader {
     /// Makes the changes, in the order cut, table, flags, bad blocks, erase. On an error nothing is changed.
     ///
-    /// Where no known erase call is found nothing is changed for it: [`Loader::judge`] tells what that means.
+    /// Every erase call that is found is taken out; in a loader that spares the flash already, only one whose pattern fits exactly.
+    /// Where none is found nothing is changed for it: [`Loader::judge`] tells what that means.
     ///
     /// # Errors
     /// `PatchNotFound` (fact `patch`) for a cut without a kernel and a bad-block patch without its pattern; `NoPartitionTable`
@@ -71,10 +73,14 @@ impl Loader {
         if changes.ignore_bad_blocks {
             ignore_bad_blocks(&mut next)?;
         }
-        if !changes.keep_erase
-            && let Some(site) = EraseSite::find(next.block(Block::Usbldr))
-        {
-            site.disarm(&mut next);
+        if !changes.keep_erase {
+            // A pattern that fits only in part is a guess: no reason to change a file that spares the flash as it is.
+            let guess = next.judge().safety == Safety::Stock;
+            for site in EraseSite::all(next.block(Block::Usbldr)) {
+                if site.exact || guess {
+                    site.disarm(&mut next);
+                }
+            }
         }
         *self = next;
         Ok(())
@@ -120,7 +126,7 @@ fn change_table(loader: &mut Loader, changes: &Changes) -> Result<()> {
 fn ignore_bad_blocks(loader: &mut Loader) -> Result<()> {
     const WHAT: &str = "bad-block-patch";
     let usbldr = loader.block(Block::Usbldr);
-    let places = || search_range(usbldr).filter(|at| usbldr[*at..].starts_with(&BAD_BLOCK)).map(|at| at + 8);
+    let places = || places(usbldr, &BAD_BLOCK).map(|at| at + 8);
     let is_call = |at: &usize| usbldr[*at + 3] == BL || usbldr[*at..*at + 4] == MOV_R0_0;
     let Some(at) = places().find(is_call).or_else(|| places().next()) else {
         return Err(Error::new(
@@ -133,8 +139,10 @@ fn ignore_bad_blocks(loader: &mut Loader) -> Result<()> {
     Ok(())
 }
 
-fn search_range(block: &[u8]) -> impl Iterator<Item = usize> {
-    (SEARCH_FROM..block.len().saturating_sub(SEARCH_END)).step_by(4)
+/// The places of `code` in the part of a block that is searched, at multiples of 4.
+fn places<'a>(block: &'a [u8], code: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let end = block.len().saturating_sub(SEARCH_END);
+    memchr::memmem::find_iter(block, code).filter(move |at| at % 4 == 0 && (SEARCH_FROM..end).contains(at))
 }
 
 /// The six shapes of the code that calls the erase-everything routine, in the order they are searched.
@@ -237,8 +245,17 @@ const PATTERNS: [Pattern; 6] = [
 ];
 
 impl Pattern {
-    fn fits(&self, code: &[u8]) -> bool {
-        code.starts_with(self.code)
+    /// What no build changes: the code up to its first load.
+    fn start(&self) -> &'static [u8] {
+        &self.code[..self.loads.first().copied().unwrap_or(self.code.len())]
+    }
+
+    fn sites(&self, block: &[u8]) -> impl Iterator<Item = EraseSite> {
+        places(block, self.start()).filter_map(|at| {
+            let exact = block[at..].starts_with(self.code);
+            let site = if exact || self.fits_masked(&block[at..]) { self.site(block, at, exact) } else { None };
+            site.filter(|site| exact || site.call != Call::NotSeen)
+        })
     }
 
     /// Whether it fits when the offsets of its program-counter-relative loads may be any.
@@ -302,19 +319,12 @@ pub struct EraseSite {
 }
 
 impl EraseSite {
-    /// The first place of the first family that fits exactly; else the first that fits masked.
-    pub fn find(usbldr: &[u8]) -> Option<EraseSite> {
-        let exact = PATTERNS.iter().find_map(|p| {
-            search_range(usbldr).filter(|at| p.fits(&usbldr[*at..])).find_map(|at| p.site(usbldr, at, true))
-        });
-        exact.or_else(|| {
-            PATTERNS.iter().filter(|p| !p.loads.is_empty()).find_map(|p| {
-                search_range(usbldr)
-                    .filter(|at| p.fits_masked(&usbldr[*at..]))
-                    .filter_map(|at| p.site(usbldr, at, false))
-                    .find(|site| site.call != Call::NotSeen)
-            })
-        })
+    /// Every place that calls it, or once did, by its place in usbldr.
+    pub fn all(usbldr: &[u8]) -> Vec<EraseSite> {
+        let mut sites: Vec<EraseSite> = PATTERNS.iter().flat_map(|p| p.sites(usbldr)).collect();
+        sites.sort_by_key(|site| (site.at, !site.exact));
+        sites.dedup_by_key(|site| site.at);
+        sites
     }
 
     /// Where a live `bl` leads, as an offset in usbldr.

@@ -171,16 +171,51 @@ fn each_family_is_patched_where_the_document_says() {
 }
 
 #[test]
-fn the_first_family_in_order_wins_and_only_its_first_match() {
+fn every_call_is_taken_out_and_the_worst_decides() {
+    let with_calls = |calls: [(usize, usize, &[u8]); 3]| {
+        let mut usbldr = filler(8192);
+        for (at, family, word) in calls {
+            put(&mut usbldr, at, &[&hex(FAMILIES[family].1), word].concat());
+        }
+        loader(&usbldr)
+    };
+    let live = hex(BL);
+    // One is taken out, two are in place: the file is not safe.
+    let before = with_calls([(0x100, 0, &MOV), (0x1000, 0, &live), (0x1800, 5, &live)]);
+    let judged = before.judge();
+    assert_eq!((judged.safety, judged.family), (Safety::Stock, Some(EraseFamily::V7R1)));
+    assert_eq!(judged.evidence.len(), 3);
+    assert_eq!(judged.evidence[0].offset, before.file_offset(0x1014), "the worst comes first");
+    assert!(before.refuse_erasing(false).is_err());
+    let mut after = before.clone();
+    after.change(&Changes::default()).unwrap();
+    let changed: Vec<u64> = after.changes().iter().map(|c| c.offset - before.file_offset(0)).collect();
+    assert_eq!((changed, after.judge().safety), (vec![0x1014, 0x1814], Safety::PatchedHere));
+}
+
+#[test]
+fn a_safe_loader_is_changed_only_where_a_pattern_fits_exactly() {
+    // As usblsafe-8278: the pattern fits with another load offset, and the routine that is called counts zero blocks.
+    let mut other_build = hex(FAMILIES[0].1);
+    other_build[8] = 0x28;
     let mut usbldr = filler(8192);
-    put(&mut usbldr, 0x100, &hex(FAMILIES[5].1));
-    put(&mut usbldr, 0x1000, &hex(FAMILIES[0].1));
-    put(&mut usbldr, 0x1800, &hex(FAMILIES[0].1));
+    put(&mut usbldr, 0x104, &[other_build, hex("b00000eb")].concat());
+    put(&mut usbldr, 0x400, &hex(HAND_PATCH));
     let before = loader(&usbldr);
     let mut after = before.clone();
     after.change(&Changes::default()).unwrap();
-    let changed = differences(&before, &after);
-    assert!(!changed.is_empty() && changed.iter().all(|o| (0x1014..0x1018).contains(o)), "{changed:x?}");
+    assert_eq!((after.judge().safety, after.changes()), (Safety::AlreadySafe, &[][..]));
+    // Without the hand patch it is not safe, and the guess is better than nothing.
+    put(&mut usbldr, 0x400, &[7; 20]);
+    let mut stock = loader(&usbldr);
+    stock.change(&Changes::default()).unwrap();
+    assert_eq!((stock.judge().safety, stock.changes().len()), (Safety::PatchedHere, 1));
+    // As usblsafe-327x: an exact pattern is changed although the file is safe.
+    put(&mut usbldr, 0x104, &hex(FAMILIES[0].1));
+    put(&mut usbldr, 0x400, &hex(HAND_PATCH));
+    let mut exact = loader(&usbldr);
+    exact.change(&Changes::default()).unwrap();
+    assert_eq!(exact.changes().len(), 1);
 }
 
 #[test]
@@ -189,7 +224,7 @@ fn a_pattern_counts_only_aligned_and_within_the_search() {
     let found = |size: usize, at: usize| {
         let mut usbldr = filler(size);
         put(&mut usbldr, at, &signature);
-        EraseSite::find(&usbldr).map(|s| s.matched)
+        the_site(&usbldr).map(|s| s.matched)
     };
     assert_eq!(found(200, 8), Some(8));
     assert_eq!(found(200, 4), None, "before the search begins");
@@ -197,16 +232,16 @@ fn a_pattern_counts_only_aligned_and_within_the_search() {
     assert_eq!(found(200, 136), Some(136));
     assert_eq!(found(200, 140), None, "the search ends 60 before the end");
     for size in 0..100 {
-        assert_eq!(EraseSite::find(&filler(size)), None);
+        assert_eq!(EraseSite::all(&filler(size)), []);
     }
     // The patched word of a 60-byte distance must fit, also in a block of odd size.
     let far = hex(FAMILIES[1].1);
     let mut usbldr = filler(199);
     put(&mut usbldr, 136, &far);
-    assert_eq!(EraseSite::find(&usbldr), None);
+    assert_eq!(EraseSite::all(&usbldr), []);
     let mut usbldr = filler(200);
     put(&mut usbldr, 136, &far);
-    assert_eq!(EraseSite::find(&usbldr).map(|s| s.at), Some(196));
+    assert_eq!(the_site(&usbldr).map(|s| s.at), Some(196));
 }
 
 #[test]
@@ -218,7 +253,7 @@ fn a_masked_match_wants_a_call_an_exact_one_does_not() {
         let mut usbldr = filler(4096);
         put(&mut usbldr, 0x100, &other_build);
         put(&mut usbldr, 0x114, word);
-        EraseSite::find(&usbldr)
+        the_site(&usbldr)
     };
     let live = site(&hex(BL)).unwrap();
     assert_eq!((live.exact, live.call, live.at), (false, Call::Live, 0x114));
@@ -237,20 +272,27 @@ fn a_masked_match_wants_a_call_an_exact_one_does_not() {
     let mut usbldr = filler(4096);
     put(&mut usbldr, 0x100, &v7r11);
     put(&mut usbldr, 0x13c, &hex(BL));
-    assert_eq!(EraseSite::find(&usbldr).map(|s| (s.family, s.at)), Some((EraseFamily::V7R11, 0x13c)));
+    assert_eq!(the_site(&usbldr).map(|s| (s.family, s.at)), Some((EraseFamily::V7R11, 0x13c)));
 
     // A false match in front does not hide the true one behind it.
     let mut usbldr = filler(4096);
     other_build[9] = 0xc3;
     put(&mut usbldr, 0x100, &other_build);
     put(&mut usbldr, 0x200, &[&other_build[..], &hex(BL)].concat());
-    assert_eq!(EraseSite::find(&usbldr).map(|s| s.at), Some(0x214));
+    assert_eq!(the_site(&usbldr).map(|s| s.at), Some(0x214));
+}
+
+/// The only one.
+fn the_site(usbldr: &[u8]) -> Option<EraseSite> {
+    let mut sites = EraseSite::all(usbldr);
+    assert!(sites.len() < 2, "{sites:?}");
+    sites.pop()
 }
 
 fn site_of(signature: &[u8], word: &str) -> Option<EraseSite> {
     let mut usbldr = filler(4096);
     put(&mut usbldr, 0x100, &[signature, &hex(word)].concat());
-    EraseSite::find(&usbldr)
+    the_site(&usbldr)
 }
 
 #[test]
