@@ -34,6 +34,11 @@ impl AtPorts {
         self.chatter = Some(now + CHATTER);
     }
 
+    /// No port takes AT commands.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
     pub(crate) fn get_mut(&mut self, interface: u8) -> Option<&mut AtPort> {
         self.ports.get_mut(&interface)
     }

@@ -7,7 +7,7 @@ use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 use crate::modem::Modem;
 use crate::modem::sim::SimState;
-use crate::modem::sms::{ROOM, Stat};
+use crate::modem::sms::{MessageState, ROOM};
 use crate::modem::{tpdu, ussd};
 
 pub(super) const ROWS: &[CommandRow] = &[
@@ -100,8 +100,8 @@ fn list(call: &mut Call<'_>) -> CommandResult {
             lines.push(format!("+CMGL: {index},{stat},,{}", unit_length(part)));
             lines.push(tpdu::hex(part));
         }
-        if message.stat == Stat::Unread {
-            message.stat = Stat::Read;
+        if message.stat == MessageState::Unread {
+            message.stat = MessageState::Read;
         }
     }
     AtAnswer::Lines(lines).into()
@@ -116,8 +116,8 @@ fn read(call: &mut Call<'_>) -> CommandResult {
         return AtAnswer::Cms(321).into();
     };
     let (stat, part) = (message.stat as u8, message.parts[part].clone());
-    if message.stat == Stat::Unread {
-        message.stat = Stat::Read;
+    if message.stat == MessageState::Unread {
+        message.stat = MessageState::Read;
     }
     AtAnswer::Lines(vec![format!("+CMGR: {stat},,{}", unit_length(&part)), tpdu::hex(&part)]).into()
 }
@@ -136,10 +136,10 @@ fn delete(call: &mut Call<'_>) -> CommandResult {
             _ => return AtAnswer::Cms(321).into(),
         },
         Some(flag @ 1..=4) => messages.stored.retain(|message| match message.stat {
-            Stat::Read => false,
-            Stat::Sent => flag < 2,
-            Stat::Unsent => flag < 3,
-            Stat::Unread => flag < 4,
+            MessageState::Read => false,
+            MessageState::Sent => flag < 2,
+            MessageState::Unsent => flag < 3,
+            MessageState::Unread => flag < 4,
         }),
         _ => return AtAnswer::Cms(302).into(),
     }

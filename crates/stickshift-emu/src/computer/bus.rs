@@ -10,6 +10,7 @@ use stickshift::stick::{Place, Stick};
 use crate::computer::usb_link::VirtualUsb;
 use crate::computer::virtual_computer::{self, Action, ModemManager, VirtualComputer};
 use crate::device::{Device, Function, HttpAnswer};
+use crate::modem::Held;
 
 /// The computer, shared by a bus, its clones and every link.
 #[derive(Clone)]
@@ -84,6 +85,15 @@ impl VirtualBus {
         let mut computer = self.computer.lock();
         let end = computer.now() + time;
         computer.advance_to(end);
+    }
+
+    /// What the modem of the stick at `place` holds, also while it is unplugged or restarts. `None` when no stick was plugged in
+    /// there, or one without a modem.
+    pub fn held(&self, place: &Place) -> Option<Held> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let now = computer.now();
+        computer.device(place)?.held(now)
     }
 
     /// Looks into the stick at `place`, when it is a `D`.

@@ -12,6 +12,8 @@ use std::time::Duration;
 use stickshift::link::{ControlSetup, HttpRequest, HttpResponse, Moment};
 use stickshift::stick::UsbId;
 
+use crate::modem::Held;
+
 /// What a stick shows on the bus between two enumerations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appearance {
@@ -163,6 +165,12 @@ pub trait Device: Any + Send {
     /// Address of the router behind its network card, in a /24 of its own.
     fn lan(&self) -> [u8; 4] {
         [192, 168, 8, 1]
+    }
+
+    /// What its modem holds, also while it is unplugged; `None` for a stick without one. For tests: it is not a way in.
+    fn held(&self, now: Moment) -> Option<Held> {
+        let _ = now;
+        None
     }
 
     /// A request to the stick's web server.

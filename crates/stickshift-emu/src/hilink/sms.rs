@@ -3,7 +3,7 @@
 use crate::hilink::calls::{CallAnswer, CallContext};
 use crate::hilink::xml::{elements, number, value, values};
 use crate::modem::Modem;
-use crate::modem::sms::{Message, ROOM, Stat};
+use crate::modem::sms::{Message, MessageState, ROOM};
 use crate::modem::tpdu::SmsSubmit;
 
 /// What the web adds to a message's place.
@@ -14,19 +14,20 @@ const PAGE: u32 = 50;
 const NOBODY: &str = "000";
 
 pub(crate) fn unread(modem: &Modem) -> usize {
-    modem.messages.stored.iter().filter(|m| m.stat == Stat::Unread).count()
+    modem.messages.stored.iter().filter(|m| m.stat == MessageState::Unread).count()
 }
 
 pub(super) fn get(ask: &mut CallContext<'_>, call: &str) -> Option<CallAnswer> {
     let modem = &*ask.modem;
-    let count =
-        |stats: &[Stat]| modem.messages.stored.iter().filter(|m| stats.contains(&m.stat)).count().to_string();
+    let count = |stats: &[MessageState]| {
+        modem.messages.stored.iter().filter(|m| stats.contains(&m.stat)).count().to_string()
+    };
     Some(match call {
         "sms/sms-count" => CallAnswer::Document(elements(&[
-            ("LocalUnread", &count(&[Stat::Unread])),
-            ("LocalInbox", &count(&[Stat::Unread, Stat::Read])),
-            ("LocalOutbox", &count(&[Stat::Sent])),
-            ("LocalDraft", &count(&[Stat::Unsent])),
+            ("LocalUnread", &count(&[MessageState::Unread])),
+            ("LocalInbox", &count(&[MessageState::Unread, MessageState::Read])),
+            ("LocalOutbox", &count(&[MessageState::Sent])),
+            ("LocalDraft", &count(&[MessageState::Unsent])),
             ("LocalDeleted", "0"),
             ("SimUnread", "0"),
             ("SimInbox", "0"),
@@ -69,7 +70,7 @@ pub(super) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> Option<
         "sms/send-sms" => send(modem, body),
         "sms/set-read" => match number(body, "Index").and_then(|index| place(modem, index)) {
             Some(at) => {
-                modem.messages.stored[at].stat = Stat::Read;
+                modem.messages.stored[at].stat = MessageState::Read;
                 CallAnswer::Done
             }
             None => CallAnswer::Error(113_055),
@@ -86,7 +87,7 @@ pub(super) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> Option<
             let (phone, text) = (value(body, "Phone"), value(body, "Content"));
             let (phone, text) = (phone.unwrap_or_default(), text.unwrap_or_default());
             let date = value(body, "Date").unwrap_or_default();
-            modem.messages.store(Stat::Unsent, &phone, &text, &date, Vec::new());
+            modem.messages.store(MessageState::Unsent, &phone, &text, &date, Vec::new());
             CallAnswer::Done
         }
         "sms/cancel-send" | "sms/config" => CallAnswer::Done,
@@ -102,10 +103,10 @@ fn place(modem: &Modem, index: u32) -> Option<usize> {
 fn list(modem: &mut Modem, body: &str) -> CallAnswer {
     let (page, count) = (number(body, "PageIndex"), number(body, "ReadCount"));
     let (Some(page @ 1..), Some(count @ 1..=PAGE)) = (page, count) else { return CallAnswer::Error(100_005) };
-    let wanted: &[Stat] = match number(body, "BoxType") {
-        Some(1) => &[Stat::Unread, Stat::Read],
-        Some(2) => &[Stat::Sent],
-        Some(3) => &[Stat::Unsent],
+    let wanted: &[MessageState] = match number(body, "BoxType") {
+        Some(1) => &[MessageState::Unread, MessageState::Read],
+        Some(2) => &[MessageState::Sent],
+        Some(3) => &[MessageState::Unsent],
         Some(4..=10) => &[],
         _ => return CallAnswer::Error(100_005),
     };
@@ -115,7 +116,7 @@ fn list(modem: &mut Modem, body: &str) -> CallAnswer {
         all.reverse();
     }
     if number(body, "UnreadPreferred") == Some(1) {
-        all.sort_by_key(|m| m.stat != Stat::Unread);
+        all.sort_by_key(|m| m.stat != MessageState::Unread);
     }
     let shown: Vec<&&Message> =
         all.iter().skip((page - 1) as usize * count as usize).take(count as usize).collect();
@@ -127,10 +128,10 @@ fn list(modem: &mut Modem, body: &str) -> CallAnswer {
 
 fn one(message: &Message) -> String {
     let stat = match message.stat {
-        Stat::Unread => "0",
-        Stat::Read => "1",
-        Stat::Unsent => "2",
-        Stat::Sent => "3",
+        MessageState::Unread => "0",
+        MessageState::Read => "1",
+        MessageState::Unsent => "2",
+        MessageState::Sent => "3",
     };
     elements(&[
         ("Smstat", stat),
@@ -161,7 +162,7 @@ fn send(modem: &mut Modem, body: &str) -> CallAnswer {
         let reached = phone != NOBODY;
         if reached {
             modem.messages.send(SmsSubmit { phone: phone.clone(), text: text.clone(), part: None });
-            modem.messages.store(Stat::Sent, &phone, &text, &date, Vec::new());
+            modem.messages.store(MessageState::Sent, &phone, &text, &date, Vec::new());
         }
         modem.messages.last.push((phone, reached));
     }

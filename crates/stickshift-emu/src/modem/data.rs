@@ -7,23 +7,34 @@ use stickshift::link::Moment;
 /// From dialling to an address.
 pub(crate) const DIALLING: Duration = Duration::from_secs(2);
 
+/// The data connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DataState {
+pub enum DataState {
+    /// Nobody has dialled.
     Down,
+    /// Dialled, and no address yet.
     Connecting,
+    /// There is an address.
     Up,
 }
 
 /// A profile of the web UI.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DataProfile {
-    pub(crate) index: u32,
-    pub(crate) name: String,
-    pub(crate) apn: String,
-    pub(crate) username: String,
-    pub(crate) password: String,
-    pub(crate) auth: u8,
-    pub(crate) read_only: bool,
+pub struct DataProfile {
+    /// Its number, from 1.
+    pub index: u32,
+    /// As the web UI lists it.
+    pub name: String,
+    /// Access point.
+    pub apn: String,
+    /// For the access point; empty for none.
+    pub username: String,
+    /// For the access point; empty for none.
+    pub password: String,
+    /// 0 none, 1 PAP, 2 CHAP, 3 either.
+    pub auth: u8,
+    /// It came with the firmware and cannot be changed.
+    pub read_only: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

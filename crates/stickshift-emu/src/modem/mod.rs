@@ -1,6 +1,7 @@
 //! The modem behind both ways_in: what AT commands and the web server read and change is one SIM, one radio, one message store.
 
 pub(crate) mod data;
+mod held;
 pub(crate) mod radio;
 pub(crate) mod sim;
 pub(crate) mod sms;
@@ -16,6 +17,11 @@ use radio::Radio;
 use sim::Sim;
 use sms::Messages;
 use ussd::Ussd;
+
+pub use data::{DataProfile, DataState};
+pub use held::{DataSettings, Held, Kept, Outgoing, RadioSettings, Running, SimCard, StoredMessage};
+pub use sim::SimState;
+pub use sms::MessageState;
 
 /// A modem, over all its reboots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +91,7 @@ impl Modem {
     /// What is not kept over a restart is gone. `slow_sim`: how long the SIM is busy then.
     pub(crate) fn boot(&mut self, now: Moment, routes: bool, slow_sim: Duration) {
         self.sim.boot(now + slow_sim);
-        self.ussd = Ussd::default();
+        self.ussd.boot();
         self.data.boot(now, routes && self.sim.is_ready(now + slow_sim));
     }
 }

@@ -7,14 +7,18 @@ const PUK_TRIES: u8 = 10;
 
 /// What the SIM wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SimState {
+pub enum SimState {
+    /// There is no SIM.
     Absent,
     /// Not asked yet, as for some seconds after power.
     Busy,
+    /// Its PIN.
     Pin,
+    /// Its PUK: three PINs were wrong.
     Puk,
     /// The last PUK was wrong, too.
     Dead,
+    /// Nothing.
     Ready,
 }
 
@@ -80,6 +84,10 @@ impl Sim {
 
     pub(crate) fn is_ready(&self, now: Moment) -> bool {
         self.state(now) == SimState::Ready
+    }
+
+    pub(crate) fn pin(&self) -> &str {
+        &self.pin
     }
 
     /// The PIN after power.

@@ -9,10 +9,14 @@ pub(crate) const ROOM: usize = 50;
 
 /// The state of a message, numbered as in `AT+CMGL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stat {
+pub enum MessageState {
+    /// It came and nobody has read it.
     Unread = 0,
+    /// It came and was read.
     Read = 1,
+    /// It was written here and waits to be sent.
     Unsent = 2,
+    /// It was written here and sent.
     Sent = 3,
 }
 
@@ -21,7 +25,7 @@ pub(crate) enum Stat {
 pub(crate) struct Message {
     /// Of its first part; the parts follow each other.
     pub(crate) index: u16,
-    pub(crate) stat: Stat,
+    pub(crate) stat: MessageState,
     pub(crate) phone: String,
     pub(crate) text: String,
     /// `YYYY-MM-DD HH:MM:SS`.
@@ -39,6 +43,7 @@ pub(crate) struct Messages {
     /// Parts of a long message that is still coming, by number and reference.
     coming: BTreeMap<(String, u16), BTreeMap<u8, String>>,
     reference: u8,
+    parts_sent: u32,
     next_index: u16,
 }
 
@@ -50,6 +55,7 @@ impl Messages {
             last: Vec::new(),
             coming: BTreeMap::new(),
             reference: 41,
+            parts_sent: 0,
             next_index: 0,
         };
         messages.arrives("+12345678901", "Hello", "2026-11-20 13:00:50");
@@ -62,11 +68,18 @@ impl Messages {
 
     pub(crate) fn arrives(&mut self, phone: &str, text: &str, date: &str) {
         let parts = tpdu::deliver(phone, text, date, self.next_index as u8);
-        self.store(Stat::Unread, phone, text, date, parts);
+        self.store(MessageState::Unread, phone, text, date, parts);
     }
 
     /// Keeps a message, when there is room for it.
-    pub(crate) fn store(&mut self, stat: Stat, phone: &str, text: &str, date: &str, parts: Vec<Vec<u8>>) {
+    pub(crate) fn store(
+        &mut self,
+        stat: MessageState,
+        phone: &str,
+        text: &str,
+        date: &str,
+        parts: Vec<Vec<u8>>,
+    ) {
         if self.used() + parts.len().max(1) > ROOM {
             return;
         }
@@ -90,6 +103,7 @@ impl Messages {
     /// A message goes out; the number that the network gives it.
     pub(crate) fn send(&mut self, message: SmsSubmit) -> u8 {
         self.reference = self.reference.wrapping_add(1);
+        self.parts_sent += 1;
         match message.part {
             None => self.sent.push((message.phone, message.text)),
             Some((reference, total, number)) => {
@@ -109,6 +123,11 @@ impl Messages {
     /// What went out, in order.
     pub(crate) fn sent(&self) -> impl Iterator<Item = (&str, &str)> {
         self.sent.iter().map(|(phone, text)| (phone.as_str(), text.as_str()))
+    }
+
+    /// How many parts went out, those of messages that were never whole included.
+    pub(crate) fn parts_sent(&self) -> u32 {
+        self.parts_sent
     }
 
     /// The message that has this place, and which of its parts.

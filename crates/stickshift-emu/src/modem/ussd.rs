@@ -20,22 +20,35 @@ pub(crate) struct Ussd {
     pub(crate) packed: bool,
     open: bool,
     pending: Option<(Moment, Option<NetworkReply>)>,
+    /// What the network was sent, in order, over all restarts.
+    received: Vec<String>,
 }
 
 impl Default for Ussd {
     /// Sticks want codes packed until they are told otherwise.
     fn default() -> Self {
-        Ussd { packed: true, open: false, pending: None }
+        Ussd { packed: true, open: false, pending: None, received: Vec::new() }
     }
 }
 
 impl Ussd {
+    /// After a restart: the dialogue is over.
+    pub(crate) fn boot(&mut self) {
+        *self = Ussd { received: std::mem::take(&mut self.received), ..Ussd::default() };
+    }
+
+    /// What the network was sent, in order.
+    pub(crate) fn received(&self) -> &[String] {
+        &self.received
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
     /// A code, or the answer to a question. What the network will say; `None` when it never says anything.
     pub(crate) fn send(&mut self, now: Moment, code: &str) -> Option<NetworkReply> {
+        self.received.push(code.to_owned());
         let said = |text: &str, asks| Some(NetworkReply { text: text.into(), asks });
         let answer = match code {
             "*999#" => None,

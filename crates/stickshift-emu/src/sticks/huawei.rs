@@ -14,7 +14,7 @@ use crate::firmware::download::{AtInBinary, DownloadMode};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
-use crate::modem::Modem;
+use crate::modem::{Held, Modem};
 use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
 use crate::sticks::scsi_cdrom::Drives;
@@ -439,6 +439,11 @@ impl Device for HuaweiStick {
     fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
         self.tick(now);
         self.drives.at(endpoint).map_or(UsbReply::Pending, |drive| drive.read(length))
+    }
+
+    fn held(&self, now: Moment) -> Option<Held> {
+        let runs = matches!(self.running, Program::Hilink | Program::HilinkSerial(_) | Program::Stick(_));
+        Some(self.modem.held(now, runs))
     }
 
     fn lan(&self) -> [u8; 4] {

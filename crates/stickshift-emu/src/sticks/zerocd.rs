@@ -15,7 +15,7 @@ use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, UsbReply};
 use crate::identity::Identity;
-use crate::modem::Modem;
+use crate::modem::{Held, Modem};
 use crate::sticks::scsi_cdrom::Drives;
 
 /// What a stick understands as one step of its switch message.
@@ -392,6 +392,10 @@ impl Device for ZeroCd {
             None if first => UsbReply::Done(vec![0; length.min(8)]),
             None => UsbReply::Pending,
         }
+    }
+
+    fn held(&self, now: Moment) -> Option<Held> {
+        Some(self.modem.held(now, !self.ports.is_empty()))
     }
 
     fn configured(&mut self, now: Moment, value: u8) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fault::FaultPlan;
 use crate::firmware::memory::FirmwareKind;
+use crate::modem::SimState;
 use crate::sticks::catalogue;
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
 use stickshift::stick::{Mode, Role};
@@ -306,4 +307,42 @@ fn transfers_reach_the_stick() {
     let error = usb.read(0x81, &mut [0; 13], Duration::from_secs(5)).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected), "{error:?}");
     wait(&mut bus, "1-1", Mode::Hilink);
+}
+
+#[test]
+fn what_a_modem_holds_is_told_also_while_it_is_away() {
+    let mut bus = with("e3372h-stick-pin");
+    let here = place("1-1");
+    wait(&mut bus, "1-1", Mode::Modem);
+    let fresh = bus.held(&here).unwrap();
+    assert_eq!(fresh.kept.messages.iter().map(|m| m.index).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(fresh.running.as_ref().unwrap().sim, SimState::Pin);
+
+    let mut port = bus.open_port(&here, 0).unwrap();
+    for command in [
+        "AT+CPIN=\"0000\"\r",
+        "AT+CPIN=\"1234\"\r",
+        "AT+CMGD=2\r",
+        "AT^SYSCFGEX=\"03\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF,,\r",
+    ] {
+        port.write(command.as_bytes()).unwrap();
+        port.sleep(Duration::from_secs(1));
+    }
+    port.write(b"AT^USSDMODE=0\rAT+CUSD=1,\"*100#\",15\r").unwrap();
+    port.sleep(Duration::from_secs(1));
+    let changed = bus.held(&here).unwrap();
+    assert_eq!(changed.kept.messages[2].parts, [false, true]);
+    assert_eq!((changed.kept.sim.pin_tries, changed.kept.radio.order.as_str()), (3, "03"));
+    assert_eq!(changed.running.as_ref().unwrap().sim, SimState::Ready);
+    assert_eq!((fresh.sent.ussd.len(), changed.sent.ussd.len()), (0, 1));
+    drop(port);
+
+    bus.power(&here, false);
+    let away = bus.held(&here).unwrap();
+    assert_eq!((&away.kept, &away.sent, away.running), (&changed.kept, &changed.sent, None));
+    bus.power(&here, true);
+    wait(&mut bus, "1-1", Mode::Modem);
+    let back = bus.held(&here).unwrap();
+    assert_eq!((&back.kept, &back.sent, &back.running), (&changed.kept, &changed.sent, &fresh.running));
+    assert!(bus.held(&place("1-2")).is_none());
 }
