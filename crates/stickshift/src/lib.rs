@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod firmware;
 pub mod flash;
+pub mod hex;
 pub mod hilink;
 pub mod host;
 pub mod learn;

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &["error"]),
     ("mask", &[]),
+    ("hex", &[]),
     ("wire", &["error"]),
     ("stick", &["wire", "error"]),
     ("link", &["error", "mask", "stick"]),
@@ -23,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("at", SPINE),
     ("hilink", SPINE),
     // Knowledge and files.
-    ("profile", &["error", "stick", "wire"]),
+    ("profile", &["error", "hex", "stick", "wire"]),
     ("learn", &["error", "event", "mask", "profile", "stick", "wire", "switch"]),
     ("firmware", &["error", "event", "wire", "atomic_file"]),
     ("router", &["error", "event", "wire", "profile", "atomic_file", "stick"]),

@@ -261,10 +261,10 @@ fn warn_import(context: &Context, path: &Path, import: &Import) {
 }
 
 /// Losses by kind, each with its reason and how many entries it concerns.
-fn grouped(export: &Export) -> BTreeMap<(&'static str, &str), Vec<&str>> {
-    let mut groups: BTreeMap<(&'static str, &str), Vec<&str>> = BTreeMap::new();
+fn grouped(export: &Export) -> BTreeMap<(&str, &str), Vec<&str>> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for loss in &export.losses {
-        groups.entry((loss.what, loss.why.as_str())).or_default().push(&loss.entry);
+        groups.entry((loss.what.as_str(), loss.why.as_str())).or_default().push(&loss.entry);
     }
     groups
 }

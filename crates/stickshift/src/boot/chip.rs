@@ -104,7 +104,10 @@ mod tests {
         for model in ["E3372h", "e3372h-153", "E3372h_607", " E3372h "] {
             assert_eq!(chip(model), Some("V7R11"), "{model}");
         }
-        assert_eq!((chip("E3372s-153"), chip("E3372"), chip("E3372hx"), chip("")), (Some("V7R2"), None, None, None));
+        assert_eq!(
+            (chip("E3372s-153"), chip("E3372"), chip("E3372hx"), chip("")),
+            (Some("V7R2"), None, None, None)
+        );
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Loader {
     pub fn judge(&self) -> Judgement {
         let usbldr = self.block(Block::Usbldr);
         let sites = EraseSite::all(usbldr);
-        let marks: Vec<usize> = memchr::memmem::find_iter(usbldr, &NO_BLOCKS).filter(|at| at % 4 == 0).collect();
+        let marks: Vec<usize> =
+            memchr::memmem::find_iter(usbldr, &NO_BLOCKS).filter(|at| at % 4 == 0).collect();
         // A call can be followed: only a mark in the very routine that it leads to counts.
         let mark_of = |site: &EraseSite| {
             let target = site.target()?;

@@ -253,7 +253,8 @@ impl Pattern {
     fn sites(&self, block: &[u8]) -> impl Iterator<Item = EraseSite> {
         places(block, self.start()).filter_map(|at| {
             let exact = block[at..].starts_with(self.code);
-            let site = if exact || self.fits_masked(&block[at..]) { self.site(block, at, exact) } else { None };
+            let site =
+                if exact || self.fits_masked(&block[at..]) { self.site(block, at, exact) } else { None };
             site.filter(|site| exact || site.call != Call::NotSeen)
         })
     }

@@ -1,7 +1,8 @@
 //! From what was sent to what it means: a named method where it is one, raw messages otherwise.
 
 use crate::learn::sent::{Sent, What};
-use crate::profile::{Method, Parameters, messages};
+use crate::profile::methods::Request;
+use crate::profile::{Method, Parameters, Sends};
 use crate::wire::scsi::CommandBlock;
 
 /// Two things sent with less than this between them belong together, in nanoseconds.
@@ -61,7 +62,7 @@ fn read(burst: &[&Sent]) -> Option<Reading> {
             known: false,
             used: vec![before.len()],
         }),
-        What::Control { setup, data } => Some(control_reading(burst, setup, data)),
+        What::Control { setup, .. } => Some(control_reading(burst, setup)),
         What::Raw { endpoint, interrupt, .. } => Some(raw_reading(burst, *endpoint, *interrupt)),
     }
 }
@@ -81,9 +82,8 @@ fn command_of(sent: &Sent) -> Option<&CommandBlock> {
 
 /// The method that a single command is, whatever its tag and however its length is told.
 fn method_of(command: &CommandBlock) -> Option<Method> {
-    let methods = [Method::HuaweiNew, Method::HuaweiAlt, Method::Option];
-    methods.into_iter().find(|method| {
-        let message = messages::message_of(*method).and_then(|m| CommandBlock::parse(&m));
+    Method::ALL.into_iter().find(|method| {
+        let message = method.message().and_then(|m| CommandBlock::parse(m));
         message.is_some_and(|m| m.cdb == command.cdb && command.data_length == 0 && command.lun & 0x0f == 0)
     })
 }
@@ -160,28 +160,30 @@ fn in_catalogue(message: &[u8]) -> bool {
     crate::profile::builtin::all().any(|entry| entry.parameters.messages.iter().any(|m| same(m)))
 }
 
-fn control_reading(burst: &[&Sent], setup: &[u8; 8], data: &[u8]) -> Reading {
+/// The method that a control request belongs to, unless it is one without data, which a profile can say by its bytes too.
+fn method_of_request(sent: &Sent) -> Option<Method> {
+    let What::Control { setup, data } = &sent.what else { return None };
+    let belongs = |request: &Request| {
+        let to_interface = setup[0] & 0x1f == 1;
+        let is_in = setup[0] & 0x80 != 0;
+        setup[..4] == request.setup[..4]
+            && (to_interface || setup[4..6] == request.setup[4..6])
+            && (is_in || setup[6..] == request.setup[6..])
+            // A capture may hold a part of the data.
+            && (is_in || request.data.starts_with(data))
+    };
+    Method::ALL.into_iter().filter(|method| method.request().is_none()).find(|method| match method.sends() {
+        Sends::Requests(requests) => requests.iter().any(belongs),
+        Sends::Dialogue(start, _) => belongs(start),
+        Sends::Nothing | Sends::Commands(_) => false,
+    })
+}
+
+fn control_reading(burst: &[&Sent], setup: &[u8; 8]) -> Reading {
     let last = burst.len() - 1;
-    let is = |sent: &Sent, wanted: &[u8]| matches!(&sent.what, What::Control { setup, .. } if setup.starts_with(wanted));
-    let all =
-        |wanted: &[u8]| -> Vec<usize> { (0..burst.len()).filter(|at| is(burst[*at], wanted)).collect() };
-    match (setup, data) {
-        ([0xc0, 0x88, 0, 0, 0, 0, ..], _) => return named(Method::Kobil, vec![last]),
-        ([0xc0, 0x11, 2, 0, 0, 0, ..], _) => return named(Method::Sony, vec![last]),
-        ([0xa1, 0xa0, 0, 0, ..], _) => return named(Method::Gct, vec![last]),
-        ([0xc0, 0xb1, 0, 0, ..], _) => return named(Method::Blackberry, vec![last]),
-        ([0xc0, 0xa9, 0x0e, 0, ..], _) => {
-            let mut used = all(&[0xc0, 0xb1]);
-            used.push(last);
-            return named(Method::Blackberry, used);
-        }
-        ([0x40, 0x04, 0, 0, 0, 0, 16, 0], [0x05, 0x8c, 0x04, 0x08, ..] | []) => {
-            return named(Method::Qisda, vec![last]);
-        }
-        ([0x21, 0x09, 0, 3, ..], [0xb0, 0x04, ..]) => {
-            return named(Method::MobileAction, all(&[0x21, 0x09, 0, 3]));
-        }
-        _ => {}
+    if let Some(method) = method_of_request(burst[last]) {
+        let used = (0..burst.len()).filter(|at| method_of_request(burst[*at]) == Some(method));
+        return named(method, used.collect());
     }
     let length = u16::from_le_bytes([setup[6], setup[7]]);
     if setup[0] & 0x80 == 0 && length > 0 {
@@ -197,8 +199,8 @@ fn control_reading(burst: &[&Sent], setup: &[u8; 8], data: &[u8]) -> Reading {
 fn raw_reading(burst: &[&Sent], endpoint: u8, interrupt: bool) -> Reading {
     let last = burst.len() - 1;
     // The dialogue of one cable goes on in interrupt transfers.
-    let start = |sent: &&Sent| matches!(&sent.what, What::Control { setup, data } if setup.starts_with(&[0x21, 9, 0, 3]) && data.starts_with(&[0xb0, 4]));
-    if interrupt && burst.iter().any(start) {
+    let is_start = |sent: &&Sent| method_of_request(sent) == Some(Method::MobileAction);
+    if interrupt && burst.iter().any(is_start) {
         return named(Method::MobileAction, (0..burst.len()).collect());
     }
     let mut parameters = Parameters { message_endpoint: Some(endpoint), ..Parameters::default() };

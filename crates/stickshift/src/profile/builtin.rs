@@ -1,12 +1,22 @@
 //! The entries that are compiled in. They live as one block of records that `build.rs` makes from `data/devices/*.toml`; a record is
 //! decoded when it is asked for.
+//!
+//! ```
+//! use stickshift::profile::builtin;
+//!
+//! let entry = builtin::lookup("12d1:1446".parse().unwrap()).next().unwrap();
+//! assert!(entry.name.starts_with("Huawei"));
+//! assert_eq!(entry.parameters.summary(), "HuaweiNewMode");
+//! ```
 
-use crate::profile::{Attribute, Entry, Key, Method, Parameters, Product, Qualifier};
+use crate::profile::{Attribute, Entry, Key, Parameters, Product, Qualifier};
 use crate::stick::UsbId;
 
 static RECORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/devices.bin"));
 /// What the entries lead to, ascending, vendor in the upper half.
 static TARGETS: &[u32] = include!(concat!(env!("OUT_DIR"), "/device_targets.rs"));
+/// More than there are.
+const MOST_PARAMETERS: usize = 64;
 static SOURCES: &[&str] = include!(concat!(env!("OUT_DIR"), "/device_sources.rs"));
 
 /// Every built-in entry, by id; within an id the plain one first.
@@ -45,74 +55,23 @@ fn id_of(record: &[u8]) -> UsbId {
     UsbId::new(word(0), word(2))
 }
 
-/// Reads a record front to back. The records are our own, so a bad one is a bug and the tests, which read them all, find it.
-struct Reader(&'static [u8]);
-
-impl Reader {
-    fn byte(&mut self) -> u8 {
-        let (first, rest) = self.0.split_first().expect("records are whole");
-        self.0 = rest;
-        *first
-    }
-
-    fn word(&mut self) -> u16 {
-        u16::from_le_bytes([self.byte(), self.byte()])
-    }
-
-    fn bytes(&mut self) -> &'static [u8] {
-        let length = usize::from(self.byte());
-        let (bytes, rest) = self.0.split_at(length);
-        self.0 = rest;
-        bytes
-    }
-
-    fn text(&mut self) -> &'static str {
-        std::str::from_utf8(self.bytes()).expect("records hold UTF-8")
-    }
-}
-
+/// A record is idVendor, idProduct and the number of the source, then what `build.rs` encoded of the entry, without the zeros at its end: most
+/// parameters are absent, and an absent one is a zero. The records are our own, so a bad one is a bug and the tests, which read them all, find it.
 fn decode(record: &'static [u8]) -> Entry {
-    let mut r = Reader(record);
-    let (vendor, product) = (r.word(), Product::Id(r.word()));
-    let source = SOURCES[usize::from(r.byte())].to_owned();
-    let name = r.text().to_owned();
-    let qualifiers = (0..r.byte())
-        .map(|_| {
-            let code = r.text();
-            let attribute = Attribute::ALL.into_iter().find(|a| a.code() == code).expect("a known attribute");
-            Qualifier { attribute, text: r.text().to_owned() }
+    let (head, encoded) = record.split_at(5);
+    let id = id_of(head);
+    let encoded = [encoded, &[0; MOST_PARAMETERS]].concat();
+    let (name, conditions, parameters): (String, Vec<(&str, String)>, Parameters) =
+        postcard::from_bytes(&encoded).expect("records are whole");
+    let qualifiers = conditions
+        .into_iter()
+        .map(|(code, text)| {
+            let attribute = Attribute::from_code(code).expect("a known attribute");
+            Qualifier { attribute, text }
         })
         .collect();
-    let mut p = Parameters::default();
-    while !r.0.is_empty() {
-        match r.byte() {
-            1 => p.target_vendor = Some(r.word()),
-            2 => p.target_product = Some(r.word()),
-            3 => p.target_products = (0..r.byte()).map(|_| r.word()).collect(),
-            4 => p.target_class = Some(r.byte()),
-            tag @ (5 | 6) => {
-                let method = Method::from_config_name(r.text()).expect("a known method");
-                p.methods.insert(method, tag == 5);
-            }
-            tag @ 7..=9 => p.messages[usize::from(tag - 7)] = r.bytes().to_vec(),
-            10 => p.message_endpoint = Some(r.byte()),
-            11 => p.response_endpoint = Some(r.byte()),
-            12 => p.interface = Some(r.byte()),
-            13 => p.configuration = Some(r.byte()),
-            14 => p.alt_setting = Some(r.byte()),
-            15 => p.pantech = Some(r.word()),
-            16 => p.release_delay_ms = Some(r.word().into()),
-            17 => p.wait_before_s = Some(r.word().into()),
-            18 => p.check_success_s = Some(r.word().into()),
-            19 => p.need_response = Some(r.byte() != 0),
-            20 => p.no_mbim_check = Some(r.byte() != 0),
-            21 => p.no_driver_loading = Some(r.byte() != 0),
-            22 => p.reset_usb = Some(r.byte() != 0),
-            23 => p.mbim = Some(r.byte() != 0),
-            tag => unreachable!("tag {tag}"),
-        }
-    }
-    Entry { key: Key { vendor, product, qualifiers }, name, parameters: p, source }
+    let key = Key { vendor: id.vendor, product: Product::Id(id.product), qualifiers };
+    Entry { key, name, parameters, source: SOURCES[usize::from(head[4])].to_owned() }
 }
 
 #[cfg(test)]

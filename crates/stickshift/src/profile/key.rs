@@ -76,6 +76,11 @@ impl Attribute {
         }
     }
 
+    /// The attribute of these three letters.
+    pub fn from_code(code: &str) -> Option<Attribute> {
+        Attribute::ALL.into_iter().find(|attribute| attribute.code() == code)
+    }
+
     /// The attribute in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -160,8 +165,7 @@ impl FromStr for Key {
         let mut key = Key { vendor, product, qualifiers: Vec::new() };
         for part in qualifiers.into_iter().flat_map(|q| q.split(':')) {
             let (code, text) = part.split_once('=').ok_or("a qualifier without '=' never matches")?;
-            let attribute = Attribute::ALL.into_iter().find(|a| a.code() == code);
-            let attribute = attribute.ok_or("an unknown qualifier never matches")?;
+            let attribute = Attribute::from_code(code).ok_or("an unknown qualifier never matches")?;
             key.qualifiers.push(Qualifier { attribute, text: text.to_owned() });
         }
         Ok(key)

@@ -180,7 +180,7 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
         Some(entry) => {
             let export = openwrt::emit(std::slice::from_ref(entry));
             // Names and sources are for people; usb-mode.json is not.
-            let losses = export.losses.iter().filter(|l| !matches!(l.what, "name" | "source"));
+            let losses = export.losses.iter().filter(|l| !matches!(l.what.as_str(), "name" | "source"));
             notes.extend(losses.map(|l| format!("usb-mode.json cannot carry {}: {}", l.what, l.why)));
             notes.extend(export.notes);
             files.push(RouterFile {

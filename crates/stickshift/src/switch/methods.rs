@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::link::ControlSetup;
-use crate::profile::{Method, Parameters, messages};
+use crate::profile::methods::{self, Request};
+use crate::profile::{Method, Parameters, Sends};
 use crate::switch::plan::{Address, OnFailure, Pipe, Transfer};
 use crate::wire::scsi::CommandBlock;
 
@@ -14,67 +15,34 @@ const CONTROL: Duration = Duration::from_secs(1);
 /// Longest data phase that is read; no stick was seen with more than 512 bytes.
 const MAX_DATA: usize = 64 * 1024;
 
-/// One of Cisco's command block wrappers.
-const fn command(tag: [u8; 4], data_length: u32, cdb: &[u8]) -> [u8; 31] {
-    let flags = if data_length > 0 { 0x80 } else { 0 };
-    CommandBlock { tag, data_length, flags, lun: 0, cdb_length: 10, cdb: CommandBlock::padded(cdb) }.encode()
-}
-
-const CISCO_TAGS: [[u8; 4]; 3] =
-    [[0xf8, 0x3b, 0xcd, 0x81], [0x98, 0x43, 0x00, 0x82], [0xd8, 0x4c, 0x04, 0x82]];
-const CISCO: [[u8; 31]; 11] = [
-    command(CISCO_TAGS[0], 512, &[0xfd, 0, 0, 0, 0x03, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0, 0, 0x07, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x01, 0, 0x07, 0x10]),
-    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0x02, 0, 0x23, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x03, 0, 0x23, 0x82]),
-    command(CISCO_TAGS[1], 512, &[0xfd, 0, 0x02, 0, 0x26, 0, 0, 0, 1]),
-    command(CISCO_TAGS[1], 0, &[0xfd, 0, 0x03, 0, 0x26, 0xc8]),
-    command(CISCO_TAGS[2], 512, &[0xfd, 0, 0, 0x10, 0x73, 0, 0, 0, 1]),
-    command(CISCO_TAGS[2], 512, &[0xfd, 0, 0x02, 0, 0x24, 0, 0, 0, 1]),
-    command(CISCO_TAGS[2], 0, &[0xfd, 0, 0x03, 0, 0x24, 0x13]),
-    command(CISCO_TAGS[2], 0, &[0xfd, 0, 0x01, 0x10, 0x73, 0x24]),
-];
-
-const QISDA: [u8; 16] =
-    [0x05, 0x8c, 0x04, 0x08, 0xa0, 0xee, 0x20, 0x00, 0x5c, 0x01, 0x04, 0x08, 0x98, 0xcd, 0xea, 0xbf];
-
-/// The steps of a named method, StandardEject excepted.
+/// The steps of a named method.
 pub(crate) fn named(steps: &mut Vec<Transfer>, method: Method, p: &Parameters, to: &Address) -> Result<()> {
-    let one = |message: [u8; 31]| vec![message.to_vec()];
-    match method {
-        Method::DetachStorageOnly => detach(steps, to),
-        // SET_FEATURE, device remote wakeup: what usb-storage itself sends to an E220.
-        Method::Huawei => steps.push(control_out(0x00, 0x03, 0x0001, &[], OnFailure::Stop)),
-        Method::Sierra => steps.push(control_out(0x40, 0x0b, 0x0001, &[], OnFailure::GoOnIfStalled)),
-        Method::Sony => sony(steps, p, to),
-        Method::Gct => {
-            detach(steps, to);
-            steps.extend([
-                Transfer::Claim { interface: to.interface },
-                control_in(0xa1, 0xa0, 0x0000, 1, OnFailure::GoOn),
-                control_in(0xa1, 0xfe, 0x0000, 1, OnFailure::Stop),
-                Transfer::Release { interface: to.interface },
-            ]);
+    // Before the others, no driver is detached (docs/protocols/mode-switch.md section 2.3).
+    if matches!(
+        method,
+        Method::DetachStorageOnly | Method::Gct | Method::Kobil | Method::Blackberry | Method::Sony
+    ) {
+        detach(steps, to);
+    }
+    match (method, method.sends()) {
+        (_, Sends::Nothing) => {}
+        (Method::Cisco, Sends::Commands(commands)) => cisco(steps, commands, to)?,
+        (_, Sends::Commands(commands)) => send(steps, commands.iter().map(|c| c.as_slice()), p, to)?,
+        (Method::Sony, Sends::Requests([request])) => sony(steps, request, p),
+        // A stall may be the switch.
+        (Method::Sierra, Sends::Requests([one])) => steps.push(control(one, OnFailure::GoOnIfStalled)),
+        (Method::Gct, Sends::Requests([first, last])) => {
+            steps.push(Transfer::Claim { interface: to.interface });
+            steps.extend([control(first, OnFailure::GoOn), control(last, OnFailure::Stop)]);
+            steps.push(Transfer::Release { interface: to.interface });
         }
-        Method::Kobil => {
-            detach(steps, to);
-            steps.push(control_in(0xc0, 0x88, 0x0000, 8, OnFailure::Stop));
+        (_, Sends::Requests(requests)) => {
+            for (number, request) in requests.iter().enumerate() {
+                let is_last = number + 1 == requests.len();
+                steps.push(control(request, if is_last { OnFailure::Stop } else { OnFailure::GoOn }));
+            }
         }
-        Method::Sequans => steps.push(control_out(0x40, 0x0b, 0x0002, &[], OnFailure::Stop)),
-        Method::MobileAction => mobile_action(steps, to),
-        Method::Cisco => cisco(steps, to)?,
-        Method::Qisda => steps.push(control_out(0x40, 0x04, 0x0000, &QISDA, OnFailure::Stop)),
-        Method::Quanta => steps.push(control_in(0xc0, 0xff, 0x0000, 0, OnFailure::Stop)),
-        Method::Blackberry => {
-            detach(steps, to);
-            steps.push(control_in(0xc0, 0xb1, 0x0000, 8, OnFailure::GoOn));
-            steps.push(control_in(0xc0, 0xa9, 0x000e, 2, OnFailure::Stop));
-        }
-        Method::HuaweiNew => send(steps, &one(messages::HUAWEI_NEW), p, to)?,
-        Method::HuaweiAlt => send(steps, &one(messages::HUAWEI_ALT), p, to)?,
-        Method::Option => send(steps, &one(messages::OPTION), p, to)?,
-        Method::StandardEject => unreachable!("eject is sent together with the profile's message"),
+        (_, Sends::Dialogue(start, messages)) => dialogue(steps, start, messages, to),
     }
     Ok(())
 }
@@ -83,34 +51,28 @@ pub(crate) fn named(steps: &mut Vec<Transfer>, method: Method, p: &Parameters, t
 pub(crate) fn pantech(steps: &mut Vec<Transfer>, value: u16, to: &Address) {
     detach(steps, to);
     if value > 1 {
-        steps.push(control_out(0x40, 0x70, value, &[], OnFailure::Stop));
+        let request = Request { setup: methods::pantech_request(value), data: &[] };
+        steps.push(control(&request, OnFailure::Stop));
     }
 }
 
 /// One raw setup packet, as TP-Link's tables have it. Asks for the data it names, sends none.
-pub(crate) fn control_message(steps: &mut Vec<Transfer>, bytes: [u8; 8]) {
-    let [request_type, request, v0, v1, i0, i1, l0, l1] = bytes;
-    let setup = ControlSetup {
-        request_type,
-        request,
-        value: u16::from_le_bytes([v0, v1]),
-        index: u16::from_le_bytes([i0, i1]),
-    };
-    let (timeout, on_failure) = (CONTROL, OnFailure::GoOnIfStalled);
-    steps.push(if request_type & 0x80 != 0 {
-        Transfer::ControlIn { setup, length: u16::from_le_bytes([l0, l1]), timeout, on_failure }
-    } else {
-        Transfer::ControlOut { setup, data: Vec::new(), timeout, on_failure }
-    });
+pub(crate) fn control_message(steps: &mut Vec<Transfer>, setup: [u8; 8]) {
+    steps.push(control(&Request { setup, data: &[] }, OnFailure::GoOnIfStalled));
 }
 
 /// Messages to the bulk OUT endpoint, each SCSI command with its answer (docs/protocols/mode-switch.md section 2.5).
-pub(crate) fn send(steps: &mut Vec<Transfer>, all: &[Vec<u8>], p: &Parameters, to: &Address) -> Result<()> {
+pub(crate) fn send<'a>(
+    steps: &mut Vec<Transfer>,
+    all: impl Iterator<Item = &'a [u8]>,
+    p: &Parameters,
+    to: &Address,
+) -> Result<()> {
     let (out, response) = to.endpoints()?;
     detach(steps, to);
     steps.push(Transfer::Claim { interface: to.interface });
     for message in all {
-        steps.push(Transfer::Write { endpoint: out, pipe: Pipe::Bulk, data: message.clone() });
+        steps.push(Transfer::Write { endpoint: out, pipe: Pipe::Bulk, data: message.to_vec() });
         answer(steps, message, response, 1);
     }
     steps.push(Transfer::ClearHalt { endpoint: response });
@@ -153,14 +115,11 @@ fn detach(steps: &mut Vec<Transfer>, to: &Address) {
 }
 
 /// The same request twice, and the stick restarts in between.
-fn sony(steps: &mut Vec<Transfer>, p: &Parameters, to: &Address) {
-    let request = || Transfer::ControlIn {
-        setup: ControlSetup { request_type: 0xc0, request: 0x11, value: 0x0002, index: 0 },
-        length: 3,
-        timeout: Duration::from_millis(100),
-        on_failure: OnFailure::Stop,
+fn sony(steps: &mut Vec<Transfer>, request: &Request, p: &Parameters) {
+    let request = || {
+        let timeout = Duration::from_millis(100);
+        control_within(request, timeout, OnFailure::Stop)
     };
-    detach(steps, to);
     steps.push(request());
     steps.push(Transfer::AwaitReturn {
         at_least: Duration::from_secs(6),
@@ -171,13 +130,13 @@ fn sony(steps: &mut Vec<Transfer>, p: &Parameters, to: &Address) {
     steps.push(request());
 }
 
-fn cisco(steps: &mut Vec<Transfer>, to: &Address) -> Result<()> {
+fn cisco(steps: &mut Vec<Transfer>, commands: &[[u8; 31]], to: &Address) -> Result<()> {
     let (out, response) = to.endpoints()?;
     detach(steps, to);
     steps.push(Transfer::Claim { interface: to.interface });
-    for message in CISCO {
-        steps.push(Transfer::Write { endpoint: out, pipe: Pipe::Bulk, data: message.to_vec() });
-        answer(steps, &message, response, 3);
+    for command in commands {
+        steps.push(Transfer::Write { endpoint: out, pipe: Pipe::Bulk, data: command.to_vec() });
+        answer(steps, command, response, 3);
     }
     steps.push(Transfer::ClearHalt { endpoint: out });
     steps.push(Transfer::ClearHalt { endpoint: response });
@@ -187,31 +146,29 @@ fn cisco(steps: &mut Vec<Transfer>, to: &Address) -> Result<()> {
 }
 
 /// The dialogue of a phone cable: interrupt transfers of eight bytes on fixed endpoints, whatever the descriptors say.
-fn mobile_action(steps: &mut Vec<Transfer>, to: &Address) {
-    const START: [u8; 8] = [0xb0, 0x04, 0x00, 0x00, 0x02, 0x90, 0x26, 0x86];
-    const A: [u8; 8] = [0x37, 0x01, 0xfe, 0xdb, 0xc1, 0x33, 0x1f, 0x83];
-    const B: [u8; 8] = [0x37, 0x0e, 0xb5, 0x9d, 0x3b, 0x8a, 0x91, 0x51];
-    const C: [u8; 8] = [0x34, 0x87, 0xba, 0x0d, 0xfc, 0x8a, 0x91, 0x51];
-    const D: [u8; 8] = [0x33, 0x04, 0xfe, 0x00, 0xf4, 0x6c, 0x1f, 0xf0];
-    const E: [u8; 8] = [0x32, 0x07, 0xfe, 0xf0, 0x29, 0xb9, 0x3a, 0xf0];
+fn dialogue(steps: &mut Vec<Transfer>, start: &Request, messages: &[([u8; 8], u8)], to: &Address) {
     let read = || Transfer::Read { endpoint: 0x81, pipe: Pipe::Interrupt, length: 8 };
     steps.push(Transfer::Claim { interface: to.interface });
-    steps.push(control_out(0x21, 0x09, 0x0300, &START, OnFailure::GoOn));
-    steps.push(control_out(0x21, 0x09, 0x0300, &START, OnFailure::GoOn));
+    steps.extend([control(start, OnFailure::GoOn), control(start, OnFailure::GoOn)]);
     steps.extend([read(), read()]);
-    for (message, reads) in [(A, 1), (B, 1), (C, 63), (A, 1), (B, 1), (C, 73), (D, 1), (E, 1)] {
+    for (message, reads) in messages {
         steps.push(Transfer::Write { endpoint: 0x02, pipe: Pipe::Interrupt, data: message.to_vec() });
-        steps.extend((0..reads).map(|_| read()));
+        steps.extend((0..*reads).map(|_| read()));
     }
     steps.push(Transfer::Release { interface: to.interface });
 }
 
-fn control_out(request_type: u8, request: u8, value: u16, data: &[u8], on_failure: OnFailure) -> Transfer {
-    let setup = ControlSetup { request_type, request, value, index: 0 };
-    Transfer::ControlOut { setup, data: data.to_vec(), timeout: CONTROL, on_failure }
+fn control(request: &Request, on_failure: OnFailure) -> Transfer {
+    control_within(request, CONTROL, on_failure)
 }
 
-fn control_in(request_type: u8, request: u8, value: u16, length: u16, on_failure: OnFailure) -> Transfer {
-    let setup = ControlSetup { request_type, request, value, index: 0 };
-    Transfer::ControlIn { setup, length, timeout: CONTROL, on_failure }
+fn control_within(request: &Request, timeout: Duration, on_failure: OnFailure) -> Transfer {
+    let [request_type, code, v0, v1, i0, i1, l0, l1] = request.setup;
+    let word = |low, high| u16::from_le_bytes([low, high]);
+    let setup = ControlSetup { request_type, request: code, value: word(v0, v1), index: word(i0, i1) };
+    if request_type & 0x80 != 0 {
+        Transfer::ControlIn { setup, length: word(l0, l1), timeout, on_failure }
+    } else {
+        Transfer::ControlOut { setup, data: request.data.to_vec(), timeout, on_failure }
+    }
 }

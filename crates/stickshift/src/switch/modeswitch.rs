@@ -2,7 +2,8 @@
 //! front end reads files and prints.
 
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::profile::formats::usb_modeswitch::{self, Parsed, decimal, hex_bytes, hexadecimal};
+use crate::profile::formats::usb_modeswitch::{self, Parsed, decimal, hexadecimal};
+use crate::profile::parameters::parse_message;
 use crate::profile::{Method, Parameters};
 use crate::stick::UsbId;
 
@@ -263,7 +264,7 @@ fn apply(request: &mut Request, letter: char, value: &str) -> Result<()> {
     let word = || hexadecimal(value).and_then(|n| u16::try_from(n).ok()).ok_or_else(out_of_range);
     let number = || decimal(value).and_then(|n| u32::try_from(n).ok()).ok_or_else(out_of_range);
     let message =
-        || hex_bytes(value).map_err(|what| usage(what).with("option", letter).detail(Detail::BadOption));
+        || parse_message(value).map_err(|what| usage(what).with("option", letter).detail(Detail::BadOption));
     match letter {
         'h' => request.help = true,
         'e' => request.version = true,
@@ -300,7 +301,7 @@ fn apply(request: &mut Request, letter: char, value: &str) -> Result<()> {
         'g' => request.device = Some(number()?),
         _ => {
             // Twice the same method is still that method: usb_modeswitch adds its flags and runs another one.
-            if let Some(method) = Method::ALL.into_iter().find(|m| m.letter() == letter) {
+            if let Some(method) = Method::from_letter(letter) {
                 p.turn_on(method);
             }
         }
@@ -315,10 +316,14 @@ fn merge(request: &mut Request, parsed: Parsed) {
     request.vendor = parsed.default_vendor.or(request.vendor);
     request.product = parsed.default_product.or(request.product);
     let (ours, text) = (&mut request.parameters, parsed.parameters);
+    for method in Method::ALL {
+        if let Some(on) = text.method(method) {
+            ours.turn(method, on);
+        }
+    }
     if !text.target_products.is_empty() {
         ours.target_products = text.target_products;
     }
-    ours.methods.extend(text.methods);
     for (slot, message) in ours.messages.iter_mut().zip(text.messages) {
         if !message.is_empty() {
             *slot = message;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::ControlSetup;
-use crate::profile::{Method, Parameters, messages};
+use crate::profile::{Method, Parameters};
 use crate::switch::{View, mbim, methods};
 use crate::wire::scsi::CommandBlock;
 
@@ -267,11 +267,11 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
     let pantech = p.pantech.filter(|n| *n > 0);
     let named = modes.len() + usize::from(pantech.is_some());
     if named > 1 {
-        let names: Vec<&str> = modes.iter().map(|m| m.config_name()).collect();
+        let names: Vec<&str> = modes.iter().map(|m| m.name()).collect();
         return Err(Error::new(ErrorKind::Usage, "the profile asks for more than one method at once")
             .with("methods", names.join(", ")));
     }
-    let mut raw: Vec<&[u8]> = p.messages.iter().map(Vec::as_slice).filter(|m| !m.is_empty()).collect();
+    let mut raw: Vec<&[u8]> = p.messages().collect();
     let mut eject = p.has(Method::StandardEject);
     if named == 1 && (eject || !raw.is_empty()) {
         plan.remarks.push("messages and eject are left out: the profile names a method".to_owned());
@@ -313,12 +313,10 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
         methods::control_message(&mut plan.transfers, setup);
     }
     if eject {
-        let all: Vec<Vec<u8>> =
-            messages::EJECT.iter().map(|m| m.to_vec()).chain(raw.iter().map(|m| m.to_vec())).collect();
-        methods::send(&mut plan.transfers, &all, p, &to)?;
+        let all = Method::StandardEject.commands().iter().map(|m| m.as_slice()).chain(raw);
+        methods::send(&mut plan.transfers, all, p, &to)?;
     } else if !raw.is_empty() {
-        let all: Vec<Vec<u8>> = raw.iter().map(|m| m.to_vec()).collect();
-        methods::send(&mut plan.transfers, &all, p, &to)?;
+        methods::send(&mut plan.transfers, raw.into_iter(), p, &to)?;
     }
 
     let configuration =

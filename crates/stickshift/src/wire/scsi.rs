@@ -76,17 +76,6 @@ impl CommandBlock {
         ]
     }
 
-    /// A command of at most 16 bytes, padded with zeros.
-    pub(crate) const fn padded(command: &[u8]) -> [u8; 16] {
-        let mut cdb = [0; 16];
-        let mut i = 0;
-        while i < command.len() {
-            cdb[i] = command[i];
-            i += 1;
-        }
-        cdb
-    }
-
     /// Whether the device is asked to send data before the status.
     pub fn wants_data(&self) -> bool {
         self.flags & 0x80 != 0 && self.data_length > 0

@@ -1,8 +1,18 @@
 //! Profiles in everybody's syntax. Each format parses to [`Entry`] values and emits them, and names every parameter that it cannot carry
 //! as a [`Loss`]. [`import`] recognises a format by content; [`export`] writes one.
+//!
+//! ```
+//! use stickshift::profile::formats::{self, Format};
+//!
+//! let import = formats::import(b"TargetClass=ff\nHuaweiMode=1\nNoMBIMCheck=1\n", "12d1:1001")?;
+//! assert_eq!(import.format, Format::UsbModeswitch);
+//! let losses = formats::export(&import.entries, Format::Openwrt)?.losses;
+//! assert!(losses.iter().any(|loss| loss.what == "NoMBIMCheck"));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::{Entry, Key};
+use crate::profile::{Entry, Key, Parameters};
 
 pub mod native;
 pub mod openwrt;
@@ -17,8 +27,8 @@ pub mod usb_modeswitch;
 pub struct Loss {
     /// The entry, as its file name.
     pub entry: String,
-    /// What is lost, by its name in usb_modeswitch's files where it has one.
-    pub what: &'static str,
+    /// What is lost, by its name in usb_modeswitch's files where it has one there, else by its key in our format.
+    pub what: String,
     /// What that means for the owner: one lower-case sentence.
     pub why: String,
 }
@@ -223,8 +233,21 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
 }
 
 /// A loss of a named entry.
-pub(crate) fn loss(entry: &Entry, what: &'static str, why: &str) -> Loss {
-    Loss { entry: entry.key.to_string(), what, why: why.to_owned() }
+fn loss(entry: &Entry, what: &str, why: &str) -> Loss {
+    Loss { entry: entry.key.to_string(), what: what.to_owned(), why: why.to_owned() }
+}
+
+/// The parameters that say something, by their keys in our format.
+fn parameter_table(parameters: &Parameters) -> toml::Table {
+    let mut table = toml::Table::try_from(parameters).expect("parameters are a table");
+    table.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
+    table
+}
+
+/// The keys of our format for what `after` does not say as `before` does: what went lost on the way through a format.
+fn lost_keys(before: &Parameters, after: &Parameters) -> Vec<String> {
+    let (before, after) = (parameter_table(before), parameter_table(after));
+    before.into_iter().filter(|(key, value)| after.get(key) != Some(value)).map(|(key, _)| key).collect()
 }
 
 #[cfg(test)]

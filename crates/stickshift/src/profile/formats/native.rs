@@ -1,13 +1,24 @@
-//! Our own format: TOML, one `[[device]]` table per entry, as in `data/devices`.
+//! Our own format: TOML, one `[[device]]` table per entry, as in `data/devices`. Its keys are `id`, `match`, `name`, `source` and those of
+//! [`Parameters`](crate::profile::Parameters).
+//!
+//! ```
+//! use stickshift::profile::formats::native;
+//!
+//! let text = "[[device]]\nid = '12d1:1446'\ntarget-product = 0x1506\nmethod = 'HuaweiNewMode'\n";
+//! let entries = native::parse(text)?.entries;
+//! assert_eq!(entries[0].parameters.target_product, Some(0x1506));
+//! assert_eq!(native::parse(&String::from_utf8_lossy(&native::emit(&entries).bytes))?.entries, entries);
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt::Write as _;
 
 use toml::{Table, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::formats::usb_modeswitch::{hex_bytes, hex_text};
-use crate::profile::formats::{Export, Format, Import, loss};
-use crate::profile::{Attribute, Entry, Key, Method, Product, Qualifier};
+use crate::profile::device::Device;
+use crate::profile::formats::{Export, Format, Import, loss, parameter_table};
+use crate::profile::{Attribute, Entry, Key, Product, Qualifier};
 use crate::stick::UsbId;
 
 /// Whether a text has our table header.
@@ -37,82 +48,37 @@ pub fn parse(text: &str) -> Result<Import> {
     Ok(Import { format: Format::Native, entries, warnings: Vec::new(), refused: Vec::new() })
 }
 
-type Bad = (String, &'static str);
+type Bad = (String, String);
 
 fn entry(row: &Table) -> Result<Entry, Bad> {
-    let id: UsbId = row
-        .get("id")
-        .and_then(Value::as_str)
-        .and_then(|t| t.parse().ok())
-        .ok_or_else(|| ("id".to_owned(), "a device needs its ids as vvvv:pppp"))?;
-    let key = Key { vendor: id.vendor, product: Product::Id(id.product), qualifiers: Vec::new() };
-    let mut entry = Entry {
-        key,
-        name: String::new(),
-        parameters: Default::default(),
-        source: "stickshift profile".to_owned(),
+    let device = Device::from_table(with_one_list_of_messages(row))?;
+    let bad = |key: &str, what: &str| (key.to_owned(), what.to_owned());
+    let id: UsbId = device.id.parse().map_err(|()| bad("id", "these are no ids"))?;
+    let qualifiers = device.conditions.into_iter().map(|(code, text)| {
+        let attribute =
+            Attribute::from_code(&code).ok_or_else(|| bad("match", "there is no such text to look at"))?;
+        Ok(Qualifier { attribute, text })
+    });
+    let key = Key {
+        vendor: id.vendor,
+        product: Product::Id(id.product),
+        qualifiers: qualifiers.collect::<Result<_, Bad>>()?,
     };
-    for (key, value) in row {
-        field(&mut entry, key, value).ok_or_else(|| (key.clone(), "the value is not what this key takes"))?;
-    }
-    Ok(entry)
+    let source = device.source.unwrap_or_else(|| "stickshift profile".to_owned());
+    Ok(Entry { key, name: device.name, parameters: device.parameters, source })
 }
 
-/// `None` for an unknown key or a value of the wrong kind.
-fn field(entry: &mut Entry, key: &str, value: &Value) -> Option<()> {
-    let p = &mut entry.parameters;
-    let byte = || value.as_integer().and_then(|n| u8::try_from(n).ok());
-    let word = || value.as_integer().and_then(|n| u16::try_from(n).ok());
-    let number = || value.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 3_600_000);
-    let message = || hex_bytes(value.as_str()?).ok();
-    match key {
-        "id" => {}
-        "name" => entry.name = value.as_str()?.to_owned(),
-        "source" => entry.source = value.as_str()?.to_owned(),
-        "match" => {
-            for (code, text) in value.as_table()? {
-                let attribute = Attribute::ALL.into_iter().find(|a| a.code() == code)?;
-                entry.key.qualifiers.push(Qualifier { attribute, text: text.as_str()?.to_owned() });
-            }
-        }
-        "target-vendor" => p.target_vendor = Some(word()?),
-        "target-product" => p.target_product = Some(word()?),
-        "target-products" => {
-            for product in value.as_array()? {
-                p.target_products.push(u16::try_from(product.as_integer()?).ok()?);
-            }
-        }
-        "target-class" => p.target_class = Some(byte()?),
-        "method" | "off" => {
-            let names: Vec<&str> = match value {
-                Value::String(one) => vec![one],
-                many => many.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?,
-            };
-            for name in names {
-                p.methods.insert(Method::from_config_name(name)?, key == "method");
-            }
-        }
-        "message" => p.messages[0] = message()?,
-        "message2" => p.messages[1] = message()?,
-        "message3" => p.messages[2] = message()?,
-        "control-message" => p.control_message = Some(message()?.try_into().ok()?),
-        "message-endpoint" => p.message_endpoint = Some(byte()?),
-        "response-endpoint" => p.response_endpoint = Some(byte()?),
-        "interface" => p.interface = Some(byte()?),
-        "configuration" => p.configuration = Some(byte()?),
-        "alt-setting" => p.alt_setting = Some(byte()?),
-        "pantech-mode" => p.pantech = Some(word()?),
-        "release-delay-ms" => p.release_delay_ms = Some(number()?),
-        "wait-before-s" => p.wait_before_s = Some(number()?),
-        "check-success-s" => p.check_success_s = Some(number()?),
-        "need-response" => p.need_response = Some(value.as_bool()?),
-        "no-mbim-check" => p.no_mbim_check = Some(value.as_bool()?),
-        "no-driver-loading" => p.no_driver_loading = Some(value.as_bool()?),
-        "reset-usb" => p.reset_usb = Some(value.as_bool()?),
-        "mbim" => p.mbim = Some(value.as_bool()?),
-        _ => return None,
+/// Version 0.1.0 wrote the second and third message under keys of their own.
+fn with_one_list_of_messages(row: &Table) -> Table {
+    let mut row = row.clone();
+    let [second, third] = ["message2", "message3"].map(|key| row.remove(key));
+    if second.is_some() || third.is_some() {
+        let first = row.remove("message");
+        let or_empty = |message: Option<Value>| message.unwrap_or_else(|| Value::String(String::new()));
+        let all = [first, second, third].map(or_empty).to_vec();
+        row.insert("message".to_owned(), Value::Array(all));
     }
-    Some(())
+    row
 }
 
 /// Writes entries. Only families (`12d1:#linux`) cannot be carried.
@@ -124,59 +90,44 @@ pub fn emit(entries: &[Entry]) -> Export {
             losses.push(loss(entry, "entry", "a device has one pair of ids"));
             continue;
         };
-        let mut line = |key: &str, value: Option<String>| {
-            if let Some(value) = value {
-                writeln!(text, "{key} = {value}").expect("a string takes all");
-            }
-        };
+        let mut line =
+            |key: &str, value: &str| writeln!(text, "{key} = {value}").expect("a string takes all");
         let quoted = |t: &str| Value::from(t).to_string();
-        let list = |names: Vec<String>| match names.as_slice() {
-            [] => None,
-            [one] => Some(one.clone()),
-            many => Some(format!("[{}]", many.join(", "))),
-        };
-        let p = &entry.parameters;
-        let word = |n: Option<u16>| n.map(|n| format!("0x{n:04x}"));
-        let byte = |n: Option<u8>| n.map(|n| format!("0x{n:02x}"));
-        line("[[device]]\nid", Some(quoted(&id.to_string())));
+        line("[[device]]\nid", &quoted(&id.to_string()));
         let conditions: Vec<String> = entry
             .key
             .qualifiers
             .iter()
             .map(|q| format!("{} = {}", q.attribute.code(), quoted(&q.text)))
             .collect();
-        line("match", (!conditions.is_empty()).then(|| format!("{{ {} }}", conditions.join(", "))));
-        line("name", (!entry.name.is_empty()).then(|| quoted(&entry.name)));
-        line("target-vendor", word(p.target_vendor));
-        line("target-product", word(p.target_product));
-        let products: Vec<String> = p.target_products.iter().map(|n| format!("0x{n:04x}")).collect();
-        line("target-products", (!products.is_empty()).then(|| format!("[{}]", products.join(", "))));
-        line("target-class", byte(p.target_class));
-        let names = |on: bool| -> Vec<String> {
-            p.methods.iter().filter(|(_, o)| **o == on).map(|(m, _)| quoted(m.config_name())).collect()
-        };
-        line("method", list(names(true)));
-        line("off", list(names(false)));
-        for (key, message) in ["message", "message2", "message3"].into_iter().zip(&p.messages) {
-            line(key, (!message.is_empty()).then(|| quoted(&hex_text(message))));
+        if !conditions.is_empty() {
+            line("match", &format!("{{ {} }}", conditions.join(", ")));
         }
-        line("control-message", p.control_message.map(|bytes| quoted(&hex_text(&bytes))));
-        line("message-endpoint", byte(p.message_endpoint));
-        line("response-endpoint", byte(p.response_endpoint));
-        line("interface", byte(p.interface));
-        line("configuration", p.configuration.map(|n| n.to_string()));
-        line("alt-setting", p.alt_setting.map(|n| n.to_string()));
-        line("pantech-mode", p.pantech.map(|n| n.to_string()));
-        line("release-delay-ms", p.release_delay_ms.map(|n| n.to_string()));
-        line("wait-before-s", p.wait_before_s.map(|n| n.to_string()));
-        line("check-success-s", p.check_success_s.map(|n| n.to_string()));
-        line("need-response", p.need_response.map(|b| b.to_string()));
-        line("no-mbim-check", p.no_mbim_check.map(|b| b.to_string()));
-        line("no-driver-loading", p.no_driver_loading.map(|b| b.to_string()));
-        line("reset-usb", p.reset_usb.map(|b| b.to_string()));
-        line("mbim", p.mbim.map(|b| b.to_string()));
-        line("source", (!entry.source.is_empty()).then(|| quoted(&entry.source)));
+        if !entry.name.is_empty() {
+            line("name", &quoted(&entry.name));
+        }
+        for (key, value) in parameter_table(&entry.parameters) {
+            line(&key, &shown(&key, &value));
+        }
+        if !entry.source.is_empty() {
+            line("source", &quoted(&entry.source));
+        }
         text.push('\n');
     }
     Export { bytes: text.into_bytes(), file_name: None, losses, notes: Vec::new() }
+}
+
+/// A value as people write it: times in decimal, all other numbers in hex, ids with four digits.
+fn shown(key: &str, value: &Value) -> String {
+    let is_id = key.contains("vendor") || key.contains("product");
+    match value {
+        Value::Integer(n) if key.ends_with("-s") || key.ends_with("-ms") => n.to_string(),
+        Value::Integer(n) if is_id => format!("0x{n:04x}"),
+        Value::Integer(n) => format!("0x{n:02x}"),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| shown(key, item)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
 }

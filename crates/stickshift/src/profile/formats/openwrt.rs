@@ -1,31 +1,49 @@
 //! OpenWrt's `/etc/usb-mode.json`, read by `usbmode` (docs/protocols/mode-switch.md section 5).
+//!
+//! ```
+//! use stickshift::profile::formats::openwrt;
+//!
+//! let text = r#"{"devices": {"12d1:1446": {"*": {"t_product": [5382], "mode": "HuaweiNew"}}}}"#;
+//! let entries = openwrt::parse(text)?.entries;
+//! assert_eq!(entries[0].parameters.target_product, Some(0x1506));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::formats::usb_modeswitch::{hex_bytes, hex_text};
-use crate::profile::formats::{Export, Format, Import, Loss, Warning, loss};
-use crate::profile::{Entry, Key, Method, Parameters, messages};
+use crate::hex;
+use crate::profile::formats::{Export, Format, Import, Loss, Warning, loss, lost_keys};
+use crate::profile::parameters::{MAX_TIME, parse_message};
+use crate::profile::{Entry, Key, Method, Parameters};
 use crate::stick::UsbId;
 
-/// The methods that `usbmode` has under its own names.
-const MODES: [(&str, Method); 14] = [
-    ("StandardEject", Method::StandardEject),
-    ("Huawei", Method::Huawei),
-    ("HuaweiNew", Method::HuaweiNew),
-    ("Sierra", Method::Sierra),
-    ("Sony", Method::Sony),
-    ("Qisda", Method::Qisda),
-    ("GCT", Method::Gct),
-    ("Kobil", Method::Kobil),
-    ("Sequans", Method::Sequans),
-    ("MobileAction", Method::MobileAction),
-    ("Cisco", Method::Cisco),
-    ("Option", Method::Option),
-    ("Quanta", Method::Quanta),
-    ("Blackberry", Method::Blackberry),
+/// What a key stands for.
+enum Setting {
+    Byte(fn(&mut Parameters) -> &mut Option<u8>),
+    Word(fn(&mut Parameters) -> &mut Option<u16>),
+    /// At most [`MAX_TIME`].
+    Time(fn(&mut Parameters) -> &mut Option<u32>),
+    Flag(fn(&mut Parameters) -> &mut Option<bool>),
+}
+
+/// The keys that stand for one parameter each. `t_product`, `mode`, `modeval`, `msg` and `detach_storage` are more than that.
+const KEYS: [(&str, Setting); 13] = [
+    ("t_vendor", Setting::Word(|p| &mut p.target_vendor)),
+    ("t_class", Setting::Byte(|p| &mut p.target_class)),
+    ("msg_endpoint", Setting::Byte(|p| &mut p.message_endpoint)),
+    ("response_endpoint", Setting::Byte(|p| &mut p.response_endpoint)),
+    ("response", Setting::Flag(|p| &mut p.need_response)),
+    ("release_delay", Setting::Time(|p| &mut p.release_delay_ms)),
+    ("interface", Setting::Byte(|p| &mut p.interface)),
+    ("config", Setting::Byte(|p| &mut p.configuration)),
+    ("alt", Setting::Byte(|p| &mut p.alt_setting)),
+    ("wait", Setting::Time(|p| &mut p.wait_before_s)),
+    ("check", Setting::Time(|p| &mut p.check_success_s)),
+    ("reset", Setting::Flag(|p| &mut p.reset_usb)),
+    ("no_driver", Setting::Flag(|p| &mut p.no_driver_loading)),
 ];
 
 /// Whether a text is a JSON object with `devices`.
@@ -43,8 +61,8 @@ pub fn parse(text: &str) -> Result<Import> {
         serde_json::from_str(text).map_err(|e| corrupt("this is not well-formed JSON").because(e))?;
     let mut all_messages = Vec::new();
     for message in root.get("messages").and_then(Value::as_array).into_iter().flatten() {
-        let hex = message.as_str().ok_or_else(|| corrupt("a message is not a text"))?;
-        all_messages.push(hex_bytes(hex).map_err(corrupt)?);
+        let digits = message.as_str().ok_or_else(|| corrupt("a message is not a text"))?;
+        all_messages.push(parse_message(digits).map_err(corrupt)?);
     }
     let devices = root.get("devices").and_then(Value::as_object);
     let devices = devices.ok_or_else(|| corrupt("there are no devices here"))?;
@@ -79,9 +97,20 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
         let truth = value.as_bool().or(number.map(|n| n != 0));
         let byte = number.and_then(|n| u8::try_from(n).ok());
         let word = number.and_then(|n| u16::try_from(n).ok());
-        let time = number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 3_600_000);
+        let time = number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= MAX_TIME);
+        if let Some((_, setting)) = KEYS.iter().find(|(known, _)| known == key) {
+            let taken = match setting {
+                Setting::Byte(of) => store(of(&mut p), byte),
+                Setting::Word(of) => store(of(&mut p), word),
+                Setting::Time(of) => store(of(&mut p), time),
+                Setting::Flag(of) => store(of(&mut p), truth),
+            };
+            if !taken {
+                warn(format!("{key}: {value} is not understood, it is left out"));
+            }
+            continue;
+        }
         let taken = match key.as_str() {
-            "t_vendor" => store(&mut p.target_vendor, word),
             "t_product" => match value.as_array().map(Vec::as_slice) {
                 Some([one]) => store(&mut p.target_product, one.as_u64().and_then(|n| u16::try_from(n).ok())),
                 Some(many) => {
@@ -91,17 +120,10 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
                 }
                 None => store(&mut p.target_product, word),
             },
-            "t_class" => store(&mut p.target_class, byte),
             "mode" => match value.as_str() {
                 Some("Generic" | "Pantech") => true,
                 Some("MBIM") => store(&mut p.mbim, Some(true)),
-                Some(name) => match MODES.iter().find(|(n, _)| *n == name) {
-                    Some((_, method)) => {
-                        p.turn_on(*method);
-                        true
-                    }
-                    None => false,
-                },
+                Some(name) => Method::from_openwrt_name(name).map(|method| p.turn_on(method)).is_some(),
                 None => false,
             },
             "modeval" => store(&mut mode_value, word),
@@ -114,18 +136,7 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
                 }
                 found.len() == list.len() && value.is_array()
             }
-            "msg_endpoint" => store(&mut p.message_endpoint, byte),
-            "response_endpoint" => store(&mut p.response_endpoint, byte),
-            "response" => store(&mut p.need_response, truth),
-            "release_delay" => store(&mut p.release_delay_ms, time),
-            "interface" => store(&mut p.interface, byte),
-            "config" => store(&mut p.configuration, byte),
-            "alt" => store(&mut p.alt_setting, byte),
-            "wait" => store(&mut p.wait_before_s, time),
-            "check" => store(&mut p.check_success_s, time),
-            "reset" => store(&mut p.reset_usb, truth),
-            "no_driver" => store(&mut p.no_driver_loading, truth),
-            "detach_storage" => truth.map(|on| p.methods.insert(Method::DetachStorageOnly, on)).is_some(),
+            "detach_storage" => truth.map(|on| p.turn(Method::DetachStorageOnly, on)).is_some(),
             "inquire" => true,
             _ => false,
         };
@@ -147,8 +158,8 @@ fn store<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
 
 /// Writes entries, with the meaning that the keys should have; where `usbmode` gets it wrong, a note says so.
 pub fn emit(entries: &[Entry]) -> Export {
-    let mut all_messages: Vec<String> = Vec::new();
-    let mut devices: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
+    let mut all_messages: Vec<Vec<u8>> = Vec::new();
+    let mut devices: BTreeMap<String, BTreeMap<String, Map<String, Value>>> = BTreeMap::new();
     let mut losses = Vec::new();
     for entry in entries {
         let Some(id) = entry.key.id() else {
@@ -168,93 +179,101 @@ pub fn emit(entries: &[Entry]) -> Export {
         }
     }
     let notes = notes(&devices, entries);
+    let all_messages: Vec<String> = all_messages.iter().map(|message| hex::encode(message)).collect();
     let mut text = serde_json::to_string_pretty(&json!({ "messages": all_messages, "devices": devices }))
         .expect("texts and numbers are always JSON");
     text.push('\n');
     Export { bytes: text.into_bytes(), file_name: Some("usb-mode.json".to_owned()), losses, notes }
 }
 
-fn settings(entry: &Entry, all: &mut Vec<String>, losses: &mut Vec<Loss>) -> Option<Value> {
-    let p = &entry.parameters;
+fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Option<Map<String, Value>> {
+    let mut p = entry.parameters.clone();
     let mut map = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             map.insert(key.to_owned(), value);
         }
     };
-    let mut lose = |what, why| losses.push(loss(entry, what, why));
-    let mut to_send = p.messages.clone();
     let methods: Vec<Method> = p.methods_on().filter(|m| *m != Method::DetachStorageOnly).collect();
+    let mut to_send: Vec<Vec<u8>> = p.messages().map(<[u8]>::to_vec).collect();
     let mode = match methods.as_slice() {
         [] if p.mbim == Some(true) => Some("MBIM"),
         [] if p.pantech.is_some_and(|n| n > 0) => Some("Pantech"),
         [] => None,
-        // It has no mode for this one, and takes its message.
-        [Method::HuaweiAlt] => {
-            to_send = [messages::HUAWEI_ALT.to_vec(), Vec::new(), Vec::new()];
-            None
+        [method] => {
+            // A method that it has no mode for is the message that the method sends.
+            if let (None, Some(message)) = (method.openwrt_name(), method.message()) {
+                to_send = vec![message.to_vec()];
+            }
+            method.openwrt_name()
         }
-        [method] => MODES.iter().find(|(_, m)| m == method).map(|(name, _)| *name),
         _ => {
-            lose("entry", "it names more than one method");
+            losses.push(loss(entry, "entry", "it names more than one method"));
             return None;
         }
     };
     put("mode", mode.map(Value::from));
     put("modeval", p.pantech.filter(|n| *n > 0).map(Value::from));
-    put("t_vendor", p.target_vendor.map(Value::from));
     let products = if p.target_products.is_empty() {
         p.target_product.map(|n| json!([n]))
     } else {
         Some(json!(p.target_products))
     };
     put("t_product", products);
-    put("t_class", p.target_class.map(Value::from));
     let mut indices = Vec::new();
-    for message in to_send.iter().filter(|m| !m.is_empty()) {
-        let hex = hex_text(message);
-        let known = all.iter().position(|m| *m == hex);
+    for message in to_send {
+        let known = all.iter().position(|m| *m == message);
         indices.push(known.unwrap_or_else(|| {
-            all.push(hex);
+            all.push(message);
             all.len() - 1
         }));
     }
     put("msg", (!indices.is_empty()).then(|| json!(indices)));
-    put("msg_endpoint", p.message_endpoint.map(Value::from));
-    put("response_endpoint", p.response_endpoint.map(Value::from));
-    put("response", p.need_response.map(Value::from));
-    put("release_delay", p.release_delay_ms.map(Value::from));
-    put("interface", p.interface.map(Value::from));
-    put("config", p.configuration.map(Value::from));
-    put("alt", p.alt_setting.map(Value::from));
-    put("wait", p.wait_before_s.map(Value::from));
-    put("check", p.check_success_s.map(Value::from));
-    put("reset", p.reset_usb.map(Value::from));
-    put("no_driver", p.no_driver_loading.map(Value::from));
-    put("detach_storage", p.methods.get(&Method::DetachStorageOnly).map(|on| Value::from(*on)));
+    put("detach_storage", p.method(Method::DetachStorageOnly).map(Value::from));
+    for (key, setting) in &KEYS {
+        let value = match setting {
+            Setting::Byte(of) => of(&mut p).map(Value::from),
+            Setting::Word(of) => of(&mut p).map(Value::from),
+            Setting::Time(of) => of(&mut p).map(Value::from),
+            Setting::Flag(of) => of(&mut p).map(Value::from),
+        };
+        put(key, value);
+    }
+
     if !entry.name.is_empty() {
-        lose("name", "there is no place for a product's name");
+        losses.push(loss(entry, "name", "there is no place for a product's name"));
     }
     if !entry.source.is_empty() {
-        lose("source", "there is no place for where the knowledge is from");
+        losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
     }
-    if p.methods.iter().any(|(method, on)| !on && *method != Method::DetachStorageOnly) {
-        lose("method", "a method that is explicitly off is just left out");
+    let carried = parameters(&map, all, &mut |_| ());
+    for key in lost_keys(&with_one_way_of_saying_it(&entry.parameters), &with_one_way_of_saying_it(&carried))
+    {
+        losses.push(match key.as_str() {
+            "off" => loss(entry, "method", "a method that is explicitly off is just left out"),
+            "control-message" => loss(entry, "control message", "usbmode cannot send a raw control request"),
+            "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never looks for MBIM by itself"),
+            "pantech-mode" if entry.parameters.pantech == Some(0) => {
+                loss(entry, "PantechMode", "a method that is explicitly off is just left out")
+            }
+            other => loss(entry, other, "usbmode has no key for it, or not beside the others"),
+        });
     }
-    if p.control_message.is_some() {
-        lose("control message", "usbmode cannot send a raw control request");
+    Some(map)
+}
+
+/// The same parameters, where this format says two things alike.
+fn with_one_way_of_saying_it(parameters: &Parameters) -> Parameters {
+    let mut p = parameters.clone().with_named_methods();
+    if let [one] = p.target_products[..] {
+        p.target_product = Some(one);
+        p.target_products.clear();
     }
-    if p.no_mbim_check.is_some() {
-        lose("NoMBIMCheck", "usbmode never looks for MBIM by itself");
-    }
-    if p.pantech == Some(0) {
-        lose("PantechMode", "a method that is explicitly off is just left out");
-    }
-    Some(Value::Object(map))
+    p
 }
 
 /// Where `usbmode` does something else than the entries say (commit 9b4d0a6 was read).
-fn notes(devices: &BTreeMap<String, BTreeMap<String, Value>>, entries: &[Entry]) -> Vec<String> {
+fn notes(devices: &BTreeMap<String, BTreeMap<String, Map<String, Value>>>, entries: &[Entry]) -> Vec<String> {
     let mut notes = Vec::new();
     for (id, matches) in devices {
         let Some(first) = matches.keys().next().filter(|first| *first != "*" || matches.len() > 1) else {

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::profile::formats::{
     Export, Format, Import, Loss, Refused, Warning, loss, tplink_options, usb_modeswitch,
 };
+use crate::profile::parameters::parse_message;
 use crate::profile::{Entry, Key, Parameters};
 use crate::stick::UsbId;
 
@@ -341,7 +342,7 @@ fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let value = value.trim().trim_matches('"');
         match name.trim() {
-            "CtrlmsgContent" => match usb_modeswitch::hex_bytes(value).ok().and_then(|b| b.try_into().ok()) {
+            "CtrlmsgContent" => match parse_message(value).ok().and_then(|b| b.try_into().ok()) {
                 Some(setup) => own.control_message = Some(setup),
                 None => {
                     let why = "its control message is not eight bytes in hex".to_owned();
@@ -369,7 +370,7 @@ fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
             }
             let mut taken = parsed.into_entry(Key::plain(id), "TP-Link firmware table");
             let p = &mut taken.parameters;
-            p.methods.extend(own.methods);
+            own.methods_on().for_each(|method| p.turn_on(method));
             p.control_message = own.control_message;
             taken.parameters = std::mem::take(p).with_named_methods();
             import.entries.push(taken);

@@ -1,25 +1,23 @@
 //! The option strings in TP-Link's files: command lines for usb_modeswitch 1.1.9, which its routers run (docs/protocols/mode-switch.md
 //! sections 6.2 and 6.3). On the router such a string passes through two shells, so that a foreign one is not to be trusted.
+//!
+//! ```
+//! use stickshift::profile::formats::tplink_options;
+//!
+//! let parameters = tplink_options::parse("-H -C ff").unwrap();
+//! assert_eq!(parameters.summary(), "HuaweiMode");
+//! assert_eq!(tplink_options::shell_characters("-H; reboot").as_deref(), Some(";"));
+//! ```
 
-use crate::profile::formats::usb_modeswitch::{decimal, hex_bytes, hex_text, hexadecimal};
-use crate::profile::formats::{Loss, loss};
-use crate::profile::{Entry, Method, Parameters, messages};
+use crate::hex;
+use crate::profile::formats::usb_modeswitch::{decimal, hexadecimal};
+use crate::profile::formats::{Loss, loss, lost_keys};
+use crate::profile::methods::pantech_request;
+use crate::profile::parameters::{MAX_TIME, parse_message};
+use crate::profile::{Entry, Method, Parameters};
 
 /// Longest option string that a router stores.
 pub const MAX_LENGTH: usize = 255;
-
-/// The methods that usb_modeswitch 1.1.9 knows by a letter.
-const LETTERS: [Method; 9] = [
-    Method::Huawei,
-    Method::Sierra,
-    Method::Sony,
-    Method::Gct,
-    Method::Kobil,
-    Method::Sequans,
-    Method::MobileAction,
-    Method::Cisco,
-    Method::DetachStorageOnly,
-];
 
 /// Characters that do something in a shell, in a string that should hold none. `None` when there are none.
 pub fn shell_characters(text: &str) -> Option<String> {
@@ -62,7 +60,7 @@ fn flag(p: &mut Parameters, letter: char) -> Result<(), String> {
         'I' | 'W' => {}
         'R' => p.reset_usb = Some(true),
         _ => {
-            let method = LETTERS.into_iter().find(|m| m.letter() == letter);
+            let method = Method::from_tplink_letter(letter);
             p.turn_on(method.ok_or_else(|| format!("-{letter} is no option of usb_modeswitch 1.1.9"))?);
         }
     }
@@ -72,13 +70,13 @@ fn flag(p: &mut Parameters, letter: char) -> Result<(), String> {
 fn value_option(p: &mut Parameters, letter: char, value: &str) -> Option<()> {
     let byte = || hexadecimal(value).and_then(|n| u8::try_from(n).ok());
     let word = || hexadecimal(value).and_then(|n| u16::try_from(n).ok());
-    let number = || decimal(value).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 3_600_000);
+    let number = || decimal(value).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= MAX_TIME);
     match letter {
-        'M' => p.messages[0] = hex_bytes(value).ok()?,
-        '2' => p.messages[1] = hex_bytes(value).ok()?,
-        '3' => p.messages[2] = hex_bytes(value).ok()?,
+        'M' => p.messages[0] = parse_message(value).ok()?,
+        '2' => p.messages[1] = parse_message(value).ok()?,
+        '3' => p.messages[2] = parse_message(value).ok()?,
         // TP-Link's own meaning. Upstream's -X takes no value.
-        'X' => p.control_message = Some(hex_bytes(value).ok()?.try_into().ok()?),
+        'X' => p.control_message = Some(parse_message(value).ok()?.try_into().ok()?),
         'm' => p.message_endpoint = Some(byte()?),
         'r' => p.response_endpoint = Some(byte()?),
         'i' => p.interface = Some(byte()?),
@@ -103,27 +101,27 @@ fn value_option(p: &mut Parameters, letter: char, value: &str) -> Option<()> {
 pub fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     let p = &entry.parameters;
     let mut losses = Vec::new();
-    let mut lose = |what, why| losses.push(loss(entry, what, why));
+    let mut lose = |what: &str, why| losses.push(loss(entry, what, why));
     let methods: Vec<Method> = p.methods_on().collect();
     let mut words: Vec<String> = Vec::new();
     let mut to_send: Vec<Vec<u8>> = Vec::new();
-    let raw = || p.messages.iter().filter(|m| !m.is_empty()).cloned();
-    let request = |bytes: [u8; 8]| format!("-X {}", hex_text(&bytes));
+    let raw = || p.messages().map(<[u8]>::to_vec);
+    let request = |bytes: [u8; 8]| format!("-X {}", hex::encode(&bytes));
     match methods.as_slice() {
         [] => to_send.extend(raw()),
         [Method::StandardEject] => {
-            to_send.extend(messages::EJECT[..2].iter().map(|m| m.to_vec()));
+            to_send.extend(Method::StandardEject.commands().iter().take(2).map(|m| m.to_vec()));
             to_send.extend(raw().take(1));
             lose(
                 "StandardEject",
                 "usb_modeswitch 1.1.9 sends at most three messages: eject goes to LUN 0 only",
             );
         }
-        [method] if LETTERS.contains(method) => words.push(format!("-{}", method.letter())),
-        [method] => match (messages::message_of(*method), messages::request_of(*method)) {
-            (Some(message), _) => to_send.push(message.to_vec()),
-            (None, Some(bytes)) => words.push(request(bytes)),
-            (None, None) => {
+        [method] => match (method.tplink_letter(), method.message(), method.request()) {
+            (Some(letter), ..) => words.push(format!("-{letter}")),
+            (None, Some(message), _) => to_send.push(message.to_vec()),
+            (None, None, Some(bytes)) => words.push(request(bytes)),
+            (None, None, None) => {
                 lose("entry", "usb_modeswitch 1.1.9 has neither this method nor a way to say it in others");
                 return (None, losses);
             }
@@ -136,10 +134,7 @@ pub fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     match p.pantech {
         Some(0) | None => {}
         Some(1) => words.push("-d".to_owned()),
-        Some(n) => {
-            let [low, high] = n.to_le_bytes();
-            words.push(request([0x40, 0x70, low, high, 0, 0, 0, 0]));
-        }
+        Some(n) => words.push(request(pantech_request(n))),
     }
     words.extend(p.control_message.map(request));
     // Between messages it only waits for the answer when it is told to.
@@ -147,7 +142,7 @@ pub fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
         words.push("-n".to_owned());
     }
     words.extend(
-        to_send.iter().zip(["-M", "-2", "-3"]).map(|(m, letter)| format!("{letter} {}", hex_text(m))),
+        to_send.iter().zip(["-M", "-2", "-3"]).map(|(m, letter)| format!("{letter} {}", hex::encode(m))),
     );
     words.extend(p.message_endpoint.map(|n| format!("-m {n:02x}")));
     words.extend(p.response_endpoint.map(|n| format!("-r {n:02x}")));
@@ -158,42 +153,50 @@ pub fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
         words.push("-R".to_owned());
     }
 
-    if !p.targets(entry.key.vendor).is_empty() || p.target_class.is_some() || p.target_vendor.is_some() {
-        lose("Target", "the router watches the bus by itself and needs no target ids");
+    if words.is_empty() {
+        lose("entry", "there is nothing to send, and the file cannot say that a stick is to be left alone");
+        return (None, losses);
     }
-    for (lost, what) in [
-        (p.wait_before_s.is_some(), "WaitBefore"),
-        (p.release_delay_ms.is_some(), "ReleaseDelay"),
-        (p.check_success_s.is_some(), "CheckSuccess"),
-        (p.no_mbim_check.is_some(), "NoMBIMCheck"),
-        (p.no_driver_loading.is_some(), "NoDriverLoading"),
-        (p.mbim.is_some(), "MBIM"),
-    ] {
-        if lost {
-            lose(what, "there is no such option in usb_modeswitch 1.1.9");
+    let text = words.join(" ");
+    let carried = parse(&text).unwrap_or_default();
+    let mut lost: Vec<(String, &str)> = Vec::new();
+    for key in lost_keys(&p.clone().with_named_methods(), &carried) {
+        let no_option = "there is no such option in usb_modeswitch 1.1.9";
+        let is_default = match key.as_str() {
+            "off" => true,
+            "need-response" => p.need_response == Some(false),
+            "interface" => p.interface == Some(0),
+            "configuration" => p.configuration == Some(0),
+            "reset-usb" => p.reset_usb == Some(false),
+            "pantech-mode" => p.pantech == Some(0),
+            _ => false,
+        };
+        let (what, why) = match key.as_str() {
+            _ if is_default => ("default", "a parameter that says the default is just left out"),
+            "target-vendor" | "target-product" | "target-products" | "target-class" => {
+                ("Target", "the router watches the bus by itself and needs no target ids")
+            }
+            "pantech-mode" => {
+                ("PantechMode", "waiting becomes detaching the driver, which is what makes the stick switch")
+            }
+            "wait-before-s" => ("WaitBefore", no_option),
+            "release-delay-ms" => ("ReleaseDelay", no_option),
+            "check-success-s" => ("CheckSuccess", no_option),
+            "no-mbim-check" => ("NoMBIMCheck", no_option),
+            "no-driver-loading" => ("NoDriverLoading", no_option),
+            "mbim" => ("MBIM", no_option),
+            other => (other, "there is no place for it in the options"),
+        };
+        if !lost.iter().any(|(known, _)| known == what) {
+            lost.push((what.to_owned(), why));
         }
     }
-    if p.pantech == Some(1) {
-        lose("PantechMode", "waiting becomes detaching the driver, which is what makes the stick switch");
-    }
-    if p.methods.values().any(|on| !on)
-        || p.need_response == Some(false)
-        || p.interface == Some(0)
-        || p.reset_usb == Some(false)
-        || p.pantech == Some(0)
-    {
-        lose("default", "a parameter that says the default is just left out");
-    }
+    lost.iter().for_each(|(what, why)| lose(what, why));
     if to_send.len() > 1 && p.need_response != Some(true) {
         lose("NeedResponse", "it is turned on, because several messages need it there");
     }
     if !entry.key.qualifiers.is_empty() {
         lose("qualifiers", "the router compares ids only, and would send this to every stick that has them");
-    }
-    let text = words.join(" ");
-    if words.is_empty() {
-        lose("entry", "there is nothing to send, and the file cannot say that a stick is to be left alone");
-        return (None, losses);
     }
     if text.len() > MAX_LENGTH {
         lose("entry", "its messages are longer than the 255 characters that a router stores");

@@ -1,4 +1,11 @@
 //! udev rules: which sticks are to be switched when they appear. A rule only names ids; what to do comes from the catalogue.
+//!
+//! ```
+//! use stickshift::profile::formats::udev;
+//!
+//! let rule = r#"ATTR{idVendor}=="12d1", ATTR{idProduct}=="1f01", RUN+="usb_modeswitch '/%k'""#;
+//! assert_eq!(udev::parse(rule).entries[0].key.to_string(), "12d1:1f01");
+//! ```
 
 use std::fmt;
 

@@ -1,11 +1,79 @@
 //! The text files of usb_modeswitch: one assignment per line (docs/protocols/mode-switch.md section 2.7).
+//!
+//! ```
+//! use stickshift::profile::formats::usb_modeswitch;
+//!
+//! let parsed = usb_modeswitch::parse("# Huawei E3372\nTargetProduct=1506\nHuaweiNewMode=1\nColour=red\n")?;
+//! assert_eq!(parsed.name.as_deref(), Some("Huawei E3372"));
+//! assert_eq!(parsed.warnings[0].line, 4);
+//! assert_eq!(usb_modeswitch::assignments(&parsed.parameters), "TargetProduct=0x1506\nHuaweiNewMode=1\n");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt::Write as _;
 
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::profile::formats::{Loss, Warning};
+use crate::hex;
+use crate::profile::formats::{Loss, Warning, loss, lost_keys};
+use crate::profile::parameters::{MAX_TIME, parse_message};
 use crate::profile::{Entry, Key, Method, Parameters};
 use crate::stick::UsbId;
+
+/// What a name stands for, and how its value is written.
+enum Value {
+    /// An id: four hex digits.
+    Id(fn(&mut Parameters) -> &mut Option<u16>),
+    /// Ids with commas between them.
+    Ids(fn(&mut Parameters) -> &mut Vec<u16>),
+    /// Hex, written with two digits and `0x`.
+    Byte(fn(&mut Parameters) -> &mut Option<u8>),
+    /// Hex, written without `0x`.
+    PlainByte(fn(&mut Parameters) -> &mut Option<u8>),
+    /// Decimal.
+    Number(fn(&mut Parameters) -> &mut Option<u16>),
+    /// Decimal, at most [`MAX_TIME`].
+    Time(fn(&mut Parameters) -> &mut Option<u32>),
+    /// On if it begins with one of YyTt1.
+    Flag(fn(&mut Parameters) -> &mut Option<bool>),
+    /// On if it is a hex number other than 0.
+    NonZero(fn(&mut Parameters) -> &mut Option<bool>),
+    /// Hex bytes.
+    Message(usize),
+    /// The names of the methods, each a flag.
+    Methods,
+}
+
+/// Each name that stands for a parameter, in the order in which they are written.
+const NAMES: [(&str, Value); 22] = [
+    ("TargetVendor", Value::Id(|p| &mut p.target_vendor)),
+    ("TargetProduct", Value::Id(|p| &mut p.target_product)),
+    ("TargetProductList", Value::Ids(|p| &mut p.target_products)),
+    ("TargetClass", Value::Byte(|p| &mut p.target_class)),
+    ("WaitBefore", Value::Time(|p| &mut p.wait_before_s)),
+    ("Interface", Value::Byte(|p| &mut p.interface)),
+    ("MessageEndpoint", Value::Byte(|p| &mut p.message_endpoint)),
+    ("ResponseEndpoint", Value::Byte(|p| &mut p.response_endpoint)),
+    ("", Value::Methods),
+    ("PantechMode", Value::Number(|p| &mut p.pantech)),
+    ("MessageContent", Value::Message(0)),
+    ("MessageContent2", Value::Message(1)),
+    ("MessageContent3", Value::Message(2)),
+    ("ReleaseDelay", Value::Time(|p| &mut p.release_delay_ms)),
+    ("Configuration", Value::PlainByte(|p| &mut p.configuration)),
+    ("AltSetting", Value::Byte(|p| &mut p.alt_setting)),
+    ("ResetUSB", Value::NonZero(|p| &mut p.reset_usb)),
+    ("CheckSuccess", Value::Time(|p| &mut p.check_success_s)),
+    ("NeedResponse", Value::Flag(|p| &mut p.need_response)),
+    ("NoMBIMCheck", Value::Flag(|p| &mut p.no_mbim_check)),
+    ("NoDriverLoading", Value::Flag(|p| &mut p.no_driver_loading)),
+    // Only OpenWrt's overlays have it.
+    (MBIM, Value::Flag(|p| &mut p.mbim)),
+];
+
+/// Read, never written: usb_modeswitch does not know it.
+const MBIM: &str = "MBIM";
+/// Names that stand for no parameter: the ids of the stick, and what is obsolete.
+const OTHER_NAMES: [&str; 3] = ["DefaultVendor", "DefaultProduct", "InquireDevice"];
 
 /// Longest text that is read, in bytes. The largest real file has 600.
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -54,34 +122,11 @@ pub fn looks_like(text: &str) -> bool {
 }
 
 fn is_known(name: &str) -> bool {
-    Method::from_config_name(name).is_some()
-        || matches!(
-            name,
-            "DefaultVendor"
-                | "DefaultProduct"
-                | "TargetVendor"
-                | "TargetProduct"
-                | "TargetProductList"
-                | "TargetClass"
-                | "MessageEndpoint"
-                | "ResponseEndpoint"
-                | "MessageContent"
-                | "MessageContent2"
-                | "MessageContent3"
-                | "ReleaseDelay"
-                | "PantechMode"
-                | "ResetUSB"
-                | "CheckSuccess"
-                | "Interface"
-                | "Configuration"
-                | "AltSetting"
-                | "NoDriverLoading"
-                | "NeedResponse"
-                | "InquireDevice"
-                | "WaitBefore"
-                | "NoMBIMCheck"
-                | "MBIM"
-        )
+    Method::from_name(name).is_some() || OTHER_NAMES.contains(&name) || value_of(name).is_some()
+}
+
+fn value_of(name: &str) -> Option<&'static Value> {
+    NAMES.iter().find(|(known, _)| !known.is_empty() && *known == name).map(|(_, value)| value)
 }
 
 /// Reads a text: a superset of what usb_modeswitch takes. Both sides are trimmed, `#`, `;` and `!` begin a comment line, the first assignment
@@ -149,78 +194,49 @@ fn unquoted(value: &str) -> &str {
     }
 }
 
-fn assign(parsed: &mut Parsed, name: &str, value: &str, line: usize) -> Result<Option<String>> {
+/// Takes one assignment to a known name. The answer is a warning.
+fn assign(parsed: &mut Parsed, name: &str, text: &str, line: usize) -> Result<Option<String>> {
     let p = &mut parsed.parameters;
-    let mut warning = None;
-    let mut ignored = || {
-        warning = Some(format!("{name}: {value:?} is out of range, it is ignored"));
-    };
-    let mut hex16 = |slot: &mut Option<u16>| match hexadecimal(value).map(u16::try_from) {
-        Some(Ok(n)) => *slot = Some(n),
-        _ => ignored(),
-    };
-    match name {
-        "DefaultVendor" => hex16(&mut parsed.default_vendor),
-        "DefaultProduct" => hex16(&mut parsed.default_product),
-        "TargetVendor" => hex16(&mut p.target_vendor),
-        "TargetProduct" => hex16(&mut p.target_product),
-        "TargetProductList" => {
-            let (good, bad): (Vec<&str>, Vec<&str>) = value
+    let id = || hexadecimal(text).and_then(|n| u16::try_from(n).ok());
+    let byte = || hexadecimal(text).and_then(|n| u8::try_from(n).ok());
+    let time = || decimal(text).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= MAX_TIME);
+    let taken = match (name, value_of(name)) {
+        ("DefaultVendor", _) => store(&mut parsed.default_vendor, id()),
+        ("DefaultProduct", _) => store(&mut parsed.default_product, id()),
+        ("InquireDevice", _) => return Ok(Some("InquireDevice is obsolete, it is ignored".to_owned())),
+        (_, Some(Value::Id(of))) => store(of(p), id()),
+        (_, Some(Value::Ids(of))) => {
+            let (good, bad): (Vec<&str>, Vec<&str>) = text
                 .split(',')
                 .map(str::trim)
                 .partition(|item| item.len() == 4 && item.bytes().all(|b| b.is_ascii_hexdigit()));
-            p.target_products = good.iter().filter_map(|item| u16::from_str_radix(item, 16).ok()).collect();
-            if !bad.is_empty() {
-                warning = Some(format!("not four hex digits, left out: {}", bad.join(", ")));
-            }
+            *of(p) = good.iter().filter_map(|item| u16::from_str_radix(item, 16).ok()).collect();
+            let warning = || format!("not four hex digits, left out: {}", bad.join(", "));
+            return Ok((!bad.is_empty()).then(warning));
         }
-        "TargetClass" | "MessageEndpoint" | "ResponseEndpoint" | "Interface" | "Configuration"
-        | "AltSetting" => {
-            let slot = match name {
-                "TargetClass" => &mut p.target_class,
-                "MessageEndpoint" => &mut p.message_endpoint,
-                "ResponseEndpoint" => &mut p.response_endpoint,
-                "Interface" => &mut p.interface,
-                "Configuration" => &mut p.configuration,
-                _ => &mut p.alt_setting,
-            };
-            match hexadecimal(value).map(u8::try_from) {
-                Some(Ok(n)) => *slot = Some(n),
-                _ => ignored(),
-            }
+        (_, Some(Value::Byte(of) | Value::PlainByte(of))) => store(of(p), byte()),
+        (_, Some(Value::Number(of))) => store(of(p), decimal(text).and_then(|n| u16::try_from(n).ok())),
+        (_, Some(Value::Time(of))) => store(of(p), time()),
+        (_, Some(Value::Flag(of))) => store(of(p), Some(truth(text))),
+        (_, Some(Value::NonZero(of))) => store(of(p), Some(hexadecimal(text).is_some_and(|n| n != 0))),
+        (_, Some(Value::Message(number))) => {
+            let message = parse_message(text);
+            p.messages[*number] = message
+                .map_err(|what| Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line)))?;
+            true
         }
-        "PantechMode" => match decimal(value).map(u16::try_from) {
-            Some(Ok(n)) => p.pantech = Some(n),
-            _ => ignored(),
-        },
-        "ReleaseDelay" | "CheckSuccess" | "WaitBefore" => {
-            let slot = match name {
-                "ReleaseDelay" => &mut p.release_delay_ms,
-                "CheckSuccess" => &mut p.check_success_s,
-                _ => &mut p.wait_before_s,
-            };
-            match decimal(value).map(u32::try_from) {
-                // An hour is more than any stick takes, and a typing error must not stop a router for days.
-                Some(Ok(n)) if n <= 3_600_000 => *slot = Some(n),
-                _ => ignored(),
-            }
+        (_, Some(Value::Methods) | None) => {
+            Method::from_name(name).map(|method| p.turn(method, truth(text))).is_some()
         }
-        "MessageContent" => p.messages[0] = message(value, line)?,
-        "MessageContent2" => p.messages[1] = message(value, line)?,
-        "MessageContent3" => p.messages[2] = message(value, line)?,
-        "ResetUSB" => p.reset_usb = Some(hexadecimal(value).is_some_and(|n| n != 0)),
-        "NoDriverLoading" => p.no_driver_loading = Some(truth(value)),
-        "NeedResponse" => p.need_response = Some(truth(value)),
-        "NoMBIMCheck" => p.no_mbim_check = Some(truth(value)),
-        "MBIM" => p.mbim = Some(truth(value)),
-        "InquireDevice" => warning = Some("InquireDevice is obsolete, it is ignored".to_owned()),
-        _ => {
-            if let Some(method) = Method::from_config_name(name) {
-                p.methods.insert(method, truth(value));
-            }
-        }
-    }
-    Ok(warning)
+    };
+    Ok((!taken).then(|| format!("{name}: {text:?} is out of range, it is ignored")))
+}
+
+/// Keeps what stands there unless there is something new; says whether there was.
+fn store<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
+    let given = value.is_some();
+    *slot = value.or(slot.take());
+    given
 }
 
 /// As strtol with base 16 reads: optional sign and `0x`, digits, whatever follows is ignored.
@@ -256,36 +272,6 @@ pub(crate) fn truth(text: &str) -> bool {
     text.starts_with(['Y', 'y', 'T', 't', '1'])
 }
 
-fn message(text: &str, line: usize) -> Result<Vec<u8>> {
-    hex_bytes(text).map_err(|what| Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line)))
-}
-
-/// Whole bytes in hex, without blanks between them, at most 1024 of them.
-pub(crate) fn hex_bytes(text: &str) -> Result<Vec<u8>, &'static str> {
-    if !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err("the message holds something that is not a hex digit");
-    }
-    if !text.len().is_multiple_of(2) {
-        return Err("the message has an odd number of hex digits");
-    }
-    if text.len() > 2048 {
-        return Err("the message is longer than anything that switches a stick");
-    }
-    Ok(text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect())
-}
-
-fn digit(byte: u8) -> u8 {
-    (byte as char).to_digit(16).unwrap_or(0) as u8
-}
-
-/// Bytes as lower-case hex.
-pub(crate) fn hex_text(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
-}
-
 /// Writes an entry as a file for usb_modeswitch's data folder; its name is `entry.key`. With `with_ids` the ids are written
 /// too, as `usb_modeswitch -c FILE` needs them.
 pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
@@ -303,56 +289,56 @@ pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
     }
     text.push_str(&assignments(&entry.parameters));
     let mut losses = Vec::new();
-    let mut lose =
-        |what, why: &str| losses.push(Loss { entry: entry.key.to_string(), what, why: why.to_owned() });
-    if entry.parameters.mbim.is_some() {
-        lose("MBIM", "usb_modeswitch's wrapper decides about MBIM by itself");
-    }
-    if entry.parameters.control_message.is_some() {
-        lose("control message", "usb_modeswitch cannot send a raw control request");
+    let carried = parse(&text).map(|parsed| parsed.parameters).unwrap_or_default();
+    for key in lost_keys(&entry.parameters, &carried) {
+        losses.push(match key.as_str() {
+            "mbim" => loss(entry, MBIM, "usb_modeswitch's wrapper decides about MBIM by itself"),
+            "control-message" => {
+                loss(entry, "control message", "usb_modeswitch cannot send a raw control request")
+            }
+            other => loss(entry, other, "there is no name for it in these files"),
+        });
     }
     if with_ids && !entry.key.qualifiers.is_empty() {
-        lose("qualifiers", "they belong into the file's name in /etc/usb_modeswitch.d");
+        losses.push(loss(entry, "qualifiers", "they belong into the file's name in /etc/usb_modeswitch.d"));
     }
     (text, losses)
 }
 
 /// The parameters as assignments, one per line, in a fixed order.
-pub fn assignments(p: &Parameters) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut put =
-        |name: &str, value: Option<String>| lines.extend(value.map(|value| format!("{name}={value}")));
-    let hex4 = |n: Option<u16>| n.map(|n| format!("0x{n:04x}"));
-    let hex2 = |n: Option<u8>| n.map(|n| format!("0x{n:02x}"));
-    let flag = |on: Option<bool>| on.map(|on| u8::from(on).to_string());
-    put("TargetVendor", hex4(p.target_vendor));
-    put("TargetProduct", hex4(p.target_product));
-    if !p.target_products.is_empty() {
-        let list: Vec<String> = p.target_products.iter().map(|n| format!("{n:04x}")).collect();
-        put("TargetProductList", Some(format!("\"{}\"", list.join(","))));
+pub fn assignments(parameters: &Parameters) -> String {
+    let mut p = parameters.clone();
+    let mut text = String::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            writeln!(text, "{name}={value}").expect("a string takes all");
+        }
+    };
+    let flag = |on: bool| u8::from(on).to_string();
+    for (name, value) in NAMES.iter().filter(|(name, _)| *name != MBIM) {
+        match value {
+            Value::Id(of) => put(name, of(&mut p).map(|n| format!("0x{n:04x}"))),
+            Value::Ids(of) => {
+                let list: Vec<String> = of(&mut p).iter().map(|n| format!("{n:04x}")).collect();
+                put(name, (!list.is_empty()).then(|| format!("\"{}\"", list.join(","))));
+            }
+            Value::Byte(of) => put(name, of(&mut p).map(|n| format!("0x{n:02x}"))),
+            Value::PlainByte(of) => put(name, of(&mut p).map(|n| format!("{n:x}"))),
+            Value::Number(of) => put(name, of(&mut p).map(|n| n.to_string())),
+            Value::Time(of) => put(name, of(&mut p).map(|n| n.to_string())),
+            Value::Flag(of) | Value::NonZero(of) => put(name, of(&mut p).map(flag)),
+            Value::Message(number) => {
+                let message = Some(&p.messages[*number]).filter(|m| !m.is_empty());
+                put(name, message.map(|m| format!("\"{}\"", hex::encode(m))));
+            }
+            Value::Methods => {
+                for method in Method::ALL {
+                    put(method.name(), p.method(method).map(flag));
+                }
+            }
+        }
     }
-    put("TargetClass", hex2(p.target_class));
-    put("WaitBefore", p.wait_before_s.map(|n| n.to_string()));
-    put("Interface", hex2(p.interface));
-    put("MessageEndpoint", hex2(p.message_endpoint));
-    put("ResponseEndpoint", hex2(p.response_endpoint));
-    for (method, on) in &p.methods {
-        put(method.config_name(), flag(Some(*on)));
-    }
-    put("PantechMode", p.pantech.map(|n| n.to_string()));
-    for (index, message) in p.messages.iter().enumerate().filter(|(_, m)| !m.is_empty()) {
-        let name = ["MessageContent", "MessageContent2", "MessageContent3"][index];
-        put(name, Some(format!("\"{}\"", hex_text(message))));
-    }
-    put("ReleaseDelay", p.release_delay_ms.map(|n| n.to_string()));
-    put("Configuration", p.configuration.map(|n| format!("{n:x}")));
-    put("AltSetting", hex2(p.alt_setting));
-    put("ResetUSB", flag(p.reset_usb));
-    put("CheckSuccess", p.check_success_s.map(|n| n.to_string()));
-    put("NeedResponse", flag(p.need_response));
-    put("NoMBIMCheck", flag(p.no_mbim_check));
-    put("NoDriverLoading", flag(p.no_driver_loading));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    text
 }
 
 #[cfg(test)]

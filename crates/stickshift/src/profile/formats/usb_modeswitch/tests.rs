@@ -80,8 +80,8 @@ fn what_it_cannot_say_is_named() {
     let mut entry = builtin::lookup(UsbId::new(0x12d1, 0x1f01)).next().unwrap();
     entry.parameters.mbim = Some(true);
     entry.parameters.control_message = Some([0xc0; 8]);
-    let lost: Vec<&str> = emit(&entry, false).1.iter().map(|l| l.what).collect();
-    assert_eq!(lost, ["MBIM", "control message"]);
+    let lost: Vec<String> = emit(&entry, false).1.into_iter().map(|l| l.what).collect();
+    assert_eq!(lost, ["control message", "MBIM"]);
 }
 
 proptest! {
