@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::install;
-use crate::run::{command, root, status};
+use crate::run::{command, root, status, target};
 
 /// For each target. With ten or so of them the tier stays under three minutes.
 const SECONDS: u32 = 4;
@@ -25,7 +25,7 @@ pub(crate) fn run_all() -> Result<(), String> {
     names.sort();
     for name in &names {
         println!("fuzzing {name} for {SECONDS} s");
-        let fresh = root().join("target/fuzz-corpus").join(name);
+        let fresh = target("fuzz-corpus")?.join(name);
         fs::create_dir_all(&fresh).map_err(|e| format!("{}: {e}", fresh.display()))?;
         let (fresh, kept) = (fresh.display().to_string(), format!("fuzz/corpus/{name}"));
         let time = format!("-max_total_time={SECONDS}");

@@ -2,10 +2,29 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// What cargo knows of the workspace: packages, features, the target folder. Without dependencies.
+pub(crate) fn metadata() -> Result<&'static Value, String> {
+    static METADATA: OnceLock<Result<Value, String>> = OnceLock::new();
+    let read = || {
+        let text = output("cargo", &["metadata", "--format-version", "1", "--no-deps"])?;
+        serde_json::from_str(&text).map_err(|e| format!("cargo metadata: {e}"))
+    };
+    METADATA.get_or_init(read).as_ref().map_err(Clone::clone)
+}
+
+/// A path in the target folder, wherever `CARGO_TARGET_DIR` or cargo's configuration put it.
+pub(crate) fn target(path: &str) -> Result<PathBuf, String> {
+    let folder = metadata()?["target_directory"].as_str().ok_or("cargo metadata names no target folder")?;
+    Ok(Path::new(folder).join(path))
 }
 
 /// A command in the root folder. Cargo's own variables are taken off, so that a nested cargo decides for itself.

@@ -20,5 +20,5 @@ pub(crate) fn build(more: &[&str]) -> Result<PathBuf, String> {
     // Code that occurs twice becomes a function.
     args.extend(["--", "-C", &script, "-C", "llvm-args=-enable-machine-outliner=always"]);
     run::run("cargo", &args)?;
-    Ok(root().join("target").join(TARGET).join("small/stickshift"))
+    run::target(&format!("{TARGET}/small/stickshift"))
 }

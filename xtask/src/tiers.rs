@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use crate::fuzz;
 use crate::install::{self, Need};
-use crate::run::{command, root, run, status};
+use crate::packages;
+use crate::run::{command, run, status, target};
+use crate::skips;
 use crate::vm;
 
 struct Tier {
@@ -21,6 +23,27 @@ struct Tier {
 const TIERS: &[Tier] = &[
     Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false },
     Tier { name: "lint", what: "clippy, warnings are errors", prepare: nothing, run: lint, may_lack: false },
+    Tier {
+        name: "unused",
+        what: "no dependency that nothing uses (cargo-machete)",
+        prepare: packages::unused_tool,
+        run: packages::unused,
+        may_lack: false,
+    },
+    Tier {
+        name: "features",
+        what: "every feature alone, and none, without warnings",
+        prepare: nothing,
+        run: packages::features,
+        may_lack: false,
+    },
+    Tier {
+        name: "msrv",
+        what: "the oldest Rust version that Cargo.toml promises",
+        prepare: nothing,
+        run: packages::oldest_rust,
+        may_lack: false,
+    },
     Tier {
         name: "test",
         what: "unit, dialogue, fault campaign, transcript and peer tests",
@@ -82,8 +105,9 @@ pub(crate) fn test(names: &[&str]) -> ExitCode {
     }
     let in_ci = std::env::var_os("CI").is_some();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for tier in TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)) {
-        println!("==> {}: {}", tier.name, tier.what);
+    let chosen: Vec<&Tier> = TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)).collect();
+    for (index, tier) in chosen.iter().enumerate() {
+        println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
         let start = Instant::now();
         let outcome = match (tier.prepare)() {
             Ok(()) => (tier.run)(),
@@ -134,9 +158,9 @@ fn peers() -> Result<(), String> {
     python_packages()
 }
 
-/// huawei-lte-api in target/peers. Where the package index is out of reach its test says that it is skipped; in CI that is a failure.
+/// huawei-lte-api in the target folder's `peers`. Where the package index is out of reach its test says that it is skipped; in CI that is a failure.
 fn python_packages() -> Result<(), String> {
-    let folder = root().join("target/peers");
+    let folder = target("peers")?;
     let python = folder.join("bin/python");
     let works = |code: &str| {
         let run = command(&python.to_string_lossy(), &["-c", code]).stderr(Stdio::null()).status();
@@ -164,7 +188,15 @@ fn python_packages() -> Result<(), String> {
 }
 
 fn test_all() -> Result<(), String> {
-    run("cargo", &["test", "--workspace", "--quiet"])
+    println!("    building the tests");
+    run("cargo", &["test", "--workspace", "--no-run", "--quiet"])?;
+    println!("    running them");
+    let skipped = skips::begin()?;
+    let mut tests = command("cargo", &["test", "--workspace", "--quiet"]);
+    tests.env(skips::VARIABLE, &skipped);
+    let ended = status(tests);
+    let skips = skips::end(&skipped);
+    ended.and(skips)
 }
 
 fn doc() -> Result<(), String> {

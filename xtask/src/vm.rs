@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::install::{self, Need};
-use crate::run::{command, output, root, run, status};
+use crate::run::{command, output, root, run, status, target};
 
 /// A guest that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -39,8 +39,8 @@ const UP: &str = "@ up";
 /// Kernel parameters.
 const APPEND: &str = "console=ttyS0 quiet panic=-1";
 
-fn folder() -> PathBuf {
-    root().join("target/vm")
+fn folder() -> Result<PathBuf, String> {
+    target("vm")
 }
 
 /// Installs what the tier needs and unpacks the guest's kernel.
@@ -61,14 +61,14 @@ pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
 /// The program, built now for tests.
 fn program() -> Result<PathBuf, String> {
     run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
-    Ok(root().join("target/debug/stickshift"))
+    target("debug/stickshift")
 }
 
 /// Makes the captures of switches anew that tests read.
 pub(crate) fn captures() -> Result<(), String> {
     install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
     run_scenarios("captures", "", &program()?)?;
-    let (made, kept) = (folder().join("results/captures"), root().join("tests/fixtures/captures/vm"));
+    let (made, kept) = (folder()?.join("results/captures"), root().join("tests/fixtures/captures/vm"));
     let _ = fs::remove_dir_all(&kept);
     make(&kept)?;
     for file in entries(&made)? {
@@ -82,7 +82,7 @@ pub(crate) fn captures() -> Result<(), String> {
 /// Measures ours against usb_modeswitch in the guest, and prints figures and ratios.
 pub(crate) fn bench(program: &Path) -> Result<(), String> {
     run_scenarios("bench", "", program)?;
-    let figures = read(&folder().join("results/figures.tsv"))?;
+    let figures = read(&folder()?.join("results/figures.tsv"))?;
     for line in compared(&figures) {
         println!("    {line}");
     }
@@ -157,7 +157,7 @@ fn guest() -> Result<Guest, String> {
     let depends = shown.lines().find_map(|line| line.strip_prefix("Depends: linux-image-"));
     let release = depends.and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
     let release = release.ok_or("linux-image-amd64 does not name its kernel")?;
-    let files = folder().join(&release);
+    let files = folder()?.join(&release);
     let guest = Guest { files, release };
     if fs::read_to_string(guest.files.join("complete")).ok() != Some(PACKAGES.join(" ")) {
         unpack(&guest)?;
@@ -167,7 +167,7 @@ fn guest() -> Result<Guest, String> {
 
 fn unpack(guest: &Guest) -> Result<(), String> {
     println!("unpacking the guest's kernel {} and udev", guest.release);
-    let packages = folder().join("packages");
+    let packages = folder()?.join("packages");
     let _ = fs::remove_dir_all(&packages);
     let _ = fs::remove_dir_all(&guest.files);
     make(&packages)?;
@@ -202,7 +202,7 @@ fn unpack(guest: &Guest) -> Result<(), String> {
 
 /// Lays out the folder that the guest may write to; the names of its scenarios.
 fn results(scenarios: &str, filter: &str, program: &Path) -> Result<Vec<String>, String> {
-    let (here, source) = (folder().join("results"), root().join("xtask/vm"));
+    let (here, source) = (folder()?.join("results"), root().join("xtask/vm"));
     let _ = fs::remove_dir_all(&here);
     for sub in ["scenarios", "logs", "bin"] {
         make(&here.join(sub))?;
@@ -244,7 +244,7 @@ fn initramfs(guest: &Guest) -> Result<(), String> {
         list.push('\n');
     }
     archive.program("modules/order", list.as_bytes());
-    let path = folder().join("initramfs");
+    let path = folder()?.join("initramfs");
     fs::write(&path, archive.finish()).map_err(|e| format!("{}: {e}", path.display()))
 }
 
@@ -287,7 +287,7 @@ const KVM_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Boots the guest and returns its result lines without their mark.
 fn boot(guest: &Guest) -> Result<Vec<String>, String> {
-    let hangs = folder().join("kvm-hangs");
+    let hangs = folder()?.join("kvm-hangs");
     if Path::new("/dev/kvm").exists() && !hangs.exists() {
         if let Some(results) = boot_on(guest, Processor::Kvm)? {
             return Ok(results);
@@ -319,10 +319,10 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
         .arg("-kernel")
         .arg(guest.files.join("boot").join(format!("vmlinuz-{}", guest.release)))
         .arg("-initrd")
-        .arg(folder().join("initramfs"))
+        .arg(folder()?.join("initramfs"))
         .args(share(Path::new("/"), "host", ",readonly=on,multidevs=remap"))
         .args(share(&guest.files, "guest", ",readonly=on"))
-        .args(share(&folder().join("results"), "results", ""))
+        .args(share(&folder()?.join("results"), "results", ""))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut child = qemu.spawn().map_err(|e| format!("qemu-system-x86_64: {e}"))?;
@@ -335,7 +335,7 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
             }
         }
     });
-    let mut log = fs::File::create(folder().join("results/console.log")).map_err(|e| e.to_string())?;
+    let mut log = fs::File::create(folder()?.join("results/console.log")).map_err(|e| e.to_string())?;
     let (start, mut up) = (Instant::now(), processor == Processor::Tcg);
     let mut results = Vec::new();
     let ended = loop {
@@ -365,7 +365,7 @@ fn judge(names: &[String], told: &[String]) -> Result<(), String> {
     let passed = |name: &&String| told.iter().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]));
     let failed: Vec<&String> = names.iter().filter(|name| !passed(name)).collect();
     for name in &failed {
-        let log = folder().join(format!("results/logs/{name}.log"));
+        let log = folder()?.join(format!("results/logs/{name}.log"));
         println!("--- {name}: the end of {}", log.display());
         let text =
             fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -373,7 +373,7 @@ fn judge(names: &[String], told: &[String]) -> Result<(), String> {
         lines[lines.len().saturating_sub(25)..].iter().for_each(|line| println!("    {line}"));
     }
     if !told.iter().any(|line| line == "done") {
-        let console = folder().join("results/console.log");
+        let console = folder()?.join("results/console.log");
         return Err(format!("the guest did not come to its end; see {}", console.display()));
     }
     match failed.len() {

@@ -21,23 +21,18 @@ struct Ended {
 impl Modem {
     /// `None` where there is no Python.
     fn start(options: &[&str]) -> Option<Modem> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/at_modem.py");
+        if !test_support::python_is_here() {
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
-        let started = Command::new("python3")
-            .arg(script)
+        let mut process = Command::new("python3")
+            .arg(test_support::peer("at_modem.py"))
             .args(options)
             .arg("--log")
             .arg(folder.path().join("log"))
             .stdout(Stdio::piped())
-            .spawn();
-        let mut process = match started {
-            Ok(process) => process,
-            Err(e) => {
-                assert!(std::env::var_os("CI").is_none(), "python3 is needed: {e}");
-                println!("skipped: no python3");
-                return None;
-            }
-        };
+            .spawn()
+            .unwrap();
         let mut port = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
         Some(Modem { process, port: port.trim().to_owned(), folder })

@@ -65,18 +65,7 @@ fn a_script_of_the_kind_that_people_have() {
 #[test]
 fn the_real_program_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("recorder.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/usb_recorder.c");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
-        .args([library.as_os_str(), source.as_ref()])
-        .status();
-    let program =
-        ["/usr/sbin/usb_modeswitch", "/usr/bin/usb_modeswitch"].into_iter().find(|p| Path::new(p).exists());
-    let (Some(program), true) = (program, compiled.is_ok_and(|status| status.success())) else {
-        println!("skipped: needs cc and usb_modeswitch");
-        return;
-    };
+    let Some((program, library)) = test_support::usb_modeswitch(folder.path()) else { return };
     let link = link(folder.path());
     let message = "55534243123456780000000000000011062000000101000100000000000000";
     let ids = "-v 12d1 -p 1526";

@@ -11,17 +11,15 @@ struct Server {
 impl Server {
     /// `None` where there is no Python.
     fn start(generation: &str, login: &str) -> Option<Server> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/hilink_server.py");
-        let started =
-            Command::new("python3").args([script, generation, login]).stdout(Stdio::piped()).spawn();
-        let mut child = match started {
-            Ok(child) => child,
-            Err(e) => {
-                assert!(std::env::var_os("CI").is_none(), "python3 is needed: {e}");
-                println!("skipped: no python3");
-                return None;
-            }
-        };
+        if !test_support::python_is_here() {
+            return None;
+        }
+        let mut child = Command::new("python3")
+            .arg(test_support::peer("hilink_server.py"))
+            .args([generation, login])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut port = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
         Some(Server { url: format!("http://127.0.0.1:{}/", port.trim()), child })

@@ -122,17 +122,16 @@ struct Peer(std::process::Child, String);
 impl Peer {
     fn start(script: &str, arguments: &[&str]) -> Option<Peer> {
         use std::io::{BufRead, BufReader};
-        let path = format!("{}/../../tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
-        let started = Command::new("python3")
-            .arg(path)
+        if !test_support::python_is_here() {
+            return None;
+        }
+        let mut process = Command::new("python3")
+            .arg(test_support::peer(script))
             .args(arguments)
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::null())
-            .spawn();
-        let Ok(mut process) = started else {
-            println!("skipped: no python3");
-            return None;
-        };
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Some(Peer(process, line.trim().to_owned()))

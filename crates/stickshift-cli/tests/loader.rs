@@ -174,12 +174,12 @@ fn load_reports_in_json_lines() {
     bytes.resize(384 + 400 * 1024, 0x33);
     bytes[56..60].copy_from_slice(&(400 * 1024u32).to_le_bytes());
     fs::write(folder.path().join("large.bin"), &bytes).unwrap();
-    let emulator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/bootrom_emulator.py");
-    let Ok(mut peer) = Command::new("python3").arg(emulator).stdout(std::process::Stdio::piped()).spawn()
-    else {
-        eprintln!("skipped: no python3");
+    let emulator = test_support::peer("bootrom_emulator.py");
+    if !test_support::python_is_here() {
         return;
-    };
+    }
+    let mut peer =
+        Command::new("python3").arg(emulator).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut out = std::io::BufReader::new(peer.stdout.take().unwrap());
     let mut port = String::new();
     std::io::BufRead::read_line(&mut out, &mut port).unwrap();

@@ -64,14 +64,14 @@ impl Drop for Served {
     }
 }
 
-/// A Python with huawei-lte-api; `cargo xtask test test` makes one in target/peers.
+/// A Python with huawei-lte-api; `cargo xtask test test` makes one in the target folder's `peers`.
 fn python() -> Option<PathBuf> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/bin/python");
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../peers/bin/python");
     let works = Command::new(&python).args(["-c", "import huawei_lte_api"]).output();
     if works.is_ok_and(|run| run.status.success()) {
         return Some(python);
     }
-    println!("skipped: no huawei-lte-api in target/peers");
+    test_support::skip("huawei-lte-api is not installed in the target folder");
     None
 }
 

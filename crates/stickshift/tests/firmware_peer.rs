@@ -11,13 +11,12 @@ use stickshift::firmware::{Compression, Finding, Form, Header, Image, verify};
 
 /// Runs the builder; `None` where there is no python3.
 fn peer(folder: &Path, name: &str, arguments: &[&str]) -> Option<(PathBuf, serde_json::Value)> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/make_firmware.py");
-    let out = folder.join(name);
-    let run = Command::new("python3").arg(&script).arg(&out).args(arguments).output();
-    let Ok(run) = run else {
-        eprintln!("skipped: no python3");
+    if !test_support::python_is_here() {
         return None;
-    };
+    }
+    let out = folder.join(name);
+    let mut script = Command::new("python3");
+    let run = script.arg(test_support::peer("make_firmware.py")).arg(&out).args(arguments).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let facts = fs::read(folder.join(format!("{name}.json"))).unwrap();
     Some((out, serde_json::from_slice(&facts).unwrap()))
@@ -105,7 +104,7 @@ fn extract_then_build_gives_the_same_bytes() {
 #[test]
 fn the_original_takes_what_we_build() {
     let Some(original) = std::env::var_os("BALONG_FLASH") else {
-        eprintln!("skipped: BALONG_FLASH is not set");
+        test_support::skip("BALONG_FLASH does not name the original program");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -3,8 +3,6 @@
 
 #![cfg(target_os = "linux")]
 
-mod peers;
-
 use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,7 +18,7 @@ use stickshift::flash::{self, Finish, Handshake, NoObserver, Observer, Outcome, 
 use stickshift::host::SerialLink;
 use stickshift::link::{ByteLink, Moment};
 
-use peers::{peer, python_is_here};
+use test_support::{peer, python_is_here};
 
 /// An image of make_firmware.py and the SHA-256 of what of each partition must arrive.
 struct Firmware {

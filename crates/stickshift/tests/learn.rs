@@ -281,7 +281,7 @@ fn every_profile_of_the_catalogue_is_learned_back() {
 #[test]
 fn tshark_sees_in_every_twin_what_we_see() {
     if Command::new("tshark").arg("--version").output().is_err() {
-        println!("skipped: tshark is not installed");
+        test_support::skip("tshark is not installed");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -2,11 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
-mod peers;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use sha2::{Digest, Sha256};
@@ -15,7 +13,7 @@ use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::host::SerialLink;
 
-use peers::{peer, python_is_here};
+use test_support::{peer, python_is_here};
 
 /// A loader made by make_loader_fixture.py.
 fn fixture(arguments: &[&str]) -> Loader {
@@ -33,15 +31,7 @@ fn fixture(arguments: &[&str]) -> Loader {
 
 /// usblsafe-327x.bin, which is someone else's and not part of the project.
 fn real_loader() -> Option<Loader> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/loaders");
-    let folder = std::env::var_os("STICKSHIFT_LOADERS").map_or(beside, PathBuf::from);
-    match fs::read(folder.join("usblsafe-327x.bin")) {
-        Ok(bytes) => Some(Loader::parse(bytes).unwrap()),
-        Err(_) => {
-            eprintln!("skipped: no usblsafe-327x.bin (STICKSHIFT_LOADERS names its folder)");
-            None
-        }
-    }
+    test_support::field_loader("usblsafe-327x.bin").map(|bytes| Loader::parse(bytes).unwrap())
 }
 
 fn hash(bytes: &[u8]) -> String {

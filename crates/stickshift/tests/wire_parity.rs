@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -273,18 +272,7 @@ fn every_recorded_entry_is_sent_as_it_was_recorded() {
 #[test]
 fn the_real_usb_modeswitch_sends_the_same_for_every_entry() {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("recorder.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/usb_recorder.c");
-    let compiled = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
-        .args([library.as_os_str(), source.as_ref()])
-        .status();
-    let program =
-        ["/usr/sbin/usb_modeswitch", "/usr/bin/usb_modeswitch"].into_iter().find(|p| Path::new(p).exists());
-    let (Some(program), true) = (program, compiled.is_ok_and(|status| status.success())) else {
-        println!("skipped: needs cc and usb_modeswitch");
-        return;
-    };
+    let Some((program, library)) = test_support::usb_modeswitch(folder.path()) else { return };
     let listed = deviations();
     let mut wrong = Vec::new();
     let mut number = 0;

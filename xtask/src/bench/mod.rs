@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::install::rust_target;
-use crate::run::{root, run};
+use crate::run::{run, target};
 use crate::vm;
 
 pub(crate) use replay::ping_pong;
@@ -93,18 +93,18 @@ fn static_program() -> Result<PathBuf, String> {
     const TARGET: &str = "x86_64-unknown-linux-musl";
     rust_target(TARGET)?;
     run("cargo", &["build", "--quiet", "--release", "--target", TARGET, "-p", "stickshift-cli"])?;
-    Ok(root().join("target").join(TARGET).join("release/stickshift"))
+    target(&format!("{TARGET}/release/stickshift"))
 }
 
 /// The release build of the program, made now.
 fn program() -> Result<PathBuf, String> {
     run("cargo", &["build", "--quiet", "--release", "-p", "stickshift-cli"])?;
-    Ok(root().join("target/release/stickshift"))
+    target("release/stickshift")
 }
 
 /// Where the files of the benches lie.
 fn folder() -> Result<PathBuf, String> {
-    let folder = root().join("target/bench");
+    let folder = target("bench")?;
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     Ok(folder)
 }

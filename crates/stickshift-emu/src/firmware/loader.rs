@@ -155,13 +155,7 @@ mod tests {
     /// A loader from the field, patched by hand long ago; it is nobody's to pass on, so the test looks for it outside.
     #[test]
     fn a_loader_of_the_field_does_not_erase() {
-        let folder = std::env::var_os("STICKSHIFT_LOADERS").map(std::path::PathBuf::from);
-        let beside =
-            || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/loaders");
-        let Ok(file) = std::fs::read(folder.unwrap_or_else(beside).join("usblsafe-327x.bin")) else {
-            eprintln!("skipped: usblsafe-327x.bin is not here");
-            return;
-        };
+        let Some(file) = test_support::field_loader("usblsafe-327x.bin") else { return };
         let blocks = vec![
             Block { mode: 1, address: 0x2ffe_4000, data: file[0x54..0x54 + 0x36c].to_vec() },
             Block { mode: 2, address: 0x3000_4000, data: file[0x3c0..0x3c0 + 0x1a_c18c].to_vec() },

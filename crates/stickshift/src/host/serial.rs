@@ -360,7 +360,7 @@ mod tests {
             );
             let Ok(mut holder) = Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).spawn()
             else {
-                eprintln!("skipped: no bash");
+                test_support::skip("bash is not installed");
                 return;
             };
             let mut line = String::new();

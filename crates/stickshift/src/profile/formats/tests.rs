@@ -241,13 +241,13 @@ fn openssl_opens_what_we_write() {
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut openssl) = openssl else {
-        println!("skipped: needs openssl");
+        test_support::skip("openssl is not installed");
         return;
     };
     openssl.stdin.take().unwrap().write_all(&exported.bytes).unwrap();
     let out = openssl.wait_with_output().unwrap();
     if !out.status.success() {
-        println!("skipped: this openssl has no DES");
+        test_support::skip("this openssl has no DES");
         return;
     }
     assert!(out.stdout[16..].starts_with(b"[TP-3G]\r\ncount=1\r\nindex=1\r\n"));
