@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stickshift::wire::pdu::{Body, Message, decode, pack_ussd, submit, to_hex, unpack_ussd};
+use stickshift::wire::pdu::{Body, Message, decode, pack_ussd, submit, unpack_ussd};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = decode(bytes);
-    unpack_ussd(&to_hex(bytes), bytes.first().copied().unwrap_or(15));
+    unpack_ussd(&stickshift::hex::encode_upper(bytes), bytes.first().copied().unwrap_or(15));
     let text = String::from_utf8_lossy(bytes);
     pack_ussd(&text);
     let Ok(pdus) = submit("+12345678901", &text, 1, false) else { return };

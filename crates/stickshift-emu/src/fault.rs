@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::hex;
 
 use crate::random::Random;
 
@@ -226,10 +227,10 @@ fn parse_time(text: &str) -> Option<Duration> {
 
 /// 1 to 64 bytes.
 fn parse_hex(text: &str) -> Option<Vec<u8>> {
-    if text.is_empty() || text.len() > 128 || !text.len().is_multiple_of(2) || !text.is_ascii() {
+    if text.is_empty() || text.len() > 128 {
         return None;
     }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+    hex::decode(text)
 }
 
 /// Everything that goes wrong with one stick, and the seed of what is left to chance.

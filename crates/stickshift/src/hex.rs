@@ -1,34 +1,61 @@
-//! Bytes as hexadecimal text, and back.
+//! Bytes as hexadecimal digits and back.
+//!
+//! ```
+//! use stickshift::hex;
+//!
+//! assert_eq!(hex::encode(&[0x12, 0xd1]), "12d1");
+//! assert_eq!(hex::encode_upper(&[0x12, 0xd1]), "12D1");
+//! assert_eq!(hex::decode("12D1"), Some(vec![0x12, 0xd1]));
+//! assert_eq!(hex::decode("12d"), None);
+//! ```
 
-use std::fmt::Write as _;
+const LOWER: &[u8; 16] = b"0123456789abcdef";
+const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Lower-case digits, two per byte, nothing between them.
+/// Two lower-case digits per byte, nothing between them.
 pub fn encode(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
+    digits(bytes, LOWER)
 }
 
-/// The bytes of pairs of digits in either case, with nothing between them. `None` for anything else.
+/// Two upper-case digits per byte, nothing between them: what AT commands take.
+pub fn encode_upper(bytes: &[u8]) -> String {
+    digits(bytes, UPPER)
+}
+
+/// The bytes of an even number of digits of either case; `None` when anything else is in `text`.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    if rest.is_empty() { bytes } else { None }
+    let text = text.as_bytes();
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    text.chunks(2).map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
+}
+
+fn digits(bytes: &[u8], digits: &[u8; 16]) -> String {
+    let pairs = bytes.iter().flat_map(|b| [digits[usize::from(b >> 4)], digits[usize::from(b & 15)]]);
+    pairs.map(char::from).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn only_whole_pairs_of_digits_are_bytes() {
-        assert_eq!(decode("00fFa1"), Some(vec![0, 0xff, 0xa1]));
-        assert_eq!(encode(&[0, 0xff, 0xa1]), "00ffa1");
-        assert_eq!(decode(""), Some(vec![]));
-        for bad in ["0", "0x", "00 ff", "+1", "é"] {
-            assert_eq!(decode(bad), None, "{bad}");
+    fn only_pairs_of_digits_are_decoded() {
+        for text in ["0", "0x", "+1", " 1", "1 ", "ß", "gg", "00\n"] {
+            assert_eq!(decode(text), None, "{text:?}");
+        }
+        assert_eq!(decode(""), Some(Vec::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(bytes: Vec<u8>) {
+            prop_assert_eq!(decode(&encode(&bytes)), Some(bytes.clone()));
+            prop_assert_eq!(encode_upper(&bytes), encode(&bytes).to_ascii_uppercase());
+            prop_assert_eq!(decode(&encode_upper(&bytes)), Some(bytes));
         }
     }
 }

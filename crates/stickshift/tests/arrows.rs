@@ -5,37 +5,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The spine: every room but `wire` may use all of it.
-const SPINE: &[&str] = &["error", "event", "link", "mask", "stick", "wire"];
+const SPINE: &[&str] = &["error", "event", "hex", "link", "mask", "stick", "wire"];
 
 /// What a room may import besides itself. A room that is not named here fails the test: new rooms get their arrows first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &["error"]),
     ("mask", &[]),
-    ("hex", &[]),
-    ("wire", &["error"]),
-    ("stick", &["wire", "error"]),
-    ("link", &["error", "mask", "stick"]),
+    ("wire", &["hex", "error"]),
+    ("stick", &["hex", "wire", "error"]),
+    ("link", &["hex", "error", "mask", "stick"]),
     ("atomic_file", &["error"]),
     // Dialogues: bytes, links, events, errors, and values. Never the host, the clock, the file system, or each other.
-    ("switch", &["error", "event", "link", "mask", "stick", "wire", "profile"]),
+    ("switch", &["hex", "error", "event", "link", "mask", "stick", "wire", "profile"]),
     ("boot", SPINE),
     ("flash", SPINE),
     ("at", SPINE),
     ("hilink", SPINE),
     // Knowledge and files.
-    ("profile", &["error", "hex", "stick", "wire"]),
-    ("learn", &["error", "event", "mask", "profile", "stick", "wire", "switch"]),
-    ("firmware", &["error", "event", "wire", "atomic_file"]),
-    ("router", &["error", "event", "wire", "profile", "atomic_file", "stick"]),
+    ("profile", &["hex", "error", "stick", "wire"]),
+    ("learn", &["hex", "error", "event", "mask", "profile", "stick", "wire", "switch"]),
+    ("firmware", &["hex", "error", "event", "wire", "atomic_file"]),
+    ("router", &["hex", "error", "event", "wire", "profile", "atomic_file", "stick"]),
     // The only room that touches this computer.
-    ("host", &["error", "event", "link", "mask", "stick", "wire", "profile"]),
+    ("host", &["hex", "error", "event", "link", "mask", "stick", "wire", "profile"]),
     // The computer's clock and randomness, and waiting for the bus.
+    ("hex", &[]),
     ("random", &[]),
     ("waiting", &["error", "event", "link", "stick"]),
     ("plan", &[]),
     // The stick's services, over whichever way in.
-    ("modem", &["at", "error", "event", "hilink", "link", "mask", "random", "stick", "wire"]),
+    ("modem", &["hex", "at", "error", "event", "hilink", "link", "mask", "random", "stick", "wire"]),
     // What composes all of it.
     (
         "switching",
@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "convert",
         &[
+            "hex",
             "at",
             "atomic_file",
             "boot",
@@ -65,7 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What the virtual sticks may use of the library: never a dialogue, so that a bug does not cancel itself out.
-const EMU: &[&str] = &["error", "link", "stick", "wire"];
+const EMU: &[&str] = &["error", "hex", "link", "stick", "wire"];
 
 /// Rooms that may not reach for the computer they run on.
 const PURE: &[&str] = &[

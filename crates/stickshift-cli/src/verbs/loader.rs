@@ -8,6 +8,7 @@ use serde::Serialize;
 use stickshift::atomic_file::AtomicFile;
 use stickshift::boot::{Block, Changes, Judgement, Loader, Partition, PartitionTable, Safety, WOULD_LOSE};
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::hex;
 
 use crate::context::Context;
 use crate::files;
@@ -128,7 +129,12 @@ fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
     let changes = loader
         .changes()
         .iter()
-        .map(|c| ChangeReport { what: c.what, offset: c.offset, old: hex(&c.old), new: hex(&c.new) })
+        .map(|c| ChangeReport {
+            what: c.what,
+            offset: c.offset,
+            old: hex::encode(&c.old),
+            new: hex::encode(&c.new),
+        })
         .collect();
     context.output.finish(&PatchReport {
         file: args.file,
@@ -263,7 +269,7 @@ impl LoaderReport {
                 family: family.map(|f| f.name()),
                 evidence: evidence
                     .into_iter()
-                    .map(|e| EvidenceReport { text: e.text, offset: e.offset, bytes: hex(&e.bytes) })
+                    .map(|e| EvidenceReport { text: e.text, offset: e.offset, bytes: hex::encode(&e.bytes) })
                     .collect(),
             },
             chip: loader.chip().map(|c| ChipReport { name: c.name, models: c.models }),
@@ -498,8 +504,4 @@ impl Report for PatchReport {
             None => writeln!(out, "nothing was written: -o FILE writes it"),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
 use stickshift::profile::{Entry, Origin};
 use stickshift::stick::UsbId;
@@ -434,7 +435,7 @@ struct Converted {
 
 #[derive(Serialize)]
 struct LossReport {
-    what: &'static str,
+    what: String,
     why: String,
     entries: Vec<String>,
 }
@@ -443,9 +444,9 @@ impl Converted {
     fn of(entries: &[Entry], format: Format, export: &Export, path: Option<&Path>) -> Self {
         let inline = path.is_none().then_some(&export.bytes);
         let text = inline.and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        let hex = inline.filter(|_| text.is_none()).map(|b| b.iter().map(|b| format!("{b:02x}")).collect());
+        let hex = inline.filter(|_| text.is_none()).map(|b| hex::encode(b));
         let losses = grouped(export).into_iter().map(|((what, why), entries)| LossReport {
-            what,
+            what: what.to_owned(),
             why: why.to_owned(),
             entries: entries.into_iter().map(str::to_owned).collect(),
         });

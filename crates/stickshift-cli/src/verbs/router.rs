@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::hex;
 use stickshift::profile::{Entry, Method, builtin};
 use stickshift::router::tables::{self, Table, Tables};
 use stickshift::router::{Container, FileKind, FileSystem, Image, is_image};
@@ -233,9 +234,8 @@ struct Answer {
 impl Answer {
     fn of(table: &Table, entry: &Entry) -> Answer {
         let parameters = entry.parameters.clone().with_named_methods();
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let named = parameters.methods_on().filter_map(Method::message).map(|m| hex(m));
-        let raw = parameters.messages().map(hex);
+        let named = parameters.methods_on().filter_map(Method::message).map(|m| hex::encode(m));
+        let raw = parameters.messages().map(hex::encode);
         Answer {
             table: table.path.clone(),
             method: parameters.summary(),

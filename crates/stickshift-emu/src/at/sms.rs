@@ -9,6 +9,7 @@ use crate::modem::Modem;
 use crate::modem::sim::SimState;
 use crate::modem::sms::{MessageState, ROOM};
 use crate::modem::{tpdu, ussd};
+use stickshift::hex;
 
 pub(super) const ROWS: &[CommandRow] = &[
     ("+CMGF?", Knows::Every, |call| {
@@ -98,7 +99,7 @@ fn list(call: &mut Call<'_>) -> CommandResult {
         }
         for (index, part) in (message.index..).zip(&message.parts).filter(|(_, part)| !part.is_empty()) {
             lines.push(format!("+CMGL: {index},{stat},,{}", unit_length(part)));
-            lines.push(tpdu::hex(part));
+            lines.push(hex::encode_upper(part));
         }
         if message.stat == MessageState::Unread {
             message.stat = MessageState::Read;
@@ -119,7 +120,7 @@ fn read(call: &mut Call<'_>) -> CommandResult {
     if message.stat == MessageState::Unread {
         message.stat = MessageState::Read;
     }
-    AtAnswer::Lines(vec![format!("+CMGR: {stat},,{}", unit_length(&part)), tpdu::hex(&part)]).into()
+    AtAnswer::Lines(vec![format!("+CMGR: {stat},,{}", unit_length(&part)), hex::encode_upper(&part)]).into()
 }
 
 /// `AT+CMGD=<index>[,<4: all, 3 all but unread, 2 read and sent, 1 read>]`.
@@ -153,7 +154,7 @@ pub(super) fn send(octets: usize, text: &[u8], modem: &mut Modem) -> CommandResu
     }
     let digits: String =
         text.iter().map(|&b| char::from(b)).filter(|c| !c.is_whitespace() && *c != '\u{1a}').collect();
-    let message = tpdu::unhex(&digits).and_then(|bytes| tpdu::submit(&bytes));
+    let message = hex::decode(&digits).and_then(|bytes| tpdu::submit(&bytes));
     match message {
         Some((message, length)) if length == octets => {
             let reference = modem.messages.send(message);

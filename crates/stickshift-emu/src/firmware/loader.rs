@@ -95,7 +95,7 @@ fn find(block: &[u8], signature: &[u8], varying: Option<usize>) -> Option<usize>
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).filter_map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+    stickshift::hex::decode(text).unwrap_or_default()
 }
 
 #[cfg(test)]

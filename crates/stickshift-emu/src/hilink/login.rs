@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use stickshift::hex;
 use stickshift::link::Moment;
 
 use crate::hilink::session::Sessions;
@@ -82,8 +83,8 @@ impl Logins {
         let expected = match options.login {
             Login::Off | Login::Type0 | Login::Type3 => STANDARD.encode(&options.password),
             Login::Type4 | Login::Scram => {
-                let inner = STANDARD.encode(hex(&Sha256::digest(&options.password)));
-                STANDARD.encode(hex(&Sha256::digest(format!("{user}{inner}{token}"))))
+                let inner = STANDARD.encode(hex::encode(&Sha256::digest(&options.password)));
+                STANDARD.encode(hex::encode(&Sha256::digest(format!("{user}{inner}{token}"))))
             }
         };
         let kind = number(body, "password_type").unwrap_or(0);
@@ -154,8 +155,8 @@ impl Logins {
         self.wrong = 0;
         let key = unhex(rsa::MODULUS);
         Ok(elements(&[
-            ("serversignature", &hex(&mac(message.as_bytes(), &credentials.server_key))),
-            ("rsapubkeysignature", &hex(&mac(&credentials.server_key, &key))),
+            ("serversignature", &hex::encode(&mac(message.as_bytes(), &credentials.server_key))),
+            ("rsapubkeysignature", &hex::encode(&mac(&credentials.server_key, &key))),
             ("rsan", rsa::MODULUS),
             ("rsae", rsa::EXPONENT),
         ]))
@@ -223,7 +224,7 @@ impl Record {
 
     fn proof(&self, message: &str) -> String {
         let signature = mac(message.as_bytes(), &self.stored_key);
-        hex(&self.client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect::<Vec<u8>>())
+        hex::encode(&self.client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect::<Vec<u8>>())
     }
 }
 
@@ -234,12 +235,8 @@ fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 fn unhex(text: &str) -> Vec<u8> {
-    crate::modem::tpdu::unhex(text).unwrap_or_default()
+    hex::decode(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -252,11 +249,11 @@ mod tests {
         let salt = "3724296ab748c6ab801bc37fa0060f2889d225b0d0427dbdae46f7c73f5fd78c";
         let record = Record::new("admin", salt, 500);
         assert_eq!(
-            hex(&record.stored_key),
+            hex::encode(&record.stored_key),
             "05930d9ee370b9a94b14a6d5653bf7384a695d12cfd3bb2bd08876adfc117d39"
         );
         assert_eq!(
-            hex(&record.server_key),
+            hex::encode(&record.server_key),
             "ba413c6fadec459ebb392031982dce7b38507e3b0f8a3b637434866025407087"
         );
         let first = "5ae94e12a3d13db2c0b5cf5d6c5ecbee5bc021bf4da07a8a61eac1b56a21b787";
@@ -267,7 +264,7 @@ mod tests {
             "042a23f1427a9c535cba60dec9262ab9826cc709db02c0b09ee858d8cf670503"
         );
         assert_eq!(
-            hex(&mac(message.as_bytes(), &record.server_key)),
+            hex::encode(&mac(message.as_bytes(), &record.server_key)),
             "10cf1fd04a406f3f7d1f1026a46fa290cf312eaed92e5a15121ae496f8aac2e0"
         );
     }

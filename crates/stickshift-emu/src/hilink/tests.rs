@@ -87,8 +87,9 @@ impl Rig {
     }
 
     fn log_in(&mut self, password: &str) -> u32 {
-        let inner = STANDARD.encode(hex(&Sha256::digest(password)));
-        let proof = STANDARD.encode(hex(&Sha256::digest(format!("admin{inner}{}", self.token))));
+        let inner = STANDARD.encode(stickshift::hex::encode(&Sha256::digest(password)));
+        let proof =
+            STANDARD.encode(stickshift::hex::encode(&Sha256::digest(format!("admin{inner}{}", self.token))));
         self.post(
             "user/login",
             &format!(
@@ -96,10 +97,6 @@ impl Rig {
             ),
         )
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn cookie(header: &str) -> String {
@@ -185,8 +182,9 @@ fn a_login_brings_a_cookie_and_thirty_two_tokens() {
     assert_eq!(element(&rig.get("device/basic_information"), "devicename"), "E3372");
     assert_eq!(rig.post("dialup/mobile-dataswitch", SWITCH_ON), 100_003);
     let before = rig.cookie.clone();
-    let inner = STANDARD.encode(hex(&Sha256::digest("admin")));
-    let proof = STANDARD.encode(hex(&Sha256::digest(format!("admin{inner}{}", rig.token))));
+    let inner = STANDARD.encode(stickshift::hex::encode(&Sha256::digest("admin")));
+    let proof =
+        STANDARD.encode(stickshift::hex::encode(&Sha256::digest(format!("admin{inner}{}", rig.token))));
     let body = format!(
         "<request><Username>admin</Username><Password>{proof}</Password><password_type>4</password_type></request>"
     );

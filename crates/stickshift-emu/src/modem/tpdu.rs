@@ -1,6 +1,8 @@
 //! Short messages as the stick stores and takes them: 3GPP TS 23.040 transfer units, small and on its own
 //! (docs/protocols/hilink-at.md section 3.7). Of the 7-bit alphabet only the part that it shares with ASCII is known here.
 
+use stickshift::hex;
+
 /// A message that the host wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SmsSubmit {
@@ -155,27 +157,15 @@ pub(crate) fn submit(bytes: &[u8]) -> Option<(SmsSubmit, usize)> {
     Some((SmsSubmit { phone, text, part }, unit))
 }
 
-/// `0011..` in capitals.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02X}")).collect()
-}
-
-/// The bytes of hexadecimal digits.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
-    let digits = digits.filter(|d| d.len() % 2 == 0)?;
-    Some(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
-}
-
 /// Text as packed septets in hexadecimal digits, for USSD; `None` when it has other characters.
 pub(crate) fn packed(text: &str) -> Option<String> {
     let septets: Vec<u8> = text.chars().map(to_septet).collect::<Option<_>>()?;
-    Some(hex(&pack(&septets, 0)))
+    Some(hex::encode_upper(&pack(&septets, 0)))
 }
 
 /// The other way round.
 pub(crate) fn unpacked(digits: &str) -> Option<String> {
-    let bytes = unhex(digits)?;
+    let bytes = hex::decode(digits)?;
     let text: String = unpack(&bytes, 0, bytes.len() * 8 / 7)?.into_iter().map(from_septet).collect();
     // Seven spare bits look like one more `@`.
     Some(if bytes.len() % 7 == 0 { text.strip_suffix('@').unwrap_or(&text).to_owned() } else { text })
@@ -183,7 +173,7 @@ pub(crate) fn unpacked(digits: &str) -> Option<String> {
 
 /// Text as UCS-2 in hexadecimal digits.
 pub(crate) fn wide(text: &str) -> String {
-    hex(&be_bytes(&text.encode_utf16().collect::<Vec<_>>()))
+    hex::encode_upper(&be_bytes(&text.encode_utf16().collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -197,19 +187,22 @@ mod tests {
     /// docs/protocols/hilink-at.md section 3.7.
     #[test]
     fn the_documents_messages() {
-        let hello = unhex("0011000B912143658709F10000AA05C8329BFD06").unwrap();
+        let hello = hex::decode("0011000B912143658709F10000AA05C8329BFD06").unwrap();
         assert_eq!(submit(&hello), Some((plain("+12345678901", "Hello"), 19)));
-        let wide = unhex("0011000B912143658709F10008AA0C041F04400438043204350442").unwrap();
+        let wide = hex::decode("0011000B912143658709F10008AA0C041F04400438043204350442").unwrap();
         assert_eq!(submit(&wide), Some((plain("+12345678901", "Привет"), 26)));
         let arrived = deliver("+12345678901", "Hello", "2026-11-20 13:00:50", 0);
-        assert_eq!(hex(&arrived[0]), "07912143658709F1040B912143658709F100006211023100050005C8329BFD06");
+        assert_eq!(
+            hex::encode_upper(&arrived[0]),
+            "07912143658709F1040B912143658709F100006211023100050005C8329BFD06"
+        );
         assert_eq!(packed("*100#").as_deref(), Some("AA180C3602"));
         assert_eq!(unpacked("AA180C3602").as_deref(), Some("*100#"));
     }
 
     #[test]
     fn cut_messages_are_none() {
-        let hello = unhex("0011000B912143658709F10000AA05C8329BFD06").unwrap();
+        let hello = hex::decode("0011000B912143658709F10000AA05C8329BFD06").unwrap();
         for n in 0..hello.len() {
             assert_eq!(submit(&hello[..n]), None, "{n}");
         }

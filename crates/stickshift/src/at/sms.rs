@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, refusal, text, unexpected};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 use crate::wire::at::{Answer, Final, fields, value_of};
 use crate::wire::pdu::{self, Body, Message, Part};
 
@@ -82,7 +83,7 @@ fn status(fields: &[&str], index: usize) -> Option<Status> {
 }
 
 fn message_after(answer: &Answer, index: usize) -> Option<Message> {
-    let bytes = pdu::from_hex(answer.lines.get(index + 1)?)?;
+    let bytes = hex::decode(answer.lines.get(index + 1)?)?;
     pdu::decode(&bytes).ok()
 }
 
@@ -143,7 +144,7 @@ pub fn send(at: &mut At<'_>, to: &str, text: &str, mark: u8) -> Result<Vec<u8>> 
 
 fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<u8> {
     let command = format!("AT+CMGS={}", pdu.length);
-    let text = pdu::to_hex(&pdu.bytes);
+    let text = hex::encode_upper(&pdu.bytes);
     let answer = at.command_with_text(&command, text.as_bytes(), Duration::from_secs(120))?;
     if answer.result != Final::Ok {
         return Err(refusal(&command, &answer.result));
@@ -184,7 +185,7 @@ pub fn received(stored: &[Stored]) -> Vec<Received> {
         let Some(Message::Deliver { from, time, part, body }) = message else { continue };
         let text = match body {
             Body::Text(text) => text.clone(),
-            Body::Data(data) => pdu::to_hex(data),
+            Body::Data(data) => hex::encode_upper(data),
         };
         let read = *status == Status::Read;
         let single = |text: String| Received {

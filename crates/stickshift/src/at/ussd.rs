@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, number, quoted, refusal, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 use crate::wire::at::{Final, fields};
 use crate::wire::pdu;
 
@@ -65,7 +66,7 @@ pub fn ask(at: &mut At<'_>, code: &str) -> Result<Reply> {
     // An old report is no answer to this code. The others stay.
     while at.wait_urc("+CUSD", Duration::ZERO)?.is_some() {}
     at.expect_urc("+CUSD");
-    let command = format!("AT+CUSD=1,\"{}\",15", pdu::to_hex(&packed));
+    let command = format!("AT+CUSD=1,\"{}\",15", hex::encode_upper(&packed));
     let mut answer = at.command(&command, PATIENT)?;
     if answer.result != Final::Ok {
         answer = at.command(&format!("AT+CUSD=1,{plain},15"), PATIENT)?;

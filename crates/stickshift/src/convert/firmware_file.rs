@@ -8,10 +8,11 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use crate::boot::PartitionTable;
-use crate::convert::journal::{FileRecord, hex};
+use crate::convert::journal::FileRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::firmware::{self, Image, Severity, Signature, Version};
+use crate::hex;
 
 /// The content bit of the package kind that says "main firmware".
 const MAIN_FIRMWARE: u8 = 1;
@@ -143,5 +144,5 @@ fn hash(image: &mut Image, given_up: &AtomicBool) -> Result<String> {
             }
         }
     }
-    Ok(hex(&hasher.finalize()))
+    Ok(hex::encode(&hasher.finalize()))
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::atomic_file;
 use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::hex;
 use crate::stick::Place;
 
 /// The version of the file's form. A journal of another version is refused, never guessed at.
@@ -52,7 +53,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The form in which an IMEI is remembered.
     pub fn hash_imei(imei: &str) -> String {
-        hex(&Sha256::digest(imei.trim().as_bytes()))[..16].to_owned()
+        hex::encode(&Sha256::digest(imei.trim().as_bytes()))[..16].to_owned()
     }
 
     /// The first part in which both sides know something and differ.
@@ -224,11 +225,6 @@ impl Journal {
 
 fn path_of(folder: &Path, place: &Place) -> PathBuf {
     folder.join(format!("{place}.json"))
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::inflate::{Compression, payload_error};
 use crate::atomic_file::AtomicFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
+use crate::hex;
 
 /// The file that describes a folder of extracted partitions.
 pub const MANIFEST: &str = "firmware.json";
@@ -88,7 +89,7 @@ impl Field {
         let plain = text(bytes);
         match build::field::<N>(&plain) {
             Ok(again) if again == *bytes => Field::Text(plain),
-            _ => Field::Hex { hex: hex(bytes) },
+            _ => Field::Hex { hex: hex::encode(bytes) },
         }
     }
 
@@ -100,19 +101,8 @@ impl Field {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex_all(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
-}
-
 fn unhex<const N: usize>(text: &str) -> Result<[u8; N]> {
-    unhex_all(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+    hex::decode(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         Error::new(ErrorKind::FileCorrupt, format!("{text:?} is not {N} bytes in hexadecimal"))
     })
 }
@@ -197,7 +187,7 @@ pub fn extract(
     };
     let before = aside("before.bin", 0, start)?;
     let after = aside("after.bin", end, image.size)?;
-    let file_header = image.file_header.map(|bytes| hex(&bytes));
+    let file_header = image.file_header.map(|bytes| hex::encode(&bytes));
     let manifest = Manifest { format: FORMAT.to_owned(), file_header, before, after, partitions: rows };
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::new(ErrorKind::FileUnwritable, format!("cannot write {MANIFEST}")).because(e))?;
@@ -238,7 +228,7 @@ fn copy_out(from: &mut dyn Read, path: &Path) -> Result<String> {
         }
     }
     out.commit()?;
-    Ok(hex(&hash.finalize()))
+    Ok(hex::encode(&hash.finalize()))
 }
 
 /// The end of the image with its padding, as far as there is any.
@@ -262,7 +252,7 @@ fn padding(image: &mut Image, index: usize, surroundings: bool) -> Result<Option
     let same = found.len() as u64 == usual && found.iter().all(|b| *b == 0);
     // Cut out of what is around it an image stands elsewhere, and its padding may need another length.
     let movable = surroundings || image.start() == 0 || found.len() as u64 == usual;
-    Ok((!same && movable).then(|| hex(&found)))
+    Ok((!same && movable).then(|| hex::encode(&found)))
 }
 
 /// A folder or an image, ready to be written as an image.
@@ -390,7 +380,7 @@ impl Row {
             _ => Part::new(header, file, length),
         };
         if let Some(padding) = &self.padding {
-            let bytes = unhex_all(padding).filter(|b| b.len() < 4).ok_or_else(|| corrupt("bad padding"))?;
+            let bytes = hex::decode(padding).filter(|b| b.len() < 4).ok_or_else(|| corrupt("bad padding"))?;
             // Edited to another length it needs other padding.
             if hash_of(&path)? == self.sha256 {
                 part.padding = Some(bytes);
@@ -427,7 +417,7 @@ fn hash_of(path: &Path) -> Result<String> {
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(0) => return Ok(hex::encode(&hash.finalize())),
             Ok(n) => hash.update(&buffer[..n]),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(unopened(path, e)),

@@ -36,7 +36,7 @@ pub struct Signature {
 impl Signature {
     /// The key hash as the signature command wants it: 64 upper-case digits.
     pub fn key_hex(&self) -> String {
-        self.key_hash.iter().map(|b| format!("{b:02X}")).collect()
+        crate::hex::encode_upper(&self.key_hash)
     }
 
     /// How many partitions it is made for. All known lengths are 54 + 264 * (partitions + 1); `None` for any other.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::flash::message::{PRODUCT_ID, Reply, VERSION};
 use crate::flash::port::{Heard, Port};
+use crate::hex;
 use crate::link::ByteLink;
 use crate::wire::at::{Answer, Collector, Final, Progress};
 use crate::wire::hdlc::Deframer;
@@ -145,7 +146,7 @@ fn greet(link: &mut dyn ByteLink) -> Result<Greeting> {
     if question(&mut port, &VERSION, |r| matches!(r, Reply::Version(_)))?.is_some() {
         return Ok(Greeting::Binary);
     }
-    let shown: String = seen.iter().map(|b| format!("{b:02x}")).collect();
+    let shown = hex::encode(&seen);
     Err(not_in_download_mode("the port does not speak the download protocol").with("answer", shown))
 }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 use crate::hilink::call::{Call, USUAL};
 use crate::hilink::client::{Body, Credentials, Generation, Hilink, is_stale};
-use crate::hilink::proof::{Scram, encode_hashed, encode_plain, hex};
+use crate::hilink::proof::{Scram, encode_hashed, encode_plain};
 use crate::hilink::refusal::{ABSENT, STALE_TOKEN, code_of, refusal};
 use crate::hilink::reply::read_reply;
 use crate::hilink::rsa::{Padding, PublicKey};
@@ -143,7 +144,7 @@ impl Hilink<'_> {
         const PROOF: &str = "/api/user/authentication_login";
         let mut nonce = [0; 32];
         (self.random)(&mut nonce);
-        let nonce = hex(&nonce);
+        let nonce = hex::encode(&nonce);
         let fields = [("username", user), ("firstnonce", &nonce), ("mode", "1")];
         let ask = Body::Plain(xml::request(&xml::elements(&fields)));
         let mut challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));

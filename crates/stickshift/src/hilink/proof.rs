@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::pdu::{from_hex, to_hex};
+use crate::hex;
 
 /// More rounds than any stick asks for (100 or 500); a larger number would only keep us busy.
 const ROUNDS_LIMIT: u32 = 100_000;
@@ -18,8 +18,8 @@ pub(super) fn encode_plain(password: &str) -> String {
 
 /// Login type 4: bound to the user and to the token that the request will carry.
 pub(super) fn encode_hashed(user: &str, password: &str, token: &str) -> String {
-    let inner = STANDARD.encode(hex(&Sha256::digest(password)));
-    STANDARD.encode(hex(&Sha256::digest(format!("{user}{inner}{token}"))))
+    let inner = STANDARD.encode(hex::encode(&Sha256::digest(password)));
+    STANDARD.encode(hex::encode(&Sha256::digest(format!("{user}{inner}{token}"))))
 }
 
 /// HiLink's SCRAM after the stick's challenge. It is not RFC 5802: in every HMAC key and message are exchanged.
@@ -50,7 +50,7 @@ impl Scram {
         {
             return Err(bad("is not an answer to ours"));
         }
-        let salt = from_hex(salt)
+        let salt = hex::decode(salt)
             .filter(|s| !s.is_empty() && s.len() <= 256)
             .ok_or_else(|| bad("has a bad salt"))?;
         if rounds == 0 || rounds > ROUNDS_LIMIT {
@@ -63,7 +63,7 @@ impl Scram {
         let message = format!("{first_nonce},{server_nonce},{server_nonce}");
         let signature = hmac(message.as_bytes(), &stored_key);
         let proof: Vec<u8> = client_key.iter().zip(signature).map(|(k, s)| k ^ s).collect();
-        Ok(Scram { client_proof: hex(&proof), server_key: hmac(b"Server Key", &salted), message })
+        Ok(Scram { client_proof: hex::encode(&proof), server_key: hmac(b"Server Key", &salted), message })
     }
 
     /// What we send.
@@ -73,14 +73,15 @@ impl Scram {
 
     /// Whether the stick knows the password too.
     pub(super) fn proves_server(&self, server_signature: &str) -> bool {
-        hex(&hmac(self.message.as_bytes(), &self.server_key)).eq_ignore_ascii_case(server_signature)
+        hex::encode(&hmac(self.message.as_bytes(), &self.server_key)).eq_ignore_ascii_case(server_signature)
     }
 
     /// Whether the public key in `modulus` (hex) comes from somebody who knows the password.
     pub(super) fn proves_key(&self, modulus: &str, signature: &str) -> bool {
-        let signs = |bytes: &[u8]| hex(&hmac(&self.server_key, bytes)).eq_ignore_ascii_case(signature);
+        let signs =
+            |bytes: &[u8]| hex::encode(&hmac(&self.server_key, bytes)).eq_ignore_ascii_case(signature);
         // Whether the digits or the number they stand for are signed was never seen with real numbers.
-        from_hex(modulus).is_some_and(|n| signs(&n)) || signs(modulus.as_bytes())
+        hex::decode(modulus).is_some_and(|n| signs(&n)) || signs(modulus.as_bytes())
     }
 }
 
@@ -91,11 +92,6 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     };
     mac.update(message);
     mac.finalize().into_bytes().into()
-}
-
-/// Lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    to_hex(bytes).to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -129,7 +125,7 @@ mod tests {
         let scram = scram("admin");
         assert_eq!(scram.client_proof(), "042a23f1427a9c535cba60dec9262ab9826cc709db02c0b09ee858d8cf670503");
         assert_eq!(
-            hex(&scram.server_key),
+            hex::encode(&scram.server_key),
             "ba413c6fadec459ebb392031982dce7b38507e3b0f8a3b637434866025407087"
         );
         let signature = "10cf1fd04a406f3f7d1f1026a46fa290cf312eaed92e5a15121ae496f8aac2e0";
@@ -141,21 +137,27 @@ mod tests {
     #[test]
     fn scram_intermediate_values() {
         let mut salted = [0; 32];
-        pbkdf2::pbkdf2_hmac::<Sha256>(b"admin", &from_hex(SALT).unwrap(), 500, &mut salted);
-        assert_eq!(hex(&salted), "436a0780f9a1a289a420438dfdbe17209f4b6e11200b2d344083b177ddb5c4b9");
+        pbkdf2::pbkdf2_hmac::<Sha256>(b"admin", &hex::decode(SALT).unwrap(), 500, &mut salted);
+        assert_eq!(hex::encode(&salted), "436a0780f9a1a289a420438dfdbe17209f4b6e11200b2d344083b177ddb5c4b9");
         let client_key = hmac(b"Client Key", &salted);
-        assert_eq!(hex(&client_key), "70a8b35f09d0e47446fae13dda47570e5025aaf7eac8545e644a756ac8316ad8");
+        assert_eq!(
+            hex::encode(&client_key),
+            "70a8b35f09d0e47446fae13dda47570e5025aaf7eac8545e644a756ac8316ad8"
+        );
         let stored = Sha256::digest(client_key);
-        assert_eq!(hex(&stored), "05930d9ee370b9a94b14a6d5653bf7384a695d12cfd3bb2bd08876adfc117d39");
+        assert_eq!(hex::encode(&stored), "05930d9ee370b9a94b14a6d5653bf7384a695d12cfd3bb2bd08876adfc117d39");
         let s = format!("{F}3bp6WYscuHgjn3Vk04YMF22w6083Hv7q");
         let signature = hmac(format!("{F},{s},{s}").as_bytes(), &stored);
-        assert_eq!(hex(&signature), "748290ae4baa78271a4081e313617db7d2496dfe31ca94eefaa22db207566fdb");
+        assert_eq!(
+            hex::encode(&signature),
+            "748290ae4baa78271a4081e313617db7d2496dfe31ca94eefaa22db207566fdb"
+        );
     }
 
     #[test]
     fn public_keys_are_proven() {
         let scram = scram("admin");
-        let signature = hex(&hmac(&scram.server_key, &[0xab, 0xcd]));
+        let signature = hex::encode(&hmac(&scram.server_key, &[0xab, 0xcd]));
         assert!(scram.proves_key("ABCD", &signature) && !scram.proves_key("ABCE", &signature));
     }
 

@@ -6,9 +6,7 @@ use num_bigint::BigUint;
 use sha1::{Digest, Sha1};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::pdu::from_hex;
-
-use super::proof::hex;
+use crate::hex;
 
 /// How a block is filled up before it is encrypted (`rsapadingtype`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +35,7 @@ impl PublicKey {
     pub(super) fn new(modulus: &str, exponent: &str) -> Result<PublicKey> {
         let number = |text: &str| {
             let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
-            from_hex(&even).map(|bytes| BigUint::from_bytes_be(&bytes))
+            hex::decode(&even).map(|bytes| BigUint::from_bytes_be(&bytes))
         };
         let bad = || Error::new(ErrorKind::UnexpectedAnswer, "the stick's public key is none");
         let (modulus, exponent) = (number(modulus).ok_or_else(bad)?, number(exponent).ok_or_else(bad)?);
@@ -71,7 +69,7 @@ impl PublicKey {
             let bytes = encrypted.to_bytes_be();
             let mut whole = vec![0; self.size - bytes.len()];
             whole.extend_from_slice(&bytes);
-            hex(&whole)
+            hex::encode(&whole)
         };
         text.as_bytes().chunks(room).map(block).collect()
     }
@@ -146,7 +144,7 @@ mod tests {
         mask(&mut seed, &data);
         mask(&mut data, &seed);
         assert_eq!(seed, [7; 20]);
-        assert_eq!(hex(&data[..20]), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+        assert_eq!(hex::encode(&data[..20]), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
         let one = 20 + data[20..].iter().position(|b| *b == 1).unwrap();
         data[one + 1..].to_vec()
     }

@@ -1,3 +1,4 @@
+use crate::hex;
 use crate::wire::pcap::Status;
 use crate::wire::scsi::CommandBlock;
 
@@ -54,13 +55,14 @@ impl Sent {
             What::Command(command) => {
                 let length = usize::from(command.cdb_length).clamp(6, 16);
                 let length = if command.cdb_length == 0 { 10 } else { length };
-                format!("command {} ({})", hex(&command.cdb[..length]), command.words())
+                format!("command {} ({})", hex::encode(&command.cdb[..length]), command.words())
             }
             What::CutCommand => "a command that the capture cuts off".to_owned(),
             What::Control { setup, data } => {
                 let [kind, request, v0, v1, i0, i1, ..] = *setup;
                 let length = u16::from_le_bytes([setup[6], setup[7]]);
-                let data = if data.is_empty() { String::new() } else { format!(", data {}", hex(data)) };
+                let data =
+                    if data.is_empty() { String::new() } else { format!(", data {}", hex::encode(data)) };
                 format!(
                     "control request {kind:02x} {request:02x} {:04x} {:04x}, {length} bytes{data}",
                     u16::from_le_bytes([v0, v1]),
@@ -68,7 +70,7 @@ impl Sent {
                 )
             }
             What::Raw { endpoint, data, .. } => {
-                format!("{} to endpoint {endpoint:02x}", hex(&data[..data.len().min(40)]))
+                format!("{} to endpoint {endpoint:02x}", hex::encode(&data[..data.len().min(40)]))
             }
         }
     }
@@ -97,8 +99,4 @@ pub(super) fn span(ns: u64) -> String {
         10_000_000..1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
         _ => format!("{:.1} s", ns as f64 / 1e9),
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

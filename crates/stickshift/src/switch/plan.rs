@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 use crate::link::ControlSetup;
 use crate::profile::{Method, Parameters};
 use crate::switch::{View, mbim, methods};
@@ -168,7 +169,6 @@ impl Transfer {
 
 impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let setup_text = |s: &ControlSetup| {
             format!("{:02x} {:02x} {:04x} {:04x}", s.request_type, s.request, s.value, s.index)
         };
@@ -177,7 +177,7 @@ impl fmt::Display for Transfer {
             Transfer::Claim { interface } => write!(f, "claim interface {interface}"),
             Transfer::Release { interface } => write!(f, "release interface {interface}"),
             Transfer::Write { endpoint, data, .. } => {
-                write!(f, "send to endpoint {endpoint:02x}: {}", hex(data))?;
+                write!(f, "send to endpoint {endpoint:02x}: {}", hex::encode(data))?;
                 CommandBlock::parse(data).map_or(Ok(()), |c| write!(f, " ({})", c.words()))
             }
             Transfer::Read { endpoint, length, .. } => {
@@ -196,7 +196,7 @@ impl fmt::Display for Transfer {
                 write!(f, "control request {}, no data", setup_text(setup))
             }
             Transfer::ControlOut { setup, data, .. } => {
-                write!(f, "control request {}, data {}", setup_text(setup), hex(data))
+                write!(f, "control request {}, data {}", setup_text(setup), hex::encode(data))
             }
             Transfer::ClearHalt { endpoint } => write!(f, "clear the halt of endpoint {endpoint:02x}"),
             Transfer::Wait { time } => write!(f, "wait {} ms", time.as_millis()),

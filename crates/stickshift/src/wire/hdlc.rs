@@ -160,9 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        digits.chunks(2).map(byte).collect()
+        crate::hex::decode(&text.split_whitespace().collect::<String>()).unwrap()
     }
 
     fn encoded(body: &[u8]) -> Vec<u8> {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 
 /// Most parts that one long message can have.
 pub const PARTS_LIMIT: usize = 255;
@@ -96,21 +97,6 @@ pub fn unpack(bytes: &[u8], count: usize, fill: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Upper-case hex digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02X}")).collect()
-}
-
-/// Bytes of an even number of hex digits, nothing else.
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |d: u8| (d as char).to_digit(16);
-    digits.chunks(2).map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
-}
-
 /// A USSD request as packed 7-bit: `*100#` is `AA 18 0C 36 02`. `None` when a character is not in the alphabet.
 pub fn pack_ussd(text: &str) -> Option<Vec<u8>> {
     let mut codes = to_gsm7(text)?;
@@ -124,7 +110,7 @@ pub fn pack_ussd(text: &str) -> Option<Vec<u8>> {
 /// A USSD text as the stick gave it, with its data coding scheme: packed 7-bit or UCS2 in hex.
 /// `None` when it is no hex, or decodes to control characters: then it is plain already.
 pub fn unpack_ussd(text: &str, scheme: u8) -> Option<String> {
-    let bytes = from_hex(text).filter(|b| !b.is_empty())?;
+    let bytes = hex::decode(text).filter(|b| !b.is_empty())?;
     let decoded = match ussd_alphabet(scheme) {
         Alphabet::Gsm7 => {
             let mut codes = unpack(&bytes, usize::MAX, 0);

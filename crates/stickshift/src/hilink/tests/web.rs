@@ -237,11 +237,10 @@ impl Web {
     }
 
     pub(super) fn check_login(&mut self, user: &str, given: &str, token: &str) -> Result<String, i32> {
-        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let expected = match self.login {
             Some("4") => {
-                let inner = STANDARD.encode(hex(&Sha256::digest(PASSWORD)));
-                STANDARD.encode(hex(&Sha256::digest(format!("admin{inner}{token}"))))
+                let inner = STANDARD.encode(crate::hex::encode(&Sha256::digest(PASSWORD)));
+                STANDARD.encode(crate::hex::encode(&Sha256::digest(format!("admin{inner}{token}"))))
             }
             _ => STANDARD.encode(PASSWORD),
         };
@@ -259,8 +258,7 @@ impl Web {
         let mac = |key: &[u8], message: &[u8]| {
             Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes()
         };
-        let bytes = |t: &str| crate::wire::pdu::from_hex(t).unwrap();
-        let hex = |b: &[u8]| b.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let bytes = |t: &str| crate::hex::decode(t).unwrap();
         let mut salted = [0; 32];
         pbkdf2::pbkdf2_hmac::<Sha256>(PASSWORD.as_bytes(), &bytes(SALT), 100, &mut salted);
         let message = format!("{},{},{}", self.nonces.0, self.nonces.1, nonce);
@@ -274,7 +272,7 @@ impl Web {
         let server_key = mac(b"Server Key", &salted);
         let signature =
             if self.login == Some("scram") { mac(message.as_bytes(), &server_key) } else { mac(b"", b"") };
-        Ok(format!("<serversignature>{}</serversignature>", hex(&signature)))
+        Ok(format!("<serversignature>{}</serversignature>", crate::hex::encode(&signature)))
     }
 }
 

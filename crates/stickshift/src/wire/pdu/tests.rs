@@ -3,11 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn hex(pdus: &[Pdu]) -> Vec<(usize, String)> {
-    pdus.iter().map(|p| (p.length, to_hex(&p.bytes))).collect()
+    pdus.iter().map(|p| (p.length, hex::encode_upper(&p.bytes))).collect()
 }
 
 fn decode_hex(text: &str) -> Message {
-    decode(&from_hex(text).unwrap()).unwrap()
+    decode(&hex::decode(text).unwrap()).unwrap()
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn submit_vectors() {
 #[test]
 fn deliver_vector() {
     let pdu = "07912143658709F1040B912143658709F100006211023100050005C8329BFD06";
-    assert_eq!(from_hex(pdu).unwrap().len() - 8, 24);
+    assert_eq!(hex::decode(pdu).unwrap().len() - 8, 24);
     let Message::Deliver { from, time, part, body } = decode_hex(pdu) else { panic!("not a deliver") };
     assert_eq!((from.as_str(), part, body), ("+12345678901", None, Body::Text("Hello".into())));
     assert_eq!(time.to_string(), "2026-11-20T13:00:50+00:00");
@@ -39,7 +39,7 @@ fn zones_are_quarters_with_a_sign_bit() {
 fn senders_with_a_name() {
     // "Orange" is 42 bits: 11 semi-octets.
     let name = pack(&to_gsm7("Orange").unwrap(), 0);
-    let pdu = format!("00040BD0{}00006211023100050000", to_hex(&name));
+    let pdu = format!("00040BD0{}00006211023100050000", hex::encode_upper(&name));
     let Message::Deliver { from, body, .. } = decode_hex(&pdu) else { panic!("not a deliver") };
     assert_eq!((from.as_str(), body), ("Orange", Body::Text(String::new())));
 }
@@ -67,10 +67,10 @@ fn the_alphabet_and_its_extension() {
 
 #[test]
 fn ussd_packing() {
-    assert_eq!(to_hex(&pack_ussd("*100#").unwrap()), "AA180C3602");
+    assert_eq!(hex::encode_upper(&pack_ussd("*100#").unwrap()), "AA180C3602");
     assert_eq!(unpack_ussd("AA180C3602", 15).as_deref(), Some("*100#"));
     for text in ["1234567", "12345678", "123456", ""] {
-        let packed = to_hex(&pack_ussd(text).unwrap());
+        let packed = hex::encode_upper(&pack_ussd(text).unwrap());
         assert_eq!(unpack_ussd(&packed, 15).unwrap_or_default(), text, "{text:?}");
     }
     // A CR that the text ends with on an octet boundary would be taken for filling: it is doubled.
@@ -121,7 +121,7 @@ fn long_texts_are_cut_and_come_back_whole() {
 
 #[test]
 fn numbers() {
-    assert_eq!(to_hex(&encode_number("*10#").unwrap()), "0481 1AB0".replace(' ', ""));
+    assert_eq!(hex::encode_upper(&encode_number("*10#").unwrap()), "0481 1AB0".replace(' ', ""));
     for bad in ["", "+", "12a", "+1 2", "123456789012345678901", "１"] {
         let e = encode_number(bad).unwrap_err();
         assert!(e.is(ErrorKind::Usage), "{bad}");
@@ -137,7 +137,7 @@ fn every_truncation_is_an_error() {
         "00062A0B912143658709F1621102310005006211023100150000",
         "0051000B912143658709F10000AA0C050003070201C8329BFD06",
     ] {
-        let bytes = from_hex(pdu).unwrap();
+        let bytes = hex::decode(pdu).unwrap();
         assert!(decode(&bytes).is_ok());
         for n in 0..bytes.len() {
             let e = decode(&bytes[..n]).unwrap_err();
@@ -150,12 +150,12 @@ proptest! {
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&bytes);
-        let _ = unpack_ussd(&to_hex(&bytes), bytes.len() as u8);
+        let _ = unpack_ussd(&hex::encode_upper(&bytes), bytes.len() as u8);
     }
 
     #[test]
     fn any_header(header in proptest::collection::vec(any::<u8>(), 0..20), scheme: u8, length: u8) {
-        let mut bytes = from_hex("00440B912143658709F100").unwrap();
+        let mut bytes = hex::decode("00440B912143658709F100").unwrap();
         bytes.push(scheme);
         bytes.extend([0; 7]);
         bytes.push(length);
