@@ -132,7 +132,7 @@ mod tests {
     use stickshift::profile::Catalogue;
     use stickshift::profile::formats::usb_modeswitch::assignments;
     use stickshift::stick::{Place, Stick};
-    use stickshift::switching::{Goal, Request, prepare, switch_and_wait};
+    use stickshift::switching::{Goal, SwitchRequest, prepare, switch_and_wait};
     use stickshift_emu::computer::VirtualBus;
 
     use super::*;
@@ -156,11 +156,14 @@ mod tests {
         let (mut switched, mut alone, mut active) = (0, 0, 0);
         for entry in builtin::all() {
             let (mut bus, before) = plugged(&entry);
-            let request = Request { catalogue: &catalogue, profile: None, goal: Goal::Usual };
+            let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: Goal::Usual };
             // SCSI texts of its drive may decide too, and the virtual bus has none: then the entry is asked for by name.
             let scsi = entry.key.qualifiers.iter().any(|q| q.attribute.code().starts_with('s'));
-            let request =
-                if scsi { Request { profile: Some(entry.parameters.clone()), ..request } } else { request };
+            let request = if scsi {
+                SwitchRequest { profile: Some(entry.parameters.clone()), ..request }
+            } else {
+                request
+            };
             let prepared = match prepare(&mut bus, &before, &request, &mut Session::quiet()) {
                 Ok(prepared) => prepared,
                 Err(error) if error.is(ErrorKind::NoProfile) => {
@@ -175,8 +178,8 @@ mod tests {
                 }
                 Err(error) => panic!("{}: {error}", entry.key),
             };
-            assert!(!prepared.plan.transfers.is_empty(), "{}", entry.key);
-            assert!(prepared.plan.transfers.iter().all(|t| !t.to_string().is_empty()), "{}", entry.key);
+            assert!(!prepared.sequence.transfers.is_empty(), "{}", entry.key);
+            assert!(prepared.sequence.transfers.iter().all(|t| !t.to_string().is_empty()), "{}", entry.key);
             if entry.parameters.has(Method::Sony) || entry.parameters.pantech == Some(1) {
                 // Their sticks have virtual sticks of their own, by name.
                 continue;

@@ -9,7 +9,7 @@ use stickshift::event::{Cancel, Session};
 use stickshift::host::SysBus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::Stick;
-use stickshift::switching::watch::{Hands, Report, serve};
+use stickshift::switching::watch::{Report, Workers, serve};
 
 /// Plenty for what is done to one stick.
 const STACK: usize = 512 * 1024;
@@ -39,7 +39,7 @@ impl Threads {
     }
 }
 
-impl Hands for Threads {
+impl Workers for Threads {
     fn serve(&mut self, stick: &Stick) {
         self.running.retain(|thread| !thread.is_finished());
         let (work, sender, its_stick) = (Arc::clone(&self.work), self.sender.clone(), stick.clone());

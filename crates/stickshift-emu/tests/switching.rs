@@ -7,7 +7,7 @@ use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Method, Parameters, huawei};
 use stickshift::stick::{Mode, Place, Stick};
-use stickshift::switching::{Goal, Request, prepare, switch, switch_and_wait};
+use stickshift::switching::{Goal, SwitchRequest, prepare, switch, switch_and_wait};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick};
@@ -34,8 +34,8 @@ fn wait_for(bus: &mut VirtualBus, mode: Mode) -> Stick {
     }
 }
 
-fn request(catalogue: &Catalogue, goal: Goal) -> Request<'_> {
-    Request { catalogue, profile: None, goal }
+fn request(catalogue: &Catalogue, goal: Goal) -> SwitchRequest<'_> {
+    SwitchRequest { catalogue, profile: None, goal }
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn the_owners_own_message_is_sent() {
     let catalogue = Catalogue::builtin();
     let message = huawei::message("windows").unwrap().message.to_vec();
     let profile = Parameters { messages: [message, Vec::new(), Vec::new()], ..Parameters::default() };
-    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Serial };
+    let request = SwitchRequest { catalogue: &catalogue, profile: Some(profile), goal: Goal::Serial };
     let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
     let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
     assert_eq!(switched.stick.mode, Mode::HilinkSerial);
@@ -113,7 +113,7 @@ fn a_message_that_means_nothing_leaves_the_stick_as_it_was() {
     test_unit_ready[..4].copy_from_slice(b"USBC");
     test_unit_ready[14] = 6;
     let profile = Parameters { messages: [test_unit_ready, Vec::new(), Vec::new()], ..Parameters::default() };
-    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
+    let request = SwitchRequest { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
     let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
     let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
     assert!(error.is(ErrorKind::NotSwitched), "{error:?}");
@@ -165,7 +165,7 @@ fn plugged_from_the_catalogue(name: &str) -> (VirtualBus, Stick) {
 fn switched_by(name: &str, profile: Parameters) -> (Stick, Stick) {
     let (mut bus, before) = plugged_from_the_catalogue(name);
     let catalogue = Catalogue::builtin();
-    let request = Request { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
+    let request = SwitchRequest { catalogue: &catalogue, profile: Some(profile), goal: Goal::Usual };
     let prepared = prepare(&mut bus, &before, &request, &mut Session::quiet()).unwrap();
     let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet());
     (before, switched.unwrap_or_else(|error| panic!("{name}: {error}")).stick)
@@ -188,7 +188,7 @@ fn a_stick_that_waits_for_a_reset_gets_one() {
 
     let (mut bus, stick) = plugged_from_the_catalogue("port-reset");
     let catalogue = Catalogue::builtin();
-    let request = Request { catalogue: &catalogue, profile: Some(without), goal: Goal::Usual };
+    let request = SwitchRequest { catalogue: &catalogue, profile: Some(without), goal: Goal::Usual };
     let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
     let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
     assert!(error.is(ErrorKind::NotSwitched), "{error:?}");
@@ -239,7 +239,8 @@ fn huaweis_unknown_sticks_get_the_usual_message_and_its_telephones_do_not() {
 fn a_profile_of_nothing_is_refused() {
     let (mut bus, stick) = plugged_from_the_catalogue("k3772");
     let catalogue = Catalogue::builtin();
-    let request = Request { catalogue: &catalogue, profile: Some(Parameters::default()), goal: Goal::Usual };
+    let request =
+        SwitchRequest { catalogue: &catalogue, profile: Some(Parameters::default()), goal: Goal::Usual };
     let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
     let error = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap_err();
     assert_eq!((error.kind(), error.verdict()), (ErrorKind::NoProfile, Some(Verdict::Untouched)));
@@ -254,7 +255,7 @@ fn every_message_of_huaweis_leads_where_owners_say() {
             let stick = wait_for(&mut bus, Mode::Cdrom);
             let messages = [message.message.to_vec(), Vec::new(), Vec::new()];
             let profile = Some(Parameters { messages, ..Parameters::default() });
-            let request = Request { catalogue: &catalogue, profile, goal: Goal::Usual };
+            let request = SwitchRequest { catalogue: &catalogue, profile, goal: Goal::Usual };
             let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet()).unwrap();
             let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
             let hilink = name.ends_with("hilink");

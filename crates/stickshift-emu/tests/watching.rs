@@ -6,7 +6,7 @@ use stickshift::event::{Cancel, Session};
 use stickshift::link::Bus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::{Mode, Place, Stick};
-use stickshift::switching::watch::{Hands, InTurn, News, Report, Watcher, serve};
+use stickshift::switching::watch::{News, OneByOne, Report, Watcher, Workers, serve};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick};
@@ -33,14 +33,14 @@ fn short(news: &News) -> String {
 /// Lets the watcher look until `end`, as its daemon does, and serves one stick after another.
 fn watch_until(watcher: &mut Watcher<'_>, bus: &mut VirtualBus, end: Duration) -> Vec<String> {
     let catalogue = Catalogue::builtin();
-    let mut hands = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let mut hands = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
     watch_with(watcher, bus, &mut hands, end)
 }
 
 fn watch_with(
     watcher: &mut Watcher<'_>,
     bus: &mut VirtualBus,
-    hands: &mut dyn Hands,
+    hands: &mut dyn Workers,
     end: Duration,
 ) -> Vec<String> {
     let mut told = Vec::new();
@@ -189,20 +189,20 @@ fn a_request_to_stop_is_heard() {
     let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
     let cancel = Cancel::new();
     cancel.cancel();
-    let mut hands = InTurn::new(Box::new(bus.clone()), &catalogue, cancel.clone());
+    let mut hands = OneByOne::new(Box::new(bus.clone()), &catalogue, cancel.clone());
     let mut session = Session::new(|_| {}, cancel);
     assert!(watcher.look(&mut bus, &mut hands, &mut session, &mut |_| {}).is_err());
     assert_eq!(bus.sticks().unwrap()[0].mode, Mode::Cdrom);
 }
 
-/// Hands that never end with the stick at one place, as if every transfer to it hung.
+/// Workers that never end with the stick at one place, as if every transfer to it hung.
 struct HangsAt<'a> {
     place: Place,
-    others: InTurn<'a>,
+    others: OneByOne<'a>,
     asked: Vec<Place>,
 }
 
-impl Hands for HangsAt<'_> {
+impl Workers for HangsAt<'_> {
     fn serve(&mut self, stick: &Stick) {
         self.asked.push(stick.place.clone());
         if stick.place != self.place {
@@ -223,7 +223,7 @@ fn a_stick_that_hangs_holds_up_no_other() {
     }
     let catalogue = Catalogue::builtin();
     let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
-    let others = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let others = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
     let mut hands = HangsAt { place: place(1), others, asked: Vec::new() };
     let told = watch_with(&mut watcher, &mut bus, &mut hands, seconds(30));
     assert!(told.iter().all(|t| !t.contains("1-1.1")), "{told:?}");
@@ -236,20 +236,20 @@ fn a_stick_that_hangs_holds_up_no_other() {
     let mut session = Session::quiet();
     let mut reports = Vec::new();
     serve(&mut bus.clone(), &stick, &catalogue, &mut session, &mut |report| reports.push(report));
-    hands.others = InTurn::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    hands.others = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
     let mut late = Late { reports, hands };
     let end = bus.now() + seconds(30);
     let told = watch_with(&mut watcher, &mut bus, &mut late, end);
     assert_eq!(told, ["switching 1-1.1", "switched 1-1.1 hilink"]);
 }
 
-/// Hands that still have something to report.
+/// Workers that still have something to report.
 struct Late<'a> {
     reports: Vec<Report>,
     hands: HangsAt<'a>,
 }
 
-impl Hands for Late<'_> {
+impl Workers for Late<'_> {
     fn serve(&mut self, stick: &Stick) {
         self.hands.serve(stick);
     }

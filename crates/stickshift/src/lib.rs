@@ -28,5 +28,5 @@ pub mod router;
 pub mod stick;
 pub mod switch;
 pub mod switching;
-pub mod waiting;
+pub(crate) mod waiting;
 pub mod wire;

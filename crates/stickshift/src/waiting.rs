@@ -1,21 +1,49 @@
-//! Waiting for what a place on the bus will show. Driven by the bus's events, never by sleeping.
+//! Waiting for what the bus will show. Driven by the bus's events, never by sleeping.
 
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::event::Session;
-use crate::link::Bus;
+use crate::link::{Bus, Moment};
 use crate::stick::{Place, Stick};
 
 /// How long one wait for a bus event lasts at most, so that a request to stop is noticed.
 const SLICE: Duration = Duration::from_millis(500);
 
-/// Waits until `wanted` says yes to what stands at `place` (`None` = nothing), for `limit` at most. Gives what it said yes to,
-/// or `None` when the time ran out.
+/// What a look at the bus came to.
+pub(crate) enum Look<T> {
+    /// The wait is over.
+    Done(T),
+    /// Nothing yet: look again when something changes, or at this moment at the latest.
+    Again(Moment),
+}
+
+/// Looks at the bus, now and after every change, until `look` is done.
+///
+/// # Errors
+/// `Interrupted`, and what the bus and `look` report.
+pub(crate) fn until<T>(
+    bus: &mut dyn Bus,
+    session: &mut Session<'_>,
+    mut look: impl FnMut(&mut dyn Bus) -> Result<Look<T>>,
+) -> Result<T> {
+    loop {
+        match look(bus)? {
+            Look::Done(value) => return Ok(value),
+            Look::Again(latest) => {
+                session.check()?;
+                bus.wait_change((bus.now() + SLICE).min(latest))?;
+            }
+        }
+    }
+}
+
+/// Waits until `wanted` accepts what stands at `place` (`None` = nothing), for `limit` at most. Gives what it accepted, or `None` when
+/// the time ran out.
 ///
 /// # Errors
 /// `Interrupted`, and what the bus reports.
-pub fn wait_at(
+pub(crate) fn wait_at(
     bus: &mut dyn Bus,
     place: &Place,
     limit: Duration,
@@ -23,24 +51,21 @@ pub fn wait_at(
     mut wanted: impl FnMut(Option<&Stick>) -> bool,
 ) -> Result<Option<Option<Stick>>> {
     let end = bus.now() + limit;
-    loop {
+    until(bus, session, |bus| {
         let stick = bus.sticks()?.into_iter().find(|s| s.place == *place);
-        if wanted(stick.as_ref()) {
-            return Ok(Some(stick));
-        }
-        session.check()?;
-        if bus.now() >= end {
-            return Ok(None);
-        }
-        bus.wait_change((bus.now() + SLICE).min(end))?;
-    }
+        Ok(match wanted(stick.as_ref()) {
+            true => Look::Done(Some(stick)),
+            false if bus.now() >= end => Look::Done(None),
+            false => Look::Again(end),
+        })
+    })
 }
 
-/// Waits for a stick at `place` that `wanted` says yes to.
+/// Waits for a stick at `place` that `wanted` accepts.
 ///
 /// # Errors
 /// As [`wait_at`].
-pub fn wait_for_stick(
+pub(crate) fn wait_for_stick(
     bus: &mut dyn Bus,
     place: &Place,
     limit: Duration,

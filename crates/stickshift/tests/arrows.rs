@@ -52,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "event",
             "firmware",
             "flash",
+            "hilink",
             "link",
             "mask",
             "modem",

@@ -11,7 +11,7 @@ use stickshift::learn::{Lesson, learn};
 use stickshift::profile::formats::usb_modeswitch;
 use stickshift::profile::{Entry, Method, Parameters, builtin};
 use stickshift::stick::UsbId;
-use stickshift::switch::{Transfer, plan};
+use stickshift::switch::{Transfer, sequence};
 use stickshift::wire::pcap::{Capture, End, Format};
 
 const LITTLE: Order = Order { big: false };
@@ -211,14 +211,14 @@ fn mutated_captures_never_panic() {
 
 /// What a profile puts on the wire, tags apart.
 fn wire(parameters: &Parameters, entry: &Entry) -> Vec<String> {
-    let plan = plan(parameters, &scene::before(entry)).unwrap();
+    let sequence = sequence(parameters, &scene::before(entry)).unwrap();
     let show = |t: &Transfer| match t {
         Transfer::Write { endpoint, pipe, data } if data.len() == 31 && data.starts_with(b"USBC") => {
             format!("{endpoint} {pipe:?} {:02x?}", &data[8..])
         }
         t => format!("{t:?}"),
     };
-    let sent = plan.transfers.iter().filter(|t| t.touches_stick());
+    let sent = sequence.transfers.iter().filter(|t| t.touches_stick());
     sent.map(show).collect()
 }
 

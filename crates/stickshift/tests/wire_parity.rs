@@ -12,7 +12,7 @@ use stickshift::event::Session;
 use stickshift::link::{ControlSetup, Moment, UsbLink};
 use stickshift::profile::formats::usb_modeswitch;
 use stickshift::profile::{Entry, Parameters, builtin};
-use stickshift::switch::{End, Pipe, Transfer, View, plan, run};
+use stickshift::switch::{End, Pipe, Transfer, View, run, sequence};
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
 use stickshift::wire::usb::{
     ConfigurationDescriptor, DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor,
@@ -156,18 +156,18 @@ fn hex(bytes: &[u8]) -> String {
 fn ours(entry: &Entry) -> Vec<String> {
     let mut link = Recorder::new(&entry.parameters);
     let view = View::of(&mut link).unwrap();
-    let plan = plan(&entry.parameters, &view).unwrap();
+    let sequence = sequence(&entry.parameters, &view).unwrap();
     let mut from = 0;
     loop {
-        match run(&plan, from, &mut link, &mut Session::quiet()).unwrap().end {
+        match run(&sequence, from, &mut link, &mut Session::quiet()).unwrap().end {
             End::Sent => return link.calls,
-            End::AwaitReturn { step } => from = plan.after_return(step, &view),
+            End::AwaitReturn { step } => from = sequence.after_return(step, &view),
             other => panic!("{}: {other:?}", entry.key),
         }
     }
 }
 
-/// A recorded transfer in the words of [`Recorder`]. Bulk and interrupt look alike through a link; the plan is compared apart.
+/// A recorded transfer in the words of [`Recorder`]. Bulk and interrupt look alike through a link; the sequence is compared apart.
 fn recorded(transfer: &Value) -> String {
     let text = |key: &str| transfer[key].as_str().unwrap_or_else(|| panic!("{key} in {transfer}"));
     match text("op") {
@@ -328,15 +328,15 @@ fn the_table_lists_exactly_the_entries_whose_plans_differ() {
     let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in builtin::all() {
         let mut link = Recorder::new(&entry.parameters);
-        let plan = plan(&entry.parameters, &View::of(&mut link).unwrap()).unwrap();
+        let sequence = sequence(&entry.parameters, &View::of(&mut link).unwrap()).unwrap();
         let mut note = |name: &str| {
             expected.entry(entry.key.to_string()).or_default().insert(name.to_owned());
         };
         // Up to 13 bytes, the one read that the emulated device answers is the same.
-        if plan.transfers.iter().any(|t| matches!(t, Transfer::ReadData { length: 14.., .. })) {
+        if sequence.transfers.iter().any(|t| matches!(t, Transfer::ReadData { length: 14.., .. })) {
             note("data-phase");
         }
-        if plan.transfers.iter().any(|t| matches!(t, Transfer::Write { pipe: Pipe::Interrupt, .. })) {
+        if sequence.transfers.iter().any(|t| matches!(t, Transfer::Write { pipe: Pipe::Interrupt, .. })) {
             note("claim-for-interrupt");
         }
     }
@@ -347,8 +347,8 @@ fn the_table_lists_exactly_the_entries_whose_plans_differ() {
 fn only_the_phone_cable_uses_interrupt_transfers() {
     for entry in builtin::all() {
         let mut link = Recorder::new(&entry.parameters);
-        let plan = plan(&entry.parameters, &View::of(&mut link).unwrap()).unwrap();
-        let interrupts = plan
+        let sequence = sequence(&entry.parameters, &View::of(&mut link).unwrap()).unwrap();
+        let interrupts = sequence
             .transfers
             .iter()
             .filter(|t| {

@@ -169,16 +169,16 @@ impl Job<'_, '_> {
             Ok(prepared) => prepared,
             Err(code) => return Ok(code),
         };
-        for remark in &prepared.plan.remarks {
+        for remark in &prepared.sequence.remarks {
             self.say(&format!("Warning: {remark}"));
         }
-        if prepared.plan.transfers.is_empty() && prepared.plan.already_active.is_none() {
+        if prepared.sequence.transfers.is_empty() && prepared.sequence.already_active.is_none() {
             self.say("Warning: no switching method given. See documentation");
         }
         if self.request.sysmode {
             notice(&format!("switch device {} on {on_bus:03}/{number:03}", self.id));
         }
-        let already_active = prepared.plan.already_active;
+        let already_active = prepared.sequence.already_active;
         let sent = self.send(bus, prepared);
         if let Some(configuration) = already_active.filter(|_| sent) {
             self.say(&format!("{}. Bye!\n", modeswitch::already_active(configuration)));
@@ -223,7 +223,7 @@ impl Job<'_, '_> {
 
     /// The plan; or the exit code, where there is nothing to do or it cannot be done.
     fn prepare(&self, bus: &mut dyn Bus, stick: &Stick) -> Result<std::result::Result<Prepared, u8>> {
-        let request = switching::Request {
+        let request = switching::SwitchRequest {
             catalogue: &Catalogue::builtin(),
             profile: Some(self.request.parameters.clone()),
             goal: Goal::Usual,

@@ -12,7 +12,7 @@ use stickshift::learn::{self, Candidate, Lesson, Seen, Summary, Switch};
 use stickshift::profile::formats::{Format, usb_modeswitch};
 use stickshift::profile::{Catalogue, Entry, Parameters};
 use stickshift::stick::UsbId;
-use stickshift::switching::{self, Request};
+use stickshift::switching::{self, SwitchRequest};
 use stickshift::wire::pcap::{Capture, End, LinkType};
 
 use crate::context::Context;
@@ -147,8 +147,11 @@ fn try_it(context: &mut Context, entries: &[Entry], wanted: Option<&str>) -> Res
             .with_verdict(Verdict::Untouched)
     })?;
     let catalogue = Catalogue::builtin();
-    let request =
-        Request { catalogue: &catalogue, profile: Some(entry.parameters.clone()), goal: Default::default() };
+    let request = SwitchRequest {
+        catalogue: &catalogue,
+        profile: Some(entry.parameters.clone()),
+        goal: Default::default(),
+    };
     let prepared = {
         let mut session = context.session();
         switching::prepare(&mut *bus, &stick, &request, &mut session)?

@@ -10,7 +10,7 @@ use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Parameters, builtin, formats};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 use stickshift::switching::web_ports;
-use stickshift::switching::{self, Goal, Prepared, Request, Switched};
+use stickshift::switching::{self, Goal, Prepared, SwitchRequest, Switched};
 
 use crate::context::Context;
 use crate::door::LoginArgs;
@@ -88,7 +88,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         None if args.message.is_empty() => None,
         None => Some(from_messages(&args.message)?),
     };
-    let request = Request { catalogue: &catalogue, profile, goal: args.goal() };
+    let request = SwitchRequest { catalogue: &catalogue, profile, goal: args.goal() };
     let mut session = context.session();
     let prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
         Ok(prepared) => prepared,
@@ -209,8 +209,8 @@ impl PlanReport {
             id: prepared.stick.id.to_string(),
             profile: prepared.parameters.summary(),
             evidence: prepared.evidence.clone(),
-            transfers: prepared.plan.transfers.iter().map(ToString::to_string).collect(),
-            remarks: prepared.plan.remarks.clone(),
+            transfers: prepared.sequence.transfers.iter().map(ToString::to_string).collect(),
+            remarks: prepared.sequence.remarks.clone(),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::host::SysBus;
 use stickshift::link::Bus;
-use stickshift::switching::watch::{Hands, InTurn, News, Watcher};
+use stickshift::switching::watch::{News, OneByOne, Watcher, Workers};
 
 use crate::context::Context;
 use crate::hands::Threads;
@@ -52,8 +52,8 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     };
     let catalogue = Arc::new(catalogue);
     // Virtual sticks have a clock that jumps to the next event; it is theirs alone while one of them is served.
-    let (bus, mut hands): (Box<dyn Bus>, Box<dyn Hands + '_>) = match context.stand_ins()? {
-        Some([bus, theirs]) => (bus, Box::new(InTurn::new(theirs, &catalogue, context.cancel.clone()))),
+    let (bus, mut hands): (Box<dyn Bus>, Box<dyn Workers + '_>) = match context.stand_ins()? {
+        Some([bus, theirs]) => (bus, Box::new(OneByOne::new(theirs, &catalogue, context.cancel.clone()))),
         None => {
             let bus = SysBus::open().without_holders().with_every_device();
             let hands = Threads::on_this_computer(Arc::clone(&catalogue), context.cancel.clone());

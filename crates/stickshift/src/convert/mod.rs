@@ -245,7 +245,7 @@ fn leave_cdrom(bus: &mut dyn Bus, stick: &Stick, goals: &[Goal], session: &mut S
             return Ok(());
         }
         session.step("switch", format!("switch {} from CD-ROM", stick.place));
-        let request = switching::Request { catalogue: &catalogue, profile: None, goal: *goal };
+        let request = switching::SwitchRequest { catalogue: &catalogue, profile: None, goal: *goal };
         let outcome = switching::prepare(bus, stick, &request, session)
             .and_then(|prepared| switching::switch_and_wait(bus, prepared, session));
         match outcome {

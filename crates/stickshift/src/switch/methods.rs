@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::link::ControlSetup;
 use crate::profile::methods::{self, Request};
 use crate::profile::{Method, Parameters, Sends};
-use crate::switch::plan::{Address, OnFailure, Pipe, Transfer};
+use crate::switch::sequence::{Address, OnFailure, Pipe, Transfer};
 use crate::wire::scsi::CommandBlock;
 
 /// Control requests have this long.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::UsbLink;
-use crate::switch::{OnFailure, Pipe, Plan, Transfer, View};
+use crate::switch::{OnFailure, Pipe, Sequence, Transfer, View};
 use crate::wire::scsi::CommandStatus;
 
 /// Bulk transfers have this long.
@@ -13,7 +13,7 @@ const INTERRUPT: Duration = Duration::from_secs(1);
 
 /// What came of a run. It says what was sent and seen; whether the stick switched is what the bus shows afterwards.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct SequenceRun {
     /// How it ended.
     pub end: End,
     /// What was seen on the way, by step.
@@ -27,18 +27,18 @@ pub enum End {
     Sent,
     /// The stick left the bus at this step, after something was sent to it: what a switching stick does.
     Vanished {
-        /// Index into [`Plan::transfers`].
+        /// Index into [`Sequence::transfers`].
         step: usize,
     },
     /// The stick restarts in the middle of its method. Open what comes back at its place, and go on from
-    /// [`Plan::after_return`].
+    /// [`Sequence::after_return`].
     AwaitReturn {
         /// Index of the [`Transfer::AwaitReturn`].
         step: usize,
     },
     /// A request that the method needs was refused; what followed was not done.
     Stopped {
-        /// Index into [`Plan::transfers`].
+        /// Index into [`Sequence::transfers`].
         step: usize,
         /// What the link reported.
         error: Error,
@@ -48,13 +48,13 @@ pub enum End {
 /// Something seen during a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// Index into [`Plan::transfers`].
+    /// Index into [`Sequence::transfers`].
     pub step: usize,
     /// One lower-case sentence.
     pub what: String,
 }
 
-impl Plan {
+impl Sequence {
     /// Where to go on after the stick came back from the restart at `step` and shows `view`.
     pub fn after_return(&self, step: usize, view: &View) -> usize {
         let wanted = match self.transfers.get(step) {
@@ -69,18 +69,23 @@ impl Plan {
     }
 }
 
-/// Carries out `plan` from step `from` (0 at first) on one link. A stick that stalls or swallows an answer is dealt with and the
+/// Carries out `sequence` from step `from` (0 at first) on one link. A stick that stalls or swallows an answer is dealt with and the
 /// next message is sent; only a stick that left ends the sending.
 ///
 /// # Errors
 /// Where nothing was sent yet, what the link reported (`PortBusy`, `PermissionDenied`, `Disconnected`, ...), with the verdict
 /// untouched. Afterwards only `Interrupted`, when the session was cancelled between two messages: recoverable by plugging
 /// the stick in again.
-pub fn run(plan: &Plan, from: usize, link: &mut dyn UsbLink, session: &mut Session) -> Result<Outcome> {
+pub fn run(
+    sequence: &Sequence,
+    from: usize,
+    link: &mut dyn UsbLink,
+    session: &mut Session,
+) -> Result<SequenceRun> {
     let mut runner =
         Runner { link, observations: Vec::new(), step: from, sent: from > 0, answer: Answer::Expected };
     let mut claimed = None;
-    while let Some(transfer) = plan.transfers.get(runner.step) {
+    while let Some(transfer) = sequence.transfers.get(runner.step) {
         match transfer {
             Transfer::Claim { interface } => claimed = Some(*interface),
             Transfer::Release { .. } => claimed = None,
@@ -142,8 +147,8 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn end(self, end: End) -> Outcome {
-        Outcome { end, observations: self.observations }
+    fn end(self, end: End) -> SequenceRun {
+        SequenceRun { end, observations: self.observations }
     }
 
     fn observe(&mut self, what: impl Into<String>) {

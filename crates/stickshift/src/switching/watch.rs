@@ -1,30 +1,32 @@
-//! Switching whatever is plugged in, many sticks at a time: the daemon's mind, without its clock, its loop and its threads.
+//! Switching whatever is plugged in, many sticks at a time: what a daemon decides, without its clock, its loop and its threads.
 //!
-//! [`Watcher::look`] is called when something on the bus changed, or when the moment it asked for has come. Sending is left to
-//! [`Hands`], which may do it for many sticks at a time, and judging comes later: no stick waits for another one, not even for one that
-//! hangs in the middle of its message.
+//! [`Watcher::look`] is called when something on the bus changed, or when the moment that it asked for has come. Sending is left to
+//! [`Workers`], which may serve many sticks at a time, and judging comes later: no stick waits for another one, not even for one that hangs in
+//! the middle of its message.
+//!
+//! A place goes from [`Phase`] to phase: idle, given to others first, with a worker, expected to switch, expected to get its ports, idle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Expectation, Goal, Judgement, Request, Sent, Switched, ports_are_made, prepare, send};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Cancel, Session};
 use crate::link::{Bus, Moment};
 use crate::profile::Catalogue;
 use crate::stick::{Mode, Place, Stick, UsbId};
+use crate::switching::expectation::{
+    Appearance, Expectation, Judgement, QUIET, Switched, is_configured, ports_are_made,
+};
+use crate::switching::prepare::{Goal, SwitchRequest, prepare};
+use crate::switching::send::{SentSequence, send};
 
 /// A stick that was switched this often within [`GUARD`] and is back where it was is left alone.
 const ATTEMPTS: usize = 2;
-/// See [`ATTEMPTS`].
+/// See [`ATTEMPTS`]. A stick that stayed away this long was taken out by somebody, and begins afresh.
 const GUARD: Duration = Duration::from_secs(30);
-/// After this long without a change at a switched stick, its ports are all there.
-const QUIET: Duration = Duration::from_millis(1500);
-
 /// udev sets the permissions of a device node a moment after the kernel announces the device.
 const PERMISSIONS: Duration = Duration::from_secs(2);
-
-/// While a stick is in somebody's hands, reports are asked for this often; the bus may have nothing to tell.
+/// While a worker serves a stick, reports are asked for this often; the bus may have nothing to tell.
 const LISTEN: Duration = Duration::from_millis(50);
 
 /// What the watcher tells.
@@ -60,8 +62,8 @@ pub enum News {
     },
 }
 
-/// Whoever serves a stick that the watcher chose: looks up how, and sends it.
-pub trait Hands {
+/// Those who serve the sticks that the watcher chose: look up how to switch one, and send it. [`serve`] does that for one stick.
+pub trait Workers {
     /// Begins to serve a stick, and may end it too.
     fn serve(&mut self, stick: &Stick);
 
@@ -69,7 +71,7 @@ pub trait Hands {
     fn reports(&mut self) -> Vec<Report>;
 }
 
-/// What [`Hands`] tell of one stick.
+/// What [`Workers`] tell of one stick.
 #[derive(Debug)]
 pub enum Report {
     /// It gets its message now.
@@ -84,11 +86,11 @@ pub enum Report {
         /// The stick as it was.
         stick: Stick,
         /// What came of it.
-        result: Result<Box<Sent>>,
+        result: Result<Box<SentSequence>>,
     },
 }
 
-/// Looks up how to switch `stick`, sends it, and tells when it begins and how it ended: all that hands have to do.
+/// Looks up how to switch `stick`, sends it, and tells when it begins and how it ended: all that a worker has to do.
 pub fn serve(
     bus: &mut dyn Bus,
     stick: &Stick,
@@ -96,7 +98,7 @@ pub fn serve(
     session: &mut Session<'_>,
     tell: &mut dyn FnMut(Report),
 ) {
-    let request = Request { catalogue, profile: None, goal: Goal::Usual };
+    let request = SwitchRequest { catalogue, profile: None, goal: Goal::Usual };
     let result = prepare(bus, stick, &request, session).and_then(|prepared| {
         let evidence = prepared.evidence.clone();
         tell(Report::Began { stick: stick.clone(), evidence });
@@ -105,22 +107,22 @@ pub fn serve(
     tell(Report::Ended { stick: stick.clone(), result });
 }
 
-/// Hands that serve one stick after another, on a bus of their own: where time is not the sticks'.
-pub struct InTurn<'a> {
+/// A worker that serves one stick after another, over a bus of its own: for virtual sticks, whose clock is not ours.
+pub struct OneByOne<'a> {
     bus: Box<dyn Bus>,
     catalogue: &'a Catalogue,
     cancel: Cancel,
     reports: Vec<Report>,
 }
 
-impl<'a> InTurn<'a> {
-    /// Works on `bus`, until somebody raises `cancel`.
+impl<'a> OneByOne<'a> {
+    /// Works over `bus`. A raised `cancel` stops it between two messages.
     pub fn new(bus: Box<dyn Bus>, catalogue: &'a Catalogue, cancel: Cancel) -> Self {
-        InTurn { bus, catalogue, cancel, reports: Vec::new() }
+        OneByOne { bus, catalogue, cancel, reports: Vec::new() }
     }
 }
 
-impl Hands for InTurn<'_> {
+impl Workers for OneByOne<'_> {
     fn serve(&mut self, stick: &Stick) {
         let mut session = Session::new(|_| {}, self.cancel.clone());
         serve(&mut *self.bus, stick, self.catalogue, &mut session, &mut |report| self.reports.push(report));
@@ -131,22 +133,38 @@ impl Hands for InTurn<'_> {
     }
 }
 
-/// What stands at a place, as far as a switch would change it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Face {
-    id: UsbId,
-    configuration: u8,
-    classes: Vec<[u8; 3]>,
+/// What the watcher knows of one place on the bus.
+#[derive(Debug, Default)]
+struct PlaceState {
+    phase: Phase,
+    /// What stood there at the last look that could have begun something; `None` while nothing stands there.
+    seen: Option<Appearance>,
+    /// The stick could not be opened; because it is new, that is no failure before this moment.
+    denied_until: Option<Moment>,
+    guard: Guard,
 }
 
-impl Face {
-    fn of(stick: &Stick) -> Face {
-        let classes = stick.interfaces.iter().map(|i| [i.class, i.subclass, i.protocol]);
-        Face { id: stick.id, configuration: stick.configuration, classes: classes.collect() }
-    }
+/// What is going on at a place.
+#[derive(Debug, Default)]
+enum Phase {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// Others have until then to switch the stick.
+    Patience(Moment),
+    /// A worker has it.
+    Serving,
+    /// It got its message.
+    Expected {
+        expectation: Box<Expectation>,
+        /// When it is to be judged again though nothing happened.
+        until: Moment,
+    },
+    /// It switched, and its drivers may still be making ports.
+    Settling { from: UsbId, to: Box<Switched>, until: Moment },
 }
 
-/// How often a place was served, and since when it has been empty.
+/// How often a stick was switched at one place, and since when the place has been empty.
 #[derive(Debug, Default)]
 struct Guard {
     attempts: Vec<Moment>,
@@ -154,189 +172,122 @@ struct Guard {
     told: bool,
 }
 
-/// A stick that got its message.
-#[derive(Debug)]
-struct Waiting {
-    expectation: Expectation,
-    /// When it is to be judged again though nothing happened.
-    until: Moment,
-}
+impl PlaceState {
+    /// The moment of the next look, if nothing changes before.
+    fn next_look(&self, now: Moment) -> Option<Moment> {
+        let of_phase = match &self.phase {
+            Phase::Idle => None,
+            Phase::Serving => Some(now + LISTEN),
+            Phase::Patience(until) | Phase::Expected { until, .. } | Phase::Settling { until, .. } => {
+                Some(*until)
+            }
+        };
+        of_phase.into_iter().chain(self.denied_until).min()
+    }
 
-/// A stick that switched and whose drivers are still at work.
-#[derive(Debug)]
-struct Settling {
-    from: UsbId,
-    to: Switched,
-    until: Moment,
-}
+    /// Judges a stick that got its message.
+    fn judge(&mut self, place: &Place, stick: Option<&Stick>, now: Moment, news: &mut dyn FnMut(News)) {
+        let Phase::Expected { expectation, until } = &mut self.phase else { return };
+        let from = expectation.before.id;
+        self.phase = match expectation.judge(stick, now) {
+            Judgement::Pending(latest) => {
+                *until = latest;
+                return;
+            }
+            Judgement::Switched(to) => Phase::Settling { from, to: Box::new(to), until: now + QUIET },
+            Judgement::Failed(error) => {
+                news(News::Failed { place: place.clone(), error });
+                Phase::Idle
+            }
+        };
+    }
 
-/// Watches one bus.
-pub struct Watcher<'a> {
-    catalogue: &'a Catalogue,
-    /// How long somebody else, usb_modeswitch for example, has for a stick before the watcher serves it.
-    patience: Duration,
-    /// Somebody may be online with a modem that was there before: it is not switched to anything better.
-    looked_before: bool,
-    seen: BTreeMap<Place, Face>,
-    due: BTreeMap<Place, Moment>,
-    /// Sticks that could not be opened, and how long that may be because they are new.
-    denied: BTreeMap<Place, Moment>,
-    waiting: BTreeMap<Place, Waiting>,
-    settling: BTreeMap<Place, Settling>,
-    guards: BTreeMap<Place, Guard>,
-    /// Sticks in somebody's hands.
-    busy: BTreeSet<Place>,
-}
-
-impl<'a> Watcher<'a> {
-    /// Looks sticks up in `catalogue`, and gives others `patience` to switch a stick first; zero for none.
-    pub fn new(catalogue: &'a Catalogue, patience: Duration) -> Self {
-        Watcher {
-            catalogue,
-            patience,
-            looked_before: false,
-            seen: BTreeMap::new(),
-            due: BTreeMap::new(),
-            denied: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            settling: BTreeMap::new(),
-            guards: BTreeMap::new(),
-            busy: BTreeSet::new(),
+    /// Waits for the ports of a stick that switched, and tells of it when they are there.
+    fn settle(&mut self, stick: Option<&Stick>, now: Moment, news: &mut dyn FnMut(News)) {
+        let Phase::Settling { from, to, until } = &mut self.phase else { return };
+        let same = |s: &&Stick| Appearance::of(s) == Appearance::of(&to.stick);
+        let gone = match stick.filter(same) {
+            Some(stick) if *stick != to.stick => {
+                to.stick = stick.clone();
+                *until = now + QUIET;
+                false
+            }
+            Some(_) => false,
+            None => true,
+        };
+        if gone || ports_are_made(&to.stick) || now >= *until {
+            news(News::Switched { from: *from, to: (**to).clone() });
+            self.phase = Phase::Idle;
         }
     }
 
-    /// Looks at the bus, gives what is to be done to `hands`, and tells `news`. Gives the moment for the next look if nothing changes
-    /// before; `None`: never.
-    ///
-    /// # Errors
-    /// `Interrupted`, and what the bus itself reports; what one stick does is news, not an error.
-    pub fn look(
+    /// Takes note of whether anything stands there.
+    fn notice(&mut self, there: bool, now: Moment) {
+        if there {
+            if self.guard.empty_since.is_some_and(|since| now >= since + GUARD) {
+                self.guard = Guard::default();
+            }
+            self.guard.empty_since = None;
+            return;
+        }
+        self.guard.empty_since.get_or_insert(now);
+        self.seen = None;
+        self.denied_until = None;
+        if matches!(self.phase, Phase::Patience(_)) {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// Whether nothing that is known of the place matters any more.
+    fn is_forgotten(&self, now: Moment) -> bool {
+        let away = self.guard.empty_since.is_some_and(|since| now >= since + GUARD);
+        away && matches!(self.phase, Phase::Idle)
+    }
+
+    /// Whether it is this stick's turn now. `patience` is what others have for it; `known` whether the catalogue names it, `was_there` whether it
+    /// may be in use already.
+    fn wants(
         &mut self,
-        bus: &mut dyn Bus,
-        hands: &mut dyn Hands,
-        session: &mut Session<'_>,
-        news: &mut dyn FnMut(News),
-    ) -> Result<Option<Moment>> {
-        let sticks = bus.sticks()?;
-        self.hear(bus.now(), hands, session, news)?;
-        self.judge(&sticks, bus.now(), news);
-        self.settle(&sticks, bus.now(), news);
-        self.notice_departures(&sticks, bus.now());
-        for stick in &sticks {
-            session.check()?;
-            if self.wants(stick, bus.now()) && self.guard_allows(stick, bus.now(), news) {
-                self.busy.insert(stick.place.clone());
-                hands.serve(stick);
-            }
-        }
-        self.looked_before = true;
-        self.hear(bus.now(), hands, session, news)?;
-        let judgements = self.waiting.values().map(|w| w.until);
-        let ports = self.settling.values().map(|s| s.until);
-        let reports = (!self.busy.is_empty()).then(|| bus.now() + LISTEN);
-        let due = self.due.values().chain(self.denied.values()).copied();
-        Ok(due.chain(judgements).chain(ports).chain(reports).min())
-    }
-
-    fn judge(&mut self, sticks: &[Stick], now: Moment, news: &mut dyn FnMut(News)) {
-        let places: Vec<Place> = self.waiting.keys().cloned().collect();
-        for place in places {
-            let Some(waiting) = self.waiting.get_mut(&place) else { continue };
-            let stick = sticks.iter().find(|s| s.place == place);
-            match waiting.expectation.judge(stick, now) {
-                Judgement::Pending(until) => {
-                    waiting.until = until;
-                    continue;
-                }
-                Judgement::Switched(to) => {
-                    let from = waiting.expectation.before.id;
-                    self.settling.insert(place.clone(), Settling { from, to, until: now + QUIET });
-                }
-                Judgement::Failed(error) => news(News::Failed { place: place.clone(), error }),
-            }
-            self.waiting.remove(&place);
-        }
-    }
-
-    fn settle(&mut self, sticks: &[Stick], now: Moment, news: &mut dyn FnMut(News)) {
-        let places: Vec<Place> = self.settling.keys().cloned().collect();
-        for place in places {
-            let Some(settling) = self.settling.get_mut(&place) else { continue };
-            let same = |s: &&Stick| s.place == place && Face::of(s) == Face::of(&settling.to.stick);
-            let gone = match sticks.iter().find(same) {
-                Some(stick) if *stick != settling.to.stick => {
-                    settling.to.stick = stick.clone();
-                    settling.until = now + QUIET;
-                    false
-                }
-                Some(_) => false,
-                None => true,
-            };
-            if (gone || ports_are_made(&settling.to.stick) || now >= settling.until)
-                && let Some(Settling { from, to, .. }) = self.settling.remove(&place)
-            {
-                news(News::Switched { from, to });
-            }
-        }
-    }
-
-    fn notice_departures(&mut self, sticks: &[Stick], now: Moment) {
-        let there = |place: &Place| sticks.iter().any(|s| s.place == *place);
-        self.seen.retain(|place, _| there(place));
-        self.due.retain(|place, _| there(place));
-        self.denied.retain(|place, _| there(place));
-        for (place, guard) in &mut self.guards {
-            if there(place) {
-                // A stick that stayed away this long was taken out by somebody.
-                if guard.empty_since.is_some_and(|since| now >= since + GUARD) {
-                    *guard = Guard::default();
-                }
-                guard.empty_since = None;
-            } else {
-                guard.empty_since.get_or_insert(now);
-            }
-        }
-    }
-
-    /// Whether it is this stick's turn now.
-    fn wants(&mut self, stick: &Stick, now: Moment) -> bool {
-        let ready = stick.configuration != 0 && !stick.interfaces.is_empty();
-        if !ready || self.waiting.contains_key(&stick.place) || self.busy.contains(&stick.place) {
+        stick: &Stick,
+        now: Moment,
+        patience: Duration,
+        known: bool,
+        was_there: bool,
+    ) -> bool {
+        if !is_configured(stick) || !matches!(self.phase, Phase::Idle | Phase::Patience(_)) {
             return false;
         }
-        let face = Face::of(stick);
-        let fresh = self.seen.insert(stick.place.clone(), face.clone()) != Some(face);
-        if fresh {
-            self.due.remove(&stick.place);
+        let appearance = Appearance::of(stick);
+        if self.seen.as_ref() != Some(&appearance) {
+            self.seen = Some(appearance);
+            self.phase = Phase::Idle;
             let is_modem = !matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
-            if stick.mode != Mode::Cdrom && !self.catalogue.knows(stick.id) || is_modem && !self.looked_before
-            {
+            if stick.mode != Mode::Cdrom && !known || is_modem && was_there {
                 return false;
             }
-            if self.patience.is_zero() {
+            if patience.is_zero() {
                 return true;
             }
-            self.due.insert(stick.place.clone(), now + self.patience);
+            self.phase = Phase::Patience(now + patience);
             return false;
         }
-        if self.denied.contains_key(&stick.place) {
-            return true;
+        match self.phase {
+            Phase::Patience(until) if now >= until => {
+                self.phase = Phase::Idle;
+                true
+            }
+            _ => self.denied_until.is_some(),
         }
-        let due = self.due.get(&stick.place).is_some_and(|due| now >= *due);
-        if due {
-            self.due.remove(&stick.place);
-        }
-        due
     }
 
     /// Whether the stick may be served; one that falls back again and again is told once and left alone.
     fn guard_allows(&mut self, stick: &Stick, now: Moment, news: &mut dyn FnMut(News)) -> bool {
-        let guard = self.guards.entry(stick.place.clone()).or_default();
+        let guard = &mut self.guard;
         guard.attempts.retain(|at| now < *at + GUARD);
         if !guard.told && guard.attempts.len() < ATTEMPTS {
             return true;
         }
-        self.denied.remove(&stick.place);
+        self.denied_until = None;
         if !guard.told {
             guard.told = true;
             news(News::LeftAlone { stick: stick.clone(), attempts: guard.attempts.len() });
@@ -344,54 +295,32 @@ impl<'a> Watcher<'a> {
         false
     }
 
-    /// Takes the reports of the hands.
-    fn hear(
-        &mut self,
-        now: Moment,
-        hands: &mut dyn Hands,
-        session: &mut Session<'_>,
-        news: &mut dyn FnMut(News),
-    ) -> Result<()> {
-        for report in hands.reports() {
-            match report {
-                Report::Began { stick, evidence } => {
-                    self.guards.entry(stick.place.clone()).or_default().attempts.push(now);
-                    news(News::Switching { stick, evidence });
-                }
-                Report::Ended { stick, result } => {
-                    self.busy.remove(&stick.place);
-                    self.ended(&stick, result, now, session, news)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
+    /// Takes what a worker made of the stick.
     fn ended(
         &mut self,
         stick: &Stick,
-        result: Result<Box<Sent>>,
+        result: Result<Box<SentSequence>>,
         now: Moment,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<()> {
+        self.phase = Phase::Idle;
         if let Err(error) = &result
             && error.is(ErrorKind::PermissionDenied)
-            && now < *self.denied.entry(stick.place.clone()).or_insert(now + PERMISSIONS)
+            && now < *self.denied_until.get_or_insert(now + PERMISSIONS)
         {
             return Ok(());
         }
-        self.denied.remove(&stick.place);
+        self.denied_until = None;
         match result {
             Ok(sent) => {
                 for what in sent.observations {
                     session.note("switch-observation", format!("{}: {what}", stick.place));
                 }
-                // The hands may have looked at another bus, with a clock of its own.
-                let expectation = sent.expectation.counted_from(now);
+                // The worker may have looked at another bus, with a clock of its own.
+                let expectation = Box::new(sent.expectation.counted_from(now));
                 let until = expectation.end;
-                let waiting = Waiting { expectation, until };
-                self.waiting.insert(stick.place.clone(), waiting);
+                self.phase = Phase::Expected { expectation, until };
                 Ok(())
             }
             Err(error) if error.is(ErrorKind::Interrupted) => Err(error),
@@ -410,5 +339,83 @@ impl<'a> Watcher<'a> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Watches one bus.
+pub struct Watcher<'a> {
+    catalogue: &'a Catalogue,
+    patience: Duration,
+    /// Somebody may be online with a modem that was there at the first look: it is not switched to anything better.
+    looked_before: bool,
+    places: BTreeMap<Place, PlaceState>,
+}
+
+impl<'a> Watcher<'a> {
+    /// Looks sticks up in `catalogue`. Others, usb_modeswitch for example, have `patience` to switch a stick first; zero for none.
+    pub fn new(catalogue: &'a Catalogue, patience: Duration) -> Self {
+        Watcher { catalogue, patience, looked_before: false, places: BTreeMap::new() }
+    }
+
+    /// Looks at the bus, gives what is to be done to `workers`, and tells `news`. Gives the moment for the next look if nothing changes
+    /// before; `None`: never.
+    ///
+    /// # Errors
+    /// `Interrupted`, and what the bus itself reports; what one stick does is news, not an error.
+    pub fn look(
+        &mut self,
+        bus: &mut dyn Bus,
+        workers: &mut dyn Workers,
+        session: &mut Session<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Option<Moment>> {
+        let sticks = bus.sticks()?;
+        self.hear(bus.now(), workers, session, news)?;
+        let now = bus.now();
+        for (place, state) in &mut self.places {
+            let stick = sticks.iter().find(|s| s.place == *place);
+            state.judge(place, stick, now, news);
+            state.settle(stick, now, news);
+            state.notice(stick.is_some(), now);
+        }
+        self.places.retain(|_, state| !state.is_forgotten(now));
+        for stick in &sticks {
+            session.check()?;
+            let (now, known) = (bus.now(), self.catalogue.knows(stick.id));
+            let state = self.places.entry(stick.place.clone()).or_default();
+            if state.wants(stick, now, self.patience, known, !self.looked_before)
+                && state.guard_allows(stick, now, news)
+            {
+                state.phase = Phase::Serving;
+                workers.serve(stick);
+            }
+        }
+        self.looked_before = true;
+        self.hear(bus.now(), workers, session, news)?;
+        let now = bus.now();
+        Ok(self.places.values().filter_map(|state| state.next_look(now)).min())
+    }
+
+    /// Takes the reports of the workers.
+    fn hear(
+        &mut self,
+        now: Moment,
+        workers: &mut dyn Workers,
+        session: &mut Session<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<()> {
+        for report in workers.reports() {
+            match report {
+                Report::Began { stick, evidence } => {
+                    self.places.entry(stick.place.clone()).or_default().guard.attempts.push(now);
+                    news(News::Switching { stick, evidence });
+                }
+                Report::Ended { stick, result } => {
+                    let state = self.places.entry(stick.place.clone()).or_default();
+                    state.ended(&stick, result, now, session, news)?;
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use stickshift::profile::Entry;
 use stickshift::stick::UsbId;
-use stickshift::switch::{Pipe, Transfer, View, plan};
+use stickshift::switch::{Pipe, Transfer, View, sequence};
 use stickshift::wire::usb::{
     ConfigurationDescriptor, DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor,
 };
@@ -171,7 +171,7 @@ impl Scene {
         self.wait(500);
     }
 
-    /// The transfers of a plan. `last_answered` is whether the stick still answers the last message.
+    /// The transfers of a sequence. `last_answered` is whether the stick still answers the last message.
     pub(crate) fn transfers(&mut self, to: u8, transfers: &[Transfer], last_answered: bool) {
         let last = transfers.iter().rposition(|t| matches!(t, Transfer::ReadStatus { .. }));
         let mut tag = [0; 4];
@@ -238,7 +238,7 @@ pub(crate) fn before(entry: &Entry) -> View {
 /// A whole capture of a switch by a profile: in comes the disk, out goes the message, in comes the modem.
 pub(crate) fn switch(entry: &Entry, how: Leave, answered: bool) -> Scene {
     let view = before(entry);
-    let plan = plan(&entry.parameters, &view).unwrap();
+    let sequence = sequence(&entry.parameters, &view).unwrap();
     let id = entry.key.id().unwrap();
     let class = entry.parameters.target_class;
     let after = entry.targets().first().copied().unwrap_or(id);
@@ -249,7 +249,7 @@ pub(crate) fn switch(entry: &Entry, how: Leave, answered: bool) -> Scene {
     scene.routine(4);
     scene.come(5, 1, id, &view.configurations);
     scene.routine(5);
-    scene.transfers(5, &plan.transfers, answered);
+    scene.transfers(5, &sequence.transfers, answered);
     let stays = entry.parameters.configuration.is_some_and(|c| c > 0) && after == id;
     if !stays {
         scene.leave(5, 1, how);

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::Cancel;
 use crate::link::{ControlSetup, Moment};
 use crate::profile::{Method, Parameters};
-use crate::switch::plan;
+use crate::switch::sequence;
 use crate::wire::usb::{ConfigurationDescriptor, DeviceDescriptor, EndpointDescriptor, InterfaceDescriptor};
 
 /// A storage stick that answers every command, except that call number `fault.0` fails with `fault.1`. The calls are counted over
@@ -146,10 +146,10 @@ fn eject() -> Parameters {
     p
 }
 
-fn play(p: &Parameters, fault: Option<(usize, ErrorKind)>) -> (Result<Outcome>, Vec<String>) {
+fn play(p: &Parameters, fault: Option<(usize, ErrorKind)>) -> (Result<SequenceRun>, Vec<String>) {
     let mut stick = FaultyStick::new(fault);
-    let plan = plan(p, &View::of(&mut stick).unwrap()).unwrap();
-    let result = run(&plan, 0, &mut stick, &mut Session::quiet());
+    let sequence = sequence(p, &View::of(&mut stick).unwrap()).unwrap();
+    let result = run(&sequence, 0, &mut stick, &mut Session::quiet());
     (result, stick.calls)
 }
 
@@ -229,19 +229,19 @@ fn data_then_status_or_status_at_once() {
     let mut p = Parameters::default();
     p.messages[0] = vec![0; 31];
     p.messages[0][..15].copy_from_slice(&[0x55, 0x53, 0x42, 0x43, 1, 2, 3, 4, 36, 0, 0, 0, 0x80, 0, 6]);
-    let plan_for = |stick: &mut FaultyStick| plan(&p, &View::of(stick).unwrap()).unwrap();
+    let sequence_for = |stick: &mut FaultyStick| sequence(&p, &View::of(stick).unwrap()).unwrap();
 
     let mut obedient = FaultyStick::new(None);
     obedient.data = vec![0xaa; 36];
-    run(&plan_for(&mut obedient), 0, &mut obedient, &mut Session::quiet()).unwrap();
+    run(&sequence_for(&mut obedient), 0, &mut obedient, &mut Session::quiet()).unwrap();
     assert_eq!(obedient.calls[2..6], ["write 00", "read 36", "read 13", "clear 81"]);
 
     let mut hasty = FaultyStick::new(None);
-    run(&plan_for(&mut hasty), 0, &mut hasty, &mut Session::quiet()).unwrap();
+    run(&sequence_for(&mut hasty), 0, &mut hasty, &mut Session::quiet()).unwrap();
     assert_eq!(hasty.calls[2..5], ["write 00", "read 36", "clear 81"]);
 
     let mut stalling = FaultyStick::new(Some((3, ErrorKind::Stalled)));
-    run(&plan_for(&mut stalling), 0, &mut stalling, &mut Session::quiet()).unwrap();
+    run(&sequence_for(&mut stalling), 0, &mut stalling, &mut Session::quiet()).unwrap();
     assert_eq!(stalling.calls[2..6], ["write 00", "read 36", "clear 81", "read 13"]);
 }
 
@@ -273,28 +273,28 @@ fn sonys_method_goes_on_when_the_stick_is_back() {
     p.turn_on(Method::Sony);
     let mut stick = FaultyStick::new(None);
     let view = View::of(&mut stick).unwrap();
-    let plan = plan(&p, &view).unwrap();
-    let End::AwaitReturn { step } = run(&plan, 0, &mut stick, &mut Session::quiet()).unwrap().end else {
+    let sequence = sequence(&p, &view).unwrap();
+    let End::AwaitReturn { step } = run(&sequence, 0, &mut stick, &mut Session::quiet()).unwrap().end else {
         panic!()
     };
     assert_eq!(stick.calls, ["detach 0", "control in 11"]);
 
     // Unchanged: the second request is for a stick that took the first.
     let mut unchanged = FaultyStick::new(None);
-    run(&plan, plan.after_return(step, &view), &mut unchanged, &mut Session::quiet()).unwrap();
+    run(&sequence, sequence.after_return(step, &view), &mut unchanged, &mut Session::quiet()).unwrap();
     assert_eq!(unchanged.calls, ["detach 0", "configuration 0", "configuration 2"]);
 
     let mut changed = view;
     changed.configurations[0].interfaces[0].class = [2, 2, 1];
     let mut back = FaultyStick::new(None);
-    run(&plan, plan.after_return(step, &changed), &mut back, &mut Session::quiet()).unwrap();
+    run(&sequence, sequence.after_return(step, &changed), &mut back, &mut Session::quiet()).unwrap();
     assert_eq!(back.calls, ["control in 11", "detach 0", "configuration 0", "configuration 2"]);
 }
 
 #[test]
 fn a_request_to_stop_is_heard_between_messages() {
     let mut stick = FaultyStick::new(None);
-    let plan = plan(&eject(), &View::of(&mut stick).unwrap()).unwrap();
+    let sequence = sequence(&eject(), &View::of(&mut stick).unwrap()).unwrap();
     for stop_after in 0..4 {
         let mut stick = FaultyStick::new(None);
         let cancel = Cancel::new();
@@ -311,7 +311,7 @@ fn a_request_to_stop_is_heard_between_messages() {
             },
             cancel,
         );
-        let error = run(&plan, 0, &mut stick, &mut session).unwrap_err();
+        let error = run(&sequence, 0, &mut stick, &mut session).unwrap_err();
         assert!(error.is(ErrorKind::Interrupted));
         let verdict = if stop_after == 0 { Verdict::Untouched } else { Verdict::Recoverable };
         assert_eq!(error.verdict(), Some(verdict));
@@ -332,15 +332,15 @@ fn a_reset_is_tried_again() {
 }
 
 /// A stick with two configurations, MBIM in the second, and what is selected on it without a message.
-fn selected(p: &Parameters, fault: Option<(usize, ErrorKind)>) -> (Result<Outcome>, Vec<String>) {
+fn selected(p: &Parameters, fault: Option<(usize, ErrorKind)>) -> (Result<SequenceRun>, Vec<String>) {
     let mut stick = FaultyStick::new(fault);
     let mbim = InterfaceDescriptor { class: [0x02, 0x0e, 0], ..InterfaceDescriptor::default() };
     let mut second = ConfigurationDescriptor::parse(&stick.configurations[0]).unwrap();
     second.value = 2;
     second.interfaces = vec![mbim];
     stick.configurations.push(second.encode());
-    let plan = plan(p, &View::of(&mut stick).unwrap()).unwrap();
-    let result = run(&plan, 0, &mut stick, &mut Session::quiet());
+    let sequence = sequence(p, &View::of(&mut stick).unwrap()).unwrap();
+    let result = run(&sequence, 0, &mut stick, &mut Session::quiet());
     (result, stick.calls)
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::stick::Interface;
 
+const HUAWEI: u16 = 0x12d1;
+
 const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
 const PCUI: [u8; 3] = [0xff, 3, 0x12];
 
@@ -78,7 +80,7 @@ fn a_stick_that_takes_no_notice_is_given_its_time() {
     let before = e.before.clone();
     assert!(matches!(e.judge(Some(&before), seconds(19)), Judgement::Pending(_)));
     let error = failure(e.judge(Some(&before), seconds(20)));
-    assert!(error.is(ErrorKind::NotSwitched) && error.what().contains("no notice"), "{error:?}");
+    assert!(error.is(ErrorKind::NotSwitched) && error.what().contains("ignored"), "{error:?}");
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
 }
 
@@ -98,28 +100,6 @@ fn a_stick_that_stays_away_is_in_a_state_that_nobody_saw() {
     assert!(matches!(e.judge(None, seconds(19)), Judgement::Pending(_)));
     let error = failure(e.judge(None, seconds(20)));
     assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(Verdict::Unknown)));
-}
-
-#[test]
-fn goals_pick_the_message() {
-    let new = |targets: &[u16]| {
-        let mut p = Parameters { target_products: targets.to_vec(), ..Parameters::default() };
-        p.turn_on(Method::HuaweiNew);
-        p
-    };
-    let cdrom = stick(0x1f01, &[STORAGE]);
-    let method = |targets: &[u16], goal| {
-        let p = for_goal(new(targets), &cdrom, goal, &mut Vec::new());
-        p.methods_on().next().unwrap()
-    };
-    for goal in [Goal::Usual, Goal::Hilink] {
-        assert_eq!(method(&[0x14db, 0x14dc], goal), Method::HuaweiNew);
-    }
-    for goal in [Goal::Modem, Goal::Serial] {
-        assert_eq!(method(&[0x14db, 0x14dc], goal), Method::HuaweiAlt);
-    }
-    assert_eq!(method(&[0x1506], Goal::Modem), Method::HuaweiNew, "the usual mode is a modem already");
-    assert_eq!(method(&[0x1506], Goal::Serial), Method::HuaweiAlt);
 }
 
 #[test]

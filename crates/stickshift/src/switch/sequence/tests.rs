@@ -47,8 +47,8 @@ fn with(method: Method) -> Parameters {
 
 #[test]
 fn messages_go_to_the_first_bulk_endpoints_and_drivers_are_detached_by_count() {
-    let plan = plan(&with(Method::HuaweiNew), &view(0, 8)).unwrap();
-    let lines: Vec<String> = plan.transfers.iter().map(Transfer::to_string).collect();
+    let sequence = sequence(&with(Method::HuaweiNew), &view(0, 8)).unwrap();
+    let lines: Vec<String> = sequence.transfers.iter().map(Transfer::to_string).collect();
     assert_eq!(
         lines,
         [
@@ -72,41 +72,41 @@ fn storage_commands_go_to_storage_only() {
     let storage =
         [Method::StandardEject, Method::HuaweiNew, Method::HuaweiAlt, Method::Cisco, Method::Option];
     for p in storage.map(with).iter().chain([&raw]) {
-        let error = plan(p, &view(0, 0xff)).unwrap_err();
+        let error = sequence(p, &view(0, 0xff)).unwrap_err();
         assert!(error.is(ErrorKind::WrongInterface), "{p:?}");
         assert_eq!(error.fact("class"), Some("ff"));
         // A class of the device as a whole decides, except for a storage interface under a bogus one.
-        assert!(plan(p, &view(0xff, 8)).is_err());
-        assert!(plan(p, &view(0x02, 8)).is_ok());
-        assert!(plan(p, &view(0xef, 8)).is_ok());
+        assert!(sequence(p, &view(0xff, 8)).is_err());
+        assert!(sequence(p, &view(0x02, 8)).is_ok());
+        assert!(sequence(p, &view(0xef, 8)).is_ok());
     }
     // Requests on endpoint 0 and messages that are no SCSI are not held back.
-    assert!(plan(&with(Method::Sierra), &view(0, 0xff)).is_ok());
+    assert!(sequence(&with(Method::Sierra), &view(0, 0xff)).is_ok());
     raw.messages[0] = vec![0x1b, 0x5a, 0x01];
-    assert!(plan(&raw, &view(0, 7)).is_ok());
+    assert!(sequence(&raw, &view(0, 7)).is_ok());
 }
 
 #[test]
 fn one_method_at_a_time() {
     let mut p = with(Method::HuaweiNew);
     p.turn_on(Method::Option);
-    assert!(plan(&p, &view(0, 8)).unwrap_err().is(ErrorKind::Usage));
+    assert!(sequence(&p, &view(0, 8)).unwrap_err().is(ErrorKind::Usage));
     let mut p = with(Method::Sierra);
     p.turn_on(Method::StandardEject);
     p.messages[0] = vec![1];
-    let plan = plan(&p, &view(0, 8)).unwrap();
-    assert_eq!(plan.transfers.len(), 1);
-    assert_eq!(plan.remarks.len(), 1);
+    let sequence = sequence(&p, &view(0, 8)).unwrap();
+    assert_eq!(sequence.transfers.len(), 1);
+    assert_eq!(sequence.remarks.len(), 1);
 }
 
 #[test]
 fn eject_takes_one_message_with_it() {
     let mut p = with(Method::StandardEject);
     p.messages = [vec![1], vec![2], vec![3]];
-    let plan = plan(&p, &view(0, 8)).unwrap();
-    let writes = plan.transfers.iter().filter(|t| matches!(t, Transfer::Write { .. })).count();
+    let sequence = sequence(&p, &view(0, 8)).unwrap();
+    let writes = sequence.transfers.iter().filter(|t| matches!(t, Transfer::Write { .. })).count();
     assert_eq!(writes, 5);
-    assert_eq!(plan.remarks.len(), 1);
+    assert_eq!(sequence.remarks.len(), 1);
 }
 
 #[test]
@@ -117,8 +117,9 @@ fn the_data_that_a_command_asks_for_is_read_before_the_status() {
             .encode()
             .to_vec();
     let reads = |p: &Parameters| -> Vec<Transfer> {
-        let plan = plan(p, &view(0, 8)).unwrap();
-        plan.transfers
+        let sequence = sequence(p, &view(0, 8)).unwrap();
+        sequence
+            .transfers
             .into_iter()
             .filter(|t| matches!(t, Transfer::ReadData { .. } | Transfer::ReadStatus { .. }))
             .collect()
@@ -135,12 +136,12 @@ fn the_data_that_a_command_asks_for_is_read_before_the_status() {
 #[test]
 fn a_configuration_that_is_active_ends_the_plan() {
     let mut p = Parameters { configuration: Some(1), reset_usb: Some(true), ..Parameters::default() };
-    let active = plan(&p, &view(0, 8)).unwrap();
+    let active = sequence(&p, &view(0, 8)).unwrap();
     assert_eq!((active.already_active, active.transfers.len()), (Some(1), 0));
     p.configuration = Some(0);
     p.alt_setting = Some(2);
     let lines: Vec<String> =
-        plan(&p, &view(0, 8)).unwrap().transfers.iter().map(Transfer::to_string).collect();
+        sequence(&p, &view(0, 8)).unwrap().transfers.iter().map(Transfer::to_string).collect();
     assert_eq!(
         lines,
         [
@@ -158,15 +159,15 @@ fn a_configuration_that_is_active_ends_the_plan() {
 fn what_is_not_there_is_refused() {
     let mut no_endpoints = view(0, 8);
     no_endpoints.configurations[0].interfaces[0].endpoints.retain(|e| e.address & 0x80 == 0);
-    assert!(plan(&with(Method::HuaweiNew), &no_endpoints).unwrap_err().is(ErrorKind::WrongInterface));
-    assert!(plan(&with(Method::Huawei), &no_endpoints).is_ok());
+    assert!(sequence(&with(Method::HuaweiNew), &no_endpoints).unwrap_err().is(ErrorKind::WrongInterface));
+    assert!(sequence(&with(Method::Huawei), &no_endpoints).is_ok());
     let elsewhere = Parameters { interface: Some(9), ..with(Method::HuaweiNew) };
-    assert!(plan(&elsewhere, &view(0, 8)).unwrap_err().is(ErrorKind::WrongInterface));
+    assert!(sequence(&elsewhere, &view(0, 8)).unwrap_err().is(ErrorKind::WrongInterface));
     let mbim = Parameters { mbim: Some(true), ..Parameters::default() };
-    assert!(plan(&mbim, &view(0, 8)).unwrap_err().is(ErrorKind::Unsupported));
+    assert!(sequence(&mbim, &view(0, 8)).unwrap_err().is(ErrorKind::Unsupported));
     let mut empty = view(0, 8);
     empty.configurations.clear();
-    assert!(plan(&Parameters::default(), &empty).unwrap_err().is(ErrorKind::UnexpectedAnswer));
+    assert!(sequence(&Parameters::default(), &empty).unwrap_err().is(ErrorKind::UnexpectedAnswer));
 }
 
 #[test]
@@ -175,6 +176,6 @@ fn tp_links_control_message_is_a_setup_packet() {
         control_message: Some([0x40, 0x0b, 0x02, 0x01, 0x04, 0x03, 0, 0]),
         ..Parameters::default()
     };
-    let plan = plan(&p, &view(0, 0xff)).unwrap();
-    assert_eq!(plan.transfers[0].to_string(), "control request 40 0b 0102 0304, no data");
+    let sequence = sequence(&p, &view(0, 0xff)).unwrap();
+    assert_eq!(sequence.transfers[0].to_string(), "control request 40 0b 0102 0304, no data");
 }

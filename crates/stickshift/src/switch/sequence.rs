@@ -10,10 +10,10 @@ use crate::wire::scsi::CommandBlock;
 
 /// What goes to a stick to switch it, in order. Made before anything is sent, so that it can be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct Sequence {
     /// The steps.
     pub transfers: Vec<Transfer>,
-    /// What the entry asks for and the plan leaves out, in words.
+    /// What the entry asks for and the sequence leaves out, one sentence each.
     pub remarks: Vec<String>,
     /// The configuration that was asked for is active already, so that nothing after it is done.
     pub already_active: Option<u8>,
@@ -39,7 +39,7 @@ pub enum OnFailure {
     GoOnIfStalled,
 }
 
-/// One step of a plan.
+/// One step of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
     /// Take an interface from the kernel driver that holds it.
@@ -237,13 +237,13 @@ impl Address {
     }
 }
 
-/// Makes the plan for an entry on the stick that shows `view` (docs/protocols/mode-switch.md sections 2.2 to 2.4).
+/// Makes the sequence for an entry on the stick that shows `view` (docs/protocols/mode-switch.md sections 2.2 to 2.4).
 ///
 /// # Errors
 /// `WrongInterface` when storage commands would go to something that is no storage, or an interface or endpoint is missing;
 /// `Usage` when the entry asks for more than one method; `Unsupported` for MBIM on a stick that has no such configuration;
 /// `UnexpectedAnswer` when the descriptors make no sense.
-pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
+pub fn sequence(parameters: &Parameters, view: &View) -> Result<Sequence> {
     let p = parameters;
     let (interfaces, first) = view.interfaces()?;
     let interface = p.interface.unwrap_or(first);
@@ -262,7 +262,7 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
         response_endpoint: endpoint(p.response_endpoint, 0x80)?,
     };
 
-    let mut plan = Plan::default();
+    let mut sequence = Sequence::default();
     let modes: Vec<Method> = p.methods_on().filter(|m| *m != Method::StandardEject).collect();
     let pantech = p.pantech.filter(|n| *n > 0);
     let named = modes.len() + usize::from(pantech.is_some());
@@ -274,16 +274,16 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
     let mut raw: Vec<&[u8]> = p.messages().collect();
     let mut eject = p.has(Method::StandardEject);
     if named == 1 && (eject || !raw.is_empty()) {
-        plan.remarks.push("messages and eject are left out: the profile names a method".to_owned());
+        sequence.remarks.push("messages and eject are left out: the profile names a method".to_owned());
         eject = false;
         raw.clear();
     }
     if p.messages[0].is_empty() && !raw.is_empty() {
-        plan.remarks.push("a second message without a first is left out".to_owned());
+        sequence.remarks.push("a second message without a first is left out".to_owned());
         raw.clear();
     }
     if eject && raw.len() > 1 {
-        plan.remarks.push("eject takes one message with it, the others are left out".to_owned());
+        sequence.remarks.push("eject takes one message with it, the others are left out".to_owned());
         raw.truncate(1);
     }
     let storage = eject
@@ -302,21 +302,21 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
     }
 
     let wait = p.wait_before_s.filter(|s| *s > 0);
-    plan.transfers.extend(wait.map(|s| Transfer::Wait { time: Duration::from_secs(s.into()) }));
+    sequence.transfers.extend(wait.map(|s| Transfer::Wait { time: Duration::from_secs(s.into()) }));
     if let Some(method) = modes.first() {
-        methods::named(&mut plan.transfers, *method, p, &to)?;
+        methods::named(&mut sequence.transfers, *method, p, &to)?;
     }
     if let Some(value) = pantech {
-        methods::pantech(&mut plan.transfers, value, &to);
+        methods::pantech(&mut sequence.transfers, value, &to);
     }
     if let Some(setup) = p.control_message.filter(|_| named == 0) {
-        methods::control_message(&mut plan.transfers, setup);
+        methods::control_message(&mut sequence.transfers, setup);
     }
     if eject {
         let all = Method::StandardEject.commands().iter().map(|m| m.as_slice()).chain(raw);
-        methods::send(&mut plan.transfers, all, p, &to)?;
+        methods::send(&mut sequence.transfers, all, p, &to)?;
     } else if !raw.is_empty() {
-        methods::send(&mut plan.transfers, raw.into_iter(), p, &to)?;
+        methods::send(&mut sequence.transfers, raw.into_iter(), p, &to)?;
     }
 
     let configuration =
@@ -330,27 +330,29 @@ pub fn plan(parameters: &Parameters, view: &View) -> Result<Plan> {
         };
     if let Some(value) = configuration {
         if value == view.active {
-            plan.already_active = Some(value);
-            return Ok(plan);
+            sequence.already_active = Some(value);
+            return Ok(sequence);
         }
-        methods::set_configuration(&mut plan.transfers, value, &to);
+        methods::set_configuration(&mut sequence.transfers, value, &to);
     }
     if let Some(alternate) = p.alt_setting {
         // An interface that a driver holds cannot be claimed; after a method, no driver holds it any more, until a configuration is set.
-        if configuration.is_some() || !plan.transfers.iter().any(|t| matches!(t, Transfer::Detach { .. })) {
-            plan.transfers.push(Transfer::Detach { interface });
+        if configuration.is_some() || !sequence.transfers.iter().any(|t| matches!(t, Transfer::Detach { .. }))
+        {
+            sequence.transfers.push(Transfer::Detach { interface });
         }
-        plan.transfers.extend([
+        sequence.transfers.extend([
             Transfer::Claim { interface },
             Transfer::SetAltSetting { interface, alternate },
             Transfer::Release { interface },
         ]);
     }
     if p.reset_usb == Some(true) {
-        plan.transfers
+        sequence
+            .transfers
             .extend([Transfer::Wait { time: Duration::from_secs(1) }, Transfer::Reset { tries: 101 }]);
     }
-    Ok(plan)
+    Ok(sequence)
 }
 
 #[cfg(test)]

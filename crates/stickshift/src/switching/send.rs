@@ -1,0 +1,162 @@
+//! Sending a prepared sequence, and waiting until the bus shows what came of it.
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::link::{Bus, Moment, UsbLink};
+use crate::stick::Stick;
+use crate::switch::{self, End, Sequence, Transfer, View};
+use crate::switching::expectation::{Expectation, Judgement, QUIET, Switched, ports_are_made};
+use crate::switching::prepare::Prepared;
+use crate::waiting::{Look, until};
+
+/// A sequence that went out, whole or up to the point where the stick disconnected or refused.
+#[derive(Debug)]
+pub struct SentSequence {
+    /// What to expect now.
+    pub expectation: Expectation,
+    /// What was seen while sending, one lower-case line each.
+    pub observations: Vec<String>,
+    /// A request that the method needs and the stick refused. It may have switched all the same: the bus decides.
+    pub refused: Option<Error>,
+}
+
+/// Sends the sequence. A stick that restarts in the middle of its method is waited for.
+///
+/// # Errors
+/// Where nothing was sent, what the link reported, untouched; `Interrupted` between two messages; `Disconnected`, unknown, when a
+/// stick that restarts in the middle does not come back.
+pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<SentSequence> {
+    let Prepared { stick, parameters, sequence, goal, mut link, .. } = prepared;
+    let mut observations = Vec::new();
+    let mut refused = None;
+    let mut from = 0;
+    loop {
+        let run = switch::run(&sequence, from, link.as_mut(), session)?;
+        observations.extend(run.observations.into_iter().map(|o| o.what));
+        match run.end {
+            End::Sent | End::Vanished { .. } => break,
+            End::Stopped { error, .. } => {
+                refused = Some(error);
+                break;
+            }
+            End::AwaitReturn { step } => {
+                drop(link);
+                link = reopen(bus, &stick, &sequence, step, session)?;
+                let view = View::of(link.as_mut()).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
+                from = sequence.after_return(step, &view);
+            }
+        }
+    }
+    drop(link);
+    let expectation = Expectation::new(stick, &parameters, &sequence, goal, bus.now());
+    Ok(SentSequence { expectation, observations, refused })
+}
+
+/// Opens what comes back at the place of a stick that restarts in the middle of its method.
+fn reopen(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    sequence: &Sequence,
+    step: usize,
+    session: &mut Session<'_>,
+) -> Result<Box<dyn UsbLink>> {
+    let Some(Transfer::AwaitReturn { at_least, at_most, .. }) = sequence.transfers.get(step) else {
+        return Err(Error::new(ErrorKind::Usage, "there is nothing to wait for at this step"));
+    };
+    session.step("await-return", "waiting for the stick to come back");
+    let earliest = bus.now() + *at_least;
+    let latest = earliest + *at_most;
+    let back = until(bus, session, |bus| {
+        let now = bus.now();
+        let there = bus.device(&stick.place)?.is_some_and(|s| s.id == stick.id && s.configuration != 0);
+        Ok(match there {
+            true if now >= earliest => Look::Done(true),
+            false if now >= latest => Look::Done(false),
+            true => Look::Again(earliest),
+            false => Look::Again(latest),
+        })
+    });
+    // The stick forgets what it got so far when it is plugged in again; what the bus does not tell is not known.
+    let back = back.map_err(|e| match e.is(ErrorKind::Interrupted) {
+        true => e.with_verdict(Verdict::Recoverable),
+        false => e.verdict_if_unset(Verdict::Unknown),
+    })?;
+    match back {
+        true => bus.open_usb(&stick.place).map_err(|e| e.verdict_if_unset(Verdict::Unknown)),
+        false => Err(Error::new(ErrorKind::Disconnected, "the stick restarted and did not come back")
+            .with("place", &stick.place)
+            .with_verdict(Verdict::Unknown)),
+    }
+}
+
+/// Sends the sequence and waits until the bus shows what came of it.
+///
+/// # Errors
+/// `NoProfile` for an empty sequence; as [`send`]; `NotSwitched` and `Disconnected` with their verdicts when the stick did not do what was
+/// asked.
+pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
+    let (switched, expectation) = send_and_judge(bus, prepared, session)?;
+    expectation.check_goal(&switched)?;
+    Ok(switched)
+}
+
+/// The same, and waits until the drivers made their ports.
+///
+/// # Errors
+/// As [`switch()`].
+pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
+    let (mut switched, expectation) = send_and_judge(bus, prepared, session)?;
+    await_ports(bus, &mut switched, expectation.end, session)?;
+    expectation.check_goal(&switched)?;
+    Ok(switched)
+}
+
+fn send_and_judge(
+    bus: &mut dyn Bus,
+    prepared: Prepared,
+    session: &mut Session<'_>,
+) -> Result<(Switched, Expectation)> {
+    prepared.require_steps()?;
+    let SentSequence { mut expectation, observations, refused } = send(bus, prepared, session)?;
+    for what in &observations {
+        session.note("switch-observation", what);
+    }
+    session.step("await-switch", format!("waiting for what comes back at {}", expectation.place));
+    let judged = until(bus, session, |bus| {
+        let now = bus.now();
+        let stick = bus.device(&expectation.place)?;
+        Ok(match expectation.judge(stick.as_ref(), now) {
+            Judgement::Switched(switched) => Look::Done(Ok(switched)),
+            Judgement::Failed(error) => Look::Done(Err(error)),
+            Judgement::Pending(until) => Look::Again(until),
+        })
+    });
+    match judged.map_err(|e| e.with_verdict(Verdict::Unknown))? {
+        Ok(switched) => Ok((switched, expectation)),
+        Err(mut error) => {
+            if !observations.is_empty() {
+                error = error.with("observed", observations.join("; "));
+            }
+            Err(match refused {
+                Some(refusal) => error.because(refusal),
+                None => error,
+            })
+        }
+    }
+}
+
+/// Waits until every port is made, or nothing happens any more.
+fn await_ports(bus: &mut dyn Bus, switched: &mut Switched, end: Moment, session: &Session<'_>) -> Result<()> {
+    while !ports_are_made(&switched.stick) && bus.now() < end && !session.cancel().is_cancelled() {
+        let quiet = (bus.now() + QUIET).min(end);
+        let changed = bus.wait_change(quiet)?;
+        match bus.device(&switched.stick.place)? {
+            Some(stick) if stick.id == switched.stick.id => switched.stick = stick,
+            _ => return Ok(()),
+        }
+        if !changed && bus.now() >= quiet {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
