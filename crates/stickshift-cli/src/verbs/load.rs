@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::boot::{self, Loader, Start};
+use stickshift::boot::{Loader, Start};
 use stickshift::convert::load;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::Result;
 use stickshift::plan::Plan;
 use stickshift::stick::Mode;
 
@@ -31,9 +31,13 @@ pub(crate) struct LoadArgs {
     /// The stick: place, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// This serial port, whatever stands behind it; nothing is waited for afterwards
+    /// This serial port, whatever stands behind it. The loader's own ports are not waited for
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
+
+    /// The stick's model (E3372h), to hold the loader's chip against it: the boot ROM does not tell
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
 
     #[command(flatten)]
     changes: ChangeArgs,
@@ -52,27 +56,18 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     loader.change(&args.changes.changes()?)?;
     let mut session = context.session();
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
-    load::plan(&loader, &mut plan);
+    load::plan(&loader, args.model.as_deref(), &mut plan);
     if let Some(port) = &args.port {
         if !act::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
         }
         let mut bus = context.traced(Box::new(PortBus::new(port, Mode::BootRom)))?;
-        let mut link =
-            bus.open_port(&PortBus::place(), 0).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
-        let sent = boot::download(&mut *link, &loader, &mut session)?;
-        if let Start::NotConfirmed(why) = &sent.start {
-            return Err(Error::new(
-                ErrorKind::LoaderNotStarted,
-                "everything was sent; whether the loader started was not seen",
-            )
-            .with("instead", why)
-            .with_verdict(Verdict::Unknown));
-        }
+        let sent = load::load_by_port(&mut *bus, &PortBus::place(), &loader, &mut session)?;
         context.output.finish(&LoadReport {
             packets: sent.packets,
             bytes: sent.bytes,
             repeated: sent.repeated,
+            hung_up: Some(sent.start == Start::HungUp),
             place: None,
             mode: None,
             ports: Vec::new(),
@@ -89,6 +84,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         packets: loaded.sent.packets,
         bytes: loaded.sent.bytes,
         repeated: loaded.sent.repeated,
+        hung_up: None,
         place: Some(stick.place.to_string()),
         mode: Some(loaded.stick.mode.words()),
         ports: loaded
@@ -109,6 +105,9 @@ struct LoadReport {
     packets: u32,
     bytes: u64,
     repeated: u32,
+    /// Where only the port is seen: whether it closed after the last packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hung_up: Option<bool>,
     place: Option<String>,
     mode: Option<&'static str>,
     ports: Vec<PortReport>,
@@ -136,7 +135,14 @@ impl Report for LoadReport {
                 }
                 writeln!(out, "next: stickshift flash FIRMWARE {place}")
             }
-            _ => writeln!(out, "the boot ROM accepted all of it; `stickshift list` shows what comes up"),
+            _ if self.hung_up == Some(true) => {
+                writeln!(out, "the port closed after the last packet, as it does when the loader starts")?;
+                writeln!(out, "next: `stickshift list` shows its ports, in 10 to 30 seconds")
+            }
+            _ => writeln!(
+                out,
+                "the boot ROM accepted all of it and the port is still open; `stickshift list` shows what comes up"
+            ),
         }
     }
 }

@@ -13,15 +13,21 @@
 //! Up to its last tail a download fills memory and nothing else: whatever goes wrong before, power off and the boot pin
 //! again give the same stick. How trouble is met:
 //!
-//! * A refused head or data packet is sent again, a few times; then the block is begun anew with its head, which drops what came of
-//!   it before. So is a block with a packet that is not answered, or not with one of the two bytes.
+//! * A refused head or data packet is sent again, twice at most; then its block is begun anew with its head, which drops what came of it
+//!   before. A refusal with an acceptance behind it was of something else.
+//! * After silence the boot ROM may be waiting for the rest of a packet of which bytes were lost, and would take what comes next for
+//!   it. No packet tells its length, so it is filled up with probe bytes until one of them is answered; then the block is begun anew.
+//! * A port that closes and comes back is opened again, by its place. Whether the stick kept its power cannot be seen: raminit is
+//!   sent again before usbldr.
 //! * A refused tail did not start anything: the block is begun anew.
-//! * A tail is never sent again as it is: after silence its code may run. If raminit's tail is not answered, a probe tells
-//!   whether the ROM is back. If it is, raminit is sent again from its head: whether it had run or not, the memory is then
-//!   set up, and there is nothing in it to lose. To go on with usbldr instead could start code in memory that does not work.
-//!   If it is not, raminit hangs, which is how a loader for another memory shows.
-//! * If the last tail is not answered, or the stick leaves the bus upon it, the download is over and its end was not
-//!   seen: [`Start::NotConfirmed`]. The bus shows what became of it.
+//! * A tail is never sent again as it is: after silence its code may run. Whether the boot ROM is still there a probe tells. If it is,
+//!   the block is begun anew. For raminit that does no harm even when it had run: the memory is then set up, and there is nothing in it
+//!   to lose. To go on with usbldr instead could start code in memory that does not work. If raminit's tail is followed by silence,
+//!   raminit hangs, which is how a loader for another memory shows.
+//! * If the port closes after the last tail and no boot ROM comes back, the loader was started: [`Start::HungUp`]. If neither the port
+//!   closes nor anything answers, the end was not seen: [`Start::NotConfirmed`].
+//!
+//! There is no limit to the repetitions as long as they get further; [`VAIN`] in a row that do not are the end.
 
 use std::time::Duration;
 
@@ -40,25 +46,41 @@ const REFUSED: u8 = 0x55;
 
 const PAYLOAD: usize = 1024;
 
-/// For an answer.
+/// The longest packet: data.
+const LONGEST: usize = PAYLOAD + 5;
+
+/// For an answer, when nothing is known of the boot ROM yet, and after a tail.
 const ANSWER: Duration = Duration::from_secs(3);
-/// For an answer while raminit may be running: to its tail, and to the head that follows.
-const RAMINIT: Duration = Duration::from_secs(10);
+/// For the answer to data, at least; a boot ROM that was seen to be slow gets more.
+const DATA_ANSWER: Duration = Duration::from_millis(500);
+/// So many times the slowest answer so far is waited for the next one.
+const SLOWER: u32 = 20;
+/// How long the boot ROM may say nothing at all, filled up or not: raminit may be running.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For the answer to a probe that looks whether the boot ROM is at the beginning of a packet.
+const PROBE_ANSWER: Duration = Duration::from_millis(300);
+/// Probe bytes that are sent at a time to fill up a packet, and how long an answer to them takes.
+const FILL: usize = 64;
+const FILL_ANSWER: Duration = Duration::from_millis(30);
 /// Stale input is over when nothing came for so long ..
 const QUIET: Duration = Duration::from_millis(30);
 /// .. and a port that does not become quiet within this is no boot ROM's.
 const NEVER_QUIET: Duration = Duration::from_secs(2);
-/// An answer that came twice is waited for this long before a head and before a tail, where the next answer must be its own.
+/// An answer that came twice is waited for this long before a tail, where the next answer must be its own.
 const SETTLE: Duration = Duration::from_millis(2);
-/// Before a packet is sent again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long a port that closed may take to come back ..
+const BACK: Duration = Duration::from_secs(20);
+/// .. and after the last tail, when no boot ROM is expected back.
+const BACK_AFTER_START: Duration = Duration::from_secs(5);
+/// From the last tail to the hang-up of the port.
+const LOADER_STARTS: Duration = Duration::from_secs(8);
 
 /// How often a refused packet is sent in a row.
-const SENDS: u32 = 5;
-/// How often a block is begun.
-const BLOCK_STARTS: u32 = 3;
-/// How often a port that says nothing is probed.
-const PROBES: u32 = 2;
+const SENDS: u32 = 3;
+/// How many attempts in a row may get no further than an earlier one.
+const VAIN: u32 = 6;
+/// How often a port is probed that does not answer as a boot ROM does.
+const PROBES: u32 = 3;
 
 /// A loader that was sent whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +100,8 @@ pub struct Downloaded {
 pub enum Start {
     /// The boot ROM accepted the last tail.
     Accepted,
+    /// The last tail was not seen to be accepted; the port closed upon it, and no boot ROM came back.
+    HungUp,
     /// The last tail was sent; what came instead of an answer, in words.
     NotConfirmed(String),
 }
@@ -89,15 +113,24 @@ pub enum Start {
 ///
 /// # Errors
 /// `NotInBootMode` (fact `answer`: `silence`, or the bytes in hex); `PacketRejected`, `Timeout` and `UnexpectedAnswer` when repeating did
-/// not help, `Disconnected` before the last tail (facts `packet`: its number, the probe is 0; `kind`; `block`; `offset` in the
-/// block); `Interrupted`; `FileCorrupt` for a block without bytes; `Io`. Verdicts: untouched before the first head, recoverable after it.
+/// not help, `Disconnected` when the port closed before the last tail and did not come back (facts `packet`: its number, the probe
+/// is 0; `kind`; `block`; `offset` in the block); `Interrupted`; `FileCorrupt` for a block without bytes; `Io`. Verdicts: untouched
+/// before the first head, recoverable after it.
 pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<'_>) -> Result<Downloaded> {
     if let Some(empty) = Block::ALL.into_iter().find(|b| loader.block(*b).is_empty()) {
         return Err(Error::new(ErrorKind::FileCorrupt, format!("{} has no bytes to send", empty.name()))
             .with("block", empty.name())
             .with_verdict(Verdict::Untouched));
     }
-    let mut dialogue = Dialogue { link, session, packets: 0, head_sent: false, may_run: false };
+    let mut dialogue = Dialogue {
+        link,
+        session,
+        packets: 0,
+        head_sent: false,
+        may_run: false,
+        slowest: Duration::ZERO,
+        reached: 0,
+    };
     match dialogue.run(loader) {
         Ok(start) => {
             let needed: usize = Block::ALL.iter().map(|b| 2 + loader.block(*b).len().div_ceil(PAYLOAD)).sum();
@@ -115,6 +148,36 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
     }
 }
 
+/// Waits for the port to close after a download that ended with [`Start::Accepted`], where no bus shows what becomes of the stick.
+///
+/// # Errors
+/// `LoaderNotStarted` when the boot ROM is still there and answers; `Interrupted`, `Io`. The verdict is recoverable.
+pub fn wait_for_hang_up(link: &mut dyn ByteLink, session: &mut Session<'_>) -> Result<Start> {
+    let end = link.now() + LOADER_STARTS;
+    let mut buffer = [0; 64];
+    let hung_up = |error: Error| match error.is(ErrorKind::Disconnected) {
+        true => Ok(Start::HungUp),
+        false => Err(error.verdict_if_unset(Verdict::Recoverable)),
+    };
+    while link.now() < end {
+        session.check().map_err(|e| e.with_verdict(Verdict::Recoverable))?;
+        let slice = (link.now() + Duration::from_millis(500)).min(end);
+        if let Err(error) = link.read(&mut buffer, slice) {
+            return hung_up(error);
+        }
+    }
+    let deadline = end + PROBE_ANSWER;
+    match link.write(&[PROBE]).and_then(|()| link.read(&mut buffer, deadline)) {
+        Ok(1) if buffer[0] == REFUSED => Err(Error::new(
+            ErrorKind::LoaderNotStarted,
+            "the boot ROM accepted the loader and is still there: it did not start",
+        )
+        .with_verdict(Verdict::Recoverable)),
+        Ok(_) => Ok(Start::Accepted),
+        Err(error) => hung_up(error),
+    }
+}
+
 struct Dialogue<'d, 's> {
     link: &'d mut dyn ByteLink,
     session: &'d mut Session<'s>,
@@ -122,6 +185,10 @@ struct Dialogue<'d, 's> {
     head_sent: bool,
     /// The last tail was sent, and no head was accepted since.
     may_run: bool,
+    /// The slowest answer to data so far.
+    slowest: Duration,
+    /// Bytes of the present block that were accepted in this attempt.
+    reached: usize,
 }
 
 enum Answer {
@@ -132,11 +199,11 @@ enum Answer {
 }
 
 impl Answer {
-    /// What was read, as an answer. Where several bytes came at once the last is the packet's own: others stood before it.
+    /// What was read, as an answer. An acceptance among it is the packet's: nothing else is answered so.
     fn of(bytes: Vec<u8>) -> Self {
         match bytes.last() {
             None => Answer::Silence,
-            Some(&ACCEPTED) => Answer::Accepted,
+            Some(_) if bytes.contains(&ACCEPTED) => Answer::Accepted,
             Some(&REFUSED) => Answer::Refused,
             Some(_) => Answer::Other(bytes),
         }
@@ -151,17 +218,58 @@ struct Position {
     offset: usize,
 }
 
-/// Why a block was not taken.
+/// Why an attempt came to nothing.
 enum Trouble {
-    /// Beginning it anew may help.
+    /// Beginning the block anew may help.
     Restart(Error),
+    /// The port closed.
+    Gone(Error),
     /// Nothing more can be done.
     Final(Error),
 }
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        Trouble::Final(error)
+        match error.kind() {
+            ErrorKind::Disconnected => Trouble::Gone(error),
+            ErrorKind::Timeout => Trouble::Restart(error),
+            _ => Trouble::Final(error),
+        }
+    }
+}
+
+impl Trouble {
+    fn into_error(self) -> Error {
+        match self {
+            Trouble::Restart(error) | Trouble::Gone(error) | Trouble::Final(error) => error,
+        }
+    }
+}
+
+/// What is to be done next. `Block(None)`: find the boot ROM.
+enum Next {
+    Block(Option<Block>),
+    Ended(Start),
+}
+
+/// Attempts that get further are free; others are counted.
+#[derive(Default)]
+struct Attempts {
+    furthest: Option<(Block, usize)>,
+    vain: u32,
+}
+
+impl Attempts {
+    /// Notes that an attempt came to nothing at this place; whether another may be made.
+    fn may_go_on(&mut self, block: Option<Block>, reached: usize) -> bool {
+        let here = block.map(|block| (block, reached));
+        let order = |place: Option<(Block, usize)>| place.map(|(block, at)| (block as usize, at));
+        if order(here) > order(self.furthest) {
+            self.furthest = here;
+            self.vain = 0;
+        }
+        self.vain += 1;
+        self.vain <= VAIN
     }
 }
 
@@ -169,84 +277,167 @@ impl Dialogue<'_, '_> {
     fn run(&mut self, loader: &Loader) -> Result<Start> {
         self.session.step("boot-probe", "asking whether the boot ROM is there");
         self.session.check()?;
-        self.find_boot_rom()?;
-        self.send_block(loader, Block::Raminit)?;
-        self.send_block(loader, Block::Usbldr)
+        let mut attempts = Attempts::default();
+        let mut block = None;
+        loop {
+            self.reached = 0;
+            let trouble = match block {
+                None => match self.find_boot_rom() {
+                    Ok(()) => {
+                        block = Some(Block::Raminit);
+                        continue;
+                    }
+                    Err(error) => match Trouble::from(error) {
+                        Trouble::Restart(error) => Trouble::Final(error),
+                        other => other,
+                    },
+                },
+                Some(sent) => match self.send_block(loader, sent) {
+                    Ok(_) if sent == Block::Raminit => {
+                        block = Some(Block::Usbldr);
+                        continue;
+                    }
+                    Ok(start) => return Ok(start),
+                    Err(trouble) => trouble,
+                },
+            };
+            match self.recover(trouble, block, &mut attempts)? {
+                Next::Block(next) => block = next,
+                Next::Ended(start) => return Ok(start),
+            }
+        }
+    }
+
+    /// Finds the boot ROM again after an attempt that came to nothing.
+    fn recover(&mut self, trouble: Trouble, block: Option<Block>, attempts: &mut Attempts) -> Result<Next> {
+        let may_go_on = attempts.may_go_on(block, self.reached);
+        let gone = matches!(trouble, Trouble::Gone(_));
+        if matches!(trouble, Trouble::Final(_)) || !may_go_on {
+            return Err(trouble.into_error());
+        }
+        let error = trouble.into_error();
+        if gone {
+            let limit = if self.may_run { BACK_AFTER_START } else { BACK };
+            if !self.link.reopen(limit)? {
+                return if self.may_run { Ok(Next::Ended(Start::HungUp)) } else { Err(error) };
+            }
+            self.session.warn("port-again", format!("{error}; the port is back"));
+        }
+        let found = match self.resynchronise(PATIENCE) {
+            Ok(found) => found,
+            // It closed while it was looked for: after the last tail that is what a start looks like.
+            Err(e) if e.is(ErrorKind::Disconnected) => {
+                return self.recover(Trouble::Gone(e), block, attempts);
+            }
+            Err(e) => return Err(e),
+        };
+        match (found, block) {
+            (true, Some(_)) if gone => Ok(Next::Block(Some(Block::Raminit))),
+            (true, Some(block)) => {
+                self.session.warn("block-again", format!("{error}; {} from its start", block.name()));
+                Ok(Next::Block(Some(block)))
+            }
+            (_, None) => Ok(Next::Block(None)),
+            // The port came back, and it is not the boot ROM's.
+            (false, Some(_)) if self.may_run && gone => Ok(Next::Ended(Start::HungUp)),
+            (false, Some(_)) if self.may_run => Ok(Next::Ended(Start::NotConfirmed(error.what().to_owned()))),
+            (false, Some(_)) => Err(error),
+        }
     }
 
     /// Section 3.1. Other programs may have written to the port: what the ROM said to them goes first.
     fn find_boot_rom(&mut self) -> Result<()> {
+        let mut answer = Vec::new();
+        for _ in 0..PROBES {
+            self.quieten()?;
+            self.write(&[PROBE])?;
+            answer = self.read_answer(ANSWER)?;
+            if answer.is_empty() {
+                // It may be waiting for the rest of a packet that an earlier run left.
+                if self.resynchronise(2 * ANSWER)? {
+                    return Ok(());
+                }
+                return Err(not_in_boot_mode(
+                    "the port does not answer: not a boot ROM, or it is stuck",
+                    &[],
+                ));
+            }
+            if answer.iter().all(|b| *b == REFUSED) {
+                return Ok(());
+            }
+        }
+        let what = match answer.first() {
+            Some(&PROBE) => "the port echoes: a modem's AT port, not a boot ROM",
+            _ => "the port does not answer like a boot ROM",
+        };
+        Err(not_in_boot_mode(what, &answer))
+    }
+
+    /// Throws away what arrived unasked, and waits for the end of it where it goes on.
+    fn quieten(&mut self) -> Result<()> {
         self.link.discard_input()?;
         let begun = self.link.now();
+        if self.read_answer(Duration::ZERO)?.is_empty() {
+            return Ok(());
+        }
         let noise = self.link.drain(QUIET, NEVER_QUIET)?;
         if self.link.now() >= begun + NEVER_QUIET && !noise.is_empty() {
             return Err(not_in_boot_mode("the port speaks without being asked: not a boot ROM", &noise));
         }
-        for _ in 0..PROBES {
-            let answer = self.exchange(&[PROBE], ANSWER)?;
-            match answer.first() {
-                None => {}
-                Some(_) if answer.iter().all(|b| *b == REFUSED) => return Ok(()),
-                Some(&PROBE) => {
-                    let what = "the port echoes: a modem's AT port, not a boot ROM";
-                    return Err(not_in_boot_mode(what, &answer));
-                }
-                Some(_) => {
-                    return Err(not_in_boot_mode("the port does not answer like a boot ROM", &answer));
-                }
-            }
-        }
-        Err(not_in_boot_mode("the port does not answer: not a boot ROM, or it is stuck", &[]))
+        Ok(())
     }
 
-    /// Sends a block, begun anew where that may help. The start is that of the last block; raminit's has no meaning.
-    fn send_block(&mut self, loader: &Loader, block: Block) -> Result<Start> {
-        let d = loader.descriptor(block);
-        let text = format!("{}: {} bytes to {:#010x}", block.name(), d.size, d.address);
-        self.session.step("load-block", text);
-        let mut starts = 1;
+    /// Brings the boot ROM to the beginning of a packet: fills up what it may be waiting for until it answers a probe byte. Whether it
+    /// does within `patience`.
+    fn resynchronise(&mut self, patience: Duration) -> Result<bool> {
+        let end = self.link.now() + patience;
         loop {
-            match self.try_block(loader, block) {
-                Ok(start) => return Ok(start),
-                Err(Trouble::Restart(error)) if starts < BLOCK_STARTS => {
-                    starts += 1;
-                    self.session.warn("block-again", format!("{error}; {} from its start", block.name()));
-                    self.link.sleep(PAUSE);
+            self.session.check()?;
+            self.link.drain(QUIET, NEVER_QUIET)?;
+            self.write(&[PROBE])?;
+            let answer = self.read_answer(PROBE_ANSWER)?;
+            if answer == [REFUSED] && self.link.drain(QUIET, NEVER_QUIET)?.is_empty() {
+                return Ok(true);
+            }
+            if self.link.now() >= end {
+                return Ok(false);
+            }
+            let mut sent = 0;
+            while answer.is_empty() && sent < LONGEST {
+                self.write(&[PROBE; FILL])?;
+                sent += FILL;
+                if !self.read_answer(FILL_ANSWER)?.is_empty() {
+                    break;
                 }
-                // The refusal of the last tail was of something else, it seems: the boot ROM is not there any more.
-                Err(Trouble::Restart(error) | Trouble::Final(error))
-                    if self.may_run
-                        && matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout) =>
-                {
-                    return Ok(Start::NotConfirmed(format!("it was refused, and then: {error}")));
-                }
-                Err(Trouble::Restart(error) | Trouble::Final(error)) => return Err(error),
             }
         }
     }
 
-    fn try_block(&mut self, loader: &Loader, block: Block) -> Result<Start, Trouble> {
+    fn send_block(&mut self, loader: &Loader, block: Block) -> Result<Start, Trouble> {
         let d = loader.descriptor(block);
         let bytes = loader.block(block);
+        let text = format!("{}: {} bytes to {:#010x}", block.name(), d.size, d.address);
+        self.session.step("load-block", text);
 
         let mut head = vec![HEAD, 0x00, 0xff, d.mode as u8];
         head.extend_from_slice(&d.size.to_be_bytes());
         head.extend_from_slice(&d.address.to_be_bytes());
-        let wait = if block == Block::Usbldr { RAMINIT } else { ANSWER };
-        let position = Position { kind: "head", block, offset: 0 };
-        self.settle(position)?;
-        self.send(&mut head, wait, position)?;
+        self.send(&mut head, ANSWER, Position { kind: "head", block, offset: 0 })?;
         self.may_run = false;
 
         let mut sequence = 1u8;
-        let mut packet = Vec::with_capacity(PAYLOAD + 5);
+        let mut packet = Vec::with_capacity(LONGEST);
         for (index, payload) in bytes.chunks(PAYLOAD).enumerate() {
             let offset = index * PAYLOAD;
             packet.clear();
             packet.extend_from_slice(&[DATA, sequence, !sequence]);
             packet.extend_from_slice(payload);
-            self.send(&mut packet, ANSWER, Position { kind: "data", block, offset })?;
-            self.session.progress((offset + payload.len()) as u64, bytes.len() as u64);
+            let wait = if index == 0 { ANSWER } else { (self.slowest * SLOWER).clamp(DATA_ANSWER, ANSWER) };
+            let asked = self.link.now();
+            self.send(&mut packet, wait, Position { kind: "data", block, offset })?;
+            self.slowest = self.slowest.max(self.link.now() - asked);
+            self.reached = offset + payload.len();
+            self.session.progress(self.reached as u64, bytes.len() as u64);
             sequence = sequence.wrapping_add(1);
         }
 
@@ -254,46 +445,21 @@ impl Dialogue<'_, '_> {
         append_crc(&mut tail);
         let position = Position { kind: "tail", block, offset: bytes.len() };
         self.session.check()?;
-        self.settle(position)?;
-        match block {
-            Block::Raminit => self.run_raminit(&tail, position),
-            Block::Usbldr => self.run_usbldr(&tail, position),
+        // What is late must not be taken for the tail's answer.
+        self.link.drain(SETTLE, ANSWER).map_err(|e| self.at(e, position))?;
+        self.write(&tail).map_err(|e| self.at(e, position))?;
+        self.may_run = block == Block::Usbldr;
+        let answer = self.read_answer(ANSWER).map_err(|e| self.at(e, position))?;
+        let plainly_accepted = !answer.is_empty() && answer.iter().all(|b| *b == ACCEPTED);
+        if plainly_accepted {
+            return Ok(Start::Accepted);
         }
-    }
-
-    fn run_raminit(&mut self, tail: &[u8], position: Position) -> Result<Start, Trouble> {
-        let failed = match self.exchange_at(tail, RAMINIT, position)? {
-            Answer::Accepted => return Ok(Start::Accepted),
-            answer => self.failure(&answer, position),
+        let answer = match Answer::of(answer) {
+            // Accepted and refused: one of the two is of something else.
+            Answer::Accepted => Answer::Refused,
+            other => other,
         };
-        if failed.is(ErrorKind::PacketRejected) {
-            return Err(Trouble::Restart(failed));
-        }
-        self.settle(position)?;
-        match self.exchange_at(&[PROBE], ANSWER, position)? {
-            Answer::Refused => Err(Trouble::Restart(failed)),
-            _ => Err(Trouble::Final(
-                Error::new(ErrorKind::Timeout, "raminit was sent and the boot ROM did not come back from it")
-                    .with("packet", self.packets - 2)
-                    .with("kind", position.kind)
-                    .with("block", position.block.name()),
-            )),
-        }
-    }
-
-    fn run_usbldr(&mut self, tail: &[u8], position: Position) -> Result<Start, Trouble> {
-        // A stick that is gone before the tail is out did not get it.
-        self.write(tail).map_err(|e| self.at(e, position))?;
-        self.may_run = true;
-        let not_confirmed = |how: &str| Ok(Start::NotConfirmed(how.to_owned()));
-        match self.read_answer(ANSWER).map(Answer::of) {
-            Ok(Answer::Accepted) => Ok(Start::Accepted),
-            Ok(answer @ Answer::Refused) => Err(Trouble::Restart(self.failure(&answer, position))),
-            Ok(Answer::Silence) => not_confirmed("nothing came for 3 seconds"),
-            Ok(Answer::Other(bytes)) => not_confirmed(&format!("{} came", hex(&bytes))),
-            Err(error) if error.is(ErrorKind::Disconnected) => not_confirmed("the stick left the bus"),
-            Err(error) => Err(Trouble::Final(self.at(error, position))),
-        }
+        Err(Trouble::Restart(self.failure(&answer, position)))
     }
 
     /// Sends a head or data packet, with its CRC, until it is accepted or has been refused too often.
@@ -302,13 +468,20 @@ impl Dialogue<'_, '_> {
         let mut sends = 1;
         loop {
             self.session.check()?;
-            match self.exchange_at(packet, wait, position)? {
+            let answer = match self.exchange_at(packet, wait, position)? {
+                // An old refusal may stand before the packet's own answer.
+                Answer::Refused => {
+                    let more = self.link.drain(QUIET, NEVER_QUIET).map_err(|e| self.at(e, position))?;
+                    if more.contains(&ACCEPTED) { Answer::Accepted } else { Answer::Refused }
+                }
+                answer => answer,
+            };
+            match answer {
                 Answer::Accepted => return Ok(()),
                 Answer::Refused if sends < SENDS => {
                     sends += 1;
                     let what = format!("the boot ROM refused packet {}; sent again", self.packets - 1);
                     self.session.warn("packet-again", what);
-                    self.link.sleep(PAUSE);
                 }
                 answer => return Err(Trouble::Restart(self.failure(&answer, position))),
             }
@@ -339,11 +512,6 @@ impl Dialogue<'_, '_> {
         let deadline = self.link.now() + wait;
         let n = self.link.read(&mut buffer, deadline)?;
         Ok(buffer[..n].to_vec())
-    }
-
-    fn settle(&mut self, position: Position) -> Result<()> {
-        self.link.drain(SETTLE, ANSWER).map_err(|e| self.at(e, position))?;
-        Ok(())
     }
 
     fn failure(&self, answer: &Answer, position: Position) -> Error {

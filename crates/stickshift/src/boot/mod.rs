@@ -14,7 +14,7 @@ mod tests;
 
 pub use chip::{CHIPS, Chip, KNOWN_LOADERS, KnownLoader};
 pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};
-pub use download::{Downloaded, Start, download};
+pub use download::{Downloaded, Start, download, wait_for_hang_up};
 pub use loader::{Block, Descriptor, Loader, Oddity};
 pub use patch::{Call, Change, Changes, EraseFamily, EraseSite};
 pub use ptable::{Partition, PartitionTable};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::boot::{self, Block, Downloaded, Loader, Safety, Start};
+use crate::boot::{self, Block, Chip, Downloaded, Loader, Safety, Start};
+use crate::convert::place_link::PlaceLink;
 use crate::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
@@ -24,9 +25,10 @@ pub struct Loaded {
     pub stick: Stick,
 }
 
-/// What sending this loader would do.
-pub fn plan(loader: &Loader, plan: &mut Plan) {
+/// What sending this loader would do to a stick; `model` where it is known.
+pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
     let judgement = loader.judge();
+    let known = loader.known();
     for change in loader.changes() {
         plan.step("loader-change", format!("in memory: {} at {:#x}", change.what, change.offset), None);
     }
@@ -39,7 +41,9 @@ pub fn plan(loader: &Loader, plan: &mut Plan) {
     plan.step("wait-loader", "wait until the loader shows its ports at the same place", None);
     plan.evidence.push(format!("the loader is {}", judgement.safety.words()));
     plan.evidence.extend(judgement.evidence.iter().map(|e| e.text.clone()));
+    plan.evidence.extend(known.map(|known| format!("the file is {}: {}", known.name, known.about)));
     plan.evidence.extend(loader.oddities().into_iter().map(|o| o.text));
+    plan_chip(loader, model, plan);
     if matches!(judgement.safety, Safety::Stock | Safety::Unknown) {
         let text = match judgement.safety {
             Safety::Stock => format!("the loader erases the whole flash: {} would be lost", boot::WOULD_LOSE),
@@ -49,6 +53,29 @@ pub fn plan(loader: &Loader, plan: &mut Plan) {
         };
         plan.objections.push(Objection { consent: Consent::Erase, text });
     }
+}
+
+/// Holds the chip of the loader against the stick's, as far as both are known.
+fn plan_chip(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
+    if let Some(text) = model.and_then(|model| loader.misfit(model)) {
+        plan.objections.push(Objection { consent: Consent::Mismatch, text });
+        return;
+    }
+    let models = |chip: &Chip| format!("{} ({})", chip.name, chip.models.join(", "));
+    let of_stick = model.and_then(Chip::of_model);
+    plan.evidence.push(match (loader.chip(), of_stick) {
+        (Some(chip), Some(_)) => format!("the loader is for {}, which the stick has", models(chip)),
+        (Some(chip), None) => {
+            format!(
+                "the loader is for {}; which chip the stick has is not known: its boot ROM does not tell",
+                models(chip)
+            )
+        }
+        (None, Some(chip)) => {
+            format!("the stick has a {}; nothing shows which chip the loader is for", models(chip))
+        }
+        (None, None) => "nothing shows which chip the loader is for, or which the stick has".to_owned(),
+    });
 }
 
 /// Sends a loader to the stick at `place` and waits until something else than the boot ROM stands there. The caller has made sure
@@ -68,17 +95,15 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
         .with("mode", stick.mode.code())
         .with_verdict(Verdict::Untouched));
     }
-    let port = stick.interface(Role::BootRom).ok_or_else(|| {
-        Error::new(ErrorKind::NoSuchPort, "the boot ROM shows no serial port")
-            .with_verdict(Verdict::Untouched)
-    })?;
-    let mut link = bus.open_port(place, port.number)?;
-    let sent = match boot::download(&mut *link, loader, session) {
+    let mut link = PlaceLink::open(bus, &stick, Role::BootRom, session.cancel().clone())
+        .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+    let sent = boot::download(&mut link, loader, session);
+    // The port must be free when the stick comes back, or its tty gets another number for no reason.
+    drop(link);
+    let sent = match sent {
         Ok(sent) => sent,
         Err(error) => return Err(say_what_shows(bus, place, error)),
     };
-    // The port must be free when the stick comes back, or its tty gets another number for no reason.
-    drop(link);
     if let Start::NotConfirmed(why) = &sent.start {
         session.warn(
             "start-not-confirmed",
@@ -89,6 +114,36 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
     let stick = wait_for_loader(bus, place, session)
         .map_err(|e| say_what_shows(bus, place, e.verdict_if_unset(Verdict::Recoverable)))?;
     Ok(Loaded { sent, stick })
+}
+
+/// Sends a loader to the boot ROM behind a port of which nothing but its node is known: `bus` shows that alone, and the loader's ports
+/// will not show on it. The port closing is all that is seen of the start.
+///
+/// # Errors
+/// What [`boot::download`] and [`boot::wait_for_hang_up`] report; `LoaderNotStarted` with the verdict unknown when the end was not seen.
+pub fn load_by_port(
+    bus: &mut dyn Bus,
+    place: &Place,
+    loader: &Loader,
+    session: &mut Session<'_>,
+) -> Result<Downloaded> {
+    let stick = find(bus, place)?;
+    let mut link = PlaceLink::open(bus, &stick, Role::BootRom, session.cancel().clone())
+        .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+    let mut sent = boot::download(&mut link, loader, session)?;
+    match &sent.start {
+        Start::Accepted => sent.start = boot::wait_for_hang_up(&mut link, session)?,
+        Start::HungUp => {}
+        Start::NotConfirmed(why) => {
+            return Err(Error::new(
+                ErrorKind::LoaderNotStarted,
+                "everything was sent; whether the loader started was not seen",
+            )
+            .with("instead", why)
+            .with_verdict(Verdict::Unknown));
+        }
+    }
+    Ok(sent)
 }
 
 /// Waits until the place shows something that is not the boot ROM, and the ports that belong to it.

@@ -3,6 +3,7 @@
 //! Driven by what stands at the place on the bus: each step looks, does one thing, and looks again, so that any step can be the first.
 
 mod boot_pin;
+mod place_link;
 pub(crate) mod plan;
 mod proof;
 

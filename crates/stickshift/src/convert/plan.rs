@@ -9,7 +9,7 @@ use crate::flash::fit;
 use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
 use crate::plan::{Consent, Objection, Plan};
-use crate::stick::identify::{Gate, image_kind};
+use crate::stick::identify::{Gate, image_kind, model_of};
 use crate::stick::{Mode, Stick};
 
 use super::{Request, Target};
@@ -105,7 +105,8 @@ fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mu
     }
     match &request.loader {
         Some(loader) if stick.mode == Mode::BootRom || seen.gate() != Gate::Open => {
-            load::plan(loader, plan);
+            let model = seen.hardware.as_deref().and_then(model_of).or_else(|| seen.product.clone());
+            load::plan(loader, model.as_deref(), plan);
         }
         Some(_) => plan.evidence.push("the loader is not needed unless the boot pin has to be used".into()),
         None => {}

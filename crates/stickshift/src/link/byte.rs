@@ -29,6 +29,16 @@ pub trait ByteLink: Send {
     /// Lets time pass.
     fn sleep(&mut self, time: Duration);
 
+    /// After a `Disconnected`: waits until the port is back at the same place, in the same mode, and opens it again. `Ok(false)` when it
+    /// does not come back by `limit`, shows as something else, or this link cannot tell.
+    ///
+    /// # Errors
+    /// `Interrupted`, `PermissionDenied`, `Io`.
+    fn reopen(&mut self, limit: Duration) -> Result<bool> {
+        let _ = limit;
+        Ok(false)
+    }
+
     /// Reads until the line has been quiet for `quiet`, at most for `limit`, and returns what came (bounded to 64 KiB).
     ///
     /// # Errors
