@@ -1,13 +1,14 @@
 //! `stickshift flash FIRMWARE.. [STICK]`: firmware to a stick in download mode.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use stickshift::convert::FirmwareFile;
+use stickshift::convert::came_back::{CameBack, came_back};
 use stickshift::convert::flash::{self, Flashed};
-use stickshift::convert::journal::{Fingerprint, Journal};
+use stickshift::convert::journal::{Fingerprint, Journal, Key};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Bus;
 use stickshift::plan::Plan;
@@ -66,18 +67,39 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         return Ok(());
     }
     let folder = files::journal_folder();
+    let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
     let records = files.iter().map(FirmwareFile::record).collect();
     let mut journal = if args.resume {
-        let journal = Journal::load(&folder, &place)?;
+        let journal = Journal::load(&folder, key)?;
         journal.check_files(&files.iter().map(FirmwareFile::record).collect::<Vec<_>>())?;
         journal
     } else {
-        Journal::begin(&folder, &place, Fingerprint::default(), records)?
+        Journal::begin(&folder, key, Fingerprint::default(), records)?
     };
     let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)?;
-    journal.finish()?;
-    context.output.finish(&FlashReport::new(&flashed, &files));
+    if let Err(e) = journal.finish() {
+        session
+            .warn("journal-stays", format!("every partition was acknowledged; the record of it stays: {e}"));
+    }
+    let seen = match &args.port {
+        Some(_) => CameBack::Nothing,
+        None => came_back(&mut *bus, &place, &files, &mut session)?,
+    };
+    drop(session);
+    context.output.finish(&FlashReport::new(&flashed, &files, &seen, args.port.is_some()));
     Ok(())
+}
+
+/// The place behind a port, where the system tells it: the same stick may be named by either. A port may also be another one at each start.
+fn key_of_port(port: &Path) -> Key {
+    let path = port.canonicalize().unwrap_or_else(|_| port.to_owned());
+    let name = path.file_name().unwrap_or_default();
+    let device = Path::new("/sys/class/tty").join(name).join("device").canonicalize();
+    let place = device.ok().and_then(|device| {
+        let places = device.components().rev().filter_map(|c| c.as_os_str().to_str()?.parse::<Place>().ok());
+        places.into_iter().next()
+    });
+    place.map_or(Key::Port(path), Key::Place)
 }
 
 /// Tells the files from the stick: a word that reads as a place, ids or a device is the stick.
@@ -100,16 +122,32 @@ struct FlashReport {
     product: Option<String>,
     bytes: u64,
     files: Vec<String>,
+    /// `done`: it came back and reported what was flashed. `sent`: every partition was acknowledged, and no more was seen.
     verdict: &'static str,
+    /// The version that it reported.
+    firmware: Option<String>,
+    /// The mode in which it came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip)]
+    waited: bool,
 }
 
 impl FlashReport {
-    fn new(flashed: &Flashed, files: &[FirmwareFile]) -> Self {
+    fn new(flashed: &Flashed, files: &[FirmwareFile], seen: &CameBack, by_port: bool) -> Self {
+        let (verdict, firmware, mode) = match seen {
+            CameBack::Reported(identity) => ("done", identity.firmware.clone(), None),
+            CameBack::Shows(mode) => ("sent", None, Some(mode.words())),
+            CameBack::Nothing => ("sent", None, None),
+        };
         FlashReport {
             product: flashed.handshake.product.clone(),
             bytes: flashed.bytes,
             files: files.iter().map(|f| f.path.display().to_string()).collect(),
-            verdict: "done",
+            verdict,
+            firmware,
+            mode,
+            waited: !by_port,
         }
     }
 }
@@ -117,15 +155,28 @@ impl FlashReport {
 impl Report for FlashReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let product = self.product.as_deref().unwrap_or("the stick");
-        writeln!(
-            out,
-            "flashed {} bytes to {product}: every partition was acknowledged, the stick restarts",
-            self.bytes
-        )?;
-        writeln!(
-            out,
-            "stick: done; its version is not read back here, `stickshift list` shows it after its first start"
-        )
+        writeln!(out, "flashed {} bytes to {product}: every partition was acknowledged", self.bytes)?;
+        match (&self.firmware, self.mode) {
+            (Some(firmware), _) => writeln!(out, "stick: done; it came back and reports firmware {firmware}"),
+            (None, Some(mode)) => {
+                writeln!(
+                    out,
+                    "stick: sent; it came back ({mode}) and did not report its version: `stickshift identify` asks it"
+                )
+            }
+            (None, None) if self.waited => {
+                writeln!(
+                    out,
+                    "stick: sent; it was not seen to come back: replug it and look at `stickshift list`"
+                )
+            }
+            (None, None) => {
+                writeln!(
+                    out,
+                    "stick: sent; its restart is not seen through a port alone: `stickshift list` shows it after its first start"
+                )
+            }
+        }
     }
 }
 

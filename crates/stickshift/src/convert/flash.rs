@@ -6,19 +6,24 @@ use std::time::Duration;
 use crate::convert::firmware_file::FirmwareFile;
 use crate::convert::journal::{Fingerprint, Journal};
 use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
+use crate::convert::place_link::PlaceLink;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::firmware::Finding;
+use crate::firmware::{Finding, Version};
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
-use crate::link::Bus;
+use crate::link::{Bus, ByteLink};
 use crate::plan::{Consent, Consents, Objection, Plan};
-use crate::stick::{Mode, Place, Role};
+use crate::stick::{Mode, Place, Role, Stick};
 
 /// How long a stick may take to come back after its partition table changed.
 const TABLE_RESTART: Duration = Duration::from_secs(90);
 
+/// How long a port that closed may take to come back ..
+const BACK: Duration = Duration::from_secs(30);
+/// .. and how often in a row that may happen without getting further.
+const VAIN: u32 = 4;
 /// A changed table makes the stick restart once; when its end was not answered it is sent again.
 const TABLE_RESTARTS: u32 = 3;
 
@@ -125,62 +130,40 @@ fn run(
     let mut first_handshake = None;
     let mut bytes = 0;
     let mut table_restarts = 0;
-    let last = files.len() - 1;
-    for (number, file) in files.iter_mut().enumerate() {
-        let mut first = journal.record.files[number].acknowledged;
-        if first == file.sizes.len() && number != last {
-            continue;
+    let last = files.len().saturating_sub(1);
+    while !files.is_empty() {
+        let unfinished = journal.record.files.iter().position(|f| f.acknowledged < f.partitions);
+        let number = unfinished.unwrap_or(last);
+        let finish = if number == last { Finish::Reset } else { Finish::Leave };
+        let stick = find(bus, place)?;
+        if stick.mode != Mode::Download {
+            return Err(not_in_download_mode(&stick));
         }
-        loop {
-            let stick = find(bus, place)?;
-            let port =
-                stick.interface(Role::Flash).filter(|_| stick.mode == Mode::Download).ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::NotInDownloadMode,
-                        format!("the stick at {place} is not in download mode"),
-                    )
-                    .with("id", stick.id)
-                    .with("mode", stick.mode.code())
-                    .with_verdict(Verdict::Untouched)
-                })?;
-            let mut link = bus.open_port(place, port.number)?;
-            let signature = signature_facts(file);
-            let handshake = flash::handshake(&mut *link, signature.as_ref(), session)?;
-            check_fit(file, &handshake, journal, consents, session)?;
-            let mut payload = ImagePayload { facts: partitions(file), file: &mut *file };
-            let finish = if number == last { Finish::Reset } else { Finish::Leave };
-            let mut observer = JournalObserver { journal: &mut *journal, file: number };
-            let outcome = flash::run(&mut *link, &mut payload, first, finish, &mut observer, session)
-                .map_err(|e| e.with("file", file.path.display()))?;
-            first_handshake.get_or_insert(handshake);
-            match outcome {
-                Outcome::Complete => {
-                    bytes += file.sizes.iter().skip(first).sum::<u64>();
+        let mut link = PlaceLink::open(bus, &stick, Role::Flash, session.cancel().clone())?;
+        let mut work = Work { files: &mut *files, number, stick: &stick, consents, journal: &mut *journal };
+        let (handshake, sent) = work.send(&mut link, finish, session)?;
+        first_handshake.get_or_insert(handshake);
+        let Some(Sent { first, outcome }) = sent else { continue };
+        let sizes = &files[number].sizes;
+        match outcome {
+            Outcome::Complete => {
+                bytes += sizes.iter().skip(first).sum::<u64>();
+                if number == last {
                     break;
                 }
-                Outcome::RestartedAfterTable { next } => {
-                    drop(link);
-                    table_restarts += 1;
-                    if table_restarts > TABLE_RESTARTS {
-                        return Err(Error::new(
-                            ErrorKind::Disconnected,
-                            "the stick leaves the bus at its partition table again and again",
-                        )
-                        .with_verdict(Verdict::Recoverable));
-                    }
-                    bytes += file.sizes[first..next].iter().sum::<u64>();
-                    first = next;
-                    session.step(
-                        "wait-table-restart",
-                        "the partition table changed: wait until the stick is back in download mode",
-                    );
-                    // Its old face may still be on the bus for a moment.
-                    crate::waiting::wait_at(bus, place, Duration::from_secs(15), session, |s| {
-                        s.is_none_or(|s| s.mode != Mode::Download)
-                    })?;
-                    wait_for_download_mode(bus, place, TABLE_RESTART, session)
-                        .map_err(|e| e.with_verdict(Verdict::Recoverable))?;
+            }
+            Outcome::RestartedAfterTable { next } => {
+                drop(link);
+                table_restarts += 1;
+                if table_restarts > TABLE_RESTARTS {
+                    return Err(Error::new(
+                        ErrorKind::Disconnected,
+                        "the stick leaves the bus at its partition table again and again",
+                    )
+                    .with_verdict(Verdict::Recoverable));
                 }
+                bytes += sizes[first..next].iter().sum::<u64>();
+                wait_for_table_restart(bus, place, session)?;
             }
         }
     }
@@ -190,28 +173,192 @@ fn run(
     Ok(Flashed { handshake, bytes })
 }
 
+fn wait_for_table_restart(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<()> {
+    session.step(
+        "wait-table-restart",
+        "the partition table changed: wait until the stick is back in download mode",
+    );
+    // What it was may still be on the bus for a moment.
+    crate::waiting::wait_at(bus, place, Duration::from_secs(15), session, |s| {
+        s.is_none_or(|s| s.mode != Mode::Download)
+    })?;
+    wait_for_download_mode(bus, place, TABLE_RESTART, session)
+        .map_err(|e| e.with_verdict(Verdict::Recoverable))?;
+    Ok(())
+}
+
+fn not_in_download_mode(stick: &Stick) -> Error {
+    let what = format!("the stick at {} is not in download mode", stick.place);
+    Error::new(ErrorKind::NotInDownloadMode, what)
+        .with("id", stick.id)
+        .with("mode", stick.mode.code())
+        .with_verdict(Verdict::Untouched)
+}
+
+/// One file on its way to one stick.
+struct Work<'w> {
+    files: &'w mut [FirmwareFile],
+    number: usize,
+    stick: &'w Stick,
+    consents: Consents,
+    journal: &'w mut Journal,
+}
+
+/// Partitions of one file that were sent.
+struct Sent {
+    /// The first of them.
+    first: usize,
+    outcome: Outcome,
+}
+
+/// What is known of a stick whose port closed.
+#[derive(Default)]
+struct Lost {
+    /// It closed since the stick was last shown to be the same.
+    closed: bool,
+    /// The partition that was open in the stick, and its last acknowledged block.
+    open: Option<(usize, u32)>,
+}
+
+impl Work<'_> {
+    /// Handshake and partitions. A port that closes and comes back is gone on with. Nothing was sent when an earlier file must come first.
+    fn send(
+        &mut self,
+        link: &mut PlaceLink<'_>,
+        finish: Finish,
+        session: &mut Session<'_>,
+    ) -> Result<(Handshake, Option<Sent>)> {
+        let mut lost = Lost::default();
+        let mut vain = 0;
+        let mut furthest = (0, 0);
+        let mut came_back = false;
+        loop {
+            let error = match self.try_send(link, &mut lost, finish, session) {
+                Ok(done) => return Ok(done),
+                Err(error) => error.with("file", self.files[self.number].path.display()),
+            };
+            let touched = self.journal.record.touched;
+            let judged = |e: Error| match e.verdict() {
+                Some(Verdict::Untouched) | None if touched => e.with_verdict(Verdict::Recoverable),
+                _ => e,
+            };
+            if !error.is(ErrorKind::Disconnected) {
+                return Err(if came_back { judged(error) } else { error });
+            }
+            lost.closed = true;
+            came_back = true;
+            let here = lost.open.unwrap_or((self.journal.record.files[self.number].acknowledged, 0));
+            if here > furthest {
+                (furthest, vain) = (here, 0);
+            }
+            vain += 1;
+            if vain > VAIN || !link.reopen(BACK).map_err(judged)? {
+                return Err(error);
+            }
+            session.warn("port-again", format!("{error}; the port is back"));
+        }
+    }
+
+    fn try_send(
+        &mut self,
+        link: &mut PlaceLink<'_>,
+        lost: &mut Lost,
+        finish: Finish,
+        session: &mut Session<'_>,
+    ) -> Result<(Handshake, Option<Sent>)> {
+        let file = &mut self.files[self.number];
+        let handshake = flash::handshake(link, signature_facts(file).as_ref(), session)?;
+        check_fit(file, self.stick, &handshake, self.journal, self.consents, session)?;
+        if lost.closed {
+            // Only a stick that kept its power knows the partition that it was in.
+            let kept = match lost.open {
+                Some((_, block)) => flash::is_open(link, block)?,
+                None => false,
+            };
+            if !kept {
+                self.journal.forget_proof();
+            }
+            *lost = Lost::default();
+        }
+        if !self.journal.is_proven() {
+            start_over(self.journal, self.files, session)?;
+            if self.number > 0 {
+                return Ok((handshake, None));
+            }
+        }
+        let first = self.journal.record.files[self.number].acknowledged;
+        let file = &mut self.files[self.number];
+        name_what_is_skipped(file, first, session);
+        let mut payload = ImagePayload { facts: partitions(file), file };
+        let mut observer = JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open };
+        let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session)?;
+        Ok((handshake, Some(Sent { first, outcome })))
+    }
+}
+
+/// Begins with the first partition where the stick cannot show that it is the one of the interrupted run: another one of the same model
+/// says the same.
+fn start_over(journal: &mut Journal, files: &[FirmwareFile], session: &mut Session<'_>) -> Result<()> {
+    let again: Vec<String> = journal
+        .record
+        .files
+        .iter()
+        .zip(files)
+        .flat_map(|(record, file)| partitions(file).into_iter().take(record.acknowledged))
+        .map(|partition| partition.name)
+        .collect();
+    if !again.is_empty() {
+        session.warn(
+            "resume-from-start",
+            format!(
+                "nothing that the stick tells shows that it is the one of the interrupted run: what that acknowledged is sent again ({})",
+                again.join(", ")
+            ),
+        );
+    }
+    journal.start_over().map_err(|e| e.with_verdict(Verdict::Recoverable))
+}
+
+fn name_what_is_skipped(file: &FirmwareFile, first: usize, session: &mut Session<'_>) {
+    if first > 0 {
+        let names: Vec<String> = partitions(file).into_iter().take(first).map(|p| p.name).collect();
+        session
+            .note("partitions-skipped", format!("already acknowledged by this stick: {}", names.join(", ")));
+    }
+}
+
 fn check_fit(
     file: &FirmwareFile,
+    stick: &Stick,
     handshake: &Handshake,
     journal: &mut Journal,
     consents: Consents,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let platform = file.version().platform;
-    let objections = fit::objections(platform.as_deref(), handshake.product.as_deref(), None, None);
+    let Version { platform, version } = file.version();
+    let of_info = handshake.info.as_ref().and_then(|info| info.product.as_deref());
+    let product = handshake.product.as_deref().or(of_info);
+    let objections = fit::objections(platform.as_deref(), product, None, None);
     for objection in &objections {
         if !consents.has(Consent::Mismatch) {
             return Err(Error::new(ErrorKind::ImageMismatch, objection.clone())
                 .with("image", platform.unwrap_or_default())
-                .with("stick", handshake.product.as_deref().unwrap_or_default())
+                .with("stick", product.unwrap_or_default())
                 .with_verdict(Verdict::Untouched));
         }
         session.warn("mismatch-allowed", objection.clone());
     }
-    for line in fit::evidence(platform.as_deref(), handshake.product.as_deref()) {
+    for line in fit::evidence(platform.as_deref(), product) {
         session.note("fit", line);
     }
-    let seen = Fingerprint { product: handshake.product.clone(), ..Fingerprint::default() };
+    // What was flashed already may be what it runs.
+    let software = handshake.info.as_ref().and_then(|info| info.software.clone()).filter(|s| *s != version);
+    let seen = Fingerprint {
+        product: handshake.product.clone(),
+        serial_hash: stick.serial.as_deref().map(Fingerprint::hash_imei),
+        software,
+        ..Fingerprint::default()
+    };
     journal.check_stick(&seen).map_err(|e| e.with_verdict(Verdict::Untouched))
 }
 
@@ -255,6 +402,8 @@ impl Payload for ImagePayload<'_> {
 struct JournalObserver<'j> {
     journal: &'j mut Journal,
     file: usize,
+    /// The partition that is open in the stick and its last acknowledged block.
+    open: &'j mut Option<(usize, u32)>,
 }
 
 impl Observer for JournalObserver<'_> {
@@ -262,7 +411,12 @@ impl Observer for JournalObserver<'_> {
         self.journal.partition_begins(self.file)
     }
 
+    fn block_acknowledged(&mut self, index: usize, block: u32) {
+        *self.open = Some((index, block));
+    }
+
     fn acknowledged(&mut self, index: usize) -> Result<()> {
+        *self.open = None;
         self.journal.partition_done(self.file, index)
     }
 }

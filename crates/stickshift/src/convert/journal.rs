@@ -1,12 +1,14 @@
-//! The journal: what a journey has done to a stick, written and synced before it matters, so that a crash, a pulled stick or a
+//! The journal: what a conversion has done to a stick, written and synced before it matters, so that a crash, a pulled stick or a
 //! power cut can be taken up at the right partition.
 //!
-//! One small JSON file per place on the bus. Identities are kept as hashes only.
+//! One small JSON file per place on the bus, or per port where no place is known, held against other runs as long as one works on it.
+//! Identities are kept as hashes only.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -16,7 +18,7 @@ use crate::hex;
 use crate::stick::Place;
 
 /// The version of the file's form. A journal of another version is refused, never guessed at.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// A journal is a few kilobytes; a larger file is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
@@ -25,7 +27,7 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 #[serde(deny_unknown_fields)]
 pub struct Record {
     version: u32,
-    /// Where the stick stands, `1-1.2`.
+    /// Where the stick stands, `1-1.2`, or the path of its port.
     pub place: String,
     /// What the stick is, as far as it was seen.
     pub stick: Fingerprint,
@@ -33,6 +35,48 @@ pub struct Record {
     pub files: Vec<FileRecord>,
     /// Whether firmware bytes may have reached the stick.
     pub touched: bool,
+}
+
+/// What a journal is kept under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A place on the bus.
+    Place(Place),
+    /// A port of which no place is known, by its path with links followed.
+    Port(PathBuf),
+}
+
+impl Key {
+    /// For people and in the record.
+    fn text(&self) -> String {
+        match self {
+            Key::Place(place) => place.to_string(),
+            Key::Port(path) => path.display().to_string(),
+        }
+    }
+
+    /// A name of a file, without its ending.
+    fn file_name(&self) -> String {
+        match self {
+            Key::Place(place) => place.to_string(),
+            // Injective: what is replaced is doubled where it stands for itself.
+            Key::Port(path) => {
+                format!("port{}", path.display().to_string().replace('-', "--").replace(['/', '\\'], "-"))
+            }
+        }
+    }
+}
+
+impl From<&Place> for Key {
+    fn from(place: &Place) -> Self {
+        Key::Place(place.clone())
+    }
+}
+
+impl From<&Key> for Key {
+    fn from(key: &Key) -> Self {
+        key.clone()
+    }
 }
 
 /// What tells one stick from another. Every part that both sides know must agree.
@@ -48,12 +92,24 @@ pub struct Fingerprint {
     /// SHA-256 of the IMEI, shortened to 16 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imei_hash: Option<String>,
+    /// SHA-256 of the USB serial number, shortened likewise. On many models it is the same on every stick: it tells some apart and
+    /// proves none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial_hash: Option<String>,
+    /// The firmware that was on it before the first partition. What was flashed since may have changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software: Option<String>,
 }
 
 impl Fingerprint {
-    /// The form in which an IMEI is remembered.
+    /// The form in which an IMEI or serial number is remembered.
     pub fn hash_imei(imei: &str) -> String {
         hex::encode(&Sha256::digest(imei.trim().as_bytes()))[..16].to_owned()
+    }
+
+    /// Whether both sides are the same stick beyond doubt.
+    pub fn is_surely(&self, other: &Fingerprint) -> bool {
+        self.imei_hash.is_some() && self.imei_hash == other.imei_hash && self.contradiction(other).is_none()
     }
 
     /// The first part in which both sides know something and differ.
@@ -61,6 +117,10 @@ impl Fingerprint {
         let differ = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
         if differ(&self.imei_hash, &other.imei_hash) {
             Some("IMEI")
+        } else if differ(&self.serial_hash, &other.serial_hash) {
+            Some("USB serial number")
+        } else if differ(&self.software, &other.software) {
+            Some("firmware version")
         } else if differ(&self.hardware, &other.hardware) {
             Some("hardware version")
         } else if differ(&self.product, &other.product) {
@@ -80,6 +140,8 @@ impl Fingerprint {
         take(&mut self.product, &other.product);
         take(&mut self.hardware, &other.hardware);
         take(&mut self.imei_hash, &other.imei_hash);
+        take(&mut self.serial_hash, &other.serial_hash);
+        take(&mut self.software, &other.software);
     }
 }
 
@@ -100,38 +162,47 @@ pub struct FileRecord {
 }
 
 /// The journal of one place.
+#[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     /// What is on the disk.
     pub record: Record,
+    /// Whether the stick is the one of the record: begun with it in this run, or shown to be the same.
+    proven: bool,
+    /// Keeps other runs out until it is dropped.
+    _lock: File,
 }
 
 impl Journal {
     /// Begins a journal and writes it. An older one of the same place is replaced.
     ///
     /// # Errors
-    /// `FileUnwritable`.
-    pub fn begin(folder: &Path, place: &Place, stick: Fingerprint, files: Vec<FileRecord>) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
-                .because(e)
-        })?;
-        let record = Record { version: VERSION, place: place.to_string(), stick, files, touched: false };
-        let journal = Journal { path: path_of(folder, place), record };
+    /// `FileUnwritable`; `PortBusy` when another run works at this place.
+    pub fn begin(
+        folder: &Path,
+        key: impl Into<Key>,
+        stick: Fingerprint,
+        files: Vec<FileRecord>,
+    ) -> Result<Self> {
+        let key = key.into();
+        let lock = lock(folder, &key)?;
+        let record = Record { version: VERSION, place: key.text(), stick, files, touched: false };
+        let journal = Journal { path: path_of(folder, &key), record, proven: true, _lock: lock };
         journal.save()?;
         Ok(journal)
     }
 
-    /// Reads the journal of a place.
+    /// Reads the journal of a place. Whether the stick there now is the one of the record is not known yet.
     ///
     /// # Errors
-    /// `NoJournal` when there is none, `FileCorrupt`, `FileUnreadable`.
-    pub fn load(folder: &Path, place: &Place) -> Result<Self> {
-        let path = path_of(folder, place);
+    /// `NoJournal` when there is none, `PortBusy` when another run works on it, `FileCorrupt`, `FileUnreadable`.
+    pub fn load(folder: &Path, key: impl Into<Key>) -> Result<Self> {
+        let key = key.into();
+        let path = path_of(folder, &key);
         let unreadable = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => Error::new(
                 ErrorKind::NoJournal,
-                format!("no interrupted journey is recorded for place {place}"),
+                format!("no interrupted work is recorded for {}", key.text()),
             ),
             _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e),
         };
@@ -140,16 +211,18 @@ impl Journal {
                 .with("journal", path.display())
                 .detail(Detail::InJournal)
         };
+        fs::metadata(&path).map_err(unreadable)?;
+        let lock = lock(folder, &key)?;
         if fs::metadata(&path).map_err(unreadable)?.len() > SIZE_LIMIT {
             return Err(corrupt());
         }
         let bytes = fs::read(&path).map_err(unreadable)?;
         let record: Record = serde_json::from_slice(&bytes).map_err(|e| corrupt().because(e))?;
         let sane = record.files.iter().all(|f| f.acknowledged <= f.partitions);
-        if record.version != VERSION || record.place != place.as_str() || !sane {
+        if record.version != VERSION || record.place != key.text() || !sane {
             return Err(corrupt());
         }
-        Ok(Journal { path, record })
+        Ok(Journal { path, record, proven: false, _lock: lock })
     }
 
     /// Writes the record, synced, before this returns.
@@ -183,7 +256,29 @@ impl Journal {
         self.save()
     }
 
-    /// Refuses to go on with other files than the journey was begun with.
+    /// Whether the stick is surely the one of the record, so that what it acknowledged need not be sent again.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// The stick may be another one than before.
+    pub fn forget_proof(&mut self) {
+        self.proven = false;
+    }
+
+    /// Forgets what was acknowledged: the stick cannot show that it is the one that did. It is from now on.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub fn start_over(&mut self) -> Result<()> {
+        self.proven = true;
+        for file in &mut self.record.files {
+            file.acknowledged = 0;
+        }
+        self.save()
+    }
+
+    /// Refuses to go on with other files than the work was begun with.
     ///
     /// # Errors
     /// `JournalMismatch`.
@@ -194,25 +289,26 @@ impl Journal {
             return Ok(());
         }
         let begun_with: Vec<&str> = self.record.files.iter().map(|f| f.path.as_str()).collect();
-        Err(Error::new(ErrorKind::JournalMismatch, "the journey was begun with other files")
+        Err(Error::new(ErrorKind::JournalMismatch, "the work was begun with other files")
             .with("begun-with", begun_with.join(" ")))
     }
 
-    /// Refuses to go on with another stick than the journey was begun with, and remembers what is newly known of it.
+    /// Refuses to go on with another stick than the work was begun with, and remembers what is newly known of it.
     ///
     /// # Errors
     /// `JournalMismatch`, `FileUnwritable`.
     pub fn check_stick(&mut self, seen: &Fingerprint) -> Result<()> {
         if let Some(part) = self.record.stick.contradiction(seen) {
-            return Err(Error::new(ErrorKind::JournalMismatch, "the journey was begun with another stick")
+            return Err(Error::new(ErrorKind::JournalMismatch, "the work was begun with another stick")
                 .with("differs-in", part));
         }
+        self.proven |= self.record.stick.is_surely(seen);
         let before = self.record.stick.clone();
         self.record.stick.learn(seen);
         if self.record.stick == before { Ok(()) } else { self.save() }
     }
 
-    /// The journey is over: nothing is left to resume.
+    /// The work is over: nothing is left to resume.
     ///
     /// # Errors
     /// `FileUnwritable`.
@@ -223,8 +319,30 @@ impl Journal {
     }
 }
 
-fn path_of(folder: &Path, place: &Place) -> PathBuf {
-    folder.join(format!("{place}.json"))
+fn path_of(folder: &Path, key: &Key) -> PathBuf {
+    folder.join(format!("{}.json", key.file_name()))
+}
+
+/// Keeps other runs from the same place, until the file is closed. It stays: to remove it would let two runs hold two locks.
+fn lock(folder: &Path, key: &Key) -> Result<File> {
+    let path = folder.join(format!("{}.lock", key.file_name()));
+    let unwritable = |e: io::Error| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot lock {}", path.display())).because(e)
+    };
+    fs::create_dir_all(folder).map_err(|e| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+            .because(e)
+    })?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable)?;
+    match file.try_lock_exclusive() {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(Error::new(
+            ErrorKind::PortBusy,
+            format!("another run of this program works on the stick at {}", key.text()),
+        )
+        .with("holder", "another run of this program")),
+        Err(e) => Err(unwritable(e)),
+    }
 }
 
 #[cfg(test)]
@@ -251,13 +369,22 @@ mod tests {
         let stick = Fingerprint { product: Some("E3372h_153".into()), ..Fingerprint::default() };
         let mut journal = Journal::begin(dir.path(), &place(), stick, vec![file("aa")]).unwrap();
         journal.partition_begins(0).unwrap();
-        let read = Journal::load(dir.path(), &place()).unwrap().record;
+        let on_disk = || -> Record {
+            serde_json::from_slice(&fs::read(dir.path().join("1-1.2.json")).unwrap()).unwrap()
+        };
+        let read = on_disk();
         assert!(read.touched && read.files[0].open && read.files[0].acknowledged == 0);
         journal.partition_done(0, 1).unwrap();
+        // Nobody else may take it as long as it is held.
+        let busy = Journal::load(dir.path(), &place()).unwrap_err();
+        assert!(busy.is(ErrorKind::PortBusy), "{busy:?}");
+        let begun = Journal::begin(dir.path(), &place(), Fingerprint::default(), vec![]);
+        assert!(begun.unwrap_err().is(ErrorKind::PortBusy));
+        drop(journal);
         let read = Journal::load(dir.path(), &place()).unwrap();
         assert_eq!((read.record.files[0].acknowledged, read.record.files[0].open), (2, false));
         read.finish().unwrap();
-        assert!(Journal::load(dir.path(), &place()).err().unwrap().is(ErrorKind::NoJournal));
+        assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::NoJournal));
     }
 
     #[test]
@@ -270,12 +397,54 @@ mod tests {
         assert!(journal.check_files(&[file("aa")]).unwrap_err().is(ErrorKind::JournalMismatch));
         let learned = Fingerprint { hardware: Some("CL2E3372HM".into()), ..Fingerprint::default() };
         journal.check_stick(&learned).unwrap();
-        assert_eq!(
-            Journal::load(dir.path(), &place()).unwrap().record.stick.hardware.as_deref(),
-            Some("CL2E3372HM")
-        );
+        drop(journal);
+        let mut journal = Journal::load(dir.path(), &place()).unwrap();
+        assert_eq!(journal.record.stick.hardware.as_deref(), Some("CL2E3372HM"));
         let other = Fingerprint { hardware: Some("CL1E3372SM".into()), ..Fingerprint::default() };
         assert_eq!(journal.check_stick(&other).unwrap_err().fact("differs-in"), Some("hardware version"));
+    }
+
+    #[test]
+    fn only_an_imei_proves_a_stick_and_without_it_nothing_counts_as_acknowledged() {
+        let dir = tempfile::tempdir().unwrap();
+        let like = |imei: Option<&str>| Fingerprint {
+            product: Some("E3372h_153".into()),
+            serial_hash: Some("0123".into()),
+            imei_hash: imei.map(Fingerprint::hash_imei),
+            ..Fingerprint::default()
+        };
+        let mut journal = Journal::begin(dir.path(), &place(), like(Some("1")), vec![file("aa")]).unwrap();
+        assert!(journal.is_proven());
+        journal.partition_done(0, 1).unwrap();
+        drop(journal);
+        let mut journal = Journal::load(dir.path(), &place()).unwrap();
+        journal.check_stick(&like(None)).unwrap();
+        assert!(!journal.is_proven(), "another stick of this model says the same");
+        assert!(journal.check_stick(&like(Some("2"))).is_err());
+        let mut other = like(None);
+        other.serial_hash = Some("4567".into());
+        assert_eq!(journal.check_stick(&other).unwrap_err().fact("differs-in"), Some("USB serial number"));
+        journal.check_stick(&like(Some("1"))).unwrap();
+        assert!(journal.is_proven());
+        assert_eq!(journal.record.files[0].acknowledged, 2);
+        journal.start_over().unwrap();
+        assert_eq!(journal.record.files[0].acknowledged, 0);
+    }
+
+    #[test]
+    fn ports_have_journals_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = ["/dev/pts/3", "/dev/pts/33", "/dev/pts-3", "/dev/ttyUSB0"].map(|p| Key::Port(p.into()));
+        let held: Vec<Journal> = keys
+            .iter()
+            .map(|key| Journal::begin(dir.path(), key, Fingerprint::default(), vec![]).unwrap())
+            .collect();
+        for (journal, key) in held.into_iter().zip(&keys) {
+            let same = Journal::load(dir.path(), key).unwrap_err();
+            assert!(same.is(ErrorKind::PortBusy));
+            journal.finish().unwrap();
+            assert!(Journal::load(dir.path(), key).unwrap_err().is(ErrorKind::NoJournal));
+        }
     }
 
     #[test]
@@ -286,11 +455,11 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
-            assert!(Journal::load(dir.path(), &place()).err().unwrap().is(ErrorKind::FileCorrupt), "{cut}");
+            assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt), "{cut}");
         }
         let text = String::from_utf8(whole).unwrap();
         fs::write(&path, text.replace("\"acknowledged\": 0", "\"acknowledged\": 9")).unwrap();
-        assert!(Journal::load(dir.path(), &place()).err().unwrap().is(ErrorKind::FileCorrupt));
+        assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod place_link;
 pub(crate) mod plan;
 mod proof;
 
+pub mod came_back;
 pub mod firmware_file;
 pub mod flash;
 pub mod journal;
@@ -157,9 +158,9 @@ pub fn convert(
 
 fn fingerprint(identity: &Identity) -> Fingerprint {
     Fingerprint {
-        product: None,
         hardware: identity.hardware.clone(),
         imei_hash: identity.imei.as_deref().map(Fingerprint::hash_imei),
+        ..Fingerprint::default()
     }
 }
 

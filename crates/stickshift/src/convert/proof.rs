@@ -15,7 +15,7 @@ use crate::waiting::{wait_at, wait_for_stick};
 use super::{Request, leave_cdrom, settled};
 
 /// From the reset to the new firmware's interfaces: the first start restores the NV memory and takes long.
-const FIRST_START: Duration = Duration::from_secs(180);
+pub(super) const FIRST_START: Duration = Duration::from_secs(180);
 /// How long other programs may try a modem that has just appeared.
 const OTHERS_TRY: Duration = Duration::from_secs(30);
 
@@ -62,7 +62,7 @@ pub(super) fn prove(
 }
 
 /// Other programs try a modem that has just appeared: they are waited for.
-fn ask_newcomer(
+pub(super) fn ask_newcomer(
     bus: &mut dyn Bus,
     stick: &Stick,
     login: Option<&Login>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::flash::message::{PRODUCT_ID, Reply, VERSION};
+use crate::flash::nak::INVALID_COMMAND;
 use crate::flash::port::{Heard, Port};
 use crate::hex;
 use crate::link::ByteLink;
@@ -16,12 +17,18 @@ use crate::wire::hdlc::Deframer;
 const QUIET: Duration = Duration::from_millis(30);
 /// .. and is not waited for longer than this.
 const NEVER_QUIET: Duration = Duration::from_secs(2);
-/// How long an AT command may take. Longer than any seen; a binary port is known by its silence only after this.
+/// How long an AT command may take before it is asked again, or another phase is thought of.
 const AT_ANSWER: Duration = Duration::from_secs(3);
 /// How long a question of the binary phase may take.
-const QUESTION: Duration = Duration::from_secs(3);
-/// How long the stick may take to check an announced signature or to change phase.
-const PHASE_CHANGE: Duration = Duration::from_secs(10);
+const QUESTION: Duration = Duration::from_secs(2);
+/// How long a stick may take to check a signature, after it was announced once more.
+const SIGNATURE_CHECK: Duration = Duration::from_secs(10);
+/// How often the port is asked for its protocol, in both phases each time.
+const GREETINGS: u32 = 3;
+/// How often a command or question is asked that is not answered, or not in the same way twice.
+const ASKED: u32 = 4;
+/// A line end and two flags: ends a command, a frame, or what is left of either, and is nothing on its own.
+const CLEAR: &[u8] = b"\r\x7e\x7e";
 /// Of what is no answer, this much is kept to be shown.
 const NOISE_LIMIT: usize = 32;
 /// The only version of the download protocol that is known.
@@ -90,72 +97,103 @@ fn run(
     session: &mut Session<'_>,
 ) -> Result<Handshake> {
     session.step("flash-handshake", "ask the port for its download protocol");
-    link.discard_input()?;
-    link.drain(QUIET, NEVER_QUIET)?;
+    quieten(link)?;
     session.check()?;
-    let (phase, info) = match greet(link)? {
+    let (phase, info, version) = match greet(link, session)? {
         Greeting::At => {
-            let info = at(link, "AT^DLOADINFO?", AT_ANSWER)?.map(|answer| parse_info(&answer));
+            let info = at(link, "AT^DLOADINFO?")?.map(|answer| parse_info(&answer));
             if let Some(signature) = signature {
-                announce_signature(link, signature)?;
+                announce_signature(link, signature, session)?;
             }
-            enter_binary_phase(link, signature.is_some())?;
-            (Phase::At, info)
+            (Phase::At, info, enter_binary_phase(link, signature.is_some(), session)?)
         }
-        Greeting::Binary => {
+        Greeting::Binary(version) => {
             session.note("binary-phase", "the port is in its binary phase already");
-            (Phase::Binary, None)
+            (Phase::Binary, None, version)
         }
     };
     let mut port = Port::new(link);
-    let Some(Reply::Version(version)) = question(&mut port, &VERSION, |r| matches!(r, Reply::Version(_)))?
-    else {
-        return Err(not_in_download_mode("the port does not speak the download protocol"));
-    };
-    let product = match question(&mut port, &PRODUCT_ID, |r| matches!(r, Reply::ProductId(_)))? {
-        Some(Reply::ProductId(id)) => {
-            Some(id.strip_prefix("HUAWEI ").unwrap_or(&id).to_owned()).filter(|id| !id.is_empty())
+    let mut product = None;
+    for _ in 0..ASKED {
+        match question(&mut port, &PRODUCT_ID, |r| {
+            matches!(r, Reply::ProductId(_) | Reply::Nak(INVALID_COMMAND))
+        })? {
+            Some(Reply::ProductId(id)) => {
+                product =
+                    Some(id.strip_prefix("HUAWEI ").unwrap_or(&id).to_owned()).filter(|id| !id.is_empty());
+                break;
+            }
+            Some(_) => break,
+            None => {}
         }
-        _ => {
-            session.warn("no-product-id", "the stick does not tell its product id");
-            None
-        }
-    };
+    }
+    if product.is_none() {
+        session.warn("no-product-id", "the stick does not tell its product id");
+    }
     Ok(Handshake { phase, version: Some(version), product, info })
 }
 
 enum Greeting {
     At,
-    Binary,
+    /// With the version that it told.
+    Binary(String),
 }
 
-/// AT^DLOADVER?, and what comes of it: words of the AT phase, a frame of the binary phase, or nothing.
-fn greet(link: &mut dyn ByteLink) -> Result<Greeting> {
-    const COMMAND: &str = "AT^DLOADVER?";
+/// Throws away what arrived unasked, and waits for the end of it where it goes on.
+fn quieten(link: &mut dyn ByteLink) -> Result<()> {
+    link.discard_input()?;
+    let now = link.now();
+    if link.read(&mut [0; 64], now)? > 0 {
+        link.drain(QUIET, NEVER_QUIET)?;
+    }
+    Ok(())
+}
+
+/// Ends whatever a run before, or a damaged line, may have left half said.
+fn clear_line(link: &mut dyn ByteLink) -> Result<()> {
+    link.write(CLEAR)?;
+    link.drain(QUIET, NEVER_QUIET)?;
+    Ok(())
+}
+
+/// In which phase the port is: the one in which it answers. Both are asked in turn, for either question may get lost.
+fn greet(link: &mut dyn ByteLink, session: &Session<'_>) -> Result<Greeting> {
     let mut seen = Vec::new();
-    // Twice: a frame that an aborted run left half sent may swallow the first one.
-    for _ in 0..2 {
-        match exchange(link, COMMAND, AT_ANSWER)? {
-            Said::Answer(answer) => return judge_version(&answer),
-            Said::Frame | Said::Nothing => return Ok(Greeting::Binary),
+    let mut before = None;
+    for round in 0..GREETINGS {
+        session.check()?;
+        match exchange(link, "AT^DLOADVER?", AT_ANSWER)? {
+            Said::Answer(answer) => {
+                let Err(error) = judge_version(&answer) else { return Ok(Greeting::At) };
+                // A command that arrived damaged is refused, too: believed when it is said twice.
+                if before.replace(answer.clone()) == Some(answer) || round + 1 == GREETINGS {
+                    return Err(error);
+                }
+                continue;
+            }
+            Said::Frame | Said::Nothing => {}
             Said::Noise(bytes) => seen = bytes,
         }
+        // A port in its AT phase refuses the question, and is asked in words again.
+        if let Some(version) = ask_version(link, 1)? {
+            return Ok(Greeting::Binary(version));
+        }
+        clear_line(link)?;
     }
-    // Noise, but no answer: the version request decides.
-    let mut port = Port::new(link);
-    if question(&mut port, &VERSION, |r| matches!(r, Reply::Version(_)))?.is_some() {
-        return Ok(Greeting::Binary);
+    let error = not_in_download_mode("the port does not speak the download protocol");
+    if seen.is_empty() {
+        return Err(error);
     }
     let shown = hex::encode(&seen);
-    Err(not_in_download_mode("the port does not speak the download protocol").with("answer", shown))
+    Err(error.with("answer", shown))
 }
 
-fn judge_version(answer: &Answer) -> Result<Greeting> {
+fn judge_version(answer: &Answer) -> Result<()> {
     if answer.result != Final::Ok {
         return Err(not_in_download_mode("an ordinary AT port: it does not know the download protocol"));
     }
     match answer.lines.first().map(String::as_str) {
-        Some(KNOWN_VERSION) => Ok(Greeting::At),
+        Some(KNOWN_VERSION) => Ok(()),
         Some(other) => Err(not_in_download_mode("the stick speaks another version of the download protocol")
             .with("version", other)
             .with("expected", KNOWN_VERSION)),
@@ -163,62 +201,112 @@ fn judge_version(answer: &Answer) -> Result<Greeting> {
     }
 }
 
-fn announce_signature(link: &mut dyn ByteLink, signature: &SignatureFacts) -> Result<()> {
+/// A refusal is believed when it is repeated: one flipped bit makes another key of a key.
+fn announce_signature(
+    link: &mut dyn ByteLink,
+    signature: &SignatureFacts,
+    session: &Session<'_>,
+) -> Result<()> {
     let command = format!("AT^SIGNVER={},0,{},{}", signature.kind, signature.key, signature.length);
-    let Some(answer) = at(link, &command, PHASE_CHANGE)? else {
-        return Err(Error::new(ErrorKind::Timeout, "the stick does not answer to the signature"));
-    };
-    if answer.result == Final::Ok && answer.lines.first().map(String::as_str) == Some("0") {
-        return Ok(());
+    let mut before = None;
+    for asked in 1..=ASKED {
+        session.check()?;
+        let wait = if asked == 1 { AT_ANSWER } else { SIGNATURE_CHECK };
+        match exchange(link, &command, wait)? {
+            Said::Answer(answer) => {
+                if answer.result == Final::Ok && answer.lines.first().map(String::as_str) == Some("0") {
+                    return Ok(());
+                }
+                if before.replace(answer.clone()) == Some(answer.clone()) {
+                    return Err(Error::new(
+                        ErrorKind::SignatureRefused,
+                        "the stick does not accept the image's signature key",
+                    )
+                    .with("key", &signature.key)
+                    .with("answer", words(&answer)));
+                }
+                link.drain(QUIET, NEVER_QUIET)?;
+            }
+            _ => clear_line(link)?,
+        }
     }
-    Err(Error::new(ErrorKind::SignatureRefused, "the stick does not accept the image's signature key")
-        .with("key", &signature.key)
-        .with("answer", words(&answer)))
+    Err(Error::new(ErrorKind::Timeout, "the stick does not answer to the signature"))
 }
 
-fn enter_binary_phase(link: &mut dyn ByteLink, announced: bool) -> Result<()> {
-    let Some(answer) = at(link, "AT^DATAMODE", PHASE_CHANGE)? else {
-        return Err(Error::new(ErrorKind::Timeout, "the stick does not answer to AT^DATAMODE"));
-    };
-    match answer.result {
-        Final::Ok => Ok(()),
-        _ if announced => {
-            Err(Error::new(ErrorKind::RequestRefused, "the stick refuses to go into its binary phase")
-                .with("answer", words(&answer)))
+/// AT^DATAMODE; the version question tells whether it took effect. Gives the version.
+fn enter_binary_phase(link: &mut dyn ByteLink, announced: bool, session: &Session<'_>) -> Result<String> {
+    let mut before = None;
+    for _ in 0..ASKED {
+        session.check()?;
+        if let Said::Answer(answer) = exchange(link, "AT^DATAMODE", AT_ANSWER)?
+            && answer.result != Final::Ok
+        {
+            if before.replace(answer.clone()) == Some(answer.clone()) {
+                return Err(refused_binary_phase(&answer, announced));
+            }
+            link.drain(QUIET, NEVER_QUIET)?;
+            continue;
         }
-        _ => Err(Error::new(
+        if let Some(version) = ask_version(link, 2)? {
+            return Ok(version);
+        }
+        clear_line(link)?;
+    }
+    Err(Error::new(ErrorKind::Timeout, "the stick does not go into its binary phase"))
+}
+
+fn refused_binary_phase(answer: &Answer, announced: bool) -> Error {
+    let (kind, what) = if announced {
+        (ErrorKind::RequestRefused, "the stick refuses to go into its binary phase")
+    } else {
+        (
             ErrorKind::SignatureRefused,
             "the stick refuses to go into its binary phase: it wants a signature and the image has none",
         )
-        .with("answer", words(&answer))),
-    }
+    };
+    Error::new(kind, what).with("answer", words(answer))
 }
 
-fn question(port: &mut Port<'_>, body: &[u8], wanted: fn(&Reply) -> bool) -> Result<Option<Reply>> {
-    for _ in 0..3 {
-        let end = port.link.now() + QUESTION;
-        let mut heard = port.ask(body, QUESTION)?;
-        // Something else first, such as an acknowledgement that an aborted run left behind, does not answer the question.
-        while let Heard::Reply(reply) = heard {
-            if wanted(&reply) {
-                return Ok(Some(reply));
-            }
-            let left = end.saturating_sub(port.link.now());
-            if left.is_zero() {
-                break;
-            }
-            heard = port.hear(left)?;
+fn ask_version(link: &mut dyn ByteLink, times: u32) -> Result<Option<String>> {
+    let mut port = Port::new(link);
+    for _ in 0..times {
+        match question(&mut port, &VERSION, |r| matches!(r, Reply::Version(_) | Reply::Nak(INVALID_COMMAND)))?
+        {
+            Some(Reply::Version(version)) => return Ok(Some(version)),
+            // The AT phase.
+            Some(_) => return Ok(None),
+            None => {}
         }
     }
     Ok(None)
 }
 
-/// Sends an AT command and reads its answer; `None` when there is none.
-fn at(link: &mut dyn ByteLink, command: &str, timeout: Duration) -> Result<Option<Answer>> {
-    match exchange(link, command, timeout)? {
-        Said::Answer(answer) => Ok(Some(answer)),
-        _ => Ok(None),
+/// Asks once. Something else first, such as an acknowledgement that an aborted run left behind, does not answer the question.
+fn question(port: &mut Port<'_>, body: &[u8], wanted: fn(&Reply) -> bool) -> Result<Option<Reply>> {
+    let end = port.link.now() + QUESTION;
+    let mut heard = port.ask(body, QUESTION)?;
+    while let Heard::Reply(reply) = heard {
+        if wanted(&reply) {
+            return Ok(Some(reply));
+        }
+        let left = end.saturating_sub(port.link.now());
+        if left.is_zero() {
+            break;
+        }
+        heard = port.hear(left)?;
     }
+    Ok(None)
+}
+
+/// Sends an AT command, twice if need be, and reads its answer; `None` when there is none.
+fn at(link: &mut dyn ByteLink, command: &str) -> Result<Option<Answer>> {
+    for _ in 0..2 {
+        if let Said::Answer(answer) = exchange(link, command, AT_ANSWER)? {
+            return Ok(Some(answer));
+        }
+        clear_line(link)?;
+    }
+    Ok(None)
 }
 
 /// What an AT command was met with.

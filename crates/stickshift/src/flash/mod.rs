@@ -17,7 +17,7 @@ use std::io::Read;
 use crate::error::Result;
 
 pub use handshake::{DownloadInfo, Handshake, Phase, SignatureFacts, handshake};
-pub use run::{run, wire_bytes};
+pub use run::{is_open, run, wire_bytes};
 
 /// One partition as it goes to the stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,11 @@ pub trait Observer {
     /// # Errors
     /// Whatever keeps the observer from remembering it.
     fn begins(&mut self, index: usize) -> Result<()>;
+
+    /// The stick acknowledged the start of partition `index` (`block` 0) or a block of it.
+    fn block_acknowledged(&mut self, index: usize, block: u32) {
+        let _ = (index, block);
+    }
 
     /// The stick acknowledged the whole of partition `index`.
     ///

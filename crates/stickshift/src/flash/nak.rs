@@ -3,6 +3,8 @@
 
 /// Bad CRC of a frame: worth sending again.
 pub const BAD_FRAME: u8 = 0x01;
+/// Not a command here: also what a port in its AT phase says to a frame.
+pub const INVALID_COMMAND: u8 = 0x06;
 /// The operation failed; the partition must be begun again.
 pub const OPERATION_FAILED: u8 = 0x07;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::flash::message::Reply;
+use crate::error::Result;
+use crate::flash::message::{Reply, VERSION};
+use crate::flash::nak;
 use crate::link::ByteLink;
 use crate::wire::hdlc::{self, Deframer};
 
@@ -12,6 +13,46 @@ const ACK_FRAME: [u8; 5] = [0x7e, 0x02, 0x6a, 0xd3, 0x7e];
 
 /// After a damaged frame no more is waited for than this: the reply was in it.
 const AFTER_DAMAGE: Duration = Duration::from_secs(1);
+
+/// How often a request is sent that does not arrive.
+const SENDS: u32 = 4;
+
+/// How long the answer to the version question may take, after so many that were not answered: a stick that erases or writes says nothing
+/// for up to a minute.
+const FENCES: [Duration; 6] = [
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+    Duration::from_secs(15),
+    Duration::from_secs(20),
+];
+
+struct Fence {
+    /// Whether the question was answered.
+    reached: bool,
+    /// The last acknowledgement or refusal before that.
+    last: Option<Reply>,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sure {
+    /// It was acknowledged; `again`: after it was sent more than once.
+    Acknowledged {
+        /// It had to be sent again.
+        again: bool,
+    },
+    /// It was refused.
+    Refused {
+        /// The code.
+        code: u8,
+        /// It was sent once, and nothing else may have been done upon it.
+        alone: bool,
+    },
+    /// The stick does not answer any more.
+    Silence,
+}
 
 /// What came of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +70,13 @@ pub(super) struct Port<'l> {
     pub(super) link: &'l mut dyn ByteLink,
     deframer: Deframer,
     buffer: Vec<u8>,
+    /// The last reply was an acknowledgement and nothing else came with it.
+    clean: bool,
 }
 
 impl<'l> Port<'l> {
     pub(super) fn new(link: &'l mut dyn ByteLink) -> Self {
-        Port { link, deframer: Deframer::new(), buffer: vec![0; 1024] }
+        Port { link, deframer: Deframer::new(), buffer: vec![0; 1024], clean: false }
     }
 
     /// Writes a request and reads its reply. What had come before is thrown away first: no reply carries the number of its
@@ -57,10 +100,17 @@ impl<'l> Port<'l> {
         self.link.write(frame)
     }
 
+    /// As [`send`](Self::send), without a look for what may have come since an answer that was as it should be: for blocks, which are
+    /// many. What comes too late shows at the next, and the end of the partition is made sure of.
+    pub(super) fn send_on(&mut self, frame: &[u8]) -> Result<()> {
+        if self.clean { self.link.write(frame) } else { self.send(frame) }
+    }
+
     /// Reads the next reply.
     pub(super) fn hear(&mut self, timeout: Duration) -> Result<Heard> {
         let mut deadline = self.link.now() + timeout;
         let (mut damaged, mut noisy) = (false, false);
+        self.clean = false;
         loop {
             while let Some(frame) = self.deframer.next() {
                 match frame {
@@ -77,7 +127,10 @@ impl<'l> Port<'l> {
                 return Ok(if damaged { Heard::Damage } else { Heard::Silence });
             }
             if self.buffer[..n] == ACK_FRAME && !damaged {
-                self.deframer.clear();
+                self.clean = !noisy;
+                if noisy {
+                    self.deframer.clear();
+                }
                 return Ok(Heard::Reply(Reply::Ack));
             }
             self.deframer.push(&self.buffer[..n]);
@@ -102,24 +155,75 @@ impl<'l> Port<'l> {
         Ok(refusal)
     }
 
-    /// Makes sure that everything sent so far was answered, by a question whose answer cannot be taken for another. Gives the last
-    /// acknowledgement or refusal that came before it.
-    pub(super) fn fence(&mut self, question: &[u8], timeout: Duration) -> Result<Option<Reply>> {
+    /// Makes sure of what was said to everything sent so far, by a question whose answer cannot be taken for another's.
+    fn fence(&mut self, timeout: Duration) -> Result<Fence> {
         let mut frame = Vec::new();
-        hdlc::encode(question, &mut frame);
+        hdlc::encode(&VERSION, &mut frame);
         self.link.write(&frame)?;
         let deadline = self.link.now() + timeout;
-        let mut last = None;
+        let mut fence = Fence { reached: false, last: None };
         loop {
             match self.hear(deadline.saturating_sub(self.link.now()))? {
-                Heard::Reply(Reply::Version(_)) => return Ok(last),
+                Heard::Reply(Reply::Version(_)) => {
+                    fence.reached = true;
+                    return Ok(fence);
+                }
                 Heard::Reply(reply) if self.link.now() < deadline => {
                     if matches!(reply, Reply::Ack | Reply::Nak(_)) {
-                        last = Some(reply);
+                        fence.last = Some(reply);
                     }
                 }
-                _ => return Err(Error::new(ErrorKind::Timeout, "the stick does not answer any more")),
+                _ => return Ok(fence),
             }
         }
+    }
+
+    /// What became of a request that may be sent again without harm, from what was `heard` of it first on. Sends it again where it did not
+    /// arrive, and waits as long as a stick may take that erases or writes.
+    pub(super) fn make_sure(&mut self, frame: &[u8], heard: Heard, wait: Duration) -> Result<Sure> {
+        let mut told = refusal_in(&heard);
+        let (mut sends, mut silences) = (1, 0);
+        loop {
+            let fence = self.fence(FENCES[silences])?;
+            match fence.last {
+                Some(Reply::Ack) => return Ok(Sure::Acknowledged { again: sends > 1 }),
+                Some(Reply::Nak(code)) => told = Some(code),
+                _ => {}
+            }
+            match told {
+                Some(code) if code != nak::BAD_FRAME => {
+                    return Ok(Sure::Refused {
+                        code,
+                        alone: fence.reached && sends == 1 && !matches!(heard, Heard::Silence),
+                    });
+                }
+                _ if !fence.reached => {
+                    silences += 1;
+                    if silences == FENCES.len() {
+                        return Ok(Sure::Silence);
+                    }
+                    continue;
+                }
+                _ if sends == SENDS => {
+                    return Ok(match told {
+                        Some(code) => Sure::Refused { code, alone: false },
+                        None => Sure::Silence,
+                    });
+                }
+                _ => {}
+            }
+            sends += 1;
+            match self.ask_frame(frame, wait)? {
+                Heard::Reply(Reply::Ack) => return Ok(Sure::Acknowledged { again: true }),
+                again => told = refusal_in(&again),
+            }
+        }
+    }
+}
+
+fn refusal_in(heard: &Heard) -> Option<u8> {
+    match heard {
+        Heard::Reply(Reply::Nak(code)) => Some(*code),
+        _ => None,
     }
 }

@@ -5,28 +5,24 @@ use std::time::Duration;
 
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::event::Session;
-use crate::flash::message::{self, BLOCK_SIZE, LEAVE, RESET, Reply, VERSION};
-use crate::flash::port::{Heard, Port};
+use crate::flash::message::{self, BLOCK_SIZE, LEAVE, RESET, Reply};
+use crate::flash::port::{Heard, Port, Sure};
 use crate::flash::{Finish, Observer, Outcome, PartitionFacts, Payload, nak};
 use crate::link::ByteLink;
 use crate::wire::hdlc;
 
-/// A stick may prepare its flash before it answers a start.
-const START_ANSWER: Duration = Duration::from_secs(30);
-/// A stick gathers blocks and writes them in larger pieces: some answers take long.
-const BLOCK_ANSWER: Duration = Duration::from_secs(60);
-/// How long a stick that has just refused something may take to say that it is still there.
-const FENCE_ANSWER: Duration = Duration::from_secs(3);
+/// How long an answer may take before it is asked what became of the request. Mostly it takes milliseconds.
+const ANSWER: Duration = Duration::from_secs(3);
 /// How long the answer to a reset may take.
 const RESET_ANSWER: Duration = Duration::from_secs(3);
 /// How long the answer to AT^RESET may take. Not all sticks give one.
 const AT_RESET_ANSWER: Duration = Duration::from_secs(1);
 /// How long an acknowledgement that came twice may lag behind.
 const LATE: Duration = Duration::from_millis(2);
-/// How often a block or a start is sent again.
-const REPEATS: u32 = 3;
-/// How often a partition is begun again.
-const RESTARTS: u32 = 1;
+/// How often a restart is asked for that nothing answers.
+const RESETS: u32 = 2;
+/// How often in a row a partition is begun again without getting further than before.
+const VAIN: u32 = 3;
 /// Bytes of the image that are read at a time.
 const READ_AHEAD: usize = 64 * 1024;
 /// Progress is told each so many blocks.
@@ -42,8 +38,9 @@ pub fn wire_bytes(size: u64) -> u64 {
 
 /// Sends the partitions from `first` on, after a [`handshake`](crate::flash::handshake).
 ///
-/// A block that is not answered is repeated, which does no harm; a partition whose end is not accepted is begun again, once. On a request to stop, a
-/// partition that the stick needs to start is finished first.
+/// Where an answer is missing the stick is asked for its version: what it said before that is what there is to know of the request. One
+/// that did not arrive is sent again, which does no harm. A partition that the stick gave up is begun again, as long as that gets
+/// further. On a request to stop, a partition that the stick needs to start is finished first.
 ///
 /// # Errors
 /// `RequestRefused` (fact `code`) and `SignatureRefused`, `Timeout`, `Disconnected`, `Interrupted`; facts `partition`, `name`, `block`, `acknowledged`. The verdict is
@@ -81,7 +78,7 @@ pub fn run(
                 partition.size
             ),
         );
-        let sent = send_with_restart(&mut port, payload, index, partition, &mut begun, session)
+        let sent = send_with_restart(&mut port, payload, index, &mut begun, observer, session)
             .map_err(|e| add_facts(e, begun))?;
         if sent == Sent::Unseen {
             return Ok(Outcome::RestartedAfterTable { next: index });
@@ -108,35 +105,56 @@ fn send_with_restart(
     port: &mut Port<'_>,
     payload: &mut dyn Payload,
     index: usize,
-    partition: &PartitionFacts,
     begun: &mut bool,
+    observer: &mut dyn Observer,
     session: &mut Session<'_>,
 ) -> Result<Sent> {
-    let mut restarts = 0;
+    let (mut furthest, mut vain) = (0, 0);
     loop {
-        let error = match send(port, payload, index, partition, begun, session) {
+        let mut reached = 0;
+        let failed = match send(port, payload, index, begun, &mut reached, observer, session) {
             Ok(sent) => return Ok(sent),
-            Err(error) => error,
+            Err(failed) => failed,
         };
-        let begin_again =
-            error.refusal_of(RefusalFamily::Download) == Some(0x07) || error.has(&Detail::Unanswered);
-        if !begin_again || restarts == RESTARTS {
-            return Err(error);
+        if reached > furthest {
+            (furthest, vain) = (reached, 0);
         }
-        restarts += 1;
-        session.warn("partition-restart", format!("{error}; the partition is begun again"));
+        vain += 1;
+        match failed {
+            Failed::Partition(error) if vain <= VAIN => {
+                session.check()?;
+                session.warn("partition-restart", format!("{error}; the partition is begun again"));
+            }
+            Failed::Partition(error) | Failed::Final(error) => return Err(error),
+        }
     }
 }
 
-/// One partition, once.
+/// How sending a partition failed.
+enum Failed {
+    /// The stick forgot it: it can be begun again.
+    Partition(Error),
+    /// Beginning again does not help.
+    Final(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Final(error)
+    }
+}
+
+/// One partition, once. `reached` counts the blocks that were acknowledged.
 fn send(
     port: &mut Port<'_>,
     payload: &mut dyn Payload,
     index: usize,
-    partition: &PartitionFacts,
     begun: &mut bool,
+    reached: &mut u32,
+    observer: &mut dyn Observer,
     session: &mut Session<'_>,
-) -> Result<Sent> {
+) -> Result<Sent, Failed> {
+    let partition = payload.partitions()[index].clone();
     let size = u32::try_from(partition.size).map_err(|_| {
         Error::new(ErrorKind::FileTooLarge, "the partition is larger than the protocol can say")
     })?;
@@ -144,8 +162,38 @@ fn send(
         return Err(refused("an earlier request", code));
     }
     start(port, partition.code, size, begun, session)?;
-    let doubtful = blocks(port, payload, index, partition, session)?;
-    end(port, partition, size, doubtful)
+    observer.block_acknowledged(index, 0);
+    blocks(port, payload, index, reached, observer, session)?;
+    end(port, &partition, size, session)
+}
+
+/// Sends a request and makes sure of what becomes of it.
+fn ask(port: &mut Port<'_>, body: &[u8], what: &str, session: &mut Session<'_>) -> Result<Sure> {
+    let mut frame = Vec::new();
+    hdlc::encode(body, &mut frame);
+    port.send(&frame)?;
+    hear(port, &frame, ANSWER, what, session)
+}
+
+/// Reads the answer to a request that was sent; where there is trouble, makes sure of it.
+fn hear(
+    port: &mut Port<'_>,
+    frame: &[u8],
+    wait: Duration,
+    what: &str,
+    session: &mut Session<'_>,
+) -> Result<Sure> {
+    let heard = port.hear(wait)?;
+    if heard == Heard::Reply(Reply::Ack) {
+        return Ok(Sure::Acknowledged { again: false });
+    }
+    let said = unheard(&heard);
+    let sure = port.make_sure(frame, heard, wait)?;
+    if let Sure::Acknowledged { again } = sure {
+        let more = if again { "it was sent again" } else { "its acknowledgement came later" };
+        session.warn("repeat", format!("{said} to {what}; {more}"));
+    }
+    Ok(sure)
 }
 
 /// Begins the partition. A stick that refuses at once has begun nothing; one that was not heard may have.
@@ -155,49 +203,34 @@ fn start(
     size: u32,
     begun: &mut bool,
     session: &mut Session<'_>,
-) -> Result<()> {
-    let request = message::start(code, size);
+) -> Result<(), Failed> {
+    const WHAT: &str = "the start of the partition";
     let begun_before = std::mem::replace(begun, true);
-    for attempt in 0..=REPEATS {
-        match port.ask(&request, START_ANSWER)? {
-            Heard::Reply(Reply::Ack) => return Ok(()),
-            Heard::Reply(Reply::Nak(code)) if code != nak::BAD_FRAME => {
-                // The refusal may be of what another program wrote in between; then the start is answered after it.
-                return match port.fence(&VERSION, FENCE_ANSWER) {
-                    Ok(Some(Reply::Ack)) => Ok(()),
-                    Ok(later) => {
-                        *begun = begun_before || attempt > 0;
-                        let code = if let Some(Reply::Nak(later)) = later { later } else { code };
-                        Err(refused("the start of the partition", code))
-                    }
-                    Err(_) => Err(refused("the start of the partition", code)),
-                };
-            }
-            Heard::Reply(Reply::Nak(code)) if attempt == REPEATS => {
-                return Err(refused("the start of the partition", code));
-            }
-            heard if attempt < REPEATS => {
-                session.warn("repeat", format!("{}; the start is sent again", unheard(&heard)))
-            }
-            _ => {}
+    match ask(port, &message::start(code, size), WHAT, session)? {
+        Sure::Acknowledged { .. } => Ok(()),
+        Sure::Refused { code, alone } => {
+            *begun = begun_before || !alone;
+            Err(refused(WHAT, code))
         }
+        Sure::Silence => Err(silent(WHAT)),
     }
-    Err(Error::new(ErrorKind::Timeout, "the stick does not answer to the start of the partition"))
 }
 
-/// Sends all blocks. Gives whether any answer was doubtful, so that the end must be made sure of.
+/// Sends all blocks.
 fn blocks(
     port: &mut Port<'_>,
     payload: &mut dyn Payload,
     index: usize,
-    partition: &PartitionFacts,
+    reached: &mut u32,
+    observer: &mut dyn Observer,
     session: &mut Session<'_>,
-) -> Result<bool> {
-    let count = partition.size.div_ceil(BLOCK_SIZE as u64) as u32;
+) -> Result<(), Failed> {
+    let PartitionFacts { size, boot_chain, .. } = payload.partitions()[index];
+    let count = size.div_ceil(BLOCK_SIZE as u64) as u32;
     let mut reader = BufReader::with_capacity(READ_AHEAD, payload.open(index)?);
     let mut data = vec![0; BLOCK_SIZE];
     let (mut body, mut frame, mut next) = (Vec::new(), Vec::new(), Vec::new());
-    let mut left = partition.size;
+    let mut left = size;
     let mut encode = |number: u32, out: &mut Vec<u8>| -> Result<()> {
         let length = left.min(BLOCK_SIZE as u64) as usize;
         fill(&mut reader, &mut data[..length])?;
@@ -207,99 +240,95 @@ fn blocks(
         hdlc::encode(&body, out);
         Ok(())
     };
-    let mut doubtful = false;
-    session.progress(0, partition.size);
+    let mut slowest = Duration::ZERO;
+    session.progress(0, size);
     if count > 0 {
         encode(1, &mut frame)?;
     }
     for number in 1..=count {
-        if !partition.boot_chain {
+        if !boot_chain {
             session.check().map_err(|e| e.with("block", number))?;
         }
         let at_block = |e: Error| e.with("block", number);
-        port.send(&frame).map_err(at_block)?;
+        let asked = port.link.now();
+        port.send_on(&frame).map_err(at_block)?;
         // The next block is made ready while the stick works on this one.
         if number < count {
             encode(number + 1, &mut next)?;
         }
-        doubtful |= block_answer(port, &frame, session).map_err(at_block)?;
-        std::mem::swap(&mut frame, &mut next);
-        if number % TELL_BLOCKS == 0 || number == count {
-            session.progress(
-                u64::from(number).saturating_mul(BLOCK_SIZE as u64).min(partition.size),
-                partition.size,
-            );
-        }
-    }
-    Ok(doubtful)
-}
-
-/// Reads the answer to a block that was sent, and sends it again where that helps: a stick acknowledges the number that it has already
-/// and drops the data. Gives whether it was needed.
-fn block_answer(port: &mut Port<'_>, frame: &[u8], session: &mut Session<'_>) -> Result<bool> {
-    let mut heard = port.hear(BLOCK_ANSWER)?;
-    for _ in 0..REPEATS {
-        match heard {
-            Heard::Reply(Reply::Ack) => break,
-            Heard::Reply(Reply::Nak(code)) if code != nak::BAD_FRAME => break,
-            _ => {
-                session.warn("repeat", format!("{}; the block is sent again", unheard(&heard)));
-                heard = port.ask_frame(frame, BLOCK_ANSWER)?;
-                if heard == Heard::Reply(Reply::Ack) {
-                    return Ok(true);
-                }
+        match hear(port, &frame, (3 * slowest).max(ANSWER), "a block", session).map_err(at_block)? {
+            Sure::Acknowledged { again: false } => slowest = slowest.max(port.link.now() - asked),
+            Sure::Acknowledged { again: true } => {}
+            Sure::Refused { code, .. } => {
+                return Err(match refused("a block", code) {
+                    Failed::Partition(e) => Failed::Partition(at_block(e)),
+                    Failed::Final(e) => Failed::Final(at_block(e)),
+                });
+            }
+            Sure::Silence => {
+                let e = Error::new(ErrorKind::Timeout, "the stick does not answer to a block");
+                return Err(Failed::Final(at_block(e)));
             }
         }
+        *reached = number;
+        observer.block_acknowledged(index, number);
+        std::mem::swap(&mut frame, &mut next);
+        if number % TELL_BLOCKS == 0 || number == count {
+            session.progress(u64::from(number).saturating_mul(BLOCK_SIZE as u64).min(size), size);
+        }
     }
-    match heard {
-        Heard::Reply(Reply::Ack) => Ok(false),
-        Heard::Reply(Reply::Nak(code)) => Err(refused("a block", code)),
-        _ => Err(Error::new(ErrorKind::Timeout, "the stick does not answer to a block")),
-    }
+    Ok(())
 }
 
-fn end(port: &mut Port<'_>, partition: &PartitionFacts, size: u32, doubtful: bool) -> Result<Sent> {
+/// An end that was carried out is refused when it is sent again: then the partition is begun again, for whether it was cannot be told.
+fn end(
+    port: &mut Port<'_>,
+    partition: &PartitionFacts,
+    size: u32,
+    session: &mut Session<'_>,
+) -> Result<Sent, Failed> {
+    const WHAT: &str = "the end of the partition";
     let may_restart = PARTITION_TABLES.contains(&partition.code);
-    if doubtful && let Some(Reply::Nak(code)) = port.fence(&VERSION, BLOCK_ANSWER)? {
-        return Err(refused("a block", code));
-    }
-    let request = message::end(partition.code, size);
-    let mut asked = port.ask(&request, BLOCK_ANSWER);
-    // An end that arrived damaged did nothing; one that is not answered may have.
-    for _ in 0..REPEATS {
-        match asked {
-            Ok(Heard::Reply(Reply::Nak(nak::BAD_FRAME))) => asked = port.ask(&request, BLOCK_ANSWER),
-            _ => break,
-        }
-    }
-    let heard = match asked {
-        Ok(heard) => heard,
-        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => return Ok(Sent::Unseen),
-        Err(e) => return Err(e),
-    };
-    match heard {
-        Heard::Reply(Reply::Ack) => {}
-        Heard::Reply(Reply::Nak(code)) => return Err(refused("the end of the partition", code)),
-        _ => {
-            return Err(Error::new(
-                ErrorKind::Timeout,
-                "the stick does not answer to the end of the partition",
-            )
-            .with("end", "not answered")
-            .detail(Detail::Unanswered));
-        }
+    let left = |e: &Error| may_restart && e.is(ErrorKind::Disconnected);
+    match ask(port, &message::end(partition.code, size), WHAT, session) {
+        Ok(Sure::Acknowledged { .. }) => {}
+        Ok(Sure::Refused { code, .. }) => return Err(refused(WHAT, code)),
+        Ok(Sure::Silence) => return Err(silent(WHAT)),
+        Err(e) if left(&e) => return Ok(Sent::Unseen),
+        Err(e) => return Err(Failed::Final(e)),
     }
     match port.late_refusal(LATE) {
         Ok(None) => Ok(Sent::Acknowledged),
-        Ok(Some(code)) => Err(refused("the end of the partition", code)),
-        Err(e) if may_restart && e.is(ErrorKind::Disconnected) => Ok(Sent::ThenRestarted),
-        Err(e) => Err(e),
+        Ok(Some(code)) => Err(refused(WHAT, code)),
+        Err(e) if left(&e) => Ok(Sent::ThenRestarted),
+        Err(e) => Err(Failed::Final(e)),
     }
+}
+
+/// Whether the partition that was being sent is still open in the stick after `block` was acknowledged: one that lost its power, and any other
+/// stick, has forgotten it or never knew. To be begun again afterwards: a block may have been written.
+///
+/// # Errors
+/// What the link reports.
+pub fn is_open(link: &mut dyn ByteLink, block: u32) -> Result<bool> {
+    let (mut body, mut frame) = (Vec::new(), Vec::new());
+    // A number that the stick has already is acknowledged, its data dropped; the first block of a partition is taken.
+    message::block(block.max(1), &[0], &mut body);
+    hdlc::encode(&body, &mut frame);
+    let mut port = Port::new(link);
+    port.send(&frame)?;
+    let heard = port.hear(ANSWER)?;
+    if heard == Heard::Reply(Reply::Ack) {
+        return Ok(true);
+    }
+    Ok(matches!(port.make_sure(&frame, heard, ANSWER)?, Sure::Acknowledged { .. }))
 }
 
 fn conclude(port: &mut Port<'_>, finish: Finish, session: &mut Session<'_>) -> Result<()> {
     if let Some(code) = port.late_refusal(LATE)? {
-        return Err(refused("the end of the last partition", code));
+        let (Failed::Partition(error) | Failed::Final(error)) =
+            refused("the end of the last partition", code);
+        return Err(error);
     }
     match finish {
         Finish::Stay => Ok(()),
@@ -315,25 +344,36 @@ fn conclude(port: &mut Port<'_>, finish: Finish, session: &mut Session<'_>) -> R
 /// Restarts the stick. It may be gone before it answers, and some want AT^RESET on top.
 fn reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<()> {
     session.step("flash-reset", "restart the stick");
-    let gone = |e: &Error| e.is(ErrorKind::Disconnected);
-    let heard = match port.ask(&RESET, RESET_ANSWER) {
-        Ok(heard) => heard,
-        Err(e) if gone(&e) => return Ok(()),
-        Err(e) => return Err(e),
-    };
+    for _ in 0..RESETS {
+        match try_reset(port, session) {
+            Ok(false) => {}
+            Ok(true) => return Ok(()),
+            Err(e) if e.is(ErrorKind::Disconnected) => return Ok(()),
+            Err(e) => return Err(e),
+        }
+    }
+    session.warn("restart-not-seen", "nothing answered to the restart: the stick may have to be replugged");
+    Ok(())
+}
+
+/// Asks for the restart in both ways; whether either was answered.
+fn try_reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<bool> {
+    let heard = port.ask(&RESET, RESET_ANSWER)?;
     let refusal = match &heard {
         Heard::Reply(Reply::Nak(code)) => Some(*code),
         _ => None,
     };
-    if heard != Heard::Reply(Reply::Ack) {
+    let acknowledged = heard == Heard::Reply(Reply::Ack);
+    if !acknowledged {
         let said = refusal.map_or_else(|| unheard(&heard), nak::words);
         session.warn("reset", format!("the restart was not acknowledged: {said}; AT^RESET is tried"));
     }
-    match (at_reset(port.link), refusal) {
-        (Err(e), _) if gone(&e) => Ok(()),
-        (Err(e), _) => Err(e),
-        (Ok(false), Some(code)) => Err(refused("the restart", code)),
-        _ => Ok(()),
+    match (at_reset(port.link)?, refusal) {
+        (false, Some(code)) => {
+            let (Failed::Partition(e) | Failed::Final(e)) = refused("the restart", code);
+            Err(e)
+        }
+        (said_ok, _) => Ok(acknowledged || said_ok),
     }
 }
 
@@ -369,12 +409,17 @@ fn fill(reader: &mut dyn Read, data: &mut [u8]) -> Result<()> {
     })
 }
 
-fn refused(what: &str, code: u8) -> Error {
+fn refused(what: &str, code: u8) -> Failed {
     let kind =
         if nak::is_authorisation(code) { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
-    Error::new(kind, format!("the stick refused {what}: {}", nak::words(code)))
+    let error = Error::new(kind, format!("the stick refused {what}: {}", nak::words(code)))
         .with("code", format!("{code:02x}"))
-        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Download, code: code.into() }))
+        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Download, code: code.into() }));
+    if code == nak::OPERATION_FAILED { Failed::Partition(error) } else { Failed::Final(error) }
+}
+
+fn silent(what: &str) -> Failed {
+    Failed::Final(Error::new(ErrorKind::Timeout, format!("the stick does not answer to {what}")))
 }
 
 fn unheard(heard: &Heard) -> &'static str {

@@ -12,6 +12,8 @@ const VERSION: &str = "> 7e0c143a7e\n< 0d0f37323030422d2d534b434241445a4dc37b7e\
 const PRODUCT: &str = "> 7e45d1e57e\n< 7e4548554157454920453333373268 5f313533000000d4ed7e\n";
 const ACK: &str = "< 7e026ad37e\n";
 const DATAMODE: &str = "> 41545e444154414d4f44450d\n< 0d0a4f4b0d0a\n";
+/// What ends whatever was left half said.
+const CLEAR: &str = "> 0d7e7e\n";
 const RESET: &str = "> 7e0a225f7e\n";
 /// AT^RESET
 const AT_RESET: &str = "> 41545e52455345540d\n";
@@ -152,7 +154,7 @@ fn every_refusal_to_at_means_the_binary_phase_and_is_seen_at_once() {
 fn silence_to_at_means_the_binary_phase_when_frames_are_answered() {
     let tape = format!("> 41545e444c4f41445645523f0d\n{VERSION}{PRODUCT}");
     assert_eq!(shake(&tape, None).unwrap().phase, Phase::Binary);
-    let deaf = "> 41545e444c4f41445645523f0d\n".to_owned() + &"> 7e0c143a7e\n".repeat(3);
+    let deaf = format!("> 41545e444c4f41445645523f0d\n> 7e0c143a7e\n{CLEAR}").repeat(3);
     let error = shake(&deaf, None).unwrap_err();
     assert!(error.is(ErrorKind::NotInDownloadMode), "{error:?}");
     assert_eq!(error.verdict(), Some(Verdict::Untouched));
@@ -170,8 +172,7 @@ fn replies_may_come_late_twice_and_in_pieces() {
 
 #[test]
 fn a_stick_need_not_tell_its_product() {
-    let tape = format!("{}{}{DATAMODE}{VERSION}", greeting(), info())
-        + &"> 7e45d1e57e\n< 7e0300069e4c7e\n".repeat(3);
+    let tape = format!("{}{}{DATAMODE}{VERSION}> 7e45d1e57e\n< 7e0300069e4c7e\n", greeting(), info());
     let said = shake(&tape, None).unwrap();
     assert_eq!((said.product, said.version.is_some()), (None, true));
 }
@@ -186,7 +187,8 @@ fn what_is_not_in_download_mode_is_told_apart() {
         ("\r\nOK\r\n", "does not tell", None),
         ("\r\n3.0\r\n\r\nOK\r\n", "another version", Some("3.0")),
     ] {
-        let error = shake(&at("AT^DLOADVER?", answer), None).unwrap_err();
+        // Believed when it is said twice.
+        let error = shake(&at("AT^DLOADVER?", answer).repeat(2), None).unwrap_err();
         assert!(
             error.is(ErrorKind::NotInDownloadMode) && error.what().contains(words),
             "{answer:?}: {error:?}"
@@ -200,11 +202,16 @@ fn what_is_not_in_download_mode_is_told_apart() {
 fn refusals_before_the_binary_phase_are_explained() {
     let signed = format!("AT^SIGNVER=1,0,{KEY},2430");
     let good = at(&signed, "\r\n0\r\n\r\nOK\r\n");
-    let refused = at("AT^DATAMODE", "\r\nERROR\r\n");
+    let refused = at("AT^DATAMODE", "\r\nERROR\r\n").repeat(2);
     let before = greeting() + &info();
     let cases = [
-        (before.clone() + &at(&signed, "\r\n1\r\n\r\nOK\r\n"), true, ErrorKind::SignatureRefused, "key"),
-        (before.clone() + &at(&signed, "\r\nERROR\r\n"), true, ErrorKind::SignatureRefused, "key"),
+        (
+            before.clone() + &at(&signed, "\r\n1\r\n\r\nOK\r\n").repeat(2),
+            true,
+            ErrorKind::SignatureRefused,
+            "key",
+        ),
+        (before.clone() + &at(&signed, "\r\nERROR\r\n").repeat(2), true, ErrorKind::SignatureRefused, "key"),
         (before.clone() + &refused, false, ErrorKind::SignatureRefused, "the image has none"),
         (before + &good + &refused, true, ErrorKind::RequestRefused, "binary phase"),
     ];
@@ -214,6 +221,40 @@ fn refusals_before_the_binary_phase_are_explained() {
         assert_eq!(error.verdict(), Some(Verdict::Untouched));
         assert!(error.fact("answer").is_some());
     }
+}
+
+#[test]
+fn a_refusal_is_believed_when_it_is_repeated() {
+    let signed = format!("AT^SIGNVER=1,0,{KEY},2430");
+    let good = at(&signed, "\r\n0\r\n\r\nOK\r\n");
+    let bad = |answer: &str| at(&signed, answer);
+    let before = greeting() + &info();
+    let after = format!("{DATAMODE}{VERSION}{PRODUCT}");
+    let silent = format!("> {}0d\n{CLEAR}", hex(signed.as_bytes()));
+    for once in [bad("\r\n1\r\n\r\nOK\r\n"), bad("\r\nERROR\r\n"), silent] {
+        let said = shake(&format!("{before}{once}{good}{after}"), Some(&signature())).unwrap();
+        assert_eq!(said.phase, Phase::At, "{once}");
+    }
+    // The version question, and so is the change of phase.
+    let other = at("AT^DLOADVER?", "\r\nERROR\r\n");
+    let refused = at("AT^DATAMODE", "\r\nERROR\r\n");
+    shake(&format!("{other}{before}{refused}{after}"), None).unwrap();
+}
+
+#[test]
+fn every_state_of_the_other_side_is_recognised() {
+    let asked = "> 41545e444c4f41445645523f0d\n";
+    let not_binary = "> 7e0c143a7e\n< 7e0300069e4c7e\n";
+    let after = format!("{}{DATAMODE}{VERSION}{PRODUCT}", info());
+    // The command was lost, and the port is in its AT phase: it refuses the frame.
+    let tape = format!("{asked}{not_binary}{CLEAR}{}{after}", greeting());
+    assert_eq!(shake(&tape, None).unwrap().phase, Phase::At);
+    // AT^DATAMODE was lost, or its answer.
+    let lost = format!("> {}0d\n", hex(b"AT^DATAMODE"));
+    let tape = format!("{}{}{lost}{not_binary}{CLEAR}{DATAMODE}{VERSION}{PRODUCT}", greeting(), info());
+    assert_eq!(shake(&tape, None).unwrap().phase, Phase::At);
+    let tape = format!("{}{}{lost}{VERSION}{PRODUCT}", greeting(), info());
+    assert_eq!(shake(&tape, None).unwrap().phase, Phase::At);
 }
 
 #[test]
@@ -239,8 +280,9 @@ fn a_reset_that_is_refused_is_tried_in_words() {
     let (result, warnings) =
         send(&format!("{sent}< 7e0300069e4c7e\n{AT_RESET}< 0d0a4f4b0d0a\n"), Finish::Reset);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["reset"]));
-    let (result, warnings) = send(&format!("{sent}{AT_RESET}"), Finish::Reset);
-    assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["reset"]));
+    let (result, warnings) = send(&format!("{sent}{AT_RESET}{RESET}{AT_RESET}"), Finish::Reset);
+    let told = vec!["reset", "reset", "restart-not-seen"];
+    assert_eq!((result.unwrap(), warnings), (Outcome::Complete, told));
     let (result, _) = send(&format!("{sent}< 7e0300069e4c7e\n{AT_RESET}< 7e0300069e4c7e\n"), Finish::Reset);
     let error = result.unwrap_err();
     assert!(error.is(ErrorKind::RequestRefused), "{error:?}");
@@ -261,7 +303,7 @@ fn the_first_start_refused_at_once_touches_nothing() {
     let error = refused(&format!("{asked}> 7e0c143a7e\n"));
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
     // The first start was not heard, so that one may have begun.
-    let error = refused(&format!("{}{asked}{VERSION}", start_frame()));
+    let error = refused(&format!("{}{VERSION}{asked}{VERSION}", start_frame()));
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
 }
 
@@ -283,7 +325,7 @@ fn a_block_is_repeated_and_made_sure_of_before_the_end() {
     let damaged = "< 7e026ad47e\n";
     for reply in [refusal(1), damaged.to_owned(), String::new()] {
         let tape = format!(
-            "{}{ACK}{}{reply}{}{ACK}{VERSION}{}{ACK}",
+            "{}{ACK}{}{reply}{VERSION}{}{ACK}{}{ACK}",
             start_frame(),
             block_frame(),
             block_frame(),
@@ -295,16 +337,34 @@ fn a_block_is_repeated_and_made_sure_of_before_the_end() {
 }
 
 #[test]
-fn a_partition_is_begun_again_once() {
-    let once = format!("{}{ACK}{}{}", start_frame(), block_frame(), refusal(7));
+fn an_answer_that_is_only_late_is_waited_for() {
+    // The stick was busy: its acknowledgement stands before the answer to the question what became of the block.
+    let asked = format!("{}{ACK}{}", start_frame(), block_frame());
+    let silent = "> 7e0c143a7e\n".repeat(3);
+    let tape = format!("{asked}{silent}{}{}{ACK}", version_after(ACK), end_frame());
+    let (result, warnings) = send(&tape, Finish::Stay);
+    assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["repeat"]));
+    // For a minute, and no longer.
+    let dead = format!("{asked}{}", "> 7e0c143a7e\n".repeat(6));
+    let mut link = link(&dead);
+    let mut payload = Small::of(CODE, &DATA);
+    let error =
+        run(&mut link, &mut payload, 0, Finish::Stay, &mut NoObserver, &mut Session::quiet()).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Timeout, Some(Verdict::Recoverable)));
+    assert!(link.is_finished() && link.now() <= Duration::from_secs(62), "{:?}", link.now());
+}
+
+#[test]
+fn a_partition_is_begun_again_while_that_gets_further() {
+    let once = format!("{}{ACK}{}{}{VERSION}", start_frame(), block_frame(), refusal(7));
     let good = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
     let (result, warnings) = send(&format!("{once}{good}"), Finish::Stay);
     assert_eq!((result.unwrap(), warnings), (Outcome::Complete, vec!["partition-restart"]));
-    let error = send(&format!("{once}{once}"), Finish::Stay).0.unwrap_err();
+    let error = send(&once.repeat(4), Finish::Stay).0.unwrap_err();
     assert_eq!((error.fact("code"), error.fact("block")), (Some("07"), Some("1")));
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
     // Nor is a refusal of another kind argued with.
-    let other = format!("{}{ACK}{}{}", start_frame(), block_frame(), refusal(5));
+    let other = format!("{}{ACK}{}{}{VERSION}", start_frame(), block_frame(), refusal(5));
     assert_eq!(send(&other, Finish::Stay).0.unwrap_err().fact("code"), Some("05"));
 }
 
@@ -392,7 +452,9 @@ fn a_reply_cut_anywhere_is_asked_for_again() {
             entries: [
                 Tape::parse("> 41545e444c4f41445645523f0d\n> 7e0c143a7e\n").unwrap().entries,
                 vec![(Direction::FromStick, whole[..cut].to_vec())],
-                Tape::parse(&(VERSION.to_owned() + PRODUCT)).unwrap().entries,
+                Tape::parse(&format!("{CLEAR}> 41545e444c4f41445645523f0d\n{VERSION}{PRODUCT}"))
+                    .unwrap()
+                    .entries,
             ]
             .concat(),
         };
@@ -411,11 +473,12 @@ fn every_refusal_keeps_its_code_wherever_it_comes() {
         let no = refusal(code);
         let authorisation = (0x0a..=0x0e).contains(&code);
         let kind = if authorisation { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
-        // Only a failed operation is worth a second try, of the whole partition.
-        let tries = if code == nak::OPERATION_FAILED { 2 } else { 1 };
+        // Only a failed operation is worth more tries, of the whole partition.
+        let failed = code == nak::OPERATION_FAILED;
+        let tries = if failed { 4 } else { 1 };
         let at_start = format!("{}{no}{VERSION}", start_frame()).repeat(tries);
-        let at_block = format!("{begun}{}{no}", block_frame()).repeat(tries);
-        let at_end = format!("{sent}{}{no}", end_frame()).repeat(tries);
+        let at_block = format!("{begun}{}{no}{VERSION}", block_frame()).repeat(tries);
+        let at_end = format!("{sent}{}{no}{VERSION}", end_frame()).repeat(tries);
         for (tape, verdict) in
             [(at_start, Verdict::Untouched), (at_block, Verdict::Recoverable), (at_end, Verdict::Recoverable)]
         {
@@ -431,15 +494,16 @@ fn every_refusal_keeps_its_code_wherever_it_comes() {
 #[test]
 fn what_arrived_damaged_is_sent_four_times_in_all() {
     let damaged = refusal(nak::BAD_FRAME);
-    let four = |request: String| format!("{request}{damaged}").repeat(4);
+    let four = |request: String| format!("{request}{damaged}{VERSION}").repeat(4);
     let begun = format!("{}{ACK}", start_frame());
     let ended = format!("{begun}{}{ACK}{}", block_frame(), four(end_frame()));
     for tape in [four(start_frame()), format!("{begun}{}", four(block_frame())), ended.clone()] {
         let error = send(&tape, Finish::Stay).0.unwrap_err();
         assert_eq!((error.fact("code"), error.verdict()), (Some("01"), Some(Verdict::Recoverable)));
     }
-    let third_time = ended.strip_suffix(&damaged).unwrap().to_owned() + ACK;
-    assert_eq!(send(&third_time, Finish::Stay).0.unwrap(), Outcome::Complete);
+    let last = format!("{damaged}{VERSION}");
+    let fourth_time = ended.strip_suffix(&last).unwrap().to_owned() + ACK;
+    assert_eq!(send(&fourth_time, Finish::Stay).0.unwrap(), Outcome::Complete);
 }
 
 #[test]
@@ -450,6 +514,20 @@ fn an_acknowledgement_that_comes_twice_is_one() {
     // One that lags behind must not hide what the stick says to the end.
     let tape = format!("{}{ACK}{}{twice}{}{ACK}{}", start_frame(), block_frame(), end_frame(), refusal(0x0c));
     assert!(send(&tape, Finish::Stay).0.unwrap_err().is(ErrorKind::SignatureRefused));
+}
+
+#[test]
+fn only_a_stick_that_kept_its_power_knows_the_open_partition() {
+    for block in [1, 7] {
+        let mut body = Vec::new();
+        message::block(block, &[0], &mut body);
+        let asked = frame(&body);
+        let mut open = link(&format!("{asked}{ACK}"));
+        assert!(is_open(&mut open, block).unwrap());
+        let mut other = link(&format!("{asked}{}{VERSION}", refusal(7)));
+        assert!(!is_open(&mut other, block).unwrap());
+        assert!(other.is_finished());
+    }
 }
 
 /// A stick that leaves the bus when its tape is played.

@@ -1,0 +1,68 @@
+//! What is seen of a stick after firmware was sent to it and it was told to restart.
+
+use crate::convert::FirmwareFile;
+use crate::convert::load::find;
+use crate::convert::proof::{FIRST_START, ask_newcomer};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::link::Bus;
+use crate::modem::identity::Identity;
+use crate::stick::{Mode, Place};
+use crate::waiting::wait_for_stick;
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub enum CameBack {
+    /// It came back and said what it is.
+    Reported(Box<Identity>),
+    /// It came back in this mode, and was not heard to say what it is.
+    Shows(Mode),
+    /// Nothing came back in time.
+    Nothing,
+}
+
+/// Waits for the first start of what was flashed, and asks the stick what it is. It is not switched: one that shows a CD-ROM is left so.
+///
+/// # Errors
+/// `VersionMismatch` with the verdict recoverable when it reports another version than the main firmware's; what the bus reports.
+pub fn came_back(
+    bus: &mut dyn Bus,
+    place: &Place,
+    files: &[FirmwareFile],
+    session: &mut Session<'_>,
+) -> Result<CameBack> {
+    session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
+    let speaks = |mode| matches!(mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
+    let stick = match wait_for_stick(bus, place, FIRST_START, session, |s| speaks(s.mode)) {
+        Ok(stick) => stick,
+        Err(e) if e.is(ErrorKind::Interrupted) => return Ok(CameBack::Nothing),
+        Err(e) => return Err(e.with_verdict(Verdict::Unknown)),
+    };
+    let Some(stick) = stick else {
+        return Ok(find(bus, place).map_or(CameBack::Nothing, |stick| CameBack::Shows(stick.mode)));
+    };
+    if stick.mode == Mode::Cdrom {
+        return Ok(CameBack::Shows(stick.mode));
+    }
+    session.step("verify", "ask the stick what it is now");
+    let identity = match ask_newcomer(bus, &stick, None, session) {
+        Ok(Some(identity)) => identity,
+        Ok(None) => return Ok(CameBack::Shows(stick.mode)),
+        Err(e) => {
+            session.warn("not-asked", format!("the stick came back and does not say what it is: {e}"));
+            return Ok(CameBack::Shows(stick.mode));
+        }
+    };
+    let wanted = files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
+    match &identity.firmware {
+        Some(found) if !wanted.is_empty() && *found != wanted => Err(Error::new(
+            ErrorKind::VersionMismatch,
+            "the stick came back with another firmware version than was flashed",
+        )
+        .with("expected", wanted)
+        .with("found", found)
+        .with_verdict(Verdict::Recoverable)),
+        Some(_) => Ok(CameBack::Reported(Box::new(identity))),
+        None => Ok(CameBack::Shows(stick.mode)),
+    }
+}
