@@ -1,26 +1,18 @@
 //! The virtual bus: virtual sticks through the same interface as real ones.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stickshift::error::{Detail, Error, ErrorKind, Result};
-use stickshift::link::{Bus, ByteLink, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
 use stickshift::stick::{Place, Stick};
 
+use crate::computer::http_link::VirtualHttp;
+use crate::computer::serial_link::VirtualPort;
+use crate::computer::shared::Shared;
 use crate::computer::usb_link::VirtualUsb;
-use crate::computer::virtual_computer::{self, Action, ModemManager, VirtualComputer};
-use crate::device::{Device, Function, HttpAnswer};
+use crate::computer::virtual_computer::{self, Action, ModemManager};
+use crate::device::{Device, Function};
 use crate::modem::Held;
-
-/// The computer, shared by a bus, its clones and every link.
-#[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<VirtualComputer>>);
-
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, VirtualComputer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A bus of virtual sticks with its own clock. Clones look at the same bus.
 #[derive(Clone)]
@@ -33,7 +25,7 @@ pub struct VirtualBus {
 impl VirtualBus {
     /// Nothing is plugged in, and the clock stands at zero.
     pub fn new() -> Self {
-        VirtualBus { computer: Shared(Arc::default()), seen: 0 }
+        VirtualBus { computer: Shared::default(), seen: 0 }
     }
 
     /// Plugs a stick in. What stood there before is gone.
@@ -183,136 +175,6 @@ impl Bus for VirtualBus {
 
     fn now(&self) -> Moment {
         self.computer.lock().now()
-    }
-}
-
-struct VirtualPort {
-    computer: Shared,
-    place: Place,
-    enumeration: u32,
-    interface: u8,
-    tty: u32,
-    unread: Vec<u8>,
-}
-
-impl VirtualPort {
-    fn still_there(&self, computer: &VirtualComputer) -> Result<()> {
-        if computer.enumeration(&self.place) == Some(self.enumeration) {
-            Ok(())
-        } else {
-            Err(virtual_computer::gone())
-        }
-    }
-}
-
-impl ByteLink for VirtualPort {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut computer = self.computer.lock();
-        computer.settle();
-        self.still_there(&computer)?;
-        let now = computer.now();
-        if let Some(device) = computer.device(&self.place) {
-            device.serial_write(now, self.interface, bytes);
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        let mut computer = self.computer.lock();
-        loop {
-            computer.settle();
-            self.still_there(&computer)?;
-            let now = computer.now();
-            if let Some(device) = computer.device(&self.place) {
-                self.unread.extend_from_slice(&device.serial_read(now, self.interface));
-            }
-            if !self.unread.is_empty() {
-                let n = self.unread.len().min(buffer.len());
-                buffer[..n].copy_from_slice(&self.unread[..n]);
-                self.unread.drain(..n);
-                return Ok(n);
-            }
-            if now >= deadline {
-                return Ok(0);
-            }
-            computer.step_until(deadline);
-        }
-    }
-
-    fn discard_input(&mut self) -> Result<()> {
-        let mut computer = self.computer.lock();
-        computer.settle();
-        self.still_there(&computer)?;
-        self.unread.clear();
-        let now = computer.now();
-        if let Some(device) = computer.device(&self.place) {
-            device.serial_read(now, self.interface);
-        }
-        Ok(())
-    }
-
-    fn now(&self) -> Moment {
-        self.computer.lock().now()
-    }
-
-    fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
-        let end = computer.now() + time;
-        computer.advance_to(end);
-    }
-}
-
-impl Drop for VirtualPort {
-    fn drop(&mut self) {
-        self.computer.lock().give_back(self.tty);
-    }
-}
-
-struct VirtualHttp {
-    computer: Shared,
-    place: Place,
-    enumeration: u32,
-}
-
-impl HttpLink for VirtualHttp {
-    fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
-        let mut computer = self.computer.lock();
-        computer.settle();
-        let gone = |computer: &VirtualComputer| computer.enumeration(&self.place) != Some(self.enumeration);
-        if gone(&computer) {
-            return Err(virtual_computer::gone().detail(Detail::RequestSent(false)));
-        }
-        let (now, deadline) = (computer.now(), computer.now() + request.timeout);
-        let answer = computer.device(&self.place).map_or(HttpAnswer::Dropped, |d| d.http(now, request));
-        let end = match &answer {
-            HttpAnswer::Dropped => {
-                let error = Error::new(ErrorKind::Disconnected, "the connection ended without an answer");
-                return Err(error.detail(Detail::RequestSent(true)));
-            }
-            HttpAnswer::Silent => deadline,
-            HttpAnswer::Reply(_, after) => (now + *after).min(deadline),
-        };
-        while computer.now() < end {
-            computer.step_until(end);
-            if gone(&computer) {
-                return Err(virtual_computer::gone().detail(Detail::RequestSent(true)));
-            }
-        }
-        match answer {
-            HttpAnswer::Reply(response, after) if now + after <= deadline => Ok(response),
-            _ => Err(Error::new(ErrorKind::Timeout, "the web server did not answer")
-                .detail(Detail::RequestSent(true))),
-        }
-    }
-
-    fn now(&self) -> Moment {
-        self.computer.lock().now()
-    }
-
-    fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
-        let end = computer.now() + time;
-        computer.advance_to(end);
     }
 }
 

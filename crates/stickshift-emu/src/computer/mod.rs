@@ -1,6 +1,9 @@
 //! The virtual computer that virtual sticks are plugged into: its clock, its USB ports and drivers, and the links that it opens.
 
 mod bus;
+mod http_link;
+mod serial_link;
+mod shared;
 mod usb_link;
 mod virtual_computer;
 

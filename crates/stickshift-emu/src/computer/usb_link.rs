@@ -8,7 +8,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::{ControlSetup, Moment, UsbLink};
 use stickshift::stick::Place;
 
-use crate::computer::bus::Shared;
+use crate::computer::shared::Shared;
 use crate::computer::virtual_computer::{self, VirtualComputer};
 use crate::device::descriptors;
 use crate::device::{Appearance, Device, Function, UsbReply};

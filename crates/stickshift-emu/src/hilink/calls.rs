@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use stickshift::link::Moment;
-
+use crate::hilink::call::{CallAnswer, CallContext, flag, rat, registered, told};
 use crate::hilink::documents::{
     MODES, basic_information, information, networks, profiles, signal, status, traffic,
 };
 use crate::hilink::xml::{elements, number, value};
-use crate::hilink::{Generation, WebEffect, WebOptions, sms};
-use crate::identity::Identity;
+use crate::hilink::{Generation, WebEffect, sms};
 use crate::modem::Modem;
 use crate::modem::data::DataProfile;
 use crate::modem::radio::NETWORKS;
@@ -18,32 +16,6 @@ use crate::modem::sim::{Refused, SimState};
 /// Not supported, or no such path.
 const ABSENT: CallAnswer = CallAnswer::Error(100_002);
 const FORMAT: CallAnswer = CallAnswer::Error(100_005);
-
-/// What a call may look at and change.
-pub(crate) struct CallContext<'a> {
-    pub(crate) now: Moment,
-    pub(crate) id: &'a Identity,
-    pub(crate) modem: &'a mut Modem,
-    pub(crate) options: &'a WebOptions,
-}
-
-/// What a call says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CallAnswer {
-    /// The inside of a `<response>`.
-    Document(String),
-    /// The same after a while.
-    Late(String, Duration),
-    Error(u32),
-    /// `OK`.
-    Done,
-    /// `OK`, and something becomes of the stick.
-    DoneAnd(WebEffect),
-}
-
-pub(super) fn told(pairs: &[(&str, &str)]) -> CallAnswer {
-    CallAnswer::Document(elements(pairs))
-}
 
 /// A GET that is not about sessions.
 pub(crate) fn get(ask: &mut CallContext<'_>, call: &str) -> CallAnswer {
@@ -274,19 +246,6 @@ pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAns
         "security/dmz" | "dhcp/settings" => CallAnswer::Done,
         call => sms::post(ask, call, body).unwrap_or(ABSENT),
     }
-}
-
-pub(super) fn flag(on: bool) -> &'static str {
-    if on { "1" } else { "0" }
-}
-
-pub(super) fn registered(ask: &CallContext<'_>) -> bool {
-    ask.modem.sim.is_ready(ask.now)
-}
-
-/// As in `current-plmn`: LTE, or 3G on sticks without it.
-pub(super) fn rat(ask: &CallContext<'_>) -> &'static str {
-    if ask.id.dialect == crate::identity::Dialect::Lte { "7" } else { "2" }
 }
 
 fn connect(ask: &mut CallContext<'_>, on: bool) -> CallAnswer {

@@ -1,7 +1,7 @@
 //! The longer answers (docs/protocols/hilink-at.md sections 1.7 and 1.9).
 
 use crate::hilink::Generation;
-use crate::hilink::calls::{CallAnswer, CallContext, flag, rat, registered, told};
+use crate::hilink::call::{CallAnswer, CallContext, flag, rat, registered, told};
 use crate::hilink::xml::{elements, escaped};
 use crate::modem::Modem;
 use crate::modem::data::{ADDRESS, DataProfile, DataState};

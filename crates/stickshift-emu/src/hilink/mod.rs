@@ -1,5 +1,6 @@
 //! The web server of HiLink firmware, all generations of it (docs/protocols/hilink-at.md section 1).
 
+mod call;
 mod calls;
 mod documents;
 mod login;

@@ -6,7 +6,8 @@ use stickshift::link::{HttpRequest, HttpResponse, Moment};
 
 use crate::device::HttpAnswer;
 use crate::fault::FaultKind;
-use crate::hilink::calls::{self, CallAnswer, CallContext};
+use crate::hilink::call::{CallAnswer, CallContext};
+use crate::hilink::calls;
 use crate::hilink::login::Logins;
 use crate::hilink::pages::{self, document, done, error, with, with_cookie, with_token};
 use crate::hilink::rsa::{self, Padding};

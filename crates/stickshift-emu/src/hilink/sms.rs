@@ -1,6 +1,6 @@
 //! Messages over the web (docs/protocols/hilink-at.md section 1.7).
 
-use crate::hilink::calls::{CallAnswer, CallContext};
+use crate::hilink::call::{CallAnswer, CallContext};
 use crate::hilink::xml::{elements, number, value, values};
 use crate::modem::Modem;
 use crate::modem::sms::{Message, MessageState, ROOM};

@@ -4,6 +4,7 @@ use crate::firmware::memory::FirmwareKind;
 use crate::modem::SimState;
 use crate::sticks::catalogue;
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
+use stickshift::link::HttpRequest;
 use stickshift::stick::{Mode, Role};
 use stickshift::wire::{crc, hdlc};
 
