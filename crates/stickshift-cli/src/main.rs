@@ -5,8 +5,6 @@ mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
 mod args;
-#[cfg(feature = "virtual")]
-mod computer;
 mod context;
 mod door;
 mod drop_in;

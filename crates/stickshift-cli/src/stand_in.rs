@@ -5,12 +5,11 @@ use std::time::Duration;
 use stickshift::error::Result;
 use stickshift::event::{Event, Session};
 use stickshift::link::Bus;
-use stickshift_emu::computer::{ModemManager, VirtualBus};
+use stickshift_emu::computer::{ComputerFaults, ModemManager, VirtualBus};
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::catalogue;
 
 use crate::any_stick;
-use crate::computer::Computer;
 use crate::context::Context;
 
 /// The virtual bus with nothing on it.
@@ -36,7 +35,7 @@ impl Context {
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn virtual_bus(&self, names: &str) -> Result<VirtualBus> {
         let bus = VirtualBus::new();
-        let computer = Computer::of(self.global.stand_in.fault.as_deref())?;
+        let computer = ComputerFaults::of(self.global.stand_in.fault.as_deref())?;
         bus.set_no_access(computer.no_access);
         if computer.port_held {
             bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
@@ -73,7 +72,7 @@ impl Context {
     /// A session as of any verb, and every event is told to `also` first.
     pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
         let faults = self.global.stand_in.fault.as_deref();
-        let mut until_ctrl_c = Computer::of(faults).ok().and_then(|computer| computer.ctrl_c);
+        let mut until_ctrl_c = ComputerFaults::of(faults).ok().and_then(|computer| computer.ctrl_c);
         let sink = move |event| {
             also(&event);
             if let (Event::Progress { .. }, Some(left)) = (&event, until_ctrl_c.as_mut()) {

@@ -15,3 +15,4 @@ pub mod modem;
 pub mod network;
 mod random;
 pub mod sticks;
+pub mod testkit;

@@ -23,6 +23,7 @@ use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, Timing};
+use stickshift_emu::testkit::noise;
 
 const VERSION: &str = "21.180.01.00.00";
 /// Each brings its own timing and its own damage for every fault.
@@ -40,16 +41,6 @@ const KEY: [u8; 32] = [
 
 fn place() -> Place {
     "1-1".parse().unwrap()
-}
-
-fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..length)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as u8
-        })
-        .collect()
 }
 
 /// A small image of every awkward size: one byte, exact blocks, one more, one less, worst escapes, both compressions.

@@ -1,6 +1,7 @@
 //! The virtual computer that virtual sticks are plugged into: its clock, its USB ports and drivers, and the links that it opens.
 
 mod bus;
+mod faults;
 mod http_link;
 mod serial_link;
 mod shared;
@@ -8,4 +9,5 @@ mod usb_link;
 mod virtual_computer;
 
 pub use bus::VirtualBus;
+pub use faults::ComputerFaults;
 pub use virtual_computer::{Action, ModemManager};

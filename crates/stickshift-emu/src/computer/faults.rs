@@ -1,27 +1,27 @@
-//! What can go wrong with the computer that a virtual stick is plugged into: words of --fault that are not the stick's.
+//! What can go wrong with the computer that a virtual stick is plugged into, told apart from the faults of the stick.
 
 use stickshift::error::{Error, ErrorKind, Result};
 
 /// The faults of the computer, and what is left for the stick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Computer {
+pub struct ComputerFaults {
     /// This user may open no device.
-    pub(crate) no_access: bool,
+    pub no_access: bool,
     /// ModemManager holds every port.
-    pub(crate) port_held: bool,
+    pub port_held: bool,
     /// Ctrl-C at this report of progress, counted from 1.
-    pub(crate) ctrl_c: Option<u32>,
+    pub ctrl_c: Option<u32>,
     /// The faults of the stick.
-    pub(crate) stick: Option<String>,
+    pub stick: Option<String>,
 }
 
-impl Computer {
+impl ComputerFaults {
     /// Takes the computer's words out of a list of faults.
     ///
     /// # Errors
     /// `Usage`.
-    pub(crate) fn of(faults: Option<&str>) -> Result<Computer> {
-        let mut computer = Computer::default();
+    pub fn of(faults: Option<&str>) -> Result<ComputerFaults> {
+        let mut computer = ComputerFaults::default();
         let mut left = Vec::new();
         for fault in faults.unwrap_or_default().split(',').map(str::trim) {
             match fault.split_once('@') {
@@ -49,18 +49,18 @@ mod tests {
 
     #[test]
     fn the_stick_keeps_what_is_its_own() {
-        let both = Computer::of(Some("drop@3, no-access,ctrl-c@12,nak=07@9")).unwrap();
+        let both = ComputerFaults::of(Some("drop@3, no-access,ctrl-c@12,nak=07@9")).unwrap();
         assert_eq!(
             both,
-            Computer {
+            ComputerFaults {
                 no_access: true,
                 port_held: false,
                 ctrl_c: Some(12),
                 stick: Some("drop@3,nak=07@9".into())
             }
         );
-        assert_eq!(Computer::of(None).unwrap(), Computer::default());
-        assert!(Computer::of(Some("ctrl-c@0")).unwrap_err().is(ErrorKind::Usage));
-        assert_eq!(Computer::of(Some("ctrl-c")).unwrap().stick.as_deref(), Some("ctrl-c"));
+        assert_eq!(ComputerFaults::of(None).unwrap(), ComputerFaults::default());
+        assert!(ComputerFaults::of(Some("ctrl-c@0")).unwrap_err().is(ErrorKind::Usage));
+        assert_eq!(ComputerFaults::of(Some("ctrl-c")).unwrap().stick.as_deref(), Some("ctrl-c"));
     }
 }

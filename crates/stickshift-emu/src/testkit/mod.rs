@@ -1,0 +1,9 @@
+//! What tests and rehearsals are made of: noise, loader files, the contents of firmware images.
+
+mod firmware;
+mod loader;
+mod noise;
+
+pub use firmware::{Packing, SyntheticFirmware, SyntheticPartition};
+pub use loader::stock_loader;
+pub use noise::noise;
