@@ -82,6 +82,11 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "choose another place for the output; what was there before is unchanged",
             FAILED,
         ),
+        ErrorKind::FileExists => (
+            "nothing is overwritten that nobody asked to overwrite",
+            "choose another name, or add --force to overwrite it",
+            FAILED,
+        ),
         ErrorKind::WrongFileKind => (
             "the content is not what this verb works on",
             "`stickshift inspect FILE` says what a file is",

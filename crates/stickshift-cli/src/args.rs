@@ -44,6 +44,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) trace: Option<PathBuf>,
 
+    /// Overwrite files that exist already
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) force: bool,
+
     /// Answer the question before acting with yes
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) yes: bool,

@@ -1,6 +1,6 @@
 //! What every verb is given: the options, the output, the bus, and the question before acting.
 
-use std::fs::File;
+use std::cell::OnceCell;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,9 +8,10 @@ use std::time::Duration;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Session};
 use stickshift::host::SysBus;
-use stickshift::link::{Bus, Moment, TracedBus};
+use stickshift::link::{Bus, Moment, TraceSink, TracedBus};
 
 use crate::args::Global;
+use crate::files;
 use crate::output::Output;
 
 /// How long a wait for plugging lasts when nothing happens at all.
@@ -22,12 +23,14 @@ pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) output: Output,
     pub(crate) cancel: Cancel,
+    /// The trace that was asked for, once it was begun.
+    trace: OnceCell<TraceSink>,
 }
 
 impl Context {
     pub(crate) fn new(global: Global, cancel: Cancel) -> Self {
         let output = Output::new(&global);
-        Context { global, output, cancel }
+        Context { global, output, cancel, trace: OnceCell::new() }
     }
 
     /// The bus that the verb works on: this computer's, or one with the virtual stick that was asked for; traced where asked.
@@ -72,10 +75,14 @@ impl Context {
     /// `FileUnwritable`.
     pub(crate) fn traced(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
         let Some(path) = &self.global.trace else { return Ok(bus) };
-        let file = File::create(path).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(e)
-        })?;
-        Ok(Box::new(TracedBus::new(bus, Arc::new(Mutex::new(file)))))
+        let sink = match self.trace.get() {
+            Some(sink) => sink,
+            None => {
+                let file = files::create_trace(path, self.global.force)?;
+                self.trace.get_or_init(|| Arc::new(Mutex::new(file)))
+            }
+        };
+        Ok(Box::new(TracedBus::new(bus, Arc::clone(sink))))
     }
 
     /// Sleeps until something on the bus may have changed, or until `until`. `false` when somebody asked to stop.

@@ -1,10 +1,12 @@
-//! Opening files with errors that say which file and why.
+//! Files that are read and written: errors that say which file and why, and nothing overwritten that nobody asked to overwrite.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use stickshift::atomic_file::{AtomicFile, Existing};
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::random;
 
 /// Opens a file for reading.
 ///
@@ -59,5 +61,243 @@ pub(crate) fn journal_folder() -> PathBuf {
     match set("HOME").or_else(|| set("LOCALAPPDATA")) {
         Some(home) => home.join(".local/state/stickshift"),
         None => PathBuf::from("/var/lib/stickshift"),
+    }
+}
+
+/// What `-o` names. A regular file appears whole when it is committed, or not at all; `-`, a device or a pipe is written straight.
+pub(crate) enum OutputFile {
+    File(AtomicFile),
+    Straight { path: PathBuf, to: Box<dyn Write>, content: Cursor<Vec<u8>> },
+}
+
+impl OutputFile {
+    /// Begins to write `path`. A file that is there stays without `force`, and one of `inputs` stays in any case.
+    ///
+    /// # Errors
+    /// `FileUnwritable`; `Usage` for an input.
+    pub(crate) fn create(path: &Path, force: bool, inputs: &[&Path]) -> Result<OutputFile> {
+        let straight = |path: &Path, to: Box<dyn Write>| {
+            Ok(OutputFile::Straight { path: path.to_owned(), to, content: Cursor::default() })
+        };
+        if path == Path::new("-") || path == Path::new("/dev/stdout") {
+            return straight(path, Box::new(io::stdout()));
+        }
+        // Links are followed here: /dev/fd/63 leads to a pipe.
+        if let Ok(old) = path.metadata() {
+            if !old.is_file() && !old.is_dir() {
+                if is_disk(&old) && !force {
+                    return Err(Error::new(
+                        ErrorKind::FileExists,
+                        format!("{} is a disk, and all of it would be overwritten", path.display()),
+                    ));
+                }
+                let device = OpenOptions::new().write(true).open(path).map_err(|e| unwritable(path, e))?;
+                return straight(path, Box::new(device));
+            }
+            if inputs.iter().any(|input| is_same(path, input)) {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("{} is the input: name another file for the output", path.display()),
+                ));
+            }
+        }
+        Ok(OutputFile::File(AtomicFile::begin(path, existing(force))?))
+    }
+
+    /// Makes it complete.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(crate) fn commit(self) -> Result<()> {
+        match self {
+            OutputFile::File(file) => file.commit(),
+            OutputFile::Straight { path, mut to, content } => {
+                to.write_all(content.get_ref()).and_then(|()| to.flush()).map_err(|e| unwritable(&path, e))
+            }
+        }
+    }
+
+    /// Whether it goes where the report would go too.
+    pub(crate) fn is_stdout(path: &Path) -> bool {
+        path == Path::new("-") || path == Path::new("/dev/stdout")
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            OutputFile::File(file) => file.write(bytes),
+            OutputFile::Straight { content, .. } => content.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            OutputFile::File(file) => file.flush(),
+            OutputFile::Straight { .. } => Ok(()),
+        }
+    }
+}
+
+impl Seek for OutputFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            OutputFile::File(file) => file.seek(to),
+            OutputFile::Straight { content, .. } => content.seek(to),
+        }
+    }
+}
+
+/// Writes `bytes` to what `-o` names.
+///
+/// # Errors
+/// As [`OutputFile::create`].
+pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) -> Result<()> {
+    let mut file = OutputFile::create(path, force, inputs)?;
+    file.write_all(bytes).map_err(|e| unwritable(path, e))?;
+    file.commit()
+}
+
+/// Fails when something is at `path` that may not be replaced.
+///
+/// # Errors
+/// `FileUnwritable`.
+pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
+    AtomicFile::begin(path, existing(force)).map(drop)
+}
+
+fn existing(force: bool) -> Existing {
+    if force { Existing::Replace } else { Existing::Keep }
+}
+
+/// Begins a trace: a new file that only its owner can read, or with `force` in the place of a regular file. Never through a link.
+///
+/// # Errors
+/// `FileUnwritable`.
+pub(crate) fn create_trace(path: &Path, force: bool) -> Result<File> {
+    if force && path.symlink_metadata().is_ok_and(|old| old.is_file()) {
+        fs::remove_file(path).map_err(|e| unwritable(path, e))?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::FileExists, format!("{} exists already", path.display()))
+        }
+        _ => unwritable(path, e),
+    })
+}
+
+/// A folder that only this process knows, gone when it is dropped.
+pub(crate) struct TemporaryFolder {
+    pub(crate) path: PathBuf,
+}
+
+impl TemporaryFolder {
+    /// # Errors
+    /// `FileUnwritable`, also when somebody has guessed its name.
+    pub(crate) fn new() -> Result<TemporaryFolder> {
+        let mut name = [0; 16];
+        random::fill(&mut name);
+        let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("stickshift-{name}"));
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|e| unwritable(&path, e))?;
+        Ok(TemporaryFolder { path })
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(error)
+}
+
+#[cfg(unix)]
+fn is_disk(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_block_device(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_disk(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Whether both names lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path: &Path| path.metadata().ok().map(|m| (m.dev(), m.ino()));
+        id(one).is_some() && id(one) == id(other)
+    }
+    #[cfg(not(unix))]
+    {
+        one.canonicalize().ok().is_some_and(|path| other.canonicalize().ok() == Some(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_never_overwritten_and_a_file_only_by_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, other) = (folder.path().join("input"), folder.path().join("other"));
+        fs::write(&input, "input").unwrap();
+        write(&other, b"one", false, &[&input]).unwrap();
+        assert!(write(&other, b"two", false, &[&input]).unwrap_err().is(ErrorKind::FileExists));
+        write(&other, b"two", true, &[&input]).unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"two");
+        assert!(write(&input, b"x", true, &[&input]).unwrap_err().is(ErrorKind::Usage));
+        fs::hard_link(&input, folder.path().join("same")).unwrap();
+        assert!(write(&folder.path().join("same"), b"x", true, &[&input]).unwrap_err().is(ErrorKind::Usage));
+        assert_eq!(fs::read(&input).unwrap(), b"input");
+        assert!(write(folder.path(), b"x", true, &[]).unwrap_err().is(ErrorKind::FileUnwritable));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_stay_devices() {
+        use std::os::unix::fs::FileTypeExt;
+        for force in [false, true] {
+            write(Path::new("/dev/null"), b"x", force, &[]).unwrap();
+            assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_trace_is_its_owners_and_goes_through_no_link() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let trace = folder.path().join("trace");
+        create_trace(&trace, false).unwrap();
+        assert_eq!(fs::metadata(&trace).unwrap().mode() & 0o777, 0o600);
+        assert!(create_trace(&trace, false).unwrap_err().is(ErrorKind::FileExists));
+        create_trace(&trace, true).unwrap();
+        let link = folder.path().join("link");
+        symlink(&trace, &link).unwrap();
+        for force in [false, true] {
+            assert!(create_trace(&link, force).unwrap_err().is(ErrorKind::FileExists));
+        }
+    }
+
+    #[test]
+    fn temporary_folders_are_never_the_same() {
+        let (one, two) = (TemporaryFolder::new().unwrap(), TemporaryFolder::new().unwrap());
+        assert!(one.path != two.path && one.path.is_dir());
+        let path = one.path.clone();
+        drop(one);
+        assert!(!path.exists());
     }
 }

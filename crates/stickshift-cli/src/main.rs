@@ -41,9 +41,9 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     let cancel = Cancel::new();
-    stop_on_request(cancel.clone());
     let mut typed = std::env::args_os();
     if drop_in::is_called(typed.next().as_deref()) {
+        stop_on_request(cancel.clone());
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
         return drop_in::main(&arguments, &cancel);
     }
@@ -51,6 +51,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error),
     };
+    if !only_files(&cli.verb) {
+        stop_on_request(cancel.clone());
+    }
     let mut context = Context::new(cli.global, cancel);
     context.output.work_is(work(&cli.verb));
     match verbs::run(&mut context, cli.verb) {
@@ -88,6 +91,16 @@ fn work(verb: &Verb) -> Work {
         Verb::Load(_) => Work::Load,
         Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
         _ => Work::Other,
+    }
+}
+
+/// Verbs that touch no stick: a signal ends them at once, as the system does it. Files that they write have no name before they are whole.
+fn only_files(verb: &Verb) -> bool {
+    match verb {
+        Verb::Firmware(_) | Verb::Inspect(_) | Verb::Loader(_) | Verb::Profile(_) | Verb::Router(_) => true,
+        Verb::Setup(_) => true,
+        Verb::Learn(args) => args.0.only_reads(),
+        _ => false,
     }
 }
 

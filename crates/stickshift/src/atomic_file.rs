@@ -1,5 +1,8 @@
-//! Writing files so that a reader finds the old content or the new one, never half of either: a temporary file in the same
-//! folder, synced, renamed over the target, and the folder synced.
+//! Writing files so that a reader finds the old content or the new one, never half of either, and so that nothing is left behind when the
+//! program is killed: a file without a name in the same folder where the system has such files, synced, then given its name.
+//!
+//! Only nothing and regular files are replaced; a link, a device, a pipe or a folder of that name is refused. A file that is
+//! replaced keeps its mode and its owner.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -7,59 +10,89 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and writing fails.
+    #[default]
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
 /// A file that takes its name when it is committed. Dropped before that, it is gone and the old file stays.
 #[derive(Debug)]
 pub struct AtomicFile {
     writer: Option<BufWriter<File>>,
-    temporary: PathBuf,
+    /// The name that it has meanwhile, where it needs one.
+    temporary: Option<PathBuf>,
     target: PathBuf,
+    existing: Existing,
 }
 
 impl AtomicFile {
+    /// Begins a file that will become `target`, in the place of a file that may be there.
+    ///
+    /// # Errors
+    /// `FileUnwritable`, also when something else than a regular file has that name.
+    pub fn create(target: &Path) -> Result<AtomicFile> {
+        AtomicFile::begin(target, Existing::Replace)
+    }
+
     /// Begins a file that will become `target`.
     ///
     /// # Errors
-    /// `FileUnwritable`.
-    pub fn create(target: &Path) -> Result<AtomicFile> {
-        let Some(name) = target.file_name() else {
-            return Err(Error::new(
-                ErrorKind::FileUnwritable,
-                format!("{} is no file name", target.display()),
-            ));
-        };
-        let mut attempt = 0u32;
-        loop {
-            let mut hidden = std::ffi::OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".{}-{attempt}.tmp", std::process::id()));
-            let temporary = target.with_file_name(hidden);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => {
-                    let writer = Some(BufWriter::with_capacity(256 * 1024, file));
-                    return Ok(AtomicFile { writer, temporary, target: target.to_owned() });
-                }
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
-                Err(e) => return Err(unwritable(target, e)),
-            }
+    /// As [`create`](Self::create); `FileExists` when it does and is to be kept.
+    pub fn begin(target: &Path, existing: Existing) -> Result<AtomicFile> {
+        if target.file_name().is_none() {
+            return Err(refused(target, "is no file name"));
         }
+        let old = replaceable(target, existing)?;
+        let (file, temporary) = open(target).map_err(|e| unwritable(target, e))?;
+        let begun = AtomicFile {
+            writer: Some(BufWriter::with_capacity(256 * 1024, file)),
+            temporary,
+            target: target.to_owned(),
+            existing,
+        };
+        if let (Some(old), Some(writer)) = (old, &begun.writer) {
+            keep_mode_and_owner(writer.get_ref(), &old).map_err(|e| unwritable(target, e))?;
+        }
+        Ok(begun)
     }
 
     /// Writes everything to the disk and gives the file its name.
     ///
     /// # Errors
-    /// `FileUnwritable`; the old file, if any, is then untouched.
+    /// `FileUnwritable`, `FileExists`; the old file, if any, is then untouched.
     pub fn commit(mut self) -> Result<()> {
-        self.finish().map_err(|e| unwritable(&self.target, e))
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let unwritable = |e| unwritable(&self.target, e);
+        let file = writer.into_inner().map_err(|e| unwritable(e.into_error()))?;
+        file.sync_all().map_err(unwritable)?;
+        // Somebody may have put something else there meanwhile.
+        replaceable(&self.target, self.existing)?;
+        self.name(&file).map_err(|e| unwritable_or_exists(&self.target, e))?;
+        sync_folder(&self.target).map_err(|e| self::unwritable(&self.target, e))
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&self.temporary, &self.target)?;
-        self.temporary.clear();
-        sync_folder(&self.target)
+    fn name(&mut self, file: &File) -> io::Result<()> {
+        let temporary = match self.temporary.take() {
+            Some(temporary) => temporary,
+            None if self.existing == Existing::Keep => return nameless::link(file, &self.target),
+            None => with_free_name(&self.target, |name| nameless::link(file, name))?.1,
+        };
+        let named = match self.existing {
+            Existing::Replace => fs::rename(&temporary, &self.target),
+            // A rename would replace what came meanwhile; a link does not.
+            Existing::Keep => {
+                fs::hard_link(&temporary, &self.target).and_then(|()| fs::remove_file(&temporary))
+            }
+        };
+        if named.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        named
     }
 
     fn writer(&mut self) -> &mut BufWriter<File> {
@@ -67,17 +100,143 @@ impl AtomicFile {
     }
 }
 
-/// Without it the rename may be lost with the power. Folders cannot be opened on every system.
-fn sync_folder(target: &Path) -> io::Result<()> {
-    let folder = match target.parent() {
+/// What stands at `target`, where it may be replaced; none when nothing does.
+fn replaceable(target: &Path, existing: Existing) -> Result<Option<fs::Metadata>> {
+    let old = match target.symlink_metadata() {
+        Ok(old) => old,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unwritable(target, e)),
+    };
+    if !old.is_file() {
+        return Err(refused(
+            target,
+            match old.file_type() {
+                kind if kind.is_dir() => "is a folder",
+                kind if kind.is_symlink() => "is a link: name the file that it leads to",
+                _ => "is a device or a pipe, not a file",
+            },
+        ));
+    }
+    match existing {
+        Existing::Replace => Ok(Some(old)),
+        Existing::Keep => Err(exists(target)),
+    }
+}
+
+/// A file in the folder of `target`, and its name where it has one.
+fn open(target: &Path) -> io::Result<(File, Option<PathBuf>)> {
+    if let Some(file) = nameless::open(folder_of(target)) {
+        return Ok((file, None));
+    }
+    let (file, name) =
+        with_free_name(target, |name| OpenOptions::new().write(true).create_new(true).open(name))?;
+    Ok((file, Some(name)))
+}
+
+/// Tries hidden names next to `target` until one is free.
+fn with_free_name<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(T, PathBuf)> {
+    let mut attempt = 0u32;
+    loop {
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(target.file_name().unwrap_or_default());
+        hidden.push(format!(".{}-{attempt}.tmp", std::process::id()));
+        let name = target.with_file_name(hidden);
+        match make(&name) {
+            Ok(made) => return Ok((made, name)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Files that have no name until they are complete.
+#[cfg(target_os = "linux")]
+mod nameless {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+
+    /// None where the file system has no such files, or `/proc`, by which they are named, is not there.
+    pub(super) fn open(folder: &Path) -> Option<File> {
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(0o666)).ok()?);
+        path_of(&file).exists().then_some(file)
+    }
+
+    /// Fails when there is something of that name.
+    pub(super) fn link(file: &File, name: &Path) -> io::Result<()> {
+        rustix::fs::linkat(CWD, path_of(file), CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+    }
+
+    fn path_of(file: &File) -> std::path::PathBuf {
+        format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod nameless {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn open(_: &Path) -> Option<File> {
+        None
+    }
+
+    pub(super) fn link(_: &File, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn keep_mode_and_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let new = file.metadata()?;
+    let differs = |one: u32, other: u32| (one != other).then_some(other);
+    let (user, group) = (differs(new.uid(), old.uid()), differs(new.gid(), old.gid()));
+    if user.is_some() || group.is_some() {
+        fchown(file, user, group)?;
+    }
+    file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_mode_and_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    file.set_permissions(old.permissions())
+}
+
+fn folder_of(target: &Path) -> &Path {
+    match target.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    };
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+}
+
+/// Without it the rename may be lost with the power. Folders cannot be opened on every system.
+fn sync_folder(target: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder_of(target))?.sync_all() } else { Ok(()) }
 }
 
 fn unwritable(target: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", target.display())).because(error)
+}
+
+fn unwritable_or_exists(target: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(target),
+        _ => unwritable(target, error),
+    }
+}
+
+fn exists(target: &Path) -> Error {
+    Error::new(ErrorKind::FileExists, format!("{} exists already", target.display()))
+}
+
+fn refused(target: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::FileUnwritable, format!("{} {why}", target.display()))
 }
 
 impl Write for AtomicFile {
@@ -98,13 +257,13 @@ impl Seek for AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if !self.temporary.as_os_str().is_empty() {
-            let _ = fs::remove_file(&self.temporary);
+        if let Some(temporary) = &self.temporary {
+            let _ = fs::remove_file(temporary);
         }
     }
 }
 
-/// Writes `bytes` as `target`.
+/// Writes `bytes` as `target`, in the place of a file that may be there.
 ///
 /// # Errors
 /// `FileUnwritable`.
@@ -159,6 +318,54 @@ mod tests {
         one.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"one");
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_is_to_be_kept_is_kept_also_when_it_comes_late() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        let mut late = AtomicFile::begin(&target, Existing::Keep).unwrap();
+        late.write_all(b"late").unwrap();
+        write(&target, b"first").unwrap();
+        assert!(late.commit().unwrap_err().what().contains("exists already"));
+        let error = AtomicFile::begin(&target, Existing::Keep).unwrap_err();
+        assert!(error.is(ErrorKind::FileExists));
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["a"]);
+        let mut new = AtomicFile::begin(&folder.path().join("b"), Existing::Keep).unwrap();
+        new.write_all(b"new").unwrap();
+        new.commit().unwrap();
+        assert_eq!(names(folder.path()), ["a", "b"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn mode_and_owner_stay_and_only_files_are_replaced() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("secret");
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        let is_root = fs::metadata(&target).unwrap().uid() == 0;
+        if is_root {
+            chown(&target, Some(1), Some(1)).unwrap();
+        }
+        let old = fs::metadata(&target).unwrap();
+        write(&target, b"new").unwrap();
+        let new = fs::metadata(&target).unwrap();
+        assert_eq!((new.mode(), new.uid(), new.gid()), (old.mode(), old.uid(), old.gid()));
+
+        let link = folder.path().join("link");
+        symlink("secret", &link).unwrap();
+        assert!(write(&link, b"through").unwrap_err().what().contains("is a link"));
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        let dangling = folder.path().join("dangling");
+        symlink("nowhere", &dangling).unwrap();
+        assert!(write(&dangling, b"through").is_err());
+        for other in ["/dev/null", "/dev/stdout", "/dev"] {
+            assert!(write(Path::new(other), b"x").unwrap_err().is(ErrorKind::FileUnwritable), "{other}");
+        }
+        assert_eq!(names(folder.path()), ["dangling", "link", "secret"]);
     }
 
     #[test]

@@ -172,6 +172,8 @@ error_kinds! {
     FileUnreadable = "file-unreadable",
     /// The file could not be written; the old one, if any, is untouched.
     FileUnwritable = "file-unwritable",
+    /// There is a file of that name already, and nobody asked to overwrite it.
+    FileExists = "file-exists",
     /// The file is not of the kind that is needed here.
     WrongFileKind = "wrong-file-kind",
     /// The file ends before it should.

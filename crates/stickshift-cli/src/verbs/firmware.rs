@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::atomic_file::AtomicFile;
+use stickshift::atomic_file::Existing;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::extract::{self, Options, Package};
 use stickshift::firmware::{Finding, Header, Image, Kind, Severity, text, verify};
 
 use crate::context::Context;
-use crate::files;
+use crate::files::{self, OutputFile};
 use crate::output::Report;
 
 /// Check, take apart and put together firmware images
@@ -169,7 +169,8 @@ fn run_extract(context: &Context, args: &ExtractArgs) -> Result<()> {
         name.push(".parts");
         name.into()
     });
-    let options = Options { split: args.split, stored: args.exact, surroundings: args.exact };
+    let existing = if context.global.force { Existing::Replace } else { Existing::Keep };
+    let options = Options { split: args.split, stored: args.exact, surroundings: args.exact, existing };
     let files = extract::extract(&mut image, &folder, &options, &mut session)?;
     drop(session);
     context.output.finish(&ExtractReport { folder, files });
@@ -205,9 +206,14 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     }
     let mut session = context.session();
     session.step("build", format!("writing {}", args.output.display()));
-    let mut out = AtomicFile::create(&args.output)?;
+    let inputs: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
+    let mut out = OutputFile::create(&args.output, context.global.force, &inputs)?;
     package.write(&mut out)?;
     out.commit()?;
+    // What went into a pipe cannot be read back.
+    if !args.output.is_file() {
+        return Ok(());
+    }
 
     let mut image = open(&args.output)?;
     session.step("verify", format!("verifying {}", args.output.display()));

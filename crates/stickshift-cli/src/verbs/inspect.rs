@@ -34,7 +34,8 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     }
     match firmware::open(&args.file) {
         Ok(mut image) => {
-            let findings = image.findings.clone();
+            let mut findings = image.findings.clone();
+            findings.extend(image.unpacking_too_far()?);
             context.output.finish(&ImageReport::new(&args.file, &mut image, &findings));
             // What is there was shown; a script must see from the exit code that some of it is damaged.
             let seen = Verification { findings, blocks: 0, partitions: image.partitions.len() };

@@ -48,6 +48,13 @@ pub(crate) struct LearnArgs {
     try_on: Option<Option<String>>,
 }
 
+impl LearnArgs {
+    /// Whether no stick is touched.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.try_on.is_none()
+    }
+}
+
 pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
     let wanted = args.id.as_deref().map(profile::parse_id).transpose()?;
     let lesson = read(&args.capture, &mut context.session())?;
@@ -67,7 +74,7 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
     let entries = entries(&lesson, wanted)?;
     if args.format.is_some() || args.output.is_some() {
         let format = args.format.map_or(Format::UsbModeswitch, To::format);
-        profile::write(context, &entries, format, args.output.as_deref(), true)?;
+        profile::write(context, &entries, format, args.output.as_deref(), true, &[&args.capture])?;
     }
     match args.try_on {
         Some(stick) => try_it(context, &entries, stick.as_deref()),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::atomic_file::AtomicFile;
 use stickshift::boot::{Block, Changes, Judgement, Loader, Partition, PartitionTable, Safety, WOULD_LOSE};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
@@ -116,6 +115,7 @@ pub(crate) fn run(context: &mut Context, args: LoaderArgs) -> Result<()> {
 
 fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
     let mut loader = Loader::parse(files::read(&args.file)?)?;
+    let table_file = args.changes.table.clone();
     let changes = args.changes.changes()?;
     loader.change(&changes)?;
     let safety = loader.judge().safety;
@@ -124,7 +124,9 @@ fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
             .with("patch", "erase-patch"));
     }
     if let Some(output) = &args.output {
-        write(output, loader.as_bytes())?;
+        let mut inputs = vec![args.file.as_path()];
+        inputs.extend(table_file.as_deref());
+        files::write(output, loader.as_bytes(), context.global.force, &inputs)?;
     }
     let changes = loader
         .changes()
@@ -158,7 +160,7 @@ fn run_table(context: &Context, args: &TableArgs) -> Result<()> {
         (PartitionTable::parse(&bytes)?, 0)
     };
     if let Some(output) = &args.extract {
-        write(output, table.as_bytes())?;
+        files::write(output, table.as_bytes(), context.global.force, &[&args.file])?;
     }
     context.output.finish(&TableFileReport {
         file: args.file.clone(),
@@ -166,14 +168,6 @@ fn run_table(context: &Context, args: &TableArgs) -> Result<()> {
         table: TableReport::new(&table, offset),
     });
     Ok(())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut out = AtomicFile::create(path)?;
-    out.write_all(bytes).map_err(|e| {
-        Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(e)
-    })?;
-    out.commit()
 }
 
 /// The report of a file that begins like a loader or a partition table; `None` for others.

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::Entry;
 use stickshift::router::openwrt::{self, Data, Recipe, Wishes};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
+use crate::files;
 use crate::output::Report;
 use crate::overlays;
 use crate::select;
@@ -102,7 +102,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
                     .because(e)
                 })?;
             }
-            atomic_file::write(&path, file.text.as_bytes())?;
+            files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
             make_executable(&path, file.executable)?;
         }
     }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
@@ -14,8 +13,9 @@ use stickshift::profile::{Entry, Origin};
 use stickshift::stick::UsbId;
 
 use crate::context::Context;
+use crate::files::{self, OutputFile};
 use crate::output::Report;
-use crate::{files, overlays};
+use crate::overlays;
 
 /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link.
 #[derive(Args, Debug)]
@@ -191,7 +191,8 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
             }
         }
     }
-    write(context, &entries, to, output, false)
+    let inputs: Vec<&Path> = from.iter().map(Path::new).collect();
+    write(context, &entries, to, output, false, &inputs)
 }
 
 /// Writes profiles to a file or to standard output, and says what the format cannot carry. A usb_modeswitch file gets the
@@ -205,6 +206,7 @@ pub(crate) fn write(
     to: Format,
     output: Option<&Path>,
     with_ids: bool,
+    inputs: &[&Path],
 ) -> Result<()> {
     let mut exported = formats::export(entries, to)?;
     let name = output.and_then(Path::file_name).and_then(|n| n.to_str());
@@ -215,7 +217,10 @@ pub(crate) fn write(
     say_losses(context, &exported);
     match output {
         Some(path) => {
-            atomic_file::write(path, &exported.bytes)?;
+            files::write(path, &exported.bytes, context.global.force, inputs)?;
+            if OutputFile::is_stdout(path) {
+                return Ok(());
+            }
             context.output.finish(&Converted::of(entries, to, &exported, Some(path)));
         }
         None if context.global.json => context.output.finish(&Converted::of(entries, to, &exported, None)),

@@ -1,6 +1,5 @@
 //! `stickshift rehearse`: the whole journey on a virtual E3372h. No hardware, no root, no download.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::sticks::huawei::HuaweiStick;
 
 use crate::context::Context;
+use crate::files::{self, TemporaryFolder};
 use crate::verbs::convert::ConversionReport;
 use crate::{act, synthetic};
 
@@ -60,10 +60,13 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
             Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
                 .because(e)
         })?;
+        for name in FILES {
+            files::check_free(&folder.join(name), context.global.force)?;
+        }
         make_files(folder, to, version, seed)?;
         return Ok(());
     }
-    let folder = Folder::new()?;
+    let folder = TemporaryFolder::new()?;
     let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
 
     let bus = context.virtual_bus(name)?;
@@ -92,9 +95,12 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     Ok(())
 }
 
-/// Makes loader, firmware and web UI in a folder.
+/// The names of loader, firmware and web UI.
+const FILES: [&str; 3] = ["loader.bin", "firmware.bin", "webui.bin"];
+
+/// Makes them in a folder.
 fn make_files(folder: &Path, to: Target, version: &str, seed: u64) -> Result<[PathBuf; 3]> {
-    let files = ["loader.bin", "firmware.bin", "webui.bin"].map(|name| folder.join(name));
+    let files = FILES.map(|name| folder.join(name));
     let [loader, firmware, webui] = &files;
     synthetic::stock_loader(loader, seed)?;
     synthetic::main_firmware(firmware, to.word(), version, seed)?;
@@ -120,7 +126,7 @@ fn travel(
     place: &Place,
     request: &mut Request,
     before: Option<stickshift::modem::Identity>,
-    folder: &Folder,
+    folder: &TemporaryFolder,
     session: &mut Session<'_>,
 ) -> Result<Converted> {
     let mut attempt = 1;
@@ -156,27 +162,5 @@ fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
     if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
         bus.with(place, HuaweiStick::hold_boot_pin);
         bus.schedule(OWNER, place, Action::Replug);
-    }
-}
-
-/// A folder of our own that is gone afterwards.
-struct Folder {
-    path: PathBuf,
-}
-
-impl Folder {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("stickshift-rehearse-{}", std::process::id()));
-        fs::create_dir_all(&path).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", path.display()))
-                .because(e)
-        })?;
-        Ok(Folder { path })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
     }
 }

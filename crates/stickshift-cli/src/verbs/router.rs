@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::profile::{Entry, Method, builtin};
@@ -14,7 +13,7 @@ use stickshift::router::{Container, FileKind, FileSystem, Image, is_image};
 use stickshift::stick::UsbId;
 
 use crate::context::Context;
-use crate::files;
+use crate::files::{self, OutputFile};
 use crate::output::Report;
 use crate::verbs::profile;
 
@@ -98,15 +97,18 @@ fn list(context: &Context, path: &Path) -> Result<()> {
 
 fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) -> Result<()> {
     let image = open(path)?;
+    // Only the last part of a name from the image is taken: nothing is written outside this folder.
+    let own = name.rsplit('/').next().filter(|n| !n.is_empty() && *n != ".." && *n != "-").unwrap_or("file");
+    let output = output.unwrap_or_else(|| PathBuf::from(own));
     let mut missing = None;
     for file_system in file_systems(&image)? {
-        match file_system.read(name, EXTRACT_LIMIT) {
-            Ok(content) => {
-                // Only the last part of a name from the image is taken: nothing is written outside this folder.
-                let own = name.rsplit('/').next().filter(|n| !n.is_empty() && *n != "..").unwrap_or("file");
-                let output = output.unwrap_or_else(|| PathBuf::from(own));
-                atomic_file::write(&output, &content)?;
-                context.output.finish(&Extracted { file: output, bytes: content.len() });
+        let mut file = OutputFile::create(&output, context.global.force, &[path])?;
+        match file_system.copy(name, EXTRACT_LIMIT, &mut file) {
+            Ok(bytes) => {
+                file.commit()?;
+                if !OutputFile::is_stdout(&output) {
+                    context.output.finish(&Extracted { file: output, bytes });
+                }
                 return Ok(());
             }
             Err(e) if e.is(ErrorKind::FileNotFound) => missing = Some(e),
@@ -213,7 +215,7 @@ impl Report for Listing {
 #[derive(Serialize)]
 struct Extracted {
     file: PathBuf,
-    bytes: usize,
+    bytes: u64,
 }
 
 impl Report for Extracted {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
 use stickshift::stick::{UsbId, stick_makers};
 
 use crate::context::Context;
+use crate::files::{self, TemporaryFolder};
 use crate::lazy;
 use crate::output::Report;
 use crate::verbs::openwrt;
@@ -108,7 +108,13 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
                     .because(e)
             };
             fs::create_dir_all(&dir).map_err(unwritable)?;
-            clap_mangen::generate_to(lazy::whole_command_line(), &dir).map_err(unwritable)?;
+            let pages = TemporaryFolder::new()?;
+            clap_mangen::generate_to(lazy::whole_command_line(), &pages.path).map_err(unwritable)?;
+            for page in fs::read_dir(&pages.path).map_err(unwritable)? {
+                let page = page.map_err(unwritable)?;
+                let text = fs::read(page.path()).map_err(unwritable)?;
+                files::write(&dir.join(page.file_name()), &text, context.global.force, &[])?;
+            }
             let shown = dir.display().to_string();
             context.output.finish(&Text { text: format!("wrote the manual pages into {shown}\n") });
             Ok(())
@@ -149,7 +155,10 @@ fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'stat
                     .because(e)
             })?;
         }
-        atomic_file::write(&path, text.as_bytes())?;
+        // Written again by the same version it is the same.
+        if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+            files::write(&path, text.as_bytes(), context.global.force, &[])?;
+        }
     }
     context.output.finish(&Written { path, text, written: !to.print, then });
     Ok(())

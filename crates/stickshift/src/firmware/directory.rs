@@ -116,6 +116,7 @@ pub(super) fn open(folder: &Path) -> Result<Image> {
             stored,
             compression: Compression::None,
             inflated: Some(stored),
+            unpacked: 0,
         });
         joined.parts.push((joined.size, file));
         joined.size += stored;

@@ -18,7 +18,7 @@ use super::directory;
 use super::header::{FILE_HEADER_SIZE, Header, text};
 use super::image::{Form, Image};
 use super::inflate::{Compression, payload_error};
-use crate::atomic_file::AtomicFile;
+use crate::atomic_file::{AtomicFile, Existing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::hex;
@@ -41,6 +41,8 @@ pub struct Options {
     pub stored: bool,
     /// What stands before and after the image too, such as the updater program around it.
     pub surroundings: bool,
+    /// Whether files that are there are replaced.
+    pub existing: Existing,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -137,17 +139,17 @@ pub fn extract(
         let stem = stem(index, image);
         if options.split {
             let path = folder.join(format!("{stem}.fw"));
-            split(image, index, &path)?;
+            split(image, index, &path, options.existing)?;
             written.push(path);
             continue;
         }
         let file = format!("{stem}.bin");
-        let sha256 = copy_out(&mut image.payload(index)?, &folder.join(&file))?;
+        let sha256 = copy_out(&mut image.payload(index)?, &folder.join(&file), options.existing)?;
         written.push(folder.join(&file));
         let stored = if options.stored && image.partitions[index].compression != Compression::None {
             // Not beginning with a number: tools that take a folder of raw partitions pass it over.
             let name = format!("stored-{stem}.bin");
-            copy_out(&mut image.stored(index)?, &folder.join(&name))?;
+            copy_out(&mut image.stored(index)?, &folder.join(&name), options.existing)?;
             written.push(folder.join(&name));
             Some(name)
         } else {
@@ -181,7 +183,7 @@ pub fn extract(
             return Ok(None);
         }
         image.source.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-        copy_out(&mut image.source.by_ref().take(to - from), &folder.join(name))?;
+        copy_out(&mut image.source.by_ref().take(to - from), &folder.join(name), options.existing)?;
         written.push(folder.join(name));
         Ok(Some(name.to_owned()))
     };
@@ -191,26 +193,26 @@ pub fn extract(
     let manifest = Manifest { format: FORMAT.to_owned(), file_header, before, after, partitions: rows };
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::new(ErrorKind::FileUnwritable, format!("cannot write {MANIFEST}")).because(e))?;
-    crate::atomic_file::write(&folder.join(MANIFEST), (json + "\n").as_bytes())?;
+    copy_out(&mut (json + "\n").as_bytes(), &folder.join(MANIFEST), options.existing)?;
     written.push(folder.join(MANIFEST));
     Ok(written)
 }
 
 /// One partition as a `.fw`: header, checksums and the inflated image.
-fn split(image: &mut Image, index: usize, path: &Path) -> Result<()> {
+fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Result<()> {
     // Two passes, so that an image of any size needs no memory: the size first, then the bytes.
     let length = image.inflated_size(index)?;
     let mut header = image.partitions[index].header;
     if image.form == Form::Directory {
         header.blocksize = 4096;
     }
-    let mut out = AtomicFile::create(path)?;
+    let mut out = AtomicFile::begin(path, existing)?;
     build::write_one(&mut out, header, &mut image.payload(index)?, length)?;
     out.commit()
 }
 
-fn copy_out(from: &mut dyn Read, path: &Path) -> Result<String> {
-    let mut out = AtomicFile::create(path)?;
+fn copy_out(from: &mut dyn Read, path: &Path, existing: Existing) -> Result<String> {
+    let mut out = AtomicFile::begin(path, existing)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {

@@ -55,6 +55,8 @@ pub enum Finding {
     MoreBlocks { partition: usize, count: u64 },
     /// The payload does not unpack.
     Inflate { partition: usize, offset: u64, compression: Compression, what: String },
+    /// The payload unpacks to more than the image may unpack to.
+    TooFar { partition: usize, offset: u64 },
     /// The file header's first byte is none that tools accept.
     KindInvalid { offset: u64, value: u8 },
     /// The file header says signed and there is no signature, or the other way round.
@@ -90,6 +92,7 @@ impl Finding {
             | Finding::Block(_)
             | Finding::MoreBlocks { .. }
             | Finding::Inflate { .. }
+            | Finding::TooFar { .. }
             | Finding::KindInvalid { .. } => Severity::Fault,
             Finding::PartitionsMissing { .. } | Finding::Elsewhere { .. } => Severity::Incomplete,
             Finding::PayloadEmpty { .. }
@@ -115,6 +118,7 @@ impl Finding {
             Finding::Block(_) => "block-checksum",
             Finding::MoreBlocks { .. } => "more-blocks",
             Finding::Inflate { .. } => "inflate",
+            Finding::TooFar { .. } => "unpacks-too-far",
             Finding::KindInvalid { .. } => "kind-invalid",
             Finding::SignedBit { .. } => "signed-bit",
             Finding::SignatureLength { .. } => "signature-length",
@@ -145,6 +149,7 @@ impl Finding {
             | Finding::PayloadEmpty { partition, .. }
             | Finding::MoreBlocks { partition, .. }
             | Finding::Inflate { partition, .. }
+            | Finding::TooFar { partition, .. }
             | Finding::SignatureLength { partition, .. }
             | Finding::HardwareDiffers { partition, .. } => Some(*partition),
             Finding::Block(block) => Some(block.partition),
@@ -163,6 +168,7 @@ impl Finding {
             | Finding::PayloadCut { offset, .. }
             | Finding::PayloadEmpty { offset, .. }
             | Finding::Inflate { offset, .. }
+            | Finding::TooFar { offset, .. }
             | Finding::KindInvalid { offset, .. }
             | Finding::SignedBit { offset, .. }
             | Finding::StrayMagic { offset, .. }
@@ -235,6 +241,10 @@ impl fmt::Display for Finding {
                 f,
                 "partition {partition}: the {} payload at {offset:#x} does not unpack: {what}",
                 compression.name()
+            ),
+            Finding::TooFar { partition, offset } => write!(
+                f,
+                "partition {partition}: the payload at {offset:#x} unpacks to far more than an image of this size holds"
             ),
             Finding::KindInvalid { offset, value } => {
                 write!(f, "file header at {offset:#x} begins with {value:#04x}; known kinds end at 0x0f")

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::container::{self, read_at, unreadable};
 use super::finding::{Finding, Severity};
 use super::header::{FILE_HEADER_SIZE, HEADER_SIZE, Header, Kind, Version, text};
-use super::inflate::{self, Compression, Payload, payload_error};
+use super::inflate::{self, Compression, MAX_INFLATED, Payload, payload_error};
 use super::names::{self, PartitionName};
 use super::signature::{self, Signature, Trailer};
 use super::{Source, directory};
@@ -69,6 +69,8 @@ pub struct Partition {
     pub compression: Compression,
     /// Bytes that reach the stick, where that is known without unpacking everything. See [`Image::inflated_size`].
     pub inflated: Option<u64>,
+    /// The most that was ever unpacked of it, also in vain: its part of what the image may unpack to.
+    pub(super) unpacked: u64,
 }
 
 /// A firmware image: the map of its partitions, what is odd about it, and where to read the rest.
@@ -198,7 +200,8 @@ impl Image {
         Ok(self.source.by_ref().take(stored))
     }
 
-    /// A partition as it reaches the stick: unpacked, in order, at most [`super::MAX_INFLATED`] bytes if it is compressed.
+    /// A partition as it reaches the stick: unpacked, in order. If it is compressed, it gives at most [`super::MAX_INFLATED`] bytes, and all partitions
+    /// together 64 MiB and 32 times the file's size.
     ///
     /// # Errors
     /// `Usage` for a partition that is not there, `FileTruncated` for one that the file does not hold in full,
@@ -215,7 +218,38 @@ impl Image {
             .with("expected", header.psize)
             .with("found", stored));
         }
-        Ok(Payload::new(self.stored(partition)?, partition, compression))
+        let (offset, stored, left) = (*payload_offset, *stored, self.left(partition));
+        self.source.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+        let source = self.source.by_ref().take(stored);
+        Ok(Payload::new(source, partition, compression, left, &mut self.partitions[partition].unpacked))
+    }
+
+    /// How many bytes a partition may unpack to, given what the others did.
+    pub(super) fn left(&self, partition: usize) -> u64 {
+        let others = self.partitions.iter().enumerate().filter(|(index, _)| *index != partition);
+        let taken: u64 = others.map(|(_, p)| p.unpacked).sum();
+        inflate::allowance(self.size).saturating_sub(taken).min(MAX_INFLATED)
+    }
+
+    /// Unpacks what is compressed and gives the partitions that go too far: files that are made to do harm.
+    ///
+    /// # Errors
+    /// `FileUnreadable`. Partitions that do not unpack for another reason are left to [`verify`](super::verify).
+    pub fn unpacking_too_far(&mut self) -> Result<Vec<Finding>> {
+        let mut found = Vec::new();
+        for partition in 0..self.partitions.len() {
+            match self.inflated_size(partition) {
+                Err(e) if e.is(ErrorKind::FileTooLarge) => {
+                    found.push(Finding::TooFar {
+                        partition,
+                        offset: self.partitions[partition].payload_offset,
+                    });
+                }
+                Err(e) if e.is(ErrorKind::FileUnreadable) => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 
     /// How many bytes of a partition reach the stick. Unpacks it the first time if it is compressed.
@@ -246,7 +280,16 @@ impl Image {
         let whole = stored == u64::from(header.psize);
         let inflated = (whole && compression == Compression::None).then_some(stored);
         let name = names::name(header.code);
-        Ok(Partition { header, name, header_offset, payload_offset, stored, compression, inflated })
+        Ok(Partition {
+            header,
+            name,
+            header_offset,
+            payload_offset,
+            stored,
+            compression,
+            inflated,
+            unpacked: 0,
+        })
     }
 
     fn recognise_form(&self, first: u64) -> Form {

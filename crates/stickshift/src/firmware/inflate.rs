@@ -11,6 +11,15 @@ use crate::error::{Error, ErrorKind};
 /// The most bytes that one partition may unpack to; the flash of these sticks is smaller.
 pub const MAX_INFLATED: u64 = 512 << 20;
 
+/// What all partitions together may unpack to: this, and a multiple of the file's size. Real images unpack to a few times their size.
+const ALLOWANCE: u64 = 64 << 20;
+const ALLOWANCE_RATIO: u64 = 32;
+
+/// How many bytes the partitions of a file of `size` bytes may unpack to in all.
+pub(super) fn allowance(size: u64) -> u64 {
+    ALLOWANCE.saturating_add(size.saturating_mul(ALLOWANCE_RATIO))
+}
+
 /// Memory for one LZMA decoder, dictionary included. The largest preset of xz needs 65 MiB.
 const LZMA_MEMORY_KIB: u32 = 80 << 10;
 
@@ -74,22 +83,35 @@ fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(got)
 }
 
+const TOO_FAR: &str =
+    "the image unpacks to more than any stick holds, or to far more than an image of its size";
+
 /// A partition as a stick gets it, read in order. Errors of reading are [`Error`]s inside an [`io::Error`].
 pub struct Payload<'a> {
     reader: Box<dyn Read + 'a>,
     left: u64,
+    read: u64,
+    /// The most that was ever unpacked of this partition.
+    unpacked: &'a mut u64,
     partition: usize,
     compression: Compression,
     failed: Option<String>,
 }
 
 impl<'a> Payload<'a> {
-    pub(super) fn new(stored: impl Read + 'a, partition: usize, compression: Compression) -> Payload<'a> {
+    /// At most `left` bytes; how many there were is kept in `unpacked`.
+    pub(super) fn new(
+        stored: impl Read + 'a,
+        partition: usize,
+        compression: Compression,
+        left: u64,
+        unpacked: &'a mut u64,
+    ) -> Payload<'a> {
         let (reader, failed): (Box<dyn Read + 'a>, _) = match open(stored, compression) {
             Ok(reader) => (reader, None),
             Err(e) => (Box::new(io::empty()), Some(e.to_string())),
         };
-        Payload { reader, left: MAX_INFLATED, partition, compression, failed }
+        Payload { reader, left, read: 0, unpacked, partition, compression, failed }
     }
 
     fn error(&self, kind: ErrorKind, what: &str) -> io::Error {
@@ -122,11 +144,15 @@ impl Read for Payload<'_> {
         }
         match self.reader.read(buffer) {
             Ok(n) if n as u64 > self.left => {
-                self.failed = Some(format!("more than {MAX_INFLATED} bytes"));
-                Err(self.error(ErrorKind::FileTooLarge, "the payload unpacks to more than any stick holds"))
+                self.failed = Some(format!("more than {} bytes", self.read));
+                // Nothing is left for the other partitions either.
+                *self.unpacked = (self.read + self.left).max(*self.unpacked);
+                Err(self.error(ErrorKind::FileTooLarge, TOO_FAR))
             }
             Ok(n) => {
                 self.left -= n as u64;
+                self.read += n as u64;
+                *self.unpacked = self.read.max(*self.unpacked);
                 Ok(n)
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
@@ -157,16 +183,18 @@ mod tests {
             .read_to_end(&mut bomb)
             .unwrap();
         for limit in [1 << 16, (1 << 20) - 1] {
-            let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib);
-            payload.left = limit;
+            let mut unpacked = 0;
+            let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib, limit, &mut unpacked);
             let mut counted = Vec::new();
             let error = payload_error(payload.read_to_end(&mut counted).unwrap_err());
             assert!(error.is(ErrorKind::FileTooLarge) && error.fact("partition") == Some("3"));
             assert!(counted.len() as u64 <= limit);
             assert!(payload.read(&mut [0]).is_err(), "it fails again when read again");
+            drop(payload);
+            assert_eq!(unpacked, limit, "nothing is left to others");
         }
-        let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib);
-        payload.left = 1 << 20;
+        let mut unpacked = 0;
+        let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib, 1 << 20, &mut unpacked);
         assert_eq!(io::copy(&mut payload, &mut io::sink()).unwrap(), 1 << 20);
     }
 

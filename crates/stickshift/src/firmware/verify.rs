@@ -67,6 +67,7 @@ impl Verification {
         let kind = match first {
             _ if worst == Severity::Incomplete => ErrorKind::ImageIncomplete,
             _ if first.is_cut() => ErrorKind::FileTruncated,
+            Finding::TooFar { .. } => ErrorKind::FileTooLarge,
             _ => ErrorKind::FileCorrupt,
         };
         let mut error = Error::new(kind, first.to_string()).with("finding", first.code());
@@ -101,6 +102,7 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
     for index in 0..image.partitions.len() {
         session.check()?;
         let partition = image.partitions[index].clone();
+        let left = image.left(index);
         let table = (image.form != Form::Directory && partition.header.blocksize != 0)
             .then_some(partition.header_offset + HEADER_SIZE as u64);
         image.source.seek(SeekFrom::Start(partition.payload_offset)).map_err(unreadable)?;
@@ -123,10 +125,14 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
         let whole = partition.stored == u64::from(partition.header.psize);
         let mut inflated = None;
         if partition.compression != Compression::None && whole {
-            let mut payload = Payload::new(&mut checked, index, partition.compression);
+            let unpacked = &mut image.partitions[index].unpacked;
+            let mut payload = Payload::new(&mut checked, index, partition.compression, left, unpacked);
             match io::copy(&mut payload, &mut io::sink()).map_err(payload_error) {
                 Ok(size) => inflated = Some(size),
                 Err(e) if e.is(ErrorKind::FileUnreadable) => return Err(e),
+                Err(e) if e.is(ErrorKind::FileTooLarge) => {
+                    findings.push(Finding::TooFar { partition: index, offset: partition.payload_offset });
+                }
                 Err(e) => findings.push(Finding::Inflate {
                     partition: index,
                     offset: partition.payload_offset,

@@ -14,8 +14,6 @@ mod window;
 
 use std::io::{Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
-
 use crate::error::{Error, ErrorKind, Result};
 use bushound::BusHound;
 use container::Container;
@@ -273,12 +271,12 @@ impl<'r> Capture<'r> {
     /// `WrongFileKind` when it is none; `Unsupported` for a pcap file of a link type that is not USB as usbmon or USBPcap
     /// write it (fact `link-type`); `FileTruncated` when it ends before its own header does; `FileUnreadable` from the source.
     pub fn open(source: &'r mut (dyn Read + 'r)) -> Result<Self> {
-        let mut window = Window::new(Box::new(source), false);
+        let mut window = Window::new(Box::new(source));
         let mut gzip = false;
         if window.fill(3)?.starts_with(&[0x1f, 0x8b, 8]) {
             gzip = true;
             let (first, rest) = window.into_parts();
-            window = Window::new(Box::new(MultiGzDecoder::new(Cursor::new(first).chain(rest))), true);
+            window = Window::gzip(Cursor::new(first).chain(rest));
         }
         let mut facts = Facts { gzip, ..Facts::default() };
         if let Some(container) = Container::open(&mut window, &mut facts)? {

@@ -145,3 +145,27 @@ fn usbpcap_headers_that_lie_are_passed_over() {
         assert_eq!(parse(&bad), None, "{at}");
     }
 }
+
+#[test]
+fn a_gzip_bomb_stops_at_its_allowance() {
+    use std::io::Write as _;
+    let pack = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut head = 0xa1b2_c3d4u32.to_le_bytes().to_vec();
+    head.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 220, 0, 0, 0]);
+    // One member again and again: empty packets without end.
+    let mut bomb = pack(&head);
+    let member = pack(&[0; 1 << 20]);
+    for _ in 0..200 {
+        bomb.extend(&member);
+    }
+    let mut source = bomb.as_slice();
+    let mut capture = Capture::open(&mut source).unwrap();
+    assert!(capture.next_packet().unwrap().is_none());
+    let End::Broken { what, .. } = capture.end() else { panic!("{:?}", capture.end()) };
+    assert!(what.contains("far more than a capture of its size"), "{what}");
+    assert!(capture.offset() < 120 << 20, "{}", capture.offset());
+}

@@ -1,4 +1,8 @@
-use std::io::{ErrorKind as IoKind, Read};
+use std::cell::Cell;
+use std::io::{self, ErrorKind as IoKind, Read};
+use std::rc::Rc;
+
+use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -11,8 +15,8 @@ pub(super) const MAX_VIEW: usize = 128 * 1024;
 /// A stretch of a stream that can be looked at as one slice.
 pub(super) struct Window<'r> {
     source: Box<dyn Read + 'r>,
-    /// Errors of the source are errors of the file's content.
-    packed: bool,
+    /// Bytes of the file that were unpacked so far. Errors of the source are then errors of the file's content.
+    packed: Option<Rc<Cell<u64>>>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -23,8 +27,41 @@ pub(super) struct Window<'r> {
     pub(super) trouble: Option<String>,
 }
 
+/// What a gzipped capture may unpack to: this, and a multiple of what was read of the file. Idle polling packs a hundred to one.
+const ALLOWANCE: u64 = 64 << 20;
+const ALLOWANCE_RATIO: u64 = 256;
+
+fn allowance(packed: u64) -> u64 {
+    ALLOWANCE.saturating_add(packed.saturating_mul(ALLOWANCE_RATIO))
+}
+
+/// Counts what goes through.
+struct Counted<R> {
+    source: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.source.read(buffer)?;
+        self.count.set(self.count.get() + got as u64);
+        Ok(got)
+    }
+}
+
 impl<'r> Window<'r> {
-    pub(super) fn new(source: Box<dyn Read + 'r>, packed: bool) -> Self {
+    pub(super) fn new(source: Box<dyn Read + 'r>) -> Self {
+        Window::of(source, None)
+    }
+
+    /// A window on what a gzip stream holds.
+    pub(super) fn gzip(source: impl Read + 'r) -> Self {
+        let count = Rc::new(Cell::new(0));
+        let counted = Counted { source, count: Rc::clone(&count) };
+        Window::of(Box::new(MultiGzDecoder::new(counted)), Some(count))
+    }
+
+    fn of(source: Box<dyn Read + 'r>, packed: Option<Rc<Cell<u64>>>) -> Self {
         let buffer = vec![0; SIZE];
         Window { source, packed, buffer, start: 0, end: 0, base: 0, finished: false, trouble: None }
     }
@@ -97,9 +134,16 @@ impl<'r> Window<'r> {
         while self.end < want && !self.finished {
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.finished = true,
-                Ok(n) => self.end += n,
+                Ok(n) => {
+                    self.end += n;
+                    let unpacked = self.base + self.end as u64;
+                    if self.packed.as_ref().is_some_and(|count| unpacked > allowance(count.get())) {
+                        self.trouble = Some("it unpacks to far more than a capture of its size".to_owned());
+                        self.finished = true;
+                    }
+                }
                 Err(e) if e.kind() == IoKind::Interrupted => {}
-                Err(e) if self.packed => {
+                Err(e) if self.packed.is_some() => {
                     self.trouble = Some(format!("the gzip stream is broken: {e}"));
                     self.finished = true;
                 }
