@@ -340,7 +340,7 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
             ErrorKind::PortBusy,
             format!("another run of this program works on the stick at {}", key.text()),
         )
-        .with("holder", "another run of this program")),
+        .detail(Detail::Holder("another run of this program".to_owned()))),
         Err(e) => Err(unwritable(e)),
     }
 }

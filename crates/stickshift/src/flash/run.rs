@@ -419,7 +419,10 @@ fn refused(what: &str, code: u8) -> Failed {
 }
 
 fn silent(what: &str) -> Failed {
-    Failed::Final(Error::new(ErrorKind::Timeout, format!("the stick does not answer to {what}")))
+    Failed::Final(
+        Error::new(ErrorKind::Timeout, format!("the stick does not answer to {what}"))
+            .detail(Detail::Unanswered),
+    )
 }
 
 fn unheard(heard: &Heard) -> &'static str {
