@@ -115,8 +115,11 @@ impl BootRom {
         self.input.clear();
     }
 
-    /// The next whole packet, to be given to [`answer`](Self::answer).
+    /// The next whole packet, to be given to [`answer`](Self::answer). None once the loader was started: nobody listens any more.
     pub fn next_packet(&mut self) -> Option<Vec<u8>> {
+        if self.is_finished() {
+            return None;
+        }
         let length = match *self.input.first()? {
             HEAD => 14,
             DATA => 3 + self.receiving.as_ref().map_or(0, |r| r.missing().min(PAYLOAD)) + 2,

@@ -62,7 +62,7 @@ impl State {
             Device::BootRom(rom) => {
                 rom.push(bytes);
                 let mut answers = Vec::new();
-                while let Some(packet) = rom.next_packet().filter(|_| !rom.is_finished()) {
+                while let Some(packet) = rom.next_packet() {
                     answers.push(if rom.answer(&packet).is_ok() { ACCEPTED } else { REFUSED });
                 }
                 if rom.is_finished() {

@@ -121,7 +121,7 @@ fn five_hundred_flashes() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = image(folder.path());
     let mut tally = Tally::default();
-    for (name, options) in sticks() {
+    for (number, (name, options)) in (0..).zip(sticks()) {
         let port = stick(options.clone());
         let proxy = Proxy::new(Box::new(port.clone()), Faults::none(), 0);
         let mut bus = ProxyBus { proxy: proxy.clone(), mode: Mode::Download };
@@ -129,7 +129,7 @@ fn five_hundred_flashes() {
         assert!(is_flashed(&port) && port.has_left(), "{name}");
         let (clean, packets) = (proxy.now(), proxy.packets());
         for seed in 0..RUNS / 5 {
-            let faults = Faults::of(seed + (name.len() as u64) * 1000, packets);
+            let faults = Faults::of(seed + number * 1000, packets);
             let what = format!("flash of {name} {seed}");
             let port = stick(options.clone());
             let before = flash_of(&port);

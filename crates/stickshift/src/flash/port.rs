@@ -47,7 +47,7 @@ pub(super) enum Sure {
     Refused {
         /// The code.
         code: u8,
-        /// It was sent once, and nothing else may have been done upon it.
+        /// Nothing but refusals came, so that nothing was done upon it.
         alone: bool,
     },
     /// The stick does not answer any more.
@@ -182,34 +182,30 @@ impl<'l> Port<'l> {
     /// arrive, and waits as long as a stick may take that erases or writes.
     pub(super) fn make_sure(&mut self, frame: &[u8], heard: Heard, wait: Duration) -> Result<Sure> {
         let mut told = refusal_in(&heard);
+        // Whether each time it was sent a refusal came, and nothing else.
+        let mut alone = told.is_some();
         let (mut sends, mut silences) = (1, 0);
         loop {
             let fence = self.fence(FENCES[silences])?;
+            alone &= fence.reached;
             match fence.last {
                 Some(Reply::Ack) => return Ok(Sure::Acknowledged { again: sends > 1 }),
                 Some(Reply::Nak(code)) => told = Some(code),
                 _ => {}
             }
             match told {
-                Some(code) if code != nak::BAD_FRAME => {
-                    return Ok(Sure::Refused {
-                        code,
-                        alone: fence.reached && sends == 1 && !matches!(heard, Heard::Silence),
-                    });
-                }
-                _ if !fence.reached => {
+                Some(code) if !may_be_another(code) => return Ok(Sure::Refused { code, alone }),
+                None if !fence.reached => {
                     silences += 1;
                     if silences == FENCES.len() {
                         return Ok(Sure::Silence);
                     }
                     continue;
                 }
-                _ if sends == SENDS => {
-                    return Ok(match told {
-                        Some(code) => Sure::Refused { code, alone: false },
-                        None => Sure::Silence,
-                    });
+                Some(code) if sends == SENDS => {
+                    return Ok(Sure::Refused { code, alone: alone && code != nak::BAD_FRAME });
                 }
+                None if sends == SENDS => return Ok(Sure::Silence),
                 _ => {}
             }
             sends += 1;
@@ -217,8 +213,14 @@ impl<'l> Port<'l> {
                 Heard::Reply(Reply::Ack) => return Ok(Sure::Acknowledged { again: true }),
                 again => told = refusal_in(&again),
             }
+            alone &= told.is_some();
         }
     }
+}
+
+/// Whether a refusal may be of what somebody else wrote, or of damage: words are no command of the binary phase.
+fn may_be_another(code: u8) -> bool {
+    matches!(code, nak::BAD_FRAME | nak::INVALID_COMMAND)
 }
 
 fn refusal_in(heard: &Heard) -> Option<u8> {

@@ -473,12 +473,13 @@ fn every_refusal_keeps_its_code_wherever_it_comes() {
         let no = refusal(code);
         let authorisation = (0x0a..=0x0e).contains(&code);
         let kind = if authorisation { ErrorKind::SignatureRefused } else { ErrorKind::RequestRefused };
-        // Only a failed operation is worth more tries, of the whole partition.
+        // A failed operation is worth more tries of the whole partition, an unknown command of what was asked: it may be another's.
         let failed = code == nak::OPERATION_FAILED;
-        let tries = if failed { 4 } else { 1 };
-        let at_start = format!("{}{no}{VERSION}", start_frame()).repeat(tries);
-        let at_block = format!("{begun}{}{no}{VERSION}", block_frame()).repeat(tries);
-        let at_end = format!("{sent}{}{no}{VERSION}", end_frame()).repeat(tries);
+        let (whole, asked) = (if failed { 4 } else { 1 }, if code == nak::INVALID_COMMAND { 4 } else { 1 });
+        let refused = |request: String| format!("{request}{no}{VERSION}").repeat(asked);
+        let at_start = refused(start_frame()).repeat(whole);
+        let at_block = format!("{begun}{}", refused(block_frame())).repeat(whole);
+        let at_end = format!("{sent}{}", refused(end_frame())).repeat(whole);
         for (tape, verdict) in
             [(at_start, Verdict::Untouched), (at_block, Verdict::Recoverable), (at_end, Verdict::Recoverable)]
         {
