@@ -1,13 +1,12 @@
-//! A virtual stick for any entry of the catalogue: it has its ids, understands its method, and becomes its first target. Here and not
-//! among the virtual sticks, because they know nothing of the library's catalogue.
+//! A virtual stick for any entry of the catalogue: it has its ids, understands its method, and becomes its first target. The virtual
+//! sticks know nothing of the library's catalogue, so that an entry is put into their words here.
 
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::link::ControlSetup;
-use stickshift::profile::{Attribute, Entry, Method, Parameters, builtin};
+use stickshift::profile::{Attribute, Entry, Method, builtin};
 use stickshift::stick::UsbId;
-use stickshift_emu::device::{Alternate, Appearance, Device, Function, UsbInterface};
-use stickshift_emu::sticks::switchable::{cdrom, from_parts, ports};
-use stickshift_emu::sticks::zerocd::{Behaviour, SwitchMessage, Trigger, ZeroCd, ZeroCdOptions};
+use stickshift_emu::device::Device;
+use stickshift_emu::sticks::described::StickDescription;
+use stickshift_emu::sticks::zerocd::{Behaviour, ZeroCd};
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
 ///
@@ -21,106 +20,30 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
     Ok(Some(Box::new(stick(&entry, behaviour).ok_or_else(unknown)?)))
 }
 
-/// What a stick of this kind waits for, from the tables of docs/protocols/mode-switch.md section 2.4.
-fn steps(p: &Parameters) -> Vec<Trigger> {
-    let control = Trigger::control;
-    let with_data = |request_type, request, value, data: &[u8]| {
-        Trigger::Control(ControlSetup { request_type, request, value, index: 0 }, data.to_vec())
-    };
-    if let Some(n) = p.pantech.filter(|n| *n > 1) {
-        return vec![control(0x40, 0x70, n, 0)];
-    }
-    let mut steps: Vec<Trigger> = p
-        .methods_on()
-        .flat_map(|method| match method {
-            Method::Huawei => vec![control(0x00, 0x03, 1, 0)],
-            Method::Sierra => vec![control(0x40, 0x0b, 1, 0)],
-            Method::Sony => vec![control(0xc0, 0x11, 2, 0)],
-            Method::Gct => vec![control(0xa1, 0xa0, 0, 0), control(0xa1, 0xfe, 0, 0)],
-            Method::Kobil => vec![control(0xc0, 0x88, 0, 0)],
-            Method::Sequans => vec![control(0x40, 0x0b, 2, 0)],
-            Method::MobileAction => vec![
-                with_data(0x21, 0x09, 0x0300, &[0xb0, 0x04, 0, 0, 0x02, 0x90, 0x26, 0x86]),
-                Trigger::Message(vec![0x32, 0x07, 0xfe, 0xf0, 0x29, 0xb9, 0x3a, 0xf0]),
-            ],
-            Method::Cisco => vec![
-                Trigger::Command(vec![0xfd, 0, 0, 0, 0x03]),
-                Trigger::Command(vec![0xfd, 0, 0x01, 0x10, 0x73, 0x24]),
-            ],
-            Method::Qisda => {
-                let data = [
-                    0x05, 0x8c, 0x04, 0x08, 0xa0, 0xee, 0x20, 0, 0x5c, 0x01, 0x04, 0x08, 0x98, 0xcd, 0xea,
-                    0xbf,
-                ];
-                vec![with_data(0x40, 0x04, 0, &data)]
-            }
-            Method::Quanta => vec![control(0xc0, 0xff, 0, 0)],
-            Method::Blackberry => vec![control(0xc0, 0xb1, 0, 0), control(0xc0, 0xa9, 0x0e, 0)],
-            Method::HuaweiNew => vec![Trigger::Command(vec![0x11, 0x06, 0x20])],
-            Method::HuaweiAlt => vec![Trigger::Command(vec![0x11, 0x06, 0x30])],
-            Method::Option => vec![Trigger::Command(vec![0x01])],
-            Method::StandardEject => vec![Trigger::Command(vec![0x1b, 0, 0, 0, 2])],
-            Method::DetachStorageOnly => vec![],
-        })
-        .collect();
-    let messages = p.messages.iter().filter(|m| !m.is_empty());
-    steps.extend(messages.map(|m| Trigger::Message(m.clone())));
-    steps
-}
-
-/// The stick as it is plugged in: the entry's ids and the texts that its qualifiers ask for.
-fn first_appearance(entry: &Entry, id: UsbId) -> Appearance {
-    let mut appearance = cdrom(id.vendor, id.product, "Virtual stick");
-    appearance.manufacturer = Some("virtual".into());
-    let p = &entry.parameters;
-    if p.has(Method::MobileAction) {
-        let pipes = vec![(0x81, 3, 8), (0x02, 3, 8)];
-        let cable = Alternate { class: [0x03, 0, 0], extra: Vec::new(), endpoints: pipes };
-        let cable = UsbInterface { number: 0, function: Function::Raw, alternates: vec![cable] };
-        appearance.configurations[0].interfaces = vec![cable];
-    }
-    let first = &mut appearance.configurations[0].interfaces[0];
-    let out = p.message_endpoint.filter(|e| *e > 0).unwrap_or(0x01);
-    let back = p.response_endpoint.filter(|e| *e > 0).unwrap_or(0x81);
-    first.number = p.interface.unwrap_or(0);
-    if !p.has(Method::MobileAction) {
-        first.alternates[0].endpoints = vec![(back, 2, 512), (out, 2, 512)];
-    }
-    for qualifier in &entry.key.qualifiers {
-        let text = Some(qualifier.text.clone());
-        match qualifier.attribute {
-            Attribute::Manufacturer => appearance.manufacturer = text,
-            Attribute::Product => appearance.product = text,
-            Attribute::Serial => appearance.serial = text,
-            _ => {}
-        }
-    }
-    // A configuration that is selected later must be there.
-    if let Some(value) = p.configuration.filter(|n| *n > 1) {
-        let modem = ports(id.vendor, id.product, "modem", &[[0xff, 0xff, 0xff]; 2]);
-        let mut other = modem.configurations[0].clone();
-        other.value = value;
-        appearance.configurations.push(other);
-    }
-    appearance
-}
-
 /// The stick for an entry, not plugged in yet. `None` for an entry of a whole family.
 pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
     let id = entry.key.id()?;
     let p = &entry.parameters;
-    let appearance = first_appearance(entry, id);
-    let target = entry.targets().first().copied().unwrap_or(id);
-    let class = p.target_class.filter(|c| *c != 0x08).unwrap_or(0xff);
-    let mut after = ports(target.vendor, target.product, "modem", &[[class, 0xff, 0xff]; 2]);
-    if p.has(Method::Sony) {
-        // It restarts after the first request, asks for the second, and selects its modem in the other configuration.
-        after.configurations.insert(0, appearance.configurations[0].clone());
-        after.configurations[1].value = 2;
-    }
-    let steps = steps(p);
-    let messages = if steps.is_empty() { Vec::new() } else { vec![SwitchMessage { steps, target: after }] };
-    Some(ZeroCd::new(ZeroCdOptions { behaviour, ..from_parts("virtual", appearance, messages) }))
+    let text = |attribute| {
+        let mut qualifiers = entry.key.qualifiers.iter().filter(|q| q.attribute == attribute);
+        qualifiers.next_back().map(|q| q.text.clone())
+    };
+    let endpoint = |asked: Option<u8>, usual| asked.filter(|e| *e > 0).unwrap_or(usual);
+    let description = StickDescription {
+        id,
+        target: entry.targets().first().copied().unwrap_or(id),
+        target_class: p.target_class.filter(|c| *c != 0x08).unwrap_or(0xff),
+        interface: p.interface.unwrap_or(0),
+        endpoints: (endpoint(p.message_endpoint, 0x01), endpoint(p.response_endpoint, 0x81)),
+        manufacturer: text(Attribute::Manufacturer),
+        product: text(Attribute::Product),
+        serial: text(Attribute::Serial),
+        configuration: p.configuration.filter(|n| *n > 1),
+        methods: p.methods_on().map(Method::name).collect(),
+        messages: p.messages.iter().filter(|m| !m.is_empty()).cloned().collect(),
+        pantech: p.pantech.filter(|n| *n > 1),
+    };
+    Some(description.stick(behaviour))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod appearances;
 pub mod catalogue;
+pub mod described;
 pub mod hardware;
 pub mod huawei;
 pub mod scsi_cdrom;
