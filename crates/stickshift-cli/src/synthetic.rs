@@ -44,7 +44,7 @@ fn image(path: &Path, contents: SyntheticFirmware) -> Result<()> {
         if index == 0 {
             bytes.extend(trailer(&COMMON_KEY, trailer_length(count)));
         }
-        let packed = |compression| Part::packed(header.clone(), &mut Cursor::new(&bytes), compression);
+        let packed = |compression| Part::packed(header, &mut Cursor::new(&bytes), compression);
         parts.push(match partition.packing {
             Packing::Lzma => packed(Compression::Lzma)?,
             Packing::Zlib => packed(Compression::Zlib)?,
