@@ -73,7 +73,7 @@ fn two_four_and_eight_at_once() {
 #[test]
 fn a_second_run_at_the_same_port_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let held = Journal::begin(folder.path(), &key("1"), Fingerprint::default(), vec![]).unwrap();
+    let held = Journal::begin(folder.path(), key("1"), Fingerprint::default(), vec![]).unwrap();
     let error =
         by_port(&stick(DownloadOptions::v7r11()), &key("1"), folder.path(), false, usize::MAX).unwrap_err();
     assert!(error.is(ErrorKind::PortBusy), "{error:?}");
