@@ -1,28 +1,6 @@
 use crate::profile::formats::usb_modeswitch;
-use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Product, Qualifier, builtin};
+use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin};
 use crate::stick::UsbId;
-
-/// Where an entry came from, in the order in which they are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    /// The owner's own files.
-    User,
-    /// Files that a package put there.
-    Packaged,
-    /// Compiled in.
-    BuiltIn,
-}
-
-impl Origin {
-    /// The stable kebab-case code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Origin::User => "user",
-            Origin::Packaged => "packaged",
-            Origin::BuiltIn => "built-in",
-        }
-    }
-}
 
 /// A folder of usb_modeswitch files, read by somebody who may read files.
 #[derive(Clone, Debug)]
@@ -130,11 +108,6 @@ impl Catalogue {
     /// The entries for a pair of ids in the order in which they are tried: per origin those of the id, file names descending
     /// (so that names with qualifiers come before the plain one), then the vendor's family.
     pub fn candidates(&self, id: UsbId) -> Vec<Candidate> {
-        self.candidates_on(id, Product::Linux)
-    }
-
-    /// As [`candidates`](Self::candidates), with the family that stands for this system.
-    pub fn candidates_on(&self, id: UsbId, family: Product) -> Vec<Candidate> {
         let mut found = Vec::new();
         for layer in &self.layers {
             let of = |product: Product| {
@@ -146,7 +119,7 @@ impl Catalogue {
             };
             found.extend(of(Product::Id(id.product)));
             if layer.origin != Origin::User {
-                found.extend(of(family));
+                found.extend(of(Product::Linux));
             }
         }
         // The records are ascending.

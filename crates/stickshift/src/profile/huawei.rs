@@ -1,4 +1,12 @@
 //! The SCSI messages that Huawei sticks take in CD-ROM mode.
+//!
+//! ```
+//! use stickshift::profile::{Method, huawei};
+//!
+//! let alt = huawei::message("alt").unwrap();
+//! assert_eq!(Some(&alt.message), Method::HuaweiAlt.message());
+//! assert_eq!(alt.leads_to[0].to_string(), "12d1:155e");
+//! ```
 
 use crate::stick::UsbId;
 

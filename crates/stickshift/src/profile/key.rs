@@ -1,7 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::profile::Attributes;
 use crate::stick::UsbId;
 
 /// Which stick an entry is for. As text it is the file name that usb_modeswitch uses: `vid:pid[:attr=text]..`, `vid:#linux`
@@ -96,14 +95,6 @@ impl Attribute {
     /// Whether the storage driver must have looked at the stick before this text is known.
     pub fn is_scsi(self) -> bool {
         matches!(self, Attribute::ScsiVendor | Attribute::ScsiModel | Attribute::ScsiRevision)
-    }
-}
-
-impl Qualifier {
-    /// Whether it holds. A text that could not be read does not match, and stops nothing.
-    pub fn matches(&self, attributes: &Attributes) -> bool {
-        let Some(shown) = attributes.get(self.attribute) else { return false };
-        shown.contains(&self.text) || shown.contains(&self.text.replace('_', " "))
     }
 }
 

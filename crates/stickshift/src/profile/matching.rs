@@ -1,4 +1,4 @@
-use crate::profile::{Attribute, Entry, Origin};
+use crate::profile::{Attribute, Entry, Qualifier};
 
 /// The texts of a stick that qualifiers look at. `None` means that a text could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,36 @@ impl Attributes {
             Attribute::Manufacturer => self.manufacturer.as_deref(),
             Attribute::Product => self.product.as_deref(),
             Attribute::Serial => self.serial.as_deref(),
+        }
+    }
+}
+
+impl Qualifier {
+    /// Whether it holds. A text that could not be read does not match, and stops nothing.
+    pub fn matches(&self, attributes: &Attributes) -> bool {
+        let Some(shown) = attributes.get(self.attribute) else { return false };
+        shown.contains(&self.text) || shown.contains(&self.text.replace('_', " "))
+    }
+}
+
+/// Where an entry came from, in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The owner's own files.
+    User,
+    /// Files that a package put there.
+    Packaged,
+    /// Compiled in.
+    BuiltIn,
+}
+
+impl Origin {
+    /// The stable kebab-case code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Origin::User => "user",
+            Origin::Packaged => "packaged",
+            Origin::BuiltIn => "built-in",
         }
     }
 }
@@ -79,7 +109,7 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::{Attributes, Catalogue, Origin, Overlay, Product, Scsi};
+    use crate::profile::{Attributes, Catalogue, Origin, Overlay, Scsi};
     use crate::stick::UsbId;
 
     fn user(files: &[(&str, &str)]) -> Overlay {
@@ -182,8 +212,6 @@ mod tests {
         assert_eq!(choice.chosen.unwrap().origin, Origin::User);
         // An unknown Huawei id is served by the family, and only by it.
         assert_eq!(chosen(&c, (0x12d1, 0xfff0), &Attributes::default()).unwrap(), "12d1:#linux");
-        let android = c.candidates_on(UsbId::new(0x12d1, 0xfff0), Product::Android);
-        assert_eq!(android[0].entry.key.to_string(), "12d1:#android");
         assert_eq!(chosen(&Catalogue::builtin(), (0x12d1, 0xfff0), &Attributes::default()), None);
     }
 

@@ -32,9 +32,9 @@ mod matching;
 pub mod methods;
 pub mod parameters;
 
-pub use catalogue::{Catalogue, Origin, Overlay, Problem};
+pub use catalogue::{Catalogue, Overlay, Problem};
 pub use entry::Entry;
 pub use key::{Attribute, Key, Product, Qualifier};
-pub use matching::{Attributes, Candidate, Choice, Scsi};
+pub use matching::{Attributes, Candidate, Choice, Origin, Scsi};
 pub use methods::{Method, Sends};
 pub use parameters::Parameters;

@@ -1,15 +1,5 @@
 //! Our own format: TOML, one `[[device]]` table per entry, as in `data/devices`. Its keys are `id`, `match`, `name`, `source` and those of
 //! [`Parameters`](crate::profile::Parameters).
-//!
-//! ```
-//! use stickshift::profile::formats::native;
-//!
-//! let text = "[[device]]\nid = '12d1:1446'\ntarget-product = 0x1506\nmethod = 'HuaweiNewMode'\n";
-//! let entries = native::parse(text)?.entries;
-//! assert_eq!(entries[0].parameters.target_product, Some(0x1506));
-//! assert_eq!(native::parse(&String::from_utf8_lossy(&native::emit(&entries).bytes))?.entries, entries);
-//! # Ok::<(), stickshift::error::Error>(())
-//! ```
 
 use std::fmt::Write as _;
 
@@ -17,12 +7,12 @@ use toml::{Table, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::device::Device;
-use crate::profile::formats::{Export, Format, Import, loss, parameter_table};
+use crate::profile::formats::exchange::{Export, Format, Import, loss, parameter_table};
 use crate::profile::{Attribute, Entry, Key, Product, Qualifier};
 use crate::stick::UsbId;
 
 /// Whether a text has our table header.
-pub fn looks_like(text: &str) -> bool {
+pub(super) fn looks_like(text: &str) -> bool {
     text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')) == Some("[[device]]")
 }
 
@@ -30,7 +20,7 @@ pub fn looks_like(text: &str) -> bool {
 ///
 /// # Errors
 /// `FileCorrupt` with the facts `entry` and `key` where there is one.
-pub fn parse(text: &str) -> Result<Import> {
+pub(super) fn parse(text: &str) -> Result<Import> {
     let table: Table = text
         .parse()
         .map_err(|e| Error::new(ErrorKind::FileCorrupt, "this is not well-formed TOML").because(e))?;
@@ -82,7 +72,7 @@ fn with_one_list_of_messages(row: &Table) -> Table {
 }
 
 /// Writes entries. Only families (`12d1:#linux`) cannot be carried.
-pub fn emit(entries: &[Entry]) -> Export {
+pub(super) fn emit(entries: &[Entry]) -> Export {
     let mut text = String::new();
     let mut losses = Vec::new();
     for entry in entries {

@@ -1,13 +1,4 @@
 //! OpenWrt's `/etc/usb-mode.json`, read by `usbmode` (docs/protocols/mode-switch.md section 5).
-//!
-//! ```
-//! use stickshift::profile::formats::openwrt;
-//!
-//! let text = r#"{"devices": {"12d1:1446": {"*": {"t_product": [5382], "mode": "HuaweiNew"}}}}"#;
-//! let entries = openwrt::parse(text)?.entries;
-//! assert_eq!(entries[0].parameters.target_product, Some(0x1506));
-//! # Ok::<(), stickshift::error::Error>(())
-//! ```
 
 use std::collections::BTreeMap;
 
@@ -15,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex;
-use crate::profile::formats::{Export, Format, Import, Loss, Warning, loss, lost_keys};
+use crate::profile::formats::exchange::{Export, Format, Import, Loss, Warning, loss, lost_keys};
 use crate::profile::parameters::{MAX_TIME, parse_message};
 use crate::profile::{Entry, Key, Method, Parameters};
 use crate::stick::UsbId;
@@ -47,7 +38,7 @@ const KEYS: [(&str, Setting); 13] = [
 ];
 
 /// Whether a text is a JSON object with `devices`.
-pub fn looks_like(text: &str) -> bool {
+pub(crate) fn looks_like(text: &str) -> bool {
     text.trim_start().starts_with('{') && text.contains("\"devices\"")
 }
 
@@ -55,7 +46,7 @@ pub fn looks_like(text: &str) -> bool {
 ///
 /// # Errors
 /// `FileCorrupt` when it is no JSON of this shape (fact `entry` where there is one).
-pub fn parse(text: &str) -> Result<Import> {
+pub(crate) fn parse(text: &str) -> Result<Import> {
     let corrupt = |what| Error::new(ErrorKind::FileCorrupt, what);
     let root: Value =
         serde_json::from_str(text).map_err(|e| corrupt("this is not well-formed JSON").because(e))?;
@@ -157,7 +148,7 @@ fn store<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
 }
 
 /// Writes entries, with the meaning that the keys should have; where `usbmode` gets it wrong, a note says so.
-pub fn emit(entries: &[Entry]) -> Export {
+pub(crate) fn emit(entries: &[Entry]) -> Export {
     let mut all_messages: Vec<Vec<u8>> = Vec::new();
     let mut devices: BTreeMap<String, BTreeMap<String, Map<String, Value>>> = BTreeMap::new();
     let mut losses = Vec::new();

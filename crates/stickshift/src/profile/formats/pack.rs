@@ -6,7 +6,8 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::formats::{Export, Format, Import, Warning, usb_modeswitch};
+use crate::profile::formats::exchange::{Export, Format, Import, Warning};
+use crate::profile::formats::usb_modeswitch;
 use crate::profile::{Entry, Key};
 
 const BLOCK: usize = 512;
@@ -14,7 +15,7 @@ const BLOCK: usize = 512;
 const MAX_UNPACKED: u64 = 16 * 1024 * 1024;
 
 /// Whether these bytes are an archive.
-pub fn looks_like(bytes: &[u8]) -> bool {
+pub(super) fn looks_like(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b, 8]) || bytes.get(257..262) == Some(b"ustar")
 }
 
@@ -22,7 +23,7 @@ pub fn looks_like(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// `FileCorrupt`, `FileTruncated`, `FileTooLarge`; `WrongFileKind` when no member is a profile.
-pub fn parse(bytes: &[u8]) -> Result<Import> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
     let unpacked = unpack(bytes)?;
     let mut import =
         Import { format: Format::Pack, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
@@ -56,7 +57,7 @@ pub fn parse(bytes: &[u8]) -> Result<Import> {
 ///
 /// # Errors
 /// `Usage` for a name that does not fit into a tar header.
-pub fn emit(entries: &[Entry]) -> Result<Export> {
+pub(super) fn emit(entries: &[Entry]) -> Result<Export> {
     let mut tar = Vec::new();
     let mut losses = Vec::new();
     for entry in entries {

@@ -1,4 +1,13 @@
 //! TP-Link's "3G modem bin file" and the table inside its firmware: DES over text (docs/protocols/mode-switch.md sections 6.1 and 6.3).
+//!
+//! ```
+//! use stickshift::profile::formats::tplink;
+//!
+//! let text = "[TP-3G]\r\nindex=1\r\nvendor=Huawei\r\nmodel=E220\r\nvid=12d1\r\npid=1003\r\nmsg=-H\r\n";
+//! let import = tplink::parse_bin(&tplink::seal_bin(text)?)?;
+//! assert_eq!(import.entries[0].parameters.summary(), "HuaweiMode");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt::Write as _;
 
@@ -7,9 +16,8 @@ use des::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use md5::{Digest, Md5};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::formats::{
-    Export, Format, Import, Loss, Refused, Warning, loss, tplink_options, usb_modeswitch,
-};
+use crate::profile::formats::exchange::{Export, Format, Import, Loss, Refused, Warning, loss};
+use crate::profile::formats::{tplink_options, usb_modeswitch};
 use crate::profile::parameters::parse_message;
 use crate::profile::{Entry, Key, Parameters};
 use crate::stick::UsbId;
@@ -19,26 +27,26 @@ const KEYS: [[u8; 8]; 2] =
     [[0x47, 0x8d, 0xa5, 0x0b, 0xf9, 0xe3, 0xd2, 0xcf], [0x47, 0x8d, 0xa5, 0x0f, 0xf9, 0xe3, 0xd2, 0xcb]];
 
 /// The largest file that the upload page takes, in bytes.
-pub const MAX_BIN: usize = 2048;
+pub(super) const MAX_BIN: usize = 2048;
 /// The most entries that a router stores.
-pub const MAX_ENTRIES: usize = 4;
+pub(super) const MAX_ENTRIES: usize = 4;
 const MARK: &str = "[TP-3G]";
 
 /// One record of the upload file, as it stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
+pub(super) struct Record {
     /// At most 64 bytes.
-    pub vendor: String,
+    pub(super) vendor: String,
     /// At most 64 bytes.
-    pub model: String,
+    pub(super) model: String,
     /// idVendor and idProduct in CD-ROM mode.
-    pub id: Option<UsbId>,
+    pub(super) id: Option<UsbId>,
     /// Options for usb_modeswitch 1.1.9, at most 255 bytes.
-    pub options: String,
+    pub(super) options: String,
 }
 
 /// Which of the two formats these bytes decrypt to.
-pub fn recognise(bytes: &[u8]) -> Option<Format> {
+pub(super) fn recognise(bytes: &[u8]) -> Option<Format> {
     if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
         return None;
     }
@@ -49,7 +57,7 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
 }
 
 /// Whether a text is the table in plain, as older firmware has it.
-pub fn table_looks_like(text: &str) -> bool {
+pub(super) fn table_looks_like(text: &str) -> bool {
     text.lines()
         .map(str::trim)
         .find(|l| !l.is_empty() && !l.starts_with('#'))
@@ -85,7 +93,7 @@ fn encrypt(plain: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// `FileTooLarge`, `FileTruncated`; `FileCorrupt` when its checksum is wrong, which is also what any other file shows.
-pub fn open_bin(bytes: &[u8]) -> Result<String> {
+pub(super) fn open_bin(bytes: &[u8]) -> Result<String> {
     if bytes.len() > MAX_BIN {
         return Err(Error::new(ErrorKind::FileTooLarge, "the router takes at most 2048 bytes")
             .with("size", bytes.len()));
@@ -127,7 +135,7 @@ pub fn seal_bin(text: &str) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// `FileCorrupt` with the facts `entry` and `field`.
-pub fn parse_records(text: &str) -> Result<Vec<Record>> {
+pub(super) fn parse_records(text: &str) -> Result<Vec<Record>> {
     let corrupt = |what| Error::new(ErrorKind::FileCorrupt, what);
     let body = text.split_once(MARK).map(|(_, body)| body);
     let body = body.ok_or_else(|| corrupt("the mark [TP-3G] is missing"))?;
@@ -161,7 +169,7 @@ pub fn parse_records(text: &str) -> Result<Vec<Record>> {
 }
 
 /// The text of records.
-pub fn emit_records(records: &[Record]) -> String {
+pub(super) fn emit_records(records: &[Record]) -> String {
     let mut text = format!("{MARK}\r\ncount={}\r\n", records.len());
     for (index, r) in records.iter().enumerate() {
         let id = r.id.unwrap_or(UsbId::new(0, 0));
@@ -218,7 +226,7 @@ fn options(text: &str) -> Result<Parameters, String> {
 ///
 /// # Errors
 /// `Usage` for more entries, or when none of them can be said in this format; `FileTooLarge`.
-pub fn emit_bin(entries: &[Entry]) -> Result<Export> {
+pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
     if entries.len() > MAX_ENTRIES {
         return Err(Error::new(ErrorKind::Usage, "a router stores at most four entries")
             .with("entries", entries.len()));
@@ -380,7 +388,7 @@ fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
 }
 
 /// Writes a table as it stands inside a firmware, encrypted.
-pub fn emit_table(entries: &[Entry]) -> Export {
+pub(super) fn emit_table(entries: &[Entry]) -> Export {
     let mut text = String::new();
     let mut losses = Vec::new();
     let mut counts: Vec<(UsbId, usize)> = Vec::new();

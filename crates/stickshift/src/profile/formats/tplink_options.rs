@@ -1,26 +1,18 @@
 //! The option strings in TP-Link's files: command lines for usb_modeswitch 1.1.9, which its routers run (docs/protocols/mode-switch.md
 //! sections 6.2 and 6.3). On the router such a string passes through two shells, so that a foreign one is not to be trusted.
-//!
-//! ```
-//! use stickshift::profile::formats::tplink_options;
-//!
-//! let parameters = tplink_options::parse("-H -C ff").unwrap();
-//! assert_eq!(parameters.summary(), "HuaweiMode");
-//! assert_eq!(tplink_options::shell_characters("-H; reboot").as_deref(), Some(";"));
-//! ```
 
 use crate::hex;
+use crate::profile::formats::exchange::{Loss, loss, lost_keys};
 use crate::profile::formats::usb_modeswitch::{decimal, hexadecimal};
-use crate::profile::formats::{Loss, loss, lost_keys};
 use crate::profile::methods::pantech_request;
 use crate::profile::parameters::{MAX_TIME, parse_message};
 use crate::profile::{Entry, Method, Parameters};
 
 /// Longest option string that a router stores.
-pub const MAX_LENGTH: usize = 255;
+pub(super) const MAX_LENGTH: usize = 255;
 
 /// Characters that do something in a shell, in a string that should hold none. `None` when there are none.
-pub fn shell_characters(text: &str) -> Option<String> {
+pub(super) fn shell_characters(text: &str) -> Option<String> {
     let mut found: Vec<char> =
         text.chars().filter(|c| !c.is_ascii_alphanumeric() && !" -,".contains(*c)).collect();
     found.sort_unstable();
@@ -29,7 +21,7 @@ pub fn shell_characters(text: &str) -> Option<String> {
 }
 
 /// Reads an option string. The error is a sentence that says what is wrong.
-pub fn parse(text: &str) -> Result<Parameters, String> {
+pub(super) fn parse(text: &str) -> Result<Parameters, String> {
     if text.len() > MAX_LENGTH {
         return Err("the options are longer than a router stores".to_owned());
     }
@@ -98,7 +90,7 @@ fn value_option(p: &mut Parameters, letter: char, value: &str) -> Option<()> {
 
 /// An entry as an option string of letters, digits, blanks and dashes. `None` when usb_modeswitch 1.1.9 cannot do it; the losses say
 /// why.
-pub fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
+pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     let p = &entry.parameters;
     let mut losses = Vec::new();
     let mut lose = |what: &str, why| losses.push(loss(entry, what, why));

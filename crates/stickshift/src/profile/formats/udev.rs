@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use crate::profile::formats::{Export, Format, Import, Warning, loss};
+use crate::profile::formats::exchange::{Export, Format, Import, Warning, loss};
 use crate::profile::{Entry, Key, Parameters};
 use crate::stick::UsbId;
 

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hex;
-use crate::profile::formats::{Loss, Warning, loss, lost_keys};
+use crate::profile::formats::exchange::{Loss, Warning, loss, lost_keys};
 use crate::profile::parameters::{MAX_TIME, parse_message};
 use crate::profile::{Entry, Key, Method, Parameters};
 use crate::stick::UsbId;
