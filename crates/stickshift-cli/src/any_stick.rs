@@ -48,10 +48,11 @@ pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use stickshift::event::{Cancel, Session};
-    use stickshift::link::Bus;
+    use stickshift::link::{Bus, ClassifiedBus};
     use stickshift::profile::Catalogue;
     use stickshift::profile::formats::usb_modeswitch::assignments;
     use stickshift::stick::{Place, Stick};
@@ -65,11 +66,17 @@ mod tests {
         "1-1".parse().unwrap()
     }
 
+    /// The bus as the drop-in sees it.
+    fn every_device(bus: &VirtualBus) -> Box<dyn Bus> {
+        let catalogue = Arc::new(Catalogue::builtin());
+        Box::new(ClassifiedBus::new(Box::new(bus.clone()), catalogue).with_every_device())
+    }
+
     fn plugged(entry: &Entry) -> (VirtualBus, Stick) {
         let mut bus = VirtualBus::new();
         bus.plug(&place(), Box::new(stick(entry, Behaviour::default()).unwrap()));
         bus.advance(Duration::from_secs(5));
-        let there = bus.sticks().unwrap().remove(0);
+        let there = bus.device(&place()).unwrap().unwrap();
         (bus, there)
     }
 
@@ -140,7 +147,7 @@ mod tests {
             .map(str::to_owned);
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let world = World {
-                open: &mut || -> Result<Box<dyn Bus>> { Ok(Box::new(bus.clone())) },
+                open: &mut || -> Result<Box<dyn Bus>> { Ok(every_device(&bus)) },
                 read: &mut |_| unreachable!("no file is named"),
                 notice: &mut |_| {},
                 cancel: &Cancel::new(),

@@ -1,17 +1,17 @@
 //! What every verb is given: the options, the output, the bus, and the question before acting.
 
-use std::cell::OnceCell;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Command;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::event::{Cancel, Session};
-use stickshift::host::SysBus;
-use stickshift::link::{Bus, Moment, TraceSink, TracedBus};
+use stickshift::event::{Cancel, Event, Session};
+use stickshift::link::{Bus, Moment};
+use stickshift::profile::Catalogue;
 
-use crate::args::Global;
-use crate::files;
+use crate::opener::{Look, Opener};
+use crate::options::Global;
 use crate::output::Output;
 
 /// How long a wait for plugging lasts when nothing happens at all.
@@ -23,66 +23,40 @@ pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) output: Output,
     pub(crate) cancel: Cancel,
-    /// The trace that was asked for, once it was begun.
-    trace: OnceCell<TraceSink>,
+    pub(crate) opener: Arc<Opener>,
+    /// Makes the whole command line, for completions and manual pages.
+    pub(crate) command_line: fn() -> Command,
 }
 
 impl Context {
-    pub(crate) fn new(global: Global, cancel: Cancel) -> Self {
+    pub(crate) fn new(global: Global, cancel: Cancel, command_line: fn() -> Command) -> Self {
         let output = Output::new(&global);
-        Context { global, output, cancel, trace: OnceCell::new() }
+        let opener = Arc::new(Opener::new(global.clone()));
+        Context { global, output, cancel, opener, command_line }
     }
 
-    /// The bus that the verb works on: this computer's, or one with the virtual stick that was asked for; traced where asked.
+    /// The bus with the sticks that are there.
     ///
     /// # Errors
-    /// `Usage` when there is no such virtual stick, `FileUnwritable` for the trace.
+    /// As [`Opener::bus`].
     pub(crate) fn bus(&self) -> Result<Box<dyn Bus>> {
-        match self.stand_in()? {
-            Some(bus) => self.traced(bus),
-            None => self.traced(Box::new(SysBus::open())),
-        }
+        self.opener.bus(Look::Sticks)
     }
 
-    /// The same, with every device on it, also those that only a profile of the owner's knows.
+    /// The bus with every device on it, also those that only a profile of the owner's knows.
     ///
     /// # Errors
-    /// As [`bus`](Self::bus).
+    /// As [`Opener::bus`].
     pub(crate) fn every_device(&self) -> Result<Box<dyn Bus>> {
-        match self.stand_in()? {
-            Some(bus) => self.traced(bus),
-            None => self.traced(Box::new(SysBus::open().with_every_device())),
+        self.opener.bus(Look::EveryDevice)
+    }
+
+    /// Switching profiles, the owner's before the built-in ones. A file of the owner's that cannot be used is warned of.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        for problem in self.opener.profile_problems() {
+            self.output.warn("profile-unusable", format!("{}: {}", problem.file, problem.what));
         }
-    }
-
-    /// The bus with the virtual stick that was asked for; `None` without `--virtual`.
-    ///
-    /// # Errors
-    /// As [`bus`](Self::bus).
-    pub(crate) fn stand_in(&self) -> Result<Option<Box<dyn Bus>>> {
-        Ok(self.stand_ins()?.map(|[bus, _]| bus))
-    }
-
-    /// A program without virtual sticks has none to stand in.
-    #[cfg(not(feature = "virtual"))]
-    pub(crate) fn stand_ins(&self) -> Result<Option<[Box<dyn Bus>; 2]>> {
-        Ok(None)
-    }
-
-    /// The bus, with every byte written to the trace that was asked for.
-    ///
-    /// # Errors
-    /// `FileUnwritable`.
-    pub(crate) fn traced(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
-        let Some(path) = &self.global.trace else { return Ok(bus) };
-        let sink = match self.trace.get() {
-            Some(sink) => sink,
-            None => {
-                let file = files::create_trace(path, self.global.force)?;
-                self.trace.get_or_init(|| Arc::new(Mutex::new(file)))
-            }
-        };
-        Ok(Box::new(TracedBus::new(bus, Arc::clone(sink))))
+        self.opener.catalogue()
     }
 
     /// Sleeps until something on the bus may have changed, or until `until`. `false` when somebody asked to stop.
@@ -105,15 +79,35 @@ impl Context {
     }
 
     /// A session whose events go to the output.
-    #[cfg(feature = "virtual")]
     pub(crate) fn session(&self) -> Session<'_> {
         self.session_with(|_| {})
     }
 
-    /// A session whose events go to the output.
+    /// The same, and every event is told to `also` first.
+    pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
+        let mut until_ctrl_c = self.ctrl_c();
+        let sink = move |event| {
+            also(&event);
+            if let (Event::Progress { .. }, Some(left)) = (&event, until_ctrl_c.as_mut()) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.cancel.cancel();
+                }
+            }
+            self.output.event(&event);
+        };
+        Session::new(sink, self.cancel.clone())
+    }
+
+    /// After how many reports of progress a virtual owner presses Ctrl-C.
+    #[cfg(feature = "virtual")]
+    fn ctrl_c(&self) -> Option<u32> {
+        self.global.virtual_sticks.ctrl_c()
+    }
+
     #[cfg(not(feature = "virtual"))]
-    pub(crate) fn session(&self) -> Session<'_> {
-        Session::new(|event| self.output.event(&event), self.cancel.clone())
+    fn ctrl_c(&self) -> Option<u32> {
+        None
     }
 
     /// Asks before a plan that was shown is carried out.

@@ -7,13 +7,12 @@ use clap::Args;
 use stickshift::at::At;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
-use stickshift::host::WebLink;
-use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::link::{ByteLink, HttpLink};
 use stickshift::modem::web::Login;
-use stickshift::stick::{Mode, Place, Role, Stick};
+use stickshift::stick::{Mode, Role, Stick};
 
 use crate::context::Context;
-use crate::port_bus::PortBus;
+use crate::opener::port_place;
 use crate::{files, select};
 
 /// Which stick, over which AT port.
@@ -117,8 +116,8 @@ impl PortArgs {
     /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
     pub(crate) fn open(&self, context: &Context) -> Result<Box<dyn ByteLink>> {
         if let Some(path) = &self.port {
-            let mut bus = context.traced(Box::new(PortBus::new(path, Mode::Modem)))?;
-            return bus.open_port(&PortBus::place(), 0);
+            let mut bus = context.opener.port(path, Mode::Modem)?;
+            return bus.open_port(&port_place(), 0);
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, self.stick.as_deref())?;
@@ -136,8 +135,8 @@ impl WebArgs {
     /// `NoStick`, `SeveralSticks`, `Usage` for an address that is none; what opening reports.
     pub(crate) fn open(&self, context: &Context, stick: Option<&str>) -> Result<Box<dyn HttpLink>> {
         if let Some(url) = &self.url {
-            let mut bus = context.traced(Box::new(UrlBus { url: url.clone() }))?;
-            return bus.open_http(&PortBus::place());
+            let mut bus = context.opener.web_page(url)?;
+            return bus.open_http(&port_place());
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, stick)?;
@@ -202,41 +201,4 @@ fn no_door(stick: &Stick) -> Error {
         format!("the stick at {} has no AT port in its present mode", stick.place),
     )
     .with("mode", stick.mode.code())
-}
-
-/// A bus with nothing on it but the web server at an address.
-struct UrlBus {
-    url: String,
-}
-
-impl UrlBus {
-    fn nothing<T>(&self) -> Result<T> {
-        Err(Error::new(ErrorKind::NoSuchPort, "an address is a web server and nothing else"))
-    }
-}
-
-impl Bus for UrlBus {
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
-        Ok(Vec::new())
-    }
-
-    fn wait_change(&mut self, _deadline: Moment) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn open_port(&mut self, _place: &Place, _interface: u8) -> Result<Box<dyn ByteLink>> {
-        self.nothing()
-    }
-
-    fn open_usb(&mut self, _place: &Place) -> Result<Box<dyn UsbLink>> {
-        self.nothing()
-    }
-
-    fn open_http(&mut self, _place: &Place) -> Result<Box<dyn HttpLink>> {
-        Ok(Box::new(WebLink::from_url(&self.url)?))
-    }
-
-    fn now(&self) -> Moment {
-        Moment::ZERO
-    }
 }

@@ -3,18 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::Error;
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches};
-
-use crate::args::Cli;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 /// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
 /// put off.
 static ALL: AtomicBool = AtomicBool::new(false);
 
-/// The whole command line, every verb described.
-pub(crate) fn whole_command_line() -> Command {
+/// The command line that `make` makes, every verb described.
+pub(crate) fn described(make: fn() -> Command) -> Command {
     ALL.store(true, Ordering::Relaxed);
-    let command = Cli::command();
+    let command = make();
     ALL.store(false, Ordering::Relaxed);
     command
 }

@@ -4,40 +4,63 @@ mod act;
 mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
-mod args;
 mod context;
 mod door;
 mod drop_in;
 mod files;
-mod hands;
 mod lazy;
+mod opener;
+mod options;
 mod output;
 mod overlays;
-mod port_bus;
 mod recover;
 mod select;
-#[cfg(feature = "virtual")]
-mod stand_in;
 #[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
 mod verbs;
+#[cfg(feature = "virtual")]
+mod virtual_option;
+mod workers;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use stickshift::error::{Error, ErrorKind};
+use clap::{Command, CommandFactory, Parser};
+use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
 
-use args::{Cli, Global, Verb};
 use context::Context;
+use options::Global;
 use output::Output;
-use recover::Work;
+use verbs::Verb;
 
 /// musl's own gives every few kilobytes back to the system at once, which costs a short run more than all its work.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+/// Find, identify, switch, flash and talk to USB cellular modems.
+///
+/// STICK is a USB port path (1-1.2), USB ids (12d1:1f01), a tty (/dev/ttyUSB0), a serial number or an IMEI. Without it, the only
+/// stick that is plugged in is used. FILE types are detected by content.
+#[derive(Debug, Parser)]
+#[command(name = "stickshift", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 no such stick, 4 no access (permission, busy),\n\
+    5 refused by the stick or a check, 6 interrupted: recoverable, 7 state of the stick unknown."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The whole command line, every verb described: for completions and manual pages.
+fn command_line() -> Command {
+    lazy::described(Cli::command)
+}
 
 fn main() -> ExitCode {
     let cancel = Cancel::new();
@@ -51,18 +74,43 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error),
     };
-    if !only_files(&cli.verb) {
+    if !cli.verb.touches_only_files() {
         stop_on_request(cancel.clone());
     }
-    let mut context = Context::new(cli.global, cancel);
-    context.output.work_is(work(&cli.verb));
-    match verbs::run(&mut context, cli.verb) {
+    let mut context = Context::new(cli.global, cancel, command_line);
+    context.output.work_is(cli.verb.work());
+    match check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.output.error(&error);
             ExitCode::from(advice::of(&error).exit)
         }
     }
+}
+
+/// Refuses options that would silently do nothing.
+///
+/// # Errors
+/// `Usage`.
+#[cfg(feature = "virtual")]
+fn check(global: &Global, verb: &Verb) -> Result<()> {
+    let options = &global.virtual_sticks;
+    if options.names.is_some() || verb.is_virtual() {
+        return Ok(());
+    }
+    let given = [("--fault", options.fault.is_some()), ("--seed", options.seed.is_some())];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            let what = format!("{name} needs --virtual NAME: it applies to virtual sticks only");
+            Err(Error::new(ErrorKind::Usage, what))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(feature = "virtual"))]
+fn check(_: &Global, _: &Verb) -> Result<()> {
+    Ok(())
 }
 
 /// Help, the version, or a command line that does not read: then in JSON too, where that was asked for.
@@ -81,29 +129,6 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
-/// What a verb leaves behind when it fails half-way.
-fn work(verb: &Verb) -> Work {
-    match verb {
-        #[cfg(feature = "virtual")]
-        Verb::Rehearse(_) => Work::Convert,
-        Verb::Convert(_) => Work::Convert,
-        Verb::Flash(_) => Work::Flash,
-        Verb::Load(_) => Work::Load,
-        Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
-        _ => Work::Other,
-    }
-}
-
-/// Verbs that touch no stick: a signal ends them at once, as the system does it. Files that they write have no name before they are whole.
-fn only_files(verb: &Verb) -> bool {
-    match verb {
-        Verb::Firmware(_) | Verb::Inspect(_) | Verb::Loader(_) | Verb::Profile(_) | Verb::Router(_) => true,
-        Verb::Setup(_) => true,
-        Verb::Learn(args) => args.0.only_reads(),
-        _ => false,
-    }
-}
-
 /// Without a handler Ctrl-C would kill the program in the middle of a block; the library stops at the next safe step. Whoever insists
 /// gets out at once.
 fn stop_on_request(cancel: Cancel) {
@@ -112,10 +137,47 @@ fn stop_on_request(cancel: Cancel) {
         requests += 1;
         cancel.cancel();
         if requests == 3 {
-            eprintln!(
-                "error: stopped at once, on the third request\n  stick: unknown if work on one had begun"
-            );
+            eprintln!("error: aborted (third Ctrl-C)\n  stick: unknown if work on one had begun");
             std::process::exit(7);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completions_know_the_parts_of_verbs_also_below_help() {
+        let mut text = Vec::new();
+        let shell = clap_complete::Shell::Bash;
+        clap_complete::generate(shell, &mut command_line(), "stickshift", &mut text);
+        let text = String::from_utf8(text).unwrap();
+        for part in [
+            "stickshift__subcmd__firmware__subcmd__verify",
+            "stickshift__subcmd__help__subcmd__firmware__subcmd__verify",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "virtual")]
+    fn faults_are_for_virtual_sticks_alone() {
+        let checked = |line: &str| {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            check(&cli.global, &cli.verb)
+        };
+        for line in [
+            "stickshift list",
+            "stickshift list --virtual k3772 --fault switches --seed 2",
+            "stickshift rehearse --fault unplug@20",
+            "stickshift virtual k3772 --seed 1",
+        ] {
+            assert!(checked(line).is_ok(), "{line}");
+        }
+        for line in ["stickshift list --fault no-access", "stickshift sms list --seed 1"] {
+            assert!(checked(line).unwrap_err().is(ErrorKind::Usage), "{line}");
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 #![cfg(feature = "virtual")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use stickshift::at::{At, identify};
 use stickshift::boot::{self, Changes, Loader};
@@ -18,7 +19,7 @@ use stickshift::switch::View;
 fn traced(folder: &Path, arguments: &[&str]) -> String {
     let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
         .args(arguments)
-        .args(["--trace", "trace.txt", "--quiet"])
+        .args(["--trace", "trace.txt", "--quiet", "--force"])
         .current_dir(folder)
         .env("STICKSHIFT_STATE", "journals")
         .env("STICKSHIFT_PIN", "4711")
@@ -142,4 +143,50 @@ fn a_switch() {
     assert_eq!(link.device_descriptor()[8..12], [0xd1, 0x12, 0x26, 0x15]);
     assert!(View::of(&mut link).is_ok());
     assert!(trace.contains("555342431234567800000000000000110620000001010001000000"), "{trace}");
+}
+
+/// The message that switches a K3772, in a trace.
+const MESSAGE: &str = "555342431234567800000000000000110620000001010001000000";
+
+#[test]
+fn the_watcher() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watcher = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["watch", "--virtual", "k3772", "--trace", "trace.txt"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watcher.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    let switched = lines.find(|line| line.contains("12d1:14cf"));
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+    assert!(switched.is_some());
+    let trace = std::fs::read_to_string(folder.path().join("trace.txt")).unwrap();
+    assert!(trace.contains("# open 1-1 usb") && trace.contains(MESSAGE), "{trace}");
+}
+
+#[test]
+#[cfg(unix)]
+fn under_the_name_usb_modeswitch() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("usb_modeswitch");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_stickshift"), &link).unwrap();
+    let run = Command::new(link)
+        .args(["-v", "12d1", "-p", "1526", "-J"])
+        .env("STICKSHIFT_VIRTUAL", "k3772")
+        .env("STICKSHIFT_TRACE", folder.path().join("trace.txt"))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let trace = std::fs::read_to_string(folder.path().join("trace.txt")).unwrap();
+    assert!(trace.contains(MESSAGE), "{trace}");
+}
+
+#[test]
+fn a_verb_that_only_looks_sends_nothing() {
+    let folder = folder();
+    for verb in ["doctor", "list"] {
+        assert_eq!(traced(folder.path(), &[verb, "--virtual", "k3772"]), "", "{verb}");
+    }
 }

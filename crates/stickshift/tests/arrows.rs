@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firmware", &["hex", "error", "event", "wire", "atomic_file"]),
     ("router", &["hex", "error", "event", "wire", "profile", "atomic_file", "stick"]),
     // The only room that touches this computer.
-    ("host", &["hex", "error", "event", "link", "mask", "stick", "wire", "profile"]),
+    ("host", &["hex", "error", "event", "link", "mask", "stick", "wire"]),
     // The computer's clock and randomness, and waiting for the bus.
     ("hex", &[]),
     ("random", &[]),

@@ -8,21 +8,24 @@ mod usage;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
-use stickshift::host::SysBus;
-use stickshift::link::Bus;
 use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
 use stickshift::switch::modeswitch::Source;
 
+use crate::opener::{Look, Opener};
+use crate::options::Global;
 #[cfg(feature = "virtual")]
+use crate::options::VirtualOptions;
+
+/// Names a file for the trace: this command line has no room for one.
+const TRACE: &str = "STICKSHIFT_TRACE";
 /// Names a virtual stick to work on instead of this computer's bus: for trying scripts out.
 #[cfg(feature = "virtual")]
 const VIRTUAL: &str = "STICKSHIFT_VIRTUAL";
-#[cfg(feature = "virtual")]
 /// What goes wrong with that stick.
 #[cfg(feature = "virtual")]
 const FAULT: &str = "STICKSHIFT_FAULT";
@@ -35,28 +38,25 @@ pub(crate) fn is_called(program: Option<&OsStr>) -> bool {
 /// The whole program under that name.
 pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
-    let world = run::World { open: &mut || bus(cancel), read: &mut read, notice: &mut notice, cancel };
+    let opener = Opener::new(options());
+    let world =
+        run::World { open: &mut || opener.bus(Look::Quick), read: &mut read, notice: &mut notice, cancel };
     ExitCode::from(run::run(arguments, world, &mut out, &mut err))
 }
 
-fn bus(cancel: &Cancel) -> Result<Box<dyn Bus>> {
-    match virtual_bus(cancel)? {
-        Some(bus) => Ok(bus),
-        None => Ok(Box::new(SysBus::open().without_holders().with_every_device())),
+/// The options of this program that the environment names.
+fn options() -> Global {
+    Global {
+        trace: std::env::var_os(TRACE).map(PathBuf::from),
+        force: true,
+        #[cfg(feature = "virtual")]
+        virtual_sticks: VirtualOptions {
+            names: std::env::var(VIRTUAL).ok(),
+            fault: std::env::var(FAULT).ok(),
+            seed: None,
+        },
+        ..Global::default()
     }
-}
-
-#[cfg(feature = "virtual")]
-fn virtual_bus(cancel: &Cancel) -> Result<Option<Box<dyn Bus>>> {
-    use crate::args::{Global, StandIn};
-    let asked = |name| std::env::var(name).ok();
-    let stand_in = StandIn { virtual_stick: asked(VIRTUAL), fault: asked(FAULT), seed: 1 };
-    crate::context::Context::new(Global { stand_in, ..Global::default() }, cancel.clone()).stand_in()
-}
-
-#[cfg(not(feature = "virtual"))]
-fn virtual_bus(_: &Cancel) -> Result<Option<Box<dyn Bus>>> {
-    Ok(None)
 }
 
 fn read(source: &Source) -> Result<String> {

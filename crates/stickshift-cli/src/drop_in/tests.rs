@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
-use stickshift::link::Bus;
+use stickshift::link::{Bus, ClassifiedBus};
+use stickshift::profile::Catalogue;
 use stickshift::stick::Place;
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue::virtual_stick;
@@ -40,7 +42,10 @@ fn on(bus: VirtualBus, arguments: &[&str]) -> Run {
     let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
     let (mut out, mut err, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     let world = World {
-        open: &mut || -> Result<Box<dyn Bus>> { Ok(Box::new(bus.clone())) },
+        open: &mut || -> Result<Box<dyn Bus>> {
+            let catalogue = Arc::new(Catalogue::builtin());
+            Ok(Box::new(ClassifiedBus::new(Box::new(bus.clone()), catalogue).with_every_device()))
+        },
         read: &mut |source| match source {
             Source::File(name) if name == "k3772" => Ok(K3772.to_owned()),
             Source::Stdin => Ok(format!("DefaultVendor=12d1\nDefaultProduct=1526\n{K3772}")),

@@ -14,7 +14,7 @@ use stickshift::error::Error;
 use stickshift::event::Event;
 
 use crate::advice;
-use crate::args::Global;
+use crate::options::Global;
 use crate::recover::{self, Work};
 use bar::Bar;
 

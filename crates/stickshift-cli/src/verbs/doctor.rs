@@ -6,8 +6,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
-use stickshift::host::{KernelDrivers, SysBus};
+use stickshift::host::KernelDrivers;
 use stickshift::link::Bus;
+use stickshift::profile::Problem;
 use stickshift::stick::Stick;
 
 use crate::context::Context;
@@ -19,14 +20,14 @@ use crate::{overlays, system};
 pub(crate) struct DoctorArgs {}
 
 pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
-    let mut bus = SysBus::open();
+    let mut bus = context.bus()?;
     let sticks = bus.sticks()?;
-    let mut findings = vec![plugging(&bus), visible(&sticks)];
+    let mut findings = vec![plugging(&*bus), visible(&sticks)];
     findings.extend(access(&sticks));
     findings.extend(drivers(&overlays::root()));
     findings.extend(rivals());
     findings.push(dialler());
-    findings.extend(profiles());
+    findings.extend(profiles(context.opener.profile_problems()));
     let problems = findings.iter().filter(|f| f.state != State::Fine).count();
     context.output.finish(&Diagnosis { problems, findings });
     Ok(())
@@ -89,8 +90,8 @@ impl Report for Diagnosis {
     }
 }
 
-fn plugging(bus: &SysBus) -> Finding {
-    if bus.is_event_driven() {
+fn plugging(bus: &dyn Bus) -> Finding {
+    if bus.reports_plugging() {
         return Finding::fine("hotplug", "the system reports plugging as it happens");
     }
     Finding::trouble(
@@ -260,9 +261,8 @@ fn dialler() -> Finding {
     )
 }
 
-fn profiles() -> Vec<Finding> {
-    let (_, problems) = overlays::catalogue();
-    let trouble = problems.into_iter().map(|p| {
+fn profiles(problems: &[Problem]) -> Vec<Finding> {
+    let trouble = problems.iter().map(|p| {
         let line = p.line.map(|n| format!(", line {n}")).unwrap_or_default();
         Finding::trouble(
             State::Lacking,

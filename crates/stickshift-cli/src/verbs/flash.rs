@@ -15,9 +15,9 @@ use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
 use crate::context::Context;
+use crate::opener::port_place;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
-use crate::port_bus::PortBus;
 use crate::{act, files, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let mut plan = Plan::new("flash firmware to a stick in download mode");
     flash::plan(&files, &mut plan);
     let (mut bus, place): (Box<dyn Bus>, Place) = match &args.port {
-        Some(port) => (context.traced(Box::new(PortBus::new(port, Mode::Download)))?, PortBus::place()),
+        Some(port) => (context.opener.port(port, Mode::Download)?, port_place()),
         None => {
             let mut bus = context.bus()?;
             let stick = select::in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;

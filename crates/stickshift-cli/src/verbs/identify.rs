@@ -13,8 +13,8 @@ use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
 use crate::door::{self, LoginArgs, PortArgs, WebArgs};
+use crate::opener::port_place;
 use crate::output::Report;
-use crate::port_bus::PortBus;
 use crate::select;
 
 /// Say what a stick is, how sure that is and why, and which ways lead to other firmware.
@@ -120,7 +120,7 @@ impl Identified {
             Some("hilink") => Mode::Hilink,
             _ => Mode::Modem,
         };
-        let assumed = Stick { mode: reached, ..Stick::new(PortBus::place(), UsbId::new(0, 0)) };
+        let assumed = Stick { mode: reached, ..Stick::new(port_place(), UsbId::new(0, 0)) };
         let place = stick.map(|stick| stick.place.to_string());
         let routes = assessment::routes(stick.unwrap_or(&assumed), said).into_iter();
         let name = place.as_deref().unwrap_or("STICK");

@@ -8,7 +8,7 @@ use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::link::Bus;
 use stickshift::mask;
-use stickshift::stick::{Interface, Mode, Place, Stick, classify, product_name, vendor_name};
+use stickshift::stick::{Interface, Mode, Place, Stick, product_name, vendor_name};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -154,7 +154,7 @@ impl StickReport {
             configuration: stick.configuration,
             configurations: stick.configurations,
             interfaces: stick.interfaces.iter().map(InterfaceReport::of).collect(),
-            evidence: classify(stick.id, stick.class, &stick.interfaces).evidence,
+            evidence: stick.evidence.clone(),
             next: next(stick),
         }
     }
@@ -269,7 +269,7 @@ fn as_text<S: serde::Serializer>(place: &Place, serializer: S) -> std::result::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stickshift::stick::UsbId;
+    use stickshift::stick::{NoProfiles, UsbId};
 
     fn stick() -> Stick {
         let interface = |number: u8, protocol: u8, tty: &str, holder: Option<&str>| Interface {
@@ -289,7 +289,7 @@ mod tests {
             ],
             ..Stick::new("1-1.2".parse().unwrap(), UsbId::new(0x12d1, 0x1506))
         };
-        stick.classify();
+        stick.classify(&NoProfiles);
         stick
     }
 

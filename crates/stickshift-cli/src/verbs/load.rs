@@ -12,9 +12,9 @@ use stickshift::plan::Plan;
 use stickshift::stick::Mode;
 
 use crate::context::Context;
+use crate::opener::port_place;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
-use crate::port_bus::PortBus;
 use crate::verbs::loader::ChangeArgs;
 use crate::{act, files, select};
 
@@ -61,8 +61,8 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         if !act::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
         }
-        let mut bus = context.traced(Box::new(PortBus::new(port, Mode::BootRom)))?;
-        let sent = load::load_by_port(&mut *bus, &PortBus::place(), &loader, &mut session)?;
+        let mut bus = context.opener.port(port, Mode::BootRom)?;
+        let sent = load::load_by_port(&mut *bus, &port_place(), &loader, &mut session)?;
         context.output.finish(&LoadReport {
             packets: sent.packets,
             bytes: sent.bytes,

@@ -1,4 +1,5 @@
-//! One file per verb: its arguments and what it does with the library.
+//! The verbs of the command line, one file each: its arguments, and what it does with the library. A new verb is a file, a row of [`Verb`]
+//! and a row of [`run`].
 
 pub(crate) mod at;
 pub(crate) mod convert;
@@ -31,11 +32,129 @@ pub(crate) mod virtual_rack;
 pub(crate) mod virtual_stick;
 pub(crate) mod watch;
 
+use clap::Subcommand;
 use stickshift::error::Result;
 
-use crate::args::Verb;
 use crate::context::Context;
 use crate::lazy::Lazy;
+use crate::recover::Work;
+
+/// A verb with its arguments. The doc comments are the help texts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next
+    List(Lazy<list::ListArgs>),
+
+    /// Identify a stick: model, firmware, confidence and evidence, and what you can do next
+    Identify(Lazy<identify::IdentifyArgs>),
+
+    /// Switch a stick from CD-ROM to modem
+    Switch(Lazy<switch::SwitchArgs>),
+
+    /// Run as a daemon: switch sticks as they are plugged in
+    Watch(Lazy<watch::WatchArgs>),
+
+    /// Check permissions, drivers and conflicting programs, and show how to fix each problem
+    Doctor(Lazy<doctor::DoctorArgs>),
+
+    /// Install system files: udev rules, systemd unit, completions, man pages
+    Setup(Lazy<setup::SetupArgs>),
+
+    /// Verify, extract and build firmware images
+    Firmware(Lazy<firmware::FirmwareArgs>),
+
+    /// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev)
+    Profile(Lazy<profile::ProfileArgs>),
+
+    /// Learn from a USB capture how to switch a stick
+    Learn(Lazy<learn::LearnArgs>),
+
+    /// Inspect a router firmware image: its files, and which sticks it supports
+    Router(Lazy<router::RouterArgs>),
+
+    /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable
+    Convert(Lazy<convert::ConvertArgs>),
+
+    /// Send a loader to a stick in boot ROM mode and wait until it runs
+    Load(Lazy<load::LoadArgs>),
+
+    /// Inspect and patch boot ROM loaders: erase call, patches, partition table
+    Loader(Lazy<loader::LoaderArgs>),
+
+    /// Flash firmware to a stick in download mode
+    Flash(Lazy<flash::FlashArgs>),
+
+    #[cfg(feature = "virtual")]
+    /// Rehearse a conversion on a simulated E3372h: no hardware, no root, no download
+    Rehearse(Lazy<rehearse::RehearseArgs>),
+
+    #[cfg(feature = "virtual")]
+    /// Expose a simulated stick to other programs
+    Virtual(Lazy<virtual_stick::VirtualArgs>),
+
+    /// Query and control HiLink firmware through its web API
+    Hilink(Lazy<hilink::HilinkArgs>),
+
+    /// Send AT commands to a stick and print the replies
+    At(Lazy<at::AtArgs>),
+
+    /// Read, send and delete SMS messages
+    Sms(Lazy<sms::SmsArgs>),
+
+    /// Send a USSD code such as '*100#' and print the reply
+    Ussd(Lazy<ussd::UssdArgs>),
+
+    /// Manage the SIM PIN: status, enter, change, enable, disable, unblock
+    Pin(Lazy<pin::PinArgs>),
+
+    /// Show the network, signal strength and signal quality
+    Signal(Lazy<signal::SignalArgs>),
+
+    /// Show and select radio technologies, bands and the network
+    Network(Lazy<network::NetworkArgs>),
+
+    /// Show and change the stick's USB composition (its ports)
+    Ports(Lazy<ports::PortsArgs>),
+
+    /// Identify a file and show its contents
+    Inspect(Lazy<inspect::InspectArgs>),
+}
+
+impl Verb {
+    /// What it leaves behind when it fails half-way.
+    pub(crate) fn work(&self) -> Work {
+        match self {
+            #[cfg(feature = "virtual")]
+            Verb::Rehearse(_) => Work::Convert,
+            Verb::Convert(_) => Work::Convert,
+            Verb::Flash(_) => Work::Flash,
+            Verb::Load(_) => Work::Load,
+            Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
+            _ => Work::Other,
+        }
+    }
+
+    /// Whether it touches no stick: then a signal ends it at once, as the system does it. Files that it writes have no name before they
+    /// are whole.
+    pub(crate) fn touches_only_files(&self) -> bool {
+        match self {
+            Verb::Firmware(_)
+            | Verb::Inspect(_)
+            | Verb::Loader(_)
+            | Verb::Profile(_)
+            | Verb::Router(_)
+            | Verb::Setup(_) => true,
+            Verb::Learn(args) => args.0.only_reads(),
+            _ => false,
+        }
+    }
+
+    /// Whether it makes virtual sticks of its own, without `--virtual`.
+    #[cfg(feature = "virtual")]
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Verb::Rehearse(_) | Verb::Virtual(_))
+    }
+}
 
 /// Runs a verb.
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {

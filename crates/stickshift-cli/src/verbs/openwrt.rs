@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::profile::Entry;
+use stickshift::profile::{Catalogue, Entry};
 use stickshift::router::openwrt::{self, Data, Recipe, Wishes};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
 use crate::files;
 use crate::output::Report;
-use crate::overlays;
 use crate::select;
 use crate::verbs::profile;
 
@@ -80,7 +79,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             (stick.id, Some(stick))
         }
     };
-    let entry = entry_for(id, stick.as_ref());
+    let entry = entry_for(&context.opener.catalogue(), id, stick.as_ref());
     let seen = stick.as_ref().and_then(Data::of);
     let guess = || entry.as_ref().and_then(|e| e.targets().first().copied()).map(Data::usual);
     let data = args.data.map(Kind::data).or(seen).or_else(guess).ok_or_else(|| {
@@ -111,8 +110,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
 }
 
 /// How the stick is switched: by its ids now, or, when it is a modem already, by those it must have had.
-fn entry_for(id: UsbId, stick: Option<&Stick>) -> Option<Entry> {
-    let (catalogue, _) = overlays::catalogue();
+fn entry_for(catalogue: &Catalogue, id: UsbId, stick: Option<&Stick>) -> Option<Entry> {
     if let Some(first) = catalogue.candidates(id).into_iter().next() {
         return Some(first.entry);
     }

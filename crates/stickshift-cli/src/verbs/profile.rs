@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
-use stickshift::profile::{Entry, Origin};
+use stickshift::profile::{Catalogue, Entry, Origin};
 use stickshift::stick::UsbId;
 
 use crate::context::Context;
 use crate::files::{self, OutputFile};
 use crate::output::Report;
-use crate::overlays;
 
 /// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link.
 #[derive(Args, Debug)]
@@ -103,13 +103,12 @@ pub(crate) fn run(context: &mut Context, args: ProfileArgs) -> Result<()> {
     }
 }
 
-fn catalogue(context: &Context) -> stickshift::profile::Catalogue {
-    let (catalogue, problems) = overlays::catalogue();
-    for p in problems {
+fn catalogue(context: &Context) -> Arc<Catalogue> {
+    for p in context.opener.profile_problems() {
         let line = p.line.map_or(String::new(), |n| format!(":{n}"));
         context.output.say(&format!("warning: {}{line}: {}", p.file, p.what));
     }
-    catalogue
+    context.opener.catalogue()
 }
 
 fn list(context: &Context, text: Option<&str>) -> Result<()> {

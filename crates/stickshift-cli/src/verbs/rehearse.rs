@@ -54,7 +54,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         Direction::Stick => (Target::Stick, "e3372h-hilink", "21.180.01.00.00"),
         Direction::Hilink => (Target::Hilink, "e3372h-stick", "22.200.15.00.00"),
     };
-    let seed = context.global.stand_in.seed;
+    let seed = context.global.virtual_sticks.seed();
     if let Some(folder) = &args.files {
         std::fs::create_dir_all(folder).map_err(|e| {
             Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
@@ -69,7 +69,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let folder = TemporaryFolder::new()?;
     let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
 
-    let bus = context.virtual_bus(name)?;
+    let bus = context.opener.use_virtual(name)?;
     let place = VirtualPlace::first();
     let mut session = context.session_with(|event| owner(&bus, &place, event));
     let mut files =
@@ -86,7 +86,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         no_updates: false,
     };
 
-    let mut traced = context.traced(Box::new(bus.clone()))?;
+    let mut traced = context.bus()?;
     let stick = crate::select::stick(&mut *traced, None)?;
     let (plan, before) = convert::plan(&mut *traced, &stick, &request, &mut session)?;
     context.output.interim("plan", &plan);

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::door::LoginArgs;
 use crate::output::Report;
 use crate::verbs::list::StickReport;
-use crate::{files, overlays, select};
+use crate::{files, select};
 
 /// Switch a stick from CD-ROM to modem.
 ///
@@ -74,10 +74,7 @@ impl SwitchArgs {
 
 pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut bus = context.every_device()?;
-    let (catalogue, problems) = overlays::catalogue();
-    for problem in problems {
-        context.output.warn("profile-unusable", format!("{}: {}", problem.file, problem.what));
-    }
+    let catalogue = context.catalogue();
     let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
     let own = args.profile.is_some() || !args.message.is_empty();
     if !own && stick.mode == Mode::Hilink && matches!(args.goal(), Goal::Serial | Goal::Modem) {

@@ -174,7 +174,7 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         return Ok(());
     };
     let stick = || {
-        let mut stick = context.virtual_stick(name)?;
+        let mut stick = context.global.virtual_sticks.stick(name)?;
         if args.quick {
             hurry(stick.as_mut());
         }

@@ -7,16 +7,15 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
-use stickshift::host::SysBus;
-use stickshift::link::Bus;
 use stickshift::switching::watch::{News, OneByOne, Watcher, Workers};
 
 use crate::context::Context;
-use crate::hands::Threads;
+use crate::opener::Look;
 use crate::output::{FailureReport, Report};
 use crate::recover::Work;
 use crate::verbs::list::StickReport;
 use crate::verbs::switch::SwitchReport;
+use crate::workers::Threads;
 use crate::{overlays, system};
 
 /// Switch whatever is plugged in, as long as it runs. Nothing is polled: it sleeps until the kernel reports a device.
@@ -33,10 +32,7 @@ pub(crate) struct WatchArgs {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
-    let (catalogue, problems) = overlays::catalogue();
-    for problem in problems {
-        context.output.warn("profile-unusable", format!("{}: {}", problem.file, problem.what));
-    }
+    let catalogue = context.catalogue();
     let rival = system::usb_modeswitch(&overlays::root());
     if let Some(rules) = &rival {
         let rules = rules.display();
@@ -50,21 +46,20 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
         (None, Some(_)) => PATIENCE,
         (None, None) => Duration::ZERO,
     };
-    let catalogue = Arc::new(catalogue);
+    let mut bus = context.opener.bus(Look::Quick)?;
     // Virtual sticks have a clock that jumps to the next event; it is theirs alone while one of them is served.
-    let (bus, mut hands): (Box<dyn Bus>, Box<dyn Workers + '_>) = match context.stand_ins()? {
-        Some([bus, theirs]) => (bus, Box::new(OneByOne::new(theirs, &catalogue, context.cancel.clone()))),
-        None => {
-            let bus = SysBus::open().without_holders().with_every_device();
-            let hands = Threads::on_this_computer(Arc::clone(&catalogue), context.cancel.clone());
-            (Box::new(bus), Box::new(hands))
-        }
+    let mut workers: Box<dyn Workers + '_> = if context.opener.is_virtual() {
+        let theirs = context.opener.bus(Look::Quick)?;
+        Box::new(OneByOne::new(theirs, &catalogue, context.cancel.clone()))
+    } else {
+        let (opener, catalogue) = (Arc::clone(&context.opener), Arc::clone(&catalogue));
+        Box::new(Threads::looking_through(opener, catalogue, context.cancel.clone()))
     };
-    let mut bus = context.traced(bus)?;
     let mut watcher = Watcher::new(&catalogue, patience);
     let mut session = context.session();
     loop {
-        let next = match watcher.look(&mut *bus, &mut *hands, &mut session, &mut |news| tell(context, news)) {
+        let next = match watcher.look(&mut *bus, &mut *workers, &mut session, &mut |news| tell(context, news))
+        {
             Err(_) if context.cancel.is_cancelled() => return Ok(()),
             other => other?,
         };

@@ -107,11 +107,11 @@ impl Bus for VirtualBus {
         !self.computer.lock().missing_drivers.contains(name)
     }
 
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
         let mut computer = self.computer.lock();
         computer.settle();
         self.seen = computer.changes();
-        Ok(computer.sticks())
+        Ok(computer.devices())
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {

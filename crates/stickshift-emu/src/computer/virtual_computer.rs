@@ -258,14 +258,14 @@ impl VirtualComputer {
         }
     }
 
-    pub(crate) fn sticks(&self) -> Vec<Stick> {
+    pub(crate) fn devices(&self) -> Vec<Stick> {
         let places = self.slots.iter();
         places.filter_map(|(place, slot)| Some(self.stick(place, slot.present.as_ref()?))).collect()
     }
 
     fn stick(&self, place: &Place, present: &Present) -> Stick {
         let appearance = &present.appearance;
-        let mut stick = Stick {
+        Stick {
             place: place.clone(),
             id: appearance.id,
             release: appearance.release,
@@ -277,9 +277,8 @@ impl VirtualComputer {
             configurations: appearance.configurations.len() as u8,
             interfaces: self.interfaces(present),
             mode: Mode::Unknown,
-        };
-        stick.classify();
-        stick
+            evidence: Vec::new(),
+        }
     }
 
     fn interfaces(&self, present: &Present) -> Vec<Interface> {

@@ -9,21 +9,19 @@ use super::sysfs::Roots;
 use super::usb::UsbDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
-use crate::profile;
-use crate::stick::{Place, Stick, is_stick};
+use crate::stick::{Place, Stick};
 use std::path::Path;
 use std::time::Duration;
 
 /// How often the bus is looked at where the system does not report plugging.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The sticks that are plugged into this computer.
+/// The USB devices that are plugged into this computer.
 #[derive(Debug)]
 pub struct SysBus {
     roots: Roots,
     hotplug: Option<Hotplug>,
     holders: bool,
-    every_device: bool,
     clock: Clock,
 }
 
@@ -35,7 +33,6 @@ impl SysBus {
             roots: Roots::default(),
             hotplug: Hotplug::open().ok(),
             holders: true,
-            every_device: false,
             clock: Clock::start(),
         }
     }
@@ -47,18 +44,6 @@ impl SysBus {
         self
     }
 
-    /// Shows every USB device, not only those that are known as sticks: for profiles of devices that nobody knew before.
-    #[must_use]
-    pub fn with_every_device(mut self) -> SysBus {
-        self.every_device = true;
-        self
-    }
-
-    /// Whether plugging is reported as it happens; otherwise the bus is looked at once a second.
-    pub fn is_event_driven(&self) -> bool {
-        self.hotplug.is_some()
-    }
-
     fn stick(&self, place: &Place) -> Result<Stick> {
         self.roots.device(place).ok_or_else(|| {
             Error::new(ErrorKind::NoStick, format!("nothing stands at {place}")).with("place", place)
@@ -67,20 +52,19 @@ impl SysBus {
 }
 
 impl Bus for SysBus {
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
         // What happens from here on is news again: nothing falls between looking and listening.
         if let Some(hotplug) = &mut self.hotplug {
             hotplug.forget();
         }
-        let mut sticks = self.roots.devices();
-        sticks.retain(|stick| self.every_device || is_stick(stick) || profile::builtin::concerns(stick.id));
+        let mut devices = self.roots.devices();
         if self.holders {
-            self.roots.find_holders(&mut sticks);
+            self.roots.find_holders(&mut devices);
         }
-        Ok(sticks)
+        Ok(devices)
     }
 
-    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
         Ok(self.roots.device(place))
     }
 
@@ -128,6 +112,10 @@ impl Bus for SysBus {
 
     fn has_driver(&self, name: &str) -> bool {
         KernelDrivers::below(Path::new("/")).has(name)
+    }
+
+    fn reports_plugging(&self) -> bool {
+        self.hotplug.is_some()
     }
 
     fn now(&self) -> Moment {

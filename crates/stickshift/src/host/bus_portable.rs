@@ -9,23 +9,21 @@ use super::clock::Clock;
 use super::usb::{UsbDevice, place_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
-use crate::profile;
-use crate::stick::{Interface, Place, Stick, UsbId, is_stick};
+use crate::stick::{Interface, Place, Stick, UsbId};
 
 /// How often the bus is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The sticks that are plugged into this computer.
+/// The USB devices that are plugged into this computer.
 #[derive(Debug)]
 pub struct SysBus {
-    every_device: bool,
     clock: Clock,
 }
 
 impl SysBus {
     /// The bus.
     pub fn open() -> SysBus {
-        SysBus { every_device: false, clock: Clock::start() }
+        SysBus { clock: Clock::start() }
     }
 
     /// Who holds ports is not seen on this system.
@@ -33,30 +31,15 @@ impl SysBus {
     pub fn without_holders(self) -> SysBus {
         self
     }
-
-    /// Shows every USB device, not only those that are known as sticks: for profiles of devices that nobody knew before.
-    #[must_use]
-    pub fn with_every_device(mut self) -> SysBus {
-        self.every_device = true;
-        self
-    }
-
-    /// Whether plugging is reported as it happens; otherwise the bus is looked at once a second.
-    pub fn is_event_driven(&self) -> bool {
-        false
-    }
 }
 
 impl Bus for SysBus {
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
-        let mut sticks = devices()?;
-        sticks.retain(|stick| self.every_device || is_stick(stick) || profile::builtin::concerns(stick.id));
-        sticks.sort_by(|a, b| a.place.cmp(&b.place));
-        Ok(sticks)
-    }
-
-    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        Ok(devices()?.into_iter().find(|stick| stick.place == *place))
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
+        let all = nusb::list_devices().wait();
+        let all = all.map_err(|e| Error::new(ErrorKind::Io, "cannot list USB devices").because(e))?;
+        let mut devices: Vec<Stick> = all.filter_map(|info| device(&info)).collect();
+        devices.sort_by(|a, b| a.place.cmp(&b.place));
+        Ok(devices)
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
@@ -85,23 +68,21 @@ impl Bus for SysBus {
         .with("place", place))
     }
 
+    fn reports_plugging(&self) -> bool {
+        false
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }
 }
 
-fn devices() -> Result<Vec<Stick>> {
-    let all = nusb::list_devices().wait();
-    let all = all.map_err(|e| Error::new(ErrorKind::Io, "cannot list USB devices").because(e))?;
-    Ok(all.filter_map(|info| stick(&info)).collect())
-}
-
-fn stick(info: &nusb::DeviceInfo) -> Option<Stick> {
+fn device(info: &nusb::DeviceInfo) -> Option<Stick> {
     let text = |s: Option<&str>| s.map(|s| s.chars().filter(|c| !c.is_control()).collect());
     let interfaces = info
         .interfaces()
         .map(|i| Interface::new(i.interface_number(), [i.class(), i.subclass(), i.protocol()]));
-    let mut stick = Stick {
+    Some(Stick {
         release: info.device_version(),
         class: info.class(),
         manufacturer: text(info.manufacturer_string()),
@@ -109,7 +90,5 @@ fn stick(info: &nusb::DeviceInfo) -> Option<Stick> {
         serial: text(info.serial_number()),
         interfaces: interfaces.collect(),
         ..Stick::new(place_of(info)?, UsbId::new(info.vendor_id(), info.product_id()))
-    };
-    stick.classify();
-    Some(stick)
+    })
 }

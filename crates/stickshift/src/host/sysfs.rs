@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::holder;
-use crate::profile;
 use crate::stick::{Endpoint, Interface, Mode, Place, Role, Stick, UsbId};
 use crate::wire::usb::{ConfigurationDescriptor, DeviceDescriptor, split_configurations};
 
@@ -27,7 +26,7 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// Every USB device there is, classified, sticks or not, ordered by place. A device that leaves while it is read is left out.
+    /// Every USB device there is, ordered by place, not classified. A device that leaves while it is read is left out.
     pub fn devices(&self) -> Vec<Stick> {
         let entries = fs::read_dir(self.usb_devices()).into_iter().flatten().flatten();
         let places = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
@@ -36,14 +35,14 @@ impl Roots {
         found
     }
 
-    /// The device at `place`, classified, without who holds its ports.
+    /// The device at `place`, not classified, without who holds its ports.
     pub fn device(&self, place: &Place) -> Option<Stick> {
         let folder = self.usb_devices().join(place.as_str());
         let hex = |name: &str| u16::from_str_radix(&attribute(&folder, name)?, 16).ok();
         let number = |name: &str| attribute(&folder, name)?.parse().ok();
         let string = |name: &str| attribute(&folder, name).filter(|s| !s.is_empty()).map(|s| printable(&s));
         let configuration = number("bConfigurationValue").unwrap_or(0);
-        let mut stick = Stick {
+        Some(Stick {
             place: place.clone(),
             id: UsbId::new(hex("idVendor")?, hex("idProduct")?),
             release: hex("bcdDevice").unwrap_or(0),
@@ -55,13 +54,8 @@ impl Roots {
             configurations: number("bNumConfigurations").unwrap_or(1),
             interfaces: self.interfaces(&folder, place, configuration),
             mode: Mode::Unknown,
-        };
-        stick.classify();
-        let storage_only = stick.interfaces.iter().all(|i| i.role == Role::Storage);
-        if stick.mode == Mode::Unknown && storage_only && profile::builtin::knows(stick.id) {
-            stick.mode = Mode::Cdrom;
-        }
-        Some(stick)
+            evidence: Vec::new(),
+        })
     }
 
     /// Fills in who holds the ports of `sticks`, in one pass over all processes.

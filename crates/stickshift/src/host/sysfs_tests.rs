@@ -1,4 +1,5 @@
 use super::*;
+use crate::stick::NoProfiles;
 use crate::wire::usb::{EndpointDescriptor, InterfaceDescriptor};
 
 const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
@@ -102,8 +103,15 @@ impl Tree {
         }
     }
 
-    fn only(&self) -> Stick {
+    /// Its devices, classified as a bus above does it.
+    fn devices(&self) -> Vec<Stick> {
         let mut all = self.roots().devices();
+        all.iter_mut().for_each(|device| device.classify(&NoProfiles));
+        all
+    }
+
+    fn only(&self) -> Stick {
+        let mut all = self.devices();
         assert_eq!(all.len(), 1);
         all.remove(0)
     }
@@ -177,7 +185,7 @@ fn boot_rom_and_loader() {
     tree.plug("1-4", (0x12d1, 0x1c05), &[(UNTYPED, true), (STORAGE, false), (UNTYPED, false)]);
     tree.bind("1-4", 0, "option", "ttyUSB1/tty/ttyUSB1");
     tree.bind("1-4", 2, "option", "ttyUSB2/tty/ttyUSB2");
-    let [rom, loader] = &tree.roots().devices()[..] else { panic!() };
+    let [rom, loader] = &tree.devices()[..] else { panic!() };
     assert_eq!(rom.mode, Mode::BootRom);
     assert_eq!(rom.interface(Role::BootRom).unwrap().tty.as_deref(), Some("/dev/ttyUSB0"));
     assert_eq!(loader.mode, Mode::Download);
@@ -192,15 +200,6 @@ fn a_serial_port_of_the_cdc_class() {
     let stick = tree.only();
     assert_eq!(stick.interfaces[0].tty.as_deref(), Some("/dev/ttyACM5"));
     assert_eq!(stick.interfaces[0].role, Role::Serial);
-}
-
-#[test]
-fn a_stick_of_a_maker_of_many_things_is_known_by_the_catalogue() {
-    let tree = Tree::new();
-    tree.plug("1-1", (0x0fce, 0xd0cf), &[(STORAGE, false)]);
-    assert_eq!(tree.only().mode, Mode::Cdrom);
-    tree.plug("1-1", (0x0fce, 0xffff), &[(STORAGE, false)]);
-    assert_eq!(tree.only().mode, Mode::Unknown);
 }
 
 #[test]

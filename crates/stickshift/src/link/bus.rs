@@ -1,24 +1,47 @@
 use crate::error::Result;
 use crate::link::{ByteLink, HttpLink, Moment, UsbLink};
-use crate::stick::{Place, Stick};
+use crate::stick::{NoProfiles, Place, Stick, is_stick};
 
 /// The USB bus as the library sees it: which sticks stand where, and how to reach them.
 ///
-/// The real bus (`host`) and the virtual one (`stickshift-emu`) are used through this alone.
+/// The real bus (`host`) and the virtual one (`stickshift-emu`) are used through this alone. They report raw devices; what a device is
+/// gets decided above them, by [`sticks`](Self::sticks) and [`device`](Self::device), which no real or virtual bus overrides.
+/// [`ClassifiedBus`](crate::link::ClassifiedBus) decides with switching profiles, too.
 pub trait Bus: Send {
-    /// Every stick there is now, ordered by place.
+    /// Every USB device there is now, ordered by place: descriptors, strings, drivers and ports. Mode and roles are not set.
     ///
     /// # Errors
     /// `Io`, `PermissionDenied`.
-    fn sticks(&mut self) -> Result<Vec<Stick>>;
+    fn raw_devices(&mut self) -> Result<Vec<Stick>>;
 
-    /// What stands at `place`, also when it is nothing that [`sticks`](Self::sticks) would name: a stick that was switched may be
-    /// anything. Who holds its ports is not looked for.
+    /// The device at `place` as in [`raw_devices`](Self::raw_devices), except that who holds its ports may be missing.
     ///
     /// # Errors
-    /// As [`sticks`](Self::sticks).
+    /// As [`raw_devices`](Self::raw_devices).
+    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        Ok(self.raw_devices()?.into_iter().find(|device| device.place == *place))
+    }
+
+    /// Every stick there is now, ordered by place, classified by its ids and interfaces.
+    ///
+    /// # Errors
+    /// As [`raw_devices`](Self::raw_devices).
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        let mut devices = self.raw_devices()?;
+        devices.iter_mut().for_each(|device| device.classify(&NoProfiles));
+        devices.retain(is_stick);
+        Ok(devices)
+    }
+
+    /// What stands at `place`, classified, also when it is nothing that [`sticks`](Self::sticks) would name: a stick that was
+    /// switched may be anything. Who holds its ports is not looked for.
+    ///
+    /// # Errors
+    /// As [`raw_devices`](Self::raw_devices).
     fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        Ok(self.sticks()?.into_iter().find(|stick| stick.place == *place))
+        let mut device = self.raw_device(place)?;
+        device.iter_mut().for_each(|device| device.classify(&NoProfiles));
+        Ok(device)
     }
 
     /// Waits until something on the bus may have changed since it was last looked at (a stick came, went, or a driver made or removed
@@ -68,6 +91,11 @@ pub trait Bus: Send {
     /// Whether the system has a driver, by the kernel's name for it; true where it does not tell.
     fn has_driver(&self, name: &str) -> bool {
         let _ = name;
+        true
+    }
+
+    /// Whether plugging is reported as it happens. Otherwise [`wait_change`](Self::wait_change) looks again now and then.
+    fn reports_plugging(&self) -> bool {
         true
     }
 

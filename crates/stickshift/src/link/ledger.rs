@@ -66,6 +66,14 @@ impl WatchedBus {
 }
 
 impl Bus for WatchedBus {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
+        self.inner.raw_devices()
+    }
+
+    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.inner.raw_device(place)
+    }
+
     fn sticks(&mut self) -> Result<Vec<Stick>> {
         self.inner.sticks()
     }
@@ -103,6 +111,10 @@ impl Bus for WatchedBus {
 
     fn has_driver(&self, name: &str) -> bool {
         self.inner.has_driver(name)
+    }
+
+    fn reports_plugging(&self) -> bool {
+        self.inner.reports_plugging()
     }
 
     fn now(&self) -> Moment {

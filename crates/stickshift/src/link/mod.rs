@@ -9,6 +9,7 @@
 
 mod bus;
 mod byte;
+mod classified;
 mod http;
 mod ledger;
 mod tape;
@@ -18,6 +19,7 @@ mod usb_tape;
 
 pub use bus::Bus;
 pub use byte::ByteLink;
+pub use classified::ClassifiedBus;
 pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedPort, WatchedUsb};
 pub use tape::{Direction, Tape, TapeLink};

@@ -1,6 +1,6 @@
 use crate::profile::formats::usb_modeswitch;
 use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin};
-use crate::stick::UsbId;
+use crate::stick::{KnownIds, UsbId};
 
 /// A folder of usb_modeswitch files, read by somebody who may read files.
 #[derive(Clone, Debug)]
@@ -138,5 +138,18 @@ impl Catalogue {
     /// Picks the entry for a stick: the first candidate all of whose qualifiers match.
     pub fn choose(&self, id: UsbId, attributes: &Attributes) -> Choice {
         Choice::first_match(self.candidates(id), attributes)
+    }
+}
+
+impl KnownIds for Catalogue {
+    fn switches(&self, id: UsbId) -> bool {
+        self.knows(id)
+    }
+
+    fn concerns(&self, id: UsbId) -> bool {
+        let leads_here = |(_, entry): &(String, Entry)| entry.targets().contains(&id);
+        builtin::concerns(id)
+            || self.knows(id)
+            || self.layers.iter().any(|l| l.entries.iter().any(leads_here))
     }
 }

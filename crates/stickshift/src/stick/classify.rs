@@ -57,6 +57,29 @@ pub struct Classified {
     pub evidence: Vec<String>,
 }
 
+/// The ids that switching profiles name. A catalogue of profiles tells them to the classification.
+pub trait KnownIds: Send + Sync {
+    /// Whether a profile switches devices with these ids.
+    fn switches(&self, id: UsbId) -> bool;
+
+    /// Whether a profile switches devices with these ids, or turns others into them.
+    fn concerns(&self, id: UsbId) -> bool;
+}
+
+/// Knows no profile.
+#[derive(Clone, Copy, Debug)]
+pub struct NoProfiles;
+
+impl KnownIds for NoProfiles {
+    fn switches(&self, _: UsbId) -> bool {
+        false
+    }
+
+    fn concerns(&self, _: UsbId) -> bool {
+        false
+    }
+}
+
 /// Says what a stick with these ids and these interfaces is. The `role` of the interfaces given is not looked at; drivers are,
 /// where they are known.
 pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
@@ -130,14 +153,20 @@ impl Stick {
         self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
     }
 
-    /// Sets the mode and the roles from everything else that is known, and says why.
-    pub fn classify(&mut self) -> Vec<String> {
+    /// Sets the mode, the roles and the evidence from everything else that is known. A device that shows storage alone waits to be
+    /// switched where a profile has its ids: most such devices are disks.
+    pub fn classify(&mut self, profiles: &dyn KnownIds) {
         let found = classify(self.id, self.class, &self.interfaces);
         self.mode = found.mode;
         for (interface, role) in self.interfaces.iter_mut().zip(found.roles) {
             interface.role = role;
         }
-        found.evidence
+        self.evidence = found.evidence;
+        let storage_only = self.interfaces.iter().all(|i| i.role == Role::Storage);
+        if self.mode == Mode::Unknown && storage_only && profiles.switches(self.id) {
+            self.mode = Mode::Cdrom;
+            self.evidence.push("it shows storage only, and a switching profile has its ids".to_owned());
+        }
     }
 }
 

@@ -185,7 +185,7 @@ fn what_is_no_stick_is_left_out() {
             interfaces: interfaces(classes),
             ..Stick::new("1-1".parse().unwrap(), id)
         };
-        stick.classify();
+        stick.classify(&NoProfiles);
         is_stick(&stick)
     };
     let other = UsbId::new(0x0951, 0x1666);

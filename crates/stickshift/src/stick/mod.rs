@@ -8,7 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, classify, flash_interface, is_stick, product_name, stick_makers, vendor_name,
+    Classified, KnownIds, NoProfiles, classify, flash_interface, is_stick, product_name, stick_makers,
+    vendor_name,
 };
 
 /// A place on the bus, `bus-port[.port..]`, for example `1-1.2`. What stands there may change its ids at any time;
@@ -242,6 +243,8 @@ pub struct Stick {
     pub interfaces: Vec<Interface>,
     /// What it is at this moment.
     pub mode: Mode,
+    /// Why it is taken for that, one lower-case line each.
+    pub evidence: Vec<String>,
 }
 
 impl Interface {
@@ -278,6 +281,7 @@ impl Stick {
             configurations: 1,
             interfaces: Vec::new(),
             mode: Mode::Unknown,
+            evidence: Vec::new(),
         }
     }
 

@@ -13,7 +13,7 @@ fn stick(product: u16, classes: &[[u8; 3]]) -> Stick {
         interfaces: interfaces.collect(),
         ..Stick::new("1-1".parse().unwrap(), UsbId::new(HUAWEI, product))
     };
-    stick.classify();
+    stick.classify(&crate::stick::NoProfiles);
     stick
 }
 

@@ -11,7 +11,7 @@ use stickshift::stick::{Interface, Mode, Place, Role, Stick, UsbId};
 /// How often it is looked whether the port is there.
 const LOOK: Duration = Duration::from_millis(200);
 
-pub(crate) struct PortBus {
+pub(super) struct PortBus {
     path: PathBuf,
     mode: Mode,
     start: Instant,
@@ -20,20 +20,15 @@ pub(crate) struct PortBus {
 
 impl PortBus {
     /// The port at `path`, taken for that of a stick in `mode`.
-    pub(crate) fn new(path: &Path, mode: Mode) -> Self {
+    pub(super) fn new(path: &Path, mode: Mode) -> Self {
         PortBus { path: path.to_owned(), mode, start: Instant::now(), was_there: path.exists() }
-    }
-
-    /// Where its one stick stands.
-    pub(crate) fn place() -> Place {
-        "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
     }
 
     fn stick(&self) -> Stick {
         let role = if self.mode == Mode::BootRom { Role::BootRom } else { Role::Flash };
         let tty = Some(self.path.display().to_string());
         let port = Interface { role, tty, ..Interface::new(0, [0xff; 3]) };
-        Stick { interfaces: vec![port], mode: self.mode, ..Stick::new(Self::place(), UsbId::new(0, 0)) }
+        Stick { interfaces: vec![port], mode: self.mode, ..Stick::new(super::port_place(), UsbId::new(0, 0)) }
     }
 
     fn nothing<T>(&self) -> Result<T> {
@@ -45,9 +40,18 @@ impl PortBus {
 }
 
 impl Bus for PortBus {
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
         self.was_there = self.path.exists();
         Ok(if self.was_there { vec![self.stick()] } else { Vec::new() })
+    }
+
+    /// Nothing tells what stands behind the port but the person who named it.
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        self.raw_devices()
+    }
+
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.raw_device(place)
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {

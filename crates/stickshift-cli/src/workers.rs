@@ -6,10 +6,11 @@ use std::thread::{self, JoinHandle};
 
 use stickshift::error::{Error, ErrorKind};
 use stickshift::event::{Cancel, Session};
-use stickshift::host::SysBus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::Stick;
 use stickshift::switching::watch::{Report, Workers, serve};
+
+use crate::opener::{Look, Opener};
 
 /// Plenty for what is done to one stick.
 const STACK: usize = 512 * 1024;
@@ -24,12 +25,14 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Every thread serves its stick over a look of its own at this computer's bus.
-    pub(crate) fn on_this_computer(catalogue: Arc<Catalogue>, cancel: Cancel) -> Threads {
-        Threads::new(Arc::new(move |stick, tell| {
-            let mut bus = SysBus::open().without_holders().with_every_device();
-            let mut session = Session::new(|_| {}, cancel.clone());
-            serve(&mut bus, stick, &catalogue, &mut session, tell);
+    /// Every thread serves its stick over a look of its own at the bus.
+    pub(crate) fn looking_through(opener: Arc<Opener>, catalogue: Arc<Catalogue>, cancel: Cancel) -> Threads {
+        Threads::new(Arc::new(move |stick, tell| match opener.bus(Look::Quick) {
+            Ok(mut bus) => {
+                let mut session = Session::new(|_| {}, cancel.clone());
+                serve(&mut *bus, stick, &catalogue, &mut session, tell);
+            }
+            Err(error) => tell(Report::Ended { stick: stick.clone(), result: Err(error) }),
         }))
     }
 
@@ -48,7 +51,7 @@ impl Workers for Threads {
         match thread::Builder::new().stack_size(STACK).spawn(body) {
             Ok(thread) => self.running.push(thread),
             Err(error) => {
-                let failure = Error::new(ErrorKind::Io, "the system gives no thread").because(error);
+                let failure = Error::new(ErrorKind::Io, "cannot start a thread").because(error);
                 drop(self.sender.send(Report::Ended { stick: stick.clone(), result: Err(failure) }));
             }
         }
@@ -91,18 +94,18 @@ mod tests {
         // The stick at 1-1 hangs until the test lets it go.
         let (release, held) = channel::<()>();
         let held = Mutex::new(held);
-        let mut hands = Threads::new(Arc::new(move |stick, tell| {
+        let mut workers = Threads::new(Arc::new(move |stick, tell| {
             if stick.place.as_str() == "1-1" {
                 let _ = held.lock().unwrap().recv();
             }
             tell(Report::Began { stick: stick.clone(), evidence: Vec::new() });
         }));
-        hands.serve(&stick("1-1"));
-        hands.serve(&stick("1-2"));
-        let first = hands.receiver.recv().unwrap();
+        workers.serve(&stick("1-1"));
+        workers.serve(&stick("1-2"));
+        let first = workers.receiver.recv().unwrap();
         assert_eq!(place_of(&first), "1-2");
-        assert!(hands.reports().is_empty());
+        assert!(workers.reports().is_empty());
         release.send(()).unwrap();
-        assert_eq!(place_of(&hands.receiver.recv().unwrap()), "1-1");
+        assert_eq!(place_of(&workers.receiver.recv().unwrap()), "1-1");
     }
 }

@@ -1,0 +1,176 @@
+//! The only place that opens a bus, and with it every link to a stick: this computer's bus, a virtual one, a serial port or a web page
+//! that was named. So the ledger notes whatever is sent and the trace records it, and every device is
+//! classified with the owner's profiles.
+
+mod port_bus;
+mod url_bus;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use stickshift::error::Result;
+use stickshift::host::SysBus;
+use stickshift::link::{Bus, ClassifiedBus, Ledger, TraceSink, TracedBus, WatchedBus};
+use stickshift::profile::{Catalogue, Problem};
+use stickshift::stick::{Mode, Place};
+#[cfg(feature = "virtual")]
+use stickshift_emu::computer::VirtualBus;
+
+use crate::options::Global;
+use crate::{files, overlays};
+use port_bus::PortBus;
+use url_bus::UrlBus;
+
+/// What a bus is opened for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    /// The sticks, with who holds their ports.
+    Sticks,
+    /// Every USB device, for a message or a profile that was given for a device that nobody knows.
+    EveryDevice,
+    /// Every USB device at once: without who holds ports, which means reading about every process.
+    Quick,
+}
+
+pub(crate) struct Opener {
+    options: Global,
+    ledger: Ledger,
+    /// Every bus writes to the same trace. The file is made when the first one is opened.
+    sink: Mutex<Option<TraceSink>>,
+    profiles: OnceLock<(Arc<Catalogue>, Vec<Problem>)>,
+    /// The virtual computer of this run. Every bus that is opened is a look at the same one.
+    #[cfg(feature = "virtual")]
+    computer: Mutex<Option<VirtualBus>>,
+}
+
+impl Opener {
+    pub(crate) fn new(options: Global) -> Opener {
+        Opener {
+            options,
+            ledger: Ledger::new(),
+            sink: Mutex::default(),
+            profiles: OnceLock::new(),
+            #[cfg(feature = "virtual")]
+            computer: Mutex::default(),
+        }
+    }
+
+    /// The bus: this computer's, or the one with the virtual sticks that were asked for.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such virtual stick, `FileUnwritable` for the trace.
+    pub(crate) fn bus(&self, look: Look) -> Result<Box<dyn Bus>> {
+        let (holders, every_device) = match look {
+            Look::Sticks => (true, false),
+            Look::EveryDevice => (true, true),
+            Look::Quick => (false, true),
+        };
+        let raw = match self.virtual_bus()? {
+            Some(bus) => bus,
+            None if holders => Box::new(SysBus::open()),
+            None => Box::new(SysBus::open().without_holders()),
+        };
+        let classified = ClassifiedBus::new(self.watched(raw)?, self.catalogue());
+        Ok(Box::new(if every_device { classified.with_every_device() } else { classified }))
+    }
+
+    /// A bus with one stick at [`port_place`], in `mode`, that is nothing but the serial port at `path`.
+    ///
+    /// # Errors
+    /// `FileUnwritable` for the trace.
+    pub(crate) fn port(&self, path: &Path, mode: Mode) -> Result<Box<dyn Bus>> {
+        self.watched(Box::new(PortBus::new(path, mode)))
+    }
+
+    /// A bus with nothing on it but the web page at `url`, behind [`port_place`].
+    ///
+    /// # Errors
+    /// `FileUnwritable` for the trace.
+    pub(crate) fn web_page(&self, url: &str) -> Result<Box<dyn Bus>> {
+        self.watched(Box::new(UrlBus::new(url)))
+    }
+
+    /// Switching profiles, the owner's before the built-in ones.
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.profiles().0)
+    }
+
+    /// What is wrong with the owner's profiles.
+    pub(crate) fn profile_problems(&self) -> &[Problem] {
+        &self.profiles().1
+    }
+
+    fn profiles(&self) -> &(Arc<Catalogue>, Vec<Problem>) {
+        self.profiles.get_or_init(|| {
+            let (catalogue, problems) = overlays::catalogue();
+            (Arc::new(catalogue), problems)
+        })
+    }
+
+    /// What every bus passes through.
+    fn watched(&self, bus: Box<dyn Bus>) -> Result<Box<dyn Bus>> {
+        let noted = Box::new(WatchedBus::new(bus, self.ledger.clone()));
+        Ok(match self.sink()? {
+            Some(sink) => Box::new(TracedBus::new(noted, sink)),
+            None => noted,
+        })
+    }
+
+    fn sink(&self) -> Result<Option<TraceSink>> {
+        let Some(path) = &self.options.trace else { return Ok(None) };
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        if sink.is_none() {
+            let file = files::create_trace(path, self.options.force)?;
+            *sink = Some(Arc::new(Mutex::new(file)));
+        }
+        Ok(sink.clone())
+    }
+}
+
+#[cfg(feature = "virtual")]
+impl Opener {
+    /// Whether virtual sticks take the place of this computer's.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.options.virtual_sticks.names.is_some()
+    }
+
+    /// Lets this run work on a virtual computer with the named sticks, whatever `--virtual` says.
+    ///
+    /// # Errors
+    /// As [`bus`](Self::bus).
+    pub(crate) fn use_virtual(&self, names: &str) -> Result<VirtualBus> {
+        let bus = self.options.virtual_sticks.bus(names)?;
+        *self.computer.lock().unwrap_or_else(PoisonError::into_inner) = Some(bus.clone());
+        Ok(bus)
+    }
+
+    fn virtual_bus(&self) -> Result<Option<Box<dyn Bus>>> {
+        let made = self.computer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let bus = match (made, &self.options.virtual_sticks.names) {
+            (Some(bus), _) => bus,
+            (None, Some(names)) => self.use_virtual(names)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Box::new(bus)))
+    }
+}
+
+/// A build without virtual sticks.
+#[cfg(not(feature = "virtual"))]
+impl Opener {
+    pub(crate) fn is_virtual(&self) -> bool {
+        false
+    }
+
+    fn virtual_bus(&self) -> Result<Option<Box<dyn Bus>>> {
+        Ok(None)
+    }
+}
+
+/// Where the one stick of [`Opener::port`] and [`Opener::web_page`] stands.
+pub(crate) fn port_place() -> Place {
+    "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
+}
+
+#[cfg(test)]
+mod tests;

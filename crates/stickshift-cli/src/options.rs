@@ -1,0 +1,54 @@
+//! The options that every verb takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Options that every verb takes.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Global {
+    /// Print JSON: one document, or one line per event for long-running verbs
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+
+    /// Print only the result
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+
+    /// Print more detail
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+
+    /// Record every byte exchanged with a stick in FILE; secrets and identities are masked
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// Overwrite files that already exist
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) force: bool,
+
+    /// Assume yes; do not ask for confirmation
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) yes: bool,
+
+    #[cfg(feature = "virtual")]
+    #[command(flatten)]
+    pub(crate) virtual_sticks: VirtualOptions,
+}
+
+/// Virtual sticks in place of the real ones.
+#[cfg(feature = "virtual")]
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct VirtualOptions {
+    /// Use virtual sticks in this process, at 1-1, 1-2 and so on (`stickshift virtual` lists them; none: an empty bus)
+    #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
+    pub(crate) names: Option<String>,
+
+    /// Faults of the first virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer: no-access, port-held, ctrl-c@5
+    #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
+    pub(crate) fault: Option<String>,
+
+    /// Random seed of the virtual stick [default: 1]
+    #[arg(long, global = true, value_name = "N", help_heading = "Virtual sticks")]
+    pub(crate) seed: Option<u64>,
+}
