@@ -9,8 +9,6 @@ pub(crate) struct Advice {
     pub(crate) cause: String,
     /// What to do next.
     pub(crate) help: &'static str,
-    /// What the stick is left as.
-    pub(crate) verdict: Verdict,
     /// The exit code.
     pub(crate) exit: u8,
 }
@@ -30,8 +28,8 @@ const RECOVERABLE: u8 = 6;
 /// Exit code: what state the stick is in was not seen.
 const UNKNOWN: u8 = 7;
 
-/// The advice for `error`.
-pub(crate) fn of(error: &Error) -> Advice {
+/// The advice for `error`, which left the stick as `verdict` says: what the error states, or what follows from what was sent.
+pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
     let (usual, mut help, exit) = for_kind(error.kind());
     let mut usual = usual.to_owned();
     if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.there_is()) {
@@ -47,13 +45,12 @@ pub(crate) fn of(error: &Error) -> Advice {
         Some(source) => source.to_string(),
         None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
     };
-    let verdict = error.verdict().unwrap_or(Verdict::Untouched);
     let exit = match verdict {
         Verdict::Recoverable => RECOVERABLE,
         Verdict::Unknown => UNKNOWN,
         _ => exit,
     };
-    Advice { cause, help, verdict, exit }
+    Advice { cause, help, exit }
 }
 
 /// The usual cause, the help and the exit code of a kind.
@@ -334,15 +331,20 @@ mod tests {
     #[test]
     fn the_verdict_decides_over_the_kind() {
         let refused = Error::new(ErrorKind::RequestRefused, "x");
-        assert_eq!(of(&refused).exit, REFUSED);
-        assert_eq!(of(&refused.with_verdict(Verdict::Recoverable)).exit, RECOVERABLE);
-        assert_eq!(of(&Error::new(ErrorKind::Timeout, "x").with_verdict(Verdict::Unknown)).exit, UNKNOWN);
+        for (verdict, exit) in [
+            (Verdict::Untouched, REFUSED),
+            (Verdict::Done, REFUSED),
+            (Verdict::Recoverable, RECOVERABLE),
+            (Verdict::Unknown, UNKNOWN),
+        ] {
+            assert_eq!(of(&refused, verdict).exit, exit, "{verdict}");
+        }
     }
 
     #[test]
     fn the_holder_is_the_cause() {
         let busy =
             Error::new(ErrorKind::PortBusy, "x").detail(Detail::Holder("ModemManager (pid 612)".into()));
-        assert_eq!(of(&busy).cause, "held by ModemManager (pid 612)");
+        assert_eq!(of(&busy, Verdict::Untouched).cause, "held by ModemManager (pid 612)");
     }
 }

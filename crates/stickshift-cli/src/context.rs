@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Command;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
-use stickshift::link::{Bus, Moment};
+use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
 
 use crate::opener::{Look, Opener};
@@ -30,8 +30,9 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(global: Global, cancel: Cancel, command_line: fn() -> Command) -> Self {
-        let output = Output::new(&global);
-        let opener = Arc::new(Opener::new(global.clone()));
+        let ledger = Ledger::new();
+        let output = Output::new(&global, ledger.clone());
+        let opener = Arc::new(Opener::new(global.clone(), ledger));
         Context { global, output, cancel, opener, command_line }
     }
 

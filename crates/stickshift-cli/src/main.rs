@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory, Parser};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
+use stickshift::link::Ledger;
 
 use context::Context;
 use options::Global;
@@ -81,10 +82,7 @@ fn main() -> ExitCode {
     context.output.work_is(cli.verb.work());
     match check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            context.output.error(&error);
-            ExitCode::from(advice::of(&error).exit)
-        }
+        Err(error) => ExitCode::from(context.output.error(&error)),
     }
 }
 
@@ -121,7 +119,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         let what = lines.collect::<Vec<_>>().join(" ");
         let what = what.trim_start_matches("error: ");
         let usage = Error::new(ErrorKind::Usage, what);
-        Output::new(&Global { json: true, ..Global::default() }).error(&usage);
+        Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage);
     } else {
         // That nobody reads it (`--help | head`) is no failure.
         let _ = error.print();

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
+use stickshift::link::Ledger;
 use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
 use stickshift::switch::modeswitch::Source;
 
@@ -38,7 +39,7 @@ pub(crate) fn is_called(program: Option<&OsStr>) -> bool {
 /// The whole program under that name.
 pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
-    let opener = Opener::new(options());
+    let opener = Opener::new(options(), Ledger::new());
     let world =
         run::World { open: &mut || opener.bus(Look::Quick), read: &mut read, notice: &mut notice, cancel };
     ExitCode::from(run::run(arguments, world, &mut out, &mut err))

@@ -44,10 +44,10 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    pub(crate) fn new(options: Global) -> Opener {
+    pub(crate) fn new(options: Global, ledger: Ledger) -> Opener {
         Opener {
             options,
-            ledger: Ledger::new(),
+            ledger,
             sink: Mutex::default(),
             profiles: OnceLock::new(),
             #[cfg(feature = "virtual")]

@@ -10,8 +10,9 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use stickshift::error::Error;
+use stickshift::error::{Error, Verdict};
 use stickshift::event::Event;
+use stickshift::link::Ledger;
 
 use crate::advice;
 use crate::options::Global;
@@ -37,10 +38,12 @@ pub(crate) struct Output {
     work: Cell<Work>,
     /// Whether nobody reads standard output any more.
     unread: Cell<bool>,
+    /// Whether this run sent anything to a stick: the verdict of an error that states none.
+    ledger: Ledger,
 }
 
 impl Output {
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global, ledger: Ledger) -> Self {
         let bar = (!global.json && !global.quiet && io::stderr().is_terminal()).then(Bar::new);
         Output {
             json: global.json,
@@ -51,6 +54,7 @@ impl Output {
             percent: Cell::new(None),
             work: Cell::default(),
             unread: Cell::default(),
+            ledger,
         }
     }
 
@@ -140,16 +144,28 @@ impl Output {
         }
     }
 
-    /// Prints a failure with its cause, help and verdict.
-    pub(crate) fn error(&self, error: &Error) {
+    /// Prints a failure with its cause, help and verdict. Gives the exit code.
+    pub(crate) fn error(&self, error: &Error) -> u8 {
         self.pause_bar();
-        let failure = FailureReport::of(error, self.work.get());
+        let failure = self.failure(error, self.work.get());
         if self.json {
             let mut line = failure.value();
             line["event"] = "error".into();
-            return self.print_line(&line);
+            self.print_line(&line);
+        } else {
+            let _ = print_text(&failure, &mut io::stderr().lock());
         }
-        let _ = print_text(&failure, &mut io::stderr().lock());
+        failure.exit
+    }
+
+    /// A failure of `work` as it is shown.
+    pub(crate) fn failure(&self, error: &Error, work: Work) -> FailureReport {
+        FailureReport::of(error, self.verdict(error), work)
+    }
+
+    /// What the stick is left as: what the error states, else what follows from what this run sent.
+    pub(crate) fn verdict(&self, error: &Error) -> Verdict {
+        self.ledger.verdict(error)
     }
 
     fn print_line(&self, value: &Value) {
@@ -213,16 +229,16 @@ fn as_map<S: serde::Serializer>(
 }
 
 impl FailureReport {
-    pub(crate) fn of(error: &Error, work: Work) -> FailureReport {
-        let advice = advice::of(error);
+    fn of(error: &Error, verdict: Verdict, work: Work) -> FailureReport {
+        let advice = advice::of(error, verdict);
         FailureReport {
             kind: error.kind().code(),
             what: error.what().to_owned(),
             facts: error.facts().to_vec(),
             cause: advice.cause,
             help: advice.help,
-            verdict: advice.verdict.as_str(),
-            recover: recover::of(error, advice.verdict, work),
+            verdict: verdict.as_str(),
+            recover: recover::of(error, verdict, work),
             exit: advice.exit,
         }
     }
@@ -282,4 +298,29 @@ fn event_json(event: &Event) -> Value {
 /// A line on standard error. That nobody reads it is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", tame(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use stickshift::error::ErrorKind;
+    use stickshift::link::{ByteLink, Tape, TapeLink, WatchedPort};
+
+    use super::*;
+
+    #[test]
+    fn a_missing_verdict_follows_from_what_was_sent() {
+        let ledger = Ledger::new();
+        let output = Output::new(&Global::default(), ledger.clone());
+        let silent = Error::new(ErrorKind::Timeout, "x");
+        let failure = output.failure(&silent, Work::Other);
+        assert_eq!((failure.verdict, failure.exit), ("untouched", 1));
+
+        let tape = Tape::parse("> 41540d").unwrap();
+        WatchedPort::new(Box::new(TapeLink::new(tape)), ledger).write(b"AT\r").unwrap();
+        let failure = output.failure(&silent, Work::Other);
+        assert_eq!((failure.verdict, failure.exit), ("unknown", 7));
+
+        let judged = silent.with_verdict(Verdict::Recoverable);
+        assert_eq!(output.failure(&judged, Work::Other).verdict, "recoverable");
+    }
 }

@@ -134,7 +134,9 @@ fn terminal(context: &Context, at: &mut At<'_>, timeout: Duration) -> Result<()>
         }
         match ask(context, at, command, timeout) {
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
-            Err(e) => context.output.error(&e),
+            Err(e) => {
+                context.output.error(&e);
+            }
             Ok(_) => {}
         }
     }

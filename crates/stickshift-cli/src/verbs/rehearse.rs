@@ -135,7 +135,7 @@ fn travel(
             Ok(converted) => return Ok(converted),
             Err(error) => error,
         };
-        let verdict = error.verdict().unwrap_or(Verdict::Unknown);
+        let verdict = context.output.verdict(&error);
         let hopeless =
             error.is(ErrorKind::Interrupted) || !matches!(verdict, Verdict::Recoverable | Verdict::Untouched);
         if hopeless || attempt == ATTEMPTS {

@@ -76,7 +76,7 @@ fn tell(context: &Context, news: News) {
         }
         News::Switched { from, to } => context.output.stream("switched", &SwitchReport::of(from, &to)),
         News::Failed { place, error } => {
-            let failure = FailureReport::of(&error, Work::Switch);
+            let failure = context.output.failure(&error, Work::Switch);
             context.output.stream("failed", &Failed { place: place.to_string(), failure });
         }
         News::LeftAlone { stick, attempts } => {
