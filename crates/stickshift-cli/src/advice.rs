@@ -303,7 +303,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::GateClosed => (
             "the firmware on the stick refuses to be replaced from outside",
-            "the boot pin (needle) is the way left: see docs/journey.md",
+            "the boot pin (needle) is the way left: see docs/convert.md",
             REFUSED,
         ),
         ErrorKind::ConsentNeeded => {

@@ -60,6 +60,9 @@ fn recoverable(error: &Error, work: Work) -> String {
                 .into();
         }
         ErrorKind::FileUnwritable => format!("make room for the journal, then {RESUME}"),
+        ErrorKind::ImageMismatch => {
+            return "unplug it and plug it in again; with an image that is made for this model, run the same command again".into();
+        }
         ErrorKind::SignatureRefused => {
             return "the partitions before it are written; flash an image that the stick accepts, from its beginning (without --resume)"
                 .into();

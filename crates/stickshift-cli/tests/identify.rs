@@ -36,12 +36,12 @@ fn ways(said: &Value) -> Vec<String> {
         .iter()
         .map(|r| {
             assert!(text(r, "command").starts_with("stickshift "));
-            format!("{} {} {}", text(r, "to"), text(r, "by"), text(r, "needle"))
+            format!("{} {} {}", text(r, "to"), text(r, "by"), text(r, "boot_pin"))
         })
         .collect()
 }
 
-const CDROM: &[&str] = &["modem switch no", "serial switch no", "firmware convert perhaps"];
+const CDROM: &[&str] = &["modem switch no", "serial switch no", "firmware convert if-refused"];
 
 #[test]
 fn every_virtual_stick_is_known_for_what_it_is() {
@@ -63,14 +63,14 @@ fn every_virtual_stick_is_known_for_what_it_is() {
             "e3372h-hilink-login",
             "E3372, likely",
             "hilink, certain",
-            &["serial switch no", "stick convert perhaps"],
+            &["serial switch no", "stick convert if-refused"],
         ),
         ("e3372h-320-login", "E3372, likely", "hilink, certain", &["serial switch no"]),
         (
             "e3276-hilink",
             "E3276s, certain",
             "hilink, certain",
-            &["serial switch no", "stick convert perhaps"],
+            &["serial switch no", "stick convert if-refused"],
         ),
         ("e303-hilink", "E303, likely", "hilink, certain", &["serial switch no"]),
         ("k3772-modem", "K3772, likely", "stick, likely", &[]),

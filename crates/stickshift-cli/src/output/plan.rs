@@ -1,4 +1,4 @@
-//! A plan as text: what, in which order, why it fits, what is dangerous.
+//! A plan as text: steps, checks, risks, and problems that need a consent.
 
 use std::io::{self, Write};
 
@@ -20,11 +20,11 @@ impl Report for Plan {
                 writeln!(out, "       {}", partition.text)?;
             }
         }
-        lines(out, "why it fits", &self.evidence)?;
-        lines(out, "what can go wrong", &self.dangers)?;
+        lines(out, "checks", &self.evidence)?;
+        lines(out, "risks", &self.dangers)?;
         let objections: Vec<String> =
             self.objections.iter().map(|o| format!("{} (needs {})", o.text, option(o.consent))).collect();
-        lines(out, "what speaks against it", &objections)
+        lines(out, "blocking problems", &objections)
     }
 }
 

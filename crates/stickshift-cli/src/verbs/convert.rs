@@ -1,12 +1,11 @@
-//! `stickshift convert`: the whole journey, from whatever the stick is to the firmware its owner wants.
+//! `stickshift convert`: from the firmware that a stick has to the firmware that its owner wants.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::convert::FirmwareFile;
-use stickshift::convert::{self, Converted, Request, Target};
+use stickshift::convert::{self, ConvertRequest, Converted, FirmwareFile, Target};
 use stickshift::error::Result;
 use stickshift::modem::Identity;
 
@@ -18,20 +17,20 @@ use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::select;
 
-/// Convert a stick from HiLink to Stick firmware or back: the whole journey, resumable.
+/// Convert a stick from HiLink to Stick firmware or back: end to end, resumable.
 ///
-/// Whatever state the stick is in is where the journey begins: HiLink, plain modem, boot ROM, or download mode. The plan is shown first, and
-/// nothing is sent before it was agreed to.
+/// The stick may be in any mode: CD-ROM, HiLink, plain modem, boot ROM, or download mode. The plan is shown first; nothing is sent before you
+/// confirm it.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
     /// The stick: place, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// What it is to become
+    /// Firmware to convert to
     #[arg(long, value_enum)]
     to: Direction,
 
-    /// Loader for the boot ROM; its erase call is taken out in memory
+    /// Loader for the boot ROM; its erase call is patched out in memory
     #[arg(long, value_name = "FILE")]
     loader: Option<PathBuf>,
 
@@ -47,11 +46,11 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Go on with the work that was interrupted at this place
+    /// Resume the interrupted run on this USB port
     #[arg(long)]
     resume: bool,
 
-    /// Turn the stick's automatic updates off first: an update closes the way without the needle
+    /// Turn the stick's automatic updates off first: after an update only the boot pin (needle) may be left
     #[arg(long)]
     no_updates: bool,
 
@@ -84,16 +83,23 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     convert::order(&mut files, to);
     let loader = args.loader.as_deref().map(|path| act::loader(path, false)).transpose()?;
     let login = args.login.login()?;
-    let mut request =
-        Request { to, loader, files, consents, resume: args.resume, login, no_updates: args.no_updates };
+    let mut request = ConvertRequest {
+        to,
+        loader,
+        files,
+        consents,
+        resume: args.resume,
+        login,
+        no_updates: args.no_updates,
+    };
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
-    let (plan, before) = convert::plan(&mut *bus, &stick, &request, &mut session)?;
-    if !act::agree(context, &plan, consents, args.dry_run)? {
+    let planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
+    if !act::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
     }
     let folder = files::journal_folder();
-    let converted = convert::convert(&mut *bus, &stick.place, &mut request, before, &folder, &mut session)?;
+    let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
 }
@@ -116,7 +122,7 @@ impl Report for ConversionReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.before {
             Some(before) => writeln!(out, "before: {before}")?,
-            None => writeln!(out, "before: the stick could not be asked")?,
+            None => writeln!(out, "before: the stick did not say")?,
         }
         writeln!(out, "after:  {}", self.after)?;
         writeln!(out, "version read back from the stick: {}", self.after.firmware.as_deref().unwrap_or("?"))?;

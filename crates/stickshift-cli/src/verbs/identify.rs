@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
-use stickshift::modem::assessment::{self, Finding, Needle, Route, Sureness, Work};
+use stickshift::modem::assessment::{self, BootPin, Finding, Route, Sureness, Work};
 use stickshift::modem::identity::{self, Identity};
 use stickshift::stick::{Mode, Stick, UsbId};
 
@@ -140,7 +140,7 @@ impl Report for Identified {
         if let (Some(place), Some(id)) = (&self.place, &self.id) {
             writeln!(out, "{place}  {id}")?;
         }
-        for finding in &self.findings {
+        for finding in self.findings.iter().filter(|finding| finding.value.is_some()) {
             let sure = if finding.sure == Sureness::Likely { "likely: " } else { "" };
             let value = finding.value.as_deref().unwrap_or("unknown");
             writeln!(out, "  {:<9} {value}  ({sure}{})", finding.about, finding.why)?;
@@ -150,21 +150,29 @@ impl Report for Identified {
                 writeln!(out, "  {about:<9} {value}")?;
             }
         }
-        writeln!(out, "ways from here:")?;
+        let unknown = || self.findings.iter().filter(|finding| finding.value.is_none());
+        for (index, first) in unknown().enumerate() {
+            if unknown().take(index).any(|earlier| earlier.why == first.why) {
+                continue;
+            }
+            let alike: Vec<&str> = unknown().filter(|f| f.why == first.why).map(|f| f.about).collect();
+            writeln!(out, "  unknown   {}  ({})", alike.join(", "), first.why)?;
+        }
+        writeln!(out, "what you can do next:")?;
         for row in &self.routes {
-            let needle = match row.route.needle {
-                Needle::No => "",
-                Needle::Perhaps => "; the case may have to be opened",
-                Needle::Yes => "; the case has to be opened",
+            let case = match row.route.boot_pin {
+                BootPin::No => "",
+                BootPin::IfRefused => "; the case may have to be opened",
+                BootPin::Yes => "; the case has to be opened",
             };
-            let first =
+            let before =
                 if row.route.by == Work::ReplugAndSwitch { "pull it out, plug it in, then " } else { "" };
-            writeln!(out, "  {}: {}{needle}", row.route.to, row.route.way)?;
-            writeln!(out, "    risks {}", row.route.risk)?;
-            writeln!(out, "    {first}{}", row.command)?;
+            writeln!(out, "  {}: {}{case}", row.route.to, row.route.way)?;
+            writeln!(out, "    risk: {}", row.route.risk)?;
+            writeln!(out, "    {before}{}", row.command)?;
         }
         if self.routes.is_empty() {
-            writeln!(out, "  none that is known for such a stick")?;
+            writeln!(out, "  nothing is known for such a stick")?;
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
-//! `stickshift rehearse`: the whole journey on a virtual E3372h. No hardware, no root, no download.
+//! `stickshift rehearse`: a conversion from end to end on a virtual E3372h. No hardware, no root, no download.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use stickshift::convert::FirmwareFile;
-use stickshift::convert::{self, Converted, Request, Target};
+use stickshift::convert::{self, ConversionPlan, ConvertRequest, Converted, FirmwareFile, Target};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Event, Session};
 use stickshift::link::Bus;
@@ -20,19 +19,19 @@ use crate::{act, synthetic};
 
 /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download.
 ///
-/// Makes a loader and firmware images that hold nobody's code, and converts a virtual stick with them, over the same code that works on a real
-/// one. With --fault it is a bad day: the stick is pulled, answers get lost, the power fails; what can be resumed is resumed.
+/// Makes a loader and synthetic firmware images without third-party code, and converts a virtual stick with them, by the same code that
+/// converts a real one. --fault simulates a pulled stick, lost answers or a power failure; the rehearsal resumes.
 #[derive(Args, Debug)]
 pub(crate) struct RehearseArgs {
-    /// What the stick is to become
+    /// Firmware to convert to
     #[arg(long, value_enum, default_value = "stick")]
     to: Direction,
 
-    /// Begin with firmware that refuses to be replaced, so that the boot pin has to be used
+    /// Begin with firmware that refuses to be replaced, so that the boot pin (needle) is needed
     #[arg(long)]
     needle: bool,
 
-    /// Only make the loader and the firmware images, in DIR: to play with the other verbs and a virtual stick
+    /// Only make the loader and the firmware images, in DIR: to try the other verbs with a virtual stick
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 }
@@ -76,7 +75,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
     convert::order(&mut files, to);
     let loader = Some(act::loader(&loader_file, false)?);
-    let mut request = Request {
+    let mut request = ConvertRequest {
         to,
         loader,
         files,
@@ -88,9 +87,9 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
 
     let mut traced = context.bus()?;
     let stick = crate::select::stick(&mut *traced, None)?;
-    let (plan, before) = convert::plan(&mut *traced, &stick, &request, &mut session)?;
-    context.output.interim("plan", &plan);
-    let converted = travel(context, &bus, &mut *traced, &place, &mut request, before, &folder, &mut session)?;
+    let planned = convert::plan(&mut *traced, &stick, &request, &mut session)?;
+    context.output.interim("plan", &planned.plan);
+    let converted = persist(context, &bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
 }
@@ -118,21 +117,20 @@ impl VirtualPlace {
 }
 
 /// Converts, and after an interruption does what a person would do and resumes.
-#[allow(clippy::too_many_arguments)]
-fn travel(
+fn persist(
     context: &Context,
     virtual_bus: &VirtualBus,
     bus: &mut dyn Bus,
-    place: &Place,
-    request: &mut Request,
-    before: Option<stickshift::modem::Identity>,
+    mut planned: ConversionPlan,
+    request: &mut ConvertRequest,
     folder: &TemporaryFolder,
     session: &mut Session<'_>,
 ) -> Result<Converted> {
+    let before = planned.before.clone();
     let mut attempt = 1;
     loop {
-        let error = match convert::convert(bus, place, request, before.clone(), &folder.path, session) {
-            Ok(converted) => return Ok(converted),
+        let error = match convert::convert(bus, &planned, request, &folder.path, session) {
+            Ok(converted) => return Ok(Converted { before: before.or(converted.before), ..converted }),
             Err(error) => error,
         };
         let verdict = context.output.verdict(&error);
@@ -144,8 +142,10 @@ fn travel(
         attempt += 1;
         context.output.error(&error);
         session.step("owner", "the virtual owner pulls the stick, puts it back, and resumes");
-        put_back(virtual_bus, place);
+        put_back(virtual_bus, &planned.place);
         request.resume = true;
+        let stick = crate::select::stick(bus, Some(planned.place.as_str()))?;
+        planned = convert::plan(bus, &stick, request, session)?;
     }
 }
 
@@ -157,9 +157,9 @@ fn put_back(bus: &VirtualBus, place: &Place) {
     bus.advance(Duration::from_secs(60));
 }
 
-/// The virtual owner: does with the needle what he is told, as often as it takes.
+/// The virtual owner: does with the boot pin what he is told, as often as it takes.
 fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
-    if let Event::Step { code: "needle", .. } | Event::Warning { code: "needle-missed", .. } = event {
+    if let Event::Step { code: "boot-pin", .. } | Event::Warning { code: "boot-pin-missed", .. } = event {
         bus.with(place, HuaweiStick::hold_boot_pin);
         bus.schedule(OWNER, place, Action::Replug);
     }

@@ -1,43 +1,36 @@
-//! The way that needs a needle: the boot pin.
+//! The boot pin: the way into the boot ROM that opens the stick's case.
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
-use crate::stick::{Mode, Place};
+use crate::stick::{Mode, Place, Stick};
 use crate::waiting::wait_at;
 
-use super::Request;
-
 /// How long somebody may take with a case, a needle and a cable.
-const NEEDLE: Duration = Duration::from_secs(1800);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
-/// The last way: the boot pin. Explains it, and waits for the boot ROM; says so when the attempt missed.
-pub(super) fn by_needle(
+/// What the owner has to do. Also in docs/convert.md, with more words.
+const INSTRUCTIONS: &str = "unplug the stick, open its case, hold the boot pin to ground with a needle, plug it into the same USB port, \
+    then let go: the LED stays dark";
+
+/// Tells the owner to ground the boot pin, and waits for the boot ROM; warns after each attempt that missed.
+///
+/// # Errors
+/// `Timeout` when the boot ROM does not show within half an hour, because of `refused` where another way was tried before; `Interrupted`;
+/// what the bus reports. Nothing is sent: untouched.
+pub(super) fn wait_for_boot_rom(
     bus: &mut dyn Bus,
     place: &Place,
-    request: &Request,
-    why: Error,
+    refused: Option<Error>,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let no_reason_for_it =
-        [ErrorKind::Interrupted, ErrorKind::PortBusy, ErrorKind::PermissionDenied, ErrorKind::ImageMismatch];
-    if no_reason_for_it.iter().any(|kind| why.is(*kind)) {
-        return Err(why);
-    }
-    session.warn("soft-way-closed", format!("{why}"));
-    if request.loader.is_none() {
-        return Err(Error::new(
-            ErrorKind::GateClosed,
-            "the boot pin is the way left, and that needs a loader",
-        )
-        .because(why));
-    }
-    session.step("needle", NEEDLE_TEXT);
+    session.step("boot-pin", INSTRUCTIONS);
+    let arrived = |stick: &Stick| matches!(stick.mode, Mode::BootRom | Mode::Download);
     let mut was_away = false;
     let mut missed = false;
-    let end = bus.now() + NEEDLE;
+    let end = bus.now() + PATIENCE;
     loop {
         let left = end.saturating_sub(bus.now());
         let found = wait_at(bus, place, left, session, |stick| match stick {
@@ -45,29 +38,33 @@ pub(super) fn by_needle(
                 was_away = true;
                 false
             }
-            Some(stick) if matches!(stick.mode, Mode::BootRom | Mode::Download) => true,
+            Some(stick) if arrived(stick) => true,
             Some(_) => {
                 missed = was_away;
                 missed
             }
-        })?;
-        match found.flatten() {
-            Some(stick) if matches!(stick.mode, Mode::BootRom | Mode::Download) => return Ok(()),
+        });
+        match found.map_err(|e| e.verdict_if_unset(Verdict::Untouched))?.flatten() {
+            Some(stick) if arrived(&stick) => return Ok(()),
             Some(stick) => {
                 session.warn(
-                    "needle-missed",
-                    format!("it came back as {} ({}): the pin was not held, and its LED lights up. Unplug it and try again", stick.id, stick.mode),
+                    "boot-pin-missed",
+                    format!(
+                        "it booted normally, as {} ({}): the boot pin was not grounded. Unplug it and try again",
+                        stick.id, stick.mode
+                    ),
                 );
                 (was_away, missed) = (false, false);
             }
             None => {
-                return Err(Error::new(ErrorKind::Timeout, "the stick did not come up in its boot ROM")
-                    .with("waited-seconds", NEEDLE.as_secs()));
+                let late = Error::new(ErrorKind::Timeout, "the stick did not come up in its boot ROM")
+                    .with("waited-seconds", PATIENCE.as_secs())
+                    .with_verdict(Verdict::Untouched);
+                return Err(match refused {
+                    Some(why) => late.because(why),
+                    None => late,
+                });
             }
         }
     }
 }
-
-/// What to do with the needle. Also in docs/journey.md, with more words.
-const NEEDLE_TEXT: &str = "unplug the stick, open its case, hold the boot pin to ground with a needle, plug it into the same USB port, \
-    then let go: the LED stays dark";

@@ -1,8 +1,9 @@
 //! What a conversion will do, before anything is sent.
 
 use crate::boot::{Loader, Partition, PartitionTable};
+use crate::convert::request::{ConvertRequest, Target};
 use crate::convert::{flash, load};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::Version;
 use crate::flash::fit;
@@ -10,57 +11,190 @@ use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
 use crate::plan::{Consent, Objection, Plan};
 use crate::stick::identify::{Gate, image_kind, model_of};
-use crate::stick::{Mode, Stick};
+use crate::stick::{Mode, Place, Stick};
 
-use super::{Request, Target};
+/// A conversion, planned: what is shown to the owner, and the steps that [`convert()`](crate::convert::convert()) carries out. Both come from
+/// one decision.
+pub struct ConversionPlan {
+    /// The port of the stick.
+    pub place: Place,
+    /// The plan as it is shown.
+    pub plan: Plan,
+    /// What the stick says of itself; `None` where it could not be asked.
+    pub before: Option<Identity>,
+    pub(super) steps: Vec<Step>,
+}
 
-/// Looks at the stick and says what would be done to it. Sends nothing that changes anything.
+/// A step of a conversion. Each leads from one mode to the next; one that the stick is past is skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    LeaveCdrom,
+    StopUpdates,
+    OpenPorts,
+    EnterDownload,
+    /// The owner grounds the boot pin. After [`Step::EnterDownload`] or [`Step::OpenPorts`] only where these are refused.
+    BootPin,
+    Load,
+    Flash,
+    Verify,
+}
+
+impl Step {
+    /// What it is, for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Step::LeaveCdrom => "switch it from CD-ROM",
+            Step::StopUpdates => "turn automatic updates off",
+            Step::OpenPorts => "ask the web server for serial ports",
+            Step::EnterDownload => "enter download mode",
+            Step::BootPin => "ground the boot pin",
+            Step::Load => "send the loader",
+            Step::Flash => "flash",
+            Step::Verify => "compare the version",
+        }
+    }
+}
+
+/// Looks at the stick and plans its conversion. Sends nothing that changes anything.
 ///
 /// # Errors
-/// What the bus reports. A stick that does not answer is planned for by what the bus shows.
+/// `NotInDownloadMode` for a stick in a mode from which no way is known, `Usage` for one in its boot ROM without a loader, and what the bus
+/// reports; all untouched. A stick that does not answer is planned for by what the bus shows.
 pub fn plan(
     bus: &mut dyn Bus,
     stick: &Stick,
-    request: &Request,
+    request: &ConvertRequest,
     session: &mut Session<'_>,
-) -> Result<(Plan, Option<Identity>)> {
+) -> Result<ConversionPlan> {
+    let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
     let seen = match identity::ask(bus, stick, request.login.as_ref(), session) {
         Ok(identity) => identity,
-        Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
+        Err(e) if e.is(ErrorKind::Interrupted) => return Err(untouched(e)),
         Err(e) => {
             session.warn("no-identity", format!("the stick does not say what it is: {e}"));
             None
         }
     };
-    let mut plan = Plan::new(format!(
-        "{} {} at {} to {} firmware",
+    let title = format!(
+        "convert {} ({}, {}) to {} firmware",
+        stick.place,
         stick.id,
         stick.mode,
-        stick.place,
-        request.to.word()
-    ));
+        request.to.kind().name()
+    );
+    let mut plan = Plan::new(title);
     if let Some(identity) = &seen {
-        plan.evidence.push(format!("the stick says: {identity}"));
+        plan.evidence.push(format!("reported by the stick: {identity}"));
     }
-    plan_way(stick, seen.as_ref(), request, &mut plan);
-    flash::plan(&request.files, &mut plan);
+    let steps = steps(stick, seen.as_ref(), request).map_err(untouched)?;
+    for step in &steps {
+        show(*step, seen.as_ref(), request, &mut plan);
+    }
+    if request.loader.is_some() && !steps.contains(&Step::Load) {
+        plan.evidence.push("the loader is not needed: the stick is in download mode".into());
+    }
     plan_tables(request, &mut plan);
-    plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
     plan_fit(seen.as_ref(), request, &mut plan);
-    plan.dangers.push("SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into());
-    Ok((plan, seen))
+    plan.dangers.push(
+        "SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into(),
+    );
+    Ok(ConversionPlan { place: stick.place.clone(), plan, before: seen, steps })
+}
+
+/// The steps from the mode that the stick is in.
+fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Result<Vec<Step>> {
+    let gate = seen.map_or(Gate::Unknown, Identity::gate);
+    let updates = request.no_updates.then_some(Step::StopUpdates);
+    let mut steps = Vec::new();
+    match stick.mode {
+        Mode::Download => {}
+        Mode::BootRom if request.loader.is_none() => {
+            return Err(Error::new(ErrorKind::Usage, "the stick is in its boot ROM: a loader is needed"));
+        }
+        Mode::BootRom => steps.push(Step::Load),
+        Mode::Cdrom => {
+            steps.push(Step::LeaveCdrom);
+            steps.extend(updates);
+            steps.extend([Step::OpenPorts, Step::EnterDownload]);
+        }
+        Mode::Hilink => {
+            steps.extend(updates);
+            steps.extend(
+                (gate != Gate::Closed)
+                    .then_some([Step::OpenPorts, Step::EnterDownload])
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        Mode::Modem | Mode::HilinkSerial => {
+            steps.extend((gate != Gate::Closed).then_some(Step::EnterDownload));
+        }
+        _ => {
+            let what = format!("no way to other firmware is known from this mode: {}", stick.mode);
+            return Err(Error::new(ErrorKind::NotInDownloadMode, what)
+                .with("id", stick.id)
+                .with("mode", stick.mode.code()));
+        }
+    }
+    let past_the_pin = matches!(stick.mode, Mode::Download | Mode::BootRom);
+    if !past_the_pin && (request.loader.is_some() || gate == Gate::Closed) {
+        steps.extend([Step::BootPin, Step::Load]);
+    }
+    steps.extend([Step::Flash, Step::Verify]);
+    Ok(steps)
+}
+
+/// Adds a step to the plan that is shown.
+fn show(step: Step, seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
+    let version = seen.and_then(|seen| seen.firmware.as_deref()).unwrap_or_default();
+    match step {
+        Step::LeaveCdrom => plan.step(
+            "switch",
+            "switch it from CD-ROM: to serial ports if it supports that (11 06 30), else as usual",
+            None,
+        ),
+        Step::StopUpdates => plan.step("no-updates", "turn the stick's automatic updates off", None),
+        Step::OpenPorts => plan.step(
+            "web-ports",
+            "if it is a network card: request serial ports via the web API (device/mode, then /CGI)",
+            None,
+        ),
+        Step::EnterDownload => plan.step("godload", "bring it into download mode with AT^GODLOAD", None),
+        Step::BootPin if seen.map_or(Gate::Unknown, Identity::gate) == Gate::Closed => plan.step(
+            "boot-pin",
+            format!("firmware {version} refuses to be replaced: ground the boot pin with a needle while you plug it in"),
+            None,
+        ),
+        Step::BootPin => plan.step(
+            "boot-pin",
+            "only if that is refused: ground the boot pin with a needle while you plug it in, then send the loader",
+            None,
+        ),
+        Step::Load => match &request.loader {
+            Some(loader) => {
+                let hardware = seen.and_then(|seen| seen.hardware.as_deref()).and_then(model_of);
+                let model = hardware.or_else(|| seen.and_then(|seen| seen.product.clone()));
+                load::plan(loader, model.as_deref(), plan);
+            }
+            None => plan.dangers.push("no loader was given: the boot pin alone does not help".into()),
+        },
+        Step::Flash => flash::plan(&request.files, plan),
+        Step::Verify => {
+            plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
+        }
+    }
 }
 
 /// Compares the flash as the loader divides it with how the images do: an owner who took a loader of another line sees it here.
-fn plan_tables(request: &Request, plan: &mut Plan) {
+fn plan_tables(request: &ConvertRequest, plan: &mut Plan) {
     let Some(of_loader) = request.loader.as_ref().and_then(Loader::table) else { return };
     for file in &request.files {
         let Some(of_file) = &file.table else { continue };
         let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         match difference(&of_loader, of_file) {
-            None => plan.evidence.push(format!("the loader and {name} divide the flash alike")),
+            None => plan.evidence.push(format!("the loader and {name} have the same partition table")),
             Some(first) => plan.dangers.push(format!(
-                "the loader and {name} divide the flash differently ({first}); the stick restarts when it takes the new table"
+                "the loader and {name} have different partition tables ({first}); the stick restarts when it takes the new one"
             )),
         }
     }
@@ -79,58 +213,7 @@ pub(crate) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Opt
         .map(|(loader, image)| format!("loader: {loader}; image: {image}"))
 }
 
-/// The steps from here to download mode.
-fn plan_way(stick: &Stick, seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
-    let nothing = Identity::default();
-    let seen = seen.unwrap_or(&nothing);
-    match stick.mode {
-        Mode::Download => plan.evidence.push("the stick is in download mode already".into()),
-        Mode::BootRom => {}
-        Mode::Cdrom => {
-            plan.step(
-                "switch",
-                "switch it from CD-ROM: to serial ports where it knows that (11 06 30), else as usual",
-                None,
-            );
-            plan_gate(seen, plan);
-        }
-        Mode::Hilink => {
-            if request.no_updates {
-                plan.step("no-updates", "turn the stick's automatic updates off", None);
-            }
-            plan.step("hilink-door", "ask the stick's web server for serial ports (device/mode, CGI)", None);
-            plan_gate(seen, plan);
-        }
-        _ => plan_gate(seen, plan),
-    }
-    match &request.loader {
-        Some(loader) if stick.mode == Mode::BootRom || seen.gate() != Gate::Open => {
-            let model = seen.hardware.as_deref().and_then(model_of).or_else(|| seen.product.clone());
-            load::plan(loader, model.as_deref(), plan);
-        }
-        Some(_) => plan.evidence.push("the loader is not needed unless the boot pin has to be used".into()),
-        None => {}
-    }
-}
-
-fn plan_gate(seen: &Identity, plan: &mut Plan) {
-    match seen.gate() {
-        Gate::Open => plan.step("godload", "bring it into download mode with AT^GODLOAD", None),
-        Gate::Closed => plan.step(
-            "needle",
-            format!(
-                "firmware {} refuses to be replaced: the boot pin is the way",
-                seen.firmware.as_deref().unwrap_or_default()
-            ),
-            None,
-        ),
-        Gate::Unknown => {
-            plan.step("godload", "try AT^GODLOAD; if it is refused, the boot pin is the way", None)
-        }
-    }
-}
-
-fn plan_fit(seen: Option<&Identity>, request: &Request, plan: &mut Plan) {
+fn plan_fit(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
     for file in &request.files {
         let platform = file.version().platform;
         if let Some(text) = seen.and_then(|seen| misfit(seen, platform.as_deref())) {

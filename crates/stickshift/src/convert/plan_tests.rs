@@ -19,8 +19,8 @@ fn firmware(platform: &str, version: &str) -> FirmwareFile {
     FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
 }
 
-fn request(to: Target, file: FirmwareFile) -> Request {
-    Request {
+fn request(to: Target, file: FirmwareFile) -> ConvertRequest {
+    ConvertRequest {
         to,
         loader: None,
         files: vec![file],

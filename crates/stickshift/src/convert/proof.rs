@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::convert::load::{find, shows};
-use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::convert::load::find;
+use crate::convert::modes::{leave_cdrom, settled};
+use crate::convert::request::ConvertRequest;
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
@@ -11,8 +13,6 @@ use crate::modem::web::Login;
 use crate::stick::{Mode, Place, Stick};
 use crate::switching::Goal;
 use crate::waiting::{wait_at, wait_for_stick};
-
-use super::{Request, leave_cdrom, settled};
 
 /// From the reset to the new firmware's interfaces: the first start restores the NV memory and takes long.
 pub(super) const FIRST_START: Duration = Duration::from_secs(180);
@@ -23,7 +23,7 @@ const OTHERS_TRY: Duration = Duration::from_secs(30);
 pub(super) fn prove(
     bus: &mut dyn Bus,
     place: &Place,
-    request: &Request,
+    request: &ConvertRequest,
     session: &mut Session<'_>,
 ) -> Result<Identity> {
     session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
@@ -32,7 +32,6 @@ pub(super) fn prove(
     let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
     let Some(stick) = stick else {
         let now = find(bus, place).ok();
-        let shows = shows(now.as_ref().map(|s| s.mode));
         let (shown, verdict) = match now {
             Some(s) if matches!(s.mode, Mode::BootRom | Mode::Download) => {
                 (s.mode.code(), Verdict::Recoverable)
@@ -45,7 +44,6 @@ pub(super) fn prove(
             "everything was sent, and the new firmware was not seen to start",
         )
         .with("place-shows", shown)
-        .detail(Detail::PlaceShows(shows))
         .with("waited-seconds", FIRST_START.as_secs())
         .with_verdict(verdict));
     };
@@ -80,7 +78,7 @@ pub(super) fn ask_newcomer(
     }
 }
 
-fn compare(after: &Identity, request: &Request) -> Result<()> {
+fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
     let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
     let differs = |what: &str, expected: &str, found: &str| {
         Err(Error::new(
@@ -88,7 +86,7 @@ fn compare(after: &Identity, request: &Request) -> Result<()> {
             format!("the stick came back with another {what} than was flashed"),
         )
         .with("expected", expected)
-        .detail(Detail::FirmwareFound(found.to_owned()))
+        .with("found", found)
         .with_verdict(Verdict::Recoverable))
     };
     let version = after.firmware.as_deref().unwrap_or_default();

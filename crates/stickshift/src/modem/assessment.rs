@@ -1,5 +1,22 @@
-//! What a stick is, how sure that is and why, and what can be done with it from here. Judged from what the bus shows and what the stick says by
-//! the rules of [`stick::identify`](crate::stick::identify); nothing is asked here (docs/identify.md).
+//! The assessment of a stick: what it is, how sure that is and why, and what can be done next. It follows from what the bus shows and what
+//! the stick says by the rules of [`stick::identify`](crate::stick::identify); nothing is sent (docs/identify.md).
+//!
+//! ```
+//! use stickshift::modem::Identity;
+//! use stickshift::modem::assessment::{BootPin, findings, routes};
+//! use stickshift::stick::{Mode, Stick};
+//!
+//! let stick = Stick { mode: Mode::Hilink, ..Stick::new("1-1".parse().unwrap(), "12d1:14dc".parse().unwrap()) };
+//! let said = Identity {
+//!     hardware: Some("CL2E3372HM".into()),
+//!     firmware: Some("22.333.01.00.00".into()),
+//!     ..Identity::default()
+//! };
+//! let model = &findings(Some(&stick), Some(&said))[1];
+//! assert_eq!(model.value.as_deref(), Some("E3372h"));
+//! let last = routes(&stick, Some(&said)).pop().unwrap();
+//! assert_eq!((last.to, last.boot_pin), ("stick", BootPin::Yes));
+//! ```
 
 use serde::Serialize;
 
@@ -43,23 +60,23 @@ pub fn findings(stick: Option<&Stick>, said: Option<&Identity>) -> Vec<Finding> 
     };
     vec![
         match stick {
-            Some(stick) => certain("mode", stick.mode, "the bus shows it"),
-            None => unknown("mode", "the stick was reached without the bus"),
+            Some(stick) => certain("mode", stick.mode, "from USB descriptors"),
+            None => unknown("mode", "reached without USB detection"),
         },
         model(said),
-        told("hardware", &said.hardware, "the stick says so"),
+        told("hardware", &said.hardware, "reported by the stick"),
         chip(said),
         kind(stick, said),
-        told("version", &said.firmware, "the stick says so"),
-        told("web-ui", &said.web_ui, "an image on the flash; it proves nothing about the firmware that runs"),
-        told("family", &said.family, "the web server says so"),
+        told("version", &said.firmware, "reported by the stick"),
+        told("web-ui", &said.web_ui, "an image on the flash; it does not tell which firmware runs"),
+        told("family", &said.family, "reported by the web server"),
     ]
 }
 
 fn not_said(said: &Identity) -> &'static str {
     match said.withheld {
-        true => "the web server says it after a login",
-        false => "the stick was not asked or does not say",
+        true => "log in for more",
+        false => "not queried",
     }
 }
 
@@ -98,9 +115,7 @@ fn model(said: &Identity) -> Finding {
         );
     }
     match &said.model {
-        Some(model) => {
-            likely("model", model, "the stick's name for itself; the letter of the hardware is not in it")
-        }
+        Some(model) => likely("model", model, "the marketing name, without the letter of the hardware"),
         None => unknown("model", not_said(said)),
     }
 }
@@ -117,7 +132,7 @@ fn chip(said: &Identity) -> Finding {
 fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
     let version = said.firmware.as_deref().unwrap_or_default();
     if let Some(rule) = said.names().kind(version) {
-        let why = format!("{} in front is {} firmware on this model", rule.version, rule.kind.word());
+        let why = format!("{}x is {} firmware on this model", rule.version, rule.kind.name());
         return certain("firmware", rule.kind.word(), why);
     }
     match stick.map(|stick| stick.mode) {
@@ -137,16 +152,16 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
 /// Whether the stick's case has to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Needle {
+pub enum BootPin {
     /// It stays closed.
     No,
     /// Only when the stick refuses the other way.
-    Perhaps,
+    IfRefused,
     /// The firmware that runs refuses everything else.
     Yes,
 }
 
-/// One way from here.
+/// One way to another mode or firmware.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
     /// Where it leads: `modem`, `serial`, or `stick` or `hilink` firmware; `firmware` where it is not known which of them runs.
@@ -158,7 +173,7 @@ pub struct Route {
     /// What it risks.
     pub risk: &'static str,
     /// Whether the stick's case has to be opened.
-    pub needle: Needle,
+    pub boot_pin: BootPin,
 }
 
 /// The work that a route is.
@@ -175,16 +190,16 @@ pub enum Work {
     Flash,
 }
 
-const NOTHING: &str = "nothing: unplugging undoes it";
+const NONE: &str = "none (unplugging reverts it)";
 const FLASHING: &str =
-    "an interruption inside the boot loader's partition leaves a stick that only the boot ROM can save";
+    "an interruption while the boot loader is written leaves a stick that only the boot ROM can recover";
 
-/// The ways from here. The first is the one that risks least. Only ways that are known to exist for such a stick are in it.
+/// What can be done next, the way of least risk first. Only ways that are known to exist for such a stick are in it.
 pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
     let nothing = Identity::default();
     let said = said.unwrap_or(&nothing);
     let mut routes = Vec::new();
-    let soft = |to, by, way: &str| Route { to, by, way: way.to_owned(), risk: NOTHING, needle: Needle::No };
+    let soft = |to, by, way: &str| Route { to, by, way: way.to_owned(), risk: NONE, boot_pin: BootPin::No };
     match stick.mode {
         Mode::Cdrom => {
             routes.push(soft("modem", Work::Switch, "the usual message"));
@@ -192,26 +207,18 @@ pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
                 routes.push(soft(
                     "serial",
                     Work::Switch,
-                    "the message 11 06 30: serial ports of HiLink firmware",
+                    "the message 11 06 30, for the serial ports of HiLink firmware",
                 ));
             }
         }
         Mode::Hilink if said.names().board().is_some_and(|b| b.images.is_none()) => routes.push(soft(
             "serial",
             Work::ReplugAndSwitch,
-            "the message 11 06 30 while it shows its CD-ROM; its web server has no doors",
+            "the message 11 06 30 while it shows its CD-ROM; its web API cannot open ports",
         )),
-        Mode::Hilink => routes.push(soft(
-            "serial",
-            Work::Switch,
-            "the web server's doors: device/mode and CGI, 0 before 1",
-        )),
+        Mode::Hilink => routes.push(soft("serial", Work::Switch, "via the web API: device/mode, then /CGI")),
         Mode::HilinkSerial => {
-            routes.push(soft(
-                "hilink",
-                Work::ReplugAndSwitch,
-                "it forgets the serial ports when it is unplugged",
-            ));
+            routes.push(soft("hilink", Work::ReplugAndSwitch, "the serial ports are gone after unplugging"));
         }
         _ => {}
     }
@@ -229,11 +236,12 @@ fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
         Some("stick") => Kind::Hilink.word(),
         _ => "firmware",
     };
-    let route = |by, way: &str, needle| Some(Route { to, by, way: way.to_owned(), risk: FLASHING, needle });
+    let route =
+        |by, way: &str, boot_pin| Some(Route { to, by, way: way.to_owned(), risk: FLASHING, boot_pin });
     match stick.mode {
-        Mode::Download => return route(Work::Flash, "it takes firmware now", Needle::No),
+        Mode::Download => return route(Work::Flash, "it accepts firmware now", BootPin::No),
         Mode::BootRom => {
-            return route(Work::Convert, "a loader into the boot ROM, then firmware", Needle::No);
+            return route(Work::Convert, "a loader into the boot ROM, then firmware", BootPin::No);
         }
         Mode::Fastboot | Mode::Unknown => return None,
         _ => {}
@@ -242,16 +250,18 @@ fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
         return None;
     }
     match said.gate() {
-        Gate::Open => route(Work::Convert, "AT^GODLOAD, then firmware: no needle", Needle::No),
+        Gate::Open => {
+            route(Work::Convert, "AT^GODLOAD, then firmware; no boot pin (needle) needed", BootPin::No)
+        }
         Gate::Closed => route(
             Work::Convert,
-            &format!("firmware {version} refuses to be replaced: boot pin, loader, then firmware"),
-            Needle::Yes,
+            &format!("firmware {version} refuses to be replaced: boot pin (needle), loader, then firmware"),
+            BootPin::Yes,
         ),
         Gate::Unknown => route(
             Work::Convert,
-            "AT^GODLOAD if the stick takes it, else boot pin and loader; no rule covers this version",
-            Needle::Perhaps,
+            "AT^GODLOAD if the stick accepts it, else boot pin (needle) and loader; no rule covers this version",
+            BootPin::IfRefused,
         ),
     }
 }
@@ -340,12 +350,12 @@ mod tests {
             ..saying("E3372", version)
         };
         let route = last(Mode::Hilink, &said("CL2E3372HM", "22.333.01.00.00")).unwrap();
-        assert_eq!((route.to, route.needle), ("stick", Needle::Yes));
+        assert_eq!((route.to, route.boot_pin), ("stick", BootPin::Yes));
         let route = last(Mode::Hilink, &said("CL2E3372HM", "22.200.15.00.00")).unwrap();
-        assert_eq!((route.to, route.needle), ("stick", Needle::No));
+        assert_eq!((route.to, route.boot_pin), ("stick", BootPin::No));
         let route = last(Mode::Modem, &said("CL2E3372HM", "21.180.01.00.00")).unwrap();
-        assert_eq!((route.to, route.needle), ("hilink", Needle::No));
-        // Its images are not known, and its web server has no doors.
+        assert_eq!((route.to, route.boot_pin), ("hilink", BootPin::No));
+        // Its images are not known, and its web API cannot open ports.
         let route = last(Mode::Hilink, &said("CL4E3372HM", "10.0.3.1")).unwrap();
         assert_eq!((route.to, route.by), ("serial", Work::ReplugAndSwitch));
         let route = last(Mode::Hilink, &saying("E3372", "10.0.3.1")).unwrap();

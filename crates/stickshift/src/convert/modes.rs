@@ -1,0 +1,167 @@
+//! From mode to mode: waiting for the ports of a mode, leaving CD-ROM, turning updates off, entering download mode.
+
+use std::time::Duration;
+
+use crate::at::At;
+use crate::convert::load::{find, wait_for_download_mode};
+use crate::convert::plan::misfit;
+use crate::convert::request::ConvertRequest;
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::hilink::device;
+use crate::link::Bus;
+use crate::modem::identity::{self, Identity};
+use crate::modem::web::{self, Login};
+use crate::profile::Catalogue;
+use crate::stick::identify::Gate;
+use crate::stick::{Mode, Place, Role, Stick};
+use crate::switching::{self, Goal, SwitchRequest};
+use crate::waiting::wait_for_stick;
+use crate::wire::at::Final;
+
+/// From AT^GODLOAD to download mode: 2.5 s and an enumeration, with room to spare.
+const GOES_TO_DOWNLOAD: Duration = Duration::from_secs(45);
+/// How long a stick that just appeared may take to get all its ports.
+const SETTLES: Duration = Duration::from_secs(20);
+
+/// The stick at `place`, once the ports that its mode has are there.
+pub(super) fn settled(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Stick> {
+    let ready = |stick: &Stick| match stick.mode {
+        Mode::Download => stick.interface(Role::Flash).is_some_and(|i| i.tty.is_some()),
+        Mode::BootRom => stick.interface(Role::BootRom).is_some_and(|i| i.tty.is_some()),
+        Mode::Modem | Mode::HilinkSerial => stick.ports().next().is_some(),
+        _ => true,
+    };
+    match wait_for_stick(bus, place, SETTLES, session, ready)? {
+        Some(stick) => Ok(stick),
+        None => find(bus, place),
+    }
+}
+
+/// Switches a stick that shows its CD-ROM: by the first of `goals` that leads anywhere else.
+pub(super) fn leave_cdrom(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    goals: &[Goal],
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let catalogue = Catalogue::builtin();
+    let mut last = None;
+    for goal in goals {
+        // A stick that ignored one message may still take the next; one that is away or became something else is not asked again.
+        if find(bus, &stick.place)?.mode != Mode::Cdrom {
+            return Ok(());
+        }
+        session.step("switch", format!("switch {} from CD-ROM", stick.place));
+        let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: *goal };
+        let outcome = switching::prepare(bus, stick, &request, session)
+            .and_then(|prepared| switching::switch_and_wait(bus, prepared, session));
+        match outcome {
+            Ok(_) => return Ok(()),
+            Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
+            Err(e) => {
+                session.warn("not-switched", format!("{e}"));
+                last = Some(e);
+            }
+        }
+    }
+    if find(bus, &stick.place)?.mode != Mode::Cdrom {
+        return Ok(());
+    }
+    Err(last.unwrap_or_else(|| Error::new(ErrorKind::NotSwitched, "the stick stays a CD-ROM")))
+}
+
+/// Turns automatic updates off: an update in the middle of a conversion, or before the next attempt, may close the gate. A stick that does
+/// not allow that is converted all the same.
+///
+/// # Errors
+/// `Interrupted`, with the verdict of the request.
+pub(super) fn stop_updates(
+    bus: &mut dyn Bus,
+    place: &Place,
+    login: Option<&Login>,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    session.step("no-updates", "turn the stick's automatic updates off");
+    let outcome = bus
+        .open_http(place)
+        .and_then(|mut link| web::open(&mut *link, login, session)?.call(&device::automatic_updates(false)));
+    match outcome {
+        Err(e) if e.is(ErrorKind::Interrupted) => Err(e.verdict_if_unset(Verdict::Unknown)),
+        Err(e) => {
+            session.warn("updates-stay", format!("automatic updates could not be turned off: {e}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show. The stick may not have been asked what it is before: that is done
+/// first, and one that the images are not for is left as it is.
+///
+/// # Errors
+/// `ImageMismatch`, `GateClosed` and what the port reports before AT^GODLOAD, untouched; `Timeout` when download mode does not show.
+pub(super) fn enter_download(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    request: &ConvertRequest,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
+    let port = identity_port(stick).ok_or_else(|| untouched(identity::mute(stick)))?;
+    session.step("ask", "ask the stick what it is");
+    {
+        let mut link = bus.open_port(&stick.place, port).map_err(untouched)?;
+        let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
+        let seen = at.init().and_then(|()| identity::over_at(&mut at)).map_err(untouched)?;
+        refuse_misfit(&seen, request).map_err(untouched)?;
+        if seen.gate() == Gate::Closed {
+            let version = seen.firmware.unwrap_or_default();
+            return Err(untouched(
+                Error::new(
+                    ErrorKind::GateClosed,
+                    format!("firmware {version} refuses to be replaced from outside"),
+                )
+                .with("version", version),
+            ));
+        }
+        session.step("godload", "bring the stick into download mode: AT^GODLOAD");
+        // Only some know it; it does no harm elsewhere.
+        let _ = at
+            .command("AT^SFM=1", Duration::from_secs(5))
+            .map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
+        match at.command("AT^GODLOAD", Duration::from_secs(10)) {
+            Ok(answer) if answer.result == Final::Ok => {}
+            Ok(answer) => {
+                return Err(untouched(
+                    Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
+                        .with("answer", format!("{:?}", answer.result)),
+                ));
+            }
+            // Gone before it answered: the bus tells.
+            Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout) => {}
+            Err(e) => return Err(e.verdict_if_unset(Verdict::Unknown)),
+        }
+    }
+    wait_for_download_mode(bus, &stick.place, GOES_TO_DOWNLOAD, session)
+        .map_err(|e| e.verdict_if_unset(Verdict::Recoverable))?;
+    Ok(())
+}
+
+/// The interface whose port takes AT commands.
+fn identity_port(stick: &Stick) -> Option<u8> {
+    let ports = [Role::Pcui, Role::Modem, Role::Serial];
+    let port = |role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some());
+    ports.into_iter().find_map(port).map(|i| i.number)
+}
+
+fn refuse_misfit(seen: &Identity, request: &ConvertRequest) -> Result<()> {
+    if request.consents.mismatch {
+        return Ok(());
+    }
+    let platforms = request.files.iter().map(|file| file.version().platform);
+    match platforms.filter_map(|platform| misfit(seen, platform.as_deref())).next() {
+        Some(text) => Err(Error::new(ErrorKind::ImageMismatch, text)),
+        None => Ok(()),
+    }
+}
