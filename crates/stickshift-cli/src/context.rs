@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Command;
+use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
@@ -124,7 +125,7 @@ impl Context {
         if self.global.json || !io::stdin().is_terminal() {
             return declined("the plan was not confirmed: nobody can be asked here");
         }
-        let _ = write!(io::stderr(), "{question} [y/N] ");
+        let _ = write!(io::stderr(), "{} [y/N] ", clean::line(question));
         let _ = io::stderr().flush();
         let mut answer = String::new();
         let _ = io::stdin().lock().read_line(&mut answer);

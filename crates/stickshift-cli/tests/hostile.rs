@@ -107,8 +107,8 @@ fn a_bomb_is_named_as_one() {
 #[test]
 fn devices_and_inputs_survive_every_output_option() {
     let folder = tempfile::tempdir().unwrap();
-    let profile = folder.path().join("profile");
-    let text = "# 1234:5678\nTargetVendor=0x1234\nTargetProduct=0x5679\nMessageContent=\"5553\"\n";
+    let profile = folder.path().join("1234:5678");
+    let text = "TargetVendor=0x1234\nTargetProduct=0x5679\nMessageContent=\"5553\"\n";
     fs::write(&profile, text).unwrap();
     let profile = profile.to_str().unwrap();
     let convert = |to: &str, more: &[&str]| {

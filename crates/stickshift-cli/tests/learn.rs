@@ -40,7 +40,7 @@ fn a_capture_becomes_a_profile_in_every_format() {
     for format in ["usb_modeswitch", "configpack", "openwrt", "tplink", "udev", "native"] {
         let file = folder.path().join("12d1:1526");
         let out = file.to_str().unwrap();
-        let run = stickshift(&["learn", k3772, "--format", format, "-o", out]);
+        let run = stickshift(&["learn", k3772, "--format", format, "-o", out, "--force"]);
         assert!(run.status.success(), "{format}: {}", text(&run.stderr));
         let run = stickshift(&["inspect", out, "--json"]);
         if format != "udev" {

@@ -9,6 +9,7 @@
 pub mod at;
 pub mod atomic_file;
 pub mod boot;
+pub mod clean;
 pub mod convert;
 pub mod error;
 pub mod event;

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The spine: every room but `wire` may use all of it.
-const SPINE: &[&str] = &["error", "event", "hex", "link", "mask", "stick", "wire"];
+const SPINE: &[&str] = &["clean", "error", "event", "hex", "link", "mask", "stick", "wire"];
 
 /// What a room may import besides itself. A room that is not named here fails the test: new rooms get their arrows first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &["error"]),
+    ("clean", &[]),
     ("mask", &[]),
     ("wire", &["hex", "error"]),
     ("stick", &["hex", "wire", "error"]),
@@ -23,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("at", SPINE),
     ("hilink", SPINE),
     // Knowledge and files.
-    ("profile", &["hex", "error", "stick", "wire"]),
+    ("profile", &["clean", "hex", "error", "stick", "wire"]),
     ("learn", &["hex", "error", "event", "mask", "profile", "stick", "wire", "switch"]),
     ("firmware", &["hex", "error", "event", "wire", "atomic_file"]),
     ("router", &["hex", "error", "event", "wire", "profile", "atomic_file", "stick"]),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use stickshift::clean;
 use stickshift::event::Event;
 
 pub(crate) struct Bar {
@@ -19,7 +20,9 @@ impl Bar {
         match event {
             Event::Step { text, .. } => {
                 self.finish();
-                let bar = ProgressBar::new_spinner().with_style(spinner_style()).with_message(text.clone());
+                let bar = ProgressBar::new_spinner()
+                    .with_style(spinner_style())
+                    .with_message(clean::line(text).into_owned());
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.bar = Some(bar);
             }
@@ -43,6 +46,7 @@ impl Bar {
     }
 
     fn print(&self, line: &str) {
+        let line = &*clean::line(line);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => {

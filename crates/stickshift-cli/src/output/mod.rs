@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use stickshift::error::{Error, Verdict};
+use stickshift::clean;
 use stickshift::event::Event;
 use stickshift::link::Ledger;
 
@@ -23,6 +24,12 @@ use bar::Bar;
 pub(crate) trait Report: Serialize {
     /// Writes the text for people.
     fn text(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Whether it shows texts of several lines as they are, all of them our own or set apart by the text itself. Otherwise a line end
+    /// inside a value is shown as its escape.
+    fn shows_whole_texts(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) struct Output {
@@ -140,7 +147,7 @@ impl Output {
             self.print_line(&json!({ "event": "result", "result": report.value() }));
         } else {
             let text = serde_json::to_string_pretty(&report.value()).unwrap_or_default();
-            let _ = writeln!(io::stdout().lock(), "{text}");
+            let _ = writeln!(io::stdout().lock(), "{}", clean::json(&text));
         }
     }
 
@@ -170,7 +177,8 @@ impl Output {
 
     fn print_line(&self, value: &Value) {
         let mut out = io::stdout().lock();
-        self.written(writeln!(out, "{value}").and_then(|()| out.flush()));
+        let line = value.to_string();
+        self.written(writeln!(out, "{}", clean::json(&line)).and_then(|()| out.flush()));
     }
 
     /// Remembers when nobody reads any more (`| head`): that is no failure, and no reason to stop in the middle of a stick's work.
@@ -197,12 +205,26 @@ impl Output {
 fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
     report.write_text(&mut text)?;
-    for byte in &mut text {
-        if (*byte < b' ' && !matches!(*byte, b'\n' | b'\t')) || *byte == 0x7f {
-            *byte = b'?';
-        }
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if !report.shows_whole_texts() {
+        one_line_per_value(&report.value(), &mut text);
     }
-    out.write_all(&text).and_then(|()| out.flush())
+    out.write_all(clean::lines(&text).as_bytes()).and_then(|()| out.flush())
+}
+
+/// Escapes the line ends inside values: each value of a report is shown on one line, whatever it is.
+fn one_line_per_value(value: &Value, text: &mut String) {
+    match value {
+        Value::String(value) => {
+            let inner = value.trim_end_matches('\n');
+            if inner.contains('\n') && text.contains(inner) {
+                *text = text.replace(inner, &clean::line(inner));
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|v| one_line_per_value(v, text)),
+        Value::Object(fields) => fields.values().for_each(|v| one_line_per_value(v, text)),
+        _ => {}
+    }
 }
 
 /// A failure as it is shown.
@@ -249,21 +271,15 @@ impl FailureReport {
     }
 }
 
-/// A text of somebody else (a file's name, a stick's answer) on one line, without what a terminal would obey.
-fn tame(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
-}
-
 impl Report for FailureReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "error: {} ({})", tame(&self.what), self.kind)?;
+        writeln!(out, "error: {} ({})", clean::line(&self.what), self.kind)?;
         if !self.facts.is_empty() {
-            let facts: Vec<String> = self.facts.iter().map(|(n, v)| format!("{n} {}", tame(v))).collect();
+            let facts: Vec<String> =
+                self.facts.iter().map(|(n, v)| format!("{n} {}", clean::line(v))).collect();
             writeln!(out, "  facts: {}", facts.join(", "))?;
         }
-        writeln!(out, "  cause: {}", tame(&self.cause))?;
+        writeln!(out, "  cause: {}", clean::line(&self.cause))?;
         writeln!(out, "  help:  {}", self.help)?;
         writeln!(out, "  stick: {}: {}", self.verdict, self.recover)
     }
@@ -273,6 +289,7 @@ impl Report for FailureReport {
 pub(crate) trait ErasedReport {
     fn value(&self) -> Value;
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()>;
+    fn shows_whole_texts(&self) -> bool;
 }
 
 impl<T: Report> ErasedReport for T {
@@ -282,6 +299,10 @@ impl<T: Report> ErasedReport for T {
 
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.text(out)
+    }
+
+    fn shows_whole_texts(&self) -> bool {
+        Report::shows_whole_texts(self)
     }
 }
 
@@ -297,7 +318,7 @@ fn event_json(event: &Event) -> Value {
 
 /// A line on standard error. That nobody reads it is no reason to stop.
 fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", tame(line));
+    let _ = writeln!(io::stderr().lock(), "{}", clean::line(line));
 }
 
 #[cfg(test)]

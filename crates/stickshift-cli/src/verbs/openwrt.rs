@@ -195,4 +195,8 @@ impl Report for RecipeReport {
         }
         Ok(())
     }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
 }

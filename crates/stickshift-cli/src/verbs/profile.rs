@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
@@ -232,7 +233,13 @@ pub(crate) fn write(
                 ));
             }
             let mut out = io::stdout().lock();
-            out.write_all(&exported.bytes)
+            let text = String::from_utf8_lossy(&exported.bytes);
+            let shown = if io::stdout().is_terminal() {
+                clean::lines(&text).into_owned().into()
+            } else {
+                exported.bytes
+            };
+            out.write_all(&shown)
                 .and_then(|()| out.flush())
                 .map_err(|e| Error::new(ErrorKind::Io, "cannot write to standard output").because(e))?;
         }

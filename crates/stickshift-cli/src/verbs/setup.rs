@@ -143,6 +143,10 @@ impl Report for Text {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.text.as_bytes())
     }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
 }
 
 fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'static str) -> Result<()> {
@@ -179,6 +183,10 @@ impl Report for Written {
         }
         writeln!(out, "wrote {}", self.path.display())?;
         writeln!(out, "next: {}", self.then)
+    }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::at::{self, At};
+use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::{self, Hilink};
 
@@ -188,26 +189,29 @@ impl Report for Messages {
         }
         self.messages.iter().try_for_each(|m| m.text(out))
     }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
 }
 
 impl Report for Message {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let new = if self.read { "" } else { ", new" };
-        let date = printable(&self.date.replacen('T', " ", 1));
-        writeln!(out, "{}  {date}  {}{new}", self.number, printable(&self.from))?;
+        let date = self.date.replacen('T', " ", 1);
+        writeln!(out, "{}  {}  {}{new}", self.number, clean::line(&date), clean::line(&self.from))?;
         for line in self.text.lines() {
-            writeln!(out, "    {}", printable(line))?;
+            writeln!(out, "    {}", clean::line(line))?;
         }
         if self.missing_parts > 0 {
             writeln!(out, "    ({} parts have not come)", self.missing_parts)?;
         }
         Ok(())
     }
-}
 
-/// A stranger's text on a terminal: without control characters.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Serialize)]
@@ -266,6 +270,6 @@ mod tests {
         let mut text = Vec::new();
         message.text(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert_eq!(text, "1  d  +1, new\n    a\u{fffd}[31m\n    b\n    (1 parts have not come)\n");
+        assert_eq!(text, "1  d  +1, new\n    a\\u{1b}[31m\n    b\n    (1 parts have not come)\n");
     }
 }

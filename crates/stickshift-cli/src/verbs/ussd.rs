@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 use stickshift::at::ussd::Outcome;
+use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::{at, hilink};
 
@@ -70,9 +71,14 @@ struct Answer {
 
 impl Report for Answer {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let printable = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
-        let text: String = self.text.replace('\r', "\n").chars().map(printable).collect();
-        writeln!(out, "{}", text.trim_end())?;
+        // Set apart from what is ours: a network's text may be made to look like it.
+        for line in self.text.replace('\r', "\n").trim_end().lines() {
+            writeln!(out, "    {}", clean::line(line))?;
+        }
         if self.reply_expected { writeln!(out, "(the network waits for a reply)") } else { Ok(()) }
+    }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
     }
 }

@@ -11,6 +11,7 @@
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
+use crate::clean;
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::{Entry, Key};
 
@@ -68,6 +69,17 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
     let format = recognise(bytes);
     let format =
         format.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "this is no profile in a known format"))?;
+    let mut import = read(bytes, format, file_name)?;
+    // Names go into comments of other formats, where a line end would begin a line of its own.
+    for entry in &mut import.entries {
+        for text in [&mut entry.name, &mut entry.source] {
+            *text = clean::line(text).into_owned();
+        }
+    }
+    Ok(import)
+}
+
+fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
     let text = || String::from_utf8_lossy(bytes);
     match format {
         Format::UsbModeswitch => {
