@@ -70,3 +70,145 @@ fn links_between_pages_lead_somewhere() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
+
+fn root() -> PathBuf {
+    docs().join("..")
+}
+
+/// Files below `folder` whose names end with one of these.
+fn below(folder: &Path, ends: &[&str], found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            below(&path, ends, found);
+        } else if ends.iter().any(|end| name.ends_with(end)) {
+            found.push(path);
+        }
+    }
+}
+
+/// The numbers of a page's sections: `## 3. ..`, `### 3.1 ..`, and paragraphs that begin with `**3.1 `.
+fn sections(page: &str) -> Vec<&str> {
+    let heads = page.lines().filter_map(|line| {
+        let head = line.trim_start_matches('#').trim_start().trim_start_matches("**");
+        (head.len() < line.len()).then(|| number(head).0).filter(|n| !n.is_empty())
+    });
+    heads.collect()
+}
+
+/// A section's number at the beginning of a text, and what follows.
+fn number(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text.split_at(text[..end].trim_end_matches('.').len())
+}
+
+/// A file as one line, without the marks of comments: citations run over line ends.
+fn one_line(text: &str) -> String {
+    let mark = |c: char| matches!(c, '/' | '!' | '#' | '*') || c.is_whitespace();
+    text.lines().map(|line| line.trim_start_matches(mark).trim_end()).collect::<Vec<_>>().join(" ")
+}
+
+/// Pages that a text cites, each with the sections that it names: `docs/x.md section 1`, `docs/x.md sections 2 (why) and 4.3`.
+fn citations(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(".md") {
+        let part_of_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+        let begin = text[..at].rfind(|c| !part_of_path(c)).map_or(0, |n| n + 1);
+        let after = text[at + 3..].trim_start_matches(['`', ')']);
+        let list = after.strip_prefix(" sections ").or_else(|| after.strip_prefix(" section "));
+        found.push((&text[begin..at + 3], list.map(numbers).unwrap_or_default()));
+    }
+    found
+}
+
+/// The numbers in a list: `2 (why), 4.3 and 5`.
+fn numbers(list: &str) -> Vec<&str> {
+    let (mut numbers, mut rest) = (Vec::new(), Some(list));
+    while let Some((section, after)) = rest.map(number).filter(|(section, _)| !section.is_empty()) {
+        numbers.push(section);
+        let aside = after.strip_prefix(" (").and_then(|aside| aside.split_once(')'));
+        let after = aside.map_or(after, |(_, after)| after);
+        rest = [", and ", ", ", " and ", " to "].iter().find_map(|word| after.strip_prefix(word));
+    }
+    numbers
+}
+
+#[test]
+fn cited_pages_and_sections_exist() {
+    let root = root();
+    let mut files = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    for folder in ["crates", "docs", "fuzz/fuzz_targets", "packaging", "tests", "xtask"] {
+        below(&root.join(folder), &[".c", ".md", ".py", ".rs", ".sh", ".toml"], &mut files);
+    }
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for file in files.iter().filter(|file| !file.ends_with("crates/stickshift/tests/docs.rs")) {
+        let text = one_line(&fs::read_to_string(file).unwrap());
+        for (page, cited) in citations(&text) {
+            let from_root = page.starts_with("docs/");
+            if !from_root && cited.is_empty() {
+                continue;
+            }
+            let path = if from_root { root.join(page) } else { file.with_file_name(page) };
+            let Ok(text) = fs::read_to_string(path) else {
+                wrong.push(format!("{}: there is no {page}", file.display()));
+                continue;
+            };
+            let there = sections(&text);
+            checked += cited.len();
+            let missing = cited.iter().filter(|section| !there.contains(section));
+            wrong.extend(missing.map(|n| format!("{}: {page} has no section {n}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(checked > 100, "only {checked} citations were found");
+}
+
+#[test]
+fn the_reader_of_citations_sees_lists_and_line_ends() {
+    let text =
+        one_line("//! (`a.md`\n//! sections 1.2, 3 (why) and 4.5). See docs/b.md section 2. Then docs/c.md.");
+    let wanted = [("a.md", vec!["1.2", "3", "4.5"]), ("docs/b.md", vec!["2"]), ("docs/c.md", vec![])];
+    assert_eq!(citations(&text), wanted);
+}
+
+/// Whether a fixture, an object with lists of records, has each record on a line of its own: changing a record changes one line.
+fn one_record_per_line(text: &str) -> Result<(), String> {
+    let whole = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+    let mut in_list = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_end_matches(',');
+        let fits = match (in_list, line) {
+            (false, "{" | "}") => true,
+            (true, "]") | (false, "[") => {
+                in_list = !in_list;
+                true
+            }
+            (false, member) if member.ends_with(": [") => {
+                in_list = true;
+                whole(&format!("{{{member}]}}"))
+            }
+            (false, member) => whole(&format!("{{{member}}}")),
+            (true, record) => whole(record),
+        };
+        if !fits {
+            return Err(format!("line {}", index + 1));
+        }
+    }
+    if whole(text) { Ok(()) } else { Err("not JSON".into()) }
+}
+
+#[test]
+fn json_fixtures_have_one_record_per_line() {
+    let root = root();
+    let mut fixtures = Vec::new();
+    for folder in ["crates", "docs", "tests"] {
+        below(&root.join(folder), &[".json"], &mut fixtures);
+    }
+    assert!(!fixtures.is_empty());
+    for path in fixtures {
+        let checked = one_record_per_line(&fs::read_to_string(&path).unwrap());
+        assert_eq!(checked, Ok(()), "{}: each record of a list has a line of its own", path.display());
+    }
+    assert_eq!(one_record_per_line("{\n\"a\": [\n{\n\"b\": 1\n}\n]\n}\n"), Err("line 3".into()));
+}

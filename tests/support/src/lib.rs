@@ -3,6 +3,8 @@
 //! A test that cannot run calls [`skip`] and returns. `cargo xtask test` counts these and prints them; in CI only those listed in
 //! `xtask/allowed-skips.toml` pass.
 
+pub mod sources;
+
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -31,7 +31,7 @@ pub(super) fn image(program: &Path) -> Result<PathBuf, String> {
     Ok(image)
 }
 
-/// A loader of 1.8 MB that shows that it erases nothing (docs/protocols/balong-boot.md sections 2 and 4.3).
+/// A loader of 1.8 MB that shows that it erases nothing (docs/protocols/balong-boot.md sections 2 and 4).
 pub(super) fn loader() -> Result<PathBuf, String> {
     /// The count of blocks to erase, set to none.
     const ERASES_NOTHING: [u8; 20] = [

@@ -1,4 +1,4 @@
-//! The Balong boot ROM's side of the download dialogue (docs/protocols/balong-boot.md sections 3 and 6.3).
+//! The Balong boot ROM's side of the download dialogue (docs/protocols/balong-boot.md section 3).
 //!
 //! Strict: what a true ROM might forgive is refused here, so that a host that relies on forgiveness is found out.
 
@@ -246,7 +246,7 @@ mod tests {
         answers
     }
 
-    /// docs/protocols/balong-boot.md section 6.5, heads and tails as the real loader sent them.
+    /// docs/protocols/balong-boot.md section 3, heads and tails as the real loader sent them.
     #[test]
     fn vectors_of_the_field() {
         let mut rom = BootRom::new();

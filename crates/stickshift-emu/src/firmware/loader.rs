@@ -13,7 +13,7 @@ enum Patch {
     BranchBefore,
 }
 
-/// The six families of section 4.3: signature, which of its bytes differ between builds, patch.
+/// The six families of section 4: signature, which of its bytes differ between builds, patch.
 const FAMILIES: [(&str, Option<usize>, Patch); 6] = [
     ("3DE2E0E300E09EE55CC39FE50C005EE10000000A", Some(8), Patch::Word(20)),
     (
@@ -110,7 +110,7 @@ mod tests {
         (0..size).map(|i| (i % 249) as u8 | 1).collect()
     }
 
-    /// Signatures at 0x100; where the patch goes and what it does: section 6.5.
+    /// Signatures at 0x100; where the patch goes and what it does.
     #[test]
     fn each_family_erases_until_it_is_patched() {
         let places = [0x114, 0x13c, 0x13c, 0xfb, 0x118, 0x114];

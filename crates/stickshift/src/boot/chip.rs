@@ -66,7 +66,7 @@ impl Loader {
 
     /// What is known of this very file, as it was read.
     pub fn known(&self) -> Option<&'static KnownLoader> {
-        let sha256: String = Sha256::digest(self.as_read()?).iter().map(|b| format!("{b:02x}")).collect();
+        let sha256 = crate::hex::encode(&Sha256::digest(self.as_read()?));
         KNOWN_LOADERS.iter().find(|known| known.sha256 == sha256)
     }
 

@@ -1,7 +1,7 @@
 //! What a loader does to the flash when it starts, as far as its code shows.
 //!
 //! A stock loader erases the whole flash, and with it the IMEI, the serial number and the radio calibration
-//! (docs/protocols/balong-boot.md section 4.3).
+//! (docs/protocols/balong-boot.md section 4).
 
 use crate::boot::loader::{Block, Loader};
 use crate::boot::patch::{Call, EraseFamily, EraseSite};

@@ -1,4 +1,4 @@
-//! The partition table inside a loader: 2048 bytes, 4-byte aligned (docs/protocols/balong-boot.md section 4.5).
+//! The partition table inside a loader: 2048 bytes, 4-byte aligned (docs/protocols/balong-boot.md section 5).
 //!
 //! | offset | size | field |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! Dialogues played from tapes: the frames are those of docs/protocols/balong-flash.md section 5.
+//! Dialogues played from tapes: the frames are those of docs/protocols/balong-flash.md section 2.2.
 
 use std::time::Duration;
 

@@ -63,7 +63,7 @@ fn nak(code: u8) -> Vec<u8> {
     bytes
 }
 
-/// docs/protocols/balong-flash.md section 5, as the real tool sent and read it.
+/// docs/protocols/balong-flash.md section 2.2, as the real tool sent and read it.
 #[test]
 fn vectors_of_the_field() {
     let mut rig = Rig::new(DownloadOptions { require_signature: true, ..DownloadOptions::v7r11() });

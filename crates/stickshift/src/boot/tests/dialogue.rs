@@ -49,7 +49,7 @@ const FAULTS: [Fault; 11] = [
     Fault::Hang,
 ];
 
-/// A boot ROM after section 6.3, on a clock of its own. Each write must be one packet.
+/// A boot ROM after docs/protocols/balong-boot.md section 3, on a clock of its own. Each write must be one packet.
 #[derive(Default)]
 struct Rom {
     fault: Option<(u32, Fault)>,
