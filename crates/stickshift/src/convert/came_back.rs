@@ -10,6 +10,8 @@ use crate::modem::identity::Identity;
 use crate::stick::{Mode, Place};
 use crate::waiting::wait_for_stick;
 
+use super::settled;
+
 /// What was seen.
 #[derive(Clone, Debug)]
 pub enum CameBack {
@@ -45,6 +47,8 @@ pub fn came_back(
         return Ok(CameBack::Shows(stick.mode));
     }
     session.step("verify", "ask the stick what it is now");
+    let unknown = |e: Error| e.with_verdict(Verdict::Unknown);
+    let stick = settled(bus, place, session).map_err(unknown)?;
     let identity = match ask_newcomer(bus, &stick, None, session) {
         Ok(Some(identity)) => identity,
         Ok(None) => return Ok(CameBack::Shows(stick.mode)),
