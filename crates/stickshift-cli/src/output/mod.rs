@@ -10,8 +10,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use stickshift::error::{Error, Verdict};
 use stickshift::clean;
+use stickshift::error::{Error, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
 

@@ -27,6 +27,8 @@ pub(crate) mod sms;
 pub(crate) mod switch;
 pub(crate) mod ussd;
 #[cfg(feature = "virtual")]
+pub(crate) mod virtual_owner;
+#[cfg(feature = "virtual")]
 pub(crate) mod virtual_rack;
 #[cfg(feature = "virtual")]
 pub(crate) mod virtual_stick;

@@ -30,7 +30,7 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host
     use stickshift_emu::attach::usbip::{self, UsbIp};
     use stickshift_emu::attach::vhci::Vhci;
 
-    use crate::verbs::virtual_stick::{self, Act};
+    use crate::verbs::virtual_owner::{self, Act};
 
     let sockets: Box<dyn Sockets> = match host {
         Host::Kernel => Box::new(Vhci::open()?),
@@ -45,7 +45,7 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host
     for stick in sticks {
         rack.plug(stick)?;
     }
-    let owner = virtual_stick::listen();
+    let owner = virtual_owner::listen();
     while !context.cancel.is_cancelled() {
         for line in owner.try_iter() {
             let (word, number) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
@@ -111,7 +111,7 @@ fn told(
 ) -> Result<()> {
     use stickshift_emu::attach::rack::RackChange;
 
-    use crate::verbs::virtual_stick::shows;
+    use crate::verbs::virtual_owner::shows;
 
     for (slot, change) in rack.turn(most)? {
         let place = rack.place(slot).map(|place| place.to_string());

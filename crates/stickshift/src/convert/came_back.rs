@@ -10,7 +10,7 @@ use crate::modem::identity::Identity;
 use crate::stick::{Mode, Place};
 use crate::waiting::wait_for_stick;
 
-use super::settled;
+use super::modes::settled;
 
 /// What was seen.
 #[derive(Clone, Debug)]
