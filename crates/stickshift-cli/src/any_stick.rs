@@ -60,7 +60,7 @@ mod tests {
     use stickshift_emu::computer::VirtualBus;
 
     use super::*;
-    use crate::drop_in::run::{World, run};
+    use crate::usb_modeswitch::run::{Environment, run};
 
     fn place() -> Place {
         "1-1".parse().unwrap()
@@ -146,7 +146,7 @@ mod tests {
             ]
             .map(str::to_owned);
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let world = World {
+            let world = Environment {
                 open: &mut || -> Result<Box<dyn Bus>> { Ok(every_device(&bus)) },
                 read: &mut |_| unreachable!("no file is named"),
                 notice: &mut |_| {},

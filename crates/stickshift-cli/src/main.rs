@@ -6,7 +6,6 @@ mod advice;
 mod any_stick;
 mod context;
 mod door;
-mod drop_in;
 mod files;
 mod lazy;
 mod opener;
@@ -18,6 +17,7 @@ mod select;
 #[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
+mod usb_modeswitch;
 mod verbs;
 #[cfg(feature = "virtual")]
 mod virtual_option;
@@ -66,10 +66,10 @@ fn command_line() -> Command {
 fn main() -> ExitCode {
     let cancel = Cancel::new();
     let mut typed = std::env::args_os();
-    if drop_in::is_called(typed.next().as_deref()) {
+    if usb_modeswitch::is_called(typed.next().as_deref()) {
         stop_on_request(cancel.clone());
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
-        return drop_in::main(&arguments, &cancel);
+        return usb_modeswitch::main(&arguments, &cancel);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

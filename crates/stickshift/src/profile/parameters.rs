@@ -94,7 +94,7 @@ pub const MAX_TIME: u32 = 3_600_000;
 pub const MAX_MESSAGE: usize = 1024;
 
 /// A message out of hex digits, in pairs with nothing between them. The error is a sentence that says what is wrong.
-pub(crate) fn parse_message(text: &str) -> Result<Vec<u8>, &'static str> {
+pub fn parse_message(text: &str) -> Result<Vec<u8>, &'static str> {
     if text.len() > 2 * MAX_MESSAGE {
         return Err("the message is longer than anything that switches a stick");
     }

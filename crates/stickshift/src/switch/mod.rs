@@ -6,7 +6,6 @@
 
 pub mod mbim;
 mod methods;
-pub mod modeswitch;
 mod run;
 mod sequence;
 mod view;

@@ -240,12 +240,12 @@ fn store<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
 }
 
 /// As strtol with base 16 reads: optional sign and `0x`, digits, whatever follows is ignored.
-pub(crate) fn hexadecimal(text: &str) -> Option<i64> {
+pub fn hexadecimal(text: &str) -> Option<i64> {
     number(text, 16)
 }
 
 /// As strtol with base 10 reads.
-pub(crate) fn decimal(text: &str) -> Option<i64> {
+pub fn decimal(text: &str) -> Option<i64> {
     number(text, 10)
 }
 

@@ -6,13 +6,14 @@ use stickshift::error::Result;
 use stickshift::link::{Bus, Moment};
 use stickshift::profile::Parameters;
 use stickshift::stick::{Stick, UsbId};
-use stickshift::switch::modeswitch::Request;
+
+use super::command_line::CommandLine;
 
 /// How long one wait lasts at most, so that a request to stop is noticed.
 const SLICE: Duration = Duration::from_millis(500);
 
 /// The devices that are meant and not switched yet, in the order of their places.
-pub(crate) fn default_devices(bus: &mut dyn Bus, request: &Request, id: UsbId) -> Result<Vec<Stick>> {
+pub(crate) fn default_devices(bus: &mut dyn Bus, request: &CommandLine, id: UsbId) -> Result<Vec<Stick>> {
     let mut found = bus.sticks()?;
     found.retain(|s| s.id == id && !shows_class(s, request.parameters.target_class));
     let Some(device) = request.device else { return Ok(found) };

@@ -2,6 +2,9 @@
 //! (docs/protocols/mode-switch.md sections 2.1 and 2.2).
 
 mod check;
+mod command_line;
+mod flags;
+mod lines;
 pub(crate) mod run;
 mod usage;
 
@@ -15,7 +18,8 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
 use stickshift::link::Ledger;
 use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
-use stickshift::switch::modeswitch::Source;
+
+use command_line::Source;
 
 use crate::opener::{Look, Opener};
 use crate::options::Global;
@@ -40,9 +44,13 @@ pub(crate) fn is_called(program: Option<&OsStr>) -> bool {
 pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let opener = Opener::new(options(), Ledger::new());
-    let world =
-        run::World { open: &mut || opener.bus(Look::Quick), read: &mut read, notice: &mut notice, cancel };
-    ExitCode::from(run::run(arguments, world, &mut out, &mut err))
+    let environment = run::Environment {
+        open: &mut || opener.bus(Look::Quick),
+        read: &mut read,
+        notice: &mut notice,
+        cancel,
+    };
+    ExitCode::from(run::run(arguments, environment, &mut out, &mut err))
 }
 
 /// The options of this program that the environment names.

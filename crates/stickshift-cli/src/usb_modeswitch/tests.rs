@@ -9,7 +9,7 @@ use stickshift::stick::Place;
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue::virtual_stick;
 
-use super::run::{World, run};
+use super::run::{Environment, run};
 use super::*;
 
 struct Run {
@@ -41,7 +41,7 @@ fn with_stick(name: &str, fault: Option<&str>, arguments: &[&str]) -> Run {
 fn on(bus: VirtualBus, arguments: &[&str]) -> Run {
     let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
     let (mut out, mut err, mut notices) = (Vec::new(), Vec::new(), Vec::new());
-    let world = World {
+    let environment = Environment {
         open: &mut || -> Result<Box<dyn Bus>> {
             let catalogue = Arc::new(Catalogue::builtin());
             Ok(Box::new(ClassifiedBus::new(Box::new(bus.clone()), catalogue).with_every_device()))
@@ -54,7 +54,7 @@ fn on(bus: VirtualBus, arguments: &[&str]) -> Run {
         notice: &mut |text| notices.push(text.to_owned()),
         cancel: &Cancel::new(),
     };
-    let code = run(&arguments, world, &mut out, &mut err);
+    let code = run(&arguments, environment, &mut out, &mut err);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code, out: text(out), err: text(err), notices, bus }
 }

@@ -11,11 +11,12 @@ use stickshift::mask;
 use stickshift::profile::formats::usb_modeswitch::assignments;
 use stickshift::profile::{Catalogue, Method};
 use stickshift::stick::{Stick, UsbId};
-use stickshift::switch::modeswitch::{self, Request, Source, parse_arguments};
 use stickshift::switch::{View, mbim};
 use stickshift::switching::{self, Goal, Prepared};
 
 use super::check::{Check, bus_number, default_devices, has_target, targets};
+use super::command_line::{CommandLine, Source, parse_arguments};
+use super::lines;
 use super::usage::{VERSION, usage};
 
 /// Exit code of this program for wrong usage and for devices that cannot be used. Everything else is 0, and scripts read the lines.
@@ -23,7 +24,7 @@ const FAILED: u8 = 1;
 const DONE: u8 = 0;
 
 /// What the program is given besides its arguments.
-pub(crate) struct World<'a> {
+pub(crate) struct Environment<'a> {
     /// Opens the bus.
     pub(crate) open: &'a mut dyn FnMut() -> Result<Box<dyn Bus>>,
     /// Reads a config text.
@@ -34,9 +35,14 @@ pub(crate) struct World<'a> {
 }
 
 /// Runs with these arguments, without the program's name. Gives the exit code.
-pub(crate) fn run(arguments: &[String], world: World<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+pub(crate) fn run(
+    arguments: &[String],
+    environment: Environment<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
     let mut voice = Voice { out, err, quiet: false };
-    let request = match parse_arguments(arguments, world.read) {
+    let request = match parse_arguments(arguments, environment.read) {
         Ok(request) => request,
         Err(error) => {
             voice.error(&error);
@@ -63,7 +69,7 @@ pub(crate) fn run(arguments: &[String], world: World<'_>, out: &mut dyn Write, e
         voice.failure("No default vendor/product ID given. Abort");
         return FAILED;
     };
-    let mut bus = match (world.open)() {
+    let mut bus = match (environment.open)() {
         Ok(bus) => bus,
         Err(error) => {
             voice.error(&error);
@@ -71,8 +77,9 @@ pub(crate) fn run(arguments: &[String], world: World<'_>, out: &mut dyn Write, e
         }
     };
     let voice = RefCell::new(voice);
-    let job = Job { request: &request, id, voice: &voice, cancel: world.cancel };
-    let code = if request.find_mbim { job.find_mbim(&mut *bus) } else { job.switch(&mut *bus, world.notice) };
+    let job = Job { request: &request, id, voice: &voice, cancel: environment.cancel };
+    let code =
+        if request.find_mbim { job.find_mbim(&mut *bus) } else { job.switch(&mut *bus, environment.notice) };
     code.unwrap_or_else(|error| {
         voice.borrow_mut().error(&error);
         FAILED
@@ -109,7 +116,7 @@ impl Voice<'_> {
 }
 
 struct Job<'a, 'b> {
-    request: &'a Request,
+    request: &'a CommandLine,
     id: UsbId,
     voice: &'a RefCell<Voice<'b>>,
     cancel: &'a Cancel,
@@ -156,7 +163,7 @@ impl Job<'_, '_> {
         let count = found.len();
         // Of several the last one is switched, as it always was.
         let Some(stick) = found.pop() else {
-            self.say(&format!(" {}\n", modeswitch::NO_DEVICE));
+            self.say(&format!(" {}\n", lines::NO_DEVICE));
             return Ok(DONE);
         };
         self.say(&format!(" Found devices in default mode ({count})"));
@@ -181,7 +188,7 @@ impl Job<'_, '_> {
         let already_active = prepared.sequence.already_active;
         let sent = self.send(bus, prepared);
         if let Some(configuration) = already_active.filter(|_| sent) {
-            self.say(&format!("{}. Bye!\n", modeswitch::already_active(configuration)));
+            self.say(&format!("{}. Bye!\n", lines::already_active(configuration)));
             return Ok(DONE);
         }
         let check = Check { before: stick, address, targets: targets_before };
@@ -233,8 +240,8 @@ impl Job<'_, '_> {
             Err(error) if error.is(ErrorKind::AlreadySwitched) => {
                 let active = self.request.parameters.configuration == Some(stick.configuration);
                 self.say(&match active {
-                    true => format!("{}. Bye!\n", modeswitch::already_active(stick.configuration)),
-                    false => format!(" {}\n", modeswitch::NO_DEVICE),
+                    true => format!("{}. Bye!\n", lines::already_active(stick.configuration)),
+                    false => format!(" {}\n", lines::NO_DEVICE),
                 });
                 Ok(Err(DONE))
             }
@@ -268,21 +275,21 @@ impl Job<'_, '_> {
             }
         };
         if !sent {
-            script(modeswitch::FAIL);
-            self.say(&format!("\n{}\n", modeswitch::FAILED));
+            script(lines::FAIL);
+            self.say(&format!("\n{}\n", lines::FAILED));
             return Ok(());
         }
         if self.request.device.is_some() && self.request.sysmode {
-            script(modeswitch::OK_BUSDEV);
+            script(lines::OK_BUSDEV);
             return Ok(());
         }
         let sony = p.has(Method::Sony);
         let Some(seconds) = p.check_success_s.filter(|s| *s > 0) else {
             if sony {
-                script(modeswitch::OK);
+                script(lines::OK);
                 self.say("-> device should be stable now. Bye!\n");
             } else {
-                self.say(&format!("{}\n", modeswitch::RUN_LSUSB));
+                self.say(&format!("{}\n", lines::RUN_LSUSB));
             }
             return Ok(());
         };
@@ -293,16 +300,16 @@ impl Job<'_, '_> {
         let stopped = || self.cancel.is_cancelled();
         let switched = check.wait(bus, p, Duration::from_secs(seconds.into()), &stopped)?;
         let line = match (switched, has_target(p)) {
-            (true, true) => modeswitch::SUCCEEDED,
-            (true, false) => modeswitch::MOST_LIKELY_SUCCEEDED,
-            (false, true) => modeswitch::FAILED,
-            (false, false) => modeswitch::MOST_LIKELY_FAILED,
+            (true, true) => lines::SUCCEEDED,
+            (true, false) => lines::MOST_LIKELY_SUCCEEDED,
+            (false, true) => lines::FAILED,
+            (false, false) => lines::MOST_LIKELY_FAILED,
         };
         self.say(&format!("\n{line}\n"));
         match switched {
-            false => script(modeswitch::FAIL),
-            true if sony || p.no_driver_loading == Some(true) => script(modeswitch::OK),
-            true => script(modeswitch::OK_NO_DATA),
+            false => script(lines::FAIL),
+            true if sony || p.no_driver_loading == Some(true) => script(lines::OK),
+            true => script(lines::OK_NO_DATA),
         }
         Ok(())
     }
