@@ -32,16 +32,16 @@ fn without_a_goal_or_for_hilink_there_is_nothing_to_do() {
 }
 
 #[test]
-fn closed_doors_say_why_each_of_them_failed() {
+fn requests_that_open_no_port_say_why_each_of_them_failed() {
     let (code, text) = switch(None, &["e3372h-hilink-closed", "--to", "serial"]);
     assert_eq!(code, Some(5), "{text}");
-    for door in ["device/mode 0", "CGI switchMode 0", "device/mode 1", "CGI switchMode 1"] {
-        let refused = format!("{door} (");
+    for request in ["device/mode 0", "CGI switchMode 0", "device/mode 1", "CGI switchMode 1"] {
+        let refused = format!("{request} (");
         let after =
             text.split("tried ").nth(1).and_then(|tried| tried.split(&refused).nth(1)).unwrap_or_default();
         assert!(
             after.contains("refused with 100002") || after.contains("refused with 125002"),
-            "{door}: {text}"
+            "{request}: {text}"
         );
     }
     assert!(text.contains("(not-switched)") && text.contains("stick: untouched"), "{text}");

@@ -9,7 +9,7 @@ lease "$CARD"
 stickshift --json convert "$WHERE" --to stick --firmware "$HERE/firmware.bin" --webui "$HERE/webui.bin" --no-updates --yes > "$HERE/journey" 2>&1
 tail -n 1 "$HERE/journey"
 tail -n 1 "$HERE/journey" | grep -q '"after":.*"firmware":"21.180.01.00.00"'
-grep -q '"hilink-door"' "$HERE/journey"
+grep -q '"web-ports"' "$HERE/journey"
 stands "$WHERE" 12d1:1506
 wait_for 10 compgen -G "/sys/bus/usb/drivers/huawei_cdc_ncm/$WHERE:*"
 wait_for 10 compgen -G "/sys/bus/usb/drivers/option/$WHERE:*"

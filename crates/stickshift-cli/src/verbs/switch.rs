@@ -78,7 +78,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
     let own = args.profile.is_some() || !args.message.is_empty();
     if !own && stick.mode == Mode::Hilink && matches!(args.goal(), Goal::Serial | Goal::Modem) {
-        return by_doors(context, &mut *bus, &stick, &args);
+        return by_web_api(context, &mut *bus, &stick, &args);
     }
     let profile = match &args.profile {
         Some(path) => Some(from_file(path, stick.id)?),
@@ -111,7 +111,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
 }
 
 /// A stick that is a network card already takes no more messages: its web server is asked.
-fn by_doors(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &SwitchArgs) -> Result<()> {
+fn by_web_api(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &SwitchArgs) -> Result<()> {
     let plan = web_ports::plan(stick);
     if args.dry_run {
         context.output.finish(&plan);

@@ -88,7 +88,7 @@ pub fn plan(
     }
     let steps = steps(stick, seen.as_ref(), request).map_err(untouched)?;
     for step in &steps {
-        show(*step, seen.as_ref(), request, &mut plan);
+        show(*step, stick.mode, seen.as_ref(), request, &mut plan);
     }
     if request.loader.is_some() && !steps.contains(&Step::Load) {
         plan.evidence.push("the loader is not needed: the stick is in download mode".into());
@@ -145,7 +145,7 @@ fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Re
 }
 
 /// Adds a step to the plan that is shown.
-fn show(step: Step, seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
+fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
     let version = seen.and_then(|seen| seen.firmware.as_deref()).unwrap_or_default();
     match step {
         Step::LeaveCdrom => plan.step(
@@ -154,6 +154,9 @@ fn show(step: Step, seen: Option<&Identity>, request: &ConvertRequest, plan: &mu
             None,
         ),
         Step::StopUpdates => plan.step("no-updates", "turn the stick's automatic updates off", None),
+        Step::OpenPorts if mode == Mode::Hilink => {
+            plan.step("web-ports", "request serial ports via the web API (device/mode, then /CGI)", None);
+        }
         Step::OpenPorts => plan.step(
             "web-ports",
             "if it is a network card: request serial ports via the web API (device/mode, then /CGI)",

@@ -1,65 +1,60 @@
-//! The ways from HiLink to serial ports that need no tools: requests to the stick's own web server
-//! (docs/protocols/hilink-at.md section 1.8).
+//! Serial ports of HiLink firmware without tools: requests to the stick's own web server (docs/protocols/hilink-at.md section 1.8).
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
-use crate::hilink::{
-    self,
-    device::{self, UsbFace},
-};
+use crate::hilink::device::{self, UsbFace};
 use crate::link::Bus;
 use crate::modem::web::{self, Login};
 use crate::plan::Plan;
 use crate::stick::{Mode, Place, Stick};
-use crate::switching::ports_are_made;
+use crate::switching::expectation::ports_are_made;
 use crate::waiting::wait_for_stick;
 
-/// How long the USB face takes to change after a request that worked.
-const FACE_CHANGES: Duration = Duration::from_secs(10);
+/// How long the USB interfaces take to change after a request that worked.
+const CHANGES: Duration = Duration::from_secs(10);
 /// How long the stick may take to come back.
 const COMES_BACK: Duration = Duration::from_secs(60);
-
 /// How long drivers may take to make its ports.
 const PORTS: Duration = Duration::from_secs(5);
 
-/// One request.
 #[derive(Clone, Copy, Debug)]
-enum Door {
+enum WebRequest {
     DeviceMode(UsbFace),
     Cgi(u8),
 }
 
 /// In the order in which they are tried: the API first, the older way after it; project mode before debug mode.
-const DOORS: [(Door, &str); 4] = [
-    (Door::DeviceMode(UsbFace::Project), "device/mode 0 (project mode)"),
-    (Door::Cgi(0), "CGI switchMode 0 (project mode)"),
-    (Door::DeviceMode(UsbFace::Debug), "device/mode 1 (debug mode)"),
-    (Door::Cgi(1), "CGI switchMode 1 (debug mode)"),
+const REQUESTS: [(WebRequest, &str); 4] = [
+    (WebRequest::DeviceMode(UsbFace::Project), "device/mode 0 (project mode)"),
+    (WebRequest::Cgi(0), "CGI switchMode 0 (project mode)"),
+    (WebRequest::DeviceMode(UsbFace::Debug), "device/mode 1 (debug mode)"),
+    (WebRequest::Cgi(1), "CGI switchMode 1 (debug mode)"),
 ];
 
 /// What [`open`] will do.
 pub fn plan(stick: &Stick) -> Plan {
-    let mut plan = Plan::new(format!("{} {} at {} to serial ports", stick.id, stick.mode, stick.place));
-    for (index, (_, name)) in DOORS.iter().enumerate() {
-        let unless = if index == 0 { "" } else { ", unless serial ports showed" };
-        plan.step("hilink-door", format!("ask the web server: {name}{unless}"), None);
+    let mut plan =
+        Plan::new(format!("switch {} ({}, {}) to serial ports", stick.place, stick.id, stick.mode));
+    for (index, (_, name)) in REQUESTS.iter().enumerate() {
+        let unless = if index == 0 { "" } else { ", unless serial ports appeared" };
+        plan.step("web-ports", format!("ask the web server: {name}{unless}"), None);
     }
     plan.evidence.push(
-        "HiLink firmware takes these requests up to some version; which one is not known beforehand".into(),
+        "HiLink firmware accepts these requests up to some version; which one is not known beforehand".into(),
     );
     plan.dangers.push(
-        "the network card leaves for a moment; pulling the stick out and plugging it in undoes it on most"
-            .into(),
+        "the network card disconnects for a moment; on most sticks, unplugging reverts the switch".into(),
     );
     plan
 }
 
-/// Tries every door until serial ports show at the same place. What a request answers proves nothing; the bus does.
+/// Sends one request after another until serial ports appear at the same place. What a request answers proves nothing; the bus does.
 ///
 /// # Errors
-/// `NotSwitched` (fact `tried`) when none leads anywhere, `LoginNeeded` when a login might; `LoginRefused`; what the bus and the web server report.
+/// `NotSwitched` (fact `tried`) when none leads to ports, `LoginNeeded` when a login might; `LoginRefused`; what the bus and the web server
+/// report. Untouched where the server refused every request, else recoverable: unplugging reverts what a request did.
 pub fn open(
     bus: &mut dyn Bus,
     place: &Place,
@@ -68,61 +63,77 @@ pub fn open(
 ) -> Result<Stick> {
     let mut tried = Vec::new();
     let mut wants_login = false;
-    for (door, name) in DOORS {
-        session.check()?;
-        session.step("hilink-door", format!("ask the web server for serial ports: {name}"));
-        let said = match knock(bus, place, door, login, session) {
-            Ok(said) => said,
-            Err(e) if [ErrorKind::Interrupted, ErrorKind::LoginRefused].iter().any(|kind| e.is(*kind)) => {
-                return Err(e.verdict_if_unset(Verdict::Untouched));
+    // Whether a request may have been carried out.
+    let mut accepted = false;
+    let verdict = |accepted| if accepted { Verdict::Recoverable } else { Verdict::Untouched };
+    for (request, name) in REQUESTS {
+        session.check().map_err(|e| e.with_verdict(verdict(accepted)))?;
+        session.step("web-ports", format!("ask the web server for serial ports: {name}"));
+        let said = match send(bus, place, request, login, session) {
+            Ok(said) => {
+                accepted = true;
+                said
             }
+            Err(e) if e.is(ErrorKind::LoginRefused) => return Err(e.with_verdict(verdict(accepted))),
+            Err(e) if e.is(ErrorKind::Interrupted) => return Err(e.verdict_if_unset(Verdict::Unknown)),
             Err(e) => {
                 wants_login |= e.is(ErrorKind::LoginNeeded);
+                let refused = e.refusal_of(RefusalFamily::Hilink).is_some();
+                accepted |= !refused && e.verdict() != Some(Verdict::Untouched);
                 in_words(&e)
             }
         };
-        if let Some(stick) =
-            wait_for_stick(bus, place, FACE_CHANGES, session, |s| s.mode == Mode::HilinkSerial)?
-        {
-            let with_ports = wait_for_stick(bus, place, PORTS, session, ports_are_made)?;
-            return Ok(with_ports.unwrap_or(stick));
+        let waited = after(bus, place, session).map_err(|e| match e.is(ErrorKind::Interrupted) {
+            true => e.with_verdict(verdict(accepted)),
+            false => e.verdict_if_unset(Verdict::Unknown),
+        });
+        if let Some(stick) = waited? {
+            return Ok(stick);
         }
-        // It may have left and not be back yet.
-        if !bus.sticks()?.iter().any(|s| s.place == *place) {
-            let back = wait_for_stick(bus, place, COMES_BACK, session, |_| true)?;
-            if let Some(stick) = back.filter(|s| s.mode != Mode::Hilink) {
-                return Ok(stick);
-            }
-        }
-        session.note("hilink-door", format!("{name}: {said}; no serial port appeared"));
+        session.note("web-ports", format!("{name}: {said}; no serial port appeared"));
         tried.push(format!("{name}: {said}"));
     }
     let kind = if wants_login { ErrorKind::LoginNeeded } else { ErrorKind::NotSwitched };
-    Err(Error::new(kind, "no request to the stick's web server leads to serial ports")
+    Err(Error::new(kind, "no request to the stick's web server opens serial ports")
         .with("tried", tried.join("; "))
-        .with_verdict(Verdict::Untouched))
+        .with_verdict(verdict(accepted)))
 }
 
-/// A refusal with the server's reason.
+/// What stands at the place after a request, if that is no longer the network card alone.
+fn after(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Option<Stick>> {
+    if let Some(stick) = wait_for_stick(bus, place, CHANGES, session, |s| s.mode == Mode::HilinkSerial)? {
+        let with_ports = wait_for_stick(bus, place, PORTS, session, ports_are_made)?;
+        return Ok(Some(with_ports.unwrap_or(stick)));
+    }
+    // It may have disconnected and not be back yet.
+    if !bus.sticks()?.iter().any(|s| s.place == *place) {
+        let back = wait_for_stick(bus, place, COMES_BACK, session, |_| true)?;
+        return Ok(back.filter(|s| s.mode != Mode::Hilink));
+    }
+    Ok(None)
+}
+
+/// What became of a request, for people.
 fn in_words(error: &Error) -> String {
-    match hilink::code_of(error) {
-        Some(code) => format!("refused with {code}, {}", hilink::meaning(code)),
-        None => error.to_string(),
+    match (error.refusal_of(RefusalFamily::Hilink), error.fact("meaning")) {
+        (Some(code), Some(meaning)) => format!("refused with {code}, {meaning}"),
+        (Some(code), None) => format!("refused with {code}"),
+        _ => error.to_string(),
     }
 }
 
-fn knock(
+fn send(
     bus: &mut dyn Bus,
     place: &Place,
-    door: Door,
+    request: WebRequest,
     login: Option<&Login>,
     session: &Session<'_>,
 ) -> Result<String> {
     let mut link = bus.open_http(place)?;
     let mut web = web::open(&mut *link, login, session)?;
-    let sent = match door {
-        Door::DeviceMode(face) => web.call_and_lose(&device::mode(face))?,
-        Door::Cgi(switch) => web.cgi_switch(switch)?,
+    let sent = match request {
+        WebRequest::DeviceMode(face) => web.call_and_lose(&device::mode(face))?,
+        WebRequest::Cgi(switch) => web.cgi_switch(switch)?,
     };
     Ok(format!("answered {sent:?}").to_lowercase())
 }
