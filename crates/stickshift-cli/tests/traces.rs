@@ -125,7 +125,7 @@ fn firmware() {
     let trace = traced(folder.path(), &["flash", "webui.bin", "--yes", "--virtual", "e3372h-loader"]);
     shows_nothing_secret(&trace);
     // The flash port's part; afterwards the stick is asked what it is, and tells identities.
-    let tape = Tape::parse(trace.split("# open").nth(1).unwrap().split_once('\n').unwrap().1).unwrap();
+    let tape = Tape::parse(trace.split("# GET").next().unwrap()).unwrap();
     let sent: usize =
         tape.entries.iter().filter(|(d, _)| *d == Direction::ToStick).map(|(_, bytes)| bytes.len()).sum();
     assert!(sent > 370_000, "{sent} bytes");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::measure::{Run, Took, in_turn, took};
+use super::measure::{Run, Took, each_in_turn, in_pairs, took};
 use super::stick::Stick;
 use super::{folder, program, replay, sample};
 use crate::run::command;
@@ -80,22 +80,24 @@ fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
             })
         }));
     }
-    let best = in_turn(ROUNDS, &mut runs)?;
+    let seen = each_in_turn(ROUNDS, &mut runs)?;
+    let best: Vec<Took> = seen.iter().map(|runs| Took::of(runs)).collect();
     let (floor, check, whole) = (best[0], best[1], best[2]);
     println!("{:16} {floor}", "bare ping-pong");
     println!("{:16} {check}", "reading the file");
     println!("{:16} {whole}", dialogue.verb);
     let talking = (whole.wall - check.wall.min(whole.wall)).as_secs_f64() / floor.wall.as_secs_f64();
     println!(
-        "{:16} {:.2} times the ping-pong; {talking:.2} times once the file was read and found sound",
+        "{:16} {:.2} times the ping-pong in pairs; {talking:.2} times once the file was read and found sound",
         "",
-        whole.ratio(floor)
+        in_pairs(&seen[2], &seen[0], |t| t.wall)
     );
     match best.get(3) {
         Some(theirs) => {
             println!("{name:16} {theirs}");
-            let user = whole.user.as_secs_f64() / theirs.user.as_secs_f64();
-            println!("{:16} {:.2} of its time, {user:.2} of its user time", "", whole.ratio(*theirs));
+            let wall = in_pairs(&seen[2], &seen[3], |t| t.wall);
+            let user = in_pairs(&seen[2], &seen[3], |t| t.user);
+            println!("{:16} {wall:.2} of its time, {user:.2} of its user time, in pairs", "");
         }
         None => println!("{name:16} not given ({variable})"),
     }

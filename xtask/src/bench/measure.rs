@@ -18,7 +18,7 @@ pub(super) struct Took {
 
 impl Took {
     /// Of several runs: the shortest time on the wall, the mean time on the processor (its clock is coarse), the largest memory.
-    fn of(runs: &[Took]) -> Took {
+    pub(super) fn of(runs: &[Took]) -> Took {
         let mean = |part: fn(&Took) -> Duration| runs.iter().map(part).sum::<Duration>() / runs.len() as u32;
         Took {
             wall: runs.iter().map(|r| r.wall).min().unwrap_or_default(),
@@ -70,11 +70,28 @@ pub(super) type Run<'a> = Box<dyn FnMut() -> Result<Took, String> + 'a>;
 
 /// What each takes in `rounds` runs; they take turns.
 pub(super) fn in_turn(rounds: u32, runs: &mut [Run<'_>]) -> Result<Vec<Took>, String> {
+    Ok(each_in_turn(rounds, runs)?.iter().map(|runs| Took::of(runs)).collect())
+}
+
+/// The same, every run of each.
+pub(super) fn each_in_turn(rounds: u32, runs: &mut [Run<'_>]) -> Result<Vec<Vec<Took>>, String> {
     let mut seen = vec![Vec::new(); runs.len()];
     for _ in 0..rounds {
         for (run, seen) in runs.iter_mut().zip(&mut seen) {
             seen.push(run()?);
         }
     }
-    Ok(seen.iter().map(|runs| Took::of(runs)).collect())
+    Ok(seen)
+}
+
+/// How many times as long the one took as the other in the same round, the middle one of all rounds: what else the machine does falls on
+/// both.
+pub(super) fn in_pairs(ours: &[Took], theirs: &[Took], part: fn(&Took) -> Duration) -> f64 {
+    let mut ratios: Vec<f64> = ours
+        .iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| part(ours).as_secs_f64() / part(theirs).as_secs_f64().max(1e-6))
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -22,7 +22,8 @@ use crate::{act, files, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
-/// Every partition that the stick acknowledged is remembered: after an interruption --resume goes on with the one that was interrupted.
+/// Every partition that the stick acknowledged is remembered: after an interruption --resume skips those, where the stick shows that it is the
+/// same one, and begins with the first where it cannot.
 #[derive(Args, Debug)]
 pub(crate) struct FlashArgs {
     /// Firmware files or folders of raw partitions, and at the end the stick (place or ids) if there is more than one

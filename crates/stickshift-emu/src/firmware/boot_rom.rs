@@ -3,6 +3,7 @@
 //! Strict: what a true ROM might forgive is refused here, so that a host that relies on forgiveness is found out.
 
 use std::fmt;
+use std::time::Duration;
 
 use stickshift::wire::crc;
 
@@ -90,9 +91,22 @@ impl Receiving {
     }
 }
 
+/// What is not known of a true boot ROM: the documents are silent, or sister ROMs differ (docs/protocols/balong-boot.md section 3.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BootRomOptions {
+    /// A packet of which the rest does not come within a second is forgotten; else it is waited for without end.
+    pub forgets_half_packets: bool,
+    /// A data packet with the number of the one before is accepted and dropped; else it is refused.
+    pub takes_repeats: bool,
+}
+
+/// How long a boot ROM that forgets waits for the rest of a packet.
+const FORGETS: Duration = Duration::from_secs(1);
+
 /// The ROM between power-on and the start of the loader.
 #[derive(Debug, Default)]
 pub struct BootRom {
+    options: BootRomOptions,
     input: Vec<u8>,
     receiving: Option<Receiving>,
     blocks: Vec<Block>,
@@ -103,6 +117,18 @@ impl BootRom {
     /// Just powered up.
     pub fn new() -> Self {
         BootRom::default()
+    }
+
+    /// Just powered up, with the behaviour that is asked for.
+    pub fn with(options: BootRomOptions) -> Self {
+        BootRom { options, ..BootRom::default() }
+    }
+
+    /// Nothing came for so long.
+    pub fn was_quiet(&mut self, time: Duration) {
+        if self.options.forgets_half_packets && time >= FORGETS {
+            self.clear_input();
+        }
     }
 
     /// Takes bytes from the host, in pieces of any size.
@@ -155,6 +181,9 @@ impl BootRom {
         let block = self.receiving.as_mut().ok_or(Reject::NoHead)?;
         if sequence != !complement {
             return Err(Reject::Complement);
+        }
+        if kind == DATA && self.options.takes_repeats && block.next > 1 && sequence == block.next - 1 {
+            return Ok(());
         }
         if sequence != block.next {
             return Err(Reject::Sequence { expected: block.next, found: sequence });
@@ -329,6 +358,23 @@ mod tests {
         ask(&mut rom, &data(1, &[0; 1024]));
         ask(&mut rom, &data(2, &[0; 476]));
         assert!(ask(&mut rom, &data(3, &[]))[0].is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_can_be_had_both_ways() {
+        let options = BootRomOptions { forgets_half_packets: true, takes_repeats: true };
+        let mut rom = BootRom::with(options);
+        assert_eq!(ask(&mut rom, &head(1, 2048, 0)), [Ok(())]);
+        assert_eq!(ask(&mut rom, &data(1, &[1; 1024])), [Ok(())]);
+        assert_eq!(ask(&mut rom, &data(1, &[1; 1024])), [Ok(())], "the same again");
+        assert_eq!(ask(&mut rom, &data(2, &[2; 1024])[..500]), []);
+        rom.was_quiet(Duration::from_millis(900));
+        assert_eq!(ask(&mut rom, b"A"), []);
+        rom.was_quiet(Duration::from_secs(1));
+        assert_eq!(ask(&mut rom, b"A"), [Err(Reject::UnknownByte(b'A'))]);
+        assert_eq!(ask(&mut rom, &data(2, &[2; 1024])), [Ok(())]);
+        assert_eq!(ask(&mut rom, &tail(3)), [Ok(())]);
+        assert_eq!(rom.blocks()[0].data.len(), 2048);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct DevicePort(Arc<Mutex<State>>);
 struct State {
     device: Device,
     now: Moment,
+    /// When something came last.
+    taken: Moment,
     answers: VecDeque<(Moment, Vec<u8>)>,
     leaves: Option<Moment>,
 }
@@ -37,6 +39,7 @@ impl DevicePort {
         DevicePort(Arc::new(Mutex::new(State {
             device,
             now: Moment::ZERO,
+            taken: Moment::ZERO,
             answers: VecDeque::new(),
             leaves: None,
         })))
@@ -60,6 +63,7 @@ impl State {
     fn take(&mut self, bytes: &[u8]) {
         match &mut self.device {
             Device::BootRom(rom) => {
+                rom.was_quiet(self.now.saturating_sub(std::mem::replace(&mut self.taken, self.now)));
                 rom.push(bytes);
                 let mut answers = Vec::new();
                 while let Some(packet) = rom.next_packet() {

@@ -8,7 +8,7 @@ use stickshift::error::{Result, Verdict};
 use stickshift::event::Session;
 use stickshift::link::Moment;
 use stickshift::stick::Mode;
-use stickshift_emu::firmware::boot_rom::BootRom;
+use stickshift_emu::firmware::boot_rom::{BootRom, BootRomOptions};
 
 use super::device::{Device, DevicePort};
 use super::proxy::{Faults, Proxy, ProxyBus};
@@ -52,8 +52,13 @@ struct Run {
     bus: ProxyBus,
 }
 
+/// Both ways of what is not known of a true boot ROM, by turns.
+fn options(seed: u64) -> BootRomOptions {
+    BootRomOptions { forgets_half_packets: seed & 1 != 0, takes_repeats: seed & 2 != 0 }
+}
+
 fn run(faults: Faults, seed: u64) -> Run {
-    let port = DevicePort::new(Device::BootRom(BootRom::new()));
+    let port = DevicePort::new(Device::BootRom(BootRom::with(options(seed))));
     let proxy = Proxy::new(Box::new(port.clone()), faults, seed);
     let mut bus = ProxyBus { proxy: proxy.clone(), mode: Mode::BootRom };
     let result = attempt(&mut bus);
