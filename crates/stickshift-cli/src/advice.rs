@@ -181,7 +181,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::LoaderErases => (
             "a stock loader erases the whole flash when it starts: IMEI, serial number and radio calibration are lost for good",
-            "use a loader marked safe (usblsafe-*), or --allow-erase if the stick's identity is lost already",
+            "`stickshift loader info` shows what is known of this file; use one that is shown to be safe, or --allow-erase if you know that this one is, or if the stick's identity is lost already",
             REFUSED,
         ),
         ErrorKind::PatchNotFound => (

@@ -55,7 +55,7 @@ impl Firmware {
     }
 
     fn payload(&mut self) -> ImagePayload<'_> {
-        ImagePayload { facts: partitions(&self.file), file: &mut self.file }
+        ImagePayload { facts: partitions(&self.file), file: &mut self.file, hash: Default::default() }
     }
 }
 

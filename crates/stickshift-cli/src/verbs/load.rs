@@ -58,6 +58,9 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
     load::plan(&loader, args.model.as_deref(), &mut plan);
     if let Some(port) = &args.port {
+        if let Some(last) = plan.steps.iter_mut().find(|step| step.code == "wait-loader") {
+            last.text = "wait until the port closes, as it does when the loader starts".into();
+        }
         if !act::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
         }

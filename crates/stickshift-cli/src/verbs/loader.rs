@@ -198,6 +198,7 @@ struct LoaderReport {
     kind: &'static str,
     size: usize,
     safety: SafetyReport,
+    known: Option<KnownReport>,
     chip: Option<ChipReport>,
     blocks: Vec<BlockReport>,
     patches: Vec<PatchFits>,
@@ -225,6 +226,13 @@ struct EvidenceReport {
 struct ChipReport {
     name: &'static str,
     models: &'static [&'static str],
+}
+
+/// A file that was seen before, by its hash.
+#[derive(Serialize)]
+struct KnownReport {
+    name: &'static str,
+    about: &'static str,
 }
 
 #[derive(Serialize)]
@@ -266,6 +274,7 @@ impl LoaderReport {
                     .map(|e| EvidenceReport { text: e.text, offset: e.offset, bytes: hex::encode(&e.bytes) })
                     .collect(),
             },
+            known: loader.known().map(|k| KnownReport { name: k.name, about: k.about }),
             chip: loader.chip().map(|c| ChipReport { name: c.name, models: c.models }),
             blocks: Block::ALL
                 .iter()
@@ -321,6 +330,9 @@ impl Report for LoaderReport {
                 None => "`stickshift load` refuses it without --allow-erase",
             };
             writeln!(out, "             {load}")?;
+        }
+        if let Some(known) = &self.known {
+            writeln!(out, "  known as   {}: {}", known.name, known.about)?;
         }
         if let Some(chip) = &self.chip {
             writeln!(out, "  chip       {} ({})", chip.name, chip.models.join(", "))?;

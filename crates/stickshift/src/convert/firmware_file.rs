@@ -1,9 +1,7 @@
-//! A firmware file made ready: opened, read once in full, found sound, and hashed for the journal.
+//! A firmware file made ready: opened, read once in full, and found sound.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use sha2::{Digest, Sha256};
 
@@ -21,8 +19,6 @@ const MAIN_FIRMWARE: u8 = 1;
 pub struct FirmwareFile {
     /// Where it was read from.
     pub path: PathBuf,
-    /// SHA-256 of its stored bytes.
-    pub sha256: String,
     /// Its map and payloads.
     pub image: Image,
     /// Bytes of each partition as they reach the stick.
@@ -45,15 +41,7 @@ impl FirmwareFile {
     pub fn open(path: &Path, session: &mut Session<'_>) -> Result<Self> {
         session.step("verify-file", format!("check {}", path.display()));
         let mut image = open_image(path)?;
-        // Both read all of it; the hash of a file that is not sound is not needed, and not waited for.
-        let given_up = AtomicBool::new(false);
-        let (verification, sha256) = thread::scope(|scope| {
-            let hashing = scope.spawn(|| hash(&mut open_image(path)?, &given_up));
-            let verification = firmware::verify(&mut image, session);
-            given_up.store(verification.is_err(), Ordering::Relaxed);
-            (verification, hashing.join())
-        });
-        let verification = verification?;
+        let verification = firmware::verify(&mut image, session)?;
         let mut incomplete = None;
         match verification.require_sound() {
             Ok(()) => {}
@@ -70,10 +58,8 @@ impl FirmwareFile {
         for index in 0..image.partitions.len() {
             sizes.push(image.inflated_size(index)?);
         }
-        let crashed = |_| Error::new(ErrorKind::Io, "the file could not be hashed");
-        let sha256 = sha256.map_err(crashed)??;
         let table = partition_table(&mut image)?;
-        Ok(FirmwareFile { path: path.to_owned(), sha256, image, sizes, incomplete, warnings, table })
+        Ok(FirmwareFile { path: path.to_owned(), image, sizes, incomplete, warnings, table })
     }
 
     /// Platform and version, as the first partition states them.
@@ -100,10 +86,40 @@ impl FirmwareFile {
     pub fn record(&self) -> FileRecord {
         FileRecord {
             path: self.path.display().to_string(),
-            sha256: self.sha256.clone(),
+            headers: self.headers(),
             partitions: self.sizes.len(),
             acknowledged: 0,
+            hashes: Vec::new(),
             open: false,
+        }
+    }
+
+    /// SHA-256 over the headers in order: the same for a file wherever it lies.
+    fn headers(&self) -> String {
+        let mut hasher = Sha256::new();
+        for partition in &self.image.partitions {
+            hasher.update(partition.header.encode());
+        }
+        hex::encode(&hasher.finalize())
+    }
+
+    /// SHA-256 of a partition as it reaches the stick.
+    ///
+    /// # Errors
+    /// What reading the image reports.
+    pub fn hash(&mut self, index: usize) -> Result<String> {
+        let mut hasher = Sha256::new();
+        let mut payload = self.image.payload(index)?;
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            match payload.read(&mut chunk) {
+                Ok(0) => return Ok(hex::encode(&hasher.finalize())),
+                Ok(n) => hasher.update(&chunk[..n]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    return Err(Error::new(ErrorKind::FileUnreadable, "cannot read the image").because(e));
+                }
+            }
         }
     }
 }
@@ -124,25 +140,4 @@ fn partition_table(image: &mut Image) -> Result<Option<PartitionTable>> {
         }
     }
     Ok(None)
-}
-
-/// SHA-256 over headers and stored payloads in order: the same for a file wherever it lies.
-fn hash(image: &mut Image, given_up: &AtomicBool) -> Result<String> {
-    let mut hasher = Sha256::new();
-    for index in 0..image.partitions.len() {
-        hasher.update(image.partitions[index].header.encode());
-        let mut stored = image.stored(index)?;
-        let mut chunk = [0; 64 * 1024];
-        while !given_up.load(Ordering::Relaxed) {
-            match stored.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(n) => hasher.update(&chunk[..n]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    return Err(Error::new(ErrorKind::FileUnreadable, "cannot read the image").because(e));
-                }
-            }
-        }
-    }
-    Ok(hex::encode(&hasher.finalize()))
 }

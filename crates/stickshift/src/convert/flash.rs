@@ -1,7 +1,11 @@
 //! Flashing one or more files to a stick in download mode, with the journal kept.
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{self, Read};
+use std::rc::Rc;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use crate::convert::firmware_file::FirmwareFile;
 use crate::convert::journal::{Fingerprint, Journal};
@@ -13,6 +17,7 @@ use crate::firmware::{Finding, Version};
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
+use crate::hex;
 use crate::link::{Bus, ByteLink};
 use crate::plan::{Consent, Consents, Objection, Plan};
 use crate::stick::{Mode, Place, Role, Stick};
@@ -288,9 +293,12 @@ impl Work<'_> {
         }
         let first = self.journal.record.files[self.number].acknowledged;
         let file = &mut self.files[self.number];
+        self.journal.check_skipped(self.number, |index| file.hash(index))?;
         name_what_is_skipped(file, first, session);
-        let mut payload = ImagePayload { facts: partitions(file), file };
-        let mut observer = JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open };
+        let hash = Rc::default();
+        let mut payload = ImagePayload { facts: partitions(file), file, hash: Rc::clone(&hash) };
+        let mut observer =
+            JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open, hash };
         let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session)?;
         Ok((handshake, Some(Sent { first, outcome })))
     }
@@ -387,6 +395,22 @@ pub struct ImagePayload<'f> {
     pub facts: Vec<PartitionFacts>,
     /// The file.
     pub file: &'f mut FirmwareFile,
+    /// SHA-256 over what was read of the partition that was opened last. It is made while the stick works on the block before.
+    pub hash: Rc<RefCell<Sha256>>,
+}
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    reader: R,
+    hash: Rc<RefCell<Sha256>>,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.hash.borrow_mut().update(&buffer[..n]);
+        Ok(n)
+    }
 }
 
 impl Payload for ImagePayload<'_> {
@@ -395,7 +419,8 @@ impl Payload for ImagePayload<'_> {
     }
 
     fn open(&mut self, index: usize) -> Result<Box<dyn Read + '_>> {
-        Ok(Box::new(self.file.image.payload(index)?))
+        *self.hash.borrow_mut() = Sha256::new();
+        Ok(Box::new(Hashed { reader: self.file.image.payload(index)?, hash: Rc::clone(&self.hash) }))
     }
 }
 
@@ -404,6 +429,7 @@ struct JournalObserver<'j> {
     file: usize,
     /// The partition that is open in the stick and its last acknowledged block.
     open: &'j mut Option<(usize, u32)>,
+    hash: Rc<RefCell<Sha256>>,
 }
 
 impl Observer for JournalObserver<'_> {
@@ -417,7 +443,8 @@ impl Observer for JournalObserver<'_> {
 
     fn acknowledged(&mut self, index: usize) -> Result<()> {
         *self.open = None;
-        self.journal.partition_done(self.file, index)
+        let hash = hex::encode(&self.hash.borrow_mut().finalize_reset());
+        self.journal.partition_done(self.file, index, hash)
     }
 }
 

@@ -151,12 +151,14 @@ impl Fingerprint {
 pub struct FileRecord {
     /// The path it was read from, for people.
     pub path: String,
-    /// SHA-256 of the whole file.
-    pub sha256: String,
+    /// SHA-256 of its partition headers.
+    pub headers: String,
     /// How many partitions it has.
     pub partitions: usize,
     /// How many of them the stick acknowledged, in order.
     pub acknowledged: usize,
+    /// SHA-256 of each of those as it was sent.
+    pub hashes: Vec<String>,
     /// Whether bytes of the next one may have reached the stick.
     pub open: bool,
 }
@@ -245,13 +247,15 @@ impl Journal {
         self.save()
     }
 
-    /// The stick acknowledged partition `index` of file `file`.
+    /// The stick acknowledged partition `index` of file `file`, whose SHA-256 is `hash`.
     ///
     /// # Errors
     /// `FileUnwritable`.
-    pub fn partition_done(&mut self, file: usize, index: usize) -> Result<()> {
+    pub fn partition_done(&mut self, file: usize, index: usize, hash: String) -> Result<()> {
         let record = &mut self.record.files[file];
         record.acknowledged = index + 1;
+        record.hashes.resize(index, String::new());
+        record.hashes.push(hash);
         record.open = false;
         self.save()
     }
@@ -274,6 +278,7 @@ impl Journal {
         self.proven = true;
         for file in &mut self.record.files {
             file.acknowledged = 0;
+            file.hashes.clear();
         }
         self.save()
     }
@@ -283,14 +288,32 @@ impl Journal {
     /// # Errors
     /// `JournalMismatch`.
     pub fn check_files(&self, files: &[FileRecord]) -> Result<()> {
-        let ours: Vec<&str> = self.record.files.iter().map(|f| f.sha256.as_str()).collect();
-        let theirs: Vec<&str> = files.iter().map(|f| f.sha256.as_str()).collect();
+        let ours: Vec<&str> = self.record.files.iter().map(|f| f.headers.as_str()).collect();
+        let theirs: Vec<&str> = files.iter().map(|f| f.headers.as_str()).collect();
         if ours == theirs {
             return Ok(());
         }
+        Err(self.other_files())
+    }
+
+    fn other_files(&self) -> Error {
         let begun_with: Vec<&str> = self.record.files.iter().map(|f| f.path.as_str()).collect();
-        Err(Error::new(ErrorKind::JournalMismatch, "the work was begun with other files")
-            .with("begun-with", begun_with.join(" ")))
+        Error::new(ErrorKind::JournalMismatch, "the work was begun with other files")
+            .with("begun-with", begun_with.join(" "))
+    }
+
+    /// Refuses to skip partitions of file `file` that are not what was sent of it: `hash` gives the SHA-256 of one.
+    ///
+    /// # Errors
+    /// `JournalMismatch`, and what `hash` reports.
+    pub fn check_skipped(&self, file: usize, mut hash: impl FnMut(usize) -> Result<String>) -> Result<()> {
+        let record = &self.record.files[file];
+        for index in 0..record.acknowledged {
+            if record.hashes.get(index) != Some(&hash(index)?) {
+                return Err(self.other_files());
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to go on with another stick than the work was begun with, and remembers what is newly known of it.
@@ -349,12 +372,13 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
 mod tests {
     use super::*;
 
-    fn file(sha256: &str) -> FileRecord {
+    fn file(headers: &str) -> FileRecord {
         FileRecord {
             path: "fw.bin".into(),
-            sha256: sha256.into(),
+            headers: headers.into(),
             partitions: 3,
             acknowledged: 0,
+            hashes: Vec::new(),
             open: false,
         }
     }
@@ -374,7 +398,8 @@ mod tests {
         };
         let read = on_disk();
         assert!(read.touched && read.files[0].open && read.files[0].acknowledged == 0);
-        journal.partition_done(0, 1).unwrap();
+        journal.partition_done(0, 0, "h0".into()).unwrap();
+        journal.partition_done(0, 1, "h1".into()).unwrap();
         // Nobody else may take it as long as it is held.
         let busy = Journal::load(dir.path(), &place()).unwrap_err();
         assert!(busy.is(ErrorKind::PortBusy), "{busy:?}");
@@ -415,7 +440,8 @@ mod tests {
         };
         let mut journal = Journal::begin(dir.path(), &place(), like(Some("1")), vec![file("aa")]).unwrap();
         assert!(journal.is_proven());
-        journal.partition_done(0, 1).unwrap();
+        journal.partition_done(0, 0, "h0".into()).unwrap();
+        journal.partition_done(0, 1, "h1".into()).unwrap();
         drop(journal);
         let mut journal = Journal::load(dir.path(), &place()).unwrap();
         journal.check_stick(&like(None)).unwrap();
@@ -427,6 +453,10 @@ mod tests {
         journal.check_stick(&like(Some("1"))).unwrap();
         assert!(journal.is_proven());
         assert_eq!(journal.record.files[0].acknowledged, 2);
+        // What is skipped must be what was sent.
+        journal.check_skipped(0, |index| Ok(format!("h{index}"))).unwrap();
+        let other = journal.check_skipped(0, |_| Ok("h0".into())).unwrap_err();
+        assert!(other.is(ErrorKind::JournalMismatch), "{other:?}");
         journal.start_over().unwrap();
         assert_eq!(journal.record.files[0].acknowledged, 0);
     }

@@ -64,7 +64,10 @@ pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
     }
     // The original tool would stop at the gap and flash what comes before it.
     if let Some(missing) = (0..numbered.len()).find(|n| !numbered.contains_key(n)) {
-        return Err(Error::new(ErrorKind::ImageIncomplete, "a partition file is missing from the folder")
+        let what = format!(
+            "the folder has no partition file {missing:02}: add it, or number the files behind it on from there to leave it out"
+        );
+        return Err(Error::new(ErrorKind::Usage, what)
             .with("number", format!("{missing:02}"))
             .with("folder", folder.display()));
     }
