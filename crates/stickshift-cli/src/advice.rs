@@ -33,13 +33,12 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
     let (usual, mut help, exit) = for_kind(error.kind());
     let mut usual = usual.to_owned();
     if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.there_is()) {
-        usual = format!("what is there is {there}");
-        help =
-            "name one of these, or bring it into the mode that this verb needs; `stickshift list` says how";
+        usual = format!("connected: {there}");
+        help = "name one of these, or switch it to the mode that this verb needs; see `stickshift list`";
     }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
-        usual = "the record of the interrupted work is damaged, or another version wrote it".to_owned();
-        help = "bring the stick into the mode that the work began in, and begin anew without --resume";
+        usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
+        help = "put the stick back into the mode in which the run started, and start over without --resume";
     }
     let cause = match std::error::Error::source(error) {
         Some(source) => source.to_string(),
@@ -61,22 +60,23 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         }
         ErrorKind::Interrupted => (
             "you asked to stop",
-            "run the same command again; flash and convert go on with --resume",
+            "run the same command again; flash and convert continue with --resume",
             RECOVERABLE,
         ),
         ErrorKind::Unsupported => (
-            "this system or this build cannot do it",
-            "see `stickshift doctor` for what is missing here",
+            "this system or this build does not support it",
+            "`stickshift doctor` shows what is missing",
             FAILED,
         ),
-        ErrorKind::Usage => ("the command line does not fit together", "see --help of this verb", USAGE),
+        // The error itself says which argument is wrong and what it accepts.
+        ErrorKind::Usage => ("", "", USAGE),
         ErrorKind::FileNotFound => ("the path does not exist", "check the spelling and the folder", FAILED),
         ErrorKind::FileUnreadable => {
             ("the file cannot be opened or read", "check that it is a file and that you may read it", FAILED)
         }
         ErrorKind::FileUnwritable => (
             "the folder is not writable or the disk is full",
-            "choose another place for the output; what was there before is unchanged",
+            "choose another output path; an existing file is unchanged",
             FAILED,
         ),
         ErrorKind::FileExists => (
@@ -85,12 +85,12 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             FAILED,
         ),
         ErrorKind::WrongFileKind => (
-            "the content is not what this verb works on",
-            "`stickshift inspect FILE` says what a file is",
+            "this verb does not work on files of this type",
+            "`stickshift inspect FILE` shows what a file is",
             REFUSED,
         ),
         ErrorKind::FileTruncated => (
-            "the file was cut, most often by an interrupted download",
+            "the file is incomplete, most often because a download was interrupted",
             "download it again and compare its size or checksum with the source",
             REFUSED,
         ),
@@ -101,21 +101,21 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::FileTooLarge => (
             "the file claims a size that no real file of its kind has",
-            "it is damaged or made to do harm; do not use it",
+            "it is damaged or malicious; do not use it",
             REFUSED,
         ),
         ErrorKind::NoStick => (
-            "nothing that looks like a modem is plugged in, or not in this mode",
-            "plug the stick in and wait ten seconds; `stickshift list` shows what is there; try another USB port without a hub",
+            "no modem is connected, or none is in this mode",
+            "plug the stick in and wait ten seconds; `stickshift list` shows what is connected; try another USB port without a hub",
             NO_STICK,
         ),
         ErrorKind::SeveralSticks => (
-            "more than one stick fits",
-            "name the place of the one you mean (as the last word, or by --stick where the verb has it), or unplug the others",
+            "more than one stick matches",
+            "name the one you mean by its USB port path (as the last argument, or with --stick), or unplug the others",
             NO_STICK,
         ),
         ErrorKind::NoSuchPort => (
-            "in its present mode the stick does not show this port, or no driver made a tty of it",
+            "the stick has no such port in its current mode, or no driver is bound to it",
             "`stickshift list` shows its mode and ports; `stickshift doctor` checks the drivers",
             NO_STICK,
         ),
@@ -130,7 +130,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             NO_ACCESS,
         ),
         ErrorKind::WrongInterface => (
-            "the stick is in another mode than the profile is made for; most often it is switched already",
+            "the profile is for another mode of the stick; most often it is already switched",
             "`stickshift list` shows its mode and what to do next",
             REFUSED,
         ),
@@ -145,48 +145,48 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             FAILED,
         ),
         ErrorKind::Timeout => (
-            "the stick said nothing",
+            "the stick did not answer",
             "unplug it, wait five seconds, plug it in and try again; `stickshift list` shows its mode",
             FAILED,
         ),
         ErrorKind::UnexpectedAnswer => (
-            "what came back is not in the protocol: wrong port, wrong device, or another program answers in between",
-            "`stickshift list` shows ports with their roles and who holds them; --trace FILE records what was said",
+            "the reply is not valid in this protocol: wrong port, wrong device, or another program uses the port",
+            "`stickshift list` shows ports with their roles and who holds them; --trace FILE records the traffic",
             FAILED,
         ),
         ErrorKind::Stalled => (
             "the stick refused the USB transfer",
-            "it does not know this request: try another --to or --message, or replug it first",
+            "it does not support this request: try another --to or --message, or replug it first",
             REFUSED,
         ),
         ErrorKind::NoProfile => (
-            "neither the built-in profiles nor yours know this stick in this mode",
-            "`stickshift learn CAPTURE` finds the message in a USB capture from a computer where it works; give it with --profile or --message",
+            "no built-in or user profile matches this stick in this mode",
+            "record the switch on a computer where it works, run `stickshift learn CAPTURE`, and use the result with --profile or --message",
             REFUSED,
         ),
         ErrorKind::AlreadySwitched => (
-            "its CD-ROM mode is over; what it is then depends on its firmware",
-            "replug it to begin again; `stickshift convert` gives it the other firmware",
+            "it has already left CD-ROM mode; its mode now depends on its firmware",
+            "replug it to start over; `stickshift convert` installs the other firmware",
             REFUSED,
         ),
         ErrorKind::NothingToLearn => (
-            "the capture shows no stick that got a message and became another",
-            "begin to capture, on every bus, before the stick is plugged in, and stop when its modem is there",
+            "the capture does not show a stick that was switched",
+            "start capturing on all buses before you plug the stick in, and stop when the modem appears",
             FAILED,
         ),
         ErrorKind::NotSwitched => (
-            "the message is not the right one for this stick and its firmware",
+            "this is not the right message for this stick and firmware",
             "unplug it, plug it in again, and try another --to or --message",
             REFUSED,
         ),
         ErrorKind::LoaderErases => (
-            "a stock loader erases the whole flash when it starts: IMEI, serial number and radio calibration are lost for good",
-            "`stickshift loader info` shows what is known of this file; use one that is shown to be safe, or --allow-erase if you know that this one is, or if the stick's identity is lost already",
+            "a stock loader erases the whole flash when it starts: IMEI, serial number and radio calibration are lost permanently",
+            "see `stickshift loader info FILE`; use a loader known to be safe, or --allow-erase if you know that this one is safe or the stick's identity is already lost",
             REFUSED,
         ),
         ErrorKind::PatchNotFound => (
             "the code that the patch changes is not in this loader",
-            "`stickshift loader info FILE` shows which patches fit it",
+            "`stickshift loader info FILE` shows which patches apply",
             REFUSED,
         ),
         ErrorKind::NoPartitionTable => (
@@ -210,77 +210,77 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::NotInDownloadMode => (
-            "the port does not speak the flashing protocol",
-            "`stickshift convert` brings a stick into download mode; `stickshift list` shows which port takes firmware",
+            "the port does not answer in the flashing protocol",
+            "`stickshift convert` switches a stick to download mode; `stickshift list` shows the flash port",
             REFUSED,
         ),
         ErrorKind::ImageMismatch => (
             "the image is made for other hardware",
-            "get the image for this model; --allow-mismatch only if you know better than both",
+            "get the image for this model; use --allow-mismatch only if you are certain",
             REFUSED,
         ),
         ErrorKind::ImageIncomplete => (
-            "partitions that belong to this image are missing",
-            "download it again; --allow-partial if it is meant to hold only these",
+            "the image lacks partitions that it should have",
+            "download it again; use --allow-partial if that is intended",
             REFUSED,
         ),
         ErrorKind::SignatureRefused => (
             "the stick accepts only images signed with a key it knows",
-            "use the vendor's original image, or go by way of boot ROM and a loader that does not check",
+            "use the vendor's original image, or load a loader that does not check signatures",
             REFUSED,
         ),
         ErrorKind::RequestRefused => (
             "the stick answered with a refusal",
-            "read the code's meaning above; run again with --resume once its reason is gone",
+            "see the error code above; run again with --resume when the cause is fixed",
             REFUSED,
         ),
         ErrorKind::VersionMismatch => (
-            "the stick runs something else than what was flashed",
+            "the stick does not run the firmware that was flashed",
             "wait a minute and run `stickshift list`; then flash again",
             REFUSED,
         ),
         ErrorKind::AtRefused => (
-            "the stick does not know the command, or not in its present state",
-            "the code says what it has to say about it; HiLink firmware refuses much of what Stick firmware takes",
+            "the stick does not support the command, or not in its current state",
+            "see the error code above; HiLink firmware refuses many commands that Stick firmware accepts",
             REFUSED,
         ),
         ErrorKind::NoSim => (
-            "no SIM is in the stick, or it has no contact",
-            "put the SIM in the right way round and replug the stick",
+            "there is no SIM in the stick, or it has no contact",
+            "check how the SIM is inserted and replug the stick",
             REFUSED,
         ),
-        ErrorKind::SimPinNeeded => ("the SIM is protected by a PIN", "`stickshift pin enter`", REFUSED),
+        ErrorKind::SimPinNeeded => ("the SIM is protected by a PIN", "run `stickshift pin enter`", REFUSED),
         ErrorKind::SimPukNeeded => (
-            "the PIN was wrong too often",
-            "`stickshift pin unblock` with the PUK from the operator's letter; ten wrong PUKs end the SIM",
+            "too many wrong PINs",
+            "run `stickshift pin unblock` with the operator's PUK; ten wrong PUKs destroy the SIM",
             REFUSED,
         ),
         ErrorKind::WrongPin => {
-            ("the code is not the SIM's", "`stickshift pin status` shows how many tries are left", REFUSED)
+            ("the code is wrong", "`stickshift pin status` shows how many attempts are left", REFUSED)
         }
         ErrorKind::LastTry => (
-            "after the last wrong try the SIM is blocked",
-            "make sure of the code; --spend-last-try if you are, or put the SIM into a telephone",
+            "another wrong code blocks the SIM",
+            "verify the code, then use --spend-last-try, or try the SIM in a phone",
             REFUSED,
         ),
         ErrorKind::HilinkRefused => (
-            "the firmware has no such function, or not in its present state",
-            "the code and its meaning say more; not every model has every function",
+            "the firmware does not support this function, or not in its current state",
+            "see the error code above; not every model has every function",
             REFUSED,
         ),
         ErrorKind::LoginNeeded => (
-            "the stick's web page is protected by a password",
-            "run again with --user admin and the web page's password; it is asked for, or read from a file or the environment",
+            "the stick's web interface requires a login",
+            "run again with --user admin; the password is prompted for, or read from --password-file or STICKSHIFT_PASSWORD",
             NO_ACCESS,
         ),
         ErrorKind::LoginRefused => (
-            "user name or password of the web page is wrong",
-            "five wrong tries lock the login for some minutes; the password may be printed under the stick's cover",
+            "the user name or password of the web interface is wrong",
+            "five wrong attempts lock the login for some minutes; the password may be printed under the stick's cover",
             NO_ACCESS,
         ),
         ErrorKind::LoginLocked => (
             "too many wrong passwords",
-            "wait the minutes it names; on some sticks replugging clears the count",
+            "wait as long as it says; on some sticks replugging resets the count",
             NO_ACCESS,
         ),
         ErrorKind::SessionTaken => (
@@ -289,26 +289,24 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             NO_ACCESS,
         ),
         ErrorKind::LocksOut => (
-            "without a port for AT commands only the boot pin leads back",
+            "without an AT port, only the boot pin gets you back",
             "keep port 2 or 12 (PCUI) in the list",
             REFUSED,
         ),
         ErrorKind::NoJournal => {
-            ("no interrupted work is recorded for this stick", "run without --resume", FAILED)
+            ("there is no journal of an interrupted run for this stick", "run without --resume", FAILED)
         }
         ErrorKind::JournalMismatch => (
-            "the record is of another stick or another file",
-            "plug in the stick and name the files it was begun with, or start afresh without --resume",
+            "the journal is of another stick or another file",
+            "use the stick and the files of the interrupted run, or start over without --resume",
             REFUSED,
         ),
         ErrorKind::GateClosed => (
-            "the firmware on the stick refuses to be replaced from outside",
+            "the firmware on the stick refuses to be replaced through its own ports",
             "the boot pin (needle) is the way left: see docs/convert.md",
             REFUSED,
         ),
-        ErrorKind::ConsentNeeded => {
-            ("the plan was shown and not agreed to", "run again and answer y, or add --yes", REFUSED)
-        }
+        ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),
         _ => ("not known", "run again with --verbose", FAILED),
     }
 }
@@ -323,7 +321,9 @@ mod tests {
         for kind in ErrorKind::ALL {
             let (cause, help, exit) = for_kind(*kind);
             assert_ne!(cause, fallback, "{kind} has no advice");
-            assert!(!help.is_empty() && (1..=7).contains(&exit), "{kind}");
+            let says_it_itself = *kind == ErrorKind::Usage;
+            assert!((cause.is_empty() && help.is_empty()) == says_it_itself, "{kind}");
+            assert!((1..=7).contains(&exit), "{kind}");
             assert!(!cause.ends_with('.') && !help.ends_with('.'), "{kind}: no full stop");
         }
     }

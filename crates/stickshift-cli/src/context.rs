@@ -123,7 +123,7 @@ impl Context {
         let declined =
             |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
         if self.global.json || !io::stdin().is_terminal() {
-            return declined("the plan was not confirmed: nobody can be asked here");
+            return declined("the plan was not confirmed, and there is no terminal to ask on");
         }
         let _ = write!(io::stderr(), "{} [y/N] ", clean::line(question));
         let _ = io::stderr().flush();

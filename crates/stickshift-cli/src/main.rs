@@ -1,9 +1,9 @@
 //! The `stickshift` program: arguments, rendering, advice and exit codes around the library.
 
-mod act;
 mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
+mod consent;
 mod context;
 mod door;
 mod files;
@@ -12,7 +12,7 @@ mod opener;
 mod options;
 mod output;
 mod overlays;
-mod recover;
+mod recovery;
 mod select;
 #[cfg(feature = "virtual")]
 mod synthetic;

@@ -24,7 +24,7 @@ pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
         return only(fits, format!("no stick has the IMEI {}", mask::identity(wanted)))
             .map_err(|e| with_others(e, &others).verdict_if_unset(Verdict::Untouched));
     }
-    only(fits, format!("no stick is {wanted}")).map_err(|e| with_others(e, &others))
+    only(fits, format!("no stick matches {wanted:?}")).map_err(|e| with_others(e, &others))
 }
 
 /// What is there instead, where it was the wrong name.
@@ -59,7 +59,8 @@ pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Re
     let all = bus.sticks()?;
     let others = all.clone();
     let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
-    let none = format!("no stick is in this mode: {}", mode.words());
+    let name = mode.words().split(" (").next().unwrap_or_default();
+    let none = format!("no stick is in {name}");
     only(fits, none).map_err(|e| with_others(e, &others))
 }
 
@@ -86,7 +87,7 @@ pub(crate) fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
         n => {
             let there: Vec<String> =
                 sticks.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode.code())).collect();
-            Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks fit"))
+            Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks match"))
                 .with("sticks", there.join(", ")))
         }
     }

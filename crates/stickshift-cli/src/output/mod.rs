@@ -17,7 +17,7 @@ use stickshift::link::Ledger;
 
 use crate::advice;
 use crate::options::Global;
-use crate::recover::{self, Work};
+use crate::recovery::{self, Work};
 use bar::Bar;
 
 /// A verb's result: serialised for `--json`, written as text otherwise.
@@ -260,7 +260,7 @@ impl FailureReport {
             cause: advice.cause,
             help: advice.help,
             verdict: verdict.as_str(),
-            recover: recover::of(error, verdict, work),
+            recover: recovery::of(error, verdict, work),
             exit: advice.exit,
         }
     }
@@ -280,7 +280,9 @@ impl Report for FailureReport {
             writeln!(out, "  facts: {}", facts.join(", "))?;
         }
         writeln!(out, "  cause: {}", clean::line(&self.cause))?;
-        writeln!(out, "  help:  {}", self.help)?;
+        if !self.help.is_empty() {
+            writeln!(out, "  help:  {}", self.help)?;
+        }
         writeln!(out, "  stick: {}: {}", self.verdict, self.recover)
     }
 }

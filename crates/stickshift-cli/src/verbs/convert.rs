@@ -9,7 +9,7 @@ use stickshift::convert::{self, ConvertRequest, Converted, FirmwareFile, Target}
 use stickshift::error::Result;
 use stickshift::modem::Identity;
 
-use crate::act;
+use crate::consent;
 use crate::context::Context;
 use crate::door::LoginArgs;
 use crate::files;
@@ -81,7 +81,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         files.push(FirmwareFile::open(webui, &mut session)?);
     }
     convert::order(&mut files, to);
-    let loader = args.loader.as_deref().map(|path| act::loader(path, false)).transpose()?;
+    let loader = args.loader.as_deref().map(|path| consent::loader(path, false)).transpose()?;
     let login = args.login.login()?;
     let mut request = ConvertRequest {
         to,
@@ -95,7 +95,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
     let planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
-    if !act::agree(context, &planned.plan, consents, args.dry_run)? {
+    if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
     }
     let folder = files::journal_folder();

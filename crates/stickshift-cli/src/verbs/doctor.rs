@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::{overlays, system};
 
-/// Check permissions, drivers, and programs that get in the way, and say how to fix each.
+/// Check permissions, drivers and conflicting programs, and show how to fix each problem.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {}
 
@@ -73,32 +73,32 @@ impl Report for Diagnosis {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for finding in &self.findings {
             let sign = match finding.state {
-                State::Fine => "ok  ",
-                State::Lacking => "lack",
-                State::InTheWay => "WARN",
+                State::Fine => "ok     ",
+                State::Lacking => "missing",
+                State::InTheWay => "WARN   ",
             };
             writeln!(out, "{sign}  {}", finding.text)?;
             if let Some(fix) = &finding.fix {
-                writeln!(out, "      fix: {fix}")?;
+                writeln!(out, "         fix: {fix}")?;
             }
         }
         match self.problems {
-            0 => writeln!(out, "nothing is in the way"),
-            1 => writeln!(out, "one thing to look at"),
-            n => writeln!(out, "{n} things to look at"),
+            0 => writeln!(out, "no problems found"),
+            1 => writeln!(out, "1 problem"),
+            n => writeln!(out, "{n} problems"),
         }
     }
 }
 
 fn plugging(bus: &dyn Bus) -> Finding {
     if bus.reports_plugging() {
-        return Finding::fine("hotplug", "the system reports plugging as it happens");
+        return Finding::fine("hotplug", "hotplug events work");
     }
     Finding::trouble(
         State::Lacking,
         "hotplug",
-        "the system does not report plugging: the bus is looked at once a second",
-        "outside of a container it does, on Linux",
+        "no hotplug events: the bus is polled once a second",
+        "run it on Linux outside of a container",
     )
 }
 
@@ -112,8 +112,8 @@ fn visible(sticks: &[Stick]) -> Finding {
         );
     }
     match sticks.len() {
-        0 => Finding::fine("sticks", "no stick is plugged in; what needs one was not checked"),
-        n => Finding::fine("sticks", format!("{n} plugged in, see `stickshift list`")),
+        0 => Finding::fine("sticks", "no stick is connected; checks that need one were skipped"),
+        n => Finding::fine("sticks", format!("{n} connected, see `stickshift list`")),
     }
 }
 
@@ -133,7 +133,7 @@ fn access(sticks: &[Stick]) -> Vec<Finding> {
                 State::InTheWay,
                 "access",
                 format!("you may not open {}", denied.join(", ")),
-                "run `stickshift setup udev` once as root, log in again if it names a group you are not in",
+                "run `stickshift setup udev` once as root; log in again if it adds you to a group",
             ));
         }
         for (tty, holder) in stick.ports().filter_map(|i| Some((i.tty.as_deref()?, i.holder.as_deref()?))) {
@@ -161,8 +161,8 @@ const DRIVERS: [(&str, &str, &str); 9] = [
         "kmod-usb-serial-option on OpenWrt, linux-modules-extra on Ubuntu",
     ),
     ("usbserial", "every serial port of a stick", "kmod-usb-serial on OpenWrt"),
-    ("usb_storage", "the texts that tell some sticks apart", "kmod-usb-storage on OpenWrt"),
-    ("vhci_hcd", "virtual sticks on this kernel, for nothing else", "kmod-usbip on OpenWrt"),
+    ("usb_storage", "SCSI vendor/model strings", "kmod-usb-storage on OpenWrt"),
+    ("vhci_hcd", "virtual sticks on this kernel only", "kmod-usbip on OpenWrt"),
     ("cdc_ether", "HiLink network cards", "kmod-usb-net-cdc-ether on OpenWrt"),
     ("huawei_cdc_ncm", "network of Huawei sticks", "kmod-usb-net-huawei-cdc-ncm on OpenWrt"),
     ("qmi_wwan", "network of Qualcomm sticks", "kmod-usb-net-qmi-wwan on OpenWrt"),
@@ -177,7 +177,7 @@ fn drivers(root: &Path) -> Vec<Finding> {
     let there = KernelDrivers::below(root);
     let missing: Vec<_> = DRIVERS.iter().filter(|(name, ..)| !there.has(name)).collect();
     if missing.is_empty() {
-        return vec![Finding::fine("drivers", "the kernel has the drivers for sticks")];
+        return vec![Finding::fine("drivers", "the kernel has all drivers for sticks")];
     }
     let lacking = missing.into_iter().map(|(name, what, package)| {
         let text = format!("the kernel has no driver {name} ({what})");
@@ -195,7 +195,7 @@ fn rivals() -> Vec<Finding> {
             format!("usb_modeswitch switches sticks by itself ({})", rules.display()),
             "set DisableSwitching=1 in /etc/usb_modeswitch.conf, or leave it: `stickshift watch` lets it go first",
         )),
-        None => findings.push(Finding::fine("usb-modeswitch", "usb_modeswitch does not switch sticks here")),
+        None => findings.push(Finding::fine("usb-modeswitch", "usb_modeswitch is not active")),
     }
     for rival in &RIVALS {
         match system::running(rival.program) {
@@ -243,20 +243,20 @@ const RIVALS: [Rival; 3] = [
     Rival {
         program: "pppd",
         code: "pppd-running",
-        does: "a stick that dials is online through it, and its port is taken",
-        fix: "hang up before you work with that stick",
+        does: "a dial-up stick is online through it, and its port is in use",
+        fix: "disconnect before you work with that stick",
     },
 ];
 
 fn dialler() -> Finding {
     let there = ["/usr/sbin/pppd", "/sbin/pppd"].iter().any(|p| Path::new(p).exists());
     if there {
-        return Finding::fine("pppd", "pppd is there, for sticks that dial");
+        return Finding::fine("pppd", "pppd is installed, for dial-up sticks");
     }
     Finding::trouble(
         State::Lacking,
         "pppd",
-        "pppd is not installed: sticks that only dial cannot go online",
+        "pppd is not installed: dial-up sticks cannot go online",
         "install the package ppp",
     )
 }
@@ -268,7 +268,7 @@ fn profiles(problems: &[Problem]) -> Vec<Finding> {
             State::Lacking,
             "profile",
             format!("{}{line}: {}", p.file, p.what),
-            "`stickshift profile check FILE` says more",
+            "see `stickshift profile check FILE`",
         )
     });
     trouble.collect()
@@ -302,8 +302,8 @@ mod tests {
             Diagnosis { problems, findings }.text(&mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(text(vec![Finding::fine("a", "good")]), "ok    good\nnothing is in the way\n");
+        assert_eq!(text(vec![Finding::fine("a", "good")]), "ok       good\nno problems found\n");
         let bad = Finding::trouble(State::InTheWay, "b", "bad", "do this");
-        assert_eq!(text(vec![bad]), "WARN  bad\n      fix: do this\none thing to look at\n");
+        assert_eq!(text(vec![bad]), "WARN     bad\n         fix: do this\n1 problem\n");
     }
 }

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::opener::port_place;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
-use crate::{act, files, select};
+use crate::{consent, files, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
@@ -64,7 +64,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
             (bus, stick.place)
         }
     };
-    if !act::agree(context, &plan, consents, args.dry_run)? {
+    if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
     let folder = files::journal_folder();

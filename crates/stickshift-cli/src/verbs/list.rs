@@ -13,10 +13,10 @@ use stickshift::stick::{Interface, Mode, Place, Stick, product_name, vendor_name
 use crate::context::Context;
 use crate::output::Report;
 
-/// Every stick: place, ids, name, mode, ports with their roles, who holds them, what to do next.
+/// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    /// Stay and report what is plugged, unplugged and switched
+    /// Keep running and report what is plugged in, unplugged and switched
     #[arg(long)]
     watch: bool,
 }
@@ -237,7 +237,7 @@ fn next(stick: &Stick) -> String {
         return "stickshift setup udev (as root, once), then plug the stick in again".to_owned();
     }
     if let Some(holder) = stick.ports().find_map(|i| i.holder.as_deref()) {
-        return format!("stop {holder} if you want to talk to the stick");
+        return format!("stop {holder} before you use the stick");
     }
     match stick.mode {
         Mode::Cdrom => format!("stickshift switch {place}"),
@@ -305,7 +305,7 @@ mod tests {
              \x20 if 1  pcui     /dev/nowhere1 (ff/03/12, option)\n\
              \x20 why   12d1:1506 is known: modem with network: E3372 Stick, E3272, E3276, E398, E353\n\
              \x20 why   the system's driver option serves modems only\n\
-             \x20 next  stop ModemManager (pid 612) if you want to talk to the stick\n"
+             \x20 next  stop ModemManager (pid 612) before you use the stick\n"
         );
     }
 

@@ -16,7 +16,7 @@ use crate::opener::port_place;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
-use crate::{act, files, select};
+use crate::{consent, files, select};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
 ///
@@ -61,7 +61,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         if let Some(last) = plan.steps.iter_mut().find(|step| step.code == "wait-loader") {
             last.text = "wait until the port closes, as it does when the loader starts".into();
         }
-        if !act::agree(context, &plan, consents, args.dry_run)? {
+        if !consent::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
         }
         let mut bus = context.opener.port(port, Mode::BootRom)?;
@@ -79,7 +79,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     }
     let mut bus = context.bus()?;
     let stick = select::in_mode(&mut *bus, args.stick.as_deref(), Mode::BootRom)?;
-    if !act::agree(context, &plan, consents, args.dry_run)? {
+    if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
     let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;

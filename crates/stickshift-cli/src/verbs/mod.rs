@@ -39,7 +39,7 @@ use stickshift::error::Result;
 
 use crate::context::Context;
 use crate::lazy::Lazy;
-use crate::recover::Work;
+use crate::recovery::Work;
 
 /// A verb with its arguments. The doc comments are the help texts.
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use stickshift_emu::sticks::huawei::HuaweiStick;
 use crate::context::Context;
 use crate::files::{self, TemporaryFolder};
 use crate::verbs::convert::ConversionReport;
-use crate::{act, synthetic};
+use crate::{consent, synthetic};
 
 /// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download.
 ///
@@ -74,7 +74,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let mut files =
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
     convert::order(&mut files, to);
-    let loader = Some(act::loader(&loader_file, false)?);
+    let loader = Some(consent::loader(&loader_file, false)?);
     let mut request = ConvertRequest {
         to,
         loader,

@@ -12,18 +12,18 @@ use stickshift::switching::watch::{News, OneByOne, Watcher, Workers};
 use crate::context::Context;
 use crate::opener::Look;
 use crate::output::{FailureReport, Report};
-use crate::recover::Work;
+use crate::recovery::Work;
 use crate::verbs::list::StickReport;
 use crate::verbs::switch::SwitchReport;
 use crate::workers::Threads;
 use crate::{overlays, system};
 
-/// Switch whatever is plugged in, as long as it runs. Nothing is polled: it sleeps until the kernel reports a device.
+/// Run as a daemon: switch sticks as they are plugged in. It does not poll; it sleeps until the kernel reports a device.
 ///
-/// Sticks are served at the same time, so that one that hangs holds up no other. A stick that falls back twice within half a minute is left alone and reported.
+/// Sticks are switched in parallel, so that one that hangs does not delay the others. A stick that reverts twice within 30 seconds is reported and ignored.
 #[derive(Args, Debug)]
 pub(crate) struct WatchArgs {
-    /// Leave a new stick to others for so long (default: 5 when usb_modeswitch is installed and switches by udev, else 0)
+    /// Wait this long for another switcher to act first (default: 5 if usb_modeswitch is active through udev, else 0)
     #[arg(long, value_name = "SECONDS")]
     patience: Option<u64>,
 }
@@ -37,7 +37,7 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     if let Some(rules) = &rival {
         let rules = rules.display();
         let text = format!(
-            "usb_modeswitch switches sticks here too ({rules}); it goes first. `stickshift doctor` says how to stop it"
+            "usb_modeswitch is active, too ({rules}), and goes first; `stickshift doctor` shows how to disable it"
         );
         context.output.warn("usb-modeswitch-first", text);
     }
@@ -121,7 +121,7 @@ impl Report for LeftAlone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "left alone until it is unplugged for half a minute: {} was switched {} times and fell back",
+            "ignored until it stays unplugged for 30 s: {} was switched {} times and reverted",
             self.stick.line(),
             self.attempts
         )

@@ -29,7 +29,7 @@ pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run:
             .with("consent", option(objection.consent))
             .with_verdict(Verdict::Untouched));
     }
-    context.confirm("carry this out?")?;
+    context.confirm("Proceed?")?;
     Ok(true)
 }
 

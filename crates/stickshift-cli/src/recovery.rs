@@ -1,4 +1,4 @@
-//! How to get from what the stick is left as to where its owner wants it: the words after the verdict.
+//! How to get a stick from its state after a failure to where its owner wants it: the text after the verdict.
 
 use stickshift::error::{Detail, Error, ErrorKind, Shows, Verdict};
 
@@ -25,7 +25,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
         Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
         Verdict::Untouched => untouched(error.kind()).to_owned(),
-        Verdict::Done => "what was asked for is done, and was seen to be done".to_owned(),
+        Verdict::Done => "the change was made and verified".to_owned(),
         Verdict::Recoverable => recoverable(error, work),
         Verdict::Unknown => unknown(error, work),
     }
@@ -34,11 +34,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
 fn untouched(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::JournalMismatch | ErrorKind::NoJournal => {
-            "this run sent nothing; what an earlier run left is as it was"
+            "this run sent nothing; the state that an earlier run left is unchanged"
         }
-        ErrorKind::WrongPin | ErrorKind::LoginRefused => {
-            "nothing on it changed, but one try of the code is spent"
-        }
+        ErrorKind::WrongPin | ErrorKind::LoginRefused => "nothing on it changed, but one attempt is used up",
         ErrorKind::Usage
         | ErrorKind::FileNotFound
         | ErrorKind::FileUnreadable
@@ -56,48 +54,48 @@ fn untouched(kind: ErrorKind) -> &'static str {
 fn recoverable(error: &Error, work: Work) -> String {
     let again = match error.kind() {
         ErrorKind::JournalMismatch => {
-            return "plug in the stick that the work was begun with, name the files it was begun with, and run it again with --resume"
+            return "use the stick and the files of the interrupted run, and run it again with --resume"
                 .into();
         }
-        ErrorKind::FileUnwritable => format!("make room for the journal, then {RESUME}"),
+        ErrorKind::FileUnwritable => format!("free some space for the journal, then {RESUME}"),
         ErrorKind::ImageMismatch => {
             return "unplug it and plug it in again; with an image that is made for this model, run the same command again".into();
         }
         ErrorKind::SignatureRefused => {
-            return "the partitions before it are written; flash an image that the stick accepts, from its beginning (without --resume)"
+            return "the partitions before it are written; flash an image that the stick accepts, from the start (without --resume)"
                 .into();
         }
         ErrorKind::VersionMismatch
             if work == Work::Convert
                 && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
         {
-            return "it works, with other firmware than was meant: run the same command again without --resume".into();
+            return "it works, but with other firmware than intended: run the same command again without --resume".into();
         }
         _ => RESUME.to_owned(),
     };
     let loader = "`stickshift load LOADER`";
     match (work, error.place_shows()) {
-        (Work::Convert, Some(Shows::Nothing)) => format!("plug it in again at the same place, and {again}"),
+        (Work::Convert, Some(Shows::Nothing)) => format!("plug it into the same USB port again, and {again}"),
         (Work::Convert, Some(Shows::BootRom)) if error.is(ErrorKind::LoaderNotStarted) => {
-            "unplug it, plug it in with the needle pressed, and run the same command again with --resume and the loader made for this model"
+            "unplug it, plug it in with the boot pin grounded, and run the same command again with --resume and the loader made for this model"
                 .into()
         }
         (Work::Convert, Some(Shows::BootRom)) => {
-            format!("unplug it, plug it in with the needle pressed, and {again}")
+            format!("unplug it, plug it in with the boot pin grounded, and {again}")
         }
         (Work::Convert, _) => again,
         (Work::Flash, Some(Shows::Download)) => again,
         (Work::Flash, Some(Shows::BootRom)) => format!("{loader}, then {again}"),
         (Work::Flash, Some(Shows::Nothing)) => format!(
-            "plug it in again at the same place; if it is not in download mode, plug it in with the needle pressed and {loader}; then {again}"
+            "plug it into the same USB port again; if it is not in download mode, plug it in with the boot pin grounded and {loader}; then {again}"
         ),
-        (Work::Flash, _) => format!("bring it into download mode again (needle, {loader}), then {again}"),
+        (Work::Flash, _) => format!("put it into download mode again (boot pin, {loader}), then {again}"),
         (Work::Load, _) => {
             let model = if error.is(ErrorKind::LoaderNotStarted) { " with the loader made for this model" } else { "" };
-            format!("nothing is written to its flash; unplug it, plug it in with the needle pressed, and run the same command again{model}")
+            format!("its flash is unchanged; unplug it, plug it in with the boot pin grounded, and run the same command again{model}")
         }
         (Work::Switch, _) => {
-            "unplug it and plug it in again: it begins anew; then run again, with another --to or --message if this one did not fit"
+            "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
                 .into()
         }
         (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
@@ -105,14 +103,14 @@ fn recoverable(error: &Error, work: Work) -> String {
 }
 
 fn unknown(error: &Error, work: Work) -> String {
-    let look = "unplug it, wait five seconds, plug it in again, and look at `stickshift list`";
+    let look = "unplug it, wait five seconds, plug it in again, and check `stickshift list`";
     match (work, error.place_shows()) {
         (Work::Convert | Work::Flash, Some(Shows::Download | Shows::BootRom)) => RESUME.to_owned(),
         (Work::Convert | Work::Flash, _) => format!(
-            "{look}; if it shows its modem or its web page again it works, else {RESUME} (with the needle pressed if it stays dark)"
+            "{look}; if its modem or web interface appears it works, else {RESUME} (with the boot pin grounded if its LED stays dark)"
         ),
         (Work::Load, _) => {
-            "`stickshift list` shows whether download mode came up; if not, plug it in with the needle pressed and run the same command again"
+            "`stickshift list` shows whether it is in download mode; if not, plug it in with the boot pin grounded and run the same command again"
                 .into()
         }
         (Work::Switch | Work::Other, _) => look.to_owned(),
@@ -155,19 +153,19 @@ mod tests {
         let told = |shows, work| of(&pulled(shows), Verdict::Recoverable, work);
         assert_eq!(told(Shows::Download, Work::Flash), RESUME);
         assert_eq!(told(Shows::BootRom, Work::Flash), format!("`stickshift load LOADER`, then {RESUME}"));
-        assert!(told(Shows::Nothing, Work::Flash).contains("needle pressed"));
+        assert!(told(Shows::Nothing, Work::Flash).contains("boot pin grounded"));
         assert_eq!(
             told(Shows::Nothing, Work::Convert),
-            format!("plug it in again at the same place, and {RESUME}")
+            format!("plug it into the same USB port again, and {RESUME}")
         );
         assert_eq!(told(Shows::Other, Work::Convert), RESUME);
-        assert!(told(Shows::BootRom, Work::Load).starts_with("nothing is written"));
+        assert!(told(Shows::BootRom, Work::Load).starts_with("its flash is unchanged"));
         assert!(told(Shows::Other, Work::Switch).contains("--message"));
     }
 
     #[test]
     fn a_spent_try_is_said() {
         let wrong = Error::new(ErrorKind::WrongPin, "x");
-        assert!(of(&wrong, Verdict::Untouched, Work::Other).contains("one try"));
+        assert!(of(&wrong, Verdict::Untouched, Work::Other).contains("one attempt"));
     }
 }
