@@ -303,7 +303,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::GateClosed => (
             "the firmware on the stick refuses to be replaced through its own ports",
-            "the boot pin (needle) is the way left: see docs/convert.md",
+            "use the boot pin (needle): see docs/convert.md",
             REFUSED,
         ),
         ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),

@@ -44,9 +44,9 @@ fn untouched(kind: ErrorKind) -> &'static str {
         | ErrorKind::WrongFileKind
         | ErrorKind::FileTruncated
         | ErrorKind::FileCorrupt
-        | ErrorKind::FileTooLarge
-        | ErrorKind::NoStick
-        | ErrorKind::SeveralSticks => "nothing was sent to any stick",
+        | ErrorKind::FileTooLarge => "nothing was sent to any stick",
+        // Sticks may have been asked what they are.
+        ErrorKind::NoStick | ErrorKind::SeveralSticks => "nothing that changes a stick was sent",
         _ => "nothing that changes it was sent",
     }
 }

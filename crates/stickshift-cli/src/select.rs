@@ -59,8 +59,8 @@ pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Re
     let all = bus.sticks()?;
     let others = all.clone();
     let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
-    let name = mode.words().split(" (").next().unwrap_or_default();
-    let none = format!("no stick is in {name}");
+    let name = mode.words().split(" (").next().unwrap_or_default().trim_end_matches(" mode");
+    let none = format!("no stick is in {name} mode");
     only(fits, none).map_err(|e| with_others(e, &others))
 }
 

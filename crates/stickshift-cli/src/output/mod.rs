@@ -279,7 +279,9 @@ impl Report for FailureReport {
                 self.facts.iter().map(|(n, v)| format!("{n} {}", clean::line(v))).collect();
             writeln!(out, "  facts: {}", facts.join(", "))?;
         }
-        writeln!(out, "  cause: {}", clean::line(&self.cause))?;
+        if !self.cause.is_empty() {
+            writeln!(out, "  cause: {}", clean::line(&self.cause))?;
+        }
         if !self.help.is_empty() {
             writeln!(out, "  help:  {}", self.help)?;
         }
