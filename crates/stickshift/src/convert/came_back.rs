@@ -2,6 +2,7 @@
 
 use crate::convert::FirmwareFile;
 use crate::convert::load::find;
+use crate::convert::modes::settled;
 use crate::convert::proof::{FIRST_START, ask_newcomer};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
@@ -9,8 +10,6 @@ use crate::link::Bus;
 use crate::modem::identity::Identity;
 use crate::stick::{Mode, Place};
 use crate::waiting::wait_for_stick;
-
-use super::modes::settled;
 
 /// What was seen.
 #[derive(Clone, Debug)]
