@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ use crate::stick::Place;
 const VERSION: u32 = 2;
 /// A journal is a few kilobytes; a larger file is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;
+
+/// How often, and how far apart, a lock is tried that somebody holds.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What has been done, as written to the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -357,15 +362,20 @@ fn lock(folder: &Path, key: &Key) -> Result<File> {
             .because(e)
     })?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable)?;
-    match file.try_lock_exclusive() {
-        Ok(true) => Ok(file),
-        Ok(false) => Err(Error::new(
-            ErrorKind::PortBusy,
-            format!("another run of this program works on the stick at {}", key.text()),
-        )
-        .detail(Detail::Holder("another run of this program".to_owned()))),
-        Err(e) => Err(unwritable(e)),
+    // A process that is just being started holds what its parent had open for a moment.
+    for attempt in 0..LOCK_ATTEMPTS {
+        if file.try_lock_exclusive().map_err(unwritable)? {
+            return Ok(file);
+        }
+        if attempt + 1 < LOCK_ATTEMPTS {
+            std::thread::sleep(LOCK_PAUSE);
+        }
     }
+    Err(Error::new(
+        ErrorKind::PortBusy,
+        format!("another run of this program works on the stick at {}", key.text()),
+    )
+    .detail(Detail::Holder("another run of this program".to_owned())))
 }
 
 #[cfg(test)]
