@@ -83,6 +83,8 @@ impl DownloadOptions {
             binary_at_once: true,
             nak_bad_crc: false,
             leaves_binary: false,
+            // docs/protocols/balong-flash.md section 2.4: at once, the acknowledgement may never come.
+            reboot_on_new_table: true,
             product: "E3372s_153".into(),
             ..DownloadOptions::v7r11()
         }

@@ -109,7 +109,8 @@ fn sticks() -> [(&'static str, DownloadOptions); 5] {
     let v7r11 = DownloadOptions::v7r11();
     [
         ("v7r11", v7r11.clone()),
-        ("v7r2", DownloadOptions::v7r2()),
+        // The port stays here: that a stick restarts with its table is the campaign's subject.
+        ("v7r2", DownloadOptions { reboot_on_new_table: false, ..DownloadOptions::v7r2() }),
         ("deaf", DownloadOptions { at_in_binary: AtInBinary::Deaf, ..v7r11.clone() }),
         ("signed", DownloadOptions { require_signature: true, ..v7r11.clone() }),
         ("silent", DownloadOptions { nak_bad_crc: false, ..v7r11 }),

@@ -337,6 +337,17 @@ fn a_loader_that_erases_or_may_is_refused_and_the_loss_is_named() {
 }
 
 #[test]
+fn a_loader_for_another_chip_is_told_where_both_are_known() {
+    let mut usbldr = filler(4096);
+    assert_eq!(loader(&usbldr).misfit("E3372h-153"), None, "nothing shows what the loader is for");
+    put(&mut usbldr, 0x100, &[hex(FAMILIES[2].1), hex(BL)].concat());
+    let v7r11 = loader(&usbldr);
+    assert_eq!((v7r11.misfit("E3372h-153"), v7r11.misfit("K3772")), (None, None));
+    let text = v7r11.misfit("E3372s-153").unwrap();
+    assert!(text.contains("V7R11") && text.contains("V7R2"), "{text}");
+}
+
+#[test]
 fn the_fastboot_cut_takes_the_last_kernel() {
     let mut usbldr = filler(10240);
     put(&mut usbldr, 0x800, b"ANDROID!");
