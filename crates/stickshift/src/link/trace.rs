@@ -2,12 +2,15 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use memchr::memmem;
+
+use crate::clean;
 use crate::error::Result;
 use crate::link::tape::tape_line;
 use crate::link::{
     Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, TracedUsb, UsbLink,
 };
-use crate::mask;
+use crate::mask::{self, Dialogue};
 use crate::stick::{Place, Stick};
 
 /// Where a trace goes. Shared by every link that is traced.
@@ -92,6 +95,9 @@ pub struct TracedLink {
     sink: TraceSink,
     /// What came since the host last wrote: gathered, so that an identity cut in two by reads is still seen as one.
     came: Vec<u8>,
+    dialogue: Dialogue,
+    /// Whether the host speaks in packets, to a boot ROM or in download mode: firmware is no secret.
+    packets: bool,
 }
 
 /// What is gathered at most before it is written.
@@ -100,12 +106,13 @@ const GATHER_LIMIT: usize = 64 * 1024;
 impl TracedLink {
     /// Traces `inner` to `sink`.
     pub fn new(inner: Box<dyn ByteLink>, sink: TraceSink) -> Self {
-        TracedLink { inner, sink, came: Vec::new() }
+        TracedLink { inner, sink, came: Vec::new(), dialogue: Dialogue::default(), packets: false }
     }
 
     fn flush(&mut self) {
         if !self.came.is_empty() {
-            put(&self.sink, &tape_line(Direction::FromStick, &self.came));
+            let secrets = if self.packets { Vec::new() } else { self.dialogue.came(&self.came) };
+            put(&self.sink, &tape_line(Direction::FromStick, &self.came, secrets));
             self.came.clear();
         }
     }
@@ -120,7 +127,9 @@ impl Drop for TracedLink {
 impl ByteLink for TracedLink {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.flush();
-        put(&self.sink, &tape_line(Direction::ToStick, bytes));
+        self.packets = is_packet(bytes) || (self.packets && !is_command(bytes));
+        let secrets = if self.packets { Vec::new() } else { self.dialogue.sent(bytes) };
+        put(&self.sink, &tape_line(Direction::ToStick, bytes, secrets));
         self.inner.write(bytes)
     }
 
@@ -152,20 +161,33 @@ struct TracedHttp {
     sink: TraceSink,
 }
 
+impl TracedHttp {
+    fn record(&self, direction: Direction, first: &str, headers: &[(String, String)], body: &[u8]) {
+        let bytes = message(first, headers, body);
+        let secrets = mask::web::message(&bytes);
+        let mut masked = bytes.clone();
+        for range in &secrets {
+            masked[range.clone()].fill(b'*');
+        }
+        put(&self.sink, &comment(first, &masked));
+        put(&self.sink, &tape_line(direction, &bytes, secrets));
+    }
+}
+
 impl HttpLink for TracedHttp {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
         let first = format!("{} {}", request.method, request.path);
-        put(&self.sink, &comment(&first, &request.body));
-        put(&self.sink, &tape_line(Direction::ToStick, &message(&first, &request.headers, &request.body)));
+        self.record(Direction::ToStick, &first, &request.headers, &request.body);
         let answer = self.inner.request(request);
         match &answer {
             Ok(response) => {
                 let status = response.status.to_string();
-                let bytes = message(&status, &response.headers, &response.body);
-                put(&self.sink, &comment(&status, &response.body));
-                put(&self.sink, &tape_line(Direction::FromStick, &bytes));
+                self.record(Direction::FromStick, &status, &response.headers, &response.body);
             }
-            Err(error) => put(&self.sink, &format!("# {error} ({})\n", error.kind())),
+            Err(error) => {
+                let text = mask::text(&error.to_string());
+                put(&self.sink, &format!("# {} ({})\n", clean::line(&text), error.kind()));
+            }
         }
         answer
     }
@@ -190,10 +212,25 @@ fn message(first: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A comment line: what it is, and the body on the same line.
-fn comment(what: &str, body: &[u8]) -> String {
-    let text = format!("# {what} {}", String::from_utf8_lossy(body));
-    mask::text(&text).replace(['\r', '\n'], " ") + "\n"
+/// A comment line: the first line of a web message, and its body on the same line.
+fn comment(first: &str, masked: &[u8]) -> String {
+    let body = memmem::find(masked, b"\r\n\r\n").map_or(&[][..], |at| &masked[at + 4..]);
+    let body = String::from_utf8_lossy(body).replace(['\r', '\n'], " ");
+    let first = first.split_once('?').map_or(first, |(path, _)| path);
+    format!("# {} {}\n", clean::line(first), clean::line(&body))
+}
+
+/// HDLC frames of download mode, and the packets of a boot ROM: no AT command and no message begins so.
+fn is_packet(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(0x7e | 0xda | 0xed | 0xfd | 0xfe))
+}
+
+/// A whole AT command, as they are written.
+fn is_command(bytes: &[u8]) -> bool {
+    let plain = |b: &u8| (b' '..=b'~').contains(b);
+    bytes.len() >= 3
+        && bytes[..2].eq_ignore_ascii_case(b"AT")
+        && bytes.split_last().is_some_and(|(end, text)| *end == b'\r' && text.iter().all(plain))
 }
 
 /// A trace that cannot be written must not stop a stick in the middle of its work.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::link::tape::tape_line;
 use crate::link::trace::{TraceSink, put};
 use crate::link::{ByteLink, ControlSetup, Direction, Moment, Tape, TapeLink, UsbLink};
+use crate::mask;
 
 /// bRequest of the standard requests (USB 2.0, table 9-4).
 const CLEAR_FEATURE: u8 = 0x01;
@@ -69,7 +70,7 @@ impl TracedUsb {
     }
 
     fn line(&self, direction: Direction, bytes: &[u8]) {
-        put(&self.sink, &tape_line(direction, bytes));
+        put(&self.sink, &tape_line(direction, bytes, mask::secrets(bytes)));
     }
 
     fn say(&self, what: &str) {

@@ -1,0 +1,308 @@
+//! What of an AT dialogue may be shown. Commands and answers are looked up by name; what is not listed as shown is masked, so that a command
+//! of another maker, or one that was forgotten, hides too much rather than too little.
+
+use std::ops::Range;
+
+use super::long_digits;
+
+/// How much of a command's arguments, or of an answer after its colon, is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    All,
+    /// All but what stands in quotes.
+    Numbers,
+    Nothing,
+}
+
+use Shown::{All, Nothing, Numbers};
+
+/// Name, what of the arguments, what of the answer. Compared in capitals.
+const COMMANDS: &[(&str, Shown, Shown)] = &[
+    // What every dialogue begins with, and results.
+    ("", All, All),
+    ("E", All, All),
+    ("Q", All, All),
+    ("V", All, All),
+    ("Z", All, All),
+    ("H", All, All),
+    ("I", All, All),
+    ("+CME ERROR", All, All),
+    ("+CMS ERROR", All, All),
+    ("+CMEE", All, All),
+    ("^CURC", All, All),
+    // What the stick is.
+    ("MANUFACTURER", All, All),
+    ("MODEL", All, All),
+    ("REVISION", All, All),
+    ("+GCAP", All, All),
+    ("+CGMI", All, All),
+    ("+CGMM", All, All),
+    ("+CGMR", All, All),
+    ("+CLAC", All, All),
+    ("^HWVER", All, All),
+    ("^FHVER", All, All),
+    ("^VERSION", All, All),
+    ("^DLOADVER", All, All),
+    ("^DLOADINFO", All, All),
+    ("^AUTHORITYVER", All, All),
+    ("^AUTHORITYID", All, All),
+    ("^CHIPTEMP", All, All),
+    ("^TBATVOLT", All, All),
+    ("^SETPORT", All, All),
+    ("^GETPORTMODE", All, All),
+    ("^U2DIAG", All, All),
+    ("^PORTSEL", All, All),
+    ("^SFM", All, All),
+    ("^GODLOAD", All, All),
+    ("^RESET", All, All),
+    // Identities, and memory that may hold one.
+    ("IMEI", Nothing, Nothing),
+    ("+CGSN", Nothing, Nothing),
+    ("+CIMI", Nothing, Nothing),
+    ("^ICCID", Nothing, Nothing),
+    ("^SN", Nothing, Nothing),
+    ("^NVRDEX", All, Nothing),
+    // Locks: codes go there, states and counts come back.
+    ("+CPIN", Nothing, All),
+    ("^CPIN", Nothing, All),
+    ("+CLCK", Nothing, All),
+    ("+CPWD", Nothing, All),
+    ("^CARDLOCK", Nothing, All),
+    ("^DATALOCK", Nothing, All),
+    // Network and signal.
+    ("+CREG", All, All),
+    ("+CGREG", All, All),
+    ("+CEREG", All, All),
+    ("+COPS", All, All),
+    ("+CSQ", All, All),
+    ("+CFUN", All, All),
+    ("^HCSQ", All, All),
+    ("^SYSINFO", All, All),
+    ("^SYSINFOEX", All, All),
+    ("^SYSCFG", All, All),
+    ("^SYSCFGEX", All, All),
+    ("^RSSI", All, All),
+    ("^HRSSILVL", All, All),
+    ("^RSSILVL", All, All),
+    ("^CERSSI", All, All),
+    ("^LTERSRP", All, All),
+    ("^ANLEVEL", All, All),
+    ("^MODE", All, All),
+    ("^SRVST", All, All),
+    ("^SIMST", All, All),
+    ("^RFSWITCH", All, All),
+    ("^STIN", All, All),
+    ("^BOOT", All, All),
+    ("^THERM", All, All),
+    ("^TIME", All, All),
+    ("^NWTIME", All, All),
+    ("^EONS", All, All),
+    ("^LWURC", All, All),
+    // Messages, numbers and codes.
+    ("D", Nothing, Nothing),
+    ("+CMGF", All, All),
+    ("+CPMS", All, All),
+    ("+CMTI", All, All),
+    ("+CDSI", All, All),
+    ("+CMGD", All, All),
+    ("+CMGL", All, Numbers),
+    ("+CMGR", All, Numbers),
+    ("+CMGS", Nothing, All),
+    ("+CMGW", Nothing, All),
+    ("+CMT", Nothing, Numbers),
+    ("+CDS", Nothing, Numbers),
+    ("+CBM", Nothing, Numbers),
+    ("+CSCA", Nothing, Nothing),
+    ("+CUSD", Nothing, Nothing),
+    ("^USSDMODE", All, All),
+    ("^SMMEMFULL", All, All),
+    ("+CNUM", Nothing, Nothing),
+    ("+CLIP", Nothing, Nothing),
+    ("+CRING", All, All),
+    ("+CUSATP", Nothing, Nothing),
+    ("+CUSATEND", All, All),
+    ("+CPBW", Nothing, Nothing),
+    ("+CPBR", Nothing, Nothing),
+    ("^ECCLIST", Nothing, Nothing),
+    ("^ORIG", All, All),
+    ("^CONF", All, All),
+    ("^CONN", All, All),
+    ("^CEND", All, All),
+    ("^DDTMF", Nothing, Nothing),
+    ("^CSNR", Nothing, Nothing),
+    ("^POSITION", Nothing, Nothing),
+    ("^POSEND", Nothing, Nothing),
+    // Data: access points come with names and passwords, leases with addresses.
+    ("+CGDCONT", Nothing, Nothing),
+    ("+CGPADDR", Nothing, Nothing),
+    ("+CGAUTH", Nothing, Nothing),
+    ("^AUTHDATA", Nothing, Nothing),
+    ("^NDISDUP", Nothing, Nothing),
+    ("^DHCP", Nothing, Nothing),
+    ("^NDISSTATQRY", All, All),
+    ("^NDISSTAT", All, All),
+    ("^NDISEND", All, All),
+    ("^PDPDEACT", All, All),
+    ("^DSDORMANT", All, All),
+    ("^DSFLOWQRY", All, All),
+    ("^DSFLOWRPT", All, All),
+    ("^DSFLOWCLR", All, All),
+];
+
+/// Commands whose answers stand bare on their lines and may be shown.
+const BARE: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+CLAC", "^HWVER", "I"];
+
+/// Lines that end an answer or come by themselves, and hold nothing.
+const RESULTS: &[&str] = &[
+    "OK",
+    "ERROR",
+    "RING",
+    "BUSY",
+    "NO CARRIER",
+    "NO ANSWER",
+    "NO DIALTONE",
+    "COMMAND NOT SUPPORT",
+    "TOO MANY PARAMETERS",
+];
+
+/// Whether the list knows this command: for the test that holds it against the commands that are sent.
+#[cfg(test)]
+pub(super) fn knows(name: &str) -> bool {
+    COMMANDS.iter().any(|(known, ..)| *known == name)
+}
+
+fn shown(name: &str) -> (Shown, Shown) {
+    let name = name.to_ascii_uppercase();
+    COMMANDS
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .map_or((Nothing, Nothing), |(_, to, from)| (*to, *from))
+}
+
+/// Follows one dialogue, as what an answer without a name may show depends on what was asked.
+#[derive(Clone, Debug, Default)]
+pub struct Dialogue {
+    bare: bool,
+}
+
+impl Dialogue {
+    /// The secrets in what the host writes.
+    pub fn sent(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for line in lines(bytes) {
+            match command(&bytes[line.clone()]) {
+                Some((name, from)) => {
+                    self.bare = BARE.contains(&&*name);
+                    arguments(bytes, line.start + from..line.end, &name, &mut found);
+                }
+                // The text or the PDU of a message.
+                None => hide(bytes, line, Nothing, &mut found),
+            }
+        }
+        found
+    }
+
+    /// The secrets in what the stick answers.
+    pub fn came(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for line in lines(bytes) {
+            let text = &bytes[line.clone()];
+            if let Some((name, from)) = command(text) {
+                // The echo.
+                arguments(bytes, line.start + from..line.end, &name, &mut found);
+            } else if let Some((name, from)) = named(text) {
+                hide(bytes, line.start + from..line.end, shown(&name).1, &mut found);
+            } else {
+                let trimmed = text.trim_ascii();
+                let result =
+                    RESULTS.iter().any(|r| r.as_bytes() == trimmed) || trimmed.starts_with(b"CONNECT");
+                let harmless = result || trimmed == b">" || trimmed.len() == 1 || self.bare;
+                hide(bytes, line, if harmless { All } else { Nothing }, &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// The lines of it, without their ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while bytes.get(at).is_some_and(|b| is_end(*b)) {
+            at += 1;
+        }
+        let start = at;
+        while bytes.get(at).is_some_and(|b| !is_end(*b)) {
+            at += 1;
+        }
+        (start < at).then_some(start..at)
+    })
+}
+
+fn is_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | 0x1a | 0x1b)
+}
+
+/// The name of a command, and where its arguments begin; none when it is no command.
+pub(super) fn command(line: &[u8]) -> Option<(String, usize)> {
+    if !line.get(..2)?.eq_ignore_ascii_case(b"AT") {
+        return None;
+    }
+    let rest = &line[2..];
+    let length = match rest.first() {
+        Some(b'+' | b'^' | b'$' | b'*' | b'%' | b'&') => {
+            1 + rest[1..].iter().take_while(|b| b.is_ascii_alphanumeric()).count()
+        }
+        Some(first) if first.is_ascii_alphabetic() => 1,
+        Some(_) => return Some(("?".to_owned(), 2)),
+        None => 0,
+    };
+    Some((String::from_utf8_lossy(&rest[..length]).to_ascii_uppercase(), 2 + length))
+}
+
+/// The name of an answer's line, and where its value begins.
+fn named(line: &[u8]) -> Option<(String, usize)> {
+    let colon = line.iter().position(|b| *b == b':')?;
+    let name = line[..colon].trim_ascii();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'^' | b' ');
+    let is_name = !name.is_empty() && name.len() <= 20 && name.iter().all(plain);
+    is_name.then(|| (String::from_utf8_lossy(name).to_ascii_uppercase(), colon + 1))
+}
+
+/// The arguments of a command. Nobody looks at the names of further commands on the line, so they are all hidden.
+fn arguments(bytes: &[u8], range: Range<usize>, name: &str, found: &mut Vec<Range<usize>>) {
+    let next = bytes[range.clone()].iter().position(|b| *b == b';').map_or(range.end, |at| range.start + at);
+    hide(bytes, range.start..next, shown(name).0, found);
+    if next < range.end {
+        found.push(next + 1..range.end);
+    }
+}
+
+fn hide(bytes: &[u8], range: Range<usize>, shown: Shown, found: &mut Vec<Range<usize>>) {
+    match shown {
+        Nothing => {
+            // That a command asks (`?`, `=?`) is no secret.
+            let question = matches!(&bytes[range.clone()], b"?" | b"=?" | b"");
+            let equals = usize::from(bytes.get(range.start) == Some(&b'='));
+            if !question {
+                found.push(range.start + equals..range.end);
+            }
+        }
+        Numbers => {
+            let mut quoted = None;
+            for at in range.clone().filter(|at| bytes[*at] == b'"') {
+                match quoted.take() {
+                    Some(from) => found.push(from..at),
+                    None => quoted = Some(at + 1),
+                }
+            }
+            if let Some(from) = quoted {
+                found.push(from..range.end);
+            }
+            long_digits(bytes, range, found);
+        }
+        All => {
+            long_digits(bytes, range, found);
+        }
+    }
+}

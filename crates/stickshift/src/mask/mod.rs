@@ -1,0 +1,231 @@
+//! Hiding secrets and identities before anything is shown or written: PINs, PUKs, passwords, codes, IMEI, IMSI, ICCID,
+//! phone numbers, serial numbers, session tokens, addresses.
+//!
+//! What is masked depends on the link, not on how the bytes look: an AT dialogue ([`Dialogue`]) and a web message ([`web::message`]) are text
+//! whatever their bytes, and what is not listed as shown is masked. The packets of boot ROMs and of download mode are firmware and no secret.
+
+mod at;
+pub mod web;
+
+use std::ops::Range;
+
+pub use at::Dialogue;
+
+/// Digits in a row that make an identity (IMEI and IMSI have 15, an ICCID 19 or 20).
+const IDENTITY_DIGITS: usize = 14;
+/// Hex digits in a row that may hold a message with a phone number in it (an SMS in PDU form).
+const PDU_DIGITS: usize = 24;
+/// Digits after `+` that make a phone number.
+const PHONE_DIGITS: usize = 7;
+
+/// Shows the two first and four last characters of an identity: `86*********0001`.
+pub fn identity(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= 6 {
+        return "*".repeat(chars.len());
+    }
+    let keep = |i: usize| i < 2 || i + 4 >= chars.len();
+    chars.iter().enumerate().map(|(i, c)| if keep(i) { *c } else { '*' }).collect()
+}
+
+/// Masks everything secret in a text for people, character for character: an AT command by its name, elements by theirs, and in any other
+/// text what looks like a number, an identity or a message.
+pub fn text(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut ranges = secrets(bytes);
+    if at::command(bytes).is_some() {
+        ranges.extend(Dialogue::default().sent(bytes));
+    } else if text.starts_with('<') {
+        ranges.extend(web::body(bytes));
+    }
+    let is_hidden = |at: usize| ranges.iter().any(|range| range.contains(&at));
+    text.char_indices().map(|(at, c)| if is_hidden(at) { '*' } else { c }).collect()
+}
+
+/// The places of what looks like a secret in bytes of which nothing else is known, such as a text of a USB device.
+pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let is_text = |b: &u8| matches!(b, b'\r' | b'\n' | b'\t' | 0x1a | 0x1b | 0x20..=0x7e | 0x80..);
+    if bytes.iter().all(is_text) {
+        long_digits(bytes, 0..bytes.len(), &mut found);
+        runs(bytes, u8::is_ascii_hexdigit, PDU_DIGITS, &mut found);
+        phones(bytes, &mut found);
+    }
+    found
+}
+
+/// Digits in a row that make an identity, also where a list says that nothing is secret.
+fn long_digits(bytes: &[u8], range: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let from = found.len();
+    runs(&bytes[range.clone()], u8::is_ascii_digit, IDENTITY_DIGITS, found);
+    for found in &mut found[from..] {
+        *found = found.start + range.start..found.end + range.start;
+    }
+}
+
+fn runs(bytes: &[u8], is: fn(&u8) -> bool, least: usize, found: &mut Vec<Range<usize>>) {
+    let mut start = 0;
+    while start < bytes.len() {
+        let length = bytes[start..].iter().take_while(|b| is(b)).count();
+        if length >= least {
+            found.push(start..start + length);
+        }
+        start += length + 1;
+    }
+}
+
+fn phones(bytes: &[u8], found: &mut Vec<Range<usize>>) {
+    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'+') {
+        let length = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+        if length >= PHONE_DIGITS {
+            found.push(at + 1..at + 1 + length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_keep_both_ends() {
+        assert_eq!(identity("860000000000001"), "86*********0001");
+        assert_eq!(identity("1234"), "****");
+    }
+
+    fn masked(bytes: &[u8], ranges: Vec<Range<usize>>) -> String {
+        let mut bytes = bytes.to_vec();
+        for range in ranges {
+            bytes[range].fill(b'*');
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn commands_hide_what_is_secret_or_unknown() {
+        for (plain, wanted) in [
+            ("AT+CPIN=\"1234\"\r", "AT+CPIN=******\r"),
+            ("at+cpin=\"1234\"\r", "at+cpin=******\r"),
+            ("AT+CPIN?\r", "AT+CPIN?\r"),
+            ("AT+CMGS=\"+4915112345\"\r", "AT+CMGS=*************\r"),
+            ("ATD015112345;\r", "ATD*********;\r"),
+            ("AT+CPBW=1,\"015112345\",129,\"Mum\"\r", "AT+CPBW=***********************\r"),
+            ("AT^AUTHDATA=1,2,\"apn\",\"secret\",\"user\"\r", "AT^AUTHDATA=*************************\r"),
+            ("AT+CGAUTH=1,1,\"user\",\"secret\"\r", "AT+CGAUTH=*******************\r"),
+            ("AT^OTHERMAKER=secret\r", "AT^OTHERMAKER=******\r"),
+            ("AT+CMEE=1;+CPIN=1234\r", "AT+CMEE=1;**********\r"),
+            ("AT+CMGF=0\r", "AT+CMGF=0\r"),
+            ("0011000B912143658709F10000AA05C8329BFD06\x1a", "****************************************\x1a"),
+            ("Hello\0Mum\x1a", "*********\x1a"),
+        ] {
+            assert_eq!(masked(plain.as_bytes(), Dialogue::default().sent(plain.as_bytes())), wanted);
+        }
+    }
+
+    #[test]
+    fn answers_hide_what_is_secret_or_unknown_whatever_their_bytes() {
+        for (command, plain, wanted) in [
+            ("AT+CGSN", "\r\n860000000000001\r\n\r\nOK\r\n", "\r\n***************\r\n\r\nOK\r\n"),
+            ("AT+CGMR", "\r\n21.180.01.00.00\r\nOK\r\n", "\r\n21.180.01.00.00\r\nOK\r\n"),
+            (
+                "ATI",
+                "Model: E3372\r\nIMEI: 8600\r\n+GCAP: +CGSM\r\n",
+                "Model: E3372\r\nIMEI:*****\r\n+GCAP: +CGSM\r\n",
+            ),
+            (
+                "AT+CMGL=4",
+                "+CMGL: 1,\"REC READ\",\"+491\"\r\nHi\0there\r\nOK",
+                "+CMGL: 1,\"********\",\"****\"\r\n********\r\nOK",
+            ),
+            ("AT", "^RSSI: 20\r\n+CLIP: \"+12345678901\",145", "^RSSI: 20\r\n+CLIP:*******************"),
+            ("AT", "+CNUM: ,\"0151\",129\r\nOK", "+CNUM:************\r\nOK"),
+            ("AT", "^OTHERMAKER: secret\r\n", "^OTHERMAKER:*******\r\n"),
+            ("AT+CPIN?", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n"),
+            (
+                "AT",
+                "^HCSQ:\"LTE\",30,19,66,0\r\n+CME ERROR: 10\r\n",
+                "^HCSQ:\"LTE\",30,19,66,0\r\n+CME ERROR: 10\r\n",
+            ),
+        ] {
+            let mut dialogue = Dialogue::default();
+            dialogue.sent(command.as_bytes());
+            assert_eq!(masked(plain.as_bytes(), dialogue.came(plain.as_bytes())), wanted);
+        }
+    }
+
+    #[test]
+    fn web_messages_hide_what_is_secret_or_unknown() {
+        for (plain, wanted) in [
+            (
+                "GET /a?b=c\r\nCookie: SessionID=x; a=yz\r\n\r\n",
+                "GET /a?***\r\nCookie: SessionID=*; a=**\r\n\r\n",
+            ),
+            (
+                "200\r\nSet-Cookie: S=x;path=/\r\nX-Other: s\r\n\r\n",
+                "200\r\nSet-Cookie: S=*;path=/\r\nX-Other:**\r\n\r\n",
+            ),
+            (
+                "200\r\n\r\n<response><Imei>86</Imei><State>-1</State><New>secret</New></response>",
+                "200\r\n\r\n<response><Imei>**</Imei><State>-1</State><New>******</New></response>",
+            ),
+            ("200\r\n\r\n{\"a\":1}", "200\r\n\r\n*******"),
+            (
+                "200\r\n\r\n<html><meta name=\"csrf_token\" content=\"abc\"/><script>var t='x\0';</script>",
+                "200\r\n\r\n<html><meta name=\"csrf_token\" content=\"***\"/><script>*** ***********</script>",
+            ),
+        ] {
+            let wanted = wanted.replace("*** ***********", "***********");
+            assert_eq!(masked(plain.as_bytes(), web::message(plain.as_bytes())), wanted);
+        }
+    }
+
+    #[test]
+    fn texts_for_people_hide_numbers_and_codes() {
+        for (plain, wanted) in [
+            ("AT^DATALOCK=\"12345678\"", "AT^DATALOCK=**********"),
+            ("<Password>YWRtaW4=</Password>", "<Password>********</Password>"),
+            ("no stick has the IMEI 860000000000001", "no stick has the IMEI ***************"),
+            ("21.180.01.00.00", "21.180.01.00.00"),
+        ] {
+            assert_eq!(text(plain), wanted);
+        }
+    }
+
+    /// Every command and every element that the sources name has been thought about.
+    #[test]
+    fn the_lists_know_every_command_and_element_that_is_used() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let sources = |room: &str| -> String {
+            let files = std::fs::read_dir(folder.join(room)).unwrap().map(|f| f.unwrap().path());
+            let rust = files.filter(|f| f.extension().is_some_and(|e| e == "rs") && !f.ends_with("tests.rs"));
+            rust.map(|f| std::fs::read_to_string(f).unwrap()).collect()
+        };
+        let mut missing = Vec::new();
+        let mut counted = 0;
+        for source in [sources("at"), sources("modem")] {
+            let product = source.split("mod tests").next().unwrap_or_default().to_owned();
+            for quoted in source.split("\"AT").skip(1).chain(product.split("\"AT").skip(1)) {
+                let command = format!("AT{}", quoted.split('"').next().unwrap());
+                let (name, _) = at::command(command.trim_end_matches('\\').as_bytes()).unwrap();
+                counted += 1;
+                if !at::knows(&name) && !["^NOSUCH", "^X", "T"].contains(&&*name) {
+                    missing.push(command);
+                }
+            }
+        }
+        let hilink = sources("hilink");
+        for call in ["string(\"", "number(\"", "flag(\"", "text(\"", "child(\"", "children(\""] {
+            for name in hilink.split(call).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                counted += 1;
+                let known = web::is_shown(name) || web::HIDDEN.contains(&&*name.to_ascii_lowercase());
+                let container =
+                    ["Messages", "Message", "Profiles", "Profile", "Networks", "Network"].contains(&name);
+                if !known && !container {
+                    missing.push(name.to_owned());
+                }
+            }
+        }
+        assert!(missing.is_empty(), "not in the lists of mask/: {missing:?}");
+        assert!(counted > 100, "{counted} names were found");
+    }
+}
