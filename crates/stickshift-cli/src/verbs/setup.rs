@@ -229,7 +229,9 @@ fn udev_rules(group: &str) -> String {
     let mut rules = String::from(
         "# Written by `stickshift setup udev`: people at this computer, and a group, may talk to USB modem sticks.\n\
          ACTION==\"remove\", GOTO=\"stickshift_end\"\n\
-         SUBSYSTEM!=\"usb|tty|usbmisc\", GOTO=\"stickshift_end\"\n\n",
+         SUBSYSTEM!=\"usb|tty|usbmisc\", GOTO=\"stickshift_end\"\n\
+         # The ids of the device itself: ATTRS would match those of a hub above it too.\n\
+         IMPORT{builtin}=\"usb_id\"\n\n",
     );
     let makers: Vec<(u16, &str)> = stick_makers().collect();
     let is_makers = |id: &UsbId| makers.iter().any(|(vendor, _)| *vendor == id.vendor);
@@ -237,19 +239,19 @@ fn udev_rules(group: &str) -> String {
         builtin::all().filter_map(|e| e.key.id()).filter(|id| !is_makers(id)).collect();
     let access = format!("MODE=\"0660\", GROUP=\"{group}\", TAG+=\"uaccess\"");
     for (vendor, name) in &makers {
-        rules.push_str(&format!("# {name}\nATTRS{{idVendor}}==\"{vendor:04x}\", {access}\n"));
+        rules.push_str(&format!("# {name}\nENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", {access}\n"));
     }
     rules.push_str("\n# Sticks of makers of many things, before they are switched and after.\n");
     for id in others {
         rules.push_str(&format!(
-            "ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", {access}\n",
+            "ENV{{ID_VENDOR_ID}}==\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", {access}\n",
             id.vendor, id.product
         ));
     }
     rules.push_str(&format!("SUBSYSTEM==\"tty\", DRIVERS==\"option|sierra|qcserial|hso\", {access}\n\n"));
     rules.push_str(
         "# A boot ROM takes AT probes for a broken loader.\n\
-         ATTRS{idVendor}==\"12d1\", ATTRS{idProduct}==\"1443|36dd\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n\n\
+         ENV{ID_VENDOR_ID}==\"12d1\", ENV{ID_MODEL_ID}==\"1443|36dd\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n\n\
          LABEL=\"stickshift_end\"\n",
     );
     rules
@@ -264,16 +266,54 @@ fn systemd_unit(program: &Path) -> String {
          [Service]\n\
          ExecStart={} watch\n\
          Restart=on-failure\n\
-         NoNewPrivileges=yes\n\
-         ProtectSystem=strict\n\
-         ProtectHome=yes\n\
-         PrivateTmp=yes\n\
+         # It needs device nodes, sysfs and the kernel's messages about devices; nothing else.\n\
+         CapabilityBoundingSet=\n\
+         DevicePolicy=closed\n\
+         DeviceAllow=char-usb_device rw\n\
+         DeviceAllow=char-ttyUSB rw\n\
+         DeviceAllow=char-ttyACM rw\n\
+         DeviceAllow=char-usbmisc rw\n\
+         IPAddressDeny=any\n\
+         KeyringMode=private\n\
+         LockPersonality=yes\n\
+         MemoryDenyWriteExecute=yes\n\
          MemoryMax=32M\n\
-         RestrictAddressFamilies=AF_NETLINK AF_UNIX\n\n\
+         NoNewPrivileges=yes\n\
+         PrivateTmp=yes\n\
+         ProtectClock=yes\n\
+         ProtectControlGroups=yes\n\
+         ProtectHome=yes\n\
+         ProtectHostname=yes\n\
+         ProtectKernelLogs=yes\n\
+         ProtectKernelModules=yes\n\
+         ProtectSystem=strict\n\
+         RemoveIPC=yes\n\
+         RestrictAddressFamilies=AF_NETLINK AF_UNIX\n\
+         RestrictNamespaces=yes\n\
+         RestrictRealtime=yes\n\
+         RestrictSUIDSGID=yes\n\
+         SystemCallArchitectures=native\n\
+         SystemCallFilter=@system-service\n\
+         SystemCallFilter=~@privileged @resources\n\
+         UMask=0077\n\n\
          [Install]\n\
          WantedBy=multi-user.target\n",
-        program.display()
+        unit_word(program)
     )
+}
+
+/// A path as one word of a unit: in quotes, and without what systemd would expand.
+fn unit_word(path: &Path) -> String {
+    let mut word = String::from("\"");
+    for c in path.display().to_string().chars() {
+        match c {
+            '"' | '\\' => word.extend(['\\', c]),
+            '%' | '$' => word.extend([c, c]),
+            c if c.is_control() => word.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => word.push(c),
+        }
+    }
+    word + "\""
 }
 
 #[cfg(test)]
@@ -285,8 +325,8 @@ mod tests {
         let rules = udev_rules("dialout");
         for entry in builtin::all() {
             let Some(id) = entry.key.id() else { continue };
-            let vendor = format!("ATTRS{{idVendor}}==\"{:04x}\", MODE", id.vendor);
-            let device = format!("\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", MODE", id.vendor, id.product);
+            let vendor = format!("ENV{{ID_VENDOR_ID}}==\"{:04x}\", MODE", id.vendor);
+            let device = format!("\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", MODE", id.vendor, id.product);
             let times = rules.matches(&vendor).count() + rules.matches(&device).count();
             assert_eq!(times, 1, "{id}");
         }
@@ -349,7 +389,19 @@ mod tests {
     #[test]
     fn the_unit_runs_this_program() {
         assert!(
-            systemd_unit(Path::new("/usr/bin/stickshift")).contains("ExecStart=/usr/bin/stickshift watch\n")
+            systemd_unit(Path::new("/usr/bin/stickshift"))
+                .contains("ExecStart=\"/usr/bin/stickshift\" watch\n")
         );
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_the_unit() {
+        for (path, word) in [
+            ("/a b/stickshift", "\"/a b/stickshift\""),
+            ("/50%/$x/\"s\\", "\"/50%%/$$x/\\\"s\\\\\""),
+            ("/a\nExecStartPre=x", "\"/a\\x0aExecStartPre=x\""),
+        ] {
+            assert_eq!(unit_word(Path::new(path)), word);
+        }
     }
 }

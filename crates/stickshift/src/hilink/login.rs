@@ -20,8 +20,10 @@ pub struct LoginState {
     pub open: bool,
     /// Whether somebody else is logged in.
     pub taken: bool,
-    /// `password_type`.
+    /// `password_type`; 0 where it is not stated.
     pub password_type: u8,
+    /// Whether it says that a login is needed, and how the password is to be sent.
+    pub stated: bool,
     /// `extern_password_type` is 1.
     pub scram: bool,
     /// `rsapadingtype`.
@@ -53,6 +55,9 @@ impl Hilink<'_> {
             open: state == 0,
             taken: state == -2,
             password_type: reply.number("password_type").unwrap_or(0),
+            stated: reply.number::<i32>("State").is_some()
+                && (reply.number::<u8>("password_type").is_some()
+                    || reply.flag("extern_password_type") == Some(true)),
             scram: reply.flag("extern_password_type") == Some(true),
             padding: if reply.flag("rsapadingtype") == Some(true) { Padding::Oaep } else { Padding::Pkcs1 },
             locked: None,
@@ -105,8 +110,15 @@ impl Hilink<'_> {
     }
 
     pub(super) fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
+        // Whatever answers HTTP would get the password in a form that anybody reads.
+        let refused = |what| Err(Error::new(ErrorKind::UnexpectedAnswer, what));
+        if !state.stated {
+            return refused("this server does not say how a password is to be sent to it: none was sent");
+        }
         if state.scram {
             self.log_in_by_scram(user, password)
+        } else if self.generation == Generation::G3 && state.password_type != 4 {
+            refused("this server asks for the password in a weaker form than its kind does: none was sent")
         } else {
             self.log_in_plainly(state, user, password)
         }
@@ -120,6 +132,12 @@ impl Hilink<'_> {
             }
             let coded = match (state.password_type, self.tokens.front()) {
                 (4, Some(token)) => encode_hashed(user, password, token),
+                (4, None) => {
+                    return Err(Error::new(
+                        ErrorKind::UnexpectedAnswer,
+                        "this server gives no token to send the password with: none was sent",
+                    ));
+                }
                 _ => encode_plain(password),
             };
             let kind = state.password_type.to_string();

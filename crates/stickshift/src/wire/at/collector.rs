@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::at::{Answer, Final, name_of, value_of};
 
-/// Most that one answer may hold. The longest real one (`AT+CLAC`, a full message store) is about 20 KiB.
-pub const ANSWER_LIMIT: usize = 64 * 1024;
+/// Most that one answer may hold. A full store of 500 messages, each a PDU of 176 bytes in hexadecimal, is 200 KiB; how long an answer may
+/// take is bounded by its command's time.
+pub const ANSWER_LIMIT: usize = 512 * 1024;
 
 /// Most that unsolicited lines nobody took may hold; the oldest are dropped.
 const URC_LIMIT: usize = 16 * 1024;
