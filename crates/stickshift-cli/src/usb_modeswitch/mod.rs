@@ -5,6 +5,7 @@ mod check;
 mod command_line;
 mod flags;
 mod lines;
+mod parse;
 pub(crate) mod run;
 mod usage;
 

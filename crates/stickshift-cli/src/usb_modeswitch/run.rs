@@ -15,8 +15,9 @@ use stickshift::switch::{View, mbim};
 use stickshift::switching::{self, Goal, Prepared};
 
 use super::check::{Check, bus_number, default_devices, has_target, targets};
-use super::command_line::{CommandLine, Source, parse_arguments};
+use super::command_line::{CommandLine, Source};
 use super::lines;
+use super::parse::parse_arguments;
 use super::usage::{VERSION, usage};
 
 /// Exit code of this program for wrong usage and for devices that cannot be used. Everything else is 0, and scripts read the lines.

@@ -1,0 +1,202 @@
+//! Reads a command line of usb_modeswitch.
+
+use stickshift::error::{Detail, Error, ErrorKind, Result};
+use stickshift::profile::Method;
+use stickshift::profile::formats::usb_modeswitch::{self, Parsed};
+
+use super::command_line::{CommandLine, Source};
+use super::flags::{Does, Flag, Value};
+
+/// Reads the arguments, without the program's name. `read` is asked for the text of a config source, at the point where it stands:
+/// options after it win over it, and it wins over options before it. Only the first source counts.
+///
+/// # Errors
+/// `Usage` for unknown options, missing values and bad messages; what `read` returns.
+pub(crate) fn parse_arguments(
+    arguments: &[String],
+    read: &mut dyn FnMut(&Source) -> Result<String>,
+) -> Result<CommandLine> {
+    let mut request = CommandLine { help: arguments.is_empty(), ..CommandLine::default() };
+    let mut config_seen = false;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let unknown = |what: &dyn std::fmt::Display| {
+            usage("unknown option").with("option", what).detail(Detail::BadOption)
+        };
+        let mut given: Vec<(&Flag, Option<String>)> = Vec::new();
+        if let Some(long) = argument.strip_prefix("--") {
+            if long.is_empty() {
+                break;
+            }
+            let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
+            given.push((Flag::long(name).ok_or_else(|| unknown(argument))?, value));
+        } else if let Some(letters) = argument.strip_prefix('-').filter(|l| !l.is_empty()) {
+            for (at, letter) in letters.char_indices() {
+                let flag = Flag::short(letter).ok_or_else(|| unknown(&letter))?;
+                if flag.value().is_some() {
+                    let attached = &letters[at + letter.len_utf8()..];
+                    given.push((flag, Some(attached.to_owned()).filter(|a| !a.is_empty())));
+                    break;
+                }
+                given.push((flag, None));
+            }
+        } else {
+            request.warnings.push(format!("{argument:?} is no option, it is ignored"));
+        }
+        for (flag, value) in given {
+            let value = match value.filter(|_| flag.value().is_some()) {
+                None if flag.value().is_some() => rest.next().cloned().ok_or_else(|| {
+                    usage("the option needs a value").with("option", flag.short).detail(Detail::BadOption)
+                })?,
+                value => value.unwrap_or_default(),
+            };
+            let source = match flag.does {
+                Does::Reads(_, source) => source(value),
+                Does::Takes(_, set) => {
+                    set(&mut request, Value { option: flag.short, text: &value })?;
+                    continue;
+                }
+                Does::Turns(turn) => {
+                    turn(&mut request);
+                    continue;
+                }
+                Does::Method(method) => {
+                    request.parameters.turn_on(method);
+                    continue;
+                }
+                Does::Nothing => continue,
+            };
+            if config_seen {
+                request.warnings.push("only the first config text counts".to_owned());
+                continue;
+            }
+            config_seen = true;
+            let text = match &source {
+                Source::Text(text) => text.clone(),
+                _ => read(&source)?,
+            };
+            merge(&mut request, usb_modeswitch::parse(&text)?);
+        }
+    }
+    Ok(request)
+}
+
+/// What the text gives wins over what was given before it.
+fn merge(request: &mut CommandLine, parsed: Parsed) {
+    let lines = parsed.warnings.iter().map(|w| format!("line {}: {}", w.line, w.what));
+    request.warnings.extend(lines);
+    request.vendor = parsed.default_vendor.or(request.vendor);
+    request.product = parsed.default_product.or(request.product);
+    let (ours, text) = (&mut request.parameters, parsed.parameters);
+    for method in Method::ALL {
+        if let Some(on) = text.method(method) {
+            ours.turn(method, on);
+        }
+    }
+    if !text.target_products.is_empty() {
+        ours.target_products = text.target_products;
+    }
+    for (slot, message) in ours.messages.iter_mut().zip(text.messages) {
+        if !message.is_empty() {
+            *slot = message;
+        }
+    }
+    ours.target_vendor = text.target_vendor.or(ours.target_vendor);
+    ours.target_product = text.target_product.or(ours.target_product);
+    ours.target_class = text.target_class.or(ours.target_class);
+    ours.pantech = text.pantech.or(ours.pantech);
+    ours.message_endpoint = text.message_endpoint.or(ours.message_endpoint);
+    ours.response_endpoint = text.response_endpoint.or(ours.response_endpoint);
+    ours.interface = text.interface.or(ours.interface);
+    ours.configuration = text.configuration.or(ours.configuration);
+    ours.alt_setting = text.alt_setting.or(ours.alt_setting);
+    ours.reset_usb = text.reset_usb.or(ours.reset_usb);
+    ours.release_delay_ms = text.release_delay_ms.or(ours.release_delay_ms);
+    ours.check_success_s = text.check_success_s.or(ours.check_success_s);
+    ours.no_driver_loading = text.no_driver_loading.or(ours.no_driver_loading);
+    // WaitBefore, NoMBIMCheck and MBIM are for wrappers: the program itself never looks at them.
+}
+
+fn usage(what: &'static str) -> Error {
+    Error::new(ErrorKind::Usage, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use stickshift::stick::UsbId;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse_arguments(&arguments, &mut |source| match source {
+            Source::File(name) if name == "new" => Ok("HuaweiNewMode=1\nTargetProduct=14dc\n".to_owned()),
+            Source::Stdin => Ok("StandardEject=1".to_owned()),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn what_the_dispatcher_passes() {
+        let arguments = [
+            "-W",
+            "-D",
+            "-u",
+            "-1",
+            "-b",
+            "1",
+            "-g",
+            "5",
+            "-v",
+            "12d1",
+            "-p",
+            "0x1f01",
+            "-f",
+            "TargetVendor=12d1\nHuaweiNewMode=1",
+        ];
+        let arguments = arguments.map(str::to_owned);
+        let request = parse_arguments(&arguments, &mut |_| unreachable!()).unwrap();
+        assert_eq!(request.id().unwrap(), UsbId::new(0x12d1, 0x1f01));
+        assert_eq!((request.bus, request.device), (Some(1), Some(5)));
+        assert!(request.verbose && request.sysmode && !request.quiet);
+        assert!(request.parameters.has(Method::HuaweiNew));
+        assert_eq!(request.parameters.configuration, None);
+    }
+
+    #[test]
+    fn the_same_method_twice_is_that_method() {
+        let request = parse("-v 1 -p 2 -JJ -J").unwrap();
+        assert_eq!(request.parameters.methods_on().collect::<Vec<_>>(), [Method::HuaweiNew]);
+    }
+
+    #[test]
+    fn options_count_in_the_order_they_stand() {
+        assert_eq!(parse("-P 14db -c new").unwrap().parameters.target_product, Some(0x14dc));
+        assert_eq!(parse("-c new -P 14db").unwrap().parameters.target_product, Some(0x14db));
+        let twice = parse("-t -c new").unwrap();
+        assert!(twice.parameters.has(Method::StandardEject) && !twice.parameters.has(Method::HuaweiNew));
+        assert_eq!(twice.warnings.len(), 1);
+    }
+
+    #[test]
+    fn values_stand_apart_or_attached_and_names_may_be_cut() {
+        for line in [
+            "-v 12d1 -p 1f01",
+            "-v12d1 -p1f01",
+            "--default-vendor=12d1 --default-p 1f01",
+            "-WQv 12d1 -p 1f01",
+        ] {
+            assert_eq!(parse(line).unwrap().id().unwrap(), UsbId::new(0x12d1, 0x1f01), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in ["-y", "--huawei", "-v", "-M 555", "-M 55xx", "-i 100", "-v fffff", "-:"] {
+            assert!(parse(line).unwrap_err().is(ErrorKind::Usage), "{line}");
+        }
+        assert!(parse("").unwrap().help);
+        assert!(parse("-W").unwrap().id().is_err());
+        assert!(parse("-v 0 -p 0").unwrap().id().is_err());
+    }
+}
