@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use stickshift::at::{At, identify, network, ports, sim};
-use stickshift::error::ErrorKind;
+use stickshift::error::{Effect, ErrorKind};
 use stickshift::hilink::device::{self, UsbFace};
-use stickshift::hilink::{Generation, Hilink, Sent, code_of};
+use stickshift::hilink::{Delivery, Generation, Hilink, code_of};
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role, Stick};
 use stickshift_emu::computer::VirtualBus;
@@ -69,7 +69,7 @@ fn a_stick_tells_what_it_is_over_at() {
     assert!(e.is(ErrorKind::AtRefused), "{e:?}");
     assert_eq!(at.run_if_known(&network::system_3g()).unwrap(), None);
     // This one hangs on real sticks, and the port is deaf meanwhile. Its late answer is not taken for the next one's.
-    assert!(at.command("AT+CCID", Duration::from_secs(2)).unwrap_err().is(ErrorKind::Timeout));
+    assert!(at.command("AT+CCID", Effect::Reads, Duration::from_secs(2)).unwrap_err().is(ErrorKind::Timeout));
     assert!(at.run(&identify::revision()).unwrap_err().is(ErrorKind::Timeout));
     bus.advance(Duration::from_secs(300));
     assert_eq!(at.run(&identify::revision()).unwrap(), "21.180.01.00.00");
@@ -89,7 +89,7 @@ fn a_hilink_stick_is_read_and_shown_the_way_to_serial_ports() {
         assert_eq!(web.call(&device::basic_information()).unwrap().class.as_deref(), Some("hilink"));
         let sent =
             if use_cgi { web.cgi_switch(0) } else { web.call_and_lose(&device::mode(UsbFace::Project)) };
-        assert!(matches!(sent, Ok(Sent::Confirmed | Sent::ConnectionLost)), "{sent:?}");
+        assert!(matches!(sent, Ok(Delivery::Confirmed | Delivery::ConnectionLost)), "{sent:?}");
         drop(web);
         drop(link);
         wait_mode(&mut bus, Mode::HilinkSerial);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use rustyline::error::ReadlineError;
 use serde::Serialize;
-use stickshift::at::{At, ports, refusal};
+use stickshift::at::{At, effect_of, ports};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::mask;
 use stickshift::wire::at::Final;
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &mut Context, args: AtArgs) -> Result<()> {
         let command = with_prefix(command);
         let result = ask(context, &mut at, &command, timeout)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
-            return Err(refusal(&command, &result));
+            return Err(at.refused(&command, &result));
         }
     }
     Ok(())
@@ -85,7 +85,7 @@ impl Report for Exchange<'_> {
 
 fn ask(context: &Context, at: &mut At<'_>, command: &str, timeout: Duration) -> Result<Final> {
     keeps_a_door_open(command)?;
-    let answer = at.command(command, timeout)?;
+    let answer = at.command(command, effect_of(command), timeout)?;
     context.output.stream(
         "answer",
         &Exchange {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::device::{self, Control, UsbFace};
 use stickshift::hilink::xml::Element;
-use stickshift::hilink::{Generation, Hilink, Sent, dialup, monitoring, net};
+use stickshift::hilink::{Delivery, Generation, Hilink, dialup, monitoring, net};
 use stickshift::mask;
 
 use crate::context::Context;
@@ -265,10 +265,12 @@ fn set_data(context: &Context, web: &mut Hilink<'_>, on: bool) -> Result<()> {
     Ok(())
 }
 
-fn sent(context: &Context, sent: Sent) -> Result<()> {
+fn sent(context: &Context, sent: Delivery) -> Result<()> {
     let words = match sent {
-        Sent::Confirmed => "the stick said yes",
-        Sent::ConnectionLost => "sent, and the connection ended: `stickshift list` shows what became of it",
+        Delivery::Confirmed => "the stick said yes",
+        Delivery::ConnectionLost => {
+            "sent, and the connection ended: `stickshift list` shows what became of it"
+        }
     };
     context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
     Ok(())

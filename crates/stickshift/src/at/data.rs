@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::at::{Command, fields_of, hex_number, number, quoted, text, unexpected};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Error, ErrorKind, Result};
 use crate::wire::at::fields;
 
 /// What kind of address a context asks for.
@@ -290,8 +290,6 @@ pub fn read_flow_report(value: &str) -> Option<FlowReport> {
 pub fn ppp_dial(id: u8) -> Result<String> {
     match id {
         1..=16 => Ok(format!("ATD*99***{id}#")),
-        _ => Err(Error::new(ErrorKind::Usage, "contexts have the numbers 1 to 16")
-            .with("context", id)
-            .with_verdict(Verdict::Untouched)),
+        _ => Err(Error::new(ErrorKind::Usage, "contexts have the numbers 1 to 16").with("context", id)),
     }
 }

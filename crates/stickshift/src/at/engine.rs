@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::at::{Command, refusal};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::at::{Command, refusal, typed};
+use crate::error::{Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
 use crate::link::{ByteLink, Moment};
 use crate::mask;
@@ -27,12 +27,30 @@ pub struct At<'l> {
     urcs: Vec<String>,
     /// A command was given up: its answer may still come and must not be taken for the next one's.
     stale: bool,
+    standing: Standing,
+}
+
+/// A line to send, and what is known of it.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    command: &'a str,
+    /// What goes out after the prompt.
+    text: Option<&'a [u8]>,
+    effect: Effect,
+    timeout: Duration,
 }
 
 impl<'l> At<'l> {
     /// Over `link`, which nobody else reads.
     pub fn new(link: &'l mut dyn ByteLink) -> Self {
-        At { link, cancel: Cancel::new(), collector: Collector::new(), urcs: Vec::new(), stale: false }
+        At {
+            link,
+            cancel: Cancel::new(),
+            collector: Collector::new(),
+            urcs: Vec::new(),
+            stale: false,
+            standing: Standing::default(),
+        }
     }
 
     /// Commands stop waiting when `cancel` is raised.
@@ -51,7 +69,7 @@ impl<'l> At<'l> {
         self.wake()?;
         // Words first: everything after it is read as such.
         for command in ["ATV1", "ATQ0", "ATE0", "AT+CMEE=1", "AT^CURC=0"] {
-            match self.command(command, USUAL) {
+            match self.command(command, Effect::Reads, USUAL) {
                 Err(e) if e.is(ErrorKind::Timeout) => self.wake()?,
                 other => _ = other?,
             }
@@ -68,35 +86,38 @@ impl<'l> At<'l> {
     pub fn wake(&mut self) -> Result<()> {
         self.stale = false;
         for attention in ["AT", "AT", "ATV1"] {
-            let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2))?;
+            let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2));
+            let late = late.map_err(|e| self.judge(e))?;
             // An endless stream here is somebody else's problem: unsolicited lines are what is wanted of it.
             let _ = self.collector.push(&late);
-            match self.exchange(attention, None, Duration::from_secs(1)) {
+            let timeout = Duration::from_secs(1);
+            match self.exchange(Line { command: attention, text: None, effect: Effect::Reads, timeout }) {
                 Err(e) if e.is(ErrorKind::Timeout) => {}
                 other => return other.map(|_| ()),
             }
         }
-        Err(Error::new(ErrorKind::Timeout, "the port does not answer AT").with_verdict(Verdict::Untouched))
+        Err(self.judge(Error::new(ErrorKind::Timeout, "the port does not answer AT")))
     }
 
-    /// Sends a command and reads its answer, whatever its result is.
+    /// Sends a command and reads its answer, whatever its result is. `effect` decides the verdict of a failure; for a command that
+    /// somebody typed see [`effect_of`](crate::at::effect_of).
     ///
     /// # Errors
     /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
-    /// `Io`. The fact `command` has its secrets masked.
-    pub fn command(&mut self, command: &str, timeout: Duration) -> Result<Answer> {
+    /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::judge`].
+    pub fn command(&mut self, command: &str, effect: Effect, timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
-        self.exchange(command, None, timeout)
+        self.exchange(Line { command, text: None, effect, timeout })
     }
 
     /// Sends a command that asks for a text with `> `, sends the text and 1A, and reads the answer.
-    /// When no prompt comes, the command is aborted with ESC.
+    /// When no prompt comes, the command is aborted with ESC. It changes nothing before the text goes out.
     ///
     /// # Errors
     /// As [`command`](Self::command).
     pub fn command_with_text(&mut self, command: &str, text: &[u8], timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
-        self.exchange(command, Some(text), timeout)
+        self.exchange(Line { command, text: Some(text), effect: Effect::Changes, timeout })
     }
 
     /// Sends a command, expects `OK`, and reads its answer as a value.
@@ -104,11 +125,42 @@ impl<'l> At<'l> {
     /// # Errors
     /// As [`command`](Self::command), as [`refusal`] for another result, `UnexpectedAnswer` for an answer of another shape.
     pub fn run<T>(&mut self, command: &Command<T>) -> Result<T> {
-        let answer = self.command(&command.text, command.timeout)?;
+        let answer = self.command(&command.text, command.effect, command.timeout)?;
         match answer.result {
-            Final::Ok => command.parse(&answer).map_err(|e| e.with("command", mask::text(&command.text))),
-            ref other => Err(refusal(&command.text, other)),
+            Final::Ok => {
+                let value = command.parse(&answer);
+                value.map_err(|e| self.judge(e.with("command", mask::text(&command.text))))
+            }
+            ref other => Err(self.refused(&command.text, other)),
         }
+    }
+
+    /// The error for a command whose result was not `OK`: [`refusal`] with its verdict.
+    pub fn refused(&self, command: &str, result: &Final) -> Error {
+        self.judge(refusal(command, result))
+    }
+
+    /// States the verdict of a failure that is the caller's own, as far as it follows from the commands of this session.
+    pub fn judge(&self, error: Error) -> Error {
+        self.standing.judge(error)
+    }
+
+    /// What the commands of this session have done so far.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// A look at the stick showed whether the command in doubt was carried out.
+    pub fn settle(&mut self, carried_out: bool) {
+        self.standing = self.standing.settled(carried_out);
+    }
+
+    /// Runs `look` to its end even after a request to stop: what a command in doubt has done is seen before the session stops.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let cancel = std::mem::take(&mut self.cancel);
+        let seen = look(self);
+        self.cancel = cancel;
+        seen
     }
 
     /// As [`run`](Self::run), for commands that many sticks do not know: `None` when the stick refused or its answer is of another shape.
@@ -116,7 +168,7 @@ impl<'l> At<'l> {
     /// # Errors
     /// As [`command`](Self::command).
     pub fn run_if_known<T>(&mut self, command: &Command<T>) -> Result<Option<T>> {
-        let answer = self.command(&command.text, command.timeout)?;
+        let answer = self.command(&command.text, command.effect, command.timeout)?;
         Ok(if answer.result == Final::Ok { command.parse(&answer).ok() } else { None })
     }
 
@@ -135,7 +187,7 @@ impl<'l> At<'l> {
         self.collector.await_report(Some(name));
         let outcome = self.await_urc(name, timeout);
         self.collector.await_report(None);
-        outcome
+        outcome.map_err(|e| self.judge(e))
     }
 
     /// What comes from here on under `name` is waited for, later: the answer to a command may come right behind its result.
@@ -190,43 +242,69 @@ impl<'l> At<'l> {
         if self.stale { self.wake() } else { Ok(()) }
     }
 
-    fn exchange(&mut self, command: &str, text: Option<&[u8]>, timeout: Duration) -> Result<Answer> {
-        let command = command.trim();
+    fn exchange(&mut self, line: Line<'_>) -> Result<Answer> {
+        let command = line.command.trim();
         if command.len() > COMMAND_LIMIT || !command.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return Err(Error::new(
+            return Err(self.judge(Error::new(
                 ErrorKind::Usage,
                 "not an AT command: one line of ASCII, at most 1000 characters",
-            )
-            .with_verdict(Verdict::Untouched));
+            )));
+        }
+        if line.effect == Effect::Changes {
+            self.check().map_err(|e| self.judge(e))?;
         }
         self.collector.begin(command);
+        let before = self.standing;
+        // A command that asks for a text changes nothing before it has it.
+        if line.effect == Effect::Changes && line.text.is_none() {
+            self.standing = before.in_doubt();
+        }
         // CR alone ends a command: an LF after it would begin an empty one on some ports.
-        self.link.write(format!("{command}\r").as_bytes())?;
-        let result = self.read_answer(text, timeout);
+        let result = match self.link.write(format!("{command}\r").as_bytes()) {
+            Ok(()) => self.read_answer(line),
+            Err(e) => Err(e),
+        };
         self.urcs.append(&mut self.collector.take_urcs());
         // Nobody may come to take them: what is kept has a bound too.
         let surplus = self.urcs.len().saturating_sub(1000);
         self.urcs.drain(..surplus);
-        result.map_err(|e| {
+        let answer = result.map_err(|e| {
             self.collector.abandon();
             self.stale = true;
-            e.with("command", mask::text(command))
-        })
+            self.judge(e.with("command", mask::text(command)))
+        })?;
+        // Nothing began where no prompt came.
+        if self.standing != before {
+            self.standing = match answer.result {
+                Final::Ok | Final::Connect(_) => before.changed(),
+                // The first of them may have been carried out before the second was refused.
+                _ if typed::is_several(command) => self.standing,
+                _ => before,
+            };
+        }
+        Ok(answer)
     }
 
-    fn read_answer(&mut self, text: Option<&[u8]>, timeout: Duration) -> Result<Answer> {
+    fn read_answer(&mut self, line: Line<'_>) -> Result<Answer> {
+        let Line { mut text, timeout, .. } = line;
         let deadline = self.link.now() + timeout;
-        let mut text = text;
         let mut buffer = [0; 4096];
         loop {
             let now = self.link.now();
             let n = if now < deadline { self.link.read(&mut buffer, deadline.min(now + QUIET))? } else { 0 };
             let progress = if n > 0 { self.collector.push(&buffer[..n])? } else { self.collector.settle() };
             match progress {
-                Progress::Done(answer) => return Ok(answer),
+                Progress::Done(answer) => {
+                    // Somebody else's result: the prompt is still to come, and must not take the next command for a text.
+                    if text.is_some() && answer.result == Final::Ok {
+                        self.link.write(&[ESC])?;
+                    }
+                    return Ok(answer);
+                }
                 Progress::Prompt => {
                     if let Some(text) = text.take() {
                         self.collector.prompt_answered(text);
+                        self.standing = self.standing.in_doubt();
                         self.link.write(&[text, &[CTRL_Z]].concat())?;
                     }
                 }

@@ -12,29 +12,40 @@ pub mod ports;
 mod refusal;
 pub mod sim;
 pub mod sms;
+mod typed;
 pub mod ussd;
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::wire::at::{Answer, fields};
 
 pub use engine::{At, PATIENT, USUAL};
 pub use refusal::refusal;
+pub use typed::effect_of;
 
 /// One command as a value.
 pub struct Command<T> {
     /// What is written, without the CR.
     pub text: String,
+    /// What it does to the stick.
+    pub effect: Effect,
     /// How long the stick may take.
     pub timeout: Duration,
     parse: fn(&Answer) -> Result<T>,
 }
 
 impl<T> Command<T> {
-    /// A command that takes no longer than [`USUAL`].
+    /// A command that asks and takes no longer than [`USUAL`].
     pub fn new(text: impl Into<String>, parse: fn(&Answer) -> Result<T>) -> Self {
-        Command { text: text.into(), timeout: USUAL, parse }
+        Command { text: text.into(), effect: Effect::Reads, timeout: USUAL, parse }
+    }
+
+    /// The same, with another effect.
+    #[must_use]
+    pub fn that(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
     }
 
     /// The same, with more time.
@@ -54,9 +65,9 @@ impl<T> Command<T> {
 }
 
 impl Command<()> {
-    /// A command that is answered by its result alone.
+    /// A command that is answered by its result alone: it changes something, unless it is [said otherwise](Command::that).
     pub fn plain(text: impl Into<String>) -> Self {
-        Command::new(text, |_| Ok(()))
+        Command::new(text, |_| Ok(())).that(Effect::Changes)
     }
 }
 

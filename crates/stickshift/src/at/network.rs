@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::at::{Command, PATIENT, fields_of, hex_number, number, quoted, text, unexpected};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Error, ErrorKind, Result};
 use crate::wire::at::fields;
 
 /// Which registration is asked for.
@@ -167,8 +167,7 @@ pub fn select_automatically() -> Command<()> {
 /// `Usage` for what is no network number.
 pub fn select(numeric: &str, access: Option<Access>) -> Result<Command<()>> {
     if !matches!(numeric.len(), 5 | 6) || !numeric.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Error::new(ErrorKind::Usage, "a network number has five or six digits")
-            .with_verdict(Verdict::Untouched));
+        return Err(Error::new(ErrorKind::Usage, "a network number has five or six digits"));
     }
     let access = access.map_or_else(String::new, |a| format!(",{}", a.0));
     Ok(Command::plain(format!("AT+COPS=1,2,\"{numeric}\"{access}")).within(Duration::from_secs(120)))
@@ -351,8 +350,7 @@ pub fn set_radio_config(config: &RadioConfig) -> Result<Command<()>> {
         matches!(order.len(), 2 | 4 | 6 | 8 | 10 | 12) && order.bytes().all(|b| b.is_ascii_digit());
     if !is_order {
         return Err(Error::new(ErrorKind::Usage, "an order of radio technologies has two digits for each")
-            .with("order", order)
-            .with_verdict(Verdict::Untouched));
+            .with("order", order));
     }
     let RadioConfig { bands, roaming, domain, lte_bands, .. } = config;
     let order = quoted(order)?;

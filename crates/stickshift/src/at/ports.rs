@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::at::{Command, fields_of, number, quoted, unexpected};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The function of one port by its code in `AT^SETPORT`, which is the bInterfaceProtocol that the port then has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,12 +158,10 @@ pub fn set_composition(composition: &Composition) -> Result<Command<()>> {
             ErrorKind::LocksOut,
             "without a PCUI port the stick would take no AT command any more",
         )
-        .with("composition", composition)
-        .with_verdict(Verdict::Untouched));
+        .with("composition", composition));
     }
     if composition.before.len() + composition.after.len() > 16 {
-        return Err(Error::new(ErrorKind::Usage, "a stick has no more than sixteen ports")
-            .with_verdict(Verdict::Untouched));
+        return Err(Error::new(ErrorKind::Usage, "a stick has no more than sixteen ports"));
     }
     Ok(Command::plain(format!("AT^SETPORT={}", quoted(&composition.to_string())?)))
 }
@@ -206,8 +204,7 @@ pub fn set_usb_mode(mode: UsbMode) -> Result<Command<()>> {
             ErrorKind::LocksOut,
             "in this mode the stick would take no AT command any more",
         )
-        .with("mode", mode.0)
-        .with_verdict(Verdict::Untouched));
+        .with("mode", mode.0));
     }
     Ok(Command::plain(format!("AT^U2DIAG={}", mode.0)))
 }
@@ -259,9 +256,7 @@ pub fn select_report_port(modem: bool) -> Command<()> {
 /// `Usage` for a code that is not eight digits.
 pub fn data_lock(code: &str) -> Result<Command<()>> {
     if code.len() != 8 || !code.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(
-            Error::new(ErrorKind::Usage, "a datalock code has eight digits").with_verdict(Verdict::Untouched)
-        );
+        return Err(Error::new(ErrorKind::Usage, "a datalock code has eight digits"));
     }
     Ok(Command::plain(format!("AT^DATALOCK=\"{code}\"")))
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
-use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result};
 use crate::wire::at::Final;
 
 /// What the SIM waits for.
@@ -116,7 +116,7 @@ pub enum LastTry {
 pub fn wait_state(at: &mut At<'_>) -> Result<SimState> {
     let end = at.now() + Duration::from_secs(10);
     loop {
-        let answer = at.command(&state().text, PATIENT)?;
+        let answer = at.command(&state().text, Effect::Reads, PATIENT)?;
         let busy = matches!(&answer.result, Final::CmeError(code) if code == "14" || code.eq_ignore_ascii_case("SIM busy"));
         if busy && at.now() < end {
             at.check()?;
@@ -131,7 +131,7 @@ pub fn wait_state(at: &mut At<'_>) -> Result<SimState> {
             Final::CmeError(code) if code == "12" || code.eq_ignore_ascii_case("SIM PUK required") => {
                 Ok(SimState::Puk)
             }
-            other => Err(super::refusal(&state().text, other)),
+            other => Err(at.refused(&state().text, other)),
         };
     }
 }
@@ -148,8 +148,7 @@ pub fn use_pin(at: &mut At<'_>, purpose: PinUse<'_>, pin: &str, last: LastTry) -
     }
     let left = at.run_if_known(&tries())?;
     if left.as_ref().is_some_and(|t| t.state == SimState::Puk) {
-        return Err(Error::new(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK")
-            .with_verdict(Verdict::Untouched));
+        return Err(Error::new(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
     }
     guard("PIN", left.and_then(|t| t.pin), last)?;
     let command = match purpose {
@@ -198,7 +197,7 @@ fn guard(what: &str, left: Option<u8>, last: LastTry) -> Result<()> {
             format!("the stick does not tell how many tries of the {what} are left"),
         ),
     };
-    Err(error.with_verdict(Verdict::Untouched))
+    Err(error)
 }
 
 fn check_code(what: &str, code: &str, length: std::ops::RangeInclusive<usize>) -> Result<()> {
@@ -207,5 +206,5 @@ fn check_code(what: &str, code: &str, length: std::ops::RangeInclusive<usize>) -
     }
     let (least, most) = (length.start(), length.end());
     let digits = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-    Err(Error::new(ErrorKind::Usage, format!("{what} has {digits} digits")).with_verdict(Verdict::Untouched))
+    Err(Error::new(ErrorKind::Usage, format!("{what} has {digits} digits")))
 }

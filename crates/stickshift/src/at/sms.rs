@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::at::{At, Command, PATIENT, fields_of, number, refusal, text, unexpected};
-use crate::error::{Error, ErrorKind, Result};
+use crate::at::{At, Command, PATIENT, fields_of, number, text, unexpected};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hex;
 use crate::wire::at::{Answer, Final, fields, value_of};
 use crate::wire::pdu::{self, Body, Message, Part};
@@ -35,10 +35,10 @@ pub struct Stored {
 
 /// `AT+CMGF=0`: messages as PDUs. To be sent before everything else here.
 pub fn pdu_mode() -> Command<()> {
-    Command::plain("AT+CMGF=0")
+    Command::plain("AT+CMGF=0").that(Effect::Reads)
 }
 
-/// `AT+CMGL=4`: every stored message. Unread ones count as read from then on.
+/// `AT+CMGL=4`: every stored message. Unread ones count as read from then on, so it is no mere question.
 pub fn list() -> Command<Vec<Stored>> {
     Command::new("AT+CMGL=4", |answer| {
         let mut stored = Vec::new();
@@ -52,6 +52,7 @@ pub fn list() -> Command<Vec<Stored>> {
         }
         Ok(stored)
     })
+    .that(Effect::Changes)
     .within(PATIENT)
 }
 
@@ -69,6 +70,7 @@ pub fn read(index: u16) -> Command<Option<Stored>> {
         let status = status(&f, 0).ok_or_else(|| unexpected("a message", answer))?;
         Ok(Some(Stored { index: 0, status, message: message_after(answer, i) }))
     })
+    .that(Effect::Changes)
     .within(PATIENT)
 }
 
@@ -147,10 +149,11 @@ fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<u8> {
     let text = hex::encode_upper(&pdu.bytes);
     let answer = at.command_with_text(&command, text.as_bytes(), Duration::from_secs(120))?;
     if answer.result != Final::Ok {
-        return Err(refusal(&command, &answer.result));
+        return Err(at.refused(&command, &answer.result));
     }
-    let reference = number(&fields_of(&answer, "+CMGS", "a sent message")?, 0);
-    reference.ok_or_else(|| Error::new(ErrorKind::UnexpectedAnswer, "the message's reference is no number"))
+    let reference = fields_of(&answer, "+CMGS", "a sent message").map(|f| number(&f, 0));
+    let none = || Error::new(ErrorKind::UnexpectedAnswer, "the message's reference is no number");
+    reference.and_then(|number| number.ok_or_else(none)).map_err(|e| at.judge(e))
 }
 
 /// A message that came, whole: the parts of a long one put together.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::at::{At, Command, PATIENT, number, quoted, refusal, text};
-use crate::error::{Error, ErrorKind, Result};
+use crate::at::{At, Command, PATIENT, number, quoted, text};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hex;
 use crate::wire::at::{Final, fields};
 use crate::wire::pdu;
@@ -67,12 +67,12 @@ pub fn ask(at: &mut At<'_>, code: &str) -> Result<Reply> {
     while at.wait_urc("+CUSD", Duration::ZERO)?.is_some() {}
     at.expect_urc("+CUSD");
     let command = format!("AT+CUSD=1,\"{}\",15", hex::encode_upper(&packed));
-    let mut answer = at.command(&command, PATIENT)?;
+    let mut answer = at.command(&command, Effect::Changes, PATIENT)?;
     if answer.result != Final::Ok {
-        answer = at.command(&format!("AT+CUSD=1,{plain},15"), PATIENT)?;
+        answer = at.command(&format!("AT+CUSD=1,{plain},15"), Effect::Changes, PATIENT)?;
     }
     if answer.result != Final::Ok {
-        return Err(refusal("AT+CUSD=1,..", &answer.result));
+        return Err(at.refused("AT+CUSD=1,..", &answer.result));
     }
     match at.wait_urc("+CUSD", NETWORK_TIMEOUT) {
         Ok(Some(value)) => read_reply(&value).ok_or_else(|| {

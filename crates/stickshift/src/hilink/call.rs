@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::xml::{self, Element};
 
 /// How long an ordinary request may take.
@@ -10,6 +10,8 @@ pub const USUAL: Duration = Duration::from_secs(10);
 pub struct Call<T> {
     /// From `/`, for example `/api/device/signal`.
     pub path: &'static str,
+    /// What it does to the stick.
+    pub effect: Effect,
     /// The inside of `<request>`; `None` for a GET.
     pub body: Option<String>,
     /// For the whole exchange.
@@ -20,14 +22,21 @@ pub struct Call<T> {
 }
 
 impl<T> Call<T> {
-    /// A GET whose reply is read by `parse`.
+    /// A GET that asks and whose reply is read by `parse`.
     pub fn get(path: &'static str, parse: fn(&Element) -> Result<T>) -> Self {
-        Call { path, body: None, timeout: USUAL, may_need_encryption: false, parse }
+        Call { path, effect: Effect::Reads, body: None, timeout: USUAL, may_need_encryption: false, parse }
     }
 
-    /// A POST of `fields`, in this order.
+    /// A POST of `fields`, in this order. It changes something, unless it is [said otherwise](Call::that).
     pub fn post(path: &'static str, fields: &[(&str, &str)], parse: fn(&Element) -> Result<T>) -> Self {
-        Call { body: Some(xml::elements(fields)), ..Call::get(path, parse) }
+        Call { effect: Effect::Changes, body: Some(xml::elements(fields)), ..Call::get(path, parse) }
+    }
+
+    /// The same, with another effect.
+    #[must_use]
+    pub fn that(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
     }
 
     /// The same, with more time.

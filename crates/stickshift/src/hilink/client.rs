@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
 use crate::hilink::call::{Call, USUAL};
 use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of};
@@ -33,7 +33,7 @@ pub enum Generation {
 
 /// How a request that may take the stick off the bus ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum Delivery {
     /// The stick said yes.
     Confirmed,
     /// The whole request went out and the connection ended without an answer. What the bus shows next decides.
@@ -60,6 +60,9 @@ pub struct Hilink<'l> {
     pub(super) logged_in: bool,
     pub(super) key: Option<PublicKey>,
     pub(super) padding: Padding,
+    pub(super) standing: Standing,
+    /// How it stood before the last request.
+    pub(super) before: Standing,
 }
 
 impl<'l> Hilink<'l> {
@@ -80,6 +83,8 @@ impl<'l> Hilink<'l> {
             logged_in: false,
             key: None,
             padding: Padding::Pkcs1,
+            standing: Standing::default(),
+            before: Standing::default(),
         };
         hilink.start_session()?;
         Ok(hilink)
@@ -107,19 +112,50 @@ impl<'l> Hilink<'l> {
         self.link.now()
     }
 
-    /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again.
+    /// What the calls of this session have done so far.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// States the verdict of a failure that is the caller's own, as far as it follows from the calls of this session.
+    pub fn judge(&self, error: Error) -> Error {
+        self.standing.judge(error)
+    }
+
+    /// A look at the stick showed whether the call in doubt was carried out.
+    pub fn settle(&mut self, carried_out: bool) {
+        self.standing = self.standing.settled(carried_out);
+    }
+
+    /// Runs `look` to its end even after a request to stop: what a call in doubt has done is seen before the session stops.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let cancel = std::mem::take(&mut self.cancel);
+        let seen = look(self);
+        self.cancel = cancel;
+        seen
+    }
+
+    /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again. The verdict of a
+    /// failure is that of [`Standing::judge`].
     ///
     /// # Errors
     /// `HilinkRefused`, `LoginNeeded`, `LoginRefused`, `LoginLocked`, `SessionTaken` and the like by the code of the refusal; `UnexpectedAnswer`; `Interrupted`; those of the link.
     pub fn call<T>(&mut self, call: &Call<T>) -> Result<T> {
-        let reply = match &call.body {
-            None => self.request(call.path, None, call.timeout),
+        let body = match &call.body {
+            None => None,
             Some(body) if call.may_need_encryption && self.wants_encryption()? => {
-                self.request(call.path, Some(Body::Encrypted(xml::request(body))), call.timeout)
+                Some(Body::Encrypted(xml::request(body)))
             }
-            Some(body) => self.request(call.path, Some(Body::Plain(xml::request(body))), call.timeout),
+            Some(body) => Some(Body::Plain(xml::request(body))),
         };
-        call.parse(&reply?).map_err(|e| e.with("path", call.path))
+        let reply = self.request(call.path, body, call.effect, call.timeout)?;
+        call.parse(&reply).map_err(|e| {
+            // Neither yes nor no.
+            if call.effect == Effect::Changes {
+                self.standing = self.before.in_doubt();
+            }
+            self.judge(e.with("path", call.path))
+        })
     }
 
     /// As [`call`](Self::call); `None` when the firmware has no such thing.
@@ -137,7 +173,7 @@ impl<'l> Hilink<'l> {
     ///
     /// # Errors
     /// As [`call`](Self::call), but a connection that ended after the request had gone out is a value.
-    pub fn call_and_lose(&mut self, call: &Call<()>) -> Result<Sent> {
+    pub fn call_and_lose(&mut self, call: &Call<()>) -> Result<Delivery> {
         lost_is_a_value(self.call(call))
     }
 
@@ -146,30 +182,34 @@ impl<'l> Hilink<'l> {
     ///
     /// # Errors
     /// As [`call_and_lose`](Self::call_and_lose).
-    pub fn cgi_switch(&mut self, switch: u8) -> Result<Sent> {
+    pub fn cgi_switch(&mut self, switch: u8) -> Result<Delivery> {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\" ?><api version=\"1.0\"><header><function>switchMode</function></header>\
              <body><request><switchType>{switch}</switchType></request></body></api>"
         );
         self.check()?;
-        let sent = self.exchange("POST", "/CGI", body.into_bytes(), &[], Duration::from_secs(3));
-        lost_is_a_value(sent.and_then(|response| read_reply("/CGI", &response)).map(|_| ()))
+        let sent =
+            self.exchange("POST", "/CGI", body.into_bytes(), &[], Effect::Changes, Duration::from_secs(3));
+        let reply = sent.and_then(|response| read_reply("/CGI", &response));
+        lost_is_a_value(self.concluded(Effect::Changes, reply).map(|_| ()))
     }
 
-    /// Any request, for people: the reply's root element. `body` is a whole document.
+    /// Any request, for people: the reply's root element. `body` is a whole document, and a request with one is taken for a change.
     ///
     /// # Errors
     /// As [`call`](Self::call).
     pub fn raw(&mut self, path: &str, body: Option<&str>) -> Result<Element> {
         if !path.starts_with('/') || !path.bytes().all(|b| (b'!'..=b'~').contains(&b)) {
-            return Err(Error::new(ErrorKind::Usage, "a path of the API begins with / and has no blanks"));
+            let what = "a path of the API begins with / and has no blanks";
+            return Err(self.judge(Error::new(ErrorKind::Usage, what)));
         }
-        self.request(path, body.map(|b| Body::Plain(b.to_owned())), USUAL)
+        let effect = if body.is_some() { Effect::Changes } else { Effect::Reads };
+        self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL)
     }
 
     fn check(&self) -> Result<()> {
         if self.cancel.is_cancelled() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
+            return Err(self.judge(Error::new(ErrorKind::Interrupted, "stopped on request")));
         }
         Ok(())
     }
@@ -197,7 +237,7 @@ impl<'l> Hilink<'l> {
         let mut tries = 0;
         loop {
             self.check()?;
-            let response = match self.exchange("GET", &path, Vec::new(), &[], USUAL) {
+            let response = match self.exchange("GET", &path, Vec::new(), &[], Effect::Reads, USUAL) {
                 Err(e) if e.is(ErrorKind::Disconnected) && tries < 4 => {
                     tries += 1;
                     self.link.sleep(Duration::from_millis(100 * tries));
@@ -268,15 +308,35 @@ impl<'l> Hilink<'l> {
         }
     }
 
-    pub(super) fn request(&mut self, path: &str, body: Option<Body>, timeout: Duration) -> Result<Element> {
+    /// What a reply says about a request that was sent: carried out, refused, or neither.
+    pub(super) fn concluded(&mut self, effect: Effect, reply: Result<Element>) -> Result<Element> {
+        if effect == Effect::Changes {
+            match &reply {
+                Ok(_) => self.standing = self.before.changed(),
+                Err(e) if e.refusal().is_some() && !e.has(&Detail::Unanswered) => self.standing = self.before,
+                Err(_) => {}
+            }
+        }
+        reply.map_err(|e| self.judge(e))
+    }
+
+    pub(super) fn request(
+        &mut self,
+        path: &str,
+        body: Option<Body>,
+        effect: Effect,
+        timeout: Duration,
+    ) -> Result<Element> {
         let mut renewed = false;
         let mut busy = 0;
         loop {
             self.check()?;
             let reply = match &body {
-                None => self.get_once(path, timeout),
-                Some(body) => self.post_once(path, body, timeout).and_then(|r| read_reply(path, &r)),
+                None => self.exchange("GET", path, Vec::new(), &[], effect, timeout),
+                Some(body) => self.post_once(path, body, effect, timeout),
             };
+            let reply = reply.and_then(|response| read_reply(path, &response));
+            let reply = self.concluded(effect, reply);
             let Err(error) = reply else { return reply };
             match code_of(&error) {
                 Some(BUSY) if busy < 3 => {
@@ -333,11 +393,17 @@ impl<'l> Hilink<'l> {
     }
 
     fn get_once(&mut self, path: &str, timeout: Duration) -> Result<Element> {
-        let response = self.exchange("GET", path, Vec::new(), &[], timeout)?;
-        read_reply(path, &response)
+        let response = self.exchange("GET", path, Vec::new(), &[], Effect::Reads, timeout)?;
+        read_reply(path, &response).map_err(|e| self.judge(e))
     }
 
-    pub(super) fn post_once(&mut self, path: &str, body: &Body, timeout: Duration) -> Result<HttpResponse> {
+    pub(super) fn post_once(
+        &mut self,
+        path: &str,
+        body: &Body,
+        effect: Effect,
+        timeout: Duration,
+    ) -> Result<HttpResponse> {
         const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
         let mut headers = Vec::new();
         let bytes = match body {
@@ -368,7 +434,7 @@ impl<'l> Hilink<'l> {
         if let Some(token) = token {
             headers.push(("__RequestVerificationToken", token));
         }
-        let response = self.exchange("POST", path, bytes, &headers, timeout)?;
+        let response = self.exchange("POST", path, bytes, &headers, effect, timeout)?;
         self.keep_tokens_of(&response);
         Ok(response)
     }
@@ -379,6 +445,7 @@ impl<'l> Hilink<'l> {
         path: &str,
         body: Vec<u8>,
         more: &[(&str, String)],
+        effect: Effect,
         timeout: Duration,
     ) -> Result<HttpResponse> {
         let mut headers = vec![("X-Requested-With".to_owned(), "XMLHttpRequest".to_owned())];
@@ -389,7 +456,17 @@ impl<'l> Hilink<'l> {
             headers.push(("Cookie".to_owned(), cookies.join("; ")));
         }
         let request = HttpRequest { method, path: path.to_owned(), headers, body, timeout };
-        let response = self.link.request(&request).map_err(|e| e.with("path", path))?;
+        self.before = self.standing;
+        if effect == Effect::Changes {
+            self.standing = self.before.in_doubt();
+        }
+        let response = self.link.request(&request).map_err(|e| {
+            // Half a request is none.
+            if e.request_sent() == Some(false) {
+                self.standing = self.before;
+            }
+            self.judge(e.with("path", path))
+        })?;
         let set: Vec<String> = response.header_all("Set-Cookie").map(str::to_owned).collect();
         for cookie in set {
             if let Some((name, value)) = cookie.split(';').next().and_then(|c| c.split_once('=')) {
@@ -458,13 +535,13 @@ pub(super) fn is_header_safe(text: &str) -> bool {
         && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
 }
 
-fn lost_is_a_value(result: Result<()>) -> Result<Sent> {
+fn lost_is_a_value(result: Result<()>) -> Result<Delivery> {
     match result {
-        Ok(()) => Ok(Sent::Confirmed),
+        Ok(()) => Ok(Delivery::Confirmed),
         Err(e) => {
             let sent = e.request_sent() == Some(true);
             let lost = e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout);
-            if sent && lost { Ok(Sent::ConnectionLost) } else { Err(e) }
+            if sent && lost { Ok(Delivery::ConnectionLost) } else { Err(e) }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::hilink::call::{Call, USUAL};
 use crate::hilink::client::{Body, Credentials, Generation, Hilink, is_stale};
@@ -10,7 +10,7 @@ use crate::hilink::proof::{Scram, encode_hashed, encode_plain};
 use crate::hilink::refusal::{ABSENT, STALE_TOKEN, code_of, refusal};
 use crate::hilink::reply::read_reply;
 use crate::hilink::rsa::{Padding, PublicKey};
-use crate::hilink::xml;
+use crate::hilink::xml::{self, Element};
 use crate::link::HttpResponse;
 
 /// What `user/state-login` says.
@@ -40,7 +40,7 @@ impl Hilink<'_> {
     /// # Errors
     /// As [`call`](Self::call).
     pub fn login_state(&mut self) -> Result<LoginState> {
-        let reply = match self.request("/api/user/state-login", None, USUAL) {
+        let reply = match self.request("/api/user/state-login", None, Effect::Reads, USUAL) {
             // No such thing: nothing to log in to.
             Err(e) if code_of(&e) == Some(ABSENT) => {
                 return Ok(LoginState { open: true, ..LoginState::default() });
@@ -87,7 +87,7 @@ impl Hilink<'_> {
             return Ok(false);
         }
         if let Some(minutes) = state.locked {
-            return Err(refusal("/api/user/login", 108_007).with("minutes", minutes));
+            return Err(self.judge(refusal("/api/user/login", 108_007).with("minutes", minutes)));
         }
         self.log_in_as(&state, user, password)?;
         self.credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
@@ -105,7 +105,8 @@ impl Hilink<'_> {
         self.credentials = None;
         // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it.
         let body = xml::request(&xml::element("Logout", "1"));
-        let response = self.post_once("/api/user/logout", &Body::Plain(body), Duration::from_secs(3))?;
+        let response =
+            self.post_once("/api/user/logout", &Body::Plain(body), Effect::Reads, Duration::from_secs(3))?;
         read_reply("/api/user/logout", &response).map(|_| ())
     }
 
@@ -142,9 +143,9 @@ impl Hilink<'_> {
             };
             let kind = state.password_type.to_string();
             let fields = [("Username", user), ("Password", &coded), ("password_type", &kind)];
-            let response =
-                self.post_once(PATH, &Body::Plain(xml::request(&xml::elements(&fields))), USUAL)?;
-            match read_reply(PATH, &response) {
+            let body = Body::Plain(xml::request(&xml::elements(&fields)));
+            let response = self.attempt(PATH, &body)?;
+            match self.answered(PATH, &response) {
                 Ok(_) => {
                     self.logged_in(&response);
                     return Ok(());
@@ -154,7 +155,7 @@ impl Hilink<'_> {
                 Err(e) => return Err(self.why_refused(e)),
             }
         }
-        Err(refusal(PATH, STALE_TOKEN))
+        Err(self.judge(refusal(PATH, STALE_TOKEN)))
     }
 
     fn log_in_by_scram(&mut self, user: &str, password: &str) -> Result<()> {
@@ -165,28 +166,29 @@ impl Hilink<'_> {
         let nonce = hex::encode(&nonce);
         let fields = [("username", user), ("firstnonce", &nonce), ("mode", "1")];
         let ask = Body::Plain(xml::request(&xml::elements(&fields)));
-        let mut challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
+        let mut challenge =
+            self.post_once(CHALLENGE, &ask, Effect::Reads, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
         if challenge.as_ref().is_err_and(is_stale) {
             self.start_session()?;
-            challenge = self.post_once(CHALLENGE, &ask, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
+            challenge =
+                self.post_once(CHALLENGE, &ask, Effect::Reads, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
         }
-        let challenge = challenge.map_err(|e| self.why_refused(e))?;
+        let challenge = challenge.map_err(|e| self.judge(e)).map_err(|e| self.why_refused(e))?;
         let part = |name| challenge.value(name).unwrap_or_default();
         let server_nonce = part("servernonce").to_owned();
         let rounds = challenge.number("iterations").unwrap_or(0);
-        let scram = Scram::new(password, &nonce, &server_nonce, part("salt"), rounds)?;
+        let scram =
+            Scram::new(password, &nonce, &server_nonce, part("salt"), rounds).map_err(|e| self.judge(e))?;
         let fields = [("clientproof", scram.client_proof()), ("finalnonce", &server_nonce)];
         let prove = Body::Plain(xml::request(&xml::elements(&fields)));
-        let response = self.post_once(PROOF, &prove, USUAL)?;
-        let reply = read_reply(PROOF, &response).map_err(|e| self.why_refused(e))?;
+        let response = self.attempt(PROOF, &prove)?;
+        let reply = self.answered(PROOF, &response).map_err(|e| self.why_refused(e))?;
         // Whoever answers now has a login of ours, true or not: it is given back in any case.
         self.logged_in(&response);
         if !scram.proves_server(reply.value("serversignature").unwrap_or_default()) {
             let _ = self.logout();
-            return Err(Error::new(
-                ErrorKind::UnexpectedAnswer,
-                "the stick did not prove that it knows the password",
-            ));
+            let what = "the stick did not prove that it knows the password";
+            return Err(self.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         if let (Some(modulus), Some(exponent)) = (reply.value("rsan"), reply.value("rsae"))
             && scram.proves_key(modulus, reply.value("rsapubkeysignature").unwrap_or_default())
@@ -194,6 +196,29 @@ impl Hilink<'_> {
             self.key = PublicKey::new(modulus, exponent).ok();
         }
         Ok(())
+    }
+
+    /// Sends what is counted as a try of the password.
+    fn attempt(&mut self, path: &str, body: &Body) -> Result<HttpResponse> {
+        let response = self.post_once(path, body, Effect::Changes, USUAL);
+        response.map_err(|e| {
+            let counted = "whether a try of the password was counted is not known";
+            if e.verdict() == Some(Verdict::Unknown) { e.with("tries", counted) } else { e }
+        })
+    }
+
+    /// The answer to a try. A wrong password is counted by the stick; a right one changes nothing.
+    fn answered(&mut self, path: &str, response: &HttpResponse) -> Result<Element> {
+        let reply = read_reply(path, response);
+        let reply = self.concluded(Effect::Changes, reply);
+        if reply.is_ok() {
+            self.standing = self.before;
+        }
+        reply.map_err(
+            |e| {
+                if e.is(ErrorKind::LoginRefused) { e.with_verdict(Verdict::Recoverable) } else { e }
+            },
+        )
     }
 
     /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.

@@ -21,7 +21,7 @@ pub mod ussd;
 pub mod xml;
 
 pub use call::{Call, USUAL};
-pub use client::{Generation, Hilink, Sent};
+pub use client::{Delivery, Generation, Hilink};
 pub use login::LoginState;
 pub use refusal::{code_of, meaning, refusal};
 pub use rsa::Padding;

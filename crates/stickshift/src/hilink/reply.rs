@@ -1,6 +1,6 @@
 //! What the stick's web server sends back: documents, refusals, and pages with tokens in them.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hilink::client::is_header_safe;
 use crate::hilink::refusal::{ABSENT, refusal};
 use crate::hilink::xml::{self, Element};
@@ -9,7 +9,8 @@ use crate::link::HttpResponse;
 /// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
 /// it has no such thing.
 pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element> {
-    let absent = || refusal(path, ABSENT).with("status", response.status);
+    // It refused in its way, or did something else: only a document says which.
+    let absent = || refusal(path, ABSENT).with("status", response.status).detail(Detail::Unanswered);
     match response.status {
         200..=299 => {}
         300..=399 | 404 => return Err(absent()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::xml::{self, Element};
 use crate::hilink::{Call, Hilink, unexpected};
 use crate::wire::pdu::to_gsm7;
@@ -117,6 +117,7 @@ pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
         let list = r.child("Messages").ok_or_else(|| unexpected("a list of messages"))?;
         Ok(list.all("Message").filter_map(message).collect())
     })
+    .that(Effect::Reads)
 }
 
 /// Every message of a folder, newest first.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::refusal::{USSD_WAITS, code_of};
 use crate::hilink::{Call, Hilink, unexpected};
 
@@ -26,7 +26,7 @@ pub fn is_open() -> Call<bool> {
 
 /// `GET ussd/release`: ends a dialogue.
 pub fn release() -> Call<()> {
-    Call::get("/api/ussd/release", |_| Ok(()))
+    Call::get("/api/ussd/release", |_| Ok(())).that(Effect::Changes)
 }
 
 /// Sends a code, or a reply within a dialogue, and waits for the answer.

@@ -3,8 +3,10 @@ use std::time::Duration;
 use super::device::{self, Control, UsbFace};
 use super::monitoring::Connection;
 use super::pin::{Operation, SimState};
-use super::{Call, Generation, Hilink, Sent, code_of, dialup, monitoring, net, pin, sms, update, ussd, xml};
-use crate::error::{ErrorKind, Result};
+use super::{
+    Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, update, ussd, xml,
+};
+use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
 
 mod web;
@@ -63,6 +65,25 @@ fn every_generation_and_login() {
     }
 }
 
+/// What may be said of a visit that failed, by what the server was asked to do.
+fn assert_verdict_fits(web: &Web, at: usize, fault: &Fault, verdict: Option<Verdict>, what: &str) {
+    let asked = |path: &str| web.log.iter().filter(|l| l.starts_with("POST") && l.ends_with(path)).count();
+    let failed_at = web.log.iter().rposition(|l| !l.ends_with("logout")).unwrap_or_default();
+    let last = &web.log[failed_at];
+    let changes = asked("mobile-dataswitch");
+    // A page in place of a document, or half a document, says neither yes nor no.
+    let in_doubt = failed_at + 1 == at && matches!(fault, Fault::Drop | Fault::Truncated | Fault::Html);
+    let last_changes = last.ends_with("mobile-dataswitch");
+    let last_proves = last.ends_with("/login") || last.ends_with("authentication_login");
+    let expected = match changes {
+        _ if in_doubt && (last_changes || last_proves) => Some(Verdict::Unknown),
+        0 => Some(Verdict::Untouched),
+        1 if last_changes => Some(Verdict::Untouched),
+        _ => None,
+    };
+    assert_eq!(verdict, expected, "{what}");
+}
+
 #[test]
 fn a_fault_at_every_request() {
     let mut runs = 0;
@@ -103,6 +124,9 @@ fn a_fault_at_every_request() {
                 );
                 if cured.contains(fault) {
                     assert!(result.is_ok(), "{what}");
+                }
+                if let Err(e) = &result {
+                    assert_verdict_fits(&web, at, fault, e.verdict(), &what);
                 }
                 // However it ended, nobody's slot stays taken unless the very logout was lost.
                 assert!(!web.logged_in || log[at - 1].contains("/user/"), "{what}");
@@ -208,8 +232,8 @@ fn the_slot_is_given_back_when_the_session_is_dropped() {
 #[test]
 fn a_lost_connection_is_a_value_where_it_may_be_success() {
     for (fault, result) in [
-        (None, Ok(Sent::Confirmed)),
-        (Some(Fault::Drop), Ok(Sent::ConnectionLost)),
+        (None, Ok(Delivery::Confirmed)),
+        (Some(Fault::Drop), Ok(Delivery::ConnectionLost)),
         (Some(Fault::NotSent), Err(ErrorKind::Disconnected)),
     ] {
         let mut web = Web::new(Generation::G2, None);
@@ -343,7 +367,7 @@ fn replies_as_captured() {
     );
     let profiles = h.call(&dialup::profiles()).unwrap();
     assert_eq!((profiles.current, profiles.all[0].apn.as_str(), profiles.all[0].read_only), (2, "a.b", true));
-    assert_eq!(h.call_and_lose(&device::control(Control::Reboot)).unwrap(), Sent::Confirmed);
+    assert_eq!(h.call_and_lose(&device::control(Control::Reboot)).unwrap(), Delivery::Confirmed);
 }
 
 const HELLO: &str = "<Message><Smstat>0</Smstat><Index>40008</Index><Phone>+12345678901</Phone><Content>Hello</Content><Date>2022-08-15 12:09:24</Date><SmsType>1</SmsType></Message>";

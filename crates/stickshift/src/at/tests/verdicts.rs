@@ -1,0 +1,135 @@
+//! What the engine says of the stick when a command fails, for every point at which it can.
+
+use std::time::Duration;
+
+use super::super::{At, Command, USUAL, effect_of};
+use super::Port;
+use crate::error::{Effect, Error, ErrorKind, Verdict};
+use crate::event::Cancel;
+use crate::link::{ByteLink, Moment};
+
+const SILENCE: &str = "";
+
+fn change() -> Command<()> {
+    Command::plain("AT+CFUN=4")
+}
+
+/// A stick that answers one command with `answer` and every other with OK.
+fn port(command: &'static str, answer: &'static str) -> Port<'static> {
+    Port::new(move |line: &str| if line == command { answer.into() } else { b"\r\nOK\r\n".to_vec() })
+}
+
+#[test]
+fn a_changing_command_is_unknown_from_its_first_byte_to_its_result() {
+    let fails = [
+        (SILENCE, ErrorKind::Timeout, Some(Verdict::Unknown)),
+        ("\r\n^RSSI:18\r\n", ErrorKind::Timeout, Some(Verdict::Unknown)),
+        ("\r\nOJ\r\n", ErrorKind::Timeout, Some(Verdict::Unknown)),
+        ("\r\nERROR\r\n", ErrorKind::AtRefused, Some(Verdict::Untouched)),
+        ("\r\n+CME ERROR: 3\r\n", ErrorKind::AtRefused, Some(Verdict::Untouched)),
+        ("\r\nCOMMAND NOT SUPPORT\r\n", ErrorKind::AtRefused, Some(Verdict::Untouched)),
+    ];
+    for (answer, kind, verdict) in fails {
+        let mut port = port("AT+CFUN=4", answer);
+        let e = At::new(&mut port).run(&change()).unwrap_err();
+        assert_eq!((e.kind(), e.verdict()), (kind, verdict), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_is_not_sent_changes_nothing() {
+    let mut told = Vec::new();
+    let mut port = Port::new(|line: &str| {
+        told.push(line.to_owned());
+        b"\r\nOK\r\n".to_vec()
+    });
+    let stopped = Cancel::new();
+    stopped.cancel();
+    let e = At::new(&mut port).with_cancel(stopped).run(&change()).unwrap_err();
+    assert_eq!((e.kind(), e.verdict()), (ErrorKind::Interrupted, Some(Verdict::Untouched)));
+    let e = At::new(&mut port).run(&Command::plain("AT\n+CFUN=4")).unwrap_err();
+    assert_eq!((e.kind(), e.verdict()), (ErrorKind::Usage, Some(Verdict::Untouched)));
+    drop(port);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[test]
+fn a_question_that_fails_leaves_the_stick_as_it_was() {
+    for answer in [SILENCE, "\r\nERROR\r\n", "\r\n+CSQ: nonsense\r\n\r\nOK\r\n"] {
+        let mut port = port("AT+CSQ", answer);
+        let e = At::new(&mut port).run(&super::network::strength()).unwrap_err();
+        assert_eq!(e.verdict(), Some(Verdict::Untouched), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_doubt_stays_until_somebody_looks() {
+    let mut port = port("AT+CFUN=4", SILENCE);
+    let mut at = At::new(&mut port);
+    at.run(&change()).unwrap_err();
+    let later = at.run(&super::network::strength()).unwrap_err();
+    assert_eq!(later.verdict(), Some(Verdict::Unknown));
+    at.settle(false);
+    let later = at.run(&super::network::strength()).unwrap_err();
+    assert_eq!(later.verdict(), Some(Verdict::Untouched));
+    at.settle(true);
+    let later = at.run(&super::network::strength()).unwrap_err();
+    assert_eq!(later.verdict(), None);
+}
+
+#[test]
+fn after_a_change_a_failure_has_no_verdict_of_the_engines() {
+    let mut port = port("AT+CSQ", SILENCE);
+    let mut at = At::new(&mut port);
+    at.run(&change()).unwrap();
+    assert!(!at.standing().is_untouched());
+    assert_eq!(at.run(&super::network::strength()).unwrap_err().verdict(), None);
+}
+
+#[test]
+fn of_several_commands_in_a_line_the_first_may_have_been_carried_out() {
+    let mut port = port("AT+CFUN=4;+NOSUCH", "\r\nERROR\r\n");
+    let mut at = At::new(&mut port);
+    let line = "AT+CFUN=4;+NOSUCH";
+    let answer = at.command(line, effect_of(line), USUAL).unwrap();
+    assert_eq!(at.refused(line, &answer.result).verdict(), Some(Verdict::Unknown));
+}
+
+#[test]
+fn a_command_with_a_text_changes_nothing_before_the_text() {
+    let send = |at: &mut At<'_>| {
+        at.command_with_text("AT+CMGS=5", b"0011", Duration::from_secs(5)).unwrap_err().verdict()
+    };
+    let mut no_prompt = port("AT+CMGS=5", SILENCE);
+    assert_eq!(send(&mut At::new(&mut no_prompt)), Some(Verdict::Untouched));
+    let mut no_result =
+        Port::new(|line: &str| if line == "AT+CMGS=5" { b"\r\n> ".to_vec() } else { Vec::new() });
+    assert_eq!(send(&mut At::new(&mut no_result)), Some(Verdict::Unknown));
+}
+
+/// A port that breaks in the middle of a write.
+struct Broken;
+
+impl ByteLink for Broken {
+    fn write(&mut self, _bytes: &[u8]) -> crate::error::Result<()> {
+        Err(Error::new(ErrorKind::Disconnected, "the stick left the bus"))
+    }
+    fn read(&mut self, _buffer: &mut [u8], _deadline: Moment) -> crate::error::Result<usize> {
+        Ok(0)
+    }
+    fn discard_input(&mut self) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn now(&self) -> Moment {
+        Moment::ZERO
+    }
+    fn sleep(&mut self, _time: Duration) {}
+}
+
+#[test]
+fn a_write_that_fails_may_have_sent_some_of_it() {
+    for (effect, verdict) in [(Effect::Changes, Verdict::Unknown), (Effect::Reads, Verdict::Untouched)] {
+        let e = At::new(&mut Broken).command("AT+CFUN=4", effect, USUAL).unwrap_err();
+        assert_eq!((e.kind(), e.verdict()), (ErrorKind::Disconnected, Some(verdict)));
+    }
+}

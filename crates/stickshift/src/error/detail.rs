@@ -1,0 +1,81 @@
+/// What code branches on beside the kind. Most details are facts for people as well: stated once, told in both forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The stick refused, by this number.
+    Refusal(Refusal),
+    /// Tries of a PIN, a PUK or a password that are left. Fact `tries`.
+    TriesLeft(u8),
+    /// Whether a web request had gone out whole when the connection ended. Fact `sent`.
+    RequestSent(bool),
+    /// The stick did not say whether it did what it was sent: it was silent, or answered with something else.
+    Unanswered,
+    /// What stood at the stick's place when it was looked at after the failure.
+    PlaceShows(Shows),
+    /// Which program or driver holds what was to be opened. Fact `holder`.
+    Holder(String),
+    /// The sticks that are there in place of the wanted one. Fact `there-is`.
+    ThereIs(String),
+    /// The file that failed is the journal of interrupted work.
+    InJournal,
+    /// The stick works, with other firmware than was meant. Fact `found`.
+    FirmwareFound(String),
+    /// The line of a text at which it stops making sense, from 1. Fact `line`.
+    Line(usize),
+    /// A word of a command line is no option, or an option lacks its value.
+    BadOption,
+}
+
+impl Detail {
+    /// The same for people.
+    pub(super) fn for_people(&self) -> Option<(&'static str, String)> {
+        Some(match self {
+            Detail::TriesLeft(tries) => ("tries", tries.to_string()),
+            Detail::RequestSent(sent) => ("sent", if *sent { "yes" } else { "no" }.to_owned()),
+            Detail::Holder(holder) => ("holder", holder.clone()),
+            Detail::ThereIs(sticks) => ("there-is", sticks.clone()),
+            Detail::FirmwareFound(version) => ("found", version.clone()),
+            Detail::Line(line) => ("line", line.to_string()),
+            Detail::Refusal(_)
+            | Detail::Unanswered
+            | Detail::PlaceShows(_)
+            | Detail::InJournal
+            | Detail::BadOption => return None,
+        })
+    }
+}
+
+/// A refusal by number. The number's meaning depends on who refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose list the number is of.
+    pub family: RefusalFamily,
+    /// The number.
+    pub code: i32,
+}
+
+/// Who refuses by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalFamily {
+    /// `+CME ERROR`: the equipment, 3GPP TS 27.007 section 9.2.
+    Cme,
+    /// `+CMS ERROR`: the message service, 3GPP TS 27.005 section 3.2.5.
+    Cms,
+    /// `<error><code>` of the HiLink web server.
+    Hilink,
+    /// A NAK of download mode.
+    Download,
+}
+
+/// What stands at a stick's place, as far as the way back depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Download mode.
+    Download,
+    /// The boot ROM.
+    BootRom,
+    /// Nothing.
+    Nothing,
+    /// A stick in any other mode.
+    Other,
+}
