@@ -45,6 +45,8 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
         None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
     };
     let exit = match verdict {
+        // A wrong code was counted, and that is all: it is a refusal first.
+        Verdict::Recoverable if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) => exit,
         Verdict::Recoverable => RECOVERABLE,
         Verdict::Unknown => UNKNOWN,
         _ => exit,

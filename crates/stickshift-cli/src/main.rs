@@ -5,7 +5,6 @@ mod advice;
 mod any_stick;
 mod consent;
 mod context;
-mod door;
 mod files;
 mod lazy;
 mod opener;
@@ -21,6 +20,7 @@ mod usb_modeswitch;
 mod verbs;
 #[cfg(feature = "virtual")]
 mod virtual_option;
+mod way_in;
 mod workers;
 
 use std::process::ExitCode;

@@ -8,6 +8,8 @@ pub(crate) enum Work {
     /// Nothing that leaves a stick half done.
     #[default]
     Other,
+    /// A conversation with a stick that runs: messages, codes, settings.
+    Talk,
     /// A switch from one mode to another.
     Switch,
     /// A loader into the boot ROM.
@@ -24,6 +26,10 @@ const RESUME: &str = "run the same command again with --resume";
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
         Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
+        // It may have been sent and seen to have changed nothing.
+        Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
+            "nothing on it changed".to_owned()
+        }
         Verdict::Untouched => untouched(error.kind()).to_owned(),
         Verdict::Done => "the change was made and verified".to_owned(),
         Verdict::Recoverable => recoverable(error, work),
@@ -31,12 +37,26 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     }
 }
 
+/// Kinds of failures that come after the first word was said.
+fn ends_a_talk(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Usage
+            | ErrorKind::Timeout
+            | ErrorKind::Disconnected
+            | ErrorKind::UnexpectedAnswer
+            | ErrorKind::AtRefused
+            | ErrorKind::HilinkRefused
+            | ErrorKind::Interrupted
+    )
+}
+
 fn untouched(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::JournalMismatch | ErrorKind::NoJournal => {
             "this run sent nothing; the state that an earlier run left is unchanged"
         }
-        ErrorKind::WrongPin | ErrorKind::LoginRefused => "nothing on it changed, but one attempt is used up",
+        ErrorKind::WrongPin => "no try of the code was counted",
         ErrorKind::Usage
         | ErrorKind::FileNotFound
         | ErrorKind::FileUnreadable
@@ -52,6 +72,18 @@ fn untouched(kind: ErrorKind) -> &'static str {
 }
 
 fn recoverable(error: &Error, work: Work) -> String {
+    match error.kind() {
+        ErrorKind::WrongPin => {
+            return match error.tries_left() {
+                Some(tries) => format!("the SIM counted a wrong try; {tries} left"),
+                None => "the SIM counted a wrong try; `stickshift pin status` shows how many are left".into(),
+            };
+        }
+        ErrorKind::LoginRefused => {
+            return "the stick counted a wrong try of its password; after a few it takes none for some minutes".into();
+        }
+        _ => {}
+    }
     let again = match error.kind() {
         ErrorKind::JournalMismatch => {
             return "use the stick and the files of the interrupted run, and run it again with --resume"
@@ -98,6 +130,7 @@ fn recoverable(error: &Error, work: Work) -> String {
             "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
                 .into()
         }
+        (Work::Talk, _) => "a part of what was asked for is done: the facts say what is there now".into(),
         (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
     }
 }
@@ -113,6 +146,9 @@ fn unknown(error: &Error, work: Work) -> String {
             "`stickshift list` shows whether it is in download mode; if not, plug it in with the boot pin grounded and run the same command again"
                 .into()
         }
+        (Work::Talk, _) => {
+            "the command went out, and whether it was carried out was not seen: look before you run it again".into()
+        }
         (Work::Switch | Work::Other, _) => look.to_owned(),
     }
 }
@@ -121,7 +157,7 @@ fn unknown(error: &Error, work: Work) -> String {
 mod tests {
     use super::*;
 
-    const WORK: [Work; 5] = [Work::Other, Work::Switch, Work::Load, Work::Flash, Work::Convert];
+    const WORK: [Work; 6] = [Work::Other, Work::Talk, Work::Switch, Work::Load, Work::Flash, Work::Convert];
 
     #[test]
     fn resume_is_named_only_where_there_is_a_journal() {
@@ -166,6 +202,8 @@ mod tests {
     #[test]
     fn a_spent_try_is_said() {
         let wrong = Error::new(ErrorKind::WrongPin, "x");
-        assert!(of(&wrong, Verdict::Untouched, Work::Other).contains("one attempt"));
+        assert!(of(&wrong, Verdict::Recoverable, Work::Talk).contains("counted a wrong try"));
+        let wrong = wrong.detail(Detail::TriesLeft(2));
+        assert!(of(&wrong, Verdict::Recoverable, Work::Talk).ends_with("2 left"));
     }
 }

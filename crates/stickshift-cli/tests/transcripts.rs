@@ -84,5 +84,6 @@ transcripts! {
     resume
     convert
     switch
+    talking
     usage
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use clap::Args;
 use rustyline::error::ReadlineError;
 use serde::Serialize;
-use stickshift::at::{At, effect_of, ports};
+use stickshift::at::{At, refusal};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::mask;
+use stickshift::modem::Modem;
 use stickshift::wire::at::Final;
 
 use crate::context::Context;
-use crate::door::{self, PortArgs};
 use crate::output::Report;
+use crate::way_in::{PortArgs, tell_second_look};
 
 /// Send AT commands to a stick and print its answers.
 ///
@@ -38,16 +39,16 @@ pub(crate) struct AtArgs {
 
 pub(crate) fn run(context: &mut Context, args: AtArgs) -> Result<()> {
     let mut link = args.port.open(context)?;
-    let mut at = door::at(context, &mut *link)?;
+    let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
     let timeout = Duration::from_secs(args.timeout);
     if args.terminal {
-        return terminal(context, &mut at, timeout);
+        return terminal(context, &mut modem, timeout);
     }
     for command in &args.commands {
         let command = with_prefix(command);
-        let result = ask(context, &mut at, &command, timeout)?;
+        let result = ask(context, &mut modem, &command, timeout)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
-            return Err(at.refused(&command, &result));
+            return Err(refused(&mut modem, &command, &result));
         }
     }
     Ok(())
@@ -83,39 +84,31 @@ impl Report for Exchange<'_> {
     }
 }
 
-fn ask(context: &Context, at: &mut At<'_>, command: &str, timeout: Duration) -> Result<Final> {
-    keeps_a_door_open(command)?;
-    let answer = at.command(command, effect_of(command), timeout)?;
+fn ask(context: &Context, modem: &mut Modem<'_>, command: &str, timeout: Duration) -> Result<Final> {
+    let answer = modem.typed(command, timeout)?;
+    tell_second_look(context, modem);
+    let unsolicited = modem.at().map(At::take_urcs).unwrap_or_default();
     context.output.stream(
         "answer",
         &Exchange {
             command: mask::text(command),
             lines: &answer.lines,
             result: answer.result.to_string(),
-            unsolicited: at.take_urcs(),
+            unsolicited,
             verbose: context.global.verbose > 0,
         },
     );
     Ok(answer.result)
 }
 
-/// A typed command is nobody's plan, but this one is refused here as well: after it no command can be typed any more.
-fn keeps_a_door_open(command: &str) -> Result<()> {
-    // Blanks are allowed anywhere, and commands may be strung together with others before them.
-    let upper: String = command.to_ascii_uppercase().split_whitespace().collect();
-    let Some((_, value)) = upper.split_once("^SETPORT=") else { return Ok(()) };
-    if value == "?" {
-        return Ok(());
-    }
-    match value.parse() {
-        Ok(composition) => ports::set_composition(&composition).map(|_| ()),
-        Err(()) => {
-            Err(Error::new(ErrorKind::Usage, "not a set of ports: BEFORE;AFTER, for example FF;12,10,16"))
-        }
+fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
+    match modem.at() {
+        Some(at) => at.refused(command, result),
+        None => refusal(command, result),
     }
 }
 
-fn terminal(context: &Context, at: &mut At<'_>, timeout: Duration) -> Result<()> {
+fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Result<()> {
     let broken = |e: ReadlineError| Error::new(ErrorKind::Io, "the terminal cannot be read").because(e);
     let mut editor = rustyline::DefaultEditor::new().map_err(broken)?;
     loop {
@@ -132,7 +125,7 @@ fn terminal(context: &Context, at: &mut At<'_>, timeout: Duration) -> Result<()>
         if mask::text(command) == *command {
             let _ = editor.add_history_entry(command);
         }
-        match ask(context, at, command, timeout) {
+        match ask(context, modem, command, timeout) {
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
             Err(e) => {
                 context.output.error(&e);
@@ -147,20 +140,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_of_ports_without_pcui_is_refused() {
-        for (command, kind) in [
-            ("AT^SETPORT=\"FF;10,16\"", Some(ErrorKind::LocksOut)),
-            ("at^setport=\"a1;10\"", Some(ErrorKind::LocksOut)),
-            ("AT^SETPORT=nonsense", Some(ErrorKind::Usage)),
-            ("AT^SETPORT=\"FF;12,16\"", None),
-            ("AT^SETPORT?", None),
-            ("AT^SETPORT=?", None),
-        ] {
-            assert_eq!(keeps_a_door_open(command).err().map(|e| e.kind()), kind, "{command}");
-        }
-    }
-
-    #[test]
     fn every_line_begins_with_at() {
         for (typed, sent) in [
             ("ATI", "ATI"),
@@ -171,16 +150,6 @@ mod tests {
             ("é", "ATé"),
         ] {
             assert_eq!(with_prefix(typed), sent);
-        }
-    }
-
-    #[test]
-    fn the_last_at_port_is_not_typed_away() {
-        for locked_out in ["AT^SETPORT=\"FF;16\"", "AT ^setport = \"FF;16\"", "AT+CSQ;^SETPORT=\"FF;16\""] {
-            assert!(keeps_a_door_open(locked_out).is_err(), "{locked_out}");
-        }
-        for fine in ["AT^SETPORT=?", "AT^SETPORT?", "AT^SETPORT=\"FF;12,16\"", "AT+CSQ"] {
-            assert!(keeps_a_door_open(fine).is_ok(), "{fine}");
         }
     }
 }

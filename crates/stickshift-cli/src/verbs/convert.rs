@@ -11,11 +11,11 @@ use stickshift::modem::Identity;
 
 use crate::consent;
 use crate::context::Context;
-use crate::door::LoginArgs;
 use crate::files;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::select;
+use crate::way_in::LoginArgs;
 
 /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable.
 ///

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::device::{self, Control, UsbFace};
 use stickshift::hilink::xml::Element;
-use stickshift::hilink::{Delivery, Generation, Hilink, dialup, monitoring, net};
+use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
 use stickshift::mask;
+use stickshift::modem::{ConnectionStatus, DialProfiles, Modem};
 
 use crate::context::Context;
-use crate::door::WebArgs;
 use crate::output::Report;
+use crate::way_in::{WebArgs, tell_second_look};
 
 /// Talk to the web server of HiLink firmware.
 #[derive(Args, Debug)]
@@ -101,10 +102,43 @@ enum Switch {
 
 pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
     let mut link = args.web.open(context, args.stick.as_deref())?;
-    let mut web = args.web.session(context, &mut *link)?;
+    let mut modem = args.web.modem(context, &mut *link)?;
     match args.verb {
-        HilinkVerb::Info { unmasked } => info(context, &mut web, unmasked),
-        HilinkVerb::Status => status(context, &mut web),
+        HilinkVerb::Status => status(context, &modem.connection()?),
+        HilinkVerb::Connect => set_data(context, &mut modem, true)?,
+        HilinkVerb::Disconnect => set_data(context, &mut modem, false)?,
+        HilinkVerb::Profile { use_, delete } => {
+            if let Some(index) = use_ {
+                modem.use_dial_profile(index)?;
+            }
+            if let Some(index) = delete {
+                context.confirm(&format!("delete profile {index}?"))?;
+                modem.delete_dial_profile(index)?;
+            }
+            tell_second_look(context, &modem);
+            context.output.finish(&Profiles(modem.dial_profiles()?));
+        }
+        HilinkVerb::Updates { set } => {
+            if let Some(set) = set {
+                modem.set_automatic_updates(set == Switch::On)?;
+                tell_second_look(context, &modem);
+            }
+            let on = modem.updates_itself()?.map(on_or_off);
+            context.output.finish(&Table(vec![("updates", on)]));
+        }
+        // What has no other way in is asked of the web session itself.
+        other => {
+            if let Some(web) = modem.web() {
+                run_over_web(context, web, other)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Result<()> {
+    match verb {
+        HilinkVerb::Info { unmasked } => info(context, web, unmasked)?,
         HilinkVerb::Signal => {
             let s = web.call(&device::signal())?;
             let figure = |f: Option<f32>| f.map(|f| f.to_string());
@@ -118,7 +152,6 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
                 ("band", s.band.map(|b| b.to_string())),
                 ("cell", s.cell.map(|c| c.to_string())),
             ]));
-            Ok(())
         }
         HilinkVerb::Traffic => {
             let t = web.call(&monitoring::traffic())?;
@@ -133,38 +166,10 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
                 row("total-sent", t.total_sent),
                 row("total-received", t.total_received),
             ]));
-            Ok(())
-        }
-        HilinkVerb::Connect => set_data(context, &mut web, true),
-        HilinkVerb::Disconnect => set_data(context, &mut web, false),
-        HilinkVerb::Profile { use_, delete } => {
-            if let Some(index) = use_ {
-                web.call(&dialup::use_profile(index))?;
-            }
-            if let Some(index) = delete {
-                context.confirm(&format!("delete profile {index}?"))?;
-                web.call(&dialup::delete_profile(index))?;
-            }
-            let all = web.call(&dialup::profiles())?;
-            context.output.finish(&Profiles {
-                current: all.current,
-                profiles: all
-                    .all
-                    .into_iter()
-                    .map(|p| Profile {
-                        index: p.index,
-                        name: p.name,
-                        apn: p.apn,
-                        user: p.user,
-                        read_only: p.read_only,
-                    })
-                    .collect(),
-            });
-            Ok(())
         }
         HilinkVerb::Reboot => {
             context.confirm("restart the stick?")?;
-            sent(context, web.call_and_lose(&device::control(Control::Reboot))?)
+            delivered(context, web.call_and_lose(&device::control(Control::Reboot))?);
         }
         HilinkVerb::Mode { face, cgi } => {
             let face = match face {
@@ -174,18 +179,16 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
             context.confirm("change the stick's USB face? its network card leaves for a moment; replugging undoes it on most")?;
             let result =
                 if cgi { web.cgi_switch(face.number()) } else { web.call_and_lose(&device::mode(face)) };
-            sent(context, result?)
+            delivered(context, result?);
         }
-        HilinkVerb::Updates { set } => {
-            if let Some(set) = set {
-                web.call(&device::automatic_updates(set == Switch::On))?;
-            }
-            let on = web.call(&device::updates_itself())?.map(|on| if on { "on" } else { "off" }.to_owned());
-            context.output.finish(&Table(vec![("updates", on)]));
-            Ok(())
-        }
-        HilinkVerb::Raw { path, post, unmasked } => raw(context, &mut web, &path, post, unmasked),
+        HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post, unmasked)?,
+        HilinkVerb::Status
+        | HilinkVerb::Connect
+        | HilinkVerb::Disconnect
+        | HilinkVerb::Profile { .. }
+        | HilinkVerb::Updates { .. } => {}
     }
+    Ok(())
 }
 
 fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
@@ -231,11 +234,7 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
     Ok(())
 }
 
-fn status(context: &Context, web: &mut Hilink<'_>) -> Result<()> {
-    let s = web.call(&monitoring::status())?;
-    let network = web.call_if_known(&net::current())?;
-    let data = web.call_if_known(&dialup::data_switch())?;
-    let bars = s.signal_bars.map(|n| format!("{n} of {}", s.most_bars.unwrap_or(5)));
+fn status(context: &Context, s: &ConnectionStatus) {
     let sim = s.sim.map(|n| match n {
         0 => "invalid".to_owned(),
         1 => "valid".to_owned(),
@@ -243,37 +242,37 @@ fn status(context: &Context, web: &mut Hilink<'_>) -> Result<()> {
         n => format!("limited ({n})"),
     });
     context.output.finish(&Table(vec![
-        ("connection", Some(format!("{:?} ({})", s.connection, s.connection_code).to_lowercase())),
-        ("data", data.map(|on| if on { "on" } else { "off" }.to_owned())),
-        ("operator", network.and_then(|n| n.name)),
-        ("technology", Some(s.network.to_owned())),
+        ("connection", Some(s.connection.clone())),
+        ("data", s.data.map(on_or_off)),
+        ("operator", s.operator.clone()),
+        ("technology", Some(s.technology.clone())),
         ("roaming", Some(if s.roaming { "yes" } else { "no" }.to_owned())),
-        ("signal", bars),
+        ("signal", s.bars.map(|(bars, most)| format!("{bars} of {most}"))),
         ("sim", sim),
-        ("address", s.wan_address),
+        ("address", s.address.clone()),
         ("dns", Some(s.dns.join(" ")).filter(|d| !d.is_empty())),
     ]));
+}
+
+fn on_or_off(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+fn set_data(context: &Context, modem: &mut Modem<'_>, on: bool) -> Result<()> {
+    modem.set_data(on)?;
+    tell_second_look(context, modem);
+    context.output.finish(&Table(vec![("data", Some(on_or_off(on)))]));
     Ok(())
 }
 
-/// By the data switch; by dialling on sticks that have none.
-fn set_data(context: &Context, web: &mut Hilink<'_>, on: bool) -> Result<()> {
-    if web.call_if_known(&dialup::set_data_switch(on))?.is_none() {
-        web.call(&dialup::dial(on))?;
-    }
-    context.output.finish(&Table(vec![("data", Some(if on { "on" } else { "off" }.to_owned()))]));
-    Ok(())
-}
-
-fn sent(context: &Context, sent: Delivery) -> Result<()> {
-    let words = match sent {
+fn delivered(context: &Context, delivery: Delivery) {
+    let words = match delivery {
         Delivery::Confirmed => "the stick said yes",
         Delivery::ConnectionLost => {
             "sent, and the connection ended: `stickshift list` shows what became of it"
         }
     };
     context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
-    Ok(())
 }
 
 fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked: bool) -> Result<()> {
@@ -315,24 +314,12 @@ impl Report for Table {
 }
 
 #[derive(Serialize)]
-struct Profiles {
-    current: u32,
-    profiles: Vec<Profile>,
-}
-
-#[derive(Serialize)]
-struct Profile {
-    index: u32,
-    name: String,
-    apn: String,
-    user: String,
-    read_only: bool,
-}
+struct Profiles(DialProfiles);
 
 impl Report for Profiles {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for p in &self.profiles {
-            let mark = if p.index == self.current { '*' } else { ' ' };
+        for p in &self.0.profiles {
+            let mark = if p.index == self.0.current { '*' } else { ' ' };
             let fixed = if p.read_only { "  (fixed)" } else { "" };
             writeln!(out, "{mark} {}  {}  {}{fixed}", p.index, p.name, p.apn)?;
         }

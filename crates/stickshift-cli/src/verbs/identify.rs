@@ -7,15 +7,16 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
+use stickshift::modem::Modem;
 use stickshift::modem::assessment::{self, BootPin, Finding, Route, Sureness, Work};
 use stickshift::modem::identity::{self, Identity};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
-use crate::door::{self, LoginArgs, PortArgs, WebArgs};
 use crate::opener::port_place;
 use crate::output::Report;
 use crate::select;
+use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Say what a stick is, how sure that is and why, and which ways lead to other firmware.
 ///
@@ -46,11 +47,11 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
     let web = WebArgs { url: args.url, login: args.login };
     let (stick, said) = if web.url.is_some() {
         let mut link = web.open(context, None)?;
-        let said = identity::over_web(&mut web.session(context, &mut *link)?)?;
+        let said = web.modem(context, &mut *link)?.identity()?;
         (None, Some(said))
     } else if args.port.is_some() {
         let mut link = PortArgs { stick: None, port: args.port }.open(context)?;
-        (None, Some(identity::over_at(&mut door::at(context, &mut *link)?)?))
+        (None, Some(Modem::over_at(&mut *link, &context.cancel)?.identity()?))
     } else {
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, args.stick.as_deref())?;

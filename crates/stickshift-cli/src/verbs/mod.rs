@@ -132,6 +132,14 @@ impl Verb {
             Verb::Flash(_) => Work::Flash,
             Verb::Load(_) => Work::Load,
             Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
+            Verb::At(_)
+            | Verb::Hilink(_)
+            | Verb::Network(_)
+            | Verb::Pin(_)
+            | Verb::Ports(_)
+            | Verb::Signal(_)
+            | Verb::Sms(_)
+            | Verb::Ussd(_) => Work::Talk,
             _ => Work::Other,
         }
     }

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::at::sim::{self, LastTry, PinUse, SimState};
 use stickshift::error::Result;
-use stickshift::hilink::pin::{self, Operation};
+use stickshift::modem::{LastTry, PinUse, SimStatus};
 
 use crate::context::Context;
-use crate::door::{self, Door, DoorArgs, secret};
 use crate::output::Report;
+use crate::way_in::{WayInArgs, secret, tell_second_look};
 
 /// The SIM's PIN: state, enter, change, switch on and off, unblock.
 ///
@@ -25,7 +24,7 @@ pub(crate) struct PinArgs {
     spend_last_try: bool,
 
     #[command(flatten)]
-    door: DoorArgs,
+    way_in: WayInArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -45,71 +44,28 @@ enum PinVerb {
 }
 
 pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
-    let status = match args.door.open(context)? {
-        Door::At(mut link) => {
-            let mut at = door::at(context, &mut *link)?;
-            let last = if args.spend_last_try { LastTry::MaySpend } else { LastTry::Keep };
-            // The state comes first: without a SIM nobody is asked for a code.
-            let mut state = sim::wait_state(&mut at)?;
-            if args.verb != PinVerb::Status {
-                let codes = Codes::ask(args.verb)?;
-                match args.verb {
-                    PinVerb::Unblock => sim::unblock(&mut at, &codes.puk, &codes.new, last)?,
-                    PinVerb::Change => sim::use_pin(&mut at, PinUse::Change(&codes.new), &codes.pin, last)?,
-                    PinVerb::Enable => sim::use_pin(&mut at, PinUse::Enable, &codes.pin, last)?,
-                    PinVerb::Disable => sim::use_pin(&mut at, PinUse::Disable, &codes.pin, last)?,
-                    PinVerb::Enter | PinVerb::Status => {
-                        sim::use_pin(&mut at, PinUse::Enter, &codes.pin, last)?
-                    }
-                }
-                state = sim::wait_state(&mut at)?;
-            }
-            let tries = at.run_if_known(&sim::tries())?;
-            PinStatus {
-                state: match state {
-                    SimState::Ready => "ready".into(),
-                    SimState::Pin => "waits for its PIN".into(),
-                    SimState::Puk => "blocked: waits for its PUK".into(),
-                    SimState::Pin2 => "waits for its PIN2".into(),
-                    SimState::Puk2 => "waits for its PUK2".into(),
-                    SimState::Other(words) => words,
-                },
-                asked_for: at.run_if_known(&sim::pin_enabled())?,
-                pin_tries: tries.as_ref().and_then(|t| t.pin),
-                puk_tries: tries.as_ref().and_then(|t| t.puk),
-            }
-        }
-        Door::Web(mut link) => {
-            let mut web = args.door.web.session(context, &mut *link)?;
-            if args.verb != PinVerb::Status {
-                let codes = Codes::ask(args.verb)?;
-                let operation = match args.verb {
-                    PinVerb::Unblock => Operation::Unblock(&codes.puk, &codes.new),
-                    PinVerb::Change => Operation::Change(&codes.pin, &codes.new),
-                    PinVerb::Enable => Operation::Enable(&codes.pin),
-                    PinVerb::Disable => Operation::Disable(&codes.pin),
-                    PinVerb::Enter | PinVerb::Status => Operation::Enter(&codes.pin),
-                };
-                pin::operate(&mut web, operation, args.spend_last_try)?;
-            }
-            let status = web.call(&pin::status())?;
-            PinStatus {
-                state: match status.state {
-                    pin::SimState::Absent => "no SIM".into(),
-                    pin::SimState::Failed => "does not answer".into(),
-                    pin::SimState::Ready | pin::SimState::PinDisabled => "ready".into(),
-                    pin::SimState::Checking => "is being looked at".into(),
-                    pin::SimState::Pin => "waits for its PIN".into(),
-                    pin::SimState::Puk => "blocked: waits for its PUK".into(),
-                    pin::SimState::Other(number) => format!("state {number}"),
-                },
-                asked_for: status.pin_enabled,
-                pin_tries: status.pin_tries,
-                puk_tries: status.puk_tries,
-            }
-        }
+    let mut link = args.way_in.open(context)?;
+    let mut modem = args.way_in.modem(context, &mut link)?;
+    if args.verb == PinVerb::Status {
+        context.output.finish(&Shown(modem.sim_status()?));
+        return Ok(());
+    }
+    // Over AT the state comes first: without a SIM nobody is asked for a code.
+    if modem.at().is_some() {
+        modem.sim_condition()?;
+    }
+    let codes = Codes::ask(args.verb)?;
+    let code = match args.verb {
+        PinVerb::Unblock => PinUse::Unblock(&codes.puk, &codes.new),
+        PinVerb::Change => PinUse::Change(&codes.pin, &codes.new),
+        PinVerb::Enable => PinUse::Enable(&codes.pin),
+        PinVerb::Disable => PinUse::Disable(&codes.pin),
+        PinVerb::Enter | PinVerb::Status => PinUse::Enter(&codes.pin),
     };
-    context.output.finish(&status);
+    let last = if args.spend_last_try { LastTry::MaySpend } else { LastTry::Keep };
+    let status = modem.use_code(code, last)?;
+    tell_second_look(context, &modem);
+    context.output.finish(&Shown(status));
     Ok(())
 }
 
@@ -136,22 +92,17 @@ impl Codes {
 }
 
 #[derive(Serialize)]
-struct PinStatus {
-    state: String,
-    asked_for: Option<bool>,
-    pin_tries: Option<u8>,
-    puk_tries: Option<u8>,
-}
+struct Shown(SimStatus);
 
-impl Report for PinStatus {
+impl Report for Shown {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "SIM   {}", self.state)?;
-        match self.asked_for {
+        writeln!(out, "SIM   {}", self.0.state)?;
+        match self.0.asked_for {
             Some(true) => writeln!(out, "PIN   asked for at power-up")?,
             Some(false) => writeln!(out, "PIN   not asked for")?,
             None => {}
         }
         let count = |n: Option<u8>| n.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
-        writeln!(out, "tries left: PIN {}, PUK {}", count(self.pin_tries), count(self.puk_tries))
+        writeln!(out, "tries left: PIN {}, PUK {}", count(self.0.pin_tries), count(self.0.puk_tries))
     }
 }

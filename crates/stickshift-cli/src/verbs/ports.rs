@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::at::ports::{self, Composition, PortCode, UsbMode};
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::at::ports::{Composition, UsbMode};
+use stickshift::error::Result;
+use stickshift::modem::{ChosenPorts, Modem, PortsWanted};
 
 use crate::context::Context;
-use crate::door::{self, PortArgs};
 use crate::output::Report;
+use crate::way_in::{PortArgs, tell_second_look};
 
 /// Show and change the ports that the stick shows on the bus (AT^SETPORT, AT^U2DIAG).
 #[derive(Args, Debug)]
@@ -39,59 +40,32 @@ enum PortsVerb {
 
 pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
     let mut link = args.port.open(context)?;
-    let mut at = door::at(context, &mut *link)?;
-    let before = at.run_if_known(&ports::composition())?;
-    let usb_mode = if before.is_none() { at.run_if_known(&ports::usb_mode())? } else { None };
-    let PortsVerb::Set { ports: wanted, cdrom_first } = args.verb else {
-        let choices = at.run_if_known(&ports::choices())?.unwrap_or_default();
+    let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
+    let now = modem.ports()?;
+    let PortsVerb::Set { ports, cdrom_first } = args.verb else {
+        let choices = modem.port_choices()?;
         context.output.finish(&Shown {
-            ports: before.as_ref().map(Composition::to_string),
-            words: before.map(|c| c.words()),
-            usb_mode: usb_mode.map(|m| m.0),
-            usb_mode_words: usb_mode.and_then(UsbMode::words),
+            ports: now.composition.as_ref().map(Composition::to_string),
+            words: now.composition.map(|c| c.words()),
+            usb_mode: now.usb_mode.map(|m| m.0),
+            usb_mode_words: now.usb_mode.and_then(UsbMode::words),
             choices: choices.into_iter().map(|(code, name)| (code.to_string(), name)).collect(),
         });
         return Ok(());
     };
-    let (command, what, words) = if let Ok(number) = wanted.parse() {
-        let mode = UsbMode(number);
-        (
-            ports::set_usb_mode(mode)?,
-            format!("AT^U2DIAG={number}"),
-            mode.words().unwrap_or("not known").to_owned(),
-        )
-    } else {
-        let composition = match wanted.parse() {
-            Ok(composition) => composition,
-            Err(()) => named(&wanted, cdrom_first, &at.run(&ports::choices())?)?,
-        };
-        (ports::set_composition(&composition)?, composition.to_string(), composition.words())
+    let wanted = match (ports.parse(), ports.parse()) {
+        (Ok(number), _) => PortsWanted::Mode(UsbMode(number)),
+        (_, Ok(composition)) => PortsWanted::Composition(composition),
+        _ => PortsWanted::Named { names: ports.split(',').map(str::to_owned).collect(), cdrom_first },
     };
-    let old = before.map_or_else(|| "not told".to_owned(), |c| format!("{c} ({})", c.words()));
-    context.output.say(&format!("now:    {old}\nwanted: {what} ({words})"));
+    let chosen = modem.choose_ports(&wanted)?;
+    let old = now.composition.map_or_else(|| "not told".to_owned(), |c| format!("{c} ({})", c.words()));
+    context.output.say(&format!("now:    {old}\nwanted: {} ({})", chosen.ports, chosen.words));
     context.confirm("set it?")?;
-    at.run(&command)?;
-    context.output.finish(&Set { ports: what, words });
+    modem.set_ports(&chosen)?;
+    tell_second_look(context, &modem);
+    context.output.finish(&Set(chosen));
     Ok(())
-}
-
-/// The composition of names.
-///
-/// # Errors
-/// `Usage` for a word that is none, or that this stick has no port for.
-fn named(words: &str, cdrom_first: bool, choices: &[(PortCode, String)]) -> Result<Composition> {
-    let codes: Vec<PortCode> = choices.iter().map(|(code, _)| *code).collect();
-    let code = |word: &str| {
-        PortCode::named(word, &codes).ok_or_else(|| {
-            let what = format!("{word} is no port that this stick can show");
-            Error::new(ErrorKind::Usage, what)
-                .with("names", "at, modem, ncm, diag, gps, cdrom, sd; or BEFORE;AFTER")
-                .with_verdict(Verdict::Untouched)
-        })
-    };
-    let after = words.split(',').map(|word| code(word.trim())).collect::<Result<_>>()?;
-    let before = if cdrom_first { vec![code("cdrom")?] } else { Vec::new() };
-    Ok(Composition { before, after })
 }
 
 #[derive(Serialize)]
@@ -120,17 +94,14 @@ impl Report for Shown {
 }
 
 #[derive(Serialize)]
-struct Set {
-    ports: String,
-    words: String,
-}
+struct Set(ChosenPorts);
 
 impl Report for Set {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "set: {}; in force when the stick starts next (replug it, or stickshift at AT^RESET)",
-            self.words
+            self.0.words
         )
     }
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::at::{At, network};
 use stickshift::error::Result;
-use stickshift::hilink::{Hilink, device, net};
+use stickshift::modem::Reception;
 
 use crate::context::Context;
-use crate::door::{self, Door, DoorArgs};
 use crate::output::Report;
+use crate::way_in::WayInArgs;
 
 /// Show network and signal.
 #[derive(Args, Debug)]
@@ -25,39 +24,22 @@ pub(crate) struct SignalArgs {
     every: u64,
 
     #[command(flatten)]
-    door: DoorArgs,
+    way_in: WayInArgs,
 }
 
 pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
     let pause = Duration::from_secs(args.every.clamp(1, 3600));
-    match args.door.open(context)? {
-        Door::At(mut link) => {
-            let mut at = door::at(context, &mut *link)?;
-            loop {
-                let signal = over_at(&mut at)?;
-                if !args.watch {
-                    context.output.finish(&signal);
-                    return Ok(());
-                }
-                context.output.stream("signal", &signal);
-                if !wait(context, pause, |time| at.sleep(time)) {
-                    return Ok(());
-                }
-            }
+    let mut link = args.way_in.open(context)?;
+    let mut modem = args.way_in.modem(context, &mut link)?;
+    loop {
+        let signal = Shown(modem.signal()?);
+        if !args.watch {
+            context.output.finish(&signal);
+            return Ok(());
         }
-        Door::Web(mut link) => {
-            let mut web = args.door.web.session(context, &mut *link)?;
-            loop {
-                let signal = over_web(&mut web)?;
-                if !args.watch {
-                    context.output.finish(&signal);
-                    return Ok(());
-                }
-                context.output.stream("signal", &signal);
-                if !wait(context, pause, |time| web.sleep(time)) {
-                    return Ok(());
-                }
-            }
+        context.output.stream("signal", &signal);
+        if !wait(context, pause, |time| modem.sleep(time)) {
+            return Ok(());
         }
     }
 }
@@ -74,75 +56,21 @@ fn wait(context: &Context, time: Duration, mut sleep: impl FnMut(Duration)) -> b
     !context.cancel.is_cancelled()
 }
 
-fn over_at(at: &mut At<'_>) -> Result<Signal> {
-    let operator = at.run_if_known(&network::operator())?;
-    let mut signal = Signal {
-        operator: operator.as_ref().and_then(|o| o.name.clone()),
-        technology: operator.and_then(|o| o.access).map(|a| a.words().to_owned()),
-        ..Signal::default()
-    };
-    // 3G sticks know the one figure of the standard only.
-    match at.run_if_known(&network::signal())? {
-        Some(s) => {
-            signal.technology = Some(s.system).filter(|t| !t.is_empty()).or(signal.technology);
-            signal.rssi = s.rssi;
-            signal.rscp = s.rscp;
-            signal.ecio = s.ecio;
-            signal.rsrp = s.rsrp;
-            signal.rsrq = s.rsrq;
-            signal.sinr = s.sinr;
-        }
-        None => signal.rssi = at.run(&network::strength())?.map(f32::from),
-    }
-    Ok(signal)
-}
+#[derive(Serialize)]
+struct Shown(Reception);
 
-fn over_web(web: &mut Hilink<'_>) -> Result<Signal> {
-    let network = web.call_if_known(&net::current())?;
-    let s = web.call(&device::signal())?;
-    let technology = match s.mode {
-        Some(0) => Some("GSM"),
-        Some(2) => Some("WCDMA"),
-        Some(5) => Some("HSPA"),
-        Some(7) => Some("LTE"),
-        _ => None,
-    };
-    Ok(Signal {
-        operator: network.and_then(|n| n.name),
-        technology: technology.map(str::to_owned),
-        rssi: s.rssi,
-        rscp: s.rscp,
-        ecio: s.ecio,
-        rsrp: s.rsrp,
-        rsrq: s.rsrq,
-        sinr: s.sinr,
-    })
-}
-
-/// In dB and dBm.
-#[derive(Default, Serialize)]
-struct Signal {
-    operator: Option<String>,
-    technology: Option<String>,
-    rssi: Option<f32>,
-    rscp: Option<f32>,
-    ecio: Option<f32>,
-    rsrp: Option<f32>,
-    rsrq: Option<f32>,
-    sinr: Option<f32>,
-}
-
-impl Report for Signal {
+impl Report for Shown {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let operator = self.operator.as_deref().unwrap_or("no network");
-        let mut line = format!("{operator}  {}", self.technology.as_deref().unwrap_or("unknown"));
+        let heard = &self.0;
+        let operator = heard.operator.as_deref().unwrap_or("no network");
+        let mut line = format!("{operator}  {}", heard.technology.as_deref().unwrap_or("unknown"));
         for (name, figure, unit) in [
-            ("RSSI", self.rssi, "dBm"),
-            ("RSCP", self.rscp, "dBm"),
-            ("Ec/Io", self.ecio, "dB"),
-            ("RSRP", self.rsrp, "dBm"),
-            ("RSRQ", self.rsrq, "dB"),
-            ("SINR", self.sinr, "dB"),
+            ("RSSI", heard.rssi, "dBm"),
+            ("RSCP", heard.rscp, "dBm"),
+            ("Ec/Io", heard.ecio, "dB"),
+            ("RSRP", heard.rsrp, "dBm"),
+            ("RSRQ", heard.rsrq, "dB"),
+            ("SINR", heard.sinr, "dB"),
         ] {
             if let Some(figure) = figure {
                 line += &format!("  {name} {figure:.1} {unit}");

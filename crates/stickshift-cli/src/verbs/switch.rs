@@ -13,9 +13,9 @@ use stickshift::switching::web_ports;
 use stickshift::switching::{self, Goal, Prepared, SwitchRequest, Switched};
 
 use crate::context::Context;
-use crate::door::LoginArgs;
 use crate::output::Report;
 use crate::verbs::list::StickReport;
+use crate::way_in::LoginArgs;
 use crate::{files, select};
 
 /// Switch a stick from CD-ROM to modem.

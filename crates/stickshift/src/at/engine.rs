@@ -155,12 +155,19 @@ impl<'l> At<'l> {
         self.standing = self.standing.settled(carried_out);
     }
 
-    /// Runs `look` to its end even after a request to stop: what a command in doubt has done is seen before the session stops.
-    pub fn look<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let cancel = std::mem::take(&mut self.cancel);
-        let seen = look(self);
+    /// Takes `standing` for how the session stands: what was done since is no matter of verdicts.
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+    }
+
+    /// Takes the flag by which somebody may ask to stop, for a look that is taken to its end.
+    pub(crate) fn take_cancel(&mut self) -> Cancel {
+        std::mem::take(&mut self.cancel)
+    }
+
+    /// Puts the flag back.
+    pub(crate) fn put_cancel(&mut self, cancel: Cancel) {
         self.cancel = cancel;
-        seen
     }
 
     /// As [`run`](Self::run), for commands that many sticks do not know: `None` when the stick refused or its answer is of another shape.
@@ -298,6 +305,8 @@ impl<'l> At<'l> {
                     // Somebody else's result: the prompt is still to come, and must not take the next command for a text.
                     if text.is_some() && answer.result == Final::Ok {
                         self.link.write(&[ESC])?;
+                        let what = "the stick ended a command before it asked for its text";
+                        return Err(Error::new(ErrorKind::UnexpectedAnswer, what));
                     }
                     return Ok(answer);
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::at::{Command, PATIENT, fields_of, hex_number, number, quoted, text, unexpected};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::wire::at::fields;
 
 /// Which registration is asked for.
@@ -154,6 +154,11 @@ pub fn operators() -> Command<Vec<Offer>> {
         Ok(networks.filter_map(offer).collect())
     })
     .within(Duration::from_secs(180))
+}
+
+/// `AT+COPS=3,2`: [`operator`] tells numbers in place of names from now on.
+pub fn name_by_number() -> Command<()> {
+    Command::plain("AT+COPS=3,2").that(Effect::Reads)
 }
 
 /// `AT+COPS=0`: the stick chooses its network.

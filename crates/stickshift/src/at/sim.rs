@@ -1,12 +1,12 @@
 //! The SIM and its codes: docs/protocols/hilink-at.md section 3.5.
 //!
-//! A wrong PIN costs a try, and after the last one only the PUK helps; after the last PUK the SIM is dead. So every call here
-//! that spends a try looks first how many there are, and leaves the last one alone unless it is told otherwise.
+//! A wrong PIN costs a try, and after the last one only the PUK helps; after the last PUK the SIM is dead. Whoever sends a code looks first
+//! how many tries there are: [`Modem::use_code`](crate::modem::Modem::use_code) does.
 
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
-use crate::error::{Detail, Effect, Error, ErrorKind, Result};
+use crate::error::{Effect, Result};
 use crate::wire::at::Final;
 
 /// What the SIM waits for.
@@ -87,28 +87,6 @@ pub fn pin_enabled() -> Command<bool> {
     .within(PATIENT)
 }
 
-/// What a PIN is to be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinUse<'a> {
-    /// Entered because the SIM waits for it.
-    Enter,
-    /// No longer asked for at power-up.
-    Disable,
-    /// Asked for at power-up from now on.
-    Enable,
-    /// Replaced by this one.
-    Change(&'a str),
-}
-
-/// Whether the last try may be spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastTry {
-    /// Refuse when one try is left, or when it cannot be seen how many there are.
-    Keep,
-    /// The owner said so.
-    MaySpend,
-}
-
 /// The SIM's state, waiting up to ten seconds while the SIM is busy starting.
 ///
 /// # Errors
@@ -136,75 +114,22 @@ pub fn wait_state(at: &mut At<'_>) -> Result<SimState> {
     }
 }
 
-/// Uses the PIN.
-///
-/// # Errors
-/// `Usage` for what is no PIN; `LastTry` when one try is left (fact `tries`) or the number is not known; `WrongPin` (fact `tries`: what is
-/// left then); `SimPukNeeded` when the SIM is blocked already.
-pub fn use_pin(at: &mut At<'_>, purpose: PinUse<'_>, pin: &str, last: LastTry) -> Result<()> {
-    check_code("a PIN", pin, 4..=8)?;
-    if let PinUse::Change(new) = purpose {
-        check_code("a PIN", new, 4..=8)?;
-    }
-    let left = at.run_if_known(&tries())?;
-    if left.as_ref().is_some_and(|t| t.state == SimState::Puk) {
-        return Err(Error::new(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
-    }
-    guard("PIN", left.and_then(|t| t.pin), last)?;
-    let command = match purpose {
-        PinUse::Enter => format!("AT+CPIN=\"{pin}\""),
-        PinUse::Disable => format!("AT+CLCK=\"SC\",0,\"{pin}\""),
-        PinUse::Enable => format!("AT+CLCK=\"SC\",1,\"{pin}\""),
-        PinUse::Change(new) => format!("AT+CPWD=\"SC\",\"{pin}\",\"{new}\""),
-    };
-    spend(at, command, |t| t.pin)
+/// `AT+CPIN=`: enters the PIN. A wrong one costs a try, as in all that follows here.
+pub fn enter(pin: &str) -> Command<()> {
+    Command::plain(format!("AT+CPIN=\"{pin}\"")).within(PATIENT)
 }
 
-/// Unblocks the SIM with its PUK and gives it a new PIN.
-///
-/// # Errors
-/// As [`use_pin`], with the PUK's tries.
-pub fn unblock(at: &mut At<'_>, puk: &str, new_pin: &str, last: LastTry) -> Result<()> {
-    check_code("a PUK", puk, 8..=8)?;
-    check_code("a PIN", new_pin, 4..=8)?;
-    let left = at.run_if_known(&tries())?;
-    guard("PUK", left.and_then(|t| t.puk), last)?;
-    spend(at, format!("AT+CPIN=\"{puk}\",\"{new_pin}\""), |t| t.puk)
+/// `AT+CPIN=`: unblocks the SIM with its PUK and gives it a new PIN.
+pub fn unblock(puk: &str, new_pin: &str) -> Command<()> {
+    Command::plain(format!("AT+CPIN=\"{puk}\",\"{new_pin}\"")).within(PATIENT)
 }
 
-fn spend(at: &mut At<'_>, command: String, left: fn(&Tries) -> Option<u8>) -> Result<()> {
-    let sent = at.run(&Command::plain(command).within(PATIENT));
-    let Err(error) = sent else { return Ok(()) };
-    if !matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::SimPukNeeded | ErrorKind::AtRefused) {
-        return Err(error);
-    }
-    let now = at.run_if_known(&tries())?.as_ref().and_then(left);
-    Err(match now {
-        Some(tries) => error.detail(Detail::TriesLeft(tries)),
-        None => error,
-    })
+/// `AT+CLCK="SC"`: whether the PIN is asked for at power-up.
+pub fn set_pin_enabled(enabled: bool, pin: &str) -> Command<()> {
+    Command::plain(format!("AT+CLCK=\"SC\",{},\"{pin}\"", u8::from(enabled))).within(PATIENT)
 }
 
-fn guard(what: &str, left: Option<u8>, last: LastTry) -> Result<()> {
-    if last == LastTry::MaySpend || left.is_some_and(|n| n > 1) {
-        return Ok(());
-    }
-    let error = match left {
-        Some(n) => Error::new(ErrorKind::LastTry, format!("this would spend the last try of the {what}"))
-            .detail(Detail::TriesLeft(n)),
-        None => Error::new(
-            ErrorKind::LastTry,
-            format!("the stick does not tell how many tries of the {what} are left"),
-        ),
-    };
-    Err(error)
-}
-
-fn check_code(what: &str, code: &str, length: std::ops::RangeInclusive<usize>) -> Result<()> {
-    if length.contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(());
-    }
-    let (least, most) = (length.start(), length.end());
-    let digits = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-    Err(Error::new(ErrorKind::Usage, format!("{what} has {digits} digits")))
+/// `AT+CPWD="SC"`: a new PIN in place of the old one.
+pub fn change(pin: &str, new_pin: &str) -> Command<()> {
+    Command::plain(format!("AT+CPWD=\"SC\",\"{pin}\",\"{new_pin}\"")).within(PATIENT)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, text, unexpected};
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::error::{Effect, Result};
 use crate::hex;
 use crate::wire::at::{Answer, Final, fields, value_of};
 use crate::wire::pdu::{self, Body, Message, Part};
@@ -128,32 +128,31 @@ pub fn centre() -> Command<Option<String>> {
     Command::new("AT+CSCA?", |answer| Ok(text(&fields_of(answer, "+CSCA", "a service centre")?, 0)))
 }
 
-/// Sends a text, in as many parts as it takes, and gives the reference number of each. `mark` ties the parts together on the receiver's
+/// Sends a text, in as many parts as it takes, and gives the reference number of each, where it reads as one. `mark` ties the parts together on the receiver's
 /// side and should differ from one long message to the next.
 ///
 /// # Errors
 /// As [`pdu::submit`] and [`At::run`]. When parts were sent before one failed, the fact `parts-sent` says how many.
-pub fn send(at: &mut At<'_>, to: &str, text: &str, mark: u8) -> Result<Vec<u8>> {
+pub fn send(at: &mut At<'_>, to: &str, text: &str, mark: u8) -> Result<Vec<Option<u8>>> {
     let pdus = pdu::submit(to, text, mark, false)?;
     at.run(&pdu_mode())?;
     let mut references = Vec::new();
     for pdu in &pdus {
-        let sent = send_one(at, pdu).map_err(|e| e.with("parts-sent", references.len()))?;
-        references.push(sent);
+        let reference = send_one(at, pdu).map_err(|e| e.with("parts-sent", references.len()))?;
+        references.push(reference);
     }
     Ok(references)
 }
 
-fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<u8> {
+fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<Option<u8>> {
     let command = format!("AT+CMGS={}", pdu.length);
     let text = hex::encode_upper(&pdu.bytes);
     let answer = at.command_with_text(&command, text.as_bytes(), Duration::from_secs(120))?;
     if answer.result != Final::Ok {
         return Err(at.refused(&command, &answer.result));
     }
-    let reference = fields_of(&answer, "+CMGS", "a sent message").map(|f| number(&f, 0));
-    let none = || Error::new(ErrorKind::UnexpectedAnswer, "the message's reference is no number");
-    reference.and_then(|number| number.ok_or_else(none)).map_err(|e| at.judge(e))
+    // It went; its number is of no use to anybody.
+    Ok(answer.value("+CMGS").and_then(|value| number(&fields(value), 0)))
 }
 
 /// A message that came, whole: the parts of a long one put together.

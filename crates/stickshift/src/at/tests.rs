@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::data::{self, LinkState, PdpType};
 use super::network::{self, Access, Domain, RadioConfig, RegistrationState};
 use super::ports::{Composition, PortCode, UsbMode};
-use super::sim::{self, LastTry, PinUse, SimState};
+use super::sim::{self, SimState};
 use super::sms::{self, Status};
 use super::ussd::{self, Outcome};
 use super::{At, Command, identify, ports};
@@ -439,7 +439,7 @@ fn sending_messages() {
             _ => ok(&[]),
         }
     });
-    assert_eq!(sms::send(&mut At::new(&mut port), "+12345678901", "Hello", 1).unwrap(), [42]);
+    assert_eq!(sms::send(&mut At::new(&mut port), "+12345678901", "Hello", 1).unwrap(), [Some(42)]);
     drop(port);
     assert_eq!(told, ["AT+CMGF=0", "AT+CMGS=19", "0011000B912143658709F10000AA05C8329BFD06"]);
 
@@ -476,40 +476,6 @@ fn ussd_packed_and_plain() {
 
     let mut port = Port::new(|_| ok(&[]));
     assert!(ussd::ask(&mut At::new(&mut port), "*100#").unwrap_err().is(ErrorKind::Timeout));
-}
-
-#[test]
-fn the_last_try_is_kept() {
-    for (tries, last, sent, kind) in [
-        ("^CPIN: SIM PIN,,10,3,10,3", LastTry::Keep, true, ErrorKind::WrongPin),
-        ("^CPIN: SIM PIN,,10,1,10,3", LastTry::Keep, false, ErrorKind::LastTry),
-        ("^CPIN: SIM PIN,,10,0,10,3", LastTry::Keep, false, ErrorKind::LastTry),
-        ("^CPIN: SIM PIN,,10,,10,3", LastTry::Keep, false, ErrorKind::LastTry),
-        ("^CPIN: SIM PIN,,10,1,10,3", LastTry::MaySpend, true, ErrorKind::WrongPin),
-        ("^CPIN: SIM PUK,,9,0,10,3", LastTry::MaySpend, false, ErrorKind::SimPukNeeded),
-    ] {
-        let mut told = Vec::new();
-        let mut port = Port::new(|line| {
-            told.push(line.to_owned());
-            if line == "AT^CPIN?" { ok(&[tries]) } else { b"\r\n+CME ERROR: 16\r\n".to_vec() }
-        });
-        let e = sim::use_pin(&mut At::new(&mut port), PinUse::Enter, "1234", last).unwrap_err();
-        drop(port);
-        assert!(e.is(kind), "{tries}: {e:?}");
-        assert_eq!(told.contains(&"AT+CPIN=\"1234\"".to_owned()), sent, "{tries}");
-        assert!(!format!("{e:?}").contains("1234"), "{e:?}");
-    }
-    let mut port = Port::new(|line| match line {
-        "AT^CPIN?" => b"\r\nERROR\r\n".to_vec(),
-        other => panic!("{other}"),
-    });
-    let e = sim::unblock(&mut At::new(&mut port), "12345678", "1234", LastTry::Keep).unwrap_err();
-    assert!(e.is(ErrorKind::LastTry));
-    for bad in ["", "123", "123456789", "12a4", "12\"4"] {
-        let mut port = Port::new(|line| panic!("{line}"));
-        let e = sim::use_pin(&mut At::new(&mut port), PinUse::Disable, bad, LastTry::MaySpend).unwrap_err();
-        assert!(e.is(ErrorKind::Usage));
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::at::At;
 use crate::convert::load::{find, wait_for_download_mode};
 use crate::convert::plan::misfit;
 use crate::convert::request::ConvertRequest;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::device;
 use crate::link::Bus;
@@ -128,9 +128,9 @@ pub(super) fn enter_download(
         session.step("godload", "bring the stick into download mode: AT^GODLOAD");
         // Only some know it; it does no harm elsewhere.
         let _ = at
-            .command("AT^SFM=1", Duration::from_secs(5))
+            .command("AT^SFM=1", Effect::Changes, Duration::from_secs(5))
             .map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
-        match at.command("AT^GODLOAD", Duration::from_secs(10)) {
+        match at.command("AT^GODLOAD", Effect::Changes, Duration::from_secs(10)) {
             Ok(answer) if answer.result == Final::Ok => {}
             Ok(answer) => {
                 return Err(untouched(

@@ -127,12 +127,19 @@ impl<'l> Hilink<'l> {
         self.standing = self.standing.settled(carried_out);
     }
 
-    /// Runs `look` to its end even after a request to stop: what a call in doubt has done is seen before the session stops.
-    pub fn look<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let cancel = std::mem::take(&mut self.cancel);
-        let seen = look(self);
+    /// Takes `standing` for how the session stands: what was done since is no matter of verdicts.
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+    }
+
+    /// Takes the flag by which somebody may ask to stop, for a look that is taken to its end.
+    pub(crate) fn take_cancel(&mut self) -> Cancel {
+        std::mem::take(&mut self.cancel)
+    }
+
+    /// Puts the flag back.
+    pub(crate) fn put_cancel(&mut self, cancel: Cancel) {
         self.cancel = cancel;
-        seen
     }
 
     /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again. The verdict of a

@@ -1,8 +1,6 @@
-//! The SIM and its codes. Like over AT, the last try of a code is left alone unless told otherwise.
+//! The SIM and its codes.
 
-use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
-use crate::hilink::refusal::code_of;
-use crate::hilink::{Call, Hilink, unexpected};
+use crate::hilink::{Call, unexpected};
 
 /// What the SIM waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +78,8 @@ pub enum Operation<'a> {
     Unblock(&'a str, &'a str),
 }
 
-/// Uses a code; the last try only when `spend_last` says so.
-///
-/// # Errors
-/// `Usage` for what is no code; `LastTry` when one try is left or the number is not known; `WrongPin` (fact `tries`) when the stick refused and a try
-/// is gone; `NoSim`, `SimPukNeeded`; as [`Hilink::call`] otherwise.
-pub fn operate(hilink: &mut Hilink<'_>, operation: Operation<'_>, spend_last: bool) -> Result<()> {
+/// `POST pin/operate`. A wrong code costs a try. Some firmware takes it encrypted only.
+pub fn operate(operation: Operation<'_>) -> Call<()> {
     let (kind, pin, new, puk) = match operation {
         Operation::Enter(pin) => ("0", pin, "", ""),
         Operation::Enable(pin) => ("1", pin, "", ""),
@@ -93,54 +87,8 @@ pub fn operate(hilink: &mut Hilink<'_>, operation: Operation<'_>, spend_last: bo
         Operation::Change(pin, new) => ("3", pin, new, ""),
         Operation::Unblock(puk, new) => ("4", new, new, puk),
     };
-    let digits = |code: &str, least, most| {
-        (least..=most).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit())
-    };
-    let sane =
-        digits(pin, 4, 8) && (new.is_empty() || digits(new, 4, 8)) && (puk.is_empty() || digits(puk, 8, 8));
-    if !sane || (kind == "3" && new.is_empty()) || (kind == "4" && puk.is_empty()) {
-        return Err(untouched(ErrorKind::Usage, "a PIN has 4 to 8 digits, a PUK has 8"));
-    }
-    let before = hilink.call(&status())?;
-    let unblocks = kind == "4";
-    match before.state {
-        SimState::Absent => return Err(untouched(ErrorKind::NoSim, "the stick has no SIM")),
-        SimState::Puk if !unblocks => {
-            return Err(untouched(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
-        }
-        _ => {}
-    }
-    let left = |s: &Status| if unblocks { s.puk_tries } else { s.pin_tries };
-    match left(&before) {
-        Some(n) if n > 1 || spend_last => {}
-        None if spend_last => {}
-        Some(n) => {
-            return Err(untouched(ErrorKind::LastTry, "this would spend the last try of the code")
-                .detail(Detail::TriesLeft(n)));
-        }
-        None => {
-            return Err(untouched(
-                ErrorKind::LastTry,
-                "the stick does not tell how many tries of the code are left",
-            ));
-        }
-    }
     let fields = [("OperateType", kind), ("CurrentPin", pin), ("NewPin", new), ("PukCode", puk)];
     let mut call = Call::set("/api/pin/operate", &fields);
     call.may_need_encryption = true;
-    let Err(error) = hilink.call(&call) else { return Ok(()) };
-    // The codes of refused PINs differ from stick to stick: what tells is a try that is gone.
-    if code_of(&error).is_none() {
-        return Err(error);
-    }
-    let after = hilink.call(&status())?;
-    if left(&after) < left(&before) {
-        let tries = left(&after).unwrap_or(0);
-        return Err(Error::new(ErrorKind::WrongPin, "the code is wrong").detail(Detail::TriesLeft(tries)));
-    }
-    Err(error)
-}
-
-fn untouched(kind: ErrorKind, what: &str) -> Error {
-    Error::new(kind, what).with_verdict(Verdict::Untouched)
+    call
 }

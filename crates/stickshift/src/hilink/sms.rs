@@ -204,12 +204,11 @@ pub fn send_status() -> Call<SendStatus> {
     })
 }
 
-/// Sends a message and waits until it went.
+/// Waits until a message that was handed over by [`submit`] went.
 ///
 /// # Errors
-/// As [`submit`] and [`Hilink::call`]; `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after a minute.
-pub fn send(hilink: &mut Hilink<'_>, phone: &str, text: &str, date: &str) -> Result<()> {
-    hilink.call(&submit(phone, text, date)?)?;
+/// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after a minute; as [`Hilink::call`].
+pub fn wait_until_sent(hilink: &mut Hilink<'_>) -> Result<()> {
     let end = hilink.now() + Duration::from_secs(60);
     while hilink.now() < end {
         hilink.sleep(Duration::from_secs(1));

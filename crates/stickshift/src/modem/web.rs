@@ -1,7 +1,7 @@
 //! The stick's web server, logged in where somebody can.
 
 use crate::error::Result;
-use crate::event::Session;
+use crate::event::{Cancel, Session};
 use crate::hilink::Hilink;
 use crate::link::HttpLink;
 
@@ -23,7 +23,15 @@ pub fn open<'l>(
     login: Option<&Login>,
     session: &Session<'_>,
 ) -> Result<Hilink<'l>> {
-    let mut web = Hilink::open(link, crate::random::fill)?.with_cancel(session.cancel().clone());
+    open_with(link, login, session.cancel())
+}
+
+pub(super) fn open_with<'l>(
+    link: &'l mut dyn HttpLink,
+    login: Option<&Login>,
+    cancel: &Cancel,
+) -> Result<Hilink<'l>> {
+    let mut web = Hilink::open(link, crate::random::fill)?.with_cancel(cancel.clone());
     if let Some(login) = login
         && !web.login_state()?.open
     {

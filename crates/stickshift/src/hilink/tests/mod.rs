@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::device::{self, Control, UsbFace};
 use super::monitoring::Connection;
-use super::pin::{Operation, SimState};
+use super::pin::SimState;
 use super::{
     Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, update, ussd, xml,
 };
@@ -390,7 +390,7 @@ fn messages_are_listed_page_by_page_and_sent() {
             "<Phone></Phone><SucPhone>+1</SucPhone><FailPhone></FailPhone>",
         ],
     );
-    sms::send(&mut open(&mut web), "+1", "a<b 😀", "2026-11-20 13:00:50").unwrap();
+    send(&mut web, "+1", "a<b 😀", "2026-11-20 13:00:50").unwrap();
     let body = web.bodies.iter().find(|b| b.windows(6).any(|w| w == b"Phones")).unwrap();
     let sent = xml::parse(body).unwrap();
     assert_eq!(
@@ -400,8 +400,14 @@ fn messages_are_listed_page_by_page_and_sent() {
     assert_eq!(sent.child("Phones").and_then(|p| p.value("Phone")), Some("+1"));
     let mut web =
         Web::new(Generation::G2, None).reply("/api/sms/send-status", &["<FailPhone>+1</FailPhone>"]);
-    assert!(sms::send(&mut open(&mut web), "+1", "x", "").unwrap_err().is(ErrorKind::HilinkRefused));
+    assert!(send(&mut web, "+1", "x", "").unwrap_err().is(ErrorKind::HilinkRefused));
     assert!(sms::submit("1;2", "x", "").err().unwrap().is(ErrorKind::Usage));
+}
+
+fn send(web: &mut Web, phone: &str, text: &str, date: &str) -> Result<()> {
+    let mut hilink = open(web);
+    hilink.call(&sms::submit(phone, text, date)?)?;
+    sms::wait_until_sent(&mut hilink)
 }
 
 #[test]
@@ -413,44 +419,6 @@ fn ussd_is_polled() {
     assert!(ussd::ask(&mut open(&mut web), "*100#").unwrap_err().is(ErrorKind::Timeout));
     let mut web = Web::new(Generation::G2, None).reply("/api/ussd/get", &["!111020"]);
     assert_eq!(code_of(&ussd::ask(&mut open(&mut web), "*100#").unwrap_err()), Some(111_020));
-}
-
-#[test]
-fn the_last_try_of_a_code_is_kept() {
-    let status = |state: u16, tries: &str| {
-        format!(
-            "<SimState>{state}</SimState><PinOptState>259</PinOptState>{tries}<SimPukTimes>10</SimPukTimes>"
-        )
-    };
-    let three = status(260, "<SimPinTimes>3</SimPinTimes>");
-    let two = status(260, "<SimPinTimes>2</SimPinTimes>");
-    let one = status(260, "<SimPinTimes>1</SimPinTimes>");
-    for (replies, spend, operate, kind) in [
-        (vec![&*three, &*two], false, "!103002", Some(ErrorKind::WrongPin)),
-        (vec![&*three, &*three], false, "!100005", Some(ErrorKind::HilinkRefused)),
-        (vec![&*three], false, "OK", None),
-        (vec![&*one], false, "", Some(ErrorKind::LastTry)),
-        (vec![&*one], true, "OK", None),
-        (vec![&*status(260, "")], false, "", Some(ErrorKind::LastTry)),
-        (vec![&*status(261, "<SimPinTimes>0</SimPinTimes>")], true, "", Some(ErrorKind::SimPukNeeded)),
-        (vec![&*status(255, "")], true, "", Some(ErrorKind::NoSim)),
-    ] {
-        let mut web = Web::new(Generation::G2, None)
-            .reply("/api/pin/status", &replies)
-            .reply("/api/pin/operate", &[operate]);
-        let result = pin::operate(&mut open(&mut web), Operation::Enter("1234"), spend);
-        assert_eq!(result.err().map(|e| e.kind()), kind, "{replies:?}");
-        assert_eq!(web.log.iter().any(|l| l.ends_with("pin/operate")), !operate.is_empty(), "{replies:?}");
-    }
-    let mut web = Web::new(Generation::G2, None);
-    for bad in [
-        Operation::Enter(""),
-        Operation::Change("1234", ""),
-        Operation::Unblock("1234567", "1234"),
-        Operation::Disable("12a4"),
-    ] {
-        assert!(pin::operate(&mut open(&mut web), bad, true).unwrap_err().is(ErrorKind::Usage));
-    }
 }
 
 #[test]

@@ -1,14 +1,13 @@
-//! How verbs that talk to a stick reach it: over an AT port or its web server; by bus place, by tty or by address.
+//! The ways in: how verbs that talk to a stick reach it. Over an AT port or its web server; by bus place, by tty or by address.
 
 use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
-use stickshift::at::At;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink};
-use stickshift::modem::web::Login;
+use stickshift::modem::{Login, Modem};
 use stickshift::stick::{Mode, Role, Stick};
 
 use crate::context::Context;
@@ -73,7 +72,7 @@ impl LoginArgs {
 
 /// Either.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct DoorArgs {
+pub(crate) struct WayInArgs {
     #[command(flatten)]
     pub(crate) port: PortArgs,
     #[command(flatten)]
@@ -81,31 +80,51 @@ pub(crate) struct DoorArgs {
 }
 
 /// The way in that was found.
-pub(crate) enum Door {
+pub(crate) enum WayIn {
     At(Box<dyn ByteLink>),
     Web(Box<dyn HttpLink>),
 }
 
-impl DoorArgs {
+impl WayInArgs {
     /// Opens the stick's AT port, or its web server where it shows no AT port.
     ///
     /// # Errors
     /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
-    pub(crate) fn open(&self, context: &Context) -> Result<Door> {
+    pub(crate) fn open(&self, context: &Context) -> Result<WayIn> {
         if self.web.url.is_some() {
-            return self.web.open(context, None).map(Door::Web);
+            return self.web.open(context, None).map(WayIn::Web);
         }
         if self.port.port.is_some() {
-            return self.port.open(context).map(Door::At);
+            return self.port.open(context).map(WayIn::At);
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, self.port.stick.as_deref())?;
         match (at_port(&stick), stick.mode) {
             // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
-            (_, Mode::Hilink | Mode::HilinkSerial) => bus.open_http(&stick.place).map(Door::Web),
-            (Some(interface), _) => bus.open_port(&stick.place, interface).map(Door::At),
-            (None, _) => Err(no_door(&stick)),
+            (_, Mode::Hilink | Mode::HilinkSerial) => bus.open_http(&stick.place).map(WayIn::Web),
+            (Some(interface), _) => bus.open_port(&stick.place, interface).map(WayIn::At),
+            (None, _) => Err(no_way_in(&stick)),
         }
+    }
+
+    /// The stick behind a way in, ready to be talked to.
+    ///
+    /// # Errors
+    /// As [`Modem::over_at`] and [`WebArgs::modem`].
+    pub(crate) fn modem<'l>(&self, context: &Context, way_in: &'l mut WayIn) -> Result<Modem<'l>> {
+        match way_in {
+            WayIn::At(link) => Modem::over_at(&mut **link, &context.cancel),
+            WayIn::Web(link) => self.web.modem(context, &mut **link),
+        }
+    }
+}
+
+/// Tells how it is known that a change is done whose answer was lost.
+pub(crate) fn tell_second_look(context: &Context, modem: &Modem<'_>) {
+    if let Some(trouble) = modem.second_look() {
+        context
+            .session()
+            .warn("second-look", format!("{trouble}; a second look at the stick shows that it is done"));
     }
 }
 
@@ -123,7 +142,7 @@ impl PortArgs {
         let stick = select::stick(&mut *bus, self.stick.as_deref())?;
         match at_port(&stick) {
             Some(interface) => bus.open_port(&stick.place, interface),
-            None => Err(no_door(&stick)),
+            None => Err(no_way_in(&stick)),
         }
     }
 }
@@ -143,11 +162,11 @@ impl WebArgs {
         bus.open_http(&stick.place)
     }
 
-    /// A session, logged in when a user was named.
+    /// The stick behind the web server, logged in when a user was named.
     ///
     /// # Errors
     /// What opening and logging in report.
-    pub(crate) fn session<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Hilink<'l>> {
+    pub(crate) fn modem<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Modem<'l>> {
         let mut web = Hilink::open(link, stickshift::random::fill)?.with_cancel(context.cancel.clone());
         if let Some(user) = self.login.user() {
             // Nobody is asked for what is not needed.
@@ -155,18 +174,8 @@ impl WebArgs {
                 web.login(user, &self.login.password()?)?;
             }
         }
-        Ok(web)
+        Ok(Modem::from_web(web))
     }
-}
-
-/// The AT dialogue over a port, brought to words without echo.
-///
-/// # Errors
-/// `Timeout` when nobody answers; what the port reports.
-pub(crate) fn at<'l>(context: &Context, link: &'l mut dyn ByteLink) -> Result<At<'l>> {
-    let mut at = At::new(link).with_cancel(context.cancel.clone());
-    at.init()?;
-    Ok(at)
 }
 
 /// A secret: from `file`, from the environment, or asked for without showing it. Never from the command line, where everybody sees it.
@@ -195,7 +204,7 @@ fn at_port(stick: &Stick) -> Option<u8> {
     [Role::Pcui, Role::Modem, Role::Serial].into_iter().find_map(with).map(|i| i.number)
 }
 
-fn no_door(stick: &Stick) -> Error {
+fn no_way_in(stick: &Stick) -> Error {
     Error::new(
         ErrorKind::NoSuchPort,
         format!("the stick at {} has no AT port in its present mode", stick.place),

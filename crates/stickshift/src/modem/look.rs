@@ -1,0 +1,72 @@
+//! The second look: what a change in trouble has done.
+
+use crate::error::{Error, Result, Verdict};
+use crate::modem::{Modem, Way};
+
+/// What a look at the stick shows of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It is done.
+    Done,
+    /// It has not happened.
+    Untouched,
+    /// Something else is there than before, and than was wanted: in words.
+    Other(String),
+    /// One cannot tell.
+    Nothing,
+}
+
+impl<'l> Modem<'l> {
+    /// What became of a change that ended with `error`: `Ok` when it is seen to be done, the error with its verdict otherwise.
+    ///
+    /// `look` is taken twice and counts when both agree: the first thing that is heard after trouble may be a late answer to something
+    /// else.
+    pub(super) fn after_trouble(
+        &mut self,
+        error: Error,
+        mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
+    ) -> Result<()> {
+        if error.verdict() == Some(Verdict::Untouched) {
+            return Err(error);
+        }
+        let seen = self.looking(|modem| {
+            let first = look(modem)?;
+            Ok((look(modem)? == first).then_some(first))
+        });
+        match seen {
+            Ok(Some(Seen::Done)) => {
+                self.settle(true);
+                self.second_look = Some(error);
+                Ok(())
+            }
+            Ok(Some(Seen::Untouched)) => {
+                self.settle(false);
+                Err(error.with_verdict(Verdict::Untouched))
+            }
+            Ok(Some(Seen::Other(now))) => {
+                self.settle(true);
+                Err(error.with("now", now).with_verdict(Verdict::Recoverable))
+            }
+            Ok(Some(Seen::Nothing) | None) | Err(_) => Err(error.with_verdict(Verdict::Unknown)),
+        }
+    }
+
+    /// Runs `look` to its end even after a request to stop.
+    pub(super) fn looking<T>(&mut self, look: impl FnOnce(&mut Modem<'l>) -> Result<T>) -> Result<T> {
+        let cancel = match &mut self.way {
+            Way::At(at) => at.take_cancel(),
+            Way::Web(web) => web.take_cancel(),
+        };
+        let seen = look(self);
+        match &mut self.way {
+            Way::At(at) => at.put_cancel(cancel),
+            Way::Web(web) => web.put_cancel(cancel),
+        }
+        seen
+    }
+
+    fn settle(&mut self, carried_out: bool) {
+        let standing = self.standing().settled(carried_out);
+        self.stand(standing);
+    }
+}

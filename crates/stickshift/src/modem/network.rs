@@ -1,0 +1,309 @@
+//! Which technologies, bands and network the stick uses.
+
+use serde::Serialize;
+
+use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::hilink::net;
+use crate::modem::look::Seen;
+use crate::modem::{Modem, Way};
+use crate::stick::radio::{ALL_LTE, ALL_OTHER, Order, Technology};
+
+/// What the radio may use. Sticks of the last generation have no LTE bands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RadioSettings {
+    /// Technologies in order of preference.
+    pub order: Order,
+    /// The order as the stick writes it, where it is none that is known here.
+    pub code: String,
+    /// GSM and WCDMA bands, a bit for each; see [`other_words`](crate::stick::radio::other_words).
+    pub other_bands: u64,
+    /// LTE bands, bit n-1 for band n.
+    pub lte_bands: Option<u64>,
+    told: Told,
+}
+
+impl RadioSettings {
+    /// The same with what was asked for.
+    ///
+    /// # Errors
+    /// `Usage` for settings in which no technology keeps a band, `Unsupported` for LTE on a stick without it.
+    pub fn with(&self, order: Option<Order>, lte: Option<u64>, other: Option<u64>) -> Result<RadioSettings> {
+        let wants_lte = |order: &Order| order.0.contains(&Technology::Lte);
+        if self.lte_bands.is_none() && (lte.is_some() || order.as_ref().is_some_and(wants_lte)) {
+            return Err(Error::new(ErrorKind::Unsupported, "this stick has no LTE"));
+        }
+        let code = order.as_ref().map_or_else(|| self.code.clone(), Order::code);
+        let wanted = RadioSettings {
+            order: order.unwrap_or_else(|| self.order.clone()),
+            code,
+            other_bands: other.unwrap_or(self.other_bands),
+            lte_bands: lte.or(self.lte_bands),
+            told: self.told.clone(),
+        };
+        let uses = |technology| wanted.order.0.is_empty() || wanted.order.0.contains(&technology);
+        let by_lte = uses(Technology::Lte) && wanted.lte_bands.is_some_and(|bits| bits != 0);
+        let by_other = (uses(Technology::Gsm) || uses(Technology::Umts)) && wanted.other_bands != 0;
+        if by_lte || by_other {
+            return Ok(wanted);
+        }
+        let what = "with this no technology has a band: the stick would find no network";
+        Err(Error::new(ErrorKind::Usage, what).with("technologies", &wanted.order))
+    }
+
+    /// The order in words, or its code.
+    pub fn order_words(&self) -> String {
+        let known = Order::from_code(&self.code).is_some();
+        if known { self.order.to_string() } else { format!("code {}", self.code) }
+    }
+
+    /// Whether a stick that shows these settings has what `wanted` asks for: it may write "everything" in its own way.
+    fn are(&self, wanted: &RadioSettings) -> bool {
+        let free = |order: &Order| order.0.is_empty() || order.0.len() == 3;
+        let order = self.order == wanted.order || (free(&self.order) && free(&wanted.order));
+        let other = self.other_bands == wanted.other_bands || wanted.other_bands == ALL_OTHER;
+        let lte = self.lte_bands == wanted.lte_bands || wanted.lte_bands == Some(ALL_LTE);
+        order && other && lte
+    }
+
+    fn words(&self) -> String {
+        let lte = self.lte_bands.map(|bits| format!(", LTE bands {bits:X}")).unwrap_or_default();
+        format!("technologies {}, other bands {:X}{lte}", self.order_words(), self.other_bands)
+    }
+}
+
+/// A network that a search heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeardNetwork {
+    /// Country and network code, `20801`.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// `LTE`, `UMTS`, `GSM`.
+    pub technology: String,
+    /// `available`, `in use`, `forbidden`, `unknown`.
+    pub state: &'static str,
+    #[serde(skip)]
+    access: Option<u8>,
+}
+
+/// The settings as the stick told them, to set them in the same form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Lte(RadioConfig),
+    Umts(RadioConfig3g),
+    Web(net::NetMode),
+}
+
+impl Modem<'_> {
+    /// What the radio may use now.
+    ///
+    /// # Errors
+    /// As [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
+    pub fn radio(&mut self) -> Result<RadioSettings> {
+        match &mut self.way {
+            Way::At(at) => {
+                if let Some(config) = at.run_if_known(&at_net::radio_config())? {
+                    return Ok(RadioSettings {
+                        order: Order::from_code(&config.order).unwrap_or_default(),
+                        code: config.order.clone(),
+                        other_bands: config.bands,
+                        lte_bands: Some(config.lte_bands),
+                        told: Told::Lte(config),
+                    });
+                }
+                let config = at.run(&at_net::radio_config_3g())?;
+                let order = Order(match (config.mode, config.order) {
+                    (13, _) => vec![Technology::Gsm],
+                    (14, _) => vec![Technology::Umts],
+                    (_, 1) => vec![Technology::Gsm, Technology::Umts],
+                    (_, 2) => vec![Technology::Umts, Technology::Gsm],
+                    _ => Vec::new(),
+                });
+                Ok(RadioSettings {
+                    code: order.code(),
+                    order,
+                    other_bands: config.bands,
+                    lte_bands: None,
+                    told: Told::Umts(config),
+                })
+            }
+            Way::Web(web) => {
+                let told = web.call(&net::mode())?;
+                let bits = |text: &str| u64::from_str_radix(text.trim(), 16).ok();
+                Ok(RadioSettings {
+                    order: Order::from_code(&told.mode).unwrap_or_default(),
+                    code: told.mode.clone(),
+                    other_bands: bits(&told.bands).unwrap_or(0),
+                    lte_bands: bits(&told.lte_bands),
+                    told: Told::Web(told),
+                })
+            }
+        }
+    }
+
+    /// Sets what the radio may use and gives what the stick shows afterwards. `now` is what [`radio`](Self::radio) gave, `wanted` comes
+    /// of it by [`RadioSettings::with`]. The connection is lost for a moment.
+    ///
+    /// # Errors
+    /// `Unsupported` for bands that the stick does not know; `UnexpectedAnswer` when the stick says yes and shows other settings.
+    pub fn set_radio(&mut self, now: &RadioSettings, wanted: &RadioSettings) -> Result<RadioSettings> {
+        let result = match (&mut self.way, &now.told) {
+            (Way::At(at), Told::Lte(config)) => {
+                let command = at_net::set_radio_config(&RadioConfig {
+                    order: wanted.code.clone(),
+                    bands: wanted.other_bands,
+                    lte_bands: wanted.lte_bands.unwrap_or(config.lte_bands),
+                    ..config.clone()
+                });
+                match command {
+                    Ok(command) => at.run(&command),
+                    Err(e) => return Err(at.judge(e)),
+                }
+            }
+            (Way::At(at), Told::Umts(config)) => {
+                let (mode, first) = umts_numbers(&wanted.order);
+                let Ok(bands) = u32::try_from(wanted.other_bands) else {
+                    return Err(self.fails(ErrorKind::Unsupported, "this stick does not know such bands"));
+                };
+                at.run(&at_net::set_radio_config_3g(mode, first, bands, config.roaming, config.domain))
+            }
+            (Way::Web(web), Told::Web(told)) => {
+                // All three are what may be used: that is "auto" there, which knows pairs at most.
+                let mode = if wanted.order.0.len() == 3 { "00".to_owned() } else { wanted.code.clone() };
+                let changed = |old: &str, is: u64, was: u64| {
+                    if is == was { old.to_owned() } else { format!("{is:X}") }
+                };
+                let (lte, old_lte) = (wanted.lte_bands.unwrap_or(0), now.lte_bands.unwrap_or(0));
+                web.call(&net::set_mode(&net::NetMode {
+                    mode,
+                    bands: changed(&told.bands, wanted.other_bands, now.other_bands),
+                    lte_bands: changed(&told.lte_bands, lte, old_lte),
+                }))
+            }
+            _ => return Err(self.fails(ErrorKind::Usage, "these settings were read over another way in")),
+        };
+        let error = match (result, self.looking(|modem| modem.radio())) {
+            (Ok(()), Ok(after)) if after.are(wanted) => return Ok(after),
+            (Ok(()), Ok(after)) => {
+                let what = "the stick said yes, and shows other settings than were asked for";
+                Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", after.words())
+            }
+            // The stick's word counts where it cannot be checked.
+            (Ok(()), Err(_)) => return Ok(wanted.clone()),
+            (Err(error), _) => error,
+        };
+        let mut shown = None;
+        self.after_trouble(error, |modem| {
+            let after = modem.radio()?;
+            let seen = if after.are(wanted) && !now.are(wanted) {
+                Seen::Done
+            } else if after == *now {
+                Seen::Untouched
+            } else {
+                Seen::Other(after.words())
+            };
+            shown = Some(after);
+            Ok(seen)
+        })?;
+        Ok(shown.unwrap_or_else(|| wanted.clone()))
+    }
+
+    /// Searches for networks; takes up to two minutes, and data stops meanwhile.
+    ///
+    /// # Errors
+    /// As [`radio`](Self::radio).
+    pub fn heard_networks(&mut self) -> Result<Vec<HeardNetwork>> {
+        let technology =
+            |access: Option<u8>| access.map(|a| Access(a).words()).unwrap_or_default().to_owned();
+        Ok(match &mut self.way {
+            Way::At(at) => at
+                .run(&at_net::operators())?
+                .into_iter()
+                .map(|o| HeardNetwork {
+                    number: o.numeric,
+                    name: o.name,
+                    technology: technology(o.access.map(|a| a.0)),
+                    state: state_words(o.status),
+                    access: o.access.map(|a| a.0),
+                })
+                .collect(),
+            Way::Web(web) => web
+                .call(&net::search())?
+                .into_iter()
+                .map(|n| HeardNetwork {
+                    number: n.numeric.unwrap_or_default(),
+                    name: n.name.unwrap_or_default(),
+                    technology: technology(n.rat),
+                    state: n.state.map(state_words).unwrap_or_default(),
+                    access: n.rat,
+                })
+                .collect(),
+        })
+    }
+
+    /// Uses one network by its number, or leaves the choice to the stick (`None`).
+    ///
+    /// # Errors
+    /// `Usage` for what is no network number, or over the web for a network that is not heard. Which of two networks the stick was on
+    /// when the result was lost may stay unknown.
+    pub fn use_network(&mut self, number: Option<&str>) -> Result<()> {
+        if let Way::Web(_) = self.way {
+            return self.use_network_over_web(number);
+        }
+        let command = match number {
+            Some(number) => at_net::select(number, None).map_err(|e| self.judge(e))?,
+            None => at_net::select_automatically(),
+        };
+        let Err(error) = self.only_at("networks")?.run(&command) else { return Ok(()) };
+        self.after_trouble(error, |modem| {
+            let at = modem.only_at("networks")?;
+            at.run(&at_net::name_by_number())?;
+            let now = at.run(&at_net::operator())?;
+            let is_it = match number {
+                Some(number) => !now.automatic && now.name.as_deref() == Some(number),
+                None => now.automatic,
+            };
+            // It may have been so before.
+            Ok(if is_it { Seen::Done } else { Seen::Nothing })
+        })
+    }
+
+    fn use_network_over_web(&mut self, number: Option<&str>) -> Result<()> {
+        let call = match number {
+            None => net::register_automatically(),
+            Some(number) => {
+                let found = self.heard_networks()?.into_iter();
+                let best = found.filter(|n| n.number == number).max_by_key(|n| n.access);
+                let Some(best) = best else {
+                    let what = format!("no network {number} is heard here");
+                    return Err(self.fails(ErrorKind::Usage, what));
+                };
+                net::register(number, best.access.unwrap_or(0))
+            }
+        };
+        let done = self.only_web("networks")?.call(&call);
+        // The network it is on does not show whether it was chosen by hand.
+        done.map_err(|e| e.verdict_if_unset(Verdict::Unknown))
+    }
+}
+
+/// Mode and order of `AT^SYSCFG`.
+fn umts_numbers(order: &Order) -> (u8, u8) {
+    match order.0.as_slice() {
+        [Technology::Gsm] => (13, 3),
+        [Technology::Umts] => (14, 3),
+        [Technology::Gsm, ..] => (2, 1),
+        [Technology::Umts, ..] => (2, 2),
+        _ => (2, 0),
+    }
+}
+
+fn state_words(state: u8) -> &'static str {
+    match state {
+        1 => "available",
+        2 => "in use",
+        3 => "forbidden",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,343 @@
+//! The SIM and its codes.
+//!
+//! A wrong PIN costs a try, and after the last one only the PUK helps; after the last PUK the SIM is dead. So whatever spends a try looks
+//! first how many there are, and leaves the last one alone unless it is told otherwise.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::at::sim as at_sim;
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::hilink::pin as web_pin;
+use crate::modem::look::Seen;
+use crate::modem::{Modem, Way};
+
+/// What the SIM waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SimCondition {
+    /// Nothing: it is ready, or has no PIN.
+    Ready,
+    /// Its PIN.
+    Pin,
+    /// Its PUK: it is blocked.
+    Puk,
+    /// PIN2, for a few functions only.
+    Pin2,
+    /// PUK2.
+    Puk2,
+    /// There is none.
+    Absent,
+    /// It does not answer as one.
+    Failed,
+    /// The stick is still looking at it.
+    Starting,
+    /// Something else, in the stick's words or numbers.
+    Other(String),
+}
+
+impl fmt::Display for SimCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SimCondition::Ready => "ready",
+            SimCondition::Pin => "waits for its PIN",
+            SimCondition::Puk => "blocked: waits for its PUK",
+            SimCondition::Pin2 => "waits for its PIN2",
+            SimCondition::Puk2 => "waits for its PUK2",
+            SimCondition::Absent => "no SIM",
+            SimCondition::Failed => "does not answer",
+            SimCondition::Starting => "is being looked at",
+            SimCondition::Other(words) => words,
+        })
+    }
+}
+
+impl Serialize for SimCondition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The SIM and its codes as they stand. What the stick does not tell is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SimStatus {
+    /// What it waits for.
+    pub state: SimCondition,
+    /// Whether the PIN is asked for at power-up.
+    pub asked_for: Option<bool>,
+    /// Tries of the PIN that are left.
+    pub pin_tries: Option<u8>,
+    /// Tries of the PUK that are left.
+    pub puk_tries: Option<u8>,
+}
+
+/// What a code is used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PinUse<'a> {
+    /// The PIN, because the SIM waits for it.
+    Enter(&'a str),
+    /// The PIN, to have it asked for at power-up.
+    Enable(&'a str),
+    /// The PIN, to have it no longer asked for.
+    Disable(&'a str),
+    /// The PIN and its successor.
+    Change(&'a str, &'a str),
+    /// The PUK and a new PIN.
+    Unblock(&'a str, &'a str),
+}
+
+/// Whether the last try may be spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastTry {
+    /// Refuse when one try is left, or when it cannot be seen how many there are.
+    Keep,
+    /// The owner said so.
+    MaySpend,
+}
+
+impl PinUse<'_> {
+    /// # Errors
+    /// `Usage` for what is no code.
+    fn check(self) -> Result<()> {
+        let (pin, puk) = match self {
+            PinUse::Enter(pin) | PinUse::Enable(pin) | PinUse::Disable(pin) => ([pin, pin], None),
+            PinUse::Change(pin, new) => ([pin, new], None),
+            PinUse::Unblock(puk, new) => ([new, new], Some(puk)),
+        };
+        let digits = |code: &str| code.bytes().all(|b| b.is_ascii_digit());
+        if puk.is_some_and(|puk| puk.len() != 8 || !digits(puk)) {
+            return Err(Error::new(ErrorKind::Usage, "a PUK has 8 digits"));
+        }
+        if pin.iter().any(|pin| !(4..=8).contains(&pin.len()) || !digits(pin)) {
+            return Err(Error::new(ErrorKind::Usage, "a PIN has 4 to 8 digits"));
+        }
+        Ok(())
+    }
+
+    fn unblocks(self) -> bool {
+        matches!(self, PinUse::Unblock(..))
+    }
+
+    /// The tries that a wrong code takes one of.
+    fn tries(self, status: &SimStatus) -> Option<u8> {
+        if self.unblocks() { status.puk_tries } else { status.pin_tries }
+    }
+
+    /// What shows that it is done: nothing for a new PIN, which no one can see.
+    fn is_done(self, now: &SimStatus) -> Option<bool> {
+        match self {
+            PinUse::Enter(_) | PinUse::Unblock(..) => Some(now.state == SimCondition::Ready),
+            PinUse::Enable(_) => now.asked_for,
+            PinUse::Disable(_) => now.asked_for.map(|on| !on),
+            PinUse::Change(..) => None,
+        }
+    }
+
+    /// What became of it, by what was there before and what is there now.
+    fn seen(self, before: &SimStatus, now: &SimStatus) -> Seen {
+        let (had, has) = (self.tries(before), self.tries(now));
+        if had.is_some() && has.is_some() && has < had {
+            return Seen::Other(WRONG.to_owned());
+        }
+        match (self.is_done(before), self.is_done(now)) {
+            (Some(false), Some(true)) => Seen::Done,
+            // A right code gives its tries back.
+            (None, _) if had.is_some() && has > had => Seen::Done,
+            (Some(false), Some(false)) if had.is_some() && had == has => Seen::Untouched,
+            _ => Seen::Nothing,
+        }
+    }
+}
+
+const WRONG: &str = "a try of the code was counted";
+
+impl Modem<'_> {
+    /// What the SIM waits for; over AT, a SIM that is starting is waited for.
+    ///
+    /// # Errors
+    /// `NoSim` over AT, where there is none; as [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
+    pub fn sim_condition(&mut self) -> Result<SimCondition> {
+        match &mut self.way {
+            Way::At(at) => at_sim::wait_state(at).map(of_at),
+            Way::Web(web) => web.call(&web_pin::status()).map(|status| of_web(status.state)),
+        }
+    }
+
+    /// What the SIM waits for, and the tries that are left.
+    ///
+    /// # Errors
+    /// As [`sim_condition`](Self::sim_condition).
+    pub fn sim_status(&mut self) -> Result<SimStatus> {
+        match &mut self.way {
+            Way::At(at) => {
+                let state = of_at(at_sim::wait_state(at)?);
+                let tries = at.run_if_known(&at_sim::tries())?;
+                Ok(SimStatus {
+                    state,
+                    asked_for: at.run_if_known(&at_sim::pin_enabled())?,
+                    pin_tries: tries.as_ref().and_then(|t| t.pin),
+                    puk_tries: tries.as_ref().and_then(|t| t.puk),
+                })
+            }
+            Way::Web(web) => {
+                let status = web.call(&web_pin::status())?;
+                Ok(SimStatus {
+                    state: of_web(status.state),
+                    asked_for: status.pin_enabled,
+                    pin_tries: status.pin_tries,
+                    puk_tries: status.puk_tries,
+                })
+            }
+        }
+    }
+
+    /// Uses a code, and looks at the SIM afterwards.
+    ///
+    /// # Errors
+    /// `Usage` for what is no code; `LastTry` when one try is left or the number is not known; `SimPukNeeded` when the SIM is blocked
+    /// already; `NoSim`; `WrongPin` when the SIM counted a try: recoverable, with the tries that are left. Whether a try was
+    /// counted, or a PIN replaced, may stay unknown after trouble.
+    pub fn use_code(&mut self, code: PinUse<'_>, last: LastTry) -> Result<SimStatus> {
+        code.check().map_err(|e| self.judge(e))?;
+        let before = self.before_a_code(code)?;
+        if before.state == SimCondition::Absent {
+            return Err(self.fails(ErrorKind::NoSim, "the stick has no SIM"));
+        }
+        if before.state == SimCondition::Puk && !code.unblocks() {
+            return Err(self.fails(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
+        }
+        guard(code.tries(&before), last).map_err(|e| self.judge(e))?;
+        let sent = match &mut self.way {
+            Way::At(at) => at.run(&match code {
+                PinUse::Enter(pin) => at_sim::enter(pin),
+                PinUse::Enable(pin) => at_sim::set_pin_enabled(true, pin),
+                PinUse::Disable(pin) => at_sim::set_pin_enabled(false, pin),
+                PinUse::Change(pin, new) => at_sim::change(pin, new),
+                PinUse::Unblock(puk, new) => at_sim::unblock(puk, new),
+            }),
+            Way::Web(web) => web.call(&web_pin::operate(match code {
+                PinUse::Enter(pin) => web_pin::Operation::Enter(pin),
+                PinUse::Enable(pin) => web_pin::Operation::Enable(pin),
+                PinUse::Disable(pin) => web_pin::Operation::Disable(pin),
+                PinUse::Change(pin, new) => web_pin::Operation::Change(pin, new),
+                PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
+            })),
+        };
+        self.after_a_code(code, &before, sent)
+    }
+
+    /// What has to be known before a code is sent, and no more: every question is one more that can fail.
+    fn before_a_code(&mut self, code: PinUse<'_>) -> Result<SimStatus> {
+        let Way::At(at) = &mut self.way else { return self.sim_status() };
+        let tries = at.run_if_known(&at_sim::tries())?;
+        let asked_for = match code {
+            PinUse::Enable(_) | PinUse::Disable(_) => at.run_if_known(&at_sim::pin_enabled())?,
+            _ => None,
+        };
+        let state = match &tries {
+            Some(tries) => tries.state.clone(),
+            None => at_sim::wait_state(at)?,
+        };
+        Ok(SimStatus {
+            state: of_at(state),
+            asked_for,
+            pin_tries: tries.as_ref().and_then(|t| t.pin),
+            puk_tries: tries.as_ref().and_then(|t| t.puk),
+        })
+    }
+
+    /// The SIM after a code was sent, or what is to be said of it.
+    fn after_a_code(&mut self, code: PinUse<'_>, before: &SimStatus, sent: Result<()>) -> Result<SimStatus> {
+        let now = self.looking(|modem| modem.sim_status());
+        let error = match (sent, &now) {
+            // The stick's word counts where nothing speaks against it.
+            (Ok(()), Ok(now)) => match code.seen(before, now) {
+                Seen::Done => return Ok(now.clone()),
+                Seen::Nothing if code.is_done(now) != Some(false) => return Ok(now.clone()),
+                _ => Error::new(
+                    ErrorKind::UnexpectedAnswer,
+                    "the stick took a code, and the SIM does not show it",
+                ),
+            },
+            (Ok(()), Err(_)) => return Ok(SimStatus { pin_tries: None, puk_tries: None, ..before.clone() }),
+            // Refused, and no try is gone: the refusal is all there is.
+            (Err(error), Ok(now))
+                if error.verdict() == Some(Verdict::Untouched)
+                    && code.tries(now).is_some()
+                    && code.tries(now) >= code.tries(before) =>
+            {
+                return Err(error);
+            }
+            (Err(error), Ok(now)) if error.is(ErrorKind::WrongPin) && code.tries(now).is_none() => {
+                return Err(error.with_verdict(Verdict::Recoverable));
+            }
+            (Err(error), Ok(_)) => error,
+            (Err(error), Err(_)) => {
+                let wrong = error.is(ErrorKind::WrongPin);
+                return Err(if wrong { error.with_verdict(Verdict::Recoverable) } else { error });
+            }
+        };
+        // What a refusal says of itself counts less than the tries.
+        let error = if error.verdict() == Some(Verdict::Untouched) {
+            error.with_verdict(Verdict::Unknown)
+        } else {
+            error
+        };
+        let mut last_seen = None;
+        let outcome = self.after_trouble(error, |modem| {
+            let now = modem.sim_status()?;
+            let seen = code.seen(before, &now);
+            last_seen = Some(now);
+            Ok(seen)
+        });
+        match (outcome, last_seen) {
+            (Ok(()), Some(now)) => Ok(now),
+            (Ok(()), None) => self.sim_status(),
+            (Err(error), Some(now)) if error.verdict() == Some(Verdict::Recoverable) => {
+                let wrong =
+                    Error::new(ErrorKind::WrongPin, "the code is wrong").with_verdict(Verdict::Recoverable);
+                Err(match code.tries(&now) {
+                    Some(tries) => wrong.detail(Detail::TriesLeft(tries)),
+                    None => wrong,
+                })
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+fn guard(left: Option<u8>, last: LastTry) -> Result<()> {
+    if last == LastTry::MaySpend || left.is_some_and(|n| n > 1) {
+        return Ok(());
+    }
+    Err(match left {
+        Some(n) => Error::new(ErrorKind::LastTry, "this would spend the last try of the code")
+            .detail(Detail::TriesLeft(n)),
+        None => Error::new(ErrorKind::LastTry, "the stick does not tell how many tries of the code are left"),
+    })
+}
+
+fn of_at(state: at_sim::SimState) -> SimCondition {
+    use at_sim::SimState as S;
+    match state {
+        S::Ready => SimCondition::Ready,
+        S::Pin => SimCondition::Pin,
+        S::Puk => SimCondition::Puk,
+        S::Pin2 => SimCondition::Pin2,
+        S::Puk2 => SimCondition::Puk2,
+        S::Other(words) => SimCondition::Other(words),
+    }
+}
+
+fn of_web(state: web_pin::SimState) -> SimCondition {
+    use web_pin::SimState as S;
+    match state {
+        S::Absent => SimCondition::Absent,
+        S::Failed => SimCondition::Failed,
+        S::Ready | S::PinDisabled => SimCondition::Ready,
+        S::Checking => SimCondition::Starting,
+        S::Pin => SimCondition::Pin,
+        S::Puk => SimCondition::Puk,
+        S::Other(number) => SimCondition::Other(format!("state {number}")),
+    }
+}
