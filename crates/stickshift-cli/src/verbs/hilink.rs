@@ -391,15 +391,17 @@ mod tests {
 
     #[test]
     fn raw_replies_are_masked_unless_asked() {
-        let root =
-            xml::parse(b"<response><Imei>860000000000001</Imei><N><a>1</a><a>2</a></N></response>").unwrap();
+        let root = xml::parse(
+            b"<response><Imei>860000000000001</Imei><N><State>1</State><State>2</State></N></response>",
+        )
+        .unwrap();
         let raw = Raw { root: root.clone(), unmasked: false };
-        assert_eq!(raw.json(&root).to_string(), r#"{"Imei":"***************","N":{"a":["1","2"]}}"#);
+        assert_eq!(raw.json(&root).to_string(), r#"{"Imei":"***************","N":{"State":["1","2"]}}"#);
         let mut text = Vec::new();
         Raw { root, unmasked: true }.text(&mut text).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            "response:\n  Imei: 860000000000001\n  N:\n    a: 1\n    a: 2\n"
+            "response:\n  Imei: 860000000000001\n  N:\n    State: 1\n    State: 2\n"
         );
     }
 }

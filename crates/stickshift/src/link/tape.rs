@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn masked_bytes_match_anything() {
-        let line = tape_line(Direction::ToStick, b"AT+CPIN=\"1234\"\r", vec![8..14]);
+        let line = tape_line(Direction::ToStick, b"AT+CPIN=\"1234\"\r", std::iter::once(8..14).collect());
         assert_eq!(line, "> 41542b4350494e3d************0d\n");
         let mut link = TapeLink::new(Tape::parse(&line).unwrap());
         link.write(b"AT+CPIN=\"9999\"\r").unwrap();

@@ -24,6 +24,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("Q", All, All),
     ("V", All, All),
     ("Z", All, All),
+    ("&F", All, All),
     ("H", All, All),
     ("I", All, All),
     ("+CME ERROR", All, All),
@@ -248,16 +249,17 @@ pub(super) fn command(line: &[u8]) -> Option<(String, usize)> {
     if !line.get(..2)?.eq_ignore_ascii_case(b"AT") {
         return None;
     }
-    let rest = &line[2..];
+    let blanks = line[2..].iter().take_while(|b| **b == b' ').count();
+    let rest = &line[2 + blanks..];
     let length = match rest.first() {
         Some(b'+' | b'^' | b'$' | b'*' | b'%' | b'&') => {
             1 + rest[1..].iter().take_while(|b| b.is_ascii_alphanumeric()).count()
         }
         Some(first) if first.is_ascii_alphabetic() => 1,
-        Some(_) => return Some(("?".to_owned(), 2)),
+        Some(_) => return Some(("?".to_owned(), 2 + blanks)),
         None => 0,
     };
-    Some((String::from_utf8_lossy(&rest[..length]).to_ascii_uppercase(), 2 + length))
+    Some((String::from_utf8_lossy(&rest[..length]).to_ascii_uppercase(), 2 + blanks + length))
 }
 
 /// The name of an answer's line, and where its value begins.

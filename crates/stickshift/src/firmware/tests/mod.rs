@@ -543,7 +543,7 @@ fn folders_of_raw_partitions() {
     assert_eq!(payload(&mut image, 2), zlib(&noise(2, 5000)));
     verify(&mut image, &mut Session::quiet()).unwrap().require_sound().unwrap();
     put("04-00250000-Nvdload.bin", b"y");
-    assert!(open().is_err_and(|e| e.is(ErrorKind::ImageIncomplete) && e.fact("number") == Some("03")));
+    assert!(open().is_err_and(|e| e.is(ErrorKind::Usage) && e.fact("number") == Some("03")));
     put("03-00250000-Nvdload.fw", &partition(0x0025_0000, b"y", 64));
     assert!(open().is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
     put("03-00250000-Nvdload.bin", b"z");
