@@ -58,11 +58,6 @@ impl Cancel {
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-
-    /// The flag itself, for signal handler crates.
-    pub fn as_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
 }
 
 /// What a dialogue is given besides its link: where to report, and whether to stop.

@@ -91,7 +91,7 @@ impl Receiving {
     }
 }
 
-/// What is not known of a true boot ROM: the documents are silent, or sister ROMs differ (docs/protocols/balong-boot.md section 3.6).
+/// What is not known of a true boot ROM: the documents are silent, or sister ROMs differ (docs/protocols/balong-boot.md section 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BootRomOptions {
     /// A packet of which the rest does not come within a second is forgotten; else it is waited for without end.

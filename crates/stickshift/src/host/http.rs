@@ -251,17 +251,56 @@ impl From<io::Error> for Trouble {
 fn read_response(reader: &mut impl BufRead) -> Result<HttpResponse, Trouble> {
     let mut room = LARGEST_HEAD;
     loop {
-        let status = status_code(&line(reader, &mut room)?).ok_or(Trouble::Bad("the answer is not HTTP"))?;
-        let headers = headers(reader, &mut room)?;
+        let mut response = parse_head(&head(reader, &mut room)?)?;
         // 100 to 199 announce the answer proper; the head as a whole bounds how many.
-        if (100..200).contains(&status) {
+        if (100..200).contains(&response.status) {
             continue;
         }
-        let mut response = HttpResponse { status, headers, body: Vec::new() };
         response.body = body(reader, &response)?;
         return Ok(response);
     }
 }
+
+/// The status line and all header lines, with the empty line after them.
+fn head(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<u8>, Trouble> {
+    let mut head = Vec::new();
+    // The status line, the header lines, the empty line.
+    for _ in 0..MOST_HEADERS + 2 {
+        let line = line(reader, room)?;
+        // Whatever else speaks first need not be read to its end, which may never come.
+        if head.is_empty() && !line.starts_with(b"HTTP/1.") {
+            return Err(Trouble::Bad(NOT_HTTP));
+        }
+        head.extend_from_slice(&line);
+        head.extend_from_slice(b"\r\n");
+        if line.is_empty() {
+            return Ok(head);
+        }
+    }
+    Err(Trouble::Bad("the answer has too many headers"))
+}
+
+fn parse_head(head: &[u8]) -> Result<HttpResponse, Trouble> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut parsed = httparse::Response::new(&mut fields);
+    let mut config = httparse::ParserConfig::default();
+    // One odd line is not worth an answer: it is left out.
+    config
+        .ignore_invalid_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .allow_obsolete_multiline_headers_in_responses(true);
+    if !config.parse_response(&mut parsed, head).is_ok_and(|status| status.is_complete()) {
+        return Err(Trouble::Bad(NOT_HTTP));
+    }
+    let status = parsed.code.filter(|code| (100..600).contains(code)).ok_or(Trouble::Bad(NOT_HTTP))?;
+    let text = |field: &httparse::Header<'_>| {
+        (field.name.to_owned(), String::from_utf8_lossy(field.value).trim().to_owned())
+    };
+    Ok(HttpResponse { status, headers: parsed.headers.iter().map(text).collect(), body: Vec::new() })
+}
+
+const NOT_HTTP: &str = "the answer is not HTTP";
 
 /// One line without its end. Room shrinks by what was read.
 fn line(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<u8>, Trouble> {
@@ -278,33 +317,6 @@ fn line(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<u8>, Trouble>
         text.pop();
     }
     Ok(text)
-}
-
-fn status_code(line: &[u8]) -> Option<u16> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (version, rest) = line.split_once(' ')?;
-    if !version.starts_with("HTTP/1.") {
-        return None;
-    }
-    let code = rest.trim_start().split(' ').next()?;
-    code.parse().ok().filter(|code| (100..600).contains(code))
-}
-
-fn headers(reader: &mut impl BufRead, room: &mut usize) -> Result<Vec<(String, String)>, Trouble> {
-    let mut headers: Vec<(String, String)> = Vec::new();
-    loop {
-        let line = line(reader, room)?;
-        if line.is_empty() {
-            return Ok(headers);
-        }
-        if headers.len() == MOST_HEADERS {
-            return Err(Trouble::Bad("the answer has too many headers"));
-        }
-        let text = String::from_utf8_lossy(&line);
-        if let Some((name, value)) = text.split_once(':') {
-            headers.push((name.trim().to_owned(), value.trim().to_owned()));
-        }
-    }
 }
 
 fn body(reader: &mut impl BufRead, response: &HttpResponse) -> Result<Vec<u8>, Trouble> {
@@ -365,7 +377,8 @@ fn chunked(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
             return Err(Trouble::Bad(TOO_LARGE));
         }
         if size == 0 {
-            headers(reader, &mut room)?;
+            // Trailers are of no use, and bounded as a head is.
+            while !line(reader, &mut room)?.is_empty() {}
             return Ok(body);
         }
         body.extend(exactly(reader, size)?);

@@ -74,6 +74,15 @@ fn bodies_by_length_by_pieces_and_by_closing() {
 }
 
 #[test]
+fn an_odd_line_costs_no_answer() {
+    let odd = b"HTTP/1.1 200\r\nno colon\r\nTwo words: x\r\nServer : web\r\nETag:\xff\n\r\nbody";
+    let response = parse(odd).unwrap();
+    assert_eq!((response.status, response.header("server")), (200, Some("web")));
+    assert_eq!(response.header("etag"), Some("\u{fffd}"));
+    assert_eq!(response.headers.len(), 2);
+}
+
+#[test]
 fn every_cut_is_an_early_end() {
     let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     for n in 0..whole.len() {
