@@ -56,7 +56,7 @@ fn untouched(kind: ErrorKind) -> &'static str {
         ErrorKind::JournalMismatch | ErrorKind::NoJournal => {
             "this run sent nothing; the state that an earlier run left is unchanged"
         }
-        ErrorKind::WrongPin => "no try of the code was counted",
+        ErrorKind::WrongPin => "no attempt was counted",
         ErrorKind::Usage
         | ErrorKind::FileNotFound
         | ErrorKind::FileUnreadable
@@ -75,12 +75,15 @@ fn recoverable(error: &Error, work: Work) -> String {
     match error.kind() {
         ErrorKind::WrongPin => {
             return match error.tries_left() {
-                Some(tries) => format!("the SIM counted a wrong try; {tries} left"),
-                None => "the SIM counted a wrong try; `stickshift pin status` shows how many are left".into(),
+                Some(tries) => format!("the SIM counted a wrong attempt; {tries} left"),
+                None => {
+                    "the SIM counted a wrong attempt; `stickshift pin status` shows how many are left".into()
+                }
             };
         }
         ErrorKind::LoginRefused => {
-            return "the stick counted a wrong try of its password; after a few it takes none for some minutes".into();
+            return "the stick counted a wrong login; after several it refuses logins for some minutes"
+                .into();
         }
         _ => {}
     }
@@ -130,7 +133,7 @@ fn recoverable(error: &Error, work: Work) -> String {
             "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
                 .into()
         }
-        (Work::Talk, _) => "a part of what was asked for is done: the facts say what is there now".into(),
+        (Work::Talk, _) => "a part of the change was made: the facts show the present state".into(),
         (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
     }
 }
@@ -147,7 +150,7 @@ fn unknown(error: &Error, work: Work) -> String {
                 .into()
         }
         (Work::Talk, _) => {
-            "the command went out, and whether it was carried out was not seen: look before you run it again".into()
+            "the command was sent and its result was lost; check what it did before you run it again".into()
         }
         (Work::Switch | Work::Other, _) => look.to_owned(),
     }
@@ -202,7 +205,7 @@ mod tests {
     #[test]
     fn a_spent_try_is_said() {
         let wrong = Error::new(ErrorKind::WrongPin, "x");
-        assert!(of(&wrong, Verdict::Recoverable, Work::Talk).contains("counted a wrong try"));
+        assert!(of(&wrong, Verdict::Recoverable, Work::Talk).contains("counted a wrong attempt"));
         let wrong = wrong.detail(Detail::TriesLeft(2));
         assert!(of(&wrong, Verdict::Recoverable, Work::Talk).ends_with("2 left"));
     }

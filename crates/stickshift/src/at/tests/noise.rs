@@ -9,6 +9,10 @@ fn plain_commands() {
     let all = [
         network::select_automatically(),
         network::name_by_number(),
+        sim::enter("1234"),
+        sim::unblock("12345678", "1234"),
+        sim::set_pin_enabled(true, "1234"),
+        sim::change("1234", "5678"),
         network::select("20801", None).unwrap(),
         network::set_radio_config(&config).unwrap(),
         network::set_radio_config_3g(2, 2, 0x3fff_ffff, 1, 2),
