@@ -162,6 +162,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) ->
 ///
 /// # Errors
 /// `FileUnwritable`.
+#[cfg(feature = "virtual")]
 pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
     AtomicFile::begin(path, existing(force)).map(drop)
 }
