@@ -1,4 +1,18 @@
 //! The one stream of progress that every front end renders, and how work is told to stop.
+//!
+//! ```
+//! use stickshift::error::ErrorKind;
+//! use stickshift::event::{Cancel, Event, Session};
+//!
+//! let cancel = Cancel::new();
+//! let mut codes = Vec::new();
+//! let mut session = Session::new(|event| if let Event::Step { code, .. } = event { codes.push(code) }, cancel.clone());
+//! session.step("switch", "switching 1-1");
+//! cancel.cancel();
+//! assert!(session.check().unwrap_err().is(ErrorKind::Interrupted));
+//! drop(session);
+//! assert_eq!(codes, ["switch"]);
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

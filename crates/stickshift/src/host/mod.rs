@@ -2,6 +2,21 @@
 //!
 //! [`SysBus`] shows the sticks that are plugged in; [`SerialLink`], [`UsbDevice`] and [`WebLink`] are the ways to reach one. Linux
 //! is the complete platform; elsewhere the same names exist with what the system's own interfaces give.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use stickshift::host::SysBus;
+//! use stickshift::link::{Bus, ClassifiedBus};
+//! use stickshift::stick::NoProfiles;
+//!
+//! let mut bus = ClassifiedBus::new(Box::new(SysBus::open()), Arc::new(NoProfiles));
+//! if let Ok(sticks) = bus.sticks() {
+//!     for stick in sticks {
+//!         println!("{} {} {}", stick.place, stick.id, stick.mode);
+//!     }
+//! }
+//! ```
 
 #[cfg_attr(not(target_os = "linux"), path = "bus_portable.rs")]
 mod bus;

@@ -3,6 +3,19 @@
 //! [`learn`] reads a capture once, as a stream: who was there, who showed an install disk, what was sent to it that no system sends by
 //! itself, when it left, and who came in its place. What comes out is a [`Lesson`]: for every stick that was switched, the
 //! [`Candidate`]s ranked, each with its evidence in words; or the reason why there is nothing to learn.
+//!
+//! ```
+//! use stickshift::event::Session;
+//! use stickshift::learn::learn;
+//! use stickshift::wire::pcap::Capture;
+//!
+//! # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).unwrap();
+//! let mut file = std::fs::File::open("tests/fixtures/captures/k3772.usbmon.txt").unwrap();
+//! let lesson = learn(&mut Capture::open(&mut file)?, None, &mut Session::quiet())?;
+//! let best = &lesson.switches[0].candidates[0];
+//! assert_eq!((best.parameters.as_ref().unwrap().summary().as_str(), best.sureness()), ("HuaweiNewMode", "sure"));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 mod device;
 mod judge;

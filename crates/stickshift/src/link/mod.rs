@@ -6,6 +6,22 @@
 //!
 //! **A vanished device is a value.** Reads and writes report it as [`ErrorKind::Disconnected`](crate::error::ErrorKind), and the
 //! dialogue judges: success in a mode switch, trouble in the middle of a partition.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use stickshift::link::{ByteLink, Tape, TapeLink};
+//!
+//! // A recorded dialogue stands in for a device.
+//! let mut link = TapeLink::new(Tape::parse("> 41 54 0d\n< 4f 4b")?);
+//! link.write(b"AT\r")?;
+//! let mut buffer = [0; 16];
+//! let deadline = link.now() + Duration::from_secs(5);
+//! let n = link.read(&mut buffer, deadline)?;
+//! assert_eq!(&buffer[..n], b"OK");
+//! assert!(link.is_finished());
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 mod bus;
 mod byte;

@@ -1,4 +1,14 @@
 //! What a stick is, as the bus shows it: place, identity, mode, interfaces and ports with their roles.
+//!
+//! ```
+//! use stickshift::stick::{Interface, Role, Stick};
+//!
+//! let mut stick = Stick::new("1-1.2".parse().unwrap(), "12d1:1506".parse().unwrap());
+//! let mut port = Interface::new(0, [0xff, 0x02, 0x12]);
+//! port.role = Role::Pcui;
+//! stick.interfaces.push(port);
+//! assert_eq!(stick.interface(Role::Pcui).map(|i| i.number), Some(0));
+//! ```
 
 mod classify;
 pub mod identify;

@@ -1,6 +1,14 @@
 //! What a stick's radio may use, in words: technologies in order of preference, and bands.
 //!
-//! Codes and bits: docs/protocols/hilink-at.md sections 1.7 (net-mode) and 3.5 (SYSCFGEX); both doors share them.
+//! Codes and bits: docs/protocols/hilink-at.md sections 1.7 (net-mode) and 3.5 (SYSCFGEX); AT and the web API share them.
+//!
+//! ```
+//! use stickshift::stick::radio::{Order, lte_bits, lte_words};
+//!
+//! let order: Order = "lte,umts".parse().unwrap();
+//! assert_eq!(Order::from_code(&order.code()), Some(order));
+//! assert_eq!(lte_words(lte_bits("b1,b3").unwrap()), "1,3");
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

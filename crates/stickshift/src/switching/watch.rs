@@ -4,7 +4,7 @@
 //! [`Workers`], which may serve many sticks at a time, and judging comes later: no stick waits for another one, not even for one that hangs in
 //! the middle of its message.
 //!
-//! A place goes from [`Phase`] to phase: idle, given to others first, with a worker, expected to switch, expected to get its ports, idle.
+//! A place goes from `Phase` to phase: idle, given to others first, with a worker, expected to switch, expected to get its ports, idle.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

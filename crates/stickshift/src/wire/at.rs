@@ -1,6 +1,18 @@
 //! AT commands: from the bytes of a port to the answer of the running command, with unsolicited lines set apart.
 //!
 //! The shapes are those of docs/protocols/hilink-at.md sections 3.1, 3.2 and 3.8.
+//!
+//! ```
+//! use stickshift::wire::at::{Collector, Final, Progress};
+//!
+//! let mut collector = Collector::new();
+//! collector.begin("AT+CPIN?");
+//! let progress = collector.push(b"AT+CPIN?\r\r\n^RSSI:21\r\n\r\n+CPIN: READY\r\n\r\nOK\r\n")?;
+//! let Progress::Done(answer) = progress else { panic!("{progress:?}") };
+//! assert_eq!((answer.value("+CPIN"), &answer.result), (Some("READY"), &Final::Ok));
+//! assert_eq!(collector.take_urcs(), ["^RSSI:21"]);
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 mod collector;
 

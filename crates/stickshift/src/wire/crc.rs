@@ -5,6 +5,11 @@
 //!
 //! Long data goes by carry-less multiplication where the processor has it (crc-fast, which asks the processor), short data and other
 //! processors by tables.
+//!
+//! ```
+//! assert_eq!(stickshift::wire::crc::x25(b"123456789"), 0x906e);
+//! assert_eq!(stickshift::wire::crc::xmodem(b"123456789"), 0x31c3);
+//! ```
 
 /// From this length on the processor's own way is worth the call.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

@@ -1,5 +1,18 @@
 //! The framing of Huawei's download mode (docs/protocols/balong-flash.md section 2.3):
 //! `7E | escaped( body | CRC lo | CRC hi ) | 7E`, CRC-16/X-25 over the unescaped body.
+//!
+//! ```
+//! use stickshift::wire::hdlc::{Deframer, encode};
+//!
+//! let mut wire = Vec::new();
+//! encode(&[0x0c], &mut wire);
+//! assert_eq!(wire, [0x7e, 0x0c, 0x14, 0x3a, 0x7e]);
+//!
+//! let mut deframer = Deframer::new();
+//! deframer.push(&wire);
+//! assert_eq!(deframer.next(), Some(Ok(vec![0x0c])));
+//! assert_eq!(deframer.next(), None);
+//! ```
 
 use std::collections::VecDeque;
 use std::fmt;

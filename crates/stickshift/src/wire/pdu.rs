@@ -2,6 +2,16 @@
 //!
 //! Layouts and worked bytes: docs/protocols/hilink-at.md section 3.7; the fields are those of 3GPP TS 23.040 section 9.2 and the
 //! alphabet that of TS 23.038 section 6.2.
+//!
+//! ```
+//! use stickshift::wire::pdu::{Body, Message, decode, submit};
+//!
+//! let pdus = submit("+12345678901", "Hello", 1, false)?;
+//! assert_eq!(pdus.len(), 1);
+//! let Message::Submit { to, body, .. } = decode(&pdus[0].bytes)? else { panic!() };
+//! assert_eq!((to.as_str(), body), ("+12345678901", Body::Text("Hello".into())));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt;
 

@@ -1,5 +1,15 @@
 //! The bulk-only transport of USB storage and the SCSI commands that switch sticks (docs/protocols/mode-switch.md sections 1.1
 //! and 1.2).
+//!
+//! ```
+//! use stickshift::wire::scsi::CommandBlock;
+//!
+//! let message = stickshift::hex::decode("55534243123456780000000000000011062000000101000100000000000000").unwrap();
+//! let command = CommandBlock::parse(&message).unwrap();
+//! assert_eq!((command.cdb[0], command.wants_data()), (0x11, false));
+//! assert_eq!(command.words(), "Huawei switch for Linux");
+//! assert_eq!(command.encode(), message[..]);
+//! ```
 
 /// A command block wrapper: the 31 bytes that go to bulk OUT before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

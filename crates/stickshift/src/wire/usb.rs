@@ -2,6 +2,15 @@
 //!
 //! What is not a device, configuration, interface or endpoint descriptor is kept as bytes in the `extra` of whatever it follows,
 //! so that encoding gives back what was parsed.
+//!
+//! ```
+//! use stickshift::wire::usb::DeviceDescriptor;
+//!
+//! let bytes = stickshift::hex::decode("120100020000004012d1061502010a0304ff").unwrap();
+//! let device = DeviceDescriptor::parse(&bytes)?;
+//! assert_eq!(device.encode(), bytes[..]);
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -192,7 +192,7 @@ pub(super) fn emit_records(records: &[Record]) -> String {
 /// shown.
 ///
 /// # Errors
-/// As [`open_bin`] and [`parse_records`].
+/// As `open_bin` and `parse_records`.
 pub fn parse_bin(bytes: &[u8]) -> Result<Import> {
     let mut import =
         Import { format: Format::TplinkBin, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };

@@ -3,6 +3,20 @@
 //! [`Capture`] reads pcap and pcapng files (both byte orders, micro and nanoseconds, gzipped or not) that hold Linux usbmon or
 //! Windows USBPcap packets, and the text logs of usbmon, SniffUSB and Bus Hound. It is a stream: one buffer of fixed size, whatever
 //! the size of the file. A file that ends or breaks in the middle gives what stands before, and [`Capture::end`] says so.
+//!
+//! ```
+//! use stickshift::wire::pcap::{Capture, End, Format, Phase};
+//!
+//! let mut log = &b"ffff8800 1000 S Ci:1:001:0 s a3 00 0000 0001 0004 4 <\nffff8800 1090 C Ci:1:001:0 0 4 = 00010000\n"[..];
+//! let mut capture = Capture::open(&mut log)?;
+//! assert_eq!(capture.format(), Format::UsbmonText);
+//! assert_eq!(capture.next_packet()?.unwrap().setup, Some([0xa3, 0, 0, 0, 1, 0, 4, 0]));
+//! let answer = capture.next_packet()?.unwrap();
+//! assert_eq!((answer.phase, answer.data), (Phase::Complete, &[0, 1, 0, 0][..]));
+//! assert!(capture.next_packet()?.is_none());
+//! assert_eq!(*capture.end(), End::Whole);
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 mod bushound;
 mod container;
