@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stickshift::error::Result;
 use stickshift::link::{Bus, ByteLink, ClassifiedBus, HttpLink, Moment, UsbLink};
@@ -44,6 +45,7 @@ impl Bus for Reports {
 fn on_the_virtual_bus(name: &str) -> Stick {
     let mut bus = VirtualBus::new();
     bus.plug(&"1-1".parse().unwrap(), virtual_stick(name, 1, None).unwrap());
+    bus.advance(Duration::from_secs(20));
     bus.raw_devices().unwrap().remove(0)
 }
 

@@ -157,7 +157,7 @@ fn plugged_from_the_catalogue(name: &str) -> (VirtualBus, Stick) {
     let mut bus = VirtualBus::new();
     bus.plug(&place(), catalogue::virtual_stick(name, 1, None).unwrap());
     bus.advance(Duration::from_secs(2));
-    let stick = bus.sticks().unwrap().remove(0);
+    let stick = bus.device(&place()).unwrap().expect("the stick is plugged in");
     (bus, stick)
 }
 
