@@ -116,7 +116,7 @@ struct Identified {
 impl Identified {
     fn new(stick: Option<&Stick>, said: Option<&Identity>, unmasked: bool) -> Identified {
         let shown = |text: &String| if unmasked { text.clone() } else { mask::identity(text) };
-        // A stick that was reached without the bus is judged by the door it opened.
+        // A stick that was reached without the bus is judged by its way in.
         let reached = match said.and_then(|said| said.kind) {
             Some("hilink") => Mode::Hilink,
             _ => Mode::Modem,

@@ -286,10 +286,20 @@ impl<'l> At<'l> {
                 Final::Ok | Final::Connect(_) => before.changed(),
                 // The first of them may have been carried out before the second was refused.
                 _ if typed::is_several(command) => self.standing,
+                _ if self.another_result_follows() => self.standing,
                 _ => before,
             };
         }
         Ok(answer)
+    }
+
+    /// Whether a refusal is followed by a second result: it may have been of another program's command, and this one carried out.
+    fn another_result_follows(&mut self) -> bool {
+        let Ok(late) = self.link.drain(QUIET, Duration::from_secs(2)) else { return true };
+        let whole = self.collector.push(&late).is_ok();
+        self.collector.settle();
+        self.urcs.append(&mut self.collector.take_urcs());
+        !whole || self.collector.has_stray_result()
     }
 
     fn read_answer(&mut self, line: Line<'_>) -> Result<Answer> {

@@ -3,6 +3,17 @@
 //! [`At`] is the engine: it writes a command, reads until its result, and keeps unsolicited lines apart. A [`Command`] is a
 //! command as a value: its text, how long the stick may take, and how its answer reads. The shapes are those of
 //! docs/protocols/hilink-at.md section 3.
+//!
+//! ```
+//! use stickshift::at::{At, network};
+//! use stickshift::link::{Tape, TapeLink};
+//!
+//! // The recording of one command, `AT+CSQ`, and its answer.
+//! let tape = Tape::parse("> 41542b4353510d\n< 0d0a2b4353513a2032302c39390d0a0d0a4f4b0d0a")?;
+//! let mut port = TapeLink::new(tape);
+//! assert_eq!(At::new(&mut port).run(&network::strength())?, Some(-73));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 pub mod data;
 mod engine;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::at::{At, Command, PATIENT, fields_of, number, text, unexpected};
-use crate::error::{Effect, Result};
+use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::wire::at::{Answer, Final, fields, value_of};
 use crate::wire::pdu::{self, Body, Message, Part};
@@ -151,8 +151,12 @@ fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<Option<u8>> {
     if answer.result != Final::Ok {
         return Err(at.refused(&command, &answer.result));
     }
-    // It went; its number is of no use to anybody.
-    Ok(answer.value("+CMGS").and_then(|value| number(&fields(value), 0)))
+    let Some(value) = answer.value("+CMGS") else {
+        let what = "the stick said OK and gave the message no number";
+        return Err(Error::new(ErrorKind::UnexpectedAnswer, what).with_verdict(Verdict::Unknown));
+    };
+    // It went; what its number is, nobody asks.
+    Ok(number(&fields(value), 0))
 }
 
 /// A message that came, whole: the parts of a long one put together.

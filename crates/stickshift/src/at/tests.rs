@@ -7,7 +7,7 @@ use super::network::{self, Access, Domain, RadioConfig, RegistrationState};
 use super::ports::{Composition, PortCode, UsbMode};
 use super::sim::{self, SimState};
 use super::sms::{self, Status};
-use super::ussd::{self, Outcome};
+use super::ussd::{self, ReplyKind};
 use super::{At, Command, identify, ports};
 use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{ByteLink, Moment};
@@ -464,7 +464,7 @@ fn ussd_packed_and_plain() {
         other => panic!("{other}"),
     });
     let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
-    assert_eq!((reply.outcome, reply.text.as_str()), (Outcome::Done, "Hello"));
+    assert_eq!((reply.kind, reply.text.as_str()), (ReplyKind::Done, "Hello"));
 
     let mut port = Port::new(|line| match line {
         "AT+CUSD=1,\"AA180C3602\",15" => b"\r\n+CME ERROR: 304\r\n".to_vec(),
@@ -472,7 +472,7 @@ fn ussd_packed_and_plain() {
         other => panic!("{other}"),
     });
     let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
-    assert_eq!((reply.outcome, reply.text.as_str()), (Outcome::ReplyExpected, "Balance: 5"));
+    assert_eq!((reply.kind, reply.text.as_str()), (ReplyKind::ReplyExpected, "Balance: 5"));
 
     let mut port = Port::new(|_| ok(&[]));
     assert!(ussd::ask(&mut At::new(&mut port), "*100#").unwrap_err().is(ErrorKind::Timeout));

@@ -11,9 +11,9 @@ use crate::wire::pdu;
 /// How long the network may take to answer.
 pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What became of a request.
+/// What the network's word means for the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReplyKind {
     /// Answered; the dialogue is over.
     Done,
     /// The network waits for a reply.
@@ -30,7 +30,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// What became of it.
-    pub outcome: Outcome,
+    pub kind: ReplyKind,
     /// The text, decoded where it could be and as it came otherwise.
     pub text: String,
 }
@@ -38,17 +38,17 @@ pub struct Reply {
 /// Reads what follows `+CUSD:`.
 pub fn read_reply(value: &str) -> Option<Reply> {
     let f = fields(value);
-    let outcome = match number(&f, 0)? {
-        0 => Outcome::Done,
-        1 => Outcome::ReplyExpected,
-        2 => Outcome::Ended,
-        4 => Outcome::NotSupported,
-        5 => Outcome::TimedOut,
+    let kind = match number(&f, 0)? {
+        0 => ReplyKind::Done,
+        1 => ReplyKind::ReplyExpected,
+        2 => ReplyKind::Ended,
+        4 => ReplyKind::NotSupported,
+        5 => ReplyKind::TimedOut,
         _ => return None,
     };
     let raw = text(&f, 1).unwrap_or_default();
     let decoded = pdu::unpack_ussd(&raw, number(&f, 2).unwrap_or(15));
-    Some(Reply { outcome, text: decoded.unwrap_or(raw) })
+    Some(Reply { kind, text: decoded.unwrap_or(raw) })
 }
 
 /// Sends a code, or a reply within a dialogue, and waits for the network's word.
@@ -68,7 +68,8 @@ pub fn ask(at: &mut At<'_>, code: &str) -> Result<Reply> {
     at.expect_urc("+CUSD");
     let command = format!("AT+CUSD=1,\"{}\",15", hex::encode_upper(&packed));
     let mut answer = at.command(&command, Effect::Changes, PATIENT)?;
-    if answer.result != Final::Ok {
+    // A refusal in doubt may have been somebody else's: the code is not sent twice.
+    if answer.result != Final::Ok && !at.standing().is_in_doubt() {
         answer = at.command(&format!("AT+CUSD=1,{plain},15"), Effect::Changes, PATIENT)?;
     }
     if answer.result != Final::Ok {

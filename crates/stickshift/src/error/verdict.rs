@@ -84,6 +84,11 @@ impl Standing {
         Standing { in_doubt: false, changed: self.changed || carried_out }
     }
 
+    /// Whether a changing command went out whose result was not seen.
+    pub fn is_in_doubt(self) -> bool {
+        self.in_doubt
+    }
+
     /// Whether nothing was changed for certain.
     pub fn is_untouched(self) -> bool {
         !self.in_doubt && !self.changed

@@ -5,7 +5,7 @@ use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
 use crate::hilink::call::{Call, USUAL};
 use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of};
-use crate::hilink::reply::{csrf_tokens, local_path, read_reply};
+use crate::hilink::reply::{csrf_tokens, is_header_safe, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
 use crate::link::{HttpLink, HttpRequest, HttpResponse};
@@ -13,8 +13,6 @@ use crate::link::{HttpLink, HttpRequest, HttpResponse};
 /// The name of the session's cookie.
 const SESSION: &str = "SessionID";
 
-/// Longest token or cookie that is believed (they have 32 and 128 characters).
-const SECRET_LIMIT: usize = 1024;
 /// Most tokens kept; a login brings 32.
 const TOKENS_LIMIT: usize = 64;
 
@@ -184,7 +182,7 @@ impl<'l> Hilink<'l> {
         lost_is_a_value(self.call(call))
     }
 
-    /// `POST /CGI`, the other door to the USB mode: `switch` 0 is project mode, 1 debug mode. It wants neither session nor token,
+    /// `POST /CGI`, the other way to the USB mode: `switch` 0 is project mode, 1 debug mode. It wants neither session nor token,
     /// and the connection normally ends without an answer.
     ///
     /// # Errors
@@ -533,13 +531,6 @@ pub(super) enum Body {
 
 pub(super) fn is_stale(error: &Error) -> bool {
     matches!(code_of(error), Some(WRONG_TOKEN | WRONG_SESSION | STALE_TOKEN))
-}
-
-/// Cookies and tokens go back into headers: nothing but visible ASCII without what parts them.
-pub(super) fn is_header_safe(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= SECRET_LIMIT
-        && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
 }
 
 fn lost_is_a_value(result: Result<()>) -> Result<Delivery> {

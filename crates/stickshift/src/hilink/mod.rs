@@ -2,6 +2,37 @@
 //!
 //! [`Hilink`] holds a session with one stick's web server; a [`Call`] is one call of the API: its path, what is sent, and how the reply
 //! reads. The shapes are those of docs/protocols/hilink-at.md section 1.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use stickshift::error::Result;
+//! use stickshift::hilink::{Generation, Hilink, device};
+//! use stickshift::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+//!
+//! /// A web server that knows one path and no tokens.
+//! struct Server;
+//!
+//! impl HttpLink for Server {
+//!     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+//!         let (status, body) = match &*request.path {
+//!             "/api/device/signal" => (200, "<response><rsrp>-87dBm</rsrp><mode>7</mode></response>"),
+//!             _ => (404, ""),
+//!         };
+//!         Ok(HttpResponse { status, body: body.into(), ..HttpResponse::default() })
+//!     }
+//!     fn now(&self) -> Moment {
+//!         Moment::ZERO
+//!     }
+//!     fn sleep(&mut self, _time: Duration) {}
+//! }
+//!
+//! let mut server = Server;
+//! let mut web = Hilink::open(&mut server, stickshift::random::fill)?;
+//! assert_eq!(web.generation(), Generation::G0);
+//! assert_eq!(web.call(&device::signal())?.rsrp, Some(-87.0));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 mod call;
 mod client;
@@ -23,7 +54,7 @@ pub mod xml;
 pub use call::{Call, USUAL};
 pub use client::{Delivery, Generation, Hilink};
 pub use login::LoginState;
-pub use refusal::{code_of, meaning, refusal};
+pub use refusal::{ABSENT, code_of, meaning, refusal};
 pub use rsa::Padding;
 
 use crate::error::{Error, ErrorKind};

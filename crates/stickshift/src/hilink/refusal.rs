@@ -1,7 +1,7 @@
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
 
 /// The API has no such path, or the firmware no such function.
-pub(super) const ABSENT: i32 = 100_002;
+pub const ABSENT: i32 = 100_002;
 /// A login is needed, or the user may not do this.
 pub(super) const NO_RIGHTS: i32 = 100_003;
 /// Busy: to be asked again in a second.

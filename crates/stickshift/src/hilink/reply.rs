@@ -1,10 +1,12 @@
 //! What the stick's web server sends back: documents, refusals, and pages with tokens in them.
 
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::hilink::client::is_header_safe;
 use crate::hilink::refusal::{ABSENT, refusal};
 use crate::hilink::xml::{self, Element};
 use crate::link::HttpResponse;
+
+/// Longest token or cookie that is believed (they have 32 and 128 characters).
+const SECRET_LIMIT: usize = 1024;
 
 /// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
 /// it has no such thing.
@@ -57,4 +59,11 @@ pub(super) fn csrf_tokens(page: &[u8]) -> Vec<String> {
         .filter_map(token)
         .filter(|t| is_header_safe(t))
         .collect()
+}
+
+/// Cookies and tokens go back into headers: nothing but visible ASCII without what parts them.
+pub(super) fn is_header_safe(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= SECRET_LIMIT
+        && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
 }

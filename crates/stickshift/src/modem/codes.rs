@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::at::ussd::{self, Outcome};
+use crate::at::ussd::{self, ReplyKind};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink;
 use crate::modem::{Modem, Way};
@@ -26,17 +26,17 @@ impl Modem<'_> {
         let before = self.standing();
         let answer = match &mut self.way {
             Way::At(at) => match ussd::ask(at, code) {
-                Ok(reply) => match reply.outcome {
-                    Outcome::NotSupported => {
+                Ok(reply) => match reply.kind {
+                    ReplyKind::NotSupported => {
                         let what = "the network does not know this code";
                         return Err(before.judge(Error::new(ErrorKind::AtRefused, what)));
                     }
-                    Outcome::TimedOut => {
+                    ReplyKind::TimedOut => {
                         Err(Error::new(ErrorKind::AtRefused, "the network did not answer the code"))
                     }
-                    Outcome::Done | Outcome::ReplyExpected | Outcome::Ended => Ok(CodeAnswer {
+                    ReplyKind::Done | ReplyKind::ReplyExpected | ReplyKind::Ended => Ok(CodeAnswer {
                         text: reply.text,
-                        reply_expected: reply.outcome == Outcome::ReplyExpected,
+                        reply_expected: reply.kind == ReplyKind::ReplyExpected,
                     }),
                 },
                 Err(e) => Err(e),

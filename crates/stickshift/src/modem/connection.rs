@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::hilink::monitoring::{self, Connection};
-use crate::hilink::{device, dialup, net};
+use crate::hilink::{ABSENT, code_of, device, dialup, net};
 use crate::modem::Modem;
 use crate::modem::look::Seen;
 
@@ -87,25 +87,32 @@ impl Modem<'_> {
     pub fn set_data(&mut self, on: bool) -> Result<()> {
         let web = self.only_web(SERVICE)?;
         let before = web.standing();
-        match web.call_if_known(&dialup::set_data_switch(on)) {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => {
-                // A stick that has no switch switched nothing.
-                web.stand(before);
-                let Err(error) = web.call(&dialup::dial(on)) else { return Ok(()) };
-                self.after_trouble(error, |modem| {
-                    let status = modem.only_web(SERVICE)?.call(&monitoring::status())?;
-                    Ok(match (status.connection, on) {
-                        (Connection::Connected, true) | (Connection::Disconnected, false) => Seen::Done,
-                        _ => Seen::Nothing,
-                    })
-                })
-            }
-            Err(error) => self.after_trouble(error, |modem| {
-                let now = modem.only_web(SERVICE)?.call(&dialup::data_switch())?;
-                Ok(if now == on { Seen::Done } else { Seen::Untouched })
-            }),
+        let Err(error) = web.call(&dialup::set_data_switch(on)) else { return Ok(()) };
+        let has_switch = match code_of(&error) {
+            // It may have been the page that newer firmware shows when it is in trouble.
+            Some(ABSENT) => web.call_if_known(&dialup::data_switch())?.is_some(),
+            _ => true,
+        };
+        if !has_switch {
+            // Nothing was switched where there is no switch.
+            web.stand(before);
+            return self.dial(on);
         }
+        self.after_trouble(error, |modem| {
+            let now = modem.only_web(SERVICE)?.call(&dialup::data_switch())?;
+            Ok(if now == on { Seen::Done } else { Seen::Untouched })
+        })
+    }
+
+    fn dial(&mut self, on: bool) -> Result<()> {
+        let Err(error) = self.only_web(SERVICE)?.call(&dialup::dial(on)) else { return Ok(()) };
+        self.after_trouble(error, |modem| {
+            let status = modem.only_web(SERVICE)?.call(&monitoring::status())?;
+            Ok(match (status.connection, on) {
+                (Connection::Connected, true) | (Connection::Disconnected, false) => Seen::Done,
+                _ => Seen::Nothing,
+            })
+        })
     }
 
     /// The dial-up profiles.
@@ -139,8 +146,18 @@ impl Modem<'_> {
     /// Deletes profile `index`.
     ///
     /// # Errors
-    /// As [`dial_profiles`](Self::dial_profiles).
+    /// `Usage` when there is none, or when the operator made it: firmware says yes to that and keeps it. As
+    /// [`dial_profiles`](Self::dial_profiles).
     pub fn delete_dial_profile(&mut self, index: u32) -> Result<()> {
+        let all = self.dial_profiles()?.profiles;
+        match all.iter().find(|p| p.index == index) {
+            None => return Err(self.fails(ErrorKind::Usage, format!("there is no profile {index}"))),
+            Some(p) if p.read_only => {
+                let what = format!("profile {index} is the operator's and cannot be deleted");
+                return Err(self.fails(ErrorKind::Usage, what));
+            }
+            Some(_) => {}
+        }
         let Err(error) = self.only_web(SERVICE)?.call(&dialup::delete_profile(index)) else { return Ok(()) };
         self.after_trouble(error, |modem| {
             let there = modem.dial_profiles()?.profiles.iter().any(|p| p.index == index);

@@ -1,4 +1,4 @@
-//! What the stick says it is, over whichever door it opens.
+//! What the stick says it is, over whichever way in it has.
 
 use std::fmt;
 

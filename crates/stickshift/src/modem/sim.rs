@@ -259,6 +259,10 @@ impl Modem<'_> {
                     "the stick took a code, and the SIM does not show it",
                 ),
             },
+            // What was entered is forgotten when the power goes; everything else is kept.
+            (Ok(()), Err(_)) if matches!(code, PinUse::Enter(_)) => {
+                return now.map_err(|e| e.with_verdict(Verdict::Unknown));
+            }
             (Ok(()), Err(_)) => return Ok(SimStatus { pin_tries: None, puk_tries: None, ..before.clone() }),
             // Refused, and no try is gone: the refusal is all there is.
             (Err(error), Ok(now))

@@ -118,7 +118,7 @@ fn dialogues_with_noise() {
         noisy(&[("AT+CUSD=1,\"AA180C3602\",15", b"\r\nOK\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n")], |at| {
             ussd::ask(at, "*100#")
         });
-    assert_eq!((reply.outcome, reply.text.as_str()), (Outcome::Done, "Hello"));
+    assert_eq!((reply.kind, reply.text.as_str()), (ReplyKind::Done, "Hello"));
     noisy(&[("AT+CPIN=\"1234\"", OK)], |at| at.run(&sim::enter("1234")));
     let state = noisy(&[("AT+CPIN?", b"\r\n+CPIN: READY\r\n\r\nOK\r\n")], sim::wait_state);
     assert_eq!(state, SimState::Ready);

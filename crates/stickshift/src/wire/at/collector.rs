@@ -100,6 +100,8 @@ pub struct Collector {
     urcs: VecDeque<String>,
     urc_size: usize,
     message_follows: bool,
+    /// A result came after the one that ended the last command.
+    stray_result: bool,
 }
 
 /// What is known of the running command from its own text.
@@ -200,6 +202,7 @@ impl Collector {
             urcs: VecDeque::new(),
             urc_size: 0,
             message_follows: false,
+            stray_result: false,
         }
     }
 
@@ -213,6 +216,7 @@ impl Collector {
         self.lines.clear();
         self.lines_size = 0;
         self.done = None;
+        self.stray_result = false;
     }
 
     /// An unsolicited line with this name is waited for: another one that cuts it in two does no harm to it.
@@ -264,6 +268,12 @@ impl Collector {
     /// which ends with CR alone, and an error code that an unsolicited line followed closely.
     pub fn settle(&mut self) -> Progress {
         self.progress(true)
+    }
+
+    /// Whether a result came after the one that ended the last command: another program writes to the same port, and one of the two
+    /// results is that of its command.
+    pub fn has_stray_result(&self) -> bool {
+        self.stray_result
     }
 
     /// Takes the unsolicited lines that came, oldest first.
@@ -420,8 +430,10 @@ impl Collector {
         if self.is_awaited(&line) {
             return self.remember_urc(line);
         }
+        let ended = self.command.is_none() || self.done.is_some();
+        self.stray_result |= ended && Final::parse(&line, false).is_some();
         let Some(command) = &self.command else { return };
-        if line.is_empty() || self.done.is_some() {
+        if line.is_empty() || ended {
             return;
         }
         if !self.echo_seen && self.lines.is_empty() && line == command.text {
