@@ -33,8 +33,7 @@ use crate::verbs::virtual_rack::{self, Host};
 /// may follow.
 #[derive(Args, Debug)]
 pub(crate) struct VirtualArgs {
-    /// Which one
-    #[arg(required_unless_present = "list")]
+    /// Which one; without a name, all are listed
     name: Option<String>,
 
     /// Name every virtual stick and do nothing
