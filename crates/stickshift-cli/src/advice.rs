@@ -82,7 +82,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             FAILED,
         ),
         ErrorKind::FileExists => (
-            "nothing is overwritten that nobody asked to overwrite",
+            "existing files are not overwritten by default",
             "choose another name, or add --force to overwrite it",
             FAILED,
         ),

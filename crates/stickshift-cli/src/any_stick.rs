@@ -15,7 +15,7 @@ use stickshift_emu::sticks::zerocd::{Behaviour, ZeroCd};
 pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn Device>>> {
     let Ok(id) = name.parse::<UsbId>() else { return Ok(None) };
     let behaviour = fault.map_or(Ok(Behaviour::default()), str::parse)?;
-    let unknown = || Error::new(ErrorKind::Usage, format!("no profile knows {id}, so nobody can play it"));
+    let unknown = || Error::new(ErrorKind::Usage, format!("cannot simulate {id}: no profile matches it"));
     let entry = builtin::lookup(id).next().ok_or_else(unknown)?;
     Ok(Some(Box::new(stick(&entry, behaviour).ok_or_else(unknown)?)))
 }

@@ -115,7 +115,7 @@ impl Context {
     /// Asks before a plan that was shown is carried out.
     ///
     /// # Errors
-    /// `ConsentNeeded` when the answer is no, or when nobody can be asked.
+    /// `ConsentNeeded` when the answer is no, or when there is no terminal.
     pub(crate) fn confirm(&self, question: &str) -> Result<()> {
         if self.global.yes {
             return Ok(());

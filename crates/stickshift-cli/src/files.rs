@@ -1,4 +1,4 @@
-//! Files that are read and written: errors that say which file and why, and nothing overwritten that nobody asked to overwrite.
+//! Files that are read and written: errors that say which file and why, and no overwriting without --force.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};

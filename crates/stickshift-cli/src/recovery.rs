@@ -16,7 +16,7 @@ pub(crate) enum Work {
     Load,
     /// Firmware in download mode, with a journal.
     Flash,
-    /// The whole journey, with a journal; it begins wherever the stick is.
+    /// The whole conversion, with a journal; it starts in whatever mode the stick is.
     Convert,
 }
 

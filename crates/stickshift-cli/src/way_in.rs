@@ -17,11 +17,11 @@ use crate::{files, select};
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PortArgs {
-    /// The stick: place, ids, tty, serial number or IMEI
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     #[arg(long, value_name = "STICK", global = true)]
     pub(crate) stick: Option<String>,
 
-    /// This serial port, whatever stands behind it
+    /// Use this serial port directly, without USB detection
     #[arg(long, value_name = "TTY", conflicts_with = "stick", global = true)]
     pub(crate) port: Option<PathBuf>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct PortArgs {
 /// Which web server, and who logs in.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct WebArgs {
-    /// The stick's web page, for an address that no stick here stands behind
+    /// Use this web interface directly (for a stick on another host)
     #[arg(long, value_name = "http://HOST[:PORT]/", conflicts_with = "stick", global = true)]
     pub(crate) url: Option<String>,
 
@@ -40,11 +40,11 @@ pub(crate) struct WebArgs {
 /// Who logs in to a web server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LoginArgs {
-    /// Log in to the web page as this user; the password is asked for, or taken from --password-file or STICKSHIFT_PASSWORD
+    /// Log in to the web interface as this user; the password comes from --password-file, STICKSHIFT_PASSWORD or a prompt
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) user: Option<String>,
 
-    /// The first line of FILE is the web page's password
+    /// Read the web interface password from the first line of FILE
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) password_file: Option<PathBuf>,
 }
@@ -169,7 +169,7 @@ impl WebArgs {
     pub(crate) fn modem<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Modem<'l>> {
         let mut web = Hilink::open(link, stickshift::random::fill)?.with_cancel(context.cancel.clone());
         if let Some(user) = self.login.user() {
-            // Nobody is asked for what is not needed.
+            // Do not ask for what is not needed.
             if !web.login_state()?.open {
                 web.login(user, &self.login.password()?)?;
             }
@@ -181,7 +181,7 @@ impl WebArgs {
 /// A secret: from `file`, from the environment, or asked for without showing it. Never from the command line, where everybody sees it.
 ///
 /// # Errors
-/// `FileUnreadable`; `Usage` when there is nobody to ask.
+/// `FileUnreadable`; `Usage` when there is no terminal to ask on.
 pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>) -> Result<String> {
     let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
     if let Some(path) = file {
@@ -192,10 +192,13 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
         return Ok(value);
     }
     rpassword::prompt_password(format!("{what}: ")).map_err(|e| {
-        Error::new(ErrorKind::Usage, format!("the {what} is needed and nobody can be asked"))
-            .with("variable", variable)
-            .because(e)
-            .with_verdict(Verdict::Untouched)
+        Error::new(
+            ErrorKind::Usage,
+            format!("the {what} is required and there is no terminal; set {variable}"),
+        )
+        .with("variable", variable)
+        .because(e)
+        .with_verdict(Verdict::Untouched)
     })
 }
 

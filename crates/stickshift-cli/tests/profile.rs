@@ -44,7 +44,7 @@ fn what_is_lost_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let run = stickshift(folder.path(), &["profile", "convert", "05c6:1000", "12d1:1001", "--to", "openwrt"]);
     let said = text(&run.stderr);
-    assert!(said.contains("not carried over: name (13 entries)"), "{said}");
+    assert!(said.contains("lost in conversion: name (13 entries)"), "{said}");
     assert!(said.contains("note: 05c6:1000: usbmode never looks at conditions"), "{said}");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stickshift::at::{At, identify, network, ports, sim};
 use stickshift::error::{Effect, ErrorKind};
-use stickshift::hilink::device::{self, UsbFace};
+use stickshift::hilink::device::{self, UsbMode};
 use stickshift::hilink::{Delivery, Generation, Hilink, code_of};
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role, Stick};
@@ -88,7 +88,7 @@ fn a_hilink_stick_is_read_and_shown_the_way_to_serial_ports() {
         assert_eq!(information.software.as_deref(), Some("22.200.15.00.00"));
         assert_eq!(web.call(&device::basic_information()).unwrap().class.as_deref(), Some("hilink"));
         let sent =
-            if use_cgi { web.cgi_switch(0) } else { web.call_and_lose(&device::mode(UsbFace::Project)) };
+            if use_cgi { web.cgi_switch(0) } else { web.call_and_lose(&device::mode(UsbMode::Project)) };
         assert!(matches!(sent, Ok(Delivery::Confirmed | Delivery::ConnectionLost)), "{sent:?}");
         drop(web);
         drop(link);
@@ -101,7 +101,7 @@ fn closed_doors_are_told_by_their_codes() {
     let (mut bus, place) = plugged("e3372h-hilink-closed", Mode::Hilink);
     let mut link = bus.open_http(&place).unwrap();
     let mut web = Hilink::open(&mut *link, random).unwrap();
-    let e = web.call_and_lose(&device::mode(UsbFace::Project)).unwrap_err();
+    let e = web.call_and_lose(&device::mode(UsbMode::Project)).unwrap_err();
     assert!(matches!(code_of(&e), Some(100_002 | 125_002)), "{e:?}");
     let _ = web.cgi_switch(0);
     drop(web);

@@ -91,7 +91,7 @@ error_kinds! {
     WrongInterface = "wrong-interface",
     /// The path is not a serial port.
     NotAPort = "not-a-port",
-    /// The stick left the bus.
+    /// The stick disconnected.
     Disconnected = "disconnected",
     /// The stick did not answer in time.
     Timeout = "timeout",
@@ -101,7 +101,7 @@ error_kinds! {
     UnexpectedAnswer = "unexpected-answer",
 
     // Mode switching.
-    /// Nobody told how to switch this stick.
+    /// No switching profile matches this stick.
     NoProfile = "no-profile",
     /// The stick is what was wanted already.
     AlreadySwitched = "already-switched",
@@ -151,7 +151,7 @@ error_kinds! {
     SimPukNeeded = "sim-puk-needed",
     /// The PIN, PUK or other code was wrong.
     WrongPin = "wrong-pin",
-    /// It would have spent the last try of a code, or nobody knows whether it would.
+    /// It would have spent the last try of a code, or whether it would is unknown.
     LastTry = "last-try",
     /// The stick's web server refused a request.
     HilinkRefused = "hilink-refused",
@@ -166,7 +166,7 @@ error_kinds! {
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",
 
-    // Journeys.
+    // Conversion.
     /// There is no journal to resume from.
     NoJournal = "no-journal",
     /// The journal is of another stick or another file.

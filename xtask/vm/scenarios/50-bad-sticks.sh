@@ -3,12 +3,12 @@
 # FAULT, exit code, what the bus shows at the end (- for nothing), what is said
 FAULTS="
 switches          0  12d1:14cf  switched from 12d1:1526
-ignores           6  12d1:1526  took no notice.*recoverable
-stalls            6  12d1:1526  took no notice.*halted the endpoint.*recoverable
+ignores           6  12d1:1526  ignored the switch message.*recoverable
+stalls            6  12d1:1526  ignored the switch message.*halted the endpoint.*recoverable
 no-status         0  12d1:14cf  switched from 12d1:1526
 vanishes-early    0  12d1:14cf  switched from 12d1:1526
-comes-back        6  12d1:1526  left the bus and came back unchanged.*recoverable
-never-comes-back  7  -          left the bus and did not come back.*unknown
+comes-back        6  12d1:1526  disconnected and came back unchanged.*recoverable
+never-comes-back  7  -          disconnected and did not come back.*unknown
 busy              0  12d1:14cf  switched from 12d1:1526
 "
 faults=() exits=() shown=() said=() where=() switches=()

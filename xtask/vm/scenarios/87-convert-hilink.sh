@@ -6,10 +6,10 @@ plug e3372h-hilink
 found
 card "$WHERE"
 lease "$CARD"
-stickshift --json convert "$WHERE" --to stick --firmware "$HERE/firmware.bin" --webui "$HERE/webui.bin" --no-updates --yes > "$HERE/journey" 2>&1
-tail -n 1 "$HERE/journey"
-tail -n 1 "$HERE/journey" | grep -q '"after":.*"firmware":"21.180.01.00.00"'
-grep -q '"web-ports"' "$HERE/journey"
+stickshift --json convert "$WHERE" --to stick --firmware "$HERE/firmware.bin" --webui "$HERE/webui.bin" --no-updates --yes > "$HERE/events" 2>&1
+tail -n 1 "$HERE/events"
+tail -n 1 "$HERE/events" | grep -q '"after":.*"firmware":"21.180.01.00.00"'
+grep -q '"web-ports"' "$HERE/events"
 stands "$WHERE" 12d1:1506
 wait_for 10 compgen -G "/sys/bus/usb/drivers/huawei_cdc_ncm/$WHERE:*"
 wait_for 10 compgen -G "/sys/bus/usb/drivers/option/$WHERE:*"

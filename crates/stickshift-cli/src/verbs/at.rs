@@ -16,12 +16,12 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{PortArgs, tell_second_look};
 
-/// Send AT commands to a stick and print its answers.
+/// Send AT commands to a stick and print the replies.
 ///
-/// Ends with the first command that the stick refuses. Unsolicited lines are left out of answers; --verbose shows them.
+/// Stops at the first command that the stick refuses. Unsolicited lines are not part of a reply; --verbose shows them.
 #[derive(Args, Debug)]
 pub(crate) struct AtArgs {
-    /// Commands, for example ATI, +CSQ or 'AT^HCSQ?'; AT is put before what lacks it
+    /// Commands, for example ATI, +CSQ or 'AT^HCSQ?'; a missing AT prefix is added
     #[arg(value_name = "COMMAND", required_unless_present = "terminal")]
     commands: Vec<String>,
 
@@ -29,7 +29,7 @@ pub(crate) struct AtArgs {
     #[arg(long, conflicts_with = "commands")]
     terminal: bool,
 
-    /// How long the stick may take for each answer
+    /// Time limit for each reply
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
 

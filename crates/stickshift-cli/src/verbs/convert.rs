@@ -23,7 +23,7 @@ use crate::way_in::LoginArgs;
 /// confirm it.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
-    /// The stick: place, ids, tty, serial number or IMEI
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
     /// Firmware to convert to
@@ -42,7 +42,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_name = "FILE")]
     webui: Option<PathBuf>,
 
-    /// Show the plan and do nothing
+    /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -50,7 +50,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     resume: bool,
 
-    /// Turn the stick's automatic updates off first: after an update only the boot pin (needle) may be left
+    /// Turn off the stick's automatic updates first: after an update, only the boot pin (needle) may still work
     #[arg(long)]
     no_updates: bool,
 

@@ -36,15 +36,15 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// As it should be.
+    /// No problem.
     Fine,
     /// Some things will not work.
     Lacking,
-    /// It gets in the way.
+    /// Conflicts with stickshift.
     InTheWay,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Serialize)]
 struct Finding {
     state: State,
@@ -219,7 +219,7 @@ fn rivals() -> Vec<Finding> {
     findings
 }
 
-/// A program that deals with sticks, too.
+/// Another program that manages sticks.
 struct Rival {
     program: &'static str,
     code: &'static str,

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::files::{self, OutputFile};
 use crate::output::Report;
 
-/// Check, take apart and put together firmware images
+/// Verify, extract and build firmware images
 #[derive(Args, Debug)]
 pub(crate) struct FirmwareArgs {
     #[command(subcommand)]
@@ -24,11 +24,11 @@ pub(crate) struct FirmwareArgs {
 
 #[derive(Debug, Subcommand)]
 enum FirmwareVerb {
-    /// Read everything and compare every checksum
+    /// Verify every checksum
     Verify(VerifyArgs),
-    /// Write each partition to a file of its own, as balong_flash names them
+    /// Extract each partition to its own file, named as balong_flash does
     Extract(ExtractArgs),
-    /// Make an image from extracted folders, other images and single partitions
+    /// Build an image from extracted folders, other images and single partitions
     Build(BuildArgs),
 }
 
@@ -37,7 +37,7 @@ struct VerifyArgs {
     /// Firmware image, updater .exe, .fw, or a folder of raw partitions
     file: PathBuf,
 
-    /// Accept an image that lacks partitions
+    /// Accept an image with missing partitions
     #[arg(long)]
     allow_partial: bool,
 }
@@ -47,26 +47,26 @@ struct ExtractArgs {
     /// Firmware image, updater .exe, .fw, or a folder of raw partitions
     file: PathBuf,
 
-    /// Folder to write to, made if it is not there [default: FILE with .parts added]
+    /// Output folder, created if missing [default: FILE.parts]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 
-    /// Write .fw files, each with header and checksums, instead of raw images
+    /// Write .fw files with header and checksums instead of raw images
     #[arg(long, conflicts_with = "exact")]
     split: bool,
 
-    /// Keep compressed payloads and what surrounds the image too, so that build gives the same bytes back
+    /// Also keep compressed payloads and the data around the image, so that build reproduces the file byte for byte
     #[arg(long)]
     exact: bool,
 
-    /// Go on although checksums are wrong or partitions are missing
+    /// Continue despite bad checksums or missing partitions
     #[arg(long)]
     allow_damaged: bool,
 }
 
 #[derive(Args, Debug)]
 struct BuildArgs {
-    /// In the order of flashing: folders as extract writes them, images, .fw files, or CODE=FILE for a raw partition (00110000=fastboot.bin)
+    /// Inputs in flashing order: extracted folders, images, .fw files, or CODE=FILE for a raw partition (00110000=fastboot.bin)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -74,7 +74,7 @@ struct BuildArgs {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// What it holds, 0x00 to 0x0f: 1 firmware, 2 dashboard CD, 4 web UI, added up; 8 more if signed [default: of the first input]
+    /// Content flags, 0x00 to 0x0f: sum of 1 firmware, 2 dashboard CD, 4 web UI, 8 signed [default: those of the first input]
     #[arg(long, value_parser = parse_kind)]
     kind: Option<u8>,
 
@@ -110,7 +110,7 @@ struct Fields {
     #[arg(long, default_value = "", hide_default_value = true)]
     time: String,
 
-    /// Bytes that one checksum covers
+    /// Bytes covered by one checksum
     #[arg(long, default_value_t = 4096)]
     block_size: u32,
 }
@@ -469,9 +469,15 @@ impl Report for ImageReport {
             writeln!(out, "{}: {}", finding.severity, finding.text)?;
         }
         if let (Some(blocks), Some(sound)) = (self.blocks, self.sound) {
-            let verdict = if sound { "sound" } else { "NOT sound" };
-            writeln!(out, "\n{verdict}: partitions {}, checksums compared {blocks}", self.partitions.len())?;
+            let verdict = if sound { "OK" } else { "FAILED" };
+            let partitions = counted(self.partitions.len() as u64, "partition");
+            writeln!(out, "\n{verdict}: {partitions}, {} verified", counted(blocks, "checksum"))?;
         }
         Ok(())
     }
+}
+
+/// `1 partition`, `10 partitions`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -22,23 +22,23 @@ use crate::{consent, files, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
-/// Every partition that the stick acknowledged is remembered: after an interruption --resume skips those, where the stick shows that it is the
-/// same one, and begins with the first where it cannot.
+/// Acknowledged partitions are recorded. After an interruption, --resume skips them if the stick proves to be the same one, and otherwise
+/// starts with the first partition.
 #[derive(Args, Debug)]
 pub(crate) struct FlashArgs {
-    /// Firmware files or folders of raw partitions, and at the end the stick (place or ids) if there is more than one
+    /// Firmware files or folders of raw partitions; last, the stick (USB port path or ids) if there is more than one
     #[arg(value_name = "FIRMWARE.. [STICK]", required = true)]
     words: Vec<String>,
 
-    /// This serial port, whatever stands behind it
+    /// Use this serial port directly, without USB detection
     #[arg(long, value_name = "TTY")]
     port: Option<PathBuf>,
 
-    /// Go on with the work that was interrupted at this place
+    /// Resume the interrupted run on this USB port
     #[arg(long)]
     resume: bool,
 
-    /// Show the plan and do nothing
+    /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::hilink::device::{self, Control, UsbFace};
+use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
 use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
 use stickshift::mask;
@@ -16,13 +16,13 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{WebArgs, tell_second_look};
 
-/// Talk to the web server of HiLink firmware.
+/// Query and control HiLink firmware through its web API.
 #[derive(Args, Debug)]
 pub(crate) struct HilinkArgs {
     #[command(subcommand)]
     verb: HilinkVerb,
 
-    /// The stick: place, ids or serial number
+    /// The stick: USB port path, ids or serial number
     #[arg(long, value_name = "STICK", global = true)]
     stick: Option<String>,
 
@@ -32,25 +32,25 @@ pub(crate) struct HilinkArgs {
 
 #[derive(Debug, Subcommand)]
 enum HilinkVerb {
-    /// What the stick is: model, hardware, firmware, web page
+    /// Model, hardware, firmware and web UI
     Info {
         /// Show IMEI, IMSI, serial and phone number in full
         #[arg(long)]
         unmasked: bool,
     },
-    /// Connection, network, SIM
+    /// Connection, network and SIM state
     Status,
-    /// What the radio hears
+    /// Signal strength and quality
     Signal,
-    /// Traffic of this connection and in all
+    /// Traffic: this session and total
     Traffic,
     /// Turn data on
     Connect,
     /// Turn data off
     Disconnect,
-    /// Dial-up profiles: list, use, delete
+    /// List, select and delete dial-up profiles
     Profile {
-        /// Use profile N from now on
+        /// Make profile N the default
         #[arg(long = "use", value_name = "N", conflicts_with = "delete")]
         use_: Option<u32>,
         /// Delete profile N
@@ -59,27 +59,27 @@ enum HilinkVerb {
     },
     /// Restart the stick
     Reboot,
-    /// Ask for another USB face: project (network card and AT port) or debug (more serial ports)
+    /// Switch the USB composition: project (network card and AT port) or debug (more serial ports)
     Mode {
-        /// Which
+        /// USB composition
         #[arg(value_enum)]
-        face: Face,
-        /// By POST /CGI instead of /api/device/mode
+        composition: Composition,
+        /// Use POST /CGI instead of /api/device/mode
         #[arg(long)]
         cgi: bool,
     },
-    /// Whether the stick updates itself; on or off to change it
+    /// Show or set automatic updates
     Updates {
-        /// What it is to be
+        /// New setting
         #[arg(value_enum)]
         set: Option<Switch>,
     },
-    /// Any request: a GET, or a POST of the document on standard input
+    /// Send any request: GET, or POST the document on standard input
     Raw {
-        /// For example /api/device/signal
+        /// Path, for example /api/device/signal
         #[arg(value_name = "PATH")]
         path: String,
-        /// Send what is on standard input
+        /// POST the document on standard input
         #[arg(long)]
         post: bool,
         /// Show identities and secrets in full
@@ -89,7 +89,7 @@ enum HilinkVerb {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Face {
+enum Composition {
     Project,
     Debug,
 }
@@ -168,17 +168,17 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
             ]));
         }
         HilinkVerb::Reboot => {
-            context.confirm("restart the stick?")?;
+            context.confirm("Restart the stick?")?;
             delivered(context, web.call_and_lose(&device::control(Control::Reboot))?);
         }
-        HilinkVerb::Mode { face, cgi } => {
-            let face = match face {
-                Face::Project => UsbFace::Project,
-                Face::Debug => UsbFace::Debug,
+        HilinkVerb::Mode { composition, cgi } => {
+            let mode = match composition {
+                Composition::Project => UsbMode::Project,
+                Composition::Debug => UsbMode::Debug,
             };
-            context.confirm("change the stick's USB face? its network card leaves for a moment; replugging undoes it on most")?;
+            context.confirm("Switch the USB composition? The network card disappears briefly; on most sticks replugging reverts it.")?;
             let result =
-                if cgi { web.cgi_switch(face.number()) } else { web.call_and_lose(&device::mode(face)) };
+                if cgi { web.cgi_switch(mode.number()) } else { web.call_and_lose(&device::mode(mode)) };
             delivered(context, result?);
         }
         HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post, unmasked)?,
@@ -201,9 +201,9 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
     };
     let i = match web.call(&device::information()) {
         Err(e) if e.is(ErrorKind::LoginNeeded) => {
-            // What is told to everybody.
+            // What needs no login.
             let basic = web.call(&device::basic_information())?;
-            context.output.say("more is told after a login (--user admin)");
+            context.output.say("log in for more (--user admin)");
             device::Information {
                 name: basic.name,
                 family: basic.family,
@@ -267,10 +267,8 @@ fn set_data(context: &Context, modem: &mut Modem<'_>, on: bool) -> Result<()> {
 
 fn delivered(context: &Context, delivery: Delivery) {
     let words = match delivery {
-        Delivery::Confirmed => "the stick said yes",
-        Delivery::ConnectionLost => {
-            "sent, and the connection ended: `stickshift list` shows what became of it"
-        }
+        Delivery::Confirmed => "accepted",
+        Delivery::ConnectionLost => "sent, and the connection ended; check the result with `stickshift list`",
     };
     context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
 }

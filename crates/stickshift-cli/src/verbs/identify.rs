@@ -1,4 +1,4 @@
-//! `stickshift identify`: what a stick is, how sure that is, and which ways lead on.
+//! `stickshift identify`: model and firmware of a stick, with confidence and evidence, and what can be done next.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -18,20 +18,20 @@ use crate::output::Report;
 use crate::select;
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
-/// Say what a stick is, how sure that is and why, and which ways lead to other firmware.
+/// Identify a stick: model, firmware, confidence and evidence, and what you can do next.
 ///
-/// Reads only: the descriptors on the bus, and what the stick says over its AT port or its web server.
+/// Read-only: uses the USB descriptors and queries the AT port or the web API.
 #[derive(Args, Debug)]
 pub(crate) struct IdentifyArgs {
-    /// The stick: place, ids, tty, serial number or IMEI
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     #[arg(value_name = "STICK", conflicts_with_all = ["port", "url"])]
     stick: Option<String>,
 
-    /// Ask this serial port alone, whatever stands behind it
+    /// Query only this port
     #[arg(long, value_name = "TTY", conflicts_with = "url")]
     port: Option<PathBuf>,
 
-    /// Ask this web page alone
+    /// Query only this web interface
     #[arg(long, value_name = "http://HOST[:PORT]/")]
     url: Option<String>,
 
@@ -72,7 +72,7 @@ fn ask(
     let login = if stick.mode == Mode::Hilink { login.login()? } else { None };
     match identity::ask(bus, stick, login.as_ref(), &mut context.session()) {
         Err(e) if !e.is(ErrorKind::Interrupted) && !e.is(ErrorKind::LoginRefused) => {
-            context.session().warn("no-identity", format!("the stick does not say what it is: {e}"));
+            context.session().warn("no-identity", format!("the stick did not identify itself: {e}"));
             Ok(None)
         }
         other => other,
@@ -116,7 +116,7 @@ struct Identified {
 impl Identified {
     fn new(stick: Option<&Stick>, said: Option<&Identity>, unmasked: bool) -> Identified {
         let shown = |text: &String| if unmasked { text.clone() } else { mask::identity(text) };
-        // A stick that was reached without the bus is judged by its way in.
+        // Without the bus, the kind of link tells the mode.
         let reached = match said.and_then(|said| said.kind) {
             Some("hilink") => Mode::Hilink,
             _ => Mode::Modem,

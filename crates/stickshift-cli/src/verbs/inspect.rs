@@ -13,10 +13,10 @@ use crate::verbs::loader;
 use crate::verbs::profile;
 use crate::verbs::router;
 
-/// Say what a file is and what is in it.
+/// Identify a file and show its contents.
 #[derive(Args, Debug)]
 pub(crate) struct InspectArgs {
-    /// Firmware, updater .exe, loader, partition table, capture, TP-Link bin or router image
+    /// File: firmware, updater .exe, loader, partition table, capture, TP-Link bin or router image
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

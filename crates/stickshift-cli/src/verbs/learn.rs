@@ -21,13 +21,13 @@ use crate::output::Report;
 use crate::verbs::profile::{self, To};
 use crate::verbs::switch::{self, PlanReport, SwitchReport};
 
-/// Learn from a USB capture how a stick is switched.
+/// Learn from a USB capture how to switch a stick.
 ///
 /// The capture is a pcap or pcapng file of Linux usbmon or Windows USBPcap (gzipped or not), or a text log of usbmon, SniffUSB
 /// or Bus Hound. It should begin before the stick is plugged in and end when its modem is there.
 #[derive(Args, Debug)]
 pub(crate) struct LearnArgs {
-    /// The capture; - reads standard input
+    /// Capture file; - for standard input
     #[arg(value_name = "CAPTURE")]
     capture: PathBuf,
 
@@ -39,11 +39,11 @@ pub(crate) struct LearnArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// The ids before the switch: picks one of several sticks, or tells them where the capture does not
+    /// Ids before the switch: selects one of several sticks, or supplies ids missing from the capture
     #[arg(long, value_name = "IDS")]
     id: Option<String>,
 
-    /// Try what was learned on the stick that is plugged in
+    /// Try the learned profile on the connected stick
     #[arg(long = "try", value_name = "STICK", num_args = 0..=1)]
     try_on: Option<Option<String>>,
 }
@@ -121,7 +121,7 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    "the capture does not tell the ids before the switch: add --id",
+                    "the capture does not contain the ids before the switch; add --id",
                 ));
             }
         };
@@ -227,9 +227,9 @@ impl SwitchedReport {
         let id = self.id.as_deref().unwrap_or(unknown);
         let name = if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) };
         let what = match &self.target {
-            Some(target) if self.id.as_ref() == Some(target) => "keeps its ids".to_owned(),
+            Some(target) if self.id.as_ref() == Some(target) => "comes back with the same ids".to_owned(),
             Some(target) => format!("becomes {target}"),
-            None => "leaves, and what it becomes is not in the capture".to_owned(),
+            None => "disconnects; the capture does not show what it becomes".to_owned(),
         };
         let times = if self.times > 1 { format!(", {} times", self.times) } else { String::new() };
         format!("{id}{name} {what}{times}")

@@ -16,7 +16,7 @@ use crate::output::Report;
 /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    /// Keep running and report what is plugged in, unplugged and switched
+    /// Keep running and report sticks as they are plugged in, unplugged and switched
     #[arg(long)]
     watch: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
     Ok(())
 }
 
-/// Prints what is there, then every change, until somebody asks to stop.
+/// Prints what is there, then every change, until the user stops it.
 fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
     let mut known: BTreeMap<Place, StickReport> = BTreeMap::new();
     context.output.stream("list", &list);

@@ -20,29 +20,28 @@ use crate::{consent, files, select};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
 ///
-/// The call that erases the whole flash is taken out of the loader in memory, as far as it is known. A loader that cannot be shown to be safe is
-/// refused.
+/// A known call that erases the whole flash is patched out in memory. A loader that cannot be shown to be safe is refused.
 #[derive(Args, Debug)]
 pub(crate) struct LoadArgs {
-    /// The loader (usbloader*.bin, usblsafe*.bin)
+    /// Loader file (usbloader*.bin, usblsafe*.bin)
     #[arg(value_name = "LOADER")]
     file: PathBuf,
 
-    /// The stick: place, ids, tty, serial number or IMEI
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// This serial port, whatever stands behind it. The loader's own ports are not waited for
+    /// Use this serial port directly, without USB detection; does not wait for the loader's ports
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
 
-    /// The stick's model (E3372h), to hold the loader's chip against it: the boot ROM does not tell
+    /// Stick model (E3372h), to check that the loader fits its chip: the boot ROM does not report it
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
     #[command(flatten)]
     changes: ChangeArgs,
 
-    /// Show the plan and do nothing
+    /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -127,7 +126,7 @@ impl Report for LoadReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "sent {} bytes in {} packets, {} of them again",
+            "sent {} bytes in {} packets, {} retransmitted",
             self.bytes, self.packets, self.repeated
         )?;
         match (&self.place, self.mode) {
@@ -140,11 +139,11 @@ impl Report for LoadReport {
             }
             _ if self.hung_up == Some(true) => {
                 writeln!(out, "the port closed after the last packet, as it does when the loader starts")?;
-                writeln!(out, "next: `stickshift list` shows its ports, in 10 to 30 seconds")
+                writeln!(out, "next: its ports appear in `stickshift list` in 10 to 30 seconds")
             }
             _ => writeln!(
                 out,
-                "the boot ROM accepted all of it and the port is still open; `stickshift list` shows what comes up"
+                "the boot ROM accepted the loader and the port is still open; check the result with `stickshift list`"
             ),
         }
     }

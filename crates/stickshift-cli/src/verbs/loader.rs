@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::files;
 use crate::output::{ErasedReport, Report};
 
-/// Look at and change boot ROM loaders (usbloader*.bin, usblsafe*.bin)
+/// Inspect and patch boot ROM loaders (usbloader*.bin, usblsafe*.bin)
 #[derive(Args, Debug)]
 pub(crate) struct LoaderArgs {
     #[command(subcommand)]
@@ -22,11 +22,11 @@ pub(crate) struct LoaderArgs {
 
 #[derive(Debug, Subcommand)]
 enum LoaderVerb {
-    /// Show the blocks, whether it erases and why, what can be changed, and the partition table
+    /// Show the blocks, the erase verdict with its evidence, possible patches, and the partition table
     Info(InfoArgs),
-    /// Take the erase call out, cut to fastboot, replace the partition table; without -o only say what would change
+    /// Patch out the erase call, cut to fastboot, replace the partition table; without -o, only report the changes
     Patch(PatchArgs),
-    /// Show the partition table of a loader, or of a table file, or write it to a file
+    /// Show or extract the partition table of a loader or a table file
     Table(TableArgs),
 }
 
@@ -43,7 +43,7 @@ struct PatchArgs {
     #[arg(value_name = "LOADER")]
     file: PathBuf,
 
-    /// Write the changed loader here
+    /// Write the patched loader to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -53,11 +53,11 @@ struct PatchArgs {
 
 #[derive(Args, Debug)]
 struct TableArgs {
-    /// A loader, or a partition table of its own
+    /// Loader or partition table file
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Write the table's 2048 bytes to FILE (`loader patch --table FILE` puts one into a loader)
+    /// Write the 2048-byte table to FILE (`loader patch --table FILE` inserts one)
     #[arg(short, long, value_name = "FILE")]
     extract: Option<PathBuf>,
 }
@@ -65,11 +65,11 @@ struct TableArgs {
 /// What can be changed in a loader before it is sent or written.
 #[derive(Args, Debug)]
 pub(crate) struct ChangeArgs {
-    /// Only as far as the loader's fastboot
+    /// Cut the loader so that it stops in fastboot
     #[arg(long)]
     fastboot: bool,
 
-    /// Replace the loader's partition table by the one in FILE
+    /// Replace the loader's partition table with the one in FILE
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
@@ -77,11 +77,11 @@ pub(crate) struct ChangeArgs {
     #[arg(long, value_name = "N")]
     file_flag: Vec<usize>,
 
-    /// Erase blocks that are marked bad, too; marks of blocks that really are bad get lost
+    /// Also erase blocks marked bad; marks of really bad blocks are lost
     #[arg(long)]
     ignore_bad_blocks: bool,
 
-    /// Leave the erase call as it is
+    /// Do not patch out the erase call
     #[arg(long)]
     unchanged: bool,
 }

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{WayInArgs, tell_second_look};
 
-/// Show and choose radio technologies, bands and the network.
+/// Show and select radio technologies, bands and the network.
 #[derive(Args, Debug)]
 pub(crate) struct NetworkArgs {
     #[command(subcommand)]
@@ -23,25 +23,25 @@ pub(crate) struct NetworkArgs {
 
 #[derive(Debug, Subcommand)]
 enum NetworkVerb {
-    /// What the radio may use now
+    /// Show the allowed technologies and bands
     Show,
-    /// Change what the radio may use; what is not named stays
+    /// Set the allowed technologies and bands; options left out keep their value
     Set {
-        /// Technologies in order of preference, lte,umts,gsm or some of them; or auto
+        /// Technologies in order of preference, from lte,umts,gsm; or auto
         #[arg(long, value_name = "ORDER", value_parser = order)]
         mode: Option<Order>,
-        /// LTE bands, 3,7,20 for example; or all
+        /// LTE bands, for example 3,7,20; or all
         #[arg(long, value_name = "BANDS", value_parser = lte_bands)]
         lte: Option<u64>,
-        /// GSM and UMTS bands, gsm900,umts2100 for example; or all
+        /// GSM and UMTS bands, for example gsm900,umts2100; or all
         #[arg(long, value_name = "BANDS", value_parser = other_bands)]
         other: Option<u64>,
     },
-    /// Search for networks; takes up to two minutes, and data stops meanwhile
+    /// Search for networks; takes up to two minutes and interrupts data
     Scan,
-    /// Use one network, by its number from a scan; or auto
+    /// Select a network by its number from a scan, or auto
     Use {
-        /// 20801 for example, or auto
+        /// Network number, for example 20801; or auto
         #[arg(value_name = "NUMBER")]
         number: String,
     },

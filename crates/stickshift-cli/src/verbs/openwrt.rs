@@ -17,18 +17,18 @@ use crate::output::Report;
 use crate::select;
 use crate::verbs::profile;
 
-/// What OpenWrt needs for a stick: packages, network settings, hotplug hooks, and its usb-mode entry.
+/// Configure a stick on OpenWrt: packages, network settings, hotplug hooks, and its usb-mode entry.
 #[derive(Args, Debug)]
 pub(crate) struct OpenwrtArgs {
-    /// The stick; left out, it is the only stick there
+    /// The stick [default: the only one connected]
     #[arg(value_name = "STICK", conflicts_with = "ids")]
     stick: Option<String>,
 
-    /// A stick that is not here, by the ids it is plugged in with
+    /// Ids before the switch, for a stick that is not connected
     #[arg(long, value_name = "IDS")]
     ids: Option<String>,
 
-    /// How data goes through it, where that is known better
+    /// Data protocol, if you know it
     #[arg(long, value_enum, value_name = "KIND")]
     data: Option<Kind>,
 
@@ -40,14 +40,14 @@ pub(crate) struct OpenwrtArgs {
     #[arg(long, value_name = "NAME", default_value = "wwan")]
     interface: String,
 
-    /// Write the files below DIR, to be copied to the router's root, instead of printing them
+    /// Write the files below DIR instead of printing them; copy them to the router's root
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
-    /// Dialled on a serial port
+    /// PPP on a serial port
     Ppp,
     /// Huawei's NCM
     Ncm,
@@ -83,7 +83,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     let seen = stick.as_ref().and_then(Data::of);
     let guess = || entry.as_ref().and_then(|e| e.targets().first().copied()).map(Data::usual);
     let data = args.data.map(Kind::data).or(seen).or_else(guess).ok_or_else(|| {
-        Error::new(ErrorKind::NoProfile, format!("nothing tells how data goes through {id}"))
+        Error::new(ErrorKind::NoProfile, format!("the data protocol of {id} is unknown; name it with --data"))
     })?;
     // Where it waits to be switched, its ports are not those that it will have.
     let ready = stick.filter(|s| s.mode != Mode::Cdrom);

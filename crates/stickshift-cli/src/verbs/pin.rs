@@ -11,15 +11,15 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{WayInArgs, secret, tell_second_look};
 
-/// The SIM's PIN: state, enter, change, switch on and off, unblock.
+/// Manage the SIM PIN: status, enter, change, enable, disable, unblock.
 ///
-/// Codes are asked for, or taken from STICKSHIFT_PIN, STICKSHIFT_NEW_PIN and STICKSHIFT_PUK: on a command line everybody could see them.
+/// Codes come from a prompt or from STICKSHIFT_PIN, STICKSHIFT_NEW_PIN and STICKSHIFT_PUK; a command line would expose them to other users.
 #[derive(Args, Debug)]
 pub(crate) struct PinArgs {
     #[command(subcommand)]
     verb: PinVerb,
 
-    /// Use a code even if it is its last try; after that the SIM is blocked
+    /// Use the last attempt of a code; if it is wrong, the SIM is blocked
     #[arg(long, global = true)]
     spend_last_try: bool,
 
@@ -29,17 +29,17 @@ pub(crate) struct PinArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 enum PinVerb {
-    /// What the SIM waits for, and the tries that are left
+    /// SIM state and attempts left
     Status,
     /// Enter the PIN
     Enter,
-    /// Give the SIM a new PIN
+    /// Change the PIN
     Change,
-    /// Have the PIN asked for at power-up
+    /// Require the PIN at power-up
     Enable,
-    /// Have the PIN no longer asked for
+    /// Do not require the PIN at power-up
     Disable,
-    /// Unblock the SIM with its PUK and give it a new PIN
+    /// Unblock the SIM with its PUK and set a new PIN
     Unblock,
 }
 

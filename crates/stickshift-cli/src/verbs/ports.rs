@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{PortArgs, tell_second_look};
 
-/// Show and change the ports that the stick shows on the bus (AT^SETPORT, AT^U2DIAG).
+/// Show and change the stick's USB composition (AT^SETPORT, AT^U2DIAG).
 #[derive(Args, Debug)]
 pub(crate) struct PortsArgs {
     #[command(subcommand)]
@@ -23,16 +23,16 @@ pub(crate) struct PortsArgs {
 
 #[derive(Debug, Subcommand)]
 enum PortsVerb {
-    /// What it shows now, and what it could
+    /// Show the current composition and the possible ports
     Show,
-    /// Show others from the next start on. A set without an AT port (2 or 12) is refused: it would lock you out
+    /// Set the composition from the next start on. One without an AT port (2 or 12) is refused: it would lock you out
     Set {
-        /// Names in their order, of at, modem, ncm, diag, gps, cdrom, sd: at,modem,ncm for example; or BEFORE;AFTER as
-        /// AT^SETPORT has it, 'FF;12,10,16'. A bare number is taken for AT^U2DIAG of older sticks
+        /// Port names in order, from at, modem, ncm, diag, gps, cdrom, sd (for example at,modem,ncm); or AT^SETPORT values, BEFORE;AFTER
+        /// ('FF;12,10,16'); or one number, for AT^U2DIAG of older sticks
         #[arg(value_name = "PORTS")]
         ports: String,
 
-        /// Show the CD-ROM first, with names; without it there is none
+        /// Show the CD-ROM first (only with port names)
         #[arg(long)]
         cdrom_first: bool,
     },
@@ -59,7 +59,7 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
         _ => PortsWanted::Named { names: ports.split(',').map(str::to_owned).collect(), cdrom_first },
     };
     let chosen = modem.choose_ports(&wanted)?;
-    let old = now.composition.map_or_else(|| "not told".to_owned(), |c| format!("{c} ({})", c.words()));
+    let old = now.composition.map_or_else(|| "not reported".to_owned(), |c| format!("{c} ({})", c.words()));
     context.output.say(&format!("now:    {old}\nwanted: {} ({})", chosen.ports, chosen.words));
     context.confirm("set it?")?;
     modem.set_ports(&chosen)?;
@@ -84,7 +84,7 @@ impl Report for Shown {
             (_, _, Some(mode)) => {
                 writeln!(out, "U2DIAG {mode}  {}", self.usb_mode_words.unwrap_or("not known"))?
             }
-            _ => writeln!(out, "the stick does not tell which ports it shows")?,
+            _ => writeln!(out, "the stick does not report its composition")?,
         }
         for (code, name) in &self.choices {
             writeln!(out, "  {code:<3} {name}")?;

@@ -1,4 +1,4 @@
-//! `stickshift profile`: what is known about switching, and its formats.
+//! `stickshift profile`: the switching profiles, and their file formats.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::files::{self, OutputFile};
 use crate::output::Report;
 
-/// Switching profiles: the catalogue, and the formats of usb_modeswitch, OpenWrt and TP-Link.
+/// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev).
 #[derive(Args, Debug)]
 pub(crate) struct ProfileArgs {
     #[command(subcommand)]
@@ -27,33 +27,33 @@ pub(crate) struct ProfileArgs {
 
 #[derive(Debug, Subcommand)]
 enum ProfileVerb {
-    /// Every profile, or those whose ids, name or method contain a text
+    /// List the profiles, or those whose ids, name or method contain TEXT
     List {
         /// Part of ids, name or method
         #[arg(value_name = "TEXT")]
         text: Option<String>,
     },
-    /// All about the profiles for a pair of ids
+    /// Show the profiles for USB ids
     Show {
-        /// The ids that the stick shows before it is switched, as vvvv:pppp
+        /// USB ids before the switch, vvvv:pppp
         #[arg(value_name = "IDS")]
         id: String,
     },
-    /// Read profile files of any format and say what is wrong with them
+    /// Check profile files of any format
     Check {
-        /// Files of any format
+        /// Profile files of any format
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
     /// Write profiles in another format
     Convert {
-        /// Files of any format, or ids from the catalogue
+        /// Profile files of any format, or ids from the catalogue
         #[arg(value_name = "FILE|IDS", required = true)]
         from: Vec<String>,
-        /// The format to write
+        /// Output format
         #[arg(long, value_enum)]
         to: To,
-        /// Where to write it (default: standard output)
+        /// Output file (default: standard output)
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -287,7 +287,7 @@ fn say_losses(context: &Context, export: &Export) {
             [one] => (*one).to_owned(),
             many => format!("{} entries", many.len()),
         };
-        context.output.say(&format!("not carried over: {what} ({who}): {why}"));
+        context.output.say(&format!("lost in conversion: {what} ({who}): {why}"));
     }
     for note in &export.notes {
         context.output.say(&format!("note: {note}"));

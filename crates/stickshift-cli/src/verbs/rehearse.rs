@@ -17,21 +17,21 @@ use crate::files::{self, TemporaryFolder};
 use crate::verbs::convert::ConversionReport;
 use crate::{consent, synthetic};
 
-/// Rehearse the whole conversion on a virtual E3372h: no hardware, no root, no download.
+/// Rehearse a conversion on a simulated E3372h: no hardware, no root, no download.
 ///
-/// Makes a loader and synthetic firmware images without third-party code, and converts a virtual stick with them, by the same code that
-/// converts a real one. --fault simulates a pulled stick, lost answers or a power failure; the rehearsal resumes.
+/// Generates a loader and synthetic firmware images without third-party code and converts a virtual stick with them, using the code that
+/// converts a real one. --fault simulates a pulled stick, lost replies or a power failure; the rehearsal then resumes.
 #[derive(Args, Debug)]
 pub(crate) struct RehearseArgs {
     /// Firmware to convert to
     #[arg(long, value_enum, default_value = "stick")]
     to: Direction,
 
-    /// Begin with firmware that refuses to be replaced, so that the boot pin (needle) is needed
+    /// Start with firmware that refuses to be replaced, which requires the boot pin (needle)
     #[arg(long)]
     needle: bool,
 
-    /// Only make the loader and the firmware images, in DIR: to try the other verbs with a virtual stick
+    /// Only write the loader and the firmware images to DIR, for use with the other verbs
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 }
@@ -42,9 +42,9 @@ enum Direction {
     Hilink,
 }
 
-/// After so many interruptions the day is over.
+/// Interruptions after which the rehearsal gives up.
 const ATTEMPTS: u32 = 6;
-/// How long the virtual owner takes to do what he is told.
+/// How long the virtual owner takes to follow an instruction.
 const OWNER: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
@@ -157,7 +157,7 @@ fn put_back(bus: &VirtualBus, place: &Place) {
     bus.advance(Duration::from_secs(60));
 }
 
-/// The virtual owner: does with the boot pin what he is told, as often as it takes.
+/// The virtual owner: grounds the boot pin as instructed, as often as it takes.
 fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
     if let Event::Step { code: "boot-pin", .. } | Event::Warning { code: "boot-pin-missed", .. } = event {
         bus.with(place, HuaweiStick::hold_boot_pin);

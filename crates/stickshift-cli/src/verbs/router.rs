@@ -20,7 +20,7 @@ use crate::verbs::profile;
 /// The largest file that is taken out of an image.
 const EXTRACT_LIMIT: u64 = 256 << 20;
 
-/// Look into a router's firmware image: its files, and which sticks it knows.
+/// Inspect a router firmware image: its files, and which sticks it supports.
 #[derive(Args, Debug)]
 pub(crate) struct RouterArgs {
     #[command(subcommand)]
@@ -34,25 +34,25 @@ enum RouterVerb {
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
     },
-    /// Take one file out of the image
+    /// Extract one file
     Extract {
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
 
-        /// Its path in the image
+        /// Path in the image
         #[arg(value_name = "NAME")]
         name: String,
 
-        /// Write it to FILE (default: its own name, in this folder)
+        /// Output file (default: its own name, in the current directory)
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Say whether the firmware knows a stick, and what it would send
+    /// Show whether the firmware supports a stick, and what it would send
     Knows {
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
 
-        /// The stick's ids before it is switched, for example 12d1:1526
+        /// USB ids before the switch, for example 12d1:1526
         #[arg(value_name = "IDS")]
         id: String,
     },

@@ -1,4 +1,4 @@
-//! `stickshift setup`: writes what belongs on the system.
+//! `stickshift setup`: installs system files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::files::{self, TemporaryFolder};
 use crate::output::Report;
 use crate::verbs::openwrt;
 
-/// Write what belongs on the system: udev rules, the systemd service, completions, manual pages; what OpenWrt needs for a stick.
+/// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]
@@ -26,33 +26,33 @@ pub(crate) struct SetupArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Rules that let ordinary users talk to sticks, and keep ModemManager off a boot ROM
+    /// udev rules that give users access to sticks and keep ModemManager off the boot ROM
     Udev {
         #[command(flatten)]
         where_to: WhereTo,
 
-        /// The group that may talk to sticks (default: dialout or uucp, whichever there is)
+        /// Group with access to sticks (default: dialout or uucp, whichever exists)
         #[arg(long, value_name = "NAME")]
         group: Option<String>,
 
-        /// Rules that switch every known stick when it appears, one line for each, instead: without the service
+        /// Instead, write one rule per known stick that switches it when it appears, without the daemon
         #[arg(long, conflicts_with = "group")]
         switch: bool,
     },
-    /// Completions for a shell, on standard output
+    /// Shell completions, on standard output
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// The manual: a page for the program and one for each verb, into a folder, or the program's own to standard output
+    /// Man pages: all of them below DIR, or the program's own on standard output
     Man {
         /// Write all pages below DIR
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-    /// Packages, network settings and hotplug hooks for a router with OpenWrt
+    /// Packages, network settings and hotplug hooks for an OpenWrt router
     Openwrt(openwrt::OpenwrtArgs),
-    /// A service that switches whatever is plugged in
+    /// systemd unit for `stickshift watch`
     Systemd {
         #[command(flatten)]
         where_to: WhereTo,
@@ -61,7 +61,7 @@ enum What {
 
 #[derive(Args, Debug)]
 struct WhereTo {
-    /// Print it instead of writing it
+    /// Print the file instead of writing it
     #[arg(long)]
     print: bool,
 

@@ -1,4 +1,4 @@
-//! `stickshift signal`: what the radio hears, over AT or HiLink.
+//! `stickshift signal`: network, signal strength and quality, over AT or HiLink.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::WayInArgs;
 
-/// Show network and signal.
+/// Show the network, signal strength and signal quality.
 #[derive(Args, Debug)]
 pub(crate) struct SignalArgs {
-    /// Again every few seconds, until Ctrl-C
+    /// Repeat every few seconds until Ctrl-C
     #[arg(long)]
     watch: bool,
 
-    /// How long to wait in between
+    /// Interval for --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "watch")]
     every: u64,
 
@@ -44,7 +44,7 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
     }
 }
 
-/// Waits in small steps; `false` when somebody asked to stop.
+/// Waits in small steps; `false` when the user asked to stop.
 fn wait(context: &Context, time: Duration, mut sleep: impl FnMut(Duration)) -> bool {
     let step = Duration::from_millis(100);
     for _ in 0..time.as_millis() / step.as_millis() {

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::{WayInArgs, tell_second_look};
 
-/// Read, send and delete short messages.
+/// Read, send and delete SMS messages.
 #[derive(Args, Debug)]
 pub(crate) struct SmsArgs {
     #[command(subcommand)]
@@ -24,26 +24,26 @@ pub(crate) struct SmsArgs {
 
 #[derive(Debug, Subcommand)]
 enum SmsVerb {
-    /// Every message that came, the parts of long ones put together
+    /// List received messages; long ones are reassembled
     List,
-    /// One message by its number in the list
+    /// Show a message by its number in the list
     Read {
-        /// Its number
+        /// Message number
         #[arg(value_name = "N")]
         number: u32,
     },
-    /// Send a text; it is cut into parts where it is long
+    /// Send a message; a long text is split
     Send {
-        /// The receiver, with + and country code
+        /// Recipient, with + and country code
         #[arg(value_name = "NUMBER")]
         to: String,
-        /// The text
+        /// Text
         #[arg(value_name = "TEXT")]
         text: String,
     },
     /// Delete messages by their numbers in the list
     Delete {
-        /// Their numbers; every part of a long message goes with its first
+        /// Message numbers; all parts of a long message are deleted
         #[arg(value_name = "N", required = true)]
         numbers: Vec<u32>,
     },

@@ -20,30 +20,30 @@ use crate::{files, select};
 
 /// Switch a stick from CD-ROM to modem.
 ///
-/// The stick is looked up in the built-in profiles and in yours, gets its message, and is judged by what the bus shows afterwards at
-/// the same place. A stick that is a network card already is asked over its web server for `--to serial`.
+/// Looks up the stick in the built-in profiles and in yours, sends its switch message, and checks what reappears on the same USB port. With
+/// `--to serial`, a stick that is already a network card is switched through its web API.
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
-    /// The stick: place, ids, tty, serial number or IMEI
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// What it should become
+    /// Target mode
     #[arg(long, value_enum)]
     to: Option<To>,
 
-    /// Use the profile in FILE, of any format that `profile convert` knows
+    /// Use the profile in FILE (any format that `profile convert` reads)
     #[arg(long, value_name = "FILE", conflicts_with = "message")]
     profile: Option<PathBuf>,
 
-    /// Send this message, in hex; up to three, in order
+    /// Send this hex message; up to three, in order
     #[arg(long, value_name = "HEX")]
     message: Vec<String>,
 
-    /// Show the plan and do nothing
+    /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Do not wait for the drivers to make its ports: for udev, whose drivers wait for this program
+    /// Do not wait for drivers to create the ports (for udev rules, which block the drivers)
     #[arg(long)]
     no_ports: bool,
 
@@ -53,11 +53,11 @@ pub(crate) struct SwitchArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum To {
-    /// AT ports, by the way known for this stick
+    /// AT ports, using the method known for this stick
     Modem,
     /// A network card with its own router
     Hilink,
-    /// Serial ports, also on a stick that usually becomes a network card
+    /// Serial ports, even on a stick that usually becomes a network card
     Serial,
 }
 

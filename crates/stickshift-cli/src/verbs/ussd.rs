@@ -12,10 +12,10 @@ use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::WayInArgs;
 
-/// Send a code such as '*100#' to the network and print its answer.
+/// Send a USSD code such as '*100#' and print the reply.
 #[derive(Args, Debug)]
 pub(crate) struct UssdArgs {
-    /// The code, then the replies to what the network asks, in order
+    /// The code, then your answers to the network's prompts, in order
     #[arg(value_name = "CODE", required = true)]
     codes: Vec<String>,
     #[command(flatten)]

@@ -22,21 +22,21 @@ use crate::output::Report;
 use crate::verbs::virtual_owner::{Act, Port, flashable, listen, shows};
 use crate::verbs::virtual_rack::{self, Host};
 
-/// A virtual stick for other programs to play with.
+/// Expose a simulated stick to other programs.
 ///
-/// With `--attach pty` its serial ports are ptys, linked as ttyUSB0 and so on in a folder; they go and come with other numbers whenever
-/// the stick re-enumerates, as on a real system. With `--attach http` the web server of its HiLink firmware is at an address of this
-/// computer, as long as the stick is a network card. With `--attach kernel` this computer's own kernel finds it on a USB port of its virtual
-/// host controller, and real drivers bind to it (as root, after `modprobe vhci-hcd`). With `--attach usbip` whoever runs `usbip attach`
-/// does; once more whenever the stick comes back as something else. While it runs, lines on standard input are what its owner does:
-/// needle (pull it out and plug it in with the boot pin held), replug, unplug, plug, state, quit; with several sticks, the number of one
-/// may follow.
+/// --attach pty: its serial ports are ptys, linked as ttyUSB0 and so on in a folder; as on a real system, they reappear with other numbers
+/// when the stick re-enumerates. --attach http: the web server of its HiLink firmware listens on 127.0.0.1 while the stick is a network
+/// card. --attach kernel: the stick appears on this computer's virtual host controller and real drivers bind to it (as root, after
+/// `modprobe vhci-hcd`). --attach usbip: a USB/IP client attaches it with `usbip attach`, again after each re-enumeration.
+///
+/// While it runs, it reads commands from standard input: needle (replug with the boot pin grounded), replug, unplug, plug, state, quit;
+/// with several sticks, followed by the number of one.
 #[derive(Args, Debug)]
 pub(crate) struct VirtualArgs {
-    /// Which one; without a name, all are listed
+    /// Virtual stick; without a name, all are listed
     name: Option<String>,
 
-    /// Name every virtual stick and do nothing
+    /// List the virtual sticks
     #[arg(long, conflicts_with = "name")]
     list: bool,
 
@@ -44,11 +44,11 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_enum, default_value_t = Attach::Pty)]
     attach: Attach,
 
-    /// So many of them, each in a port of its own
+    /// Number of virtual sticks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=120))]
     count: u16,
 
-    /// Folder for the links to its ports [default: the present one; with `--attach http` none]
+    /// Folder for the links to its ports [default: current directory; none with `--attach http`]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
@@ -56,16 +56,16 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_name = "N")]
     tcp: Option<u16>,
 
-    /// Do not take the time that a real stick takes to reboot and to write
+    /// Skip the delays of a real stick's reboots and flash writes
     #[arg(long)]
     quick: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Attach {
-    /// Its serial ports are ptys
+    /// Serial ports as ptys
     Pty,
-    /// Its web server is at a port of 127.0.0.1, its serial ports are ptys in --dir
+    /// Web server on 127.0.0.1; serial ports as ptys in --dir
     Http,
     /// This computer's kernel finds it on its USB
     Kernel,
@@ -195,6 +195,6 @@ fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) ->
 /// How long is waited for bytes before the owner is listened to.
 #[cfg(unix)]
 const LONGEST: Duration = Duration::from_millis(100);
-/// The same where two kinds of doors are waited for in turns.
+/// The same where two kinds of listeners are polled in turn.
 #[cfg(unix)]
 const BOTH: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! `stickshift watch`: the daemon that switches whatever is plugged in.
+//! `stickshift watch`: the daemon that switches sticks as they are plugged in.
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -406,7 +406,7 @@ impl VirtualComputer {
 }
 
 pub(crate) fn gone() -> Error {
-    Error::new(ErrorKind::Disconnected, "the stick left the bus")
+    Error::new(ErrorKind::Disconnected, "the stick disconnected")
 }
 
 fn in_words(holder: &Holder) -> String {

@@ -24,7 +24,7 @@ const ROWS: &[NamedStick] = &[
     },
     NamedStick {
         name: "e3372h-hilink-closed",
-        what: "E3372h with HiLink 22.333.01.00.00; only the needle leads further",
+        what: "E3372h with HiLink 22.333.01.00.00; only the boot pin works",
         options: HuaweiOptions::hilink_closed,
     },
     NamedStick {

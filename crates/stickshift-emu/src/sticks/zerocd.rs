@@ -80,10 +80,12 @@ pub enum Behaviour {
     WaitsForReset,
 }
 
+const KNOWN_BEHAVIOURS: &str = "switches, ignores, stalls, no-status, vanishes-early, comes-back, never-comes-back, busy, waits-for-reset";
+
 impl FromStr for Behaviour {
     type Err = Error;
 
-    /// `switches`, `ignores`, `stalls`, `no-status`, `vanishes-early`, `comes-back`, `never-comes-back`, `busy` (for 5 s), `waits-for-reset`.
+    /// One of the known words; `busy` lasts 5 s.
     fn from_str(word: &str) -> Result<Self> {
         Ok(match word {
             "switches" => Behaviour::Switches,
@@ -96,7 +98,10 @@ impl FromStr for Behaviour {
             "busy" => Behaviour::Busy(Duration::from_secs(5)),
             "waits-for-reset" => Behaviour::WaitsForReset,
             _ => {
-                return Err(Error::new(ErrorKind::Usage, "sticks do not behave like this").with("word", word));
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("unknown behaviour \"{word}\"; known: {KNOWN_BEHAVIOURS}"),
+                ));
             }
         })
     }

@@ -187,7 +187,7 @@ pub fn strength() -> Command<Option<i16>> {
     })
 }
 
-/// What the radio hears, as far as its technology has the figure. All in dB or dBm.
+/// Signal strength and quality, as far as its technology has the figure. All in dB or dBm.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signal {
     /// `LTE`, `WCDMA`, `GSM`, `NOSERVICE`, ...
@@ -206,7 +206,7 @@ pub struct Signal {
     pub rsrq: Option<f32>,
 }
 
-/// `AT^HCSQ?`: what the radio hears.
+/// `AT^HCSQ?`: signal strength and quality.
 pub fn signal() -> Command<Signal> {
     Command::new("AT^HCSQ?", |answer| {
         let value = answer.value("^HCSQ").ok_or_else(|| unexpected("a signal", answer))?;

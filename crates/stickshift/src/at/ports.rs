@@ -111,7 +111,7 @@ impl Composition {
         format!("{before}, {}{}", if self.before.is_empty() { "" } else { "then " }, list(&self.after))
     }
 
-    /// Whether AT commands can be given once it is in force. Without a PCUI only the needle leads back.
+    /// Whether AT commands can be given once it is in force. Without a PCUI only the boot pin gets it back.
     pub fn keeps_at(&self) -> bool {
         self.after.iter().any(|code| code.is_pcui())
     }

@@ -52,7 +52,7 @@ pub fn came_back(
         Ok(Some(identity)) => identity,
         Ok(None) => return Ok(CameBack::Shows(stick.mode)),
         Err(e) => {
-            session.warn("not-asked", format!("the stick came back and does not say what it is: {e}"));
+            session.warn("not-asked", format!("the stick came back but did not identify itself: {e}"));
             return Ok(CameBack::Shows(stick.mode));
         }
     };

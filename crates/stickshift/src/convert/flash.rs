@@ -59,7 +59,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             Some(platform) => plan.evidence.push(format!(
                 "{name} is for {platform}; compared with the stick's product id before the first partition"
             )),
-            None => plan.evidence.push(format!("{name} does not say which stick it is for")),
+            None => plan.evidence.push(format!("{name} does not name the stick that it is for")),
         }
         plan.evidence.push(format!("{name}: every checksum is right"));
         if let Some(missing) = &file.incomplete {
@@ -80,7 +80,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         }
         if partitions(file).iter().any(|p| p.boot_chain) {
             plan.dangers.push(format!(
-                "{name} begins with the boot loader: an interruption inside it leaves a stick that only the boot ROM can save"
+                "{name} begins with the boot loader: an interruption there leaves a stick that only the boot ROM can recover"
             ));
         }
     }
@@ -163,7 +163,7 @@ fn run(
                 if table_restarts > TABLE_RESTARTS {
                     return Err(Error::new(
                         ErrorKind::Disconnected,
-                        "the stick leaves the bus at its partition table again and again",
+                        "the stick keeps disconnecting at its partition table",
                     )
                     .with_verdict(Verdict::Recoverable));
                 }
@@ -319,7 +319,7 @@ fn start_over(journal: &mut Journal, files: &[FirmwareFile], session: &mut Sessi
         session.warn(
             "resume-from-start",
             format!(
-                "nothing that the stick tells shows that it is the one of the interrupted run: what that acknowledged is sent again ({})",
+                "nothing proves that this is the stick of the interrupted run; partitions that it acknowledged are sent again ({})",
                 again.join(", ")
             ),
         );

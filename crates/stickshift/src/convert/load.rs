@@ -13,7 +13,7 @@ use crate::waiting::wait_for_stick;
 
 /// The longest that a loader was reported to take until its ports show, with room to spare.
 const LOADER_STARTS: Duration = Duration::from_secs(90);
-/// How long the boot ROM's face may linger after its last answer.
+/// How long the boot ROM's descriptors may linger after its last answer.
 const ROM_LEAVES: Duration = Duration::from_secs(20);
 
 /// A loader that runs.
@@ -25,12 +25,25 @@ pub struct Loaded {
     pub stick: Stick,
 }
 
+/// A change to the loader, by its code, as a step of the plan.
+fn change_in_words(code: &str) -> &str {
+    match code {
+        "erase-patch" => "patch the loader in memory so that it does not erase",
+        "fastboot-cut" => "cut the loader in memory so that it stops in fastboot",
+        "partition-table" => "replace the loader's partition table in memory",
+        "file-flag" => "set the loader's file flag in memory",
+        "bad-block-patch" => "patch the loader in memory so that it also erases bad blocks",
+        other => other,
+    }
+}
+
 /// What sending this loader would do to a stick; `model` where it is known.
 pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
     let judgement = loader.judge();
     let known = loader.known();
     for change in loader.changes() {
-        plan.step("loader-change", format!("in memory: {} at {:#x}", change.what, change.offset), None);
+        let text = format!("{} (offset {:#x})", change_in_words(change.what), change.offset);
+        plan.step("loader-change", text, None);
     }
     let bytes = Block::ALL.iter().map(|b| loader.block(*b).len() as u64).sum();
     plan.step(
@@ -38,7 +51,7 @@ pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
         "send the loader to the boot ROM (into memory, the flash is not touched)",
         Some(bytes),
     );
-    plan.step("wait-loader", "wait until the loader shows its ports at the same place", None);
+    plan.step("wait-loader", "wait until the loader's ports appear on the same USB port", None);
     plan.evidence.push(format!("the loader is {}", judgement.safety.words()));
     plan.evidence.extend(judgement.evidence.iter().map(|e| e.text.clone()));
     plan.evidence.extend(known.map(|known| format!("the file is {}: {}", known.name, known.about)));
@@ -67,7 +80,7 @@ fn plan_chip(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
         (Some(chip), Some(_)) => format!("the loader is for {}, which the stick has", models(chip)),
         (Some(chip), None) => {
             format!(
-                "the loader is for {}; which chip the stick has is not known: its boot ROM does not tell",
+                "the loader is for {}; the stick's chip is unknown: its boot ROM does not report it",
                 models(chip)
             )
         }
@@ -110,7 +123,7 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
             format!("the last packet was sent and its answer was not seen: {why}"),
         );
     }
-    session.step("wait-loader", "wait until the loader shows its ports");
+    session.step("wait-loader", "wait until the loader's ports appear");
     let stick = wait_for_loader(bus, place, session)
         .map_err(|e| say_what_shows(bus, place, e.verdict_if_unset(Verdict::Recoverable)))?;
     Ok(Loaded { sent, stick })
@@ -173,7 +186,7 @@ fn wait_for_loader(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) 
     }
 }
 
-/// In download mode the port that takes firmware must have a tty; other faces are taken as they are.
+/// In download mode the port that takes firmware must have a tty; other modes are taken as they are.
 fn is_ready(stick: &Stick) -> bool {
     stick.mode != Mode::Download || stick.interface(Role::Flash).is_some_and(|port| port.tty.is_some())
 }

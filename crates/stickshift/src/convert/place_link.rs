@@ -35,7 +35,7 @@ impl<'b> PlaceLink<'b> {
     }
 
     fn link(&mut self) -> Result<&mut Box<dyn ByteLink>> {
-        self.link.as_mut().ok_or_else(|| Error::new(ErrorKind::Disconnected, "the stick left the bus"))
+        self.link.as_mut().ok_or_else(|| Error::new(ErrorKind::Disconnected, "the stick disconnected"))
     }
 
     /// Opens the port if it is there. `None`: not yet.

@@ -71,7 +71,7 @@ pub fn plan(
         Ok(identity) => identity,
         Err(e) if e.is(ErrorKind::Interrupted) => return Err(untouched(e)),
         Err(e) => {
-            session.warn("no-identity", format!("the stick does not say what it is: {e}"));
+            session.warn("no-identity", format!("the stick did not identify itself: {e}"));
             None
         }
     };
@@ -246,7 +246,7 @@ fn plan_kind(version: &Version, seen: Option<&Identity>, to: Target, plan: &mut 
             ),
         }),
         None => plan.dangers.push(format!(
-            "no rule tells whether version {stated} of {} is Stick or HiLink firmware",
+            "no rule determines whether version {stated} of {} is Stick or HiLink firmware",
             of.unwrap_or("this stick")
         )),
     }

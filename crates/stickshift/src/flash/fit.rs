@@ -47,7 +47,7 @@ pub fn evidence(platform: Option<&str>, product: Option<&str>) -> Vec<String> {
         (Some(platform), Some(product)) if same(platform, product) => {
             vec![format!("the stick calls itself {product}, and the image is for it")]
         }
-        (None, _) => vec!["the image does not say which stick it is for".to_owned()],
+        (None, _) => vec!["the image does not name the stick that it is for".to_owned()],
         (Some(platform), None) => {
             vec![format!("the image is for {platform}; the stick has not said what it is")]
         }

@@ -128,7 +128,7 @@ fn run(
         }
     }
     if product.is_none() {
-        session.warn("no-product-id", "the stick does not tell its product id");
+        session.warn("no-product-id", "the stick does not report its product id");
     }
     Ok(Handshake { phase, version: Some(version), product, info })
 }
@@ -197,7 +197,7 @@ fn judge_version(answer: &Answer) -> Result<()> {
         Some(other) => Err(not_in_download_mode("the stick speaks another version of the download protocol")
             .with("version", other)
             .with("expected", KNOWN_VERSION)),
-        None => Err(not_in_download_mode("the stick does not tell the version of its download protocol")),
+        None => Err(not_in_download_mode("the stick does not report its download protocol version")),
     }
 }
 

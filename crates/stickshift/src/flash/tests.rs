@@ -541,7 +541,7 @@ impl ByteLink for Leaving {
 
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
         if self.0.is_finished() {
-            return Err(Error::new(ErrorKind::Disconnected, "the stick left the bus"));
+            return Err(Error::new(ErrorKind::Disconnected, "the stick disconnected"));
         }
         self.0.read(buffer, deadline)
     }

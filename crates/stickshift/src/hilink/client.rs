@@ -32,7 +32,7 @@ pub enum Generation {
 /// How a request that may take the stick off the bus ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// The stick said yes.
+    /// The stick accepted the request.
     Confirmed,
     /// The whole request went out and the connection ended without an answer. What the bus shows next decides.
     ConnectionLost,
@@ -182,7 +182,7 @@ impl<'l> Hilink<'l> {
         lost_is_a_value(self.call(call))
     }
 
-    /// `POST /CGI`, the other way to the USB mode: `switch` 0 is project mode, 1 debug mode. It wants neither session nor token,
+    /// `POST /CGI`, the other way to change the USB mode: `switch` 0 is project mode, 1 debug mode. It wants neither session nor token,
     /// and the connection normally ends without an answer.
     ///
     /// # Errors

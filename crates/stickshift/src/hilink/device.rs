@@ -1,4 +1,4 @@
-//! What the device is, what it hears, and how to restart it or change its USB face: sections 1.7 and 1.8.
+//! What the device is, its signal, and how to restart it or change its USB composition: sections 1.7 and 1.8.
 
 use crate::hilink::xml::Element;
 use crate::hilink::{Call, unexpected};
@@ -99,7 +99,7 @@ pub fn web_ui_version() -> Call<Option<String>> {
     Call::get("/config/version.xml", |r| Ok(r.string("webui")))
 }
 
-/// `device/signal`: what the radio hears, in dB or dBm, as far as its technology has the figure.
+/// `device/signal`: signal strength and quality, in dB or dBm, as far as its technology has the figure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signal {
     /// Radio technology: 0 2G, 2 3G, 5 HSPA, 7 LTE.
@@ -170,38 +170,38 @@ pub fn control(what: Control) -> Call<()> {
     Call::set("/api/device/control", &[("Control", number)])
 }
 
-/// The USB faces that `device/mode` and `/CGI` can be asked for.
+/// The USB compositions that `device/mode` and `/CGI` can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsbFace {
+pub enum UsbMode {
     /// 0, "project" mode: network card and AT port.
     Project,
     /// 1, "debug" mode: more serial ports.
     Debug,
 }
 
-impl UsbFace {
+impl UsbMode {
     /// The number that is sent.
     pub fn number(self) -> u8 {
         match self {
-            UsbFace::Project => 0,
-            UsbFace::Debug => 1,
+            UsbMode::Project => 0,
+            UsbMode::Debug => 1,
         }
     }
 }
 
 /// `POST device/mode`. The stick may be gone before it answers: see [`Hilink::call_and_lose`](super::Hilink::call_and_lose).
 /// A refusal 125002 that persists means that the firmware blocks it.
-pub fn mode(face: UsbFace) -> Call<()> {
-    Call::set("/api/device/mode", &[("mode", &face.number().to_string())])
+pub fn mode(mode: UsbMode) -> Call<()> {
+    Call::set("/api/device/mode", &[("mode", &mode.number().to_string())])
 }
 
-/// `POST online-update/autoupdate-config`: whether the stick updates itself, and whether it fetches updates of its web UI.
+/// `POST online-update/autoupdate-config`: automatic updates, and whether it fetches updates of its web UI.
 pub fn automatic_updates(on: bool) -> Call<()> {
     let flag = if on { "1" } else { "0" };
     Call::set("/api/online-update/autoupdate-config", &[("auto_update", flag), ("ui_download", flag)])
 }
 
-/// `GET online-update/autoupdate-config`: whether the stick updates itself.
+/// `GET online-update/autoupdate-config`: automatic updates.
 pub fn updates_itself() -> Call<Option<bool>> {
     Call::get("/api/online-update/autoupdate-config", |r| {
         Ok(r.string("auto_update").map(|value| value.trim() == "1"))

@@ -33,7 +33,7 @@ const MEANINGS: &[(i32, &str)] = &[
     (103_015, "unknown, probably a PIN refusal"),
     (108_001, "wrong user name"),
     (108_002, "wrong password"),
-    (108_003, "somebody else is logged in"),
+    (108_003, "another user is logged in"),
     (108_005, "too many logins"),
     (108_006, "wrong user name or password"),
     (108_007, "locked after too many tries"),
@@ -63,7 +63,7 @@ pub fn refusal(path: &str, code: i32) -> Error {
         NO_RIGHTS => (ErrorKind::LoginNeeded, "the stick wants a login for this"),
         108_001 | 108_002 | 108_006 | 115_002 => (ErrorKind::LoginRefused, "the stick refused the login"),
         108_005 | 108_007 | 108_010 => (ErrorKind::LoginLocked, "the stick takes no login for a while"),
-        108_003 | 108_009 => (ErrorKind::SessionTaken, "somebody else is logged in to the stick"),
+        108_003 | 108_009 => (ErrorKind::SessionTaken, "another user is logged in to the stick"),
         _ => (ErrorKind::HilinkRefused, "the stick refused a HiLink request"),
     };
     Error::new(kind, what)

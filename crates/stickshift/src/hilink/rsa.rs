@@ -37,7 +37,7 @@ impl PublicKey {
             let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
             hex::decode(&even).map(|bytes| BigUint::from_bytes_be(&bytes))
         };
-        let bad = || Error::new(ErrorKind::UnexpectedAnswer, "the stick's public key is none");
+        let bad = || Error::new(ErrorKind::UnexpectedAnswer, "the stick sent an invalid public key");
         let (modulus, exponent) = (number(modulus).ok_or_else(bad)?, number(exponent).ok_or_else(bad)?);
         let sane =
             (1024..=4096).contains(&modulus.bits()) && modulus.bit(0) && (2..=32).contains(&exponent.bits());

@@ -1,4 +1,4 @@
-//! The stick's own updates. They close the web requests that a conversion needs, so they can be switched off first.
+//! The stick's own updates. They close the ways that a conversion uses, so they can be switched off first.
 //! (`cancel-downloading` restarts some sticks and is not offered.)
 
 use crate::hilink::Call;

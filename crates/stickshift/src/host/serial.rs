@@ -80,7 +80,7 @@ impl SerialLink {
     }
 
     fn gone(&self) -> Error {
-        Error::new(ErrorKind::Disconnected, "the stick left the bus").with("path", self.path.display())
+        Error::new(ErrorKind::Disconnected, "the stick disconnected").with("path", self.path.display())
     }
 
     fn failed(&self, what: &str, errno: Errno) -> Error {

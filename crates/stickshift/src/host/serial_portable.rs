@@ -58,7 +58,7 @@ impl SerialLink {
 
     /// A port that fails after it was opened has lost its stick: the systems report that in many ways.
     fn gone(&self, cause: io::Error) -> Error {
-        Error::new(ErrorKind::Disconnected, "the stick left the bus")
+        Error::new(ErrorKind::Disconnected, "the stick disconnected")
             .with("path", self.path.display())
             .because(cause)
     }

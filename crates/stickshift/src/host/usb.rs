@@ -358,7 +358,7 @@ fn transfer_failed(place: &Place, e: TransferError) -> Error {
     let (kind, what) = match e {
         TransferError::Cancelled => (ErrorKind::Timeout, "the stick did not answer in time"),
         TransferError::Stall => (ErrorKind::Stalled, "the endpoint halted"),
-        TransferError::Disconnected => (ErrorKind::Disconnected, "the stick left the bus"),
+        TransferError::Disconnected => (ErrorKind::Disconnected, "the stick disconnected"),
         // Signals on the wire broke off: the stick is leaving, and the hub has not noticed yet.
         TransferError::Fault => (ErrorKind::Disconnected, "the stick broke off in the middle of a transfer"),
         _ => (ErrorKind::Io, "the transfer failed"),

@@ -237,14 +237,14 @@ impl TapeUsb {
 
     fn out(&mut self, bytes: &[u8]) -> Result<()> {
         if self.tape.is_finished() {
-            return Err(Error::new(ErrorKind::Disconnected, "the tape is over"));
+            return Err(Error::new(ErrorKind::Disconnected, "end of recording"));
         }
         self.tape.write(bytes)
     }
 
     fn answer(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
         if self.tape.is_finished() {
-            return Err(Error::new(ErrorKind::Disconnected, "the tape is over"));
+            return Err(Error::new(ErrorKind::Disconnected, "end of recording"));
         }
         let end = self.tape.now() + timeout;
         let n = self.tape.read(buffer, end)?;

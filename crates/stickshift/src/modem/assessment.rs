@@ -68,7 +68,7 @@ pub fn findings(stick: Option<&Stick>, said: Option<&Identity>) -> Vec<Finding> 
         chip(said),
         kind(stick, said),
         told("version", &said.firmware, "reported by the stick"),
-        told("web-ui", &said.web_ui, "an image on the flash; it does not tell which firmware runs"),
+        told("web-ui", &said.web_ui, "an image on the flash; not evidence for the running firmware"),
         told("family", &said.family, "reported by the web server"),
     ]
 }

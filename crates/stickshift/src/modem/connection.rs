@@ -165,7 +165,7 @@ impl Modem<'_> {
         })
     }
 
-    /// Whether the stick updates itself; `None` where it does not tell.
+    /// Whether automatic updates are on; `None` where the stick does not report it.
     ///
     /// # Errors
     /// As [`connection`](Self::connection).

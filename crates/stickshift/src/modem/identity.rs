@@ -1,4 +1,4 @@
-//! What the stick says it is, over whichever way in it has.
+//! What the stick says it is, over AT or HTTP.
 
 use std::fmt;
 

@@ -111,14 +111,14 @@ impl Modem<'_> {
         }
     }
 
-    /// The stick said yes to every deletion: another message than the wanted one may have gone.
+    /// The stick accepted every deletion: another message than the wanted one may have gone.
     fn see_that_they_are_gone(&mut self, deletion: &Deletion) -> Result<()> {
         // Where the store cannot be read now, the stick's word counts.
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(()) };
         match deletion.seen(&now) {
             Seen::Done => Ok(()),
             _ => {
-                let what = "the stick said yes to a deletion, and its messages do not show it";
+                let what = "the stick accepted a deletion, but its message list does not show it";
                 let error = Error::new(ErrorKind::UnexpectedAnswer, what);
                 self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))
             }
@@ -240,7 +240,7 @@ impl Deletion {
         };
         let lost = numbers(&mut self.others.iter().filter(|m| !is_whole(m)));
         if !lost.is_empty() {
-            return Seen::Other(format!("gone though nobody asked for it: {lost}"));
+            return Seen::Other(format!("deleted without being asked for: {lost}"));
         }
         if self.wanted.iter().all(|m| is_gone(&m)) {
             return Seen::Done;

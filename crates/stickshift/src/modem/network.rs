@@ -146,7 +146,7 @@ impl Modem<'_> {
     /// of it by [`RadioSettings::with`]. The connection is lost for a moment.
     ///
     /// # Errors
-    /// `Unsupported` for bands that the stick does not know; `UnexpectedAnswer` when the stick says yes and shows other settings.
+    /// `Unsupported` for bands that the stick does not know; `UnexpectedAnswer` when the stick accepts the request but reports other settings.
     pub fn set_radio(&mut self, now: &RadioSettings, wanted: &RadioSettings) -> Result<RadioSettings> {
         let result = match (&mut self.way, &now.told) {
             (Way::At(at), Told::Lte(config)) => {
@@ -186,7 +186,7 @@ impl Modem<'_> {
         let error = match (result, self.looking(|modem| modem.radio())) {
             (Ok(()), Ok(after)) if after.are(wanted) => return Ok(after),
             (Ok(()), Ok(after)) => {
-                let what = "the stick said yes, and shows other settings than were asked for";
+                let what = "the stick accepted the request but reports other settings";
                 Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", after.words())
             }
             // The stick's word counts where it cannot be checked.

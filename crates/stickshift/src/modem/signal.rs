@@ -1,4 +1,4 @@
-//! What the radio hears.
+//! Signal strength and quality.
 
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub struct Reception {
 }
 
 impl Modem<'_> {
-    /// What the radio hears now.
+    /// Signal strength and quality now.
     ///
     /// # Errors
     /// As [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).

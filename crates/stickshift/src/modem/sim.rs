@@ -163,7 +163,7 @@ impl Modem<'_> {
         }
     }
 
-    /// What the SIM waits for, and the tries that are left.
+    /// SIM state and attempts left.
     ///
     /// # Errors
     /// As [`sim_condition`](Self::sim_condition).
@@ -317,7 +317,7 @@ fn guard(left: Option<u8>, last: LastTry) -> Result<()> {
     Err(match left {
         Some(n) => Error::new(ErrorKind::LastTry, "this would spend the last try of the code")
             .detail(Detail::TriesLeft(n)),
-        None => Error::new(ErrorKind::LastTry, "the stick does not tell how many tries of the code are left"),
+        None => Error::new(ErrorKind::LastTry, "the stick does not report how many attempts are left"),
     })
 }
 

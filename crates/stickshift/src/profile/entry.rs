@@ -7,7 +7,7 @@ use crate::stick::UsbId;
 pub struct Entry {
     /// Which stick it is for.
     pub key: Key,
-    /// The product's name, for people. Empty when nobody told.
+    /// The product's name, for people. Empty when unknown.
     pub name: String,
     /// What to do and what to expect.
     pub parameters: Parameters,

@@ -108,7 +108,7 @@ pub fn run(
             Ok(()) => {}
             Err(error) if error.is(ErrorKind::Disconnected) && runner.sent => {
                 let step = runner.step;
-                session.note("stick-left", "the stick left the bus");
+                session.note("stick-left", "the stick disconnected");
                 return Ok(runner.end(End::Vanished { step }));
             }
             Err(error) if !runner.sent => {
@@ -339,7 +339,7 @@ impl Runner<'_> {
     fn observe_status(&mut self, status: CommandStatus) {
         match status.status {
             0 => {}
-            1 => self.observe("the stick says that the command failed"),
+            1 => self.observe("the stick reports that the command failed"),
             code => self.observe(format!("the stick answers with status {code}")),
         }
     }

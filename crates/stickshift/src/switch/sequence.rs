@@ -294,7 +294,7 @@ pub fn sequence(parameters: &Parameters, view: &View) -> Result<Sequence> {
         if class != 0x08 {
             return Err(Error::new(
                 ErrorKind::WrongInterface,
-                "storage commands are for storage interfaces, and this is none",
+                "storage commands need a storage interface, and this is not one",
             )
             .with("interface", interface)
             .with("class", format!("{class:02x}")));

@@ -1,7 +1,7 @@
 //! Switching: from CD-ROM to modem, and from HiLink to serial ports.
 //!
 //! [`prepare`] chooses the profile and makes the sequence, without sending anything; [`switch_and_wait`] sends it and judges by what the bus
-//! shows afterwards at the same place. [`watch`] does so for whatever is plugged in; [`web_ports`] asks a stick that is a network card
+//! shows afterwards at the same place. [`watch`] does so for sticks as they are plugged in; [`web_ports`] asks a stick that is a network card
 //! already over its web server.
 //!
 //! ```no_run

@@ -1,4 +1,4 @@
-//! Switching whatever is plugged in, many sticks at a time: what a daemon decides, without its clock, its loop and its threads.
+//! Switching sticks as they are plugged in, many at a time: what a daemon decides, without its clock, its loop and its threads.
 //!
 //! [`Watcher::look`] is called when something on the bus changed, or when the moment that it asked for has come. Sending is left to
 //! [`Workers`], which may serve many sticks at a time, and judging comes later: no stick waits for another one, not even for one that hangs in
@@ -280,7 +280,7 @@ impl PlaceState {
         }
     }
 
-    /// Whether the stick may be served; one that falls back again and again is told once and left alone.
+    /// Whether the stick may be served; one that falls back again and again is reported once and left alone.
     fn guard_allows(&mut self, stick: &Stick, now: Moment, news: &mut dyn FnMut(News)) -> bool {
         let guard = &mut self.guard;
         guard.attempts.retain(|at| now < *at + GUARD);

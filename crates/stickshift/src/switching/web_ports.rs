@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
-use crate::hilink::device::{self, UsbFace};
+use crate::hilink::device::{self, UsbMode};
 use crate::link::Bus;
 use crate::modem::web::{self, Login};
 use crate::plan::Plan;
@@ -21,15 +21,15 @@ const PORTS: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 enum WebRequest {
-    DeviceMode(UsbFace),
+    DeviceMode(UsbMode),
     Cgi(u8),
 }
 
 /// In the order in which they are tried: the API first, the older way after it; project mode before debug mode.
 const REQUESTS: [(WebRequest, &str); 4] = [
-    (WebRequest::DeviceMode(UsbFace::Project), "device/mode 0 (project mode)"),
+    (WebRequest::DeviceMode(UsbMode::Project), "device/mode 0 (project mode)"),
     (WebRequest::Cgi(0), "CGI switchMode 0 (project mode)"),
-    (WebRequest::DeviceMode(UsbFace::Debug), "device/mode 1 (debug mode)"),
+    (WebRequest::DeviceMode(UsbMode::Debug), "device/mode 1 (debug mode)"),
     (WebRequest::Cgi(1), "CGI switchMode 1 (debug mode)"),
 ];
 
@@ -132,7 +132,7 @@ fn send(
     let mut link = bus.open_http(place)?;
     let mut web = web::open(&mut *link, login, session)?;
     let sent = match request {
-        WebRequest::DeviceMode(face) => web.call_and_lose(&device::mode(face))?,
+        WebRequest::DeviceMode(mode) => web.call_and_lose(&device::mode(mode))?,
         WebRequest::Cgi(switch) => web.cgi_switch(switch)?,
     };
     Ok(format!("answered {sent:?}").to_lowercase())

@@ -112,7 +112,7 @@ struct Broken;
 
 impl ByteLink for Broken {
     fn write(&mut self, _bytes: &[u8]) -> crate::error::Result<()> {
-        Err(Error::new(ErrorKind::Disconnected, "the stick left the bus"))
+        Err(Error::new(ErrorKind::Disconnected, "the stick disconnected"))
     }
     fn read(&mut self, _buffer: &mut [u8], _deadline: Moment) -> crate::error::Result<usize> {
         Ok(0)

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::device::{self, Control, UsbFace};
+use super::device::{self, Control, UsbMode};
 use super::monitoring::Connection;
 use super::pin::SimState;
 use super::{
@@ -240,7 +240,7 @@ fn a_lost_connection_is_a_value_where_it_may_be_success() {
         // The page is the first request.
         web.faults.extend(fault.map(|f| (2, f)));
         let mut hilink = open(&mut web);
-        let sent = hilink.call_and_lose(&device::mode(UsbFace::Project)).map_err(|e| e.kind());
+        let sent = hilink.call_and_lose(&device::mode(UsbMode::Project)).map_err(|e| e.kind());
         assert_eq!(sent, result);
         let mut web = Web::new(Generation::G2, None);
         web.faults.extend(fault.map(|f| (2, f)));
@@ -252,7 +252,7 @@ fn a_lost_connection_is_a_value_where_it_may_be_success() {
     }
     // A firmware that blocks it says "wrong session" for ever.
     let mut web = Web::new(Generation::G2, None).reply("/api/device/mode", &["!125002"]);
-    let e = open(&mut web).call_and_lose(&device::mode(UsbFace::Debug)).unwrap_err();
+    let e = open(&mut web).call_and_lose(&device::mode(UsbMode::Debug)).unwrap_err();
     assert_eq!((code_of(&e), web.log.iter().filter(|l| l.ends_with("mode")).count()), (Some(125_002), 2));
 }
 

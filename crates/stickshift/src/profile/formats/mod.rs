@@ -119,7 +119,7 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
                 .with("entries", entries.len()));
             };
             let (text, losses) = usb_modeswitch::emit(entry, false);
-            let notes = vec!["its place is /etc/usb_modeswitch.d".to_owned()];
+            let notes = vec!["install it in /etc/usb_modeswitch.d".to_owned()];
             Ok(Export { bytes: text.into_bytes(), file_name: Some(entry.key.to_string()), losses, notes })
         }
         Format::Pack => pack::emit(entries),

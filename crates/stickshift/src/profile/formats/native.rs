@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Import> {
     let mut entries = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let row = row.as_table().ok_or_else(|| {
-            Error::new(ErrorKind::FileCorrupt, "a device is not a table").with("entry", number + 1)
+            Error::new(ErrorKind::FileCorrupt, "[[device]] is not a table").with("entry", number + 1)
         })?;
         entries.push(entry(row).map_err(|(key, what)| {
             Error::new(ErrorKind::FileCorrupt, what).with("entry", number + 1).with("key", key)

@@ -232,10 +232,10 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
     }
 
     if !entry.name.is_empty() {
-        losses.push(loss(entry, "name", "there is no place for a product's name"));
+        losses.push(loss(entry, "name", "the format has no field for it"));
     }
     if !entry.source.is_empty() {
-        losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
+        losses.push(loss(entry, "source", "the format has no field for it"));
     }
     let carried = parameters(&map, all, &mut |_| ());
     for key in lost_keys(&with_one_way_of_saying_it(&entry.parameters), &with_one_way_of_saying_it(&carried))

@@ -246,7 +246,7 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
             ));
         }
         if !entry.source.is_empty() {
-            losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
+            losses.push(loss(entry, "source", "the format has no field for it"));
         }
         records.push(Record { vendor, model, id: Some(id), options });
     }
@@ -439,10 +439,10 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
         block.push_str(&format!("[end_{name}]\n"));
         text.push_str(&block);
         if !entry.name.is_empty() {
-            losses.push(loss(entry, "name", "there is no place for a product's name"));
+            losses.push(loss(entry, "name", "the format has no field for it"));
         }
         if !entry.source.is_empty() {
-            losses.push(loss(entry, "source", "there is no place for where the knowledge is from"));
+            losses.push(loss(entry, "source", "the format has no field for it"));
         }
     }
     let notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];

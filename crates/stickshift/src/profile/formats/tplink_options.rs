@@ -177,7 +177,7 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
             "no-mbim-check" => ("NoMBIMCheck", no_option),
             "no-driver-loading" => ("NoDriverLoading", no_option),
             "mbim" => ("MBIM", no_option),
-            other => (other, "there is no place for it in the options"),
+            other => (other, "the options have no field for it"),
         };
         if !lost.iter().any(|(known, _)| known == what) {
             lost.push((what.to_owned(), why));

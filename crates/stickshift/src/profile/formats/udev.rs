@@ -82,7 +82,9 @@ pub fn emit(entries: &[Entry]) -> Export {
         bytes: rules.to_string().into_bytes(),
         file_name: Some("81-stickshift-switch.rules".to_owned()),
         losses,
-        notes: vec!["its place is /etc/udev/rules.d; `udevadm control --reload` makes it count".to_owned()],
+        notes: vec![
+            "install it in /etc/udev/rules.d; run `udevadm control --reload` to activate it".to_owned(),
+        ],
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn read<'s, 'a>(
             stream.u32()?;
             let length = stream.u32()?;
             if length > TARGET_LIMIT {
-                return Err(corrupt("a link leads further than a link can").with("length", length));
+                return Err(corrupt("a link is longer than a link can be").with("length", length));
             }
             let target = stream.take(length as usize)?;
             Inode::Link(String::from_utf8_lossy(&target).into_owned())

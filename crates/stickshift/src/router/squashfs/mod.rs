@@ -184,7 +184,7 @@ impl<'a> FileSystem<'a> {
     /// Puts a file together from its blocks and its part of a fragment.
     fn unpack(&self, place: Place, out: &mut dyn Write) -> Result<()> {
         let (_, inode, mut sizes) = inode::read(&self.store, place, self.superblock.folders)?;
-        let Inode::File(layout) = inode else { return Err(corrupt("a file is none any more")) };
+        let Inode::File(layout) = inode else { return Err(corrupt("an entry is no longer a file")) };
         let mut put = |bytes: &[u8]| {
             out.write_all(bytes)
                 .map_err(|e| Error::new(ErrorKind::FileUnwritable, "cannot write the file").because(e))
