@@ -65,9 +65,9 @@ fn a_stick_tells_what_it_is_over_at() {
     assert_eq!(at.run(&ports::port_mode()).unwrap().serial().next(), Some("pcui"));
 
     // What the stick does not know is refused in words, and passed over where that was asked for.
-    let e = at.run(&network::system_3g()).unwrap_err();
+    let e = at.run(&network::radio_config_3g()).unwrap_err();
     assert!(e.is(ErrorKind::AtRefused), "{e:?}");
-    assert_eq!(at.run_if_known(&network::system_3g()).unwrap(), None);
+    assert_eq!(at.run_if_known(&network::radio_config_3g()).unwrap(), None);
     // This one hangs on real sticks, and the port is deaf meanwhile. Its late answer is not taken for the next one's.
     assert!(at.command("AT+CCID", Effect::Reads, Duration::from_secs(2)).unwrap_err().is(ErrorKind::Timeout));
     assert!(at.run(&identify::revision()).unwrap_err().is(ErrorKind::Timeout));

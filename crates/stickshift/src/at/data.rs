@@ -251,42 +251,10 @@ pub fn flow() -> Command<Flow> {
     })
 }
 
-/// `AT^DSFLOWCLR`: clears the counters.
-pub fn clear_flow() -> Command<()> {
-    Command::plain("AT^DSFLOWCLR")
-}
-
-/// The report `^DSFLOWRPT:`, every two seconds of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlowReport {
-    /// Seconds since it went up.
-    pub seconds: u64,
-    /// Bytes per second sent.
-    pub send_rate: u64,
-    /// Bytes per second received.
-    pub receive_rate: u64,
-    /// Bytes sent.
-    pub sent: u64,
-    /// Bytes received.
-    pub received: u64,
-}
-
-/// Reads what follows `^DSFLOWRPT:`.
-pub fn read_flow_report(value: &str) -> Option<FlowReport> {
-    let f = fields(value);
-    Some(FlowReport {
-        seconds: hex_number(&f, 0)?,
-        send_rate: hex_number(&f, 1)?,
-        receive_rate: hex_number(&f, 2)?,
-        sent: hex_number(&f, 3)?,
-        received: hex_number(&f, 4)?,
-    })
-}
-
-/// `ATD*99***n#`: dials on the modem port. Ends with `CONNECT`, after which the port carries PPP.
+/// `ATD*99***n#`: dials on the modem port. Ends with `CONNECT`, after which the port carries PPP. For programs that run PPP themselves.
 ///
 /// # Errors
-/// `Usage` for a context number that is none.
+/// `Usage` for a context number outside 1 to 16.
 pub fn ppp_dial(id: u8) -> Result<String> {
     match id {
         1..=16 => Ok(format!("ATD*99***{id}#")),

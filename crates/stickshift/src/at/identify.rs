@@ -161,13 +161,6 @@ pub fn versions() -> Command<Versions> {
     })
 }
 
-/// `AT^DLOADVER?`: the version of the download protocol, `2.0`.
-pub fn download_version() -> Command<String> {
-    Command::new("AT^DLOADVER?", |answer| {
-        bare(answer, "^DLOADVER").ok_or_else(|| unexpected("a download version", answer))
-    })
-}
-
 /// The answer to `AT^DLOADINFO?`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DownloadInfo {
@@ -203,20 +196,6 @@ pub fn download_info() -> Command<DownloadInfo> {
             return Err(unexpected("download information", answer));
         }
         Ok(info)
-    })
-}
-
-/// `AT^AUTHORITYVER?`: `1000` in loaders.
-pub fn authority_version() -> Command<String> {
-    Command::new("AT^AUTHORITYVER?", |answer| {
-        bare(answer, "^AUTHORITYVER").ok_or_else(|| unexpected("an authority version", answer))
-    })
-}
-
-/// `AT^AUTHORITYID?`: an id string.
-pub fn authority_id() -> Command<String> {
-    Command::new("AT^AUTHORITYID?", |answer| {
-        bare(answer, "^AUTHORITYID").ok_or_else(|| unexpected("an authority id", answer))
     })
 }
 
@@ -261,14 +240,6 @@ pub fn temperatures() -> Command<Vec<Option<i32>>> {
     Command::new("AT^CHIPTEMP?", |answer| {
         let fields = fields_of(answer, "^CHIPTEMP", "temperatures")?;
         Ok((0..fields.len()).map(|i| number(&fields, i).filter(|t| *t != 65535)).collect())
-    })
-}
-
-/// `AT^TBATVOLT?`: the supply in millivolts.
-pub fn supply() -> Command<u32> {
-    Command::new("AT^TBATVOLT?", |answer| {
-        number(&fields_of(answer, "^TBATVOLT", "a voltage")?, 0)
-            .ok_or_else(|| unexpected("a voltage", answer))
     })
 }
 

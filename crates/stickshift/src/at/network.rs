@@ -257,7 +257,7 @@ pub struct SystemInfo {
     pub submode: String,
 }
 
-/// `AT^SYSINFOEX`: service, SIM and radio technology; for 3G sticks see [`system_3g`].
+/// `AT^SYSINFOEX`: service, SIM and radio technology.
 pub fn system() -> Command<SystemInfo> {
     Command::new("AT^SYSINFOEX", |answer| {
         let f = fields_of(answer, "^SYSINFOEX", "system information")?;
@@ -269,41 +269,6 @@ pub fn system() -> Command<SystemInfo> {
             sim: number(&f, 3).ok_or_else(bad)?,
             system: text(&f, 6).unwrap_or_default(),
             submode: text(&f, 8).unwrap_or_default(),
-        })
-    })
-}
-
-/// `AT^SYSINFO`: the same from a 3G stick.
-pub fn system_3g() -> Command<SystemInfo> {
-    Command::new("AT^SYSINFO", |answer| {
-        let f = fields_of(answer, "^SYSINFO", "system information")?;
-        let bad = || unexpected("system information", answer);
-        let system = match number::<u8>(&f, 3).ok_or_else(bad)? {
-            0 => "NO SERVICE",
-            3 => "GSM",
-            5 => "WCDMA",
-            15 => "TD-SCDMA",
-            _ => "unknown",
-        };
-        let submode = match number::<u8>(&f, 6) {
-            Some(1) => "GSM",
-            Some(2) => "GPRS",
-            Some(3) => "EDGE",
-            Some(4) => "WCDMA",
-            Some(5) => "HSDPA",
-            Some(6) => "HSUPA",
-            Some(7) => "HSPA",
-            Some(8) => "TD-SCDMA",
-            Some(9 | 17 | 18) => "HSPA+",
-            _ => "",
-        };
-        Ok(SystemInfo {
-            service: number(&f, 0).ok_or_else(bad)?,
-            domain: number(&f, 1).ok_or_else(bad)?,
-            roaming: number::<u8>(&f, 2) == Some(1),
-            sim: number(&f, 4).ok_or_else(bad)?,
-            system: system.to_owned(),
-            submode: submode.to_owned(),
         })
     })
 }
@@ -321,13 +286,6 @@ pub struct RadioConfig {
     pub domain: u8,
     /// LTE bands, bit n-1 for band n; 7FFFFFFFFFFFFFFF all, 40000000 keep.
     pub lte_bands: u64,
-}
-
-impl RadioConfig {
-    /// Changes the order of technologies and keeps everything else.
-    pub fn keep_all_but_order(order: impl Into<String>) -> Self {
-        RadioConfig { order: order.into(), bands: 0x4000_0000, roaming: 2, domain: 4, lte_bands: 0x4000_0000 }
-    }
 }
 
 /// `AT^SYSCFGEX?`: what the radio may use now.

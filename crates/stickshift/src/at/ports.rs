@@ -245,32 +245,6 @@ pub fn port_mode() -> Command<PortMode> {
     })
 }
 
-/// `AT^PORTSEL=`: reports come to this port (0: PCUI, 1: modem).
-pub fn select_report_port(modem: bool) -> Command<()> {
-    Command::plain(format!("AT^PORTSEL={}", u8::from(modem)))
-}
-
-/// `AT^DATALOCK=`: opens protected settings until the next restart, with a code that the owner knows. Tries may be limited.
-///
-/// # Errors
-/// `Usage` for a code that is not eight digits.
-pub fn data_lock(code: &str) -> Result<Command<()>> {
-    if code.len() != 8 || !code.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Error::new(ErrorKind::Usage, "a datalock code has eight digits"));
-    }
-    Ok(Command::plain(format!("AT^DATALOCK=\"{code}\"")))
-}
-
-/// `AT^SFM=1`: wanted before [`download_mode`] on the E3372h.
-pub fn prepare_download() -> Command<()> {
-    Command::plain("AT^SFM=1")
-}
-
-/// `AT^GODLOAD`: restarts into download mode about 2.5 s after its `OK`. To be sent once: a second one has crashed older builds.
-pub fn download_mode() -> Command<()> {
-    Command::plain("AT^GODLOAD").within(Duration::from_secs(10))
-}
-
 /// `AT^RESET`: restarts the stick after its `OK`.
 pub fn reset() -> Command<()> {
     Command::plain("AT^RESET").within(Duration::from_secs(10))

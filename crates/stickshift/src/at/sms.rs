@@ -94,11 +94,6 @@ pub fn delete(index: u16) -> Command<()> {
     Command::plain(format!("AT+CMGD={index}")).within(PATIENT)
 }
 
-/// `AT+CMGD=1,4`: deletes every message.
-pub fn delete_all() -> Command<()> {
-    Command::plain("AT+CMGD=1,4").within(PATIENT)
-}
-
 /// How full the store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {

@@ -181,7 +181,6 @@ fn identification() {
     assert_eq!((versions.product(), versions.row("INTS")), (Some("E3372"), None));
     assert_eq!(versions.built(), Some("Sep 30 2014, 15:17:21"));
 
-    assert_eq!(run(&identify::download_version(), b"\r\n2.0\r\n\r\nOK\r\n"), "2.0");
     let info = run(
         &identify::download_info(),
         b"\r\n\r\nswver:21.157.06.00.264\r\n\r\nisover:1.2\r\n\r\nwebuiver:\r\n\r\nproduct name:E353s-2A\r\n\r\ndload type:0\r\n\r\nOK\r\n",
@@ -191,8 +190,6 @@ fn identification() {
     assert_eq!(info.product.as_deref(), Some("E353s-2A"));
     let loader = run(&identify::download_info(), &ok(&["swver:1", "iso:9", "dload type:1"]));
     assert_eq!((loader.iso.as_deref(), loader.downloading), (Some("9"), Some(true)));
-    assert_eq!(run(&identify::authority_version(), &ok(&["1000"])), "1000");
-    assert_eq!(run(&identify::authority_id(), &ok(&["HUAWEI_1"])), "HUAWEI_1");
     assert_eq!(run(&identify::serial_number(), &ok(&["^SN: G4PXX00000000000"])), "G4PXX00000000000");
     assert_eq!(run(&identify::serial_number(), &ok(&["G4PXX00000000000"])), "G4PXX00000000000");
 
@@ -200,7 +197,6 @@ fn identification() {
     assert_eq!((lock.state, lock.tries, lock.operator), (identify::LockState::Unlocked, Some(10), Some(0)));
     let heat = run(&identify::temperatures(), &ok(&["^CHIPTEMP: 304,304,65535,27,65535"]));
     assert_eq!(heat, [Some(304), Some(304), None, Some(27), None]);
-    assert_eq!(run(&identify::supply(), &ok(&["^TBATVOLT:4458"])), 4458);
     assert_eq!(
         run(&identify::commands(), b"\r\n+CLAC\r\n+CSQ\r\n^HCSQ\r\n\r\nOK\r\n"),
         ["+CLAC", "+CSQ", "^HCSQ"]
@@ -254,9 +250,6 @@ fn port_compositions() {
         run(&ports::nv_item(50502, 0, 4), &ok(&["^NVRDEX: 50502,0,4,A9 E1 00 0F"])),
         [0xa9, 0xe1, 0, 0xf]
     );
-    assert!(ports::data_lock("1234567").is_err());
-    assert_eq!(ports::data_lock("12345678").unwrap().text, "AT^DATALOCK=\"12345678\"");
-    run(&ports::download_mode(), &ok(&[]));
 }
 
 #[test]
@@ -303,8 +296,6 @@ fn network_state() {
     let s = run(&network::system(), &ok(&["^SYSINFOEX:2,3,0,1,,3,\"WCDMA\",41,\"HSPA+\""]));
     assert_eq!((s.service, s.domain, s.roaming, s.sim), (2, 3, false, 1));
     assert_eq!((s.system.as_str(), s.submode.as_str()), ("WCDMA", "HSPA+"));
-    let s = run(&network::system_3g(), &ok(&["^SYSINFO:2,3,0,5,1,,4"]));
-    assert_eq!((s.system.as_str(), s.submode.as_str(), s.sim), ("WCDMA", "WCDMA", 1));
 
     let c = run(&network::radio_config(), &ok(&["^SYSCFGEX:\"00\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF"]));
     assert_eq!((c.order.as_str(), c.bands, c.lte_bands), ("00", 0x3fff_ffff, 0x7fff_ffff_ffff_ffff));
@@ -313,7 +304,7 @@ fn network_state() {
         network::set_radio_config(&set).unwrap().text,
         "AT^SYSCFGEX=\"030201\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF,,"
     );
-    assert!(network::set_radio_config(&RadioConfig::keep_all_but_order("3")).is_err());
+    assert!(network::set_radio_config(&RadioConfig { order: "3".into(), ..set }).is_err());
     assert_eq!(network::set_radio_config_3g(2, 2, 0x3fff_ffff, 1, 2).text, "AT^SYSCFG=2,2,3FFFFFFF,1,2");
     let c = run(&network::radio_config_3g(), &ok(&["^SYSCFG:2,0,3FFFFFFF,1,2"]));
     assert_eq!((c.mode, c.order, c.bands, c.roaming, c.domain), (2, 0, 0x3fff_ffff, 1, 2));
@@ -371,11 +362,6 @@ fn data_connections() {
 
     let f = run(&data::flow(), &ok(&["^DSFLOWQRY:0000240E,00AD023,002FA192,00004810,1,FFFFFFFFFF"]));
     assert_eq!((f.seconds, f.sent, f.total_received), (0x240e, 0xad023, 0xff_ffff_ffff));
-    let r = data::read_flow_report(
-        "0000240E,00000000,00000000,00000000000AD023,00000000002FA192,0003E800,0003E800",
-    )
-    .unwrap();
-    assert_eq!((r.seconds, r.sent, r.received), (0x240e, 0xad023, 0x2fa192));
     assert!(data::ppp_dial(0).is_err());
 }
 

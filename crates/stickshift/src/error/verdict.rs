@@ -89,11 +89,6 @@ impl Standing {
         self.in_doubt
     }
 
-    /// Whether nothing was changed for certain.
-    pub fn is_untouched(self) -> bool {
-        !self.in_doubt && !self.changed
-    }
-
     /// States the verdict of a failure as far as it follows from the commands: unknown while one is in doubt, untouched when nothing was
     /// changed, none after a change.
     #[must_use]

@@ -17,7 +17,7 @@ use std::io::Read;
 use crate::error::Result;
 
 pub use handshake::{DownloadInfo, Handshake, Phase, SignatureFacts, handshake};
-pub use run::{is_open, run, wire_bytes};
+pub use run::{is_open, run};
 
 /// One partition as it goes to the stick.
 #[derive(Clone, Debug, PartialEq, Eq)]

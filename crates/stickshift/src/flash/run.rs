@@ -30,12 +30,6 @@ const TELL_BLOCKS: u32 = 32;
 /// Codes of partition tables: after a change of one the stick may restart at once.
 const PARTITION_TABLES: [u32; 2] = [0x0001_0000, 0x0000_0100];
 
-/// Bytes that a partition of `size` bytes takes on the wire, escapes not counted.
-pub fn wire_bytes(size: u64) -> u64 {
-    let blocks = size.div_ceil(BLOCK_SIZE as u64);
-    size + blocks * 11 + 16 + 27
-}
-
 /// Sends the partitions from `first` on, after a [`handshake`](crate::flash::handshake).
 ///
 /// Where an answer is missing the stick is asked for its version: what it said before that is what there is to know of the request. One

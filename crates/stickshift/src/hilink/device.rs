@@ -94,11 +94,6 @@ pub fn basic_information() -> Call<BasicInformation> {
     })
 }
 
-/// `GET /config/version.xml`: the web UI's version, without a login.
-pub fn web_ui_version() -> Call<Option<String>> {
-    Call::get("/config/version.xml", |r| Ok(r.string("webui")))
-}
-
 /// `device/signal`: signal strength and quality, in dB or dBm, as far as its technology has the figure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signal {

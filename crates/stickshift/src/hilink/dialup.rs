@@ -54,24 +54,6 @@ pub fn policy() -> Call<DialPolicy> {
     })
 }
 
-/// `POST dialup/connection`.
-pub fn set_policy(policy: &DialPolicy) -> Call<()> {
-    let flag = |on| if on { "1" } else { "0" };
-    let (idle, mode, mtu) =
-        (policy.idle_seconds.to_string(), policy.mode.to_string(), policy.mtu.to_string());
-    Call::set(
-        "/api/dialup/connection",
-        &[
-            ("RoamAutoConnectEnable", flag(policy.roaming)),
-            ("MaxIdelTime", &idle),
-            ("ConnectMode", &mode),
-            ("MTU", &mtu),
-            ("auto_dial_switch", flag(policy.auto_dial)),
-            ("pdp_always_on", flag(policy.always_on)),
-        ],
-    )
-}
-
 /// One dial-up profile.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -124,33 +106,6 @@ pub fn profiles() -> Call<Profiles> {
             all: list.all("Profile").map(profile).collect(),
         })
     })
-}
-
-/// `POST dialup/profiles`: makes a profile, or edits one that is not read only.
-pub fn save_profile(profile: &Profile) -> Call<()> {
-    let new = profile.index == 0;
-    let index = if new { String::new() } else { profile.index.to_string() };
-    let (auth, ip) = (profile.authentication.to_string(), profile.ip_type.to_string());
-    let inside = crate::hilink::xml::elements(&[
-        ("Index", &index),
-        ("IsValid", "1"),
-        ("Name", &profile.name),
-        ("ApnIsStatic", if profile.apn.is_empty() { "0" } else { "1" }),
-        ("ApnName", &profile.apn),
-        ("DialupNum", &profile.number),
-        ("Username", &profile.user),
-        ("Password", &profile.password),
-        ("AuthMode", &auth),
-        ("IpIsStatic", "0"),
-        ("IpAddress", ""),
-        ("DnsIsStatic", "0"),
-        ("PrimaryDns", ""),
-        ("SecondaryDns", ""),
-        ("ReadOnly", "0"),
-        ("iptype", &ip),
-    ]);
-    let head = [("Delete", "0"), ("SetDefault", "0"), ("Modify", if new { "1" } else { "2" })];
-    with_profile(&head, &format!("<Profile>{inside}</Profile>"))
 }
 
 /// `POST dialup/profiles`: the profile to use from now on.

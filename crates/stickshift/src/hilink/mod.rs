@@ -47,7 +47,6 @@ mod refusal;
 mod reply;
 mod rsa;
 pub mod sms;
-pub mod update;
 pub mod ussd;
 pub mod xml;
 

@@ -136,11 +136,6 @@ pub fn traffic() -> Call<Traffic> {
     })
 }
 
-/// `POST monitoring/clear-traffic`.
-pub fn clear_traffic() -> Call<()> {
-    Call::set("/api/monitoring/clear-traffic", &[("ClearTraffic", "1")])
-}
-
 /// `monitoring/check-notifications`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notifications {

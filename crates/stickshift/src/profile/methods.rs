@@ -206,11 +206,6 @@ impl Method {
         self.row().letter
     }
 
-    /// The method of this [`letter`](Method::letter).
-    pub fn from_letter(letter: char) -> Option<Method> {
-        Method::find(|row| row.letter == letter)
-    }
-
     /// Its `mode` in OpenWrt's usb-mode.json, which has none for two of the methods.
     pub fn openwrt_name(self) -> Option<&'static str> {
         self.row().openwrt
@@ -385,7 +380,6 @@ mod tests {
     fn names_and_letters_lead_back_to_their_method() {
         for method in Method::ALL {
             assert_eq!(Method::from_name(method.name()), Some(method));
-            assert_eq!(Method::from_letter(method.letter()), Some(method));
             assert!(method.openwrt_name().is_none_or(|n| Method::from_openwrt_name(n) == Some(method)));
             assert!(method.tplink_letter().is_none_or(|l| Method::from_tplink_letter(l) == Some(method)));
         }

@@ -3,9 +3,7 @@ use std::time::Duration;
 use super::device::{self, Control, UsbMode};
 use super::monitoring::Connection;
 use super::pin::SimState;
-use super::{
-    Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, update, ussd, xml,
-};
+use super::{Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, ussd, xml};
 use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
 
@@ -348,10 +346,7 @@ fn replies_as_captured() {
         "<NetworkMode>00</NetworkMode><NetworkBand>2000004400000</NetworkBand><LTEBand>80800D5</LTEBand>"
     );
     let p = h.call(&dialup::policy()).unwrap();
-    assert_eq!(
-        dialup::set_policy(&p).body.unwrap(),
-        "<RoamAutoConnectEnable>0</RoamAutoConnectEnable><MaxIdelTime>600</MaxIdelTime><ConnectMode>0</ConnectMode><MTU>1500</MTU><auto_dial_switch>1</auto_dial_switch><pdp_always_on>0</pdp_always_on>"
-    );
+    assert_eq!((p.idle_seconds, p.mode, p.mtu, p.auto_dial), (600, 0, 1500, true));
     let p = h.call(&pin::status()).unwrap();
     assert_eq!((p.state, p.pin_enabled, p.pin_tries), (SimState::Ready, Some(false), Some(3)));
     let signal = h.call(&device::signal()).unwrap();
@@ -359,10 +354,9 @@ fn replies_as_captured() {
         (signal.rssi, signal.sinr, signal.rscp, signal.cell),
         (Some(-53.0), Some(-1.5), None, Some(2_588_959))
     );
-    let mut u = h.call(&update::auto_update()).unwrap();
-    assert!(std::mem::take(&mut u.automatic));
+    assert_eq!(h.call(&device::updates_itself()).unwrap(), Some(true));
     assert_eq!(
-        update::set_auto_update(&u).body.unwrap(),
+        device::automatic_updates(false).body.unwrap(),
         "<auto_update>0</auto_update><ui_download>0</ui_download>"
     );
     let profiles = h.call(&dialup::profiles()).unwrap();
