@@ -13,16 +13,16 @@
 //! Up to its last tail a download fills memory and nothing else: whatever goes wrong before, power off and the boot pin
 //! again give the same stick. How trouble is met:
 //!
-//! * A refused head or data packet is sent again, twice at most; then its block is begun anew with its head, which drops what came of it
+//! * A refused head or data packet is sent again, twice at most; then its block is started over with its head, which drops what came of it
 //!   before. A refusal with an acceptance behind it was of something else.
 //! * After silence the boot ROM may be waiting for the rest of a packet of which bytes were lost, and would take what comes next for
-//!   it. No packet tells its length, so it is filled up with probe bytes until one of them is answered; then the block is begun anew.
+//!   it. No packet tells its length, so it is filled up with probe bytes until one of them is answered; then the block is started over.
 //! * A port that closes and comes back is opened again, by its place. Whether the stick kept its power cannot be seen: raminit is
 //!   sent again before usbldr.
-//! * A refused tail did not start anything: the block is begun anew.
+//! * A refused tail did not start anything: the block is started over.
 //! * A tail is never sent again as it is: after silence its code may run. Whether the boot ROM is still there a probe tells. If it is,
-//!   the block is begun anew. For raminit that does no harm even when it had run: the memory is then set up, and there is nothing in it
-//!   to lose. To go on with usbldr instead could start code in memory that does not work. If raminit's tail is followed by silence,
+//!   the block is started over. For raminit that does no harm even when it had run: the memory is then set up, and there is nothing in it
+//!   to lose. Continuing with usbldr instead could start code in memory that does not work. If raminit's tail is followed by silence,
 //!   raminit hangs, which is how a loader for another memory shows.
 //! * If the port closes after the last tail and no boot ROM comes back, the loader was started: [`Start::HungUp`]. If neither the port
 //!   closes nor anything answers, the end was not seen: [`Start::NotConfirmed`].
@@ -34,7 +34,8 @@ use std::time::Duration;
 use crate::boot::loader::{Block, Loader};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
-use crate::link::ByteLink;
+use crate::hex;
+use crate::link::{ByteLink, NEVER_QUIET, QUIET};
 use crate::wire::crc;
 
 const PROBE: u8 = 0x41;
@@ -62,10 +63,6 @@ const PROBE_ANSWER: Duration = Duration::from_millis(300);
 /// Probe bytes that are sent at a time to fill up a packet, and how long an answer to them takes.
 const FILL: usize = 64;
 const FILL_ANSWER: Duration = Duration::from_millis(30);
-/// Stale input is over when nothing came for so long ..
-const QUIET: Duration = Duration::from_millis(30);
-/// .. and a port that does not become quiet within this is no boot ROM's.
-const NEVER_QUIET: Duration = Duration::from_secs(2);
 /// An answer that came twice is waited for this long before a tail, where the next answer must be its own.
 const SETTLE: Duration = Duration::from_millis(2);
 /// How long a port that closed may take to come back ..
@@ -220,7 +217,7 @@ struct Position {
 
 /// Why an attempt came to nothing.
 enum Trouble {
-    /// Beginning the block anew may help.
+    /// Starting the block over may help.
     Restart(Error),
     /// The port closed.
     Gone(Error),
@@ -528,7 +525,7 @@ impl Dialogue<'_, '_> {
                 ErrorKind::UnexpectedAnswer,
                 format!("the boot ROM answered {packet} with neither aa nor 55"),
             )
-            .with("answer", hex(bytes)),
+            .with("answer", first_bytes(bytes)),
         };
         self.at(error, position)
     }
@@ -548,11 +545,11 @@ fn append_crc(packet: &mut Vec<u8>) {
 }
 
 fn not_in_boot_mode(what: &str, seen: &[u8]) -> Error {
-    let answer = if seen.is_empty() { "silence".to_owned() } else { hex(seen) };
+    let answer = if seen.is_empty() { "silence".to_owned() } else { first_bytes(seen) };
     Error::new(ErrorKind::NotInBootMode, what).with("answer", answer)
 }
 
-/// The first bytes in hex: few, for a port that is not a boot ROM's may say anything, an identity included.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(4).map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+/// The first bytes in hex: few, because a port that is not a boot ROM's may send anything, an identity included.
+fn first_bytes(bytes: &[u8]) -> String {
+    hex::encode(&bytes[..bytes.len().min(4)])
 }

@@ -9,14 +9,10 @@ use crate::flash::message::{PRODUCT_ID, Reply, VERSION};
 use crate::flash::nak::INVALID_COMMAND;
 use crate::flash::port::{Heard, Port};
 use crate::hex;
-use crate::link::ByteLink;
+use crate::link::{ByteLink, NEVER_QUIET, QUIET};
 use crate::wire::at::{Answer, Collector, Final, Progress};
 use crate::wire::hdlc::Deframer;
 
-/// Stale input is over when nothing came for so long ..
-const QUIET: Duration = Duration::from_millis(30);
-/// .. and is not waited for longer than this.
-const NEVER_QUIET: Duration = Duration::from_secs(2);
 /// How long an AT command may take before it is asked again, or another phase is thought of.
 const AT_ANSWER: Duration = Duration::from_secs(3);
 /// How long a question of the binary phase may take.
@@ -135,7 +131,7 @@ fn run(
 
 enum Greeting {
     At,
-    /// With the version that it told.
+    /// With the version that it reported.
     Binary(String),
 }
 

@@ -3,6 +3,11 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::link::Moment;
 
+/// The boot ROM and the download protocol: stale input has ended when nothing came for this long ..
+pub(crate) const QUIET: Duration = Duration::from_millis(30);
+/// .. and a port that does not become quiet within this speaks something else.
+pub(crate) const NEVER_QUIET: Duration = Duration::from_secs(2);
+
 /// A stream of bytes in both directions: a serial port, a pty, a virtual stick's port.
 pub trait ByteLink: Send {
     /// Writes all of `bytes` and returns when the link has taken them.

@@ -35,6 +35,7 @@ mod usb_tape;
 
 pub use bus::Bus;
 pub use byte::ByteLink;
+pub(crate) use byte::{NEVER_QUIET, QUIET};
 pub use classified::ClassifiedBus;
 pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedPort, WatchedUsb};
