@@ -21,7 +21,7 @@ cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
-cargo xtask captures        make the captures in tests/fixtures/captures/vm anew, in the VM
+cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
 
 fn main() -> ExitCode {

@@ -64,7 +64,7 @@ fn program() -> Result<PathBuf, String> {
     target("debug/stickshift")
 }
 
-/// Makes the captures of switches anew that tests read.
+/// Remakes the captures of switches that tests read.
 pub(crate) fn captures() -> Result<(), String> {
     install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
     run_scenarios("captures", "", &program()?)?;

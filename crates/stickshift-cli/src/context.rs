@@ -61,7 +61,7 @@ impl Context {
         self.opener.catalogue()
     }
 
-    /// Sleeps until something on the bus may have changed, or until `until`. `false` when somebody asked to stop.
+    /// Sleeps until something on the bus may have changed, or until `until`. `false` when the user asked to stop.
     ///
     /// # Errors
     /// What the bus reports.
@@ -85,7 +85,7 @@ impl Context {
         self.session_with(|_| {})
     }
 
-    /// The same, and every event is told to `also` first.
+    /// The same, and every event goes to `also` first.
     pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
         let mut until_ctrl_c = self.ctrl_c();
         let sink = move |event| {

@@ -198,7 +198,7 @@ pub(crate) struct TemporaryFolder {
 
 impl TemporaryFolder {
     /// # Errors
-    /// `FileUnwritable`, also when somebody has guessed its name.
+    /// `FileUnwritable`, also when its name was guessed.
     pub(crate) fn new() -> Result<TemporaryFolder> {
         let mut name = [0; 16];
         random::fill(&mut name);

@@ -121,7 +121,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         let usage = Error::new(ErrorKind::Usage, what);
         Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage);
     } else {
-        // That nobody reads it (`--help | head`) is no failure.
+        // A closed pipe (`--help | head`) is no failure.
         let _ = error.print();
     }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })

@@ -40,7 +40,7 @@ pub(crate) struct Global {
 #[cfg(feature = "virtual")]
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct VirtualOptions {
-    /// Use virtual sticks in this process, at 1-1, 1-2 and so on (see `stickshift virtual --list`; none: an empty bus)
+    /// Use virtual sticks in this process, at 1-1, 1-2 and so on (see `stickshift virtual`; none: an empty bus)
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) names: Option<String>,
 

@@ -20,7 +20,7 @@ pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
     let mut fits: Vec<Stick> = all.into_iter().filter(|s| names(s, wanted)).collect();
     if fits.is_empty() && is_imei(wanted) {
         fits = others.iter().filter(|s| says_imei(bus, s, wanted)).cloned().collect();
-        // Nobody's IMEI is shown whole, not even the one that was typed. Sticks were asked what they are, nothing else.
+        // No IMEI is shown in full, not even the one that was typed. Sticks were asked what they are, nothing else.
         return only(fits, format!("no stick has the IMEI {}", mask::identity(wanted)))
             .map_err(|e| with_others(e, &others).verdict_if_unset(Verdict::Untouched));
     }

@@ -11,7 +11,7 @@ use crate::any_stick;
 use crate::options::VirtualOptions;
 
 /// The virtual bus with nothing on it.
-const NOBODY: &str = "none";
+const NONE: &str = "none";
 /// ModemManager keeps them for longer than any verb runs.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,7 +33,7 @@ impl VirtualOptions {
             bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
         }
         let mut faults = computer.stick;
-        let names = names.split(',').map(str::trim).filter(|name| *name != NOBODY);
+        let names = names.split(',').map(str::trim).filter(|name| *name != NONE);
         for (number, name) in (1..).zip(names) {
             let seed = self.seed().wrapping_add(number - 1);
             let faults = faults.take();
@@ -60,7 +60,7 @@ impl VirtualOptions {
         catalogue::virtual_stick(name, self.seed(), self.fault.as_deref())
     }
 
-    /// After how many reports of progress somebody presses Ctrl-C.
+    /// Progress reports after which Ctrl-C is simulated.
     pub(crate) fn ctrl_c(&self) -> Option<u32> {
         ComputerFaults::of(self.fault.as_deref()).ok().and_then(|computer| computer.ctrl_c)
     }

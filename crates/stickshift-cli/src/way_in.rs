@@ -60,7 +60,7 @@ impl LoginArgs {
         secret("password of the stick's web page", "STICKSHIFT_PASSWORD", self.password_file.as_deref())
     }
 
-    /// Who logs in, where somebody was named.
+    /// The user to log in as, if one was named.
     ///
     /// # Errors
     /// As [`secret`].

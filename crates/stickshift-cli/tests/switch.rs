@@ -1,4 +1,4 @@
-//! `switch` on sticks that are network cards already: by the doors of their web server.
+//! `switch` on sticks that are network cards already: through their web API.
 #![cfg(feature = "virtual")]
 
 use std::process::Command;
@@ -79,7 +79,7 @@ fn a_login_is_asked_for_by_name() {
     assert!(code == Some(4) && text.contains("(login-refused)"), "{text}");
     let (code, text) = switch(Some("admin"), &["e3372h-hilink-login", "--to", "serial"]);
     assert!(code == Some(0) && text.contains("switched from"), "{text}");
-    assert!(!text.contains("CGI switchMode 0 (project mode)\n"), "the first door took it: {text}");
+    assert!(!text.contains("CGI switchMode 0 (project mode)\n"), "the first request worked: {text}");
 }
 
 #[test]

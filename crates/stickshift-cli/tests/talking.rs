@@ -97,7 +97,7 @@ fn a_hilink_stick_is_read_and_shown_the_way_to_serial_ports() {
 }
 
 #[test]
-fn closed_doors_are_told_by_their_codes() {
+fn refused_requests_are_known_by_their_codes() {
     let (mut bus, place) = plugged("e3372h-hilink-closed", Mode::Hilink);
     let mut link = bus.open_http(&place).unwrap();
     let mut web = Hilink::open(&mut *link, random).unwrap();

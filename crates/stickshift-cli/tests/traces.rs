@@ -1,4 +1,4 @@
-//! `--trace`: what was said to a stick is on the tape, plays back, and shows nobody's secrets.
+//! `--trace`: what was said to a stick is on the tape, plays back, and shows no secrets.
 
 #![cfg(feature = "virtual")]
 
@@ -129,7 +129,7 @@ fn firmware() {
     let sent: usize =
         tape.entries.iter().filter(|(d, _)| *d == Direction::ToStick).map(|(_, bytes)| bytes.len()).sum();
     assert!(sent > 370_000, "{sent} bytes");
-    // The AT dialogues before and after hide what is nobody's business; the packets between them hide nothing.
+    // The AT dialogues before and after hide identities and secrets; the packets between them hide nothing.
     let packets = tape.entries.iter().filter(|(_, bytes)| bytes.first() == Some(&Some(0x7e)));
     let packets: Vec<_> = packets.map(|(_, bytes)| bytes).collect();
     assert!(packets.len() > 100 && packets.iter().all(|bytes| bytes.iter().all(Option::is_some)));

@@ -2,7 +2,7 @@
 //!
 //! A line that begins with `$ ` is typed; what follows is standard output and standard error as they came, and `? N` when it ended with
 //! another code than 0. Lines that begin with `#` are for the reader. The commands of a file share a folder, in which there are
-//! `loader.bin`, `firmware.bin` and `webui.bin` that hold nobody's code. `SNAPSHOTS=overwrite` writes anew what a file says.
+//! `loader.bin`, `firmware.bin` and `webui.bin` without third-party code. `SNAPSHOTS=overwrite` rewrites the files.
 
 #![cfg(all(unix, feature = "virtual"))]
 

@@ -65,7 +65,7 @@ error_kinds! {
     FileUnreadable = "file-unreadable",
     /// The file could not be written; the old one, if any, is untouched.
     FileUnwritable = "file-unwritable",
-    /// There is a file of that name already, and nobody asked to overwrite it.
+    /// There is a file of that name already, and overwriting was not requested.
     FileExists = "file-exists",
     /// The file is not of the kind that is needed here.
     WrongFileKind = "wrong-file-kind",
@@ -161,7 +161,7 @@ error_kinds! {
     LoginRefused = "login-refused",
     /// Too many logins: none is taken for a while.
     LoginLocked = "login-locked",
-    /// Somebody else is logged in, and there is room for one.
+    /// Another user is logged in, and only one can be.
     SessionTaken = "session-taken",
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",

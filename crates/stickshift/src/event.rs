@@ -1,4 +1,4 @@
-//! The one stream of progress that every front end renders, and how work is told to stop.
+//! The one stream of progress that every front end renders, and the request to stop.
 //!
 //! ```
 //! use stickshift::error::ErrorKind;
@@ -58,7 +58,7 @@ pub enum Event {
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A flag that nobody has raised.
+    /// A flag that is not raised.
     pub fn new() -> Self {
         Cancel::default()
     }
@@ -68,7 +68,7 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was requested.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         Session { sink: Box::new(sink), cancel }
     }
 
-    /// Reports go nowhere and nobody cancels.
+    /// Discards reports and is never cancelled.
     pub fn quiet() -> Self {
         Session::new(|_| {}, Cancel::new())
     }
@@ -124,7 +124,7 @@ impl<'a> Session<'a> {
     /// To be called where stopping is safe.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] when somebody asked to stop; the caller adds the verdict.
+    /// [`ErrorKind::Interrupted`] when the user asked to stop; the caller adds the verdict.
     pub fn check(&self) -> Result<()> {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));

@@ -1,4 +1,4 @@
-//! The files that are measured with, made once: right in form, and nobody's code in them.
+//! The files that are measured with, made once: right in form, without third-party code.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -20,7 +20,7 @@ while read -r fault exit id words; do
     where+=("$WHERE")
 done <<< "$FAULTS"
 
-# Somebody reads the first one's drive all the time.
+# Another process reads the first one's drive all the time.
 drives=(/sys/bus/usb/devices/"${where[0]}":1.0/host*/target*/*/block/sr*)
 exec 9< "/dev/${drives[0]##*/}"
 dd bs=2048 count=8 of=/dev/null <&9

@@ -26,7 +26,7 @@ use url_bus::UrlBus;
 pub(crate) enum Look {
     /// The sticks, with who holds their ports.
     Sticks,
-    /// Every USB device, for a message or a profile that was given for a device that nobody knows.
+    /// Every USB device, for a message or a profile that was given for an unknown device.
     EveryDevice,
     /// Every USB device at once: without who holds ports, which means reading about every process.
     Quick,

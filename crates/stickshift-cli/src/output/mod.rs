@@ -43,7 +43,7 @@ pub(crate) struct Output {
     percent: Cell<Option<u64>>,
     /// What is being done, for the words after a verdict.
     work: Cell<Work>,
-    /// Whether nobody reads standard output any more.
+    /// Whether the reader of standard output is gone.
     unread: Cell<bool>,
     /// Whether this run sent anything to a stick: the verdict of an error that states none.
     ledger: Ledger,
@@ -105,7 +105,7 @@ impl Output {
         }
     }
 
-    /// What somebody should know before long work begins.
+    /// What the user should know before long work begins.
     pub(crate) fn warn(&self, code: &'static str, text: String) {
         self.event(&Event::Warning { code, text });
     }
@@ -181,14 +181,14 @@ impl Output {
         self.written(writeln!(out, "{}", clean::json(&line)).and_then(|()| out.flush()));
     }
 
-    /// Remembers when nobody reads any more (`| head`): that is no failure, and no reason to stop in the middle of a stick's work.
+    /// Remembers when the reader is gone (`| head`): that is no failure, and no reason to stop in the middle of a stick's work.
     fn written(&self, outcome: io::Result<()>) {
         if outcome.is_err() {
             self.unread.set(true);
         }
     }
 
-    /// Whether nobody reads what is printed: whoever only reports may stop.
+    /// Whether the reader is gone: a verb that only reports may stop.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.get()
     }
@@ -201,7 +201,7 @@ impl Output {
 }
 
 /// Writes a whole text at once, as standard error has no buffer of its own, and without what a terminal would obey: names of files and
-/// answers of sticks are somebody else's.
+/// answers of sticks are foreign text.
 fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
     report.write_text(&mut text)?;
@@ -320,7 +320,7 @@ fn event_json(event: &Event) -> Value {
     }
 }
 
-/// A line on standard error. That nobody reads it is no reason to stop.
+/// A line on standard error. A closed one is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", clean::line(line));
 }

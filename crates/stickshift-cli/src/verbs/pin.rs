@@ -50,7 +50,7 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
         context.output.finish(&Shown(modem.sim_status()?));
         return Ok(());
     }
-    // Over AT the state comes first: without a SIM nobody is asked for a code.
+    // Over AT the state comes first: without a SIM no code is asked for.
     if modem.at().is_some() {
         modem.sim_condition()?;
     }

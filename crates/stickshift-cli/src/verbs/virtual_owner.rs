@@ -104,7 +104,7 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    /// The word for it; an empty one is nothing, and another one is told.
+    /// The word for it; an empty one is ignored, an unknown one reported.
     pub(crate) fn parse(context: &Context, word: &str) -> Option<Act> {
         Some(match word.trim() {
             "" => return None,

@@ -21,7 +21,7 @@ pub(crate) fn attach(_: &Context, _: Vec<Box<dyn Device>>, _: Host) -> Result<()
     Err(Error::new(ErrorKind::Unsupported, "only Linux has a virtual host controller"))
 }
 
-/// Serves the sticks until somebody asks to stop. Those that are pulled out keep their ports.
+/// Serves the sticks until the user asks to stop. Those that are pulled out keep their ports.
 #[cfg(target_os = "linux")]
 pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host) -> Result<()> {
     use std::time::Duration;

@@ -214,7 +214,7 @@ impl BootRom {
         if !matches!(mode, 1 | 2) {
             return Err(Reject::Mode(mode));
         }
-        // A head in the middle of a block begins anew.
+        // A head in the middle of a block starts over.
         self.receiving =
             Some(Receiving { mode, address: word(5), size: word(1) as usize, next: 1, data: Vec::new() });
         Ok(())

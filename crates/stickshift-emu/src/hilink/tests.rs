@@ -282,7 +282,7 @@ fn the_challenge_begins_with_the_clients_nonce_and_is_used_once() {
 }
 
 #[test]
-fn the_doors() {
+fn the_ways_to_serial_ports() {
     let cgi = |kind: u8| {
         format!(
             "<api version=\"1.0\"><header><function>switchMode</function></header><body><request>\

@@ -13,7 +13,7 @@ use crate::modem::sms::{Message, MessageState};
 pub struct Held {
     /// What a restart and the loss of power leave as it is.
     pub kept: Kept,
-    /// What every restart begins anew; `None` while no firmware with a modem runs: unplugged, restarting, boot ROM, download mode,
+    /// What every restart resets; `None` while no firmware with a modem runs: unplugged, restarting, boot ROM, download mode,
     /// CD-ROM.
     pub running: Option<Running>,
     /// What has left the stick for the network. It only ever grows, over all restarts.

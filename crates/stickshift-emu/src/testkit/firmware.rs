@@ -1,4 +1,4 @@
-//! What a firmware image holds, with nobody's code in it: noise, and a text by which a virtual stick knows what it is to become.
+//! Synthetic firmware without third-party code: noise, and a text by which a virtual stick knows what it is to become.
 //!
 //! The image file itself is the business of whoever writes it, a test of the library or the program; here are its contents.
 

@@ -1,4 +1,4 @@
-//! Loader files that hold nobody's code, right in form (docs/protocols/balong-boot.md).
+//! Synthetic loader files without third-party code, right in form (docs/protocols/balong-boot.md).
 
 use crate::testkit::noise;
 

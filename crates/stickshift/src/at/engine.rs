@@ -41,7 +41,7 @@ struct Line<'a> {
 }
 
 impl<'l> At<'l> {
-    /// Over `link`, which nobody else reads.
+    /// Over `link`, which no one else reads.
     pub fn new(link: &'l mut dyn ByteLink) -> Self {
         At {
             link,
@@ -77,7 +77,7 @@ impl<'l> At<'l> {
         Ok(())
     }
 
-    /// Sends `AT` until it is answered: right after enumeration a port swallows what it is told, and after a command that was
+    /// Sends `AT` until it is answered: right after enumeration a port swallows its input, and after a command that was
     /// given up its answer may still come. The last try asks for words: a digit for a result is lost where an unsolicited line follows
     /// it closely.
     ///
@@ -100,7 +100,7 @@ impl<'l> At<'l> {
     }
 
     /// Sends a command and reads its answer, whatever its result is. `effect` decides the verdict of a failure; for a command that
-    /// somebody typed see [`effect_of`](crate::at::effect_of).
+    /// a user typed see [`effect_of`](crate::at::effect_of).
     ///
     /// # Errors
     /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
@@ -160,7 +160,7 @@ impl<'l> At<'l> {
         self.standing = standing;
     }
 
-    /// Takes the flag by which somebody may ask to stop, for a look that is taken to its end.
+    /// Takes the flag by which the user may ask to stop, for a look that is taken to its end.
     pub(crate) fn take_cancel(&mut self) -> Cancel {
         std::mem::take(&mut self.cancel)
     }
@@ -237,7 +237,7 @@ impl<'l> At<'l> {
     /// To be called where stopping is safe.
     ///
     /// # Errors
-    /// `Interrupted` when somebody asked to stop.
+    /// `Interrupted` when the user asked to stop.
     pub fn check(&self) -> Result<()> {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));

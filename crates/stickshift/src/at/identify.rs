@@ -105,7 +105,7 @@ pub fn firmware_and_hardware() -> Command<FirmwareAndHardware> {
     })
 }
 
-/// The answer to `AT^VERSION?`: named lines. EXT is what the public is told, INT what the maker knows; S is software,
+/// The answer to `AT^VERSION?`: named lines. EXT is the public version, INT the maker's internal one; S is software,
 /// D the web UI, H hardware, U the product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions {

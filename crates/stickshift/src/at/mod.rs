@@ -97,7 +97,7 @@ pub fn quoted(text: &str) -> Result<String> {
     }
 }
 
-/// The error for an answer of another shape than the command's. The answer itself may be an identity, so only its size is told.
+/// The error for an answer of another shape than the command's. The answer itself may be an identity, so only its size is reported.
 fn unexpected(what: &'static str, answer: &Answer) -> Error {
     Error::new(ErrorKind::UnexpectedAnswer, format!("the stick's answer does not read as {what}"))
         .with("lines", answer.lines.len())

@@ -8,7 +8,7 @@ use crate::link::Bus;
 use crate::stick::{Mode, Place, Stick};
 use crate::waiting::wait_at;
 
-/// How long somebody may take with a case, a needle and a cable.
+/// How long the user may take with a case, a needle and a cable.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// What the owner has to do. Also in docs/convert.md, with more words.

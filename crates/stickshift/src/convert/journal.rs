@@ -23,7 +23,7 @@ const VERSION: u32 = 2;
 /// A journal is a few kilobytes; a larger file is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
-/// How often, and how far apart, a lock is tried that somebody holds.
+/// How often, and how far apart, a lock is tried that another run holds.
 const LOCK_ATTEMPTS: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 

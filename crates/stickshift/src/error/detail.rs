@@ -1,4 +1,4 @@
-/// What code branches on beside the kind. Most details are facts for people as well: stated once, told in both forms.
+/// What code branches on beside the kind. Most details are facts for people as well: stated once, reported in both forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {

@@ -38,13 +38,13 @@ impl fmt::Display for Verdict {
 pub enum Effect {
     /// It asks, or sets how answers come to this session (echo, words, PDUs). Nothing of it outlives the session.
     Reads,
-    /// It may change what the stick holds or does, or what the network was told.
+    /// It may change what the stick holds or does, or sends something to the network.
     Changes,
 }
 
 /// What one session's commands have done to the stick so far: what a dialogue knows for the verdict of its next failure.
 ///
-/// From the first byte of a changing command until its final result nobody knows whether it was carried out. A refusal means that it
+/// From the first byte of a changing command until its final result it is unknown whether it was carried out. A refusal means that it
 /// was not. After one that was carried out, what a failure leaves behind depends on what was wanted in all: the dialogue states no
 /// verdict then, and whoever gave the commands has to.
 ///

@@ -91,9 +91,9 @@ pub enum Finish {
 /// How a run that went well ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every partition was acknowledged, and the stick was told what to do next.
+    /// Every partition was acknowledged, and the stick was sent what to do next.
     Complete,
-    /// The stick left the bus at the end of a partition table. It restarted because the table changed, or it was pulled; go on with `next` once it
+    /// The stick disconnected at the end of a partition table. It restarted because the table changed, or it was pulled; go on with `next` once it
     /// is back in download mode. That is the table itself when its acknowledgement was not seen: one that is there already restarts nothing.
     RestartedAfterTable {
         /// The partition to go on with.

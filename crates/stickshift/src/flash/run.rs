@@ -25,7 +25,7 @@ const RESETS: u32 = 2;
 const VAIN: u32 = 3;
 /// Bytes of the image that are read at a time.
 const READ_AHEAD: usize = 64 * 1024;
-/// Progress is told each so many blocks.
+/// Blocks between two progress reports.
 const TELL_BLOCKS: u32 = 32;
 /// Codes of partition tables: after a change of one the stick may restart at once.
 const PARTITION_TABLES: [u32; 2] = [0x0001_0000, 0x0000_0100];

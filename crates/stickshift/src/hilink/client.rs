@@ -130,7 +130,7 @@ impl<'l> Hilink<'l> {
         self.standing = standing;
     }
 
-    /// Takes the flag by which somebody may ask to stop, for a look that is taken to its end.
+    /// Takes the flag by which the user may ask to stop, for a look that is taken to its end.
     pub(crate) fn take_cancel(&mut self) -> Cancel {
         std::mem::take(&mut self.cancel)
     }
@@ -518,7 +518,7 @@ impl<'l> Hilink<'l> {
 
 impl Drop for Hilink<'_> {
     fn drop(&mut self) {
-        // The slot frees itself after five minutes; there is nobody left to tell.
+        // The slot frees itself after five minutes; there is no one left to report it to.
         let _ = self.logout();
     }
 }

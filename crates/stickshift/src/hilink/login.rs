@@ -18,7 +18,7 @@ use crate::link::HttpResponse;
 pub struct LoginState {
     /// Whether calls that want a login can be made now: logged in, or logins are switched off.
     pub open: bool,
-    /// Whether somebody else is logged in.
+    /// Whether another user is logged in.
     pub taken: bool,
     /// `password_type`; 0 where it is not stated.
     pub password_type: u8,
@@ -30,7 +30,7 @@ pub struct LoginState {
     pub padding: Padding,
     /// Whether too many wrong tries were made; then how many minutes that lasts.
     pub locked: Option<u32>,
-    /// User name, where somebody is logged in.
+    /// User name, where a user is logged in.
     pub user: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Plugging and unplugging, told by the kernel and by udev over netlink: nothing is polled.
+//! Plugging and unplugging, reported by the kernel and by udev over netlink: nothing is polled.
 
 use std::io;
 use std::os::fd::OwnedFd;

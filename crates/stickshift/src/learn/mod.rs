@@ -156,7 +156,7 @@ impl Lesson {
 }
 
 impl Seen {
-    /// The texts by which profiles of the same ids are told apart.
+    /// The texts by which profiles of the same ids are distinguished.
     pub fn attributes(&self) -> Attributes {
         let [manufacturer, product] = self.texts.clone();
         let scsi = self.scsi.clone().map(|[vendor, model]| Scsi { vendor, model, revision: String::new() });
@@ -169,7 +169,7 @@ impl Seen {
 /// # Errors
 /// `FileUnreadable` from the source, `Interrupted`.
 pub fn learn(capture: &mut Capture<'_>, size: Option<u64>, session: &mut Session<'_>) -> Result<Lesson> {
-    /// Packets between two looks at whether somebody wants to stop.
+    /// Packets between two looks at whether the user wants to stop.
     const STRIDE: u64 = 1 << 17;
     let mut learner = Learner::new(capture.format());
     let mut next = STRIDE;

@@ -315,7 +315,7 @@ impl Learner {
     fn unplugged(&mut self, packet: &Packet<'_>, port: u16) {
         let (number, time_ns) = (packet.number, packet.time_ns);
         let Some(device) = self.at_port(packet.bus, (packet.device, port)) else { return };
-        let why = "the hub says that its port is empty";
+        let why = "the hub reports its port empty";
         device.gone.get_or_insert(Gone { number, time_ns, why, certain: true }).certain = true;
     }
 
@@ -532,7 +532,7 @@ fn text(device: &mut Device, index: u8, packet: &Packet<'_>) {
     if is_serial || device.texts.len() >= 8 || device.texts.iter().any(|(i, _)| *i == index) {
         return;
     }
-    // A text log cuts them; what is there is told.
+    // A text log cuts them; what is there is reported.
     let mut bytes = packet.data.to_vec();
     if let Some(length) = bytes.first_mut() {
         *length = packet.data.len().min(usize::from(*length)) as u8;

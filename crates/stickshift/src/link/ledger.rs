@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Verdict};
 use crate::link::{Bus, ByteLink, ControlSetup, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
 use crate::stick::{Place, Stick};
 
-/// Notes whether anything was sent to any stick: the evidence for an error that nobody judged.
+/// Notes whether anything was sent to any stick: the evidence for an error without a verdict.
 ///
 /// Clones share one note. Links note themselves when they were opened through a [`WatchedBus`], or are a [`WatchedPort`], [`WatchedUsb`]
 /// or [`WatchedHttp`]. The note is taken before the bytes are handed over: a write that fails may have sent some of them.
@@ -44,7 +44,7 @@ impl Ledger {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The verdict of `error`. One that nobody stated follows from what was sent: nothing, and every stick is untouched; anything, and it
+    /// The verdict of `error`. A missing one follows from what was sent: nothing, and every stick is untouched; anything, and it
     /// is not known.
     pub fn verdict(&self, error: &Error) -> Verdict {
         let by_evidence = if self.is_noted() { Verdict::Unknown } else { Verdict::Untouched };

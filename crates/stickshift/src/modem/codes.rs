@@ -49,7 +49,7 @@ impl Modem<'_> {
         answer.map_err(|e| self.judge(e).verdict_if_unset(Verdict::Unknown))
     }
 
-    /// Ends a dialogue that the network would go on with. That it could not be ended matters to nobody: the network ends it by itself.
+    /// Ends a dialogue that the network would go on with. A failure does not matter: the network ends it by itself.
     pub fn end_codes(&mut self) {
         match &mut self.way {
             Way::At(at) => _ = at.run_if_known(&ussd::cancel()),

@@ -81,7 +81,7 @@ impl fmt::Display for Identity {
 /// Asks the stick, over its AT port or its web server, which may want a `login` before it says all. `None` when it has neither in its present mode.
 ///
 /// # Errors
-/// What opening the port or the server reports; `Timeout` when nobody answers.
+/// What opening the port or the server reports; `Timeout` when nothing answers.
 pub fn ask(
     bus: &mut dyn Bus,
     stick: &Stick,
@@ -124,7 +124,7 @@ fn ask_at(
 /// What a modem says over AT. How its firmware shows itself is not seen there.
 ///
 /// # Errors
-/// `Timeout` when nobody answers; what the port reports.
+/// `Timeout` when nothing answers; what the port reports.
 pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
     let mut identity = Identity::default();
     if let Some(information) = at.run_if_known(&identify::information())? {

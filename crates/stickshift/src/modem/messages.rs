@@ -128,8 +128,8 @@ impl Modem<'_> {
     /// Sends a text and waits until the network has it.
     ///
     /// # Errors
-    /// `Usage` for what is no telephone number and for an empty text; as [`at::sms::send`] and [`Hilink::call`]. Over AT nobody can tell afterwards whether a
-    /// message went whose result was not heard: unknown.
+    /// `Usage` for what is no telephone number and for an empty text; as [`at::sms::send`] and [`Hilink::call`]. Over AT it cannot be seen
+    /// afterwards whether a message was sent whose result was lost: unknown.
     pub fn send_message(&mut self, draft: Draft<'_>) -> Result<Submission> {
         if draft.text.is_empty() {
             return Err(self.fails(ErrorKind::Usage, "the text is empty"));

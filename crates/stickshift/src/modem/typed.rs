@@ -1,4 +1,4 @@
-//! Commands that somebody typed.
+//! Commands that a user typed.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Modem<'_> {
     }
 }
 
-/// A typed command is nobody's plan, but this one is refused here as well: after it no command can be typed any more.
+/// A typed command has no plan, but this one is refused all the same: after it no command can be typed any more.
 fn keeps_a_way_in(command: &str) -> Result<()> {
     // Blanks are allowed anywhere, and commands may be strung together with others before them.
     let upper: String = command.to_ascii_uppercase().split_whitespace().collect();

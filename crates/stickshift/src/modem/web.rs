@@ -1,4 +1,4 @@
-//! The stick's web server, logged in where somebody can.
+//! The stick's web server, logged in where that is possible.
 
 use crate::error::Result;
 use crate::event::{Cancel, Session};

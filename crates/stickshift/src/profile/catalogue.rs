@@ -2,7 +2,7 @@ use crate::profile::formats::usb_modeswitch;
 use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin};
 use crate::stick::{KnownIds, UsbId};
 
-/// A folder of usb_modeswitch files, read by somebody who may read files.
+/// A folder of usb_modeswitch files, read by a caller that may read files.
 #[derive(Clone, Debug)]
 pub struct Overlay {
     /// Whose files they are.

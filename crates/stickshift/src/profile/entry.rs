@@ -74,7 +74,7 @@ impl Parameters {
             || self.reset_usb == Some(true)
     }
 
-    /// The ids that may come after the switch, for a stick whose vendor id is `vendor` now. Empty when only the class is told.
+    /// The ids that may come after the switch, for a stick whose vendor id is `vendor` now. Empty when only the class is given.
     pub fn targets(&self, vendor: u16) -> Vec<UsbId> {
         let vendor = self.target_vendor.unwrap_or(vendor);
         if self.target_products.is_empty() {

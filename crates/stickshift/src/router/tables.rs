@@ -66,7 +66,7 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
                 None => single.push(Table { path: folder.to_owned(), import }),
             },
             (Ok(import), None) => found.tables.push(Table { path, import }),
-            // Not every .conf is a table; what is meant to be one is told.
+            // Not every .conf is a table; what is meant to be one is reported.
             (Err(e), _) if e.is(ErrorKind::WrongFileKind) && !path.ends_with(".bin") => {
                 found.unread.push((path, "it is in no known format".to_owned()));
             }

@@ -106,7 +106,7 @@ pub enum Mode {
     Download,
     /// The loader's fastboot.
     Fastboot,
-    /// None of these could be told from what the bus shows.
+    /// None of these could be determined from the USB descriptors.
     Unknown,
 }
 

@@ -25,7 +25,7 @@ pub struct SequenceRun {
 pub enum End {
     /// Everything was sent.
     Sent,
-    /// The stick left the bus at this step, after something was sent to it: what a switching stick does.
+    /// The stick disconnected at this step, after something was sent to it: what a switching stick does.
     Vanished {
         /// Index into [`Sequence::transfers`].
         step: usize,

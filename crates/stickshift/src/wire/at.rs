@@ -39,7 +39,7 @@ pub enum Final {
     NoAnswer,
     /// `NO DIALTONE`, likewise.
     NoDialtone,
-    /// `CONNECT` and the speed, if one was told: from here on the port carries data.
+    /// `CONNECT` and the speed, if one was reported: from here on the port carries data.
     Connect(String),
     /// `COMMAND NOT SUPPORT`, what 3G sticks say instead of `ERROR`.
     NotSupported,

@@ -84,7 +84,7 @@ fn code(size: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_whole_journey_with_a_needle() {
+fn the_whole_conversion_with_the_boot_pin() {
     let mut bus = with("e3372h-hilink");
     let here = place("1-1");
     assert!(bus.sticks().unwrap().is_empty(), "it boots first");
