@@ -135,7 +135,7 @@ fn stop_on_request(cancel: Cancel) {
         requests += 1;
         cancel.cancel();
         if requests == 3 {
-            eprintln!("error: aborted (third Ctrl-C)\n  stick: unknown if work on one had begun");
+            eprintln!("error: aborted (third Ctrl-C)\n  stick: unknown if work on one had started");
             std::process::exit(7);
         }
     });

@@ -104,7 +104,7 @@ fn an_older_stick_is_read_by_what_it_knows() {
     for (arguments, answer) in [
         (&["signal"][..], "Orange  HSPA  RSSI -73.0 dBm\n"),
         (&["sms", "list"], "    Hello\n"),
-        (&["ports", "show"], "does not tell"),
+        (&["ports", "show"], "does not report"),
     ] {
         let ended = modem.run(arguments);
         assert!(ended.code == Some(0) && ended.text.contains(answer), "{arguments:?}: {}", ended.text);

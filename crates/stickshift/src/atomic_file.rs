@@ -45,7 +45,7 @@ impl AtomicFile {
     /// As [`create`](Self::create); `FileExists` when it does and is to be kept.
     pub fn begin(target: &Path, existing: Existing) -> Result<AtomicFile> {
         if target.file_name().is_none() {
-            return Err(refused(target, "is no file name"));
+            return Err(refused(target, "is not a file name"));
         }
         let old = replaceable(target, existing)?;
         let (file, temporary) = open(target).map_err(|e| unwritable(target, e))?;

@@ -388,7 +388,7 @@ fn nothing_to_learn_says_why() {
         s.routine(5);
         s.leave(5, 1, Leave::Hub);
     });
-    assert!(unplugged.contains("nothing but what every system sends"), "{unplugged}");
+    assert!(unplugged.contains("receiving only what every system sends"), "{unplugged}");
     let unchanged = why(&|s| {
         s.come(5, 1, BEFORE, &disk);
         s.routine(5);

@@ -41,7 +41,7 @@ pub(crate) fn parse_arguments(
                 given.push((flag, None));
             }
         } else {
-            request.warnings.push(format!("{argument:?} is no option, it is ignored"));
+            request.warnings.push(format!("{argument:?} is not an option and is ignored"));
         }
         for (flag, value) in given {
             let value = match value.filter(|_| flag.value().is_some()) {

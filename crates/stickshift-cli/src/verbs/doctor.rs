@@ -192,7 +192,7 @@ fn rivals() -> Vec<Finding> {
         Some(rules) => findings.push(Finding::trouble(
             State::InTheWay,
             "usb-modeswitch",
-            format!("usb_modeswitch switches sticks by itself ({})", rules.display()),
+            format!("usb_modeswitch switches sticks automatically ({})", rules.display()),
             "set DisableSwitching=1 in /etc/usb_modeswitch.conf, or leave it: `stickshift watch` lets it go first",
         )),
         None => findings.push(Finding::fine("usb-modeswitch", "usb_modeswitch is not active")),
@@ -212,7 +212,7 @@ fn rivals() -> Vec<Finding> {
         findings.push(Finding::trouble(
             State::InTheWay,
             "usbmode",
-            "OpenWrt's usbmode switches sticks by itself",
+            "OpenWrt's usbmode switches sticks automatically",
             "/etc/init.d/usbmode disable, and remove /etc/hotplug.d/usb/20-usb_mode",
         ));
     }

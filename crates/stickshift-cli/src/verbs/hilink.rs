@@ -277,7 +277,7 @@ fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked
     let body = if post {
         let mut text = String::new();
         io::stdin().take(1 << 20).read_to_string(&mut text).map_err(|e| {
-            Error::new(ErrorKind::FileUnreadable, "standard input is no text")
+            Error::new(ErrorKind::FileUnreadable, "standard input is not UTF-8 text")
                 .because(e)
                 .with_verdict(Verdict::Untouched)
         })?;

@@ -47,5 +47,8 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     if profile::inspect(context, &args.file)? || router::inspect(context, &args.file)? {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::WrongFileKind, format!("{} is no file of a known kind", args.file.display())))
+    Err(Error::new(
+        ErrorKind::WrongFileKind,
+        format!("{} is not a file of a known type", args.file.display()),
+    ))
 }

@@ -248,12 +248,13 @@ pub(crate) fn write(
 }
 
 pub(crate) fn parse_id(text: &str) -> Result<UsbId> {
-    text.parse()
-        .map_err(|()| Error::new(ErrorKind::Usage, format!("{text} is no pair of ids like 12d1:1f01")))
+    text.parse().map_err(|()| {
+        Error::new(ErrorKind::Usage, format!("\"{text}\" is not a pair of USB ids such as 12d1:1f01"))
+    })
 }
 
 fn unknown(id: UsbId) -> Error {
-    Error::new(ErrorKind::Usage, format!("there is no profile for {id}"))
+    Error::new(ErrorKind::Usage, format!("no profile matches {id}"))
 }
 
 fn import(path: &Path) -> Result<Import> {

@@ -196,7 +196,7 @@ fn checked(group: String) -> Result<String> {
     if !group.is_empty() && group.chars().all(plain) {
         return Ok(group);
     }
-    Err(Error::new(ErrorKind::Usage, "this is no name of a group").with("group", group))
+    Err(Error::new(ErrorKind::Usage, "not a valid group name").with("group", group))
 }
 
 /// The group that owns serial ports: Debian and Fedora say dialout, Arch says uucp.

@@ -55,7 +55,7 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host
             }
             let one = number.trim().parse::<usize>().ok().filter(|n| (1..=count).contains(n));
             if one.is_none() && !number.is_empty() {
-                context.output.say(&format!("there is no stick {number}; they count from 1 to {count}"));
+                context.output.say(&format!("no stick {number}; the numbers are 1 to {count}"));
                 continue;
             }
             let slots = one.map_or(0..count, |n| n - 1..n);

@@ -214,7 +214,7 @@ impl Journal {
             _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e),
         };
         let corrupt = || {
-            Error::new(ErrorKind::FileCorrupt, format!("{} is no journal of this version", path.display()))
+            Error::new(ErrorKind::FileCorrupt, format!("{} is not a journal of this version", path.display()))
                 .with("journal", path.display())
                 .detail(Detail::InJournal)
         };
@@ -303,7 +303,7 @@ impl Journal {
 
     fn other_files(&self) -> Error {
         let begun_with: Vec<&str> = self.record.files.iter().map(|f| f.path.as_str()).collect();
-        Error::new(ErrorKind::JournalMismatch, "the work was begun with other files")
+        Error::new(ErrorKind::JournalMismatch, "the interrupted run used other files")
             .with("begun-with", begun_with.join(" "))
     }
 
@@ -327,7 +327,7 @@ impl Journal {
     /// `JournalMismatch`, `FileUnwritable`.
     pub fn check_stick(&mut self, seen: &Fingerprint) -> Result<()> {
         if let Some(part) = self.record.stick.contradiction(seen) {
-            return Err(Error::new(ErrorKind::JournalMismatch, "the work was begun with another stick")
+            return Err(Error::new(ErrorKind::JournalMismatch, "the interrupted run was on another stick")
                 .with("differs-in", part));
         }
         self.proven |= self.record.stick.is_surely(seen);

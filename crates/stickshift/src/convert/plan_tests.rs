@@ -62,5 +62,5 @@ fn an_image_that_names_no_model_is_judged_by_the_stick() {
     assert_eq!(plan.objections.len(), 1);
     let mut plan = Plan::new("");
     plan_kind(&version, None, Target::Stick, &mut plan);
-    assert!(plan.objections.is_empty() && plan.dangers[0].contains("no rule tells"), "{plan:?}");
+    assert!(plan.objections.is_empty() && plan.dangers[0].contains("no rule determines"), "{plan:?}");
 }

@@ -185,7 +185,7 @@ fn needs_loader() -> Error {
 fn fell_back(stick: &Stick, step: Step) -> Error {
     Error::new(
         ErrorKind::NotInDownloadMode,
-        format!("the stick fell back to {}: the plan cannot go on with \"{}\"", stick.mode, step.name()),
+        format!("the stick reverted to {}: the plan cannot continue with \"{}\"", stick.mode, step.name()),
     )
     .with("id", stick.id)
     .with("mode", stick.mode.code())

@@ -88,7 +88,7 @@ pub(super) fn open(folder: &Path) -> Result<Image> {
         if file.read(&mut mark).map_err(cannot)? == 4 && mark == MAGIC {
             return Err(Error::new(
                 ErrorKind::WrongFileKind,
-                format!("{} is no raw partition: it has a header", path.display()),
+                format!("{} is not a raw partition: it has a header", path.display()),
             ));
         }
         let psize = u32::try_from(stored).map_err(|_| {

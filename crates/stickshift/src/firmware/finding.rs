@@ -37,7 +37,7 @@ impl Severity {
 pub enum Finding {
     /// The file ends inside a partition header.
     HeaderCut { partition: usize, offset: u64, available: u64 },
-    /// The header does not begin with its mark; the rest of it stands as it should.
+    /// The header does not start with its magic number; the rest of it stands as it should.
     HeaderMark { partition: usize, offset: u64 },
     /// The header's CRC is not that of the header.
     HeaderCrc { partition: usize, offset: u64, expected: u16, found: u16 },
@@ -208,7 +208,10 @@ impl fmt::Display for Finding {
                 "partition {partition}: the file ends inside the header at {offset:#x}: {available} of 98 bytes are there"
             ),
             Finding::HeaderMark { partition, offset } => {
-                write!(f, "partition {partition}: the header at {offset:#x} does not begin with its mark")
+                write!(
+                    f,
+                    "partition {partition}: the header at {offset:#x} does not start with its magic number"
+                )
             }
             Finding::HeaderCrc { partition, offset, expected, found } => write!(
                 f,
@@ -250,7 +253,7 @@ impl fmt::Display for Finding {
                 write!(f, "file header at {offset:#x} begins with {value:#04x}; known kinds end at 0x0f")
             }
             Finding::SignedBit { stated: true, .. } => {
-                f.write_str("the file header says signed, and there is no signature")
+                f.write_str("the file header says signed, but there is no signature")
             }
             Finding::SignedBit { stated: false, .. } => {
                 f.write_str("there is a signature, and the file header says not signed")

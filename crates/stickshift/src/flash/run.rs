@@ -117,7 +117,7 @@ fn send_with_restart(
         match failed {
             Failed::Partition(error) if vain <= VAIN => {
                 session.check()?;
-                session.warn("partition-restart", format!("{error}; the partition is begun again"));
+                session.warn("partition-restart", format!("{error}; the partition is started over"));
             }
             Failed::Partition(error) | Failed::Final(error) => return Err(error),
         }
@@ -274,7 +274,7 @@ fn blocks(
     Ok(())
 }
 
-/// An end that was carried out is refused when it is sent again: then the partition is begun again, for whether it was cannot be told.
+/// An end that was carried out is refused when it is sent again: then the partition is started over, for whether it was cannot be told.
 fn end(
     port: &mut Port<'_>,
     partition: &PartitionFacts,

@@ -184,7 +184,7 @@ fn what_is_not_in_download_mode_is_told_apart() {
         ("AT^DLOADVER?\r\r\nERROR\r\n", "ordinary AT port", None),
         ("\r\nCOMMAND NOT SUPPORT\r\n", "ordinary AT port", None),
         ("\r\n+CME ERROR: 3\r\n", "ordinary AT port", None),
-        ("\r\nOK\r\n", "does not tell", None),
+        ("\r\nOK\r\n", "does not report", None),
         ("\r\n3.0\r\n\r\nOK\r\n", "another version", Some("3.0")),
     ] {
         // Believed when it is said twice.

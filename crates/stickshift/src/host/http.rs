@@ -68,7 +68,7 @@ impl WebLink {
             return Err(Error::new(ErrorKind::Unsupported, "sticks are spoken to by http, not https")
                 .with("url", url));
         }
-        let bad = || Error::new(ErrorKind::Usage, "this is no address of a web server").with("url", url);
+        let bad = || Error::new(ErrorKind::Usage, "not a web address").with("url", url);
         let rest = url.strip_prefix("http://").ok_or_else(bad)?;
         let host = rest.strip_suffix('/').unwrap_or(rest);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
@@ -334,7 +334,7 @@ fn body(reader: &mut impl BufRead, response: &HttpResponse) -> Result<Vec<u8>, T
         return Err(Trouble::Bad("the answer gives two lengths"));
     }
     if !length.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Trouble::Bad("the length of the answer is no number"));
+        return Err(Trouble::Bad("the content length of the reply is not a number"));
     }
     match length.parse::<usize>() {
         Ok(length) if length <= LARGEST_BODY => exactly(reader, length),

@@ -102,7 +102,7 @@ fn what_is_not_http_or_lies_is_refused() {
         (b"HTTP/1.1 2000 OK\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 OK\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "two lengths"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "not a number"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", "larger"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n", "larger"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "no length"),

@@ -51,7 +51,7 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         remarks.push("the capture cuts packets so short that SCSI commands are not whole: capture again with a larger snapshot length".to_owned());
     }
     if learner.too_many {
-        remarks.push("there are more devices than are remembered: the latest were not looked at".to_owned());
+        remarks.push("too many devices in the capture: the last ones were not examined".to_owned());
     }
     let start = learner.start_ns();
     let devices = learner.devices.iter().map(|d| d.seen(start)).collect();
@@ -272,7 +272,7 @@ impl Judge<'_> {
         } else {
             score -= 15;
             let later = sent.len() - 1 - last_used;
-            evidence.push(format!("{later} more of what no system sends by itself came after it"));
+            evidence.push(format!("{later} more commands that no system sends on its own followed"));
         }
         score += if case.device.is_storage() { 5 } else { -15 };
         evidence.push(format!(
@@ -383,7 +383,7 @@ impl Judge<'_> {
     /// What came in its place, as evidence and as a score.
     fn arrival(&self, case: &Case<'_>, evidence: &mut Vec<String>) -> i32 {
         let Some(b) = case.after else {
-            evidence.push("nothing was seen to come in its place".to_owned());
+            evidence.push("no device appeared in its place".to_owned());
             return 0;
         };
         let same_port = case.device.port.is_some() && case.device.port == b.port;
@@ -441,7 +441,7 @@ impl Judge<'_> {
         let sent = device.sent.back();
         self.nothing.push(match (case.gone, sent) {
             (Some(gone), _) => format!(
-                "{name} left ({}, {}) after nothing but what every system sends: it was unplugged, or it switches by itself",
+                "{name} left ({}, {}) after receiving only what every system sends: it was unplugged, or it switches on its own",
                 self.at(gone.number, gone.time_ns),
                 gone.why
             ),

@@ -222,7 +222,7 @@ impl TapeUsb {
         if pairs.first().is_none_or(|device| device.len() != 18) {
             return Err(Error::new(
                 ErrorKind::FileCorrupt,
-                "the tape does not begin with a device descriptor",
+                "the recording does not start with a device descriptor",
             ));
         }
         let device = pairs.remove(0);

@@ -145,7 +145,9 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
         Some(Mode::Cdrom) => unknown("firmware", "both kinds begin as a CD-ROM: switch it first"),
         Some(_) => unknown("firmware", "no firmware runs now"),
         None if said.kind == Some("hilink") => certain("firmware", "hilink", "its web server answered"),
-        None => unknown("firmware", "no rule for this model and version, and the bus was not looked at"),
+        None => {
+            unknown("firmware", "no rule for this model and version, and the USB descriptors were not read")
+        }
     }
 }
 

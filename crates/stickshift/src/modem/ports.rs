@@ -121,7 +121,7 @@ fn named(names: &[String], cdrom_first: bool, choices: &[(PortCode, String)]) ->
     let codes: Vec<PortCode> = choices.iter().map(|(code, _)| *code).collect();
     let code = |word: &str| {
         PortCode::named(word, &codes).ok_or_else(|| {
-            let what = format!("{word} is no port that this stick can show");
+            let what = format!("this stick has no port {word}");
             Error::new(ErrorKind::Usage, what)
                 .with("names", "at, modem, ncm, diag, gps, cdrom, sd; or BEFORE;AFTER")
         })

@@ -46,7 +46,7 @@ impl fmt::Display for SimCondition {
             SimCondition::Puk2 => "waits for its PUK2",
             SimCondition::Absent => "no SIM",
             SimCondition::Failed => "does not answer",
-            SimCondition::Starting => "is being looked at",
+            SimCondition::Starting => "is starting",
             SimCondition::Other(words) => words,
         })
     }

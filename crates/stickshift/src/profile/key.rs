@@ -137,7 +137,7 @@ impl FromStr for Key {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        const IDS: &str = "the name does not begin with vvvv:pppp";
+        const IDS: &str = "the name does not start with vvvv:pppp";
         let hex = |t: &str| -> Result<u16, Self::Err> {
             if t.len() == 4 && t.bytes().all(|b| b.is_ascii_hexdigit()) {
                 u16::from_str_radix(t, 16).map_err(|_| IDS)

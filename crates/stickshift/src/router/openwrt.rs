@@ -205,14 +205,14 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
             "a PIN is not written here: add `option pincode` yourself, or switch it off".to_owned()
         }
         Data::Hilink => {
-            "the stick is a router of its own: use another network for the LAN than the stick's".to_owned()
+            "the stick is itself a router: the LAN must use another network than the stick".to_owned()
         }
         Data::Qmi | Data::Mbim => {
             "the number of cdc-wdm may differ when other modems are plugged in".to_owned()
         }
     });
     if stick.is_none() {
-        notes.push(format!("{device} is a guess: the stick was not looked at while it was a modem"));
+        notes.push(format!("{device} is a guess: the stick was not examined in modem mode"));
     }
     Ok(Recipe { data, packages, files, notes })
 }

@@ -313,7 +313,7 @@ impl Runner<'_> {
                         return Ok(());
                     }
                     if n == CommandStatus::LENGTH {
-                        self.observe("13 bytes came that are no status");
+                        self.observe("received 13 bytes that are not a status");
                         return Ok(());
                     }
                     short += 1;

@@ -63,7 +63,7 @@ impl DeviceDescriptor {
             return Err(bad("the device descriptor is cut", bytes.len()));
         };
         if usize::from(d[0]) != Self::LENGTH || d[1] != DEVICE {
-            return Err(bad("this is no device descriptor", 0));
+            return Err(bad("not a device descriptor", 0));
         }
         let word = |at: usize| u16::from_le_bytes([d[at], d[at + 1]]);
         Ok(DeviceDescriptor {
@@ -238,7 +238,7 @@ pub fn split_configurations(bytes: &[u8]) -> Result<Vec<&[u8]>> {
 pub fn parse_string(bytes: &[u8]) -> Result<String> {
     let descriptor = descriptor_at(bytes, 0)?;
     if descriptor[1] != STRING {
-        return Err(bad("this is no string descriptor", 0));
+        return Err(bad("not a string descriptor", 0));
     }
     let units: Vec<u16> =
         descriptor[2..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
@@ -251,7 +251,7 @@ fn total_length(bytes: &[u8]) -> Result<usize> {
     };
     let total = usize::from(u16::from_le_bytes([head[2], head[3]]));
     if head[0] < 9 || head[1] != CONFIGURATION || total < usize::from(head[0]) {
-        return Err(bad("this is no configuration descriptor", 0));
+        return Err(bad("not a configuration descriptor", 0));
     }
     Ok(total)
 }

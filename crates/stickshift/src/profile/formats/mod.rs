@@ -68,7 +68,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
     }
     let format = recognise(bytes);
     let format =
-        format.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "this is no profile in a known format"))?;
+        format.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a profile in a known format"))?;
     let mut import = read(bytes, format, file_name)?;
     // Names go into comments of other formats, where a line end would begin a line of its own.
     for entry in &mut import.entries {

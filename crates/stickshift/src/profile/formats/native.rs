@@ -43,10 +43,9 @@ type Bad = (String, String);
 fn entry(row: &Table) -> Result<Entry, Bad> {
     let device = Device::from_table(with_one_list_of_messages(row))?;
     let bad = |key: &str, what: &str| (key.to_owned(), what.to_owned());
-    let id: UsbId = device.id.parse().map_err(|()| bad("id", "these are no ids"))?;
+    let id: UsbId = device.id.parse().map_err(|()| bad("id", "not a pair of USB ids"))?;
     let qualifiers = device.conditions.into_iter().map(|(code, text)| {
-        let attribute =
-            Attribute::from_code(&code).ok_or_else(|| bad("match", "there is no such text to look at"))?;
+        let attribute = Attribute::from_code(&code).ok_or_else(|| bad("match", "unknown qualifier"))?;
         Ok(Qualifier { attribute, text })
     });
     let key = Key {

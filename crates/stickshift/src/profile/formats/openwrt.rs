@@ -56,11 +56,11 @@ pub(crate) fn parse(text: &str) -> Result<Import> {
         all_messages.push(parse_message(digits).map_err(corrupt)?);
     }
     let devices = root.get("devices").and_then(Value::as_object);
-    let devices = devices.ok_or_else(|| corrupt("there are no devices here"))?;
+    let devices = devices.ok_or_else(|| corrupt("the file has no list of devices"))?;
     let mut import =
         Import { format: Format::Openwrt, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
     for (id, matches) in devices {
-        let parsed: UsbId = id.parse().map_err(|()| corrupt("these are no ids").with("entry", id))?;
+        let parsed: UsbId = id.parse().map_err(|()| corrupt("not a pair of USB ids").with("entry", id))?;
         let matches =
             matches.as_object().ok_or_else(|| corrupt("a device is not an object").with("entry", id))?;
         for (condition, settings) in matches {
@@ -243,7 +243,7 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
         losses.push(match key.as_str() {
             "off" => loss(entry, "method", "a method that is explicitly off is just left out"),
             "control-message" => loss(entry, "control message", "usbmode cannot send a raw control request"),
-            "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never looks for MBIM by itself"),
+            "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never checks for MBIM"),
             "pantech-mode" if entry.parameters.pantech == Some(0) => {
                 loss(entry, "PantechMode", "a method that is explicitly off is just left out")
             }

@@ -302,7 +302,7 @@ pub fn parse_table(bytes: &[u8]) -> Result<Import> {
     } else {
         let decrypted =
             KEYS.iter().map(|key| decrypt(key, bytes)).find(|plain| plain.starts_with(b"[start_"));
-        decrypted.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "this is no modem table of TP-Link"))?
+        decrypted.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a TP-Link modem table"))?
     };
     let text = String::from_utf8_lossy(&plain);
     let mut import = Import {

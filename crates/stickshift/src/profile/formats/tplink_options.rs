@@ -28,9 +28,9 @@ pub(super) fn parse(text: &str) -> Result<Parameters, String> {
     let mut p = Parameters::default();
     let mut words = text.split_ascii_whitespace();
     while let Some(word) = words.next() {
-        let letters = word.strip_prefix('-').ok_or_else(|| format!("{word:?} is no option"))?;
+        let letters = word.strip_prefix('-').ok_or_else(|| format!("{word:?} is not an option"))?;
         let mut characters = letters.chars();
-        let letter = characters.next().ok_or("a lone dash is no option")?;
+        let letter = characters.next().ok_or("a lone dash is not an option")?;
         let attached = characters.as_str();
         if !"M23mriuawVPCsXvp".contains(letter) {
             for letter in letters.chars() {
@@ -53,7 +53,7 @@ fn flag(p: &mut Parameters, letter: char) -> Result<(), String> {
         'R' => p.reset_usb = Some(true),
         _ => {
             let method = Method::from_tplink_letter(letter);
-            p.turn_on(method.ok_or_else(|| format!("-{letter} is no option of usb_modeswitch 1.1.9"))?);
+            p.turn_on(method.ok_or_else(|| format!("-{letter} is not an option of usb_modeswitch 1.1.9"))?);
         }
     }
     Ok(())
@@ -153,7 +153,7 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     let carried = parse(&text).unwrap_or_default();
     let mut lost: Vec<(String, &str)> = Vec::new();
     for key in lost_keys(&p.clone().with_named_methods(), &carried) {
-        let no_option = "there is no such option in usb_modeswitch 1.1.9";
+        let no_option = "usb_modeswitch 1.1.9 has no such option";
         let is_default = match key.as_str() {
             "off" => true,
             "need-response" => p.need_response == Some(false),
@@ -166,7 +166,7 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
         let (what, why) = match key.as_str() {
             _ if is_default => ("default", "a parameter that says the default is just left out"),
             "target-vendor" | "target-product" | "target-products" | "target-class" => {
-                ("Target", "the router watches the bus by itself and needs no target ids")
+                ("Target", "the router detects the new device itself and needs no target ids")
             }
             "pantech-mode" => {
                 ("PantechMode", "waiting becomes detaching the driver, which is what makes the stick switch")

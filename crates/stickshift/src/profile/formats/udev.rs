@@ -52,7 +52,9 @@ pub fn parse(text: &str) -> Import {
                 parameters: Parameters::default(),
                 source: "udev rules".to_owned(),
             }),
-            Err(()) => import.warnings.push(Warning { line: index + 1, what: "these are no ids".to_owned() }),
+            Err(()) => {
+                import.warnings.push(Warning { line: index + 1, what: "not a pair of USB ids".to_owned() })
+            }
         }
     }
     import
@@ -74,7 +76,7 @@ pub fn emit(entries: &[Entry]) -> Export {
             ));
         }
         if !entry.key.qualifiers.is_empty() {
-            losses.push(loss(entry, "qualifiers", "they are looked at when the stick is switched"));
+            losses.push(loss(entry, "qualifiers", "they are checked when the stick is switched"));
         }
     }
     let rules = Rules { entries, program: "/usr/bin/stickshift", unknown_huawei: false };

@@ -292,11 +292,11 @@ pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
     let carried = parse(&text).map(|parsed| parsed.parameters).unwrap_or_default();
     for key in lost_keys(&entry.parameters, &carried) {
         losses.push(match key.as_str() {
-            "mbim" => loss(entry, MBIM, "usb_modeswitch's wrapper decides about MBIM by itself"),
+            "mbim" => loss(entry, MBIM, "usb_modeswitch's wrapper makes its own decision about MBIM"),
             "control-message" => {
                 loss(entry, "control message", "usb_modeswitch cannot send a raw control request")
             }
-            other => loss(entry, other, "there is no name for it in these files"),
+            other => loss(entry, other, "the format has no name for it"),
         });
     }
     if with_ids && !entry.key.qualifiers.is_empty() {
