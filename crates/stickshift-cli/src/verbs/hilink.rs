@@ -169,7 +169,7 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
         }
         HilinkVerb::Reboot => {
             context.confirm("Restart the stick?")?;
-            delivered(context, web.call_and_lose(&device::control(Control::Reboot))?);
+            delivered(context, web.call_and_lose(&device::control(Control::Reboot))?)?;
         }
         HilinkVerb::Mode { composition, cgi } => {
             let mode = match composition {
@@ -179,7 +179,7 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
             context.confirm("Switch the USB composition? The network card disappears briefly; on most sticks replugging reverts it.")?;
             let result =
                 if cgi { web.cgi_switch(mode.number()) } else { web.call_and_lose(&device::mode(mode)) };
-            delivered(context, result?);
+            delivered(context, result?)?;
         }
         HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post, unmasked)?,
         HilinkVerb::Status
@@ -265,12 +265,20 @@ fn set_data(context: &Context, modem: &mut Modem<'_>, on: bool) -> Result<()> {
     Ok(())
 }
 
-fn delivered(context: &Context, delivery: Delivery) {
+fn delivered(context: &Context, delivery: Delivery) -> Result<()> {
     let words = match delivery {
         Delivery::Confirmed => "accepted",
+        Delivery::NoAnswer => {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the stick did not answer a request that it normally accepts at once",
+            )
+            .with_verdict(Verdict::Unknown));
+        }
         Delivery::ConnectionLost => "sent, and the connection ended; check the result with `stickshift list`",
     };
     context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
+    Ok(())
 }
 
 fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked: bool) -> Result<()> {

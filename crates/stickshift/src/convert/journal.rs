@@ -326,6 +326,9 @@ impl Journal {
     /// # Errors
     /// `JournalMismatch`, `FileUnwritable`.
     pub fn check_stick(&mut self, seen: &Fingerprint) -> Result<()> {
+        // Once something was written, another version is what this work leads to.
+        let seen =
+            &Fingerprint { software: seen.software.clone().filter(|_| !self.record.touched), ..seen.clone() };
         if let Some(part) = self.record.stick.contradiction(seen) {
             return Err(Error::new(ErrorKind::JournalMismatch, "the interrupted run was on another stick")
                 .with("differs-in", part));

@@ -41,7 +41,8 @@ pub fn convert(
     let changed = travel.changed;
     let after = outcome.map_err(|e| {
         let error = match e.verdict() {
-            Some(Verdict::Untouched) if e.is(ErrorKind::JournalMismatch) => e,
+            // Another stick than the one of the journal: only what this run did to it counts.
+            Some(Verdict::Untouched) if e.is(ErrorKind::JournalMismatch) && !changed => e,
             Some(Verdict::Untouched) | None if journal.record.touched => e.with_verdict(Verdict::Recoverable),
             Some(Verdict::Untouched) if changed => e.with_verdict(Verdict::Recoverable),
             _ => e,

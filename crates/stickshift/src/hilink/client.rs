@@ -36,6 +36,8 @@ pub enum Delivery {
     Confirmed,
     /// The whole request went out and the connection ended without an answer. What the bus shows next decides.
     ConnectionLost,
+    /// The whole request went out, the connection stayed, and no answer came.
+    NoAnswer,
 }
 
 pub(super) struct Credentials {
@@ -536,10 +538,10 @@ pub(super) fn is_stale(error: &Error) -> bool {
 fn lost_is_a_value(result: Result<()>) -> Result<Delivery> {
     match result {
         Ok(()) => Ok(Delivery::Confirmed),
-        Err(e) => {
-            let sent = e.request_sent() == Some(true);
-            let lost = e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout);
-            if sent && lost { Ok(Delivery::ConnectionLost) } else { Err(e) }
-        }
+        Err(e) => match (e.request_sent(), e.kind()) {
+            (Some(true), ErrorKind::Disconnected) => Ok(Delivery::ConnectionLost),
+            (Some(true), ErrorKind::Timeout) => Ok(Delivery::NoAnswer),
+            _ => Err(e),
+        },
     }
 }

@@ -32,6 +32,8 @@ pub enum SimCondition {
     Failed,
     /// The stick is still looking at it.
     Starting,
+    /// It accepted a code and was not seen since.
+    NotSeen,
     /// Something else, in the stick's words or numbers.
     Other(String),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for SimCondition {
             SimCondition::Absent => "no SIM",
             SimCondition::Failed => "does not answer",
             SimCondition::Starting => "is starting",
+            SimCondition::NotSeen => "accepted the code; its state was not seen since",
             SimCondition::Other(words) => words,
         })
     }
@@ -112,6 +115,17 @@ impl PinUse<'_> {
             return Err(Error::new(ErrorKind::Usage, "a PIN has 4 to 8 digits"));
         }
         Ok(())
+    }
+
+    /// The SIM after the stick accepted the code, where it could not be looked at: what is not known is not taken from before.
+    fn accepted(self, before: &SimStatus) -> SimStatus {
+        let (state, asked_for) = match self {
+            PinUse::Enter(_) | PinUse::Unblock(..) => (SimCondition::Ready, before.asked_for),
+            PinUse::Enable(_) => (SimCondition::NotSeen, Some(true)),
+            PinUse::Disable(_) => (SimCondition::NotSeen, Some(false)),
+            PinUse::Change(..) => (SimCondition::NotSeen, before.asked_for),
+        };
+        SimStatus { state, asked_for, pin_tries: None, puk_tries: None }
     }
 
     fn unblocks(self) -> bool {
@@ -263,12 +277,13 @@ impl Modem<'_> {
             (Ok(()), Err(_)) if matches!(code, PinUse::Enter(_)) => {
                 return now.map_err(|e| e.with_verdict(Verdict::Unknown));
             }
-            (Ok(()), Err(_)) => return Ok(SimStatus { pin_tries: None, puk_tries: None, ..before.clone() }),
+            (Ok(()), Err(_)) => return Ok(code.accepted(before)),
             // Refused, and no try is gone: the refusal is all there is.
             (Err(error), Ok(now))
                 if error.verdict() == Some(Verdict::Untouched)
                     && code.tries(now).is_some()
-                    && code.tries(now) >= code.tries(before) =>
+                    && code.tries(now) >= code.tries(before)
+                    && code.seen(before, now) != Seen::Done =>
             {
                 return Err(error);
             }
@@ -277,8 +292,13 @@ impl Modem<'_> {
             }
             (Err(error), Ok(_)) => error,
             (Err(error), Err(_)) => {
-                let wrong = error.is(ErrorKind::WrongPin);
-                return Err(if wrong { error.with_verdict(Verdict::Recoverable) } else { error });
+                // A refusal of a code may have cost a try, whatever its number.
+                let refused = error.refusal().is_some() && error.verdict() == Some(Verdict::Untouched);
+                return Err(match error.is(ErrorKind::WrongPin) {
+                    true => error.with_verdict(Verdict::Recoverable),
+                    false if refused => error.with_verdict(Verdict::Unknown),
+                    false => error,
+                });
             }
         };
         // What a refusal says of itself counts less than the tries.
