@@ -167,7 +167,7 @@ impl WebArgs {
     /// # Errors
     /// What opening and logging in report.
     pub(crate) fn modem<'l>(&self, context: &Context, link: &'l mut dyn HttpLink) -> Result<Modem<'l>> {
-        let mut web = Hilink::open(link, stickshift::random::fill)?.with_cancel(context.cancel.clone());
+        let mut web = Hilink::open_with(link, stickshift::random::fill, context.cancel.clone())?;
         if let Some(user) = self.login.user() {
             // Do not ask for what is not needed.
             if !web.login_state()?.open {

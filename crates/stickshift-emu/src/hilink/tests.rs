@@ -62,8 +62,14 @@ impl Rig {
             headers.push(("__requestverificationtoken".to_owned(), self.token.clone()));
         }
         let body = body.as_bytes().to_vec();
-        let request =
-            HttpRequest { method, path: path.into(), headers, body, timeout: Duration::from_secs(5) };
+        let request = HttpRequest {
+            method,
+            path: path.into(),
+            headers,
+            body,
+            timeout: Duration::from_secs(5),
+            cancel: stickshift::event::Cancel::new(),
+        };
         let reply = self.server.request(self.now, &self.stick.identity(), &mut self.modem, &request);
         self.effect = reply.effect;
         let HttpAnswer::Reply(response, _) = reply.answer else { return HttpResponse::default() };

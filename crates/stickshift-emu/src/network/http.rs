@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use stickshift::event::Cancel;
 use stickshift::link::{HttpRequest, HttpResponse, Moment};
 
 use crate::device::{Device, HttpAnswer};
@@ -116,8 +117,14 @@ fn read(bytes: &[u8]) -> Received {
         None => target,
     };
     let body = bytes[end + 4..whole].to_vec();
-    let request =
-        HttpRequest { method, path: path.to_owned(), headers, body, timeout: Duration::from_secs(30) };
+    let request = HttpRequest {
+        method,
+        path: path.to_owned(),
+        headers,
+        body,
+        timeout: Duration::from_secs(30),
+        cancel: Cancel::new(),
+    };
     Received::Whole { request, length: whole }
 }
 

@@ -13,6 +13,9 @@ use crate::link::{HttpLink, HttpRequest, HttpResponse};
 /// The name of the session's cookie.
 const SESSION: &str = "SessionID";
 
+/// How long one sleep lasts at most, so that a request to stop is noticed.
+const SLICE: Duration = Duration::from_millis(200);
+
 /// Most tokens kept; a login brings 32.
 const TOKENS_LIMIT: usize = 64;
 
@@ -72,10 +75,23 @@ impl<'l> Hilink<'l> {
     /// # Errors
     /// Of the link; `UnexpectedAnswer` when no HiLink web server answers.
     pub fn open(link: &'l mut dyn HttpLink, random: impl FnMut(&mut [u8]) + 'l) -> Result<Self> {
+        Hilink::open_with(link, random, Cancel::new())
+    }
+
+    /// As [`open`](Self::open). Once `cancel` is raised no request is begun, and one that reads ends without its answer; one that changes
+    /// something is waited for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `Interrupted`.
+    pub fn open_with(
+        link: &'l mut dyn HttpLink,
+        random: impl FnMut(&mut [u8]) + 'l,
+        cancel: Cancel,
+    ) -> Result<Self> {
         let mut hilink = Hilink {
             link,
             random: Box::new(random),
-            cancel: Cancel::new(),
+            cancel,
             generation: Generation::G0,
             cookies: Vec::new(),
             tokens: VecDeque::new(),
@@ -90,21 +106,21 @@ impl<'l> Hilink<'l> {
         Ok(hilink)
     }
 
-    /// Requests are not begun once `cancel` is raised.
-    #[must_use]
-    pub fn with_cancel(mut self, cancel: Cancel) -> Self {
-        self.cancel = cancel;
-        self
-    }
-
     /// The web UI's generation, as far as it was seen: G3 may show only when the login state is read.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Lets time pass on the link's clock.
+    /// Lets time pass on the link's clock, less of it when somebody asks to stop.
     pub fn sleep(&mut self, time: Duration) {
-        self.link.sleep(time);
+        let end = self.link.now() + time;
+        while !self.cancel.is_cancelled() {
+            let left = end.saturating_sub(self.link.now());
+            if left.is_zero() {
+                break;
+            }
+            self.link.sleep(left.min(SLICE));
+        }
     }
 
     /// The link's clock.
@@ -247,7 +263,7 @@ impl<'l> Hilink<'l> {
             let response = match self.exchange("GET", &path, Vec::new(), &[], Effect::Reads, USUAL) {
                 Err(e) if e.is(ErrorKind::Disconnected) && tries < 4 => {
                     tries += 1;
-                    self.link.sleep(Duration::from_millis(100 * tries));
+                    self.sleep(Duration::from_millis(100 * tries));
                     continue;
                 }
                 other => other?,
@@ -348,7 +364,7 @@ impl<'l> Hilink<'l> {
             match code_of(&error) {
                 Some(BUSY) if busy < 3 => {
                     busy += 1;
-                    self.link.sleep(Duration::from_millis(1500));
+                    self.sleep(Duration::from_millis(1500));
                 }
                 Some(WRONG_TOKEN) if !renewed => {
                     renewed = true;
@@ -462,7 +478,11 @@ impl<'l> Hilink<'l> {
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             headers.push(("Cookie".to_owned(), cookies.join("; ")));
         }
-        let request = HttpRequest { method, path: path.to_owned(), headers, body, timeout };
+        let cancel = match effect {
+            Effect::Reads => self.cancel.clone(),
+            Effect::Changes => Cancel::new(),
+        };
+        let request = HttpRequest { method, path: path.to_owned(), headers, body, timeout, cancel };
         self.before = self.standing;
         if effect == Effect::Changes {
             self.standing = self.before.in_doubt();

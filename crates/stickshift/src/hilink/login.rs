@@ -103,10 +103,18 @@ impl Hilink<'_> {
             return Ok(());
         }
         self.credentials = None;
-        // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it.
-        let body = xml::request(&xml::element("Logout", "1"));
-        let response =
-            self.post_once("/api/user/logout", &Body::Plain(body), Effect::Reads, Duration::from_secs(3))?;
+        // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it; but who
+        // asked to stop does not wait long for a stick that is silent.
+        let body = Body::Plain(xml::request(&xml::element("Logout", "1")));
+        let stopped = self.cancel.is_cancelled();
+        if stopped && self.tokens.is_empty() && self.generation != Generation::G0 {
+            return Ok(());
+        }
+        let timeout = Duration::from_millis(if stopped { 500 } else { 3000 });
+        let cancel = self.take_cancel();
+        let response = self.post_once("/api/user/logout", &body, Effect::Reads, timeout);
+        self.put_cancel(cancel);
+        let response = response?;
         read_reply("/api/user/logout", &response).map(|_| ())
     }
 

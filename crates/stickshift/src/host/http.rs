@@ -7,12 +7,14 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::clock::Clock;
 use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::event::Cancel;
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
 
 /// The largest body that is taken. Web UI pages with everything in one file stay below 1 MiB.
@@ -23,6 +25,9 @@ const LARGEST_HEAD: usize = 64 * 1024;
 
 /// The most header lines of one answer.
 const MOST_HEADERS: usize = 100;
+
+/// How long one wait lasts at most, so that a request to stop is noticed.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// How long one address may take to accept a connection when several are tried.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -93,7 +98,7 @@ impl WebLink {
         let candidates = likely_addresses(&routes, netdev);
         for address in &candidates {
             let link = WebLink::new(&address.to_string(), 80, Some(netdev))?;
-            match link.connect(CONNECT) {
+            match link.connect(Instant::now() + CONNECT, &Cancel::new()) {
                 Ok(_) => return Ok(link),
                 Err(e) if e.is(ErrorKind::PermissionDenied) => return Err(e),
                 Err(_) => {}
@@ -111,17 +116,24 @@ impl WebLink {
         self.address
     }
 
-    fn connect(&self, timeout: Duration) -> Result<TcpStream> {
+    fn connect(&self, end: Instant, cancel: &Cancel) -> Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP));
         let socket = socket.map_err(|e| self.failed(e, false))?;
         #[cfg(target_os = "linux")]
         if let Some(netdev) = &self.netdev {
             socket.bind_device(Some(netdev.as_bytes())).map_err(|e| self.failed(e, false))?;
         }
-        // Time-outs of zero are refused.
-        let timeout = timeout.max(Duration::from_millis(1));
-        socket.connect_timeout(&self.address.into(), timeout).map_err(|e| self.failed(e, false))?;
+        connect(&socket, self.address, end, cancel).map_err(|e| self.ended(e, false, cancel))?;
         Ok(socket.into())
+    }
+
+    fn ended(&self, cause: io::Error, sent: bool, cancel: &Cancel) -> Error {
+        if cancel.is_cancelled() {
+            return Error::new(ErrorKind::Interrupted, "stopped on request")
+                .with("server", &self.host)
+                .detail(Detail::RequestSent(sent));
+        }
+        self.failed(cause, sent)
     }
 
     fn failed(&self, cause: io::Error, sent: bool) -> Error {
@@ -155,17 +167,19 @@ impl WebLink {
 
 const ENXIO: i32 = 6;
 const ENODEV: i32 = 19;
+const EINPROGRESS: i32 = if cfg!(target_os = "linux") { 115 } else { 36 };
 
 impl HttpLink for WebLink {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
         let message = encode(request, &self.host)?;
         let end = Instant::now() + request.timeout;
-        let stream = self.connect(request.timeout)?;
-        let mut stream = Timed { stream, end };
-        stream.write_all(&message).map_err(|e| self.failed(e, false))?;
+        let cancel = &request.cancel;
+        let stream = self.connect(end, cancel)?;
+        let mut stream = Timed { stream, end, cancel };
+        stream.write_all(&message).map_err(|e| self.ended(e, false, cancel))?;
         let mut reader = BufReader::new(stream);
         read_response(&mut reader).map_err(|e| match e {
-            Trouble::Io(e) => self.failed(e, true),
+            Trouble::Io(e) => self.ended(e, true, cancel),
             Trouble::Bad(what) => Error::new(ErrorKind::UnexpectedAnswer, what)
                 .with("server", &self.host)
                 .detail(Detail::RequestSent(true)),
@@ -206,30 +220,78 @@ fn encode(request: &HttpRequest, host: &str) -> Result<Vec<u8>> {
     Ok(message)
 }
 
-/// A stream on which everything ends at one moment, however slowly it drips.
-struct Timed {
+/// Connects until `end`, and hears of a request to stop.
+fn connect(socket: &Socket, address: SocketAddr, end: Instant, cancel: &Cancel) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.raw_os_error() == Some(EINPROGRESS) => {
+            let mut pause = Duration::from_millis(1);
+            while socket.peer_addr().is_err() {
+                if let Some(error) = socket.take_error()? {
+                    return Err(error);
+                }
+                let left = left_until(end, cancel)?;
+                thread::sleep(pause.min(left));
+                pause = (pause * 2).min(SLICE);
+            }
+        }
+        Err(e) => return Err(e),
+    }
+    socket.set_nonblocking(false)
+}
+
+/// How long something may still wait.
+fn left_until(end: Instant, cancel: &Cancel) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    // Not `Interrupted`: that one is tried again by whoever reads.
+    if cancel.is_cancelled() {
+        Err(io::ErrorKind::ConnectionAborted.into())
+    } else if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
+}
+
+/// A stream on which everything ends at one moment, however slowly it drips, or when somebody asks.
+struct Timed<'a> {
     stream: TcpStream,
     end: Instant,
+    cancel: &'a Cancel,
 }
 
-impl Timed {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+impl Timed<'_> {
+    /// Tries again slice by slice.
+    fn sliced<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut TcpStream, Option<Duration>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            let left = left_until(self.end, self.cancel)?;
+            match attempt(&mut self.stream, Some(left.min(SLICE))) {
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                other => return other,
+            }
+        }
     }
 }
 
-impl Read for Timed {
+impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer)
+        self.sliced(|stream, slice| {
+            stream.set_read_timeout(slice)?;
+            stream.read(buffer)
+        })
     }
 }
 
-impl Write for Timed {
+impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
-        self.stream.write(bytes)
+        self.sliced(|stream, slice| {
+            stream.set_write_timeout(slice)?;
+            stream.write(bytes)
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

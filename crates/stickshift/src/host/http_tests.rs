@@ -29,7 +29,14 @@ fn server(answer: impl FnOnce(TcpStream) + Send + 'static) -> (WebLink, thread::
 }
 
 fn get(path: &str, timeout: Duration) -> HttpRequest {
-    HttpRequest { method: "GET", path: path.into(), headers: Vec::new(), body: Vec::new(), timeout }
+    HttpRequest {
+        method: "GET",
+        path: path.into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        timeout,
+        cancel: Cancel::new(),
+    }
 }
 
 const LONG: Duration = Duration::from_secs(30);
@@ -46,6 +53,7 @@ fn a_request_as_it_is_sent_and_an_answer_without_blanks() {
         headers: vec![("Cookie".into(), "SessionID=abc".into())],
         body: b"<request/>".to_vec(),
         timeout: LONG,
+        cancel: Cancel::new(),
     };
     let response = link.request(&request).unwrap();
     assert_eq!((response.status, &response.body[..]), (200, &b"body"[..]));
@@ -191,6 +199,29 @@ fn a_slow_drip_ends_at_the_time_limit() {
     assert!(error.is(ErrorKind::Timeout), "{error:?}");
     assert_eq!(error.fact("sent"), Some("yes"));
     server.join().unwrap();
+}
+
+#[test]
+fn whoever_asks_to_stop_does_not_wait_for_the_answer() {
+    let mute = |stream: TcpStream| drop(io::copy(&mut &stream, &mut io::sink()));
+    let dripping = |mut stream: TcpStream| {
+        while stream.write_all(b"H").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    for (mut link, server) in [server(mute), server(dripping)] {
+        let request = get("/", LONG);
+        let cancel = request.cancel.clone();
+        let stop = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            cancel.cancel();
+        });
+        let error = link.request(&request).unwrap_err();
+        assert!(error.is(ErrorKind::Interrupted), "{error:?}");
+        assert_eq!(error.fact("sent"), Some("yes"));
+        stop.join().unwrap();
+        server.join().unwrap();
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::event::Cancel;
 use crate::link::Moment;
 
 /// One HTTP/1.1 request to the stick's own web server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HttpRequest {
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -16,6 +17,8 @@ pub struct HttpRequest {
     pub body: Vec<u8>,
     /// For the whole exchange.
     pub timeout: Duration,
+    /// Raised, it ends the exchange before its answer has come. A request that changes something carries a flag that nobody raises.
+    pub cancel: Cancel,
 }
 
 /// The answer. Redirects are not followed; the body is bounded by the link.
@@ -46,7 +49,7 @@ pub trait HttpLink: Send {
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
-    /// `Timeout`; `Disconnected` when the connection was refused, reset or ended early (the fact `sent`, `yes` or `no`, says
+    /// `Timeout`; `Interrupted` by the request's flag; `Disconnected` when the connection was refused, reset or ended early (the fact `sent`, `yes` or `no`, says
     /// whether the request had gone out whole); `UnexpectedAnswer` for what is not HTTP or is larger than the bound.
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse>;
 

@@ -31,7 +31,7 @@ pub(super) fn open_with<'l>(
     login: Option<&Login>,
     cancel: &Cancel,
 ) -> Result<Hilink<'l>> {
-    let mut web = Hilink::open(link, crate::random::fill)?.with_cancel(cancel.clone());
+    let mut web = Hilink::open_with(link, crate::random::fill, cancel.clone())?;
     if let Some(login) = login
         && !web.login_state()?.open
     {

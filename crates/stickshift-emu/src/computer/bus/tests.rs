@@ -228,6 +228,7 @@ fn the_soft_way_by_http_and_godload() {
         headers: Vec::new(),
         body: body.into(),
         timeout: Duration::from_secs(3),
+        cancel: stickshift::event::Cancel::new(),
     };
     let error = web.request(&request).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected));

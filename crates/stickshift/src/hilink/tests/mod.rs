@@ -219,7 +219,7 @@ fn the_slot_is_given_back_when_the_session_is_dropped() {
 
     // Also when the work was stopped on request.
     let cancel = crate::event::Cancel::new();
-    let mut hilink = open(&mut web).with_cancel(cancel.clone());
+    let mut hilink = Hilink::open_with(&mut web, random, cancel.clone()).unwrap();
     hilink.login("admin", PASSWORD).unwrap();
     cancel.cancel();
     assert!(hilink.call(&device::signal()).unwrap_err().is(ErrorKind::Interrupted));
