@@ -308,6 +308,11 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "use the boot pin (needle): see docs/convert.md",
             REFUSED,
         ),
+        ErrorKind::WeakLogin => (
+            "base64 hides nothing: an old stick asks for it, and so does a false server",
+            "where you know that it is your stick, run again with --allow-weak-login",
+            REFUSED,
+        ),
         ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),
         _ => ("not known", "run again with --verbose", FAILED),
     }

@@ -47,6 +47,10 @@ pub(crate) struct LoginArgs {
     /// Read the web interface password from the first line of FILE
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) password_file: Option<PathBuf>,
+
+    /// Send the password in base64 where the web page asks for that: whoever answers can read it
+    #[arg(long, global = true)]
+    pub(crate) allow_weak_login: bool,
 }
 
 impl LoginArgs {
@@ -66,7 +70,11 @@ impl LoginArgs {
     /// As [`secret`].
     pub(crate) fn login(&self) -> Result<Option<Login>> {
         let Some(user) = self.user() else { return Ok(None) };
-        Ok(Some(Login { user: user.to_owned(), password: self.password()? }))
+        Ok(Some(Login {
+            user: user.to_owned(),
+            password: self.password()?,
+            allow_weak: self.allow_weak_login,
+        }))
     }
 }
 
@@ -171,6 +179,7 @@ impl WebArgs {
         if let Some(user) = self.login.user() {
             // Do not ask for what is not needed.
             if !web.login_state()?.open {
+                web.allow_weak_login(self.login.allow_weak_login);
                 web.login(user, &self.login.password()?)?;
             }
         }

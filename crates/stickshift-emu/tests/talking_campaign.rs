@@ -230,7 +230,7 @@ fn talk(service: &Service, bus: &mut VirtualBus) -> Result<()> {
     let cancel = Cancel::new();
     if stick.mode == Mode::Hilink {
         let mut link = bus.open_http(&stick.place)?;
-        let login = Login { user: "admin".into(), password: "admin".into() };
+        let login = Login { user: "admin".into(), password: "admin".into(), allow_weak: false };
         let login = (service.stick == LOGIN).then_some(&login);
         return (service.run)(&mut Modem::over_web(&mut *link, login, &cancel)?);
     }

@@ -163,6 +163,8 @@ error_kinds! {
     LoginLocked = "login-locked",
     /// Another user is logged in, and only one can be.
     SessionTaken = "session-taken",
+    /// A password would have gone out in a form that anybody can read.
+    WeakLogin = "weak-login",
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",
 

@@ -61,6 +61,7 @@ pub struct Hilink<'l> {
     pub(super) tokens: VecDeque<String>,
     pub(super) credentials: Option<Credentials>,
     pub(super) logged_in: bool,
+    pub(super) weak_login: bool,
     pub(super) key: Option<PublicKey>,
     pub(super) padding: Padding,
     pub(super) standing: Standing,
@@ -97,6 +98,7 @@ impl<'l> Hilink<'l> {
             tokens: VecDeque::new(),
             credentials: None,
             logged_in: false,
+            weak_login: false,
             key: None,
             padding: Padding::Pkcs1,
             standing: Standing::default(),
@@ -104,6 +106,11 @@ impl<'l> Hilink<'l> {
         };
         hilink.start_session()?;
         Ok(hilink)
+    }
+
+    /// Whether a password may go out in base64, which whoever answers can read: login types 0 and 3.
+    pub fn allow_weak_login(&mut self, allow: bool) {
+        self.weak_login = allow;
     }
 
     /// The web UI's generation, as far as it was seen: G3 may show only when the login state is read.

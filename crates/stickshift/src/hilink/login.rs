@@ -79,7 +79,7 @@ impl Hilink<'_> {
     /// Logs in when that is needed; says whether it was.
     ///
     /// # Errors
-    /// `LoginRefused` (a try is spent), `LoginLocked` (fact `minutes`), `SessionTaken`; `UnexpectedAnswer` when the stick does not prove that it
+    /// `WeakLogin` for a login type whose password anybody can read ([`allow_weak_login`](Self::allow_weak_login)); `LoginRefused` (a try is spent), `LoginLocked` (fact `minutes`), `SessionTaken`; `UnexpectedAnswer` when the stick does not prove that it
     /// knows the password (SCRAM); as [`call`](Self::call) otherwise.
     pub fn login(&mut self, user: &str, password: &str) -> Result<bool> {
         let state = self.login_state()?;
@@ -119,17 +119,22 @@ impl Hilink<'_> {
     }
 
     pub(super) fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
-        // Whatever answers HTTP would get the password in a form that anybody reads.
-        let refused = |what| Err(Error::new(ErrorKind::UnexpectedAnswer, what));
+        // Whatever answers HTTP would get the password in a form that anybody reads, and a false server says that it is an old one.
+        let standing = self.standing;
+        let refused = |what| Err(standing.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
         if !state.stated {
-            return refused("this server does not say how a password is to be sent to it: none was sent");
+            let what = "this server does not say how a password is to be sent to it: none was sent";
+            return refused(what);
         }
-        if state.scram {
-            self.log_in_by_scram(user, password)
-        } else if self.generation == Generation::G3 && state.password_type != 4 {
-            refused("this server asks for the password in a weaker form than its kind does: none was sent")
-        } else {
-            self.log_in_plainly(state, user, password)
+        match state.password_type {
+            _ if state.scram => self.log_in_by_scram(user, password),
+            4 => self.log_in_plainly(state, user, password),
+            0 | 3 if self.weak_login => self.log_in_plainly(state, user, password),
+            0 | 3 => {
+                let what = "this server wants the password in a form that anybody can read: none was sent";
+                Err(self.judge(Error::new(ErrorKind::WeakLogin, what)))
+            }
+            _ => refused("this server wants the password in a form that is not known: none was sent"),
         }
     }
 

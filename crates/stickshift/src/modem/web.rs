@@ -12,6 +12,8 @@ pub struct Login {
     pub user: String,
     /// Never shown.
     pub password: String,
+    /// Whether it may be sent in a form that whoever answers can read.
+    pub allow_weak: bool,
 }
 
 /// Opens a session, and logs in where that is needed and `login` was given.
@@ -35,6 +37,7 @@ pub(super) fn open_with<'l>(
     if let Some(login) = login
         && !web.login_state()?.open
     {
+        web.allow_weak_login(login.allow_weak);
         web.login(&login.user, &login.password)?;
     }
     Ok(web)

@@ -1,0 +1,80 @@
+//! No password to whoever answers.
+
+use super::*;
+
+const CONSENT: ErrorKind = ErrorKind::WeakLogin;
+const NO: ErrorKind = ErrorKind::UnexpectedAnswer;
+
+/// A server of `generation` that answers `state` when it is asked how to log in, and what it got.
+fn asked(generation: Generation, state: &str, weak: bool) -> (Result<bool>, Web) {
+    struct Asking(Web, String);
+    impl HttpLink for Asking {
+        fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
+            let mut response = self.0.request(request)?;
+            if request.path.ends_with("state-login") {
+                response.body = format!("<response>{}</response>", self.1).into_bytes();
+            }
+            Ok(response)
+        }
+        fn now(&self) -> Moment {
+            self.0.now
+        }
+        fn sleep(&mut self, time: Duration) {
+            self.0.sleep(time);
+        }
+    }
+    let kind = if state.contains("<password_type>3") { "3" } else { "0" };
+    let mut asking = Asking(Web::new(generation, Some(kind)), state.to_owned());
+    let mut hilink = Hilink::open(&mut asking, random).unwrap();
+    hilink.allow_weak_login(weak);
+    let result = hilink.login("admin", PASSWORD);
+    drop(hilink);
+    (result, asking.0)
+}
+
+const GENERATIONS: [Generation; 4] = [Generation::G0, Generation::G1, Generation::G2, Generation::G3];
+
+#[test]
+fn no_password_without_a_state_a_known_type_and_consent_to_a_weak_one() {
+    let closed = "<State>-1</State>";
+    for generation in GENERATIONS {
+        for (state, weak, kind) in [
+            (String::new(), true, NO),
+            ("<password_type>0</password_type>".to_owned(), true, NO),
+            ("<State>x</State><password_type>4</password_type>".to_owned(), true, NO),
+            (closed.to_owned(), true, NO),
+            (format!("{closed}<password_type></password_type>"), true, NO),
+            (format!("{closed}<password_type>7</password_type>"), true, NO),
+            (format!("{closed}<password_type>0</password_type>"), false, CONSENT),
+            (format!("{closed}<password_type>3</password_type>"), false, CONSENT),
+            (
+                format!(
+                    "{closed}<password_type>0</password_type><extern_password_type>0</extern_password_type>"
+                ),
+                false,
+                CONSENT,
+            ),
+        ] {
+            let (result, web) = asked(generation, &state, weak);
+            let e = result.unwrap_err();
+            assert!(e.is(kind), "{generation:?} {state}: {e:?}");
+            assert_eq!(e.verdict(), Some(Verdict::Untouched), "{generation:?} {state}");
+            assert!(!web.log.iter().any(|l| l.starts_with("POST")), "{generation:?} {state}: {:?}", web.log);
+        }
+    }
+}
+
+#[test]
+fn a_weak_login_is_consented_to_by_name() {
+    for generation in [Generation::G1, Generation::G2] {
+        for kind in ["0", "3"] {
+            let state = format!("<State>-1</State><password_type>{kind}</password_type>");
+            let (result, web) = asked(generation, &state, false);
+            let e = result.unwrap_err();
+            assert!(e.is(CONSENT), "{e:?}");
+            assert!(web.bodies.iter().all(|b| !String::from_utf8_lossy(b).contains("Password")));
+            let (result, web) = asked(generation, &state, true);
+            assert!(result.unwrap(), "{generation:?} {kind}: {:?}", web.log);
+        }
+    }
+}
