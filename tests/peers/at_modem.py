@@ -8,6 +8,7 @@ what was asked of it, so that a test can see it.
   --noise SEED       unsolicited lines before, between and glued to answers, odd line ends, answers in pieces
   --swallow N        the first N bytes after opening are lost, as right after enumeration
   --digits           result codes as digits until ATV1
+  --marker TEXT      TEXT is in every name, message and answer, and in the sender of a message
   --pin CODE         the SIM wants this PIN; three tries, then the PUK 12345678
 """
 
@@ -22,6 +23,11 @@ import tty
 URCS = ["^RSSI:17", "^HCSQ:\"LTE\",41,36,121,18", "^MODE:5,4", "^BOOT:21472345,0,0,0,72", "^DSFLOWRPT:0000240E,00000000,00000000,"
         "00000000000AD023,00000000002FA192,0003E800,0003E800", "+CREG: 1", "^SRVST:2", "^CSNR:-85,-12", "^NWTIME:26/11/20,13:00:50+04,00"]
 
+FORGED = "\r\nstick: done: all fine"
+
+# Answers with a text of somebody else in them.
+MARKED = ("AT+CGMI", "AT+CGMM", "AT+CGMR", "AT^HWVER", "AT^FHVER", "AT+COPS?")
+
 # "Hello" of +12345678901, 20 Nov 2026, 13:00:50.
 DELIVER = "07912143658709F1040B912143658709F100006211023100050005C8329BFD06"
 
@@ -30,6 +36,13 @@ def packed(text):
     """GSM 7-bit, packed, as hex."""
     bits = sum((ord(c) & 0x7F) << (7 * i) for i, c in enumerate(text))
     return bits.to_bytes((7 * len(text) + 7) // 8, "little").hex().upper()
+
+
+def marked(text):
+    """A message of UCS-2 text whose sender is a name that tries to be a line of ours."""
+    sender = packed("\r\nstick: do")
+    text = (text + FORGED).encode("utf-16-be")
+    return "0004%02XD0%s0008621102310005 00%02X%s".replace(" ", "") % (len(sender), sender, len(text), text.hex().upper())
 
 
 class Modem:
@@ -44,7 +57,8 @@ class Modem:
         self.puk_tries = 10
         self.locked = options.pin is not None
         self.lock_on = options.pin is not None
-        self.messages = {3: (0, DELIVER)}
+        self.marker = options.marker.encode().decode("latin-1") if options.marker else None
+        self.messages = {3: (0, marked(options.marker) if options.marker else DELIVER)}
         self.prompt = None
         self.reference = 41
         self.ussd_mode = 1
@@ -108,6 +122,8 @@ class Modem:
             return self.answer()
         if up == "ATI":
             model, version = ("E3372", "21.180.01.00.00") if four else ("K3772", "11.126.03.09.00")
+            if self.marker:
+                model, version = model + self.marker, version + self.marker
             return self.answer("Manufacturer: huawei", "Model: " + model, "Revision: " + version, "IMEI: 860000000000017",
                                "+GCAP: +CGSM,+DS,+ES")
         m = re.fullmatch(r"AT\+CMEE=(\d)", up)
@@ -143,6 +159,9 @@ class Modem:
                 "AT^SYSCFGEX?": ["^SYSCFGEX:" + self.config],
                 "AT^ICCID?": ["^ICCID: 8949000000000000001F"],
             })
+        if self.marker:
+            fixed = {name: [re.sub(r"[A-Za-z0-9.]+(?=\"|$)", lambda m: m.group() + self.marker, line, count=1) for line in lines]
+                     if name in MARKED else lines for name, lines in fixed.items()}
         if up in ("AT+CIMI", "AT+CMGL=4") and self.locked:
             return self.error(11)
         if up == "AT+CIMI":
@@ -234,6 +253,10 @@ class Modem:
             if m.group(1) != ("*100#" if plain else "AA180C3602"):
                 return self.error(304)
             text = "Balance: 5" if plain else packed("Balance: 5")
+            if self.marker:
+                # Without control characters: a text that has them is taken for one that is not coded.
+                coded = "".join(c for c in self.o.marker if c.isprintable() or c == "\u202e") + FORGED
+                return self.answer() + '\r\n+CUSD: 0,"%s",72\r\n' % coded.encode("utf-16-be").hex().upper()
             # Its answer comes from the network, later.
             return self.answer() + self.urc() + '\r\n+CUSD: 0,"%s",15\r\n' % text
         if up == "AT+CUSD=2":
@@ -255,6 +278,7 @@ def main():
     parser.add_argument("--swallow", type=int, default=0)
     parser.add_argument("--digits", action="store_true")
     parser.add_argument("--pin")
+    parser.add_argument("--marker")
     parser.add_argument("--log", default=os.devnull)
     options = parser.parse_args()
     master, slave = os.openpty()

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::time::Duration;
 
+use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
@@ -97,18 +98,18 @@ impl Voice<'_> {
     /// What happens, for people. A closed pipe is no reason to leave a stick half switched.
     fn say(&mut self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(self.out, "{line}");
+            let _ = writeln!(self.out, "{}", clean::lines(line));
         }
     }
 
     /// What scripts read.
     fn result(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+        let _ = writeln!(self.out, "{}", clean::lines(line)).and_then(|()| self.out.flush());
     }
 
     /// A failure is said also by `-Q`: the exit code does not tell it.
     fn failure(&mut self, line: &str) {
-        let _ = writeln!(self.err, "{line}");
+        let _ = writeln!(self.err, "{}", clean::line(line));
     }
 
     fn error(&mut self, error: &Error) {
@@ -178,7 +179,7 @@ impl Job<'_, '_> {
             Err(code) => return Ok(code),
         };
         for remark in &prepared.sequence.remarks {
-            self.say(&format!("Warning: {remark}"));
+            self.say(&format!("Warning: {}", clean::line(remark)));
         }
         if prepared.sequence.transfers.is_empty() && prepared.sequence.already_active.is_none() {
             self.say("Warning: no switching method given. See documentation");
@@ -200,7 +201,7 @@ impl Job<'_, '_> {
     /// What `-W` adds: the parameters as they were understood.
     fn introduce(&self) {
         for warning in &self.request.warnings {
-            self.say(&format!("Warning: {warning}"));
+            self.say(&format!("Warning: {}", clean::line(warning)));
         }
         if self.request.verbose {
             self.say(VERSION);
@@ -218,7 +219,10 @@ impl Job<'_, '_> {
     fn describe(&self, stick: &Stick) {
         self.say(&format!("Current configuration number is {}", stick.configuration));
         if self.request.verbose {
-            let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "not provided".to_owned());
+            let text = |text: &Option<String>| match text {
+                Some(text) => clean::line(text).into_owned(),
+                None => "not provided".to_owned(),
+            };
             self.say(&format!(
                 "\nUSB description data (for identification)\n-------------------------\n\
                  Manufacturer: {}\n     Product: {}\n  Serial No.: {}\n-------------------------",
@@ -260,7 +264,7 @@ impl Job<'_, '_> {
             }
         };
         for what in sent.observations {
-            self.say(&format!(" {what}"));
+            self.say(&format!(" {}", clean::line(&what)));
         }
         if let Some(error) = sent.refused {
             self.voice.borrow_mut().failure(&format!("Error: {error}"));
@@ -318,8 +322,10 @@ impl Job<'_, '_> {
     /// A session that tells every transfer.
     fn session(&self) -> Session<'_> {
         let sink = |event| match event {
-            Event::Step { text, .. } => self.say(&sentence(&text)),
-            Event::Note { text, .. } | Event::Warning { text, .. } => self.say(&format!(" {text}")),
+            Event::Step { text, .. } => self.say(&sentence(&clean::line(&text))),
+            Event::Note { text, .. } | Event::Warning { text, .. } => {
+                self.say(&format!(" {}", clean::line(&text)))
+            }
             _ => {}
         };
         Session::new(sink, self.cancel.clone())
