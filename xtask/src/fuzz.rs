@@ -5,7 +5,7 @@ use std::fs;
 use crate::install;
 use crate::run::{command, root, status, target};
 
-/// For each target. With ten or so of them the tier stays under three minutes.
+/// For each target. With fifteen or so of them the tier stays under three minutes.
 const SECONDS: u32 = 4;
 
 /// cargo-fuzz, and a C++ compiler for libFuzzer.

@@ -123,7 +123,7 @@ fn what_a_web_server_says_is_never_obeyed() {
         (&["sms", "list"], true),
         (&["sms", "read", "1"], true),
         (&["ussd", "*100#"], true),
-                (&["signal"], false),
+        (&["signal"], false),
         (&["pin", "status"], false),
     ] {
         let told = told(arguments, &way_in);

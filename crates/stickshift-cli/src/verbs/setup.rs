@@ -120,6 +120,13 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         }
         What::Systemd { where_to } => {
             let program = this_program()?;
+            if let Some(path) = writable_by_others(&program) {
+                let what = format!(
+                    "others than root can write {}: the service would run it as root",
+                    path.display()
+                );
+                context.session().warn("writable-program", what);
+            }
             let unit = systemd_unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift";
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
@@ -302,6 +309,22 @@ fn systemd_unit(program: &Path) -> String {
     )
 }
 
+/// The program, or a folder on the way to it, that others than root can change. What is not known is left out.
+#[cfg(unix)]
+fn writable_by_others(program: &Path) -> Option<&Path> {
+    use std::os::unix::fs::MetadataExt;
+    program.ancestors().find(|path| {
+        // In a folder with the sticky bit nobody replaces what is root's.
+        let open = |m: fs::Metadata| m.uid() != 0 || (m.mode() & 0o022 != 0 && m.mode() & 0o1000 == 0);
+        fs::symlink_metadata(path).is_ok_and(|m| !m.is_symlink() && open(m))
+    })
+}
+
+#[cfg(not(unix))]
+fn writable_by_others(_: &Path) -> Option<&Path> {
+    None
+}
+
 /// A path as one word of a unit: in quotes, and without what systemd would expand.
 fn unit_word(path: &Path) -> String {
     let mut word = String::from("\"");
@@ -319,6 +342,18 @@ fn unit_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_others_can_write_is_seen() {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(writable_by_others(Path::new("/usr/bin")), None);
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("stickshift");
+        fs::write(&program, "").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(writable_by_others(&program), Some(&*program));
+    }
 
     #[test]
     fn rules_cover_every_profile_once() {
@@ -363,9 +398,9 @@ mod tests {
         // A module that is to be left alone, unless it has MBIM.
         assert!(switching.contains("ATTR{idProduct}==\"1573\", ATTR{bNumConfigurations}!=\"1\", ENV"));
         // Its drive tells who made it.
-        assert!(switching.contains("ATTRS{idVendor}==\"05c6\", ATTRS{idProduct}==\"1000\", RUN"));
+        assert!(switching.contains("ENV{PRODUCT}==\"5c6/1000/*\", RUN"));
         assert!(!switching.contains("ATTR{idVendor}==\"05c6\", ATTR{idProduct}==\"1000\""));
-        assert!(switching.contains("ATTR{bInterfaceClass}==\"08\", ATTRS{idVendor}==\"12d1\", RUN"));
+        assert!(switching.contains("ATTR{bInterfaceClass}==\"08\", ENV{PRODUCT}==\"12d1/*\", RUN"));
         for rules in [udev_rules("dialout"), switching] {
             let mut labels = 0;
             for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {

@@ -14,6 +14,7 @@ use crate::link::{ByteLink, Moment};
 use crate::wire::at::Final;
 use crate::wire::pdu::{Body, Message};
 
+mod full_store;
 mod noise;
 mod verdicts;
 

@@ -15,7 +15,7 @@ use crate::stick::UsbId;
 
 /// Whether a text has a rule that matches an idVendor.
 pub fn looks_like(text: &str) -> bool {
-    text.lines().map(str::trim).any(|l| !l.starts_with('#') && attribute(l, "idVendor").is_some())
+    text.lines().map(str::trim).any(|l| !l.starts_with('#') && ids(l).is_some())
 }
 
 /// The value of `ATTR{name}=="value"` or `ATTRS{name}=="value"` in a rule.
@@ -24,8 +24,26 @@ fn attribute<'a>(rule: &'a str, name: &str) -> Option<&'a str> {
         let start = rule.find(&format!("{head}{name}}}"))?;
         Some(&rule[start + head.len() + name.len() + 1..])
     })?;
+    quoted(after)
+}
+
+/// What follows `==`.
+fn quoted(after: &str) -> Option<&str> {
     let value = after.trim_start().strip_prefix("==")?.trim_start().strip_prefix('"')?;
     value.split('"').next()
+}
+
+/// The ids that a rule matches, the second where there is one: those of a device, or the `vendor/product/release` of an interface, without
+/// leading zeros.
+fn ids(rule: &str) -> Option<(String, Option<String>)> {
+    if let Some(vendor) = attribute(rule, "idVendor") {
+        return Some((vendor.to_owned(), attribute(rule, "idProduct").map(str::to_owned)));
+    }
+    const HEAD: &str = "ENV{PRODUCT}";
+    let product = quoted(&rule[rule.find(HEAD)? + HEAD.len()..])?;
+    let mut parts = product.split('/').map(|part| format!("{part:0>4}"));
+    let vendor = parts.next()?;
+    Some((vendor, parts.next().filter(|part| !part.contains('*'))))
 }
 
 /// Reads the ids of each rule. The entries have no parameters.
@@ -39,8 +57,8 @@ pub fn parse(text: &str) -> Import {
             name = comment.trim().to_owned();
             continue;
         }
-        let Some(vendor) = attribute(line, "idVendor") else { continue };
-        let Some(product) = attribute(line, "idProduct") else {
+        let Some((vendor, product)) = ids(line) else { continue };
+        let Some(product) = product else {
             let what = "this rule is for every product of a vendor, which an entry cannot say".to_owned();
             import.warnings.push(Warning { line: index + 1, what });
             continue;
@@ -151,13 +169,14 @@ impl fmt::Display for Rules<'_> {
                 self.run("%k")
             )?;
         }
+        // An interface has the ids of its device in PRODUCT; ATTRS would match those of a hub above it too.
         f.write_str(
             "GOTO=\"stickshift_end\"\n\nLABEL=\"stickshift_interface\"\nATTR{bInterfaceNumber}!=\"00\", GOTO=\"stickshift_end\"\n",
         )?;
         for (id, entries) in &of_interfaces {
             writeln!(
                 f,
-                "# {}\nATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", {}",
+                "# {}\nENV{{PRODUCT}}==\"{:x}/{:x}/*\", {}",
                 name(entries),
                 id.vendor,
                 id.product,
@@ -171,7 +190,7 @@ impl fmt::Display for Rules<'_> {
                  IMPORT{{parent}}=\"STICKSHIFT_SWITCH\"\n\
                  ENV{{STICKSHIFT_SWITCH}}==\"1\", GOTO=\"stickshift_end\"\n\
                  ATTRS{{idVendor}}==\"{HUAWEI:04x}\", ATTRS{{manufacturer}}==\"Android\", GOTO=\"stickshift_end\"\n\
-                 ATTR{{bInterfaceClass}}==\"08\", ATTRS{{idVendor}}==\"{HUAWEI:04x}\", {}",
+                 ATTR{{bInterfaceClass}}==\"08\", ENV{{PRODUCT}}==\"{HUAWEI:x}/*\", {}",
                 self.run("%b")
             )?;
         }

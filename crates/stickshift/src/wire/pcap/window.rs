@@ -138,8 +138,9 @@ impl<'r> Window<'r> {
                     self.end += n;
                     let unpacked = self.base + self.end as u64;
                     if self.packed.as_ref().is_some_and(|count| unpacked > allowance(count.get())) {
-                        self.trouble = Some("it unpacks to far more than a capture of its size".to_owned());
                         self.finished = true;
+                        let what = "the capture unpacks to far more than one of its size";
+                        return Err(Error::new(ErrorKind::FileTooLarge, what).with("unpacked", unpacked));
                     }
                 }
                 Err(e) if e.kind() == IoKind::Interrupted => {}
