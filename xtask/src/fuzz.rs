@@ -38,7 +38,7 @@ pub(crate) fn run_all() -> Result<(), String> {
             "--",
             &time,
             "-timeout=10",
-            "-rss_limit_mb=1024",
+            "-rss_limit_mb=512",
             "-verbosity=0",
             "-print_final_stats=0",
         ]);
