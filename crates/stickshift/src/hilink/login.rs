@@ -129,7 +129,10 @@ impl Hilink<'_> {
         match state.password_type {
             _ if state.scram => self.log_in_by_scram(user, password),
             4 => self.log_in_plainly(state, user, password),
-            0 | 3 if self.weak_login => self.log_in_plainly(state, user, password),
+            // The oldest firmware has nothing better.
+            0 | 3 if self.weak_login || matches!(self.generation, Generation::G0 | Generation::G1) => {
+                self.log_in_plainly(state, user, password)
+            }
             0 | 3 => {
                 let what = "this server wants the password in a form that anybody can read: none was sent";
                 Err(self.judge(Error::new(ErrorKind::WeakLogin, what)))

@@ -35,7 +35,7 @@ fn asked(generation: Generation, state: &str, weak: bool) -> (Result<bool>, Web)
 const GENERATIONS: [Generation; 4] = [Generation::G0, Generation::G1, Generation::G2, Generation::G3];
 
 #[test]
-fn no_password_without_a_state_a_known_type_and_consent_to_a_weak_one() {
+fn no_password_without_a_state_and_a_known_type() {
     let closed = "<State>-1</State>";
     for generation in GENERATIONS {
         for (state, weak, kind) in [
@@ -45,15 +45,6 @@ fn no_password_without_a_state_a_known_type_and_consent_to_a_weak_one() {
             (closed.to_owned(), true, NO),
             (format!("{closed}<password_type></password_type>"), true, NO),
             (format!("{closed}<password_type>7</password_type>"), true, NO),
-            (format!("{closed}<password_type>0</password_type>"), false, CONSENT),
-            (format!("{closed}<password_type>3</password_type>"), false, CONSENT),
-            (
-                format!(
-                    "{closed}<password_type>0</password_type><extern_password_type>0</extern_password_type>"
-                ),
-                false,
-                CONSENT,
-            ),
         ] {
             let (result, web) = asked(generation, &state, weak);
             let e = result.unwrap_err();
@@ -65,16 +56,24 @@ fn no_password_without_a_state_a_known_type_and_consent_to_a_weak_one() {
 }
 
 #[test]
-fn a_weak_login_is_consented_to_by_name() {
-    for generation in [Generation::G1, Generation::G2] {
+fn a_weaker_login_than_the_generation_has_is_consented_to_by_name() {
+    for generation in GENERATIONS {
+        let has_better = matches!(generation, Generation::G2 | Generation::G3);
         for kind in ["0", "3"] {
             let state = format!("<State>-1</State><password_type>{kind}</password_type>");
             let (result, web) = asked(generation, &state, false);
-            let e = result.unwrap_err();
-            assert!(e.is(CONSENT), "{e:?}");
-            assert!(web.bodies.iter().all(|b| !String::from_utf8_lossy(b).contains("Password")));
-            let (result, web) = asked(generation, &state, true);
-            assert!(result.unwrap(), "{generation:?} {kind}: {:?}", web.log);
+            if has_better {
+                let e = result.unwrap_err();
+                assert!(
+                    e.is(CONSENT) && e.verdict() == Some(Verdict::Untouched),
+                    "{generation:?} {kind}: {e:?}"
+                );
+                assert!(web.bodies.iter().all(|b| !String::from_utf8_lossy(b).contains("Password")));
+            } else {
+                assert!(result.unwrap(), "{generation:?} {kind}: {:?}", web.log);
+            }
         }
     }
+    let (result, web) = asked(Generation::G2, "<State>-1</State><password_type>0</password_type>", true);
+    assert!(result.unwrap(), "{:?}", web.log);
 }
