@@ -396,6 +396,14 @@ proptest! {
     /// Whatever the parameters: what a foreign format does not give back, it has named as lost.
     #[test]
     fn a_foreign_format_keeps_a_parameter_or_says_that_it_is_lost(p: Parameters) {
+        // A list of one product and one product say the same.
+        let one_product = |mut p: Parameters| {
+            if let [one] = p.target_products[..] {
+                p.target_product = Some(one);
+                p.target_products.clear();
+            }
+            p.with_named_methods()
+        };
         let entry = an_entry(p);
         for format in [Format::UsbModeswitch, Format::Openwrt, Format::TplinkBin] {
             let Ok(exported) = export(std::slice::from_ref(&entry), format) else { continue };
@@ -404,7 +412,7 @@ proptest! {
             }
             let back = import(&exported.bytes, "12d1:1f01").unwrap();
             let [found] = &back.entries[..] else { panic!("{back:?}") };
-            let kept = lost_keys(&entry.parameters.clone().with_named_methods(), &found.parameters.clone().with_named_methods());
+            let kept = lost_keys(&one_product(entry.parameters.clone()), &one_product(found.parameters.clone()));
             let named = exported.losses.iter().filter(|l| l.what != "name" && l.what != "source").count();
             // TP-Link's losses are told in groups.
             let wanted = if format == Format::TplinkBin { kept.len().min(1) } else { kept.len() };
