@@ -2,7 +2,7 @@
 rm /etc/udev/rules.d/40-usb_modeswitch.rules
 udevadm control --reload
 stickshift doctor | tee "$HERE/doctor" || true
-grep -q 'usb_modeswitch switches sticks by itself' "$HERE/doctor"
+grep -q 'usb_modeswitch switches sticks automatically' "$HERE/doctor"
 stickshift --json watch > "$HERE/watch" 2>&1 &
 watch=$!
 plug k3772
