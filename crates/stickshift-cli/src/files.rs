@@ -202,8 +202,9 @@ impl TemporaryFolder {
     pub(crate) fn new() -> Result<TemporaryFolder> {
         let mut name = [0; 16];
         random::fill(&mut name);
-        let name: String = name.iter().map(|b| format!("{b:02x}")).collect();
+        let name = stickshift::hex::encode(&name);
         let path = std::env::temp_dir().join(format!("stickshift-{name}"));
+        #[cfg_attr(not(unix), allow(unused_mut))]
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
