@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::link::Bus;
+use crate::link::layer::Layer;
 use crate::stick::{KnownIds, Place, Stick, is_stick};
 
 /// A bus whose devices are classified with what switching profiles know, the owner's among them: the same on every bus below it.
@@ -26,13 +27,13 @@ impl ClassifiedBus {
     }
 }
 
-impl Bus for ClassifiedBus {
-    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
-        self.inner.raw_devices()
+impl Layer for ClassifiedBus {
+    fn below(&self) -> &dyn Bus {
+        &*self.inner
     }
 
-    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        self.inner.raw_device(place)
+    fn below_mut(&mut self) -> &mut dyn Bus {
+        &mut *self.inner
     }
 
     fn sticks(&mut self) -> Result<Vec<Stick>> {
@@ -46,41 +47,5 @@ impl Bus for ClassifiedBus {
         let mut device = self.inner.raw_device(place)?;
         device.iter_mut().for_each(|device| device.classify(&*self.profiles));
         Ok(device)
-    }
-
-    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
-        self.inner.wait_change(deadline)
-    }
-
-    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
-        self.inner.open_port(place, interface)
-    }
-
-    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
-        self.inner.open_usb(place)
-    }
-
-    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
-        self.inner.open_http(place)
-    }
-
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
-        self.inner.storage_texts(place)
-    }
-
-    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
-        self.inner.address(place)
-    }
-
-    fn has_driver(&self, name: &str) -> bool {
-        self.inner.has_driver(name)
-    }
-
-    fn reports_plugging(&self) -> bool {
-        self.inner.reports_plugging()
-    }
-
-    fn now(&self) -> Moment {
-        self.inner.now()
     }
 }

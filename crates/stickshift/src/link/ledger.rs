@@ -3,8 +3,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, Result, Verdict};
+use crate::link::layer::Layer;
 use crate::link::{Bus, ByteLink, ControlSetup, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
-use crate::stick::{Place, Stick};
+use crate::stick::Place;
 
 /// Notes whether anything was sent to any stick: the evidence for an error without a verdict.
 ///
@@ -65,60 +66,25 @@ impl WatchedBus {
     }
 }
 
-impl Bus for WatchedBus {
-    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
-        self.inner.raw_devices()
+impl Layer for WatchedBus {
+    fn below(&self) -> &dyn Bus {
+        &*self.inner
     }
 
-    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        self.inner.raw_device(place)
+    fn below_mut(&mut self) -> &mut dyn Bus {
+        &mut *self.inner
     }
 
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
-        self.inner.sticks()
+    fn port(&self, port: Box<dyn ByteLink>, _place: &Place, _interface: u8) -> Box<dyn ByteLink> {
+        Box::new(WatchedPort::new(port, self.ledger.clone()))
     }
 
-    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        self.inner.device(place)
+    fn usb(&self, usb: Box<dyn UsbLink>, _place: &Place) -> Box<dyn UsbLink> {
+        Box::new(WatchedUsb::new(usb, self.ledger.clone()))
     }
 
-    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
-        self.inner.wait_change(deadline)
-    }
-
-    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
-        let port = self.inner.open_port(place, interface)?;
-        Ok(Box::new(WatchedPort::new(port, self.ledger.clone())))
-    }
-
-    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
-        let usb = self.inner.open_usb(place)?;
-        Ok(Box::new(WatchedUsb::new(usb, self.ledger.clone())))
-    }
-
-    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
-        let http = self.inner.open_http(place)?;
-        Ok(Box::new(WatchedHttp::new(http, self.ledger.clone())))
-    }
-
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
-        self.inner.storage_texts(place)
-    }
-
-    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
-        self.inner.address(place)
-    }
-
-    fn has_driver(&self, name: &str) -> bool {
-        self.inner.has_driver(name)
-    }
-
-    fn reports_plugging(&self) -> bool {
-        self.inner.reports_plugging()
-    }
-
-    fn now(&self) -> Moment {
-        self.inner.now()
+    fn http(&self, http: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
+        Box::new(WatchedHttp::new(http, self.ledger.clone()))
     }
 }
 

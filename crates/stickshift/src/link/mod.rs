@@ -27,6 +27,7 @@ mod bus;
 mod byte;
 mod classified;
 mod http;
+mod layer;
 mod ledger;
 mod tape;
 mod trace;

@@ -6,12 +6,13 @@ use memchr::memmem;
 
 use crate::clean;
 use crate::error::Result;
+use crate::link::layer::Layer;
 use crate::link::tape::tape_line;
 use crate::link::{
     Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, TracedUsb, UsbLink,
 };
 use crate::mask::{self, Dialogue};
-use crate::stick::{Place, Stick};
+use crate::stick::Place;
 
 /// Where a trace goes. Shared by every link that is traced.
 pub type TraceSink = Arc<Mutex<dyn Write + Send>>;
@@ -30,62 +31,27 @@ impl TracedBus {
     }
 }
 
-impl Bus for TracedBus {
-    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
-        self.inner.raw_devices()
+impl Layer for TracedBus {
+    fn below(&self) -> &dyn Bus {
+        &*self.inner
     }
 
-    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        self.inner.raw_device(place)
+    fn below_mut(&mut self) -> &mut dyn Bus {
+        &mut *self.inner
     }
 
-    fn sticks(&mut self) -> Result<Vec<Stick>> {
-        self.inner.sticks()
-    }
-
-    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
-        self.inner.device(place)
-    }
-
-    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
-        self.inner.wait_change(deadline)
-    }
-
-    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
-        let link = self.inner.open_port(place, interface)?;
+    fn port(&self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
         put(&self.sink, &format!("# open {place} interface {interface}\n"));
-        Ok(Box::new(TracedLink::new(link, Arc::clone(&self.sink))))
+        Box::new(TracedLink::new(port, Arc::clone(&self.sink)))
     }
 
-    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
-        let link = self.inner.open_usb(place)?;
+    fn usb(&self, usb: Box<dyn UsbLink>, place: &Place) -> Box<dyn UsbLink> {
         put(&self.sink, &format!("# open {place} usb\n"));
-        Ok(Box::new(TracedUsb::new(link, Arc::clone(&self.sink))))
+        Box::new(TracedUsb::new(usb, Arc::clone(&self.sink)))
     }
 
-    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
-        let inner = self.inner.open_http(place)?;
-        Ok(Box::new(TracedHttp { inner, sink: Arc::clone(&self.sink) }))
-    }
-
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
-        self.inner.storage_texts(place)
-    }
-
-    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
-        self.inner.address(place)
-    }
-
-    fn has_driver(&self, name: &str) -> bool {
-        self.inner.has_driver(name)
-    }
-
-    fn reports_plugging(&self) -> bool {
-        self.inner.reports_plugging()
-    }
-
-    fn now(&self) -> Moment {
-        self.inner.now()
+    fn http(&self, http: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
+        Box::new(TracedHttp { inner: http, sink: Arc::clone(&self.sink) })
     }
 }
 

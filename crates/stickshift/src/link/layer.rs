@@ -1,0 +1,104 @@
+use crate::error::Result;
+use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::stick::{Place, Stick};
+
+/// A bus over another bus: it says what it does otherwise, and everything else goes to the bus below.
+///
+/// What is opened below passes through [`port`](Self::port), [`usb`](Self::usb) and [`http`](Self::http).
+pub(super) trait Layer: Send {
+    /// The bus below.
+    fn below(&self) -> &dyn Bus;
+
+    /// The bus below.
+    fn below_mut(&mut self) -> &mut dyn Bus;
+
+    /// As [`Bus::sticks`].
+    ///
+    /// # Errors
+    /// As [`Bus::sticks`].
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        self.below_mut().sticks()
+    }
+
+    /// As [`Bus::device`].
+    ///
+    /// # Errors
+    /// As [`Bus::device`].
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.below_mut().device(place)
+    }
+
+    /// The port behind `interface` of the stick at `place`, just opened below.
+    fn port(&self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
+        let _ = (place, interface);
+        port
+    }
+
+    /// The USB device at `place`, just opened below.
+    fn usb(&self, usb: Box<dyn UsbLink>, place: &Place) -> Box<dyn UsbLink> {
+        let _ = place;
+        usb
+    }
+
+    /// The web server of a stick, just opened below.
+    fn http(&self, http: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
+        http
+    }
+}
+
+impl<L: Layer> Bus for L {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
+        self.below_mut().raw_devices()
+    }
+
+    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        self.below_mut().raw_device(place)
+    }
+
+    fn sticks(&mut self) -> Result<Vec<Stick>> {
+        Layer::sticks(self)
+    }
+
+    fn device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        Layer::device(self, place)
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.below_mut().wait_change(deadline)
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        let port = self.below_mut().open_port(place, interface)?;
+        Ok(self.port(port, place, interface))
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        let usb = self.below_mut().open_usb(place)?;
+        Ok(self.usb(usb, place))
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        let http = self.below_mut().open_http(place)?;
+        Ok(self.http(http))
+    }
+
+    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+        self.below_mut().storage_texts(place)
+    }
+
+    fn address(&mut self, place: &Place) -> Result<Option<u32>> {
+        self.below_mut().address(place)
+    }
+
+    fn has_driver(&self, name: &str) -> bool {
+        self.below().has_driver(name)
+    }
+
+    fn reports_plugging(&self) -> bool {
+        self.below().reports_plugging()
+    }
+
+    fn now(&self) -> Moment {
+        self.below().now()
+    }
+}
