@@ -155,6 +155,13 @@ impl fmt::Display for Rules<'_> {
              ENV{DEVTYPE}==\"usb_interface\", GOTO=\"stickshift_interface\"\n\
              ENV{DEVTYPE}!=\"usb_device\", GOTO=\"stickshift_end\"\n\n",
         )?;
+        if self.unknown_huawei {
+            // Rules for the device only: an interface has no such attribute, and those above it may be a hub's.
+            writeln!(
+                f,
+                "# Telephones\nATTR{{idVendor}}==\"{HUAWEI:04x}\", ATTR{{manufacturer}}==\"Android\", ENV{{STICKSHIFT_SWITCH}}=\"0\""
+            )?;
+        }
         for (id, entries) in &of_devices {
             // Modules that are to be left alone may have a configuration with MBIM.
             let leave_alone = entries.iter().all(|e| e.parameters.is_leave_alone());
@@ -186,10 +193,9 @@ impl fmt::Display for Rules<'_> {
         if self.unknown_huawei {
             writeln!(
                 f,
-                "# Whatever else of Huawei's shows a drive first, but telephones\n\
+                "# Whatever else of Huawei's shows a drive first\n\
                  IMPORT{{parent}}=\"STICKSHIFT_SWITCH\"\n\
-                 ENV{{STICKSHIFT_SWITCH}}==\"1\", GOTO=\"stickshift_end\"\n\
-                 ATTRS{{idVendor}}==\"{HUAWEI:04x}\", ATTRS{{manufacturer}}==\"Android\", GOTO=\"stickshift_end\"\n\
+                 ENV{{STICKSHIFT_SWITCH}}==\"?*\", GOTO=\"stickshift_end\"\n\
                  ATTR{{bInterfaceClass}}==\"08\", ENV{{PRODUCT}}==\"{HUAWEI:x}/*\", {}",
                 self.run("%b")
             )?;
