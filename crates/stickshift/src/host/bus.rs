@@ -99,7 +99,7 @@ impl Bus for SysBus {
         let netdev = netdev.ok_or_else(|| {
             Error::new(ErrorKind::NoSuchPort, "the stick has no network interface").with("place", place)
         })?;
-        Ok(Box::new(WebLink::behind(netdev).map_err(|e| e.with("place", place))?))
+        Ok(Box::new(WebLink::behind(netdev)))
     }
 
     fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {

@@ -38,8 +38,10 @@ const USUAL_ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 8, 1), Ipv4Addr:
 /// A way to one web server.
 #[derive(Debug)]
 pub struct WebLink {
-    address: SocketAddr,
-    host: String,
+    /// Where it may be; only where it is, once a connection was accepted.
+    addresses: Vec<SocketAddr>,
+    /// The name by which it was asked for.
+    name: Option<String>,
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "only Linux binds a connection to one stick")
@@ -60,8 +62,13 @@ impl WebLink {
             return Err(Error::new(ErrorKind::Disconnected, format!("{host} has no address"))
                 .detail(Detail::RequestSent(false)));
         };
-        let host = if port == 80 { host.to_owned() } else { format!("{host}:{port}") };
-        Ok(WebLink { address, host, netdev: netdev.map(str::to_owned), clock: Clock::start() })
+        let name = Some(host.to_owned());
+        Ok(WebLink {
+            addresses: vec![address],
+            name,
+            netdev: netdev.map(str::to_owned),
+            clock: Clock::start(),
+        })
     }
 
     /// The server that `url`, `http://HOST[:PORT][/]`, names.
@@ -88,49 +95,60 @@ impl WebLink {
         }
     }
 
-    /// The web server of the stick whose network interface is `netdev`: the first of its likely addresses that accepts a
-    /// connection.
-    ///
-    /// # Errors
-    /// `Disconnected` when none does (facts `netdev`, `tried`), `PermissionDenied`, `Io`.
-    pub fn behind(netdev: &str) -> Result<WebLink> {
+    /// The web server of the stick whose network interface is `netdev`. The first request looks for it, in its own time, at all its likely
+    /// addresses at once; it is the first of them in the order of likelihood that has accepted a connection by then.
+    pub fn behind(netdev: &str) -> WebLink {
         let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
-        let candidates = likely_addresses(&routes, netdev);
-        for address in &candidates {
-            let link = WebLink::new(&address.to_string(), 80, Some(netdev))?;
-            match link.connect(Instant::now() + CONNECT, &Cancel::new()) {
-                Ok(_) => return Ok(link),
-                Err(e) if e.is(ErrorKind::PermissionDenied) => return Err(e),
-                Err(_) => {}
-            }
+        let addresses =
+            likely_addresses(&routes, netdev).into_iter().map(|address| (address, 80).into()).collect();
+        WebLink { addresses, name: None, netdev: Some(netdev.to_owned()), clock: Clock::start() }
+    }
+
+    /// The server as requests name it.
+    fn host(&self) -> String {
+        let Some(address) = self.addresses.first() else { return String::new() };
+        let name = self.name.clone().unwrap_or_else(|| address.ip().to_string());
+        if address.port() == 80 { name } else { format!("{name}:{}", address.port()) }
+    }
+
+    /// A connection, and from then on no other address is tried.
+    fn connect(&mut self, end: Instant, cancel: &Cancel) -> Result<TcpStream> {
+        let several = self.addresses.len() > 1;
+        let end = if several { end.min(Instant::now() + CONNECT) } else { end };
+        let mut attempts = Vec::new();
+        for address in &self.addresses {
+            attempts.push((self.socket(*address).map_err(|e| self.failed(e, false))?, *address));
         }
-        let tried: Vec<String> = candidates.iter().map(Ipv4Addr::to_string).collect();
-        Err(Error::new(ErrorKind::Disconnected, format!("no web server answers behind {netdev}"))
-            .with("netdev", netdev)
-            .with("tried", tried.join(", "))
-            .detail(Detail::RequestSent(false)))
+        match connect(attempts, end, cancel) {
+            Ok((socket, address)) => {
+                self.addresses = vec![address];
+                Ok(socket.into())
+            }
+            Err(e) if several && !cancel.is_cancelled() && e.kind() != io::ErrorKind::PermissionDenied => {
+                let netdev = self.netdev.as_deref().unwrap_or_default();
+                let tried: Vec<String> = self.addresses.iter().map(|a| a.ip().to_string()).collect();
+                Err(Error::new(ErrorKind::Disconnected, format!("no web server answers behind {netdev}"))
+                    .with("netdev", netdev)
+                    .with("tried", tried.join(", "))
+                    .detail(Detail::RequestSent(false)))
+            }
+            Err(e) => Err(self.ended(e, false, cancel)),
+        }
     }
 
-    /// The server's address.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    fn connect(&self, end: Instant, cancel: &Cancel) -> Result<TcpStream> {
-        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP));
-        let socket = socket.map_err(|e| self.failed(e, false))?;
+    fn socket(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         #[cfg(target_os = "linux")]
         if let Some(netdev) = &self.netdev {
-            socket.bind_device(Some(netdev.as_bytes())).map_err(|e| self.failed(e, false))?;
+            socket.bind_device(Some(netdev.as_bytes()))?;
         }
-        connect(&socket, self.address, end, cancel).map_err(|e| self.ended(e, false, cancel))?;
-        Ok(socket.into())
+        Ok(socket)
     }
 
     fn ended(&self, cause: io::Error, sent: bool, cancel: &Cancel) -> Error {
         if cancel.is_cancelled() {
             return Error::new(ErrorKind::Interrupted, "stopped on request")
-                .with("server", &self.host)
+                .with("server", self.host())
                 .detail(Detail::RequestSent(sent));
         }
         self.failed(cause, sent)
@@ -161,7 +179,7 @@ impl WebLink {
             }
             _ => (ErrorKind::Io, "speaking to the web server failed"),
         };
-        Error::new(kind, what).with("server", &self.host).detail(Detail::RequestSent(sent)).because(cause)
+        Error::new(kind, what).with("server", self.host()).detail(Detail::RequestSent(sent)).because(cause)
     }
 }
 
@@ -171,17 +189,19 @@ const EINPROGRESS: i32 = if cfg!(target_os = "linux") { 115 } else { 36 };
 
 impl HttpLink for WebLink {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
-        let message = encode(request, &self.host)?;
+        // What cannot be sent fails before anything is connected to.
+        encode(request, "")?;
         let end = Instant::now() + request.timeout;
         let cancel = &request.cancel;
         let stream = self.connect(end, cancel)?;
+        let message = encode(request, &self.host())?;
         let mut stream = Timed { stream, end, cancel };
         stream.write_all(&message).map_err(|e| self.ended(e, false, cancel))?;
         let mut reader = BufReader::new(stream);
         read_response(&mut reader).map_err(|e| match e {
             Trouble::Io(e) => self.ended(e, true, cancel),
             Trouble::Bad(what) => Error::new(ErrorKind::UnexpectedAnswer, what)
-                .with("server", &self.host)
+                .with("server", self.host())
                 .detail(Detail::RequestSent(true)),
         })
     }
@@ -220,25 +240,45 @@ fn encode(request: &HttpRequest, host: &str) -> Result<Vec<u8>> {
     Ok(message)
 }
 
-/// Connects until `end`, and hears of a request to stop.
-fn connect(socket: &Socket, address: SocketAddr, end: Instant, cancel: &Cancel) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    match socket.connect(&address.into()) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.raw_os_error() == Some(EINPROGRESS) => {
-            let mut pause = Duration::from_millis(1);
-            while socket.peer_addr().is_err() {
-                if let Some(error) = socket.take_error()? {
-                    return Err(error);
-                }
-                let left = left_until(end, cancel)?;
-                thread::sleep(pause.min(left));
-                pause = (pause * 2).min(SLICE);
+/// Connects to all of them until `end`, and hears of a request to stop. The first in their order that is connected when it is looked is
+/// taken; where none can be, the error is that of the first.
+fn connect(
+    attempts: Vec<(Socket, SocketAddr)>,
+    end: Instant,
+    cancel: &Cancel,
+) -> io::Result<(Socket, SocketAddr)> {
+    let mut first_error = None;
+    let mut waiting = Vec::new();
+    for (socket, address) in attempts {
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock && e.raw_os_error() != Some(EINPROGRESS) => {
+                first_error.get_or_insert(e);
+            }
+            _ => waiting.push((socket, address)),
+        }
+    }
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let mut still = Vec::new();
+        for (socket, address) in waiting {
+            if let Some(error) = socket.take_error()? {
+                first_error.get_or_insert(error);
+            } else if socket.peer_addr().is_ok() {
+                socket.set_nonblocking(false)?;
+                return Ok((socket, address));
+            } else {
+                still.push((socket, address));
             }
         }
-        Err(e) => return Err(e),
+        if still.is_empty() {
+            return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
+        }
+        waiting = still;
+        let left = left_until(end, cancel)?;
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(SLICE);
     }
-    socket.set_nonblocking(false)
 }
 
 /// How long something may still wait.

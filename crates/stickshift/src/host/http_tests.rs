@@ -60,7 +60,7 @@ fn a_request_as_it_is_sent_and_an_answer_without_blanks() {
     assert_eq!(response.header_all("Set-Cookie").collect::<Vec<_>>(), ["SessionID=abc;path=/", "b=2"]);
     assert_eq!(response.header("__requestverificationtoken"), Some("XY"));
     let sent = String::from_utf8(server.join().unwrap()).unwrap();
-    let port = link.address().port();
+    let port = link.addresses[0].port();
     assert_eq!(
         sent,
         format!(
@@ -227,10 +227,13 @@ fn whoever_asks_to_stop_does_not_wait_for_the_answer() {
 #[test]
 fn urls() {
     let link = WebLink::from_url("http://127.0.0.1:8080/").unwrap();
-    assert_eq!((link.address().to_string(), &link.host[..]), ("127.0.0.1:8080".into(), "127.0.0.1:8080"));
+    assert_eq!(
+        (link.addresses[0].to_string(), link.host()),
+        ("127.0.0.1:8080".into(), "127.0.0.1:8080".into())
+    );
     let link = WebLink::from_url("http://192.168.8.1").unwrap();
-    assert_eq!((link.address().port(), &link.host[..]), (80, "192.168.8.1"));
-    assert_eq!(WebLink::from_url("http://[::1]:81").unwrap().address().to_string(), "[::1]:81");
+    assert_eq!((link.addresses[0].port(), link.host()), (80, "192.168.8.1".into()));
+    assert_eq!(WebLink::from_url("http://[::1]:81").unwrap().addresses[0].to_string(), "[::1]:81");
     assert!(WebLink::from_url("https://192.168.8.1/").unwrap_err().is(ErrorKind::Unsupported));
     for bad in
         ["", "192.168.8.1", "http://", "http:///", "http://a/b", "http://a:x", "http://a b", "http://u@h"]
@@ -254,4 +257,80 @@ fn addresses_come_from_the_routes_of_the_interface_alone() {
     assert_eq!(of("eth1"), ["192.168.9.1", "192.168.8.1", "192.168.1.1"]);
     assert_eq!(of("eth2"), ["192.168.3.1", "192.168.8.1", "192.168.1.1"]);
     assert_eq!(of("wwan0"), ["192.168.8.1", "192.168.1.1"]);
+}
+
+/// A link that does not know yet at which of these addresses its server is.
+fn somewhere(addresses: Vec<SocketAddr>) -> WebLink {
+    WebLink { addresses, name: None, netdev: None, clock: Clock::start() }
+}
+
+#[test]
+fn the_server_is_looked_for_once_at_all_addresses() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (here, port) = (listener.local_addr().unwrap(), listener.local_addr().unwrap().port());
+    let server = thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let n = stream.read(&mut request).unwrap();
+            assert!(String::from_utf8_lossy(&request[..n]).contains(&format!("Host: 127.0.0.1:{port}\r\n")));
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        }
+    });
+    let mut link = somewhere(vec![([127, 0, 0, 2], port).into(), here]);
+    for _ in 0..2 {
+        assert_eq!(link.request(&get("/", LONG)).unwrap().status, 204);
+        assert_eq!(link.addresses, [here]);
+    }
+    server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_is_nowhere_is_said_with_its_addresses() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut link = somewhere(vec![([127, 0, 0, 1], port).into(), ([127, 0, 0, 2], port).into()]);
+    let error = link.request(&get("/", LONG)).unwrap_err();
+    assert!(error.is(ErrorKind::Disconnected), "{error:?}");
+    assert_eq!((error.fact("tried"), error.request_sent()), (Some("127.0.0.1, 127.0.0.2"), Some(false)));
+}
+
+/// Addresses behind which nobody answers, not even with a refusal: the queues of their servers are full.
+#[cfg(target_os = "linux")]
+fn mute_addresses() -> (Vec<SocketAddr>, Vec<Socket>) {
+    let (mut addresses, mut kept) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let tcp = || Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        let listener = tcp();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let first = tcp();
+        first.connect(&address).unwrap();
+        addresses.push(address.as_socket().unwrap());
+        kept.extend([listener, first]);
+    }
+    (addresses, kept)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn whoever_asks_to_stop_does_not_wait_for_connections() {
+    let (addresses, _kept) = mute_addresses();
+    let mut link = somewhere(addresses.clone());
+    let error = link.request(&get("/", Duration::from_millis(50))).unwrap_err();
+    assert!(error.is(ErrorKind::Disconnected) && error.fact("tried").is_some(), "{error:?}");
+    for addresses in [addresses.clone(), vec![addresses[0]]] {
+        let request = get("/", LONG);
+        let cancel = request.cancel.clone();
+        let stop = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            cancel.cancel();
+        });
+        let error = somewhere(addresses).request(&request).unwrap_err();
+        assert!(error.is(ErrorKind::Interrupted), "{error:?}");
+        assert_eq!(error.fact("sent"), Some("no"));
+        stop.join().unwrap();
+    }
 }
