@@ -12,6 +12,8 @@ use crate::device::{Device, HttpAnswer};
 
 /// A head larger than this is nobody's.
 const HEAD_LIMIT: usize = 32 * 1024;
+/// More headers than this no client sends.
+const MOST_HEADERS: usize = 64;
 /// A body larger than this is nobody's.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -84,21 +86,22 @@ impl Connection {
 }
 
 fn read(bytes: &[u8]) -> Received {
-    let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else {
-        return if bytes.len() > HEAD_LIMIT { Received::Nonsense } else { Received::Part };
+    let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut head = httparse::Request::new(&mut fields);
+    let start = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(start)) => start,
+        Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Received::Part,
+        _ => return Received::Nonsense,
     };
-    let Ok(head) = std::str::from_utf8(&bytes[..end]) else { return Received::Nonsense };
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next().unwrap_or_default().split(' ');
-    let method = match words.next() {
+    let method = match head.method {
         Some("GET" | "HEAD") => "GET",
         Some("POST" | "PUT") => "POST",
         _ => return Received::Nonsense,
     };
-    let Some(target) = words.next() else { return Received::Nonsense };
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+    let headers: Vec<(String, String)> = head
+        .headers
+        .iter()
+        .map(|field| (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned()))
         .collect();
     let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let Ok(length) = length.map_or(Ok(0), |(_, value)| value.parse::<usize>()) else {
@@ -107,25 +110,22 @@ fn read(bytes: &[u8]) -> Received {
     if length > BODY_LIMIT {
         return Received::Nonsense;
     }
-    let whole = end + 4 + length;
-    if bytes.len() < whole {
-        return Received::Part;
-    }
+    let Some(body) = bytes[start..].get(..length) else { return Received::Part };
     // Some clients send the whole address.
+    let target = head.path.unwrap_or_default();
     let path = match target.strip_prefix("http://") {
         Some(address) => address.find('/').map_or("/", |at| &address[at..]),
         None => target,
     };
-    let body = bytes[end + 4..whole].to_vec();
     let request = HttpRequest {
         method,
         path: path.to_owned(),
         headers,
-        body,
+        body: body.to_vec(),
         timeout: Duration::from_secs(30),
         cancel: Cancel::new(),
     };
-    Received::Whole { request, length: whole }
+    Received::Whole { request, length: start + length }
 }
 
 fn write(response: &HttpResponse) -> Vec<u8> {
@@ -202,6 +202,10 @@ mod tests {
         }
         let mut connection = Connection::default();
         connection.receive(now, &vec![b'a'; HEAD_LIMIT + 1], &mut *stick);
+        assert!(connection.is_over());
+        let mut connection = Connection::default();
+        let many = [&b"GET / HTTP/1.1\r\n"[..], &b"X: y\r\n".repeat(MOST_HEADERS + 1)].concat();
+        connection.receive(now, &many, &mut *stick);
         assert!(connection.is_over());
     }
 }
