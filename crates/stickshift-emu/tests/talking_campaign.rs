@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stickshift::at::ports::UsbMode;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Error, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::modem::{Draft, LastTry, Login, Modem, PinUse, PortsWanted};
@@ -239,15 +239,9 @@ fn talk(service: &Service, bus: &mut VirtualBus) -> Result<()> {
     (service.run)(&mut Modem::over_at(&mut *link, &cancel)?)
 }
 
-/// Damage that cannot be seen by anybody, or that the virtual stick keeps no record of.
-fn beyond(service: &Service, fault: &Fault, ended: &Result<()>) -> bool {
-    match fault.kind {
-        // What is typed is sent, and its result is shown; nobody checks that it means what was typed.
-        FaultKind::Corrupt if service.name == "typed" => true,
-        // The try that a damaged password costs is counted by the login, which is no part of what a modem holds.
-        FaultKind::Corrupt => ended.as_ref().is_err_and(|e| e.is(ErrorKind::LoginRefused)),
-        _ => false,
-    }
+/// Damage that cannot be seen by anybody: what is typed is sent and its result shown, and nobody checks that it means what was typed.
+fn beyond(service: &Service, fault: &Fault) -> bool {
+    fault.kind == FaultKind::Corrupt && service.name == "typed"
 }
 
 /// What is wrong with what was said, if anything.
@@ -312,7 +306,7 @@ fn every_fault_at_every_step_of_every_service_ends_true() {
                     Err(e) => e.verdict().map_or("left to the evidence", Verdict::as_str),
                 };
                 *said.entry(word).or_default() += 1;
-                if beyond(service, &fault, &ended) {
+                if beyond(service, &fault) {
                     continue;
                 }
                 if let Some(what) = false_word(service, &ended, &before, &after) {

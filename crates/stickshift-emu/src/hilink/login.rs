@@ -31,6 +31,8 @@ const FORMAT: u32 = 100_005;
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     wrong: u32,
+    /// All that were refused since the boot.
+    refused: u32,
     locked_until: Option<Moment>,
     /// The salt of the stored record.
     salt: Option<String>,
@@ -45,8 +47,13 @@ impl Logins {
         self.locked_until.map(|until| until.saturating_sub(now))
     }
 
+    pub(crate) fn refused(&self) -> u32 {
+        self.refused
+    }
+
     fn refuse(&mut self, now: Moment) -> u32 {
         self.wrong += 1;
+        self.refused += 1;
         if self.wrong >= TRIES {
             (self.wrong, self.locked_until) = (0, Some(now + LOCKED));
         }

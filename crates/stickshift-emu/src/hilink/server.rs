@@ -350,6 +350,11 @@ impl Server {
         }
     }
 
+    /// Logins with a wrong name or password since the boot.
+    pub fn logins_refused(&self) -> u32 {
+        self.logins.refused()
+    }
+
     /// How many sessions are open.
     pub fn sessions(&self) -> usize {
         self.sessions.count()

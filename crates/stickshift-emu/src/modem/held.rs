@@ -18,6 +18,8 @@ pub struct Held {
     pub running: Option<Running>,
     /// What has left the stick for the network. It only ever grows, over all restarts.
     pub sent: Outgoing,
+    /// Logins to the web UI with a wrong name or password, over all restarts. Each costs a try.
+    pub logins_refused: u32,
 }
 
 /// The non-volatile part of [`Held`].
@@ -142,7 +144,7 @@ pub struct Outgoing {
 }
 
 impl Modem {
-    /// What it holds. `runs`: its firmware runs.
+    /// What it holds. `runs`: its firmware runs. Logins are the web server's to count.
     pub(crate) fn held(&self, now: Moment, runs: bool) -> Held {
         let running = runs.then(|| Running {
             sim: self.sim.state(now),
@@ -155,7 +157,7 @@ impl Modem {
             message_parts: self.messages.parts_sent(),
             ussd: self.ussd.received().to_vec(),
         };
-        Held { kept: self.kept(), running, sent }
+        Held { kept: self.kept(), running, sent, logins_refused: 0 }
     }
 
     fn kept(&self) -> Kept {

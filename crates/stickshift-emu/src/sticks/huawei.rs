@@ -96,6 +96,8 @@ pub struct HuaweiStick {
     outbox: Outbox,
     drives: Drives,
     server: Server,
+    /// By the web servers before this one.
+    logins_refused: u32,
     modem: Modem,
     steps: u32,
     loaded: Vec<Block>,
@@ -122,6 +124,7 @@ impl HuaweiStick {
             outbox: Outbox::default(),
             drives: Drives::default(),
             server: Server::new(options.web.clone(), options.faults.seed()),
+            logins_refused: 0,
             modem: options.modem.clone(),
             steps: 0,
             loaded: Vec::new(),
@@ -281,6 +284,7 @@ impl HuaweiStick {
                         (Program::Cdrom, appearances::cdrom(hilink))
                     } else if hilink {
                         let seed = self.options.faults.seed() ^ u64::from(self.enumeration);
+                        self.logins_refused += self.server.logins_refused();
                         self.server = Server::new(self.options.web.clone(), seed);
                         (Program::Hilink, appearances::hilink())
                     } else {
@@ -443,7 +447,8 @@ impl Device for HuaweiStick {
 
     fn held(&self, now: Moment) -> Option<Held> {
         let runs = matches!(self.running, Program::Hilink | Program::HilinkSerial(_) | Program::Stick(_));
-        Some(self.modem.held(now, runs))
+        let logins_refused = self.logins_refused + self.server.logins_refused();
+        Some(Held { logins_refused, ..self.modem.held(now, runs) })
     }
 
     fn lan(&self) -> [u8; 4] {
