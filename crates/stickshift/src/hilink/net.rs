@@ -41,6 +41,23 @@ pub fn search() -> Call<Vec<Network>> {
     .within(Duration::from_secs(180))
 }
 
+/// Who chooses the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The stick does. Otherwise it was chosen by hand.
+    pub automatic: bool,
+    /// The network that was chosen by hand, `20801`.
+    pub numeric: Option<String>,
+}
+
+/// `GET net/register`.
+pub fn selection() -> Call<Selection> {
+    Call::get("/api/net/register", |r| {
+        let automatic = !r.flag("Mode").ok_or_else(|| unexpected("who chooses the network"))?;
+        Ok(Selection { automatic, numeric: r.string("Plmn") })
+    })
+}
+
 /// `POST net/register`: the stick chooses its network.
 pub fn register_automatically() -> Call<()> {
     Call::set("/api/net/register", &[("Mode", "0"), ("Plmn", ""), ("Rat", "")])

@@ -101,7 +101,12 @@ impl Modem<'_> {
             }
             Way::Web(web) => {
                 let numbers: Vec<u32> = numbers.into_iter().collect();
-                web.call(&web_sms::delete(&numbers))
+                let done = web.call(&web_sms::delete(&numbers));
+                done.map_err(|e| match e.refusal() {
+                    // What was refused may be one of them, and others gone before it.
+                    Some(_) if numbers.len() > 1 => e.with_verdict(Verdict::Unknown),
+                    _ => e,
+                })
             }
         };
         match result {

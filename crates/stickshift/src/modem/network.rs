@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Error, ErrorKind, Result};
 use crate::hilink::net;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
@@ -282,9 +282,16 @@ impl Modem<'_> {
                 net::register(number, best.access.unwrap_or(0))
             }
         };
-        let done = self.only_web("networks")?.call(&call);
-        // The network it is on does not show whether it was chosen by hand.
-        done.map_err(|e| e.verdict_if_unset(Verdict::Unknown))
+        let Err(error) = self.only_web("networks")?.call(&call) else { return Ok(()) };
+        self.after_trouble(error, |modem| {
+            let now = modem.only_web("networks")?.call(&net::selection())?;
+            let is_it = match number {
+                Some(number) => !now.automatic && now.numeric.as_deref() == Some(number),
+                None => now.automatic,
+            };
+            // It may have been so before.
+            Ok(if is_it { Seen::Done } else { Seen::Nothing })
+        })
     }
 }
 

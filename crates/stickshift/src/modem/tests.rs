@@ -197,22 +197,22 @@ fn the_last_try_is_kept() {
 }
 
 /// A web server of the first generation: a document for each path, the last one again and again.
-struct Pages {
-    replies: BTreeMap<&'static str, VecDeque<&'static str>>,
+struct Pages<'p> {
+    replies: BTreeMap<&'static str, VecDeque<&'p str>>,
     /// Requests to this path end without an answer.
     drops: &'static str,
     asked: Vec<String>,
     now: Moment,
 }
 
-impl Pages {
-    fn new(replies: &[(&'static str, &[&'static str])]) -> Pages {
+impl<'p> Pages<'p> {
+    fn new(replies: &[(&'static str, &[&'p str])]) -> Pages<'p> {
         let replies = replies.iter().map(|(path, all)| (*path, all.iter().copied().collect())).collect();
         Pages { replies, drops: "", asked: Vec::new(), now: Moment::ZERO }
     }
 }
 
-impl HttpLink for Pages {
+impl HttpLink for Pages<'_> {
     fn request(&mut self, request: &HttpRequest) -> Result<HttpResponse> {
         self.asked.push(request.path.clone());
         if request.path == self.drops {
@@ -271,4 +271,34 @@ fn data_is_not_dialled_where_a_page_stands_for_the_switch() {
     let error = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().set_data(false).unwrap_err();
     assert_ne!(error.verdict(), None);
     assert!(!pages.asked.iter().any(|path| path.ends_with("dial")), "{:?}", pages.asked);
+}
+
+#[test]
+fn a_refused_deletion_of_several_messages_is_looked_at() {
+    const MESSAGE: &str =
+        "<Smstat>1</Smstat><Phone>+1</Phone><Content>a</Content><Date>2026-11-20 13:00:00</Date></Message>";
+    let list = |numbers: &[u32]| {
+        let all = numbers.iter().map(|n| format!("<Message><Index>{n}</Index>{MESSAGE}"));
+        format!("<Messages>{}</Messages>", all.collect::<String>())
+    };
+    let (both, one) = (list(&[40_000, 40_001]), list(&[40_001]));
+    for (after, verdict) in [(&both, Verdict::Untouched), (&one, Verdict::Recoverable)] {
+        let lists = [&*both, "<Messages></Messages>", after];
+        let mut pages = Pages::new(&[("/api/sms/sms-list", &lists), ("/api/sms/delete-sms", &["!100005"])]);
+        let mut modem = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap();
+        let error = modem.delete_messages(&[40_000, 40_001]).unwrap_err();
+        assert_eq!((error.kind(), error.verdict()), (ErrorKind::HilinkRefused, Some(verdict)));
+    }
+}
+
+#[test]
+fn a_network_whose_choice_was_lost_is_looked_for_over_the_web() {
+    const AUTOMATIC: &str = "<Mode>0</Mode><Plmn></Plmn><Rat></Rat>";
+    const BY_HAND: &str = "<Mode>1</Mode><Plmn>20820</Plmn><Rat>7</Rat>";
+    for (shows, expected) in [(AUTOMATIC, None), (BY_HAND, Some(Verdict::Unknown))] {
+        let mut pages = Pages::new(&[("/api/net/register", &["<html></html>", shows])]);
+        let mut modem = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap();
+        let result = modem.use_network(None);
+        assert_eq!(result.err().and_then(|e| e.verdict()), expected, "{shows}");
+    }
 }
