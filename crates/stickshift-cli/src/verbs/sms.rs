@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::Result;
@@ -57,7 +58,9 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
         SmsVerb::Read { number } => context.output.finish(&One(modem.read_message(number)?)),
         SmsVerb::Send { to, text } => {
             let now = Timestamp::now();
-            let date = now.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            // Not strftime: it is 50 KB of program.
+            let utc = TimeZone::UTC.to_datetime(now);
+            let date = format!("{} {:.0}", utc.date(), utc.time());
             let draft = Draft { to: &to, text: &text, mark: now.as_second() as u8, date: &date };
             let sent = modem.send_message(draft)?;
             tell_second_look(context, &modem);
