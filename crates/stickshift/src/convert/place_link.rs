@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Cancel;
+use crate::event::{Cancel, Session};
 use crate::link::{Bus, ByteLink, Moment};
 use crate::stick::{Mode, Place, Role, Stick};
+use crate::waiting::{Look, until};
 
 /// How long one wait for the bus lasts at most: a driver may let a port be opened some time after it made its node.
 const SLICE: Duration = Duration::from_millis(100);
@@ -36,25 +37,6 @@ impl<'b> PlaceLink<'b> {
 
     fn link(&mut self) -> Result<&mut Box<dyn ByteLink>> {
         self.link.as_mut().ok_or_else(|| Error::new(ErrorKind::Disconnected, "the stick disconnected"))
-    }
-
-    /// Opens the port if it is there. `None`: not yet.
-    fn try_open(&mut self, stick: &Stick) -> Result<Option<Box<dyn ByteLink>>> {
-        let Some(port) = stick.interface(self.role).filter(|port| port.tty.is_some()) else {
-            return Ok(None);
-        };
-        match self.bus.open_port(&self.place, port.number) {
-            Ok(link) => Ok(Some(link)),
-            // Its node is that of before, or udev has not given it its rights yet.
-            Err(e) => match e.kind() {
-                ErrorKind::Disconnected
-                | ErrorKind::NoSuchPort
-                | ErrorKind::NotAPort
-                | ErrorKind::PortBusy
-                | ErrorKind::PermissionDenied => Ok(None),
-                _ => Err(e),
-            },
-        }
     }
 }
 
@@ -88,28 +70,44 @@ impl ByteLink for PlaceLink<'_> {
         // Held open, the port would come back under another name.
         self.link = None;
         let end = self.bus.now() + limit;
-        loop {
-            if self.cancel.is_cancelled() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
-            }
-            match self.bus.sticks()?.into_iter().find(|s| s.place == self.place) {
-                Some(stick) if stick.mode == self.mode => {
-                    self.link = self.try_open(&stick)?;
-                    if self.link.is_some() {
-                        return Ok(true);
+        let mut session = Session::new(|_| {}, self.cancel.clone());
+        let (place, mode, role) = (&self.place, self.mode, self.role);
+        let link = until(self.bus, &mut session, |bus| {
+            match bus.sticks()?.into_iter().find(|s| s.place == *place) {
+                Some(stick) if stick.mode == mode => {
+                    if let Some(link) = try_open(bus, &stick, role)? {
+                        return Ok(Look::Done(Some(link)));
                     }
                 }
                 // While its interfaces appear one by one a stick may look like anything, but not for long.
                 Some(stick) if stick.mode != Mode::Unknown && stick.ports().next().is_some() => {
-                    return Ok(false);
+                    return Ok(Look::Done(None));
                 }
                 _ => {}
             }
-            if self.bus.now() >= end {
-                return Ok(false);
-            }
-            let until = (self.bus.now() + SLICE).min(end);
-            self.bus.wait_change(until)?;
-        }
+            let now = bus.now();
+            Ok(if now >= end { Look::Done(None) } else { Look::Again((now + SLICE).min(end)) })
+        })?;
+        self.link = link;
+        Ok(self.link.is_some())
+    }
+}
+
+/// Opens the port of `stick` if it is there. `None`: not yet.
+fn try_open(bus: &mut dyn Bus, stick: &Stick, role: Role) -> Result<Option<Box<dyn ByteLink>>> {
+    let Some(port) = stick.interface(role).filter(|port| port.tty.is_some()) else {
+        return Ok(None);
+    };
+    match bus.open_port(&stick.place, port.number) {
+        Ok(link) => Ok(Some(link)),
+        // Its node is that of before, or udev has not given it its rights yet.
+        Err(e) => match e.kind() {
+            ErrorKind::Disconnected
+            | ErrorKind::NoSuchPort
+            | ErrorKind::NotAPort
+            | ErrorKind::PortBusy
+            | ErrorKind::PermissionDenied => Ok(None),
+            _ => Err(e),
+        },
     }
 }
