@@ -1,7 +1,7 @@
 //! Files that are read and written: errors that say which file and why, and no overwriting without --force.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use stickshift::atomic_file::{AtomicFile, Existing};
@@ -67,7 +67,7 @@ pub(crate) fn journal_folder() -> PathBuf {
 /// What `-o` names. A regular file appears whole when it is committed, or not at all; `-`, a device or a pipe is written straight.
 pub(crate) enum OutputFile {
     File(AtomicFile),
-    Straight { path: PathBuf, to: Box<dyn Write>, content: Cursor<Vec<u8>> },
+    Straight { path: PathBuf, to: Box<dyn Write> },
 }
 
 impl OutputFile {
@@ -76,9 +76,8 @@ impl OutputFile {
     /// # Errors
     /// `FileUnwritable`; `Usage` for an input.
     pub(crate) fn create(path: &Path, force: bool, inputs: &[&Path]) -> Result<OutputFile> {
-        let straight = |path: &Path, to: Box<dyn Write>| {
-            Ok(OutputFile::Straight { path: path.to_owned(), to, content: Cursor::default() })
-        };
+        let straight =
+            |path: &Path, to: Box<dyn Write>| Ok(OutputFile::Straight { path: path.to_owned(), to });
         if path == Path::new("-") || path == Path::new("/dev/stdout") {
             return straight(path, Box::new(io::stdout()));
         }
@@ -111,9 +110,7 @@ impl OutputFile {
     pub(crate) fn commit(self) -> Result<()> {
         match self {
             OutputFile::File(file) => file.commit(),
-            OutputFile::Straight { path, mut to, content } => {
-                to.write_all(content.get_ref()).and_then(|()| to.flush()).map_err(|e| unwritable(&path, e))
-            }
+            OutputFile::Straight { path, mut to } => to.flush().map_err(|e| unwritable(&path, e)),
         }
     }
 
@@ -127,23 +124,14 @@ impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             OutputFile::File(file) => file.write(bytes),
-            OutputFile::Straight { content, .. } => content.write(bytes),
+            OutputFile::Straight { to, .. } => to.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             OutputFile::File(file) => file.flush(),
-            OutputFile::Straight { .. } => Ok(()),
-        }
-    }
-}
-
-impl Seek for OutputFile {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        match self {
-            OutputFile::File(file) => file.seek(to),
-            OutputFile::Straight { content, .. } => content.seek(to),
+            OutputFile::Straight { to, .. } => to.flush(),
         }
     }
 }
@@ -161,8 +149,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) ->
 /// Fails when something is at `path` that may not be replaced.
 ///
 /// # Errors
-/// `FileUnwritable`.
-#[cfg(feature = "virtual")]
+/// `FileUnwritable`, `FileExists`.
 pub(crate) fn check_free(path: &Path, force: bool) -> Result<()> {
     AtomicFile::begin(path, existing(force)).map(drop)
 }
@@ -219,7 +206,7 @@ impl Drop for TemporaryFolder {
     }
 }
 
-fn unwritable(path: &Path, error: io::Error) -> Error {
+pub(crate) fn unwritable(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display())).because(error)
 }
 

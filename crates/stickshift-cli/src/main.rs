@@ -23,11 +23,13 @@ mod virtual_option;
 mod way_in;
 mod workers;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, Parser};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
+use stickshift::host;
 use stickshift::link::Ledger;
 
 use context::Context;
@@ -64,6 +66,7 @@ fn command_line() -> Command {
 }
 
 fn main() -> ExitCode {
+    host::errors_for_large_files();
     let cancel = Cancel::new();
     let mut typed = std::env::args_os();
     if usb_modeswitch::is_called(typed.next().as_deref()) {
@@ -80,7 +83,11 @@ fn main() -> ExitCode {
     }
     let mut context = Context::new(cli.global, cancel, command_line);
     context.output.work_is(cli.verb.work());
-    match check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb)) {
+    let run = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
+    if let Some(problem) = context.opener.trace_problem() {
+        context.output.warn("trace-incomplete", problem);
+    }
+    match run.and_then(|()| context.output.check_written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(context.output.error(&error)),
     }
@@ -122,7 +129,10 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage);
     } else {
         // A closed pipe (`--help | head`) is no failure.
-        let _ = error.print();
+        let lost = error.print().is_err_and(|e| e.kind() != io::ErrorKind::BrokenPipe);
+        if lost && !error.use_stderr() {
+            return ExitCode::FAILURE;
+        }
     }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }

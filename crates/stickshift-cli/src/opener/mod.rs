@@ -3,6 +3,7 @@
 //! classified with the owner's profiles.
 
 mod port_bus;
+mod trace_file;
 mod url_bus;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use stickshift_emu::computer::VirtualBus;
 use crate::options::Global;
 use crate::{files, overlays};
 use port_bus::PortBus;
+use trace_file::{TraceFile, TraceState};
 use url_bus::UrlBus;
 
 /// What a bus is opened for.
@@ -37,6 +39,7 @@ pub(crate) struct Opener {
     ledger: Ledger,
     /// Every bus writes to the same trace. The file is made when the first one is opened.
     sink: Mutex<Option<TraceSink>>,
+    trace: TraceState,
     profiles: OnceLock<(Arc<Catalogue>, Vec<Problem>)>,
     /// The virtual computer of this run. Every bus that is opened is a look at the same one.
     #[cfg(feature = "virtual")]
@@ -49,6 +52,7 @@ impl Opener {
             options,
             ledger,
             sink: Mutex::default(),
+            trace: TraceState::default(),
             profiles: OnceLock::new(),
             #[cfg(feature = "virtual")]
             computer: Mutex::default(),
@@ -121,9 +125,16 @@ impl Opener {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         if sink.is_none() {
             let file = files::create_trace(path, self.options.force)?;
-            *sink = Some(Arc::new(Mutex::new(file)));
+            *sink = Some(Arc::new(Mutex::new(TraceFile::new(file, self.trace.clone()))));
         }
         Ok(sink.clone())
+    }
+
+    /// Why the trace ends before the run did, in words.
+    pub(crate) fn trace_problem(&self) -> Option<String> {
+        let path = self.options.trace.as_ref()?;
+        let problem = self.trace.problem()?;
+        Some(format!("the trace {} is incomplete: {problem}", path.display()))
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use stickshift::clean;
-use stickshift::error::{Error, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
 
@@ -45,6 +45,8 @@ pub(crate) struct Output {
     work: Cell<Work>,
     /// Whether the reader of standard output is gone.
     unread: Cell<bool>,
+    /// Why standard output did not take all of it, where a reader is there.
+    unwritten: RefCell<Option<io::Error>>,
     /// Whether this run sent anything to a stick: the verdict of an error that states none.
     ledger: Ledger,
 }
@@ -61,6 +63,7 @@ impl Output {
             percent: Cell::new(None),
             work: Cell::default(),
             unread: Cell::default(),
+            unwritten: RefCell::default(),
             ledger,
         }
     }
@@ -147,7 +150,8 @@ impl Output {
             self.print_line(&json!({ "event": "result", "result": report.value() }));
         } else {
             let text = serde_json::to_string_pretty(&report.value()).unwrap_or_default();
-            let _ = writeln!(io::stdout().lock(), "{}", clean::json(&text));
+            let mut out = io::stdout().lock();
+            self.written(writeln!(out, "{}", clean::json(&text)).and_then(|()| out.flush()));
         }
     }
 
@@ -159,7 +163,8 @@ impl Output {
             let mut line = failure.value();
             line["event"] = "error".into();
             self.print_line(&line);
-        } else {
+        }
+        if !self.json || self.unwritten.borrow().is_some() {
             let _ = print_text(&failure, &mut io::stderr().lock());
         }
         failure.exit
@@ -181,16 +186,34 @@ impl Output {
         self.written(writeln!(out, "{}", clean::json(&line)).and_then(|()| out.flush()));
     }
 
-    /// Remembers when the reader is gone (`| head`): that is no failure, and no reason to stop in the middle of a stick's work.
+    /// Remembers when the reader is gone (`| head`): that is no failure. A full disk is one, but no reason to stop in the middle of a
+    /// stick's work.
     fn written(&self, outcome: io::Result<()>) {
-        if outcome.is_err() {
-            self.unread.set(true);
+        match outcome {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => self.unread.set(true),
+            Err(e) => {
+                self.unwritten.borrow_mut().get_or_insert(e);
+            }
         }
     }
 
-    /// Whether the reader is gone: a verb that only reports may stop.
+    /// Whether nobody gets what is printed: a verb that only reports may stop.
     pub(crate) fn is_unread(&self) -> bool {
-        self.unread.get()
+        self.unread.get() || self.unwritten.borrow().is_some()
+    }
+
+    /// Whether everything that a verb printed before it ended well was taken.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(crate) fn check_written(&self) -> Result<()> {
+        let unwritten = self.unwritten.borrow();
+        let Some(cause) = unwritten.as_ref() else { return Ok(()) };
+        // The verb itself came to its end.
+        let verdict = if self.ledger.is_noted() { Verdict::Done } else { Verdict::Untouched };
+        let error = Error::new(ErrorKind::FileUnwritable, "cannot write the result to standard output");
+        Err(error.because(io::Error::other(cause.to_string())).with_verdict(verdict))
     }
 
     fn pause_bar(&self) {
@@ -327,7 +350,6 @@ fn say(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use stickshift::error::ErrorKind;
     use stickshift::link::{ByteLink, Tape, TapeLink, WatchedPort};
 
     use super::*;

@@ -1,6 +1,6 @@
 //! `stickshift firmware ..`: checking images, taking them apart, putting them together.
 
-use std::io::{self, Write};
+use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -207,9 +207,19 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     let mut session = context.session();
     session.step("build", format!("writing {}", args.output.display()));
     let inputs: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
-    let mut out = OutputFile::create(&args.output, context.global.force, &inputs)?;
-    package.write(&mut out)?;
-    out.commit()?;
+    match OutputFile::create(&args.output, context.global.force, &inputs)? {
+        OutputFile::File(mut file) => {
+            package.write(&mut file)?;
+            file.commit()?;
+        }
+        // Checksums are filled in afterwards, for which a pipe is no place.
+        mut straight => {
+            let mut image = Cursor::new(Vec::new());
+            package.write(&mut image)?;
+            straight.write_all(image.get_ref()).map_err(|e| files::unwritable(&args.output, e))?;
+            straight.commit()?;
+        }
+    }
     // What went into a pipe cannot be read back.
     if !args.output.is_file() {
         return Ok(());

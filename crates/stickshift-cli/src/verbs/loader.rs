@@ -10,7 +10,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 
 use crate::context::Context;
-use crate::files;
+use crate::files::{self, OutputFile};
 use crate::output::{ErasedReport, Report};
 
 /// Inspect and patch boot ROM loaders (usbloader*.bin, usblsafe*.bin)
@@ -127,6 +127,9 @@ fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
         let mut inputs = vec![args.file.as_path()];
         inputs.extend(table_file.as_deref());
         files::write(output, loader.as_bytes(), context.global.force, &inputs)?;
+        if OutputFile::is_stdout(output) {
+            return Ok(());
+        }
     }
     let changes = loader
         .changes()
@@ -161,6 +164,9 @@ fn run_table(context: &Context, args: &TableArgs) -> Result<()> {
     };
     if let Some(output) = &args.extract {
         files::write(output, table.as_bytes(), context.global.force, &[&args.file])?;
+        if OutputFile::is_stdout(output) {
+            return Ok(());
+        }
     }
     context.output.finish(&TableFileReport {
         file: args.file.clone(),

@@ -127,8 +127,12 @@ fn entry_for(catalogue: &Catalogue, id: UsbId, stick: Option<&Stick>) -> Option<
 #[cfg(unix)]
 fn make_executable(path: &std::path::Path, executable: bool) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = if executable { 0o755 } else { 0o644 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| {
+    if !executable {
+        return Ok(());
+    }
+    // For whoever may read it.
+    let set = |mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode | (mode & 0o444) >> 2));
+    path.metadata().and_then(|m| set(m.permissions().mode())).map_err(|e| {
         Error::new(ErrorKind::FileUnwritable, format!("cannot set the permissions of {}", path.display()))
             .because(e)
     })

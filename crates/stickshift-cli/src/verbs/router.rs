@@ -101,8 +101,9 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
     let own = name.rsplit('/').next().filter(|n| !n.is_empty() && *n != ".." && *n != "-").unwrap_or("file");
     let output = output.unwrap_or_else(|| PathBuf::from(own));
     let mut missing = None;
-    for file_system in file_systems(&image)? {
-        let mut file = OutputFile::create(&output, context.global.force, &[path])?;
+    let file_systems = file_systems(&image)?;
+    let mut file = OutputFile::create(&output, context.global.force, &[path])?;
+    for file_system in file_systems {
         match file_system.copy(name, EXTRACT_LIMIT, &mut file) {
             Ok(bytes) => {
                 file.commit()?;
@@ -111,6 +112,7 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
                 }
                 return Ok(());
             }
+            // Before anything was written.
             Err(e) if e.is(ErrorKind::FileNotFound) => missing = Some(e),
             Err(e) => return Err(e),
         }

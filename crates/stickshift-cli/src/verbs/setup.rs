@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Command, Subcommand};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
@@ -13,7 +13,7 @@ use stickshift::profile::formats::udev;
 use stickshift::stick::{UsbId, stick_makers};
 
 use crate::context::Context;
-use crate::files::{self, TemporaryFolder};
+use crate::files;
 use crate::output::Report;
 use crate::verbs::openwrt;
 
@@ -94,25 +94,23 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         What::Man { dir: None } => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new((context.command_line)())
-                .render(&mut text)
-                .map_err(|e| Error::new(ErrorKind::Io, "cannot make the manual page").because(e))?;
-            context.output.finish(&Text::of(text));
+            context.output.finish(&Text::of(page((context.command_line)())?.1));
             Ok(())
         }
         What::Man { dir: Some(dir) } => {
-            let unwritable = |e: io::Error| {
-                Error::new(ErrorKind::FileUnwritable, format!("cannot write into {}", dir.display()))
+            fs::create_dir_all(&dir).map_err(|e| {
+                Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", dir.display()))
                     .because(e)
-            };
-            fs::create_dir_all(&dir).map_err(unwritable)?;
-            let pages = TemporaryFolder::new()?;
-            clap_mangen::generate_to((context.command_line)(), &pages.path).map_err(unwritable)?;
-            for page in fs::read_dir(&pages.path).map_err(unwritable)? {
-                let page = page.map_err(unwritable)?;
-                let text = fs::read(page.path()).map_err(unwritable)?;
-                files::write(&dir.join(page.file_name()), &text, context.global.force, &[])?;
+            })?;
+            let mut command = (context.command_line)().disable_help_subcommand(true);
+            command.build();
+            let mut pages = Vec::new();
+            all_pages(command, &mut pages)?;
+            for (name, _) in &pages {
+                files::check_free(&dir.join(name), context.global.force)?;
+            }
+            for (name, text) in &pages {
+                files::write(&dir.join(name), text, context.global.force, &[])?;
             }
             let shown = dir.display().to_string();
             context.output.finish(&Text { text: format!("wrote the manual pages into {shown}\n") });
@@ -132,6 +130,23 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
         }
     }
+}
+
+/// The file name and the text of a command's manual page.
+fn page(command: Command) -> Result<(String, Vec<u8>)> {
+    let man = clap_mangen::Man::new(command);
+    let mut text = Vec::new();
+    man.render(&mut text).map_err(|e| Error::new(ErrorKind::Io, "cannot make the manual page").because(e))?;
+    Ok((man.get_filename(), text))
+}
+
+/// Those of a command and of all below it.
+fn all_pages(command: Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()).cloned() {
+        all_pages(below, pages)?;
+    }
+    pages.push(page(command)?);
+    Ok(())
 }
 
 /// A text that is the whole result.

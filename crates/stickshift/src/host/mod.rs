@@ -29,6 +29,7 @@ mod hotplug;
 mod http;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
+mod signals;
 #[cfg(target_os = "linux")]
 mod sysfs;
 mod usb;
@@ -37,6 +38,7 @@ pub use bus::SysBus;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 pub use serial::SerialLink;
+pub use signals::errors_for_large_files;
 #[cfg(target_os = "linux")]
 pub use sysfs::{Roots, can_open};
 pub use usb::UsbDevice;
