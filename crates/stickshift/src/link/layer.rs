@@ -29,7 +29,7 @@ pub(super) trait Layer: Send {
     }
 
     /// The port behind `interface` of the stick at `place`, just opened below.
-    fn port(&self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
+    fn port(&mut self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
         let _ = (place, interface);
         port
     }

@@ -75,7 +75,7 @@ impl Layer for WatchedBus {
         &mut *self.inner
     }
 
-    fn port(&self, port: Box<dyn ByteLink>, _place: &Place, _interface: u8) -> Box<dyn ByteLink> {
+    fn port(&mut self, port: Box<dyn ByteLink>, _place: &Place, _interface: u8) -> Box<dyn ByteLink> {
         Box::new(WatchedPort::new(port, self.ledger.clone()))
     }
 

@@ -41,7 +41,7 @@ pub use classified::ClassifiedBus;
 pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedPort, WatchedUsb};
 pub use tape::{Direction, Tape, TapeLink};
-pub use trace::{TraceSink, TracedBus, TracedLink};
+pub use trace::{Speech, TraceSink, TracedBus, TracedLink};
 pub use usb::{ControlSetup, UsbLink};
 pub use usb_tape::{TapeUsb, TracedUsb};
 

@@ -12,7 +12,7 @@ use crate::link::{
     Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, TracedUsb, UsbLink,
 };
 use crate::mask::{self, Dialogue};
-use crate::stick::Place;
+use crate::stick::{Mode, Place};
 
 /// Where a trace goes. Shared by every link that is traced.
 pub type TraceSink = Arc<Mutex<dyn Write + Send>>;
@@ -40,9 +40,11 @@ impl Layer for TracedBus {
         &mut *self.inner
     }
 
-    fn port(&self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
+    fn port(&mut self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
         put(&self.sink, &format!("# open {place} interface {interface}\n"));
-        Box::new(TracedLink::new(port, Arc::clone(&self.sink)))
+        // Of a stick that is gone by now nothing more is known: then all is masked as in an AT dialogue.
+        let mode = self.inner.device(place).ok().flatten().map_or(Mode::Unknown, |stick| stick.mode);
+        Box::new(TracedLink::new(port, Arc::clone(&self.sink), Speech::of(mode)))
     }
 
     fn usb(&self, usb: Box<dyn UsbLink>, place: &Place) -> Box<dyn UsbLink> {
@@ -55,6 +57,28 @@ impl Layer for TracedBus {
     }
 }
 
+/// What is spoken over a port, which decides what of it is a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// AT commands and nothing else, whatever the bytes look like.
+    At,
+    /// The packets of a boot ROM and nothing else: firmware is no secret.
+    Packets,
+    /// The frames of download mode, and AT commands between them.
+    FramesAndAt,
+}
+
+impl Speech {
+    /// That of the ports of a stick in this mode.
+    pub fn of(mode: Mode) -> Speech {
+        match mode {
+            Mode::BootRom => Speech::Packets,
+            Mode::Download => Speech::FramesAndAt,
+            _ => Speech::At,
+        }
+    }
+}
+
 /// A byte link that is traced.
 pub struct TracedLink {
     inner: Box<dyn ByteLink>,
@@ -62,7 +86,8 @@ pub struct TracedLink {
     /// What came since the host last wrote: gathered, so that an identity cut in two by reads is still seen as one.
     came: Vec<u8>,
     dialogue: Dialogue,
-    /// Whether the host speaks in packets, to a boot ROM or in download mode: firmware is no secret.
+    speech: Speech,
+    /// Whether what the host wrote last was a packet or a frame.
     packets: bool,
 }
 
@@ -70,9 +95,10 @@ pub struct TracedLink {
 const GATHER_LIMIT: usize = 64 * 1024;
 
 impl TracedLink {
-    /// Traces `inner` to `sink`.
-    pub fn new(inner: Box<dyn ByteLink>, sink: TraceSink) -> Self {
-        TracedLink { inner, sink, came: Vec::new(), dialogue: Dialogue::default(), packets: false }
+    /// Traces `inner`, over which this is spoken, to `sink`.
+    pub fn new(inner: Box<dyn ByteLink>, sink: TraceSink, speech: Speech) -> Self {
+        let packets = speech == Speech::Packets;
+        TracedLink { inner, sink, came: Vec::new(), dialogue: Dialogue::default(), speech, packets }
     }
 
     fn flush(&mut self) {
@@ -93,7 +119,11 @@ impl Drop for TracedLink {
 impl ByteLink for TracedLink {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.flush();
-        self.packets = is_packet(bytes) || (self.packets && !is_command(bytes));
+        self.packets = match self.speech {
+            Speech::At => false,
+            Speech::Packets => true,
+            Speech::FramesAndAt => !is_command(bytes),
+        };
         let secrets = if self.packets { Vec::new() } else { self.dialogue.sent(bytes) };
         put(&self.sink, &tape_line(Direction::ToStick, bytes, secrets));
         self.inner.write(bytes)
@@ -186,11 +216,6 @@ fn comment(first: &str, masked: &[u8]) -> String {
     format!("# {} {}\n", clean::line(first), clean::line(&body))
 }
 
-/// HDLC frames of download mode, and the packets of a boot ROM: no AT command and no message begins so.
-fn is_packet(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(0x7e | 0xda | 0xed | 0xfd | 0xfe))
-}
-
 /// A whole AT command, as they are written.
 fn is_command(bytes: &[u8]) -> bool {
     let plain = |b: &u8| (b' '..=b'~').contains(b);
@@ -215,7 +240,8 @@ mod tests {
     fn a_trace_can_be_played_back() {
         let text = "> 41540d\n< 0d0a4f4b0d0a\n> 41540d\n";
         let bytes = Arc::new(Mutex::new(Vec::<u8>::new()));
-        let mut link = TracedLink::new(Box::new(TapeLink::new(Tape::parse(text).unwrap())), bytes.clone());
+        let tape = Box::new(TapeLink::new(Tape::parse(text).unwrap()));
+        let mut link = TracedLink::new(tape, bytes.clone(), Speech::At);
         link.write(b"AT\r").unwrap();
         let mut one = [0; 1];
         for _ in 0..6 {
@@ -225,5 +251,33 @@ mod tests {
         drop(link);
         let written = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
         assert_eq!(written, text);
+    }
+    /// A tape of these bytes to the stick, as it is traced.
+    fn written(speech: Speech, writes: &[&[u8]]) -> String {
+        let hex = |bytes: &&[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let text: String = writes.iter().map(|bytes| format!("> {}\n", hex(bytes))).collect();
+        let sink = Arc::new(Mutex::new(Vec::<u8>::new()));
+        let tape = Box::new(TapeLink::new(Tape::parse(&text).unwrap()));
+        let mut link = TracedLink::new(tape, sink.clone(), speech);
+        writes.iter().for_each(|bytes| link.write(bytes).unwrap());
+        drop(link);
+        let written = sink.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn what_is_masked_follows_from_the_port_not_from_the_bytes() {
+        // A message that begins as a frame does, and one that begins as the packets of boot ROMs do.
+        let (frame, packet, command) = (&b"~secret\x1a"[..], &b"\xfesecret"[..], &b"AT+CPIN=1234\r"[..]);
+        let (masked_frame, masked_packet) = ("> **************1a\n", "> **************\n");
+        let (hex_frame, hex_packet) = ("> 7e7365637265741a\n", "> fe736563726574\n");
+        let masked_command = "> 41542b4350494e3d********0d\n";
+        for (speech, wanted) in [
+            (Speech::At, [masked_frame, masked_packet, masked_command]),
+            (Speech::Packets, [hex_frame, hex_packet, "> 41542b4350494e3d313233340d\n"]),
+            (Speech::FramesAndAt, [hex_frame, hex_packet, masked_command]),
+        ] {
+            assert_eq!(written(speech, &[frame, packet, command]), wanted.concat(), "{speech:?}");
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! USB transfers on a tape, as they are on the wire: a control transfer begins with its setup packet of eight bytes, a bulk or
 //! interrupt transfer is its data. Which endpoint it was, and how a transfer failed, stands in a comment line above it.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use crate::clean;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::tape::tape_line;
 use crate::link::trace::{TraceSink, put};
 use crate::link::{ByteLink, ControlSetup, Direction, Moment, Tape, TapeLink, UsbLink};
-use crate::mask;
+use crate::mask::{self, Transfers};
 
 /// bRequest of the standard requests (USB 2.0, table 9-4).
 const CLEAR_FEATURE: u8 = 0x01;
@@ -50,13 +52,14 @@ fn set_interface(interface: u8, alternate: u8) -> ControlSetup {
 pub struct TracedUsb {
     inner: Box<dyn UsbLink>,
     sink: TraceSink,
+    transfers: Transfers,
 }
 
 impl TracedUsb {
     /// Traces `inner` to `sink`.
     pub fn new(inner: Box<dyn UsbLink>, sink: TraceSink) -> Self {
-        let mut traced = TracedUsb { inner, sink };
-        let device = traced.inner.device_descriptor().to_vec();
+        let device = inner.device_descriptor().to_vec();
+        let mut traced = TracedUsb { inner, sink, transfers: Transfers::new(&device) };
         traced.descriptor(get_descriptor(1, 0), &device);
         for (index, bytes) in traced.inner.configurations().to_vec().iter().enumerate() {
             traced.descriptor(get_descriptor(2, index), bytes);
@@ -65,16 +68,22 @@ impl TracedUsb {
     }
 
     fn descriptor(&mut self, setup: ControlSetup, bytes: &[u8]) {
-        self.line(Direction::ToStick, &packet(setup, bytes.len()));
-        self.line(Direction::FromStick, bytes);
+        self.line(Direction::ToStick, &packet(setup, bytes.len()), Vec::new());
+        self.data(Direction::FromStick, setup, bytes);
     }
 
-    fn line(&self, direction: Direction, bytes: &[u8]) {
-        put(&self.sink, &tape_line(direction, bytes, mask::secrets(bytes)));
+    /// The data of a control transfer.
+    fn data(&self, direction: Direction, setup: ControlSetup, bytes: &[u8]) {
+        let ControlSetup { request_type, request, value, .. } = setup;
+        self.line(direction, bytes, self.transfers.control(request_type, request, value, bytes));
+    }
+
+    fn line(&self, direction: Direction, bytes: &[u8], secrets: Vec<Range<usize>>) {
+        put(&self.sink, &tape_line(direction, bytes, secrets));
     }
 
     fn say(&self, what: &str) {
-        put(&self.sink, &format!("# {what}\n"));
+        put(&self.sink, &format!("# {}\n", clean::line(&mask::text(what))));
     }
 
     /// Notes how a transfer failed.
@@ -97,7 +106,7 @@ impl TracedUsb {
         setup: ControlSetup,
         act: impl FnOnce(&mut dyn UsbLink) -> Result<T>,
     ) -> Result<T> {
-        self.line(Direction::ToStick, &packet(setup, 0));
+        self.line(Direction::ToStick, &packet(setup, 0), Vec::new());
         let outcome = act(&mut *self.inner);
         self.told(outcome)
     }
@@ -113,10 +122,11 @@ impl UsbLink for TracedUsb {
     }
 
     fn active_configuration(&mut self) -> Result<u8> {
-        self.line(Direction::ToStick, &packet(standard(0x80, GET_CONFIGURATION, 0, 0), 1));
+        let setup = standard(0x80, GET_CONFIGURATION, 0, 0);
+        self.line(Direction::ToStick, &packet(setup, 1), Vec::new());
         let outcome = self.inner.active_configuration();
         if let Ok(value) = outcome {
-            self.line(Direction::FromStick, &[value]);
+            self.data(Direction::FromStick, setup, &[value]);
         }
         self.told(outcome)
     }
@@ -136,18 +146,18 @@ impl UsbLink for TracedUsb {
     }
 
     fn control_in(&mut self, setup: ControlSetup, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
-        self.line(Direction::ToStick, &packet(setup, buffer.len()));
+        self.line(Direction::ToStick, &packet(setup, buffer.len()), Vec::new());
         let outcome = self.inner.control_in(setup, buffer, timeout);
         if let Ok(n) = outcome {
-            self.line(Direction::FromStick, &buffer[..n]);
+            self.data(Direction::FromStick, setup, &buffer[..n]);
         }
         self.told(outcome)
     }
 
     fn control_out(&mut self, setup: ControlSetup, data: &[u8], timeout: Duration) -> Result<()> {
-        self.line(Direction::ToStick, &packet(setup, data.len()));
+        self.line(Direction::ToStick, &packet(setup, data.len()), Vec::new());
         if !data.is_empty() {
-            self.line(Direction::ToStick, data);
+            self.data(Direction::ToStick, setup, data);
         }
         let outcome = self.inner.control_out(setup, data, timeout);
         self.told(outcome)
@@ -155,7 +165,8 @@ impl UsbLink for TracedUsb {
 
     fn write(&mut self, endpoint: u8, data: &[u8], timeout: Duration) -> Result<()> {
         self.say(&format!("endpoint {endpoint:02x}"));
-        self.line(Direction::ToStick, data);
+        let secrets = self.transfers.sent(data);
+        self.line(Direction::ToStick, data, secrets);
         let outcome = self.inner.write(endpoint, data, timeout);
         self.told(outcome)
     }
@@ -164,7 +175,8 @@ impl UsbLink for TracedUsb {
         self.say(&format!("endpoint {endpoint:02x}"));
         let outcome = self.inner.read(endpoint, buffer, timeout);
         if let Ok(n) = outcome {
-            self.line(Direction::FromStick, &buffer[..n]);
+            let secrets = self.transfers.came(&buffer[..n]);
+            self.line(Direction::FromStick, &buffer[..n], secrets);
         }
         self.told(outcome)
     }

@@ -2,14 +2,17 @@
 //! phone numbers, serial numbers, session tokens, addresses.
 //!
 //! What is masked depends on the link, not on how the bytes look: an AT dialogue ([`Dialogue`]) and a web message ([`web::message`]) are text
-//! whatever their bytes, and what is not listed as shown is masked. The packets of boot ROMs and of download mode are firmware and no secret.
+//! whatever their bytes, and what is not listed as shown is masked. So are the answers of a USB device ([`Transfers`]). The packets of boot ROMs and
+//! of download mode are firmware and no secret.
 
 mod at;
+mod usb;
 pub mod web;
 
 use std::ops::Range;
 
 pub use at::Dialogue;
+pub use usb::Transfers;
 
 /// Digits in a row that make an identity (IMEI and IMSI have 15, an ICCID 19 or 20).
 const IDENTITY_DIGITS: usize = 14;
