@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
-use stickshift::link::{ByteLink, HttpLink};
+use stickshift::link::{ByteLink, HttpLink, LimitedHttp};
 use stickshift::modem::{Login, Modem};
 use stickshift::stick::{Mode, Role, Stick};
 
@@ -109,7 +109,9 @@ impl WayInArgs {
         let stick = select::stick(&mut *bus, self.port.stick.as_deref())?;
         match (at_port(&stick), stick.mode) {
             // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
-            (_, Mode::Hilink | Mode::HilinkSerial) => bus.open_http(&stick.place).map(WayIn::Web),
+            (_, Mode::Hilink | Mode::HilinkSerial) => {
+                bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)))
+            }
             (Some(interface), _) => bus.open_port(&stick.place, interface).map(WayIn::At),
             (None, _) => Err(no_way_in(&stick)),
         }
@@ -163,11 +165,11 @@ impl WebArgs {
     pub(crate) fn open(&self, context: &Context, stick: Option<&str>) -> Result<Box<dyn HttpLink>> {
         if let Some(url) = &self.url {
             let mut bus = context.opener.web_page(url)?;
-            return bus.open_http(&port_place());
+            return bus.open_http(&port_place()).map(limited);
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, stick)?;
-        bus.open_http(&stick.place)
+        bus.open_http(&stick.place).map(limited)
     }
 
     /// The stick behind the web server, logged in when a user was named.
@@ -209,6 +211,11 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
         .because(e)
         .with_verdict(Verdict::Untouched)
     })
+}
+
+/// No server keeps a verb for ever.
+fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
+    Box::new(LimitedHttp::new(link))
 }
 
 fn at_port(stick: &Stick) -> Option<u8> {

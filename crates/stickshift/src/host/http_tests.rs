@@ -334,3 +334,32 @@ fn whoever_asks_to_stop_does_not_wait_for_connections() {
         stop.join().unwrap();
     }
 }
+
+#[test]
+fn every_hostile_server_is_done_with() {
+    use test_support::hostile_http::{End, MODES, serve};
+    let runs: Vec<_> = MODES
+        .iter()
+        .map(|mode| {
+            thread::spawn(move || {
+                let mut link = WebLink::from_url(&format!("http://{}", serve(mode))).unwrap();
+                // Long, where something else than the time must end it.
+                let timeout = if mode.end == End::Time { Duration::from_millis(300) } else { LONG };
+                let ended = link.request(&get("/api/device/information", timeout));
+                let right = match (mode.end, &ended) {
+                    (End::Answer(status), Ok(answer)) => answer.status == status,
+                    (End::Time, Err(e)) => e.is(ErrorKind::Timeout),
+                    (End::Closed, Err(e)) => e.is(ErrorKind::Disconnected),
+                    (End::Refused, Err(e)) => e.is(ErrorKind::UnexpectedAnswer),
+                    _ => false,
+                };
+                (mode.name, right, ended.map(|answer| answer.status))
+            })
+        })
+        .collect();
+    let ended: Vec<_> = runs.into_iter().map(|run| run.join().unwrap()).collect();
+    let wrong: Vec<_> = ended.iter().filter(|(_, right, _)| !right).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(ended.len() >= 58);
+    println!("{} hostile servers", ended.len());
+}
