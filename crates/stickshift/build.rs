@@ -2,6 +2,8 @@
 
 #[path = "build/chips.rs"]
 mod chips;
+#[path = "build/flash_facts.rs"]
+mod flash_facts;
 #[path = "build/identify.rs"]
 mod identify;
 #[path = "build/partitions.rs"]
@@ -45,6 +47,7 @@ fn main() {
     usb_ids(&out);
     chips(&out);
     identify(&out);
+    flash_facts(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -175,4 +178,15 @@ fn chips(out: &Path) {
 fn identify(out: &Path) {
     let facts = fs::read_to_string("data/identify.toml").expect("data/identify.toml");
     fs::write(out.join("identify.rs"), identify::tables(&facts)).expect("write");
+}
+
+/// `data/flash-facts.toml` to `flash::facts`, `data/signature-keys.toml` to `firmware::signature`, `data/foreign-files.toml` to
+/// `wire::foreign`.
+fn flash_facts(out: &Path) {
+    let read =
+        |name: &str| fs::read_to_string(format!("data/{name}")).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let write = |name: &str, code: String| fs::write(out.join(name), code).expect("write");
+    write("flash_facts.rs", flash_facts::facts(&read("flash-facts.toml")));
+    write("signature_keys.rs", flash_facts::keys(&read("signature-keys.toml")));
+    write("foreign_files.rs", flash_facts::foreign(&read("foreign-files.toml"), hex::decode));
 }

@@ -1,5 +1,7 @@
 //! What to tell a person about each kind of failure: the usual cause, what to do, and what the stick is left as.
 
+mod flashing;
+
 use stickshift::error::{Detail, Error, ErrorKind, Verdict};
 
 /// The advice for one failure.
@@ -39,6 +41,13 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
         help = "put the stick back into the mode in which the run started, and start over without --resume";
+    }
+    if let Some((cause, next)) = flashing::of(error) {
+        usual = cause.to_owned();
+        help = next;
+    }
+    if let Some(next) = error.next_step() {
+        help = next;
     }
     let cause = match std::error::Error::source(error) {
         Some(source) => source.to_string(),
@@ -228,7 +237,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::SignatureRefused => (
             "the stick accepts only images signed with a key it knows",
-            "use the vendor's original image, or load a loader that does not check signatures",
+            "use the vendor's original image; a loader of a \"99\" kit takes that kit's firmware only",
             REFUSED,
         ),
         ErrorKind::RequestRefused => (

@@ -1,6 +1,7 @@
 //! How to get a stick from its state after a failure to where its owner wants it: the text after the verdict.
 
-use stickshift::error::{Detail, Error, ErrorKind, Shows, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, RefusalFamily, Shows, Verdict};
+use stickshift::flash::nak;
 
 /// What was being done when it failed. It decides what "again" means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +101,10 @@ fn recoverable(error: &Error, work: Work) -> String {
             return "the partitions before it are written; flash an image that the stick accepts, from the start (without --resume)"
                 .into();
         }
+        ErrorKind::RequestRefused if is_for_good(error) => {
+            return "the partitions before it are written; flash an image that is made for this stick, from the start (without --resume)"
+                .into();
+        }
         ErrorKind::VersionMismatch
             if work == Work::Convert
                 && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
@@ -138,7 +143,16 @@ fn recoverable(error: &Error, work: Work) -> String {
     }
 }
 
+/// Whether the stick would refuse the same request again.
+fn is_for_good(error: &Error) -> bool {
+    let code = error.refusal_of(RefusalFamily::Download).and_then(|code| u8::try_from(code).ok());
+    code.is_some_and(nak::is_for_good)
+}
+
 fn unknown(error: &Error, work: Work) -> String {
+    if error.has(&Detail::MayHaveErased) {
+        return "its flash may have been erased, IMEI and calibration with it; its boot ROM is still there: enter boot mode again to send a loader and firmware".into();
+    }
     let look = "unplug it, wait five seconds, plug it in again, and check `stickshift list`";
     match (work, error.place_shows()) {
         (Work::Convert | Work::Flash, Some(Shows::Download | Shows::BootRom)) => RESUME.to_owned(),

@@ -62,7 +62,7 @@ fn verify_names_the_bad_block_and_refuses() {
     fs::write(&path, bytes).unwrap();
     let run = stickshift(folder.path(), &["firmware", "verify", "fw.bin"]);
     assert_eq!(run.status.code(), Some(5));
-    assert!(text(&run.stdout).contains("fault: partition 0: block 1 at 0x10c4 (4096 bytes)"));
+    assert!(text(&run.stdout).contains("fault: partition 1: block 1 at 0x10c4 (4096 bytes)"));
     assert!(text(&run.stdout).contains("FAILED: "));
     let told = text(&run.stderr);
     assert!(told.contains("(file-corrupt)") && told.contains("stick: untouched"), "{told}");

@@ -310,6 +310,11 @@ impl Error {
         self.find(|d| if let Detail::Line(line) = d { Some(*line) } else { None })
     }
 
+    /// What to do next, where it is known better than by the kind.
+    pub fn next_step(&self) -> Option<&'static str> {
+        self.find(|d| if let Detail::NextStep(next) = d { Some(*next) } else { None })
+    }
+
     /// Whether `detail` was stated.
     pub fn has(&self, detail: &Detail) -> bool {
         self.0.details.contains(detail)

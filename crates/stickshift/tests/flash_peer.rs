@@ -404,9 +404,9 @@ fn refusals_are_told_with_their_code_and_place() {
         assert!(error.is(kind), "{what}: {error:?}");
         assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{what}");
         assert_eq!(error.fact("code"), Some(code), "{what}");
-        assert_eq!((error.fact("partition"), error.fact("block")), (Some(partition), block), "{what}");
-        assert_eq!(error.fact("acknowledged"), Some(partition), "{what}");
+        assert_eq!((error.fact("acknowledged"), error.fact("block")), (Some(partition), block), "{what}");
         let partition: usize = partition.parse().unwrap();
+        assert_eq!(error.fact("partition"), Some((partition + 1).to_string().as_str()), "{what}");
         assert_eq!(progress.acknowledged, (0..partition).collect::<Vec<_>>(), "{what}");
         assert_eq!(seen.partitions().len(), partition);
         // A damaged frame is sent three times more; a failed operation has the partition begun three times more, for it gets no further.
@@ -454,7 +454,7 @@ fn a_stick_that_is_pulled_is_told_with_its_place() {
         let Some((error, progress, seen)) = breaks_off(&["--die-at", what]) else { return };
         assert!(error.is(ErrorKind::Disconnected), "{what}: {error:?}");
         assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{what}");
-        assert_eq!(error.fact("partition"), Some(partition.to_string().as_str()), "{what}");
+        assert_eq!(error.fact("partition"), Some((partition + 1).to_string().as_str()), "{what}");
         assert_eq!(error.fact("block"), block, "{what}");
         assert_eq!(progress.acknowledged.len(), partition, "{what}");
         assert_eq!(seen.partitions().len(), partition, "{what}");

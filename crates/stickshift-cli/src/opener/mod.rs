@@ -81,8 +81,9 @@ impl Opener {
     /// A bus with one stick at [`port_place`], in `mode`, that is nothing but the serial port at `path`.
     ///
     /// # Errors
-    /// `FileUnwritable` for the trace.
+    /// `NotAPort` when there is no serial port at `path`, `FileUnwritable` for the trace.
     pub(crate) fn port(&self, path: &Path, mode: Mode) -> Result<Box<dyn Bus>> {
+        port_bus::check(path)?;
         self.watched(Box::new(PortBus::new(path, mode)))
     }
 
@@ -176,6 +177,13 @@ impl Opener {
     fn virtual_bus(&self) -> Result<Option<Box<dyn Bus>>> {
         Ok(None)
     }
+}
+
+/// The place on the bus of the stick that the serial port at `path` belongs to, where the system tells it.
+pub(crate) fn place_behind(path: &Path) -> Option<Place> {
+    let path = path.canonicalize().ok()?;
+    let device = Path::new("/sys/class/tty").join(path.file_name()?).join("device").canonicalize().ok()?;
+    device.components().rev().find_map(|c| c.as_os_str().to_str()?.parse::<Place>().ok())
 }
 
 /// Where the one stick of [`Opener::port`] and [`Opener::web_page`] stands.

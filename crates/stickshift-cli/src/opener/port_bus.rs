@@ -11,6 +11,28 @@ use stickshift::stick::{Interface, Mode, Place, Role, Stick, UsbId};
 /// How often it is looked whether the port is there.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Whether a serial port may be at `path`, without opening it.
+///
+/// # Errors
+/// `NotAPort`.
+pub(super) fn check(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let what = match path.metadata() {
+            Ok(found) if found.file_type().is_char_device() => return Ok(()),
+            Ok(_) => format!("{} is not a serial port", path.display()),
+            Err(_) => format!("there is no serial port {}", path.display()),
+        };
+        Err(Error::new(ErrorKind::NotAPort, what).with("path", path.display()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
 pub(super) struct PortBus {
     path: PathBuf,
     mode: Mode,

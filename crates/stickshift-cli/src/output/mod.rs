@@ -157,7 +157,9 @@ impl Output {
 
     /// Prints a failure with its cause, help and verdict. Gives the exit code.
     pub(crate) fn error(&self, error: &Error) -> u8 {
-        self.pause_bar();
+        if let Some(bar) = self.bar.borrow_mut().as_mut() {
+            bar.fail();
+        }
         let failure = self.failure(error, self.work.get());
         if self.json {
             let mut line = failure.value();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::convert::{self, ConvertRequest, Converted, FirmwareFile, Target};
-use stickshift::error::Result;
+use stickshift::convert::{self, ConvertRequest, Converted, FirmwareFile, Journal, Target, resumption};
+use stickshift::error::{Result, Verdict};
 use stickshift::modem::Identity;
 
 use crate::consent;
@@ -94,11 +94,18 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     };
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
-    let planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
+    let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
+    let folder = files::journal_folder();
+    if args.resume {
+        let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();
+        let journal = Journal::load(&folder, &planned.place)
+            .and_then(|journal| journal.check_files(&records).map(|()| journal))
+            .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+        resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
+    }
     if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
     }
-    let folder = files::journal_folder();
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())

@@ -10,6 +10,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::extract::{self, Options, Package};
 use stickshift::firmware::{Finding, Header, Image, Kind, Severity, text, verify};
+use stickshift::flash::facts::UPDATER_ERRORS;
 
 use crate::context::Context;
 use crate::files::{self, OutputFile};
@@ -133,7 +134,7 @@ pub(crate) fn run(context: &mut Context, args: FirmwareArgs) -> Result<()> {
 
 /// Opens an image in any of its forms.
 pub(crate) fn open(path: &Path) -> Result<Image> {
-    if path.is_dir() { Image::open_directory(path) } else { Image::open(files::open(path)?) }
+    Image::open_path(path)
 }
 
 fn run_verify(context: &Context, args: &VerifyArgs) -> Result<()> {
@@ -324,11 +325,14 @@ struct SignatureReport {
     length: u32,
     for_partitions: Option<usize>,
     key_hash: String,
+    /// Images that were seen with this key.
+    key_seen_on: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct PartitionReport {
-    index: usize,
+    /// From 1, as everywhere where people see it.
+    number: usize,
     code: String,
     name: String,
     meaning: Option<&'static str>,
@@ -369,7 +373,7 @@ impl From<&Finding> for FindingReport {
             severity: finding.severity().as_str(),
             code: finding.code(),
             text: finding.to_string(),
-            partition: finding.partition(),
+            partition: finding.partition().map(|index| index + 1),
             block,
             offset: finding.offset(),
             expected,
@@ -387,7 +391,7 @@ impl ImageReport {
                 let partition = &image.partitions[index];
                 let header = &partition.header;
                 PartitionReport {
-                    index,
+                    number: index + 1,
                     code: format!("{:08x}", header.code),
                     name: partition.name.name.to_string(),
                     meaning: partition.name.meaning,
@@ -425,10 +429,11 @@ impl ImageReport {
             date: first.and_then(|h| shown(&h.date)),
             time: first.and_then(|h| shown(&h.time)),
             signature: image.signature.as_ref().map(|s| SignatureReport {
-                partition: s.partition,
+                partition: s.partition + 1,
                 length: s.length,
                 for_partitions: s.partitions(),
                 key_hash: s.key_hex(),
+                key_seen_on: s.known_key().map(|key| key.seen_on),
             }),
             partitions,
             findings: findings.iter().map(FindingReport::from).collect(),
@@ -462,6 +467,15 @@ impl Report for ImageReport {
         if let Some(signature) = &self.signature {
             let made_for = signature.for_partitions.map_or(String::new(), |n| format!(" for {n} partitions"));
             line("signature", &format!("{} bytes{made_for}, key {}", signature.length, signature.key_hash))?;
+            if let Some(seen_on) = signature.key_seen_on {
+                line("", &format!("the key is known from {seen_on}"))?;
+            }
+        }
+        if self.form == "embedded" {
+            for (number, error) in UPDATER_ERRORS.iter().enumerate() {
+                let name = if number == 0 { "updater" } else { "" };
+                line(name, &format!("its error {}: {}", error.code, error.words))?;
+            }
         }
         writeln!(out, "\n  #  offset      code      name                 stored      image  packing")?;
         for p in &self.partitions {
@@ -469,7 +483,7 @@ impl Report for ImageReport {
             writeln!(
                 out,
                 " {:>2}  {:#010x}  {}  {:<16} {:>10} {size:>10}  {}",
-                p.index, p.offset, p.code, p.name, p.stored, p.compression
+                p.number, p.offset, p.code, p.name, p.stored, p.compression
             )?;
         }
         if !self.findings.is_empty() {

@@ -8,14 +8,15 @@ use serde::Serialize;
 use stickshift::convert::FirmwareFile;
 use stickshift::convert::came_back::{CameBack, came_back};
 use stickshift::convert::flash::{self, Flashed};
-use stickshift::convert::journal::{Fingerprint, Journal, Key};
+use stickshift::convert::journal::{FileRecord, Fingerprint, Journal, Key};
+use stickshift::convert::resumption;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Bus;
 use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
 use crate::context::Context;
-use crate::opener::port_place;
+use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::{consent, files, select};
@@ -49,6 +50,16 @@ pub(crate) struct FlashArgs {
 pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let consents = args.consents.into();
     let (paths, wanted) = split(args.words)?;
+    // Whatever is wrong with the stick or the port is said before the plan, and before the files are read through.
+    let (mut bus, place): (Box<dyn Bus>, Place) = match &args.port {
+        Some(port) => (context.opener.port(port, Mode::Download)?, port_place()),
+        None => {
+            let mut bus = context.bus()?;
+            let stick = select::in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;
+            flash::check_mode(&stick)?;
+            (bus, stick.place)
+        }
+    };
     let mut session = context.session();
     let mut files = Vec::new();
     for path in &paths {
@@ -56,26 +67,22 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     }
     let mut plan = Plan::new("flash firmware to a stick in download mode");
     flash::plan(&files, &mut plan);
-    let (mut bus, place): (Box<dyn Bus>, Place) = match &args.port {
-        Some(port) => (context.opener.port(port, Mode::Download)?, port_place()),
-        None => {
-            let mut bus = context.bus()?;
-            let stick = select::in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;
-            (bus, stick.place)
-        }
-    };
+    let folder = files::journal_folder();
+    let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
+    let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
+    let mut interrupted = None;
+    if args.resume {
+        let journal = Journal::load(&folder, &key)?;
+        journal.check_files(&records)?;
+        resumption::plan(&journal.record, &files, None, &mut plan);
+        interrupted = Some(journal);
+    }
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
-    let folder = files::journal_folder();
-    let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
-    let records = files.iter().map(FirmwareFile::record).collect();
-    let mut journal = if args.resume {
-        let journal = Journal::load(&folder, key)?;
-        journal.check_files(&files.iter().map(FirmwareFile::record).collect::<Vec<_>>())?;
-        journal
-    } else {
-        Journal::begin(&folder, key, Fingerprint::default(), records)?
+    let mut journal = match interrupted {
+        Some(journal) => journal,
+        None => Journal::begin(&folder, key, Fingerprint::default(), records)?,
     };
     let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)?;
     if let Err(e) = journal.finish() {
@@ -91,16 +98,10 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     Ok(())
 }
 
-/// The place behind a port, where the system tells it: the same stick may be named by either. A port may also be another one at each start.
+/// The same stick may be named by its port or its place. A port may also be another one at each start.
 fn key_of_port(port: &Path) -> Key {
     let path = port.canonicalize().unwrap_or_else(|_| port.to_owned());
-    let name = path.file_name().unwrap_or_default();
-    let device = Path::new("/sys/class/tty").join(name).join("device").canonicalize();
-    let place = device.ok().and_then(|device| {
-        let places = device.components().rev().filter_map(|c| c.as_os_str().to_str()?.parse::<Place>().ok());
-        places.into_iter().next()
-    });
-    place.map_or(Key::Port(path), Key::Place)
+    place_behind(&path).map_or(Key::Port(path), Key::Place)
 }
 
 /// Tells the files from the stick: a word that reads as a place, ids or a device is the stick.

@@ -1,12 +1,15 @@
 //! `stickshift inspect FILE`: what is it, and what is in it.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::firmware::Verification;
+use stickshift::wire::foreign;
 
 use crate::context::Context;
+use crate::files;
 use crate::verbs::firmware::{self, ImageReport};
 use crate::verbs::learn;
 use crate::verbs::loader;
@@ -46,6 +49,11 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     }
     if profile::inspect(context, &args.file)? || router::inspect(context, &args.file)? {
         return Ok(());
+    }
+    if !args.file.is_dir() {
+        let mut start = Vec::new();
+        let _ = files::open(&args.file)?.take(foreign::ENOUGH as u64).read_to_end(&mut start);
+        foreign::refuse(&start).map_err(|e| e.with("file", args.file.display()))?;
     }
     Err(Error::new(
         ErrorKind::WrongFileKind,

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::boot::{Loader, Start};
+use stickshift::boot::{Downloaded, Loader, Safety, Start, WOULD_LOSE};
 use stickshift::convert::load;
 use stickshift::error::Result;
 use stickshift::plan::Plan;
-use stickshift::stick::Mode;
+use stickshift::stick::{Interface, Mode, Stick};
 
 use crate::context::Context;
-use crate::opener::port_place;
+use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
@@ -30,7 +30,8 @@ pub(crate) struct LoadArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// Use this serial port directly, without USB detection; does not wait for the loader's ports
+    /// Use this serial port directly, without USB detection; where the system does not tell which USB port it belongs to, the end is that
+    /// it closes
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
 
@@ -56,49 +57,38 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let mut session = context.session();
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
     load::plan(&loader, args.model.as_deref(), &mut plan);
+    let erases = matches!(loader.judge().safety, Safety::Stock);
     if let Some(port) = &args.port {
-        if let Some(last) = plan.steps.iter_mut().find(|step| step.code == "wait-loader") {
+        let mut bus = context.opener.port(port, Mode::BootRom)?;
+        // Known now: the port is gone when the loader starts.
+        let place = place_behind(port);
+        if let (Some(last), None) = (plan.steps.iter_mut().find(|step| step.code == "wait-loader"), &place) {
             last.text = "wait until the port closes, as it does when the loader starts".into();
         }
         if !consent::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
         }
-        let mut bus = context.opener.port(port, Mode::BootRom)?;
         let sent = load::load_by_port(&mut *bus, &port_place(), &loader, &mut session)?;
-        context.output.finish(&LoadReport {
-            packets: sent.packets,
-            bytes: sent.bytes,
-            repeated: sent.repeated,
-            hung_up: Some(sent.start == Start::HungUp),
-            place: None,
-            mode: None,
-            ports: Vec::new(),
-        });
+        drop(bus);
+        let report = LoadReport::new(&sent, erases, Some(sent.start == Start::HungUp));
+        let report = match place {
+            Some(place) => {
+                session.step("wait-loader", "wait until the loader's ports appear");
+                report.at(&load::wait_for_loader(&mut *context.bus()?, &place, &loader, &mut session)?)
+            }
+            None => report,
+        };
+        context.output.finish(&report);
         return Ok(());
     }
     let mut bus = context.bus()?;
     let stick = select::in_mode(&mut *bus, args.stick.as_deref(), Mode::BootRom)?;
+    load::check_mode(&stick)?;
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
     let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;
-    context.output.finish(&LoadReport {
-        packets: loaded.sent.packets,
-        bytes: loaded.sent.bytes,
-        repeated: loaded.sent.repeated,
-        hung_up: None,
-        place: Some(stick.place.to_string()),
-        mode: Some(loaded.stick.mode.words()),
-        ports: loaded
-            .stick
-            .ports()
-            .map(|p| PortReport {
-                role: p.role.code(),
-                tty: p.tty.clone().unwrap_or_default(),
-                interface: p.number,
-            })
-            .collect(),
-    });
+    context.output.finish(&LoadReport::new(&loaded.sent, erases, None).at(&loaded.stick));
     Ok(())
 }
 
@@ -110,9 +100,42 @@ struct LoadReport {
     /// Where only the port is seen: whether it closed after the last packet.
     #[serde(skip_serializing_if = "Option::is_none")]
     hung_up: Option<bool>,
+    /// The loader that was started erases the whole flash, as it was agreed to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    erases: bool,
     place: Option<String>,
     mode: Option<&'static str>,
     ports: Vec<PortReport>,
+}
+
+impl LoadReport {
+    fn new(sent: &Downloaded, erases: bool, hung_up: Option<bool>) -> Self {
+        LoadReport {
+            packets: sent.packets,
+            bytes: sent.bytes,
+            repeated: sent.repeated,
+            hung_up,
+            erases,
+            place: None,
+            mode: None,
+            ports: Vec::new(),
+        }
+    }
+
+    /// With what stands at the stick's place now.
+    fn at(self, stick: &Stick) -> Self {
+        let port = |p: &Interface| PortReport {
+            role: p.role.code(),
+            tty: p.tty.clone().unwrap_or_default(),
+            interface: p.number,
+        };
+        LoadReport {
+            place: Some(stick.place.to_string()),
+            mode: Some(stick.mode.words()),
+            ports: stick.ports().map(port).collect(),
+            ..self
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -129,6 +152,9 @@ impl Report for LoadReport {
             "sent {} bytes in {} packets, {} retransmitted",
             self.bytes, self.packets, self.repeated
         )?;
+        if self.erases {
+            writeln!(out, "this loader erases the whole flash when it starts: {WOULD_LOSE} are lost")?;
+        }
         match (&self.place, self.mode) {
             (Some(place), Some(mode)) => {
                 writeln!(out, "at {place} now: {mode}")?;

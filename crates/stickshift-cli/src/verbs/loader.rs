@@ -73,7 +73,7 @@ pub(crate) struct ChangeArgs {
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
-    /// Set the file flag of partition N (as `loader table` numbers them); may be repeated
+    /// Set the file flag of partition N (from 0, as `loader table` and other tools number them); may be repeated
     #[arg(long, value_name = "N")]
     file_flag: Vec<usize>,
 

@@ -19,7 +19,8 @@
 //!   it. No packet tells its length, so it is filled up with probe bytes until one of them is answered; then the block is started over.
 //! * A port that closes and comes back is opened again, by its place. Whether the stick kept its power cannot be seen: raminit is
 //!   sent again before usbldr.
-//! * A refused tail did not start anything: the block is started over.
+//! * A refused tail did not start anything: the block is started over. One that is refused each time is no fault of the line: most often the
+//!   stick starts signed loaders only.
 //! * A tail is never sent again as it is: after silence its code may run. Whether the boot ROM is still there a probe tells. If it is,
 //!   the block is started over. For raminit that does no harm even when it had run: the memory is then set up, and there is nothing in it
 //!   to lose. Continuing with usbldr instead could start code in memory that does not work. If raminit's tail is followed by silence,
@@ -32,7 +33,7 @@
 use std::time::Duration;
 
 use crate::boot::loader::{Block, Loader};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hex;
 use crate::link::{ByteLink, NEVER_QUIET, QUIET};
@@ -44,6 +45,9 @@ const DATA: u8 = 0xda;
 const TAIL: u8 = 0xed;
 const ACCEPTED: u8 = 0xaa;
 const REFUSED: u8 = 0x55;
+
+/// Body and CRC of the frame by which download mode refuses what is no command of it.
+const REFUSING_FRAME: [u8; 5] = [0x03, 0x00, 0x06, 0x9e, 0x4c];
 
 const PAYLOAD: usize = 1024;
 
@@ -74,6 +78,8 @@ const LOADER_STARTS: Duration = Duration::from_secs(8);
 
 /// How often a refused packet is sent in a row.
 const SENDS: u32 = 3;
+/// How often a block is sent whole whose tail is refused.
+const STARTS: u32 = 3;
 /// How many attempts in a row may get no further than an earlier one.
 const VAIN: u32 = 6;
 /// How often a port is probed that does not answer as a boot ROM does.
@@ -109,7 +115,8 @@ pub enum Start {
 /// Stops between packets when asked to, up to the last tail.
 ///
 /// # Errors
-/// `NotInBootMode` (fact `answer`: `silence`, or the bytes in hex); `PacketRejected`, `Timeout` and `UnexpectedAnswer` when repeating did
+/// `NotInBootMode` (fact `answer`: `silence`, or the bytes in hex; detail `LoaderRuns` for a port that takes firmware); `PacketRejected` (detail
+/// `StartRefused` for a tail), `Timeout` and `UnexpectedAnswer` when repeating did
 /// not help, `Disconnected` when the port closed before the last tail and did not come back (facts `packet`: its number, the probe
 /// is 0; `kind`; `block`; `offset` in the block); `Interrupted`; `FileCorrupt` for a block without bytes; `Io`. Verdicts: untouched
 /// before the first head, recoverable after it.
@@ -127,6 +134,8 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
         may_run: false,
         slowest: Duration::ZERO,
         reached: 0,
+        started: 0,
+        starts_refused: 0,
     };
     match dialogue.run(loader) {
         Ok(start) => {
@@ -186,6 +195,9 @@ struct Dialogue<'d, 's> {
     slowest: Duration,
     /// Bytes of the present block that were accepted in this attempt.
     reached: usize,
+    /// The block whose start was refused last, and how often.
+    started: usize,
+    starts_refused: u32,
 }
 
 enum Answer {
@@ -354,6 +366,10 @@ impl Dialogue<'_, '_> {
                 if self.resynchronise(2 * ANSWER)? {
                     return Ok(());
                 }
+                if self.takes_firmware()? {
+                    return Err(not_in_boot_mode("the port takes firmware: a loader runs already", &[])
+                        .detail(Detail::LoaderRuns));
+                }
                 return Err(not_in_boot_mode(
                     "the port does not answer: not a boot ROM, or it is stuck",
                     &[],
@@ -368,6 +384,18 @@ impl Dialogue<'_, '_> {
             _ => "the port does not answer like a boot ROM",
         };
         Err(not_in_boot_mode(what, &answer))
+    }
+
+    /// Whether the port speaks the protocol that a running loader takes firmware by (docs/protocols/balong-flash.md section 2.2): it
+    /// tells its version, or refuses words with a frame. What the probes left in a line buffer is ended first.
+    fn takes_firmware(&mut self) -> Result<bool> {
+        self.link.write(b"\r")?;
+        self.link.drain(QUIET, NEVER_QUIET)?;
+        self.link.write(b"AT^DLOADVER?\r")?;
+        let mut said = self.read_answer(PROBE_ANSWER)?;
+        said.extend(self.link.drain(QUIET, NEVER_QUIET)?);
+        let has = |what: &[u8]| memchr::memmem::find(&said, what).is_some();
+        Ok(has(b"\n2.0\r") || has(&REFUSING_FRAME))
     }
 
     /// Throws away what arrived unasked, and waits for the end of it where it goes on.
@@ -421,6 +449,9 @@ impl Dialogue<'_, '_> {
         head.extend_from_slice(&d.address.to_be_bytes());
         self.send(&mut head, ANSWER, Position { kind: "head", block, offset: 0 })?;
         self.may_run = false;
+        if block as usize != self.started {
+            (self.started, self.starts_refused) = (block as usize, 0);
+        }
 
         let mut sequence = 1u8;
         let mut packet = Vec::with_capacity(LONGEST);
@@ -456,7 +487,14 @@ impl Dialogue<'_, '_> {
             Answer::Accepted => Answer::Refused,
             other => other,
         };
-        Err(Trouble::Restart(self.failure(&answer, position)))
+        let error = self.failure(&answer, position);
+        if !matches!(answer, Answer::Refused) {
+            return Err(Trouble::Restart(error));
+        }
+        // All of its bytes were accepted: a damaged tail is refused once, and one that the boot ROM will not start each time.
+        self.starts_refused += 1;
+        let error = error.detail(Detail::StartRefused);
+        Err(if self.starts_refused < STARTS { Trouble::Restart(error) } else { Trouble::Final(error) })
     }
 
     /// Sends a head or data packet, with its CRC, until it is accepted or has been refused too often.

@@ -14,6 +14,7 @@
 use crate::boot::patch::Change;
 use crate::boot::ptable::{self, PartitionTable};
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::foreign;
 
 const MAGIC: [u8; 4] = [0x00, 0x00, 0x02, 0x00];
 const DESCRIPTORS: usize = 36;
@@ -106,6 +107,7 @@ impl Loader {
     /// Facts: `offset` (where in the file the wrong field or the missing byte is), `block`, `size`, `length`.
     pub fn parse(file: Vec<u8>) -> Result<Self> {
         if !Self::recognises(&file) {
+            foreign::refuse(&file[..file.len().min(foreign::ENOUGH)]).map_err(|e| e.with("offset", "0x0"))?;
             return Err(Error::new(ErrorKind::WrongFileKind, "not a loader: the first four bytes differ")
                 .with("offset", "0x0"));
         }

@@ -40,7 +40,7 @@ impl FirmwareFile {
     /// `Interrupted`.
     pub fn open(path: &Path, session: &mut Session<'_>) -> Result<Self> {
         session.step("verify-file", format!("check {}", path.display()));
-        let mut image = open_image(path)?;
+        let mut image = Image::open_path(path)?;
         let verification = firmware::verify(&mut image, session)?;
         let mut incomplete = None;
         match verification.require_sound() {
@@ -122,10 +122,6 @@ impl FirmwareFile {
             }
         }
     }
-}
-
-fn open_image(path: &Path) -> Result<Image> {
-    if path.is_dir() { Image::open_directory(path) } else { Image::open_file(path) }
 }
 
 /// The first payload that begins as a partition table does.

@@ -11,9 +11,10 @@ use crate::convert::firmware_file::FirmwareFile;
 use crate::convert::journal::{Fingerprint, Journal};
 use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::convert::place_link::PlaceLink;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::{Finding, Version};
+use crate::flash::facts::{self, OddStick};
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
@@ -73,7 +74,12 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             // Its maker signed it; without the signature a stick that checks stops in the middle of it.
             let text = format!("{name} says that it is signed, and its signature is missing");
             plan.objections.push(Objection { consent: Consent::Unsigned, text });
-        } else if file.signature().is_none() {
+        } else if let Some(signature) = file.signature() {
+            plan.evidence.push(match signature.known_key() {
+                Some(key) => format!("{name} is signed with a key that is known from {}", key.seen_on),
+                None => format!("{name} is signed with a key that is in no public list: the stick alone tells whether it takes it"),
+            });
+        } else {
             plan.dangers.push(format!(
                 "{name} has no signature; a stick that wants one refuses it before anything is written"
             ));
@@ -141,9 +147,7 @@ fn run(
         let number = unfinished.unwrap_or(last);
         let finish = if number == last { Finish::Reset } else { Finish::Leave };
         let stick = find(bus, place)?;
-        if stick.mode != Mode::Download {
-            return Err(not_in_download_mode(&stick));
-        }
+        check_mode(&stick)?;
         let mut link = PlaceLink::open(bus, &stick, Role::Flash, session.cancel().clone())?;
         let mut work = Work { files: &mut *files, number, stick: &stick, consents, journal: &mut *journal };
         let (handshake, sent) = work.send(&mut link, finish, session)?;
@@ -192,12 +196,19 @@ fn wait_for_table_restart(bus: &mut dyn Bus, place: &Place, session: &mut Sessio
     Ok(())
 }
 
-fn not_in_download_mode(stick: &Stick) -> Error {
-    let what = format!("the stick at {} is not in download mode", stick.place);
-    Error::new(ErrorKind::NotInDownloadMode, what)
+/// Refuses a stick that is in another mode than download mode.
+///
+/// # Errors
+/// `NotInDownloadMode` (facts `id`, `mode`), untouched.
+pub fn check_mode(stick: &Stick) -> Result<()> {
+    if stick.mode == Mode::Download {
+        return Ok(());
+    }
+    let what = format!("the stick at {} is not in download mode: {}", stick.place, stick.mode.words());
+    Err(Error::new(ErrorKind::NotInDownloadMode, what)
         .with("id", stick.id)
         .with("mode", stick.mode.code())
-        .with_verdict(Verdict::Untouched)
+        .with_verdict(Verdict::Untouched))
 }
 
 /// One file on its way to one stick.
@@ -274,6 +285,10 @@ impl Work<'_> {
         let file = &mut self.files[self.number];
         let handshake = flash::handshake(link, signature_facts(file).as_ref(), session)?;
         check_fit(file, self.stick, &handshake, self.journal, self.consents, session)?;
+        let odd = odd_stick(&handshake);
+        if let Some(odd) = odd {
+            session.warn("odd-stick", odd.what);
+        }
         if lost.closed {
             // Only a stick that kept its power knows the partition that it was in.
             let kept = match lost.open {
@@ -299,9 +314,23 @@ impl Work<'_> {
         let mut payload = ImagePayload { facts: partitions(file), file, hash: Rc::clone(&hash) };
         let mut observer =
             JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open, hash };
-        let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session)?;
+        let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session);
+        let outcome = outcome.map_err(|e| match odd {
+            Some(odd) if e.refusal_of(RefusalFamily::Download).is_some() => {
+                e.with("known", odd.what).detail(Detail::NextStep(odd.next))
+            }
+            _ => e,
+        })?;
         Ok((handshake, Some(Sent { first, outcome })))
     }
+}
+
+/// What is known to be odd about the stick that answered.
+fn odd_stick(handshake: &Handshake) -> Option<&'static OddStick> {
+    let info = handshake.info.as_ref();
+    let of_info = info.and_then(|info| info.product.as_deref());
+    let product = handshake.product.as_deref().or(of_info)?;
+    facts::odd_stick(product, info.and_then(|info| info.software.as_deref())?)
 }
 
 /// Begins with the first partition where the stick cannot show that it is the one of the interrupted run: another one of the same model
@@ -450,4 +479,4 @@ impl Observer for JournalObserver<'_> {
 
 #[cfg(test)]
 #[path = "flash_tests.rs"]
-mod tests;
+pub(super) mod tests;

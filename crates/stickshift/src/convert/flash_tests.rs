@@ -34,6 +34,33 @@ fn file(kind: u8, payload: Vec<u8>) -> FirmwareFile {
     FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
 }
 
+/// An image whose partitions are named by their codes, with this version.
+fn image(name: &str, kind: u8, version: &str, codes: &[u32]) -> FirmwareFile {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    let header = |code| Header {
+        version: build::field(&format!(":E3372h_153:{version}")).unwrap(),
+        blocksize: 4096,
+        ..Header::new(code)
+    };
+    let parts = codes.iter().map(|code| Part::from_bytes(header(*code), vec![7; 100])).collect();
+    let mut out = Cursor::new(Vec::new());
+    build::write(&mut out, Some(&build::file_header(kind)), parts).unwrap();
+    std::fs::write(&path, out.into_inner()).unwrap();
+    FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
+}
+
+pub(in crate::convert) fn main_firmware(version: &str, partitions: usize) -> FirmwareFile {
+    const CODES: [u32; 10] = [0x11, 0x20, 0x01, 0x09, 0x22, 0x23, 0x24, 0x25, 0x59, 0x5a];
+    let codes: Vec<u32> = CODES.iter().take(partitions).map(|code| code << 16).collect();
+    image("main.bin", 0x01, version, &codes)
+}
+
+pub(in crate::convert) fn web_ui(partitions: usize) -> FirmwareFile {
+    let codes = [0x0055_0000, 0x000b_0000, 0x0056_0000];
+    image("web.bin", 0x04, "17.100", &codes[..partitions])
+}
+
 #[test]
 fn an_image_that_lost_its_signature_needs_consent() {
     let signed = [vec![7; 4096], trailer(&[1; 32], trailer_length(1))].concat();

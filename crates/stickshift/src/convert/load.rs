@@ -15,6 +15,9 @@ use crate::waiting::wait_for_stick;
 const LOADER_STARTS: Duration = Duration::from_secs(90);
 /// How long the boot ROM's descriptors may linger after its last answer.
 const ROM_LEAVES: Duration = Duration::from_secs(20);
+/// How long a stick that came back with the boot ROM's ids may take until its loader shows: a B525 shows them for about 30 s
+/// (docs/protocols/balong-boot.md section 6).
+const ROM_IDS_LINGER: Duration = Duration::from_secs(45);
 
 /// A loader that runs.
 #[derive(Clone, Debug)]
@@ -46,11 +49,12 @@ pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
         plan.step("loader-change", text, None);
     }
     let bytes = Block::ALL.iter().map(|b| loader.block(*b).len() as u64).sum();
-    plan.step(
-        "load-block",
-        "send the loader to the boot ROM (into memory, the flash is not touched)",
-        Some(bytes),
-    );
+    let flash = match judgement.safety {
+        Safety::PatchedHere | Safety::AlreadySafe => "the flash is not touched",
+        Safety::Stock => "when it starts it erases the whole flash",
+        Safety::Unknown => "whether it erases the flash when it starts is not known",
+    };
+    plan.step("load-block", format!("send the loader to the boot ROM (into memory; {flash})"), Some(bytes));
     plan.step("wait-loader", "wait until the loader's ports appear on the same USB port", None);
     plan.evidence.push(format!("the loader is {}", judgement.safety.words()));
     plan.evidence.extend(judgement.evidence.iter().map(|e| e.text.clone()));
@@ -91,6 +95,36 @@ fn plan_chip(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
     });
 }
 
+/// Refuses a stick that is in another mode than its boot ROM. One that runs a loader already is told apart: it takes firmware.
+///
+/// # Errors
+/// `NotInBootMode` (facts `id`, `mode`), untouched.
+pub fn check_mode(stick: &Stick) -> Result<()> {
+    let error = |what: String| {
+        Error::new(ErrorKind::NotInBootMode, what)
+            .with("id", stick.id)
+            .with("mode", stick.mode.code())
+            .with_verdict(Verdict::Untouched)
+    };
+    match stick.mode {
+        Mode::BootRom => Ok(()),
+        Mode::Download => Err(error(format!(
+            "the stick at {} is in download mode: a loader runs already, or its firmware was asked to take firmware",
+            stick.place
+        ))
+        .detail(Detail::LoaderRuns)),
+        mode => Err(error(format!("the stick at {} is not in its boot ROM: {}", stick.place, mode.words()))),
+    }
+}
+
+/// What a failure means after a loader was sent whole that erases the flash, or may: the flash is not what it was.
+fn after_erasing(loader: &Loader, error: Error) -> Error {
+    match loader.judge().safety {
+        Safety::PatchedHere | Safety::AlreadySafe => error,
+        Safety::Stock | Safety::Unknown => error.detail(Detail::MayHaveErased).with_verdict(Verdict::Unknown),
+    }
+}
+
 /// Sends a loader to the stick at `place` and waits until something else than the boot ROM stands there. The caller has made sure
 /// that the loader may be sent: [`Loader::refuse_erasing`].
 ///
@@ -99,15 +133,7 @@ fn plan_chip(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
 /// sent and the boot ROM stays or nothing comes back.
 pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Session<'_>) -> Result<Loaded> {
     let stick = find(bus, place)?;
-    if stick.mode != Mode::BootRom {
-        return Err(Error::new(
-            ErrorKind::NotInBootMode,
-            format!("the stick at {place} is not in its boot ROM"),
-        )
-        .with("id", stick.id)
-        .with("mode", stick.mode.code())
-        .with_verdict(Verdict::Untouched));
-    }
+    check_mode(&stick)?;
     let mut link = PlaceLink::open(bus, &stick, Role::BootRom, session.cancel().clone())
         .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     let sent = boot::download(&mut link, loader, session);
@@ -124,8 +150,7 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
         );
     }
     session.step("wait-loader", "wait until the loader's ports appear");
-    let stick = wait_for_loader(bus, place, session)
-        .map_err(|e| say_what_shows(bus, place, e.verdict_if_unset(Verdict::Recoverable)))?;
+    let stick = wait_for_loader(bus, place, loader, session)?;
     Ok(Loaded { sent, stick })
 }
 
@@ -145,7 +170,9 @@ pub fn load_by_port(
         .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     let mut sent = boot::download(&mut link, loader, session)?;
     match &sent.start {
-        Start::Accepted => sent.start = boot::wait_for_hang_up(&mut link, session)?,
+        Start::Accepted => {
+            sent.start = boot::wait_for_hang_up(&mut link, session).map_err(|e| after_erasing(loader, e))?;
+        }
         Start::HungUp => {}
         Start::NotConfirmed(why) => {
             return Err(Error::new(
@@ -153,29 +180,54 @@ pub fn load_by_port(
                 "everything was sent; whether the loader started was not seen",
             )
             .with("instead", why)
-            .with_verdict(Verdict::Unknown));
+            .with_verdict(Verdict::Unknown))
+            .map_err(|e| after_erasing(loader, e));
         }
     }
     Ok(sent)
 }
 
-/// Waits until the place shows something that is not the boot ROM, and the ports that belong to it.
-fn wait_for_loader(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Stick> {
+/// Waits, after a loader was sent, until the place shows something that is not the boot ROM, and the ports that belong to it.
+///
+/// # Errors
+/// `LoaderNotStarted` when the boot ROM stays or nothing comes back; `Interrupted`, and what the bus reports. Recoverable, and after a loader
+/// that erases, or may, unknown.
+pub fn wait_for_loader(
+    bus: &mut dyn Bus,
+    place: &Place,
+    loader: &Loader,
+    session: &mut Session<'_>,
+) -> Result<Stick> {
+    watch_for_loader(bus, place, session).map_err(|e| {
+        say_what_shows(bus, place, after_erasing(loader, e.verdict_if_unset(Verdict::Recoverable)))
+    })
+}
+
+fn watch_for_loader(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Stick> {
     let begun = bus.now();
     let mut seen_to_leave = false;
-    let mut gave_up_early = false;
-    let found = crate::waiting::wait_at(bus, place, LOADER_STARTS, session, |stick| match stick {
+    let mut back = false;
+    let mut found = crate::waiting::wait_at(bus, place, LOADER_STARTS, session, |stick| match stick {
         None => {
             seen_to_leave = true;
             false
         }
         Some(stick) if stick.mode == Mode::BootRom => {
-            // Back in the boot ROM after having left it: the loader was started and fell over.
-            gave_up_early = seen_to_leave;
-            gave_up_early
+            back = seen_to_leave;
+            back
         }
         Some(stick) => is_ready(stick),
     })?;
+    if back {
+        // Either the loader fell over, or these are its first ids.
+        session.note(
+            "boot-rom-ids",
+            "the stick shows its boot ROM's ids again; some do before their loader does",
+        );
+        let later =
+            wait_for_stick(bus, place, ROM_IDS_LINGER, session, |s| s.mode != Mode::BootRom && is_ready(s))?;
+        found = Some(later).filter(Option::is_some).or(found);
+    }
     match found.flatten() {
         Some(stick) if stick.mode != Mode::BootRom => Ok(stick),
         Some(_) => Err(not_started("the stick fell back into its boot ROM")),

@@ -46,6 +46,7 @@ pub mod firmware_file;
 pub mod flash;
 pub mod journal;
 pub mod load;
+pub mod resumption;
 
 pub use firmware_file::FirmwareFile;
 pub use journal::Journal;

@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use crate::convert::boot_pin::wait_for_boot_rom;
-use crate::convert::journal::{FileRecord, Fingerprint, Journal};
+use crate::convert::journal::{FileRecord, Journal};
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, Step};
 use crate::convert::proof::prove;
 use crate::convert::request::{ConvertRequest, Converted};
+use crate::convert::resumption::{drop_stale, fingerprint};
 use crate::convert::{FirmwareFile, flash, load};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
@@ -36,6 +37,7 @@ pub fn convert(
         loader.refuse_erasing(request.consents.erase)?;
     }
     let mut journal = open_journal(planned, request, folder).map_err(untouched)?;
+    drop_stale(&mut journal, &request.files, planned.before.as_ref(), session)?;
     let mut travel = Travel { place, journal: &mut journal, changed: false };
     let outcome = travel.run(bus, &planned.steps, request, session);
     let changed = travel.changed;
@@ -63,14 +65,6 @@ fn open_journal(planned: &ConversionPlan, request: &ConvertRequest, folder: &Pat
     journal.check_files(&records)?;
     journal.check_stick(&seen)?;
     Ok(journal)
-}
-
-fn fingerprint(identity: &Identity) -> Fingerprint {
-    Fingerprint {
-        hardware: identity.hardware.clone(),
-        imei_hash: identity.imei.as_deref().map(Fingerprint::hash_imei),
-        ..Fingerprint::default()
-    }
 }
 
 struct Travel<'t> {

@@ -22,6 +22,14 @@ pub enum Detail {
     FirmwareFound(String),
     /// The line of a text at which it stops making sense, from 1. Fact `line`.
     Line(usize),
+    /// What was asked to take a loader runs one already, or takes firmware for another reason.
+    LoaderRuns,
+    /// A loader that erases the flash when it starts, or may, was sent whole.
+    MayHaveErased,
+    /// The boot ROM took every byte of a block and refused, each time, to start it.
+    StartRefused,
+    /// What to do next, where it is known better than by the kind of the error.
+    NextStep(&'static str),
     /// A word of a command line is no option, or an option lacks its value.
     BadOption,
 }
@@ -40,6 +48,10 @@ impl Detail {
             | Detail::Unanswered
             | Detail::PlaceShows(_)
             | Detail::InJournal
+            | Detail::LoaderRuns
+            | Detail::MayHaveErased
+            | Detail::StartRefused
+            | Detail::NextStep(_)
             | Detail::BadOption => return None,
         })
     }

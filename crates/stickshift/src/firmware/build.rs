@@ -56,9 +56,12 @@ impl Part {
         image.stored(index)?.read_to_end(&mut bytes).map_err(super::container::unreadable)?;
         let header = image.partitions[index].header;
         if bytes.len() as u64 != u64::from(header.psize) {
-            return Err(Error::new(ErrorKind::FileTruncated, format!("partition {index} is not whole"))
-                .with("expected", header.psize)
-                .with("found", bytes.len()));
+            return Err(Error::new(
+                ErrorKind::FileTruncated,
+                format!("partition {} is not whole", index + 1),
+            )
+            .with("expected", header.psize)
+            .with("found", bytes.len()));
         }
         Ok(Part::from_bytes(header, bytes))
     }

@@ -10,6 +10,7 @@ use super::Source;
 use super::finding::Finding;
 use super::header::{FILE_HEADER_SIZE, HEADER_SIZE, Header, MAGIC};
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::foreign;
 
 /// More partitions than any stick has; a file that claims more is made to do harm.
 const MAX_PARTITIONS: usize = 10_000;
@@ -53,6 +54,7 @@ pub(super) fn find(source: &mut dyn Source, size: u64) -> Result<Chain> {
     }
     let mut start = [0; FILE_HEADER_SIZE + 4];
     let got = read_at(source, 0, &mut start)?;
+    foreign::refuse(&start[..got])?;
     let program = start.starts_with(b"MZ") || start.starts_with(b"\x7fELF");
     for offset in [FILE_HEADER_SIZE, 0] {
         // A damaged header here is still where the image begins; in a program a mark here is chance.

@@ -74,11 +74,68 @@ pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
     Ok(numbered.into_values().collect())
 }
 
+/// A longer list is none.
+const LIST_LIMIT: u64 = 64 * 1024;
+
+/// The files that a `.hmf` list names, in its order; `None` when the file at `path` is no such list. Each line has a file's name, its code
+/// and its size in hex.
+pub(super) fn list(path: &Path) -> Result<Option<Vec<Member>>> {
+    let cannot = |e: io::Error| {
+        Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
+    };
+    if !path.metadata().is_ok_and(|m| m.is_file() && m.len() <= LIST_LIMIT) {
+        return Ok(None);
+    }
+    let text = fs::read(path).map_err(cannot)?;
+    let text = String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text)).into_owned();
+    let mut rows = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let Some(row) = list_row(line) else { return Ok(None) };
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let member = |(name, code, size): (&str, u32, u64)| {
+        let member = Member { path: folder.join(name), code };
+        let there = member.path.metadata().map_err(|e| {
+            Error::new(ErrorKind::FileNotFound, format!("the list names {name}, which cannot be read"))
+                .with("list", path.display())
+                .because(e)
+        })?;
+        if there.len() != size {
+            let what = format!("{name} has {} bytes, the list says {size}", there.len());
+            return Err(Error::new(ErrorKind::FileTruncated, what).with("list", path.display()));
+        }
+        Ok(member)
+    };
+    rows.into_iter().map(member).collect::<Result<_>>().map(Some)
+}
+
+/// Name, code and size of one line. A name leads into no other folder.
+fn list_row(line: &str) -> Option<(&str, u32, u64)> {
+    let hex = |text: &str| {
+        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (rest, size) = line.rsplit_once([' ', '\t', ','])?;
+    let (name, code) = rest.trim_end_matches([' ', '\t', ',']).rsplit_once([' ', '\t', ','])?;
+    let name = name.trim_end_matches([' ', '\t', ',']);
+    let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
+    plain.then_some((name, hex(code)?, hex(size)?.into()))
+}
+
 pub(super) fn open(folder: &Path) -> Result<Image> {
+    join(members(folder)?)
+}
+
+/// The files as one image.
+pub(super) fn join(members: Vec<Member>) -> Result<Image> {
     let mut joined = Joined { parts: Vec::new(), at: 0, size: 0 };
     let mut partitions = Vec::new();
     let mut findings = Vec::new();
-    for Member { path, code } in members(folder)? {
+    for Member { path, code } in members {
         let cannot = |e: io::Error| {
             Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
         };

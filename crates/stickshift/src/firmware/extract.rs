@@ -135,7 +135,7 @@ pub fn extract(
     for index in 0..image.partitions.len() {
         session.check()?;
         let partition = &image.partitions[index];
-        session.step("extract-partition", format!("partition {index}: {}", partition.name.name));
+        session.step("extract-partition", format!("partition {}: {}", index + 1, partition.name.name));
         let stem = stem(index, image);
         if options.split {
             let path = folder.join(format!("{stem}.fw"));

@@ -202,53 +202,48 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where people see them, partitions are counted from 1.
+        if let Some(partition) = self.partition() {
+            write!(f, "partition {}: ", partition + 1)?;
+        }
         match self {
-            Finding::HeaderCut { partition, offset, available } => write!(
-                f,
-                "partition {partition}: the file ends inside the header at {offset:#x}: {available} of 98 bytes are there"
-            ),
-            Finding::HeaderMark { partition, offset } => {
-                write!(
-                    f,
-                    "partition {partition}: the header at {offset:#x} does not start with its magic number"
-                )
+            Finding::HeaderCut { offset, available, .. } => {
+                write!(f, "the file ends inside the header at {offset:#x}: {available} of 98 bytes are there")
             }
-            Finding::HeaderCrc { partition, offset, expected, found } => write!(
+            Finding::HeaderMark { offset, .. } => {
+                write!(f, "the header at {offset:#x} does not start with its magic number")
+            }
+            Finding::HeaderCrc { offset, expected, found, .. } => {
+                write!(f, "header at {offset:#x} has CRC {found:04x}, its bytes give {expected:04x}")
+            }
+            Finding::HeaderUnusable { offset, hdsize, blocksize, .. } => {
+                write!(f, "header at {offset:#x} is unusable: header size {hdsize}, block size {blocksize}")
+            }
+            Finding::TableSize { offset, expected, found, .. } => write!(
                 f,
-                "partition {partition}: header at {offset:#x} has CRC {found:04x}, its bytes give {expected:04x}"
+                "header at {offset:#x} says {found} bytes with its checksums, its blocks need {expected}"
             ),
-            Finding::HeaderUnusable { partition, offset, hdsize, blocksize } => write!(
+            Finding::PayloadCut { offset, expected, available, .. } => write!(
                 f,
-                "partition {partition}: header at {offset:#x} is unusable: header size {hdsize}, block size {blocksize}"
+                "the file ends inside the partition at {offset:#x}: {available} of {expected} bytes are there"
             ),
-            Finding::TableSize { partition, offset, expected, found } => write!(
-                f,
-                "partition {partition}: header at {offset:#x} says {found} bytes with its checksums, its blocks need {expected}"
-            ),
-            Finding::PayloadCut { partition, offset, expected, available } => write!(
-                f,
-                "partition {partition}: the file ends inside the partition at {offset:#x}: {available} of {expected} bytes are there"
-            ),
-            Finding::PayloadEmpty { partition, offset } => {
-                write!(f, "partition {partition}: empty, header at {offset:#x}; sticks refuse that")
+            Finding::PayloadEmpty { offset, .. } => {
+                write!(f, "empty, header at {offset:#x}; sticks refuse that")
             }
             Finding::Block(block) => write!(
                 f,
-                "partition {}: block {} at {:#x} ({} bytes) gives checksum {:04x}, the table says {:04x}",
-                block.partition, block.block, block.offset, block.length, block.found, block.expected
+                "block {} at {:#x} ({} bytes) gives checksum {:04x}, the table says {:04x}",
+                block.block, block.offset, block.length, block.found, block.expected
             ),
-            Finding::MoreBlocks { partition, count } => {
-                write!(f, "partition {partition}: {count} more bad blocks")
+            Finding::MoreBlocks { count, .. } => {
+                write!(f, "{count} more bad blocks")
             }
-            Finding::Inflate { partition, offset, compression, what } => write!(
-                f,
-                "partition {partition}: the {} payload at {offset:#x} does not unpack: {what}",
-                compression.name()
-            ),
-            Finding::TooFar { partition, offset } => write!(
-                f,
-                "partition {partition}: the payload at {offset:#x} unpacks to far more than an image of this size holds"
-            ),
+            Finding::Inflate { offset, compression, what, .. } => {
+                write!(f, "the {} payload at {offset:#x} does not unpack: {what}", compression.name())
+            }
+            Finding::TooFar { offset, .. } => {
+                write!(f, "the payload at {offset:#x} unpacks to far more than an image of this size holds")
+            }
             Finding::KindInvalid { offset, value } => {
                 write!(f, "file header at {offset:#x} begins with {value:#04x}; known kinds end at 0x0f")
             }
@@ -258,10 +253,9 @@ impl fmt::Display for Finding {
             Finding::SignedBit { stated: false, .. } => {
                 f.write_str("there is a signature, and the file header says not signed")
             }
-            Finding::SignatureLength { partition, length } => write!(
-                f,
-                "partition {partition}: ends in a signature mark whose length {length} cannot be; not taken as signed"
-            ),
+            Finding::SignatureLength { length, .. } => {
+                write!(f, "ends in a signature mark whose length {length} cannot be; not taken as signed")
+            }
             Finding::PartitionsMissing { expected, found } => {
                 write!(
                     f,
@@ -271,8 +265,8 @@ impl fmt::Display for Finding {
             Finding::SignatureCount { length, found } => {
                 write!(f, "a signature of {length} bytes is not made for {found} partitions")
             }
-            Finding::HardwareDiffers { partition, first, found } => {
-                write!(f, "partition {partition}: made for hardware {found:?}, the first one for {first:?}")
+            Finding::HardwareDiffers { first, found, .. } => {
+                write!(f, "made for hardware {found:?}, the first one for {first:?}")
             }
             Finding::StrayMagic { offset, count: 1 } => {
                 write!(f, "a partition mark at {offset:#x} has no partition behind it; passed over")

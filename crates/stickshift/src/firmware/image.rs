@@ -156,6 +156,20 @@ impl Image {
         Image::open(File::open(path).map_err(cannot)?)
     }
 
+    /// Opens whatever is at `path`: a file, a folder of raw partitions, or a list of such files (`.hmf`).
+    ///
+    /// # Errors
+    /// As [`Image::open_file`] and [`Image::open_directory`]; `FileNotFound` and `FileTruncated` for files that a list names.
+    pub fn open_path(path: &Path) -> Result<Image> {
+        if path.is_dir() {
+            return Image::open_directory(path);
+        }
+        match directory::list(path)? {
+            Some(members) => directory::join(members),
+            None => Image::open_file(path),
+        }
+    }
+
     /// Opens a folder of raw partitions, files named `NN-CCCCCCCC-..` with a two-digit number from 00 on and eight hexadecimal
     /// digits of code, as the original's extraction writes them.
     ///
@@ -212,7 +226,7 @@ impl Image {
         if *stored < u64::from(header.psize) {
             return Err(Error::new(
                 ErrorKind::FileTruncated,
-                format!("the file ends inside partition {partition}"),
+                format!("the file ends inside partition {}", partition + 1),
             )
             .with("offset", format!("{payload_offset:#x}"))
             .with("expected", header.psize)
@@ -267,7 +281,7 @@ impl Image {
 
     fn partition(&self, index: usize) -> Result<&Partition> {
         self.partitions.get(index).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("the image has no partition {index}"))
+            Error::new(ErrorKind::Usage, format!("the image has no partition {}", index + 1))
                 .with("partitions", self.partitions.len())
         })
     }

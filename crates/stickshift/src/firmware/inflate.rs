@@ -115,7 +115,7 @@ impl<'a> Payload<'a> {
     }
 
     fn error(&self, kind: ErrorKind, what: &str) -> io::Error {
-        let error = Error::new(kind, what).with("partition", self.partition);
+        let error = Error::new(kind, what).with("partition", self.partition + 1);
         io::Error::new(io::ErrorKind::InvalidData, error.with("compression", self.compression.name()))
     }
 }
@@ -187,7 +187,7 @@ mod tests {
             let mut payload = Payload::new(bomb.as_slice(), 3, Compression::Zlib, limit, &mut unpacked);
             let mut counted = Vec::new();
             let error = payload_error(payload.read_to_end(&mut counted).unwrap_err());
-            assert!(error.is(ErrorKind::FileTooLarge) && error.fact("partition") == Some("3"));
+            assert!(error.is(ErrorKind::FileTooLarge) && error.fact("partition") == Some("4"));
             assert!(counted.len() as u64 <= limit);
             assert!(payload.read(&mut [0]).is_err(), "it fails again when read again");
             drop(payload);

@@ -22,6 +22,19 @@ pub const HASH_SIZE: usize = 32;
 /// Longer trailers than this are not looked for; the longest known has 4014 bytes.
 const MAX_LENGTH: usize = 64 * 1024;
 
+/// A key that firmware was seen to be signed with. The table is `data/signature-keys.toml`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Its hash, 64 upper-case digits.
+    pub hash: &'static str,
+    /// Lengths of the trailers that it was seen in.
+    pub lengths: &'static [u32],
+    /// Images that it was seen on.
+    pub seen_on: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/signature_keys.rs"));
+
 /// A signature trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -37,6 +50,12 @@ impl Signature {
     /// The key hash as the signature command wants it: 64 upper-case digits.
     pub fn key_hex(&self) -> String {
         crate::hex::encode_upper(&self.key_hash)
+    }
+
+    /// What is known of its key.
+    pub fn known_key(&self) -> Option<&'static KnownKey> {
+        let hash = self.key_hex();
+        KNOWN_KEYS.iter().find(|key| key.hash == hash)
     }
 
     /// How many partitions it is made for. All known lengths are 54 + 264 * (partitions + 1); `None` for any other.
@@ -134,6 +153,19 @@ mod tests {
         for odd in [0, 54, 318, 847, 2959] {
             assert_eq!(signature(odd).partitions(), None);
         }
+    }
+
+    #[test]
+    fn known_keys_are_recognised_and_their_lengths_fit_the_rule() {
+        for key in KNOWN_KEYS {
+            let key_hash = crate::hex::decode(key.hash).unwrap().try_into().unwrap();
+            for length in key.lengths {
+                let signature = Signature { partition: 0, length: *length, key_hash };
+                assert_eq!(signature.known_key(), Some(key));
+                assert!(signature.partitions().is_some(), "{length}");
+            }
+        }
+        assert_eq!(signature(2958).known_key(), None);
     }
 
     #[test]

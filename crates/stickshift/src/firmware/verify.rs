@@ -72,7 +72,7 @@ impl Verification {
         };
         let mut error = Error::new(kind, first.to_string()).with("finding", first.code());
         if let Some(partition) = first.partition() {
-            error = error.with("partition", partition);
+            error = error.with("partition", partition + 1);
         }
         if let Finding::Block(block) = first {
             error = error.with("block", block.block);

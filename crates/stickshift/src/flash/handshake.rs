@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
+use crate::flash::facts;
 use crate::flash::message::{PRODUCT_ID, Reply, VERSION};
 use crate::flash::nak::INVALID_COMMAND;
 use crate::flash::port::{Heard, Port};
@@ -27,6 +28,8 @@ const ASKED: u32 = 4;
 const CLEAR: &[u8] = b"\r\x7e\x7e";
 /// Of what is no answer, this much is kept to be shown.
 const NOISE_LIMIT: usize = 32;
+/// The code of sticks that have no binary phase, in the table of odd ones.
+const NO_DATAMODE: &str = "no-datamode";
 /// The only version of the download protocol that is known.
 const KNOWN_VERSION: &str = "2.0";
 
@@ -101,7 +104,9 @@ fn run(
             if let Some(signature) = signature {
                 announce_signature(link, signature, session)?;
             }
-            (Phase::At, info, enter_binary_phase(link, signature.is_some(), session)?)
+            let product = info.as_ref().and_then(|info| info.product.clone()).unwrap_or_default();
+            let version = enter_binary_phase(link, signature.is_some(), &product, session)?;
+            (Phase::At, info, version)
         }
         Greeting::Binary(version) => {
             session.note("binary-phase", "the port is in its binary phase already");
@@ -230,7 +235,12 @@ fn announce_signature(
 }
 
 /// AT^DATAMODE; the version question tells whether it took effect. Gives the version.
-fn enter_binary_phase(link: &mut dyn ByteLink, announced: bool, session: &Session<'_>) -> Result<String> {
+fn enter_binary_phase(
+    link: &mut dyn ByteLink,
+    announced: bool,
+    product: &str,
+    session: &Session<'_>,
+) -> Result<String> {
     let mut before = None;
     for _ in 0..ASKED {
         session.check()?;
@@ -238,7 +248,7 @@ fn enter_binary_phase(link: &mut dyn ByteLink, announced: bool, session: &Sessio
             && answer.result != Final::Ok
         {
             if before.replace(answer.clone()) == Some(answer.clone()) {
-                return Err(refused_binary_phase(&answer, announced));
+                return Err(refused_binary_phase(&answer, announced, product));
             }
             link.drain(QUIET, NEVER_QUIET)?;
             continue;
@@ -251,7 +261,12 @@ fn enter_binary_phase(link: &mut dyn ByteLink, announced: bool, session: &Sessio
     Err(Error::new(ErrorKind::Timeout, "the stick does not go into its binary phase"))
 }
 
-fn refused_binary_phase(answer: &Answer, announced: bool) -> Error {
+fn refused_binary_phase(answer: &Answer, announced: bool, product: &str) -> Error {
+    if let Some(odd) = facts::odd_stick(product, "").filter(|odd| odd.code == NO_DATAMODE) {
+        return not_in_download_mode(odd.what)
+            .with("answer", words(answer))
+            .detail(Detail::NextStep(odd.next));
+    }
     let (kind, what) = if announced {
         (ErrorKind::RequestRefused, "the stick refuses to go into its binary phase")
     } else {

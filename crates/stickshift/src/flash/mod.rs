@@ -3,6 +3,7 @@
 //! [`handshake`] brings the port into its binary phase and asks what the stick is; nothing is written by it. [`run`] sends partitions. Between
 //! the two stands the caller's check that the image fits: [`fit`].
 
+pub mod facts;
 pub mod fit;
 mod handshake;
 pub mod message;

@@ -55,7 +55,7 @@ pub fn run(
         let mut begun = index > first;
         let add_facts = |e: Error, begun: bool| {
             let verdict = if begun { Verdict::Recoverable } else { Verdict::Untouched };
-            e.with("partition", index)
+            e.with("partition", index + 1)
                 .with("name", &partition.name)
                 .with("acknowledged", index)
                 .verdict_if_unset(verdict)

@@ -486,7 +486,7 @@ fn every_refusal_keeps_its_code_wherever_it_comes() {
             let error = send(&tape, Finish::Stay).0.unwrap_err();
             assert!(error.is(kind), "{code:02x}: {error:?}");
             assert_eq!(error.fact("code"), Some(format!("{code:02x}").as_str()));
-            assert_eq!((error.verdict(), error.fact("partition")), (Some(verdict), Some("0")), "{code:02x}");
+            assert_eq!((error.verdict(), error.fact("partition")), (Some(verdict), Some("1")), "{code:02x}");
             assert!(error.what().ends_with(nak::words(code)), "{error}");
         }
     }

@@ -11,6 +11,7 @@
 
 pub mod at;
 pub mod crc;
+pub mod foreign;
 pub mod hdlc;
 pub mod pcap;
 pub mod pdu;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::{file, filler, hex};
 use crate::boot::{Downloaded, Loader, Start, download};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Event, Session};
 use crate::link::{ByteLink, Moment, Tape, TapeLink};
 use crate::wire::crc;
@@ -67,6 +67,8 @@ struct Rom {
     head_written: bool,
     /// What was started does not take the port away.
     keeps_port: bool,
+    /// It starts no code of this mode, as with secure boot: the data is taken, the tail refused.
+    starts_no: Option<u8>,
 }
 
 impl Rom {
@@ -98,7 +100,7 @@ impl Rom {
             *next = next.wrapping_add(1);
             return data.len() <= *size;
         }
-        if data.len() != *size {
+        if data.len() != *size || self.starts_no == Some(*mode) {
             return false;
         }
         self.run.push((*mode, *address, std::mem::take(data)));
@@ -280,18 +282,40 @@ fn other_ports_are_told_apart_by_their_answer() {
     }
 }
 
-/// A port that answers every write in the same way, or not at all.
+/// A loader that runs already answers no probe: it tells its version, or refuses words once it is in its binary phase.
+#[test]
+fn a_running_loader_is_told_from_a_silent_port() {
+    for version in [b"\r\n2.0\r\n\r\nOK\r\n".to_vec(), hex("7e0300069e4c7e")] {
+        let mut link = Other { version, ..Other::default() };
+        let error = send(&mut link).unwrap_err();
+        assert!(error.is(ErrorKind::NotInBootMode) && error.has(&Detail::LoaderRuns), "{error:?}");
+        assert_eq!(error.verdict(), Some(Verdict::Untouched));
+    }
+    for version in [b"\r\nERROR\r\n".to_vec(), Vec::new()] {
+        let error = send(&mut Other { version, ..Other::default() }).unwrap_err();
+        assert!(!error.has(&Detail::LoaderRuns), "{error:?}");
+    }
+}
+
+/// A port that answers every write in the same way, or not at all, and the question for its version in another.
 #[derive(Default)]
 struct Other {
     answer: Vec<u8>,
+    version: Vec<u8>,
     waiting: Vec<u8>,
     now: Moment,
 }
 
 impl ByteLink for Other {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        assert!(bytes.iter().all(|b| *b == 0x41), "only probes");
-        self.waiting = self.answer.clone();
+        self.waiting = match bytes {
+            b"\r" => Vec::new(),
+            b"AT^DLOADVER?\r" => self.version.clone(),
+            _ => {
+                assert!(bytes.iter().all(|b| *b == 0x41), "only probes");
+                self.answer.clone()
+            }
+        };
         Ok(())
     }
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
@@ -410,6 +434,21 @@ fn a_refusal_that_stays_is_an_error_with_its_place() {
             assert_eq!((error.fact("kind"), error.fact("offset")), (Some(kind), Some(offset)));
         }
     }
+}
+
+#[test]
+fn a_start_that_is_refused_each_time_is_no_fault_of_the_line() {
+    for (mode, block) in [(1, "raminit"), (2, "usbldr")] {
+        let mut rom = Rom { starts_no: Some(mode), ..Rom::default() };
+        let error = send(&mut rom).unwrap_err();
+        assert!(error.is(ErrorKind::PacketRejected) && error.has(&Detail::StartRefused), "{error:?}");
+        assert_eq!((error.fact("kind"), error.fact("block")), (Some("tail"), Some(block)));
+        assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+        assert!(rom.packets < 40, "{} packets for nothing", rom.packets);
+    }
+    // One damaged tail is.
+    let mut rom = Rom::with(RAMINIT_TAIL, Fault::Refused);
+    assert_eq!(send(&mut rom).unwrap().start, Start::Accepted);
 }
 
 #[test]

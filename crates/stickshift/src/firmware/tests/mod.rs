@@ -295,7 +295,7 @@ fn a_bad_block_is_named_exactly() {
     assert_eq!(seen.findings, [Finding::Block(block)]);
     let error = seen.require_sound().unwrap_err();
     assert!(error.is(ErrorKind::FileCorrupt));
-    assert_eq!((error.fact("partition"), error.fact("block")), (Some("1"), Some("5")));
+    assert_eq!((error.fact("partition"), error.fact("block")), (Some("2"), Some("5")));
     assert_eq!(error.fact("offset"), Some(format!("{:#x}", block.offset).as_str()));
     assert_eq!(error.fact("expected"), Some(format!("{expected:04x}").as_str()));
     assert_eq!(error.fact("found"), Some(format!("{found:04x}").as_str()));
@@ -548,4 +548,25 @@ fn folders_of_raw_partitions() {
     assert!(open().is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
     put("03-00250000-Nvdload.bin", b"z");
     assert!(open().is_err_and(|e| e.is(ErrorKind::Usage)));
+}
+
+#[test]
+fn a_list_names_its_files_with_code_and_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    put("01.bin", b"boot");
+    put("02 web.bin", &[7; 17]);
+    let open = |list: &str| {
+        put("set.hmf", list.as_bytes());
+        Image::open_path(&folder.path().join("set.hmf"))
+    };
+    let mut image = open("01.bin 00020000 4\r\n\r\n02 web.bin, 0x005b0000, 11\r\n").unwrap();
+    let codes: Vec<u32> = image.partitions.iter().map(|p| p.header.code).collect();
+    assert_eq!(codes, [0x0002_0000, 0x005b_0000]);
+    assert_eq!((image.inflated_size(0).unwrap(), image.inflated_size(1).unwrap()), (4, 17));
+    assert!(open("01.bin 00020000 5").is_err_and(|e| e.is(ErrorKind::FileTruncated)));
+    assert!(open("03.bin 00020000 5").is_err_and(|e| e.is(ErrorKind::FileNotFound)));
+    for none in ["", "../01.bin 00020000 4", "01.bin 00020000", "some text of another kind"] {
+        assert!(open(none).is_err_and(|e| e.is(ErrorKind::WrongFileKind)), "{none:?}");
+    }
 }

@@ -29,6 +29,7 @@ mod window;
 use std::io::{Cursor, Read};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::foreign;
 use bushound::BusHound;
 use container::Container;
 use sniffusb::SniffUsb;
@@ -305,6 +306,7 @@ impl<'r> Capture<'r> {
         } else if bushound::looks_like(glance) {
             Reader::BusHound(BusHound::default())
         } else {
+            foreign::refuse(&glance[..glance.len().min(foreign::ENOUGH)])?;
             let size = glance.len();
             return Err(
                 Error::new(ErrorKind::WrongFileKind, "this is no USB capture").with("looked-at", size)

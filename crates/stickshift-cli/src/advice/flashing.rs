@@ -1,0 +1,65 @@
+//! Advice for loads and flashes, where more is known than the kind of the failure.
+
+use stickshift::error::{Detail, Error, ErrorKind, RefusalFamily};
+use stickshift::flash::nak;
+
+/// Cause and next step.
+pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
+    if error.has(&Detail::LoaderRuns) {
+        return Some((
+            "a loader needs the boot ROM, and this stick is past it",
+            "it takes firmware as it is: `stickshift flash FIRMWARE`; for another loader, enter boot mode again",
+        ));
+    }
+    if error.has(&Detail::MayHaveErased) {
+        return Some((
+            "the loader that was sent erases the flash when it starts, or may",
+            "enter boot mode again and send a loader that is made for this model",
+        ));
+    }
+    if error.has(&Detail::StartRefused) {
+        return Some((
+            "every byte arrived, and the boot ROM will not start it: most often secure boot, which starts signed loaders only",
+            "another cable or port changes nothing; a stick with secure boot takes only a loader that its vendor signed for it",
+        ));
+    }
+    let code = error.refusal_of(RefusalFamily::Download).and_then(|code| u8::try_from(code).ok())?;
+    match error.kind() {
+        ErrorKind::RequestRefused if nak::is_for_good(code) => Some((
+            "the stick does not take this partition, and will refuse it again",
+            "check that the image is for this model and its chip; a loader of a \"99\" kit takes that kit's firmware only",
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stickshift::error::Refusal;
+
+    use super::*;
+
+    fn refused(kind: ErrorKind, code: i32) -> Error {
+        Error::new(kind, "x").detail(Detail::Refusal(Refusal { family: RefusalFamily::Download, code }))
+    }
+
+    #[test]
+    fn a_refusal_for_good_advises_no_resuming_and_another_one_does() {
+        let (_, next) = of(&refused(ErrorKind::RequestRefused, 0x02)).unwrap();
+        assert!(!next.contains("--resume") && next.contains("image is for this model"));
+        assert_eq!(of(&refused(ErrorKind::RequestRefused, 0x07)), None);
+    }
+
+    #[test]
+    fn a_start_that_is_refused_names_secure_boot() {
+        let error = Error::new(ErrorKind::PacketRejected, "x").detail(Detail::StartRefused);
+        assert!(of(&error).unwrap().0.contains("secure boot"));
+        assert_eq!(of(&Error::new(ErrorKind::PacketRejected, "x")), None);
+    }
+
+    #[test]
+    fn a_running_loader_is_led_to_flashing() {
+        let error = Error::new(ErrorKind::NotInBootMode, "x").detail(Detail::LoaderRuns);
+        assert!(of(&error).unwrap().1.contains("stickshift flash"));
+    }
+}

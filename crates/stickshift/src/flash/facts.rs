@@ -1,0 +1,78 @@
+//! What is known of flashing besides the protocol: refusals in words, sticks whose download mode is odd, the numbers that updaters show. The tables
+//! are `data/flash-facts.toml`.
+
+/// A refusal (NAK) of download mode (docs/protocols/balong-flash.md section 2.5).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its code.
+    pub code: u8,
+    /// What it means; both readings where the two lists of codes differ.
+    pub words: &'static str,
+    /// The same request is refused again.
+    pub for_good: bool,
+}
+
+/// A stick whose download mode is not as the protocol has it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OddStick {
+    /// Stable kebab-case code.
+    pub code: &'static str,
+    /// Its product, `E3372s`.
+    pub product: &'static str,
+    /// How its firmware version begins; empty for every version.
+    pub software: &'static str,
+    /// What is odd, in one line.
+    pub what: &'static str,
+    /// What to do instead.
+    pub next: &'static str,
+}
+
+/// A number that the vendor's updaters show.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UpdaterError {
+    /// The number, decimal.
+    pub code: u8,
+    /// What it means.
+    pub words: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/flash_facts.rs"));
+
+/// What is odd about a stick of this product (`HUAWEI E3372s_153`, `E3372s-153`) that runs `software`.
+pub fn odd_stick(product: &str, software: &str) -> Option<&'static OddStick> {
+    let product = product.trim();
+    let product = product.strip_prefix("HUAWEI ").unwrap_or(product);
+    let named = |name: &str| {
+        product.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && !product[name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    ODD_STICKS.iter().find(|odd| named(odd.product) && software.starts_with(odd.software))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_odd_stick_is_recognised_and_its_neighbours_are_not() {
+        for odd in ODD_STICKS {
+            for product in
+                [odd.product.to_owned(), format!("HUAWEI {}_153", odd.product), odd.product.to_lowercase()]
+            {
+                let software = format!("{}.01.00.00", odd.software);
+                assert_eq!(odd_stick(&product, &software), Some(odd), "{product}");
+            }
+            assert_eq!(odd_stick(&format!("{}x", odd.product), odd.software), None);
+            assert!(!odd.next.is_empty());
+        }
+        assert_eq!(odd_stick("E3372s_153", "21.200.07.00.00"), None);
+        assert_eq!(odd_stick("E3372h_153", "21.300.00.00.00"), None);
+    }
+
+    #[test]
+    fn updater_errors_have_words_of_their_own() {
+        let codes: Vec<u8> = UPDATER_ERRORS.iter().map(|e| e.code).collect();
+        assert_eq!(codes, [12, 13, 16]);
+        assert!(UPDATER_ERRORS.iter().all(|e| !e.words.is_empty()));
+    }
+}
