@@ -13,11 +13,12 @@ use crate::output::plan::option;
 /// # Errors
 /// The objection's own kind when its consent is missing, `ConsentNeeded` when the plan is declined. The stick is untouched.
 pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run: bool) -> Result<bool> {
+    let shown = with_consents(plan, consents);
     if dry_run {
-        context.output.finish(plan);
+        context.output.finish(&shown);
         return Ok(false);
     }
-    context.output.interim("plan", plan);
+    context.output.interim("plan", &shown);
     if let Some(objection) = plan.unanswered(consents) {
         let kind = match objection.consent {
             Consent::Erase => ErrorKind::LoaderErases,
@@ -31,6 +32,17 @@ pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run:
     }
     context.confirm("Proceed?")?;
     Ok(true)
+}
+
+/// The plan of this run: what was consented to is no problem any more that blocks it, but a risk that is taken.
+fn with_consents(plan: &Plan, consents: Consents) -> Plan {
+    let mut plan = plan.clone();
+    let (given, missing): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut plan.objections).into_iter().partition(|o| consents.has(o.consent));
+    let taken = given.into_iter().map(|o| format!("{} (allowed by {})", o.text, option(o.consent)));
+    plan.dangers.extend(taken);
+    plan.objections = missing;
+    plan
 }
 
 /// Reads a loader and takes out its erase call, unless `keep_erase`.

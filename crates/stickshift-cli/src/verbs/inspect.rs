@@ -47,13 +47,20 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         Err(e) if e.is(ErrorKind::WrongFileKind) => {}
         Err(e) => return Err(e),
     }
-    if profile::inspect(context, &args.file)? || router::inspect(context, &args.file)? {
-        return Ok(());
-    }
+    let rest = || Ok(profile::inspect(context, &args.file)? || router::inspect(context, &args.file)?);
+    let trouble = match rest() {
+        Ok(true) => return Ok(()),
+        Ok(false) => None,
+        Err(error) => Some(error),
+    };
+    // An archive that holds nothing of ours is an archive first, and no damaged file of ours.
     if !args.file.is_dir() {
         let mut start = Vec::new();
         let _ = files::open(&args.file)?.take(foreign::ENOUGH as u64).read_to_end(&mut start);
         foreign::refuse(&start).map_err(|e| e.with("file", args.file.display()))?;
+    }
+    if let Some(error) = trouble {
+        return Err(error);
     }
     Err(Error::new(
         ErrorKind::WrongFileKind,

@@ -63,9 +63,9 @@ pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
     plan_chip(loader, model, plan);
     if matches!(judgement.safety, Safety::Stock | Safety::Unknown) {
         let text = match judgement.safety {
-            Safety::Stock => format!("the loader erases the whole flash: {} would be lost", boot::WOULD_LOSE),
+            Safety::Stock => format!("the loader erases the whole flash: {} are lost", boot::WOULD_LOSE),
             _ => {
-                format!("nothing shows that the loader spares the flash: {} could be lost", boot::WOULD_LOSE)
+                format!("nothing shows that the loader spares the flash: {} may be lost", boot::WOULD_LOSE)
             }
         };
         plan.objections.push(Objection { consent: Consent::Erase, text });
