@@ -2,6 +2,7 @@
 //! with the flash identical to the image, or a failure whose verdict fits the stick's real state, from which resuming reaches success
 //! wherever the verdict said that it can.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use stickshift::firmware::{Header, Image};
 use stickshift::link::Bus;
 use stickshift::plan::Consents;
 use stickshift::stick::Place;
+use stickshift::switching::web_ports;
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::catalogue;
@@ -157,10 +159,16 @@ impl Campaign {
 
     /// One attempt, with an owner who uses the needle when he is told to.
     fn attempt(&self, bus: &VirtualBus, resume: bool) -> Result<(), Error> {
+        self.attempt_by(bus, resume, &Cell::new(0))
+    }
+
+    /// The same; `pins` counts how often the owner was told to open the case.
+    fn attempt_by(&self, bus: &VirtualBus, resume: bool, pins: &Cell<u32>) -> Result<(), Error> {
         let owner = |event: Event| {
             if let Event::Step { code: "boot-pin", .. } | Event::Warning { code: "boot-pin-missed", .. } =
                 event
             {
+                pins.set(pins.get() + 1);
                 bus.with(&place(), HuaweiStick::hold_boot_pin);
                 bus.schedule(Duration::from_secs(20), &place(), Action::Replug);
             }
@@ -298,6 +306,61 @@ fn every_fault_at_every_step_ends_truthfully() {
     assert!(count.runs >= LEAST_RUNS, "{} runs", count.runs);
     // Power off and the like must have been survived, not just avoided.
     assert!(count.resumed > 0 && count.at_once > 0);
+}
+
+/// Sticks whose firmware opens the way to download mode: no fault may send their owners to the boot pin, or let them wait for long.
+#[test]
+fn an_open_stick_is_never_sent_to_the_boot_pin() {
+    /// What an attempt may take, all its waits included.
+    const PATIENCE: Duration = Duration::from_secs(15 * 60);
+    let dir = tempfile::tempdir().unwrap();
+    let campaign = Campaign::new(dir.path());
+    let (mut runs, mut at_once) = (0, 0);
+    let mut bad = Vec::new();
+    for (name, serial) in
+        [("e3372h-hilink", false), ("e3372h-hilink", true), ("e3372h-cd", false), ("e3372h-stick", false)]
+    {
+        let prepared = |faults: FaultPlan| {
+            let bus = campaign.bus(name, FaultPlan::none(faults.seed()));
+            if serial {
+                // The owner asked for serial ports before.
+                web_ports::open(&mut bus.clone(), &place(), None, &mut Session::quiet()).unwrap();
+            }
+            // Steps count over the life of a stick.
+            let done = bus.with(&place(), |stick: &mut HuaweiStick| stick.steps()).unwrap();
+            let moved = faults.faults().iter().map(|f| Fault { step: f.step.map(|s| s + done), ..f.clone() });
+            let faults = FaultPlan::new(moved.collect(), faults.seed());
+            bus.with(&place(), |stick: &mut HuaweiStick| stick.set_faults(faults));
+            (bus, done)
+        };
+        let (bus, done) = prepared(FaultPlan::none(1));
+        campaign.attempt(&bus, false).unwrap();
+        let steps = bus.with(&place(), |stick: &mut HuaweiStick| stick.steps()).unwrap() - done;
+        for &kind in FaultKind::ALL.iter().filter(|kind| **kind != FaultKind::LoaderDead) {
+            let last = if kind.is_property() { 1 } else { steps };
+            for step in 1..=last {
+                let fault = Fault::new(kind, (!kind.is_property()).then_some(step));
+                let run = format!("{name}, serial {serial}, {fault}");
+                let (bus, _) = prepared(FaultPlan::new(vec![fault], 1));
+                let (pins, begun) = (Cell::new(0), bus.now());
+                let outcome = campaign.attempt_by(&bus, false, &pins);
+                runs += 1;
+                at_once += u32::from(outcome.is_ok());
+                let took = bus.now() - begun;
+                if pins.get() > 0 || took > PATIENCE {
+                    bad.push(format!("{run}: boot pin {} times, {took:?}: {outcome:?}", pins.get()));
+                }
+                if let Err(error) = &outcome
+                    && error.is(ErrorKind::GateClosed)
+                {
+                    bad.push(format!("{run}: {error:?}"));
+                }
+            }
+        }
+    }
+    let _ = writeln!(io::stdout(), "open sticks: {runs} runs, {at_once} succeeded at once");
+    assert!(bad.is_empty(), "{} of {runs}:\n{}", bad.len(), bad.join("\n"));
+    assert!(runs > 3000, "{runs} runs");
 }
 
 #[test]

@@ -67,7 +67,13 @@ pub fn plan(
     session: &mut Session<'_>,
 ) -> Result<ConversionPlan> {
     let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
-    let seen = match identity::ask(bus, stick, request.login.as_ref(), session) {
+    let mut ask = |bus: &mut dyn Bus| identity::ask(bus, stick, request.login.as_ref(), session);
+    let seen = match ask(bus) {
+        // A damaged answer may name a version that opens the stick's case: it is asked once more.
+        Ok(Some(identity)) if identity.gate() == Gate::Closed => ask(bus),
+        first => first,
+    };
+    let seen = match seen {
         Ok(identity) => identity,
         Err(e) if e.is(ErrorKind::Interrupted) => return Err(untouched(e)),
         Err(e) => {
@@ -89,6 +95,12 @@ pub fn plan(
     let steps = steps(stick, seen.as_ref(), request).map_err(untouched)?;
     for step in &steps {
         show(*step, stick.mode, seen.as_ref(), request, &mut plan);
+    }
+    if steps.contains(&Step::EnterDownload) {
+        plan.evidence.push(
+            "what fails before the flash is written is tried again; only a refusal leads to the boot pin"
+                .into(),
+        );
     }
     if request.loader.is_some() && !steps.contains(&Step::Load) {
         plan.evidence.push("the loader is not needed: the stick is in download mode".into());

@@ -2,21 +2,24 @@
 //! nothing is done that the plan does not name.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::convert::boot_pin::wait_for_boot_rom;
 use crate::convert::journal::{FileRecord, Journal};
+use crate::convert::load::find;
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, Step};
 use crate::convert::proof::prove;
 use crate::convert::request::{ConvertRequest, Converted};
 use crate::convert::resumption::{drop_stale, fingerprint};
 use crate::convert::{FirmwareFile, flash, load};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
 use crate::modem::identity::Identity;
 use crate::stick::{Mode, Place, Stick};
 use crate::switching::{Goal, web_ports};
+use crate::waiting::{wait_at, wait_for_stick};
 
 /// Carries `planned` out. It has been shown and agreed to.
 ///
@@ -67,6 +70,15 @@ fn open_journal(planned: &ConversionPlan, request: &ConvertRequest, folder: &Pat
     Ok(journal)
 }
 
+/// So often the way to download mode is tried.
+const TRIES: u32 = 4;
+/// So often AT^GODLOAD must be refused, or the version be one that refuses it: a damaged answer says the same once.
+const REFUSALS: u32 = 2;
+/// How long a stick that left may take to come back.
+const COMES_BACK: Duration = Duration::from_secs(60);
+/// How long another program that holds a port is given.
+const OTHERS_TRY: Duration = Duration::from_secs(10);
+
 struct Travel<'t> {
     place: &'t Place,
     journal: &'t mut Journal,
@@ -86,39 +98,79 @@ impl Travel<'_> {
         if steps.contains(&Step::Load) && request.loader.is_none() {
             return Err(needs_loader());
         }
-        // Why the boot pin is needed, where another way was tried first.
-        let mut refused: Option<Error> = None;
-        for step in steps {
+        let mut soft_way = SoftWay::of(steps);
+        let mut index = 0;
+        while let Some(step) = steps.get(index).copied().filter(|step| *step != Step::Verify) {
             session.check().map_err(untouched)?;
-            if *step == Step::Verify {
-                break;
-            }
             let stick = settled(bus, self.place, session).map_err(untouched)?;
             // The last run sent everything and was stopped before the proof.
             if self.all_sent() && speaks(&stick) {
                 break;
             }
-            match step.due_in(stick.mode) {
-                Due::Now => {}
-                Due::Passed => continue,
-                Due::Fallen if refused.is_some() && *step != Step::BootPin => continue,
-                Due::Fallen => return Err(fell_back(&stick, *step)),
-            }
-            let outcome = self.take(bus, *step, &stick, refused.take(), request, session);
-            match outcome {
-                Ok(()) => self.changed = true,
-                Err(e) if step.may_be_refused() && is_refusal(&e) => {
-                    self.changed |= e.verdict() != Some(Verdict::Untouched);
-                    if !steps.contains(&Step::BootPin) {
-                        return Err(needs_loader().because(e));
-                    }
-                    session.warn("soft-way-closed", format!("{e}"));
-                    refused = Some(e);
+            let step = match soft_way.turn(step, stick.mode) {
+                Turn::Take(step) => step,
+                Turn::Skip => {
+                    index += 1;
+                    continue;
                 }
-                Err(e) => return Err(e),
+                Turn::Stop => return Err(fell_back(&stick, step)),
+            };
+            let error = match self.take(bus, step, &stick, &mut soft_way, request, session) {
+                Ok(()) => {
+                    self.changed = true;
+                    // A step that is taken again leads back to where the plan was.
+                    index += usize::from(steps.get(index) == Some(&step));
+                    continue;
+                }
+                Err(error) if step.is_soft() && may_be_tried_again(&error) => error,
+                Err(error) => return Err(error),
+            };
+            self.changed |= error.verdict() != Some(Verdict::Untouched);
+            match soft_way.judge(step, error) {
+                Next::TryAgain(error) => self.wait_for_it(bus, step, error, session)?,
+                Next::Closed(error) if !steps.contains(&Step::BootPin) => {
+                    return Err(needs_loader().because(error));
+                }
+                Next::Closed(error) => {
+                    session.warn("soft-way-closed", format!("{error}"));
+                    soft_way.closed = Some(error);
+                }
+                Next::GiveUp(error) => return Err(self.given_up(bus, error)),
             }
         }
         prove(bus, self.place, request, session)
+    }
+
+    /// Says what went wrong, and waits until the stick shows again.
+    ///
+    /// # Errors
+    /// `error` when it does not come back.
+    fn wait_for_it(
+        &self,
+        bus: &mut dyn Bus,
+        step: Step,
+        error: Error,
+        session: &mut Session<'_>,
+    ) -> Result<()> {
+        session
+            .warn("tried-again", format!("{}: {error}; looking at the stick and trying again", step.name()));
+        if error.is(ErrorKind::PortBusy) {
+            wait_at(bus, self.place, OTHERS_TRY, session, |_| false)?;
+        }
+        match wait_for_stick(bus, self.place, COMES_BACK, session, |stick| way(stick.mode).is_some()) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(self.given_up(bus, error)),
+            Err(stopped) => Err(stopped.verdict_if_unset(error.verdict().unwrap_or(Verdict::Unknown))),
+        }
+    }
+
+    /// The error of a step that writes nothing to the flash, once it is not tried again. What shows then decides over what is known.
+    fn given_up(&self, bus: &mut dyn Bus, error: Error) -> Error {
+        let shows = find(bus, self.place).ok().is_some_and(|stick| way(stick.mode).is_some());
+        match error.verdict() {
+            Some(Verdict::Unknown) | None if shows => error.with_verdict(Verdict::Recoverable),
+            _ => error,
+        }
     }
 
     fn take(
@@ -126,7 +178,7 @@ impl Travel<'_> {
         bus: &mut dyn Bus,
         step: Step,
         stick: &Stick,
-        refused: Option<Error>,
+        soft_way: &mut SoftWay,
         request: &mut ConvertRequest,
         session: &mut Session<'_>,
     ) -> Result<()> {
@@ -142,7 +194,7 @@ impl Travel<'_> {
                 }
             }
             Step::EnterDownload => enter_download(bus, stick, request, session),
-            Step::BootPin => wait_for_boot_rom(bus, place, refused, session),
+            Step::BootPin => wait_for_boot_rom(bus, place, soft_way.closed.take(), session),
             Step::Load => {
                 let loader = request.loader.as_ref().ok_or_else(needs_loader)?;
                 load::load(bus, place, loader, session).map(drop)
@@ -165,11 +217,19 @@ fn speaks(stick: &Stick) -> bool {
     matches!(stick.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom)
 }
 
-/// Whether the boot pin is the way on after such a failure; it is not where the computer or the owner is the reason.
-fn is_refusal(error: &Error) -> bool {
-    let others =
-        [ErrorKind::Interrupted, ErrorKind::PortBusy, ErrorKind::PermissionDenied, ErrorKind::ImageMismatch];
-    !others.iter().any(|kind| error.is(*kind))
+/// Whether trying again may help; it does not where the computer or the owner is the reason.
+fn may_be_tried_again(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::Interrupted
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ImageMismatch
+            | ErrorKind::LoginNeeded
+            | ErrorKind::LoginRefused
+            | ErrorKind::LoginLocked
+            | ErrorKind::SessionTaken
+            | ErrorKind::WeakLogin
+    )
 }
 
 fn needs_loader() -> Error {
@@ -218,9 +278,100 @@ impl Step {
         }
     }
 
-    /// Whether the boot pin is another way to the same end.
-    fn may_be_refused(self) -> bool {
-        matches!(self, Step::OpenPorts | Step::EnterDownload)
+    /// Whether it is part of the way to download mode that leaves the case closed. It writes nothing to the flash.
+    fn is_soft(self) -> bool {
+        matches!(self, Step::LeaveCdrom | Step::OpenPorts | Step::EnterDownload)
+    }
+}
+
+/// The way to download mode through the stick's own ports. Only a refusal closes it: after anything else it is tried again.
+struct SoftWay {
+    /// The plan has it.
+    planned: bool,
+    /// Failures that were tried again.
+    failures: u32,
+    /// How often the stick refused AT^GODLOAD.
+    refusals: u32,
+    /// Why it is closed: the boot pin is the way left.
+    closed: Option<Error>,
+    /// Whether the boot pin was asked for.
+    pin: bool,
+}
+
+/// What is done about a step now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// This step: the plan's, or one that leads back to where the plan was.
+    Take(Step),
+    Skip,
+    Stop,
+}
+
+/// What follows from a failure.
+enum Next {
+    TryAgain(Error),
+    Closed(Error),
+    GiveUp(Error),
+}
+
+impl SoftWay {
+    fn of(steps: &[Step]) -> SoftWay {
+        let planned = steps.contains(&Step::EnterDownload);
+        SoftWay { planned, failures: 0, refusals: 0, closed: None, pin: false }
+    }
+
+    fn turn(&mut self, step: Step, mode: Mode) -> Turn {
+        let is_closed = self.closed.is_some() || self.pin;
+        if is_closed && (step.is_soft() || step == Step::StopUpdates) {
+            return Turn::Skip;
+        }
+        // The boot pin is asked for after a refusal alone, or where the plan has no other way.
+        let waits_for_refusal = step == Step::BootPin && self.planned && !is_closed;
+        match step.due_in(mode) {
+            Due::Now if waits_for_refusal => self.again_from(mode),
+            Due::Now => {
+                self.pin |= step == Step::BootPin;
+                Turn::Take(step)
+            }
+            Due::Passed => Turn::Skip,
+            Due::Fallen if self.planned && !is_closed => self.again_from(mode),
+            Due::Fallen => Turn::Stop,
+        }
+    }
+
+    /// The stick fell back on the way: the step that leads on from where it is.
+    fn again_from(&mut self, mode: Mode) -> Turn {
+        let soft = [Step::LeaveCdrom, Step::OpenPorts, Step::EnterDownload];
+        let Some(step) = soft.into_iter().find(|step| step.due_in(mode) == Due::Now) else {
+            return Turn::Stop;
+        };
+        self.failures += 1;
+        if self.failures < TRIES { Turn::Take(step) } else { Turn::Stop }
+    }
+
+    fn judge(&mut self, step: Step, error: Error) -> Next {
+        let refused = match step {
+            Step::OpenPorts => {
+                let refused = error.refusal_of(RefusalFamily::Hilink).is_some();
+                // Whoever answered every request has refused them all.
+                if refused && !error.has(&Detail::Unanswered) {
+                    return Next::Closed(error);
+                }
+                refused
+            }
+            Step::EnterDownload => error.is(ErrorKind::GateClosed),
+            _ => false,
+        };
+        self.refusals += u32::from(refused);
+        if step == Step::EnterDownload && self.refusals >= REFUSALS {
+            return Next::Closed(error);
+        }
+        self.failures += 1;
+        match self.failures < TRIES {
+            true => Next::TryAgain(error),
+            false if refused => Next::Closed(error),
+            false => Next::GiveUp(error),
+        }
     }
 }
 
@@ -242,6 +393,7 @@ fn way(mode: Mode) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Refusal;
 
     #[test]
     fn a_look_at_the_bus_skips_a_step_or_stops() {
@@ -256,5 +408,50 @@ mod tests {
         assert_eq!(row(Step::BootPin), [Now, Now, Now, Passed, Passed, Fallen]);
         assert_eq!(row(Step::Load), [Fallen, Fallen, Fallen, Now, Passed, Fallen]);
         assert_eq!(row(Step::Flash), [Fallen, Fallen, Fallen, Fallen, Now, Fallen]);
+    }
+
+    #[test]
+    fn only_refusals_close_the_soft_way() {
+        let steps = [Step::OpenPorts, Step::EnterDownload, Step::BootPin, Step::Load, Step::Flash];
+        let silent = || Error::new(ErrorKind::Timeout, "x");
+        let judged = |error: fn() -> Error| {
+            let mut way = SoftWay::of(&steps);
+            (0..TRIES)
+                .map(|_| match way.judge(Step::EnterDownload, error()) {
+                    Next::TryAgain(_) => "again",
+                    Next::Closed(_) => "closed",
+                    Next::GiveUp(_) => "given up",
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(judged(|| Error::new(ErrorKind::Timeout, "x")), ["again", "again", "again", "given up"]);
+        assert_eq!(judged(|| Error::new(ErrorKind::GateClosed, "x"))[..2], ["again", "closed"]);
+
+        let code = Refusal { family: RefusalFamily::Hilink, code: 100_002 };
+        let web = || Error::new(ErrorKind::NotSwitched, "x").detail(Detail::Refusal(code));
+        let mut way = SoftWay::of(&steps);
+        assert!(matches!(way.judge(Step::OpenPorts, web()), Next::Closed(_)));
+        let mut way = SoftWay::of(&steps);
+        let half = || web().detail(Detail::Unanswered);
+        assert!(matches!(way.judge(Step::OpenPorts, half()), Next::TryAgain(_)));
+        assert!(matches!(way.judge(Step::OpenPorts, silent()), Next::TryAgain(_)));
+    }
+
+    #[test]
+    fn a_stick_that_fell_back_is_led_on_from_where_it_is() {
+        let steps = [Step::EnterDownload, Step::BootPin, Step::Load, Step::Flash];
+        let mut way = SoftWay::of(&steps);
+        assert_eq!(way.turn(Step::EnterDownload, Mode::Hilink), Turn::Take(Step::OpenPorts));
+        assert_eq!(way.turn(Step::BootPin, Mode::Modem), Turn::Take(Step::EnterDownload));
+        assert_eq!(way.turn(Step::Flash, Mode::Cdrom), Turn::Take(Step::LeaveCdrom));
+        assert_eq!(way.turn(Step::Flash, Mode::Cdrom), Turn::Stop, "not for ever");
+        let mut way = SoftWay::of(&steps);
+        way.closed = Some(Error::new(ErrorKind::GateClosed, "x"));
+        assert_eq!(way.turn(Step::EnterDownload, Mode::Modem), Turn::Skip);
+        assert_eq!(way.turn(Step::BootPin, Mode::Modem), Turn::Take(Step::BootPin));
+        assert_eq!(way.turn(Step::Load, Mode::Modem), Turn::Stop);
+        // The plan's own boot pin needs no refusal.
+        let mut way = SoftWay::of(&steps[1..]);
+        assert_eq!(way.turn(Step::BootPin, Mode::Hilink), Turn::Take(Step::BootPin));
     }
 }

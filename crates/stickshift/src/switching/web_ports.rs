@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, RefusalFamily, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
+use crate::hilink::Delivery;
 use crate::hilink::device::{self, UsbMode};
 use crate::link::Bus;
 use crate::modem::web::{self, Login};
@@ -53,7 +54,8 @@ pub fn plan(stick: &Stick) -> Plan {
 /// Sends one request after another until serial ports appear at the same place. What a request answers proves nothing; the bus does.
 ///
 /// # Errors
-/// `NotSwitched` (fact `tried`) when none leads to ports, `LoginNeeded` when a login might; `LoginRefused`; what the bus and the web server
+/// `NotSwitched` (fact `tried`) when none leads to ports, `LoginNeeded` when a login might, both with the details `Refusal` where a request was
+/// refused and `Unanswered` where one had no answer; `LoginRefused`; what the bus and the web server
 /// report. Untouched where the server refused every request, else recoverable: unplugging reverts what a request did.
 pub fn open(
     bus: &mut dyn Bus,
@@ -63,6 +65,9 @@ pub fn open(
 ) -> Result<Stick> {
     let mut tried = Vec::new();
     let mut wants_login = false;
+    // A request that was refused by number, and whether one had no answer at all.
+    let mut refusal = None;
+    let mut unanswered = false;
     // Whether a request may have been carried out.
     let mut accepted = false;
     let verdict = |accepted| if accepted { Verdict::Recoverable } else { Verdict::Untouched };
@@ -70,16 +75,19 @@ pub fn open(
         session.check().map_err(|e| e.with_verdict(verdict(accepted)))?;
         session.step("web-ports", format!("ask the web server for serial ports: {name}"));
         let said = match send(bus, place, request, login, session) {
-            Ok(said) => {
+            Ok(delivery) => {
                 accepted = true;
-                said
+                unanswered |= delivery != Delivery::Confirmed;
+                format!("answered {delivery:?}").to_lowercase()
             }
             Err(e) if e.is(ErrorKind::LoginRefused) => return Err(e.with_verdict(verdict(accepted))),
             Err(e) if e.is(ErrorKind::Interrupted) => return Err(e.verdict_if_unset(Verdict::Unknown)),
             Err(e) => {
                 wants_login |= e.is(ErrorKind::LoginNeeded);
-                let refused = e.refusal_of(RefusalFamily::Hilink).is_some();
-                accepted |= !refused && e.verdict() != Some(Verdict::Untouched);
+                let refused = e.refusal().filter(|refusal| refusal.family == RefusalFamily::Hilink);
+                accepted |= refused.is_none() && e.verdict() != Some(Verdict::Untouched);
+                unanswered |= refused.is_none() && !e.is(ErrorKind::UnexpectedAnswer);
+                refusal = refused.or(refusal);
                 in_words(&e)
             }
         };
@@ -94,9 +102,13 @@ pub fn open(
         tried.push(format!("{name}: {said}"));
     }
     let kind = if wants_login { ErrorKind::LoginNeeded } else { ErrorKind::NotSwitched };
-    Err(Error::new(kind, "no request to the stick's web server opens serial ports")
+    let mut error = Error::new(kind, "no request to the stick's web server opens serial ports")
         .with("tried", tried.join("; "))
-        .with_verdict(verdict(accepted)))
+        .with_verdict(verdict(accepted));
+    if let Some(refusal) = refusal {
+        error = error.detail(Detail::Refusal(refusal));
+    }
+    Err(if unanswered { error.detail(Detail::Unanswered) } else { error })
 }
 
 /// What stands at the place after a request, if that is no longer the network card alone.
@@ -128,12 +140,11 @@ fn send(
     request: WebRequest,
     login: Option<&Login>,
     session: &Session<'_>,
-) -> Result<String> {
+) -> Result<Delivery> {
     let mut link = bus.open_http(place)?;
     let mut web = web::open(&mut *link, login, session)?;
-    let sent = match request {
-        WebRequest::DeviceMode(mode) => web.call_and_lose(&device::mode(mode))?,
-        WebRequest::Cgi(switch) => web.cgi_switch(switch)?,
-    };
-    Ok(format!("answered {sent:?}").to_lowercase())
+    match request {
+        WebRequest::DeviceMode(mode) => web.call_and_lose(&device::mode(mode)),
+        WebRequest::Cgi(switch) => web.cgi_switch(switch),
+    }
 }
