@@ -43,13 +43,8 @@ fuzz_target!(|bytes: &[u8]| {
     parse(identify::information(), &answer);
     parse(identify::firmware_and_hardware(), &answer);
     parse(identify::versions(), &answer);
-    parse(identify::download_info(), &answer);
-    parse(identify::card_lock(), &answer);
-    parse(identify::temperatures(), &answer);
     parse(ports::choices(), &answer);
     parse(ports::composition(), &answer);
-    parse(ports::port_mode(), &answer);
-    parse(ports::nv_item(1, 0, 4), &answer);
     parse(sim::tries(), &answer);
     parse(network::operators(), &answer);
     parse(network::signal(), &answer);

@@ -1,8 +1,8 @@
 //! What the stick says it is: docs/protocols/hilink-at.md section 3.3.
 
-use crate::at::{Command, fields_of, number, unexpected};
+use crate::at::{Command, unexpected};
 use crate::error::Result;
-use crate::wire::at::{Answer, value_of};
+use crate::wire::at::Answer;
 
 /// The answer to `ATI`. Empty where the stick says nothing: some leave the manufacturer out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,101 +158,6 @@ pub fn versions() -> Command<Versions> {
             return Err(unexpected("versions", answer));
         }
         Ok(Versions { rows })
-    })
-}
-
-/// The answer to `AT^DLOADINFO?`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DownloadInfo {
-    /// Firmware version.
-    pub software: Option<String>,
-    /// Version of the CD-ROM image.
-    pub iso: Option<String>,
-    /// Version of the web UI.
-    pub web_ui: Option<String>,
-    /// Product name.
-    pub product: Option<String>,
-    /// Whether the stick is in download mode.
-    pub downloading: Option<bool>,
-}
-
-/// `AT^DLOADINFO?`: what is on the stick, and whether it waits for firmware. Loaders answer it too.
-pub fn download_info() -> Command<DownloadInfo> {
-    Command::new("AT^DLOADINFO?", |answer| {
-        let named = |name| answer.value(name).filter(|v| !v.is_empty()).map(str::to_owned);
-        let info = DownloadInfo {
-            software: named("swver"),
-            // The loader says `iso`, the firmware `isover`.
-            iso: named("isover").or_else(|| named("iso")),
-            web_ui: named("webuiver"),
-            product: named("product name"),
-            downloading: match answer.value("dload type") {
-                Some("0") => Some(false),
-                Some("1") => Some(true),
-                _ => None,
-            },
-        };
-        if info == DownloadInfo::default() {
-            return Err(unexpected("download information", answer));
-        }
-        Ok(info)
-    })
-}
-
-/// Whether the stick is bound to one operator's SIMs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockState {
-    /// A code is wanted.
-    Locked,
-    /// Any SIM will do.
-    Unlocked,
-    /// Locked, and no code opens it any more.
-    Permanent,
-}
-
-/// The answer to `AT^CARDLOCK?`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CardLock {
-    /// Whether it is locked.
-    pub state: LockState,
-    /// Tries left.
-    pub tries: Option<u8>,
-    /// The operator's number, 0 for none.
-    pub operator: Option<u32>,
-}
-
-/// `AT^CARDLOCK?`: the operator lock.
-pub fn card_lock() -> Command<CardLock> {
-    Command::new("AT^CARDLOCK?", |answer| {
-        let fields = fields_of(answer, "^CARDLOCK", "a lock state")?;
-        let state = match fields.first() {
-            Some(&"1") => LockState::Locked,
-            Some(&"2") => LockState::Unlocked,
-            Some(&"3") => LockState::Permanent,
-            _ => return Err(unexpected("a lock state", answer)),
-        };
-        Ok(CardLock { state, tries: number(&fields, 1), operator: number(&fields, 2) })
-    })
-}
-
-/// `AT^CHIPTEMP?`: temperatures in tenths of a degree Celsius; `None` for a sensor that is not there (65535).
-pub fn temperatures() -> Command<Vec<Option<i32>>> {
-    Command::new("AT^CHIPTEMP?", |answer| {
-        let fields = fields_of(answer, "^CHIPTEMP", "temperatures")?;
-        Ok((0..fields.len()).map(|i| number(&fields, i).filter(|t| *t != 65535)).collect())
-    })
-}
-
-/// `AT+CLAC`: the commands that the stick knows.
-pub fn commands() -> Command<Vec<String>> {
-    Command::new("AT+CLAC", |answer| {
-        let line = |line: &String| value_of(line, "+CLAC").unwrap_or(line).to_owned();
-        Ok(answer
-            .lines
-            .iter()
-            .map(line)
-            .flat_map(|l| l.split(',').map(str::to_owned).collect::<Vec<_>>())
-            .collect())
     })
 }
 

@@ -209,58 +209,7 @@ pub fn set_usb_mode(mode: UsbMode) -> Result<Command<()>> {
     Ok(Command::plain(format!("AT^U2DIAG={}", mode.0)))
 }
 
-/// The answer to `AT^GETPORTMODE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortMode {
-    /// Names in lower case (`pcui`, `mdm`, `ncm`) with the stick's number for each. The numbers may begin at 0 or 1 and count functions,
-    /// not USB interfaces.
-    pub functions: Vec<(String, u32)>,
-}
-
-impl PortMode {
-    /// The functions that are serial ports, in order: they pair with the ttys sorted by interface number.
-    pub fn serial(&self) -> impl Iterator<Item = &str> {
-        const SERIAL: &[&str] = &[
-            "pcui", "mdm", "modem", "3g_modem", "diag", "3g_diag", "4g_diag", "gps", "bt", "c_shell",
-            "a_shell",
-        ];
-        self.functions.iter().map(|(name, _)| name.as_str()).filter(|name| SERIAL.contains(name))
-    }
-}
-
-/// `AT^GETPORTMODE`: which function stands at which place. Never to be sent to 12d1:1573, which crashes on it.
-pub fn port_mode() -> Command<PortMode> {
-    Command::new("AT^GETPORTMODE", |answer| {
-        let value = answer.value("^GETPORTMODE").ok_or_else(|| unexpected("a port mode", answer))?;
-        let function = |item: &str| {
-            let (name, number) = item.split_once(':')?;
-            Some((name.trim().to_ascii_lowercase(), number.trim().parse().ok()?))
-        };
-        let mut functions: Vec<(String, u32)> = value.split(',').filter_map(function).collect();
-        if functions.is_empty() {
-            return Err(unexpected("a port mode", answer));
-        }
-        functions.sort_by_key(|(_, number)| *number);
-        Ok(PortMode { functions })
-    })
-}
-
 /// `AT^RESET`: restarts the stick after its `OK`.
 pub fn reset() -> Command<()> {
     Command::plain("AT^RESET").within(Duration::from_secs(10))
-}
-
-/// `AT^NVRDEX=`: `length` bytes of an NV item from `offset`. Reading only; HiLink firmware refuses.
-pub fn nv_item(item: u16, offset: u16, length: u16) -> Command<Vec<u8>> {
-    Command::new(format!("AT^NVRDEX={item},{offset},{length}"), |answer| {
-        let value = answer.value("^NVRDEX").ok_or_else(|| unexpected("an NV item", answer))?;
-        let parts: Vec<&str> = value.splitn(4, ',').collect();
-        let bytes: Option<Vec<u8>> = parts.get(3).and_then(|hex| {
-            hex.split_ascii_whitespace()
-                .map(|b| (b.len() == 2).then(|| u8::from_str_radix(b, 16).ok())?)
-                .collect()
-        });
-        let length = parts.get(2).and_then(|n| n.trim().parse::<usize>().ok());
-        bytes.filter(|b| Some(b.len()) == length).ok_or_else(|| unexpected("an NV item", answer))
-    })
 }

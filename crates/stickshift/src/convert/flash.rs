@@ -375,15 +375,14 @@ fn check_fit(
     let Version { platform, version } = file.version();
     let of_info = handshake.info.as_ref().and_then(|info| info.product.as_deref());
     let product = handshake.product.as_deref().or(of_info);
-    let objections = fit::objections(platform.as_deref(), product, None, None);
-    for objection in &objections {
+    if let Some(objection) = fit::wrong_product(platform.as_deref(), product) {
         if !consents.has(Consent::Mismatch) {
-            return Err(Error::new(ErrorKind::ImageMismatch, objection.clone())
+            return Err(Error::new(ErrorKind::ImageMismatch, objection)
                 .with("image", platform.unwrap_or_default())
                 .with("stick", product.unwrap_or_default())
                 .with_verdict(Verdict::Untouched));
         }
-        session.warn("mismatch-allowed", objection.clone());
+        session.warn("mismatch-allowed", objection);
     }
     for line in fit::evidence(platform.as_deref(), product) {
         session.note("fit", line);

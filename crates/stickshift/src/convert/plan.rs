@@ -267,7 +267,7 @@ fn plan_kind(version: &Version, seen: Option<&Identity>, to: Target, plan: &mut 
 /// What a stick says of itself against an image's platform: its product, or else its board. The hardware code of an image is not compared:
 /// it is no hardware version of a stick.
 pub(super) fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> {
-    let product = fit::objections(platform, seen.product.as_deref(), None, None).into_iter().next();
+    let product = fit::wrong_product(platform, seen.product.as_deref());
     product.or_else(|| fit::wrong_board(platform?, seen.hardware.as_deref()?))
 }
 

@@ -2,28 +2,11 @@
 
 use crate::stick::identify::{board, model_of};
 
-/// What speaks against an image, in one lower-case line each.
-///
-/// `platform` and `hardware` are the image's (`E3372h_153`, `CL2E3372HM`); `product` is what the stick answered in download mode, `hardware_seen` what it said in
-/// another mode. What one side does not tell cannot speak against it.
-pub fn objections(
-    platform: Option<&str>,
-    product: Option<&str>,
-    hardware: Option<&str>,
-    hardware_seen: Option<&str>,
-) -> Vec<String> {
-    let mut found = Vec::new();
-    if let (Some(platform), Some(product)) = (platform, product)
-        && !same(platform, product)
-    {
-        found.push(format!("the image is for {platform}, the stick is {product}"));
-    }
-    if let (Some(image), Some(seen)) = (hardware, hardware_seen)
-        && !same(image, seen)
-    {
-        found.push(format!("the image is for hardware {image}, the stick has {seen}"));
-    }
-    found
+/// What the product that a stick names in download mode says against an image's platform (`E3372h_153`). What one side does not tell cannot
+/// speak against it.
+pub fn wrong_product(platform: Option<&str>, product: Option<&str>) -> Option<String> {
+    let (platform, product) = (platform?, product?);
+    (!same(platform, product)).then(|| format!("the image is for {platform}, the stick is {product}"))
 }
 
 /// What a stick's hardware version says against an image's platform (`E3372h_153`). A known board takes its own images only; of
@@ -71,11 +54,11 @@ mod tests {
 
     #[test]
     fn only_what_both_sides_tell_is_compared() {
-        assert!(objections(Some("E3372h_153"), Some("E3372h_153"), None, None).is_empty());
-        assert!(objections(Some("E3372h_153"), Some("HUAWEI e3372h-153"), None, None).is_empty());
-        assert!(objections(None, Some("E3372s"), None, Some("x")).is_empty());
-        assert_eq!(objections(Some("E3372h_153"), Some("E3372s_153"), None, None).len(), 1);
-        assert_eq!(objections(Some("A"), Some("B"), Some("C"), Some("D")).len(), 2);
+        let is_wrong = |platform, product| wrong_product(platform, product).is_some();
+        assert!(!is_wrong(Some("E3372h_153"), Some("E3372h_153")));
+        assert!(!is_wrong(Some("E3372h_153"), Some("HUAWEI e3372h-153")));
+        assert!(!is_wrong(None, Some("E3372s")));
+        assert!(is_wrong(Some("E3372h_153"), Some("E3372s_153")));
     }
 
     #[test]

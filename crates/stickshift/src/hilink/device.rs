@@ -202,11 +202,3 @@ pub fn updates_itself() -> Call<Option<bool>> {
         Ok(r.string("auto_update").map(|value| value.trim() == "1"))
     })
 }
-
-/// The functions that `global/module-switch` says are there.
-pub fn features() -> Call<Vec<String>> {
-    Call::get("/api/global/module-switch", |r| {
-        let on = r.children.iter().filter(|c| c.text == "1");
-        Ok(on.map(|c| c.name.trim_end_matches("_enabled").to_owned()).collect())
-    })
-}

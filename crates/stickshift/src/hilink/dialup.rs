@@ -23,37 +23,6 @@ pub fn dial(connect: bool) -> Call<()> {
         .within(Duration::from_secs(30))
 }
 
-/// `dialup/connection`: when it dials.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialPolicy {
-    /// Dials by itself while roaming.
-    pub roaming: bool,
-    /// Seconds without traffic until it hangs up, 0 for never.
-    pub idle_seconds: u32,
-    /// 0 by itself, 1 by hand, 2 on demand.
-    pub mode: u8,
-    /// MTU.
-    pub mtu: u16,
-    /// `auto_dial_switch`.
-    pub auto_dial: bool,
-    /// `pdp_always_on`.
-    pub always_on: bool,
-}
-
-/// `GET dialup/connection`.
-pub fn policy() -> Call<DialPolicy> {
-    Call::get("/api/dialup/connection", |r| {
-        Ok(DialPolicy {
-            roaming: r.flag("RoamAutoConnectEnable") == Some(true),
-            idle_seconds: r.number("MaxIdelTime").unwrap_or(0),
-            mode: r.number("ConnectMode").ok_or_else(|| unexpected("a dial policy"))?,
-            mtu: r.number("MTU").unwrap_or(1500),
-            auto_dial: r.flag("auto_dial_switch") == Some(true),
-            always_on: r.flag("pdp_always_on") == Some(true),
-        })
-    })
-}
-
 /// One dial-up profile.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Profile {

@@ -135,22 +135,3 @@ pub fn traffic() -> Call<Traffic> {
         })
     })
 }
-
-/// `monitoring/check-notifications`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notifications {
-    /// Unread messages.
-    pub unread: u32,
-    /// The message store is full.
-    pub store_full: bool,
-}
-
-/// `GET monitoring/check-notifications`.
-pub fn notifications() -> Call<Notifications> {
-    Call::get("/api/monitoring/check-notifications", |r| {
-        Ok(Notifications {
-            unread: r.number("UnreadMessage").unwrap_or(0),
-            store_full: r.flag("SmsStorageFull") == Some(true),
-        })
-    })
-}

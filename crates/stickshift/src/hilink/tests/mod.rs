@@ -349,8 +349,6 @@ fn replies_as_captured() {
         net::set_mode(&mode).body.unwrap(),
         "<NetworkMode>00</NetworkMode><NetworkBand>2000004400000</NetworkBand><LTEBand>80800D5</LTEBand>"
     );
-    let p = h.call(&dialup::policy()).unwrap();
-    assert_eq!((p.idle_seconds, p.mode, p.mtu, p.auto_dial), (600, 0, 1500, true));
     let p = h.call(&pin::status()).unwrap();
     assert_eq!((p.state, p.pin_enabled, p.pin_tries), (SimState::Ready, Some(false), Some(3)));
     let signal = h.call(&device::signal()).unwrap();
