@@ -8,6 +8,8 @@ mod flash_facts;
 mod identify;
 #[path = "build/partitions.rs"]
 mod partitions;
+#[path = "build/refusals.rs"]
+mod refusals;
 #[path = "build/usb_ids.rs"]
 mod usb_ids;
 
@@ -48,6 +50,7 @@ fn main() {
     chips(&out);
     identify(&out);
     flash_facts(&out);
+    refusals(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -189,4 +192,11 @@ fn flash_facts(out: &Path) {
     write("flash_facts.rs", flash_facts::facts(&read("flash-facts.toml")));
     write("signature_keys.rs", flash_facts::keys(&read("signature-keys.toml")));
     write("foreign_files.rs", flash_facts::foreign(&read("foreign-files.toml"), hex::decode));
+}
+
+/// `data/refusals-*.toml` to the statics of `error::refusals`.
+fn refusals(out: &Path) {
+    let at = fs::read_to_string("data/refusals-at.toml").expect("data/refusals-at.toml");
+    let hilink = fs::read_to_string("data/refusals-hilink.toml").expect("data/refusals-hilink.toml");
+    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink])).expect("write");
 }

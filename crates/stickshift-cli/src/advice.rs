@@ -38,6 +38,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
         usual = format!("connected: {there}");
         help = "name one of these, or switch it to the mode that this verb needs; see `stickshift list`";
     }
+    if let Some(meaning) = error.meaning() {
+        usual = meaning.cause.to_owned();
+        help = if meaning.help.is_empty() { help } else { meaning.help };
+    }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
         help = "put the stick back into the mode in which the run started, and start over without --resume";
@@ -251,8 +255,8 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::AtRefused => (
-            "the stick does not support the command, or not in its current state",
-            "see the error code above; HiLink firmware refuses many commands that Stick firmware accepts",
+            "the stick does not say why: its firmware may lack this, or not take it in its present state",
+            "check the SIM and the signal; `stickshift identify` shows the firmware, and HiLink firmware leaves many things to its web page",
             REFUSED,
         ),
         ErrorKind::NoSim => (
@@ -275,8 +279,8 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::HilinkRefused => (
-            "the firmware does not support this function, or not in its current state",
-            "see the error code above; not every model has every function",
+            "the firmware does not say why: no public source explains this number",
+            "see whether the stick's own page can do it; report the number if it can",
             REFUSED,
         ),
         ErrorKind::LoginNeeded => (

@@ -18,9 +18,11 @@
 use std::fmt;
 
 mod detail;
+pub mod refusals;
 mod verdict;
 
 pub use detail::{Detail, Refusal, RefusalFamily, Shows};
+pub use refusals::{Meaning, Tried};
 pub use verdict::{Effect, Standing, Verdict};
 
 /// The result of every fallible call of this library.
@@ -278,6 +280,12 @@ impl Error {
     /// The number by which `family` refused.
     pub fn refusal_of(&self, family: RefusalFamily) -> Option<i32> {
         self.refusal().filter(|refusal| refusal.family == family).map(|refusal| refusal.code)
+    }
+
+    /// What the number of a refusal means for what was tried.
+    pub fn meaning(&self) -> Option<&'static Meaning> {
+        let tried = self.find(|d| if let Detail::Tried(tried) = d { Some(*tried) } else { None });
+        refusals::meaning(self.refusal()?, tried)
     }
 
     /// How many tries of a code are left.

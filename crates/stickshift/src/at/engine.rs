@@ -13,6 +13,9 @@ pub const USUAL: Duration = Duration::from_secs(5);
 /// How long commands that talk to the network or the SIM may take.
 pub const PATIENT: Duration = Duration::from_secs(60);
 
+/// How long a stick that says it is busy is asked again.
+const BUSY_FOR: Duration = Duration::from_secs(15);
+
 /// Longest command: what fits a cdc-wdm message with room to spare (section 3.1).
 const COMMAND_LIMIT: usize = 1000;
 
@@ -107,7 +110,7 @@ impl<'l> At<'l> {
     /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::judge`].
     pub fn command(&mut self, command: &str, effect: Effect, timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
-        self.exchange(Line { command, text: None, effect, timeout })
+        self.patiently(Line { command, text: None, effect, timeout })
     }
 
     /// Sends a command that asks for a text with `> `, sends the text and 1A, and reads the answer.
@@ -117,7 +120,7 @@ impl<'l> At<'l> {
     /// As [`command`](Self::command).
     pub fn command_with_text(&mut self, command: &str, text: &[u8], timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
-        self.exchange(Line { command, text: Some(text), effect: Effect::Changes, timeout })
+        self.patiently(Line { command, text: Some(text), effect: Effect::Changes, timeout })
     }
 
     /// Sends a command, expects `OK`, and reads its answer as a value.
@@ -137,7 +140,7 @@ impl<'l> At<'l> {
 
     /// The error for a command whose result was not `OK`: [`refusal`] with its verdict.
     pub fn refused(&self, command: &str, result: &Final) -> Error {
-        self.judge(refusal(command, result))
+        self.judge(refusal::refusal(command, result))
     }
 
     /// States the verdict of a failure that is the caller's own, as far as it follows from the commands of this session.
@@ -247,6 +250,21 @@ impl<'l> At<'l> {
 
     fn resynchronise(&mut self) -> Result<()> {
         if self.stale { self.wake() } else { Ok(()) }
+    }
+
+    /// As [`exchange`](Self::exchange), again while the stick says that it is busy: after a start its SIM is being read.
+    fn patiently(&mut self, line: Line<'_>) -> Result<Answer> {
+        let patient = self.link.now() + BUSY_FOR;
+        loop {
+            let answer = self.exchange(line)?;
+            // Of several commands the first may have been carried out.
+            let again = refusal::is_busy(&answer.result) && !typed::is_several(line.command);
+            if !again || self.link.now() >= patient {
+                return Ok(answer);
+            }
+            self.check().map_err(|e| self.judge(e))?;
+            self.link.sleep(Duration::from_secs(1));
+        }
     }
 
     fn exchange(&mut self, line: Line<'_>) -> Result<Answer> {

@@ -1,95 +1,63 @@
+use crate::error::refusals::{self, Meaning};
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
 use crate::mask;
 use crate::wire::at::Final;
 
-/// What the numbers of `+CME ERROR` mean, section 3.9.
-const CME: &[(u16, &str)] = &[
-    (0, "phone failure"),
-    (3, "operation not allowed"),
-    (4, "operation not supported"),
-    (5, "PH-SIM PIN required"),
-    (10, "SIM not inserted"),
-    (11, "SIM PIN required"),
-    (12, "SIM PUK required"),
-    (13, "SIM failure"),
-    (14, "SIM busy"),
-    (15, "SIM wrong"),
-    (16, "incorrect password"),
-    (17, "SIM PIN2 required"),
-    (18, "SIM PUK2 required"),
-    (20, "memory full"),
-    (21, "invalid index"),
-    (22, "not found"),
-    (30, "no network service"),
-    (31, "network time-out"),
-    (32, "emergency calls only"),
-    (50, "incorrect parameters"),
-    (100, "unknown error"),
-    (103, "illegal MS"),
-    (107, "GPRS services not allowed"),
-    (111, "PLMN not allowed"),
-    (133, "service not subscribed"),
-    (148, "unspecified GPRS error"),
-    (149, "PDP authentication failure"),
-    (304, "invalid PDU (for USSD: wrong encoding)"),
-];
-
-/// What the numbers of `+CMS ERROR` mean; below 128 they are the network's causes.
-const CMS: &[(u16, &str)] = &[
-    (300, "ME failure"),
-    (301, "SMS service reserved"),
-    (302, "operation not allowed"),
-    (303, "operation not supported"),
-    (304, "invalid PDU"),
-    (305, "invalid text"),
-    (310, "SIM not inserted"),
-    (311, "SIM PIN required"),
-    (313, "SIM failure"),
-    (314, "SIM busy"),
-    (320, "memory failure"),
-    (321, "invalid index"),
-    (322, "memory full"),
-    (330, "service centre address unknown"),
-    (331, "no network service"),
-    (332, "network time-out"),
-    (500, "unknown error"),
-];
-
-fn words(table: &[(u16, &'static str)], code: &str) -> Option<(u16, &'static str)> {
-    let by_number = code.parse::<u16>().ok();
-    table.iter().find(|(n, text)| Some(*n) == by_number || text.eq_ignore_ascii_case(code)).copied()
+/// By which number a result refuses, and what that means. Some sticks write words in place of the number.
+fn meant(result: &Final) -> Option<(RefusalFamily, &str, Option<i32>, Option<&'static Meaning>)> {
+    let (family, code) = match result {
+        Final::CmeError(code) => (RefusalFamily::Cme, code),
+        Final::CmsError(code) => (RefusalFamily::Cms, code),
+        _ => return None,
+    };
+    let (number, meaning) = match code.parse::<u16>() {
+        Ok(number) => {
+            let code = i32::from(number);
+            (Some(code), refusals::meaning(Refusal { family, code }, None))
+        }
+        Err(_) => {
+            let meaning = refusals::named(family, code);
+            (meaning.map(|m| m.from), meaning)
+        }
+    };
+    Some((family, code, number, meaning))
 }
 
-const REFUSED: &str = "the stick refused an AT command";
+/// Whether a result says that waiting helps.
+pub(super) fn is_busy(result: &Final) -> bool {
+    meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.busy)
+}
 
 /// The error for a result other than `OK`: what the SIM lacks has kinds of its own, everything else is `AtRefused`,
 /// with the facts `command` (masked), `code` and `meaning` where there are any.
 pub fn refusal(command: &str, result: &Final) -> Error {
-    use RefusalFamily::{Cme, Cms};
-    let (family, name, table, code) = match result {
-        Final::CmeError(code) => (Cme, "cme", CME, code),
-        Final::CmsError(code) => (Cms, "cms", CMS, code),
-        _ => {
-            return Error::new(ErrorKind::AtRefused, REFUSED)
-                .with("command", mask::text(command))
-                .with("code", result);
-        }
+    let Some((family, code, number, meaning)) = meant(result) else {
+        return Error::new(ErrorKind::AtRefused, words(ErrorKind::AtRefused))
+            .with("command", mask::text(command))
+            .with("code", result);
     };
-    let meaning = words(table, code);
-    let number = meaning.map(|(number, _)| number).or_else(|| code.parse().ok());
-    let (kind, what) = match (family, number) {
-        (Cme, Some(10)) | (Cms, Some(310)) => (ErrorKind::NoSim, "the stick has no SIM"),
-        (Cme, Some(11)) | (Cms, Some(311)) => (ErrorKind::SimPinNeeded, "the SIM wants its PIN"),
-        (Cme, Some(12)) => (ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"),
-        (Cme, Some(16)) => (ErrorKind::WrongPin, "the code is wrong"),
-        _ => (ErrorKind::AtRefused, REFUSED),
-    };
-    let mut error = Error::new(kind, what).with("command", mask::text(command));
+    let kind = meaning.and_then(|m| m.kind).unwrap_or(ErrorKind::AtRefused);
+    let mut error = Error::new(kind, words(kind)).with("command", mask::text(command));
     if let Some(number) = number {
-        error = error.detail(Detail::Refusal(Refusal { family, code: number.into() }));
+        error = error.detail(Detail::Refusal(Refusal { family, code: number }));
     }
-    match meaning {
-        Some((number, words)) => error.with("code", format!("{name} {number}")).with("meaning", words),
+    let name = if family == RefusalFamily::Cms { "cms" } else { "cme" };
+    error = match number {
+        Some(number) => error.with("code", format!("{name} {number}")),
         None => error.with("code", format!("{name} {code}")),
+    };
+    match meaning {
+        Some(meaning) if !meaning.name.is_empty() => error.with("meaning", meaning.name),
+        _ => error,
+    }
+}
+
+fn words(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NoSim => "the stick has no SIM",
+        ErrorKind::SimPinNeeded => "the SIM wants its PIN",
+        ErrorKind::SimPukNeeded => "the SIM is blocked and wants its PUK",
+        ErrorKind::WrongPin => "the code is wrong",
+        _ => "the stick refused an AT command",
     }
 }

@@ -3,11 +3,8 @@
 //! A wrong PIN costs a try, and after the last one only the PUK helps; after the last PUK the SIM is dead. Whoever sends a code looks first
 //! how many tries there are: [`Modem::use_code`](crate::modem::Modem::use_code) does.
 
-use std::time::Duration;
-
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
-use crate::error::{Effect, Result};
-use crate::wire::at::Final;
+use crate::error::{ErrorKind, Result};
 
 /// What the SIM waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,30 +84,16 @@ pub fn pin_enabled() -> Command<bool> {
     .within(PATIENT)
 }
 
-/// The SIM's state, waiting up to ten seconds while the SIM is busy starting.
+/// The SIM's state. A SIM that is busy starting is waited for, as with every command.
 ///
 /// # Errors
 /// `NoSim`, and what [`At::run`] gives.
 pub fn wait_state(at: &mut At<'_>) -> Result<SimState> {
-    let end = at.now() + Duration::from_secs(10);
-    loop {
-        let answer = at.command(&state().text, Effect::Reads, PATIENT)?;
-        let busy = matches!(&answer.result, Final::CmeError(code) if code == "14" || code.eq_ignore_ascii_case("SIM busy"));
-        if busy && at.now() < end {
-            at.check()?;
-            at.sleep(Duration::from_secs(1));
-            continue;
-        }
-        return match &answer.result {
-            Final::Ok => state().parse(&answer),
-            Final::CmeError(code) if code == "11" || code.eq_ignore_ascii_case("SIM PIN required") => {
-                Ok(SimState::Pin)
-            }
-            Final::CmeError(code) if code == "12" || code.eq_ignore_ascii_case("SIM PUK required") => {
-                Ok(SimState::Puk)
-            }
-            other => Err(at.refused(&state().text, other)),
-        };
+    // Some answer the question with the number that every other command gets.
+    match at.run(&state().within(PATIENT)) {
+        Err(e) if e.is(ErrorKind::SimPinNeeded) => Ok(SimState::Pin),
+        Err(e) if e.is(ErrorKind::SimPukNeeded) => Ok(SimState::Puk),
+        other => other,
     }
 }
 

@@ -1,9 +1,13 @@
+use crate::error::Tried;
+
 /// What code branches on beside the kind. Most details are facts for people as well: stated once, reported in both forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {
     /// The stick refused, by this number.
     Refusal(Refusal),
+    /// What was tried when the stick refused: its number may mean something else for it.
+    Tried(Tried),
     /// Tries of a PIN, a PUK or a password that are left. Fact `tries`.
     TriesLeft(u8),
     /// Whether a web request had gone out whole when the connection ended. Fact `sent`.
@@ -45,6 +49,7 @@ impl Detail {
             Detail::FirmwareFound(version) => ("found", version.clone()),
             Detail::Line(line) => ("line", line.to_string()),
             Detail::Refusal(_)
+            | Detail::Tried(_)
             | Detail::Unanswered
             | Detail::PlaceShows(_)
             | Detail::InJournal
@@ -73,6 +78,8 @@ pub enum RefusalFamily {
     Cme,
     /// `+CMS ERROR`: the message service, 3GPP TS 27.005 section 3.2.5.
     Cms,
+    /// The result of `+CUSD`, 3GPP TS 27.007 section 7.15.
+    Cusd,
     /// `<error><code>` of the HiLink web server.
     Hilink,
     /// A NAK of download mode.

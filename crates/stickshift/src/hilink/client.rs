@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
 use crate::hilink::call::{Call, USUAL};
-use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of};
+use crate::hilink::refusal::{ABSENT, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
 use crate::hilink::reply::{csrf_tokens, is_header_safe, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
@@ -15,6 +15,9 @@ const SESSION: &str = "SessionID";
 
 /// How long one sleep lasts at most, so that a request to stop is noticed.
 const SLICE: Duration = Duration::from_millis(200);
+
+/// How long a stick that says it is busy is asked again.
+const BUSY_FOR: Duration = Duration::from_secs(15);
 
 /// Most tokens kept; a login brings 32.
 const TOKENS_LIMIT: usize = 64;
@@ -358,7 +361,7 @@ impl<'l> Hilink<'l> {
         timeout: Duration,
     ) -> Result<Element> {
         let mut renewed = false;
-        let mut busy = 0;
+        let patient = self.link.now() + BUSY_FOR;
         loop {
             self.check()?;
             let reply = match &body {
@@ -369,8 +372,7 @@ impl<'l> Hilink<'l> {
             let reply = self.concluded(effect, reply);
             let Err(error) = reply else { return reply };
             match code_of(&error) {
-                Some(BUSY) if busy < 3 => {
-                    busy += 1;
+                _ if is_busy(&error) && self.link.now() < patient => {
                     self.sleep(Duration::from_millis(1500));
                 }
                 Some(WRONG_TOKEN) if !renewed => {

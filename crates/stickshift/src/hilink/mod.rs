@@ -53,7 +53,7 @@ pub mod xml;
 pub use call::{Call, USUAL};
 pub use client::{Delivery, Generation, Hilink};
 pub use login::LoginState;
-pub use refusal::{ABSENT, code_of, meaning, refusal};
+pub use refusal::{ABSENT, code_of, refusal};
 pub use rsa::Padding;
 
 use crate::error::{Error, ErrorKind};

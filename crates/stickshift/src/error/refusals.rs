@@ -1,0 +1,157 @@
+//! What the numbers mean by which sticks and networks refuse, from `data/refusals-at.toml` and `data/refusals-hilink.toml`.
+
+use crate::error::{ErrorKind, Refusal, RefusalFamily};
+
+/// What was tried, where the meaning of a refusal depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Switching the question for the PIN off.
+    PinOff,
+    /// Choosing one network by hand.
+    ChooseNetwork,
+}
+
+/// What one number, or each of a range of numbers, means.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// Whose number it is.
+    pub family: RefusalFamily,
+    /// The number, or the first of the range.
+    pub from: i32,
+    /// The number, or the last of the range.
+    pub to: i32,
+    /// The purpose that it is restricted to.
+    pub tried: Option<Tried>,
+    /// The standard's name, which a stick may write in place of the number; empty for a range.
+    pub name: &'static str,
+    /// The kind of error, where it is not the usual one of the family.
+    pub kind: Option<ErrorKind>,
+    /// It passes by waiting.
+    pub busy: bool,
+    /// Why, for owners.
+    pub cause: &'static str,
+    /// What to do, for owners; empty where the kind of error says it.
+    pub help: &'static str,
+    /// Where the fact is from.
+    pub source: &'static str,
+}
+
+/// How a HiLink stick's data connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// On its way up.
+    Connecting,
+    /// Up.
+    Connected,
+    /// Down.
+    Disconnected,
+    /// On its way down.
+    Disconnecting,
+    /// It did not come up.
+    Failed,
+}
+
+/// What a number of `ConnectionStatus` means.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConnectionMeaning {
+    /// The number.
+    pub code: u16,
+    /// How the connection stands.
+    pub state: ConnectionState,
+    /// The same in words, with the reason.
+    pub words: &'static str,
+    /// Where the fact is from.
+    pub source: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/refusals.rs"));
+
+/// What a refusal means: the row for what was `tried` first, then the number's own row, then that of its range.
+pub fn meaning(refusal: Refusal, tried: Option<Tried>) -> Option<&'static Meaning> {
+    let fits = |m: &&Meaning| m.family == refusal.family && (m.from..=m.to).contains(&refusal.code);
+    let of = |tried: Option<Tried>, own: bool| {
+        MEANINGS.iter().filter(fits).find(|m| m.tried == tried && (m.from == m.to) == own)
+    };
+    let special = tried.and_then(|tried| of(Some(tried), true));
+    special.or_else(|| of(None, true)).or_else(|| of(None, false))
+}
+
+/// The meaning that a stick wrote in words in place of a number.
+pub fn named(family: RefusalFamily, words: &str) -> Option<&'static Meaning> {
+    // Sticks differ in capitals, blanks and hyphens.
+    let bare = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let words = bare(words);
+    MEANINGS.iter().find(|m| m.family == family && !m.name.is_empty() && bare(m.name) == words)
+}
+
+/// What a number of `ConnectionStatus` means.
+pub fn connection(code: u16) -> Option<&'static ConnectionMeaning> {
+    CONNECTIONS.iter().find(|c| c.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_reached_and_says_what_to_do() {
+        for row in MEANINGS {
+            let alone = |code: &i32| {
+                !MEANINGS.iter().any(|m| m.family == row.family && m.from == m.to && m.from == *code)
+            };
+            let code = if row.from == row.to { Some(row.from) } else { (row.from..=row.to).find(alone) };
+            let code = code.unwrap_or_else(|| panic!("{row:?} is hidden"));
+            let found = meaning(Refusal { family: row.family, code }, row.tried).unwrap();
+            assert_eq!(found, row, "{code}");
+            for text in [row.cause, row.help] {
+                assert!(!text.ends_with('.') && !text.contains("  ") && !text.contains('`'), "{text}");
+            }
+            assert!(!row.cause.is_empty() && !row.source.is_empty(), "{row:?}");
+            if row.tried.is_none() && !row.name.is_empty() && row.family != RefusalFamily::Hilink {
+                assert_eq!(named(row.family, row.name).map(|m| m.cause), Some(row.cause), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_counts_for_its_family_and_its_purpose() {
+        let cause = |family, code, tried| meaning(Refusal { family, code }, tried).map(|m| m.name);
+        assert_eq!(cause(RefusalFamily::Cms, 304, None), Some("invalid PDU mode parameter"));
+        assert_eq!(cause(RefusalFamily::Cme, 304, None), Some("invalid PDU"));
+        assert_eq!(cause(RefusalFamily::Cms, 77, None), Some(""));
+        assert_eq!(cause(RefusalFamily::Cme, 4711, None), None);
+        assert_eq!(cause(RefusalFamily::Download, 3, None), None);
+        let off = |tried| meaning(Refusal { family: RefusalFamily::Cme, code: 3 }, tried).unwrap();
+        assert!(off(Some(Tried::PinOff)).cause.contains("switched off"));
+        assert_ne!(off(Some(Tried::PinOff)).cause, off(None).cause);
+        // A purpose without a row of its own for the number.
+        assert_eq!(off(Some(Tried::ChooseNetwork)).tried, Some(Tried::ChooseNetwork));
+        let full = meaning(Refusal { family: RefusalFamily::Cme, code: 20 }, Some(Tried::PinOff)).unwrap();
+        assert_eq!((full.name, full.tried), ("memory full", None));
+    }
+
+    #[test]
+    fn words_count_as_their_number() {
+        for (family, words, code) in [
+            (RefusalFamily::Cme, "SIM busy", 14),
+            (RefusalFamily::Cme, "no network  service", 30),
+            (RefusalFamily::Cms, "SMSC address unknown", 330),
+            (RefusalFamily::Cms, "(U)SIM application toolkit busy", 212),
+        ] {
+            assert_eq!(named(family, words).map(|m| m.from), Some(code), "{words}");
+        }
+        assert_eq!(named(RefusalFamily::Cme, "a word of its own"), None);
+    }
+
+    #[test]
+    fn each_number_of_the_connection_has_one_meaning() {
+        for row in CONNECTIONS {
+            assert_eq!(connection(row.code), Some(row));
+            let fails = row.words.starts_with("failed") || row.words.starts_with("not connected");
+            assert_eq!(row.state == ConnectionState::Failed, fails, "{row:?}");
+        }
+        assert_eq!(connection(4711), None);
+    }
+}
