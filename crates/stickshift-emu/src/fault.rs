@@ -71,8 +71,14 @@ fault_kinds! {
     Echo = "echo",
     /// Download mode does not answer AT commands once it is in its binary phase.
     Deaf = "deaf",
-    /// Download mode wants a signature.
+    /// Download mode wants a signature, whatever its firmware is known to do.
     SignRequired = "sign-required",
+    /// Download mode takes images without a signature.
+    UnsignedTaken = "unsigned-taken",
+    /// A changed partition table is refused when it is closed.
+    TableRefused = "table-refused",
+    /// A changed partition table restarts download mode without an answer.
+    TableRestarts = "table-restarts",
     /// The loader is taken and does not start.
     LoaderDead = "loader-dead",
     /// AT ports swallow what they are sent in their first second.
@@ -107,6 +113,9 @@ impl FaultKind {
                 | FaultKind::Echo
                 | FaultKind::Deaf
                 | FaultKind::SignRequired
+                | FaultKind::UnsignedTaken
+                | FaultKind::TableRefused
+                | FaultKind::TableRestarts
                 | FaultKind::LoaderDead
                 | FaultKind::LatePort
                 | FaultKind::Chatty
@@ -322,6 +331,9 @@ impl FaultPlan {
                 | FaultKind::Echo
                 | FaultKind::Deaf
                 | FaultKind::SignRequired
+                | FaultKind::UnsignedTaken
+                | FaultKind::TableRefused
+                | FaultKind::TableRestarts
                 | FaultKind::LoaderDead
                 | FaultKind::LatePort
                 | FaultKind::Chatty

@@ -11,7 +11,7 @@ use std::time::Duration;
 use stickshift::boot::{Changes, Loader};
 use stickshift::convert::{self, ConvertRequest, Target};
 use stickshift::convert::{FirmwareFile, load};
-use stickshift::error::{Error, ErrorKind, Verdict};
+use stickshift::error::{Error, ErrorKind, RefusalFamily, Verdict};
 use stickshift::event::{Event, Session};
 use stickshift::firmware::Compression;
 use stickshift::firmware::build::{self, Part, field};
@@ -32,6 +32,8 @@ const VERSION: &str = "21.180.01.00.00";
 const SEEDS: u64 = 2;
 /// Fewer runs mean that steps or kinds of fault went missing.
 const LEAST_RUNS: usize = 5000;
+/// Properties that no resuming gets past.
+const FOR_GOOD: [FaultKind; 2] = [FaultKind::LoaderDead, FaultKind::TableRefused];
 /// So often the owner puts the stick back and resumes.
 const ATTEMPTS: u32 = 4;
 
@@ -286,9 +288,7 @@ fn every_fault_at_every_step_ends_truthfully() {
                     campaign.run(name, FaultPlan::new(vec![Fault::new(kind, Some(step))], seed), &mut count);
                 }
             }
-            for kind in
-                FaultKind::ALL.iter().copied().filter(|k| k.is_property() && *k != FaultKind::LoaderDead)
-            {
+            for kind in FaultKind::ALL.iter().copied().filter(|k| k.is_property() && !FOR_GOOD.contains(k)) {
                 campaign.run(name, FaultPlan::new(vec![Fault::new(kind, None)], seed), &mut count);
             }
         }
@@ -372,6 +372,22 @@ fn a_loader_that_never_starts_is_said_to_be_recoverable() {
     assert!(error.is(ErrorKind::LoaderNotStarted), "{error:?}");
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
     assert!(bus.clone().sticks().is_ok());
+}
+
+#[test]
+fn a_partition_table_that_is_refused_for_good_is_said_to_be_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let campaign = Campaign::new(dir.path());
+    let faults = FaultPlan::new(vec![Fault::new(FaultKind::TableRefused, None)], 1);
+    let bus = campaign.bus("e3372h-loader", faults);
+    for resume in [false, true] {
+        let error = campaign.attempt(&bus, resume).unwrap_err();
+        assert!(error.is(ErrorKind::RequestRefused), "{error:?}");
+        assert_eq!(
+            (error.refusal_of(RefusalFamily::Download), error.verdict()),
+            (Some(2), Some(Verdict::Recoverable))
+        );
+    }
 }
 
 #[test]

@@ -263,6 +263,9 @@ const ELSEWHERE: &[FaultKind] = &[
     FaultKind::NoOpeningFlag,
     FaultKind::Deaf,
     FaultKind::SignRequired,
+    FaultKind::UnsignedTaken,
+    FaultKind::TableRefused,
+    FaultKind::TableRestarts,
     FaultKind::LoaderDead,
 ];
 

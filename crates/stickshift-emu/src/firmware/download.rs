@@ -42,6 +42,17 @@ pub enum AtInBinary {
     Nak(u8),
 }
 
+/// What closing a changed partition table does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewTable {
+    /// It is acknowledged as any other partition.
+    Taken,
+    /// Download mode restarts at once, without an answer.
+    Restarts,
+    /// It is refused, and the old one stays.
+    Refused,
+}
+
 /// How this download mode behaves, where sticks differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadOptions {
@@ -61,8 +72,12 @@ pub struct DownloadOptions {
     pub nak_bad_crc: bool,
     /// `01` is understood and leads back to the AT phase.
     pub leaves_binary: bool,
-    /// Closing a partition table that differs from the one before restarts download mode without an answer.
-    pub reboot_on_new_table: bool,
+    /// What closing a partition table that differs from the one before does.
+    pub new_table: NewTable,
+    /// `AT^DATAMODE` is known. Balong V3 sticks have another protocol.
+    pub knows_datamode: bool,
+    /// The start of every partition is refused.
+    pub refuses_starts: bool,
     /// What stands behind `HUAWEI ` in the product id.
     pub product: String,
     /// The largest partition.
@@ -76,7 +91,7 @@ pub struct DownloadOptions {
 }
 
 impl DownloadOptions {
-    /// As the V7R2 daemon: AT and frames side by side, bad frames dropped without a word.
+    /// As the V7R2 daemon: AT and frames side by side, bad frames dropped without a word, no signature asked for.
     pub fn v7r2() -> Self {
         DownloadOptions {
             at_in_binary: AtInBinary::Answered,
@@ -84,16 +99,17 @@ impl DownloadOptions {
             nak_bad_crc: false,
             leaves_binary: false,
             // docs/protocols/balong-flash.md section 2.4: at once, the acknowledgement may never come.
-            reboot_on_new_table: true,
+            new_table: NewTable::Restarts,
+            require_signature: false,
             product: "E3372s_153".into(),
             ..DownloadOptions::v7r11()
         }
     }
 
-    /// As V7R11 units with signature checking off: `AT^DATAMODE` is needed, and ends the AT phase.
+    /// As V7R11 units: `AT^DATAMODE` is needed, wants a signature first, and ends the AT phase (docs/protocols/balong-flash.md section 2.2).
     pub fn v7r11() -> Self {
         DownloadOptions {
-            require_signature: false,
+            require_signature: true,
             at_in_binary: AtInBinary::Nak(nak::INVALID_COMMAND),
             binary_at_once: false,
             starts_binary: false,
@@ -101,7 +117,9 @@ impl DownloadOptions {
             opening_flag: true,
             nak_bad_crc: true,
             leaves_binary: true,
-            reboot_on_new_table: false,
+            new_table: NewTable::Taken,
+            knows_datamode: true,
+            refuses_starts: false,
             product: "E3372h_153".into(),
             largest: 128 << 20,
             protocol: "2.0".into(),
@@ -290,6 +308,7 @@ impl DownloadMode {
                 reply.then = DownloadEffect::Reset;
                 Some(String::new())
             }
+            "AT^DATAMODE" if !self.options.knows_datamode => None,
             "AT^DATAMODE" if self.options.require_signature && !self.signed => None,
             "AT^DATAMODE" => {
                 self.binary = true;
@@ -349,6 +368,9 @@ impl DownloadMode {
             return self.refuse(nak::WRONG_LENGTH);
         }
         let (code, size) = (word(body, 1), word(body, 5));
+        if self.options.refuses_starts {
+            return self.refuse(nak::OUT_OF_RANGE);
+        }
         if size == 0 {
             return self.refuse(nak::FAILED);
         }
@@ -400,8 +422,15 @@ impl DownloadMode {
         }
         flash.close(code);
         let table_before = self.open.take().and_then(|open| open.table_before);
-        let changed = table_before.is_some_and(|before| flash.partition(code) != Some(before.as_slice()));
-        if changed && self.options.reboot_on_new_table {
+        let changed =
+            table_before.as_ref().is_some_and(|before| flash.partition(code) != Some(before.as_slice()));
+        if changed && self.options.new_table == NewTable::Refused {
+            flash.begin(code);
+            flash.append(code, &table_before.unwrap_or_default());
+            flash.close(code);
+            return self.refuse(nak::OUT_OF_RANGE);
+        }
+        if changed && self.options.new_table == NewTable::Restarts {
             return DownloadReply { then: DownloadEffect::Restart, ..DownloadReply::default() };
         }
         DownloadReply { after: self.options.slow_flush / 4, ..self.acknowledge() }

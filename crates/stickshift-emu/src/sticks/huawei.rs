@@ -10,7 +10,7 @@ use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, HttpAnswer, UsbReply};
 use crate::fault::{Cut, FaultKind, FaultPlan, StepFaults};
 use crate::firmware::boot_rom::{Block, BootRom};
-use crate::firmware::download::{AtInBinary, DownloadMode};
+use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
@@ -327,6 +327,12 @@ impl HuaweiStick {
         options.opening_flag &= !self.has(FaultKind::NoOpeningFlag);
         options.echo |= self.has(FaultKind::Echo);
         options.require_signature |= self.has(FaultKind::SignRequired);
+        options.require_signature &= !self.has(FaultKind::UnsignedTaken);
+        if self.has(FaultKind::TableRefused) {
+            options.new_table = NewTable::Refused;
+        } else if self.has(FaultKind::TableRestarts) {
+            options.new_table = NewTable::Restarts;
+        }
         if self.has(FaultKind::Deaf) {
             options.at_in_binary = AtInBinary::Deaf;
         }

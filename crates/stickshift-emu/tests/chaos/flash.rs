@@ -13,7 +13,7 @@ use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::signature::{trailer, trailer_length};
 use stickshift::plan::Consents;
 use stickshift::stick::Mode;
-use stickshift_emu::firmware::download::{AtInBinary, DownloadMode, DownloadOptions};
+use stickshift_emu::firmware::download::{AtInBinary, DownloadMode, DownloadOptions, NewTable};
 use stickshift_emu::firmware::memory::{Firmware, FirmwareKind, Flash};
 
 use super::device::{Device, DevicePort};
@@ -110,9 +110,9 @@ fn sticks() -> [(&'static str, DownloadOptions); 5] {
     [
         ("v7r11", v7r11.clone()),
         // The port stays here: that a stick restarts with its table is the campaign's subject.
-        ("v7r2", DownloadOptions { reboot_on_new_table: false, ..DownloadOptions::v7r2() }),
+        ("v7r2", DownloadOptions { new_table: NewTable::Taken, ..DownloadOptions::v7r2() }),
         ("deaf", DownloadOptions { at_in_binary: AtInBinary::Deaf, ..v7r11.clone() }),
-        ("signed", DownloadOptions { require_signature: true, ..v7r11.clone() }),
+        ("unsigned", DownloadOptions { require_signature: false, ..v7r11.clone() }),
         ("silent", DownloadOptions { nak_bad_crc: false, ..v7r11 }),
     ]
 }

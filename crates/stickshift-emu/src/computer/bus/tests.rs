@@ -83,6 +83,10 @@ fn code(size: usize) -> Vec<u8> {
     (0..size).map(|i| (i % 249) as u8 | 1).collect()
 }
 
+/// docs/protocols/balong-flash.md section 2.2, with the key that most sticks know.
+const SIGNATURE: &[u8] =
+    b"AT^SIGNVER=1,0,778A8D175E602B7B779D9E05C330B5279B0661BF2EED99A20445B366D63DD697,2958\r";
+
 #[test]
 fn the_whole_conversion_with_the_boot_pin() {
     let mut bus = with("e3372h-hilink");
@@ -109,6 +113,7 @@ fn the_whole_conversion_with_the_boot_pin() {
     let port = stick.interface(Role::Flash).unwrap();
     assert_eq!(port.number, 2);
     let mut link = bus.open_port(&here, port.number).unwrap();
+    ask(&mut *link, SIGNATURE);
     assert_eq!(ask(&mut *link, b"AT^DATAMODE\r"), b"\r\nOK\r\n");
     let text = b"\0stickshift-synthetic version=21.180.01.00.00 kind=stick\0";
     let big = [&text[..], &vec![7; 3 << 20]].concat();
@@ -131,7 +136,7 @@ fn the_whole_conversion_with_the_boot_pin() {
         .unwrap();
     assert_eq!(firmware.unwrap().kind, FirmwareKind::Stick);
     assert!(nv);
-    assert_eq!(steps, (1 + 3 + 7) + (1 + 9 + 2 + 769 + 1) + 1);
+    assert_eq!(steps, (1 + 3 + 7) + (2 + 9 + 2 + 769 + 1) + 1);
 }
 
 #[test]
@@ -246,7 +251,7 @@ fn the_soft_way_by_http_and_godload() {
 
 #[test]
 fn a_stick_that_is_pulled_in_the_middle_comes_back_as_its_flash_allows() {
-    let faults = FaultPlan::parse("unplug@3", 0).unwrap();
+    let faults = FaultPlan::parse("unplug@3,unsigned-taken", 0).unwrap();
     let options = HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() };
     let mut bus = VirtualBus::new();
     bus.plug(&place("1-1"), Box::new(HuaweiStick::new(options)));

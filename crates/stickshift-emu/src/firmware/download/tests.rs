@@ -18,7 +18,7 @@ impl Rig {
     }
 
     fn binary() -> Self {
-        let mut rig = Rig::new(DownloadOptions::v7r11());
+        let mut rig = Rig::new(DownloadOptions { require_signature: false, ..DownloadOptions::v7r11() });
         assert_eq!(rig.ask(b"AT^DATAMODE\r"), b"\r\nOK\r\n");
         rig
     }
@@ -155,7 +155,8 @@ fn the_port_in_its_binary_phase() {
 
 #[test]
 fn at_text_is_matched_whole_and_alone() {
-    let mut rig = Rig::new(DownloadOptions { echo: true, ..DownloadOptions::v7r11() });
+    let mut rig =
+        Rig::new(DownloadOptions { echo: true, require_signature: false, ..DownloadOptions::v7r11() });
     assert_eq!(rig.ask(b"AT^DLOADVER?\r"), b"AT^DLOADVER?\r\r\n2.0\r\n\r\nOK\r\n");
     assert_eq!(rig.ask(b"ATE0\r"), b"ATE0\r\r\nOK\r\n");
     assert_eq!(rig.ask(b"AT^NOSUCH\r"), b"\r\nERROR\r\n");
@@ -174,7 +175,7 @@ fn at_text_is_matched_whole_and_alone() {
 
 #[test]
 fn a_new_partition_table_may_restart_download_mode() {
-    let mut rig = Rig::new(DownloadOptions { reboot_on_new_table: true, ..DownloadOptions::v7r2() });
+    let mut rig = Rig::new(DownloadOptions { new_table: NewTable::Restarts, ..DownloadOptions::v7r2() });
     let old = rig.flash.partition(PARTITION_TABLE).unwrap().to_vec();
     for (content, then) in [(old, DownloadEffect::Nothing), (b"new".to_vec(), DownloadEffect::Restart)] {
         rig.start(PARTITION_TABLE, content.len() as u32);
@@ -185,4 +186,27 @@ fn a_new_partition_table_may_restart_download_mode() {
         assert_eq!(reply.then, then);
         assert_eq!(reply.bytes.is_empty(), then == DownloadEffect::Restart);
     }
+}
+
+#[test]
+fn a_new_partition_table_may_be_refused_and_the_old_one_stays() {
+    let options = DownloadOptions { new_table: NewTable::Refused, ..DownloadOptions::v7r2() };
+    let mut rig = Rig::new(options);
+    let old = rig.flash.partition(PARTITION_TABLE).unwrap().to_vec();
+    rig.start(PARTITION_TABLE, 3);
+    rig.block(1, b"new");
+    let body = [&[0x43], &3u32.to_be_bytes()[..], &[0; 3], &PARTITION_TABLE.to_be_bytes(), &[0; 11]].concat();
+    assert_eq!(rig.frame(&body), nak(2));
+    assert_eq!(rig.flash.partition(PARTITION_TABLE), Some(old.as_slice()));
+}
+
+#[test]
+fn each_firmware_wants_signatures_as_the_documents_say() {
+    for (options, wants) in [(DownloadOptions::v7r11(), true), (DownloadOptions::v7r2(), false)] {
+        let mut rig = Rig::new(options);
+        let refused = rig.ask(b"AT^DATAMODE\r") == b"\r\nERROR\r\n";
+        assert_eq!(refused, wants);
+    }
+    let options = DownloadOptions { knows_datamode: false, ..DownloadOptions::v7r2() };
+    assert_eq!(Rig::new(options).ask(b"AT^DATAMODE\r"), b"\r\nERROR\r\n");
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fault::Fault;
+use crate::firmware::download::DownloadOptions;
 use stickshift::wire::{crc, hdlc};
 
 const ACK: [u8; 5] = [0x7e, 0x02, 0x6a, 0xd3, 0x7e];
@@ -21,7 +22,8 @@ impl Rig {
     /// In download mode, with faults counted from the first request on.
     fn loader(faults: &str) -> Self {
         let faults = FaultPlan::parse(faults, 3).unwrap();
-        Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() })
+        let dload = DownloadOptions { require_signature: false, ..DownloadOptions::v7r11() };
+        Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, dload, ..HuaweiOptions::hilink() })
     }
 
     fn needle(faults: &str) -> Self {
@@ -261,8 +263,9 @@ fn every_fault_at_every_step_leaves_a_stick_that_still_works() {
     for &kind in FaultKind::ALL {
         for step in 1..=4 {
             let faults = FaultPlan::new(vec![Fault::new(kind, Some(step))], 9);
+            let dload = DownloadOptions { require_signature: false, ..DownloadOptions::v7r11() };
             let mut rig =
-                Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, ..HuaweiOptions::hilink() });
+                Rig::new(HuaweiOptions { plug_in: PlugIn::Loader, faults, dload, ..HuaweiOptions::hilink() });
             rig.ask(DATAMODE);
             rig.frame(&START);
             rig.frame(&BLOCK);
