@@ -194,6 +194,21 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "unplug it, plug it in again, and try another --to or --message",
             REFUSED,
         ),
+        ErrorKind::MediumInUse => (
+            "a file system on it is mounted, or a program has it open",
+            "unmount it first; `stickshift switch STICK --yes` takes it away all the same, and what is not written yet is lost",
+            REFUSED,
+        ),
+        ErrorKind::NotAuthorized => (
+            "a rule or program such as USBGuard decides which USB devices may be used here",
+            "allow the device there, or as root write 1 into its `authorized` file below /sys/bus/usb/devices",
+            NO_ACCESS,
+        ),
+        ErrorKind::NoPower => (
+            "the port gives less power than the stick asks for",
+            "plug it into another port of the computer, or into a hub with its own power supply",
+            NO_ACCESS,
+        ),
         ErrorKind::LoaderErases => (
             "a stock loader erases the whole flash when it starts: IMEI, serial number and radio calibration are lost permanently",
             "see `stickshift loader info FILE`; use a loader known to be safe, or --allow-erase if you know that this one is safe or the stick's identity is already lost",
@@ -324,6 +339,11 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ErrorKind::WeakLogin => (
             "base64 hides nothing: an old stick asks for it, and so does a false server",
             "where you know that it is your stick, run again with --allow-weak-login",
+            REFUSED,
+        ),
+        ErrorKind::NotFlashable => (
+            "nobody is known to have done it; trying ends with an opened stick that is no better",
+            "keep its firmware; `stickshift identify` shows what can be done with it",
             REFUSED,
         ),
         ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),

@@ -7,8 +7,8 @@ use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink, LimitedHttp};
-use stickshift::modem::{Login, Modem};
-use stickshift::stick::{Mode, Role, Stick};
+use stickshift::modem::{Login, Modem, identity};
+use stickshift::stick::{Mode, Stick};
 
 use crate::context::Context;
 use crate::opener::port_place;
@@ -107,13 +107,13 @@ impl WayInArgs {
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, self.port.stick.as_deref())?;
-        match (at_port(&stick), stick.mode) {
-            // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
-            (_, Mode::Hilink | Mode::HilinkSerial) => {
-                bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)))
-            }
-            (Some(interface), _) => bus.open_port(&stick.place, interface).map(WayIn::At),
-            (None, _) => Err(no_way_in(&stick)),
+        // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
+        if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
+            return bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)));
+        }
+        match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
+            Some(interface) => bus.open_port(&stick.place, interface).map(WayIn::At),
+            None => Err(no_way_in(&stick)),
         }
     }
 
@@ -150,7 +150,7 @@ impl PortArgs {
         }
         let mut bus = context.bus()?;
         let stick = select::stick(&mut *bus, self.stick.as_deref())?;
-        match at_port(&stick) {
+        match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface),
             None => Err(no_way_in(&stick)),
         }
@@ -216,11 +216,6 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
 /// No server keeps a verb for ever.
 fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
     Box::new(LimitedHttp::new(link))
-}
-
-fn at_port(stick: &Stick) -> Option<u8> {
-    let with = |role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some());
-    [Role::Pcui, Role::Modem, Role::Serial].into_iter().find_map(with).map(|i| i.number)
 }
 
 fn no_way_in(stick: &Stick) -> Error {

@@ -8,6 +8,7 @@ use stickshift::error::{Error, ErrorKind};
 use stickshift::event::{Cancel, Session};
 use stickshift::profile::Catalogue;
 use stickshift::stick::Stick;
+use stickshift::switching::Goal;
 use stickshift::switching::watch::{Report, Workers, serve};
 
 use crate::opener::{Look, Opener};
@@ -15,7 +16,7 @@ use crate::opener::{Look, Opener};
 /// Plenty for what is done to one stick.
 const STACK: usize = 512 * 1024;
 
-type Work = dyn Fn(&Stick, &mut dyn FnMut(Report)) + Send + Sync;
+type Work = dyn Fn(&Stick, Goal, &mut dyn FnMut(Report)) + Send + Sync;
 
 pub(crate) struct Threads {
     work: Arc<Work>,
@@ -27,10 +28,10 @@ pub(crate) struct Threads {
 impl Threads {
     /// Every thread serves its stick over a look of its own at the bus.
     pub(crate) fn looking_through(opener: Arc<Opener>, catalogue: Arc<Catalogue>, cancel: Cancel) -> Threads {
-        Threads::new(Arc::new(move |stick, tell| match opener.bus(Look::Quick) {
+        Threads::new(Arc::new(move |stick, goal, tell| match opener.bus(Look::Quick) {
             Ok(mut bus) => {
                 let mut session = Session::new(|_| {}, cancel.clone());
-                serve(&mut *bus, stick, &catalogue, &mut session, tell);
+                serve(&mut *bus, stick, goal, &catalogue, &mut session, tell);
             }
             Err(error) => tell(Report::Ended { stick: stick.clone(), result: Err(error) }),
         }))
@@ -43,11 +44,11 @@ impl Threads {
 }
 
 impl Workers for Threads {
-    fn serve(&mut self, stick: &Stick) {
+    fn serve(&mut self, stick: &Stick, goal: Goal) {
         self.running.retain(|thread| !thread.is_finished());
         let (work, sender, its_stick) = (Arc::clone(&self.work), self.sender.clone(), stick.clone());
         // A receiver that is gone is a program that ends.
-        let body = move || work(&its_stick, &mut |report| drop(sender.send(report)));
+        let body = move || work(&its_stick, goal, &mut |report| drop(sender.send(report)));
         match thread::Builder::new().stack_size(STACK).spawn(body) {
             Ok(thread) => self.running.push(thread),
             Err(error) => {
@@ -94,14 +95,14 @@ mod tests {
         // The stick at 1-1 hangs until the test lets it go.
         let (release, held) = channel::<()>();
         let held = Mutex::new(held);
-        let mut workers = Threads::new(Arc::new(move |stick, tell| {
+        let mut workers = Threads::new(Arc::new(move |stick, _, tell| {
             if stick.place.as_str() == "1-1" {
                 let _ = held.lock().unwrap().recv();
             }
             tell(Report::Began { stick: stick.clone(), evidence: Vec::new() });
         }));
-        workers.serve(&stick("1-1"));
-        workers.serve(&stick("1-2"));
+        workers.serve(&stick("1-1"), Goal::Usual);
+        workers.serve(&stick("1-2"), Goal::Usual);
         let first = workers.receiver.recv().unwrap();
         assert_eq!(place_of(&first), "1-2");
         assert!(workers.reports().is_empty());

@@ -6,6 +6,7 @@ use stickshift::event::{Cancel, Session};
 use stickshift::link::Bus;
 use stickshift::profile::Catalogue;
 use stickshift::stick::{Mode, Place, Stick};
+use stickshift::switching::Goal;
 use stickshift::switching::watch::{News, OneByOne, Report, Watcher, Workers, serve};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
@@ -203,10 +204,10 @@ struct HangsAt<'a> {
 }
 
 impl Workers for HangsAt<'_> {
-    fn serve(&mut self, stick: &Stick) {
+    fn serve(&mut self, stick: &Stick, goal: Goal) {
         self.asked.push(stick.place.clone());
         if stick.place != self.place {
-            self.others.serve(stick);
+            self.others.serve(stick, goal);
         }
     }
 
@@ -235,7 +236,9 @@ fn a_stick_that_hangs_holds_up_no_other() {
     let stick = bus.sticks().unwrap().remove(0);
     let mut session = Session::quiet();
     let mut reports = Vec::new();
-    serve(&mut bus.clone(), &stick, &catalogue, &mut session, &mut |report| reports.push(report));
+    serve(&mut bus.clone(), &stick, Goal::Usual, &catalogue, &mut session, &mut |report| {
+        reports.push(report)
+    });
     hands.others = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
     let mut late = Late { reports, hands };
     let end = bus.now() + seconds(30);
@@ -250,8 +253,8 @@ struct Late<'a> {
 }
 
 impl Workers for Late<'_> {
-    fn serve(&mut self, stick: &Stick) {
-        self.hands.serve(stick);
+    fn serve(&mut self, stick: &Stick, goal: Goal) {
+        self.hands.serve(stick, goal);
     }
 
     fn reports(&mut self) -> Vec<Report> {

@@ -111,6 +111,12 @@ error_kinds! {
     NothingToLearn = "nothing-to-learn",
     /// The stick got its message and did not become what was wanted.
     NotSwitched = "not-switched",
+    /// A drive of the device is in use: mounted, or opened by a program. Switching would take it away.
+    MediumInUse = "medium-in-use",
+    /// The system does not authorize the device or one of its interfaces.
+    NotAuthorized = "not-authorized",
+    /// The device asks for more power than its port gives, so the system did not configure it.
+    NoPower = "no-power",
 
     // Loader files.
     /// The loader would erase the whole flash when it starts.
@@ -177,6 +183,8 @@ error_kinds! {
     JournalMismatch = "journal-mismatch",
     /// The way to download mode without opening the stick is closed by its firmware.
     GateClosed = "gate-closed",
+    /// No way is known to give other firmware to such a stick.
+    NotFlashable = "not-flashable",
     /// The plan needs a consent that was not given.
     ConsentNeeded = "consent-needed",
 }

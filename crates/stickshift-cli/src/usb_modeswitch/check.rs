@@ -19,7 +19,8 @@ pub(crate) fn default_devices(bus: &mut dyn Bus, request: &CommandLine, id: UsbI
     let Some(device) = request.device else { return Ok(found) };
     let mut meant = Vec::new();
     for stick in found {
-        let on_bus = request.bus.is_none_or(|number| bus_number(&stick) == Some(number));
+        // A device number without its bus names nothing.
+        let on_bus = request.bus.is_some() && bus_number(&stick) == request.bus;
         if on_bus && bus.address(&stick.place)? == Some(device) {
             meant.push(stick);
         }

@@ -13,7 +13,7 @@ use stickshift::profile::formats::usb_modeswitch::assignments;
 use stickshift::profile::{Catalogue, Method};
 use stickshift::stick::{Stick, UsbId};
 use stickshift::switch::{View, mbim};
-use stickshift::switching::{self, Goal, Prepared};
+use stickshift::switching::{self, Goal, MediumConsent, Prepared};
 
 use super::check::{Check, bus_number, default_devices, has_target, targets};
 use super::command_line::{CommandLine, Source};
@@ -174,7 +174,7 @@ impl Job<'_, '_> {
         self.say(&format!("Access device {number:03} on bus {on_bus:03}"));
         self.describe(&stick);
 
-        let prepared = match self.prepare(bus, &stick)? {
+        let mut prepared = match self.prepare(bus, &stick)? {
             Ok(prepared) => prepared,
             Err(code) => return Ok(code),
         };
@@ -187,6 +187,8 @@ impl Job<'_, '_> {
         if self.request.sysmode {
             notice(&format!("switch device {} on {on_bus:03}/{number:03}", self.id));
         }
+        // The real program does not look. A medium that is known to be mounted is not taken away here either.
+        prepared.consent = MediumConsent::NotKnown;
         let already_active = prepared.sequence.already_active;
         let sent = self.send(bus, prepared);
         if let Some(configuration) = already_active.filter(|_| sent) {

@@ -10,7 +10,7 @@ use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Parameters, builtin, formats};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 use stickshift::switching::web_ports;
-use stickshift::switching::{self, Goal, Prepared, SwitchRequest, Switched};
+use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchRequest, Switched};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -76,6 +76,8 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut bus = context.every_device()?;
     let catalogue = context.catalogue();
     let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
+    // A look at all devices does not wait for what one is slow to say of itself; the choice of its profile does.
+    let stick = bus.device(&stick.place)?.filter(|there| there.id == stick.id).unwrap_or(stick);
     let own = args.profile.is_some() || !args.message.is_empty();
     if !own && stick.mode == Mode::Hilink && matches!(args.goal(), Goal::Serial | Goal::Modem) {
         return by_web_api(context, &mut *bus, &stick, &args);
@@ -87,7 +89,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     };
     let request = SwitchRequest { catalogue: &catalogue, profile, goal: args.goal() };
     let mut session = context.session();
-    let prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
+    let mut prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
         Ok(prepared) => prepared,
         Err(error) if error.is(ErrorKind::AlreadySwitched) && request.goal.is_met_by(stick.mode) => {
             context.output.finish(&SwitchReport::already(&stick));
@@ -102,12 +104,32 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         return Ok(());
     }
     context.output.interim("plan", &plan);
+    consent_to_medium(context, &prepared.medium)?;
+    prepared.consent = MediumConsent::InUse;
     let switched = match args.no_ports {
         true => switching::switch(&mut *bus, prepared, &mut session)?,
         false => switching::switch_and_wait(&mut *bus, prepared, &mut session)?,
     };
     context.output.finish(&SwitchReport::of(stick.id, &switched));
     Ok(())
+}
+
+/// Asks before a stick is taken away whose drives are in use, or may be.
+fn consent_to_medium(context: &Context, medium: &Medium) -> Result<()> {
+    match medium {
+        Medium::Free => Ok(()),
+        Medium::InUse(uses) => {
+            context.output.warn("medium-in-use", uses.join("; "));
+            let question = "What is not written yet will be lost. Switch it all the same?";
+            context.confirm(question).map_err(|e| e.with("in-use", uses.join("; ")))
+        }
+        Medium::NotKnown => {
+            let text =
+                "this system does not tell whether a drive of this device is mounted; make sure that none is";
+            context.output.warn("medium-not-known", text.to_owned());
+            context.confirm("Is nothing of it mounted?")
+        }
+    }
 }
 
 /// A stick that is a network card already takes no more messages: its web server is asked.
@@ -118,6 +140,8 @@ fn by_web_api(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &Sw
         return Ok(());
     }
     context.output.interim("plan", &plan);
+    // Its card reader leaves with it.
+    consent_to_medium(context, &Medium::of(bus, stick)?)?;
     let login = args.login.login()?;
     let switched = web_ports::open(bus, &stick.place, login.as_ref(), &mut context.session())?;
     if !args.goal().is_met_by(switched.mode) {
@@ -197,6 +221,9 @@ pub(crate) struct PlanReport {
     evidence: Vec<String>,
     transfers: Vec<String>,
     remarks: Vec<String>,
+    /// What its drives are used for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    in_use: Vec<String>,
 }
 
 impl PlanReport {
@@ -208,6 +235,10 @@ impl PlanReport {
             evidence: prepared.evidence.clone(),
             transfers: prepared.sequence.transfers.iter().map(ToString::to_string).collect(),
             remarks: prepared.sequence.remarks.clone(),
+            in_use: match &prepared.medium {
+                Medium::InUse(uses) => uses.clone(),
+                Medium::Free | Medium::NotKnown => Vec::new(),
+            },
         }
     }
 }
@@ -223,6 +254,9 @@ impl Report for PlanReport {
         }
         for line in &self.remarks {
             writeln!(out, "  note  {line}")?;
+        }
+        for line in &self.in_use {
+            writeln!(out, "  RISK  {line}")?;
         }
         Ok(())
     }

@@ -29,6 +29,11 @@ impl AtPorts {
         AtPorts { ports: at.map(|i| (i.number, AtPort::new())).collect(), ..AtPorts::default() }
     }
 
+    /// One interface alone takes AT commands.
+    pub(crate) fn only(interface: u8) -> Self {
+        AtPorts { ports: [(interface, AtPort::new())].into(), ..AtPorts::default() }
+    }
+
     /// From now on it says every few seconds how it receives, on every port where `AT^CURC=0` does not forbid it.
     pub(crate) fn chatter(&mut self, now: Moment) {
         self.chatter = Some(now + CHATTER);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
-use stickshift::stick::{Place, Stick};
+use stickshift::stick::{Drive, Hindrance, Place, Stick};
 
 use crate::computer::http_link::VirtualHttp;
 use crate::computer::serial_link::VirtualPort;
 use crate::computer::shared::Shared;
 use crate::computer::usb_link::VirtualUsb;
-use crate::computer::virtual_computer::{self, Action, ModemManager};
+use crate::computer::virtual_computer::{self, Action, BadPort, ModemManager};
 use crate::device::{Device, Function};
 use crate::modem::Held;
 
@@ -55,6 +55,30 @@ impl VirtualBus {
     /// What somebody will do to a stick after a while, whoever waits for what then.
     pub fn schedule(&self, after: Duration, place: &Place, action: Action) {
         self.computer.lock().schedule(after, place.clone(), action);
+    }
+
+    /// Somebody takes out what stands at a place after a while, and plugs in something else.
+    pub fn schedule_arrival(&self, after: Duration, place: &Place, device: Box<dyn Device>) {
+        self.computer.lock().schedule_arrival(after, place.clone(), device);
+    }
+
+    /// The system mounts a drive of the device at a place, by interface and unit, after a while.
+    pub fn mount(&self, after: Duration, place: &Place, (interface, unit): (u8, u8), at: &str) {
+        self.computer.lock().schedule_mount(after, place.clone(), interface, unit, at);
+    }
+
+    /// Unmounts every drive of the device at a place.
+    pub fn unmount(&self, place: &Place) {
+        self.computer.lock().unmount(place);
+    }
+
+    /// A port that does not let devices work, from the next appearance on; `None` mends it.
+    pub fn set_bad_port(&self, place: &Place, bad: Option<BadPort>) {
+        let mut computer = self.computer.lock();
+        match bad {
+            Some(bad) => computer.bad_ports.insert(place.clone(), bad),
+            None => computer.bad_ports.remove(place),
+        };
     }
 
     /// Lets ModemManager run on this computer, or stops it. Ports that it holds already it keeps for its time.
@@ -112,6 +136,29 @@ impl Bus for VirtualBus {
         computer.settle();
         self.seen = computer.changes();
         Ok(computer.devices())
+    }
+
+    /// As on a real system, whoever asks about one device waits while the kernel keeps it locked.
+    fn raw_device(&mut self, place: &Place) -> Result<Option<Stick>> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        if let Some(until) = computer.locked_until(place) {
+            computer.advance_to(until);
+        }
+        self.seen = computer.changes();
+        Ok(computer.device_at(place))
+    }
+
+    fn drives(&mut self, place: &Place) -> Result<Option<Vec<Drive>>> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        Ok(Some(computer.drives(place)))
+    }
+
+    fn hindrance(&mut self, place: &Place) -> Result<Option<Hindrance>> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        Ok(computer.hindrance(place))
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {

@@ -10,4 +10,4 @@ mod virtual_computer;
 
 pub use bus::VirtualBus;
 pub use faults::ComputerFaults;
-pub use virtual_computer::{Action, ModemManager};
+pub use virtual_computer::{Action, BadPort, ModemManager};

@@ -9,7 +9,7 @@ use stickshift::link::{ControlSetup, Moment, UsbLink};
 use stickshift::stick::Place;
 
 use crate::computer::shared::Shared;
-use crate::computer::virtual_computer::{self, VirtualComputer};
+use crate::computer::virtual_computer::{self, BadPort, VirtualComputer};
 use crate::device::descriptors;
 use crate::device::{Appearance, Device, Function, UsbReply};
 
@@ -138,6 +138,9 @@ impl UsbLink for VirtualUsb {
     }
 
     fn claim(&mut self, interface: u8) -> Result<()> {
+        if self.computer()?.bad_ports.get(&self.place) == Some(&BadPort::InterfaceNotAuthorized(interface)) {
+            return Err(Error::new(ErrorKind::PermissionDenied, "the interface is not authorized"));
+        }
         if let Some(driver) = self.computer()?.driver(&self.place, interface)? {
             let error = Error::new(ErrorKind::PortBusy, "a driver holds the interface");
             return Err(error.with("interface", interface).detail(Detail::Holder(driver.to_string())));

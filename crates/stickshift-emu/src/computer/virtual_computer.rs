@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
-use stickshift::stick::{Endpoint, Interface, Mode, Place, Role, Stick};
+use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, Place, Role, Stick};
 
-use crate::device::{Appearance, Configuration, Device, Function};
+use crate::device::{Appearance, Configuration, Device, Function, Unit};
 
 /// From the appearance of a device to its drivers, as on a laptop.
 const DRIVERS_BIND: Duration = Duration::from_millis(150);
@@ -56,6 +56,19 @@ struct Present {
     detached: BTreeSet<u8>,
     /// When ModemManager takes the ports, and when it gives them back.
     probing: Option<(Moment, Moment)>,
+    /// Mounts of its drives: interface, unit, and where.
+    mounts: Vec<(u8, u8, String)>,
+}
+
+/// A port of the computer that does not let a device work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPort {
+    /// It has no power for a device that asks for 500 mA: the kernel leaves it without a configuration.
+    Weak,
+    /// `authorized` is 0: the kernel leaves the device without a configuration.
+    NotAuthorized,
+    /// `authorized` of this interface is 0: no driver binds, and nobody can claim it.
+    InterfaceNotAuthorized(u8),
 }
 
 struct UsbSocket {
@@ -83,6 +96,11 @@ pub(crate) struct VirtualComputer {
     /// Open ports by tty number; a port that is held keeps its number when its stick leaves.
     held: BTreeMap<u32, Holder>,
     actions: Vec<(Moment, Place, Action)>,
+    /// What will be plugged in, in place of what stands there then.
+    arrivals: Vec<(Moment, Place, Box<dyn Device>)>,
+    /// Drives that a desktop will mount.
+    mounting: Vec<(Moment, Place, u8, u8, String)>,
+    pub(crate) bad_ports: BTreeMap<Place, BadPort>,
     modem_manager: Option<ModemManager>,
     pub(crate) no_access: bool,
     /// Drivers that its kernel does not have.
@@ -122,6 +140,30 @@ impl VirtualComputer {
         self.actions.push((self.now + after, place, action));
     }
 
+    /// Somebody takes out what stands there then, and plugs this in.
+    pub(crate) fn schedule_arrival(&mut self, after: Duration, place: Place, device: Box<dyn Device>) {
+        self.arrivals.push((self.now + after, place, device));
+    }
+
+    /// The system mounts a drive of the device at `place`.
+    pub(crate) fn schedule_mount(
+        &mut self,
+        after: Duration,
+        place: Place,
+        interface: u8,
+        unit: u8,
+        at: &str,
+    ) {
+        self.mounting.push((self.now + after, place, interface, unit, at.to_owned()));
+        self.settle();
+    }
+
+    pub(crate) fn unmount(&mut self, place: &Place) {
+        if let Some(present) = self.slots.get_mut(place).and_then(|slot| slot.present.as_mut()) {
+            present.mounts.clear();
+        }
+    }
+
     pub(crate) fn set_modem_manager(&mut self, modem_manager: Option<ModemManager>) {
         self.modem_manager = modem_manager;
     }
@@ -139,6 +181,18 @@ impl VirtualComputer {
             slot.device.power(now, action == Action::Plug);
             if action == Action::Replug {
                 self.actions.push((now + Duration::from_secs(1), place, Action::Plug));
+            }
+        }
+        while let Some(due) = self.arrivals.iter().position(|arrival| arrival.0 <= now) {
+            let (_, place, mut device) = self.arrivals.remove(due);
+            self.take_out(&place);
+            device.power(now, true);
+            self.slots.insert(place, UsbSocket { device, present: None, last_ttys: BTreeSet::new() });
+        }
+        while let Some(due) = self.mounting.iter().position(|mount| mount.0 <= now) {
+            let (_, place, interface, unit, at) = self.mounting.remove(due);
+            if let Some(present) = self.slots.get_mut(&place).and_then(|slot| slot.present.as_mut()) {
+                present.mounts.push((interface, unit, at));
             }
         }
         let places: Vec<Place> = self.slots.keys().cloned().collect();
@@ -165,8 +219,12 @@ impl VirtualComputer {
             given_back.extend(left.ttys.into_values());
         }
         if let (Some(appearance), Some(enumeration)) = (slot.device.appearance().cloned(), shows) {
-            let configuration = appearance.configurations.first().map_or(0, |c| c.value);
-            slot.device.configured(now, configuration);
+            let forbidden = matches!(self.bad_ports.get(place), Some(BadPort::Weak | BadPort::NotAuthorized));
+            let first = appearance.configurations.first().map_or(0, |c| c.value);
+            let configuration = if forbidden { 0 } else { first };
+            if !forbidden {
+                slot.device.configured(now, configuration);
+            }
             slot.present = Some(Present {
                 appearance,
                 enumeration,
@@ -176,6 +234,7 @@ impl VirtualComputer {
                 ttys: BTreeMap::new(),
                 detached: BTreeSet::new(),
                 probing: None,
+                mounts: Vec::new(),
             });
         }
         self.held.retain(|tty, holder| *holder == Holder::Us || !given_back.contains(tty));
@@ -240,7 +299,9 @@ impl VirtualComputer {
         let present = slots.filter_map(|s| s.present.as_ref());
         let binds = present.clone().filter(|p| !p.bound).map(|p| p.bind_at);
         let probes = present.filter_map(|p| p.probing).flat_map(|(from, to)| [from, to]);
-        let actions = self.actions.iter().map(|&(at, ..)| at);
+        let arrivals = self.arrivals.iter().map(|arrival| arrival.0);
+        let mounts = self.mounting.iter().map(|mount| mount.0);
+        let actions = self.actions.iter().map(|&(at, ..)| at).chain(arrivals).chain(mounts);
         devices.chain(binds).chain(probes).chain(actions).filter(|&at| at > self.now).min()
     }
 
@@ -260,7 +321,60 @@ impl VirtualComputer {
 
     pub(crate) fn devices(&self) -> Vec<Stick> {
         let places = self.slots.iter();
-        places.filter_map(|(place, slot)| Some(self.stick(place, slot.present.as_ref()?))).collect()
+        let shown = places.filter_map(|(place, slot)| {
+            let mut stick = self.stick(place, slot.present.as_ref()?);
+            // The strings of a device whose drives are silent are locked, and nobody waits for them here.
+            if self.locked_until(place).is_some() {
+                (stick.manufacturer, stick.product, stick.serial) = (None, None, None);
+            }
+            Some(stick)
+        });
+        shown.collect()
+    }
+
+    /// Until when the kernel keeps the device at `place` locked.
+    pub(crate) fn locked_until(&self, place: &Place) -> Option<Moment> {
+        let slot = self.slots.get(place)?;
+        slot.present.as_ref()?;
+        slot.device.silent_until().filter(|until| *until > self.now)
+    }
+
+    /// The device at `place`, with all that it says of itself.
+    pub(crate) fn device_at(&self, place: &Place) -> Option<Stick> {
+        Some(self.stick(place, self.slots.get(place)?.present.as_ref()?))
+    }
+
+    /// The drives that the storage driver found, once it is bound and they answered it.
+    pub(crate) fn drives(&self, place: &Place) -> Vec<Drive> {
+        let Some(slot) = self.slots.get(place) else { return Vec::new() };
+        let Some(present) = slot.present.as_ref().filter(|p| p.bound) else { return Vec::new() };
+        if present.configuration == 0 || self.locked_until(place).is_some() {
+            return Vec::new();
+        }
+        let units = slot.device.units().into_iter().filter(|u| !present.detached.contains(&u.interface));
+        let drive = |unit: Unit| Drive {
+            interface: unit.interface,
+            unit: unit.number,
+            kind: if unit.cdrom { DriveKind::Cdrom } else { DriveKind::Disk },
+            texts: unit.texts,
+            uses: present
+                .mounts
+                .iter()
+                .filter(|(interface, number, _)| (*interface, *number) == (unit.interface, unit.number))
+                .map(|(.., at)| format!("mounted at {at}"))
+                .collect(),
+        };
+        units.map(drive).collect()
+    }
+
+    pub(crate) fn hindrance(&self, place: &Place) -> Option<Hindrance> {
+        let configuration = self.slots.get(place)?.present.as_ref()?.configuration;
+        Some(match self.bad_ports.get(place)? {
+            BadPort::Weak | BadPort::NotAuthorized if configuration != 0 => return None,
+            BadPort::Weak => Hindrance::NotConfigured { wants_ma: Some(500) },
+            BadPort::NotAuthorized => Hindrance::NotAuthorized { interface: None },
+            BadPort::InterfaceNotAuthorized(number) => Hindrance::NotAuthorized { interface: Some(*number) },
+        })
     }
 
     fn stick(&self, place: &Place, present: &Present) -> Stick {
@@ -308,8 +422,7 @@ impl VirtualComputer {
                 driver: driver(appearance).filter(|_| bound).map(str::to_owned),
                 tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
                 netdev: netdev.filter(|_| bound).map(str::to_owned),
-                cdc_wdm: (bound && appearance.function == Function::Ncm && first.class[0] != CDC_DATA)
-                    .then(|| "/dev/cdc-wdm0".to_owned()),
+                cdc_wdm: (bound && has_control_channel(appearance)).then(|| "/dev/cdc-wdm0".to_owned()),
                 holder: tty.and_then(|n| self.held.get(n)).map(in_words),
             }
         };
@@ -388,6 +501,7 @@ impl VirtualComputer {
                 .any(|i| i.number == interface && driver(i).is_some());
         let detached = held && present.detached.insert(interface);
         if detached {
+            present.mounts.retain(|mount| mount.0 != interface);
             present.ttys.remove(&interface);
             self.changes += 1;
         }
@@ -425,10 +539,19 @@ pub(crate) fn interfaces(appearance: &Appearance, configuration: u8) -> &[crate:
 /// bInterfaceClass of the half of a network function that carries the data.
 const CDC_DATA: u8 = 0x0a;
 
+/// Whether the driver of a network function gives its AT or MBIM channel a node; plain CDC NCM has none.
+fn has_control_channel(interface: &crate::device::UsbInterface) -> bool {
+    let [class, subclass, _] = interface.alternates[0].class;
+    interface.function == Function::Ncm && class != CDC_DATA && (class, subclass) != (0x02, 0x0d)
+}
+
 /// Which driver of Linux binds.
 fn driver(interface: &crate::device::UsbInterface) -> Option<&'static str> {
-    let [class, subclass, _] = interface.alternates[0].class;
+    let [class, subclass, protocol] = interface.alternates[0].class;
     match interface.function {
+        Function::Ncm if matches!((class, subclass, protocol), (0x02, 0x0d, _) | (CDC_DATA, 0, 1)) => {
+            Some("cdc_ncm")
+        }
         Function::Ncm if class == CDC_DATA || (class, subclass) == (0x02, 0x0e) => Some("cdc_mbim"),
         Function::Serial => Some("option"),
         Function::Storage => Some("usb-storage"),

@@ -79,6 +79,19 @@ pub enum Function {
     Raw,
 }
 
+/// A logical unit behind a storage interface, as its answers to INQUIRY say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// bInterfaceNumber.
+    pub interface: u8,
+    /// Its number behind that interface.
+    pub number: u8,
+    /// Whether it is a CD-ROM; a disk otherwise.
+    pub cdrom: bool,
+    /// SCSI vendor, model and revision.
+    pub texts: [String; 3],
+}
+
 /// What a device does with a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UsbReply {
@@ -160,6 +173,16 @@ pub trait Device: Any + Send {
     /// The host reset the port that it stands on.
     fn port_reset(&mut self, now: Moment) {
         let _ = now;
+    }
+
+    /// The drives that a storage driver finds when it asks every logical unit.
+    fn units(&self) -> Vec<Unit> {
+        Vec::new()
+    }
+
+    /// Until when its drives answer no command: the storage driver waits for them, and the kernel keeps the device locked.
+    fn silent_until(&self) -> Option<Moment> {
+        None
     }
 
     /// Address of the router behind its network card, in a /24 of its own.

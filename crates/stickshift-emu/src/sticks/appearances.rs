@@ -46,7 +46,8 @@ pub(crate) fn serial(number: u8, class: [u8; 3], modem: bool) -> UsbInterface {
     interface(number, Function::Serial, class, &endpoints)
 }
 
-pub(crate) fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> UsbInterface {
+/// A drive behind its own pair of bulk endpoints.
+pub fn storage(number: u8, endpoint_in: u8, endpoint_out: u8) -> UsbInterface {
     let endpoints = [(endpoint_in, BULK, 512), (endpoint_out, BULK, 512)];
     interface(number, Function::Storage, [0x08, 0x06, 0x50], &endpoints)
 }
@@ -203,18 +204,28 @@ pub fn stick(set: &str) -> Appearance {
     appearance(0x1506, [0; 3], "HUAWEI Mobile", interfaces.collect())
 }
 
-/// HiLink firmware after the message for other systems: 12d1:155e, three serial ports and NCM.
+/// CDC NCM: a control interface, and one for data with its endpoints in alternate setting 1 (USB-IF, NCM 1.0 section 5).
+pub(crate) fn cdc_ncm_pair(number: u8) -> [UsbInterface; 2] {
+    let mut control = interface(number, Function::Ncm, [0x02, 0x0d, 0x00], &[(0x8f, INTERRUPT, 16)]);
+    let mut extra = cdc_ncm(number);
+    extra[9] = number + 1;
+    control.alternates[0].extra = extra;
+    let mut data = interface(number + 1, Function::Ncm, [0x0a, 0x00, 0x01], &[]);
+    let endpoints = vec![(0x8e, BULK, 512), (0x0e, BULK, 512)];
+    data.alternates.push(Alternate { endpoints, ..data.alternates[0].clone() });
+    [control, data]
+}
+
+/// HiLink firmware after the message for other systems: 12d1:155e, three serial ports that say nothing of their purpose and CDC NCM.
 pub fn fallback() -> Appearance {
-    let mut network = ncm(3);
-    network.alternates.iter_mut().for_each(|a| a.class = [0xff, 0x02, 0x16]);
-    let interfaces = vec![
-        serial(0, [0xff, 0x02, 0x12], false),
-        serial(1, [0xff, 0x02, 0x01], true),
-        serial(2, [0xff, 0x02, 0x13], false),
-        network,
-    ];
+    let untyped = [0xff, 0xff, 0xff];
+    let mut interfaces = vec![serial(0, untyped, false), serial(1, untyped, true), serial(2, untyped, false)];
+    interfaces.extend(cdc_ncm_pair(3));
     appearance(0x155e, [0; 3], "HUAWEI_MOBILE", interfaces)
 }
+
+/// The interface of [`fallback`] that takes AT commands.
+pub(crate) const FALLBACK_AT: u8 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use stickshift::wire::scsi::CommandBlock;
 
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
-use crate::device::{Appearance, Device, Function, HttpAnswer, UsbReply};
+use crate::device::{Appearance, Device, Function, HttpAnswer, Unit, UsbReply};
 use crate::fault::{Cut, FaultKind, FaultPlan, StepFaults};
 use crate::firmware::boot_rom::{Block, BootRom};
 use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
@@ -271,7 +271,7 @@ impl HuaweiStick {
             }
             Start::Fallback => {
                 let appearance = appearances::fallback();
-                (Program::Stick(AtPorts::of(&appearance)), appearance)
+                (Program::Stick(AtPorts::only(appearances::FALLBACK_AT)), appearance)
             }
             Start::Firmware | Start::Switched => match self.flash.firmware() {
                 Err(_) => return self.start(Start::BootRom, at),
@@ -449,6 +449,10 @@ impl Device for HuaweiStick {
     fn transfer_in(&mut self, now: Moment, endpoint: u8, length: usize) -> UsbReply {
         self.tick(now);
         self.drives.at(endpoint).map_or(UsbReply::Pending, |drive| drive.read(length))
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        self.drives.units()
     }
 
     fn held(&self, now: Moment) -> Option<Held> {

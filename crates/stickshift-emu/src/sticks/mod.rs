@@ -1,6 +1,7 @@
 //! The virtual sticks: Huawei's with all their firmware, sticks that only wait to be switched, and the names of them all.
 
 pub mod appearances;
+pub mod bystanders;
 pub mod catalogue;
 pub mod described;
 pub mod hardware;

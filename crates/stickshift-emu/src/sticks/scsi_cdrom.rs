@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use stickshift::wire::scsi::{CommandBlock, CommandStatus};
 
-use crate::device::{Appearance, Function, UsbReply};
+use crate::device::{Appearance, Function, Unit, UsbReply};
 
 const SECTOR: usize = 2048;
 
@@ -27,6 +27,8 @@ pub enum DriveKind {
     Cdrom,
     /// A card reader without a card.
     CardReader,
+    /// A disk with a medium of 1 MiB, as a flash drive or a card reader with its card shows.
+    Disk,
 }
 
 /// One drive, by its SCSI texts.
@@ -51,10 +53,23 @@ impl Drive {
         Drive { kind: DriveKind::CardReader, texts: texts.map(str::to_owned), sectors: 0, sense: NO_SENSE }
     }
 
+    /// A disk with a medium of 1 MiB, zeros all over.
+    pub fn disk(texts: [&str; 3]) -> Self {
+        Drive { kind: DriveKind::Disk, sectors: 512, ..Drive::card_reader(texts) }
+    }
+
+    fn of_kind(kind: DriveKind, texts: [&str; 3]) -> Self {
+        match kind {
+            DriveKind::Cdrom => Drive::cdrom(texts),
+            DriveKind::CardReader => Drive::card_reader(texts),
+            DriveKind::Disk => Drive::disk(texts),
+        }
+    }
+
     /// Does a command: the data for the host, or the sense of a failure.
     fn command(&mut self, cdb: &[u8; 16]) -> Result<Vec<u8>, Sense> {
         let byte = |at: usize| usize::from(cdb[at]);
-        let medium = if self.kind == DriveKind::Cdrom { Ok(()) } else { Err(NO_MEDIUM) };
+        let medium = if self.kind == DriveKind::CardReader { Err(NO_MEDIUM) } else { Ok(()) };
         let (mut data, room) = match cdb[0] {
             0x00 => (medium.map(|()| Vec::new())?, 0),
             0x03 => (self.request_sense(), byte(4)),
@@ -124,6 +139,7 @@ impl Drive {
     fn sector(&self, number: u32) -> Vec<u8> {
         let mut sector = vec![0; SECTOR];
         let kind = match number {
+            _ if self.kind == DriveKind::Disk => return sector,
             16 => 1,
             17 => 255,
             _ => return sector,
@@ -194,10 +210,10 @@ enum Next {
     Stall,
 }
 
-/// A drive behind a pair of bulk endpoints.
+/// The drives behind a pair of bulk endpoints, by logical unit.
 #[derive(Clone, Debug)]
 pub struct BulkOnly {
-    drive: Drive,
+    units: Vec<Drive>,
     next: VecDeque<Next>,
     /// OUT data of a command that are to be swallowed, and the status after them.
     swallowing: Option<(u32, CommandStatus)>,
@@ -206,7 +222,12 @@ pub struct BulkOnly {
 impl BulkOnly {
     /// The endpoints of that drive, nothing under way.
     pub fn new(drive: Drive) -> Self {
-        BulkOnly { drive, next: VecDeque::new(), swallowing: None }
+        BulkOnly::with_units(vec![drive])
+    }
+
+    /// The endpoints of several drives.
+    fn with_units(units: Vec<Drive>) -> Self {
+        BulkOnly { units, next: VecDeque::new(), swallowing: None }
     }
 
     /// The bulk-only reset: whatever was under way is forgotten.
@@ -234,12 +255,16 @@ impl BulkOnly {
     }
 
     fn command(&mut self, command: &CommandBlock) {
-        let (data, failed) = match self.drive.command(&command.cdb) {
-            Ok(data) => (data, false),
-            Err(sense) => {
-                self.drive.sense = sense;
+        let unit = self.units.get_mut(usize::from(command.lun & 0x0f));
+        let (data, failed) = match unit.map(|drive| (drive.command(&command.cdb), drive)) {
+            Some((Ok(data), _)) => (data, false),
+            Some((Err(sense), drive)) => {
+                drive.sense = sense;
                 (Vec::new(), true)
             }
+            // INQUIRY of a unit that is not there: no device of any type.
+            None if command.cdb[0] == 0x12 => (vec![0x7f; 36], false),
+            None => (Vec::new(), true),
         };
         let wanted = if command.wants_data() { command.data_length as usize } else { 0 };
         let sent = data.len().min(wanted);
@@ -287,13 +312,19 @@ impl BulkOnly {
     }
 }
 
-/// The drives of everything that a stick shows, by their endpoints.
+/// The drives of everything that a stick shows, by their endpoints and the number of their interface.
 #[derive(Clone, Debug, Default)]
-pub struct Drives(Vec<(u8, u8, BulkOnly)>);
+pub struct Drives(Vec<(u8, u8, u8, BulkOnly)>);
 
 impl Drives {
     /// One drive for each storage interface of an appearance: card readers, but for the first when it is the `cdrom`.
     pub fn of(appearance: &Appearance, texts: [&str; 3], cdrom: bool) -> Self {
+        let first: &[DriveKind] = if cdrom { &[DriveKind::Cdrom] } else { &[] };
+        Drives::laid_out(appearance, texts, &[first.to_vec()])
+    }
+
+    /// These units behind the storage interfaces of an appearance, in order; a card reader where none are given.
+    pub fn laid_out(appearance: &Appearance, texts: [&str; 3], layout: &[Vec<DriveKind>]) -> Self {
         let mut drives = Drives::default();
         for interface in appearance.configurations.iter().flat_map(|c| &c.interfaces) {
             if interface.function != Function::Storage {
@@ -305,22 +336,43 @@ impl Drives {
                 bulk.find(|e| e.0 & 0x80 == incoming).map(|e| e.0)
             };
             let (Some(read), Some(write)) = (bulk(0x80), bulk(0)) else { continue };
-            let first = cdrom && drives.0.is_empty();
-            let drive = if first { Drive::cdrom(texts) } else { Drive::card_reader(texts) };
-            drives.0.push((read, write, BulkOnly::new(drive)));
+            let kinds = layout.get(drives.0.len()).filter(|kinds| !kinds.is_empty());
+            let kinds = kinds.map_or(&[DriveKind::CardReader][..], Vec::as_slice);
+            let units = kinds.iter().map(|kind| Drive::of_kind(*kind, texts)).collect();
+            drives.0.push((read, write, interface.number, BulkOnly::with_units(units)));
         }
         drives
+    }
+
+    /// What INQUIRY finds behind them.
+    pub fn units(&self) -> Vec<Unit> {
+        let unit = |interface: u8, number: usize, drive: &Drive| Unit {
+            interface,
+            number: number as u8,
+            cdrom: drive.kind == DriveKind::Cdrom,
+            texts: drive.texts.clone(),
+        };
+        let all = self.0.iter().flat_map(|(_, _, interface, pipes)| {
+            pipes.units.iter().enumerate().map(move |(number, drive)| unit(*interface, number, drive))
+        });
+        all.collect()
+    }
+
+    /// GET MAX LUN of an interface.
+    pub fn last_unit(&self, interface: u8) -> Option<u8> {
+        let found = self.0.iter().find(|d| d.2 == interface)?;
+        Some(found.3.units.len().saturating_sub(1) as u8)
     }
 
     /// The drive behind an endpoint.
     pub fn at(&mut self, endpoint: u8) -> Option<&mut BulkOnly> {
         let mut drives = self.0.iter_mut();
-        drives.find(|d| d.0 == endpoint || d.1 == endpoint).map(|d| &mut d.2)
+        drives.find(|d| d.0 == endpoint || d.1 == endpoint).map(|d| &mut d.3)
     }
 
     /// The bulk-only reset of all of them.
     pub fn reset(&mut self) {
-        self.0.iter_mut().for_each(|d| d.2.reset());
+        self.0.iter_mut().for_each(|d| d.3.reset());
     }
 }
 

@@ -88,6 +88,19 @@ const ROWS: &[NamedStick] = &[
         what: "a Huawei that no catalogue has: 12d1:1ffe to 1506",
         make: huawei_unknown,
     },
+    NamedStick {
+        name: "e3372-325",
+        what: "Brovi E3372-325: keeps 3566:2001 as a network card and as a modem",
+        make: brovi,
+    },
+    NamedStick {
+        name: "e3372-325-155e",
+        what: "the other board of that name: 3566:2001 to 12d1:155e",
+        make: || {
+            let alt = SwitchMessage::new(command(&[0x11, 0x06, 0x30]), appearances::fallback());
+            from_parts("E3372-325", cdrom(0x3566, 0x2001, "HUAWEI_MOBILE"), vec![alt])
+        },
+    },
     NamedStick { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
     NamedStick {
         name: "alternate-setting",
@@ -124,6 +137,7 @@ pub fn from_parts(model: &str, appearance: Appearance, messages: Vec<SwitchMessa
     };
     ZeroCdOptions {
         texts: ["HUAWEI".into(), "Mass Storage".into(), "2.31".into()],
+        units: Vec::new(),
         appearance,
         messages,
         behaviour: Default::default(),
@@ -392,6 +406,19 @@ fn samsung_u209() -> ZeroCdOptions {
 
 fn huawei_unknown() -> ZeroCdOptions {
     plain("E9999", (0x12d1, 0x1ffe), command(&[0x11, 0x06, 0x20]), (0x12d1, 0x1506))
+}
+
+/// Its ids stay: class 08, then e0 (RNDIS) after the usual message, or ff after the one for serial ports.
+fn brovi() -> ZeroCdOptions {
+    let [mut control, data] = ethernet(0x83, 0x82, 0x02);
+    control.alternates[0].class = [0xe0, 0x01, 0x03];
+    let hilink = appearance(0x3566, 0x2001, "HUAWEI_MOBILE", vec![control, data]);
+    let modem = ports(0x3566, 0x2001, "HUAWEI_MOBILE", &[VENDOR_SERIAL; 3]);
+    let messages = vec![
+        SwitchMessage::new(command(&[0x11, 0x06, 0x20]), hilink),
+        SwitchMessage::new(command(&[0x11, 0x06, 0x30]), modem),
+    ];
+    from_parts("E3372-325", cdrom(0x3566, 0x2001, "HUAWEI_MOBILE"), messages)
 }
 
 /// A module that is a modem in configuration 1, a network card in 2 and has MBIM in 3; it never leaves the bus.

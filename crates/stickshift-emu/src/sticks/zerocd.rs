@@ -13,10 +13,10 @@ use stickshift::wire::scsi::CommandBlock;
 
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
-use crate::device::{Appearance, Device, UsbReply};
+use crate::device::{Appearance, Device, Unit, UsbReply};
 use crate::identity::Identity;
 use crate::modem::{Held, Modem};
-use crate::sticks::scsi_cdrom::Drives;
+use crate::sticks::scsi_cdrom::{DriveKind, Drives};
 
 /// What a stick understands as one step of its switch message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,8 @@ pub struct ZeroCdOptions {
     pub appearance: Appearance,
     /// SCSI vendor, model and revision of its drive.
     pub texts: [String; 3],
+    /// The units behind its storage interfaces before it is switched, in order; empty: a CD-ROM behind the first, card readers behind the others.
+    pub units: Vec<Vec<DriveKind>>,
     /// What it understands; the first complete message wins.
     pub messages: Vec<SwitchMessage>,
     /// How it takes the message.
@@ -232,7 +234,11 @@ impl ZeroCd {
         };
         let Some(appearance) = self.appearance().cloned() else { return };
         let texts = [0, 1, 2].map(|i| self.options.texts[i].as_str());
-        self.drives = Drives::of(&appearance, texts, shows == Shows::First);
+        let first = shows == Shows::First;
+        self.drives = match first && !self.options.units.is_empty() {
+            true => Drives::laid_out(&appearance, texts, &self.options.units),
+            false => Drives::of(&appearance, texts, first),
+        };
         self.ports = AtPorts::of(&appearance);
         self.modem.boot(at, false, Duration::ZERO);
     }
@@ -364,6 +370,12 @@ impl Device for ZeroCd {
         if let Some(reply) = self.unusual(step) {
             return reply;
         }
+        // GET MAX LUN: a stick with one unit stalls it.
+        if (setup.request_type, setup.request, step) == (0xa1, 0xfe, MessageStep::None)
+            && let Some(last) = self.drives.last_unit(setup.index as u8).filter(|last| *last > 0)
+        {
+            return UsbReply::Done(vec![last]);
+        }
         match (step, setup.request_type & 0x80) {
             (MessageStep::None, _) => UsbReply::Stall,
             (_, 0) => UsbReply::Done(Vec::new()),
@@ -397,6 +409,14 @@ impl Device for ZeroCd {
             None if first => UsbReply::Done(vec![0; length.min(8)]),
             None => UsbReply::Pending,
         }
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        self.drives.units()
+    }
+
+    fn silent_until(&self) -> Option<Moment> {
+        self.busy_until
     }
 
     fn held(&self, now: Moment) -> Option<Held> {

@@ -1,7 +1,9 @@
 //! The USB bus of this computer.
 
+use super::aside::StringsAside;
 use super::clock::Clock;
 use super::drivers::KernelDrivers;
+use super::drives;
 use super::hotplug::Hotplug;
 use super::http::WebLink;
 use super::serial::SerialLink;
@@ -9,7 +11,7 @@ use super::sysfs::Roots;
 use super::usb::UsbDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
-use crate::stick::{Place, Stick};
+use crate::stick::{Drive, Hindrance, Place, Stick};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct SysBus {
     roots: Roots,
+    strings: StringsAside,
     hotplug: Option<Hotplug>,
     holders: bool,
     clock: Clock,
@@ -31,6 +34,7 @@ impl SysBus {
         // Where the system reports nothing, looking again now and then does.
         SysBus {
             roots: Roots::default(),
+            strings: StringsAside::default(),
             hotplug: Hotplug::open().ok(),
             holders: true,
             clock: Clock::start(),
@@ -57,7 +61,8 @@ impl Bus for SysBus {
         if let Some(hotplug) = &mut self.hotplug {
             hotplug.forget();
         }
-        let mut devices = self.roots.devices();
+        let mut devices = self.roots.devices_at_once();
+        self.strings.fill(&self.roots, &mut devices);
         if self.holders {
             self.roots.find_holders(&mut devices);
         }
@@ -102,8 +107,12 @@ impl Bus for SysBus {
         Ok(Box::new(WebLink::behind(netdev)))
     }
 
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
-        Ok(self.roots.storage_texts(place))
+    fn drives(&mut self, place: &Place) -> Result<Option<Vec<Drive>>> {
+        Ok(Some(drives::of(&self.roots, Path::new("/proc"), place)))
+    }
+
+    fn hindrance(&mut self, place: &Place) -> Result<Option<Hindrance>> {
+        Ok(self.roots.hindrance(place))
     }
 
     fn address(&mut self, place: &Place) -> Result<Option<u32>> {

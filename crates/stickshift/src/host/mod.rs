@@ -18,10 +18,14 @@
 //! }
 //! ```
 
+#[cfg(target_os = "linux")]
+mod aside;
 #[cfg_attr(not(target_os = "linux"), path = "bus_portable.rs")]
 mod bus;
 mod clock;
 mod drivers;
+#[cfg(target_os = "linux")]
+mod drives;
 #[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]

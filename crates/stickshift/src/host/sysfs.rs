@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::holder;
-use crate::stick::{Endpoint, Interface, Mode, Place, Role, Stick, UsbId};
+use crate::stick::{Endpoint, Hindrance, Interface, Mode, Place, Role, Stick, UsbId};
 use crate::wire::usb::{ConfigurationDescriptor, DeviceDescriptor, split_configurations};
 
 /// Strings of devices are their makers' text, or an attacker's; longer ones are cut.
@@ -19,6 +19,22 @@ pub struct Roots {
     pub dev: PathBuf,
 }
 
+/// What a device says of itself in words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strings {
+    manufacturer: Option<String>,
+    product: Option<String>,
+    serial: Option<String>,
+}
+
+impl Strings {
+    pub(super) fn put_into(self, device: &mut Stick) {
+        device.manufacturer = self.manufacturer;
+        device.product = self.product;
+        device.serial = self.serial;
+    }
+}
+
 impl Default for Roots {
     fn default() -> Self {
         Roots { sys: "/sys".into(), dev: "/dev".into() }
@@ -28,28 +44,86 @@ impl Default for Roots {
 impl Roots {
     /// Every USB device there is, ordered by place, not classified. A device that leaves while it is read is left out.
     pub fn devices(&self) -> Vec<Stick> {
-        let entries = fs::read_dir(self.usb_devices()).into_iter().flatten().flatten();
-        let places = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
-        let mut found: Vec<Stick> = places.filter_map(|place| self.device(&place)).collect();
-        found.sort_by(|a, b| a.place.cmp(&b.place));
-        found
+        self.places().filter_map(|place| self.device(&place)).collect()
     }
 
-    /// The device at `place`, not classified, without who holds its ports.
+    /// The same without what the kernel gives only to whoever holds the device's lock: the strings. This never waits for a device.
+    pub(super) fn devices_at_once(&self) -> Vec<Stick> {
+        let at_once = |place: Place| {
+            let configuration = self.shown_configuration(&place);
+            self.described(&place, configuration)
+        };
+        self.places().filter_map(at_once).collect()
+    }
+
+    /// The device at `place`, not classified, without who holds its ports. Waits while a driver holds the device's lock.
     pub fn device(&self, place: &Place) -> Option<Stick> {
+        let mut device = self.described(place, self.configuration(place))?;
+        self.strings(place).put_into(&mut device);
+        Some(device)
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let entries = fs::read_dir(self.usb_devices()).into_iter().flatten().flatten();
+        let mut places: Vec<Place> = entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+        places.sort();
+        places.into_iter()
+    }
+
+    /// bConfigurationValue of the device at `place`; 0 for none. Waits for the device's lock.
+    pub(super) fn configuration(&self, place: &Place) -> u8 {
+        let value = attribute(&self.usb_devices().join(place.as_str()), "bConfigurationValue");
+        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// The same from the names of the folders of its interfaces, which nobody locks; 0 while there are none.
+    fn shown_configuration(&self, place: &Place) -> u8 {
+        let prefix = format!("{place}:");
+        let folders = children(&self.usb_devices().join(place.as_str()), &prefix).into_iter();
+        let mut values = folders.filter_map(|path| {
+            let name = path.file_name()?.to_str()?.strip_prefix(&prefix)?;
+            name.split('.').next()?.parse().ok()
+        });
+        values.next().unwrap_or(0)
+    }
+
+    /// What the device at `place` says of itself in words. Waits for the device's lock.
+    pub(super) fn strings(&self, place: &Place) -> Strings {
+        let folder = self.usb_devices().join(place.as_str());
+        let string = |name: &str| attribute(&folder, name).filter(|s| !s.is_empty()).map(|s| printable(&s));
+        Strings { manufacturer: string("manufacturer"), product: string("product"), serial: string("serial") }
+    }
+
+    /// Why the system does not use the device at `place`. Waits for the device's lock.
+    pub fn hindrance(&self, place: &Place) -> Option<Hindrance> {
+        let folder = self.usb_devices().join(place.as_str());
+        attribute(&folder, "idVendor")?;
+        let forbidden = |folder: &Path| attribute(folder, "authorized").as_deref() == Some("0");
+        if forbidden(&folder) {
+            return Some(Hindrance::NotAuthorized { interface: None });
+        }
+        if self.configuration(place) == 0 {
+            return Some(Hindrance::NotConfigured { wants_ma: wants_ma(&folder) });
+        }
+        let interfaces = children(&folder, &format!("{place}:"));
+        let number = |path: &Path| path.file_name()?.to_str()?.rsplit('.').next()?.parse().ok();
+        let interface =
+            interfaces.iter().filter(|path| forbidden(path)).filter_map(|path| number(path)).min()?;
+        Some(Hindrance::NotAuthorized { interface: Some(interface) })
+    }
+
+    fn described(&self, place: &Place, configuration: u8) -> Option<Stick> {
         let folder = self.usb_devices().join(place.as_str());
         let hex = |name: &str| u16::from_str_radix(&attribute(&folder, name)?, 16).ok();
         let number = |name: &str| attribute(&folder, name)?.parse().ok();
-        let string = |name: &str| attribute(&folder, name).filter(|s| !s.is_empty()).map(|s| printable(&s));
-        let configuration = number("bConfigurationValue").unwrap_or(0);
         Some(Stick {
             place: place.clone(),
             id: UsbId::new(hex("idVendor")?, hex("idProduct")?),
             release: hex("bcdDevice").unwrap_or(0),
             class: hex("bDeviceClass").unwrap_or(0) as u8,
-            manufacturer: string("manufacturer"),
-            product: string("product"),
-            serial: string("serial"),
+            manufacturer: None,
+            product: None,
+            serial: None,
             configuration,
             configurations: number("bNumConfigurations").unwrap_or(1),
             interfaces: self.interfaces(&folder, place, configuration),
@@ -95,19 +169,7 @@ impl Roots {
         driver(&device.join(format!("{place}:{configuration}.{interface}")))
     }
 
-    /// SCSI vendor, model and revision of the first drive behind the device at `place`, once the storage driver has read them.
-    pub fn storage_texts(&self, place: &Place) -> Option<[String; 3]> {
-        let device = self.usb_devices().join(place.as_str());
-        // DEVICE/INTERFACE/hostN/targetN:0:0/N:0:0:0/vendor
-        let interfaces = children(&device, &format!("{place}:"));
-        let hosts = interfaces.iter().flat_map(|i| children(i, "host"));
-        let targets = hosts.flat_map(|h| children(&h, "target"));
-        let drives = targets.flat_map(|t| children(&t, "")).filter(|d| d.join("vendor").is_file());
-        let drive = drives.min()?;
-        Some([attribute(&drive, "vendor")?, attribute(&drive, "model")?, attribute(&drive, "rev")?])
-    }
-
-    fn usb_devices(&self) -> PathBuf {
+    pub(super) fn usb_devices(&self) -> PathBuf {
         self.sys.join("bus/usb/devices")
     }
 
@@ -177,7 +239,7 @@ pub fn can_open(node: &Path) -> bool {
     rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK).is_ok()
 }
 
-fn attribute(folder: &Path, name: &str) -> Option<String> {
+pub(super) fn attribute(folder: &Path, name: &str) -> Option<String> {
     let bytes = fs::read(folder.join(name)).ok()?;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
@@ -203,10 +265,21 @@ fn first_child(folder: &Path, prefix: &str) -> Option<String> {
 }
 
 /// What stands in a folder under a name that begins with `prefix`.
-fn children(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(super) fn children(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let fits = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(prefix));
     entries.filter(|e| fits(&e.file_name())).map(|e| e.path()).collect()
+}
+
+/// What the first configuration of a device asks for, in mA. On a port of USB 3 the kernel counts in other units.
+fn wants_ma(device: &Path) -> Option<u16> {
+    let bytes = fs::read(device.join("descriptors")).ok()?;
+    let all = split_configurations(bytes.get(DeviceDescriptor::LENGTH..)?).ok()?;
+    let first = ConfigurationDescriptor::parse(all.first()?).ok()?;
+    let superspeed = attribute(device, "speed")
+        .and_then(|speed| speed.parse().ok())
+        .is_some_and(|speed: f32| speed >= 5000.0);
+    Some(u16::from(first.max_power) * if superspeed { 8 } else { 2 })
 }
 
 /// The active configuration out of the binary file `descriptors`, where it can be read and understood.

@@ -203,17 +203,32 @@ fn a_serial_port_of_the_cdc_class() {
 }
 
 #[test]
-fn texts_of_the_drive() {
+fn what_keeps_the_system_from_using_a_device_is_told() {
     let tree = Tree::new();
-    tree.plug("1-1", (0x05c6, 0x1000), &[(STORAGE, false)]);
-    let place = "1-1".parse().unwrap();
-    assert_eq!(tree.roots().storage_texts(&place), None);
-    for (name, text) in [("vendor", "SAMSUNG \n"), ("model", "SGH U209\n"), ("rev", "1.0\n")] {
-        tree.write(&format!("1-1/1-1:1.0/host4/target4:0:0/4:0:0:0/{name}"), text);
-        tree.write(&format!("1-1/1-1:1.0/host4/target4:0:0/4:0:0:1/{name}"), "other\n");
-    }
-    let texts = tree.roots().storage_texts(&place).unwrap();
-    assert_eq!(texts, ["SAMSUNG", "SGH U209", "1.0"]);
+    tree.plug("1-1", (0x12d1, 0x1f01), &[(STORAGE, false), (STORAGE, false)]);
+    let place: Place = "1-1".parse().unwrap();
+    assert_eq!(tree.roots().hindrance(&place), None);
+    tree.write("1-1/1-1:1.0/authorized", "1\n");
+    tree.write("1-1/1-1:1.1/authorized", "0\n");
+    assert_eq!(tree.roots().hindrance(&place), Some(Hindrance::NotAuthorized { interface: Some(1) }));
+    tree.write("1-1/bConfigurationValue", "\n");
+    assert_eq!(tree.roots().hindrance(&place), Some(Hindrance::NotConfigured { wants_ma: Some(500) }));
+    tree.write("1-1/authorized", "0\n");
+    assert_eq!(tree.roots().hindrance(&place), Some(Hindrance::NotAuthorized { interface: None }));
+    assert_eq!(tree.roots().hindrance(&"1-2".parse().unwrap()), None, "nothing stands there");
+}
+
+#[test]
+fn a_look_at_all_devices_needs_no_lock() {
+    let tree = Tree::new();
+    tree.plug("1-1", (0x12d1, 0x1f01), &[(STORAGE, false)]);
+    tree.write("1-1/manufacturer", "HUAWEI\n");
+    // What takes the lock is not there at all.
+    fs::remove_file(tree.path("1-1/bConfigurationValue")).unwrap();
+    let [stick] = &tree.roots().devices_at_once()[..] else { panic!() };
+    assert_eq!((stick.configuration, stick.interfaces.len(), stick.manufacturer.as_ref()), (1, 1, None));
+    fs::remove_dir_all(tree.path("1-1/1-1:1.0")).unwrap();
+    assert_eq!(tree.roots().devices_at_once()[0].configuration, 0, "not configured yet");
 }
 
 #[test]

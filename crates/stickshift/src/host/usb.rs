@@ -39,14 +39,7 @@ impl UsbDevice {
     /// # Errors
     /// `NoStick`, `PermissionDenied`, `Disconnected`, `Io`.
     pub fn open(place: &Place) -> Result<UsbDevice> {
-        let mut all =
-            nusb::list_devices().wait().map_err(|e| failed(place, "cannot list USB devices", &e))?;
-        let Some(info) = all.find(|info| place_of(info).as_ref() == Some(place)) else {
-            return Err(
-                Error::new(ErrorKind::NoStick, format!("nothing stands at {place}")).with("place", place)
-            );
-        };
-        let device = info.open().wait().map_err(|e| failed(place, "cannot open the USB device", &e))?;
+        let device = open_at(place)?;
         let descriptor = device.device_descriptor().as_bytes().to_vec();
         let configurations = device.configurations().map(|c| c.as_bytes().to_vec()).collect();
         Ok(UsbDevice {
@@ -105,6 +98,12 @@ impl UsbLink for UsbDevice {
         &self.configurations
     }
 
+    #[cfg(target_os = "linux")]
+    fn active_configuration(&mut self) -> Result<u8> {
+        Ok(super::sysfs::Roots::default().configuration(&self.place))
+    }
+
+    #[cfg(not(target_os = "linux"))]
     fn active_configuration(&mut self) -> Result<u8> {
         Ok(self.device.active_configuration().map_or(0, |c| c.configuration_value()))
     }
@@ -318,19 +317,43 @@ fn kind_and_recipient(setup: ControlSetup) -> Result<(ControlType, Recipient)> {
     Ok((kind, recipient))
 }
 
+/// Opens the node of the device at `place`. A list of all devices would wait for each whose lock a driver holds.
+#[cfg(target_os = "linux")]
+fn open_at(place: &Place) -> Result<nusb::Device> {
+    let node = super::sysfs::Roots::default().usb_node(place).ok_or_else(|| nothing_at(place))?;
+    let opened = std::fs::OpenOptions::new().read(true).write(true).open(&node);
+    let file = opened.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => nothing_at(place),
+        std::io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorKind::PermissionDenied, "cannot open the USB device")
+                .with("place", place)
+                .because(e)
+        }
+        _ => Error::new(ErrorKind::Io, "cannot open the USB device").with("place", place).because(e),
+    })?;
+    nusb::Device::from_fd(file.into()).wait().map_err(|e| failed(place, "cannot open the USB device", &e))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_at(place: &Place) -> Result<nusb::Device> {
+    let all = nusb::list_devices().wait().map_err(|e| failed(place, "cannot list USB devices", &e))?;
+    let info = all.into_iter().find(|info| place_of(info).as_ref() == Some(place));
+    let info = info.ok_or_else(|| nothing_at(place))?;
+    info.open().wait().map_err(|e| failed(place, "cannot open the USB device", &e))
+}
+
+fn nothing_at(place: &Place) -> Error {
+    Error::new(ErrorKind::NoStick, format!("nothing stands at {place}")).with("place", place)
+}
+
 /// The place of a device, as this program writes places.
+#[cfg(not(target_os = "linux"))]
 pub(super) fn place_of(info: &nusb::DeviceInfo) -> Option<Place> {
-    #[cfg(target_os = "linux")]
-    let name = info.sysfs_path().file_name()?.to_str()?.to_owned();
-    #[cfg(not(target_os = "linux"))]
-    let name = {
-        // Buses have names of other shapes here; the last digits tell them apart for a reader.
-        let digits: String = info.bus_id().chars().filter(char::is_ascii_digit).collect();
-        let bus = &digits[digits.len().saturating_sub(3)..];
-        let ports: Vec<String> = info.port_chain().iter().map(u8::to_string).collect();
-        format!("{}-{}", if bus.is_empty() { "0" } else { bus }, ports.join("."))
-    };
-    name.parse().ok()
+    // Buses have names of other shapes here; the last digits tell them apart for a reader.
+    let digits: String = info.bus_id().chars().filter(char::is_ascii_digit).collect();
+    let bus = &digits[digits.len().saturating_sub(3)..];
+    let ports: Vec<String> = info.port_chain().iter().map(u8::to_string).collect();
+    format!("{}-{}", if bus.is_empty() { "0" } else { bus }, ports.join(".")).parse().ok()
 }
 
 #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 use crate::error::Result;
 use crate::link::{ByteLink, HttpLink, Moment, UsbLink};
-use crate::stick::{NoProfiles, Place, Stick, is_stick};
+use crate::stick::{Drive, Hindrance, NoProfiles, Place, Stick, is_stick};
 
 /// The USB bus as the library sees it: which sticks stand where, and how to reach them.
 ///
@@ -69,11 +69,21 @@ pub trait Bus: Send {
     /// `NoSuchPort` when the stick has no network interface, `Disconnected`, `Io`.
     fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>>;
 
-    /// What the storage driver read from the stick at `place`: SCSI vendor, model and revision. `None` while it has read nothing.
+    /// The drives that the storage driver found behind the stick at `place` so far, by interface and unit, with what they are used for.
+    /// `None` where the system does not tell: then nobody knows whether a medium is mounted.
     ///
     /// # Errors
     /// `Io`.
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
+    fn drives(&mut self, place: &Place) -> Result<Option<Vec<Drive>>> {
+        let _ = place;
+        Ok(None)
+    }
+
+    /// Why the system does not use the device at `place`; `None` where it does, or does not tell.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn hindrance(&mut self, place: &Place) -> Result<Option<Hindrance>> {
         let _ = place;
         Ok(None)
     }

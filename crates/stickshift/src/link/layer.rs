@@ -1,6 +1,6 @@
 use crate::error::Result;
 use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
-use crate::stick::{Place, Stick};
+use crate::stick::{Drive, Hindrance, Place, Stick};
 
 /// A bus over another bus: it says what it does otherwise, and everything else goes to the bus below.
 ///
@@ -82,8 +82,12 @@ impl<L: Layer> Bus for L {
         Ok(self.http(http))
     }
 
-    fn storage_texts(&mut self, place: &Place) -> Result<Option<[String; 3]>> {
-        self.below_mut().storage_texts(place)
+    fn drives(&mut self, place: &Place) -> Result<Option<Vec<Drive>>> {
+        self.below_mut().drives(place)
+    }
+
+    fn hindrance(&mut self, place: &Place) -> Result<Option<Hindrance>> {
+        self.below_mut().hindrance(place)
     }
 
     fn address(&mut self, place: &Place) -> Result<Option<u32>> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::at::{At, identify};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::{self, Hilink};
 use crate::link::Bus;
@@ -31,6 +31,8 @@ pub struct Identity {
     pub kind: Option<&'static str>,
     /// `LTE`: the family of its products, in HiLink's words.
     pub family: Option<String>,
+    /// `hilink`, `cpe`: what its web server calls the class of device.
+    pub class: Option<String>,
     /// The web server would say more after a login.
     #[serde(skip)]
     pub withheld: bool,
@@ -88,37 +90,74 @@ pub fn ask(
     login: Option<&Login>,
     session: &mut Session<'_>,
 ) -> Result<Option<Identity>> {
-    let at_port = [Role::Pcui, Role::Modem, Role::Serial]
-        .into_iter()
-        .find_map(|role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some()));
     match stick.mode {
-        Mode::Modem | Mode::HilinkSerial => match at_port {
-            Some(port) => {
-                let number = port.number;
-                let kind = if stick.mode == Mode::HilinkSerial { "hilink" } else { "stick" };
-                ask_at(bus, stick, number, kind, session).map(Some)
-            }
-            None => Ok(None),
-        },
+        Mode::Modem | Mode::HilinkSerial => {
+            let kind = if stick.mode == Mode::HilinkSerial { "hilink" } else { "stick" };
+            ask_at(bus, stick, kind, session)
+        }
         Mode::Hilink => {
             let mut link = bus.open_http(&stick.place)?;
-            over_web(&mut web::open(&mut *link, login, session)?).map(Some)
+            let said = over_web(&mut web::open(&mut *link, login, session)?)?;
+            // The bus shows what a web server alone does not prove.
+            Ok(Some(Identity { kind: Some("hilink"), ..said }))
         }
         _ => Ok(None),
     }
 }
 
+/// The interfaces with a port that may take AT commands, the likeliest first. A port whose descriptor does not tell its purpose may be any.
+pub fn at_ports(stick: &Stick) -> Vec<u8> {
+    let with_role = |role| stick.interfaces.iter().filter(move |i| i.role == role && i.tty.is_some());
+    let named: Vec<u8> =
+        [Role::Pcui, Role::Modem].into_iter().flat_map(with_role).map(|i| i.number).collect();
+    named.into_iter().chain(with_role(Role::Serial).map(|i| i.number)).collect()
+}
+
+/// The interface whose port takes AT commands. Where descriptors do not tell, the ports are tried, one after another, and the
+/// first of them is given when none answers; `None` for a stick without ports.
+///
+/// # Errors
+/// What opening a port reports.
+pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<u8>> {
+    let all = at_ports(stick);
+    let is_named =
+        |number: &u8| stick.interfaces.iter().any(|i| i.number == *number && i.role != Role::Serial);
+    if all.len() < 2 || all.first().is_some_and(is_named) {
+        return Ok(all.first().copied());
+    }
+    for interface in &all {
+        let mut link = bus.open_port(&stick.place, *interface)?;
+        match At::new(&mut *link).with_cancel(session.cancel().clone()).init() {
+            Ok(()) => return Ok(Some(*interface)),
+            Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    // What is opened then says why it does not work.
+    Ok(all.first().copied())
+}
+
+/// Asks one port after another until one answers.
 fn ask_at(
     bus: &mut dyn Bus,
     stick: &Stick,
-    interface: u8,
     kind: &'static str,
     session: &mut Session<'_>,
-) -> Result<Identity> {
-    let mut link = bus.open_port(&stick.place, interface)?;
-    let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-    at.init()?;
-    Ok(Identity { kind: Some(kind), ..over_at(&mut at)? })
+) -> Result<Option<Identity>> {
+    let mut mute = None;
+    for interface in at_ports(stick) {
+        let mut link = bus.open_port(&stick.place, interface)?;
+        let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
+        match at.init() {
+            Ok(()) => return Ok(Some(Identity { kind: Some(kind), ..over_at(&mut at)? })),
+            Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {
+                session.note("mute-port", format!("interface {interface} takes no AT commands: {e}"));
+                mute = mute.or(Some(e));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    mute.map_or(Ok(None), Err)
 }
 
 /// What a modem says over AT. How its firmware shows itself is not seen there.
@@ -161,7 +200,7 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
 /// # Errors
 /// What the web server reports.
 pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
-    let mut identity = Identity { kind: Some("hilink"), ..Identity::default() };
+    let mut identity = Identity::default();
     let withheld = match web.call(&hilink::device::information()) {
         Ok(information) => {
             identity.model = information.name;
@@ -169,6 +208,8 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
             identity.firmware = information.software;
             identity.web_ui = information.web_ui;
             identity.family = information.family;
+            identity.kind = kind_of_class(information.class.as_deref());
+            identity.class = information.class;
             identity.serial = information.serial;
             identity.imei = information.imei;
             return Ok(identity);
@@ -183,12 +224,22 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
             identity.model = basic.name;
             identity.firmware = basic.software;
             identity.web_ui = basic.web_ui;
+            identity.kind = kind_of_class(basic.class.as_deref());
+            identity.class = basic.class;
+        }
+        Err(e) if !withheld && e.is(ErrorKind::HilinkRefused) => {
+            return Err(e.verdict_if_unset(Verdict::Untouched));
         }
         Err(e) if e.is(ErrorKind::LoginNeeded) || e.is(ErrorKind::HilinkRefused) => {}
         Err(e) => return Err(e),
     }
     identity.withheld = withheld;
     Ok(identity)
+}
+
+/// Huawei's routers have the same web server: only what calls itself so is a stick with HiLink firmware.
+fn kind_of_class(class: Option<&str>) -> Option<&'static str> {
+    class.is_some_and(|class| class.eq_ignore_ascii_case("hilink")).then_some("hilink")
 }
 
 /// `CL2E3372HM Ver.A` without the version of the board.

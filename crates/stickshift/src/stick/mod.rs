@@ -11,6 +11,7 @@
 //! ```
 
 mod classify;
+mod drive;
 pub mod identify;
 pub mod radio;
 
@@ -21,6 +22,8 @@ pub use classify::{
     Classified, KnownIds, NoProfiles, classify, flash_interface, is_stick, product_name, stick_makers,
     vendor_name,
 };
+
+pub use drive::{Drive, DriveKind, Hindrance};
 
 /// A place on the bus, `bus-port[.port..]`, for example `1-1.2`. What stands there may change its ids at any time;
 /// the place is what stays.
@@ -123,6 +126,11 @@ impl Mode {
             Mode::Fastboot => "fastboot",
             Mode::Unknown => "unknown",
         }
+    }
+
+    /// Whether its own firmware runs, so that its ids are those of a model.
+    pub fn runs_firmware(self) -> bool {
+        matches!(self, Mode::Cdrom | Mode::Hilink | Mode::HilinkSerial | Mode::Modem)
     }
 
     /// The mode in words.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Moment;
-use crate::profile::Parameters;
-use crate::stick::{Place, Role, Stick, UsbId};
+use crate::profile::{Method, Parameters};
+use crate::stick::{Mode, Place, Role, Stick, UsbId};
 use crate::switch::{Sequence, Transfer};
 use crate::switching::prepare::Goal;
 
@@ -13,6 +13,8 @@ use crate::switching::prepare::Goal;
 const SUCCESS: Duration = Duration::from_secs(20);
 /// A stick that came back unchanged may be in the middle of a restart; it is given this long.
 const UNCHANGED: Duration = Duration::from_secs(5);
+/// What stands at the place and is not the stick is given this long to become it.
+const STRANGER: Duration = Duration::from_secs(5);
 /// When nothing changes at a switched stick for this long, its drivers have made all the ports that they will make.
 pub(crate) const QUIET: Duration = Duration::from_millis(1500);
 
@@ -28,10 +30,15 @@ pub struct Expectation {
     limit: Duration,
     goal: Goal,
     targets: Vec<UsbId>,
-    /// Nothing was sent: the drivers had to let go of the stick, and that is all.
+    /// The stick's number on the bus when it got its message.
+    address: Option<u32>,
+    /// Vendor id that the stick has afterwards.
+    vendor: u16,
+    /// Nothing is sent: the profile asks that drivers let go of the stick, and no more.
     only_detaches: bool,
     left: bool,
     unchanged_since: Option<Moment>,
+    stranger_since: Option<Moment>,
 }
 
 /// What the bus shows of a stick that got its message.
@@ -61,6 +68,7 @@ impl Expectation {
         parameters: &Parameters,
         sequence: &Sequence,
         goal: Goal,
+        address: Option<u32>,
         now: Moment,
     ) -> Expectation {
         let asked = parameters.check_success_s.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
@@ -69,19 +77,31 @@ impl Expectation {
             place: before.place.clone(),
             goal,
             targets: parameters.targets(before.id.vendor),
+            address,
+            vendor: parameters.target_vendor.unwrap_or(before.id.vendor),
             end: now + limit,
             limit,
-            only_detaches: sequence.transfers.iter().all(|t| matches!(t, Transfer::Detach { .. })),
+            // A Pantech switches by itself once its driver let go: whether it does is seen on the bus.
+            only_detaches: parameters.has(Method::DetachStorageOnly)
+                && sequence.transfers.iter().all(|t| matches!(t, Transfer::Detach { .. })),
             before,
             left: false,
             unchanged_since: None,
+            stranger_since: None,
         }
     }
 
     /// The same, with its time counted from `now`: on another clock than that of the bus it was sent over.
     #[must_use]
     pub fn counted_from(self, now: Moment) -> Self {
-        Expectation { end: now + self.limit, unchanged_since: None, ..self }
+        Expectation { end: now + self.limit, unchanged_since: None, stranger_since: None, ..self }
+    }
+
+    /// Takes note of the number that what stands at the place has on the bus: with another one than before it was away, also when nobody saw that.
+    pub(crate) fn see_address(&mut self, address: Option<u32>) {
+        if address.is_some() && self.address.is_some() && address != self.address {
+            self.left = true;
+        }
     }
 
     /// Judges what stands at the place at `now` (`None`: nothing).
@@ -89,19 +109,36 @@ impl Expectation {
         let Some(stick) = stick else {
             self.left = true;
             self.unchanged_since = None;
+            self.stranger_since = None;
             return if now < self.end {
                 Judgement::Pending(self.end)
             } else {
                 Judgement::Failed(self.did_not_return())
             };
         };
+        if !is_configured(stick) {
+            return match now < self.end {
+                true => Judgement::Pending(self.end),
+                false => Judgement::Failed(self.not_configured(stick)),
+            };
+        }
         let detached = self.only_detaches && stick.interfaces.iter().all(|i| i.driver.is_none());
         let differs = Appearance::of(&self.before) != Appearance::of(stick);
-        if is_configured(stick) && (detached || differs) {
+        if detached || (differs && self.is_vouched_for(stick)) {
             return Judgement::Switched(Switched {
-                expected: self.targets.is_empty() || self.targets.contains(&stick.id),
+                // Some sticks keep their ids.
+                expected: self.targets.is_empty()
+                    || self.targets.contains(&stick.id)
+                    || stick.id == self.before.id,
                 stick: stick.clone(),
             });
+        }
+        if stick.id != self.before.id {
+            self.left = true;
+            let since = *self.stranger_since.get_or_insert(now);
+            // A stick may show something else for a moment while it starts. One that waits for its own message is surely another.
+            let end = if stick.mode == Mode::Cdrom { now } else { (since + STRANGER).min(self.end) };
+            return if now < end { Judgement::Pending(end) } else { Judgement::Failed(self.replaced(stick)) };
         }
         let since = *self.unchanged_since.get_or_insert(now);
         let end = if self.left { (since + UNCHANGED).min(self.end) } else { self.end };
@@ -123,6 +160,43 @@ impl Expectation {
         .with("place", &self.place)
         .with("id", switched.stick.id)
         .with_verdict(Verdict::Recoverable))
+    }
+
+    /// Whether something tells that `stick` is the one that got the message: the ids that its profile expects, ids that it kept, its serial
+    /// number, or its maker, when it is a modem or a network card now.
+    fn is_vouched_for(&self, stick: &Stick) -> bool {
+        let has_function = stick.interfaces.iter().any(|i| !matches!(i.role, Role::Storage | Role::Other));
+        if stick.id == self.before.id {
+            let only_drives = stick.interfaces.iter().all(|i| i.role == Role::Storage);
+            return !only_drives || stick.configuration != self.before.configuration;
+        }
+        if self.targets.contains(&stick.id) {
+            return true;
+        }
+        let by_serial = match (&self.before.serial, &stick.serial) {
+            (Some(before), Some(now)) => Some(before == now),
+            _ => None,
+        };
+        has_function
+            && by_serial.unwrap_or(stick.id.vendor == self.vendor || stick.id.vendor == self.before.id.vendor)
+    }
+
+    /// Something else stands at the place now.
+    fn replaced(&self, stick: &Stick) -> Error {
+        Error::new(ErrorKind::Disconnected, "the stick left the bus, and something else stands there now")
+            .with("place", &self.place)
+            .with("id", self.before.id)
+            .with("there-now", format!("{}, {}", stick.id, stick.mode))
+            .with_verdict(Verdict::Unknown)
+    }
+
+    fn not_configured(&self, stick: &Stick) -> Error {
+        let what =
+            "the system did not configure what came back: most often the port gives it too little power";
+        Error::new(ErrorKind::NoPower, what)
+            .with("place", &self.place)
+            .with("id", stick.id)
+            .with_verdict(if stick.id == self.before.id { Verdict::Recoverable } else { Verdict::Unknown })
     }
 
     fn did_not_return(&self) -> Error {

@@ -25,9 +25,12 @@ fn expectation(targets: &[u16]) -> Expectation {
         end: SUCCESS,
         limit: SUCCESS,
         before: stick(0x1526, &[STORAGE]),
+        address: None,
+        vendor: HUAWEI,
         only_detaches: false,
         left: false,
         unchanged_since: None,
+        stranger_since: None,
     }
 }
 

@@ -29,11 +29,16 @@
 //! ```
 
 mod expectation;
+mod guard;
+mod medium;
 mod prepare;
+mod rules;
 mod send;
 pub mod watch;
 pub mod web_ports;
 
 pub use expectation::{Expectation, Judgement, Switched, ports_are_made};
+pub use medium::{Medium, MediumConsent};
 pub use prepare::{Goal, Prepared, SwitchRequest, prepare};
+pub use rules::{Choice, Rule, Rules};
 pub use send::{SentSequence, send, switch, switch_and_wait};

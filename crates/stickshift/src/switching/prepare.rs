@@ -1,21 +1,15 @@
 //! What to send to a stick: its profile, by the catalogue or the owner, and the sequence of transfers for the interfaces that it shows.
 
-use std::time::Duration;
-
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::{Bus, UsbLink};
 use crate::profile::{Attributes, Catalogue, Choice, Method, Parameters, Scsi};
-use crate::stick::{Mode, Place, Stick};
+use crate::stick::{Drive, DriveKind, Hindrance, Mode, Stick};
 use crate::switch::{self, Sequence, Transfer, View};
-use crate::waiting::{Look, until};
+use crate::switching::medium::{Medium, MediumConsent, STORAGE, await_drives, has_cdrom};
 
-/// How long the storage driver has to read the SCSI texts that tell some sticks apart.
-const SCSI_TEXTS: Duration = Duration::from_secs(10);
 /// Vendor id of Huawei.
 const HUAWEI: u16 = 0x12d1;
-/// bInterfaceClass of drives.
-const STORAGE: u8 = 0x08;
 
 /// What the owner wants the stick to become.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +58,10 @@ pub struct Prepared {
     pub evidence: Vec<String>,
     /// What the stick should become.
     pub goal: Goal,
+    /// Whether its media are in use. [`send`](crate::switching::send()) looks again before the first transfer.
+    pub medium: Medium,
+    /// What its owner takes upon himself about them.
+    pub consent: MediumConsent,
     pub(crate) link: Box<dyn UsbLink>,
 }
 
@@ -85,7 +83,8 @@ impl Prepared {
 ///
 /// # Errors
 /// `NoProfile` when no profile matches it, `AlreadySwitched` when it is what was wanted, `WrongInterface`, `Usage` and
-/// `Unsupported` when the profile does not fit the stick, and what opening the stick reports. All leave the stick untouched.
+/// `Unsupported` when the profile does not fit the stick, `NoPower` and `NotAuthorized` when the system does not use it, and what opening the
+/// stick reports. All leave the stick untouched.
 pub fn prepare(
     bus: &mut dyn Bus,
     stick: &Stick,
@@ -102,6 +101,8 @@ fn prepare_untouched(
     session: &mut Session<'_>,
 ) -> Result<Prepared> {
     let mut evidence = Vec::new();
+    let hindrance = bus.hindrance(&stick.place)?;
+    check_hindrance(hindrance, stick, None)?;
     let mut parameters = match &request.profile {
         Some(own) => {
             evidence.push("the profile is the one that was given".to_owned());
@@ -120,6 +121,9 @@ fn prepare_untouched(
     if by_catalogue && parameters.is_leave_alone() && !may_have_mbim {
         return Err(left_alone(stick));
     }
+    if by_catalogue {
+        name_interface(bus, stick, &mut parameters, session, &mut evidence)?;
+    }
     let mut link = bus.open_usb(&stick.place)?;
     let view = View::of(link.as_mut())?;
     if may_have_mbim {
@@ -128,7 +132,12 @@ fn prepare_untouched(
     if by_catalogue && parameters.is_leave_alone() {
         return Err(left_alone(stick));
     }
-    let sequence = switch::sequence(&parameters, &view)?;
+    let sequence = switch::sequence(&parameters, &view).map_err(|e| {
+        // A stick that keeps its ids has no drive any more once it is a modem or a network card.
+        let is_switched =
+            by_catalogue && matches!(stick.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial);
+        if is_switched && e.is(ErrorKind::WrongInterface) { already(stick) } else { e }
+    })?;
     if let Some(configuration) = sequence.already_active
         && !sequence.transfers.iter().any(Transfer::touches_stick)
     {
@@ -139,7 +148,61 @@ fn prepare_untouched(
         .with("place", &stick.place)
         .with("id", stick.id));
     }
-    Ok(Prepared { stick: stick.clone(), parameters, sequence, evidence, goal: request.goal, link })
+    check_hindrance(hindrance, stick, Some(&sequence))?;
+    Ok(Prepared {
+        stick: stick.clone(),
+        parameters,
+        sequence,
+        evidence,
+        goal: request.goal,
+        medium: Medium::of(bus, stick)?,
+        consent: MediumConsent::None,
+        link,
+    })
+}
+
+/// Says what keeps the system from using the device, or an interface that `sequence` claims.
+fn check_hindrance(hindrance: Option<Hindrance>, stick: &Stick, sequence: Option<&Sequence>) -> Result<()> {
+    let kind = match hindrance {
+        None => return Ok(()),
+        Some(Hindrance::NotConfigured { .. }) => ErrorKind::NoPower,
+        Some(Hindrance::NotAuthorized { interface: None }) => ErrorKind::NotAuthorized,
+        Some(Hindrance::NotAuthorized { interface: Some(number) }) => {
+            let claims = |t: &Transfer| matches!(t, Transfer::Claim { interface } if *interface == number);
+            if !sequence.is_some_and(|sequence| sequence.transfers.iter().any(claims)) {
+                return Ok(());
+            }
+            ErrorKind::NotAuthorized
+        }
+    };
+    let what = hindrance.map(|h| h.to_string()).unwrap_or_default();
+    Err(Error::new(kind, what).with("place", &stick.place).with("id", stick.id))
+}
+
+/// A stick with several storage interfaces takes its message on the one with the CD-ROM, which need not be the first.
+fn name_interface(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    parameters: &mut Parameters,
+    session: &mut Session<'_>,
+    evidence: &mut Vec<String>,
+) -> Result<()> {
+    let storage: Vec<u8> = stick.interfaces.iter().filter(|i| i.class == STORAGE).map(|i| i.number).collect();
+    let (Some(first), true) = (stick.interfaces.first(), storage.len() > 1 && parameters.interface.is_none())
+    else {
+        return Ok(());
+    };
+    // What the first one has decides; the others are asked only where it has no CD-ROM.
+    let is_told = |drives: &[Drive]| has_cdrom(drives);
+    let drives = await_drives(bus, &stick.place, session, is_told)?.unwrap_or_default();
+    let mut cdroms =
+        drives.iter().filter(|drive| drive.kind == DriveKind::Cdrom).map(|drive| drive.interface);
+    let Some(number) = cdroms.next() else { return Ok(()) };
+    if number != first.number {
+        evidence.push(format!("its CD-ROM is behind interface {number}"));
+        parameters.interface = Some(number);
+    }
+    Ok(())
 }
 
 fn from_catalogue(
@@ -149,10 +212,9 @@ fn from_catalogue(
     session: &mut Session<'_>,
     evidence: &mut Vec<String>,
 ) -> Result<Parameters> {
-    let scsi = if request.catalogue.needs_scsi(stick.id) {
-        wait_for_texts(bus, &stick.place, session)?
-    } else {
-        None
+    let scsi = match request.catalogue.needs_scsi(stick.id) {
+        true => texts(&await_drives(bus, &stick.place, session, has_cdrom)?.unwrap_or_default()),
+        false => None,
     };
     let attributes = Attributes {
         scsi,
@@ -163,7 +225,12 @@ fn from_catalogue(
     let Choice { chosen, passed_over } = request.catalogue.choose(stick.id, &attributes);
     evidence.extend(passed_over.iter().map(|(c, why)| format!("{} does not fit: {why}", c.entry.key)));
     let Some(candidate) = chosen else {
-        return huawei_or_none(stick, evidence);
+        huawei_or_none(stick)?;
+        has_only_a_cdrom(bus, stick, session)?;
+        evidence.push(format!("no profile knows {}; it gets Huawei's usual message", stick.id));
+        let mut parameters = Parameters::default();
+        parameters.turn_on(Method::HuaweiNew);
+        return Ok(parameters);
     };
     let entry = candidate.entry;
     evidence.push(format!(
@@ -178,7 +245,7 @@ fn from_catalogue(
 
 /// Every Huawei stick of the last fifteen years takes the same message; usb_modeswitch's rules rely on that too
 /// (docs/protocols/mode-switch.md section 3.1).
-fn huawei_or_none(stick: &Stick, evidence: &mut Vec<String>) -> Result<Parameters> {
+fn huawei_or_none(stick: &Stick) -> Result<()> {
     if !matches!(stick.mode, Mode::Cdrom | Mode::Unknown) {
         return Err(already(stick));
     }
@@ -188,10 +255,30 @@ fn huawei_or_none(stick: &Stick, evidence: &mut Vec<String>) -> Result<Parameter
     if stick.is_phone() {
         return Err(no_profile(stick, "it says that it is a telephone"));
     }
-    evidence.push(format!("no profile knows {}; it gets Huawei's usual message", stick.id));
-    let mut parameters = Parameters::default();
-    parameters.turn_on(Method::HuaweiNew);
-    Ok(parameters)
+    Ok(())
+}
+
+/// A device that no profile knows is a stick when it shows a CD-ROM. A telephone's card and a card reader show a disk, and somebody's files are
+/// on it.
+fn has_only_a_cdrom(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<()> {
+    let Some(drives) = await_drives(bus, &stick.place, session, has_cdrom)? else {
+        return Err(no_profile(
+            stick,
+            "no profile knows it, and this system does not tell whether it shows a CD-ROM or a disk",
+        ));
+    };
+    match (drives.is_empty(), has_cdrom(&drives)) {
+        (_, true) => Ok(()),
+        (true, _) => Err(no_profile(stick, "no profile knows it, and no driver found a CD-ROM behind it")),
+        (false, _) => Err(no_profile(stick, "no profile knows it, and it shows a disk, not a CD-ROM")),
+    }
+}
+
+/// The texts that tell some sticks apart: those of the CD-ROM, else of the first drive.
+fn texts(drives: &[Drive]) -> Option<Scsi> {
+    let cdrom = drives.iter().find(|drive| drive.kind == DriveKind::Cdrom);
+    let [vendor, model, revision] = cdrom.or(drives.first())?.texts.clone();
+    Some(Scsi { vendor, model, revision })
 }
 
 fn already(stick: &Stick) -> Error {
@@ -208,17 +295,6 @@ fn left_alone(stick: &Stick) -> Error {
     no_profile(stick, "its profile says to leave this device alone")
 }
 
-fn wait_for_texts(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<Option<Scsi>> {
-    let end = bus.now() + SCSI_TEXTS;
-    until(bus, session, |bus| {
-        if let Some([vendor, model, revision]) = bus.storage_texts(place)? {
-            return Ok(Look::Done(Some(Scsi { vendor, model, revision })));
-        }
-        let given_up = bus.device(place)?.is_none() || bus.now() >= end;
-        Ok(if given_up { Look::Done(None) } else { Look::Again(end) })
-    })
-}
-
 /// Picks Huawei's message by what the owner wants: the usual one leads HiLink firmware to its network card, the fallback to
 /// serial ports (docs/protocols/mode-switch.md section 4.3).
 fn for_goal(parameters: Parameters, stick: &Stick, goal: Goal, evidence: &mut Vec<String>) -> Parameters {
@@ -231,6 +307,16 @@ fn for_goal(parameters: Parameters, stick: &Stick, goal: Goal, evidence: &mut Ve
         Goal::Serial => true,
         Goal::Modem => leads_to_hilink,
     };
+    if goal == Goal::Hilink && parameters.has(Method::HuaweiAlt) {
+        evidence
+            .push("Huawei's usual message instead of the fallback: it leads to a network card".to_owned());
+        let mut parameters = parameters;
+        parameters.turn(Method::HuaweiAlt, false);
+        parameters.turn_on(Method::HuaweiNew);
+        parameters.target_product = None;
+        parameters.target_products.clear();
+        return parameters;
+    }
     if !wants_fallback || !parameters.has(Method::HuaweiNew) {
         return parameters;
     }

@@ -6,6 +6,7 @@ use crate::link::{Bus, Moment, UsbLink};
 use crate::stick::Stick;
 use crate::switch::{self, End, Sequence, Transfer, View};
 use crate::switching::expectation::{Expectation, Judgement, QUIET, Switched, ports_are_made};
+use crate::switching::medium::Medium;
 use crate::switching::prepare::Prepared;
 use crate::waiting::{Look, until};
 
@@ -23,10 +24,14 @@ pub struct SentSequence {
 /// Sends the sequence. A stick that restarts in the middle of its method is waited for.
 ///
 /// # Errors
-/// Where nothing was sent, what the link reported, untouched; `Interrupted` between two messages; `Disconnected`, unknown, when a
+/// `MediumInUse`, untouched, for a stick whose media are in use without the owner's consent. Where nothing was sent, what the link reported, untouched; `Interrupted` between two messages; `Disconnected`, unknown, when a
 /// stick that restarts in the middle does not come back.
 pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<SentSequence> {
-    let Prepared { stick, parameters, sequence, goal, mut link, .. } = prepared;
+    let Prepared { stick, parameters, sequence, goal, mut link, consent, .. } = prepared;
+    // A desktop mounts what it finds at any moment: what was seen while the plan was shown may be long ago.
+    let medium = Medium::of(bus, &stick).map_err(|e| e.with_verdict(Verdict::Untouched))?;
+    medium.check(&stick, consent)?;
+    let mut address = bus.address(&stick.place).map_err(|e| e.with_verdict(Verdict::Untouched))?;
     let mut observations = Vec::new();
     let mut refused = None;
     let mut from = 0;
@@ -42,13 +47,14 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
             End::AwaitReturn { step } => {
                 drop(link);
                 link = reopen(bus, &stick, &sequence, step, session)?;
+                address = bus.address(&stick.place).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
                 let view = View::of(link.as_mut()).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
                 from = sequence.after_return(step, &view);
             }
         }
     }
     drop(link);
-    let expectation = Expectation::new(stick, &parameters, &sequence, goal, bus.now());
+    let expectation = Expectation::new(stick, &parameters, &sequence, goal, address, bus.now());
     Ok(SentSequence { expectation, observations, refused })
 }
 
@@ -125,6 +131,7 @@ fn send_and_judge(
     let judged = until(bus, session, |bus| {
         let now = bus.now();
         let stick = bus.device(&expectation.place)?;
+        expectation.see_address(bus.address(&expectation.place)?);
         Ok(match expectation.judge(stick.as_ref(), now) {
             Judgement::Switched(switched) => Look::Done(Ok(switched)),
             Judgement::Failed(error) => Look::Done(Err(error)),

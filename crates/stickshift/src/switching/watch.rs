@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Session};
 use crate::link::{Bus, Moment};
 use crate::profile::Catalogue;
@@ -17,13 +17,13 @@ use crate::stick::{Mode, Place, Stick, UsbId};
 use crate::switching::expectation::{
     Appearance, Expectation, Judgement, QUIET, Switched, is_configured, ports_are_made,
 };
+use crate::switching::guard::Guard;
+use crate::switching::medium::MediumConsent;
 use crate::switching::prepare::{Goal, SwitchRequest, prepare};
+use crate::switching::rules::{Choice, Rules};
 use crate::switching::send::{SentSequence, send};
+use crate::switching::web_ports;
 
-/// A stick that was switched this often within [`GUARD`] and is back where it was is left alone.
-const ATTEMPTS: usize = 2;
-/// See [`ATTEMPTS`]. A stick that stayed away this long was taken out by somebody, and begins afresh.
-const GUARD: Duration = Duration::from_secs(30);
 /// udev sets the permissions of a device node a moment after the kernel announces the device.
 const PERMISSIONS: Duration = Duration::from_secs(2);
 /// While a worker serves a stick, reports are asked for this often; the bus may have nothing to tell.
@@ -57,15 +57,15 @@ pub enum News {
     LeftAlone {
         /// The stick.
         stick: Stick,
-        /// How often it was switched within half a minute.
+        /// How often it fell back.
         attempts: usize,
     },
 }
 
 /// Those who serve the sticks that the watcher chose: look up how to switch one, and send it. [`serve`] does that for one stick.
 pub trait Workers {
-    /// Begins to serve a stick, and may end it too.
-    fn serve(&mut self, stick: &Stick);
+    /// Begins to serve a stick, which is to become `goal`, and may end it too.
+    fn serve(&mut self, stick: &Stick, goal: Goal);
 
     /// What happened since the last call, in order.
     fn reports(&mut self) -> Vec<Report>;
@@ -86,25 +86,59 @@ pub enum Report {
         /// The stick as it was.
         stick: Stick,
         /// What came of it.
-        result: Result<Box<SentSequence>>,
+        result: Result<Outcome>,
     },
 }
 
-/// Looks up how to switch `stick`, sends it, and tells when it begins and how it ended: all that a worker has to do.
+/// How far a worker took a stick.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its message went out; the bus will show what comes of it.
+    Sent(Box<SentSequence>),
+    /// It was seen to switch.
+    Switched(Box<Stick>),
+}
+
+/// Looks up how to make `goal` of `stick`, does it, and tells when it begins and how it ended: all that a worker has to do.
 pub fn serve(
     bus: &mut dyn Bus,
     stick: &Stick,
+    goal: Goal,
     catalogue: &Catalogue,
     session: &mut Session<'_>,
     tell: &mut dyn FnMut(Report),
 ) {
-    let request = SwitchRequest { catalogue, profile: None, goal: Goal::Usual };
-    let result = prepare(bus, stick, &request, session).and_then(|prepared| {
-        let evidence = prepared.evidence.clone();
-        tell(Report::Began { stick: stick.clone(), evidence });
-        send(bus, prepared, session).map(Box::new)
-    });
+    let result = serve_whole(bus, stick, goal, catalogue, session, tell);
     tell(Report::Ended { stick: stick.clone(), result });
+}
+
+fn serve_whole(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    goal: Goal,
+    catalogue: &Catalogue,
+    session: &mut Session<'_>,
+    tell: &mut dyn FnMut(Report),
+) -> Result<Outcome> {
+    // The watcher does not wait for what a device is slow to say of itself. What is sent to it depends on that.
+    let there = bus.device(&stick.place)?.filter(|there| there.id == stick.id);
+    let stick = &there.ok_or_else(|| {
+        let gone = Error::new(ErrorKind::NoStick, "the stick was unplugged before it got its message");
+        gone.with("place", &stick.place).with_verdict(Verdict::Untouched)
+    })?;
+    if stick.mode == Mode::Hilink && !goal.is_met_by(stick.mode) {
+        let evidence = vec!["a rule of the owner asks for serial ports".to_owned()];
+        tell(Report::Began { stick: stick.clone(), evidence });
+        let switched = web_ports::open(bus, &stick.place, None, session)?;
+        return Ok(Outcome::Switched(Box::new(switched)));
+    }
+    let request = SwitchRequest { catalogue, profile: None, goal };
+    let prepared = prepare(bus, stick, &request, session)?;
+    // Nobody is here to consent.
+    prepared.medium.check(stick, MediumConsent::None)?;
+    let evidence = prepared.evidence.clone();
+    tell(Report::Began { stick: stick.clone(), evidence });
+    send(bus, prepared, session).map(Box::new).map(Outcome::Sent)
 }
 
 /// A worker that serves one stick after another, over a bus of its own: for virtual sticks, whose clock is not ours.
@@ -123,9 +157,10 @@ impl<'a> OneByOne<'a> {
 }
 
 impl Workers for OneByOne<'_> {
-    fn serve(&mut self, stick: &Stick) {
+    fn serve(&mut self, stick: &Stick, goal: Goal) {
         let mut session = Session::new(|_| {}, self.cancel.clone());
-        serve(&mut *self.bus, stick, self.catalogue, &mut session, &mut |report| self.reports.push(report));
+        let mut tell = |report| self.reports.push(report);
+        serve(&mut *self.bus, stick, goal, self.catalogue, &mut session, &mut tell);
     }
 
     fn reports(&mut self) -> Vec<Report> {
@@ -137,8 +172,8 @@ impl Workers for OneByOne<'_> {
 #[derive(Debug, Default)]
 struct PlaceState {
     phase: Phase,
-    /// What stood there at the last look that could have begun something; `None` while nothing stands there.
-    seen: Option<Appearance>,
+    /// What stood there at the last look that could have begun something, with its number on the bus; `None` while nothing stands there.
+    seen: Option<(Appearance, Option<u32>)>,
     /// The stick could not be opened; because it is new, that is no failure before this moment.
     denied_until: Option<Moment>,
     guard: Guard,
@@ -164,14 +199,6 @@ enum Phase {
     Settling { from: UsbId, to: Box<Switched>, until: Moment },
 }
 
-/// How often a stick was switched at one place, and since when the place has been empty.
-#[derive(Debug, Default)]
-struct Guard {
-    attempts: Vec<Moment>,
-    empty_since: Option<Moment>,
-    told: bool,
-}
-
 impl PlaceState {
     /// The moment of the next look, if nothing changes before.
     fn next_look(&self, now: Moment) -> Option<Moment> {
@@ -186,9 +213,17 @@ impl PlaceState {
     }
 
     /// Judges a stick that got its message.
-    fn judge(&mut self, place: &Place, stick: Option<&Stick>, now: Moment, news: &mut dyn FnMut(News)) {
+    fn judge(
+        &mut self,
+        place: &Place,
+        stick: Option<&Stick>,
+        address: Option<u32>,
+        now: Moment,
+        news: &mut dyn FnMut(News),
+    ) {
         let Phase::Expected { expectation, until } = &mut self.phase else { return };
         let from = expectation.before.id;
+        expectation.see_address(address);
         self.phase = match expectation.judge(stick, now) {
             Judgement::Pending(latest) => {
                 *until = latest;
@@ -216,6 +251,9 @@ impl PlaceState {
             None => true,
         };
         if gone || ports_are_made(&to.stick) || now >= *until {
+            if !gone {
+                self.guard.works(now);
+            }
             news(News::Switched { from: *from, to: (**to).clone() });
             self.phase = Phase::Idle;
         }
@@ -223,14 +261,11 @@ impl PlaceState {
 
     /// Takes note of whether anything stands there.
     fn notice(&mut self, there: bool, now: Moment) {
+        self.guard.notice(there, now);
         if there {
-            if self.guard.empty_since.is_some_and(|since| now >= since + GUARD) {
-                self.guard = Guard::default();
-            }
-            self.guard.empty_since = None;
             return;
         }
-        self.guard.empty_since.get_or_insert(now);
+        self.guard.changed(now);
         self.seen = None;
         self.denied_until = None;
         if matches!(self.phase, Phase::Patience(_)) {
@@ -240,30 +275,29 @@ impl PlaceState {
 
     /// Whether nothing that is known of the place matters any more.
     fn is_forgotten(&self, now: Moment) -> bool {
-        let away = self.guard.empty_since.is_some_and(|since| now >= since + GUARD);
-        away && matches!(self.phase, Phase::Idle)
+        self.guard.is_long_empty(now) && matches!(self.phase, Phase::Idle)
     }
 
-    /// Whether it is this stick's turn now. `patience` is what others have for it; `known` whether the catalogue names it, `was_there` whether it
-    /// may be in use already.
-    fn wants(
-        &mut self,
-        stick: &Stick,
-        now: Moment,
-        patience: Duration,
-        known: bool,
-        was_there: bool,
-    ) -> bool {
+    /// Whether it is this stick's turn now.
+    fn wants(&mut self, stick: &Stick, facts: &Facts, now: Moment, patience: Duration) -> bool {
         if !is_configured(stick) || !matches!(self.phase, Phase::Idle | Phase::Patience(_)) {
             return false;
         }
-        let appearance = Appearance::of(stick);
-        if self.seen.as_ref() != Some(&appearance) {
-            self.seen = Some(appearance);
+        let seen = (Appearance::of(stick), facts.address);
+        if self.seen.as_ref() != Some(&seen) {
+            self.seen = Some(seen);
             self.phase = Phase::Idle;
+            self.denied_until = None;
             let is_modem = !matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
-            if stick.mode != Mode::Cdrom && !known || is_modem && was_there {
-                return false;
+            if is_modem {
+                if !facts.wants_more && (!facts.known || facts.was_there) {
+                    return false;
+                }
+            } else {
+                self.guard.changed(now);
+                if stick.mode != Mode::Cdrom && !facts.known {
+                    return false;
+                }
             }
             if patience.is_zero() {
                 return true;
@@ -282,15 +316,10 @@ impl PlaceState {
 
     /// Whether the stick may be served; one that falls back again and again is reported once and left alone.
     fn guard_allows(&mut self, stick: &Stick, now: Moment, news: &mut dyn FnMut(News)) -> bool {
-        let guard = &mut self.guard;
-        guard.attempts.retain(|at| now < *at + GUARD);
-        if !guard.told && guard.attempts.len() < ATTEMPTS {
-            return true;
-        }
+        let Some((attempts, is_new)) = self.guard.forbids(stick, now) else { return true };
         self.denied_until = None;
-        if !guard.told {
-            guard.told = true;
-            news(News::LeftAlone { stick: stick.clone(), attempts: guard.attempts.len() });
+        if is_new {
+            news(News::LeftAlone { stick: stick.clone(), attempts });
         }
         false
     }
@@ -299,7 +328,7 @@ impl PlaceState {
     fn ended(
         &mut self,
         stick: &Stick,
-        result: Result<Box<SentSequence>>,
+        result: Result<Outcome>,
         now: Moment,
         session: &mut Session<'_>,
         news: &mut dyn FnMut(News),
@@ -313,7 +342,12 @@ impl PlaceState {
         }
         self.denied_until = None;
         match result {
-            Ok(sent) => {
+            Ok(Outcome::Switched(now_is)) => {
+                let to = Box::new(Switched { stick: *now_is, expected: true });
+                self.phase = Phase::Settling { from: stick.id, to, until: now + QUIET };
+                Ok(())
+            }
+            Ok(Outcome::Sent(sent)) => {
                 for what in sent.observations {
                     session.note("switch-observation", format!("{}: {what}", stick.place));
                 }
@@ -324,11 +358,14 @@ impl PlaceState {
                 Ok(())
             }
             Err(error) if error.is(ErrorKind::Interrupted) => Err(error),
-            // Devices that are what they should be, and devices that merely share an id with a stick.
+            // Devices that are what they should be, that merely share an id with a stick, or that are gone.
             Err(error)
                 if matches!(
                     error.kind(),
-                    ErrorKind::AlreadySwitched | ErrorKind::NoProfile | ErrorKind::WrongInterface
+                    ErrorKind::AlreadySwitched
+                        | ErrorKind::NoProfile
+                        | ErrorKind::NoStick
+                        | ErrorKind::WrongInterface
                 ) =>
             {
                 session.note("nothing-to-switch", format!("{}: {error}", stick.place));
@@ -348,13 +385,39 @@ pub struct Watcher<'a> {
     patience: Duration,
     /// Somebody may be online with a modem that was there at the first look: it is not switched to anything better.
     looked_before: bool,
+    rules: Rules,
     places: BTreeMap<Place, PlaceState>,
+}
+
+/// What decides about a stick besides what it shows.
+struct Facts {
+    /// Its number on the bus.
+    address: Option<u32>,
+    /// Whether the catalogue names it.
+    known: bool,
+    /// Whether it was there at the first look, and so may be in use already.
+    was_there: bool,
+    /// Whether its owner wants it in another mode than the one that it was switched to.
+    wants_more: bool,
 }
 
 impl<'a> Watcher<'a> {
     /// Looks sticks up in `catalogue`. Others, usb_modeswitch for example, have `patience` to switch a stick first; zero for none.
     pub fn new(catalogue: &'a Catalogue, patience: Duration) -> Self {
-        Watcher { catalogue, patience, looked_before: false, places: BTreeMap::new() }
+        Watcher {
+            catalogue,
+            patience,
+            looked_before: false,
+            rules: Rules::default(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Obeys the owner's lasting choices.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// Looks at the bus, gives what is to be done to `workers`, and tells `news`. Gives the moment for the next look if nothing changes
@@ -374,20 +437,32 @@ impl<'a> Watcher<'a> {
         let now = bus.now();
         for (place, state) in &mut self.places {
             let stick = sticks.iter().find(|s| s.place == *place);
-            state.judge(place, stick, now, news);
+            let address =
+                if matches!(state.phase, Phase::Expected { .. }) { bus.address(place)? } else { None };
+            state.judge(place, stick, address, now, news);
             state.settle(stick, now, news);
             state.notice(stick.is_some(), now);
         }
         self.places.retain(|_, state| !state.is_forgotten(now));
         for stick in &sticks {
             session.check()?;
-            let (now, known) = (bus.now(), self.catalogue.knows(stick.id));
+            let choice = self.rules.of(stick);
+            let goal = match choice {
+                Choice::Leave => continue,
+                Choice::Usual => Goal::Usual,
+                Choice::Become(goal) => goal,
+            };
+            let facts = Facts {
+                address: bus.address(&stick.place)?,
+                known: self.catalogue.knows(stick.id),
+                was_there: !self.looked_before,
+                wants_more: choice.wants_more(stick),
+            };
+            let now = bus.now();
             let state = self.places.entry(stick.place.clone()).or_default();
-            if state.wants(stick, now, self.patience, known, !self.looked_before)
-                && state.guard_allows(stick, now, news)
-            {
+            if state.wants(stick, &facts, now, self.patience) && state.guard_allows(stick, now, news) {
                 state.phase = Phase::Serving;
-                workers.serve(stick);
+                workers.serve(stick, goal);
             }
         }
         self.looked_before = true;
@@ -407,7 +482,7 @@ impl<'a> Watcher<'a> {
         for report in workers.reports() {
             match report {
                 Report::Began { stick, evidence } => {
-                    self.places.entry(stick.place.clone()).or_default().guard.attempts.push(now);
+                    self.places.entry(stick.place.clone()).or_default().guard.began(&stick, now);
                     news(News::Switching { stick, evidence });
                 }
                 Report::Ended { stick, result } => {
