@@ -24,7 +24,24 @@ pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
         return only(fits, format!("no stick has the IMEI {}", mask::identity(wanted)))
             .map_err(|e| with_others(e, &others).verdict_if_unset(Verdict::Untouched));
     }
+    if fits.is_empty() && is_serial(wanted) {
+        fits = others.iter().filter(|s| says_serial(bus, s, wanted)).cloned().collect();
+        return only(fits, format!("no stick has the serial number {}", mask::identity(wanted)))
+            .map_err(|e| with_others(e, &others).verdict_if_unset(Verdict::Untouched));
+    }
     only(fits, format!("no stick matches {wanted:?}")).map_err(|e| with_others(e, &others))
+}
+
+/// Whether a word reads as the serial number on a stick's label: capital letters and digits, with both kinds or digits alone.
+fn is_serial(word: &str) -> bool {
+    let of_label = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    (8..=20).contains(&word.len()) && word.bytes().all(of_label) && word.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// The same with the serial number that the stick says, which need not be the one that USB shows.
+fn says_serial(bus: &mut dyn Bus, stick: &Stick, serial: &str) -> bool {
+    let said = identity::ask(bus, stick, None, &mut Session::quiet());
+    matches!(said, Ok(Some(identity)) if identity.serial.as_deref() == Some(serial))
 }
 
 /// What is there instead, where it was the wrong name.
@@ -145,6 +162,14 @@ mod tests {
         let chosen = super::stick(&mut bus, Some(&second)).unwrap();
         assert_eq!(chosen.place.as_str(), "1-2");
         assert_eq!(super::stick(&mut bus, Some(&first)).unwrap().place.as_str(), "1-1");
+        let serial = {
+            let said = identity::ask(&mut bus, &all[0], None, &mut Session::quiet()).unwrap();
+            said.and_then(|i| i.serial).unwrap()
+        };
+        assert!(is_serial(&serial), "{serial}");
+        assert_eq!(super::stick(&mut bus, Some(&serial)).unwrap().place.as_str(), "1-1");
+        let nobody = super::stick(&mut bus, Some("ZZZ0000000000000")).unwrap_err();
+        assert!(nobody.is(ErrorKind::NoStick) && !format!("{nobody:?}").contains("ZZZ0000000000000"));
         let nobody = super::stick(&mut bus, Some("861234567890123")).unwrap_err();
         assert!(nobody.is(ErrorKind::NoStick) && !format!("{nobody:?}").contains("861234567890123"));
     }

@@ -41,7 +41,9 @@ fn ways(said: &Value) -> Vec<String> {
         .collect()
 }
 
-const CDROM: &[&str] = &["modem switch no", "serial switch no", "firmware convert if-refused"];
+const CDROM: &[&str] = &["modem switch no", "serial switch no"];
+const HILINK_CDROM: &str = "HiLink-capable stick before switching: E3372h, E8372, E353 and others, likely";
+const STICK_CDROM: &str = "E352, E173s or E3372 with Stick firmware, before switching, likely";
 
 #[test]
 fn every_virtual_stick_is_known_for_what_it_is() {
@@ -52,7 +54,7 @@ fn every_virtual_stick_is_known_for_what_it_is() {
             "e3372h-hilink-closed",
             "E3372h, certain",
             "hilink, certain",
-            &["serial switch no", "stick convert yes"],
+            &["serial replug-and-switch no", "stick convert yes"],
         ),
         ("e3372h-stick", "E3372h-153, certain", "stick, certain", &["hilink convert no"]),
         ("e3372h-stick-pin", "E3372h-153, certain", "stick, certain", &["hilink convert no"]),
@@ -63,9 +65,10 @@ fn every_virtual_stick_is_known_for_what_it_is() {
             "e3372h-hilink-login",
             "E3372, likely",
             "hilink, certain",
-            &["serial switch no", "stick convert if-refused"],
+            // It may be an E3372h-320: that is known after a login.
+            &["serial switch no"],
         ),
-        ("e3372h-320-login", "E3372, likely", "hilink, certain", &["serial switch no"]),
+        ("e3372h-320-login", "E3372, likely", "hilink, certain", &["serial replug-and-switch no"]),
         (
             "e3276-hilink",
             "E3276s, certain",
@@ -74,14 +77,19 @@ fn every_virtual_stick_is_known_for_what_it_is() {
         ),
         ("e303-hilink", "E303, likely", "hilink, certain", &["serial switch no"]),
         ("k3772-modem", "K3772, likely", "stick, likely", &[]),
-        ("k3772", "unknown", "unknown", &["modem switch no", "serial switch no"]),
-        ("e3372h-cd", "unknown", "unknown", CDROM),
-        ("e3372h-stick-cd", "unknown", "unknown", CDROM),
-        ("e3372s-cd", "unknown", "unknown", CDROM),
-        ("e3276-cd", "unknown", "unknown", CDROM),
+        (
+            "k3772",
+            "Vodafone K3772 before switching, likely",
+            "unknown",
+            &["modem switch no", "serial switch no"],
+        ),
+        ("e3372h-cd", HILINK_CDROM, "unknown", CDROM),
+        ("e3372h-stick-cd", STICK_CDROM, "unknown", CDROM),
+        ("e3372s-cd", STICK_CDROM, "unknown", CDROM),
+        ("e3276-cd", STICK_CDROM, "unknown", CDROM),
         ("e3372h-needle", "unknown", "unknown", &["firmware convert no"]),
         ("e3372h-loader", "unknown", "unknown", &["firmware flash no"]),
-        ("zte-2000", "unknown", "unknown", &["modem switch no"]),
+        ("zte-2000", "ZTE and Onda modems (CD-ROM mode), likely", "unknown", &["modem switch no"]),
     ];
     for (stick, model, firmware, offered) in table {
         let (said, text) = identify(&["--virtual", stick]);

@@ -8,6 +8,22 @@ struct Data {
     board: Vec<Board>,
     firmware: Vec<Firmware>,
     gate: Vec<Gate>,
+    #[serde(rename = "not-flashable")]
+    not_flashable: Vec<NotFlashable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotFlashable {
+    models: Vec<String>,
+    #[serde(default)]
+    except: Vec<String>,
+    #[serde(default)]
+    versions: Vec<String>,
+    #[serde(default)]
+    ids: Vec<String>,
+    why: String,
+    source: String,
 }
 
 #[derive(Deserialize)]
@@ -80,16 +96,29 @@ pub(super) fn tables(facts: &str) -> String {
             g.version, g.open_before
         )
     };
+    let not_flashable = |n: &NotFlashable| {
+        let rule = rule(&n.models, &n.except, &n.source);
+        let ids: String = n.ids.iter().map(|id| format!("UsbId::new({}), ", id_words(id))).collect();
+        format!("NotFlashable {{ {rule}, versions: &{:?}, ids: &[{ids}], why: {:?} }},\n", n.versions, n.why)
+    };
     format!(
         "/// The boards.\npub static BOARDS: &[Board] = &[\n{}];\n\
          /// The kinds of firmware.\npub static FIRMWARE: &[FirmwareRule] = &[\n{}];\n\
-         /// The gates.\npub static GATES: &[GateRule] = &[\n{}];\n",
+         /// The gates.\npub static GATES: &[GateRule] = &[\n{}];\n\
+         /// The sticks that take no other firmware.\npub static NOT_FLASHABLE: &[NotFlashable] = &[\n{}];\n",
         data.board.iter().map(board).collect::<String>(),
         data.firmware.iter().map(firmware).collect::<String>(),
         data.gate.iter().map(gate).collect::<String>(),
+        data.not_flashable.iter().map(not_flashable).collect::<String>(),
     )
 }
 
 fn rule(models: &[String], except: &[String], source: &str) -> String {
     format!("of: Models {{ begin: &{models:?}, except: &{except:?}, source: {source:?} }}")
+}
+
+/// `0x3566, 0x2001` of `3566:2001`.
+fn id_words(id: &str) -> String {
+    let (vendor, product) = id.split_once(':').unwrap_or_else(|| panic!("data/identify.toml: {id} is no id"));
+    format!("0x{vendor}, 0x{product}")
 }

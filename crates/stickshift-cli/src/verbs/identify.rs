@@ -10,6 +10,7 @@ use stickshift::mask;
 use stickshift::modem::Modem;
 use stickshift::modem::assessment::{self, BootPin, Finding, Route, Sureness, Work};
 use stickshift::modem::identity::{self, Identity};
+use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
@@ -58,7 +59,11 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
         let said = ask(context, &web.login, &mut *bus, &stick)?;
         (Some(stick), said)
     };
-    context.output.finish(&Identified::new(stick.as_ref(), said.as_ref(), args.unmasked));
+    let mut identified = Identified::new(stick.as_ref(), said.as_ref(), args.unmasked);
+    if let Some(stick) = &stick {
+        identified.name_by_profile(stick, &context.catalogue());
+    }
+    context.output.finish(&identified);
     Ok(())
 }
 
@@ -110,15 +115,41 @@ struct Identified {
     serial: Option<String>,
     imei: Option<String>,
     findings: Vec<Finding>,
+    /// What would tell more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     routes: Vec<RouteRow>,
 }
 
 impl Identified {
+    /// A stick that nobody could ask is named by its switching profile, as `list` names it.
+    fn name_by_profile(&mut self, stick: &Stick, catalogue: &Catalogue) {
+        let Some(model) = self.findings.iter_mut().find(|f| f.about == "model" && f.value.is_none()) else {
+            return;
+        };
+        let attributes = Attributes {
+            scsi: None,
+            manufacturer: stick.manufacturer.clone(),
+            product: stick.product.clone(),
+            serial: stick.serial.clone(),
+        };
+        let chosen = catalogue.choose(stick.id, &attributes).chosen;
+        let Some(name) = chosen.map(|c| c.entry.name).filter(|name| !name.is_empty()) else { return };
+        *model = Finding {
+            about: "model",
+            value: Some(name),
+            sure: Sureness::Likely,
+            why: format!("the name of the switching profile for {}", stick.id),
+        };
+    }
+
     fn new(stick: Option<&Stick>, said: Option<&Identity>, unmasked: bool) -> Identified {
         let shown = |text: &String| if unmasked { text.clone() } else { mask::identity(text) };
         // Without the bus, the kind of link tells the mode.
-        let reached = match said.and_then(|said| said.kind) {
-            Some("hilink") => Mode::Hilink,
+        let reached = match said {
+            Some(said) if said.kind == Some("hilink") => Mode::Hilink,
+            // A web server that does not say that it is a stick's proves no way to anything.
+            Some(said) if said.class.is_some() || said.withheld => Mode::Unknown,
             _ => Mode::Modem,
         };
         let assumed = Stick { mode: reached, ..Stick::new(port_place(), UsbId::new(0, 0)) };
@@ -130,6 +161,9 @@ impl Identified {
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
             findings: assessment::findings(stick, said),
+            hint: said
+                .is_some_and(|said| said.withheld)
+                .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
             place,
         }
@@ -158,6 +192,9 @@ impl Report for Identified {
             }
             let alike: Vec<&str> = unknown().filter(|f| f.why == first.why).map(|f| f.about).collect();
             writeln!(out, "  unknown   {}  ({})", alike.join(", "), first.why)?;
+        }
+        if let Some(hint) = self.hint {
+            writeln!(out, "  note      {hint}")?;
         }
         writeln!(out, "what you can do next:")?;
         for row in &self.routes {

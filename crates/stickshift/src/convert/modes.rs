@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::at::At;
 use crate::convert::load::{find, wait_for_download_mode};
-use crate::convert::plan::misfit;
+use crate::convert::plan::{misfit, refuse_not_flashable};
 use crate::convert::request::ConvertRequest;
 use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
@@ -15,7 +15,7 @@ use crate::modem::web::{self, Login};
 use crate::profile::Catalogue;
 use crate::stick::identify::Gate;
 use crate::stick::{Mode, Place, Role, Stick};
-use crate::switching::{self, Goal, SwitchRequest};
+use crate::switching::{self, Goal, MediumConsent, SwitchRequest};
 use crate::waiting::wait_for_stick;
 use crate::wire::at::Final;
 
@@ -54,8 +54,11 @@ pub(super) fn leave_cdrom(
         }
         session.step("switch", format!("switch {} from CD-ROM", stick.place));
         let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: *goal };
-        let outcome = switching::prepare(bus, stick, &request, session)
-            .and_then(|prepared| switching::switch_and_wait(bus, prepared, session));
+        let outcome = switching::prepare(bus, stick, &request, session).and_then(|mut prepared| {
+            // The owner agreed to a conversion; a medium that is known to be mounted stops it all the same.
+            prepared.consent = MediumConsent::NotKnown;
+            switching::switch_and_wait(bus, prepared, session)
+        });
         match outcome {
             Ok(_) => return Ok(()),
             Err(e) if e.is(ErrorKind::Interrupted) => return Err(e),
@@ -115,6 +118,7 @@ pub(super) fn enter_download(
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
         let seen = at.init().and_then(|()| identity::over_at(&mut at)).map_err(untouched)?;
         refuse_misfit(&seen, request).map_err(untouched)?;
+        refuse_not_flashable(Some(stick), Some(&seen))?;
         if seen.gate() == Gate::Closed {
             let version = seen.firmware.unwrap_or_default();
             return Err(untouched(

@@ -8,6 +8,7 @@ use crate::event::Session;
 use crate::firmware::Version;
 use crate::flash::fit;
 use crate::link::Bus;
+use crate::modem::assessment::cannot_be_flashed;
 use crate::modem::identity::{self, Identity};
 use crate::plan::{Consent, Objection, Plan};
 use crate::stick::identify::{Gate, image_kind, model_of};
@@ -81,6 +82,7 @@ pub fn plan(
             None
         }
     };
+    refuse_not_flashable(Some(stick), seen.as_ref())?;
     let title = format!(
         "convert {} ({}, {}) to {} firmware",
         stick.place,
@@ -111,6 +113,23 @@ pub fn plan(
         "SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into(),
     );
     Ok(ConversionPlan { place: stick.place.clone(), plan, before: seen, steps })
+}
+
+/// Refuses a stick to which nobody is known to have given other firmware.
+///
+/// # Errors
+/// `NotFlashable`, untouched.
+pub(super) fn refuse_not_flashable(stick: Option<&Stick>, seen: Option<&Identity>) -> Result<()> {
+    let past_the_gate = stick.is_some_and(|stick| matches!(stick.mode, Mode::Download | Mode::BootRom));
+    match cannot_be_flashed(stick, seen).filter(|_| !past_the_gate) {
+        None => Ok(()),
+        Some(rule) => Err(Error::new(
+            ErrorKind::NotFlashable,
+            format!("this stick cannot be flashed with what is known: {}", rule.why),
+        )
+        .with("source", rule.of.source)
+        .with_verdict(Verdict::Untouched)),
+    }
 }
 
 /// The steps from the mode that the stick is in.

@@ -21,8 +21,8 @@
 use serde::Serialize;
 
 use crate::modem::identity::Identity;
-use crate::stick::identify::{BOARDS, Gate, Kind, Names, model_of};
-use crate::stick::{Mode, Stick, product_name};
+use crate::stick::identify::{BOARDS, Gate, Kind, Names, NotFlashable, model_of, not_flashable};
+use crate::stick::{Mode, Stick, UsbId, product_name};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,19 +58,38 @@ pub fn findings(stick: Option<&Stick>, said: Option<&Identity>) -> Vec<Finding> 
         Some(value) => certain(about, value, why),
         None => unknown(about, not_said(said)),
     };
-    vec![
+    let silent = stick.is_some_and(|stick| stick.mode == Mode::Cdrom);
+    let mut all = vec![
         match stick {
             Some(stick) => certain("mode", stick.mode, "from USB descriptors"),
             None => unknown("mode", "reached without USB detection"),
         },
-        model(said),
+        model(stick, said),
         told("hardware", &said.hardware, "reported by the stick"),
         chip(said),
         kind(stick, said),
         told("version", &said.firmware, "reported by the stick"),
         told("web-ui", &said.web_ui, "an image on the flash; not evidence for the running firmware"),
         told("family", &said.family, "reported by the web server"),
-    ]
+    ];
+    if silent {
+        // One line says it all.
+        all.iter_mut()
+            .filter(|f| f.value.is_none())
+            .for_each(|f| f.why = "a CD-ROM does not tell: switch it first".into());
+    }
+    if let Some(rule) = cannot_be_flashed(stick, Some(said)) {
+        all.push(certain("flashing", "cannot be flashed with what is known", rule.why));
+    }
+    all
+}
+
+/// What is known against giving other firmware to this stick; `None` where nothing is.
+pub fn cannot_be_flashed(stick: Option<&Stick>, said: Option<&Identity>) -> Option<&'static NotFlashable> {
+    let nothing = Identity::default();
+    let said = said.unwrap_or(&nothing);
+    let id = stick.map_or(UsbId::new(0, 0), |stick| stick.id);
+    not_flashable(id, said.names(), said.firmware.as_deref().unwrap_or_default())
 }
 
 fn not_said(said: &Identity) -> &'static str {
@@ -93,7 +112,7 @@ fn unknown(about: &'static str, why: impl Into<String>) -> Finding {
 }
 
 /// The letter of the model is the hardware's: the marketing name lacks it.
-fn model(said: &Identity) -> Finding {
+fn model(stick: Option<&Stick>, said: &Identity) -> Finding {
     if let Some(product) = &said.product {
         return certain("model", product, "the stick names its product");
     }
@@ -116,7 +135,10 @@ fn model(said: &Identity) -> Finding {
     }
     match &said.model {
         Some(model) => likely("model", model, "the marketing name, without the letter of the hardware"),
-        None => unknown("model", not_said(said)),
+        None => match stick.filter(|s| s.mode.runs_firmware()).and_then(|stick| product_name(stick.id)) {
+            Some(known) => likely("model", known, "what its USB ids are known for"),
+            None => unknown("model", not_said(said)),
+        },
     }
 }
 
@@ -144,7 +166,14 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
         }
         Some(Mode::Cdrom) => unknown("firmware", "both kinds begin as a CD-ROM: switch it first"),
         Some(_) => unknown("firmware", "no firmware runs now"),
-        None if said.kind == Some("hilink") => certain("firmware", "hilink", "its web server answered"),
+        None if said.kind == Some("hilink") => {
+            certain("firmware", "hilink", "its web server calls it a HiLink device")
+        }
+        None if said.class.is_some() => {
+            let class = said.class.as_deref().unwrap_or_default();
+            unknown("firmware", format!("its web server calls it \"{class}\": a router, not a stick"))
+        }
+        None if said.withheld => unknown("firmware", not_said(said)),
         None => {
             unknown("firmware", "no rule for this model and version, and the USB descriptors were not read")
         }
@@ -213,10 +242,10 @@ pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
                 ));
             }
         }
-        Mode::Hilink if said.names().board().is_some_and(|b| b.images.is_none()) => routes.push(soft(
+        Mode::Hilink if !opens_ports(stick, said) => routes.push(soft(
             "serial",
             Work::ReplugAndSwitch,
-            "the message 11 06 30 while it shows its CD-ROM; its web API cannot open ports",
+            "the message 11 06 30 while it shows its CD-ROM; its web API is not known to open ports",
         )),
         Mode::Hilink => routes.push(soft("serial", Work::Switch, "via the web API: device/mode, then /CGI")),
         Mode::HilinkSerial => {
@@ -229,6 +258,12 @@ pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
 }
 
 const HUAWEI: u16 = 0x12d1;
+
+/// Whether requests to its web server are known to open serial ports, or nothing is known of it (docs/protocols/hilink-at.md section 1.8).
+fn opens_ports(stick: &Stick, said: &Identity) -> bool {
+    let other_board = said.names().board().is_some_and(|board| board.images.is_none());
+    !other_board && said.gate() != Gate::Closed && cannot_be_flashed(Some(stick), Some(said)).is_none()
+}
 
 fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
     let version = said.firmware.as_deref().unwrap_or_default();
@@ -248,7 +283,7 @@ fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
         Mode::Fastboot | Mode::Unknown => return None,
         _ => {}
     }
-    if !takes_firmware(stick, said) {
+    if !takes_firmware(said) || cannot_be_flashed(Some(stick), Some(said)).is_some() {
         return None;
     }
     match said.gate() {
@@ -268,22 +303,18 @@ fn to_other_firmware(stick: &Stick, said: &Identity) -> Option<Route> {
     }
 }
 
-/// Whether both kinds of firmware are known for such a stick: by its board, by its name, or by what its ids stand for.
-fn takes_firmware(stick: &Stick, said: &Identity) -> bool {
+/// Whether both kinds of firmware are known for such a stick, by its board or by its name. Ids alone do not tell: one pair stands for boards
+/// that can be flashed and for others that cannot.
+fn takes_firmware(said: &Identity) -> bool {
     let names = said.names();
     if let Some(board) = names.board() {
         return board.images.is_some();
     }
     let both = |names: Names<'_>| names.has_firmware(Kind::Stick) && names.has_firmware(Kind::Hilink);
-    if names.product.is_none() && names.model.is_none() && names.hardware.is_none() {
-        let of_ids = product_name(stick.id).unwrap_or_default();
-        let mut words = of_ids.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-        return words.any(|word| both(Names { model: Some(word), ..Names::default() }));
-    }
-    // A marketing name with a version that no rule of it covers is another board.
+    // A marketing name alone, or with a version that no rule of it covers, may be another board.
     let exact = names.product.is_some() || names.hardware.is_some_and(|h| model_of(h).is_some());
     let version = said.firmware.as_deref().unwrap_or_default();
-    both(names) && (exact || version.is_empty() || names.kind(version).is_some())
+    both(names) && (exact || names.kind(version).is_some())
 }
 
 #[cfg(test)]
@@ -330,6 +361,52 @@ mod tests {
         assert_eq!(found(Some(&stick), &said, "model"), (Some("E3372s".to_owned()), Sureness::Certain));
         assert_eq!(found(Some(&stick), &said, "firmware"), (Some("stick".to_owned()), Sureness::Certain));
         assert_eq!(found(Some(&stick), &said, "chip"), (Some("Balong V7R2".to_owned()), Sureness::Likely));
+    }
+
+    #[test]
+    fn what_cannot_be_flashed_is_said_and_not_offered() {
+        let stick =
+            |mode, id: &str| Stick { mode, ..Stick::new("1-1".parse().unwrap(), id.parse().unwrap()) };
+        let offers =
+            |stick: &Stick, said: &Identity| routes(stick, Some(said)).iter().any(|r| r.by == Work::Convert);
+        for (stick, said) in [
+            (stick(Mode::Hilink, "12d1:14dc"), saying("E3372", "10.0.3.1")),
+            (stick(Mode::Modem, "12d1:155f"), saying("E3372h-320", "11.0.1.1(H697SP2C983)")),
+            (stick(Mode::Cdrom, "3566:2001"), Identity::default()),
+            (stick(Mode::Hilink, "3566:2001"), Identity::default()),
+        ] {
+            assert!(!offers(&stick, &said), "{} {said:?}", stick.id);
+            let (value, sure) = found(Some(&stick), &said, "flashing");
+            assert_eq!(
+                (value.as_deref(), sure),
+                (Some("cannot be flashed with what is known"), Sureness::Certain)
+            );
+        }
+        // Ids that many boards share offer nothing before the stick says which it is.
+        for (mode, id) in
+            [(Mode::Cdrom, "12d1:1f01"), (Mode::Hilink, "12d1:14dc"), (Mode::Modem, "12d1:1506")]
+        {
+            assert!(!offers(&stick(mode, id), &Identity::default()), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_web_server_proves_what_it_says_and_no_more() {
+        let cpe = Identity { class: Some("cpe".into()), ..saying("H112-370", "10.0.5.1(H193SP3C234)") };
+        assert_eq!(found(None, &cpe, "firmware"), (None, Sureness::Unknown));
+        let hilink = Identity { kind: Some("hilink"), class: Some("hilink".into()), ..Identity::default() };
+        assert_eq!(found(None, &hilink, "firmware"), (Some("hilink".into()), Sureness::Certain));
+    }
+
+    #[test]
+    fn a_cdrom_is_named_by_its_ids_and_says_the_rest_later() {
+        let stick =
+            Stick { mode: Mode::Cdrom, ..Stick::new("1-1".parse().unwrap(), "12d1:1f01".parse().unwrap()) };
+        let all = findings(Some(&stick), None);
+        assert!(all[1].value.is_some() && all[1].sure == Sureness::Likely);
+        let mut whys: Vec<&str> = all.iter().filter(|f| f.value.is_none()).map(|f| f.why.as_str()).collect();
+        whys.dedup();
+        assert_eq!(whys.len(), 1, "{whys:?}");
     }
 
     #[test]

@@ -17,6 +17,8 @@
 
 use serde::Serialize;
 
+use super::UsbId;
+
 /// A circuit board, whatever firmware is on it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
@@ -99,6 +101,28 @@ pub struct GateRule {
     pub open_before: (u32, u32),
     /// What is known of that version and later ones.
     pub beyond: Gate,
+}
+
+/// Sticks to which no other firmware can be given with what is known.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotFlashable {
+    /// The sticks, by their names.
+    pub of: Models,
+    /// How the version begins; empty where the name alone tells.
+    pub versions: &'static [&'static str],
+    /// The sticks, by ids that no other one has.
+    pub ids: &'static [UsbId],
+    /// Why: one lower-case line.
+    pub why: &'static str,
+}
+
+/// What is known against giving other firmware to a stick with these ids, these names and this version; `None` where nothing is.
+pub fn not_flashable(id: UsbId, names: Names<'_>, version: &str) -> Option<&'static NotFlashable> {
+    let (known, _) = names.known();
+    NOT_FLASHABLE.iter().find(|rule| {
+        let by_version = rule.versions.is_empty() || rule.versions.iter().any(|v| version.starts_with(v));
+        rule.ids.contains(&id) || (by_version && rule.of.covers(&known))
+    })
 }
 
 /// Whether the firmware that runs lets itself be replaced from outside.
@@ -264,6 +288,14 @@ mod tests {
                 assert_eq!(names.kind(rule.example), Some(rule), "{model}");
             }
         }
+        for rule in NOT_FLASHABLE {
+            assert!(documented(rule.of.source) && !rule.why.is_empty(), "{rule:?}");
+            let version = rule.versions.first().copied().unwrap_or_default();
+            for model in rule.of.begin {
+                let names = Names { product: Some(model), ..Names::default() };
+                assert!(not_flashable(UsbId::new(0, 0), names, version).is_some(), "{model}");
+            }
+        }
         for rule in GATES {
             assert!(documented(rule.of.source) && rule.beyond != Gate::Open, "{rule:?}");
             for model in rule.of.begin {
@@ -271,6 +303,30 @@ mod tests {
                 assert_eq!(names.gate("22.200.15.00.00"), Gate::Open, "{model}");
                 assert_eq!(names.gate("22.400.15.00.00"), rule.beyond, "{model}");
             }
+        }
+    }
+
+    #[test]
+    fn the_later_boards_take_no_other_firmware() {
+        let nobody = UsbId::new(0x12d1, 0x14dc);
+        let is = |id, names, version| not_flashable(id, names, version).is_some();
+        let product = |name| Names { product: Some(name), ..Names::default() };
+        let model = Names { model: Some("E3372"), ..Names::default() };
+        for name in ["E3372h-320", "E3372-325", "E3372h-325"] {
+            assert!(is(nobody, product(name), ""), "{name}");
+        }
+        assert!(is(nobody, Names { hardware: Some("CL4E3372HM"), ..Names::default() }, "10.0.3.1"));
+        assert!(is(nobody, model, "11.0.1.1(H697SP2C983)") && is(nobody, model, "10.0.5.1"));
+        assert!(is(UsbId::new(0x3566, 0x2001), Names::default(), ""), "its ids are its own");
+        for (names, version) in [
+            (model, "22.200.15.00.00"),
+            (model, ""),
+            (product("E3372h-153"), "22.333.01.00.00"),
+            (product("E3372h-607"), "21.180.01.00.00"),
+            (Names { model: Some("E303"), ..Names::default() }, "11.126.85.00.00"),
+            (Names::default(), "10.0.3.1"),
+        ] {
+            assert!(!is(nobody, names, version), "{names:?} {version}");
         }
     }
 
