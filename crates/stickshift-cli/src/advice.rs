@@ -53,6 +53,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
     if let Some(next) = error.next_step() {
         help = next;
     }
+    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InText) {
+        usual = "the text does not say what its format needs, or says something that cannot work".to_owned();
+        help = "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not";
+    }
     let cause = match std::error::Error::source(error) {
         Some(source) => source.to_string(),
         None => error.holder().map_or(usual, |holder| format!("held by {holder}")),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
+use stickshift::profile::formats::{self, usb_modeswitch::MAX_TEXT};
 use stickshift::profile::{Catalogue, Origin, Overlay, Problem};
 
 /// Folders with files of usb_modeswitch's kind, in the order in which they are asked.
@@ -47,7 +47,13 @@ fn read(folder: &Path, origin: Origin, problems: &mut Vec<Problem>) -> Overlay {
             fs::read(&path).map_err(|e| e.to_string())
         };
         match text {
-            Ok(bytes) => files.push((name, String::from_utf8_lossy(&bytes).into_owned())),
+            Ok(bytes) => match formats::decode_text(&bytes) {
+                Some(text) => files.push((name, text)),
+                None => {
+                    let what = "this is no text, and so no profile".to_owned();
+                    problems.push(Problem { file: path.display().to_string(), line: None, what });
+                }
+            },
             Err(what) => problems.push(Problem { file: path.display().to_string(), line: None, what }),
         }
     }

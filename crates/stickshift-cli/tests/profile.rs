@@ -61,3 +61,229 @@ fn an_attack_is_shown_and_refused() {
         assert!(all.contains("an attack on the router") && all.contains("-H;telnetd"), "{all}");
     }
 }
+
+const MESSAGE: &str = "55534243123456780000000000000011062000000100000000000000000000";
+
+/// What `profile check` says of one file, and its exit code.
+fn checked(name: &str, content: &[u8]) -> (String, Option<i32>) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(name), content).unwrap();
+    let run = stickshift(folder.path(), &["profile", "check", name]);
+    (text(&run.stdout) + &text(&run.stderr), run.status.code())
+}
+
+#[test]
+fn what_cannot_work_is_found_by_check() {
+    let ids = "DefaultVendor=0x19d2\nDefaultProduct=0x2000\n";
+    for (profile, said) in [
+        ("HuaweiNewMode=1\nHuaweiAltMode=1\n".to_owned(), "two methods"),
+        ("KobilMode=1\nSierraMode=yes\n".to_owned(), "two methods"),
+        (format!("SonyMode=1\nMessageContent=\"{MESSAGE}\"\n"), "a message beside SonyMode"),
+        (format!("MessageContent=\"{}\"\n", &MESSAGE[..60]), "this has 30"),
+        (format!("MessageContent=\"{MESSAGE}00\"\n"), "this has 32"),
+        (format!("MessageContent=\"55534253{}\"\n", &MESSAGE[8..]), "begins with 55534243"),
+        ("MessageContent=\"11062000000000000100\"\n".to_owned(), "without its wrapper"),
+        ("MessageContent=\"1b0000000200\"\n".to_owned(), "without its wrapper"),
+        ("HuaweiNewMode=on\n".to_owned(), "HuaweiNewMode=on counts as off"),
+        ("StandardEject=2\n".to_owned(), "StandardEject=2 counts as off"),
+        ("TargetVendor=0x19d2\nTargetProduct=0x0031\n".to_owned(), "it does nothing"),
+        ("TargetProduct=0x1g\nStandardEject=1\n".to_owned(), "TargetProduct: 'g' is not a hex digit"),
+        ("MessageContent=\"5553424g\"\n".to_owned(), "MessageContent: 'g' is not a hex digit"),
+        (format!("#MessageContent=\"{MESSAGE}\"\n"), "it does nothing"),
+    ] {
+        let (all, code) = checked("profile", format!("{ids}{profile}").as_bytes());
+        assert!(all.contains(said) && code == Some(5), "{profile}: {code:?} {all}");
+        assert!(!all.contains("ownload it again"), "{all}");
+    }
+    let commented =
+        format!("# A stick\n#DefaultVendor=0x12d1\n#DefaultProduct=0x1f01\n#MessageContent=\"{MESSAGE}\"\n");
+    let (all, code) = checked("commented.conf", commented.as_bytes());
+    assert!(
+        all.contains("every line is a comment") && all.contains("line=2") || all.contains("line 2"),
+        "{all}"
+    );
+    assert_eq!(code, Some(5));
+}
+
+#[test]
+fn what_can_be_meant_one_way_only_is_read_with_a_warning() {
+    let one = |text: &str| text.as_bytes().to_vec();
+    let utf16 = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    let ids = "DefaultVendor=0x12d1\nDefaultProduct=0x1f01\n";
+    let quoted = |open: &str, close: &str| one(&format!("{ids}MessageContent={open}{MESSAGE}{close}\n"));
+    let spaced = MESSAGE.as_bytes().chunks(2).map(|b| text(b)).collect::<Vec<_>>();
+    for (content, said) in [
+        (one(&format!("{ids}MessageContent=\"{} {}\"\n", &MESSAGE[..34], &MESSAGE[34..])), "digits alone"),
+        (one(&format!("{ids}MessageContent=\"0x{}\"\n", spaced.join(", 0x"))), "digits alone"),
+        (one(&format!("{ids}MessageContent={}\n", spaced.join(":"))), "digits alone"),
+        (one(&format!("{ids}MessageContent=\"{}\n{}\"\n", &MESSAGE[..32], &MESSAGE[32..])), "next line"),
+        (quoted("\u{201c}", "\u{201d}"), "curly quotes"),
+        (quoted("\u{ab}", "\u{bb}"), "curly quotes"),
+        (quoted("&quot;", "&quot;"), "HTML entities"),
+        (quoted("&#8220;", "&#8243;"), "HTML entities"),
+        (quoted("'", "'"), "double quotes"),
+        (
+            one(&format!(
+                "DefaultVendor=0\u{d7}12d1\nDefaultProduct=0\u{d7}1f01\nMessageContent={MESSAGE}\n"
+            )),
+            "multiplication signs",
+        ),
+        (
+            one(&format!("defaultvendor=12d1\nDEFAULTPRODUCT=1f01\nmessagecontent={MESSAGE}\n")),
+            "spelt MessageContent",
+        ),
+        (
+            one(&format!("{ids}TargetProductList=0x14db,0x14dc\nMessageContent={MESSAGE}\n")),
+            "no 0x in TargetProductList",
+        ),
+        (
+            one(&format!("{ids}TargetProduct=14db,14dc\nMessageContent={MESSAGE}\n")),
+            "belongs to TargetProductList",
+        ),
+        (one(&format!("{ids}TargetVendor=0x12d1 MessageContent={MESSAGE}\n")), "does not see MessageContent"),
+        (
+            one(&format!(
+                "> {}> MessageContent={MESSAGE}\n",
+                ids.replace('\n', "\n> ").trim_end_matches("> ")
+            )),
+            "'>' of a mail",
+        ),
+        (utf16(&format!("{ids}MessageContent={MESSAGE}\r\n")), "UTF-16"),
+        (one(&format!("\u{feff}{ids}MessageContent={MESSAGE}\r\n")), "byte order mark"),
+        (
+            [b"# Cl\xe9\n", ids.as_bytes(), format!("MessageContent={MESSAGE}\n").as_bytes()].concat(),
+            "Latin-1",
+        ),
+    ] {
+        let (all, code) = checked("profile", &content);
+        let lossy = String::from_utf8_lossy(&content);
+        assert!(
+            all.contains(said) && code == Some(0) && all.contains("12d1:1f01  message"),
+            "{lossy}: {code:?} {all}"
+        );
+    }
+    for name in ["12d1_1f01", "12d1.1f01", "12D1:1F01.conf", "12d1-1f01.txt"] {
+        let (all, code) = checked(name, format!("MessageContent=\"{MESSAGE}\"\n").as_bytes());
+        assert!(all.contains("looks for a file named 12d1:1f01") && code == Some(0), "{name}: {all}");
+    }
+}
+
+#[test]
+fn foreign_files_do_not_stop_the_check_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| fs::write(folder.path().join(name), content).unwrap();
+    write("12d1:1f01", b"HuaweiNewMode=1\n");
+    write("README", b"Profiles of mine.\n");
+    write("photo.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF");
+    fs::create_dir(folder.path().join("old")).unwrap();
+    let run = stickshift(folder.path(), &["profile", "check", "."]);
+    let all = text(&run.stdout);
+    assert!(run.status.success() && all.contains("README: not a profile"), "{all}");
+    assert!(all.contains("12d1:1f01  HuaweiNewMode"), "{all}");
+    write("19d2:2000", b"MessageContent=555\n");
+    let run = stickshift(folder.path(), &["profile", "check", "README", "19d2:2000", "12d1:1f01"]);
+    let all = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(5));
+    assert!(all.contains("line 1: character") && all.contains("12d1:1f01  HuaweiNewMode"), "{all}");
+    let run = stickshift(folder.path(), &["profile", "check", "README", "photo.jpg"]);
+    assert_eq!(run.status.code(), Some(5));
+    assert!(text(&run.stderr).contains("none of these files is a profile"), "{run:?}");
+}
+
+#[test]
+fn the_formats_of_the_field_are_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    let converted = |name: &str, content: &str| {
+        fs::write(folder.path().join(name), content).unwrap();
+        let run = stickshift(folder.path(), &["profile", "convert", name, "--to", "usb-modeswitch"]);
+        assert!(run.status.success(), "{name}: {}", text(&run.stderr));
+        let lines = text(&run.stdout);
+        let lines: Vec<&str> = lines.lines().filter(|l| !l.starts_with('#')).collect();
+        (lines.join(" "), text(&run.stderr))
+    };
+    let rule = |run: &str| {
+        format!(
+            "SUBSYSTEM==\"usb\", SYSFS{{idVendor}}==\"12d1\", SYSFS{{idProduct}}==\"1446\", RUN+=\"{run}\"\n"
+        )
+    };
+    for (run, expected) in [
+        ("/usr/sbin/usb_modeswitch -v 12d1 -p 1446 -J".to_owned(), "HuaweiNewMode=1".to_owned()),
+        (
+            "usb_modeswitch -W --default-vendor 0x12d1 --default-product 0x1446 --std-eject".to_owned(),
+            "StandardEject=1".to_owned(),
+        ),
+        (
+            format!("usb_modeswitch -v 12d1 -p 1446 -P 1506 -M {MESSAGE}"),
+            format!("TargetProduct=0x1506 MessageContent=\"{MESSAGE}\""),
+        ),
+        (
+            "/usr/bin/sg_raw /dev/%k 11 06 20 00 00 00 00 00 01 00".to_owned(),
+            "MessageContent=\"55534243123456780000000000000a11062000000000000100000000000000\"".to_owned(),
+        ),
+        ("/usr/bin/eject %k".to_owned(), "StandardEject=1".to_owned()),
+        ("/bin/sh -c 'eject -s /dev/%k'".to_owned(), "StandardEject=1".to_owned()),
+    ] {
+        assert_eq!(converted("some.rules", &rule(&run)).0, expected, "{run}");
+    }
+    let (found, said) = converted(
+        "a.json",
+        "{ \"devices\": { \"3566:2001\": { \"*\": { \"t_class\": 224, \"mode\": \"Huawei\", }, }, }, } // mine\n",
+    );
+    assert!(
+        found == "HuaweiMode=1" && said.contains("t_class is left out") && said.contains("comma"),
+        "{found} {said}"
+    );
+    let piece = "\"12d1:1f01\": { \"*\": { \"t_vendor\": 4817, \"t_product\": [ 5340 ], \"mode\": \"HuaweiNew\" } },\n";
+    assert_eq!(converted("piece.json", piece).0, "TargetVendor=0x12d1 TargetProduct=0x14dc HuaweiNewMode=1");
+    assert_eq!(converted("12d1_1f01", "{ \"*\": { \"mode\": \"StandardEject\" } }").0, "StandardEject=1");
+    assert_eq!(
+        converted("line", &format!("$ sudo usb_modeswitch -v 0x19d2 -p 0x2000 \\\n  -M {MESSAGE}\n")).0,
+        format!("MessageContent=\"{MESSAGE}\"")
+    );
+    for typed in
+        ["usb_modeswitch -v 12d1 -p 1f01 -J", "{ \"12d1:1f01\": { \"*\": { \"mode\": \"HuaweiNew\" } } }"]
+    {
+        let run = stickshift(folder.path(), &["profile", "convert", typed, "--to", "usb-modeswitch"]);
+        assert!(text(&run.stdout).ends_with("HuaweiNewMode=1\n"), "{typed}: {run:?}");
+    }
+}
+
+#[test]
+fn what_does_nothing_is_not_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    let two = "DefaultVendor=12d1\nDefaultProduct=1f01\nHuaweiMode=1\nSierraMode=1\n";
+    let ids = "DefaultVendor=12d1\nDefaultProduct=1f01\nTargetProduct=14dc\n";
+    let rule = "ATTR{idVendor}==\"12d1\", ATTR{idProduct}==\"1f01\", RUN+=\"usb_modeswitch '/%k'\"\n";
+    for (name, content, to) in [
+        ("ids", ids, "openwrt"),
+        ("ids", ids, "usb-modeswitch"),
+        ("rule", rule, "tplink"),
+        ("two", two, "openwrt"),
+        ("two", two, "tplink"),
+    ] {
+        fs::write(folder.path().join(name), content).unwrap();
+        let run = stickshift(folder.path(), &["profile", "convert", name, "--to", to]);
+        assert!(!run.status.success() && run.stdout.is_empty(), "{name} {to}: {run:?}");
+    }
+    // A stick that is to be left alone is something; so is a rule that names ids.
+    fs::write(folder.path().join("rest"), "DefaultVendor=12d1\nDefaultProduct=1f01\nConfiguration=0\n")
+        .unwrap();
+    assert!(stickshift(folder.path(), &["profile", "convert", "rest", "--to", "openwrt"]).status.success());
+    assert!(stickshift(folder.path(), &["profile", "convert", "rule", "--to", "udev"]).status.success());
+}
+
+#[test]
+fn a_file_named_like_ids_is_a_file_and_switched_ids_say_where_they_come_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["profile", "show", "12d1:1506"]);
+    let all = text(&run.stdout);
+    assert!(run.status.success() && all.contains("12d1:1446"), "{all}");
+    fs::write(folder.path().join("12d1:1f01"), "# Mine\nSierraMode=1\n").unwrap();
+    let run = stickshift(folder.path(), &["profile", "show", "12d1:1f01"]);
+    let all = text(&run.stdout) + &text(&run.stderr);
+    assert!(all.contains("SierraMode") && all.contains("this is the file 12d1:1f01"), "{all}");
+    let run = stickshift(folder.path(), &["profile", "show", "./12d1:1f01"]);
+    assert!(text(&run.stdout).contains("Mine"), "{run:?}");
+}

@@ -28,6 +28,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
     findings.extend(rivals());
     findings.push(dialler());
     findings.extend(profiles(context.opener.profile_problems()));
+    findings.extend(profiles(&context.opener.catalogue().remarks()));
     let problems = findings.iter().filter(|f| f.state != State::Fine).count();
     context.output.finish(&Diagnosis { problems, findings });
     Ok(())

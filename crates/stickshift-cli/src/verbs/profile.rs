@@ -1,6 +1,7 @@
 //! `stickshift profile`: the switching profiles, and their file formats.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stickshift::clean;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::hex;
-use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
-use stickshift::profile::{Catalogue, Entry, Origin};
+use stickshift::profile::formats::{self, Export, Format, Import, Loss, usb_modeswitch};
+use stickshift::profile::{Candidate, Catalogue, Entry, Origin, Parameters, check};
 use stickshift::stick::UsbId;
 
 use crate::context::Context;
@@ -33,22 +34,23 @@ enum ProfileVerb {
         #[arg(value_name = "TEXT")]
         text: Option<String>,
     },
-    /// Show the profiles for USB ids
+    /// Show the profiles for USB ids, or those in a file
     Show {
-        /// USB ids before the switch, vvvv:pppp
-        #[arg(value_name = "IDS")]
-        id: String,
+        /// USB ids, vvvv:pppp, before or after the switch; or a profile file of any format
+        #[arg(value_name = "IDS|FILE")]
+        what: String,
     },
-    /// Check profile files of any format
+    /// Check profile files of any format: what is not read as it stands, and what cannot work
     Check {
-        /// Profile files of any format
+        /// Profile files of any format, or folders of them; - for standard input
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
     /// Write profiles in another format
     Convert {
-        /// Profile files of any format, or ids from the catalogue
-        #[arg(value_name = "FILE|IDS", required = true)]
+        /// Profile files of any format, ids from the catalogue, - for standard input, or the text itself: a command line of usb_modeswitch, a piece
+        /// of usb-mode.json
+        #[arg(value_name = "FILE|IDS|TEXT", required = true)]
         from: Vec<String>,
         /// Output format
         #[arg(long, value_enum)]
@@ -98,7 +100,7 @@ impl To {
 pub(crate) fn run(context: &mut Context, args: ProfileArgs) -> Result<()> {
     match args.verb {
         ProfileVerb::List { text } => list(context, text.as_deref()),
-        ProfileVerb::Show { id } => show(context, &id),
+        ProfileVerb::Show { what } => show(context, &what),
         ProfileVerb::Check { files } => check(context, &files),
         ProfileVerb::Convert { from, to, output } => convert(context, &from, to.format(), output.as_deref()),
     }
@@ -126,47 +128,134 @@ fn list(context: &Context, text: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn show(context: &Context, id: &str) -> Result<()> {
-    let id = parse_id(id)?;
-    let found = catalogue(context).candidates(id);
-    if found.is_empty() {
+fn show(context: &Context, what: &str) -> Result<()> {
+    let id = match source(context, what)? {
+        Source::Ids(id) => id,
+        Source::Bytes(bytes, name) => {
+            let imported = import(&bytes, &name)?;
+            warn_import(context, &name, &imported);
+            let profiles = imported.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect();
+            context.output.finish(&Show { id: name, profiles, comes_from: Vec::new(), of_file: true });
+            return Ok(());
+        }
+    };
+    let catalogue = catalogue(context);
+    let (found, leading) = (catalogue.candidates(id), catalogue.leading_to(id));
+    if found.is_empty() && leading.is_empty() {
         return Err(unknown(id));
     }
-    let profiles = found.iter().map(|c| ProfileReport::of(c.origin, &c.entry)).collect();
-    context.output.finish(&Show { id: id.to_string(), profiles });
+    let report = |c: &Candidate| ProfileReport::of(c.origin, &c.entry);
+    let profiles = found.iter().map(report).collect();
+    let comes_from = leading.iter().filter(|c| c.entry.key.id() != Some(id)).map(report).collect();
+    context.output.finish(&Show { id: id.to_string(), profiles, comes_from, of_file: false });
     Ok(())
 }
 
 fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     let mut checked = Vec::new();
     for path in paths {
-        checked.push(Checked::of(path, &import(path)?));
+        for file in files_of(path)? {
+            let bytes = if file.as_os_str() == "-" { read_stdin() } else { read(&file) };
+            checked.push(match bytes {
+                Ok(bytes) => Checked::of_bytes(&file, &bytes),
+                Err(error) => Checked::failed(&file, error),
+            });
+        }
     }
-    let refused: usize = checked.iter().map(|c| c.refused.len()).sum();
+    let unusable = checked.iter().filter(|c| c.state == State::Unusable).count();
+    let read = checked.iter().filter(|c| c.state != State::Foreign).count();
+    // A file by itself is named as it always was; among others it is one line.
+    let alone = (checked.len() == 1).then(|| checked[0].error.take()).flatten();
+    if let Some(error) = alone {
+        return Err(error);
+    }
     context.output.finish(&Check { files: checked });
-    if refused > 0 {
-        return Err(Error::new(ErrorKind::FileCorrupt, "profiles were refused").with("refused", refused));
+    if unusable > 0 {
+        let what = "not every profile can work as it stands";
+        let error = Error::new(ErrorKind::FileCorrupt, what).detail(Detail::InText);
+        return Err(error.with("files", unusable));
+    }
+    if read == 0 {
+        return Err(Error::new(
+            ErrorKind::WrongFileKind,
+            "none of these files is a profile in a known format",
+        ));
     }
     Ok(())
 }
 
+/// A file, or the files of a folder in the order of their names.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = |e: io::Error| {
+        Error::new(ErrorKind::FileUnreadable, format!("cannot read the folder {}", path.display())).because(e)
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Shows a profile file of any format. `false` when it is none.
 pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
-    match import(path) {
-        Ok(imported) => {
-            context.output.finish(&Check { files: vec![Checked::of(path, &imported)] });
+    let Ok(bytes) = read(path) else { return Ok(false) };
+    let mut checked = Checked::of_bytes(path, &bytes);
+    match checked.error.take() {
+        _ if checked.state == State::Foreign => Ok(false),
+        Some(e) if e.is(ErrorKind::FileTooLarge) => Ok(false),
+        Some(e) => Err(e),
+        None => {
+            context.output.finish(&Check { files: vec![checked] });
             Ok(true)
         }
-        Err(e) if e.is(ErrorKind::WrongFileKind) || e.is(ErrorKind::FileTooLarge) => Ok(false),
-        Err(e) => Err(e),
     }
+}
+
+/// What an argument names.
+enum Source {
+    /// Ids in the catalogue.
+    Ids(UsbId),
+    /// The bytes of a file, of standard input or of the argument itself, and their name.
+    Bytes(Vec<u8>, String),
+}
+
+/// Finds out what an argument names. A file that is there comes before ids of the same name.
+fn source(context: &Context, text: &str) -> Result<Source> {
+    if text == "-" {
+        return Ok(Source::Bytes(read_stdin()?, "standard input".to_owned()));
+    }
+    let path = Path::new(text);
+    let id = text.parse::<UsbId>();
+    if path.is_file() {
+        if id.is_ok() {
+            context.output.say(&format!(
+                "note: this is the file {text}; for the catalogue's profiles run this in another folder"
+            ));
+        }
+        return Ok(Source::Bytes(read(path)?, path.display().to_string()));
+    }
+    if let Ok(id) = id {
+        return Ok(Source::Ids(id));
+    }
+    let is_text = text.contains(char::is_whitespace) || text.trim_start().starts_with(['{', '"']);
+    if is_text && !path.exists() && formats::recognise(text.as_bytes()).is_some() {
+        return Ok(Source::Bytes(text.as_bytes().to_vec(), "the text".to_owned()));
+    }
+    Ok(Source::Bytes(read(path)?, path.display().to_string()))
 }
 
 fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>) -> Result<()> {
     let mut entries: Vec<Entry> = Vec::new();
-    for source in from {
-        match source.parse::<UsbId>() {
-            Ok(id) => {
+    for text in from {
+        match source(context, text)? {
+            Source::Ids(id) => {
                 let found = catalogue(context).candidates(id);
                 if found.is_empty() {
                     return Err(unknown(id));
@@ -175,20 +264,32 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
                 let first = found[0].origin;
                 entries.extend(found.into_iter().filter(|c| c.origin == first).map(|c| c.entry));
             }
-            Err(()) => {
-                let path = Path::new(source);
-                let imported = import(path)?;
-                warn_import(context, path, &imported);
+            Source::Bytes(bytes, name) => {
+                let imported = import(&bytes, &name)?;
+                warn_import(context, &name, &imported);
                 if let Some(refused) = imported.refused.first() {
                     return Err(Error::new(
                         ErrorKind::FileCorrupt,
                         format!("a profile is refused: {}", refused.why),
                     )
+                    .detail(Detail::InText)
                     .with("entry", &refused.entry)
                     .with("text", refused.text.escape_debug()));
                 }
                 entries.extend(imported.entries);
             }
+        }
+    }
+    for entry in &entries {
+        let faults = check::faults(&entry.parameters);
+        let idle = !entry.parameters.does_something() && !entry.parameters.is_leave_alone();
+        // A rule of udev names ids and nothing else.
+        if let Some(why) = faults.last().filter(|_| idle && to != Format::Udev) {
+            let what = format!("the profile for {} cannot be converted: {why}", entry.key);
+            return Err(Error::new(ErrorKind::FileCorrupt, what).detail(Detail::InText));
+        }
+        if to != Format::Udev {
+            faults.iter().for_each(|fault| context.output.say(&format!("warning: {}: {fault}", entry.key)));
         }
     }
     let inputs: Vec<&Path> = from.iter().map(Path::new).collect();
@@ -215,6 +316,11 @@ pub(crate) fn write(
         exported.bytes = usb_modeswitch::emit(entry, true).0.into_bytes();
     }
     say_losses(context, &exported);
+    let lost: Vec<&Loss> = exported.losses.iter().filter(|l| l.what == "entry").collect();
+    if let (Some(first), true) = (lost.first(), lost.len() >= entries.len()) {
+        let what = format!("nothing of this can be said in this format: {}", first.why);
+        return Err(Error::new(ErrorKind::Usage, what).with("format", to.code()));
+    }
     match output {
         Some(path) => {
             files::write(path, &exported.bytes, context.global.force, inputs)?;
@@ -257,19 +363,33 @@ fn unknown(id: UsbId) -> Error {
     Error::new(ErrorKind::Usage, format!("no profile matches {id}"))
 }
 
-fn import(path: &Path) -> Result<Import> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     files::open(path)?.take(formats::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|e| {
         Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
     })?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    formats::import(&bytes, &name).map_err(|e| e.with("file", path.display()))
+    Ok(bytes)
 }
 
-fn warn_import(context: &Context, path: &Path, import: &Import) {
+fn read_stdin() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .take(formats::MAX_FILE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))?;
+    Ok(bytes)
+}
+
+/// Reads what a file of this path holds.
+fn import(bytes: &[u8], path: &str) -> Result<Import> {
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    formats::import(bytes, &name).map_err(|e| e.with("file", path))
+}
+
+fn warn_import(context: &Context, path: &str, import: &Import) {
     for w in &import.warnings {
         let line = if w.line > 0 { format!(":{}", w.line) } else { String::new() };
-        context.output.say(&format!("warning: {}{line}: {}", path.display(), w.what));
+        context.output.say(&format!("warning: {path}{line}: {}", w.what));
     }
 }
 
@@ -340,8 +460,13 @@ impl Report for List {
 
 #[derive(Serialize)]
 struct Show {
+    /// The ids, or the file.
     id: String,
     profiles: Vec<ProfileReport>,
+    /// Profiles of other ids that lead to these.
+    comes_from: Vec<ProfileReport>,
+    #[serde(skip)]
+    of_file: bool,
 }
 
 impl Report for Show {
@@ -360,8 +485,16 @@ impl Report for Show {
                 writeln!(out, "    {line}")?;
             }
         }
-        if self.profiles.len() > 1 {
+        if self.profiles.len() > 1 && !self.of_file {
             writeln!(out, "\nthe first one whose conditions hold is taken")?;
+        }
+        if self.profiles.is_empty() && !self.of_file {
+            writeln!(out, "{}: a stick that is switched already; these profiles lead to it:", self.id)?;
+        } else if !self.comes_from.is_empty() {
+            writeln!(out, "\nthese profiles lead to {}:", self.id)?;
+        }
+        for p in &self.comes_from {
+            writeln!(out, "  {:<24} {:<24} {}", p.key, p.method, p.name)?;
         }
         Ok(())
     }
@@ -372,14 +505,31 @@ struct Check {
     files: Vec<Checked>,
 }
 
+/// What came of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// It can be used; there may be warnings.
+    Usable,
+    /// Something in it cannot work.
+    Unusable,
+    /// It is no profile.
+    Foreign,
+}
+
 #[derive(Serialize)]
 struct Checked {
     file: String,
-    format: &'static str,
+    state: State,
+    format: Option<&'static str>,
     format_text: &'static str,
     entries: Vec<ProfileReport>,
     warnings: Vec<String>,
+    /// What cannot work.
+    faults: Vec<String>,
     refused: Vec<RefusedReport>,
+    #[serde(skip)]
+    error: Option<Error>,
 }
 
 #[derive(Serialize)]
@@ -390,22 +540,69 @@ struct RefusedReport {
 }
 
 impl Checked {
+    fn of_bytes(path: &Path, bytes: &[u8]) -> Self {
+        let shown = path.display().to_string();
+        match import(bytes, &shown) {
+            Ok(import) => Checked::of(path, &import),
+            Err(error) => Checked::failed(path, error),
+        }
+    }
+
+    fn failed(path: &Path, error: Error) -> Self {
+        let foreign = matches!(error.kind(), ErrorKind::WrongFileKind);
+        let facts =
+            error.facts().into_iter().filter(|(name, _)| matches!(*name, "line" | "character" | "entry"));
+        let facts: Vec<String> = facts.map(|(name, value)| format!("{name} {value}: ")).collect();
+        Checked {
+            file: path.display().to_string(),
+            state: if foreign { State::Foreign } else { State::Unusable },
+            format: None,
+            format_text: if foreign { "not a profile" } else { "cannot be read" },
+            entries: Vec::new(),
+            warnings: Vec::new(),
+            faults: if foreign { Vec::new() } else { vec![format!("{}{}", facts.concat(), error.what())] },
+            refused: Vec::new(),
+            error: Some(error),
+        }
+    }
+
     fn of(path: &Path, import: &Import) -> Self {
         let warning = |w: &formats::Warning| match w.line {
             0 => w.what.clone(),
             line => format!("line {line}: {}", w.what),
         };
+        let named = |entry: &Entry, what: String| match import.entries.len() {
+            1 => what,
+            _ => format!("{}: {what}", entry.key),
+        };
+        let mut warnings: Vec<String> = import.warnings.iter().map(warning).collect();
+        let mut faults = Vec::new();
+        for entry in &import.entries {
+            // Rules that only name ids leave the rest to a catalogue.
+            let only_ids = import.format == Format::Udev && entry.parameters == Parameters::default();
+            if !only_ids {
+                faults.extend(check::faults(&entry.parameters).into_iter().map(|what| named(entry, what)));
+            }
+            // Tables of many are not meant to be installed.
+            if import.format == Format::UsbModeswitch {
+                warnings.extend(check::shadows(entry).map(|what| named(entry, what)));
+            }
+        }
+        let usable = faults.is_empty() && import.refused.is_empty();
         Checked {
             file: path.display().to_string(),
-            format: import.format.code(),
+            state: if usable { State::Usable } else { State::Unusable },
+            format: Some(import.format.code()),
             format_text: import.format.words(),
             entries: import.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect(),
-            warnings: import.warnings.iter().map(warning).collect(),
+            warnings,
+            faults,
             refused: import
                 .refused
                 .iter()
                 .map(|r| RefusedReport { entry: r.entry.clone(), why: r.why.clone(), text: r.text.clone() })
                 .collect(),
+            error: None,
         }
     }
 }
@@ -413,11 +610,17 @@ impl Checked {
 impl Report for Check {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for c in &self.files {
-            writeln!(out, "{}: {}, {} entries", c.file, c.format_text, c.entries.len())?;
+            match c.format {
+                Some(_) => writeln!(out, "{}: {}, {} entries", c.file, c.format_text, c.entries.len())?,
+                None => writeln!(out, "{}: {}", c.file, c.format_text)?,
+            }
             if c.entries.len() <= 8 {
                 for e in &c.entries {
                     writeln!(out, "  {}  {}  {}", e.key, e.method, e.name)?;
                 }
+            }
+            for f in &c.faults {
+                writeln!(out, "  cannot work: {f}")?;
             }
             for w in &c.warnings {
                 writeln!(out, "  warning: {w}")?;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::link::Bus;
-use stickshift::profile::{Catalogue, Parameters, builtin, formats};
+use stickshift::profile::{Catalogue, Parameters, builtin, formats, message};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 use stickshift::switching::web_ports;
 use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchRequest, Switched};
@@ -35,7 +35,7 @@ pub(crate) struct SwitchArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "message")]
     profile: Option<PathBuf>,
 
-    /// Send this hex message; up to three, in order
+    /// Send this message; up to three, in order. Hex as in profiles: 0x, blanks and colons between bytes are nothing
     #[arg(long, value_name = "HEX")]
     message: Vec<String>,
 
@@ -194,22 +194,19 @@ fn from_messages(messages: &[String]) -> Result<Parameters> {
         return Err(Error::new(ErrorKind::Usage, "there can be three messages at most"));
     }
     for (slot, text) in parameters.messages.iter_mut().zip(messages) {
-        *slot = bytes(text).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "a message is an even number of hex digits").with("message", text)
-        })?;
+        *slot = bytes(text).map_err(|why| Error::new(ErrorKind::Usage, why).with("message", text))?;
     }
     Ok(parameters)
 }
 
-/// Bytes of a text of hex digits, blanks between pairs allowed. `None` when it is no such text, or empty.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    let nibble = |d: &u8| (*d as char).to_digit(16).map(|n| n as u8);
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => Some(nibble(high)? << 4 | nibble(low)?),
-        _ => None,
-    });
-    pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
+/// Bytes of a message as profiles take it, quotes of a copied one included. The error is a sentence.
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    const QUOTES: [char; 4] = ['"', '\'', '\u{201c}', '\u{201d}'];
+    match message::read(text.trim().trim_matches(QUOTES)) {
+        Ok((bytes, _)) if bytes.is_empty() => Err("this message is empty".to_owned()),
+        Ok((bytes, _)) => Ok(bytes),
+        Err(bad) => Err(format!("this message is not hex: character {}: {}", bad.character, bad.what)),
+    }
 }
 
 /// What will be sent.
@@ -311,10 +308,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_pairs_of_hex_digits() {
-        assert_eq!(bytes("55 53 42 43"), Some(vec![0x55, 0x53, 0x42, 0x43]));
-        for bad in ["", "  ", "5", "555", "5g", "0x55"] {
-            assert_eq!(bytes(bad), None, "{bad:?}");
+    fn messages_are_hex_as_people_write_it() {
+        for good in
+            ["55 53 42 43", "55534243", "0x55534243", "0x55 0x53 0x42 0x43", "55:53:42:43", "\"55534243\""]
+        {
+            assert_eq!(bytes(good), Ok(vec![0x55, 0x53, 0x42, 0x43]), "{good}");
+        }
+        for bad in ["", "  ", "5", "555", "5g", "0x5", "0x"] {
+            assert!(bytes(bad).is_err(), "{bad:?}");
         }
         let three = ["01".to_owned(), "02".to_owned(), "03".to_owned()];
         assert_eq!(from_messages(&three).unwrap().messages, [vec![1], vec![2], vec![3]]);

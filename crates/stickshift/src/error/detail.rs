@@ -24,6 +24,8 @@ pub enum Detail {
     InJournal,
     /// The stick works, with other firmware than was meant. Fact `found`.
     FirmwareFound(String),
+    /// The file that failed is a text that people write: a mistake in it is corrected, not downloaded again.
+    InText,
     /// The line of a text at which it stops making sense, from 1. Fact `line`.
     Line(usize),
     /// What was asked to take a loader runs one already, or takes firmware for another reason.
@@ -57,6 +59,7 @@ impl Detail {
             | Detail::MayHaveErased
             | Detail::StartRefused
             | Detail::NextStep(_)
+            | Detail::InText
             | Detail::BadOption => return None,
         })
     }

@@ -1,5 +1,5 @@
 use crate::profile::formats::usb_modeswitch;
-use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin};
+use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin, check};
 use crate::stick::{KnownIds, UsbId};
 
 /// A folder of usb_modeswitch files, read by a caller that may read files.
@@ -26,6 +26,7 @@ pub struct Problem {
 
 struct Layer {
     origin: Origin,
+    folder: String,
     // The file name is what candidates are sorted by.
     entries: Vec<(String, Entry)>,
 }
@@ -58,8 +59,11 @@ impl Catalogue {
                 let file = format!("{}/{name}", overlay.folder);
                 let mut problem =
                     |line, what: String| problems.push(Problem { file: file.clone(), line, what });
-                let key = match name.parse::<Key>() {
-                    Ok(key) => key,
+                let key = match Key::from_file_name(name) {
+                    Ok((key, warning)) => {
+                        warning.into_iter().for_each(|what| problem(None, what));
+                        key
+                    }
                     Err(what) => {
                         problem(None, what.to_owned());
                         continue;
@@ -73,6 +77,9 @@ impl Catalogue {
                         for warning in &parsed.warnings {
                             problem(Some(warning.line), warning.what.clone());
                         }
+                        if let (0, Some(line)) = (parsed.known, parsed.commented_out) {
+                            problem(Some(line), "every line is a comment".to_owned());
+                        }
                         entries.push((name.clone(), parsed.into_entry(key, &file)));
                     }
                     Err(error) => {
@@ -81,9 +88,28 @@ impl Catalogue {
                 }
             }
             entries.sort_by(|a, b| b.0.cmp(&a.0));
-            layers.push(Layer { origin: overlay.origin, entries });
+            layers.push(Layer { origin: overlay.origin, folder: overlay.folder, entries });
         }
         (Catalogue { layers }, problems)
+    }
+
+    /// What is wrong with the owner's entries as a whole, and which good ones they take the place of.
+    pub fn remarks(&self) -> Vec<Problem> {
+        let of_owner = self.layers.iter().filter(|layer| layer.origin == Origin::User);
+        let all =
+            of_owner.flat_map(|layer| layer.entries.iter().map(move |(name, entry)| (layer, name, entry)));
+        all.flat_map(|(layer, name, entry)| {
+            let file = format!("{}/{name}", layer.folder);
+            let remarks = check::remarks(entry, layer.origin);
+            remarks.into_iter().map(move |what| Problem { file: file.clone(), line: None, what })
+        })
+        .collect()
+    }
+
+    /// The entries that lead to a pair of ids.
+    pub fn leading_to(&self, id: UsbId) -> Vec<Candidate> {
+        let all = self.iter().filter(|(_, entry)| entry.targets().contains(&id));
+        all.map(|(origin, entry)| Candidate { origin, entry }).collect()
     }
 
     /// Every entry, in the order of origins.

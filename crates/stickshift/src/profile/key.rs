@@ -113,6 +113,38 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Reads the name of a file as owners give it: `12d1_1f01`, `12d1.1f01`, `12D1:1F01.conf`. The text is a warning where usb_modeswitch would not
+    /// find a file of this name.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the name.
+    pub fn from_file_name(name: &str) -> Result<(Key, Option<String>), &'static str> {
+        let trimmed = name.trim();
+        let lower = trimmed.to_ascii_lowercase();
+        let ending = [".conf", ".txt", ".cfg", ".profile"].into_iter().find(|ending| lower.ends_with(ending));
+        let stem = trimmed[..trimmed.len() - ending.map_or(0, str::len)].trim_end_matches('.');
+        let exact = stem.parse::<Key>();
+        let key = match exact {
+            Ok(key) => key,
+            Err(why) => loosely(stem).ok_or(why)?,
+        };
+        let wanted = key.to_string();
+        let warning = format!("usb_modeswitch looks for a file named {wanted}, not {name}");
+        Ok((key, (wanted != name).then_some(warning)))
+    }
+}
+
+/// Ids with any sign between them, with `0x` before them, or with the sign as web servers write it.
+fn loosely(stem: &str) -> Option<Key> {
+    let stem = stem.replace("%3a", ":").replace("%3A", ":");
+    let strip = |text: &'_ str| text.strip_prefix("0x").unwrap_or(text).to_owned();
+    let stem = strip(&stem);
+    let vendor = stem.get(..4)?;
+    let rest = stem[4..].strip_prefix(['_', '.', '=', ' ', ':', '-', '\u{2013}', '\u{f03a}', '\u{a789}'])?;
+    format!("{vendor}:{}", strip(rest)).parse().ok()
+}
+
 impl fmt::Display for Qualifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.attribute.code(), self.text)
@@ -180,6 +212,29 @@ mod tests {
             assert_eq!(name.parse::<Key>().unwrap().to_string(), name);
         }
         assert_eq!("12D1-15C1".parse::<Key>().unwrap().to_string(), "12d1:15c1");
+    }
+
+    #[test]
+    fn owners_name_their_files_in_many_ways() {
+        for name in [
+            "12d1_1f01",
+            "12d1.1f01",
+            "12d1:1f01.conf",
+            "12D1_1F01.CONF",
+            "12d1.1f01.conf",
+            "12d1%3A1f01",
+            "0x12d1_0x1f01.txt",
+            "12d1 1f01",
+            "12d1:1f01..conf",
+        ] {
+            let (key, warning) = Key::from_file_name(name).unwrap();
+            assert_eq!(key.to_string(), "12d1:1f01", "{name}");
+            assert!(warning.unwrap().contains(name), "{name}");
+        }
+        assert_eq!(Key::from_file_name("12d1:1f01:uPr=x").unwrap().1, None);
+        for bad in ["..conf", "README", "12d1", "12d11f01", "12d1:1f01.bak", "12d1:1f01~", "é2d1_1f01"] {
+            assert!(Key::from_file_name(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -23,12 +23,14 @@
 
 pub mod builtin;
 mod catalogue;
+pub mod check;
 pub(crate) mod device;
 mod entry;
 pub mod formats;
 pub mod huawei;
 mod key;
 mod matching;
+pub mod message;
 pub mod methods;
 pub mod parameters;
 

@@ -40,11 +40,13 @@ pub enum Format {
     Udev,
     /// Our own.
     Native,
+    /// A command line of usb_modeswitch. It is only read.
+    CommandLine,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::UsbModeswitch,
         Format::Pack,
         Format::Openwrt,
@@ -52,6 +54,7 @@ impl Format {
         Format::TplinkTable,
         Format::Udev,
         Format::Native,
+        Format::CommandLine,
     ];
 
     /// The stable kebab-case code.
@@ -64,6 +67,7 @@ impl Format {
             Format::TplinkTable => "tplink-table",
             Format::Udev => "udev",
             Format::Native => "stickshift",
+            Format::CommandLine => "command-line",
         }
     }
 
@@ -77,6 +81,7 @@ impl Format {
             Format::TplinkTable => "TP-Link built-in modem table",
             Format::Udev => "udev rules for mode switching",
             Format::Native => "stickshift profiles",
+            Format::CommandLine => "command line of usb_modeswitch",
         }
     }
 }

@@ -12,13 +12,16 @@
 //! ```
 
 use crate::clean;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::{Entry, Key};
 
+mod command_line;
 mod exchange;
 mod native;
 pub(crate) mod openwrt;
 mod pack;
+mod relaxed_json;
+mod text;
 pub mod tplink;
 mod tplink_options;
 pub mod udev;
@@ -37,24 +40,26 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
     if pack::looks_like(bytes) {
         return Some(Format::Pack);
     }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        if openwrt::looks_like(text) {
-            return Some(Format::Openwrt);
-        }
-        if native::looks_like(text) {
-            return Some(Format::Native);
-        }
-        if udev::looks_like(text) {
-            return Some(Format::Udev);
-        }
-        if tplink::table_looks_like(text) {
-            return Some(Format::TplinkTable);
-        }
-        if usb_modeswitch::looks_like(text) {
-            return Some(Format::UsbModeswitch);
-        }
-    }
-    tplink::recognise(bytes)
+    let text = text::decode(bytes).map(|decoded| decoded.text);
+    text.and_then(|text| recognise_text(&text)).or_else(|| tplink::recognise(bytes))
+}
+
+fn recognise_text(text: &str) -> Option<Format> {
+    type Test = fn(&str) -> bool;
+    let tests: [(Format, Test); 6] = [
+        (Format::Openwrt, openwrt::looks_like),
+        (Format::Native, native::looks_like),
+        (Format::Udev, udev::looks_like),
+        (Format::TplinkTable, tplink::table_looks_like),
+        (Format::CommandLine, command_line::looks_like),
+        (Format::UsbModeswitch, usb_modeswitch::looks_like),
+    ];
+    tests.into_iter().find(|(_, looks_like)| looks_like(text)).map(|(format, _)| format)
+}
+
+/// The text of a file that may come from any editor: UTF-8, UTF-16 or Windows-1252. `None` when it is no text.
+pub fn decode_text(bytes: &[u8]) -> Option<String> {
+    text::decode(bytes).map(|decoded| decoded.text)
 }
 
 /// Reads a file of any format. `file_name` (without folder) gives the ids of a usb_modeswitch text that does not name them.
@@ -69,7 +74,9 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
     let format = recognise(bytes);
     let format =
         format.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a profile in a known format"))?;
-    let mut import = read(bytes, format, file_name)?;
+    let is_text = !matches!(format, Format::Pack | Format::TplinkBin | Format::TplinkTable);
+    let mut import = read(bytes, format, file_name)
+        .map_err(|e| if is_text && e.is(ErrorKind::FileCorrupt) { e.detail(Detail::InText) } else { e })?;
     // Names go into comments of other formats, where a line end would begin a line of its own.
     for entry in &mut import.entries {
         for text in [&mut entry.name, &mut entry.source] {
@@ -80,28 +87,52 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
 }
 
 fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
-    let text = || String::from_utf8_lossy(bytes);
     match format {
-        Format::UsbModeswitch => {
-            let parsed = usb_modeswitch::parse(&text())?;
-            let key =
-                file_name.parse::<Key>().ok().or(parsed.default_id().map(Key::plain)).ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::FileCorrupt,
-                        "neither the file's name nor its text names the stick's ids",
-                    )
-                })?;
-            let warnings = parsed.warnings.clone();
-            let entries = vec![parsed.into_entry(key, file_name)];
-            Ok(Import { format, entries, warnings, refused: Vec::new() })
-        }
-        Format::Pack => pack::parse(bytes),
-        Format::Openwrt => openwrt::parse(&text()),
-        Format::TplinkBin => tplink::parse_bin(bytes),
-        Format::TplinkTable => tplink::parse_table(bytes),
-        Format::Udev => Ok(udev::parse(&text())),
-        Format::Native => native::parse(&text()),
+        Format::Pack => return pack::parse(bytes),
+        Format::TplinkBin => return tplink::parse_bin(bytes),
+        Format::TplinkTable => return tplink::parse_table(bytes),
+        _ => {}
     }
+    let decoded = text::decode(bytes);
+    let decoded = decoded.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "this is no text"))?;
+    let text = &decoded.text;
+    let mut import = match format {
+        Format::UsbModeswitch => usb_modeswitch_file(text, file_name)?,
+        Format::Openwrt => openwrt::parse(text, file_name)?,
+        Format::Udev => udev::parse(text),
+        Format::CommandLine => command_line::parse(text)?,
+        _ => native::parse(text)?,
+    };
+    import.warnings.splice(0..0, decoded.warnings);
+    Ok(import)
+}
+
+fn usb_modeswitch_file(text: &str, file_name: &str) -> Result<Import> {
+    let parsed = usb_modeswitch::parse(text)?;
+    if let (0, Some(line)) = (parsed.known, parsed.commented_out) {
+        let what = "every line is a comment: take away the sign at the beginning of those that are meant";
+        let error = Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line));
+        return Err(error.with("character", 1));
+    }
+    let mut warnings = parsed.warnings.clone();
+    let named = Key::from_file_name(file_name).ok();
+    let key = match (named, parsed.default_id()) {
+        (Some((key, warning)), default) => {
+            warnings.extend(warning.map(|what| Warning { line: 0, what }));
+            if let Some(id) = default.filter(|id| Some(*id) != key.id() && key.id().is_some()) {
+                let what = format!("the file's name says {key}, its text {id}: the name counts");
+                warnings.push(Warning { line: 0, what });
+            }
+            key
+        }
+        (None, Some(id)) => Key::plain(id),
+        (None, None) => {
+            let what = "neither the file's name nor its text names the stick's ids: add DefaultVendor and DefaultProduct";
+            return Err(Error::new(ErrorKind::FileCorrupt, what));
+        }
+    };
+    let entries = vec![parsed.into_entry(key, file_name)];
+    Ok(Import { format: Format::UsbModeswitch, entries, warnings, refused: Vec::new() })
 }
 
 /// Writes entries in a format.
@@ -128,6 +159,9 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
         Format::TplinkTable => Ok(tplink::emit_table(entries)),
         Format::Udev => Ok(udev::emit(entries)),
         Format::Native => Ok(native::emit(entries)),
+        Format::CommandLine => {
+            Err(Error::new(ErrorKind::Usage, "a command line of usb_modeswitch is only read, not written"))
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hex;
 use crate::profile::formats::exchange::{Export, Format, Import, Loss, Warning, loss, lost_keys};
-use crate::profile::parameters::{MAX_TIME, parse_message};
-use crate::profile::{Entry, Key, Method, Parameters};
+use crate::profile::formats::relaxed_json;
+use crate::profile::parameters::MAX_TIME;
+use crate::profile::{Entry, Key, Method, Parameters, message};
 use crate::stick::UsbId;
 
 /// What a key stands for.
@@ -20,10 +21,9 @@ enum Setting {
     Flag(fn(&mut Parameters) -> &mut Option<bool>),
 }
 
-/// The keys that stand for one parameter each. `t_product`, `mode`, `modeval`, `msg` and `detach_storage` are more than that.
-const KEYS: [(&str, Setting); 13] = [
+/// The keys that stand for one parameter each. `t_product`, `mode`, `modeval`, `msg` and `detach_storage` are more than that; `t_class` is less.
+const KEYS: [(&str, Setting); 12] = [
     ("t_vendor", Setting::Word(|p| &mut p.target_vendor)),
-    ("t_class", Setting::Byte(|p| &mut p.target_class)),
     ("msg_endpoint", Setting::Byte(|p| &mut p.message_endpoint)),
     ("response_endpoint", Setting::Byte(|p| &mut p.response_endpoint)),
     ("response", Setting::Flag(|p| &mut p.need_response)),
@@ -37,29 +37,52 @@ const KEYS: [(&str, Setting); 13] = [
     ("no_driver", Setting::Flag(|p| &mut p.no_driver_loading)),
 ];
 
-/// Whether a text is a JSON object with `devices`.
+/// Whether a text is a JSON object with `devices`, or a piece of one that names ids or what only usbmode knows.
 pub(crate) fn looks_like(text: &str) -> bool {
-    text.trim_start().starts_with('{') && text.contains("\"devices\"")
+    let text = text.trim_start();
+    let begins = text.starts_with(['{', '"']) || text.starts_with("//") || text.starts_with("/*");
+    let names_ids = || {
+        text.match_indices(':').any(|(at, _)| {
+            let ids = at.checked_sub(5).and_then(|from| text.get(from..at + 6));
+            ids.and_then(|ids| ids.strip_prefix('"')?.strip_suffix('"'))
+                .is_some_and(|ids| ids.parse::<UsbId>().is_ok())
+        })
+    };
+    let known = ["\"devices\"", "\"*\"", "\"t_vendor\"", "\"t_product\"", "\"msg\""];
+    begins && (known.iter().any(|key| text.contains(key)) || names_ids())
 }
 
-/// Reads entries. Keys and modes that are not known are named in the warnings.
+/// Reads entries, also of a piece of the file: one device, or what stands for one under the ids that `file_name` gives. Keys and modes that are not
+/// known are named in the warnings, and so are commas and comments that JSON does not have.
 ///
 /// # Errors
-/// `FileCorrupt` when it is no JSON of this shape (fact `entry` where there is one).
-pub(crate) fn parse(text: &str) -> Result<Import> {
+/// `FileCorrupt` when it is no JSON of this shape (facts `entry`, `line`, `character` where there is one).
+pub(crate) fn parse(text: &str, file_name: &str) -> Result<Import> {
     let corrupt = |what| Error::new(ErrorKind::FileCorrupt, what);
-    let root: Value =
-        serde_json::from_str(text).map_err(|e| corrupt("this is not well-formed JSON").because(e))?;
-    let mut all_messages = Vec::new();
-    for message in root.get("messages").and_then(Value::as_array).into_iter().flatten() {
-        let digits = message.as_str().ok_or_else(|| corrupt("a message is not a text"))?;
-        all_messages.push(parse_message(digits).map_err(corrupt)?);
-    }
-    let devices = root.get("devices").and_then(Value::as_object);
-    let devices = devices.ok_or_else(|| corrupt("the file has no list of devices"))?;
     let mut import =
         Import { format: Format::Openwrt, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
-    for (id, matches) in devices {
+    let (json, warnings) = relaxed_json::strict(text);
+    import.warnings = warnings;
+    let root: Value = serde_json::from_str(&json).map_err(|e| {
+        let error = corrupt("this is not well-formed JSON").detail(Detail::Line(e.line()));
+        error.with("character", e.column()).because(e)
+    })?;
+    let mut all_messages = Vec::new();
+    for (number, message) in root.get("messages").and_then(Value::as_array).into_iter().flatten().enumerate()
+    {
+        let digits =
+            message.as_str().ok_or_else(|| corrupt("a message is not a text").with("message", number))?;
+        let bytes = message::read(digits)
+            .map_err(|bad| corrupt("a message is not hex").with("message", number).with("why", bad))?;
+        all_messages.push(bytes.0);
+    }
+    let devices = match root.get("devices") {
+        Some(devices) => {
+            devices.as_object().ok_or_else(|| corrupt("the file has no list of devices"))?.clone()
+        }
+        None => fragment(&root, file_name)?,
+    };
+    for (id, matches) in &devices {
         let parsed: UsbId = id.parse().map_err(|()| corrupt("not a pair of USB ids").with("entry", id))?;
         let matches =
             matches.as_object().ok_or_else(|| corrupt("a device is not an object").with("entry", id))?;
@@ -78,6 +101,26 @@ pub(crate) fn parse(text: &str) -> Result<Import> {
         }
     }
     Ok(import)
+}
+
+/// The devices of a piece of the file: `"12d1:1f01": { "*": .. }`, or what stands behind the ids.
+fn fragment(root: &Value, file_name: &str) -> Result<Map<String, Value>> {
+    let corrupt = |what| Error::new(ErrorKind::FileCorrupt, what);
+    let object = root.as_object().ok_or_else(|| corrupt("this is no object of usb-mode.json"))?;
+    if object.keys().any(|key| key.parse::<UsbId>().is_ok()) {
+        return Ok(object
+            .iter()
+            .filter(|(key, _)| *key != "messages")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect());
+    }
+    let key = Key::from_file_name(file_name).ok().and_then(|(key, _)| key.id());
+    let id = key.ok_or_else(|| {
+        corrupt("this piece of usb-mode.json names no ids: put the line with the ids before it")
+    })?;
+    let is_match = object.keys().any(|key| key == "*" || key.starts_with(':'));
+    let matches = if is_match { root.clone() } else { json!({ "*": root }) };
+    Ok([(id.to_string(), matches)].into_iter().collect())
 }
 
 fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnMut(String)) -> Parameters {
@@ -120,12 +163,28 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
             "modeval" => store(&mut mode_value, word),
             "msg" => {
                 let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                let found: Vec<&Vec<u8>> =
-                    list.iter().filter_map(|n| all.get(usize::try_from(n.as_u64()?).ok()?)).take(3).collect();
+                // A number in the file's list; a piece of the file may have the text itself.
+                let read = |item: &Value| match item {
+                    Value::String(text) => message::read(text).ok().map(|(bytes, _)| bytes),
+                    number => all.get(usize::try_from(number.as_u64()?).ok()?).cloned(),
+                };
+                let found: Vec<Vec<u8>> = list.iter().filter_map(read).take(3).collect();
+                if found.len() < list.len() && all.is_empty() {
+                    warn(
+                        "its messages are numbers of a list that is not here: copy the line \"messages\" too"
+                            .to_owned(),
+                    );
+                    continue;
+                }
                 for (slot, message) in p.messages.iter_mut().zip(&found) {
                     slot.clone_from(message);
                 }
                 found.len() == list.len() && value.is_array()
+            }
+            "t_class" if byte.is_some() => {
+                let what = "t_class is left out: usbmode sends to sticks that show this class before the switch, and takes it for no target";
+                warn(what.to_owned());
+                true
             }
             "detach_storage" => truth.map(|on| p.turn(Method::DetachStorageOnly, on)).is_some(),
             "inquire" => true,
@@ -243,6 +302,11 @@ fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Op
         losses.push(match key.as_str() {
             "off" => loss(entry, "method", "a method that is explicitly off is just left out"),
             "control-message" => loss(entry, "control message", "usbmode cannot send a raw control request"),
+            "target-class" => loss(
+                entry,
+                "TargetClass",
+                "usbmode knows no class to become; its t_class is a condition on the stick as it is",
+            ),
             "no-mbim-check" => loss(entry, "NoMBIMCheck", "usbmode never checks for MBIM"),
             "pantech-mode" if entry.parameters.pantech == Some(0) => {
                 loss(entry, "PantechMode", "a method that is explicitly off is just left out")
@@ -281,10 +345,6 @@ fn notes(devices: &BTreeMap<String, BTreeMap<String, Map<String, Value>>>, entri
             notes.push(format!("{count} of {} entries: {text}", entries.len()));
         }
     };
-    note(
-        count(&|p| p.target_class.is_some()),
-        "usbmode's test of t_class is the wrong way round, so that these sticks are never switched; take t_class out for it",
-    );
     note(count(&|p| p.release_delay_ms.is_some()), "usbmode does not read release_delay");
     note(count(&|p| p.wait_before_s.is_some()), "usbmode does not read wait");
     note(count(&|p| p.check_success_s.is_some()), "usbmode does not read check");

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::formats::exchange::{Export, Format, Import, Warning};
-use crate::profile::formats::usb_modeswitch;
+use crate::profile::formats::{decode_text, usb_modeswitch};
 use crate::profile::{Entry, Key};
 
 const BLOCK: usize = 512;
@@ -30,14 +30,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
     for (name, data) in members(&unpacked)? {
         let mut warn =
             |line, what: String| import.warnings.push(Warning { line, what: format!("{name}: {what}") });
-        let key = match name.rsplit('/').next().unwrap_or_default().parse::<Key>() {
-            Ok(key) => key,
+        let key = match Key::from_file_name(name.rsplit('/').next().unwrap_or_default()) {
+            Ok((key, _)) => key,
             Err(what) => {
                 warn(0, what.to_owned());
                 continue;
             }
         };
-        match usb_modeswitch::parse(&String::from_utf8_lossy(data)) {
+        match usb_modeswitch::parse(&decode_text(data).unwrap_or_default()) {
             Ok(parsed) => {
                 for w in &parsed.warnings {
                     warn(w.line, w.what.clone());

@@ -17,7 +17,7 @@ use md5::{Digest, Md5};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::formats::exchange::{Export, Format, Import, Loss, Refused, Warning, loss};
-use crate::profile::formats::{tplink_options, usb_modeswitch};
+use crate::profile::formats::{decode_text, tplink_options, usb_modeswitch};
 use crate::profile::parameters::parse_message;
 use crate::profile::{Entry, Key, Parameters};
 use crate::stick::UsbId;
@@ -53,15 +53,32 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Format> {
     if open_bin(bytes).is_ok() {
         return Some(Format::TplinkBin);
     }
-    KEYS.iter().any(|key| decrypt(key, bytes).starts_with(b"[start_")).then_some(Format::TplinkTable)
+    open_table(bytes).map(|_| Format::TplinkTable)
 }
 
-/// Whether a text is the table in plain, as older firmware has it.
+/// Whether a text is the table in plain, as older firmware has it. Comments may stand before it.
 pub(super) fn table_looks_like(text: &str) -> bool {
-    text.lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty() && !l.starts_with('#'))
-        .is_some_and(|l| l.starts_with("[start_"))
+    let lines = text.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == '\0'));
+    lines
+        .filter(|l| !l.is_empty() && !l.starts_with(['#', ';', '!', '/', '*']))
+        .take(1)
+        .any(|l| l.starts_with("[start_"))
+}
+
+/// The text of an encrypted table.
+fn open_table(bytes: &[u8]) -> Option<String> {
+    /// Blocks that tell whether a key is the right one.
+    const GLANCE: usize = 64;
+    let is_text =
+        |plain: &[u8]| plain.iter().all(|b| (b' '..0x7f).contains(b) || matches!(b, 0 | 9..=13 | 0x80..));
+    KEYS.iter().find_map(|key| {
+        let first = decrypt(key, &bytes[..bytes.len().min(GLANCE)]);
+        if first.is_empty() || !is_text(&first) {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&decrypt(key, bytes)).into_owned();
+        table_looks_like(&text).then_some(text)
+    })
 }
 
 fn decrypt(key: &[u8; 8], bytes: &[u8]) -> Vec<u8> {
@@ -297,14 +314,9 @@ fn fitting(text: &str, otherwise: &str) -> String {
 /// # Errors
 /// `WrongFileKind` when it is no such table.
 pub fn parse_table(bytes: &[u8]) -> Result<Import> {
-    let plain = if bytes.starts_with(b"[start_") || std::str::from_utf8(bytes).is_ok_and(table_looks_like) {
-        bytes.to_vec()
-    } else {
-        let decrypted =
-            KEYS.iter().map(|key| decrypt(key, bytes)).find(|plain| plain.starts_with(b"[start_"));
-        decrypted.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a TP-Link modem table"))?
-    };
-    let text = String::from_utf8_lossy(&plain);
+    let plain = decode_text(bytes).filter(|text| table_looks_like(text));
+    let text = plain.or_else(|| open_table(bytes));
+    let text = text.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a TP-Link modem table"))?;
     let mut import = Import {
         format: Format::TplinkTable,
         entries: Vec::new(),

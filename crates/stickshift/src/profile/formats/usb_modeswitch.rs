@@ -15,8 +15,12 @@ use std::fmt::Write as _;
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hex;
 use crate::profile::formats::exchange::{Loss, Warning, loss, lost_keys};
-use crate::profile::parameters::{MAX_TIME, parse_message};
-use crate::profile::{Entry, Key, Method, Parameters};
+use crate::profile::parameters::MAX_TIME;
+use crate::profile::{Entry, Key, Method, Parameters, message};
+use lines::{Line, Lines};
+
+mod lines;
+
 use crate::stick::UsbId;
 
 /// What a name stands for, and how its value is written.
@@ -93,6 +97,8 @@ pub struct Parsed {
     pub parameters: Parameters,
     /// How many names were known.
     pub known: usize,
+    /// The first line that would be an assignment if it were no comment.
+    pub commented_out: Option<usize>,
     /// Lines that were not taken as they stand.
     pub warnings: Vec<Warning>,
 }
@@ -114,15 +120,30 @@ impl Parsed {
     }
 }
 
-/// Whether a text looks like one of these files: the first line that is neither blank nor a comment is an assignment to a known
-/// name.
+/// Whether a text looks like one of these files: at least half of its lines, comments apart, are assignments to known names; or every
+/// such assignment is a comment.
 pub fn looks_like(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(['#', ';', '!']));
-    lines.next().and_then(|line| line.split_once('=')).is_some_and(|(name, _)| is_known(name.trim()))
+    let (mut known, mut other, mut commented) = (0, 0, 0);
+    for (_, line, _) in Lines::of(text) {
+        match line {
+            Line::Assignment { .. } => known += 1,
+            Line::Comment(comment) => commented += usize::from(lines::is_assignment(&comment)),
+            Line::Unknown(_) | Line::Words => other += 1,
+        }
+    }
+    if known == 0 { other == 0 && commented > 0 } else { known >= other }
 }
 
-fn is_known(name: &str) -> bool {
-    Method::from_name(name).is_some() || OTHER_NAMES.contains(&name) || value_of(name).is_some()
+/// The name that was meant, as usb_modeswitch spells it.
+fn known_name(name: &str) -> Option<&'static str> {
+    let same = |known: &&str| {
+        let mut typed = name.bytes().filter(|b| !matches!(b, b' ' | b'\t' | b'_' | b'-'));
+        known.bytes().all(|k| typed.next().is_some_and(|t| t.eq_ignore_ascii_case(&k)))
+            && typed.next().is_none()
+    };
+    let parameters = NAMES.iter().map(|(name, _)| *name).filter(|name| !name.is_empty());
+    let methods = Method::ALL.into_iter().map(Method::name);
+    parameters.chain(methods).chain(OTHER_NAMES).find(same)
 }
 
 fn value_of(name: &str) -> Option<&'static Value> {
@@ -130,10 +151,12 @@ fn value_of(name: &str) -> Option<&'static Value> {
 }
 
 /// Reads a text: a superset of what usb_modeswitch takes. Both sides are trimmed, `#`, `;` and `!` begin a comment line, the first assignment
-/// of a name counts, and there is no limit on lines. Unknown names and odd values are warned of and ignored.
+/// of a name counts, and there is no limit on lines. What a mail, a web page or a word processor did to it is undone. Whatever usb_modeswitch would not
+/// read alike is warned of, unknown names and odd values too.
 ///
 /// # Errors
-/// `FileTooLarge`; `FileCorrupt` for a message that is not whole hex bytes (fact `line`), because a stick must not be sent half of one.
+/// `FileTooLarge`; `FileCorrupt` for a message that is not whole hex bytes, because a stick must not be sent half of one, and for ids that are none
+/// (facts `line` and `character`).
 pub fn parse(text: &str) -> Result<Parsed> {
     if text.len() > MAX_TEXT {
         return Err(
@@ -142,94 +165,163 @@ pub fn parse(text: &str) -> Result<Parsed> {
     }
     let mut parsed = Parsed::default();
     let mut seen: Vec<&str> = Vec::new();
-    for (index, raw) in text.lines().enumerate() {
-        let line = raw.trim();
-        let mut warn = |what: String| parsed.warnings.push(Warning { line: index + 1, what });
-        if line.is_empty() {
-            continue;
+    for (number, line, warnings) in Lines::of(text) {
+        let counts = match &line {
+            Line::Comment(_) => false,
+            Line::Assignment { name, .. } => !seen.contains(name),
+            Line::Unknown(_) | Line::Words => true,
+        };
+        if counts {
+            parsed.warnings.extend(warnings.into_iter().map(|what| Warning { line: number, what }));
         }
-        if let Some(comment) = line.strip_prefix(['#', ';', '!']) {
-            let comment = comment.trim_start_matches(['#', ';', '!']).trim();
-            match comment.strip_prefix("source:") {
+        let mut warn = |what: String| parsed.warnings.push(Warning { line: number, what });
+        match line {
+            Line::Comment(comment) => match comment.strip_prefix("source:") {
                 Some(source) => parsed.source = Some(source.trim().to_owned()),
+                None if lines::is_assignment(&comment) => {
+                    parsed.commented_out.get_or_insert(number);
+                }
                 None if parsed.name.is_none() && seen.is_empty() && !comment.is_empty() => {
-                    parsed.name = Some(comment.to_owned());
+                    parsed.name = Some(comment);
                 }
                 None => {}
+            },
+            Line::Words => warn("no '=' in this line, it is ignored".to_owned()),
+            Line::Unknown(name) if name.contains(['#', ';', '!']) => {
+                warn("a comment sign before the '=' makes usb_modeswitch ignore this line".to_owned());
             }
-            continue;
-        }
-        let Some((name, value)) = line.split_once('=') else {
-            warn("no '=' in this line, it is ignored".to_owned());
-            continue;
-        };
-        let name = name.trim();
-        if name.contains(['#', ';', '!']) {
-            warn("a comment sign before the '=' makes usb_modeswitch ignore this line".to_owned());
-            continue;
-        }
-        if !is_known(name) {
-            warn(format!("unknown name {name:?}, it is ignored"));
-            continue;
-        }
-        if seen.contains(&name) {
-            warn(format!("{name} was given before, the first one counts"));
-            continue;
-        }
-        seen.push(name);
-        parsed.known += 1;
-        if let Some(what) = assign(&mut parsed, name, unquoted(value), index + 1)? {
-            parsed.warnings.push(Warning { line: index + 1, what });
+            Line::Unknown(name) => warn(format!("unknown name {name:?}, it is ignored")),
+            Line::Assignment { name, .. } if seen.contains(&name) => {
+                warn(format!("{name} was given before, the first one counts"));
+            }
+            Line::Assignment { name, value, column } => {
+                seen.push(name);
+                parsed.known += 1;
+                let at = At { line: number, column };
+                if let Some(what) = assign(&mut parsed, name, &value, at)? {
+                    parsed.warnings.push(Warning { line: number, what });
+                }
+            }
         }
     }
     Ok(parsed)
 }
 
-/// The text between the first and the last quote, or all of it.
-fn unquoted(value: &str) -> &str {
-    let value = value.trim();
-    match value.strip_prefix('"') {
-        Some(rest) => rest.rfind('"').map_or(rest, |end| &rest[..end]),
-        None => value,
+/// Where a value begins: line and character, both from 1.
+#[derive(Clone, Copy)]
+struct At {
+    line: usize,
+    column: usize,
+}
+
+impl At {
+    fn error(self, offset: usize, what: String) -> Error {
+        Error::new(ErrorKind::FileCorrupt, what)
+            .detail(Detail::Line(self.line))
+            .with("character", self.column + offset)
     }
 }
 
 /// Takes one assignment to a known name. The answer is a warning.
-fn assign(parsed: &mut Parsed, name: &str, text: &str, line: usize) -> Result<Option<String>> {
+fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<String>> {
     let p = &mut parsed.parameters;
-    let id = || hexadecimal(text).and_then(|n| u16::try_from(n).ok());
     let byte = || hexadecimal(text).and_then(|n| u8::try_from(n).ok());
     let time = || decimal(text).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= MAX_TIME);
     let taken = match (name, value_of(name)) {
-        ("DefaultVendor", _) => store(&mut parsed.default_vendor, id()),
-        ("DefaultProduct", _) => store(&mut parsed.default_product, id()),
+        ("DefaultVendor", _) => store(&mut parsed.default_vendor, id(name, text, at)?),
+        ("DefaultProduct", _) => store(&mut parsed.default_product, id(name, text, at)?),
         ("InquireDevice", _) => return Ok(Some("InquireDevice is obsolete, it is ignored".to_owned())),
-        (_, Some(Value::Id(of))) => store(of(p), id()),
+        ("TargetProduct", _) if text.contains(',') => {
+            p.target_products = ids(text).0;
+            let what = "usb_modeswitch reads one id here: a list belongs to TargetProductList";
+            return Ok(Some(what.to_owned()));
+        }
+        (_, Some(Value::Id(of))) => store(of(p), id(name, text, at)?),
         (_, Some(Value::Ids(of))) => {
-            let (good, bad): (Vec<&str>, Vec<&str>) = text
-                .split(',')
-                .map(str::trim)
-                .partition(|item| item.len() == 4 && item.bytes().all(|b| b.is_ascii_hexdigit()));
-            *of(p) = good.iter().filter_map(|item| u16::from_str_radix(item, 16).ok()).collect();
-            let warning = || format!("not four hex digits, left out: {}", bad.join(", "));
-            return Ok((!bad.is_empty()).then(warning));
+            let (good, bad) = ids(text);
+            let (two, prefixed) = (good.len(), text.contains("0x") || text.contains("0X"));
+            *of(p) = good;
+            return Ok(if !bad.is_empty() {
+                Some(format!("not four hex digits, left out: {}", bad.join(", ")))
+            } else if prefixed && two > 0 {
+                Some(format!("usb_modeswitch reads no 0x in {name}: write the four digits alone"))
+            } else {
+                None
+            });
         }
         (_, Some(Value::Byte(of) | Value::PlainByte(of))) => store(of(p), byte()),
         (_, Some(Value::Number(of))) => store(of(p), decimal(text).and_then(|n| u16::try_from(n).ok())),
         (_, Some(Value::Time(of))) => store(of(p), time()),
-        (_, Some(Value::Flag(of))) => store(of(p), Some(truth(text))),
-        (_, Some(Value::NonZero(of))) => store(of(p), Some(hexadecimal(text).is_some_and(|n| n != 0))),
+        (_, Some(Value::Flag(of))) => {
+            of(p).replace(truth(text));
+            return Ok(odd_flag(name, text));
+        }
+        (_, Some(Value::NonZero(of))) => {
+            let on = hexadecimal(text).is_some_and(|n| n != 0);
+            of(p).replace(on);
+            return Ok((!on).then(|| odd_flag(name, text)).flatten());
+        }
         (_, Some(Value::Message(number))) => {
-            let message = parse_message(text);
-            p.messages[*number] = message
-                .map_err(|what| Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line)))?;
-            true
+            let (bytes, spaced) = message::read(text)
+                .map_err(|bad| at.error(bad.character - 1, format!("{name}: {}", bad.what)))?;
+            p.messages[*number] = bytes;
+            let what = "usb_modeswitch takes hex digits alone, without blanks, signs or 0x";
+            return Ok(spaced.then(|| format!("{name}: {what}")));
         }
         (_, Some(Value::Methods) | None) => {
-            Method::from_name(name).map(|method| p.turn(method, truth(text))).is_some()
+            if let Some(method) = Method::from_name(name) {
+                p.turn(method, truth(text));
+            }
+            return Ok(odd_flag(name, text));
         }
     };
     Ok((!taken).then(|| format!("{name}: {text:?} is out of range, it is ignored")))
+}
+
+/// An id: up to four hex digits. An empty value is none; what stands behind four digits is ignored.
+fn id(name: &str, text: &str, at: At) -> Result<Option<u16>> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let digits = text.trim_start();
+    let before = text.len() - digits.len();
+    let digits = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")).unwrap_or(digits);
+    let before = text[..text.len() - digits.len()].chars().count().max(before);
+    let length = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
+    match digits[length..].chars().next() {
+        Some(c) if length < 4 && !c.is_whitespace() && !matches!(c, '#' | ';') => {
+            let what = format!("{name}: '{}' is not a hex digit", c.escape_default());
+            Err(at.error(before + length, what))
+        }
+        _ if length == 0 => Err(at.error(before, format!("{name}: there is no id"))),
+        _ if length > 4 => {
+            Err(at.error(before + 4, format!("{name}: an id has four hex digits, not {length}")))
+        }
+        _ => Ok(u16::from_str_radix(&digits[..length], 16).ok()),
+    }
+}
+
+/// The ids of a list, and the items that are none.
+fn ids(text: &str) -> (Vec<u16>, Vec<&str>) {
+    let read = |item: &str| {
+        let digits = item.strip_prefix("0x").or_else(|| item.strip_prefix("0X"));
+        let plausible = digits.map_or(item.len() == 4, |d| (1..=4).contains(&d.len()));
+        let digits = digits.unwrap_or(item);
+        let is_hex = plausible && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+    };
+    let items =
+        text.split([',', ';']).flat_map(str::split_ascii_whitespace).map(|i| i.trim_matches(['"', '\'']));
+    let (good, bad): (Vec<&str>, Vec<&str>) =
+        items.filter(|i| !i.is_empty()).partition(|item| read(item).is_some());
+    (good.into_iter().filter_map(read).collect(), bad)
+}
+
+/// What is wrong with a value that was meant as "on" or "off".
+fn odd_flag(name: &str, text: &str) -> Option<String> {
+    let word = text.trim().to_ascii_lowercase();
+    let plain = matches!(word.as_str(), "" | "0" | "n" | "no" | "f" | "false" | "off" | "0x0" | "00");
+    (!truth(text) && !plain).then(|| format!("{name}={text} counts as off: write {name}=1"))
 }
 
 /// Keeps what stands there unless there is something new; says whether there was.

@@ -1,0 +1,102 @@
+//! JSON as people edit it: with comments, and with a comma before the last bracket.
+
+use crate::profile::formats::exchange::Warning;
+
+/// The same as JSON has it, line by line, and what was left out. A piece of an object gets its brackets.
+pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
+    let (mut out, mut warnings) = (String::with_capacity(text.len() + 2), Vec::new());
+    // Where the last comma stands in `out`, while nothing but blanks follows it, and its line.
+    let mut comma: Option<(usize, usize)> = None;
+    let mut line = 1;
+    let mut characters = text.chars().peekable();
+    let mut quoted = false;
+    let mut warn = |line, what: &str| warnings.push(Warning { line, what: what.to_owned() });
+    while let Some(c) = characters.next() {
+        line += usize::from(c == '\n');
+        if quoted {
+            out.push(c);
+            match c {
+                '\\' => out.extend(characters.next()),
+                '"' => quoted = false,
+                _ => {}
+            }
+            continue;
+        }
+        match c {
+            '/' if characters.peek() == Some(&'/') => {
+                warn(line, "JSON has no comments: usbmode does not read this file");
+                while characters.next_if(|c| *c != '\n').is_some() {}
+            }
+            '#' => {
+                warn(line, "JSON has no comments: usbmode does not read this file");
+                while characters.next_if(|c| *c != '\n').is_some() {}
+            }
+            '/' if characters.peek() == Some(&'*') => {
+                warn(line, "JSON has no comments: usbmode does not read this file");
+                let mut last = ' ';
+                for c in characters.by_ref() {
+                    if c == '\n' {
+                        line += 1;
+                        out.push(c);
+                    }
+                    if last == '*' && c == '/' {
+                        break;
+                    }
+                    last = c;
+                }
+            }
+            ',' => {
+                comma = Some((out.len(), line));
+                out.push(c);
+            }
+            '}' | ']' => {
+                if let Some((at, of)) = comma.take() {
+                    out.replace_range(at..=at, " ");
+                    warn(
+                        of,
+                        "the comma before a closing bracket is left out: usbmode does not read this file",
+                    );
+                }
+                out.push(c);
+            }
+            '"' => {
+                quoted = true;
+                comma = None;
+                out.push(c);
+            }
+            c if c.is_whitespace() => out.push(c),
+            c => {
+                comma = None;
+                out.push(c);
+            }
+        }
+    }
+    if let Some((at, _)) = comma {
+        out.replace_range(at..=at, " ");
+    }
+    if out.trim_start().starts_with('"') {
+        out.insert(0, '{');
+        out.push('}');
+    }
+    (out, warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_and_comments_are_left_out_and_named() {
+        let lines = |text: &str| {
+            let (json, warnings) = strict(text);
+            serde_json::from_str::<serde_json::Value>(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
+            warnings.iter().map(|w| w.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("{\"a\": [1, 2],\n \"b\": 3}"), [0; 0]);
+        assert_eq!(lines("{\"a\": [1,\n2 ,\n],\n}"), [2, 3]);
+        assert_eq!(lines("// x\n{ \"a\": /* , } */ 1, # y\n \"b\": \"//,]\" }"), [1, 2, 2]);
+        assert_eq!(lines("{\"a\": 1, /* one\n two */ }"), [1, 1]);
+        assert_eq!(lines("\"a\": { \"b\": 1 },\n"), [0; 0], "a piece");
+        assert_eq!(lines("{\"a\": \"\\\",}\"}"), [0; 0]);
+    }
+}
