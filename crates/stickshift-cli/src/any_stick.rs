@@ -6,6 +6,7 @@ use stickshift::profile::{Attribute, Entry, Method, builtin};
 use stickshift::stick::UsbId;
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::described::StickDescription;
+use stickshift_emu::sticks::fault_words;
 use stickshift_emu::sticks::zerocd::{Behaviour, ZeroCd};
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
@@ -14,7 +15,7 @@ use stickshift_emu::sticks::zerocd::{Behaviour, ZeroCd};
 /// `Usage` when no profile knows the ids, or there is no such fault.
 pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn Device>>> {
     let Ok(id) = name.parse::<UsbId>() else { return Ok(None) };
-    let behaviour = fault.map_or(Ok(Behaviour::default()), str::parse)?;
+    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or_default();
     let unknown = || Error::new(ErrorKind::Usage, format!("cannot simulate {id}: no profile matches it"));
     let entry = builtin::lookup(id).next().ok_or_else(unknown)?;
     Ok(Some(Box::new(stick(&entry, behaviour).ok_or_else(unknown)?)))

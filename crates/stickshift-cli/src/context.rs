@@ -1,6 +1,8 @@
 //! What every verb is given: the options, the output, the bus, and the question before acting.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +13,15 @@ use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
 
+use crate::files;
 use crate::opener::{Look, Opener};
 use crate::options::Global;
+#[cfg(feature = "virtual")]
+use crate::options::VirtualOwner;
 use crate::output::Output;
+use crate::question;
+#[cfg(feature = "virtual")]
+use crate::virtual_option::asks_for_the_pin;
 
 /// How long a wait for plugging lasts when nothing happens at all.
 const LONG: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) opener: Arc<Opener>,
     /// Makes the whole command line, for completions and manual pages.
     pub(crate) command_line: fn() -> Command,
+    /// Reports of progress that are left until a virtual owner presses Ctrl-C.
+    until_ctrl_c: Cell<Option<u32>>,
 }
 
 impl Context {
@@ -34,7 +44,8 @@ impl Context {
         let ledger = Ledger::new();
         let output = Output::new(&global, ledger.clone());
         let opener = Arc::new(Opener::new(global.clone(), ledger));
-        Context { global, output, cancel, opener, command_line }
+        let until_ctrl_c = Cell::new(ctrl_c(&global));
+        Context { global, output, cancel, opener, command_line, until_ctrl_c }
     }
 
     /// The bus with the sticks that are there.
@@ -87,12 +98,12 @@ impl Context {
 
     /// The same, and every event goes to `also` first.
     pub(crate) fn session_with<'a>(&'a self, also: impl Fn(&Event) + 'a) -> Session<'a> {
-        let mut until_ctrl_c = self.ctrl_c();
         let sink = move |event| {
             also(&event);
-            if let (Event::Progress { .. }, Some(left)) = (&event, until_ctrl_c.as_mut()) {
-                *left = left.saturating_sub(1);
-                if *left == 0 {
+            self.owner_hears(&event);
+            if let (Event::Progress { .. }, Some(left @ 1..)) = (&event, self.until_ctrl_c.get()) {
+                self.until_ctrl_c.set(Some(left - 1));
+                if left == 1 {
                     self.cancel.cancel();
                 }
             }
@@ -101,21 +112,28 @@ impl Context {
         Session::new(sink, self.cancel.clone())
     }
 
-    /// After how many reports of progress a virtual owner presses Ctrl-C.
-    #[cfg(feature = "virtual")]
-    fn ctrl_c(&self) -> Option<u32> {
-        self.global.virtual_sticks.ctrl_c()
+    /// Where journals are kept. Virtual sticks have a folder of their own, and those of a state file one for themselves: what happens to them
+    /// never touches the journal of a real stick.
+    pub(crate) fn journal_folder(&self) -> PathBuf {
+        let folder = files::journal_folder();
+        #[cfg(feature = "virtual")]
+        if self.opener.is_virtual() {
+            let folder = folder.join("virtual");
+            return match &self.global.virtual_sticks.state {
+                Some(file) => folder.join(files::name_for(file)),
+                None => folder,
+            };
+        }
+        folder
     }
 
     #[cfg(not(feature = "virtual"))]
-    fn ctrl_c(&self) -> Option<u32> {
-        None
-    }
+    fn owner_hears(&self, _: &Event) {}
 
     /// Asks before a plan that was shown is carried out.
     ///
     /// # Errors
-    /// `ConsentNeeded` when the answer is no, or when there is no terminal.
+    /// `ConsentNeeded` when the answer is no, or when there is no terminal; `Interrupted`.
     pub(crate) fn confirm(&self, question: &str) -> Result<()> {
         if self.global.yes {
             return Ok(());
@@ -127,11 +145,51 @@ impl Context {
         }
         let _ = write!(io::stderr(), "{} [y/N] ", clean::line(question));
         let _ = io::stderr().flush();
-        let mut answer = String::new();
-        let _ = io::stdin().lock().read_line(&mut answer);
+        let answer = question::line()?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
             _ => declined("the plan was declined"),
         }
+    }
+}
+
+/// After how many reports of progress a virtual owner presses Ctrl-C.
+#[cfg(feature = "virtual")]
+fn ctrl_c(global: &Global) -> Option<u32> {
+    global.virtual_sticks.ctrl_c()
+}
+
+#[cfg(not(feature = "virtual"))]
+fn ctrl_c(_: &Global) -> Option<u32> {
+    None
+}
+
+#[cfg(feature = "virtual")]
+impl Context {
+    /// What the owner of a virtual stick does for an event.
+    fn owner_hears(&self, event: &Event) {
+        let Some(played) = self.opener.played().filter(|_| self.opener.is_virtual()) else { return };
+        match self.global.virtual_sticks.owner {
+            Some(VirtualOwner::Needle) => played.owner_hears(event),
+            None if asks_for_the_pin(event) => {
+                self.output.warn(
+                    "no-owner",
+                    "nobody holds this virtual stick's boot pin: --owner needle does".into(),
+                );
+            }
+            None => {}
+        }
+    }
+
+    /// The faults that were asked for and never struck.
+    pub(crate) fn unfired(&self) -> Vec<String> {
+        let mut unfired = self.opener.played().map_or_else(Vec::new, |played| played.unfired());
+        if self.until_ctrl_c.get().is_some_and(|left| left > 0) {
+            unfired.extend(
+                ctrl_c(&self.global)
+                    .map(|number| format!("ctrl-c@{number} (there were fewer reports of progress)")),
+            );
+        }
+        unfired
     }
 }

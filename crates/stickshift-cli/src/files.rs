@@ -64,6 +64,18 @@ pub(crate) fn journal_folder() -> PathBuf {
     }
 }
 
+/// A file name that stands for the file at `path`, wherever it is named from.
+#[cfg(feature = "virtual")]
+pub(crate) fn name_for(path: &Path) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let whole = folder.join(path.file_name().unwrap_or_default());
+    // FNV-1a: the name must be the same for every build.
+    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = whole.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, hash);
+    format!("{hash:016x}")
+}
+
 /// What `-o` names. A regular file appears whole when it is committed, or not at all; `-`, a device or a pipe is written straight.
 pub(crate) enum OutputFile {
     File(AtomicFile),

@@ -11,6 +11,7 @@ mod opener;
 mod options;
 mod output;
 mod overlays;
+mod question;
 mod recovery;
 mod select;
 #[cfg(feature = "virtual")]
@@ -20,6 +21,8 @@ mod usb_modeswitch;
 mod verbs;
 #[cfg(feature = "virtual")]
 mod virtual_option;
+#[cfg(feature = "virtual")]
+mod virtual_state;
 mod way_in;
 mod workers;
 
@@ -83,14 +86,36 @@ fn main() -> ExitCode {
     }
     let mut context = Context::new(cli.global, cancel, command_line);
     context.output.work_is(cli.verb.work());
-    let run = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
+    let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
         context.output.warn("trace-incomplete", problem);
     }
-    match run.and_then(|()| context.output.check_written()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(context.output.error(&error)),
+    let code = match outcome.and_then(|()| context.output.check_written()) {
+        Ok(()) => 0,
+        Err(error) => context.output.error(&error),
+    };
+    ExitCode::from(end_of_virtual_sticks(&context, code))
+}
+
+/// Says which faults never struck, and puts the virtual sticks away. Gives the exit code.
+#[cfg(feature = "virtual")]
+fn end_of_virtual_sticks(context: &Context, code: u8) -> u8 {
+    for fault in context.unfired() {
+        context.output.aside(&format!("warning: the fault never struck: {fault}"));
     }
+    match context.opener.put_away() {
+        Err(error) if code == 0 => context.output.error(&error),
+        Err(error) => {
+            context.output.aside(&format!("warning: {error}"));
+            code
+        }
+        Ok(()) => code,
+    }
+}
+
+#[cfg(not(feature = "virtual"))]
+fn end_of_virtual_sticks(_: &Context, code: u8) -> u8 {
+    code
 }
 
 /// Refuses options that would silently do nothing.
@@ -100,10 +125,18 @@ fn main() -> ExitCode {
 #[cfg(feature = "virtual")]
 fn check(global: &Global, verb: &Verb) -> Result<()> {
     let options = &global.virtual_sticks;
-    if options.names.is_some() || verb.is_virtual() {
+    if options.state.is_some() && verb.is_virtual() {
+        let what = "rehearse and virtual make their own stick: --virtual-state is for the other verbs";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    if options.replace_the_real() || verb.is_virtual() {
         return Ok(());
     }
-    let given = [("--fault", options.fault.is_some()), ("--seed", options.seed.is_some())];
+    let given = [
+        ("--fault", options.fault.is_some()),
+        ("--seed", options.seed.is_some()),
+        ("--owner", options.owner.is_some()),
+    ];
     match given.iter().find(|(_, given)| *given) {
         Some((name, _)) => {
             let what = format!("{name} needs --virtual NAME: it applies to virtual sticks only");
@@ -140,6 +173,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
 /// Without a handler Ctrl-C would kill the program in the middle of a block; the library stops at the next safe step. Whoever insists
 /// gets out at once.
 fn stop_on_request(cancel: Cancel) {
+    question::end_on(cancel.clone());
     let mut requests = 0;
     let _ = ctrlc::set_handler(move || {
         requests += 1;
@@ -184,7 +218,12 @@ mod tests {
         ] {
             assert!(checked(line).is_ok(), "{line}");
         }
-        for line in ["stickshift list --fault no-access", "stickshift sms list --seed 1"] {
+        for line in [
+            "stickshift list --fault no-access",
+            "stickshift sms list --seed 1",
+            "stickshift list --owner needle",
+            "stickshift rehearse --virtual-state x",
+        ] {
             assert!(checked(line).unwrap_err().is(ErrorKind::Usage), "{line}");
         }
     }

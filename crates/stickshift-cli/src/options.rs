@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+#[cfg(feature = "virtual")]
+use clap::ValueEnum;
 
 /// Options that every verb takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -44,11 +46,36 @@ pub(crate) struct VirtualOptions {
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) names: Option<String>,
 
-    /// Faults of the first virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer: no-access, port-held, ctrl-c@5
+    /// Keep the virtual sticks in FILE from one command to the next: flash, mode and ports; without --virtual, use those in FILE
+    #[arg(long = "virtual-state", global = true, value_name = "FILE", help_heading = "Virtual sticks")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Faults of the first virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer, such as ctrl-c@5; `stickshift virtual
+    /// --faults` lists them
     #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
     pub(crate) fault: Option<String>,
+
+    /// Let a virtual owner do what the owner of the stick is told to do
+    #[arg(long, global = true, value_enum, value_name = "WHO", help_heading = "Virtual sticks")]
+    pub(crate) owner: Option<VirtualOwner>,
 
     /// Random seed of the virtual stick [default: 1]
     #[arg(long, global = true, value_name = "N", help_heading = "Virtual sticks")]
     pub(crate) seed: Option<u64>,
+}
+
+/// Who acts for the owner of a virtual stick.
+#[cfg(feature = "virtual")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VirtualOwner {
+    /// Grounds the boot pin when asked to, and plugs the stick in again
+    Needle,
+}
+
+#[cfg(feature = "virtual")]
+impl VirtualOptions {
+    /// Whether virtual sticks take the place of this computer's.
+    pub(crate) fn replace_the_real(&self) -> bool {
+        self.names.is_some() || self.state.is_some()
+    }
 }

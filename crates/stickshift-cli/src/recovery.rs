@@ -120,9 +120,10 @@ fn recoverable(error: &Error, work: Work) -> String {
             "unplug it, plug it in with the boot pin grounded, and run the same command again with --resume and the loader made for this model"
                 .into()
         }
-        (Work::Convert, Some(Shows::BootRom)) => {
-            format!("unplug it, plug it in with the boot pin grounded, and {again}")
-        }
+        // It came up by itself: the boot pin may not be needed again.
+        (Work::Convert, Some(Shows::BootRom)) => format!(
+            "{again} and with the loader; if the boot ROM does not answer, unplug it and plug it in with the boot pin grounded first"
+        ),
         (Work::Convert, _) => again,
         (Work::Flash, Some(Shows::Download)) => again,
         (Work::Flash, Some(Shows::BootRom)) => format!("{loader}, then {again}"),

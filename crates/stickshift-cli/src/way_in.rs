@@ -12,7 +12,7 @@ use stickshift::stick::{Mode, Stick};
 
 use crate::context::Context;
 use crate::opener::port_place;
-use crate::{files, select};
+use crate::{files, question, select};
 
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
@@ -192,7 +192,7 @@ impl WebArgs {
 /// A secret: from `file`, from the environment, or asked for without showing it. Never from the command line, where everybody sees it.
 ///
 /// # Errors
-/// `FileUnreadable`; `Usage` when there is no terminal to ask on.
+/// `FileUnreadable`; `Usage` when there is no terminal to ask on; `Interrupted`.
 pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>) -> Result<String> {
     let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
     if let Some(path) = file {
@@ -202,7 +202,7 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
     if let Ok(value) = env::var(variable) {
         return Ok(value);
     }
-    rpassword::prompt_password(format!("{what}: ")).map_err(|e| {
+    question::secret(format!("{what}: "))?.map_err(|e| {
         Error::new(
             ErrorKind::Usage,
             format!("the {what} is required and there is no terminal; set {variable}"),

@@ -266,7 +266,8 @@ fn no_secret_leaves_through_a_trace_an_error_or_a_journal() {
                 if !run.status.success() {
                     places.push(("the error", String::from_utf8_lossy(&run.stdout).into_owned()));
                 }
-                for journal in std::fs::read_dir(folder.path().join("journals")).into_iter().flatten() {
+                for journal in std::fs::read_dir(folder.path().join("journals/virtual")).into_iter().flatten()
+                {
                     let text = std::fs::read(journal.unwrap().path()).unwrap();
                     places.push(("the journal", String::from_utf8_lossy(&text).into_owned()));
                 }

@@ -76,6 +76,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    stories
     choosing
     access
     files

@@ -124,6 +124,35 @@ impl FaultKind {
     }
 }
 
+impl FaultKind {
+    /// Whether it changes anything about a request over `channel`.
+    fn strikes(self, channel: Channel) -> bool {
+        let web =
+            matches!(self, FaultKind::Reset | FaultKind::Truncate | FaultKind::Redirect | FaultKind::Html);
+        let serial = matches!(
+            self,
+            FaultKind::Duplicate
+                | FaultKind::Stale
+                | FaultKind::Noise
+                | FaultKind::Urc
+                | FaultKind::UrcInside
+                | FaultKind::Thief
+                | FaultKind::Split
+        );
+        match channel {
+            Channel::Serial => !web,
+            Channel::Web => !serial,
+        }
+    }
+}
+
+/// How a request reaches the stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Serial,
+    Web,
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -290,6 +319,11 @@ impl FaultPlan {
     pub(crate) fn stale_on_arrival(&self) -> Vec<u8> {
         let stale = self.faults.iter().filter(|f| f.kind == FaultKind::Stale && f.step.is_none());
         stale.flat_map(|f| if f.bytes.is_empty() { vec![0x55] } else { f.bytes.clone() }).collect()
+    }
+
+    /// Whether something goes wrong at `step`, when its request comes over `channel`.
+    pub(crate) fn strikes(&self, step: u32, channel: Channel) -> bool {
+        self.faults.iter().any(|f| f.step == Some(step) && f.kind.strikes(channel))
     }
 
     /// What goes wrong at `step`.

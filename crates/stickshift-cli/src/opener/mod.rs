@@ -14,10 +14,12 @@ use stickshift::host::SysBus;
 use stickshift::link::{Bus, ClassifiedBus, Ledger, TraceSink, TracedBus, WatchedBus};
 use stickshift::profile::{Catalogue, Problem};
 use stickshift::stick::{Mode, Place};
-#[cfg(feature = "virtual")]
-use stickshift_emu::computer::VirtualBus;
 
 use crate::options::Global;
+#[cfg(feature = "virtual")]
+use crate::virtual_option::Played;
+#[cfg(feature = "virtual")]
+use crate::virtual_state;
 use crate::{files, overlays};
 use port_bus::PortBus;
 use trace_file::{TraceFile, TraceState};
@@ -43,7 +45,7 @@ pub(crate) struct Opener {
     profiles: OnceLock<(Arc<Catalogue>, Vec<Problem>)>,
     /// The virtual computer of this run. Every bus that is opened is a look at the same one.
     #[cfg(feature = "virtual")]
-    computer: Mutex<Option<VirtualBus>>,
+    computer: Mutex<Option<Played>>,
 }
 
 impl Opener {
@@ -143,27 +145,41 @@ impl Opener {
 impl Opener {
     /// Whether virtual sticks take the place of this computer's.
     pub(crate) fn is_virtual(&self) -> bool {
-        self.options.virtual_sticks.names.is_some()
+        self.options.virtual_sticks.replace_the_real()
     }
 
     /// Lets this run work on a virtual computer with the named sticks, whatever `--virtual` says.
     ///
     /// # Errors
     /// As [`bus`](Self::bus).
-    pub(crate) fn use_virtual(&self, names: &str) -> Result<VirtualBus> {
-        let bus = self.options.virtual_sticks.bus(names)?;
-        *self.computer.lock().unwrap_or_else(PoisonError::into_inner) = Some(bus.clone());
-        Ok(bus)
+    pub(crate) fn use_virtual(&self, names: &str) -> Result<Played> {
+        let played = self.options.virtual_sticks.bus(names)?;
+        *self.computer.lock().unwrap_or_else(PoisonError::into_inner) = Some(played.clone());
+        Ok(played)
+    }
+
+    /// The virtual computer of this run, if there is one by now.
+    pub(crate) fn played(&self) -> Option<Played> {
+        self.computer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts the virtual sticks away in the file that was named for them.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(crate) fn put_away(&self) -> Result<()> {
+        match (&self.options.virtual_sticks.state, self.played()) {
+            (Some(path), Some(played)) => virtual_state::write(path, &played),
+            _ => Ok(()),
+        }
     }
 
     fn virtual_bus(&self) -> Result<Option<Box<dyn Bus>>> {
-        let made = self.computer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let bus = match (made, &self.options.virtual_sticks.names) {
-            (Some(bus), _) => bus,
-            (None, Some(names)) => self.use_virtual(names)?,
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(Box::new(bus)))
+        let mut computer = self.computer.lock().unwrap_or_else(PoisonError::into_inner);
+        if computer.is_none() && self.is_virtual() {
+            *computer = Some(self.options.virtual_sticks.asked_for()?);
+        }
+        Ok(computer.as_ref().map(|played| Box::new(played.bus.clone()) as Box<dyn Bus>))
     }
 }
 

@@ -121,6 +121,12 @@ impl Output {
         }
     }
 
+    /// A line on standard error that is no part of the result, in JSON too.
+    pub(crate) fn aside(&self, text: &str) {
+        self.pause_bar();
+        say(text);
+    }
+
     /// Prints something that belongs to the stream, such as a plan: a JSON line or text on standard error.
     pub(crate) fn interim(&self, name: &str, report: &dyn ErasedReport) {
         if self.json {

@@ -63,7 +63,7 @@ fn options() -> Global {
         virtual_sticks: VirtualOptions {
             names: std::env::var(VIRTUAL).ok(),
             fault: std::env::var(FAULT).ok(),
-            seed: None,
+            ..VirtualOptions::default()
         },
         ..Global::default()
     }

@@ -11,7 +11,6 @@ use stickshift::modem::Identity;
 
 use crate::consent;
 use crate::context::Context;
-use crate::files;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::select;
@@ -95,7 +94,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
-    let folder = files::journal_folder();
+    let folder = context.journal_folder();
     if args.resume {
         let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();
         let journal = Journal::load(&folder, &planned.place)

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
-use crate::{consent, files, select};
+use crate::{consent, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
@@ -67,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     }
     let mut plan = Plan::new("flash firmware to a stick in download mode");
     flash::plan(&files, &mut plan);
-    let folder = files::journal_folder();
+    let folder = context.journal_folder();
     let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
     let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
     let mut interrupted = None;

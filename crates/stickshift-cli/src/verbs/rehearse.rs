@@ -6,11 +6,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use stickshift::convert::{self, ConversionPlan, ConvertRequest, Converted, FirmwareFile, Target};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::event::{Event, Session};
+use stickshift::event::Session;
 use stickshift::link::Bus;
 use stickshift::stick::Place;
-use stickshift_emu::computer::{Action, VirtualBus};
-use stickshift_emu::sticks::huawei::HuaweiStick;
+use stickshift_emu::computer::VirtualBus;
 
 use crate::context::Context;
 use crate::files::{self, TemporaryFolder};
@@ -44,9 +43,6 @@ enum Direction {
 
 /// Interruptions after which the rehearsal gives up.
 const ATTEMPTS: u32 = 6;
-/// How long the virtual owner takes to follow an instruction.
-const OWNER: Duration = Duration::from_secs(20);
-
 pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let (to, name, version) = match args.to {
         Direction::Stick if args.needle => (Target::Stick, "e3372h-hilink-closed", "21.180.01.00.00"),
@@ -68,9 +64,9 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let folder = TemporaryFolder::new()?;
     let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
 
-    let bus = context.opener.use_virtual(name)?;
-    let place = VirtualPlace::first();
-    let mut session = context.session_with(|event| owner(&bus, &place, event));
+    let played = context.opener.use_virtual(name)?;
+    let bus = &played.bus;
+    let mut session = context.session_with(|event| played.owner_hears(event));
     let mut files =
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
     convert::order(&mut files, to);
@@ -89,7 +85,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let stick = crate::select::stick(&mut *traced, None)?;
     let planned = convert::plan(&mut *traced, &stick, &request, &mut session)?;
     context.output.interim("plan", &planned.plan);
-    let converted = persist(context, &bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
+    let converted = persist(context, bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
 }
@@ -105,15 +101,6 @@ fn make_files(folder: &Path, to: Target, version: &str, seed: u64) -> Result<[Pa
     synthetic::main_firmware(firmware, to.word(), version, seed)?;
     synthetic::web_ui(webui, "17.100.18.05.1217", seed)?;
     Ok(files)
-}
-
-/// Where the virtual stick stands.
-struct VirtualPlace;
-
-impl VirtualPlace {
-    fn first() -> Place {
-        "1-1".parse().unwrap_or_else(|()| unreachable!("a place"))
-    }
 }
 
 /// Converts, and after an interruption does what a person would do and resumes.
@@ -155,12 +142,4 @@ fn put_back(bus: &VirtualBus, place: &Place) {
     bus.advance(Duration::from_secs(2));
     bus.power(place, true);
     bus.advance(Duration::from_secs(60));
-}
-
-/// The virtual owner: grounds the boot pin as instructed, as often as it takes.
-fn owner(bus: &VirtualBus, place: &Place, event: &Event) {
-    if let Event::Step { code: "boot-pin", .. } | Event::Warning { code: "boot-pin-missed", .. } = event {
-        bus.with(place, HuaweiStick::hold_boot_pin);
-        bus.schedule(OWNER, place, Action::Replug);
-    }
 }

@@ -14,6 +14,7 @@ use stickshift::link::Moment;
 use stickshift::stick::Interface;
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::fault_words::{FaultOf, fault_words};
 use stickshift_emu::sticks::huawei::Timing;
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
@@ -39,6 +40,10 @@ pub(crate) struct VirtualArgs {
     /// List the virtual sticks
     #[arg(long, conflicts_with = "name")]
     list: bool,
+
+    /// List the faults that --fault takes
+    #[arg(long, conflicts_with_all = ["name", "list"])]
+    faults: bool,
 
     /// What the stick is attached to
     #[arg(long, value_enum, default_value_t = Attach::Pty)]
@@ -92,7 +97,55 @@ impl Report for Names {
     }
 }
 
+/// The faults there are.
+#[derive(Serialize)]
+struct Faults {
+    faults: Vec<ListedFault>,
+}
+
+#[derive(Serialize)]
+struct ListedFault {
+    word: String,
+    of: &'static str,
+    what: &'static str,
+}
+
+impl Report for Faults {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let width = self.faults.iter().map(|f| f.word.len()).max().unwrap_or(0);
+        let mut of = "";
+        for fault in &self.faults {
+            if fault.of != of {
+                of = fault.of;
+                writeln!(out, "faults of {of}:")?;
+            }
+            writeln!(out, "  {:width$}  {}", fault.word, fault.what)?;
+        }
+        writeln!(
+            out,
+            "@N is a step: the Nth request that the stick receives in this command, or the Nth report of progress"
+        )
+    }
+}
+
+fn faults() -> Faults {
+    let faults = fault_words().map(|known| ListedFault {
+        word: if known.at_step { format!("{}@N", known.word) } else { known.word.to_owned() },
+        of: match known.of {
+            FaultOf::Modem => "sticks that can be talked to and flashed",
+            FaultOf::SwitchedStick => "sticks that are only there to be switched",
+            FaultOf::Computer => "the computer, with --virtual",
+        },
+        what: known.help,
+    });
+    Faults { faults: faults.collect() }
+}
+
 pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
+    if args.faults {
+        context.output.finish(&faults());
+        return Ok(());
+    }
     let Some(name) = &args.name else {
         let sticks = catalogue::names().map(|(name, what)| Name { name, what }).collect();
         context.output.finish(&Names { sticks });

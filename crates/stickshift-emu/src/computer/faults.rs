@@ -16,6 +16,13 @@ pub struct ComputerFaults {
 }
 
 impl ComputerFaults {
+    /// Its words, and what each does.
+    pub const WORDS: &[(&str, &str)] = &[
+        ("no-access", "This user may open no device."),
+        ("port-held", "ModemManager holds every port."),
+        ("ctrl-c@N", "Ctrl-C at the Nth report of progress."),
+    ];
+
     /// Takes the computer's words out of a list of faults.
     ///
     /// # Errors

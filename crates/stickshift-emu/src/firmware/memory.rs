@@ -124,6 +124,11 @@ impl Flash {
         }
     }
 
+    /// A flash with these partitions.
+    pub fn of(partitions: BTreeMap<u32, Partition>) -> Self {
+        Flash { partitions, ..Flash::erased() }
+    }
+
     /// What an image without a marker turns out to be once it runs.
     pub fn set_foreign(&mut self, firmware: Firmware) {
         self.foreign = firmware;

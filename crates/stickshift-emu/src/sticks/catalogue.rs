@@ -3,11 +3,10 @@
 use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::device::Device;
-use crate::fault::FaultPlan;
 use crate::hilink::{Login, WebOptions};
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
-use crate::sticks::switchable;
 use crate::sticks::zerocd::{self, ZeroCd};
+use crate::sticks::{fault_words, switchable};
 
 /// A name, what it is, and how it is made.
 struct NamedStick {
@@ -131,8 +130,7 @@ pub fn e3372h(name: &str) -> Option<HuaweiOptions> {
 pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
     let name = if name == "e3372h" { "e3372h-hilink" } else { name };
     if let Some(options) = e3372h(name) {
-        let faults =
-            fault.map_or_else(|| Ok(FaultPlan::none(seed)), |words| FaultPlan::parse(words, seed))?;
+        let faults = fault_words::plan(name, fault, seed)?;
         return Ok(Box::new(HuaweiStick::new(HuaweiOptions {
             timing: Timing::real(seed),
             faults,
@@ -143,7 +141,7 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
             .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
     };
-    let behaviour = fault.map_or(Ok(options.behaviour), str::parse)?;
+    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or(options.behaviour);
     Ok(Box::new(ZeroCd::new(zerocd::ZeroCdOptions { behaviour, ..options })))
 }
 

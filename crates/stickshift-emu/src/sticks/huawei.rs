@@ -1,5 +1,6 @@
 //! A Huawei E3372h as one state machine: HiLink or stick firmware, boot ROM, loader, download mode, and its flash.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stickshift::link::{ControlSetup, HttpRequest, Moment};
@@ -8,7 +9,7 @@ use stickshift::wire::scsi::CommandBlock;
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, HttpAnswer, Unit, UsbReply};
-use crate::fault::{Cut, FaultKind, FaultPlan, StepFaults};
+use crate::fault::{Channel, Cut, Fault, FaultKind, FaultPlan, StepFaults};
 use crate::firmware::boot_rom::{Block, BootRom};
 use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
@@ -19,10 +20,12 @@ use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
 use crate::sticks::scsi_cdrom::Drives;
 
+mod kept;
 mod options;
 mod serial;
 mod web;
 
+pub use kept::KeptStick;
 pub use options::{HuaweiOptions, PlugIn, Timing};
 
 /// How long a slow SIM is busy after power.
@@ -100,7 +103,13 @@ pub struct HuaweiStick {
     logins_refused: u32,
     modem: Modem,
     steps: u32,
+    /// Steps at which something went wrong.
+    struck: BTreeSet<u32>,
     loaded: Vec<Block>,
+    /// What was started last; nothing without power.
+    started: Option<Start>,
+    /// What runs when power comes, for a stick that another process played before.
+    goes_on: Option<Start>,
 }
 
 impl HuaweiStick {
@@ -127,7 +136,10 @@ impl HuaweiStick {
             logins_refused: 0,
             modem: options.modem.clone(),
             steps: 0,
+            struck: BTreeSet::new(),
             loaded: Vec::new(),
+            started: None,
+            goes_on: None,
             options,
         }
     }
@@ -206,6 +218,10 @@ impl HuaweiStick {
     /// Power came.
     fn wake(&mut self, now: Moment) {
         self.powered = true;
+        if let Some(start) = self.goes_on.take() {
+            self.change = Some((now + self.timing().boot_rom, Transition::Start(start)));
+            return;
+        }
         let start = match std::mem::replace(&mut self.next, PlugIn::Normal) {
             PlugIn::BootPin if self.boot_pin_misses > 0 => {
                 self.boot_pin_misses -= 1;
@@ -238,6 +254,7 @@ impl HuaweiStick {
     fn cut(&mut self, now: Moment, back: Option<Duration>) {
         self.leave_bus();
         self.powered = false;
+        self.started = None;
         self.change = back.map(|time| (now + time, Transition::PowerBack));
     }
 
@@ -256,6 +273,7 @@ impl HuaweiStick {
     }
 
     fn start(&mut self, start: Start, at: Moment) {
+        self.started = Some(start);
         let (running, appearance) = match start {
             Start::Nothing => return,
             Start::BootRom => (Program::BootRom(BootRom::new()), appearances::boot_rom()),
@@ -339,9 +357,21 @@ impl HuaweiStick {
         Program::Download { dload: Box::new(DownloadMode::new(options)), interface }
     }
 
+    /// The faults that have a step at which nothing went wrong so far.
+    pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
+        self.options
+            .faults
+            .faults()
+            .iter()
+            .filter(|f| f.step.is_some_and(|step| !self.struck.contains(&step)))
+    }
+
     /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.
-    fn step(&mut self, now: Moment) -> Option<StepFaults> {
+    fn step(&mut self, now: Moment, channel: Channel) -> Option<StepFaults> {
         self.steps += 1;
+        if self.options.faults.strikes(self.steps, channel) {
+            self.struck.insert(self.steps);
+        }
         let step = self.options.faults.at(self.steps);
         if let Some(Cut::Unplugged(back)) = step.cut {
             self.cut(now, back);

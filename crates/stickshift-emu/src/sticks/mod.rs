@@ -4,6 +4,7 @@ pub mod appearances;
 pub mod bystanders;
 pub mod catalogue;
 pub mod described;
+pub mod fault_words;
 pub mod hardware;
 pub mod huawei;
 pub mod scsi_cdrom;

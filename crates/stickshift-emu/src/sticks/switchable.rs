@@ -80,7 +80,7 @@ const ROWS: &[NamedStick] = &[
     NamedStick { name: "d-link-7600", what: "another configuration: 2001:7600", make: second_configuration },
     NamedStick {
         name: "samsung-u209",
-        what: "told by the text of its drive: 04e8:f000 to 6601",
+        what: "told by the text of its drive: 04e8:f000 to 6601, by `switch --profile` with that entry",
         make: samsung_u209,
     },
     NamedStick {
@@ -104,12 +104,12 @@ const ROWS: &[NamedStick] = &[
     NamedStick { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
     NamedStick {
         name: "alternate-setting",
-        what: "made up: another alternate setting leads from ffff:0001 to 0002",
+        what: "made up, for a profile of your own: another alternate setting leads from ffff:0001 to 0002",
         make: alternate_setting,
     },
     NamedStick {
         name: "port-reset",
-        what: "made up: a message and a reset of the port lead from ffff:0011 to 0012",
+        what: "made up, for a profile of your own: a message and a reset of the port lead from ffff:0011 to 0012",
         make: port_reset,
     },
 ];

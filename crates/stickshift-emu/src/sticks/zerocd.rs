@@ -80,29 +80,52 @@ pub enum Behaviour {
     WaitsForReset,
 }
 
-const KNOWN_BEHAVIOURS: &str = "switches, ignores, stalls, no-status, vanishes-early, comes-back, never-comes-back, busy, waits-for-reset";
+/// The words for them, and what each does.
+const BEHAVIOURS: [(&str, Behaviour, &str); 9] = [
+    ("switches", Behaviour::Switches, "Nothing goes wrong."),
+    ("ignores", Behaviour::Ignores, "The stick answers its switch message and does nothing."),
+    ("stalls", Behaviour::Stalls, "The stick stalls its switch message and does nothing."),
+    ("no-status", Behaviour::NoStatus, "The stick switches without a word: the status never comes."),
+    (
+        "vanishes-early",
+        Behaviour::VanishesEarly,
+        "The stick leaves the bus before its message's transfer is done.",
+    ),
+    ("comes-back", Behaviour::ComesBackUnchanged, "The stick leaves, and comes back as it was."),
+    ("never-comes-back", Behaviour::NeverComesBack, "The stick leaves for good."),
+    (
+        "busy",
+        Behaviour::Busy(Duration::from_secs(5)),
+        "The stick's drive answers nothing for 5 s after it appeared.",
+    ),
+    (
+        "waits-for-reset",
+        Behaviour::WaitsForReset,
+        "The stick shows its modem after the next reset of its port.",
+    ),
+];
+
+impl Behaviour {
+    /// Every word with what it does.
+    pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+        BEHAVIOURS.iter().map(|(word, _, help)| (*word, *help))
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        let same = |other: Behaviour| std::mem::discriminant(&self) == std::mem::discriminant(&other);
+        BEHAVIOURS.iter().find(|(_, behaviour, _)| same(*behaviour)).map_or("", |(word, ..)| *word)
+    }
+}
 
 impl FromStr for Behaviour {
     type Err = Error;
 
-    /// One of the known words; `busy` lasts 5 s.
+    /// One of the known words.
     fn from_str(word: &str) -> Result<Self> {
-        Ok(match word {
-            "switches" => Behaviour::Switches,
-            "ignores" => Behaviour::Ignores,
-            "stalls" => Behaviour::Stalls,
-            "no-status" => Behaviour::NoStatus,
-            "vanishes-early" => Behaviour::VanishesEarly,
-            "comes-back" => Behaviour::ComesBackUnchanged,
-            "never-comes-back" => Behaviour::NeverComesBack,
-            "busy" => Behaviour::Busy(Duration::from_secs(5)),
-            "waits-for-reset" => Behaviour::WaitsForReset,
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("unknown behaviour \"{word}\"; known: {KNOWN_BEHAVIOURS}"),
-                ));
-            }
+        let known = BEHAVIOURS.iter().find(|(known, ..)| *known == word);
+        known.map(|(_, behaviour, _)| *behaviour).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("there is no behaviour '{word}'")).with("fault", word)
         })
     }
 }
@@ -192,6 +215,10 @@ pub struct ZeroCd {
     ports: AtPorts,
     modem: Modem,
     outbox: Outbox,
+    /// Whether it ever got a whole message: only then its behaviour tells.
+    asked: bool,
+    /// What it shows when power comes, for a stick that another process played before.
+    goes_on: Option<usize>,
 }
 
 impl ZeroCd {
@@ -209,7 +236,29 @@ impl ZeroCd {
             drives: Drives::default(),
             ports: AtPorts::default(),
             outbox: Outbox::default(),
+            asked: false,
+            goes_on: None,
         }
+    }
+
+    /// Which message it was switched by, if it is switched: for [`ZeroCd::go_on_as`].
+    pub fn keep(&self) -> Option<usize> {
+        match self.coming.back().map_or(self.shows, |coming| coming.1) {
+            Shows::Target(message) => Some(message),
+            Shows::Nothing | Shows::First => None,
+        }
+    }
+
+    /// Makes it the stick that was put away, switched by this message. It has no power yet. `false` when it has no such message.
+    pub fn go_on_as(&mut self, message: Option<usize>) -> bool {
+        self.goes_on = message;
+        message.is_none_or(|message| message < self.options.messages.len())
+    }
+
+    /// How it takes its message, unless it takes it as it should or was asked already.
+    pub fn unfired(&self) -> Option<Behaviour> {
+        let tells = |behaviour: &Behaviour| !matches!(behaviour, Behaviour::Switches | Behaviour::Busy(_));
+        Some(self.options.behaviour).filter(|behaviour| tells(behaviour) && !self.asked)
     }
 
     /// From now on it boots and comes back at once: what is measured then is the host. Before it leaves it takes the time it takes: a
@@ -271,6 +320,7 @@ impl ZeroCd {
         }
         let Some(message) = opened else { return step };
         self.progress.fill(0);
+        self.asked = true;
         match self.options.behaviour {
             Behaviour::Ignores | Behaviour::Stalls => {}
             Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
@@ -319,7 +369,8 @@ impl Device for ZeroCd {
         self.at_reset = None;
         self.coming.clear();
         if on {
-            self.coming.push_back((now + self.options.boot, Shows::First));
+            let shows = self.goes_on.take().map_or(Shows::First, Shows::Target);
+            self.coming.push_back((now + self.options.boot, shows));
         }
         self.tick(now);
     }

@@ -6,7 +6,7 @@ use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
 use crate::at::{AtEffect, port};
-use crate::fault::{Cut, FaultKind, StepFaults, spoil};
+use crate::fault::{Channel, Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
 use crate::firmware::download::{DownloadEffect, DownloadMode, DownloadReply, DownloadRequest};
 use crate::firmware::loader::{self, LoaderFate};
@@ -54,7 +54,7 @@ impl HuaweiStick {
     pub(super) fn boot_rom_writes(&mut self, now: Moment, rom: &mut BootRom, bytes: &[u8]) -> bool {
         rom.push(bytes);
         while let Some(mut packet) = rom.next_packet() {
-            let Some(mut step) = self.step(now) else { return false };
+            let Some(mut step) = self.step(now, Channel::Serial) else { return false };
             for &byte in &step.noise {
                 let _ = rom.answer(&[byte]);
                 step.before.push(boot_rom::REFUSED);
@@ -116,7 +116,7 @@ impl HuaweiStick {
     ) -> bool {
         dload.push(bytes);
         while let Some(mut request) = dload.next_request() {
-            let Some(mut step) = self.step(now) else { return false };
+            let Some(mut step) = self.step(now, Channel::Serial) else { return false };
             if !step.noise.is_empty() {
                 let noise = dload.answer(&DownloadRequest::At(step.noise.clone()), &mut self.flash);
                 step.before.extend_from_slice(&noise.bytes);
@@ -165,7 +165,7 @@ impl HuaweiStick {
         let identity = self.identity();
         let mut later = Vec::new();
         while let Some(mut command) = at.next_command() {
-            let Some(mut step) = self.step(now) else { return false };
+            let Some(mut step) = self.step(now, Channel::Serial) else { return false };
             if !step.noise.is_empty() {
                 let noise = step.noise.trim_ascii_end().to_vec();
                 step.before.extend_from_slice(&at.answer(&noise, &identity, &mut self.modem, now).bytes);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stickshift::link::{HttpRequest, Moment};
 
 use crate::device::HttpAnswer;
-use crate::fault::{Cut, FaultKind, spoil};
+use crate::fault::{Channel, Cut, FaultKind, spoil};
 use crate::hilink::{WebEffect, WebReply};
 use crate::sticks::huawei::{HuaweiStick, Program, Start};
 
@@ -14,7 +14,7 @@ impl HuaweiStick {
         if !matches!(self.running, Program::Hilink | Program::HilinkSerial(_)) {
             return HttpAnswer::Dropped;
         }
-        let Some(step) = self.step(now) else { return HttpAnswer::Dropped };
+        let Some(step) = self.step(now, Channel::Web) else { return HttpAnswer::Dropped };
         if step.dropped {
             return HttpAnswer::Silent;
         }

@@ -1,0 +1,95 @@
+//! Questions on the terminal. The first Ctrl-C ends one: nothing was begun, and what is typed next is left to the shell.
+
+use std::io::{self, BufRead};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::event::Cancel;
+
+/// How long it takes at most until a request to stop is noticed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The request to stop of this process.
+static STOP: OnceLock<Cancel> = OnceLock::new();
+
+/// Lets `cancel` end the questions of this process.
+pub(crate) fn end_on(cancel: Cancel) {
+    let _ = STOP.set(cancel);
+}
+
+/// A line from the terminal.
+///
+/// # Errors
+/// `Interrupted`, untouched.
+pub(crate) fn line() -> Result<String> {
+    answer(|| {
+        let mut answer = String::new();
+        // An end of input is an empty answer.
+        let _ = io::stdin().lock().read_line(&mut answer);
+        answer
+    })
+}
+
+/// A secret, which is not shown.
+///
+/// # Errors
+/// `Interrupted`, untouched; inside it, what the terminal reports.
+pub(crate) fn secret(prompt: String) -> Result<io::Result<String>> {
+    let terminal = Terminal::as_it_is();
+    let answered = answer(move || rpassword::prompt_password(prompt));
+    if answered.is_err() {
+        terminal.restore();
+        eprintln!();
+    }
+    answered
+}
+
+/// Reads in another thread, which a request to stop leaves behind: the process ends.
+fn answer<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(read()));
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) if !STOP.get().is_some_and(Cancel::is_cancelled) => {}
+            Err(_) => {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped on request; nothing was begun")
+                    .with_verdict(Verdict::Untouched));
+            }
+        }
+    }
+}
+
+/// How the terminal shows what is typed.
+struct Terminal {
+    #[cfg(unix)]
+    settings: Option<(std::fs::File, rustix::termios::Termios)>,
+}
+
+impl Terminal {
+    #[cfg(unix)]
+    fn as_it_is() -> Terminal {
+        let settings = std::fs::File::open("/dev/tty").ok().and_then(|terminal| {
+            let settings = rustix::termios::tcgetattr(&terminal).ok()?;
+            Some((terminal, settings))
+        });
+        Terminal { settings }
+    }
+
+    #[cfg(unix)]
+    fn restore(self) {
+        if let Some((terminal, settings)) = self.settings {
+            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, &settings);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn as_it_is() -> Terminal {
+        Terminal {}
+    }
+
+    #[cfg(not(unix))]
+    fn restore(self) {}
+}
