@@ -10,6 +10,7 @@ use stickshift::modem::identity;
 use stickshift::profile::{Catalogue, Method, Parameters};
 use stickshift::stick::{Mode, Place, Role, Stick};
 use stickshift::switching::watch::{News, OneByOne, Watcher};
+use stickshift::switching::web_ports;
 use stickshift::switching::{
     Choice, Goal, Medium, MediumConsent, Rule, Rules, SwitchRequest, Switched, prepare, switch,
     switch_and_wait,
@@ -473,4 +474,20 @@ fn ports_without_a_purpose_are_tried_one_after_another() {
     now.interfaces.iter_mut().filter(|i| i.tty.is_some()).for_each(|i| i.role = Role::Serial);
     assert_eq!(identity::find_at_port(&mut bus, &now, &mut Session::quiet()).unwrap(), Some(2));
     assert!(identity::ask(&mut bus, &now, None, &mut Session::quiet()).unwrap().unwrap().model.is_some());
+}
+
+// ---- The web server of a stick that leaves
+
+#[test]
+fn a_network_card_that_leaves_for_good_is_in_a_state_that_nobody_saw() {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(), catalogue::virtual_stick("e3372h-hilink", 1, Some("unplug@1")).unwrap());
+    bus.advance(seconds(40));
+    let error = web_ports::open(&mut bus, &place(), None, &mut Session::quiet()).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::Disconnected, Some(Verdict::Unknown)),
+        "{error:?}"
+    );
+    assert!(bus.device(&place()).unwrap().is_none(), "the verdict is true");
 }

@@ -222,6 +222,24 @@ fn sony_gets_its_own_line() {
 }
 
 #[test]
+fn a_device_number_without_its_bus_finds_nothing() {
+    let ran = with_stick("k3772", None, &["-g", "1", "-v", "12d1", "-p", "1526", "-J"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains(lines::NO_DEVICE), "{}", ran.out);
+}
+
+#[test]
+fn a_mounted_medium_is_not_taken_away() {
+    let bus = VirtualBus::new();
+    bus.plug(&place(), virtual_stick("k3772", 1, None).unwrap());
+    bus.advance(Duration::from_secs(60));
+    bus.mount(Duration::ZERO, &place(), (0, 0), "/media/cd");
+    let ran = on(bus, &["-D", "-v", "12d1", "-p", "1526", "-J"]);
+    assert!(ran.err.contains("/media/cd") || ran.err.contains("in use"), "{}", ran.err);
+    assert!(!ran.out.contains("Send"), "{}", ran.out);
+}
+
+#[test]
 fn the_name_decides() {
     for (name, called) in [
         ("usb_modeswitch", true),

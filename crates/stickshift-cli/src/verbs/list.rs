@@ -8,7 +8,8 @@ use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::link::Bus;
 use stickshift::mask;
-use stickshift::stick::{Interface, Mode, Place, Stick, product_name, vendor_name};
+use stickshift::profile::Catalogue;
+use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product_name, vendor_name};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -23,7 +24,12 @@ pub(crate) struct ListArgs {
 
 pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
     let mut bus = context.bus()?;
-    let list = List::of(bus.sticks()?);
+    let catalogue = context.catalogue();
+    let sticks = bus.sticks()?;
+    let mut list = List::of(&sticks);
+    for (report, stick) in list.sticks.iter_mut().zip(&sticks) {
+        report.look_at_drives(&mut *bus, stick, &catalogue)?;
+    }
     if args.watch {
         return watch(context, bus.as_mut(), list);
     }
@@ -83,7 +89,7 @@ struct List {
 }
 
 impl List {
-    fn of(sticks: Vec<Stick>) -> List {
+    fn of(sticks: &[Stick]) -> List {
         List { sticks: sticks.iter().map(StickReport::of).collect() }
     }
 }
@@ -161,6 +167,23 @@ impl StickReport {
 }
 
 impl StickReport {
+    /// A stick that waits to be switched, unless its drives say that it is none, or that somebody uses them.
+    fn look_at_drives(&mut self, bus: &mut dyn Bus, stick: &Stick, catalogue: &Catalogue) -> Result<()> {
+        if stick.mode != Mode::Cdrom {
+            return Ok(());
+        }
+        let drives = bus.drives(&stick.place)?.unwrap_or_default();
+        let is_disk = !drives.is_empty() && drives.iter().all(|drive| drive.kind != DriveKind::Cdrom);
+        if is_disk && !catalogue.knows(stick.id) {
+            (self.mode, self.mode_text) = (Mode::Unknown.code(), "disk");
+            self.evidence.push("no switching profile knows it, and it shows a disk, not a CD-ROM".to_owned());
+            self.next = "nothing: it is no stick that is known".to_owned();
+        } else if let Some(used) = drives.iter().find_map(Drive::in_use) {
+            self.next = format!("unmount it ({used}), then stickshift switch {}", stick.place);
+        }
+        Ok(())
+    }
+
     /// All that matters in one line.
     pub(crate) fn line(&self) -> String {
         let ports = self.interfaces.iter().filter_map(|i| {
@@ -296,7 +319,7 @@ mod tests {
     #[test]
     fn a_modem_in_words() {
         let mut text = Vec::new();
-        List::of(vec![stick()]).text(&mut text).unwrap();
+        List::of(&[stick()]).text(&mut text).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "1-1.2  12d1:1506  HUAWEI Mobile\n\
@@ -307,6 +330,36 @@ mod tests {
              \x20 why   the system's driver option serves modems only\n\
              \x20 next  stop ModemManager (pid 612) before you use the stick\n"
         );
+    }
+
+    #[cfg(feature = "virtual")]
+    #[test]
+    fn a_disk_is_no_stick_and_a_mounted_one_is_not_switched() {
+        use std::time::Duration;
+        use stickshift_emu::computer::VirtualBus;
+        use stickshift_emu::sticks::{bystanders, switchable, zerocd::ZeroCd};
+
+        let next = |options, mounted: bool| {
+            let mut bus = VirtualBus::new();
+            let place: Place = "1-1".parse().unwrap();
+            bus.plug(&place, Box::new(ZeroCd::new(options)));
+            bus.advance(Duration::from_secs(1));
+            if mounted {
+                bus.mount(Duration::ZERO, &place, (0, 0), "/media/x");
+            }
+            let stick = bus.sticks().unwrap().remove(0);
+            let mut report = StickReport::of(&stick);
+            report.look_at_drives(&mut bus, &stick, &Catalogue::builtin()).unwrap();
+            (report.mode, report.next)
+        };
+        assert_eq!(
+            next(bystanders::huawei_disk(), false),
+            ("unknown", "nothing: it is no stick that is known".to_owned())
+        );
+        let k3772 = || switchable::options("k3772").unwrap();
+        assert_eq!(next(k3772(), false).1, "stickshift switch 1-1");
+        let mounted = next(k3772(), true).1;
+        assert_eq!(mounted, "unmount it (its CD-ROM is mounted at /media/x), then stickshift switch 1-1");
     }
 
     #[test]

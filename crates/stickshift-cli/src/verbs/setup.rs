@@ -413,9 +413,11 @@ mod tests {
         // A module that is to be left alone, unless it has MBIM.
         assert!(switching.contains("ATTR{idProduct}==\"1573\", ATTR{bNumConfigurations}!=\"1\", ENV"));
         // Its drive tells who made it.
-        assert!(switching.contains("ENV{PRODUCT}==\"5c6/1000/*\", RUN"));
+        let own = "ATTRS{idVendor}==\"05c6\", ATTRS{idProduct}==\"1000\", RUN";
+        assert!(switching.contains(&format!("ENV{{PRODUCT}}==\"5c6/1000/*\", {own}")), "%b needs a parent");
         assert!(!switching.contains("ATTR{idVendor}==\"05c6\", ATTR{idProduct}==\"1000\""));
-        assert!(switching.contains("ATTR{bInterfaceClass}==\"08\", ENV{PRODUCT}==\"12d1/*\", RUN"));
+        let huawei = "ENV{PRODUCT}==\"12d1/*\", ATTRS{idVendor}==\"12d1\", RUN";
+        assert!(switching.contains(&format!("ATTR{{bInterfaceClass}}==\"08\", {huawei}")));
         for rules in [udev_rules("dialout"), switching] {
             let mut labels = 0;
             for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {

@@ -54,6 +54,7 @@ pub fn plan(stick: &Stick) -> Plan {
 /// Sends one request after another until serial ports appear at the same place. What a request answers proves nothing; the bus does.
 ///
 /// # Errors
+/// `Disconnected`, unknown, for a stick that left and stayed away.
 /// `NotSwitched` (fact `tried`) when none leads to ports, `LoginNeeded` when a login might, both with the details `Refusal` where a request was
 /// refused and `Unanswered` where one had no answer; `LoginRefused`; what the bus and the web server
 /// report. Untouched where the server refused every request, else recoverable: unplugging reverts what a request did.
@@ -120,7 +121,12 @@ fn after(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<
     // It may have disconnected and not be back yet.
     if !bus.sticks()?.iter().any(|s| s.place == *place) {
         let back = wait_for_stick(bus, place, COMES_BACK, session, |_| true)?;
-        return Ok(back.filter(|s| s.mode != Mode::Hilink));
+        let Some(back) = back else {
+            return Err(Error::new(ErrorKind::Disconnected, "the stick disconnected and did not come back")
+                .with("place", place)
+                .with_verdict(Verdict::Unknown));
+        };
+        return Ok(Some(back).filter(|s| s.mode != Mode::Hilink));
     }
     Ok(None)
 }

@@ -333,15 +333,17 @@ impl fmt::Display for Rules<'_> {
                 self.run("%k")
             )?;
         }
-        // An interface has the ids of its device in PRODUCT; ATTRS would match those of a hub above it too.
+        // An interface has the ids of its device in PRODUCT. %b is the parent that ATTRS matched, and empty in a rule without.
         f.write_str(
             "GOTO=\"stickshift_end\"\n\nLABEL=\"stickshift_interface\"\nATTR{bInterfaceNumber}!=\"00\", GOTO=\"stickshift_end\"\n",
         )?;
         for (id, entries) in &of_interfaces {
             writeln!(
                 f,
-                "# {}\nENV{{PRODUCT}}==\"{:x}/{:x}/*\", {}",
+                "# {}\nENV{{PRODUCT}}==\"{:x}/{:x}/*\", ATTRS{{idVendor}}==\"{:04x}\", ATTRS{{idProduct}}==\"{:04x}\", {}",
                 name(entries),
+                id.vendor,
+                id.product,
                 id.vendor,
                 id.product,
                 self.run("%b")
@@ -353,7 +355,7 @@ impl fmt::Display for Rules<'_> {
                 "# Whatever else of Huawei's shows a drive first\n\
                  IMPORT{{parent}}=\"STICKSHIFT_SWITCH\"\n\
                  ENV{{STICKSHIFT_SWITCH}}==\"?*\", GOTO=\"stickshift_end\"\n\
-                 ATTR{{bInterfaceClass}}==\"08\", ENV{{PRODUCT}}==\"{HUAWEI:x}/*\", {}",
+                 ATTR{{bInterfaceClass}}==\"08\", ENV{{PRODUCT}}==\"{HUAWEI:x}/*\", ATTRS{{idVendor}}==\"{HUAWEI:04x}\", {}",
                 self.run("%b")
             )?;
         }
