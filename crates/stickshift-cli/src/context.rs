@@ -12,7 +12,9 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
+use stickshift::stick::Stick;
 
+use crate::config::Config;
 use crate::files;
 use crate::opener::{Look, Opener};
 use crate::options::Global;
@@ -20,6 +22,7 @@ use crate::options::Global;
 use crate::options::VirtualOwner;
 use crate::output::Output;
 use crate::question;
+use crate::select;
 #[cfg(feature = "virtual")]
 use crate::virtual_option::asks_for_the_pin;
 
@@ -33,6 +36,10 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) cancel: Cancel,
     pub(crate) opener: Arc<Opener>,
+    /// The owner's settings, or what is wrong with them.
+    pub(crate) config: Result<Config>,
+    /// The exit code of a verb that ends without an error.
+    pub(crate) exit: u8,
     /// Makes the whole command line, for completions and manual pages.
     pub(crate) command_line: fn() -> Command,
     /// Reports of progress that are left until a virtual owner presses Ctrl-C.
@@ -40,12 +47,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: Global, cancel: Cancel, command_line: fn() -> Command) -> Self {
+    pub(crate) fn new(
+        global: Global,
+        cancel: Cancel,
+        command_line: fn() -> Command,
+        config: Result<Config>,
+    ) -> Self {
         let ledger = Ledger::new();
         let output = Output::new(&global, ledger.clone());
         let opener = Arc::new(Opener::new(global.clone(), ledger));
         let until_ctrl_c = Cell::new(ctrl_c(&global));
-        Context { global, output, cancel, opener, command_line, until_ctrl_c }
+        Context { global, output, cancel, opener, config, exit: 0, command_line, until_ctrl_c }
     }
 
     /// The bus with the sticks that are there.
@@ -53,6 +65,7 @@ impl Context {
     /// # Errors
     /// As [`Opener::bus`].
     pub(crate) fn bus(&self) -> Result<Box<dyn Bus>> {
+        self.warn_of_config();
         self.opener.bus(Look::Sticks)
     }
 
@@ -62,6 +75,28 @@ impl Context {
     /// As [`Opener::bus`].
     pub(crate) fn every_device(&self) -> Result<Box<dyn Bus>> {
         self.opener.bus(Look::EveryDevice)
+    }
+
+    /// The stick that `wanted` names, or the only one there, or of several the one that the settings name.
+    ///
+    /// # Errors
+    /// As [`select::stick`].
+    pub(crate) fn stick(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
+        let chosen = select::stick(bus, wanted);
+        let usual = self.config.as_ref().ok().and_then(|config| config.stick.as_deref());
+        match (chosen, usual) {
+            (Err(error), Some(usual)) if error.is(ErrorKind::SeveralSticks) && wanted.is_none() => {
+                select::stick(bus, Some(usual)).map_err(|_| error)
+            }
+            (chosen, _) => chosen,
+        }
+    }
+
+    /// A verb that can do without settings says that it does.
+    fn warn_of_config(&self) {
+        if let Err(error) = &self.config {
+            self.output.warn("config-unusable", format!("the settings are left out: {}", error.what()));
+        }
     }
 
     /// Switching profiles, the owner's before the built-in ones. A file of the owner's that cannot be used is warned of.

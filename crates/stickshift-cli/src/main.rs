@@ -3,6 +3,7 @@
 mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
+mod config;
 mod consent;
 mod context;
 mod files;
@@ -84,14 +85,17 @@ fn main() -> ExitCode {
     if !cli.verb.touches_only_files() {
         stop_on_request(cancel.clone());
     }
-    let mut context = Context::new(cli.global, cancel, command_line);
+    let mut global = cli.global;
+    let config = config::load(&overlays::root());
+    global.json |= config.as_ref().is_ok_and(|config| config.json);
+    let mut context = Context::new(global, cancel, command_line, config);
     context.output.work_is(cli.verb.work());
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
         context.output.warn("trace-incomplete", problem);
     }
     let code = match outcome.and_then(|()| context.output.check_written()) {
-        Ok(()) => 0,
+        Ok(()) => context.exit,
         Err(error) => context.output.error(&error),
     };
     ExitCode::from(end_of_virtual_sticks(&context, code))

@@ -12,7 +12,7 @@ use stickshift::stick::{Mode, Stick};
 
 use crate::context::Context;
 use crate::opener::port_place;
-use crate::{files, question, select};
+use crate::{files, question};
 
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
@@ -106,7 +106,7 @@ impl WayInArgs {
             return self.port.open(context).map(WayIn::At);
         }
         let mut bus = context.bus()?;
-        let stick = select::stick(&mut *bus, self.port.stick.as_deref())?;
+        let stick = context.stick(&mut *bus, self.port.stick.as_deref())?;
         // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
         if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
             return bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)));
@@ -149,7 +149,7 @@ impl PortArgs {
             return bus.open_port(&port_place(), 0);
         }
         let mut bus = context.bus()?;
-        let stick = select::stick(&mut *bus, self.stick.as_deref())?;
+        let stick = context.stick(&mut *bus, self.stick.as_deref())?;
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface),
             None => Err(no_way_in(&stick)),
@@ -168,7 +168,7 @@ impl WebArgs {
             return bus.open_http(&port_place()).map(limited);
         }
         let mut bus = context.bus()?;
-        let stick = select::stick(&mut *bus, stick)?;
+        let stick = context.stick(&mut *bus, stick)?;
         bus.open_http(&stick.place).map(limited)
     }
 

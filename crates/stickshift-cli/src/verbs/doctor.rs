@@ -9,28 +9,45 @@ use stickshift::error::Result;
 use stickshift::host::KernelDrivers;
 use stickshift::link::Bus;
 use stickshift::profile::Problem;
-use stickshift::stick::Stick;
+use stickshift::stick::{Hindrance, Stick};
 
+use crate::config::Config;
 use crate::context::Context;
 use crate::output::Report;
 use crate::{overlays, system};
 
-/// Check permissions, drivers and conflicting programs, and show how to fix each problem.
+/// Check permissions, drivers, settings and conflicting programs, and show how to fix each problem.
+///
+/// The exit code is 1 when there is a problem.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {}
 
 pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
     let mut bus = context.bus()?;
     let sticks = bus.sticks()?;
-    let mut findings = vec![plugging(&*bus), visible(&sticks)];
-    findings.extend(access(&sticks));
-    findings.extend(drivers(&overlays::root()));
-    findings.extend(rivals());
-    findings.push(dialler());
+    let is_virtual = context.opener.is_virtual();
+    let mut findings = vec![plugging(&*bus)];
+    findings.push(visible(&sticks, is_virtual));
+    for stick in &sticks {
+        findings.extend(usable(bus.hindrance(&stick.place)?, stick));
+        findings.push(if is_virtual { opens(&mut *bus, stick) } else { access(stick) });
+        findings.extend(holders(stick));
+    }
+    // A virtual computer has drivers of its own, and no other programs.
+    if is_virtual {
+        findings.extend(drivers(|name| bus.has_driver(name)));
+    } else {
+        let there = KernelDrivers::below(&overlays::root());
+        findings.extend(drivers(|name| there.has(name)));
+        findings.extend(rivals());
+        findings.push(dialler());
+    }
     findings.extend(profiles(context.opener.profile_problems()));
     findings.extend(profiles(&context.opener.catalogue().remarks()));
+    findings.extend(settings(&context.config));
     let problems = findings.iter().filter(|f| f.state != State::Fine).count();
     context.output.finish(&Diagnosis { problems, findings });
+    context.exit = u8::from(problems > 0);
     Ok(())
 }
 
@@ -103,8 +120,8 @@ fn plugging(bus: &dyn Bus) -> Finding {
     )
 }
 
-fn visible(sticks: &[Stick]) -> Finding {
-    if cfg!(target_os = "linux") && !Path::new("/sys/bus/usb/devices").is_dir() {
+fn visible(sticks: &[Stick], is_virtual: bool) -> Finding {
+    if cfg!(target_os = "linux") && !is_virtual && !Path::new("/sys/bus/usb/devices").is_dir() {
         return Finding::trouble(
             State::Lacking,
             "usb",
@@ -118,40 +135,72 @@ fn visible(sticks: &[Stick]) -> Finding {
     }
 }
 
+/// What keeps the system from using a stick.
+fn usable(hindrance: Option<Hindrance>, stick: &Stick) -> Option<Finding> {
+    let hindrance = hindrance?;
+    let (code, fix) = match hindrance {
+        Hindrance::NotConfigured { .. } => {
+            ("power", "plug it into another port of the computer, or into a hub with its own power supply")
+        }
+        Hindrance::NotAuthorized { .. } => (
+            "authorized",
+            "allow the device in USBGuard or whatever forbids it, or write 1 into its `authorized` file",
+        ),
+    };
+    Some(Finding::trouble(State::InTheWay, code, format!("{}: {hindrance}", stick.place), fix))
+}
+
+const SETUP: &str = "run `stickshift setup udev` once as root; log in again if it adds you to a group";
+
 #[cfg(target_os = "linux")]
-fn access(sticks: &[Stick]) -> Vec<Finding> {
+fn access(stick: &Stick) -> Finding {
     use stickshift::host::{Roots, can_open};
-    let roots = Roots::default();
-    let mut findings = Vec::new();
-    for stick in sticks {
-        let ports = stick.ports().filter_map(|i| i.tty.as_deref()).map(Path::new).map(Path::to_path_buf);
-        let nodes = roots.usb_node(&stick.place).into_iter().chain(ports);
-        let denied: Vec<String> = nodes.filter(|n| !can_open(n)).map(|n| n.display().to_string()).collect();
-        if denied.is_empty() {
-            findings.push(Finding::fine("access", format!("you may open the stick at {}", stick.place)));
-        } else {
-            findings.push(Finding::trouble(
-                State::InTheWay,
-                "access",
-                format!("you may not open {}", denied.join(", ")),
-                "run `stickshift setup udev` once as root; log in again if it adds you to a group",
-            ));
-        }
-        for (tty, holder) in stick.ports().filter_map(|i| Some((i.tty.as_deref()?, i.holder.as_deref()?))) {
-            findings.push(Finding::trouble(
-                State::InTheWay,
-                "holder",
-                format!("{tty} is held by {holder}"),
-                format!("stop {holder} while you work with the stick"),
-            ));
-        }
+    let ports = stick.ports().filter_map(|i| i.tty.as_deref()).map(Path::new).map(Path::to_path_buf);
+    let nodes = Roots::default().usb_node(&stick.place).into_iter().chain(ports);
+    let denied: Vec<String> = nodes.filter(|n| !can_open(n)).map(|n| n.display().to_string()).collect();
+    if denied.is_empty() {
+        return Finding::fine("access", format!("you may open the stick at {}", stick.place));
     }
-    findings
+    Finding::trouble(State::InTheWay, "access", format!("you may not open {}", denied.join(", ")), SETUP)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn access(_: &[Stick]) -> Vec<Finding> {
-    Vec::new()
+fn access(stick: &Stick) -> Finding {
+    Finding::fine("access", format!("whether you may open the stick at {} is not known here", stick.place))
+}
+
+/// The same on a virtual computer: there are no nodes to look at.
+fn opens(bus: &mut dyn Bus, stick: &Stick) -> Finding {
+    match bus.open_usb(&stick.place) {
+        Ok(_) => Finding::fine("access", format!("you may open the stick at {}", stick.place)),
+        Err(error) => {
+            Finding::trouble(State::InTheWay, "access", format!("{}: {}", stick.place, error.what()), SETUP)
+        }
+    }
+}
+
+fn holders(stick: &Stick) -> Vec<Finding> {
+    let held = stick.ports().filter_map(|i| Some((i.tty.as_deref()?, i.holder.as_deref()?)));
+    let trouble = held.map(|(tty, holder)| {
+        let fix = format!("stop {holder} while you work with the stick");
+        Finding::trouble(State::InTheWay, "holder", format!("{tty} is held by {holder}"), fix)
+    });
+    trouble.collect()
+}
+
+/// What the owner's settings say, or what is wrong with them.
+fn settings(config: &Result<Config>) -> Vec<Finding> {
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            let fix = "mend that line; `stickshift watch` does not start with settings that it cannot read";
+            return vec![Finding::trouble(State::InTheWay, "config", error.what(), fix)];
+        }
+    };
+    let files =
+        config.files.iter().map(|file| Finding::fine("config", format!("settings: {}", file.display())));
+    let rules = config.rules.0.iter().map(|rule| Finding::fine("rule", format!("watch: {rule}")));
+    files.chain(rules).collect()
 }
 
 /// Kernel drivers, what each is for, and what has it where it is missing.
@@ -171,12 +220,11 @@ const DRIVERS: [(&str, &str, &str); 9] = [
     ("cdc_acm", "serial ports of other makers", "kmod-usb-acm on OpenWrt"),
 ];
 
-fn drivers(root: &Path) -> Vec<Finding> {
+fn drivers(there: impl Fn(&str) -> bool) -> Vec<Finding> {
     if !cfg!(target_os = "linux") {
         return Vec::new();
     }
-    let there = KernelDrivers::below(root);
-    let missing: Vec<_> = DRIVERS.iter().filter(|(name, ..)| !there.has(name)).collect();
+    let missing: Vec<_> = DRIVERS.iter().filter(|(name, ..)| !there(name)).collect();
     if missing.is_empty() {
         return vec![Finding::fine("drivers", "the kernel has all drivers for sticks")];
     }
@@ -288,11 +336,12 @@ mod tests {
         for (name, ..) in DRIVERS.iter().filter(|(name, ..)| *name != "huawei_cdc_ncm") {
             fs::create_dir_all(root.path().join("sys/module").join(name)).unwrap();
         }
-        let missing = drivers(root.path());
+        let there = || KernelDrivers::below(root.path());
+        let missing = drivers(|name| there().has(name));
         assert_eq!(missing.len(), 1);
         assert!(missing[0].text.contains("huawei_cdc_ncm"), "{}", missing[0].text);
         fs::create_dir_all(root.path().join("sys/module/huawei_cdc_ncm")).unwrap();
-        assert_eq!(drivers(root.path())[0].state, State::Fine);
+        assert_eq!(drivers(|name| there().has(name))[0].state, State::Fine);
     }
 
     #[test]

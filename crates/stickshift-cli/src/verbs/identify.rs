@@ -16,7 +16,6 @@ use stickshift::stick::{Mode, Stick, UsbId};
 use crate::context::Context;
 use crate::opener::port_place;
 use crate::output::Report;
-use crate::select;
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Identify a stick: model, firmware, confidence and evidence, and what you can do next.
@@ -55,7 +54,7 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
         (None, Some(Modem::over_at(&mut *link, &context.cancel)?.identity()?))
     } else {
         let mut bus = context.bus()?;
-        let stick = select::stick(&mut *bus, args.stick.as_deref())?;
+        let stick = context.stick(&mut *bus, args.stick.as_deref())?;
         let said = ask(context, &web.login, &mut *bus, &stick)?;
         (Some(stick), said)
     };

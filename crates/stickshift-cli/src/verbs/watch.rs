@@ -16,11 +16,12 @@ use crate::recovery::Work;
 use crate::verbs::list::StickReport;
 use crate::verbs::switch::SwitchReport;
 use crate::workers::Threads;
-use crate::{overlays, system};
+use crate::{config, overlays, system};
 
 /// Run as a daemon: switch sticks as they are plugged in. It does not poll; it sleeps until the kernel reports a device.
 ///
-/// Sticks are switched in parallel, so that one that hangs does not delay the others. A stick that reverts twice within 30 seconds is reported and ignored.
+/// Sticks are switched in parallel, so that one that hangs does not delay the others. A stick that reverts twice within 30 seconds without working in between is reported and ignored. Lasting
+/// choices are `[[stick]]` rules in /etc/stickshift/config.toml: `to` = modem, hilink, serial or leave, by `id`, `serial` or `place`.
 #[derive(Args, Debug)]
 pub(crate) struct WatchArgs {
     /// Wait this long for another switcher to act first (default: 5 if usb_modeswitch is active through udev, else 0)
@@ -32,6 +33,11 @@ pub(crate) struct WatchArgs {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
+    // A rule that is not understood may be the one that says to leave a stick alone.
+    let rules = match &context.config {
+        Ok(config) => config.rules.clone(),
+        Err(error) => return Err(config::again(error)),
+    };
     let catalogue = context.catalogue();
     let rival = system::usb_modeswitch(&overlays::root());
     if let Some(rules) = &rival {
@@ -55,7 +61,7 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
         let (opener, catalogue) = (Arc::clone(&context.opener), Arc::clone(&catalogue));
         Box::new(Threads::looking_through(opener, catalogue, context.cancel.clone()))
     };
-    let mut watcher = Watcher::new(&catalogue, patience);
+    let mut watcher = Watcher::new(&catalogue, patience).with_rules(rules);
     let mut session = context.session();
     loop {
         let next = match watcher.look(&mut *bus, &mut *workers, &mut session, &mut |news| tell(context, news))

@@ -1,5 +1,8 @@
 //! An owner's lasting choice: what a stick is to become whenever it is plugged in.
 
+use std::fmt;
+
+use crate::mask;
 use crate::stick::{Mode, Place, Stick, UsbId};
 use crate::switching::Goal;
 
@@ -33,6 +36,25 @@ impl Rule {
         self.place.as_ref().is_none_or(|place| *place == stick.place)
             && self.id.is_none_or(|id| id == stick.id)
             && self.serial.as_ref().is_none_or(|serial| stick.serial.as_ref() == Some(serial))
+    }
+}
+
+impl fmt::Display for Rule {
+    /// `12d1:1f01 at 1-1.2 gets serial ports`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<String> = self.id.iter().map(ToString::to_string).collect();
+        names.extend(self.serial.as_ref().map(|serial| format!("serial number {}", mask::identity(serial))));
+        names.extend(self.place.as_ref().map(|place| format!("at {place}")));
+        let name = if names.is_empty() { "every stick".to_owned() } else { names.join(" ") };
+        let becomes = match self.choice {
+            Choice::Usual => "is switched as usual",
+            Choice::Leave => "is left alone",
+            Choice::Become(Goal::Modem) => "becomes a modem",
+            Choice::Become(Goal::Hilink) => "becomes a HiLink network card",
+            Choice::Become(Goal::Serial) => "gets serial ports",
+            Choice::Become(Goal::Usual) => "is switched as usual",
+        };
+        write!(f, "{name} {becomes}")
     }
 }
 

@@ -1,0 +1,279 @@
+//! The owner's settings: /etc/stickshift/config.toml for the computer, ~/.config/stickshift/config.toml for a user.
+//!
+//! ```toml
+//! output = "json"            # as with --json
+//! stick = "1-1.2"            # which one is meant where several are plugged in
+//!
+//! [[stick]]                  # what `stickshift watch` makes of a stick, whenever it is plugged in
+//! id = "12d1:1f01"           # or place, or serial; or several of them
+//! to = "serial"              # modem, hilink, serial, or leave
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::stick::{Place, UsbId};
+use stickshift::switching::{Choice, Goal, Rule, Rules};
+use toml::Spanned;
+
+/// A file of settings is never this large.
+const LARGEST: u64 = 256 * 1024;
+
+/// What the files say, the user's before the computer's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The stick that is meant where several are plugged in and none is named: as on the command line.
+    pub(crate) stick: Option<String>,
+    /// Whether JSON is printed without `--json`.
+    pub(crate) json: bool,
+    /// Lasting choices.
+    pub(crate) rules: Rules,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// The settings of this user on this computer; `root` stands for `/`.
+///
+/// # Errors
+/// `Usage`, with the file and the line of what does not make sense.
+pub(crate) fn load(root: &Path) -> Result<Config> {
+    let mut config = Config::default();
+    for file in files(root) {
+        let Ok(metadata) = file.metadata() else { continue };
+        if metadata.len() > LARGEST {
+            return Err(bad(&file, None, "the file is too large for settings"));
+        }
+        let text = fs::read_to_string(&file).map_err(|e| bad(&file, None, &e.to_string()))?;
+        let one = parse(&text).map_err(|(line, what)| bad(&file, line, &what))?;
+        config.stick = config.stick.or(one.stick);
+        config.json |= one.json;
+        config.rules.0.extend(one.rules.0);
+        config.files.push(file);
+    }
+    Ok(config)
+}
+
+/// The user's file, then the computer's.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let below = |path: PathBuf| root.join(path.strip_prefix("/").unwrap_or(&path));
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or(home);
+    let user = user.map(|folder| below(folder.join("stickshift/config.toml")));
+    user.into_iter().chain([root.join("etc/stickshift/config.toml")]).collect()
+}
+
+/// The same failure once more.
+pub(crate) fn again(error: &Error) -> Error {
+    let again = Error::new(error.kind(), error.what()).with_verdict(Verdict::Untouched);
+    match error.line() {
+        Some(line) => again.detail(Detail::Line(line)),
+        None => again,
+    }
+}
+
+fn bad(file: &Path, line: Option<usize>, what: &str) -> Error {
+    let at = line.map(|line| format!(", line {line}")).unwrap_or_default();
+    let error = Error::new(ErrorKind::Usage, format!("{}{at}: {what}", file.display()));
+    let error = match line {
+        Some(line) => error.detail(Detail::Line(line)),
+        None => error,
+    };
+    error.with_verdict(Verdict::Untouched)
+}
+
+/// One file. `S` is what stands under `stick` in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File<S> {
+    stick: Option<S>,
+    output: Option<Form>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Form {
+    Text,
+    Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    #[serde(default, deserialize_with = "place")]
+    place: Option<Place>,
+    #[serde(default, deserialize_with = "id")]
+    id: Option<UsbId>,
+    serial: Option<String>,
+    to: To,
+}
+
+/// `[stick."12d1:1f01"]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedRule {
+    to: To,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum To {
+    Modem,
+    Hilink,
+    Serial,
+    Leave,
+}
+
+impl To {
+    fn choice(self) -> Choice {
+        match self {
+            To::Modem => Choice::Become(Goal::Modem),
+            To::Hilink => Choice::Become(Goal::Hilink),
+            To::Serial => Choice::Become(Goal::Serial),
+            To::Leave => Choice::Leave,
+        }
+    }
+}
+
+fn place<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Option<Place>, D::Error> {
+    let text = String::deserialize(text)?;
+    let place = text
+        .parse()
+        .map_err(|()| serde::de::Error::custom(format!("{text:?} is no USB port path such as 1-1.2")));
+    place.map(Some)
+}
+
+fn id<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Option<UsbId>, D::Error> {
+    let text = String::deserialize(text)?;
+    let id = text
+        .parse()
+        .map_err(|()| serde::de::Error::custom(format!("{text:?} is no pair of ids such as 12d1:1f01")));
+    id.map(Some)
+}
+
+/// Reads the text of a file. A failure is the line, from 1, and what is wrong there.
+fn parse(text: &str) -> std::result::Result<Config, (Option<usize>, String)> {
+    let line_of = |at: usize| text.as_bytes().iter().take(at).filter(|b| **b == b'\n').count() + 1;
+    let told = |e: toml::de::Error| (e.span().map(|span| line_of(span.start)), e.message().to_owned());
+    let table: toml::Table = text.parse().map_err(told)?;
+    // The same key has three forms; each is read strictly.
+    let mut config = Config::default();
+    let output = match table.get("stick") {
+        Some(toml::Value::Array(_)) => {
+            let file: File<Vec<Spanned<RuleText>>> = toml::from_str(text).map_err(told)?;
+            for rule in file.stick.unwrap_or_default() {
+                let line = line_of(rule.span().start);
+                config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
+            }
+            file.output
+        }
+        Some(toml::Value::Table(rules)) if rules.values().all(toml::Value::is_table) => {
+            let file: File<BTreeMap<String, NamedRule>> = toml::from_str(text).map_err(told)?;
+            config.rules.0 =
+                file.stick.unwrap_or_default().into_iter().map(|(name, rule)| named(name, rule.to)).collect();
+            file.output
+        }
+        Some(toml::Value::Table(_)) => {
+            let file: File<Spanned<RuleText>> = toml::from_str(text).map_err(told)?;
+            if let Some(rule) = file.stick {
+                let line = line_of(rule.span().start);
+                config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
+            }
+            file.output
+        }
+        _ => {
+            let file: File<String> = toml::from_str(text).map_err(told)?;
+            config.stick = file.stick;
+            file.output
+        }
+    };
+    config.json = output == Some(Form::Json);
+    Ok(config)
+}
+
+fn complete(rule: RuleText) -> std::result::Result<Rule, String> {
+    let RuleText { place, id, serial, to } = rule;
+    if place.is_none() && id.is_none() && serial.is_none() {
+        return Err("a rule says for which stick it is: place, id or serial".to_owned());
+    }
+    Ok(Rule { place, id, serial, choice: to.choice() })
+}
+
+/// A rule for the stick of that name, as names are on the command line.
+fn named(name: String, to: To) -> Rule {
+    let rule = Rule { choice: to.choice(), ..Rule::default() };
+    match (name.parse::<Place>(), name.parse::<UsbId>()) {
+        (Ok(place), _) => Rule { place: Some(place), ..rule },
+        (_, Ok(id)) => Rule { id: Some(id), ..rule },
+        _ => Rule { serial: Some(name), ..rule },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_have_three_forms() {
+        let wanted = Rules(vec![Rule {
+            id: Some(UsbId::new(0x12d1, 0x1f01)),
+            choice: Choice::Become(Goal::Serial),
+            ..Rule::default()
+        }]);
+        for text in [
+            "[[stick]]\nid = \"12d1:1f01\"\nto = \"serial\"\n",
+            "[stick]\nid = \"12d1:1f01\"\nto = \"serial\"\n",
+            "[stick.\"12d1:1f01\"]\nto = \"serial\"\n",
+        ] {
+            assert_eq!(parse(text).unwrap().rules, wanted, "{text}");
+        }
+        let two = parse(
+            "[[stick]]\nplace = \"1-1.2\"\nserial = \"A1\"\nto = \"leave\"\n[[stick]]\nserial = \"B\"\nto = \"hilink\"\n",
+        );
+        let two = two.unwrap().rules.0;
+        assert_eq!((two.len(), two[0].choice, two[0].serial.as_deref()), (2, Choice::Leave, Some("A1")));
+        assert_eq!(two[1].choice, Choice::Become(Goal::Hilink));
+    }
+
+    #[test]
+    fn a_user_names_a_stick_and_a_form() {
+        let config = parse("# mine\nstick = \"1-1.2\"\noutput = \"json\"\n").unwrap();
+        assert_eq!((config.stick.as_deref(), config.json), (Some("1-1.2"), true));
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named_with_its_line() {
+        for (text, line, part) in [
+            ("outpt = \"json\"\n", 1, "unknown field"),
+            ("\noutput = \"xml\"\n", 2, "unknown variant"),
+            ("stick = 3\n", 1, "string"),
+            ("[[stick]]\nid = \"12d1\"\nto = \"serial\"\n", 2, "no pair of ids"),
+            ("[[stick]]\nplace = \"usb1\"\nto = \"serial\"\n", 2, "no USB port path"),
+            ("[[stick]]\nid = \"12d1:1f01\"\nto = \"sereal\"\n", 3, "unknown variant"),
+            ("\n[[stick]]\nto = \"serial\"\n", 2, "place, id or serial"),
+            ("[[stick]]\nid = \"12d1:1f01\"\ntoo = \"serial\"\n", 3, "unknown field"),
+            ("[stick.\"1-1\"]\nto = \"leave\"\nid = \"12d1:1f01\"\n", 3, "unknown field"),
+            ("[[stick]\n", 1, ""),
+        ] {
+            let (at, what) = parse(text).unwrap_err();
+            assert_eq!(at, Some(line), "{text}: {what}");
+            assert!(what.contains(part), "{text}: {what}");
+        }
+    }
+
+    #[test]
+    fn the_computers_file_is_read_below_its_root() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("etc/stickshift/config.toml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "[[stick]]\nserial = \"A\"\nto = \"leave\"\n").unwrap();
+        let config = load(root.path()).unwrap();
+        assert_eq!((config.rules.0.len(), config.files), (1, vec![file.clone()]));
+        fs::write(&file, "[[stick]]\nserial = \"A\"\n").unwrap();
+        let error = load(root.path()).unwrap_err();
+        assert!(error.is(ErrorKind::Usage) && error.what().contains("config.toml, line 1"), "{error}");
+    }
+}

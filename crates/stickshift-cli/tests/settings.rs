@@ -1,0 +1,87 @@
+//! The owner's settings, and what `doctor` says of them and of a virtual computer.
+#![cfg(feature = "virtual")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SYSTEM: &str = "etc/stickshift/config.toml";
+const USER: &str = "home/somebody/.config/stickshift/config.toml";
+
+fn write(root: &Path, file: &str, text: &str) {
+    let file = root.join(file);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+fn stickshift(root: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(words)
+        .env("STICKSHIFT_ROOT", root)
+        .env("XDG_CONFIG_HOME", "/home/somebody/.config")
+        .output()
+        .unwrap()
+}
+
+fn out(run: &Output) -> String {
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+#[test]
+fn doctor_asks_the_virtual_computer_and_ends_with_its_verdict() {
+    let root = tempfile::tempdir().unwrap();
+    let well = stickshift(root.path(), &["doctor", "--virtual", "k3772"]);
+    assert_eq!(
+        (well.status.code(), out(&well).lines().last()),
+        (Some(0), Some("no problems found")),
+        "{}",
+        out(&well)
+    );
+    assert!(out(&well).contains("you may open the stick at 1-1"), "{}", out(&well));
+    let denied = stickshift(root.path(), &["doctor", "--virtual", "e3372h-stick", "--fault", "no-access"]);
+    assert_eq!(denied.status.code(), Some(1));
+    assert!(out(&denied).contains("setup udev"), "{}", out(&denied));
+    let held = stickshift(root.path(), &["doctor", "--virtual", "e3372h-stick", "--fault", "port-held"]);
+    assert_eq!(held.status.code(), Some(1));
+    assert!(out(&held).contains("is held by ModemManager"), "{}", out(&held));
+}
+
+#[test]
+fn doctor_shows_the_rules_and_names_the_line_that_is_none() {
+    let root = tempfile::tempdir().unwrap();
+    write(
+        root.path(),
+        SYSTEM,
+        "[[stick]]\nid = \"12d1:1f01\"\nto = \"serial\"\n\n[[stick]]\nplace = \"1-2\"\nto = \"leave\"\n",
+    );
+    let shown = out(&stickshift(root.path(), &["doctor", "--virtual", "none"]));
+    assert!(shown.contains("watch: 12d1:1f01 gets serial ports"), "{shown}");
+    assert!(shown.contains("watch: at 1-2 is left alone"), "{shown}");
+
+    write(root.path(), SYSTEM, "[[stick]]\nid = \"12d1:1f01\"\nto = \"sereal\"\n");
+    let wrong = stickshift(root.path(), &["doctor", "--virtual", "none"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(out(&wrong).contains("config.toml, line 3"), "{}", out(&wrong));
+    let watch = stickshift(root.path(), &["watch", "--virtual", "none"]);
+    assert_eq!(watch.status.code(), Some(2), "a rule that is not understood may say to leave a stick alone");
+    assert!(String::from_utf8_lossy(&watch.stderr).contains("line 3"));
+    // Others go on, and say so.
+    let list = stickshift(root.path(), &["list", "--virtual", "none"]);
+    assert!(list.status.success() && String::from_utf8_lossy(&list.stderr).contains("line 3"));
+}
+
+#[test]
+fn a_user_chooses_a_stick_and_a_form() {
+    let root = tempfile::tempdir().unwrap();
+    let several = ["identify", "--virtual", "k3772-modem,e3372s"];
+    assert_eq!(stickshift(root.path(), &several).status.code(), Some(3), "two sticks fit");
+    write(root.path(), USER, "stick = \"1-2\"\noutput = \"json\"\n");
+    let chosen = stickshift(root.path(), &several);
+    let said: serde_json::Value = serde_json::from_slice(&chosen.stdout).unwrap();
+    assert_eq!(said["place"], "1-2");
+    let named = stickshift(root.path(), &["identify", "1-1", "--virtual", "k3772-modem,e3372s"]);
+    let said: serde_json::Value = serde_json::from_slice(&named.stdout).unwrap();
+    assert_eq!(said["place"], "1-1", "what is named goes first");
+    write(root.path(), USER, "stick = \"1-9\"\n");
+    assert_eq!(stickshift(root.path(), &several).status.code(), Some(3), "the usual one is not there");
+}
