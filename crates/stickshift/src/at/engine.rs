@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use crate::at::{Command, refusal, typed};
-use crate::error::{Effect, Error, ErrorKind, Result, Standing};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::event::Cancel;
-use crate::link::{ByteLink, Moment};
+use crate::link::{ByteLink, Changes, Effects, Moment};
 use crate::mask;
 use crate::wire::at::{Answer, Collector, Final, Progress, value_of};
 
@@ -25,12 +25,21 @@ const QUIET: Duration = Duration::from_millis(300);
 /// The AT dialogue over one port. One command runs at a time.
 pub struct At<'l> {
     link: &'l mut dyn ByteLink,
-    cancel: Cancel,
     collector: Collector,
     urcs: Vec<String>,
     /// A command was given up: its answer may still come and must not be taken for the next one's.
     stale: bool,
-    standing: Standing,
+    effects: Effects,
+}
+
+impl Changes for At<'_> {
+    fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    fn effects_mut(&mut self) -> &mut Effects {
+        &mut self.effects
+    }
 }
 
 /// A line to send, and what is known of it.
@@ -46,20 +55,13 @@ struct Line<'a> {
 impl<'l> At<'l> {
     /// Over `link`, which no one else reads.
     pub fn new(link: &'l mut dyn ByteLink) -> Self {
-        At {
-            link,
-            cancel: Cancel::new(),
-            collector: Collector::new(),
-            urcs: Vec::new(),
-            stale: false,
-            standing: Standing::default(),
-        }
+        At { link, collector: Collector::new(), urcs: Vec::new(), stale: false, effects: Effects::default() }
     }
 
     /// Commands stop waiting when `cancel` is raised.
     #[must_use]
     pub fn with_cancel(mut self, cancel: Cancel) -> Self {
-        self.cancel = cancel;
+        self.effects.cancel = cancel;
         self
     }
 
@@ -107,7 +109,7 @@ impl<'l> At<'l> {
     ///
     /// # Errors
     /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
-    /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::judge`].
+    /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::judge`](crate::error::Standing::judge).
     pub fn command(&mut self, command: &str, effect: Effect, timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
         self.patiently(Line { command, text: None, effect, timeout })
@@ -141,36 +143,6 @@ impl<'l> At<'l> {
     /// The error for a command whose result was not `OK`: [`refusal`] with its verdict.
     pub fn refused(&self, command: &str, result: &Final) -> Error {
         self.judge(refusal::refusal(command, result))
-    }
-
-    /// States the verdict of a failure that is the caller's own, as far as it follows from the commands of this session.
-    pub fn judge(&self, error: Error) -> Error {
-        self.standing.judge(error)
-    }
-
-    /// What the commands of this session have done so far.
-    pub fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    /// A look at the stick showed whether the command in doubt was carried out.
-    pub fn settle(&mut self, carried_out: bool) {
-        self.standing = self.standing.settled(carried_out);
-    }
-
-    /// Takes `standing` for how the session stands: what was done since is no matter of verdicts.
-    pub(crate) fn stand(&mut self, standing: Standing) {
-        self.standing = standing;
-    }
-
-    /// Takes the flag by which the user may ask to stop, for a look that is taken to its end.
-    pub(crate) fn take_cancel(&mut self) -> Cancel {
-        std::mem::take(&mut self.cancel)
-    }
-
-    /// Puts the flag back.
-    pub(crate) fn put_cancel(&mut self, cancel: Cancel) {
-        self.cancel = cancel;
     }
 
     /// As [`run`](Self::run), for commands that many sticks do not know: `None` when the stick refused or its answer is of another shape.
@@ -237,17 +209,6 @@ impl<'l> At<'l> {
         self.link.sleep(time);
     }
 
-    /// To be called where stopping is safe.
-    ///
-    /// # Errors
-    /// `Interrupted` when the user asked to stop.
-    pub fn check(&self) -> Result<()> {
-        if self.cancel.is_cancelled() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
-        }
-        Ok(())
-    }
-
     fn resynchronise(&mut self) -> Result<()> {
         if self.stale { self.wake() } else { Ok(()) }
     }
@@ -262,7 +223,7 @@ impl<'l> At<'l> {
             if !again || self.link.now() >= patient {
                 return Ok(answer);
             }
-            self.check().map_err(|e| self.judge(e))?;
+            self.check()?;
             self.link.sleep(Duration::from_secs(1));
         }
     }
@@ -276,13 +237,13 @@ impl<'l> At<'l> {
             )));
         }
         if line.effect == Effect::Changes {
-            self.check().map_err(|e| self.judge(e))?;
+            self.check()?;
         }
         self.collector.begin(command);
-        let before = self.standing;
+        let before = self.effects.standing;
         // A command that asks for a text changes nothing before it has it.
         if line.effect == Effect::Changes && line.text.is_none() {
-            self.standing = before.in_doubt();
+            self.effects.standing = before.in_doubt();
         }
         // CR alone ends a command: an LF after it would begin an empty one on some ports.
         let result = match self.link.write(format!("{command}\r").as_bytes()) {
@@ -299,12 +260,12 @@ impl<'l> At<'l> {
             self.judge(e.with("command", mask::text(command)))
         })?;
         // Nothing began where no prompt came.
-        if self.standing != before {
-            self.standing = match answer.result {
+        if self.effects.standing != before {
+            self.effects.standing = match answer.result {
                 Final::Ok | Final::Connect(_) => before.changed(),
                 // The first of them may have been carried out before the second was refused.
-                _ if typed::is_several(command) => self.standing,
-                _ if self.another_result_follows() => self.standing,
+                _ if typed::is_several(command) => self.effects.standing,
+                _ if self.another_result_follows() => self.effects.standing,
                 _ => before,
             };
         }
@@ -341,7 +302,7 @@ impl<'l> At<'l> {
                 Progress::Prompt => {
                     if let Some(text) = text.take() {
                         self.collector.prompt_answered(text);
-                        self.standing = self.standing.in_doubt();
+                        self.effects.standing = self.effects.standing.in_doubt();
                         self.link.write(&[text, &[CTRL_Z]].concat())?;
                     }
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::at::{At, Command, PATIENT, number, quoted, text};
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hex;
+use crate::link::Changes;
 use crate::wire::at::{Final, fields};
 use crate::wire::pdu;
 

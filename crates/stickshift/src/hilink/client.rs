@@ -8,7 +8,7 @@ use crate::hilink::refusal::{ABSENT, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, co
 use crate::hilink::reply::{csrf_tokens, is_header_safe, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
-use crate::link::{HttpLink, HttpRequest, HttpResponse};
+use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse};
 
 /// The name of the session's cookie.
 const SESSION: &str = "SessionID";
@@ -58,7 +58,6 @@ type Random<'l> = Box<dyn FnMut(&mut [u8]) + 'l>;
 pub struct Hilink<'l> {
     pub(super) link: &'l mut dyn HttpLink,
     pub(super) random: Random<'l>,
-    pub(super) cancel: Cancel,
     pub(super) generation: Generation,
     pub(super) cookies: Vec<(String, String)>,
     pub(super) tokens: VecDeque<String>,
@@ -67,7 +66,7 @@ pub struct Hilink<'l> {
     pub(super) weak_login: bool,
     pub(super) key: Option<PublicKey>,
     pub(super) padding: Padding,
-    pub(super) standing: Standing,
+    pub(super) effects: Effects,
     /// How it stood before the last request.
     pub(super) before: Standing,
 }
@@ -95,7 +94,6 @@ impl<'l> Hilink<'l> {
         let mut hilink = Hilink {
             link,
             random: Box::new(random),
-            cancel,
             generation: Generation::G0,
             cookies: Vec::new(),
             tokens: VecDeque::new(),
@@ -104,7 +102,7 @@ impl<'l> Hilink<'l> {
             weak_login: false,
             key: None,
             padding: Padding::Pkcs1,
-            standing: Standing::default(),
+            effects: Effects { cancel, ..Effects::default() },
             before: Standing::default(),
         };
         hilink.start_session()?;
@@ -124,7 +122,7 @@ impl<'l> Hilink<'l> {
     /// Lets time pass on the link's clock, less of it when somebody asks to stop.
     pub fn sleep(&mut self, time: Duration) {
         let end = self.link.now() + time;
-        while !self.cancel.is_cancelled() {
+        while !self.effects.cancel.is_cancelled() {
             let left = end.saturating_sub(self.link.now());
             if left.is_zero() {
                 break;
@@ -136,36 +134,6 @@ impl<'l> Hilink<'l> {
     /// The link's clock.
     pub fn now(&self) -> crate::link::Moment {
         self.link.now()
-    }
-
-    /// What the calls of this session have done so far.
-    pub fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    /// States the verdict of a failure that is the caller's own, as far as it follows from the calls of this session.
-    pub fn judge(&self, error: Error) -> Error {
-        self.standing.judge(error)
-    }
-
-    /// A look at the stick showed whether the call in doubt was carried out.
-    pub fn settle(&mut self, carried_out: bool) {
-        self.standing = self.standing.settled(carried_out);
-    }
-
-    /// Takes `standing` for how the session stands: what was done since is no matter of verdicts.
-    pub(crate) fn stand(&mut self, standing: Standing) {
-        self.standing = standing;
-    }
-
-    /// Takes the flag by which the user may ask to stop, for a look that is taken to its end.
-    pub(crate) fn take_cancel(&mut self) -> Cancel {
-        std::mem::take(&mut self.cancel)
-    }
-
-    /// Puts the flag back.
-    pub(crate) fn put_cancel(&mut self, cancel: Cancel) {
-        self.cancel = cancel;
     }
 
     /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again. The verdict of a
@@ -185,7 +153,7 @@ impl<'l> Hilink<'l> {
         call.parse(&reply).map_err(|e| {
             // Neither yes nor no.
             if call.effect == Effect::Changes {
-                self.standing = self.before.in_doubt();
+                self.effects.standing = self.before.in_doubt();
             }
             self.judge(e.with("path", call.path))
         })
@@ -238,13 +206,6 @@ impl<'l> Hilink<'l> {
         }
         let effect = if body.is_some() { Effect::Changes } else { Effect::Reads };
         self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.cancel.is_cancelled() {
-            return Err(self.judge(Error::new(ErrorKind::Interrupted, "stopped on request")));
-        }
-        Ok(())
     }
 
     /// Detection in the order that works everywhere, section 1.2.
@@ -345,8 +306,10 @@ impl<'l> Hilink<'l> {
     pub(super) fn concluded(&mut self, effect: Effect, reply: Result<Element>) -> Result<Element> {
         if effect == Effect::Changes {
             match &reply {
-                Ok(_) => self.standing = self.before.changed(),
-                Err(e) if e.refusal().is_some() && !e.has(&Detail::Unanswered) => self.standing = self.before,
+                Ok(_) => self.effects.standing = self.before.changed(),
+                Err(e) if e.refusal().is_some() && !e.has(&Detail::Unanswered) => {
+                    self.effects.standing = self.before
+                }
                 Err(_) => {}
             }
         }
@@ -488,18 +451,18 @@ impl<'l> Hilink<'l> {
             headers.push(("Cookie".to_owned(), cookies.join("; ")));
         }
         let cancel = match effect {
-            Effect::Reads => self.cancel.clone(),
+            Effect::Reads => self.effects.cancel.clone(),
             Effect::Changes => Cancel::new(),
         };
         let request = HttpRequest { method, path: path.to_owned(), headers, body, timeout, cancel };
-        self.before = self.standing;
+        self.before = self.effects.standing;
         if effect == Effect::Changes {
-            self.standing = self.before.in_doubt();
+            self.effects.standing = self.before.in_doubt();
         }
         let response = self.link.request(&request).map_err(|e| {
             // Half a request is none.
             if e.request_sent() == Some(false) {
-                self.standing = self.before;
+                self.effects.standing = self.before;
             }
             self.judge(e.with("path", path))
         })?;
@@ -544,6 +507,16 @@ impl<'l> Hilink<'l> {
                 }
             }
         }
+    }
+}
+
+impl Changes for Hilink<'_> {
+    fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    fn effects_mut(&mut self) -> &mut Effects {
+        &mut self.effects
     }
 }
 

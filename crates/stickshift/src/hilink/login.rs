@@ -11,7 +11,7 @@ use crate::hilink::refusal::{ABSENT, STALE_TOKEN, code_of, refusal};
 use crate::hilink::reply::read_reply;
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
-use crate::link::HttpResponse;
+use crate::link::{Changes, HttpResponse};
 
 /// What `user/state-login` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Hilink<'_> {
         // Not by way of `call`: a session that is lost is not to be opened again for this, nor does a stop on request stop it; but who
         // asked to stop does not wait long for a stick that is silent.
         let body = Body::Plain(xml::request(&xml::element("Logout", "1")));
-        let stopped = self.cancel.is_cancelled();
+        let stopped = self.effects.cancel.is_cancelled();
         if stopped && self.tokens.is_empty() && self.generation != Generation::G0 {
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl Hilink<'_> {
 
     pub(super) fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
         // Whatever answers HTTP would get the password in a form that anybody reads, and a false server says that it is an old one.
-        let standing = self.standing;
+        let standing = self.standing();
         let refused = |what| Err(standing.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
         if !state.stated {
             let what = "this server does not say how a password is to be sent to it: none was sent";
@@ -228,7 +228,7 @@ impl Hilink<'_> {
         let reply = read_reply(path, response);
         let reply = self.concluded(Effect::Changes, reply);
         if reply.is_ok() {
-            self.standing = self.before;
+            self.effects.standing = self.before;
         }
         reply.map_err(
             |e| {

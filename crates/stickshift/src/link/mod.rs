@@ -26,6 +26,7 @@
 mod bus;
 mod byte;
 mod classified;
+mod effects;
 mod http;
 mod layer;
 mod ledger;
@@ -39,6 +40,7 @@ pub use bus::Bus;
 pub use byte::ByteLink;
 pub(crate) use byte::{NEVER_QUIET, QUIET};
 pub use classified::ClassifiedBus;
+pub(crate) use effects::{Changes, Effects};
 pub use http::{HttpLink, HttpRequest, HttpResponse};
 pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedPort, WatchedUsb};
 pub use limited::LimitedHttp;

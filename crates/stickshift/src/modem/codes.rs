@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::at::ussd::{self, ReplyKind};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink;
+use crate::link::Changes;
 use crate::modem::{Modem, Way};
 
 /// What the network said to a code.

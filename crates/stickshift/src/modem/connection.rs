@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::error::{ErrorKind, Result};
 use crate::hilink::monitoring::{self, Connection};
 use crate::hilink::{ABSENT, code_of, device, dialup, net};
+use crate::link::Changes;
 use crate::modem::Modem;
 use crate::modem::look::Seen;
 

@@ -1,7 +1,8 @@
 //! The second look: what a change in trouble has done.
 
 use crate::error::{Error, Result, Verdict};
-use crate::modem::{Modem, Way};
+use crate::link::Changes;
+use crate::modem::Modem;
 
 /// What a look at the stick shows of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +54,9 @@ impl<'l> Modem<'l> {
 
     /// Runs `look` to its end even after a request to stop.
     pub(super) fn looking<T>(&mut self, look: impl FnOnce(&mut Modem<'l>) -> Result<T>) -> Result<T> {
-        let cancel = match &mut self.way {
-            Way::At(at) => at.take_cancel(),
-            Way::Web(web) => web.take_cancel(),
-        };
+        let cancel = self.take_cancel();
         let seen = look(self);
-        match &mut self.way {
-            Way::At(at) => at.put_cancel(cancel),
-            Way::Web(web) => web.put_cancel(cancel),
-        }
+        self.put_cancel(cancel);
         seen
-    }
-
-    fn settle(&mut self, carried_out: bool) {
-        let standing = self.standing().settled(carried_out);
-        self.stand(standing);
     }
 }

@@ -8,6 +8,7 @@ use crate::at::{self, At};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink::Hilink;
 use crate::hilink::sms::{self as web_sms, Folder};
+use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
 

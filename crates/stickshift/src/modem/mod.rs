@@ -50,10 +50,10 @@ pub mod web;
 use std::time::Duration;
 
 use crate::at::At;
-use crate::error::{Error, ErrorKind, Result, Standing};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::hilink::Hilink;
-use crate::link::{ByteLink, HttpLink, Moment};
+use crate::link::{ByteLink, Changes, Effects, HttpLink, Moment};
 
 pub use codes::CodeAnswer;
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
@@ -75,6 +75,22 @@ pub struct Modem<'l> {
 enum Way<'l> {
     At(At<'l>),
     Web(Hilink<'l>),
+}
+
+impl Changes for Modem<'_> {
+    fn effects(&self) -> &Effects {
+        match &self.way {
+            Way::At(at) => at.effects(),
+            Way::Web(web) => web.effects(),
+        }
+    }
+
+    fn effects_mut(&mut self) -> &mut Effects {
+        match &mut self.way {
+            Way::At(at) => at.effects_mut(),
+            Way::Web(web) => web.effects_mut(),
+        }
+    }
 }
 
 impl<'l> Modem<'l> {
@@ -148,27 +164,9 @@ impl<'l> Modem<'l> {
         }
     }
 
-    fn standing(&self) -> Standing {
-        match &self.way {
-            Way::At(at) => at.standing(),
-            Way::Web(web) => web.standing(),
-        }
-    }
-
-    fn stand(&mut self, standing: Standing) {
-        match &mut self.way {
-            Way::At(at) => at.stand(standing),
-            Way::Web(web) => web.stand(standing),
-        }
-    }
-
     /// A failure of the service's own, judged by what was sent so far.
     fn fails(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
         self.judge(Error::new(kind, what))
-    }
-
-    fn judge(&self, error: Error) -> Error {
-        self.standing().judge(error)
     }
 
     /// The AT dialogue, for a service that the web server does not have.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hilink::net;
+use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
 use crate::stick::radio::{ALL_LTE, ALL_OTHER, Order, Technology};

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::at::ports::{self, Composition, PortCode, UsbMode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::Changes;
 use crate::modem::Modem;
 use crate::modem::look::Seen;
 

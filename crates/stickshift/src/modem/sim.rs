@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::at::sim as at_sim;
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hilink::pin as web_pin;
+use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::at::{effect_of, network, ports};
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::Changes;
 use crate::modem::Modem;
 use crate::modem::look::Seen;
 use crate::wire::at::{Answer, Final};

@@ -6,7 +6,7 @@ use super::super::{At, Command, USUAL, effect_of};
 use super::Port;
 use crate::error::{Effect, Error, ErrorKind, Verdict};
 use crate::event::Cancel;
-use crate::link::{ByteLink, Moment};
+use crate::link::{ByteLink, Changes, Moment};
 
 const SILENCE: &str = "";
 
