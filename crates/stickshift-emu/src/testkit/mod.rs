@@ -3,7 +3,9 @@
 mod firmware;
 mod loader;
 mod noise;
+mod plug;
 
 pub use firmware::{Packing, SyntheticFirmware, SyntheticPartition};
 pub use loader::stock_loader;
 pub use noise::noise;
+pub use plug::plugged;

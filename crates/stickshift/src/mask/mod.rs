@@ -4,6 +4,18 @@
 //! What is masked depends on the link, not on how the bytes look: an AT dialogue ([`Dialogue`]) and a web message ([`web::message`]) are text
 //! whatever their bytes, and what is not listed as shown is masked. So are the answers of a USB device ([`Transfers`]). The packets of boot ROMs and
 //! of download mode are firmware and no secret.
+//!
+//! ```
+//! use stickshift::mask::{self, Dialogue};
+//!
+//! assert_eq!(mask::identity("860000000000001"), "86*********0001");
+//!
+//! // What an answer means follows from the command before it.
+//! let mut dialogue = Dialogue::default();
+//! assert!(dialogue.sent(b"AT+CGSN\r").is_empty());
+//! assert_eq!(dialogue.came(b"\r\n860000000000001\r\n\r\nOK\r\n"), [2..17]);
+//! assert_eq!(dialogue.sent(b"AT+CPIN=\"1234\"\r"), [8..14]);
+//! ```
 
 mod at;
 mod usb;

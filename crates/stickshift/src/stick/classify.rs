@@ -2,6 +2,17 @@
 //!
 //! The facts are in `data/usb-ids.toml`, each with its source. Classes decide before ids wherever they can, because ids were
 //! used twice; what cannot be decided is said in the evidence.
+//!
+//! ```
+//! use stickshift::stick::{Interface, Mode, NoProfiles, Role, Stick, UsbId};
+//!
+//! let mut stick = Stick::new("1-1".parse().unwrap(), UsbId::new(0x12d1, 0x1506));
+//! // Huawei's protocol numbers tell the roles: 02 is the port for AT commands.
+//! stick.interfaces = vec![Interface::new(0, [0xff, 0x02, 0x01]), Interface::new(1, [0xff, 0x02, 0x02])];
+//! stick.classify(&NoProfiles);
+//! assert_eq!(stick.mode, Mode::Modem);
+//! assert_eq!(stick.interface(Role::Pcui).map(|port| port.number), Some(1));
+//! ```
 
 use super::{Interface, Mode, Role, Stick, UsbId};
 

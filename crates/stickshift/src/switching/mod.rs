@@ -4,28 +4,24 @@
 //! shows afterwards at the same place. [`watch`] does so for sticks as they are plugged in; [`web_ports`] asks a stick that is a network card
 //! already over its web server.
 //!
-//! ```no_run
+//! ```
 //! use stickshift::event::Session;
-//! use stickshift::host::SysBus;
-//! use stickshift::link::Bus;
 //! use stickshift::profile::Catalogue;
+//! use stickshift::stick::Mode;
 //! use stickshift::switching::{Goal, SwitchRequest, prepare, switch_and_wait};
 //!
-//! # fn main() -> stickshift::error::Result<()> {
-//! let mut bus = SysBus::open();
-//! let mut session = Session::quiet();
+//! // A virtual computer; on a real one: `host::SysBus::open()`.
+//! let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick-cd", 1, None)?;
+//! assert_eq!(stick.mode, Mode::Cdrom);
+//!
 //! let catalogue = Catalogue::builtin();
 //! let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: Goal::Modem };
-//! for stick in bus.sticks()? {
-//!     let prepared = prepare(&mut bus, &stick, &request, &mut session)?;
-//!     for transfer in &prepared.sequence.transfers {
-//!         println!("{transfer}");
-//!     }
-//!     let switched = switch_and_wait(&mut bus, prepared, &mut session)?;
-//!     println!("{} is {} now", stick.place, switched.stick.mode);
-//! }
-//! # Ok(())
-//! # }
+//! let prepared = prepare(&mut bus, &stick, &request, &mut Session::quiet())?;
+//! // Nothing was sent so far.
+//! assert!(!prepared.sequence.transfers.is_empty());
+//! let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet())?;
+//! assert_eq!((switched.stick.place, switched.stick.mode), (stick.place, Mode::Modem));
+//! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
 mod expectation;

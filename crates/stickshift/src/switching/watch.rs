@@ -5,6 +5,30 @@
 //! the middle of its message.
 //!
 //! A place goes from `Phase` to phase: idle, given to others first, with a worker, expected to switch, expected to get its ports, idle.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use stickshift::event::{Cancel, Session};
+//! use stickshift::link::Bus;
+//! use stickshift::profile::Catalogue;
+//! use stickshift::stick::Mode;
+//! use stickshift::switching::watch::{News, OneByOne, Watcher};
+//!
+//! let (mut bus, _) = stickshift_emu::testkit::plugged("k3772", 1, None)?;
+//! let catalogue = Catalogue::builtin();
+//! let mut workers = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+//! let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+//! let mut switched = None;
+//! while switched.is_none() {
+//!     let mut tell = |news| if let News::Switched { to, .. } = news { switched = Some(to.stick) };
+//!     let next = watcher.look(&mut bus, &mut workers, &mut Session::quiet(), &mut tell)?;
+//!     let latest = bus.now() + Duration::from_secs(60);
+//!     bus.wait_change(next.unwrap_or(latest))?;
+//! }
+//! assert_eq!(switched.unwrap().mode, Mode::Modem);
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::time::Duration;

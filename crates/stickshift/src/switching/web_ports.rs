@@ -1,4 +1,16 @@
 //! Serial ports of HiLink firmware without tools: requests to the stick's own web server (docs/protocols/hilink-at.md section 1.8).
+//!
+//! ```
+//! use stickshift::event::Session;
+//! use stickshift::stick::{Mode, Role};
+//! use stickshift::switching::web_ports;
+//!
+//! let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-hilink", 1, None)?;
+//! assert_eq!(stick.mode, Mode::Hilink);
+//! let stick = web_ports::open(&mut bus, &stick.place, None, &mut Session::quiet())?;
+//! assert!(stick.interface(Role::Pcui).is_some());
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::time::Duration;
 
