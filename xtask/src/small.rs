@@ -1,9 +1,9 @@
-//! The static program for routers, whose flash has room for little: slower where it computes, and without what only a debugger reads.
+//! The static program for routers, whose flash has room for little: slower where it computes.
 
 use std::path::PathBuf;
 
 use crate::install::rust_target;
-use crate::run::{self, root};
+use crate::run;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -13,12 +13,11 @@ pub(crate) const ROUTER: [&str; 1] = ["--no-default-features"];
 /// Builds it, with more arguments for cargo, and returns where it is.
 pub(crate) fn build(more: &[&str]) -> Result<PathBuf, String> {
     rust_target(TARGET)?;
-    let script = format!("link-arg=-Wl,-T,{}", root().join("packaging/small.ld").display());
     let mut args = vec!["rustc", "--quiet", "--profile", "small", "--target", TARGET];
     args.extend(["-p", "stickshift-cli", "--bin", "stickshift"]);
     args.extend(more);
     // Code that occurs twice becomes a function.
-    args.extend(["--", "-C", &script, "-C", "llvm-args=-enable-machine-outliner=always"]);
+    args.extend(["--", "-C", "llvm-args=-enable-machine-outliner=always"]);
     run::run("cargo", &args)?;
     run::target(&format!("{TARGET}/small/stickshift"))
 }
