@@ -29,22 +29,41 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(unreadable)
 }
 
-/// Larger than any loader or partition table: what is read whole.
-const WHOLE_LIMIT: u64 = 128 * 1024 * 1024;
+/// Larger than any loader, partition table or profile.
+const SMALL: u64 = 16 << 20;
+/// Larger than the flash memory of any router whose firmware switches sticks.
+const ROUTER_IMAGE: u64 = 64 << 20;
 
 /// Reads a whole file that should be small.
 ///
 /// # Errors
 /// As [`open`]; `FileTooLarge`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    read_whole(path, SMALL)
+}
+
+/// Reads a whole router image.
+///
+/// # Errors
+/// As [`open`]; `FileTooLarge`.
+pub(crate) fn read_router_image(path: &Path) -> Result<Vec<u8>> {
+    read_whole(path, ROUTER_IMAGE)
+}
+
+fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open(path)?;
+    let unreadable =
+        |e| Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e);
+    let length = file.metadata().map_err(unreadable)?.len();
     let mut bytes = Vec::new();
-    file.take(WHOLE_LIMIT + 1).read_to_end(&mut bytes).map_err(|e| {
-        Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
-    })?;
-    if bytes.len() as u64 > WHOLE_LIMIT {
+    // Not before its length was looked at: what is too large is not read, and what is not needs no room to grow.
+    if length <= limit {
+        bytes.reserve_exact(length as usize + 1);
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    if length > limit || bytes.len() as u64 > limit {
         return Err(Error::new(ErrorKind::FileTooLarge, format!("{} is too large", path.display()))
-            .with("limit", WHOLE_LIMIT));
+            .with("limit", limit));
     }
     Ok(bytes)
 }

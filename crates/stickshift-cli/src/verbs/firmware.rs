@@ -268,7 +268,7 @@ fn read_input(input: &Path, template: &Header) -> Result<Package> {
         })?;
         return Ok(Package::new(None, vec![Part::new(Header { code, ..*template }, file, metadata.len())]));
     }
-    Package::from_image(&mut open(input)?)
+    Package::from_image(open(input)?)
 }
 
 #[derive(Serialize)]

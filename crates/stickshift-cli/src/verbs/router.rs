@@ -67,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: RouterArgs) -> Result<()> {
 }
 
 fn open(path: &Path) -> Result<Image> {
-    Image::parse(files::read(path)?).map_err(|e| e.with("file", path.display()))
+    Image::parse(files::read_router_image(path)?).map_err(|e| e.with("file", path.display()))
 }
 
 /// The image's file systems, opened; fails when none of them opens.
@@ -155,7 +155,7 @@ fn all_tables(image: &Image) -> Result<Tables> {
 
 /// Shows an image at a glance. `false` when the file is none.
 pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
-    let bytes = match files::read(path) {
+    let bytes = match files::read_router_image(path) {
         Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
         other => other?,
     };

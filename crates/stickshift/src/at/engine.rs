@@ -22,6 +22,9 @@ const COMMAND_LIMIT: usize = 1000;
 /// After this much silence a line that ended with CR alone is taken as it stands.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// Unsolicited lines that are kept until somebody takes them.
+const URCS_KEPT: usize = 1000;
+
 /// The AT dialogue over one port. One command runs at a time.
 pub struct At<'l> {
     link: &'l mut dyn ByteLink,
@@ -181,7 +184,7 @@ impl<'l> At<'l> {
         let deadline = self.link.now() + timeout;
         let mut buffer = [0; 1024];
         loop {
-            self.urcs.append(&mut self.collector.take_urcs());
+            self.keep_urcs();
             if let Some(i) = self.urcs.iter().position(|line| value_of(line, name).is_some()) {
                 let line = self.urcs.remove(i);
                 return Ok(value_of(&line, name).map(str::to_owned));
@@ -250,10 +253,7 @@ impl<'l> At<'l> {
             Ok(()) => self.read_answer(line),
             Err(e) => Err(e),
         };
-        self.urcs.append(&mut self.collector.take_urcs());
-        // Nobody may come to take them: what is kept has a bound too.
-        let surplus = self.urcs.len().saturating_sub(1000);
-        self.urcs.drain(..surplus);
+        self.keep_urcs();
         let answer = result.map_err(|e| {
             self.collector.abandon();
             self.stale = true;
@@ -272,12 +272,19 @@ impl<'l> At<'l> {
         Ok(answer)
     }
 
+    /// Keeps the newest unsolicited lines. Nobody may come to take them.
+    fn keep_urcs(&mut self) {
+        self.urcs.append(&mut self.collector.take_urcs());
+        let surplus = self.urcs.len().saturating_sub(URCS_KEPT);
+        self.urcs.drain(..surplus);
+    }
+
     /// Whether a refusal is followed by a second result: it may have been of another program's command, and this one carried out.
     fn another_result_follows(&mut self) -> bool {
         let Ok(late) = self.link.drain(QUIET, Duration::from_secs(2)) else { return true };
         let whole = self.collector.push(&late).is_ok();
         self.collector.settle();
-        self.urcs.append(&mut self.collector.take_urcs());
+        self.keep_urcs();
         !whole || self.collector.has_stray_result()
     }
 

@@ -1,13 +1,15 @@
 //! Putting images together: right sizes, right checksums, right padding.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::Compression as Level;
 use flate2::write::ZlibEncoder;
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 
+use super::Source;
 use super::header::{FILE_HEADER_SIZE, HEADER_SIZE, Header};
-use super::image::Image;
+use super::image::{Image, Partition};
 use super::inflate::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::crc;
@@ -47,23 +49,42 @@ impl Part {
             .map_err(super::container::unreadable)
     }
 
-    /// A partition of another image, its payload as it is stored there.
+    /// The partitions of another image, their payloads as they are stored there. They are read from it when they are written.
     ///
     /// # Errors
-    /// As [`Image::stored`]; `FileTruncated` when that image ends inside it.
-    pub fn from_image(image: &mut Image, index: usize) -> Result<Part> {
-        let mut bytes = Vec::new();
-        image.stored(index)?.read_to_end(&mut bytes).map_err(super::container::unreadable)?;
-        let header = image.partitions[index].header;
-        if bytes.len() as u64 != u64::from(header.psize) {
-            return Err(Error::new(
-                ErrorKind::FileTruncated,
-                format!("partition {} is not whole", index + 1),
-            )
-            .with("expected", header.psize)
-            .with("found", bytes.len()));
-        }
-        Ok(Part::from_bytes(header, bytes))
+    /// `FileTruncated` when that image ends inside one.
+    pub fn all_of(image: Image) -> Result<Vec<Part>> {
+        let Image { source, partitions, .. } = image;
+        let source = Arc::new(Mutex::new(source));
+        let part = |(index, partition): (usize, Partition)| {
+            let Partition { header, stored, payload_offset, .. } = partition;
+            if stored != u64::from(header.psize) {
+                return Err(Error::new(ErrorKind::FileTruncated, format!("partition {} is not whole", index + 1))
+                    .with("expected", header.psize)
+                    .with("found", stored));
+            }
+            let content = Stored { source: Arc::clone(&source), at: payload_offset, left: stored };
+            Ok(Part::new(header, content, stored))
+        };
+        partitions.into_iter().enumerate().map(part).collect()
+    }
+}
+
+/// A stretch of an image that others read from, too.
+struct Stored {
+    source: Arc<Mutex<Box<dyn Source>>>,
+    at: u64,
+    left: u64,
+}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.seek(SeekFrom::Start(self.at))?;
+        let n = source.by_ref().take(self.left).read(buffer)?;
+        self.at += n as u64;
+        self.left -= n as u64;
+        Ok(n)
     }
 }
 

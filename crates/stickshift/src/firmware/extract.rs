@@ -289,10 +289,10 @@ impl Package {
     /// All partitions of an image as they are stored there, read into memory.
     ///
     /// # Errors
-    /// As [`Part::from_image`].
-    pub fn from_image(image: &mut Image) -> Result<Package> {
-        let parts = (0..image.partitions.len()).map(|i| Part::from_image(image, i)).collect::<Result<_>>()?;
-        Ok(Package::new(image.file_header, parts))
+    /// As [`Part::all_of`].
+    pub fn from_image(image: Image) -> Result<Package> {
+        let file_header = image.file_header;
+        Ok(Package::new(file_header, Part::all_of(image)?))
     }
 
     fn from_numbered(folder: &Path, template: &Header) -> Result<Package> {
@@ -302,14 +302,14 @@ impl Package {
             let mut mark = [0; 4];
             let got = file.read(&mut mark).map_err(|e| unopened(&member.path, e))?;
             if got == 4 && mark == super::header::MAGIC {
-                let mut image = Image::open_file(&member.path)?;
+                let image = Image::open_file(&member.path)?;
                 if image.partitions.len() != 1 {
                     return Err(Error::new(
                         ErrorKind::WrongFileKind,
                         format!("{} holds more than one partition", member.path.display()),
                     ));
                 }
-                parts.push(Part::from_image(&mut image, 0)?);
+                parts.extend(Part::all_of(image)?);
                 continue;
             }
             file.rewind().map_err(|e| unopened(&member.path, e))?;
