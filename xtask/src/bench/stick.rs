@@ -19,7 +19,8 @@ impl Stick {
         let folder = folder()?.join(format!("ports-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let at = folder.to_string_lossy();
-        let args = ["virtual", name, "--attach", "pty", "--quick", "--dir", &at];
+        // The sample image carries no signature.
+        let args = ["virtual", name, "--attach", "pty", "--quick", "--fault", "unsigned-taken", "--dir", &at];
         let mut child = command(&program.to_string_lossy(), &args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
