@@ -183,3 +183,34 @@ fn again(
         _ => End::Badly,
     }
 }
+
+/// Sticks whose download mode is known to be odd: what is known is said with the refusal, and nothing was touched.
+#[test]
+fn sticks_that_are_known_to_be_odd_are_named() {
+    let odd = [
+        ("E3372s_153", "21.300.05.00.00", ErrorKind::RequestRefused, "boot pin"),
+        ("E5330Bs-2", "21.210.00.00.00", ErrorKind::NotInDownloadMode, "updater"),
+    ];
+    for (product, software, kind, next) in odd {
+        let flash = Flash::with(&Firmware::new(FirmwareKind::Hilink, "22.180.01.00.00", ""));
+        let mode = DownloadMode::new(DownloadOptions {
+            product: product.into(),
+            software: software.into(),
+            refuses_starts: kind == ErrorKind::RequestRefused,
+            knows_datamode: kind != ErrorKind::NotInDownloadMode,
+            require_signature: false,
+            ..DownloadOptions::v7r11()
+        });
+        let port = DevicePort::new(Device::Download(Box::new(mode), Box::new(flash)));
+        let before = flash_of(&port);
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = image(folder.path());
+        let proxy = Proxy::new(Box::new(port.clone()), Faults::none(), 0);
+        let mut bus = ProxyBus { proxy, mode: Mode::Download };
+        let error = attempt(&mut bus, &mut file, folder.path(), false).unwrap_err();
+        assert!(error.is(kind), "{error:?}");
+        assert!(error.next_step().is_some_and(|step| step.contains(next)), "{error:?}");
+        assert_eq!(error.verdict(), Some(Verdict::Untouched));
+        assert_eq!(flash_of(&port), before);
+    }
+}
