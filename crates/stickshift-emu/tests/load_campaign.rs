@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use stickshift::boot::{Block, Downloaded, Loader, Start, download};
+use stickshift::convert::load::wait_for_loader;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::event::Session;
+use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
 use stickshift::stick::{Mode, Place, Role};
-use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn};
 
@@ -138,4 +139,35 @@ fn every_fault_at_every_step() {
     // Not by println!, which a test that passes keeps to itself.
     let _ = writeln!(io::stdout(), "load campaign: {count:?}");
     assert!(count.runs >= 800, "{count:?}");
+}
+
+/// docs/protocols/balong-boot.md section 6: some sticks show their boot ROM's ids once more before their loader shows.
+#[test]
+fn the_boot_roms_ids_that_show_once_more_are_waited_out() {
+    for comes in [true, false] {
+        let mut bus = VirtualBus::new();
+        let options = HuaweiOptions { plug_in: PlugIn::BootPin, ..HuaweiOptions::hilink() };
+        bus.plug(&place(), Box::new(HuaweiStick::new(options)));
+        assert!(wait(&mut bus, Mode::BootRom));
+        bus.with(&place(), HuaweiStick::hold_boot_pin).unwrap();
+        bus.schedule(Duration::from_secs(1), &place(), Action::Replug);
+        let world = bus.clone();
+        let sink = move |event: Event| {
+            if let (true, Event::Note { code: "boot-rom-ids", .. }) = (comes, event) {
+                world.with(&place(), |s: &mut HuaweiStick| s.plug_in_next(PlugIn::Loader));
+                world.schedule(Duration::from_secs(30), &place(), Action::Replug);
+            }
+        };
+        let mut session = Session::new(sink, Cancel::new());
+        let begun = bus.now();
+        match wait_for_loader(&mut bus, &place(), &loader(), &mut session) {
+            Ok(stick) => assert!(comes && stick.mode == Mode::Download, "{}", stick.mode),
+            Err(error) => {
+                assert!(!comes && error.is(ErrorKind::LoaderNotStarted), "{error:?}");
+                // This loader shows no sign that it spares the flash.
+                assert_eq!(error.verdict(), Some(Verdict::Unknown));
+                assert!(bus.now() - begun < Duration::from_secs(90));
+            }
+        }
+    }
 }
