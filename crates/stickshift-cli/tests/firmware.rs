@@ -41,7 +41,7 @@ fn inspect_shows_the_map() {
         "  content    main firmware (0x01)",
         "  version    21.180.01.00.00",
         "  platform   E3372h_153",
-        "  0  0x0000005c  00110000  Fastboot              10000      10000  plain",
+        "  1  0x0000005c  00110000  Fastboot              10000      10000  plain",
     ] {
         assert!(shown.lines().any(|l| l == line), "{line:?} is not in\n{shown}");
     }
