@@ -53,6 +53,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
     if let Some(next) = error.next_step() {
         help = next;
     }
+    if error.has(&Detail::OtherCapture) {
+        usual = "pcap, pcapng and the text logs of usbmon, SniffUSB and Bus Hound are read".to_owned();
+        help = "make the capture in one of these forms, then run `stickshift learn FILE`";
+    }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InText) {
         usual = "the text does not say what its format needs, or says something that cannot work".to_owned();
         help = "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not";

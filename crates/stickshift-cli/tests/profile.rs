@@ -113,7 +113,7 @@ fn what_can_be_meant_one_way_only_is_read_with_a_warning() {
     };
     let ids = "DefaultVendor=0x12d1\nDefaultProduct=0x1f01\n";
     let quoted = |open: &str, close: &str| one(&format!("{ids}MessageContent={open}{MESSAGE}{close}\n"));
-    let spaced = MESSAGE.as_bytes().chunks(2).map(|b| text(b)).collect::<Vec<_>>();
+    let spaced = MESSAGE.as_bytes().chunks(2).map(text).collect::<Vec<_>>();
     for (content, said) in [
         (one(&format!("{ids}MessageContent=\"{} {}\"\n", &MESSAGE[..34], &MESSAGE[34..])), "digits alone"),
         (one(&format!("{ids}MessageContent=\"0x{}\"\n", spaced.join(", 0x"))), "digits alone"),

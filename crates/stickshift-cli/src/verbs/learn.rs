@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::learn::{self, Candidate, Lesson, Seen, Summary, Switch};
 use stickshift::profile::formats::{Format, usb_modeswitch};
@@ -88,7 +88,7 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     let size = file.metadata().ok().map(|m| m.len());
     let mut capture = match Capture::open(&mut file) {
         Ok(capture) => capture,
-        Err(e) if e.is(ErrorKind::WrongFileKind) => return Ok(false),
+        Err(e) if e.is(ErrorKind::WrongFileKind) && !e.has(&Detail::OtherCapture) => return Ok(false),
         Err(e) => return Err(e.with("file", path.display())),
     };
     let lesson = learn::learn(&mut capture, size, &mut context.session())?;

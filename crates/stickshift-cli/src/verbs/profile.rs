@@ -550,8 +550,7 @@ impl Checked {
 
     fn failed(path: &Path, error: Error) -> Self {
         let foreign = matches!(error.kind(), ErrorKind::WrongFileKind);
-        let facts =
-            error.facts().into_iter().filter(|(name, _)| matches!(*name, "line" | "character" | "entry"));
+        let facts = error.facts().iter().filter(|(name, _)| matches!(*name, "line" | "character" | "entry"));
         let facts: Vec<String> = facts.map(|(name, value)| format!("{name} {value}: ")).collect();
         Checked {
             file: path.display().to_string(),

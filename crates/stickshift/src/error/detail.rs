@@ -26,6 +26,8 @@ pub enum Detail {
     FirmwareFound(String),
     /// The file that failed is a text that people write: a mistake in it is corrected, not downloaded again.
     InText,
+    /// The file is a capture of a program whose files are not read; the error says what to do instead.
+    OtherCapture,
     /// The line of a text at which it stops making sense, from 1. Fact `line`.
     Line(usize),
     /// What was asked to take a loader runs one already, or takes firmware for another reason.
@@ -60,6 +62,7 @@ impl Detail {
             | Detail::StartRefused
             | Detail::NextStep(_)
             | Detail::InText
+            | Detail::OtherCapture
             | Detail::BadOption => return None,
         })
     }

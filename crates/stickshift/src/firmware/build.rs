@@ -59,9 +59,12 @@ impl Part {
         let part = |(index, partition): (usize, Partition)| {
             let Partition { header, stored, payload_offset, .. } = partition;
             if stored != u64::from(header.psize) {
-                return Err(Error::new(ErrorKind::FileTruncated, format!("partition {} is not whole", index + 1))
-                    .with("expected", header.psize)
-                    .with("found", stored));
+                return Err(Error::new(
+                    ErrorKind::FileTruncated,
+                    format!("partition {} is not whole", index + 1),
+                )
+                .with("expected", header.psize)
+                .with("found", stored));
             }
             let content = Stored { source: Arc::clone(&source), at: payload_offset, left: stored };
             Ok(Part::new(header, content, stored))

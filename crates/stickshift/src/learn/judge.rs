@@ -12,6 +12,8 @@ use crate::wire::pcap::{Capture, End};
 const WINDOW: u64 = 30_000_000_000;
 /// Sticks come back sooner than this.
 const RETURN: u64 = 90_000_000_000;
+/// A stick that comes back later than this after what was sent is weak proof.
+const LATE: u64 = 40_000_000_000;
 /// Both may be seen this long: hubs are asked in rounds.
 const OVERLAP: u64 = 3_000_000_000;
 /// Most candidates of one switch.
@@ -395,7 +397,23 @@ impl Judge<'_> {
         evidence.push(format!("{}: {}{place} comes, {}", self.at(b.first.0, b.first.1), b.name(), b.what()));
         let vendor =
             matches!((case.device.descriptor, b.descriptor), (Some(a), Some(b)) if a.vendor == b.vendor);
+        let last = case.device.sent.back().map_or(case.device.alive.1, |sent| sent.time_ns);
+        let passed = b.first.1.saturating_sub(last);
+        let late = passed > LATE;
+        if late {
+            evidence.push(format!(
+                "that is {} after the last that was sent: sticks come back sooner",
+                span(passed)
+            ));
+        }
+        if self.learner.span_ns() == 0 {
+            evidence.push(
+                "the log has no times: whether one followed from the other is not to be seen".to_owned(),
+            );
+        }
         20 + i32::from(same_port) * 5 + i32::from(vendor || same_port) * 10
+            - i32::from(late) * 35
+            - i32::from(self.learner.span_ns() == 0) * 15
     }
 
     /// What the built-in profile for these ids says.

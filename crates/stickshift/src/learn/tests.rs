@@ -149,3 +149,122 @@ fn text_logs_may_be_cut_anywhere() {
         }
     }
 }
+
+/// A switch by eject as usbmon's text shows it; the modem comes `after_s` later.
+fn usbmon(after_s: u64) -> String {
+    let back = 3_000_000 + after_s * 1_000_000;
+    format!(
+        "ffff880000000002 1000500 S Ci:1:005:0 s 80 06 0100 0000 0012 18 <\n\
+         ffff880000000002 1000800 C Ci:1:005:0 0 18 = 12010002 00000040 d2190020 00000102 0301\n\
+         ffff880000000003 1001000 S Ci:1:005:0 s 80 06 0200 0000 0020 32 <\n\
+         ffff880000000003 1001300 C Ci:1:005:0 0 32 = 09022000 010100c0 fa090400 00020806 50000705 81020002 00070501 02000200\n\
+         ffff880000000009 3000000 S Bo:1:005:1 -115 31 = 55534243 12345678 00000000 0000061b 00000002 00000000 00000000 000000\n\
+         ffff880000000009 3000100 C Bo:1:005:1 0 31 >\n\
+         ffff88000000000a 3000200 S Bi:1:005:1 -115 13 <\n\
+         ffff88000000000a 3001100 C Bi:1:005:1 -108 0\n\
+         ffff88000000000e {back} S Ci:1:006:0 s 80 06 0100 0000 0012 18 <\n\
+         ffff88000000000e {back} C Ci:1:006:0 0 18 = 12010002 00000040 d2193100 00000102 0301\n"
+    )
+}
+
+/// A line broken before it is longer than `width`, as mail programs do it.
+fn wrapped(line: &str, width: usize, before: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.last_mut().unwrap();
+        if !last.is_empty() && last.len() + word.len() >= width {
+            lines.push(word.to_owned());
+        } else {
+            last.push_str(if last.is_empty() { "" } else { " " });
+            last.push_str(word);
+        }
+    }
+    lines.iter().map(|line| format!("{before}{line}\n")).collect()
+}
+
+#[test]
+fn usbmon_in_mails_is_read() {
+    let plain = usbmon(1);
+    let prose = "From: A User\nSubject: my stick\n\nHello,\nI plugged it in. Here it is:\nRegards\n\n";
+    let lines = |change: &dyn Fn(usize, &str) -> String| -> String {
+        plain.lines().enumerate().map(|(n, line)| change(n, line)).collect()
+    };
+    let expected = "19d2:2000 TargetVendor=0x19d2 TargetProduct=0x0031 StandardEject=1";
+    for text in [
+        plain.clone(),
+        format!("{prose}{plain}-- \nA User\n"),
+        lines(&|_, line| format!("> {line}\n")),
+        lines(&|_, line| format!(">> > {line}\r\n")),
+        lines(&|n, line| format!("{:>4}  {line}\n", n + 1)),
+        lines(&|n, line| format!("{}:{line}\n", n + 1)),
+        lines(&|n, line| format!("[{}] {line}\n", n + 1)),
+        lines(&|_, line| wrapped(line, 72, "")),
+        lines(&|_, line| wrapped(line, 40, "> ")),
+        lines(&|_, line| line.replace(" = ", " =3D ") + "\n"),
+        format!("{prose}{}", lines(&|n, line| wrapped(&format!("{n}: {line}"), 60, "> "))),
+    ] {
+        assert_eq!(profile(&lesson(&text, Format::UsbmonText)), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_time_until_the_modem_comes_is_weighed() {
+    let score = |after_s| {
+        lesson(&usbmon(after_s), Format::UsbmonText).switches.first().map_or(0, |s| s.candidates[0].score)
+    };
+    assert!(score(2) >= 80 && score(60) < 80, "{} {}", score(2), score(60));
+    let late = lesson(&usbmon(1800), Format::UsbmonText);
+    assert!(late.switches.iter().all(|s| s.target.is_none()), "half an hour is no proof");
+
+    let at = |clock: &str| {
+        let rows = "Bus Hound 6.01 capture on Windows. Complements of www.perisoft.net\n\n\
+            Device  Length  Phase  Data                                                Description       Cmd.Phase.Ofs(rep)  Time\n\
+            ------  ------  -----  --------------------------------------------------  ----------------  ------------------  ------------\n\
+            \x20 57.0          CTL    80 06 00 01  00 00 12 00                            GET DESCRIPTOR    1.1.0               23:59:58.010\n\
+            \x20 57.0      18  IN     12 01 00 02  00 00 00 40  d2 19 00 20  00 00 01 02  .......@... ....  1.2.0               23:59:58.011\n\
+            \x20                      03 01                                               ..                1.2.16\n\
+            \x20 57.1      31  OUT    55 53 42 43  12 34 56 78  00 00 00 00  00 00 06 1b  USBC.4Vx........  8.1.0               23:59:58.910\n\
+            \x20                      00 00 00 02  00 00 00 00  00 00 00 00  00 00 00     ...............   8.1.16\n\
+            \x20 58.0          CTL    80 06 00 01  00 00 12 00                            GET DESCRIPTOR    20.1.0              CLOCK\n\
+            \x20 58.0      18  IN     12 01 00 02  00 00 00 40  d2 19 31 00  00 00 01 02  .......@..1.....  20.2.0              CLOCK\n\
+            \x20                      03 01                                               ..                20.2.16\n";
+        lesson(&rows.replace("CLOCK", clock), Format::BusHound)
+    };
+    let soon = at("00:00:02.100");
+    assert_eq!(soon.capture.span_ns, 4_090_000_000, "over midnight");
+    assert!(
+        profile(&soon).starts_with("19d2:2000 TargetVendor=0x19d2 TargetProduct=0x0031"),
+        "{}",
+        profile(&soon)
+    );
+    let late = at("00:31:02.100");
+    assert!(late.switches.iter().all(|s| s.target.is_none()), "{:?}", late.switches);
+}
+
+#[test]
+fn sniffusb_behind_columns_and_with_old_markers_is_read() {
+    let mut message = b"USBC\x12\x34\x56\x78".to_vec();
+    message.extend([0, 0, 0, 0, 0, 0, 6, 0x1b, 0, 0, 0, 2, 0]);
+    message.resize(31, 0);
+    let plain = sniffusb(&message, false);
+    let lines = |change: &dyn Fn(usize, &str) -> String| -> String {
+        plain.lines().enumerate().map(|(n, line)| change(n, line) + "\r\n").collect()
+    };
+    let old = |line: &str| {
+        let after = line.split_once("ms]").map_or(line, |(_, after)| after.trim_start());
+        after
+            .replace(">>>  URB", ">>>>>>> URB")
+            .replace("<<<  URB", "<<<<<<< URB")
+            .replace("down  >>>", "down...")
+            .replace("back  <<<", "back...")
+    };
+    for log in [
+        lines(&|n, line| format!("{n:08}\t0.{n:08}\t{line}")),
+        lines(&|n, line| format!("{n:08}   12:34:{:02}   [1234] {line}", n / 10)),
+        lines(&|n, line| format!("{n}\t1:02:{:02} PM\t{line}", n / 10)),
+        lines(&|_, line| old(line)),
+        lines(&|n, line| format!("{n:08}\t{}.{:08}\t{}", n / 10, n % 10 * 10_000_000, old(line))),
+    ] {
+        assert_eq!(profile(&lesson(&log, Format::SniffUsb)), "19d2:2000 StandardEject=1", "{log}");
+    }
+}

@@ -19,6 +19,9 @@ pub(super) struct BusHound {
     /// The setup packet whose data phase may follow, and its device.
     setup: Option<(u8, [u8; 8])>,
     time_ns: u64,
+    /// The last time of day, and what passed since the entry before.
+    last_clock: Option<u64>,
+    passed_ns: u64,
     data: Vec<u8>,
 }
 
@@ -39,11 +42,22 @@ struct Entry {
     data: Vec<u8>,
 }
 
-/// Whether a text is such an export.
+/// Whether a text is such an export: it has the names of the columns over a line of dashes, or begins as Bus Hound does, or has entries.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    text.contains("Bus Hound")
-        || text.lines().any(|l| l.contains("Device") && l.contains("Phase") && l.contains("Data"))
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let first = lines.first().is_some_and(|l| l.starts_with("Bus Hound") && l.contains("capture"));
+    let names = |l: &str| ["Device", "Phase", "Data"].iter().all(|name| l.contains(name));
+    let has_columns = lines.windows(2).any(|pair| names(pair[0]) && pair[1].starts_with("---"));
+    let is_entry = |l: &&&str| {
+        let words: Vec<&str> = l.split_ascii_whitespace().collect();
+        let phase = words.iter().take(3).position(|w| PHASES.contains(w));
+        let byte = |w: &&str| w.len() == 2 && w.bytes().all(|b| b.is_ascii_hexdigit());
+        words.first().is_some_and(|w| w.contains('.') && address(w).is_some())
+            && phase
+                .is_some_and(|at| at > 0 && words[at + 1..].iter().take(4).filter(|w| byte(w)).count() > 1)
+    };
+    first || has_columns || lines.iter().filter(is_entry).take(3).count() == 3
 }
 
 impl BusHound {
@@ -106,8 +120,31 @@ impl BusHound {
         let phase = words.iter().skip(1).find(|w| PHASES.contains(w)).copied().unwrap_or_default().to_owned();
         let after = words.iter().position(|w| *w == phase).map_or(0, |at| at + 1);
         let data = self.data_of(line, &words[after..]);
-        let delta_ns = self.columns.and_then(|c| c.delta).map_or(0, |delta| time(cell(line, delta)));
+        // A clock stands anywhere behind the data: longer positions push it out of its column.
+        let behind = self.columns.map_or("", |c| cell(line, (c.data.1.min(line.len()), line.len())));
+        let clock = behind.split_ascii_whitespace().rev().find_map(clock_ns);
+        if let Some(clock) = clock {
+            let afternoon = behind.trim_end().to_ascii_uppercase().ends_with("PM");
+            self.clock(clock, afternoon);
+        }
+        let delta =
+            self.columns.and_then(|c| c.delta).filter(|_| clock.is_none() && self.last_clock.is_none());
+        let delta_ns = delta.map_or(0, |delta| time(cell(line, delta)));
+        let delta_ns = clock.map_or(delta_ns, |_| std::mem::take(&mut self.passed_ns));
         self.entry.replace(Entry { line: self.line, device, endpoint, phase, delta_ns, data })
+    }
+
+    /// Takes in the time of day of an entry.
+    fn clock(&mut self, clock: u64, afternoon: bool) {
+        const HOUR: u64 = 3600 * 1_000_000_000;
+        let clock = if afternoon && clock < 12 * HOUR { clock + 12 * HOUR } else { clock };
+        self.passed_ns = match self.last_clock {
+            // Midnight; anything less far back is an entry out of order.
+            Some(last) if clock + 12 * HOUR < last => clock + 24 * HOUR - last,
+            Some(last) => clock.saturating_sub(last),
+            None => 0,
+        };
+        self.last_clock = Some(clock);
     }
 
     /// The hex bytes of a line: in the data column where the columns are known, else as many pairs of digits as there are.
@@ -232,6 +269,16 @@ fn columns(dashes: &str) -> Option<Columns> {
 /// What a line has in a column.
 fn cell(line: &str, (from, to): (usize, usize)) -> &str {
     line.get(from.min(line.len())..to.min(line.len())).unwrap_or_default()
+}
+
+/// `09:44:08.010` in nanoseconds since midnight.
+fn clock_ns(word: &str) -> Option<u64> {
+    let mut parts = word.split(':');
+    let (hours, minutes) = (parts.next()?, parts.next()?);
+    let seconds: f64 = parts.next().filter(|s| s.starts_with(|c: char| c.is_ascii_digit()))?.parse().ok()?;
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let plausible = parts.next().is_none() && hours < 24 && minutes < 60 && (0.0..61.0).contains(&seconds);
+    plausible.then(|| (hours * 3600 + minutes * 60) * 1_000_000_000 + (seconds * 1e9) as u64)
 }
 
 /// `15ms`, `2us`, `1.2sc` in nanoseconds.

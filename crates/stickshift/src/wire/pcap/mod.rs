@@ -20,6 +20,7 @@
 
 mod bushound;
 mod container;
+mod others;
 mod sniffusb;
 mod usbmon;
 mod usbmon_text;
@@ -28,7 +29,7 @@ mod window;
 
 use std::io::{Cursor, Read};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::wire::foreign;
 use bushound::BusHound;
 use container::Container;
@@ -277,7 +278,7 @@ enum Reader {
 }
 
 /// What recognising a text looks at.
-const GLANCE: usize = 16 * 1024;
+const GLANCE: usize = 64 * 1024;
 
 impl<'r> Capture<'r> {
     /// Begins to read a capture of any format, recognised by its content.
@@ -305,6 +306,10 @@ impl<'r> Capture<'r> {
             Reader::SniffUsb(SniffUsb::default())
         } else if bushound::looks_like(glance) {
             Reader::BusHound(BusHound::default())
+        } else if let Some((what, instead)) = others::named(glance) {
+            let error =
+                Error::new(ErrorKind::WrongFileKind, format!("this is {what}, which is not read: {instead}"));
+            return Err(error.detail(Detail::OtherCapture));
         } else {
             foreign::refuse(&glance[..glance.len().min(foreign::ENOUGH)])?;
             let size = glance.len();

@@ -47,13 +47,62 @@ struct Block {
     in_setup: bool,
 }
 
-/// Whether a text is such a log.
+/// Whether a text is such a log: several of its lines are of its making.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.lines();
-    lines.any(|l| l.contains("URB") && (l.contains(">>>") || l.contains("<<<")) && l.trim().starts_with('['))
-        || text.contains("-- URB_FUNCTION_")
-        || text.contains("UsbSnoop -")
+    let is_own = |line: &&str| {
+        let line = without_columns(line).1;
+        marker(line).is_some()
+            || line.starts_with("-- URB_FUNCTION_")
+            || (line.contains("UsbSnoop - ") && line.contains(" : "))
+    };
+    text.lines().filter(is_own).take(2).count() == 2
+}
+
+/// A line without the number and the time that DebugView puts before it, and that time in milliseconds.
+fn without_columns(line: &str) -> (Option<u64>, &str) {
+    let text = line.trim();
+    let mut words = text.split_ascii_whitespace();
+    let (Some(number), Some(time)) = (words.next(), words.next()) else { return (None, text) };
+    let is_number = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_digit());
+    let Some(time_ms) = clock_ms(time).filter(|_| is_number(number)) else { return (None, text) };
+    let rest = text[number.len()..].trim_start()[time.len()..].trim_start();
+    // A clock of twelve hours, and the number of the process.
+    let rest = ["AM", "PM"].iter().find_map(|half| rest.strip_prefix(half)).unwrap_or(rest).trim_start();
+    let rest = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        Some((process, after)) if is_number(process) => after,
+        _ => rest,
+    };
+    (Some(time_ms), rest.trim_start())
+}
+
+/// `0.00110000` or `12:34:56.789` in milliseconds.
+fn clock_ms(word: &str) -> Option<u64> {
+    if !word.contains(['.', ':']) || !word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':')) {
+        return None;
+    }
+    let seconds =
+        word.split(':').try_fold(0.0, |sum: f64, part| Some(sum * 60.0 + part.parse::<f64>().ok()?))?;
+    Some((seconds.clamp(0.0, 1e9) * 1000.0) as u64)
+}
+
+/// The line before an URB: its time where the log has one, its number, and whether it comes back. Old versions have no time and other arrows.
+fn marker(text: &str) -> Option<(Option<u64>, u64, bool)> {
+    let (time, rest) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (time, rest) = rest.split_once(']')?;
+            (Some(digits(time.trim_start())), rest)
+        }
+        None => (None, text),
+    };
+    let rest = rest.trim_start();
+    let back = rest.starts_with("<<");
+    if !back && !rest.starts_with(">>") {
+        return None;
+    }
+    let urb = rest.trim_start_matches(['<', '>', ' ']).strip_prefix("URB")?;
+    let urb = urb.trim_start().trim_start_matches("0x");
+    urb.starts_with(|c: char| c.is_ascii_hexdigit()).then(|| (time, digits(urb), back))
 }
 
 impl SniffUsb {
@@ -92,20 +141,15 @@ impl SniffUsb {
 
     /// Takes a line in; gives the block that it ends.
     fn take(&mut self, line: &str) -> ControlFlow<Block> {
-        let text = line.trim();
-        if text.starts_with('[') && text.contains("URB") && (text.contains(">>>") || text.contains("<<<")) {
-            let block = Block {
-                line: self.line,
-                time_ms: digits(text.trim_start_matches('[')),
-                urb: text.split("URB").nth(1).map_or(0, |t| digits(t.trim_start())),
-                back: text.contains("<<<"),
-                ..Block::default()
-            };
+        let (column, text) = without_columns(line);
+        if let Some((time, urb, back)) = marker(text) {
+            let time_ms = time.or(column).unwrap_or_else(|| self.time_ms(""));
+            let block = Block { line: self.line, time_ms, urb, back, ..Block::default() };
             return flow(self.block.replace(block));
         }
         if text.contains("IRP_MN_SURPRISE_REMOVAL") || text.contains("IRP_MN_REMOVE_DEVICE") {
-            let block =
-                Block { line: self.line, time_ms: self.time_ms(text), gone: true, ..Block::default() };
+            let time_ms = column.filter(|_| !text.starts_with('[')).unwrap_or_else(|| self.time_ms(text));
+            let block = Block { line: self.line, time_ms, gone: true, ..Block::default() };
             return flow(self.block.replace(block));
         }
         if let Some(block) = &mut self.block {

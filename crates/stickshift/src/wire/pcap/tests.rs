@@ -168,3 +168,16 @@ fn a_gzip_bomb_stops_at_its_allowance() {
     assert!(error.is(crate::error::ErrorKind::FileTooLarge), "{error:?}");
     assert!(capture.offset() < 120 << 20, "{}", capture.offset());
 }
+
+#[test]
+fn a_text_about_captures_is_none() {
+    for text in [
+        "# stickshift\n| `learn` | captures of usbmon, SniffUSB and Bus Hound |\n| Device | Phase | Data |\n|---|---|---|\n",
+        "Notes\n\nA line of usbmon looks like this:\n\nIt has a tag.\n\n    ffff8800 1000 S Ci:1:002:0 s 80 06 0100 0000 0012 18 <\n",
+        "SniffUSB writes `[3 ms]  >>>  URB 1 going down  >>>` and -- URB_FUNCTION_VENDOR_DEVICE lines. UsbSnoop - is its name.\n",
+        "Use Bus Hound's capture window: Device, Phase and Data must be shown.\n",
+        "22.1 pages IN total\n3.5 OUT of 10\n",
+    ] {
+        assert_eq!(kind(text.as_bytes()), ErrorKind::WrongFileKind, "{text}");
+    }
+}

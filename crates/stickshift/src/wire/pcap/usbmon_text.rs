@@ -15,6 +15,8 @@ pub(super) struct UsbmonText {
     wrapped_us: u64,
     last_us: u64,
     data: Vec<u8>,
+    /// A line that a mail program broke, with what followed it so far, and its number.
+    broken: Option<(u64, String)>,
 }
 
 /// What a line says besides its data.
@@ -31,10 +33,82 @@ struct Head {
     length: u32,
 }
 
-/// Whether a text begins with such lines. The first one may be cut.
+/// Whether a text holds such lines: the first of them, or several further down, as in a mail. The first one may be cut.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
-    let lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).take(4);
-    lines.filter(|line| parse(line, &mut Vec::new()).is_some()).count() >= 1
+    const FURTHER_DOWN: usize = 3;
+    let lines = bytes.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty());
+    let found =
+        lines.enumerate().filter(|(_, line)| parse(line, &mut Vec::new()).is_some() || plain(line).is_some());
+    let mut found = found.take(FURTHER_DOWN).map(|(index, _)| index);
+    found.next().is_some_and(|first| first < 2 || found.count() + 1 == FURTHER_DOWN)
+}
+
+/// The line behind quote signs and numbers; `None` when no kernel's line begins in it.
+fn plain(line: &[u8]) -> Option<String> {
+    /// Words that an editor or a mail put before a line.
+    const WORDS_BEFORE: usize = 4;
+    let text = std::str::from_utf8(line).ok()?.replace("=3D", "=").replace("=20", " ");
+    let is_mark =
+        |c: char| c.is_ascii_whitespace() || matches!(c, '>' | '|' | ':' | ')' | ']' | '[' | '.' | '#');
+    let mut rest = text.as_str();
+    for _ in 0..=WORDS_BEFORE {
+        rest = rest.trim_start_matches(is_mark);
+        if begins(rest) {
+            return Some(rest.to_owned());
+        }
+        let number = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest = match number {
+            0 => return None,
+            end => &rest[end..],
+        };
+    }
+    None
+}
+
+/// Whether a packet's line begins here: tag, time, S, C or E, address.
+fn begins(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let tag = words.next().is_some_and(|w| w.len() >= 4 && w.bytes().all(|b| b.is_ascii_hexdigit()));
+    let time = words.next().is_some_and(|w| w.bytes().all(|b| b.is_ascii_digit()));
+    let phase = words.next().is_some_and(|w| matches!(w, "S" | "C" | "E"));
+    let address = words
+        .next()
+        .is_some_and(|w| matches!(w.as_bytes(), [b'C' | b'Z' | b'I' | b'B', b'i' | b'o', b':', ..]));
+    tag && time && phase && address
+}
+
+/// Whether a packet's line lacks its end.
+fn is_broken(line: &str, head: Option<&Head>, data: &[u8]) -> bool {
+    /// The kernel shows no more of a packet.
+    const SHOWN: usize = 32;
+    match head {
+        None => true,
+        Some(head) => {
+            let has_data = line.split_ascii_whitespace().any(|w| w == "=");
+            let wanted = (head.length as usize).min(SHOWN);
+            let is_moved = matches!(head.phase, Phase::Complete) == (head.endpoint & 0x80 != 0);
+            let ends = line.trim_end().ends_with(['<', '>']);
+            data.len() < wanted && !ends && (has_data || is_moved && head.status_is_good())
+        }
+    }
+}
+
+impl Head {
+    fn status_is_good(&self) -> bool {
+        matches!(self.status, Status::Ok | Status::Pending)
+    }
+}
+
+/// What a broken line goes on with: words of digits and the signs before data. `None` when it is something else.
+fn continuation(line: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(line).ok()?.replace("=3D", "=");
+    let text = text.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+    let is_word = |w: &str| {
+        matches!(w, "=" | "<" | ">" | "s")
+            || w.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-' || b == b':')
+    };
+    let good = !text.is_empty() && text.split_ascii_whitespace().all(is_word) && !begins(text);
+    good.then(|| text.to_owned())
 }
 
 impl UsbmonText {
@@ -46,43 +120,78 @@ impl UsbmonText {
     ) -> Result<Option<Packet<'a>>> {
         loop {
             let Some((line, taken)) = window.line()? else {
+                if let Some((number, head)) = self.unbroken() {
+                    return Ok(Some(self.packet(number, head)));
+                }
                 *end = match window.trouble.take() {
                     Some(what) => End::Broken { offset: window.offset(), what },
                     None => End::Whole,
                 };
                 return Ok(None);
             };
+            if self.broken.is_some() {
+                if let (Some(more), Some((_, whole))) = (continuation(line), &mut self.broken) {
+                    // A soft line end of a mail's encoding breaks anywhere.
+                    match whole
+                        .strip_suffix('=')
+                        .filter(|rest| rest.ends_with(|c: char| c.is_ascii_hexdigit()))
+                    {
+                        Some(rest) => *whole = format!("{rest}{more}"),
+                        None => *whole = format!("{whole} {more}"),
+                    }
+                    self.line += 1;
+                    window.consume(taken);
+                    let whole = whole.clone();
+                    let head = parse(whole.as_bytes(), &mut self.data);
+                    if is_broken(&whole, head.as_ref(), &self.data) {
+                        continue;
+                    }
+                }
+                match self.unbroken() {
+                    Some((number, head)) => return Ok(Some(self.packet(number, head))),
+                    None => facts.skipped += 1,
+                }
+                continue;
+            }
             self.line += 1;
             let blank = line.iter().all(u8::is_ascii_whitespace);
-            let head = parse(line, &mut self.data);
+            // What a mail's encoding makes of the sign before data would be read as a line without any.
+            let encoded = memchr::memmem::find(line, b"=3D").is_some();
+            let mut head = if encoded { None } else { parse(line, &mut self.data) };
+            let text =
+                if head.is_some() { std::str::from_utf8(line).ok().map(str::to_owned) } else { plain(line) };
+            if let (None, Some(text)) = (&head, &text) {
+                head = parse(text.as_bytes(), &mut self.data);
+            }
             window.consume(taken);
+            if let Some(text) = text.filter(|text| is_broken(text, head.as_ref(), &self.data)) {
+                self.broken = Some((self.line, text));
+                continue;
+            }
             let Some(head) = head else {
                 facts.skipped += u64::from(!blank);
                 continue;
             };
-            const WRAP: u64 = 4096 * 1_000_000;
-            if head.time_us + WRAP / 2 < self.last_us {
-                self.wrapped_us += WRAP;
-            }
-            self.last_us = head.time_us;
-            let Head { phase, pipe, id, bus, device, endpoint, status, setup, length, .. } = head;
-            let time_ns = (head.time_us + self.wrapped_us).saturating_mul(1000);
-            let number = self.line;
-            return Ok(Some(Packet {
-                number,
-                time_ns,
-                phase,
-                pipe,
-                id,
-                bus,
-                device,
-                endpoint,
-                status,
-                setup,
-                length,
-                data: &self.data,
-            }));
+            return Ok(Some(self.packet(self.line, head)));
         }
+    }
+
+    /// Ends the broken line with what there is of it.
+    fn unbroken(&mut self) -> Option<(u64, Head)> {
+        let (number, text) = self.broken.take()?;
+        parse(text.as_bytes(), &mut self.data).map(|head| (number, head))
+    }
+
+    fn packet(&mut self, number: u64, head: Head) -> Packet<'_> {
+        const WRAP: u64 = 4096 * 1_000_000;
+        if head.time_us + WRAP / 2 < self.last_us {
+            self.wrapped_us += WRAP;
+        }
+        self.last_us = head.time_us;
+        let Head { phase, pipe, id, bus, device, endpoint, status, setup, length, .. } = head;
+        let time_ns = (head.time_us + self.wrapped_us).saturating_mul(1000);
+        let data = &self.data;
+        Packet { number, time_ns, phase, pipe, id, bus, device, endpoint, status, setup, length, data }
     }
 }
 
