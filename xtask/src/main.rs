@@ -19,6 +19,7 @@ const USAGE: &str = "\
 cargo xtask test [TIER..]   run the test tiers (all of them when none is named), installing what they need
 cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
+cargo xtask bench --beside PROGRAM  measure this build and another one side by side
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
+        ["bench", "--beside", other] => end(bench::beside(other)),
         ["bench", subjects @ ..] => bench::bench(subjects),
         ["ping-pong", port, exchanges] => end(bench::ping_pong(port, exchanges, false)),
         ["ping-pong", port, exchanges, "--until-it-closes"] => end(bench::ping_pong(port, exchanges, true)),

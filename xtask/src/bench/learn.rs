@@ -48,18 +48,23 @@ pub(super) fn run() -> Result<(), String> {
     Ok(())
 }
 
+/// The smaller capture.
+pub(super) fn part() -> Result<PathBuf, String> {
+    capture("learn-part.pcapng", PART)
+}
+
 /// The capture, and its beginning: a sample in the midst of a disk and a mouse that were there all the time.
 fn captures() -> Result<(PathBuf, PathBuf), String> {
-    let folder = folder()?;
-    let (whole, part) = (folder.join("learn.pcapng"), folder.join("learn-part.pcapng"));
-    for (path, size) in [(&whole, SIZE), (&part, PART)] {
-        if fs::metadata(path).is_ok_and(|m| m.len() >= size) {
-            continue;
-        }
-        let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok((capture("learn.pcapng", SIZE)?, part()?))
+}
+
+fn capture(name: &str, size: u64) -> Result<PathBuf, String> {
+    let path = folder()?.join(name);
+    if !fs::metadata(&path).is_ok_and(|m| m.len() >= size) {
+        let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         make(&mut BufWriter::with_capacity(1 << 20, file), size).map_err(|e| e.to_string())?;
     }
-    Ok((whole, part))
+    Ok(path)
 }
 
 fn make(out: &mut dyn Write, size: u64) -> std::io::Result<()> {

@@ -3,6 +3,7 @@
 //! Times on the wall are the best of several runs that take turns, so that a busy machine slows all of them. What is measured besides ours is
 //! either the floor under it or an original program whose path an environment variable gives.
 
+mod beside;
 mod dialogue;
 mod firmware;
 mod learn;
@@ -13,7 +14,7 @@ mod size;
 mod stick;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::install::rust_target;
@@ -57,6 +58,11 @@ const SUBJECTS: &[Subject] = &[
         run: learn::run,
     },
 ];
+
+/// Measures this build and another binary of the program side by side.
+pub(crate) fn beside(other: &str) -> Result<(), String> {
+    beside::run(Path::new(other))
+}
 
 /// Measures the named subjects, or all.
 pub(crate) fn bench(names: &[&str]) -> ExitCode {
