@@ -8,8 +8,8 @@ use stickshift::host::SerialLink;
 use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
 use stickshift::stick::{Interface, Mode, Place, Role, Stick, UsbId};
 
-/// How often it is looked whether the port is there.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked whether the port is there: at the end of a load that is what a user waits for.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Whether a serial port may be at `path`, without opening it.
 ///
