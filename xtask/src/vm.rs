@@ -31,6 +31,13 @@ const PACKAGES: &[&str] = &[
     "libusb-1.0-0",
     "usbip",
     "libwrap0",
+    "systemd",
+    "libapparmor1",
+    "libaudit1",
+    "libcap-ng0",
+    "libcap2",
+    "libip4tc2",
+    "libseccomp2",
 ];
 
 /// What the guest's first process says first.
