@@ -253,7 +253,7 @@ fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::ImageMismatch => (
-            "the image is made for other hardware",
+            "the image is made for other hardware, another direction or another purpose",
             "get the image for this model; use --allow-mismatch only if you are certain",
             REFUSED,
         ),

@@ -24,12 +24,16 @@ pub(crate) fn end_on(cancel: Cancel) {
 /// # Errors
 /// `Interrupted`, untouched.
 pub(crate) fn line() -> Result<String> {
-    answer(|| {
+    let answered = answer(|| {
         let mut answer = String::new();
         // An end of input is an empty answer.
         let _ = io::stdin().lock().read_line(&mut answer);
         answer
-    })
+    });
+    if answered.is_err() {
+        eprintln!();
+    }
+    answered
 }
 
 /// A secret, which is not shown.
@@ -39,11 +43,21 @@ pub(crate) fn line() -> Result<String> {
 pub(crate) fn secret(prompt: String) -> Result<io::Result<String>> {
     let terminal = Terminal::as_it_is();
     let answered = answer(move || rpassword::prompt_password(prompt));
-    if answered.is_err() {
-        terminal.restore();
-        eprintln!();
+    match answered {
+        Err(stopped) => {
+            terminal.restore();
+            eprintln!();
+            Err(stopped)
+        }
+        // Ctrl-C as a key, where the terminal makes no signal of it.
+        Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => Err(stopped()),
+        Ok(answer) => Ok(answer),
     }
-    answered
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped on request; nothing was begun")
+        .with_verdict(Verdict::Untouched)
 }
 
 /// Reads in another thread, which a request to stop leaves behind: the process ends.
@@ -54,10 +68,7 @@ fn answer<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Resul
         match told.recv_timeout(LOOK) {
             Ok(answer) => return Ok(answer),
             Err(RecvTimeoutError::Timeout) if !STOP.get().is_some_and(Cancel::is_cancelled) => {}
-            Err(_) => {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped on request; nothing was begun")
-                    .with_verdict(Verdict::Untouched));
-            }
+            Err(_) => return Err(stopped()),
         }
     }
 }

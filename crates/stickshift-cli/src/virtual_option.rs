@@ -13,7 +13,7 @@ use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::any_stick;
 use crate::options::VirtualOptions;
-use crate::virtual_state::{self, Kept};
+use crate::virtual_state::{self, Kept, PlayedStick};
 
 /// The virtual bus with nothing on it.
 const NONE: &str = "none";
@@ -21,14 +21,6 @@ const NONE: &str = "none";
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// How long the virtual owner takes to follow an instruction.
 const OWNER_ACTS: Duration = Duration::from_secs(20);
-
-/// A stick that this process plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PlayedStick {
-    pub(crate) place: Place,
-    pub(crate) name: String,
-    pub(crate) seed: u64,
-}
 
 /// The virtual computer of this run, and what was plugged into it.
 #[derive(Clone)]

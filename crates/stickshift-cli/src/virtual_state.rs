@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use stickshift::atomic_file::{self, AtomicFile};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
+use stickshift::stick::Place;
+use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::device::Device;
 use stickshift_emu::firmware::memory::{Firmware, FirmwareKind, Partition};
 use stickshift_emu::sticks::huawei::{HuaweiStick, KeptStick};
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::files;
-use crate::virtual_option::Played;
 
 /// The format that is written, and the only one that is read.
 const VERSION: u32 = 1;
@@ -28,6 +29,14 @@ struct StateFile {
     #[serde(rename = "stickshift-virtual")]
     version: u32,
     sticks: Vec<Kept>,
+}
+
+/// A stick that this process plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlayedStick {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) seed: u64,
 }
 
 /// Enough of the file to tell which version wrote it.
@@ -111,10 +120,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<Kept>>> {
 ///
 /// # Errors
 /// `FileUnwritable`.
-pub(crate) fn write(path: &Path, played: &Played) -> Result<()> {
-    let sticks = played.sticks.iter().map(|stick| {
-        let flashable = played.bus.with(&stick.place, |stick: &mut HuaweiStick| flashable(stick.keep()));
-        let message = played.bus.with(&stick.place, |stick: &mut ZeroCd| stick.keep()).flatten();
+pub(crate) fn write(path: &Path, bus: &VirtualBus, sticks: &[PlayedStick]) -> Result<()> {
+    let sticks = sticks.iter().map(|stick| {
+        let flashable = bus.with(&stick.place, |stick: &mut HuaweiStick| flashable(stick.keep()));
+        let message = bus.with(&stick.place, |stick: &mut ZeroCd| stick.keep()).flatten();
         Kept { name: stick.name.clone(), seed: stick.seed, message, flashable }
     });
     let file = StateFile { version: VERSION, sticks: sticks.collect() };
@@ -226,11 +235,11 @@ mod tests {
         let names = Some("e3372h-needle,k3772,19d2:2000".to_owned());
         let options = VirtualOptions { names, state: Some(state.clone()), ..VirtualOptions::default() };
         let played = options.asked_for().unwrap();
-        write(&state, &played).unwrap();
+        write(&state, &played.bus, &played.sticks).unwrap();
         let text = std::fs::read(&state).unwrap();
         let again = VirtualOptions { names: None, ..options.clone() }.asked_for().unwrap();
         assert_eq!(again.sticks, played.sticks);
-        write(&state, &again).unwrap();
+        write(&state, &again.bus, &again.sticks).unwrap();
         assert_eq!(std::fs::read(&state).unwrap(), text);
 
         let other = VirtualOptions { names: Some("k3772".to_owned()), ..options.clone() };

@@ -169,7 +169,7 @@ impl Opener {
     /// `FileUnwritable`.
     pub(crate) fn put_away(&self) -> Result<()> {
         match (&self.options.virtual_sticks.state, self.played()) {
-            (Some(path), Some(played)) => virtual_state::write(path, &played),
+            (Some(path), Some(played)) => virtual_state::write(path, &played.bus, &played.sticks),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::convert::{self, ConvertRequest, Converted, FirmwareFile, Journal, Target, resumption};
+use stickshift::convert::{
+    self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Target, resumption,
+};
 use stickshift::error::{Result, Verdict};
 use stickshift::modem::Identity;
 
@@ -75,9 +77,11 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         Direction::Hilink => Target::Hilink,
     };
     let mut session = context.session();
-    let mut files = vec![FirmwareFile::open(&args.firmware, &mut session)?];
+    let firmware = FirmwareFile::open(&args.firmware, &mut session)?;
+    let mut files = vec![FirmwareFile { given_as: Some(FileRole::MainFirmware), ..firmware }];
     if let Some(webui) = &args.webui {
-        files.push(FirmwareFile::open(webui, &mut session)?);
+        let webui = FirmwareFile::open(webui, &mut session)?;
+        files.push(FirmwareFile { given_as: Some(FileRole::WebUi), ..webui });
     }
     convert::order(&mut files, to);
     let loader = args.loader.as_deref().map(|path| consent::loader(path, false)).transpose()?;
@@ -132,6 +136,16 @@ impl Report for ConversionReport {
         }
         writeln!(out, "after:  {}", self.after)?;
         writeln!(out, "version read back from the stick: {}", self.after.firmware.as_deref().unwrap_or("?"))?;
-        writeln!(out, "stick: done")
+        writeln!(out, "stick: done")?;
+        match self.after.kind {
+            Some("hilink") => writeln!(
+                out,
+                "next: it is a network card with its own router now: wait for an address, then `stickshift hilink status`"
+            ),
+            _ => writeln!(
+                out,
+                "next: it is a modem with serial ports now: `stickshift signal` shows the network; NetworkManager or pppd connect by its port"
+            ),
+        }
     }
 }

@@ -29,6 +29,27 @@ pub struct FirmwareFile {
     pub warnings: Vec<String>,
     /// The partition table that it brings, where it brings one that can be read.
     pub table: Option<PartitionTable>,
+    /// What its owner took it for, where he said so.
+    pub given_as: Option<FileRole>,
+}
+
+/// What a firmware file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// The system that runs.
+    MainFirmware,
+    /// The pages of the web server, or the dashboard.
+    WebUi,
+}
+
+impl FileRole {
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileRole::MainFirmware => "main firmware",
+            FileRole::WebUi => "a web UI package",
+        }
+    }
 }
 
 impl FirmwareFile {
@@ -59,7 +80,7 @@ impl FirmwareFile {
             sizes.push(image.inflated_size(index)?);
         }
         let table = partition_table(&mut image)?;
-        Ok(FirmwareFile { path: path.to_owned(), image, sizes, incomplete, warnings, table })
+        Ok(FirmwareFile { path: path.to_owned(), image, sizes, incomplete, warnings, table, given_as: None })
     }
 
     /// Platform and version, as the first partition states them.
@@ -69,7 +90,23 @@ impl FirmwareFile {
 
     /// Whether it holds the main firmware. A file without a header is taken for one.
     pub fn is_main(&self) -> bool {
-        self.image.kind().is_none_or(|kind| kind.content() == 0 || kind.content() & MAIN_FIRMWARE != 0)
+        self.role().is_none_or(|role| role == FileRole::MainFirmware)
+    }
+
+    /// What its header says that it is for; `None` for a file without a header.
+    pub fn role(&self) -> Option<FileRole> {
+        let content = self.image.kind()?.content();
+        Some(match content == 0 || content & MAIN_FIRMWARE != 0 {
+            true => FileRole::MainFirmware,
+            false => FileRole::WebUi,
+        })
+    }
+
+    /// Why it is not what its owner took it for, in one lower-case line.
+    pub fn wrong_role(&self) -> Option<String> {
+        let (is, taken_for) = (self.role()?, self.given_as?);
+        let name = self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        (is != taken_for).then(|| format!("{name} is {}, not {}", is.name(), taken_for.name()))
     }
 
     /// The signature, where there is one.

@@ -84,7 +84,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
                 "{name} has no signature; a stick that wants one refuses it before anything is written"
             ));
         }
-        if partitions(file).iter().any(|p| p.boot_chain) {
+        if holds_boot_loader(file) {
             plan.dangers.push(format!(
                 "{name} begins with the boot loader: an interruption there leaves a stick that only the boot ROM can recover"
             ));
@@ -402,6 +402,11 @@ fn signature_facts(file: &FirmwareFile) -> Option<SignatureFacts> {
     // Without a file header the original announces 7, "everything".
     let kind = file.image.kind().map_or(7, |kind| kind.content());
     file.signature().map(|s| SignatureFacts { kind, key: s.key_hex(), length: s.length })
+}
+
+/// Whether it brings a boot loader: an interruption while that is written leaves nothing that starts.
+pub(super) fn holds_boot_loader(file: &FirmwareFile) -> bool {
+    partitions(file).iter().any(|p| p.boot_chain)
 }
 
 /// The partitions of a file as they go to the stick.

@@ -72,7 +72,7 @@ pub mod journal;
 pub mod load;
 pub mod resumption;
 
-pub use firmware_file::FirmwareFile;
+pub use firmware_file::{FileRole, FirmwareFile};
 pub use journal::Journal;
 pub use plan::{ConversionPlan, plan};
 pub use request::{ConvertRequest, Converted, Target, order};

@@ -1,6 +1,6 @@
 //! What a conversion will do, before anything is sent.
 
-use crate::boot::{Loader, Partition, PartitionTable};
+use crate::boot::{Chip, Loader, Partition, PartitionTable};
 use crate::convert::request::{ConvertRequest, Target};
 use crate::convert::{flash, load};
 use crate::error::{Error, ErrorKind, Result, Verdict};
@@ -109,6 +109,11 @@ pub fn plan(
     }
     plan_tables(request, &mut plan);
     plan_fit(seen.as_ref(), request, &mut plan);
+    if steps.contains(&Step::Load) {
+        plan_loader(seen.as_ref(), request, &mut plan);
+    } else if request.loader.is_none() && request.files.iter().any(flash::holds_boot_loader) {
+        plan.dangers.push("no loader was given: after such an interruption one is needed, so have one for this model at hand".into());
+    }
     plan.dangers.push(
         "SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into(),
     );
@@ -210,7 +215,10 @@ fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertReques
                 let model = hardware.or_else(|| seen.and_then(|seen| seen.product.clone()));
                 load::plan(loader, model.as_deref(), plan);
             }
-            None => plan.dangers.push("no loader was given: the boot pin alone does not help".into()),
+            None => {
+                plan.step("load-block", "send the loader to the boot ROM: none was given", None);
+                plan.dangers.push("no loader was given: the boot pin alone does not help, and nothing is begun without one".into());
+            }
         },
         Step::Flash => flash::plan(&request.files, plan),
         Step::Verify => {
@@ -247,15 +255,37 @@ pub(crate) fn difference(loader: &PartitionTable, image: &PartitionTable) -> Opt
         .map(|(loader, image)| format!("loader: {loader}; image: {image}"))
 }
 
+/// Holds each file against its role, the stick and the loader, as far as they say what they are.
 fn plan_fit(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
     for file in &request.files {
         let platform = file.version().platform;
+        if let Some(text) = file.wrong_role() {
+            plan.objections.push(Objection { consent: Consent::Mismatch, text });
+        }
         if let Some(text) = seen.and_then(|seen| misfit(seen, platform.as_deref())) {
             plan.objections.push(Objection { consent: Consent::Mismatch, text });
         }
         if file.is_main() {
             plan_kind(&file.version(), seen, request.to, plan);
         }
+    }
+}
+
+/// Where the stick does not say what it is, the loader is held against the images: both are for one chip.
+fn plan_loader(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
+    let known = seen.is_some_and(|seen| seen.hardware.is_some() || seen.product.is_some());
+    let Some(loader) = request.loader.as_ref().filter(|_| !known) else { return };
+    let platforms = request.files.iter().filter_map(|file| file.version().platform);
+    let misfit = |platform: String| {
+        let (of_loader, of_image) = (loader.chip()?, Chip::of_model(&platform)?);
+        let text = format!(
+            "the loader is for {}, the images are for {platform}, which has a {}",
+            of_loader.name, of_image.name
+        );
+        (of_loader != of_image).then_some(text)
+    };
+    if let Some(text) = platforms.filter_map(misfit).next() {
+        plan.objections.push(Objection { consent: Consent::Mismatch, text });
     }
 }
 
@@ -283,11 +313,17 @@ fn plan_kind(version: &Version, seen: Option<&Identity>, to: Target, plan: &mut 
     }
 }
 
-/// What a stick says of itself against an image's platform: its product, or else its board. The hardware code of an image is not compared:
+/// What a stick says of itself against an image's platform: its product, or else its board, or else its model. The hardware code of an image is not compared:
 /// it is no hardware version of a stick.
 pub(super) fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> {
     let product = fit::wrong_product(platform, seen.product.as_deref());
-    product.or_else(|| fit::wrong_board(platform?, seen.hardware.as_deref()?))
+    let board = || fit::wrong_board(platform?, seen.hardware.as_deref()?);
+    // A marketing name counts where nothing better is known: operators sell sticks under names of their own.
+    let named = || match seen.product.is_none() && seen.names().board().is_none() {
+        true => fit::wrong_model(platform?, seen.model.as_deref()?),
+        false => None,
+    };
+    product.or_else(board).or_else(named)
 }
 
 #[cfg(test)]

@@ -64,3 +64,26 @@ fn an_image_that_names_no_model_is_judged_by_the_stick() {
     plan_kind(&version, None, Target::Stick, &mut plan);
     assert!(plan.objections.is_empty() && plan.dangers[0].contains("no rule determines"), "{plan:?}");
 }
+
+#[test]
+fn files_are_held_against_what_their_owner_took_them_for() {
+    use crate::convert::FileRole::{MainFirmware, WebUi};
+    for (given_as, objects) in [(MainFirmware, false), (WebUi, true)] {
+        let file = FirmwareFile { given_as: Some(given_as), ..firmware("E3372h_153", "21.180.01.00.00") };
+        let mut plan = Plan::new("");
+        plan_fit(None, &request(Target::Stick, file), &mut plan);
+        assert_eq!(!plan.objections.is_empty(), objects, "{given_as:?}: {plan:?}");
+    }
+}
+
+#[test]
+fn a_stick_that_says_only_its_model_is_held_against_the_image() {
+    let seen = |model: &str, hardware: Option<&str>| Identity {
+        model: Some(model.into()),
+        hardware: hardware.map(str::to_owned),
+        ..Identity::default()
+    };
+    assert!(misfit(&seen("E303", None), Some("E3372h_153")).is_some());
+    assert!(misfit(&seen("M150-2", Some("CL2E3372HM")), Some("E3372h_153")).is_none());
+    assert!(misfit(&seen("E3372", None), Some("E3372h_153")).is_none());
+}

@@ -24,6 +24,20 @@ pub fn wrong_board(platform: &str, hardware: &str) -> Option<String> {
     wrong.then(|| format!("the image is for {platform}, the stick's hardware {hardware} is an {model}"))
 }
 
+/// What a stick's marketing name (`E303`) says against an image's platform (`E3372h_153`). One may be the beginning of the other.
+pub fn wrong_model(platform: &str, model: &str) -> Option<String> {
+    let plain = |text: &str| {
+        let text = text.trim().to_ascii_lowercase();
+        let text = text.strip_prefix("huawei").unwrap_or(&text).trim().to_owned();
+        text.split(['_', '-', ' ']).next().unwrap_or_default().to_owned()
+    };
+    let (image, stick) = (plain(platform), plain(model));
+    let is_name = |name: &str| name.len() >= 3 && name.bytes().any(|b| b.is_ascii_digit());
+    let fits = image.starts_with(&stick) || stick.starts_with(&image);
+    (is_name(&image) && is_name(&stick) && !fits)
+        .then(|| format!("the image is for {platform}, the stick is {}", model.trim()))
+}
+
 /// What speaks for it, in one line each.
 pub fn evidence(platform: Option<&str>, product: Option<&str>) -> Vec<String> {
     match (platform, product) {
@@ -80,5 +94,19 @@ mod tests {
         assert!(evidence(Some("E3372h_153"), Some("E3372h_153"))[0].contains("is for it"));
         assert!(evidence(Some("E3372h_153"), None)[0].contains("has not said"));
         assert!(evidence(Some("A"), Some("B")).is_empty());
+    }
+
+    #[test]
+    fn a_marketing_name_speaks_against_images_of_other_models() {
+        for (model, wrong) in [
+            ("E303", true),
+            ("K3772", true),
+            ("E3372", false),
+            ("HUAWEI E3372h", false),
+            ("E3372h-153", false),
+            ("modem", false),
+        ] {
+            assert_eq!(wrong_model("E3372h_153", model).is_some(), wrong, "{model}");
+        }
     }
 }
