@@ -132,9 +132,9 @@ impl Played {
                 stick
                     .unfired()
                     .map(|fault| format!("{fault} (the stick received {steps} requests)"))
-                    .collect()
+                    .collect::<Vec<_>>()
             };
-            unfired.extend(self.bus.with(&stick.place, of_requests).unwrap_or_else(Vec::new));
+            unfired.extend(self.bus.with(&stick.place, of_requests).unwrap_or_default());
             let of_message = self.bus.with(&stick.place, |stick: &mut ZeroCd| stick.unfired()).flatten();
             unfired
                 .extend(of_message.map(|behaviour| format!("{} (no switch message came)", behaviour.word())));

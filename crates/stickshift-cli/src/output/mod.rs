@@ -122,6 +122,7 @@ impl Output {
     }
 
     /// A line on standard error that is no part of the result, in JSON too.
+    #[cfg(feature = "virtual")]
     pub(crate) fn aside(&self, text: &str) {
         self.pause_bar();
         say(text);

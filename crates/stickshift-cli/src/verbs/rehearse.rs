@@ -64,8 +64,12 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let folder = TemporaryFolder::new()?;
     let [loader_file, firmware, webui] = make_files(&folder.path, to, version, seed)?;
 
+    context
+        .output
+        .say("a rehearsal on a virtual stick: no real stick is touched, and its minutes pass at once");
     let played = context.opener.use_virtual(name)?;
     let bus = &played.bus;
+    let begun = bus.now();
     let mut session = context.session_with(|event| played.owner_hears(event));
     let mut files =
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
@@ -87,6 +91,13 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     context.output.interim("plan", &planned.plan);
     let converted = persist(context, bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
+    let took = (bus.now() - begun).as_secs();
+    context.output.say(&format!(
+        "the virtual stick took {} min {} s for it; nothing real was touched\n\
+         next: `stickshift rehearse --needle --fault powerloss@300`, or with a real stick `stickshift list` and `stickshift convert --dry-run`",
+        took / 60,
+        took % 60
+    ));
     Ok(())
 }
 
