@@ -13,5 +13,5 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = modem.messages();
     let _ = modem.connection();
     let _ = modem.ask_code("*100#");
-    let _ = modem.delete_messages(&[1]);
+    let _ = modem.delete_messages(&[1.into()]);
 });

@@ -9,7 +9,7 @@ use stickshift::at::ports::UsbMode;
 use stickshift::error::{Error, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
-use stickshift::modem::{Draft, LastTry, Login, Modem, PinUse, PortsWanted};
+use stickshift::modem::{Draft, LastTry, Login, MessageId, Modem, PinUse, PortsWanted};
 use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind};
@@ -42,6 +42,11 @@ fn nothing(_before: &Held, _after: &Held) -> bool {
 fn send(modem: &mut Modem<'_>) -> Result<()> {
     let date = "2026-11-20 13:00:50";
     modem.send_message(Draft { to: "+33123456789", text: "hello", mark: 7, date }).map(|_| ())
+}
+
+fn delete(modem: &mut Modem<'_>, numbers: &[u32]) -> Result<()> {
+    let ids: Vec<MessageId> = numbers.iter().map(|number| (*number).into()).collect();
+    modem.delete_messages(&ids).map(|_| ())
 }
 
 fn one_more_message(before: &Held, after: &Held) -> bool {
@@ -88,16 +93,16 @@ const SERVICES: &[Service] = &[
     service("signal", WEB, |m| m.signal().map(|_| ()), nothing),
     service("messages", AT, |m| m.messages().map(|_| ()), nothing),
     service("messages", WEB, |m| m.messages().map(|_| ()), nothing),
-    service("read", AT, |m| m.read_message(0).map(|_| ()), nothing),
-    service("read", WEB, |m| m.read_message(40_000).map(|_| ()), nothing),
-    service("delete", AT, |m| m.delete_messages(&[0]), |b, a| only_deleted(b, a, &[0])),
-    service("delete two", AT, |m| m.delete_messages(&[0, 2]), |b, a| only_deleted(b, a, &[0, 2])),
-    service("delete absent", AT, |m| m.delete_messages(&[0, 99]), |b, a| only_deleted(b, a, &[0, 99])),
-    service("delete", WEB, |m| m.delete_messages(&[40_000]), |b, a| only_deleted(b, a, &[40_000])),
+    service("read", AT, |m| m.read_message(&0.into()).map(|_| ()), nothing),
+    service("read", WEB, |m| m.read_message(&40_000.into()).map(|_| ()), nothing),
+    service("delete", AT, |m| delete(m, &[0]), |b, a| only_deleted(b, a, &[0])),
+    service("delete two", AT, |m| delete(m, &[0, 2]), |b, a| only_deleted(b, a, &[0, 2])),
+    service("delete absent", AT, |m| delete(m, &[0, 99]), |b, a| only_deleted(b, a, &[0, 99])),
+    service("delete", WEB, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, &[40_000])),
     service(
         "delete two",
         WEB,
-        |m| m.delete_messages(&[40_000, 40_001]),
+        |m| delete(m, &[40_000, 40_001]),
         |b, a| only_deleted(b, a, &[40_000, 40_001]),
     ),
     service("send", AT, send, one_more_message),
@@ -196,7 +201,7 @@ const SERVICES: &[Service] = &[
     service("connection", WEB, |m| m.connection().map(|_| ()), nothing),
     service("data off", WEB, |m| m.set_data(false), |_, a| !a.kept.data.switch),
     service("updates off", WEB, |m| m.set_automatic_updates(false), |_, a| !a.kept.auto_update),
-    service("delete", LOGIN, |m| m.delete_messages(&[40_000]), |b, a| only_deleted(b, a, &[40_000])),
+    service("delete", LOGIN, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, &[40_000])),
 ];
 
 /// What a verdict speaks of: whether a message was read and what a restart forgets are no part of it.

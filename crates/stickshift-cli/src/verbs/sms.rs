@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::Result;
-use stickshift::modem::{Draft, ShortMessage, Submission};
+use stickshift::hex;
+use stickshift::modem::{Draft, EntryKind, MessageId, MessageList, ShortMessage, SkippedStore, Submission};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -25,13 +26,19 @@ pub(crate) struct SmsArgs {
 
 #[derive(Debug, Subcommand)]
 enum SmsVerb {
-    /// List received messages; long ones are reassembled
+    /// List what all message stores hold, oldest first; long messages are reassembled
     List,
     /// Show a message by its number in the list
     Read {
-        /// Message number
+        /// Message number, with its store where the list shows one: SM:3
         #[arg(value_name = "N")]
-        number: u32,
+        id: MessageId,
+    },
+    /// Show messages as they are stored, in hexadecimal (PDUs)
+    Raw {
+        /// Message numbers, as in the list [default: all]
+        #[arg(value_name = "N")]
+        ids: Vec<MessageId>,
     },
     /// Send a message; a long text is split
     Send {
@@ -44,9 +51,9 @@ enum SmsVerb {
     },
     /// Delete messages by their numbers in the list
     Delete {
-        /// Message numbers; all parts of a long message are deleted
+        /// Message numbers, as in the list; all parts of a long message are deleted
         #[arg(value_name = "N", required = true)]
-        numbers: Vec<u32>,
+        ids: Vec<MessageId>,
     },
 }
 
@@ -54,8 +61,16 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     match args.verb {
-        SmsVerb::List => context.output.finish(&Messages { messages: modem.messages()? }),
-        SmsVerb::Read { number } => context.output.finish(&One(modem.read_message(number)?)),
+        SmsVerb::List => context.output.finish(&Messages(modem.messages()?)),
+        SmsVerb::Read { id } => {
+            let message = modem.read_message(&id)?;
+            let named = id.store.is_some();
+            context.output.finish(&One { message, named });
+        }
+        SmsVerb::Raw { ids } => {
+            let list = modem.raw_messages(&ids)?;
+            context.output.finish(&Raw::of(list));
+        }
         SmsVerb::Send { to, text } => {
             let now = Timestamp::now();
             // Not strftime: it is 50 KB of program.
@@ -66,39 +81,55 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             tell_second_look(context, &modem);
             context.output.finish(&Sent(sent));
         }
-        SmsVerb::Delete { numbers } => {
-            modem.delete_messages(&numbers)?;
+        SmsVerb::Delete { ids } => {
+            let outcome = modem.delete_messages(&ids)?;
             tell_second_look(context, &modem);
-            context.output.finish(&Deleted { deleted: numbers });
+            for id in &outcome.still_listed {
+                let what = format!("the stick says twice that it deleted {id}, and still lists it");
+                context.output.warn("still-listed", what);
+            }
+            context.output.finish(&Deleted { deleted: ids });
         }
     }
     Ok(())
 }
 
 #[derive(Serialize)]
-struct Messages {
-    messages: Vec<ShortMessage>,
-}
-
-#[derive(Serialize)]
-struct One(ShortMessage);
+struct Messages(MessageList);
 
 impl Report for Messages {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.messages.is_empty() {
-            return writeln!(out, "no messages");
+        let list = &self.0;
+        let named = list.numbers_need_stores();
+        list.messages.iter().try_for_each(|m| show(m, named, out))?;
+        if list.messages.is_empty() {
+            let stores = list.stores.join(", ");
+            match list.skipped.is_empty() {
+                true => writeln!(out, "no messages")?,
+                false => writeln!(out, "no messages in {}", clean::line(&stores))?,
+            }
         }
-        self.messages.iter().try_for_each(|m| show(m, out))
+        list.skipped.iter().try_for_each(|skipped| {
+            writeln!(out, "({}: {})", clean::line(&skipped.store), clean::line(&skipped.reason))
+        })
     }
 
     fn shows_whole_texts(&self) -> bool {
         true
     }
+}
+
+#[derive(Serialize)]
+struct One {
+    #[serde(flatten)]
+    message: ShortMessage,
+    #[serde(skip)]
+    named: bool,
 }
 
 impl Report for One {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        show(&self.0, out)
+        show(&self.message, self.named, out)
     }
 
     fn shows_whole_texts(&self) -> bool {
@@ -106,17 +137,94 @@ impl Report for One {
     }
 }
 
-fn show(message: &ShortMessage, out: &mut dyn Write) -> io::Result<()> {
-    let new = if message.read { "" } else { ", new" };
-    let date = message.date.replacen('T', " ", 1);
-    writeln!(out, "{}  {}  {}{new}", message.number, clean::line(&date), clean::line(&message.from))?;
-    for line in message.text.lines() {
+fn name(message: &ShortMessage, named: bool) -> String {
+    match message.id(named) {
+        Some(id) => id.to_string(),
+        None if named => format!("{}:?", message.store),
+        None => "?".to_owned(),
+    }
+}
+
+fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<()> {
+    let id = name(message, named);
+    write!(out, "{}  ", clean::line(&id))?;
+    if message.kind == EntryKind::Undecodable {
+        let octets: usize = message.pdus.iter().map(Vec::len).sum();
+        return writeln!(out, "cannot be decoded ({octets} bytes; `stickshift sms raw` shows them)");
+    }
+    let clock = if message.clock.is_empty() { "no time" } else { &message.clock };
+    let to = message.to.as_deref().unwrap_or_default();
+    let who = match message.kind {
+        EntryKind::Sent => format!("to {to}, sent"),
+        EntryKind::Draft => format!("to {to}, draft"),
+        EntryKind::Failed => format!("to {to}, could not be sent"),
+        EntryKind::Report => format!("delivery report for {to}"),
+        _ => message.from.clone().unwrap_or_default(),
+    };
+    let new = if message.read == Some(false) { ", new" } else { "" };
+    writeln!(out, "{}  {}{new}", clean::line(clock), clean::line(&who))?;
+    if let Some(report) = &message.report {
+        let reason = report.reason.filter(|reason| *reason != report.outcome);
+        let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
+        let ended = report.ended.as_ref().map(|ended| format!(", {}", ended.replacen('T', " ", 1)));
+        writeln!(out, "    {}{reason}{}", report.outcome, ended.unwrap_or_default())?;
+    }
+    for line in message.text.as_deref().unwrap_or_default().lines() {
         writeln!(out, "    {}", clean::line(line))?;
+    }
+    if message.eight_bit {
+        writeln!(out, "    (sent as 8-bit data)")?;
+    }
+    if let Some(data) = &message.data {
+        writeln!(out, "    ({}, {} bytes)", data.what, data.hex.len() / 2)?;
     }
     if message.missing_parts > 0 {
         writeln!(out, "    ({} parts have not come)", message.missing_parts)?;
     }
     Ok(())
+}
+
+/// One part as it is stored.
+#[derive(Serialize)]
+struct RawPart {
+    store: String,
+    number: Option<u32>,
+    pdu: String,
+}
+
+#[derive(Serialize)]
+struct Raw {
+    pdus: Vec<RawPart>,
+    skipped: Vec<SkippedStore>,
+}
+
+impl Raw {
+    fn of(list: MessageList) -> Raw {
+        let parts = list.messages.into_iter().flat_map(|message| {
+            let mut places = message.places.into_iter();
+            message.pdus.into_iter().map(move |pdu| {
+                let place = places.next();
+                let number = place.as_ref().map(|place| place.number);
+                let store = place.map_or_else(|| message.store.clone(), |place| place.store);
+                RawPart { store, number, pdu: hex::encode_upper(&pdu) }
+            })
+        });
+        Raw { pdus: parts.collect(), skipped: list.skipped }
+    }
+}
+
+impl Report for Raw {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for part in &self.pdus {
+            let number = part.number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+            let store = if part.store.is_empty() { String::new() } else { format!("{}:", part.store) };
+            let pdu = if part.pdu.is_empty() { "(nothing)" } else { &part.pdu };
+            writeln!(out, "{}{number}  {pdu}", clean::line(&store))?;
+        }
+        self.skipped.iter().try_for_each(|skipped| {
+            writeln!(out, "({}: {})", clean::line(&skipped.store), clean::line(&skipped.reason))
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -133,7 +241,7 @@ impl Report for Sent {
 
 #[derive(Serialize)]
 struct Deleted {
-    deleted: Vec<u32>,
+    deleted: Vec<MessageId>,
 }
 
 impl Report for Deleted {
@@ -148,12 +256,17 @@ mod tests {
 
     #[test]
     fn a_strangers_text_does_not_reach_the_terminal_raw() {
-        let mut message = ShortMessage::default();
-        (message.number, message.missing_parts) = (1, 1);
-        (message.from, message.date) = ("+1".into(), "d".into());
-        message.text = "a\u{1b}[31m\nb".into();
+        let message = ShortMessage {
+            number: Some(1),
+            missing_parts: 1,
+            from: Some("+1".into()),
+            clock: "d".into(),
+            read: Some(false),
+            text: Some("a\u{1b}[31m\nb".into()),
+            ..ShortMessage::default()
+        };
         let mut text = Vec::new();
-        show(&message, &mut text).unwrap();
+        show(&message, false, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text, "1  d  +1, new\n    a\\u{1b}[31m\n    b\n    (1 parts have not come)\n");
     }

@@ -1,23 +1,35 @@
 //! `stickshift ussd`: codes such as `*100#`, over AT or HiLink.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::modem::CodeAnswer;
+use stickshift::modem::{CodeAnswer, CodeForm};
 
 use crate::context::Context;
 use crate::output::Report;
 use crate::way_in::WayInArgs;
 
+/// How long it takes at most until Ctrl-C is noticed while a reply is being typed.
+const SOON: Duration = Duration::from_millis(100);
+
 /// Send a USSD code such as '*100#' and print the reply.
+///
+/// Where the network asks back, replies come from the command line, then from the terminal or, line by line, from standard input. An empty
+/// reply, the end of the input or Ctrl-C ends the dialogue.
 #[derive(Args, Debug)]
 pub(crate) struct UssdArgs {
     /// The code, then your answers to the network's prompts, in order
     #[arg(value_name = "CODE", required = true)]
     codes: Vec<String>,
+    /// Send codes in this form only: packed, plain or ucs2 (default: packed, then plain)
+    #[arg(long, value_name = "FORM")]
+    coding: Option<CodeForm>,
     #[command(flatten)]
     way_in: WayInArgs,
 }
@@ -25,20 +37,82 @@ pub(crate) struct UssdArgs {
 pub(crate) fn run(context: &mut Context, args: UssdArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
-    let mut open = true;
-    for code in &args.codes {
-        if !open {
-            let what = "the network ended the dialogue before the last reply";
-            return Err(Error::new(ErrorKind::AtRefused, what).with_verdict(Verdict::Recoverable));
-        }
-        let answer = modem.ask_code(code)?;
-        open = answer.reply_expected;
-        context.output.stream("answer", &Answer(answer));
+    if let Some(form) = args.coding {
+        modem.set_code_form(form)?;
     }
-    if open {
-        modem.end_codes();
+    let mut given = args.codes.into_iter();
+    let mut typed = None;
+    let mut open = true;
+    let mut first = true;
+    loop {
+        let code = match given.next() {
+            Some(_) if !open => {
+                let what = "the network ended the dialogue before the last reply";
+                return Err(Error::new(ErrorKind::AtRefused, what).with_verdict(Verdict::Recoverable));
+            }
+            Some(code) => code,
+            None if !open => return Ok(()),
+            None => match typed.get_or_insert_with(Replies::read).next(context) {
+                Some(reply) => reply,
+                None => break,
+            },
+        };
+        match modem.ask_code(&code) {
+            Ok(answer) => {
+                open = answer.reply_expected;
+                context.output.stream("answer", &Answer(answer));
+            }
+            // The first answers were given, and are no longer in doubt; what this reply did is.
+            Err(e) if first => return Err(e),
+            Err(e) => return Err(e.with("reply", "the last one")),
+        }
+        first = false;
+    }
+    modem.end_codes();
+    if context.cancel.is_cancelled() {
+        let what = "stopped on request; the dialogue with the network was ended";
+        return Err(Error::new(ErrorKind::Interrupted, what).with_verdict(Verdict::Recoverable));
     }
     Ok(())
+}
+
+/// Replies that are typed, or come from another program.
+struct Replies {
+    lines: Receiver<String>,
+}
+
+impl Replies {
+    /// Reads standard input in a thread of its own: nothing ends a read there, and Ctrl-C must not wait for one.
+    fn read() -> Replies {
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in io::stdin().lock().lines() {
+                let Ok(line) = line else { break };
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Replies { lines }
+    }
+
+    /// The next reply; `None` when there is none any more, or the user asked to stop.
+    fn next(&self, context: &Context) -> Option<String> {
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            let _ = write!(io::stderr(), "reply (empty to end): ");
+            let _ = io::stderr().flush();
+        }
+        loop {
+            if context.cancel.is_cancelled() {
+                return None;
+            }
+            match self.lines.recv_timeout(SOON) {
+                Ok(line) => return Some(line.trim().to_owned()).filter(|line| !line.is_empty()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -46,8 +120,11 @@ struct Answer(CodeAnswer);
 
 impl Report for Answer {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.0.text.trim().is_empty() {
+            writeln!(out, "(the network accepted the code and sent no text)")?;
+        }
         // Set apart from what is ours: a network's text may be made to look like it.
-        for line in self.0.text.replace('\r', "\n").trim_end().lines() {
+        for line in self.0.text.replace("\r\n", "\n").replace('\r', "\n").trim_end().lines() {
             writeln!(out, "    {}", clean::line(line))?;
         }
         if self.0.reply_expected { writeln!(out, "(the network waits for a reply)") } else { Ok(()) }

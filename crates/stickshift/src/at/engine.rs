@@ -169,10 +169,15 @@ impl<'l> At<'l> {
     /// # Errors
     /// `Disconnected`, `Interrupted`, `Io`.
     pub fn wait_urc(&mut self, name: &'static str, timeout: Duration) -> Result<Option<String>> {
-        self.collector.await_report(Some(name));
-        let outcome = self.await_urc(name, timeout);
-        self.collector.await_report(None);
-        outcome.map_err(|e| self.judge(e))
+        self.await_urc(name, timeout, false)
+    }
+
+    /// The same for a line that the last command brings about: a refusal by number that comes late ends the waiting, too.
+    ///
+    /// # Errors
+    /// As [`wait_urc`](Self::wait_urc), and as [`refusal`].
+    pub fn wait_report(&mut self, name: &'static str, timeout: Duration) -> Result<Option<String>> {
+        self.await_urc(name, timeout, true)
     }
 
     /// What comes from here on under `name` is waited for, later: the answer to a command may come right behind its result.
@@ -180,7 +185,19 @@ impl<'l> At<'l> {
         self.collector.await_report(Some(name));
     }
 
-    fn await_urc(&mut self, name: &str, timeout: Duration) -> Result<Option<String>> {
+    fn await_urc(
+        &mut self,
+        name: &'static str,
+        timeout: Duration,
+        refusable: bool,
+    ) -> Result<Option<String>> {
+        self.collector.await_report(Some(name));
+        let outcome = self.read_urc(name, timeout, refusable);
+        self.collector.await_report(None);
+        outcome.map_err(|e| self.judge(e))
+    }
+
+    fn read_urc(&mut self, name: &str, timeout: Duration, refusable: bool) -> Result<Option<String>> {
         let deadline = self.link.now() + timeout;
         let mut buffer = [0; 1024];
         loop {
@@ -188,6 +205,9 @@ impl<'l> At<'l> {
             if let Some(i) = self.urcs.iter().position(|line| value_of(line, name).is_some()) {
                 let line = self.urcs.remove(i);
                 return Ok(value_of(&line, name).map(str::to_owned));
+            }
+            if refusable && let Some(result) = self.collector.take_late_refusal() {
+                return Err(refusal(name, &result));
             }
             let now = self.link.now();
             if now >= deadline {

@@ -1,13 +1,15 @@
 //! Short messages in PDU mode: docs/protocols/hilink-at.md section 3.7. Text mode truncates and mangles and is not used.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::at::{At, Command, PATIENT, fields_of, number, text, unexpected};
+use crate::at::{At, Command, PATIENT, fields_of, number, quoted, text, unexpected};
 use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
-use crate::wire::at::{Answer, Final, fields, value_of};
-use crate::wire::pdu::{self, Body, Message, Part};
+use crate::wire::at::{Final, fields, value_of};
+use crate::wire::pdu::{self, Message};
+
+/// How long the network may take to accept a message: refusals after 135 seconds are reported.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How a stored message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +24,15 @@ pub enum Status {
     Sent,
 }
 
-/// One place of the message store.
+/// One place of a message store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its number.
-    pub index: u16,
-    /// How it stands.
-    pub status: Status,
+    /// Its number; `None` where the stick's line does not say.
+    pub index: Option<u16>,
+    /// How it stands; `None` where the stick's line does not say.
+    pub status: Option<Status>,
+    /// What is stored, with the service centre address in front; empty where no PDU came.
+    pub pdu: Vec<u8>,
     /// The message; `None` when its PDU cannot be decoded.
     pub message: Option<Message>,
 }
@@ -38,28 +42,16 @@ pub fn pdu_mode() -> Command<()> {
     Command::plain("AT+CMGF=0").that(Effect::Reads)
 }
 
-/// `AT+CMGL=4`: every stored message. Unread ones count as read from then on, so it is no mere question.
+/// `AT+CMGL=4`: every message of the store that is being read. Unread ones count as read from then on, so it is no mere question. One
+/// line that does not read costs its own message at most.
 pub fn list() -> Command<Vec<Stored>> {
-    Command::new("AT+CMGL=4", |answer| {
-        let mut stored = Vec::new();
-        for (i, line) in answer.lines.iter().enumerate() {
-            let Some(value) = value_of(line, "+CMGL") else { continue };
-            let f = fields(value);
-            let (Some(index), Some(status)) = (number(&f, 0), status(&f, 1)) else {
-                return Err(unexpected("a list of messages", answer));
-            };
-            stored.push(Stored { index, status, message: message_after(answer, i) });
-        }
-        Ok(stored)
-    })
-    .that(Effect::Changes)
-    .within(PATIENT)
+    Command::new("AT+CMGL=4", |answer| Ok(listed(&answer.lines))).that(Effect::Changes).within(PATIENT)
 }
 
-/// `AT+CMGR=`: one stored message; `None` when the place is empty. Its index in the value is 0: the answer does not repeat it.
+/// `AT+CMGR=`: one stored message; `None` when the place is empty.
 pub fn read(index: u16) -> Command<Option<Stored>> {
     Command::new(format!("AT+CMGR={index}"), |answer| {
-        let Some(i) = answer.lines.iter().position(|line| value_of(line, "+CMGR").is_some()) else {
+        let Some(at) = answer.lines.iter().position(|line| value_of(line, "+CMGR").is_some()) else {
             return Ok(None);
         };
         let f = fields_of(answer, "+CMGR", "a message")?;
@@ -67,26 +59,54 @@ pub fn read(index: u16) -> Command<Option<Stored>> {
         if number::<u16>(&f, f.len().saturating_sub(1)) == Some(0) {
             return Ok(None);
         }
-        let status = status(&f, 0).ok_or_else(|| unexpected("a message", answer))?;
-        Ok(Some(Stored { index: 0, status, message: message_after(answer, i) }))
+        let pdu = answer.lines[at + 1..].iter().find_map(|line| pdu_in(line));
+        Ok(Some(stored(None, &f, pdu.unwrap_or_default())))
     })
     .that(Effect::Changes)
     .within(PATIENT)
 }
 
-fn status(fields: &[&str], index: usize) -> Option<Status> {
-    Some(match number(fields, index)? {
-        0 => Status::Unread,
-        1 => Status::Read,
-        2 => Status::Unsent,
-        3 => Status::Sent,
-        _ => return None,
-    })
+/// The entries of a list: a header, and the PDU below it. A PDU whose header is lost is an entry, too.
+fn listed(lines: &[String]) -> Vec<Stored> {
+    let mut all: Vec<(Vec<&str>, Option<Vec<u8>>)> = Vec::new();
+    for line in lines {
+        if let Some(value) = value_of(line, "+CMGL") {
+            all.push((fields(value), None));
+        } else if let Some(pdu) = pdu_in(line) {
+            match all.last_mut() {
+                Some((_, below @ None)) => *below = Some(pdu),
+                _ => all.push((Vec::new(), Some(pdu))),
+            }
+        }
+    }
+    let entry = |(head, pdu): (Vec<&str>, Option<Vec<u8>>)| {
+        stored(number(&head, 0), head.get(1..).unwrap_or_default(), pdu.unwrap_or_default())
+    };
+    all.into_iter().map(entry).collect()
 }
 
-fn message_after(answer: &Answer, index: usize) -> Option<Message> {
-    let bytes = hex::decode(answer.lines.get(index + 1)?)?;
-    pdu::decode(&bytes).ok()
+fn pdu_in(line: &str) -> Option<Vec<u8>> {
+    hex::decode(line.trim()).filter(|octets| octets.len() > 1)
+}
+
+/// `head`: status, the name in the phone book, the length.
+fn stored(index: Option<u16>, head: &[&str], pdu: Vec<u8>) -> Stored {
+    let decoded = pdu::decode(&pdu).ok().or_else(|| {
+        // Some leave the service centre address out: then the length is that of all octets.
+        let length = head.last().and_then(|field| field.parse::<usize>().ok());
+        (length == Some(pdu.len())).then(|| pdu::decode(&[&[0], &*pdu].concat()).ok())?
+    });
+    Stored { index, status: status(head), pdu, message: decoded }
+}
+
+fn status(fields: &[&str]) -> Option<Status> {
+    Some(match fields.first()?.to_ascii_uppercase().as_str() {
+        "0" | "REC UNREAD" => Status::Unread,
+        "1" | "REC READ" => Status::Read,
+        "2" | "STO UNSENT" => Status::Unsent,
+        "3" | "STO SENT" => Status::Sent,
+        _ => return None,
+    })
 }
 
 /// `AT+CMGD=`: deletes one message.
@@ -105,7 +125,7 @@ pub struct Store {
     pub size: u16,
 }
 
-/// `AT+CPMS?`: where messages are read from.
+/// `AT+CPMS?`: where messages are read from and deleted.
 pub fn store() -> Command<Store> {
     Command::new("AT+CPMS?", |answer| {
         let f = fields_of(answer, "+CPMS", "a message store")?;
@@ -116,6 +136,35 @@ pub fn store() -> Command<Store> {
             size: number(&f, 2).ok_or_else(bad)?,
         })
     })
+}
+
+/// `AT+CPMS=?`: the stores that messages can be read from.
+pub fn stores() -> Command<Vec<String>> {
+    Command::new("AT+CPMS=?", |answer| {
+        let value = answer.value("+CPMS").ok_or_else(|| unexpected("message stores", answer))?;
+        // The first list is the one for reading. Some put it into parentheses twice, some into none.
+        let first = value.trim_start_matches('(').split(')').next().unwrap_or_default();
+        let mut names: Vec<String> = Vec::new();
+        for name in first.split(',').map(|name| name.trim_matches(['"', ' ', '('])) {
+            let is_name = (1..=8).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
+            if is_name && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    })
+}
+
+/// `AT+CPMS=`: messages are read from and deleted in this store; where they are written and kept stays as it is. Gives the places that
+/// are taken, where the answer says it.
+///
+/// # Errors
+/// `Usage` for what is no name.
+pub fn use_store(name: &str) -> Result<Command<Option<u16>>> {
+    let text = format!("AT+CPMS={}", quoted(name)?);
+    Ok(Command::new(text, |answer| Ok(answer.value("+CPMS").and_then(|value| number(&fields(value), 0))))
+        .that(Effect::Changes)
+        .within(PATIENT))
 }
 
 /// `AT+CSCA?`: the service centre's number; `None` when the SIM has none, and then nothing can be sent.
@@ -142,7 +191,7 @@ pub fn send(at: &mut At<'_>, to: &str, text: &str, mark: u8) -> Result<Vec<Optio
 fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<Option<u8>> {
     let command = format!("AT+CMGS={}", pdu.length);
     let text = hex::encode_upper(&pdu.bytes);
-    let answer = at.command_with_text(&command, text.as_bytes(), Duration::from_secs(120))?;
+    let answer = at.command_with_text(&command, text.as_bytes(), SEND_TIMEOUT)?;
     if answer.result != Final::Ok {
         return Err(at.refused(&command, &answer.result));
     }
@@ -152,69 +201,4 @@ fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<Option<u8>> {
     };
     // It went; what its number is, nobody asks.
     Ok(number(&fields(value), 0))
-}
-
-/// A message that came, whole: the parts of a long one put together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Where its parts are stored, in order.
-    pub indices: Vec<u16>,
-    /// Whether every part had been read.
-    pub read: bool,
-    /// `+` and digits, or a name. An identity.
-    pub from: String,
-    /// When the service centre took the first part.
-    pub time: pdu::Timestamp,
-    /// What it says; data for programs is shown in hex.
-    pub text: String,
-    /// Parts that have not come (yet).
-    pub missing: u8,
-}
-
-/// What the parts of one long message have in common: sender, reference, how many they are.
-type Whole = (String, u16, u8);
-
-/// Place in the store and text, by the part's number.
-type Parts = BTreeMap<u8, (u16, String)>;
-
-/// The messages that came, oldest place first, long ones put together.
-pub fn received(stored: &[Stored]) -> Vec<Received> {
-    let mut whole: Vec<Received> = Vec::new();
-    // A part that is there twice begins a new message.
-    let mut open: BTreeMap<Whole, (usize, Parts)> = BTreeMap::new();
-    for Stored { index, status, message } in stored {
-        let Some(Message::Deliver { from, time, part, body }) = message else { continue };
-        let text = match body {
-            Body::Text(text) => text.clone(),
-            Body::Data(data) => hex::encode_upper(data),
-        };
-        let read = *status == Status::Read;
-        let single = |text: String| Received {
-            indices: vec![*index],
-            read,
-            from: from.clone(),
-            time: *time,
-            text,
-            missing: 0,
-        };
-        let Some(Part { reference, total, number }) = *part else {
-            whole.push(single(text));
-            continue;
-        };
-        let key = (from.clone(), reference, total);
-        if open.get(&key).is_none_or(|(_, parts)| parts.contains_key(&number)) {
-            whole.push(single(String::new()));
-            open.insert(key.clone(), (whole.len() - 1, Parts::new()));
-        }
-        if let Some((at, parts)) = open.get_mut(&key) {
-            parts.insert(number, (*index, text));
-            let message = &mut whole[*at];
-            message.read &= read;
-            message.time = message.time.min(*time);
-            message.indices = parts.values().map(|(index, _)| *index).collect();
-            message.text = parts.values().map(|(_, text)| text.as_str()).collect();
-            message.missing = total - parts.len() as u8;
-        }
-    }
-    whole
 }

@@ -337,46 +337,59 @@ fn message_stores() {
     let answer =
         format!("\r\n+CMGL: 3,0,,24\r\n{DELIVER}\r\n+CMGL: 7,1,,24\r\n{}\r\n\r\nOK\r\n", &DELIVER[..20]);
     let stored = run(&sms::list(), answer.as_bytes());
-    assert_eq!((stored.len(), stored[0].index, stored[0].status), (2, 3, Status::Unread));
-    assert_eq!((stored[1].index, stored[1].message.is_none()), (7, true));
-    let Some(Message::Deliver { body, .. }) = &stored[0].message else { panic!("no message") };
-    assert_eq!(*body, Body::Text("Hello".into()));
+    assert_eq!((stored.len(), stored[0].index, stored[0].status), (2, Some(3), Some(Status::Unread)));
+    assert_eq!((stored[1].index, stored[1].message.is_none(), stored[1].pdu.len()), (Some(7), true, 10));
+    let Some(Message::Deliver { content, .. }) = &stored[0].message else { panic!("no message") };
+    assert_eq!(content.body, Body::Text("Hello".into()));
 
     let one = run(&sms::read(3), format!("\r\n+CMGR: 1,,24\r\n{DELIVER}\r\n\r\nOK\r\n").as_bytes()).unwrap();
-    assert_eq!((one.status, one.message.is_some()), (Status::Read, true));
+    assert_eq!((one.status, one.message.is_some()), (Some(Status::Read), true));
     assert_eq!(run(&sms::read(3), &ok(&[])), None);
     assert_eq!(run(&sms::read(3), &ok(&["+CMGR: 0,,0"])), None);
     let store = run(&sms::store(), &ok(&["+CPMS: \"SM\",3,20,\"SM\",3,20,\"SM\",3,20"]));
     assert_eq!((store.name.as_str(), store.used, store.size), ("SM", 3, 20));
+    let stores = run(&sms::stores(), &ok(&["+CPMS: (\"SM\",\"ME\"),(\"SM\"),(\"SM\",\"ME\",\"SR\")"]));
+    assert_eq!(stores, ["SM", "ME"]);
+    assert_eq!(run(&sms::stores(), &ok(&["+CPMS: ((\"ME\",\"MT\",\"ME\"),(\"SM\"))"])), ["ME", "MT"]);
+    assert_eq!(run(&sms::stores(), &ok(&["+CPMS: \"SM\""])), ["SM"]);
+    let used = run(&sms::use_store("ME").unwrap(), &ok(&["+CPMS: 4,50,4,50,4,50"]));
+    assert_eq!(used, Some(4));
     assert_eq!(run(&sms::centre(), &ok(&["+CSCA: \"+12345678901\",145"])).as_deref(), Some("+12345678901"));
     assert_eq!(run(&sms::centre(), &ok(&["+CSCA: \"\",129"])), None);
 }
 
+/// One odd line costs its own message at most.
 #[test]
-fn long_messages_are_put_together() {
-    let part = |index, number, text: &str| sms::Stored {
-        index,
-        status: Status::Read,
-        message: Some(Message::Deliver {
-            from: "+1".into(),
-            time: crate::wire::pdu::Timestamp {
-                year: 26,
-                month: 1,
-                day: 1,
-                hour: 0,
-                minute: 0,
-                second: number,
-                zone: 0,
-            },
-            part: Some(crate::wire::pdu::Part { reference: 7, total: 3, number }),
-            body: Body::Text(text.into()),
-        }),
+fn odd_lists() {
+    let pdu = DELIVER;
+    let list = |text: String| {
+        let mut port = Port::new(|_| text.clone().into_bytes());
+        At::new(&mut port)
+            .run(&sms::list())
+            .map(|all| all.iter().map(|one| (one.index, one.message.is_some())).collect::<Vec<_>>())
     };
-    let whole =
-        sms::received(&[part(1, 2, "two"), part(2, 1, "one"), part(4, 3, "three"), part(5, 1, "again")]);
-    assert_eq!((whole.len(), whole[0].text.as_str(), whole[0].missing), (2, "onetwothree", 0));
-    assert_eq!((whole[0].indices.as_slice(), whole[0].time.second), (&[2, 1, 4][..], 1));
-    assert_eq!((whole[1].text.as_str(), whole[1].missing), ("again", 2));
+    let both = || vec![(Some(1), true), (Some(2), true)];
+    let (one, two) = (format!("+CMGL: 1,1,,24\r\n{pdu}\r\n"), format!("+CMGL: 2,1,,24\r\n{pdu}\r\n"));
+    for (what, text, expected) in [
+        ("no status", format!("\r\n+CMGL: 1,,,24\r\n{pdu}\r\n{two}\r\nOK\r\n"), both()),
+        ("a status in words", format!("\r\n+CMGL: 1,\"REC READ\",,24\r\n{pdu}\r\n{two}\r\nOK\r\n"), both()),
+        (
+            "no number",
+            format!("\r\n+CMGL: ,1,,24\r\n{pdu}\r\n{two}\r\nOK\r\n"),
+            vec![(None, true), (Some(2), true)],
+        ),
+        ("no header", format!("\r\n{one}\r\n{pdu}\r\n\r\nOK\r\n"), vec![(Some(1), true), (None, true)]),
+        ("no PDU", format!("\r\n+CMGL: 1,1,,24\r\n{two}\r\nOK\r\n"), vec![(Some(1), false), (Some(2), true)]),
+        ("a stray line", format!("\r\n+CMGL: 1,1,,24\r\nhello\r\n{pdu}\r\n{two}\r\nOK\r\n"), both()),
+        ("an OK before it", format!("\r\nOK\r\n\r\n{one}{two}\r\nOK\r\n"), both()),
+        ("an OK inside it", format!("\r\n{one}\r\nOK\r\n{two}\r\nOK\r\n"), both()),
+        ("an error before it", format!("\r\nERROR\r\n\r\n{one}{two}\r\nOK\r\n"), both()),
+        ("an error after it", format!("\r\n{one}{two}\r\nOK\r\n\r\nERROR\r\n"), both()),
+        ("no service centre", format!("\r\n+CMGL: 1,1,,24\r\n{}\r\n{two}\r\nOK\r\n", &pdu[16..]), both()),
+    ] {
+        assert_eq!(list(text).unwrap(), expected, "{what}");
+    }
+    assert!(list("\r\n+CMS ERROR: 310\r\n".into()).unwrap_err().is(ErrorKind::NoSim));
 }
 
 #[test]
@@ -406,27 +419,136 @@ fn sending_messages() {
     assert_eq!(told, ["AT+CMGF=0", "AT+CMGS=19", ""]);
 }
 
+/// Asks for `*100#` a stick that answers `answers` in turn.
+fn ask(answers: &[(&str, &str)]) -> Result<(ussd::Reply, ussd::Coding)> {
+    let mut turn = 0;
+    let mut port = Port::new(|line| {
+        let Some((command, answer)) = answers.get(turn) else { return ok(&[]) };
+        assert_eq!(line, *command);
+        turn += 1;
+        answer.as_bytes().to_vec()
+    });
+    ussd::ask(&mut At::new(&mut port), "*100#", None, false)
+}
+
+const PACKED: &str = "AT+CUSD=1,\"AA180C3602\",15";
+const PLAIN: &str = "AT+CUSD=1,\"*100#\",15";
+
 #[test]
 fn ussd_packed_and_plain() {
-    let mut port = Port::new(|line| match line {
-        "AT+CUSD=1,\"AA180C3602\",15" => {
-            b"\r\nOK\r\n\r\n^RSSI:9\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n".to_vec()
+    let answer = "\r\nOK\r\n\r\n^RSSI:9\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n";
+    let (reply, coding) = ask(&[(PACKED, answer)]).unwrap();
+    assert_eq!(
+        (reply.kind, reply.text.as_deref(), coding),
+        (ReplyKind::Done, Some("Hello"), ussd::Coding::Packed)
+    );
+    let plain = "\r\nOK\r\n\r\n+CUSD: 1,\"Balance: 5\",15\r\n";
+    for refusal in ["\r\n+CME ERROR: 304\r\n", "\r\nERROR\r\n", "\r\nOK\r\n\r\n+CUSD: 4\r\n"] {
+        let (reply, coding) = ask(&[(PACKED, refusal), (PLAIN, plain)]).unwrap();
+        assert_eq!((reply.kind, reply.text.as_deref()), (ReplyKind::ReplyExpected, Some("Balance: 5")));
+        assert_eq!(coding, ussd::Coding::Plain);
+    }
+    let four = "\r\nOK\r\n\r\n+CUSD: 4\r\n";
+    assert_eq!(ask(&[(PACKED, four), (PLAIN, four)]).unwrap().0.kind, ReplyKind::NotSupported);
+    assert!(ask(&[]).unwrap_err().is(ErrorKind::Timeout));
+
+    let mut told = Vec::new();
+    let mut port = Port::new(|line| {
+        told.push(line.to_owned());
+        b"\r\nOK\r\n\r\n+CUSD: 0,\"x\",15\r\n".to_vec()
+    });
+    for coding in ussd::Coding::ALL {
+        ussd::ask(&mut At::new(&mut port), "*1#", Some(coding), false).unwrap();
+    }
+    drop(port);
+    assert_eq!(told, ["AT+CUSD=1,\"AAD808\",15", "AT+CUSD=1,\"*1#\",15", "AT+CUSD=1,\"002A00310023\",72"]);
+}
+
+#[test]
+fn ussd_answers_in_every_shape() {
+    use ReplyKind::{Done, Ended, NotSupported, ReplyExpected, TakenByAnother, TimedOut};
+    for (value, kind, text) in [
+        ("0,\"Balance\",15", Done, Some("Balance")),
+        ("0,\"Balance\"", Done, Some("Balance")),
+        ("0, \"Balance\", 15", Done, Some("Balance")),
+        ("1,\"Press \"1\" for more\",15", ReplyExpected, Some("Press \"1\" for more")),
+        ("1,\"Choose \"A\", \"B\"\",15", ReplyExpected, Some("Choose \"A\", \"B\"")),
+        ("0,\"a, b, 12\",15", Done, Some("a, b, 12")),
+        ("0,\"Balance", Done, Some("Balance")),
+        ("0,Balance 5,15", Done, Some("Balance 5")),
+        ("0,Balance", Done, Some("Balance")),
+        ("2,\"5000\",15", Ended, Some("5000")),
+        ("0,\"\",15", Done, None),
+        ("0", Done, None),
+        ("2", Ended, None),
+        ("3", TakenByAnother, None),
+        ("4", NotSupported, None),
+        ("5", TimedOut, None),
+        ("5,\"\"", TimedOut, None),
+    ] {
+        let reply = ussd::read_reply(value).unwrap();
+        assert_eq!((reply.kind, reply.text.as_deref()), (kind, text), "{value}");
+    }
+    for bad in ["", "x", "9", "\"0\""] {
+        assert_eq!(ussd::read_reply(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn ussd_texts_of_several_lines() {
+    for (answer, text) in [
+        ("\r\n+CUSD: 1,\"Menu\r\n1. Balance\r\n2. Data\",15\r\n", "Menu\n1. Balance\n2. Data"),
+        ("\r\n+CUSD: 1,\"Menu\n1. Balance\n\n2. Data\",15\r\n", "Menu\n1. Balance\n\n2. Data"),
+        ("\r\n+CUSD: 1,\"Reply\r\nOK\r\nto go on\",15\r\n", "Reply\nOK\nto go on"),
+        ("\r\n+CUSD: 1,\"OK\r\n\r\nERROR\",15\r\n", "OK\n\nERROR"),
+        ("\r\n+CUSD: 1,\"Press \"1\"\r\nor \"2\"\",15\r\n", "Press \"1\"\nor \"2\""),
+        ("\r\n+CUSD: 0,\"One\r\nTwo\"\r\n", "One\nTwo"),
+        ("\r\n+CUSD: 1,\"Menu\r\n\r\n^RSSI:12\r\n1. Balance\",15\r\n", "Menu\n1. Balance"),
+        ("\r\n+CUSD: 1,\"Offer: 5\r\n+BONUS: 5\",15\r\n", "Offer: 5\n+BONUS: 5"),
+        // Its end is lost.
+        ("\r\n+CUSD: 0,\"One\r\nTwo\r\n", "One\nTwo"),
+    ] {
+        // After the result, and before it.
+        for answer in [format!("\r\nOK\r\n{answer}"), format!("{answer}\r\nOK\r\n")] {
+            let (reply, _) = ask(&[(PACKED, &answer)]).unwrap_or_else(|e| panic!("{answer:?}: {e:?}"));
+            assert_eq!(reply.text.as_deref(), Some(text), "{answer:?}");
         }
-        other => panic!("{other}"),
-    });
-    let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
-    assert_eq!((reply.kind, reply.text.as_str()), (ReplyKind::Done, "Hello"));
+    }
+    let mut port = Port::new(|_| b"\r\nOK\r\n\r\n+CUSD: 0,\"Cr\xe9dit 5\",15\r\n".to_vec());
+    let (reply, _) = ussd::ask(&mut At::new(&mut port), "*100#", None, false).unwrap();
+    assert_eq!(reply.text.as_deref(), Some("Crédit 5"));
+}
 
-    let mut port = Port::new(|line| match line {
-        "AT+CUSD=1,\"AA180C3602\",15" => b"\r\n+CME ERROR: 304\r\n".to_vec(),
-        "AT+CUSD=1,\"*100#\",15" => b"\r\nOK\r\n\r\n+CUSD: 1,\"Balance: 5\",15\r\n".to_vec(),
-        other => panic!("{other}"),
-    });
-    let reply = ussd::ask(&mut At::new(&mut port), "*100#").unwrap();
-    assert_eq!((reply.kind, reply.text.as_str()), (ReplyKind::ReplyExpected, "Balance: 5"));
+#[test]
+fn ussd_that_fails_late() {
+    for late in ["\r\n+CME ERROR: 30\r\n", "\r\n^RSSI:9\r\n\r\n+CME ERROR: no network service\r\n"] {
+        let mut port =
+            Port::new(
+                |line| {
+                    if line == "AT+CUSD=2" { ok(&[]) } else { format!("\r\nOK\r\n{late}").into_bytes() }
+                },
+            );
+        let e = ussd::ask(&mut At::new(&mut port), "*100#", None, false).unwrap_err();
+        assert!(e.is(ErrorKind::AtRefused) && e.fact("code") == Some("cme 30"), "{e:?}");
+        assert!(port.now < Duration::from_secs(10), "it was waited for");
+    }
+}
 
-    let mut port = Port::new(|_| ok(&[]));
-    assert!(ussd::ask(&mut At::new(&mut port), "*100#").unwrap_err().is(ErrorKind::Timeout));
+/// A reply is no answer to a dialogue that is over: it would be taken for a code.
+#[test]
+fn a_reply_to_a_dialogue_that_is_over_is_not_sent() {
+    let mut told = Vec::new();
+    let mut port = Port::new(|line| {
+        told.push(line.to_owned());
+        // The session ends right behind the answer.
+        b"\r\nOK\r\n\r\n+CUSD: 1,\"Menu\",15\r\n\r\n+CUSD: 2\r\n".to_vec()
+    });
+    let mut at = At::new(&mut port);
+    assert_eq!(ussd::ask(&mut at, "*1#", None, false).unwrap().0.kind, ReplyKind::ReplyExpected);
+    let e = ussd::ask(&mut at, "1", None, true).unwrap_err();
+    assert!(e.is(ErrorKind::AtRefused) && e.what().contains("ended the dialogue"), "{e:?}");
+    drop(port);
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]

@@ -1,16 +1,76 @@
 //! USSD, the codes such as `*100#`: docs/protocols/hilink-at.md section 3.7.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::at::{At, Command, PATIENT, number, quoted, text};
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::at::{At, Command, PATIENT, quoted};
+use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::link::Changes;
-use crate::wire::at::{Final, fields};
+use crate::wire::at::Final;
 use crate::wire::pdu;
 
 /// How long the network may take to answer.
 pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long what has come already takes to be read.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// In which form a code goes to the stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// Packed 7-bit in hexadecimal, what Huawei's sticks want.
+    Packed,
+    /// The characters themselves.
+    Plain,
+    /// UCS2 in hexadecimal.
+    Ucs2,
+}
+
+impl Coding {
+    /// Every form.
+    pub const ALL: [Coding; 3] = [Coding::Packed, Coding::Plain, Coding::Ucs2];
+
+    fn word(self) -> &'static str {
+        match self {
+            Coding::Packed => "packed",
+            Coding::Plain => "plain",
+            Coding::Ucs2 => "ucs2",
+        }
+    }
+
+    /// The command that sends `code` in this form.
+    ///
+    /// # Errors
+    /// `Usage` for a code that cannot be written so.
+    fn command(self, code: &str) -> Result<String> {
+        let cannot =
+            || Error::new(ErrorKind::Usage, "not a USSD code: it holds characters that cannot be sent");
+        let (text, scheme) = match self {
+            _ if code.is_empty() => return Err(cannot()),
+            Coding::Packed => (hex::encode_upper(&pdu::pack_ussd(code).ok_or_else(cannot)?), 15),
+            Coding::Plain => (code.to_owned(), 15),
+            Coding::Ucs2 => (code.encode_utf16().map(|unit| format!("{unit:04X}")).collect(), 72),
+        };
+        Ok(format!("AT+CUSD=1,{},{scheme}", quoted(&text)?))
+    }
+}
+
+impl fmt::Display for Coding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Coding {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Coding, String> {
+        let known = Coding::ALL.into_iter().find(|coding| coding.word() == text);
+        known.ok_or_else(|| "known forms: packed, plain, ucs2".to_owned())
+    }
+}
 
 /// What the network's word means for the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +81,8 @@ pub enum ReplyKind {
     ReplyExpected,
     /// The network ended the dialogue.
     Ended,
+    /// Another program or the SIM's menu took the answer.
+    TakenByAnother,
     /// The network does not know such a thing.
     NotSupported,
     /// The network did not answer.
@@ -32,65 +94,109 @@ pub enum ReplyKind {
 pub struct Reply {
     /// What became of it.
     pub kind: ReplyKind,
-    /// The text, decoded where it could be and as it came otherwise.
-    pub text: String,
+    /// The text, decoded where it could be and as it came otherwise; `None` when the network sent none.
+    pub text: Option<String>,
 }
 
-/// Reads what follows `+CUSD:`.
+/// Reads what follows `+CUSD:`. The text runs from the first quotation mark to the last one, whatever stands between them.
 pub fn read_reply(value: &str) -> Option<Reply> {
-    let f = fields(value);
-    let kind = match number(&f, 0)? {
+    let value = value.trim();
+    let (kind, rest) = value.split_once(',').unwrap_or((value, ""));
+    let kind = match kind.trim().parse::<u8>().ok()? {
         0 => ReplyKind::Done,
         1 => ReplyKind::ReplyExpected,
         2 => ReplyKind::Ended,
+        3 => ReplyKind::TakenByAnother,
         4 => ReplyKind::NotSupported,
         5 => ReplyKind::TimedOut,
         _ => return None,
     };
-    let raw = text(&f, 1).unwrap_or_default();
-    let decoded = pdu::unpack_ussd(&raw, number(&f, 2).unwrap_or(15));
-    Some(Reply { kind, text: decoded.unwrap_or(raw) })
+    let rest = rest.trim();
+    let (raw, scheme) = match (rest.strip_prefix('"'), rest.rsplit_once(',')) {
+        (Some(open), _) => match open.rsplit_once('"') {
+            Some((raw, after)) if is_tail(after) => (raw, after.trim().trim_start_matches(',').trim()),
+            // The closing mark is lost.
+            _ => (open, ""),
+        },
+        (None, Some((raw, scheme))) if scheme.trim().parse::<u8>().is_ok() => (raw, scheme.trim()),
+        (None, _) => (rest, ""),
+    };
+    let text = (!raw.is_empty()).then(|| pdu::ussd_text(raw, scheme.parse().unwrap_or(15)));
+    Some(Reply { kind, text })
 }
 
-/// Sends a code, or a reply within a dialogue, and waits for the network's word.
+/// What may follow the text: a data coding scheme, or nothing.
+fn is_tail(after: &str) -> bool {
+    after.trim().chars().all(|c| c == ',' || c == ' ' || c.is_ascii_digit())
+}
+
+/// Sends a code, or a reply within a dialogue, and waits for the network's word. Gives the form in which the code went through, too.
 ///
-/// Many sticks want the code as packed 7-bit in hex and refuse plain text, others the reverse: packed is tried first, and
-/// plain when the stick refuses it.
+/// Many sticks want the code as packed 7-bit in hexadecimal, others as plain text: where `coding` is not given, packed is tried first and
+/// plain after it, when the stick refuses it or the network does not know it, for it may have been sent the hexadecimal digits.
+/// `is_reply`: the code answers a question of the network, and is not sent when the network has ended the dialogue meanwhile: it would be
+/// taken for a code.
 ///
 /// # Errors
-/// `Usage` for a code that cannot be written; `AtRefused`; `Timeout` when the network says nothing (the dialogue is cancelled).
-pub fn ask(at: &mut At<'_>, code: &str) -> Result<Reply> {
-    let packed = pdu::pack_ussd(code).filter(|p| !p.is_empty()).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "not a USSD code: it holds characters that cannot be sent")
-    })?;
-    let plain = quoted(code)?;
-    // An old report is no answer to this code. The others stay.
-    while at.wait_urc("+CUSD", Duration::ZERO)?.is_some() {}
-    at.expect_urc("+CUSD");
-    let command = format!("AT+CUSD=1,\"{}\",15", hex::encode_upper(&packed));
-    let mut answer = at.command(&command, Effect::Changes, PATIENT)?;
-    // A refusal in doubt may have been somebody else's: the code is not sent twice.
-    if answer.result != Final::Ok && !at.standing().is_in_doubt() {
-        answer = at.command(&format!("AT+CUSD=1,{plain},15"), Effect::Changes, PATIENT)?;
+/// `Usage` for a code that cannot be written; `AtRefused`, also when the refusal comes after the command was accepted; `Timeout` when the
+/// network says nothing (the dialogue is cancelled).
+pub fn ask(at: &mut At<'_>, code: &str, coding: Option<Coding>, is_reply: bool) -> Result<(Reply, Coding)> {
+    let forms = match coding {
+        Some(coding) => vec![(coding, coding.command(code)?)],
+        None => vec![
+            (Coding::Packed, Coding::Packed.command(code)?),
+            (Coding::Plain, Coding::Plain.command(code)?),
+        ],
+    };
+    let last = forms.len() - 1;
+    for (turn, (coding, command)) in forms.into_iter().enumerate() {
+        // An old report is no answer to this code.
+        while let Some(old) = at.wait_urc("+CUSD", AT_ONCE)? {
+            if is_reply && read_reply(&old).is_none_or(|old| old.kind != ReplyKind::ReplyExpected) {
+                let what = "the network ended the dialogue before the reply was sent";
+                return Err(Error::new(ErrorKind::AtRefused, what).with_verdict(Verdict::Recoverable));
+            }
+        }
+        at.expect_urc("+CUSD");
+        let answer = at.command(&command, Effect::Changes, PATIENT)?;
+        if answer.result != Final::Ok {
+            // A refusal in doubt may have been somebody else's: the code is not sent twice.
+            if turn < last && !at.standing().is_in_doubt() {
+                continue;
+            }
+            return Err(at.refused("AT+CUSD=1,..", &answer.result));
+        }
+        let reply = await_reply(at)?;
+        if reply.kind == ReplyKind::NotSupported && turn < last {
+            continue;
+        }
+        return Ok((reply, coding));
     }
-    if answer.result != Final::Ok {
-        return Err(at.refused("AT+CUSD=1,..", &answer.result));
-    }
-    match at.wait_urc("+CUSD", NETWORK_TIMEOUT) {
+    Err(Error::new(ErrorKind::AtRefused, "the stick took the code in no form"))
+}
+
+fn await_reply(at: &mut At<'_>) -> Result<Reply> {
+    match at.wait_report("+CUSD", NETWORK_TIMEOUT) {
         Ok(Some(value)) => read_reply(&value).ok_or_else(|| {
             Error::new(ErrorKind::UnexpectedAnswer, "the network's answer does not read as USSD")
         }),
         Ok(None) => {
-            at.run_if_known(&cancel())?;
+            close(at);
             Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
                 .with("seconds", NETWORK_TIMEOUT.as_secs()))
         }
         Err(e) => {
-            // Nobody waits for the dialogue any more; that it cannot be ended changes nothing about why.
-            let _ = at.run_if_known(&cancel());
+            close(at);
             Err(e)
         }
     }
+}
+
+/// Ends a dialogue, also after a request to stop. That it cannot be ended changes nothing: the network ends it by itself.
+pub fn close(at: &mut At<'_>) {
+    let cancel = at.take_cancel();
+    let _ = at.run_if_known(&self::cancel());
+    at.put_cancel(cancel);
 }
 
 /// `AT+CUSD=2`: ends a dialogue.

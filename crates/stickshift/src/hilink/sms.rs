@@ -22,6 +22,38 @@ pub enum Folder {
     Sent,
     /// Written.
     Drafts,
+    /// Came, on the SIM.
+    SimInbox,
+    /// Went, on the SIM.
+    SimSent,
+    /// Written, on the SIM.
+    SimDrafts,
+}
+
+impl Folder {
+    /// Its name for people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Folder::Inbox => "inbox",
+            Folder::Sent => "sent",
+            Folder::Drafts => "drafts",
+            Folder::SimInbox => "sim-inbox",
+            Folder::SimSent => "sim-sent",
+            Folder::SimDrafts => "sim-drafts",
+        }
+    }
+
+    /// `BoxType`, by huawei-lte-api's enumeration.
+    fn number(self) -> &'static str {
+        match self {
+            Folder::Inbox => "1",
+            Folder::Sent => "2",
+            Folder::Drafts => "3",
+            Folder::SimInbox => "5",
+            Folder::SimSent => "6",
+            Folder::SimDrafts => "7",
+        }
+    }
 }
 
 /// How full the stores are.
@@ -35,6 +67,10 @@ pub struct Counts {
     pub most: u32,
     /// In the SIM's inbox.
     pub sim_inbox: u32,
+    /// Sent, on the SIM.
+    pub sim_sent: u32,
+    /// Written, on the SIM.
+    pub sim_drafts: u32,
 }
 
 /// `GET sms/sms-count`.
@@ -47,6 +83,8 @@ pub fn counts() -> Call<Counts> {
             inbox: at("LocalInbox"),
             most: at("LocalMax"),
             sim_inbox: at("SimInbox"),
+            sim_sent: at("SimOutbox"),
+            sim_drafts: at("SimDraft"),
         })
     })
 }
@@ -70,52 +108,59 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its number, to delete it by.
-    pub index: u32,
-    /// How it stands.
-    pub status: Status,
+    pub index: Option<u32>,
+    /// How it stands; `None` where the stick does not say.
+    pub status: Option<Status>,
     /// The other side, an identity.
     pub phone: String,
     /// What it says.
     pub text: String,
-    /// `YYYY-MM-DD HH:MM:SS`, the stick's local time.
+    /// `YYYY-MM-DD HH:MM:SS`, the stick's local time, or whatever the stick says.
     pub date: String,
+    /// For a delivery report: whether the message was delivered.
+    pub delivered: Option<bool>,
 }
 
-fn message(e: &Element) -> Option<Message> {
-    Some(Message {
-        index: e.number("Index")?,
-        status: match e.number::<u8>("Smstat")? {
-            0 => Status::Unread,
-            1 => Status::Read,
-            2 => Status::Draft,
-            3 => Status::Sent,
-            4 => Status::Failed,
-            _ => return None,
+fn message(e: &Element) -> Message {
+    Message {
+        index: e.number("Index"),
+        status: match e.number::<u8>("Smstat") {
+            Some(0) => Some(Status::Unread),
+            Some(1) => Some(Status::Read),
+            Some(2) => Some(Status::Draft),
+            Some(3) => Some(Status::Sent),
+            Some(4) => Some(Status::Failed),
+            _ => None,
         },
         phone: e.string("Phone").unwrap_or_default(),
         text: e.string("Content").unwrap_or_default(),
         date: e.string("Date").unwrap_or_default(),
-    })
+        // SmsType, by huawei-lte-api's enumeration.
+        delivered: match e.number::<u8>("SmsType") {
+            Some(7) => Some(true),
+            Some(8) => Some(false),
+            _ => None,
+        },
+    }
 }
 
 /// `POST sms/sms-list`: one page, from 1, newest first; empty after the last.
 pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
-    let folder = match folder {
-        Folder::Inbox => "1",
-        Folder::Sent => "2",
-        Folder::Drafts => "3",
-    };
     let fields = [
         ("PageIndex", &*number.to_string()),
         ("ReadCount", &*PAGE.to_string()),
-        ("BoxType", folder),
+        ("BoxType", folder.number()),
         ("SortType", "0"),
         ("Ascending", "0"),
         ("UnreadPreferred", "0"),
     ];
     Call::post("/api/sms/sms-list", &fields, |r| {
-        let list = r.child("Messages").ok_or_else(|| unexpected("a list of messages"))?;
-        Ok(list.all("Message").filter_map(message).collect())
+        match r.child("Messages") {
+            Some(list) => Ok(list.all("Message").map(message).collect()),
+            // An empty box may be told by its count alone.
+            None if r.number::<u32>("Count") == Some(0) => Ok(Vec::new()),
+            None => Err(unexpected("a list of messages")),
+        }
     })
     .that(Effect::Reads)
 }
@@ -131,7 +176,9 @@ pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<Vec<Message>> {
         let before = all.len();
         for message in page {
             // Some give the last page again and again.
-            if !all.iter().any(|m| m.index == message.index) {
+            let known =
+                |m: &Message| if m.index.is_some() { m.index == message.index } else { *m == message };
+            if !all.iter().any(known) {
                 all.push(message);
             }
         }
@@ -207,9 +254,9 @@ pub fn send_status() -> Call<SendStatus> {
 /// Waits until a message that was handed over by [`submit`] went.
 ///
 /// # Errors
-/// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after a minute; as [`Hilink::call`].
+/// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after three minutes; as [`Hilink::call`].
 pub fn wait_until_sent(hilink: &mut Hilink<'_>) -> Result<()> {
-    let end = hilink.now() + Duration::from_secs(60);
+    let end = hilink.now() + Duration::from_secs(180);
     while hilink.now() < end {
         hilink.sleep(Duration::from_secs(1));
         let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(()) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::refusal::{USSD_WAITS, code_of};
 use crate::hilink::{Call, Hilink, unexpected};
+use crate::link::Changes;
 
 /// How long the network may take to answer.
 pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -14,9 +15,12 @@ pub fn send(code: &str) -> Call<()> {
     Call::set("/api/ussd/send", &[("content", code), ("codeType", "CodeType"), ("timeout", "")])
 }
 
-/// `GET ussd/get`: the answer; refused with 111019 while it has not come.
-pub fn answer() -> Call<String> {
-    Call::get("/api/ussd/get", |r| r.string("content").ok_or_else(|| unexpected("a USSD answer")))
+/// `GET ussd/get`: the answer; refused with 111019 while it has not come, or empty.
+pub fn answer() -> Call<Option<String>> {
+    Call::get("/api/ussd/get", |r| {
+        r.child("content").ok_or_else(|| unexpected("a USSD answer"))?;
+        Ok(r.string("content"))
+    })
 }
 
 /// `GET ussd/status`: whether a dialogue is open, that is, whether the network waits for a reply.
@@ -39,17 +43,24 @@ pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
     }
     hilink.call(&send(code))?;
     let end = hilink.now() + NETWORK_TIMEOUT;
-    loop {
+    while hilink.now() < end {
         match hilink.call(&answer()) {
-            Err(e) if code_of(&e) == Some(USSD_WAITS) && hilink.now() < end => {
-                hilink.sleep(Duration::from_millis(1500));
+            Ok(Some(text)) => return Ok(text),
+            Err(e) if code_of(&e) != Some(USSD_WAITS) => {
+                close(hilink);
+                return Err(e);
             }
-            Err(e) if code_of(&e) == Some(USSD_WAITS) => {
-                hilink.call_if_known(&release())?;
-                return Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
-                    .with("seconds", NETWORK_TIMEOUT.as_secs()));
-            }
-            other => return other,
+            Ok(None) | Err(_) => hilink.sleep(Duration::from_millis(1500)),
         }
     }
+    close(hilink);
+    Err(Error::new(ErrorKind::Timeout, "the network did not answer the USSD code")
+        .with("seconds", NETWORK_TIMEOUT.as_secs()))
+}
+
+/// Ends a dialogue, also after a request to stop. That it cannot be ended changes nothing: the network ends it by itself.
+pub fn close(hilink: &mut Hilink<'_>) {
+    let cancel = hilink.take_cancel();
+    let _ = hilink.call_if_known(&release());
+    hilink.put_cancel(cancel);
 }

@@ -1,35 +1,65 @@
 //! Short messages: list, send, delete.
 
-use std::collections::BTreeSet;
+mod deletion;
+mod entry;
+mod joined;
+mod stores;
 
 use serde::Serialize;
 
-use crate::at::{self, At};
+use crate::at;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink::Hilink;
 use crate::hilink::sms::{self as web_sms, Folder};
 use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
+use crate::wire::pdu::plain_number;
 
-/// A message that came, whole: the parts of a long one put together.
+pub use deletion::Deleted;
+pub use entry::{DataContent, DeliveryReport, EntryKind, MessageId, Place, ShortMessage};
+
+/// What the stick's message stores hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ShortMessage {
-    /// The number to delete it by.
-    pub number: u32,
-    /// The sender, an identity.
-    pub from: String,
-    /// `2026-11-20T13:05:00`, with the offset from UTC where the stick tells it.
-    pub date: String,
-    /// Whether it had been read.
-    pub read: bool,
-    /// Parts that have not come (yet).
-    pub missing_parts: u8,
-    /// What it says.
-    pub text: String,
-    /// Where its parts are stored.
-    #[serde(skip)]
-    pub(crate) places: Vec<u32>,
+pub struct MessageList {
+    /// Every entry, oldest first; what has no time follows in the order of its place.
+    pub messages: Vec<ShortMessage>,
+    /// The stores that were read.
+    pub stores: Vec<String>,
+    /// What could not be read, and why.
+    pub skipped: Vec<SkippedStore>,
+}
+
+/// A store that could not be read while others could.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SkippedStore {
+    /// As in [`Place`].
+    pub store: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl MessageList {
+    /// The entry that is addressed so.
+    ///
+    /// # Errors
+    /// In words, when there is none, or when the number alone fits entries of several stores.
+    fn find(&self, id: &MessageId) -> std::result::Result<&ShortMessage, String> {
+        let mut found = self.messages.iter().filter(|message| message.is(id));
+        let Some(first) = found.next() else { return Err(format!("there is no message {id}")) };
+        match found.next() {
+            Some(_) => {
+                Err(format!("several stores hold a message {id}; name the store, as in {}:{id}", first.store))
+            }
+            None => Ok(first),
+        }
+    }
+
+    /// Whether a number needs its store beside it: over AT each store counts on its own.
+    pub fn numbers_need_stores(&self) -> bool {
+        let named = self.messages.iter().any(|message| !message.pdus.is_empty());
+        named && self.stores.len() > 1
+    }
 }
 
 /// A text to send.
@@ -53,82 +83,49 @@ pub struct Submission {
 }
 
 impl Modem<'_> {
-    /// Every message that came. Over AT, new ones count as read from then on.
+    /// Everything in every store of the stick. Over AT, new messages count as read from then on.
     ///
     /// # Errors
-    /// As [`At::run`] and [`Hilink::call`].
-    pub fn messages(&mut self) -> Result<Vec<ShortMessage>> {
-        match &mut self.way {
-            Way::At(at) => listed_by_at(at),
-            Way::Web(web) => listed_by_web(web),
-        }
+    /// As [`At::run`](crate::at::At::run) and [`Hilink::call`]. A store that refuses beside others that do not is no error: see
+    /// [`MessageList::skipped`].
+    pub fn messages(&mut self) -> Result<MessageList> {
+        let mut list = match &mut self.way {
+            Way::At(at) => stores::listed(at)?,
+            Way::Web(web) => listed_by_web(web)?,
+        };
+        entry::order(&mut list.messages);
+        Ok(list)
     }
 
-    /// The message with this number. HiLink firmware takes it for read from then on.
+    /// The message that is addressed so. HiLink firmware takes it for read from then on.
     ///
     /// # Errors
     /// `Usage` when there is none; as [`messages`](Self::messages).
-    pub fn read_message(&mut self, number: u32) -> Result<ShortMessage> {
-        let mut all = self.messages()?;
-        let Some(at) = all.iter().position(|m| m.number == number) else {
-            return Err(self.fails(ErrorKind::Usage, format!("there is no message {number}")));
-        };
-        let message = all.swap_remove(at);
-        if let Way::Web(web) = &mut self.way {
+    pub fn read_message(&mut self, id: &MessageId) -> Result<ShortMessage> {
+        let list = self.messages()?;
+        let message = list.find(id).map_err(|what| self.fails(ErrorKind::Usage, what))?.clone();
+        if let Way::Web(web) = &mut self.way
+            && message.read.is_some()
+        {
             // What was asked for is here already, whether the stick takes note of it or not.
-            let _ = web.call_if_known(&web_sms::set_read(number));
+            let _ = web.call_if_known(&web_sms::set_read(id.number));
         }
         Ok(message)
     }
 
-    /// Deletes messages with all their parts. Every number is looked up before the first message goes, and afterwards the store is
-    /// looked at.
+    /// The entries that are addressed so, or all of them, to be shown as they are stored ([`ShortMessage::pdus`]).
     ///
     /// # Errors
-    /// `Usage` for a number that no message has. When some are gone and others not: recoverable, with the facts `deleted` and `left`.
-    pub fn delete_messages(&mut self, numbers: &[u32]) -> Result<()> {
-        let before = self.messages()?;
-        let numbers: BTreeSet<u32> = numbers.iter().copied().collect();
-        if let Some(absent) = numbers.iter().find(|n| !before.iter().any(|m| m.number == **n)) {
-            return Err(self.fails(ErrorKind::Usage, format!("there is no message {absent}")));
+    /// `Unsupported` over the web, which does not show them; as [`read_message`](Self::read_message).
+    pub fn raw_messages(&mut self, ids: &[MessageId]) -> Result<MessageList> {
+        self.only_at("messages as they are stored")?;
+        let mut list = self.messages()?;
+        if !ids.is_empty() {
+            let found = ids.iter().map(|id| list.find(id).cloned());
+            let found = found.collect::<std::result::Result<Vec<_>, _>>();
+            list.messages = found.map_err(|what| self.fails(ErrorKind::Usage, what))?;
         }
-        let (wanted, others): (Vec<_>, Vec<_>) =
-            before.into_iter().partition(|message| numbers.contains(&message.number));
-        let deletion = Deletion { wanted, others };
-        let result = match &mut self.way {
-            Way::At(at) => {
-                let mut places = deletion.wanted.iter().flat_map(|m| &m.places);
-                places.try_for_each(|place| at.run(&at::sms::delete(*place as u16)))
-            }
-            Way::Web(web) => {
-                let numbers: Vec<u32> = numbers.into_iter().collect();
-                let done = web.call(&web_sms::delete(&numbers));
-                done.map_err(|e| match e.refusal() {
-                    // What was refused may be one of them, and others gone before it.
-                    Some(_) if numbers.len() > 1 => e.with_verdict(Verdict::Unknown),
-                    _ => e,
-                })
-            }
-        };
-        match result {
-            Ok(()) => self.see_that_they_are_gone(&deletion),
-            // Others went before it: that the last one was refused says nothing about them.
-            Err(error) => self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?))),
-        }
-    }
-
-    /// The stick accepted every deletion: another message than the wanted one may have gone.
-    fn see_that_they_are_gone(&mut self, deletion: &Deletion) -> Result<()> {
-        // Where the store cannot be read now, the stick's word counts.
-        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(()) };
-        match deletion.seen(&now) {
-            Seen::Done => Ok(()),
-            _ => {
-                let what = "the stick accepted a deletion, but its message list does not show it";
-                let error = Error::new(ErrorKind::UnexpectedAnswer, what);
-                self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))
-            }
-        }
+        Ok(list)
     }
 
     /// Sends a text and waits until the network has it.
@@ -140,6 +137,8 @@ impl Modem<'_> {
         if draft.text.is_empty() {
             return Err(self.fails(ErrorKind::Usage, "the text is empty"));
         }
+        let to = plain_number(draft.to);
+        let draft = Draft { to: &to, ..draft };
         match &mut self.way {
             Way::At(at) => {
                 let sent = at::sms::send(at, draft.to, draft.text, draft.mark);
@@ -180,82 +179,95 @@ impl Modem<'_> {
             m.phone == draft.to
                 && m.text == draft.text
                 && m.date == draft.date
-                && m.status == web_sms::Status::Sent
+                && m.status == Some(web_sms::Status::Sent)
         };
         Ok(if sent.iter().any(this) { Seen::Done } else { Seen::Nothing })
     }
 }
 
-fn listed_by_at(at: &mut At<'_>) -> Result<Vec<ShortMessage>> {
-    at.run(&at::sms::pdu_mode())?;
-    let before = at.standing();
-    let stored = match at.run(&at::sms::list()) {
-        // Nothing is lost by asking again.
-        Err(e) if e.is(ErrorKind::Timeout) => at.run(&at::sms::list()),
-        other => other,
-    };
-    let stored = stored.map_err(|e| {
-        if e.verdict() == Some(Verdict::Unknown) {
-            e.with("may-be", "new messages count as read now")
-        } else {
-            e
+/// The boxes of HiLink firmware: those in the stick, and those on the SIM where something is in them.
+fn listed_by_web(web: &mut Hilink<'_>) -> Result<MessageList> {
+    let mut list = MessageList::default();
+    for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts] {
+        match web_sms::list(web, folder) {
+            Ok(found) => add(&mut list, folder, found),
+            // Older firmware has no other box than the first.
+            Err(e) if folder != Folder::Inbox && e.is(ErrorKind::HilinkRefused) => {
+                skip(&mut list, folder, &e)
+            }
+            Err(e) => return Err(e),
         }
-    })?;
-    // The marks that it leaves are part of a listing: whatever fails later says nothing about them.
-    at.stand(before);
-    let whole = at::sms::received(&stored).into_iter().map(|m| ShortMessage {
-        number: m.indices.first().copied().unwrap_or(0).into(),
-        from: m.from,
-        date: m.time.to_string(),
-        read: m.read,
-        missing_parts: m.missing,
-        text: m.text,
-        places: m.indices.into_iter().map(u32::from).collect(),
-    });
-    Ok(whole.collect())
-}
-
-fn listed_by_web(web: &mut Hilink<'_>) -> Result<Vec<ShortMessage>> {
-    let whole = web_sms::list(web, Folder::Inbox)?.into_iter().map(|m| ShortMessage {
-        number: m.index,
-        from: m.phone,
-        date: m.date.replacen(' ', "T", 1),
-        read: m.status == web_sms::Status::Read,
-        missing_parts: 0,
-        text: m.text,
-        places: vec![m.index],
-    });
-    Ok(whole.collect())
-}
-
-/// What is to go and what is to stay.
-struct Deletion {
-    wanted: Vec<ShortMessage>,
-    others: Vec<ShortMessage>,
-}
-
-impl Deletion {
-    /// What the store shows of it. A place counts as empty when nothing is stored there: what came into it since cannot be told from what
-    /// was there.
-    fn seen(&self, now: &[ShortMessage]) -> Seen {
-        let taken: BTreeSet<u32> = now.iter().flat_map(|m| &m.places).copied().collect();
-        let is_gone = |m: &&ShortMessage| m.places.iter().all(|place| !taken.contains(place));
-        let is_whole = |m: &&ShortMessage| m.places.iter().all(|place| taken.contains(place));
-        let numbers = |all: &mut dyn Iterator<Item = &ShortMessage>| {
-            all.map(|m| m.number.to_string()).collect::<Vec<_>>().join(", ")
-        };
-        let lost = numbers(&mut self.others.iter().filter(|m| !is_whole(m)));
-        if !lost.is_empty() {
-            return Seen::Other(format!("deleted without being asked for: {lost}"));
-        }
-        if self.wanted.iter().all(|m| is_gone(&m)) {
-            return Seen::Done;
-        }
-        if self.wanted.iter().all(|m| is_whole(&m)) {
-            return Seen::Untouched;
-        }
-        let deleted = numbers(&mut self.wanted.iter().filter(is_gone));
-        let left = numbers(&mut self.wanted.iter().filter(|m| !is_gone(m)));
-        Seen::Other(format!("deleted {}; left {left}", if deleted.is_empty() { "a part" } else { &deleted }))
     }
+    let counts = web.call_if_known(&web_sms::counts()).ok().flatten().unwrap_or_default();
+    let on_sim = [
+        (Folder::SimInbox, counts.sim_inbox),
+        (Folder::SimSent, counts.sim_sent),
+        (Folder::SimDrafts, counts.sim_drafts),
+    ];
+    for (folder, _) in on_sim.into_iter().filter(|(_, count)| *count > 0) {
+        match web_sms::list(web, folder) {
+            Ok(found) => add(&mut list, folder, found),
+            Err(e) if e.is(ErrorKind::HilinkRefused) => skip(&mut list, folder, &e),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(list)
+}
+
+fn skip(list: &mut MessageList, folder: Folder, error: &Error) {
+    list.skipped.push(SkippedStore { store: folder.name().to_owned(), reason: error.what().to_owned() });
+}
+
+fn add(list: &mut MessageList, folder: Folder, found: Vec<web_sms::Message>) {
+    list.stores.push(folder.name().to_owned());
+    for message in found {
+        let entry = from_web(message, folder);
+        // Some give the same messages whichever box is asked for.
+        let known = |other: &ShortMessage| {
+            (other.number, &other.text, &other.time_raw) == (entry.number, &entry.text, &entry.time_raw)
+        };
+        if !list.messages.iter().any(known) {
+            list.messages.push(entry);
+        }
+    }
+}
+
+fn from_web(message: web_sms::Message, folder: Folder) -> ShortMessage {
+    use web_sms::Status;
+    let store = folder.name().to_owned();
+    let kind = match message.status {
+        _ if message.delivered.is_some() => EntryKind::Report,
+        Some(Status::Unread | Status::Read) => EntryKind::Received,
+        Some(Status::Draft) => EntryKind::Draft,
+        Some(Status::Sent) => EntryKind::Sent,
+        Some(Status::Failed) => EntryKind::Failed,
+        None => match folder {
+            Folder::Inbox | Folder::SimInbox => EntryKind::Received,
+            Folder::Sent | Folder::SimSent => EntryKind::Sent,
+            Folder::Drafts | Folder::SimDrafts => EntryKind::Draft,
+        },
+    };
+    let (from, to) =
+        if kind == EntryKind::Received { (Some(message.phone), None) } else { (None, Some(message.phone)) };
+    let came = matches!(kind, EntryKind::Received | EntryKind::Report);
+    let mut entry = ShortMessage {
+        number: message.index,
+        places: message.index.into_iter().map(|number| Place { store: store.clone(), number }).collect(),
+        store,
+        kind,
+        from,
+        to,
+        read: message.status.filter(|_| came).map(|status| status != Status::Unread),
+        text: Some(message.text),
+        report: message.delivered.map(|delivered| DeliveryReport {
+            reference: None,
+            outcome: if delivered { "delivered" } else { "failed" },
+            status: None,
+            reason: None,
+            ended: None,
+        }),
+        ..ShortMessage::default()
+    };
+    entry.stamp_text(&message.date);
+    entry
 }

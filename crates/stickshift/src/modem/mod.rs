@@ -55,10 +55,13 @@ use crate::event::Cancel;
 use crate::hilink::Hilink;
 use crate::link::{ByteLink, Changes, Effects, HttpLink, Moment};
 
-pub use codes::CodeAnswer;
+pub use codes::{CodeAnswer, CodeForm};
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
 pub use identity::Identity;
-pub use messages::{Draft, ShortMessage, Submission};
+pub use messages::{
+    DataContent, Deleted, DeliveryReport, Draft, EntryKind, MessageId, MessageList, Place, ShortMessage,
+    SkippedStore, Submission,
+};
 pub use network::{HeardNetwork, RadioSettings};
 pub use ports::{ChosenPorts, PortSettings, PortsWanted};
 pub use signal::Reception;
@@ -69,6 +72,10 @@ pub use web::Login;
 pub struct Modem<'l> {
     way: Way<'l>,
     second_look: Option<Error>,
+    /// The form in which the stick took the last USSD code.
+    code_form: Option<CodeForm>,
+    /// The network waits for a reply to the last USSD answer.
+    code_asked: bool,
 }
 
 /// The way in. A third one is a third variant, and the compiler names every service that has to learn it.
@@ -114,12 +121,12 @@ impl<'l> Modem<'l> {
 
     /// Over an AT dialogue that was begun.
     pub fn from_at(at: At<'l>) -> Self {
-        Modem { way: Way::At(at), second_look: None }
+        Modem { way: Way::At(at), second_look: None, code_form: None, code_asked: false }
     }
 
     /// Over a web session that was begun.
     pub fn from_web(web: Hilink<'l>) -> Self {
-        Modem { way: Way::Web(web), second_look: None }
+        Modem { way: Way::Web(web), second_look: None, code_form: None, code_asked: false }
     }
 
     /// The trouble of the last change that was seen to be done in spite of it.

@@ -121,7 +121,8 @@ impl ByteLink for Stick {
 
 fn delete(stick: &mut Stick, numbers: &[u32]) -> (Result<()>, bool) {
     let mut modem = Modem::over_at(stick, &Cancel::new()).unwrap();
-    let result = modem.delete_messages(numbers);
+    let ids: Vec<_> = numbers.iter().map(|number| (*number).into()).collect();
+    let result = modem.delete_messages(&ids).map(|_| ());
     (result, modem.second_look().is_some())
 }
 
@@ -286,7 +287,7 @@ fn a_refused_deletion_of_several_messages_is_looked_at() {
         let lists = [&*both, "<Messages></Messages>", after];
         let mut pages = Pages::new(&[("/api/sms/sms-list", &lists), ("/api/sms/delete-sms", &["!100005"])]);
         let mut modem = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap();
-        let error = modem.delete_messages(&[40_000, 40_001]).unwrap_err();
+        let error = modem.delete_messages(&[40_000.into(), 40_001.into()]).unwrap_err();
         assert_eq!((error.kind(), error.verdict()), (ErrorKind::HilinkRefused, Some(verdict)));
     }
 }

@@ -42,12 +42,13 @@ fn full() -> Port<'static> {
 fn a_full_store_is_listed_and_emptied() {
     let mut port = full();
     let mut modem = Modem::from_at(At::new(&mut port));
-    let all = modem.messages().unwrap();
+    let all = modem.messages().unwrap().messages;
     assert_eq!(all.len(), usize::from(MESSAGES));
-    assert!(all.iter().all(|m| m.text.chars().count() == 70 && m.missing_parts == 0));
-    let numbers: Vec<u32> = all.iter().map(|m| m.number).collect();
-    modem.delete_messages(&numbers).unwrap();
-    assert_eq!(modem.messages().unwrap(), []);
+    let is_whole = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() == 70);
+    assert!(all.iter().all(|m| is_whole(&m.text) && m.missing_parts == 0));
+    let ids: Vec<_> = all.iter().filter_map(|m| m.id(false)).collect();
+    modem.delete_messages(&ids).unwrap();
+    assert_eq!(modem.messages().unwrap().messages, []);
 }
 
 /// A port that says `says` again and again, `0.01` seconds apart.

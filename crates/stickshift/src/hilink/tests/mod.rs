@@ -376,8 +376,8 @@ fn messages_are_listed_page_by_page_and_sent() {
         let mut web =
             Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[&page(HELLO), &second, &last]);
         let all = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
-        assert_eq!(all.iter().map(|m| m.index).collect::<Vec<_>>(), [40008, 40009]);
-        assert_eq!((all[0].status, all[0].text.as_str()), (sms::Status::Unread, "Hello"));
+        assert_eq!(all.iter().map(|m| m.index).collect::<Vec<_>>(), [Some(40008), Some(40009)]);
+        assert_eq!((all[0].status, all[0].text.as_str()), (Some(sms::Status::Unread), "Hello"));
     }
     let mut web = Web::new(Generation::G2, None).reply(
         "/api/sms/send-status",
@@ -400,6 +400,40 @@ fn messages_are_listed_page_by_page_and_sent() {
     assert!(sms::submit("1;2", "x", "").err().unwrap().is(ErrorKind::Usage));
 }
 
+/// Boxes that are told without their list, dates that are none, states and types that are not the usual ones.
+#[test]
+fn messages_as_they_come() {
+    let list = |reply: &'static str| {
+        let mut web = Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[reply, "<Count>0</Count>"]);
+        sms::list(&mut open(&mut web), sms::Folder::Inbox)
+    };
+    assert_eq!(list("<Count>0</Count>").unwrap(), []);
+    assert_eq!(list("<Count>0</Count><Messages/>").unwrap(), []);
+    assert!(list("<Count>2</Count>").unwrap_err().is(ErrorKind::UnexpectedAnswer));
+    assert!(list("<Other>0</Other>").unwrap_err().is(ErrorKind::UnexpectedAnswer));
+    let one = |fields: &'static str| list(fields).unwrap().remove(0);
+    let odd = one(
+        "<Count>1</Count><Messages><Message><Smstat>9</Smstat><Date>0000-00-00</Date></Message></Messages>",
+    );
+    assert_eq!((odd.index, odd.status, odd.date.as_str(), odd.delivered), (None, None, "0000-00-00", None));
+    for (kind, delivered) in [("1", None), ("2", None), ("5", None), ("7", Some(true)), ("8", Some(false))] {
+        let page =
+            format!("<Count>1</Count><Messages><Message><SmsType>{kind}</SmsType></Message></Messages>");
+        assert_eq!(one(page.leak()).delivered, delivered, "{kind}");
+    }
+    for (state, status) in [
+        ("0", sms::Status::Unread),
+        ("1", sms::Status::Read),
+        ("2", sms::Status::Draft),
+        ("3", sms::Status::Sent),
+        ("4", sms::Status::Failed),
+    ] {
+        let page =
+            format!("<Count>1</Count><Messages><Message><Smstat>{state}</Smstat></Message></Messages>");
+        assert_eq!(one(page.leak()).status, Some(status), "{state}");
+    }
+}
+
 fn send(web: &mut Web, phone: &str, text: &str, date: &str) -> Result<()> {
     let mut hilink = open(web);
     hilink.call(&sms::submit(phone, text, date)?)?;
@@ -413,6 +447,10 @@ fn ussd_is_polled() {
     assert_eq!(ussd::ask(&mut open(&mut web), "*100#").unwrap(), "Balance: 5");
     let mut web = Web::new(Generation::G2, None).reply("/api/ussd/get", &["!111019"]);
     assert!(ussd::ask(&mut open(&mut web), "*100#").unwrap_err().is(ErrorKind::Timeout));
+    // An answer that is still empty.
+    let mut web = Web::new(Generation::G2, None)
+        .reply("/api/ussd/get", &["<content></content>", "<content>Menu\n1</content>"]);
+    assert_eq!(ussd::ask(&mut open(&mut web), "*100#").unwrap(), "Menu\n1");
     let mut web = Web::new(Generation::G2, None).reply("/api/ussd/get", &["!111020"]);
     assert_eq!(code_of(&ussd::ask(&mut open(&mut web), "*100#").unwrap_err()), Some(111_020));
 }

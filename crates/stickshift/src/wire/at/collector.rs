@@ -1,5 +1,6 @@
 //! From bytes to lines: which are the running command's answer and which are unsolicited, also where one cuts another in two.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +12,9 @@ pub const ANSWER_LIMIT: usize = 512 * 1024;
 
 /// Most that unsolicited lines nobody took may hold; the oldest are dropped.
 const URC_LIMIT: usize = 16 * 1024;
+
+/// So many silences in a row end a text whose closing quotation mark does not come.
+const SILENCES: u8 = 7;
 
 /// Unsolicited result codes by name, section 3.8. Any other `^NAME:` or `+NAME:` that is not the running command's is one too.
 const URC_NAMES: &[&str] = &[
@@ -101,7 +105,11 @@ pub struct Collector {
     urc_size: usize,
     message_follows: bool,
     /// A result came after the one that ended the last command.
-    stray_result: bool,
+    stray_result: Option<Box<Final>>,
+    /// The result of a list, until it is clear that no more of the list follows.
+    suspended: Option<Final>,
+    /// Silences since the last byte.
+    silences: u8,
 }
 
 /// What is known of the running command from its own text.
@@ -112,6 +120,8 @@ struct Command {
     /// Whether it only sets something: then a line of its name is unsolicited (`AT+CUSD=..` is answered by a plain `OK`).
     sets: bool,
     dialling: bool,
+    /// Whether it lists messages. Somebody else's `OK` in front of the list must not look like an empty store.
+    lists: bool,
 }
 
 impl Command {
@@ -135,11 +145,13 @@ impl Command {
         }
         let verb = body.bytes().next().map(|b| b.to_ascii_uppercase());
         let sets = body.contains('=') && !body.contains("=?") && names.len() == 1;
+        let lists = names.iter().any(|name| name == "+CMGL");
         Command {
             text: text.to_owned(),
             names,
             sets,
             dialling: matches!(verb, Some(b'D' | b'A' | b'O' | b'H')),
+            lists,
         }
     }
 
@@ -202,7 +214,9 @@ impl Collector {
             urcs: VecDeque::new(),
             urc_size: 0,
             message_follows: false,
-            stray_result: false,
+            stray_result: None,
+            suspended: None,
+            silences: 0,
         }
     }
 
@@ -216,7 +230,8 @@ impl Collector {
         self.lines.clear();
         self.lines_size = 0;
         self.done = None;
-        self.stray_result = false;
+        self.stray_result = None;
+        self.suspended = None;
     }
 
     /// An unsolicited line with this name is waited for: another one that cuts it in two does no harm to it.
@@ -237,6 +252,9 @@ impl Collector {
     /// # Errors
     /// `UnexpectedAnswer` when the answer grows over [`ANSWER_LIMIT`].
     pub fn push(&mut self, bytes: &[u8]) -> Result<Progress> {
+        if !bytes.is_empty() {
+            self.silences = 0;
+        }
         for &byte in bytes {
             match byte {
                 b'\r' | b'\n' => {
@@ -267,13 +285,19 @@ impl Collector {
     /// The line is quiet: what could not be decided while more might come is decided now. That is a result digit (`ATV0`),
     /// which ends with CR alone, and an error code that an unsolicited line followed closely.
     pub fn settle(&mut self) -> Progress {
+        self.silences = self.silences.saturating_add(1);
         self.progress(true)
     }
 
     /// Whether a result came after the one that ended the last command: another program writes to the same port, and one of the two
     /// results is that of its command.
     pub fn has_stray_result(&self) -> bool {
-        self.stray_result
+        self.stray_result.is_some()
+    }
+
+    /// Takes a refusal by number that came after the command's own result: that of what the command began, such as a USSD dialogue.
+    pub fn take_late_refusal(&mut self) -> Option<Final> {
+        self.stray_result.take_if(|result| matches!(**result, Final::CmeError(_))).map(|result| *result)
     }
 
     /// Takes the unsolicited lines that came, oldest first.
@@ -293,8 +317,12 @@ impl Collector {
             if quiet || self.gap.contains(&b'\n') {
                 self.take_ended_line(quiet);
             }
-            if quiet || self.held.as_ref().is_some_and(|held| self.is_surely_final(held)) {
+            let open = self.holds_open_text() && self.silences < SILENCES;
+            if (quiet && !open) || self.held.as_ref().is_some_and(|held| self.is_surely_final(held)) {
                 self.flush();
+            }
+            if quiet && self.done.is_none() && self.held.is_none() && self.text.is_empty() {
+                self.done = self.suspended.take();
             }
         }
         if let Some(result) = self.done.take() {
@@ -355,6 +383,9 @@ impl Collector {
             return false;
         }
         let Some(name) = name_of(line).filter(|name| value_of(line, name).is_some()) else { return false };
+        if self.holds_open_text() && !is_known_urc(name) {
+            return false;
+        }
         self.done.is_some() || self.command.as_ref().is_none_or(|c| c.is_unsolicited(name))
     }
 
@@ -371,7 +402,7 @@ impl Collector {
         }
         let gap = std::mem::take(&mut self.gap);
         let text = std::mem::take(&mut self.text);
-        let line = String::from_utf8_lossy(&text).trim().to_owned();
+        let line = text_of(&text).trim().to_owned();
         if text.is_empty() {
             // More of the line end of a line that was closed before.
             if let Some(held) = &mut self.held {
@@ -396,7 +427,14 @@ impl Collector {
             self.remember_urc(line);
             return;
         }
+        let open = self.holds_open_text();
         match self.held.take() {
+            // A text in quotation marks runs on over the ends of lines, whatever stands on the next one.
+            Some(held) if open => {
+                let ends = held.gap.iter().filter(|byte| **byte == b'\n').count();
+                let ends = ends.max(usize::from(!held.gap.is_empty()));
+                self.held = Some(Held { text: [held.text, vec![b'\n'; ends], text].concat(), gap });
+            }
             Some(held) if held.gap.is_empty() && !self.begins_a_line(&line) => {
                 self.held = Some(Held { text: [held.text, text].concat(), gap });
             }
@@ -423,15 +461,31 @@ impl Collector {
         self.final_of(line).is_some_and(|f| !f.may_grow()) || self.command.as_ref().is_some_and(own_name)
     }
 
+    /// Whether the held line is a text that is waited for and whose closing quotation mark has not come.
+    fn holds_open_text(&self) -> bool {
+        let Some(held) = self.held.as_ref().filter(|_| self.awaited.is_some()) else { return false };
+        let text = text_of(&held.text);
+        self.is_awaited(&text) && is_open_text(&text)
+    }
+
     /// The held line is whole: it is echo, a result or information.
     fn flush(&mut self) {
         let Some(held) = self.held.take() else { return };
-        let line = String::from_utf8_lossy(&held.text).trim().to_owned();
+        let line = text_of(&held.text).trim().to_owned();
         if self.is_awaited(&line) {
-            return self.remember_urc(line);
+            // The result behind a text that never ended.
+            let (text, result) = match line.strip_suffix("\nOK").filter(|_| is_open_text(&line)) {
+                Some(text) if self.command.is_some() && self.done.is_none() => (text, Some(Final::Ok)),
+                _ => (&*line, None),
+            };
+            self.remember_urc(text.trim_end().to_owned());
+            self.done = result.or(self.done.take());
+            return;
         }
         let ended = self.command.is_none() || self.done.is_some();
-        self.stray_result |= ended && Final::parse(&line, false).is_some();
+        if ended && let Some(result) = Final::parse(&line, false) {
+            self.stray_result = Some(Box::new(result));
+        }
         let Some(command) = &self.command else { return };
         if line.is_empty() || ended {
             return;
@@ -447,6 +501,11 @@ impl Collector {
             }
         }
         match Final::parse(&line, command.dialling) {
+            Some(result) if command.lists => {
+                if self.suspended != Some(Final::Ok) {
+                    self.suspended = Some(result);
+                }
+            }
             Some(result) => self.done = Some(result),
             None if self.is_report(&line) => self.remember_urc(line),
             None => {
@@ -464,6 +523,24 @@ impl Collector {
             self.urc_size -= oldest.len() + size_of::<String>();
         }
     }
+}
+
+/// A line as text: UTF-8, or Latin-1 where it is not.
+fn text_of(line: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(line.iter().map(|&byte| char::from(byte)).collect()),
+    }
+}
+
+/// Whether the line has an opening quotation mark and no closing one: that is followed by the data coding scheme, or ends the line and
+/// makes their number even.
+fn is_open_text(line: &str) -> bool {
+    let marks = line.matches('"').count();
+    let line = line.trim_end();
+    let before_scheme = line.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end();
+    let with_scheme = before_scheme.strip_suffix(',').is_some_and(|text| text.trim_end().ends_with('"'));
+    marks > 0 && !(with_scheme && marks > 1) && !(line.ends_with('"') && marks.is_multiple_of(2))
 }
 
 /// A line end is one or more CR and one LF; the rest of the run belongs to what comes next.

@@ -1,0 +1,186 @@
+//! Deleting messages, and looking whether they are gone.
+
+use std::collections::BTreeSet;
+
+use crate::at::{self, At};
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::hilink::sms as web_sms;
+use crate::modem::look::Seen;
+use crate::modem::messages::stores::Selection;
+use crate::modem::messages::{MessageId, MessageList, Place, ShortMessage};
+use crate::modem::{Modem, Way};
+
+/// What deleting came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// What the stick said twice to have deleted, and lists all the same.
+    pub still_listed: Vec<MessageId>,
+}
+
+impl Modem<'_> {
+    /// Deletes entries with all their parts. Every one is looked up before the first goes, and afterwards the stores are looked at. What
+    /// is still there is deleted once more.
+    ///
+    /// # Errors
+    /// `Usage` for one that is not there. When some are gone and others not: recoverable, with the facts `deleted` and `left`.
+    pub fn delete_messages(&mut self, ids: &[MessageId]) -> Result<Deleted> {
+        let before = self.messages()?;
+        let deletion = Deletion::new(before, ids).map_err(|what| self.fails(ErrorKind::Usage, what))?;
+        let mut accepted = 0;
+        if let Err(error) = self.delete_places(&deletion.places(), &mut accepted) {
+            // Others went before it: that the last one was refused says nothing about them. A list that still shows what the stick said
+            // to have deleted proves nothing either.
+            self.after_trouble(error, |modem| match deletion.seen(&modem.messages()?) {
+                Seen::Untouched if accepted > 0 => Ok(Seen::Nothing),
+                seen => Ok(seen),
+            })?;
+            return Ok(Deleted::default());
+        }
+        self.see_that_they_are_gone(&deletion)
+    }
+
+    /// The stick accepted every deletion: another message than the wanted one may have gone.
+    fn see_that_they_are_gone(&mut self, deletion: &Deletion) -> Result<Deleted> {
+        // Where the stores cannot be read now, the stick's word counts.
+        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
+        let left = deletion.left(&now);
+        if left.is_empty() || !matches!(deletion.seen(&now), Seen::Untouched | Seen::Other(_)) {
+            return self.judged(deletion, &now);
+        }
+        let mut accepted = 0;
+        if let Err(error) = self.delete_places(&left, &mut accepted) {
+            self.after_trouble(error, |modem| match deletion.seen(&modem.messages()?) {
+                Seen::Untouched => Ok(Seen::Nothing),
+                seen => Ok(seen),
+            })?;
+            return Ok(Deleted::default());
+        }
+        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
+        self.judged(deletion, &now)
+    }
+
+    fn judged(&mut self, deletion: &Deletion, now: &MessageList) -> Result<Deleted> {
+        if let Some(lost) = deletion.lost(now) {
+            let what = "the stick accepted a deletion, but its message list does not show it";
+            let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("lost", lost);
+            self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))?;
+        }
+        Ok(Deleted { still_listed: deletion.still_listed(now) })
+    }
+
+    fn delete_places(&mut self, places: &[Place], accepted: &mut usize) -> Result<()> {
+        match &mut self.way {
+            Way::At(at) => delete_at(at, places, accepted),
+            Way::Web(web) => {
+                let numbers: Vec<u32> = places.iter().map(|place| place.number).collect();
+                web.call(&web_sms::delete(&numbers)).map_err(|e| match e.refusal() {
+                    // What was refused may be one of them, and others gone before it.
+                    Some(_) if numbers.len() > 1 => e.with_verdict(Verdict::Unknown),
+                    _ => e,
+                })?;
+                *accepted = numbers.len();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn delete_at(at: &mut At<'_>, places: &[Place], accepted: &mut usize) -> Result<()> {
+    let mut selection = Selection::begin(at)?;
+    let mut delete = |at: &mut At<'_>, place: &Place| -> Result<()> {
+        selection.choose(at, &place.store)?;
+        at.run(&at::sms::delete(place.number as u16))
+    };
+    let result = places.iter().try_for_each(|place| {
+        delete(at, place)?;
+        *accepted += 1;
+        Ok(())
+    });
+    // A store that is not put back is named by the listing that follows.
+    selection.end(at, true);
+    result
+}
+
+/// What is to go and what is to stay.
+struct Deletion {
+    wanted: Vec<ShortMessage>,
+    others: Vec<ShortMessage>,
+}
+
+impl Deletion {
+    fn new(before: MessageList, ids: &[MessageId]) -> std::result::Result<Deletion, String> {
+        let places = ids.iter().map(|id| before.find(id).map(|message| message.places.clone()));
+        let places: Vec<Vec<Place>> = places.collect::<std::result::Result<_, String>>()?;
+        let (wanted, others) =
+            before.messages.into_iter().partition(|message| places.contains(&message.places));
+        Ok(Deletion { wanted, others })
+    }
+
+    fn places(&self) -> Vec<Place> {
+        self.wanted.iter().flat_map(|message| message.places.clone()).collect()
+    }
+
+    /// What the stores show of it. A place counts as empty when nothing is stored there: what came into it since cannot be told from what
+    /// was there.
+    fn seen(&self, now: &MessageList) -> Seen {
+        // A list with holes shows nothing.
+        if !now.skipped.is_empty() || now.messages.iter().any(|message| message.places.is_empty()) {
+            return Seen::Nothing;
+        }
+        if let Some(lost) = self.lost(now) {
+            return Seen::Other(format!("deleted without being asked for: {lost}"));
+        }
+        let taken = taken(now);
+        let is_gone = |m: &&ShortMessage| m.places.iter().all(|place| !taken.contains(place));
+        let is_whole = |m: &&ShortMessage| m.places.iter().all(|place| taken.contains(place));
+        if self.wanted.iter().all(|m| is_gone(&m)) {
+            return Seen::Done;
+        }
+        if self.wanted.iter().all(|m| is_whole(&m)) {
+            return Seen::Untouched;
+        }
+        let deleted = numbers(self.wanted.iter().filter(is_gone));
+        let left = numbers(self.wanted.iter().filter(|m| !is_gone(m)));
+        Seen::Other(format!("deleted {}; left {left}", if deleted.is_empty() { "a part" } else { &deleted }))
+    }
+
+    /// What is gone and should not be, in words.
+    fn lost(&self, now: &MessageList) -> Option<String> {
+        let taken = taken(now);
+        let is_lost = |m: &&ShortMessage| {
+            let read = m.places.iter().all(|place| now.stores.contains(&place.store));
+            read && m.places.iter().any(|place| !taken.contains(place))
+        };
+        let lost = numbers(self.others.iter().filter(is_lost));
+        (!lost.is_empty()).then_some(lost)
+    }
+
+    /// The places that were to be emptied and still hold what was in them.
+    fn left(&self, now: &MessageList) -> Vec<Place> {
+        let same = |message: &ShortMessage, other: &ShortMessage| {
+            message.pdus == other.pdus && (&message.text, &message.time_raw) == (&other.text, &other.time_raw)
+        };
+        let left = |place: &Place| {
+            let find = |all: &[ShortMessage]| all.iter().find(|m| m.places.contains(place)).cloned();
+            let (Some(then), Some(now)) = (find(&self.wanted), find(&now.messages)) else { return false };
+            then.places.len() != now.places.len() || same(&then, &now)
+        };
+        self.places().into_iter().filter(left).collect()
+    }
+
+    fn still_listed(&self, now: &MessageList) -> Vec<MessageId> {
+        let left = self.left(now);
+        let listed =
+            self.wanted.iter().filter(|message| message.places.iter().any(|place| left.contains(place)));
+        listed.filter_map(|message| message.id(true)).collect()
+    }
+}
+
+fn taken(now: &MessageList) -> BTreeSet<&Place> {
+    now.messages.iter().flat_map(|message| &message.places).collect()
+}
+
+fn numbers<'a>(messages: impl Iterator<Item = &'a ShortMessage>) -> String {
+    let ids = messages.filter_map(|message| message.id(false)).map(|id| id.to_string());
+    ids.collect::<Vec<_>>().join(", ")
+}
