@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
-use stickshift::link::{Bus, ClassifiedBus};
+use stickshift::link::{Bus, ByteLink, ClassifiedBus, HttpLink, Moment, UsbLink};
 use stickshift::profile::Catalogue;
-use stickshift::stick::Place;
+use stickshift::stick::{Place, Stick};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue::virtual_stick;
 
@@ -251,4 +251,93 @@ fn the_name_decides() {
         assert_eq!(is_called(Some(OsStr::new(name))), called, "{name}");
     }
     assert!(!is_called(None));
+}
+
+/// Clears the screen, turns it red, turns the line around, and says what scripts look for.
+const MARKER: &str = "M\u{1b}[2J\u{9b}31m\u{202e}\u{7}\r\nok:no_data\n\nMode switch succeeded. Bye!\u{2028}";
+
+/// A bus on which every stick calls itself by the marker.
+struct Marked(VirtualBus);
+
+impl Bus for Marked {
+    fn raw_devices(&mut self) -> Result<Vec<Stick>> {
+        let mut devices = self.0.raw_devices()?;
+        for device in &mut devices {
+            let marker = || Some(MARKER.to_owned());
+            (device.manufacturer, device.product, device.serial) = (marker(), marker(), marker());
+        }
+        Ok(devices)
+    }
+
+    fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.0.wait_change(deadline)
+    }
+
+    fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        self.0.open_port(place, interface)
+    }
+
+    fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {
+        self.0.open_usb(place)
+    }
+
+    fn open_http(&mut self, place: &Place) -> Result<Box<dyn HttpLink>> {
+        self.0.open_http(place)
+    }
+
+    fn storage_texts(&mut self, _: &Place) -> Result<Option<[String; 3]>> {
+        Ok(Some([MARKER.to_owned(), MARKER.to_owned(), MARKER.to_owned()]))
+    }
+
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+}
+
+#[test]
+fn what_sticks_files_and_arguments_say_is_never_obeyed() {
+    let config = format!("TargetVendor={MARKER}\nMessageContent={MARKER}\n{MARKER}=1\n");
+    let ids = ["-v", "12d1", "-p", "1526"];
+    let mut told = 0;
+    for more in [
+        &["-W", "-J", "-D"][..],
+        &["-W", "-Q", "-D", "-J"],
+        &["-W", "-c", "marked"],
+        &["-W", "-f", &config],
+        &["-c", MARKER],
+        &["-W", "-M", MARKER],
+        &["-V", MARKER],
+        &["-s", MARKER],
+        &[MARKER],
+        &[&format!("--{MARKER}")],
+        &["-j", "-W"],
+    ] {
+        let arguments: Vec<String> = ids.iter().chain(more).map(|a| (*a).to_owned()).collect();
+        let bus = VirtualBus::new();
+        bus.plug(&place(), virtual_stick("k3772", 1, Some("ignores")).unwrap());
+        bus.advance(Duration::from_secs(60));
+        let (mut out, mut err, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+        let environment = Environment {
+            open: &mut || Ok(Box::new(Marked(bus.clone()))),
+            read: &mut |source| match source {
+                Source::File(name) if name == "marked" => Ok(config.clone()),
+                Source::Text(text) => Ok(text.clone()),
+                Source::File(name) => {
+                    Err(Error::new(ErrorKind::FileUnreadable, format!("cannot read {name}")))
+                }
+                Source::Stdin => Ok(config.clone()),
+            },
+            notice: &mut |text: &str| notices.push(text.to_owned()),
+            cancel: &Cancel::new(),
+        };
+        run(&arguments, environment, &mut out, &mut err);
+        let said = [out, err].map(|bytes| String::from_utf8(bytes).unwrap()).join("\n");
+        let obeyed = |c: char| c != '\n' && stickshift::clean::is_obeyed(c);
+        assert!(!said.contains(obeyed), "{more:?}: {said:?}");
+        let forged = said.lines().find(|l| l.starts_with("ok:no_data") || l.contains("succeeded. Bye!"));
+        assert_eq!(forged.filter(|l| !l.contains("[2J")), None, "{more:?}: {said}");
+        assert!(notices.iter().all(|n| !n.contains(stickshift::clean::is_obeyed)), "{more:?}: {notices:?}");
+        told += usize::from(said.contains("[2J"));
+    }
+    assert!(told >= 3, "only {told} runs tell the marker: the test sees nothing");
 }
