@@ -4,14 +4,10 @@
 //! (docs/protocols/balong-boot.md section 4).
 
 use crate::boot::loader::{Block, Loader};
-use crate::boot::patch::{Call, EraseFamily, EraseSite};
+use crate::boot::patch::{Call, EraseFamily, EraseSite, NO_BLOCKS};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 
-/// In the erase-everything routine, where the number of blocks was once computed: `mov r0, #0` between the loads of chip and
-/// block size and the loop's comparison. The loop then runs zero times.
-const NO_BLOCKS: [u8; 20] =
-    *b"\x0c\x00\x9d\xe5\x04\x10\x9d\xe5\x00\x00\xa0\xe3\x0b\xe0\xa0\xe1\x0e\x00\x50\xe1";
-/// Such a loop is this near to the start of its routine.
+/// A loop that counts zero blocks is this near to the start of its routine.
 const ROUTINE_REACH: usize = 1024;
 
 /// What a stock loader destroys.
@@ -78,9 +74,7 @@ impl Loader {
     /// Judges the loader as it is now, with the changes made to it: by the worst of the places that call the erase routine.
     pub fn judge(&self) -> Judgement {
         let usbldr = self.block(Block::Usbldr);
-        let sites = EraseSite::all(usbldr);
-        let marks: Vec<usize> =
-            memchr::memmem::find_iter(usbldr, &NO_BLOCKS).filter(|at| at % 4 == 0).collect();
+        let (sites, marks) = EraseSite::all_and_marks(usbldr);
         // A call can be followed: only a mark in the very routine that it leads to counts.
         let mark_of = |site: &EraseSite| {
             let target = site.target()?;

@@ -9,6 +9,7 @@ mod download;
 mod loader;
 mod patch;
 mod ptable;
+mod search;
 #[cfg(test)]
 mod tests;
 

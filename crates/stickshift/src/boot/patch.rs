@@ -2,10 +2,12 @@
 //! where the block's place in the file is no multiple of 4 (docs/protocols/balong-boot.md section 4).
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::boot::classify::Safety;
 use crate::boot::loader::{Block, Loader};
 use crate::boot::ptable::PartitionTable;
+use crate::boot::search::{Needle, search};
 use crate::error::{Error, ErrorKind, Result};
 
 /// ARM `mov r0, #0`: stands in for a call and makes it look successful.
@@ -24,6 +26,11 @@ const KERNEL: &[u8; 8] = b"ANDROID!";
 const KERNEL_HIDDEN: &[u8; 8] = b"UNDROID!";
 /// `add r1, sp, #4`, `mov r0, r4`; the call that asks whether a block is bad follows.
 const BAD_BLOCK: [u8; 8] = [0x04, 0x10, 0x8d, 0xe2, 0x04, 0x00, 0xa0, 0xe1];
+
+/// In the erase-everything routine, where the number of blocks was once computed: `mov r0, #0` between the loads of chip and
+/// block size and the loop's comparison. The loop then runs zero times.
+pub(super) const NO_BLOCKS: [u8; 20] =
+    *b"\x0c\x00\x9d\xe5\x04\x10\x9d\xe5\x00\x00\xa0\xe3\x0b\xe0\xa0\xe1\x0e\x00\x50\xe1";
 
 /// One change that was made to a loader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,9 +133,10 @@ fn change_table(loader: &mut Loader, changes: &Changes) -> Result<()> {
 fn ignore_bad_blocks(loader: &mut Loader) -> Result<()> {
     const WHAT: &str = "bad-block-patch";
     let usbldr = loader.block(Block::Usbldr);
-    let places = || places(usbldr, &BAD_BLOCK).map(|at| at + 8);
+    let found = search(usbldr, &[Needle { code: &BAD_BLOCK, rare: 0 }]);
+    let places = found.iter().map(|(_, at)| *at).filter(|at| searched(usbldr).contains(at)).map(|at| at + 8);
     let is_call = |at: &usize| usbldr[*at + 3] == BL || usbldr[*at..*at + 4] == MOV_R0_0;
-    let Some(at) = places().find(is_call).or_else(|| places().next()) else {
+    let Some(at) = places.clone().find(is_call).or_else(|| places.clone().next()) else {
         return Err(Error::new(
             ErrorKind::PatchNotFound,
             "the loader's look at bad block marks was not found",
@@ -139,10 +147,9 @@ fn ignore_bad_blocks(loader: &mut Loader) -> Result<()> {
     Ok(())
 }
 
-/// The places of `code` in the part of a block that is searched, at multiples of 4.
-fn places<'a>(block: &'a [u8], code: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let end = block.len().saturating_sub(SEARCH_END);
-    memchr::memmem::find_iter(block, code).filter(move |at| at % 4 == 0 && (SEARCH_FROM..end).contains(at))
+/// The part of a block in which code is looked for.
+fn searched(block: &[u8]) -> Range<usize> {
+    SEARCH_FROM..block.len().saturating_sub(SEARCH_END)
 }
 
 /// The six shapes of the code that calls the erase-everything routine, in the order they are searched.
@@ -197,6 +204,8 @@ struct Pattern {
     code: &'static [u8],
     /// Where a word begins that loads relative to the program counter: its low 12 bits depend on the build.
     loads: &'static [usize],
+    /// Where the word begins, before the first load, that other code has least.
+    rare: usize,
     cure: Cure,
 }
 
@@ -206,6 +215,7 @@ const PATTERNS: [Pattern; 6] = [
         family: EraseFamily::V7R1,
         code: b"\x3d\xe2\xe0\xe3\x00\xe0\x9e\xe5\x5c\xc3\x9f\xe5\x0c\x00\x5e\xe1\x00\x00\x00\x0a",
         loads: &[8],
+        rare: 0,
         cure: Cure::ReplaceCall(20),
     },
     Pattern {
@@ -213,6 +223,7 @@ const PATTERNS: [Pattern; 6] = [
         code: b"\x00\x30\xa0\xe3\x9a\x3f\x07\xee\xff\x2f\x0f\xe3\xe1\x2f\x44\xe3\x07\x30\x02\xe5\x9a\x3f\x07\xee\
             \x00\x40\xa0\xe3\xe0\x4f\x44\xe3\x4e\x36\x04\xe3\x4c\x34\x44\xe3\x30\x33\x84\xe5",
         loads: &[],
+        rare: 32,
         cure: Cure::ReplaceCall(60),
     },
     Pattern {
@@ -221,6 +232,7 @@ const PATTERNS: [Pattern; 6] = [
             \x4c\x01\x9f\xe5\x4e\xc6\x04\xe3\x48\x41\x9f\xe5\x02\x10\xa0\xe1\x4c\xc4\x44\xe3\x5c\x23\x83\xe5\
             \x00\x00\x8f\xe0\x40\xc3\x83\xe5",
         loads: &[24, 32],
+        rare: 12,
         cure: Cure::ReplaceCall(60),
     },
     Pattern {
@@ -228,35 +240,51 @@ const PATTERNS: [Pattern; 6] = [
         code: b"\x12\x3b\xa0\xe3\x4a\x35\x4a\xe3\x00\x20\xa0\xe3\x78\x20\xc3\xe5\x79\x20\xc3\xe5\x7a\x20\xc3\xe5\
             \x7b\x20\xc3\xe5\x00\x00\xa0\xe3",
         loads: &[],
+        rare: 0,
         cure: Cure::AlwaysBranch(5),
     },
     Pattern {
         family: EraseFamily::V7R22Second,
         code: b"\x18\x30\x94\xe5\x10\x20\x94\xe5\x0d\x00\xa0\xe1\x30\x40\x84\xe2\x14\x30\x8d\xe5\x10\x20\x8d\xe5",
         loads: &[],
+        rare: 12,
         cure: Cure::ReplaceCall(24),
     },
     Pattern {
         family: EraseFamily::V7R22Third,
         code: b"\x10\x30\x94\xe5\x0d\x00\xa0\xe1\x10\x30\x8d\xe5\x18\x30\x94\xe5\x14\x30\x8d\xe5",
         loads: &[],
+        rare: 8,
         cure: Cure::ReplaceCall(20),
     },
 ];
 
+/// The patterns, and the mark of a routine that counts zero blocks.
+const NEEDLES: [Needle; PATTERNS.len() + 1] = {
+    let mut needles = [Needle { code: &NO_BLOCKS, rare: 12 }; PATTERNS.len() + 1];
+    let mut number = 0;
+    while number < PATTERNS.len() {
+        needles[number] = PATTERNS[number].needle();
+        number += 1;
+    }
+    needles
+};
+
 impl Pattern {
     /// What no build changes: the code up to its first load.
-    fn start(&self) -> &'static [u8] {
-        &self.code[..self.loads.first().copied().unwrap_or(self.code.len())]
+    const fn needle(&self) -> Needle {
+        let fixed = if let [first, ..] = self.loads { *first } else { self.code.len() };
+        Needle { code: self.code.split_at(fixed).0, rare: self.rare }
     }
 
-    fn sites(&self, block: &[u8]) -> impl Iterator<Item = EraseSite> {
-        places(block, self.start()).filter_map(|at| {
-            let exact = block[at..].starts_with(self.code);
-            let site =
-                if exact || self.fits_masked(&block[at..]) { self.site(block, at, exact) } else { None };
-            site.filter(|site| exact || site.call != Call::NotSeen)
-        })
+    /// The site of a needle that was found at `at`.
+    fn site_at(&self, block: &[u8], at: usize) -> Option<EraseSite> {
+        if !searched(block).contains(&at) {
+            return None;
+        }
+        let exact = block[at..].starts_with(self.code);
+        let site = if exact || self.fits_masked(&block[at..]) { self.site(block, at, exact) } else { None };
+        site.filter(|site| exact || site.call != Call::NotSeen)
     }
 
     /// Whether it fits when the offsets of its program-counter-relative loads may be any.
@@ -322,10 +350,21 @@ pub struct EraseSite {
 impl EraseSite {
     /// Every place that calls it, or once did, by its place in usbldr.
     pub fn all(usbldr: &[u8]) -> Vec<EraseSite> {
-        let mut sites: Vec<EraseSite> = PATTERNS.iter().flat_map(|p| p.sites(usbldr)).collect();
-        sites.sort_by_key(|site| (site.at, !site.exact));
+        EraseSite::all_and_marks(usbldr).0
+    }
+
+    /// The same, and where the erase-everything routine counts zero blocks; found in one pass.
+    pub(super) fn all_and_marks(usbldr: &[u8]) -> (Vec<EraseSite>, Vec<usize>) {
+        let (mut sites, mut marks) = (Vec::new(), Vec::new());
+        for (number, at) in search(usbldr, &NEEDLES) {
+            match PATTERNS.get(number) {
+                Some(pattern) => sites.extend(pattern.site_at(usbldr, at)),
+                None => marks.push(at),
+            }
+        }
+        sites.sort_by_key(|site| (site.at, !site.exact, site.family as usize));
         sites.dedup_by_key(|site| site.at);
-        sites
+        (sites, marks)
     }
 
     /// Where a live `bl` leads, as an offset in usbldr.
