@@ -132,6 +132,7 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
         packets: 0,
         head_sent: false,
         may_run: false,
+        clean: false,
         slowest: Duration::ZERO,
         reached: 0,
         started: 0,
@@ -191,6 +192,8 @@ struct Dialogue<'d, 's> {
     head_sent: bool,
     /// The last tail was sent, and no head was accepted since.
     may_run: bool,
+    /// The last answer was one acceptance and nothing else.
+    clean: bool,
     /// The slowest answer to data so far.
     slowest: Duration,
     /// Bytes of the present block that were accepted in this attempt.
@@ -528,11 +531,16 @@ impl Dialogue<'_, '_> {
         Ok(Answer::of(answer))
     }
 
-    /// One packet, one answer. What came unasked is not its answer.
+    /// One packet, one answer. What came unasked is not its answer; it is looked for where the last answer was not as it should be. What
+    /// comes later than that shows in a later answer, and before the tail there is a look in any case.
     fn exchange(&mut self, packet: &[u8], wait: Duration) -> Result<Vec<u8>> {
-        self.link.discard_input()?;
+        if !std::mem::take(&mut self.clean) {
+            self.link.discard_input()?;
+        }
         self.write(packet)?;
-        self.read_answer(wait)
+        let answer = self.read_answer(wait)?;
+        self.clean = answer == [ACCEPTED];
+        Ok(answer)
     }
 
     fn write(&mut self, packet: &[u8]) -> Result<()> {
