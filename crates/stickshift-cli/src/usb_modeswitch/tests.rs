@@ -5,7 +5,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
 use stickshift::link::{Bus, ByteLink, ClassifiedBus, HttpLink, Moment, UsbLink};
 use stickshift::profile::Catalogue;
-use stickshift::stick::{Place, Stick};
+use stickshift::stick::{Drive, Place, Stick};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue::virtual_stick;
 
@@ -285,8 +285,12 @@ impl Bus for Marked {
         self.0.open_http(place)
     }
 
-    fn storage_texts(&mut self, _: &Place) -> Result<Option<[String; 3]>> {
-        Ok(Some([MARKER.to_owned(), MARKER.to_owned(), MARKER.to_owned()]))
+    fn drives(&mut self, place: &Place) -> Result<Option<Vec<Drive>>> {
+        let mut drives = self.0.drives(place)?;
+        for drive in drives.iter_mut().flatten() {
+            drive.texts = [MARKER.to_owned(), MARKER.to_owned(), MARKER.to_owned()];
+        }
+        Ok(drives)
     }
 
     fn now(&self) -> Moment {
