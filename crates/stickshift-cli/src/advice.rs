@@ -42,6 +42,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
         usual = meaning.cause.to_owned();
         help = if meaning.help.is_empty() { help } else { meaning.help };
     }
+    if let Some((cause, what_to_do)) = on_the_way(error) {
+        usual = cause.to_owned();
+        help = what_to_do;
+    }
     if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
         usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
         help = "put the stick back into the mode in which the run started, and start over without --resume";
@@ -73,6 +77,44 @@ pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
         _ => exit,
     };
     Advice { cause, help, exit }
+}
+
+/// What fails on the way to a stick's web page, or in a mode without the way in that was wanted.
+fn on_the_way(error: &Error) -> Option<(&'static str, &'static str)> {
+    if error.has(&Detail::HttpsOnly) {
+        return Some((
+            "this device's page wants https, which stickshift does not speak",
+            "switch https off in the page's settings (Security, or System), or use a serial port of the device",
+        ));
+    }
+    if error.web_status().is_some() {
+        return Some((
+            "the web page is overloaded or still starting; its status says more",
+            "wait half a minute and run it again; restart the stick if it stays so",
+        ));
+    }
+    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() {
+        return Some((
+            "no web page answers there, or it closed the connection",
+            "check the address and the way to it; a stick that was just plugged in needs half a minute",
+        ));
+    }
+    let help = match error.in_mode()? {
+        "cdrom" => "`stickshift switch` makes a modem of it",
+        "hilink" => {
+            "HiLink firmware leaves it to its web page: `stickshift hilink`, `sms`, `ussd`, `pin`, `signal` and `network` use it; `stickshift switch --to serial` shows serial ports"
+        }
+        "hilink-serial" => {
+            "`stickshift hilink`, `sms`, `ussd`, `pin`, `signal` and `network` use its web page"
+        }
+        "modem" => {
+            "it has serial ports and no web page: `stickshift at`, `sms`, `ussd`, `pin`, `signal`, `network` and `ports` use them"
+        }
+        "download" => "it waits for firmware: `stickshift flash`; replug it to start what it has",
+        "boot-rom" => "it waits for a loader: `stickshift load`; replug it to start what it has",
+        _ => "`stickshift list` shows its mode and what to do next",
+    };
+    Some(("the stick is in a mode that does not have this way in", help))
 }
 
 /// The usual cause, the help and the exit code of a kind.

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink, LimitedHttp};
 use stickshift::modem::{Login, Modem, identity};
@@ -113,7 +113,7 @@ impl WayInArgs {
         }
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface).map(WayIn::At),
-            None => Err(no_way_in(&stick)),
+            None => Err(no_way_in(&stick, "AT port")),
         }
     }
 
@@ -152,7 +152,7 @@ impl PortArgs {
         let stick = context.stick(&mut *bus, self.stick.as_deref())?;
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface),
-            None => Err(no_way_in(&stick)),
+            None => Err(no_way_in(&stick, "AT port")),
         }
     }
 }
@@ -169,7 +169,10 @@ impl WebArgs {
         }
         let mut bus = context.bus()?;
         let stick = context.stick(&mut *bus, stick)?;
-        bus.open_http(&stick.place).map(limited)
+        bus.open_http(&stick.place).map(limited).map_err(|e| match e.kind() {
+            ErrorKind::NoSuchPort => no_way_in(&stick, "web page"),
+            _ => e,
+        })
     }
 
     /// The stick behind the web server, logged in when a user was named.
@@ -192,16 +195,42 @@ impl WebArgs {
 /// A secret: from `file`, from the environment, or asked for without showing it. Never from the command line, where everybody sees it.
 ///
 /// # Errors
-/// `FileUnreadable`; `Usage` when there is no terminal to ask on; `Interrupted`.
+/// `FileUnreadable`; `Usage` for an empty one, and when there is no terminal to ask on; `Interrupted`.
 pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>) -> Result<String> {
-    let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
     if let Some(path) = file {
         let bytes = files::read(path)?;
-        return Ok(first_line(String::from_utf8_lossy(&bytes).into_owned()));
+        let text = String::from_utf8_lossy(&bytes);
+        return filled(what, text.lines().next().unwrap_or_default().to_owned(), "the file is empty");
     }
     if let Ok(value) = env::var(variable) {
-        return Ok(value);
+        return filled(what, value, "the variable is empty");
     }
+    filled(what, ask(what, variable)?, "nothing was typed")
+}
+
+/// A new secret: as [`secret`], but what is typed blind is typed twice.
+///
+/// # Errors
+/// As [`secret`]; `Usage` when the two differ.
+pub(crate) fn new_secret(what: &str, variable: &str) -> Result<String> {
+    let first = secret(what, variable, None)?;
+    if env::var_os(variable).is_none() && ask(&format!("{what}, again"), variable)? != first {
+        let differ = format!("the two entries of the {what} differ: nothing was sent");
+        return Err(Error::new(ErrorKind::Usage, differ).with_verdict(Verdict::Untouched));
+    }
+    Ok(first)
+}
+
+/// An empty secret would spend a try.
+fn filled(what: &str, secret: String, why: &str) -> Result<String> {
+    if secret.is_empty() {
+        let nothing = format!("there is no {what}: {why}");
+        return Err(Error::new(ErrorKind::Usage, nothing).with_verdict(Verdict::Untouched));
+    }
+    Ok(secret)
+}
+
+fn ask(what: &str, variable: &str) -> Result<String> {
     question::secret(format!("{what}: "))?.map_err(|e| {
         Error::new(
             ErrorKind::Usage,
@@ -218,10 +247,8 @@ fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
     Box::new(LimitedHttp::new(link))
 }
 
-fn no_way_in(stick: &Stick) -> Error {
-    Error::new(
-        ErrorKind::NoSuchPort,
-        format!("the stick at {} has no AT port in its present mode", stick.place),
-    )
-    .with("mode", stick.mode.code())
+fn no_way_in(stick: &Stick, wanted: &str) -> Error {
+    let mode = stick.mode.words();
+    let what = format!("the stick at {} has no {wanted}: its mode is {mode}", stick.place);
+    Error::new(ErrorKind::NoSuchPort, what).detail(Detail::InMode(stick.mode.code()))
 }

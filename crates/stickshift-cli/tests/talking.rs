@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stickshift::at::{At, identify, network, ports, sim};
+use stickshift::at::{At, identify, network, ports, signal, sim};
 use stickshift::error::{Effect, ErrorKind};
 use stickshift::hilink::device::{self, UsbMode};
 use stickshift::hilink::{Delivery, Generation, Hilink, code_of};
@@ -55,7 +55,7 @@ fn a_stick_tells_what_it_is_over_at() {
         (Some("E3372h-153"), Some("CL2E3372HM Ver.A"))
     );
     assert_eq!(at.run(&identify::versions()).unwrap().software(), Some("21.180.01.00.00"));
-    assert_eq!(at.run(&network::strength()).unwrap(), Some(-73));
+    assert_eq!(at.run(&signal::strength()).unwrap(), Some(-73));
     assert_eq!(at.run(&sim::state()).unwrap(), sim::SimState::Ready);
     let composition = at.run(&ports::composition()).unwrap();
     assert!(composition.keeps_at(), "{composition}");

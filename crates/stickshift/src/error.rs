@@ -321,6 +321,16 @@ impl Error {
         self.find(|d| if let Detail::ThereIs(sticks) = d { Some(sticks.as_str()) } else { None })
     }
 
+    /// The HTTP status that came in place of a document.
+    pub fn web_status(&self) -> Option<u16> {
+        self.find(|d| if let Detail::WebStatus(status) = d { Some(*status) } else { None })
+    }
+
+    /// The mode of the stick that lacks the way in.
+    pub fn in_mode(&self) -> Option<&'static str> {
+        self.find(|d| if let Detail::InMode(mode) = d { Some(*mode) } else { None })
+    }
+
     /// The line at which a text stops making sense, from 1.
     pub fn line(&self) -> Option<usize> {
         self.find(|d| if let Detail::Line(line) = d { Some(*line) } else { None })

@@ -172,24 +172,32 @@ fn the_reader_of_citations_sees_lists_and_line_ends() {
     assert_eq!(citations(&text), wanted);
 }
 
-/// Whether a fixture, an object with lists of records, has each record on a line of its own: changing a record changes one line.
+/// Whether a fixture, objects with lists of records, has each record on a line of its own: changing a record changes one line.
 fn one_record_per_line(text: &str) -> Result<(), String> {
     let whole = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
-    let mut in_list = false;
+    let mut open = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let line = line.trim_end_matches(',');
-        let fits = match (in_list, line) {
-            (false, "{" | "}") => true,
-            (true, "]") | (false, "[") => {
-                in_list = !in_list;
+        let line = line.trim_end_matches(',').trim_start();
+        let named = |opening: &str, closing: &str| {
+            line.ends_with(&format!(": {opening}")) && whole(&format!("{{{line}{closing}}}"))
+        };
+        let fits = match (open.last(), line) {
+            (None, "{" | "[") if index == 0 => {
+                open.push(line);
                 true
             }
-            (false, member) if member.ends_with(": [") => {
-                in_list = true;
-                whole(&format!("{{{member}]}}"))
+            (Some(&"{"), "}") | (Some(&"["), "]") => open.pop().is_some(),
+            (Some(&"{"), _) if named("[", "]") => {
+                open.push("[");
+                true
             }
-            (false, member) => whole(&format!("{{{member}}}")),
-            (true, record) => whole(record),
+            (Some(&"{"), _) if named("{", "}") => {
+                open.push("{");
+                true
+            }
+            (Some(&"{"), member) => whole(&format!("{{{member}}}")),
+            (Some(_), record) => whole(record),
+            (None, _) => false,
         };
         if !fits {
             return Err(format!("line {}", index + 1));

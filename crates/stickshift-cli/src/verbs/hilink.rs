@@ -10,7 +10,8 @@ use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
 use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
 use stickshift::mask;
-use stickshift::modem::{ConnectionStatus, DialProfiles, Modem};
+use stickshift::modem::{ConnectionStatus, DialProfiles, Modem, Untold};
+use stickshift::stick::radio::Figure;
 
 use crate::context::Context;
 use crate::output::Report;
@@ -95,7 +96,7 @@ enum Composition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Switch {
+pub(crate) enum Switch {
     On,
     Off,
 }
@@ -141,7 +142,13 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
         HilinkVerb::Info { unmasked } => info(context, web, unmasked)?,
         HilinkVerb::Signal => {
             let s = web.call(&device::signal())?;
-            let figure = |f: Option<f32>| f.map(|f| f.to_string());
+            let figure = |f: Option<Figure>| {
+                f.map(|f| match f {
+                    Figure::Exact(value) => value.to_string(),
+                    Figure::AtMost(value) => format!("<={value}"),
+                    Figure::AtLeast(value) => format!(">={value}"),
+                })
+            };
             context.output.finish(&Table(vec![
                 ("rssi", figure(s.rssi)),
                 ("rsrp", figure(s.rsrp)),
@@ -149,6 +156,9 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
                 ("sinr", figure(s.sinr)),
                 ("rscp", figure(s.rscp)),
                 ("ecio", figure(s.ecio)),
+                ("5g-rsrp", figure(s.nr_rsrp)),
+                ("5g-rsrq", figure(s.nr_rsrq)),
+                ("5g-sinr", figure(s.nr_sinr)),
                 ("band", s.band.map(|b| b.to_string())),
                 ("cell", s.cell.map(|c| c.to_string())),
             ]));
@@ -243,15 +253,23 @@ fn status(context: &Context, s: &ConnectionStatus) {
     });
     context.output.finish(&Table(vec![
         ("connection", Some(s.connection.clone())),
+        ("registration", s.registration.map(str::to_owned)),
         ("data", s.data.map(on_or_off)),
         ("operator", s.operator.clone()),
         ("technology", Some(s.technology.clone())),
-        ("roaming", Some(if s.roaming { "yes" } else { "no" }.to_owned())),
+        ("roaming", s.roaming.map(|on| if on { "yes" } else { "no" }.to_owned())),
         ("signal", s.bars.map(|(bars, most)| format!("{bars} of {most}"))),
         ("sim", sim),
         ("address", s.address.clone()),
         ("dns", Some(s.dns.join(" ")).filter(|d| !d.is_empty())),
+        ("not-known", not_known(&s.untold)),
     ]));
+}
+
+/// What the stick did not tell, and why.
+fn not_known(untold: &[Untold]) -> Option<String> {
+    let parts: Vec<String> = untold.iter().map(|u| format!("{} ({})", u.what, u.why)).collect();
+    Some(parts.join(", ")).filter(|words| !words.is_empty())
 }
 
 fn on_or_off(on: bool) -> String {
@@ -261,7 +279,19 @@ fn on_or_off(on: bool) -> String {
 fn set_data(context: &Context, modem: &mut Modem<'_>, on: bool) -> Result<()> {
     modem.set_data(on)?;
     tell_second_look(context, modem);
-    context.output.finish(&Table(vec![("data", Some(on_or_off(on)))]));
+    // The firmware says OK to the switch whatever comes of it.
+    let Some(status) = modem.await_connection(on)? else {
+        let said =
+            format!("{} was accepted; the stick does not report how the connection stands", on_or_off(on));
+        context.output.finish(&Table(vec![("request", Some(said))]));
+        return Ok(());
+    };
+    context.output.finish(&Table(vec![
+        ("data", Some(on_or_off(on))),
+        ("connection", Some(status.connection)),
+        ("operator", status.operator),
+        ("address", status.address),
+    ]));
     Ok(())
 }
 

@@ -63,6 +63,9 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
         identified.name_by_profile(stick, &context.catalogue());
     }
     context.output.finish(&identified);
+    if said.is_some_and(|said| said.withheld) {
+        context.output.say("its web page says more after a login: run again with --user admin");
+    }
     Ok(())
 }
 

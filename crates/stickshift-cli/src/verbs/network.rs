@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::{Result, Verdict};
-use stickshift::modem::{HeardNetwork, Modem, RadioSettings};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::modem::{HeardNetwork, Modem, RadioSettings, Reception, Untold};
 use stickshift::stick::radio::{self, Order};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::verbs::hilink::Switch;
+use crate::verbs::signal::untold;
 use crate::way_in::{WayInArgs, tell_second_look};
 
 /// Show and select radio technologies, bands and the network.
@@ -36,6 +38,9 @@ enum NetworkVerb {
         /// GSM and UMTS bands, for example gsm900,umts2100; or all
         #[arg(long, value_name = "BANDS", value_parser = other_bands)]
         other: Option<u64>,
+        /// Use other operators' networks (over HiLink: have data there)
+        #[arg(long, value_enum)]
+        roaming: Option<Switch>,
     },
     /// Search for networks; takes up to two minutes and interrupts data
     Scan,
@@ -65,10 +70,14 @@ pub(crate) fn run(context: &mut Context, args: NetworkArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     match args.verb {
-        NetworkVerb::Show => context.output.finish(&RadioReport::of(&modem.radio()?, false)),
-        NetworkVerb::Set { mode, lte, other } => {
+        NetworkVerb::Show => context.output.finish(&shown(&mut modem)?),
+        NetworkVerb::Set { mode, lte, other, roaming } => {
             let now = modem.radio()?;
             let wanted = now.with(mode, lte, other).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+            let wanted = match roaming {
+                Some(roaming) => wanted.with_roaming(roaming == Switch::On),
+                None => wanted,
+            };
             let set = now != wanted;
             let after = if set { set_radio(context, &mut modem, &now, &wanted)? } else { now };
             context.output.finish(&RadioReport::of(&after, set));
@@ -83,6 +92,26 @@ pub(crate) fn run(context: &mut Context, args: NetworkArgs) -> Result<()> {
     Ok(())
 }
 
+/// What the stick may use, and which network it is on; whichever of them it tells.
+fn shown(modem: &mut Modem<'_>) -> Result<Shown> {
+    match (modem.radio(), modem.present_network()) {
+        (Ok(radio), network) => {
+            let network = network.or_else(|e| if ends_it(&e) { Err(e) } else { Ok(Reception::default()) })?;
+            Ok(Shown { radio: Some(RadioReport::of(&radio, false)), network })
+        }
+        (Err(radio), Ok(mut network)) if !ends_it(&radio) => {
+            let why = radio.meaning().map_or_else(|| radio.what().to_owned(), |m| m.cause.to_owned());
+            network.untold.push(Untold { what: "allowed technologies and bands", why });
+            Ok(Shown { radio: None, network })
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn ends_it(error: &Error) -> bool {
+    error.is(ErrorKind::Disconnected) || error.is(ErrorKind::Interrupted)
+}
+
 /// Shows what is and what is wanted, asks, and sets it.
 fn set_radio(
     context: &Context,
@@ -93,7 +122,8 @@ fn set_radio(
     let line = |radio: &RadioSettings| {
         let report = RadioReport::of(radio, false);
         let lte = report.lte_bands.map(|bands| format!(", LTE bands {bands}")).unwrap_or_default();
-        format!("{}{lte}, other bands {}", report.mode, report.other_bands)
+        let roaming = report.roaming.map(|on| format!(", roaming {}", words(on))).unwrap_or_default();
+        format!("{}{lte}, other bands {}{roaming}", report.mode, report.other_bands)
     };
     context.output.say(&format!("now:    {}\nwanted: {}", line(now), line(wanted)));
     context.confirm("set it? the connection is lost for a moment")?;
@@ -108,7 +138,13 @@ struct RadioReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     lte_bands: Option<String>,
     other_bands: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roaming: Option<bool>,
     set: bool,
+}
+
+fn words(on: bool) -> &'static str {
+    if on { "allowed" } else { "not allowed" }
 }
 
 impl RadioReport {
@@ -117,6 +153,7 @@ impl RadioReport {
             mode: radio.order_words(),
             lte_bands: radio.lte_bands.map(radio::lte_words),
             other_bands: radio::other_words(radio.other_bands),
+            roaming: radio.roaming,
             set,
         }
     }
@@ -128,7 +165,37 @@ impl Report for RadioReport {
         if let Some(bands) = &self.lte_bands {
             writeln!(out, "LTE bands     {bands}")?;
         }
-        writeln!(out, "other bands   {}", self.other_bands)
+        writeln!(out, "other bands   {}", self.other_bands)?;
+        match self.roaming {
+            Some(on) => writeln!(out, "roaming       {}", words(on)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    radio: Option<RadioReport>,
+    network: Reception,
+}
+
+impl Report for Shown {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(radio) = &self.radio {
+            radio.text(out)?;
+        }
+        let network = &self.network;
+        for (name, value) in [
+            ("network", network.operator.as_deref()),
+            ("registration", network.registration),
+            ("technology", network.technology.as_deref()),
+        ] {
+            if let Some(value) = value {
+                writeln!(out, "{name:<13} {value}")?;
+            }
+        }
+        untold(out, &network.untold)
     }
 }
 

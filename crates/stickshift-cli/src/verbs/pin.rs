@@ -9,7 +9,7 @@ use stickshift::modem::{LastTry, PinUse, SimStatus};
 
 use crate::context::Context;
 use crate::output::Report;
-use crate::way_in::{WayInArgs, secret, tell_second_look};
+use crate::way_in::{WayInArgs, new_secret, secret, tell_second_look};
 
 /// Manage the SIM PIN: status, enter, change, enable, disable, unblock.
 ///
@@ -43,6 +43,19 @@ enum PinVerb {
     Unblock,
 }
 
+impl PinVerb {
+    /// What the codes are used for.
+    fn with(self, codes: &Codes) -> PinUse<'_> {
+        match self {
+            PinVerb::Unblock => PinUse::Unblock(&codes.puk, &codes.new),
+            PinVerb::Change => PinUse::Change(&codes.pin, &codes.new),
+            PinVerb::Enable => PinUse::Enable(&codes.pin),
+            PinVerb::Disable => PinUse::Disable(&codes.pin),
+            PinVerb::Enter | PinVerb::Status => PinUse::Enter(&codes.pin),
+        }
+    }
+}
+
 pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
@@ -50,18 +63,22 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
         context.output.finish(&Shown(modem.sim_status()?));
         return Ok(());
     }
-    // Over AT the state comes first: without a SIM no code is asked for.
-    if modem.at().is_some() {
-        modem.sim_condition()?;
+    // Without a SIM no code is asked for, and none that is not needed.
+    let before = modem.look_before(args.verb.with(&Codes::default()))?;
+    if args.verb.with(&Codes::default()).is_needless(&before) {
+        context.output.say("nothing to do, and no code was sent");
+        context.output.finish(&Shown(before));
+        return Ok(());
+    }
+    let name = if args.verb == PinVerb::Unblock { "PUK" } else { "PIN" };
+    match args.verb.with(&Codes::default()).tries_left(&before) {
+        Some(left) => context.output.say(&format!("tries of the {name} left: {left}")),
+        None => {
+            context.output.say(&format!("the stick does not report how many tries of the {name} are left"))
+        }
     }
     let codes = Codes::ask(args.verb)?;
-    let code = match args.verb {
-        PinVerb::Unblock => PinUse::Unblock(&codes.puk, &codes.new),
-        PinVerb::Change => PinUse::Change(&codes.pin, &codes.new),
-        PinVerb::Enable => PinUse::Enable(&codes.pin),
-        PinVerb::Disable => PinUse::Disable(&codes.pin),
-        PinVerb::Enter | PinVerb::Status => PinUse::Enter(&codes.pin),
-    };
+    let code = args.verb.with(&codes);
     let last = if args.spend_last_try { LastTry::MaySpend } else { LastTry::Keep };
     let status = modem.use_code(code, last)?;
     tell_second_look(context, &modem);
@@ -85,7 +102,7 @@ impl Codes {
             codes.pin = secret("PIN", "STICKSHIFT_PIN", None)?;
         }
         if matches!(verb, PinVerb::Unblock | PinVerb::Change) {
-            codes.new = secret("new PIN", "STICKSHIFT_NEW_PIN", None)?;
+            codes.new = new_secret("new PIN", "STICKSHIFT_NEW_PIN")?;
         }
         Ok(codes)
     }

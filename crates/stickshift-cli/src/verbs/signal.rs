@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
-use stickshift::modem::Reception;
+use stickshift::modem::{Reception, Untold};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -64,18 +64,41 @@ impl Report for Shown {
         let heard = &self.0;
         let operator = heard.operator.as_deref().unwrap_or("no network");
         let mut line = format!("{operator}  {}", heard.technology.as_deref().unwrap_or("unknown"));
-        for (name, figure, unit) in [
-            ("RSSI", heard.rssi, "dBm"),
-            ("RSCP", heard.rscp, "dBm"),
-            ("Ec/Io", heard.ecio, "dB"),
-            ("RSRP", heard.rsrp, "dBm"),
-            ("RSRQ", heard.rsrq, "dB"),
-            ("SINR", heard.sinr, "dB"),
+        if let Some(registration) = heard.registration {
+            line += &format!("  {registration}");
+        }
+        for (name, key, figure, unit) in [
+            ("RSSI", "rssi", heard.rssi, "dBm"),
+            ("RSCP", "rscp", heard.rscp, "dBm"),
+            ("Ec/Io", "ecio", heard.ecio, "dB"),
+            ("RSRP", "rsrp", heard.rsrp, "dBm"),
+            ("RSRQ", "rsrq", heard.rsrq, "dB"),
+            ("SINR", "sinr", heard.sinr, "dB"),
+            ("5G RSRP", "nr-rsrp", heard.nr_rsrp, "dBm"),
+            ("5G RSRQ", "nr-rsrq", heard.nr_rsrq, "dB"),
+            ("5G SINR", "nr-sinr", heard.nr_sinr, "dB"),
         ] {
             if let Some(figure) = figure {
-                line += &format!("  {name} {figure:.1} {unit}");
+                let bound = match heard.bounds.get(key) {
+                    Some(&"at-most") => "<= ",
+                    Some(_) => ">= ",
+                    None => "",
+                };
+                line += &format!("  {name} {bound}{figure:.1} {unit}");
             }
         }
-        writeln!(out, "{line}")
+        if let Some((bars, most)) = heard.bars {
+            line += &format!("  bars {bars} of {most}");
+        }
+        for carrier in &heard.carriers {
+            line += &format!("  {carrier}");
+        }
+        writeln!(out, "{line}")?;
+        untold(out, &heard.untold)
     }
+}
+
+/// One line for each thing that the stick did not tell.
+pub(super) fn untold(out: &mut dyn Write, untold: &[Untold]) -> io::Result<()> {
+    untold.iter().try_for_each(|u| writeln!(out, "not known: {} ({})", u.what, u.why))
 }

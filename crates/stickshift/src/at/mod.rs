@@ -5,13 +5,13 @@
 //! docs/protocols/hilink-at.md section 3.
 //!
 //! ```
-//! use stickshift::at::{At, network};
+//! use stickshift::at::{At, signal};
 //! use stickshift::link::{Tape, TapeLink};
 //!
 //! // The recording of one command, `AT+CSQ`, and its answer.
 //! let tape = Tape::parse("> 41542b4353510d\n< 0d0a2b4353513a2032302c39390d0a0d0a4f4b0d0a")?;
 //! let mut port = TapeLink::new(tape);
-//! assert_eq!(At::new(&mut port).run(&network::strength())?, Some(-73));
+//! assert_eq!(At::new(&mut port).run(&signal::strength())?, Some(-73));
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
@@ -21,6 +21,7 @@ pub mod identify;
 pub mod network;
 pub mod ports;
 mod refusal;
+pub mod signal;
 pub mod sim;
 pub mod sms;
 mod typed;

@@ -1,10 +1,10 @@
-//! Registration, operators, signal and the radio's mode: docs/protocols/hilink-at.md section 3.5.
+//! Registration, operators and the radio's mode: docs/protocols/hilink-at.md section 3.5.
 
 use std::time::Duration;
 
-use crate::at::{Command, PATIENT, fields_of, hex_number, number, quoted, text, unexpected};
+use crate::at::{Command, fields_of, hex_number, number, quoted, text, unexpected};
 use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::wire::at::fields;
+use crate::wire::at::{fields, value_of};
 
 /// Which registration is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Domain {
     Packet,
     /// LTE, `+CEREG`.
     Lte,
+    /// 5G, `+C5GREG`.
+    Nr,
 }
 
 /// How the stick stands with the network.
@@ -45,7 +47,7 @@ pub struct Registration {
     pub cell: Option<String>,
 }
 
-/// `AT+CREG?`, `AT+CGREG?`, `AT+CEREG?`.
+/// `AT+CREG?`, `AT+CGREG?`, `AT+CEREG?`, `AT+C5GREG?`.
 pub fn registration(domain: Domain) -> Command<Registration> {
     match domain {
         Domain::Circuit => {
@@ -57,17 +59,21 @@ pub fn registration(domain: Domain) -> Command<Registration> {
         Domain::Lte => {
             Command::new("AT+CEREG?", |a| read_registration(&fields_of(a, "+CEREG", "a registration")?))
         }
+        Domain::Nr => {
+            Command::new("AT+C5GREG?", |a| read_registration(&fields_of(a, "+C5GREG", "a registration")?))
+        }
     }
 }
 
 fn read_registration(fields: &[&str]) -> Result<Registration> {
     let state = match number(fields, 1) {
         Some(0) => RegistrationState::Idle,
-        Some(1) => RegistrationState::Home,
+        // 6, 7, 9 and 10: registered for messages alone, or with the older network preferred.
+        Some(1 | 6 | 9) => RegistrationState::Home,
         Some(2) => RegistrationState::Searching,
         Some(3) => RegistrationState::Denied,
-        Some(4) => RegistrationState::Unknown,
-        Some(5) => RegistrationState::Roaming,
+        Some(4 | 8) => RegistrationState::Unknown,
+        Some(5 | 7 | 10) => RegistrationState::Roaming,
         _ => {
             return Err(Error::new(
                 ErrorKind::UnexpectedAnswer,
@@ -93,6 +99,12 @@ impl Access {
             5 => "HSUPA",
             6 => "HSPA",
             7 => "LTE",
+            8 => "EC-GSM-IoT",
+            9 => "NB-IoT",
+            10 => "LTE (5G core)",
+            11 => "5G NR",
+            12 => "5G NR (5G core)",
+            13 => "LTE + 5G NR",
             _ => "unknown",
         }
     }
@@ -109,14 +121,38 @@ pub struct Operator {
     pub access: Option<Access>,
 }
 
-/// `AT+COPS?`: the network it is on.
+/// `AT+COPS?`: the network it is on. Some sticks do not answer while they search.
 pub fn operator() -> Command<Operator> {
     Command::new("AT+COPS?", |answer| {
-        let fields = fields_of(answer, "+COPS", "an operator")?;
-        let mode: u8 = number(&fields, 0).ok_or_else(|| unexpected("an operator", answer))?;
-        Ok(Operator { automatic: mode == 0, name: text(&fields, 2), access: number(&fields, 3).map(Access) })
+        let lines: Vec<Vec<&str>> = answer.values("+COPS").map(fields).collect();
+        // One that names the network, where there are several.
+        let named = lines.iter().find(|f| text(f, 2).is_some()).or(lines.first());
+        let Some((fields, mode)) = named.and_then(|f| Some((f, number::<u8>(f, 0)?))) else {
+            return Err(unexpected("an operator", answer));
+        };
+        Ok(Operator {
+            automatic: mode == 0,
+            name: text(fields, 2).map(|name| readable(&name)),
+            access: number(fields, 3).map(Access),
+        })
     })
-    .within(PATIENT)
+    .within(Duration::from_secs(10))
+}
+
+/// A name as text: while `AT+CSCS="UCS2"` is in force, four hexadecimal digits stand for each character.
+fn readable(name: &str) -> String {
+    let is_hex =
+        name.len() >= 8 && name.len().is_multiple_of(4) && name.bytes().all(|b| b.is_ascii_hexdigit());
+    // A name of six letters of these is a name.
+    if !is_hex || !name.bytes().any(|b| b.is_ascii_digit()) {
+        return name.to_owned();
+    }
+    let unit = |i: usize| u16::from_str_radix(&name[i..i + 4], 16).unwrap_or(0);
+    let units: Vec<u16> = (0..name.len()).step_by(4).map(unit).collect();
+    match String::from_utf16(&units) {
+        Ok(text) if !text.chars().any(|c| c.is_control() || ('\u{e000}'..'\u{f900}').contains(&c)) => text,
+        _ => name.to_owned(),
+    }
 }
 
 /// One network of a search.
@@ -137,21 +173,32 @@ pub struct Offer {
 /// `AT+COPS=?`: searches for networks; takes up to two minutes, and data stops meanwhile.
 pub fn operators() -> Command<Vec<Offer>> {
     Command::new("AT+COPS=?", |answer| {
-        let lists = fields_of(answer, "+COPS", "a list of networks")?;
-        // Two empty fields part the networks from the lists of supported modes.
-        let networks = lists.iter().take_while(|f| !f.is_empty());
-        let offer = |list: &&str| {
+        if answer.value("+COPS").is_none() {
+            return Err(unexpected("a list of networks", answer));
+        }
+        let offer = |list: &str| {
             let inner = list.strip_prefix('(')?.strip_suffix(')')?;
             let f = fields(inner);
+            let numeric = readable(f.get(3)?);
+            let is_number = matches!(numeric.len(), 5 | 6) && numeric.bytes().all(|b| b.is_ascii_digit());
             Some(Offer {
                 status: number(&f, 0)?,
-                name: text(&f, 1).unwrap_or_default(),
-                short: text(&f, 2).unwrap_or_default(),
-                numeric: text(&f, 3)?,
+                name: readable(&text(&f, 1).unwrap_or_default()),
+                short: readable(&text(&f, 2).unwrap_or_default()),
+                numeric: is_number.then_some(numeric)?,
                 access: number(&f, 4).map(Access),
             })
         };
-        Ok(networks.filter_map(offer).collect())
+        let mut offers = Vec::new();
+        // All on one line, each on a line of its own, or more on lines without the name.
+        for line in &answer.lines {
+            let value = value_of(line, "+COPS").unwrap_or(line);
+            // Two empty fields part the networks from the lists of supported modes.
+            let lists = fields(value);
+            let networks = lists.iter().skip_while(|f| f.is_empty()).take_while(|f| !f.is_empty());
+            offers.extend(networks.filter_map(|list| offer(list)));
+        }
+        Ok(offers)
     })
     .within(Duration::from_secs(180))
 }
@@ -176,68 +223,6 @@ pub fn select(numeric: &str, access: Option<Access>) -> Result<Command<()>> {
     }
     let access = access.map_or_else(String::new, |a| format!(",{}", a.0));
     Ok(Command::plain(format!("AT+COPS=1,2,\"{numeric}\"{access}")).within(Duration::from_secs(120)))
-}
-
-/// `AT+CSQ`: received strength in dBm, `None` when unknown.
-pub fn strength() -> Command<Option<i16>> {
-    Command::new("AT+CSQ", |answer| {
-        let n: i16 = number(&fields_of(answer, "+CSQ", "a signal strength")?, 0)
-            .ok_or_else(|| unexpected("a signal strength", answer))?;
-        Ok((0..=31).contains(&n).then(|| -113 + 2 * n))
-    })
-}
-
-/// Signal strength and quality, as far as its technology has the figure. All in dB or dBm.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Signal {
-    /// `LTE`, `WCDMA`, `GSM`, `NOSERVICE`, ...
-    pub system: String,
-    /// All power in the channel.
-    pub rssi: Option<f32>,
-    /// 3G: the cell's code power.
-    pub rscp: Option<f32>,
-    /// 3G: its share of all power.
-    pub ecio: Option<f32>,
-    /// 4G: the cell's reference signal.
-    pub rsrp: Option<f32>,
-    /// 4G: signal to interference and noise.
-    pub sinr: Option<f32>,
-    /// 4G: its quality.
-    pub rsrq: Option<f32>,
-}
-
-/// `AT^HCSQ?`: signal strength and quality.
-pub fn signal() -> Command<Signal> {
-    Command::new("AT^HCSQ?", |answer| {
-        let value = answer.value("^HCSQ").ok_or_else(|| unexpected("a signal", answer))?;
-        read_signal(value).ok_or_else(|| unexpected("a signal", answer))
-    })
-}
-
-/// Reads what follows `^HCSQ:`, in an answer or a report.
-pub fn read_signal(value: &str) -> Option<Signal> {
-    let f = fields(value);
-    let system = f.first()?.to_ascii_uppercase();
-    // A figure is a step on its scale; 255 is "unknown", and so is what lies outside of it.
-    let figure = |index, most: u16, lowest: f32, step: f32| {
-        number::<u16>(&f, index).filter(|n| *n <= most).map(|n| lowest + f32::from(n) * step)
-    };
-    let power = |index| figure(index, 96, -121.0, 1.0);
-    let mut signal = Signal { rssi: power(1), ..Signal::default() };
-    match system.as_str() {
-        "WCDMA" | "TD-SCDMA" => {
-            signal.rscp = power(2);
-            signal.ecio = figure(3, 65, -32.5, 0.5);
-        }
-        "LTE" => {
-            signal.rsrp = figure(2, 97, -141.0, 1.0);
-            signal.sinr = figure(3, 251, -20.2, 0.2);
-            signal.rsrq = figure(4, 34, -20.0, 0.5);
-        }
-        _ => {}
-    }
-    signal.system = system;
-    Some(signal)
 }
 
 /// The answer to `AT^SYSINFOEX` (and, as far as it goes, to `AT^SYSINFO`). Numbers as in the protocol document.
@@ -284,11 +269,16 @@ pub struct RadioConfig {
     pub roaming: u8,
     /// 0 circuit, 1 packet, 2 both, 3 any, 4 keep.
     pub domain: u8,
-    /// LTE bands, bit n-1 for band n; 7FFFFFFFFFFFFFFF all, 40000000 keep.
-    pub lte_bands: u64,
+    /// LTE bands, bit n-1 for band n; 7FFFFFFFFFFFFFFF all, 40000000 keep. `None` where the stick does not tell.
+    pub lte_bands: Option<u64>,
 }
 
-/// `AT^SYSCFGEX?`: what the radio may use now.
+/// What leaves a setting of `AT^SYSCFGEX` as it is.
+const KEEP_ROAMING: u8 = 2;
+const KEEP_DOMAIN: u8 = 4;
+const KEEP_BANDS: u64 = 0x4000_0000;
+
+/// `AT^SYSCFGEX?`: what the radio may use now. Some sticks leave the last fields out.
 pub fn radio_config() -> Command<RadioConfig> {
     Command::new("AT^SYSCFGEX?", |answer| {
         let f = fields_of(answer, "^SYSCFGEX", "a radio configuration")?;
@@ -296,9 +286,9 @@ pub fn radio_config() -> Command<RadioConfig> {
         Ok(RadioConfig {
             order: text(&f, 0).ok_or_else(bad)?,
             bands: hex_number(&f, 1).ok_or_else(bad)?,
-            roaming: number(&f, 2).ok_or_else(bad)?,
-            domain: number(&f, 3).ok_or_else(bad)?,
-            lte_bands: hex_number(&f, 4).ok_or_else(bad)?,
+            roaming: number(&f, 2).unwrap_or(KEEP_ROAMING),
+            domain: number(&f, 3).unwrap_or(KEEP_DOMAIN),
+            lte_bands: hex_number(&f, 4),
         })
     })
 }
@@ -317,6 +307,7 @@ pub fn set_radio_config(config: &RadioConfig) -> Result<Command<()>> {
     }
     let RadioConfig { bands, roaming, domain, lte_bands, .. } = config;
     let order = quoted(order)?;
+    let lte_bands = lte_bands.unwrap_or(KEEP_BANDS);
     // The two commas at the end belong to it.
     let text = format!("AT^SYSCFGEX={order},{bands:X},{roaming},{domain},{lte_bands:X},,");
     Ok(Command::plain(text).within(Duration::from_secs(30)))

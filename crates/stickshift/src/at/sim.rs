@@ -5,6 +5,7 @@
 
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
 use crate::error::{ErrorKind, Result};
+use crate::wire::at::{Answer, fields};
 
 /// What the SIM waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,62 @@ pub fn tries() -> Command<Tries> {
             pin2: number(&fields, 5),
         })
     })
+}
+
+/// Tries left, where a stick tells them without the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CodeTries {
+    /// For the PIN.
+    pub pin: Option<u8>,
+    /// For the PUK.
+    pub puk: Option<u8>,
+}
+
+/// `AT+CPINR`: tries left for each code, a line for each: 3GPP TS 27.007 section 8.65.
+pub fn tries_by_standard() -> Command<CodeTries> {
+    Command::new("AT+CPINR", |answer| {
+        let of = |code: &str| {
+            let line = answer.values("+CPINR").map(fields).find(|f| f.first() == Some(&code))?;
+            number(&line, 1)
+        };
+        told(CodeTries { pin: of("SIM PIN"), puk: of("SIM PUK") }, answer)
+    })
+}
+
+/// `AT+QPINC?`: the same on Quectel's modems: `"SC"` with PIN and PUK, `"P2"` with their seconds.
+pub fn tries_of_quectel() -> Command<CodeTries> {
+    Command::new("AT+QPINC?", |answer| {
+        let line = answer.values("+QPINC").map(fields).find(|f| f.first() == Some(&"SC")).unwrap_or_default();
+        told(CodeTries { pin: number(&line, 1), puk: number(&line, 2) }, answer)
+    })
+}
+
+/// `AT+ZPINPUK=?`: the same on ZTE's sticks: PIN, PUK.
+pub fn tries_of_zte() -> Command<CodeTries> {
+    Command::new("AT+ZPINPUK=?", |answer| {
+        let f = fields_of(answer, "+ZPINPUK", "tries left")?;
+        told(CodeTries { pin: number(&f, 0), puk: number(&f, 1) }, answer)
+    })
+}
+
+fn told(tries: CodeTries, answer: &Answer) -> Result<CodeTries> {
+    if tries == CodeTries::default() { Err(unexpected("tries left", answer)) } else { Ok(tries) }
+}
+
+/// Tries left, by whichever command the stick knows. What it answers first says more than the rest.
+///
+/// # Errors
+/// As [`At::run_if_known`].
+pub fn code_tries(at: &mut At<'_>) -> Result<(Option<SimState>, CodeTries)> {
+    if let Some(tries) = at.run_if_known(&tries())? {
+        return Ok((Some(tries.state), CodeTries { pin: tries.pin, puk: tries.puk }));
+    }
+    for command in [tries_by_standard(), tries_of_quectel(), tries_of_zte()] {
+        if let Some(tries) = at.run_if_known(&command)? {
+            return Ok((None, tries));
+        }
+    }
+    Ok((None, CodeTries::default()))
 }
 
 /// `AT+CLCK="SC",2`: whether the SIM asks for its PIN at power-up.

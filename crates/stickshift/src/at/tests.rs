@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::data::{self, LinkState, PdpType};
 use super::network::{self, Access, Domain, RadioConfig, RegistrationState};
 use super::ports::{Composition, PortCode, UsbMode};
+use super::signal;
 use super::sim::{self, SimState};
 use super::sms::{self, Status};
 use super::ussd::{self, ReplyKind};
 use super::{At, Command, identify, ports};
 use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{ByteLink, Moment};
+use crate::stick::radio::Figure;
 use crate::wire::at::Final;
 use crate::wire::pdu::{Body, Message};
 
@@ -224,6 +226,11 @@ fn sim_states_and_tries() {
     assert_eq!(run(&sim::state(), &ok(&["+CPIN: PH-NET PIN"])), SimState::Other("PH-NET PIN".into()));
     let tries = run(&sim::tries(), &ok(&["^CPIN: READY,,10,3,9,2"]));
     assert_eq!((tries.puk, tries.pin, tries.puk2, tries.pin2), (Some(10), Some(3), Some(9), Some(2)));
+    let both = sim::CodeTries { pin: Some(3), puk: Some(10) };
+    let lines = ["+CPINR: SIM PIN,3,3", "+CPINR: SIM PUK,10,10", "+CPINR: SIM PIN2,0,3"];
+    assert_eq!(run(&sim::tries_by_standard(), &ok(&lines)), both);
+    assert_eq!(run(&sim::tries_of_quectel(), &ok(&["+QPINC: \"SC\",3,10", "+QPINC: \"P2\",3,9"])), both);
+    assert_eq!(run(&sim::tries_of_zte(), &ok(&["+ZPINPUK: 3,10"])), both);
     assert!(run(&sim::pin_enabled(), &ok(&["+CLCK: 1"])));
     assert!(!run(&sim::pin_enabled(), &ok(&["+CLCK: 0"])));
 }
@@ -237,6 +244,8 @@ fn network_state() {
     );
     let r = run(&network::registration(Domain::Lte), &ok(&["+CEREG: 0,5"]));
     assert_eq!((r.state, r.area), (RegistrationState::Roaming, None));
+    let r = run(&network::registration(Domain::Nr), &ok(&["+C5GREG: 0,1"]));
+    assert_eq!(r.state, RegistrationState::Home);
     assert_eq!(
         run(&network::registration(Domain::Packet), &ok(&["+CGREG: 2,3"])).state,
         RegistrationState::Denied
@@ -263,7 +272,7 @@ fn network_state() {
     assert_eq!((s.system.as_str(), s.submode.as_str()), ("WCDMA", "HSPA+"));
 
     let c = run(&network::radio_config(), &ok(&["^SYSCFGEX:\"00\",3FFFFFFF,1,2,7FFFFFFFFFFFFFFF"]));
-    assert_eq!((c.order.as_str(), c.bands, c.lte_bands), ("00", 0x3fff_ffff, 0x7fff_ffff_ffff_ffff));
+    assert_eq!((c.order.as_str(), c.bands, c.lte_bands), ("00", 0x3fff_ffff, Some(0x7fff_ffff_ffff_ffff)));
     let set = RadioConfig { order: "030201".into(), ..c };
     assert_eq!(
         network::set_radio_config(&set).unwrap().text,
@@ -278,18 +287,86 @@ fn network_state() {
 
 #[test]
 fn signal_scales() {
-    assert_eq!(run(&network::strength(), &ok(&["+CSQ: 20,99"])), Some(-73));
-    assert_eq!(run(&network::strength(), &ok(&["+CSQ: 99,99"])), None);
-    let s = run(&network::signal(), &ok(&["^HCSQ:\"LTE\",30,19,66,0"]));
-    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(-91.0), Some(-122.0), Some(-20.0)));
-    assert!((s.sinr.unwrap() + 7.0).abs() < 0.01);
-    let s = run(&network::signal(), &ok(&["^HCSQ: LTE,36,28,126,22"]));
-    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(-85.0), Some(-113.0), Some(-9.0)));
-    assert!((s.sinr.unwrap() - 5.0).abs() < 0.01);
-    let s = run(&network::signal(), &ok(&["^HCSQ:\"WCDMA\",30,255,65"]));
-    assert_eq!((s.rssi, s.rscp, s.ecio, s.rsrp), (Some(-91.0), None, Some(0.0), None));
-    let s = run(&network::signal(), &ok(&["^HCSQ:\"NOSERVICE\""]));
-    assert_eq!((s.system.as_str(), s.rssi), ("NOSERVICE", None));
+    use Figure::{AtLeast, AtMost, Exact};
+    assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 20,99"])), Some(-73));
+    assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 99,99"])), None);
+    let s = run(&signal::levels(), &ok(&["^HCSQ:\"LTE\",30,19,66,0"]));
+    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(Exact(-91.0)), Some(Exact(-122.0)), Some(AtMost(-19.5))));
+    let Some(Exact(sinr)) = s.sinr else { panic!("{s:?}") };
+    assert!((sinr + 7.0).abs() < 0.01);
+    let s = run(&signal::levels(), &ok(&["^HCSQ: LTE,36,97,126,22"]));
+    assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(Exact(-85.0)), Some(AtLeast(-44.0)), Some(Exact(-9.0))));
+    let s = run(&signal::levels(), &ok(&["^HCSQ:\"WCDMA\",30,255,65"]));
+    assert_eq!((s.rssi, s.rscp, s.ecio, s.rsrp), (Some(Exact(-91.0)), None, Some(AtLeast(0.0)), None));
+    let s = run(&signal::levels(), &ok(&["^HCSQ:\"NOSERVICE\""]));
+    assert_eq!((s.system.as_str(), s.has_any()), ("NOSERVICE", false));
+    let s = run(&signal::levels(), &ok(&["^HCSQ:\"LTE\",30,19,66,10", "^HCSQ:\"NR\",43,126,22"]));
+    assert_eq!((s.system.as_str(), s.rsrp, s.nr_rsrp), ("LTE", Some(Exact(-122.0)), Some(Exact(-98.0))));
+
+    let s = run(&signal::extended(), &ok(&["+CESQ: 99,99,255,255,20,44"]));
+    assert_eq!((s.rssi, s.rscp, s.rsrq, s.rsrp), (None, None, Some(Exact(-10.0)), Some(Exact(-97.0))));
+    let s = run(&signal::extended(), &ok(&["+CESQ: 30,99,31,20,255,255,67,59,127"]));
+    assert_eq!((s.rssi, s.rscp, s.ecio), (Some(Exact(-81.0)), Some(Exact(-90.0)), Some(Exact(-14.5))));
+    assert_eq!(
+        (s.nr_rsrq, s.nr_rsrp, s.nr_sinr),
+        (Some(Exact(-10.0)), Some(Exact(-98.0)), Some(AtLeast(40.0)))
+    );
+
+    let lte = signal::Carrier { is_5g: false, band: 1, channel: 425 };
+    let c = run(&signal::carriers(), &ok(&["^HFREQINFO: 0,6,1,425,21525,20000,18425,19625,20000"]));
+    assert_eq!(c, [lte]);
+    let nr = signal::Carrier { is_5g: true, band: 78, channel: 627_264 };
+    let lines = [
+        "^HFREQINFO: 0,6,1,425,21525,20000,18425,19625,20000,3,1300,18150,20000,19300,17200,20000",
+        "^HFREQINFO: 0,7,78,627264,34089,100000,627264,34089,100000",
+    ];
+    let c = run(&signal::carriers(), &ok(&lines));
+    assert_eq!((c.len(), c[1].band, c[2]), (3, 3, nr));
+}
+
+#[test]
+fn networks_as_sticks_list_them() {
+    let list = |lines: &[&str]| {
+        let offers = run(&network::operators(), &ok(lines));
+        offers.into_iter().map(|o| (o.name, o.numeric, o.access.map(Access::words))).collect::<Vec<_>>()
+    };
+    let two = [
+        ("One".to_owned(), "00101".to_owned(), Some("UMTS")),
+        ("Two".to_owned(), "00102".to_owned(), Some("GSM")),
+    ];
+    for lines in [
+        &["+COPS: (2,\"One\",\"One\",\"00101\",2),", "+COPS: (1,\"Two\",\"Two\",\"00102\",0)"][..],
+        &["+COPS: (2,\"One\",\"One\",\"00101\",2),(1,\"Two\",\"Two\",\"00102\",0),,(0,1,2,3,4),(0,1,2)"],
+        &["+COPS: (2,\"One\",\"One\",\"00101\",2)", "(1,\"Two\",\"Two\",\"00102\",0)", ",,(0-4),(0-2)"],
+        &["+COPS: (2,\"004F006E0065\",\"\",\"00300030003100300031\",2),(1,\"Two\",,\"00102\",0)"],
+        // An odd one between them.
+        &["+COPS: (2,\"One\",\"One\",\"00101\",2),(x),(0,\"\",\"\"),(1,\"Two\",\"Two\",\"00102\",0)"],
+    ] {
+        assert_eq!(list(lines), two, "{lines:?}");
+    }
+    assert_eq!(list(&["+COPS: ,,(0-4),(0-2)"]), []);
+    let newer = list(&[
+        "+COPS: (2,\"A\",\"A\",\"00101\",13),(1,\"B\",\"B\",\"00102\",12),(1,\"C\",\"C\",\"00103\",11)",
+    ]);
+    assert!(newer.iter().all(|(_, _, access)| access.unwrap().contains("NR")), "{newer:?}");
+
+    let name = |line: &str| run(&network::operator(), &ok(&[line])).name;
+    assert_eq!(name("+COPS: 0,0,\"041C0422042100200052\",7").as_deref(), Some("МТС R"));
+    for as_it_is in ["20801", "DEADBEEF", "Orange F", "310260", "00010002"] {
+        assert_eq!(name(&format!("+COPS: 0,2,\"{as_it_is}\"")).as_deref(), Some(as_it_is));
+    }
+    let several = ok(&["+COPS: 0", "+COPS: 0,0,\"One\",7"]);
+    assert_eq!(run(&network::operator(), &several).name.as_deref(), Some("One"));
+}
+
+#[test]
+fn a_radio_configuration_with_fields_left_out() {
+    let short = |line| run(&network::radio_config(), &ok(&[line]));
+    let c = short("^SYSCFGEX: \"00\",3fffffff,1,2,");
+    assert_eq!((c.order.as_str(), c.roaming, c.lte_bands), ("00", 1, None));
+    assert_eq!(network::set_radio_config(&c).unwrap().text, "AT^SYSCFGEX=\"00\",3FFFFFFF,1,2,40000000,,");
+    let c = short("^SYSCFGEX: \"0302\",3FFFFFFF");
+    assert_eq!(network::set_radio_config(&c).unwrap().text, "AT^SYSCFGEX=\"0302\",3FFFFFFF,2,4,40000000,,");
 }
 
 #[test]
@@ -583,7 +660,7 @@ fn a_late_answer_is_not_the_next_ones() {
     });
     let mut at = At::new(&mut port);
     assert!(at.run(&network::operator()).unwrap_err().is(ErrorKind::Timeout));
-    assert_eq!(at.run(&network::strength()).unwrap(), Some(-73));
+    assert_eq!(at.run(&signal::strength()).unwrap(), Some(-73));
 }
 
 #[test]
@@ -630,10 +707,10 @@ fn refusals_say_what_the_number_means_and_keep_secrets() {
     );
     assert!(!format!("{e:?}").contains("1234"), "{e:?}");
     let mut port = Port::new(|_| b"\r\nCOMMAND NOT SUPPORT\r\n".to_vec());
-    let e = At::new(&mut port).run(&network::signal()).unwrap_err();
+    let e = At::new(&mut port).run(&signal::levels()).unwrap_err();
     assert_eq!(e.fact("code"), Some("COMMAND NOT SUPPORT"));
     let mut port = Port::new(|_| b"\r\n+CME ERROR: SIM PIN required\r\n".to_vec());
-    assert!(At::new(&mut port).run(&network::signal()).unwrap_err().is(ErrorKind::SimPinNeeded));
+    assert!(At::new(&mut port).run(&signal::levels()).unwrap_err().is(ErrorKind::SimPinNeeded));
 }
 
 #[test]

@@ -12,6 +12,12 @@ pub enum Detail {
     TriesLeft(u8),
     /// Whether a web request had gone out whole when the connection ended. Fact `sent`.
     RequestSent(bool),
+    /// The web server answered with this HTTP status in place of a document. Fact `status`.
+    WebStatus(u16),
+    /// The web page is there over https alone.
+    HttpsOnly,
+    /// In which mode the stick is that lacks the way in. Fact `mode`.
+    InMode(&'static str),
     /// The stick did not say whether it did what it was sent: it was silent, or answered with something else.
     Unanswered,
     /// What stood at the stick's place when it was looked at after the failure.
@@ -50,10 +56,13 @@ impl Detail {
             Detail::RequestSent(sent) => ("sent", if *sent { "yes" } else { "no" }.to_owned()),
             Detail::Holder(holder) => ("holder", holder.clone()),
             Detail::ThereIs(sticks) => ("there-is", sticks.clone()),
+            Detail::WebStatus(status) => ("status", status.to_string()),
+            Detail::InMode(mode) => ("mode", (*mode).to_owned()),
             Detail::FirmwareFound(version) => ("found", version.clone()),
             Detail::Line(line) => ("line", line.to_string()),
             Detail::Refusal(_)
             | Detail::Tried(_)
+            | Detail::HttpsOnly
             | Detail::Unanswered
             | Detail::PlaceShows(_)
             | Detail::InJournal

@@ -5,7 +5,7 @@ use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
 use crate::hilink::call::{Call, USUAL};
 use crate::hilink::refusal::{ABSENT, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
-use crate::hilink::reply::{csrf_tokens, is_header_safe, local_path, read_reply};
+use crate::hilink::reply::{csrf_tokens, https_only, is_header_safe, is_https, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
 use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse};
@@ -224,21 +224,16 @@ impl<'l> Hilink<'l> {
         self.fetch_token()
     }
 
-    /// The first page. The server may close the connection when it is asked too early after it came up.
+    /// The first page.
     fn home_page(&mut self) -> Result<HttpResponse> {
         let mut path = "/".to_owned();
         let mut redirects = 0;
-        let mut tries = 0;
         loop {
             self.check()?;
-            let response = match self.exchange("GET", &path, Vec::new(), &[], Effect::Reads, USUAL) {
-                Err(e) if e.is(ErrorKind::Disconnected) && tries < 4 => {
-                    tries += 1;
-                    self.sleep(Duration::from_millis(100 * tries));
-                    continue;
-                }
-                other => other?,
-            };
+            let response = self.exchange("GET", &path, Vec::new(), &[], Effect::Reads, USUAL)?;
+            if (300..400).contains(&response.status) && is_https(&response) {
+                return Err(self.judge(https_only()));
+            }
             // Only to another page of the same server.
             let location = response.header("Location").map(local_path);
             match location.flatten() {
@@ -459,7 +454,7 @@ impl<'l> Hilink<'l> {
         if effect == Effect::Changes {
             self.effects.standing = self.before.in_doubt();
         }
-        let response = self.link.request(&request).map_err(|e| {
+        let response = self.asked(&request, effect).map_err(|e| {
             // Half a request is none.
             if e.request_sent() == Some(false) {
                 self.effects.standing = self.before;
@@ -473,6 +468,23 @@ impl<'l> Hilink<'l> {
             }
         }
         Ok(response)
+    }
+
+    /// Sends a request. One that reads is asked again when the server closes the connection or says that it is overloaded: a
+    /// stick that starts, or serves a browser too, does both.
+    fn asked(&mut self, request: &HttpRequest, effect: Effect) -> Result<HttpResponse> {
+        let mut again = 0..if effect == Effect::Reads { 4 } else { 0 };
+        loop {
+            let answer = self.link.request(request);
+            let passes = match &answer {
+                Err(e) => e.is(ErrorKind::Disconnected),
+                Ok(response) => matches!(response.status, 500 | 502..=504),
+            };
+            let (true, Some(tries)) = (passes && !self.effects.cancel.is_cancelled(), again.next()) else {
+                return answer;
+            };
+            self.sleep(Duration::from_millis(100 << tries));
+        }
     }
 
     fn keep_cookie(&mut self, (name, value): (&str, &str)) {

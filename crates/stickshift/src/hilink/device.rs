@@ -2,6 +2,7 @@
 
 use crate::hilink::xml::Element;
 use crate::hilink::{Call, unexpected};
+use crate::stick::radio::Figure;
 
 /// `device/information`; wants a login when logins are on. Empty fields are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,17 +101,23 @@ pub struct Signal {
     /// Radio technology: 0 2G, 2 3G, 5 HSPA, 7 LTE.
     pub mode: Option<u8>,
     /// All power in the channel.
-    pub rssi: Option<f32>,
+    pub rssi: Option<Figure>,
     /// 4G: the cell's reference signal.
-    pub rsrp: Option<f32>,
+    pub rsrp: Option<Figure>,
     /// 4G: its quality.
-    pub rsrq: Option<f32>,
+    pub rsrq: Option<Figure>,
     /// 4G: signal to interference and noise.
-    pub sinr: Option<f32>,
+    pub sinr: Option<Figure>,
     /// 3G: the cell's code power.
-    pub rscp: Option<f32>,
+    pub rscp: Option<Figure>,
     /// 3G: its share of all power.
-    pub ecio: Option<f32>,
+    pub ecio: Option<Figure>,
+    /// 5G beside LTE: the cell's reference signal.
+    pub nr_rsrp: Option<Figure>,
+    /// 5G: its quality.
+    pub nr_rsrq: Option<Figure>,
+    /// 5G: signal to interference and noise.
+    pub nr_sinr: Option<Figure>,
     /// Physical cell id.
     pub pci: Option<u32>,
     /// Cell id.
@@ -130,6 +137,9 @@ pub fn signal() -> Call<Signal> {
             sinr: figure(r, "sinr"),
             rscp: figure(r, "rscp"),
             ecio: figure(r, "ecio"),
+            nr_rsrp: figure(r, "nrrsrp"),
+            nr_rsrq: figure(r, "nrrsrq"),
+            nr_sinr: figure(r, "nrsinr"),
             pci: r.number("pci"),
             cell: r.number("cell_id"),
             band: r.number("band"),
@@ -137,11 +147,17 @@ pub fn signal() -> Call<Signal> {
     })
 }
 
-/// A figure with what stands around it taken off: `-87dBm`, `>=-51dBm`, `<-120dBm`.
-fn figure(reply: &Element, name: &str) -> Option<f32> {
-    let text = reply.value(name)?.trim_start_matches(['<', '>', '=', ' ']);
+/// A figure with what stands around it taken off: `-87dBm`; `>=-51dBm` and `<-120dBm` are bounds.
+fn figure(reply: &Element, name: &str) -> Option<Figure> {
+    let whole = reply.value(name)?.trim();
+    let text = whole.trim_start_matches(['<', '>', '=', ' ']);
     let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
-    text[..end].parse().ok().filter(|f: &f32| f.is_finite())
+    let value = text[..end].parse().ok().filter(|f: &f32| f.is_finite())?;
+    Some(match whole.chars().next() {
+        Some('<') => Figure::AtMost(value),
+        Some('>') => Figure::AtLeast(value),
+        _ => Figure::Exact(value),
+    })
 }
 
 /// What `device/control` does.

@@ -23,6 +23,55 @@ pub fn dial(connect: bool) -> Call<()> {
         .within(Duration::from_secs(30))
 }
 
+/// `dialup/connection`: when it dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialPolicy {
+    /// Dials by itself while roaming.
+    pub roaming: bool,
+    /// Seconds without traffic until it hangs up, 0 for never.
+    pub idle_seconds: u32,
+    /// 0 by itself, 1 by hand, 2 on demand.
+    pub mode: u8,
+    /// MTU.
+    pub mtu: u16,
+    /// `auto_dial_switch`.
+    pub auto_dial: bool,
+    /// `pdp_always_on`.
+    pub always_on: bool,
+}
+
+/// `GET dialup/connection`.
+pub fn policy() -> Call<DialPolicy> {
+    Call::get("/api/dialup/connection", |r| {
+        Ok(DialPolicy {
+            roaming: r.flag("RoamAutoConnectEnable") == Some(true),
+            idle_seconds: r.number("MaxIdelTime").unwrap_or(0),
+            mode: r.number("ConnectMode").ok_or_else(|| unexpected("a dial policy"))?,
+            mtu: r.number("MTU").unwrap_or(1500),
+            auto_dial: r.flag("auto_dial_switch") == Some(true),
+            always_on: r.flag("pdp_always_on") == Some(true),
+        })
+    })
+}
+
+/// `POST dialup/connection`. To be set to values that were read but for what is meant to change.
+pub fn set_policy(policy: &DialPolicy) -> Call<()> {
+    let flag = |on: bool| if on { "1" } else { "0" };
+    let (idle, mode, mtu) =
+        (policy.idle_seconds.to_string(), policy.mode.to_string(), policy.mtu.to_string());
+    Call::set(
+        "/api/dialup/connection",
+        &[
+            ("RoamAutoConnectEnable", flag(policy.roaming)),
+            ("MaxIdelTime", &idle),
+            ("ConnectMode", &mode),
+            ("MTU", &mtu),
+            ("auto_dial_switch", flag(policy.auto_dial)),
+            ("pdp_always_on", flag(policy.always_on)),
+        ],
+    )
+}
+
 /// One dial-up profile.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Profile {

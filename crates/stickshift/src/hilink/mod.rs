@@ -9,6 +9,7 @@
 //! use stickshift::error::Result;
 //! use stickshift::hilink::{Generation, Hilink, device};
 //! use stickshift::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+//! use stickshift::stick::radio::Figure;
 //!
 //! /// A web server that knows one path and no tokens.
 //! struct Server;
@@ -30,7 +31,7 @@
 //! let mut server = Server;
 //! let mut web = Hilink::open(&mut server, stickshift::random::fill)?;
 //! assert_eq!(web.generation(), Generation::G0);
-//! assert_eq!(web.call(&device::signal())?.rsrp, Some(-87.0));
+//! assert_eq!(web.call(&device::signal())?.rsrp, Some(Figure::Exact(-87.0)));
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 

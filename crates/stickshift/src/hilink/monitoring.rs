@@ -1,41 +1,25 @@
 //! How it goes: state of the connection, traffic, what is new.
 
+use crate::error::refusals::{self, ConnectionMeaning, ConnectionState};
 use crate::hilink::{Call, unexpected};
-
-/// How the data connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// On its way up.
-    Connecting,
-    /// Up.
-    Connected,
-    /// Down.
-    Disconnected,
-    /// On its way down.
-    Disconnecting,
-    /// It did not come up, or the number says why not.
-    Failed,
-    /// Not known.
-    Unknown,
-}
 
 /// `monitoring/status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// How the connection stands.
-    pub connection: Connection,
+    /// How the connection stands; `None` for a number that no source explains, or without one.
+    pub connection: Option<&'static ConnectionMeaning>,
     /// The number behind it.
-    pub connection_code: u16,
+    pub connection_code: Option<u16>,
     /// Bars.
     pub signal_bars: Option<u8>,
     /// How many bars there can be.
     pub most_bars: Option<u8>,
     /// Radio technology in words.
     pub network: &'static str,
-    /// In service.
-    pub in_service: bool,
+    /// 0 none, 1 limited, 2 in service, 3 limited regional, 4 asleep.
+    pub service: Option<u8>,
     /// On another operator's network.
-    pub roaming: bool,
+    pub roaming: Option<bool>,
     /// 0 none or invalid, 1 valid, 2 to 4 invalid for circuit, packet, both, 240 ROM SIM, 255 absent.
     pub sim: Option<u8>,
     /// Address in the operator's network; newer ones tell it in `device/information`.
@@ -47,28 +31,24 @@ pub struct Status {
 /// `GET monitoring/status`.
 pub fn status() -> Call<Status> {
     Call::get("/api/monitoring/status", |r| {
-        let code: u16 = r.number("ConnectionStatus").ok_or_else(|| unexpected("a status"))?;
-        let connection = match code {
-            900 => Connection::Connecting,
-            901 => Connection::Connected,
-            902 => Connection::Disconnected,
-            903 => Connection::Disconnecting,
-            904 | 906 | 7 | 11..=14 | 37 | 112 | 113 | 201 => Connection::Failed,
-            _ => Connection::Unknown,
-        };
+        // Empty where the firmware is starting.
+        let code: Option<u16> = r.number("ConnectionStatus");
+        if r.child("ConnectionStatus").is_none() && r.child("SignalIcon").is_none() {
+            return Err(unexpected("a status"));
+        }
         let network = match r.number("CurrentNetworkTypeEx").filter(|n| *n > 0) {
             Some(n) => network_words(n),
             None => r.number("CurrentNetworkType").map_or("unknown", network_words),
         };
         let dns = ["PrimaryDns", "SecondaryDns"].iter().filter_map(|name| r.string(name)).collect();
         Ok(Status {
-            connection,
+            connection: code.and_then(refusals::connection),
             connection_code: code,
             signal_bars: r.number("SignalIcon"),
             most_bars: r.number("maxsignal"),
             network,
-            in_service: r.number::<i32>("ServiceStatus") == Some(2),
-            roaming: r.number::<i32>("RoamingStatus") == Some(1),
+            service: r.number("ServiceStatus"),
+            roaming: r.number::<i32>("RoamingStatus").map(|n| n == 1),
             sim: r.number("SimStatus"),
             wan_address: r.string("WanIPAddress"),
             dns,
@@ -76,7 +56,34 @@ pub fn status() -> Call<Status> {
     })
 }
 
-/// Radio technology by CurrentNetworkType or CurrentNetworkTypeEx, whose numbers do not meet but for 0 to 3.
+impl Status {
+    /// How the connection stands, in words with the number: `connected (901)`.
+    pub fn connection_words(&self) -> String {
+        match (self.connection, self.connection_code) {
+            (Some(meaning), Some(code)) => format!("{} ({code})", meaning.words),
+            (None, Some(code)) => format!("a state that no source explains ({code})"),
+            (_, None) => "the stick does not report it".to_owned(),
+        }
+    }
+
+    /// Whether it is up.
+    pub fn is(&self, state: ConnectionState) -> bool {
+        self.connection.is_some_and(|meaning| meaning.state == state)
+    }
+
+    /// Whether a network has the stick: `registered`, `registered, roaming`, `not registered`, `limited service`.
+    pub fn registration_words(&self) -> Option<&'static str> {
+        Some(match (self.service?, self.roaming) {
+            (2, Some(true)) => "registered, roaming",
+            (2, _) => "registered",
+            (1 | 3, _) => "limited service: emergency calls only",
+            (4, _) => "asleep",
+            _ => "not registered",
+        })
+    }
+}
+
+/// Radio technology by CurrentNetworkType or CurrentNetworkTypeEx, whose numbers do not meet but for 0 to 3; from the constants of the web page.
 fn network_words(number: u16) -> &'static str {
     match number {
         0 => "no service",
@@ -91,8 +98,12 @@ fn network_words(number: u16) -> &'static str {
         9 | 17 | 18 | 45 => "HSPA+",
         46 => "DC-HSPA+",
         10..=12 => "EV-DO",
+        13 | 23 | 27 => "CDMA 1x",
+        24..=26 | 28..=36 => "EV-DO",
+        81 => "WiMAX",
         19 | 101 => "LTE",
         1011 => "LTE+",
+        20 | 111 => "5G NR",
         _ => "unknown",
     }
 }

@@ -15,11 +15,12 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     let absent = || refusal(path, ABSENT).with("status", response.status).detail(Detail::Unanswered);
     match response.status {
         200..=299 => {}
+        300..=399 if is_https(response) => return Err(https_only().with("path", path)),
         300..=399 | 404 => return Err(absent()),
         status => {
             return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
                 .with("path", path)
-                .with("status", status));
+                .detail(Detail::WebStatus(status)));
         }
     }
     let start = response.body.trim_ascii_start();
@@ -33,6 +34,17 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
         return Err(refusal(path, code));
     }
     Ok(root)
+}
+
+/// Whether a redirect leads to the same page over https.
+pub(super) fn is_https(response: &HttpResponse) -> bool {
+    let location = response.header("Location").unwrap_or_default();
+    location.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+}
+
+/// The error for a page that is there over https alone.
+pub(super) fn https_only() -> Error {
+    Error::new(ErrorKind::Unsupported, "the web page is there over https only").detail(Detail::HttpsOnly)
 }
 
 /// The path of a redirect that stays on the server: `/x` or `http://host/x`.

@@ -78,7 +78,8 @@ impl WebLink {
     pub fn from_url(url: &str) -> Result<WebLink> {
         if url.starts_with("https://") {
             return Err(Error::new(ErrorKind::Unsupported, "sticks are spoken to by http, not https")
-                .with("url", url));
+                .with("url", url)
+                .detail(Detail::HttpsOnly));
         }
         let bad = || Error::new(ErrorKind::Usage, "not a web address").with("url", url);
         let rest = url.strip_prefix("http://").ok_or_else(bad)?;

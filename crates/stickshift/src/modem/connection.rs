@@ -1,19 +1,25 @@
 //! The data connection of HiLink firmware: its switch, how it stands, and with what it dials.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::error::{ErrorKind, Result};
-use crate::hilink::monitoring::{self, Connection};
+use crate::error::refusals::ConnectionState;
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::hilink::monitoring;
 use crate::hilink::{ABSENT, code_of, device, dialup, net};
 use crate::link::Changes;
-use crate::modem::Modem;
+use crate::modem::gather::{Gather, Untold};
 use crate::modem::look::Seen;
+use crate::modem::{Modem, Way};
 
 /// How the data connection stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectionStatus {
-    /// `connected (901)`: in words, and the firmware's number.
+    /// `connected (901)`: in words with the reason, and the firmware's number.
     pub connection: String,
+    /// `registered`, `registered, roaming`, `not registered`.
+    pub registration: Option<&'static str>,
     /// Whether data is switched on, on sticks with a switch.
     pub data: Option<bool>,
     /// The operator's name.
@@ -21,7 +27,7 @@ pub struct ConnectionStatus {
     /// `LTE`.
     pub technology: String,
     /// On another operator's network.
-    pub roaming: bool,
+    pub roaming: Option<bool>,
     /// Bars, and how many there can be.
     pub bars: Option<(u8, u8)>,
     /// 0 invalid, 1 valid, 2 to 4 invalid for circuit, packet, both, 240 ROM SIM, 255 absent.
@@ -30,6 +36,9 @@ pub struct ConnectionStatus {
     pub address: Option<String>,
     /// Name servers.
     pub dns: Vec<String>,
+    /// What the stick did not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Untold>,
 }
 
 /// A dial-up profile. Its password stays with the stick.
@@ -56,6 +65,12 @@ pub struct DialProfiles {
     pub profiles: Vec<DialProfile>,
 }
 
+/// How long a connection may take to come up.
+const SETTLES: Duration = Duration::from_secs(30);
+
+/// How long a failure may be that of an earlier attempt.
+const STALE: Duration = Duration::from_secs(6);
+
 const SERVICE: &str = "the data connection of HiLink firmware";
 
 impl Modem<'_> {
@@ -66,10 +81,15 @@ impl Modem<'_> {
     pub fn connection(&mut self) -> Result<ConnectionStatus> {
         let web = self.only_web(SERVICE)?;
         let s = web.call(&monitoring::status())?;
-        let network = web.call_if_known(&net::current())?;
-        let data = web.call_if_known(&dialup::data_switch())?;
+        let mut gather = Gather::default();
+        let network = gather.call(web, "operator", &net::current())?;
+        let data = match web.call_if_known(&dialup::data_switch()) {
+            Err(e) if e.is(ErrorKind::LoginNeeded) => None,
+            other => other?,
+        };
         Ok(ConnectionStatus {
-            connection: format!("{:?} ({})", s.connection, s.connection_code).to_lowercase(),
+            connection: s.connection_words(),
+            registration: s.registration_words(),
             data,
             operator: network.and_then(|n| n.name),
             technology: s.network.to_owned(),
@@ -78,7 +98,40 @@ impl Modem<'_> {
             sim: s.sim,
             address: s.wan_address,
             dns: s.dns,
+            untold: gather.untold,
         })
+    }
+
+    /// Waits until the data connection is up, or down, and gives how it stands then; `None` where the stick does not report it.
+    ///
+    /// # Errors
+    /// `HilinkRefused` when the firmware says that it failed, `Timeout` when it does not get there: recoverable, as data is switched
+    /// as asked; as [`connection`](Self::connection).
+    pub fn await_connection(&mut self, up: bool) -> Result<Option<ConnectionStatus>> {
+        let (believed, end) = (self.now() + STALE, self.now() + SETTLES);
+        loop {
+            let status = self.only_web(SERVICE)?.call(&monitoring::status());
+            let status = match status {
+                Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::LoginNeeded) => return Ok(None),
+                other => other.map_err(|e| e.with_verdict(Verdict::Unknown))?,
+            };
+            let there = if up { ConnectionState::Connected } else { ConnectionState::Disconnected };
+            let failed = status.is(ConnectionState::Failed);
+            if status.is(there) || !up && failed {
+                return self.connection().map(Some);
+            }
+            if self.now() >= end || failed && self.now() >= believed {
+                let what =
+                    if up { "the data connection does not come up" } else { "the data connection stays up" };
+                let kind = if failed { ErrorKind::HilinkRefused } else { ErrorKind::Timeout };
+                let error = Error::new(kind, what).with("connection", status.connection_words());
+                return Err(error.with_verdict(Verdict::Recoverable));
+            }
+            self.sleep(Duration::from_secs(1));
+            if let Way::Web(web) = &self.way {
+                web.check().map_err(|e| e.with_verdict(Verdict::Recoverable))?;
+            }
+        }
     }
 
     /// Turns data on or off: by the data switch, by dialling on sticks that have none.
@@ -109,10 +162,8 @@ impl Modem<'_> {
         let Err(error) = self.only_web(SERVICE)?.call(&dialup::dial(on)) else { return Ok(()) };
         self.after_trouble(error, |modem| {
             let status = modem.only_web(SERVICE)?.call(&monitoring::status())?;
-            Ok(match (status.connection, on) {
-                (Connection::Connected, true) | (Connection::Disconnected, false) => Seen::Done,
-                _ => Seen::Nothing,
-            })
+            let wanted = if on { ConnectionState::Connected } else { ConnectionState::Disconnected };
+            Ok(if status.is(wanted) { Seen::Done } else { Seen::Nothing })
         })
     }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::at::{At, identify};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::{self, Hilink};
-use crate::link::Bus;
+use crate::link::{Bus, Changes};
 use crate::mask;
+use crate::modem::gather::Gather;
 use crate::modem::web::{self, Login};
 use crate::stick::identify::{Gate, Names};
 use crate::stick::{Mode, Role, Stick};
@@ -148,8 +149,8 @@ fn ask_at(
     for interface in at_ports(stick) {
         let mut link = bus.open_port(&stick.place, interface)?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-        match at.init() {
-            Ok(()) => return Ok(Some(Identity { kind: Some(kind), ..over_at(&mut at)? })),
+        match at.init().and_then(|()| over_at(&mut at)) {
+            Ok(said) => return Ok(Some(Identity { kind: Some(kind), ..said })),
             Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {
                 session.note("mute-port", format!("interface {interface} takes no AT commands: {e}"));
                 mute = mute.or(Some(e));
@@ -166,32 +167,53 @@ fn ask_at(
 /// `Timeout` when nothing answers; what the port reports.
 pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
     let mut identity = Identity::default();
-    if let Some(information) = at.run_if_known(&identify::information())? {
+    let mut gather = Gather::default();
+    if let Some(information) = gather.ask(at, "information", &identify::information())? {
         identity.model = filled(information.model);
         identity.firmware = filled(information.revision);
         identity.imei = filled(information.imei);
     }
-    if let Some(versions) = at.run_if_known(&identify::versions())? {
+    if let Some(versions) = gather.ask(at, "versions", &identify::versions())? {
         identity.firmware = versions.software().map(str::to_owned).or(identity.firmware);
         identity.web_ui = versions.web_ui().map(str::to_owned);
         identity.hardware = versions.hardware().map(without_board);
     }
-    if let Some(line) = at.run_if_known(&identify::firmware_and_hardware())? {
+    if let Some(line) = gather.ask(at, "product", &identify::firmware_and_hardware())? {
         identity.product = line.product;
         identity.firmware = identity.firmware.or_else(|| filled(line.firmware));
         identity.hardware = identity.hardware.or_else(|| line.hardware.as_deref().map(without_board));
     }
     if identity.hardware.is_none()
-        && let Some(hardware) = at.run_if_known(&identify::hardware())?
+        && let Some(hardware) = gather.ask(at, "hardware", &identify::hardware())?
     {
         identity.hardware = hardware;
     }
-    identity.serial = match at.run_if_known(&identify::serial_number()) {
-        Ok(serial) => serial.and_then(filled),
-        // The last question: what is known already is not given up for it.
-        Err(e) if e.is(ErrorKind::Timeout) => None,
-        Err(e) => return Err(e),
-    };
+    // The standard's questions, where the maker's own say little.
+    if identity.model.is_none()
+        && let Some(model) = gather.ask(at, "model", &identify::model())?
+    {
+        let maker = gather.ask(at, "maker", &identify::manufacturer())?.unwrap_or_default();
+        let names_it =
+            maker.is_empty() || model.to_ascii_lowercase().starts_with(&maker.to_ascii_lowercase());
+        identity.model = Some(if names_it { model } else { format!("{maker} {model}") });
+    }
+    if identity.firmware.is_none() {
+        identity.firmware = gather.ask(at, "firmware", &identify::revision())?;
+    }
+    if identity.imei.is_none() {
+        identity.imei = gather.ask(at, "imei", &identify::imei())?;
+    }
+    identity.serial = gather.ask(at, "serial", &identify::serial_number())?.and_then(filled);
+    if identity == Identity::default() {
+        // A stick that refuses every question for one reason says it best itself.
+        if let Err(error) = gather.end()
+            && (error.refusal().is_some() || error.is(ErrorKind::Timeout))
+        {
+            return Err(error);
+        }
+        let what = "this port answers AT and nothing else: the stick takes its commands on another port";
+        return Err(at.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+    }
     Ok(identity)
 }
 
@@ -201,6 +223,7 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
 /// What the web server reports.
 pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
     let mut identity = Identity::default();
+    let mut is_page = false;
     let withheld = match web.call(&hilink::device::information()) {
         Ok(information) => {
             identity.model = information.name;
@@ -215,7 +238,10 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
             return Ok(identity);
         }
         Err(e) if e.is(ErrorKind::LoginNeeded) => true,
-        Err(e) if e.is(ErrorKind::HilinkRefused) => false,
+        Err(e) if e.is(ErrorKind::HilinkRefused) => {
+            is_page = e.has(&Detail::Unanswered);
+            false
+        }
         Err(e) => return Err(e),
     };
     // The one description that needs no login; on older firmware it holds the model alone.
@@ -229,6 +255,11 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
         }
         Err(e) if !withheld && e.is(ErrorKind::HilinkRefused) => {
             return Err(e.verdict_if_unset(Verdict::Untouched));
+        }
+        // Neither a document nor a refusal: a page of something else.
+        Err(e) if is_page && e.has(&Detail::Unanswered) => {
+            let what = "what answers there is no HiLink web page: it knows none of its requests";
+            return Err(web.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         Err(e) if e.is(ErrorKind::LoginNeeded) || e.is(ErrorKind::HilinkRefused) => {}
         Err(e) => return Err(e),

@@ -17,7 +17,9 @@
 //! let dialogue = [
 //!     ("AT", ""), ("ATV1", ""), ("ATQ0", ""), ("ATE0", ""), ("AT+CMEE=1", ""), ("AT^CURC=0", ""),
 //!     ("AT+COPS?", "+COPS: 0,0,\"Example\",7"),
+//!     ("AT+CEREG?", "+CEREG: 0,1"),
 //!     ("AT^HCSQ?", "^HCSQ: \"LTE\",46,37,121,20"),
+//!     ("AT^HFREQINFO?", "^HFREQINFO: 0,6,3,1300,18150,20000,19300,17200,20000"),
 //! ];
 //! let mut tape = String::new();
 //! for (command, answer) in dialogue {
@@ -35,6 +37,7 @@
 pub mod assessment;
 mod codes;
 mod connection;
+mod gather;
 pub mod identity;
 mod look;
 mod messages;
@@ -57,6 +60,7 @@ use crate::link::{ByteLink, Changes, Effects, HttpLink, Moment};
 
 pub use codes::{CodeAnswer, CodeForm};
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
+pub use gather::Untold;
 pub use identity::Identity;
 pub use messages::{
     DataContent, Deleted, DeliveryReport, Draft, EntryKind, MessageId, MessageList, Place, ShortMessage,

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
-use crate::error::{Error, ErrorKind, Result};
-use crate::hilink::net;
+use crate::error::{Detail, Error, ErrorKind, Result, Tried, Verdict};
+use crate::hilink::{dialup, net};
 use crate::link::Changes;
+use crate::modem::gather::Gather;
 use crate::modem::look::Seen;
-use crate::modem::{Modem, Way};
+use crate::modem::{Modem, Reception, Way};
 use crate::stick::radio::{ALL_LTE, ALL_OTHER, Order, Technology};
 
 /// What the radio may use. Sticks of the last generation have no LTE bands.
@@ -19,8 +20,10 @@ pub struct RadioSettings {
     pub code: String,
     /// GSM and WCDMA bands, a bit for each; see [`other_words`](crate::stick::radio::other_words).
     pub other_bands: u64,
-    /// LTE bands, bit n-1 for band n.
+    /// LTE bands, bit n-1 for band n; `None` where the stick has none, or does not tell.
     pub lte_bands: Option<u64>,
+    /// Whether it goes to other operators' networks, for data over the web; `None` where the stick does not tell.
+    pub roaming: Option<bool>,
     told: Told,
 }
 
@@ -31,7 +34,8 @@ impl RadioSettings {
     /// `Usage` for settings in which no technology keeps a band, `Unsupported` for LTE on a stick without it.
     pub fn with(&self, order: Option<Order>, lte: Option<u64>, other: Option<u64>) -> Result<RadioSettings> {
         let wants_lte = |order: &Order| order.0.contains(&Technology::Lte);
-        if self.lte_bands.is_none() && (lte.is_some() || order.as_ref().is_some_and(wants_lte)) {
+        let has_lte = self.lte_bands.is_some() || matches!(self.told, Told::Lte(_));
+        if !has_lte && (lte.is_some() || order.as_ref().is_some_and(wants_lte)) {
             return Err(Error::new(ErrorKind::Unsupported, "this stick has no LTE"));
         }
         let code = order.as_ref().map_or_else(|| self.code.clone(), Order::code);
@@ -40,16 +44,23 @@ impl RadioSettings {
             code,
             other_bands: other.unwrap_or(self.other_bands),
             lte_bands: lte.or(self.lte_bands),
+            roaming: self.roaming,
             told: self.told.clone(),
         };
         let uses = |technology| wanted.order.0.is_empty() || wanted.order.0.contains(&technology);
-        let by_lte = uses(Technology::Lte) && wanted.lte_bands.is_some_and(|bits| bits != 0);
+        let by_lte = uses(Technology::Lte) && has_lte && wanted.lte_bands != Some(0);
         let by_other = (uses(Technology::Gsm) || uses(Technology::Umts)) && wanted.other_bands != 0;
         if by_lte || by_other {
             return Ok(wanted);
         }
         let what = "with this no technology has a band: the stick would find no network";
         Err(Error::new(ErrorKind::Usage, what).with("technologies", &wanted.order))
+    }
+
+    /// The same with roaming allowed or not.
+    #[must_use]
+    pub fn with_roaming(self, allowed: bool) -> RadioSettings {
+        RadioSettings { roaming: Some(allowed), ..self }
     }
 
     /// The order in words, or its code.
@@ -64,12 +75,25 @@ impl RadioSettings {
         let order = self.order == wanted.order || (free(&self.order) && free(&wanted.order));
         let other = self.other_bands == wanted.other_bands || wanted.other_bands == ALL_OTHER;
         let lte = self.lte_bands == wanted.lte_bands || wanted.lte_bands == Some(ALL_LTE);
-        order && other && lte
+        let roaming = wanted.roaming.is_none() || self.roaming == wanted.roaming;
+        order && other && lte && roaming
+    }
+
+    /// Whether nothing changed between two looks; one of them may have been told less.
+    fn is_as(&self, before: &RadioSettings) -> bool {
+        let roaming = self.roaming.is_none() || before.roaming.is_none() || self.roaming == before.roaming;
+        let bands = (self.other_bands, self.lte_bands) == (before.other_bands, before.lte_bands);
+        self.code == before.code && bands && roaming
     }
 
     fn words(&self) -> String {
         let lte = self.lte_bands.map(|bits| format!(", LTE bands {bits:X}")).unwrap_or_default();
-        format!("technologies {}, other bands {:X}{lte}", self.order_words(), self.other_bands)
+        let roaming = match self.roaming {
+            Some(true) => ", roaming on",
+            Some(false) => ", roaming off",
+            None => "",
+        };
+        format!("technologies {}, other bands {:X}{lte}{roaming}", self.order_words(), self.other_bands)
     }
 }
 
@@ -93,7 +117,7 @@ pub struct HeardNetwork {
 enum Told {
     Lte(RadioConfig),
     Umts(RadioConfig3g),
-    Web(net::NetMode),
+    Web(net::NetMode, Option<dialup::DialPolicy>),
 }
 
 impl Modem<'_> {
@@ -109,7 +133,8 @@ impl Modem<'_> {
                         order: Order::from_code(&config.order).unwrap_or_default(),
                         code: config.order.clone(),
                         other_bands: config.bands,
-                        lte_bands: Some(config.lte_bands),
+                        lte_bands: config.lte_bands,
+                        roaming: switch(config.roaming),
                         told: Told::Lte(config),
                     });
                 }
@@ -126,21 +151,39 @@ impl Modem<'_> {
                     order,
                     other_bands: config.bands,
                     lte_bands: None,
+                    roaming: switch(config.roaming),
                     told: Told::Umts(config),
                 })
             }
             Way::Web(web) => {
                 let told = web.call(&net::mode())?;
+                // How it dials is another page, and may want a login where this one does not.
+                let policy = match web.call(&dialup::policy()) {
+                    Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
+                    other => other.ok(),
+                };
                 let bits = |text: &str| u64::from_str_radix(text.trim(), 16).ok();
                 Ok(RadioSettings {
                     order: Order::from_code(&told.mode).unwrap_or_default(),
                     code: told.mode.clone(),
                     other_bands: bits(&told.bands).unwrap_or(0),
                     lte_bands: bits(&told.lte_bands),
-                    told: Told::Web(told),
+                    roaming: policy.as_ref().map(|policy| policy.roaming),
+                    told: Told::Web(told, policy),
                 })
             }
         }
+    }
+
+    /// The network that the stick is on, without figures; what the stick does not tell is named in [`Reception::untold`].
+    ///
+    /// # Errors
+    /// As [`signal`](Self::signal).
+    pub fn present_network(&mut self) -> Result<Reception> {
+        let mut gather = Gather::default();
+        let mut heard = self.network_standing(&mut gather)?;
+        heard.untold = gather.end()?;
+        Ok(heard)
     }
 
     /// Sets what the radio may use and gives what the stick shows afterwards. `now` is what [`radio`](Self::radio) gave, `wanted` comes
@@ -154,7 +197,8 @@ impl Modem<'_> {
                 let command = at_net::set_radio_config(&RadioConfig {
                     order: wanted.code.clone(),
                     bands: wanted.other_bands,
-                    lte_bands: wanted.lte_bands.unwrap_or(config.lte_bands),
+                    lte_bands: wanted.lte_bands.or(config.lte_bands),
+                    roaming: wanted.roaming.map_or(config.roaming, u8::from),
                     ..config.clone()
                 });
                 match command {
@@ -167,20 +211,28 @@ impl Modem<'_> {
                 let Ok(bands) = u32::try_from(wanted.other_bands) else {
                     return Err(self.fails(ErrorKind::Unsupported, "this stick does not know such bands"));
                 };
-                at.run(&at_net::set_radio_config_3g(mode, first, bands, config.roaming, config.domain))
+                let roaming = wanted.roaming.map_or(config.roaming, u8::from);
+                at.run(&at_net::set_radio_config_3g(mode, first, bands, roaming, config.domain))
             }
-            (Way::Web(web), Told::Web(told)) => {
+            (Way::Web(web), Told::Web(told, policy)) => {
                 // All three are what may be used: that is "auto" there, which knows pairs at most.
                 let mode = if wanted.order.0.len() == 3 { "00".to_owned() } else { wanted.code.clone() };
                 let changed = |old: &str, is: u64, was: u64| {
                     if is == was { old.to_owned() } else { format!("{is:X}") }
                 };
                 let (lte, old_lte) = (wanted.lte_bands.unwrap_or(0), now.lte_bands.unwrap_or(0));
-                web.call(&net::set_mode(&net::NetMode {
+                let mode = net::NetMode {
                     mode,
                     bands: changed(&told.bands, wanted.other_bands, now.other_bands),
                     lte_bands: changed(&told.lte_bands, lte, old_lte),
-                }))
+                };
+                let moded = if mode == *told { Ok(()) } else { web.call(&net::set_mode(&mode)) };
+                match (moded, policy, wanted.roaming) {
+                    (Ok(()), Some(policy), Some(roaming)) if roaming != policy.roaming => {
+                        web.call(&dialup::set_policy(&dialup::DialPolicy { roaming, ..policy.clone() }))
+                    }
+                    (moded, ..) => moded,
+                }
             }
             _ => return Err(self.fails(ErrorKind::Usage, "these settings were read over another way in")),
         };
@@ -199,7 +251,7 @@ impl Modem<'_> {
             let after = modem.radio()?;
             let seen = if after.are(wanted) && !now.are(wanted) {
                 Seen::Done
-            } else if after == *now {
+            } else if after.is_as(now) {
                 Seen::Untouched
             } else {
                 Seen::Other(after.words())
@@ -257,6 +309,11 @@ impl Modem<'_> {
             None => at_net::select_automatically(),
         };
         let Err(error) = self.only_at("networks")?.run(&command) else { return Ok(()) };
+        let error = match number {
+            Some(_) => refused_choice(error),
+            None => error,
+        };
+        let refused = error.refusal().is_some();
         self.after_trouble(error, |modem| {
             let at = modem.only_at("networks")?;
             at.run(&at_net::name_by_number())?;
@@ -265,8 +322,17 @@ impl Modem<'_> {
                 Some(number) => !now.automatic && now.name.as_deref() == Some(number),
                 None => now.automatic,
             };
-            // It may have been so before.
-            Ok(if is_it { Seen::Done } else { Seen::Nothing })
+            Ok(match (is_it, number) {
+                (true, _) => Seen::Done,
+                // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.)
+                (false, Some(_)) if refused && now.automatic => Seen::Untouched,
+                (false, Some(_)) if refused => {
+                    let on = now.name.as_deref().unwrap_or("no network");
+                    Seen::Other(format!("networks are chosen by hand, and it is on {on}"))
+                }
+                // It may have been so before.
+                _ => Seen::Nothing,
+            })
         })
     }
 
@@ -284,6 +350,7 @@ impl Modem<'_> {
             }
         };
         let Err(error) = self.only_web("networks")?.call(&call) else { return Ok(()) };
+        let error = if number.is_some() { refused_choice(error) } else { error };
         self.after_trouble(error, |modem| {
             let now = modem.only_web("networks")?.call(&net::selection())?;
             let is_it = match number {
@@ -293,6 +360,24 @@ impl Modem<'_> {
             // It may have been so before.
             Ok(if is_it { Seen::Done } else { Seen::Nothing })
         })
+    }
+}
+
+/// A network that was refused when it was chosen by hand: some sticks stay with the choice, and with no network.
+fn refused_choice(error: Error) -> Error {
+    let refused = error.refusal().is_some() || error.is(ErrorKind::AtRefused);
+    if refused && error.verdict() == Some(Verdict::Untouched) {
+        return error.detail(Detail::Tried(Tried::ChooseNetwork)).with_verdict(Verdict::Unknown);
+    }
+    error
+}
+
+/// Roaming as `AT^SYSCFGEX` and `AT^SYSCFG` write it; 2 is "keep" and tells nothing.
+fn switch(roaming: u8) -> Option<bool> {
+    match roaming {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
     }
 }
 

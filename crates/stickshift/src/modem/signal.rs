@@ -1,83 +1,243 @@
-//! Signal strength and quality.
+//! The network that the stick is on, signal strength and quality.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::at::network;
+use crate::at::At;
+use crate::at::network::{self, Domain, RegistrationState};
+use crate::at::signal;
 use crate::error::Result;
-use crate::hilink::{device, net};
+use crate::hilink::{Hilink, device, monitoring, net};
+use crate::modem::gather::{Gather, Untold};
 use crate::modem::{Modem, Way};
+use crate::stick::radio::Figure;
 
-/// Operator, technology and figures, as far as the stick and its radio technology have them. In dB and dBm.
+/// Operator, registration, technology and figures, as far as the stick and its radio technology have them. In dB and dBm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Reception {
     /// The operator's name; `None` when it is on no network.
     pub operator: Option<String>,
+    /// `registered`, `registered, roaming`, `searching`, `registration denied`, `not registered`.
+    pub registration: Option<&'static str>,
     /// `LTE`, `WCDMA`, `GSM`, `HSPA`.
     pub technology: Option<String>,
     /// All power in the channel, dBm.
-    pub rssi: Option<f32>,
+    pub rssi: Option<f64>,
     /// 3G: the cell's code power, dBm.
-    pub rscp: Option<f32>,
+    pub rscp: Option<f64>,
     /// 3G: its share of all power, dB.
-    pub ecio: Option<f32>,
+    pub ecio: Option<f64>,
     /// 4G: the cell's reference signal, dBm.
-    pub rsrp: Option<f32>,
+    pub rsrp: Option<f64>,
     /// 4G: its quality, dB.
-    pub rsrq: Option<f32>,
+    pub rsrq: Option<f64>,
     /// 4G: signal to interference and noise, dB.
-    pub sinr: Option<f32>,
+    pub sinr: Option<f64>,
+    /// 5G: the cell's reference signal, dBm.
+    pub nr_rsrp: Option<f64>,
+    /// 5G: its quality, dB.
+    pub nr_rsrq: Option<f64>,
+    /// 5G: signal to interference and noise, dB.
+    pub nr_sinr: Option<f64>,
+    /// Figures that are bounds, not measured, by name: `at-most`, `at-least`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<&'static str, &'static str>,
+    /// Bars, and how many there can be, where the stick tells them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bars: Option<(u8, u8)>,
+    /// Band and channel, `band 3, EARFCN 1300`; one for each carrier.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carriers: Vec<String>,
+    /// What the stick did not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Untold>,
 }
 
+/// A figure of one decimal, and whether it is a bound.
+fn put(
+    slot: &mut Option<f64>,
+    bounds: &mut BTreeMap<&'static str, &'static str>,
+    name: &'static str,
+    figure: Option<Figure>,
+) {
+    let Some(figure) = figure else { return };
+    match figure {
+        Figure::Exact(_) => {}
+        Figure::AtMost(_) => _ = bounds.insert(name, "at-most"),
+        Figure::AtLeast(_) => _ = bounds.insert(name, "at-least"),
+    }
+    *slot = Some((f64::from(figure.value()) * 10.0).round() / 10.0);
+}
+
+impl Reception {
+    fn take(&mut self, levels: &signal::Levels) {
+        let bounds = &mut self.bounds;
+        put(&mut self.rssi, bounds, "rssi", levels.rssi);
+        put(&mut self.rscp, bounds, "rscp", levels.rscp);
+        put(&mut self.ecio, bounds, "ecio", levels.ecio);
+        put(&mut self.rsrp, bounds, "rsrp", levels.rsrp);
+        put(&mut self.rsrq, bounds, "rsrq", levels.rsrq);
+        put(&mut self.sinr, bounds, "sinr", levels.sinr);
+        put(&mut self.nr_rsrp, bounds, "nr-rsrp", levels.nr_rsrp);
+        put(&mut self.nr_rsrq, bounds, "nr-rsrq", levels.nr_rsrq);
+        put(&mut self.nr_sinr, bounds, "nr-sinr", levels.nr_sinr);
+    }
+}
+
+const FIGURES: &str = "figures";
+
 impl Modem<'_> {
-    /// Signal strength and quality now.
+    /// The network, signal strength and quality now. What the stick does not tell is named in [`Reception::untold`].
     ///
     /// # Errors
-    /// As [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
+    /// That of the first question when the stick answers none; `Disconnected`, `Interrupted`.
     pub fn signal(&mut self) -> Result<Reception> {
+        let mut gather = Gather::default();
+        let mut heard = self.network_standing(&mut gather)?;
         match &mut self.way {
-            Way::At(at) => {
-                let operator = at.run_if_known(&network::operator())?;
-                let mut heard = Reception {
-                    operator: operator.as_ref().and_then(|o| o.name.clone()),
-                    technology: operator.and_then(|o| o.access).map(|a| a.words().to_owned()),
-                    ..Reception::default()
-                };
-                // 3G sticks know the one figure of the standard only.
-                match at.run_if_known(&network::signal())? {
-                    Some(s) => {
-                        heard.technology = Some(s.system).filter(|t| !t.is_empty()).or(heard.technology);
-                        heard.rssi = s.rssi;
-                        heard.rscp = s.rscp;
-                        heard.ecio = s.ecio;
-                        heard.rsrp = s.rsrp;
-                        heard.rsrq = s.rsrq;
-                        heard.sinr = s.sinr;
-                    }
-                    None => heard.rssi = at.run(&network::strength())?.map(f32::from),
-                }
-                Ok(heard)
-            }
-            Way::Web(web) => {
-                let network = web.call_if_known(&net::current())?;
-                let s = web.call(&device::signal())?;
-                let technology = match s.mode {
-                    Some(0) => Some("GSM"),
-                    Some(2) => Some("WCDMA"),
-                    Some(5) => Some("HSPA"),
-                    Some(7) => Some("LTE"),
-                    _ => None,
-                };
-                Ok(Reception {
-                    operator: network.and_then(|n| n.name),
-                    technology: technology.map(str::to_owned),
-                    rssi: s.rssi,
-                    rsrp: s.rsrp,
-                    rsrq: s.rsrq,
-                    sinr: s.sinr,
-                    rscp: s.rscp,
-                    ecio: s.ecio,
-                })
-            }
+            Way::At(at) => figures_over_at(at, &mut gather, &mut heard)?,
+            Way::Web(web) => figures_over_web(web, &mut gather, &mut heard)?,
+        }
+        heard.untold = gather.end()?;
+        Ok(heard)
+    }
+
+    /// Operator, registration, technology.
+    pub(super) fn network_standing(&mut self, gather: &mut Gather) -> Result<Reception> {
+        match &mut self.way {
+            Way::At(at) => standing_over_at(at, gather),
+            Way::Web(web) => standing_over_web(web, gather),
         }
     }
+}
+
+fn standing_over_at(at: &mut At<'_>, gather: &mut Gather) -> Result<Reception> {
+    let operator = gather.ask(at, "operator", &network::operator())?;
+    let mut best: Option<RegistrationState> = None;
+    for domain in [Domain::Lte, Domain::Packet, Domain::Circuit] {
+        let told = gather.ask(at, "registration", &network::registration(domain))?;
+        if let Some(told) = told {
+            best = Some(best.map_or(told.state, |best| better(best, told.state)));
+        }
+        if best.is_some_and(is_registered) {
+            break;
+        }
+    }
+    if best.is_some() {
+        gather.found("registration");
+    }
+    Ok(Reception {
+        operator: operator.as_ref().and_then(|o| o.name.clone()),
+        registration: best.map(registration_words),
+        technology: operator.and_then(|o| o.access).map(|a| a.words().to_owned()),
+        ..Reception::default()
+    })
+}
+
+fn is_registered(state: RegistrationState) -> bool {
+    matches!(state, RegistrationState::Home | RegistrationState::Roaming)
+}
+
+/// What two domains come to: a network that has the stick before one that refuses it, and that before a search.
+fn better(one: RegistrationState, other: RegistrationState) -> RegistrationState {
+    let rank = |state| match state {
+        RegistrationState::Home | RegistrationState::Roaming => 4,
+        RegistrationState::Denied => 3,
+        RegistrationState::Searching => 2,
+        RegistrationState::Idle => 1,
+        RegistrationState::Unknown => 0,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+fn registration_words(state: RegistrationState) -> &'static str {
+    match state {
+        RegistrationState::Home => "registered",
+        RegistrationState::Roaming => "registered, roaming",
+        RegistrationState::Denied => "registration denied",
+        RegistrationState::Searching => "searching",
+        RegistrationState::Idle => "not registered",
+        RegistrationState::Unknown => "registration not known",
+    }
+}
+
+/// Huawei's figures; where the stick has none of them, the standard's.
+fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) -> Result<()> {
+    let own = gather.ask(at, FIGURES, &signal::levels())?;
+    if let Some(levels) = &own {
+        heard.take(levels);
+        if !levels.system.is_empty() {
+            heard.technology = Some(levels.system.clone());
+        }
+    }
+    let without_service = own.as_ref().is_some_and(|levels| levels.system == "NOSERVICE");
+    if !without_service && !own.as_ref().is_some_and(signal::Levels::has_any) {
+        if let Some(levels) = gather.ask(at, FIGURES, &signal::extended())? {
+            heard.take(&levels);
+        }
+        if heard.rssi.is_none()
+            && let Some(strength) = gather.ask(at, FIGURES, &signal::strength())?
+        {
+            let figure = strength.map(|dbm| match dbm {
+                ..=-113 => Figure::AtMost(-113.0),
+                -51.. => Figure::AtLeast(-51.0),
+                dbm => Figure::Exact(f32::from(dbm)),
+            });
+            put(&mut heard.rssi, &mut heard.bounds, "rssi", figure);
+        }
+    }
+    if without_service || heard.rssi.is_some() || heard.rsrp.is_some() || heard.nr_rsrp.is_some() {
+        gather.found(FIGURES);
+    }
+    // A few know this one; nobody misses it where it is not known.
+    if let Some(carriers) = gather.ask(at, "carriers", &signal::carriers())? {
+        let words = |c: &signal::Carrier| match c.is_5g {
+            false => format!("band {}, EARFCN {}", c.band, c.channel),
+            true => format!("band n{}, NR-ARFCN {}", c.band, c.channel),
+        };
+        heard.carriers = carriers.iter().map(words).collect();
+    }
+    gather.found("carriers");
+    Ok(())
+}
+
+fn standing_over_web(web: &mut Hilink<'_>, gather: &mut Gather) -> Result<Reception> {
+    let network = gather.call(web, "operator", &net::current())?;
+    let status = gather.call(web, "registration", &monitoring::status())?;
+    let mut heard =
+        Reception { operator: network.as_ref().and_then(|n| n.name.clone()), ..Reception::default() };
+    if let Some(status) = status {
+        heard.registration = status.registration_words();
+        heard.technology = Some(status.network.to_owned()).filter(|n| !matches!(&**n, "unknown"));
+        heard.bars = status.signal_bars.map(|bars| (bars, status.most_bars.unwrap_or(5)));
+    }
+    Ok(heard)
+}
+
+fn figures_over_web(web: &mut Hilink<'_>, gather: &mut Gather, heard: &mut Reception) -> Result<()> {
+    let Some(s) = gather.call(web, FIGURES, &device::signal())? else { return Ok(()) };
+    let technology = match s.mode {
+        Some(0) => Some("GSM"),
+        Some(2) => Some("WCDMA"),
+        Some(5) => Some("HSPA"),
+        Some(7) if s.nr_rsrp.is_some() => Some("LTE + 5G NR"),
+        Some(7) => Some("LTE"),
+        _ => None,
+    };
+    heard.technology = technology.map(str::to_owned).or(heard.technology.take());
+    let bounds = &mut heard.bounds;
+    put(&mut heard.rssi, bounds, "rssi", s.rssi);
+    put(&mut heard.rscp, bounds, "rscp", s.rscp);
+    put(&mut heard.ecio, bounds, "ecio", s.ecio);
+    put(&mut heard.rsrp, bounds, "rsrp", s.rsrp);
+    put(&mut heard.rsrq, bounds, "rsrq", s.rsrq);
+    put(&mut heard.sinr, bounds, "sinr", s.sinr);
+    put(&mut heard.nr_rsrp, bounds, "nr-rsrp", s.nr_rsrp);
+    put(&mut heard.nr_rsrq, bounds, "nr-rsrq", s.nr_rsrq);
+    put(&mut heard.nr_sinr, bounds, "nr-sinr", s.nr_sinr);
+    if let Some(band) = s.band {
+        heard.carriers.push(format!("band {band}"));
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::at::sim as at_sim;
-use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Tried, Verdict};
 use crate::hilink::pin as web_pin;
 use crate::link::Changes;
 use crate::modem::look::Seen;
@@ -148,6 +148,16 @@ impl PinUse<'_> {
         }
     }
 
+    /// Whether the SIM is as it would be afterwards: the code need not be sent.
+    pub fn is_needless(self, now: &SimStatus) -> bool {
+        !self.unblocks() && self.is_done(now) == Some(true)
+    }
+
+    /// The tries that are left of the code that a wrong one is counted for.
+    pub fn tries_left(self, now: &SimStatus) -> Option<u8> {
+        self.tries(now)
+    }
+
     /// What became of it, by what was there before and what is there now.
     fn seen(self, before: &SimStatus, now: &SimStatus) -> Seen {
         let (had, has) = (self.tries(before), self.tries(now));
@@ -186,13 +196,9 @@ impl Modem<'_> {
         match &mut self.way {
             Way::At(at) => {
                 let state = of_at(at_sim::wait_state(at)?);
-                let tries = at.run_if_known(&at_sim::tries())?;
-                Ok(SimStatus {
-                    state,
-                    asked_for: at.run_if_known(&at_sim::pin_enabled())?,
-                    pin_tries: tries.as_ref().and_then(|t| t.pin),
-                    puk_tries: tries.as_ref().and_then(|t| t.puk),
-                })
+                let (_, tries) = at_sim::code_tries(at)?;
+                let asked_for = at.run_if_known(&at_sim::pin_enabled())?;
+                Ok(SimStatus { state, asked_for, pin_tries: tries.pin, puk_tries: tries.puk })
             }
             Way::Web(web) => {
                 let status = web.call(&web_pin::status())?;
@@ -214,12 +220,25 @@ impl Modem<'_> {
     /// counted, or a PIN replaced, may stay unknown after trouble.
     pub fn use_code(&mut self, code: PinUse<'_>, last: LastTry) -> Result<SimStatus> {
         code.check().map_err(|e| self.judge(e))?;
-        let before = self.before_a_code(code)?;
+        let before = self.look_before(code)?;
         if before.state == SimCondition::Absent {
             return Err(self.fails(ErrorKind::NoSim, "the stick has no SIM"));
         }
         if before.state == SimCondition::Puk && !code.unblocks() {
             return Err(self.fails(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
+        }
+        // A code that is not needed is not sent: some sticks count it all the same.
+        match code {
+            PinUse::Unblock(..) if before.state == SimCondition::Ready => {
+                let what = "the SIM is not blocked: there is nothing to unblock";
+                return Err(self.fails(ErrorKind::Usage, what));
+            }
+            PinUse::Enter(_) | PinUse::Enable(_) | PinUse::Disable(_)
+                if code.is_done(&before) == Some(true) =>
+            {
+                return Ok(before);
+            }
+            _ => {}
         }
         guard(code.tries(&before), last).map_err(|e| self.judge(e))?;
         let sent = match &mut self.way {
@@ -238,27 +257,30 @@ impl Modem<'_> {
                 PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
             })),
         };
+        let sent = sent.map_err(|e| match (code, is_wrong_code(&e)) {
+            (PinUse::Disable(_), _) if e.refusal().is_some() => e.detail(Detail::Tried(Tried::PinOff)),
+            (_, true) => Error::new(ErrorKind::WrongPin, "the code is wrong").because(e),
+            _ => e,
+        });
         self.after_a_code(code, &before, sent)
     }
 
-    /// What has to be known before a code is sent, and no more: every question is one more that can fail.
-    fn before_a_code(&mut self, code: PinUse<'_>) -> Result<SimStatus> {
+    /// What has to be known before a code is sent, and no more: every question is one more that can fail. The code itself is not looked at.
+    ///
+    /// # Errors
+    /// As [`sim_status`](Self::sim_status).
+    pub fn look_before(&mut self, code: PinUse<'_>) -> Result<SimStatus> {
         let Way::At(at) = &mut self.way else { return self.sim_status() };
-        let tries = at.run_if_known(&at_sim::tries())?;
+        let (state, tries) = at_sim::code_tries(at)?;
         let asked_for = match code {
             PinUse::Enable(_) | PinUse::Disable(_) => at.run_if_known(&at_sim::pin_enabled())?,
             _ => None,
         };
-        let state = match &tries {
-            Some(tries) => tries.state.clone(),
+        let state = match state {
+            Some(state) => state,
             None => at_sim::wait_state(at)?,
         };
-        Ok(SimStatus {
-            state: of_at(state),
-            asked_for,
-            pin_tries: tries.as_ref().and_then(|t| t.pin),
-            puk_tries: tries.as_ref().and_then(|t| t.puk),
-        })
+        Ok(SimStatus { state: of_at(state), asked_for, pin_tries: tries.pin, puk_tries: tries.puk })
     }
 
     /// The SIM after a code was sent, or what is to be said of it.
@@ -329,6 +351,11 @@ impl Modem<'_> {
             (Err(error), _) => Err(error),
         }
     }
+}
+
+/// Whether a web page says that a code was wrong, in one of its ways.
+fn is_wrong_code(error: &Error) -> bool {
+    matches!(error.refusal_of(RefusalFamily::Hilink), Some(101_007 | 103_002..=103_004))
 }
 
 fn guard(left: Option<u8>, last: LastTry) -> Result<()> {

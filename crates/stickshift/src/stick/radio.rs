@@ -13,6 +13,26 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// One figure of a signal, dB or dBm. The ends of a scale are bounds, not measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Figure {
+    /// As measured.
+    Exact(f32),
+    /// So much or less.
+    AtMost(f32),
+    /// So much or more.
+    AtLeast(f32),
+}
+
+impl Figure {
+    /// The number, whether it is a bound or not.
+    pub fn value(self) -> f32 {
+        match self {
+            Figure::Exact(value) | Figure::AtMost(value) | Figure::AtLeast(value) => value,
+        }
+    }
+}
+
 /// Every LTE band.
 pub const ALL_LTE: u64 = 0x7fff_ffff_ffff_ffff;
 /// Every GSM and WCDMA band.

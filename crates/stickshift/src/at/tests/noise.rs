@@ -10,7 +10,7 @@ fn plain_commands() {
         bands: 0x4000_0000,
         roaming: 2,
         domain: 4,
-        lte_bands: 0x4000_0000,
+        lte_bands: Some(0x4000_0000),
     };
     let all = [
         network::select_automatically(),
@@ -47,6 +47,7 @@ fn no_typed_command_is_left_out() {
         ("identify", include_str!("../identify.rs")),
         ("network", include_str!("../network.rs")),
         ("ports", include_str!("../ports.rs")),
+        ("signal", include_str!("../signal.rs")),
         ("sim", include_str!("../sim.rs")),
         ("sms", include_str!("../sms.rs")),
         ("ussd", include_str!("../ussd.rs")),

@@ -57,7 +57,7 @@ fn what_is_not_sent_changes_nothing() {
 fn a_question_that_fails_leaves_the_stick_as_it_was() {
     for answer in [SILENCE, "\r\nERROR\r\n", "\r\n+CSQ: nonsense\r\n\r\nOK\r\n"] {
         let mut port = port("AT+CSQ", answer);
-        let e = At::new(&mut port).run(&super::network::strength()).unwrap_err();
+        let e = At::new(&mut port).run(&super::signal::strength()).unwrap_err();
         assert_eq!(e.verdict(), Some(Verdict::Untouched), "{answer:?}");
     }
 }
@@ -67,13 +67,13 @@ fn a_doubt_stays_until_somebody_looks() {
     let mut port = port("AT+CFUN=4", SILENCE);
     let mut at = At::new(&mut port);
     at.run(&change()).unwrap_err();
-    let later = at.run(&super::network::strength()).unwrap_err();
+    let later = at.run(&super::signal::strength()).unwrap_err();
     assert_eq!(later.verdict(), Some(Verdict::Unknown));
     at.settle(false);
-    let later = at.run(&super::network::strength()).unwrap_err();
+    let later = at.run(&super::signal::strength()).unwrap_err();
     assert_eq!(later.verdict(), Some(Verdict::Untouched));
     at.settle(true);
-    let later = at.run(&super::network::strength()).unwrap_err();
+    let later = at.run(&super::signal::strength()).unwrap_err();
     assert_eq!(later.verdict(), None);
 }
 
@@ -82,7 +82,7 @@ fn after_a_change_a_failure_has_no_verdict_of_the_engines() {
     let mut port = port("AT+CSQ", SILENCE);
     let mut at = At::new(&mut port);
     at.run(&change()).unwrap();
-    assert_eq!(at.run(&super::network::strength()).unwrap_err().verdict(), None);
+    assert_eq!(at.run(&super::signal::strength()).unwrap_err().verdict(), None);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use super::device::{self, Control, UsbMode};
-use super::monitoring::Connection;
 use super::pin::SimState;
 use super::{Call, Delivery, Generation, Hilink, code_of, dialup, monitoring, net, pin, sms, ussd, xml};
+use crate::error::refusals::ConnectionState;
 use crate::error::{ErrorKind, Result, Verdict};
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+use crate::stick::radio::Figure;
 
 mod password;
 mod web;
@@ -38,7 +39,7 @@ fn visit(web: &mut Web) -> Result<()> {
     let mut hilink = Hilink::open(web, random)?;
     hilink.allow_weak_login(true);
     hilink.login("admin", PASSWORD)?;
-    assert_eq!(hilink.call(&device::signal())?.rsrp, Some(-87.0));
+    assert_eq!(hilink.call(&device::signal())?.rsrp, Some(Figure::AtLeast(-87.0)));
     for on in [true, false, true] {
         hilink.call(&dialup::set_data_switch(on))?;
     }
@@ -338,7 +339,8 @@ fn replies_as_captured() {
         (Some("CL2E3372HM"), Some("22.200.15.00.00"), None)
     );
     let s = h.call(&monitoring::status()).unwrap();
-    assert_eq!((s.connection, s.network, s.in_service, s.dns.len()), (Connection::Connected, "LTE", true, 1));
+    assert!(s.is(ConnectionState::Connected));
+    assert_eq!((s.network, s.registration_words(), s.dns.len()), ("LTE", Some("registered"), 1));
     let t = h.call(&monitoring::traffic()).unwrap();
     assert_eq!((t.sent, t.received, t.send_rate, t.receive_rate), (6_502_045, 136_737_175, 8, 7));
     let n = h.call(&net::current()).unwrap();
@@ -349,12 +351,18 @@ fn replies_as_captured() {
         net::set_mode(&mode).body.unwrap(),
         "<NetworkMode>00</NetworkMode><NetworkBand>2000004400000</NetworkBand><LTEBand>80800D5</LTEBand>"
     );
+    let p = h.call(&dialup::policy()).unwrap();
+    assert_eq!((p.idle_seconds, p.mode, p.mtu, p.auto_dial), (600, 0, 1500, true));
+    assert_eq!(
+        dialup::set_policy(&dialup::DialPolicy { roaming: true, ..p }).body.unwrap(),
+        "<RoamAutoConnectEnable>1</RoamAutoConnectEnable><MaxIdelTime>600</MaxIdelTime><ConnectMode>0</ConnectMode><MTU>1500</MTU><auto_dial_switch>1</auto_dial_switch><pdp_always_on>0</pdp_always_on>"
+    );
     let p = h.call(&pin::status()).unwrap();
     assert_eq!((p.state, p.pin_enabled, p.pin_tries), (SimState::Ready, Some(false), Some(3)));
     let signal = h.call(&device::signal()).unwrap();
     assert_eq!(
         (signal.rssi, signal.sinr, signal.rscp, signal.cell),
-        (Some(-53.0), Some(-1.5), None, Some(2_588_959))
+        (Some(Figure::Exact(-53.0)), Some(Figure::Exact(-1.5)), None, Some(2_588_959))
     );
     assert_eq!(h.call(&device::updates_itself()).unwrap(), Some(true));
     assert_eq!(

@@ -1,0 +1,114 @@
+//! Gathering what a stick tells: one question that fails costs its own answer and no other.
+
+use serde::Serialize;
+
+use crate::at::{At, Command};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hilink::{Call, Hilink};
+
+/// Something that the stick did not tell, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Untold {
+    /// What was asked for, in a word or two.
+    pub what: &'static str,
+    /// Why it is missing.
+    pub why: String,
+}
+
+/// What of several questions was not answered.
+#[derive(Default)]
+pub(super) struct Gather {
+    pub(super) untold: Vec<Untold>,
+    first: Option<Error>,
+    told: bool,
+}
+
+impl Gather {
+    /// Asks over AT; `None`, with its reason kept, where the stick refuses, is silent or answers something else.
+    ///
+    /// # Errors
+    /// `Disconnected`, `Interrupted` and what else ends a dialogue.
+    pub(super) fn ask<T>(
+        &mut self,
+        at: &mut At<'_>,
+        what: &'static str,
+        command: &Command<T>,
+    ) -> Result<Option<T>> {
+        let answer = at.run(command);
+        self.heard(what, answer)
+    }
+
+    /// As [`ask`](Self::ask), over the web.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) fn call<T>(
+        &mut self,
+        web: &mut Hilink<'_>,
+        what: &'static str,
+        call: &Call<T>,
+    ) -> Result<Option<T>> {
+        let answer = web.call(call);
+        self.heard(what, answer)
+    }
+
+    fn heard<T>(&mut self, what: &'static str, answer: Result<T>) -> Result<Option<T>> {
+        match answer {
+            Ok(value) => {
+                self.told = true;
+                Ok(Some(value))
+            }
+            Err(error) if costs_its_own_answer(&error) => {
+                let why = match error.meaning() {
+                    Some(meaning) => meaning.cause.to_owned(),
+                    None if error.is(ErrorKind::AtRefused) => {
+                        "the stick does not know the question".to_owned()
+                    }
+                    None => error.what().to_owned(),
+                };
+                self.untold.push(Untold { what, why });
+                self.first.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes back that `what` is missing: another question told it.
+    pub(super) fn found(&mut self, what: &str) {
+        self.untold.retain(|untold| untold.what != what);
+    }
+
+    /// What is missing, each thing once; the first failure when nothing at all was told.
+    ///
+    /// # Errors
+    /// That failure.
+    pub(super) fn end(mut self) -> Result<Vec<Untold>> {
+        match self.first.take() {
+            Some(error) if !self.told => Err(error),
+            _ => {
+                let mut once: Vec<Untold> = Vec::new();
+                for untold in self.untold {
+                    if !once.iter().any(|earlier| earlier.what == untold.what) {
+                        once.push(untold);
+                    }
+                }
+                Ok(once)
+            }
+        }
+    }
+}
+
+fn costs_its_own_answer(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Timeout
+            | ErrorKind::UnexpectedAnswer
+            | ErrorKind::AtRefused
+            | ErrorKind::HilinkRefused
+            | ErrorKind::LoginNeeded
+            | ErrorKind::NoSim
+            | ErrorKind::SimPinNeeded
+            | ErrorKind::SimPukNeeded
+    )
+}
