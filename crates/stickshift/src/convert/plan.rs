@@ -6,7 +6,7 @@ use crate::convert::{flash, load};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::Version;
-use crate::flash::fit;
+use crate::flash::{facts, fit};
 use crate::link::Bus;
 use crate::modem::assessment::cannot_be_flashed;
 use crate::modem::identity::{self, Identity};
@@ -104,6 +104,7 @@ pub fn plan(
                 .into(),
         );
     }
+    plan_oddity(&steps, seen.as_ref(), &mut plan);
     if request.loader.is_some() && !steps.contains(&Step::Load) {
         plan.evidence.push("the loader is not needed: the stick is in download mode".into());
     }
@@ -268,6 +269,17 @@ fn plan_fit(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) 
         if file.is_main() {
             plan_kind(&file.version(), seen, request.to, plan);
         }
+    }
+}
+
+/// What is reported of the download mode of this stick's firmware, where the way leads through it.
+fn plan_oddity(steps: &[Step], seen: Option<&Identity>, plan: &mut Plan) {
+    let Some(seen) = seen.filter(|_| steps.contains(&Step::EnterDownload)) else { return };
+    // A product or a board tells an E3372s from an E3372h; the model of both is E3372.
+    let of_board = seen.hardware.as_deref().and_then(model_of);
+    let (product, version) = (seen.product.as_deref().or(of_board.as_deref()), seen.firmware.as_deref());
+    if let Some(odd) = facts::odd_stick(product.unwrap_or_default(), version.unwrap_or_default()) {
+        plan.dangers.push(format!("{}; {}", odd.what, odd.next));
     }
 }
 

@@ -87,3 +87,27 @@ fn a_stick_that_says_only_its_model_is_held_against_the_image() {
     assert!(misfit(&seen("M150-2", Some("CL2E3372HM")), Some("E3372h_153")).is_none());
     assert!(misfit(&seen("E3372", None), Some("E3372h_153")).is_none());
 }
+
+#[test]
+fn a_download_mode_that_is_reported_to_refuse_everything_is_said_before_it_is_entered() {
+    let seen = |product: Option<&str>, hardware: Option<&str>, firmware: &str| Identity {
+        product: product.map(str::to_owned),
+        hardware: hardware.map(str::to_owned),
+        firmware: Some(firmware.into()),
+        ..Identity::default()
+    };
+    let said = |steps: &[Step], seen: &Identity| {
+        let mut plan = Plan::new("");
+        plan_oddity(steps, Some(seen), &mut plan);
+        plan.dangers.concat()
+    };
+    let through = [Step::EnterDownload, Step::Flash];
+    let of_product = seen(Some("E3372s-153"), None, "21.300.05.00.00");
+    assert!(said(&through, &of_product).contains("03 00 02"), "{}", said(&through, &of_product));
+    assert!(said(&through, &of_product).contains("boot pin"));
+    assert!(!said(&through, &seen(None, Some("CL1E3372SM"), "21.300.05.00.00")).is_empty());
+    // By the boot pin its download mode is not used; other versions and other sticks are not known for it.
+    assert_eq!(said(&[Step::BootPin, Step::Load, Step::Flash], &of_product), "");
+    assert_eq!(said(&through, &seen(Some("E3372s-153"), None, "21.200.07.00.00")), "");
+    assert_eq!(said(&through, &seen(Some("E3372h-153"), Some("CL2E3372HM"), "21.300.05.00.00")), "");
+}
