@@ -348,6 +348,18 @@ fn a_loader_for_another_chip_is_told_where_both_are_known() {
 }
 
 #[test]
+fn an_e3131_is_no_stick_for_loaders_of_v7_chips() {
+    for (code, chip) in [(FAMILIES[0].1, "V7R1"), (FAMILIES[2].1, "V7R11")] {
+        let mut usbldr = filler(4096);
+        put(&mut usbldr, 0x100, &[hex(code), hex(BL)].concat());
+        for model in ["E3131", "E3131-s2", "E3131_92"] {
+            let text = loader(&usbldr).misfit(model).unwrap();
+            assert!(text.contains(&format!("for {chip}")) && text.contains("has a V3"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_fastboot_cut_takes_the_last_kernel() {
     let mut usbldr = filler(10240);
     put(&mut usbldr, 0x800, b"ANDROID!");
