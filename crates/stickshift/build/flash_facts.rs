@@ -10,6 +10,7 @@ use serde::Deserialize;
 struct Facts {
     refusal: Vec<Refusal>,
     odd_stick: Vec<OddStick>,
+    loader_kit: Vec<LoaderKit>,
     updater_error: Vec<UpdaterError>,
 }
 
@@ -36,9 +37,19 @@ struct OddStick {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LoaderKit {
+    word: String,
+    what: String,
+    next: String,
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct UpdaterError {
     code: u8,
     words: String,
+    next: String,
     source: String,
 }
 
@@ -62,10 +73,16 @@ pub(super) fn facts(text: &str) -> String {
         )
         .unwrap();
     }
+    out.push_str("];\n/// Every kit whose loaders are known.\npub static LOADER_KITS: &[LoaderKit] = &[\n");
+    for k in &facts.loader_kit {
+        assert!(!k.source.is_empty() && !k.word.is_empty(), "loader-kit {}", k.word);
+        writeln!(out, "LoaderKit {{ word: {:?}, what: {:?}, next: {:?} }},", k.word, k.what, k.next).unwrap();
+    }
     out.push_str("];\n/// Every number of an updater that is known.\npub static UPDATER_ERRORS: &[UpdaterError] = &[\n");
     for e in &facts.updater_error {
         assert!(!e.source.is_empty(), "updater-error {}", e.code);
-        writeln!(out, "UpdaterError {{ code: {}, words: {:?} }},", e.code, e.words).unwrap();
+        writeln!(out, "UpdaterError {{ code: {}, words: {:?}, next: {:?} }},", e.code, e.words, e.next)
+            .unwrap();
     }
     out + "];\n"
 }

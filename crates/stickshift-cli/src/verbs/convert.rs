@@ -98,6 +98,9 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let mut bus = context.bus()?;
     let stick = select::stick(&mut *bus, args.stick.as_deref())?;
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
+    if let Some(path) = &args.loader {
+        convert::load::plan_name(path, &mut planned.plan);
+    }
     let folder = context.journal_folder();
     if args.resume {
         let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();

@@ -474,7 +474,7 @@ impl Report for ImageReport {
         if self.form == "embedded" {
             for (number, error) in UPDATER_ERRORS.iter().enumerate() {
                 let name = if number == 0 { "updater" } else { "" };
-                line(name, &format!("its error {}: {}", error.code, error.words))?;
+                line(name, &format!("its error {}: {}; {}", error.code, error.words, error.next))?;
             }
         }
         writeln!(out, "\n  #  offset      code      name                 stored      image  packing")?;

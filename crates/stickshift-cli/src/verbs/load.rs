@@ -57,6 +57,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let mut session = context.session();
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
     load::plan(&loader, args.model.as_deref(), &mut plan);
+    load::plan_name(&args.file, &mut plan);
     let erases = matches!(loader.judge().safety, Safety::Stock);
     if let Some(port) = &args.port {
         let mut bus = context.opener.port(port, Mode::BootRom)?;

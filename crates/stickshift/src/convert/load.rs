@@ -1,11 +1,13 @@
 //! Sending a loader to the boot ROM, and seeing it start at the same place on the bus.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::boot::{self, Block, Chip, Downloaded, Loader, Safety, Start};
 use crate::convert::place_link::PlaceLink;
 use crate::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use crate::event::Session;
+use crate::flash::facts::loader_kit;
 use crate::link::Bus;
 use crate::plan::{Consent, Objection, Plan};
 use crate::stick::{Mode, Place, Role, Stick};
@@ -69,6 +71,14 @@ pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
             }
         };
         plan.objections.push(Objection { consent: Consent::Erase, text });
+    }
+}
+
+/// What the name of a loader's file tells: nothing in the file does.
+pub fn plan_name(file: &Path, plan: &mut Plan) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(kit) = loader_kit(&name) {
+        plan.dangers.push(format!("{name}: {}; {}", kit.what, kit.next));
     }
 }
 

@@ -27,6 +27,17 @@ pub struct OddStick {
     pub next: &'static str,
 }
 
+/// Loaders that belong to a kit of loader and firmware.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LoaderKit {
+    /// A word of its loader's file name.
+    pub word: &'static str,
+    /// What is known of it, in one line.
+    pub what: &'static str,
+    /// What to take instead.
+    pub next: &'static str,
+}
+
 /// A number that the vendor's updaters show.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UpdaterError {
@@ -34,6 +45,8 @@ pub struct UpdaterError {
     pub code: u8,
     /// What it means.
     pub words: &'static str,
+    /// What to do.
+    pub next: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/flash_facts.rs"));
@@ -47,6 +60,12 @@ pub fn odd_stick(product: &str, software: &str) -> Option<&'static OddStick> {
             && !product[name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
     };
     ODD_STICKS.iter().find(|odd| named(odd.product) && software.starts_with(odd.software))
+}
+
+/// The kit that a loader file of this name belongs to.
+pub fn loader_kit(file_name: &str) -> Option<&'static LoaderKit> {
+    let mut words = file_name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.find_map(|word| LOADER_KITS.iter().find(|kit| kit.word.eq_ignore_ascii_case(word)))
 }
 
 #[cfg(test)]
@@ -70,9 +89,25 @@ mod tests {
     }
 
     #[test]
-    fn updater_errors_have_words_of_their_own() {
+    fn a_kit_is_a_word_of_the_file_name() {
+        for name in ["usblsafe-99.bin", "loader_99_safe.bin", "99/usbloader.bin", "B525 99.bin"] {
+            assert_eq!(loader_kit(name).map(|kit| kit.word), Some("99"), "{name}");
+        }
+        for name in ["usblsafe-3372h.bin", "usbloader-1999.bin", "loader99.bin", ""] {
+            assert_eq!(loader_kit(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn updater_errors_have_a_cause_and_help_of_their_own() {
         let codes: Vec<u8> = UPDATER_ERRORS.iter().map(|e| e.code).collect();
         assert_eq!(codes, [12, 13, 16]);
-        assert!(UPDATER_ERRORS.iter().all(|e| !e.words.is_empty()));
+        let says = |code: u8, cause: &str, help: &str| {
+            let error = UPDATER_ERRORS.iter().find(|e| e.code == code).unwrap();
+            assert!(error.words.contains(cause) && error.next.contains(help), "{error:?}");
+        };
+        says(12, "no device information", "stickshift list");
+        says(13, "does not start", "boot pin");
+        says(16, "intermediate version", "intermediate version first");
     }
 }
