@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink::sms as web_sms;
 use crate::modem::look::Seen;
 use crate::modem::messages::stores::Selection;
-use crate::modem::messages::{MessageId, MessageList, Place, ShortMessage};
+use crate::modem::messages::{EntryKind, MessageId, MessageList, Place, ShortMessage};
 use crate::modem::{Modem, Way};
 
 /// What deleting came to.
@@ -24,8 +24,20 @@ impl Modem<'_> {
     /// # Errors
     /// `Usage` for one that is not there. When some are gone and others not: recoverable, with the facts `deleted` and `left`.
     pub fn delete_messages(&mut self, ids: &[MessageId]) -> Result<Deleted> {
-        let before = self.messages()?;
+        let mut before = self.messages()?;
+        // Where parts seem to miss or do not decode, the list may have been damaged on its way.
+        let doubtful =
+            |message: &ShortMessage| message.missing_parts > 0 || message.kind == EntryKind::Undecodable;
+        if ids.iter().any(|id| before.find(id).is_ok_and(doubtful))
+            || !before.messages.iter().all(has_numbers)
+        {
+            before = self.messages()?;
+        }
         let deletion = Deletion::new(before, ids).map_err(|what| self.fails(ErrorKind::Usage, what))?;
+        if !deletion.wanted.iter().all(has_numbers) {
+            let what = "the stick does not say where all parts of the message are stored";
+            return Err(self.fails(ErrorKind::UnexpectedAnswer, what));
+        }
         let mut accepted = 0;
         if let Err(error) = self.delete_places(&deletion.places(), &mut accepted) {
             // Others went before it: that the last one was refused says nothing about them. A list that still shows what the stick said
@@ -174,6 +186,11 @@ impl Deletion {
             self.wanted.iter().filter(|message| message.places.iter().any(|place| left.contains(place)));
         listed.filter_map(|message| message.id(true)).collect()
     }
+}
+
+/// Whether the stick says of every part where it is stored.
+fn has_numbers(message: &ShortMessage) -> bool {
+    message.places.len() >= message.pdus.len().max(1)
 }
 
 fn taken(now: &MessageList) -> BTreeSet<&Place> {

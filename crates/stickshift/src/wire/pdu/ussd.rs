@@ -33,7 +33,7 @@ pub fn ussd_text(raw: &str, scheme: u8) -> String {
         Some((sense(&text, alphabet).filter(|_| counts)? + bonus, text))
     });
     match readings.max_by_key(|(sense, _)| *sense) {
-        Some((sense, text)) if sense >= 50 => text,
+        Some((sense, text)) if sense >= 60 => text,
         _ => raw.to_owned(),
     }
 }
