@@ -51,7 +51,7 @@ const FLOODS: &[(&str, &[u8])] = &[
 /// How it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// A quarter of a kilobyte every twenty milliseconds.
+    /// Sixty-four bytes every twenty milliseconds.
     Flood,
     /// The same, and every command is answered with OK.
     FloodAndOk,
@@ -83,7 +83,7 @@ impl ByteLink for Port {
 
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
         let (most, pause) = match self.pace {
-            Pace::Flood | Pace::FloodAndOk => (256, Duration::from_millis(20)),
+            Pace::Flood | Pace::FloodAndOk => (64, Duration::from_millis(20)),
             Pace::Drip => (1, Duration::from_millis(20)),
             Pace::Echo if self.due.is_empty() => (0, Duration::MAX),
             Pace::Echo => (64, Duration::from_millis(1)),
