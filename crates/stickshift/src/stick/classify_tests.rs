@@ -112,6 +112,14 @@ fn the_flashing_ports() {
 
     let b525 = found(huawei(0x1c05), &[UNTYPED, STORAGE, UNTYPED]);
     assert_eq!(b525, (Mode::Download, vec![Role::Serial, Role::Storage, Role::Flash]));
+    let mut b525 = Stick::new("1-1".parse().unwrap(), huawei(0x1c05));
+    b525.interfaces = interfaces(&[UNTYPED, STORAGE, UNTYPED]);
+    for (number, tty) in [(0, "/dev/ttyUSB0"), (2, "/dev/ttyUSB1")] {
+        b525.interfaces[number].tty = Some(tty.into());
+    }
+    b525.classify(&NoProfiles);
+    let port = b525.interface(Role::Flash).unwrap();
+    assert_eq!((port.number, port.tty.as_deref()), (2, Some("/dev/ttyUSB1")), "the second tty");
     let godload = found(huawei(0x1442), &[UNTYPED, UNTYPED]);
     assert_eq!(godload.0, Mode::Download);
     assert_eq!(godload.1[0], Role::Flash);
