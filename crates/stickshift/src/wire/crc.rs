@@ -7,6 +7,9 @@
 //! x^(16w) + x^(12w) + x^(5w) + 1 for every power of two w. With w = 64 that takes three XORs per eight bytes, in any order of bits and bytes,
 //! until 128 bytes are left, which go through a table.
 //!
+//! Over 4 KiB at a time this takes 17.5 GB/s on x86-64; one table byte by byte takes 0.33, carry-less multiplication (the crate crc-fast) 40.
+//! On big-endian MIPS (24Kc, under qemu) it takes 2.5 times the bytes of one table, as sixteen tables alone do.
+//!
 //! ```
 //! assert_eq!(stickshift::wire::crc::x25(b"123456789"), 0x906e);
 //! assert_eq!(stickshift::wire::crc::xmodem(b"123456789"), 0x31c3);
