@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stickshift::at::ports::UsbMode;
-use stickshift::error::{Error, Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::modem::{Draft, LastTry, Login, MessageId, Modem, PinUse, PortsWanted};
 use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::fault::{Fault, FaultKind};
-use stickshift_emu::modem::{Held, MessageState, SimState};
+use stickshift_emu::modem::{Held, MessageState, SimState, Store};
 use stickshift_emu::sticks::catalogue;
 
 /// Each brings its own damage for every fault.
@@ -45,7 +45,10 @@ fn send(modem: &mut Modem<'_>) -> Result<()> {
 }
 
 fn delete(modem: &mut Modem<'_>, numbers: &[u32]) -> Result<()> {
-    let ids: Vec<MessageId> = numbers.iter().map(|number| (*number).into()).collect();
+    // Over AT each store counts on its own.
+    let store = modem.at().map(|_| "SM".to_owned());
+    let ids: Vec<MessageId> =
+        numbers.iter().map(|number| MessageId { store: store.clone(), number: *number }).collect();
     modem.delete_messages(&ids).map(|_| ())
 }
 
@@ -53,20 +56,37 @@ fn one_more_message(before: &Held, after: &Held) -> bool {
     after.sent.messages.len() == before.sent.messages.len() + 1
 }
 
+/// A menu of three levels, at whose end something is bought.
+fn menu(modem: &mut Modem<'_>) -> Result<()> {
+    for code in ["*111#", "2", "1"] {
+        if !modem.ask_code(code)?.reply_expected {
+            return Err(
+                Error::new(ErrorKind::UnexpectedAnswer, "the menu ended").with_verdict(Verdict::Unknown)
+            );
+        }
+    }
+    modem.ask_code("1").map(|_| ())
+}
+
+fn bought(before: &Held, after: &Held) -> bool {
+    after.sent.ussd[before.sent.ussd.len()..].ends_with(&["2", "1", "1"].map(str::to_owned))
+}
+
 fn one_more_code(before: &Held, after: &Held) -> bool {
     after.sent.ussd.len() > before.sent.ussd.len()
 }
 
-fn is_deleted(after: &Held, number: u32) -> bool {
-    // HiLink firmware numbers messages from 40000 on.
-    !after.kept.messages.iter().any(|m| u32::from(m.index) == number % 40_000)
+/// Whether the message of this number and store is gone: HiLink firmware numbers those of the SIM from 40000 on.
+fn is_deleted(after: &Held, id: (Store, u32)) -> bool {
+    !after.kept.messages.iter().any(|m| (m.store, u32::from(m.index)) == id)
 }
 
-fn only_deleted(before: &Held, after: &Held, numbers: &[u32]) -> bool {
-    numbers.iter().all(|n| is_deleted(after, *n))
+fn only_deleted(before: &Held, after: &Held, store: Store, numbers: &[u32]) -> bool {
+    let wanted: Vec<(Store, u32)> = numbers.iter().map(|n| (store, n % 40_000)).collect();
+    wanted.iter().all(|id| is_deleted(after, *id))
         && before.kept.messages.iter().all(|m| {
-            numbers.iter().any(|n| u32::from(m.index) == n % 40_000)
-                || after.kept.messages.iter().any(|a| a.index == m.index)
+            let id = (m.store, u32::from(m.index));
+            wanted.contains(&id) || !is_deleted(after, id)
         })
 }
 
@@ -93,22 +113,31 @@ const SERVICES: &[Service] = &[
     service("signal", WEB, |m| m.signal().map(|_| ()), nothing),
     service("messages", AT, |m| m.messages().map(|_| ()), nothing),
     service("messages", WEB, |m| m.messages().map(|_| ()), nothing),
-    service("read", AT, |m| m.read_message(&0.into()).map(|_| ()), nothing),
+    service("read", AT, |m| m.read_message(&"SM:0".parse().unwrap()).map(|_| ()), nothing),
     service("read", WEB, |m| m.read_message(&40_000.into()).map(|_| ()), nothing),
-    service("delete", AT, |m| delete(m, &[0]), |b, a| only_deleted(b, a, &[0])),
-    service("delete two", AT, |m| delete(m, &[0, 2]), |b, a| only_deleted(b, a, &[0, 2])),
-    service("delete absent", AT, |m| delete(m, &[0, 99]), |b, a| only_deleted(b, a, &[0, 99])),
-    service("delete", WEB, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, &[40_000])),
+    service("delete", AT, |m| delete(m, &[0]), |b, a| only_deleted(b, a, Store::Sim, &[0])),
+    service("delete two", AT, |m| delete(m, &[0, 2]), |b, a| only_deleted(b, a, Store::Sim, &[0, 2])),
+    service("delete absent", AT, |m| delete(m, &[0, 99]), |b, a| only_deleted(b, a, Store::Sim, &[0, 99])),
+    service("delete", WEB, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, Store::Sim, &[40_000])),
     service(
         "delete two",
         WEB,
         |m| delete(m, &[40_000, 40_001]),
-        |b, a| only_deleted(b, a, &[40_000, 40_001]),
+        |b, a| only_deleted(b, a, Store::Sim, &[40_000, 40_001]),
     ),
     service("send", AT, send, one_more_message),
     service("send", WEB, send, one_more_message),
     service("code", AT, |m| m.ask_code("*100#").map(|_| ()), one_more_code),
     service("code", WEB, |m| m.ask_code("*100#").map(|_| ()), one_more_code),
+    service("raw", AT, |m| m.raw_messages(&[]).map(|_| ()), nothing),
+    service(
+        "delete in the stick",
+        AT,
+        |m| m.delete_messages(&["ME:1".parse().unwrap(), "ME:2".parse().unwrap()]).map(|_| ()),
+        |b, a| only_deleted(b, a, Store::Stick, &[1, 2]),
+    ),
+    service("menu", AT, menu, bought),
+    service("menu", WEB, menu, bought),
     service("SIM", AT, |m| m.sim_status().map(|_| ()), nothing),
     service("SIM", WEB, |m| m.sim_status().map(|_| ()), nothing),
     service(
@@ -201,7 +230,7 @@ const SERVICES: &[Service] = &[
     service("connection", WEB, |m| m.connection().map(|_| ()), nothing),
     service("data off", WEB, |m| m.set_data(false), |_, a| !a.kept.data.switch),
     service("updates off", WEB, |m| m.set_automatic_updates(false), |_, a| !a.kept.auto_update),
-    service("delete", LOGIN, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, &[40_000])),
+    service("delete", LOGIN, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, Store::Sim, &[40_000])),
 ];
 
 /// What a verdict speaks of: whether a message was read and what a restart forgets are no part of it.
@@ -304,7 +333,12 @@ fn every_fault_at_every_step_of_every_service_ends_true() {
         let expects = !matches!(service.name, "delete absent" | "wrong PIN") && service.stick != "e3372s";
         assert!(!expects || ended.is_ok(), "{} on {}: {ended:?}", service.name, service.stick);
         assert_eq!(false_word(service, &ended, &before, &after), None, "{} {ended:?}", service.name);
-        let steps = if matches!(service.stick, AT | PIN | "e3372s") { 18 } else { 10 };
+        let steps = match service.stick {
+            // The stores are listed before and after.
+            AT if service.name.starts_with("delete") => 30,
+            AT | PIN | "e3372s" => 18,
+            _ => 14,
+        };
         for seed in 1..=SEEDS {
             for fault in (0..=steps).flat_map(faults) {
                 let (ended, before, after) = run(service, Some(&fault), seed);

@@ -178,10 +178,11 @@ fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<
     if let Some(data) = &message.data {
         writeln!(out, "    ({}, {} bytes)", data.what, data.hex.len() / 2)?;
     }
-    if message.missing_parts > 0 {
-        writeln!(out, "    ({} parts have not come)", message.missing_parts)?;
+    match message.missing_parts {
+        0 => Ok(()),
+        1 => writeln!(out, "    (1 part has not come)"),
+        missing => writeln!(out, "    ({missing} parts have not come)"),
     }
-    Ok(())
 }
 
 /// One part as it is stored.
@@ -268,6 +269,6 @@ mod tests {
         let mut text = Vec::new();
         show(&message, false, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert_eq!(text, "1  d  +1, new\n    a\\u{1b}[31m\n    b\n    (1 parts have not come)\n");
+        assert_eq!(text, "1  d  +1, new\n    a\\u{1b}[31m\n    b\n    (1 part has not come)\n");
     }
 }

@@ -7,7 +7,7 @@ use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 use crate::modem::Modem;
 use crate::modem::sim::SimState;
-use crate::modem::sms::{MessageState, ROOM};
+use crate::modem::sms::{MessageState, ROOM, Store};
 use crate::modem::{tpdu, ussd};
 use stickshift::hex;
 
@@ -27,16 +27,23 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("+CNMI=", Knows::Every, |_| AtAnswer::ok().into()),
     ("+CSCA?", Knows::Every, |_| AtAnswer::line("+CSCA: \"+12345678901\",145").into()),
     ("+CPMS?", Knows::Every, |call| {
-        let one = format!("\"SM\",{},{ROOM}", call.modem.messages.used());
-        AtAnswer::line(format!("+CPMS: {one},{one},{one}")).into()
+        let messages = &call.modem.messages;
+        let one = |store: &Store| format!("\"{}\",{},{ROOM}", store.name(), messages.used(*store));
+        AtAnswer::line(format!("+CPMS: {}", messages.chosen.each_ref().map(one).join(","))).into()
+    }),
+    ("+CPMS=?", Knows::Every, |_| {
+        let names = Store::ALL.map(|store| format!("\"{}\"", store.name())).join(",");
+        AtAnswer::line(format!("+CPMS: ({names}),({names}),({names})")).into()
     }),
     ("+CPMS=", Knows::Every, |call| {
-        // The memory of the stick itself is missing on most.
-        if call.fields().iter().any(|storage| storage != "SM") {
+        let named: Option<Vec<Store>> = call.fields().iter().map(|name| Store::named(name)).collect();
+        let messages = &mut call.modem.messages;
+        let Some(named @ [_, ..]) = named.as_deref().filter(|named| named.len() <= 3) else {
             return AtAnswer::Cms(302).into();
-        }
-        let one = format!("{},{ROOM}", call.modem.messages.used());
-        AtAnswer::line(format!("+CPMS: {one},{one},{one}")).into()
+        };
+        messages.chosen[..named.len()].copy_from_slice(named);
+        let one = |store: &Store| format!("{},{ROOM}", messages.used(*store));
+        AtAnswer::line(format!("+CPMS: {}", messages.chosen.each_ref().map(one).join(","))).into()
     }),
     ("+CMGL=", Knows::Every, list),
     ("+CMGR=", Knows::Every, read),
@@ -92,7 +99,8 @@ fn list(call: &mut Call<'_>) -> CommandResult {
         return AtAnswer::Cms(302).into();
     };
     let mut lines = Vec::new();
-    for message in &mut call.modem.messages.stored {
+    let store = call.modem.messages.chosen[0];
+    for message in call.modem.messages.stored.iter_mut().filter(|message| message.store == store) {
         let stat = message.stat as u8;
         if wanted != 4 && wanted != stat {
             continue;
@@ -131,16 +139,20 @@ fn delete(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
     let flag = fields.get(1).map_or(Some(0), |f| f.parse::<u8>().ok());
     let messages = &mut call.modem.messages;
+    let store = messages.chosen[0];
     match flag {
         Some(0) => match fields[0].parse() {
             Ok(index) if messages.delete(index) => {}
             _ => return AtAnswer::Cms(321).into(),
         },
-        Some(flag @ 1..=4) => messages.stored.retain(|message| match message.stat {
-            MessageState::Read => false,
-            MessageState::Sent => flag < 2,
-            MessageState::Unsent => flag < 3,
-            MessageState::Unread => flag < 4,
+        Some(flag @ 1..=4) => messages.stored.retain(|message| {
+            let stays = match message.stat {
+                MessageState::Read => false,
+                MessageState::Sent => flag < 2,
+                MessageState::Unsent => flag < 3,
+                MessageState::Unread => flag < 4,
+            };
+            stays || message.store != store
         }),
         _ => return AtAnswer::Cms(302).into(),
     }
@@ -229,7 +241,19 @@ mod tests {
         assert_eq!(rig.ask("AT+CMGD=0"), "OK");
         assert_eq!(rig.ask("AT+CMGR=0"), "+CMS ERROR: 321");
         assert_eq!(rig.ask("AT+CPMS=\"SM\",\"SM\",\"SM\""), "+CPMS: 3,50,3,50,3,50 OK");
-        assert_eq!(rig.ask("AT+CPMS=\"ME\",\"ME\",\"ME\""), "+CMS ERROR: 302");
+        for wrong in ["\"MT\"", "", "\"SM\",\"SM\",\"SM\",\"SM\""] {
+            assert_eq!(rig.ask(&format!("AT+CPMS={wrong}")), "+CMS ERROR: 302", "{wrong}");
+        }
+        assert_eq!(rig.ask("AT+CPMS=?"), "+CPMS: (\"SM\",\"ME\"),(\"SM\",\"ME\"),(\"SM\",\"ME\") OK");
+        assert_eq!(rig.ask("AT+CPMS=\"ME\""), "+CPMS: 3,50,3,50,3,50 OK");
+        assert_eq!(rig.ask("AT+CPMS?"), "+CPMS: \"ME\",3,50,\"SM\",3,50,\"SM\",3,50 OK");
+        let stick = rig.ask("AT+CMGL=4");
+        assert!(
+            stick.starts_with("+CMGL: 0,3,,22 0011000B") && stick.ends_with("+CMGL: 2,1,,2 00FFFF OK"),
+            "{stick}"
+        );
+        assert_eq!(rig.ask("AT+CMGD=2"), "OK");
+        assert_eq!(rig.ask("AT+CPMS=\"SM\""), "+CPMS: 3,50,3,50,3,50 OK");
         assert_eq!(rig.ask("AT+CMGD=0,4"), "OK");
         assert_eq!(rig.ask("AT+CMGL=4"), "OK");
         rig.modem = Modem::new("").with_pin();

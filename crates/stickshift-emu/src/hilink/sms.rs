@@ -3,7 +3,7 @@
 use crate::hilink::call::{CallAnswer, CallContext};
 use crate::hilink::xml::{elements, number, value, values};
 use crate::modem::Modem;
-use crate::modem::sms::{Message, MessageState, ROOM};
+use crate::modem::sms::{Message, MessageState, ROOM, Store};
 use crate::modem::tpdu::SmsSubmit;
 
 /// What the web adds to a message's place.
@@ -20,7 +20,8 @@ pub(crate) fn unread(modem: &Modem) -> usize {
 pub(super) fn get(ask: &mut CallContext<'_>, call: &str) -> Option<CallAnswer> {
     let modem = &*ask.modem;
     let count = |stats: &[MessageState]| {
-        modem.messages.stored.iter().filter(|m| stats.contains(&m.stat)).count().to_string()
+        let shown = |m: &&Message| stats.contains(&m.stat) && !m.phone.is_empty();
+        modem.messages.stored.iter().filter(shown).count().to_string()
     };
     Some(match call {
         "sms/sms-count" => CallAnswer::Document(elements(&[
@@ -95,9 +96,15 @@ pub(super) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> Option<
     })
 }
 
+/// The number that the web gives a message: those of the stick's own memory follow the SIM's.
+fn web_index(message: &Message) -> u32 {
+    let store = if message.store == Store::Stick { 2 * ROOM as u16 } else { 0 };
+    u32::from(FIRST + store + message.index)
+}
+
 /// Where the message of a web index is.
 fn place(modem: &Modem, index: u32) -> Option<usize> {
-    modem.messages.stored.iter().position(|m| u32::from(FIRST + m.index) == index)
+    modem.messages.stored.iter().position(|m| web_index(m) == index)
 }
 
 fn list(modem: &mut Modem, body: &str) -> CallAnswer {
@@ -110,7 +117,9 @@ fn list(modem: &mut Modem, body: &str) -> CallAnswer {
         Some(4..=10) => &[],
         _ => return CallAnswer::Error(100_005),
     };
-    let mut all: Vec<&Message> = modem.messages.stored.iter().filter(|m| wanted.contains(&m.stat)).collect();
+    // What does not decode is not shown here.
+    let shown = |m: &&Message| wanted.contains(&m.stat) && !m.phone.is_empty();
+    let mut all: Vec<&Message> = modem.messages.stored.iter().filter(shown).collect();
     all.sort_by(|a, b| a.date.cmp(&b.date));
     if number(body, "Ascending") != Some(1) {
         all.reverse();
@@ -135,14 +144,22 @@ fn one(message: &Message) -> String {
     };
     elements(&[
         ("Smstat", stat),
-        ("Index", &(FIRST + message.index).to_string()),
+        ("Index", &web_index(message).to_string()),
         ("Phone", &message.phone),
         ("Content", &message.text),
         ("Date", &message.date),
         ("Sca", ""),
         ("SaveType", "4"),
         ("Priority", "0"),
-        ("SmsType", if message.parts.len() > 1 { "2" } else { "1" }),
+        (
+            "SmsType",
+            match message.delivered {
+                Some(true) => "7",
+                Some(false) => "8",
+                None if message.parts.len() > 1 => "2",
+                None => "1",
+            },
+        ),
     ])
 }
 

@@ -371,7 +371,9 @@ fn messages_are_paged_sent_and_deleted() {
     let raw = first.body.windows(3).any(|w| w == [0xed, 0xa0, 0xbd]);
     assert!(raw && first.body.contains(&1), "emoji in halves, and what is no XML");
     let second = page(&mut rig, 2);
-    assert_eq!((element(&second, "Count"), element(&second, "Content")), ("1".into(), "Hello".into()));
+    assert_eq!((element(&second, "Count"), element(&second, "Content")), ("2".into(), "Hello".into()));
+    let report = String::from_utf8_lossy(&second.body).contains("<SmsType>7</SmsType>");
+    assert!(report, "a delivery report is in the inbox");
     assert_eq!(element(&page(&mut rig, 3), "Count"), "0");
     let send = "<Index>-1</Index><Phones><Phone>+1</Phone><Phone>000</Phone></Phones><Sca></Sca>\
                 <Content>hi &amp; bye</Content><Length>8</Length><Reserved>1</Reserved><Date>2026-11-20 12:00:00</Date>";
@@ -382,7 +384,7 @@ fn messages_are_paged_sent_and_deleted() {
     assert_eq!(rig.post("sms/set-read", "<Index>40000</Index>"), 0);
     assert_eq!(element(&rig.get("sms/sms-count"), "LocalUnread"), "2");
     assert_eq!(rig.post("sms/delete-sms", "<Index>40000</Index><Index>40001</Index>"), 0);
-    assert_eq!(element(&rig.get("sms/sms-count"), "LocalInbox"), "1");
+    assert_eq!(element(&rig.get("sms/sms-count"), "LocalInbox"), "2");
 }
 
 #[test]

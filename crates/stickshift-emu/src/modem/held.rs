@@ -5,7 +5,7 @@ use stickshift::link::Moment;
 use crate::modem::Modem;
 use crate::modem::data::{DataProfile, DataState};
 use crate::modem::sim::SimState;
-use crate::modem::sms::{Message, MessageState};
+use crate::modem::sms::{Message, MessageState, Store};
 
 /// Everything that a modem holds at one moment. Two values are equal when no one could tell the two modems apart, the time left of
 /// timers aside.
@@ -25,7 +25,7 @@ pub struct Held {
 /// The non-volatile part of [`Held`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// The messages on the SIM, in the order in which they came.
+    /// The messages on the SIM and in the stick, in the order in which they came.
     pub messages: Vec<StoredMessage>,
     /// The SIM card.
     pub sim: SimCard,
@@ -45,10 +45,12 @@ pub struct Kept {
     pub auto_update: bool,
 }
 
-/// One message on the SIM.
+/// One message on the SIM or in the stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
-    /// Index of its first part, as AT commands count. The parts follow each other.
+    /// Where it is kept.
+    pub store: Store,
+    /// Index of its first part in its store, as AT commands count. The parts follow each other.
     pub index: u16,
     /// Whether it was read or sent.
     pub state: MessageState,
@@ -162,6 +164,7 @@ impl Modem {
 
     fn kept(&self) -> Kept {
         let stored = |message: &Message| StoredMessage {
+            store: message.store,
             index: message.index,
             state: message.stat,
             phone: message.phone.clone(),

@@ -21,7 +21,7 @@ use ussd::Ussd;
 pub use data::{DataProfile, DataState};
 pub use held::{DataSettings, Held, Kept, Outgoing, RadioSettings, Running, SimCard, StoredMessage};
 pub use sim::SimState;
-pub use sms::MessageState;
+pub use sms::{MessageState, Store};
 
 /// A modem, over all its reboots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Modem {
 }
 
 impl Modem {
-    /// As it left the factory, with a SIM in it that wants no PIN, and three messages.
+    /// As it left the factory, with a SIM in it that wants no PIN, and messages on it and in the stick.
     pub fn new(ports: &str) -> Self {
         Modem {
             sim: Sim::new(),
@@ -92,6 +92,7 @@ impl Modem {
     pub(crate) fn boot(&mut self, now: Moment, routes: bool, slow_sim: Duration) {
         self.sim.boot(now + slow_sim);
         self.ussd.boot();
+        self.messages.boot();
         self.data.boot(now, routes && self.sim.is_ready(now + slow_sim));
     }
 }

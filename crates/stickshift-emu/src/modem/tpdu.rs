@@ -102,6 +102,31 @@ pub(crate) fn deliver(phone: &str, text: &str, date: &str, reference: u8) -> Vec
     (1..).zip(parts).map(one).collect()
 }
 
+/// A message as it stays in the store when it was sent, without a centre: the SIM's own.
+pub(crate) fn submitted(phone: &str, text: &str) -> Vec<u8> {
+    let (kind, digits) = kind_and_digits(phone);
+    let septets: Vec<u8> = text.chars().map(|c| to_septet(c).unwrap_or(b'?')).collect();
+    let mut unit = vec![0x00, 0x11, 0x00, digits.len() as u8, kind];
+    unit.extend(swapped(digits));
+    unit.extend([0x00, 0x00, 0xaa, septets.len() as u8]);
+    unit.extend(pack(&septets, 0));
+    unit
+}
+
+/// What became of the message with this reference (3GPP TS 23.040 section 9.2.2.3): when the centre took it, when it ended, and how.
+pub(crate) fn report(phone: &str, reference: u8, taken: &str, ended: &str, status: u8) -> Vec<u8> {
+    let (kind, digits) = kind_and_digits(phone);
+    let mut unit = vec![0x06, reference, digits.len() as u8, kind];
+    unit.extend(swapped(digits));
+    for date in [taken, ended] {
+        let stamp: String = date.chars().filter(char::is_ascii_digit).skip(2).collect();
+        unit.extend(swapped(&stamp));
+        unit.push(0x00);
+    }
+    unit.push(status);
+    [centre(), unit].concat()
+}
+
 fn be_bytes(units: &[u16]) -> Vec<u8> {
     units.iter().flat_map(|u| u.to_be_bytes()).collect()
 }
@@ -195,6 +220,15 @@ mod tests {
         assert_eq!(
             hex::encode_upper(&arrived[0]),
             "07912143658709F1040B912143658709F100006211023100050005C8329BFD06"
+        );
+        assert_eq!(
+            hex::encode_upper(&submitted("+12345678901", "Hello")),
+            "0011000B912143658709F10000AA05C8329BFD06"
+        );
+        let report = report("+12345678901", 42, "2026-11-20 13:00:50", "2026-11-20 13:00:51", 0);
+        assert_eq!(
+            hex::encode_upper(&report),
+            "07912143658709F1062A0B912143658709F1621102310005006211023100150000"
         );
         assert_eq!(packed("*100#").as_deref(), Some("AA180C3602"));
         assert_eq!(unpacked("AA180C3602").as_deref(), Some("*100#"));
