@@ -217,3 +217,56 @@ fn what_is_no_image_is_refused() {
         assert_eq!(Image::parse(bytes.to_vec()).expect_err("nothing").kind(), ErrorKind::WrongFileKind);
     }
 }
+
+#[test]
+fn firmware_of_others_in_tp_links_header_is_named() {
+    let header = |vendor: &str, version: &str, hardware: u32| {
+        let mut image = tplink(hardware, &[0; 64]);
+        image[4..0x40].fill(0);
+        image[4..4 + vendor.len()].copy_from_slice(vendor.as_bytes());
+        image[0x1c..0x1c + version.len()].copy_from_slice(version.as_bytes());
+        image[0x98..0x9e].fill(0);
+        Image::parse(image).expect_err("there is no file system").what().to_owned()
+    };
+    for (vendor, version, hardware, router, words) in [
+        ("OpenWrt", "r40831", 0x3020_0001, "TL-MR3020 v1", "OpenWrt image for a TP-Link router"),
+        ("OpenWrt", "r23497-6637af95aa", 0x0842_0001, "TL-WR842ND v1", "OpenWrt image for a TP-Link router"),
+        ("LEDE", "17.01.4", 0x3040_0001, "TL-MR3040 v1", "firmware of others"),
+        ("Somebody", "1", 0x3420_0002, "TL-MR3420 v2", "firmware of others"),
+    ] {
+        let what = header(vendor, version, hardware);
+        for part in [vendor, version, router, words] {
+            assert!(what.contains(part), "{part}: {what}");
+        }
+    }
+    assert!(!header("\u{1}\u{2}\u{3}", "x", 0x3020_0001).contains("MR3020"), "no name");
+}
+
+#[test]
+fn a_table_may_begin_with_a_comment() {
+    let block = "[start_19d2_1216_1]\nMessageContent=\"1b5a01\"\n[end_19d2_1216_1]\n";
+    for comment in ["# ZTE\n", "\n; made by hand\n", "## version 3\r\n\r\n#\n", "// sticks\n"] {
+        let text = format!("{comment}{block}");
+        let plain = stickshift::profile::formats::import(text.as_bytes(), "mode_switch.conf").expect("plain");
+        let sealed = sealed(&text);
+        let hidden =
+            stickshift::profile::formats::import(&sealed, "mode_switch.conf.bin").expect("encrypted");
+        for import in [plain, hidden] {
+            assert_eq!((import.format, import.entries.len()), (Format::TplinkTable, 1), "{comment:?}");
+        }
+    }
+}
+
+/// A text as TP-Link's firmware holds it.
+fn sealed(text: &str) -> Vec<u8> {
+    use des::cipher::{BlockCipherEncrypt, KeyInit};
+    let cipher = des::Des::new(&[0x47, 0x8d, 0xa5, 0x0b, 0xf9, 0xe3, 0xd2, 0xcf].into());
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    for block in bytes.chunks_mut(8) {
+        let mut one: [u8; 8] = block.try_into().expect("eight bytes");
+        cipher.encrypt_block((&mut one).into());
+        block.copy_from_slice(&one);
+    }
+    bytes
+}

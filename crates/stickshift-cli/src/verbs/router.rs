@@ -135,11 +135,7 @@ fn knows(context: &Context, path: &Path, id: UsbId) -> Result<()> {
         ours,
         unread: found.unread,
     };
-    let nothing_to_ask = report.tables == 0;
     context.output.finish(&report);
-    if nothing_to_ask {
-        return Err(Error::new(ErrorKind::FileNotFound, "no modem table was found in this image"));
-    }
     Ok(())
 }
 
@@ -265,6 +261,10 @@ impl Report for Knowledge {
             writeln!(out, "{}: this firmware knows it", self.id)?;
         } else if self.tables > 0 {
             writeln!(out, "{}: this firmware does not know it", self.id)?;
+        } else if self.unread.is_empty() {
+            writeln!(out, "{}: this firmware switches no stick: there is no table of modems in it", self.id)?;
+        } else {
+            writeln!(out, "{}: the table of modems in this firmware could not be read", self.id)?;
         }
         for (index, answer) in self.answers.iter().enumerate() {
             writeln!(out, "  {}. {} ({})", index + 1, answer.method, answer.table.escape_debug())?;
@@ -342,8 +342,7 @@ impl Glance {
                 let name = h.router().unwrap_or("a router whose hardware id is not known");
                 format!("{name} (hardware {:#010x}, revision {})", h.hardware, h.revision)
             }),
-            version: header
-                .map(|h| format!("{}.{}.{} ({})", h.version.0, h.version.1, h.version.2, h.version_text)),
+            version: header.map(|h| h.shown_version()),
             checksum: header.and_then(|h| h.checksum),
             file_systems: image
                 .file_systems
@@ -376,8 +375,8 @@ impl Report for Glance {
         for file_system in &self.file_systems {
             line("files", &format!("{file_system}, {} files", self.files))?;
         }
-        if self.tables.is_empty() {
-            line("sticks", "no modem table was found")?;
+        if self.tables.is_empty() && self.unread.is_empty() && !self.file_systems.is_empty() {
+            line("sticks", "none: this firmware has no table of modems and switches no stick")?;
         }
         for table in &self.tables {
             let text = format!(

@@ -10,14 +10,23 @@ const HEADER_SIZE: usize = 512;
 /// Where the header of a whole flash image stands, after the boot loader.
 const AFTER_LOADER: [usize; 2] = [0x20000, 0x20200];
 const VENDOR: &[u8] = b"TP-LINK Technologies";
+/// What others write in its place.
+const OTHER_VENDORS: [&str; 5] = ["OpenWrt", "LEDE", "DD-WRT", "Gargoyle", "ROOter"];
 /// Takes the place of the checksum while it is computed, without and with a boot loader in the file.
 const SALTS: [[u8; 16]; 2] = [
     [0xdc, 0xd7, 0x3a, 0xa5, 0xc3, 0x95, 0x98, 0xfb, 0xdd, 0xf9, 0xe7, 0xf4, 0x0e, 0xae, 0x47, 0x38],
     [0x8c, 0xef, 0x33, 0x5b, 0xd5, 0xc5, 0xce, 0xfa, 0xa7, 0x9c, 0x28, 0xda, 0xb2, 0xe9, 0x0f, 0x42],
 ];
 
-/// Hardware ids and the routers that have them.
-const ROUTERS: [(u32, &str); 5] = [
+/// Hardware ids and the routers that have them (OpenWrt, target/linux/ar71xx/image, and the headers of stock images).
+const ROUTERS: [(u32, &str); 12] = [
+    (0x0703_0101, "TL-WR703N v1"),
+    (0x0710_0001, "TL-WR710N v1"),
+    (0x0842_0001, "TL-WR842ND v1"),
+    (0x0842_0002, "TL-WR842ND v2"),
+    (0x1043_0001, "TL-WR1043ND v1"),
+    (0x3040_0002, "TL-MR3040 v2"),
+    (0x3220_0002, "TL-MR3220 v2"),
     (0x3020_0001, "TL-MR3020 v1"),
     (0x3040_0001, "TL-MR3040 v1"),
     (0x3220_0001, "TL-MR3220 v1"),
@@ -30,7 +39,9 @@ const ROUTERS: [(u32, &str); 5] = [
 pub struct TplinkHeader {
     /// Where it begins in the file.
     pub offset: usize,
-    /// Version text, for example `ver. 1.0`.
+    /// Who made the firmware: `TP-LINK Technologies`, `OpenWrt`.
+    pub vendor: String,
+    /// Version text, for example `ver. 1.0`, or OpenWrt's revision.
     pub version_text: String,
     /// Which router: see [`TplinkHeader::router`].
     pub hardware: u32,
@@ -57,7 +68,19 @@ impl TplinkHeader {
         let bytes = file.get(offset..)?.get(..HEADER_SIZE)?;
         let u32_at = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let u16_at = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
-        if !matches!(u32_at(0), 0x0100_0000 | 0x0200_0000) || !bytes[4..].starts_with(VENDOR) {
+        if !matches!(u32_at(0), 0x0100_0000 | 0x0200_0000) {
+            return None;
+        }
+        let vendor = &bytes[4..0x1c];
+        let vendor = &vendor[..vendor.iter().position(|b| *b == 0).unwrap_or(vendor.len())];
+        let checksum = checksum(&file[offset..], u32_at(0x7c));
+        // Anybody may write a name: a router that is known, or a checksum that is right, vouches for it.
+        let is_name = vendor.len() > 2 && vendor.iter().all(|b| (b' '..0x7f).contains(b));
+        let router = ROUTERS.iter().any(|(id, _)| *id == u32_at(0x40));
+        let vouched = checksum == Some(true) || router && u32_at(0x7c) as usize >= HEADER_SIZE;
+        let known = bytes[4..].starts_with(VENDOR)
+            || OTHER_VENDORS.iter().any(|name| vendor.starts_with(name.as_bytes()));
+        if !(known || is_name && vouched) {
             return None;
         }
         let text = &bytes[0x1c..0x40];
@@ -65,6 +88,7 @@ impl TplinkHeader {
         let length = u32_at(0x7c);
         Some(TplinkHeader {
             offset,
+            vendor: String::from_utf8_lossy(vendor).escape_debug().to_string(),
             version_text: String::from_utf8_lossy(text).escape_debug().to_string(),
             hardware: u32_at(0x40),
             revision: u32_at(0x44),
@@ -74,8 +98,22 @@ impl TplinkHeader {
             kernel: (u32_at(0x80), u32_at(0x84)),
             rootfs: (u32_at(0x88), u32_at(0x8c)),
             loader: (u32_at(0x90), u32_at(0x94)),
-            checksum: checksum(&file[offset..], length),
+            checksum,
         })
+    }
+
+    /// Whether the firmware is TP-Link's own.
+    pub fn is_stock(&self) -> bool {
+        self.vendor.as_bytes().starts_with(VENDOR)
+    }
+
+    /// The firmware's version: TP-Link's numbers, or the text that others write.
+    pub fn shown_version(&self) -> String {
+        let (high, middle, low) = self.version;
+        match (self.is_stock(), self.version) {
+            (false, (0, 0, 0)) if !self.version_text.is_empty() => self.version_text.clone(),
+            _ => format!("{high}.{middle}.{low} ({})", self.version_text),
+        }
     }
 
     /// The router's name, where its hardware id is known.
@@ -128,6 +166,10 @@ impl Container {
     /// The container in words.
     pub fn words(&self) -> &'static str {
         match self {
+            Container::Tplink(header) if header.vendor.starts_with("OpenWrt") => {
+                "OpenWrt image for a TP-Link router"
+            }
+            Container::Tplink(header) if !header.is_stock() => "firmware of others for a TP-Link router",
             Container::Tplink(_) => "TP-Link firmware",
             Container::Uimage => "U-Boot image",
             Container::Trx => "TRX image",
@@ -314,7 +356,17 @@ fn why_none(bytes: &[u8], container: &Container) -> Error {
         Container::Unknown | Container::Bare => {
             Error::new(ErrorKind::WrongFileKind, "no squashfs file system is in this file")
         }
-        Container::Tplink(_) | Container::Uimage | Container::Trx => Error::new(
+        Container::Tplink(header) => {
+            let router = header.router().unwrap_or("a router whose hardware id is not known");
+            let what = format!(
+                "this {} ({router}, {} {}) ends before its file system, or has another kind of it",
+                container.words(),
+                header.vendor,
+                header.shown_version()
+            );
+            Error::new(ErrorKind::FileTruncated, what).with("size", bytes.len()).with("wanted", header.length)
+        }
+        Container::Uimage | Container::Trx => Error::new(
             ErrorKind::FileTruncated,
             format!("this {} ends before its file system, or has another kind of it", container.words()),
         )
