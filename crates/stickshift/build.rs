@@ -8,6 +8,8 @@ mod flash_facts;
 mod identify;
 #[path = "build/partitions.rs"]
 mod partitions;
+#[path = "build/purposes.rs"]
+mod purposes;
 #[path = "build/refusals.rs"]
 mod refusals;
 #[path = "build/usb_ids.rs"]
@@ -51,6 +53,7 @@ fn main() {
     identify(&out);
     flash_facts(&out);
     refusals(&out);
+    purposes(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -199,4 +202,10 @@ fn refusals(out: &Path) {
     let at = fs::read_to_string("data/refusals-at.toml").expect("data/refusals-at.toml");
     let hilink = fs::read_to_string("data/refusals-hilink.toml").expect("data/refusals-hilink.toml");
     fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink])).expect("write");
+}
+
+/// `data/purposes.toml` to the table of `profile::purpose`.
+fn purposes(out: &Path) {
+    let facts = fs::read_to_string("data/purposes.toml").expect("data/purposes.toml");
+    fs::write(out.join("purposes.rs"), purposes::table(&facts)).expect("write");
 }

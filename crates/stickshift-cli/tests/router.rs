@@ -45,6 +45,9 @@ fn what_cannot_be_written_or_told_is_refused() {
     fs::write(folder.path().join("nothing.bin"), [0; 1000]).unwrap();
     for (arguments, code, kind) in [
         (&["setup", "openwrt", "--ids", "1234:5678"][..], 5, "no-profile"),
+        (&["setup", "openwrt", "--ids", "03f0:002a"], 2, "this is no modem"),
+        (&["setup", "openwrt", "--ids", "0bda:1a2b"], 2, "this is no modem"),
+        (&["setup", "openwrt", "--ids", "1de1:1101"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
         (&["router", "list", "missing.bin"], 1, "file-not-found"),
         (&["router", "knows", "nothing.bin", "12d1:1526"], 5, "wrong-file-kind"),

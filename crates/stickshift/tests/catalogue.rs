@@ -61,6 +61,56 @@ fn what_is_added_says_where_it_is_from() {
         .map(|(_, e)| (e.key.to_string(), e.source))
         .collect();
     let keys: Vec<&str> = added.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(keys, ["19d2:1705", "3426:1f01", "3566:2001"]);
-    assert!(added.iter().all(|(_, source)| !source.starts_with("usb-modeswitch-data")));
+    assert_eq!(
+        keys,
+        [
+            "0408:f003",
+            "0bda:8151",
+            "1004:61aa",
+            "1033:0035",
+            "12d1:1037",
+            "12d1:142d",
+            "12d1:14a7",
+            "19d2:0013",
+            "19d2:0065",
+            "19d2:0548",
+            "19d2:1705",
+            "1c9e:9202",
+            "1c9e:9913",
+            "3426:1f01",
+            "3566:2001",
+            "a69c:5721",
+            "a69c:5723",
+        ]
+    );
+    // Ids of sticks that are switched already, and messages that were derived wrongly.
+    for id in [
+        "05c6:6000",
+        "0685:6001",
+        "07d1:0010",
+        "0b3c:c003",
+        "12d1:140b",
+        "12d1:14c9",
+        "12d1:14ca",
+        "19d2:0017",
+        "19d2:0117",
+        "19d2:1403",
+    ] {
+        assert!(!builtin::knows(id.parse().unwrap()), "{id}");
+    }
+    assert!(added.iter().all(|(_, source)| !source.starts_with("usb-modeswitch-data 20191128")));
+}
+
+#[test]
+fn the_pages_name_the_number_of_profiles_that_there_are() {
+    let said = format!("{} ", builtin::all().count());
+    for (page, text) in [
+        ("README.md", include_str!("../../../README.md")),
+        ("docs/switching.md", include_str!("../../../docs/switching.md")),
+    ] {
+        assert!(
+            text.contains(&format!("{said}switching profiles")) || text.contains(&format!("{said}profiles")),
+            "{page}: {said}"
+        );
+    }
 }

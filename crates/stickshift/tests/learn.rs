@@ -229,11 +229,18 @@ fn says_nothing(entry: &Entry) -> bool {
     only_pantech_1 || !p.does_something() || p.configuration == Some(1) && !p.has_message()
 }
 
+/// A lone eject is learned as the method of that name.
+fn is_said_otherwise(entry: &Entry) -> bool {
+    let p = &entry.parameters;
+    let is_eject = |m: &[u8]| m.get(14..20) == Some(&[6, 0x1b, 0, 0, 0, 2]);
+    p.methods_on().next().is_none() && p.messages().count() == 1 && p.messages().all(is_eject)
+}
+
 #[test]
 fn every_profile_of_the_catalogue_is_learned_back() {
     let mut learned = 0;
     let mut wrong = Vec::new();
-    for entry in builtin::all().filter(|e| !says_nothing(e)) {
+    for entry in builtin::all().filter(|e| !says_nothing(e) && !is_said_otherwise(e)) {
         for (how, answered) in [
             (Leave::Hub, true),
             (Leave::Hub, false),

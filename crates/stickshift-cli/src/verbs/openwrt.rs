@@ -81,8 +81,8 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     };
     let entry = entry_for(&context.opener.catalogue(), id, stick.as_ref());
     let seen = stick.as_ref().and_then(Data::of);
-    let guess = || entry.as_ref().and_then(|e| e.targets().first().copied()).map(Data::usual);
-    let data = args.data.map(Kind::data).or(seen).or_else(guess).ok_or_else(|| {
+    let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
+    let data = args.data.map(Kind::data).or(seen).or(guess).ok_or_else(|| {
         Error::new(ErrorKind::NoProfile, format!("the data protocol of {id} is unknown; name it with --data"))
     })?;
     // Where it waits to be switched, its ports are not those that it will have.

@@ -33,6 +33,7 @@ mod matching;
 pub mod message;
 pub mod methods;
 pub mod parameters;
+pub mod purpose;
 
 pub use catalogue::{Catalogue, Overlay, Problem};
 pub use entry::Entry;

@@ -4,6 +4,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Entry;
 use crate::profile::formats::openwrt;
+use crate::profile::purpose::{self, Purpose};
 use crate::stick::{Interface, Mode, Role, Stick, UsbId, classify};
 
 /// How data goes through a stick.
@@ -30,9 +31,38 @@ impl Data {
             Mode::Modem if any(|i| (i.class, i.subclass) == (0x02, 0x0e)) => Some(Data::Mbim),
             Mode::Modem if any(|i| i.driver.as_deref() == Some("qmi_wwan")) => Some(Data::Qmi),
             Mode::Modem if any(is_huawei_ncm) => Some(Data::Ncm),
+            // A network card alone has nothing to dial on.
+            Mode::Modem if !any(is_serial) && any(is_network) => Some(Data::Hilink),
             Mode::Modem => Some(Data::Ppp),
+            Mode::Unknown if any(is_network) => Some(Data::Hilink),
             _ => None,
         }
+    }
+
+    /// What a stick takes that is switched by this entry; none when nothing tells. Ids do not tell a network interface, so this is a guess to begin with.
+    ///
+    /// # Errors
+    /// `Usage` for what is no modem.
+    pub fn of_entry(entry: &Entry) -> Result<Option<Data>> {
+        match entry.key.id().and_then(purpose::of) {
+            Some((Purpose::NoModem, what)) => {
+                let what =
+                    format!("{} is {what}: this is no modem, and needs no network settings", entry.key);
+                return Err(Error::new(ErrorKind::Usage, what));
+            }
+            Some((Purpose::NetworkCard, _)) => return Ok(Some(Data::Hilink)),
+            None => {}
+        }
+        let p = &entry.parameters;
+        let targets = entry.targets();
+        Ok(match p.target_class {
+            _ if p.mbim == Some(true) => Some(Data::Mbim),
+            Some(0xe0) => Some(Data::Hilink),
+            // The usual target stands first.
+            _ if !targets.is_empty() => targets.first().map(|id| Data::usual(*id)),
+            Some(_) => Some(Data::Ppp),
+            None => None,
+        })
     }
 
     /// What the ids after the switch stand for most often. Ids do not tell a network interface, so this is a guess to begin with.
@@ -92,6 +122,18 @@ impl Data {
             Data::Qmi | Data::Mbim => ("usbmisc", "cdc-wdm0".to_owned()),
         }
     }
+}
+
+fn is_serial(interface: &Interface) -> bool {
+    interface.tty.is_some() || matches!((interface.class, interface.subclass), (0xff, _) | (0x02, 0x02))
+}
+
+/// RNDIS in either form, or CDC Ethernet.
+fn is_network(interface: &Interface) -> bool {
+    matches!(
+        (interface.class, interface.subclass, interface.protocol),
+        (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x06, _) | (0x02, 0x02, 0xff)
+    ) || interface.netdev.is_some()
 }
 
 fn is_huawei_ncm(interface: &Interface) -> bool {
@@ -298,6 +340,37 @@ mod tests {
         assert!(json.text.contains("12d1:1526"));
         assert!(recipe.packages.contains(&"usb-modeswitch"));
         assert!(recipe.notes.iter().any(|n| n.contains("ttyUSB0 is a guess")));
+    }
+
+    #[test]
+    fn what_a_stick_becomes_decides_and_what_is_no_modem_is_refused() {
+        let of = |id: &str| Data::of_entry(&builtin::lookup(id.parse().unwrap()).next().unwrap());
+        for (id, data) in [
+            ("12d1:1f01", Data::Hilink),
+            ("19d2:1225", Data::Hilink),
+            ("19d2:1705", Data::Hilink),
+            ("3426:1f01", Data::Hilink),
+            ("19d2:0548", Data::Hilink),
+            ("12d1:1526", Data::Ppp),
+            ("12d1:1446", Data::Ppp),
+            ("12d1:1001", Data::Ppp),
+        ] {
+            assert_eq!(of(id).unwrap(), Some(data), "{id}");
+        }
+        for id in [
+            "03f0:002a",
+            "0922:1001",
+            "046d:c261",
+            "1de1:1101",
+            "057c:62ff",
+            "0bda:1a2b",
+            "a69c:5721",
+            "072f:100d",
+            "0bda:8151",
+        ] {
+            let error = of(id).unwrap_err();
+            assert!(error.what().contains("no modem"), "{id}: {error:?}");
+        }
     }
 
     #[test]

@@ -120,23 +120,23 @@ fn what_tp_links_formats_lose() {
     // The 35 entries: 33 that leave a stick alone, Qisda's request with data, Blackberry's two requests.
     let both = [
         ("CheckSuccess", 1),
-        ("NeedResponse", 180),
+        ("NeedResponse", 184),
         ("PantechMode", 1),
         ("ReleaseDelay", 1),
-        ("StandardEject", 181),
-        ("Target", 438),
+        ("StandardEject", 185),
+        ("Target", 447),
         ("WaitBefore", 6),
         ("default", 1),
         ("entry", 35),
-        ("name", 81),
+        ("name", 83),
         ("qualifiers", 21),
-        ("source", 480),
+        ("source", 494),
     ];
     assert_eq!(round_trip(Format::TplinkBin), counts(&both));
     let table: Vec<(&str, usize)> = both
         .into_iter()
         .filter(|(name, _)| *name != "Target")
-        .map(|(name, count)| (name, if name == "name" { 480 } else { count }))
+        .map(|(name, count)| (name, if name == "name" { 494 } else { count }))
         .collect();
     assert_eq!(round_trip(Format::TplinkTable), counts(&table));
 }
