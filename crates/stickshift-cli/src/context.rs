@@ -84,12 +84,16 @@ impl Context {
     pub(crate) fn stick(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
         let chosen = select::stick(bus, wanted);
         let usual = self.config.as_ref().ok().and_then(|config| config.stick.as_deref());
-        match (chosen, usual) {
+        let chosen = match (chosen, usual) {
             (Err(error), Some(usual)) if error.is(ErrorKind::SeveralSticks) && wanted.is_none() => {
                 select::stick(bus, Some(usual)).map_err(|_| error)
             }
             (chosen, _) => chosen,
+        };
+        if let Ok(stick) = &chosen {
+            self.output.mode_is(stick.mode);
         }
+        chosen
     }
 
     /// A verb that can do without settings says that it does.

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::examples;
+
 /// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
 /// put off.
 static ALL: AtomicBool = AtomicBool::new(false);
@@ -12,9 +14,22 @@ static ALL: AtomicBool = AtomicBool::new(false);
 /// The command line that `make` makes, every verb described.
 pub(crate) fn described(make: fn() -> Command) -> Command {
     ALL.store(true, Ordering::Relaxed);
-    let command = make();
+    let mut command = make();
     ALL.store(false, Ordering::Relaxed);
+    // The one-line help of a verb takes the place of its long one, but not where the verb is described later.
+    let mut later = make();
+    later.build();
+    for verb in later.get_subcommands() {
+        if let Some(long) = verb.get_long_about().cloned() {
+            command = command.mut_subcommand(verb.get_name(), |verb| verb.long_about(long));
+        }
+    }
     command
+}
+
+fn with_examples(command: Command) -> Command {
+    let examples = examples::text(command.get_name());
+    if examples.is_empty() { command } else { command.after_help(examples) }
 }
 
 /// The arguments `T` of a verb.
@@ -24,11 +39,11 @@ pub(crate) struct Lazy<T>(pub(crate) T);
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: Command) -> Command {
         if ALL.load(Ordering::Relaxed) {
-            return T::augment_args(command);
+            return with_examples(T::augment_args(command));
         }
         command.defer(|command| {
             let about = command.get_about().cloned();
-            T::augment_args(command).about(about.unwrap_or_default())
+            with_examples(T::augment_args(command).about(about.unwrap_or_default()))
         })
     }
 

@@ -6,8 +6,11 @@ mod any_stick;
 mod config;
 mod consent;
 mod context;
+mod distribution;
+mod examples;
 mod files;
 mod lazy;
+mod manual;
 mod opener;
 mod options;
 mod output;
@@ -26,6 +29,7 @@ mod virtual_option;
 mod virtual_state;
 mod way_in;
 mod workers;
+mod wrong_mode;
 
 use std::io;
 use std::process::ExitCode;
@@ -52,10 +56,13 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 /// stick that is plugged in is used. FILE types are detected by content.
 #[derive(Debug, Parser)]
 #[command(name = "stickshift", version, propagate_version = true, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 no such stick, 4 no access (permission, busy),\n\
-    5 refused by the stick or a check, 6 interrupted: recoverable, 7 state of the stick unknown."
-)]
+#[command(after_help = "First steps:\n  \
+    stickshift list                        what is plugged in, and what to do next\n  \
+    stickshift switch                      from CD-ROM to modem\n  \
+    stickshift rehearse                    a whole conversion, on a virtual stick\n  \
+    stickshift list --virtual k3772        any verb, on a virtual stick\n\n\
+    Exit codes: 0 done, 1 failed, 2 usage, 3 no such stick, 4 no access (permission, busy),\n\
+    5 refused by the stick or a check, 6 interrupted: recoverable, 7 state of the stick unknown.")]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -89,11 +96,12 @@ fn main() -> ExitCode {
     let config = config::load(&overlays::root());
     global.json |= config.as_ref().is_ok_and(|config| config.json);
     let mut context = Context::new(global, cancel, command_line, config);
-    context.output.work_is(cli.verb.work());
+    context.output.tries(cli.verb.attempt());
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
         context.output.warn("trace-incomplete", problem);
     }
+    context.output.way_is(context.opener.way());
     let code = match outcome.and_then(|()| context.output.check_written()) {
         Ok(()) => context.exit,
         Err(error) => context.output.error(&error),
@@ -204,6 +212,18 @@ mod tests {
             "stickshift__subcmd__help__subcmd__firmware__subcmd__verify",
         ] {
             assert!(text.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn every_verb_has_examples() {
+        for verb in command_line().get_subcommands() {
+            let name = verb.get_name();
+            assert!(!examples::of(name).is_empty(), "{name}");
+            for example in examples::of(name) {
+                assert!(example.line.contains("stickshift "), "{}", example.line);
+                assert!(!example.does.ends_with('.') && example.line.len() <= 90, "{}", example.line);
+            }
         }
     }
 

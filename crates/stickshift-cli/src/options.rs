@@ -17,7 +17,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
 
-    /// Print more detail
+    /// Print what was found out on the way as well; twice (-vv): every byte too, masked as in --trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
 
@@ -50,8 +50,8 @@ pub(crate) struct VirtualOptions {
     #[arg(long = "virtual-state", global = true, value_name = "FILE", help_heading = "Virtual sticks")]
     pub(crate) state: Option<PathBuf>,
 
-    /// Faults of the first virtual stick, such as unplug@20 or nak=07@12,drop@30, or of the computer, such as ctrl-c@5; `stickshift virtual
-    /// --faults` lists them
+    /// Faults of the first virtual stick: unplug@20 or nak=07@12,drop@30 for one that can be talked to or flashed, ignores for one that is
+    /// switched; or of the computer: ctrl-c@5. `stickshift virtual --faults` lists them
     #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
     pub(crate) fault: Option<String>,
 

@@ -9,6 +9,8 @@ use stickshift::mask;
 use stickshift::modem::identity;
 use stickshift::stick::{Mode, Place, Stick, UsbId};
 
+use crate::wrong_mode::{self, Needs};
+
 /// The stick that `wanted` names, or the only one there.
 ///
 /// # Errors
@@ -78,7 +80,17 @@ pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Re
     let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
     let name = mode.words().split(" (").next().unwrap_or_default().trim_end_matches(" mode");
     let none = format!("no stick is in {name} mode");
-    only(fits, none).map_err(|e| with_others(e, &others))
+    only(fits, none).map_err(|e| {
+        let needs = match mode {
+            Mode::Download => Needs::Download,
+            Mode::BootRom => Needs::BootRom,
+            _ => return with_others(e, &others),
+        };
+        match others.as_slice() {
+            [other] => wrong_mode::told(with_others(e, &others), needs, other.mode),
+            _ => with_others(e, &others),
+        }
+    })
 }
 
 /// Whether `wanted` names this stick: by place, ids, tty or serial number.

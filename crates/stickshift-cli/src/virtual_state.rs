@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use stickshift::atomic_file::{self, AtomicFile};
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::stick::Place;
 use stickshift_emu::computer::VirtualBus;
@@ -22,6 +22,8 @@ const VERSION: u32 = 1;
 const MOST_STICKS: usize = 120;
 /// No firmware has more.
 const MOST_PARTITIONS: usize = 256;
+/// What to do about a file that holds something else.
+const ANOTHER: &str = "name another file for --virtual-state, or delete this one";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +101,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<Kept>>> {
     };
     let corrupt = |why: String| {
         Error::new(ErrorKind::FileCorrupt, format!("{} holds no virtual sticks: {why}", path.display()))
+            .detail(Detail::NextStep(ANOTHER))
     };
     let header: Header = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
     if header.version != VERSION {
@@ -107,7 +110,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<Kept>>> {
             path.display(),
             header.version
         );
-        return Err(Error::new(ErrorKind::WrongFileKind, what));
+        return Err(Error::new(ErrorKind::WrongFileKind, what).detail(Detail::NextStep(ANOTHER)));
     }
     let file: StateFile = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
     if file.sticks.len() > MOST_STICKS {

@@ -4,14 +4,15 @@ use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
-use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink, LimitedHttp};
 use stickshift::modem::{Login, Modem, identity};
-use stickshift::stick::{Mode, Stick};
+use stickshift::stick::Mode;
 
 use crate::context::Context;
 use crate::opener::port_place;
+use crate::wrong_mode::{self, Needs};
 use crate::{files, question};
 
 /// Which stick, over which AT port.
@@ -113,7 +114,7 @@ impl WayInArgs {
         }
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface).map(WayIn::At),
-            None => Err(no_way_in(&stick, "AT port")),
+            None => Err(wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode)),
         }
     }
 
@@ -152,7 +153,7 @@ impl PortArgs {
         let stick = context.stick(&mut *bus, self.stick.as_deref())?;
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface),
-            None => Err(no_way_in(&stick, "AT port")),
+            None => Err(wrong_mode::lacks(Needs::At, &stick.place, stick.mode)),
         }
     }
 }
@@ -169,8 +170,12 @@ impl WebArgs {
         }
         let mut bus = context.bus()?;
         let stick = context.stick(&mut *bus, stick)?;
+        // An unknown mode may have a web interface; so may a modem of another maker, and then its address opens it.
+        if wrong_mode::next(Needs::Web, stick.mode).is_some() {
+            return Err(wrong_mode::lacks(Needs::Web, &stick.place, stick.mode));
+        }
         bus.open_http(&stick.place).map(limited).map_err(|e| match e.kind() {
-            ErrorKind::NoSuchPort => no_way_in(&stick, "web page"),
+            ErrorKind::NoSuchPort => wrong_mode::lacks(Needs::Web, &stick.place, stick.mode),
             _ => e,
         })
     }
@@ -245,10 +250,4 @@ fn ask(what: &str, variable: &str) -> Result<String> {
 /// No server keeps a verb for ever.
 fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
     Box::new(LimitedHttp::new(link))
-}
-
-fn no_way_in(stick: &Stick, wanted: &str) -> Error {
-    let mode = stick.mode.words();
-    let what = format!("the stick at {} has no {wanted}: its mode is {mode}", stick.place);
-    Error::new(ErrorKind::NoSuchPort, what).detail(Detail::InMode(stick.mode.code()))
 }

@@ -193,7 +193,7 @@ fn fails_as_replaced(error: &Error) {
         (ErrorKind::Disconnected, Some(Verdict::Unknown)),
         "{error:?}"
     );
-    assert!(error.what().contains("something else stands there"), "{error}");
+    assert!(error.what().contains("another device is there now"), "{error}");
 }
 
 #[test]

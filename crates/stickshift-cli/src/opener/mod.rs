@@ -6,6 +6,7 @@ mod port_bus;
 mod trace_file;
 mod url_bus;
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,6 +16,7 @@ use stickshift::link::{Bus, ClassifiedBus, Ledger, TraceSink, TracedBus, Watched
 use stickshift::profile::{Catalogue, Problem};
 use stickshift::stick::{Mode, Place};
 
+use crate::advice::Way;
 use crate::options::Global;
 #[cfg(feature = "virtual")]
 use crate::virtual_option::Played;
@@ -42,6 +44,8 @@ pub(crate) struct Opener {
     /// Every bus writes to the same trace. The file is made when the first one is opened.
     sink: Mutex<Option<TraceSink>>,
     trace: TraceState,
+    /// How the stick is reached, where that was named.
+    way: OnceLock<Way>,
     profiles: OnceLock<(Arc<Catalogue>, Vec<Problem>)>,
     /// The virtual computer of this run. Every bus that is opened is a look at the same one.
     #[cfg(feature = "virtual")]
@@ -55,6 +59,7 @@ impl Opener {
             ledger,
             sink: Mutex::default(),
             trace: TraceState::default(),
+            way: OnceLock::new(),
             profiles: OnceLock::new(),
             #[cfg(feature = "virtual")]
             computer: Mutex::default(),
@@ -85,6 +90,7 @@ impl Opener {
     /// # Errors
     /// `NotAPort` when there is no serial port at `path`, `FileUnwritable` for the trace.
     pub(crate) fn port(&self, path: &Path, mode: Mode) -> Result<Box<dyn Bus>> {
+        self.way.get_or_init(|| Way::Port);
         port_bus::check(path)?;
         self.watched(Box::new(PortBus::new(path, mode)))
     }
@@ -94,7 +100,13 @@ impl Opener {
     /// # Errors
     /// `FileUnwritable` for the trace.
     pub(crate) fn web_page(&self, url: &str) -> Result<Box<dyn Bus>> {
+        self.way.get_or_init(|| Way::Url);
         self.watched(Box::new(UrlBus::new(url)))
+    }
+
+    /// How the stick is reached.
+    pub(crate) fn way(&self) -> Way {
+        self.way.get().copied().unwrap_or_default()
     }
 
     /// Switching profiles, the owner's before the built-in ones.
@@ -124,7 +136,11 @@ impl Opener {
     }
 
     fn sink(&self) -> Result<Option<TraceSink>> {
-        let Some(path) = &self.options.trace else { return Ok(None) };
+        let Some(path) = &self.options.trace else {
+            // Every byte, as a trace has it: masked.
+            let shown = self.options.verbose > 1 && !self.options.json;
+            return Ok(shown.then(|| Arc::new(Mutex::new(io::stderr())) as TraceSink));
+        };
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         if sink.is_none() {
             let file = files::create_trace(path, self.options.force)?;

@@ -5,6 +5,7 @@
 mod bar;
 pub(crate) mod plan;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 
@@ -14,8 +15,9 @@ use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
+use stickshift::stick::Mode;
 
-use crate::advice;
+use crate::advice::{self, Attempt, Way};
 use crate::options::Global;
 use crate::recovery::{self, Work};
 use bar::Bar;
@@ -41,8 +43,8 @@ pub(crate) struct Output {
     bar: RefCell<Option<Bar>>,
     /// The last percentage printed in JSON, none since the step began: a packet is too little for a line.
     percent: Cell<Option<u64>>,
-    /// What is being done, for the words after a verdict.
-    work: Cell<Work>,
+    /// What is being done, for advice and for the words after a verdict.
+    tried: Cell<Attempt>,
     /// Whether the reader of standard output is gone.
     unread: Cell<bool>,
     /// Why standard output did not take all of it, where a reader is there.
@@ -61,7 +63,7 @@ impl Output {
             streaming: RefCell::new(false),
             bar: RefCell::new(bar),
             percent: Cell::new(None),
-            work: Cell::default(),
+            tried: Cell::default(),
             unread: Cell::default(),
             unwritten: RefCell::default(),
             ledger,
@@ -69,8 +71,18 @@ impl Output {
     }
 
     /// Says what is being done from now on.
-    pub(crate) fn work_is(&self, work: Work) {
-        self.work.set(work);
+    pub(crate) fn tries(&self, tried: Attempt) {
+        self.tried.set(tried);
+    }
+
+    /// Says how the stick is reached.
+    pub(crate) fn way_is(&self, way: Way) {
+        self.tried.set(Attempt { way, ..self.tried.get() });
+    }
+
+    /// Says in which mode the chosen stick is.
+    pub(crate) fn mode_is(&self, mode: Mode) {
+        self.tried.set(Attempt { mode: Some(mode), ..self.tried.get() });
     }
 
     /// Renders one event of long work.
@@ -92,9 +104,9 @@ impl Output {
         if self.quiet {
             return;
         }
-        if let Event::Note { .. } = event
-            && !self.verbose
-        {
+        // What is sent byte by byte is a detail of the one step that the plan names.
+        let detail = matches!(event, Event::Note { .. } | Event::Step { code: "switch-transfer", .. });
+        if detail && !self.verbose {
             return;
         }
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
@@ -167,7 +179,7 @@ impl Output {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.fail();
         }
-        let failure = self.failure(error, self.work.get());
+        let failure = self.failure(error, self.tried.get().work);
         if self.json {
             let mut line = failure.value();
             line["event"] = "error".into();
@@ -181,7 +193,7 @@ impl Output {
 
     /// A failure of `work` as it is shown.
     pub(crate) fn failure(&self, error: &Error, work: Work) -> FailureReport {
-        FailureReport::of(error, self.verdict(error), work)
+        FailureReport::of(error, self.verdict(error), Attempt { work, ..self.tried.get() })
     }
 
     /// What the stick is left as: what the error states, else what follows from what this run sent.
@@ -267,7 +279,7 @@ pub(crate) struct FailureReport {
     #[serde(serialize_with = "as_map")]
     facts: Vec<(&'static str, String)>,
     cause: String,
-    help: &'static str,
+    help: Cow<'static, str>,
     verdict: &'static str,
     recover: String,
     exit: u8,
@@ -283,8 +295,8 @@ fn as_map<S: serde::Serializer>(
 }
 
 impl FailureReport {
-    fn of(error: &Error, verdict: Verdict, work: Work) -> FailureReport {
-        let advice = advice::of(error, verdict);
+    fn of(error: &Error, verdict: Verdict, tried: Attempt) -> FailureReport {
+        let advice = advice::of(error, verdict, tried);
         FailureReport {
             kind: error.kind().code(),
             what: error.what().to_owned(),
@@ -292,7 +304,7 @@ impl FailureReport {
             cause: advice.cause,
             help: advice.help,
             verdict: verdict.as_str(),
-            recover: recovery::of(error, verdict, work),
+            recover: recovery::of(error, verdict, tried.work),
             exit: advice.exit,
         }
     }

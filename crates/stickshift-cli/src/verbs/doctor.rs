@@ -13,6 +13,7 @@ use stickshift::stick::{Hindrance, Stick};
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::distribution::Distribution;
 use crate::output::Report;
 use crate::{overlays, system};
 
@@ -33,14 +34,15 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
         findings.push(if is_virtual { opens(&mut *bus, stick) } else { access(stick) });
         findings.extend(holders(stick));
     }
+    let here = Distribution::below(&overlays::root());
     // A virtual computer has drivers of its own, and no other programs.
     if is_virtual {
-        findings.extend(drivers(|name| bus.has_driver(name)));
+        findings.extend(drivers(|name| bus.has_driver(name), here));
     } else {
         let there = KernelDrivers::below(&overlays::root());
-        findings.extend(drivers(|name| there.has(name)));
+        findings.extend(drivers(|name| there.has(name), here));
         findings.extend(rivals());
-        findings.push(dialler());
+        findings.push(dialler(here));
     }
     findings.extend(profiles(context.opener.profile_problems()));
     findings.extend(profiles(&context.opener.catalogue().remarks()));
@@ -203,24 +205,20 @@ fn settings(config: &Result<Config>) -> Vec<Finding> {
     files.chain(rules).collect()
 }
 
-/// Kernel drivers, what each is for, and what has it where it is missing.
+/// Kernel drivers, what each is for, and OpenWrt's package of it.
 const DRIVERS: [(&str, &str, &str); 9] = [
-    (
-        "option",
-        "serial ports of most sticks",
-        "kmod-usb-serial-option on OpenWrt, linux-modules-extra on Ubuntu",
-    ),
-    ("usbserial", "every serial port of a stick", "kmod-usb-serial on OpenWrt"),
-    ("usb_storage", "SCSI vendor/model strings", "kmod-usb-storage on OpenWrt"),
-    ("vhci_hcd", "virtual sticks on this kernel only", "kmod-usbip on OpenWrt"),
-    ("cdc_ether", "HiLink network cards", "kmod-usb-net-cdc-ether on OpenWrt"),
-    ("huawei_cdc_ncm", "network of Huawei sticks", "kmod-usb-net-huawei-cdc-ncm on OpenWrt"),
-    ("qmi_wwan", "network of Qualcomm sticks", "kmod-usb-net-qmi-wwan on OpenWrt"),
-    ("cdc_mbim", "network of MBIM modems", "kmod-usb-net-cdc-mbim on OpenWrt"),
-    ("cdc_acm", "serial ports of other makers", "kmod-usb-acm on OpenWrt"),
+    ("option", "serial ports of most sticks", "kmod-usb-serial-option"),
+    ("usbserial", "every serial port of a stick", "kmod-usb-serial"),
+    ("usb_storage", "SCSI vendor/model strings", "kmod-usb-storage"),
+    ("vhci_hcd", "virtual sticks on this kernel only", "kmod-usbip"),
+    ("cdc_ether", "HiLink network cards", "kmod-usb-net-cdc-ether"),
+    ("huawei_cdc_ncm", "network of Huawei sticks", "kmod-usb-net-huawei-cdc-ncm"),
+    ("qmi_wwan", "network of Qualcomm sticks", "kmod-usb-net-qmi-wwan"),
+    ("cdc_mbim", "network of MBIM modems", "kmod-usb-net-cdc-mbim"),
+    ("cdc_acm", "serial ports of other makers", "kmod-usb-acm"),
 ];
 
-fn drivers(there: impl Fn(&str) -> bool) -> Vec<Finding> {
+fn drivers(there: impl Fn(&str) -> bool, here: Distribution) -> Vec<Finding> {
     if !cfg!(target_os = "linux") {
         return Vec::new();
     }
@@ -230,7 +228,7 @@ fn drivers(there: impl Fn(&str) -> bool) -> Vec<Finding> {
     }
     let lacking = missing.into_iter().map(|(name, what, package)| {
         let text = format!("the kernel has no driver {name} ({what})");
-        Finding::trouble(State::Lacking, "driver", text, format!("install it: {package}"))
+        Finding::trouble(State::Lacking, "driver", text, here.driver(package))
     });
     lacking.collect()
 }
@@ -297,7 +295,7 @@ const RIVALS: [Rival; 3] = [
     },
 ];
 
-fn dialler() -> Finding {
+fn dialler(here: Distribution) -> Finding {
     let there = ["/usr/sbin/pppd", "/sbin/pppd"].iter().any(|p| Path::new(p).exists());
     if there {
         return Finding::fine("pppd", "pppd is installed, for dial-up sticks");
@@ -306,7 +304,7 @@ fn dialler() -> Finding {
         State::Lacking,
         "pppd",
         "pppd is not installed: dial-up sticks cannot go online",
-        "install the package ppp",
+        here.pppd(),
     )
 }
 
@@ -337,11 +335,12 @@ mod tests {
             fs::create_dir_all(root.path().join("sys/module").join(name)).unwrap();
         }
         let there = || KernelDrivers::below(root.path());
-        let missing = drivers(|name| there().has(name));
+        let missing = drivers(|name| there().has(name), Distribution::OpenWrt);
         assert_eq!(missing.len(), 1);
         assert!(missing[0].text.contains("huawei_cdc_ncm"), "{}", missing[0].text);
+        assert!(missing[0].fix.as_deref().unwrap().contains("kmod-usb-net-huawei-cdc-ncm"));
         fs::create_dir_all(root.path().join("sys/module/huawei_cdc_ncm")).unwrap();
-        assert_eq!(drivers(|name| there().has(name))[0].state, State::Fine);
+        assert_eq!(drivers(|name| there().has(name), Distribution::OpenWrt)[0].state, State::Fine);
     }
 
     #[test]

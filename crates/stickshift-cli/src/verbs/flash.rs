@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
+use crate::wrong_mode::{self, Needs};
 use crate::{consent, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
@@ -56,7 +57,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         None => {
             let mut bus = context.bus()?;
             let stick = select::in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;
-            flash::check_mode(&stick)?;
+            flash::check_mode(&stick).map_err(|e| wrong_mode::told(e, Needs::Download, stick.mode))?;
             (bus, stick.place)
         }
     };

@@ -16,6 +16,7 @@ use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
+use crate::wrong_mode::{self, Needs};
 use crate::{consent, files, select};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
@@ -74,7 +75,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         let report = LoadReport::new(&sent, erases, Some(sent.start == Start::HungUp));
         let report = match place {
             Some(place) => {
-                session.step("wait-loader", "wait until the loader's ports appear");
+                session.step("wait-loader", "waiting until the loader's ports appear");
                 report.at(&load::wait_for_loader(&mut *context.bus()?, &place, &loader, &mut session)?)
             }
             None => report,
@@ -84,7 +85,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     }
     let mut bus = context.bus()?;
     let stick = select::in_mode(&mut *bus, args.stick.as_deref(), Mode::BootRom)?;
-    load::check_mode(&stick)?;
+    load::check_mode(&stick).map_err(|e| wrong_mode::told(e, Needs::BootRom, stick.mode))?;
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }

@@ -37,6 +37,7 @@ pub(crate) mod watch;
 use clap::Subcommand;
 use stickshift::error::Result;
 
+use crate::advice::Attempt;
 use crate::context::Context;
 use crate::lazy::Lazy;
 use crate::recovery::Work;
@@ -123,8 +124,46 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// What is tried by it.
+    pub(crate) fn attempt(&self) -> Attempt {
+        Attempt { verb: self.word(), work: self.work(), ..Attempt::default() }
+    }
+
+    /// Its word on the command line.
+    fn word(&self) -> &'static str {
+        match self {
+            Verb::List(_) => "list",
+            Verb::Identify(_) => "identify",
+            Verb::Switch(_) => "switch",
+            Verb::Watch(_) => "watch",
+            Verb::Doctor(_) => "doctor",
+            Verb::Setup(_) => "setup",
+            Verb::Firmware(_) => "firmware",
+            Verb::Profile(_) => "profile",
+            Verb::Learn(_) => "learn",
+            Verb::Router(_) => "router",
+            Verb::Convert(_) => "convert",
+            Verb::Load(_) => "load",
+            Verb::Loader(_) => "loader",
+            Verb::Flash(_) => "flash",
+            Verb::Hilink(_) => "hilink",
+            Verb::At(_) => "at",
+            Verb::Sms(_) => "sms",
+            Verb::Ussd(_) => "ussd",
+            Verb::Pin(_) => "pin",
+            Verb::Signal(_) => "signal",
+            Verb::Network(_) => "network",
+            Verb::Ports(_) => "ports",
+            Verb::Inspect(_) => "inspect",
+            #[cfg(feature = "virtual")]
+            Verb::Rehearse(_) => "rehearse",
+            #[cfg(feature = "virtual")]
+            Verb::Virtual(_) => "virtual",
+        }
+    }
+
     /// What it leaves behind when it fails half-way.
-    pub(crate) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         match self {
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => Work::Convert,

@@ -360,7 +360,7 @@ pub(crate) fn parse_id(text: &str) -> Result<UsbId> {
 }
 
 fn unknown(id: UsbId) -> Error {
-    Error::new(ErrorKind::Usage, format!("no profile matches {id}"))
+    Error::new(ErrorKind::NoProfile, format!("no profile matches {id}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, Subcommand};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
@@ -14,6 +14,7 @@ use stickshift::stick::{UsbId, stick_makers};
 
 use crate::context::Context;
 use crate::files;
+use crate::manual;
 use crate::output::Report;
 use crate::verbs::openwrt;
 
@@ -94,7 +95,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         What::Man { dir: None } => {
-            context.output.finish(&Text::of(page((context.command_line)())?.1));
+            context.output.finish(&Text::of(manual::page((context.command_line)())?.1));
             Ok(())
         }
         What::Man { dir: Some(dir) } => {
@@ -102,10 +103,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
                 Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", dir.display()))
                     .because(e)
             })?;
-            let mut command = (context.command_line)().disable_help_subcommand(true);
-            command.build();
-            let mut pages = Vec::new();
-            all_pages(command, &mut pages)?;
+            let pages = manual::pages((context.command_line)())?;
             for (name, _) in &pages {
                 files::check_free(&dir.join(name), context.global.force)?;
             }
@@ -130,23 +128,6 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
         }
     }
-}
-
-/// The file name and the text of a command's manual page.
-fn page(command: Command) -> Result<(String, Vec<u8>)> {
-    let man = clap_mangen::Man::new(command);
-    let mut text = Vec::new();
-    man.render(&mut text).map_err(|e| Error::new(ErrorKind::Io, "cannot make the manual page").because(e))?;
-    Ok((man.get_filename(), text))
-}
-
-/// Those of a command and of all below it.
-fn all_pages(command: Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
-    for below in command.get_subcommands().filter(|c| !c.is_hide_set()).cloned() {
-        all_pages(below, pages)?;
-    }
-    pages.push(page(command)?);
-    Ok(())
 }
 
 /// A text that is the whole result.

@@ -103,7 +103,8 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         context.output.finish(&plan);
         return Ok(());
     }
-    context.output.interim("plan", &plan);
+    let brief = context.global.verbose == 0;
+    context.output.interim("plan", &PlanReport { brief, ..plan });
     consent_to_medium(context, &prepared.medium)?;
     prepared.consent = MediumConsent::InUse;
     let switched = match args.no_ports {
@@ -218,6 +219,9 @@ pub(crate) struct PlanReport {
     evidence: Vec<String>,
     transfers: Vec<String>,
     remarks: Vec<String>,
+    /// Whether it is told in one line: what is sent was not asked for.
+    #[serde(skip)]
+    brief: bool,
     /// What its drives are used for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     in_use: Vec<String>,
@@ -232,6 +236,7 @@ impl PlanReport {
             evidence: prepared.evidence.clone(),
             transfers: prepared.sequence.transfers.iter().map(ToString::to_string).collect(),
             remarks: prepared.sequence.remarks.clone(),
+            brief: false,
             in_use: match &prepared.medium {
                 Medium::InUse(uses) => uses.clone(),
                 Medium::Free | Medium::NotKnown => Vec::new(),
@@ -243,11 +248,13 @@ impl PlanReport {
 impl Report for PlanReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "switch {} ({}) by {}", self.place, self.id, self.profile)?;
-        for line in &self.evidence {
-            writeln!(out, "  why   {line}")?;
-        }
-        for (index, transfer) in self.transfers.iter().enumerate() {
-            writeln!(out, "  {:>4}  {transfer}", index + 1)?;
+        if !self.brief {
+            for line in &self.evidence {
+                writeln!(out, "  why   {line}")?;
+            }
+            for (index, transfer) in self.transfers.iter().enumerate() {
+                writeln!(out, "  {:>4}  {transfer}", index + 1)?;
+            }
         }
         for line in &self.remarks {
             writeln!(out, "  note  {line}")?;

@@ -32,7 +32,7 @@ pub fn came_back(
     files: &[FirmwareFile],
     session: &mut Session<'_>,
 ) -> Result<CameBack> {
-    session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
+    session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
     let speaks = |mode| matches!(mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
     let stick = match wait_for_stick(bus, place, FIRST_START, session, |s| speaks(s.mode)) {
         Ok(stick) => stick,
@@ -45,7 +45,7 @@ pub fn came_back(
     if stick.mode == Mode::Cdrom {
         return Ok(CameBack::Shows(stick.mode));
     }
-    session.step("verify", "ask the stick what it is now");
+    session.step("verify", "asking the stick what it is now");
     let unknown = |e: Error| e.with_verdict(Verdict::Unknown);
     let stick = settled(bus, place, session).map_err(unknown)?;
     let identity = match ask_newcomer(bus, &stick, None, session) {

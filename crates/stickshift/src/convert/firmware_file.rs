@@ -60,7 +60,7 @@ impl FirmwareFile {
     /// What [`Image::open_file`] and [`firmware::verify`] report; `FileTruncated` or `FileCorrupt` for a damaged image;
     /// `Interrupted`.
     pub fn open(path: &Path, session: &mut Session<'_>) -> Result<Self> {
-        session.step("verify-file", format!("check {}", path.display()));
+        session.step("verify-file", format!("checking {}", path.display()));
         let mut image = Image::open_path(path)?;
         let verification = firmware::verify(&mut image, session)?;
         let mut incomplete = None;

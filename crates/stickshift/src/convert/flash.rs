@@ -185,7 +185,7 @@ fn run(
 fn wait_for_table_restart(bus: &mut dyn Bus, place: &Place, session: &mut Session<'_>) -> Result<()> {
     session.step(
         "wait-table-restart",
-        "the partition table changed: wait until the stick is back in download mode",
+        "the partition table changed: waiting until the stick is back in download mode",
     );
     // What it was may still be on the bus for a moment.
     crate::waiting::wait_at(bus, place, Duration::from_secs(15), session, |s| {

@@ -159,7 +159,7 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
             format!("the last packet was sent and its answer was not seen: {why}"),
         );
     }
-    session.step("wait-loader", "wait until the loader's ports appear");
+    session.step("wait-loader", "waiting until the loader's ports appear");
     let stick = wait_for_loader(bus, place, loader, session)?;
     Ok(Loaded { sent, stick })
 }

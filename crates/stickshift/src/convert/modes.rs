@@ -52,7 +52,7 @@ pub(super) fn leave_cdrom(
         if find(bus, &stick.place)?.mode != Mode::Cdrom {
             return Ok(());
         }
-        session.step("switch", format!("switch {} from CD-ROM", stick.place));
+        session.step("switch", format!("switching {} from CD-ROM", stick.place));
         let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: *goal };
         let outcome = switching::prepare(bus, stick, &request, session).and_then(|mut prepared| {
             // The owner agreed to a conversion; a medium that is known to be mounted stops it all the same.
@@ -85,7 +85,7 @@ pub(super) fn stop_updates(
     login: Option<&Login>,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    session.step("no-updates", "turn the stick's automatic updates off");
+    session.step("no-updates", "turning the stick's automatic updates off");
     let outcome = bus
         .open_http(place)
         .and_then(|mut link| web::open(&mut *link, login, session)?.call(&device::automatic_updates(false)));
@@ -112,7 +112,7 @@ pub(super) fn enter_download(
 ) -> Result<()> {
     let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
     let port = identity_port(stick).ok_or_else(|| untouched(identity::mute(stick)))?;
-    session.step("ask", "ask the stick what it is");
+    session.step("ask", "asking the stick what it is");
     {
         let mut link = bus.open_port(&stick.place, port).map_err(untouched)?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
@@ -129,7 +129,7 @@ pub(super) fn enter_download(
                 .with("version", version),
             ));
         }
-        session.step("godload", "bring the stick into download mode: AT^GODLOAD");
+        session.step("godload", "bringing the stick into download mode: AT^GODLOAD");
         // Only some know it; it does no harm elsewhere.
         let _ = at
             .command("AT^SFM=1", Effect::Changes, Duration::from_secs(5))

@@ -26,7 +26,7 @@ pub(super) fn prove(
     request: &ConvertRequest,
     session: &mut Session<'_>,
 ) -> Result<Identity> {
-    session.step("wait-first-start", "wait for the first start of the new firmware (it may take minutes)");
+    session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
     let unknown = |e: Error| e.verdict_if_unset(Verdict::Unknown);
     let speaks = |s: &Stick| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
     let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
@@ -50,7 +50,7 @@ pub(super) fn prove(
     if stick.mode == Mode::Cdrom {
         leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
     }
-    session.step("verify", "ask the stick what it is now");
+    session.step("verify", "asking the stick what it is now");
     let stick = settled(bus, place, session).map_err(unknown)?;
     let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))

@@ -95,7 +95,7 @@ fn run(
     signature: Option<&SignatureFacts>,
     session: &mut Session<'_>,
 ) -> Result<Handshake> {
-    session.step("flash-handshake", "ask the port for its download protocol");
+    session.step("flash-handshake", "asking the port for its download protocol");
     quieten(link)?;
     session.check()?;
     let (phase, info, version) = match greet(link, session)? {

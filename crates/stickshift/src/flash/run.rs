@@ -337,7 +337,7 @@ fn conclude(port: &mut Port<'_>, finish: Finish, session: &mut Session<'_>) -> R
 
 /// Restarts the stick. It may be gone before it answers, and some want AT^RESET on top.
 fn reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<()> {
-    session.step("flash-reset", "restart the stick");
+    session.step("flash-reset", "restarting the stick");
     for _ in 0..RESETS {
         match try_reset(port, session) {
             Ok(false) => {}

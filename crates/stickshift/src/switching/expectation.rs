@@ -183,7 +183,7 @@ impl Expectation {
 
     /// Something else stands at the place now.
     fn replaced(&self, stick: &Stick) -> Error {
-        Error::new(ErrorKind::Disconnected, "the stick left the bus, and something else stands there now")
+        Error::new(ErrorKind::Disconnected, "the stick disconnected, and another device is there now")
             .with("place", &self.place)
             .with("id", self.before.id)
             .with("there-now", format!("{}, {}", stick.id, stick.mode))

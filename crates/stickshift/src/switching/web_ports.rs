@@ -86,7 +86,7 @@ pub fn open(
     let verdict = |accepted| if accepted { Verdict::Recoverable } else { Verdict::Untouched };
     for (request, name) in REQUESTS {
         session.check().map_err(|e| e.with_verdict(verdict(accepted)))?;
-        session.step("web-ports", format!("ask the web server for serial ports: {name}"));
+        session.step("web-ports", format!("asking the web server for serial ports: {name}"));
         let said = match send(bus, place, request, login, session) {
             Ok(delivery) => {
                 accepted = true;

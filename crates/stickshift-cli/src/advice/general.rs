@@ -1,133 +1,31 @@
-//! What to tell a person about each kind of failure: the usual cause, what to do, and what the stick is left as.
+//! What is usually behind each kind of failure, whatever was tried.
 
-mod flashing;
-
-use stickshift::error::{Detail, Error, ErrorKind, Verdict};
-
-/// The advice for one failure.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Advice {
-    /// The cause: the error's own where it knows it, else the usual one of its kind.
-    pub(crate) cause: String,
-    /// What to do next.
-    pub(crate) help: &'static str,
-    /// The exit code.
-    pub(crate) exit: u8,
-}
+use stickshift::error::ErrorKind;
 
 /// Exit code: failed.
-const FAILED: u8 = 1;
+pub(super) const FAILED: u8 = 1;
 /// Exit code: wrong usage.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 /// Exit code: no such stick.
-const NO_STICK: u8 = 3;
+pub(super) const NO_STICK: u8 = 3;
 /// Exit code: permission, or another program holds it.
-const NO_ACCESS: u8 = 4;
+pub(super) const NO_ACCESS: u8 = 4;
 /// Exit code: the stick or a check refused.
-const REFUSED: u8 = 5;
+pub(super) const REFUSED: u8 = 5;
 /// Exit code: stopped in a state that can be taken up again.
-const RECOVERABLE: u8 = 6;
+pub(super) const RECOVERABLE: u8 = 6;
 /// Exit code: what state the stick is in was not seen.
-const UNKNOWN: u8 = 7;
-
-/// The advice for `error`, which left the stick as `verdict` says: what the error states, or what follows from what was sent.
-pub(crate) fn of(error: &Error, verdict: Verdict) -> Advice {
-    let (usual, mut help, exit) = for_kind(error.kind());
-    let mut usual = usual.to_owned();
-    if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.there_is()) {
-        usual = format!("connected: {there}");
-        help = "name one of these, or switch it to the mode that this verb needs; see `stickshift list`";
-    }
-    if let Some(meaning) = error.meaning() {
-        usual = meaning.cause.to_owned();
-        help = if meaning.help.is_empty() { help } else { meaning.help };
-    }
-    if let Some((cause, what_to_do)) = on_the_way(error) {
-        usual = cause.to_owned();
-        help = what_to_do;
-    }
-    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
-        usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
-        help = "put the stick back into the mode in which the run started, and start over without --resume";
-    }
-    if let Some((cause, next)) = flashing::of(error) {
-        usual = cause.to_owned();
-        help = next;
-    }
-    if let Some(next) = error.next_step() {
-        help = next;
-    }
-    if error.has(&Detail::OtherCapture) {
-        usual = "pcap, pcapng and the text logs of usbmon, SniffUSB and Bus Hound are read".to_owned();
-        help = "make the capture in one of these forms, then run `stickshift learn FILE`";
-    }
-    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InText) {
-        usual = "the text does not say what its format needs, or says something that cannot work".to_owned();
-        help = "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not";
-    }
-    let cause = match std::error::Error::source(error) {
-        Some(source) => source.to_string(),
-        None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
-    };
-    let exit = match verdict {
-        // A wrong code was counted, and that is all: it is a refusal first.
-        Verdict::Recoverable if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) => exit,
-        Verdict::Recoverable => RECOVERABLE,
-        Verdict::Unknown => UNKNOWN,
-        _ => exit,
-    };
-    Advice { cause, help, exit }
-}
-
-/// What fails on the way to a stick's web page, or in a mode without the way in that was wanted.
-fn on_the_way(error: &Error) -> Option<(&'static str, &'static str)> {
-    if error.has(&Detail::HttpsOnly) {
-        return Some((
-            "this device's page wants https, which stickshift does not speak",
-            "switch https off in the page's settings (Security, or System), or use a serial port of the device",
-        ));
-    }
-    if error.web_status().is_some() {
-        return Some((
-            "the web page is overloaded or still starting; its status says more",
-            "wait half a minute and run it again; restart the stick if it stays so",
-        ));
-    }
-    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() {
-        return Some((
-            "no web page answers there, or it closed the connection",
-            "check the address and the way to it; a stick that was just plugged in needs half a minute",
-        ));
-    }
-    let help = match error.in_mode()? {
-        "cdrom" => "`stickshift switch` makes a modem of it",
-        "hilink" => {
-            "HiLink firmware leaves it to its web page: `stickshift hilink`, `sms`, `ussd`, `pin`, `signal` and `network` use it; `stickshift switch --to serial` shows serial ports"
-        }
-        "hilink-serial" => {
-            "`stickshift hilink`, `sms`, `ussd`, `pin`, `signal` and `network` use its web page"
-        }
-        "modem" => {
-            "it has serial ports and no web page: `stickshift at`, `sms`, `ussd`, `pin`, `signal`, `network` and `ports` use them"
-        }
-        "download" => "it waits for firmware: `stickshift flash`; replug it to start what it has",
-        "boot-rom" => "it waits for a loader: `stickshift load`; replug it to start what it has",
-        _ => "`stickshift list` shows its mode and what to do next",
-    };
-    Some(("the stick is in a mode that does not have this way in", help))
-}
+pub(super) const UNKNOWN: u8 = 7;
 
 /// The usual cause, the help and the exit code of a kind.
-fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
+pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
     match kind {
-        ErrorKind::Io => {
-            ("the system reported an error", "run again with --verbose; check the cable and the disk", FAILED)
-        }
-        ErrorKind::Interrupted => (
-            "you asked to stop",
-            "run the same command again; flash and convert continue with --resume",
-            RECOVERABLE,
+        ErrorKind::Io => (
+            "the system reported an error",
+            "replug the stick and run the same command again; --verbose shows more",
+            FAILED,
         ),
+        ErrorKind::Interrupted => ("you asked to stop", "run the same command again", RECOVERABLE),
         ErrorKind::Unsupported => (
             "this system or this build does not support it",
             "`stickshift doctor` shows what is missing",
@@ -416,25 +314,5 @@ mod tests {
             assert!((1..=7).contains(&exit), "{kind}");
             assert!(!cause.ends_with('.') && !help.ends_with('.'), "{kind}: no full stop");
         }
-    }
-
-    #[test]
-    fn the_verdict_decides_over_the_kind() {
-        let refused = Error::new(ErrorKind::RequestRefused, "x");
-        for (verdict, exit) in [
-            (Verdict::Untouched, REFUSED),
-            (Verdict::Done, REFUSED),
-            (Verdict::Recoverable, RECOVERABLE),
-            (Verdict::Unknown, UNKNOWN),
-        ] {
-            assert_eq!(of(&refused, verdict).exit, exit, "{verdict}");
-        }
-    }
-
-    #[test]
-    fn the_holder_is_the_cause() {
-        let busy =
-            Error::new(ErrorKind::PortBusy, "x").detail(Detail::Holder("ModemManager (pid 612)".into()));
-        assert_eq!(of(&busy, Verdict::Untouched).cause, "held by ModemManager (pid 612)");
     }
 }

@@ -1,0 +1,117 @@
+//! What to tell a person about a failure: the cause, what to do, and the exit code. It depends on what was tried as much as on what failed:
+//! `table` holds what was thought of for each pair of verb and kind.
+
+#[cfg(test)]
+mod fits;
+mod flashing;
+mod general;
+mod io_cause;
+mod table;
+mod web;
+
+use std::borrow::Cow;
+
+use stickshift::error::{Detail, Error, ErrorKind, Verdict};
+use stickshift::stick::Mode;
+
+use crate::recovery::Work;
+use crate::wrong_mode;
+use general::{RECOVERABLE, UNKNOWN};
+pub(crate) use table::Way;
+
+/// What was tried when it failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Attempt {
+    /// The verb's word; empty before one was read.
+    pub(crate) verb: &'static str,
+    /// How the stick was to be reached.
+    pub(crate) way: Way,
+    /// The mode of the stick that was chosen, once one was.
+    pub(crate) mode: Option<Mode>,
+    /// What the verb leaves behind when it fails half-way.
+    pub(crate) work: Work,
+}
+
+/// The advice for one failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// The cause: the error's own where it knows it, else the usual one.
+    pub(crate) cause: String,
+    /// What to do next.
+    pub(crate) help: Cow<'static, str>,
+    /// The exit code.
+    pub(crate) exit: u8,
+}
+
+/// The advice for `error`, which left the stick as `verdict` says: what the error states, or what follows from what was sent.
+pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
+    let (usual, general, exit) = general::for_kind(error.kind());
+    let mut usual = usual.to_owned();
+    let mut help = Cow::Borrowed(general);
+    if let Some(row) = table::row(tried.verb, tried.way, error.kind()) {
+        if !row.cause.is_empty() {
+            usual = row.cause.to_owned();
+        }
+        help = row.help.into();
+    } else if error.is(ErrorKind::Usage) && tried.verb.is_empty() {
+        help = "`stickshift --help` shows the verbs, `stickshift VERB --help` what one takes".into();
+    } else if error.is(ErrorKind::Usage) {
+        help = format!("`stickshift {} --help` shows what it takes, with examples", tried.verb).into();
+    }
+    if let Some(next) = io_cause::help(error, tried.verb) {
+        help = next.into();
+    }
+    if let (ErrorKind::NoStick, Some(there)) = (error.kind(), error.there_is()) {
+        usual = format!("connected: {there}");
+        help =
+            "name one of these, or switch it to the mode that this verb needs; see `stickshift list`".into();
+    }
+    if let Some(meaning) = error.meaning() {
+        usual = meaning.cause.to_owned();
+        help = if meaning.help.is_empty() { help } else { meaning.help.into() };
+    }
+    if let Some((cause, next)) = web::of(error) {
+        usual = cause.to_owned();
+        help = next.into();
+    }
+    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InJournal) {
+        usual = "the journal of the interrupted run is damaged, or another version wrote it".to_owned();
+        help = "put the stick back into the mode in which the run started, and start over without --resume"
+            .into();
+    }
+    if let Some((cause, next)) = flashing::of(error) {
+        usual = cause.to_owned();
+        help = next.into();
+    }
+    if error.has(&Detail::OtherCapture) {
+        usual = "pcap, pcapng and the text logs of usbmon, SniffUSB and Bus Hound are read".to_owned();
+        help = "make the capture in one of these forms, then run `stickshift learn FILE`".into();
+    }
+    if error.is(ErrorKind::FileCorrupt) && error.has(&Detail::InText) {
+        usual = "the text does not say what its format needs, or says something that cannot work".to_owned();
+        help = "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not"
+            .into();
+    }
+    if let Some((cause, next)) = wrong_mode::silent(error.kind(), tried.verb, tried.mode) {
+        usual = cause;
+        help = next.into();
+    }
+    if let Some(next) = error.next_step() {
+        help = next.into();
+    }
+    let cause = match std::error::Error::source(error) {
+        Some(source) => source.to_string(),
+        None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
+    };
+    let exit = match verdict {
+        // A wrong code was counted, and that is all: it is a refusal first.
+        Verdict::Recoverable if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) => exit,
+        Verdict::Recoverable => RECOVERABLE,
+        Verdict::Unknown => UNKNOWN,
+        _ => exit,
+    };
+    Advice { cause, help, exit }
+}
+
+#[cfg(test)]
+mod tests;
