@@ -71,6 +71,21 @@ fn links_between_pages_lead_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+#[test]
+fn the_book_has_every_page_once() {
+    let summary = fs::read_to_string(docs().join("SUMMARY.md")).unwrap();
+    let mut listed: Vec<&str> =
+        summary.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    listed.sort_unstable();
+    let mut pages = Vec::new();
+    below(&docs(), &[".md"], &mut pages);
+    let mut pages: Vec<String> =
+        pages.iter().map(|page| page.strip_prefix(docs()).unwrap().display().to_string()).collect();
+    pages.retain(|page| page != "SUMMARY.md");
+    pages.sort_unstable();
+    assert_eq!(listed, pages);
+}
+
 fn root() -> PathBuf {
     docs().join("..")
 }
