@@ -92,9 +92,8 @@ pub(crate) fn lacks(needs: Needs, place: impl std::fmt::Display, mode: Mode) -> 
         Needs::Web => "has no web interface",
         _ => "has neither an AT port nor a web interface",
     };
-    let error =
-        Error::new(ErrorKind::NoSuchPort, format!("the stick at {place} {what} in this mode: {mode}"));
-    told(error.with("mode", mode.code()), needs, mode)
+    let what = format!("the stick at {place} {what}: its mode is {mode}");
+    told(Error::new(ErrorKind::NoSuchPort, what).detail(Detail::InMode(mode.code())), needs, mode)
 }
 
 #[cfg(test)]

@@ -96,6 +96,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = cause;
         help = next.into();
     }
+    if error.in_mode().is_some() {
+        usual = "the stick is in a mode that does not have this way in".to_owned();
+    }
     if let Some(next) = error.next_step() {
         help = next.into();
     }
