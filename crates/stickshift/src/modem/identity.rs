@@ -253,6 +253,11 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
             identity.kind = kind_of_class(basic.class.as_deref());
             identity.class = basic.class;
         }
+        // Neither a document nor a refusal: a page of something else.
+        Err(e) if is_page && e.has(&Detail::Unanswered) => {
+            let what = "what answers there is no HiLink web page: it knows none of its requests";
+            return Err(web.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+        }
         Err(e) if !withheld && e.is(ErrorKind::HilinkRefused) => {
             return Err(e.verdict_if_unset(Verdict::Untouched));
         }
