@@ -70,7 +70,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = meaning.cause.to_owned();
         help = if meaning.help.is_empty() { help } else { meaning.help.into() };
     }
-    if let Some((cause, next)) = web::of(error) {
+    if let Some((cause, next)) = web::of(error, tried.way) {
         usual = cause.to_owned();
         help = next.into();
     }

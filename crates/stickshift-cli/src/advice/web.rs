@@ -1,13 +1,22 @@
 //! Advice for web interfaces that say themselves why they do not serve.
 
-use stickshift::error::{Detail, Error};
+use stickshift::error::{Detail, Error, ErrorKind};
+
+use super::Way;
 
 /// Cause and next step.
-pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
+pub(super) fn of(error: &Error, way: Way) -> Option<(&'static str, &'static str)> {
     if error.has(&Detail::HttpsOnly) {
         return Some((
             "this device's page wants https, which stickshift does not speak",
             "switch https off in the page's settings (Security, or System), or use a serial port of the device",
+        ));
+    }
+    // An address that was named has words of its own.
+    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() && way == Way::Bus {
+        return Some((
+            "no web page answers there, or it closed the connection",
+            "wait half a minute, as after plugging in, and try again; `stickshift list` shows whether the stick is there",
         ));
     }
     error.web_status()?;
