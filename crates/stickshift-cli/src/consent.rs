@@ -6,6 +6,7 @@ use stickshift::plan::Consent;
 use stickshift::plan::{Consents, Plan};
 
 use crate::context::Context;
+use crate::output::json::Outcome;
 use crate::output::plan::option;
 
 /// Shows the plan and asks. `Ok(false)` after a dry run.
@@ -15,6 +16,7 @@ use crate::output::plan::option;
 pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run: bool) -> Result<bool> {
     let shown = with_consents(plan, consents);
     if dry_run {
+        context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&shown);
         return Ok(false);
     }

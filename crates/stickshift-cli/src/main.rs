@@ -34,7 +34,7 @@ mod wrong_mode;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Cancel;
 use stickshift::host;
@@ -85,9 +85,13 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
         return usb_modeswitch::main(&arguments, &cancel);
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return not_understood(&error),
+    let read = Cli::command().try_get_matches().and_then(|mut matches| {
+        let typed = verb_typed(&matches);
+        Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
+    });
+    let (cli, typed) = match read {
+        Ok(read) => read,
+        Err(error) => return not_understood(&error.format(&mut Cli::command())),
     };
     if !cli.verb.touches_only_files() {
         stop_on_request(cancel.clone());
@@ -96,17 +100,33 @@ fn main() -> ExitCode {
     let config = config::load(&overlays::root());
     global.json |= config.as_ref().is_ok_and(|config| config.json);
     let mut context = Context::new(global, cancel, command_line, config);
-    context.output.tries(cli.verb.attempt());
+    context.output.tries(typed, cli.verb.attempt());
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
         context.output.warn("trace-incomplete", problem);
     }
     context.output.way_is(context.opener.way());
-    let code = match outcome.and_then(|()| context.output.check_written()) {
+    let code = match outcome {
         Ok(()) => context.exit,
         Err(error) => context.output.error(&error),
     };
-    ExitCode::from(end_of_virtual_sticks(&context, code))
+    let code = end_of_virtual_sticks(&context, code);
+    context.output.end(code);
+    match context.output.check_written() {
+        Err(error) if code == 0 => ExitCode::from(context.output.error(&error)),
+        _ => ExitCode::from(code),
+    }
+}
+
+/// The verb and its part that were typed, `sms send`.
+fn verb_typed(matches: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    let mut below = matches.subcommand();
+    while let Some((word, matches)) = below {
+        words.push(word);
+        below = matches.subcommand();
+    }
+    words.join(" ")
 }
 
 /// Says which faults never struck, and puts the virtual sticks away. Gives the exit code.
@@ -212,6 +232,52 @@ mod tests {
             "stickshift__subcmd__help__subcmd__firmware__subcmd__verify",
         ] {
             assert!(text.contains(part), "{part}");
+        }
+    }
+
+    /// Every verb and part of one that can be typed.
+    fn typed(command: &Command, before: &str, all: &mut Vec<String>) {
+        for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let name = format!("{before} {}", below.get_name()).trim().to_owned();
+            match below.has_subcommands() {
+                true => typed(below, &name, all),
+                false => all.push(name),
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn docs_have_the_schema_of_every_verb() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json");
+        let overwrite = std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
+        let shapes = verbs::shapes();
+        let mut all = Vec::new();
+        typed(&command_line(), "", &mut all);
+        for verb in &all {
+            assert!(shapes.verbs().any(|known| known == verb), "{verb} says nothing of its result");
+        }
+        for verb in shapes.verbs() {
+            assert!(all.iter().any(|known| known == verb), "there is no {verb}");
+            let verb = verb.split(' ').next().unwrap_or_default();
+            let file = folder.join(format!("{verb}.json"));
+            let schema = serde_json::to_string_pretty(&shapes.of_verb(verb)).unwrap() + "\n";
+            if overwrite {
+                std::fs::write(&file, &schema).unwrap();
+            }
+            let there = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                there == schema,
+                "{} is not what {verb} prints: SNAPSHOTS=overwrite writes it anew",
+                file.display()
+            );
+        }
+        if cfg!(feature = "virtual") {
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                let verb = path.file_stem().unwrap().to_string_lossy().into_owned();
+                assert!(all.iter().any(|known| known.split(' ').next() == Some(&verb)), "{verb}.json");
+            }
         }
     }
 

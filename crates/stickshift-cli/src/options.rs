@@ -9,7 +9,7 @@ use clap::ValueEnum;
 /// Options that every verb takes.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
-    /// Print JSON: one document, or one line per event for long-running verbs
+    /// Print JSON, one object per line; the last line is the result or the error
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
 

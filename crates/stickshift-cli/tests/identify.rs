@@ -11,7 +11,12 @@ fn identify(arguments: &[&str]) -> (Value, String) {
     let run = run.unwrap();
     assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
     let text = String::from_utf8(run.stdout).unwrap();
-    (serde_json::from_str(&text).unwrap(), text)
+    (result_of(&text), text)
+}
+
+/// The result, which the last line has.
+fn result_of(printed: &str) -> Value {
+    serde_json::from_str::<Value>(printed.lines().last().unwrap()).unwrap()["result"].take()
 }
 
 /// `value, sure` of a finding, which has its evidence.
@@ -117,7 +122,7 @@ fn a_login_brings_out_the_rest() {
         .env("STICKSHIFT_PASSWORD", "admin")
         .output()
         .unwrap();
-    let said: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let said: Value = result_of(&String::from_utf8(run.stdout).unwrap());
     assert_eq!(finding(&said, "model"), "E3372h, certain");
     assert_eq!(finding(&said, "version"), "22.200.15.00.00, certain");
 }

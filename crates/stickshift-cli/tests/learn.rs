@@ -18,6 +18,12 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// The result of what was printed as JSON; of a failure, what was found before.
+fn result_of(stdout: &[u8]) -> serde_json::Value {
+    let last = String::from_utf8_lossy(stdout).lines().last().map(str::to_owned).unwrap();
+    serde_json::from_str::<serde_json::Value>(&last).unwrap()["result"].take()
+}
+
 #[test]
 fn a_capture_becomes_a_profile_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +50,7 @@ fn a_capture_becomes_a_profile_in_every_format() {
         assert!(run.status.success(), "{format}: {}", text(&run.stderr));
         let run = stickshift(&["inspect", out, "--json"]);
         if format != "udev" {
-            let read: Value = serde_json::from_slice(&run.stdout).unwrap();
+            let read = result_of(&run.stdout);
             let entry = &read["files"][0]["entries"][0];
             assert_eq!(
                 (entry["key"].as_str(), entry["method"].as_str()),
@@ -58,7 +64,7 @@ fn a_capture_becomes_a_profile_in_every_format() {
 #[test]
 fn the_answer_is_json_where_asked_for() {
     let run = stickshift(&["learn", capture("zte-mf190.pcapng").to_str().unwrap(), "--json"]);
-    let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let answer = result_of(&run.stdout);
     assert_eq!(answer["capture"]["packets"], 962);
     assert_eq!(answer["capture"]["truncated"], false);
     let learned = &answer["learned"][0];

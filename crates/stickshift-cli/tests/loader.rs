@@ -13,7 +13,9 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    let printed = text(&output.stdout);
+    let last = printed.lines().last().unwrap();
+    serde_json::from_str::<serde_json::Value>(last).unwrap()["result"].take()
 }
 
 fn table(product: &[u8]) -> Vec<u8> {

@@ -17,12 +17,18 @@ fn write(root: &Path, file: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+/// The result of what was printed as JSON; of a failure, what was found before.
+fn result_of(stdout: &[u8]) -> serde_json::Value {
+    let last = String::from_utf8_lossy(stdout).lines().last().map(str::to_owned).unwrap();
+    serde_json::from_str::<serde_json::Value>(&last).unwrap()["result"].take()
+}
+
 fn plan(root: &Path, arguments: &[&str]) -> serde_json::Value {
     let mut all = vec!["--json", "--virtual", "k3772", "switch", "--dry-run"];
     all.extend(arguments);
     let run = stickshift(root, &all);
     assert!(run.status.success(), "{run:?}");
-    serde_json::from_slice(&run.stdout).unwrap()
+    result_of(&run.stdout)
 }
 
 #[test]
@@ -57,7 +63,7 @@ fn goals_choose_the_message() {
         let mut all = vec!["--json", "--virtual", name, "switch", "--dry-run"];
         all.extend(goal);
         let run = stickshift(root.path(), &all);
-        let plan: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        let plan = result_of(&run.stdout);
         plan["profile"].as_str().unwrap().to_owned()
     };
     for (name, goal, wanted) in [

@@ -21,6 +21,7 @@ fn the_catalogue_is_searched() {
     assert!(text(&run.stdout).contains("12d1:1526                HuaweiNewMode            Vodafone K3772"));
     let run = stickshift(folder.path(), &["profile", "show", "12d1:1f01", "--json"]);
     let shown: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let shown = &shown["result"];
     assert_eq!(shown["profiles"][0]["targets"], serde_json::json!(["12d1:14db", "12d1:14dc"]));
     assert_eq!(stickshift(folder.path(), &["profile", "show", "12d1:ffff"]).status.code(), Some(2));
 }

@@ -78,10 +78,10 @@ fn a_user_chooses_a_stick_and_a_form() {
     write(root.path(), USER, "stick = \"1-2\"\noutput = \"json\"\n");
     let chosen = stickshift(root.path(), &several);
     let said: serde_json::Value = serde_json::from_slice(&chosen.stdout).unwrap();
-    assert_eq!(said["place"], "1-2");
+    assert_eq!(said["result"]["place"], "1-2");
     let named = stickshift(root.path(), &["identify", "1-1", "--virtual", "k3772-modem,e3372s"]);
     let said: serde_json::Value = serde_json::from_slice(&named.stdout).unwrap();
-    assert_eq!(said["place"], "1-1", "what is named goes first");
+    assert_eq!(said["result"]["place"], "1-1", "what is named goes first");
     write(root.path(), USER, "stick = \"1-9\"\n");
     assert_eq!(stickshift(root.path(), &several).status.code(), Some(3), "the usual one is not there");
 }

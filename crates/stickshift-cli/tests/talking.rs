@@ -131,6 +131,7 @@ fn verbs_that_talk_as_they_are_typed() {
     assert!(code == Some(0) && out.starts_with("SIM   ready"), "{out}");
     let (code, out, _) = stickshift(&["hilink", "info", "--json", "--virtual", "e3372h-hilink"]);
     let info: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let info = &info["result"];
     assert_eq!(
         (code, &info["hardware"], &info["imei"]),
         (Some(0), &"CL2E3372HM".into(), &"86*********0001".into())

@@ -6,13 +6,20 @@
 
 #![cfg(all(unix, feature = "virtual"))]
 
+mod contract;
+
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Types one line into a shell.
 fn typed(folder: &Path, line: &str) -> String {
-    let program = Path::new(env!("CARGO_BIN_EXE_stickshift")).parent().unwrap();
+    typed_for(Path::new(env!("CARGO_BIN_EXE_stickshift")).parent().unwrap(), folder, line)
+}
+
+/// Types one line into a shell that finds our program in the folder `program`.
+fn typed_for(program: &Path, folder: &Path, line: &str) -> String {
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
     let output = Command::new("sh")
         .args(["-c", &format!("exec 2>&1; {line}")])
@@ -52,6 +59,66 @@ fn play(file: &Path) {
     }
     let actual = actual.replace(&folder.path().display().to_string(), "FOLDER");
     snapbox::assert_data_eq!(actual, snapbox::Data::read_from(file, None).raw());
+}
+
+/// In the place of the program: it asks for JSON, and keeps what was printed beside the exit code.
+const ASKS_FOR_JSON: &str = r#"#!/bin/sh
+case "$*" in
+    '' | *--help* | *--version*) exec REAL "$@" ;;
+    *--json*) ;;
+    *) set -- --json "$@" ;;
+esac
+kept=$(mktemp KEPT/XXXXXX)
+REAL "$@" > "$kept"
+code=$?
+echo "$code $*" > "$kept.typed"
+cat "$kept"
+exit $code
+"#;
+
+/// What is wrong with the JSON of a transcript's commands, and how many there were.
+fn complaints_about_json(file: &Path) -> (usize, Vec<String>) {
+    let (folder, program) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let kept = program.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    typed(folder.path(), "stickshift rehearse --files . --quiet");
+    let script = ASKS_FOR_JSON
+        .replace("REAL", env!("CARGO_BIN_EXE_stickshift"))
+        .replace("KEPT", &kept.display().to_string());
+    let wrapper = program.path().join("stickshift");
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    for line in fs::read_to_string(file).unwrap().lines().filter_map(|line| line.strip_prefix("$ ")) {
+        typed_for(program.path(), folder.path(), line);
+    }
+    let (mut runs, mut wrong) = (0, Vec::new());
+    for entry in fs::read_dir(&kept).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(typed) = fs::read_to_string(path.with_extension("typed")) else { continue };
+        if path.extension().is_some() {
+            continue;
+        }
+        runs += 1;
+        let (code, typed) = typed.trim_end().split_once(' ').unwrap();
+        let printed = fs::read_to_string(&path).unwrap();
+        if let Err(why) = contract::last_line(&printed, code.parse().ok()) {
+            wrong.push(format!("{}: {typed}: {why}", file.display()));
+        }
+    }
+    (runs, wrong)
+}
+
+#[test]
+fn every_command_of_every_transcript_keeps_the_contract_of_json() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let (mut runs, mut wrong) = (0, Vec::new());
+    for entry in fs::read_dir(folder).unwrap() {
+        let (more, complaints) = complaints_about_json(&entry.unwrap().path());
+        runs += more;
+        wrong.extend(complaints);
+    }
+    assert!(wrong.is_empty(), "{} of {runs}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(runs > 100, "{runs} runs");
 }
 
 macro_rules! transcripts {

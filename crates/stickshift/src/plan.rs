@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// What will be done, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     /// What it is about, in one line.
     pub title: String,
@@ -20,6 +21,7 @@ pub struct Plan {
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedStep {
     /// Stable code, the same that the step's events carry.
     pub code: &'static str,
@@ -32,6 +34,7 @@ pub struct PlannedStep {
 
 /// Something that speaks against the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Objection {
     /// Which consent overrides it.
     pub consent: Consent,
@@ -41,6 +44,7 @@ pub struct Objection {
 
 /// One named consent per danger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Consent {
     /// A loader that erases the flash may be started.

@@ -3,11 +3,15 @@
 //! Results go to standard output. Progress goes to standard error, except in JSON, where both are lines on standard output.
 
 mod bar;
+pub(crate) mod json;
 pub(crate) mod plan;
+#[cfg(test)]
+pub(crate) mod schema;
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -18,9 +22,11 @@ use stickshift::link::Ledger;
 use stickshift::stick::Mode;
 
 use crate::advice::{self, Attempt, Way};
+use crate::files::OutputFile;
 use crate::options::Global;
 use crate::recovery::{self, Work};
 use bar::Bar;
+use json::Outcome;
 
 /// A verb's result: serialised for `--json`, written as text otherwise.
 pub(crate) trait Report: Serialize {
@@ -38,8 +44,14 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     verbose: bool,
-    /// Whether events were printed: then the JSON result is one more line of the stream, else one indented document.
-    streaming: RefCell<bool>,
+    /// The verb as it was typed, `sms send`.
+    verb: RefCell<Option<String>>,
+    /// In JSON the result is kept until nothing can fail any more: one line ends the output.
+    result: RefCell<Option<Value>>,
+    /// What a good end did to the stick, where the verb knows better than the ledger.
+    outcome: Cell<Option<Outcome>>,
+    /// Whether that line was printed.
+    ended: Cell<bool>,
     bar: RefCell<Option<Bar>>,
     /// The last percentage printed in JSON, none since the step began: a packet is too little for a line.
     percent: Cell<Option<u64>>,
@@ -60,7 +72,10 @@ impl Output {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose > 0,
-            streaming: RefCell::new(false),
+            verb: RefCell::default(),
+            result: RefCell::default(),
+            outcome: Cell::default(),
+            ended: Cell::default(),
             bar: RefCell::new(bar),
             percent: Cell::new(None),
             tried: Cell::default(),
@@ -70,8 +85,9 @@ impl Output {
         }
     }
 
-    /// Says what is being done from now on.
-    pub(crate) fn tries(&self, tried: Attempt) {
+    /// Says what is being done from now on: the verb as it was typed, and what it tries.
+    pub(crate) fn tries(&self, verb: String, tried: Attempt) {
+        self.verb.replace(Some(verb));
         self.tried.set(tried);
     }
 
@@ -88,16 +104,15 @@ impl Output {
     /// Renders one event of long work.
     pub(crate) fn event(&self, event: &Event) {
         if self.json {
-            *self.streaming.borrow_mut() = true;
             let percent = match *event {
                 Event::Progress { done, total } => {
                     Some((u128::from(done) * 100 / u128::from(total.max(1))) as u64)
                 }
                 Event::Step { .. } => None,
-                _ => return self.print_line(&event_json(event)),
+                _ => return self.print_line(&json::of_event(event)),
             };
             if self.percent.replace(percent) != percent || percent.is_none() {
-                self.print_line(&event_json(event));
+                self.print_line(&json::of_event(event));
             }
             return;
         }
@@ -143,8 +158,7 @@ impl Output {
     /// Prints something that belongs to the stream, such as a plan: a JSON line or text on standard error.
     pub(crate) fn interim(&self, name: &str, report: &dyn ErasedReport) {
         if self.json {
-            *self.streaming.borrow_mut() = true;
-            self.print_line(&json!({ "event": name, name: report.value() }));
+            self.print_line(&json::line(name, json!({ name: report.value() })));
         } else if !self.quiet {
             self.pause_bar();
             let _ = print_text(report, &mut io::stderr().lock());
@@ -160,35 +174,91 @@ impl Output {
         self.written(print_text(report, &mut io::stdout().lock()));
     }
 
-    /// Prints a verb's result.
+    /// Prints a verb's result; in JSON [`end`](Self::end) does.
     pub(crate) fn finish(&self, report: &dyn ErasedReport) {
         self.pause_bar();
-        if !self.json {
-            self.written(print_text(report, &mut io::stdout().lock()));
-        } else if *self.streaming.borrow() {
-            self.print_line(&json!({ "event": "result", "result": report.value() }));
+        if self.json {
+            self.result.replace(Some(report.value()));
         } else {
-            let text = serde_json::to_string_pretty(&report.value()).unwrap_or_default();
-            let mut out = io::stdout().lock();
-            self.written(writeln!(out, "{}", clean::json(&text)).and_then(|()| out.flush()));
+            self.written(print_text(report, &mut io::stdout().lock()));
         }
     }
 
-    /// Prints a failure with its cause, help and verdict. Gives the exit code.
+    /// In JSON, prints the result as one event of the run: another result follows.
+    pub(crate) fn part(&self, name: &str) {
+        if let Some(value) = self.result.take() {
+            self.print_line(&json::line(name, json!({ name: value })));
+        }
+    }
+
+    /// Refuses to write a file to standard output, where the lines of JSON go.
+    ///
+    /// # Errors
+    /// `Usage`.
+    pub(crate) fn leave_room(&self, path: &Path) -> Result<()> {
+        if !self.json || !OutputFile::is_stdout(path) {
+            return Ok(());
+        }
+        let what = "--json prints its lines to standard output: name a file to write to";
+        Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched))
+    }
+
+    /// States what this run does to the stick when it ends well. Otherwise that follows from whether anything was sent.
+    pub(crate) fn outcome_is(&self, outcome: Outcome) {
+        self.outcome.set(Some(outcome));
+    }
+
+    /// A result of which the parts were printed as they came: JSON only.
+    pub(crate) fn sum_up(&self, result: &impl Serialize) {
+        if self.json {
+            self.result.replace(serde_json::to_value(result).ok());
+        }
+    }
+
+    /// Prints the last line of a verb that ended well, in JSON. The result of one whose results came as they happened is null.
+    pub(crate) fn end(&self, exit: u8) {
+        if !self.json || self.ended.replace(true) {
+            return;
+        }
+        let follows = if self.ledger.is_noted() { Outcome::Done } else { Outcome::Untouched };
+        let fields = json!({
+            "verb": *self.verb.borrow(),
+            "verdict": self.outcome.get().unwrap_or(follows),
+            "exit": exit,
+            "result": self.result.take(),
+        });
+        self.print_line(&json::line("result", fields));
+    }
+
+    /// Prints the failure that ends the verb, with its cause, help and verdict. Gives the exit code.
     pub(crate) fn error(&self, error: &Error) -> u8 {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.fail();
         }
         let failure = self.failure(error, self.tried.get().work);
-        if self.json {
-            let mut line = failure.value();
-            line["event"] = "error".into();
+        if self.json && !self.ended.replace(true) {
+            let mut line = json::line("error", failure.value());
+            line["verb"] = json!(*self.verb.borrow());
+            // What was found before it failed.
+            if let Some(result) = self.result.take() {
+                line["result"] = result;
+            }
             self.print_line(&line);
         }
         if !self.json || self.unwritten.borrow().is_some() {
             let _ = print_text(&failure, &mut io::stderr().lock());
         }
         failure.exit
+    }
+
+    /// Prints a failure that does not end the verb.
+    pub(crate) fn setback(&self, error: &Error) {
+        if !self.json {
+            self.error(error);
+            return;
+        }
+        let failure = self.failure(error, self.tried.get().work);
+        self.print_line(&json::line("failed", json!({ "failed": failure.value() })));
     }
 
     /// A failure of `work` as it is shown.
@@ -273,10 +343,12 @@ fn one_line_per_value(value: &Value, text: &mut String) {
 
 /// A failure as it is shown.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct FailureReport {
     kind: &'static str,
     what: String,
     #[serde(serialize_with = "as_map")]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     facts: Vec<(&'static str, String)>,
     cause: String,
     help: Cow<'static, str>,
@@ -351,16 +423,6 @@ impl<T: Report> ErasedReport for T {
 
     fn shows_whole_texts(&self) -> bool {
         Report::shows_whole_texts(self)
-    }
-}
-
-fn event_json(event: &Event) -> Value {
-    match event {
-        Event::Step { code, text } => json!({ "event": "step", "code": code, "text": text }),
-        Event::Progress { done, total } => json!({ "event": "progress", "done": done, "total": total }),
-        Event::Note { code, text } => json!({ "event": "note", "code": code, "text": text }),
-        Event::Warning { code, text } => json!({ "event": "warning", "code": code, "text": text }),
-        _ => json!({ "event": "other" }),
     }
 }
 

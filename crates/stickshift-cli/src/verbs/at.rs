@@ -44,9 +44,10 @@ pub(crate) fn run(context: &mut Context, args: AtArgs) -> Result<()> {
     if args.terminal {
         return terminal(context, &mut modem, timeout);
     }
+    let mut told = Exchanges::default();
     for command in &args.commands {
         let command = with_prefix(command);
-        let result = ask(context, &mut modem, &command, timeout)?;
+        let result = ask(context, &mut modem, &command, timeout, &mut told)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
             return Err(refused(&mut modem, &command, &result));
         }
@@ -62,42 +63,57 @@ fn with_prefix(typed: &str) -> String {
 }
 
 /// One command and what the stick said.
-#[derive(Serialize)]
-struct Exchange<'a> {
+#[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Exchange {
     command: String,
-    lines: &'a [String],
+    lines: Vec<String>,
     result: String,
     unsolicited: Vec<String>,
     #[serde(skip)]
     verbose: bool,
 }
 
-impl Report for Exchange<'_> {
+impl Report for Exchange {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in self.unsolicited.iter().filter(|_| self.verbose) {
             writeln!(out, "# {line}")?;
         }
-        for line in self.lines {
+        for line in &self.lines {
             writeln!(out, "{line}")?;
         }
         writeln!(out, "{}", self.result)
     }
 }
 
-fn ask(context: &Context, modem: &mut Modem<'_>, command: &str, timeout: Duration) -> Result<Final> {
+/// All commands and what the stick said to them.
+#[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Exchanges {
+    answers: Vec<Exchange>,
+}
+
+/// Asks one thing, prints the answer, and adds it to `told`.
+fn ask(
+    context: &Context,
+    modem: &mut Modem<'_>,
+    command: &str,
+    timeout: Duration,
+    told: &mut Exchanges,
+) -> Result<Final> {
     let answer = modem.typed(command, timeout)?;
     tell_second_look(context, modem);
     let unsolicited = modem.at().map(At::take_urcs).unwrap_or_default();
-    context.output.stream(
-        "answer",
-        &Exchange {
-            command: mask::text(command),
-            lines: &answer.lines,
-            result: answer.result.to_string(),
-            unsolicited,
-            verbose: context.global.verbose > 0,
-        },
-    );
+    let exchange = Exchange {
+        command: mask::text(command),
+        lines: answer.lines,
+        result: answer.result.to_string(),
+        unsolicited,
+        verbose: context.global.verbose > 0,
+    };
+    context.output.stream("answer", &exchange);
+    told.answers.push(exchange);
+    context.output.sum_up(told);
     Ok(answer.result)
 }
 
@@ -125,14 +141,20 @@ fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Resu
         if mask::text(command) == *command {
             let _ = editor.add_history_entry(command);
         }
-        match ask(context, modem, command, timeout) {
+        match ask(context, modem, command, timeout, &mut Exchanges::default()) {
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
-            Err(e) => {
-                context.output.error(&e);
-            }
+            Err(e) => context.output.setback(&e),
             Ok(_) => {}
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Exchanges>("at");
+    shapes.no_result("at");
+    shapes.event::<Exchange>("at", "answer");
+    shapes.event::<crate::output::FailureReport>("at", "failed");
 }
 
 #[cfg(test)]

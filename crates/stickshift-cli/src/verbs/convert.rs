@@ -119,15 +119,15 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
 
 /// How a conversion ended.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ConversionReport {
     before: Option<Identity>,
     after: Identity,
-    verdict: &'static str,
 }
 
 impl From<Converted> for ConversionReport {
     fn from(converted: Converted) -> Self {
-        ConversionReport { before: converted.before, after: converted.after, verdict: "done" }
+        ConversionReport { before: converted.before, after: converted.after }
     }
 }
 
@@ -151,4 +151,11 @@ impl Report for ConversionReport {
             ),
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<ConversionReport>("convert");
+    shapes.result::<stickshift::plan::Plan>("convert");
+    shapes.event::<stickshift::plan::Plan>("convert", "plan");
 }

@@ -54,6 +54,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum State {
     /// No problem.
@@ -66,6 +67,7 @@ enum State {
 
 /// One check.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Finding {
     state: State,
     code: &'static str,
@@ -84,6 +86,7 @@ impl Finding {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Diagnosis {
     problems: usize,
     findings: Vec<Finding>,
@@ -319,6 +322,11 @@ fn profiles(problems: &[Problem]) -> Vec<Finding> {
         )
     });
     trouble.collect()
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Diagnosis>("doctor");
 }
 
 #[cfg(test)]

@@ -205,6 +205,7 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
             "the inputs do not say what the image holds: name its kind",
         ));
     }
+    context.output.leave_room(&args.output)?;
     let mut session = context.session();
     session.step("build", format!("writing {}", args.output.display()));
     let inputs: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
@@ -272,6 +273,7 @@ fn read_input(input: &Path, template: &Header) -> Result<Package> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ExtractReport {
     folder: PathBuf,
     files: Vec<PathBuf>,
@@ -288,6 +290,7 @@ impl Report for ExtractReport {
 
 /// An image for people and for scripts.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ImageReport {
     file: PathBuf,
     kind: &'static str,
@@ -312,6 +315,7 @@ pub(crate) struct ImageReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ContentReport {
     id: u8,
     name: &'static str,
@@ -320,6 +324,7 @@ struct ContentReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SignatureReport {
     partition: usize,
     length: u32,
@@ -330,6 +335,7 @@ struct SignatureReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PartitionReport {
     /// From 1, as everywhere where people see it.
     number: usize,
@@ -351,6 +357,7 @@ struct PartitionReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingReport {
     severity: &'static str,
     code: &'static str,
@@ -504,4 +511,13 @@ impl Report for ImageReport {
 /// `1 partition`, `10 partitions`.
 fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<ImageReport>("firmware verify");
+    shapes.result::<ImageReport>("firmware build");
+    shapes.result::<ImageReport>("inspect");
+    shapes.no_result("firmware build");
+    shapes.result::<ExtractReport>("firmware extract");
 }

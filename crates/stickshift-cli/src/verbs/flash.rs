@@ -18,6 +18,7 @@ use stickshift::stick::{Mode, Place, UsbId};
 use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
 use crate::wrong_mode::{self, Needs};
 use crate::{consent, select};
@@ -95,6 +96,9 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         None => came_back(&mut *bus, &place, &files, &mut session)?,
     };
     drop(session);
+    // Every partition was acknowledged; what starts from them was seen only if it said so.
+    let reported = matches!(seen, CameBack::Reported(_));
+    context.output.outcome_is(if reported { Outcome::Done } else { Outcome::Sent });
     context.output.finish(&FlashReport::new(&flashed, &files, &seen, args.port.is_some()));
     Ok(())
 }
@@ -121,12 +125,11 @@ fn split(words: Vec<String>) -> Result<(Vec<PathBuf>, Option<String>)> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FlashReport {
     product: Option<String>,
     bytes: u64,
     files: Vec<String>,
-    /// `done`: it came back and reported what was flashed. `sent`: every partition was acknowledged, and no more was seen.
-    verdict: &'static str,
     /// The version that it reported.
     firmware: Option<String>,
     /// The mode in which it came back.
@@ -138,16 +141,15 @@ struct FlashReport {
 
 impl FlashReport {
     fn new(flashed: &Flashed, files: &[FirmwareFile], seen: &CameBack, by_port: bool) -> Self {
-        let (verdict, firmware, mode) = match seen {
-            CameBack::Reported(identity) => ("done", identity.firmware.clone(), None),
-            CameBack::Shows(mode) => ("sent", None, Some(mode.words())),
-            CameBack::Nothing => ("sent", None, None),
+        let (firmware, mode) = match seen {
+            CameBack::Reported(identity) => (identity.firmware.clone(), None),
+            CameBack::Shows(mode) => (None, Some(mode.words())),
+            CameBack::Nothing => (None, None),
         };
         FlashReport {
             product: flashed.handshake.product.clone(),
             bytes: flashed.bytes,
             files: files.iter().map(|f| f.path.display().to_string()).collect(),
-            verdict,
             firmware,
             mode,
             waited: !by_port,
@@ -181,6 +183,13 @@ impl Report for FlashReport {
             }
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<FlashReport>("flash");
+    shapes.result::<Plan>("flash");
+    shapes.event::<Plan>("flash", "plan");
 }
 
 #[cfg(test)]

@@ -10,11 +10,14 @@ use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
 use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
 use stickshift::mask;
-use stickshift::modem::{ConnectionStatus, DialProfiles, Modem, Untold};
-use stickshift::stick::radio::Figure;
+use stickshift::modem::{DialProfiles, Modem};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
+use crate::verbs::hilink_reports::{
+    Data, Delivered, Info, Request, Sessions, Signal, Status, Traffic, Updates,
+};
 use crate::way_in::{WebArgs, tell_second_look};
 
 /// Query and control HiLink firmware through its web API.
@@ -105,10 +108,16 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
     let mut link = args.web.open(context, args.stick.as_deref())?;
     let mut modem = args.web.modem(context, &mut *link)?;
     match args.verb {
-        HilinkVerb::Status => status(context, &modem.connection()?),
+        HilinkVerb::Status => {
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&Status::of(modem.connection()?));
+        }
         HilinkVerb::Connect => set_data(context, &mut modem, true)?,
         HilinkVerb::Disconnect => set_data(context, &mut modem, false)?,
         HilinkVerb::Profile { use_, delete } => {
+            if (use_, delete) == (None, None) {
+                context.output.outcome_is(Outcome::Untouched);
+            }
             if let Some(index) = use_ {
                 modem.use_dial_profile(index)?;
             }
@@ -120,12 +129,14 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
             context.output.finish(&Profiles(modem.dial_profiles()?));
         }
         HilinkVerb::Updates { set } => {
+            if set.is_none() {
+                context.output.outcome_is(Outcome::Untouched);
+            }
             if let Some(set) = set {
                 modem.set_automatic_updates(set == Switch::On)?;
                 tell_second_look(context, &modem);
             }
-            let on = modem.updates_itself()?.map(on_or_off);
-            context.output.finish(&Table(vec![("updates", on)]));
+            context.output.finish(&Updates { updates: modem.updates_itself()? });
         }
         // What has no other way in is asked of the web session itself.
         other => {
@@ -141,41 +152,22 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
     match verb {
         HilinkVerb::Info { unmasked } => info(context, web, unmasked)?,
         HilinkVerb::Signal => {
-            let s = web.call(&device::signal())?;
-            let figure = |f: Option<Figure>| {
-                f.map(|f| match f {
-                    Figure::Exact(value) => value.to_string(),
-                    Figure::AtMost(value) => format!("<={value}"),
-                    Figure::AtLeast(value) => format!(">={value}"),
-                })
-            };
-            context.output.finish(&Table(vec![
-                ("rssi", figure(s.rssi)),
-                ("rsrp", figure(s.rsrp)),
-                ("rsrq", figure(s.rsrq)),
-                ("sinr", figure(s.sinr)),
-                ("rscp", figure(s.rscp)),
-                ("ecio", figure(s.ecio)),
-                ("5g-rsrp", figure(s.nr_rsrp)),
-                ("5g-rsrq", figure(s.nr_rsrq)),
-                ("5g-sinr", figure(s.nr_sinr)),
-                ("band", s.band.map(|b| b.to_string())),
-                ("cell", s.cell.map(|c| c.to_string())),
-            ]));
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&Signal::of(&web.call(&device::signal())?));
         }
         HilinkVerb::Traffic => {
             let t = web.call(&monitoring::traffic())?;
-            let row = |name, n: u64| (name, Some(n.to_string()));
-            context.output.finish(&Table(vec![
-                row("seconds", t.seconds),
-                row("sent", t.sent),
-                row("received", t.received),
-                row("send-rate", t.send_rate),
-                row("receive-rate", t.receive_rate),
-                row("total-seconds", t.total_seconds),
-                row("total-sent", t.total_sent),
-                row("total-received", t.total_received),
-            ]));
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&Traffic {
+                seconds: t.seconds,
+                sent: t.sent,
+                received: t.received,
+                send_rate: t.send_rate,
+                receive_rate: t.receive_rate,
+                total_seconds: t.total_seconds,
+                total_sent: t.total_sent,
+                total_received: t.total_received,
+            });
         }
         HilinkVerb::Reboot => {
             context.confirm("Restart the stick?")?;
@@ -203,12 +195,13 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
 
 fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
     let hide = |t: Option<String>| if unmasked { t } else { t.map(|t| mask::identity(&t)) };
-    let generation = match web.generation() {
-        Generation::G0 => "no tokens (2011 to 2013)",
-        Generation::G1 => "one token (about 2014)",
-        Generation::G2 => "sessions and one-time tokens (web UI 17)",
-        Generation::G3 => "sessions and SCRAM (web UI 21, 10.0)",
+    let sessions = match web.generation() {
+        Generation::G0 => Sessions::None,
+        Generation::G1 => Sessions::Token,
+        Generation::G2 => Sessions::OneTimeTokens,
+        Generation::G3 => Sessions::Scram,
     };
+    context.output.outcome_is(Outcome::Untouched);
     let i = match web.call(&device::information()) {
         Err(e) if e.is(ErrorKind::LoginNeeded) => {
             // What needs no login.
@@ -225,79 +218,40 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
         }
         other => other?,
     };
-    context.output.finish(&Table(vec![
-        ("model", i.name),
-        ("hardware", i.hardware),
-        ("firmware", i.software),
-        ("web-ui", i.web_ui),
-        ("family", i.family),
-        ("class", i.class),
-        ("serial", hide(i.serial)),
-        ("imei", hide(i.imei)),
-        ("imsi", hide(i.imsi)),
-        ("iccid", hide(i.iccid)),
-        ("number", hide(i.msisdn)),
-        ("supports", i.supports),
-        ("works-in", i.works_in),
-        ("sessions", Some(generation.to_owned())),
-    ]));
-    Ok(())
-}
-
-fn status(context: &Context, s: &ConnectionStatus) {
-    let sim = s.sim.map(|n| match n {
-        0 => "invalid".to_owned(),
-        1 => "valid".to_owned(),
-        255 => "absent".to_owned(),
-        n => format!("limited ({n})"),
+    context.output.finish(&Info {
+        model: i.name,
+        hardware: i.hardware,
+        firmware: i.software,
+        web_ui: i.web_ui,
+        family: i.family,
+        class: i.class,
+        serial: hide(i.serial),
+        imei: hide(i.imei),
+        imsi: hide(i.imsi),
+        iccid: hide(i.iccid),
+        number: hide(i.msisdn),
+        supports: i.supports,
+        works_in: i.works_in,
+        sessions,
     });
-    context.output.finish(&Table(vec![
-        ("connection", Some(s.connection.clone())),
-        ("registration", s.registration.map(str::to_owned)),
-        ("data", s.data.map(on_or_off)),
-        ("operator", s.operator.clone()),
-        ("technology", Some(s.technology.clone())),
-        ("roaming", s.roaming.map(|on| if on { "yes" } else { "no" }.to_owned())),
-        ("signal", s.bars.map(|(bars, most)| format!("{bars} of {most}"))),
-        ("sim", sim),
-        ("address", s.address.clone()),
-        ("dns", Some(s.dns.join(" ")).filter(|d| !d.is_empty())),
-        ("not-known", not_known(&s.untold)),
-    ]));
-}
-
-/// What the stick did not tell, and why.
-fn not_known(untold: &[Untold]) -> Option<String> {
-    let parts: Vec<String> = untold.iter().map(|u| format!("{} ({})", u.what, u.why)).collect();
-    Some(parts.join(", ")).filter(|words| !words.is_empty())
-}
-
-fn on_or_off(on: bool) -> String {
-    if on { "on" } else { "off" }.to_owned()
+    Ok(())
 }
 
 fn set_data(context: &Context, modem: &mut Modem<'_>, on: bool) -> Result<()> {
     modem.set_data(on)?;
     tell_second_look(context, modem);
     // The firmware says OK to the switch whatever comes of it.
-    let Some(status) = modem.await_connection(on)? else {
-        let said =
-            format!("{} was accepted; the stick does not report how the connection stands", on_or_off(on));
-        context.output.finish(&Table(vec![("request", Some(said))]));
-        return Ok(());
-    };
-    context.output.finish(&Table(vec![
-        ("data", Some(on_or_off(on))),
-        ("connection", Some(status.connection)),
-        ("operator", status.operator),
-        ("address", status.address),
-    ]));
+    let status = modem.await_connection(on)?;
+    if status.is_none() {
+        context.output.outcome_is(Outcome::Sent);
+    }
+    context.output.finish(&Data::of(on, status));
     Ok(())
 }
 
 fn delivered(context: &Context, delivery: Delivery) -> Result<()> {
-    let words = match delivery {
-        Delivery::Confirmed => "accepted",
+    let request = match delivery {
+        Delivery::Confirmed => Delivered::Accepted,
         Delivery::NoAnswer => {
             return Err(Error::new(
                 ErrorKind::Timeout,
@@ -305,9 +259,12 @@ fn delivered(context: &Context, delivery: Delivery) -> Result<()> {
             )
             .with_verdict(Verdict::Unknown));
         }
-        Delivery::ConnectionLost => "sent, and the connection ended; check the result with `stickshift list`",
+        Delivery::ConnectionLost => {
+            context.output.outcome_is(Outcome::Sent);
+            Delivered::ConnectionLost
+        }
     };
-    context.output.finish(&Table(vec![("request", Some(words.to_owned()))]));
+    context.output.finish(&Request { request });
     Ok(())
 }
 
@@ -328,28 +285,8 @@ fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked
     Ok(())
 }
 
-/// Names and values; what is not known is left out of the text and null in JSON.
-struct Table(Vec<(&'static str, Option<String>)>);
-
-impl Serialize for Table {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let rows = self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into()));
-        rows.collect::<Map<String, Value>>().serialize(serializer)
-    }
-}
-
-impl Report for Table {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (name, value) in &self.0 {
-            if let Some(value) = value {
-                writeln!(out, "{name:<15} {value}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Profiles(DialProfiles);
 
 impl Report for Profiles {
@@ -417,6 +354,21 @@ impl Report for Raw {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write(out, &self.root, 0)
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Info>("hilink info");
+    shapes.result::<Status>("hilink status");
+    shapes.result::<Signal>("hilink signal");
+    shapes.result::<Traffic>("hilink traffic");
+    shapes.result::<Data>("hilink connect");
+    shapes.result::<Data>("hilink disconnect");
+    shapes.result::<Profiles>("hilink profile");
+    shapes.result::<Request>("hilink reboot");
+    shapes.result::<Request>("hilink mode");
+    shapes.result::<Updates>("hilink updates");
+    shapes.result::<serde_json::Value>("hilink raw");
 }
 
 #[cfg(test)]

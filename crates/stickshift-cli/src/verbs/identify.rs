@@ -16,6 +16,7 @@ use stickshift::stick::{Mode, Stick, UsbId};
 use crate::context::Context;
 use crate::opener::port_place;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Identify a stick: model, firmware, confidence and evidence, and what you can do next.
@@ -58,6 +59,7 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
         let said = ask(context, &web.login, &mut *bus, &stick)?;
         (Some(stick), said)
     };
+    context.output.outcome_is(Outcome::Untouched);
     let mut identified = Identified::new(stick.as_ref(), said.as_ref(), args.unmasked);
     if let Some(stick) = &stick {
         identified.name_by_profile(stick, &context.catalogue());
@@ -87,6 +89,7 @@ fn ask(
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RouteRow {
     #[serde(flatten)]
     route: Route,
@@ -111,6 +114,7 @@ impl RouteRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Identified {
     place: Option<String>,
     id: Option<String>,
@@ -216,4 +220,9 @@ impl Report for Identified {
         }
         Ok(())
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Identified>("identify");
 }

@@ -77,7 +77,10 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
         profile::write(context, &entries, format, args.output.as_deref(), true, &[&args.capture])?;
     }
     match args.try_on {
-        Some(stick) => try_it(context, &entries, stick.as_deref()),
+        Some(stick) => {
+            context.output.part("profile");
+            try_it(context, &entries, stick.as_deref())
+        }
         None => Ok(()),
     }
 }
@@ -172,6 +175,7 @@ fn try_it(context: &mut Context, entries: &[Entry], wanted: Option<&str>) -> Res
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LearnReport {
     capture: CaptureReport,
     learned: Vec<SwitchedReport>,
@@ -180,6 +184,7 @@ struct LearnReport {
 
 /// One stick that was switched.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SwitchedReport {
     id: Option<String>,
     target: Option<String>,
@@ -190,6 +195,7 @@ struct SwitchedReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CandidateReport {
     method: String,
     sureness: &'static str,
@@ -285,6 +291,7 @@ impl Report for LearnReport {
 
 /// A capture at a glance.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CaptureReport {
     file: String,
     format: &'static str,
@@ -304,12 +311,14 @@ struct CaptureReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LinkReport {
     number: u32,
     name: Option<&'static str>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeviceReport {
     address: String,
     port: Option<u16>,
@@ -425,4 +434,13 @@ impl DeviceReport {
             left: seen.left.clone(),
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<LearnReport>("learn");
+    shapes.result::<SwitchReport>("learn");
+    shapes.result::<CaptureReport>("inspect");
+    shapes.event::<LearnReport>("learn", "lesson");
+    shapes.event::<PlanReport>("learn", "plan");
 }

@@ -13,6 +13,7 @@ use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 
 /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
 #[derive(Args, Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
+    context.output.outcome_is(Outcome::Untouched);
     let mut bus = context.bus()?;
     let catalogue = context.catalogue();
     let sticks = bus.sticks()?;
@@ -69,6 +71,7 @@ fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
 
 /// A stick that came, went or changed, in one line; whole in JSON.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 struct Change<'a> {
     #[serde(skip)]
@@ -84,6 +87,7 @@ impl Report for Change<'_> {
 
 /// All sticks.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct List {
     sticks: Vec<StickReport>,
 }
@@ -111,8 +115,10 @@ impl Report for List {
 
 /// One stick as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct StickReport {
     #[serde(serialize_with = "as_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     place: Place,
     id: String,
     name: String,
@@ -132,6 +138,7 @@ pub(crate) struct StickReport {
 
 /// One interface as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InterfaceReport {
     number: u8,
     role: &'static str,
@@ -287,6 +294,16 @@ fn may_open(_: &str) -> Option<bool> {
 
 fn as_text<S: serde::Serializer>(place: &Place, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(place.as_str())
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<List>("list");
+    shapes.no_result("list");
+    shapes.event::<List>("list", "list");
+    shapes.event::<StickReport>("list", "came");
+    shapes.event::<StickReport>("list", "changed");
+    shapes.event::<StickReport>("list", "gone");
 }
 
 #[cfg(test)]

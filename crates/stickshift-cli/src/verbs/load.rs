@@ -14,6 +14,7 @@ use stickshift::stick::{Interface, Mode, Stick};
 use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
 use crate::wrong_mode::{self, Needs};
@@ -78,7 +79,10 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
                 session.step("wait-loader", "waiting until the loader's ports appear");
                 report.at(&load::wait_for_loader(&mut *context.bus()?, &place, &loader, &mut session)?)
             }
-            None => report,
+            None => {
+                context.output.outcome_is(Outcome::Sent);
+                report
+            }
         };
         context.output.finish(&report);
         return Ok(());
@@ -95,6 +99,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LoadReport {
     packets: u32,
     bytes: u64,
@@ -141,6 +146,7 @@ impl LoadReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PortReport {
     role: &'static str,
     tty: String,
@@ -175,4 +181,11 @@ impl Report for LoadReport {
             ),
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<LoadReport>("load");
+    shapes.result::<stickshift::plan::Plan>("load");
+    shapes.event::<stickshift::plan::Plan>("load", "plan");
 }

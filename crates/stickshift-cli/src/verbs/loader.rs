@@ -126,6 +126,7 @@ fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
     if let Some(output) = &args.output {
         let mut inputs = vec![args.file.as_path()];
         inputs.extend(table_file.as_deref());
+        context.output.leave_room(output)?;
         files::write(output, loader.as_bytes(), context.global.force, &inputs)?;
         if OutputFile::is_stdout(output) {
             return Ok(());
@@ -163,6 +164,7 @@ fn run_table(context: &Context, args: &TableArgs) -> Result<()> {
         (PartitionTable::parse(&bytes)?, 0)
     };
     if let Some(output) = &args.extract {
+        context.output.leave_room(output)?;
         files::write(output, table.as_bytes(), context.global.force, &[&args.file])?;
         if OutputFile::is_stdout(output) {
             return Ok(());
@@ -199,6 +201,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Option<Box<dyn ErasedReport>>> {
 
 /// A loader for people and for scripts.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LoaderReport {
     file: PathBuf,
     kind: &'static str,
@@ -213,6 +216,7 @@ struct LoaderReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SafetyReport {
     code: &'static str,
     words: &'static str,
@@ -222,6 +226,7 @@ struct SafetyReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EvidenceReport {
     text: String,
     offset: u64,
@@ -229,6 +234,7 @@ struct EvidenceReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChipReport {
     name: &'static str,
     models: &'static [&'static str],
@@ -236,12 +242,14 @@ struct ChipReport {
 
 /// A file that was seen before, by its hash.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct KnownReport {
     name: &'static str,
     about: &'static str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BlockReport {
     name: &'static str,
     mode: u32,
@@ -251,12 +259,14 @@ struct BlockReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PatchFits {
     name: &'static str,
     fits: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OddityReport {
     code: &'static str,
     text: String,
@@ -369,6 +379,7 @@ impl Report for LoaderReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TableFileReport {
     file: PathBuf,
     kind: &'static str,
@@ -383,6 +394,7 @@ impl Report for TableFileReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TableReport {
     offset: u64,
     version: String,
@@ -391,6 +403,7 @@ struct TableReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PartitionReport {
     index: usize,
     name: String,
@@ -481,6 +494,7 @@ fn blocks(bytes: u32) -> String {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PatchReport {
     file: PathBuf,
     output: Option<PathBuf>,
@@ -491,6 +505,7 @@ struct PatchReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChangeReport {
     what: &'static str,
     offset: u64,
@@ -516,4 +531,13 @@ impl Report for PatchReport {
             None => writeln!(out, "nothing was written: -o FILE writes it"),
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<LoaderReport>("loader info");
+    shapes.result::<LoaderReport>("inspect");
+    shapes.result::<PatchReport>("loader patch");
+    shapes.result::<TableFileReport>("loader table");
+    shapes.result::<TableFileReport>("inspect");
 }

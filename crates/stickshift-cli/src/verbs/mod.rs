@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod hilink;
+mod hilink_reports;
 pub(crate) mod identify;
 pub(crate) mod inspect;
 pub(crate) mod learn;
@@ -236,4 +237,37 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Ussd(Lazy(args)) => ussd::run(context, args),
         Verb::Inspect(Lazy(args)) => inspect::run(context, args),
     }
+}
+
+/// What each verb prints with `--json`.
+#[cfg(test)]
+pub(crate) fn shapes() -> crate::output::schema::Shapes {
+    let mut shapes = crate::output::schema::Shapes::default();
+    list::shapes(&mut shapes);
+    identify::shapes(&mut shapes);
+    switch::shapes(&mut shapes);
+    watch::shapes(&mut shapes);
+    doctor::shapes(&mut shapes);
+    setup::shapes(&mut shapes);
+    firmware::shapes(&mut shapes);
+    profile::shapes(&mut shapes);
+    learn::shapes(&mut shapes);
+    router::shapes(&mut shapes);
+    convert::shapes(&mut shapes);
+    load::shapes(&mut shapes);
+    loader::shapes(&mut shapes);
+    flash::shapes(&mut shapes);
+    hilink::shapes(&mut shapes);
+    at::shapes(&mut shapes);
+    sms::shapes(&mut shapes);
+    ussd::shapes(&mut shapes);
+    pin::shapes(&mut shapes);
+    signal::shapes(&mut shapes);
+    network::shapes(&mut shapes);
+    ports::shapes(&mut shapes);
+    #[cfg(feature = "virtual")]
+    rehearse::shapes(&mut shapes);
+    #[cfg(feature = "virtual")]
+    virtual_stick::shapes(&mut shapes);
+    shapes
 }

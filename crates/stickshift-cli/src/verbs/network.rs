@@ -10,6 +10,7 @@ use stickshift::stick::radio::{self, Order};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::verbs::hilink::Switch;
 use crate::verbs::signal::untold;
 use crate::way_in::{WayInArgs, tell_second_look};
@@ -70,7 +71,10 @@ pub(crate) fn run(context: &mut Context, args: NetworkArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     match args.verb {
-        NetworkVerb::Show => context.output.finish(&shown(&mut modem)?),
+        NetworkVerb::Show => {
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&shown(&mut modem)?);
+        }
         NetworkVerb::Set { mode, lte, other, roaming } => {
             let now = modem.radio()?;
             let wanted = now.with(mode, lte, other).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
@@ -79,10 +83,16 @@ pub(crate) fn run(context: &mut Context, args: NetworkArgs) -> Result<()> {
                 None => wanted,
             };
             let set = now != wanted;
+            if !set {
+                context.output.outcome_is(Outcome::Untouched);
+            }
             let after = if set { set_radio(context, &mut modem, &now, &wanted)? } else { now };
             context.output.finish(&RadioReport::of(&after, set));
         }
-        NetworkVerb::Scan => context.output.finish(&Networks { networks: modem.heard_networks()? }),
+        NetworkVerb::Scan => {
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&Networks { networks: modem.heard_networks()? });
+        }
         NetworkVerb::Use { number } => {
             modem.use_network((number != "auto").then_some(number.as_str()))?;
             tell_second_look(context, &modem);
@@ -133,6 +143,7 @@ fn set_radio(
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RadioReport {
     mode: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +185,7 @@ impl Report for RadioReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shown {
     #[serde(flatten)]
     radio: Option<RadioReport>,
@@ -200,6 +212,7 @@ impl Report for Shown {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Networks {
     networks: Vec<HeardNetwork>,
 }
@@ -216,6 +229,7 @@ impl Report for Networks {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Used {
     network: String,
 }
@@ -227,4 +241,12 @@ impl Report for Used {
             number => writeln!(out, "on network {number}"),
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Shown>("network show");
+    shapes.result::<RadioReport>("network set");
+    shapes.result::<Networks>("network scan");
+    shapes.result::<Used>("network use");
 }

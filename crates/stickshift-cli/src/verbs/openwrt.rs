@@ -144,12 +144,14 @@ fn make_executable(_: &std::path::Path, _: bool) -> Result<()> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileReport {
     path: String,
     text: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RecipeReport {
     data: &'static str,
     packages: Vec<&'static str>,
@@ -203,4 +205,9 @@ impl Report for RecipeReport {
     fn shows_whole_texts(&self) -> bool {
         true
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<RecipeReport>("setup openwrt");
 }

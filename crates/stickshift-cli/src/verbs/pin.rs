@@ -9,6 +9,7 @@ use stickshift::modem::{LastTry, PinUse, SimStatus};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::way_in::{WayInArgs, new_secret, secret, tell_second_look};
 
 /// Manage the SIM PIN: status, enter, change, enable, disable, unblock.
@@ -60,12 +61,14 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     if args.verb == PinVerb::Status {
+        context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&Shown(modem.sim_status()?));
         return Ok(());
     }
     // Without a SIM no code is asked for, and none that is not needed.
     let before = modem.look_before(args.verb.with(&Codes::default()))?;
     if args.verb.with(&Codes::default()).is_needless(&before) {
+        context.output.outcome_is(Outcome::Untouched);
         context.output.say("nothing to do, and no code was sent");
         context.output.finish(&Shown(before));
         return Ok(());
@@ -109,6 +112,7 @@ impl Codes {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shown(SimStatus);
 
 impl Report for Shown {
@@ -122,4 +126,14 @@ impl Report for Shown {
         let count = |n: Option<u8>| n.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
         writeln!(out, "tries left: PIN {}, PUK {}", count(self.0.pin_tries), count(self.0.puk_tries))
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Shown>("pin status");
+    shapes.result::<Shown>("pin enter");
+    shapes.result::<Shown>("pin change");
+    shapes.result::<Shown>("pin enable");
+    shapes.result::<Shown>("pin disable");
+    shapes.result::<Shown>("pin unblock");
 }

@@ -10,6 +10,7 @@ use stickshift::modem::{ChosenPorts, Modem, PortsWanted};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::way_in::{PortArgs, tell_second_look};
 
 /// Show and change the stick's USB composition (AT^SETPORT, AT^U2DIAG).
@@ -44,6 +45,7 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
     let now = modem.ports()?;
     let PortsVerb::Set { ports, cdrom_first } = args.verb else {
         let choices = modem.port_choices()?;
+        context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&Shown {
             ports: now.composition.as_ref().map(Composition::to_string),
             words: now.composition.map(|c| c.words()),
@@ -69,6 +71,7 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shown {
     ports: Option<String>,
     words: Option<String>,
@@ -94,6 +97,7 @@ impl Report for Shown {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Set(ChosenPorts);
 
 impl Report for Set {
@@ -104,4 +108,10 @@ impl Report for Set {
             self.0.words
         )
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Shown>("ports show");
+    shapes.result::<Set>("ports set");
 }

@@ -323,6 +323,7 @@ pub(crate) fn write(
     }
     match output {
         Some(path) => {
+            context.output.leave_room(path)?;
             files::write(path, &exported.bytes, context.global.force, inputs)?;
             if OutputFile::is_stdout(path) {
                 return Ok(());
@@ -416,6 +417,7 @@ fn say_losses(context: &Context, export: &Export) {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ProfileReport {
     key: String,
     name: String,
@@ -444,6 +446,7 @@ impl ProfileReport {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct List {
     profiles: Vec<ProfileReport>,
 }
@@ -459,6 +462,7 @@ impl Report for List {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Show {
     /// The ids, or the file.
     id: String,
@@ -501,12 +505,14 @@ impl Report for Show {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Check {
     files: Vec<Checked>,
 }
 
 /// What came of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum State {
     /// It can be used; there may be warnings.
@@ -518,6 +524,7 @@ enum State {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Checked {
     file: String,
     state: State,
@@ -533,6 +540,7 @@ struct Checked {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusedReport {
     entry: String,
     why: String,
@@ -634,6 +642,7 @@ impl Report for Check {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Converted {
     format: &'static str,
     entries: usize,
@@ -648,6 +657,7 @@ struct Converted {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LossReport {
     what: String,
     why: String,
@@ -682,4 +692,15 @@ impl Report for Converted {
         let file = self.file.as_deref().unwrap_or("standard output");
         writeln!(out, "{file}: {} entries as {}", self.entries, self.format)
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<List>("profile list");
+    shapes.result::<Show>("profile show");
+    shapes.result::<Check>("profile check");
+    shapes.result::<Check>("inspect");
+    shapes.result::<Converted>("profile convert");
+    shapes.result::<Converted>("learn");
+    shapes.event::<Converted>("learn", "profile");
 }

@@ -58,7 +58,8 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         for name in FILES {
             files::check_free(&folder.join(name), context.global.force)?;
         }
-        make_files(folder, to, version, seed)?;
+        let files = make_files(folder, to, version, seed)?;
+        context.output.sum_up(&Made { files });
         return Ok(());
     }
     let folder = TemporaryFolder::new()?;
@@ -101,6 +102,13 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     Ok(())
 }
 
+/// The files that were made: loader, firmware and web UI.
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Made {
+    files: [PathBuf; 3],
+}
+
 /// The names of loader, firmware and web UI.
 const FILES: [&str; 3] = ["loader.bin", "firmware.bin", "webui.bin"];
 
@@ -138,7 +146,7 @@ fn persist(
             return Err(error);
         }
         attempt += 1;
-        context.output.error(&error);
+        context.output.setback(&error);
         session.step("owner", "the virtual owner pulls the stick, puts it back, and resumes");
         put_back(virtual_bus, &planned.place);
         request.resume = true;
@@ -153,4 +161,12 @@ fn put_back(bus: &VirtualBus, place: &Place) {
     bus.advance(Duration::from_secs(2));
     bus.power(place, true);
     bus.advance(Duration::from_secs(60));
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<ConversionReport>("rehearse");
+    shapes.result::<Made>("rehearse");
+    shapes.event::<stickshift::plan::Plan>("rehearse", "plan");
+    shapes.event::<crate::output::FailureReport>("rehearse", "failed");
 }

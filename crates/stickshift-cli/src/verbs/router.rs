@@ -100,6 +100,7 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
     // Only the last part of a name from the image is taken: nothing is written outside this folder.
     let own = name.rsplit('/').next().filter(|n| !n.is_empty() && *n != ".." && *n != "-").unwrap_or("file");
     let output = output.unwrap_or_else(|| PathBuf::from(own));
+    context.output.leave_room(&output)?;
     let mut missing = None;
     let file_systems = file_systems(&image)?;
     let mut file = OutputFile::create(&output, context.global.force, &[path])?;
@@ -173,6 +174,7 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FileRow {
     path: String,
     kind: &'static str,
@@ -194,6 +196,7 @@ impl FileRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Listing {
     files: Vec<FileRow>,
 }
@@ -211,6 +214,7 @@ impl Report for Listing {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Extracted {
     file: PathBuf,
     bytes: u64,
@@ -224,6 +228,7 @@ impl Report for Extracted {
 
 /// One way in which the firmware would switch a stick.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     table: String,
     method: String,
@@ -246,6 +251,7 @@ impl Answer {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Knowledge {
     id: String,
     known: bool,
@@ -286,6 +292,7 @@ impl Report for Knowledge {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TableRow {
     path: String,
     format: &'static str,
@@ -307,6 +314,7 @@ impl TableRow {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Glance {
     file: PathBuf,
     kind: &'static str,
@@ -393,4 +401,12 @@ impl Report for Glance {
         }
         Ok(())
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Listing>("router list");
+    shapes.result::<Extracted>("router extract");
+    shapes.result::<Knowledge>("router knows");
+    shapes.result::<Glance>("inspect");
 }

@@ -110,8 +110,8 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             for (name, text) in &pages {
                 files::write(&dir.join(name), text, context.global.force, &[])?;
             }
-            let shown = dir.display().to_string();
-            context.output.finish(&Text { text: format!("wrote the manual pages into {shown}\n") });
+            let files = pages.iter().map(|(name, _)| dir.join(name)).collect();
+            context.output.finish(&Pages { folder: dir, files });
             Ok(())
         }
         What::Systemd { where_to } => {
@@ -132,6 +132,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
 
 /// A text that is the whole result.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Text {
     text: String,
 }
@@ -149,6 +150,20 @@ impl Report for Text {
 
     fn shows_whole_texts(&self) -> bool {
         true
+    }
+}
+
+/// Manual pages that were written.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Pages {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Report for Pages {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "wrote the manual pages into {}", self.folder.display())
     }
 }
 
@@ -172,6 +187,7 @@ fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'stat
 
 /// A file and what to do after it was written.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Written {
     path: PathBuf,
     text: String,
@@ -333,6 +349,16 @@ fn unit_word(path: &Path) -> String {
         }
     }
     word + "\""
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Written>("setup udev");
+    shapes.result::<Written>("setup systemd");
+    shapes.result::<Text>("setup completions");
+    shapes.result::<Text>("setup man");
+    shapes.result::<Pages>("setup man");
+    openwrt::shapes(shapes);
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use stickshift::modem::{Reception, Untold};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::way_in::WayInArgs;
 
 /// Show the network, signal strength and signal quality.
@@ -28,6 +29,7 @@ pub(crate) struct SignalArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
+    context.output.outcome_is(Outcome::Untouched);
     let pause = Duration::from_secs(args.every.clamp(1, 3600));
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
@@ -57,6 +59,7 @@ fn wait(context: &Context, time: Duration, mut sleep: impl FnMut(Duration)) -> b
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shown(Reception);
 
 impl Report for Shown {
@@ -101,4 +104,11 @@ impl Report for Shown {
 /// One line for each thing that the stick did not tell.
 pub(super) fn untold(out: &mut dyn Write, untold: &[Untold]) -> io::Result<()> {
     untold.iter().try_for_each(|u| writeln!(out, "not known: {} ({})", u.what, u.why))
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Shown>("signal");
+    shapes.no_result("signal");
+    shapes.event::<Shown>("signal", "signal");
 }

@@ -13,6 +13,7 @@ use stickshift::modem::{Draft, EntryKind, MessageId, MessageList, ShortMessage, 
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::way_in::{WayInArgs, tell_second_look};
 
 /// Read, send and delete SMS messages.
@@ -61,13 +62,18 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     match args.verb {
-        SmsVerb::List => context.output.finish(&Messages(modem.messages()?)),
+        SmsVerb::List => {
+            context.output.outcome_is(Outcome::Untouched);
+            context.output.finish(&Messages(modem.messages()?));
+        }
         SmsVerb::Read { id } => {
+            context.output.outcome_is(Outcome::Untouched);
             let message = modem.read_message(&id)?;
             let named = id.store.is_some();
             context.output.finish(&One { message, named });
         }
         SmsVerb::Raw { ids } => {
+            context.output.outcome_is(Outcome::Untouched);
             let list = modem.raw_messages(&ids)?;
             context.output.finish(&Raw::of(list));
         }
@@ -95,6 +101,7 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Messages(MessageList);
 
 impl Report for Messages {
@@ -120,6 +127,7 @@ impl Report for Messages {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct One {
     #[serde(flatten)]
     message: ShortMessage,
@@ -187,6 +195,7 @@ fn show(message: &ShortMessage, named: bool, out: &mut dyn Write) -> io::Result<
 
 /// One part as it is stored.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RawPart {
     store: String,
     number: Option<u32>,
@@ -194,6 +203,7 @@ struct RawPart {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Raw {
     pdus: Vec<RawPart>,
     skipped: Vec<SkippedStore>,
@@ -229,6 +239,7 @@ impl Report for Raw {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Sent(Submission);
 
 impl Report for Sent {
@@ -241,6 +252,7 @@ impl Report for Sent {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Deleted {
     deleted: Vec<MessageId>,
 }
@@ -249,6 +261,15 @@ impl Report for Deleted {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "deleted {}", self.deleted.len())
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Messages>("sms list");
+    shapes.result::<One>("sms read");
+    shapes.result::<Raw>("sms raw");
+    shapes.result::<Sent>("sms send");
+    shapes.result::<Deleted>("sms delete");
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchR
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::verbs::list::StickReport;
 use crate::way_in::LoginArgs;
 use crate::{files, select};
@@ -92,6 +93,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
         Ok(prepared) => prepared,
         Err(error) if error.is(ErrorKind::AlreadySwitched) && request.goal.is_met_by(stick.mode) => {
+            context.output.outcome_is(Outcome::Untouched);
             context.output.finish(&SwitchReport::already(&stick));
             return Ok(());
         }
@@ -100,6 +102,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     prepared.require_steps()?;
     let plan = PlanReport::of(&prepared);
     if args.dry_run {
+        context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&plan);
         return Ok(());
     }
@@ -137,6 +140,7 @@ fn consent_to_medium(context: &Context, medium: &Medium) -> Result<()> {
 fn by_web_api(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &SwitchArgs) -> Result<()> {
     let plan = web_ports::plan(stick);
     if args.dry_run {
+        context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&plan);
         return Ok(());
     }
@@ -212,6 +216,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
 
 /// What will be sent.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PlanReport {
     place: String,
     id: String,
@@ -268,6 +273,7 @@ impl Report for PlanReport {
 
 /// What came of it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SwitchReport {
     from: String,
     /// Whether it was switched now; false when it was so before.
@@ -308,6 +314,15 @@ impl Report for SwitchReport {
             }
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<PlanReport>("switch");
+    shapes.result::<stickshift::plan::Plan>("switch");
+    shapes.result::<SwitchReport>("switch");
+    shapes.event::<PlanReport>("switch", "plan");
+    shapes.event::<stickshift::plan::Plan>("switch", "plan");
 }
 
 #[cfg(test)]

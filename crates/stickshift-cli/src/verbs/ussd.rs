@@ -42,6 +42,7 @@ pub(crate) fn run(context: &mut Context, args: UssdArgs) -> Result<()> {
     }
     let mut given = args.codes.into_iter();
     let mut typed = None;
+    let mut told = Answers::default();
     let mut open = true;
     let mut first = true;
     loop {
@@ -60,7 +61,10 @@ pub(crate) fn run(context: &mut Context, args: UssdArgs) -> Result<()> {
         match modem.ask_code(&code) {
             Ok(answer) => {
                 open = answer.reply_expected;
-                context.output.stream("answer", &Answer(answer));
+                let answer = Answer(answer);
+                context.output.stream("answer", &answer);
+                told.answers.push(answer);
+                context.output.sum_up(&told);
             }
             // The first answers were given, and are no longer in doubt; what this reply did is.
             Err(e) if first => return Err(e),
@@ -116,7 +120,15 @@ impl Replies {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer(CodeAnswer);
+
+/// All answers of a dialogue.
+#[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Answers {
+    answers: Vec<Answer>,
+}
 
 impl Report for Answer {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -133,4 +145,10 @@ impl Report for Answer {
     fn shows_whole_texts(&self) -> bool {
         true
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Answers>("ussd");
+    shapes.event::<Answer>("ussd", "answer");
 }

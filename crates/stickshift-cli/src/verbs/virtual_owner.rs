@@ -17,6 +17,7 @@ use crate::output::Report;
 
 /// What the stick shows now.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Shows {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stick: Option<usize>,
@@ -32,6 +33,7 @@ pub(crate) struct Shows {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Port {
     pub(crate) path: String,
     pub(crate) interface: u8,
@@ -60,6 +62,7 @@ impl Report for Shows {
 
 /// What is on its flash.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct State {
     requests: u32,
     starts: Option<String>,
@@ -69,6 +72,7 @@ struct State {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Partition {
     code: String,
     size: usize,
@@ -215,4 +219,9 @@ fn state(stick: &HuaweiStick) -> State {
             .map(|(code, p)| Partition { code: format!("{code:08x}"), size: p.bytes.len(), whole: p.whole })
             .collect(),
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.event::<State>("virtual", "state");
 }

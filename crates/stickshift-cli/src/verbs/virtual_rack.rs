@@ -77,6 +77,7 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host
 /// Where sticks can be imported.
 #[cfg(target_os = "linux")]
 #[derive(serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Exported {
     address: String,
     command: String,
@@ -123,4 +124,9 @@ fn told(
         context.output.stream("virtual", &shown);
     }
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.event::<Exported>("virtual", "exported");
 }

@@ -80,11 +80,13 @@ enum Attach {
 
 /// The names there are.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Names {
     sticks: Vec<Name>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Name {
     name: &'static str,
     what: &'static str,
@@ -99,11 +101,13 @@ impl Report for Names {
 
 /// The faults there are.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Faults {
     faults: Vec<ListedFault>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ListedFault {
     word: String,
     of: &'static str,
@@ -251,3 +255,14 @@ const LONGEST: Duration = Duration::from_millis(100);
 /// The same where two kinds of listeners are polled in turn.
 #[cfg(unix)]
 const BOTH: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Names>("virtual");
+    shapes.result::<Faults>("virtual");
+    shapes.no_result("virtual");
+    shapes.event::<crate::verbs::virtual_owner::Shows>("virtual", "virtual");
+    #[cfg(target_os = "linux")]
+    crate::verbs::virtual_rack::shapes(shapes);
+    crate::verbs::virtual_owner::shapes(shapes);
+}

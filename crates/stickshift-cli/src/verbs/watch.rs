@@ -92,6 +92,7 @@ fn tell(context: &Context, news: News) {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Switching {
     stick: StickReport,
     evidence: Vec<String>,
@@ -105,6 +106,7 @@ impl Report for Switching {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Failed {
     place: String,
     #[serde(flatten)]
@@ -118,6 +120,7 @@ impl Report for Failed {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LeftAlone {
     stick: StickReport,
     attempts: usize,
@@ -132,4 +135,13 @@ impl Report for LeftAlone {
             self.attempts
         )
     }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.no_result("watch");
+    shapes.event::<Switching>("watch", "switching");
+    shapes.event::<SwitchReport>("watch", "switched");
+    shapes.event::<Failed>("watch", "failed");
+    shapes.event::<LeftAlone>("watch", "left-alone");
 }

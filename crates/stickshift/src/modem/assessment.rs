@@ -26,6 +26,7 @@ use crate::stick::{Mode, Stick, UsbId, product_name};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sureness {
     /// The stick or its descriptors say it.
@@ -38,6 +39,7 @@ pub enum Sureness {
 
 /// One fact about a stick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What it is about: `model`, `hardware`, `firmware` and so on.
     pub about: &'static str,
@@ -182,6 +184,7 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
 
 /// Whether the stick's case has to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BootPin {
     /// It stays closed.
@@ -194,6 +197,7 @@ pub enum BootPin {
 
 /// One way to another mode or firmware.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Route {
     /// Where it leads: `modem`, `serial`, or `stick` or `hilink` firmware; `firmware` where it is not known which of them runs.
     pub to: &'static str,
@@ -209,6 +213,7 @@ pub struct Route {
 
 /// The work that a route is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// Switching it.

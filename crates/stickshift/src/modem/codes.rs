@@ -12,6 +12,7 @@ pub use crate::at::ussd::Coding as CodeForm;
 
 /// What the network said to a code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CodeAnswer {
     /// Its words; empty when it accepted the code and said nothing.
     pub text: String,

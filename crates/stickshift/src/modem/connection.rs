@@ -14,10 +14,12 @@ use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
 
 /// How the data connection stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionStatus {
     /// `connected (901)`: in words with the reason, and the firmware's number.
     pub connection: String,
+    /// The firmware's number for it: 901 is connected.
+    pub connection_code: Option<u16>,
     /// `registered`, `registered, roaming`, `not registered`.
     pub registration: Option<&'static str>,
     /// Whether data is switched on, on sticks with a switch.
@@ -37,12 +39,12 @@ pub struct ConnectionStatus {
     /// Name servers.
     pub dns: Vec<String>,
     /// What the stick did not tell.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Untold>,
 }
 
 /// A dial-up profile. Its password stays with the stick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DialProfile {
     /// The number to use or delete it by.
     pub index: u32,
@@ -58,6 +60,7 @@ pub struct DialProfile {
 
 /// All dial-up profiles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DialProfiles {
     /// The number of the one in use.
     pub current: u32,
@@ -89,6 +92,7 @@ impl Modem<'_> {
         };
         Ok(ConnectionStatus {
             connection: s.connection_words(),
+            connection_code: s.connection_code,
             registration: s.registration_words(),
             data,
             operator: network.and_then(|n| n.name),

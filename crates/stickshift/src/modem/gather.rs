@@ -8,6 +8,7 @@ use crate::hilink::{Call, Hilink};
 
 /// Something that the stick did not tell, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Untold {
     /// What was asked for, in a word or two.
     pub what: &'static str,

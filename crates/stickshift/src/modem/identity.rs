@@ -17,6 +17,7 @@ use crate::stick::{Mode, Role, Stick};
 
 /// What a stick says of itself. What it does not say is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// `E3372`.
     pub model: Option<String>,
@@ -39,9 +40,11 @@ pub struct Identity {
     pub withheld: bool,
     /// An identity: masked wherever it is shown.
     #[serde(serialize_with = "masked")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub serial: Option<String>,
     /// An identity: masked wherever it is shown.
     #[serde(serialize_with = "masked")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub imei: Option<String>,
 }
 

@@ -21,6 +21,7 @@ pub use entry::{DataContent, DeliveryReport, EntryKind, MessageId, Place, ShortM
 
 /// What the stick's message stores hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageList {
     /// Every entry, oldest first; what has no time follows in the order of its place.
     pub messages: Vec<ShortMessage>,
@@ -32,6 +33,7 @@ pub struct MessageList {
 
 /// A store that could not be read while others could.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkippedStore {
     /// As in [`Place`].
     pub store: String,
@@ -77,6 +79,7 @@ pub struct Draft<'a> {
 
 /// A message that went to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Submission {
     /// Into how many parts it was cut; HiLink firmware does not tell.
     pub parts: Option<usize>,

@@ -99,6 +99,7 @@ impl RadioSettings {
 
 /// A network that a search heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeardNetwork {
     /// Country and network code, `20801`.
     pub number: String,

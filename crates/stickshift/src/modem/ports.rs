@@ -35,6 +35,7 @@ pub enum PortsWanted {
 
 /// What was chosen, as the stick takes it and in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChosenPorts {
     /// `FF;12,10,16`, or `AT^U2DIAG=256`.
     pub ports: String,

@@ -15,8 +15,9 @@ use crate::stick::radio::Figure;
 
 /// Operator, registration, technology and figures, as far as the stick and its radio technology have them. In dB and dBm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reception {
-    /// The operator's name; `None` when it is on no network.
+    /// The operator's name; none when it is on no network.
     pub operator: Option<String>,
     /// `registered`, `registered, roaming`, `searching`, `registration denied`, `not registered`.
     pub registration: Option<&'static str>,

@@ -56,16 +56,36 @@ impl fmt::Display for SimCondition {
     }
 }
 
+impl SimCondition {
+    /// Stable code; of another condition, the stick's own words.
+    pub fn code(&self) -> &str {
+        match self {
+            SimCondition::Ready => "ready",
+            SimCondition::Pin => "pin",
+            SimCondition::Puk => "puk",
+            SimCondition::Pin2 => "pin2",
+            SimCondition::Puk2 => "puk2",
+            SimCondition::Absent => "absent",
+            SimCondition::Failed => "failed",
+            SimCondition::Starting => "starting",
+            SimCondition::NotSeen => "not-seen",
+            SimCondition::Other(words) => words,
+        }
+    }
+}
+
 impl Serialize for SimCondition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.code())
     }
 }
 
 /// The SIM and its codes as they stand. What the stick does not tell is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SimStatus {
     /// What it waits for.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub state: SimCondition,
     /// Whether the PIN is asked for at power-up.
     pub asked_for: Option<bool>,

@@ -11,6 +11,7 @@ use crate::wire::pdu::Timestamp;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
     /// A message that came.
@@ -30,6 +31,7 @@ pub enum EntryKind {
 
 /// Where a part of an entry is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     /// `SM` is the SIM, `ME` the stick; a folder of HiLink firmware; empty where the stick does not name its store.
     pub store: String,
@@ -39,6 +41,7 @@ pub struct Place {
 
 /// How an entry is addressed: its number, and its store where the number alone would fit several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageId {
     /// As in [`Place`]; compared without case.
     pub store: Option<String>,
@@ -78,6 +81,7 @@ impl fmt::Display for MessageId {
 
 /// Something for a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DataContent {
     /// A stable word: `mms-notification`, `wap-push`, `binary`, `compressed`..
     pub kind: &'static str,
@@ -89,6 +93,7 @@ pub struct DataContent {
 
 /// What became of a message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryReport {
     /// The reference that sending it gave; HiLink firmware does not tell.
     pub reference: Option<u8>,
@@ -104,6 +109,7 @@ pub struct DeliveryReport {
 
 /// One entry: a message with all its parts put together, a delivery report, or something that does not decode.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShortMessage {
     /// The number to read and delete it by, that of its first part; `None` when the stick does not say it.
     pub number: Option<u32>,

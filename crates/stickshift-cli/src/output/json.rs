@@ -1,0 +1,43 @@
+//! What `--json` prints: one object per line, the last of which is the result or the error. docs/json.md is its contract.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use stickshift::event::Event;
+
+/// The version of everything that `--json` prints. A field that goes, or means something else, makes a new one; a field that comes does not.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// What a command that ended well did to the stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    /// Nothing that changes a stick was sent.
+    Untouched,
+    /// What was asked for is done and was acknowledged.
+    Done,
+    /// Everything was sent; what became of it was not seen.
+    Sent,
+}
+
+/// A line: the event's name and the version, then the fields.
+pub(super) fn line(event: &str, fields: Value) -> Value {
+    let mut line = Map::new();
+    line.insert("event".into(), event.into());
+    line.insert("schema".into(), SCHEMA.into());
+    if let Value::Object(fields) = fields {
+        line.extend(fields);
+    }
+    Value::Object(line)
+}
+
+/// The line of an event of long work.
+pub(super) fn of_event(event: &Event) -> Value {
+    match event {
+        Event::Step { code, text } => line("step", json!({ "code": code, "text": text })),
+        Event::Progress { done, total } => line("progress", json!({ "done": done, "total": total })),
+        Event::Note { code, text } => line("note", json!({ "code": code, "text": text })),
+        Event::Warning { code, text } => line("warning", json!({ "code": code, "text": text })),
+        _ => line("other", Value::Null),
+    }
+}
