@@ -1,8 +1,9 @@
 # limit: 240
 # The unit that `setup systemd` writes, run by systemd with every restriction in it, switches a stick. systemd is the first process of a
 # namespace of its own, and knows no other units than these.
-stickshift setup systemd --root "$HERE"
 units=$HERE/etc/systemd/system
+mkdir -p "$units"
+stickshift setup systemd --print > "$units/stickshift.service"
 for target in sysinit basic shutdown; do
     printf '[Unit]\nDefaultDependencies=no\n' > "$units/$target.target"
 done

@@ -10,7 +10,7 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
-use stickshift::stick::{UsbId, stick_makers};
+use stickshift::stick::{UsbId, is_no_modem, stick_makers};
 
 use crate::context::Context;
 use crate::files;
@@ -66,22 +66,33 @@ struct WhereTo {
     #[arg(long)]
     print: bool,
 
-    /// Write below DIR, for packages
+    /// Write below DIR, for packages: the files then call /usr/bin/stickshift
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+}
+
+impl WhereTo {
+    fn is_package(&self) -> bool {
+        self.root != Path::new("/")
+    }
+
+    /// Where the program is on the system that the files are for.
+    fn program(&self) -> Result<PathBuf> {
+        if self.is_package() { Ok(PathBuf::from("/usr/bin/stickshift")) } else { this_program() }
+    }
 }
 
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     match args.what {
         What::Openwrt(args) => openwrt::run(context, args),
         What::Udev { where_to, switch: true, .. } => {
-            let rules = switching_rules(&this_program()?)?;
+            let rules = switching_rules(&where_to.program()?)?;
             let then = "udevadm control --reload, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/81-stickshift-switch.rules", rules, then)
         }
         What::Udev { where_to, group, .. } => {
             let group = match group {
-                Some(group) => checked(group)?,
+                Some(group) => checked(group, where_to.is_package())?,
                 None => usual_group(),
             };
             let rules = udev_rules(&group);
@@ -115,7 +126,8 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         What::Systemd { where_to } => {
-            let program = this_program()?;
+            let program = where_to.program()?;
+            refuse_hidden(&program)?;
             if let Some(path) = writable_by_others(&program) {
                 let what = format!(
                     "others than root can write {}: the service would run it as root",
@@ -209,20 +221,40 @@ impl Report for Written {
     }
 }
 
-/// Names of groups that udev and everybody else can read.
-fn checked(group: String) -> Result<String> {
+/// A group that udev can read, and that this system has. Which ones the system of a package has is not known.
+fn checked(group: String, is_package: bool) -> Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if !group.is_empty() && group.chars().all(plain) {
-        return Ok(group);
+    if group.is_empty() || !group.chars().all(plain) {
+        return Err(Error::new(ErrorKind::Usage, "not a valid group name").with("group", group));
     }
-    Err(Error::new(ErrorKind::Usage, "not a valid group name").with("group", group))
+    if !is_package && !is_group(&fs::read_to_string("/etc/group").unwrap_or_default(), &group) {
+        let what = "this system has no such group, and udev would leave the rules out; groupadd creates one";
+        return Err(Error::new(ErrorKind::Usage, what).with("group", group));
+    }
+    Ok(group)
+}
+
+fn is_group(groups: &str, name: &str) -> bool {
+    groups.lines().any(|line| line.split(':').next() == Some(name))
+}
+
+/// Folders that the unit hides from the service by ProtectHome and PrivateTmp.
+const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+
+/// Refuses a unit that could not start its program.
+fn refuse_hidden(program: &Path) -> Result<()> {
+    let Some(folder) = HIDDEN.iter().find(|folder| program.starts_with(folder)) else { return Ok(()) };
+    let what = format!(
+        "the service cannot start a program below {folder}, which is hidden from it: \
+         copy stickshift to /usr/local/bin and run it from there"
+    );
+    Err(Error::new(ErrorKind::Usage, what).with("program", program.display()))
 }
 
 /// The group that owns serial ports: Debian and Fedora say dialout, Arch says uucp.
 fn usual_group() -> String {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let there = |name: &&&str| groups.lines().any(|line| line.split(':').next() == Some(name));
-    ["dialout", "uucp"].iter().find(there).unwrap_or(&"dialout").to_string()
+    ["dialout", "uucp"].iter().find(|name| is_group(&groups, name)).unwrap_or(&"dialout").to_string()
 }
 
 fn this_program() -> Result<PathBuf> {
@@ -243,31 +275,55 @@ fn switching_rules(program: &Path) -> Result<String> {
     Ok(udev::Rules { entries: &entries, program: path, unknown_huawei: true }.to_string())
 }
 
-/// Rules for every device that this program may switch or talk to. The file's number has to be below 73: there uaccess is acted upon.
+/// Drivers that bind to modems alone.
+const MODEM_DRIVERS: &str = "option|sierra|qcserial|hso|ipw|qmi_wwan|sierra_net|huawei_cdc_ncm|cdc_mbim";
+
+/// Drivers of a modem's ports that other devices have too.
+const COMMON_DRIVERS: &str = "cdc_acm|cdc_wdm|usbserial|usbserial_generic";
+
+/// What a modem shows before it is switched and after: storage, communication, the vendor's own.
+const OF_MODEMS: &str = "*:02*|*:08*|*:ff*";
+
+/// Sound, input, cameras and telephones, printers, smart cards, video, the debugger of Android: other rules own their nodes.
+const OF_OTHERS: &str = "*:01*|*:03*|*:06*|*:07*|*:0b*|*:0e*|*:ff42*";
+
+/// Rules for the nodes of modems: their ports, and the device itself, through which a stick is switched. They add a group and never set a
+/// mode. The file's number has to be below 73: there uaccess is acted upon.
 fn udev_rules(group: &str) -> String {
     let mut rules = String::from(
         "# Written by `stickshift setup udev`: people at this computer, and a group, may talk to USB modem sticks.\n\
          ACTION==\"remove\", GOTO=\"stickshift_end\"\n\
          SUBSYSTEM!=\"usb|tty|usbmisc\", GOTO=\"stickshift_end\"\n\
+         SUBSYSTEM==\"usb\", ENV{DEVTYPE}!=\"usb_device\", GOTO=\"stickshift_end\"\n\
          # The ids of the device itself: ATTRS would match those of a hub above it too.\n\
          IMPORT{builtin}=\"usb_id\"\n\n",
     );
     let makers: Vec<(u16, &str)> = stick_makers().collect();
     let is_makers = |id: &UsbId| makers.iter().any(|(vendor, _)| *vendor == id.vendor);
-    let others: BTreeSet<UsbId> =
-        builtin::all().filter_map(|e| e.key.id()).filter(|id| !is_makers(id)).collect();
-    let access = format!("MODE=\"0660\", GROUP=\"{group}\", TAG+=\"uaccess\"");
+    let others: BTreeSet<UsbId> = (builtin::all().filter_map(|e| e.key.id()))
+        .filter(|id| !is_makers(id) && !is_no_modem(*id))
+        .collect();
+    let mark = "ENV{.STICKSHIFT_MODEM}=\"1\"";
     for (vendor, name) in &makers {
-        rules.push_str(&format!("# {name}\nENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", {access}\n"));
+        rules.push_str(&format!("# {name}\nENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", {mark}\n"));
     }
-    rules.push_str("\n# Sticks of makers of many things, before they are switched and after.\n");
+    rules.push_str("\n# Sticks of makers of many things.\n");
     for id in others {
         rules.push_str(&format!(
-            "ENV{{ID_VENDOR_ID}}==\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", {access}\n",
+            "ENV{{ID_VENDOR_ID}}==\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", {mark}\n",
             id.vendor, id.product
         ));
     }
-    rules.push_str(&format!("SUBSYSTEM==\"tty\", DRIVERS==\"option|sierra|qcserial|hso\", {access}\n\n"));
+    let marked = "ENV{.STICKSHIFT_MODEM}==\"1\"";
+    let access = format!("GROUP=\"{group}\", TAG+=\"uaccess\"");
+    rules.push_str(&format!(
+        "\n# Ports and control channels, by their drivers.\n\
+         SUBSYSTEM==\"tty|usbmisc\", DRIVERS==\"{MODEM_DRIVERS}\", {access}\n\
+         SUBSYSTEM==\"tty|usbmisc\", {marked}, DRIVERS==\"{COMMON_DRIVERS}\", {access}\n\n\
+         # The device itself, unless it has an interface that is no modem's.\n\
+         SUBSYSTEM==\"usb\", {marked}, ENV{{ID_USB_INTERFACES}}==\"{OF_MODEMS}\", \
+         ENV{{ID_USB_INTERFACES}}!=\"{OF_OTHERS}\", {access}\n\n"
+    ));
     rules.push_str(
         "# A boot ROM takes AT probes for a broken loader.\n\
          ENV{ID_VENDOR_ID}==\"12d1\", ENV{ID_MODEL_ID}==\"1443|36dd\", ENV{ID_MM_DEVICE_IGNORE}=\"1\"\n\n\
@@ -378,17 +434,35 @@ mod tests {
     }
 
     #[test]
-    fn rules_cover_every_profile_once() {
+    fn rules_mark_every_modem_once_and_nothing_else() {
         let rules = udev_rules("dialout");
         for entry in builtin::all() {
             let Some(id) = entry.key.id() else { continue };
-            let vendor = format!("ENV{{ID_VENDOR_ID}}==\"{:04x}\", MODE", id.vendor);
-            let device = format!("\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", MODE", id.vendor, id.product);
+            let vendor = format!("ENV{{ID_VENDOR_ID}}==\"{:04x}\", ENV{{.S", id.vendor);
+            let device =
+                format!("\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", ENV{{.S", id.vendor, id.product);
             let times = rules.matches(&vendor).count() + rules.matches(&device).count();
-            assert_eq!(times, 1, "{id}");
+            assert_eq!(times, usize::from(!is_no_modem(id)), "{id}");
         }
-        assert!(rules.lines().all(|l| l.matches('"').count() % 2 == 0));
-        assert!(rules.contains("GROUP=\"dialout\""));
+        // A laser printer, a label printer, a steering wheel, a smart-card reader.
+        for (vendor, product) in [(0x03f0, 0x002a), (0x0922, 0x1001), (0x046d, 0xc261), (0x072f, 0x100d)] {
+            assert!(is_no_modem(UsbId::new(vendor, product)));
+        }
+    }
+
+    #[test]
+    fn access_is_given_to_the_nodes_of_modems_alone_and_no_mode_is_set() {
+        let rules = udev_rules("dialout");
+        assert!(!rules.contains("MODE=") && !rules.contains("MODE:="), "{rules}");
+        let access: Vec<&str> = rules.lines().filter(|line| line.contains("uaccess")).collect();
+        assert_eq!(access.len(), 3);
+        for rule in access {
+            assert!(rule.ends_with("GROUP=\"dialout\", TAG+=\"uaccess\""), "{rule}");
+            assert!(rule.contains("DRIVERS==") || rule.contains("ID_USB_INTERFACES}!="), "{rule}");
+        }
+        for class in ["03", "07", "0b"] {
+            assert!(OF_OTHERS.split('|').any(|pattern| pattern == format!("*:{class}*")), "{class}");
+        }
     }
 
     /// `KEY=="value"` with the operators of udev, separated by commas: what `udevadm verify` looks at first.
@@ -440,9 +514,32 @@ mod tests {
     #[test]
     fn a_group_cannot_break_out_of_its_quotes() {
         for bad in ["", "a b", "x\", RUN+=\"y", "a\n"] {
-            assert!(checked(bad.to_owned()).is_err(), "{bad:?}");
+            assert!(checked(bad.to_owned(), true).is_err(), "{bad:?}");
         }
-        assert_eq!(checked("plug-dev_1".to_owned()).unwrap(), "plug-dev_1");
+        assert_eq!(checked("plug-dev_1".to_owned(), true).unwrap(), "plug-dev_1");
+    }
+
+    #[test]
+    fn a_group_has_to_exist_on_this_system() {
+        assert!(checked("nosuchgroup".to_owned(), false).is_err());
+        assert!(is_group("root:x:0:\ndialout:x:20:me\n", "dialout"));
+        assert!(!is_group("root:x:0:\ndialout:x:20:me\n", "dial") && !is_group("", "dialout"));
+    }
+
+    #[test]
+    fn a_program_that_the_unit_hides_from_itself_is_refused() {
+        for hidden in
+            ["/home/me/.cargo/bin/stickshift", "/root/stickshift", "/tmp/s", "/var/tmp/s", "/run/user/1/s"]
+        {
+            let refused = refuse_hidden(Path::new(hidden)).unwrap_err();
+            assert!(refused.is(ErrorKind::Usage) && refused.what().contains("/usr/local/bin"), "{refused}");
+        }
+        for seen in ["/usr/bin/stickshift", "/usr/local/bin/stickshift", "/opt/s", "/homes/s"] {
+            refuse_hidden(Path::new(seen)).unwrap();
+        }
+        let to = |root: &str| WhereTo { print: true, root: root.into() };
+        assert_eq!(to("pkg").program().unwrap(), Path::new("/usr/bin/stickshift"));
+        assert_eq!(to("/").program().unwrap(), this_program().unwrap());
     }
 
     #[test]
