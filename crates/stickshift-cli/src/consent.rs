@@ -27,6 +27,7 @@ pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run:
             Consent::Mismatch => ErrorKind::ImageMismatch,
             Consent::Unsigned => ErrorKind::SignatureRefused,
             Consent::Partial => ErrorKind::ImageIncomplete,
+            Consent::NoLoader => ErrorKind::LoaderMissing,
         };
         return Err(Error::new(kind, objection.text.clone())
             .with("consent", option(objection.consent))

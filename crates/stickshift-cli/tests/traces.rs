@@ -243,7 +243,17 @@ fn no_secret_leaves_through_a_trace_an_error_or_a_journal() {
             &["at", "AT+CMGS=\"+4915199988877\""],
             &["at", "AT+CGSN"],
             &["at", "AT+CIMI;+CGSN"],
-            &["convert", "--to", "stick", "--firmware", "firmware.bin", "--user", "admin", "--yes"],
+            &[
+                "convert",
+                "--to",
+                "stick",
+                "--firmware",
+                "firmware.bin",
+                "--user",
+                "admin",
+                "--allow-no-loader",
+                "--yes",
+            ],
         ] {
             for output in [&["-v"][..], &["--json"]] {
                 let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))

@@ -141,6 +141,8 @@ error_kinds! {
     ImageMismatch = "image-mismatch",
     /// The image is not whole: partitions that belong to it are missing.
     ImageIncomplete = "image-incomplete",
+    /// The boot loader would be written, and no loader for the boot ROM was given.
+    LoaderMissing = "loader-missing",
     /// The stick wants a signature that this image does not have.
     SignatureRefused = "signature-refused",
     /// The stick refused a request with a NAK code.

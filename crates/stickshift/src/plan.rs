@@ -55,6 +55,8 @@ pub enum Consent {
     Unsigned,
     /// An image in which partitions are missing may be flashed.
     Partial,
+    /// A boot loader may be written while no loader for the boot ROM is at hand.
+    NoLoader,
 }
 
 /// The consents that were given.
@@ -68,6 +70,8 @@ pub struct Consents {
     pub unsigned: bool,
     /// See [`Consent::Partial`].
     pub partial: bool,
+    /// See [`Consent::NoLoader`].
+    pub no_loader: bool,
 }
 
 impl Consents {
@@ -78,6 +82,7 @@ impl Consents {
             Consent::Mismatch => self.mismatch,
             Consent::Unsigned => self.unsigned,
             Consent::Partial => self.partial,
+            Consent::NoLoader => self.no_loader,
         }
     }
 }

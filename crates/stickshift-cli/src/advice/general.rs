@@ -202,6 +202,11 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "download it again; use --allow-partial if that is intended",
             REFUSED,
         ),
+        ErrorKind::LoaderMissing => (
+            "a stick whose boot loader is written in part starts from nothing but a loader",
+            "get the loader for this model and give it with --loader; use --allow-no-loader if you can get it later",
+            REFUSED,
+        ),
         ErrorKind::SignatureRefused => (
             "the stick accepts only images signed with a key it knows",
             "use the vendor's original image; a loader of a \"99\" kit takes that kit's firmware only",

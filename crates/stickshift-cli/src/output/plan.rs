@@ -43,6 +43,7 @@ pub(crate) fn option(consent: Consent) -> &'static str {
         Consent::Mismatch => "--allow-mismatch",
         Consent::Unsigned => "--allow-unsigned",
         Consent::Partial => "--allow-partial",
+        Consent::NoLoader => "--allow-no-loader",
     }
 }
 
@@ -73,6 +74,7 @@ impl From<ConsentArgs> for Consents {
             mismatch: args.allow_mismatch,
             unsigned: args.allow_unsigned,
             partial: args.allow_partial,
+            no_loader: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use stickshift::convert::{
 };
 use stickshift::error::{Result, Verdict};
 use stickshift::modem::Identity;
+use stickshift::plan::Consents;
 
 use crate::consent;
 use crate::context::Context;
@@ -60,6 +61,10 @@ pub(crate) struct ConvertArgs {
 
     #[command(flatten)]
     consents: ConsentArgs,
+
+    /// Write the boot loader without a loader at hand: an interruption there is not recovered without one
+    #[arg(long, help_heading = "Consents")]
+    allow_no_loader: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -71,7 +76,7 @@ enum Direction {
 }
 
 pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
-    let consents = args.consents.into();
+    let consents = Consents { no_loader: args.allow_no_loader, ..args.consents.into() };
     let to = match args.to {
         Direction::Stick => Target::Stick,
         Direction::Hilink => Target::Hilink,

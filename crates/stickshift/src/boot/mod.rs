@@ -11,7 +11,7 @@ mod patch;
 mod ptable;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use chip::{CHIPS, Chip, KNOWN_LOADERS, KnownLoader};
 pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};

@@ -59,7 +59,8 @@ impl Step {
 /// Looks at the stick and plans its conversion. Sends nothing that changes anything.
 ///
 /// # Errors
-/// `NotInDownloadMode` for a stick in a mode from which no way is known, `Usage` for one in its boot ROM without a loader, and what the bus
+/// `NotInDownloadMode` for a stick in a mode from which no way is known, `Usage` for one in its boot ROM without a loader, `GateClosed` for
+/// one that is known to refuse other firmware without a loader, and what the bus
 /// reports; all untouched. A stick that does not answer is planned for by what the bus shows.
 pub fn plan(
     bus: &mut dyn Bus,
@@ -112,9 +113,8 @@ pub fn plan(
     plan_fit(seen.as_ref(), request, &mut plan);
     if steps.contains(&Step::Load) {
         plan_loader(seen.as_ref(), request, &mut plan);
-    } else if request.loader.is_none() && request.files.iter().any(flash::holds_boot_loader) {
-        plan.dangers.push("no loader was given: after such an interruption one is needed, so have one for this model at hand".into());
     }
+    plan_no_loader(request, &mut plan);
     plan.dangers.push(
         "SMS and settings on the stick may be lost; IMEI, serial number and calibration are not part of the image".into(),
     );
@@ -174,11 +174,20 @@ fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Re
         }
     }
     let past_the_pin = matches!(stick.mode, Mode::Download | Mode::BootRom);
+    if !past_the_pin && gate == Gate::Closed && request.loader.is_none() {
+        return Err(needs_loader());
+    }
     if !past_the_pin && (request.loader.is_some() || gate == Gate::Closed) {
         steps.extend([Step::BootPin, Step::Load]);
     }
     steps.extend([Step::Flash, Step::Verify]);
     Ok(steps)
+}
+
+/// Its firmware refuses to be replaced, and the other way in was not prepared.
+pub(super) fn needs_loader() -> Error {
+    Error::new(ErrorKind::GateClosed, "the boot pin is the way left, and that needs a loader")
+        .with_verdict(Verdict::Untouched)
 }
 
 /// Adds a step to the plan that is shown.
@@ -216,10 +225,8 @@ fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertReques
                 let model = hardware.or_else(|| seen.and_then(|seen| seen.product.clone()));
                 load::plan(loader, model.as_deref(), plan);
             }
-            None => {
-                plan.step("load-block", "send the loader to the boot ROM: none was given", None);
-                plan.dangers.push("no loader was given: the boot pin alone does not help, and nothing is begun without one".into());
-            }
+            // No steps are made for such a request.
+            None => {}
         },
         Step::Flash => flash::plan(&request.files, plan),
         Step::Verify => {
@@ -298,6 +305,17 @@ fn plan_loader(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Pla
     };
     if let Some(text) = platforms.filter_map(misfit).next() {
         plan.objections.push(Objection { consent: Consent::Mismatch, text });
+    }
+}
+
+/// Without a loader at hand, nothing brings a stick back whose boot loader was written in part.
+fn plan_no_loader(request: &ConvertRequest, plan: &mut Plan) {
+    if request.loader.is_none() && request.files.iter().any(flash::holds_boot_loader) {
+        plan.objections.push(Objection {
+            consent: Consent::NoLoader,
+            text: "the boot loader is written and no loader was given: only a loader recovers a stick that is interrupted there"
+                .into(),
+        });
     }
 }
 

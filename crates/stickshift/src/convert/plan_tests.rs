@@ -1,10 +1,12 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::boot::tests::{file as boot_file, filler, hex};
 use crate::convert::FirmwareFile;
 use crate::firmware::Header;
 use crate::firmware::build::{self, Part, field};
 use crate::plan::Consents;
+use crate::stick::UsbId;
 
 /// Main firmware for `platform` in `version`.
 fn firmware(platform: &str, version: &str) -> FirmwareFile {
@@ -110,4 +112,87 @@ fn a_download_mode_that_is_reported_to_refuse_everything_is_said_before_it_is_en
     assert_eq!(said(&[Step::BootPin, Step::Load, Step::Flash], &of_product), "");
     assert_eq!(said(&through, &seen(Some("E3372s-153"), None, "21.200.07.00.00")), "");
     assert_eq!(said(&through, &seen(Some("E3372h-153"), Some("CL2E3372HM"), "21.300.05.00.00")), "");
+}
+
+/// A loader of which only the erase routine of its chip's family is known.
+fn loader(erase_routine: &str) -> Loader {
+    let mut usbldr = filler(4096);
+    let bytes = hex(erase_routine);
+    usbldr[0x100..0x100 + bytes.len()].copy_from_slice(&bytes);
+    Loader::parse(boot_file(&filler(300), &usbldr)).unwrap()
+}
+
+/// Signatures of docs/protocols/balong-boot.md section 4.3.
+const V7R1: &str = "3DE2E0E300E09EE55CC39FE50C005EE10000000A";
+const V7R11: &str = "000050E37080BD080030A0E34E2604E3E03F44E3552244E34C019FE54EC604E348419FE50210A0E14CC444E35C2383E5\
+                     00008FE040C383E5";
+
+#[test]
+fn a_loader_for_another_chip_than_the_images_is_objected_to_where_the_stick_says_nothing() {
+    let said = |erase_routine, seen: Option<&Identity>| {
+        let file = firmware("E3372h_153", "21.180.01.00.00");
+        let request = ConvertRequest { loader: Some(loader(erase_routine)), ..request(Target::Stick, file) };
+        let mut plan = Plan::new("");
+        plan_loader(seen, &request, &mut plan);
+        plan.objections
+    };
+    let objections = said(V7R1, None);
+    assert_eq!(objections.len(), 1);
+    assert_eq!(objections[0].consent, Consent::Mismatch);
+    assert!(
+        objections[0].text.contains("for V7R1") && objections[0].text.contains("V7R11"),
+        "{objections:?}"
+    );
+    assert_eq!(said(V7R11, None), []);
+    // A stick that says what it is was held against the loader itself.
+    let seen = Identity { hardware: Some("CL2E3372HM".into()), ..Identity::default() };
+    assert_eq!(said(V7R1, Some(&seen)), []);
+}
+
+#[test]
+fn a_boot_loader_is_not_written_without_a_loader_at_hand_unless_the_owner_says_so() {
+    let without = request(Target::Stick, boot_loader_image());
+    let mut plan = Plan::new("");
+    plan_no_loader(&without, &mut plan);
+    assert_eq!(plan.unanswered(Consents::default()).map(|o| o.consent), Some(Consent::NoLoader));
+    assert_eq!(plan.unanswered(Consents { no_loader: true, ..Consents::default() }), None);
+
+    let with = ConvertRequest { loader: Some(loader(V7R11)), ..without };
+    let mut plan = Plan::new("");
+    plan_no_loader(&with, &mut plan);
+    assert_eq!(plan.objections, []);
+}
+
+/// Main firmware that begins with Fastboot.
+fn boot_loader_image() -> FirmwareFile {
+    let file = firmware("E3372h_153", "21.180.01.00.00");
+    assert!(flash::holds_boot_loader(&file));
+    file
+}
+
+#[test]
+fn a_stick_known_to_refuse_is_refused_without_a_loader_before_any_question() {
+    let stick = |mode| {
+        let mut stick = Stick::new("1-1".parse().unwrap(), UsbId::new(0x12d1, 0x14dc));
+        stick.mode = mode;
+        stick
+    };
+    let closed = Identity {
+        model: Some("E3372".into()),
+        hardware: Some("CL2E3372HM".into()),
+        firmware: Some("22.328.62.00.00".into()),
+        ..Identity::default()
+    };
+    assert_eq!(closed.gate(), Gate::Closed);
+    let asked = |mode, loader| {
+        let file = firmware("E3372h_153", "21.180.01.00.00");
+        steps(&stick(mode), Some(&closed), &ConvertRequest { loader, ..request(Target::Stick, file) })
+    };
+    for mode in [Mode::Hilink, Mode::Modem, Mode::HilinkSerial] {
+        let refused = asked(mode, None).unwrap_err();
+        assert!(refused.is(ErrorKind::GateClosed), "{refused}");
+        assert_eq!(asked(mode, Some(loader(V7R11))).unwrap()[..2], [Step::BootPin, Step::Load]);
+    }
+    // Past its gate it takes what comes.
+    assert_eq!(asked(Mode::Download, None).unwrap(), [Step::Flash, Step::Verify]);
 }

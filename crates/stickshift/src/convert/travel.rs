@@ -8,7 +8,7 @@ use crate::convert::boot_pin::wait_for_boot_rom;
 use crate::convert::journal::{FileRecord, Journal};
 use crate::convert::load::find;
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
-use crate::convert::plan::{ConversionPlan, Step};
+use crate::convert::plan::{ConversionPlan, Step, needs_loader};
 use crate::convert::proof::prove;
 use crate::convert::request::{ConvertRequest, Converted};
 use crate::convert::resumption::{drop_stale, fingerprint};
@@ -95,9 +95,6 @@ impl Travel<'_> {
         session: &mut Session<'_>,
     ) -> Result<Identity> {
         let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
-        if steps.contains(&Step::Load) && request.loader.is_none() {
-            return Err(needs_loader());
-        }
         let mut soft_way = SoftWay::of(steps);
         let mut index = 0;
         while let Some(step) = steps.get(index).copied().filter(|step| *step != Step::Verify) {
@@ -230,11 +227,6 @@ fn may_be_tried_again(error: &Error) -> bool {
             | ErrorKind::SessionTaken
             | ErrorKind::WeakLogin
     )
-}
-
-fn needs_loader() -> Error {
-    Error::new(ErrorKind::GateClosed, "the boot pin is the way left, and that needs a loader")
-        .with_verdict(Verdict::Untouched)
 }
 
 fn fell_back(stick: &Stick, step: Step) -> Error {

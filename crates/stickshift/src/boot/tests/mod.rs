@@ -4,7 +4,7 @@ mod dialogue;
 mod files;
 
 /// A loader file: header, raminit, usbldr, without a gap.
-fn file(raminit: &[u8], usbldr: &[u8]) -> Vec<u8> {
+pub(crate) fn file(raminit: &[u8], usbldr: &[u8]) -> Vec<u8> {
     let mut f = vec![0; 84];
     let mut words = |at: usize, words: [u32; 4]| {
         for (i, word) in words.iter().enumerate() {
@@ -20,7 +20,7 @@ fn file(raminit: &[u8], usbldr: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes without a pattern in them, none zero.
-fn filler(length: usize) -> Vec<u8> {
+pub(crate) fn filler(length: usize) -> Vec<u8> {
     let mut state = 12345u32;
     let mut next = || {
         state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
@@ -29,7 +29,7 @@ fn filler(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
     digits.chunks(2).map(|p| u8::from_str_radix(&p.iter().collect::<String>(), 16).unwrap()).collect()
 }
