@@ -219,15 +219,14 @@ fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertReques
             "only if that is refused: ground the boot pin with a needle while you plug it in, then send the loader",
             None,
         ),
-        Step::Load => match &request.loader {
-            Some(loader) => {
+        Step::Load => {
+            // Without a loader no steps are made.
+            if let Some(loader) = &request.loader {
                 let hardware = seen.and_then(|seen| seen.hardware.as_deref()).and_then(model_of);
                 let model = hardware.or_else(|| seen.and_then(|seen| seen.product.clone()));
                 load::plan(loader, model.as_deref(), plan);
             }
-            // No steps are made for such a request.
-            None => {}
-        },
+        }
         Step::Flash => flash::plan(&request.files, plan),
         Step::Verify => {
             plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
