@@ -228,6 +228,8 @@ fn json_fixtures_have_one_record_per_line() {
     for folder in ["crates", "docs", "tests"] {
         below(&root.join(folder), &[".json"], &mut fixtures);
     }
+    // Schemas are written by a test, which also compares them.
+    fixtures.retain(|path| !path.starts_with(root.join("docs/json")));
     assert!(!fixtures.is_empty());
     for path in fixtures {
         let checked = one_record_per_line(&fs::read_to_string(&path).unwrap());
