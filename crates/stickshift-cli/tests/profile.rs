@@ -23,7 +23,7 @@ fn the_catalogue_is_searched() {
     let shown: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     let shown = &shown["result"];
     assert_eq!(shown["profiles"][0]["targets"], serde_json::json!(["12d1:14db", "12d1:14dc"]));
-    assert_eq!(stickshift(folder.path(), &["profile", "show", "12d1:ffff"]).status.code(), Some(2));
+    assert_eq!(stickshift(folder.path(), &["profile", "show", "12d1:ffff"]).status.code(), Some(5));
 }
 
 #[test]

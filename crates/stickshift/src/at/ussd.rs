@@ -17,6 +17,9 @@ pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long what has come already takes to be read.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
+/// How long reports from before are read away.
+const OLD_REPORTS: Duration = Duration::from_secs(5);
+
 /// In which form a code goes to the stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -150,8 +153,15 @@ pub fn ask(at: &mut At<'_>, code: &str, coding: Option<Coding>, is_reply: bool) 
     };
     let last = forms.len() - 1;
     for (turn, (coding, command)) in forms.into_iter().enumerate() {
-        // An old report is no answer to this code.
+        // An old report is no answer to this code. A port that never stops reporting is not waited for.
+        let quiet_by = at.now() + OLD_REPORTS;
         while let Some(old) = at.wait_urc("+CUSD", AT_ONCE)? {
+            if at.now() >= quiet_by {
+                return Err(Error::new(
+                    ErrorKind::UnexpectedAnswer,
+                    "the stick reports USSD answers that nobody asked for, without end",
+                ));
+            }
             if is_reply && read_reply(&old).is_none_or(|old| old.kind != ReplyKind::ReplyExpected) {
                 let what = "the network ended the dialogue before the reply was sent";
                 return Err(Error::new(ErrorKind::AtRefused, what).with_verdict(Verdict::Recoverable));

@@ -122,7 +122,7 @@ fn loader(erase_routine: &str) -> Loader {
     Loader::parse(boot_file(&filler(300), &usbldr)).unwrap()
 }
 
-/// Signatures of docs/protocols/balong-boot.md section 4.3.
+/// Signatures of docs/protocols/balong-boot.md section 4.
 const V7R1: &str = "3DE2E0E300E09EE55CC39FE50C005EE10000000A";
 const V7R11: &str = "000050E37080BD080030A0E34E2604E3E03F44E3552244E34C019FE54EC604E348419FE50210A0E14CC444E35C2383E5\
                      00008FE040C383E5";
