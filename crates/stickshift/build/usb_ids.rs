@@ -11,7 +11,6 @@ struct Data {
     flash_port: Vec<FlashPort>,
     protocol: Vec<Protocol>,
     vendor: Vec<Vendor>,
-    no_modem: Vec<NoModem>,
 }
 
 #[derive(Deserialize)]
@@ -52,28 +51,18 @@ struct Vendor {
     source: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoModem {
-    id: String,
-    what: String,
-    source: String,
-}
-
 /// The Rust source of the tables, sorted by id. A row that makes no sense stops the build.
 pub(crate) fn tables(text: &str) -> String {
     let mut data: Data = toml::from_str(text).unwrap_or_else(|e| panic!("data/usb-ids.toml: {e}"));
     data.product.sort_by_key(|row| id(&row.id));
     data.vendor.sort_by_key(|row| hex(&row.id));
-    data.no_modem.sort_by_key(|row| id(&row.id));
     let twice = data.product.windows(2).find(|pair| id(&pair[0].id) == id(&pair[1].id));
     assert!(twice.is_none(), "data/usb-ids.toml: {} twice", twice.unwrap()[0].id);
 
     let sources = (data.product.iter().map(|r| &r.source))
         .chain(data.flash_port.iter().map(|r| &r.source))
         .chain(data.protocol.iter().map(|r| &r.source))
-        .chain(data.vendor.iter().map(|r| &r.source))
-        .chain(data.no_modem.iter().map(|r| &r.source));
+        .chain(data.vendor.iter().map(|r| &r.source));
     assert!(sources.into_iter().all(|s| !s.is_empty()), "data/usb-ids.toml: a row has no source");
 
     let mut out = String::from("/// Sorted by id.\nstatic PRODUCTS: &[Product] = &[\n");
@@ -107,11 +96,6 @@ pub(crate) fn tables(text: &str) -> String {
     for row in &data.vendor {
         writeln!(out, "Vendor {{ id: {:#06x}, name: {:?}, only: {} }},", hex(&row.id), row.name, row.only)
             .unwrap();
-    }
-    out.push_str("];\n\n/// Sorted by id.\nstatic NO_MODEMS: &[UsbId] = &[\n");
-    for row in &data.no_modem {
-        let (vendor, product) = id(&row.id);
-        writeln!(out, "// A {}.\nUsbId::new({vendor:#06x}, {product:#06x}),", row.what).unwrap();
     }
     out.push_str("];\n");
     out

@@ -10,7 +10,8 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
-use stickshift::stick::{UsbId, is_no_modem, stick_makers};
+use stickshift::profile::purpose::{self, Purpose};
+use stickshift::stick::{UsbId, stick_makers};
 
 use crate::context::Context;
 use crate::files;
@@ -286,6 +287,10 @@ const OF_MODEMS: &str = "*:02*|*:08*|*:ff*";
 
 /// Sound, input, cameras and telephones, printers, smart cards, video, the debugger of Android: other rules own their nodes.
 const OF_OTHERS: &str = "*:01*|*:03*|*:06*|*:07*|*:0b*|*:0e*|*:ff42*";
+
+fn is_no_modem(id: UsbId) -> bool {
+    matches!(purpose::of(id), Some((Purpose::NoModem, _)))
+}
 
 /// Rules for the nodes of modems: their ports, and the device itself, through which a stick is switched. They add a group and never set a
 /// mode. The file's number has to be below 73: there uaccess is acted upon.

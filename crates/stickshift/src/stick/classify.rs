@@ -147,11 +147,6 @@ pub fn stick_makers() -> impl Iterator<Item = (u16, &'static str)> {
     VENDORS.iter().filter(|v| v.only).map(|v| (v.id, v.name))
 }
 
-/// Whether a device of this id is known to be something else than a modem once it was switched, such as a printer.
-pub fn is_no_modem(id: UsbId) -> bool {
-    NO_MODEMS.binary_search(&id).is_ok()
-}
-
 /// Whether a classified USB device is one that this program is about. Disks, keyboards, hubs, phones and network cards are not.
 pub fn is_stick(stick: &Stick) -> bool {
     if product(stick.id).is_some() {

@@ -19,8 +19,8 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, KnownIds, NoProfiles, classify, flash_interface, is_no_modem, is_stick, product_name,
-    stick_makers, vendor_name,
+    Classified, KnownIds, NoProfiles, classify, flash_interface, is_stick, product_name, stick_makers,
+    vendor_name,
 };
 
 pub use drive::{Drive, DriveKind, Hindrance};
