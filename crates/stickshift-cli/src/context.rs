@@ -169,7 +169,8 @@ impl Context {
     #[cfg(not(feature = "virtual"))]
     fn owner_hears(&self, _: &Event) {}
 
-    /// Asks before a plan that was shown is carried out.
+    /// Asks before something is done that was not typed as such: a plan, a restart, a setting that costs the connection. What a verb names by
+    /// itself (`delete`, `disconnect`, `use`) it does without a question.
     ///
     /// # Errors
     /// `ConsentNeeded` when the answer is no, or when there is no terminal; `Interrupted`.
@@ -180,14 +181,14 @@ impl Context {
         let declined =
             |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
         if self.global.json || !io::stdin().is_terminal() {
-            return declined("the plan was not confirmed, and there is no terminal to ask on");
+            return declined("not confirmed: there is no terminal to ask on");
         }
         let _ = write!(io::stderr(), "{} [y/N] ", clean::line(question));
         let _ = io::stderr().flush();
         let answer = question::line()?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
-            _ => declined("the plan was declined"),
+            _ => declined("declined"),
         }
     }
 }

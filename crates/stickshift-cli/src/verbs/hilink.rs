@@ -122,7 +122,6 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
                 modem.use_dial_profile(index)?;
             }
             if let Some(index) = delete {
-                context.confirm(&format!("delete profile {index}?"))?;
                 modem.delete_dial_profile(index)?;
             }
             tell_second_look(context, &modem);
