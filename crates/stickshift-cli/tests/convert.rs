@@ -33,7 +33,7 @@ fn a_stick_that_shows_its_cdrom_is_switched_on_the_way_and_before_the_proof() {
     for stick in ["e3372h-cd", "e3372h-stick-cd"] {
         let run = stickshift(
             folder.path(),
-            &[&["--virtual", stick][..], &TO_STICK, &["--webui", "made/webui.bin"]].concat(),
+            &[&["-v", "--virtual", stick][..], &TO_STICK, &["--webui", "made/webui.bin"]].concat(),
         );
         let (out, err) = (text(&run.stdout), text(&run.stderr));
         assert!(run.status.success(), "{stick}: {err}");

@@ -60,7 +60,6 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::NotInDownloadMode, &[&["flash", "rehearse"]]),
     (Kind::ImageMismatch, &[&["flash", "convert"]]),
     (Kind::ImageIncomplete, &[&["flash", "convert"]]),
-    (Kind::LoaderMissing, &[&["convert"]]),
     (Kind::SignatureRefused, &[&["flash", "convert", "rehearse"]]),
     (Kind::RequestRefused, &[&["flash", "convert"]]),
     (Kind::VersionMismatch, &[&["flash", "rehearse"]]),
