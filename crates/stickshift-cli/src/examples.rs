@@ -209,9 +209,9 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         "sms",
         &[
             on("e3372h-stick", "stickshift sms list", "what was received"),
-            on("e3372h-stick", "stickshift sms read 0", "one of them"),
+            on("e3372h-stick", "stickshift sms read SM:0", "one of them"),
             on("e3372h-stick", "stickshift sms send +33123456789 'on my way'", "send one"),
-            on("e3372h-stick", "stickshift sms delete 0", "delete one"),
+            on("e3372h-stick", "stickshift sms delete SM:0", "delete one"),
         ],
     ),
     (

@@ -51,7 +51,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::NotAuthorized, &[TALK, CHANGE]),
     (Kind::NoPower, &[TALK, CHANGE]),
     (Kind::LoaderErases, &[&["load", "convert"]]),
-    (Kind::LoaderMissing, &[&["flash", "convert"]]),
+    (Kind::LoaderMissing, &[&["convert"]]),
     (Kind::PatchNotFound, &[LOADERS]),
     (Kind::NoPartitionTable, &[LOADERS]),
     (Kind::NotInBootMode, &[&["load", "convert"]]),
