@@ -101,6 +101,9 @@ impl Expectation {
     pub(crate) fn see_address(&mut self, address: Option<u32>) {
         if address.is_some() && self.address.is_some() && address != self.address {
             self.left = true;
+            // What was looked at before is the stick as it was: the number is read after it, and may be that of what came meanwhile.
+            self.unchanged_since = None;
+            self.address = address;
         }
     }
 

@@ -98,6 +98,20 @@ fn a_stick_that_comes_back_unchanged_is_soon_given_up() {
 }
 
 #[test]
+fn a_number_that_is_newer_than_the_look_gives_the_stick_its_time() {
+    let mut e = expectation(&[]);
+    e.address = Some(7);
+    let before = e.before.clone();
+    assert!(matches!(e.judge(Some(&before), seconds(1)), Judgement::Pending(_)));
+    e.see_address(Some(8));
+    assert!(
+        matches!(e.judge(Some(&before), seconds(12)), Judgement::Pending(until) if until == seconds(17)),
+        "it may have come back while the bus was looked at"
+    );
+    assert!(matches!(e.judge(Some(&stick(0x1506, &[PCUI])), seconds(13)), Judgement::Switched(_)));
+}
+
+#[test]
 fn a_stick_that_stays_away_is_in_a_state_that_nobody_saw() {
     let mut e = expectation(&[]);
     assert!(matches!(e.judge(None, seconds(19)), Judgement::Pending(_)));
