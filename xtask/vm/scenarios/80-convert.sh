@@ -26,7 +26,7 @@ convert() {
 }
 convert "$boot" from-boot --loader "$HERE/loader.bin" &
 first=$!
-convert "$modem" from-modem &
+convert "$modem" from-modem --allow-no-loader &
 second=$!
 wait "$first"
 wait "$second"

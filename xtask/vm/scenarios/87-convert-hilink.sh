@@ -6,7 +6,7 @@ plug e3372h-hilink
 found
 card "$WHERE"
 lease "$CARD"
-stickshift --json convert "$WHERE" --to stick --firmware "$HERE/firmware.bin" --webui "$HERE/webui.bin" --no-updates --yes > "$HERE/events" 2>&1
+stickshift --json convert "$WHERE" --to stick --firmware "$HERE/firmware.bin" --webui "$HERE/webui.bin" --no-updates --allow-no-loader --yes > "$HERE/events" 2>&1
 tail -n 1 "$HERE/events"
 tail -n 1 "$HERE/events" | grep -q '"after":.*"firmware":"21.180.01.00.00"'
 grep -q '"web-ports"' "$HERE/events"

@@ -123,7 +123,7 @@ pub fn e3372h(name: &str) -> Option<HuaweiOptions> {
 }
 
 /// The stick of that name, not plugged in yet. The seed decides what differs from stick to stick. What goes wrong is a
-/// [`FaultPlan`] on an E3372h, and a [`Behaviour`](crate::sticks::zerocd::Behaviour) on one that is only there to be switched.
+/// [`FaultPlan`](crate::fault::FaultPlan) on an E3372h, and a [`Behaviour`](crate::sticks::zerocd::Behaviour) on one that is only there to be switched.
 ///
 /// # Errors
 /// `Usage` when there is no such stick, or no such fault for it.
