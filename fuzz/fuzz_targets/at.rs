@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stickshift::at::{Command, data, identify, network, ports, sim, sms, ussd};
+use stickshift::at::{Command, data, identify, network, ports, signal, sim, sms, ussd};
 use stickshift::wire::at::{ANSWER_LIMIT, Answer, Collector, Final, Progress};
 
 const COMMANDS: &[&str] = &[
@@ -47,15 +47,18 @@ fuzz_target!(|bytes: &[u8]| {
     parse(ports::composition(), &answer);
     parse(sim::tries(), &answer);
     parse(network::operators(), &answer);
-    parse(network::signal(), &answer);
+    parse(network::operator(), &answer);
+    parse(signal::levels(), &answer);
+    parse(signal::extended(), &answer);
+    parse(signal::carriers(), &answer);
     parse(network::system(), &answer);
     parse(network::radio_config(), &answer);
     parse(data::contexts(), &answer);
     parse(data::ndis_states(), &answer);
     parse(data::lease(), &answer);
     parse(data::flow(), &answer);
-    if let Ok(stored) = sms::list().parse(&answer) {
-        sms::received(&stored);
-    }
+    parse(sms::list(), &answer);
+    parse(sms::stores(), &answer);
+    parse(sms::store(), &answer);
     ussd::read_reply(&text);
 });
