@@ -279,10 +279,19 @@ fn named(line: &[u8]) -> Option<(String, usize)> {
 
 /// The arguments of a command. Nobody looks at the names of further commands on the line, so they are all hidden.
 fn arguments(bytes: &[u8], range: Range<usize>, name: &str, found: &mut Vec<Range<usize>>) {
-    let next = bytes[range.clone()].iter().position(|b| *b == b';').map_or(range.end, |at| range.start + at);
-    hide(bytes, range.start..next, shown(name).0, found);
-    if next < range.end {
-        found.push(next + 1..range.end);
+    let text = &bytes[range.clone()];
+    let next = text.iter().position(|b| *b == b';').unwrap_or(text.len());
+    // A further command may follow without a sign: behind the digits of a basic command, and behind a question.
+    let is_basic = name.starts_with(|c: char| c == '&' || c.is_ascii_alphabetic());
+    let own = match text.first() {
+        _ if is_basic => text.iter().take_while(|b| b.is_ascii_digit()).count(),
+        Some(b'?') => 1,
+        _ => next,
+    };
+    hide(bytes, range.start..range.start + own, shown(name).0, found);
+    let rest = if own == next { next + 1 } else { own };
+    if rest < text.len() {
+        found.push(range.start + rest..range.end);
     }
 }
 

@@ -198,6 +198,8 @@ mod tests {
     fn texts_for_people_hide_numbers_and_codes() {
         for (plain, wanted) in [
             ("AT^DATALOCK=\"12345678\"", "AT^DATALOCK=**********"),
+            ("ATE0+CPIN=\"98765\"", "ATE0*************"),
+            ("AT+COPS?D49151", "AT+COPS?******"),
             ("<Password>YWRtaW4=</Password>", "<Password>********</Password>"),
             ("no stick has the IMEI 860000000000001", "no stick has the IMEI ***************"),
             ("21.180.01.00.00", "21.180.01.00.00"),
