@@ -244,6 +244,12 @@ const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 /// Refuses a unit that could not start its program.
 fn refuse_hidden(program: &Path) -> Result<()> {
+    let refused = |c: char| "$'\"\\".contains(c) || c.is_control();
+    if program.display().to_string().contains(refused) {
+        let what = "systemd starts no program with a quotation mark, a backslash, a dollar sign or a control character in its path: \
+                    copy stickshift to /usr/local/bin and run it from there";
+        return Err(Error::new(ErrorKind::Usage, what).with("program", program.display()));
+    }
     let Some(folder) = HIDDEN.iter().find(|folder| program.starts_with(folder)) else { return Ok(()) };
     let what = format!(
         "the service cannot start a program below {folder}, which is hidden from it: \
@@ -533,9 +539,15 @@ mod tests {
 
     #[test]
     fn a_program_that_the_unit_hides_from_itself_is_refused() {
-        for hidden in
-            ["/home/me/.cargo/bin/stickshift", "/root/stickshift", "/tmp/s", "/var/tmp/s", "/run/user/1/s"]
-        {
+        for hidden in [
+            "/home/me/.cargo/bin/stickshift",
+            "/root/stickshift",
+            "/tmp/s",
+            "/var/tmp/s",
+            "/run/user/1/s",
+            "/opt/$x/s",
+            "/opt/\"/s",
+        ] {
             let refused = refuse_hidden(Path::new(hidden)).unwrap_err();
             assert!(refused.is(ErrorKind::Usage) && refused.what().contains("/usr/local/bin"), "{refused}");
         }
