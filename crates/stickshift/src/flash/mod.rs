@@ -38,7 +38,7 @@ pub trait Payload {
     /// The partitions.
     fn partitions(&self) -> &[PartitionFacts];
 
-    /// The bytes of one, unpacked.
+    /// The bytes of one, unpacked. They are read a block at a time, while the stick works on the block before.
     ///
     /// # Errors
     /// Whatever reading the image reports.

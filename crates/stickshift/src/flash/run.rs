@@ -1,6 +1,6 @@
 //! Sending partitions: start, blocks, end, and the end of it all.
 
-use std::io::{BufReader, ErrorKind as IoErrorKind, Read};
+use std::io::{ErrorKind as IoErrorKind, Read};
 use std::time::Duration;
 
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
@@ -23,8 +23,6 @@ const LATE: Duration = Duration::from_millis(2);
 const RESETS: u32 = 2;
 /// How often in a row a partition is begun again without getting further than before.
 const VAIN: u32 = 3;
-/// Bytes of the image that are read at a time.
-const READ_AHEAD: usize = 64 * 1024;
 /// Blocks between two progress reports.
 const TELL_BLOCKS: u32 = 32;
 /// Codes of partition tables: after a change of one the stick may restart at once.
@@ -221,13 +219,13 @@ fn blocks(
 ) -> Result<(), Failed> {
     let PartitionFacts { size, boot_chain, .. } = payload.partitions()[index];
     let count = size.div_ceil(BLOCK_SIZE as u64) as u32;
-    let mut reader = BufReader::with_capacity(READ_AHEAD, payload.open(index)?);
+    let mut reader = payload.open(index)?;
     let mut data = vec![0; BLOCK_SIZE];
     let (mut body, mut frame, mut next) = (Vec::new(), Vec::new(), Vec::new());
     let mut left = size;
     let mut encode = |number: u32, out: &mut Vec<u8>| -> Result<()> {
         let length = left.min(BLOCK_SIZE as u64) as usize;
-        fill(&mut reader, &mut data[..length])?;
+        fill(&mut *reader, &mut data[..length])?;
         left -= length as u64;
         message::block(number, &data[..length], &mut body);
         out.clear();

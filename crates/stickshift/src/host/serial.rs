@@ -132,16 +132,21 @@ impl ByteLink for SerialLink {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while self.wait(PollFlags::IN, deadline)? {
+        // What came while the caller was busy is read without asking for it first.
+        loop {
             match rustix::io::read(&self.port, &mut *buffer) {
                 // A terminal in raw mode is at its end only after a hang-up.
                 Ok(0) => return Err(self.gone()),
                 Ok(n) => return Ok(n),
-                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if !self.wait(PollFlags::IN, deadline)? {
+                        return Ok(0);
+                    }
+                }
                 Err(e) => return Err(self.failed("reading from the port failed", e)),
             }
         }
-        Ok(0)
     }
 
     fn discard_input(&mut self) -> Result<()> {
