@@ -1,7 +1,6 @@
 //! Reads a command line of usb_modeswitch.
 
 use stickshift::error::{Detail, Error, ErrorKind, Result};
-use stickshift::profile::Method;
 use stickshift::profile::formats::usb_modeswitch::{self, Parsed};
 
 use super::command_line::{CommandLine, Source};
@@ -87,34 +86,7 @@ fn merge(request: &mut CommandLine, parsed: Parsed) {
     request.warnings.extend(lines);
     request.vendor = parsed.default_vendor.or(request.vendor);
     request.product = parsed.default_product.or(request.product);
-    let (ours, text) = (&mut request.parameters, parsed.parameters);
-    for method in Method::ALL {
-        if let Some(on) = text.method(method) {
-            ours.turn(method, on);
-        }
-    }
-    if !text.target_products.is_empty() {
-        ours.target_products = text.target_products;
-    }
-    for (slot, message) in ours.messages.iter_mut().zip(text.messages) {
-        if !message.is_empty() {
-            *slot = message;
-        }
-    }
-    ours.target_vendor = text.target_vendor.or(ours.target_vendor);
-    ours.target_product = text.target_product.or(ours.target_product);
-    ours.target_class = text.target_class.or(ours.target_class);
-    ours.pantech = text.pantech.or(ours.pantech);
-    ours.message_endpoint = text.message_endpoint.or(ours.message_endpoint);
-    ours.response_endpoint = text.response_endpoint.or(ours.response_endpoint);
-    ours.interface = text.interface.or(ours.interface);
-    ours.configuration = text.configuration.or(ours.configuration);
-    ours.alt_setting = text.alt_setting.or(ours.alt_setting);
-    ours.reset_usb = text.reset_usb.or(ours.reset_usb);
-    ours.release_delay_ms = text.release_delay_ms.or(ours.release_delay_ms);
-    ours.check_success_s = text.check_success_s.or(ours.check_success_s);
-    ours.no_driver_loading = text.no_driver_loading.or(ours.no_driver_loading);
-    // WaitBefore, NoMBIMCheck and MBIM are for wrappers: the program itself never looks at them.
+    usb_modeswitch::overlay(&mut request.parameters, parsed.parameters);
 }
 
 fn usage(what: &'static str) -> Error {
@@ -123,6 +95,7 @@ fn usage(what: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use stickshift::profile::Method;
     use stickshift::stick::UsbId;
 
     use super::*;

@@ -364,6 +364,36 @@ pub(crate) fn truth(text: &str) -> bool {
     text.starts_with(['Y', 'y', 'T', 't', '1'])
 }
 
+/// Lets what a text gives win over what stands in `onto`, as usb_modeswitch does with its options and its config text. MBIM is left out:
+/// usb_modeswitch does not know it.
+pub fn overlay(onto: &mut Parameters, mut text: Parameters) {
+    fn win<T>(slot: &mut Option<T>, value: &mut Option<T>) {
+        *slot = value.take().or(slot.take());
+    }
+    fn win_list<T>(slot: &mut Vec<T>, value: &mut Vec<T>) {
+        if !value.is_empty() {
+            std::mem::swap(slot, value);
+        }
+    }
+    for (_, value) in NAMES.iter().filter(|(name, _)| *name != MBIM) {
+        match value {
+            Value::Id(of) | Value::Number(of) => win(of(onto), of(&mut text)),
+            Value::Ids(of) => win_list(of(onto), of(&mut text)),
+            Value::Byte(of) | Value::PlainByte(of) => win(of(onto), of(&mut text)),
+            Value::Time(of) => win(of(onto), of(&mut text)),
+            Value::Flag(of) | Value::NonZero(of) => win(of(onto), of(&mut text)),
+            Value::Message(number) => win_list(&mut onto.messages[*number], &mut text.messages[*number]),
+            Value::Methods => {
+                for method in Method::ALL {
+                    if let Some(on) = text.method(method) {
+                        onto.turn(method, on);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Writes an entry as a file for usb_modeswitch's data folder; its name is `entry.key`. With `with_ids` the ids are written
 /// too, as `usb_modeswitch -c FILE` needs them.
 pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {

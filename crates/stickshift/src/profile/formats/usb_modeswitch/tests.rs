@@ -99,3 +99,28 @@ proptest! {
         let _ = parse(&format!("{name}={value}"));
     }
 }
+
+#[test]
+fn what_a_text_gives_wins_and_what_it_does_not_give_stays() {
+    let text = "TargetVendor=0x12d1\nTargetProduct=0x1506\nTargetProductList=\"1506,14db\"\nTargetClass=0xff\n\
+        WaitBefore=3\nInterface=0x01\nMessageEndpoint=0x02\nResponseEndpoint=0x83\nHuaweiNewMode=1\nPantechMode=2\n\
+        MessageContent=\"5553\"\nMessageContent2=\"5554\"\nMessageContent3=\"5555\"\nReleaseDelay=500\nConfiguration=2\n\
+        AltSetting=0x01\nResetUSB=1\nCheckSuccess=20\nNeedResponse=1\nNoMBIMCheck=1\nNoDriverLoading=1\n";
+    assert_eq!(text.lines().count(), NAMES.len() - 1, "a line for each name but MBIM");
+    let all = || parse(text).unwrap().parameters;
+    let mut onto = Parameters::default();
+    overlay(&mut onto, Parameters { mbim: Some(true), ..all() });
+    assert_eq!(assignments(&onto), text);
+    assert_eq!(onto.mbim, None);
+
+    overlay(
+        &mut onto,
+        parse("TargetProduct=0x14dc\nHuaweiNewMode=0\nMessageContent2=\"99\"\n").unwrap().parameters,
+    );
+    assert_eq!(
+        assignments(&onto),
+        text.replace("TargetProduct=0x1506", "TargetProduct=0x14dc")
+            .replace("HuaweiNewMode=1", "HuaweiNewMode=0")
+            .replace("5554", "99")
+    );
+}
