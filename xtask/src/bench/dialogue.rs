@@ -17,23 +17,20 @@ struct Dialogue {
     interface: u8,
     /// Environment variable with the original's path, its name, and its arguments before the port.
     original: (&'static str, &'static str, &'static [&'static str]),
-    /// It ends when the stick leaves: so does the ping-pong under it, and the stick's own time counts for neither.
-    until_it_closes: bool,
 }
 
 pub(super) fn load() -> Result<(), String> {
     let file = sample::loader()?;
     let original = ("BALONG_USBDLOAD", "balong-usbdload", ["-c", "-p"].as_slice());
-    // Without a bus nothing tells that the loader came up: the verb ends when the stick left.
     let stick = "e3372h-needle";
-    measure(&Dialogue { verb: "load", stick, interface: 0, original, until_it_closes: true }, &file)
+    measure(&Dialogue { verb: "load", stick, interface: 0, original }, &file)
 }
 
 pub(super) fn flash() -> Result<(), String> {
     let file = sample::image(&program()?)?;
     let original = ("BALONG_FLASH", "balong_flash", ["-p"].as_slice());
     let stick = "e3372h-loader";
-    measure(&Dialogue { verb: "flash", stick, interface: 2, original, until_it_closes: false }, &file)
+    measure(&Dialogue { verb: "flash", stick, interface: 2, original }, &file)
 }
 
 fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
@@ -65,7 +62,6 @@ fn measure(dialogue: &Dialogue, file: &Path) -> Result<(), String> {
     let floor = |port: &Path| {
         let mut command = Command::new(&xtask);
         command.arg("ping-pong").arg(port).arg(&exchanges);
-        command.args(dialogue.until_it_closes.then_some("--until-it-closes"));
         command
     };
     let (variable, name, arguments) = dialogue.original;

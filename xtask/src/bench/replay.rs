@@ -45,19 +45,15 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(|pair| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
 }
 
-/// Plays exchanges on a port, which is raw already, and waits, if asked to, until the port closes. The stick may leave instead of the last
-/// answer.
+/// Plays exchanges on a port, which is raw already. The stick may leave instead of the last answer.
 ///
 /// # Errors
 /// In words.
-pub(crate) fn ping_pong(port: &str, exchanges: &str, until_it_closes: bool) -> Result<(), String> {
+pub(crate) fn ping_pong(port: &str, exchanges: &str) -> Result<(), String> {
     let mut port =
         OpenOptions::new().read(true).write(true).open(port).map_err(|e| format!("{port}: {e}"))?;
     let file = File::open(exchanges).map_err(|e| format!("{exchanges}: {e}"))?;
-    play(&mut BufReader::with_capacity(64 * 1024, file), &mut port).map_err(|e| e.to_string())?;
-    // A pty that hung up is at its end, or fails.
-    while until_it_closes && matches!(port.read(&mut [0; 64]), Ok(1..)) {}
-    Ok(())
+    play(&mut BufReader::with_capacity(64 * 1024, file), &mut port).map_err(|e| e.to_string())
 }
 
 fn play(exchanges: &mut impl BufRead, port: &mut File) -> io::Result<()> {

@@ -32,8 +32,8 @@ pub(crate) struct LoadArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// Use this serial port directly, without USB detection; where the system does not tell which USB port it belongs to, the end is that
-    /// it closes
+    /// Use this serial port directly, without USB detection; where the system does not tell which USB port it belongs to, the end is
+    /// that the boot ROM accepts the loader and answers no more
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
 
@@ -66,7 +66,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         // Known now: the port is gone when the loader starts.
         let place = place_behind(port);
         if let (Some(last), None) = (plan.steps.iter_mut().find(|step| step.code == "wait-loader"), &place) {
-            last.text = "wait until the port closes, as it does when the loader starts".into();
+            last.text = "see that the boot ROM answers no more, as it does when the loader starts".into();
         }
         if !consent::agree(context, &plan, consents, args.dry_run)? {
             return Ok(());
@@ -104,7 +104,7 @@ struct LoadReport {
     packets: u32,
     bytes: u64,
     repeated: u32,
-    /// Where only the port is seen: whether it closed after the last packet.
+    /// Where only the port is seen: whether it closed upon the last packet. Otherwise the boot ROM accepted that and answers no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     hung_up: Option<bool>,
     /// The loader that was started erases the whole flash, as it was agreed to.
@@ -175,10 +175,13 @@ impl Report for LoadReport {
                 writeln!(out, "the port closed after the last packet, as it does when the loader starts")?;
                 writeln!(out, "next: its ports appear in `stickshift list` in 10 to 30 seconds")
             }
-            _ => writeln!(
-                out,
-                "the boot ROM accepted the loader and the port is still open; check the result with `stickshift list`"
-            ),
+            _ => {
+                writeln!(
+                    out,
+                    "the boot ROM accepted the loader and answers no more, as it does when the loader starts"
+                )?;
+                writeln!(out, "next: its ports appear in `stickshift list` in 10 to 30 seconds")
+            }
         }
     }
 }

@@ -39,12 +39,12 @@ use crate::hex;
 use crate::link::{ByteLink, NEVER_QUIET, QUIET};
 use crate::wire::crc;
 
-const PROBE: u8 = 0x41;
+pub(super) const PROBE: u8 = 0x41;
 const HEAD: u8 = 0xfe;
 const DATA: u8 = 0xda;
 const TAIL: u8 = 0xed;
 const ACCEPTED: u8 = 0xaa;
-const REFUSED: u8 = 0x55;
+pub(super) const REFUSED: u8 = 0x55;
 
 /// Body and CRC of the frame by which download mode refuses what is no command of it.
 const REFUSING_FRAME: [u8; 5] = [0x03, 0x00, 0x06, 0x9e, 0x4c];
@@ -63,7 +63,7 @@ const SLOWER: u32 = 20;
 /// How long the boot ROM may say nothing at all, filled up or not: raminit may be running.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For the answer to a probe that looks whether the boot ROM is at the beginning of a packet.
-const PROBE_ANSWER: Duration = Duration::from_millis(300);
+pub(super) const PROBE_ANSWER: Duration = Duration::from_millis(300);
 /// Probe bytes that are sent at a time to fill up a packet, and how long an answer to them takes.
 const FILL: usize = 64;
 const FILL_ANSWER: Duration = Duration::from_millis(30);
@@ -73,8 +73,6 @@ const SETTLE: Duration = Duration::from_millis(2);
 const BACK: Duration = Duration::from_secs(20);
 /// .. and after the last tail, when no boot ROM is expected back.
 const BACK_AFTER_START: Duration = Duration::from_secs(5);
-/// From the last tail to the hang-up of the port.
-const LOADER_STARTS: Duration = Duration::from_secs(8);
 
 /// How often a refused packet is sent in a row.
 const SENDS: u32 = 3;
@@ -94,6 +92,8 @@ pub struct Downloaded {
     pub bytes: u64,
     /// Packets that were sent again, on their own or with their block.
     pub repeated: u32,
+    /// The slowest answer to a data packet.
+    pub slowest: Duration,
     /// What was seen of the start.
     pub start: Start,
 }
@@ -145,6 +145,7 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
                 packets: dialogue.packets,
                 bytes: Block::ALL.iter().map(|b| loader.block(*b).len() as u64).sum(),
                 repeated: dialogue.packets - 1 - needed as u32,
+                slowest: dialogue.slowest,
                 start,
             })
         }
@@ -152,36 +153,6 @@ pub fn download(link: &mut dyn ByteLink, loader: &Loader, session: &mut Session<
             let verdict = if dialogue.head_sent { Verdict::Recoverable } else { Verdict::Untouched };
             Err(error.verdict_if_unset(verdict))
         }
-    }
-}
-
-/// Waits for the port to close after a download that ended with [`Start::Accepted`], where no bus shows what becomes of the stick.
-///
-/// # Errors
-/// `LoaderNotStarted` when the boot ROM is still there and answers; `Interrupted`, `Io`. The verdict is recoverable.
-pub fn wait_for_hang_up(link: &mut dyn ByteLink, session: &mut Session<'_>) -> Result<Start> {
-    let end = link.now() + LOADER_STARTS;
-    let mut buffer = [0; 64];
-    let hung_up = |error: Error| match error.is(ErrorKind::Disconnected) {
-        true => Ok(Start::HungUp),
-        false => Err(error.verdict_if_unset(Verdict::Recoverable)),
-    };
-    while link.now() < end {
-        session.check().map_err(|e| e.with_verdict(Verdict::Recoverable))?;
-        let slice = (link.now() + Duration::from_millis(500)).min(end);
-        if let Err(error) = link.read(&mut buffer, slice) {
-            return hung_up(error);
-        }
-    }
-    let deadline = end + PROBE_ANSWER;
-    match link.write(&[PROBE]).and_then(|()| link.read(&mut buffer, deadline)) {
-        Ok(1) if buffer[0] == REFUSED => Err(Error::new(
-            ErrorKind::LoaderNotStarted,
-            "the boot ROM accepted the loader and is still there: it did not start",
-        )
-        .with_verdict(Verdict::Recoverable)),
-        Ok(_) => Ok(Start::Accepted),
-        Err(error) => hung_up(error),
     }
 }
 

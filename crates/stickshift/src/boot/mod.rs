@@ -6,6 +6,7 @@
 mod chip;
 mod classify;
 mod download;
+mod end;
 mod loader;
 mod patch;
 mod ptable;
@@ -15,7 +16,8 @@ pub(crate) mod tests;
 
 pub use chip::{CHIPS, Chip, KNOWN_LOADERS, KnownLoader};
 pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};
-pub use download::{Downloaded, Start, download, wait_for_hang_up};
+pub use download::{Downloaded, Start, download};
+pub use end::check_end;
 pub use loader::{Block, Descriptor, Loader, Oddity};
 pub use patch::{Call, Change, Changes, EraseFamily, EraseSite};
 pub use ptable::{Partition, PartitionTable};

@@ -165,10 +165,10 @@ pub fn load(bus: &mut dyn Bus, place: &Place, loader: &Loader, session: &mut Ses
 }
 
 /// Sends a loader to the boot ROM behind a port of which nothing but its node is known: `bus` shows that alone, and the loader's ports
-/// will not show on it. The port closing is all that is seen of the start.
+/// will not show on it. That the boot ROM accepted it and answers no more is all that is seen of the start.
 ///
 /// # Errors
-/// What [`boot::download`] and [`boot::wait_for_hang_up`] report; `LoaderNotStarted` with the verdict unknown when the end was not seen.
+/// What [`boot::download`] and [`boot::check_end`] report; `LoaderNotStarted` with the verdict unknown when the end was not seen.
 pub fn load_by_port(
     bus: &mut dyn Bus,
     place: &Place,
@@ -181,7 +181,7 @@ pub fn load_by_port(
     let mut sent = boot::download(&mut link, loader, session)?;
     match &sent.start {
         Start::Accepted => {
-            sent.start = boot::wait_for_hang_up(&mut link, session).map_err(|e| after_erasing(loader, e))?;
+            sent.start = boot::check_end(&mut link, &sent, session).map_err(|e| after_erasing(loader, e))?;
         }
         Start::HungUp => {}
         Start::NotConfirmed(why) => {

@@ -8,6 +8,8 @@ use crate::event::{Cancel, Event, Session};
 use crate::link::{ByteLink, Moment, Tape, TapeLink};
 use crate::wire::crc;
 
+mod ports;
+
 /// What goes wrong with one packet, by its number; the probe is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -222,7 +224,8 @@ fn every_byte_on_the_wire() {
     let loader = Loader::parse(file(&raminit, &usbldr)).unwrap();
     let done = download(&mut link, &loader, &mut Session::quiet()).unwrap();
     assert!(link.is_finished());
-    assert_eq!(done, Downloaded { packets: 8, bytes: 3072, repeated: 0, start: Start::Accepted });
+    let slowest = done.slowest;
+    assert_eq!(done, Downloaded { packets: 8, bytes: 3072, repeated: 0, slowest, start: Start::Accepted });
 }
 
 #[test]
@@ -592,128 +595,6 @@ fn half_a_packet_of_an_earlier_run_locks_nobody_out() {
         link.rom.receiving = Some((1, 0, 4000, 1, Vec::new()));
         link.input = left.to_vec();
         assert_eq!(send(&mut link).unwrap().start, Start::Accepted, "{left:02x?}");
-    }
-}
-
-/// A boot ROM whose port closes at one packet and comes back.
-struct Closing {
-    rom: Rom,
-    closes_at: u32,
-    closed: bool,
-    comes_back: bool,
-    /// Whether the packet still arrived.
-    arrives: bool,
-}
-
-impl ByteLink for Closing {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.closed {
-            return Err(Error::new(ErrorKind::Disconnected, "closed"));
-        }
-        if self.rom.packets == self.closes_at {
-            self.closed = true;
-            self.closes_at = u32::MAX;
-            if !self.arrives {
-                return Ok(());
-            }
-        }
-        self.rom.write(bytes)
-    }
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        if self.closed {
-            return Err(Error::new(ErrorKind::Disconnected, "closed"));
-        }
-        self.rom.read(buffer, deadline)
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        if self.closed {
-            Err(Error::new(ErrorKind::Disconnected, "closed"))
-        } else {
-            self.rom.discard_input()
-        }
-    }
-    fn now(&self) -> Moment {
-        self.rom.now()
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.rom.sleep(time);
-    }
-    fn reopen(&mut self, limit: Duration) -> Result<bool> {
-        let back = self.comes_back && !self.rom.gone;
-        self.rom.now += if back { Duration::from_secs(1) } else { limit };
-        self.rom.answers.clear();
-        self.closed = !back;
-        Ok(back)
-    }
-}
-
-#[test]
-fn a_port_that_closes_and_comes_back_is_gone_on_with() {
-    for closes_at in 0..SMALL_PACKETS {
-        for arrives in [false, true] {
-            let case = format!("closes at packet {closes_at}, which arrives: {arrives}");
-            let closing =
-                |comes_back| Closing { rom: Rom::default(), closes_at, closed: false, comes_back, arrives };
-            let mut link = closing(true);
-            let done = send(&mut link).unwrap_or_else(|e| panic!("{case}: {e:?}"));
-            let started = link.rom.run.iter().any(|r| r.0 == 2);
-            assert!(started && !link.rom.memory_was_dead, "{case}: {done:?}");
-            let mut link = closing(false);
-            match send(&mut link) {
-                Ok(done) => assert_eq!((closes_at, done.start), (LAST, Start::HungUp), "{case}"),
-                Err(error) => assert!(error.is(ErrorKind::Disconnected), "{case}: {error:?}"),
-            }
-        }
-    }
-}
-
-#[test]
-fn it_stops_between_packets_when_asked_to() {
-    for stop_after in 0..=SMALL_PACKETS {
-        let cancel = Cancel::new();
-        let mut link = Cancelling { rom: Rom::default(), cancel: cancel.clone(), stop_after };
-        if stop_after == 0 {
-            cancel.cancel();
-        }
-        let result = download(&mut link, &small(), &mut Session::new(|_| {}, cancel));
-        if stop_after == SMALL_PACKETS {
-            result.unwrap();
-            continue;
-        }
-        let error = result.unwrap_err();
-        assert!(error.is(ErrorKind::Interrupted), "{error:?}");
-        assert_eq!(link.rom.packets, stop_after, "nothing is written after the request");
-        let verdict = if stop_after < 2 { Verdict::Untouched } else { Verdict::Recoverable };
-        assert_eq!(error.verdict(), Some(verdict), "after {stop_after}");
-    }
-}
-
-/// Asks to stop as soon as so many packets were written.
-struct Cancelling {
-    rom: Rom,
-    cancel: Cancel,
-    stop_after: u32,
-}
-
-impl ByteLink for Cancelling {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.rom.write(bytes)?;
-        if self.rom.packets == self.stop_after {
-            self.cancel.cancel();
-        }
-        Ok(())
-    }
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        self.rom.read(buffer, deadline)
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        self.rom.discard_input()
-    }
-    fn now(&self) -> Moment {
-        self.rom.now()
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.rom.sleep(time);
     }
 }
 
