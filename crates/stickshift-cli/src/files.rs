@@ -1,10 +1,11 @@
 //! Files that are read and written: errors that say which file and why, and no overwriting without --force.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use stickshift::atomic_file::{AtomicFile, Existing};
+use stickshift::atomic_file::{self, AtomicFile, Existing, is_same};
 use stickshift::error::{Error, ErrorKind, Result};
 #[cfg(any(feature = "virtual", test))]
 use stickshift::random;
@@ -110,7 +111,11 @@ impl OutputFile {
     pub(crate) fn create(path: &Path, force: bool, inputs: &[&Path]) -> Result<OutputFile> {
         let straight =
             |path: &Path, to: Box<dyn Write>| Ok(OutputFile::Straight { path: path.to_owned(), to });
-        if path == Path::new("-") || path == Path::new("/dev/stdout") {
+        let descriptor = descriptor(path);
+        // Standard output is looked at by its name.
+        let place = if path == Path::new("-") { Path::new("/dev/stdout") } else { path };
+        refuse_inputs(place, inputs)?;
+        if descriptor == Some(1) {
             return straight(path, Box::new(io::stdout()));
         }
         // Links are followed here: /dev/fd/63 leads to a pipe.
@@ -125,11 +130,10 @@ impl OutputFile {
                 let device = OpenOptions::new().write(true).open(path).map_err(|e| unwritable(path, e))?;
                 return straight(path, Box::new(device));
             }
-            if inputs.iter().any(|input| is_same(path, input)) {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("{} is the input: name another file for the output", path.display()),
-                ));
+            // A file that is open already has been chosen by who opened it.
+            if descriptor.is_some() && old.is_file() {
+                let open = OpenOptions::new().append(true).open(path).map_err(|e| unwritable(path, e))?;
+                return straight(path, Box::new(open));
             }
         }
         Ok(OutputFile::File(AtomicFile::begin(path, existing(force))?))
@@ -148,7 +152,7 @@ impl OutputFile {
 
     /// Whether it goes where the report would go too.
     pub(crate) fn is_stdout(path: &Path) -> bool {
-        path == Path::new("-") || path == Path::new("/dev/stdout")
+        descriptor(path) == Some(1)
     }
 }
 
@@ -190,24 +194,23 @@ fn existing(force: bool) -> Existing {
     if force { Existing::Replace } else { Existing::Keep }
 }
 
-/// Begins a trace: a new file that only its owner can read, or with `force` in the place of a regular file. Never through a link.
+/// Begins a trace: a new file that only its owner can read, or with `force` in the place of a regular file. Never through a link, and never
+/// in the place of a file that the command line names for something else.
 ///
 /// # Errors
-/// `FileUnwritable`.
+/// `FileUnwritable`, `FileExists`; `Usage` for a file that is an input.
 pub(crate) fn create_trace(path: &Path, force: bool) -> Result<File> {
-    if force && path.symlink_metadata().is_ok_and(|old| old.is_file()) {
+    atomic_file::check(path, existing(force))?;
+    let named = named_on_the_command_line();
+    refuse_inputs(path, &named.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    if path.symlink_metadata().is_ok() {
         fs::remove_file(path).map_err(|e| unwritable(path, e))?;
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|e| match e.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::FileExists, format!("{} exists already", path.display()))
-        }
-        _ => unwritable(path, e),
-    })
+    options.open(path).map_err(|e| unwritable(path, e))
 }
 
 /// A folder that only this process knows, gone when it is dropped.
@@ -255,18 +258,64 @@ fn is_disk(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Whether both names lead to the same file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let id = |path: &Path| path.metadata().ok().map(|m| (m.dev(), m.ino()));
-        id(one).is_some() && id(one) == id(other)
+/// The number of the open file that a name stands for.
+fn descriptor(path: &Path) -> Option<u32> {
+    match path.to_str()? {
+        "-" | "/dev/stdout" => Some(1),
+        "/dev/stderr" => Some(2),
+        name => {
+            let folders = ["/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/"];
+            folders.iter().find_map(|folder| name.strip_prefix(folder))?.parse().ok()
+        }
     }
-    #[cfg(not(unix))]
-    {
-        one.canonicalize().ok().is_some_and(|path| other.canonicalize().ok() == Some(path))
+}
+
+/// Fails when `output` leads to one of `inputs`, to a file in a folder that is one, or to the file that standard input is.
+fn refuse_inputs(output: &Path, inputs: &[&Path]) -> Result<()> {
+    if !output.is_file() {
+        return Ok(());
     }
+    let stdin = Path::new("/dev/stdin");
+    let is_input = |input: &Path| {
+        let within = || {
+            let files = fs::read_dir(input).into_iter().flatten().flatten();
+            input.is_dir() && files.map(|file| file.path()).any(|file| is_same(output, &file))
+        };
+        is_same(output, input) || within()
+    };
+    if inputs.iter().copied().chain([stdin]).any(is_input) {
+        let what = match output == Path::new("/dev/stdout") {
+            true => "standard output is the input: write it to another file".to_owned(),
+            false => format!("{} is the input: name another file for the output", output.display()),
+        };
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    Ok(())
+}
+
+/// The files and folders that the command line names, without the value of `--trace`.
+fn named_on_the_command_line() -> Vec<PathBuf> {
+    named_in(std::env::args_os().skip(1))
+}
+
+fn named_in(arguments: impl Iterator<Item = OsString>) -> Vec<PathBuf> {
+    let mut names = Vec::new();
+    let mut is_trace = false;
+    for argument in arguments {
+        let text = argument.to_string_lossy().into_owned();
+        if std::mem::replace(&mut is_trace, text == "--trace") || text.starts_with("--trace=") {
+            continue;
+        }
+        // --loader=FILE, 00090000=FILE and -oFILE
+        names.extend(text.split_once('=').map(|(_, value)| value.into()));
+        if let Some(value) =
+            text.strip_prefix('-').filter(|short| !short.starts_with('-')).and_then(|s| s.get(1..))
+        {
+            names.push(value.into());
+        }
+        names.push(argument.into());
+    }
+    names
 }
 
 #[cfg(test)]
@@ -311,8 +360,30 @@ mod tests {
         create_trace(&trace, true).unwrap();
         let link = folder.path().join("link");
         symlink(&trace, &link).unwrap();
-        for force in [false, true] {
-            assert!(create_trace(&link, force).unwrap_err().is(ErrorKind::FileExists));
+        for other in [&*link, folder.path(), Path::new("/dev/null")] {
+            for force in [false, true] {
+                assert!(create_trace(other, force).unwrap_err().is(ErrorKind::FileUnwritable), "{other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_found_on_a_command_line_however_they_are_written() {
+        let line = "flash a.bin --trace t --loader=b.bin -oc 00090000=d --trace=u";
+        let named = named_in(line.split(' ').map(OsString::from));
+        for (name, wanted) in
+            [("a.bin", true), ("b.bin", true), ("c", true), ("d", true), ("t", false), ("u", false)]
+        {
+            assert_eq!(named.contains(&PathBuf::from(name)), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_open_files() {
+        for (name, number) in
+            [("-", Some(1)), ("/dev/fd/2", Some(2)), ("/proc/self/fd/31", Some(31)), ("fd/1", None)]
+        {
+            assert_eq!(descriptor(Path::new(name)), number, "{name}");
         }
     }
 

@@ -92,7 +92,8 @@ fn one_file_against_whatever_stands_there() {
         refused(write("target", &[]), 1, "(file-exists)");
         refused(write("link", &[]), 1, "is a link");
         refused(write("link", &["--force"]), 1, "is a link");
-        refused(write(".", &["--force"]), 1, "(file-unwritable)");
+        refused(write(".", &["--force"]), 1, "it names a folder");
+        refused(write("target/x", &["--force"]), 1, "is a file: name a folder there");
         refused(write("no/such/folder", &[]), 1, "(file-unwritable)");
         refused(write("/dev/full", &[]), 1, "No space left on device");
         refused(write(input, &["--force"]), 2, "is the input");
@@ -102,7 +103,7 @@ fn one_file_against_whatever_stands_there() {
 
         written(write("/dev/null", &["--force"]));
         assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device(), "{verb:?}");
-        for stdout in ["-", "/dev/stdout"] {
+        for stdout in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
             let output = write(stdout, &[]);
             assert_eq!(output.stdout, content, "{verb:?} {stdout}");
             written(output);
@@ -211,11 +212,80 @@ fn a_trace_against_whatever_stands_there() {
         if to != "trace" {
             let output = trace(to, &["--force"]);
             assert_eq!(output.status.code(), Some(1), "{to}: {}", said(&output));
+            assert!(!said(&output).contains("--force"), "{to}: {}", said(&output));
         }
     }
     assert_eq!(state(&here.join("trace")), (content, mode));
     assert_eq!(fs::read(here.join("elsewhere")).unwrap(), b"old");
     assert!(trace("trace", &["--force"]).status.success());
+}
+
+#[test]
+fn an_input_is_never_an_output_however_both_are_named() {
+    let folder = inputs();
+    let here = folder.path();
+    fs::hard_link(here.join("loader.bin"), here.join("hard.bin")).unwrap();
+    symlink("loader.bin", here.join("soft.bin")).unwrap();
+    let made = stickshift(here, &["firmware", "extract", "firmware.bin", "-o", "parts"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let profile = "DefaultVendor=0x1234\nDefaultProduct=0x5678\nMessageContent=\"5553\"\nTargetClass=0xff\n";
+    fs::write(here.join("1234:5678"), profile).unwrap();
+    let part =
+        fs::read_dir(here.join("parts")).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    let part = part.filter(|name| name.ends_with(".bin")).min().unwrap();
+    let (part, raw) = (format!("parts/{part}"), format!("00000001=parts/{part}"));
+    fs::create_dir(here.join("again")).unwrap();
+    fs::hard_link(here.join("firmware.bin"), here.join(part.replace("parts", "again"))).unwrap();
+    // The command, and the file that must stay.
+    let through_sh = |line: &str| {
+        Command::new("sh")
+            .args(["-c", line])
+            .env("S", env!("CARGO_BIN_EXE_stickshift"))
+            .current_dir(here)
+            .output()
+            .unwrap()
+    };
+    let flash = "$S flash webui.bin --yes --force --virtual e3372h-loader --trace";
+    let load = "$S load loader.bin --yes --force --virtual e3372h-needle --trace";
+    let mut runs = 0;
+    for (line, kept) in [
+        ("$S profile convert - --to openwrt -o 1234:5678 --force < 1234:5678", "1234:5678"),
+        ("$S profile convert - --to openwrt -o /dev/fd/0 --force < 1234:5678", "1234:5678"),
+        ("$S profile convert ./1234:5678 --to openwrt -o - >> 1234:5678", "1234:5678"),
+        ("$S learn - -o capture.pcapng --force < capture.pcapng", "capture.pcapng"),
+        ("$S loader patch loader.bin -o soft.bin --force", "loader.bin"),
+        ("$S loader patch soft.bin -o hard.bin --force", "loader.bin"),
+        (&format!("$S firmware build {raw} --kind 1 -o {part} --force"), &part),
+        (&format!("$S firmware build parts --kind 1 -o {part} --force"), &part),
+        ("$S firmware extract firmware.bin -o again --force", "firmware.bin"),
+        ("$S firmware extract parts -o parts --force", &part),
+        (&format!("{flash} webui.bin"), "webui.bin"),
+        (&format!("{flash}=./webui.bin"), "webui.bin"),
+        (&format!("{load} hard.bin"), "hard.bin"),
+        (&format!("{flash} state --virtual-state=state"), "state"),
+        ("$S hilink --virtual e3372h-hilink raw /api/x --post --trace body --force < body", "body"),
+    ] {
+        fs::write(here.join("body"), "<request/>").unwrap();
+        if !here.join("state").exists() {
+            let made = stickshift(here, &["list", "--virtual", "e3372h-loader", "--virtual-state", "state"]);
+            assert!(made.status.success(), "{}", said(&made));
+        }
+        let before = fs::read(here.join(kept)).unwrap();
+        let output = through_sh(line);
+        assert!(said(&output).contains("is the input"), "{line}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{line}: {}", said(&output));
+        assert_eq!(fs::read(here.join(kept)).unwrap(), before, "{line}");
+        runs += 1;
+    }
+    // A file that is open already is written where it stands.
+    for name in ["/proc/self/fd/3", "/dev/fd/3"] {
+        let output =
+            through_sh(&format!("echo first > three; $S loader patch loader.bin -o {name} 3>> three"));
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(fs::read(here.join("three")).unwrap().starts_with(b"first\n"));
+        runs += 1;
+    }
+    println!("{runs} runs with an input as the output");
 }
 
 /// Runs with a limit on the size of files, in KiB.

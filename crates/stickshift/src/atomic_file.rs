@@ -45,7 +45,8 @@ impl AtomicFile {
     /// As [`create`](Self::create); `FileExists` when it does and is to be kept.
     pub fn begin(target: &Path, existing: Existing) -> Result<AtomicFile> {
         if target.file_name().is_none() {
-            return Err(refused(target, "is not a file name"));
+            return Err(refused(target, "is not the name of a file")
+                .because(io::Error::new(io::ErrorKind::IsADirectory, "it names a folder")));
         }
         let old = replaceable(target, existing)?;
         let (file, temporary) = open(target).map_err(|e| unwritable(target, e))?;
@@ -100,6 +101,28 @@ impl AtomicFile {
     }
 }
 
+/// Fails when what stands at `target` may not be replaced.
+///
+/// # Errors
+/// `FileUnwritable` for a link, a device, a pipe or a folder; `FileExists` for a file that is to be kept.
+pub fn check(target: &Path, existing: Existing) -> Result<()> {
+    replaceable(target, existing).map(drop)
+}
+
+/// Whether both names lead to the same file, also by way of links.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path: &Path| path.metadata().ok().map(|m| (m.dev(), m.ino()));
+        id(one).is_some() && id(one) == id(other)
+    }
+    #[cfg(not(unix))]
+    {
+        one.canonicalize().ok().is_some_and(|path| other.canonicalize().ok() == Some(path))
+    }
+}
+
 /// What stands at `target`, where it may be replaced; none when nothing does.
 fn replaceable(target: &Path, existing: Existing) -> Result<Option<fs::Metadata>> {
     let old = match target.symlink_metadata() {
@@ -108,14 +131,13 @@ fn replaceable(target: &Path, existing: Existing) -> Result<Option<fs::Metadata>
         Err(e) => return Err(unwritable(target, e)),
     };
     if !old.is_file() {
-        return Err(refused(
-            target,
-            match old.file_type() {
-                kind if kind.is_dir() => "is a folder",
-                kind if kind.is_symlink() => "is a link: name the file that it leads to",
-                _ => "is a device or a pipe, not a file",
-            },
-        ));
+        let (what, cause) = match old.file_type() {
+            kind if kind.is_dir() => ("is a folder", io::ErrorKind::IsADirectory),
+            kind if kind.is_symlink() => ("is a link", io::ErrorKind::InvalidFilename),
+            _ => ("is a device or a pipe", io::ErrorKind::InvalidInput),
+        };
+        return Err(refused(target, what)
+            .because(io::Error::new(cause, "only a regular file is replaced, and no link is followed")));
     }
     match existing {
         Existing::Replace => Ok(Some(old)),

@@ -15,6 +15,14 @@ pub(super) fn help(error: &Error, verb: &str) -> Option<&'static str> {
             "write to a folder of your own; an existing file is unchanged"
         }
         (ErrorKind::FileUnwritable, Io::NotFound) => "make its folder first, or choose another one",
+        (ErrorKind::FileUnwritable, Io::NotADirectory) => {
+            "what stands in front of the last / is a file: name a folder there"
+        }
+        (ErrorKind::FileUnwritable, Io::IsADirectory) => "name a file in it",
+        (ErrorKind::FileUnwritable, Io::InvalidFilename) => {
+            "name the file that the link leads to, or another one"
+        }
+        (ErrorKind::FileUnwritable, Io::InvalidInput) => "name a file",
         (ErrorKind::FileUnwritable, Io::StorageFull | Io::QuotaExceeded) => {
             "free some space on the disk; an existing file is unchanged"
         }

@@ -181,8 +181,9 @@ fn run_extract(context: &Context, args: &ExtractArgs) -> Result<()> {
 fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     let template = template(&args.fields)?;
     let mut package: Option<Package> = None;
+    let mut read = Vec::new();
     for input in &args.inputs {
-        let next = read_input(input, &template)?;
+        let next = read_input(input, &template, &mut read)?;
         match &mut package {
             None => package = Some(next),
             Some(package) => package.parts.extend(next.parts),
@@ -208,7 +209,7 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     context.output.leave_room(&args.output)?;
     let mut session = context.session();
     session.step("build", format!("writing {}", args.output.display()));
-    let inputs: Vec<&Path> = args.inputs.iter().map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = read.iter().map(PathBuf::as_path).collect();
     match OutputFile::create(&args.output, context.global.force, &inputs)? {
         OutputFile::File(mut file) => {
             package.write(&mut file)?;
@@ -254,22 +255,30 @@ fn template(fields: &Fields) -> Result<Header> {
     })
 }
 
-fn read_input(input: &Path, template: &Header) -> Result<Package> {
+/// A raw partition: `CODE=FILE`.
+fn with_code(input: &Path) -> Option<(u32, &Path)> {
+    let (code, path) = input.to_str()?.split_once('=')?;
+    let code = (code.len() == 8).then(|| u32::from_str_radix(code, 16).ok())??;
+    Some((code, Path::new(path)))
+}
+
+/// Reads an input, and notes the files and folders that it is read from.
+fn read_input(input: &Path, template: &Header, read: &mut Vec<PathBuf>) -> Result<Package> {
+    read.push(input.to_owned());
     if input.is_dir() {
         return Package::read(input, template);
     }
-    if let Some((code, path)) = input.to_str().and_then(|text| text.split_once('='))
-        && code.len() == 8
-        && let Ok(code) = u32::from_str_radix(code, 16)
-    {
-        let path = Path::new(path);
+    if let Some((code, path)) = with_code(input) {
+        read.push(path.to_owned());
         let file = files::open(path)?;
         let metadata = file.metadata().map_err(|e| {
             Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
         })?;
         return Ok(Package::new(None, vec![Part::new(Header { code, ..*template }, file, metadata.len())]));
     }
-    Package::from_image(open(input)?)
+    let image = open(input)?;
+    read.extend(image.files.iter().cloned());
+    Package::from_image(image)
 }
 
 #[derive(Serialize)]

@@ -135,6 +135,7 @@ pub(super) fn join(members: Vec<Member>) -> Result<Image> {
     let mut joined = Joined { parts: Vec::new(), at: 0, size: 0 };
     let mut partitions = Vec::new();
     let mut findings = Vec::new();
+    let files = members.iter().map(|member| member.path.clone()).collect();
     for Member { path, code } in members {
         let cannot = |e: io::Error| {
             Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
@@ -190,6 +191,7 @@ pub(super) fn join(members: Vec<Member>) -> Result<Image> {
         partitions,
         signature: None,
         findings,
+        files,
     };
     image.find_signature()?;
     Ok(image)

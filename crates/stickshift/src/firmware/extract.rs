@@ -18,7 +18,7 @@ use super::directory;
 use super::header::{FILE_HEADER_SIZE, Header, text};
 use super::image::{Form, Image};
 use super::inflate::{Compression, payload_error};
-use crate::atomic_file::{AtomicFile, Existing};
+use crate::atomic_file::{AtomicFile, Existing, is_same};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::hex;
@@ -119,7 +119,7 @@ fn stem(index: usize, image: &Image) -> String {
 ///
 /// # Errors
 /// `FileCorrupt` when a payload does not unpack, `FileTruncated` when the image ends inside one, `FileUnreadable`,
-/// `FileUnwritable`, `Interrupted`. What was written before that stays.
+/// `FileUnwritable`, `Interrupted`, `Usage` when a file would be written over the image. What was written before that stays.
 pub fn extract(
     image: &mut Image,
     folder: &Path,
@@ -139,16 +139,19 @@ pub fn extract(
         let stem = stem(index, image);
         if options.split {
             let path = folder.join(format!("{stem}.fw"));
+            keep_inputs(image, &path)?;
             split(image, index, &path, options.existing)?;
             written.push(path);
             continue;
         }
         let file = format!("{stem}.bin");
+        keep_inputs(image, &folder.join(&file))?;
         let sha256 = copy_out(&mut image.payload(index)?, &folder.join(&file), options.existing)?;
         written.push(folder.join(&file));
         let stored = if options.stored && image.partitions[index].compression != Compression::None {
             // Not beginning with a number: tools that take a folder of raw partitions pass it over.
             let name = format!("stored-{stem}.bin");
+            keep_inputs(image, &folder.join(&name))?;
             copy_out(&mut image.stored(index)?, &folder.join(&name), options.existing)?;
             written.push(folder.join(&name));
             Some(name)
@@ -177,22 +180,24 @@ pub fn extract(
     if options.split {
         return Ok(written);
     }
-    let (start, end) = (image.start(), padded_end(image));
+    let (start, end, size) = (image.start(), padded_end(image), image.size);
     let mut aside = |name: &str, from: u64, to: u64| -> Result<Option<String>> {
         if !options.surroundings || from >= to || image.form == Form::Directory {
             return Ok(None);
         }
+        keep_inputs(image, &folder.join(name))?;
         image.source.seek(SeekFrom::Start(from)).map_err(unreadable)?;
         copy_out(&mut image.source.by_ref().take(to - from), &folder.join(name), options.existing)?;
         written.push(folder.join(name));
         Ok(Some(name.to_owned()))
     };
     let before = aside("before.bin", 0, start)?;
-    let after = aside("after.bin", end, image.size)?;
+    let after = aside("after.bin", end, size)?;
     let file_header = image.file_header.map(|bytes| hex::encode(&bytes));
     let manifest = Manifest { format: FORMAT.to_owned(), file_header, before, after, partitions: rows };
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::new(ErrorKind::FileUnwritable, format!("cannot write {MANIFEST}")).because(e))?;
+    keep_inputs(image, &folder.join(MANIFEST))?;
     copy_out(&mut (json + "\n").as_bytes(), &folder.join(MANIFEST), options.existing)?;
     written.push(folder.join(MANIFEST));
     Ok(written)
@@ -209,6 +214,15 @@ fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Re
     let mut out = AtomicFile::begin(path, existing)?;
     build::write_one(&mut out, header, &mut image.payload(index)?, length)?;
     out.commit()
+}
+
+/// Fails when the image is read from what is about to be written.
+fn keep_inputs(image: &Image, path: &Path) -> Result<()> {
+    if image.files.iter().any(|input| is_same(input, path)) {
+        let what = format!("{} is the input: name another folder for the output", path.display());
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    Ok(())
 }
 
 fn copy_out(from: &mut dyn Read, path: &Path, existing: Existing) -> Result<String> {

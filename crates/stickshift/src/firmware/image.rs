@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::container::{self, read_at, unreadable};
 use super::finding::{Finding, Severity};
@@ -90,6 +90,8 @@ pub struct Image {
     pub end: u64,
     /// What is odd, as far as the map shows it; [`super::verify`] finds the rest.
     pub findings: Vec<Finding>,
+    /// The files that it is read from, where it was opened by its path.
+    pub files: Vec<PathBuf>,
 }
 
 impl Image {
@@ -119,6 +121,7 @@ impl Image {
             signature: None,
             end: chain.end,
             findings: chain.findings,
+            files: Vec::new(),
         };
         if let Some(at) = chain.start.checked_sub(FILE_HEADER_SIZE as u64) {
             let mut bytes = [0; FILE_HEADER_SIZE];
@@ -153,7 +156,9 @@ impl Image {
             let what = if metadata.is_dir() { "a folder" } else { "a pipe or a device, not a file" };
             return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is {what}", path.display())));
         }
-        Image::open(File::open(path).map_err(cannot)?)
+        let mut image = Image::open(File::open(path).map_err(cannot)?)?;
+        image.files.push(path.to_owned());
+        Ok(image)
     }
 
     /// Opens whatever is at `path`: a file, a folder of raw partitions, or a list of such files (`.hmf`).
