@@ -294,3 +294,60 @@ fn no_secret_leaves_through_a_trace_an_error_or_a_journal() {
     }
     println!("{runs} runs, {} secrets looked for in each", SECRETS.len());
 }
+
+/// What an owner types into the wrong place: no output, error or trace shows it, only the stick sees it.
+#[test]
+fn what_was_typed_by_mistake_is_shown_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "SeCr3t";
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let at = ["at", "--virtual", "e3372h-stick"];
+    let web = ["hilink", "--virtual", "e3372h-hilink"];
+    let mut runs = 0;
+    let mut look = |command: &[&str]| {
+        for more in [&[][..], &["-v"], &["-vv"], &["--json"], &["--trace", "trace", "--force"]] {
+            let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+                .args(command)
+                .args(more)
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let trace = std::fs::read_to_string(folder.path().join("trace")).unwrap_or_default();
+            for text in
+                [&*String::from_utf8_lossy(&run.stdout), &*String::from_utf8_lossy(&run.stderr), &*trace]
+            {
+                assert!(!text.contains(secret) && !text.contains(&hex), "{command:?} {more:?}: {text}");
+            }
+            runs += 1;
+        }
+    };
+    for typed in [
+        "AT+CMGF=\"SeCr3t\"",
+        "AT+CMGF=SeCr3t",
+        "AT+CMGF=1;SeCr3t",
+        "AT+CMGF=1;+CPIN=\"SeCr3t\"",
+        "AT+COPS=4,2,\"SeCr3t\"",
+        "AT+CSQ=SeCr3t",
+        "AT+CREG?SeCr3t",
+        "AT^SETPORT=\"SeCr3t;SeCr3t\"",
+        "AT^SYSCFGEX=\"00\",\"SeCr3t\"",
+        "AT+CPMS=\"SeCr3t\"",
+        "AT+CFUN=SeCr3t",
+        "AT^NVRDEX=SeCr3t",
+        "ATZSeCr3t",
+        "ATISeCr3t",
+        "AT +CMGF=SeCr3t",
+        "AT*SeCr3t",
+        "AT$NOSUCH=SeCr3t",
+    ] {
+        look(&[&at[..], &[typed]].concat());
+    }
+    for path in ["/api/x?SeCr3t", "/api/x#SeCr3t", "/api/x;SeCr3t", "/api/device/information?a=SeCr3t"] {
+        look(&[&web[..], &["raw", path]].concat());
+    }
+    for url in ["http://user:SeCr3t@127.0.0.1", "https://u:SeCr3t@h/x", "http://h/?SeCr3t", "user:SeCr3t@h"] {
+        look(&["hilink", "info", "--url", url]);
+        look(&["identify", "--url", url]);
+    }
+    println!("{runs} runs with something secret in the wrong place");
+}

@@ -3,6 +3,7 @@
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::host::WebLink;
 use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::mask;
 use stickshift::stick::{Place, Stick};
 
 pub(super) struct UrlBus {
@@ -15,7 +16,10 @@ impl UrlBus {
     }
 
     fn nothing<T>(&self) -> Result<T> {
-        Err(Error::new(ErrorKind::NoSuchPort, format!("{} is a web server and nothing else", self.url)))
+        Err(Error::new(
+            ErrorKind::NoSuchPort,
+            format!("{} is a web server and nothing else", mask::address(&self.url)),
+        ))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::hilink::reply::{csrf_tokens, https_only, is_header_safe, is_https, lo
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
 use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse};
+use crate::mask;
 
 /// The name of the session's cookie.
 const SESSION: &str = "SessionID";
@@ -155,7 +156,7 @@ impl<'l> Hilink<'l> {
             if call.effect == Effect::Changes {
                 self.effects.standing = self.before.in_doubt();
             }
-            self.judge(e.with("path", call.path))
+            self.judge(e.with("path", mask::address(call.path)))
         })
     }
 
@@ -459,7 +460,7 @@ impl<'l> Hilink<'l> {
             if e.request_sent() == Some(false) {
                 self.effects.standing = self.before;
             }
-            self.judge(e.with("path", path))
+            self.judge(e.with("path", mask::address(path)))
         })?;
         let set: Vec<String> = response.header_all("Set-Cookie").map(str::to_owned).collect();
         for cookie in set {

@@ -1,5 +1,6 @@
 use crate::error::refusals;
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily};
+use crate::mask;
 
 /// The API has no such path, or the firmware no such function.
 pub const ABSENT: i32 = 100_002;
@@ -30,7 +31,7 @@ pub fn refusal(path: &str, code: i32) -> Error {
     };
     let name = meaning.map(|m| m.name).filter(|name| !name.is_empty());
     Error::new(kind, what)
-        .with("path", path)
+        .with("path", mask::address(path))
         .with("code", code)
         .detail(Detail::Refusal(refusal))
         .with("meaning", name.unwrap_or("not known"))

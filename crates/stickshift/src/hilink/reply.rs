@@ -4,6 +4,7 @@ use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hilink::refusal::{ABSENT, refusal};
 use crate::hilink::xml::{self, Element};
 use crate::link::HttpResponse;
+use crate::mask;
 
 /// Longest token or cookie that is believed (they have 32 and 128 characters).
 const SECRET_LIMIT: usize = 1024;
@@ -15,11 +16,11 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     let absent = || refusal(path, ABSENT).with("status", response.status).detail(Detail::Unanswered);
     match response.status {
         200..=299 => {}
-        300..=399 if is_https(response) => return Err(https_only().with("path", path)),
+        300..=399 if is_https(response) => return Err(https_only().with("path", mask::address(path))),
         300..=399 | 404 => return Err(absent()),
         status => {
             return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
-                .with("path", path)
+                .with("path", mask::address(path))
                 .detail(Detail::WebStatus(status)));
         }
     }
@@ -28,7 +29,7 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     if is_page(b"<html") || is_page(b"<!doctype html") {
         return Err(absent());
     }
-    let root = xml::parse(&response.body).map_err(|e| e.with("path", path))?;
+    let root = xml::parse(&response.body).map_err(|e| e.with("path", mask::address(path)))?;
     if root.name.eq_ignore_ascii_case("error") {
         let code = root.number("code").unwrap_or(-1);
         return Err(refusal(path, code));

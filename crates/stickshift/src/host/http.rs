@@ -6,7 +6,8 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::clock::Clock;
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::link::{HttpLink, HttpRequest, HttpResponse, Moment};
+use crate::mask;
 
 /// The largest body that is taken. Web UI pages with everything in one file stay below 1 MiB.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -40,8 +42,8 @@ const USUAL_ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 168, 8, 1), Ipv4Addr:
 pub struct WebLink {
     /// Where it may be; only where it is, once a connection was accepted.
     addresses: Vec<SocketAddr>,
-    /// The name by which it was asked for.
-    name: Option<String>,
+    /// The name and the port by which it was asked for.
+    name: Option<(String, u16)>,
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "only Linux binds a connection to one stick")
@@ -51,37 +53,29 @@ pub struct WebLink {
 }
 
 impl WebLink {
-    /// The server at `host`, a name or an address; through the network interface `netdev` where one is given. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// `Disconnected` when the name has no address.
-    pub fn new(host: &str, port: u16, netdev: Option<&str>) -> Result<WebLink> {
+    /// The server at `host`, a name or an address; through the network interface `netdev` where one is given. Nothing is sent yet, and a
+    /// name is looked up by the first request, in its own time.
+    pub fn new(host: &str, port: u16, netdev: Option<&str>) -> WebLink {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found = (bare, port).to_socket_addrs().map(|mut all| all.next());
-        let Ok(Some(address)) = found else {
-            return Err(Error::new(ErrorKind::Disconnected, format!("{host} has no address"))
-                .detail(Detail::RequestSent(false)));
-        };
-        let name = Some(host.to_owned());
-        Ok(WebLink {
-            addresses: vec![address],
-            name,
+        WebLink {
+            addresses: bare.parse::<IpAddr>().map(|address| (address, port).into()).into_iter().collect(),
+            name: Some((host.to_owned(), port)),
             netdev: netdev.map(str::to_owned),
             clock: Clock::start(),
-        })
+        }
     }
 
     /// The server that `url`, `http://HOST[:PORT][/]`, names.
     ///
     /// # Errors
-    /// `Usage` when it is no such address, `Unsupported` for https, `Disconnected` when the name has no address.
+    /// `Usage` when it is no such address, `Unsupported` for https.
     pub fn from_url(url: &str) -> Result<WebLink> {
         if url.starts_with("https://") {
             return Err(Error::new(ErrorKind::Unsupported, "sticks are spoken to by http, not https")
-                .with("url", url)
+                .with("url", mask::address(url))
                 .detail(Detail::HttpsOnly));
         }
-        let bad = || Error::new(ErrorKind::Usage, "not a web address").with("url", url);
+        let bad = || Error::new(ErrorKind::Usage, "not a web address").with("url", mask::address(url));
         let rest = url.strip_prefix("http://").ok_or_else(bad)?;
         let host = rest.strip_suffix('/').unwrap_or(rest);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
@@ -90,9 +84,9 @@ impl WebLink {
         }
         match host.rsplit_once(':') {
             Some((name, port)) if !port.contains(']') => {
-                WebLink::new(name, port.parse().map_err(|_| bad())?, None)
+                Ok(WebLink::new(name, port.parse().map_err(|_| bad())?, None))
             }
-            _ => WebLink::new(host, 80, None),
+            _ => Ok(WebLink::new(host, 80, None)),
         }
     }
 
@@ -107,13 +101,49 @@ impl WebLink {
 
     /// The server as requests name it.
     fn host(&self) -> String {
-        let Some(address) = self.addresses.first() else { return String::new() };
-        let name = self.name.clone().unwrap_or_else(|| address.ip().to_string());
-        if address.port() == 80 { name } else { format!("{name}:{}", address.port()) }
+        let (name, port) = match (&self.name, self.addresses.first()) {
+            (Some((name, port)), _) => (name.clone(), *port),
+            (None, Some(address)) => (address.ip().to_string(), address.port()),
+            (None, None) => return String::new(),
+        };
+        if port == 80 { name } else { format!("{name}:{port}") }
+    }
+
+    /// Looks a name up that has not been. The system does that without an end of ours, so it does it aside.
+    fn look_up(
+        &mut self,
+        end: Instant,
+        cancel: &Cancel,
+        resolve: impl FnOnce(&str, u16) -> io::Result<Option<SocketAddr>> + Send + 'static,
+    ) -> Result<()> {
+        let Some((host, port)) = self.name.clone().filter(|_| self.addresses.is_empty()) else {
+            return Ok(());
+        };
+        let none = || {
+            Error::new(ErrorKind::Disconnected, format!("{host} has no address"))
+                .detail(Detail::RequestSent(false))
+        };
+        let (sender, receiver) = channel();
+        let asked = host.clone();
+        let ask = move || drop(sender.send(resolve(&asked, port)));
+        thread::Builder::new().spawn(ask).map_err(|e| self.failed(e, false))?;
+        loop {
+            let left = left_until(end, cancel).map_err(|e| self.ended(e, false, cancel))?;
+            match receiver.recv_timeout(left.min(SLICE)) {
+                Ok(Ok(Some(address))) => {
+                    self.addresses = vec![address];
+                    return Ok(());
+                }
+                Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Err(none()),
+                Ok(Err(cause)) => return Err(none().because(cause)),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// A connection, and from then on no other address is tried.
     fn connect(&mut self, end: Instant, cancel: &Cancel) -> Result<TcpStream> {
+        self.look_up(end, cancel, |host, port| Ok((host, port).to_socket_addrs()?.next()))?;
         let several = self.addresses.len() > 1;
         let end = if several { end.min(Instant::now() + CONNECT) } else { end };
         let mut attempts = Vec::new();

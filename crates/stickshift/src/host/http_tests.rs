@@ -25,7 +25,7 @@ fn server(answer: impl FnOnce(TcpStream) + Send + 'static) -> (WebLink, thread::
         answer(stream);
         got
     });
-    (WebLink::new("127.0.0.1", port, None).unwrap(), handle)
+    (WebLink::new("127.0.0.1", port, None), handle)
 }
 
 fn get(path: &str, timeout: Duration) -> HttpRequest {
@@ -182,7 +182,7 @@ fn a_refused_connection_was_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let error = WebLink::new("127.0.0.1", port, None).unwrap().request(&get("/", LONG)).unwrap_err();
+    let error = WebLink::new("127.0.0.1", port, None).request(&get("/", LONG)).unwrap_err();
     assert!(error.is(ErrorKind::Disconnected), "{error:?}");
     assert_eq!(error.fact("sent"), Some("no"));
 }
@@ -362,4 +362,31 @@ fn every_hostile_server_is_done_with() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(ended.len() >= 58);
     println!("{} hostile servers", ended.len());
+}
+
+#[test]
+fn looking_a_name_up_ends_when_asked_or_when_its_time_is_over() {
+    let now = Instant::now();
+    let stopped = Cancel::new();
+    stopped.cancel();
+    for (cancel, end, kind) in [
+        (&stopped, now + LONG, ErrorKind::Interrupted),
+        (&Cancel::new(), now, ErrorKind::Timeout),
+        (&Cancel::new(), now + Duration::from_millis(150), ErrorKind::Timeout),
+    ] {
+        let (answer, waits) = std::sync::mpsc::channel::<()>();
+        let never = move |_: &str, _: u16| {
+            let _ = waits.recv();
+            Ok(None)
+        };
+        let error = WebLink::new("stick.example", 80, None).look_up(end, cancel, never).unwrap_err();
+        assert_eq!((error.kind(), error.request_sent()), (kind, Some(false)));
+        drop(answer);
+    }
+    let found = "[::1]:81".parse().ok();
+    let mut link = WebLink::new("stick.example", 81, None);
+    link.look_up(now + LONG, &Cancel::new(), move |_, _| Ok(found)).unwrap();
+    assert_eq!((link.addresses.as_slice(), &*link.host()), (&[found.unwrap()][..], "stick.example:81"));
+    let error = WebLink::new("stick.example", 80, None).look_up(now + LONG, &Cancel::new(), |_, _| Ok(None));
+    assert_eq!(error.unwrap_err().what(), "stick.example has no address");
 }

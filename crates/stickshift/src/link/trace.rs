@@ -212,8 +212,7 @@ fn message(first: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
 fn comment(first: &str, masked: &[u8]) -> String {
     let body = memmem::find(masked, b"\r\n\r\n").map_or(&[][..], |at| &masked[at + 4..]);
     let body = String::from_utf8_lossy(body).replace(['\r', '\n'], " ");
-    let first = first.split_once('?').map_or(first, |(path, _)| path);
-    format!("# {} {}\n", clean::line(first), clean::line(&body))
+    format!("# {} {}\n", clean::line(&mask::address(first)), clean::line(&body))
 }
 
 /// A whole AT command, as they are written.

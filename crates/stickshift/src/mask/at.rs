@@ -3,18 +3,20 @@
 
 use std::ops::Range;
 
-use super::long_digits;
+use super::{IDENTITY_DIGITS, long_digits};
 
 /// How much of a command's arguments, or of an answer after its colon, is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     All,
+    /// Also numbers and hex digits that could be a code: bands, networks and addresses in memory.
+    Wide,
     /// All but what stands in quotes.
     Numbers,
     Nothing,
 }
 
-use Shown::{All, Nothing, Numbers};
+use Shown::{All, Nothing, Numbers, Wide};
 
 /// Name, what of the arguments, what of the answer. Compared in capitals.
 const COMMANDS: &[(&str, Shown, Shown)] = &[
@@ -49,7 +51,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("^AUTHORITYID", All, All),
     ("^CHIPTEMP", All, All),
     ("^TBATVOLT", All, All),
-    ("^SETPORT", All, All),
+    ("^SETPORT", Wide, All),
     ("^GETPORTMODE", All, All),
     ("^U2DIAG", All, All),
     ("^PORTSEL", All, All),
@@ -62,7 +64,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("+CIMI", Nothing, Nothing),
     ("^ICCID", Nothing, Nothing),
     ("^SN", Nothing, Nothing),
-    ("^NVRDEX", All, Nothing),
+    ("^NVRDEX", Wide, Nothing),
     // Locks: codes go there, states and counts come back.
     ("+CPIN", Nothing, All),
     ("^CPIN", Nothing, All),
@@ -77,7 +79,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("+CREG", All, All),
     ("+CGREG", All, All),
     ("+CEREG", All, All),
-    ("+COPS", All, All),
+    ("+COPS", Wide, All),
     ("+C5GREG", All, All),
     ("+CSQ", All, All),
     ("+CESQ", All, All),
@@ -86,8 +88,8 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("^HCSQ", All, All),
     ("^SYSINFO", All, All),
     ("^SYSINFOEX", All, All),
-    ("^SYSCFG", All, All),
-    ("^SYSCFGEX", All, All),
+    ("^SYSCFG", Wide, All),
+    ("^SYSCFGEX", Wide, All),
     ("^RSSI", All, All),
     ("^HRSSILVL", All, All),
     ("^RSSILVL", All, All),
@@ -159,6 +161,12 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
 /// Commands whose answers stand bare on their lines and may be shown.
 const BARE: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+CLAC", "^HWVER", "I"];
 
+/// What the names of extended commands begin with.
+const SIGNS: [char; 6] = ['+', '^', '$', '*', '%', '&'];
+
+/// Digits and letters in a row that are too few for a code: a PIN has four digits.
+const SHORT: usize = 3;
+
 /// Lines that end an answer or come by themselves, and hold nothing.
 const RESULTS: &[&str] = &[
     "OK",
@@ -175,6 +183,10 @@ const RESULTS: &[&str] = &[
 /// Whether the list knows this command: for the test that holds it against the commands that are sent.
 #[cfg(test)]
 pub(super) fn knows(name: &str) -> bool {
+    is_listed(name)
+}
+
+fn is_listed(name: &str) -> bool {
     COMMANDS.iter().any(|(known, ..)| *known == name)
 }
 
@@ -199,6 +211,7 @@ impl Dialogue {
         for line in lines(bytes) {
             match command(&bytes[line.clone()]) {
                 Some((name, from)) => {
+                    hide_name(line.start, from, &name, &mut found);
                     self.bare = BARE.contains(&&*name);
                     arguments(bytes, line.start + from..line.end, &name, &mut found);
                 }
@@ -216,8 +229,15 @@ impl Dialogue {
             let text = &bytes[line.clone()];
             if let Some((name, from)) = command(text) {
                 // The echo.
+                hide_name(line.start, from, &name, &mut found);
                 arguments(bytes, line.start + from..line.end, &name, &mut found);
             } else if let Some((name, from)) = named(text) {
+                // What stands before a colon may be the text of a message.
+                if shown(&name).1 == Nothing && !name.starts_with(SIGNS) && !is_listed(&name) {
+                    found.push(line);
+                    continue;
+                }
+                hide_name(line.start, from, &name, &mut found);
                 hide(bytes, line.start + from..line.end, shown(&name).1, &mut found);
             } else {
                 let trimmed = text.trim_ascii();
@@ -258,7 +278,7 @@ pub(super) fn command(line: &[u8]) -> Option<(String, usize)> {
     let blanks = line[2..].iter().take_while(|b| **b == b' ').count();
     let rest = &line[2 + blanks..];
     let length = match rest.first() {
-        Some(b'+' | b'^' | b'$' | b'*' | b'%' | b'&') => {
+        Some(sign) if SIGNS.contains(&char::from(*sign)) => {
             1 + rest[1..].iter().take_while(|b| b.is_ascii_alphanumeric()).count()
         }
         Some(first) if first.is_ascii_alphabetic() => 1,
@@ -277,10 +297,23 @@ fn named(line: &[u8]) -> Option<(String, usize)> {
     is_name.then(|| (String::from_utf8_lossy(name).to_ascii_uppercase(), colon + 1))
 }
 
+/// Of a name that is not listed the letters are shown, but nothing from its first digit on: somebody may have typed a code there.
+fn hide_name(line: usize, end: usize, name: &str, found: &mut Vec<Range<usize>>) {
+    let digit = name.bytes().position(|b| b.is_ascii_digit());
+    if let Some(digit) = digit.filter(|_| !is_listed(name)) {
+        found.push(line + end - (name.len() - digit)..line + end);
+    }
+}
+
 /// The arguments of a command. Nobody looks at the names of further commands on the line, so they are all hidden.
 fn arguments(bytes: &[u8], range: Range<usize>, name: &str, found: &mut Vec<Range<usize>>) {
     let text = &bytes[range.clone()];
-    let next = text.iter().position(|b| *b == b';').unwrap_or(text.len());
+    let mut in_quotes = false;
+    let ends = |b: &u8| {
+        in_quotes ^= *b == b'"';
+        *b == b';' && !in_quotes
+    };
+    let next = text.iter().position(ends).unwrap_or(text.len());
     // A further command may follow without a sign: behind the digits of a basic command, and behind a question.
     let is_basic = name.starts_with(|c: char| c == '&' || c.is_ascii_alphabetic());
     let own = match text.first() {
@@ -288,10 +321,31 @@ fn arguments(bytes: &[u8], range: Range<usize>, name: &str, found: &mut Vec<Rang
         Some(b'?') => 1,
         _ => next,
     };
-    hide(bytes, range.start..range.start + own, shown(name).0, found);
+    let own_range = range.start..range.start + own;
+    match shown(name).0 {
+        All => unexpected(bytes, own_range, false, found),
+        Wide => unexpected(bytes, own_range, true, found),
+        other => hide(bytes, own_range, other, found),
+    }
     let rest = if own == next { next + 1 } else { own };
     if rest < text.len() {
         found.push(range.start + rest..range.end);
+    }
+}
+
+/// What no argument of a command with plain arguments is: long, or not of digits and letters. Where `wide`, hex digits may be many.
+fn unexpected(bytes: &[u8], range: Range<usize>, wide: bool, found: &mut Vec<Range<usize>>) {
+    let is_separator = |b: u8| matches!(b, b',' | b'"' | b'=' | b'?') || wide && b == b';';
+    let mut at = range.start;
+    while at < range.end {
+        let length = bytes[at..range.end].iter().take_while(|b| !is_separator(**b)).count();
+        let word = &bytes[at..at + length];
+        let is_plain = word.iter().all(u8::is_ascii_alphanumeric);
+        let is_hex = wide && word.iter().all(u8::is_ascii_hexdigit) && length < IDENTITY_DIGITS;
+        if !(is_plain && length <= SHORT || is_hex) {
+            found.push(at..at + length);
+        }
+        at += length + 1;
     }
 }
 
@@ -318,7 +372,7 @@ fn hide(bytes: &[u8], range: Range<usize>, shown: Shown, found: &mut Vec<Range<u
             }
             long_digits(bytes, range, found);
         }
-        All => {
+        All | Wide => {
             long_digits(bytes, range, found);
         }
     }

@@ -57,6 +57,13 @@ pub fn text(text: &str) -> String {
     text.char_indices().map(|(at, c)| if is_hidden(at) { '*' } else { c }).collect()
 }
 
+/// An address or a path of the web without what may be secret in it: a user and a password before the host, a query and what follows.
+pub fn address(text: &str) -> String {
+    let ranges = web::address(text.as_bytes());
+    let is_hidden = |at: usize| ranges.iter().any(|range| range.contains(&at));
+    text.char_indices().map(|(at, c)| if is_hidden(at) { '*' } else { c }).collect()
+}
+
 /// The places of what looks like a secret in bytes of which nothing else is known, such as a text of a USB device.
 pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -130,6 +137,20 @@ mod tests {
             ("AT^OTHERMAKER=secret\r", "AT^OTHERMAKER=******\r"),
             ("AT+CMEE=1;+CPIN=1234\r", "AT+CMEE=1;**********\r"),
             ("AT+CMGF=0\r", "AT+CMGF=0\r"),
+            ("AT+CMGF=\"SeCr3t\"\r", "AT+CMGF=\"******\"\r"),
+            ("AT+CSQ=SeCr3t\r", "AT+CSQ=******\r"),
+            ("AT+CFUN=1234\r", "AT+CFUN=****\r"),
+            ("AT+CFUN=1,1\r", "AT+CFUN=1,1\r"),
+            ("AT+COPS=4,2,\"SeCr3t\"\r", "AT+COPS=4,2,\"******\"\r"),
+            ("AT+COPS=4,2,\"26201\"\r", "AT+COPS=4,2,\"26201\"\r"),
+            ("AT+CPMS=\"SM\",\"my secret\"\r", "AT+CPMS=\"SM\",\"*********\"\r"),
+            ("ATZ1234\r", "ATZ****\r"),
+            ("AT$SECRET1234\r", "AT$SECRET****\r"),
+            ("AT^SETPORT=\"FF;10,12,A2\"\r", "AT^SETPORT=\"FF;10,12,A2\"\r"),
+            (
+                "AT^SYSCFGEX=\"00\",3FFFFFFF,1,2,7FFFFFFFFFFFF,,\r",
+                "AT^SYSCFGEX=\"00\",3FFFFFFF,1,2,7FFFFFFFFFFFF,,\r",
+            ),
             ("0011000B912143658709F10000AA05C8329BFD06\x1a", "****************************************\x1a"),
             ("Hello\0Mum\x1a", "*********\x1a"),
         ] {
@@ -155,6 +176,8 @@ mod tests {
             ("AT", "^RSSI: 20\r\n+CLIP: \"+12345678901\",145", "^RSSI: 20\r\n+CLIP:*******************"),
             ("AT", "+CNUM: ,\"0151\",129\r\nOK", "+CNUM:************\r\nOK"),
             ("AT", "^OTHERMAKER: secret\r\n", "^OTHERMAKER:*******\r\n"),
+            ("AT+CMGR=1", "Your code 483920: keep it\r\n", "*************************\r\n"),
+            ("AT+CPIN", "AT+CFUN=1234\r\r\nERROR\r\n", "AT+CFUN=****\r\r\nERROR\r\n"),
             ("AT+CPIN?", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n", "AT+CPIN?\r\r\n+CPIN: READY\r\nOK\r\n"),
             (
                 "AT",
@@ -176,6 +199,10 @@ mod tests {
                 "GET /a?***\r\nCookie: SessionID=*; a=**\r\n\r\n",
             ),
             (
+                "302\r\nLocation: http://u:p@host/x?token=abc\r\n\r\n",
+                "302\r\nLocation: http://***@host/x?*********\r\n\r\n",
+            ),
+            (
                 "200\r\nSet-Cookie: S=x;path=/\r\nX-Other: s\r\n\r\n",
                 "200\r\nSet-Cookie: S=*;path=/\r\nX-Other:**\r\n\r\n",
             ),
@@ -191,6 +218,22 @@ mod tests {
         ] {
             let wanted = wanted.replace("*** ***********", "***********");
             assert_eq!(masked(plain.as_bytes(), web::message(plain.as_bytes())), wanted);
+        }
+    }
+
+    #[test]
+    fn addresses_hide_users_and_queries() {
+        for (plain, wanted) in [
+            ("/api/x?SECRET", "/api/x?******"),
+            ("/api/x#SECRET", "/api/x#******"),
+            ("/api/x;s=SECRET?a", "/api/x;**********"),
+            ("http://admin:pass@192.168.8.1/", "http://**********@192.168.8.1/"),
+            ("admin:p@ss@host", "**********@host"),
+            ("http://u:a/b@host/x", "http://*****@host/x"),
+            ("https://192.168.8.1/html?to=a@b", "https://192.168.8.1/html?******"),
+            ("/a@b", "**@b"),
+        ] {
+            assert_eq!(address(plain), wanted);
         }
     }
 

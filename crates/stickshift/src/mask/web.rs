@@ -13,7 +13,6 @@ const HEADERS: &[&str] = &[
     "content-type",
     "date",
     "host",
-    "location",
     "server",
     "user-agent",
     "x-requested-with",
@@ -194,9 +193,7 @@ pub fn message(bytes: &[u8]) -> Vec<Range<usize>> {
         match line.iter().position(|b| *b == b':') {
             // A query may hold anything.
             _ if at == 0 => {
-                if let Some(query) = line.iter().position(|b| *b == b'?') {
-                    found.push(query + 1..end);
-                }
+                found.extend(address(&line[..end]));
             }
             Some(colon) => header(bytes, at, at + colon, end, &mut found),
             None => found.push(at..end),
@@ -209,6 +206,22 @@ pub fn message(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
+/// The secrets of an address or a path: a user and a password before the host, and what follows a `?`, a `#` or a `;`.
+pub(super) fn address(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let query = bytes.iter().position(|b| matches!(b, b'?' | b'#' | b';')).unwrap_or(bytes.len());
+    let host = memchr::memmem::find(&bytes[..query], b"//").map_or(0, |at| at + 2);
+    // Whatever it is, behind a blank it is another word: the method of a request.
+    let host = bytes[..query].iter().rposition(|b| *b == b' ').map_or(host, |at| host.max(at + 1));
+    if let Some(at) = bytes[host..query].iter().rposition(|b| *b == b'@') {
+        found.push(host..host + at);
+    }
+    if query + 1 < bytes.len() {
+        found.push(query + 1..bytes.len());
+    }
+    found
+}
+
 fn header(bytes: &[u8], start: usize, colon: usize, end: usize, found: &mut Vec<Range<usize>>) {
     let name = String::from_utf8_lossy(&bytes[start..colon]).trim().to_ascii_lowercase();
     let value = (colon + 1).min(end)..end;
@@ -216,6 +229,14 @@ fn header(bytes: &[u8], start: usize, colon: usize, end: usize, found: &mut Vec<
     let pairs = match name.as_str() {
         "cookie" => usize::MAX,
         "set-cookie" => 1,
+        "location" => {
+            found.extend(
+                address(&bytes[value.clone()])
+                    .into_iter()
+                    .map(|r| r.start + value.start..r.end + value.start),
+            );
+            return;
+        }
         _ if HEADERS.contains(&name.as_str()) => return long_digits(bytes, value, found),
         _ => return found.push(value),
     };
