@@ -4,6 +4,7 @@
 //! `xtask/allowed-skips.toml` pass.
 
 pub mod hostile_http;
+pub mod message_bus;
 pub mod sources;
 
 use std::fs::OpenOptions;

@@ -31,6 +31,8 @@ mod holder;
 #[cfg(target_os = "linux")]
 mod hotplug;
 mod http;
+#[cfg(target_os = "linux")]
+mod linux;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
 mod signals;
@@ -41,6 +43,8 @@ mod usb;
 pub use bus::SysBus;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
+#[cfg(target_os = "linux")]
+pub use linux::dbus;
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;
 #[cfg(target_os = "linux")]

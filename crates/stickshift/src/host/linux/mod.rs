@@ -1,0 +1,3 @@
+//! Services of a Linux system that are reached over its message bus.
+
+pub mod dbus;
