@@ -12,7 +12,7 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
-use stickshift::stick::Stick;
+use stickshift::stick::{Mode, Stick};
 
 use crate::config::Config;
 use crate::files;
@@ -40,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) config: Result<Config>,
     /// The exit code of a verb that ends without an error.
     pub(crate) exit: u8,
+    /// The stick that was typed as the only word of a verb.
+    pub(crate) stick_word: Option<String>,
     /// Makes the whole command line, for completions and manual pages.
     pub(crate) command_line: fn() -> Command,
     /// Reports of progress that are left until a virtual owner presses Ctrl-C.
@@ -57,7 +59,17 @@ impl Context {
         let output = Output::new(&global, ledger.clone());
         let opener = Arc::new(Opener::new(global.clone(), ledger));
         let until_ctrl_c = Cell::new(ctrl_c(&global));
-        Context { global, output, cancel, opener, config, exit: 0, command_line, until_ctrl_c }
+        Context {
+            global,
+            output,
+            cancel,
+            opener,
+            config,
+            exit: 0,
+            stick_word: None,
+            command_line,
+            until_ctrl_c,
+        }
     }
 
     /// The bus with the sticks that are there.
@@ -82,18 +94,55 @@ impl Context {
     /// # Errors
     /// As [`select::stick`].
     pub(crate) fn stick(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
-        let chosen = select::stick(bus, wanted);
-        let usual = self.config.as_ref().ok().and_then(|config| config.stick.as_deref());
-        let chosen = match (chosen, usual) {
-            (Err(error), Some(usual)) if error.is(ErrorKind::SeveralSticks) && wanted.is_none() => {
-                select::stick(bus, Some(usual)).map_err(|_| error)
-            }
-            (chosen, _) => chosen,
-        };
+        let wanted = wanted.or(self.stick_word.as_deref());
+        let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
             self.output.mode_is(stick.mode);
         }
         chosen
+    }
+
+    /// The stick that `wanted` names, or the only one in `mode`, or of several the one that the settings name.
+    ///
+    /// # Errors
+    /// As [`select::in_mode`].
+    pub(crate) fn stick_in_mode(&self, bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Result<Stick> {
+        let wanted = wanted.or(self.stick_word.as_deref());
+        select::in_mode(bus, wanted, mode, &|fits| self.choose(fits, wanted))
+    }
+
+    /// The only one of `sticks`, or of several the one that the settings name; `none` says that there is none.
+    ///
+    /// # Errors
+    /// As [`select::only`].
+    pub(crate) fn only(&self, sticks: Vec<Stick>, none: &str) -> Result<Stick> {
+        select::only(sticks, none.to_owned(), &|fits| self.choose(fits, None))
+    }
+
+    /// Whether the command line says which stick.
+    pub(crate) fn names_a_stick(&self, wanted: Option<&str>) -> bool {
+        wanted.is_some() || self.stick_word.is_some()
+    }
+
+    /// Which of several sticks that fit: the one of the settings, else the one that is chosen on the terminal.
+    fn choose(&self, fits: &[Stick], wanted: Option<&str>) -> Result<Option<usize>> {
+        let usual = self.config.as_ref().ok().and_then(|config| config.stick.as_deref());
+        if let Some(usual) = usual.filter(|_| wanted.is_none()) {
+            let named: Vec<usize> = (0..fits.len()).filter(|i| select::names(&fits[*i], usual)).collect();
+            if let [one] = named[..] {
+                return Ok(Some(one));
+            }
+        }
+        if !self.may_ask() {
+            return Ok(None);
+        }
+        self.output.pause();
+        question::which(fits)
+    }
+
+    /// Whether there is somebody to ask.
+    fn may_ask(&self) -> bool {
+        !self.global.yes && !self.global.json && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
     /// A verb that can do without settings says that it does.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use crate::examples;
+use crate::{examples, stick_word};
 
 /// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
 /// put off.
@@ -39,11 +39,11 @@ pub(crate) struct Lazy<T>(pub(crate) T);
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: Command) -> Command {
         if ALL.load(Ordering::Relaxed) {
-            return with_examples(T::augment_args(command));
+            return with_examples(stick_word::taken_by(T::augment_args(command)));
         }
         command.defer(|command| {
             let about = command.get_about().cloned();
-            with_examples(T::augment_args(command).about(about.unwrap_or_default()))
+            with_examples(stick_word::taken_by(T::augment_args(command)).about(about.unwrap_or_default()))
         })
     }
 

@@ -18,6 +18,7 @@ mod overlays;
 mod question;
 mod recovery;
 mod select;
+mod stick_word;
 #[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
@@ -52,8 +53,8 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Find, identify, switch, flash and talk to USB cellular modems.
 ///
-/// STICK is a USB port path (1-1.2), USB ids (12d1:1f01), a tty (/dev/ttyUSB0), a serial number or an IMEI. Without it, the only
-/// stick that is plugged in is used. FILE types are detected by content.
+/// STICK is a USB port path (1-1.2), USB ids (12d1:1f01), a tty (/dev/ttyUSB0), a serial number or an IMEI. It stands last, or after --stick.
+/// Without it, the only stick that is plugged in is used; of several, you are asked which. FILE types are detected by content.
 #[derive(Debug, Parser)]
 #[command(name = "stickshift", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "First steps:\n  \
@@ -86,10 +87,10 @@ fn main() -> ExitCode {
         return usb_modeswitch::main(&arguments, &cancel);
     }
     let read = Cli::command().try_get_matches().and_then(|mut matches| {
-        let typed = verb_typed(&matches);
+        let typed = (verb_typed(&matches), stick_word::typed(&matches));
         Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
     });
-    let (cli, typed) = match read {
+    let (cli, (typed, stick)) = match read {
         Ok(read) => read,
         Err(error) => return not_understood(&error.format(&mut Cli::command())),
     };
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
     let config = config::load(&overlays::root());
     global.json |= config.as_ref().is_ok_and(|config| config.json);
     let mut context = Context::new(global, cancel, command_line, config);
+    context.stick_word = stick;
     context.output.tries(typed, cli.verb.attempt());
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {

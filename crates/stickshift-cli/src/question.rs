@@ -1,12 +1,14 @@
 //! Questions on the terminal. The first Ctrl-C ends one: nothing was begun, and what is typed next is left to the shell.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
+use stickshift::stick::Stick;
 
 /// How long it takes at most until a request to stop is noticed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -34,6 +36,23 @@ pub(crate) fn line() -> Result<String> {
         eprintln!();
     }
     answered
+}
+
+/// Which of several sticks; `None` for an answer that is none of them.
+///
+/// # Errors
+/// `Interrupted`, untouched.
+pub(crate) fn which(sticks: &[Stick]) -> Result<Option<usize>> {
+    let mut text = "Several sticks fit:\n".to_owned();
+    for (index, stick) in sticks.iter().enumerate() {
+        let product = stick.product.as_deref().unwrap_or_default();
+        let line = format!("{}  {}  {}  {}  {product}", index + 1, stick.place, stick.id, stick.mode.words());
+        text.push_str(&format!("  {}\n", clean::line(line.trim_end())));
+    }
+    let _ = write!(io::stderr(), "{text}Which one? [1-{}, none: Enter] ", sticks.len());
+    let _ = io::stderr().flush();
+    let chosen = line()?.trim().parse::<usize>().ok();
+    Ok(chosen.and_then(|number| number.checked_sub(1)).filter(|index| *index < sticks.len()))
 }
 
 /// A secret, which is not shown.

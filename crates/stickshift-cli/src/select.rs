@@ -11,12 +11,16 @@ use stickshift::stick::{Mode, Place, Stick, UsbId};
 
 use crate::wrong_mode::{self, Needs};
 
+/// Chooses among several sticks that fit; `None` leaves it at the failure.
+pub(crate) type Chooser<'a> = &'a dyn Fn(&[Stick]) -> Result<Option<usize>>;
+
 /// The stick that `wanted` names, or the only one there.
 ///
 /// # Errors
-/// `NoStick`, `SeveralSticks`, and what the bus reports.
-pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
+/// `NoStick`, `SeveralSticks`, what the bus and `choose` report.
+pub(crate) fn stick(bus: &mut dyn Bus, wanted: Option<&str>, choose: Chooser<'_>) -> Result<Stick> {
     let all = bus.sticks()?;
+    let only = |fits, none| only(fits, none, choose);
     let Some(wanted) = wanted else { return only(all, "no stick is plugged in".into()) };
     let others = all.clone();
     let mut fits: Vec<Stick> = all.into_iter().filter(|s| names(s, wanted)).collect();
@@ -71,16 +75,21 @@ fn says_imei(bus: &mut dyn Bus, stick: &Stick, imei: &str) -> bool {
 ///
 /// # Errors
 /// As [`stick`].
-pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Result<Stick> {
+pub(crate) fn in_mode(
+    bus: &mut dyn Bus,
+    wanted: Option<&str>,
+    mode: Mode,
+    choose: Chooser<'_>,
+) -> Result<Stick> {
     if wanted.is_some() {
-        return stick(bus, wanted);
+        return stick(bus, wanted, choose);
     }
     let all = bus.sticks()?;
     let others = all.clone();
     let fits: Vec<Stick> = all.into_iter().filter(|s| s.mode == mode).collect();
     let name = mode.words().split(" (").next().unwrap_or_default().trim_end_matches(" mode");
     let none = format!("no stick is in {name} mode");
-    only(fits, none).map_err(|e| {
+    only(fits, none, choose).map_err(|e| {
         let needs = match mode {
             Mode::Download => Needs::Download,
             Mode::BootRom => Needs::BootRom,
@@ -94,7 +103,7 @@ pub(crate) fn in_mode(bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Re
 }
 
 /// Whether `wanted` names this stick: by place, ids, tty or serial number.
-fn names(stick: &Stick, wanted: &str) -> bool {
+pub(crate) fn names(stick: &Stick, wanted: &str) -> bool {
     if let Ok(place) = wanted.parse::<Place>() {
         return stick.place == place;
     }
@@ -105,15 +114,18 @@ fn names(stick: &Stick, wanted: &str) -> bool {
     stick.ports().any(|p| p.tty.as_deref().is_some_and(tty)) || stick.serial.as_deref() == Some(wanted)
 }
 
-/// The only one of `sticks`; `none` says that there is none.
+/// The only one of `sticks`, or the one that was chosen; `none` says that there is none.
 ///
 /// # Errors
-/// `NoStick`, `SeveralSticks`.
-pub(crate) fn only(mut sticks: Vec<Stick>, none: String) -> Result<Stick> {
+/// `NoStick`, `SeveralSticks`, what `choose` reports.
+pub(crate) fn only(mut sticks: Vec<Stick>, none: String, choose: Chooser<'_>) -> Result<Stick> {
     match sticks.len() {
         0 => Err(Error::new(ErrorKind::NoStick, none)),
         1 => Ok(sticks.remove(0)),
         n => {
+            if let Some(chosen) = choose(&sticks)? {
+                return Ok(sticks.swap_remove(chosen.min(n - 1)));
+            }
             let there: Vec<String> =
                 sticks.iter().map(|s| format!("{} ({}, {})", s.place, s.id, s.mode.code())).collect();
             Err(Error::new(ErrorKind::SeveralSticks, format!("{n} sticks match"))
@@ -141,6 +153,10 @@ mod tests {
             mode: Mode::Modem,
             ..Stick::new(place.parse().unwrap(), UsbId::new(0x12d1, 0x1506))
         }
+    }
+
+    fn nobody(_: &[Stick]) -> Result<Option<usize>> {
+        Ok(None)
     }
 
     #[test]
@@ -171,25 +187,27 @@ mod tests {
             said.and_then(|i| i.imei).unwrap()
         };
         let (first, second) = (of(&all[0]), of(&all[1]));
-        let chosen = super::stick(&mut bus, Some(&second)).unwrap();
+        let chosen = super::stick(&mut bus, Some(&second), &nobody).unwrap();
         assert_eq!(chosen.place.as_str(), "1-2");
-        assert_eq!(super::stick(&mut bus, Some(&first)).unwrap().place.as_str(), "1-1");
+        assert_eq!(super::stick(&mut bus, Some(&first), &nobody).unwrap().place.as_str(), "1-1");
         let serial = {
             let said = identity::ask(&mut bus, &all[0], None, &mut Session::quiet()).unwrap();
             said.and_then(|i| i.serial).unwrap()
         };
         assert!(is_serial(&serial), "{serial}");
-        assert_eq!(super::stick(&mut bus, Some(&serial)).unwrap().place.as_str(), "1-1");
-        let nobody = super::stick(&mut bus, Some("ZZZ0000000000000")).unwrap_err();
-        assert!(nobody.is(ErrorKind::NoStick) && !format!("{nobody:?}").contains("ZZZ0000000000000"));
-        let nobody = super::stick(&mut bus, Some("861234567890123")).unwrap_err();
-        assert!(nobody.is(ErrorKind::NoStick) && !format!("{nobody:?}").contains("861234567890123"));
+        assert_eq!(super::stick(&mut bus, Some(&serial), &nobody).unwrap().place.as_str(), "1-1");
+        let none = super::stick(&mut bus, Some("ZZZ0000000000000"), &nobody).unwrap_err();
+        assert!(none.is(ErrorKind::NoStick) && !format!("{none:?}").contains("ZZZ0000000000000"));
+        let none = super::stick(&mut bus, Some("861234567890123"), &nobody).unwrap_err();
+        assert!(none.is(ErrorKind::NoStick) && !format!("{none:?}").contains("861234567890123"));
     }
 
     #[test]
     fn none_and_several_are_different_failures() {
-        assert!(only(vec![], "x".into()).unwrap_err().is(ErrorKind::NoStick));
-        let two = only(vec![stick("1-1"), stick("1-2")], "x".into()).unwrap_err();
+        assert!(only(vec![], "x".into(), &nobody).unwrap_err().is(ErrorKind::NoStick));
+        let both = || vec![stick("1-1"), stick("1-2")];
+        let two = only(both(), "x".into(), &nobody).unwrap_err();
         assert_eq!(two.fact("sticks"), Some("1-1 (12d1:1506, modem), 1-2 (12d1:1506, modem)"));
+        assert_eq!(only(both(), "x".into(), &|_| Ok(Some(1))).unwrap().place.as_str(), "1-2");
     }
 }

@@ -15,6 +15,25 @@ use crate::opener::port_place;
 use crate::wrong_mode::{self, Needs};
 use crate::{files, question};
 
+/// Which stick, for a verb that takes other words before it.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct StickArgs {
+    /// The stick: USB port path, ids, tty, serial number or IMEI [default: the only one connected]
+    #[arg(id = "stick_after", value_name = "STICK", conflicts_with = "stick")]
+    word: Option<String>,
+
+    /// The same, as an option
+    #[arg(long, value_name = "STICK")]
+    stick: Option<String>,
+}
+
+impl StickArgs {
+    /// What was typed for it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.word.as_deref().or(self.stick.as_deref())
+    }
+}
+
 /// Which stick, over which AT port.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PortArgs {

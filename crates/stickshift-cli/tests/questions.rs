@@ -2,63 +2,11 @@
 
 #![cfg(all(target_os = "linux", feature = "virtual"))]
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::process::{Child, Command};
+mod terminal;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::process::Command;
 
-/// The program at a terminal of its own.
-struct Terminal {
-    keys: File,
-    program: Child,
-    shown: String,
-}
-
-impl Terminal {
-    fn run(arguments: &[&str], folder: &std::path::Path) -> Terminal {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let theirs = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        // setsid makes it the program's terminal: only then Ctrl-C becomes a signal.
-        let program = Command::new("setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_stickshift")])
-            .args(arguments)
-            .current_dir(folder)
-            .env("STICKSHIFT_STATE", "journals")
-            .env_remove("STICKSHIFT_PIN")
-            .env_remove("STICKSHIFT_NEW_PIN")
-            .stdin(theirs.try_clone().unwrap())
-            .stdout(theirs.try_clone().unwrap())
-            .stderr(theirs)
-            .spawn()
-            .unwrap();
-        Terminal { keys: File::from(ours), program, shown: String::new() }
-    }
-
-    /// Reads on. `false` at the end: the last program that had the terminal is gone.
-    fn read(&mut self) -> bool {
-        let mut bytes = [0; 1024];
-        let count = self.keys.read(&mut bytes).unwrap_or(0);
-        self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        count > 0
-    }
-
-    fn wait_for(&mut self, question: &str) {
-        while !self.shown.contains(question) {
-            assert!(self.read(), "no {question:?} in {}", self.shown);
-        }
-    }
-
-    /// The exit code and everything that was shown.
-    fn ctrl_c(mut self) -> (Option<i32>, String) {
-        self.keys.write_all(&[0x03]).unwrap();
-        while self.read() {}
-        (self.program.wait().unwrap().code(), self.shown)
-    }
-}
+use terminal::Terminal;
 
 #[test]
 fn the_first_ctrl_c_ends_a_question_and_nothing_was_begun() {
@@ -82,4 +30,32 @@ fn the_first_ctrl_c_ends_a_question_and_nothing_was_begun() {
         assert!(shown.contains("stick: untouched"), "{arguments:?}: {shown}");
         assert_eq!(code, Some(6), "{arguments:?}: {shown}");
     }
+}
+
+#[test]
+fn of_several_sticks_one_is_chosen_by_its_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let signal = ["ports", "show", "--virtual", "e3372h-hilink,e3372h-stick,e3372s"];
+    let mut terminal = Terminal::run(&signal, folder.path());
+    terminal.wait_for("Which one? [1-3, none: Enter] ");
+    assert!(terminal.shown.contains("  2  1-2  12d1:1506  modem (serial ports)"), "{}", terminal.shown);
+    terminal.type_keys("2\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("4G PCUI (AT)"), "{shown}");
+
+    for (keys, exit) in [("\n", 3), ("4\n", 3), ("0\n", 3), ("\x03", 6)] {
+        let mut terminal = Terminal::run(&signal, folder.path());
+        terminal.wait_for("Which one? ");
+        terminal.type_keys(keys);
+        let (code, shown) = terminal.end();
+        assert_eq!(code, Some(exit), "{keys:?}: {shown}");
+        assert!(shown.contains("stick: untouched"), "{shown}");
+    }
+    // Nobody is asked where the words say which one, or where nothing may be asked.
+    let (code, shown) =
+        Terminal::run(&["signal", "1-2", "--virtual", "e3372h-hilink,e3372h-stick"], folder.path()).end();
+    assert_eq!((code, shown.contains("Which")), (Some(0), false), "{shown}");
+    let (code, shown) = Terminal::run(&[&signal[..], &["--yes"]].concat(), folder.path()).end();
+    assert_eq!((code, shown.contains("Which")), (Some(3), false), "{shown}");
 }

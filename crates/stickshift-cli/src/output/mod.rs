@@ -307,6 +307,11 @@ impl Output {
         Err(error.because(io::Error::other(cause.to_string())).with_verdict(verdict))
     }
 
+    /// Clears the line of the bar: something else writes to the terminal.
+    pub(crate) fn pause(&self) {
+        self.pause_bar();
+    }
+
     fn pause_bar(&self) {
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             bar.clear();

@@ -16,7 +16,6 @@ use crate::consent;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
-use crate::select;
 use crate::way_in::LoginArgs;
 
 /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable.
@@ -26,6 +25,7 @@ use crate::way_in::LoginArgs;
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
+    #[arg(long, value_name = "STICK")]
     stick: Option<String>,
 
     /// Firmware to convert to
@@ -101,7 +101,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         no_updates: args.no_updates,
     };
     let mut bus = context.bus()?;
-    let stick = select::stick(&mut *bus, args.stick.as_deref())?;
+    let stick = context.stick(&mut *bus, args.stick.as_deref())?;
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
     if let Some(path) = &args.loader {
         convert::load::plan_name(path, &mut planned.plan);

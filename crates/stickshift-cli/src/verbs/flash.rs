@@ -15,13 +15,13 @@ use stickshift::link::Bus;
 use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
+use crate::consent;
 use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
 use crate::wrong_mode::{self, Needs};
-use crate::{consent, select};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
@@ -33,8 +33,12 @@ pub(crate) struct FlashArgs {
     #[arg(value_name = "FIRMWARE.. [STICK]", required = true)]
     words: Vec<String>,
 
+    /// The stick: USB port path, ids, tty, serial number or IMEI
+    #[arg(long, value_name = "STICK")]
+    stick: Option<String>,
+
     /// Use this serial port directly, without USB detection
-    #[arg(long, value_name = "TTY")]
+    #[arg(long, value_name = "TTY", conflicts_with = "stick")]
     port: Option<PathBuf>,
 
     /// Resume the interrupted run on this USB port
@@ -51,13 +55,14 @@ pub(crate) struct FlashArgs {
 
 pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let consents = args.consents.into();
-    let (paths, wanted) = split(args.words)?;
+    let (paths, word) = split(args.words)?;
+    let wanted = one_stick(word, args.stick)?;
     // Whatever is wrong with the stick or the port is said before the plan, and before the files are read through.
     let (mut bus, place): (Box<dyn Bus>, Place) = match &args.port {
         Some(port) => (context.opener.port(port, Mode::Download)?, port_place()),
         None => {
             let mut bus = context.bus()?;
-            let stick = select::in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;
+            let stick = context.stick_in_mode(&mut *bus, wanted.as_deref(), Mode::Download)?;
             flash::check_mode(&stick).map_err(|e| wrong_mode::told(e, Needs::Download, stick.mode))?;
             (bus, stick.place)
         }
@@ -122,6 +127,17 @@ fn split(words: Vec<String>) -> Result<(Vec<PathBuf>, Option<String>)> {
         return Err(Error::new(ErrorKind::Usage, "flash takes one or more files and at most one stick"));
     }
     Ok((files.into_iter().map(PathBuf::from).collect(), sticks.into_iter().next()))
+}
+
+/// The stick that a word or `--stick` names.
+fn one_stick(word: Option<String>, option: Option<String>) -> Result<Option<String>> {
+    match (word, option) {
+        (Some(word), Some(option)) if word != option => {
+            let what = format!("flash takes at most one stick: {word} and --stick {option} are two");
+            Err(Error::new(ErrorKind::Usage, what))
+        }
+        (word, option) => Ok(option.or(word)),
+    }
 }
 
 #[derive(Serialize)]

@@ -26,7 +26,7 @@ pub(crate) struct HilinkArgs {
     #[command(subcommand)]
     verb: HilinkVerb,
 
-    /// The stick: USB port path, ids or serial number
+    /// The stick: USB port path, ids, tty, serial number or IMEI
     #[arg(long, value_name = "STICK", global = true)]
     stick: Option<String>,
 

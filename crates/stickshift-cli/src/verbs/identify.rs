@@ -25,7 +25,7 @@ use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 #[derive(Args, Debug)]
 pub(crate) struct IdentifyArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
-    #[arg(value_name = "STICK", conflicts_with_all = ["port", "url"])]
+    #[arg(long, value_name = "STICK", conflicts_with_all = ["port", "url"])]
     stick: Option<String>,
 
     /// Query only this port

@@ -149,7 +149,7 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
 /// Switches the stick that is plugged in by what was learned for its ids.
 fn try_it(context: &mut Context, entries: &[Entry], wanted: Option<&str>) -> Result<()> {
     let mut bus = context.every_device()?;
-    let stick = switch::chosen(&mut *bus, wanted, &Catalogue::builtin())?;
+    let stick = switch::chosen(context, &mut *bus, wanted, &Catalogue::builtin())?;
     let entry = entries.iter().find(|e| e.key.id() == Some(stick.id)).ok_or_else(|| {
         let learned: Vec<String> = entries.iter().map(|e| e.key.to_string()).collect();
         Error::new(ErrorKind::NoProfile, format!("the capture is of another stick than {}", stick.id))

@@ -17,8 +17,9 @@ use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
+use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
-use crate::{consent, files, select};
+use crate::{consent, files};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
 ///
@@ -29,12 +30,12 @@ pub(crate) struct LoadArgs {
     #[arg(value_name = "LOADER")]
     file: PathBuf,
 
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    stick: Option<String>,
+    #[command(flatten)]
+    stick: StickArgs,
 
     /// Use this serial port directly, without USB detection; where the system does not tell which USB port it belongs to, the end is
     /// that the boot ROM accepts the loader and answers no more
-    #[arg(long, value_name = "TTY", conflicts_with = "stick")]
+    #[arg(long, value_name = "TTY", conflicts_with_all = ["stick", "stick_after"])]
     port: Option<PathBuf>,
 
     /// Stick model (E3372h), to check that the loader fits its chip: the boot ROM does not report it
@@ -88,7 +89,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         return Ok(());
     }
     let mut bus = context.bus()?;
-    let stick = select::in_mode(&mut *bus, args.stick.as_deref(), Mode::BootRom)?;
+    let stick = context.stick_in_mode(&mut *bus, args.stick.name(), Mode::BootRom)?;
     load::check_mode(&stick).map_err(|e| wrong_mode::told(e, Needs::BootRom, stick.mode))?;
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());

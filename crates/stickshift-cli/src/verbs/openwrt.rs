@@ -14,18 +14,17 @@ use stickshift::stick::{Mode, Stick, UsbId};
 use crate::context::Context;
 use crate::files;
 use crate::output::Report;
-use crate::select;
 use crate::verbs::profile;
+use crate::way_in::StickArgs;
 
 /// Configure a stick on OpenWrt: packages, network settings, hotplug hooks, and its usb-mode entry.
 #[derive(Args, Debug)]
 pub(crate) struct OpenwrtArgs {
-    /// The stick [default: the only one connected]
-    #[arg(value_name = "STICK", conflicts_with = "ids")]
-    stick: Option<String>,
+    #[command(flatten)]
+    stick: StickArgs,
 
     /// Ids before the switch, for a stick that is not connected
-    #[arg(long, value_name = "IDS")]
+    #[arg(long, value_name = "IDS", conflicts_with_all = ["stick", "stick_after"])]
     ids: Option<String>,
 
     /// Data protocol, if you know it
@@ -75,7 +74,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     let (id, stick) = match &args.ids {
         Some(ids) => (profile::parse_id(ids)?, None),
         None => {
-            let stick = select::stick(&mut *context.bus()?, args.stick.as_deref())?;
+            let stick = context.stick(&mut *context.bus()?, args.stick.name())?;
             (stick.id, Some(stick))
         }
     };

@@ -87,7 +87,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     };
 
     let mut traced = context.bus()?;
-    let stick = crate::select::stick(&mut *traced, None)?;
+    let stick = context.stick(&mut *traced, None)?;
     let planned = convert::plan(&mut *traced, &stick, &request, &mut session)?;
     context.output.interim("plan", &planned.plan);
     let converted = persist(context, bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
@@ -150,7 +150,7 @@ fn persist(
         session.step("owner", "the virtual owner pulls the stick, puts it back, and resumes");
         put_back(virtual_bus, &planned.place);
         request.resume = true;
-        let stick = crate::select::stick(bus, Some(planned.place.as_str()))?;
+        let stick = context.stick(bus, Some(planned.place.as_str()))?;
         planned = convert::plan(bus, &stick, request, session)?;
     }
 }

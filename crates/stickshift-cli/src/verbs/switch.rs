@@ -13,11 +13,11 @@ use stickshift::switching::web_ports;
 use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchRequest, Switched};
 
 use crate::context::Context;
+use crate::files;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::verbs::list::StickReport;
 use crate::way_in::LoginArgs;
-use crate::{files, select};
 
 /// Switch a stick from CD-ROM to modem.
 ///
@@ -26,6 +26,7 @@ use crate::{files, select};
 #[derive(Args, Debug)]
 pub(crate) struct SwitchArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
+    #[arg(long, value_name = "STICK")]
     stick: Option<String>,
 
     /// Target mode
@@ -76,7 +77,7 @@ impl SwitchArgs {
 pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut bus = context.every_device()?;
     let catalogue = context.catalogue();
-    let stick = chosen(&mut *bus, args.stick.as_deref(), &catalogue)?;
+    let stick = chosen(context, &mut *bus, args.stick.as_deref(), &catalogue)?;
     // A look at all devices does not wait for what one is slow to say of itself; the choice of its profile does.
     let stick = bus.device(&stick.place)?.filter(|there| there.id == stick.id).unwrap_or(stick);
     let own = args.profile.is_some() || !args.message.is_empty();
@@ -161,12 +162,17 @@ fn by_web_api(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &Sw
 }
 
 /// The stick that was named; else the only one that waits to be switched; else the only one there.
-pub(crate) fn chosen(bus: &mut dyn Bus, wanted: Option<&str>, catalogue: &Catalogue) -> Result<Stick> {
-    match select::in_mode(bus, wanted, Mode::Cdrom) {
-        Err(error) if error.is(ErrorKind::NoStick) && wanted.is_none() => {
+pub(crate) fn chosen(
+    context: &Context,
+    bus: &mut dyn Bus,
+    wanted: Option<&str>,
+    catalogue: &Catalogue,
+) -> Result<Stick> {
+    match context.stick_in_mode(bus, wanted, Mode::Cdrom) {
+        Err(error) if error.is(ErrorKind::NoStick) && !context.names_a_stick(wanted) => {
             let mut all = bus.sticks()?;
             all.retain(|stick| is_stick(stick) || catalogue.knows(stick.id) || builtin::concerns(stick.id));
-            select::only(all, "no stick is plugged in".into())
+            context.only(all, "no stick is plugged in")
         }
         other => other,
     }
