@@ -1,10 +1,11 @@
 //! Data over AT: NCM by `^NDISDUP`, PPP by `ATD` (docs/protocols/hilink-at.md section 3.6).
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::at::network::hears;
 use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
-use crate::modem::data::{ADDRESS, DIALLING, DataState};
+use crate::modem::data::{DIALLING, DataState, Way};
 
 pub(super) const ROWS: &[CommandRow] = &[
     ("+CGDCONT?", Knows::Every, |call| {
@@ -22,13 +23,15 @@ pub(super) const ROWS: &[CommandRow] = &[
             return AtAnswer::Error.into();
         }
         // Each address is a word printed in hexadecimal whose last two digits are the first octet.
-        let word = |octets: [u8; 4]| format!("{:X}", u32::from_le_bytes(octets));
-        let [ip, mask, gateway, dns1, dns2] = ADDRESS.map(word);
+        let word = |address: Ipv4Addr| format!("{:X}", u32::from_le_bytes(address.octets()));
+        let (ipv4, _) = call.modem.data.addresses();
+        let [ip, mask, gateway, dns1, dns2] =
+            [ipv4.address, ipv4.mask(), ipv4.gateway, ipv4.dns[0], ipv4.dns[1]].map(word);
         AtAnswer::line(format!("^DHCP:{ip},{mask},{gateway},{gateway},{dns1},{dns2},236800,236800")).into()
     }),
     ("+CGPADDR=", Knows::Every, |call| {
         let up = call.modem.data.state(call.now) == DataState::Up;
-        let address = ADDRESS[0].map(|octet| octet.to_string()).join(".");
+        let address = call.modem.data.addresses().0.address.to_string();
         AtAnswer::line(format!("+CGPADDR: 1,\"{}\"", if up { &address } else { "0.0.0.0" })).into()
     }),
     ("+CGCONTRDP", Knows::Lte, |_| AtAnswer::Error.into()),
@@ -89,7 +92,9 @@ fn dial_ncm(call: &mut Call<'_>) -> CommandResult {
             if fields.get(2).is_some_and(|apn| apn == "refused") {
                 return CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:0,33,,\"IPV4\"");
             }
-            call.modem.data.dial(call.now);
+            let context = fields.first().and_then(|id| id.parse().ok()).unwrap_or(1);
+            let families = call.modem.data.wanted(context);
+            call.modem.data.dial(call.now, Way::Ncm, families);
             CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:1,,,\"IPV4\"")
         }
         _ => AtAnswer::Error.into(),
@@ -111,7 +116,11 @@ pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
     if !data || !hears(call) {
         return CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
     }
-    call.modem.data.dial(call.now);
+    // ATD*99***2# dials context 2.
+    let context = number.strip_prefix(b"*99***").and_then(|rest| rest.strip_suffix(b"#"));
+    let context = context.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()).unwrap_or(1);
+    let families = call.modem.data.wanted(context);
+    call.modem.data.dial(call.now, Way::Ppp, families);
     call.port.go_online();
     CommandResult::from(AtAnswer::Connect).after(DIALLING)
 }

@@ -9,7 +9,7 @@ use crate::hilink::documents::{
 use crate::hilink::xml::{elements, number, value};
 use crate::hilink::{Generation, WebEffect, sms};
 use crate::modem::Modem;
-use crate::modem::data::DataProfile;
+use crate::modem::data::{DataProfile, Families, Way};
 use crate::modem::radio::NETWORKS;
 use crate::modem::sim::{Refused, SimState};
 
@@ -198,7 +198,7 @@ pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAns
         },
         "net/reconnect" => {
             ask.modem.data.hang_up();
-            ask.modem.data.dial(ask.now);
+            ask.modem.data.dial(ask.now, Way::Router, Families::IPV4);
             CallAnswer::Done
         }
         "dialup/mobile-dataswitch" if ask.options.generation >= Generation::G2 => {
@@ -252,7 +252,7 @@ fn connect(ask: &mut CallContext<'_>, on: bool) -> CallAnswer {
     if !on {
         ask.modem.data.hang_up();
     } else if registered(ask) {
-        ask.modem.data.dial(ask.now);
+        ask.modem.data.dial(ask.now, Way::Router, Families::IPV4);
     }
     CallAnswer::Done
 }

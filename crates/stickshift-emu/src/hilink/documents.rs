@@ -4,7 +4,7 @@ use crate::hilink::Generation;
 use crate::hilink::call::{CallAnswer, CallContext, flag, rat, registered, told};
 use crate::hilink::xml::{elements, escaped};
 use crate::modem::Modem;
-use crate::modem::data::{ADDRESS, DataProfile, DataState};
+use crate::modem::data::{DataProfile, DataState};
 use crate::modem::radio::NETWORKS;
 use crate::modem::sim::SimState;
 
@@ -61,10 +61,11 @@ pub(super) fn information(ask: &CallContext<'_>) -> String {
         ),
     ]);
     if ask.options.generation == Generation::G3 {
-        let address = if up { dotted(ADDRESS[0]) } else { String::new() };
+        let (ipv4, _) = ask.modem.data.addresses();
+        let address = if up { ipv4.address.to_string() } else { String::new() };
         all += &elements(&[
             ("WanIPAddress", &address),
-            ("wan_dns_address", &dotted(ADDRESS[3])),
+            ("wan_dns_address", &ipv4.dns[0].to_string()),
             ("WanIPv6Address", ""),
             ("Mccmnc", ask.modem.radio.operator.2),
             ("iniversion", "E3372h-320-CUST 10.0.3.1"),
@@ -137,10 +138,6 @@ pub(super) fn signal(ask: &CallContext<'_>) -> CallAnswer {
     CallAnswer::Document(all)
 }
 
-fn dotted(address: [u8; 4]) -> String {
-    address.map(|octet| octet.to_string()).join(".")
-}
-
 pub(super) fn status(ask: &CallContext<'_>) -> String {
     let state = ask.modem.data.state(ask.now);
     let (up, here) = (state == DataState::Up, registered(ask));
@@ -159,7 +156,9 @@ pub(super) fn status(ask: &CallContext<'_>) -> String {
         SimState::Absent => "255",
         _ => "0",
     };
-    let (address, dns) = if up { (dotted(ADDRESS[0]), dotted(ADDRESS[3])) } else { Default::default() };
+    let (ipv4, _) = ask.modem.data.addresses();
+    let (address, dns) =
+        if up { (ipv4.address.to_string(), ipv4.dns[0].to_string()) } else { Default::default() };
     let mut all = elements(&[
         ("ConnectionStatus", connection),
         ("WifiConnectionStatus", ""),

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use stickshift::link::Moment;
 
+use crate::network::{Bearer, Ipv4Bearer, Ipv6Bearer, addresses};
+
 /// From dialling to an address.
 pub(crate) const DIALLING: Duration = Duration::from_secs(2);
+
+/// From an IPv4 address to an IPv6 address on a bearer that has both.
+pub(crate) const SECOND_STAGE: Duration = Duration::from_millis(500);
 
 /// The data connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +21,46 @@ pub enum DataState {
     Connecting,
     /// There is an address.
     Up,
+}
+
+/// Who holds the data connection, and gets its packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The stick itself, as a router behind its network card.
+    Router,
+    /// The host, over the network card of `AT^NDISDUP`.
+    Ncm,
+    /// The host, over the port on which it dialled.
+    Ppp,
+    /// The host, over MBIM.
+    Mbim,
+}
+
+/// The families of addresses that a connection asks for, or has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Families {
+    /// IPv4.
+    pub ipv4: bool,
+    /// IPv6.
+    pub ipv6: bool,
+}
+
+impl Families {
+    /// What a router asks for.
+    pub(crate) const IPV4: Families = Families { ipv4: true, ipv6: false };
+
+    /// By the name of a PDP type: `IP`, `IPV6`, `IPV4V6`.
+    pub(crate) fn of(protocol: &str) -> Self {
+        Families { ipv4: protocol != "IPV6", ipv6: protocol != "IP" }
+    }
+}
+
+/// A connection since somebody dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Dialled {
+    at: Moment,
+    way: Way,
+    families: Families,
 }
 
 /// A profile of the web UI.
@@ -50,12 +95,10 @@ pub(crate) struct Data {
     pub(crate) current: u32,
     /// `AT+CGDCONT`, by context: protocol and access point.
     pub(crate) contexts: Vec<(u8, String, String)>,
-    dialled: Option<Moment>,
+    /// Counts the sticks from 0, so that no two have the same address.
+    pub(crate) subscriber: u16,
+    dialled: Option<Dialled>,
 }
-
-/// The address that a connection gets, with mask, gateway and the two name servers.
-pub(crate) const ADDRESS: [[u8; 4]; 5] =
-    [[10, 249, 198, 122], [255, 255, 255, 252], [10, 249, 198, 121], [10, 177, 0, 34], [10, 161, 187, 116]];
 
 impl Data {
     pub(crate) fn new() -> Self {
@@ -77,34 +120,70 @@ impl Data {
             profiles: vec![factory],
             current: 1,
             contexts: vec![(1, "IP".into(), "orange".into())],
+            subscriber: 0,
             dialled: None,
         }
     }
 
     /// A router dials by itself.
     pub(crate) fn boot(&mut self, now: Moment, routes: bool) {
-        self.dialled = (routes && self.switch && self.connect_mode == 0).then_some(now);
+        self.dialled = None;
+        if routes && self.switch && self.connect_mode == 0 {
+            self.dial(now, Way::Router, Families::IPV4);
+        }
     }
 
     pub(crate) fn state(&self, now: Moment) -> DataState {
         match self.dialled {
             None => DataState::Down,
-            Some(at) if now < at + DIALLING => DataState::Connecting,
+            Some(Dialled { at, .. }) if now < at + DIALLING => DataState::Connecting,
             Some(_) => DataState::Up,
         }
     }
 
     /// How long it has been up.
     pub(crate) fn time(&self, now: Moment) -> Duration {
-        self.dialled.map_or(Duration::ZERO, |at| now.saturating_sub(at + DIALLING))
+        self.dialled.map_or(Duration::ZERO, |dialled| now.saturating_sub(dialled.at + DIALLING))
     }
 
-    pub(crate) fn dial(&mut self, now: Moment) {
-        self.dialled.get_or_insert(now);
+    /// Who holds the connection, from dialling on.
+    pub(crate) fn way(&self) -> Option<Way> {
+        self.dialled.map(|dialled| dialled.way)
+    }
+
+    /// Dials; a connection that is there already stays as it is.
+    pub(crate) fn dial(&mut self, now: Moment, way: Way, families: Families) {
+        self.dialled.get_or_insert(Dialled { at: now, way, families });
     }
 
     pub(crate) fn hang_up(&mut self) {
         self.dialled = None;
+    }
+
+    /// The families that a context asks for; one that nobody defined asks for IPv4.
+    pub(crate) fn wanted(&self, context: u8) -> Families {
+        let defined = self.contexts.iter().find(|(id, ..)| *id == context);
+        Families::of(defined.map_or("IP", |(_, protocol, _)| protocol))
+    }
+
+    /// What the network has given by `now`: IPv6 comes a little later than IPv4.
+    pub(crate) fn bearer(&self, now: Moment) -> Option<Bearer> {
+        let Dialled { at, families, .. } = self.dialled?;
+        let (ipv4, ipv6) = self.addresses();
+        let up = now.checked_sub(at + DIALLING)?;
+        let second = families.ipv6 && (!families.ipv4 || up >= SECOND_STAGE);
+        Some(Bearer { ipv4: families.ipv4.then_some(ipv4), ipv6: second.then_some(ipv6), mtu: self.mtu })
+    }
+
+    /// What the network gives when it is asked for.
+    pub(crate) fn addresses(&self) -> (Ipv4Bearer, Ipv6Bearer) {
+        addresses(self.subscriber, 0)
+    }
+
+    /// When [`bearer`](Self::bearer) changes by itself after `now`.
+    pub(crate) fn next(&self, now: Moment) -> Option<Moment> {
+        let up = self.dialled?.at + DIALLING;
+        [up, up + SECOND_STAGE].into_iter().find(|&at| at > now)
     }
 
     /// Bytes received and sent while it is up; a steady trickle.
@@ -124,8 +203,9 @@ mod tests {
         let at = Moment::from_secs;
         data.boot(at(5), false);
         assert_eq!(data.state(at(100)), DataState::Down);
-        data.dial(at(100));
-        data.dial(at(101));
+        data.dial(at(100), Way::Ncm, data.wanted(1));
+        data.dial(at(101), Way::Ppp, data.wanted(1));
+        assert_eq!(data.way(), Some(Way::Ncm));
         assert_eq!(data.state(at(101)), DataState::Connecting);
         assert_eq!(data.state(at(102)), DataState::Up);
         assert_eq!(data.traffic(at(103)), (30_100, 1_431));
@@ -136,5 +216,24 @@ mod tests {
         data.switch = false;
         data.boot(at(300), true);
         assert_eq!(data.state(at(400)), DataState::Down);
+    }
+
+    #[test]
+    fn a_bearer_comes_up_family_by_family() {
+        let mut data = Data::new();
+        data.contexts = vec![(1, "IPV4V6".into(), String::new()), (2, "IPV6".into(), String::new())];
+        let at = Moment::from_millis;
+        let has = |data: &Data, now| data.bearer(now).map(|b| (b.ipv4.is_some(), b.ipv6.is_some()));
+        data.dial(at(1000), Way::Ncm, data.wanted(1));
+        assert_eq!((has(&data, at(2999)), data.next(at(1000))), (None, Some(at(3000))));
+        assert_eq!((has(&data, at(3000)), data.next(at(3000))), (Some((true, false)), Some(at(3500))));
+        assert_eq!((has(&data, at(3500)), data.next(at(3500))), (Some((true, true)), None));
+        data.hang_up();
+        assert_eq!((has(&data, at(4000)), data.next(at(4000))), (None, None));
+        data.dial(at(4000), Way::Ppp, data.wanted(2));
+        assert_eq!(has(&data, at(6000)), Some((false, true)));
+        data.hang_up();
+        data.dial(at(8000), Way::Ppp, data.wanted(7));
+        assert_eq!(has(&data, at(10_000)), Some((true, false)));
     }
 }

@@ -18,7 +18,7 @@ use sim::Sim;
 use sms::Messages;
 use ussd::Ussd;
 
-pub use data::{DataProfile, DataState};
+pub use data::{DataProfile, DataState, Families, Way};
 pub use held::{DataSettings, Held, Kept, Outgoing, RadioSettings, Running, SimCard, StoredMessage};
 pub use sim::SimState;
 pub use sms::{MessageState, Store};

@@ -3,9 +3,18 @@
 //!
 //! Addresses and lease as in docs/protocols/hilink-at.md section 1.1. What stands behind the router is nowhere.
 
+mod bearer;
 mod dhcp;
+mod dns;
 pub mod http;
+mod icmp6;
+mod operator;
+mod site;
 mod wire;
+
+pub(crate) use bearer::addresses;
+pub use bearer::{Bearer, IPV6_GATEWAY, Ipv4Bearer, Ipv6Bearer};
+pub use operator::{Operator, Quirks};
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::{tcp, udp};

@@ -1,18 +1,35 @@
-//! The cable between router and host: two queues of frames.
+//! The cable between two hosts: two queues of frames or packets.
 
 use std::collections::VecDeque;
 
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
-/// More than this nobody fetches: what comes then is lost, as on a cable.
+/// So many wait to be fetched; then no more are sent, and what must be sent is lost, as on a cable.
+const MOST_WAITING: usize = 64;
 const MOST_FRAMES: usize = 256;
 
-/// Frames on their way.
-#[derive(Debug, Default)]
+/// Frames or packets on their way.
+#[derive(Debug)]
 pub(super) struct Wire {
+    medium: Medium,
+    most_bytes: usize,
     pub(super) incoming: VecDeque<Vec<u8>>,
     pub(super) outgoing: VecDeque<Vec<u8>>,
+    /// Something was held back because too many waited.
+    pub(super) was_full: bool,
+}
+
+impl Wire {
+    pub(super) fn new(medium: Medium, most_bytes: usize) -> Self {
+        Wire { medium, most_bytes, incoming: VecDeque::new(), outgoing: VecDeque::new(), was_full: false }
+    }
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Wire::new(Medium::Ethernet, 1514)
+    }
 }
 
 pub(super) struct Incoming(Vec<u8>);
@@ -45,13 +62,17 @@ impl Device for Wire {
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Outgoing<'_>> {
+        if self.outgoing.len() >= MOST_WAITING {
+            self.was_full = true;
+            return None;
+        }
         Some(Outgoing(&mut self.outgoing))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = 1514;
+        capabilities.medium = self.medium;
+        capabilities.max_transmission_unit = self.most_bytes;
         capabilities
     }
 }

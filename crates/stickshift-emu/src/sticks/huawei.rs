@@ -16,11 +16,13 @@ use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
 use crate::modem::{Held, Modem};
+use crate::network::{Operator, Quirks};
 use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
 use crate::sticks::scsi_cdrom::Drives;
 
 mod kept;
+mod online;
 mod options;
 mod serial;
 mod web;
@@ -102,6 +104,10 @@ pub struct HuaweiStick {
     /// By the web servers before this one.
     logins_refused: u32,
     modem: Modem,
+    /// What its data connection leads to.
+    operator: Operator,
+    /// When its bearer changes by itself.
+    bearer_due: Option<Moment>,
     steps: u32,
     /// Steps at which something went wrong.
     struck: BTreeSet<u32>,
@@ -117,6 +123,9 @@ impl HuaweiStick {
     pub fn new(options: HuaweiOptions) -> Self {
         let mut flash = Flash::with(&options.firmware);
         flash.set_foreign(options.foreign.clone());
+        let mut modem = options.modem.clone();
+        // Seeds count from 1.
+        modem.data.subscriber = options.faults.seed().wrapping_sub(1) as u16;
         HuaweiStick {
             flash,
             nv_intact: true,
@@ -134,7 +143,9 @@ impl HuaweiStick {
             drives: Drives::default(),
             server: Server::new(options.web.clone(), options.faults.seed()),
             logins_refused: 0,
-            modem: options.modem.clone(),
+            modem,
+            operator: Operator::new(Quirks::default()),
+            bearer_due: None,
             steps: 0,
             struck: BTreeSet::new(),
             loaded: Vec::new(),
@@ -414,16 +425,17 @@ impl Device for HuaweiStick {
         if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut self.running {
             ports.tick(now, &mut self.outbox);
         }
+        self.turn_network(now);
         self.outbox.tick(now);
     }
 
     fn next_tick(&self) -> Option<Moment> {
-        let change = self.change.map(|(due, _)| due);
+        let change = self.change.map(|(due, _)| due).into_iter().chain(self.network_due());
         let unasked = match &self.running {
             Program::HilinkSerial(ports) | Program::Stick(ports) => ports.next_due(),
             _ => None,
         };
-        change.into_iter().chain(self.outbox.next_due()).chain(unasked).min()
+        change.chain(self.outbox.next_due()).chain(unasked).min()
     }
 
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
