@@ -36,6 +36,7 @@ pub mod hilink;
 pub mod identity;
 pub mod modem;
 pub mod network;
+pub mod ppp;
 mod random;
 pub mod sticks;
 pub mod testkit;
