@@ -54,6 +54,7 @@ fn main() {
     flash_facts(&out);
     refusals(&out);
     purposes(&out);
+    apns(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -201,11 +202,23 @@ fn flash_facts(out: &Path) {
 fn refusals(out: &Path) {
     let at = fs::read_to_string("data/refusals-at.toml").expect("data/refusals-at.toml");
     let hilink = fs::read_to_string("data/refusals-hilink.toml").expect("data/refusals-hilink.toml");
-    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink])).expect("write");
+    let network = fs::read_to_string("data/refusals-network.toml").expect("data/refusals-network.toml");
+    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink, &network])).expect("write");
 }
 
 /// `data/purposes.toml` to the table of `profile::purpose`.
 fn purposes(out: &Path) {
     let facts = fs::read_to_string("data/purposes.toml").expect("data/purposes.toml");
     fs::write(out.join("purposes.rs"), purposes::table(&facts)).expect("write");
+}
+
+/// `data/apns.tsv`, compressed, for `online::apn`.
+fn apns(out: &Path) {
+    use std::io::Write as _;
+
+    let table = fs::read_to_string("data/apns.tsv").expect("data/apns.tsv");
+    let rows: Vec<&str> = table.lines().filter(|line| !line.starts_with('#')).collect();
+    let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(rows.join("\n").as_bytes()).expect("a vector takes all");
+    fs::write(out.join("apns.bin"), packed.finish().expect("a vector takes all")).expect("write");
 }

@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` is the README's second command and what CI runs.
 
+mod apns;
 mod bench;
 mod cpio;
 mod fuzz;
@@ -22,6 +23,7 @@ cargo xtask bench [WHAT..]  measure the project's figures (all of them when none
 cargo xtask bench --beside PROGRAM  measure this build and another one side by side
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
+cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["vm"] => vm(""),
         ["small"] => end(small::build(&[]).map(|path| println!("{}", path.display()))),
         ["small", "router"] => end(small::build(&small::ROUTER).map(|path| println!("{}", path.display()))),
+        ["apns"] => end(apns::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {

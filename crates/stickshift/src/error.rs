@@ -21,7 +21,7 @@ mod detail;
 pub mod refusals;
 mod verdict;
 
-pub use detail::{Detail, Refusal, RefusalFamily, Shows};
+pub use detail::{Detail, Reaches, Refusal, RefusalFamily, Shows};
 pub use refusals::{Meaning, Tried};
 pub use verdict::{Effect, Standing, Verdict};
 
@@ -177,6 +177,18 @@ error_kinds! {
     WeakLogin = "weak-login",
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",
+
+    // Going online.
+    /// The stick is on no network: it searches, the network denies it, or roaming is off.
+    NotRegistered = "not-registered",
+    /// The network refused the data connection, or ended it.
+    NetworkRefused = "network-refused",
+    /// The connection stands, and the computer got no address for it.
+    NoAddress = "no-address",
+    /// The computer has an address, and nothing is reached through it.
+    NoReach = "no-reach",
+    /// The traffic or time that the owner allowed is used up.
+    LimitReached = "limit-reached",
 
     // Conversion.
     /// There is no journal to resume from.

@@ -22,6 +22,7 @@ pub mod learn;
 pub mod link;
 pub mod mask;
 pub mod modem;
+pub mod online;
 pub mod plan;
 pub mod profile;
 pub mod random;

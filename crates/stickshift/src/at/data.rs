@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::at::{Command, fields_of, hex_number, number, quoted, text, unexpected};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::wire::at::fields;
 
 /// What kind of address a context asks for.
@@ -19,7 +19,8 @@ pub enum PdpType {
 }
 
 impl PdpType {
-    fn word(self) -> &'static str {
+    /// As `AT+CGDCONT` writes it.
+    pub fn word(self) -> &'static str {
         match self {
             PdpType::V4 => "IP",
             PdpType::V6 => "IPV6",
@@ -62,6 +63,86 @@ pub fn contexts() -> Command<Vec<Context>> {
 /// `Usage` for an access point name that cannot be written.
 pub fn define_context(id: u8, pdp: PdpType, apn: &str) -> Result<Command<()>> {
     Ok(Command::plain(format!("AT+CGDCONT={id},\"{}\",{}", pdp.word(), quoted(apn)?)))
+}
+
+/// `AT+CGDCONT=`: removes the definition of a context.
+pub fn undefine_context(id: u8) -> Command<()> {
+    Command::plain(format!("AT+CGDCONT={id}"))
+}
+
+/// The answer to `AT+CGCONTRDP`: what the network gave a context. 3GPP TS 27.007 section 10.1.23.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextDetails {
+    /// The access point that the network chose.
+    pub apn: Option<String>,
+    /// Addresses, and the masks that some write behind them.
+    pub addresses: Vec<(IpAddr, Option<u8>)>,
+    /// Gateways.
+    pub gateways: Vec<IpAddr>,
+    /// Name servers.
+    pub dns: Vec<IpAddr>,
+    /// Largest IPv4 packet.
+    pub mtu: Option<u16>,
+}
+
+/// `AT+CGCONTRDP=`: what the network gave a context, a line for each IP version.
+pub fn context_details(id: u8) -> Command<ContextDetails> {
+    Command::new(format!("AT+CGCONTRDP={id}"), |answer| {
+        let mut details = ContextDetails::default();
+        for value in answer.values("+CGCONTRDP") {
+            let f = fields(value);
+            details.apn = details.apn.or_else(|| text(&f, 2));
+            details.addresses.extend(f.get(3).and_then(|t| address_and_mask(t)));
+            details.gateways.extend(f.get(4).and_then(|t| address_and_mask(t)).map(|(a, _)| a));
+            let servers = f.iter().skip(5).take(2).filter_map(|t| address_and_mask(t)).map(|(a, _)| a);
+            details.dns.extend(servers);
+            details.mtu = details.mtu.or_else(|| number(&f, 11).filter(|mtu| *mtu >= 576));
+        }
+        if details == ContextDetails::default() {
+            return Err(unexpected("what the network gave", answer));
+        }
+        let given = |a: &IpAddr| !a.is_unspecified();
+        details.addresses.retain(|(a, _)| given(a));
+        details.gateways.retain(given);
+        details.dns.retain(given);
+        Ok(details)
+    })
+}
+
+/// Reads an address as 3GPP TS 27.007 writes it: `10.0.0.1`, `10.0.0.1.255.255.255.0` with its mask, or sixteen (thirty-two) numbers
+/// with points between them for IPv6; the usual form of IPv6, too.
+fn address_and_mask(text: &str) -> Option<(IpAddr, Option<u8>)> {
+    if let Ok(address) = text.parse() {
+        return Some((address, None));
+    }
+    let numbers: Vec<u8> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let prefix = |mask: &[u8]| mask.iter().map(|b| b.count_ones() as u8).sum();
+    match numbers.len() {
+        8 => {
+            let address: [u8; 4] = numbers[..4].try_into().ok()?;
+            Some((address.into(), Some(prefix(&numbers[4..]))))
+        }
+        16 | 32 => {
+            let address: [u8; 16] = numbers[..16].try_into().ok()?;
+            Some((address.into(), (numbers.len() == 32).then(|| prefix(&numbers[16..]))))
+        }
+        _ => None,
+    }
+}
+
+/// `AT^NDISDUP=?`: whether the stick dials for a network interface of its own.
+pub fn dials_for_network() -> Command<()> {
+    Command::plain("AT^NDISDUP=?").that(Effect::Reads)
+}
+
+/// `AT+CGACT=1,`: activates a context. 3GPP TS 27.007 section 10.1.10.
+pub fn activate(id: u8) -> Command<()> {
+    Command::plain(format!("AT+CGACT=1,{id}")).within(Duration::from_secs(60))
+}
+
+/// `AT&F`, `ATZ`: the settings of the modem port as made, before PPP.
+pub fn factory_line() -> Command<()> {
+    Command::plain("AT&F&C1&D2E0S0=0").that(Effect::Reads)
 }
 
 /// How user and password are proven.
@@ -259,5 +340,25 @@ pub fn ppp_dial(id: u8) -> Result<String> {
     match id {
         1..=16 => Ok(format!("ATD*99***{id}#")),
         _ => Err(Error::new(ErrorKind::Usage, "contexts have the numbers 1 to 16").with("context", id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_as_the_standard_writes_them() {
+        let read = |text: &str| address_and_mask(text).map(|(a, p)| (a.to_string(), p));
+        assert_eq!(read("10.0.0.1"), Some(("10.0.0.1".into(), None)));
+        assert_eq!(read("10.0.0.1.255.255.255.248"), Some(("10.0.0.1".into(), Some(29))));
+        let v6 = "32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1";
+        assert_eq!(read(v6), Some(("2001:db8::1".into(), None)));
+        let masked = format!("{v6}.255.255.255.255.255.255.255.255.0.0.0.0.0.0.0.0");
+        assert_eq!(read(&masked), Some(("2001:db8::1".into(), Some(64))));
+        assert_eq!(read("2001:db8::1"), Some(("2001:db8::1".into(), None)));
+        for bad in ["", "10.0.0", "10.0.0.256", "a.b.c.d"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

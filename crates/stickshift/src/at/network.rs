@@ -45,6 +45,19 @@ pub struct Registration {
     pub area: Option<String>,
     /// Cell id, hexadecimal.
     pub cell: Option<String>,
+    /// Why the network refused, by 3GPP's number; told by sticks that were asked for it (`AT+CEREG=3`).
+    pub cause: Option<u16>,
+}
+
+/// `AT+CEREG=3`, `AT+CGREG=3`: registrations tell why the network refused. 3GPP TS 27.007 section 10.1.22. Kept for this session.
+pub fn tell_causes(domain: Domain) -> Command<()> {
+    let name = match domain {
+        Domain::Circuit => "+CREG",
+        Domain::Packet => "+CGREG",
+        Domain::Lte => "+CEREG",
+        Domain::Nr => "+C5GREG",
+    };
+    Command::plain(format!("AT{name}=3")).that(Effect::Reads)
 }
 
 /// `AT+CREG?`, `AT+CGREG?`, `AT+CEREG?`, `AT+C5GREG?`.
@@ -81,7 +94,9 @@ fn read_registration(fields: &[&str]) -> Result<Registration> {
             ));
         }
     };
-    Ok(Registration { state, area: text(fields, 2), cell: text(fields, 3) })
+    // `..,<AcT>,<cause type>,<cause>`; type 0 is 3GPP's list, any other the maker's.
+    let cause = number::<u8>(fields, 5).filter(|kind| *kind == 0).and_then(|_| number(fields, 6));
+    Ok(Registration { state, area: text(fields, 2), cell: text(fields, 3), cause })
 }
 
 /// Radio technology by the number that `+COPS` gives it.

@@ -154,6 +154,27 @@ pub fn wait_state(at: &mut At<'_>) -> Result<SimState> {
     }
 }
 
+/// `AT+CRSM=176,28486`: the name of the service provider on the SIM (EF-SPN, 3GPP TS 31.102 section 4.2.12). It tells virtual operators from
+/// the one whose network they use.
+pub fn service_provider() -> Command<String> {
+    Command::new("AT+CRSM=176,28486,0,0,17", |answer| {
+        let bytes = file(answer)?;
+        // The first byte says when to show the name; the rest is filled with FF.
+        let name: Vec<u8> = bytes.into_iter().skip(1).take_while(|b| *b != 0xff).collect();
+        let name = String::from_utf8(name).ok().filter(|name| !name.trim().is_empty());
+        name.map(|name| name.trim().to_owned()).ok_or_else(|| unexpected("a provider's name", answer))
+    })
+}
+
+/// What `AT+CRSM` read of a file.
+fn file(answer: &Answer) -> Result<Vec<u8>> {
+    let f = fields_of(answer, "+CRSM", "a file of the SIM")?;
+    // 144, 145, 159: done, by the SIM's own status words.
+    let done = matches!(number::<u8>(&f, 0), Some(144 | 145 | 159));
+    let bytes = f.get(2).filter(|_| done).and_then(|digits| crate::hex::decode(digits));
+    bytes.ok_or_else(|| unexpected("a file of the SIM", answer))
+}
+
 /// `AT+CPIN=`: enters the PIN. A wrong one costs a try, as in all that follows here.
 pub fn enter(pin: &str) -> Command<()> {
     Command::plain(format!("AT+CPIN=\"{pin}\"")).within(PATIENT)

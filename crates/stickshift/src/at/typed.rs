@@ -39,7 +39,7 @@ const ASK: &[&str] = &[
 ];
 
 /// Commands whose argument only says what is asked for.
-const ASK_WITH: &[&str] = &["+CGPADDR=", "^NVRDEX=", "^NVRD=", "+CMEE="];
+const ASK_WITH: &[&str] = &["+CGPADDR=", "+CGCONTRDP=", "^NVRDEX=", "^NVRD=", "+CMEE="];
 
 /// What a command that a user typed does to the stick. It only asks where that is certain: it ends in `?`, or is one of a short list;
 /// of several in one line all have to.

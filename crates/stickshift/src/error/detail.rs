@@ -44,6 +44,18 @@ pub enum Detail {
     StartRefused,
     /// What to do next, where it is known better than by the kind of the error.
     NextStep(&'static str),
+    /// The stick is in another operator's network, and its own setting allows no data there.
+    RoamingOff,
+    /// The network denies the registration and does not say why.
+    RegistrationDenied,
+    /// A PIN was refused in an earlier run; it is not sent again by itself.
+    PinRefusedBefore,
+    /// How far packets got when something was not reached.
+    Reaches(Reaches),
+    /// The network interface of the stick has no driver here, or none is loaded: the name of the driver.
+    NoDriver(&'static str),
+    /// The stick is for another program: its command line. Fact `command`.
+    ForOther(String),
     /// A word of a command line is no option, or an option lacks its value.
     BadOption,
 }
@@ -59,6 +71,7 @@ impl Detail {
             Detail::WebStatus(status) => ("status", status.to_string()),
             Detail::InMode(mode) => ("mode", (*mode).to_owned()),
             Detail::FirmwareFound(version) => ("found", version.clone()),
+            Detail::ForOther(command) => ("command", command.clone()),
             Detail::Line(line) => ("line", line.to_string()),
             Detail::Refusal(_)
             | Detail::Tried(_)
@@ -72,6 +85,11 @@ impl Detail {
             | Detail::NextStep(_)
             | Detail::InText
             | Detail::OtherCapture
+            | Detail::RoamingOff
+            | Detail::RegistrationDenied
+            | Detail::PinRefusedBefore
+            | Detail::Reaches(_)
+            | Detail::NoDriver(_)
             | Detail::BadOption => return None,
         })
     }
@@ -99,6 +117,12 @@ pub enum RefusalFamily {
     Hilink,
     /// A NAK of download mode.
     Download,
+    /// Why the network ends or refuses a data connection: session management of 3GPP TS 24.008 and TS 24.301.
+    Session,
+    /// Why the network refuses to register a stick: mobility management of the same.
+    Registration,
+    /// The exit code of pppd.
+    Pppd,
 }
 
 /// What stands at a stick's place, as far as the way back depends on it.
@@ -112,4 +136,17 @@ pub enum Shows {
     Nothing,
     /// A stick in any other mode.
     Other,
+}
+
+/// How far packets got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaches {
+    /// Nothing answers at all.
+    Nothing,
+    /// Addresses answer, names do not.
+    NoNames,
+    /// Names are resolved, and another page comes than the one that was asked for: a portal wants something first.
+    Portal,
+    /// Names are resolved, and no page comes.
+    NoPages,
 }

@@ -1,4 +1,4 @@
-//! What the numbers mean by which sticks and networks refuse, from `data/refusals-at.toml` and `data/refusals-hilink.toml`.
+//! What the numbers mean by which sticks and networks refuse, from `data/refusals-*.toml`.
 
 use crate::error::{ErrorKind, Refusal, RefusalFamily};
 

@@ -144,6 +144,10 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     // Data: access points come with names and passwords, leases with addresses.
     ("+CGDCONT", Nothing, Nothing),
     ("+CGPADDR", Nothing, Nothing),
+    ("+CGCONTRDP", All, Nothing),
+    ("+CGATT", All, All),
+    ("+CGACT", All, All),
+    ("+CRSM", All, Nothing),
     ("+CGAUTH", Nothing, Nothing),
     ("^AUTHDATA", Nothing, Nothing),
     ("^NDISDUP", Nothing, Nothing),

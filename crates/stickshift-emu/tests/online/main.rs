@@ -1,0 +1,487 @@
+//! Going online with virtual sticks and a computer in memory: what is reached, why it fails, and that everything is put back.
+
+mod scripted;
+
+use std::time::Duration;
+
+use scripted::{Script, ScriptedBus};
+use stickshift::at::data::PdpType;
+use stickshift::error::{Detail, Error, ErrorKind, Reaches, Result, Verdict};
+use stickshift::event::{Cancel, Event, Session};
+use stickshift::link::Bus;
+use stickshift::online::computer::Owner;
+use stickshift::online::{self, Access, Connection, Simulated, Wanted, WantedWay, Weather};
+use stickshift::stick::{Place, Stick};
+use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::sticks::catalogue;
+
+fn place() -> Place {
+    "1-1".parse().unwrap()
+}
+
+fn plugged(name: &str) -> (VirtualBus, Stick) {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(), catalogue::virtual_stick(name, 1, None).unwrap());
+    bus.advance(Duration::from_secs(60));
+    let stick = bus.sticks().unwrap().remove(0);
+    (bus, stick)
+}
+
+fn wanted() -> Wanted {
+    Wanted { apn: Some("web".into()), ..Wanted::default() }
+}
+
+/// Every event as `code: text`.
+fn up_with(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    computer: &mut Simulated,
+    wanted: &Wanted,
+    pin: Option<&str>,
+) -> (Result<Connection>, Vec<String>) {
+    let mut told = Vec::new();
+    let mut pin = || Ok(pin.map(str::to_owned));
+    let ended = {
+        let sink = |event: Event| match event {
+            Event::Step { code, text } => told.push(format!("{code}! {text}")),
+            Event::Note { code, text } | Event::Warning { code, text } => {
+                told.push(format!("{code}: {text}"))
+            }
+            _ => {}
+        };
+        let mut session = Session::new(sink, Cancel::new());
+        let mut access = Access::new(&mut pin, None);
+        online::up(bus, stick.clone(), computer, wanted, &mut access, &mut session)
+    };
+    (ended, told)
+}
+
+fn steps(told: &[String]) -> Vec<&str> {
+    told.iter().filter_map(|line| line.split_once("! ")).map(|(code, _)| code).collect()
+}
+
+fn down(bus: &mut dyn Bus, stick: Option<Stick>, computer: &mut Simulated) -> Result<online::Taken> {
+    online::down(bus, &place(), stick, computer, None, &mut Session::quiet())
+}
+
+/// Up, everything there, down, everything as before; each time for the stick and for the computer.
+#[test]
+fn each_way_goes_up_and_down_and_leaves_nothing_behind() {
+    for (name, way, interface) in [
+        ("e3372h-stick", WantedWay::Auto, "wwan0"),
+        ("e3372h-stick", WantedWay::Ppp, "ppp0"),
+        ("e3372s", WantedWay::Ncm, "wwan0"),
+        ("e3372h-hilink", WantedWay::Auto, "usb0"),
+    ] {
+        let (mut bus, stick) = plugged(name);
+        let mut computer = Simulated::new(Weather::default());
+        let _ = online::Computer::cards(&mut computer, &stick).unwrap();
+        let (before, held) = (computer.everything(), bus.held(&place()).unwrap());
+        let hilink = interface == "usb0";
+        let wanted = Wanted { way, apn: (!hilink).then(|| "web".into()), ..Wanted::default() };
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
+        let connection = ended.unwrap_or_else(|e| panic!("{name}: {e:?}\n{}", told.join("\n")));
+        assert_eq!(connection.interface, interface, "{name}");
+        assert_eq!(connection.metric, Some(700), "behind the cable");
+        assert!(connection.reaches.last().unwrap().contains("page of"), "{connection:?}");
+        assert!(computer.remembers(&place()));
+        if !hilink {
+            assert_eq!(connection.apn, "web");
+            let other = connection.changed.iter().any(|c| c.contains("profile 1 is web; it was orange"));
+            assert!(other, "{:?}", connection.changed);
+        }
+        // Twice is once.
+        let after = computer.everything();
+        let (again, told) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
+        assert!(again.is_ok() && told.iter().any(|t| t.starts_with("already")), "{name}: {told:?}");
+        assert_eq!(computer.everything(), after);
+
+        let taken = down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+        assert!(taken.was_online, "{name}");
+        assert_eq!(computer.everything(), before, "{name}");
+        bus.advance(Duration::from_secs(5));
+        assert_eq!(bus.held(&place()).unwrap().kept, held.kept, "{name}");
+        assert!(!computer.remembers(&place()));
+        let twice = down(&mut bus, Some(stick), &mut computer).unwrap();
+        assert!(!twice.was_online);
+    }
+}
+
+#[test]
+fn the_steps_come_in_order() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let (_, told) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
+    assert_eq!(steps(&told), online::STEPS);
+}
+
+#[test]
+fn the_pin_is_tried_once_and_remembered_as_wrong() {
+    let (mut bus, stick) = plugged("e3372h-stick-pin");
+    let mut computer = Simulated::new(Weather::default());
+    let kind = |ended: Result<Connection>| ended.unwrap_err().kind();
+    let (none, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
+    assert_eq!(kind(none), ErrorKind::SimPinNeeded);
+    let tries = |bus: &VirtualBus| bus.held(&place()).unwrap().kept.sim.pin_tries;
+    let (wrong, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("9999"));
+    assert_eq!(kind(wrong), ErrorKind::WrongPin);
+    assert_eq!(tries(&bus), 2);
+    // A service that is started again and again does not spend the others.
+    for _ in 0..3 {
+        let (again, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("9999"));
+        let error = again.unwrap_err();
+        assert!(error.is(ErrorKind::SimPinNeeded) && error.has(&Detail::PinRefusedBefore), "{error:?}");
+        assert_eq!(tries(&bus), 2);
+    }
+    down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    let (right, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("1234"));
+    assert!(right.is_ok(), "{right:?}");
+}
+
+/// Every change of the computer fails once: the rest is taken back, and the verdict is never "untouched" once the stick was dialled.
+#[test]
+fn whatever_change_fails_everything_is_put_back() {
+    let mut failed = 0;
+    for way in [WantedWay::Ncm, WantedWay::Ppp] {
+        for number in 1..40 {
+            let (mut bus, stick) = plugged("e3372h-stick");
+            let mut computer = Simulated::new(Weather { fails_at: Some(number), ..Weather::default() });
+            let _ = online::Computer::cards(&mut computer, &stick).unwrap();
+            let (before, held) = (computer.everything(), bus.held(&place()).unwrap().kept);
+            let wanted = Wanted { way, ..wanted() };
+            let (ended, _) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
+            let Err(error) = ended else { break };
+            failed += 1;
+            assert_eq!(computer.everything(), before, "change {number}: {error:?}");
+            bus.advance(Duration::from_secs(5));
+            assert_eq!(bus.held(&place()).unwrap().kept, held, "change {number}");
+            assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{error:?}");
+            assert!(error.fact("stick-now").is_some() && error.fact("computer-now").is_some(), "{error:?}");
+        }
+    }
+    assert!(failed >= 12, "{failed}");
+}
+
+#[test]
+fn a_crash_a_restart_and_a_replug_leave_nothing_for_good() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let clean = computer.everything();
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    computer.restart();
+    let taken = down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    assert!(taken.was_online);
+    assert_eq!(computer.everything(), clean, "name servers stand in files and outlive a restart");
+
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    computer.unplug(&place());
+    let (again, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
+    assert!(again.is_ok(), "{again:?}");
+    computer.unplug(&place());
+    let taken = down(&mut bus, None, &mut computer).unwrap();
+    assert!(taken.stick[0].contains("not there"), "{taken:?}");
+    assert_eq!(computer.everything(), clean);
+}
+
+/// Ten sticks that have the same hardware address and the same network each: all online, each with a table of its own.
+#[test]
+fn twins_are_told_apart() {
+    let mut computer = Simulated::new(Weather::default());
+    let mut tables = std::collections::BTreeSet::new();
+    let mut all = Vec::new();
+    for port in 1..=10 {
+        let place: Place = format!("1-1.{port}").parse().unwrap();
+        let mut bus = VirtualBus::new();
+        bus.plug(&place, catalogue::virtual_stick("e3372h-hilink", port, None).unwrap());
+        bus.advance(Duration::from_secs(60));
+        let stick = bus.sticks().unwrap().remove(0);
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &Wanted::default(), None);
+        let connection = ended.unwrap_or_else(|e| panic!("{e:?}\n{}", told.join("\n")));
+        assert!(tables.insert(connection.table), "{}", connection.table);
+        all.push((bus, stick, connection));
+    }
+    let metrics: std::collections::BTreeSet<_> = all.iter().map(|(_, _, c)| c.metric).collect();
+    assert_eq!(metrics.len(), 10, "no two default routes have the same metric");
+    let macs: std::collections::BTreeSet<_> =
+        online::Computer::every_card(&mut computer).unwrap().into_iter().map(|c| c.mac).collect();
+    assert_eq!(macs.len(), 11, "ten sticks and the cable");
+    for (mut bus, stick, _) in all {
+        let place = stick.place.clone();
+        online::down(&mut bus, &place, Some(stick), &mut computer, None, &mut Session::quiet()).unwrap();
+    }
+    assert!(!computer.everything().contains("192.168.8"), "{}", computer.everything());
+}
+
+/// What the script answers, and how it ends: the rows of docs/online.md section 2.
+struct Case {
+    row: &'static str,
+    script: Script,
+    weather: Weather,
+    wanted: Wanted,
+    ends: Result<&'static str, (ErrorKind, &'static str)>,
+}
+
+fn case(row: &'static str, ends: Result<&'static str, (ErrorKind, &'static str)>) -> Case {
+    Case { row, script: Script::default(), weather: Weather::default(), wanted: wanted(), ends }
+}
+
+fn said(error: &Error) -> String {
+    let meaning = error.meaning().map(|m| m.cause).unwrap_or_default();
+    let facts: Vec<String> = error.facts().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{error} | {meaning} | {} | {:?}", facts.join(" "), error.details())
+}
+
+#[test]
+fn the_rows_of_the_field_end_with_their_causes() {
+    let script = |f: fn(&mut Script)| {
+        let mut script = Script::default();
+        f(&mut script);
+        script
+    };
+    let cases = [
+        Case { weather: Weather { dhcp: false, ..Weather::default() }, ..case("1", Ok("the stick")) },
+        Case { weather: Weather { only_dhcp: true, ..Weather::default() }, ..case("1", Ok("DHCP")) },
+        Case {
+            weather: Weather { wants_ndp_at_end: true, ..Weather::default() },
+            ..case("1", Ok("the stick"))
+        },
+        Case {
+            weather: Weather { dhcp: false, ..Weather::default() },
+            script: script(|s| s.set("AT^DHCP?", &["ERROR"])),
+            ..case("1", Err((ErrorKind::NoAddress, "nobody gives an address")))
+        },
+        Case {
+            script: script(|s| s.set("AT+CEREG?", &["+CEREG: 3,2", "+CEREG: 3,2", "+CEREG: 3,1"])),
+            ..case("2", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| {
+                s.set("AT+CEREG?", &["+CEREG: 3,3,,,,0,15"]);
+                s.set("AT+CGREG?", &["+CGREG: 0,3"]);
+            }),
+            ..case("2", Err((ErrorKind::NotRegistered, "no cell of the network here may serve this SIM")))
+        },
+        Case {
+            script: script(|s| {
+                s.set("AT+CEREG?", &["+CEREG: 3,2"]);
+                s.set("AT+CGREG?", &["+CGREG: 0,2"]);
+            }),
+            ..case("2", Err((ErrorKind::NotRegistered, "searching")))
+        },
+        Case { script: script(|s| s.noise = "\r\n^BOOT:1,0\r\nRDY\r\n"), ..case("3", Ok("the stick")) },
+        Case { script: script(|s| s.set("AT+CGMI", &[""])), ..case("4", Ok("the stick")) },
+        Case { script: script(|s| s.set("ATQ0", &["ERROR"])), ..case("5", Ok("the stick")) },
+        Case {
+            script: script(|s| {
+                s.set("AT+CEREG?", &["+CEREG: 3,5"]);
+                s.set("AT^SYSCFGEX?", &["^SYSCFGEX:\"00\",3FFFFFFF,0,2,7FFFFFFFFFFFFFFF"]);
+            }),
+            ..case("9", Err((ErrorKind::NotRegistered, "RoamingOff")))
+        },
+        Case {
+            script: script(|s| s.set("AT+CPIN?", &["+CPIN: SIM PUK"])),
+            ..case("10", Err((ErrorKind::SimPukNeeded, "PUK")))
+        },
+        Case {
+            script: script(|s| s.set("AT+CPIN?", &["+CPIN: PH-NET PIN"])),
+            ..case("10", Err((ErrorKind::SimPinNeeded, "locked to an operator")))
+        },
+        Case {
+            script: script(|s| s.set("AT+CPIN?", &["+CME ERROR: 10"])),
+            ..case("10", Err((ErrorKind::NoSim, "no SIM")))
+        },
+        Case {
+            script: script(|s| s.set("AT+CPIN?", &["+CME ERROR: 14", "+CME ERROR: 14", "+CPIN: READY"])),
+            ..case("12", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| {
+                s.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 2,,,\"IPV4\"", "^NDISSTATQRY: 0,33,,\"IPV4\""])
+            }),
+            wanted: Wanted { ip: Some(PdpType::V4), ..wanted() },
+            ..case("16", Err((ErrorKind::NetworkRefused, "contract does not have this service")))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 0,27,,\"IPV4\""])),
+            ..case("14", Err((ErrorKind::NetworkRefused, "does not know this APN")))
+        },
+        Case {
+            script: script(|s| {
+                s.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 0,50,,\"IPV4\"", "^NDISSTATQRY: 1,,,\"IPV4\""])
+            }),
+            ..case("16", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 1,,,\"IPV6\""])),
+            weather: Weather { advertises: true, ..Weather::default() },
+            ..case("16", Ok("router advertisement"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["^NDISSTAT:1,,,IPV4"])),
+            ..case("17", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["^NDISSTATQry:1"])),
+            wanted: Wanted { ip: Some(PdpType::V4), ..wanted() },
+            ..case("17", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 1,,,\"IPV4\",1,,,\"IPV6\""])),
+            weather: Weather { advertises: true, ..Weather::default() },
+            ..case("17", Ok("router advertisement"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISSTATQRY?", &["ERROR"])),
+            ..case("17", Err((ErrorKind::Unsupported, "NDISSTATQRY")))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISDUP=1,1,\"web\"", &["ERROR", "OK"])),
+            ..case("34", Ok("the stick"))
+        },
+        Case {
+            script: script(|s| s.set("AT^NDISDUP=1,1,\"web\"", &["ERROR"])),
+            ..case("19", Err((ErrorKind::NetworkRefused, "refuses to dial")))
+        },
+        Case {
+            weather: Weather { addresses: false, ..Weather::default() },
+            ..case("25", Err((ErrorKind::NoReach, "Reaches(Nothing)")))
+        },
+        Case {
+            weather: Weather { names: false, ..Weather::default() },
+            ..case("25", Err((ErrorKind::NoReach, "Reaches(NoNames)")))
+        },
+        Case {
+            weather: Weather { page: (302, Some("http://portal.example/")), ..Weather::default() },
+            ..case("25", Err((ErrorKind::NoReach, "portal=http://portal.example/")))
+        },
+        Case {
+            weather: Weather { page: (0, None), ..Weather::default() },
+            ..case("25", Err((ErrorKind::NoReach, "Reaches(NoPages)")))
+        },
+        Case {
+            weather: Weather { owner: Some(Owner::NetworkManager), ..Weather::default() },
+            ..case("36", Ok("NetworkManager"))
+        },
+        Case {
+            script: script(|s| s.set("AT+CFUN?", &["+CFUN: 0", "+CFUN: 1"])),
+            ..case("35", Ok("the stick"))
+        },
+    ];
+    let mut wrong = Vec::new();
+    for Case { row, script, weather, wanted, ends } in cases {
+        let (mut bus, stick) = (ScriptedBus::new(script), ScriptedBus::stick());
+        let mut computer = Simulated::new(weather);
+        let _ = online::Computer::cards(&mut computer, &stick).unwrap();
+        let before = computer.everything();
+        let owned = computer.weather.owner.is_some();
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
+        match (ended, ends) {
+            (Ok(connection), Ok(from)) => {
+                if !connection.address_from.contains(&from) {
+                    wrong.push(format!(
+                        "row {row}: the address is from {:?}, not {from}",
+                        connection.address_from
+                    ));
+                }
+                continue;
+            }
+            (Err(error), Err((kind, words))) => {
+                let text = said(&error);
+                if !error.is(kind) || !text.contains(words) {
+                    wrong.push(format!("row {row}: wanted {kind} with {words:?}: {} {text}", error.kind()));
+                }
+                let dialled = bus.heard("AT^NDISDUP=1,1");
+                if dialled && !matches!(error.verdict(), Some(Verdict::Recoverable | Verdict::Unknown)) {
+                    wrong.push(format!("row {row}: dialled, and said {:?}", error.verdict()));
+                }
+                if dialled && !bus.ended_with_hang_up() {
+                    wrong.push(format!("row {row}: the stick is left dialled"));
+                }
+            }
+            (ended, ends) => wrong.push(format!("row {row}: {ended:?}, not {ends:?}\n{}", told.join("\n"))),
+        }
+        if computer.everything() != before && !owned {
+            wrong.push(format!("row {row}: something is left\n{before}\n--\n{}", computer.everything()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn user_and_password_are_proven_in_order() {
+    let mut script = Script::default();
+    script.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 0,29,,\"IPV4\"", "^NDISSTATQRY: 1,,,\"IPV4\""]);
+    let (mut bus, stick) = (ScriptedBus::new(script), ScriptedBus::stick());
+    let user = Wanted { user: Some("me".into()), password: Some("secret".into()), ..wanted() };
+    let (ended, told) = up_with(&mut bus, &stick, &mut Simulated::new(Weather::default()), &user, None);
+    assert!(ended.is_ok(), "{ended:?}");
+    assert!(bus.heard("AT^NDISDUP=1,1,\"web\",\"me\",\"secret\",2"));
+    assert!(bus.heard("AT^NDISDUP=1,1,\"web\",\"me\",\"secret\",1"));
+    assert!(told.iter().any(|t| t.contains("the network took PAP")), "{told:?}");
+    assert!(!told.iter().any(|t| t.contains("secret")), "{told:?}");
+}
+
+#[test]
+fn a_hung_up_context_is_written_and_put_back_each_time() {
+    let (mut bus, stick) = (ScriptedBus::new(Script::default()), ScriptedBus::stick());
+    let mut computer = Simulated::new(Weather::default());
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    let said = bus.said();
+    let at = |command: &str| {
+        said.iter().position(|s| s == command).unwrap_or_else(|| panic!("{command}: {said:?}"))
+    };
+    assert!(at("AT^NDISDUP=1,0") < at("AT+CGDCONT=1,\"IPV4V6\",\"web\""));
+    assert!(at("AT+CGDCONT=1,\"IPV4V6\",\"web\"") < at("AT^NDISDUP=1,1,\"web\""));
+    online::down(&mut bus, &place(), Some(stick), &mut computer, None, &mut Session::quiet()).unwrap();
+    assert!(bus.heard("AT+CGDCONT=1,\"IP\",\"before\""));
+}
+
+#[test]
+fn pppd_ends_in_words() {
+    for (code, kind, words) in [
+        (19, ErrorKind::NetworkRefused, "refuses user name or password"),
+        (16, ErrorKind::NetworkRefused, "ended the call"),
+        (10, ErrorKind::NoAddress, "neither IPv4 nor IPv6 came up"),
+        (2, ErrorKind::Unsupported, "refuses one of its options"),
+    ] {
+        let (mut bus, stick) = plugged("e3372h-stick");
+        let mut computer = Simulated::new(Weather { pppd_ends: Some(code), ..Weather::default() });
+        let (ended, _) =
+            up_with(&mut bus, &stick, &mut computer, &Wanted { way: WantedWay::Ppp, ..wanted() }, None);
+        let error = ended.unwrap_err();
+        assert!(error.is(kind) && said(&error).contains(words), "{}", said(&error));
+    }
+}
+
+#[test]
+fn packets_that_are_too_large_are_found_and_options_are_heeded() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather { largest: 1430, ..Weather::default() });
+    let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
+    assert_eq!(ended.unwrap().mtu, 1420, "{told:?}");
+
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let no_default = Wanted { no_default: true, mtu: Some(1280), check: Some(String::new()), ..wanted() };
+    let connection = up_with(&mut bus, &stick, &mut computer, &no_default, None).0.unwrap();
+    assert_eq!((connection.metric, connection.mtu), (None, 1280));
+    assert_eq!(online::Computer::default_routes(&mut computer).unwrap().len(), 1, "the cable's alone");
+    assert!(!connection.reaches.iter().any(|r| r.contains("page")), "{connection:?}");
+}
+
+#[test]
+fn the_plan_names_every_command_and_touches_nothing() {
+    let (_, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let _ = online::Computer::cards(&mut computer, &stick).unwrap();
+    let before = computer.everything();
+    let plan = online::plan(&stick, &mut computer, &wanted()).unwrap();
+    let text: Vec<&str> = plan.steps.iter().map(|s| s.text.as_str()).collect();
+    for command in
+        ["AT^NDISDUP=1,0", "AT+CGDCONT=1,\"IPV4V6\",\"web\"", "AT^NDISDUP=1,1,\"web\"", "metric 700"]
+    {
+        assert!(text.iter().any(|t| t.contains(command)), "{command}: {text:?}");
+    }
+    assert_eq!(computer.everything(), before);
+    let _ = Reaches::Nothing;
+}

@@ -1,0 +1,198 @@
+//! The access point: the owner's, else that of the SIM's operator, else the network's own.
+
+use std::fmt;
+use std::io::Read;
+
+use crate::at::data::Authentication;
+use crate::at::{identify, sim};
+use crate::error::Result;
+use crate::modem::Modem;
+use crate::online::Wanted;
+
+/// `data/apns.tsv`, compressed by the build: networks, provider, then for each access point its name, user, password and method.
+static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/apns.bin"));
+
+/// Where an access point is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApnSource {
+    /// The owner gave it.
+    Given,
+    /// The table of operators, by the SIM: the provider's name there.
+    Table(String),
+    /// The stick's own profile, over the web.
+    Profile(String),
+    /// None was given and none is known: the network chooses.
+    Network,
+}
+
+impl fmt::Display for ApnSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApnSource::Given => f.write_str("given"),
+            ApnSource::Table(provider) => write!(f, "the table of operators, for {provider}"),
+            ApnSource::Profile(name) => write!(f, "the stick's profile {name}"),
+            ApnSource::Network => f.write_str("the network's own"),
+        }
+    }
+}
+
+/// An access point and who is let in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Apn {
+    /// Its name; empty for the network's own.
+    pub name: String,
+    /// User name.
+    pub user: String,
+    /// Its password. Never shown.
+    pub password: String,
+    /// How they are proven, where the table or the owner says so.
+    pub authentication: Option<Authentication>,
+    /// Where it is from.
+    pub source: ApnSource,
+}
+
+impl Apn {
+    /// The network's own.
+    fn of_the_network() -> Apn {
+        Apn {
+            name: String::new(),
+            user: String::new(),
+            password: String::new(),
+            authentication: None,
+            source: ApnSource::Network,
+        }
+    }
+
+    /// The ways to prove user and password, in the order in which they are tried.
+    pub(super) fn attempts(&self) -> Vec<Authentication> {
+        match self.authentication {
+            Some(one) => vec![one],
+            None if self.user.is_empty() => vec![Authentication::None],
+            None => vec![Authentication::Chap, Authentication::Pap, Authentication::None],
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn words(&self) -> String {
+        match (self.name.as_str(), &self.source) {
+            ("", _) => "no access point name: the network chooses".to_owned(),
+            (name, source) => format!("access point {name} ({source})"),
+        }
+    }
+}
+
+/// The access point for what is wanted; asks the SIM, over AT, where none was given.
+///
+/// # Errors
+/// `Disconnected`, `Interrupted`: what a SIM does not tell is passed over.
+pub(super) fn choose(wanted: &Wanted, modem: &mut Modem<'_>) -> Result<Apn> {
+    if let Some(apn) = given(wanted) {
+        return Ok(apn);
+    }
+    let Some(at) = modem.at() else { return Ok(of_wanted(Apn::of_the_network(), wanted)) };
+    let Some(imsi) = at.run_if_known(&identify::imsi())? else {
+        return Ok(of_wanted(Apn::of_the_network(), wanted));
+    };
+    let provider = at.run_if_known(&sim::service_provider())?;
+    let found = of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network);
+    Ok(of_wanted(found, wanted))
+}
+
+fn given(wanted: &Wanted) -> Option<Apn> {
+    let name = wanted.apn.clone()?;
+    Some(of_wanted(Apn { name, source: ApnSource::Given, ..Apn::of_the_network() }, wanted))
+}
+
+/// With the user that was given, whatever the table says.
+fn of_wanted(mut apn: Apn, wanted: &Wanted) -> Apn {
+    if let Some(user) = &wanted.user {
+        apn.user = user.clone();
+        apn.password = wanted.password.clone().unwrap_or_default();
+        apn.authentication = None;
+    }
+    apn.authentication = wanted.authentication.or(apn.authentication);
+    apn
+}
+
+/// The access point of the SIM's operator: `None` where several operators use one network and the SIM does not tell which it is.
+fn of_sim(imsi: &str, provider: Option<&str>) -> Option<Apn> {
+    let mut table = String::new();
+    flate2::read::DeflateDecoder::new(TABLE).read_to_string(&mut table).ok()?;
+    // The SIM does not tell whether its network code has two digits or three.
+    let candidates = [6, 5].iter().filter_map(|length| imsi.get(..*length)).find_map(|network| {
+        let rows: Vec<&str> = table.lines().filter(|row| is_of(row, network)).collect();
+        (!rows.is_empty()).then_some(rows)
+    })?;
+    let name_of = |row: &str| row.split('\t').nth(1).unwrap_or_default().to_owned();
+    let row = match (candidates.as_slice(), provider) {
+        ([only], None) => *only,
+        (rows, Some(provider)) => rows
+            .iter()
+            .max_by_key(|row| likeness(&name_of(row), provider))
+            .copied()
+            .filter(|row| rows.len() == 1 || likeness(&name_of(row), provider) > 0)?,
+        _ => return None,
+    };
+    let mut parts = row.split('\t').nth(2)?.split(';');
+    let mut part = || parts.next().unwrap_or_default().to_owned();
+    let (name, user, password, method) = (part(), part(), part(), part());
+    let authentication = match method.as_str() {
+        "pap" => Some(Authentication::Pap),
+        "chap" => Some(Authentication::Chap),
+        _ => None,
+    };
+    Some(Apn { name, user, password, authentication, source: ApnSource::Table(name_of(row)) })
+}
+
+fn is_of(row: &str, network: &str) -> bool {
+    row.split('\t').next().is_some_and(|networks| networks.split(',').any(|n| n == network))
+}
+
+/// How many words two names of a provider share; the first of them counts most.
+fn likeness(name: &str, provider: &str) -> usize {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 1).map(str::to_lowercase).collect()
+    };
+    let (ours, theirs) = (words(name), words(provider));
+    let shared = ours.iter().filter(|word| theirs.contains(word)).count();
+    if shared > 0 && ours.first() == theirs.first() { shared * 2 } else { shared }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_knows_operators_and_does_not_guess() {
+        // Bouygues, alone on its network in the table.
+        let apn = of_sim("208200000000001", None).unwrap();
+        assert_eq!(apn.name, "a2bouygtel.com");
+        assert_eq!(apn.source, ApnSource::Table("Bouygues Telecom".into()));
+        // A test network is nobody's.
+        assert!(of_sim("001010000000001", None).is_none());
+        assert!(of_sim("", None).is_none() && of_sim("20", None).is_none());
+    }
+
+    #[test]
+    fn virtual_operators_are_told_apart_by_the_name_on_the_sim() {
+        // 1&1 beside Vodafone itself.
+        let imsi = "262020000000001";
+        assert!(of_sim(imsi, None).is_none(), "several providers use one network");
+        let of = |provider| of_sim(imsi, Some(provider)).map(|apn| apn.source);
+        assert_eq!(of("1&1 Drillisch"), None);
+        assert_eq!(of("vodafone.de"), Some(ApnSource::Table("Vodafone".into())));
+        assert_eq!(of("Nobody Mobile"), None);
+    }
+
+    #[test]
+    fn what_is_given_counts_and_authentication_is_tried_in_order() {
+        let wanted = Wanted { apn: Some("web".into()), user: Some("me".into()), ..Wanted::default() };
+        let apn = given(&wanted).unwrap();
+        assert_eq!((apn.name.as_str(), apn.user.as_str()), ("web", "me"));
+        let order = [Authentication::Chap, Authentication::Pap, Authentication::None];
+        assert_eq!(apn.attempts(), order);
+        let fixed = Wanted { authentication: Some(Authentication::Pap), ..wanted };
+        assert_eq!(given(&fixed).unwrap().attempts(), [Authentication::Pap]);
+        assert_eq!(Apn::of_the_network().attempts(), [Authentication::None]);
+    }
+}

@@ -1,0 +1,203 @@
+//! `down`: hangs up and puts back what the record says. Twice is no error.
+
+use serde::Serialize;
+
+use crate::at::data::{self, PdpType};
+use crate::at::network;
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::{Cancel, Session};
+use crate::link::Bus;
+use crate::modem::{Login, Modem};
+use crate::online::Wanted;
+use crate::online::computer::Computer;
+use crate::online::record::{Record, StickUndo};
+use crate::online::run::{Run, still_there, undo};
+use crate::online::ways::ncm;
+use crate::stick::{Place, Stick};
+
+/// What `down` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Taken {
+    /// The stick's place.
+    pub place: String,
+    /// Whether there was anything to take back.
+    pub was_online: bool,
+    /// What was taken back on the computer.
+    pub computer: Vec<String>,
+    /// What the stick has now, in words.
+    pub stick: Vec<String>,
+}
+
+/// Takes the stick at `place` offline and puts back what `up` has changed. `stick` is what stands there, if anything does.
+///
+/// # Errors
+/// What the computer reports; of the stick, an error with its verdict: the computer is put back before.
+pub fn down(
+    bus: &mut dyn Bus,
+    place: &Place,
+    stick: Option<Stick>,
+    computer: &mut dyn Computer,
+    login: Option<Login>,
+    session: &mut Session<'_>,
+) -> Result<Taken> {
+    let mut taken = Taken { place: place.to_string(), ..Taken::default() };
+    let Some(record) = computer.recall(place)? else { return Ok(taken) };
+    if record.way == super::sim::PIN_REFUSED {
+        computer.forget(place)?;
+        taken.stick.push("the PIN that was refused is forgotten".to_owned());
+        return Ok(taken);
+    }
+    computer.may_change()?;
+    taken.was_online = true;
+    session.step("computer", "the computer is put back");
+    let before = record.on_computer.clone();
+    let record = of_computer(computer, &record, session)?;
+    taken.computer = before.iter().rev().map(ToString::to_string).collect();
+    session.step("stick", "the stick is put back");
+    let Some(stick) = stick.filter(|stick| stick.id.to_string() == record.stick) else {
+        taken.stick.push("it is not there, or is another one now: nothing was sent to it".to_owned());
+        computer.forget(place)?;
+        return Ok(taken);
+    };
+    let wanted = Wanted::default();
+    let mut run = Run { bus, computer, session, wanted: &wanted, stick, record };
+    let now = of_stick_with(&mut run, login)?;
+    taken.stick.push(now);
+    run.computer.forget(place)?;
+    Ok(taken)
+}
+
+/// Takes the changes of the computer back, newest first; gives the record of what is left.
+pub(super) fn of_computer(
+    computer: &mut dyn Computer,
+    record: &Record,
+    session: &mut Session<'_>,
+) -> Result<Record> {
+    let mut record = record.clone();
+    record.on_computer = still_there(&record, &computer.boot());
+    record.boot = computer.boot();
+    while let Some(back) = record.on_computer.last().cloned() {
+        undo(computer, &back)?;
+        session.note("computer", back.to_string());
+        record.on_computer.pop();
+        computer.keep(&record)?;
+    }
+    Ok(record)
+}
+
+/// Puts the stick back, and says what it has then.
+pub(super) fn of_stick(run: &mut Run<'_, '_>) -> Result<String> {
+    of_stick_with(run, None)
+}
+
+fn of_stick_with(run: &mut Run<'_, '_>, login: Option<Login>) -> Result<String> {
+    if run.record.on_stick.is_empty() {
+        return Ok("as it was found".to_owned());
+    }
+    // Putting back is not stopped half-way.
+    let cancel = Cancel::new();
+    let over_web = run.record.on_stick.iter().any(|u| {
+        matches!(u, StickUndo::DataSwitch { .. } | StickUndo::Profile { .. } | StickUndo::WebRoaming { .. })
+    });
+    let undone = if over_web {
+        let mut link = run.bus.open_http(&run.stick.place)?;
+        let mut modem = Modem::over_web(&mut *link, login.as_ref(), &cancel)?;
+        each(&mut run.record, &mut modem)
+    } else {
+        let mut quiet = Session::new(|_| {}, cancel.clone());
+        let interface = crate::modem::identity::find_at_port(run.bus, &run.stick, &mut quiet)?;
+        let interface = interface.ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, "no port of the stick answers AT commands")
+                .with_verdict(Verdict::Unknown)
+        })?;
+        let mut port = run.bus.open_port(&run.stick.place, interface)?;
+        let mut modem = Modem::over_at(&mut *port, &cancel)?;
+        each(&mut run.record, &mut modem)
+    };
+    run.computer.keep(&run.record)?;
+    undone
+}
+
+/// Hangs up first, then the rest in the order of the record; each is struck off once it is done.
+fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<String> {
+    record.on_stick.sort_by_key(|undo| !matches!(undo, StickUndo::HangUp { .. }));
+    let mut words = Vec::new();
+    while let Some(undo) = record.on_stick.first().cloned() {
+        one(modem, &undo).map_err(|e| e.with_verdict(Verdict::Unknown))?;
+        words.push(back_words(&undo));
+        record.on_stick.remove(0);
+    }
+    Ok(words.join(", "))
+}
+
+fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
+    match undo {
+        StickUndo::DataSwitch { on } => return modem.set_data(*on),
+        StickUndo::Profile { index } => return modem.use_dial_profile(*index),
+        StickUndo::Roaming { on } | StickUndo::WebRoaming { on } => {
+            let now = modem.radio()?;
+            let wanted = now.clone().with_roaming(*on);
+            return modem.set_radio(&now, &wanted).map(|_| ());
+        }
+        StickUndo::HangUp { .. } | StickUndo::Context { .. } | StickUndo::Radio { .. } => {}
+    }
+    let Some(at) = modem.at() else { return Ok(()) };
+    match undo {
+        StickUndo::HangUp { .. } => ncm::hang_up(at),
+        StickUndo::Context { context, pdp, apn } => {
+            let command = match pdp.as_deref() {
+                Some("IPV6") => data::define_context(*context, PdpType::V6, apn)?,
+                Some("IPV4V6") => data::define_context(*context, PdpType::V4V6, apn)?,
+                Some(_) => data::define_context(*context, PdpType::V4, apn)?,
+                None => data::undefine_context(*context),
+            };
+            match at.run(&command) {
+                // Some keep their first context whatever one asks for.
+                Err(e) if e.is(ErrorKind::AtRefused) => Ok(()),
+                other => other,
+            }
+        }
+        StickUndo::Radio { on } => at.run(&network::set_radio(*on)),
+        _ => Ok(()),
+    }
+}
+
+fn back_words(undo: &StickUndo) -> String {
+    match undo {
+        StickUndo::HangUp { .. } => "hung up".to_owned(),
+        StickUndo::Context { context, pdp: None, .. } => format!("profile {context} undefined as before"),
+        StickUndo::Context { context, .. } => format!("profile {context} as before"),
+        StickUndo::DataSwitch { on } => format!("data switch {}", on_off(*on)),
+        StickUndo::Profile { index } => format!("dials with profile {index}"),
+        StickUndo::Roaming { on } | StickUndo::WebRoaming { on } => format!("roaming {}", on_off(*on)),
+        StickUndo::Radio { on } => format!("radio {}", on_off(*on)),
+    }
+}
+
+/// What the stick has while the change stands.
+pub(super) fn now_words(undo: &StickUndo, apn: &str) -> String {
+    let named = |apn: &str| if apn.is_empty() { "no access point".to_owned() } else { apn.to_owned() };
+    match undo {
+        StickUndo::HangUp { context } => format!("connected with profile {context}"),
+        StickUndo::Context { context, pdp: None, .. } => {
+            format!("profile {context} is {}; it was not defined", named(apn))
+        }
+        StickUndo::Context { context, apn: before, .. } if before == apn => {
+            format!("profile {context} is {} as before", named(apn))
+        }
+        StickUndo::Context { context, apn: before, .. } => {
+            format!("profile {context} is {}; it was {}", named(apn), named(before))
+        }
+        StickUndo::DataSwitch { on } => format!("data switch {}; it was {}", on_off(!on), on_off(*on)),
+        StickUndo::Profile { index } => format!("dials with another profile; it was {index}"),
+        StickUndo::Roaming { on } | StickUndo::WebRoaming { on } => {
+            format!("roaming {}; it was {}", on_off(!on), on_off(*on))
+        }
+        StickUndo::Radio { on } => format!("radio {}; it was {}", on_off(!on), on_off(*on)),
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}

@@ -1,0 +1,169 @@
+//! From the plugged stick to packets: `up`, `down`, `status`.
+//!
+//! [`up`] goes step by step: port, SIM, registration, bearer, address, route, name service, reach. Each step is an event with the code of
+//! [`STEPS`], and each fails with a kind of error of its own. What it changes, on the stick and on the computer, is recorded before it is
+//! changed, so that [`down`] puts it back as it was found: after a failure, after a crash, after a restart. What is needed of the
+//! computer is the trait [`Computer`]. The rules and where they come from: docs/online.md.
+//!
+//! ```
+//! use stickshift::online::{Wanted, WantedWay};
+//!
+//! let wanted = Wanted { apn: Some("internet".into()), way: WantedWay::Ncm, ..Wanted::default() };
+//! assert!(!wanted.roaming && wanted.metric.is_none());
+//! ```
+
+mod apn;
+pub mod computer;
+mod down;
+mod plan;
+pub mod probe;
+mod reach;
+pub mod record;
+mod registration;
+mod run;
+mod settle;
+mod sim;
+mod simulated;
+mod status;
+mod up;
+mod ways;
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::at::data::{Authentication, PdpType};
+
+pub use apn::{Apn, ApnSource};
+pub use computer::Computer;
+pub use down::{Taken, down};
+pub use plan::plan;
+pub use record::Record;
+pub use simulated::{Simulated, Weather};
+pub use status::{Status, status};
+pub use up::{Access, up};
+pub use ways::Way;
+
+/// The steps of [`up`] by the codes of their events, in order.
+pub const STEPS: [&str; 8] =
+    ["port", "sim", "registration", "bearer", "address", "route", "name-service", "reach"];
+
+/// The way that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WantedWay {
+    /// The best that the stick's interfaces have.
+    #[default]
+    Auto,
+    /// NCM: `^NDISDUP`.
+    Ncm,
+    /// PPP on a serial port.
+    Ppp,
+    /// HiLink firmware.
+    Hilink,
+    /// MBIM.
+    Mbim,
+    /// A network card that dials by itself.
+    Ecm,
+}
+
+/// What is wanted of a connection.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Access point name; `None`: by the SIM's operator, else the network's own.
+    pub apn: Option<String>,
+    /// User name for the access point.
+    pub user: Option<String>,
+    /// Its password. Never shown.
+    pub password: Option<String>,
+    /// How they are proven; `None`: CHAP, then PAP, then not at all.
+    pub authentication: Option<Authentication>,
+    /// The kind of address; `None`: both, else what the network gives.
+    pub ip: Option<PdpType>,
+    /// Data in other operators' networks is switched on in the stick.
+    pub roaming: bool,
+    /// Metric of the default route; `None`: behind every other one.
+    pub metric: Option<u32>,
+    /// No default route in the main table: programs choose the stick by its interface or its address.
+    pub no_default: bool,
+    /// Largest packet; `None`: what the network says, or what gets through.
+    pub mtu: Option<u16>,
+    /// The way.
+    pub way: WantedWay,
+    /// The host whose page `/generate_204` shows that the way is free; empty for none.
+    pub check: Option<String>,
+}
+
+/// The host that is asked where none is given. Its page `/generate_204` is what phones ask.
+pub const CHECK_HOST: &str = "connectivitycheck.gstatic.com";
+
+impl Wanted {
+    /// The host to ask for a page.
+    pub fn check_host(&self) -> Option<&str> {
+        match self.check.as_deref() {
+            None => Some(CHECK_HOST),
+            Some("") => None,
+            host => host,
+        }
+    }
+}
+
+/// A connection that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Connection {
+    /// The stick's place.
+    pub place: String,
+    /// `ncm`, `ppp`, `hilink`, `mbim`, `ecm`.
+    pub way: &'static str,
+    /// The network interface that packets go through.
+    pub interface: String,
+    /// The operator's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// In another operator's network.
+    pub roaming: bool,
+    /// The access point name that was used; empty for the network's own.
+    pub apn: String,
+    /// Who said so.
+    pub apn_from: String,
+    /// The computer's addresses, with the lengths of their networks.
+    pub addresses: Vec<String>,
+    /// Where the addresses are from: `the stick`, `DHCP`, `router advertisement`, `PPP`.
+    pub address_from: Vec<&'static str>,
+    /// The next router; none where the interface itself is the way.
+    pub gateway: Option<String>,
+    /// Name servers.
+    pub dns: Vec<String>,
+    /// Metric of its default route; none without one.
+    pub metric: Option<u32>,
+    /// The routing table of its own, for programs that choose this stick.
+    pub table: u32,
+    /// Largest packet.
+    pub mtu: u32,
+    /// What answers through it: `name server 10.0.0.1`, `page of connectivitycheck.gstatic.com`.
+    pub reaches: Vec<String>,
+    /// What is now on the stick and on the computer that was not there before.
+    pub changed: Vec<String>,
+}
+
+/// The routing table of the stick at a place: the same after every replug, another one for each port.
+pub fn table_of(place: &str) -> u32 {
+    20_000 + fingerprint(place) % 10_000
+}
+
+/// A hardware address for the interface of the stick at a place: made here, and the same after every replug.
+pub fn mac_of(place: &str) -> [u8; 6] {
+    let [a, b, c, d] = fingerprint(place).to_be_bytes();
+    // Locally administered, to one host.
+    [0x02, 0x53, a, b, c, d]
+}
+
+/// FNV-1a.
+fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Addresses as they are shown.
+fn words(addresses: &[IpAddr]) -> Vec<String> {
+    addresses.iter().map(IpAddr::to_string).collect()
+}

@@ -1,0 +1,182 @@
+//! How far packets get: an address, a name, a page. Each failure is told apart.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::error::{Detail, Error, ErrorKind, Reaches, Result};
+use crate::online::computer::{Card, Change};
+use crate::online::probe::{Answer, Probe};
+use crate::online::run::Run;
+use crate::online::settle::Addresses;
+
+/// How long one question may take: a radio that sleeps needs a second to wake.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A name that every name server answers for, with addresses or without.
+const ANY_NAME: &str = "a.root-servers.net";
+
+/// Asked where the network names no name server, or another program got them: Quad9's.
+const ANYBODYS: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(9, 9, 9, 9)), IpAddr::V6(Ipv6Addr::new(0x2620, 0xfe, 0, 0, 0, 0, 0, 0xfe))];
+
+/// The name servers to ask: the network's own, else anybody's of the same kind as the addresses.
+pub(super) fn servers(addresses: &Addresses) -> Vec<IpAddr> {
+    let has = |v6: bool| addresses.own.iter().any(|n| n.address.is_ipv6() == v6);
+    let own: Vec<IpAddr> = addresses.dns.iter().copied().filter(|s| has(s.is_ipv6())).collect();
+    if own.is_empty() { ANYBODYS.into_iter().filter(|s| has(s.is_ipv6())).collect() } else { own }
+}
+
+/// What was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// In words, in the order in which they were tried.
+    pub(super) words: Vec<String>,
+}
+
+/// The name server or router that answers first, in words. Operators drop echoes, and some name servers, so each is asked for both.
+pub(super) fn first_answer(
+    run: &mut Run<'_, '_>,
+    card: &Card,
+    dns: &[IpAddr],
+    gateway: Option<IpAddr>,
+) -> Result<Option<String>> {
+    // The first packets of a connection are often lost.
+    for round in 0..2 {
+        for server in dns {
+            run.session.check()?;
+            let limit = PATIENCE / if round == 0 { 2 } else { 1 };
+            let probe =
+                Probe::Name { server: *server, name: ANY_NAME.to_owned(), v6: server.is_ipv6(), limit };
+            if let Answer::Addresses(_) | Answer::Refused(_) = run.computer.probe(card, &probe)? {
+                return Ok(Some(format!("name server {server}")));
+            }
+            let probe = Probe::Echo { to: *server, bytes: 64, limit };
+            if let Answer::Echo(_) = run.computer.probe(card, &probe)? {
+                return Ok(Some(format!("address {server}")));
+            }
+        }
+    }
+    if let Some(gateway) = gateway.filter(|g| !dns.contains(g)) {
+        let probe = Probe::Echo { to: gateway, bytes: 64, limit: PATIENCE };
+        if let Answer::Echo(_) = run.computer.probe(card, &probe)? {
+            return Ok(Some(format!("router {gateway}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Checks names and a page, and gives what was reached; `by_address` answered already.
+///
+/// # Errors
+/// `NoReach`, with how far packets got; what the computer reports.
+pub(super) fn check(
+    run: &mut Run<'_, '_>,
+    card: &Card,
+    dns: &[IpAddr],
+    by_address: Option<String>,
+) -> Result<Reached> {
+    run.session.step("reach", "names and pages through the stick");
+    let Some(host) = run.wanted.check_host().map(str::to_owned) else {
+        return Ok(Reached { words: by_address.into_iter().collect() });
+    };
+    let unreached = |run: &Run<'_, '_>, what: &str, reaches| {
+        let error = run.fails(ErrorKind::NoReach, what).detail(Detail::Reaches(reaches));
+        match &by_address {
+            Some(words) => error.with("answers", words),
+            None => error,
+        }
+    };
+    let mut words: Vec<String> = by_address.iter().cloned().collect();
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => resolve(run, card, dns, &host)?,
+    };
+    if addresses.is_empty() {
+        return Err(match &by_address {
+            Some(_) => unreached(run, "no name server gives an address", Reaches::NoNames),
+            None => unreached(run, "nothing answers through the stick", Reaches::Nothing),
+        });
+    }
+    run.session.note("reach", format!("{host} has the address {}", addresses[0]));
+    for to in addresses.iter().take(4) {
+        run.session.check()?;
+        let probe = Probe::Page { to: *to, host: host.clone(), limit: PATIENCE * 2 };
+        match run.computer.probe(card, &probe)? {
+            Answer::Page { status: 204, .. } => {
+                words.push(format!("page of {host}"));
+                run.session.note("reach", format!("the page of {host} came"));
+                return Ok(Reached { words });
+            }
+            Answer::Page { status, to } => {
+                let error =
+                    unreached(run, "another page came than the one that was asked for", Reaches::Portal);
+                let error = error.with("status", status);
+                return Err(match to {
+                    Some(to) => error.with("portal", to),
+                    None => error,
+                });
+            }
+            _ => {}
+        }
+    }
+    Err(unreached(run, "names are resolved, and no page comes", Reaches::NoPages))
+}
+
+/// The addresses of a name, by whichever server answers.
+pub(super) fn resolve(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], name: &str) -> Result<Vec<IpAddr>> {
+    let state = run.computer.card(card)?;
+    let has = |v6: bool| state.as_ref().is_none_or(|s| s.addresses.iter().any(|a| a.address.is_ipv6() == v6));
+    for _ in 0..2 {
+        for server in dns {
+            let mut found = Vec::new();
+            for v6 in [false, true].into_iter().filter(|v6| has(*v6)) {
+                let probe = Probe::Name { server: *server, name: name.to_owned(), v6, limit: PATIENCE };
+                if let Answer::Addresses(addresses) = run.computer.probe(card, &probe)? {
+                    found.extend(addresses);
+                }
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Sizes that operators take when 1500 is too much: docs/online.md section 2, row 26.
+const SIZES: [u16; 3] = [1500, 1460, 1420];
+
+/// Finds the largest packet that gets through, and sets it where it is smaller than the interface's.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr]) -> Result<()> {
+    let Some(state) = run.computer.card(card)? else { return Ok(()) };
+    // Only somebody who answers echoes at all can show it.
+    let mut to = None;
+    for server in dns.iter().filter(|s| s.is_ipv4()) {
+        let small = Probe::Echo { to: *server, bytes: 64, limit: PATIENCE };
+        if let Answer::Echo(_) = run.computer.probe(card, &small)? {
+            to = Some(*server);
+            break;
+        }
+    }
+    let Some(to) = to else { return Ok(()) };
+    for bytes in SIZES.into_iter().filter(|b| u32::from(*b) <= state.mtu) {
+        let large = Probe::Echo { to, bytes, limit: PATIENCE / 2 };
+        if let Answer::Echo(_) = run.computer.probe(card, &large)? {
+            if u32::from(bytes) < state.mtu {
+                run.session.warn("mtu", format!("packets of {} bytes do not get through", state.mtu));
+                run.change(Change::Mtu { card: card.clone(), mtu: bytes.into() })?;
+            }
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The error where the connection stands and nothing answers by address.
+pub(super) fn nothing_answers(run: &Run<'_, '_>) -> Error {
+    run.fails(ErrorKind::NoReach, "nothing answers through the stick")
+        .detail(Detail::Reaches(Reaches::Nothing))
+}

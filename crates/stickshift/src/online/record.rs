@@ -1,0 +1,136 @@
+//! The record of what going online has changed: `down` takes it back, also after a crash or a restart of the computer.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::at::data::PdpType;
+use crate::error::Result;
+use crate::online::computer::{Card, Change, Computer};
+
+/// The form of the record. Another one is not read.
+pub const VERSION: u32 = 1;
+
+/// What was changed for one stick, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The form.
+    pub version: u32,
+    /// The stick's place.
+    pub place: String,
+    /// Its ids then.
+    pub stick: String,
+    /// The run of the computer in which it was written.
+    pub boot: String,
+    /// How it is connected: `ncm`.
+    pub way: String,
+    /// What was changed on the stick.
+    pub on_stick: Vec<StickUndo>,
+    /// What takes the changes of the computer back, in the order in which they were made.
+    pub on_computer: Vec<Change>,
+    /// The interface that the traffic goes through.
+    pub card: Option<Card>,
+    /// The access point that was used; empty for the network's own.
+    pub apn: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its name servers.
+    pub dns: Vec<IpAddr>,
+}
+
+/// What is to be put back on the stick.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StickUndo {
+    /// The connection is up: hang up.
+    HangUp {
+        /// The context.
+        context: u8,
+    },
+    /// The context was defined otherwise.
+    Context {
+        /// Which.
+        context: u8,
+        /// `IP`, `IPV6`, `IPV4V6`; `None`: it was not defined.
+        pdp: Option<String>,
+        /// Its access point.
+        apn: String,
+    },
+    /// The web server's data switch.
+    DataSwitch {
+        /// As it was.
+        on: bool,
+    },
+    /// Which profile the web server dials with.
+    Profile {
+        /// Its number.
+        index: u32,
+    },
+    /// Whether it dials by itself while roaming, over the web.
+    WebRoaming {
+        /// As it was.
+        on: bool,
+    },
+    /// Whether the radio goes to other operators' networks, over AT.
+    Roaming {
+        /// As it was.
+        on: bool,
+    },
+    /// The radio was off.
+    Radio {
+        /// As it was.
+        on: bool,
+    },
+}
+
+impl StickUndo {
+    /// How a context was defined, by what the stick listed.
+    pub fn context(context: u8, before: Option<(PdpType, &str)>) -> StickUndo {
+        let pdp = before.map(|(pdp, _)| pdp.word().to_owned());
+        StickUndo::Context { context, pdp, apn: before.map(|(_, apn)| apn.to_owned()).unwrap_or_default() }
+    }
+}
+
+impl Record {
+    /// A record of nothing yet.
+    pub fn new(place: &crate::stick::Place, stick: impl ToString, boot: String, way: &str) -> Record {
+        Record {
+            version: VERSION,
+            place: place.to_string(),
+            stick: stick.to_string(),
+            boot,
+            way: way.to_owned(),
+            on_stick: Vec::new(),
+            on_computer: Vec::new(),
+            card: None,
+            apn: String::new(),
+            addresses: Vec::new(),
+            dns: Vec::new(),
+        }
+    }
+
+    /// Makes a change, after what takes it back was recorded. `false` where it was so already.
+    ///
+    /// # Errors
+    /// As [`Computer::apply`] and [`Computer::keep`].
+    pub fn make(&mut self, computer: &mut dyn Computer, change: &Change) -> Result<bool> {
+        let Some(back) = computer.taken_back_by(change)? else { return Ok(false) };
+        self.on_computer.push(back);
+        computer.keep(self)?;
+        computer.apply(change)?;
+        Ok(true)
+    }
+
+    /// Records what is to be put back on the stick, before it is changed. The first statement counts: it is what was there before.
+    ///
+    /// # Errors
+    /// As [`Computer::keep`].
+    pub fn note(&mut self, computer: &mut dyn Computer, undo: StickUndo) -> Result<()> {
+        let same = |other: &StickUndo| std::mem::discriminant(other) == std::mem::discriminant(&undo);
+        if !self.on_stick.iter().any(same) {
+            self.on_stick.push(undo);
+            computer.keep(self)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! On the network, or why not.
+
+use std::time::Duration;
+
+use crate::at::At;
+use crate::at::network::{self, Domain, RegistrationState};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result};
+use crate::modem::Modem;
+use crate::online::record::StickUndo;
+use crate::online::run::Run;
+
+/// How long a network is searched for: a cold start in another country takes over a minute.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a denial has to last: the network may deny one technology and take the stick on the next.
+const DENIED_FOR: Duration = Duration::from_secs(6);
+
+/// The network that the stick is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Registered {
+    pub(super) operator: Option<String>,
+    pub(super) roaming: bool,
+}
+
+/// What the domains say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Heard {
+    state: RegistrationState,
+    cause: Option<u16>,
+}
+
+/// Waits until the stick is registered, over AT.
+///
+/// # Errors
+/// `NotRegistered` when it is denied, when no network is found in time, or when roaming is off in the stick; `AtRefused`, `Disconnected`,
+/// `Interrupted`.
+pub(super) fn over_at(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
+    run.session.step("registration", "registration with a network");
+    radio_on(run, modem)?;
+    allow_roaming(run, modem)?;
+    let Some(at) = modem.at() else { return Ok(Registered::default()) };
+    for domain in [Domain::Lte, Domain::Packet] {
+        at.run_if_known(&network::tell_causes(domain))?;
+    }
+    let end = at.now() + LIMIT;
+    let mut denied_since = None;
+    let mut told = None;
+    let found = loop {
+        let heard = ask(at)?;
+        if told != Some(heard.state) {
+            run.session.note("registration", words(heard.state));
+            told = Some(heard.state);
+        }
+        match heard.state {
+            RegistrationState::Home | RegistrationState::Roaming => break heard,
+            RegistrationState::Denied => {
+                let since = *denied_since.get_or_insert(at.now());
+                if at.now() >= since + DENIED_FOR {
+                    return Err(denied(run, heard.cause));
+                }
+            }
+            _ => denied_since = None,
+        }
+        if at.now() >= end {
+            let what = format!("the stick found no network within {} s", LIMIT.as_secs());
+            return Err(run.fails(ErrorKind::NotRegistered, what).with("registration", words(heard.state)));
+        }
+        run.session.check()?;
+        at.sleep(Duration::from_secs(1));
+    };
+    let operator = at.run_if_known(&network::operator())?.and_then(|operator| operator.name);
+    let roaming = found.state == RegistrationState::Roaming;
+    if roaming && modem.radio().ok().and_then(|radio| radio.roaming) == Some(false) {
+        return Err(roaming_off(run));
+    }
+    let on = operator.as_deref().unwrap_or("a network that it does not name");
+    let how = if roaming { ", roaming: this may cost more" } else { "" };
+    run.session.note("registration", format!("registered with {on}{how}"));
+    Ok(Registered { operator, roaming })
+}
+
+/// The stick's roaming flag is off, and it is abroad.
+pub(super) fn roaming_off(run: &Run<'_, '_>) -> Error {
+    let what = "the stick is in another operator's network, and its own setting allows no data there";
+    run.fails(ErrorKind::NotRegistered, what).detail(Detail::RoamingOff)
+}
+
+fn denied(run: &Run<'_, '_>, cause: Option<u16>) -> Error {
+    let error = run.fails(ErrorKind::NotRegistered, "the network denies the registration");
+    match cause {
+        Some(code) => error
+            .with("cause-number", code)
+            .detail(Detail::Refusal(Refusal { family: RefusalFamily::Registration, code: code.into() })),
+        None => error.detail(Detail::RegistrationDenied),
+    }
+}
+
+/// Turns the radio on where it is off.
+fn radio_on(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
+    let Some(at) = modem.at() else { return Ok(()) };
+    let Some(state) = at.run_if_known(&network::radio_state())? else { return Ok(()) };
+    // 0 minimum, 4 no radio, 7 offline.
+    if matches!(state, 0 | 4 | 7) {
+        run.session.note("registration", format!("the radio was off (AT+CFUN: {state}); it is turned on"));
+        run.note(StickUndo::Radio { on: false })?;
+        at.run(&network::set_radio(true))?;
+    }
+    Ok(())
+}
+
+/// Switches roaming on in the stick where that was asked for.
+fn allow_roaming(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
+    if !run.wanted.roaming {
+        return Ok(());
+    }
+    let Ok(now) = modem.radio() else { return Ok(()) };
+    if now.roaming == Some(false) {
+        run.note(StickUndo::Roaming { on: false })?;
+        let wanted = now.clone().with_roaming(true);
+        modem.set_radio(&now, &wanted)?;
+        run.session.note("registration", "roaming was off in the stick; it is on now");
+    }
+    Ok(())
+}
+
+/// The best of the domains that carry data; the circuit one counts where the stick knows no other.
+fn ask(at: &mut At<'_>) -> Result<Heard> {
+    let mut best: Option<Heard> = None;
+    for domain in [Domain::Lte, Domain::Packet, Domain::Circuit] {
+        if domain == Domain::Circuit && best.is_some() {
+            break;
+        }
+        let Some(told) = at.run_if_known(&network::registration(domain))? else { continue };
+        let heard = Heard { state: told.state, cause: told.cause };
+        if best.is_none_or(|best| rank(heard.state) > rank(best.state)) {
+            best = Some(heard);
+        }
+    }
+    Ok(best.unwrap_or(Heard { state: RegistrationState::Unknown, cause: None }))
+}
+
+fn rank(state: RegistrationState) -> u8 {
+    match state {
+        RegistrationState::Home => 5,
+        RegistrationState::Roaming => 4,
+        RegistrationState::Searching => 3,
+        RegistrationState::Denied => 2,
+        RegistrationState::Unknown => 1,
+        RegistrationState::Idle => 0,
+    }
+}
+
+fn words(state: RegistrationState) -> &'static str {
+    match state {
+        RegistrationState::Home => "registered",
+        RegistrationState::Roaming => "registered, roaming",
+        RegistrationState::Searching => "searching for a network",
+        RegistrationState::Denied => "the network denies it",
+        RegistrationState::Unknown => "the stick does not know",
+        RegistrationState::Idle => "not registered, and not searching",
+    }
+}

@@ -1,0 +1,100 @@
+//! What one run has at hand, and how it makes changes and takes them back.
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::event::Session;
+use crate::link::Bus;
+use crate::online::computer::{Card, CardState, Change, Computer};
+use crate::online::record::{Record, StickUndo};
+use crate::online::{Wanted, computer};
+use crate::stick::{Place, Stick};
+
+/// One run of `up`.
+pub(super) struct Run<'a, 's> {
+    pub(super) bus: &'a mut dyn Bus,
+    pub(super) computer: &'a mut dyn Computer,
+    pub(super) session: &'a mut Session<'s>,
+    pub(super) wanted: &'a Wanted,
+    pub(super) stick: Stick,
+    pub(super) record: Record,
+}
+
+impl Run<'_, '_> {
+    pub(super) fn place(&self) -> &Place {
+        &self.stick.place
+    }
+
+    /// Makes a change of the computer, and says it.
+    pub(super) fn change(&mut self, change: Change) -> Result<()> {
+        if self.record.make(self.computer, &change)? {
+            self.session.note("computer", change.to_string());
+        }
+        Ok(())
+    }
+
+    /// Records what is to be put back on the stick.
+    pub(super) fn note(&mut self, undo: StickUndo) -> Result<()> {
+        self.record.note(self.computer, undo)
+    }
+
+    /// How many changes of the computer were made so far.
+    pub(super) fn mark(&self) -> usize {
+        self.record.on_computer.len()
+    }
+
+    /// Takes back the changes that were made since `mark`.
+    pub(super) fn back_to(&mut self, mark: usize) -> Result<()> {
+        while self.record.on_computer.len() > mark {
+            if let Some(back) = self.record.on_computer.last() {
+                undo(self.computer, back)?;
+            }
+            self.record.on_computer.pop();
+            self.computer.keep(&self.record)?;
+        }
+        Ok(())
+    }
+
+    /// The network interface of the stick's USB interface `number`, or its only one.
+    pub(super) fn card(&mut self, number: Option<u8>) -> Result<CardState> {
+        let all = self.computer.cards(&self.stick)?;
+        let found = all.iter().find(|c| number.is_some() && c.interface == number).or(all.first()).cloned();
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, "the stick has no network interface")
+                .with("place", self.place())
+        })
+    }
+
+    /// A failure from here on leaves a stick that was changed and put back.
+    pub(super) fn fails(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
+        let error = Error::new(kind, what);
+        if self.record.on_stick.is_empty() { error } else { error.with_verdict(Verdict::Recoverable) }
+    }
+}
+
+/// Takes back one change; what is gone is taken back already.
+pub(super) fn undo(computer: &mut dyn Computer, back: &Change) -> Result<()> {
+    if let Some(card) = back.card()
+        && !is_there(computer, card)?
+        && !matches!(back, Change::Resolver { .. })
+    {
+        return Ok(());
+    }
+    match computer.apply(back) {
+        Err(e) if e.is(ErrorKind::Disconnected) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_there(computer: &mut dyn Computer, card: &Card) -> Result<bool> {
+    Ok(computer.card(card)?.is_some())
+}
+
+/// What is left of the record's changes of the computer, after a restart or a replug.
+pub(super) fn still_there(record: &Record, boot: &str) -> Vec<computer::Change> {
+    let same_boot = record.boot == boot;
+    record.on_computer.iter().filter(|back| same_boot || back.outlives_a_restart()).cloned().collect()
+}
+
+/// Values in one line.
+pub(super) fn list<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,268 @@
+//! Addresses, routes and name servers on the computer.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::{Detail, ErrorKind, Result};
+use crate::online::computer::{Card, Change, DhcpLease, MAIN_TABLE, Network, Route, Rule, SettingName};
+use crate::online::run::Run;
+use crate::online::{mac_of, table_of};
+
+/// The metric of a default route where no other is there: behind cable and Wi-Fi of every network manager.
+const METRIC: u32 = 700;
+
+/// Who gave an address that the kernel took from a router advertisement.
+pub(super) const BY_ADVERTISEMENT: &str = "router advertisement";
+
+/// Where our rules stand: before the main table's (32766).
+const RULES_AT: u32 = 20_000;
+
+/// How long a DHCP server may take.
+pub(super) const DHCP: Duration = Duration::from_secs(20);
+
+/// How long a router advertisement may take.
+const ADVERTISEMENT: Duration = Duration::from_secs(10);
+
+/// Addresses and what belongs to them, from whoever knew them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Addresses {
+    /// The computer's.
+    pub(super) own: Vec<Network>,
+    /// The next IPv4 router; none where the interface itself is the way.
+    pub(super) gateway: Option<IpAddr>,
+    /// Name servers.
+    pub(super) dns: Vec<IpAddr>,
+    /// Largest packet, where the network says.
+    pub(super) mtu: Option<u16>,
+    /// Who gave them.
+    pub(super) from: Vec<&'static str>,
+    /// Another program set them: they are left alone, and so are its routes and name servers.
+    pub(super) foreign: bool,
+}
+
+impl From<&DhcpLease> for Addresses {
+    fn from(lease: &DhcpLease) -> Self {
+        Addresses {
+            own: vec![lease.address],
+            gateway: lease.router.map(IpAddr::V4),
+            dns: lease.dns.iter().map(|a| IpAddr::V4(*a)).collect(),
+            mtu: lease.mtu.filter(|mtu| *mtu >= 576),
+            from: vec!["DHCP"],
+            foreign: false,
+        }
+    }
+}
+
+/// Brings the interface up, with a hardware address of its own where another interface has the same one.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn raise(run: &mut Run<'_, '_>, card: &Card) -> Result<()> {
+    let all = run.computer.every_card()?;
+    let own = all.iter().find(|c| c.card == *card).and_then(|c| c.mac);
+    // A row of zeros is no address: tunnels have that.
+    let twin = all.iter().find(|c| c.card != *card && c.mac.is_some() && c.mac == own && own != Some([0; 6]));
+    if let Some(twin) = twin {
+        let text = format!("{card} and {} have the same hardware address: {card} gets its own", twin.card);
+        run.session.warn("twins", text);
+        run.change(Change::Link { card: card.clone(), up: false })?;
+        let mac = mac_of(run.place().as_str());
+        run.change(Change::Mac { card: card.clone(), mac })?;
+    }
+    run.change(Change::Link { card: card.clone(), up: true })
+}
+
+/// Leaves the interface to the program that owns it: waits for an address. `None` where nobody owns it.
+///
+/// # Errors
+/// `NoAddress` when the owner gives none in time.
+pub(super) fn by_owner(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Addresses>> {
+    let Some(owner) = run.computer.owner(card) else { return Ok(None) };
+    let name = owner.name();
+    run.session.note("owner", format!("{name} sets the addresses of {card}: it is left to that"));
+    let v4 = run.computer.await_address(card, false, DHCP)?;
+    let v6 = run.computer.await_address(card, true, Duration::ZERO)?;
+    let own: Vec<Network> = v4.into_iter().chain(v6).collect();
+    if own.is_empty() {
+        let what = format!("{name} holds {card} and has given it no address");
+        return Err(run.fails(ErrorKind::NoAddress, what).detail(Detail::Holder(name.to_owned())));
+    }
+    Ok(Some(Addresses { own, from: vec![name], foreign: true, ..Addresses::default() }))
+}
+
+/// Asks for an address by DHCP.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn by_dhcp(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Addresses>> {
+    run.session.note("address", format!("asking for an address by DHCP on {card}"));
+    run.change(Change::Arp { card: card.clone(), on: true })?;
+    raise(run, card)?;
+    let lease = run.computer.lease(card, None, DHCP)?;
+    if let Some(lease) = &lease {
+        let text = format!("{} from {}, for {} s", lease.address, lease.server, lease.time.as_secs());
+        run.session.note("address", text);
+    }
+    Ok(lease.as_ref().map(Addresses::from))
+}
+
+/// Has the kernel take the network's IPv6 address and route.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network>> {
+    let default = if run.wanted.no_default { "0" } else { "1" };
+    let metric = metric(run)?.to_string();
+    for (name, value) in [
+        (SettingName::RaMetric, metric.as_str()),
+        (SettingName::AcceptRaDefault, default),
+        (SettingName::AcceptRa, "2"),
+        (SettingName::DisableIpv6, "0"),
+    ] {
+        run.change(Change::Setting { card: card.clone(), name, value: value.to_owned() })?;
+    }
+    let found = run.computer.await_address(card, true, ADVERTISEMENT)?;
+    if let Some(address) = found {
+        run.session.note("address", format!("{address} by router advertisement"));
+    }
+    Ok(found)
+}
+
+/// Sets addresses and largest packet. Routes come from [`route`].
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn address(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<()> {
+    if addresses.foreign {
+        return Ok(());
+    }
+    if let Some(mtu) = run.wanted.mtu.or(addresses.mtu) {
+        run.change(Change::Mtu { card: card.clone(), mtu: mtu.into() })?;
+    }
+    // The kernel has set what it took from an advertisement.
+    let advertised = |n: &Network| n.address.is_ipv6() && addresses.from.contains(&BY_ADVERTISEMENT);
+    for network in addresses.own.iter().filter(|n| !advertised(n)) {
+        run.change(Change::Address { card: card.clone(), address: *network, add: true })?;
+    }
+    Ok(())
+}
+
+/// Routes: a table of the stick's own for whoever chooses it by address or interface, and a default route behind every other one. Gives
+/// the metric of that.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn route(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<Option<u32>> {
+    run.session.step("route", "routes");
+    if addresses.foreign {
+        run.session.note("route", "the routes of the interface are its owner's");
+        return Ok(None);
+    }
+    let table = table_of(run.place().as_str());
+    let metric = metric(run)?;
+    let others = run.computer.every_card()?;
+    let mut kinds: Vec<bool> = addresses.own.iter().map(|a| a.address.is_ipv6()).collect();
+    kinds.dedup();
+    for own in &addresses.own {
+        let v6 = own.address.is_ipv6();
+        let clashes = others.iter().any(|c| c.card != *card && overlaps(&c.addresses, own));
+        let whole = if v6 { 128 } else { 32 };
+        let link = |table| Route {
+            to: Some(own.base()),
+            v6,
+            via: None,
+            card: card.clone(),
+            source: Some(own.address),
+            metric: 0,
+            table,
+        };
+        if own.prefix < whole {
+            add(run, link(table))?;
+            if clashes {
+                let text = format!(
+                    "{} is another interface's network too: it stays out of the main table",
+                    own.base()
+                );
+                run.session.warn("twins", text);
+            } else {
+                add(run, link(MAIN_TABLE))?;
+            }
+        }
+        if clashes {
+            run.change(Change::Setting {
+                card: card.clone(),
+                name: SettingName::ReversePath,
+                value: "2".into(),
+            })?;
+        }
+        let same =
+            others.iter().any(|c| c.card != *card && c.addresses.iter().any(|a| a.address == own.address));
+        if !same {
+            let rule = Rule { from: Some(own.address), bound_to: None, v6, priority: RULES_AT, table };
+            run.change(Change::Rule { rule, add: true })?;
+        }
+    }
+    for v6 in kinds {
+        let bound_to = Some(card.name.clone());
+        let rule = Rule { from: None, bound_to, v6, priority: RULES_AT + 1, table };
+        run.change(Change::Rule { rule, add: true })?;
+        let via = addresses.gateway.filter(|g| g.is_ipv6() == v6);
+        let source = addresses.own.iter().map(|a| a.address).find(|a| a.is_ipv6() == v6);
+        let default = |metric, table| Route { to: None, v6, via, card: card.clone(), source, metric, table };
+        // The kernel has its own default route from an advertisement, in the main table; the stick's table gets a copy.
+        let advertised = v6 && addresses.from.contains(&BY_ADVERTISEMENT);
+        let routers = if advertised { run.computer.default_routes()? } else { Vec::new() };
+        let via = via.or_else(|| routers.iter().find(|r| r.v6 && r.card == *card).and_then(|r| r.via));
+        let default = |metric, table| Route { via, ..default(metric, table) };
+        add(run, default(0, table))?;
+        if !run.wanted.no_default && !advertised {
+            add(run, default(metric, MAIN_TABLE))?;
+        }
+    }
+    let default = (!run.wanted.no_default).then_some(metric);
+    match default {
+        Some(metric) => run.session.note("route", format!("default route with metric {metric}")),
+        None => run.session.note("route", format!("no default route; the stick's own table is {table}")),
+    }
+    Ok(default)
+}
+
+fn add(run: &mut Run<'_, '_>, route: Route) -> Result<()> {
+    run.change(Change::Route { route, add: true })
+}
+
+/// The metric that was wanted, else one behind every default route that is there.
+pub(super) fn metric(run: &mut Run<'_, '_>) -> Result<u32> {
+    if let Some(metric) = run.wanted.metric {
+        return Ok(metric);
+    }
+    let largest = run.computer.default_routes()?.iter().filter(|r| !r.v6).map(|r| r.metric).max();
+    Ok(largest.map_or(METRIC, |largest| METRIC.max(largest.saturating_add(1))))
+}
+
+fn overlaps(theirs: &[Network], own: &Network) -> bool {
+    theirs.iter().any(|other| other.holds(own.address) || own.holds(other.address))
+}
+
+/// Name servers.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn name_service(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<()> {
+    run.session.step("name-service", "name servers");
+    if addresses.foreign {
+        run.session.note("name-service", "name servers are the owner's");
+    } else if addresses.dns.is_empty() {
+        run.session
+            .warn("name-service", "the network named no name server; the computer's own stay".to_owned());
+    } else if run.wanted.no_default {
+        let text =
+            "without a default route the computer's own name servers stay; the stick's are in the report";
+        run.session.note("name-service", text);
+    } else {
+        let how = run.computer.resolver();
+        run.session.note("name-service", format!("by {how}"));
+        run.change(Change::Resolver { card: card.clone(), servers: addresses.dns.clone() })?;
+    }
+    Ok(())
+}

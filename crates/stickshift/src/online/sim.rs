@@ -1,0 +1,73 @@
+//! The SIM and its PIN: one try, and never the last.
+
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result};
+use crate::modem::{LastTry, Modem, PinUse, SimCondition};
+use crate::online::run::Run;
+use crate::online::up::Access;
+
+/// What the record's way is while a PIN that was refused is remembered: it is not sent again.
+pub(super) const PIN_REFUSED: &str = "pin-refused";
+
+/// Brings the SIM to where it can be used.
+///
+/// # Errors
+/// `NoSim`, `SimPinNeeded`, `SimPukNeeded`, `WrongPin`, `LastTry`; as [`Modem::sim_condition`].
+pub(super) fn ready(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
+    run.session.step("sim", "SIM and PIN");
+    let condition = modem.sim_condition()?;
+    run.session.note("sim", format!("the SIM is: {condition}"));
+    match condition {
+        SimCondition::Ready | SimCondition::Pin2 | SimCondition::Puk2 | SimCondition::NotSeen => Ok(()),
+        SimCondition::Pin => enter(run, modem, access),
+        SimCondition::Puk => {
+            Err(Error::new(ErrorKind::SimPukNeeded, "the SIM is blocked after wrong PINs and wants its PUK"))
+        }
+        SimCondition::Absent => Err(Error::new(ErrorKind::NoSim, "the stick has no SIM")),
+        SimCondition::Failed => {
+            Err(Error::new(ErrorKind::NoSim, "the SIM does not answer as one").detail(refusal(13)))
+        }
+        SimCondition::Starting => {
+            Err(Error::new(ErrorKind::NoSim, "the SIM is still starting after a minute").detail(refusal(14)))
+        }
+        // A lock of the stick, not of the SIM: `PH-NET PIN` and its likes.
+        SimCondition::Other(words) => Err(Error::new(
+            ErrorKind::SimPinNeeded,
+            "the stick wants the code of a lock of its own before it takes this SIM",
+        )
+        .with("lock", words)
+        .detail(refusal(40))),
+    }
+}
+
+fn refusal(code: i32) -> Detail {
+    Detail::Refusal(Refusal { family: RefusalFamily::Cme, code })
+}
+
+/// Keeps in mind that a PIN was refused, until `down`, or until the SIM is seen ready.
+fn remember(run: &mut Run<'_, '_>) -> Result<()> {
+    run.record.way = PIN_REFUSED.to_owned();
+    run.computer.keep(&run.record)
+}
+
+fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
+    if access.pin_was_refused {
+        remember(run)?;
+        let what = "the PIN was refused in an earlier run, and is not sent again by itself";
+        return Err(Error::new(ErrorKind::SimPinNeeded, what).detail(Detail::PinRefusedBefore));
+    }
+    let Some(pin) = (access.pin)()? else {
+        return Err(Error::new(ErrorKind::SimPinNeeded, "the SIM wants its PIN, and none was given"));
+    };
+    match modem.use_code(PinUse::Enter(&pin), LastTry::Keep) {
+        Ok(_) => {
+            run.session.note("sim", "the SIM took its PIN");
+            Ok(())
+        }
+        Err(error) => {
+            if error.is(ErrorKind::WrongPin) {
+                remember(run)?;
+            }
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! A computer in memory, with a network behind it: for `--virtual`, and for tests of what is left behind.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::ByteLink;
+use crate::online::computer::{
+    Card, CardState, Change, Computer, DhcpLease, Network, Owner, Pppd, PppdRuns, PppdState, Route, Rule,
+    SettingName,
+};
+use crate::online::probe::{Answer, Probe};
+use crate::online::record::Record;
+use crate::stick::{Place, Stick};
+
+/// How the network behind the computer behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// A DHCP server answers.
+    pub dhcp: bool,
+    /// Routers advertise IPv6.
+    pub advertises: bool,
+    /// Addresses answer at all.
+    pub addresses: bool,
+    /// Only addresses that DHCP gave get answers: the stick's own words are wrong.
+    pub only_dhcp: bool,
+    /// Name servers know the host that is asked for.
+    pub names: bool,
+    /// Status of the page that is asked for, and where it sends on to.
+    pub page: (u16, Option<&'static str>),
+    /// Largest packet that gets through.
+    pub largest: u16,
+    /// NCM frames have to have their table at their end.
+    pub wants_ndp_at_end: bool,
+    /// Who else sets addresses.
+    pub owner: Option<Owner>,
+    /// How pppd ends, where it does not come up.
+    pub pppd_ends: Option<i32>,
+    /// The change of the computer, counted from 1, that fails.
+    pub fails_at: Option<usize>,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Weather {
+            dhcp: true,
+            advertises: false,
+            addresses: true,
+            only_dhcp: false,
+            names: true,
+            page: (204, None),
+            largest: 1500,
+            wants_ndp_at_end: false,
+            owner: None,
+            pppd_ends: None,
+            fails_at: None,
+        }
+    }
+}
+
+/// One interface and its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    place: Option<String>,
+    state: CardState,
+    settings: BTreeMap<&'static str, String>,
+}
+
+/// All that changes of the computer may touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    cards: Vec<Held>,
+    routes: Vec<Route>,
+    rules: Vec<Rule>,
+    resolver: Vec<(Card, Vec<IpAddr>)>,
+}
+
+/// A computer in memory.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// How its network behaves.
+    pub weather: Weather,
+    state: State,
+    records: BTreeMap<String, Record>,
+    by_dhcp: Vec<IpAddr>,
+    restarts: u32,
+    made: usize,
+    next_index: u32,
+}
+
+/// The hardware address that every HiLink stick of a model has.
+const EVERY_MAC: [u8; 6] = [0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64];
+
+impl Simulated {
+    /// One with a cable: a default route with metric 100, and name servers of its own.
+    pub fn new(weather: Weather) -> Simulated {
+        let mut computer = Simulated {
+            weather,
+            state: State::default(),
+            records: BTreeMap::new(),
+            by_dhcp: Vec::new(),
+            restarts: 0,
+            made: 0,
+            next_index: 2,
+        };
+        let cable = computer.add("eth0", None, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
+        let address = Network { address: [192, 168, 1, 20].into(), prefix: 24 };
+        if let Some(held) = computer.held(&cable) {
+            held.state.up = true;
+            held.state.addresses.push(address);
+        }
+        computer.state.routes.push(Route {
+            to: None,
+            v6: false,
+            via: Some([192, 168, 1, 1].into()),
+            card: cable,
+            source: None,
+            metric: 100,
+            table: super::computer::MAIN_TABLE,
+        });
+        computer
+    }
+
+    /// Everything that changes may touch, as text: two looks that are equal show that nothing is left.
+    pub fn everything(&self) -> String {
+        let mut lines = Vec::new();
+        for Held { state, settings, .. } in &self.state.cards {
+            lines.push(format!("{state:?} {settings:?}"));
+        }
+        lines.extend(self.state.routes.iter().map(ToString::to_string));
+        lines.extend(self.state.rules.iter().map(ToString::to_string));
+        lines.extend(self.state.resolver.iter().map(|(card, servers)| format!("{card}: {servers:?}")));
+        lines.sort();
+        lines.join("\n")
+    }
+
+    /// Whether a record is kept of the stick at a place.
+    pub fn remembers(&self, place: &Place) -> bool {
+        self.records.contains_key(place.as_str())
+    }
+
+    /// The computer is started anew: what the kernel held is gone, what stands in files stays.
+    pub fn restart(&mut self) {
+        self.restarts += 1;
+        self.state.rules.clear();
+        self.state.cards.retain(|held| held.place.is_none());
+        let cards: Vec<Card> = self.state.cards.iter().map(|held| held.state.card.clone()).collect();
+        self.state.routes.retain(|route| cards.contains(&route.card));
+    }
+
+    /// The stick at `place` is unplugged: its interfaces go, and what hangs on them.
+    pub fn unplug(&mut self, place: &Place) {
+        let is_its = |held: &Held| held.place.as_deref() == Some(place.as_str());
+        let gone: Vec<Card> =
+            self.state.cards.iter().filter(|h| is_its(h)).map(|h| h.state.card.clone()).collect();
+        self.state.cards.retain(|held| !is_its(held));
+        self.state.routes.retain(|route| !gone.contains(&route.card));
+    }
+
+    fn add(&mut self, name: &str, place: Option<&Place>, mac: Option<[u8; 6]>) -> Card {
+        let taken = |n: &str, state: &State| state.cards.iter().any(|h| h.state.card.name == n);
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let mut name = name.to_owned();
+        for number in 0.. {
+            if !taken(&name, &self.state) {
+                break;
+            }
+            name = format!("{stem}{number}");
+        }
+        let card = Card { name, index: self.next_index };
+        self.next_index += 1;
+        self.state.cards.push(Held {
+            place: place.map(ToString::to_string),
+            state: CardState {
+                card: card.clone(),
+                interface: None,
+                driver: None,
+                mac,
+                up: false,
+                arp: true,
+                mtu: 1500,
+                addresses: Vec::new(),
+                bytes: (0, 0),
+                ndp_to_end: None,
+            },
+            settings: BTreeMap::new(),
+        });
+        card
+    }
+
+    fn held(&mut self, card: &Card) -> Option<&mut Held> {
+        self.state.cards.iter_mut().find(|held| held.state.card == *card)
+    }
+
+    fn there(&mut self, card: &Card) -> Result<&mut Held> {
+        self.held(card)
+            .ok_or_else(|| Error::new(ErrorKind::Disconnected, format!("there is no interface {card}")))
+    }
+
+    /// Whether packets of this kind get out through the interface, and answers back.
+    fn carries(&mut self, card: &Card, v6: bool) -> bool {
+        let Weather { addresses, only_dhcp, wants_ndp_at_end, .. } = self.weather;
+        let by_dhcp = self.by_dhcp.clone();
+        let routed = self.state.routes.iter().any(|r| r.card == *card && r.to.is_none() && r.v6 == v6);
+        let Some(held) = self.held(card) else { return false };
+        let own = held.state.addresses.iter().find(|n| n.address.is_ipv6() == v6);
+        let right = own.is_some_and(|n| v6 || !only_dhcp || by_dhcp.contains(&n.address));
+        addresses
+            && routed
+            && right
+            && held.state.up
+            && !(wants_ndp_at_end && held.state.ndp_to_end == Some(false))
+    }
+
+    fn setting(held: &Held, name: SettingName) -> String {
+        let usual = match name {
+            SettingName::AcceptRa | SettingName::AcceptRaDefault => "1",
+            SettingName::RaMetric => "1024",
+            SettingName::NdpToEnd if held.state.ndp_to_end == Some(false) => "N",
+            SettingName::NdpToEnd => "Y",
+            SettingName::DisableIpv6 | SettingName::ReversePath => "0",
+        };
+        held.settings.get(name.words()).cloned().unwrap_or_else(|| usual.to_owned())
+    }
+}
+
+impl Computer for Simulated {
+    fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
+        let mut cards = Vec::new();
+        for interface in stick.interfaces.iter().filter(|i| i.netdev.is_some()) {
+            let is_it = |held: &Held| {
+                held.place.as_deref() == Some(stick.place.as_str())
+                    && held.state.interface == Some(interface.number)
+            };
+            if !self.state.cards.iter().any(is_it) {
+                let name = interface.netdev.as_deref().unwrap_or("wwan0");
+                let card = self.add(name, Some(&stick.place), Some(EVERY_MAC));
+                let ndp = self.weather.wants_ndp_at_end;
+                let held = self.there(&card)?;
+                held.state.interface = Some(interface.number);
+                held.state.driver.clone_from(&interface.driver);
+                held.state.ndp_to_end = ndp.then_some(false);
+            }
+            cards.extend(self.state.cards.iter().find(|held| is_it(held)).map(|held| held.state.clone()));
+        }
+        Ok(cards)
+    }
+
+    fn card(&mut self, card: &Card) -> Result<Option<CardState>> {
+        Ok(self.held(card).map(|held| held.state.clone()))
+    }
+
+    fn every_card(&mut self) -> Result<Vec<CardState>> {
+        Ok(self.state.cards.iter().map(|held| held.state.clone()).collect())
+    }
+
+    fn default_routes(&mut self) -> Result<Vec<Route>> {
+        let main = |r: &&Route| r.to.is_none() && r.table == super::computer::MAIN_TABLE;
+        Ok(self.state.routes.iter().filter(main).cloned().collect())
+    }
+
+    fn owner(&mut self, card: &Card) -> Option<Owner> {
+        let is_sticks = self.held(card).is_some_and(|held| held.place.is_some());
+        self.weather.owner.filter(|_| is_sticks)
+    }
+
+    fn resolver(&mut self) -> &'static str {
+        "a list in memory"
+    }
+
+    fn taken_back_by(&mut self, change: &Change) -> Result<Option<Change>> {
+        let has_route = |route: &Route, state: &State| state.routes.contains(route);
+        Ok(match change {
+            Change::Link { card, up } => {
+                let was = self.there(card)?.state.up;
+                (was != *up).then(|| Change::Link { card: card.clone(), up: was })
+            }
+            Change::Mac { card, mac } => {
+                let was = self.there(card)?.state.mac;
+                was.filter(|was| was != mac).map(|mac| Change::Mac { card: card.clone(), mac })
+            }
+            Change::Arp { card, on } => {
+                let was = self.there(card)?.state.arp;
+                (was != *on).then(|| Change::Arp { card: card.clone(), on: was })
+            }
+            Change::Mtu { card, mtu } => {
+                let was = self.there(card)?.state.mtu;
+                (was != *mtu).then(|| Change::Mtu { card: card.clone(), mtu: was })
+            }
+            Change::Setting { card, name, value } => {
+                let was = Simulated::setting(self.there(card)?, *name);
+                let back = Change::Setting { card: card.clone(), name: *name, value: was.clone() };
+                (was != *value).then_some(back)
+            }
+            Change::Address { card, address, add } => {
+                let has = self.there(card)?.state.addresses.contains(address);
+                let back = Change::Address { card: card.clone(), address: *address, add: !add };
+                (has != *add).then_some(back)
+            }
+            Change::Route { route, add } => {
+                self.there(&route.card)?;
+                let back = Change::Route { route: route.clone(), add: !add };
+                (has_route(route, &self.state) != *add).then_some(back)
+            }
+            Change::Rule { rule, add } => {
+                let back = Change::Rule { rule: rule.clone(), add: !add };
+                (self.state.rules.contains(rule) != *add).then_some(back)
+            }
+            Change::Resolver { card, servers } => {
+                let before = self.state.resolver.iter().find(|(c, _)| c == card);
+                let before = before.map(|(_, servers)| servers.clone()).unwrap_or_default();
+                (before != *servers).then(|| Change::Resolver { card: card.clone(), servers: before })
+            }
+            Change::EndProgram { .. } => None,
+        })
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<()> {
+        self.made += 1;
+        if self.weather.fails_at == Some(self.made) {
+            return Err(Error::new(ErrorKind::Io, format!("the system refuses: {change}")));
+        }
+        match change {
+            Change::Link { card, up } => {
+                let held = self.there(card)?;
+                held.state.up = *up;
+                if !up {
+                    // As the kernel does it.
+                    held.state.addresses.retain(|n| n.address.is_ipv4());
+                    self.state.routes.retain(|route| route.card != *card);
+                }
+            }
+            Change::Mac { card, mac } => {
+                let held = self.there(card)?;
+                if held.state.up {
+                    return Err(Error::new(ErrorKind::Io, "the interface is up"));
+                }
+                held.state.mac = Some(*mac);
+            }
+            Change::Arp { card, on } => self.there(card)?.state.arp = *on,
+            Change::Mtu { card, mtu } => self.there(card)?.state.mtu = *mtu,
+            Change::Setting { card, name, value } => {
+                let held = self.there(card)?;
+                if *name == SettingName::NdpToEnd {
+                    held.state.ndp_to_end = Some(value == "Y");
+                }
+                held.settings.insert(name.words(), value.clone());
+                let untouched = Held { settings: BTreeMap::new(), ..held.clone() };
+                if *name != SettingName::NdpToEnd && Simulated::setting(&untouched, *name) == *value
+                    || *name == SettingName::NdpToEnd
+                {
+                    held.settings.remove(name.words());
+                }
+            }
+            Change::Address { card, address, add } => {
+                let held = self.there(card)?;
+                held.state.addresses.retain(|n| n != address);
+                if *add {
+                    held.state.addresses.push(*address);
+                }
+            }
+            Change::Route { route, add } => {
+                self.there(&route.card)?;
+                self.state.routes.retain(|r| r != route);
+                if *add {
+                    self.state.routes.push(route.clone());
+                }
+            }
+            Change::Rule { rule, add } => {
+                self.state.rules.retain(|r| r != rule);
+                if *add {
+                    self.state.rules.push(rule.clone());
+                }
+            }
+            Change::Resolver { card, servers } => {
+                self.state.resolver.retain(|(c, _)| c != card);
+                if !servers.is_empty() {
+                    self.state.resolver.push((card.clone(), servers.clone()));
+                }
+            }
+            Change::EndProgram { .. } => {
+                self.state.cards.retain(|held| !held.state.card.name.starts_with("ppp"));
+                self.state.routes.retain(|route| !route.card.name.starts_with("ppp"));
+            }
+        }
+        Ok(())
+    }
+
+    fn lease(&mut self, card: &Card, _: Option<&DhcpLease>, _: Duration) -> Result<Option<DhcpLease>> {
+        if !self.weather.dhcp || !self.there(card)?.state.up {
+            return Ok(None);
+        }
+        let address = Network { address: [192, 168, 8, 100].into(), prefix: 24 };
+        self.by_dhcp.push(address.address);
+        Ok(Some(DhcpLease {
+            address,
+            router: Some([192, 168, 8, 1].into()),
+            dns: vec![[192, 168, 8, 1].into()],
+            mtu: None,
+            server: [192, 168, 8, 1].into(),
+            time: Duration::from_secs(86_400),
+        }))
+    }
+
+    fn await_address(&mut self, card: &Card, v6: bool, _: Duration) -> Result<Option<Network>> {
+        let (advertises, owner) = (self.weather.advertises, self.weather.owner.is_some());
+        let held = self.there(card)?;
+        let found = if v6 {
+            advertises.then(|| Network { address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 9].into(), prefix: 64 })
+        } else {
+            owner.then(|| Network { address: [192, 168, 8, 101].into(), prefix: 24 })
+        };
+        let new = found.filter(|n| !held.state.addresses.contains(n));
+        held.state.addresses.extend(new);
+        held.state.up |= owner;
+        if let (true, Some(_)) = (owner, found) {
+            self.state.routes.push(Route {
+                to: None,
+                v6,
+                via: None,
+                card: card.clone(),
+                source: None,
+                metric: 20_100,
+                table: super::computer::MAIN_TABLE,
+            });
+        }
+        Ok(found)
+    }
+
+    fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer> {
+        let v6 = match probe {
+            Probe::Echo { to, .. } | Probe::Page { to, .. } => to.is_ipv6(),
+            Probe::Name { server, .. } => server.is_ipv6(),
+        };
+        if !self.carries(card, v6) {
+            return Ok(Answer::Silence);
+        }
+        Ok(match probe {
+            Probe::Echo { bytes, .. } if *bytes > self.weather.largest => Answer::Silence,
+            Probe::Echo { .. } => Answer::Echo(Duration::from_millis(40)),
+            Probe::Name { .. } if !self.weather.names => Answer::Addresses(Vec::new()),
+            Probe::Name { v6: true, .. } => Answer::Addresses(vec![[0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()]),
+            Probe::Name { .. } => Answer::Addresses(vec![[198, 51, 100, 7].into()]),
+            Probe::Page { .. } => {
+                let (status, to) = self.weather.page;
+                if status == 0 { Answer::Silence } else { Answer::Page { status, to: to.map(str::to_owned) } }
+            }
+        })
+    }
+
+    fn start_pppd(&mut self, port: Box<dyn ByteLink>, _: &Pppd) -> Result<PppdRuns> {
+        drop(port);
+        if self.weather.pppd_ends.is_none() {
+            let card = self.add("ppp0", None, None);
+            let held = self.there(&card)?;
+            held.state.up = true;
+            held.state.addresses.push(Network { address: [10, 64, 0, 9].into(), prefix: 32 });
+        }
+        Ok(PppdRuns { pid: 4711, started: 1 })
+    }
+
+    fn pppd_state(&mut self, _: &PppdRuns) -> Result<PppdState> {
+        if let Some(code) = self.weather.pppd_ends {
+            return Ok(PppdState::Ended(code));
+        }
+        let ppp = self.state.cards.iter().find(|held| held.state.card.name.starts_with("ppp"));
+        Ok(ppp.map_or(PppdState::Ended(16), |held| PppdState::Up {
+            card: held.state.card.clone(),
+            addresses: held.state.addresses.clone(),
+            peer: Some([10, 64, 64, 64].into()),
+            dns: vec![[10, 177, 0, 34].into()],
+        }))
+    }
+
+    fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
+        Ok(self.records.get(place.as_str()).cloned())
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<()> {
+        self.records.insert(record.place.clone(), record.clone());
+        Ok(())
+    }
+
+    fn forget(&mut self, place: &Place) -> Result<()> {
+        self.records.remove(place.as_str());
+        Ok(())
+    }
+
+    fn boot(&mut self) -> String {
+        format!("run {}", self.restarts)
+    }
+
+    fn may_change(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! `status`: how a stick and the computer stand, without changing anything.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::online::computer::{Card, Computer, Network};
+use crate::online::probe::{Answer, Probe};
+use crate::online::{table_of, up, words};
+use crate::stick::Place;
+
+/// How a connection stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Status {
+    /// The stick's place.
+    pub place: String,
+    /// Whether something answers through it.
+    pub online: bool,
+    /// `ncm`; none where nothing was recorded.
+    pub way: Option<String>,
+    /// The network interface.
+    pub interface: Option<String>,
+    /// The access point name; empty for the network's own.
+    pub apn: Option<String>,
+    /// The interface's addresses now.
+    pub addresses: Vec<String>,
+    /// Name servers.
+    pub dns: Vec<String>,
+    /// Its routing table.
+    pub table: u32,
+    /// Metric of its default route; none without one.
+    pub metric: Option<u32>,
+    /// Bytes received since the interface appeared.
+    pub received: Option<u64>,
+    /// Bytes sent.
+    pub sent: Option<u64>,
+    /// Who answers.
+    pub answers: Option<String>,
+    /// What of the stick and the computer is not as it was found.
+    pub changed: Vec<String>,
+}
+
+/// How the stick at `place` stands, by the record and by asking through its interface. Nothing is sent to the stick itself.
+///
+/// # Errors
+/// What the computer reports.
+pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
+    let mut status =
+        Status { place: place.to_string(), table: table_of(place.as_str()), ..Status::default() };
+    let Some(record) = computer.recall(place)? else { return Ok(status) };
+    status.changed = up::on_stick_now(&record);
+    status.changed.extend(record.on_computer.iter().map(|back| format!("computer: `down` does: {back}")));
+    status.way = Some(record.way);
+    status.apn = Some(record.apn);
+    status.dns = words(&record.dns);
+    let Some(card) = record.card else { return Ok(status) };
+    status.interface = Some(card.name.clone());
+    if let Some(state) = computer.card(&card)? {
+        status.addresses = state.addresses.iter().map(Network::to_string).collect();
+        (status.received, status.sent) = (Some(state.bytes.0), Some(state.bytes.1));
+        status.metric = computer.default_routes()?.iter().find(|r| r.card == card).map(|r| r.metric);
+        status.answers = answers(computer, &card, &record.dns)?;
+        status.online = status.answers.is_some();
+    }
+    Ok(status)
+}
+
+/// Who answers through an interface, in words.
+pub(super) fn answers(computer: &mut dyn Computer, card: &Card, dns: &[IpAddr]) -> Result<Option<String>> {
+    let limit = Duration::from_secs(3);
+    for server in dns {
+        let name =
+            Probe::Name { server: *server, name: "a.root-servers.net".into(), v6: server.is_ipv6(), limit };
+        if let Answer::Addresses(_) | Answer::Refused(_) = computer.probe(card, &name)? {
+            return Ok(Some(format!("name server {server}")));
+        }
+        if let Answer::Echo(_) = computer.probe(card, &Probe::Echo { to: *server, bytes: 64, limit })? {
+            return Ok(Some(format!("address {server}")));
+        }
+    }
+    Ok(None)
+}

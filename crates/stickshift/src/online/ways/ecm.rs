@@ -1,0 +1,93 @@
+//! Network cards of other makers: ECM, RNDIS, NCM. Many dial by themselves, so that is looked at first; the others are told to by AT.
+
+use crate::at::data::{self, PdpType};
+use crate::error::{ErrorKind, Result};
+use crate::modem::Modem;
+use crate::online::apn::{Apn, ApnSource};
+use crate::online::computer::Card;
+use crate::online::reach;
+use crate::online::record::StickUndo;
+use crate::online::registration::Registered;
+use crate::online::run::Run;
+use crate::online::settle::{self, Addresses};
+use crate::online::up::Access;
+use crate::online::ways::{Bearer, Kind, Way, interface_of, ncm, prelude};
+
+pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
+    let card = run.card(interface_of(&run.stick, Kind::Card))?.card;
+    run.session.step("address", "address from the network card");
+    let mark = run.mark();
+    if let Some((addresses, answered, metric)) = settle_down(run, &card)? {
+        if answered.is_some() || run.stick.ports().next().is_none() {
+            let apn = Apn {
+                name: String::new(),
+                user: String::new(),
+                password: String::new(),
+                authentication: None,
+                source: ApnSource::Network,
+            };
+            run.session.note("bearer", "the stick dials by itself");
+            let registered = Registered::default();
+            return Ok(Bearer { way: Way::Ecm, card, apn, registered, addresses, answered, metric });
+        }
+        run.session.note("address", "there is an address, and nothing answers: the stick is told to dial");
+        run.back_to(mark)?;
+    } else if run.stick.ports().next().is_none() {
+        return Err(run
+            .fails(ErrorKind::NoAddress, "the network card gives no address, and the stick has no AT port"));
+    }
+    let mut port = access.open_at(run)?;
+    let mut modem = Modem::over_at(&mut *port, run.session.cancel())?;
+    let (registered, apn) = prelude(run, &mut modem, access)?;
+    run.session.step("bearer", format!("data connection, {}", apn.words()));
+    dial(run, &mut modem, &apn)?;
+    run.session.step("address", "address");
+    match settle_down(run, &card)? {
+        Some((addresses, answered, metric)) => {
+            Ok(Bearer { way: Way::Ecm, card, apn, registered, addresses, answered, metric })
+        }
+        None => {
+            Err(run.fails(ErrorKind::NoAddress, "the connection stands, and nobody gives an address for it"))
+        }
+    }
+}
+
+/// Tells the stick to dial: by `^NDISDUP` where it has that, else by the standard's `+CGACT`.
+fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &Apn) -> Result<()> {
+    let Some(at) = modem.at() else { return Ok(()) };
+    if at.run_if_known(&data::dials_for_network())?.is_some() {
+        return ncm::dial(run, at, apn).map(|_| ());
+    }
+    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = before.iter().find(|c| c.id == ncm::CONTEXT);
+    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
+    run.note(StickUndo::context(ncm::CONTEXT, before))?;
+    let kind = run.wanted.ip.unwrap_or(PdpType::V4);
+    at.run(&data::define_context(ncm::CONTEXT, kind, &apn.name)?)?;
+    at.run(&data::activate(ncm::CONTEXT)).map_err(|e| match e.refusal() {
+        _ if !e.is(ErrorKind::AtRefused) => e,
+        Some(by) => run
+            .fails(ErrorKind::NetworkRefused, "the network does not take the data connection")
+            .detail(crate::error::Detail::Refusal(by)),
+        None => run.fails(ErrorKind::NetworkRefused, "the stick refuses to dial").because(e),
+    })
+}
+
+type Settled = (Addresses, Option<String>, Option<u32>);
+
+fn settle_down(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Settled>> {
+    let addresses = match settle::by_owner(run, card)? {
+        Some(addresses) => Some(addresses),
+        None => settle::by_dhcp(run, card)?,
+    };
+    let Some(mut addresses) = addresses else { return Ok(None) };
+    let wants_v6 = run.wanted.ip != Some(PdpType::V4) && !addresses.foreign;
+    if wants_v6 && let Some(address) = settle::by_advertisement(run, card)? {
+        addresses.own.push(address);
+        addresses.from.push(settle::BY_ADVERTISEMENT);
+    }
+    settle::address(run, card, &addresses)?;
+    let metric = settle::route(run, card, &addresses)?;
+    let answered = reach::first_answer(run, card, &reach::servers(&addresses), addresses.gateway)?;
+    Ok(Some((addresses, answered, metric)))
+}

@@ -1,0 +1,159 @@
+//! HiLink firmware: its own router dials; the computer gets an address from the stick's DHCP. docs/protocols/hilink-at.md sections 1.7 and 4.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::modem::{ConnectionStatus, Modem};
+use crate::online::apn::{Apn, ApnSource};
+use crate::online::record::StickUndo;
+use crate::online::registration::{Registered, roaming_off};
+use crate::online::run::Run;
+use crate::online::settle::{self, Addresses};
+use crate::online::up::Access;
+use crate::online::ways::{Bearer, Kind, Way, interface_of};
+use crate::online::{registration, sim};
+
+/// How long a network is searched for.
+const LIMIT: Duration = registration::LIMIT;
+
+pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
+    let card = run.card(interface_of(&run.stick, Kind::Card))?.card;
+    // The web server is behind the network card: that comes first.
+    run.session.step("address", "address from the stick's own router");
+    let addresses = local_address(run, &card)?;
+    settle::address(run, &card, &addresses)?;
+    let metric = settle::route(run, &card, &addresses)?;
+
+    let place = run.stick.place.clone();
+    let mut link = run.bus.open_http(&place)?;
+    let mut modem = Modem::over_web(&mut *link, access.login.as_ref(), run.session.cancel())?;
+    sim::ready(run, &mut modem, access)?;
+    let registered = register(run, &mut modem)?;
+    let apn = profile(run, &mut modem)?;
+    bearer(run, &mut modem)?;
+    Ok(Bearer { way: Way::Hilink, card, apn, registered, addresses, answered: None, metric })
+}
+
+fn local_address(run: &mut Run<'_, '_>, card: &crate::online::computer::Card) -> Result<Addresses> {
+    if let Some(addresses) = settle::by_owner(run, card)? {
+        return Ok(addresses);
+    }
+    settle::by_dhcp(run, card)?
+        .ok_or_else(|| run.fails(ErrorKind::NoAddress, "the stick's own DHCP server does not answer"))
+}
+
+/// Waits until a network has the stick. Its own words say why not.
+fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
+    run.session.step("registration", "registration with a network");
+    let radio = modem.radio().ok();
+    let may_roam = radio.as_ref().and_then(|radio| radio.roaming);
+    if let (true, Some(false), Some(now)) = (run.wanted.roaming, may_roam, radio) {
+        run.note(StickUndo::WebRoaming { on: false })?;
+        modem.set_radio(&now, &now.clone().with_roaming(true))?;
+        run.session.note("registration", "roaming was off in the stick; it is on now");
+    }
+    let end = modem.now() + LIMIT;
+    let mut told = None;
+    loop {
+        let status = modem.connection()?;
+        if told != status.registration {
+            told = status.registration;
+            run.session.note("registration", status.registration.unwrap_or("the stick does not tell"));
+        }
+        let roaming = status.roaming == Some(true);
+        if is_registered(&status) {
+            if roaming && may_roam == Some(false) && !run.wanted.roaming {
+                return Err(roaming_off(run));
+            }
+            let on = status.operator.as_deref().unwrap_or("a network that it does not name");
+            let how = if roaming { ", roaming: this may cost more" } else { "" };
+            run.session.note("registration", format!("registered with {on}{how}"));
+            return Ok(Registered { operator: status.operator, roaming });
+        }
+        if modem.now() >= end {
+            let what = format!("the stick found no network within {} s", LIMIT.as_secs());
+            let error = run.fails(ErrorKind::NotRegistered, what);
+            return Err(error.with("registration", status.registration.unwrap_or("unknown")));
+        }
+        run.session.check()?;
+        modem.sleep(Duration::from_secs(1));
+    }
+}
+
+/// Some tell nothing of their registration: then the connection itself shows it.
+fn is_registered(status: &ConnectionStatus) -> bool {
+    match status.registration {
+        Some(words) => words.starts_with("registered"),
+        None => true,
+    }
+}
+
+/// The profile that it dials with: the one of the access point that is wanted.
+fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
+    let of = |name: String, source| Apn {
+        name,
+        user: String::new(),
+        password: String::new(),
+        authentication: None,
+        source,
+    };
+    let profiles = match (modem.dial_profiles(), &run.wanted.apn) {
+        (Ok(profiles), _) => profiles,
+        // Nothing was asked for, and a login hides them.
+        (Err(e), None) if !e.is(ErrorKind::Disconnected) && !e.is(ErrorKind::Interrupted) => {
+            return Ok(of(String::new(), ApnSource::Network));
+        }
+        (Err(e), _) => return Err(e),
+    };
+    let current = profiles.profiles.iter().find(|p| p.index == profiles.current);
+    let Some(wanted) = &run.wanted.apn else {
+        let (name, apn) = current.map(|p| (p.name.clone(), p.apn.clone())).unwrap_or_default();
+        return Ok(of(apn, ApnSource::Profile(name)));
+    };
+    if current.is_some_and(|p| p.apn == *wanted) {
+        return Ok(of(wanted.clone(), ApnSource::Given));
+    }
+    let Some(with) = profiles.profiles.iter().find(|p| p.apn == *wanted) else {
+        let all: Vec<&str> = profiles.profiles.iter().map(|p| p.apn.as_str()).collect();
+        let what = "no profile of the stick's web page has this access point: make one there first";
+        return Err(run.fails(ErrorKind::Usage, what).with("profiles", all.join(", ")));
+    };
+    run.note(StickUndo::Profile { index: profiles.current })?;
+    modem.use_dial_profile(with.index)?;
+    run.session.note("apn", format!("the stick dials with its profile {}", with.name));
+    Ok(of(wanted.clone(), ApnSource::Given))
+}
+
+/// Data on, and connected.
+fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
+    run.session.step("bearer", "data connection of the stick's own router");
+    let before = modem.connection()?;
+    if before.connection_code == Some(CONNECTED) {
+        run.session.note("bearer", format!("it is connected: {}", before.connection));
+        return Ok(());
+    }
+    if before.data == Some(false) || before.data.is_none() {
+        run.note(StickUndo::DataSwitch { on: false })?;
+        modem.set_data(true)?;
+    }
+    match modem.await_connection(true) {
+        Ok(Some(status)) => {
+            run.session.note("bearer", status.connection);
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::Timeout) => Err(refused(run, modem, e)),
+        Err(e) => Err(e),
+    }
+}
+
+/// The firmware's number for a connection that stands.
+const CONNECTED: u16 = 901;
+
+fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error) -> Error {
+    let words = modem.connection().map(|status| status.connection).unwrap_or_default();
+    let refused = Error::new(ErrorKind::NetworkRefused, "the stick's data connection does not come up");
+    let refused = refused.with("connection", words).because(error);
+    let changed = !run.record.on_stick.is_empty();
+    refused.with_verdict(if changed { Verdict::Recoverable } else { Verdict::Untouched })
+}

@@ -1,0 +1,369 @@
+//! NCM: `^NDISDUP` dials, the stick tells its address by `^DHCP`, and packets go through the kernel's network interface. docs/protocols/hilink-at.md
+//! section 3.6, docs/online.md section 2.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::at::At;
+use crate::at::data::{self, Authentication, Credentials, LinkState, NdisState, PdpType};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
+use crate::modem::Modem;
+use crate::online::apn::Apn;
+use crate::online::computer::{Card, Change, Network, SettingName};
+use crate::online::record::StickUndo;
+use crate::online::run::Run;
+use crate::online::settle::{self, Addresses};
+use crate::online::up::Access;
+use crate::online::ways::{Bearer, Kind, Way, interface_of, prelude};
+use crate::online::{reach, run};
+use crate::wire::at::value_of;
+
+/// The context that is dialled.
+pub(crate) const CONTEXT: u8 = 1;
+
+/// How long dialling may take: ModemManager gives it 180 s; networks answer within 40.
+const DIALLING: Duration = Duration::from_secs(90);
+
+/// So many answers that say nothing about the connection mean that the stick cannot tell.
+const ODD_ANSWERS: u32 = 10;
+
+/// A connection that is down this long after it was dialled does not come up any more.
+const STAYS_DOWN: Duration = Duration::from_secs(30);
+
+/// How long the second kind of address may come after the first.
+const SECOND_KIND: Duration = Duration::from_secs(3);
+
+/// The regular end of a connection, which is reported of the one before, too.
+const REGULAR: u16 = 36;
+
+/// What the network gave a connection that was dialled.
+pub(super) struct Dialled {
+    v4: bool,
+    v6: bool,
+}
+
+pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
+    let card = run.card(interface_of(&run.stick, Kind::Ncm))?.card;
+    let mut port = access.open_at(run)?;
+    let mut modem = Modem::over_at(&mut *port, run.session.cancel())?;
+    let (registered, apn) = prelude(run, &mut modem, access)?;
+
+    run.session.step("bearer", format!("data connection, {}", apn.words()));
+    let Some(at) = modem.at() else { unreachable_way()? };
+    let dialled = dial(run, at, &apn)?;
+
+    run.session.step("address", "address");
+    let (addresses, answered, metric) = settle_down(run, at, &card, &dialled)?;
+    Ok(Bearer { way: Way::Ncm, card, apn, registered, addresses, answered, metric })
+}
+
+fn unreachable_way<T>() -> Result<T> {
+    Err(Error::new(ErrorKind::Unsupported, "this way needs AT commands"))
+}
+
+/// Dials, with each kind of address and each kind of proof that is left to try.
+pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<Dialled> {
+    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = before.iter().find(|c| c.id == CONTEXT);
+    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
+    let undo = StickUndo::context(CONTEXT, before);
+    // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
+    run.note(StickUndo::HangUp { context: CONTEXT })?;
+    run.note(undo)?;
+    hang_up(at)?;
+
+    let mut kinds = match run.wanted.ip {
+        Some(kind) => vec![kind],
+        None => vec![PdpType::V4V6, PdpType::V4, PdpType::V6],
+    };
+    let proofs = apn.attempts();
+    let mut proof = 0;
+    loop {
+        let kind = kinds[0];
+        let error = match attempt(run, at, apn, kind, proofs[proof]) {
+            Ok(dialled) => {
+                if proofs.len() > 1 {
+                    run.session.note("bearer", format!("the network took {}", proof_words(proofs[proof])));
+                }
+                return Ok(dialled);
+            }
+            Err(error) => error,
+        };
+        if !error.is(ErrorKind::NetworkRefused) {
+            return Err(error);
+        }
+        hang_up(at)?;
+        let cause = error.refusal_of(RefusalFamily::Session);
+        let next = match cause {
+            // The network says which kind it gives.
+            Some(50) => kinds.iter().position(|k| *k == PdpType::V4),
+            Some(51) => kinds.iter().position(|k| *k == PdpType::V6),
+            Some(28 | 32 | 33 | 52) if kinds.len() > 1 => Some(1),
+            _ => None,
+        };
+        if let Some(next) = next.filter(|next| *next > 0) {
+            kinds.drain(..next);
+            let why = error.meaning().map_or("refused", |meaning| meaning.cause);
+            run.session.note("bearer", format!("{}: {why}; trying {}", kind.word(), kinds[0].word()));
+        } else if matches!(cause, Some(29) | None) && proof + 1 < proofs.len() {
+            proof += 1;
+            run.session.note(
+                "bearer",
+                format!(
+                    "refused with {}; trying {}",
+                    proof_words(proofs[proof - 1]),
+                    proof_words(proofs[proof])
+                ),
+            );
+        } else {
+            return Err(error);
+        }
+    }
+}
+
+fn proof_words(proof: Authentication) -> &'static str {
+    match proof {
+        Authentication::None => "no user name",
+        Authentication::Pap => "PAP",
+        Authentication::Chap => "CHAP",
+        Authentication::MsChapV2 => "MS-CHAPv2",
+    }
+}
+
+fn attempt(
+    run: &mut Run<'_, '_>,
+    at: &mut At<'_>,
+    apn: &Apn,
+    kind: PdpType,
+    proof: Authentication,
+) -> Result<Dialled> {
+    // Each time: another program, or another family of address, may have left its own.
+    define(run, at, kind, &apn.name)?;
+    let credentials = (!apn.user.is_empty() && proof != Authentication::None).then_some(Credentials {
+        user: &apn.user,
+        password: &apn.password,
+        authentication: proof,
+    });
+    let dial = data::dial(CONTEXT, &apn.name, credentials)?;
+    run.session.note("bearer", format!("dialling with {}", kind.word()));
+    at.take_urcs();
+    let dialled = at.run(&dial);
+    match dialled {
+        Err(e) if e.is(ErrorKind::AtRefused) => {
+            // The first dial after a start is often answered by what was under way.
+            at.sleep(Duration::from_secs(2));
+            at.run(&dial).map_err(|e| refused_dial(run, e))?;
+        }
+        other => other?,
+    }
+    await_up(run, at, kind)
+}
+
+/// The stick itself refuses to dial: most say `ERROR` and no more.
+fn refused_dial(run: &Run<'_, '_>, error: Error) -> Error {
+    if error.is(ErrorKind::AtRefused) && error.refusal().is_none() {
+        return run.fails(ErrorKind::NetworkRefused, "the stick refuses to dial").because(error);
+    }
+    error.with_verdict(Verdict::Recoverable)
+}
+
+fn define(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType, apn: &str) -> Result<()> {
+    match at.run(&data::define_context(CONTEXT, kind, apn)?) {
+        Err(e) if e.is(ErrorKind::AtRefused) => {
+            run.session
+                .warn("bearer", format!("the stick does not take {} for its profile: {e}", kind.word()));
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Ends a connection; that there is none is no failure.
+pub(in crate::online) fn hang_up(at: &mut At<'_>) -> Result<()> {
+    match at.run(&data::hang_up(CONTEXT)) {
+        Err(e) if e.is(ErrorKind::AtRefused) => Ok(()),
+        other => other,
+    }
+}
+
+/// Asks how the connection stands until it is up. Reports only tell a cause: the answer is the truth.
+fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dialled> {
+    let start = at.now();
+    let mut odd = 0;
+    let mut cause = None;
+    let mut first_up = None;
+    loop {
+        run.session.check()?;
+        let states = at.run_if_known(&data::ndis_states())?;
+        for report in at.take_urcs() {
+            let states = value_of(&report, "^NDISSTAT").map(data::read_ndis_states).unwrap_or_default();
+            cause = states.iter().filter_map(failed).next_back().or(cause);
+        }
+        let Some(states) = states else {
+            odd += 1;
+            if odd > ODD_ANSWERS {
+                let what = "the stick does not tell how its connection stands (AT^NDISSTATQRY)";
+                return Err(run.fails(ErrorKind::Unsupported, what));
+            }
+            at.sleep(Duration::from_secs(1));
+            continue;
+        };
+        let up = |v6: bool| states.iter().any(|s| s.v6 == v6 && s.state == LinkState::Up);
+        let dialled = Dialled { v4: up(false), v6: up(true) };
+        if dialled.v4 || dialled.v6 {
+            let since = *first_up.get_or_insert(at.now());
+            let all = kind != PdpType::V4V6 || dialled.v4 && dialled.v6;
+            if all || at.now() >= since + SECOND_KIND {
+                run.session.note("bearer", format!("connected, {}", dialled.words()));
+                return Ok(dialled);
+            }
+        }
+        let down = states.iter().all(|s| s.state == LinkState::Down);
+        cause = states.iter().filter_map(failed).next_back().or(cause);
+        let waited = at.now() - start;
+        if down && (cause.is_some() || waited >= STAYS_DOWN) || waited >= DIALLING {
+            return Err(refused(run, cause));
+        }
+        at.sleep(Duration::from_secs(1));
+    }
+}
+
+impl Dialled {
+    fn words(&self) -> &'static str {
+        match (self.v4, self.v6) {
+            (true, true) => "IPv4 and IPv6",
+            (false, true) => "IPv6 alone: IPv4 addresses are reached through the operator's NAT64",
+            _ => "IPv4",
+        }
+    }
+}
+
+/// Why a connection is down, where that says something.
+fn failed(state: &NdisState) -> Option<u16> {
+    state.cause.filter(|cause| state.state == LinkState::Down && !matches!(*cause, 0 | REGULAR))
+}
+
+fn refused(run: &Run<'_, '_>, cause: Option<u16>) -> Error {
+    let error = run.fails(ErrorKind::NetworkRefused, "the network does not take the data connection");
+    match cause {
+        Some(code) => error
+            .with("cause-number", code)
+            .detail(Detail::Refusal(Refusal { family: RefusalFamily::Session, code: code.into() })),
+        None => error,
+    }
+}
+
+/// The address by the first source with which something answers: the stick's own words, then DHCP; IPv6 by the kernel.
+fn settle_down(
+    run: &mut Run<'_, '_>,
+    at: &mut At<'_>,
+    card: &Card,
+    dialled: &Dialled,
+) -> Result<(Addresses, Option<String>, Option<u32>)> {
+    if let Some(addresses) = settle::by_owner(run, card)? {
+        let metric = settle::route(run, card, &addresses)?;
+        return Ok((addresses, None, metric));
+    }
+    let told = if dialled.v4 { told_by_stick(at)? } else { None };
+    let mut seen = None;
+    for by_dhcp in [false, true] {
+        let mark = run.mark();
+        let v4 = if !dialled.v4 {
+            // There is one way for IPv6 alone.
+            if by_dhcp {
+                break;
+            }
+            settle::raise(run, card)?;
+            None
+        } else if by_dhcp {
+            settle::by_dhcp(run, card)?
+        } else if let Some(told) = &told {
+            run.session.note("address", format!("{} by the stick's own words", told.own[0]));
+            run.change(Change::Arp { card: card.clone(), on: false })?;
+            settle::raise(run, card)?;
+            Some(told.clone())
+        } else {
+            continue;
+        };
+        let mut addresses = v4.unwrap_or_default();
+        if dialled.v6
+            && let Some(address) = settle::by_advertisement(run, card)?
+        {
+            addresses.own.push(address);
+            addresses.from.push(settle::BY_ADVERTISEMENT);
+            let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
+            addresses.dns.extend(details.dns.into_iter().filter(IpAddr::is_ipv6));
+        }
+        if addresses.own.is_empty() {
+            run.back_to(mark)?;
+            continue;
+        }
+        settle::address(run, card, &addresses)?;
+        let metric = settle::route(run, card, &addresses)?;
+        let gateway = addresses.gateway;
+        let servers = reach::servers(&addresses);
+        let mut answered = reach::first_answer(run, card, &servers, gateway)?;
+        if answered.is_none() && frames_read_badly(run, card)? {
+            answered = reach::first_answer(run, card, &servers, gateway)?;
+        }
+        if answered.is_some() {
+            return Ok((addresses, answered, metric));
+        }
+        run.session
+            .warn("address", format!("nothing answers with the address from {}", addresses.from.join(", ")));
+        seen.get_or_insert(addresses);
+        run.back_to(mark)?;
+    }
+    match seen {
+        None => {
+            Err(run.fails(ErrorKind::NoAddress, "the connection stands, and nobody gives an address for it"))
+        }
+        Some(addresses) => {
+            let error = reach::nothing_answers(run);
+            Err(error.with("address", addresses.own[0]).with("name-servers", run::list(&addresses.dns)))
+        }
+    }
+}
+
+/// Huawei's firmware reads NCM frames whose table stands at their end alone; kernels before 4.9 put it at their beginning. Sets that where
+/// the driver has the setting.
+fn frames_read_badly(run: &mut Run<'_, '_>, card: &Card) -> Result<bool> {
+    let Some(state) = run.computer.card(card)? else { return Ok(false) };
+    if state.ndp_to_end != Some(false) {
+        return Ok(false);
+    }
+    run.session.warn(
+        "ncm",
+        "the driver puts the table of its frames first, which this firmware may not read".to_owned(),
+    );
+    run.change(Change::Setting { card: card.clone(), name: SettingName::NdpToEnd, value: "Y".into() })?;
+    Ok(true)
+}
+
+/// The address as the stick knows it: `^DHCP?`, else `+CGCONTRDP`.
+fn told_by_stick(at: &mut At<'_>) -> Result<Option<Addresses>> {
+    let given = |a: &Ipv4Addr| !a.is_unspecified();
+    let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
+    if let Some(lease) = at.run_if_known(&data::lease())?.filter(|lease| given(&lease.address)) {
+        let mut dns: Vec<IpAddr> = lease.dns.into_iter().filter(given).map(IpAddr::V4).collect();
+        dns.dedup();
+        return Ok(Some(Addresses {
+            own: vec![Network::with_mask(lease.address, lease.mask)],
+            // Nobody answers to ARP there: the interface itself is the way.
+            gateway: None,
+            dns: if dns.is_empty() { details.dns } else { dns },
+            mtu: details.mtu,
+            from: vec!["the stick"],
+            foreign: false,
+        }));
+    }
+    let own = details.addresses.iter().find(|(a, _)| a.is_ipv4()).copied();
+    Ok(own.map(|(address, prefix)| Addresses {
+        own: vec![Network { address, prefix: prefix.unwrap_or(32) }],
+        gateway: None,
+        dns: details.dns,
+        mtu: details.mtu,
+        from: vec!["the stick"],
+        foreign: false,
+    }))
+}

@@ -1,0 +1,198 @@
+//! PPP: the stick is dialled here, and the open port is handed to the system's pppd, which frames packets.
+
+use std::time::Duration;
+
+use crate::at::data::{self, PdpType};
+use crate::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
+use crate::link::ByteLink;
+use crate::modem::Modem;
+use crate::online::apn::Apn;
+use crate::online::computer::{Change, Pppd, PppdRuns, PppdState};
+use crate::online::record::StickUndo;
+use crate::online::run::Run;
+use crate::online::settle::{self, Addresses};
+use crate::online::up::Access;
+use crate::online::ways::{Bearer, Way, ncm, prelude};
+use crate::stick::{Role, Stick};
+use crate::wire::at::Final;
+
+/// How long the network may take to answer a call.
+const DIALLING: Duration = Duration::from_secs(60);
+
+/// How long PPP may take to agree: three rounds of LCP, authentication and IPCP at their usual time-outs.
+const NEGOTIATION: Duration = Duration::from_secs(60);
+
+pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
+    let (registered, apn) = {
+        let mut port = access.open_at(run)?;
+        let mut modem = Modem::over_at(&mut *port, run.session.cancel())?;
+        prelude(run, &mut modem, access)?
+    };
+    run.session.step("bearer", format!("data call, {}", apn.words()));
+    let mut port = dial_port(run, access)?;
+    dial(run, &mut *port, &apn)?;
+
+    run.session.step("address", "PPP by the system's pppd");
+    let pppd = Pppd {
+        name: run.place().to_string(),
+        options: options(run.wanted.ip),
+        secret: (!apn.user.is_empty()).then(|| (apn.user.clone(), apn.password.clone())),
+    };
+    let runs = run.computer.start_pppd(port, &pppd)?;
+    // Recorded at once: whatever comes next, it is ended.
+    run.record.on_computer.push(Change::EndProgram { pid: runs.pid, started: runs.started });
+    run.computer.keep(&run.record)?;
+    let (card, addresses) = agree(run, &runs)?;
+    settle::address(run, &card, &addresses)?;
+    let metric = settle::route(run, &card, &addresses)?;
+    Ok(Bearer { way: Way::Ppp, card, apn, registered, addresses, answered: None, metric })
+}
+
+/// pppd's options: docs/online.md section 2, row 23. Routes and name servers are set here, as for every other way.
+pub(super) fn options(ip: Option<PdpType>) -> Vec<String> {
+    let mut options: Vec<&str> = vec![
+        "115200",
+        "nodetach",
+        "noauth",
+        "crtscts",
+        "modem",
+        "noipdefault",
+        "ipcp-accept-local",
+        "ipcp-accept-remote",
+        "nodefaultroute",
+        "usepeerdns",
+        "noccp",
+        "novj",
+        "nopcomp",
+        "noaccomp",
+        "lcp-echo-interval",
+        "10",
+        "lcp-echo-failure",
+        "5",
+    ];
+    match ip {
+        Some(PdpType::V4) => options.push("noipv6"),
+        Some(PdpType::V6) => options.extend(["noip", "+ipv6"]),
+        _ => options.push("+ipv6"),
+    }
+    options.into_iter().map(str::to_owned).collect()
+}
+
+/// The port to dial on: the modem port where the stick shows one, else the one that takes AT commands.
+fn dial_port(run: &mut Run<'_, '_>, access: &Access<'_>) -> Result<Box<dyn ByteLink>> {
+    match modem_port(&run.stick) {
+        Some(interface) => {
+            run.session.note("port", format!("dialling on interface {interface}"));
+            let place = run.stick.place.clone();
+            run.bus.open_port(&place, interface)
+        }
+        None => {
+            run.session.warn("port", "the stick shows no modem port: its AT port is dialled on".to_owned());
+            access.open_at(run)
+        }
+    }
+}
+
+fn modem_port(stick: &Stick) -> Option<u8> {
+    stick.interface(Role::Modem).filter(|i| i.tty.is_some()).map(|i| i.number)
+}
+
+/// Dials until `CONNECT`; from then on the port carries PPP.
+fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()> {
+    let mut modem = Modem::over_at(port, run.session.cancel())?;
+    let Some(at) = modem.at() else { return Ok(()) };
+    at.run_if_known(&data::factory_line())?;
+    // The line's settings bring the echo back.
+    at.init()?;
+    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = before.iter().find(|c| c.id == ncm::CONTEXT);
+    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
+    run.note(StickUndo::context(ncm::CONTEXT, before))?;
+    let kind = run.wanted.ip.unwrap_or(PdpType::V4V6);
+    let mut defined = at.run(&data::define_context(ncm::CONTEXT, kind, &apn.name)?);
+    if run.wanted.ip.is_none() && defined.as_ref().is_err_and(|e| e.is(ErrorKind::AtRefused)) {
+        defined = at.run(&data::define_context(ncm::CONTEXT, PdpType::V4, &apn.name)?);
+    }
+    defined?;
+    let command = data::ppp_dial(ncm::CONTEXT)?;
+    let mut answer = at.command(&command, Effect::Changes, DIALLING)?;
+    if !matches!(answer.result, Final::Connect(_)) {
+        // The first dial after a start is often answered by what was under way.
+        run.session.check()?;
+        at.sleep(Duration::from_secs(2));
+        answer = at.command(&command, Effect::Changes, DIALLING)?;
+    }
+    match answer.result {
+        Final::Connect(_) => {
+            run.session.note("bearer", "the stick answers CONNECT");
+            Ok(())
+        }
+        other => {
+            let refusal = at.refused(&command, &other);
+            let error = run.fails(ErrorKind::NetworkRefused, "the data call is refused");
+            let error = match refusal.refusal() {
+                Some(by) => error.detail(Detail::Refusal(by)),
+                None => error.with("answer", words(&other)),
+            };
+            Err(error)
+        }
+    }
+}
+
+fn words(result: &Final) -> String {
+    match result {
+        Final::NoCarrier => "NO CARRIER".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Waits until pppd has an address.
+fn agree(run: &mut Run<'_, '_>, pppd: &PppdRuns) -> Result<(crate::online::computer::Card, Addresses)> {
+    let end = run.bus.now() + NEGOTIATION;
+    loop {
+        match run.computer.pppd_state(pppd)? {
+            PppdState::Up { card, addresses, peer, dns } => {
+                let peer = peer.map(|p| format!(", the network's end is {p}")).unwrap_or_default();
+                run.session.note("address", format!("{card}: {}{peer}", super::super::run::list(&addresses)));
+                let addresses = Addresses { own: addresses, dns, from: vec!["PPP"], ..Addresses::default() };
+                return Ok((card, addresses));
+            }
+            PppdState::Ended(code) => return Err(ended(run, code)),
+            PppdState::Negotiates => {}
+        }
+        run.session.check()?;
+        if run.bus.now() >= end {
+            return Err(run.fails(ErrorKind::NoAddress, "PPP does not agree on an address in time"));
+        }
+    }
+}
+
+/// pppd's exit code in words.
+pub(super) fn ended(run: &Run<'_, '_>, code: i32) -> Error {
+    let kind = match code {
+        2..=4 | 6..=9 | 11 | 18 => ErrorKind::Unsupported,
+        10 => ErrorKind::NoAddress,
+        _ => ErrorKind::NetworkRefused,
+    };
+    let error = run.fails(kind, format!("pppd ended with code {code}"));
+    error
+        .with("pppd-exit", code)
+        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Pppd, code }))
+        .verdict_if_unset(Verdict::Recoverable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_address_has_its_options() {
+        let has = |ip, word: &str| options(ip).iter().any(|o| o == word);
+        assert!(has(None, "+ipv6") && !has(None, "noip"));
+        assert!(has(Some(PdpType::V4), "noipv6") && !has(Some(PdpType::V4), "+ipv6"));
+        assert!(has(Some(PdpType::V6), "noip"));
+        for always in ["noauth", "noccp", "novj", "noipdefault", "usepeerdns", "nodefaultroute"] {
+            assert!(has(None, always), "{always}");
+        }
+    }
+}
