@@ -22,6 +22,7 @@ pub(crate) enum Work {
 }
 
 const RESUME: &str = "run the same command again with --resume";
+const UNRECORDED: &str = "let the journal be written (free space, its folder), and run the same command again from the start, without --resume";
 
 /// What to do with the stick that an error left behind: one sentence without a full stop.
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
@@ -94,6 +95,7 @@ fn recoverable(error: &Error, work: Work) -> String {
                 .into();
         }
         ErrorKind::FileUnwritable => format!("free some space for the journal, then {RESUME}"),
+        _ if error.has(&Detail::Unrecorded) => UNRECORDED.to_owned(),
         ErrorKind::ImageMismatch => {
             return "unplug it and plug it in again; with an image that is made for this model, run the same command again".into();
         }

@@ -144,3 +144,47 @@ fn a_second_run_on_the_same_port_is_kept_out() {
     assert_eq!(first.status.code(), Some(0), "{}", text(&first));
     assert_eq!(journals(folder.path()), 0);
 }
+
+/// The journal of a flash that has begun, and its folder, in the way of another one.
+fn take_the_journal_away(folder: &Path) {
+    let journals = folder.join("journals");
+    let has_begun = || {
+        let files = fs::read_dir(&journals).into_iter().flatten().flatten();
+        files
+            .map(|f| f.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+            .any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("\"touched\": true")))
+    };
+    while !has_begun() {
+        thread::yield_now();
+    }
+    fs::remove_dir_all(&journals).unwrap();
+    fs::write(&journals, "a file where the folder was").unwrap();
+}
+
+/// To stop in the middle would leave a stick that does not start. What is said of a later failure does not count on a journal that is not there.
+#[test]
+fn a_flash_goes_on_when_its_journal_cannot_be_written_any_more() {
+    let folder = made();
+    let stick = Stick::plug_in(&folder.path().join("ports-well"), Some("delay@300:3s"));
+    let run = flash(folder.path(), &stick.port, &[]).spawn().unwrap();
+    take_the_journal_away(folder.path());
+    let output = run.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("every partition was acknowledged"), "{said}");
+    stick.runs_what_was_flashed();
+    fs::remove_file(folder.path().join("journals")).unwrap();
+
+    let stick = Stick::plug_in(&folder.path().join("ports-badly"), Some("delay@300:3s,nak=02@700"));
+    let run = flash(folder.path(), &stick.port, &[]).spawn().unwrap();
+    take_the_journal_away(folder.path());
+    let output = run.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("stick: recoverable") && said.contains("without --resume"), "{said}");
+    fs::remove_file(folder.path().join("journals")).unwrap();
+    let again = flash(folder.path(), &stick.port, &[]).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
+    stick.runs_what_was_flashed();
+}

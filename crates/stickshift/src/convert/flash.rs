@@ -315,13 +315,25 @@ impl Work<'_> {
         let mut observer =
             JournalObserver { journal: self.journal, file: self.number, open: &mut lost.open, hash };
         let outcome = flash::run(link, &mut payload, first, finish, &mut observer, session);
-        let outcome = outcome.map_err(|e| match odd {
+        let outcome = with_record(outcome, self.journal, session).map_err(|e| match odd {
             Some(odd) if e.refusal_of(RefusalFamily::Download).is_some() => {
                 e.with("known", odd.what).detail(Detail::NextStep(odd.next))
             }
             _ => e,
         })?;
         Ok((handshake, Some(Sent { first, outcome })))
+    }
+}
+
+/// Says so where the journal knows less than was sent: an interrupted run cannot be resumed then as its message would have it.
+fn with_record<T>(outcome: Result<T>, journal: &Journal, session: &mut Session<'_>) -> Result<T> {
+    let Some(unwritten) = journal.unwritten() else { return outcome };
+    match outcome {
+        Ok(outcome) => {
+            session.warn("journal-unwritten", format!("the work went on without its journal: {unwritten}"));
+            Ok(outcome)
+        }
+        Err(error) => Err(error.with("journal", unwritten).detail(Detail::Unrecorded)),
     }
 }
 
@@ -477,7 +489,8 @@ impl Observer for JournalObserver<'_> {
     fn acknowledged(&mut self, index: usize) -> Result<()> {
         *self.open = None;
         let hash = hex::encode(&self.hash.borrow_mut().finalize_reset());
-        self.journal.partition_done(self.file, index, hash)
+        self.journal.partition_done(self.file, index, hash);
+        Ok(())
     }
 }
 

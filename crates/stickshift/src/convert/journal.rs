@@ -176,6 +176,8 @@ pub struct Journal {
     pub record: Record,
     /// Whether the stick is the one of the record: begun with it in this run, or shown to be the same.
     proven: bool,
+    /// Why the disk knows less than was done, if it does.
+    unwritten: Option<Error>,
     /// Keeps other runs out until it is dropped.
     _lock: File,
 }
@@ -194,7 +196,8 @@ impl Journal {
         let key = key.into();
         let lock = lock(folder, &key)?;
         let record = Record { version: VERSION, place: key.text(), stick, files, touched: false };
-        let journal = Journal { path: path_of(folder, &key), record, proven: true, _lock: lock };
+        let journal =
+            Journal { path: path_of(folder, &key), record, proven: true, unwritten: None, _lock: lock };
         journal.save()?;
         Ok(journal)
     }
@@ -229,7 +232,7 @@ impl Journal {
         if record.version != VERSION || record.place != key.text() || !sane {
             return Err(corrupt());
         }
-        Ok(Journal { path, record, proven: false, _lock: lock })
+        Ok(Journal { path, record, proven: false, unwritten: None, _lock: lock })
     }
 
     /// Writes the record, synced, before this returns.
@@ -242,27 +245,42 @@ impl Journal {
         atomic_file::write(&self.path, &bytes)
     }
 
-    /// Bytes of a partition of file `file` are about to go to the stick.
+    /// Bytes of a partition of file `file` are about to go to the stick. Once something was sent, a disk that takes no more is no reason to
+    /// stop, which would leave a stick that does not start: the record then says less than was done, never more, and
+    /// [`unwritten`](Self::unwritten) tells why.
     ///
     /// # Errors
-    /// `FileUnwritable`.
+    /// `FileUnwritable` before anything was sent.
     pub fn partition_begins(&mut self, file: usize) -> Result<()> {
+        let before = (self.record.touched, self.record.files[file].open);
         self.record.touched = true;
         self.record.files[file].open = true;
-        self.save()
+        match self.save() {
+            Err(error) if !before.0 => {
+                (self.record.touched, self.record.files[file].open) = before;
+                Err(error)
+            }
+            saved => {
+                self.unwritten = saved.err();
+                Ok(())
+            }
+        }
     }
 
-    /// The stick acknowledged partition `index` of file `file`, whose SHA-256 is `hash`.
-    ///
-    /// # Errors
-    /// `FileUnwritable`.
-    pub fn partition_done(&mut self, file: usize, index: usize, hash: String) -> Result<()> {
+    /// The stick acknowledged partition `index` of file `file`, whose SHA-256 is `hash`. As for
+    /// [`partition_begins`](Self::partition_begins), a disk that takes no more is no reason to stop.
+    pub fn partition_done(&mut self, file: usize, index: usize, hash: String) {
         let record = &mut self.record.files[file];
         record.acknowledged = index + 1;
         record.hashes.resize(index, String::new());
         record.hashes.push(hash);
         record.open = false;
-        self.save()
+        self.unwritten = self.save().err();
+    }
+
+    /// Why the last change of the record is not on the disk.
+    pub fn unwritten(&self) -> Option<&Error> {
+        self.unwritten.as_ref()
     }
 
     /// Whether the stick is surely the one of the record, so that what it acknowledged need not be sent again.
@@ -339,14 +357,18 @@ impl Journal {
         if self.record.stick == before { Ok(()) } else { self.save() }
     }
 
-    /// The work is over: nothing is left to resume.
+    /// The work is over: nothing is left to resume. A record that somebody removed is no failure.
     ///
     /// # Errors
     /// `FileUnwritable`.
     pub fn finish(self) -> Result<()> {
-        fs::remove_file(&self.path).map_err(|e| {
-            Error::new(ErrorKind::FileUnwritable, format!("cannot remove {}", self.path.display())).because(e)
-        })
+        match fs::remove_file(&self.path) {
+            Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                let what = format!("cannot remove {}", self.path.display());
+                Err(Error::new(ErrorKind::FileUnwritable, what).because(e))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -411,8 +433,8 @@ mod tests {
         };
         let read = on_disk();
         assert!(read.touched && read.files[0].open && read.files[0].acknowledged == 0);
-        journal.partition_done(0, 0, "h0".into()).unwrap();
-        journal.partition_done(0, 1, "h1".into()).unwrap();
+        journal.partition_done(0, 0, "h0".into());
+        journal.partition_done(0, 1, "h1".into());
         // Nobody else may take it as long as it is held.
         let busy = Journal::load(dir.path(), &place()).unwrap_err();
         assert!(busy.is(ErrorKind::PortBusy), "{busy:?}");
@@ -423,6 +445,32 @@ mod tests {
         assert_eq!((read.record.files[0].acknowledged, read.record.files[0].open), (2, false));
         read.finish().unwrap();
         assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::NoJournal));
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_more_stops_the_work_only_before_it_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("journals");
+        let begin = || Journal::begin(&folder, &place(), Fingerprint::default(), vec![file("aa")]).unwrap();
+        let mut journal = begin();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(journal.partition_begins(0).unwrap_err().is(ErrorKind::FileUnwritable));
+        assert!(!journal.record.touched && !journal.record.files[0].open);
+        drop(journal);
+
+        let mut journal = begin();
+        journal.partition_begins(0).unwrap();
+        assert!(journal.unwritten().is_none());
+        fs::remove_dir_all(&folder).unwrap();
+        journal.partition_done(0, 0, "h0".into());
+        journal.partition_begins(0).unwrap();
+        assert!(journal.unwritten().unwrap().is(ErrorKind::FileUnwritable));
+        assert_eq!(journal.record.files[0].acknowledged, 1);
+        fs::create_dir(&folder).unwrap();
+        journal.partition_done(0, 1, "h1".into());
+        assert!(journal.unwritten().is_none(), "the disk knows all again");
+        fs::remove_dir_all(&folder).unwrap();
+        journal.finish().unwrap();
     }
 
     #[test]
@@ -453,8 +501,8 @@ mod tests {
         };
         let mut journal = Journal::begin(dir.path(), &place(), like(Some("1")), vec![file("aa")]).unwrap();
         assert!(journal.is_proven());
-        journal.partition_done(0, 0, "h0".into()).unwrap();
-        journal.partition_done(0, 1, "h1".into()).unwrap();
+        journal.partition_done(0, 0, "h0".into());
+        journal.partition_done(0, 1, "h1".into());
         drop(journal);
         let mut journal = Journal::load(dir.path(), &place()).unwrap();
         journal.check_stick(&like(None)).unwrap();

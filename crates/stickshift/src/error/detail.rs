@@ -28,6 +28,8 @@ pub enum Detail {
     ThereIs(String),
     /// The file that failed is the journal of interrupted work.
     InJournal,
+    /// The journal knows less than was sent: it could not be written.
+    Unrecorded,
     /// The stick works, with other firmware than was meant. Fact `found`.
     FirmwareFound(String),
     /// The file that failed is a text that people write: a mistake in it is corrected, not downloaded again.
@@ -79,6 +81,7 @@ impl Detail {
             | Detail::Unanswered
             | Detail::PlaceShows(_)
             | Detail::InJournal
+            | Detail::Unrecorded
             | Detail::LoaderRuns
             | Detail::MayHaveErased
             | Detail::StartRefused
