@@ -213,8 +213,13 @@ impl Opener {
 
 /// The place on the bus of the stick that the serial port at `path` belongs to, where the system tells it.
 pub(crate) fn place_behind(path: &Path) -> Option<Place> {
+    place_in(Path::new("/sys/class/tty"), path)
+}
+
+/// The same in a sysfs whose folder of ttys is `ttys`.
+fn place_in(ttys: &Path, path: &Path) -> Option<Place> {
     let path = path.canonicalize().ok()?;
-    let device = Path::new("/sys/class/tty").join(path.file_name()?).join("device").canonicalize().ok()?;
+    let device = ttys.join(path.file_name()?).join("device").canonicalize().ok()?;
     device.components().rev().find_map(|c| c.as_os_str().to_str()?.parse::<Place>().ok())
 }
 
