@@ -30,5 +30,5 @@ pub mod router;
 pub mod stick;
 pub mod switch;
 pub mod switching;
-pub(crate) mod waiting;
+pub mod waiting;
 pub mod wire;

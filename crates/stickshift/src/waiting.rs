@@ -1,4 +1,22 @@
 //! Waiting for what the bus will show. Driven by the bus's events, never by sleeping.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use stickshift::event::Session;
+//! use stickshift::link::Bus;
+//! use stickshift::waiting::{Look, until};
+//!
+//! fn is_gone(bus: &mut dyn Bus, seconds: u64) -> stickshift::error::Result<bool> {
+//!     let end = bus.now() + Duration::from_secs(seconds);
+//!     until(bus, &mut Session::quiet(), |bus| {
+//!         Ok(match bus.sticks()?.is_empty() {
+//!             true => Look::Done(true),
+//!             false if bus.now() >= end => Look::Done(false),
+//!             false => Look::Again(end),
+//!         })
+//!     })
+//! }
+//! ```
 
 use std::time::Duration;
 
@@ -11,7 +29,7 @@ use crate::stick::{Place, Stick};
 const SLICE: Duration = Duration::from_millis(500);
 
 /// What a look at the bus came to.
-pub(crate) enum Look<T> {
+pub enum Look<T> {
     /// The wait is over.
     Done(T),
     /// Nothing yet: look again when something changes, or at this moment at the latest.
@@ -22,7 +40,7 @@ pub(crate) enum Look<T> {
 ///
 /// # Errors
 /// `Interrupted`, and what the bus and `look` report.
-pub(crate) fn until<T>(
+pub fn until<T>(
     bus: &mut dyn Bus,
     session: &mut Session<'_>,
     mut look: impl FnMut(&mut dyn Bus) -> Result<Look<T>>,

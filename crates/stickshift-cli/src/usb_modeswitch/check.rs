@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use stickshift::error::Result;
-use stickshift::link::{Bus, Moment};
+use stickshift::error::{ErrorKind, Result};
+use stickshift::event::{Cancel, Session};
+use stickshift::link::Bus;
 use stickshift::profile::Parameters;
 use stickshift::stick::{Stick, UsbId};
+use stickshift::waiting::{Look, until};
 
 use super::command_line::CommandLine;
-
-/// How long one wait lasts at most, so that a request to stop is noticed.
-const SLICE: Duration = Duration::from_millis(500);
 
 /// The devices that are meant and not switched yet, in the order of their places.
 pub(crate) fn default_devices(bus: &mut dyn Bus, request: &CommandLine, id: UsbId) -> Result<Vec<Stick>> {
@@ -63,7 +62,7 @@ pub(crate) fn targets(bus: &mut dyn Bus, parameters: &Parameters, id: UsbId) -> 
 }
 
 impl Check {
-    /// Watches the bus for at most `time`. Whether the device switched.
+    /// Watches the bus for at most `time`, or until it is to stop. Whether the device switched.
     ///
     /// # Errors
     /// What the bus reports.
@@ -72,23 +71,21 @@ impl Check {
         bus: &mut dyn Bus,
         parameters: &Parameters,
         time: Duration,
-        stopped: &dyn Fn() -> bool,
+        cancel: &Cancel,
     ) -> Result<bool> {
-        let end: Moment = bus.now() + time;
-        loop {
+        let end = bus.now() + time;
+        let watched = until(bus, &mut Session::new(|_| {}, cancel.clone()), |bus| {
             let switched = if has_target(parameters) {
                 targets(bus, parameters, self.before.id)? > self.targets
             } else {
                 self.vanished(bus)?
             };
-            if switched {
-                return Ok(true);
-            }
-            let now = bus.now();
-            if now >= end || stopped() {
-                return Ok(false);
-            }
-            bus.wait_change((now + SLICE).min(end))?;
+            let over = switched || bus.now() >= end;
+            Ok(if over { Look::Done(switched) } else { Look::Again(end) })
+        });
+        match watched {
+            Err(e) if e.is(ErrorKind::Interrupted) => Ok(false),
+            watched => watched,
         }
     }
 

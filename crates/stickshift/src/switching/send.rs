@@ -152,18 +152,30 @@ fn send_and_judge(
     }
 }
 
-/// Waits until every port is made, or nothing happens any more.
-fn await_ports(bus: &mut dyn Bus, switched: &mut Switched, end: Moment, session: &Session<'_>) -> Result<()> {
-    while !ports_are_made(&switched.stick) && bus.now() < end && !session.cancel().is_cancelled() {
-        let quiet = (bus.now() + QUIET).min(end);
-        let changed = bus.wait_change(quiet)?;
+/// Waits until every port is made, or nothing more comes. The stick has switched: a request to stop ends the wait and is no failure.
+fn await_ports(
+    bus: &mut dyn Bus,
+    switched: &mut Switched,
+    end: Moment,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let mut quiet = bus.now() + QUIET;
+    let waited = until(bus, session, |bus| {
         match bus.device(&switched.stick.place)? {
-            Some(stick) if stick.id == switched.stick.id => switched.stick = stick,
-            _ => return Ok(()),
+            Some(stick) if stick.id == switched.stick.id => {
+                if stick != switched.stick {
+                    quiet = bus.now() + QUIET;
+                }
+                switched.stick = stick;
+            }
+            _ => return Ok(Look::Done(())),
         }
-        if !changed && bus.now() >= quiet {
-            return Ok(());
-        }
+        let latest = quiet.min(end);
+        let over = ports_are_made(&switched.stick) || bus.now() >= latest;
+        Ok(if over { Look::Done(()) } else { Look::Again(latest) })
+    });
+    match waited {
+        Err(e) if e.is(ErrorKind::Interrupted) => Ok(()),
+        waited => waited,
     }
-    Ok(())
 }
