@@ -12,6 +12,8 @@ mod partitions;
 mod purposes;
 #[path = "build/refusals.rs"]
 mod refusals;
+#[path = "build/router_hardware.rs"]
+mod router_hardware;
 #[path = "build/usb_ids.rs"]
 mod usb_ids;
 
@@ -55,6 +57,7 @@ fn main() {
     refusals(&out);
     purposes(&out);
     apns(&out);
+    router_hardware(&out);
 }
 
 fn read_toml(path: &Path) -> toml::Table {
@@ -118,6 +121,12 @@ fn devices(out: &Path) {
             targets.extend(products.iter().map(|product| target_vendor | u32::from(*product)));
         }
     }
+    let further = further_targets(out);
+    for from in further.iter().map(|(from, _)| *from) {
+        assert!(records.keys().any(|(vendor, product, _)| (*vendor, *product) == from), "{from:04x?}");
+    }
+    targets
+        .extend(further.iter().map(|(_, (vendor, product))| u32::from(*vendor) << 16 | u32::from(*product)));
     let mut blob = Vec::new();
     for record in records.values() {
         blob.extend(u16::try_from(record.len()).expect("a record below 64 KiB").to_le_bytes());
@@ -127,6 +136,23 @@ fn devices(out: &Path) {
     fs::write(out.join("device_sources.rs"), format!("&{sources:?}")).expect("write");
     // What the entries lead to, vendor in the upper half.
     fs::write(out.join("device_targets.rs"), format!("&{:?}", Vec::from_iter(targets))).expect("write");
+}
+
+/// `data/further-targets.toml` to `further_targets.rs`: pairs of ids, before and after, ascending.
+fn further_targets(out: &Path) -> Vec<((u16, u16), (u16, u16))> {
+    let path = Path::new("data/further-targets.toml");
+    let mut pairs = Vec::new();
+    for row in rows(&read_toml(path), "target", path) {
+        assert!(!text(row, "what").is_empty() && !text(row, "source").is_empty(), "{row}");
+        let to = row.get("to").and_then(toml::Value::as_array).expect("to");
+        let from = usb_id(text(row, "from"));
+        pairs.extend(to.iter().map(|to| (from, usb_id(to.as_str().expect("text")))));
+    }
+    pairs.sort_unstable();
+    let id = |(vendor, product): (u16, u16)| format!("UsbId::new({vendor:#06x}, {product:#06x})");
+    let code: Vec<String> = pairs.iter().map(|(from, to)| format!("({}, {})", id(*from), id(*to))).collect();
+    fs::write(out.join("further_targets.rs"), format!("&[{}]", code.join(", "))).expect("write");
+    pairs
 }
 
 /// `data/huawei-messages.toml` to the elements of `profile::huawei::MESSAGES`.
@@ -221,4 +247,10 @@ fn apns(out: &Path) {
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(rows.join("\n").as_bytes()).expect("a vector takes all");
     fs::write(out.join("apns.bin"), packed.finish().expect("a vector takes all")).expect("write");
+}
+
+/// `data/router-hardware.toml` to the table of `router::container`.
+fn router_hardware(out: &Path) {
+    let facts = fs::read_to_string("data/router-hardware.toml").expect("data/router-hardware.toml");
+    fs::write(out.join("router_hardware.rs"), router_hardware::table(&facts)).expect("write");
 }

@@ -15,6 +15,8 @@ use crate::stick::UsbId;
 static RECORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/devices.bin"));
 /// What the entries lead to, ascending, vendor in the upper half.
 static TARGETS: &[u32] = include!(concat!(env!("OUT_DIR"), "/device_targets.rs"));
+/// What devices of the catalogue become that their entries do not name (`data/further-targets.toml`): before and after, ascending.
+static FURTHER: &[(UsbId, UsbId)] = include!(concat!(env!("OUT_DIR"), "/further_targets.rs"));
 /// More than there are.
 const MOST_PARAMETERS: usize = 64;
 static SOURCES: &[&str] = include!(concat!(env!("OUT_DIR"), "/device_sources.rs"));
@@ -38,6 +40,11 @@ pub fn knows(id: UsbId) -> bool {
 pub fn concerns(id: UsbId) -> bool {
     let target = u32::from(id.vendor) << 16 | u32::from(id.product);
     TARGETS.binary_search(&target).is_ok() || knows(id)
+}
+
+/// What a device of these ids was seen to become that its built-in entry does not name.
+pub fn further_targets(id: UsbId) -> impl Iterator<Item = UsbId> {
+    FURTHER.iter().filter(move |(from, _)| *from == id).map(|(_, to)| *to)
 }
 
 fn records() -> impl Iterator<Item = &'static [u8]> {
@@ -89,7 +96,11 @@ mod tests {
             assert!(knows(id) && concerns(id));
             assert!(entry.targets().into_iter().all(concerns), "{}", entry.key);
         }
-        assert!(TARGETS.is_sorted());
+        assert!(TARGETS.is_sorted() && FURTHER.is_sorted());
+        for (from, to) in FURTHER {
+            assert!(concerns(*to) && further_targets(*from).any(|id| id == *to));
+            assert!(lookup(*from).all(|entry| !entry.targets().contains(to)), "{from} has {to} already");
+        }
         assert!(!concerns(UsbId::new(0x12d1, 0xffff)));
         assert_eq!(lookup(UsbId::new(0x12d1, 0xffff)).count(), 0);
         assert_eq!(lookup(UsbId::new(0xffff, 0xffff)).count(), 0);

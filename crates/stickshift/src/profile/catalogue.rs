@@ -108,7 +108,12 @@ impl Catalogue {
 
     /// The entries that lead to a pair of ids.
     pub fn leading_to(&self, id: UsbId) -> Vec<Candidate> {
-        let all = self.iter().filter(|(_, entry)| entry.targets().contains(&id));
+        let also = |entry: &Entry| {
+            entry.key.id().is_some_and(|from| builtin::further_targets(from).any(|to| to == id))
+        };
+        let all = self.iter().filter(|(origin, entry)| {
+            entry.targets().contains(&id) || *origin == Origin::BuiltIn && also(entry)
+        });
         all.map(|(origin, entry)| Candidate { origin, entry }).collect()
     }
 

@@ -18,21 +18,8 @@ const SALTS: [[u8; 16]; 2] = [
     [0x8c, 0xef, 0x33, 0x5b, 0xd5, 0xc5, 0xce, 0xfa, 0xa7, 0x9c, 0x28, 0xda, 0xb2, 0xe9, 0x0f, 0x42],
 ];
 
-/// Hardware ids and the routers that have them (OpenWrt, target/linux/ar71xx/image, and the headers of stock images).
-const ROUTERS: [(u32, &str); 12] = [
-    (0x0703_0101, "TL-WR703N v1"),
-    (0x0710_0001, "TL-WR710N v1"),
-    (0x0842_0001, "TL-WR842ND v1"),
-    (0x0842_0002, "TL-WR842ND v2"),
-    (0x1043_0001, "TL-WR1043ND v1"),
-    (0x3040_0002, "TL-MR3040 v2"),
-    (0x3220_0002, "TL-MR3220 v2"),
-    (0x3020_0001, "TL-MR3020 v1"),
-    (0x3040_0001, "TL-MR3040 v1"),
-    (0x3220_0001, "TL-MR3220 v1"),
-    (0x3420_0001, "TL-MR3420 v1"),
-    (0x3420_0002, "TL-MR3420 v2"),
-];
+/// Hardware ids and the routers that have them, ascending (`data/router-hardware.toml`).
+static ROUTERS: &[(u32, &str)] = include!(concat!(env!("OUT_DIR"), "/router_hardware.rs"));
 
 /// TP-Link's header, section 1. All numbers are big-endian in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

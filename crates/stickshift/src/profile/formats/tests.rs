@@ -124,19 +124,19 @@ fn what_tp_links_formats_lose() {
         ("PantechMode", 1),
         ("ReleaseDelay", 1),
         ("StandardEject", 185),
-        ("Target", 447),
+        ("Target", 449),
         ("WaitBefore", 6),
         ("default", 1),
         ("entry", 35),
         ("name", 83),
         ("qualifiers", 21),
-        ("source", 494),
+        ("source", 496),
     ];
     assert_eq!(round_trip(Format::TplinkBin), counts(&both));
     let table: Vec<(&str, usize)> = both
         .into_iter()
         .filter(|(name, _)| *name != "Target")
-        .map(|(name, count)| (name, if name == "name" { 494 } else { count }))
+        .map(|(name, count)| (name, if name == "name" { 496 } else { count }))
         .collect();
     assert_eq!(round_trip(Format::TplinkTable), counts(&table));
 }
