@@ -43,6 +43,7 @@ pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
         methods: p.methods_on().map(Method::name).collect(),
         messages: p.messages.iter().filter(|m| !m.is_empty()).cloned().collect(),
         pantech: p.pantech.filter(|n| *n > 1),
+        reset: p.reset_usb == Some(true),
     };
     Some(description.stick(behaviour))
 }

@@ -35,6 +35,8 @@ pub struct StickDescription {
     pub messages: Vec<Vec<u8>>,
     /// wValue of Pantech's request, which is the only thing that it waits for then.
     pub pantech: Option<u16>,
+    /// A reset of its port switches it, where nothing else does.
+    pub reset: bool,
 }
 
 impl StickDescription {
@@ -63,6 +65,9 @@ impl StickDescription {
         }
         let mut steps: Vec<Trigger> = self.methods.iter().flat_map(|method| steps_of(method)).collect();
         steps.extend(self.messages.iter().cloned().map(Trigger::Message));
+        if steps.is_empty() && self.reset {
+            steps.push(Trigger::Reset);
+        }
         steps
     }
 

@@ -31,6 +31,8 @@ pub enum Trigger {
     Configuration(u8),
     /// The selection of this alternate setting of this interface.
     Alternate(u8, u8),
+    /// A reset of its port.
+    Reset,
 }
 
 impl Trigger {
@@ -159,6 +161,7 @@ enum Seen<'a> {
     Control(ControlSetup, &'a [u8]),
     Configuration(u8),
     Alternate(u8, u8),
+    Reset,
 }
 
 impl Seen<'_> {
@@ -170,6 +173,7 @@ impl Seen<'_> {
             (Seen::Out(data), Trigger::Message(bytes)) => data == bytes,
             (Seen::Control(setup, data), Trigger::Control(wanted, bytes)) => setup == wanted && data == bytes,
             (Seen::Configuration(value), Trigger::Configuration(wanted)) => value == wanted,
+            (Seen::Reset, Trigger::Reset) => true,
             (Seen::Alternate(interface, value), Trigger::Alternate(its, wanted)) => {
                 (interface, value) == (its, wanted)
             }
@@ -489,6 +493,7 @@ impl Device for ZeroCd {
         if let Some(message) = self.at_reset.take() {
             self.show(now, Shows::Target(message));
         }
+        self.step(now, &Seen::Reset);
     }
 }
 
