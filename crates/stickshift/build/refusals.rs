@@ -22,7 +22,7 @@ struct Group {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Row {
     code: Option<i32>,
     from: Option<i32>,
@@ -32,6 +32,8 @@ struct Row {
     kind: Option<String>,
     #[serde(default)]
     busy: bool,
+    #[serde(default)]
+    in_doubt: bool,
     cause: String,
     #[serde(default)]
     help: String,
@@ -75,12 +77,13 @@ pub(super) fn tables(files: &[&str]) -> String {
             let tried = group.tried.as_ref().map(|tried| format!("Tried::{}", variant(tried)));
             writeln!(
                 code,
-                "Meaning {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, name: {:?}, kind: {}, busy: {}, cause: {:?}, help: {:?}, source: {:?} }},",
+                "Meaning {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, name: {:?}, kind: {}, busy: {}, in_doubt: {}, cause: {:?}, help: {:?}, source: {:?} }},",
                 variant(&group.family),
                 option(tried),
                 row.name,
                 option(kind),
                 row.busy,
+                row.in_doubt,
                 row.cause,
                 row.help,
                 group.source,

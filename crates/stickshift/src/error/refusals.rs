@@ -28,6 +28,8 @@ pub struct Meaning {
     pub kind: Option<ErrorKind>,
     /// It passes by waiting.
     pub busy: bool,
+    /// What was asked for may have been done all the same.
+    pub in_doubt: bool,
     /// Why, for owners.
     pub cause: &'static str,
     /// What to do, for owners; empty where the kind of error says it.

@@ -132,3 +132,53 @@ fn a_write_that_fails_may_have_sent_some_of_it() {
         assert_eq!((e.kind(), e.verdict()), (ErrorKind::Disconnected, Some(verdict)));
     }
 }
+
+/// A stick that answers one text much later.
+struct Late {
+    port: Port<'static>,
+    answers_at: Option<Moment>,
+}
+
+impl ByteLink for Late {
+    fn write(&mut self, bytes: &[u8]) -> crate::error::Result<()> {
+        if bytes.ends_with(b"\x1a") {
+            self.answers_at = Some(self.port.now() + Duration::from_secs(135));
+        }
+        self.port.write(bytes)
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> crate::error::Result<usize> {
+        if let Some(due) = self.answers_at.take_if(|due| *due <= deadline) {
+            self.port.now = due;
+            self.port.says.extend(b"\r\n+CMS ERROR: 350\r\n");
+        }
+        self.port.read(buffer, deadline)
+    }
+
+    fn discard_input(&mut self) -> crate::error::Result<()> {
+        self.port.discard_input()
+    }
+
+    fn now(&self) -> Moment {
+        self.port.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.port.sleep(time);
+    }
+}
+
+/// Reported of a real network: the refusal comes after 135 seconds, and what was handed over may have been sent all the same.
+#[test]
+fn a_message_that_is_refused_late_was_handed_over() {
+    let port = Port::new(|line: &str| match line {
+        _ if line.starts_with("AT+CMGS") => b"\r\n> ".to_vec(),
+        _ if line.starts_with("AT") => b"\r\nOK\r\n".to_vec(),
+        _ => Vec::new(),
+    });
+    let mut late = Late { port, answers_at: None };
+    let e = super::sms::send(&mut At::new(&mut late), "+12345678901", "Hi", 1).unwrap_err();
+    assert_eq!(e.fact("code"), Some("cms 350"));
+    assert_ne!(e.verdict(), Some(Verdict::Untouched), "{e:?}");
+    assert!(late.now() >= Moment::from_secs(135));
+}
