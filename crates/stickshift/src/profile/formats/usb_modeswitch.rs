@@ -174,6 +174,8 @@ pub fn parse(text: &str) -> Result<Parsed> {
         if counts {
             parsed.warnings.extend(warnings.into_iter().map(|what| Warning { line: number, what }));
         }
+        let is_another =
+            matches!(&line, Line::Assignment { name, value, .. } if is_another(&parsed, name, value));
         let mut warn = |what: String| parsed.warnings.push(Warning { line: number, what });
         match line {
             Line::Comment(comment) => match comment.strip_prefix("source:") {
@@ -191,6 +193,13 @@ pub fn parse(text: &str) -> Result<Parsed> {
                 warn("a comment sign before the '=' makes usb_modeswitch ignore this line".to_owned());
             }
             Line::Unknown(name) => warn(format!("unknown name {name:?}, it is ignored")),
+            // What follows would mix two devices.
+            Line::Assignment { name, value, .. } if is_another(&parsed, name, &value) => {
+                let what =
+                    "another device begins here, and the rest is left out: put each into a file of its own";
+                parsed.warnings.push(Warning { line: number, what: what.to_owned() });
+                break;
+            }
             Line::Assignment { name, .. } if seen.contains(&name) => {
                 warn(format!("{name} was given before, the first one counts"));
             }
@@ -205,6 +214,17 @@ pub fn parse(text: &str) -> Result<Parsed> {
         }
     }
     Ok(parsed)
+}
+
+/// Whether a line names other ids than those before it.
+fn is_another(parsed: &Parsed, name: &str, value: &str) -> bool {
+    let before = match name {
+        "DefaultVendor" => parsed.default_vendor,
+        "DefaultProduct" => parsed.default_product,
+        _ => None,
+    };
+    let now = id(name, value, At { line: 0, column: 0 }).ok().flatten();
+    before.is_some() && now.is_some() && before != now
 }
 
 /// Where a value begins: line and character, both from 1.

@@ -124,3 +124,18 @@ fn what_a_text_gives_wins_and_what_it_does_not_give_stays() {
             .replace("5554", "99")
     );
 }
+
+#[test]
+fn two_devices_in_one_file_are_not_mixed() {
+    let text = "DefaultVendor=0x12d1\nDefaultProduct=0x1f01\nHuaweiNewMode=1\n\n\
+                DefaultVendor=0x12d1\nDefaultProduct=0x1446\nStandardEject=1\nTargetProduct=0x1001\n";
+    let parsed = parse(text).unwrap();
+    assert_eq!(parsed.default_id(), Some(UsbId::new(0x12d1, 0x1f01)));
+    assert_eq!(parsed.parameters.summary(), "HuaweiNewMode");
+    assert_eq!(parsed.parameters.target_product, None);
+    let last = parsed.warnings.last().unwrap();
+    assert!(last.line == 6 && last.what.contains("another device begins here"), "{last:?}");
+    // The same ids once more are no other device.
+    let again = parse("DefaultVendor=12d1\nDefaultVendor=0x12D1\nHuaweiNewMode=1\n").unwrap();
+    assert_eq!(again.parameters.summary(), "HuaweiNewMode");
+}
