@@ -22,6 +22,7 @@ mod stick_word;
 #[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
+mod undisturbed;
 mod usb_modeswitch;
 mod verbs;
 #[cfg(feature = "virtual")]

@@ -12,11 +12,11 @@ use stickshift::error::{Result, Verdict};
 use stickshift::modem::Identity;
 use stickshift::plan::Consents;
 
-use crate::consent;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
 use crate::way_in::LoginArgs;
+use crate::{consent, undisturbed};
 
 /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable.
 ///
@@ -102,6 +102,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     };
     let mut bus = context.bus()?;
     let stick = context.stick(&mut *bus, args.stick.as_deref())?;
+    let _taken = undisturbed::taken(context, &stick.place);
     let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
     if let Some(path) = &args.loader {
         convert::load::plan_name(path, &mut planned.plan);
@@ -117,6 +118,7 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
     }
+    let _awake = undisturbed::awake(context);
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())

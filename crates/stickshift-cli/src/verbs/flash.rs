@@ -15,13 +15,13 @@ use stickshift::link::Bus;
 use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
-use crate::consent;
 use crate::context::Context;
 use crate::opener::{place_behind, port_place};
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
 use crate::wrong_mode::{self, Needs};
+use crate::{consent, undisturbed};
 
 /// Flash firmware to a stick in download mode, one or more files in the given order.
 ///
@@ -87,6 +87,8 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
+    let _taken = undisturbed::taken(context, &place);
+    let _awake = undisturbed::awake(context);
     let mut journal = match interrupted {
         Some(journal) => journal,
         None => Journal::begin(&folder, key, Fingerprint::default(), records)?,

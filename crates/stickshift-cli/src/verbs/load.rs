@@ -19,7 +19,7 @@ use crate::output::plan::ConsentArgs;
 use crate::verbs::loader::ChangeArgs;
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
-use crate::{consent, files};
+use crate::{consent, files, undisturbed};
 
 /// Send a loader to a stick in its boot ROM (12d1:1443) and wait until it runs.
 ///
@@ -94,6 +94,8 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
     }
+    let _taken = undisturbed::taken(context, &stick.place);
+    let _awake = undisturbed::awake(context);
     let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;
     context.output.finish(&LoadReport::new(&loaded.sent, erases, None).at(&loaded.stick));
     Ok(())

@@ -44,7 +44,7 @@ pub use bus::SysBus;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 #[cfg(target_os = "linux")]
-pub use linux::dbus;
+pub use linux::{awake, dbus, modem_manager};
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;
 #[cfg(target_os = "linux")]
