@@ -87,7 +87,7 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
         return usb_modeswitch::main(&arguments, &cancel);
     }
-    let read = Cli::command().try_get_matches().and_then(|mut matches| {
+    let read = Cli::command().color(typed_color()).try_get_matches().and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
         Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
     });
@@ -118,6 +118,17 @@ fn main() -> ExitCode {
     match context.output.check_written() {
         Err(error) if code == 0 => ExitCode::from(context.output.error(&error)),
         _ => ExitCode::from(code),
+    }
+}
+
+/// `--color` as it was typed, for what is said of the command line before it is read.
+fn typed_color() -> clap::ColorChoice {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let after = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    match after.or_else(|| words.iter().find_map(|word| word.strip_prefix("--color="))) {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
     }
 }
 

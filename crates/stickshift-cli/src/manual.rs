@@ -31,7 +31,8 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_FAULT", "Faults of the virtual stick, when called as usb_modeswitch."),
     ("XDG_CONFIG_HOME", "Folder of the user's settings in place of ~/.config."),
     ("XDG_STATE_HOME", "Folder of the user's journals in place of ~/.local/state."),
-    ("NO_COLOR", "Turns colours of the help off."),
+    ("NO_COLOR", "Turns colours off, where --color does not ask for them."),
+    ("CLICOLOR_FORCE", "Turns colours on in pipes and files too."),
 ];
 
 /// What the exit codes mean.

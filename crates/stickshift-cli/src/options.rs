@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-#[cfg(feature = "virtual")]
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 /// Options that every verb takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -21,6 +19,18 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
 
+    /// Colour errors, warnings and verdicts: auto (on a terminal), always or never; JSON has none [env: NO_COLOR, CLICOLOR_FORCE]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    #[arg(hide_default_value = true, help_heading = "Global options")]
+    pub(crate) color: ColorChoice,
+
     /// Record every byte exchanged with a stick in FILE; secrets and identities are masked
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) trace: Option<PathBuf>,
@@ -36,6 +46,15 @@ pub(crate) struct Global {
     #[cfg(feature = "virtual")]
     #[command(flatten)]
     pub(crate) virtual_sticks: VirtualOptions,
+}
+
+/// When texts are coloured: auto, always or never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// Virtual sticks in place of the real ones.

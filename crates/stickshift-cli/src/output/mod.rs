@@ -7,11 +7,13 @@ pub(crate) mod json;
 pub(crate) mod plan;
 #[cfg(test)]
 pub(crate) mod schema;
+mod style;
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -27,6 +29,7 @@ use crate::options::Global;
 use crate::recovery::{self, Work};
 use bar::Bar;
 use json::Outcome;
+use style::Style;
 
 /// A verb's result: serialised for `--json`, written as text otherwise.
 pub(crate) trait Report: Serialize {
@@ -39,6 +42,9 @@ pub(crate) trait Report: Serialize {
         false
     }
 }
+
+/// Tells how much time has passed.
+pub(crate) type Clock = Box<dyn Fn() -> Duration>;
 
 pub(crate) struct Output {
     json: bool,
@@ -53,6 +59,11 @@ pub(crate) struct Output {
     /// Whether that line was printed.
     ended: Cell<bool>,
     bar: RefCell<Option<Bar>>,
+    /// How standard output and standard error show texts.
+    out: Style,
+    err: Style,
+    /// The time of a virtual stick since a rehearsal began.
+    clock: RefCell<Option<Clock>>,
     /// The last percentage printed in JSON, none since the step began: a packet is too little for a line.
     percent: Cell<Option<u64>>,
     /// What is being done, for advice and for the words after a verdict.
@@ -67,7 +78,8 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(global: &Global, ledger: Ledger) -> Self {
-        let bar = (!global.json && !global.quiet && io::stderr().is_terminal()).then(Bar::new);
+        let bar = (!global.json && !global.quiet && io::stderr().is_terminal())
+            .then(|| Bar::new(Style::of_stderr(global.color)));
         Output {
             json: global.json,
             quiet: global.quiet,
@@ -77,6 +89,9 @@ impl Output {
             outcome: Cell::default(),
             ended: Cell::default(),
             bar: RefCell::new(bar),
+            out: Style::of_stdout(global.color),
+            err: Style::of_stderr(global.color),
+            clock: RefCell::default(),
             percent: Cell::new(None),
             tried: Cell::default(),
             unread: Cell::default(),
@@ -124,13 +139,21 @@ impl Output {
         if detail && !self.verbose {
             return;
         }
+        let timed = match (event, self.clock.borrow().as_ref()) {
+            (Event::Step { code, text }, Some(clock)) => {
+                let time = clock().as_secs();
+                Some(Event::Step { code, text: format!("[{}:{:02}] {text}", time / 60, time % 60) })
+            }
+            _ => None,
+        };
+        let event = timed.as_ref().unwrap_or(event);
         if let Some(bar) = self.bar.borrow_mut().as_mut() {
             return bar.event(event);
         }
         match event {
-            Event::Step { text, .. } => say(text),
-            Event::Note { text, .. } => say(&format!("  {text}")),
-            Event::Warning { text, .. } => say(&format!("  warning: {text}")),
+            Event::Step { text, .. } => self.tell(text),
+            Event::Note { text, .. } => self.tell(&format!("  {text}")),
+            Event::Warning { text, .. } => self.tell(&format!("  warning: {text}")),
             _ => {}
         }
     }
@@ -144,7 +167,7 @@ impl Output {
     pub(crate) fn say(&self, text: &str) {
         if !self.json && !self.quiet {
             self.pause_bar();
-            text.lines().for_each(say);
+            text.lines().for_each(|line| self.tell(line));
         }
     }
 
@@ -152,7 +175,7 @@ impl Output {
     #[cfg(feature = "virtual")]
     pub(crate) fn aside(&self, text: &str) {
         self.pause_bar();
-        say(text);
+        self.tell(text);
     }
 
     /// Prints something that belongs to the stream, such as a plan: a JSON line or text on standard error.
@@ -161,7 +184,7 @@ impl Output {
             self.print_line(&json::line(name, json!({ name: report.value() })));
         } else if !self.quiet {
             self.pause_bar();
-            let _ = print_text(report, &mut io::stderr().lock());
+            let _ = print_text(report, self.err, &mut io::stderr().lock());
         }
     }
 
@@ -171,7 +194,7 @@ impl Output {
             return self.interim(name, report);
         }
         self.pause_bar();
-        self.written(print_text(report, &mut io::stdout().lock()));
+        self.written(print_text(report, self.out, &mut io::stdout().lock()));
     }
 
     /// Prints a verb's result; in JSON [`end`](Self::end) does.
@@ -180,7 +203,7 @@ impl Output {
         if self.json {
             self.result.replace(Some(report.value()));
         } else {
-            self.written(print_text(report, &mut io::stdout().lock()));
+            self.written(print_text(report, self.out, &mut io::stdout().lock()));
         }
     }
 
@@ -246,7 +269,7 @@ impl Output {
             self.print_line(&line);
         }
         if !self.json || self.unwritten.borrow().is_some() {
-            let _ = print_text(&failure, &mut io::stderr().lock());
+            let _ = print_text(&failure, self.err, &mut io::stderr().lock());
         }
         failure.exit
     }
@@ -307,6 +330,24 @@ impl Output {
         Err(error.because(io::Error::other(cause.to_string())).with_verdict(verdict))
     }
 
+    /// A line on standard error. A closed one is no reason to stop.
+    fn tell(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", self.err.dress(&clean::line(line)));
+    }
+
+    /// Shows the time of a virtual stick beside each step.
+    #[cfg(feature = "virtual")]
+    pub(crate) fn clock_is(&self, clock: Clock) {
+        self.clock.replace(Some(clock));
+    }
+
+    /// Says how many bytes all partitions of this run have together: one bar for all of them.
+    pub(crate) fn flashes(&self, bytes: u64) {
+        if let Some(bar) = self.bar.borrow_mut().as_mut() {
+            bar.flashes(bytes);
+        }
+    }
+
     /// Clears the line of the bar: something else writes to the terminal.
     pub(crate) fn pause(&self) {
         self.pause_bar();
@@ -321,14 +362,14 @@ impl Output {
 
 /// Writes a whole text at once, as standard error has no buffer of its own, and without what a terminal would obey: names of files and
 /// answers of sticks are foreign text.
-fn print_text(report: &dyn ErasedReport, out: &mut dyn Write) -> io::Result<()> {
+fn print_text(report: &dyn ErasedReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut text = Vec::new();
     report.write_text(&mut text)?;
     let mut text = String::from_utf8_lossy(&text).into_owned();
     if !report.shows_whole_texts() {
         one_line_per_value(&report.value(), &mut text);
     }
-    out.write_all(clean::lines(&text).as_bytes()).and_then(|()| out.flush())
+    out.write_all(style.dress(&clean::lines(&text)).as_bytes()).and_then(|()| out.flush())
 }
 
 /// Escapes the line ends inside values: each value of a report is shown on one line, whatever it is.
@@ -429,11 +470,6 @@ impl<T: Report> ErasedReport for T {
     fn shows_whole_texts(&self) -> bool {
         Report::shows_whole_texts(self)
     }
-}
-
-/// A line on standard error. A closed one is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", clean::line(line));
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use stickshift::plan::Consents;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
+use crate::verbs::flash::bytes_left;
 use crate::way_in::LoginArgs;
 use crate::{consent, undisturbed};
 
@@ -108,16 +109,19 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
         convert::load::plan_name(path, &mut planned.plan);
     }
     let folder = context.journal_folder();
+    let mut left: u64 = request.files.iter().flat_map(|file| &file.sizes).sum();
     if args.resume {
         let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();
         let journal = Journal::load(&folder, &planned.place)
             .and_then(|journal| journal.check_files(&records).map(|()| journal))
             .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+        left = bytes_left(&request.files, &journal);
         resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
     }
     if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
     }
+    context.output.flashes(left);
     let _awake = undisturbed::awake(context);
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
@@ -150,11 +154,11 @@ impl Report for ConversionReport {
         match self.after.kind {
             Some("hilink") => writeln!(
                 out,
-                "next: it is a network card with its own router now: wait for an address, then `stickshift hilink status`"
+                "next: it is a network card with its own router now: wait for an address, then `stickshift hilink status`; `stickshift online up` gets this computer online by it"
             ),
             _ => writeln!(
                 out,
-                "next: it is a modem with serial ports now: `stickshift signal` shows the network; NetworkManager or pppd connect by its port"
+                "next: it is a modem with serial ports now: `stickshift signal` shows the network, and `stickshift online up` gets this computer online by it"
             ),
         }
     }

@@ -93,6 +93,7 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         Some(journal) => journal,
         None => Journal::begin(&folder, key, Fingerprint::default(), records)?,
     };
+    context.output.flashes(bytes_left(&files, &journal));
     let flashed = flash::flash_files(&mut *bus, &place, &mut files, consents, &mut journal, &mut session)?;
     if let Err(e) = journal.finish() {
         session
@@ -108,6 +109,12 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     context.output.outcome_is(if reported { Outcome::Done } else { Outcome::Sent });
     context.output.finish(&FlashReport::new(&flashed, &files, &seen, args.port.is_some()));
     Ok(())
+}
+
+/// What is to be sent: every partition that the journal does not call acknowledged.
+pub(crate) fn bytes_left(files: &[FirmwareFile], journal: &Journal) -> u64 {
+    let left = files.iter().zip(&journal.record.files);
+    left.flat_map(|(file, record)| file.sizes.iter().skip(record.acknowledged)).sum()
 }
 
 /// The same stick may be named by its port or its place. A port may also be another one at each start.

@@ -1,7 +1,7 @@
 //! `stickshift rehearse`: a conversion from end to end on a virtual E3372h. No hardware, no root, no download.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use stickshift::convert::{self, ConversionPlan, ConvertRequest, Converted, FirmwareFile, Target};
@@ -30,6 +30,10 @@ pub(crate) struct RehearseArgs {
     #[arg(long)]
     needle: bool,
 
+    /// Take the time that a real stick takes; otherwise its minutes pass at once
+    #[arg(long)]
+    real_time: bool,
+
     /// Only write the loader and the firmware images to DIR, for use with the other verbs
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
@@ -43,6 +47,9 @@ enum Direction {
 
 /// Interruptions after which the rehearsal gives up.
 const ATTEMPTS: u32 = 6;
+/// How long it takes at most until Ctrl-C is noticed in a rehearsal in real time.
+const SOON: Duration = Duration::from_millis(50);
+
 pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let (to, name, version) = match args.to {
         Direction::Stick if args.needle => (Target::Stick, "e3372h-hilink-closed", "21.180.01.00.00"),
@@ -67,11 +74,25 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
 
     context
         .output
-        .say("a rehearsal on a virtual stick: no real stick is touched, and its minutes pass at once");
+        .say(match args.real_time {
+            true => "a rehearsal on a virtual stick: no real stick is touched; it takes as long as a real one",
+            false => "a rehearsal on a virtual stick: no real stick is touched, and its minutes (in brackets) pass at once",
+        });
     let played = context.opener.use_virtual(name)?;
     let bus = &played.bus;
     let begun = bus.now();
-    let mut session = context.session_with(|event| played.owner_hears(event));
+    let (clock, started) = (bus.clone(), Instant::now());
+    context.output.clock_is(Box::new(move || clock.now() - begun));
+    let mut session = context.session_with(|event| {
+        played.owner_hears(event);
+        while args.real_time && !context.cancel.is_cancelled() {
+            let ahead = (played.bus.now() - begun).saturating_sub(started.elapsed());
+            if ahead.is_zero() {
+                break;
+            }
+            std::thread::sleep(ahead.min(SOON));
+        }
+    });
     let mut files =
         vec![FirmwareFile::open(&firmware, &mut session)?, FirmwareFile::open(&webui, &mut session)?];
     convert::order(&mut files, to);
@@ -90,6 +111,7 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let stick = context.stick(&mut *traced, None)?;
     let planned = convert::plan(&mut *traced, &stick, &request, &mut session)?;
     context.output.interim("plan", &planned.plan);
+    context.output.flashes(request.files.iter().flat_map(|file| &file.sizes).sum());
     let converted = persist(context, bus, &mut *traced, planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     let took = (bus.now() - begun).as_secs();

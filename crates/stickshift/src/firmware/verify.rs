@@ -152,6 +152,7 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
             image.partitions[index].inflated = inflated;
         }
         done += partition.stored;
+        session.progress(done, total);
     }
     // By partition, those of the image as a whole first; within a partition as found.
     findings.sort_by_key(|f| f.partition().map_or(0, |p| p + 1));
