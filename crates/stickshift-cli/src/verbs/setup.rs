@@ -13,6 +13,7 @@ use stickshift::profile::formats::udev;
 use stickshift::profile::purpose::{self, Purpose};
 use stickshift::stick::{UsbId, stick_makers};
 
+use crate::completion;
 use crate::context::Context;
 use crate::files;
 use crate::manual;
@@ -101,9 +102,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
         }
         What::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut (context.command_line)(), "stickshift", &mut text);
-            context.output.finish(&Text::of(text));
+            context.output.finish(&Text::of(completion::script(shell)?));
             Ok(())
         }
         What::Man { dir: None } => {
