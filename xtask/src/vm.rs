@@ -56,6 +56,9 @@ pub(crate) fn prepare() -> Result<(), String> {
         Need { file: "/usr/bin/qemu-system-x86_64", package: "qemu-system-x86" },
         Need { file: "/usr/bin/busybox", package: "busybox-static" },
         Need { file: "/usr/sbin/depmod", package: "kmod" },
+        // The guest sees this machine's programs.
+        Need { file: "/usr/sbin/pppd", package: "ppp" },
+        Need { file: "/usr/bin/mbimcli", package: "libmbim-utils" },
     ])?;
     guest().map(|_| ())
 }

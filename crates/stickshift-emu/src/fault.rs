@@ -91,6 +91,8 @@ fault_kinds! {
     Chatty = "chatty",
     /// The SIM is busy for ten seconds after power.
     SlowSim = "slow-sim",
+    /// The network refuses every user name and password over PPP.
+    AuthRefused = "auth-refused",
     /// The web server closes the connection without an answer.
     Reset = "reset",
     /// The web server's answer ends before its time.
@@ -120,6 +122,7 @@ impl FaultKind {
                 | FaultKind::LatePort
                 | FaultKind::Chatty
                 | FaultKind::SlowSim
+                | FaultKind::AuthRefused
         )
     }
 }
@@ -371,7 +374,8 @@ impl FaultPlan {
                 | FaultKind::LoaderDead
                 | FaultKind::LatePort
                 | FaultKind::Chatty
-                | FaultKind::SlowSim => {}
+                | FaultKind::SlowSim
+                | FaultKind::AuthRefused => {}
                 FaultKind::UrcInside => spoilt.inside = true,
                 FaultKind::Thief => spoilt.stolen = true,
                 FaultKind::Reset | FaultKind::Truncate | FaultKind::Redirect | FaultKind::Html => {

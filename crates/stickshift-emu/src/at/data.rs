@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::at::network::hears;
 use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
-use crate::modem::data::{DIALLING, DataState, Way};
+use crate::modem::data::{DIALLING, DataState, SECOND_STAGE, Way};
+use crate::ppp::{Ppp, PppOptions};
 
 pub(super) const ROWS: &[CommandRow] = &[
     ("+CGDCONT?", Knows::Every, |call| {
@@ -51,10 +52,8 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("H0", Knows::Every, hang_up),
     ("O", Knows::Every, |call| match call.modem.data.state(call.now) {
         DataState::Down => AtAnswer::NoCarrier.into(),
-        _ => {
-            call.port.go_online();
-            AtAnswer::Connect.into()
-        }
+        _ if call.port.go_online(None) => AtAnswer::Connect.into(),
+        _ => AtAnswer::NoCarrier.into(),
     }),
 ];
 
@@ -112,21 +111,42 @@ fn ncm_state(call: &mut Call<'_>) -> CommandResult {
 
 /// `ATD*99#` and `ATD*99***1#`; voice goes nowhere.
 pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
-    let data = number.starts_with(b"*99") && number.ends_with(b"#");
-    if !data || !hears(call) {
-        return CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
-    }
-    // ATD*99***2# dials context 2.
-    let context = number.strip_prefix(b"*99***").and_then(|rest| rest.strip_suffix(b"#"));
-    let context = context.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()).unwrap_or(1);
-    let families = call.modem.data.wanted(context);
-    call.modem.data.dial(call.now, Way::Ppp, families);
-    call.port.go_online();
+    let refused = || CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
+    let Some(id) = context_of(number).filter(|_| hears(call)) else { return refused() };
+    let data = &mut call.modem.data;
+    let Some((.., apn)) = data.contexts.iter().find(|context| context.0 == id) else { return refused() };
+    let admission = data.admission(apn);
+    data.dial(call.now, Way::Ppp, data.wanted(id));
+    let bearer = data.bearer(call.now + DIALLING + SECOND_STAGE);
+    let options = PppOptions {
+        ipv4: bearer
+            .as_ref()
+            .and_then(|b| b.ipv4)
+            .map(|b| (b.address.octets(), b.dns.map(|dns| dns.octets()))),
+        ipv6: bearer.and_then(|b| b.ipv6).map(|b| b.interface_id.to_be_bytes()),
+        admission,
+        seed: call.now.as_nanos() as u64,
+    };
+    call.port.go_online(Some(Ppp::new(&options, call.now + DIALLING + SETTLES)));
     CommandResult::from(AtAnswer::Connect).after(DIALLING)
+}
+
+/// From `CONNECT` to the first word of the network.
+const SETTLES: Duration = Duration::from_millis(100);
+
+/// `*99#` is context 1, `*99***2#` another one.
+fn context_of(number: &[u8]) -> Option<u8> {
+    let middle = number.trim_ascii().strip_prefix(b"*99")?.strip_suffix(b"#")?;
+    if middle.is_empty() {
+        return Some(1);
+    }
+    let digits = middle.strip_prefix(b"***")?;
+    std::str::from_utf8(digits).ok()?.trim_end_matches('*').parse().ok()
 }
 
 fn hang_up(call: &mut Call<'_>) -> CommandResult {
     call.modem.data.hang_up();
+    call.port.hang_up();
     AtAnswer::ok().into()
 }
 
@@ -171,6 +191,43 @@ mod tests {
         assert_eq!(rig.ask("ATH"), "OK");
         assert_eq!(rig.ask("ATO"), "NO CARRIER");
         assert_eq!(rig.ask("ATD0123"), "NO CARRIER");
+        assert_eq!(rig.ask("ATD*99***7#"), "NO CARRIER", "no such context");
+        assert_eq!(
+            [&b"*99#"[..], b"*99***2#", b"*98#", b"*99***x#"].map(context_of),
+            [Some(1), Some(2), None, None]
+        );
+    }
+
+    #[test]
+    fn a_link_speaks_after_connect_and_ends_with_its_connection() {
+        use crate::at::ports::AtPorts;
+        use crate::device::outbox::Outbox;
+
+        let mut rig = Rig::new();
+        let (mut ports, mut outbox) = (AtPorts::only(2), Outbox::default());
+        rig.ask("ATD*99#");
+        std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
+        let mut heard = |ports: &mut AtPorts, modem: &mut crate::modem::Modem, now| {
+            ports.carry(now, modem, &mut outbox);
+            outbox.tick(now);
+            outbox.take(2)
+        };
+        assert!(heard(&mut ports, &mut rig.modem, rig.now).is_empty());
+        let begins = ports.next_due().unwrap();
+        assert_eq!(begins, rig.now + DIALLING + SETTLES);
+        assert_eq!(heard(&mut ports, &mut rig.modem, begins)[..2], [0x7e, 0xff]);
+        // Another port hangs up.
+        rig.modem.data.hang_up();
+        assert_eq!(heard(&mut ports, &mut rig.modem, begins), b"\r\nNO CARRIER\r\n");
+        assert!(!ports.get_mut(2).unwrap().is_online());
+
+        rig.now = begins;
+        std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
+        rig.ask("ATD*99#");
+        std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
+        assert!(ports.lower_dtr(2, &mut rig.modem) && !ports.lower_dtr(3, &mut rig.modem));
+        assert!(!ports.get_mut(2).unwrap().is_online());
+        assert_eq!(rig.modem.data.state(rig.now), DataState::Down);
     }
 
     #[test]

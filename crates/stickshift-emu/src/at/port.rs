@@ -9,6 +9,7 @@ use stickshift::link::Moment;
 use crate::at::{AtAnswer, AtEffect, Call, table};
 use crate::identity::{Dialect, Identity};
 use crate::modem::Modem;
+use crate::ppp::{Phase, Ppp};
 
 /// A longer command line is thrown away.
 const LONGEST: usize = 2048;
@@ -58,6 +59,10 @@ pub struct AtPort {
     pub(crate) text_mode: bool,
     takes: Takes,
     carried: u64,
+    /// The dialled link; it stays while the port takes commands after `+++`.
+    ppp: Option<Ppp>,
+    /// Data that the link has not seen.
+    data: Vec<u8>,
 }
 
 impl AtPort {
@@ -73,12 +78,15 @@ impl AtPort {
             text_mode: false,
             takes: Takes::Commands,
             carried: 0,
+            ppp: None,
+            data: Vec::new(),
         }
     }
 
     /// Takes bytes from the host, in pieces of any size.
     pub fn push(&mut self, bytes: &[u8]) {
-        let room = LONGEST.saturating_sub(self.line.len());
+        let longest = if self.is_online() { usize::MAX } else { LONGEST };
+        let room = longest.saturating_sub(self.line.len());
         self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
@@ -100,9 +108,12 @@ impl AtPort {
                 Takes::Message(_) => self.line.iter().position(|&b| matches!(b, SEND | ABORT)),
                 Takes::Data => {
                     let escaped = self.line == b"+++";
-                    self.carried += if escaped { 0 } else { self.line.len() as u64 };
-                    self.line.clear();
-                    return escaped.then(|| b"+++".to_vec());
+                    if escaped {
+                        return Some(std::mem::take(&mut self.line));
+                    }
+                    self.carried += self.line.len() as u64;
+                    self.data.append(&mut self.line);
+                    return None;
                 }
             };
             let Some(end) = last else {
@@ -128,9 +139,35 @@ impl AtPort {
         self.takes = Takes::Message(octets);
     }
 
-    /// Data follows.
-    pub(crate) fn go_online(&mut self) {
-        (self.takes, self.carried) = (Takes::Data, 0);
+    /// Data follows, over a link that was dialled just now, or over the one that there is. `false` when there is none.
+    pub(crate) fn go_online(&mut self, dialled: Option<Ppp>) -> bool {
+        self.ppp = dialled.or(self.ppp.take());
+        if self.ppp.is_some() {
+            (self.takes, self.carried) = (Takes::Data, 0);
+        }
+        self.ppp.is_some()
+    }
+
+    /// The link is gone, and commands are taken again.
+    pub(crate) fn hang_up(&mut self) {
+        self.ppp = None;
+        self.data.clear();
+        if self.is_online() {
+            self.takes = Takes::Commands;
+        }
+    }
+
+    /// The link, while data passes. It has seen what came for it by `now`, and has done what was due.
+    pub(crate) fn link(&mut self, now: Moment) -> Option<&mut Ppp> {
+        let online = self.is_online();
+        let link = self.ppp.as_mut().filter(|_| online)?;
+        link.receive(now, &std::mem::take(&mut self.data));
+        Some(link)
+    }
+
+    /// When the link has something to do by itself.
+    pub(crate) fn next_due(&self) -> Option<Moment> {
+        self.ppp.as_ref().filter(|link| self.is_online() && link.phase() != Phase::Over)?.next_tick()
     }
 
     /// Acts on one command line.

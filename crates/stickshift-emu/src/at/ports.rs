@@ -8,6 +8,9 @@ use stickshift::link::Moment;
 use crate::at::port::AtPort;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Function};
+use crate::modem::Modem;
+use crate::modem::data::DataState;
+use crate::ppp::Phase;
 
 /// How often a chatty stick says how it receives.
 const CHATTER: Duration = Duration::from_secs(2);
@@ -53,6 +56,30 @@ impl AtPorts {
         self.later.push((due, interface, line));
     }
 
+    /// Moves what dialled links carry. A link that is over, or whose connection was ended elsewhere, gives its port back.
+    pub(crate) fn carry(&mut self, now: Moment, modem: &mut Modem, outbox: &mut Outbox) {
+        for (&interface, port) in &mut self.ports {
+            let Some(link) = port.link(now) else { continue };
+            while link.take_packet().is_some() {}
+            outbox.put(interface, now, link.take());
+            if link.phase() == Phase::Over || modem.data.state(now) == DataState::Down {
+                modem.data.hang_up();
+                port.hang_up();
+                outbox.put(interface, now, b"\r\nNO CARRIER\r\n".to_vec());
+            }
+        }
+    }
+
+    /// The host lowers DTR on a port: a dialled link ends, without a word. `false` when no port is there.
+    pub(crate) fn lower_dtr(&mut self, interface: u8, modem: &mut Modem) -> bool {
+        let Some(port) = self.ports.get_mut(&interface) else { return false };
+        if port.is_online() {
+            modem.data.hang_up();
+            port.hang_up();
+        }
+        true
+    }
+
     /// What is due by `now` is said.
     pub(crate) fn tick(&mut self, now: Moment, outbox: &mut Outbox) {
         while let Some(at) = self.chatter.filter(|&at| at <= now) {
@@ -73,6 +100,7 @@ impl AtPorts {
 
     /// When something is said next.
     pub(crate) fn next_due(&self) -> Option<Moment> {
-        self.later.iter().map(|line| line.0).chain(self.chatter).min()
+        let links = self.ports.values().filter_map(AtPort::next_due);
+        self.later.iter().map(|line| line.0).chain(self.chatter).chain(links).min()
     }
 }

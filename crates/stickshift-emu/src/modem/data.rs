@@ -5,6 +5,7 @@ use std::time::Duration;
 use stickshift::link::Moment;
 
 use crate::network::{Bearer, Ipv4Bearer, Ipv6Bearer, addresses};
+use crate::ppp::Admission;
 
 /// From dialling to an address.
 pub(crate) const DIALLING: Duration = Duration::from_secs(2);
@@ -97,8 +98,13 @@ pub(crate) struct Data {
     pub(crate) contexts: Vec<(u8, String, String)>,
     /// Counts the sticks from 0, so that no two have the same address.
     pub(crate) subscriber: u16,
+    /// The network refuses every user name and password.
+    pub(crate) refuses_logins: bool,
     dialled: Option<Dialled>,
 }
+
+/// An access point that wants a user and a password, and which.
+pub(crate) const SECURED: [&str; 3] = ["secured", "user", "secret"];
 
 impl Data {
     pub(crate) fn new() -> Self {
@@ -121,6 +127,7 @@ impl Data {
             current: 1,
             contexts: vec![(1, "IP".into(), "orange".into())],
             subscriber: 0,
+            refuses_logins: false,
             dialled: None,
         }
     }
@@ -130,6 +137,16 @@ impl Data {
         self.dialled = None;
         if routes && self.switch && self.connect_mode == 0 {
             self.dial(now, Way::Router, Families::IPV4);
+        }
+    }
+
+    /// Whom an access point lets in.
+    pub(crate) fn admission(&self, apn: &str) -> Admission {
+        let [secured, user, password] = SECURED;
+        match apn {
+            _ if self.refuses_logins => Admission::Nobody,
+            apn if apn == secured => Admission::Only(user.into(), password.into()),
+            _ => Admission::Everybody,
         }
     }
 

@@ -329,6 +329,7 @@ impl HuaweiStick {
         {
             ports.chatter(at);
         }
+        self.modem.data.refuses_logins = self.has(FaultKind::AuthRefused);
         let slow_sim = if self.has(FaultKind::SlowSim) { SLOW_SIM } else { Duration::ZERO };
         let routes = matches!(running, Program::Hilink | Program::HilinkSerial(_));
         self.modem.boot(at, routes, slow_sim);
@@ -423,6 +424,7 @@ impl Device for HuaweiStick {
             self.apply(change, due);
         }
         if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut self.running {
+            ports.carry(now, &mut self.modem, &mut self.outbox);
             ports.tick(now, &mut self.outbox);
         }
         self.turn_network(now);
@@ -454,7 +456,7 @@ impl Device for HuaweiStick {
         if stays {
             self.running = running;
         }
-        self.outbox.tick(now);
+        self.tick(now);
     }
 
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
@@ -464,11 +466,23 @@ impl Device for HuaweiStick {
 
     fn control(&mut self, now: Moment, setup: ControlSetup, _data: &[u8], _length: u16) -> UsbReply {
         self.tick(now);
-        if (setup.request_type, setup.request) != (0x21, 0xff) {
-            return UsbReply::Stall;
+        match (setup.request_type, setup.request) {
+            (0x21, 0xff) => {
+                self.drives.reset();
+                UsbReply::Done(Vec::new())
+            }
+            // SET_CONTROL_LINE_STATE without DTR.
+            (0x21, 0x22) if setup.value & 1 == 0 => {
+                let (Program::HilinkSerial(ports) | Program::Stick(ports)) = &mut self.running else {
+                    return UsbReply::Stall;
+                };
+                match ports.lower_dtr(setup.index as u8, &mut self.modem) {
+                    true => UsbReply::Done(Vec::new()),
+                    false => UsbReply::Stall,
+                }
+            }
+            _ => UsbReply::Stall,
         }
-        self.drives.reset();
-        UsbReply::Done(Vec::new())
     }
 
     fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {

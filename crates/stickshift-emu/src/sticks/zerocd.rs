@@ -385,6 +385,7 @@ impl Device for ZeroCd {
             self.show(at, shows);
         }
         self.busy_until = self.busy_until.filter(|&until| until > now);
+        self.ports.carry(now, &mut self.modem, &mut self.outbox);
         self.ports.tick(now, &mut self.outbox);
         self.outbox.tick(now);
     }
@@ -408,6 +409,7 @@ impl Device for ZeroCd {
         for (due, line) in later {
             self.ports.say(due, interface, line);
         }
+        self.tick(now);
     }
 
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
@@ -419,6 +421,12 @@ impl Device for ZeroCd {
         self.tick(now);
         if (setup.request_type, setup.request) == (0x21, 0xff) {
             self.drives.reset();
+            return UsbReply::Done(Vec::new());
+        }
+        // SET_CONTROL_LINE_STATE without DTR.
+        if (setup.request_type, setup.request, setup.value & 1) == (0x21, 0x22, 0)
+            && self.ports.lower_dtr(setup.index as u8, &mut self.modem)
+        {
             return UsbReply::Done(Vec::new());
         }
         let step = self.step(now, &Seen::Control(setup, data));
