@@ -1,5 +1,6 @@
 # limit: 240
 # The system's pppd dials a virtual stick through the option driver: address, name servers, IPv6, an orderly end, and a wrong password.
+mkdir -p /run/lock
 modprobe -a ppp_generic ppp_async
 plug e3372h-stick
 found

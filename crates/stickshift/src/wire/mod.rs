@@ -13,6 +13,7 @@ pub mod at;
 pub mod crc;
 pub mod foreign;
 pub mod hdlc;
+pub mod mbim;
 pub mod pcap;
 pub mod pdu;
 pub mod scsi;
