@@ -229,7 +229,8 @@ fn refusals(out: &Path) {
     let at = fs::read_to_string("data/refusals-at.toml").expect("data/refusals-at.toml");
     let hilink = fs::read_to_string("data/refusals-hilink.toml").expect("data/refusals-hilink.toml");
     let network = fs::read_to_string("data/refusals-network.toml").expect("data/refusals-network.toml");
-    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink, &network])).expect("write");
+    let mbim = fs::read_to_string("data/refusals-mbim.toml").expect("data/refusals-mbim.toml");
+    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink, &network, &mbim])).expect("write");
 }
 
 /// `data/purposes.toml` to the table of `profile::purpose`.

@@ -49,6 +49,7 @@ fn ends_a_talk(kind: ErrorKind) -> bool {
             | ErrorKind::UnexpectedAnswer
             | ErrorKind::AtRefused
             | ErrorKind::HilinkRefused
+            | ErrorKind::MbimRefused
             | ErrorKind::Interrupted
     )
 }

@@ -163,6 +163,8 @@ error_kinds! {
     WrongPin = "wrong-pin",
     /// It would have spent the last try of a code, or whether it would is unknown.
     LastTry = "last-try",
+    /// The stick refused an MBIM command.
+    MbimRefused = "mbim-refused",
     /// The stick's web server refused a request.
     HilinkRefused = "hilink-refused",
     /// The stick's web server wants a login for this.

@@ -21,6 +21,7 @@ pub mod host;
 pub mod learn;
 pub mod link;
 pub mod mask;
+pub mod mbim;
 pub mod modem;
 pub mod online;
 pub mod plan;

@@ -6,7 +6,7 @@ plug e3372h-stick
 found
 wait_for 20 exists /dev/ttyUSB0
 dial="noauth noipdefault nodefaultroute usepeerdns noccp novj local lcp-echo-interval 10 lcp-echo-failure 5 maxfail 1"
-chat() { echo "chat -v ABORT ERROR ABORT 'NO CARRIER' '' ATE0 OK 'AT+CGDCONT=1,\"$1\",\"$2\"' OK 'ATD*99#' CONNECT"; }
+chat() { echo "chat -s -v ABORT ERROR ABORT 'NO CARRIER' '' ATE0 OK 'AT+CGDCONT=1,\"$1\",\"$2\"' OK 'ATD*99#' CONNECT"; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 
 pppd /dev/ttyUSB0 115200 nodetach $dial +ipv6 debug connect "$(chat IPV4V6 internet)" > "$HERE/up.log" 2>&1 &

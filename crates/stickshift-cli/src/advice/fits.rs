@@ -64,6 +64,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::RequestRefused, &[&["flash", "convert"]]),
     (Kind::VersionMismatch, &[&["flash", "rehearse"]]),
     (Kind::AtRefused, &[&["network", "pin", "signal", "sms", "ussd"]]),
+    (Kind::MbimRefused, &[&["identify", "network", "pin", "signal", "sms", "ussd"]]),
     (Kind::NoSim, &[TALK]),
     (Kind::SimPinNeeded, &[TALK]),
     (Kind::SimPukNeeded, &[TALK]),

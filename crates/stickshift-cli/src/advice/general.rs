@@ -246,6 +246,11 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "verify the code, then use --spend-last-try, or try the SIM in a phone",
             REFUSED,
         ),
+        ErrorKind::MbimRefused => (
+            "the stick does not say why: its firmware may lack this, or not take it in its present state",
+            "check the SIM and the signal; `stickshift identify` shows the firmware",
+            REFUSED,
+        ),
         ErrorKind::HilinkRefused => (
             "the firmware does not say why: no public source explains this number",
             "see whether the stick's own page can do it; report the number if it can",

@@ -152,6 +152,7 @@ impl AtPort {
     pub(crate) fn hang_up(&mut self) {
         self.ppp = None;
         self.data.clear();
+        self.line.clear();
         if self.is_online() {
             self.takes = Takes::Commands;
         }

@@ -75,8 +75,8 @@ impl AtPorts {
         let Some(port) = self.ports.get_mut(&interface) else { return false };
         if port.is_online() {
             modem.data.hang_up();
-            port.hang_up();
         }
+        port.hang_up();
         true
     }
 

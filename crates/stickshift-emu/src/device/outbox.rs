@@ -51,6 +51,11 @@ impl Outbox {
         self.0.get_mut(&interface).map(|line| std::mem::take(&mut line.ready)).unwrap_or_default()
     }
 
+    /// The host closed the port: what it did not read is lost.
+    pub(crate) fn forget(&mut self, interface: u8) {
+        self.0.remove(&interface);
+    }
+
     /// When something becomes readable next.
     pub(crate) fn next_due(&self) -> Option<Moment> {
         self.0.values().filter_map(|line| line.coming.front()).map(|&(due, _)| due).min()

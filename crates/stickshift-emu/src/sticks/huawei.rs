@@ -476,10 +476,11 @@ impl Device for HuaweiStick {
                 let (Program::HilinkSerial(ports) | Program::Stick(ports)) = &mut self.running else {
                     return UsbReply::Stall;
                 };
-                match ports.lower_dtr(setup.index as u8, &mut self.modem) {
-                    true => UsbReply::Done(Vec::new()),
-                    false => UsbReply::Stall,
+                if !ports.lower_dtr(setup.index as u8, &mut self.modem) {
+                    return UsbReply::Stall;
                 }
+                self.outbox.forget(setup.index as u8);
+                UsbReply::Done(Vec::new())
             }
             _ => UsbReply::Stall,
         }

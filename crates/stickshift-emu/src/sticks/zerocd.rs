@@ -427,6 +427,7 @@ impl Device for ZeroCd {
         if (setup.request_type, setup.request, setup.value & 1) == (0x21, 0x22, 0)
             && self.ports.lower_dtr(setup.index as u8, &mut self.modem)
         {
+            self.outbox.forget(setup.index as u8);
             return UsbReply::Done(Vec::new());
         }
         let step = self.step(now, &Seen::Control(setup, data));

@@ -118,6 +118,8 @@ pub enum RefusalFamily {
     Cusd,
     /// `<error><code>` of the HiLink web server.
     Hilink,
+    /// A status of an MBIM function, section 9.4.5 of its specification.
+    Mbim,
     /// A NAK of download mode.
     Download,
     /// Why the network ends or refuses a data connection: session management of 3GPP TS 24.008 and TS 24.301.

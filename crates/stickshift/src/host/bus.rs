@@ -1,6 +1,7 @@
 //! The USB bus of this computer.
 
 use super::aside::StringsAside;
+use super::cdc_wdm::ControlChannel;
 use super::clock::Clock;
 use super::drivers::KernelDrivers;
 use super::drives;
@@ -10,7 +11,7 @@ use super::serial::SerialLink;
 use super::sysfs::Roots;
 use super::usb::UsbDevice;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, Place, Stick};
 use std::path::Path;
 use std::time::Duration;
@@ -92,6 +93,20 @@ impl Bus for SysBus {
                 .with("interface", interface)
         })?;
         Ok(Box::new(SerialLink::open(Path::new(port)).map_err(|e| e.with("place", place))?))
+    }
+
+    fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {
+        let stick = self.stick(place)?;
+        let node = stick.interfaces.iter().find(|i| i.number == interface).and_then(|i| i.cdc_wdm.as_deref());
+        let node = node.ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, format!("interface {interface} has no control channel"))
+                .with("place", place)
+                .with("interface", interface)
+        })?;
+        let descriptors = std::fs::read(self.roots.descriptors(place)).unwrap_or_default();
+        let channel =
+            ControlChannel::open(Path::new(node), &descriptors).map_err(|e| e.with("place", place))?;
+        Ok(Box::new(channel))
     }
 
     fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {

@@ -1,6 +1,7 @@
 //! This computer: the only part of the library that opens devices, reads the system's files and looks at its clock.
 //!
-//! [`SysBus`] shows the sticks that are plugged in; [`SerialLink`], [`UsbDevice`] and [`WebLink`] are the ways to reach one. Linux
+//! [`SysBus`] shows the sticks that are plugged in; [`SerialLink`], [`UsbDevice`], [`WebLink`] and, on
+//! Linux, `ControlChannel` are the ways to reach one. Linux
 //! is the complete platform; elsewhere the same names exist with what the system's own interfaces give.
 //!
 //! ```
@@ -22,6 +23,8 @@
 mod aside;
 #[cfg_attr(not(target_os = "linux"), path = "bus_portable.rs")]
 mod bus;
+#[cfg(target_os = "linux")]
+mod cdc_wdm;
 mod clock;
 mod drivers;
 #[cfg(target_os = "linux")]
@@ -41,6 +44,8 @@ mod sysfs;
 mod usb;
 
 pub use bus::SysBus;
+#[cfg(target_os = "linux")]
+pub use cdc_wdm::ControlChannel;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 #[cfg(target_os = "linux")]

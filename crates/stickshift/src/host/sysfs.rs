@@ -70,6 +70,11 @@ impl Roots {
         places.into_iter()
     }
 
+    /// The file of the device's descriptors.
+    pub(super) fn descriptors(&self, place: &Place) -> PathBuf {
+        self.usb_devices().join(place.as_str()).join("descriptors")
+    }
+
     /// bConfigurationValue of the device at `place`; 0 for none. Waits for the device's lock.
     pub(super) fn configuration(&self, place: &Place) -> u8 {
         let value = attribute(&self.usb_devices().join(place.as_str()), "bConfigurationValue");

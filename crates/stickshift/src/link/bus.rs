@@ -1,5 +1,5 @@
-use crate::error::Result;
-use crate::link::{ByteLink, HttpLink, Moment, UsbLink};
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{ByteLink, HttpLink, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, NoProfiles, Place, Stick, is_stick};
 
 /// The USB bus as the library sees it: which sticks stand where, and how to reach them.
@@ -56,6 +56,15 @@ pub trait Bus: Send {
     /// # Errors
     /// `NoSuchPort`, `PermissionDenied`, `PortBusy` (fact `holder`), `Disconnected`, `Io`.
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>>;
+
+    /// Opens the control channel of an MBIM function, by its interface, exclusively.
+    ///
+    /// # Errors
+    /// As [`open_port`](Self::open_port); `NoSuchPort` also where this bus has no such channels.
+    fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {
+        let what = format!("interface {interface} has no control channel here");
+        Err(Error::new(ErrorKind::NoSuchPort, what).with("place", place))
+    }
 
     /// Opens the USB device at `place`.
     ///

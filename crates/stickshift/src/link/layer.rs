@@ -1,10 +1,10 @@
 use crate::error::Result;
-use crate::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use crate::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, Place, Stick};
 
 /// A bus over another bus: it says what it does otherwise, and everything else goes to the bus below.
 ///
-/// What is opened below passes through [`port`](Self::port), [`usb`](Self::usb) and [`http`](Self::http).
+/// What is opened below passes through [`port`](Self::port), [`messages`](Self::messages), [`usb`](Self::usb) and [`http`](Self::http).
 pub(super) trait Layer: Send {
     /// The bus below.
     fn below(&self) -> &dyn Bus;
@@ -32,6 +32,12 @@ pub(super) trait Layer: Send {
     fn port(&mut self, port: Box<dyn ByteLink>, place: &Place, interface: u8) -> Box<dyn ByteLink> {
         let _ = (place, interface);
         port
+    }
+
+    /// The control channel of the stick at `place`, just opened below.
+    fn messages(&self, messages: Box<dyn MessageLink>, place: &Place) -> Box<dyn MessageLink> {
+        let _ = place;
+        messages
     }
 
     /// The USB device at `place`, just opened below.
@@ -70,6 +76,11 @@ impl<L: Layer> Bus for L {
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
         let port = self.below_mut().open_port(place, interface)?;
         Ok(self.port(port, place, interface))
+    }
+
+    fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {
+        let messages = self.below_mut().open_messages(place, interface)?;
+        Ok(self.messages(messages, place))
     }
 
     fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {

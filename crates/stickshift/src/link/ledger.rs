@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result, Verdict};
 use crate::link::layer::Layer;
-use crate::link::{Bus, ByteLink, ControlSetup, HttpLink, HttpRequest, HttpResponse, Moment, UsbLink};
+use crate::link::{
+    Bus, ByteLink, ControlSetup, HttpLink, HttpRequest, HttpResponse, MessageLink, Moment, UsbLink,
+};
 use crate::stick::Place;
 
 /// Notes whether anything was sent to any stick: the evidence for an error without a verdict.
@@ -79,6 +81,10 @@ impl Layer for WatchedBus {
         Box::new(WatchedPort::new(port, self.ledger.clone()))
     }
 
+    fn messages(&self, messages: Box<dyn MessageLink>, _place: &Place) -> Box<dyn MessageLink> {
+        Box::new(WatchedMessages::new(messages, self.ledger.clone()))
+    }
+
     fn usb(&self, usb: Box<dyn UsbLink>, _place: &Place) -> Box<dyn UsbLink> {
         Box::new(WatchedUsb::new(usb, self.ledger.clone()))
     }
@@ -127,6 +133,42 @@ impl ByteLink for WatchedPort {
 
     fn drain(&mut self, quiet: Duration, limit: Duration) -> Result<Vec<u8>> {
         self.inner.drain(quiet, limit)
+    }
+}
+
+/// A control channel that notes messages.
+pub struct WatchedMessages {
+    inner: Box<dyn MessageLink>,
+    ledger: Ledger,
+}
+
+impl WatchedMessages {
+    /// Watches `inner`.
+    pub fn new(inner: Box<dyn MessageLink>, ledger: Ledger) -> Self {
+        WatchedMessages { inner, ledger }
+    }
+}
+
+impl MessageLink for WatchedMessages {
+    fn longest(&self) -> usize {
+        self.inner.longest()
+    }
+
+    fn send(&mut self, message: &[u8]) -> Result<()> {
+        self.ledger.note();
+        self.inner.send(message)
+    }
+
+    fn receive(&mut self, deadline: Moment) -> Result<Option<Vec<u8>>> {
+        self.inner.receive(deadline)
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
     }
 }
 

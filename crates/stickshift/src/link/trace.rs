@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::link::layer::Layer;
 use crate::link::tape::tape_line;
 use crate::link::{
-    Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, Moment, TracedUsb, UsbLink,
+    Bus, ByteLink, Direction, HttpLink, HttpRequest, HttpResponse, MessageLink, Moment, TracedUsb, UsbLink,
 };
 use crate::mask::{self, Dialogue};
 use crate::stick::{Mode, Place};
@@ -45,6 +45,11 @@ impl Layer for TracedBus {
         // Of a stick that is gone by now nothing more is known: then all is masked as in an AT dialogue.
         let mode = self.inner.device(place).ok().flatten().map_or(Mode::Unknown, |stick| stick.mode);
         Box::new(TracedLink::new(port, Arc::clone(&self.sink), Speech::of(mode)))
+    }
+
+    fn messages(&self, messages: Box<dyn MessageLink>, place: &Place) -> Box<dyn MessageLink> {
+        put(&self.sink, &format!("# open {place} mbim\n"));
+        Box::new(TracedMessages { inner: messages, sink: Arc::clone(&self.sink) })
     }
 
     fn usb(&self, usb: Box<dyn UsbLink>, place: &Place) -> Box<dyn UsbLink> {
@@ -141,6 +146,39 @@ impl ByteLink for TracedLink {
     fn discard_input(&mut self) -> Result<()> {
         self.flush();
         self.inner.discard_input()
+    }
+
+    fn now(&self) -> Moment {
+        self.inner.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.inner.sleep(time);
+    }
+}
+
+/// Each message is a line; information buffers that may hold a secret or an identity are masked whole.
+struct TracedMessages {
+    inner: Box<dyn MessageLink>,
+    sink: TraceSink,
+}
+
+impl MessageLink for TracedMessages {
+    fn longest(&self) -> usize {
+        self.inner.longest()
+    }
+
+    fn send(&mut self, message: &[u8]) -> Result<()> {
+        put(&self.sink, &tape_line(Direction::ToStick, message, mask::mbim::message(message)));
+        self.inner.send(message)
+    }
+
+    fn receive(&mut self, deadline: Moment) -> Result<Option<Vec<u8>>> {
+        let message = self.inner.receive(deadline)?;
+        if let Some(message) = &message {
+            put(&self.sink, &tape_line(Direction::FromStick, message, mask::mbim::message(message)));
+        }
+        Ok(message)
     }
 
     fn now(&self) -> Moment {

@@ -18,6 +18,7 @@
 //! ```
 
 mod at;
+pub mod mbim;
 mod usb;
 pub mod web;
 

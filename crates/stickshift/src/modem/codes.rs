@@ -4,9 +4,13 @@ use serde::Serialize;
 
 use crate::at::ussd::{self, ReplyKind};
 use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::hex;
 use crate::hilink;
 use crate::link::Changes;
+use crate::mbim::{self, Mbim};
 use crate::modem::{Modem, Way};
+use crate::wire::mbim::ussd::{Action, Response};
+use crate::wire::pdu;
 
 pub use crate::at::ussd::Coding as CodeForm;
 
@@ -24,7 +28,7 @@ impl Modem<'_> {
     /// Codes go to the stick in this form, and in no other one. Without it the form is found out, once for all codes of this session.
     ///
     /// # Errors
-    /// `Unsupported` over the web, where codes go as they are.
+    /// `Unsupported` over the web and MBIM, where there is one form.
     pub fn set_code_form(&mut self, form: CodeForm) -> Result<()> {
         self.only_at("choice of how codes are coded")?;
         self.code_form = Some(form);
@@ -54,6 +58,13 @@ impl Modem<'_> {
                 }
                 Err(e) => Err(e),
             },
+            Way::Mbim(mbim) => match ask_over_mbim(mbim, code, is_reply) {
+                Ok(reply) if reply.kind == ReplyKind::NotSupported => {
+                    let what = "the network does not know this code";
+                    return Err(before.judge(Error::new(ErrorKind::MbimRefused, what)));
+                }
+                other => other.and_then(answered),
+            },
             Way::Web(web) => hilink::ussd::ask(web, code).map(|text| {
                 let open = web.call_if_known(&hilink::ussd::is_open());
                 CodeAnswer { text, reply_expected: open.is_ok_and(|open| open == Some(true)) }
@@ -71,8 +82,38 @@ impl Modem<'_> {
         match &mut self.way {
             Way::At(at) => ussd::close(at),
             Way::Web(web) => hilink::ussd::close(web),
+            Way::Mbim(mbim) => {
+                let cancel = mbim.take_cancel();
+                let _ = mbim.run(&mbim::ussd(Action::Cancel, 15, &[]));
+                mbim.put_cancel(cancel);
+            }
         }
     }
+}
+
+/// Sends a code, or a reply within a dialogue: packed 7-bit where it can be, UCS2 otherwise.
+fn ask_over_mbim(mbim: &mut Mbim<'_>, code: &str, is_reply: bool) -> Result<ussd::Reply> {
+    if code.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "not a USSD code: it is empty"));
+    }
+    let (scheme, payload) = match pdu::pack_ussd(code) {
+        Some(packed) => (15, packed),
+        None => (72, code.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+    };
+    let action = if is_reply { Action::Continue } else { Action::Initiate };
+    let reply = mbim.run(&mbim::ussd(action, scheme, &payload))?;
+    let kind = match reply.response {
+        Response::Done => ReplyKind::Done,
+        Response::ReplyExpected => ReplyKind::ReplyExpected,
+        Response::Ended => ReplyKind::Ended,
+        Response::TakenByAnother => ReplyKind::TakenByAnother,
+        Response::NotSupported => ReplyKind::NotSupported,
+        Response::TimedOut => ReplyKind::TimedOut,
+    };
+    let scheme = u8::try_from(reply.scheme).unwrap_or(15);
+    let text =
+        (!reply.payload.is_empty()).then(|| pdu::ussd_text(&hex::encode_upper(&reply.payload), scheme));
+    Ok(ussd::Reply { kind, text })
 }
 
 /// The network's word as an answer, or as the failure that it is.

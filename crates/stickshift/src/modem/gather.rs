@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::at::{At, Command};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hilink::{Call, Hilink};
+use crate::mbim::{Mbim, Request};
 
 /// Something that the stick did not tell, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +51,20 @@ impl Gather {
         call: &Call<T>,
     ) -> Result<Option<T>> {
         let answer = web.call(call);
+        self.heard(what, answer)
+    }
+
+    /// As [`ask`](Self::ask), over MBIM.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) fn request<T>(
+        &mut self,
+        mbim: &mut Mbim<'_>,
+        what: &'static str,
+        request: &Request<T>,
+    ) -> Result<Option<T>> {
+        let answer = mbim.run(request);
         self.heard(what, answer)
     }
 
@@ -107,6 +122,7 @@ fn costs_its_own_answer(error: &Error) -> bool {
             | ErrorKind::UnexpectedAnswer
             | ErrorKind::AtRefused
             | ErrorKind::HilinkRefused
+            | ErrorKind::MbimRefused
             | ErrorKind::LoginNeeded
             | ErrorKind::NoSim
             | ErrorKind::SimPinNeeded

@@ -1,4 +1,4 @@
-//! What the stick says it is, over AT or HTTP.
+//! What the stick says it is, over AT, HTTP or MBIM.
 
 use std::fmt;
 
@@ -10,10 +10,12 @@ use crate::event::Session;
 use crate::hilink::{self, Hilink};
 use crate::link::{Bus, Changes};
 use crate::mask;
+use crate::mbim::{self, Mbim};
+use crate::modem::Modem;
 use crate::modem::gather::Gather;
 use crate::modem::web::{self, Login};
 use crate::stick::identify::{Gate, Names};
-use crate::stick::{Mode, Role, Stick};
+use crate::stick::{Interface, Mode, Role, Stick};
 
 /// What a stick says of itself. What it does not say is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -84,7 +86,8 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Asks the stick, over its AT port or its web server, which may want a `login` before it says all. `None` when it has neither in its present mode.
+/// Asks the stick, over its AT port, its MBIM function or its web server, which may want a `login` before it says all. `None` when it has none of them in its present
+/// mode.
 ///
 /// # Errors
 /// What opening the port or the server reports; `Timeout` when nothing answers.
@@ -97,7 +100,14 @@ pub fn ask(
     match stick.mode {
         Mode::Modem | Mode::HilinkSerial => {
             let kind = if stick.mode == Mode::HilinkSerial { "hilink" } else { "stick" };
-            ask_at(bus, stick, kind, session)
+            match first_way(stick) {
+                Some(FirstWay::Mbim(interface)) => {
+                    let mut link = bus.open_messages(&stick.place, interface)?;
+                    let said = Modem::over_mbim(&mut *link, session.cancel())?.identity()?;
+                    Ok(Some(Identity { kind: Some(kind), ..said }))
+                }
+                _ => ask_at(bus, stick, kind, session),
+            }
         }
         Mode::Hilink => {
             let mut link = bus.open_http(&stick.place)?;
@@ -106,6 +116,32 @@ pub fn ask(
             Ok(Some(Identity { kind: Some("hilink"), ..said }))
         }
         _ => Ok(None),
+    }
+}
+
+/// Which of its ways in a modem is talked to by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstWay {
+    /// One of its ports: [`find_at_port`] tells which.
+    At,
+    /// The MBIM function of this interface.
+    Mbim(u8),
+}
+
+/// A port whose descriptor says that it takes AT commands comes first: more can be asked over it. Then an MBIM function, and ports that may
+/// be for anything last. `None` for a stick that has neither.
+pub fn first_way(stick: &Stick) -> Option<FirstWay> {
+    let named = |role| stick.interfaces.iter().any(|i| i.role == role && i.tty.is_some());
+    if named(Role::Pcui) || named(Role::Modem) {
+        return Some(FirstWay::At);
+    }
+    let is_mbim = |i: &&Interface| {
+        let by_class = (i.class, i.subclass) == (0x02, 0x0e);
+        i.cdc_wdm.is_some() && (by_class || i.driver.as_deref() == Some("cdc_mbim"))
+    };
+    match stick.interfaces.iter().find(is_mbim) {
+        Some(interface) => Some(FirstWay::Mbim(interface.number)),
+        None => (!at_ports(stick).is_empty()).then_some(FirstWay::At),
     }
 }
 
@@ -274,6 +310,21 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
     }
     identity.withheld = withheld;
     Ok(identity)
+}
+
+/// What a modem says over MBIM: its hardware, firmware and IMEI.
+///
+/// # Errors
+/// As [`Mbim::run`].
+pub fn over_mbim(mbim: &mut Mbim<'_>) -> Result<Identity> {
+    let caps = mbim.run(&mbim::device_caps())?;
+    Ok(Identity {
+        model: filled(caps.hardware.clone()),
+        hardware: filled(without_board(&caps.hardware)),
+        firmware: filled(caps.firmware),
+        imei: filled(caps.device_id),
+        ..Identity::default()
+    })
 }
 
 /// Huawei's routers have the same web server: only what calls itself so is a stick with HiLink firmware.

@@ -3,6 +3,7 @@
 mod deletion;
 mod entry;
 mod joined;
+mod over_mbim;
 mod stores;
 
 use serde::Serialize;
@@ -86,7 +87,7 @@ pub struct Submission {
 }
 
 impl Modem<'_> {
-    /// Everything in every store of the stick. Over AT, new messages count as read from then on.
+    /// Everything in every store of the stick. Over AT and MBIM, new messages count as read from then on.
     ///
     /// # Errors
     /// As [`At::run`](crate::at::At::run) and [`Hilink::call`]. A store that refuses beside others that do not is no error: see
@@ -95,6 +96,7 @@ impl Modem<'_> {
         let mut list = match &mut self.way {
             Way::At(at) => stores::listed(at)?,
             Way::Web(web) => listed_by_web(web)?,
+            Way::Mbim(mbim) => over_mbim::listed(mbim)?,
         };
         entry::order(&mut list.messages);
         Ok(list)
@@ -121,7 +123,9 @@ impl Modem<'_> {
     /// # Errors
     /// `Unsupported` over the web, which does not show them; as [`read_message`](Self::read_message).
     pub fn raw_messages(&mut self, ids: &[MessageId]) -> Result<MessageList> {
-        self.only_at("messages as they are stored")?;
+        if let Way::Web(_) = self.way {
+            self.only_at("messages as they are stored")?;
+        }
         let mut list = self.messages()?;
         if !ids.is_empty() {
             let found = ids.iter().map(|id| list.find(id).cloned());
@@ -154,6 +158,10 @@ impl Modem<'_> {
                     }
                 }
             }
+            Way::Mbim(mbim) => match over_mbim::send(mbim, draft) {
+                Ok(parts) => Ok(Submission { parts: Some(parts) }),
+                Err(e) => Err(mbim.judge(e).verdict_if_unset(Verdict::Recoverable)),
+            },
             Way::Web(_) => {
                 self.send_over_web(draft)?;
                 Ok(Submission { parts: None })

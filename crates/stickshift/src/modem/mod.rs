@@ -1,6 +1,7 @@
-//! The stick's own services over whichever way in it has: AT commands on a serial port, or the web server of HiLink firmware.
+//! The stick's own services over whichever way in it has: AT commands on a serial port, the web server of HiLink firmware, or an MBIM
+//! function.
 //!
-//! A [`Modem`] is a stick that can be talked to. What it does, it does over either way and answers with one type: messages, codes, the SIM,
+//! A [`Modem`] is a stick that can be talked to. What it does, it does over any of them and answers with one type: messages, codes, the SIM,
 //! the signal, the network, the data connection, its identity.
 //!
 //! **A service owns the verdict of what it changes.** When a change fails after it was sent, the service looks again where one can tell
@@ -56,7 +57,8 @@ use crate::at::At;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::hilink::Hilink;
-use crate::link::{ByteLink, Changes, Effects, HttpLink, Moment};
+use crate::link::{ByteLink, Changes, Effects, HttpLink, MessageLink, Moment};
+use crate::mbim::Mbim;
 
 pub use codes::{CodeAnswer, CodeForm};
 pub use connection::{ConnectionStatus, DialProfile, DialProfiles};
@@ -82,10 +84,11 @@ pub struct Modem<'l> {
     code_asked: bool,
 }
 
-/// The way in. A third one is a third variant, and the compiler names every service that has to learn it.
+/// The way in. Another one is another variant, and the compiler names every service that has to learn it.
 enum Way<'l> {
     At(At<'l>),
     Web(Hilink<'l>),
+    Mbim(Mbim<'l>),
 }
 
 impl Changes for Modem<'_> {
@@ -93,6 +96,7 @@ impl Changes for Modem<'_> {
         match &self.way {
             Way::At(at) => at.effects(),
             Way::Web(web) => web.effects(),
+            Way::Mbim(mbim) => mbim.effects(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Changes for Modem<'_> {
         match &mut self.way {
             Way::At(at) => at.effects_mut(),
             Way::Web(web) => web.effects_mut(),
+            Way::Mbim(mbim) => mbim.effects_mut(),
         }
     }
 }
@@ -123,14 +128,31 @@ impl<'l> Modem<'l> {
         Ok(Modem::from_web(web::open_with(link, login, cancel)?))
     }
 
+    /// Over the control channel of an MBIM function, which is opened where it is not. It is left open: closing it would end the
+    /// connections of whoever made them.
+    ///
+    /// # Errors
+    /// As [`Mbim::open`].
+    pub fn over_mbim(link: &'l mut dyn MessageLink, cancel: &Cancel) -> Result<Self> {
+        let mut first = [0; 4];
+        crate::random::fill(&mut first);
+        let mut mbim = Mbim::new(link, u32::from_le_bytes(first)).with_cancel(cancel.clone());
+        mbim.open()?;
+        Ok(Modem::from_way(Way::Mbim(mbim)))
+    }
+
+    fn from_way(way: Way<'l>) -> Self {
+        Modem { way, second_look: None, code_form: None, code_asked: false }
+    }
+
     /// Over an AT dialogue that was begun.
     pub fn from_at(at: At<'l>) -> Self {
-        Modem { way: Way::At(at), second_look: None, code_form: None, code_asked: false }
+        Modem::from_way(Way::At(at))
     }
 
     /// Over a web session that was begun.
     pub fn from_web(web: Hilink<'l>) -> Self {
-        Modem { way: Way::Web(web), second_look: None, code_form: None, code_asked: false }
+        Modem::from_way(Way::Web(web))
     }
 
     /// The trouble of the last change that was seen to be done in spite of it.
@@ -148,14 +170,20 @@ impl<'l> Modem<'l> {
         if let Way::Web(web) = &mut self.way { Some(web) } else { None }
     }
 
+    /// The MBIM dialogue, where this is the way in.
+    pub fn mbim(&mut self) -> Option<&mut Mbim<'l>> {
+        if let Way::Mbim(mbim) = &mut self.way { Some(mbim) } else { None }
+    }
+
     /// What the stick says it is.
     ///
     /// # Errors
-    /// As [`identity::over_at`] and [`identity::over_web`].
+    /// As [`identity::over_at`], [`identity::over_web`] and [`identity::over_mbim`].
     pub fn identity(&mut self) -> Result<Identity> {
         match &mut self.way {
             Way::At(at) => identity::over_at(at),
             Way::Web(web) => identity::over_web(web),
+            Way::Mbim(mbim) => identity::over_mbim(mbim),
         }
     }
 
@@ -164,6 +192,7 @@ impl<'l> Modem<'l> {
         match &self.way {
             Way::At(at) => at.now(),
             Way::Web(web) => web.now(),
+            Way::Mbim(mbim) => mbim.now(),
         }
     }
 
@@ -172,6 +201,7 @@ impl<'l> Modem<'l> {
         match &mut self.way {
             Way::At(at) => at.sleep(time),
             Way::Web(web) => web.sleep(time),
+            Way::Mbim(mbim) => mbim.sleep(time),
         }
     }
 
@@ -188,6 +218,16 @@ impl<'l> Modem<'l> {
                 let what = format!("the stick's web server has no {service}");
                 Err(web.judge(Error::new(ErrorKind::Unsupported, what)))
             }
+            Way::Mbim(mbim) => Err(no_command(mbim, service)),
+        }
+    }
+
+    /// The MBIM dialogue, in the middle of a service that went over it.
+    fn only_mbim(&mut self, service: &str) -> Result<&mut Mbim<'l>> {
+        match &mut self.way {
+            Way::Mbim(mbim) => Ok(mbim),
+            Way::At(at) => Err(at.judge(no_mbim(service))),
+            Way::Web(web) => Err(web.judge(no_mbim(service))),
         }
     }
 
@@ -199,6 +239,15 @@ impl<'l> Modem<'l> {
                 let what = format!("there is no AT command for {service}");
                 Err(at.judge(Error::new(ErrorKind::Unsupported, what)))
             }
+            Way::Mbim(mbim) => Err(no_command(mbim, service)),
         }
     }
+}
+
+fn no_mbim(service: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the stick has no MBIM function for {service}"))
+}
+
+fn no_command(mbim: &Mbim<'_>, service: &str) -> Error {
+    mbim.judge(Error::new(ErrorKind::Unsupported, format!("there is no MBIM command for {service}")))
 }

@@ -6,10 +6,12 @@ use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
 use crate::error::{Detail, Error, ErrorKind, Result, Tried, Verdict};
 use crate::hilink::{dialup, net};
 use crate::link::Changes;
+use crate::mbim;
 use crate::modem::gather::Gather;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Reception, Way};
 use crate::stick::radio::{ALL_LTE, ALL_OTHER, Order, Technology};
+use crate::wire::mbim::basic::Registration;
 
 /// What the radio may use. Sticks of the last generation have no LTE bands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +127,7 @@ impl Modem<'_> {
     /// What the radio may use now.
     ///
     /// # Errors
-    /// As [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
+    /// `Unsupported` over MBIM; as [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
     pub fn radio(&mut self) -> Result<RadioSettings> {
         match &mut self.way {
             Way::At(at) => {
@@ -172,6 +174,10 @@ impl Modem<'_> {
                     roaming: policy.as_ref().map(|policy| policy.roaming),
                     told: Told::Web(told, policy),
                 })
+            }
+            Way::Mbim(_) => {
+                let what = "there is no MBIM command for allowed technologies and bands";
+                Err(self.fails(ErrorKind::Unsupported, what))
             }
         }
     }
@@ -293,6 +299,22 @@ impl Modem<'_> {
                     access: n.rat,
                 })
                 .collect(),
+            Way::Mbim(mbim) => mbim
+                .run(&mbim::visible_providers())?
+                .into_iter()
+                .map(|p| HeardNetwork {
+                    number: p.id,
+                    name: p.name,
+                    technology: String::new(),
+                    state: match p.state {
+                        state if state & 0x10 != 0 => "in use",
+                        state if state & 0x02 != 0 => "forbidden",
+                        state if state & 0x08 != 0 => "available",
+                        _ => "unknown",
+                    },
+                    access: None,
+                })
+                .collect(),
         })
     }
 
@@ -302,8 +324,10 @@ impl Modem<'_> {
     /// `Usage` for what is no network number, or over the web for a network that is not heard. Which of two networks the stick was on
     /// when the result was lost may stay unknown.
     pub fn use_network(&mut self, number: Option<&str>) -> Result<()> {
-        if let Way::Web(_) = self.way {
-            return self.use_network_over_web(number);
+        match self.way {
+            Way::Web(_) => return self.use_network_over_web(number),
+            Way::Mbim(_) => return self.use_network_over_mbim(number),
+            Way::At(_) => {}
         }
         let command = match number {
             Some(number) => at_net::select(number, None).map_err(|e| self.judge(e))?,
@@ -333,6 +357,41 @@ impl Modem<'_> {
                 }
                 // It may have been so before.
                 _ => Seen::Nothing,
+            })
+        })
+    }
+
+    fn use_network_over_mbim(&mut self, number: Option<&str>) -> Result<()> {
+        if let Some(number) = number
+            && (!matches!(number.len(), 5 | 6) || !number.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(self.fails(ErrorKind::Usage, "not a network number: five or six digits"));
+        }
+        let is_it = |told: &Registration| match number {
+            Some(number) => told.manual == Some(true) && told.provider_id == number,
+            None => told.manual == Some(false),
+        };
+        let before = self.only_mbim("networks")?.run_if_known(&mbim::registration())?;
+        let error = match self.only_mbim("networks")?.run(&mbim::register(number)) {
+            Ok(told) if is_it(&told) => return Ok(()),
+            Ok(told) => {
+                let what = "the stick accepted the choice of a network and shows another one";
+                Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", told.provider_id)
+            }
+            Err(error) if number.is_some() => refused_choice(error),
+            Err(error) => error,
+        };
+        self.after_trouble(error, |modem| {
+            let now = modem.only_mbim("networks")?.run(&mbim::registration())?;
+            let same = |before: &Registration| {
+                (&before.manual, &before.provider_id) == (&now.manual, &now.provider_id)
+            };
+            Ok(match before.as_ref() {
+                Some(before) if is_it(&now) && !is_it(before) => Seen::Done,
+                // What the stick was left with; a choice may still be on its way.
+                Some(before) if same(before) => Seen::Nothing,
+                Some(_) => Seen::Other(format!("on network {}", now.provider_id)),
+                None => Seen::Nothing,
             })
         })
     }

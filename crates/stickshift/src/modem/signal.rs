@@ -9,9 +9,11 @@ use crate::at::network::{self, Domain, RegistrationState};
 use crate::at::signal;
 use crate::error::Result;
 use crate::hilink::{Hilink, device, monitoring, net};
+use crate::mbim::{self, Mbim};
 use crate::modem::gather::{Gather, Untold};
 use crate::modem::{Modem, Way};
 use crate::stick::radio::Figure;
+use crate::wire::mbim::basic::{RegisterState, data_class_words};
 
 /// Operator, registration, technology and figures, as far as the stick and its radio technology have them. In dB and dBm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -99,6 +101,7 @@ impl Modem<'_> {
         match &mut self.way {
             Way::At(at) => figures_over_at(at, &mut gather, &mut heard)?,
             Way::Web(web) => figures_over_web(web, &mut gather, &mut heard)?,
+            Way::Mbim(mbim) => figures_over_mbim(mbim, &mut gather, &mut heard)?,
         }
         heard.untold = gather.end()?;
         Ok(heard)
@@ -109,6 +112,7 @@ impl Modem<'_> {
         match &mut self.way {
             Way::At(at) => standing_over_at(at, gather),
             Way::Web(web) => standing_over_web(web, gather),
+            Way::Mbim(mbim) => standing_over_mbim(mbim, gather),
         }
     }
 }
@@ -180,12 +184,7 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
         if heard.rssi.is_none()
             && let Some(strength) = gather.ask(at, FIGURES, &signal::strength())?
         {
-            let figure = strength.map(|dbm| match dbm {
-                ..=-113 => Figure::AtMost(-113.0),
-                -51.. => Figure::AtLeast(-51.0),
-                dbm => Figure::Exact(f32::from(dbm)),
-            });
-            put(&mut heard.rssi, &mut heard.bounds, "rssi", figure);
+            put(&mut heard.rssi, &mut heard.bounds, "rssi", strength.map(whole_scale));
         }
     }
     if without_service || heard.rssi.is_some() || heard.rsrp.is_some() || heard.nr_rsrp.is_some() {
@@ -200,6 +199,51 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
         heard.carriers = carriers.iter().map(words).collect();
     }
     gather.found("carriers");
+    Ok(())
+}
+
+/// A strength on the scale of `AT+CSQ`, whose ends are bounds.
+fn whole_scale(dbm: i16) -> Figure {
+    match dbm {
+        ..=-113 => Figure::AtMost(-113.0),
+        -51.. => Figure::AtLeast(-51.0),
+        dbm => Figure::Exact(f32::from(dbm)),
+    }
+}
+
+fn standing_over_mbim(mbim: &mut Mbim<'_>, gather: &mut Gather) -> Result<Reception> {
+    let mut heard = Reception::default();
+    if let Some(told) = gather.request(mbim, "registration", &mbim::registration())? {
+        let state = match told.state {
+            RegisterState::Home => RegistrationState::Home,
+            RegisterState::Roaming | RegisterState::Partner => RegistrationState::Roaming,
+            RegisterState::Denied => RegistrationState::Denied,
+            RegisterState::Searching => RegistrationState::Searching,
+            RegisterState::Deregistered => RegistrationState::Idle,
+            RegisterState::Unknown => RegistrationState::Unknown,
+        };
+        heard.registration = Some(registration_words(state));
+        if is_registered(state) {
+            heard.operator = Some(told.provider_name).filter(|name| !name.is_empty());
+            heard.operator = heard.operator.or(Some(told.provider_id).filter(|id| !id.is_empty()));
+            heard.technology = data_class_words(told.data_classes).map(str::to_owned);
+        }
+    }
+    // The network may have more than the stick uses of it now.
+    if let Some(service) = gather.request(mbim, "technology", &mbim::packet_service())? {
+        let best = data_class_words(service.best_class).map(str::to_owned);
+        heard.technology = best.or(heard.technology);
+    }
+    if heard.technology.is_some() {
+        gather.found("technology");
+    }
+    Ok(heard)
+}
+
+fn figures_over_mbim(mbim: &mut Mbim<'_>, gather: &mut Gather, heard: &mut Reception) -> Result<()> {
+    let told = gather.request(mbim, FIGURES, &mbim::signal())?;
+    let figure = told.and_then(|signal| signal.rssi_dbm()).map(whole_scale);
+    put(&mut heard.rssi, &mut heard.bounds, "rssi", figure);
     Ok(())
 }
 

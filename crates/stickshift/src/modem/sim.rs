@@ -4,6 +4,7 @@
 //! first how many there are, and leaves the last one alone unless it is told otherwise.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -11,8 +12,10 @@ use crate::at::sim as at_sim;
 use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Tried, Verdict};
 use crate::hilink::pin as web_pin;
 use crate::link::Changes;
+use crate::mbim::{self, Mbim};
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
+use crate::wire::mbim::basic::{self, PinOperation, ReadyState};
 
 /// What the SIM waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,7 +200,7 @@ impl PinUse<'_> {
 const WRONG: &str = "a try of the code was counted";
 
 impl Modem<'_> {
-    /// What the SIM waits for; over AT, a SIM that is starting is waited for.
+    /// What the SIM waits for; over AT and MBIM, a SIM that is starting is waited for.
     ///
     /// # Errors
     /// `NoSim` over AT, where there is none; as [`At::run`](crate::at::At::run) and [`Hilink::call`](crate::hilink::Hilink::call).
@@ -205,6 +208,7 @@ impl Modem<'_> {
         match &mut self.way {
             Way::At(at) => at_sim::wait_state(at).map(of_at),
             Way::Web(web) => web.call(&web_pin::status()).map(|status| of_web(status.state)),
+            Way::Mbim(mbim) => condition_over_mbim(mbim).map(|(state, _)| state),
         }
     }
 
@@ -228,6 +232,15 @@ impl Modem<'_> {
                     pin_tries: status.pin_tries,
                     puk_tries: status.puk_tries,
                 })
+            }
+            Way::Mbim(mbim) => {
+                let (state, pin) = condition_over_mbim(mbim)?;
+                let asked_for = mbim.run_if_known(&mbim::pin1_enabled())?.flatten();
+                let of = |kind| pin.filter(|pin| pin.kind == kind)?.remaining?.try_into().ok();
+                // Blocked: there is no try of the PIN left.
+                let none_left = (state == SimCondition::Puk).then_some(0);
+                let (pin_tries, puk_tries) = (of(basic::PIN1).or(none_left), of(basic::PUK1));
+                Ok(SimStatus { state, asked_for, pin_tries, puk_tries })
             }
         }
     }
@@ -276,6 +289,13 @@ impl Modem<'_> {
                 PinUse::Change(pin, new) => web_pin::Operation::Change(pin, new),
                 PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
             })),
+            Way::Mbim(mbim) => mbim.run(&match code {
+                PinUse::Enter(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enter, pin, ""),
+                PinUse::Enable(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enable, pin, ""),
+                PinUse::Disable(pin) => mbim::use_pin(basic::PIN1, PinOperation::Disable, pin, ""),
+                PinUse::Change(pin, new) => mbim::use_pin(basic::PIN1, PinOperation::Change, pin, new),
+                PinUse::Unblock(puk, new) => mbim::use_pin(basic::PUK1, PinOperation::Enter, puk, new),
+            }),
         };
         let sent = sent.map_err(|e| match (code, is_wrong_code(&e)) {
             (PinUse::Disable(_), _) if e.refusal().is_some() => e.detail(Detail::Tried(Tried::PinOff)),
@@ -376,6 +396,42 @@ impl Modem<'_> {
 /// Whether a web page says that a code was wrong, in one of its ways.
 fn is_wrong_code(error: &Error) -> bool {
     matches!(error.refusal_of(RefusalFamily::Hilink), Some(101_007 | 103_002..=103_004))
+}
+
+/// How long a SIM that is starting is waited for.
+const STARTING: Duration = Duration::from_secs(15);
+
+/// What the SIM waits for, and what is told of the code.
+fn condition_over_mbim(mbim: &mut Mbim<'_>) -> Result<(SimCondition, Option<basic::PinInfo>)> {
+    let patient = mbim.now() + STARTING;
+    let subscriber = loop {
+        let subscriber = mbim.run(&mbim::subscriber())?;
+        if subscriber.ready != ReadyState::NotInitialized || mbim.now() >= patient {
+            break subscriber;
+        }
+        mbim.check()?;
+        mbim.sleep(Duration::from_secs(1));
+    };
+    let state = match subscriber.ready {
+        ReadyState::SimNotInserted => return Ok((SimCondition::Absent, None)),
+        ReadyState::Initialized => SimCondition::Ready,
+        ReadyState::NotInitialized => SimCondition::Starting,
+        ReadyState::BadSim | ReadyState::Failure => SimCondition::Failed,
+        ReadyState::NotActivated => SimCondition::Other("its subscription is not active".to_owned()),
+        ReadyState::Other(number) => SimCondition::Other(format!("state {number}")),
+        ReadyState::Locked => {
+            let pin = mbim.run(&mbim::pin())?;
+            let state = match pin.kind {
+                basic::PIN1 => SimCondition::Pin,
+                basic::PUK1 => SimCondition::Puk,
+                basic::PIN2 => SimCondition::Pin2,
+                basic::PUK2 => SimCondition::Puk2,
+                kind => SimCondition::Other(format!("waits for code {kind}")),
+            };
+            return Ok((state, Some(pin)));
+        }
+    };
+    Ok((state, mbim.run_if_known(&mbim::pin())?))
 }
 
 fn guard(left: Option<u8>, last: LastTry) -> Result<()> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::at::{self, At};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::hilink::sms as web_sms;
+use crate::mbim;
 use crate::modem::look::Seen;
 use crate::modem::messages::stores::Selection;
 use crate::modem::messages::{EntryKind, MessageId, MessageList, Place, ShortMessage};
@@ -83,6 +84,11 @@ impl Modem<'_> {
     fn delete_places(&mut self, places: &[Place], accepted: &mut usize) -> Result<()> {
         match &mut self.way {
             Way::At(at) => delete_at(at, places, accepted),
+            Way::Mbim(mbim) => places.iter().try_for_each(|place| {
+                mbim.run(&mbim::delete_message(place.number))?;
+                *accepted += 1;
+                Ok(())
+            }),
             Way::Web(web) => {
                 let numbers: Vec<u32> = places.iter().map(|place| place.number).collect();
                 web.call(&web_sms::delete(&numbers)).map_err(|e| match e.refusal() {
