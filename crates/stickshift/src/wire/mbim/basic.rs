@@ -1,6 +1,6 @@
 //! The service "basic connect" (section 10.5): identity, SIM, network, connection.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Builder, Fields};
 
