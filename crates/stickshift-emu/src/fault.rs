@@ -1,7 +1,7 @@
 //! A bad day on request: what goes wrong, at which step, and the same again for the same seed.
 //!
 //! A **step** is one request that the stick receives: a boot ROM packet (the probe included), a download-mode command or frame,
-//! an AT command line, a request to the web server. Steps are counted from 1 over the whole life of the stick, through every reboot.
+//! an AT command line, a request to the web server, an MBIM message. Steps are counted from 1 over the whole life of the stick, through every reboot.
 
 use std::fmt;
 use std::time::Duration;
@@ -142,9 +142,12 @@ impl FaultKind {
                 | FaultKind::Thief
                 | FaultKind::Split
         );
+        // What USB carries it checks: a message comes whole, or not at all.
+        let checked = matches!(self, FaultKind::Corrupt | FaultKind::Garble);
         match channel {
             Channel::Serial => !web,
             Channel::Web => !serial,
+            Channel::Messages => !web && !checked,
         }
     }
 }
@@ -154,6 +157,8 @@ impl FaultKind {
 pub(crate) enum Channel {
     Serial,
     Web,
+    /// The control channel of an MBIM function.
+    Messages,
 }
 
 impl fmt::Display for FaultKind {

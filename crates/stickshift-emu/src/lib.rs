@@ -34,6 +34,7 @@ pub mod fault;
 pub mod firmware;
 pub mod hilink;
 pub mod identity;
+pub mod mbim;
 pub mod modem;
 pub mod network;
 pub mod ppp;

@@ -1,4 +1,4 @@
-//! The campaign over every service that talks to a stick, over both ways in: every kind of fault at every step. What is said at the end is
+//! The campaign over every service that talks to a stick, over every way in: every kind of fault at every step. What is said at the end is
 //! compared with what the virtual stick holds: "done" means that it is done, "untouched" that nothing changed, "recoverable" that
 //! something did.
 
@@ -9,6 +9,7 @@ use stickshift::at::ports::UsbMode;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
+use stickshift::modem::identity::{FirstWay, first_way};
 use stickshift::modem::{Draft, LastTry, Login, MessageId, Modem, PinUse, PortsWanted};
 use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::VirtualBus;
@@ -20,6 +21,7 @@ use stickshift_emu::sticks::catalogue;
 const SEEDS: u64 = 2;
 /// Fewer runs mean that steps, services or kinds of fault went missing.
 const LEAST_RUNS: usize = 10_000;
+const LEAST_MBIM_RUNS: usize = 3_000;
 
 /// One service, on the stick that it is tried on.
 struct Service {
@@ -34,6 +36,8 @@ const AT: &str = "e3372h-stick";
 const WEB: &str = "e3372h-hilink";
 const PIN: &str = "e3372h-stick-pin";
 const LOGIN: &str = "e3372h-hilink-login";
+const MBIM: &str = "em7455";
+const MBIM_PIN: &str = "em7455-pin";
 
 fn nothing(_before: &Held, _after: &Held) -> bool {
     true
@@ -42,6 +46,11 @@ fn nothing(_before: &Held, _after: &Held) -> bool {
 fn send(modem: &mut Modem<'_>) -> Result<()> {
     let date = "2026-11-20 13:00:50";
     modem.send_message(Draft { to: "+33123456789", text: "hello", mark: 7, date }).map(|_| ())
+}
+
+fn send_long(modem: &mut Modem<'_>) -> Result<()> {
+    let (text, date) = ("A text of forty characters, four of them. ".repeat(8), "2026-11-20 13:00:50");
+    modem.send_message(Draft { to: "+33123456789", text: &text, mark: 7, date }).map(|_| ())
 }
 
 fn delete(modem: &mut Modem<'_>, numbers: &[u32]) -> Result<()> {
@@ -233,6 +242,74 @@ const SERVICES: &[Service] = &[
     service("delete", LOGIN, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, Store::Sim, &[40_000])),
 ];
 
+/// The places of an MBIM store count from 1.
+const MBIM_SERVICES: &[Service] = &[
+    service("identity", MBIM, |m| m.identity().map(|_| ()), nothing),
+    service("signal", MBIM, |m| m.signal().map(|_| ()), nothing),
+    service("network", MBIM, |m| m.present_network().map(|_| ()), nothing),
+    service("messages", MBIM, |m| m.messages().map(|_| ()), nothing),
+    service("read", MBIM, |m| m.read_message(&1.into()).map(|_| ()), nothing),
+    service("raw", MBIM, |m| m.raw_messages(&[]).map(|_| ()), nothing),
+    service("delete", MBIM, |m| delete(m, &[1]), |b, a| only_deleted(b, a, Store::Sim, &[0])),
+    service("delete two", MBIM, |m| delete(m, &[1, 3]), |b, a| only_deleted(b, a, Store::Sim, &[0, 2])),
+    service("delete absent", MBIM, |m| delete(m, &[1, 99]), |b, a| only_deleted(b, a, Store::Sim, &[0, 98])),
+    service("send", MBIM, send, one_more_message),
+    service("send long", MBIM, send_long, one_more_message),
+    service("code", MBIM, |m| m.ask_code("*100#").map(|_| ()), one_more_code),
+    service("menu", MBIM, menu, bought),
+    service("SIM", MBIM, |m| m.sim_status().map(|_| ()), nothing),
+    service(
+        "enter PIN",
+        MBIM_PIN,
+        |m| m.use_code(PinUse::Enter("1234"), LastTry::Keep).map(|_| ()),
+        |_, a| a.running.as_ref().is_some_and(|r| r.sim == SimState::Ready),
+    ),
+    service(
+        "wrong PIN",
+        MBIM_PIN,
+        |m| m.use_code(PinUse::Enter("9999"), LastTry::Keep).map(|_| ()),
+        |_, a| a.running.as_ref().is_some_and(|r| r.sim == SimState::Ready),
+    ),
+    service(
+        "enable PIN",
+        MBIM,
+        |m| m.use_code(PinUse::Enable("1234"), LastTry::Keep).map(|_| ()),
+        |_, a| a.kept.sim.pin_enabled,
+    ),
+    service(
+        "disable PIN",
+        MBIM_PIN,
+        |m| {
+            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
+            m.use_code(PinUse::Disable("1234"), LastTry::Keep).map(|_| ())
+        },
+        |_, a| !a.kept.sim.pin_enabled,
+    ),
+    service(
+        "change PIN",
+        MBIM_PIN,
+        |m| {
+            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
+            m.use_code(PinUse::Change("1234", "5678"), LastTry::Keep).map(|_| ())
+        },
+        |_, a| a.kept.sim.pin == "5678",
+    ),
+    service("networks", MBIM, |m| m.heard_networks().map(|_| ()), nothing),
+    service(
+        "use network",
+        MBIM,
+        |m| m.use_network(Some("20820")),
+        |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20820",
+    ),
+    service(
+        "use forbidden network",
+        MBIM,
+        |m| m.use_network(Some("20810")),
+        |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20810",
+    ),
+    service("any network", MBIM, |m| m.use_network(None), |_, a| !a.kept.radio.by_hand),
+];
+
 /// What a verdict speaks of: whether a message was read and what a restart forgets are no part of it.
 fn lasting(held: &Held) -> Held {
     let mut held = held.clone();
@@ -268,6 +345,10 @@ fn talk(service: &Service, bus: &mut VirtualBus) -> Result<()> {
         let login = (service.stick == LOGIN).then_some(&login);
         return (service.run)(&mut Modem::over_web(&mut *link, login, &cancel)?);
     }
+    if let Some(FirstWay::Mbim(interface)) = first_way(&stick) {
+        let mut link = bus.open_messages(&stick.place, interface)?;
+        return (service.run)(&mut Modem::over_mbim(&mut *link, &cancel)?);
+    }
     let port = stick.interfaces.iter().find(|i| i.role == Role::Pcui).unwrap().number;
     let mut link = bus.open_port(&stick.place, port)?;
     (service.run)(&mut Modem::over_at(&mut *link, &cancel)?)
@@ -301,6 +382,7 @@ const ELSEWHERE: &[FaultKind] = &[
     FaultKind::TableRefused,
     FaultKind::TableRestarts,
     FaultKind::LoaderDead,
+    FaultKind::AuthRefused,
 ];
 
 fn faults(step: u32) -> Vec<Fault> {
@@ -325,18 +407,31 @@ fn faults(step: u32) -> Vec<Fault> {
 
 #[test]
 fn every_fault_at_every_step_of_every_service_ends_true() {
+    campaign(SERVICES, LEAST_RUNS);
+}
+
+#[test]
+fn every_fault_at_every_message_of_every_service_over_mbim_ends_true() {
+    campaign(MBIM_SERVICES, LEAST_MBIM_RUNS);
+}
+
+fn campaign(services: &[Service], least: usize) {
     let mut runs = 0;
     let mut said: BTreeMap<&str, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for service in SERVICES {
+    for service in services {
         let (ended, before, after) = run(service, None, 1);
-        let expects = !matches!(service.name, "delete absent" | "wrong PIN") && service.stick != "e3372s";
+        let expects = !matches!(service.name, "delete absent" | "wrong PIN" | "use forbidden network")
+            && service.stick != "e3372s";
         assert!(!expects || ended.is_ok(), "{} on {}: {ended:?}", service.name, service.stick);
         assert_eq!(false_word(service, &ended, &before, &after), None, "{} {ended:?}", service.name);
         let steps = match service.stick {
             // The stores are listed before and after.
             AT if service.name.starts_with("delete") => 30,
             AT | PIN | "e3372s" => 18,
+            MBIM if service.name.starts_with("delete") => 12,
+            MBIM_PIN => 20,
+            MBIM => 10,
             _ => 14,
         };
         for seed in 1..=SEEDS {
@@ -360,5 +455,5 @@ fn every_fault_at_every_step_of_every_service_ends_true() {
     }
     println!("{runs} runs: {said:?}; {} false words", wrong.len());
     assert!(wrong.is_empty(), "{} of {runs}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(runs >= LEAST_RUNS, "{runs} runs");
+    assert!(runs >= least, "{runs} runs");
 }

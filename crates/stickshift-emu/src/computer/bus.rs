@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::link::{Bus, ByteLink, HttpLink, Moment, UsbLink};
+use stickshift::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
 use stickshift::stick::{Drive, Hindrance, Place, Stick};
 
 use crate::computer::http_link::VirtualHttp;
+use crate::computer::message_link::VirtualMessages;
 use crate::computer::serial_link::VirtualPort;
 use crate::computer::shared::Shared;
 use crate::computer::usb_link::VirtualUsb;
@@ -184,6 +185,22 @@ impl Bus for VirtualBus {
             tty,
             unread: Vec::new(),
         }))
+    }
+
+    fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        if computer.no_access {
+            return Err(Error::new(ErrorKind::PermissionDenied, "access to the control channel is denied"));
+        }
+        let stick = computer.device_at(place).ok_or_else(virtual_computer::gone)?;
+        if !stick.interfaces.iter().any(|i| i.number == interface && i.cdc_wdm.is_some()) {
+            let error = Error::new(ErrorKind::NoSuchPort, "the interface has no control channel");
+            return Err(error.with("interface", interface));
+        }
+        let enumeration = computer.enumeration(place).ok_or_else(virtual_computer::gone)?;
+        let (computer, place) = (self.computer.clone(), place.clone());
+        Ok(Box::new(VirtualMessages { computer, place, enumeration, interface }))
     }
 
     fn open_usb(&mut self, place: &Place) -> Result<Box<dyn UsbLink>> {

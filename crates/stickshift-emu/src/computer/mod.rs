@@ -3,6 +3,7 @@
 mod bus;
 mod faults;
 mod http_link;
+mod message_link;
 mod serial_link;
 mod shared;
 mod usb_link;

@@ -148,6 +148,12 @@ pub trait Device: Any + Send {
         UsbReply::Stall
     }
 
+    /// Whether the control channel of an interface has a message that the host was not told of; with that it is told.
+    fn message_available(&mut self, now: Moment, interface: u8) -> bool {
+        let _ = (now, interface);
+        false
+    }
+
     /// Data to a bulk or interrupt OUT endpoint of an interface that is not serial.
     fn transfer_out(&mut self, now: Moment, endpoint: u8, data: &[u8]) -> UsbReply {
         let _ = (now, endpoint, data);

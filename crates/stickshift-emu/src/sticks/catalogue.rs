@@ -5,6 +5,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use crate::device::Device;
 use crate::hilink::{Login, WebOptions};
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
+use crate::sticks::mbim::{MbimOptions, MbimStick};
 use crate::sticks::zerocd::{self, ZeroCd};
 use crate::sticks::{fault_words, switchable};
 
@@ -112,9 +113,25 @@ const ROWS: &[NamedStick] = &[
     },
 ];
 
+/// Sticks that are MBIM alone: name, what it is, and how it is made.
+type MbimRow = (&'static str, &'static str, fn() -> MbimOptions);
+
+const MBIM: &[MbimRow] = &[
+    (
+        "em7455",
+        "Sierra Wireless EM7455 with MBIM alone: 1199:9079, a control channel and no AT port",
+        MbimOptions::em7455,
+    ),
+    ("em7455-pin", "the same with a SIM that wants its PIN (1234, PUK 12345678)", || {
+        let options = MbimOptions::em7455();
+        MbimOptions { modem: options.modem.clone().with_pin(), ..options }
+    }),
+];
+
 /// Every name with a one-line description.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ROWS.iter().map(|row| (row.name, row.what)).chain(switchable::names())
+    let mbim = MBIM.iter().map(|(name, what, _)| (*name, *what));
+    ROWS.iter().map(|row| (row.name, row.what)).chain(mbim).chain(switchable::names())
 }
 
 /// What the E3372h of that name is, to be changed before it is made.
@@ -136,6 +153,10 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
             faults,
             ..options
         })));
+    }
+    if let Some((.., options)) = MBIM.iter().find(|row| row.0 == name) {
+        let faults = fault_words::plan(name, fault, seed)?;
+        return Ok(Box::new(MbimStick::new(MbimOptions { faults, ..options() })));
     }
     let Some(options) = switchable::options(name) else {
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))

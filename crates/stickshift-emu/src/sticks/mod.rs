@@ -7,6 +7,7 @@ pub mod described;
 pub mod fault_words;
 pub mod hardware;
 pub mod huawei;
+pub mod mbim;
 pub mod scsi_cdrom;
 pub mod switchable;
 pub mod zerocd;

@@ -247,6 +247,9 @@ impl UsbSession {
                 self.cable_told = true;
                 TransferFate::Done(functions::cable_is_in(number))
             }
+            (Function::Ncm, true) if kind == 3 && device.message_available(now, number) => {
+                TransferFate::Done(functions::message_is_there(number))
+            }
             // No modem status and no other network notification is ever reported.
             (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => TransferFate::Wait,
             (Function::Ethernet, false) if self.router.is_some() => {
