@@ -9,6 +9,7 @@ use stickshift_emu::computer::{Action, ComputerFaults, ModemManager, VirtualBus}
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::HuaweiStick;
+use stickshift_emu::sticks::mbim::MbimStick;
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::any_stick;
@@ -135,6 +136,12 @@ impl Played {
                     .collect::<Vec<_>>()
             };
             unfired.extend(self.bus.with(&stick.place, of_requests).unwrap_or_default());
+            let of_messages = |stick: &mut MbimStick| {
+                let steps = stick.steps();
+                let words = |fault| format!("{fault} (the stick received {steps} messages)");
+                stick.unfired().map(words).collect::<Vec<_>>()
+            };
+            unfired.extend(self.bus.with(&stick.place, of_messages).unwrap_or_default());
             let of_message = self.bus.with(&stick.place, |stick: &mut ZeroCd| stick.unfired()).flatten();
             unfired
                 .extend(of_message.map(|behaviour| format!("{} (no switch message came)", behaviour.word())));

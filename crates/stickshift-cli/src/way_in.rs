@@ -1,14 +1,15 @@
-//! The ways in: how verbs that talk to a stick reach it. Over an AT port or its web server; by bus place, by tty or by address.
+//! The ways in: how verbs that talk to a stick reach it. Over an AT port, its MBIM function or its web server; by bus place, by tty or by address.
 
 use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::Hilink;
-use stickshift::link::{ByteLink, HttpLink, LimitedHttp};
+use stickshift::link::{ByteLink, HttpLink, LimitedHttp, MessageLink};
+use stickshift::modem::identity::FirstWay;
 use stickshift::modem::{Login, Modem, identity};
-use stickshift::stick::Mode;
+use stickshift::stick::{Mode, Stick};
 
 use crate::context::Context;
 use crate::opener::port_place;
@@ -111,10 +112,11 @@ pub(crate) struct WayInArgs {
 pub(crate) enum WayIn {
     At(Box<dyn ByteLink>),
     Web(Box<dyn HttpLink>),
+    Mbim(Box<dyn MessageLink>),
 }
 
 impl WayInArgs {
-    /// Opens the stick's AT port, or its web server where it shows no AT port.
+    /// Opens the stick's AT port, or its MBIM function or web server where it shows no AT port.
     ///
     /// # Errors
     /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
@@ -131,6 +133,9 @@ impl WayInArgs {
         if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
             return bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)));
         }
+        if let Some(FirstWay::Mbim(interface)) = identity::first_way(&stick) {
+            return bus.open_messages(&stick.place, interface).map(WayIn::Mbim);
+        }
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface).map(WayIn::At),
             None => Err(wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode)),
@@ -145,6 +150,7 @@ impl WayInArgs {
         match way_in {
             WayIn::At(link) => Modem::over_at(&mut **link, &context.cancel),
             WayIn::Web(link) => self.web.modem(context, &mut **link),
+            WayIn::Mbim(link) => Modem::over_mbim(&mut **link, &context.cancel),
         }
     }
 }
@@ -172,8 +178,19 @@ impl PortArgs {
         let stick = context.stick(&mut *bus, self.stick.as_deref())?;
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
             Some(interface) => bus.open_port(&stick.place, interface),
-            None => Err(wrong_mode::lacks(Needs::At, &stick.place, stick.mode)),
+            None => Err(without_at_port(&stick)),
         }
+    }
+}
+
+/// The stick shows no AT port; another way in may be there.
+fn without_at_port(stick: &Stick) -> Error {
+    let error = wrong_mode::lacks(Needs::At, &stick.place, stick.mode);
+    match identity::first_way(stick) {
+        Some(FirstWay::Mbim(_)) => error.detail(Detail::NextStep(
+            "`stickshift signal`, `network`, `sms`, `ussd` and `pin` talk to it over MBIM; AT commands need another composition of its ports",
+        )),
+        _ => error,
     }
 }
 

@@ -152,6 +152,7 @@ transcripts! {
     resume
     convert
     switch
+    mbim
     talking
     usage
 }

@@ -1,4 +1,4 @@
-//! `stickshift pin`: the SIM's codes, over AT or HiLink.
+//! `stickshift pin`: the SIM's codes, over AT, HiLink or MBIM.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! `stickshift signal`: network, signal strength and quality, over AT or HiLink.
+//! `stickshift signal`: network, signal strength and quality, over AT, HiLink or MBIM.
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -163,6 +163,9 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
         Some(Mode::Hilink | Mode::HilinkSerial) => {
             certain("firmware", "hilink", "it is a network card with a router behind it")
         }
+        Some(Mode::Modem) if stick.is_some_and(|stick| stick.ports().next().is_none()) => {
+            certain("firmware", "stick", "it is a modem without a web page: it shows a control channel alone")
+        }
         Some(Mode::Modem) => {
             likely("firmware", "stick", "it shows serial ports; HiLink firmware can show them too")
         }
