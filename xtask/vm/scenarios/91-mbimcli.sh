@@ -35,9 +35,8 @@ ask --query-visible-providers
 grep "Provider ID: '20820'" "$HERE/told"
 
 # A connection, and its addresses. It ends when the function is closed.
-ask --connect=apn=internet,ip-type=ipv4v6 --no-close
+ask --connect=access-string=internet,ip-type=ipv4v6 --no-close
 grep "Activation state: 'activated'" "$HERE/told"
-wait_for 10 test -s "$HERE/told"
 ask --no-open=20 --query-ip-configuration --no-close
 grep "IP \[0\]: '10.249.198.122/30'" "$HERE/told"
 grep "Gateway: '10.249.198.121'" "$HERE/told"
@@ -64,5 +63,8 @@ mbimcli -d /dev/cdc-wdm0 --query-visible-providers > /dev/null &
 holder=$!
 holds() { [ -n "$(find /proc/$holder/fd -lname /dev/cdc-wdm0 2>/dev/null)" ]; }
 wait_for 10 holds
-stickshift signal --stick "$WHERE" 2>&1 | grep "held by mbimcli" || { stickshift signal --stick "$WHERE" || true; false; }
+code stickshift signal --stick "$WHERE" > "$HERE/busy" 2>&1
+cat "$HERE/busy"
+grep "held by mbimcli" "$HERE/busy"
+grep "exit 4" "$HERE/busy"
 wait $holder

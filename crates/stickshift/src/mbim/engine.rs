@@ -52,6 +52,8 @@ pub struct Mbim<'l> {
     assembler: Assembler,
     transaction: u32,
     indications: Vec<Indication>,
+    /// The information buffer of the last refusal.
+    beside: Vec<u8>,
     effects: Effects,
 }
 
@@ -80,6 +82,7 @@ impl<'l> Mbim<'l> {
             assembler: Assembler::default(),
             transaction: first & 0x7fff_ffff,
             indications: Vec::new(),
+            beside: Vec::new(),
             effects: Effects::default(),
         }
     }
@@ -189,8 +192,9 @@ impl<'l> Mbim<'l> {
                         self.judge(named(Error::new(ErrorKind::UnexpectedAnswer, what), &request.command))
                     );
                 }
-                Answer::Done(status, _) => {
+                Answer::Done(status, data) => {
                     self.effects.standing = before;
+                    self.beside = data;
                     let cid = request.command.cid;
                     let error = self.refused(status, &format!("{:?} {cid}", request.command.service));
                     return Err(error);
@@ -209,6 +213,11 @@ impl<'l> Mbim<'l> {
             Err(e) if e.refusal().is_some() || e.is(ErrorKind::UnexpectedAnswer) => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// Takes the information buffer that came with the last refusal: some say there why.
+    pub fn take_beside_refusal(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.beside)
     }
 
     /// Takes the indications that came since the last call, oldest first.

@@ -135,14 +135,19 @@ pub fn first_way(stick: &Stick) -> Option<FirstWay> {
     if named(Role::Pcui) || named(Role::Modem) {
         return Some(FirstWay::At);
     }
+    match mbim_interface(stick) {
+        Some(interface) => Some(FirstWay::Mbim(interface)),
+        None => (!at_ports(stick).is_empty()).then_some(FirstWay::At),
+    }
+}
+
+/// The interface of the stick's MBIM function, where the system gives it a control channel.
+pub fn mbim_interface(stick: &Stick) -> Option<u8> {
     let is_mbim = |i: &&Interface| {
         let by_class = (i.class, i.subclass) == (0x02, 0x0e);
         i.cdc_wdm.is_some() && (by_class || i.driver.as_deref() == Some("cdc_mbim"))
     };
-    match stick.interfaces.iter().find(is_mbim) {
-        Some(interface) => Some(FirstWay::Mbim(interface.number)),
-        None => (!at_ports(stick).is_empty()).then_some(FirstWay::At),
-    }
+    stick.interfaces.iter().find(is_mbim).map(|i| i.number)
 }
 
 /// The interfaces with a port that may take AT commands, the likeliest first. A port whose descriptor does not tell its purpose may be any.

@@ -6,6 +6,7 @@ use std::io::Read;
 use crate::at::data::Authentication;
 use crate::at::{identify, sim};
 use crate::error::Result;
+use crate::mbim;
 use crate::modem::Modem;
 use crate::online::Wanted;
 
@@ -81,13 +82,21 @@ impl Apn {
     }
 }
 
-/// The access point for what is wanted; asks the SIM, over AT, where none was given.
+/// The access point for what is wanted; asks the SIM, over AT or MBIM, where none was given.
 ///
 /// # Errors
 /// `Disconnected`, `Interrupted`: what a SIM does not tell is passed over.
 pub(super) fn choose(wanted: &Wanted, modem: &mut Modem<'_>) -> Result<Apn> {
     if let Some(apn) = given(wanted) {
         return Ok(apn);
+    }
+    if let Some(mbim) = modem.mbim() {
+        let imsi =
+            mbim.run_if_known(&mbim::subscriber())?.map(|subscriber| subscriber.id).unwrap_or_default();
+        let provider = mbim.run_if_known(&mbim::home_provider())?.map(|home| home.name);
+        let provider = provider.filter(|name| !name.is_empty());
+        let found = of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network);
+        return Ok(of_wanted(found, wanted));
     }
     let Some(at) = modem.at() else { return Ok(of_wanted(Apn::of_the_network(), wanted)) };
     let Some(imsi) = at.run_if_known(&identify::imsi())? else {

@@ -7,12 +7,13 @@ use crate::at::network;
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Session};
 use crate::link::Bus;
-use crate::modem::{Login, Modem};
+use crate::mbim;
+use crate::modem::{Login, Modem, identity};
 use crate::online::Wanted;
 use crate::online::computer::Computer;
 use crate::online::record::{Record, StickUndo};
 use crate::online::run::{Run, still_there, undo};
-use crate::online::ways::ncm;
+use crate::online::ways::{self, Way, ncm};
 use crate::stick::{Place, Stick};
 
 /// What `down` did.
@@ -104,9 +105,17 @@ fn of_stick_with(run: &mut Run<'_, '_>, login: Option<Login>) -> Result<String> 
         let mut link = run.bus.open_http(&run.stick.place)?;
         let mut modem = Modem::over_web(&mut *link, login.as_ref(), &cancel)?;
         each(&mut run.record, &mut modem)
+    } else if run.record.way == Way::Mbim.word() {
+        let interface = identity::mbim_interface(&run.stick).ok_or_else(|| {
+            Error::new(ErrorKind::NoSuchPort, "the stick's MBIM interface has no control channel")
+                .with_verdict(Verdict::Unknown)
+        })?;
+        let mut link = run.bus.open_messages(&run.stick.place, interface)?;
+        let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
+        each(&mut run.record, &mut modem)
     } else {
         let mut quiet = Session::new(|_| {}, cancel.clone());
-        let interface = crate::modem::identity::find_at_port(run.bus, &run.stick, &mut quiet)?;
+        let interface = identity::find_at_port(run.bus, &run.stick, &mut quiet)?;
         let interface = interface.ok_or_else(|| {
             Error::new(ErrorKind::NoSuchPort, "no port of the stick answers AT commands")
                 .with_verdict(Verdict::Unknown)
@@ -141,6 +150,13 @@ fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
             return modem.set_radio(&now, &wanted).map(|_| ());
         }
         StickUndo::HangUp { .. } | StickUndo::Context { .. } | StickUndo::Radio { .. } => {}
+    }
+    if let Some(mbim) = modem.mbim() {
+        return match undo {
+            StickUndo::HangUp { .. } => ways::mbim::hang_up(mbim),
+            StickUndo::Radio { on } => mbim.run(&mbim::set_radio_state(*on)).map(|_| ()),
+            _ => Ok(()),
+        };
     }
     let Some(at) = modem.at() else { return Ok(()) };
     match undo {

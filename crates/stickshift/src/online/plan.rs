@@ -34,7 +34,8 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
         Way::Ecm => {
             plan.step("address", "DHCP on the network card; where something answers, that is all", None)
         }
-        Way::Mbim | Way::Qmi => plan.step("bearer", "left to another program, whose command is named", None),
+        Way::Mbim => mbim_steps(&mut plan, wanted, kind, apn),
+        Way::Qmi => plan.step("bearer", "left to another program, whose command is named", None),
     }
     let context = ncm::CONTEXT;
     match way {
@@ -59,7 +60,7 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
         }
         _ => {}
     }
-    if !matches!(way, Way::Mbim | Way::Qmi) {
+    if way != Way::Qmi {
         computer_steps(&mut plan, computer, stick, wanted, &name)?;
     }
     plan.dangers.push("data costs money; in another operator's network, much".into());
@@ -80,6 +81,28 @@ fn at_steps(plan: &mut Plan, wanted: &Wanted) {
     if wanted.apn.is_none() {
         plan.step("bearer", "AT+CIMI, AT+CRSM: the operator, for its access point", None);
     }
+}
+
+fn mbim_steps(plan: &mut Plan, wanted: &Wanted, kind: &str, apn: &str) {
+    plan.step("port", "MBIM: a question over the control channel, OPEN where the function is not open", None);
+    plan.step("sim", "SUBSCRIBER_READY_STATUS; PIN once where it is wanted, never with the last try", None);
+    plan.step(
+        "registration",
+        "RADIO_STATE, REGISTER_STATE each second until registered, at most 120 s",
+        None,
+    );
+    if wanted.apn.is_none() {
+        plan.step(
+            "bearer",
+            "SUBSCRIBER_READY_STATUS, HOME_PROVIDER: the operator, for its access point",
+            None,
+        );
+    }
+    plan.step("bearer", "PACKET_SERVICE: attach where it is not", None);
+    plan.step("bearer", "CONNECT: end session 0 where it is up", None);
+    let user = if wanted.user.is_some() { ", user and password (CHAP, then PAP, then none)" } else { "" };
+    plan.step("bearer", format!("CONNECT session 0: {kind}, {apn}{user}"), None);
+    plan.step("address", "IP_CONFIGURATION: the stick's own words", None);
 }
 
 fn web_steps(plan: &mut Plan, wanted: &Wanted) {

@@ -2,7 +2,7 @@
 
 mod ecm;
 mod hilink;
-mod mbim;
+pub(super) mod mbim;
 pub(super) mod ncm;
 mod ppp;
 mod qmi;

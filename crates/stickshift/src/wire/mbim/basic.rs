@@ -357,6 +357,8 @@ pub enum Auth {
     Pap = 1,
     /// CHAP.
     Chap = 2,
+    /// MS-CHAPv2.
+    MsChapV2 = 3,
 }
 
 /// The context type "internet" (section 10.5.12).
