@@ -23,12 +23,15 @@ pub(crate) struct AtPorts {
 }
 
 impl AtPorts {
-    /// Modem and PCUI ports take AT commands, as do those of the oldest sticks, which say nothing of themselves; diagnostic ports
-    /// are mute.
+    /// Modem and PCUI ports take AT commands, as do those of the oldest sticks, which say nothing of themselves, and the control channel of
+    /// Huawei's NCM; diagnostic ports are mute.
     pub(crate) fn of(appearance: &Appearance) -> Self {
         let interfaces = appearance.configurations.iter().flat_map(|c| &c.interfaces);
-        let serial = interfaces.filter(|i| i.function == Function::Serial);
-        let at = serial.filter(|i| matches!(i.alternates[0].class[2], 0x01 | 0x02 | 0x10 | 0x12 | 0xff));
+        let at = interfaces.filter(|i| match (i.function, i.alternates[0].class) {
+            (Function::Serial, [.., protocol]) => matches!(protocol, 0x01 | 0x02 | 0x10 | 0x12 | 0xff),
+            (Function::Ncm, [class, ..]) => class == 0xff,
+            _ => false,
+        });
         AtPorts { ports: at.map(|i| (i.number, AtPort::new())).collect(), ..AtPorts::default() }
     }
 

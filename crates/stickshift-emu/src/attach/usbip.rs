@@ -338,6 +338,8 @@ mod tests {
         let mut bench = Bench::new("k3772");
         let (_, _, mut line) = bench.import("1-1");
         bench.ask(&mut line, [0x00, 9, 1, 0, 0, 0, 0, 0]);
+        // It has appeared once the rack has looked at it again.
+        bench.rack.turn(Duration::ZERO).unwrap();
         bench.rack.power(0, false);
         bench.until(|_, changes| changes.contains(&(0, RackChange::Left)));
         assert_eq!(line.read(&mut [0; 8]).unwrap(), 0);

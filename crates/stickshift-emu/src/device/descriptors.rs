@@ -11,6 +11,12 @@ pub(crate) const MAC_STRING: u8 = 5;
 /// The Ethernet address of nearly every E3372h, in the letters of its string.
 pub(crate) const MAC: &str = "0C5B8F279A64";
 
+/// The same in bytes.
+pub(crate) fn mac() -> [u8; 6] {
+    let number = u64::from_str_radix(MAC, 16).unwrap_or_default();
+    std::array::from_fn(|at| (number >> (40 - 8 * at)) as u8)
+}
+
 /// The 18 bytes of the device descriptor.
 pub fn device(appearance: &Appearance) -> [u8; 18] {
     let named = [&appearance.manufacturer, &appearance.product, &appearance.serial];

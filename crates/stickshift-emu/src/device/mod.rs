@@ -13,6 +13,7 @@ use stickshift::link::{ControlSetup, HttpRequest, HttpResponse, Moment};
 use stickshift::stick::UsbId;
 
 use crate::modem::Held;
+use crate::network::Bearer;
 
 /// What a stick shows on the bus between two enumerations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,9 +192,31 @@ pub trait Device: Any + Send {
         None
     }
 
-    /// Address of the router behind its network card, in a /24 of its own.
-    fn lan(&self) -> [u8; 4] {
-        [192, 168, 8, 1]
+    /// Address of the router behind its network card, in a /24 of its own; `None` when the card is the bearer itself.
+    fn lan(&self) -> Option<[u8; 4]> {
+        None
+    }
+
+    /// The data connection that its network card leads to.
+    fn bearer(&self, now: Moment) -> Option<Bearer> {
+        let _ = now;
+        None
+    }
+
+    /// An IP packet into that data connection. Without one it is lost.
+    fn packet_out(&mut self, now: Moment, packet: &[u8]) {
+        let _ = (now, packet);
+    }
+
+    /// Whether its network card hands out the bearer's address by DHCP.
+    fn answers_dhcp(&self) -> bool {
+        true
+    }
+
+    /// Takes the next IP packet that came over it.
+    fn packet_in(&mut self, now: Moment) -> Option<Vec<u8>> {
+        let _ = now;
+        None
     }
 
     /// What its modem holds, also while it is unplugged; `None` for a stick without one. For tests: it is not a way in.

@@ -62,6 +62,8 @@ struct Dialled {
     at: Moment,
     way: Way,
     families: Families,
+    /// What had been carried before.
+    carried: (u64, u64),
 }
 
 /// A profile of the web UI.
@@ -100,6 +102,8 @@ pub(crate) struct Data {
     pub(crate) subscriber: u16,
     /// The network refuses every user name and password.
     pub(crate) refuses_logins: bool,
+    /// Bytes that the network carried to the stick and from it since power.
+    pub(crate) carried: (u64, u64),
     dialled: Option<Dialled>,
 }
 
@@ -128,6 +132,7 @@ impl Data {
             contexts: vec![(1, "IP".into(), "orange".into())],
             subscriber: 0,
             refuses_logins: false,
+            carried: (0, 0),
             dialled: None,
         }
     }
@@ -170,7 +175,7 @@ impl Data {
 
     /// Dials; a connection that is there already stays as it is.
     pub(crate) fn dial(&mut self, now: Moment, way: Way, families: Families) {
-        self.dialled.get_or_insert(Dialled { at: now, way, families });
+        self.dialled.get_or_insert(Dialled { at: now, way, families, carried: self.carried });
     }
 
     pub(crate) fn hang_up(&mut self) {
@@ -203,10 +208,12 @@ impl Data {
         [up, up + SECOND_STAGE].into_iter().find(|&at| at > now)
     }
 
-    /// Bytes received and sent while it is up; a steady trickle.
+    /// Bytes received and sent while it is up: a steady trickle, and what the host sends and fetches.
     pub(crate) fn traffic(&self, now: Moment) -> (u64, u64) {
         let seconds = self.time(now).as_secs();
-        (seconds * 30_100, seconds * 1_431)
+        let before = self.dialled.map_or(self.carried, |dialled| dialled.carried);
+        let (received, sent) = (self.carried.0 - before.0, self.carried.1 - before.1);
+        (seconds * 30_100 + received, seconds * 1_431 + sent)
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod radio;
 pub(crate) mod sim;
 pub(crate) mod sms;
 pub(crate) mod tpdu;
+pub(crate) mod uplink;
 pub(crate) mod ussd;
 
 use std::time::Duration;

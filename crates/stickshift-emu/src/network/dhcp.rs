@@ -8,9 +8,17 @@ pub(super) const CLIENT_PORT: u16 = 68;
 /// Where the options begin: after the fixed fields and the magic cookie.
 const OPTIONS: usize = 240;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
-/// The first of the pool .100 to .200.
-const HOST: u8 = 100;
-const LEASE_S: u32 = 86_400;
+/// What a host is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    /// The server, which is the router, too.
+    pub(super) server: Ipv4Address,
+    pub(super) host: Ipv4Address,
+    pub(super) mask: Ipv4Address,
+    pub(super) dns: Vec<Ipv4Address>,
+    pub(super) mtu: Option<u16>,
+    pub(super) seconds: u32,
+}
 
 const DISCOVER: u8 = 1;
 const OFFER: u8 = 2;
@@ -19,16 +27,15 @@ const ACK: u8 = 5;
 const NAK: u8 = 6;
 const INFORM: u8 = 8;
 
-/// The answer of the router at `address` to a client's message; `None` for what is none, or wants no answer.
-pub(super) fn reply(request: &[u8], address: Ipv4Address) -> Option<Vec<u8>> {
+/// The answer to a client's message; `None` for what is none, or wants no answer.
+pub(super) fn reply(request: &[u8], lease: &Lease) -> Option<Vec<u8>> {
     if request.len() < OPTIONS || request[0] != 1 || request[236..OPTIONS] != COOKIE {
         return None;
     }
-    let [a, b, c, _] = address.octets();
-    let host = [a, b, c, HOST];
+    let (server_address, host) = (lease.server.octets(), lease.host.octets());
     let option = |code| option(&request[OPTIONS..], code);
     // A request that chose another server's offer is not for this one.
-    if option(54).is_some_and(|server| server != address.octets()) {
+    if option(54).is_some_and(|server| server != server_address) {
         return None;
     }
     let kind = match (*option(53)?.first()?, option(50)) {
@@ -50,14 +57,17 @@ pub(super) fn reply(request: &[u8], address: Ipv4Address) -> Option<Vec<u8>> {
         reply.extend(value);
     };
     add(53, &[kind]);
-    add(54, &address.octets());
+    add(54, &server_address);
     if kind != NAK {
-        add(51, &LEASE_S.to_be_bytes());
-        add(1, &[255, 255, 255, 0]);
-        add(3, &address.octets());
-        add(6, &address.octets());
+        add(51, &lease.seconds.to_be_bytes());
+        add(1, &lease.mask.octets());
+        add(3, &server_address);
+        add(6, &lease.dns.iter().flat_map(Ipv4Address::octets).collect::<Vec<u8>>());
+        if let Some(mtu) = lease.mtu {
+            add(26, &mtu.to_be_bytes());
+        }
         reply[16..20].copy_from_slice(&host);
-        reply[20..24].copy_from_slice(&address.octets());
+        reply[20..24].copy_from_slice(&server_address);
     }
     reply.push(255);
     Some(reply)
@@ -84,7 +94,17 @@ fn option(mut options: &[u8], wanted: u8) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    const ROUTER: Ipv4Address = Ipv4Address::new(192, 168, 8, 1);
+    fn lease() -> Lease {
+        let server = Ipv4Address::new(192, 168, 8, 1);
+        Lease {
+            server,
+            host: Ipv4Address::new(192, 168, 8, 100),
+            mask: Ipv4Address::new(255, 255, 255, 0),
+            dns: vec![server],
+            mtu: None,
+            seconds: 60,
+        }
+    }
 
     fn message(options: &[u8]) -> Vec<u8> {
         let mut all = vec![0; OPTIONS];
@@ -97,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_lease_with_gateway_and_name_server() {
-        let offer = reply(&message(&[53, 1, DISCOVER, 255]), ROUTER).unwrap();
+        let offer = reply(&message(&[53, 1, DISCOVER, 255]), &lease()).unwrap();
         assert_eq!((offer[0], &offer[4..8]), (2, &[0xde, 0xad, 0xbe, 0xef][..]));
         assert_eq!(offer[16..20], [192, 168, 8, 100]);
         assert_eq!(offer[28..34], [0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64]);
@@ -108,25 +128,25 @@ mod tests {
             (vec![192, 168, 8, 1], vec![192, 168, 8, 1], vec![255, 255, 255, 0])
         );
         let request = [53, 1, REQUEST, 0, 50, 4, 192, 168, 8, 100, 54, 4, 192, 168, 8, 1, 255];
-        let ack = reply(&message(&request), ROUTER).unwrap();
+        let ack = reply(&message(&request), &lease()).unwrap();
         assert_eq!(option(&ack[OPTIONS..], 53), Some(&[ACK][..]));
     }
 
     #[test]
     fn other_addresses_are_refused_and_other_servers_left_alone() {
-        let nak = reply(&message(&[53, 1, REQUEST, 50, 4, 10, 0, 0, 7, 255]), ROUTER).unwrap();
+        let nak = reply(&message(&[53, 1, REQUEST, 50, 4, 10, 0, 0, 7, 255]), &lease()).unwrap();
         assert_eq!(option(&nak[OPTIONS..], 53), Some(&[NAK][..]));
         assert_eq!(nak[16..20], [0; 4]);
-        assert_eq!(reply(&message(&[53, 1, REQUEST, 54, 4, 10, 0, 0, 1, 255]), ROUTER), None);
+        assert_eq!(reply(&message(&[53, 1, REQUEST, 54, 4, 10, 0, 0, 1, 255]), &lease()), None);
     }
 
     #[test]
     fn nonsense_gets_no_answer() {
         let whole = message(&[53, 1, DISCOVER, 255]);
         for cut in 0..OPTIONS + 3 {
-            assert_eq!(reply(&whole[..cut], ROUTER), None, "{cut}");
+            assert_eq!(reply(&whole[..cut], &lease()), None, "{cut}");
         }
-        assert_eq!(reply(&message(&[53, 200, 1]), ROUTER), None);
-        assert_eq!(reply(&message(&[]), ROUTER), None);
+        assert_eq!(reply(&message(&[53, 200, 1]), &lease()), None);
+        assert_eq!(reply(&message(&[]), &lease()), None);
     }
 }

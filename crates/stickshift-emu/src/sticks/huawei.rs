@@ -15,14 +15,14 @@ use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
-use crate::modem::{Held, Modem};
-use crate::network::{Operator, Quirks};
+use crate::modem::uplink::Uplink;
+use crate::modem::{Held, Modem, Way};
+use crate::network::{Bearer, Quirks};
 use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
 use crate::sticks::scsi_cdrom::Drives;
 
 mod kept;
-mod online;
 mod options;
 mod serial;
 mod web;
@@ -105,9 +105,7 @@ pub struct HuaweiStick {
     logins_refused: u32,
     modem: Modem,
     /// What its data connection leads to.
-    operator: Operator,
-    /// When its bearer changes by itself.
-    bearer_due: Option<Moment>,
+    uplink: Uplink,
     steps: u32,
     /// Steps at which something went wrong.
     struck: BTreeSet<u32>,
@@ -144,8 +142,7 @@ impl HuaweiStick {
             server: Server::new(options.web.clone(), options.faults.seed()),
             logins_refused: 0,
             modem,
-            operator: Operator::new(Quirks::default()),
-            bearer_due: None,
+            uplink: Uplink::new(Quirks::default()),
             steps: 0,
             struck: BTreeSet::new(),
             loaded: Vec::new(),
@@ -216,6 +213,19 @@ impl HuaweiStick {
     /// Other times from now on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.options.timing = timing;
+    }
+
+    /// Whether firmware with a modem runs.
+    fn has_modem(&self) -> bool {
+        matches!(self.running, Program::Hilink | Program::HilinkSerial(_) | Program::Stick(_))
+    }
+
+    /// Whose packets its network card carries.
+    fn way(&self) -> Way {
+        match self.running {
+            Program::Hilink | Program::HilinkSerial(_) => Way::Router,
+            _ => Way::Ncm,
+        }
     }
 
     fn timing(&self) -> &Timing {
@@ -427,12 +437,13 @@ impl Device for HuaweiStick {
             ports.carry(now, &mut self.modem, &mut self.outbox);
             ports.tick(now, &mut self.outbox);
         }
-        self.turn_network(now);
+        let runs = self.has_modem();
+        self.uplink.turn(now, &mut self.modem, runs);
         self.outbox.tick(now);
     }
 
     fn next_tick(&self) -> Option<Moment> {
-        let change = self.change.map(|(due, _)| due).into_iter().chain(self.network_due());
+        let change = self.change.map(|(due, _)| due).into_iter().chain(self.uplink.next());
         let unasked = match &self.running {
             Program::HilinkSerial(ports) | Program::Stick(ports) => ports.next_due(),
             _ => None,
@@ -513,16 +524,33 @@ impl Device for HuaweiStick {
     }
 
     fn held(&self, now: Moment) -> Option<Held> {
-        let runs = matches!(self.running, Program::Hilink | Program::HilinkSerial(_) | Program::Stick(_));
         let logins_refused = self.logins_refused + self.server.logins_refused();
-        Some(Held { logins_refused, ..self.modem.held(now, runs) })
+        Some(Held { logins_refused, ..self.modem.held(now, self.has_modem()) })
     }
 
-    fn lan(&self) -> [u8; 4] {
-        match self.options.web.generation {
+    fn lan(&self) -> Option<[u8; 4]> {
+        (self.way() == Way::Router).then_some(match self.options.web.generation {
             Generation::G0 => [192, 168, 1, 1],
             _ => [192, 168, 8, 1],
+        })
+    }
+
+    fn bearer(&self, now: Moment) -> Option<Bearer> {
+        self.modem.data.bearer(now).filter(|_| self.has_modem() && self.modem.data.way() == Some(self.way()))
+    }
+
+    fn packet_out(&mut self, now: Moment, packet: &[u8]) {
+        self.tick(now);
+        if self.has_modem() {
+            let way = self.way();
+            self.uplink.send(now, &mut self.modem, way, packet);
         }
+    }
+
+    fn packet_in(&mut self, now: Moment) -> Option<Vec<u8>> {
+        self.tick(now);
+        let way = self.way();
+        self.uplink.receive(&self.modem, way)
     }
 
     fn http(&mut self, now: Moment, request: &HttpRequest) -> HttpAnswer {

@@ -13,9 +13,11 @@ use stickshift::wire::scsi::CommandBlock;
 
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
-use crate::device::{Appearance, Device, Unit, UsbReply};
+use crate::device::{Appearance, Device, Function, Unit, UsbReply};
 use crate::identity::Identity;
-use crate::modem::{Held, Modem};
+use crate::modem::uplink::Uplink;
+use crate::modem::{Held, Modem, Way};
+use crate::network::{Bearer, Quirks};
 use crate::sticks::scsi_cdrom::{DriveKind, Drives};
 
 /// What a stick understands as one step of its switch message.
@@ -218,6 +220,7 @@ pub struct ZeroCd {
     drives: Drives,
     ports: AtPorts,
     modem: Modem,
+    uplink: Uplink,
     outbox: Outbox,
     /// Whether it ever got a whole message: only then its behaviour tells.
     asked: bool,
@@ -231,6 +234,7 @@ impl ZeroCd {
         ZeroCd {
             progress: vec![0; options.messages.len()],
             modem: Modem::new(&options.identity.ports),
+            uplink: Uplink::new(Quirks::default()),
             options,
             shows: Shows::Nothing,
             enumeration: 0,
@@ -293,7 +297,8 @@ impl ZeroCd {
             false => Drives::of(&appearance, texts, first),
         };
         self.ports = AtPorts::of(&appearance);
-        self.modem.boot(at, false, Duration::ZERO);
+        let routes = self.ports.is_empty();
+        self.modem.boot(at, routes, Duration::ZERO);
     }
 
     /// Follows the messages' steps and starts what the last one leads to.
@@ -344,6 +349,19 @@ impl ZeroCd {
         self.coming.extend(then.map(|shows| (gone + self.options.off_bus, shows)));
     }
 
+    /// Whether it shows ports or a network card.
+    fn has_modem(&self) -> bool {
+        let network = |function| matches!(function, Function::Ethernet | Function::Ncm);
+        let interfaces =
+            self.appearance().into_iter().flat_map(|a| &a.configurations).flat_map(|c| &c.interfaces);
+        !self.ports.is_empty() || interfaces.map(|i| i.function).any(network)
+    }
+
+    /// Whose packets its network card carries.
+    fn way(&self) -> Way {
+        if self.ports.is_empty() { Way::Router } else { Way::Ncm }
+    }
+
     /// What the last step of a message gets for an answer, when the behaviour says something about it.
     fn unusual(&self, step: MessageStep) -> Option<UsbReply> {
         match self.options.behaviour {
@@ -387,12 +405,16 @@ impl Device for ZeroCd {
         self.busy_until = self.busy_until.filter(|&until| until > now);
         self.ports.carry(now, &mut self.modem, &mut self.outbox);
         self.ports.tick(now, &mut self.outbox);
+        let runs = self.has_modem();
+        self.uplink.turn(now, &mut self.modem, runs);
         self.outbox.tick(now);
     }
 
     fn next_tick(&self) -> Option<Moment> {
         let coming = self.coming.front().map(|c| c.0);
-        [coming, self.outbox.next_due(), self.ports.next_due(), self.busy_until].into_iter().flatten().min()
+        let timers =
+            [coming, self.outbox.next_due(), self.ports.next_due(), self.busy_until, self.uplink.next()];
+        timers.into_iter().flatten().min()
     }
 
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
@@ -481,6 +503,30 @@ impl Device for ZeroCd {
 
     fn silent_until(&self) -> Option<Moment> {
         self.busy_until
+    }
+
+    /// Without AT ports it is a router, which dials by itself.
+    fn lan(&self) -> Option<[u8; 4]> {
+        self.ports.is_empty().then_some([192, 168, 0, 1])
+    }
+
+    fn bearer(&self, now: Moment) -> Option<Bearer> {
+        let held = self.has_modem() && self.modem.data.way() == Some(self.way());
+        self.modem.data.bearer(now).filter(|_| held)
+    }
+
+    fn packet_out(&mut self, now: Moment, packet: &[u8]) {
+        self.tick(now);
+        if self.has_modem() {
+            let way = self.way();
+            self.uplink.send(now, &mut self.modem, way, packet);
+        }
+    }
+
+    fn packet_in(&mut self, now: Moment) -> Option<Vec<u8>> {
+        self.tick(now);
+        let way = self.way();
+        self.uplink.receive(&self.modem, way)
     }
 
     fn held(&self, now: Moment) -> Option<Held> {

@@ -6,7 +6,7 @@ use stickshift::link::ControlSetup;
 use crate::device::Function;
 
 /// What network functions take in one transfer.
-const NTB_SIZE: u32 = 16 * 1024;
+pub(super) const NTB_SIZE: u32 = 16 * 1024;
 
 /// The answer to a class request to an interface; `None` when the function does not know it.
 pub(crate) fn class_request(function: Function, setup: ControlSetup) -> Option<Vec<u8>> {
@@ -23,19 +23,29 @@ pub(crate) fn class_request(function: Function, setup: ControlSetup) -> Option<V
         (Function::Ethernet | Function::Ncm, 0x21, 0x40..=0x44) => done,
         // GET_NTB_PARAMETERS.
         (Function::Ncm, 0xa1, 0x80) => Some(ntb_parameters()),
-        // GET_NTB_FORMAT, GET_NTB_INPUT_SIZE, GET_MAX_DATAGRAM_SIZE.
-        (Function::Ncm, 0xa1, 0x83) => Some(vec![0, 0]),
-        (Function::Ncm, 0xa1, 0x85) => Some(NTB_SIZE.to_le_bytes().to_vec()),
+        // GET_MAX_DATAGRAM_SIZE, SET_MAX_DATAGRAM_SIZE, SET_CRC_MODE.
         (Function::Ncm, 0xa1, 0x87) => Some(1514u16.to_le_bytes().to_vec()),
-        // SET_NTB_FORMAT, SET_NTB_INPUT_SIZE, SET_MAX_DATAGRAM_SIZE, SET_CRC_MODE.
-        (Function::Ncm, 0x21, 0x84 | 0x86 | 0x88 | 0x8a) => done,
+        (Function::Ncm, 0x21, 0x88 | 0x8a) => done,
         _ => None,
     }
 }
 
-/// The notification NETWORK_CONNECTION of a network interface: connected.
-pub(crate) fn cable_is_in(interface: u8) -> Vec<u8> {
-    vec![0xa1, 0x00, 1, 0, interface, 0, 0, 0]
+/// The notification NETWORK_CONNECTION of a network interface.
+pub(super) fn connection(interface: u8, connected: bool) -> Vec<u8> {
+    vec![0xa1, 0x00, u8::from(connected), 0, interface, 0, 0, 0]
+}
+
+/// The notification CONNECTION_SPEED_CHANGE of a network interface: 150 Mbit/s down, 50 Mbit/s up.
+pub(super) fn speed(interface: u8) -> Vec<u8> {
+    let mut all = vec![0xa1, 0x2a, 0, 0, interface, 0, 8, 0];
+    all.extend(150_000_000u32.to_le_bytes());
+    all.extend(50_000_000u32.to_le_bytes());
+    all
+}
+
+/// The notification RESPONSE_AVAILABLE of a control channel.
+pub(super) fn response_available(interface: u8) -> Vec<u8> {
+    vec![0xa1, 0x01, 0, 0, interface, 0, 0, 0]
 }
 
 /// The notification RESPONSE_AVAILABLE of a control channel: a message waits.

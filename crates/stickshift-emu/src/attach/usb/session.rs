@@ -6,10 +6,10 @@ use stickshift::error::Result;
 use stickshift::link::{ControlSetup, Moment};
 
 use crate::attach::usb::functions;
+use crate::attach::usb::network::Network;
 use crate::attach::usb::standard::{Selection, StandardAnswer};
 use crate::attach::usb::urb::{self, Command, UrbSubmit};
 use crate::device::{Appearance, Device, Function, UsbReply};
-use crate::network::Router;
 
 const GET_DESCRIPTOR: u8 = 6;
 /// wLength of the first question that Linux has for a device after a reset.
@@ -29,10 +29,8 @@ pub struct UsbSession {
     waiting: BTreeMap<u8, VecDeque<UrbSubmit>>,
     /// What a stick said on a serial interface beyond what the host took, by interface.
     unread: BTreeMap<u8, Vec<u8>>,
-    /// What stands behind its network card, once the host has configured it.
-    router: Option<Router>,
-    /// The host was told that the cable is in.
-    cable_told: bool,
+    /// Its network function, once the host has configured it.
+    network: Option<Network>,
     gone: bool,
 }
 
@@ -66,8 +64,7 @@ impl UsbSession {
             output: Vec::new(),
             waiting: BTreeMap::new(),
             unread: BTreeMap::new(),
-            router: None,
-            cable_told: false,
+            network: None,
             gone: false,
         }
     }
@@ -120,13 +117,13 @@ impl UsbSession {
 
     /// When it has something to do by itself.
     pub fn next(&mut self, now: Moment) -> Option<Moment> {
-        self.router.as_mut()?.next(now)
+        self.network.as_mut()?.next(now)
     }
 
     /// Completes what the stick can complete by `now`.
     pub fn turn(&mut self, device: &mut dyn Device, now: Moment) {
-        if let Some(router) = &mut self.router {
-            router.turn(now, device);
+        if let Some(network) = &mut self.network {
+            network.turn(device, now);
         }
         let endpoints: Vec<u8> = self.waiting.keys().copied().collect();
         for endpoint in endpoints {
@@ -204,6 +201,11 @@ impl UsbSession {
         match self.selection.request(&self.appearance, setup) {
             StandardAnswer::Done(bytes) => TransferFate::Done(bytes),
             StandardAnswer::Alternate(interface, alternate) => {
+                if alternate == 0
+                    && let Some(network) = &mut self.network
+                {
+                    network.reset();
+                }
                 device.alternate_selected(now, interface, alternate);
                 TransferFate::Done(Vec::new())
             }
@@ -211,14 +213,17 @@ impl UsbSession {
             StandardAnswer::Configured(value) => {
                 self.unread.clear();
                 let interfaces = self.selection.interfaces(&self.appearance);
-                let network = value != 0 && interfaces.iter().any(|i| i.function == Function::Ethernet);
-                self.router = network.then(|| Router::new(device.lan(), now));
-                self.cable_told = false;
+                self.network = Network::of(interfaces, device, now).filter(|_| value != 0);
                 device.configured(now, value);
                 TransferFate::Done(Vec::new())
             }
             StandardAnswer::NotStandard => match device.control(now, setup, &submit.data, length) {
                 UsbReply::Stall => {
+                    let of_network = self.network.as_mut();
+                    if let Some(answer) = of_network.and_then(|n| n.request(device, now, setup, &submit.data))
+                    {
+                        return TransferFate::Done(answer);
+                    }
                     let interfaces = self.selection.interfaces(&self.appearance);
                     let to = interfaces.iter().find(|i| u16::from(i.number) == setup.index & 0xff);
                     let known = to.and_then(|i| functions::class_request(i.function, setup));
@@ -243,24 +248,24 @@ impl UsbSession {
                 device.serial_write(now, number, &submit.data);
                 TransferFate::Done(Vec::new())
             }
-            (Function::Ethernet, true) if kind == 3 && !self.cable_told => {
-                self.cable_told = true;
-                TransferFate::Done(functions::cable_is_in(number))
-            }
             (Function::Ncm, true) if kind == 3 && device.message_available(now, number) => {
                 TransferFate::Done(functions::message_is_there(number))
             }
-            // No modem status and no other network notification is ever reported.
-            (Function::Serial | Function::Ethernet | Function::Ncm, true) if kind == 3 => TransferFate::Wait,
-            (Function::Ethernet, false) if self.router.is_some() => {
-                if let Some(router) = &mut self.router {
-                    router.receive(&submit.data);
-                }
-                TransferFate::Done(Vec::new())
+            // No modem status is ever reported.
+            (Function::Serial, true) if kind == 3 => TransferFate::Wait,
+            (Function::Ethernet | Function::Ncm, _) if self.network.is_some() => {
+                let Some(network) = &mut self.network else { return TransferFate::Wait };
+                let taken = match (incoming, kind) {
+                    (false, _) => {
+                        network.receive(device, now, &submit.data);
+                        Some(Vec::new())
+                    }
+                    (true, 3) => network.notify(device, now),
+                    (true, _) => network.take(device, now, submit.length as usize),
+                };
+                taken.map_or(TransferFate::Wait, TransferFate::Done)
             }
-            (Function::Ethernet, true) => {
-                self.router.as_mut().and_then(Router::take).map_or(TransferFate::Wait, TransferFate::Done)
-            }
+            (Function::Ethernet | Function::Ncm, true) if kind == 3 => TransferFate::Wait,
             (Function::Serial, true) => {
                 let unread = self.unread.entry(number).or_default();
                 if unread.is_empty() {

@@ -28,6 +28,7 @@ impl Rig {
             Config::new(HardwareAddress::Ethernet(EthernetAddress([0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64])));
         let mut host = Interface::new(config, &mut wire, instant(now));
         host.update_ip_addrs(|all| all.push(IpCidr::new(IpAddress::v4(192, 168, 8, 100), 24)).unwrap());
+        host.routes_mut().add_default_ipv4_route(Ipv4Address::new(192, 168, 8, 1)).unwrap();
         let router = Router::new([192, 168, 8, 1], now);
         Rig { stick, router, now, wire, host, sockets: SocketSet::new(Vec::new()), loses, frames: 0 }
     }
@@ -48,17 +49,25 @@ impl Rig {
     }
 
     fn connect(&mut self) -> SocketHandle {
+        self.connect_to(IpAddress::v4(192, 168, 8, 1))
+    }
+
+    fn connect_to(&mut self, address: IpAddress) -> SocketHandle {
         let buffer = || tcp::SocketBuffer::new(vec![0; 8192]);
         let handle = self.sockets.add(tcp::Socket::new(buffer(), buffer()));
         let port = 40_000 + u16::try_from(self.sockets.iter().count()).unwrap();
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
-        socket.connect(self.host.context(), (IpAddress::v4(192, 168, 8, 1), 80), port).unwrap();
+        socket.connect(self.host.context(), (address, 80), port).unwrap();
         handle
     }
 
     /// Sends a request and reads until the server closes.
     fn get(&mut self, path: &str) -> String {
-        let handle = self.connect();
+        self.get_from(IpAddress::v4(192, 168, 8, 1), path)
+    }
+
+    fn get_from(&mut self, address: IpAddress, path: &str) -> String {
+        let handle = self.connect_to(address);
         let mut request = Some(format!("GET {path} HTTP/1.1\r\nHost: 192.168.8.1\r\n\r\n"));
         let mut answer = Vec::new();
         for _ in 0..3000 {
@@ -121,4 +130,27 @@ fn frames_that_are_none_are_dropped() {
         rig.router.turn(rig.now, &mut *rig.stick);
     }
     assert!(rig.get("/").contains("csrf_token"));
+}
+
+#[test]
+fn the_host_reaches_the_network_with_the_bearers_address() {
+    let mut rig = Rig::new(None);
+    // A router dials by itself.
+    rig.now += Duration::from_secs(5);
+    rig.stick.tick(rig.now);
+    let seen = rig.get_from(IpAddress::v4(198, 18, 0, 1), "/address");
+    assert!(seen.ends_with("\r\n\r\n10.249.198.122\n"), "{seen}");
+    let large = rig.get_from(IpAddress::v4(198, 18, 0, 1), "/bytes/200000");
+    assert!(large.ends_with("0024998\n0024999\n"));
+
+    let packets = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 2000]);
+    let mut socket = udp::Socket::new(packets(), packets());
+    socket.bind(5000).unwrap();
+    let home = IpAddress::v4(192, 168, 8, 1);
+    socket.send_slice(b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01", (home, 53)).unwrap();
+    let handle = rig.sockets.add(socket);
+    (0..10).for_each(|_| rig.step());
+    let socket = rig.sockets.get_mut::<udp::Socket<'_>>(handle);
+    let (answer, from) = socket.recv().unwrap();
+    assert_eq!((answer[7], from.endpoint), (1, (home, 53).into()));
 }

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use super::*;
+use crate::sticks::catalogue::plugged_in;
+
+const HOST: [u8; 6] = [0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64];
+
+/// A host with the NCM function of an E3372h.
+struct Rig {
+    stick: Box<dyn Device>,
+    now: Moment,
+    network: Network,
+}
+
+impl Rig {
+    fn new() -> Rig {
+        let (stick, now) = plugged_in("e3372h-stick");
+        let interfaces = stick.appearance().unwrap().configurations[0].interfaces.clone();
+        let network = Network::of(&interfaces, &*stick, now).unwrap();
+        Rig { stick, now, network }
+    }
+
+    fn request(&mut self, request_type: u8, request: u8, value: u16, data: &[u8]) -> Option<Vec<u8>> {
+        let setup = ControlSetup { request_type, request, value, index: u16::from(self.network.control) };
+        self.network.request(&mut *self.stick, self.now, setup, data)
+    }
+
+    /// A command over the control channel and what is said to it.
+    fn ask(&mut self, command: &str) -> String {
+        self.request(0x21, 0x00, 0, format!("{command}\r").as_bytes()).unwrap();
+        let mut said = Vec::new();
+        while let Some(notification) = self.notify() {
+            if notification[1] == 0x01 {
+                said.extend(self.request(0xa1, 0x01, 0, &[]).unwrap());
+            }
+        }
+        String::from_utf8(said).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn notify(&mut self) -> Option<Vec<u8>> {
+        self.network.notify(&mut *self.stick, self.now)
+    }
+
+    /// An echo request of the bearer's address.
+    fn ping(&mut self) {
+        let packet = [
+            0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x99, 0x5e, 10, 249, 198, 122, 8, 8, 8, 8, 8, 0, 0xf7, 0xfd,
+            0, 1, 0, 1,
+        ];
+        let frame = [&[0u8; 6][..], &HOST, &[8, 0], &packet].concat();
+        let width = self.network.blocks.as_ref().unwrap().width;
+        let mut block = Block::new(width);
+        block.push(&frame);
+        let transfer = block.finish(0, SIGNATURE);
+        self.network.receive(&mut *self.stick, self.now, &transfer);
+    }
+
+    fn take(&mut self) -> Option<Vec<u8>> {
+        self.network.take(&mut *self.stick, self.now, 16_384)
+    }
+}
+
+#[test]
+fn packets_pass_while_the_bearer_is_up() {
+    let mut rig = Rig::new();
+    rig.ping();
+    assert_eq!((rig.take(), rig.notify()), (None, None));
+    assert_eq!(rig.ask("ATE0"), "ATE0 OK");
+    assert_eq!(rig.ask("AT^NDISDUP=1,1,\"orange\""), "OK");
+    rig.ping();
+    assert_eq!(rig.take(), None, "it has no address yet");
+    rig.now += Duration::from_secs(3);
+    rig.stick.tick(rig.now);
+    let told: Vec<u8> = std::iter::from_fn(|| rig.notify()).map(|n| n[1]).collect();
+    assert_eq!(told, [0x01, 0x2a, 0x00], "the bearer is up; how fast; connected");
+    for wide in [false, true] {
+        rig.request(0x21, 0x84, u16::from(wide), &[]).unwrap();
+        assert_eq!(rig.request(0xa1, 0x83, 0, &[]).unwrap()[0], u8::from(wide));
+        rig.ping();
+        rig.ping();
+        let transfer = rig.take().unwrap();
+        let width = if wide { Width::Bits32 } else { Width::Bits16 };
+        let frames = ntb::datagrams(&transfer, width, SIGNATURE).unwrap();
+        assert_eq!(frames.len(), 2);
+        assert_eq!((&frames[0][..6], &frames[0][26..30], frames[0][34]), (&HOST[..], &[8; 4][..], 0));
+        assert_eq!(rig.take(), None);
+    }
+    rig.ask("AT^NDISDUP=1,0");
+    rig.ping();
+    assert_eq!(rig.take(), None);
+}
+
+#[test]
+fn the_host_chooses_the_form_of_blocks() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.request(0x21, 0x84, 2, &[]), None, "there are two");
+    assert_eq!(rig.request(0x21, 0x86, 0, &1000u32.to_le_bytes()), None, "too small");
+    assert_eq!(rig.request(0x21, 0x86, 0, &[0, 8]), None);
+    assert_eq!(rig.request(0x21, 0x86, 0, &2048u32.to_le_bytes()), Some(Vec::new()));
+    rig.request(0x21, 0x84, 1, &[]).unwrap();
+    assert_eq!(rig.request(0xa1, 0x85, 0, &[]).unwrap(), 2048u32.to_le_bytes());
+    rig.network.reset();
+    assert_eq!(rig.request(0xa1, 0x83, 0, &[]).unwrap(), [0, 0]);
+    assert_eq!(rig.request(0xa1, 0x85, 0, &[]).unwrap(), NTB_SIZE.to_le_bytes());
+}
+
+#[test]
+fn a_router_is_linked_from_the_start_and_mbim_is_something_else() {
+    let (stick, now) = plugged_in("e3372h-hilink");
+    let interfaces = &stick.appearance().unwrap().configurations[0].interfaces;
+    let mut network = Network::of(interfaces, &*stick, now).unwrap();
+    let mut stick = stick;
+    assert_eq!(network.notify(&mut *stick, now).unwrap()[1..3], [0, 1]);
+    assert_eq!(network.notify(&mut *stick, now), None);
+    let mbim = crate::sticks::appearances::mbim(0);
+    assert!(Network::of(&mbim, &*stick, now).is_none());
+}
