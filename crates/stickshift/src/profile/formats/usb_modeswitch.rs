@@ -194,7 +194,7 @@ pub fn parse(text: &str) -> Result<Parsed> {
             }
             Line::Unknown(name) => warn(format!("unknown name {name:?}, it is ignored")),
             // What follows would mix two devices.
-            Line::Assignment { name, value, .. } if is_another(&parsed, name, &value) => {
+            Line::Assignment { .. } if is_another => {
                 let what =
                     "another device begins here, and the rest is left out: put each into a file of its own";
                 parsed.warnings.push(Warning { line: number, what: what.to_owned() });
