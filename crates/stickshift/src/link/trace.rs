@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -169,14 +170,14 @@ impl MessageLink for TracedMessages {
     }
 
     fn send(&mut self, message: &[u8]) -> Result<()> {
-        put(&self.sink, &tape_line(Direction::ToStick, message, mask::mbim::message(message)));
+        put(&self.sink, &tape_line(Direction::ToStick, message, secret_of(message)));
         self.inner.send(message)
     }
 
     fn receive(&mut self, deadline: Moment) -> Result<Option<Vec<u8>>> {
         let message = self.inner.receive(deadline)?;
         if let Some(message) = &message {
-            put(&self.sink, &tape_line(Direction::FromStick, message, mask::mbim::message(message)));
+            put(&self.sink, &tape_line(Direction::FromStick, message, secret_of(message)));
         }
         Ok(message)
     }
@@ -188,6 +189,10 @@ impl MessageLink for TracedMessages {
     fn sleep(&mut self, time: Duration) {
         self.inner.sleep(time);
     }
+}
+
+fn secret_of(message: &[u8]) -> Vec<Range<usize>> {
+    mask::mbim::message(message).into_iter().collect()
 }
 
 struct TracedHttp {

@@ -13,21 +13,19 @@ const BASIC_CONNECT: [u8; 4] = [0xa2, 0x89, 0xcc, 0x33];
 /// Commands of that service that hold no secret: radio, list of codes, networks, signal, state of packets.
 const OPEN: [u32; 7] = [3, 5, 6, 8, 9, 10, 11];
 
-/// The parts of a message to hide: everything behind the header of whatever is not known to be open, and of all fragments but the first.
-pub fn message(bytes: &[u8]) -> Vec<Range<usize>> {
+/// The part of a message to hide: everything behind the header of whatever is not known to be open, and of all fragments but the first.
+pub fn message(bytes: &[u8]) -> Option<Range<usize>> {
     let number = |at: usize| {
         let four = bytes.get(at..)?.first_chunk::<4>()?;
         Some(u32::from_le_bytes(*four))
     };
-    let Some(kind) = number(0) else { return Vec::new() };
-    let Some((_, start)) = [COMMAND, DONE, INDICATION].into_iter().find(|known| known.0 == kind) else {
-        return Vec::new();
-    };
+    let kind = number(0)?;
+    let (_, start) = [COMMAND, DONE, INDICATION].into_iter().find(|known| known.0 == kind)?;
     let is_open = number(16) == Some(0)
         && bytes.get(20..24) == Some(&BASIC_CONNECT)
         && number(36).is_some_and(|cid| OPEN.contains(&cid));
     let start = if number(16) == Some(0) { start } else { 20 };
-    if is_open || bytes.len() <= start { Vec::new() } else { vec![start..bytes.len()] }
+    (!is_open && bytes.len() > start).then_some(start..bytes.len())
 }
 
 #[cfg(test)]
@@ -35,7 +33,7 @@ mod tests {
     use super::*;
     use crate::wire::mbim::{Command, Service, basic, encode_command, sms};
 
-    fn hidden(service: Service, cid: u32, data: &[u8], max: usize) -> Vec<Vec<Range<usize>>> {
+    fn hidden(service: Service, cid: u32, data: &[u8], max: usize) -> Vec<Option<Range<usize>>> {
         let command = Command { service, cid, set: true, data: data.to_vec() };
         encode_command(1, &command, max).iter().map(|fragment| message(fragment)).collect()
     }
@@ -43,11 +41,11 @@ mod tests {
     #[test]
     fn codes_messages_and_passwords_are_hidden_whole() {
         let pin = basic::set_pin(basic::PIN1, basic::PinOperation::Enter, "1234", "");
-        assert_eq!(hidden(Service::BASIC_CONNECT, basic::PIN, &pin, 4096), [vec![48..48 + pin.len()]]);
-        assert_eq!(hidden(Service::BASIC_CONNECT, basic::REGISTER_STATE, &[1; 9], 4096), [Vec::new()]);
+        assert_eq!(hidden(Service::BASIC_CONNECT, basic::PIN, &pin, 4096), [Some(48..48 + pin.len())]);
+        assert_eq!(hidden(Service::BASIC_CONNECT, basic::REGISTER_STATE, &[1; 9], 4096), [None]);
         let long = hidden(Service::SMS, sms::SEND, &[1; 100], 100);
-        assert_eq!(long, [vec![48..100], vec![20..68]]);
-        assert_eq!(hidden(Service::SMS, sms::READ, &[], 4096), [Vec::new()]);
-        assert!(message(&[]).is_empty() && message(&[1, 0, 0, 0, 16]).is_empty());
+        assert_eq!(long, [Some(48..100), Some(20..68)]);
+        assert_eq!(hidden(Service::SMS, sms::READ, &[], 4096), [None]);
+        assert!(message(&[]).is_none() && message(&[1, 0, 0, 0, 16]).is_none());
     }
 }

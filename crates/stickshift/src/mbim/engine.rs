@@ -327,10 +327,10 @@ impl<'l> Mbim<'l> {
         let deadline = self.link.now() + timeout;
         for _ in 0..MESSAGES_PER_ANSWER {
             match self.next(deadline)? {
-                Some(Incoming::Opened { transaction: its, open: opened, status }) if its == transaction => {
-                    if opened == open {
-                        return Ok(status);
-                    }
+                Some(Incoming::Opened { transaction: its, open: opened, status })
+                    if (its, opened) == (transaction, open) =>
+                {
+                    return Ok(status);
                 }
                 _ if self.link.now() >= deadline => break,
                 _ => {}
