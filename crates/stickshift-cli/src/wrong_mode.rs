@@ -110,15 +110,7 @@ mod tests {
             Needs::BootRom => mode == Mode::BootRom,
         };
         for needs in [Needs::At, Needs::Web, Needs::AtOrWeb, Needs::Download, Needs::BootRom] {
-            for mode in [
-                Mode::Cdrom,
-                Mode::Hilink,
-                Mode::HilinkSerial,
-                Mode::Modem,
-                Mode::BootRom,
-                Mode::Download,
-                Mode::Fastboot,
-            ] {
+            for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::Unknown) {
                 let next = next(needs, mode);
                 assert_eq!(next.is_none(), fits(needs, mode), "{needs:?} {mode:?}");
                 assert!(

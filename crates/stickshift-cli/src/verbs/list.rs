@@ -400,16 +400,7 @@ mod tests {
     fn every_mode_has_a_next_step() {
         let mut stick = stick();
         stick.interfaces.clear();
-        for mode in [
-            Mode::Cdrom,
-            Mode::Hilink,
-            Mode::HilinkSerial,
-            Mode::Modem,
-            Mode::BootRom,
-            Mode::Download,
-            Mode::Fastboot,
-            Mode::Unknown,
-        ] {
+        for mode in Mode::ALL {
             stick.mode = mode;
             assert!(!next(&stick).is_empty());
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::error::{Error, ErrorKind, Verdict};
 use crate::event::{Event, Session};
+use crate::link::flood::Flood;
 use crate::link::{ByteLink, Direction, Moment, Tape, TapeLink};
 
 mod restarts;
@@ -382,37 +383,6 @@ fn an_image_that_is_shorter_than_it_said_stops_in_words() {
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
 }
 
-/// A port that never falls silent.
-struct Babble {
-    pattern: &'static [u8],
-    now: Moment,
-}
-
-impl ByteLink for Babble {
-    fn write(&mut self, _bytes: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8], _deadline: Moment) -> Result<usize> {
-        self.now += Duration::from_millis(10);
-        let n = buffer.len().min(self.pattern.len());
-        buffer[..n].copy_from_slice(&self.pattern[..n]);
-        Ok(n)
-    }
-
-    fn discard_input(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn now(&self) -> Moment {
-        self.now
-    }
-
-    fn sleep(&mut self, time: Duration) {
-        self.now += time;
-    }
-}
-
 #[test]
 fn a_port_that_never_falls_silent_is_given_up() {
     let patterns: [&[u8]; 6] = [
@@ -424,12 +394,12 @@ fn a_port_that_never_falls_silent_is_given_up() {
         b"\x7e\x02\x6a\xd4\x7e",
     ];
     for pattern in patterns {
-        let mut link = Babble { pattern, now: Moment::ZERO };
+        let mut link = Flood::of(pattern);
         let error = handshake(&mut link, None, &mut Session::quiet()).unwrap_err();
         assert!(error.is(ErrorKind::NotInDownloadMode), "{pattern:02x?}: {error:?}");
         assert!(link.now < Duration::from_secs(60), "{pattern:02x?}: {:?}", link.now);
         let mut payload = Small::of(CODE, &DATA);
-        let mut link = Babble { pattern, now: Moment::ZERO };
+        let mut link = Flood::of(pattern);
         let result = run(&mut link, &mut payload, 0, Finish::Stay, &mut NoObserver, &mut Session::quiet());
         assert!(link.now < Duration::from_secs(3600), "{pattern:02x?}: {:?}", link.now);
         // Only a port that acknowledges everything is believed.

@@ -27,6 +27,8 @@ mod bus;
 mod byte;
 mod classified;
 mod effects;
+#[cfg(test)]
+pub(crate) mod flood;
 mod http;
 mod layer;
 mod ledger;

@@ -114,6 +114,18 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Every one.
+    pub const ALL: [Mode; 8] = [
+        Mode::Cdrom,
+        Mode::Hilink,
+        Mode::HilinkSerial,
+        Mode::Modem,
+        Mode::BootRom,
+        Mode::Download,
+        Mode::Fastboot,
+        Mode::Unknown,
+    ];
+
     /// The stable kebab-case code.
     pub fn code(self) -> &'static str {
         match self {

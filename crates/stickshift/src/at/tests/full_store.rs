@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::{At, sms};
 use super::{Port, ok};
-use crate::error::{ErrorKind, Result};
-use crate::link::{ByteLink, Moment};
+use crate::error::ErrorKind;
+use crate::link::flood::Flood;
 use crate::modem::Modem;
 use crate::wire::at::ANSWER_LIMIT;
 
@@ -51,38 +51,6 @@ fn a_full_store_is_listed_and_emptied() {
     assert_eq!(modem.messages().unwrap().messages, []);
 }
 
-/// A port that says `says` again and again, `0.01` seconds apart.
-struct Endless {
-    says: &'static [u8],
-    said: usize,
-    now: Moment,
-}
-
-impl ByteLink for Endless {
-    fn write(&mut self, _: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8], _: Moment) -> Result<usize> {
-        self.now += Duration::from_millis(10);
-        self.said += self.says.len();
-        buffer[..self.says.len()].copy_from_slice(self.says);
-        Ok(self.says.len())
-    }
-
-    fn discard_input(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn now(&self) -> Moment {
-        self.now
-    }
-
-    fn sleep(&mut self, time: Duration) {
-        self.now += time;
-    }
-}
-
 #[test]
 fn a_list_without_end_is_bounded_in_bytes_and_in_time() {
     for (says, kind) in [
@@ -95,7 +63,7 @@ fn a_list_without_end_is_bounded_in_bytes_and_in_time() {
         (b"\r\n", ErrorKind::Timeout),
         (b"\0", ErrorKind::Timeout),
     ] {
-        let mut link = Endless { says, said: 0, now: Moment::ZERO };
+        let mut link = Flood::of(says);
         let error = At::new(&mut link).run(&sms::list()).unwrap_err();
         assert!(error.is(kind), "{error:?}");
         assert!(link.said <= ANSWER_LIMIT + 64 * 1024, "{}", link.said);

@@ -5,6 +5,7 @@ use super::{file, filler, hex};
 use crate::boot::{Downloaded, Loader, Start, download};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Event, Session};
+use crate::link::flood::Flood;
 use crate::link::{ByteLink, Moment, Tape, TapeLink};
 use crate::wire::crc;
 
@@ -340,32 +341,11 @@ impl ByteLink for Other {
     }
 }
 
-/// A port that never stops speaking.
-struct Chatter(Moment);
-
-impl ByteLink for Chatter {
-    fn write(&mut self, _: &[u8]) -> Result<()> {
-        panic!("nothing is written to it");
-    }
-    fn read(&mut self, buffer: &mut [u8], _: Moment) -> Result<usize> {
-        self.0 += Duration::from_millis(10);
-        buffer[0] = b'~';
-        Ok(1)
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        Ok(())
-    }
-    fn now(&self) -> Moment {
-        self.0
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.0 += time;
-    }
-}
-
 #[test]
 fn a_port_that_never_is_quiet_is_left_alone() {
-    let error = send(&mut Chatter(Moment::ZERO)).unwrap_err();
+    let mut port = Flood::of(b"~");
+    let error = send(&mut port).unwrap_err();
+    assert_eq!(port.written, 0);
     assert!(error.is(ErrorKind::NotInBootMode));
     assert_eq!((error.fact("answer"), error.verdict()), (Some("7e7e7e7e"), Some(Verdict::Untouched)));
 }
