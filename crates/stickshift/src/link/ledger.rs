@@ -291,3 +291,26 @@ impl UsbLink for WatchedUsb {
         self.inner.sleep(time);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::link::flood::Flood;
+
+    #[test]
+    fn an_error_without_a_verdict_is_untouched_only_until_a_byte_is_written() {
+        let ledger = Ledger::new();
+        let mut port = WatchedPort::new(Box::new(Flood::of(b"")), ledger.clone());
+        let nobody_judged = || Error::new(ErrorKind::Timeout, "no answer");
+        port.discard_input().unwrap();
+        port.read(&mut [0; 4], Moment::ZERO).unwrap();
+        port.write(b"").unwrap();
+        assert_eq!(ledger.verdict(&nobody_judged()), Verdict::Untouched);
+        port.write(b"A").unwrap();
+        assert_eq!(ledger.verdict(&nobody_judged()), Verdict::Unknown);
+        for judged in [Verdict::Untouched, Verdict::Done, Verdict::Recoverable, Verdict::Unknown] {
+            assert_eq!(ledger.verdict(&nobody_judged().with_verdict(judged)), judged);
+        }
+    }
+}

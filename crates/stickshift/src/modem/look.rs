@@ -60,3 +60,52 @@ impl<'l> Modem<'l> {
         seen
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at::At;
+    use crate::error::ErrorKind;
+    use crate::link::flood::Flood;
+
+    /// What is said of a change in trouble when the looks see this, one after the other.
+    fn said(verdict: Option<Verdict>, sights: &[Option<Seen>]) -> Result<(), Option<Verdict>> {
+        let mut port = Flood::of(b"");
+        let mut modem = Modem::from_at(At::new(&mut port));
+        let trouble = Error::new(ErrorKind::Timeout, "no answer");
+        let trouble = match verdict {
+            Some(verdict) => trouble.with_verdict(verdict),
+            None => trouble,
+        };
+        let mut sights = sights.iter();
+        let looked = modem.after_trouble(trouble, |_| match sights.next() {
+            Some(Some(seen)) => Ok(seen.clone()),
+            _ => Err(Error::new(ErrorKind::Timeout, "no answer either")),
+        });
+        assert_eq!(sights.next(), None, "each look is taken");
+        looked.map_err(|e| e.verdict())
+    }
+
+    #[test]
+    fn a_look_counts_when_a_second_one_agrees() {
+        let other = || Some(Seen::Other("two of three".to_owned()));
+        assert_eq!(said(None, &[Some(Seen::Done), Some(Seen::Done)]), Ok(()));
+        assert_eq!(
+            said(None, &[Some(Seen::Untouched), Some(Seen::Untouched)]),
+            Err(Some(Verdict::Untouched))
+        );
+        assert_eq!(said(None, &[other(), other()]), Err(Some(Verdict::Recoverable)));
+        for sights in [
+            [Some(Seen::Done), Some(Seen::Untouched)],
+            [Some(Seen::Untouched), Some(Seen::Done)],
+            [Some(Seen::Untouched), None],
+            [Some(Seen::Done), None],
+            [other(), Some(Seen::Done)],
+            [Some(Seen::Nothing), Some(Seen::Nothing)],
+        ] {
+            assert_eq!(said(None, &sights), Err(Some(Verdict::Unknown)), "{sights:?}");
+        }
+        // Before the first byte there is nothing to look at.
+        assert_eq!(said(Some(Verdict::Untouched), &[]), Err(Some(Verdict::Untouched)));
+    }
+}
