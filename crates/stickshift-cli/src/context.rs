@@ -98,6 +98,8 @@ impl Context {
         let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
             self.output.mode_is(stick.mode);
+            let what = format!("the stick at {} ({}), {}", stick.place, stick.id, stick.mode.words());
+            self.found_out("stick", what);
         }
         chosen
     }
@@ -117,6 +119,13 @@ impl Context {
     /// As [`select::only`].
     pub(crate) fn only(&self, sticks: Vec<Stick>, none: &str) -> Result<Stick> {
         select::only(sticks, none.to_owned(), &|fits| self.choose(fits, None))
+    }
+
+    /// Tells what was found out on the way, where that is asked for.
+    pub(crate) fn found_out(&self, code: &'static str, text: String) {
+        if self.global.verbose > 0 {
+            self.output.event(&Event::Note { code, text });
+        }
     }
 
     /// Whether the command line says which stick.

@@ -43,9 +43,18 @@ impl Distribution {
         of_word(&value("ID")).or_else(|| like.split(' ').find_map(of_word)).unwrap_or(Distribution::Other)
     }
 
+    /// Whether the names of its packages were tried: installing them is not harmful, but a name may be another one by now.
+    fn is_tried(self) -> bool {
+        matches!(self, Distribution::Debian | Distribution::Other)
+    }
+
+    fn marked(self, how: String) -> String {
+        if self.is_tried() { how } else { format!("{how} (from its documentation; not tried there)") }
+    }
+
     /// How the kernel driver comes here; `openwrt` is the name of its package there.
     pub(crate) fn driver(self, openwrt: &str) -> String {
-        match self {
+        self.marked(match self {
             Distribution::Debian => {
                 "its kernel package has it, but not the one for clouds: apt install linux-image-$(dpkg --print-architecture), and restart".into()
             }
@@ -59,19 +68,20 @@ impl Distribution {
             Distribution::Other => {
                 format!("install the package with the kernel's additional modules (OpenWrt: {openwrt})")
             }
-        }
+        })
     }
 
     /// How pppd is installed here.
-    pub(crate) fn pppd(self) -> &'static str {
-        match self {
+    pub(crate) fn pppd(self) -> String {
+        let how = match self {
             Distribution::Debian | Distribution::Ubuntu => "apt install ppp",
             Distribution::Fedora => "dnf install ppp",
             Distribution::Arch => "pacman -S ppp",
             Distribution::Alpine => "apk add ppp",
             Distribution::OpenWrt => "opkg install ppp (since OpenWrt 25.12: apk add ppp)",
             Distribution::Other => "install the package ppp",
-        }
+        };
+        self.marked(how.to_owned())
     }
 }
 
@@ -106,5 +116,7 @@ mod tests {
         assert!(here.driver("kmod-usb-acm").contains("kmod-usb-acm"));
         assert!(!Distribution::Ubuntu.driver("kmod-usb-acm").contains("kmod"));
         assert!(Distribution::Fedora.pppd().starts_with("dnf "));
+        assert!(Distribution::Fedora.pppd().ends_with("not tried there)"));
+        assert_eq!(Distribution::Debian.pppd(), "apt install ppp");
     }
 }

@@ -131,13 +131,18 @@ impl WayInArgs {
         let stick = context.stick(&mut *bus, self.port.stick.as_deref())?;
         // HiLink firmware leaves messages, codes and the connection to its web server, AT port or not.
         if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
+            context.found_out("way-in", "by its web server".to_owned());
             return bus.open_http(&stick.place).map(|link| WayIn::Web(limited(link)));
         }
         if let Some(FirstWay::Mbim(interface)) = identity::first_way(&stick) {
+            context.found_out("way-in", "by MBIM".to_owned());
             return bus.open_messages(&stick.place, interface).map(WayIn::Mbim);
         }
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
-            Some(interface) => bus.open_port(&stick.place, interface).map(WayIn::At),
+            Some(interface) => {
+                context.found_out("way-in", format!("by the AT port, {}", port_name(&stick, interface)));
+                bus.open_port(&stick.place, interface).map(WayIn::At)
+            }
             None => Err(wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode)),
         }
     }
@@ -177,7 +182,10 @@ impl PortArgs {
         let mut bus = context.bus()?;
         let stick = context.stick(&mut *bus, self.stick.as_deref())?;
         match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
-            Some(interface) => bus.open_port(&stick.place, interface),
+            Some(interface) => {
+                context.found_out("way-in", format!("by the AT port, {}", port_name(&stick, interface)));
+                bus.open_port(&stick.place, interface)
+            }
             None => Err(without_at_port(&stick)),
         }
     }
@@ -281,6 +289,12 @@ fn ask(what: &str, variable: &str) -> Result<String> {
         .because(e)
         .with_verdict(Verdict::Untouched)
     })
+}
+
+/// A port as people know it.
+fn port_name(stick: &Stick, interface: u8) -> String {
+    let tty = stick.ports().find(|port| port.number == interface).and_then(|port| port.tty.as_deref());
+    tty.map_or_else(|| format!("interface {interface}"), |tty| format!("{tty} (interface {interface})"))
 }
 
 /// No server keeps a verb for ever.
