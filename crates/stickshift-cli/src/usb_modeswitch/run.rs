@@ -304,7 +304,7 @@ impl Job<'_, '_> {
             self.say("Note: No target parameter given; success check limited");
         }
         self.say(&format!("\nCheck for mode switch (at most {seconds} s) ..."));
-        let switched = check.wait(bus, p, Duration::from_secs(seconds.into()), &self.cancel)?;
+        let switched = check.wait(bus, p, Duration::from_secs(seconds.into()), self.cancel)?;
         let line = match (switched, has_target(p)) {
             (true, true) => lines::SUCCEEDED,
             (true, false) => lines::MOST_LIKELY_SUCCEEDED,
