@@ -59,6 +59,7 @@ pub(crate) fn prepare() -> Result<(), String> {
         // The guest sees this machine's programs.
         Need { file: "/usr/sbin/pppd", package: "ppp" },
         Need { file: "/usr/bin/mbimcli", package: "libmbim-utils" },
+        Need { file: "/usr/bin/curl", package: "curl" },
     ])?;
     guest().map(|_| ())
 }

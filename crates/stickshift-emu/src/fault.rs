@@ -101,33 +101,101 @@ fault_kinds! {
     Redirect = "redirect",
     /// The web server answers with a page where a document was asked for.
     Html = "html",
+    /// The network refuses to let the stick in.
+    Denied = "denied",
+    /// The stick finds no network that it may use.
+    Searching = "searching",
+    /// The network lets the stick in late: 20 s after power, or after the time given (late-network:40s).
+    LateNetwork = "late-network",
+    /// The network is a foreign one, and roaming is off in the stick.
+    Roaming = "roaming",
+    /// The network refuses every connection (cause 33, or the one given: refused=27).
+    Refused = "refused",
+    /// The network gives IPv4 addresses alone (cause 50 for IPv6).
+    Ipv4Only = "ipv4-only",
+    /// The network gives IPv6 addresses alone (cause 51 for IPv4).
+    Ipv6Only = "ipv6-only",
+    /// After power the stick believes that it is connected: no packet passes, and it refuses to dial until it was told to hang up.
+    StaleBearer = "stale-bearer",
+    /// Connections come up without an address.
+    NoAddress = "no-address",
+    /// The network card of an NCM stick answers no request for an address.
+    MuteDhcp = "mute-dhcp",
+    /// AT^DHCP? prints the octets of addresses in the wrong order.
+    DhcpSwapped = "dhcp-swapped",
+    /// AT^DHCP? is refused.
+    DhcpRefused = "dhcp-refused",
+    /// AT^NDISSTATQRY? answers in another of its known forms each time.
+    OddStates = "odd-states",
+    /// The network ends every connection after 20 s, or after the time given (bearer-drops:5s); the next one has another address.
+    BearerDrops = "bearer-drops",
+    /// The network ends every connection after 24 hours; the next one has another address.
+    DailyCut = "daily-cut",
+    /// Packets of more than 1420 bytes are lost without a word.
+    MtuHole = "mtu-hole",
+    /// Web requests are sent to a login page, and nothing but names and web pages passes.
+    Portal = "portal",
+    /// The network's name servers do not answer.
+    NoNames = "no-names",
+    /// The network's name servers answer, and nothing else does.
+    NamesOnly = "names-only",
+    /// The AT channel of the network card takes commands and answers none.
+    MuteChannel = "mute-channel",
 }
 
 impl FaultKind {
     /// Whether it is a property of the stick, which needs no step and holds from the start. A step given to one says nothing, but
     /// for [`FaultKind::Split`], which can be had for one answer.
     pub fn is_property(self) -> bool {
-        matches!(
-            self,
-            FaultKind::WrongDevice
-                | FaultKind::NoOpeningFlag
-                | FaultKind::Split
-                | FaultKind::Echo
-                | FaultKind::Deaf
-                | FaultKind::SignRequired
-                | FaultKind::UnsignedTaken
-                | FaultKind::TableRefused
-                | FaultKind::TableRestarts
-                | FaultKind::LoaderDead
-                | FaultKind::LatePort
-                | FaultKind::Chatty
-                | FaultKind::SlowSim
-                | FaultKind::AuthRefused
-        )
+        self.is_of_network()
+            || matches!(
+                self,
+                FaultKind::WrongDevice
+                    | FaultKind::NoOpeningFlag
+                    | FaultKind::Split
+                    | FaultKind::Echo
+                    | FaultKind::Deaf
+                    | FaultKind::SignRequired
+                    | FaultKind::UnsignedTaken
+                    | FaultKind::TableRefused
+                    | FaultKind::TableRestarts
+                    | FaultKind::LoaderDead
+                    | FaultKind::LatePort
+                    | FaultKind::Chatty
+                    | FaultKind::SlowSim
+                    | FaultKind::AuthRefused
+            )
     }
 }
 
 impl FaultKind {
+    /// Whether it is about the network or the way to it. Such a one holds all the time.
+    fn is_of_network(self) -> bool {
+        matches!(
+            self,
+            FaultKind::Denied
+                | FaultKind::Searching
+                | FaultKind::LateNetwork
+                | FaultKind::Roaming
+                | FaultKind::Refused
+                | FaultKind::Ipv4Only
+                | FaultKind::Ipv6Only
+                | FaultKind::StaleBearer
+                | FaultKind::NoAddress
+                | FaultKind::MuteDhcp
+                | FaultKind::DhcpSwapped
+                | FaultKind::DhcpRefused
+                | FaultKind::OddStates
+                | FaultKind::BearerDrops
+                | FaultKind::DailyCut
+                | FaultKind::MtuHole
+                | FaultKind::Portal
+                | FaultKind::NoNames
+                | FaultKind::NamesOnly
+                | FaultKind::MuteChannel
+        )
+    }
+
     /// Whether it changes anything about a request over `channel`.
     fn strikes(self, channel: Channel) -> bool {
         let web =
@@ -213,16 +281,27 @@ impl Fault {
             return Err(bad(format!("'{kind}' needs a step, as in {kind}@17")));
         }
         let mut fault = Fault::new(kind, step);
-        if let Some(code) = code {
+        if let Some(code) = code
+            && kind == FaultKind::Refused
+        {
+            let cause = code.parse::<u8>().ok().filter(|&cause| cause > 0);
+            fault.bytes = vec![cause.ok_or_else(|| bad("a cause is a number from 1 to 255".into()))?];
+        } else if let Some(code) = code {
             if kind != FaultKind::Nak {
-                return Err(bad(format!("'{kind}' takes no '='; only nak does, as in nak=07@12")));
+                let what =
+                    format!("'{kind}' takes no '='; nak and refused do, as in nak=07@12 and refused=27");
+                return Err(bad(what));
             }
             let code = Some(code).filter(|c| c.len() <= 2).and_then(|c| u8::from_str_radix(c, 16).ok());
             fault.bytes = vec![code.ok_or_else(|| bad("a NAK code is one or two hex digits".into()))?];
         }
         if let Some(argument) = argument {
             match kind {
-                FaultKind::Delay | FaultKind::Unplug | FaultKind::PowerLoss => {
+                FaultKind::Delay
+                | FaultKind::Unplug
+                | FaultKind::PowerLoss
+                | FaultKind::LateNetwork
+                | FaultKind::BearerDrops => {
                     let time = parse_time(argument)
                         .ok_or_else(|| bad(format!("'{argument}' is not a time such as 5s or 300ms")))?;
                     fault.time = Some(time);
@@ -243,6 +322,9 @@ impl fmt::Display for Fault {
         write!(f, "{}", self.kind)?;
         if let (FaultKind::Nak, [code, ..]) = (self.kind, self.bytes.as_slice()) {
             write!(f, "={code:02x}")?;
+        }
+        if let (FaultKind::Refused, [cause, ..]) = (self.kind, self.bytes.as_slice()) {
+            write!(f, "={cause}")?;
         }
         if let Some(step) = self.step {
             write!(f, "@{step}")?;
@@ -323,6 +405,11 @@ impl FaultPlan {
         self.faults.iter().any(|f| f.kind == kind)
     }
 
+    /// The fault of this kind that holds all the time, if there is one.
+    pub(crate) fn property(&self, kind: FaultKind) -> Option<&Fault> {
+        self.faults.iter().find(|f| f.kind == kind)
+    }
+
     /// Old bytes that stand in a port when it appears.
     pub(crate) fn stale_on_arrival(&self) -> Vec<u8> {
         let stale = self.faults.iter().filter(|f| f.kind == FaultKind::Stale && f.step.is_none());
@@ -381,11 +468,10 @@ impl FaultPlan {
                 | FaultKind::Chatty
                 | FaultKind::SlowSim
                 | FaultKind::AuthRefused => {}
+                kind if kind.is_of_network() => {}
                 FaultKind::UrcInside => spoilt.inside = true,
                 FaultKind::Thief => spoilt.stolen = true,
-                FaultKind::Reset | FaultKind::Truncate | FaultKind::Redirect | FaultKind::Html => {
-                    spoilt.web = Some(fault.kind);
-                }
+                kind => spoilt.web = Some(kind),
             }
         }
         spoilt
@@ -452,7 +538,8 @@ mod tests {
     #[test]
     fn specifications_round_trip() {
         let text = "drop@17,corrupt@5,delay@3:5000ms,duplicate@9,stale:55,stale@7:aa55,nak=0c@12,unplug@20,\
-                    unplug@21:30000ms,powerloss@31,noise@4,wrong-device,no-opening-flag,split";
+                    unplug@21:30000ms,powerloss@31,noise@4,wrong-device,no-opening-flag,split,refused=27,\
+                    bearer-drops:5000ms,roaming";
         let plan = FaultPlan::parse(text, 1).unwrap();
         assert_eq!(plan.to_string(), text);
         assert_eq!(FaultPlan::parse(&plan.to_string(), 1).unwrap(), plan);
@@ -483,6 +570,9 @@ mod tests {
             ("drop@x", "count from 1"),
             ("drop=1@2", "takes no '='"),
             ("nak=123@2", "hex digits"),
+            ("refused=0", "from 1 to 255"),
+            ("refused=x", "from 1 to 255"),
+            ("roaming:5s", "nothing after"),
             ("delay@3:5", "not a time"),
             ("delay@3:99999999m", "not a time"),
             ("delay@3:", "not a time"),

@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::at::network::hears;
+use crate::at::network::{is_registered, may_connect};
 use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::modem::data::{DIALLING, DataState, SECOND_STAGE, Way};
+use crate::network::Ipv4Bearer;
 use crate::ppp::{Ppp, PppOptions};
 
 pub(super) const ROWS: &[CommandRow] = &[
@@ -19,24 +20,16 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("^NDISDUP=", Knows::Lte, dial_ncm),
     ("^NDISSTATQRY", Knows::Lte, ncm_state),
     ("^NDISSTATQRY?", Knows::Lte, ncm_state),
-    ("^DHCP?", Knows::Lte, |call| {
-        if call.modem.data.state(call.now) != DataState::Up {
-            return AtAnswer::Error.into();
-        }
-        // Each address is a word printed in hexadecimal whose last two digits are the first octet.
-        let word = |address: Ipv4Addr| format!("{:X}", u32::from_le_bytes(address.octets()));
-        let (ipv4, _) = call.modem.data.addresses();
-        let [ip, mask, gateway, dns1, dns2] =
-            [ipv4.address, ipv4.mask(), ipv4.gateway, ipv4.dns[0], ipv4.dns[1]].map(word);
-        AtAnswer::line(format!("^DHCP:{ip},{mask},{gateway},{gateway},{dns1},{dns2},236800,236800")).into()
-    }),
+    ("^DHCP?", Knows::Lte, addresses),
     ("+CGPADDR=", Knows::Every, |call| {
         let up = call.modem.data.state(call.now) == DataState::Up;
-        let address = call.modem.data.addresses().0.address.to_string();
-        AtAnswer::line(format!("+CGPADDR: 1,\"{}\"", if up { &address } else { "0.0.0.0" })).into()
+        let address = ipv4(call).filter(|_| up).map_or(Ipv4Addr::UNSPECIFIED, |ipv4| ipv4.address);
+        AtAnswer::line(format!("+CGPADDR: 1,\"{address}\"")).into()
     }),
     ("+CGCONTRDP", Knows::Lte, |_| AtAnswer::Error.into()),
-    ("+CGATT?", Knows::Every, |call| AtAnswer::line(format!("+CGATT: {}", u8::from(hears(call)))).into()),
+    ("+CGATT?", Knows::Every, |call| {
+        AtAnswer::line(format!("+CGATT: {}", u8::from(is_registered(call)))).into()
+    }),
     ("+CGACT?", Knows::Every, |call| {
         let up = call.modem.data.state(call.now) == DataState::Up;
         AtAnswer::line(format!("+CGACT: 1,{}", u8::from(up))).into()
@@ -75,44 +68,83 @@ fn define_context(call: &mut Call<'_>) -> CommandResult {
     AtAnswer::ok().into()
 }
 
+/// The IPv4 half of the connection; one that the stick alone believes in has its old address.
+fn ipv4(call: &Call<'_>) -> Option<Ipv4Bearer> {
+    let data = &call.modem.data;
+    let (ipv4, _) = data.addresses();
+    match data.trouble.no_address {
+        true => None,
+        false => data.states(call.now).contains(&("IPV4", 1)).then_some(ipv4),
+    }
+}
+
+/// Each address is a word printed in hexadecimal whose last two digits are the first octet, without leading zeros.
+fn addresses(call: &mut Call<'_>) -> CommandResult {
+    let trouble = &call.modem.data.trouble;
+    if trouble.dhcp_refused || call.modem.data.state(call.now) != DataState::Up {
+        return AtAnswer::Error.into();
+    }
+    let swapped = trouble.swapped;
+    let word = |address: Ipv4Addr| match swapped {
+        true => format!("{:X}", u32::from_be_bytes(address.octets())),
+        false => format!("{:X}", u32::from_le_bytes(address.octets())),
+    };
+    let all = match ipv4(call) {
+        Some(ipv4) => [ipv4.address, ipv4.mask(), ipv4.gateway, ipv4.gateway, ipv4.dns[0], ipv4.dns[1]],
+        None => [Ipv4Addr::UNSPECIFIED; 6],
+    };
+    AtAnswer::line(format!("^DHCP:{},236800,236800", all.map(word).join(","))).into()
+}
+
 /// `AT^NDISDUP=<cid>,<1 on, 0 off>[,"apn"[,"user","pass",<auth>]]`: the answer comes at once, the outcome unasked. A stick that
 /// believes itself connected refuses to dial until it was told to hang up.
 fn dial_ncm(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
-    let state = call.modem.data.state(call.now);
+    let (state, now) = (call.modem.data.state(call.now), call.now);
     match (fields.get(1).map(String::as_str), state) {
         (Some("0"), DataState::Down) => AtAnswer::Error.into(),
         (Some("0"), _) => {
-            call.modem.data.hang_up();
-            CommandResult::from(AtAnswer::ok()).later(Duration::from_secs(1), "^NDISSTAT:0,36,,\"IPV4\"")
+            call.modem.data.hang_up(now);
+            AtAnswer::ok().into()
         }
-        (Some("1"), DataState::Down) if hears(call) => {
-            // This access point is nobody's.
-            if fields.get(2).is_some_and(|apn| apn == "refused") {
-                return CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:0,33,,\"IPV4\"");
-            }
+        (Some("1"), DataState::Down) if is_registered(call) => {
             let context = fields.first().and_then(|id| id.parse().ok()).unwrap_or(1);
-            let families = call.modem.data.wanted(context);
-            call.modem.data.dial(call.now, Way::Ncm, families);
-            CommandResult::from(AtAnswer::ok()).later(DIALLING, "^NDISSTAT:1,,,\"IPV4\"")
+            let wanted = call.modem.data.wanted(context);
+            if !may_connect(call) {
+                call.modem.data.fail(now, wanted, None);
+            } else if fields.get(2).is_some_and(|apn| apn == "refused") {
+                // This access point is nobody's.
+                call.modem.data.fail(now, wanted, Some(33));
+            } else {
+                call.modem.data.dial(now, Way::Ncm, wanted);
+            }
+            AtAnswer::ok().into()
         }
         _ => AtAnswer::Error.into(),
     }
 }
 
 fn ncm_state(call: &mut Call<'_>) -> CommandResult {
-    let number = match call.modem.data.state(call.now) {
-        DataState::Down => 0,
-        DataState::Up => 1,
-        DataState::Connecting => 2,
-    };
-    AtAnswer::line(format!("^NDISSTATQRY: {number},,,\"IPV4\"")).into()
+    let data = &mut call.modem.data;
+    let states = data.states(call.now);
+    data.asked = data.asked.wrapping_add(1);
+    let form = if data.trouble.odd_states { data.asked % 5 } else { 0 };
+    let one = |(family, state): &(&str, u8)| format!("{state},,,\"{family}\"");
+    let all: Vec<String> = states.iter().map(one).collect();
+    AtAnswer::Lines(match form {
+        1 => all.iter().map(|one| format!("^NDISSTATQRY: {one}")).collect(),
+        2 => vec![format!("^NDISSTAT: {}", all.join(","))],
+        3 => vec![format!("^NDISSTATQry:{}", states[0].1)],
+        4 => vec![format!("^NDISSTATQRY: {}", all.join(",").replace('"', ""))],
+        _ => vec![format!("^NDISSTATQRY: {}", all.join(","))],
+    })
+    .into()
 }
 
 /// `ATD*99#` and `ATD*99***1#`; voice goes nowhere.
 pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
     let refused = || CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
-    let Some(id) = context_of(number).filter(|_| hears(call)) else { return refused() };
+    let Some(id) = context_of(number).filter(|_| may_connect(call)) else { return refused() };
     let data = &mut call.modem.data;
     let Some((.., apn)) = data.contexts.iter().find(|context| context.0 == id) else { return refused() };
     let admission = data.admission(apn);
@@ -145,7 +177,7 @@ fn context_of(number: &[u8]) -> Option<u8> {
 }
 
 fn hang_up(call: &mut Call<'_>) -> CommandResult {
-    call.modem.data.hang_up();
+    call.modem.data.hang_up(call.now);
     call.port.hang_up();
     AtAnswer::ok().into()
 }
@@ -161,7 +193,11 @@ mod tests {
         assert_eq!(rig.ask("AT^DHCP?"), "ERROR");
         assert_eq!(rig.ask("AT^NDISDUP=1,0"), "ERROR");
         assert_eq!(rig.ask("AT^NDISDUP=1,1,\"orange\""), "OK");
-        assert_eq!(rig.later, [(DIALLING, "^NDISSTAT:1,,,\"IPV4\"".to_owned())]);
+        let reports = |rig: &mut Rig| {
+            let end = rig.now + DIALLING + DIALLING;
+            std::iter::from_fn(|| rig.modem.data.told(end)).collect::<Vec<_>>()
+        };
+        assert_eq!(reports(&mut rig), [(rig.now + DIALLING, "^NDISSTAT:1,,,\"IPV4\"".to_owned())]);
         assert_eq!(rig.ask("AT^NDISSTATQRY?"), "^NDISSTATQRY: 2,,,\"IPV4\" OK");
         rig.now += DIALLING;
         assert_eq!(rig.ask("AT^NDISSTATQRY?"), "^NDISSTATQRY: 1,,,\"IPV4\" OK");
@@ -174,9 +210,59 @@ mod tests {
         assert_eq!(rig.ask("AT^NDISDUP=1,1"), "ERROR", "it is connected already");
         assert_eq!(rig.ask("AT^NDISDUP=1,0"), "OK");
         assert_eq!(rig.ask("AT^NDISSTATQRY"), "^NDISSTATQRY: 0,,,\"IPV4\" OK");
-        rig.later.clear();
+        assert_eq!(reports(&mut rig)[0].1, "^NDISSTAT:0,36,,\"IPV4\"");
         rig.ask("AT^NDISDUP=1,1,\"refused\"");
-        assert_eq!(rig.later[0].1, "^NDISSTAT:0,33,,\"IPV4\"");
+        assert_eq!(reports(&mut rig)[0].1, "^NDISSTAT:0,33,,\"IPV4\"");
+    }
+
+    #[test]
+    fn addresses_and_states_in_the_forms_that_were_seen() {
+        let mut rig = Rig::new();
+        rig.modem.data.trouble.swapped = true;
+        rig.modem.data.trouble.odd_states = true;
+        rig.ask("AT+CGDCONT=1,\"IPV4V6\",\"orange\"");
+        rig.ask("AT^NDISDUP=1,1");
+        rig.now += DIALLING + DIALLING;
+        assert!(rig.ask("AT^DHCP?").starts_with("^DHCP:AF9C67A,FFFFFFFC,AF9C679,"));
+        for said in [
+            "^NDISSTATQRY: 1,,,\"IPV4\" ^NDISSTATQRY: 1,,,\"IPV6\" OK",
+            "^NDISSTAT: 1,,,\"IPV4\",1,,,\"IPV6\" OK",
+            "^NDISSTATQry:1 OK",
+            "^NDISSTATQRY: 1,,,IPV4,1,,,IPV6 OK",
+            "^NDISSTATQRY: 1,,,\"IPV4\",1,,,\"IPV6\" OK",
+        ] {
+            assert_eq!(rig.ask("AT^NDISSTATQRY?"), said);
+        }
+        rig.modem.data.trouble.no_address = true;
+        assert_eq!(rig.ask("AT^DHCP?"), "^DHCP:0,0,0,0,0,0,236800,236800 OK");
+        rig.modem.data.trouble.dhcp_refused = true;
+        assert_eq!(rig.ask("AT^DHCP?"), "ERROR");
+    }
+
+    #[test]
+    fn who_is_not_let_in_cannot_dial() {
+        use crate::modem::trouble::Registration;
+
+        let mut rig = Rig::new();
+        let mut registration = |is| {
+            rig.modem.data.trouble.registration = is;
+            [rig.ask("AT+CREG?"), rig.ask("AT^NDISDUP=1,1"), rig.ask("ATD*99#")]
+        };
+        assert_eq!(registration(Registration::Denied), ["+CREG: 0,3 OK", "ERROR", "NO CARRIER"]);
+        assert_eq!(registration(Registration::Searching), ["+CREG: 0,2 OK", "ERROR", "NO CARRIER"]);
+        let late = Registration::After(Duration::from_secs(61));
+        assert_eq!(registration(late)[0], "+CREG: 0,2 OK");
+        rig.now += Duration::from_secs(1);
+        rig.modem.radio.roaming = 0;
+        rig.modem.data.trouble.registration = Registration::Roaming;
+        assert_eq!(rig.ask("AT+CREG?"), "+CREG: 0,5 OK");
+        assert_eq!(rig.ask("AT^NDISDUP=1,1"), "OK");
+        let told = rig.modem.data.told(rig.now + DIALLING).unwrap().1;
+        assert_eq!(told, "^NDISSTAT:0,,,\"IPV4\"");
+        rig.modem.radio.roaming = 1;
+        rig.ask("AT^NDISDUP=1,1");
+        rig.now += DIALLING;
+        assert!(rig.ask("AT^NDISSTATQRY?").contains("1,,,"));
     }
 
     #[test]
@@ -202,13 +288,16 @@ mod tests {
     fn a_link_speaks_after_connect_and_ends_with_its_connection() {
         use crate::at::ports::AtPorts;
         use crate::device::outbox::Outbox;
+        use crate::modem::uplink::Uplink;
+        use crate::network::Quirks;
 
         let mut rig = Rig::new();
         let (mut ports, mut outbox) = (AtPorts::only(2), Outbox::default());
+        let mut uplink = Uplink::new(Quirks::default());
         rig.ask("ATD*99#");
         std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
         let mut heard = |ports: &mut AtPorts, modem: &mut crate::modem::Modem, now| {
-            ports.carry(now, modem, &mut outbox);
+            ports.carry(now, modem, &mut uplink, &mut outbox);
             outbox.tick(now);
             outbox.take(2)
         };
@@ -217,7 +306,7 @@ mod tests {
         assert_eq!(begins, rig.now + DIALLING + SETTLES);
         assert_eq!(heard(&mut ports, &mut rig.modem, begins)[..2], [0x7e, 0xff]);
         // Another port hangs up.
-        rig.modem.data.hang_up();
+        rig.modem.data.hang_up(begins);
         assert_eq!(heard(&mut ports, &mut rig.modem, begins), b"\r\nNO CARRIER\r\n");
         assert!(!ports.get_mut(2).unwrap().is_online());
 
@@ -225,7 +314,7 @@ mod tests {
         std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
         rig.ask("ATD*99#");
         std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
-        assert!(ports.lower_dtr(2, &mut rig.modem) && !ports.lower_dtr(3, &mut rig.modem));
+        assert!(ports.lower_dtr(begins, 2, &mut rig.modem) && !ports.lower_dtr(begins, 3, &mut rig.modem));
         assert!(!ports.get_mut(2).unwrap().is_online());
         assert_eq!(rig.modem.data.state(rig.now), DataState::Down);
     }

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("+CGREG?", Knows::Every, |call| registration(call, 1, "+CGREG")),
     ("+CEREG?", Knows::Lte, |call| registration(call, 2, "+CEREG")),
     ("+COPS?", Knows::Every, |call| {
-        if !hears(call) {
+        if !is_registered(call) {
             return AtAnswer::line("+COPS: 0").into();
         }
         let (mode, (name, _, _)) = (u8::from(call.modem.radio.manual), call.modem.radio.operator);
@@ -46,14 +46,23 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("+COPS=", Knows::Every, choose_operator),
     ("^SYSINFOEX", Knows::Lte, |call| {
         let sim = sim_state(call);
-        let line = match hears(call) {
-            true => format!("^SYSINFOEX:2,3,0,{sim},,6,\"LTE\",101,\"LTE\""),
-            false => format!("^SYSINFOEX:0,0,0,{sim},,0,\"NO SERVICE\",0,\"NO SERVICE\""),
+        let line = match (hears(call), status(call)) {
+            (true, 1) => format!("^SYSINFOEX:2,3,0,{sim},,6,\"LTE\",101,\"LTE\""),
+            (true, 5) => format!("^SYSINFOEX:2,3,1,{sim},,6,\"LTE\",101,\"LTE\""),
+            // Emergency calls alone.
+            (true, 3) => format!("^SYSINFOEX:1,0,0,{sim},,6,\"LTE\",101,\"LTE\""),
+            _ => format!("^SYSINFOEX:0,0,0,{sim},,0,\"NO SERVICE\",0,\"NO SERVICE\""),
         };
         AtAnswer::line(line).into()
     }),
     ("^SYSINFO", Knows::Umts, |call| {
-        AtAnswer::line(if hears(call) { "^SYSINFO:2,3,0,5,1,,4" } else { "^SYSINFO:0,0,0,0,255,,0" }).into()
+        AtAnswer::line(match status(call) {
+            1 => "^SYSINFO:2,3,0,5,1,,4",
+            5 => "^SYSINFO:2,3,1,5,1,,4",
+            3 => "^SYSINFO:1,0,0,5,1,,4",
+            _ => "^SYSINFO:0,0,0,0,255,,0",
+        })
+        .into()
     }),
     ("^SYSCFGEX?", Knows::Lte, |call| {
         let radio = &call.modem.radio;
@@ -93,9 +102,24 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("^PLMN?", Knows::Lte, |call| when_ready(call, || AtAnswer::line("^PLMN: 208,01").into())),
 ];
 
-/// The network can be used: the radio is on, and the SIM is ready and not the router's.
-pub(super) fn hears(call: &Call<'_>) -> bool {
-    !kept_away(call) && call.modem.radio.function == 1 && call.modem.sim.is_ready(call.now)
+/// Some network is heard: the radio is on, and the SIM is ready and not the router's.
+fn hears(call: &Call<'_>) -> bool {
+    !matches!(status(call), 0 | 2)
+}
+
+/// As `AT+CREG?` counts; nothing where the SIM is the router's.
+fn status(call: &Call<'_>) -> u8 {
+    if kept_away(call) { 0 } else { call.modem.registration(call.now) }
+}
+
+/// It is in a network, at home or abroad.
+pub(super) fn is_registered(call: &Call<'_>) -> bool {
+    matches!(status(call), 1 | 5)
+}
+
+/// The same, and its owner allows data there.
+pub(super) fn may_connect(call: &Call<'_>) -> bool {
+    !kept_away(call) && call.modem.may_connect(call.now, call.modem.radio.roaming == 1)
 }
 
 fn sim_state(call: &Call<'_>) -> u8 {
@@ -123,8 +147,8 @@ fn set_registration(call: &mut Call<'_>, which: usize) -> CommandResult {
 /// Never with the access technology, whatever the standard says: these sticks leave it out.
 fn registration(call: &mut Call<'_>, which: usize, name: &str) -> CommandResult {
     let level = call.port.registration[which];
-    let status = u8::from(hears(call));
-    let place = if level == 2 && status == 1 { ",\"A12F\",\"0003A1B2\"" } else { "" };
+    let status = status(call);
+    let place = if level == 2 && matches!(status, 1 | 5) { ",\"A12F\",\"0003A1B2\"" } else { "" };
     AtAnswer::line(format!("{name}: {level},{status}{place}")).into()
 }
 

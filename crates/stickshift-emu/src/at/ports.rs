@@ -8,12 +8,16 @@ use stickshift::link::Moment;
 use crate::at::port::AtPort;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Function};
-use crate::modem::Modem;
 use crate::modem::data::DataState;
+use crate::modem::uplink::Uplink;
+use crate::modem::{Modem, Way};
 use crate::ppp::Phase;
 
 /// How often a chatty stick says how it receives.
 const CHATTER: Duration = Duration::from_secs(2);
+
+/// So many octets of packets wait for the host; then the network has to wait.
+const MOST_WAITING: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct AtPorts {
@@ -60,13 +64,21 @@ impl AtPorts {
     }
 
     /// Moves what dialled links carry. A link that is over, or whose connection was ended elsewhere, gives its port back.
-    pub(crate) fn carry(&mut self, now: Moment, modem: &mut Modem, outbox: &mut Outbox) {
+    pub(crate) fn carry(&mut self, now: Moment, modem: &mut Modem, uplink: &mut Uplink, outbox: &mut Outbox) {
         for (&interface, port) in &mut self.ports {
             let Some(link) = port.link(now) else { continue };
-            while link.take_packet().is_some() {}
+            while let Some(packet) = link.take_packet() {
+                uplink.send(now, modem, Way::Ppp, &packet);
+            }
+            while outbox.waiting(interface) < MOST_WAITING
+                && let Some(packet) = uplink.receive(modem, Way::Ppp)
+            {
+                link.give_packet(&packet);
+                outbox.put(interface, now, link.take());
+            }
             outbox.put(interface, now, link.take());
             if link.phase() == Phase::Over || modem.data.state(now) == DataState::Down {
-                modem.data.hang_up();
+                modem.data.hang_up(now);
                 port.hang_up();
                 outbox.put(interface, now, b"\r\nNO CARRIER\r\n".to_vec());
             }
@@ -74,13 +86,20 @@ impl AtPorts {
     }
 
     /// The host lowers DTR on a port: a dialled link ends, without a word. `false` when no port is there.
-    pub(crate) fn lower_dtr(&mut self, interface: u8, modem: &mut Modem) -> bool {
+    pub(crate) fn lower_dtr(&mut self, now: Moment, interface: u8, modem: &mut Modem) -> bool {
         let Some(port) = self.ports.get_mut(&interface) else { return false };
         if port.is_online() {
-            modem.data.hang_up();
+            modem.data.hang_up(now);
         }
         port.hang_up();
         true
+    }
+
+    /// A line about the whole stick is said on every port that takes commands, where `AT^CURC=0` does not forbid it.
+    pub(crate) fn announce(&self, at: Moment, line: &str, outbox: &mut Outbox) {
+        for (&interface, _) in self.ports.iter().filter(|(_, port)| port.reports && !port.is_online()) {
+            outbox.put(interface, at, format!("\r\n{line}\r\n").into_bytes());
+        }
     }
 
     /// What is due by `now` is said.

@@ -46,6 +46,13 @@ impl Outbox {
         }
     }
 
+    /// Octets that nobody has read.
+    pub(crate) fn waiting(&self, interface: u8) -> usize {
+        self.0.get(&interface).map_or(0, |line| {
+            line.ready.len() + line.coming.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+        })
+    }
+
     /// Takes what is readable.
     pub(crate) fn take(&mut self, interface: u8) -> Vec<u8> {
         self.0.get_mut(&interface).map(|line| std::mem::take(&mut line.ready)).unwrap_or_default()

@@ -40,7 +40,7 @@ pub(super) fn flag(on: bool) -> &'static str {
 }
 
 pub(super) fn registered(ask: &CallContext<'_>) -> bool {
-    ask.modem.sim.is_ready(ask.now)
+    matches!(ask.modem.registration(ask.now), 1 | 5)
 }
 
 /// As in `current-plmn`: LTE, or 3G on sticks without it.

@@ -197,7 +197,7 @@ pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAns
             _ => FORMAT,
         },
         "net/reconnect" => {
-            ask.modem.data.hang_up();
+            ask.modem.data.hang_up(ask.now);
             ask.modem.data.dial(ask.now, Way::Router, Families::IPV4);
             CallAnswer::Done
         }
@@ -250,8 +250,8 @@ pub(crate) fn post(ask: &mut CallContext<'_>, call: &str, body: &str) -> CallAns
 
 fn connect(ask: &mut CallContext<'_>, on: bool) -> CallAnswer {
     if !on {
-        ask.modem.data.hang_up();
-    } else if registered(ask) {
+        ask.modem.data.hang_up(ask.now);
+    } else if ask.modem.may_connect(ask.now, ask.modem.data.roam) {
         ask.modem.data.dial(ask.now, Way::Router, Families::IPV4);
     }
     CallAnswer::Done

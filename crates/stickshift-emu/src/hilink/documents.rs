@@ -144,8 +144,12 @@ pub(super) fn status(ask: &CallContext<'_>) -> String {
     let connection = match state {
         DataState::Connecting => "900",
         DataState::Up => "901",
+        // Roaming is off.
+        DataState::Down if ask.modem.registration(ask.now) == 5 && !ask.modem.data.roam => "12",
+        DataState::Down if ask.modem.data.trouble.refused.is_some() && ask.modem.data.switch => "7",
         DataState::Down => "902",
     };
+    let roaming = if ask.modem.registration(ask.now) == 5 { "1" } else { "0" };
     let (kind, kind_ex) = match (here, rat(ask)) {
         (false, _) => ("0", "0"),
         (_, "7") => ("19", "101"),
@@ -166,7 +170,7 @@ pub(super) fn status(ask: &CallContext<'_>) -> String {
         ("SignalIcon", if here { "5" } else { "0" }),
         ("CurrentNetworkType", kind),
         ("CurrentServiceDomain", if here { "3" } else { "0" }),
-        ("RoamingStatus", "0"),
+        ("RoamingStatus", roaming),
         ("BatteryStatus", ""),
         ("BatteryLevel", ""),
         ("BatteryPercent", ""),

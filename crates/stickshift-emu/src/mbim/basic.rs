@@ -114,7 +114,7 @@ fn radio_state(request: &mut Request<'_>) -> Outcome {
             Some(on @ 0..=1) => {
                 request.modem.radio.function = if on == 1 { 1 } else { 4 };
                 if on == 0 {
-                    request.modem.data.hang_up();
+                    request.modem.data.hang_up(request.now);
                 }
             }
             _ => return Outcome::refused(status::BAD_PARAMETERS),
@@ -264,7 +264,7 @@ fn packet_service(request: &mut Request<'_>) -> Outcome {
             _ => return Outcome::refused(status::BAD_PARAMETERS),
         }
         if !*request.attached {
-            request.modem.data.hang_up();
+            request.modem.data.hang_up(request.now);
         }
         takes = Duration::from_secs(1);
     }
@@ -317,7 +317,7 @@ fn connect(request: &mut Request<'_>) -> Outcome {
     match command {
         0 if down => return Outcome::refused(status::NOT_ACTIVATED),
         0 => {
-            request.modem.data.hang_up();
+            request.modem.data.hang_up(request.now);
             return Outcome::done(connection_as(3, None, 0)).after(Duration::from_millis(300));
         }
         1 => {}

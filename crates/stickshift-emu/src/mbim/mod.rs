@@ -130,14 +130,14 @@ impl MbimFunction {
         let command = match message {
             HostMessage::Open { transaction, longest } => {
                 // Whatever was open is closed by that.
-                modem.data.hang_up();
+                modem.data.hang_up(now);
                 self.out.clear();
                 self.announced = 0;
                 self.open = Some((*longest as usize).clamp(64, LONGEST));
                 return (QUICKLY, vec![message::opened(*transaction)]);
             }
             HostMessage::Close { transaction } => {
-                modem.data.hang_up();
+                modem.data.hang_up(now);
                 self.open = None;
                 return (QUICKLY, vec![message::closed(*transaction)]);
             }

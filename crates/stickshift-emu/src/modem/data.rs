@@ -1,9 +1,11 @@
 //! The data connection: whoever dials, it takes two seconds (docs/protocols/hilink-at.md sections 1.7 and 3.6).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use stickshift::link::Moment;
 
+use crate::modem::trouble::{IPV4_ONLY, IPV6_ONLY, Trouble};
 use crate::network::{Bearer, Ipv4Bearer, Ipv6Bearer, addresses};
 use crate::ppp::Admission;
 
@@ -54,6 +56,15 @@ impl Families {
     pub(crate) fn of(protocol: &str) -> Self {
         Families { ipv4: protocol != "IPV6", ipv6: protocol != "IP" }
     }
+
+    fn both(self, other: Families) -> Self {
+        Families { ipv4: self.ipv4 && other.ipv4, ipv6: self.ipv6 && other.ipv6 }
+    }
+
+    /// `IPV4` and `IPV6`, as far as they are meant.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        self.ipv4.then_some("IPV4").into_iter().chain(self.ipv6.then_some("IPV6"))
+    }
 }
 
 /// A connection since somebody dialled.
@@ -61,9 +72,26 @@ impl Families {
 struct Dialled {
     at: Moment,
     way: Way,
-    families: Families,
+    wanted: Families,
+    /// What the network gives of it, or why it gives nothing.
+    given: Result<Families, Option<u8>>,
+    /// When the network ends it.
+    ends: Option<Moment>,
+    /// The stick alone believes in it.
+    stale: bool,
     /// What had been carried before.
     carried: (u64, u64),
+}
+
+impl Dialled {
+    /// When it has an address, or is refused.
+    fn settles(&self) -> Moment {
+        self.at + DIALLING
+    }
+
+    fn is_over(&self, now: Moment) -> bool {
+        (self.given.is_err() && now >= self.settles()) || self.ends.is_some_and(|ends| now >= ends)
+    }
 }
 
 /// A profile of the web UI.
@@ -104,7 +132,15 @@ pub(crate) struct Data {
     pub(crate) refuses_logins: bool,
     /// Bytes that the network carried to the stick and from it since power.
     pub(crate) carried: (u64, u64),
+    /// What may go wrong.
+    pub(crate) trouble: Trouble,
     dialled: Option<Dialled>,
+    /// Counts connections that the network ended; each is followed by one with another address.
+    turn: u16,
+    /// What is said unasked of connections, and when.
+    reports: VecDeque<(Moment, String)>,
+    /// How often the state was asked for.
+    pub(crate) asked: u32,
 }
 
 /// An access point that wants a user and a password, and which.
@@ -133,15 +169,24 @@ impl Data {
             subscriber: 0,
             refuses_logins: false,
             carried: (0, 0),
+            trouble: Trouble::default(),
             dialled: None,
+            turn: 0,
+            reports: VecDeque::new(),
+            asked: 0,
         }
     }
 
     /// A router dials by itself.
     pub(crate) fn boot(&mut self, now: Moment, routes: bool) {
         self.dialled = None;
+        self.reports.clear();
         if routes && self.switch && self.connect_mode == 0 {
             self.dial(now, Way::Router, Families::IPV4);
+        } else if !routes && self.trouble.stale {
+            self.dial(now.saturating_sub(DIALLING), Way::Ncm, Families::IPV4);
+            self.reports.clear();
+            self.dialled = self.dialled.map(|dialled| Dialled { stale: true, ..dialled });
         }
     }
 
@@ -155,17 +200,22 @@ impl Data {
         }
     }
 
+    /// The connection, unless it was refused or the network has ended it.
+    fn connection(&self, now: Moment) -> Option<Dialled> {
+        self.dialled.filter(|dialled| !dialled.is_over(now))
+    }
+
     pub(crate) fn state(&self, now: Moment) -> DataState {
-        match self.dialled {
+        match self.connection(now) {
             None => DataState::Down,
-            Some(Dialled { at, .. }) if now < at + DIALLING => DataState::Connecting,
+            Some(dialled) if now < dialled.settles() => DataState::Connecting,
             Some(_) => DataState::Up,
         }
     }
 
     /// How long it has been up.
     pub(crate) fn time(&self, now: Moment) -> Duration {
-        self.dialled.map_or(Duration::ZERO, |dialled| now.saturating_sub(dialled.at + DIALLING))
+        self.connection(now).map_or(Duration::ZERO, |dialled| now.saturating_sub(dialled.settles()))
     }
 
     /// Who holds the connection, from dialling on.
@@ -174,12 +224,86 @@ impl Data {
     }
 
     /// Dials; a connection that is there already stays as it is.
-    pub(crate) fn dial(&mut self, now: Moment, way: Way, families: Families) {
-        self.dialled.get_or_insert(Dialled { at: now, way, families, carried: self.carried });
+    pub(crate) fn dial(&mut self, now: Moment, way: Way, wanted: Families) {
+        if self.connection(now).is_some() {
+            return;
+        }
+        if self.dialled.is_some_and(|before| before.ends.is_some_and(|ends| ends <= now)) {
+            self.turn += 1;
+        }
+        let given = self.given(wanted);
+        let settles = now + DIALLING;
+        let ends = self.trouble.drops_after.filter(|_| given.is_ok()).map(|time| settles + time);
+        let carried = self.carried;
+        self.dialled = Some(Dialled { at: now, way, wanted, given, ends, stale: false, carried });
+        if way == Way::Ncm {
+            self.report(settles, wanted, given, ends);
+        }
     }
 
-    pub(crate) fn hang_up(&mut self) {
-        self.dialled = None;
+    /// What the network gives of what is wanted, or the cause of its refusal.
+    fn given(&self, wanted: Families) -> Result<Families, Option<u8>> {
+        if let Some(cause) = self.trouble.refused {
+            return Err(Some(cause));
+        }
+        let Some(only) = self.trouble.only else { return Ok(wanted) };
+        let given = wanted.both(only);
+        if given.names().next().is_none() {
+            return Err(Some(if only.ipv4 { IPV4_ONLY } else { IPV6_ONLY }));
+        }
+        Ok(given)
+    }
+
+    /// `^NDISSTAT:` of each family that was wanted.
+    fn report(
+        &mut self,
+        settles: Moment,
+        wanted: Families,
+        given: Result<Families, Option<u8>>,
+        ends: Option<Moment>,
+    ) {
+        let down = |cause: Option<u8>, family: &str| {
+            format!("^NDISSTAT:0,{},,\"{family}\"", cause.map(|c| c.to_string()).unwrap_or_default())
+        };
+        let mut at = settles;
+        for family in wanted.names() {
+            let line = match given {
+                Err(cause) => down(cause, family),
+                Ok(given) if given.names().any(|name| name == family) => {
+                    format!("^NDISSTAT:1,,,\"{family}\"")
+                }
+                Ok(given) => down(Some(if given.ipv4 { IPV4_ONLY } else { IPV6_ONLY }), family),
+            };
+            self.reports.push_back((at, line));
+            at += SECOND_STAGE;
+        }
+        if let (Some(ends), Ok(given)) = (ends, given) {
+            // Regular deactivation.
+            self.reports.extend(given.names().map(|family| (ends, down(Some(36), family))));
+        }
+    }
+
+    /// Dialling fails in the stick itself, or in a network that says why.
+    pub(crate) fn fail(&mut self, now: Moment, wanted: Families, cause: Option<u8>) {
+        self.reports.clear();
+        self.report(now + DIALLING, wanted, Err(cause), None);
+    }
+
+    /// Hangs up.
+    pub(crate) fn hang_up(&mut self, now: Moment) {
+        let ncm = self.connection(now).filter(|dialled| dialled.way == Way::Ncm);
+        self.reports.clear();
+        if let Some(given) = ncm.and_then(|dialled| dialled.given.ok()) {
+            let at = now + Duration::from_secs(1);
+            self.reports.extend(given.names().map(|family| (at, format!("^NDISSTAT:0,36,,\"{family}\""))));
+        }
+        // What the network ended is remembered until the next dialling.
+        self.dialled = self.dialled.filter(|dialled| dialled.ends.is_some_and(|ends| ends <= now));
+    }
+
+    /// What is said unasked by `now`.
+    pub(crate) fn told(&mut self, now: Moment) -> Option<(Moment, String)> {
+        self.reports.front().is_some_and(|(at, _)| *at <= now).then(|| self.reports.pop_front()).flatten()
     }
 
     /// The families that a context asks for; one that nobody defined asks for IPv4.
@@ -188,24 +312,41 @@ impl Data {
         Families::of(defined.map_or("IP", |(_, protocol, _)| protocol))
     }
 
+    /// The families that were asked for, with the state of each: 0 down, 1 up, 2 connecting.
+    pub(crate) fn states(&self, now: Moment) -> Vec<(&'static str, u8)> {
+        let Some(dialled) = self.connection(now) else { return vec![("IPV4", 0)] };
+        let state = |family| match (dialled.given, now < dialled.settles()) {
+            (_, true) => 2,
+            (Ok(given), false) => {
+                let late = family == "IPV6" && given.ipv4 && now < dialled.settles() + SECOND_STAGE;
+                if late { 2 } else { u8::from(given.names().any(|name| name == family)) }
+            }
+            (Err(_), false) => 0,
+        };
+        dialled.wanted.names().map(|family| (family, state(family))).collect()
+    }
+
     /// What the network has given by `now`: IPv6 comes a little later than IPv4.
     pub(crate) fn bearer(&self, now: Moment) -> Option<Bearer> {
-        let Dialled { at, families, .. } = self.dialled?;
-        let (ipv4, ipv6) = self.addresses();
-        let up = now.checked_sub(at + DIALLING)?;
+        let dialled = self.connection(now).filter(|dialled| !dialled.stale && !self.trouble.no_address)?;
+        let (families, (ipv4, ipv6)) = (dialled.given.ok()?, self.addresses());
+        let up = now.checked_sub(dialled.settles())?;
         let second = families.ipv6 && (!families.ipv4 || up >= SECOND_STAGE);
         Some(Bearer { ipv4: families.ipv4.then_some(ipv4), ipv6: second.then_some(ipv6), mtu: self.mtu })
     }
 
     /// What the network gives when it is asked for.
     pub(crate) fn addresses(&self) -> (Ipv4Bearer, Ipv6Bearer) {
-        addresses(self.subscriber, 0)
+        addresses(self.subscriber, self.turn)
     }
 
-    /// When [`bearer`](Self::bearer) changes by itself after `now`.
+    /// When it changes by itself after `now`, or has something to say.
     pub(crate) fn next(&self, now: Moment) -> Option<Moment> {
-        let up = self.dialled?.at + DIALLING;
-        [up, up + SECOND_STAGE].into_iter().find(|&at| at > now)
+        let changes = self.dialled.into_iter().flat_map(|dialled| {
+            let settles = dialled.settles();
+            [Some(settles), Some(settles + SECOND_STAGE), dialled.ends].into_iter().flatten()
+        });
+        changes.filter(|&at| at > now).chain(self.reports.front().map(|report| report.0)).min()
     }
 
     /// Bytes received and sent while it is up: a steady trickle, and what the host sends and fetches.
@@ -233,13 +374,54 @@ mod tests {
         assert_eq!(data.state(at(101)), DataState::Connecting);
         assert_eq!(data.state(at(102)), DataState::Up);
         assert_eq!(data.traffic(at(103)), (30_100, 1_431));
-        data.hang_up();
+        data.hang_up(at(103));
         assert_eq!((data.state(at(103)), data.traffic(at(103))), (DataState::Down, (0, 0)));
         data.boot(at(200), true);
         assert_eq!(data.state(at(202)), DataState::Up);
         data.switch = false;
         data.boot(at(300), true);
         assert_eq!(data.state(at(400)), DataState::Down);
+    }
+
+    #[test]
+    fn a_network_refuses_drops_and_is_remembered_wrongly() {
+        let at = Moment::from_secs;
+        let both = Families { ipv4: true, ipv6: true };
+        let with = |trouble| Data { trouble, ..Data::new() };
+        let told =
+            |data: &mut Data, now| std::iter::from_fn(|| data.told(now)).map(|t| t.1).collect::<Vec<_>>();
+
+        let mut data = with(Trouble { refused: Some(33), ..Trouble::default() });
+        data.dial(at(10), Way::Ncm, Families::IPV4);
+        assert_eq!((data.state(at(11)), data.state(at(12))), (DataState::Connecting, DataState::Down));
+        assert_eq!(told(&mut data, at(12)), ["^NDISSTAT:0,33,,\"IPV4\""]);
+
+        let only = Families { ipv4: false, ipv6: true };
+        let mut data = with(Trouble { only: Some(only), ..Trouble::default() });
+        data.dial(at(10), Way::Ncm, both);
+        let bearer = data.bearer(at(13)).unwrap();
+        assert!(bearer.ipv4.is_none() && bearer.ipv6.is_some());
+        assert_eq!(data.states(at(13)), [("IPV4", 0), ("IPV6", 1)]);
+        assert_eq!(told(&mut data, at(13)), ["^NDISSTAT:0,51,,\"IPV4\"", "^NDISSTAT:1,,,\"IPV6\""]);
+        data.hang_up(at(14));
+        data.dial(at(20), Way::Ncm, Families::IPV4);
+        assert_eq!(data.state(at(23)), DataState::Down);
+
+        let mut data = with(Trouble { drops_after: Some(at(5)), ..Trouble::default() });
+        data.dial(at(10), Way::Ncm, Families::IPV4);
+        let first = data.bearer(at(12)).unwrap();
+        assert_eq!((data.next(at(12)), data.bearer(at(17))), (Some(at(12)), None));
+        assert_eq!(told(&mut data, at(17)), ["^NDISSTAT:1,,,\"IPV4\"", "^NDISSTAT:0,36,,\"IPV4\""]);
+        data.hang_up(at(18));
+        data.dial(at(20), Way::Ncm, Families::IPV4);
+        assert_ne!(data.bearer(at(22)).unwrap(), first, "it has another address");
+
+        let mut data = with(Trouble { stale: true, ..Trouble::default() });
+        data.boot(at(0), false);
+        assert_eq!((data.state(at(9)), data.bearer(at(9))), (DataState::Up, None));
+        data.hang_up(at(9));
+        data.dial(at(10), Way::Ncm, Families::IPV4);
+        assert!(data.bearer(at(12)).is_some());
     }
 
     #[test]
@@ -250,13 +432,13 @@ mod tests {
         let has = |data: &Data, now| data.bearer(now).map(|b| (b.ipv4.is_some(), b.ipv6.is_some()));
         data.dial(at(1000), Way::Ncm, data.wanted(1));
         assert_eq!((has(&data, at(2999)), data.next(at(1000))), (None, Some(at(3000))));
-        assert_eq!((has(&data, at(3000)), data.next(at(3000))), (Some((true, false)), Some(at(3500))));
-        assert_eq!((has(&data, at(3500)), data.next(at(3500))), (Some((true, true)), None));
-        data.hang_up();
-        assert_eq!((has(&data, at(4000)), data.next(at(4000))), (None, None));
+        assert_eq!(has(&data, at(3000)), Some((true, false)));
+        assert_eq!(has(&data, at(3500)), Some((true, true)));
+        data.hang_up(at(3900));
+        assert_eq!(has(&data, at(4000)), None);
         data.dial(at(4000), Way::Ppp, data.wanted(2));
         assert_eq!(has(&data, at(6000)), Some((false, true)));
-        data.hang_up();
+        data.hang_up(at(7000));
         data.dial(at(8000), Way::Ppp, data.wanted(7));
         assert_eq!(has(&data, at(10_000)), Some((true, false)));
     }

@@ -6,6 +6,7 @@ pub(crate) mod radio;
 pub(crate) mod sim;
 pub(crate) mod sms;
 pub(crate) mod tpdu;
+pub(crate) mod trouble;
 pub(crate) mod uplink;
 pub(crate) mod ussd;
 
@@ -17,6 +18,7 @@ use data::Data;
 use radio::Radio;
 use sim::Sim;
 use sms::Messages;
+use trouble::Registration;
 use ussd::Ussd;
 
 pub use data::{DataProfile, DataState, Families, Way};
@@ -40,6 +42,8 @@ pub struct Modem {
     pub(crate) datalock: Option<String>,
     /// The web UI looks for new firmware by itself.
     pub(crate) updates: bool,
+    /// When its firmware started last.
+    booted: Moment,
 }
 
 impl Modem {
@@ -55,6 +59,7 @@ impl Modem {
             u2diag: 255,
             datalock: None,
             updates: true,
+            booted: Moment::ZERO,
         }
     }
 
@@ -94,6 +99,39 @@ impl Modem {
         self.sim.boot(now + slow_sim);
         self.ussd.boot();
         self.messages.boot();
-        self.data.boot(now, routes && self.sim.is_ready(now + slow_sim));
+        self.booted = now;
+        let ready = self.sim.is_ready(now + slow_sim);
+        // A router waits for its network.
+        let starts = match self.data.trouble.registration {
+            Registration::After(time) => now + time,
+            _ => now,
+        };
+        let may = ready && self.may_connect(starts.max(now + slow_sim), self.data.roam);
+        self.data.boot(starts, routes && may);
+    }
+
+    /// As `AT+CREG?` counts: 0 not looking, 1 at home, 2 looking, 3 denied, 5 roaming.
+    pub(crate) fn registration(&self, now: Moment) -> u8 {
+        if self.radio.function != 1 || !self.sim.is_ready(now) {
+            return 0;
+        }
+        match self.data.trouble.registration {
+            Registration::Home => 1,
+            Registration::Roaming => 5,
+            Registration::Denied => 3,
+            Registration::Searching => 2,
+            Registration::After(time) => {
+                if now < self.booted + time {
+                    2
+                } else {
+                    1
+                }
+            }
+        }
+    }
+
+    /// It is in a network that its owner allows it to use.
+    pub(crate) fn may_connect(&self, now: Moment, roaming: bool) -> bool {
+        matches!((self.registration(now), roaming), (1, _) | (5, true))
     }
 }

@@ -15,6 +15,7 @@ use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::Identity;
+use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
 use crate::network::{Bearer, Quirks};
@@ -124,6 +125,7 @@ impl HuaweiStick {
         let mut modem = options.modem.clone();
         // Seeds count from 1.
         modem.data.subscriber = options.faults.seed().wrapping_sub(1) as u16;
+        modem.radio.roaming &= u8::from(!options.faults.has(FaultKind::Roaming));
         HuaweiStick {
             flash,
             nv_intact: true,
@@ -142,7 +144,7 @@ impl HuaweiStick {
             server: Server::new(options.web.clone(), options.faults.seed()),
             logins_refused: 0,
             modem,
-            uplink: Uplink::new(Quirks::default()),
+            uplink: Uplink::new(Quirks::of(&options.faults)),
             steps: 0,
             struck: BTreeSet::new(),
             loaded: Vec::new(),
@@ -164,6 +166,7 @@ impl HuaweiStick {
 
     /// Puts other faults in place of those it had.
     pub fn set_faults(&mut self, faults: FaultPlan) {
+        self.uplink = Uplink::new(Quirks::of(&faults));
         self.options.faults = faults;
     }
 
@@ -340,6 +343,7 @@ impl HuaweiStick {
             ports.chatter(at);
         }
         self.modem.data.refuses_logins = self.has(FaultKind::AuthRefused);
+        self.modem.data.trouble = Trouble::of(&self.options.faults);
         let slow_sim = if self.has(FaultKind::SlowSim) { SLOW_SIM } else { Duration::ZERO };
         let routes = matches!(running, Program::Hilink | Program::HilinkSerial(_));
         self.modem.boot(at, routes, slow_sim);
@@ -434,7 +438,10 @@ impl Device for HuaweiStick {
             self.apply(change, due);
         }
         if let Program::HilinkSerial(ports) | Program::Stick(ports) = &mut self.running {
-            ports.carry(now, &mut self.modem, &mut self.outbox);
+            ports.carry(now, &mut self.modem, &mut self.uplink, &mut self.outbox);
+            while let Some((at, line)) = self.modem.data.told(now) {
+                ports.announce(at, &line, &mut self.outbox);
+            }
             ports.tick(now, &mut self.outbox);
         }
         let runs = self.has_modem();
@@ -487,7 +494,7 @@ impl Device for HuaweiStick {
                 let (Program::HilinkSerial(ports) | Program::Stick(ports)) = &mut self.running else {
                     return UsbReply::Stall;
                 };
-                if !ports.lower_dtr(setup.index as u8, &mut self.modem) {
+                if !ports.lower_dtr(now, setup.index as u8, &mut self.modem) {
                     return UsbReply::Stall;
                 }
                 self.outbox.forget(setup.index as u8);
@@ -537,6 +544,10 @@ impl Device for HuaweiStick {
 
     fn bearer(&self, now: Moment) -> Option<Bearer> {
         self.modem.data.bearer(now).filter(|_| self.has_modem() && self.modem.data.way() == Some(self.way()))
+    }
+
+    fn answers_dhcp(&self) -> bool {
+        !self.has(FaultKind::MuteDhcp)
     }
 
     fn packet_out(&mut self, now: Moment, packet: &[u8]) {

@@ -403,7 +403,7 @@ impl Device for ZeroCd {
             self.show(at, shows);
         }
         self.busy_until = self.busy_until.filter(|&until| until > now);
-        self.ports.carry(now, &mut self.modem, &mut self.outbox);
+        self.ports.carry(now, &mut self.modem, &mut self.uplink, &mut self.outbox);
         self.ports.tick(now, &mut self.outbox);
         let runs = self.has_modem();
         self.uplink.turn(now, &mut self.modem, runs);
@@ -447,7 +447,7 @@ impl Device for ZeroCd {
         }
         // SET_CONTROL_LINE_STATE without DTR.
         if (setup.request_type, setup.request, setup.value & 1) == (0x21, 0x22, 0)
-            && self.ports.lower_dtr(setup.index as u8, &mut self.modem)
+            && self.ports.lower_dtr(now, setup.index as u8, &mut self.modem)
         {
             self.outbox.forget(setup.index as u8);
             return UsbReply::Done(Vec::new());

@@ -6,6 +6,7 @@ use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
 use crate::at::{AtEffect, port};
+use crate::device::Function;
 use crate::fault::{Channel, Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
 use crate::firmware::download::{DownloadEffect, DownloadMode, DownloadReply, DownloadRequest};
@@ -158,6 +159,11 @@ impl HuaweiStick {
         bytes: &[u8],
     ) -> bool {
         if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
+            return true;
+        }
+        let channel = self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
+        let mut channel = channel.filter(|i| i.number == interface && i.function == Function::Ncm);
+        if self.has(FaultKind::MuteChannel) && channel.next().is_some() {
             return true;
         }
         let Some(at) = ports.get_mut(interface) else { return true };
