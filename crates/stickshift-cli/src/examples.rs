@@ -246,6 +246,19 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "online",
+        &[
+            on("e3372h-stick", "stickshift online up", "the whole way to packets, step by step"),
+            on("e3372h-stick", "stickshift online up --dry-run", "what would be done, and nothing more"),
+            real(
+                "stickshift online up 1-1.2 --apn internet --metric 100",
+                "one of several, before the cable",
+            ),
+            real("stickshift online up --no-default --stay", "for programs that choose it, for weeks"),
+            real("stickshift online down", "hangs up, and puts everything back"),
+        ],
+    ),
+    (
         "ports",
         &[
             on("e3372h-stick", "stickshift ports show", "the ports now, and those that it could show"),

@@ -11,6 +11,8 @@ pub(crate) enum Work {
     Other,
     /// A conversation with a stick that runs: messages, codes, settings.
     Talk,
+    /// A data connection, which is put back when it fails.
+    Online,
     /// A switch from one mode to another.
     Switch,
     /// A loader into the boot ROM.
@@ -142,6 +144,7 @@ fn recoverable(error: &Error, work: Work) -> String {
             "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
                 .into()
         }
+        (Work::Online, _) => "what it has now is in the facts; run the same command again".into(),
         (Work::Talk, _) => "a part of the change was made: the facts show the present state".into(),
         (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
     }
@@ -170,6 +173,9 @@ fn unknown(error: &Error, work: Work) -> String {
         (Work::Talk, _) => {
             "the command was sent and its result was lost; check what it did before you run it again".into()
         }
+        (Work::Online, _) => {
+            "it may be connected still: run `stickshift online down` with the stick in the same USB port".into()
+        }
         (Work::Switch | Work::Other, _) => look.to_owned(),
     }
 }
@@ -178,7 +184,8 @@ fn unknown(error: &Error, work: Work) -> String {
 mod tests {
     use super::*;
 
-    const WORK: [Work; 6] = [Work::Other, Work::Talk, Work::Switch, Work::Load, Work::Flash, Work::Convert];
+    const WORK: [Work; 7] =
+        [Work::Other, Work::Talk, Work::Online, Work::Switch, Work::Load, Work::Flash, Work::Convert];
 
     #[test]
     fn resume_is_named_only_where_there_is_a_journal() {

@@ -17,6 +17,19 @@ pub(super) const RECOVERABLE: u8 = 6;
 /// Exit code: what state the stick is in was not seen.
 pub(super) const UNKNOWN: u8 = 7;
 
+/// Exit code of `online`: the SIM is missing, blocked or wants its PIN.
+pub(super) const SIM: u8 = 10;
+/// Exit code of `online`: on no network.
+pub(super) const NOT_REGISTERED: u8 = 11;
+/// Exit code of `online`: the network refuses the data connection.
+pub(super) const NETWORK_REFUSED: u8 = 12;
+/// Exit code of `online`: connected, and no address.
+pub(super) const NO_ADDRESS: u8 = 13;
+/// Exit code of `online`: an address, and nothing is reached.
+pub(super) const NO_REACH: u8 = 14;
+/// Exit code of `online`: the traffic or time that was allowed is used up.
+pub(super) const LIMIT_REACHED: u8 = 15;
+
 /// The usual cause, the help and the exit code of a kind.
 pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
     match kind {
@@ -305,6 +318,31 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),
+        ErrorKind::NotRegistered => (
+            "no network takes the stick here: no signal, the wrong bands, or a SIM that is not active",
+            "`stickshift signal` shows the signal, `stickshift network scan` the networks; try the SIM in a phone",
+            NOT_REGISTERED,
+        ),
+        ErrorKind::NetworkRefused => (
+            "the network does not say why: mostly a wrong APN, no credit, or no contract for data",
+            "check the APN with the operator and give it with --apn; check the credit",
+            NETWORK_REFUSED,
+        ),
+        ErrorKind::NoAddress => (
+            "neither the stick nor a DHCP server of the network gave an address",
+            "try --ip v4, another --apn, or --way ppp",
+            NO_ADDRESS,
+        ),
+        ErrorKind::NoReach => (
+            "the network gave an address and carries no packets",
+            "check the credit; try another --apn",
+            NO_REACH,
+        ),
+        ErrorKind::LimitReached => (
+            "the traffic or the time that was allowed is used up",
+            "wait for the next period, or allow more with --limit",
+            LIMIT_REACHED,
+        ),
         _ => ("not known", "run again with --verbose", FAILED),
     }
 }
@@ -321,7 +359,7 @@ mod tests {
             assert_ne!(cause, fallback, "{kind} has no advice");
             let says_it_itself = *kind == ErrorKind::Usage;
             assert!((cause.is_empty() && help.is_empty()) == says_it_itself, "{kind}");
-            assert!((1..=7).contains(&exit), "{kind}");
+            assert!((1..=15).contains(&exit), "{kind}");
             assert!(!cause.ends_with('.') && !help.ends_with('.'), "{kind}: no full stop");
         }
     }

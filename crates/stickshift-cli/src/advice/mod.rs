@@ -6,6 +6,7 @@ mod fits;
 mod flashing;
 mod general;
 mod io_cause;
+mod online;
 mod table;
 mod web;
 
@@ -99,6 +100,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     if error.in_mode().is_some() {
         usual = "the stick is in a mode that does not have this way in".to_owned();
     }
+    if let Some((cause, next)) = online::of(error) {
+        usual = cause.to_owned();
+        help = next.into();
+    }
     if let Some(next) = error.next_step() {
         help = next.into();
     }
@@ -109,8 +114,11 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     let exit = match verdict {
         // A wrong code was counted, and that is all: it is a refusal first.
         Verdict::Recoverable if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) => exit,
+        // Which step failed is what a script wants to know: the stick is put back, and the facts say so.
+        Verdict::Recoverable if tried.verb == "online" => online::exit(error.kind()).unwrap_or(RECOVERABLE),
         Verdict::Recoverable => RECOVERABLE,
         Verdict::Unknown => UNKNOWN,
+        _ if tried.verb == "online" => online::exit(error.kind()).unwrap_or(exit),
         _ => exit,
     };
     Advice { cause, help, exit }

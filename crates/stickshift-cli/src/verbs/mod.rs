@@ -15,6 +15,7 @@ pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod loader;
 pub(crate) mod network;
+pub(crate) mod online;
 pub(crate) mod openwrt;
 pub(crate) mod pin;
 pub(crate) mod ports;
@@ -117,6 +118,9 @@ pub(crate) enum Verb {
     /// Show and select radio technologies, bands and the network
     Network(Lazy<network::NetworkArgs>),
 
+    /// Go online through a stick: registration, data connection, address, route, name servers
+    Online(Lazy<online::OnlineArgs>),
+
     /// Show and change the stick's USB composition (its ports)
     Ports(Lazy<ports::PortsArgs>),
 
@@ -154,6 +158,7 @@ impl Verb {
             Verb::Pin(_) => "pin",
             Verb::Signal(_) => "signal",
             Verb::Network(_) => "network",
+            Verb::Online(_) => "online",
             Verb::Ports(_) => "ports",
             Verb::Inspect(_) => "inspect",
             #[cfg(feature = "virtual")]
@@ -172,6 +177,7 @@ impl Verb {
             Verb::Flash(_) => Work::Flash,
             Verb::Load(_) => Work::Load,
             Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
+            Verb::Online(_) => Work::Online,
             Verb::At(_)
             | Verb::Hilink(_)
             | Verb::Network(_)
@@ -231,6 +237,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Hilink(Lazy(args)) => hilink::run(context, args),
         Verb::Pin(Lazy(args)) => pin::run(context, args),
         Verb::Network(Lazy(args)) => network::run(context, args),
+        Verb::Online(Lazy(args)) => online::run(context, args),
         Verb::Ports(Lazy(args)) => ports::run(context, args),
         Verb::Signal(Lazy(args)) => signal::run(context, args),
         Verb::Sms(Lazy(args)) => sms::run(context, args),
@@ -264,6 +271,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     pin::shapes(&mut shapes);
     signal::shapes(&mut shapes);
     network::shapes(&mut shapes);
+    online::shapes(&mut shapes);
     ports::shapes(&mut shapes);
     #[cfg(feature = "virtual")]
     rehearse::shapes(&mut shapes);

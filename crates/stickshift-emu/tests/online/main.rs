@@ -395,6 +395,9 @@ fn the_rows_of_the_field_end_with_their_causes() {
                 if dialled && !matches!(error.verdict(), Some(Verdict::Recoverable | Verdict::Unknown)) {
                     wrong.push(format!("row {row}: dialled, and said {:?}", error.verdict()));
                 }
+                if !dialled && error.verdict() != Some(Verdict::Untouched) {
+                    wrong.push(format!("row {row}: nothing was changed, and said {:?}", error.verdict()));
+                }
                 if dialled && !bus.ended_with_hang_up() {
                     wrong.push(format!("row {row}: the stick is left dialled"));
                 }

@@ -36,6 +36,8 @@ mod hotplug;
 mod http;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod online;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
 mod signals;
@@ -50,6 +52,8 @@ pub use drivers::KernelDrivers;
 pub use http::WebLink;
 #[cfg(target_os = "linux")]
 pub use linux::{awake, dbus, modem_manager};
+#[cfg(target_os = "linux")]
+pub use online::{Folders, SysComputer};
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;
 #[cfg(target_os = "linux")]

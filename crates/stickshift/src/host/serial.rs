@@ -154,6 +154,10 @@ impl ByteLink for SerialLink {
             .map_err(|e| self.failed("discarding input failed", e))
     }
 
+    fn descriptor(&self) -> Option<OwnedFd> {
+        self.port.as_fd().try_clone_to_owned().ok()
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }

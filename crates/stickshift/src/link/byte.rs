@@ -44,6 +44,12 @@ pub trait ByteLink: Send {
         Ok(false)
     }
 
+    /// Another handle of the open port, for a program that takes it over; `None` where this link is no port of the system.
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        None
+    }
+
     /// Reads until the line has been quiet for `quiet`, at most for `limit`, and returns what came (bounded to 64 KiB).
     ///
     /// # Errors

@@ -123,6 +123,11 @@ impl ByteLink for WatchedPort {
         self.inner.discard_input()
     }
 
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        self.inner.descriptor()
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

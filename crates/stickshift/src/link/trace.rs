@@ -149,6 +149,11 @@ impl ByteLink for TracedLink {
         self.inner.discard_input()
     }
 
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        self.inner.descriptor()
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

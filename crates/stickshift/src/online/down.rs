@@ -62,7 +62,7 @@ pub fn down(
         return Ok(taken);
     };
     let wanted = Wanted::default();
-    let mut run = Run { bus, computer, session, wanted: &wanted, stick, record };
+    let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
     let now = of_stick_with(&mut run, login)?;
     taken.stick.push(now);
     run.computer.forget(place)?;

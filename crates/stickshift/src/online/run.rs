@@ -16,6 +16,8 @@ pub(super) struct Run<'a, 's> {
     pub(super) wanted: &'a Wanted,
     pub(super) stick: Stick,
     pub(super) record: Record,
+    /// The SIM was given its PIN, which it keeps until the power goes.
+    pub(super) pin_entered: bool,
 }
 
 impl Run<'_, '_> {

@@ -60,6 +60,7 @@ fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) 
     };
     match modem.use_code(PinUse::Enter(&pin), LastTry::Keep) {
         Ok(_) => {
+            run.pin_entered = true;
             run.session.note("sim", "the SIM took its PIN");
             Ok(())
         }

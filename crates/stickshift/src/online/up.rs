@@ -74,7 +74,7 @@ pub fn up(
             computer.keep(&record)?;
         }
     }
-    let mut run = Run { bus, computer, session, wanted, stick, record };
+    let mut run = Run { bus, computer, session, wanted, stick, record, pin_entered: false };
     match steps(&mut run, way, access) {
         Ok(connection) => {
             run.computer.keep(&run.record)?;
@@ -192,7 +192,11 @@ fn put_back(mut run: Run<'_, '_>, error: Error) -> Error {
         if run.record.way != sim::PIN_REFUSED && computer.is_ok() {
             let _ = run.computer.forget(&run.stick.place);
         }
-        return error;
+        // Whoever sent a code has judged it; everything else that was sent only asked.
+        if run.pin_entered {
+            return error.with("stick-now", "the SIM has its PIN").with_verdict(Verdict::Recoverable);
+        }
+        return error.verdict_if_unset(Verdict::Untouched);
     }
     run.session.note("put-back", "the stick is put back as it was found");
     match down::of_stick(&mut run) {

@@ -16,5 +16,6 @@ pub mod hdlc;
 pub mod mbim;
 pub mod pcap;
 pub mod pdu;
+pub mod rtnetlink;
 pub mod scsi;
 pub mod usb;

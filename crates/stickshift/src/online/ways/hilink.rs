@@ -107,8 +107,10 @@ fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
     };
     let current = profiles.profiles.iter().find(|p| p.index == profiles.current);
     let Some(wanted) = &run.wanted.apn else {
-        let (name, apn) = current.map(|p| (p.name.clone(), p.apn.clone())).unwrap_or_default();
-        return Ok(of(apn, ApnSource::Profile(name)));
+        return Ok(match current {
+            Some(current) => of(current.apn.clone(), ApnSource::Profile(current.name.clone())),
+            None => of(String::new(), ApnSource::Network),
+        });
     };
     if current.is_some_and(|p| p.apn == *wanted) {
         return Ok(of(wanted.clone(), ApnSource::Given));

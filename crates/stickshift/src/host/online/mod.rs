@@ -1,0 +1,359 @@
+//! This computer as `online` changes it: the kernel's netlink, DHCP, name servers, pppd, and the records of what was changed.
+
+mod dhcp;
+mod netlink;
+mod owner;
+mod pppd;
+mod probes;
+mod resolver;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::atomic_file;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Cancel;
+use crate::link::ByteLink;
+use crate::online::computer::{
+    Card, CardState, Change, Computer, DhcpLease, MAIN_TABLE, Network, Owner, Pppd, PppdRuns, PppdState,
+    Route, SettingName,
+};
+use crate::online::probe::{Answer, Probe};
+use crate::online::record::{Record, VERSION};
+use crate::stick::{Place, Stick};
+
+use netlink::Netlink;
+use pppd::Programs;
+
+/// Where the system keeps things. Tests give folders of their own.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// `/sys`.
+    pub sys: PathBuf,
+    /// `/proc`.
+    pub proc: PathBuf,
+    /// `/etc`.
+    pub etc: PathBuf,
+    /// `/run`.
+    pub run: PathBuf,
+    /// Records, which outlive a restart: `/var/lib/stickshift/online`.
+    pub records: PathBuf,
+}
+
+impl Default for Folders {
+    fn default() -> Self {
+        Folders {
+            sys: "/sys".into(),
+            proc: "/proc".into(),
+            etc: "/etc".into(),
+            run: "/run".into(),
+            records: "/var/lib/stickshift/online".into(),
+        }
+    }
+}
+
+/// How often something is looked at again while it is waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// This computer.
+#[derive(Debug)]
+pub struct SysComputer {
+    folders: Folders,
+    netlink: Netlink,
+    programs: Programs,
+    cancel: Cancel,
+}
+
+impl SysComputer {
+    /// Opens the kernel's netlink; waits end when `cancel` is raised.
+    ///
+    /// # Errors
+    /// `Io`, `PermissionDenied`.
+    pub fn open(folders: Folders, cancel: &Cancel) -> Result<SysComputer> {
+        let programs = Programs::new(folders.run.join("stickshift"), folders.proc.clone());
+        Ok(SysComputer { folders, netlink: Netlink::open()?, programs, cancel: cancel.clone() })
+    }
+
+    fn class(&self, name: &str) -> PathBuf {
+        self.folders.sys.join("class/net").join(name)
+    }
+
+    /// Every interface by name and number.
+    fn names(&self) -> Vec<Card> {
+        let entries = fs::read_dir(self.folders.sys.join("class/net")).into_iter().flatten().flatten();
+        let card = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            let index = read(&self.class(&name).join("ifindex"))?.parse().ok()?;
+            Some(Card { name, index })
+        };
+        let mut all: Vec<Card> = entries.filter_map(card).collect();
+        all.sort_by_key(|card| card.index);
+        all
+    }
+
+    fn state(&self, card: &Card, addresses: &[(u32, Network)]) -> Option<CardState> {
+        let folder = self.class(&card.name);
+        let text = |name: &str| read(&folder.join(name));
+        let number = |name: &str| text(name)?.parse::<u64>().ok();
+        if number("ifindex")? != u64::from(card.index) {
+            return None;
+        }
+        let flags = text("flags").and_then(|f| u32::from_str_radix(f.trim_start_matches("0x"), 16).ok())?;
+        let device = folder.join("device");
+        let link = |path: PathBuf| Some(fs::read_link(path).ok()?.file_name()?.to_str()?.to_owned());
+        let interface = read(&device.join("bInterfaceNumber")).and_then(|n| u8::from_str_radix(&n, 16).ok());
+        Some(CardState {
+            card: card.clone(),
+            interface,
+            driver: link(device.join("driver")),
+            mac: text("address").and_then(|a| mac(&a)),
+            up: flags & 0x1 != 0,
+            arp: flags & 0x80 == 0,
+            mtu: number("mtu")? as u32,
+            addresses: addresses.iter().filter(|(index, _)| *index == card.index).map(|(_, n)| *n).collect(),
+            bytes: (number("statistics/rx_bytes").unwrap_or(0), number("statistics/tx_bytes").unwrap_or(0)),
+            ndp_to_end: text("cdc_ncm/ndp_to_end").map(|t| t == "Y"),
+        })
+    }
+
+    fn there(&mut self, card: &Card) -> Result<CardState> {
+        let gone = || Error::new(ErrorKind::Disconnected, format!("there is no interface {card}"));
+        self.card(card)?.ok_or_else(gone)
+    }
+
+    /// The file of a setting.
+    fn setting(&self, card: &Card, name: SettingName) -> PathBuf {
+        let conf = |family: &str| {
+            self.folders.proc.join("sys/net").join(family).join("conf").join(&card.name).join(name.words())
+        };
+        match name {
+            SettingName::ReversePath => conf("ipv4"),
+            SettingName::NdpToEnd => self.class(&card.name).join("cdc_ncm/ndp_to_end"),
+            _ => conf("ipv6"),
+        }
+    }
+
+    fn record(&self, place: &Place) -> PathBuf {
+        self.folders.records.join(format!("{place}.json"))
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+fn mac(text: &str) -> Option<[u8; 6]> {
+    let bytes: Vec<u8> = text.split(':').map(|b| u8::from_str_radix(b, 16)).collect::<Result<_, _>>().ok()?;
+    bytes.try_into().ok().filter(|mac| *mac != [0; 6])
+}
+
+fn cannot(what: &str, path: &Path, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+        io::ErrorKind::NotFound => ErrorKind::Disconnected,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, format!("{what} {}", path.display())).because(error)
+}
+
+impl Computer for SysComputer {
+    fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
+        let addresses = self.netlink.addresses()?;
+        let names: Vec<&str> = stick.interfaces.iter().filter_map(|i| i.netdev.as_deref()).collect();
+        let all = self.names();
+        let own = all.iter().filter(|card| names.contains(&card.name.as_str()));
+        Ok(own.filter_map(|card| self.state(card, &addresses)).collect())
+    }
+
+    fn card(&mut self, card: &Card) -> Result<Option<CardState>> {
+        let addresses = self.netlink.addresses()?;
+        Ok(self.state(card, &addresses))
+    }
+
+    fn every_card(&mut self) -> Result<Vec<CardState>> {
+        let addresses = self.netlink.addresses()?;
+        Ok(self.names().iter().filter_map(|card| self.state(card, &addresses)).collect())
+    }
+
+    fn default_routes(&mut self) -> Result<Vec<Route>> {
+        let names = self.names();
+        let name = |index| names.iter().find(|card| card.index == index).map(|card| card.name.clone());
+        let mut all = self.netlink.routes(name)?;
+        all.retain(|route| route.to.is_none() && route.table == MAIN_TABLE);
+        Ok(all)
+    }
+
+    fn owner(&mut self, card: &Card) -> Option<Owner> {
+        owner::of(&self.folders, card)
+    }
+
+    fn resolver(&mut self) -> &'static str {
+        resolver::kind(&self.folders).words()
+    }
+
+    fn taken_back_by(&mut self, change: &Change) -> Result<Option<Change>> {
+        Ok(match change {
+            Change::Link { card, up } => {
+                let was = self.there(card)?.up;
+                (was != *up).then(|| Change::Link { card: card.clone(), up: was })
+            }
+            Change::Mac { card, mac } => {
+                let was = self.there(card)?.mac;
+                was.filter(|was| was != mac).map(|mac| Change::Mac { card: card.clone(), mac })
+            }
+            Change::Arp { card, on } => {
+                let was = self.there(card)?.arp;
+                (was != *on).then(|| Change::Arp { card: card.clone(), on: was })
+            }
+            Change::Mtu { card, mtu } => {
+                let was = self.there(card)?.mtu;
+                (was != *mtu).then(|| Change::Mtu { card: card.clone(), mtu: was })
+            }
+            Change::Setting { card, name, value } => {
+                let was = read(&self.setting(card, *name)).filter(|was| was != value);
+                was.map(|value| Change::Setting { card: card.clone(), name: *name, value })
+            }
+            Change::Address { card, address, add } => {
+                let has = self.there(card)?.addresses.iter().any(|n| n.address == address.address);
+                let back = Change::Address { card: card.clone(), address: *address, add: !add };
+                (has != *add).then_some(back)
+            }
+            Change::Route { route, add } => {
+                self.there(&route.card)?;
+                let back = Change::Route { route: route.clone(), add: !add };
+                (self.netlink.has_route(route)? != *add).then_some(back)
+            }
+            Change::Rule { rule, add } => {
+                let back = Change::Rule { rule: rule.clone(), add: !add };
+                (self.netlink.has_rule(rule)? != *add).then_some(back)
+            }
+            Change::Resolver { card, servers } => {
+                let before = resolver::servers(&self.folders, card);
+                (before != *servers).then(|| Change::Resolver { card: card.clone(), servers: before })
+            }
+            Change::EndProgram { .. } => None,
+        })
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<()> {
+        if self.netlink.apply(change)? {
+            return Ok(());
+        }
+        match change {
+            Change::Setting { card, name, value } => {
+                let path = self.setting(card, *name);
+                fs::write(&path, value).map_err(|e| cannot("cannot write", &path, e))
+            }
+            Change::Resolver { card, servers } => resolver::set(&self.folders, card, servers),
+            Change::EndProgram { pid, started } => {
+                self.programs.end(&PppdRuns { pid: *pid, started: *started });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lease(
+        &mut self,
+        card: &Card,
+        again: Option<&DhcpLease>,
+        limit: Duration,
+    ) -> Result<Option<DhcpLease>> {
+        let mac = self.there(card)?.mac.unwrap_or_default();
+        dhcp::lease(card, mac, again, limit, &self.cancel)
+    }
+
+    fn await_address(&mut self, card: &Card, v6: bool, limit: Duration) -> Result<Option<Network>> {
+        let end = Instant::now() + limit;
+        loop {
+            let state = self.there(card)?;
+            if let Some(found) = state.addresses.into_iter().find(|n| n.address.is_ipv6() == v6) {
+                return Ok(Some(found));
+            }
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+            if self.cancel.is_cancelled() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer> {
+        probes::ask(card, probe)
+    }
+
+    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+        self.programs.start(&*port, pppd)
+    }
+
+    fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
+        std::thread::sleep(LOOK_AGAIN);
+        let Some(up) = self.programs.state(runs)? else { return Ok(PppdState::Negotiates) };
+        let (name, mut found) = match up {
+            pppd::Told::Ended(code) => return Ok(PppdState::Ended(code)),
+            pppd::Told::Up { name, state } => (name, state),
+        };
+        let Some(card) = self.names().into_iter().find(|card| card.name == name) else {
+            return Ok(PppdState::Negotiates);
+        };
+        let own = self.there(&card)?.addresses;
+        if let PppdState::Up { card: slot, addresses, .. } = &mut found {
+            (*slot, *addresses) = (card, own);
+        }
+        Ok(found)
+    }
+
+    fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
+        let path = self.record(place);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => {
+                let what = format!("cannot read {}", path.display());
+                return Err(Error::new(ErrorKind::FileUnreadable, what).because(e));
+            }
+        };
+        let record: Option<Record> = serde_json::from_str(&text).ok();
+        record.filter(|r| r.version == VERSION && r.place == place.as_str()).map(Some).ok_or_else(|| {
+            Error::new(ErrorKind::FileCorrupt, "the record of what was changed for this stick cannot be read")
+                .with("path", path.display())
+        })
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<()> {
+        let path = self.folders.records.join(format!("{}.json", record.place));
+        fs::create_dir_all(&self.folders.records)
+            .map_err(|e| Error::new(ErrorKind::FileUnwritable, "records cannot be kept").because(e))?;
+        let text = serde_json::to_vec_pretty(record).unwrap_or_default();
+        atomic_file::write(&path, &text)
+    }
+
+    fn forget(&mut self, place: &Place) -> Result<()> {
+        match fs::remove_file(self.record(place)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(Error::new(ErrorKind::FileUnwritable, "a record cannot be removed").because(e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn boot(&mut self) -> String {
+        read(&self.folders.proc.join("sys/kernel/random/boot_id")).unwrap_or_default()
+    }
+
+    fn may_change(&mut self) -> Result<()> {
+        // CAP_NET_ADMIN, by its number.
+        let status = read(&self.folders.proc.join("self/status")).unwrap_or_default();
+        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let bits = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+        if bits.is_none_or(|bits| bits & 1 << 12 != 0) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::PermissionDenied, "addresses and routes are for root to set")
+            .with("needs", "root, or the capability net_admin"))
+    }
+}
