@@ -18,6 +18,12 @@ grep "local  IP address 10.249.198.122" "$HERE/up.log"
 grep "remote IP address 10.64.64.64" "$HERE/up.log"
 grep "primary   DNS address 10.177.0.34" "$HERE/up.log"
 grep "secondary DNS address 10.161.187.116" "$HERE/up.log"
+# Packets: an echo, and a page of both families from the operator's network.
+ip route add default dev ppp0
+busybox ping -c 2 -W 10 198.18.0.1
+busybox wget -q -T 30 -O "$HERE/page.bin" http://198.18.0.1/bytes/300000
+same "$(wc -c < "$HERE/page.bin")" 300000
+same "$(tail -c 8 "$HERE/page.bin")" 0037499
 kill "$pppd"
 wait "$pppd" || true
 # The port takes commands again.

@@ -41,6 +41,13 @@ ask --no-open=20 --query-ip-configuration --no-close
 grep "IP \[0\]: '10.249.198.122/30'" "$HERE/told"
 grep "Gateway: '10.249.198.121'" "$HERE/told"
 grep "DNS \[0\]: '10.177.0.34'" "$HERE/told"
+# Packets through the kernel's network card.
+ip link set wwan0 up
+ip addr add 10.249.198.122/30 dev wwan0
+ip route add default dev wwan0
+busybox ping -c 2 -W 10 198.18.0.1
+busybox wget -q -T 30 -O "$HERE/page.bin" http://198.18.0.1/bytes/1000000
+same "$(wc -c < "$HERE/page.bin")" 1000000
 # What our verbs do in between leaves it as it is.
 stickshift signal --stick "$WHERE" | grep "Orange  LTE  registered  RSSI -73.0 dBm"
 ask --no-open=40 --query-connection-state --no-close

@@ -296,6 +296,7 @@ mod tests {
         let mut uplink = Uplink::new(Quirks::default());
         rig.ask("ATD*99#");
         std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
+        let mut uplink = Uplink::new(Quirks::default());
         let mut heard = |ports: &mut AtPorts, modem: &mut crate::modem::Modem, now| {
             ports.carry(now, modem, &mut uplink, &mut outbox);
             outbox.tick(now);

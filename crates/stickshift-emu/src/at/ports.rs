@@ -70,13 +70,14 @@ impl AtPorts {
             while let Some(packet) = link.take_packet() {
                 uplink.send(now, modem, Way::Ppp, &packet);
             }
+            outbox.put(interface, now, link.take());
+            // What the host does not fetch stays in the network.
             while outbox.waiting(interface) < MOST_WAITING
                 && let Some(packet) = uplink.receive(modem, Way::Ppp)
             {
                 link.give_packet(&packet);
                 outbox.put(interface, now, link.take());
             }
-            outbox.put(interface, now, link.take());
             if link.phase() == Phase::Over || modem.data.state(now) == DataState::Down {
                 modem.data.hang_up(now);
                 port.hang_up();

@@ -19,6 +19,10 @@ pub use message::{HostCommand, HostMessage};
 /// The longest message that it takes: what its descriptor says.
 pub const LONGEST: usize = 4096;
 
+/// SEND_ENCAPSULATED_COMMAND and GET_ENCAPSULATED_RESPONSE: bmRequestType and bRequest.
+pub(crate) const SEND_ENCAPSULATED: (u8, u8) = (0x21, 0x00);
+pub(crate) const GET_ENCAPSULATED: (u8, u8) = (0xa1, 0x01);
+
 /// How long an ordinary answer takes.
 const QUICKLY: Duration = Duration::from_millis(20);
 

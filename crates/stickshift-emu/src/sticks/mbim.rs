@@ -9,8 +9,10 @@ use stickshift::stick::UsbId;
 use crate::device::{Appearance, Configuration, Device, UsbReply};
 use crate::fault::{Channel, Cut, Fault, FaultKind, FaultPlan, StepFaults};
 use crate::identity::{Dialect, Identity};
-use crate::mbim::{HostMessage, LONGEST, MbimFunction};
-use crate::modem::{Held, Modem};
+use crate::mbim::{GET_ENCAPSULATED as GET, HostMessage, LONGEST, MbimFunction, SEND_ENCAPSULATED as SEND};
+use crate::modem::uplink::Uplink;
+use crate::modem::{Held, Modem, Way};
+use crate::network::{Bearer, Quirks};
 use crate::sticks::appearances;
 
 /// From power to the bus, and what a slow SIM takes longer.
@@ -19,10 +21,6 @@ const SLOW_SIM: Duration = Duration::from_secs(10);
 
 /// How often a chatty one says how it receives.
 const CHATTER: Duration = Duration::from_secs(2);
-
-/// SEND_ENCAPSULATED_COMMAND and GET_ENCAPSULATED_RESPONSE.
-const SEND: (u8, u8) = (0x21, 0x00);
-const GET: (u8, u8) = (0xa1, 0x01);
 
 /// What it is before it is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +75,7 @@ pub struct MbimStick {
     coming: Option<Moment>,
     function: MbimFunction,
     modem: Modem,
+    uplink: Uplink,
     chatter: Option<Moment>,
     steps: u32,
     struck: BTreeSet<u32>,
@@ -102,6 +101,7 @@ impl MbimStick {
             coming: None,
             function: MbimFunction::new(),
             modem: options.modem.clone(),
+            uplink: Uplink::new(Quirks::default()),
             chatter: None,
             steps: 0,
             struck: BTreeSet::new(),
@@ -126,6 +126,7 @@ impl MbimStick {
 
     fn leave(&mut self, back: Option<Moment>) {
         self.on_bus = false;
+        self.modem.data.hang_up();
         self.function = MbimFunction::new();
         self.chatter = None;
         self.coming = back;
@@ -222,10 +223,12 @@ impl Device for MbimStick {
             self.function.say(at, unasked);
             self.chatter = Some(at + CHATTER);
         }
+        self.uplink.turn(now, &mut self.modem, self.on_bus);
     }
 
     fn next_tick(&self) -> Option<Moment> {
-        [self.coming, self.function.next_due(), self.chatter].into_iter().flatten().min()
+        let timers = [self.coming, self.function.next_due(), self.chatter, self.uplink.next()];
+        timers.into_iter().flatten().min()
     }
 
     fn serial_write(&mut self, _now: Moment, _interface: u8, _bytes: &[u8]) {}
@@ -254,6 +257,21 @@ impl Device for MbimStick {
     fn message_available(&mut self, now: Moment, _interface: u8) -> bool {
         self.tick(now);
         self.function.announce(now)
+    }
+
+    fn bearer(&self, now: Moment) -> Option<Bearer> {
+        let held = self.on_bus && self.modem.data.way() == Some(Way::Mbim);
+        self.modem.data.bearer(now).filter(|_| held)
+    }
+
+    fn packet_out(&mut self, now: Moment, packet: &[u8]) {
+        self.tick(now);
+        self.uplink.send(now, &mut self.modem, Way::Mbim, packet);
+    }
+
+    fn packet_in(&mut self, now: Moment) -> Option<Vec<u8>> {
+        self.tick(now);
+        self.uplink.receive(&self.modem, Way::Mbim)
     }
 
     fn held(&self, now: Moment) -> Option<Held> {

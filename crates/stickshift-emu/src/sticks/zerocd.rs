@@ -15,6 +15,7 @@ use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, Unit, UsbReply};
 use crate::identity::Identity;
+use crate::mbim::{GET_ENCAPSULATED, MbimFunction, SEND_ENCAPSULATED};
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
 use crate::network::{Bearer, Quirks};
@@ -221,6 +222,8 @@ pub struct ZeroCd {
     ports: AtPorts,
     modem: Modem,
     uplink: Uplink,
+    /// The MBIM function of the configuration that was selected.
+    mbim: Option<MbimFunction>,
     outbox: Outbox,
     /// Whether it ever got a whole message: only then its behaviour tells.
     asked: bool,
@@ -235,6 +238,7 @@ impl ZeroCd {
             progress: vec![0; options.messages.len()],
             modem: Modem::new(&options.identity.ports),
             uplink: Uplink::new(Quirks::default()),
+            mbim: None,
             options,
             shows: Shows::Nothing,
             enumeration: 0,
@@ -280,6 +284,7 @@ impl ZeroCd {
         self.shows = shows;
         self.drives = Drives::default();
         self.ports = AtPorts::default();
+        self.mbim = None;
         self.outbox.clear();
         if shows == Shows::Nothing {
             return;
@@ -359,7 +364,11 @@ impl ZeroCd {
 
     /// Whose packets its network card carries.
     fn way(&self) -> Way {
-        if self.ports.is_empty() { Way::Router } else { Way::Ncm }
+        match &self.mbim {
+            Some(_) => Way::Mbim,
+            None if self.ports.is_empty() => Way::Router,
+            None => Way::Ncm,
+        }
     }
 
     /// What the last step of a message gets for an answer, when the behaviour says something about it.
@@ -414,7 +423,8 @@ impl Device for ZeroCd {
         let coming = self.coming.front().map(|c| c.0);
         let timers =
             [coming, self.outbox.next_due(), self.ports.next_due(), self.busy_until, self.uplink.next()];
-        timers.into_iter().flatten().min()
+        let messages = self.mbim.as_ref().and_then(MbimFunction::next_due);
+        timers.into_iter().chain([messages]).flatten().min()
     }
 
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]) {
@@ -444,6 +454,20 @@ impl Device for ZeroCd {
         if (setup.request_type, setup.request) == (0x21, 0xff) {
             self.drives.reset();
             return UsbReply::Done(Vec::new());
+        }
+        if let Some(mbim) = &mut self.mbim {
+            match (setup.request_type, setup.request) {
+                SEND_ENCAPSULATED => {
+                    if let Some(message) = mbim.push(data) {
+                        let id = &self.options.identity;
+                        let (after, answer) = mbim.act(&message, &mut self.modem, id, now, None);
+                        mbim.say(now + after, answer);
+                    }
+                    return UsbReply::Done(Vec::new());
+                }
+                GET_ENCAPSULATED => return UsbReply::Done(mbim.take(now).unwrap_or_default()),
+                _ => {}
+            }
         }
         // SET_CONTROL_LINE_STATE without DTR.
         if (setup.request_type, setup.request, setup.value & 1) == (0x21, 0x22, 0)
@@ -497,6 +521,10 @@ impl Device for ZeroCd {
         }
     }
 
+    fn message_available(&mut self, now: Moment, _interface: u8) -> bool {
+        self.mbim.as_mut().is_some_and(|mbim| mbim.announce(now))
+    }
+
     fn units(&self) -> Vec<Unit> {
         self.drives.units()
     }
@@ -536,6 +564,12 @@ impl Device for ZeroCd {
     fn configured(&mut self, now: Moment, value: u8) {
         self.tick(now);
         self.step(now, &Seen::Configuration(value));
+        let has_mbim = self.appearance().is_some_and(|appearance| {
+            let selected = appearance.configurations.iter().filter(|c| c.value == value);
+            let mut classes = selected.flat_map(|c| &c.interfaces).map(|i| i.alternates[0].class);
+            classes.any(|[class, subclass, _]| (class, subclass) == (0x02, 0x0e))
+        });
+        self.mbim = has_mbim.then(MbimFunction::new);
     }
 
     fn alternate_selected(&mut self, now: Moment, interface: u8, alternate: u8) {

@@ -48,11 +48,6 @@ pub(super) fn response_available(interface: u8) -> Vec<u8> {
     vec![0xa1, 0x01, 0, 0, interface, 0, 0, 0]
 }
 
-/// The notification RESPONSE_AVAILABLE of a control channel: a message waits.
-pub(crate) fn message_is_there(interface: u8) -> Vec<u8> {
-    vec![0xa1, 0x01, 0, 0, interface, 0, 0, 0]
-}
-
 /// The NTB parameter structure of CDC NCM: 16-bit and 32-bit blocks, no alignment beyond four bytes.
 fn ntb_parameters() -> Vec<u8> {
     let mut all = vec![28, 0, 0x03, 0];

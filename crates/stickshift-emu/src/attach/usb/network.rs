@@ -1,4 +1,5 @@
-//! The network function of a stick: frames in transfers, and what it notifies the host of (USB-IF, CDC 1.2, ECM 1.2, NCM 1.0).
+//! The network function of a stick: frames or packets in transfers, and what it notifies the host of (USB-IF, CDC 1.2, ECM 1.2, NCM 1.0,
+//! MBIM 1.0).
 
 use std::collections::VecDeque;
 
@@ -9,7 +10,9 @@ use crate::attach::usb::ntb::{self, Block, Width};
 use crate::device::{Device, Function, UsbInterface, descriptors};
 use crate::network::{Card, Router};
 
-const SIGNATURE: [u8; 4] = *b"NCM0";
+/// Of frames, and of the IP packets of MBIM's session 0.
+const FRAMES: [u8; 4] = *b"NCM0";
+const PACKETS: [u8; 4] = *b"IPS\0";
 /// The smallest block that a host may ask for (NCM 1.0 section 6.2.7).
 const SMALLEST_BLOCK: u32 = 2048;
 
@@ -18,6 +21,8 @@ const SMALLEST_BLOCK: u32 = 2048;
 enum Behind {
     Router(Box<Router>),
     Card(Card),
+    /// MBIM has no frames: packets are the bearer's as they are.
+    Packets,
 }
 
 /// The blocks of NCM, whose form the host chooses.
@@ -60,13 +65,10 @@ impl Network {
         let is_network = |i: &&UsbInterface| matches!(i.function, Function::Ethernet | Function::Ncm);
         let control = interfaces.iter().find(is_network)?;
         let [class, subclass, _] = control.alternates[0].class;
-        // MBIM has no frames.
-        if (class, subclass) == (0x02, 0x0e) {
-            return None;
-        }
         let router = device.lan().filter(|_| control.function == Function::Ethernet);
         let behind = match router {
             Some(address) => Behind::Router(Box::new(Router::new(address, now))),
+            None if (class, subclass) == (0x02, 0x0e) => Behind::Packets,
             None => Behind::Card(Card::new(descriptors::mac(), !device.answers_dhcp())),
         };
         let ncm = control.function == Function::Ncm;
@@ -128,6 +130,10 @@ impl Network {
         }
     }
 
+    fn signature(&self) -> [u8; 4] {
+        if matches!(self.behind, Behind::Packets) { PACKETS } else { FRAMES }
+    }
+
     /// The host selected the setting of an interface without endpoints: the function begins anew.
     pub(super) fn reset(&mut self) {
         if let Some(blocks) = &mut self.blocks {
@@ -141,7 +147,7 @@ impl Network {
         let frames = match &self.blocks {
             None => vec![transfer],
             // A block that is none is dropped, as a frame would be.
-            Some(blocks) => ntb::datagrams(transfer, blocks.width, SIGNATURE).unwrap_or_default(),
+            Some(blocks) => ntb::datagrams(transfer, blocks.width, self.signature()).unwrap_or_default(),
         };
         let bearer = device.bearer(now);
         for frame in frames {
@@ -152,6 +158,7 @@ impl Network {
                         device.packet_out(now, packet);
                     }
                 }
+                Behind::Packets => device.packet_out(now, frame),
             }
         }
         if let Behind::Router(router) = &mut self.behind {
@@ -169,6 +176,7 @@ impl Network {
                 let packet = device.packet_in(now)?;
                 Some(card.frame(&packet))
             }
+            Behind::Packets => device.packet_in(now),
         }
     }
 
@@ -185,9 +193,10 @@ impl Network {
         {
             block.push(&frame);
         }
+        let signature = self.signature();
         let blocks = self.blocks.as_mut()?;
         blocks.sequence = blocks.sequence.wrapping_add(1);
-        Some(block.finish(blocks.sequence.wrapping_sub(1), SIGNATURE))
+        Some(block.finish(blocks.sequence.wrapping_sub(1), signature))
     }
 
     /// The next notification.
@@ -198,6 +207,10 @@ impl Network {
                 self.announced = true;
                 return Some(functions::response_available(self.control));
             }
+        }
+        // MBIM tells that over its control channel.
+        if matches!(self.behind, Behind::Packets) {
+            return None;
         }
         let linked = matches!(self.behind, Behind::Router(_)) || device.bearer(now).is_some();
         if linked != self.linked {
@@ -221,7 +234,7 @@ impl Network {
     pub(super) fn next(&mut self, now: Moment) -> Option<Moment> {
         match &mut self.behind {
             Behind::Router(router) => router.next(now),
-            Behind::Card(_) => None,
+            Behind::Card(_) | Behind::Packets => None,
         }
     }
 }

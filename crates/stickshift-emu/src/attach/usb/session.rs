@@ -249,7 +249,7 @@ impl UsbSession {
                 TransferFate::Done(Vec::new())
             }
             (Function::Ncm, true) if kind == 3 && device.message_available(now, number) => {
-                TransferFate::Done(functions::message_is_there(number))
+                TransferFate::Done(functions::response_available(number))
             }
             // No modem status is ever reported.
             (Function::Serial, true) if kind == 3 => TransferFate::Wait,

@@ -51,7 +51,7 @@ impl Rig {
         let width = self.network.blocks.as_ref().unwrap().width;
         let mut block = Block::new(width);
         block.push(&frame);
-        let transfer = block.finish(0, SIGNATURE);
+        let transfer = block.finish(0, FRAMES);
         self.network.receive(&mut *self.stick, self.now, &transfer);
     }
 
@@ -80,7 +80,7 @@ fn packets_pass_while_the_bearer_is_up() {
         rig.ping();
         let transfer = rig.take().unwrap();
         let width = if wide { Width::Bits32 } else { Width::Bits16 };
-        let frames = ntb::datagrams(&transfer, width, SIGNATURE).unwrap();
+        let frames = ntb::datagrams(&transfer, width, FRAMES).unwrap();
         assert_eq!(frames.len(), 2);
         assert_eq!((&frames[0][..6], &frames[0][26..30], frames[0][34]), (&HOST[..], &[8; 4][..], 0));
         assert_eq!(rig.take(), None);
@@ -105,13 +105,51 @@ fn the_host_chooses_the_form_of_blocks() {
 }
 
 #[test]
-fn a_router_is_linked_from_the_start_and_mbim_is_something_else() {
+fn a_router_is_linked_from_the_start() {
     let (stick, now) = plugged_in("e3372h-hilink");
     let interfaces = &stick.appearance().unwrap().configurations[0].interfaces;
     let mut network = Network::of(interfaces, &*stick, now).unwrap();
     let mut stick = stick;
     assert_eq!(network.notify(&mut *stick, now).unwrap()[1..3], [0, 1]);
     assert_eq!(network.notify(&mut *stick, now), None);
-    let mbim = crate::sticks::appearances::mbim(0);
-    assert!(Network::of(&mbim, &*stick, now).is_none());
+}
+
+/// MBIM carries packets without frames, in blocks whose tables begin otherwise.
+#[test]
+fn packets_of_mbim_pass_while_its_session_is_up() {
+    let (mut stick, mut now) = plugged_in("em7455");
+    let interfaces = stick.appearance().unwrap().configurations[0].interfaces.clone();
+    let mut network = Network::of(&interfaces, &*stick, now).unwrap();
+    let packet = [
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x99, 0x5e, 10, 249, 198, 122, 8, 8, 8, 8, 8, 0, 0xf7, 0xfd, 0, 1,
+        0, 1,
+    ];
+    let ping = |width| {
+        let mut block = Block::new(width);
+        block.push(&packet);
+        block.finish(0, *b"IPS\0")
+    };
+    network.receive(&mut *stick, now, &ping(Width::Bits16));
+    assert_eq!(network.take(&mut *stick, now, 16_384), None);
+
+    let send = |stick: &mut dyn Device, now, message: &[u8]| {
+        let setup = ControlSetup { request_type: 0x21, request: 0x00, value: 0, index: 0 };
+        stick.control(now, setup, message, message.len() as u16);
+    };
+    send(&mut *stick, now, &[1, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 0, 16, 0, 0]);
+    // CONNECT: session 0, activate, no names, IPv4, the internet.
+    let mut connect: Vec<u8> = [3_u32, 108, 2, 1, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
+    connect.extend(0xa289_cc33_bcbb_8b4f_b6b0_133e_c2aa_e6df_u128.to_be_bytes());
+    connect.extend([12_u32, 1, 60, 0, 1].iter().flat_map(|n| n.to_le_bytes()));
+    connect.extend([0; 32]);
+    connect.extend(1_u32.to_le_bytes());
+    connect.extend(0x7e5e_2a7e_4e6f_7272_736b_656e_7e5e_2a7e_u128.to_be_bytes());
+    send(&mut *stick, now, &connect);
+    now += Duration::from_secs(3);
+    stick.tick(now);
+    assert_eq!(network.notify(&mut *stick, now), None, "the control channel tells it");
+    network.receive(&mut *stick, now, &ping(Width::Bits16));
+    let transfer = network.take(&mut *stick, now, 16_384).unwrap();
+    let packets = ntb::datagrams(&transfer, Width::Bits16, *b"IPS\0").unwrap();
+    assert_eq!((packets.len(), &packets[0][12..16], packets[0][20]), (1, &[8; 4][..], 0));
 }
