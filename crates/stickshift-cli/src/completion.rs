@@ -8,9 +8,10 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::host::SysBus;
-use stickshift::link::{Bus, ClassifiedBus};
-use stickshift::profile::Catalogue;
+use stickshift::link::{Bus, Ledger};
+
+use crate::opener::{Look, Opener};
+use crate::options::Global;
 
 /// Environment variable by which the shell's script asks; its value is the shell.
 const ASKED: &str = "COMPLETE";
@@ -88,12 +89,13 @@ fn sticks(typed: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 fn bus() -> Result<Box<dyn Bus>> {
+    #[allow(unused_mut, reason = "without virtual sticks there is nothing to set")]
+    let mut global = Global::default();
     #[cfg(feature = "virtual")]
-    if let Some(names) = virtual_names() {
-        let options = crate::options::VirtualOptions { names: Some(names.clone()), ..Default::default() };
-        return Ok(Box::new(options.bus(&names)?.bus));
+    {
+        global.virtual_sticks.names = virtual_names();
     }
-    Ok(Box::new(ClassifiedBus::new(Box::new(SysBus::open()), std::sync::Arc::new(Catalogue::builtin()))))
+    Opener::new(global, Ledger::new()).bus(Look::Sticks)
 }
 
 /// The value of `--virtual` on the line that is typed.

@@ -618,7 +618,7 @@ impl Report for Check {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for c in &self.files {
             match c.format {
-                Some(_) => writeln!(out, "{}: {}, {} entries", c.file, c.format_text, c.entries.len())?,
+                Some(_) => writeln!(out, "{}: {}, {}", c.file, c.format_text, entries(c.entries.len()))?,
                 None => writeln!(out, "{}: {}", c.file, c.format_text)?,
             }
             if c.entries.len() <= 8 {
@@ -690,8 +690,12 @@ impl Converted {
 impl Report for Converted {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let file = self.file.as_deref().unwrap_or("standard output");
-        writeln!(out, "{file}: {} entries as {}", self.entries, self.format)
+        writeln!(out, "{file}: {} as {}", entries(self.entries), self.format)
     }
+}
+
+fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 #[cfg(test)]

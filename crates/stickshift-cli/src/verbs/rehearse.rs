@@ -66,7 +66,16 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
             files::check_free(&folder.join(name), context.global.force)?;
         }
         let files = make_files(folder, to, version, seed)?;
+        let made: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        context.output.say(&format!("made {}", made.join(", ")));
         context.output.sum_up(&Made { files });
+        context.output.say(&format!(
+            "next, with a virtual stick that is kept in the file stick: stickshift convert --to {} --firmware {} --loader {} --virtual {} --virtual-state stick",
+            to.word(),
+            folder.join(FILES[1]).display(),
+            folder.join(FILES[0]).display(),
+            name,
+        ));
         return Ok(());
     }
     let folder = TemporaryFolder::new()?;
