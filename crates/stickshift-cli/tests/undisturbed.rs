@@ -50,8 +50,8 @@ fn a_flash_keeps_the_computer_awake_and_says_so() {
     let said = String::from_utf8_lossy(&flashed.stderr);
     assert_eq!(flashed.status.code(), Some(0), "{said}");
     assert!(said.contains("this computer is kept awake until this ends"), "{said}");
-    assert!(bus.next_line().starts_with("Inhibit shutdown:sleep:idle:handle-lid-switch stickshift block: "));
-    assert_eq!(bus.next_line(), "Inhibit ended");
+    assert!(bus.next_call().starts_with("Inhibit shutdown:sleep:idle:handle-lid-switch stickshift block: "));
+    assert_eq!(bus.next_call(), "Inhibit ended");
 }
 
 #[test]

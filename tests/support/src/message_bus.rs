@@ -91,7 +91,7 @@ impl PrivateBus {
     ///
     /// # Panics
     /// When there are no services.
-    pub fn next_line(&mut self) -> String {
+    pub fn next_call(&mut self) -> String {
         let (_, output) = self.service.as_mut().expect("services were started");
         let mut line = String::new();
         output.read_line(&mut line).expect("the service's output is read");

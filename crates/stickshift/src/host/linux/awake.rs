@@ -87,9 +87,12 @@ mod tests {
         let Some(mut server) = PrivateBus::with_services(folder.path(), &[]) else { return };
         let mut bus = MessageBus::connect(&server.address()).unwrap();
         let awake = Awake::keep(&mut bus, "a stick is being flashed").unwrap();
-        assert_eq!(server.next(), format!("Inhibit {} stickshift block: a stick is being flashed", WHAT[0]));
+        assert_eq!(
+            server.next_call(),
+            format!("Inhibit {} stickshift block: a stick is being flashed", WHAT[0])
+        );
         drop(awake);
-        assert_eq!(server.next(), "Inhibit ended");
+        assert_eq!(server.next_call(), "Inhibit ended");
     }
 
     #[test]

@@ -84,9 +84,9 @@ mod tests {
         let (roots, place, path) = stick(folder.path());
         let bus = MessageBus::connect(&server.address()).unwrap();
         let inhibition = Inhibition::take(bus, &roots, &place).unwrap().unwrap();
-        assert_eq!(server.next(), format!("InhibitDevice {path} True"));
+        assert_eq!(server.next_call(), format!("InhibitDevice {path} True"));
         drop(inhibition);
-        assert_eq!(server.next(), format!("InhibitDevice {path} ended"));
+        assert_eq!(server.next_call(), format!("InhibitDevice {path} ended"));
     }
 
     #[test]

@@ -49,16 +49,16 @@ fn a_returned_descriptor_is_kept_until_it_is_dropped() {
 
     let arguments = ["sleep", "stickshift", "é", "block"].map(Value::from);
     let inhibitor = bus.call(&logind(), "Inhibit", &arguments).unwrap().descriptor().expect("a descriptor");
-    assert_eq!(server.next_line(), "Inhibit sleep stickshift block: é");
+    assert_eq!(server.next_call(), "Inhibit sleep stickshift block: é");
     let flags = rustix::io::fcntl_getfd(&inhibitor).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "no child inherits it");
 
     bus.call(&modem_manager(), "InhibitDevice", &["/sys/x".into(), Value::Bool(true)]).unwrap();
-    assert_eq!(server.next_line(), "InhibitDevice /sys/x True");
+    assert_eq!(server.next_call(), "InhibitDevice /sys/x True");
     drop(inhibitor);
-    assert_eq!(server.next_line(), "Inhibit ended");
+    assert_eq!(server.next_call(), "Inhibit ended");
     drop(bus);
-    assert_eq!(server.next_line(), "InhibitDevice /sys/x ended");
+    assert_eq!(server.next_call(), "InhibitDevice /sys/x ended");
 }
 
 #[test]
