@@ -39,6 +39,8 @@ fn files() -> tempfile::TempDir {
     copy("fuzz/corpus/loader/full.bin", "table.bin");
     copy("fuzz/corpus/router_image/gzip", "router.img");
     copy("tests/fixtures/captures/k3772.pcapng", "capture.pcapng");
+    copy("tests/fixtures/pasted/k3772-switched.dmesg.txt", "dmesg.txt");
+    copy("tests/fixtures/pasted/e3372.mmcli.txt", "mmcli.txt");
     let text = "TargetVendor=0x1234\nTargetProduct=0x5679\nMessageContent=\"5553\"\n";
     fs::write(folder.path().join("1234:5678"), text).unwrap();
     let whole = fs::read(folder.path().join("webui.bin")).unwrap();
@@ -147,6 +149,8 @@ const TYPED: &[(&str, &str)] = &[
     ("inspect capture.pcapng", "untouched"),
     ("inspect router.img", "untouched"),
     ("inspect ./1234:5678", "untouched"),
+    ("inspect dmesg.txt", "untouched"),
+    ("inspect mmcli.txt", "untouched"),
     ("inspect no-such-file", "untouched"),
 ];
 

@@ -24,6 +24,7 @@ pub mod mask;
 pub mod mbim;
 pub mod modem;
 pub mod online;
+pub mod pasted;
 pub mod plan;
 pub mod profile;
 pub mod random;

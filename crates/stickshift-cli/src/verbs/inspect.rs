@@ -13,13 +13,15 @@ use crate::files;
 use crate::verbs::firmware::{self, ImageReport};
 use crate::verbs::learn;
 use crate::verbs::loader;
+use crate::verbs::pasted;
 use crate::verbs::profile;
 use crate::verbs::router;
 
 /// Identify a file and show its contents.
 #[derive(Args, Debug)]
 pub(crate) struct InspectArgs {
-    /// File: firmware, updater .exe, loader, partition table, capture, TP-Link bin or router image
+    /// File: firmware, updater .exe, loader, partition table, capture, TP-Link bin, router image, or text of lsusb,
+    /// usb-devices, dmesg or mmcli
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -33,6 +35,9 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         && let Some(report) = loader::inspect(&args.file)?
     {
         context.output.finish(&*report);
+        return Ok(());
+    }
+    if !args.file.is_dir() && pasted::inspect(context, &args.file)? {
         return Ok(());
     }
     match firmware::open(&args.file) {

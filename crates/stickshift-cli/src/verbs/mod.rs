@@ -17,6 +17,7 @@ pub(crate) mod loader;
 pub(crate) mod network;
 pub(crate) mod online;
 pub(crate) mod openwrt;
+pub(crate) mod pasted;
 pub(crate) mod pin;
 pub(crate) mod ports;
 pub(crate) mod profile;
@@ -259,6 +260,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     firmware::shapes(&mut shapes);
     profile::shapes(&mut shapes);
     learn::shapes(&mut shapes);
+    pasted::shapes(&mut shapes);
     router::shapes(&mut shapes);
     convert::shapes(&mut shapes);
     load::shapes(&mut shapes);

@@ -57,6 +57,9 @@ const MODEM_DRIVERS: &[&str] =
 /// Drivers of Linux that make a network interface or a control channel of what their interface's descriptor does not tell.
 const NETWORK_DRIVERS: &[&str] = &["qmi_wwan", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm"];
 
+/// Makers of modules: Sierra Wireless, Telit, Quectel, Fibocom.
+const MODULE_MAKERS: [u16; 4] = [0x1199, 0x1bc7, 0x2c7c, 0x2cb7];
+
 /// What [`classify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classified {
@@ -159,13 +162,16 @@ pub fn is_stick(stick: &Stick) -> bool {
 }
 
 impl Stick {
-    /// Whether it is a telephone. usb_modeswitch's udev rule leaves Huawei's alone by the same sign.
+    /// Whether it is a telephone. usb_modeswitch's udev rule leaves Huawei's alone by the same sign. Modules whose processor runs a part of
+    /// Android name it, too: their makers make no telephones.
     pub fn is_phone(&self) -> bool {
-        self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
+        !MODULE_MAKERS.contains(&self.id.vendor)
+            && self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
     }
 
     /// Sets the mode, the roles and the evidence from everything else that is known. A device that shows storage alone waits to be
-    /// switched where a profile has its ids: most such devices are disks.
+    /// switched where a profile has its ids: most such devices are disks. One with serial ports is a modem there: most such devices are
+    /// adapters.
     pub fn classify(&mut self, profiles: &dyn KnownIds) {
         let found = classify(self.id, self.class, &self.interfaces);
         self.mode = found.mode;
@@ -177,6 +183,11 @@ impl Stick {
         if self.mode == Mode::Unknown && storage_only && profiles.switches(self.id) {
             self.mode = Mode::Cdrom;
             self.evidence.push("it shows storage only, and a switching profile has its ids".to_owned());
+        }
+        let serial = self.interfaces.iter().any(|i| is_serial(i.role));
+        if self.mode == Mode::Unknown && serial && profiles.concerns(self.id) {
+            self.mode = Mode::Modem;
+            self.evidence.push("it shows serial ports, and a switching profile has its ids".to_owned());
         }
     }
 }

@@ -1,0 +1,369 @@
+//! `inspect` of what people paste: `lsusb -v`, `usb-devices`, the kernel's log, `mmcli -m`, or a report of stickshift's own.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use stickshift::error::{ErrorKind, Result};
+use stickshift::mask;
+use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
+use stickshift::profile::{Attributes, Catalogue};
+use stickshift::stick::{Interface, KnownIds, Mode, Role, Stick, is_stick, product_name, vendor_name};
+
+use crate::context::Context;
+use crate::files;
+use crate::opener::port_place;
+use crate::output::Report;
+
+/// What a text says of sticks.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PasteReport {
+    kind: &'static str,
+    /// The commands that printed it.
+    printed_by: Vec<&'static str>,
+    sticks: Vec<PastedStick>,
+    modems: Vec<PastedModem>,
+    /// USB devices in the text that are no sticks.
+    others: usize,
+    remarks: Vec<String>,
+}
+
+/// A stick of a text.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PastedStick {
+    id: String,
+    place: Option<String>,
+    name: String,
+    known_as: Option<&'static str>,
+    mode: &'static str,
+    mode_text: &'static str,
+    interfaces: Vec<PastedPort>,
+    /// What stood at the same place before, the oldest first.
+    earlier: Vec<String>,
+    /// The switching profile that fits, in a few words.
+    profile: Option<String>,
+    /// Whether the text ends with it unplugged.
+    gone: bool,
+    evidence: Vec<String>,
+    remarks: Vec<String>,
+    next: String,
+}
+
+/// An interface of a stick of a text.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PastedPort {
+    number: u8,
+    role: &'static str,
+    class: String,
+    what_for: &'static str,
+    driver: Option<String>,
+    /// Its serial port, network interface or control channel, as the text names it.
+    node: Option<String>,
+}
+
+/// A modem as ModemManager shows it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PastedModem {
+    name: String,
+    place: Option<String>,
+    firmware: Option<String>,
+    hardware: Option<String>,
+    /// Masked.
+    imei: Option<String>,
+    drivers: Vec<String>,
+    ports: Vec<ManagedPort>,
+    state: Option<String>,
+    next: String,
+}
+
+/// A port and what ModemManager takes it for.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ManagedPort {
+    name: String,
+    kind: String,
+    what_for: &'static str,
+}
+
+/// Shows what a text says of sticks; `false` when the file is no such text.
+///
+/// # Errors
+/// What reading reports.
+pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
+    let bytes = match files::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    // A text holds no zero bytes, unless Windows wrote it.
+    if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff") {
+        return Ok(false);
+    }
+    let Some(paste) = pasted::read(&bytes) else { return Ok(false) };
+    context.output.finish(&PasteReport::of(&paste, &context.catalogue()));
+    Ok(true)
+}
+
+/// Whether a device of a text is a stick as `list` counts them.
+pub(crate) fn concerns(stick: &Stick, catalogue: &Catalogue) -> bool {
+    is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone())
+}
+
+impl PasteReport {
+    fn of(paste: &Paste, catalogue: &Catalogue) -> PasteReport {
+        let place = port_place();
+        let all = paste.devices.iter().map(|device| (device, device.stick(&place, catalogue)));
+        let (sticks, others): (Vec<_>, Vec<_>) = all.partition(|(_, stick)| concerns(stick, catalogue));
+        let mut printed_by: Vec<_> =
+            paste.devices.iter().flat_map(|d| &d.formats).map(|f| f.command()).collect();
+        if !paste.modems.is_empty() {
+            printed_by.push(pasted::Format::ModemManager.command());
+        }
+        printed_by.sort_unstable();
+        printed_by.dedup();
+        let sticks = sticks.iter().map(|(device, stick)| PastedStick::of(device, stick, catalogue)).collect();
+        PasteReport {
+            kind: "usb-text",
+            printed_by,
+            sticks,
+            modems: paste.modems.iter().map(PastedModem::of).collect(),
+            others: others.len(),
+            remarks: paste.remarks.clone(),
+        }
+    }
+}
+
+impl PastedStick {
+    fn of(device: &PastedDevice, stick: &Stick, catalogue: &Catalogue) -> PastedStick {
+        let attributes = Attributes {
+            scsi: None,
+            manufacturer: stick.manufacturer.clone(),
+            product: stick.product.clone(),
+            serial: None,
+        };
+        let chosen = catalogue.choose(stick.id, &attributes).chosen.map(|chosen| chosen.entry);
+        let profile = chosen.as_ref().map(|entry| entry.parameters.summary());
+        PastedStick {
+            id: stick.id.to_string(),
+            place: device.place.as_ref().map(ToString::to_string),
+            name: name(device),
+            known_as: product_name(stick.id),
+            mode: stick.mode.code(),
+            mode_text: stick.mode.words(),
+            interfaces: stick.interfaces.iter().map(PastedPort::of).collect(),
+            earlier: device.earlier.iter().map(ToString::to_string).collect(),
+            next: next(device, stick, profile.is_some()),
+            profile,
+            gone: device.gone,
+            evidence: stick.evidence.clone(),
+            remarks: device.remarks.clone(),
+        }
+    }
+}
+
+impl PastedPort {
+    fn of(i: &Interface) -> PastedPort {
+        PastedPort {
+            number: i.number,
+            role: i.role.code(),
+            class: format!("{:02x}/{:02x}/{:02x}", i.class, i.subclass, i.protocol),
+            what_for: what_for(i.role),
+            driver: i.driver.clone(),
+            node: i.tty.clone().or_else(|| i.netdev.clone()).or_else(|| i.cdc_wdm.clone()),
+        }
+    }
+}
+
+/// The purpose of a port for somebody who reads its role for the first time.
+fn what_for(role: Role) -> &'static str {
+    match role {
+        Role::Pcui => "AT commands",
+        Role::Modem => "dial-up (PPP), and AT commands",
+        Role::Diag => "diagnostics of the maker",
+        Role::Gps => "positions (NMEA)",
+        Role::BootRom => "takes a loader",
+        Role::Flash => "takes firmware",
+        Role::Network => "network: NCM, ECM, RNDIS, QMI or MBIM",
+        Role::Storage => "CD-ROM or card reader",
+        Role::Serial => "serial, purpose not told: `stickshift identify` asks",
+        _ => "-",
+    }
+}
+
+fn name(device: &PastedDevice) -> String {
+    let maker = device.manufacturer.as_deref().or_else(|| vendor_name(device.id.vendor));
+    match (maker, device.product.as_deref(), device.listed_as.as_deref()) {
+        (Some(maker), Some(product), _) if !product.to_lowercase().contains(&maker.to_lowercase()) => {
+            format!("{maker} {product}")
+        }
+        (_, Some(product), _) => product.to_owned(),
+        (_, None, Some(listed)) => listed.to_owned(),
+        (Some(maker), None, None) => maker.to_owned(),
+        (None, None, None) => "unknown maker".to_owned(),
+    }
+}
+
+/// How to go on with a stick of a text: by its ids, because its place may be another one by now.
+fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
+    let id = stick.id;
+    let no_driver = |i: &Interface| {
+        matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Serial)
+            && device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None))
+    };
+    if stick.mode == Mode::Modem && stick.interfaces.iter().any(no_driver) {
+        return format!(
+            "its serial ports have no driver: as root, modprobe option, then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
+            id.vendor, id.product
+        );
+    }
+    match stick.mode {
+        Mode::Cdrom if switchable => format!("stickshift switch {id}"),
+        Mode::Cdrom => {
+            "no switching profile has its ids: docs/unknown-stick.md says how to find the message".into()
+        }
+        Mode::Hilink => {
+            format!(
+                "it is online by itself once its page is set up: stickshift hilink status, or stickshift identify {id}"
+            )
+        }
+        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {id}"),
+        Mode::BootRom => format!("stickshift load LOADER {id}"),
+        Mode::Download => format!("stickshift flash FIRMWARE {id}"),
+        Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
+        _ if switchable => format!("stickshift switch {id}"),
+        _ => format!("stickshift identify {id}"),
+    }
+}
+
+impl PastedModem {
+    fn of(modem: &ManagedModem) -> PastedModem {
+        let words = [&modem.manufacturer, &modem.model].into_iter().flatten().cloned().collect::<Vec<_>>();
+        let stick = modem.place.as_ref().map(ToString::to_string).unwrap_or_default();
+        let state = modem.state.as_deref().unwrap_or_default();
+        let lock = modem.lock.as_deref().unwrap_or_default();
+        let next = match (state, lock) {
+            (_, "sim-pin") => format!("the SIM wants its PIN: stickshift pin enter {stick}"),
+            (_, "sim-puk") => format!("the SIM wants its PUK: stickshift pin unblock {stick}"),
+            ("failed", _) if modem.failed.as_deref() == Some("sim-missing") => {
+                "it sees no SIM: take it out, look at its contacts and its orientation, and plug the stick in again"
+                    .to_owned()
+            }
+            ("connected", _) => "it is online through ModemManager".to_owned(),
+            _ => format!("ModemManager holds its ports: stop it, then stickshift identify {stick}"),
+        };
+        PastedModem {
+            name: if words.is_empty() { "unknown modem".to_owned() } else { words.join(" ") },
+            place: modem.place.as_ref().map(ToString::to_string),
+            firmware: modem.revision.clone(),
+            hardware: modem.hardware.clone(),
+            imei: modem.equipment_id.as_deref().map(mask::identity),
+            drivers: modem.drivers.clone(),
+            ports: modem.ports.iter().map(ManagedPort::of).collect(),
+            state: modem.state.clone().map(|state| match &modem.failed {
+                Some(why) => format!("{state} ({why})"),
+                None => state,
+            }),
+            next: next.trim_end().to_owned(),
+        }
+    }
+}
+
+impl ManagedPort {
+    fn of((name, kind): &(String, String)) -> ManagedPort {
+        let what_for = match kind.as_str() {
+            "at" => "AT commands",
+            "qmi" | "mbim" => "control channel",
+            "net" => "network",
+            "gps" => "positions (NMEA)",
+            "qcdm" => "diagnostics",
+            _ => "-",
+        };
+        ManagedPort { name: name.clone(), kind: kind.clone(), what_for }
+    }
+}
+
+impl Report for PasteReport {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.printed_by.is_empty() {
+            writeln!(out, "text of {}", self.printed_by.join(", "))?;
+        }
+        for stick in &self.sticks {
+            stick.text(out)?;
+        }
+        for modem in &self.modems {
+            modem.text(out)?;
+        }
+        if self.sticks.is_empty() && self.modems.is_empty() {
+            writeln!(out, "no stick is in it")?;
+        }
+        match self.others {
+            0 => {}
+            1 => writeln!(out, "1 other USB device is no stick")?,
+            n => writeln!(out, "{n} other USB devices are no sticks")?,
+        }
+        self.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))
+    }
+}
+
+impl PastedStick {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let place = self.place.as_deref().map(|place| format!("{place}  ")).unwrap_or_default();
+        writeln!(out, "{place}{}  {}", self.id, self.name)?;
+        writeln!(out, "  mode    {}", self.mode_text)?;
+        for id in &self.earlier {
+            writeln!(out, "  before  {id}")?;
+        }
+        for port in &self.interfaces {
+            let node = port.node.as_deref().map(|node| format!(" {node}")).unwrap_or_default();
+            writeln!(
+                out,
+                "  if {:<4} {:<8}{node} ({}) {}",
+                port.number, port.role, port.class, port.what_for
+            )?;
+        }
+        if let Some(profile) = &self.profile {
+            writeln!(out, "  profile {profile}")?;
+        }
+        for line in &self.evidence {
+            writeln!(out, "  why     {line}")?;
+        }
+        if self.gone {
+            writeln!(out, "  note    the text ends with it unplugged")?;
+        }
+        for line in &self.remarks {
+            writeln!(out, "  note    {line}")?;
+        }
+        writeln!(out, "  next    {}", self.next)
+    }
+}
+
+impl PastedModem {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let place = self.place.as_deref().map(|place| format!("{place}  ")).unwrap_or_default();
+        writeln!(out, "{place}{}", self.name)?;
+        let lines = [
+            ("version", &self.firmware),
+            ("hardware", &self.hardware),
+            ("imei", &self.imei),
+            ("state", &self.state),
+        ];
+        for (name, value) in lines {
+            if let Some(value) = value {
+                writeln!(out, "  {name:<9} {value}")?;
+            }
+        }
+        for port in &self.ports {
+            writeln!(out, "  port      {} ({}) {}", port.name, port.kind, port.what_for)?;
+        }
+        writeln!(out, "  next      {}", self.next)
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<PasteReport>("inspect");
+}

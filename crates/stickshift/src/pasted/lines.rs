@@ -1,0 +1,101 @@
+//! From bytes to lines: other encodings, quotation marks of mails, colours of terminals, spaces of web pages.
+
+use std::borrow::Cow;
+
+/// Longer lines are no lines of these programs; the rest is left out.
+const LONGEST: usize = 4096;
+
+/// One line.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    /// Without the spaces around it.
+    pub(super) text: &'a str,
+    /// How many columns it is indented.
+    pub(super) indent: usize,
+}
+
+/// The text of a file: UTF-8, or UTF-16 as Windows writes it.
+pub(super) fn decode(bytes: &[u8]) -> String {
+    let units = |pair: &[u8], big: bool| {
+        let pair = [pair[0], pair[1]];
+        if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+    };
+    let wide = |bytes: &[u8], big| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| units(pair, big)).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, false),
+        [0xfe, 0xff, rest @ ..] => wide(rest, true),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// Calls for each line, cleaned.
+pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
+    text.split(['\n', '\r']).filter_map(|line| {
+        let line = cut(line, LONGEST);
+        let line = without_quotes(line);
+        let text = line.trim_matches(is_space);
+        let before = line.len() - line.trim_start_matches(is_space).len();
+        let indent = line[..before].chars().map(|c| if c == '\t' { 8 } else { 1 }).sum();
+        (!text.is_empty()).then_some(Line { text, indent })
+    })
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}')
+}
+
+fn cut(line: &str, longest: usize) -> &str {
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => &line[..end],
+        None => line,
+    }
+}
+
+/// Without `> > ` of a mail or a forum, as it is written or as the source of a page.
+fn without_quotes(mut line: &str) -> &str {
+    loop {
+        let rest = line.trim_start();
+        let Some(rest) = rest.strip_prefix('>').or_else(|| rest.strip_prefix("&gt;")) else { return line };
+        line = rest.strip_prefix(' ').unwrap_or(rest);
+    }
+}
+
+/// Without the colours of a terminal and with plain spaces.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\u{1b}', '\u{a0}']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => {
+                // ESC [ .. letter
+                if chars.clone().next() == Some('[') {
+                    let _ = chars.find(char::is_ascii_alphabetic);
+                }
+            }
+            '\u{a0}' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_colours_and_encodings_are_taken_off() {
+        let texts = |text: &str| of(text).map(|l| (l.indent, l.text.to_owned())).collect::<Vec<_>>();
+        assert_eq!(texts("> > a\r\n\r\n    b\n"), [(0, "a".to_owned()), (4, "b".to_owned())]);
+        assert_eq!(plain("\u{1b}[33mx\u{1b}[0m\u{a0}y"), "x y");
+        assert_eq!(decode(b"\xff\xfea\0b\0"), "ab");
+        assert_eq!(decode(b"\xfe\xff\0a"), "a");
+    }
+}

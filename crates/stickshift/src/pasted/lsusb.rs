@@ -1,0 +1,395 @@
+//! `lsusb` and `lsusb -v`.
+
+use super::lines::Line;
+use super::number::{bcd, byte, leading, string, text_after, word};
+use super::{
+    Format, MOST_CONFIGURATIONS, MOST_ENDPOINTS, MOST_INTERFACES, PastedDevice, Reader, USUAL_POWER,
+    configuration,
+};
+use crate::hex;
+use crate::stick::UsbId;
+use crate::wire::usb::{ConfigurationDescriptor, EndpointDescriptor, InterfaceDescriptor};
+
+/// Class-specific descriptors of one interface are shorter; more is left out.
+const MOST_EXTRA: usize = 1024;
+
+/// Where in the descriptors the lines are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Section {
+    /// In none, or in one that says nothing of interest: qualifiers of other speeds, statuses.
+    #[default]
+    Other,
+    Device,
+    Configuration,
+    Interface,
+    Endpoint,
+    /// A descriptor of the CDC kind: its row in the table, and the fields that came.
+    Cdc(usize, Vec<Option<u32>>),
+}
+
+/// The state of `lsusb -v`.
+#[derive(Debug, Default)]
+pub(super) struct Verbose {
+    section: Section,
+    /// The device that the next descriptors are of.
+    device: Option<usize>,
+    /// Its line was seen, and nothing of its descriptors.
+    fresh: bool,
+}
+
+/// How wide a field is, in bytes, or that it is printed as a version.
+#[derive(Clone, Copy, Debug)]
+enum Width {
+    Bytes(usize),
+    Version,
+}
+
+/// A functional descriptor (USB CDC 1.2 section 5.2.3, NCM 1.0 section 5.2, MBIM 1.0 section 6.4): its heading, its subtype, its fields.
+struct Functional {
+    heading: &'static str,
+    subtype: u8,
+    fields: &'static [(&'static str, Width)],
+}
+
+const FUNCTIONAL: &[Functional] = &[
+    Functional { heading: "CDC Header:", subtype: 0x00, fields: &[("bcdCDC", Width::Version)] },
+    Functional {
+        heading: "CDC Call Management:",
+        subtype: 0x01,
+        fields: &[("bmCapabilities", Width::Bytes(1)), ("bDataInterface", Width::Bytes(1))],
+    },
+    Functional { heading: "CDC ACM:", subtype: 0x02, fields: &[("bmCapabilities", Width::Bytes(1))] },
+    Functional {
+        heading: "CDC Union:",
+        subtype: 0x06,
+        fields: &[("bMasterInterface", Width::Bytes(1)), ("bSlaveInterface", Width::Bytes(1))],
+    },
+    Functional {
+        heading: "CDC Ethernet:",
+        subtype: 0x0f,
+        fields: &[
+            ("iMacAddress", Width::Bytes(1)),
+            ("bmEthernetStatistics", Width::Bytes(4)),
+            ("wMaxSegmentSize", Width::Bytes(2)),
+            ("wNumberMCFilters", Width::Bytes(2)),
+            ("bNumberPowerFilters", Width::Bytes(1)),
+        ],
+    },
+    Functional {
+        heading: "CDC NCM:",
+        subtype: 0x1a,
+        fields: &[("bcdNcmVersion", Width::Version), ("bmNetworkCapabilities", Width::Bytes(1))],
+    },
+    Functional {
+        heading: "CDC MBIM:",
+        subtype: 0x1b,
+        fields: &[
+            ("bcdMBIMVersion", Width::Version),
+            ("wMaxControlMessage", Width::Bytes(2)),
+            ("bNumberFilters", Width::Bytes(1)),
+            ("bMaxFilterSize", Width::Bytes(1)),
+            ("wMaxSegmentSize", Width::Bytes(2)),
+            ("bmNetworkCapabilities", Width::Bytes(1)),
+        ],
+    },
+];
+
+/// What lsusb writes where it may not ask the device.
+const NOT_OPENED: &str = "Couldn't open device";
+
+impl Reader {
+    /// `Bus 001 Device 005: ID 12d1:1506 Huawei Technologies Co., Ltd.`
+    pub(super) fn lsusb_line(&mut self, line: &Line<'_>) -> bool {
+        let Some((address, id, name)) = head(line.text) else { return false };
+        self.end_verbose();
+        let index = self.device(Some(address), id, Format::Lsusb);
+        self.verbose = Verbose { section: Section::Other, device: index, fresh: true };
+        if let Some(index) = index {
+            self.devices[index].listed_as = string(name);
+        }
+        true
+    }
+
+    /// A line of the descriptors.
+    pub(super) fn verbose_line(&mut self, text: &str) -> bool {
+        if text.starts_with(NOT_OPENED) {
+            let remark = "lsusb ran without root: the texts of the device are missing";
+            if let Some(device) = self.verbose.device.and_then(|i| self.devices.get_mut(i)) {
+                device.remark(remark);
+            }
+            return true;
+        }
+        if let Some(bytes) = unrecognized(text) {
+            self.extra(&bytes);
+            return true;
+        }
+        if let Some(begun) = text.strip_suffix(':').filter(|t| !t.is_empty()) {
+            return self.heading(begun);
+        }
+        if let Some(heading) = text.split_once(':').map(|(before, _)| before).filter(|b| is_closing(b)) {
+            return self.heading(heading);
+        }
+        let Some((key, value)) = text.split_once(char::is_whitespace) else { return false };
+        self.field(key, value.trim())
+    }
+
+    fn heading(&mut self, heading: &str) -> bool {
+        let section = match heading {
+            "Device Descriptor" => {
+                self.end_functional();
+                self.begin_device();
+                self.verbose.section = Section::Device;
+                return true;
+            }
+            "Configuration Descriptor" => Section::Configuration,
+            "Interface Descriptor" => Section::Interface,
+            "Endpoint Descriptor" => Section::Endpoint,
+            _ if is_closing(heading) => Section::Other,
+            _ => {
+                let named = |f: &Functional| f.heading.strip_suffix(':') == Some(heading);
+                let Some(row) = FUNCTIONAL.iter().position(named) else {
+                    // Of some other descriptor, whose fields share names with those that matter.
+                    let inside = !matches!(self.verbose.section, Section::Other);
+                    let is_list = matches!(heading, "Transfer Type" | "(Bus Powered)" | "Self Powered");
+                    if inside && heading.ends_with("Descriptor") && !is_list {
+                        self.end_functional();
+                        self.verbose.section = Section::Other;
+                    }
+                    return inside;
+                };
+                Section::Cdc(row, vec![None; FUNCTIONAL[row].fields.len()])
+            }
+        };
+        self.end_functional();
+        match section {
+            Section::Configuration => {
+                self.begin_configuration();
+            }
+            Section::Interface => self.begin_interface(),
+            Section::Endpoint => self.begin_endpoint(),
+            _ => {}
+        }
+        self.verbose.section = section;
+        true
+    }
+
+    /// The device that the lines are of; one without ids where its head was cut off.
+    fn verbose_device(&mut self) -> Option<&mut PastedDevice> {
+        if self.verbose.device.is_none() {
+            self.verbose.device = self.add(PastedDevice::new(super::NO_ID));
+        }
+        let device = self.devices.get_mut(self.verbose.device?)?;
+        device.is_in(Format::LsusbVerbose);
+        Some(device)
+    }
+
+    fn begin_device(&mut self) {
+        if !self.verbose.fresh {
+            self.verbose.device = None;
+        }
+        self.verbose.fresh = false;
+        if let Some(device) = self.verbose_device() {
+            // The same device once more: what was there is replaced.
+            device.configurations.clear();
+            device.counts.clear();
+        }
+    }
+
+    fn begin_configuration(&mut self) {
+        self.verbose.fresh = false;
+        let Some(device) = self.verbose_device() else { return };
+        if device.configurations.len() < MOST_CONFIGURATIONS {
+            device.configurations.push(configuration(0, Vec::new()));
+            device.counts.push(None);
+        }
+    }
+
+    fn begin_interface(&mut self) {
+        let Some(device) = self.verbose_device() else { return };
+        if device.configurations.is_empty() {
+            device.configurations.push(configuration(1, Vec::new()));
+            device.counts.push(None);
+            device.remark("the text is cut: it does not show the whole configuration");
+        }
+        if let Some(configuration) = device.configurations.last_mut()
+            && configuration.interfaces.len() < MOST_INTERFACES
+        {
+            configuration.interfaces.push(InterfaceDescriptor::default());
+        }
+    }
+
+    fn begin_endpoint(&mut self) {
+        let Some(interface) = self.verbose_interface() else { return };
+        if interface.endpoints.len() < MOST_ENDPOINTS {
+            let endpoint = EndpointDescriptor {
+                address: 0,
+                attributes: 0,
+                max_packet: 0,
+                interval: 0,
+                extra: Vec::new(),
+            };
+            interface.endpoints.push(endpoint);
+        }
+    }
+
+    fn verbose_configuration(&mut self) -> Option<&mut ConfigurationDescriptor> {
+        self.devices.get_mut(self.verbose.device?)?.configurations.last_mut()
+    }
+
+    fn verbose_interface(&mut self) -> Option<&mut InterfaceDescriptor> {
+        self.verbose_configuration()?.interfaces.last_mut()
+    }
+
+    fn field(&mut self, key: &str, value: &str) -> bool {
+        let number = leading(value);
+        // Such a line is enough to begin a device whose head was cut off.
+        if matches!(key, "idVendor" | "idProduct") && self.verbose.section == Section::Other {
+            if key == "idVendor" {
+                self.begin_device();
+            }
+            self.verbose.section = Section::Device;
+        }
+        match &mut self.verbose.section {
+            Section::Other => return false,
+            Section::Cdc(row, fields) => {
+                let named = FUNCTIONAL[*row].fields.iter().position(|(name, _)| *name == key);
+                let Some(at) = named else { return true };
+                // A union may name several slaves; the first is the data interface.
+                let is_version = matches!(FUNCTIONAL[*row].fields[at].1, Width::Version);
+                let value = if is_version { bcd(value).map(u32::from) } else { number };
+                fields[at] = fields[at].or(value);
+            }
+            Section::Device => self.device_field(key, value, number),
+            Section::Configuration => self.configuration_field(key, number),
+            Section::Interface => {
+                let Some(interface) = self.verbose_interface() else { return true };
+                let Some(byte) = byte(number) else { return true };
+                match key {
+                    "bInterfaceNumber" => interface.number = byte,
+                    "bAlternateSetting" => interface.alternate = byte,
+                    "bInterfaceClass" => interface.class[0] = byte,
+                    "bInterfaceSubClass" => interface.class[1] = byte,
+                    "bInterfaceProtocol" => interface.class[2] = byte,
+                    _ => {}
+                }
+            }
+            Section::Endpoint => {
+                let Some(endpoint) = self.verbose_interface().and_then(|i| i.endpoints.last_mut()) else {
+                    return true;
+                };
+                match (key, byte(number)) {
+                    ("bEndpointAddress", Some(address)) => endpoint.address = address,
+                    ("bmAttributes", Some(attributes)) => endpoint.attributes = attributes,
+                    ("bInterval", Some(interval)) => endpoint.interval = interval,
+                    ("wMaxPacketSize", _) => endpoint.max_packet = word(number).unwrap_or(0),
+                    _ => {}
+                }
+            }
+        }
+        true
+    }
+
+    fn device_field(&mut self, key: &str, value: &str, number: Option<u32>) {
+        let Some(device) = self.verbose_device() else { return };
+        match key {
+            "idVendor" => device.id.vendor = word(number).unwrap_or(device.id.vendor),
+            "idProduct" => device.id.product = word(number).unwrap_or(device.id.product),
+            "bcdDevice" => device.release = bcd(value).or(device.release),
+            "bDeviceClass" => device.class[0] = byte(number).unwrap_or(0),
+            "bDeviceSubClass" => device.class[1] = byte(number).unwrap_or(0),
+            "bDeviceProtocol" => device.class[2] = byte(number).unwrap_or(0),
+            "iManufacturer" => device.manufacturer = text_after(value).and_then(string),
+            "iProduct" => device.product = text_after(value).and_then(string),
+            "iSerial" | "iSerialNumber" => device.serial = text_after(value).and_then(string),
+            "bNumConfigurations" => device.configuration_count = byte(number),
+            _ => {}
+        }
+    }
+
+    fn configuration_field(&mut self, key: &str, number: Option<u32>) {
+        if key == "bNumInterfaces" {
+            let device = self.verbose.device.and_then(|index| self.devices.get_mut(index));
+            if let Some(count) = device.and_then(|d| d.counts.last_mut()) {
+                *count = byte(number);
+            }
+            return;
+        }
+        let Some(configuration) = self.verbose_configuration() else { return };
+        match key {
+            "bConfigurationValue" => configuration.value = byte(number).unwrap_or(1),
+            "bmAttributes" => configuration.attributes = byte(number).unwrap_or(0x80),
+            "MaxPower" | "bMaxPower" => {
+                configuration.max_power = byte(number.map(|ma| ma / 2)).unwrap_or(USUAL_POWER);
+            }
+            _ => {}
+        }
+    }
+
+    /// Class-specific descriptors in bytes.
+    fn extra(&mut self, bytes: &[u8]) {
+        self.end_functional();
+        if let Some(interface) = self.verbose_interface()
+            && interface.extra.len() + bytes.len() <= MOST_EXTRA
+            && usize::from(bytes[0]) == bytes.len()
+        {
+            interface.extra.extend_from_slice(bytes);
+        }
+    }
+
+    fn end_functional(&mut self) {
+        let Section::Cdc(row, fields) = std::mem::take(&mut self.verbose.section) else { return };
+        let functional = &FUNCTIONAL[row];
+        let mut bytes = vec![0, 0x24, functional.subtype];
+        for (value, (_, width)) in fields.iter().zip(functional.fields) {
+            let count = match width {
+                Width::Bytes(count) => *count,
+                Width::Version => 2,
+            };
+            bytes.extend_from_slice(&value.unwrap_or(0).to_le_bytes()[..count]);
+        }
+        bytes[0] = bytes.len() as u8;
+        if let Some(interface) = self.verbose_interface()
+            && interface.extra.len() + bytes.len() <= MOST_EXTRA
+        {
+            interface.extra.extend_from_slice(&bytes);
+        }
+        // The next field of an interface without a heading belongs to it no more.
+        self.verbose.section = Section::Interface;
+    }
+
+    /// The text ends, or another device begins.
+    pub(super) fn end_verbose(&mut self) {
+        self.end_functional();
+        self.verbose.section = Section::Other;
+    }
+}
+
+/// Headings after which nothing of interest comes until the next known one.
+fn is_closing(heading: &str) -> bool {
+    heading.starts_with("Device Qualifier")
+        || matches!(
+            heading,
+            "Binary Object Store Descriptor" | "Device Status" | "Interface Association" | "Hub Descriptor"
+        )
+}
+
+/// Address, ids and name of a line of `lsusb`.
+fn head(text: &str) -> Option<((u16, u16), UsbId, &str)> {
+    let rest = text.strip_prefix("Bus ")?;
+    let (bus, rest) = rest.split_once(" Device ")?;
+    let (device, rest) = rest.split_once(':')?;
+    let rest = rest.trim_start().strip_prefix("ID ")?.trim_start();
+    let (id, name) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let number = |text: &str| text.trim().parse::<u16>().ok();
+    Some(((number(bus)?, number(device)?), id.parse().ok()?, name))
+}
+
+/// A descriptor that lsusb only prints in bytes.
+fn unrecognized(text: &str) -> Option<Vec<u8>> {
+    let rest = text
+        .strip_prefix("** UNRECOGNIZED:")
+        .or_else(|| text.strip_prefix("INTERFACE CLASS:"))
+        .or_else(|| text.strip_prefix("UNRECOGNIZED:"))?;
+    let bytes = hex::decode(&rest.split_whitespace().collect::<String>())?;
+    (bytes.len() >= 2).then_some(bytes)
+}

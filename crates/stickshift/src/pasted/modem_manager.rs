@@ -1,0 +1,172 @@
+//! `mmcli -m`: for people, with `-K`, or with `-J`. It names no USB ids.
+
+use super::number::string;
+use crate::stick::Place;
+
+/// Ports of one modem; more are left out.
+const MOST_PORTS: usize = 64;
+/// Modems of one text; more are left out.
+const MOST_MODEMS: usize = 64;
+
+/// A modem as ModemManager describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManagedModem {
+    /// Its maker, as it says.
+    pub manufacturer: Option<String>,
+    /// Its model, as it says.
+    pub model: Option<String>,
+    /// Its firmware.
+    pub revision: Option<String>,
+    /// Its hardware.
+    pub hardware: Option<String>,
+    /// IMEI: an identity.
+    pub equipment_id: Option<String>,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// ModemManager's plugin.
+    pub plugin: Option<String>,
+    /// Kernel drivers.
+    pub drivers: Vec<String>,
+    /// Names of its ports and what ModemManager takes each for: `at`, `qmi`, `mbim`, `net`, `gps`, `ignored`.
+    pub ports: Vec<(String, String)>,
+    /// `connected`, `registered`, `locked`, `failed`, ..
+    pub state: Option<String>,
+    /// Why it failed: `sim-missing`.
+    pub failed: Option<String>,
+    /// What it is locked by: `sim-pin`.
+    pub lock: Option<String>,
+}
+
+impl ManagedModem {
+    fn is_empty(&self) -> bool {
+        // A manufacturer alone may stand in any text.
+        self.ports.is_empty() && self.plugin.is_none() && self.equipment_id.is_none()
+    }
+}
+
+/// The state between two lines.
+#[derive(Debug, Default)]
+pub(super) struct Managed {
+    found: Vec<ManagedModem>,
+    now: Option<ManagedModem>,
+    /// The next lines without a key go on with the ports.
+    in_ports: bool,
+}
+
+impl Managed {
+    pub(super) fn line(&mut self, text: &str) -> bool {
+        if text.contains("/org/freedesktop/ModemManager1/Modem/") || text.starts_with("modem.dbus-path") {
+            self.end();
+            self.now = Some(ManagedModem::default());
+            return true;
+        }
+        // `  Hardware |   manufacturer: huawei`
+        let (section, field) = text.split_once('|').unwrap_or(("", text));
+        let field = field.trim();
+        let is_table = text.contains('|');
+        let is_keyed = text.starts_with("modem.");
+        if !is_table && !is_keyed {
+            return false;
+        }
+        let (key, value) = match field.split_once(':') {
+            Some((key, value)) => (key.trim(), value.trim()),
+            None if self.in_ports => ("", field),
+            None => return false,
+        };
+        if !section.trim().is_empty() && section.contains("General") {
+            self.end();
+        }
+        let value = value.trim_matches(['\'', '"']);
+        let key = key.rsplit("modem.").next().unwrap_or(key);
+        self.field(key, value)
+    }
+
+    fn field(&mut self, key: &str, value: &str) -> bool {
+        let value = value.trim();
+        let key = key.strip_prefix("generic.").or_else(|| key.strip_prefix("3gpp.")).unwrap_or(key);
+        let name = key.split(".value[").next().unwrap_or(key).replace([' ', '_'], "-");
+        self.in_ports = match name.as_str() {
+            "ports" => true,
+            "" => self.in_ports,
+            _ => false,
+        };
+        let now = self.now.get_or_insert_default();
+        let told = string(value).filter(|v| !matches!(v.as_str(), "--" | "unknown" | "none"));
+        match name.as_str() {
+            "manufacturer" => now.manufacturer = told,
+            "model" => now.model = told,
+            "revision" | "firmware-revision" => now.revision = told,
+            "h/w-revision" | "hardware-revision" => now.hardware = told,
+            "equipment-id" | "equipment-identifier" | "imei" => {
+                now.equipment_id = now.equipment_id.take().or(told);
+            }
+            "device" | "physdev" => now.place = now.place.take().or_else(|| place_in(value)),
+            "plugin" => now.plugin = told,
+            "drivers" | "driver" => {
+                let names = value.split(',').filter_map(string).filter(|n| n.parse::<u32>().is_err());
+                now.drivers.extend(names.take(MOST_PORTS.saturating_sub(now.drivers.len())));
+            }
+            "ports" | "" => now.add_ports(value),
+            "state" => now.state = now.state.take().or(told),
+            "failed-reason" | "state-failed-reason" => now.failed = told,
+            "lock" | "unlock-required" => now.lock = told,
+            _ => return false,
+        }
+        true
+    }
+
+    fn end(&mut self) {
+        self.in_ports = false;
+        if let Some(modem) = self.now.take().filter(|modem| !modem.is_empty())
+            && self.found.len() < MOST_MODEMS
+        {
+            self.found.push(modem);
+        }
+    }
+
+    /// Every modem; those of a JSON document where the whole text is one.
+    pub(super) fn finish(mut self, text: &str) -> Vec<ManagedModem> {
+        if self.found.is_empty() && text.trim_start().starts_with('{') {
+            self.json(text);
+        }
+        self.end();
+        self.found
+    }
+
+    fn json(&mut self, text: &str) {
+        let Ok(document) = serde_json::from_str::<serde_json::Value>(text.trim()) else { return };
+        let Some(generic) = document.get("modem").and_then(|m| m.get("generic")) else { return };
+        for (key, value) in generic.as_object().into_iter().flatten() {
+            match value {
+                serde_json::Value::String(value) => {
+                    self.field(key, value);
+                }
+                serde_json::Value::Array(values) => {
+                    for value in values.iter().filter_map(serde_json::Value::as_str) {
+                        self.field(key, value);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl ManagedModem {
+    /// `ttyUSB0 (at), wwan0 (net)`
+    fn add_ports(&mut self, text: &str) {
+        for port in text.split(',') {
+            let Some((name, kind)) = port.trim().trim_matches('\'').split_once(" (") else { continue };
+            if self.ports.len() < MOST_PORTS
+                && let (Some(name), Some(kind)) = (string(name), string(kind.trim_end_matches(')')))
+            {
+                self.ports.push((name, kind));
+            }
+        }
+    }
+}
+
+/// `/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1.2`: the last part that is a place.
+fn place_in(path: &str) -> Option<Place> {
+    path.split('/').rev().find_map(|part| part.parse().ok())
+}

@@ -1,0 +1,265 @@
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::profile::Catalogue;
+use crate::stick::is_stick;
+
+/// Each file of tests/fixtures/pasted, and what it says of each device that is a stick: `place id mode roles`.
+const FILES: &[(&str, &[&str])] = &[
+    ("bad-cable.dmesg", &["1-4 19d2:2000 cdrom 0=storage"]),
+    ("brovi-e3372-325.lsusb-v", &["- 3566:2001 hilink 0=network 1=other 2=storage"]),
+    ("dell-mbim.lsusb-v", &["- 413c:81b6 modem 12=network 13=other"]),
+    ("dlink-dwm156.lsusb-v", &["- 2001:7d00 modem 0=serial 1=modem 2=serial 3=storage"]),
+    ("e1752-headless.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
+    ("e1752-modem.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
+    ("e3276.usb-devices", &["1-2.3 12d1:1506 modem 0=modem 1=network 2=pcui 3=storage 4=storage"]),
+    ("e3372-stick-ncm.lsusb-v", &["- 12d1:1506 modem 0=pcui 1=modem 2=network 3=storage"]),
+    ("e3372.mmcli", &[]),
+    ("e3372h-bootrom.lsusb-v", &["- 12d1:1443 boot-rom 0=boot-rom"]),
+    ("e3372h-cdrom.lsusb-v", &["- 12d1:1f01 cdrom 0=storage"]),
+    ("e3372h-download.lsusb-v", &["- 12d1:1c05 download 0=modem 1=serial 2=flash"]),
+    ("e3372h-hilink.lsusb-v", &["- 12d1:14dc hilink 0=network 1=other 2=storage"]),
+    ("e3372h-rootless.lsusb-v", &["- 12d1:14dc hilink 0=network 1=other 2=storage"]),
+    ("e398-cut.lsusb-v", &["- 12d1:1506 modem 0=modem"]),
+    (
+        "e398-qmi.lsusb-v",
+        &["- 12d1:1506 modem 0=modem 1=network 2=network 3=diag 4=pcui 5=storage 6=storage"],
+    ),
+    ("ec25.mmcli-k", &[]),
+    ("ec25.tree", &["1-1.3 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network"]),
+    ("hilink-french.journal", &["3-2.1 12d1:14dc hilink 0=network:enx001122334455"]),
+    ("hilink.tree-v", &["1-2 12d1:14db hilink 0=network 1=other"]),
+    ("k3772-modem.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
+    ("k3772-no-indent.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
+    (
+        "k3772-switched.dmesg",
+        &["1-1 12d1:14cf modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1 2=pcui:/dev/ttyUSB2 3=storage"],
+    ),
+    ("kernel-list.usb-devices", &["- 2cb7:0104 modem 0=network 1=other 2=modem 3=serial 4=other"]),
+    ("longcheer-modem.lsusb-v", &["- 1c9e:9605 modem 0=serial 1=serial 2=serial 3=modem 4=storage"]),
+    ("mbim.mmcli-j", &[]),
+    ("mf190-quoted-crlf.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
+    ("no-driver.usb-devices", &["1-1 12d1:15ff modem 0=modem 1=diag 2=pcui"]),
+    ("no-stick.lsusb-v", &[]),
+    ("nokia-cs15.lsusb-v", &["- 0421:0612 modem 0=modem 1=other 2=serial 3=other"]),
+    ("novatel-cdrom.lsusb-v", &["- 1410:5010 cdrom 0=storage"]),
+    ("option-icon.lsusb-v", &["- 0af0:6711 modem 0=serial"]),
+    ("plain.lsusb", &["- 12d1:14fe cdrom"]),
+    ("quectel-ec25.lsusb-v", &["- 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network"]),
+    ("sierra-em7455-mbim.lsusb-v", &["- 1199:9071 modem 12=network 13=other"]),
+    ("sierra-mc7710-qmi.lsusb-v", &["- 1199:68a2 modem 0=diag 2=gps 3=modem 8=network 19=network"]),
+    ("simcom-sim7600.lsusb-v", &["- 1e0e:9001 modem 0=diag 1=gps 2=pcui 3=modem 4=other 5=network"]),
+    ("tcl-x220-cdrom.lsusb-v", &["- 1bbb:f000 cdrom 0=storage"]),
+    ("telit-le910.lsusb-v", &["- 1bc7:1201 modem 0=serial 1=modem 2=serial 3=serial 4=serial 5=serial"]),
+    ("tree-alone", &[]),
+    ("two-states.lsusb", &["- 19d2:2000 cdrom", "- 19d2:0031 modem"]),
+    (
+        "whole-bus.lsusb-v",
+        &["- 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network", "- 12d1:1f01 cdrom 0=storage"],
+    ),
+    ("zte-mf190-cdrom.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
+    ("zte-mf636-modem.lsusb-v", &["- 19d2:0031 modem 0=diag 1=pcui 2=storage 3=modem"]),
+    ("zte-mf833v-rndis.lsusb-v", &["- 19d2:1403 hilink 0=network 1=other 2=storage"]),
+];
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pasted"))
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(folder().join(format!("{name}.txt"))).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn place() -> Place {
+    "1-9".parse().unwrap()
+}
+
+fn lines(paste: &Paste) -> Vec<String> {
+    let catalogue = Catalogue::builtin();
+    let sticks = paste.devices.iter().map(|device| (device, device.stick(&place(), &catalogue)));
+    let sticks = sticks.filter(|(_, stick)| is_stick(stick) || catalogue.concerns(stick.id));
+    let line = |(device, stick): (&PastedDevice, Stick)| {
+        let place = device.place.as_ref().map_or("-", Place::as_str);
+        let mut line = format!("{place} {} {}", stick.id, stick.mode.code());
+        for i in &stick.interfaces {
+            let node = i.tty.as_ref().or(i.netdev.as_ref()).map(|node| format!(":{node}"));
+            line += &format!(" {}={}{}", i.number, i.role.code(), node.unwrap_or_default());
+        }
+        line
+    };
+    sticks.map(line).collect()
+}
+
+#[test]
+fn every_fixture_is_read_for_what_it_is() {
+    for (name, wanted) in FILES {
+        let paste = read(&fixture(name)).unwrap_or_else(|| panic!("{name} is of no known form"));
+        assert_eq!(lines(&paste), *wanted, "{name}");
+    }
+    let mut there: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().trim_end_matches(".txt").to_owned())
+        .collect();
+    there.sort();
+    assert_eq!(there, FILES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let remarks = |name: &str| {
+        let paste = read(&fixture(name)).unwrap();
+        let own = paste.devices.iter().flat_map(|d| d.remarks.clone());
+        own.chain(paste.remarks.clone()).collect::<Vec<_>>().join("; ")
+    };
+    for (name, words) in [
+        ("e398-cut.lsusb-v", "the text is cut"),
+        ("e3372h-rootless.lsusb-v", "without root"),
+        ("tree-alone", "names no ids"),
+        ("bad-cable.dmesg", "a bad cable"),
+        ("plain.lsusb", "no interface is in the text"),
+    ] {
+        assert!(remarks(name).contains(words), "{name}: {}", remarks(name));
+    }
+    assert_eq!(remarks("e1752-modem.lsusb-v"), "");
+}
+
+#[test]
+fn a_log_tells_what_came_before_and_what_left() {
+    let paste = read(&fixture("k3772-switched.dmesg")).unwrap();
+    assert_eq!(paste.devices[0].earlier, ["12d1:1526".parse().unwrap()]);
+    assert!(!paste.devices[0].gone);
+    assert!(read(&fixture("bad-cable.dmesg")).unwrap().devices[0].gone);
+}
+
+#[test]
+fn commands_of_one_text_complete_each_other() {
+    let text = [fixture("ec25.tree"), fixture("quectel-ec25.lsusb-v")].concat();
+    let paste = read(&text).unwrap();
+    let ec25: Vec<_> = paste.devices.iter().filter(|d| d.id == UsbId::new(0x2c7c, 0x0125)).collect();
+    // The tree was taken at another time: the address differs, and so it is another look.
+    assert_eq!(ec25.len(), 2);
+    let lsusb =
+        String::from_utf8(fixture("quectel-ec25.lsusb-v")).unwrap().replace("Device 002", "Device 004");
+    let paste = read([fixture("ec25.tree"), lsusb.into_bytes()].concat().as_slice()).unwrap();
+    assert_eq!(paste.devices.len(), 1);
+    assert_eq!(paste.devices[0].place.as_ref().map(Place::as_str), Some("1-1.3"));
+    assert_eq!(paste.devices[0].configurations[0].interfaces[2].endpoints.len(), 3);
+    assert_eq!(paste.devices[0].attached[&4].driver, Some(Some("qmi_wwan".to_owned())));
+}
+
+#[test]
+fn functional_descriptors_come_back_as_bytes() {
+    let paste = read(&fixture("e3372h-hilink.lsusb-v")).unwrap();
+    let wanted = [
+        &[5, 0x24, 0x00, 0x10, 0x01][..],
+        &[13, 0x24, 0x0f, 5, 0, 0, 0, 0, 0xea, 0x05, 0, 0, 0],
+        &[5, 0x24, 0x06, 0, 1],
+    ];
+    assert_eq!(paste.devices[0].configurations[0].interfaces[0].extra, wanted.concat());
+    let ncm = read(&fixture("e3372-stick-ncm.lsusb-v")).unwrap();
+    assert!(
+        ncm.devices[0].configurations[0].interfaces[2].extra.starts_with(&[5, 0x24, 0, 0x10, 1, 6, 0x24])
+    );
+}
+
+#[test]
+fn what_modem_manager_says() {
+    let of = |name: &str| read(&fixture(name)).unwrap().modems.remove(0);
+    let e3372 = of("e3372.mmcli");
+    assert_eq!((e3372.model.as_deref(), e3372.lock.as_deref()), (Some("E3372"), Some("sim-pin")));
+    assert_eq!((e3372.ports.len(), e3372.place.as_ref().map(Place::as_str)), (4, Some("1-2")));
+    assert_eq!(of("ec25.mmcli-k").failed.as_deref(), Some("sim-missing"));
+    assert_eq!(
+        of("mbim.mmcli-j").ports,
+        [("cdc-wdm0".into(), "mbim".into()), ("wwan0".into(), "net".into())]
+    );
+}
+
+#[test]
+fn utf_16_of_windows_is_read() {
+    let text = String::from_utf8(fixture("plain.lsusb")).unwrap();
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read(&wide), read(text.as_bytes()));
+}
+
+#[test]
+fn a_flood_of_devices_is_bounded() {
+    let mut text = String::new();
+    for n in 0..2000 {
+        text += &format!(
+            "Bus 001 Device {n}: ID 12d1:1506 x\nusb 1-1.{}: New USB device found, idVendor=12d1, idProduct=1f01\n",
+            n % 999
+        );
+    }
+    let paste = read(text.as_bytes()).unwrap();
+    assert_eq!(paste.devices.len(), MOST_DEVICES);
+    assert!(paste.remarks[0].contains("only the first"), "{:?}", paste.remarks);
+    let many = "Interface Descriptor:\nEndpoint Descriptor:\n".repeat(5000);
+    let text =
+        format!("Bus 001 Device 002: ID 12d1:1506 x\nDevice Descriptor:\nConfiguration Descriptor:\n{many}");
+    let paste = read(text.as_bytes()).unwrap();
+    assert!(paste.devices[0].configurations[0].interfaces.len() <= MOST_INTERFACES);
+}
+
+/// Lines out of the fixtures, damaged and mixed.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    let all: Vec<Vec<u8>> = FILES
+        .iter()
+        .flat_map(|(name, _)| fixture(name).split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
+        .collect();
+    let line = prop::sample::select(all);
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0u8..4);
+    let line = (line, change).prop_map(|(mut line, (at, byte, what))| {
+        if !line.is_empty() {
+            let at = at.index(line.len());
+            match what {
+                0 => line[at] = byte,
+                1 => line.truncate(at),
+                2 => line.insert(at, byte),
+                _ => {}
+            }
+        }
+        line
+    });
+    prop::collection::vec(line, 0..60).prop_map(|lines| lines.join(&b'\n'))
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_it(text in damaged()) {
+        if let Some(paste) = read(&text) {
+            prop_assert!(paste.devices.len() <= MOST_DEVICES);
+            for device in &paste.devices {
+                prop_assert!(device.id != NO_ID);
+                let _ = device.stick(&place(), &Catalogue::builtin());
+                for configuration in device.descriptors() {
+                    let bytes = configuration.encode();
+                    prop_assert!(bytes.len() < 1 << 20);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes);
+    }
+
+    /// Leading spaces, quotation marks and line ends carry nothing.
+    #[test]
+    fn how_a_text_was_pasted_does_not_matter(
+        file in prop::sample::select(FILES.iter().filter(|(name, _)| !name.contains("tree")).map(|(name, _)| *name).collect::<Vec<_>>()),
+        indent in 0usize..12, quoted in any::<bool>(), crlf in any::<bool>(),
+    ) {
+        let text = String::from_utf8(fixture(file)).unwrap();
+        if !text.starts_with('{') {
+            let (mark, end) = (if quoted { "> " } else { "" }, if crlf { "\r\n" } else { "\n" });
+            let spaces = " ".repeat(indent);
+            let again: String = text.lines().map(|line| format!("{mark}{spaces}{line}{end}")).collect();
+            prop_assert_eq!(read(again.as_bytes()), read(text.as_bytes()));
+        }
+    }
+}
