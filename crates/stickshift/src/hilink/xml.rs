@@ -1,6 +1,6 @@
 //! The documents of the HiLink API: bytes that are nearly XML, read leniently into a small tree, and requests written back.
 //!
-//! What sticks send that XML forbids is repaired before parsing: surrogate halves in UTF-8 (CESU-8), control characters, a
+//! What sticks send that XML forbids is repaired before parsing: surrogate halves in UTF-8 (CESU-8), control characters in tags, a
 //! bare `&`, blanks inside of tags (docs/protocols/hilink-at.md section 1.1).
 
 use quick_xml::Reader;
@@ -162,9 +162,7 @@ fn resolve(name: &str, high: &mut Option<u32>) -> String {
             let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
             char::from_u32(code).map(String::from).unwrap_or_default()
         }
-        (_, Some(code)) => {
-            char::from_u32(code).filter(|c| is_legal(*c)).map(String::from).unwrap_or_default()
-        }
+        (_, Some(code)) => char::from_u32(code).filter(|c| *c != '\0').map(String::from).unwrap_or_default(),
         (_, None) => String::new(),
     }
 }
@@ -173,12 +171,17 @@ fn is_legal(c: char) -> bool {
     !c.is_control() || matches!(c, '\t' | '\n' | '\r')
 }
 
-/// Makes text of what a stick sent: CESU-8 pairs become their character, other bad bytes U+FFFD, control characters go, a bare `&`
-/// becomes `&amp;`, and blanks between `<` and a name go.
+/// Makes text of what a stick sent: CESU-8 pairs become their character, other bad bytes U+FFFD, NUL goes, and in tags other control characters
+/// too, a bare `&` becomes `&amp;`, and blanks between `<` and a name go. Control characters of values stay: whoever shows them makes them harmless.
 fn repair(bytes: &[u8]) -> String {
     let text = from_cesu8(bytes);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars().filter(|c| is_legal(*c)).peekable();
+    let mut in_tag = false;
+    let kept = |c: &char| {
+        in_tag = *c == '<' || in_tag && *c != '>';
+        *c != '\0' && (is_legal(*c) || !in_tag)
+    };
+    let mut rest = text.chars().filter(kept).peekable();
     while let Some(c) = rest.next() {
         match c {
             '<' => {
@@ -305,7 +308,10 @@ mod tests {
         let mut bytes = b"<r><c>a\x01\x00b ".to_vec();
         bytes.extend(to_cesu8("😀 ж"));
         bytes.extend(b" \xff &#55357;&#56832; &#1; &#55357;x</c></r>");
-        assert_eq!(parse(&bytes).unwrap().value("c"), Some("ab 😀 ж \u{fffd} 😀  x"));
+        assert_eq!(parse(&bytes).unwrap().value("c"), Some("a\u{1}b 😀 ж \u{fffd} 😀 \u{1} x"));
+        // What a terminal would obey is shown as everywhere else; padding is not.
+        let name = parse(b"<r><Device\x1bName>E33\x1b[2J72\x00\x00</Device\x1bName></r>\x00").unwrap();
+        assert_eq!(name.value("DeviceName").map(crate::clean::line).as_deref(), Some("E33\\u{1b}[2J72"));
         assert_eq!(to_cesu8("😀"), [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]);
     }
 
