@@ -16,6 +16,9 @@ use stickshift::stick::{Mode, Stick};
 
 use crate::config::Config;
 use crate::files;
+use crate::hosted::Approve;
+#[cfg(feature = "web")]
+use crate::hosted::RunHosted;
 use crate::opener::{Look, Opener};
 use crate::options::Global;
 #[cfg(feature = "virtual")]
@@ -44,6 +47,11 @@ pub(crate) struct Context {
     pub(crate) stick_word: Option<String>,
     /// Makes the whole command line, for completions and manual pages.
     pub(crate) command_line: fn() -> Command,
+    /// Runs a command for another part of the program.
+    #[cfg(feature = "web")]
+    pub(crate) run_hosted: Option<RunHosted>,
+    /// Answers questions in place of a terminal, where this run belongs to another part of the program.
+    pub(crate) approve: Option<Approve>,
     /// Reports of progress that are left until a virtual owner presses Ctrl-C.
     until_ctrl_c: Cell<Option<u32>>,
 }
@@ -68,6 +76,9 @@ impl Context {
             exit: 0,
             stick_word: None,
             command_line,
+            #[cfg(feature = "web")]
+            run_hosted: None,
+            approve: None,
             until_ctrl_c,
         }
     }
@@ -233,11 +244,18 @@ impl Context {
     /// # Errors
     /// `ConsentNeeded` when the answer is no, or when there is no terminal; `Interrupted`.
     pub(crate) fn confirm(&self, question: &str) -> Result<()> {
+        let declined =
+            |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
+        if let Some(approve) = &self.approve {
+            return if approve() {
+                Ok(())
+            } else {
+                declined("not confirmed: the plan is not the one that was agreed to")
+            };
+        }
         if self.global.yes {
             return Ok(());
         }
-        let declined =
-            |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
         if self.global.json || !io::stdin().is_terminal() {
             return declined("not confirmed: there is no terminal to ask on");
         }

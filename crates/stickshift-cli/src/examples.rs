@@ -265,6 +265,17 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             on("e3372h-stick", "stickshift ports set at,modem,ncm", "choose them, from the next start on"),
         ],
     ),
+    #[cfg(feature = "web")]
+    (
+        "serve",
+        &[
+            real("stickshift serve", "prints a link for the browser of this computer"),
+            real("stickshift serve --virtual e3372h-hilink,k3772", "look around without hardware"),
+            real("stickshift serve passwd", "asks for the password that other computers need"),
+            real("stickshift serve --listen 192.168.1.2:8321", "others reach it with the password"),
+            real("stickshift serve --unix /run/stickshift.sock", "for a proxy or a script"),
+        ],
+    ),
     (
         "inspect",
         &[

@@ -10,6 +10,7 @@ mod context;
 mod distribution;
 mod examples;
 mod files;
+mod hosted;
 mod lazy;
 mod manual;
 mod opener;
@@ -105,6 +106,10 @@ fn main() -> ExitCode {
     global.json |= config.as_ref().is_ok_and(|config| config.json);
     let mut context = Context::new(global, cancel, command_line, config);
     context.stick_word = stick;
+    #[cfg(feature = "web")]
+    {
+        context.run_hosted = Some(run_hosted);
+    }
     context.output.tries(typed, cli.verb.attempt());
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
@@ -131,6 +136,55 @@ fn typed_color() -> clap::ColorChoice {
         Some("always") => clap::ColorChoice::Always,
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
+    }
+}
+
+/// Runs a command for another part of the program.
+#[cfg(feature = "web")]
+fn run_hosted(words: &[String], around: hosted::Surroundings) {
+    let typed = std::iter::once("stickshift").chain(words.iter().map(String::as_str));
+    let read = Cli::command().try_get_matches_from(typed).and_then(|mut matches| {
+        let typed = (verb_typed(&matches), stick_word::typed(&matches));
+        Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
+    });
+    let (mut cli, (typed, stick)) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            let mut output = Output::new(&Global { json: true, ..Global::default() }, Ledger::new());
+            output.listen(around.listener);
+            output.error(&usage(&error));
+            return;
+        }
+    };
+    let global = &mut cli.global;
+    (global.json, global.yes) = (true, false);
+    #[cfg(feature = "virtual")]
+    let shared = !global.virtual_sticks.replace_the_real();
+    #[cfg(feature = "virtual")]
+    if shared {
+        global.virtual_sticks = around.global.virtual_sticks.clone();
+        // Put away by the run that they belong to.
+        if global.virtual_sticks.state.take().is_some() {
+            global.virtual_sticks.names.get_or_insert_default();
+        }
+    }
+    let config = config::load(&overlays::root());
+    let mut context = Context::new(cli.global, around.cancel, command_line, config);
+    context.stick_word = stick;
+    #[cfg(feature = "virtual")]
+    if shared && !cli.verb.is_virtual() {
+        context.opener.share(around.played);
+    }
+    context.output.listen(around.listener);
+    context.approve = Some(around.approve);
+    context.output.tries(typed, cli.verb.attempt());
+    let outcome = verbs::run(&mut context, cli.verb);
+    context.output.way_is(context.opener.way());
+    match outcome {
+        Ok(()) => context.output.end(context.exit),
+        Err(error) => {
+            context.output.error(&error);
+        }
     }
 }
 
@@ -199,15 +253,18 @@ fn check(_: &Global, _: &Verb) -> Result<()> {
     Ok(())
 }
 
+/// What is wrong with a command line.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    let what = lines.collect::<Vec<_>>().join(" ");
+    Error::new(ErrorKind::Usage, what.trim_start_matches("error: "))
+}
+
 /// Help, the version, or a command line that does not read: then in JSON too, where that was asked for.
 fn not_understood(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-        let text = error.render().to_string();
-        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
-        let what = lines.collect::<Vec<_>>().join(" ");
-        let what = what.trim_start_matches("error: ");
-        let usage = Error::new(ErrorKind::Usage, what);
-        Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage);
+        Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage(error));
     } else {
         // A closed pipe (`--help | head`) is no failure.
         let lost = error.print().is_err_and(|e| e.kind() != io::ErrorKind::BrokenPipe);
@@ -241,9 +298,11 @@ mod tests {
     fn typed(command: &Command, before: &str, all: &mut Vec<String>) {
         for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
             let name = format!("{before} {}", below.get_name()).trim().to_owned();
-            match below.has_subcommands() {
-                true => typed(below, &name, all),
-                false => all.push(name),
+            if below.has_subcommands() {
+                typed(below, &name, all);
+            }
+            if !below.is_subcommand_required_set() {
+                all.push(name);
             }
         }
     }
@@ -281,6 +340,25 @@ mod tests {
                 assert!(all.iter().any(|known| known.split(' ').next() == Some(&verb)), "{verb}.json");
             }
         }
+    }
+
+    /// docs/openapi.json is the table of the web crate with the schemas of `--json`.
+    #[test]
+    #[cfg(all(feature = "web", feature = "virtual"))]
+    fn docs_have_the_api() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+        let shapes = verbs::shapes();
+        let document = stickshift_web::openapi(env!("CARGO_PKG_VERSION"), |verb| {
+            let schema = shapes.of_verb(verb).to_string();
+            let below = format!("\"#/components/schemas/{verb}/$defs/");
+            serde_json::from_str(&schema.replace("\"#/$defs/", &below)).ok()
+        });
+        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
+            std::fs::write(&file, &text).unwrap();
+        }
+        let there = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(there == text, "{} is not the API: SNAPSHOTS=overwrite writes it anew", file.display());
     }
 
     #[test]

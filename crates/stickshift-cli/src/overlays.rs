@@ -13,6 +13,12 @@ const FOLDERS: [(&str, Origin); 3] = [
     ("usr/share/usb_modeswitch", Origin::Packaged),
 ];
 
+/// The folder of the owner's profiles.
+#[cfg(feature = "web")]
+pub(crate) fn owners_folder() -> PathBuf {
+    root().join(FOLDERS[0].0)
+}
+
 /// Names the folder that stands for `/`, for images of other systems and for tests.
 const ROOT: &str = "STICKSHIFT_ROOT";
 

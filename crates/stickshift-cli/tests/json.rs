@@ -18,6 +18,7 @@ fn command(folder: &Path, line: &str) -> Command {
     command.arg("--json").args(line.split(' ')).current_dir(folder);
     command.env("STICKSHIFT_STATE", "journals").env("STICKSHIFT_PIN", "1234");
     command.env("STICKSHIFT_NEW_PIN", "4321").env("STICKSHIFT_PUK", "12345678");
+    command.env("STICKSHIFT_WEB_PASSWORD", "correct horse");
     command.env_remove("STICKSHIFT_PASSWORD").stdin(Stdio::null());
     command
 }
@@ -56,6 +57,9 @@ const TYPED: &[(&str, &str)] = &[
     ("list --virtual k3772", "untouched"),
     ("list --virtual e3372h-stick,e3372h-cd", "untouched"),
     ("list --virtual nosuchstick", "untouched"),
+    ("serve --listen 0.0.0.0:0", "untouched"),
+    ("serve --public https://x --listen 127.0.0.1:0", "untouched"),
+    ("serve passwd", "untouched"),
     ("identify --virtual e3372h-stick", "untouched"),
     ("identify --virtual e3372h-hilink", "untouched"),
     ("switch --virtual k3772", "done"),
@@ -190,6 +194,7 @@ fn verbs_that_run_until_they_are_stopped_end_with_a_result() {
         ("watch --virtual k3772", ""),
         ("list --watch --virtual k3772", ""),
         ("signal --watch --virtual e3372h-stick", ""),
+        ("serve --listen 127.0.0.1:0 --virtual k3772", ""),
         ("virtual e3372h-stick", "state\nquit\n"),
     ] {
         let mut process =

@@ -174,6 +174,22 @@ impl Opener {
         Ok(played)
     }
 
+    /// Lets this run work on a virtual computer that is there already.
+    #[cfg(feature = "web")]
+    pub(crate) fn share(&self, played: Option<Played>) {
+        *self.computer.lock().unwrap_or_else(PoisonError::into_inner) = played;
+    }
+
+    /// The virtual computer that was asked for, made now where there is none yet.
+    ///
+    /// # Errors
+    /// As [`bus`](Self::bus).
+    #[cfg(feature = "web")]
+    pub(crate) fn computer(&self) -> Result<Option<Played>> {
+        self.virtual_bus()?;
+        Ok(self.played())
+    }
+
     /// The virtual computer of this run, if there is one by now.
     pub(crate) fn played(&self) -> Option<Played> {
         self.computer.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -74,7 +74,12 @@ pub(crate) struct Output {
     unwritten: RefCell<Option<io::Error>>,
     /// Whether this run sent anything to a stick: the verdict of an error that states none.
     ledger: Ledger,
+    /// Who is given the lines of JSON in place of standard output.
+    listener: Option<Listener>,
 }
+
+/// Is given each line of JSON as it comes.
+pub(crate) type Listener = Box<dyn Fn(&Value)>;
 
 impl Output {
     pub(crate) fn new(global: &Global, ledger: Ledger) -> Self {
@@ -97,7 +102,14 @@ impl Output {
             unread: Cell::default(),
             unwritten: RefCell::default(),
             ledger,
+            listener: None,
         }
+    }
+
+    /// Gives the lines of JSON to `listener`: another part of the program asked for them, not the user.
+    #[cfg(feature = "web")]
+    pub(crate) fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
     }
 
     /// Says what is being done from now on: the verb as it was typed, and what it tries.
@@ -174,6 +186,9 @@ impl Output {
     /// A line on standard error that is no part of the result, in JSON too.
     #[cfg(feature = "virtual")]
     pub(crate) fn aside(&self, text: &str) {
+        if self.listener.is_some() {
+            return self.warn("aside", text.to_owned());
+        }
         self.pause_bar();
         self.tell(text);
     }
@@ -295,6 +310,9 @@ impl Output {
     }
 
     fn print_line(&self, value: &Value) {
+        if let Some(listener) = &self.listener {
+            return listener(value);
+        }
         let mut out = io::stdout().lock();
         let line = value.to_string();
         self.written(writeln!(out, "{}", clean::json(&line)).and_then(|()| out.flush()));

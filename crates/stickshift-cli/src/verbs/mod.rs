@@ -24,6 +24,8 @@ pub(crate) mod profile;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
 pub(crate) mod router;
+#[cfg(feature = "web")]
+pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod signal;
 pub(crate) mod sms;
@@ -74,6 +76,10 @@ pub(crate) enum Verb {
 
     /// Learn from a USB capture how to switch a stick
     Learn(Lazy<learn::LearnArgs>),
+
+    #[cfg(feature = "web")]
+    /// Serve a web page, an API and metrics for the sticks of this computer
+    Serve(Lazy<serve::ServeArgs>),
 
     /// Inspect a router firmware image: its files, and which sticks it supports
     Router(Lazy<router::RouterArgs>),
@@ -162,6 +168,8 @@ impl Verb {
             Verb::Online(_) => "online",
             Verb::Ports(_) => "ports",
             Verb::Inspect(_) => "inspect",
+            #[cfg(feature = "web")]
+            Verb::Serve(_) => "serve",
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => "rehearse",
             #[cfg(feature = "virtual")]
@@ -244,6 +252,8 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Sms(Lazy(args)) => sms::run(context, args),
         Verb::Ussd(Lazy(args)) => ussd::run(context, args),
         Verb::Inspect(Lazy(args)) => inspect::run(context, args),
+        #[cfg(feature = "web")]
+        Verb::Serve(Lazy(args)) => serve::run(context, args),
     }
 }
 
@@ -275,6 +285,8 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     network::shapes(&mut shapes);
     online::shapes(&mut shapes);
     ports::shapes(&mut shapes);
+    #[cfg(feature = "web")]
+    serve::shapes(&mut shapes);
     #[cfg(feature = "virtual")]
     rehearse::shapes(&mut shapes);
     #[cfg(feature = "virtual")]

@@ -53,6 +53,8 @@ pub(crate) fn run(context: &mut Context, args: UssdArgs) -> Result<()> {
             }
             Some(code) => code,
             None if !open => return Ok(()),
+            // Nobody sits at the terminal of this run.
+            None if context.approve.is_some() => break,
             None => match typed.get_or_insert_with(Replies::read).next(context) {
                 Some(reply) => reply,
                 None => break,

@@ -1,0 +1,298 @@
+//! `stickshift serve`: the web page and the API, and the passwords that open them.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::event::Cancel;
+use stickshift::link::Ledger;
+use stickshift_web::{Engine, Options, Passwords, Server};
+
+use crate::context::Context;
+use crate::hosted::{RunHosted, Surroundings};
+use crate::options::Global;
+use crate::output::json::Outcome;
+use crate::output::{Output, Report};
+#[cfg(feature = "virtual")]
+use crate::virtual_option::Played;
+use crate::{files, overlays, way_in};
+
+/// Serve a web page and an API for the sticks of this computer.
+///
+/// Without --listen, only this computer reaches it, and a one-time link opens it. Other addresses need a password: `stickshift serve passwd`
+/// sets it. There is no TLS: put a proxy in front of it, and name the address that people type with --public. GET /metrics is for Prometheus.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    verb: Option<ServeVerb>,
+
+    /// Address to listen on [default: 127.0.0.1:8321, or none with --unix]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+
+    /// Listen on a Unix socket; whoever may open it may do everything
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+
+    /// The address that people type, where a proxy stands in front
+    #[arg(long, value_name = "URL", value_parser = public)]
+    public: Option<String>,
+
+    /// Ask for a password of this file, on loopback addresses too
+    #[arg(long, value_name = "FILE")]
+    passwords: Option<PathBuf>,
+
+    /// Nobody may change anything
+    #[arg(long)]
+    read_only: bool,
+
+    /// Whoever reaches the address may read /metrics
+    #[arg(long)]
+    open_metrics: bool,
+
+    /// Largest file that is taken
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    max_upload: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum ServeVerb {
+    /// Set the password; it comes from STICKSHIFT_WEB_PASSWORD or a prompt
+    Passwd {
+        /// Set the password of those who may only look
+        #[arg(long)]
+        read_only: bool,
+        /// Keep the passwords in FILE
+        #[arg(long, value_name = "FILE")]
+        passwords: Option<PathBuf>,
+    },
+}
+
+fn public(text: &str) -> std::result::Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host.map(|host| host.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(text.to_owned()),
+        _ => Err("it is https://NAME or http://NAME, without a path".to_owned()),
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
+    context.output.outcome_is(Outcome::Untouched);
+    if let Some(ServeVerb::Passwd { read_only, passwords }) = args.verb {
+        return passwd(context, read_only, &passwords.unwrap_or_else(passwords_file));
+    }
+    let Some(run_hosted) = context.run_hosted else {
+        return Err(Error::new(ErrorKind::Usage, "one server does not start another"));
+    };
+    let default = || args.unix.is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 8321)));
+    let listen = args.listen.or_else(default);
+    let reachable = args.public.is_some() || listen.is_some_and(|address| !address.ip().is_loopback());
+    let passwords = match (&args.passwords, reachable) {
+        (Some(file), _) => read(file)?,
+        (None, true) => read(&passwords_file())?,
+        (None, false) => Passwords::default(),
+    };
+    if args.passwords.is_some() && passwords.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "the file has no password: `stickshift serve passwd` sets one",
+        ));
+    }
+    let options = Options {
+        listen,
+        unix: args.unix.clone(),
+        public: args.public,
+        passwords,
+        read_only: args.read_only,
+        open_metrics: args.open_metrics,
+        max_upload: args.max_upload << 20,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let hosted = Hosted {
+        global: context.global.clone(),
+        run_hosted,
+        #[cfg(feature = "virtual")]
+        played: context.opener.computer()?,
+    };
+    let global = context.global.clone();
+    let links = move |url: &str| {
+        let link = Link { url: url.to_owned() };
+        Output::new(&global, Ledger::new()).stream("link", &link);
+    };
+    let server = Server::bind(options, Arc::new(hosted), links)?;
+    let listening = Listening { address: server.address().map(|a| a.to_string()), unix: args.unix };
+    context.output.stream("listening", &listening);
+    server.run(&context.cancel);
+    Ok(())
+}
+
+/// Where passwords are kept.
+fn passwords_file() -> PathBuf {
+    files::journal_folder().join("web-passwords")
+}
+
+/// The passwords in a file; none where there is no file.
+fn read(file: &Path) -> Result<Passwords> {
+    match files::read(file) {
+        Ok(bytes) => {
+            Passwords::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| e.with("file", file.display()))
+        }
+        Err(error) if error.is(ErrorKind::FileNotFound) => Ok(Passwords::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn passwd(context: &Context, read_only: bool, file: &Path) -> Result<()> {
+    let mut passwords = read(file)?;
+    let password = way_in::new_secret("new password of the web page", "STICKSHIFT_WEB_PASSWORD")?;
+    passwords.set(read_only, &password)?;
+    let unwritable = |e: io::Error| {
+        let what = format!("cannot write {}", file.display());
+        Error::new(ErrorKind::FileUnwritable, what).because(e).with_verdict(Verdict::Untouched)
+    };
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    write_private(file, passwords.text().as_bytes()).map_err(unwritable)?;
+    context
+        .output
+        .finish(&Set { file: file.display().to_string(), role: if read_only { "reader" } else { "owner" } });
+    Ok(())
+}
+
+/// Writes a file that nobody else may read, whole or not at all.
+fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let _ = std::fs::remove_file(&new);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(&new)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    std::fs::rename(&new, file)
+}
+
+/// Runs the commands of the pages and of the API in this process.
+struct Hosted {
+    global: Global,
+    run_hosted: RunHosted,
+    #[cfg(feature = "virtual")]
+    played: Option<Played>,
+}
+
+impl Engine for Hosted {
+    fn run(
+        &self,
+        words: &[String],
+        cancel: Cancel,
+        listener: Box<dyn Fn(&Value)>,
+        approve: Box<dyn Fn() -> bool>,
+    ) {
+        let around = Surroundings {
+            global: self.global.clone(),
+            #[cfg(feature = "virtual")]
+            played: self.played.clone(),
+            cancel,
+            listener,
+            approve,
+        };
+        (self.run_hosted)(words, around);
+    }
+
+    #[cfg(feature = "virtual")]
+    fn is_virtual(&self) -> bool {
+        self.played.is_some()
+    }
+
+    #[cfg(not(feature = "virtual"))]
+    fn is_virtual(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "virtual")]
+    fn replug(&self, place: &str) -> bool {
+        let (Some(played), Ok(place)) = (&self.played, place.parse()) else { return false };
+        if !played.sticks.iter().any(|stick| stick.place == place) {
+            return false;
+        }
+        played.bus.power(&place, false);
+        played.bus.advance(std::time::Duration::from_secs(2));
+        played.bus.power(&place, true);
+        played.bus.advance(std::time::Duration::from_secs(60));
+        true
+    }
+
+    #[cfg(not(feature = "virtual"))]
+    fn replug(&self, _: &str) -> bool {
+        false
+    }
+
+    fn profile_folder(&self) -> PathBuf {
+        overlays::owners_folder()
+    }
+}
+
+/// Where it listens.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Listening {
+    address: Option<String>,
+    unix: Option<PathBuf>,
+}
+
+impl Report for Listening {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(address) = &self.address {
+            writeln!(out, "listening on http://{address}/")?;
+        }
+        match &self.unix {
+            Some(unix) => writeln!(out, "listening on {}", unix.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A link that opens the page once.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Link {
+    url: String,
+}
+
+impl Report for Link {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "open this link; it works once: {}", self.url)
+    }
+}
+
+/// A password that was set.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Set {
+    file: String,
+    role: &'static str,
+}
+
+impl Report for Set {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "the password of the {} is in {}; restart the server to use it", self.role, self.file)
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.no_result("serve");
+    shapes.event::<Listening>("serve", "listening");
+    shapes.event::<Link>("serve", "link");
+    shapes.result::<Set>("serve passwd");
+}

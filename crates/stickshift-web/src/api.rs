@@ -1,0 +1,331 @@
+//! The API: operations below `/api`, and what the server does itself: files, jobs, events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use stickshift::clean;
+use tokio::io::AsyncWriteExt;
+
+use crate::fields::Fields;
+use crate::guard::{Caller, Form, text};
+use crate::hub::News;
+use crate::jobs::refusal;
+use crate::operations::{self, Way};
+use crate::server::App;
+use crate::uploads::{Upload, discard};
+
+/// Streams of events at the same time.
+const VIEWERS: usize = 128;
+/// A stream on which nothing happens says so much, so that proxies keep it and a dead one is found.
+const QUIET: Duration = Duration::from_secs(15);
+/// A piece of a file has to come by then.
+const PIECE_TIME: Duration = Duration::from_secs(30);
+/// A JSON document of an operation is at most so long.
+const DOCUMENT: usize = 64 << 10;
+/// How long a change is waited for before its job is the answer.
+const SOON: Duration = Duration::from_secs(180);
+
+type Shared = State<Arc<App>>;
+
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/events", get(events))
+        .route("/session", get(session))
+        .route("/files", get(files).post(upload))
+        .route("/files/{file}", axum::routing::delete(remove_file))
+        .route("/jobs", get(jobs))
+        .route("/jobs/{job}", get(job))
+        .route("/jobs/{job}/start", post(start))
+        .route("/jobs/{job}/cancel", post(cancel))
+        .route("/sticks/{place}/replug", post(replug))
+        .route("/sticks/{place}/history", get(history))
+        .fallback(operation)
+        .layer(DefaultBodyLimit::disable())
+}
+
+/// A document of JSON, with what a terminal obeys as escapes.
+pub(crate) fn document(value: &Value) -> Response {
+    let text = clean::json(&value.to_string()).into_owned();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// A line as an answer: its status follows from the exit code.
+pub(crate) fn line(line: &Value) -> Response {
+    (status(line), document(line)).into_response()
+}
+
+pub(crate) fn status(line: &Value) -> StatusCode {
+    if line["event"] == "result" {
+        return StatusCode::OK;
+    }
+    match (line["kind"].as_str(), line["exit"].as_u64()) {
+        (Some("not-found"), _) | (_, Some(3)) => StatusCode::NOT_FOUND,
+        (Some("too-large"), _) => StatusCode::PAYLOAD_TOO_LARGE,
+        (_, Some(2)) => StatusCode::BAD_REQUEST,
+        (_, Some(4..=6)) => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn not_found(what: &str) -> Response {
+    line(&refusal("not-found", what, "", 3))
+}
+
+/// Answers by the table of operations.
+async fn operation(State(app): Shared, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    // Nested routers take the prefix off; where they do not, it goes here.
+    let path = path.strip_prefix("/api").unwrap_or(path);
+    let Some((operation, mut fields)) = operations::find(parts.method.as_str(), path) else {
+        return not_found("there is nothing at this address");
+    };
+    let given = if let Some(Form(form)) = parts.extensions.get::<Form>() {
+        form.clone()
+    } else if operation.method == "GET" {
+        Fields::of_form(parts.uri.query().unwrap_or_default().as_bytes())
+    } else {
+        match read_json(body).await {
+            Ok(fields) => fields,
+            Err(refused) => return line(&refused),
+        }
+    };
+    // What the path says counts.
+    fields.0.extend(given.0);
+    match operation.way {
+        Way::Read => line(&app.jobs.read(operation, &fields).await),
+        Way::Change | Way::Job | Way::Plan => match app.jobs.begin(operation, fields).await {
+            Err(refused) => line(&refused),
+            Ok(job) if operation.way == Way::Change => {
+                job.wait(SOON).await;
+                match job.told().last {
+                    Some(last) => line(&last),
+                    None => (StatusCode::ACCEPTED, document(&job.json(false))).into_response(),
+                }
+            }
+            Ok(job) => (StatusCode::ACCEPTED, document(&job.json(false))).into_response(),
+        },
+    }
+}
+
+async fn read_json(body: Body) -> Result<Fields, Value> {
+    let bytes = match tokio::time::timeout(Duration::from_secs(10), to_bytes(body, DOCUMENT)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return Err(refusal("too-large", "the document is longer than 64 KiB", "", 2)),
+        Err(_) => return Err(refusal("timeout", "the document did not come in time", "", 2)),
+    };
+    if bytes.is_empty() {
+        return Ok(Fields::default());
+    }
+    let read: Option<Fields> = serde_json::from_slice::<Value>(&bytes)
+        .ok()
+        .and_then(|value| value.as_object().and_then(Fields::of_json));
+    read.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
+}
+
+async fn session(Extension(caller): Extension<Caller>) -> Response {
+    document(&json!({ "role": caller.role.word(), "token": caller.token }))
+}
+
+async fn files(State(app): Shared) -> Response {
+    document(&json!({ "files": app.uploads.list().iter().map(Upload::json).collect::<Vec<_>>() }))
+}
+
+async fn remove_file(State(app): Shared, Path(file): Path<String>) -> Response {
+    if app.uploads.remove(&file) {
+        document(&json!({ "removed": file }))
+    } else {
+        not_found("there is no such file")
+    }
+}
+
+async fn upload(State(app): Shared, request: Request) -> Response {
+    let query = Fields::of_form(request.uri().query().unwrap_or_default().as_bytes());
+    let name = query.get("name").unwrap_or("file").to_owned();
+    let announced = text(request.headers(), header::CONTENT_LENGTH).parse::<u64>().unwrap_or(0);
+    if announced > app.options.max_upload {
+        return line(&too_large(&app));
+    }
+    match receive(&app, &name, request.into_body().into_data_stream()).await {
+        Ok(upload) => document(&upload.json()),
+        Err(refused) => line(&refused),
+    }
+}
+
+fn too_large(app: &App) -> Value {
+    let what = format!("the file is larger than {} MiB", app.options.max_upload >> 20);
+    refusal("too-large", &what, "serve takes larger ones with --max-upload", 2)
+}
+
+/// Writes the pieces of a file as they come, and keeps it when it is whole.
+pub(crate) async fn receive<E>(
+    app: &App,
+    name: &str,
+    mut pieces: impl stream::Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<Upload, Value> {
+    let failed = |e: std::io::Error| refusal("io", &format!("the file cannot be kept: {e}"), "", 1);
+    let mut upload = app.uploads.begin(name).map_err(failed)?;
+    let written: Result<u64, Value> = async {
+        let mut file = tokio::fs::File::create(&upload.path).await.map_err(failed)?;
+        let mut bytes = 0;
+        loop {
+            let piece = tokio::time::timeout(PIECE_TIME, StreamExt::next(&mut pieces));
+            let piece =
+                piece.await.map_err(|_| refusal("timeout", "the file did not come to its end", "", 2))?;
+            let Some(piece) = piece else { break };
+            let piece = piece.map_err(|_| refusal("usage", "the file did not come to its end", "", 2))?;
+            bytes += piece.len() as u64;
+            if bytes > app.options.max_upload {
+                return Err(too_large(app));
+            }
+            file.write_all(&piece).await.map_err(failed)?;
+        }
+        file.flush().await.map_err(failed)?;
+        Ok(bytes)
+    }
+    .await;
+    match written {
+        Ok(bytes) => {
+            upload.bytes = bytes;
+            app.uploads.keep(upload.clone());
+            Ok(upload)
+        }
+        Err(refused) => {
+            discard(&upload);
+            Err(refused)
+        }
+    }
+}
+
+async fn jobs(State(app): Shared) -> Response {
+    document(&json!({ "jobs": app.jobs.list().iter().map(|job| job.json(false)).collect::<Vec<_>>() }))
+}
+
+async fn job(State(app): Shared, Path(id): Path<String>) -> Response {
+    match app.jobs.get(&id) {
+        Some(job) => document(&job.json(true)),
+        None => not_found("there is no such job"),
+    }
+}
+
+async fn start(
+    State(app): Shared,
+    Path(id): Path<String>,
+    form: Option<Extension<Form>>,
+    body: Body,
+) -> Response {
+    let Some(planned) = app.jobs.get(&id) else { return not_found("there is no such job") };
+    let fields = match form {
+        Some(Extension(Form(fields))) => fields,
+        None => match read_json(body).await {
+            Ok(fields) => fields,
+            Err(refused) => return line(&refused),
+        },
+    };
+    match app.jobs.start_plan(&planned, &fields).await {
+        Ok(job) => (StatusCode::ACCEPTED, document(&job.json(false))).into_response(),
+        Err(refused) => line(&refused),
+    }
+}
+
+async fn cancel(State(app): Shared, Path(id): Path<String>) -> Response {
+    let Some(job) = app.jobs.get(&id) else { return not_found("there is no such job") };
+    job.cancel();
+    document(&job.json(false))
+}
+
+async fn replug(State(app): Shared, Path(place): Path<String>) -> Response {
+    if !app.jobs.engine().replug(&place) {
+        return not_found("there is no virtual stick");
+    }
+    app.jobs.changed.notify_one();
+    document(&json!({ "replugged": place }))
+}
+
+async fn history(State(app): Shared, Path(place): Path<String>) -> Response {
+    document(&app.sampling.json(&place))
+}
+
+/// Counts a viewer as long as its stream is there.
+struct Viewer(Arc<App>);
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.0.viewers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The stream of events. Each viewer reads at its own pace from what is kept.
+async fn events(State(app): Shared, headers: HeaderMap) -> Response {
+    if app.viewers.fetch_add(1, Ordering::Relaxed) >= VIEWERS {
+        app.viewers.fetch_sub(1, Ordering::Relaxed);
+        let refused = refusal("busy", "too many viewers follow the events", "", 4);
+        return (StatusCode::SERVICE_UNAVAILABLE, document(&refused)).into_response();
+    }
+    let viewer = Viewer(Arc::clone(&app));
+    let asked = text(&headers, "last-event-id");
+    let (seen, lost) = match app.hub.after(asked) {
+        Some(seen) => (seen, false),
+        None => (app.hub.last(), !asked.is_empty()),
+    };
+    let first =
+        if lost { lost_text(&app, seen) } else { format!("retry: 2000\nid: {}\n\n", app.hub.id(seen)) };
+    let state = (viewer, seen, app.hub.subscribe(), Some(first));
+    let pieces = stream::unfold(state, |(viewer, mut seen, mut last, first)| async move {
+        if let Some(first) = first {
+            return Some((Ok::<_, Infallible>(first), (viewer, seen, last, None)));
+        }
+        let app = Arc::clone(&viewer.0);
+        if last.wait_for(|last| *last > seen).await.is_err() {
+            return None;
+        }
+        let text = match app.hub.news(seen, 64) {
+            News::Lost(now) => {
+                seen = now;
+                lost_text(&app, now)
+            }
+            News::Events(events) => {
+                seen = events.last().map_or(seen, |event| event.number);
+                let text = events.iter().map(|event| {
+                    let data = clean::json(&event.data);
+                    format!("id: {}\nevent: {}\ndata: {data}\n\n", app.hub.id(event.number), event.name)
+                });
+                text.collect()
+            }
+        };
+        Some((Ok(text), (viewer, seen, last, None)))
+    });
+    let pieces = with_signs_of_life(pieces);
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+/// What a viewer gets that missed events which are kept no longer: it should ask for everything anew.
+fn lost_text(app: &App, seen: u64) -> String {
+    format!("retry: 2000\nid: {}\nevent: lost\ndata: {{}}\n\n", app.hub.id(seen))
+}
+
+/// Puts a comment into a stream on which nothing happens.
+fn with_signs_of_life<S>(pieces: S) -> impl stream::Stream<Item = Result<String, Infallible>>
+where
+    S: stream::Stream<Item = Result<String, Infallible>> + Send + 'static,
+{
+    stream::unfold(Box::pin(pieces), |mut pieces| async move {
+        let next = StreamExt::next(&mut pieces);
+        match tokio::time::timeout(QUIET, next).await {
+            Ok(Some(piece)) => Some((piece, pieces)),
+            Ok(None) => None,
+            Err(_) => Some((Ok(":\n\n".to_owned()), pieces)),
+        }
+    })
+}

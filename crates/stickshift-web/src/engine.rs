@@ -1,0 +1,26 @@
+//! What the server needs of the program that it is part of.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use stickshift::event::Cancel;
+
+/// Is given each line that a command prints with `--json`.
+pub(crate) type Listener = Box<dyn Fn(&Value)>;
+/// Whether what a command asks about may be done.
+pub(crate) type Approve = Box<dyn Fn() -> bool>;
+
+/// Runs commands. Calls block, and may come from several threads at the same time.
+pub trait Engine: Send + Sync + 'static {
+    /// Runs a command line, without the program's name. The last line is the result or the error, whatever happens.
+    fn run(&self, words: &[String], cancel: Cancel, listener: Listener, approve: Approve);
+
+    /// Whether the sticks are virtual: their clock moves only while a command runs, so that nothing can be waited for.
+    fn is_virtual(&self) -> bool;
+
+    /// Pulls a virtual stick and plugs it in again. `false` when there is none at this place.
+    fn replug(&self, place: &str) -> bool;
+
+    /// The folder of the owner's switching profiles.
+    fn profile_folder(&self) -> PathBuf;
+}

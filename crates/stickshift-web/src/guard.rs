@@ -1,0 +1,251 @@
+//! Every request passes here first: where it comes from, who sends it, and whether it may change something.
+//!
+//! The Host header has to name this server (DNS rebinding); a request that changes something has to come from its own pages (Origin), by
+//! somebody who may (role), and with the session's token (CSRF). Answers forbid the browser everything that the pages do not need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::access::{Role, Session, is_same};
+use crate::api;
+use crate::fields::Fields;
+use crate::jobs::refusal;
+use crate::listen::Peer;
+use crate::pages;
+use crate::server::App;
+use crate::texts::Language;
+
+/// Who sends a request, for whoever answers it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) role: Role,
+    /// What changes have to send along; empty on a Unix socket, where no browser is.
+    pub(crate) token: String,
+    pub(crate) session: Option<String>,
+    pub(crate) peer: Peer,
+    pub(crate) language: Language,
+}
+
+/// The fields of a form that was sent, with the right token.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Form(pub(crate) Fields);
+
+/// A form is at most so long: the longest message in its longest encoding, and some.
+const FORM: usize = 64 << 10;
+/// A form has to be there by then.
+const FORM_TIME: Duration = Duration::from_secs(10);
+
+pub(crate) const TOKEN: &str = "x-stickshift-token";
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
+    ),
+];
+
+/// What everybody may ask for.
+fn is_open(app: &App, path: &str) -> bool {
+    matches!(path, "/login" | "/enter")
+        || path.starts_with("/assets/")
+        || (path == "/metrics" && app.options.open_metrics)
+}
+
+/// The answer in place of the one that was asked for.
+type Refused = Box<Response>;
+
+fn boxed(response: Response) -> Refused {
+    Box::new(response)
+}
+
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let mut response = match admit(&app, request).await {
+        Ok(request) => next.run(request).await,
+        Err(refused) => *refused,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    app.counted(response.status().as_u16());
+    response
+}
+
+async fn admit(app: &App, mut request: Request) -> Result<Request, Refused> {
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp([0, 0, 0, 0].into()));
+    let path = request.uri().path().to_owned();
+    let headers = request.headers();
+    let language = Language::of(&cookie(headers, "language"), text(headers, header::ACCEPT_LANGUAGE));
+    let refuse = |status: StatusCode, kind: &str, what: &str| {
+        Err(boxed(refused(app, &path, status, kind, what, language)))
+    };
+
+    let host = text(headers, header::HOST).to_lowercase();
+    if peer != Peer::Unix && !app.hosts.contains(&host) {
+        return refuse(
+            StatusCode::MISDIRECTED_REQUEST,
+            "wrong-host",
+            "this server does not answer to the name in Host",
+        );
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "this method is not used here");
+    }
+    let origin = text(headers, header::ORIGIN);
+    let from_elsewhere = if origin.is_empty() {
+        let site = text(headers, HeaderName::from_static("sec-fetch-site"));
+        !site.is_empty() && site != "same-origin" && site != "none"
+    } else {
+        !is_own(app, peer, origin, &host)
+    };
+    if from_elsewhere && (!reads || path.starts_with("/api")) {
+        return refuse(StatusCode::FORBIDDEN, "wrong-origin", "this request comes from another page");
+    }
+
+    let id = cookie(headers, &app.cookie);
+    let session = app.access.session(&id);
+    let caller = match (&session, peer) {
+        (Some(session), _) => of_session(session, id, peer, language),
+        (None, Peer::Unix) => {
+            Caller { role: app.access.most, token: String::new(), session: None, peer, language }
+        }
+        // It may look at the page to log in, and change nothing.
+        (None, Peer::Tcp(_)) => {
+            Caller { role: Role::Reader, token: String::new(), session: None, peer, language }
+        }
+    };
+    let is_known = session.is_some() || peer == Peer::Unix;
+    let is_open = is_open(app, &path);
+    if !is_known && !is_open {
+        if path.starts_with("/api") || path == "/metrics" || !reads {
+            return refuse(StatusCode::UNAUTHORIZED, "unknown-caller", "log in first");
+        }
+        return Err(boxed(Redirect::to("/login").into_response()));
+    }
+    if !reads && !is_open {
+        // Looking in another language, and leaving, are no changes.
+        let concerns_the_caller = matches!(path.as_str(), "/language" | "/logout");
+        if caller.role < Role::Owner && !concerns_the_caller {
+            return refuse(StatusCode::FORBIDDEN, "read-only", "this session may only look");
+        }
+        request = with_token(app, request, &caller, &path).await?;
+    } else if !reads {
+        let (parts, body) = request.into_parts();
+        let form = small_body(app, body, &path, language).await?;
+        request = Request::from_parts(parts, Body::empty());
+        request.extensions_mut().insert(Form(Fields::of_form(&form)));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(request)
+}
+
+fn of_session(session: &Session, id: String, peer: Peer, language: Language) -> Caller {
+    Caller { role: session.role, token: session.token.clone(), session: Some(id), peer, language }
+}
+
+/// Whether a page of this server sent the request.
+fn is_own(app: &App, peer: Peer, origin: &str, host: &str) -> bool {
+    let Some((scheme, name)) = origin.split_once("://") else { return false };
+    let name = name.to_lowercase();
+    match &app.options.public {
+        Some(public) if public.trim_end_matches('/').eq_ignore_ascii_case(origin) => true,
+        // What a proxy passes on keeps the name that the browser asked for.
+        _ if peer == Peer::Unix => name == host,
+        _ => scheme == "http" && name == host && app.hosts.contains(&name),
+    }
+}
+
+/// Lets a change through that has the session's token: in its header, or in the form. The file of an upload checks its own, as it is not
+/// read here.
+async fn with_token(app: &App, request: Request, caller: &Caller, path: &str) -> Result<Request, Refused> {
+    let headers = request.headers();
+    let kind = text(headers, header::CONTENT_TYPE).to_owned();
+    let language = caller.language;
+    let is_right = |token: &str| caller.token.is_empty() || is_same(token, &caller.token);
+    let missing = || {
+        let what = "the token of the session is missing: load the page again";
+        boxed(refused(app, path, StatusCode::FORBIDDEN, "wrong-token", what, language))
+    };
+    let header = text(headers, HeaderName::from_static(TOKEN)).to_owned();
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        let (parts, body) = request.into_parts();
+        let form = Fields::of_form(&small_body(app, body, path, language).await?);
+        let token = if header.is_empty() { form.get("token").unwrap_or_default().to_owned() } else { header };
+        if !is_right(&token) {
+            return Err(missing());
+        }
+        let mut request = Request::from_parts(parts, Body::empty());
+        request.extensions_mut().insert(Form(form));
+        return Ok(request);
+    }
+    if kind.starts_with("multipart/form-data") && path == "/upload" {
+        return Ok(request);
+    }
+    // A browser sends this header from the server's own pages alone; on a Unix socket there are no sessions, and anybody's is right.
+    if is_right(&header) { Ok(request) } else { Err(missing()) }
+}
+
+async fn small_body(
+    app: &App,
+    body: Body,
+    path: &str,
+    language: Language,
+) -> Result<axum::body::Bytes, Refused> {
+    match tokio::time::timeout(FORM_TIME, to_bytes(body, FORM)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => {
+            let what = "a form is at most 64 KiB long";
+            Err(boxed(refused(app, path, StatusCode::PAYLOAD_TOO_LARGE, "too-large", what, language)))
+        }
+        Err(_) => {
+            let what = "the form did not come in time";
+            Err(boxed(refused(app, path, StatusCode::REQUEST_TIMEOUT, "timeout", what, language)))
+        }
+    }
+}
+
+/// A refusal: a line of JSON for the API, a page otherwise.
+pub(crate) fn refused(
+    app: &App,
+    path: &str,
+    status: StatusCode,
+    kind: &str,
+    what: &str,
+    language: Language,
+) -> Response {
+    let line = refusal(kind, what, "", 5);
+    if path.starts_with("/api") || path == "/metrics" {
+        return (status, api::document(&line)).into_response();
+    }
+    (status, pages::refusal_page(app, &line, language)).into_response()
+}
+
+/// The text of a header, empty where there is none.
+pub(crate) fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The value of a cookie, empty where there is none.
+fn cookie(headers: &HeaderMap, name: &str) -> String {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+}

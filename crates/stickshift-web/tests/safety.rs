@@ -1,0 +1,578 @@
+//! Who gets in, and how far: a raw HTTP client against a server with an engine that only notes what it was asked for.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stickshift::event::Cancel;
+use stickshift_web::{Engine, Options, Passwords, Server};
+
+/// Notes every command line. Answers `convert` with a plan that has a danger.
+#[derive(Default)]
+struct Noting(Mutex<Vec<Vec<String>>>);
+
+impl Engine for Noting {
+    fn run(
+        &self,
+        words: &[String],
+        _: Cancel,
+        listener: Box<dyn Fn(&Value)>,
+        approve: Box<dyn Fn() -> bool>,
+    ) {
+        self.0.lock().unwrap().push(words.to_vec());
+        let plan = json!({ "title": "t", "steps": [], "evidence": [], "objections": [], "dangers": ["<b>it may break</b>"] });
+        let result = match words[0].as_str() {
+            "list" => {
+                json!({ "sticks": [{ "place": "1-1", "id": "12d1:1506", "mode": "modem", "name": "<script>alert(1)</script>", "interfaces": [] }] })
+            }
+            "convert" if words.iter().any(|word| word == "--dry-run") => plan.clone(),
+            "convert" => {
+                listener(&json!({ "event": "plan", "plan": plan }));
+                json!({ "approved": approve() })
+            }
+            _ => json!({}),
+        };
+        listener(
+            &json!({ "event": "result", "schema": 1, "verb": words[0], "verdict": "done", "exit": 0, "result": result }),
+        );
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+
+    fn replug(&self, _: &str) -> bool {
+        true
+    }
+
+    fn profile_folder(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+}
+
+/// A server that is stopped at the end of a test.
+struct Running {
+    address: SocketAddr,
+    engine: Arc<Noting>,
+    links: Arc<Mutex<Vec<String>>>,
+    cancel: Cancel,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn options() -> Options {
+    Options {
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        unix: None,
+        public: None,
+        passwords: Passwords::default(),
+        read_only: false,
+        open_metrics: false,
+        max_upload: 1 << 20,
+        version: "0",
+    }
+}
+
+fn start(options: Options) -> Running {
+    let engine = Arc::new(Noting::default());
+    let links = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&links);
+    let show = move |link: &str| noted.lock().unwrap().push(link.to_owned());
+    let server = Server::bind(options, Arc::clone(&engine) as Arc<dyn Engine>, show).unwrap();
+    let address = server.address().unwrap_or_else(|| "127.0.0.1:1".parse().unwrap());
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    let thread = Some(std::thread::spawn(move || server.run(&flag)));
+    Running { address, engine, links, cancel, thread }
+}
+
+/// A status and the rest of an answer.
+struct Answer {
+    status: u16,
+    text: String,
+}
+
+fn read(mut stream: impl Read) -> Answer {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    Answer { status, text }
+}
+
+impl Running {
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+
+    /// Sends a request of the head's lines and a body.
+    fn send(&self, first: &str, lines: &[&str], body: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        let mut head = format!("{first} HTTP/1.1\r\nConnection: close\r\n");
+        if !lines.iter().any(|line| line.starts_with("Host:") || line.is_empty()) {
+            head += &format!("Host: {}\r\n", self.address);
+        }
+        lines.iter().filter(|line| !line.is_empty()).for_each(|line| head += &format!("{line}\r\n"));
+        if !body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        // A server that refuses early may close before it read everything.
+        let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
+        read(stream)
+    }
+
+    fn link(&self) -> String {
+        self.links
+            .lock()
+            .unwrap()
+            .last()
+            .unwrap()
+            .split_once("/enter")
+            .map(|(_, rest)| format!("/enter{rest}"))
+            .unwrap()
+    }
+
+    /// Comes in by the link: the cookie and the token.
+    fn enter(&self) -> (String, String) {
+        let cookie = cookie(&self.send(&format!("GET {}", self.link()), &[], b""));
+        let session = self.send("GET /api/session", &[&cookie], b"").text;
+        let token = session.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap();
+        (cookie, format!("x-stickshift-token: {token}"))
+    }
+
+    /// Commands other than the looks of the server itself.
+    fn asked(&self) -> Vec<String> {
+        let all = self.engine.0.lock().unwrap();
+        all.iter()
+            .filter(|words| !matches!(words[0].as_str(), "list" | "signal"))
+            .map(|words| words.join(" "))
+            .collect()
+    }
+}
+
+fn cookie(answer: &Answer) -> String {
+    let set = answer
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .unwrap_or_else(|| panic!("{}", answer.text));
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    format!("Cookie: {}", set.split(';').next().unwrap())
+}
+
+const SEND: &str = "POST /api/sticks/1-1/messages";
+const JSON: &str = "Content-Type: application/json";
+const MESSAGE: &[u8] = b"{\"to\":\"+1\",\"text\":\"x\"}";
+
+#[test]
+fn nobody_gets_in_without_the_link_and_it_opens_once() {
+    let server = start(options());
+    for path in ["/api/sticks", "/api/events", "/metrics", "/api/session", "/api/jobs"] {
+        assert_eq!(server.send(&format!("GET {path}"), &[], b"").status, 401, "{path}");
+    }
+    for path in ["/", "/convert", "/sticks/1-1", "/download/ids/12d1:1526/tplink"] {
+        let answer = server.send(&format!("GET {path}"), &[], b"");
+        assert!(answer.status == 303 && answer.text.contains("location: /login"), "{path}: {}", answer.text);
+    }
+    assert_eq!(server.send(SEND, &[JSON], MESSAGE).status, 401);
+    assert!(server.asked().is_empty());
+    let link = server.link();
+    assert_eq!(server.send("GET /enter?link=00000000000000000000000000000000", &[], b"").status, 403);
+    assert_eq!(server.send(&format!("GET {link}"), &[], b"").status, 303);
+    assert_eq!(server.send(&format!("GET {link}"), &[], b"").status, 403);
+    assert_ne!(server.link(), link);
+}
+
+#[test]
+fn guessing_has_to_wait() {
+    let mut passwords = Passwords::default();
+    passwords.set(false, "correct horse").unwrap();
+    let server = start(Options { passwords, ..options() });
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let login = |password: &str| {
+        server.send("POST /login", &[form], format!("password={password}").as_bytes()).status
+    };
+    assert_eq!(login("correct+horse"), 303);
+    let tried: Vec<u16> = (0..7).map(|n| login(&format!("wrong{n}"))).collect();
+    assert_eq!(tried, [403, 403, 403, 403, 403, 429, 429]);
+    // The right one waits, too: nobody learns which one it was.
+    assert_eq!(login("correct+horse"), 429);
+}
+
+#[test]
+fn a_change_needs_the_token_and_the_servers_own_page() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let own = format!("Origin: http://{}", server.address);
+    let port = server.address.port();
+    let elsewhere = [
+        "Origin: http://evil.example".to_owned(),
+        "Origin: null".to_owned(),
+        format!("Origin: http://127.0.0.1:{}", port ^ 1),
+        format!("Origin: https://127.0.0.1:{port}"),
+        format!("Origin: http://127.0.0.1:{port}.evil.example"),
+        "Sec-Fetch-Site: cross-site".to_owned(),
+        "Sec-Fetch-Site: same-site".to_owned(),
+    ];
+    for origin in &elsewhere {
+        assert_eq!(server.send(SEND, &[&cookie, &token, JSON, origin], MESSAGE).status, 403, "{origin}");
+        assert_eq!(server.send("GET /api/sticks", &[&cookie, origin], b"").status, 403, "{origin}");
+    }
+    let wrong = "x-stickshift-token: 00000000000000000000000000000000";
+    for lines in [
+        vec![&*cookie, JSON],
+        vec![&*cookie, JSON, wrong],
+        vec![&*cookie, JSON, "x-stickshift-token: "],
+        vec![&*token, JSON],
+    ] {
+        assert!(matches!(server.send(SEND, &lines, MESSAGE).status, 401 | 403), "{lines:?}");
+    }
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    assert_eq!(server.send("POST /do/send", &[&cookie, form], b"place=1-1&to=%2B1&text=x").status, 403);
+    let plain = "Content-Type: text/plain";
+    assert_eq!(server.send(SEND, &[&cookie, plain], MESSAGE).status, 403);
+    let parts = "Content-Type: multipart/form-data; boundary=x";
+    let file = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nz\r\n--x--\r\n";
+    assert_eq!(server.send("POST /upload", &[&cookie, parts], file).status, 409);
+    assert!(server.send("GET /api/files", &[&cookie], b"").text.contains("\"files\":[]"));
+    assert!(server.asked().is_empty(), "{:?}", server.asked());
+
+    assert_eq!(server.send(SEND, &[&cookie, &token, JSON, &own], MESSAGE).status, 200);
+    let token = token.split_once(": ").unwrap().1;
+    let body = format!("token={token}&place=1-1&to=%2B1&text=-v+x");
+    assert_eq!(server.send("POST /do/send", &[&cookie, form, &own], body.as_bytes()).status, 303);
+    assert_eq!(server.asked(), ["sms --stick=1-1 send -- +1 x", "sms --stick=1-1 send -- +1 -v x"]);
+}
+
+#[test]
+fn a_name_that_leads_here_by_force_is_not_answered() {
+    let server = start(options());
+    let (cookie, _) = server.enter();
+    let port = server.address.port();
+    for host in [
+        format!("Host: evil.example:{port}"),
+        "Host: evil.example".into(),
+        "Host: 127.0.0.1".into(),
+        format!("Host: 127.0.0.1:{port}.evil.example"),
+        "Host: ".into(),
+    ] {
+        for path in ["/", "/login", "/api/sticks", "/assets/app.js", "/enter?link=x"] {
+            let answer = server.send(&format!("GET {path}"), &[&host, &cookie], b"");
+            assert_eq!(answer.status, 421, "{host} {path}");
+            assert!(!answer.text.contains("1-1"), "{host} {path}");
+        }
+    }
+    assert_eq!(server.send("GET /", &["", &cookie], b"").status, 421);
+    assert_eq!(server.send("GET /", &[&format!("Host: LocalHost:{port}"), &cookie], b"").status, 200);
+}
+
+#[test]
+fn those_who_only_read_change_nothing() {
+    let server = start(Options { read_only: true, ..options() });
+    let (cookie, token) = server.enter();
+    let changes = [
+        SEND,
+        "DELETE /api/sticks/1-1/messages/1",
+        "PUT /api/sticks/1-1/network",
+        "POST /api/sticks/1-1/ussd",
+        "POST /api/plans/convert",
+        "POST /api/rehearsals",
+        "POST /api/files?name=x",
+        "DELETE /api/files/x",
+        "POST /api/jobs/1/start",
+        "POST /api/jobs/1/cancel",
+        "POST /api/sticks/1-1/replug",
+        "POST /do/send",
+        "POST /profiles/add",
+        "POST /profiles/remove",
+        "POST /upload",
+        "POST /remove",
+        "POST /replug",
+    ];
+    for change in changes {
+        assert_eq!(server.send(change, &[&cookie, &token, JSON], b"{}").status, 403, "{change}");
+    }
+    assert!(server.asked().is_empty());
+    for method in ["OPTIONS", "TRACE", "PATCH", "CONNECT", "FOO"] {
+        let status = server.send(&format!("{method} /api/sticks"), &[&cookie, &token], b"").status;
+        assert!((400..500).contains(&status), "{method}: {status}");
+    }
+    let page = server.send("GET /", &[&cookie], b"").text;
+    assert!(page.contains("1-1") && !page.contains("action=\"/do/"), "{page}");
+    assert!(!page.contains("<script>alert"), "{page}");
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_not_kept() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let bytes = "Content-Type: application/octet-stream";
+    let upload = |path: &str, body: &[u8]| server.send(path, &[&cookie, &token, bytes], body);
+    assert_eq!(upload("POST /api/files?name=big", &vec![0; (1 << 20) + 1]).status, 413);
+    // The same without a length beforehand.
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /api/files HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{cookie}\r\n{token}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        server.address
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..40 {
+        let piece = vec![b'x'; 0x8000];
+        if stream
+            .write_all(b"8000\r\n")
+            .and_then(|()| stream.write_all(&piece))
+            .and_then(|()| stream.write_all(b"\r\n"))
+            .is_err()
+        {
+            break;
+        }
+    }
+    let _ = stream.write_all(b"0\r\n\r\n");
+    assert!(matches!(read(stream).status, 413 | 0));
+    let long = vec![b'a'; 65 << 10];
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    assert_eq!(server.send("POST /do/send", &[&cookie, &token, form], &long).status, 413);
+    assert_eq!(server.send("POST /login", &[form], &long).status, 413);
+    assert!(matches!(server.send(SEND, &[&cookie, &token, JSON], &long).status, 400 | 413));
+    // One that breaks off is not kept either.
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /api/files HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{cookie}\r\n{token}\r\nContent-Length: 100\r\n\r\nxyz",
+        server.address
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    read(stream);
+    assert!(server.send("GET /api/files", &[&cookie], b"").text.contains("\"files\":[]"));
+    assert_eq!(upload("POST /api/files?name=..%2F..%2Fetc%2Fpasswd", b"x").status, 200);
+    let files = server.send("GET /api/files", &[&cookie], b"").text;
+    assert!(files.contains("\"name\":\"passwd\""), "{files}");
+}
+
+#[test]
+fn no_path_leads_out() {
+    let server = start(options());
+    let (cookie, _) = server.enter();
+    for path in [
+        "/assets/../../../../etc/passwd",
+        "/assets/..%2f..%2f..%2fetc%2fpasswd",
+        "/assets/%2e%2e/%2e%2e/etc/passwd",
+        "/assets//etc/passwd",
+        "/files/..%2f..%2fetc%2fpasswd",
+        "/download/file/..%2f..%2fetc%2fpasswd/tplink",
+        "/download/ids/%2fetc%2fpasswd/tplink",
+        "/download/ids/12d1:1526/--output=x",
+        "/api/files/..%2fx/contents",
+        "/api/profiles/%2fetc%2fpasswd",
+        "/api/profiles/12d1:1526/as/tplink%20--force",
+        "/sticks/..%2f..%2f/messages",
+        "/api/sticks/--trace=x/signal",
+    ] {
+        let answer = server.send(&format!("GET {path}"), &[&cookie], b"");
+        assert!(!answer.text.contains("root:"), "{path}");
+        assert!(
+            answer.status == 400 || answer.status == 404 || answer.text.contains("role=\"alert\""),
+            "{path}: {}",
+            answer.text
+        );
+    }
+    assert!(server.asked().is_empty(), "{:?}", server.asked());
+}
+
+#[test]
+fn heads_are_bounded_in_number_size_and_time() {
+    let server = start(options());
+    let many: Vec<String> = (0..200).map(|n| format!("X-{n}: y")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(server.send("GET /login", &many, b"").status, 431);
+    let long = format!("X: {}", "y".repeat(200_000));
+    assert!(matches!(server.send("GET /login", &[&long], b"").status, 0 | 431));
+    let path = format!("GET /{}", "a".repeat(100_000));
+    assert!(matches!(server.send(&path, &[], b"").status, 0 | 414 | 431));
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n\r\n\r\n\r\n",
+        &[0; 4096],
+    ] {
+        let mut stream = server.connect();
+        let _ = stream.write_all(garbage).and_then(|()| stream.shutdown(Shutdown::Write));
+        assert!(matches!(read(stream).status, 0 | 400..=599));
+    }
+    // Heads that never end: others are answered meanwhile, and they are cut off.
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(server.send("GET /login", &[], b"").status, 401);
+    for stream in slow {
+        assert!(matches!(read(stream).status, 0 | 408));
+    }
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_password() {
+    let bind = |options: Options| Server::bind(options, Arc::new(Noting::default()), |_| ()).err();
+    let everywhere = Options { listen: Some("0.0.0.0:0".parse().unwrap()), ..options() };
+    assert!(bind(everywhere.clone()).unwrap().what().contains("password"));
+    let proxied = Options { public: Some("https://sticks.example".into()), ..options() };
+    assert!(bind(proxied.clone()).unwrap().what().contains("password"));
+    let mut passwords = Passwords::default();
+    passwords.set(false, "correct horse").unwrap();
+    assert!(bind(Options { passwords: passwords.clone(), ..everywhere }).is_none());
+    // Behind a proxy with TLS the cookie never travels without it.
+    let server = start(Options { passwords, ..proxied });
+    let lines = [
+        "Host: sticks.example",
+        "Origin: https://sticks.example",
+        "Content-Type: application/x-www-form-urlencoded",
+    ];
+    let answer = server.send("POST /login", &lines, b"password=correct+horse");
+    assert!(answer.status == 303 && answer.text.contains("; Secure"), "{}", answer.text);
+    assert!(server.links.lock().unwrap().is_empty());
+}
+
+#[test]
+fn every_answer_forbids_what_the_pages_do_not_need() {
+    let server = start(options());
+    let (cookie, _) = server.enter();
+    for path in [
+        "/",
+        "/login",
+        "/nothing",
+        "/api/sticks",
+        "/api/nothing",
+        "/assets/app.js",
+        "/assets/none",
+        "/metrics",
+    ] {
+        let text = server.send(&format!("GET {path}"), &[&cookie], b"").text;
+        let head = text.split("\r\n\r\n").next().unwrap();
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "x-content-type-options: nosniff",
+            "frame-ancestors 'none'",
+            "referrer-policy: no-referrer",
+        ] {
+            assert!(head.contains(header), "{path}: {head}");
+        }
+        assert!(!text.contains("style=\"") && !text.contains(" onclick"), "{path}");
+    }
+}
+
+#[test]
+fn a_plan_is_started_when_each_of_its_dangers_was_agreed_to() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let post = |path: &str, body: &[u8]| server.send(&format!("POST {path}"), &[&cookie, &token, JSON], body);
+    let file = post("/api/files?name=firmware.bin", b"x").text;
+    let id = file.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let body = format!("{{\"place\":\"1-1\",\"to\":\"stick\",\"firmware\":\"{id}\"}}");
+    assert_eq!(post("/api/plans/convert", body.as_bytes()).status, 202);
+    let ended = |job: &str| {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            let text = server.send(&format!("GET /api/jobs/{job}"), &[&cookie], b"").text;
+            if text.contains("\"state\":\"ended\"") {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{job} does not end");
+    };
+    ended("1");
+    assert!(server.send("GET /jobs/1", &[&cookie], b"").text.contains("&lt;b&gt;it may break"));
+    assert_eq!(post("/api/jobs/1/start", b"{}").status, 409);
+    assert_eq!(post("/api/jobs/1/start", b"{\"danger\":[\"1\"]}").status, 409);
+    assert_eq!(post("/api/jobs/1/start", b"{\"danger\":[\"0\"]}").status, 202);
+    assert!(ended("2").contains("\"approved\":true"));
+    // A job that is no plan is not started again.
+    assert_eq!(post("/api/jobs/2/start", b"{\"danger\":[\"0\"]}").status, 400);
+    let dry: Vec<bool> = server.asked().iter().map(|line| line.contains("--dry-run")).collect();
+    assert_eq!(dry, [true, false]);
+}
+
+#[test]
+fn viewers_that_read_nothing_hold_up_nobody() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let open = |last: &str| {
+        let mut stream = server.connect();
+        let head = format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n{last}\r\n", server.address);
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let dead: Vec<TcpStream> = (0..40).map(|_| open("")).collect();
+    let mut live = open("");
+    let mut seen = String::new();
+    let until = |stream: &mut TcpStream, seen: &mut String, wanted: &str| {
+        let mut buffer = [0; 4096];
+        while !seen.contains(wanted) {
+            let n = stream.read(&mut buffer).unwrap();
+            assert!(n > 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+    };
+    until(&mut live, &mut seen, "id: ");
+    for _ in 0..30 {
+        assert_eq!(server.send(SEND, &[&cookie, &token, JSON], MESSAGE).status, 200);
+    }
+    until(&mut live, &mut seen, "\"job\":\"30\",\"state\":\"ended\"");
+    // One that comes back gets what it missed, and nothing twice.
+    let first = seen.split("id: ").nth(2).unwrap().lines().next().unwrap();
+    let mut back = open(&format!("Last-Event-ID: {first}\r\n"));
+    let mut again = String::new();
+    until(&mut back, &mut again, "\"job\":\"30\",\"state\":\"ended\"");
+    assert_eq!(again.matches("\"job\":\"30\",\"state\":\"ended\"").count(), 1);
+    assert_eq!(again.matches("\"job\":\"2\",\"state\":\"ended\"").count(), 1);
+    let mut other = open("Last-Event-ID: 00000000-5\r\n");
+    until(&mut other, &mut String::new(), "event: lost");
+    drop(dead);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_unix_socket_is_for_whoever_may_open_it() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixStream;
+    let folder = std::env::temp_dir().join(format!("stickshift-unix-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let server = start(Options { listen: None, unix: Some(path.clone()), ..options() });
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let send = |request: &str| {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        read(stream).status
+    };
+    assert_eq!(send("GET /api/sticks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 200);
+    let change = |origin: &str| {
+        send(&format!(
+            "{SEND} HTTP/1.1\r\nHost: x\r\n{origin}Connection: close\r\nContent-Length: 21\r\n{JSON}\r\n\r\n{{\"to\":\"1\",\"text\":\"x\"}}"
+        ))
+    };
+    assert_eq!(change("Origin: http://evil.example\r\n"), 403);
+    assert_eq!(change(""), 200);
+    assert_eq!(server.asked().len(), 1);
+    drop(server);
+    assert!(!path.exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
