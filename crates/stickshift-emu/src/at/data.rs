@@ -293,7 +293,6 @@ mod tests {
 
         let mut rig = Rig::new();
         let (mut ports, mut outbox) = (AtPorts::only(2), Outbox::default());
-        let mut uplink = Uplink::new(Quirks::default());
         rig.ask("ATD*99#");
         std::mem::swap(ports.get_mut(2).unwrap(), &mut rig.port);
         let mut uplink = Uplink::new(Quirks::default());

@@ -124,9 +124,9 @@ impl MbimStick {
         self.options.faults.has(kind)
     }
 
-    fn leave(&mut self, back: Option<Moment>) {
+    fn leave(&mut self, now: Moment, back: Option<Moment>) {
         self.on_bus = false;
-        self.modem.data.hang_up();
+        self.modem.data.hang_up(now);
         self.function = MbimFunction::new();
         self.chatter = None;
         self.coming = back;
@@ -152,7 +152,7 @@ impl MbimStick {
     fn message(&mut self, now: Moment, message: &HostMessage) -> bool {
         let step = self.step();
         if let Some(Cut::Unplugged(back)) = step.cut {
-            self.leave(back.map(|time| now + time + BOOT));
+            self.leave(now, back.map(|time| now + time + BOOT));
             return false;
         }
         if step.dropped {
@@ -173,7 +173,7 @@ impl MbimStick {
             None => self.function.act(message, &mut self.modem, &self.options.identity, now, longest),
         };
         if let Some(Cut::PowerLost(back)) = step.cut {
-            self.leave(Some(now + back + BOOT));
+            self.leave(now, Some(now + back + BOOT));
             return false;
         }
         if step.muted {
@@ -207,7 +207,7 @@ impl Device for MbimStick {
     fn power(&mut self, now: Moment, on: bool) {
         self.tick(now);
         if !on {
-            self.leave(None);
+            self.leave(now, None);
         } else if !self.on_bus && self.coming.is_none() {
             self.coming = Some(now + BOOT);
         }
