@@ -23,6 +23,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_PASSWORD", "Password of the stick's web interface."),
     ("STICKSHIFT_PIN", "PIN of the SIM."),
     ("STICKSHIFT_NEW_PIN", "New PIN, for stickshift pin change and unblock."),
+    ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
     ("STICKSHIFT_STATE", "Folder of the journals."),
     ("STICKSHIFT_ROOT", "Folder in place of / for the files of the system, for tests and images."),
@@ -45,6 +46,12 @@ pub(crate) const EXIT: &[(&str, &str)] = &[
     ("5", "The stick or a check refused."),
     ("6", "Interrupted or failed; the stick can be recovered as the message says."),
     ("7", "What state the stick is in was not seen."),
+    ("10", "online: the SIM is missing, blocked, or wants its PIN."),
+    ("11", "online: no network, or it denies the registration."),
+    ("12", "online: the network refuses the data connection."),
+    ("13", "online: connected, and nobody gives an address."),
+    ("14", "online: an address, and nothing is reached."),
+    ("15", "online: the limit is used up."),
 ];
 
 /// The file name and the text of a command's page.

@@ -16,6 +16,7 @@ pub(crate) mod load;
 pub(crate) mod loader;
 pub(crate) mod network;
 pub(crate) mod online;
+mod online_stay;
 pub(crate) mod openwrt;
 pub(crate) mod pasted;
 pub(crate) mod pin;
@@ -27,6 +28,7 @@ pub(crate) mod router;
 #[cfg(feature = "web")]
 pub(crate) mod serve;
 pub(crate) mod setup;
+mod setup_online;
 pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;

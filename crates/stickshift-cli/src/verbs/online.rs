@@ -1,7 +1,9 @@
 //! `stickshift online`: from the stick to packets, and back.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -14,6 +16,7 @@ use stickshift::stick::Place;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, secret};
 
 /// Go online through a stick, and back.
@@ -80,6 +83,22 @@ struct UpArgs {
     /// Host whose page /generate_204 shows that packets pass; `none` for no such page
     #[arg(long, value_name = "HOST")]
     check: Option<String>,
+
+    /// Stay online: watch the connection, and mend what fails, until Ctrl-C
+    #[arg(long)]
+    stay: bool,
+
+    /// How often the connection is looked at
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "stay", value_parser = clap::value_parser!(u64).range(5..=3600))]
+    every: u64,
+
+    /// End the connection after so much: 5GB/month, 500MB/day, 10GB, 2h
+    #[arg(long, value_name = "LIMIT", requires = "stay")]
+    limit: Option<Limit>,
+
+    /// Run PROGRAM on every change: its argument is up, down, failed, climbed or waiting; STICKSHIFT_PLACE and others are in its environment
+    #[arg(long, value_name = "PROGRAM", requires = "stay")]
+    exec: Option<OsString>,
 
     /// Print what would be done, every command and every change of the computer, and do nothing
     #[arg(long)]
@@ -206,6 +225,11 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     }
     let mut pin = || pin(context.global.json);
     let mut access = Access::new(&mut pin, args.login.login()?);
+    if args.stay {
+        let every = Duration::from_secs(args.every);
+        let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone() };
+        return online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
+    }
     let connection =
         online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut context.session())?;
     context.output.finish(&Connected(connection));
@@ -353,6 +377,7 @@ impl Report for Stands {
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Connected>("online up");
     shapes.result::<stickshift::plan::Plan>("online up");
+    shapes.event::<online_stay::Happened>("online up", "online");
     shapes.result::<Down>("online down");
     shapes.result::<Stands>("online status");
 }

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::files;
 use crate::manual;
 use crate::output::Report;
-use crate::verbs::openwrt;
+use crate::verbs::{openwrt, setup_online};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 #[derive(Args, Debug)]
@@ -59,7 +59,41 @@ enum What {
     Systemd {
         #[command(flatten)]
         where_to: WhereTo,
+
+        /// Instead, write the unit stickshift-online@PLACE, which stays online through the stick at PLACE
+        #[arg(long)]
+        online: bool,
     },
+    /// NetworkManager connection for a stick's network card, which `online up` leaves to NetworkManager
+    Networkmanager(OwnerArgs),
+    /// systemd-networkd file for a stick's network card, which `online up` leaves to networkd
+    Networkd(OwnerArgs),
+    /// OpenWrt protocol handler: `option proto 'stickshift'` in /etc/config/network
+    Netifd {
+        #[command(flatten)]
+        where_to: WhereTo,
+    },
+}
+
+#[derive(Args, Debug)]
+struct OwnerArgs {
+    #[command(flatten)]
+    where_to: WhereTo,
+
+    /// Network interface of the stick; `stickshift list` shows it
+    #[arg(long, value_name = "NAME", default_value = "usb0", value_parser = interface_name)]
+    interface: String,
+
+    /// Metric of its default route: behind the cable (100) and Wi-Fi (600)
+    #[arg(long, value_name = "NUMBER", default_value_t = 700)]
+    metric: u32,
+}
+
+/// What the kernel takes for a name, and what stands in a file without quotes.
+fn interface_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = (1..=15).contains(&text.len()) && text.chars().all(plain) && !text.starts_with('.');
+    if fits { Ok(text.to_owned()) } else { Err("not the name of a network interface".to_owned()) }
 }
 
 #[derive(Args, Debug)]
@@ -125,7 +159,29 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             context.output.finish(&Pages { folder: dir, files });
             Ok(())
         }
-        What::Systemd { where_to } => {
+        What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
+            let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
+            let text = setup_online::networkmanager(&interface, metric);
+            let then = "chmod 600 the file, then nmcli connection reload";
+            write(context, &where_to, &path, text, then)
+        }
+        What::Networkd(OwnerArgs { where_to, interface, metric }) => {
+            let path = format!("etc/systemd/network/60-stickshift-{interface}.network");
+            let text = setup_online::networkd(&interface, metric);
+            write(context, &where_to, &path, text, "networkctl reload")
+        }
+        What::Netifd { where_to } => {
+            let then = "chmod 755 the file; set option proto 'stickshift' and option place in /etc/config/network; /etc/init.d/network restart";
+            let text = setup_online::protocol_handler();
+            write(context, &where_to, "lib/netifd/proto/stickshift.sh", text, then)
+        }
+        What::Systemd { where_to, online: true } => {
+            let program = where_to.program()?;
+            let unit = setup_online::unit(&program);
+            let then = "systemctl daemon-reload && systemctl enable --now stickshift-online@PLACE";
+            write(context, &where_to, "etc/systemd/system/stickshift-online@.service", unit, then)
+        }
+        What::Systemd { where_to, online: false } => {
             let program = where_to.program()?;
             refuse_hidden(&program)?;
             if let Some(path) = writable_by_others(&program) {
@@ -421,6 +477,9 @@ fn unit_word(path: &Path) -> String {
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Written>("setup udev");
     shapes.result::<Written>("setup systemd");
+    shapes.result::<Written>("setup networkmanager");
+    shapes.result::<Written>("setup networkd");
+    shapes.result::<Written>("setup netifd");
     shapes.result::<Text>("setup completions");
     shapes.result::<Text>("setup man");
     shapes.result::<Pages>("setup man");

@@ -2,6 +2,7 @@
 
 mod mbim;
 mod scripted;
+mod stay;
 
 use std::time::Duration;
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::ByteLink;
 use crate::online::probe::{Answer, Probe};
-use crate::online::record::Record;
+use crate::online::record::{Record, Usage};
+use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
 /// A network interface by name and by the kernel's number for it, which is another one after every appearance.
@@ -514,6 +515,24 @@ pub trait Computer: Send {
     /// # Errors
     /// `FileUnwritable`.
     fn forget(&mut self, place: &Place) -> Result<()>;
+
+    /// What passed through the stick at `place` in the period that was counted last.
+    fn usage(&mut self, place: &Place) -> Option<Usage>;
+
+    /// Keeps that.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    fn keep_usage(&mut self, place: &Place, usage: &Usage) -> Result<()>;
+
+    /// Names the present day or month.
+    fn period(&mut self, per: Per) -> String;
+
+    /// Takes the stick at `place` off the bus and on again, as far as the system can.
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `Unsupported`, `Io`.
+    fn reset_port(&mut self, place: &Place) -> Result<()>;
 
     /// Names the present run of the computer; another one after a restart.
     fn boot(&mut self) -> String;

@@ -9,11 +9,11 @@ use crate::event::{Cancel, Session};
 use crate::link::Bus;
 use crate::mbim;
 use crate::modem::{Login, Modem, identity};
-use crate::online::Wanted;
 use crate::online::computer::Computer;
 use crate::online::record::{Record, StickUndo};
 use crate::online::run::{Run, still_there, undo};
 use crate::online::ways::{self, Way, ncm};
+use crate::online::{Access, Wanted};
 use crate::stick::{Place, Stick};
 
 /// What `down` did.
@@ -67,6 +67,22 @@ pub fn down(
     taken.stick.push(now);
     run.computer.forget(place)?;
     Ok(taken)
+}
+
+/// The same for whoever goes up again.
+pub(super) fn take_back(
+    bus: &mut dyn Bus,
+    place: &Place,
+    stick: Option<Stick>,
+    computer: &mut dyn Computer,
+    access: &Access<'_>,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    // A PIN that was refused stays in mind.
+    if computer.recall(place)?.is_none_or(|record| record.way == super::sim::PIN_REFUSED) {
+        return Ok(());
+    }
+    down(bus, place, stick, computer, access.login.clone(), session).map(|_| ())
 }
 
 /// Takes the changes of the computer back, newest first; gives the record of what is left.

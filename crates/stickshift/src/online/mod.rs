@@ -25,6 +25,7 @@ mod settle;
 mod sim;
 mod simulated;
 mod status;
+pub mod stay;
 mod up;
 mod ways;
 
@@ -140,6 +141,9 @@ pub struct Connection {
     pub table: u32,
     /// Largest packet.
     pub mtu: u32,
+    /// Its lease, for whoever has to renew it.
+    #[serde(skip)]
+    pub lease: Option<computer::DhcpLease>,
     /// What answers through it: `name server 10.0.0.1`, `page of connectivitycheck.gstatic.com`.
     pub reaches: Vec<String>,
     /// What is now on the stick and on the computer that was not there before.

@@ -38,6 +38,15 @@ pub struct Record {
     pub dns: Vec<IpAddr>,
 }
 
+/// What has passed in a period.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// `2026-11`, `2026-11-20`.
+    pub period: String,
+    /// Bytes in both directions.
+    pub bytes: u64,
+}
+
 /// What is to be put back on the stick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

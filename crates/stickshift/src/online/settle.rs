@@ -36,6 +36,8 @@ pub(super) struct Addresses {
     pub(super) mtu: Option<u16>,
     /// Who gave them.
     pub(super) from: Vec<&'static str>,
+    /// The lease that they are from.
+    pub(super) lease: Option<DhcpLease>,
     /// Another program set them: they are left alone, and so are its routes and name servers.
     pub(super) foreign: bool,
 }
@@ -48,6 +50,7 @@ impl From<&DhcpLease> for Addresses {
             dns: lease.dns.iter().map(|a| IpAddr::V4(*a)).collect(),
             mtu: lease.mtu.filter(|mtu| *mtu >= 576),
             from: vec!["DHCP"],
+            lease: Some(lease.clone()),
             foreign: false,
         }
     }

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::ByteLink;
+use crate::link::{Bus, ByteLink, Moment};
 use crate::online::computer::{
     Card, CardState, Change, Computer, DhcpLease, Network, Owner, Pppd, PppdRuns, PppdState, Route, Rule,
     SettingName,
 };
 use crate::online::probe::{Answer, Probe};
-use crate::online::record::Record;
+use crate::online::record::{Record, Usage};
+use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
 /// How the network behind the computer behaves.
@@ -37,6 +38,8 @@ pub struct Weather {
     pub owner: Option<Owner>,
     /// How pppd ends, where it does not come up.
     pub pppd_ends: Option<i32>,
+    /// Nothing passes until then, on the clock of the bus.
+    pub mute_until: Option<Moment>,
     /// The change of the computer, counted from 1, that fails.
     pub fails_at: Option<usize>,
 }
@@ -54,6 +57,7 @@ impl Default for Weather {
             wants_ndp_at_end: false,
             owner: None,
             pppd_ends: None,
+            mute_until: None,
             fails_at: None,
         }
     }
@@ -77,12 +81,17 @@ struct State {
 }
 
 /// A computer in memory.
-#[derive(Clone, Debug)]
 pub struct Simulated {
     /// How its network behaves.
     pub weather: Weather,
     state: State,
     records: BTreeMap<String, Record>,
+    usages: BTreeMap<String, Usage>,
+    /// How often a USB port was reset.
+    pub resets: u32,
+    /// The bus that tells when a stick has gone and come back.
+    bus: Option<Box<dyn Bus>>,
+    appearances: BTreeMap<String, Option<u32>>,
     by_dhcp: Vec<IpAddr>,
     restarts: u32,
     made: usize,
@@ -99,6 +108,10 @@ impl Simulated {
             weather,
             state: State::default(),
             records: BTreeMap::new(),
+            usages: BTreeMap::new(),
+            resets: 0,
+            bus: None,
+            appearances: BTreeMap::new(),
             by_dhcp: Vec::new(),
             restarts: 0,
             made: 0,
@@ -120,6 +133,31 @@ impl Simulated {
             table: super::computer::MAIN_TABLE,
         });
         computer
+    }
+
+    /// The same beside a bus: interfaces go with their sticks, and time is the bus's.
+    #[must_use]
+    pub fn beside(mut self, bus: Box<dyn Bus>) -> Simulated {
+        self.bus = Some(bus);
+        self
+    }
+
+    /// Takes away the interfaces of sticks that have left the bus since, or came back.
+    fn look(&mut self) {
+        let Some(bus) = &mut self.bus else { return };
+        let places: Vec<String> = self.state.cards.iter().filter_map(|held| held.place.clone()).collect();
+        let mut gone = Vec::new();
+        for place in places {
+            let Ok(at) = place.parse::<Place>() else { continue };
+            let now = bus.address(&at).ok().flatten();
+            let before = self.appearances.insert(place, now);
+            if now.is_none() || before.is_some_and(|before| before != now) {
+                gone.push(at);
+            }
+        }
+        for place in gone {
+            self.unplug(&place);
+        }
     }
 
     /// Everything that changes may touch, as text: two looks that are equal show that nothing is left.
@@ -156,6 +194,17 @@ impl Simulated {
             self.state.cards.iter().filter(|h| is_its(h)).map(|h| h.state.card.clone()).collect();
         self.state.cards.retain(|held| !is_its(held));
         self.state.routes.retain(|route| !gone.contains(&route.card));
+    }
+
+    /// So many bytes pass through the interfaces of the stick at `place`.
+    pub fn pass(&mut self, place: &Place, bytes: u64) {
+        let is_its = |held: &&mut Held| held.place.as_deref() == Some(place.as_str());
+        self.state.cards.iter_mut().filter(is_its).for_each(|held| held.state.bytes.0 += bytes);
+    }
+
+    /// How many interfaces, routes and rules there are: what grows without end is leaked.
+    pub fn count(&self) -> (usize, usize, usize) {
+        (self.state.cards.len(), self.state.routes.len(), self.state.rules.len())
     }
 
     fn add(&mut self, name: &str, place: Option<&Place>, mac: Option<[u8; 6]>) -> Card {
@@ -201,6 +250,10 @@ impl Simulated {
     /// Whether packets of this kind get out through the interface, and answers back.
     fn carries(&mut self, card: &Card, v6: bool) -> bool {
         let Weather { addresses, only_dhcp, wants_ndp_at_end, .. } = self.weather;
+        let now = self.bus.as_ref().map(|bus| bus.now());
+        if self.weather.mute_until.is_some_and(|until| now.is_some_and(|now| now < until)) {
+            return false;
+        }
         let by_dhcp = self.by_dhcp.clone();
         let routed = self.state.routes.iter().any(|r| r.card == *card && r.to.is_none() && r.v6 == v6);
         let Some(held) = self.held(card) else { return false };
@@ -227,6 +280,7 @@ impl Simulated {
 
 impl Computer for Simulated {
     fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
+        self.look();
         let mut cards = Vec::new();
         for interface in stick.interfaces.iter().filter(|i| i.netdev.is_some()) {
             let is_it = |held: &Held| {
@@ -248,10 +302,12 @@ impl Computer for Simulated {
     }
 
     fn card(&mut self, card: &Card) -> Result<Option<CardState>> {
+        self.look();
         Ok(self.held(card).map(|held| held.state.clone()))
     }
 
     fn every_card(&mut self) -> Result<Vec<CardState>> {
+        self.look();
         Ok(self.state.cards.iter().map(|held| held.state.clone()).collect())
     }
 
@@ -484,6 +540,25 @@ impl Computer for Simulated {
 
     fn forget(&mut self, place: &Place) -> Result<()> {
         self.records.remove(place.as_str());
+        Ok(())
+    }
+
+    fn usage(&mut self, place: &Place) -> Option<Usage> {
+        self.usages.get(place.as_str()).cloned()
+    }
+
+    fn keep_usage(&mut self, place: &Place, usage: &Usage) -> Result<()> {
+        self.usages.insert(place.to_string(), usage.clone());
+        Ok(())
+    }
+
+    fn period(&mut self, per: Per) -> String {
+        format!("{per:?} 1")
+    }
+
+    fn reset_port(&mut self, place: &Place) -> Result<()> {
+        self.resets += 1;
+        self.unplug(place);
         Ok(())
     }
 

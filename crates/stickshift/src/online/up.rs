@@ -123,6 +123,7 @@ fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Re
         metric,
         table: table_of(run.place().as_str()),
         mtu,
+        lease: addresses.lease,
         reaches,
         changed,
     })
@@ -174,6 +175,7 @@ fn still_online(
         metric: computer.default_routes()?.iter().find(|r| r.card == *card).map(|r| r.metric),
         table: table_of(stick.place.as_str()),
         mtu: state.mtu,
+        lease: None,
         reaches: vec![reached],
         changed: on_stick_now(earlier),
     }))

@@ -21,7 +21,8 @@ use crate::online::computer::{
     Route, SettingName,
 };
 use crate::online::probe::{Answer, Probe};
-use crate::online::record::{Record, VERSION};
+use crate::online::record::{Record, Usage, VERSION};
+use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
 use netlink::Netlink;
@@ -133,6 +134,10 @@ impl SysComputer {
             SettingName::NdpToEnd => self.class(&card.name).join("cdc_ncm/ndp_to_end"),
             _ => conf("ipv6"),
         }
+    }
+
+    fn usage_file(&self, place: &Place) -> PathBuf {
+        self.folders.records.join(format!("{place}.usage"))
     }
 
     fn record(&self, place: &Place) -> PathBuf {
@@ -339,6 +344,32 @@ impl Computer for SysComputer {
             }
             _ => Ok(()),
         }
+    }
+
+    fn usage(&mut self, place: &Place) -> Option<Usage> {
+        serde_json::from_str(&read(&self.usage_file(place))?).ok()
+    }
+
+    fn keep_usage(&mut self, place: &Place, usage: &Usage) -> Result<()> {
+        atomic_file::write(&self.usage_file(place), &serde_json::to_vec(usage).unwrap_or_default())
+    }
+
+    fn period(&mut self, per: Per) -> String {
+        let today = jiff::Zoned::now().date();
+        match per {
+            Per::Run => String::new(),
+            Per::Day => today.to_string(),
+            Per::Month => format!("{:04}-{:02}", today.year(), today.month()),
+        }
+    }
+
+    fn reset_port(&mut self, place: &Place) -> Result<()> {
+        let path = self.folders.sys.join("bus/usb/devices").join(place.as_str()).join("authorized");
+        for value in ["0", "1"] {
+            fs::write(&path, value).map_err(|e| cannot("cannot write", &path, e))?;
+            std::thread::sleep(LOOK_AGAIN * 5);
+        }
+        Ok(())
     }
 
     fn boot(&mut self) -> String {

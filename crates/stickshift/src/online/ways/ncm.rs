@@ -354,6 +354,7 @@ fn told_by_stick(at: &mut At<'_>) -> Result<Option<Addresses>> {
             dns: if dns.is_empty() { details.dns } else { dns },
             mtu: details.mtu,
             from: vec!["the stick"],
+            lease: None,
             foreign: false,
         }));
     }
@@ -364,6 +365,7 @@ fn told_by_stick(at: &mut At<'_>) -> Result<Option<Addresses>> {
         dns: details.dns,
         mtu: details.mtu,
         from: vec!["the stick"],
+        lease: None,
         foreign: false,
     }))
 }

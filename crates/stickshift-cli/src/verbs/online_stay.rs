@@ -1,0 +1,256 @@
+//! `stickshift online up --stay`: what the supervisor tells the system, the log and the owner's hook.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::link::{Bus, Moment};
+use stickshift::online::stay::{Health, Limits, News, Per, Post, Rung, Site, stay};
+use stickshift::online::{Access, Computer, Connection, Wanted};
+use stickshift::stick::Place;
+
+use crate::context::Context;
+use crate::output::Report;
+
+/// `5GB/month`, `500MB/day`, `2h`, `10GB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) limits: Limits,
+    pub(crate) per: Per,
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Limit, String> {
+        let wrong =
+            || format!("{text}: an amount and a period, 5GB/month or 500MB/day, or a time, 90m or 2h");
+        let (amount, per) = match text.split_once('/') {
+            Some((amount, "month")) => (amount, Per::Month),
+            Some((amount, "day")) => (amount, Per::Day),
+            Some(_) => return Err(wrong()),
+            None => (text, Per::Run),
+        };
+        let at = amount.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = amount[..at].parse().map_err(|_| wrong())?;
+        let bytes = |unit: u64| number.checked_mul(unit).ok_or_else(wrong);
+        let mut limits = Limits::default();
+        match &amount[at..] {
+            "MB" => limits.bytes = Some(bytes(1_000_000)?),
+            "GB" => limits.bytes = Some(bytes(1_000_000_000)?),
+            "m" if per == Per::Run => limits.time = Some(Duration::from_secs(bytes(60)?)),
+            "h" if per == Per::Run => limits.time = Some(Duration::from_secs(bytes(3600)?)),
+            _ => return Err(wrong()),
+        }
+        Ok(Limit { limits, per })
+    }
+}
+
+/// What happened, as an event and for a hook.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Happened {
+    /// `up`, `down`, `failed`, `climbed`, `waiting`.
+    what: &'static str,
+    /// In words.
+    text: String,
+    /// The connection, when it came up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+}
+
+impl Report for Happened {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: {}", self.what, self.text)
+    }
+}
+
+pub(crate) struct Staying<'a> {
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) every: Duration,
+    pub(crate) hook: Option<OsString>,
+}
+
+pub(crate) fn run(
+    context: &Context,
+    bus: &mut dyn Bus,
+    computer: &mut dyn Computer,
+    place: Place,
+    access: Access<'_>,
+    staying: &Staying<'_>,
+) -> Result<()> {
+    let notify = Notify::open();
+    let mut told = |event| context.output.event(&event);
+    let name = place.to_string();
+    let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
+    post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
+    let mut beating = Beating { post, notify: &notify };
+    let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
+    stay(&mut beating, staying.every, limits, &mut |news| {
+        let Some(happened) = happened(news) else { return };
+        notify.say(&format!("READY=1\nSTATUS={}: {}", happened.what, happened.text.replace('\n', " ")));
+        context.output.stream("online", &happened);
+        if let Some(hook) = &staying.hook {
+            call(context, hook, &name, &happened);
+        }
+    })
+}
+
+fn happened(news: News<'_>) -> Option<Happened> {
+    let plain = |what, text: String| Some(Happened { what, text, connection: None });
+    match news {
+        News::Up(connection) => {
+            let text = format!("{} on {}", connection.addresses.join(", "), connection.interface);
+            Some(Happened { what: "up", text, connection: Some(connection.clone()) })
+        }
+        News::Down(why) => plain("down", why),
+        News::Failed { error, rung, pause } => {
+            let cause = error.meaning().map(|meaning| format!(": {}", meaning.cause)).unwrap_or_default();
+            plain("failed", format!("{error}{cause}; in {} s: {}", pause.as_secs(), rung.words()))
+        }
+        News::Climbed { rung, count } => {
+            plain("climbed", format!("{}; stronger means used so far: {count}", rung.words()))
+        }
+        News::Waiting => plain("waiting", "nothing stands at the place".to_owned()),
+        _ => None,
+    }
+}
+
+/// Runs the owner's program; it is not waited for longer than it takes to start.
+fn call(context: &Context, hook: &OsString, place: &str, happened: &Happened) {
+    let mut command = Command::new(hook);
+    command.arg(happened.what).env("STICKSHIFT_PLACE", place).env("STICKSHIFT_TEXT", &happened.text);
+    if let Some(connection) = &happened.connection {
+        command.env("STICKSHIFT_INTERFACE", &connection.interface);
+        command.env("STICKSHIFT_ADDRESSES", connection.addresses.join(" "));
+        command.env("STICKSHIFT_DNS", connection.dns.join(" "));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    match command.spawn() {
+        // Whoever waits for it takes it out of the list of processes.
+        Ok(mut child) => _ = std::thread::spawn(move || child.wait()),
+        Err(error) => {
+            context.output.warn("hook", format!("the program of --exec cannot be started: {error}"))
+        }
+    }
+}
+
+/// A post that tells systemd's watchdog that it lives.
+struct Beating<'a, 'f, 'n> {
+    post: Post<'a, 'f>,
+    notify: &'n Notify,
+}
+
+impl Site for Beating<'_, '_, '_> {
+    fn now(&self) -> Moment {
+        self.post.now()
+    }
+
+    fn wait(&mut self, until: Moment) -> Result<bool> {
+        let Some(beat) = self.notify.beat else { return self.post.wait(until) };
+        loop {
+            self.notify.say("WATCHDOG=1");
+            let soon = (self.post.now() + beat).min(until);
+            let goes_on = self.post.wait(soon)?;
+            // Either the time is over, or the bus has news.
+            if !goes_on || self.post.now() >= until || self.post.now() < soon {
+                return Ok(goes_on);
+            }
+        }
+    }
+
+    fn is_there(&mut self) -> Result<bool> {
+        self.post.is_there()
+    }
+
+    fn up(&mut self) -> Result<Connection> {
+        self.post.up()
+    }
+
+    fn down(&mut self) {
+        self.post.down();
+    }
+
+    fn check(&mut self) -> Result<Health> {
+        self.post.check()
+    }
+
+    fn climb(&mut self, rung: Rung) -> Result<()> {
+        self.post.climb(rung)
+    }
+
+    fn traffic(&mut self) -> u64 {
+        self.post.traffic()
+    }
+}
+
+/// systemd's notification socket, sd_notify(3).
+struct Notify {
+    #[cfg(target_os = "linux")]
+    socket: Option<std::os::unix::net::UnixDatagram>,
+    /// How often the watchdog wants to hear.
+    beat: Option<Duration>,
+}
+
+impl Notify {
+    #[cfg(target_os = "linux")]
+    fn open() -> Notify {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+        let connect = || {
+            let path = env::var_os("NOTIFY_SOCKET")?;
+            let address = match path.as_bytes().strip_prefix(b"@") {
+                Some(name) => SocketAddr::from_abstract_name(name).ok()?,
+                None => SocketAddr::from_pathname(&path).ok()?,
+            };
+            let socket = UnixDatagram::unbound().ok()?;
+            socket.connect_addr(&address).ok()?;
+            Some(socket)
+        };
+        let socket = connect();
+        let wanted = env::var("WATCHDOG_USEC").ok().and_then(|usec| usec.parse().ok());
+        let beat = wanted.filter(|_| socket.is_some()).map(|usec: u64| Duration::from_micros(usec / 2));
+        Notify { socket, beat }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open() -> Notify {
+        Notify { beat: None }
+    }
+
+    fn say(&self, text: &str) {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = &self.socket {
+            // Nobody may listen any more, and that is no failure of ours.
+            let _ = socket.send(text.as_bytes());
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = text;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_amounts_per_period_or_times() {
+        let bytes = |text: &str| text.parse::<Limit>().map(|l| (l.limits.bytes, l.per)).ok();
+        assert_eq!(bytes("5GB/month"), Some((Some(5_000_000_000), Per::Month)));
+        assert_eq!(bytes("500MB/day"), Some((Some(500_000_000), Per::Day)));
+        assert_eq!(bytes("10GB"), Some((Some(10_000_000_000), Per::Run)));
+        let time = "2h".parse::<Limit>().unwrap().limits.time;
+        assert_eq!(time, Some(Duration::from_secs(7200)));
+        for bad in ["", "5", "GB", "5TB", "5GB/year", "2h/day", "99999999999999999999GB"] {
+            assert!(bad.parse::<Limit>().is_err(), "{bad}");
+        }
+    }
+}
