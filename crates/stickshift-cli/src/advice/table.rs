@@ -71,6 +71,37 @@ const fn over(
 
 /// Pairs with words of their own.
 pub(crate) const ROWS: &[Row] = &[
+    // The data connection.
+    any(
+        &["online"],
+        Kind::PermissionDenied,
+        "addresses, routes and serial ports are for root",
+        "run it as root: sudo stickshift online, or by `stickshift setup systemd --online`",
+    ),
+    any(
+        &["online"],
+        Kind::LastTry,
+        "",
+        "verify the code, then run `stickshift pin enter --spend-last-try`, or try the SIM in a phone",
+    ),
+    any(
+        &["online"],
+        Kind::LoginNeeded,
+        "",
+        "run again with --web-user admin; the password is prompted for, or read from --password-file or STICKSHIFT_PASSWORD",
+    ),
+    any(
+        &["online"],
+        Kind::WeakLogin,
+        "",
+        "log in on the stick's own page and turn its login off there, or use `stickshift hilink status --allow-weak-login` to see what it asks for",
+    ),
+    any(
+        &["online"],
+        Kind::FileCorrupt,
+        "the record of what was changed is damaged, or another version wrote it",
+        "remove the file that is named and restart the computer: what was changed is gone then, but for name servers in /etc/resolv.conf",
+    ),
     // A web interface that was named: no USB, no plug.
     over(
         Way::Url,
