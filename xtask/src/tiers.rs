@@ -154,6 +154,7 @@ fn peers() -> Result<(), String> {
         Need { file: "/usr/sbin/usb_modeswitch", package: "usb-modeswitch" },
         Need { file: "/usr/bin/mksquashfs", package: "squashfs-tools" },
         Need { file: "/usr/bin/tshark", package: "tshark" },
+        Need { file: "/usr/sbin/pppd", package: "ppp" },
         Need { file: "/usr/bin/dbus-daemon", package: "dbus-daemon" },
         Need { file: "/usr/lib/python3/dist-packages/dbus/__init__.py", package: "python3-dbus" },
         Need { file: "/usr/lib/python3/dist-packages/gi/__init__.py", package: "python3-gi" },

@@ -21,7 +21,7 @@ grep "secondary DNS address 10.161.187.116" "$HERE/up.log"
 # Packets: an echo, and a page of both families from the operator's network.
 ip route add default dev ppp0
 busybox ping -c 2 -W 10 198.18.0.1
-busybox wget -q -T 30 -O "$HERE/page.bin" http://198.18.0.1/bytes/300000
+page 198.18.0.1 /bytes/300000 > "$HERE/page.bin"
 same "$(wc -c < "$HERE/page.bin")" 300000
 same "$(tail -c 8 "$HERE/page.bin")" 0037499
 kill "$pppd"
