@@ -7,7 +7,7 @@ use stickshift::stick::UsbId;
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::described::StickDescription;
 use stickshift_emu::sticks::fault_words;
-use stickshift_emu::sticks::zerocd::{Behaviour, ZeroCd};
+use stickshift_emu::sticks::zerocd::{Behaviour, SwitchMessage, ZeroCd};
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
 ///
@@ -23,14 +23,22 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
 
 /// The stick for an entry, not plugged in yet. `None` for an entry of a whole family.
 pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
-    let id = entry.key.id()?;
+    Some(description(entry, entry.key.id()?).stick(behaviour))
+}
+
+/// What switches a stick with these ids by an entry, and what it becomes.
+pub(crate) fn messages(entry: &Entry, id: UsbId) -> Vec<SwitchMessage> {
+    description(entry, id).messages()
+}
+
+fn description(entry: &Entry, id: UsbId) -> StickDescription {
     let p = &entry.parameters;
     let text = |attribute| {
         let mut qualifiers = entry.key.qualifiers.iter().filter(|q| q.attribute == attribute);
         qualifiers.next_back().map(|q| q.text.clone())
     };
     let endpoint = |asked: Option<u8>, usual| asked.filter(|e| *e > 0).unwrap_or(usual);
-    let description = StickDescription {
+    StickDescription {
         id,
         target: entry.targets().first().copied().unwrap_or(id),
         target_class: p.target_class.filter(|c| *c != 0x08).unwrap_or(0xff),
@@ -44,8 +52,7 @@ pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
         messages: p.messages.iter().filter(|m| !m.is_empty()).cloned().collect(),
         pantech: p.pantech.filter(|n| *n > 1),
         reset: p.reset_usb == Some(true),
-    };
-    Some(description.stick(behaviour))
+    }
 }
 
 #[cfg(test)]

@@ -186,6 +186,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             alone("stickshift virtual --faults", "what can go wrong with them"),
             real("stickshift virtual e3372h-stick --dir ports", "its serial ports, for other programs"),
             real("stickshift virtual e3372h-hilink --attach http", "its web interface"),
+            real("stickshift virtual --from report.txt --attach kernel", "the stick of a report"),
         ],
     ),
     (
@@ -281,6 +282,15 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             alone("stickshift inspect firmware.bin", "what a file is, and what is in it"),
             alone("stickshift inspect loader.bin --json", "the same for a script"),
+            real("lsusb -v > lsusb.txt; stickshift inspect lsusb.txt", "which stick a text is about"),
+        ],
+    ),
+    (
+        "report",
+        &[
+            on("e3372h-stick", "stickshift report", "look at it; nothing is written"),
+            on("k3772", "stickshift report -o report.txt", "look at it, and write it to a file"),
+            real("stickshift report 1-1.2 --with-trace trace.txt -o report.txt", "with what was said to it"),
         ],
     ),
 ];

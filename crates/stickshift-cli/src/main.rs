@@ -11,6 +11,8 @@ mod distribution;
 mod examples;
 mod files;
 mod hosted;
+#[cfg(feature = "virtual")]
+mod from_text;
 mod lazy;
 mod manual;
 mod opener;

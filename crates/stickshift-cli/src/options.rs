@@ -61,7 +61,8 @@ pub(crate) enum ColorChoice {
 #[cfg(feature = "virtual")]
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct VirtualOptions {
-    /// Use virtual sticks in this process, at 1-1, 1-2 and so on (see `stickshift virtual`; none: an empty bus)
+    /// Use virtual sticks in this process, at 1-1, 1-2 and so on: by name (see `stickshift virtual`; none: an empty bus), by the ids of a
+    /// switching profile, or those of a report or a text of lsusb in a file
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) names: Option<String>,
 

@@ -13,6 +13,7 @@ use stickshift_emu::sticks::mbim::MbimStick;
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::any_stick;
+use crate::from_text;
 use crate::options::VirtualOptions;
 use crate::virtual_state::{self, Kept, PlayedStick};
 
@@ -70,7 +71,11 @@ impl VirtualOptions {
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn bus(&self, names: &str) -> Result<Played> {
         let names = names.split(',').map(str::trim).filter(|name| *name != NONE);
-        let new = (0..).zip(names).map(|(number, name)| Kept::new(name, self.seed().wrapping_add(number)));
+        let mut each = Vec::new();
+        for name in names {
+            each.extend(from_text::each(name)?);
+        }
+        let new = (0..).zip(&each).map(|(number, name)| Kept::new(name, self.seed().wrapping_add(number)));
         self.computer(new.collect())
     }
 
@@ -117,6 +122,9 @@ impl VirtualOptions {
 }
 
 fn made(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
+    if let Some(stick) = from_text::named(name, fault)? {
+        return Ok(stick);
+    }
     match any_stick::named(name, fault)? {
         Some(stick) => Ok(stick),
         None => catalogue::virtual_stick(name, seed, fault),

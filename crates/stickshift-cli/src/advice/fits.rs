@@ -8,7 +8,7 @@ use super::table::{BY_PORT, CHANGE, FILES, IMAGES, LOADERS, TALK, WEB};
 /// Verbs that talk over AT alone.
 const AT: &[&str] = &["at", "ports"];
 /// Verbs that look at this computer.
-const LOOK: &[&str] = &["list", "watch", "doctor"];
+const LOOK: &[&str] = &["list", "watch", "doctor", "report"];
 /// The virtual stick itself.
 const VIRTUAL: &[&str] = &["virtual", "rehearse"];
 
@@ -34,12 +34,12 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
         &[TALK, CHANGE, LOOK, VIRTUAL, &["firmware", "inspect", "loader", "profile", "learn", "setup"]],
     ),
     (Kind::FileUnreadable, &[TALK, CHANGE, LOOK, FILES, VIRTUAL, ONLINE]),
-    (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual"], ONLINE]),
+    (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual", "report"], ONLINE]),
     (Kind::FileExists, &[TALK, CHANGE, LOOK, FILES, VIRTUAL]),
     (Kind::FileTruncated, &[IMAGES, LOADERS, &["inspect", "router", "profile", "switch", "rehearse"]]),
     (Kind::FileCorrupt, &[IMAGES, LOADERS, &["inspect", "router", "rehearse"]]),
-    (Kind::FileTooLarge, &[TALK, CHANGE, FILES]),
-    (Kind::NoStick, &[TALK, &["switch", "convert", "list", "learn"], ONLINE]),
+    (Kind::FileTooLarge, &[TALK, CHANGE, FILES, VIRTUAL, &["report"]]),
+    (Kind::NoStick, &[TALK, &["switch", "convert", "list", "learn", "report"], ONLINE]),
     (Kind::NoSuchPort, &[TALK, CHANGE, &["rehearse"], ONLINE]),
     (Kind::PermissionDenied, &[TALK, CHANGE, LOOK, &["learn", "virtual"]]),
     (Kind::PortBusy, &[TALK, CHANGE, ONLINE]),

@@ -221,6 +221,11 @@ const DRIVERS: [(&str, &str, &str); 9] = [
     ("cdc_acm", "serial ports of other makers", "kmod-usb-acm"),
 ];
 
+/// The drivers that sticks need, by the kernel's names.
+pub(crate) fn driver_names() -> impl Iterator<Item = &'static str> {
+    DRIVERS.iter().map(|(name, ..)| *name)
+}
+
 fn drivers(there: impl Fn(&str) -> bool, here: Distribution) -> Vec<Finding> {
     if !cfg!(target_os = "linux") {
         return Vec::new();

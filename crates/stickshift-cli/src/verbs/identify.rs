@@ -71,6 +71,18 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
     Ok(())
 }
 
+/// A stick as `identify` shows it, masked; asks it.
+pub(crate) fn text_of(context: &Context, bus: &mut dyn stickshift::link::Bus, stick: &Stick) -> String {
+    let said = identity::ask(bus, stick, None, &mut context.session());
+    let trouble = said.as_ref().err().map(|error| format!("  it did not identify itself: {error}\n"));
+    let mut identified = Identified::new(Some(stick), said.ok().flatten().as_ref(), false);
+    identified.name_by_profile(stick, &context.catalogue());
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = identified.text(&mut text);
+    trouble.unwrap_or_default() + &String::from_utf8_lossy(&text)
+}
+
 /// What the stick says; nothing, with a warning, where it does not answer.
 fn ask(
     context: &Context,

@@ -249,6 +249,14 @@ impl Report for StickReport {
     }
 }
 
+/// A stick as `list` shows it.
+pub(crate) fn text_of(stick: &Stick) -> String {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = StickReport::of(stick).text(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// The stick's own product text, with its maker where the text does not name it.
 fn name(stick: &Stick) -> String {
     let maker =

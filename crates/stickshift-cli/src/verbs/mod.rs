@@ -24,6 +24,7 @@ pub(crate) mod ports;
 pub(crate) mod profile;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
+pub(crate) mod report;
 pub(crate) mod router;
 #[cfg(feature = "web")]
 pub(crate) mod serve;
@@ -135,6 +136,9 @@ pub(crate) enum Verb {
 
     /// Identify a file and show its contents
     Inspect(Lazy<inspect::InspectArgs>),
+
+    /// Collect what a maintainer needs about a stick in one masked text
+    Report(Lazy<report::ReportArgs>),
 }
 
 impl Verb {
@@ -172,6 +176,7 @@ impl Verb {
             Verb::Inspect(_) => "inspect",
             #[cfg(feature = "web")]
             Verb::Serve(_) => "serve",
+            Verb::Report(_) => "report",
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => "rehearse",
             #[cfg(feature = "virtual")]
@@ -194,6 +199,7 @@ impl Verb {
             | Verb::Network(_)
             | Verb::Pin(_)
             | Verb::Ports(_)
+            | Verb::Report(_)
             | Verb::Signal(_)
             | Verb::Sms(_)
             | Verb::Ussd(_) => Work::Talk,
@@ -256,6 +262,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Inspect(Lazy(args)) => inspect::run(context, args),
         #[cfg(feature = "web")]
         Verb::Serve(Lazy(args)) => serve::run(context, args),
+        Verb::Report(Lazy(args)) => report::run(context, args),
     }
 }
 
@@ -289,6 +296,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     ports::shapes(&mut shapes);
     #[cfg(feature = "web")]
     serve::shapes(&mut shapes);
+    report::shapes(&mut shapes);
     #[cfg(feature = "virtual")]
     rehearse::shapes(&mut shapes);
     #[cfg(feature = "virtual")]

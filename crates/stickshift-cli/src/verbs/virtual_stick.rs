@@ -37,12 +37,16 @@ pub(crate) struct VirtualArgs {
     /// Virtual stick; without a name, all are listed
     name: Option<String>,
 
+    /// Play the stick of a report, or of a text of lsusb, usb-devices or dmesg; FILE#2 is the second one in it
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
+    from: Option<String>,
+
     /// List the virtual sticks
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with_all = ["name", "from"])]
     list: bool,
 
     /// List the faults that --fault takes
-    #[arg(long, conflicts_with_all = ["name", "list"])]
+    #[arg(long, conflicts_with_all = ["name", "list", "from"])]
     faults: bool,
 
     /// What the stick is attached to
@@ -150,7 +154,12 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         context.output.finish(&faults());
         return Ok(());
     }
-    let Some(name) = &args.name else {
+    // A file of any name: as one that only a file can have.
+    let file = args.from.as_ref().map(|file| match file.contains(['.', '/', '\\']) {
+        true => file.clone(),
+        false => format!("./{file}"),
+    });
+    let Some(name) = args.name.as_ref().or(file.as_ref()) else {
         let sticks = catalogue::names().map(|(name, what)| Name { name, what }).collect();
         context.output.finish(&Names { sticks });
         return Ok(());

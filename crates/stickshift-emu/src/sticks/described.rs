@@ -46,6 +46,12 @@ impl StickDescription {
 
     /// The stick, not plugged in yet.
     pub fn stick(&self, behaviour: Behaviour) -> ZeroCd {
+        let messages = self.messages();
+        ZeroCd::new(ZeroCdOptions { behaviour, ..from_parts("virtual", self.before(), messages) })
+    }
+
+    /// What switches it, and what it becomes; nothing for a method that sends nothing.
+    pub fn messages(&self) -> Vec<SwitchMessage> {
         let before = self.before();
         let class = [self.target_class, 0xff, 0xff];
         let mut target = ports(self.target.vendor, self.target.product, "modem", &[class; 2]);
@@ -55,8 +61,7 @@ impl StickDescription {
             target.configurations[1].value = 2;
         }
         let steps = self.steps();
-        let messages = if steps.is_empty() { Vec::new() } else { vec![SwitchMessage { steps, target }] };
-        ZeroCd::new(ZeroCdOptions { behaviour, ..from_parts("virtual", before, messages) })
+        if steps.is_empty() { Vec::new() } else { vec![SwitchMessage { steps, target }] }
     }
 
     fn steps(&self) -> Vec<Trigger> {

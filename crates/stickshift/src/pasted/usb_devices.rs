@@ -120,6 +120,8 @@ impl Reader {
         let Some(device) = device.and_then(|index| self.devices.get_mut(index)) else { return };
         let (Some(bus), Some(number)) = (fields.number("Bus"), fields.number("Dev#")) else { return };
         device.address = Some((bus, number));
+        // stickshift's own report knows the place.
+        device.place = fields.get("Place").and_then(|place| place.parse().ok());
         let (Some(level), Some(port)) = (fields.number("Lev"), fields.number("Port")) else { return };
         let parent = fields.number("Prnt").and_then(|parent| self.listing.ways.get(&(bus, parent)));
         let way = match (level, parent) {

@@ -1,0 +1,292 @@
+//! Virtual sticks out of texts: a report, `lsusb -v`, `usb-devices`, the kernel's log. They show the descriptors that were pasted; one that
+//! waits to be switched takes what the switching profile of its ids sends.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::pasted::{self, PastedDevice};
+use stickshift::profile::{Attributes, Catalogue};
+use stickshift::stick::{Interface, Mode, Role, Stick};
+use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
+use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
+use stickshift_emu::sticks::fault_words;
+use stickshift_emu::sticks::switchable::from_parts;
+use stickshift_emu::sticks::zerocd::{ZeroCd, ZeroCdOptions};
+
+use crate::opener::port_place;
+use crate::verbs::pasted::concerns;
+use crate::{any_stick, files};
+
+/// What stands between the name of a file and the number of a stick in it.
+const NUMBER: char = '#';
+/// bInterfaceClass of the data interfaces of CDC functions.
+const CDC_DATA: u8 = 0x0a;
+/// A bulk endpoint, as endpoint descriptors name it.
+const BULK: u8 = 2;
+
+/// Whether a name is that of a file: the names of virtual sticks have no dots and no slashes.
+fn is_file(name: &str) -> bool {
+    name.contains(['.', '/', '\\'])
+}
+
+/// The names of all sticks in the file of that name; the name itself when it is none of a file, or of one stick in a file.
+///
+/// # Errors
+/// As [`named`].
+pub(crate) fn each(name: &str) -> Result<Vec<String>> {
+    if !is_file(name) || numbered(name).1.is_some() {
+        return Ok(vec![name.to_owned()]);
+    }
+    let count = read(name)?.len();
+    Ok(match count {
+        1 => vec![name.to_owned()],
+        _ => (1..=count).map(|number| format!("{name}{NUMBER}{number}")).collect(),
+    })
+}
+
+/// The stick of a file, the first one unless `#2` follows its name; `None` when `name` is none of a file.
+///
+/// # Errors
+/// `WrongFileKind` when the file is no text that describes a stick; `Usage` when it has no such stick, or there is no such fault; what reading
+/// reports.
+pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn Device>>> {
+    if !is_file(name) {
+        return Ok(None);
+    }
+    let (path, number) = numbered(name);
+    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or_default();
+    let sticks = read(path)?;
+    let there = sticks.len();
+    let index = number.unwrap_or(1).wrapping_sub(1);
+    let (device, stick) = sticks.into_iter().nth(index).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("{path} describes no stick number {}", number.unwrap_or(1)))
+            .with("sticks", there)
+    })?;
+    Ok(Some(Box::new(ZeroCd::new(ZeroCdOptions { behaviour, ..options(&device, &stick)? }))))
+}
+
+fn numbered(name: &str) -> (&str, Option<usize>) {
+    match name.rsplit_once(NUMBER) {
+        Some((path, number)) if number.parse::<usize>().is_ok() => (path, number.parse().ok()),
+        _ => (name, None),
+    }
+}
+
+/// The sticks that a file describes; at least one.
+fn read(path: &str) -> Result<Vec<(PastedDevice, Stick)>> {
+    let bytes = files::read(Path::new(path))?;
+    let paste = pasted::read(&bytes).unwrap_or_default();
+    let (catalogue, place) = (Catalogue::builtin(), port_place());
+    let all = paste.devices.into_iter().map(|device| {
+        let stick = device.stick(&place, &catalogue);
+        (device, stick)
+    });
+    let sticks: Vec<_> = all.filter(|(_, stick)| concerns(stick, &catalogue)).collect();
+    if sticks.is_empty() {
+        let what = format!(
+            "{path} is no text of lsusb, usb-devices, dmesg or `stickshift report` with a stick in it"
+        );
+        return Err(Error::new(ErrorKind::WrongFileKind, what));
+    }
+    Ok(sticks)
+}
+
+fn options(device: &PastedDevice, stick: &Stick) -> Result<ZeroCdOptions> {
+    let catalogue = Catalogue::builtin();
+    let attributes = Attributes {
+        scsi: None,
+        manufacturer: device.manufacturer.clone(),
+        product: device.product.clone(),
+        serial: None,
+    };
+    let chosen = catalogue.choose(device.id, &attributes).chosen.map(|chosen| chosen.entry);
+    let waits = matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
+    let messages = chosen.filter(|_| waits).map(|entry| any_stick::messages(&entry, device.id));
+    let model = device.product.clone().unwrap_or_else(|| device.id.to_string());
+    let shown = appearance(device, stick)?;
+    Ok(from_parts(&model, shown, messages.unwrap_or_default()))
+}
+
+/// What the stick shows. Endpoints that the text does not tell are made up where its interfaces cannot do without.
+fn appearance(device: &PastedDevice, stick: &Stick) -> Result<Appearance> {
+    let configurations = device.descriptors();
+    if configurations.iter().any(|c| c.encode().len() >= usize::from(u16::MAX)) {
+        let what = "the descriptors in the text are longer than USB allows";
+        return Err(Error::new(ErrorKind::WrongFileKind, what));
+    }
+    // The one in use comes first: a host selects that.
+    let shown = device.shown().map(|c| c.value);
+    let (mut first, rest): (Vec<_>, Vec<_>) =
+        configurations.iter().partition(|c| shown.is_none_or(|value| c.value == value));
+    first.extend(rest);
+    let mut made: Vec<Configuration> = Vec::new();
+    for one in first {
+        let value = if one.value == 0 { made.len() as u8 + 1 } else { one.value };
+        if made.iter().all(|c| c.value != value) {
+            made.push(Configuration { value, interfaces: interfaces(one, stick) });
+        }
+    }
+    if made.iter().all(|c| c.interfaces.is_empty()) {
+        // Ids alone: a drive, as every stick shows that waits to be switched.
+        made = vec![Configuration { value: 1, interfaces: vec![usual(stick)] }];
+    }
+    Ok(Appearance {
+        id: device.id,
+        release: device.release.unwrap_or(0),
+        class: device.class,
+        manufacturer: device.manufacturer.clone(),
+        product: device.product.clone(),
+        serial: device.serial.clone(),
+        configurations: made,
+    })
+}
+
+/// The only interface of a stick of which nothing but its ids is known.
+fn usual(stick: &Stick) -> UsbInterface {
+    let (function, class) = match stick.mode {
+        Mode::Cdrom => (Function::Storage, [0x08, 0x06, 0x50]),
+        Mode::Hilink => (Function::Ethernet, [0x02, 0x06, 0x00]),
+        _ => (Function::Serial, [0xff, 0xff, 0xff]),
+    };
+    let endpoints = vec![(0x81, BULK, 512), (0x01, BULK, 512)];
+    UsbInterface { number: 0, function, alternates: vec![Alternate { class, extra: Vec::new(), endpoints }] }
+}
+
+fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<UsbInterface> {
+    let numbers: BTreeSet<u8> = configuration.interfaces.iter().map(|i| i.number).collect();
+    let mut used: BTreeSet<u8> =
+        configuration.interfaces.iter().flat_map(|i| &i.endpoints).map(|e| e.address).collect();
+    let mut made = Vec::new();
+    let mut before = Function::Raw;
+    for number in numbers {
+        let all: Vec<&InterfaceDescriptor> =
+            configuration.interfaces.iter().filter(|i| i.number == number).collect();
+        let function = function(all[0].class, stick.interfaces.iter().find(|i| i.number == number), before);
+        before = function;
+        let last = all.len() - 1;
+        let alternates = all.iter().enumerate().map(|(index, one)| {
+            let mut endpoints: Vec<(u8, u8, u16)> = one
+                .endpoints
+                .iter()
+                .filter(|e| e.address & 0x0f != 0)
+                .map(|e| (e.address, e.kind(), e.max_packet & 0x07ff))
+                .collect();
+            let carries = matches!(function, Function::Serial | Function::Storage | Function::Ethernet);
+            let is_control = one.class[0] == 0x02;
+            if endpoints.is_empty() && carries && index == last && !is_control {
+                endpoints = [0x80, 0x00].iter().filter_map(|direction| free(&mut used, *direction)).collect();
+            }
+            Alternate { class: one.class, extra: one.extra.clone(), endpoints }
+        });
+        made.push(UsbInterface { number, function, alternates: alternates.collect() });
+    }
+    made
+}
+
+/// A bulk endpoint that no interface has; `None` when all fifteen are taken.
+fn free(used: &mut BTreeSet<u8>, direction: u8) -> Option<(u8, u8, u16)> {
+    let address = (1..=15).map(|number| direction | number).find(|address| !used.contains(address))?;
+    used.insert(address);
+    Some((address, BULK, 512))
+}
+
+/// What the bytes on an interface are. A data interface goes with the one before it.
+fn function([class, subclass, protocol]: [u8; 3], shown: Option<&Interface>, before: Function) -> Function {
+    match (class, subclass) {
+        (0x08, _) => Function::Storage,
+        (0x02, 0x0d | 0x0e) => Function::Ncm,
+        (0x02, 0x06 | 0x0c) | (0xe0, 0x01) | (0xef, 0x04) => Function::Ethernet,
+        (CDC_DATA, _) if matches!(before, Function::Ethernet | Function::Ncm) => before,
+        (CDC_DATA, _) => Function::Raw,
+        _ => match shown.map(|i| i.role) {
+            Some(Role::Network) if (class, subclass) == (0x02, 0x02) => Function::Ethernet,
+            // Huawei's NCM; QMI and the rest are of another kind.
+            Some(Role::Network) if class == 0xff && matches!(protocol, 0x16 | 0x46 | 0x76) => Function::Ncm,
+            Some(
+                Role::Pcui
+                | Role::Modem
+                | Role::Diag
+                | Role::Gps
+                | Role::Serial
+                | Role::BootRom
+                | Role::Flash,
+            ) => Function::Serial,
+            _ => Function::Raw,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use stickshift::event::Session;
+    use stickshift::link::{Bus, ClassifiedBus};
+    use stickshift::switching::{Goal, SwitchRequest, prepare, switch_and_wait};
+    use stickshift_emu::computer::VirtualBus;
+
+    use super::*;
+
+    fn fixtures() -> Vec<PathBuf> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/pasted");
+        let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        all.sort();
+        all
+    }
+
+    fn shown(stick: &Stick) -> Vec<(u8, [u8; 3], Role)> {
+        stick.interfaces.iter().map(|i| (i.number, [i.class, i.subclass, i.protocol], i.role)).collect()
+    }
+
+    #[test]
+    fn every_stick_of_a_text_plays_what_the_text_says() {
+        let (mut played, mut switched) = (0, 0);
+        for path in fixtures() {
+            let name = path.to_str().unwrap();
+            let Ok(described) = read(name) else { continue };
+            assert_eq!(each(name).unwrap().len(), described.len());
+            for (number, (device, stick)) in (1..).zip(described) {
+                let mut bus = VirtualBus::new();
+                let place = port_place();
+                bus.plug(&place, named(&format!("{name}#{number}"), None).unwrap().unwrap());
+                bus.advance(Duration::from_secs(30));
+                let catalogue = std::sync::Arc::new(Catalogue::builtin());
+                let mut classified = ClassifiedBus::new(Box::new(bus.clone()), catalogue.clone());
+                let there = classified.device(&place).unwrap().unwrap_or_else(|| panic!("{name} #{number}"));
+                assert_eq!((there.id, there.mode), (stick.id, stick.mode), "{name} #{number}");
+                if !stick.interfaces.is_empty() && !device.configurations.is_empty() {
+                    let roles = |stick: &Stick| {
+                        shown(stick).into_iter().map(|(n, class, _)| (n, class)).collect::<Vec<_>>()
+                    };
+                    assert_eq!(roles(&there), roles(&stick), "{name} #{number}");
+                }
+                played += 1;
+                if stick.mode == Mode::Cdrom {
+                    let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: Goal::Usual };
+                    let prepared = prepare(&mut bus, &there, &request, &mut Session::quiet()).unwrap();
+                    let after = switch_and_wait(&mut bus, prepared, &mut Session::quiet()).unwrap();
+                    assert!(after.expected, "{name}");
+                    switched += 1;
+                }
+            }
+        }
+        assert!(played >= 40 && switched >= 7, "{played} {switched}");
+    }
+
+    #[test]
+    fn what_is_no_text_of_a_stick_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hello.txt");
+        fs::write(&path, "hello\n").unwrap();
+        let name = path.to_str().unwrap();
+        assert!(named(name, None).is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
+        assert!(named("./no-such-file", None).is_err_and(|e| e.is(ErrorKind::FileNotFound)));
+        assert!(named("k3772", None).unwrap().is_none());
+        fs::write(&path, "Bus 001 Device 002: ID 12d1:1f01 x\n").unwrap();
+        assert!(named(name, Some("ignores")).is_ok());
+        assert!(named(&format!("{name}#2"), None).is_err_and(|e| e.is(ErrorKind::Usage)));
+    }
+}

@@ -1,0 +1,293 @@
+//! `stickshift report`: everything that a maintainer needs to know about a stick, masked, in one text that can be played back.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::error::Result;
+use stickshift::host::KernelDrivers;
+use stickshift::link::Bus;
+use stickshift::stick::{Interface, Stick};
+use stickshift::{hex, mask};
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::output::json::Outcome;
+use crate::verbs::{doctor, identify, list};
+use crate::{files, overlays};
+
+/// Lines of a trace that a report takes: the last ones.
+const TRACE_LINES: usize = 400;
+/// The letters with which every report begins; `pasted` reads the lines below.
+const HEAD: &str = "stickshift report, format 1";
+
+/// Collect what a maintainer needs about a stick in one masked text.
+///
+/// The text holds the system, its drivers, the sticks with their descriptors, and what each says of itself. Serial numbers, IMEI and other
+/// identities are masked. With -o, the text is shown before it is written. `stickshift inspect FILE` reads it, and `stickshift virtual --from
+/// FILE` plays it.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// The stick: USB port path, ids, tty or serial number; without it, every stick
+    #[arg(value_name = "STICK")]
+    stick: Option<String>,
+
+    /// Write the report to FILE, after it was shown
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Add the end of a trace that --trace recorded
+    #[arg(long, value_name = "FILE")]
+    with_trace: Option<PathBuf>,
+
+    /// Do not ask the sticks anything: only what the bus shows
+    #[arg(long)]
+    no_questions: bool,
+}
+
+/// The report.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Collected {
+    /// The whole text.
+    text: String,
+    /// Where it was written, if it was.
+    file: Option<String>,
+}
+
+impl Report for Collected {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.file {
+            Some(file) => writeln!(out, "written to {file}"),
+            None => out.write_all(self.text.as_bytes()),
+        }
+    }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
+}
+
+/// The text before it is written.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Shown {
+    text: String,
+}
+
+impl Report for Shown {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())
+    }
+
+    fn shows_whole_texts(&self) -> bool {
+        true
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: ReportArgs) -> Result<()> {
+    if let Some(file) = &args.output {
+        context.output.leave_room(file)?;
+        files::check_free(file, context.global.force)?;
+    }
+    let trace = args.with_trace.as_deref().map(trace_end).transpose()?;
+    let mut bus = context.bus()?;
+    let sticks = match &args.stick {
+        Some(wanted) => vec![context.stick(&mut *bus, Some(wanted))?],
+        None => bus.sticks()?,
+    };
+    let mut text = system(context, &*bus);
+    if sticks.is_empty() {
+        text.push_str("\nno stick is plugged in\n");
+    }
+    for stick in &sticks {
+        let _ = write!(text, "\n== {} {} ==\n", stick.place, stick.id);
+        text.push_str(&block(&mut *bus, stick));
+        text.push_str(&masked(&list::text_of(stick)));
+        if !args.no_questions {
+            text.push_str(&masked(&identify::text_of(context, &mut *bus, stick)));
+        }
+    }
+    if let Some(trace) = trace {
+        let _ = write!(text, "\n== trace ==\n{trace}");
+    }
+    context.output.outcome_is(Outcome::Untouched);
+    let Some(file) = &args.output else {
+        context.output.finish(&Collected { text, file: None });
+        return Ok(());
+    };
+    let shown = Shown { text };
+    context.output.interim("report", &shown);
+    context.confirm(&format!("Write this to {}?", file.display()))?;
+    files::write(file, shown.text.as_bytes(), context.global.force, &[])?;
+    context.output.finish(&Collected { text: shown.text, file: Some(file.display().to_string()) });
+    Ok(())
+}
+
+/// Every line, masked. Spaces at its start stay.
+fn masked(text: &str) -> String {
+    text.lines().map(|line| mask::text(line) + "\n").collect()
+}
+
+/// The program, the system and its drivers.
+fn system(context: &Context, bus: &dyn Bus) -> String {
+    let root = overlays::root();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
+    let mut text = format!("{HEAD}\n");
+    let _ = writeln!(
+        text,
+        "program: stickshift {} ({} {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    if context.opener.is_virtual() {
+        text.push_str("system: virtual\n");
+    } else {
+        let release = read("etc/os-release");
+        let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+        let name = name.unwrap_or("not told").trim_matches('"');
+        let kernel = read("proc/sys/kernel/osrelease");
+        let _ = writeln!(text, "system: {name}, kernel {}", kernel.trim());
+    }
+    let drivers = KernelDrivers::below(&root);
+    let has = |name: &str| if context.opener.is_virtual() { bus.has_driver(name) } else { drivers.has(name) };
+    let (there, missing): (Vec<&str>, Vec<&str>) = doctor::driver_names().partition(|name| has(name));
+    let _ = writeln!(text, "drivers: {}", there.join(" "));
+    let _ = writeln!(text, "drivers that are not there: {}", missing.join(" "));
+    text
+}
+
+/// The stick in the form of usb-devices, its nodes, and its descriptors in bytes.
+fn block(bus: &mut dyn Bus, stick: &Stick) -> String {
+    let mut text = String::new();
+    let number = stick.place.as_str().split('-').next().unwrap_or("1");
+    let address = bus.address(&stick.place).ok().flatten().unwrap_or(2);
+    let _ = writeln!(text, "T:  Bus={number} Dev#={address:3} Place={}", stick.place);
+    let _ = writeln!(text, "D:  Cls={:02x} Sub=00 Prot=00 #Cfgs={:3}", stick.class, stick.configurations);
+    let [release_high, release_low] = stick.release.to_be_bytes();
+    let _ = writeln!(
+        text,
+        "P:  Vendor={:04x} ProdID={:04x} Rev={release_high:02x}.{release_low:02x}",
+        stick.id.vendor, stick.id.product
+    );
+    for (name, value) in [
+        ("Manufacturer", stick.manufacturer.as_deref().map(mask::text)),
+        ("Product", stick.product.as_deref().map(mask::text)),
+        ("SerialNumber", stick.serial.as_deref().map(mask::identity)),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "S:  {name}={}", value.replace(['\n', '\r'], " "));
+        }
+    }
+    let _ = writeln!(
+        text,
+        "C:* #Ifs={:2} Cfg#={:2} Atr=80 MxPwr=500mA",
+        stick.interfaces.len(),
+        stick.configuration
+    );
+    for interface in &stick.interfaces {
+        interface_lines(&mut text, interface);
+    }
+    if let Some(bytes) = descriptors(bus, stick) {
+        let _ = writeln!(text, "descriptors: {}", hex::encode(&bytes));
+    }
+    text
+}
+
+fn interface_lines(text: &mut String, i: &Interface) {
+    let _ = writeln!(
+        text,
+        "I:* If#={:2} Alt= 0 #EPs={:2} Cls={:02x} Sub={:02x} Prot={:02x} Driver={}",
+        i.number,
+        i.endpoints.len(),
+        i.class,
+        i.subclass,
+        i.protocol,
+        i.driver.as_deref().unwrap_or("(none)")
+    );
+    for endpoint in &i.endpoints {
+        let _ = writeln!(
+            text,
+            "E:  Ad={:02x} Atr={:02x} MxPS={:4}",
+            endpoint.address, endpoint.kind, endpoint.max_packet
+        );
+    }
+    let nodes = [("Tty", &i.tty), ("Net", &i.netdev), ("Wdm", &i.cdc_wdm)];
+    let nodes = nodes.into_iter().filter_map(|(name, node)| {
+        let node = node.as_deref()?;
+        Some(format!(" {name}={}", node.rsplit('/').next().unwrap_or(node)))
+    });
+    let nodes: String = nodes.collect();
+    if !nodes.is_empty() {
+        let _ = writeln!(text, "N:  If#={:2}{nodes}", i.number);
+    }
+}
+
+/// Device descriptor and configurations, as the device gave them to the system.
+fn descriptors(bus: &mut dyn Bus, stick: &Stick) -> Option<Vec<u8>> {
+    let link = bus.open_usb(&stick.place).ok()?;
+    Some([link.device_descriptor().to_vec(), link.configurations().concat()].concat())
+}
+
+/// The last lines of a trace, masked once more.
+fn trace_end(path: &Path) -> Result<String> {
+    let bytes = files::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(TRACE_LINES);
+    Ok(masked(&lines[from..].join("\n")))
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Collected>("report");
+    shapes.event::<Shown>("report", "report");
+}
+
+#[cfg(all(test, feature = "virtual"))]
+mod tests {
+    use stickshift::link::ClassifiedBus;
+    use stickshift::pasted;
+    use stickshift::profile::Catalogue;
+    use stickshift_emu::computer::VirtualBus;
+    use stickshift_emu::sticks::catalogue::{names, virtual_stick};
+
+    use super::*;
+
+    #[test]
+    fn what_a_report_says_of_a_stick_is_read_back() {
+        for (name, _) in names() {
+            let place = "1-1".parse().unwrap();
+            let bus = VirtualBus::new();
+            bus.plug(&place, virtual_stick(name, 1, None).unwrap());
+            bus.advance(std::time::Duration::from_secs(60));
+            let catalogue = std::sync::Arc::new(Catalogue::builtin());
+            let mut bus = ClassifiedBus::new(Box::new(bus), catalogue.clone());
+            let stick = bus.device(&place).unwrap().unwrap();
+            let text = format!("{HEAD}\n\n{}", block(&mut bus, &stick));
+            let paste = pasted::read(text.as_bytes()).unwrap();
+            let again = paste.devices[0].stick(&"9-9".parse().unwrap(), &*catalogue);
+            let same = |s: &Stick| Stick {
+                serial: None,
+                evidence: Vec::new(),
+                interfaces: s
+                    .interfaces
+                    .iter()
+                    .map(|i| Interface {
+                        tty: i.tty.as_ref().map(|t| t.replace("/dev/", "")),
+                        cdc_wdm: None,
+                        ..i.clone()
+                    })
+                    .collect(),
+                ..s.clone()
+            };
+            assert_eq!(same(&again), same(&stick), "{name}\n{text}");
+            let link = bus.open_usb(&place).unwrap();
+            let played: Vec<_> = paste.devices[0].descriptors().iter().map(|c| c.encode()).collect();
+            assert_eq!(played, link.configurations(), "{name}");
+        }
+    }
+}
