@@ -24,3 +24,10 @@ impl Clock {
         deadline.saturating_sub(self.now())
     }
 }
+
+/// A wait as the kernel takes it. Its fields are of other widths on 32-bit processors; what does not fit is a wait of weeks.
+#[cfg(target_os = "linux")]
+pub(super) fn timespec(time: Duration) -> rustix::event::Timespec {
+    let longest = rustix::event::Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 };
+    time.try_into().unwrap_or(longest)
+}

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct KernelDrivers {
     loaded: PathBuf,
+    /// Where each driver that is ready to bind has a folder, also one that is built in: `/sys/bus/usb/drivers` and that of usb-serial.
+    bound: [PathBuf; 3],
     on_disk: PathBuf,
     /// Texts of `modules.builtin` and `modules.dep`, a file in each line.
     lists: [String; 2],
@@ -19,7 +21,9 @@ impl KernelDrivers {
         let on_disk = root.join("lib/modules").join(release.trim());
         let list = |name: &str| fs::read_to_string(on_disk.join(name)).unwrap_or_default();
         let lists = [list("modules.builtin"), list("modules.dep")];
-        KernelDrivers { loaded: root.join("sys/module"), on_disk, lists }
+        let bound =
+            ["usb", "usb-serial", "platform"].map(|bus| root.join("sys/bus").join(bus).join("drivers"));
+        KernelDrivers { loaded: root.join("sys/module"), bound, on_disk, lists }
     }
 
     /// Whether there is one of that name, as the kernel writes it: with underscores.
@@ -34,7 +38,15 @@ impl KernelDrivers {
         };
         // OpenWrt keeps no lists.
         let is_file = |n: &String| self.on_disk.join(format!("{n}.ko")).is_file();
-        self.loaded.join(name).is_dir() || self.lists.iter().any(is_listed) || names.iter().any(is_file)
+        // A driver that is built in and has no parameters has no folder among the modules.
+        let is_bound =
+            |n: &String| self.bound.iter().any(|b| b.join(n).is_dir() || b.join(format!("{n}1")).is_dir());
+        let core = name == "usbserial" && self.bound[1].is_dir();
+        let bound = core || names.iter().any(is_bound);
+        bound
+            || self.loaded.join(name).is_dir()
+            || self.lists.iter().any(is_listed)
+            || names.iter().any(is_file)
     }
 }
 
@@ -60,8 +72,16 @@ mod tests {
         for name in ["option", "cdc_acm", "usb_storage", "cdc_mbim", "qmi_wwan"] {
             assert!(drivers.has(name), "{name}");
         }
-        for name in ["cdc_ncm", "mbim", "optio"] {
+        for name in ["cdc_ncm", "mbim", "optio", "usbserial", "cdc_ether", "vhci_hcd"] {
             assert!(!drivers.has(name), "{name}");
+        }
+        // Built in: no folder among the modules, and no list on a router.
+        for path in ["usb/drivers/cdc_ether", "usb-serial/drivers/option1", "platform/drivers/vhci_hcd"] {
+            fs::create_dir_all(root.path().join("sys/bus").join(path)).unwrap();
+        }
+        fs::remove_dir_all(root.path().join("sys/module")).unwrap();
+        for name in ["cdc_ether", "option", "usbserial", "vhci_hcd"] {
+            assert!(KernelDrivers::below(root.path()).has(name), "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
@@ -76,7 +76,7 @@ impl Hotplug {
     fn poll(&self, timeout: Duration) -> Result<bool> {
         // Some systems refuse waits of more than a few weeks, and Moment::MAX means "for ever".
         let timeout = timeout.min(Duration::from_secs(7 * 24 * 3600));
-        let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        let timeout = super::clock::timespec(timeout);
         match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => Ok(false),
             // A signal ends the wait: whoever waits may have been asked to stop.

@@ -2,15 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
-use rustix::termios::{ControlModes, OptionalActions, QueueSelector, SpecialCodeIndex};
+use rustix::termios::QueueSelector;
 use serial2::SerialPort;
 
 use super::clock::Clock;
@@ -65,8 +65,8 @@ impl SerialLink {
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Err(busy(path, holder::of(path)));
         }
-        set_raw(&file).map_err(|e| cannot_open(path, e.into()))?;
-        let port = SerialPort::from(OwnedFd::from(file));
+        let mut port = SerialPort::from(OwnedFd::from(file));
+        set_raw(&mut port).map_err(|e| cannot_open(path, e))?;
         // A pty has no such lines, and exclusive mode only keeps out who is not root: neither failing is a reason to stop.
         let _ = port.set_dtr(true);
         let _ = port.set_rts(true);
@@ -96,7 +96,7 @@ impl SerialLink {
     fn wait(&self, events: PollFlags, deadline: Moment) -> Result<bool> {
         loop {
             let left = self.clock.until(deadline);
-            let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            let timeout = super::clock::timespec(left);
             let mut fds = [PollFd::new(&self.port, events)];
             match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return Ok(false),
@@ -167,15 +167,19 @@ impl ByteLink for SerialLink {
     }
 }
 
-fn set_raw(port: impl AsFd) -> rustix::io::Result<()> {
-    let mut settings = rustix::termios::tcgetattr(&port)?;
-    settings.make_raw();
-    settings.set_speed(115_200)?;
-    settings.control_modes.remove(ControlModes::CRTSCTS | ControlModes::CSTOPB);
-    settings.control_modes.insert(ControlModes::CLOCAL | ControlModes::CREAD);
-    settings.special_codes[SpecialCodeIndex::VMIN] = 1;
-    settings.special_codes[SpecialCodeIndex::VTIME] = 0;
-    rustix::termios::tcsetattr(&port, OptionalActions::Now, &settings)
+/// rustix cannot do this on MIPS with musl: its tcsetattr asks for another request there (rustix 1.1.6).
+fn set_raw(port: &mut SerialPort) -> io::Result<()> {
+    // The settings wait for what is on its way out; of whoever held the port before, nobody may take it.
+    let _ = rustix::termios::tcflush(&*port, QueueSelector::OFlush);
+    let mut settings = port.get_configuration()?;
+    settings.set_raw();
+    settings.set_baud_rate(115_200)?;
+    settings.as_termios_mut().c_cflag |= libc::CLOCAL | libc::CREAD;
+    match port.set_configuration(&settings) {
+        // The driver took the settings and keeps some of its own, as those of modems do.
+        Err(e) if e.raw_os_error().is_none() => Ok(()),
+        done => done,
+    }
 }
 
 /// Whether a device number is that of a pty's slave end (majors 136 to 143). Whoever made the pty usually keeps it open.
