@@ -470,7 +470,7 @@ fn every_answer_forbids_what_the_pages_do_not_need() {
             "content-security-policy: default-src 'none'",
             "x-content-type-options: nosniff",
             "frame-ancestors 'none'",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
         ] {
             assert!(head.contains(header), "{path}: {head}");
         }

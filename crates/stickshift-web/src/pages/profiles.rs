@@ -125,7 +125,7 @@ fn profile(page: &Page<'_>, profile: &Value) -> String {
     let lines =
         profile["parameters"].as_array().into_iter().flatten().map(value).collect::<Vec<_>>().join("\n");
     format!(
-        "<article class=\"card\" lang=\"en\"><h3>{}</h3>{about}<pre tabindex=\"0\">{lines}</pre></article>",
+        "<article class=\"card\" lang=\"en\"><h2>{}</h2>{about}<pre tabindex=\"0\">{lines}</pre></article>",
         field(profile, "name")
     )
 }

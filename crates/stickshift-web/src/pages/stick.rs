@@ -134,7 +134,9 @@ fn plot(page: &Page<'_>, samples: &[Sample]) -> String {
         let x = WIDTH * (1.0 - (last - at) as f64 / span);
         format!("{x:.0},{:.0}", height(*dbm))
     });
-    let points = points.collect::<Vec<_>>().join(" ");
+    // The first look is a dash at the end.
+    let dash = format!("{:.0},{:.0}", if figures.len() == 1 { WIDTH - 8.0 } else { WIDTH }, height(*now));
+    let points = points.chain([dash]).collect::<Vec<_>>().join(" ");
     let least = figures.iter().map(|(_, (_, dbm))| *dbm).fold(f64::MAX, f64::min);
     let most = figures.iter().map(|(_, (_, dbm))| *dbm).fold(f64::MIN, f64::max);
     let grid = [-60.0, -80.0, -100.0]
@@ -142,10 +144,9 @@ fn plot(page: &Page<'_>, samples: &[Sample]) -> String {
     let minutes = ((last - first) / 60).max(1);
     format!(
         "<figure><svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{name} {now:.0} dBm\">\
-         <g class=\"grid\">{}</g><polyline points=\"{points}\"/><circle cx=\"{WIDTH}\" cy=\"{:.0}\" r=\"4\"/></svg>\
+         <g class=\"grid\">{}</g><polyline points=\"{points}\"/></svg>\
          <figcaption>{name}: {now:.0} dBm; {} {minutes} min: {least:.0} {} {most:.0} dBm</figcaption></figure>",
         grid.concat(),
-        height(*now),
         page.t("last-time"),
         page.t("to")
     )
