@@ -12,7 +12,7 @@ mod sticks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -44,7 +44,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/profiles/remove", post(profiles::remove))
         .route("/files/{file}", get(profiles::of_file))
         .route("/download/{what}/{name}/{format}", get(profiles::download))
-        .route("/upload", post(profiles::upload))
+        // What is received is counted against the limit of the options.
+        .route("/upload", post(profiles::upload).layer(DefaultBodyLimit::disable()))
         .route("/remove", post(profiles::remove_file))
         .route("/convert", get(convert::page))
         .route("/rehearse", get(convert::rehearse))

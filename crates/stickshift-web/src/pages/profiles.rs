@@ -20,7 +20,7 @@ use crate::operations;
 use crate::uploads::Upload;
 
 /// Profiles on one page; a search shows others.
-const SHOWN: usize = 60;
+const SHOWN: usize = 30;
 
 /// Formats to download, and the ends of their names.
 pub(super) const FORMATS: [(&str, &str); 5] = [
@@ -124,9 +124,14 @@ fn profile(page: &Page<'_>, profile: &Value) -> String {
     ]);
     let lines =
         profile["parameters"].as_array().into_iter().flatten().map(value).collect::<Vec<_>>().join("\n");
+    let name = ["name", "key"]
+        .map(|name| field(profile, name))
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_default();
     format!(
         "<article class=\"card\" lang=\"en\"><h2>{}</h2>{about}<pre tabindex=\"0\">{lines}</pre></article>",
-        field(profile, "name")
+        name
     )
 }
 
