@@ -13,6 +13,7 @@ mod skips;
 mod small;
 mod tiers;
 mod vm;
+mod web;
 
 use std::process::ExitCode;
 

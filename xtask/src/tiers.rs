@@ -9,6 +9,7 @@ use crate::packages;
 use crate::run::{command, run, status, target};
 use crate::skips;
 use crate::vm;
+use crate::web;
 
 struct Tier {
     name: &'static str,
@@ -49,6 +50,13 @@ const TIERS: &[Tier] = &[
         what: "unit, dialogue, fault campaign, transcript and peer tests",
         prepare: peers,
         run: test_all,
+        may_lack: false,
+    },
+    Tier {
+        name: "web",
+        what: "the web page in a real browser, at two widths, with axe-core",
+        prepare: web::prepare,
+        run: web::pages,
         may_lack: false,
     },
     Tier {

@@ -1,6 +1,6 @@
 //! A browser by the WebDriver protocol: <https://www.w3.org/TR/webdriver2/>, and Chrome's own commands for what that has not.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The key under which WebDriver passes an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// A page, or what is waited for on it, is there by then.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A browser with one window. It ends with this value.
 pub(crate) struct Browser {
@@ -77,12 +77,9 @@ impl Browser {
             body.len()
         );
         stream.write_all(request.as_bytes()).map_err(failed)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).map_err(failed)?;
-        let answer = String::from_utf8_lossy(&answer);
-        let document = answer.split_once("\r\n\r\n").map_or("", |(_, document)| document);
+        let document = read(stream).map_err(failed)?;
         let value: Value =
-            serde_json::from_str(document).map_err(|e| format!("chromedriver: {e}: {document}"))?;
+            serde_json::from_str(&document).map_err(|e| format!("chromedriver: {e}: {document}"))?;
         match value["value"]["error"].as_str() {
             Some(error) => Err(format!("{method} {path}: {error}: {}", value["value"]["message"])),
             None => Ok(value["value"].clone()),
@@ -195,6 +192,24 @@ impl Browser {
         let bytes = base64(picture["data"].as_str().unwrap_or_default());
         std::fs::write(file, bytes).map_err(|e| format!("{}: {e}", file.display()))
     }
+}
+
+/// The document of an answer. The driver keeps connections open, whatever it is asked.
+fn read(stream: TcpStream) -> std::io::Result<String> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim().to_lowercase().split_once(':') {
+            Some(("content-length", value)) => length = value.trim().parse().unwrap_or(0),
+            None if line.trim().is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut document = vec![0; length];
+    reader.read_exact(&mut document)?;
+    Ok(String::from_utf8_lossy(&document).into_owned())
 }
 
 fn base64(text: &str) -> Vec<u8> {
