@@ -204,7 +204,7 @@ impl Visit {
         self.browser.fill("#to", "+4915112345678")?;
         self.browser.fill("#text", "Sent by a browser <b>")?;
         self.browser.click("form[action='/do/send'] button")?;
-        self.browser.wait_for(".box.good")?;
+        self.browser.wait_for_text(".box.good", "was sent")?;
         self.browser.wait_for_text(".thread", "Sent by a browser <b>")?;
         self.browser.fill("#code", "*100#")?;
         self.browser.click("form[action='/do/ussd'] button")?;
@@ -213,7 +213,7 @@ impl Visit {
         let before = self.browser.script("return document.querySelectorAll('.message').length")?;
         self.browser.click(".message summary")?;
         self.browser.click(".message details[open] button")?;
-        self.browser.wait_for(".box.good")?;
+        self.browser.wait_for_text(".box.good", "deleted")?;
         let after = self.browser.script("return document.querySelectorAll('.message').length")?;
         if after.as_u64() < before.as_u64() {
             Ok(())
@@ -262,10 +262,10 @@ impl Visit {
         self.browser.wait_for_text(".rows", "20801")?;
         self.look("network-scan")?;
         self.browser.click("form[action='/do/use-network'] button")?;
-        self.browser.wait_for(".box.good")?;
+        self.browser.wait_for_text(".box.good", "network was selected")?;
         self.browser.script("document.querySelector('#mode').value = 'lte'")?;
         self.browser.click("form[action='/do/radio'] button")?;
-        self.browser.wait_for(".box.good")?;
+        self.browser.wait_for_text(".box.good", "settings")?;
         self.browser.wait_for_text("dl", "lte")
     }
 

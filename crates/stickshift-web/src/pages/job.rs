@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::profiles::generic;
 use super::{Page, Shared, Who, failure_page, nothing};
 use crate::guard::Form;
-use crate::html::{field, list, text, value};
+use crate::html::{field, list, terms, text, value};
 use crate::jobs::{Job, Told};
 use crate::operations::CONSENTS;
 
@@ -148,15 +148,12 @@ fn outcome(page: &Page<'_>, job: &Job, told: &Told) -> String {
             let parts = ["model", "hardware", "kind", "firmware", "web_ui"].map(|name| field(identity, name));
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
         };
-        let _ = write!(
-            body,
-            "<dl><div><dt>{}</dt><dd>{}</dd></div><div><dt>{}</dt><dd>{}</dd></div></dl><p><a class=\"button\" href=\"/\">{}</a></p>",
-            page.t("before"),
-            line(&result["before"]),
-            page.t("after"),
-            line(&result["after"]),
-            page.t("nav-sticks")
-        );
+        let (before, after) = (page.t("before"), page.t("after"));
+        body.push_str(&terms([
+            (before.as_str(), line(&result["before"])),
+            (after.as_str(), line(&result["after"])),
+        ]));
+        let _ = write!(body, "<p><a class=\"button\" href=\"/\">{}</a></p>", page.t("nav-sticks"));
     } else if result["networks"].is_array() {
         body.push_str(&networks(page, job, &result["networks"]));
     } else if result["stick"].is_object() {
@@ -239,13 +236,7 @@ fn plan(page: &Page<'_>, job: &Job, plan: &Value) -> String {
     if plan["title"].is_string() {
         let _ = write!(body, "<p lang=\"en\"><strong>{}</strong></p>", field(plan, "title"));
     }
-    let steps = plan["steps"].as_array().into_iter().flatten().map(|step| {
-        let bytes =
-            step["bytes"].as_u64().map(|bytes| format!(" <small>{bytes} {}</small>", page.t("bytes")));
-        let class = if step["code"] == "flash-partition" { " class=\"part\"" } else { "" };
-        format!("<li{class}>{}{}</li>", field(step, "text"), bytes.unwrap_or_default())
-    });
-    let steps: String = steps.collect();
+    let steps = steps_of_plan(page, plan);
     if !steps.is_empty() {
         let _ = write!(
             body,
@@ -308,6 +299,22 @@ fn plan(page: &Page<'_>, job: &Job, plan: &Value) -> String {
     };
     let _ = write!(body, "<section class=\"box warn\"><h2>{heading}</h2>{note}{shown}</section>");
     body
+}
+
+/// The steps of a plan, each with the partitions that it writes.
+fn steps_of_plan(page: &Page<'_>, plan: &Value) -> String {
+    let all = plan["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_part = |step: &Value| step["code"] == "flash-partition";
+    let mut rows = String::new();
+    for (index, step) in all.iter().enumerate().filter(|(_, step)| !is_part(step)) {
+        let bytes =
+            step["bytes"].as_u64().map(|bytes| format!(" <small>{bytes} {}</small>", page.t("bytes")));
+        let parts = all[index + 1..].iter().take_while(|step| is_part(step));
+        let parts: String = parts.map(|part| format!("<li>{}</li>", field(part, "text"))).collect();
+        let parts = if parts.is_empty() { parts } else { format!("<ul class=\"plain\">{parts}</ul>") };
+        let _ = write!(rows, "<li>{}{}{parts}</li>", field(step, "text"), bytes.unwrap_or_default());
+    }
+    rows
 }
 
 /// What was done so far.

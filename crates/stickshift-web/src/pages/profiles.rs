@@ -124,15 +124,13 @@ fn profile(page: &Page<'_>, profile: &Value) -> String {
     ]);
     let lines =
         profile["parameters"].as_array().into_iter().flatten().map(value).collect::<Vec<_>>().join("\n");
+    let lines = if lines.is_empty() { lines } else { format!("<pre tabindex=\"0\">{lines}</pre>") };
     let name = ["name", "key"]
         .map(|name| field(profile, name))
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or_default();
-    format!(
-        "<article class=\"card\" lang=\"en\"><h2>{}</h2>{about}<pre tabindex=\"0\">{lines}</pre></article>",
-        name
-    )
+    format!("<article class=\"card\" lang=\"en\"><h2>{}</h2>{about}{lines}</article>", name)
 }
 
 fn downloads(page: &Page<'_>, what: &str, name: &str) -> String {
