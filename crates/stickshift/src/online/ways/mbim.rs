@@ -316,6 +316,7 @@ fn addresses_of(told: &IpConfiguration) -> Addresses {
         gateway: None,
         dns: dns4.chain(dns6).collect(),
         mtu: mtus.min().and_then(|mtu| mtu.try_into().ok()).filter(|mtu| *mtu >= 576),
+        lease: None,
         from: vec!["the stick"],
         foreign: false,
     }
