@@ -16,6 +16,10 @@ pub(super) const ROWS: &[CommandRow] = &[
         };
         AtAnswer::Lines(call.modem.data.contexts.iter().map(line).collect()).into()
     }),
+    ("+CGDCONT=?", Knows::Every, |_| {
+        let line = |protocol| format!("+CGDCONT: (1-16),\"{protocol}\",,,(0-2),(0-3)");
+        AtAnswer::Lines(PROTOCOLS.map(line).to_vec()).into()
+    }),
     ("+CGDCONT=", Knows::Every, define_context),
     ("^NDISDUP=", Knows::Lte, dial_ncm),
     ("^NDISSTATQRY", Knows::Lte, ncm_state),
@@ -50,6 +54,9 @@ pub(super) const ROWS: &[CommandRow] = &[
     }),
 ];
 
+/// The types of packet data that a context may have.
+const PROTOCOLS: [&str; 3] = ["IP", "IPV6", "IPV4V6"];
+
 /// `AT+CGDCONT=1,"IP","apn"`; the number alone removes one.
 fn define_context(call: &mut Call<'_>) -> CommandResult {
     let fields = call.fields();
@@ -59,7 +66,7 @@ fn define_context(call: &mut Call<'_>) -> CommandResult {
     let contexts = &mut call.modem.data.contexts;
     contexts.retain(|context| context.0 != id);
     if let [_, protocol, apn, ..] = &fields[..] {
-        if !matches!(protocol.as_str(), "IP" | "IPV6" | "IPV4V6") {
+        if !PROTOCOLS.contains(&protocol.as_str()) {
             return AtAnswer::Cme(50).into();
         }
         contexts.push((id, protocol.clone(), apn.clone()));
@@ -324,6 +331,7 @@ mod tests {
         let mut rig = Rig::new();
         assert_eq!(rig.ask("AT+CGDCONT=2,\"IPV4V6\",\"web\""), "OK");
         assert!(rig.ask("AT+CGDCONT?").contains("+CGDCONT: 2,\"IPV4V6\",\"web\",\"0.0.0.0\",0,0"));
+        assert!(rig.ask("AT+CGDCONT=?").contains("(1-16),\"IPV4V6\","), "ModemManager asks for it");
         assert_eq!(rig.ask("AT+CGDCONT=2"), "OK");
         assert!(!rig.ask("AT+CGDCONT?").contains("web"));
         assert_eq!(rig.ask("AT+CGDCONT=3,\"X25\",\"web\""), "+CME ERROR: 50");
