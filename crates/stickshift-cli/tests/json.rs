@@ -78,6 +78,7 @@ const TYPED: &[(&str, &str)] = &[
     ("online status --virtual e3372h-stick", "untouched"),
     ("setup networkmanager --print", "untouched"),
     ("setup networkd --print", "untouched"),
+    ("setup netifd --print", "untouched"),
     ("setup udev --print", "untouched"),
     ("setup udev --switch --print", "untouched"),
     ("setup systemd --print", "untouched"),
