@@ -4,7 +4,7 @@
 #[cfg(feature = "web")]
 use stickshift::event::Cancel;
 
-#[cfg(feature = "web")]
+#[cfg(all(feature = "virtual", feature = "web"))]
 use crate::options::Global;
 #[cfg(feature = "web")]
 use crate::output::Listener;
@@ -18,6 +18,7 @@ pub(crate) type Approve = Box<dyn Fn() -> bool>;
 #[cfg(feature = "web")]
 pub(crate) struct Surroundings {
     /// The options of the run that it belongs to; the command's own `--virtual` comes before its sticks.
+    #[cfg(feature = "virtual")]
     pub(crate) global: Global,
     /// The virtual computer that all commands share.
     #[cfg(feature = "virtual")]

@@ -15,6 +15,7 @@ use stickshift_web::{Engine, Options, Passwords, Server};
 
 use crate::context::Context;
 use crate::hosted::{RunHosted, Surroundings};
+#[cfg(feature = "virtual")]
 use crate::options::Global;
 use crate::output::json::Outcome;
 use crate::output::{Output, Report};
@@ -115,6 +116,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let hosted = Hosted {
+        #[cfg(feature = "virtual")]
         global: context.global.clone(),
         run_hosted,
         #[cfg(feature = "virtual")]
@@ -184,6 +186,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Runs the commands of the pages and of the API in this process.
 struct Hosted {
+    #[cfg(feature = "virtual")]
     global: Global,
     run_hosted: RunHosted,
     #[cfg(feature = "virtual")]
@@ -199,6 +202,7 @@ impl Engine for Hosted {
         approve: Box<dyn Fn() -> bool>,
     ) {
         let around = Surroundings {
+            #[cfg(feature = "virtual")]
             global: self.global.clone(),
             #[cfg(feature = "virtual")]
             played: self.played.clone(),
