@@ -229,7 +229,8 @@ fn json_fixtures_have_one_record_per_line() {
         below(&root.join(folder), &[".json"], &mut fixtures);
     }
     // Schemas are written by a test, which also compares them.
-    fixtures.retain(|path| !path.starts_with(root.join("docs/json")));
+    let written = ["docs/json", "docs/openapi.json"].map(|path| root.join(path));
+    fixtures.retain(|path| !written.iter().any(|written| path.starts_with(written)));
     assert!(!fixtures.is_empty());
     for path in fixtures {
         let checked = one_record_per_line(&fs::read_to_string(&path).unwrap());
