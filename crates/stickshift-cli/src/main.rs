@@ -10,9 +10,9 @@ mod context;
 mod distribution;
 mod examples;
 mod files;
-mod hosted;
 #[cfg(feature = "virtual")]
 mod from_text;
+mod hosted;
 mod lazy;
 mod manual;
 mod opener;

@@ -33,6 +33,9 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("setup-completions", Looks, "setup completions bash", ""),
     ("setup-man", Looks, "setup man", ""),
     ("setup-openwrt", Looks, "setup openwrt", "k3772"),
+    ("setup-netifd", Looks, "setup netifd --print", ""),
+    ("setup-networkd", Looks, "setup networkd --print", ""),
+    ("setup-networkmanager", Looks, "setup networkmanager --print", ""),
     ("setup-systemd", Looks, "setup systemd --print", ""),
     ("firmware-verify", Looks, "firmware verify firmware.bin", ""),
     ("firmware-extract", Looks, "firmware extract firmware.bin -o parts", ""),
@@ -82,9 +85,15 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("network-set", Asks, "network set --mode lte", "e3372h-stick"),
     ("network-scan", Looks, "network scan", "e3372h-stick"),
     ("network-use", IsNamed, "network use auto", "e3372h-stick"),
+    ("online-up", IsNamed, "online up", "e3372h-stick"),
+    ("online-down", IsNamed, "online down", "e3372h-stick"),
+    ("online-status", Looks, "online status", "e3372h-stick"),
     ("ports-show", Looks, "ports show", "e3372h-stick"),
     ("ports-set", Asks, "ports set at,modem,ncm", "e3372h-stick"),
     ("inspect", Looks, "inspect firmware.bin", ""),
+    ("report", Looks, "report", "e3372h-stick"),
+    ("serve", Serves, "", ""),
+    ("serve-passwd", IsNamed, "", ""),
 ];
 
 fn stickshift(folder: &Path, words: &[&str]) -> (Option<i32>, Value) {

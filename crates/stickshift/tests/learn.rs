@@ -226,7 +226,8 @@ fn wire(parameters: &Parameters, entry: &Entry) -> Vec<String> {
 fn says_nothing(entry: &Entry) -> bool {
     let p = &entry.parameters;
     let only_pantech_1 = p.pantech == Some(1);
-    only_pantech_1 || !p.does_something() || p.configuration == Some(1) && !p.has_message()
+    let only_reset = p.reset_usb == Some(true) && p.methods_on().next().is_none() && !p.has_message();
+    only_pantech_1 || only_reset || !p.does_something() || p.configuration == Some(1) && !p.has_message()
 }
 
 /// A lone eject is learned as the method of that name.

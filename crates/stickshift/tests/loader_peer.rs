@@ -159,7 +159,11 @@ fn one_refusal_anywhere_is_overcome() {
             7 => assert_eq!(last_two, [sent(&loader)[1].clone(), sent(&loader)[1].clone()]),
             _ => assert_eq!(last_two, sent(&loader), "packet {packet}"),
         }
-        assert!(done.repeated > 0 && done.start == Start::Accepted, "packet {packet}: {done:?}");
+        // The peer closes its port when it has its blocks: before the probe or after it.
+        assert!(
+            done.repeated > 0 && matches!(done.start, Start::Accepted | Start::HungUp),
+            "packet {packet}: {done:?}"
+        );
     }
 }
 

@@ -51,13 +51,13 @@ pub struct Registration {
 
 /// `AT+CEREG=3`, `AT+CGREG=3`: registrations tell why the network refused. 3GPP TS 27.007 section 10.1.22. Kept for this session.
 pub fn tell_causes(domain: Domain) -> Command<()> {
-    let name = match domain {
-        Domain::Circuit => "+CREG",
-        Domain::Packet => "+CGREG",
-        Domain::Lte => "+CEREG",
-        Domain::Nr => "+C5GREG",
+    let text = match domain {
+        Domain::Circuit => "AT+CREG=3",
+        Domain::Packet => "AT+CGREG=3",
+        Domain::Lte => "AT+CEREG=3",
+        Domain::Nr => "AT+C5GREG=3",
     };
-    Command::plain(format!("AT{name}=3")).that(Effect::Reads)
+    Command::plain(text).that(Effect::Reads)
 }
 
 /// `AT+CREG?`, `AT+CGREG?`, `AT+CEREG?`, `AT+C5GREG?`.

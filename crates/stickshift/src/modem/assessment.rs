@@ -20,7 +20,7 @@
 
 use serde::Serialize;
 
-use crate::modem::identity::Identity;
+use crate::modem::identity::{Identity, mbim_interface};
 use crate::stick::identify::{BOARDS, Gate, Kind, Names, NotFlashable, model_of, not_flashable};
 use crate::stick::{Mode, Stick, UsbId, product_name};
 
@@ -163,7 +163,9 @@ fn kind(stick: Option<&Stick>, said: &Identity) -> Finding {
         Some(Mode::Hilink | Mode::HilinkSerial) => {
             certain("firmware", "hilink", "it is a network card with a router behind it")
         }
-        Some(Mode::Modem) if stick.is_some_and(|stick| stick.ports().next().is_none()) => {
+        Some(Mode::Modem)
+            if stick.is_some_and(|s| mbim_interface(s).is_some() && s.ports().next().is_none()) =>
+        {
             certain("firmware", "stick", "it is a modem without a web page: it shows a control channel alone")
         }
         Some(Mode::Modem) => {

@@ -3,7 +3,7 @@
 //! Written here and not taken from a crate: the general ones add 0.5 MB to a program of 3 MB. Layouts: `linux/netlink.h`, `linux/rtnetlink.h`,
 //! `linux/if_link.h`, `linux/if_addr.h`, `linux/fib_rules.h`. Numbers are in the byte order of the machine.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// What a message asks for or tells: `RTM_*`.
 pub mod kind {

@@ -29,6 +29,7 @@ fn plain_commands() {
         data::define_context(1, PdpType::V4, "internet").unwrap(),
         data::dial(1, "internet", None).unwrap(),
         data::hang_up(1),
+        data::undefine_context(2),
         sms::pdu_mode(),
         sms::delete(3),
         ussd::cancel(),

@@ -1,4 +1,4 @@
-//! HiLink firmware: its own router dials; the computer gets an address from the stick's DHCP. docs/protocols/hilink-at.md sections 1.7 and 4.
+//! HiLink firmware: its own router dials; the computer gets an address from the stick's DHCP. docs/protocols/hilink-at.md section 1.7, docs/online.md.
 
 use std::time::Duration;
 
