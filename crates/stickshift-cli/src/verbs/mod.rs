@@ -22,6 +22,7 @@ pub(crate) mod pasted;
 pub(crate) mod pin;
 pub(crate) mod ports;
 pub(crate) mod profile;
+mod profile_reports;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
 pub(crate) mod report;

@@ -1,23 +1,20 @@
 //! `stickshift profile`: the switching profiles, and their file formats.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
-use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, Loss, usb_modeswitch};
-use stickshift::profile::{Candidate, Catalogue, Entry, Origin, Parameters, check};
+use stickshift::profile::{Candidate, Catalogue, Entry, Origin, check};
 use stickshift::stick::UsbId;
 
 use crate::context::Context;
 use crate::files::{self, OutputFile};
-use crate::output::Report;
+use crate::verbs::profile_reports::{Check, Checked, Converted, List, ProfileReport, Show, State, grouped};
 
 /// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev).
 #[derive(Args, Debug)]
@@ -157,7 +154,7 @@ fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
         for file in files_of(path)? {
             let bytes = if file.as_os_str() == "-" { read_stdin() } else { read(&file) };
             checked.push(match bytes {
-                Ok(bytes) => Checked::of_bytes(&file, &bytes),
+                Ok(bytes) => check_bytes(&file, &bytes),
                 Err(error) => Checked::failed(&file, error),
             });
         }
@@ -206,7 +203,7 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
 /// Shows a profile file of any format. `false` when it is none.
 pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     let Ok(bytes) = read(path) else { return Ok(false) };
-    let mut checked = Checked::of_bytes(path, &bytes);
+    let mut checked = check_bytes(path, &bytes);
     match checked.error.take() {
         _ if checked.state == State::Foreign => Ok(false),
         Some(e) if e.is(ErrorKind::FileTooLarge) => Ok(false),
@@ -387,20 +384,18 @@ fn import(bytes: &[u8], path: &str) -> Result<Import> {
     formats::import(bytes, &name).map_err(|e| e.with("file", path))
 }
 
+fn check_bytes(path: &Path, bytes: &[u8]) -> Checked {
+    match import(bytes, &path.display().to_string()) {
+        Ok(import) => Checked::of(path, &import),
+        Err(error) => Checked::failed(path, error),
+    }
+}
+
 fn warn_import(context: &Context, path: &str, import: &Import) {
     for w in &import.warnings {
         let line = if w.line > 0 { format!(":{}", w.line) } else { String::new() };
         context.output.say(&format!("warning: {path}{line}: {}", w.what));
     }
-}
-
-/// Losses by kind, each with its reason and how many entries it concerns.
-fn grouped(export: &Export) -> BTreeMap<(&str, &str), Vec<&str>> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for loss in &export.losses {
-        groups.entry((loss.what.as_str(), loss.why.as_str())).or_default().push(&loss.entry);
-    }
-    groups
 }
 
 fn say_losses(context: &Context, export: &Export) {
@@ -414,288 +409,6 @@ fn say_losses(context: &Context, export: &Export) {
     for note in &export.notes {
         context.output.say(&format!("note: {note}"));
     }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ProfileReport {
-    key: String,
-    name: String,
-    method: String,
-    targets: Vec<String>,
-    origin: &'static str,
-    source: String,
-    /// The parameters in usb_modeswitch's words.
-    parameters: Vec<String>,
-}
-
-impl ProfileReport {
-    fn of(origin: Origin, entry: &Entry) -> Self {
-        let mut targets: Vec<String> = entry.targets().iter().map(UsbId::to_string).collect();
-        targets.extend(entry.parameters.target_class.map(|class| format!("class {class:02x}")));
-        ProfileReport {
-            key: entry.key.to_string(),
-            name: entry.name.clone(),
-            method: entry.parameters.summary(),
-            targets,
-            origin: origin.code(),
-            source: entry.source.clone(),
-            parameters: usb_modeswitch::assignments(&entry.parameters).lines().map(str::to_owned).collect(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct List {
-    profiles: Vec<ProfileReport>,
-}
-
-impl Report for List {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for p in &self.profiles {
-            let own = if p.origin == "built-in" { String::new() } else { format!("  ({})", p.origin) };
-            writeln!(out, "{:<24} {:<24} {}{own}", p.key, p.method, p.name)?;
-        }
-        writeln!(out, "{} profiles", self.profiles.len())
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Show {
-    /// The ids, or the file.
-    id: String,
-    profiles: Vec<ProfileReport>,
-    /// Profiles of other ids that lead to these.
-    comes_from: Vec<ProfileReport>,
-    #[serde(skip)]
-    of_file: bool,
-}
-
-impl Report for Show {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (index, p) in self.profiles.iter().enumerate() {
-            if index > 0 {
-                writeln!(out)?;
-            }
-            writeln!(out, "{}  {}", p.key, p.name)?;
-            writeln!(out, "  method:  {}", p.method)?;
-            if !p.targets.is_empty() {
-                writeln!(out, "  becomes: {}", p.targets.join(", "))?;
-            }
-            writeln!(out, "  source:  {} ({})", p.source, p.origin)?;
-            for line in &p.parameters {
-                writeln!(out, "    {line}")?;
-            }
-        }
-        if self.profiles.len() > 1 && !self.of_file {
-            writeln!(out, "\nthe first one whose conditions hold is taken")?;
-        }
-        if self.profiles.is_empty() && !self.of_file {
-            writeln!(out, "{}: a stick that is switched already; these profiles lead to it:", self.id)?;
-        } else if !self.comes_from.is_empty() {
-            writeln!(out, "\nthese profiles lead to {}:", self.id)?;
-        }
-        for p in &self.comes_from {
-            writeln!(out, "  {:<24} {:<24} {}", p.key, p.method, p.name)?;
-        }
-        Ok(())
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Check {
-    files: Vec<Checked>,
-}
-
-/// What came of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    /// It can be used; there may be warnings.
-    Usable,
-    /// Something in it cannot work.
-    Unusable,
-    /// It is no profile.
-    Foreign,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Checked {
-    file: String,
-    state: State,
-    format: Option<&'static str>,
-    format_text: &'static str,
-    entries: Vec<ProfileReport>,
-    warnings: Vec<String>,
-    /// What cannot work.
-    faults: Vec<String>,
-    refused: Vec<RefusedReport>,
-    #[serde(skip)]
-    error: Option<Error>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct RefusedReport {
-    entry: String,
-    why: String,
-    text: String,
-}
-
-impl Checked {
-    fn of_bytes(path: &Path, bytes: &[u8]) -> Self {
-        let shown = path.display().to_string();
-        match import(bytes, &shown) {
-            Ok(import) => Checked::of(path, &import),
-            Err(error) => Checked::failed(path, error),
-        }
-    }
-
-    fn failed(path: &Path, error: Error) -> Self {
-        let foreign = matches!(error.kind(), ErrorKind::WrongFileKind);
-        let facts = error.facts().iter().filter(|(name, _)| matches!(*name, "line" | "character" | "entry"));
-        let facts: Vec<String> = facts.map(|(name, value)| format!("{name} {value}: ")).collect();
-        Checked {
-            file: path.display().to_string(),
-            state: if foreign { State::Foreign } else { State::Unusable },
-            format: None,
-            format_text: if foreign { "not a profile" } else { "cannot be read" },
-            entries: Vec::new(),
-            warnings: Vec::new(),
-            faults: if foreign { Vec::new() } else { vec![format!("{}{}", facts.concat(), error.what())] },
-            refused: Vec::new(),
-            error: Some(error),
-        }
-    }
-
-    fn of(path: &Path, import: &Import) -> Self {
-        let warning = |w: &formats::Warning| match w.line {
-            0 => w.what.clone(),
-            line => format!("line {line}: {}", w.what),
-        };
-        let named = |entry: &Entry, what: String| match import.entries.len() {
-            1 => what,
-            _ => format!("{}: {what}", entry.key),
-        };
-        let mut warnings: Vec<String> = import.warnings.iter().map(warning).collect();
-        let mut faults = Vec::new();
-        for entry in &import.entries {
-            // Rules that only name ids leave the rest to a catalogue.
-            let only_ids = import.format == Format::Udev && entry.parameters == Parameters::default();
-            if !only_ids {
-                faults.extend(check::faults(&entry.parameters).into_iter().map(|what| named(entry, what)));
-            }
-            // Tables of many are not meant to be installed.
-            if import.format == Format::UsbModeswitch {
-                warnings.extend(check::shadows(entry).map(|what| named(entry, what)));
-            }
-        }
-        let usable = faults.is_empty() && import.refused.is_empty();
-        Checked {
-            file: path.display().to_string(),
-            state: if usable { State::Usable } else { State::Unusable },
-            format: Some(import.format.code()),
-            format_text: import.format.words(),
-            entries: import.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect(),
-            warnings,
-            faults,
-            refused: import
-                .refused
-                .iter()
-                .map(|r| RefusedReport { entry: r.entry.clone(), why: r.why.clone(), text: r.text.clone() })
-                .collect(),
-            error: None,
-        }
-    }
-}
-
-impl Report for Check {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for c in &self.files {
-            match c.format {
-                Some(_) => writeln!(out, "{}: {}, {}", c.file, c.format_text, entries(c.entries.len()))?,
-                None => writeln!(out, "{}: {}", c.file, c.format_text)?,
-            }
-            if c.entries.len() <= 8 {
-                for e in &c.entries {
-                    writeln!(out, "  {}  {}  {}", e.key, e.method, e.name)?;
-                }
-            }
-            for f in &c.faults {
-                writeln!(out, "  cannot work: {f}")?;
-            }
-            for w in &c.warnings {
-                writeln!(out, "  warning: {w}")?;
-            }
-            for r in &c.refused {
-                writeln!(out, "  refused: {}: {}", r.entry, r.why)?;
-                writeln!(out, "    {}", r.text.escape_debug())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Converted {
-    format: &'static str,
-    entries: usize,
-    file: Option<String>,
-    /// The file's text, where it is text and was not written to a file.
-    text: Option<String>,
-    /// The file's bytes in hex, where it is not text and was not written to a file.
-    hex: Option<String>,
-    suggested_name: Option<String>,
-    losses: Vec<LossReport>,
-    notes: Vec<String>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct LossReport {
-    what: String,
-    why: String,
-    entries: Vec<String>,
-}
-
-impl Converted {
-    fn of(entries: &[Entry], format: Format, export: &Export, path: Option<&Path>) -> Self {
-        let inline = path.is_none().then_some(&export.bytes);
-        let text = inline.and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
-        let hex = inline.filter(|_| text.is_none()).map(|b| hex::encode(b));
-        let losses = grouped(export).into_iter().map(|((what, why), entries)| LossReport {
-            what: what.to_owned(),
-            why: why.to_owned(),
-            entries: entries.into_iter().map(str::to_owned).collect(),
-        });
-        Converted {
-            format: format.code(),
-            entries: entries.len(),
-            file: path.map(|p| p.display().to_string()),
-            text,
-            hex,
-            suggested_name: export.file_name.clone(),
-            losses: losses.collect(),
-            notes: export.notes.clone(),
-        }
-    }
-}
-
-impl Report for Converted {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let file = self.file.as_deref().unwrap_or("standard output");
-        writeln!(out, "{file}: {} as {}", entries(self.entries), self.format)
-    }
-}
-
-fn entries(count: usize) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 #[cfg(test)]
