@@ -16,6 +16,7 @@ mod hub;
 mod jobs;
 mod listen;
 mod metrics;
+mod openapi;
 mod operations;
 mod pages;
 mod password;
@@ -25,6 +26,6 @@ mod texts;
 mod uploads;
 
 pub use engine::Engine;
-pub use operations::openapi;
+pub use openapi::openapi;
 pub use password::Passwords;
 pub use server::{Options, Server};

@@ -1,0 +1,185 @@
+//! Everything that may be asked for: by the API and by the forms of the pages.
+//!
+//! What comes from outside becomes a word of a command line only behind `--option=` or after `--`, so that it never is an option itself.
+
+mod table;
+mod words;
+
+use crate::fields::Fields;
+use crate::uploads::Uploads;
+
+pub(crate) use table::OPERATIONS;
+pub(crate) use words::place;
+
+/// How a field is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A part of the path.
+    Path,
+    /// It may be left out.
+    Optional,
+    Required,
+    /// It may come several times, and once at least.
+    Several,
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) about: &'static str,
+}
+
+const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, about }
+}
+
+/// How an operation is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It only reads: the answer is the last line.
+    Read,
+    /// It changes something, and is soon done.
+    Change,
+    /// It takes long: the answer is the job that was begun.
+    Job,
+    /// The same, and its result is a plan that can be started.
+    Plan,
+}
+
+type Words = fn(&Fields, &Uploads) -> Result<Vec<String>, String>;
+
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    pub(crate) method: &'static str,
+    /// Below `/api`.
+    pub(crate) path: &'static str,
+    /// The command whose line is the answer.
+    pub(crate) verb: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) way: Way,
+    pub(crate) fields: &'static [Field],
+    pub(crate) words: Words,
+}
+
+/// The options that lift objections.
+pub(crate) const CONSENTS: [&str; 5] =
+    ["allow-erase", "allow-mismatch", "allow-unsigned", "allow-partial", "allow-no-loader"];
+
+/// The operation for a method and a path below `/api`, with the fields of the path.
+pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Operation, Fields)> {
+    OPERATIONS.iter().filter(|op| op.method == method).find_map(|op| {
+        let mut fields = Fields::default();
+        let (mut wanted, mut given) = (op.path.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return Some((op, fields)),
+                (Some(wanted), Some(given)) => match wanted.strip_prefix('{') {
+                    Some(name) if !given.is_empty() => {
+                        fields.push(name.trim_end_matches('}'), decoded(given)?)
+                    }
+                    None if wanted == given => {}
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+    })
+}
+
+/// A part of a path without its percent signs.
+fn decoded(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: u8| (byte as char).to_digit(16);
+        bytes.push((digit(rest.next()?)? * 16 + digit(rest.next()?)?) as u8);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+pub(crate) fn named(name: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|op| op.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_their_operations() {
+        let (op, fields) = find("GET", "/sticks/1-1.2/messages").unwrap();
+        assert_eq!((op.name, fields.get("place")), ("messages", Some("1-1.2")));
+        let (op, fields) = find("DELETE", "/sticks/1-1/messages/SM%3A3").unwrap();
+        assert_eq!((op.name, fields.get("message")), ("delete", Some("SM:3")));
+        for path in [
+            "",
+            "/",
+            "/sticks/",
+            "/sticks//signal",
+            "/sticks/%zz",
+            "/sticks/%",
+            "/sticks/1-1/signal/",
+            "/Sticks",
+        ] {
+            assert!(find("GET", path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_from_outside_becomes_an_option() {
+        let uploads = Uploads::new().unwrap();
+        let nasty = ["--trace=/tmp/x", "-v", "--yes", "--virtual=k3772", "@file", "../../x", "--"];
+        for op in OPERATIONS {
+            for value in nasty {
+                let mut fields = Fields::default();
+                op.fields.iter().for_each(|field| fields.push(field.name, value));
+                let Ok(words) = (op.words)(&fields, &uploads) else { continue };
+                let options = words.iter().take_while(|word| *word != "--");
+                for word in options {
+                    assert!(word != value, "{}: {words:?}", op.name);
+                }
+            }
+        }
+        // With what does read, too.
+        for (name, value) in
+            [("to", "--yes"), ("text", "-v"), ("message", "--yes"), ("number", "-q"), ("code", "--json")]
+        {
+            for op in OPERATIONS.iter().filter(|op| op.fields.iter().any(|f| f.name == name)) {
+                let mut fields = Fields::default();
+                op.fields
+                    .iter()
+                    .for_each(|f| fields.push(f.name, if f.name == name { value } else { "1-1" }));
+                let Ok(words) = (op.words)(&fields, &uploads) else { continue };
+                let at = words.iter().position(|word| word == value);
+                let end = words.iter().position(|word| word == "--");
+                assert!(at.is_none() || end < at, "{}: {words:?}", op.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_and_a_path_of_its_own() {
+        for (index, op) in OPERATIONS.iter().enumerate() {
+            let others = &OPERATIONS[index + 1..];
+            assert!(
+                !others.iter().any(|o| o.name == op.name || (o.method, o.path) == (op.method, op.path)),
+                "{}",
+                op.name
+            );
+            let of_path = op.path.split('/').filter_map(|p| Some(p.strip_prefix('{')?.trim_end_matches('}')));
+            for name in of_path {
+                assert!(
+                    op.fields.iter().any(|f| f.name == name && f.kind == Kind::Path),
+                    "{}: {name}",
+                    op.name
+                );
+            }
+        }
+    }
+}

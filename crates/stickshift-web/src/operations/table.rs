@@ -1,0 +1,350 @@
+//! The operations, each with the words of its command line.
+
+use super::words::{format, ids, options, path, place, required, stick, words};
+use super::{CONSENTS, Field, Kind, Operation, Way, field};
+
+const PLACE: Field = field("place", Kind::Path, "The stick's place on the bus, for example 1-1.2");
+const FILE: Field = field("file", Kind::Path, "The id of a file that was uploaded");
+const IDS: Field = field("ids", Kind::Path, "USB ids, vvvv:pppp");
+const FORMAT: Field = field(
+    "format",
+    Kind::Path,
+    "usb-modeswitch, usb-modeswitch-pack, openwrt, tplink, tplink-table, udev or stickshift",
+);
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "sticks",
+        method: "GET",
+        path: "/sticks",
+        verb: "list",
+        about: "What is plugged in",
+        way: Way::Read,
+        fields: &[],
+        words: |_, _| words(&["list"]),
+    },
+    Operation {
+        name: "identify",
+        method: "GET",
+        path: "/sticks/{place}",
+        verb: "identify",
+        about: "What a stick is, with evidence",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["identify".into(), "--".into(), place(f)?]),
+    },
+    Operation {
+        name: "signal",
+        method: "GET",
+        path: "/sticks/{place}/signal",
+        verb: "signal",
+        about: "Network, signal strength and quality",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["signal".into(), stick(f)?]),
+    },
+    Operation {
+        name: "connection",
+        method: "GET",
+        path: "/sticks/{place}/connection",
+        verb: "hilink status",
+        about: "Connection, network and SIM of HiLink firmware",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["hilink".into(), stick(f)?, "status".into()]),
+    },
+    Operation {
+        name: "traffic",
+        method: "GET",
+        path: "/sticks/{place}/traffic",
+        verb: "hilink traffic",
+        about: "Traffic of HiLink firmware",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["hilink".into(), stick(f)?, "traffic".into()]),
+    },
+    Operation {
+        name: "messages",
+        method: "GET",
+        path: "/sticks/{place}/messages",
+        verb: "sms list",
+        about: "Messages of all stores, oldest first",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["sms".into(), stick(f)?, "list".into()]),
+    },
+    Operation {
+        name: "send",
+        method: "POST",
+        path: "/sticks/{place}/messages",
+        verb: "sms send",
+        about: "Send a message",
+        way: Way::Change,
+        fields: &[
+            PLACE,
+            field("to", Kind::Required, "Recipient, with + and country code"),
+            field("text", Kind::Required, "Text; a long one is split"),
+        ],
+        words: |f, _| {
+            let (to, text) = (required(f, "to")?, required(f, "text")?);
+            Ok(vec!["sms".into(), stick(f)?, "send".into(), "--".into(), to, text])
+        },
+    },
+    Operation {
+        name: "delete",
+        method: "DELETE",
+        path: "/sticks/{place}/messages/{message}",
+        verb: "sms delete",
+        about: "Delete a message",
+        way: Way::Change,
+        fields: &[
+            PLACE,
+            field("message", Kind::Path, "Its number, with its store where several have it: SM:3"),
+        ],
+        words: |f, _| {
+            Ok(vec!["sms".into(), stick(f)?, "delete".into(), "--".into(), required(f, "message")?])
+        },
+    },
+    Operation {
+        name: "ussd",
+        method: "POST",
+        path: "/sticks/{place}/ussd",
+        verb: "ussd",
+        about: "Send a USSD code, and then the replies to what the network asks back",
+        way: Way::Change,
+        fields: &[PLACE, field("code", Kind::Several, "The code, then the replies in order")],
+        words: |f, _| {
+            let codes: Vec<String> = f.all("code").filter(|c| !c.is_empty()).map(str::to_owned).collect();
+            if codes.is_empty() {
+                return Err("a code is required".into());
+            }
+            let mut words = vec!["ussd".into(), stick(f)?, "--".into()];
+            words.extend(codes);
+            Ok(words)
+        },
+    },
+    Operation {
+        name: "network",
+        method: "GET",
+        path: "/sticks/{place}/network",
+        verb: "network show",
+        about: "Allowed technologies and bands",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["network".into(), stick(f)?, "show".into()]),
+    },
+    Operation {
+        name: "radio",
+        method: "PUT",
+        path: "/sticks/{place}/network",
+        verb: "network set",
+        about: "Set the allowed technologies and bands; the connection is lost for a moment",
+        way: Way::Change,
+        fields: &[
+            PLACE,
+            field("mode", Kind::Optional, "Technologies in order of preference, from lte,umts,gsm; or auto"),
+            field("lte", Kind::Optional, "LTE bands, for example 3,7,20; or all"),
+            field("other", Kind::Optional, "GSM and UMTS bands, for example gsm900,umts2100; or all"),
+            field("roaming", Kind::Optional, "on or off"),
+        ],
+        words: |f, _| {
+            let mut words = vec!["network".into(), stick(f)?, "set".into()];
+            words.extend(options(f, &["mode", "lte", "other", "roaming"]));
+            if words.len() == 3 { Err("nothing was chosen".into()) } else { Ok(words) }
+        },
+    },
+    Operation {
+        name: "scan",
+        method: "POST",
+        path: "/sticks/{place}/network/scan",
+        verb: "network scan",
+        about: "Search for networks: up to two minutes, and data is interrupted",
+        way: Way::Job,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["network".into(), stick(f)?, "scan".into()]),
+    },
+    Operation {
+        name: "use-network",
+        method: "POST",
+        path: "/sticks/{place}/network/use",
+        verb: "network use",
+        about: "Select a network",
+        way: Way::Change,
+        fields: &[PLACE, field("number", Kind::Required, "Its number, for example 20801; or auto")],
+        words: |f, _| {
+            Ok(vec!["network".into(), stick(f)?, "use".into(), "--".into(), required(f, "number")?])
+        },
+    },
+    Operation {
+        name: "doctor",
+        method: "GET",
+        path: "/doctor",
+        verb: "doctor",
+        about: "What on this computer stands in the way, each with its fix",
+        way: Way::Read,
+        fields: &[],
+        words: |_, _| words(&["doctor"]),
+    },
+    Operation {
+        name: "profiles",
+        method: "GET",
+        path: "/profiles",
+        verb: "profile list",
+        about: "Switching profiles",
+        way: Way::Read,
+        fields: &[field("text", Kind::Optional, "Part of ids, name or method")],
+        words: |f, _| {
+            let text = f.get("text").unwrap_or_default();
+            Ok(vec!["profile".into(), "list".into(), "--".into(), text.into()])
+        },
+    },
+    Operation {
+        name: "profile",
+        method: "GET",
+        path: "/profiles/{ids}",
+        verb: "profile show",
+        about: "The profiles for USB ids",
+        way: Way::Read,
+        fields: &[IDS],
+        words: |f, _| Ok(vec!["profile".into(), "show".into(), ids(f)?]),
+    },
+    Operation {
+        name: "profile-as",
+        method: "GET",
+        path: "/profiles/{ids}/as/{format}",
+        verb: "profile convert",
+        about: "The profiles for USB ids in a file format",
+        way: Way::Read,
+        fields: &[IDS, FORMAT],
+        words: |f, _| Ok(vec!["profile".into(), "convert".into(), format(f)?, ids(f)?]),
+    },
+    Operation {
+        name: "inspect",
+        method: "GET",
+        path: "/files/{file}/contents",
+        verb: "inspect",
+        about: "What an uploaded file is and holds",
+        way: Way::Read,
+        fields: &[FILE],
+        words: |f, u| Ok(vec!["inspect".into(), "--".into(), path(f, u, "file")?]),
+    },
+    Operation {
+        name: "file-as",
+        method: "GET",
+        path: "/files/{file}/as/{format}",
+        verb: "profile convert",
+        about: "The profiles of an uploaded file in another file format",
+        way: Way::Read,
+        fields: &[FILE, FORMAT],
+        words: |f, u| {
+            Ok(vec!["profile".into(), "convert".into(), format(f)?, "--".into(), path(f, u, "file")?])
+        },
+    },
+    Operation {
+        name: "learned-as",
+        method: "GET",
+        path: "/files/{file}/learned/{format}",
+        verb: "learn",
+        about: "The profile that an uploaded capture shows, in a file format",
+        way: Way::Read,
+        fields: &[FILE, FORMAT],
+        words: |f, u| {
+            let format = format(f)?.replacen("--to=", "--format=", 1);
+            Ok(vec!["learn".into(), format, "--".into(), path(f, u, "file")?])
+        },
+    },
+    Operation {
+        name: "try-profile",
+        method: "POST",
+        path: "/tries",
+        verb: "switch",
+        about: "Switch a virtual stick of these ids with an uploaded profile",
+        way: Way::Job,
+        fields: &[
+            field("file", Kind::Required, "The id of the file with the profile"),
+            field("ids", Kind::Required, "USB ids of the stick, vvvv:pppp"),
+        ],
+        words: |f, u| {
+            let file = format!("--profile={}", path(f, u, "file")?);
+            Ok(vec!["switch".into(), format!("--virtual={}", ids(f)?), file])
+        },
+    },
+    Operation {
+        name: "plan-switch",
+        method: "POST",
+        path: "/plans/switch",
+        verb: "switch",
+        about: "Plan to switch a stick from CD-ROM to modem",
+        way: Way::Plan,
+        fields: &[
+            field("place", Kind::Required, "The stick's place on the bus"),
+            field("to", Kind::Optional, "modem, hilink or serial"),
+            field("file", Kind::Optional, "The id of a file with the profile to use"),
+        ],
+        words: |f, u| {
+            let mut words = vec!["switch".into()];
+            words.extend(options(f, &["to"]));
+            if f.has("file") {
+                words.push(format!("--profile={}", path(f, u, "file")?));
+            }
+            words.extend(["--".into(), place(f)?]);
+            Ok(words)
+        },
+    },
+    Operation {
+        name: "plan-convert",
+        method: "POST",
+        path: "/plans/convert",
+        verb: "convert",
+        about: "Plan to convert a stick to the other firmware",
+        way: Way::Plan,
+        fields: &[
+            field("place", Kind::Required, "The stick's place on the bus"),
+            field("to", Kind::Required, "stick or hilink"),
+            field("firmware", Kind::Required, "The id of the main firmware's file"),
+            field("webui", Kind::Optional, "The id of the web UI's file"),
+            field("loader", Kind::Optional, "The id of the loader's file"),
+            field("resume", Kind::Optional, "on: go on with the interrupted run at this place"),
+            field("no-updates", Kind::Optional, "on: turn off the stick's automatic updates first"),
+            field("allow-erase", Kind::Optional, "on: start a loader that erases the whole flash"),
+            field("allow-mismatch", Kind::Optional, "on: flash an image that is made for other hardware"),
+            field("allow-unsigned", Kind::Optional, "on: flash an image without a signature"),
+            field("allow-partial", Kind::Optional, "on: flash an image in which partitions are missing"),
+            field("allow-no-loader", Kind::Optional, "on: write the boot loader without a loader at hand"),
+        ],
+        words: |f, u| {
+            let mut words = vec!["convert".into()];
+            words.extend(options(f, &["to"]));
+            for name in ["firmware", "webui", "loader"] {
+                if name == "firmware" || f.has(name) {
+                    words.push(format!("--{name}={}", path(f, u, name)?));
+                }
+            }
+            let flags = ["resume", "no-updates"].into_iter().chain(CONSENTS);
+            words.extend(flags.filter(|name| f.has(name)).map(|name| format!("--{name}")));
+            words.extend(["--".into(), place(f)?]);
+            Ok(words)
+        },
+    },
+    Operation {
+        name: "rehearse",
+        method: "POST",
+        path: "/rehearsals",
+        verb: "rehearse",
+        about: "A whole conversion on a virtual stick",
+        way: Way::Job,
+        fields: &[
+            field("to", Kind::Optional, "stick or hilink"),
+            field("needle", Kind::Optional, "on: with firmware that requires the boot pin"),
+            field("fault", Kind::Optional, "What goes wrong, for example powerloss@300"),
+        ],
+        words: |f, _| {
+            let mut words = vec!["rehearse".into()];
+            words.extend(options(f, &["to", "fault"]));
+            if f.has("needle") {
+                words.extend(["--needle".into(), "--owner=needle".into()]);
+            }
+            Ok(words)
+        },
+    },
+];
