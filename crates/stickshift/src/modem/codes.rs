@@ -37,6 +37,20 @@ impl Modem<'_> {
 
     /// Sends a code, or a reply to the network's question, and waits for the answer.
     ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{Modem, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// let answer = modem.ask_code("*100#")?;
+    /// assert!(!answer.text.is_empty());
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Usage` for what is no code; `AtRefused` when the network does not know it, or ended the dialogue without an answer; `Timeout`.
     /// What a code does in the network nobody can look up: from the moment it goes out until its answer the verdict is unknown.

@@ -140,6 +140,22 @@ impl Modem<'_> {
 
     /// Turns data on or off: by the data switch, by dialling on sticks that have none.
     ///
+    /// ```
+    /// use stickshift::event::Cancel;
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::Modem;
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-hilink", 1, None)?;
+    /// let mut page = bus.open_http(&stick.place)?;
+    /// let mut modem = Modem::over_web(&mut *page, None, &Cancel::new())?;
+    /// modem.set_data(false)?;
+    /// assert_eq!(modem.connection()?.data, Some(false));
+    /// modem.set_data(true)?;
+    /// let up = modem.await_connection(true)?.expect("it tells how the connection stands");
+    /// assert_eq!(up.connection_code, Some(901));
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`connection`](Self::connection).
     pub fn set_data(&mut self, on: bool) -> Result<()> {

@@ -89,6 +89,16 @@ impl fmt::Display for Identity {
 /// Asks the stick, over its AT port, its MBIM function or its web server, which may want a `login` before it says all. `None` when it has none of them in its present
 /// mode.
 ///
+/// ```
+/// use stickshift::event::Session;
+/// use stickshift::modem::identity;
+///
+/// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+/// let said = identity::ask(&mut bus, &stick, None, &mut Session::quiet())?.expect("an AT port");
+/// assert_eq!((said.model.as_deref(), said.kind), (Some("E3372"), Some("stick")));
+/// # Ok::<(), stickshift::error::Error>(())
+/// ```
+///
 /// # Errors
 /// What opening the port or the server reports; `Timeout` when nothing answers.
 pub fn ask(

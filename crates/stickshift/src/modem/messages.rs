@@ -89,6 +89,23 @@ pub struct Submission {
 impl Modem<'_> {
     /// Everything in every store of the stick. Over AT and MBIM, new messages count as read from then on.
     ///
+    /// ```
+    /// use stickshift::event::Cancel;
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::Modem;
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-hilink", 1, None)?;
+    /// let mut page = bus.open_http(&stick.place)?;
+    /// let mut modem = Modem::over_web(&mut *page, None, &Cancel::new())?;
+    /// let list = modem.messages()?;
+    /// let named = list.numbers_need_stores();
+    /// for message in &list.messages {
+    ///     println!("{:?} {:?}", message.id(named), message.text);
+    /// }
+    /// assert!(list.skipped.is_empty());
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`At::run`](crate::at::At::run) and [`Hilink::call`]. A store that refuses beside others that do not is no error: see
     /// [`MessageList::skipped`].
@@ -136,6 +153,20 @@ impl Modem<'_> {
     }
 
     /// Sends a text and waits until the network has it.
+    ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{Draft, Modem, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// let draft = Draft { to: "+491710000000", text: "on my way", mark: 1, date: "2026-01-01 12:00:00" };
+    /// assert_eq!(modem.send_message(draft)?.parts, Some(1));
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Usage` for what is no telephone number and for an empty text; as [`at::sms::send`] and [`Hilink::call`]. Over AT it cannot be seen

@@ -196,6 +196,24 @@ impl Modem<'_> {
     /// Sets what the radio may use and gives what the stick shows afterwards. `now` is what [`radio`](Self::radio) gave, `wanted` comes
     /// of it by [`RadioSettings::with`]. The connection is lost for a moment.
     ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{Modem, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// use stickshift::stick::radio::{Order, Technology};
+    ///
+    /// let now = modem.radio()?;
+    /// let wanted = now.with(Some(Order(vec![Technology::Lte, Technology::Umts])), None, None)?;
+    /// let set = modem.set_radio(&now, &wanted)?;
+    /// assert_eq!(set.order, wanted.order);
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Unsupported` for bands that the stick does not know; `UnexpectedAnswer` when the stick accepts the request but reports other settings.
     pub fn set_radio(&mut self, now: &RadioSettings, wanted: &RadioSettings) -> Result<RadioSettings> {

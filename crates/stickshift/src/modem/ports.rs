@@ -97,6 +97,23 @@ impl Modem<'_> {
 
     /// Has the stick show the chosen ports from its next start on.
     ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{Modem, PortsWanted, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// let names = vec!["modem".to_owned(), "at".to_owned()];
+    /// let chosen = modem.choose_ports(&PortsWanted::Named { names, cdrom_first: false })?;
+    /// // The stick shows them from its next start on.
+    /// modem.set_ports(&chosen)?;
+    /// assert_eq!(modem.ports()?.composition.map(|set| set.to_string()), Some(chosen.ports));
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`choose_ports`](Self::choose_ports).
     pub fn set_ports(&mut self, chosen: &ChosenPorts) -> Result<()> {

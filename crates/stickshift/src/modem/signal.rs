@@ -93,6 +93,22 @@ const FIGURES: &str = "figures";
 impl Modem<'_> {
     /// The network, signal strength and quality now. What the stick does not tell is named in [`Reception::untold`].
     ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{Modem, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// let reception = modem.signal()?;
+    /// assert_eq!(reception.registration, Some("registered"));
+    /// // In dBm; `None` where this radio technology has no such figure.
+    /// assert!(reception.rsrp.is_some_and(|rsrp| (-140.0..=-44.0).contains(&rsrp)));
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// That of the first question when the stick answers none; `Disconnected`, `Interrupted`.
     pub fn signal(&mut self) -> Result<Reception> {

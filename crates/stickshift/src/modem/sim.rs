@@ -247,6 +247,22 @@ impl Modem<'_> {
 
     /// Uses a code, and looks at the SIM afterwards.
     ///
+    /// ```
+    /// use stickshift::event::{Cancel, Session};
+    /// use stickshift::link::Bus;
+    /// use stickshift::modem::{LastTry, Modem, PinUse, SimCondition, identity};
+    ///
+    /// let (mut bus, stick) = stickshift_emu::testkit::plugged("e3372h-stick-pin", 1, None)?;
+    /// let interface = identity::find_at_port(&mut bus, &stick, &mut Session::quiet())?.expect("an AT port");
+    /// let mut port = bus.open_port(&stick.place, interface)?;
+    /// let mut modem = Modem::over_at(&mut *port, &Cancel::new())?;
+    /// let before = modem.sim_status()?;
+    /// assert_eq!((before.state, before.pin_tries), (SimCondition::Pin, Some(3)));
+    /// let after = modem.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
+    /// assert_eq!(after.state, SimCondition::Ready);
+    /// # Ok::<(), stickshift::error::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Usage` for what is no code; `LastTry` when one try is left or the number is not known; `SimPukNeeded` when the SIM is blocked
     /// already; `NoSim`; `WrongPin` when the SIM counted a try: recoverable, with the tries that are left. Whether a try was
