@@ -37,7 +37,7 @@ fn a_tp_link_file_becomes_a_profile_and_back() {
     assert!(run.status.success(), "{}", text(&run.stderr));
     assert_eq!(fs::read(folder.path().join("again.bin")).unwrap(), SAMPLE);
     let run = stickshift(folder.path(), &["inspect", "k3772.bin"]);
-    assert!(text(&run.stdout).starts_with("k3772.bin: TP-Link 3G modem bin file, 1 entries"));
+    assert!(text(&run.stdout).starts_with("k3772.bin: TP-Link 3G modem bin file, 1 entry\n"));
 }
 
 #[test]
