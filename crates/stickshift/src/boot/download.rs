@@ -301,6 +301,10 @@ impl Dialogue<'_, '_> {
         let error = trouble.into_error();
         if gone {
             let limit = if self.may_run { BACK_AFTER_START } else { BACK };
+            if !self.may_run {
+                let wait = format!("the port closed; waiting up to {} seconds for it", limit.as_secs());
+                self.session.step("wait-port", wait);
+            }
             if !self.link.reopen(limit)? {
                 return if self.may_run { Ok(Next::Ended(Start::HungUp)) } else { Err(error) };
             }

@@ -268,7 +268,12 @@ impl Work<'_> {
                 (furthest, vain) = (here, 0);
             }
             vain += 1;
-            if vain > VAIN || !link.reopen(BACK).map_err(judged)? {
+            if vain > VAIN {
+                return Err(error);
+            }
+            let wait = format!("the port closed; waiting up to {} seconds for it", BACK.as_secs());
+            session.step("wait-port", wait);
+            if !link.reopen(BACK).map_err(judged)? {
                 return Err(error);
             }
             session.warn("port-again", format!("{error}; the port is back"));
