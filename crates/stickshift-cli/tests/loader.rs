@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use stickshift_emu::testkit::loader_file;
+
 fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
 }
@@ -35,25 +37,7 @@ fn made() -> tempfile::TempDir {
     let mut usbldr = vec![0x11; 8192];
     usbldr[0x1000..0x1800].copy_from_slice(&table(b"OLD_STICK"));
     usbldr[0x1c00..0x1c08].copy_from_slice(b"ANDROID!");
-    let loader = |usbldr: &[u8]| {
-        let mut f = vec![0; 84];
-        for (at, word) in [
-            (0, 0x20000),
-            (36, 1),
-            (40, 300),
-            (44, 0x2ffe_4000),
-            (48, 84),
-            (52, 2),
-            (56, usbldr.len() as u32),
-            (60, 0x3000_4000u32),
-            (64, 384),
-        ] {
-            f[at..at + 4].copy_from_slice(&word.to_le_bytes());
-        }
-        f.resize(384, 0x22);
-        f.extend_from_slice(usbldr);
-        f
-    };
+    let loader = |usbldr: &[u8]| loader_file((0x2ffe_4000, &[0x22; 300]), (0x3000_4000, usbldr));
     fs::write(folder.path().join("unknown.bin"), loader(&usbldr)).unwrap();
     usbldr[0x100..0x118].copy_from_slice(
         b"\x3d\xe2\xe0\xe3\x00\xe0\x9e\xe5\x5c\xc3\x9f\xe5\x0c\x00\x5e\xe1\x00\x00\x00\x0a\x49\x4a\x00\xeb",

@@ -25,7 +25,7 @@ use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, Timing};
-use stickshift_emu::testkit::noise;
+use stickshift_emu::testkit::{loader_file, noise};
 
 const VERSION: &str = "21.180.01.00.00";
 /// Each brings its own timing and its own damage for every fault.
@@ -90,16 +90,7 @@ fn loader() -> Loader {
     let mut usbldr = noise(2500, 12);
     usbldr[0x100..0x100 + signature.len()].copy_from_slice(&signature);
     usbldr[0x114..0x118].copy_from_slice(&[0x10, 0x02, 0x00, 0xeb]);
-    let mut file = vec![0, 0, 2, 0];
-    file.resize(36, 0);
-    for (mode, block, offset) in [(1u32, &raminit, 84u32), (2, &usbldr, 384)] {
-        for word in [mode, block.len() as u32, 0x3000_4000, offset] {
-            file.extend(word.to_le_bytes());
-        }
-    }
-    file.resize(84, 0);
-    file.extend(&raminit);
-    file.extend(&usbldr);
+    let file = loader_file((0x3000_4000, &raminit), (0x3000_4000, &usbldr));
     let mut loader = Loader::parse(file).unwrap();
     loader.change(&Changes::default()).unwrap();
     loader

@@ -13,6 +13,7 @@ use stickshift::stick::{Mode, Place, Role};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::fault::{Fault, FaultKind, FaultPlan};
 use stickshift_emu::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn};
+use stickshift_emu::testkit::loader_file;
 
 fn place() -> Place {
     "1-1".parse().unwrap()
@@ -20,15 +21,8 @@ fn place() -> Place {
 
 /// Two blocks of a few packets, the second one byte over a packet's edge.
 fn loader() -> Loader {
-    let code = |size: u32| (0..size).map(|i| (i % 241) as u8 | 1);
-    let (first, second) = (1500_u32, 2049_u32);
-    let mut file: Vec<u8> = 0x0002_0000_u32.to_le_bytes().to_vec();
-    file.resize(36, 0);
-    for word in [1, first, 0x2ffe_4000, 84, 2, second, 0x3000_4000, 84 + first] {
-        file.extend(word.to_le_bytes());
-    }
-    file.resize(84, 0);
-    file.extend(code(first).chain(code(second)));
+    let code = |size: usize| -> Vec<u8> { (0..size).map(|i| (i % 241) as u8 | 1).collect() };
+    let file = loader_file((0x2ffe_4000, &code(1500)), (0x3000_4000, &code(2049)));
     Loader::parse(file).unwrap()
 }
 

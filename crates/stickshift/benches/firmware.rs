@@ -8,6 +8,7 @@ use divan::counter::BytesCount;
 use stickshift::event::Session;
 use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::{Header, Image, verify};
+use stickshift_emu::testkit::noise;
 
 const SIZE: u64 = 64 << 20;
 
@@ -17,17 +18,9 @@ fn main() {
 
 /// A small boot loader and one large partition of bytes that no run repeats.
 fn image() -> tempfile::NamedTempFile {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut large = Vec::with_capacity(SIZE as usize);
-    while (large.len() as u64) < SIZE {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        large.extend(state.to_le_bytes());
-    }
     let parts = vec![
-        Part::from_bytes(Header::new(0x0011_0000), vec![0x7e; 196_096]),
-        Part::from_bytes(Header::new(0x005a_0000), large),
+        Part::from_bytes(Header::new(0x0011_0000), noise(196_096, 1)),
+        Part::from_bytes(Header::new(0x005a_0000), noise(SIZE as usize, 2)),
     ];
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut out = BufWriter::new(file.reopen().expect("the file again"));

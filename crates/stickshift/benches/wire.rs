@@ -3,6 +3,7 @@
 use divan::Bencher;
 use divan::counter::BytesCount;
 use stickshift::wire::{crc, hdlc};
+use stickshift_emu::testkit::noise;
 
 fn main() {
     divan::main();
@@ -10,14 +11,7 @@ fn main() {
 
 /// One flashing block with the share of flags and escapes that random data has.
 fn block(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..len).map(|_| next()).collect()
+    noise(len, 1)
 }
 
 #[divan::bench(args = [4096, 1 << 20])]

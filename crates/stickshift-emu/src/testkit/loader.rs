@@ -2,6 +2,28 @@
 
 use crate::testkit::noise;
 
+/// A usbloader file around its two blocks, raminit and usbldr, each with the address that it is loaded to.
+pub fn loader_file(raminit: (u32, &[u8]), usbldr: (u32, &[u8])) -> Vec<u8> {
+    /// The file's magic number.
+    const MAGIC: u32 = 0x0002_0000;
+    /// Where the block descriptors begin, and where the first block does.
+    const DESCRIPTORS: usize = 36;
+    const BLOCKS: usize = 84;
+    let mut file = MAGIC.to_le_bytes().to_vec();
+    file.resize(DESCRIPTORS, 0);
+    let mut offset = BLOCKS;
+    for (mode, (address, block)) in [(1, raminit), (2, usbldr)] {
+        for word in [mode, block.len() as u32, address, offset as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        offset += block.len();
+    }
+    file.resize(BLOCKS, 0);
+    file.extend(raminit.1);
+    file.extend(usbldr.1);
+    file
+}
+
 /// A usbloader file of the V7R11 kind whose call to the erase routine is in place, as in a vendor's own.
 pub fn stock_loader(seed: u64) -> Vec<u8> {
     const V7R11: [u8; 56] = [
@@ -18,18 +40,5 @@ pub fn stock_loader(seed: u64) -> Vec<u8> {
     let mut usbldr = noise(220 * 1024 + 7, seed ^ 1);
     usbldr[0x400..0x400 + V7R11.len()].copy_from_slice(&V7R11);
     usbldr[0x400 + CALL_AT..0x400 + CALL_AT + 4].copy_from_slice(&CALL);
-
-    let mut file = vec![0x00, 0x00, 0x02, 0x00];
-    file.resize(36, 0);
-    let mut descriptor = |mode: u32, size: usize, address: u32, offset: usize| {
-        for word in [mode, size as u32, address, offset as u32] {
-            file.extend(word.to_le_bytes());
-        }
-    };
-    descriptor(1, raminit.len(), 0, 84);
-    descriptor(2, usbldr.len(), 0x5770_0000, 84 + raminit.len());
-    file.resize(84, 0);
-    file.extend(raminit);
-    file.extend(usbldr);
-    file
+    loader_file((0, &raminit), (0x5770_0000, &usbldr))
 }

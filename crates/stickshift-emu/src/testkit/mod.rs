@@ -6,6 +6,6 @@ mod noise;
 mod plug;
 
 pub use firmware::{Packing, SyntheticFirmware, SyntheticPartition};
-pub use loader::stock_loader;
+pub use loader::{loader_file, stock_loader};
 pub use noise::noise;
 pub use plug::plugged;

@@ -9,6 +9,7 @@ use stickshift::event::Session;
 use stickshift::link::Moment;
 use stickshift::stick::Mode;
 use stickshift_emu::firmware::boot_rom::{BootRom, BootRomOptions};
+use stickshift_emu::testkit::loader_file;
 
 use super::device::{Device, DevicePort};
 use super::proxy::{Faults, Proxy, ProxyBus};
@@ -18,15 +19,8 @@ const RUNS: u64 = 500;
 
 /// Two blocks of a few packets, the second one byte over a packet's edge.
 pub(crate) fn loader() -> Loader {
-    let code = |size: u32| (0..size).map(|i| (i % 241) as u8 | 1);
-    let (first, second) = (1500_u32, 24 * 1024 + 1);
-    let mut file: Vec<u8> = 0x0002_0000_u32.to_le_bytes().to_vec();
-    file.resize(36, 0);
-    for word in [1, first, 0x2ffe_4000, 84, 2, second, 0x3000_4000, 84 + first] {
-        file.extend(word.to_le_bytes());
-    }
-    file.resize(84, 0);
-    file.extend(code(first).chain(code(second)));
+    let code = |size: usize| -> Vec<u8> { (0..size).map(|i| (i % 241) as u8 | 1).collect() };
+    let file = loader_file((0x2ffe_4000, &code(1500)), (0x3000_4000, &code(24 * 1024 + 1)));
     Loader::parse(file).unwrap()
 }
 
