@@ -70,7 +70,7 @@ impl Kind {
 pub struct Version {
     /// What the stick answers as its product id, without `HUAWEI `.
     pub platform: Option<String>,
-    /// The version.
+    /// What stands after the platform, `21.180.01.00.00`.
     pub version: String,
 }
 

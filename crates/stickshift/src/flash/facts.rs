@@ -4,7 +4,7 @@
 /// A refusal (NAK) of download mode (docs/protocols/balong-flash.md section 2.5).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its code.
+    /// The last byte of the answer, `03 00 NN`.
     pub code: u8,
     /// What it means; both readings where the two lists of codes differ.
     pub words: &'static str,

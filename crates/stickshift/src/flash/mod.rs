@@ -25,7 +25,7 @@ pub use run::{is_open, run};
 pub struct PartitionFacts {
     /// Partition code.
     pub code: u32,
-    /// Its name.
+    /// The name in listings: `Fastboot`, or `U00ab0000` for an unknown code.
     pub name: String,
     /// Bytes, unpacked.
     pub size: u64,
@@ -35,7 +35,7 @@ pub struct PartitionFacts {
 
 /// What is flashed: partitions in the order of the file, and their bytes on request, from the beginning each time.
 pub trait Payload {
-    /// The partitions.
+    /// Which partitions there are, in the order in which they are sent.
     fn partitions(&self) -> &[PartitionFacts];
 
     /// The bytes of one, unpacked. They are read a block at a time, while the stick works on the block before.

@@ -77,7 +77,7 @@ pub fn set_policy(policy: &DialPolicy) -> Call<()> {
 pub struct Profile {
     /// Its number; 0 for one that is to be made.
     pub index: u32,
-    /// Its name.
+    /// What the web UI lists it by.
     pub name: String,
     /// Access point name; empty for the operator's choice.
     pub apn: String,

@@ -67,9 +67,9 @@ pub struct Summary {
 /// One device of a capture, from when it was first seen at its address until it left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The bus.
+    /// The number of its bus; 1 in formats that do not have it.
     pub bus: u16,
-    /// The address.
+    /// The address that the computer gave it on that bus.
     pub address: u8,
     /// Where it was plugged in, as far as the hub's traffic tells.
     pub port: Option<u16>,
@@ -81,7 +81,7 @@ pub struct Seen {
     pub scsi: Option<[String; 2]>,
     /// What it is, in words.
     pub what: String,
-    /// Its packets.
+    /// How many packets of the capture are from or to it.
     pub packets: u64,
     /// First and last packet.
     pub frames: (u64, u64),

@@ -182,7 +182,7 @@ pub struct FileSystemAt {
 }
 
 impl FileSystemAt {
-    /// The compression's name.
+    /// `gzip`, `lzma`, `xz` and so on; `none` for 0, `unknown` for other numbers.
     pub fn compression_name(&self) -> &'static str {
         ["none", "gzip", "lzma", "lzo", "xz", "lz4", "zstd"]
             .get(usize::from(self.compression))

@@ -22,7 +22,7 @@ pub struct Warning {
     pub what: String,
 }
 
-/// A format.
+/// A file format of switching profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
@@ -89,7 +89,7 @@ impl Format {
 /// What a file held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// Its format.
+    /// The format that it was recognised as.
     pub format: Format,
     /// The entries, in the order of the file.
     pub entries: Vec<Entry>,

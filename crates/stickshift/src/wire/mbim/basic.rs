@@ -179,7 +179,7 @@ pub struct Provider {
     pub id: String,
     /// Bits: 1 home, 2 forbidden, 4 preferred, 8 visible, 10h registered.
     pub state: u32,
-    /// Its name.
+    /// The name as the modem shows it; may be empty.
     pub name: String,
 }
 
@@ -234,7 +234,7 @@ pub struct Registration {
     pub data_classes: u32,
     /// Country and network code.
     pub provider_id: String,
-    /// Its name.
+    /// The name of the network that the modem is on; may be empty.
     pub provider_name: String,
 }
 

@@ -50,7 +50,7 @@ pub struct Packet<'a> {
     pub pipe: Pipe,
     /// Ties a completion to its submission, as long as both are under way.
     pub id: u64,
-    /// The bus.
+    /// The number of the bus; 1 in formats that do not have it.
     pub bus: u16,
     /// The device's address on it; 0 while it has none.
     pub device: u8,
