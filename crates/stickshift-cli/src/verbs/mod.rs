@@ -31,6 +31,7 @@ pub(crate) mod router;
 pub(crate) mod serve;
 pub(crate) mod setup;
 mod setup_online;
+mod setup_udev;
 pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;
