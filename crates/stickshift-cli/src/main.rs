@@ -19,6 +19,8 @@ mod opener;
 mod options;
 mod output;
 mod overlays;
+#[cfg(feature = "virtual")]
+mod pace;
 mod question;
 mod recovery;
 mod select;

@@ -14,7 +14,7 @@ use stickshift_emu::computer::VirtualBus;
 use crate::context::Context;
 use crate::files::{self, TemporaryFolder};
 use crate::verbs::convert::ConversionReport;
-use crate::{consent, synthetic};
+use crate::{consent, pace, synthetic};
 
 /// Rehearse a conversion on a simulated E3372h: no hardware, no root, no download.
 ///
@@ -47,8 +47,6 @@ enum Direction {
 
 /// Interruptions after which the rehearsal gives up.
 const ATTEMPTS: u32 = 6;
-/// How long it takes at most until Ctrl-C is noticed in a rehearsal in real time.
-const SOON: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let (to, name, version) = match args.to {
@@ -94,12 +92,8 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     context.output.clock_is(Box::new(move || clock.now() - begun));
     let mut session = context.session_with(|event| {
         played.owner_hears(event);
-        while args.real_time && !context.cancel.is_cancelled() {
-            let ahead = (played.bus.now() - begun).saturating_sub(started.elapsed());
-            if ahead.is_zero() {
-                break;
-            }
-            std::thread::sleep(ahead.min(SOON));
+        if args.real_time {
+            pace::keep(&started, played.bus.now() - begun, &context.cancel);
         }
     });
     let mut files =
