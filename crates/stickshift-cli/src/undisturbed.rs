@@ -25,6 +25,16 @@ pub(crate) fn awake(context: &Context) -> Undisturbed {
     if context.opener.is_virtual() { Undisturbed::default() } else { keep_awake(context) }
 }
 
+/// What to do about the program that holds a stick's port.
+pub(crate) fn about(holder: &str) -> String {
+    match holder.starts_with("ModemManager") {
+        true => format!(
+            "stop {holder} before you talk to the stick; flash, load and convert take it from there by themselves"
+        ),
+        false => format!("stop {holder} before you use the stick"),
+    }
+}
+
 fn say(context: &Context, code: &'static str, text: String) {
     context.output.event(&Event::Step { code, text });
 }

@@ -102,7 +102,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::PortBusy => (
             "another program holds the port",
-            "stop it (for ModemManager: systemctl stop ModemManager) and run again",
+            "stop it and run again (ModemManager: as root, flash, load and convert take the stick from it by themselves; for other commands `systemctl stop ModemManager`)",
             NO_ACCESS,
         ),
         ErrorKind::WrongInterface => (

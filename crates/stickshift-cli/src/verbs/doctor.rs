@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::distribution::Distribution;
 use crate::output::Report;
-use crate::{overlays, system};
+use crate::{overlays, system, undisturbed};
 
 /// Check permissions, drivers, settings and conflicting programs, and show how to fix each problem.
 ///
@@ -187,8 +187,12 @@ fn opens(bus: &mut dyn Bus, stick: &Stick) -> Finding {
 fn holders(stick: &Stick) -> Vec<Finding> {
     let held = stick.ports().filter_map(|i| Some((i.tty.as_deref()?, i.holder.as_deref()?)));
     let trouble = held.map(|(tty, holder)| {
-        let fix = format!("stop {holder} while you work with the stick");
-        Finding::trouble(State::InTheWay, "holder", format!("{tty} is held by {holder}"), fix)
+        Finding::trouble(
+            State::InTheWay,
+            "holder",
+            format!("{tty} is held by {holder}"),
+            undisturbed::about(holder),
+        )
     });
     trouble.collect()
 }
@@ -287,7 +291,7 @@ const RIVALS: [Rival; 3] = [
         program: "ModemManager",
         code: "modem-manager",
         does: "it opens every new port",
-        fix: "systemctl stop ModemManager while you flash or talk to a stick",
+        fix: "flash, load and convert take the stick from it by themselves, as root; for other commands: systemctl stop ModemManager",
     },
     Rival {
         program: "usb_modeswitch_dispatcher",

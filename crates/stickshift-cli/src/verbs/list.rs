@@ -14,6 +14,7 @@ use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::undisturbed;
 
 /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
 #[derive(Args, Debug)]
@@ -275,7 +276,7 @@ fn next(stick: &Stick) -> String {
         return "stickshift setup udev (as root, once), then plug the stick in again".to_owned();
     }
     if let Some(holder) = stick.ports().find_map(|i| i.holder.as_deref()) {
-        return format!("stop {holder} before you use the stick");
+        return undisturbed::about(holder);
     }
     match stick.mode {
         Mode::Cdrom => format!("stickshift switch {place}"),
@@ -353,7 +354,7 @@ mod tests {
              \x20 if 1  pcui     /dev/nowhere1 (ff/03/12, option)\n\
              \x20 why   12d1:1506 is known: modem with network: E3372 Stick, E3272, E3276, E398, E353\n\
              \x20 why   the system's driver option serves modems only\n\
-             \x20 next  stop ModemManager (pid 612) before you use the stick\n"
+             \x20 next  stop ModemManager (pid 612) before you talk to the stick; flash, load and convert take it from there by themselves\n"
         );
     }
 

@@ -253,7 +253,7 @@ impl PastedModem {
                     .to_owned()
             }
             ("connected", _) => "it is online through ModemManager".to_owned(),
-            _ => format!("ModemManager holds its ports: stop it, then stickshift identify {stick}"),
+            _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };
         PastedModem {
             name: if words.is_empty() { "unknown modem".to_owned() } else { words.join(" ") },
