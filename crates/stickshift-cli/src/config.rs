@@ -3,6 +3,7 @@
 //! ```toml
 //! output = "json"            # as with --json
 //! stick = "1-1.2"            # which one is meant where several are plugged in
+//! apn = "internet"           # of `stickshift online up`, where --apn does not name another
 //!
 //! [[stick]]                  # what `stickshift watch` makes of a stick, whenever it is plugged in
 //! id = "12d1:1f01"           # or place, or serial; or several of them
@@ -21,12 +22,16 @@ use toml::Spanned;
 
 /// A file of settings is never this large.
 const LARGEST: u64 = 256 * 1024;
+/// Of an access point name (3GPP TS 23.003 section 9.1).
+const LONGEST_APN: usize = 100;
 
 /// What the files say, the user's before the computer's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
     /// The stick that is meant where several are plugged in and none is named: as on the command line.
     pub(crate) stick: Option<String>,
+    /// The access point of `online up`, where the command line names none.
+    pub(crate) apn: Option<String>,
     /// Whether JSON is printed without `--json`.
     pub(crate) json: bool,
     /// Lasting choices.
@@ -43,12 +48,16 @@ pub(crate) fn load(root: &Path) -> Result<Config> {
     let mut config = Config::default();
     for file in files(root) {
         let Ok(metadata) = file.metadata() else { continue };
+        if !metadata.is_file() {
+            return Err(bad(&file, None, "this is no regular file"));
+        }
         if metadata.len() > LARGEST {
             return Err(bad(&file, None, "the file is too large for settings"));
         }
         let text = fs::read_to_string(&file).map_err(|e| bad(&file, None, &e.to_string()))?;
         let one = parse(&text).map_err(|(line, what)| bad(&file, line, &what))?;
         config.stick = config.stick.or(one.stick);
+        config.apn = config.apn.or(one.apn);
         config.json |= one.json;
         config.rules.0.extend(one.rules.0);
         config.files.push(file);
@@ -89,6 +98,8 @@ fn bad(file: &Path, line: Option<usize>, what: &str) -> Error {
 #[serde(deny_unknown_fields)]
 struct File<S> {
     stick: Option<S>,
+    #[serde(default, deserialize_with = "apn")]
+    apn: Option<String>,
     output: Option<Form>,
 }
 
@@ -137,6 +148,19 @@ impl To {
     }
 }
 
+fn apn<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Option<String>, D::Error> {
+    let text = String::deserialize(text)?;
+    let sound = !text.is_empty()
+        && text.len() <= LONGEST_APN
+        && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
+    match sound {
+        true => Ok(Some(text)),
+        false => Err(serde::de::Error::custom(format!(
+            "{text:?} is no access point name such as internet: up to {LONGEST_APN} characters, without spaces and quotes"
+        ))),
+    }
+}
+
 fn place<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Option<Place>, D::Error> {
     let text = String::deserialize(text)?;
     let place = text
@@ -160,20 +184,20 @@ fn parse(text: &str) -> std::result::Result<Config, (Option<usize>, String)> {
     let table: toml::Table = text.parse().map_err(told)?;
     // The same key has three forms; each is read strictly.
     let mut config = Config::default();
-    let output = match table.get("stick") {
+    let (output, apn) = match table.get("stick") {
         Some(toml::Value::Array(_)) => {
             let file: File<Vec<Spanned<RuleText>>> = toml::from_str(text).map_err(told)?;
             for rule in file.stick.unwrap_or_default() {
                 let line = line_of(rule.span().start);
                 config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
             }
-            file.output
+            (file.output, file.apn)
         }
         Some(toml::Value::Table(rules)) if rules.values().all(toml::Value::is_table) => {
             let file: File<BTreeMap<String, NamedRule>> = toml::from_str(text).map_err(told)?;
             config.rules.0 =
                 file.stick.unwrap_or_default().into_iter().map(|(name, rule)| named(name, rule.to)).collect();
-            file.output
+            (file.output, file.apn)
         }
         Some(toml::Value::Table(_)) => {
             let file: File<Spanned<RuleText>> = toml::from_str(text).map_err(told)?;
@@ -181,14 +205,15 @@ fn parse(text: &str) -> std::result::Result<Config, (Option<usize>, String)> {
                 let line = line_of(rule.span().start);
                 config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
             }
-            file.output
+            (file.output, file.apn)
         }
         _ => {
             let file: File<String> = toml::from_str(text).map_err(told)?;
             config.stick = file.stick;
-            file.output
+            (file.output, file.apn)
         }
     };
+    config.apn = apn;
     config.json = output == Some(Form::Json);
     Ok(config)
 }
@@ -242,6 +267,15 @@ mod tests {
         let config = parse("# mine\nstick = \"1-1.2\"\noutput = \"json\"\n").unwrap();
         assert_eq!((config.stick.as_deref(), config.json), (Some("1-1.2"), true));
         assert_eq!(parse("").unwrap(), Config::default());
+        for rules in [
+            "",
+            "[[stick]]\nserial = \"A\"\nto = \"leave\"\n",
+            "[stick.A]\nto = \"leave\"\n",
+            "[stick]\nserial = \"A\"\nto = \"leave\"\n",
+        ] {
+            let config = parse(&format!("apn = \"web.vodafone.de\"\n{rules}")).unwrap();
+            assert_eq!(config.apn.as_deref(), Some("web.vodafone.de"), "{rules}");
+        }
     }
 
     #[test]
@@ -250,6 +284,10 @@ mod tests {
             ("outpt = \"json\"\n", 1, "unknown field"),
             ("\noutput = \"xml\"\n", 2, "unknown variant"),
             ("stick = 3\n", 1, "string"),
+            ("\napn = \"\"\n", 2, "no access point name"),
+            ("apn = \"a\\\",\\\"b\"\n", 1, "no access point name"),
+            ("apn = \"two words\"\n", 1, "no access point name"),
+            ("apn = 5\n", 1, "string"),
             ("[[stick]]\nid = \"12d1\"\nto = \"serial\"\n", 2, "no pair of ids"),
             ("[[stick]]\nplace = \"usb1\"\nto = \"serial\"\n", 2, "no USB port path"),
             ("[[stick]]\nid = \"12d1:1f01\"\nto = \"sereal\"\n", 3, "unknown variant"),
@@ -275,5 +313,16 @@ mod tests {
         fs::write(&file, "[[stick]]\nserial = \"A\"\n").unwrap();
         let error = load(root.path()).unwrap_err();
         assert!(error.is(ErrorKind::Usage) && error.what().contains("config.toml, line 1"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_never_ends_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("etc/stickshift/config.toml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        let error = load(root.path()).unwrap_err();
+        assert!(error.what().contains("no regular file"), "{error}");
     }
 }

@@ -11,8 +11,14 @@ use crate::examples;
 
 /// Files that the program reads and writes by itself.
 pub(crate) const FILES: &[(&str, &str)] = &[
-    ("/etc/stickshift/config.toml", "Settings of the computer: what stickshift watch makes of which stick."),
-    ("~/.config/stickshift/config.toml", "Settings of a user: the usual stick, the form of the output."),
+    (
+        "/etc/stickshift/config.toml",
+        "Settings of the computer: what stickshift watch makes of which stick, and the keys of a user's settings.",
+    ),
+    (
+        "~/.config/stickshift/config.toml",
+        "Settings of a user: the usual stick (stick), the access point of stickshift online up (apn), the form of the output (output).",
+    ),
     ("/etc/stickshift/devices.d/", "Switching profiles of your own, before the built-in ones."),
     ("/etc/usb_modeswitch.d/", "Those of usb_modeswitch, which are read as well."),
     ("~/.local/state/stickshift/", "Journals of interrupted conversions, for --resume."),
@@ -25,6 +31,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_NEW_PIN", "New PIN, for stickshift pin change and unblock."),
     ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
+    ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user."),
     ("STICKSHIFT_STATE", "Folder of the journals."),
     ("STICKSHIFT_ROOT", "Folder in place of / for the files of the system, for tests and images."),
     ("STICKSHIFT_TRACE", "Trace file, when called as usb_modeswitch."),

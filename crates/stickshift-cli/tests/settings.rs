@@ -85,3 +85,19 @@ fn a_user_chooses_a_stick_and_a_form() {
     write(root.path(), USER, "stick = \"1-9\"\n");
     assert_eq!(stickshift(root.path(), &several).status.code(), Some(3), "the usual one is not there");
 }
+
+#[test]
+fn the_access_point_of_the_settings_is_that_of_online_where_none_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let up = |more: &[&str]| {
+        let words = ["online", "up", "--dry-run", "--virtual", "e3372h-stick"];
+        let shown = stickshift(root.path(), &[&words[..], more].concat());
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        out(&shown)
+    };
+    write(root.path(), SYSTEM, "apn = \"of.the.computer\"\n");
+    assert!(up(&[]).contains("of.the.computer"), "{}", up(&[]));
+    write(root.path(), USER, "apn = \"of.the.user\"\n");
+    assert!(up(&[]).contains("of.the.user"), "{}", up(&[]));
+    assert!(!up(&["--apn", "named"]).contains("of.the"), "{}", up(&["--apn", "named"]));
+}

@@ -44,7 +44,7 @@ struct UpArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// Access point name; by the SIM's operator where it is not given, else the network's own
+    /// Access point name; where it is not given that of the settings, else by the SIM's operator, else the network's own
     #[arg(long, value_name = "NAME")]
     apn: Option<String>,
 
@@ -168,13 +168,14 @@ enum WayWord {
 }
 
 impl UpArgs {
-    fn wanted(&self) -> Result<Wanted> {
+    /// `usual` is the access point of the settings.
+    fn wanted(&self, usual: Option<&str>) -> Result<Wanted> {
         let password = match &self.user {
             Some(_) => Some(secret("password of the access point", "STICKSHIFT_APN_PASSWORD", None)?),
             None => None,
         };
         Ok(Wanted {
-            apn: self.apn.clone(),
+            apn: self.apn.clone().or_else(|| usual.map(str::to_owned)),
             user: self.user.clone(),
             password,
             authentication: self.auth.map(|auth| match auth {
@@ -214,7 +215,8 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
 }
 
 fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
-    let wanted = args.wanted()?;
+    let usual = context.config.as_ref().ok().and_then(|config| config.apn.as_deref());
+    let wanted = args.wanted(usual)?;
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;
     let stick = context.stick(&mut *bus, args.stick.as_deref())?;
