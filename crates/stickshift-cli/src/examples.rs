@@ -183,7 +183,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         "virtual",
         &[
             alone("stickshift virtual --list", "the sticks there are"),
-            alone("stickshift virtual --faults", "what can go wrong with them"),
+            alone("stickshift virtual --faults", "the faults they can show"),
             real("stickshift virtual e3372h-stick --dir ports", "its serial ports, for other programs"),
             real("stickshift virtual e3372h-hilink --attach http", "its web interface"),
             real("stickshift virtual --from report.txt --attach kernel", "the stick of a report"),

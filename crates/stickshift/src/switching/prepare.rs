@@ -320,7 +320,7 @@ fn for_goal(parameters: Parameters, stick: &Stick, goal: Goal, evidence: &mut Ve
     if !wants_fallback || !parameters.has(Method::HuaweiNew) {
         return parameters;
     }
-    evidence.push("Huawei's fallback message instead of the usual one: it leads to serial ports".to_owned());
+    evidence.push("Huawei's fallback message instead of the usual one: it gets you serial ports".to_owned());
     let mut parameters = parameters.with_huawei_alt();
     // What comes then has other ids than those the profile expects.
     parameters.target_product = None;

@@ -108,7 +108,8 @@ fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
 }
 
 fn usb_modeswitch_file(text: &str, file_name: &str) -> Result<Import> {
-    let parsed = usb_modeswitch::parse(text)?;
+    let (text, pasted) = without_shell(text);
+    let parsed = usb_modeswitch::parse(&text)?;
     if let (0, Some(line)) = (parsed.known, parsed.commented_out) {
         let what = "every line is a comment: take away the sign at the beginning of those that are meant";
         let error = Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line));
@@ -116,11 +117,19 @@ fn usb_modeswitch_file(text: &str, file_name: &str) -> Result<Import> {
     }
     let mut warnings = parsed.warnings.clone();
     let named = Key::from_file_name(file_name).ok();
+    if let (None, [(first, _), rest @ ..]) = (&named, &pasted[..])
+        && let Some((_, line)) = rest.iter().find(|(key, _)| key != first)
+    {
+        let what = "the text is of several files: convert them one by one";
+        return Err(Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(*line)));
+    }
+    let named = named.map(|(key, warning)| (key, warning, "file's name"));
+    let named = named.or_else(|| pasted.into_iter().next().map(|(key, _)| (key, None, "command")));
     let key = match (named, parsed.default_id()) {
-        (Some((key, warning)), default) => {
+        (Some((key, warning, by)), default) => {
             warnings.extend(warning.map(|what| Warning { line: 0, what }));
             if let Some(id) = default.filter(|id| Some(*id) != key.id() && key.id().is_some()) {
-                let what = format!("the file's name says {key}, its text {id}: the name counts");
+                let what = format!("the {by} says {key}, the text {id}: the {by} counts");
                 warnings.push(Warning { line: 0, what });
             }
             key
@@ -133,6 +142,30 @@ fn usb_modeswitch_file(text: &str, file_name: &str) -> Result<Import> {
     };
     let entries = vec![parsed.into_entry(key, file_name)];
     Ok(Import { format: Format::UsbModeswitch, entries, warnings, refused: Vec::new() })
+}
+
+/// The text without the commands that write it into its file, as instructions have them (`cat > /etc/usb_modeswitch.d/12d1:1f01 <<EOF`), and the
+/// keys that those name, with their lines.
+fn without_shell(text: &str) -> (String, Vec<(Key, usize)>) {
+    let (mut keys, mut ends, mut kept) = (Vec::new(), Vec::new(), String::with_capacity(text.len()));
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let key = line.split_once("usb_modeswitch.d/").and_then(|(_, name)| {
+            let name = name.split(|c: char| c.is_whitespace() || "\"'<>|;&)".contains(c)).next()?;
+            name.replace('\\', "").parse().ok()
+        });
+        let is_command = key.is_some() && !line.trim_start().starts_with('#');
+        if let Some((_, word)) = line.split_once("<<").filter(|_| is_command) {
+            let word =
+                word.trim_start_matches('-').split(|c: char| c.is_whitespace() || c == '>' || c == '|');
+            ends.extend(word.map(|word| word.trim_matches(['"', '\''])).find(|word| !word.is_empty()));
+        }
+        keys.extend(key.filter(|_| is_command).map(|key| (key, number)));
+        match is_command || ends.contains(&line.trim()) {
+            true => kept.push('\n'),
+            false => kept.push_str(line),
+        }
+    }
+    (kept, keys)
 }
 
 /// Writes entries in a format.

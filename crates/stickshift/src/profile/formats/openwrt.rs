@@ -176,6 +176,14 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
                     );
                     continue;
                 }
+                let past = |item: &&Value| item.as_u64().is_some_and(|n| n >= all.len() as u64);
+                if let Some(number) = list.iter().find(past) {
+                    warn(format!(
+                        "msg: there is no message {number}; the list has {} (the first is 0)",
+                        all.len()
+                    ));
+                    continue;
+                }
                 for (slot, message) in p.messages.iter_mut().zip(&found) {
                     slot.clone_from(message);
                 }

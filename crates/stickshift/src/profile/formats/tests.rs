@@ -459,3 +459,34 @@ fn our_own_format_names_the_key_that_it_cannot_take() {
         assert_eq!((error.fact("key"), error.fact("entry")), (Some(key), Some("1")), "{line}");
     }
 }
+
+#[test]
+fn a_pasted_command_names_the_ids() {
+    let body = "DefaultVendor=0x12d1\nTargetVendor=0x12d1\nTargetProduct=0x14dc\nHuaweiNewMode=1\n";
+    for (command, end) in [
+        ("cat > /etc/usb_modeswitch.d/12d1:1f01 <<EOF\n", "EOF\n"),
+        ("$ sudo tee /etc/usb_modeswitch.d/12d1\\:1f01 <<'_END_' >/dev/null\n", "_END_\n"),
+        ("cat <<-\"EOF\" > \"/etc/usb_modeswitch.d/12d1:1f01\"\n", "\tEOF\n"),
+        ("sudo nano /etc/usb_modeswitch.d/12d1:1f01\n", ""),
+    ] {
+        let text = format!("{command}{body}{end}");
+        let import = super::import(text.as_bytes(), "pasted.txt").unwrap();
+        assert_eq!(import.entries.len(), 1, "{text}");
+        assert_eq!(import.entries[0].key.to_string(), "12d1:1f01", "{text}");
+        assert!(import.entries[0].parameters.has(Method::HuaweiNew));
+        assert!(import.warnings.is_empty(), "{text}{:?}", import.warnings);
+    }
+    let two = format!(
+        "cat > /etc/usb_modeswitch.d/12d1:1f01 <<EOF\n{body}EOF\ncat > /etc/usb_modeswitch.d/12d1:14fe <<EOF\n{body}EOF\n"
+    );
+    let error = super::import(two.as_bytes(), "pasted.txt").unwrap_err();
+    assert!(error.is(ErrorKind::FileCorrupt) && error.line() == Some(7), "{error:?}");
+}
+
+#[test]
+fn a_message_that_is_not_in_the_list_is_named() {
+    let text = r#"{"messages": ["5553"], "devices": {"12d1:1f01": {"*": {"t_vendor": 4817, "msg": [5]}}}}"#;
+    let import = super::import(text.as_bytes(), "usb-mode.json").unwrap();
+    let said = format!("{:?}", import.warnings);
+    assert!(said.contains("there is no message 5") && !said.contains("not understood"), "{said}");
+}
