@@ -174,7 +174,24 @@ fn is_legal(c: char) -> bool {
 /// Makes text of what a stick sent: CESU-8 pairs become their character, other bad bytes U+FFFD, NUL goes, and in tags other control characters
 /// too, a bare `&` becomes `&amp;`, and blanks between `<` and a name go. Control characters of values stay: whoever shows them makes them harmless.
 fn repair(bytes: &[u8]) -> String {
-    let text = from_cesu8(bytes);
+    let text = from_utf16(bytes).unwrap_or_else(|| from_cesu8(bytes));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    // What is in a CDATA section stands for itself.
+    while let Some((before, section)) = rest.split_once("<![CDATA[")
+        && let Some((inside, after)) = section.split_once("]]>")
+    {
+        out.push_str(&repair_markup(before));
+        out.push_str("<![CDATA[");
+        out.extend(inside.chars().filter(|c| *c != '\0'));
+        out.push_str("]]>");
+        rest = after;
+    }
+    out.push_str(&repair_markup(rest));
+    out
+}
+
+fn repair_markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_tag = false;
     let kept = |c: &char| {
@@ -207,6 +224,17 @@ fn repair(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// UTF-16, by its mark or by the zero byte beside the first `<`.
+fn from_utf16(bytes: &[u8]) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] | [0, b'<', ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    Some(String::from_utf16_lossy(&units).trim_start_matches('\u{feff}').to_owned())
 }
 
 /// UTF-8 in which characters beyond U+FFFF may be two surrogates of three bytes each.

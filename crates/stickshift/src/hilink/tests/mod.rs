@@ -487,3 +487,26 @@ fn raw_requests() {
     let call = Call::get("/api/device/signal", |_| Ok(()));
     assert!(call.parse(&xml::Element::default()).is_ok());
 }
+
+#[test]
+fn documents_in_utf_16_and_with_a_mark_are_read() {
+    let text = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><RESPONSE a='1'><Name>Bär &amp; Čo</Name><Empty/></RESPONSE>";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let marked = [vec![0xff, 0xfe], little.clone()].concat();
+    let in_utf8 = ["\u{feff}".as_bytes(), text.as_bytes()].concat();
+    for bytes in [little, big, marked, in_utf8] {
+        let root = crate::hilink::xml::parse(&bytes).unwrap();
+        assert_eq!(root.value("name"), Some("Bär & Čo"), "{bytes:x?}");
+        assert_eq!((root.value("Empty"), root.children.len()), (None, 2));
+    }
+}
+
+#[test]
+fn a_cdata_section_stands_for_itself() {
+    let text = b"<r><a><![CDATA[x & y < b > &amp; z]]></a><b>1 & 2</b><c><![CDATA[]]></c></r>";
+    let root = crate::hilink::xml::parse(text).unwrap();
+    assert_eq!(root.value("a"), Some("x & y < b > &amp; z"));
+    assert_eq!((root.value("b"), root.value("c")), (Some("1 & 2"), None));
+    assert!(crate::hilink::xml::parse(b"<r><a><![CDATA[never closed</a></r>").is_err());
+}
