@@ -14,8 +14,7 @@ use stickshift_emu::sticks::fault_words;
 use stickshift_emu::sticks::switchable::from_parts;
 use stickshift_emu::sticks::zerocd::{ZeroCd, ZeroCdOptions};
 
-use crate::opener::port_place;
-use crate::verbs::pasted::concerns;
+use crate::select::{concerns, port_place};
 use crate::{any_stick, files};
 
 /// What stands between the name of a file and the number of a stick in it.

@@ -7,9 +7,20 @@ use stickshift::event::Session;
 use stickshift::link::Bus;
 use stickshift::mask;
 use stickshift::modem::identity;
-use stickshift::stick::{Mode, Place, Stick, UsbId};
+use stickshift::profile::Catalogue;
+use stickshift::stick::{KnownIds, Mode, Place, Stick, UsbId, is_stick};
 
 use crate::wrong_mode::{self, Needs};
+
+/// Where a stick stands of which no place is known: behind `--port` or `--url`, or in a text.
+pub(crate) fn port_place() -> Place {
+    "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
+}
+
+/// Whether a device of a text is a stick as `list` counts them.
+pub(crate) fn concerns(stick: &Stick, catalogue: &Catalogue) -> bool {
+    is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone())
+}
 
 /// Chooses among several sticks that fit; `None` leaves it at the failure.
 pub(crate) type Chooser<'a> = &'a dyn Fn(&[Stick]) -> Result<Option<usize>>;

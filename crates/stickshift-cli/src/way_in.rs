@@ -12,7 +12,7 @@ use stickshift::modem::{Login, Modem, identity};
 use stickshift::stick::{Mode, Stick};
 
 use crate::context::Context;
-use crate::opener::port_place;
+use crate::select::port_place;
 use crate::wrong_mode::{self, Needs};
 use crate::{files, question};
 

@@ -86,13 +86,12 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("network-scan", Looks, "network scan", "e3372h-stick"),
     ("network-use", IsNamed, "network use auto", "e3372h-stick"),
     ("online-up", IsNamed, "online up", "e3372h-stick"),
-    ("online-down", IsNamed, "online down", "e3372h-stick"),
+    ("online-down", IsNamed, "", ""),
     ("online-status", Looks, "online status", "e3372h-stick"),
     ("ports-show", Looks, "ports show", "e3372h-stick"),
     ("ports-set", Asks, "ports set at,modem,ncm", "e3372h-stick"),
     ("inspect", Looks, "inspect firmware.bin", ""),
     ("report", Looks, "report", "e3372h-stick"),
-    ("serve", Serves, "", ""),
     ("serve-passwd", IsNamed, "", ""),
 ];
 

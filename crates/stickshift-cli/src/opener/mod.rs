@@ -85,7 +85,7 @@ impl Opener {
         Ok(Box::new(if every_device { classified.with_every_device() } else { classified }))
     }
 
-    /// A bus with one stick at [`port_place`], in `mode`, that is nothing but the serial port at `path`.
+    /// A bus with one stick at [`port_place`](crate::select::port_place), in `mode`, that is nothing but the serial port at `path`.
     ///
     /// # Errors
     /// `NotAPort` when there is no serial port at `path`, `FileUnwritable` for the trace.
@@ -95,7 +95,7 @@ impl Opener {
         self.watched(Box::new(PortBus::new(path, mode)))
     }
 
-    /// A bus with nothing on it but the web page at `url`, behind [`port_place`].
+    /// A bus with nothing on it but the web page at `url`, behind [`port_place`](crate::select::port_place).
     ///
     /// # Errors
     /// `FileUnwritable` for the trace.
@@ -237,11 +237,6 @@ fn place_in(ttys: &Path, path: &Path) -> Option<Place> {
     let path = path.canonicalize().ok()?;
     let device = ttys.join(path.file_name()?).join("device").canonicalize().ok()?;
     device.components().rev().find_map(|c| c.as_os_str().to_str()?.parse::<Place>().ok())
-}
-
-/// Where the one stick of [`Opener::port`] and [`Opener::web_page`] stands.
-pub(crate) fn port_place() -> Place {
-    "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
 }
 
 #[cfg(test)]

@@ -50,7 +50,11 @@ impl PortBus {
         let role = if self.mode == Mode::BootRom { Role::BootRom } else { Role::Flash };
         let tty = Some(self.path.display().to_string());
         let port = Interface { role, tty, ..Interface::new(0, [0xff; 3]) };
-        Stick { interfaces: vec![port], mode: self.mode, ..Stick::new(super::port_place(), UsbId::new(0, 0)) }
+        Stick {
+            interfaces: vec![port],
+            mode: self.mode,
+            ..Stick::new(crate::select::port_place(), UsbId::new(0, 0))
+        }
     }
 
     fn nothing<T>(&self) -> Result<T> {

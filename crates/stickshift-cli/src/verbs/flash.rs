@@ -16,10 +16,11 @@ use stickshift::plan::Plan;
 use stickshift::stick::{Mode, Place, UsbId};
 
 use crate::context::Context;
-use crate::opener::{place_behind, port_place};
+use crate::opener::place_behind;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
+use crate::select::port_place;
 use crate::wrong_mode::{self, Needs};
 use crate::{consent, undisturbed};
 

@@ -14,9 +14,9 @@ use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
-use crate::opener::port_place;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::select::port_place;
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Identify a stick: model, firmware, confidence and evidence, and what you can do next.

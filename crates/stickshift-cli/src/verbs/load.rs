@@ -12,10 +12,11 @@ use stickshift::plan::Plan;
 use stickshift::stick::{Interface, Mode, Stick};
 
 use crate::context::Context;
-use crate::opener::{place_behind, port_place};
+use crate::opener::place_behind;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
+use crate::select::port_place;
 use crate::verbs::loader::ChangeArgs;
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};

@@ -8,12 +8,12 @@ use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
 use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, KnownIds, Mode, Role, Stick, is_stick, product_name, vendor_name};
+use stickshift::stick::{Interface, Mode, Role, Stick, product_name, vendor_name};
 
 use crate::context::Context;
 use crate::files;
-use crate::opener::port_place;
 use crate::output::Report;
+use crate::select::{concerns, port_place};
 
 /// What a text says of sticks.
 #[derive(Serialize)]
@@ -106,11 +106,6 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     let Some(paste) = pasted::read(&bytes) else { return Ok(false) };
     context.output.finish(&PasteReport::of(&paste, &context.catalogue()));
     Ok(true)
-}
-
-/// Whether a device of a text is a stick as `list` counts them.
-pub(crate) fn concerns(stick: &Stick, catalogue: &Catalogue) -> bool {
-    is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone())
 }
 
 impl PasteReport {

@@ -372,6 +372,26 @@ fn a_radio_configuration_with_fields_left_out() {
 }
 
 #[test]
+fn the_name_of_the_provider_is_read_from_the_sim() {
+    assert_eq!(run(&sim::service_provider(), &ok(&["+CRSM: 144,0,\"0154657374ffffffffff\""])), "Test");
+}
+
+#[test]
+fn what_the_network_gave_a_context() {
+    let lines = [
+        "+CGCONTRDP: 1,5,\"internet.example\",\"10.1.2.3.255.255.255.0\",\"10.1.2.1\",\"10.9.9.9\",\"0.0.0.0\",,,,,1428",
+        "+CGCONTRDP: 1,5,\"internet.example\",\"32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.7\",\"\",\"2001:db8::53\"",
+    ];
+    let details = run(&data::context_details(1), &ok(&lines));
+    assert_eq!(details.apn.as_deref(), Some("internet.example"));
+    let addresses = [("10.1.2.3", Some(24)), ("2001:db8::7", None)];
+    assert_eq!(details.addresses, addresses.map(|(a, mask)| (a.parse().unwrap(), mask)));
+    assert_eq!(details.gateways, ["10.1.2.1".parse::<std::net::IpAddr>().unwrap()]);
+    let dns = ["10.9.9.9", "2001:db8::53"].map(|a| a.parse::<std::net::IpAddr>().unwrap());
+    assert_eq!((details.dns, details.mtu), (dns.to_vec(), Some(1428)));
+}
+
+#[test]
 fn data_connections() {
     let c = run(
         &data::contexts(),

@@ -15,6 +15,7 @@ fn plain_commands() {
     let all = [
         network::select_automatically(),
         network::name_by_number(),
+        network::tell_causes(network::Domain::Lte),
         sim::enter("1234"),
         sim::unblock("12345678", "1234"),
         sim::set_pin_enabled(true, "1234"),
@@ -30,6 +31,9 @@ fn plain_commands() {
         data::dial(1, "internet", None).unwrap(),
         data::hang_up(1),
         data::undefine_context(2),
+        data::dials_for_network(),
+        data::activate(1),
+        data::factory_line(),
         sms::pdu_mode(),
         sms::delete(3),
         ussd::cancel(),
