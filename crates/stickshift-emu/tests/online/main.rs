@@ -3,6 +3,7 @@
 mod mbim;
 mod scripted;
 mod stay;
+mod troubles;
 
 use std::time::Duration;
 

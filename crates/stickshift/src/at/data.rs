@@ -130,6 +130,11 @@ fn address_and_mask(text: &str) -> Option<(IpAddr, Option<u8>)> {
     }
 }
 
+/// `AT^CURC=`: whether the stick says unasked what happens; a refused data connection is told by such a line alone.
+pub fn reports(on: bool) -> Command<()> {
+    Command::plain(if on { "AT^CURC=1" } else { "AT^CURC=0" }).that(Effect::Reads)
+}
+
 /// `AT^NDISDUP=?`: whether the stick dials for a network interface of its own.
 pub fn dials_for_network() -> Command<()> {
     Command::plain("AT^NDISDUP=?").that(Effect::Reads)
@@ -224,12 +229,20 @@ pub struct NdisState {
 /// `AT^NDISSTATQRY?`: how the connections stand, one for each IP version.
 pub fn ndis_states() -> Command<Vec<NdisState>> {
     Command::new("AT^NDISSTATQRY?", |answer| {
-        let mut values: Vec<&str> = answer.values("^NDISSTATQRY").collect();
-        // Some answer under the report's name; where both came, that one was a report.
-        if values.is_empty() {
-            values = answer.values("^NDISSTAT").collect();
+        let read = |name| answer.values(name).flat_map(read_ndis_states).collect::<Vec<_>>();
+        let (mut states, reports) = (read("^NDISSTATQRY"), read("^NDISSTAT"));
+        // Some answer under the report's name. Where both came, that one was a report, and it alone tells a cause.
+        if states.is_empty() {
+            states = reports;
+        } else {
+            for state in states.iter_mut().filter(|s| s.state == LinkState::Down && s.cause.is_none()) {
+                let told = |same: bool| {
+                    let down = reports.iter().filter(|r| r.state == LinkState::Down);
+                    down.filter(|r| !same || r.v6 == state.v6).find_map(|r| r.cause)
+                };
+                state.cause = told(true).or_else(|| told(false));
+            }
         }
-        let states: Vec<_> = values.into_iter().flat_map(read_ndis_states).collect();
         if states.is_empty() { Err(unexpected("connection states", answer)) } else { Ok(states) }
     })
 }

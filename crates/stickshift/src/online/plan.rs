@@ -48,6 +48,11 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
             plan.step("bearer", format!("AT+CGDCONT={context},\"{kind}\",\"{apn}\""), None);
             let user =
                 if wanted.user.is_some() { ",USER,PASSWORD,2 (CHAP, then PAP, then none)" } else { "" };
+            plan.step(
+                "bearer",
+                "AT^CURC=1: a refusal tells its cause unasked; AT^CURC=0 when it is over",
+                None,
+            );
             plan.step("bearer", format!("AT^NDISDUP={context},1,\"{apn}\"{user}"), None);
             plan.step("bearer", "AT^NDISSTATQRY? each second until it is up, at most 90 s", None);
             plan.step("address", "AT+CGCONTRDP, AT^DHCP?: the stick's own words first, DHCP second", None);

@@ -31,6 +31,7 @@ fn plain_commands() {
         data::dial(1, "internet", None).unwrap(),
         data::hang_up(1),
         data::undefine_context(2),
+        data::reports(true),
         data::dials_for_network(),
         data::activate(1),
         data::factory_line(),

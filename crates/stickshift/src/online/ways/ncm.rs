@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::at::At;
 use crate::at::data::{self, Authentication, Credentials, LinkState, NdisState, PdpType};
+use crate::at::{At, Command};
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::modem::Modem;
 use crate::online::apn::Apn;
@@ -147,12 +147,24 @@ fn attempt(
     let dial = data::dial(CONTEXT, &apn.name, credentials)?;
     run.session.note("bearer", format!("dialling with {}", kind.word()));
     at.take_urcs();
-    let dialled = at.run(&dial);
-    match dialled {
+    at.run_if_known(&data::reports(true))?;
+    let dialled = dial_and_wait(run, at, &dial, kind);
+    // Whoever waits for no report gets none.
+    let quiet = at.run_if_known(&data::reports(false));
+    dialled.and_then(|dialled| quiet.map(|_| dialled))
+}
+
+fn dial_and_wait(
+    run: &mut Run<'_, '_>,
+    at: &mut At<'_>,
+    dial: &Command<()>,
+    kind: PdpType,
+) -> Result<Dialled> {
+    match at.run(dial) {
         Err(e) if e.is(ErrorKind::AtRefused) => {
             // The first dial after a start is often answered by what was under way.
             at.sleep(Duration::from_secs(2));
-            at.run(&dial).map_err(|e| refused_dial(run, e))?;
+            at.run(dial).map_err(|e| refused_dial(run, e))?;
         }
         other => other?,
     }
