@@ -15,7 +15,7 @@ computer() {
         ip rule
         ip -6 rule
         cat /etc/resolv.conf
-    } | sed -E 's/ qlen [0-9]+//; s/ (valid|preferred)_lft [^ ]+//g; s/ expires [0-9]+sec//; s/ state (UP|DOWN|UNKNOWN) / /; s/,?(NO-CARRIER|LOWER_UP)//g'
+    } | sed -E 's/ qlen [0-9]+//; s/ qdisc [a-z_]+ / /; s/ (valid|preferred)_lft [^ ]+//g; s/ expires [0-9]+sec//; s/ state (UP|DOWN|UNKNOWN) / /; s/,?(NO-CARRIER|LOWER_UP)//g'
 }
 
 # WAY FAMILIES SIZE [option..]: online with the stick at $WHERE and back.
