@@ -142,8 +142,8 @@ fn several_files_against_whatever_stands_there() {
         (&["setup", "systemd", "--root", "root"], "root/etc/systemd/system", "stickshift.service"),
         (
             &["setup", "openwrt", "--ids", "12d1:1f01", "--data", "hilink", "--out", "router"],
-            "router/etc/uci-defaults",
-            "90-stickshift",
+            "router/etc/stickshift",
+            "setup.sh",
         ),
     ] {
         let mut write = |more: &[&str]| {

@@ -271,7 +271,12 @@ fn what_does_nothing_is_not_converted() {
     // A stick that is to be left alone is something; so is a rule that names ids.
     fs::write(folder.path().join("rest"), "DefaultVendor=12d1\nDefaultProduct=1f01\nConfiguration=0\n")
         .unwrap();
-    assert!(stickshift(folder.path(), &["profile", "convert", "rest", "--to", "openwrt"]).status.success());
+    assert!(
+        stickshift(folder.path(), &["profile", "convert", "rest", "--to", "usb-modeswitch"]).status.success()
+    );
+    // usbmode would take its configuration away; it leaves alone what it has no entry for.
+    let refused = stickshift(folder.path(), &["profile", "convert", "rest", "--to", "openwrt"]);
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
     assert!(stickshift(folder.path(), &["profile", "convert", "rule", "--to", "udev"]).status.success());
 }
 

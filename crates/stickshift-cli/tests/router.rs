@@ -34,7 +34,7 @@ fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let run = stickshift(folder.path(), &["--virtual", "e3372h-hilink", "setup", "openwrt", "--out", "root"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
-    let settings = fs::read_to_string(folder.path().join("root/etc/uci-defaults/90-stickshift")).unwrap();
+    let settings = fs::read_to_string(folder.path().join("root/etc/stickshift/setup.sh")).unwrap();
     assert!(settings.contains("network.wwan.proto='dhcp'"), "{settings}");
     assert!(folder.path().join("root/etc/hotplug.d/net/30-stickshift").exists());
 }

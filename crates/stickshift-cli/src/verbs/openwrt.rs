@@ -81,7 +81,8 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     let entry = entry_for(&context.opener.catalogue(), id, stick.as_ref());
     let seen = stick.as_ref().and_then(Data::of);
     let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
-    let data = args.data.map(Kind::data).or(seen).or(guess).ok_or_else(|| {
+    let by_id = || if entry.is_none() { Data::of_id(id) } else { None };
+    let data = args.data.map(Kind::data).or(seen).or(guess).or_else(by_id).ok_or_else(|| {
         Error::new(ErrorKind::NoProfile, format!("the data protocol of {id} is unknown; name it with --data"))
     })?;
     // Where it waits to be switched, its ports are not those that it will have.
@@ -178,15 +179,19 @@ impl RecipeReport {
 impl Report for RecipeReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "# on the router:")?;
-        writeln!(out, "opkg update && opkg install {}", self.packages.join(" "))?;
+        let packages = self.packages.join(" ");
+        writeln!(out, "opkg update && opkg install {packages}")?;
+        writeln!(out, "# since OpenWrt 25.12: apk update && apk add {packages}")?;
         match &self.written_below {
             Some(folder) => {
                 writeln!(out, "\n# written below {}:", folder.display())?;
                 for file in &self.files {
                     writeln!(out, "{}", file.path)?;
                 }
-                writeln!(out, "\n# copy them to the router's root, then run there:")?;
-                writeln!(out, "sh /etc/uci-defaults/90-stickshift && /etc/init.d/network reload")?;
+                writeln!(out, "\n# copy them to the router's root, which has no SFTP server:")?;
+                writeln!(out, "scp -O -r {}/. root@192.168.1.1:/", folder.display())?;
+                writeln!(out, "# then run there:")?;
+                writeln!(out, "sh {} && /etc/init.d/network reload", openwrt::SCRIPT)?;
             }
             None => {
                 for file in &self.files {

@@ -57,12 +57,23 @@ impl Data {
         let targets = entry.targets();
         Ok(match p.target_class {
             _ if p.mbim == Some(true) => Some(Data::Mbim),
+            // Huawei's modules that are left alone have their MBIM in another configuration, which the kernel selects.
+            _ if p.is_leave_alone() && p.configuration == Some(0) && is_module(entry) => Some(Data::Mbim),
             Some(0xe0) => Some(Data::Hilink),
             // The usual target stands first.
             _ if !targets.is_empty() => targets.first().map(|id| Data::usual(*id)),
             Some(_) => Some(Data::Ppp),
             None => None,
         })
+    }
+
+    /// What a stick with these ids takes that is a modem or a router already; none for ids that nobody knows.
+    pub fn of_id(id: UsbId) -> Option<Data> {
+        match classify(id, 0, &[]).mode {
+            Mode::Hilink | Mode::HilinkSerial => Some(Data::Hilink),
+            Mode::Modem => Some(Data::Ppp),
+            _ => None,
+        }
     }
 
     /// What the ids after the switch stand for most often. Ids do not tell a network interface, so this is a guess to begin with.
@@ -124,6 +135,11 @@ impl Data {
     }
 }
 
+/// Huawei's modules for notebooks, by their names in the catalogue.
+fn is_module(entry: &Entry) -> bool {
+    entry.key.vendor == 0x12d1 && entry.name.contains("ME90")
+}
+
 fn is_serial(interface: &Interface) -> bool {
     interface.tty.is_some() || matches!((interface.class, interface.subclass), (0xff, _) | (0x02, 0x02))
 }
@@ -175,6 +191,12 @@ pub struct Recipe {
     pub notes: Vec<String>,
 }
 
+/// Where the script is kept. Not in /etc/uci-defaults: there it would run again at the next start, over what the owner changed since.
+pub const SCRIPT: &str = "/etc/stickshift/setup.sh";
+
+/// Sections that every OpenWrt has and that hold no modem.
+const NOT_OURS: [&str; 5] = ["lan", "loopback", "globals", "wan", "wan6"];
+
 /// Writes the recipe for a stick. `entry` is how it is switched, where it has to be; `stick` is the stick as it stands, where there is one.
 ///
 /// # Errors
@@ -188,6 +210,11 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
         )
         .with("name", &wishes.interface));
     }
+    if NOT_OURS.contains(&wishes.interface.as_str()) {
+        let what =
+            format!("{} is an interface of the router itself: give the stick another name", wishes.interface);
+        return Err(Error::new(ErrorKind::Usage, what).with("name", &wishes.interface));
+    }
     // An access point name is a domain name; anything else could break out of its quotes.
     let apn_is_plain = wishes.apn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
     if wishes.apn.is_empty() || wishes.apn.len() > 100 || !apn_is_plain {
@@ -199,11 +226,7 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
     }
     let (subsystem, device) = data.ready(stick);
     let mut files = vec![
-        RouterFile {
-            path: "/etc/uci-defaults/90-stickshift".to_owned(),
-            text: uci(data, &device, wishes),
-            executable: true,
-        },
+        RouterFile { path: SCRIPT.to_owned(), text: uci(data, &device, wishes), executable: true },
         RouterFile {
             path: format!("/etc/hotplug.d/{subsystem}/30-stickshift"),
             text: format!(
@@ -218,7 +241,8 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
     ];
     let mut notes = Vec::new();
     let mut packages = data.packages().to_vec();
-    match entry {
+    // An entry that only says to leave the stick alone has nothing for usbmode, which leaves alone what it does not know.
+    match entry.filter(|entry| !entry.parameters.is_leave_alone()) {
         Some(entry) => {
             let export = openwrt::emit(std::slice::from_ref(entry));
             // Names and sources are for people; usb-mode.json is not.
@@ -286,8 +310,17 @@ fn uci(data: Data, device: &str, wishes: &Wishes) -> String {
             options.push(("metric", "20".to_owned()));
         }
     }
+    // What the owner added, such as a PIN, stays. An interface that somebody else made is none of ours.
     let mut text = format!(
-        "#!/bin/sh\nuci -q delete network.{interface}\nuci batch <<'END'\nset network.{interface}=interface\n"
+        "#!/bin/sh\n\
+         # Run it once; running it again changes nothing that you added.\n\
+         if uci -q get network.{interface} >/dev/null && [ \"$(uci -q get network.{interface}.stickshift)\" != 1 ]; then\n\
+         \techo 'there is a network interface {interface} that stickshift did not make: choose another name with --interface' >&2\n\
+         \texit 1\n\
+         fi\n\
+         uci batch <<'END'\n\
+         set network.{interface}=interface\n\
+         set network.{interface}.stickshift='1'\n"
     );
     for (name, value) in options {
         text.push_str(&format!("set network.{interface}.{name}='{value}'\n"));
@@ -300,7 +333,8 @@ fn uci(data: Data, device: &str, wishes: &Wishes) -> String {
          \tuci -q del_list \"$zone.network={interface}\"\n\
          \tuci add_list \"$zone.network={interface}\"\n\
          fi\n\
-         uci commit\n\
+         uci commit network\n\
+         uci commit firewall\n\
          exit 0\n"
     ));
     text
@@ -374,7 +408,40 @@ mod tests {
     }
 
     #[test]
+    fn what_the_owner_has_stays() {
+        for name in NOT_OURS {
+            let wishes = Wishes { interface: name.to_owned(), ..wishes() };
+            assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{name}");
+        }
+        let recipe = recipe(Data::Ppp, None, None, &wishes()).unwrap();
+        let script = &recipe.files[0];
+        assert!(!script.path.starts_with("/etc/uci-defaults"), "{}", script.path);
+        assert!(!script.text.contains("delete network."));
+        assert!(!script.text.contains("uci commit\n"));
+    }
+
+    #[test]
+    fn what_is_left_alone_is_not_exported() {
+        let mut count = 0;
+        for entry in builtin::all().filter(|entry| entry.parameters.is_leave_alone()) {
+            let recipe = recipe(Data::Mbim, Some(&entry), None, &wishes()).unwrap();
+            assert!(recipe.files.iter().all(|f| !f.path.ends_with("usb-mode.json")), "{}", entry.key);
+            assert!(!recipe.packages.contains(&"usb-modeswitch"));
+            let export = openwrt::emit(std::slice::from_ref(&entry));
+            assert!(!String::from_utf8_lossy(&export.bytes).contains("config"), "{}", entry.key);
+            assert_eq!(export.losses.iter().filter(|l| l.what == "entry").count(), 1);
+            count += 1;
+        }
+        assert_eq!(count, 33);
+        let me906 = builtin::lookup(UsbId::new(0x12d1, 0x15c1)).next().unwrap();
+        assert_eq!(Data::of_entry(&me906).unwrap(), Some(Data::Mbim));
+    }
+
+    #[test]
     fn ids_of_routers_get_dhcp() {
+        assert_eq!(Data::of_id(UsbId::new(0x12d1, 0x14dc)), Some(Data::Hilink));
+        assert_eq!(Data::of_id(UsbId::new(0x2c7c, 0x0125)), Some(Data::Ppp));
+        assert_eq!(Data::of_id(UsbId::new(0x046d, 0xc31c)), None);
         assert_eq!(Data::usual(UsbId::new(0x12d1, 0x14dc)), Data::Hilink);
     }
 

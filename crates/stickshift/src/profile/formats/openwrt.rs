@@ -224,6 +224,13 @@ pub(crate) fn emit(entries: &[Entry]) -> Export {
             losses.push(loss(entry, "entry", "usbmode has no families of products"));
             continue;
         };
+        // `"config": 0` would take the stick's configuration away.
+        if entry.parameters.is_leave_alone() {
+            let why =
+                "it only says to leave the stick alone, and usbmode leaves alone what it has no entry for";
+            losses.push(loss(entry, "entry", why));
+            continue;
+        }
         let conditions: String = entry.key.qualifiers.iter().map(|q| format!(":{q}")).collect();
         let condition = if conditions.is_empty() { "*".to_owned() } else { conditions };
         let Some(settings) = settings(entry, &mut all_messages, &mut losses) else { continue };
