@@ -147,14 +147,24 @@ impl Browser {
     }
 
     pub(crate) fn click(&self, selector: &str) -> Result<(), String> {
-        let element = self.element(selector)?;
-        self.call("POST", &format!("/element/{element}/click"), &json!({})).map(|_| ())
+        self.act(selector, "click", &json!({}))
     }
 
     /// Types a text, or names the file of a file field.
     pub(crate) fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
-        let element = self.element(selector)?;
-        self.call("POST", &format!("/element/{element}/value"), &json!({ "text": text })).map(|_| ())
+        self.act(selector, "value", &json!({ "text": text }))
+    }
+
+    /// Does something to an element. A page that is drawn anew in between has another one in its place.
+    fn act(&self, selector: &str, what: &str, with: &Value) -> Result<(), String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let element = self.element(selector)?;
+            match self.call("POST", &format!("/element/{element}/{what}"), with) {
+                Err(why) if why.contains("stale element reference") && Instant::now() < until => {}
+                done => return done.map(|_| ()),
+            }
+        }
     }
 
     pub(crate) fn text(&self, selector: &str) -> Result<String, String> {
