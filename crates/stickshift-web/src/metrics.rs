@@ -1,4 +1,4 @@
-//! What Prometheus reads, by its conventions: https://prometheus.io/docs/practices/naming/.
+//! What Prometheus reads, by its conventions: <https://prometheus.io/docs/practices/naming/>.
 
 use std::fmt::Write;
 use std::sync::Arc;

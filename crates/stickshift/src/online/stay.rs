@@ -132,7 +132,7 @@ pub trait Site {
     /// Goes online.
     ///
     /// # Errors
-    /// As [`up`](crate::online::up).
+    /// As [`crate::online::up`].
     fn up(&mut self) -> Result<Connection>;
 
     /// Goes offline, as far as that can be done.
