@@ -193,7 +193,12 @@ impl<'l> Mbim<'l> {
                     );
                 }
                 Answer::Done(status, data) => {
-                    self.effects.standing = before;
+                    let meaning =
+                        refusals::meaning(Refusal { family: RefusalFamily::Mbim, code: status as i32 }, None);
+                    // A network that was too slow may have carried it out all the same.
+                    if !meaning.is_some_and(|m| m.in_doubt) {
+                        self.effects.standing = before;
+                    }
                     self.beside = data;
                     let cid = request.command.cid;
                     let error = self.refused(status, &format!("{:?} {cid}", request.command.service));

@@ -170,6 +170,7 @@ fn what_a_failure_leaves_behind() {
         (vec![refused(30)], ErrorKind::MbimRefused, Some(Verdict::Untouched)),
         (vec![refused(3)], ErrorKind::NoSim, Some(Verdict::Untouched)),
         (vec![refused(77)], ErrorKind::MbimRefused, Some(Verdict::Untouched)),
+        (vec![refused(101)], ErrorKind::MbimRefused, Some(Verdict::Unknown)),
         (vec![says([done(Service::USSD, 1, 0, &[])])], ErrorKind::UnexpectedAnswer, Some(Verdict::Unknown)),
     ] {
         let mut function = Function::new(script);
