@@ -454,21 +454,7 @@ impl FaultPlan {
                     ];
                     spoilt.before.extend_from_slice(texts[random.below(texts.len())]);
                 }
-                FaultKind::WrongDevice
-                | FaultKind::NoOpeningFlag
-                | FaultKind::Split
-                | FaultKind::Echo
-                | FaultKind::Deaf
-                | FaultKind::SignRequired
-                | FaultKind::UnsignedTaken
-                | FaultKind::TableRefused
-                | FaultKind::TableRestarts
-                | FaultKind::LoaderDead
-                | FaultKind::LatePort
-                | FaultKind::Chatty
-                | FaultKind::SlowSim
-                | FaultKind::AuthRefused => {}
-                kind if kind.is_of_network() => {}
+                kind if kind.is_property() => {}
                 FaultKind::UrcInside => spoilt.inside = true,
                 FaultKind::Thief => spoilt.stolen = true,
                 kind => spoilt.web = Some(kind),
