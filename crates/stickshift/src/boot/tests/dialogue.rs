@@ -5,10 +5,11 @@ use super::{file, filler, hex};
 use crate::boot::{Downloaded, Loader, Start, download};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::{Cancel, Event, Session};
-use crate::link::flood::Flood;
 use crate::link::{ByteLink, Moment, Tape, TapeLink};
 use crate::wire::crc;
 
+mod losses;
+mod others;
 mod ports;
 
 /// What goes wrong with one packet, by its number; the probe is 0.
@@ -268,88 +269,6 @@ fn stale_input_does_not_answer_the_probe() {
     assert_eq!((done.packets, done.repeated), (SMALL_PACKETS, 0));
 }
 
-#[test]
-fn other_ports_are_told_apart_by_their_answer() {
-    let silence = Err("silence");
-    for (answer, fact) in [
-        (Ok("41"), "41"),
-        (Ok("0d0a2b43524547"), "0d0a2b43"),
-        (Ok("aa"), "aa"),
-        (Ok("5541"), "5541"),
-        (silence, "silence"),
-    ] {
-        let mut link = Other { answer: answer.map(hex).unwrap_or_default(), ..Other::default() };
-        let error = send(&mut link).unwrap_err();
-        assert!(error.is(ErrorKind::NotInBootMode), "{error:?}");
-        assert!(link.now < Duration::from_secs(12), "{:?}", link.now);
-        assert_eq!((error.fact("answer"), error.verdict()), (Some(fact), Some(Verdict::Untouched)));
-    }
-}
-
-/// A loader that runs already answers no probe: it tells its version, or refuses words once it is in its binary phase.
-#[test]
-fn a_running_loader_is_told_from_a_silent_port() {
-    for version in [b"\r\n2.0\r\n\r\nOK\r\n".to_vec(), hex("7e0300069e4c7e")] {
-        let mut link = Other { version, ..Other::default() };
-        let error = send(&mut link).unwrap_err();
-        assert!(error.is(ErrorKind::NotInBootMode) && error.has(&Detail::LoaderRuns), "{error:?}");
-        assert_eq!(error.verdict(), Some(Verdict::Untouched));
-    }
-    for version in [b"\r\nERROR\r\n".to_vec(), Vec::new()] {
-        let error = send(&mut Other { version, ..Other::default() }).unwrap_err();
-        assert!(!error.has(&Detail::LoaderRuns), "{error:?}");
-    }
-}
-
-/// A port that answers every write in the same way, or not at all, and the question for its version in another.
-#[derive(Default)]
-struct Other {
-    answer: Vec<u8>,
-    version: Vec<u8>,
-    waiting: Vec<u8>,
-    now: Moment,
-}
-
-impl ByteLink for Other {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.waiting = match bytes {
-            b"\r" => Vec::new(),
-            b"AT^DLOADVER?\r" => self.version.clone(),
-            _ => {
-                assert!(bytes.iter().all(|b| *b == 0x41), "only probes");
-                self.answer.clone()
-            }
-        };
-        Ok(())
-    }
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        let waiting = std::mem::take(&mut self.waiting);
-        buffer[..waiting.len()].copy_from_slice(&waiting);
-        if waiting.is_empty() {
-            self.now = self.now.max(deadline);
-        }
-        Ok(waiting.len())
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        Ok(())
-    }
-    fn now(&self) -> Moment {
-        self.now
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.now += time;
-    }
-}
-
-#[test]
-fn a_port_that_never_is_quiet_is_left_alone() {
-    let mut port = Flood::of(b"~");
-    let error = send(&mut port).unwrap_err();
-    assert_eq!(port.written, 0);
-    assert!(error.is(ErrorKind::NotInBootMode));
-    assert_eq!((error.fact("answer"), error.verdict()), (Some("7e7e7e7e"), Some(Verdict::Untouched)));
-}
-
 /// Whatever goes wrong at whichever packet: success only when both blocks arrived as they are, and failure with the
 /// stick not started and the verdict that fits.
 #[test]
@@ -496,86 +415,6 @@ fn a_port_that_closes_upon_the_last_tail_is_a_start() {
     // It hangs: neither is seen.
     let done = send(&mut Rom { keeps_port: true, ..Rom::with(LAST, Fault::Hang) }).unwrap();
     assert!(matches!(done.start, Start::NotConfirmed(_)), "{done:?}");
-}
-
-/// A boot ROM behind a line that loses bytes, one that takes them as they come: the length of a packet follows from its first byte.
-struct Strict {
-    rom: Rom,
-    input: Vec<u8>,
-    /// Which byte written to it is lost, by its number.
-    loses: std::ops::Range<usize>,
-    bytes: usize,
-}
-
-impl Strict {
-    fn new(loses: std::ops::Range<usize>) -> Self {
-        Strict { rom: Rom::default(), input: Vec::new(), loses, bytes: 0 }
-    }
-
-    fn packet_length(&self) -> usize {
-        match self.input[0] {
-            0xfe => 14,
-            0xda => {
-                let missing = self.rom.receiving.as_ref().map_or(0, |r| r.2 - r.4.len());
-                missing.min(1024) + 5
-            }
-            0xed => 5,
-            _ => 1,
-        }
-    }
-}
-
-impl ByteLink for Strict {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for byte in bytes {
-            if !self.loses.contains(&self.bytes) {
-                self.input.push(*byte);
-            }
-            self.bytes += 1;
-        }
-        while !self.input.is_empty() && self.input.len() >= self.packet_length() {
-            let packet: Vec<u8> = self.input.drain(..self.packet_length()).collect();
-            self.rom.write(&packet)?;
-        }
-        Ok(())
-    }
-    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        self.rom.read(buffer, deadline)
-    }
-    fn discard_input(&mut self) -> Result<()> {
-        self.rom.discard_input()
-    }
-    fn now(&self) -> Moment {
-        self.rom.now()
-    }
-    fn sleep(&mut self, time: Duration) {
-        self.rom.sleep(time);
-    }
-}
-
-#[test]
-fn a_packet_that_lost_bytes_is_filled_up() {
-    let mut whole = Strict::new(0..0);
-    send(&mut whole).unwrap();
-    for at in (0..whole.bytes).step_by(7).chain(whole.bytes - 5..whole.bytes) {
-        for length in [1, 40, 600] {
-            let mut link = Strict::new(at..at + length);
-            let done = send(&mut link).unwrap_or_else(|e| panic!("{length} bytes lost at {at}: {e:?}"));
-            assert_eq!(done.start, Start::Accepted, "{length} bytes lost at {at}");
-            assert_eq!(link.rom.run.last().unwrap().2, filler(2500));
-            assert!(link.rom.now < Duration::from_secs(15), "{length} at {at}: {:?}", link.rom.now);
-        }
-    }
-}
-
-#[test]
-fn half_a_packet_of_an_earlier_run_locks_nobody_out() {
-    for left in [&[0xfe, 0, 0xff][..], &[0xed, 2], &[0xda, 1, 0xfe, 7, 7]] {
-        let mut link = Strict::new(0..0);
-        link.rom.receiving = Some((1, 0, 4000, 1, Vec::new()));
-        link.input = left.to_vec();
-        assert_eq!(send(&mut link).unwrap().start, Start::Accepted, "{left:02x?}");
-    }
 }
 
 #[test]
