@@ -1,5 +1,6 @@
 //! What verbs that change a stick have in common: the plan is shown, objections need their consent, the question is asked.
 
+#[cfg(feature = "flash")]
 use stickshift::boot::Loader;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::plan::Consent;
@@ -52,6 +53,7 @@ fn with_consents(plan: &Plan, consents: Consents) -> Plan {
 ///
 /// # Errors
 /// What reading and parsing report.
+#[cfg(feature = "flash")]
 pub(crate) fn loader(path: &std::path::Path, keep_erase: bool) -> Result<Loader> {
     let mut loader = Loader::parse(crate::files::read(path)?)?;
     loader.change(&stickshift::boot::Changes { keep_erase, ..Default::default() })?;

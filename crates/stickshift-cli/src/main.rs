@@ -1,8 +1,27 @@
 //! The `stickshift` program: arguments, rendering, advice and exit codes around the library.
 
+// A build without some features has code that only those use; the whole build has none.
+#![cfg_attr(
+    not(all(
+        feature = "bars",
+        feature = "completions",
+        feature = "config",
+        feature = "desktop",
+        feature = "flash",
+        feature = "learn",
+        feature = "man",
+        feature = "pasted",
+        feature = "router",
+        feature = "virtual",
+        feature = "web"
+    )),
+    allow(dead_code)
+)]
+
 mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
+#[cfg(feature = "completions")]
 mod completion;
 mod config;
 mod consent;
@@ -14,6 +33,8 @@ mod files;
 mod from_text;
 mod hosted;
 mod lazy;
+mod line_editor;
+#[cfg(feature = "man")]
 mod manual;
 mod opener;
 mod options;
@@ -93,8 +114,12 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = typed.map(|a| a.to_string_lossy().into_owned()).collect();
         return usb_modeswitch::main(&arguments, &cancel);
     }
+    #[cfg(feature = "completions")]
     completion::answer(command_line);
-    let read = Cli::command().color(typed_color()).try_get_matches().and_then(|mut matches| {
+    let command = Cli::command();
+    #[cfg(feature = "terminal")]
+    let command = command.color(typed_color());
+    let read = command.try_get_matches().and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
         Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
     });
@@ -133,6 +158,7 @@ fn main() -> ExitCode {
 }
 
 /// `--color` as it was typed, for what is said of the command line before it is read.
+#[cfg(feature = "terminal")]
 fn typed_color() -> clap::ColorChoice {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let after = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());

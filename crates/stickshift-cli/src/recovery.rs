@@ -1,6 +1,9 @@
 //! How to get a stick from its state after a failure to where its owner wants it: the text after the verdict.
 
-use stickshift::error::{Detail, Error, ErrorKind, RefusalFamily, Shows, Verdict};
+#[cfg(feature = "flash")]
+use stickshift::error::RefusalFamily;
+use stickshift::error::{Detail, Error, ErrorKind, Shows, Verdict};
+#[cfg(feature = "flash")]
 use stickshift::flash::nak;
 
 /// What was being done when it failed. It decides what "again" means.
@@ -151,9 +154,15 @@ fn recoverable(error: &Error, work: Work) -> String {
 }
 
 /// Whether the stick would refuse the same request again.
+#[cfg(feature = "flash")]
 fn is_for_good(error: &Error) -> bool {
     let code = error.refusal_of(RefusalFamily::Download).and_then(|code| u8::try_from(code).ok());
     code.is_some_and(nak::is_for_good)
+}
+
+#[cfg(not(feature = "flash"))]
+fn is_for_good(_: &Error) -> bool {
+    false
 }
 
 fn unknown(error: &Error, work: Work) -> String {

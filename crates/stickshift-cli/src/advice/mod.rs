@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod fits;
+#[cfg(feature = "flash")]
 mod flashing;
 mod general;
 mod io_cause;
@@ -80,6 +81,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         help = "put the stick back into the mode in which the run started, and start over without --resume"
             .into();
     }
+    #[cfg(feature = "flash")]
     if let Some((cause, next)) = flashing::of(error) {
         usual = cause.to_owned();
         help = next.into();

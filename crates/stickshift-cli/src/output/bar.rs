@@ -30,8 +30,9 @@ struct All {
 const PARTITION: &str = "flash-partition";
 
 impl Bar {
-    pub(crate) fn new(style: Style) -> Self {
-        Bar { bar: None, style, all: None }
+    /// `None` where the terminal is written to in lines.
+    pub(crate) fn on_terminal(style: Style) -> Option<Self> {
+        Some(Bar { bar: None, style, all: None })
     }
 
     /// Partitions of so many bytes together come: they have one bar.

@@ -2,6 +2,10 @@
 //!
 //! Results go to standard output. Progress goes to standard error, except in JSON, where both are lines on standard output.
 
+#[cfg(feature = "bars")]
+mod bar;
+#[cfg(not(feature = "bars"))]
+#[path = "no_bar.rs"]
 mod bar;
 pub(crate) mod json;
 pub(crate) mod plan;
@@ -84,7 +88,8 @@ pub(crate) type Listener = Box<dyn Fn(&Value)>;
 impl Output {
     pub(crate) fn new(global: &Global, ledger: Ledger) -> Self {
         let bar = (!global.json && !global.quiet && io::stderr().is_terminal())
-            .then(|| Bar::new(Style::of_stderr(global.color)));
+            .then(|| Bar::on_terminal(Style::of_stderr(global.color)))
+            .flatten();
         Output {
             json: global.json,
             quiet: global.quiet,

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Args;
-use rustyline::error::ReadlineError;
 use serde::Serialize;
 use stickshift::at::{At, refusal};
 use stickshift::error::{Error, ErrorKind, Result};
@@ -13,6 +12,7 @@ use stickshift::modem::Modem;
 use stickshift::wire::at::Final;
 
 use crate::context::Context;
+use crate::line_editor::LineEditor;
 use crate::output::Report;
 use crate::way_in::{PortArgs, tell_second_look};
 
@@ -125,21 +125,15 @@ fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
 }
 
 fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Result<()> {
-    let broken = |e: ReadlineError| Error::new(ErrorKind::Io, "the terminal cannot be read").because(e);
-    let mut editor = rustyline::DefaultEditor::new().map_err(broken)?;
-    loop {
-        let line = match editor.readline("at> ") {
-            Ok(line) => line,
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
-            Err(e) => return Err(broken(e)),
-        };
+    let mut editor = LineEditor::new()?;
+    while let Some(line) = editor.line("at> ")? {
         if line.trim().is_empty() {
             continue;
         }
         let command = &with_prefix(&line);
         // Codes are not for the history.
         if mask::text(command) == *command {
-            let _ = editor.add_history_entry(command);
+            editor.remember(command);
         }
         match ask(context, modem, command, timeout, &mut Exchanges::default()) {
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
@@ -147,6 +141,7 @@ fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Resu
             Ok(_) => {}
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,16 +5,22 @@ use std::path::PathBuf;
 
 use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result};
+#[cfg(feature = "flash")]
 use stickshift::firmware::Verification;
 use stickshift::wire::foreign;
 
 use crate::context::Context;
 use crate::files;
+#[cfg(feature = "flash")]
 use crate::verbs::firmware::{self, ImageReport};
+#[cfg(feature = "learn")]
 use crate::verbs::learn;
+#[cfg(feature = "flash")]
 use crate::verbs::loader;
+#[cfg(feature = "pasted")]
 use crate::verbs::pasted;
 use crate::verbs::profile;
+#[cfg(feature = "router")]
 use crate::verbs::router;
 
 /// Identify a file and show its contents.
@@ -28,18 +34,22 @@ pub(crate) struct InspectArgs {
 
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
     // Each kind of file adds itself here: recognise by content, then `context.output.finish(&report)`.
+    #[cfg(feature = "learn")]
     if !args.file.is_dir() && learn::inspect(context, &args.file)? {
         return Ok(());
     }
+    #[cfg(feature = "flash")]
     if !args.file.is_dir()
         && let Some(report) = loader::inspect(&args.file)?
     {
         context.output.finish(&*report);
         return Ok(());
     }
+    #[cfg(feature = "pasted")]
     if !args.file.is_dir() && pasted::inspect(context, &args.file)? {
         return Ok(());
     }
+    #[cfg(feature = "flash")]
     match firmware::open(&args.file) {
         Ok(mut image) => {
             let mut findings = image.findings.clone();
@@ -52,7 +62,12 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         Err(e) if e.is(ErrorKind::WrongFileKind) => {}
         Err(e) => return Err(e),
     }
-    let rest = || Ok(profile::inspect(context, &args.file)? || router::inspect(context, &args.file)?);
+    let rest = || {
+        #[cfg(feature = "router")]
+        return Ok(profile::inspect(context, &args.file)? || router::inspect(context, &args.file)?);
+        #[cfg(not(feature = "router"))]
+        profile::inspect(context, &args.file)
+    };
     let trouble = match rest() {
         Ok(true) => return Ok(()),
         Ok(false) => None,

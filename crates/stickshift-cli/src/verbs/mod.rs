@@ -2,22 +2,30 @@
 //! and a row of [`run`].
 
 pub(crate) mod at;
+#[cfg(feature = "flash")]
 pub(crate) mod convert;
 pub(crate) mod doctor;
+#[cfg(feature = "flash")]
 pub(crate) mod firmware;
+#[cfg(feature = "flash")]
 pub(crate) mod flash;
 pub(crate) mod hilink;
 mod hilink_reports;
 pub(crate) mod identify;
+#[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
 pub(crate) mod inspect;
+#[cfg(feature = "learn")]
 pub(crate) mod learn;
 pub(crate) mod list;
+#[cfg(feature = "flash")]
 pub(crate) mod load;
+#[cfg(feature = "flash")]
 pub(crate) mod loader;
 pub(crate) mod network;
 pub(crate) mod online;
 mod online_stay;
 pub(crate) mod openwrt;
+#[cfg(feature = "pasted")]
 pub(crate) mod pasted;
 pub(crate) mod pin;
 pub(crate) mod ports;
@@ -26,11 +34,15 @@ mod profile_reports;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
 pub(crate) mod report;
+#[cfg(feature = "router")]
 pub(crate) mod router;
 #[cfg(feature = "web")]
 pub(crate) mod serve;
 pub(crate) mod setup;
 mod setup_online;
+#[cfg(feature = "desktop")]
+mod setup_systemd;
+#[cfg(feature = "desktop")]
 mod setup_udev;
 pub(crate) mod signal;
 pub(crate) mod sms;
@@ -73,12 +85,14 @@ pub(crate) enum Verb {
     /// Install system files: udev rules, systemd unit, completions, man pages
     Setup(Lazy<setup::SetupArgs>),
 
+    #[cfg(feature = "flash")]
     /// Verify, extract and build firmware images
     Firmware(Lazy<firmware::FirmwareArgs>),
 
     /// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev)
     Profile(Lazy<profile::ProfileArgs>),
 
+    #[cfg(feature = "learn")]
     /// Learn from a USB capture how to switch a stick
     Learn(Lazy<learn::LearnArgs>),
 
@@ -86,18 +100,23 @@ pub(crate) enum Verb {
     /// Serve a web page, an API and metrics for the sticks of this computer
     Serve(Lazy<serve::ServeArgs>),
 
+    #[cfg(feature = "router")]
     /// Inspect a router firmware image: its files, and which sticks it supports
     Router(Lazy<router::RouterArgs>),
 
+    #[cfg(feature = "flash")]
     /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable
     Convert(Lazy<convert::ConvertArgs>),
 
+    #[cfg(feature = "flash")]
     /// Send a loader to a stick in boot ROM mode and wait until it runs
     Load(Lazy<load::LoadArgs>),
 
+    #[cfg(feature = "flash")]
     /// Inspect and patch boot ROM loaders: erase call, patches, partition table
     Loader(Lazy<loader::LoaderArgs>),
 
+    #[cfg(feature = "flash")]
     /// Flash firmware to a stick in download mode
     Flash(Lazy<flash::FlashArgs>),
 
@@ -136,6 +155,7 @@ pub(crate) enum Verb {
     /// Show and change the stick's USB composition (its ports)
     Ports(Lazy<ports::PortsArgs>),
 
+    #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
     /// Identify a file and show its contents
     Inspect(Lazy<inspect::InspectArgs>),
 
@@ -158,13 +178,20 @@ impl Verb {
             Verb::Watch(_) => "watch",
             Verb::Doctor(_) => "doctor",
             Verb::Setup(_) => "setup",
+            #[cfg(feature = "flash")]
             Verb::Firmware(_) => "firmware",
             Verb::Profile(_) => "profile",
+            #[cfg(feature = "learn")]
             Verb::Learn(_) => "learn",
+            #[cfg(feature = "router")]
             Verb::Router(_) => "router",
+            #[cfg(feature = "flash")]
             Verb::Convert(_) => "convert",
+            #[cfg(feature = "flash")]
             Verb::Load(_) => "load",
+            #[cfg(feature = "flash")]
             Verb::Loader(_) => "loader",
+            #[cfg(feature = "flash")]
             Verb::Flash(_) => "flash",
             Verb::Hilink(_) => "hilink",
             Verb::At(_) => "at",
@@ -175,6 +202,7 @@ impl Verb {
             Verb::Network(_) => "network",
             Verb::Online(_) => "online",
             Verb::Ports(_) => "ports",
+            #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
             Verb::Inspect(_) => "inspect",
             #[cfg(feature = "web")]
             Verb::Serve(_) => "serve",
@@ -191,8 +219,11 @@ impl Verb {
         match self {
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => Work::Convert,
+            #[cfg(feature = "flash")]
             Verb::Convert(_) => Work::Convert,
+            #[cfg(feature = "flash")]
             Verb::Flash(_) => Work::Flash,
+            #[cfg(feature = "flash")]
             Verb::Load(_) => Work::Load,
             Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
             Verb::Online(_) => Work::Online,
@@ -213,12 +244,14 @@ impl Verb {
     /// are whole.
     pub(crate) fn touches_only_files(&self) -> bool {
         match self {
-            Verb::Firmware(_)
-            | Verb::Inspect(_)
-            | Verb::Loader(_)
-            | Verb::Profile(_)
-            | Verb::Router(_)
-            | Verb::Setup(_) => true,
+            Verb::Profile(_) | Verb::Setup(_) => true,
+            #[cfg(feature = "flash")]
+            Verb::Firmware(_) | Verb::Loader(_) => true,
+            #[cfg(feature = "router")]
+            Verb::Router(_) => true,
+            #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
+            Verb::Inspect(_) => true,
+            #[cfg(feature = "learn")]
             Verb::Learn(args) => args.0.only_reads(),
             _ => false,
         }
@@ -234,38 +267,52 @@ impl Verb {
 /// Runs a verb.
 pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
     match verb {
-        Verb::Convert(Lazy(args)) => convert::run(context, args),
-        Verb::Load(Lazy(args)) => load::run(context, args),
-        Verb::Loader(Lazy(args)) => loader::run(context, args),
-        Verb::Flash(Lazy(args)) => flash::run(context, args),
+        #[cfg(feature = "flash")]
+        Verb::Convert(Lazy(args)) => apart(args, |args| convert::run(context, args)),
+        #[cfg(feature = "flash")]
+        Verb::Load(Lazy(args)) => apart(args, |args| load::run(context, args)),
+        #[cfg(feature = "flash")]
+        Verb::Loader(Lazy(args)) => apart(args, |args| loader::run(context, args)),
+        #[cfg(feature = "flash")]
+        Verb::Flash(Lazy(args)) => apart(args, |args| flash::run(context, args)),
         #[cfg(feature = "virtual")]
-        Verb::Rehearse(Lazy(args)) => rehearse::run(context, args),
+        Verb::Rehearse(Lazy(args)) => apart(args, |args| rehearse::run(context, args)),
         #[cfg(feature = "virtual")]
-        Verb::Virtual(Lazy(args)) => virtual_stick::run(context, args),
-        Verb::List(Lazy(args)) => list::run(context, args),
-        Verb::Identify(Lazy(args)) => identify::run(context, args),
-        Verb::Switch(Lazy(args)) => switch::run(context, args),
-        Verb::Watch(Lazy(args)) => watch::run(context, args),
-        Verb::Doctor(Lazy(args)) => doctor::run(context, args),
-        Verb::Setup(Lazy(args)) => setup::run(context, args),
-        Verb::Firmware(Lazy(args)) => firmware::run(context, args),
-        Verb::Learn(Lazy(args)) => learn::run(context, args),
-        Verb::Router(Lazy(args)) => router::run(context, args),
-        Verb::Profile(Lazy(args)) => profile::run(context, args),
-        Verb::At(Lazy(args)) => at::run(context, args),
-        Verb::Hilink(Lazy(args)) => hilink::run(context, args),
-        Verb::Pin(Lazy(args)) => pin::run(context, args),
-        Verb::Network(Lazy(args)) => network::run(context, args),
-        Verb::Online(Lazy(args)) => online::run(context, args),
-        Verb::Ports(Lazy(args)) => ports::run(context, args),
-        Verb::Signal(Lazy(args)) => signal::run(context, args),
-        Verb::Sms(Lazy(args)) => sms::run(context, args),
-        Verb::Ussd(Lazy(args)) => ussd::run(context, args),
-        Verb::Inspect(Lazy(args)) => inspect::run(context, args),
+        Verb::Virtual(Lazy(args)) => apart(args, |args| virtual_stick::run(context, args)),
+        Verb::List(Lazy(args)) => apart(args, |args| list::run(context, args)),
+        Verb::Identify(Lazy(args)) => apart(args, |args| identify::run(context, args)),
+        Verb::Switch(Lazy(args)) => apart(args, |args| switch::run(context, args)),
+        Verb::Watch(Lazy(args)) => apart(args, |args| watch::run(context, args)),
+        Verb::Doctor(Lazy(args)) => apart(args, |args| doctor::run(context, args)),
+        Verb::Setup(Lazy(args)) => apart(args, |args| setup::run(context, args)),
+        #[cfg(feature = "flash")]
+        Verb::Firmware(Lazy(args)) => apart(args, |args| firmware::run(context, args)),
+        #[cfg(feature = "learn")]
+        Verb::Learn(Lazy(args)) => apart(args, |args| learn::run(context, args)),
+        #[cfg(feature = "router")]
+        Verb::Router(Lazy(args)) => apart(args, |args| router::run(context, args)),
+        Verb::Profile(Lazy(args)) => apart(args, |args| profile::run(context, args)),
+        Verb::At(Lazy(args)) => apart(args, |args| at::run(context, args)),
+        Verb::Hilink(Lazy(args)) => apart(args, |args| hilink::run(context, args)),
+        Verb::Pin(Lazy(args)) => apart(args, |args| pin::run(context, args)),
+        Verb::Network(Lazy(args)) => apart(args, |args| network::run(context, args)),
+        Verb::Online(Lazy(args)) => apart(args, |args| online::run(context, args)),
+        Verb::Ports(Lazy(args)) => apart(args, |args| ports::run(context, args)),
+        Verb::Signal(Lazy(args)) => apart(args, |args| signal::run(context, args)),
+        Verb::Sms(Lazy(args)) => apart(args, |args| sms::run(context, args)),
+        Verb::Ussd(Lazy(args)) => apart(args, |args| ussd::run(context, args)),
+        #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
+        Verb::Inspect(Lazy(args)) => apart(args, |args| inspect::run(context, args)),
         #[cfg(feature = "web")]
-        Verb::Serve(Lazy(args)) => serve::run(context, args),
-        Verb::Report(Lazy(args)) => report::run(context, args),
+        Verb::Serve(Lazy(args)) => apart(args, |args| serve::run(context, args)),
+        Verb::Report(Lazy(args)) => apart(args, |args| report::run(context, args)),
     }
+}
+
+/// Keeps each verb a function of its own: none has the others' variables on its stack, and its size can be measured.
+#[inline(never)]
+fn apart<A>(args: A, run: impl FnOnce(A) -> Result<()>) -> Result<()> {
+    run(args)
 }
 
 /// What each verb prints with `--json`.
@@ -278,14 +325,22 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     watch::shapes(&mut shapes);
     doctor::shapes(&mut shapes);
     setup::shapes(&mut shapes);
+    #[cfg(feature = "flash")]
     firmware::shapes(&mut shapes);
     profile::shapes(&mut shapes);
+    #[cfg(feature = "learn")]
     learn::shapes(&mut shapes);
+    #[cfg(feature = "pasted")]
     pasted::shapes(&mut shapes);
+    #[cfg(feature = "router")]
     router::shapes(&mut shapes);
+    #[cfg(feature = "flash")]
     convert::shapes(&mut shapes);
+    #[cfg(feature = "flash")]
     load::shapes(&mut shapes);
+    #[cfg(feature = "flash")]
     loader::shapes(&mut shapes);
+    #[cfg(feature = "flash")]
     flash::shapes(&mut shapes);
     hilink::shapes(&mut shapes);
     at::shapes(&mut shapes);

@@ -8,12 +8,16 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 
+#[cfg(feature = "completions")]
 use crate::completion;
 use crate::context::Context;
 use crate::files;
+#[cfg(feature = "man")]
 use crate::manual;
 use crate::output::Report;
-use crate::verbs::{openwrt, setup_online, setup_udev};
+use crate::verbs::{openwrt, setup_online};
+#[cfg(feature = "desktop")]
+use crate::verbs::{setup_systemd, setup_udev};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 #[derive(Args, Debug)]
@@ -24,6 +28,7 @@ pub(crate) struct SetupArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    #[cfg(feature = "desktop")]
     /// udev rules that give users access to sticks and keep ModemManager off the boot ROM
     Udev {
         #[command(flatten)]
@@ -37,11 +42,13 @@ enum What {
         #[arg(long, conflicts_with = "group")]
         switch: bool,
     },
+    #[cfg(feature = "completions")]
     /// Shell completions, on standard output
     Completions {
         /// Shell
         shell: clap_complete::Shell,
     },
+    #[cfg(feature = "man")]
     /// Man pages: all of them below DIR, or the program's own on standard output
     Man {
         /// Write all pages below DIR
@@ -50,6 +57,7 @@ enum What {
     },
     /// Packages, network settings and hotplug hooks for an OpenWrt router
     Openwrt(openwrt::OpenwrtArgs),
+    #[cfg(feature = "desktop")]
     /// systemd unit for `stickshift watch`
     Systemd {
         #[command(flatten)]
@@ -59,8 +67,10 @@ enum What {
         #[arg(long)]
         online: bool,
     },
+    #[cfg(feature = "desktop")]
     /// NetworkManager connection for a stick's network card, which `online up` leaves to NetworkManager
     Networkmanager(OwnerArgs),
+    #[cfg(feature = "desktop")]
     /// systemd-networkd file for a stick's network card, which `online up` leaves to networkd
     Networkd(OwnerArgs),
     /// OpenWrt protocol handler: `option proto 'stickshift'` in /etc/config/network
@@ -70,6 +80,7 @@ enum What {
     },
 }
 
+#[cfg(feature = "desktop")]
 #[derive(Args, Debug)]
 struct OwnerArgs {
     #[command(flatten)]
@@ -85,6 +96,7 @@ struct OwnerArgs {
 }
 
 /// What the kernel takes for a name, and what stands in a file without quotes.
+#[cfg(feature = "desktop")]
 fn interface_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let fits = (1..=15).contains(&text.len()) && text.chars().all(plain) && !text.starts_with('.');
@@ -116,11 +128,13 @@ impl WhereTo {
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     match args.what {
         What::Openwrt(args) => openwrt::run(context, args),
+        #[cfg(feature = "desktop")]
         What::Udev { where_to, switch: true, .. } => {
             let rules = setup_udev::switching_rules(&where_to.program()?)?;
             let then = "udevadm control --reload, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/81-stickshift-switch.rules", rules, then)
         }
+        #[cfg(feature = "desktop")]
         What::Udev { where_to, group, .. } => {
             let group = match group {
                 Some(group) => setup_udev::checked(group, where_to.is_package())?,
@@ -130,14 +144,17 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             let then = "udevadm control --reload && udevadm trigger, then plug the stick in again";
             write(context, &where_to, "etc/udev/rules.d/70-stickshift.rules", rules, then)
         }
+        #[cfg(feature = "completions")]
         What::Completions { shell } => {
             context.output.finish(&Text::of(completion::script(shell)?));
             Ok(())
         }
+        #[cfg(feature = "man")]
         What::Man { dir: None } => {
             context.output.finish(&Text::of(manual::page((context.command_line)())?.1));
             Ok(())
         }
+        #[cfg(feature = "man")]
         What::Man { dir: Some(dir) } => {
             fs::create_dir_all(&dir).map_err(|e| {
                 Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", dir.display()))
@@ -154,12 +171,14 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             context.output.finish(&Pages { folder: dir, files });
             Ok(())
         }
+        #[cfg(feature = "desktop")]
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
             let text = setup_online::networkmanager(&interface, metric);
             let then = "chmod 600 the file, then nmcli connection reload";
             write(context, &where_to, &path, text, then)
         }
+        #[cfg(feature = "desktop")]
         What::Networkd(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/systemd/network/60-stickshift-{interface}.network");
             let text = setup_online::networkd(&interface, metric);
@@ -170,23 +189,25 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             let text = setup_online::protocol_handler();
             write(context, &where_to, "lib/netifd/proto/stickshift.sh", text, then)
         }
+        #[cfg(feature = "desktop")]
         What::Systemd { where_to, online: true } => {
             let program = where_to.program()?;
             let unit = setup_online::unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift-online@PLACE";
             write(context, &where_to, "etc/systemd/system/stickshift-online@.service", unit, then)
         }
+        #[cfg(feature = "desktop")]
         What::Systemd { where_to, online: false } => {
             let program = where_to.program()?;
-            refuse_hidden(&program)?;
-            if let Some(path) = writable_by_others(&program) {
+            setup_systemd::refuse_hidden(&program)?;
+            if let Some(path) = setup_systemd::writable_by_others(&program) {
                 let what = format!(
                     "others than root can write {}: the service would run it as root",
                     path.display()
                 );
                 context.session().warn("writable-program", what);
             }
-            let unit = systemd_unit(&program);
+            let unit = setup_systemd::unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift";
             write(context, &where_to, "etc/systemd/system/stickshift.service", unit, then)
         }
@@ -194,18 +215,21 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
 }
 
 /// A text that is the whole result.
+#[cfg(any(feature = "completions", feature = "man"))]
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Text {
     text: String,
 }
 
+#[cfg(any(feature = "completions", feature = "man"))]
 impl Text {
     fn of(bytes: Vec<u8>) -> Text {
         Text { text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 }
 
+#[cfg(any(feature = "completions", feature = "man"))]
 impl Report for Text {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.text.as_bytes())
@@ -217,6 +241,7 @@ impl Report for Text {
 }
 
 /// Manual pages that were written.
+#[cfg(feature = "man")]
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Pages {
@@ -224,6 +249,7 @@ struct Pages {
     files: Vec<PathBuf>,
 }
 
+#[cfg(feature = "man")]
 impl Report for Pages {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "wrote the manual pages into {}", self.folder.display())
@@ -272,115 +298,26 @@ impl Report for Written {
     }
 }
 
-/// Folders that the unit hides from the service by ProtectHome and PrivateTmp.
-const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
-
-/// Refuses a unit that could not start its program.
-fn refuse_hidden(program: &Path) -> Result<()> {
-    let refused = |c: char| "$'\"\\".contains(c) || c.is_control();
-    if program.display().to_string().contains(refused) {
-        let what = "systemd starts no program with a quotation mark, a backslash, a dollar sign or a control character in its path: \
-                    copy stickshift to /usr/local/bin and run it from there";
-        return Err(Error::new(ErrorKind::Usage, what).with("program", program.display()));
-    }
-    let Some(folder) = HIDDEN.iter().find(|folder| program.starts_with(folder)) else { return Ok(()) };
-    let what = format!(
-        "the service cannot start a program below {folder}, which is hidden from it: \
-         copy stickshift to /usr/local/bin and run it from there"
-    );
-    Err(Error::new(ErrorKind::Usage, what).with("program", program.display()))
-}
-
 fn this_program() -> Result<PathBuf> {
     std::env::current_exe().map_err(|e| {
         Error::new(ErrorKind::Unsupported, "the system does not say where this program is").because(e)
     })
 }
 
-fn systemd_unit(program: &Path) -> String {
-    format!(
-        "# Written by `stickshift setup systemd`.\n\
-         [Unit]\n\
-         Description=Switch USB modem sticks from CD-ROM to modem\n\
-         After=systemd-udevd.service\n\n\
-         [Service]\n\
-         ExecStart={} watch\n\
-         Restart=on-failure\n\
-         # It needs device nodes, sysfs and the kernel's messages about devices; nothing else.\n\
-         CapabilityBoundingSet=\n\
-         DevicePolicy=closed\n\
-         DeviceAllow=char-usb_device rw\n\
-         DeviceAllow=char-ttyUSB rw\n\
-         DeviceAllow=char-ttyACM rw\n\
-         DeviceAllow=char-usbmisc rw\n\
-         IPAddressDeny=any\n\
-         KeyringMode=private\n\
-         LockPersonality=yes\n\
-         MemoryDenyWriteExecute=yes\n\
-         MemoryMax=32M\n\
-         NoNewPrivileges=yes\n\
-         PrivateTmp=yes\n\
-         ProtectClock=yes\n\
-         ProtectControlGroups=yes\n\
-         ProtectHome=yes\n\
-         ProtectHostname=yes\n\
-         ProtectKernelLogs=yes\n\
-         ProtectKernelModules=yes\n\
-         ProtectSystem=strict\n\
-         RemoveIPC=yes\n\
-         RestrictAddressFamilies=AF_NETLINK AF_UNIX\n\
-         RestrictNamespaces=yes\n\
-         RestrictRealtime=yes\n\
-         RestrictSUIDSGID=yes\n\
-         SystemCallArchitectures=native\n\
-         SystemCallFilter=@system-service\n\
-         SystemCallFilter=~@privileged @resources\n\
-         UMask=0077\n\n\
-         [Install]\n\
-         WantedBy=multi-user.target\n",
-        unit_word(program)
-    )
-}
-
-/// The program, or a folder on the way to it, that others than root can change. What is not known is left out.
-#[cfg(unix)]
-fn writable_by_others(program: &Path) -> Option<&Path> {
-    use std::os::unix::fs::MetadataExt;
-    program.ancestors().find(|path| {
-        // In a folder with the sticky bit nobody replaces what is root's.
-        let open = |m: fs::Metadata| m.uid() != 0 || (m.mode() & 0o022 != 0 && m.mode() & 0o1000 == 0);
-        fs::symlink_metadata(path).is_ok_and(|m| !m.is_symlink() && open(m))
-    })
-}
-
-#[cfg(not(unix))]
-fn writable_by_others(_: &Path) -> Option<&Path> {
-    None
-}
-
-/// A path as one word of a unit: in quotes, and without what systemd would expand.
-fn unit_word(path: &Path) -> String {
-    let mut word = String::from("\"");
-    for c in path.display().to_string().chars() {
-        match c {
-            '"' | '\\' => word.extend(['\\', c]),
-            '%' | '$' => word.extend([c, c]),
-            c if c.is_control() => word.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => word.push(c),
-        }
-    }
-    word + "\""
-}
-
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
-    shapes.result::<Written>("setup udev");
-    shapes.result::<Written>("setup systemd");
-    shapes.result::<Written>("setup networkmanager");
-    shapes.result::<Written>("setup networkd");
+    if cfg!(feature = "desktop") {
+        shapes.result::<Written>("setup udev");
+        shapes.result::<Written>("setup systemd");
+        shapes.result::<Written>("setup networkmanager");
+        shapes.result::<Written>("setup networkd");
+    }
     shapes.result::<Written>("setup netifd");
+    #[cfg(feature = "completions")]
     shapes.result::<Text>("setup completions");
+    #[cfg(feature = "man")]
     shapes.result::<Text>("setup man");
+    #[cfg(feature = "man")]
     shapes.result::<Pages>("setup man");
     openwrt::shapes(shapes);
 }
@@ -390,55 +327,9 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
-    fn a_program_that_others_can_write_is_seen() {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(writable_by_others(Path::new("/usr/bin")), None);
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("stickshift");
-        fs::write(&program, "").unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(writable_by_others(&program), Some(&*program));
-    }
-
-    #[test]
-    fn a_program_that_the_unit_hides_from_itself_is_refused() {
-        for hidden in [
-            "/home/me/.cargo/bin/stickshift",
-            "/root/stickshift",
-            "/tmp/s",
-            "/var/tmp/s",
-            "/run/user/1/s",
-            "/opt/$x/s",
-            "/opt/\"/s",
-        ] {
-            let refused = refuse_hidden(Path::new(hidden)).unwrap_err();
-            assert!(refused.is(ErrorKind::Usage) && refused.what().contains("/usr/local/bin"), "{refused}");
-        }
-        for seen in ["/usr/bin/stickshift", "/usr/local/bin/stickshift", "/opt/s", "/homes/s"] {
-            refuse_hidden(Path::new(seen)).unwrap();
-        }
+    fn files_of_a_package_call_the_program_where_it_will_be() {
         let to = |root: &str| WhereTo { print: true, root: root.into() };
         assert_eq!(to("pkg").program().unwrap(), Path::new("/usr/bin/stickshift"));
         assert_eq!(to("/").program().unwrap(), this_program().unwrap());
-    }
-
-    #[test]
-    fn the_unit_runs_this_program() {
-        assert!(
-            systemd_unit(Path::new("/usr/bin/stickshift"))
-                .contains("ExecStart=\"/usr/bin/stickshift\" watch\n")
-        );
-    }
-
-    #[test]
-    fn a_path_is_one_word_of_the_unit() {
-        for (path, word) in [
-            ("/a b/stickshift", "\"/a b/stickshift\""),
-            ("/50%/$x/\"s\\", "\"/50%%/$$x/\\\"s\\\\\""),
-            ("/a\nExecStartPre=x", "\"/a\\x0aExecStartPre=x\""),
-        ] {
-            assert_eq!(unit_word(Path::new(path)), word);
-        }
     }
 }

@@ -1,8 +1,10 @@
 //! Files by which the system's own programs use a stick that `online` dials: NetworkManager, systemd-networkd, systemd, netifd.
 
+#[cfg(feature = "desktop")]
 use std::path::Path;
 
 /// A connection of NetworkManager for the network card of HiLink sticks: its address, with a metric behind cable and Wi-Fi.
+#[cfg(feature = "desktop")]
 pub(super) fn networkmanager(interface: &str, metric: u32) -> String {
     format!(
         "# Addresses of {interface} by NetworkManager. `stickshift online up` dials and leaves them to it.\n\
@@ -14,6 +16,7 @@ pub(super) fn networkmanager(interface: &str, metric: u32) -> String {
 }
 
 /// A .network file of systemd-networkd for the same.
+#[cfg(feature = "desktop")]
 pub(super) fn networkd(interface: &str, metric: u32) -> String {
     format!(
         "# Addresses of {interface} by systemd-networkd. `stickshift online up` dials and leaves them to it.\n\
@@ -24,6 +27,7 @@ pub(super) fn networkd(interface: &str, metric: u32) -> String {
 }
 
 /// A unit for each stick by its place: `stickshift-online@1-1.2`.
+#[cfg(feature = "desktop")]
 pub(super) fn unit(program: &Path) -> String {
     // The place is no path: it stands as it is.
     format!(
@@ -122,6 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "desktop")]
     fn each_file_names_its_interface_and_metric() {
         for text in [networkmanager("usb0", 700), networkd("usb0", 700)] {
             assert!(text.contains("usb0") && text.contains("700"), "{text}");

@@ -4,8 +4,10 @@ use crate::error::Result;
 use crate::link::Moment;
 
 /// The boot ROM and the download protocol: stale input has ended when nothing came for this long ..
+#[cfg(feature = "flash")]
 pub(crate) const QUIET: Duration = Duration::from_millis(30);
 /// .. and a port that does not become quiet within this speaks something else.
+#[cfg(feature = "flash")]
 pub(crate) const NEVER_QUIET: Duration = Duration::from_secs(2);
 
 /// A stream of bytes in both directions: a serial port, a pty, a virtual stick's port.

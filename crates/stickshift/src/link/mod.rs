@@ -41,6 +41,7 @@ mod usb_tape;
 
 pub use bus::Bus;
 pub use byte::ByteLink;
+#[cfg(feature = "flash")]
 pub(crate) use byte::{NEVER_QUIET, QUIET};
 pub use classified::ClassifiedBus;
 pub(crate) use effects::{Changes, Effects};

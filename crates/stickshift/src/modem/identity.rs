@@ -357,6 +357,7 @@ fn filled(text: impl Into<Option<String>>) -> Option<String> {
 }
 
 /// The error for a stick that cannot be asked.
+#[cfg(feature = "flash")]
 pub(crate) fn mute(stick: &Stick) -> Error {
     Error::new(ErrorKind::NoSuchPort, "the stick cannot be asked what it is in its present mode")
         .with("mode", stick.mode.code())

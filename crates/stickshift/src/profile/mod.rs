@@ -24,6 +24,7 @@
 pub mod builtin;
 mod catalogue;
 pub mod check;
+#[cfg(feature = "formats")]
 pub(crate) mod device;
 mod entry;
 pub mod formats;

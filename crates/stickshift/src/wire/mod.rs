@@ -14,6 +14,7 @@ pub mod crc;
 pub mod foreign;
 pub mod hdlc;
 pub mod mbim;
+#[cfg(feature = "learn")]
 pub mod pcap;
 pub mod pdu;
 pub mod rtnetlink;

@@ -1,5 +1,7 @@
 //! What formats have in common: what is read from a file, what is written to one, and what goes lost on the way.
 
+use serde_json::{Map, Value};
+
 use crate::profile::{Entry, Parameters};
 
 /// A parameter that a format cannot carry.
@@ -128,15 +130,16 @@ pub(super) fn loss(entry: &Entry, what: &str, why: &str) -> Loss {
     Loss { entry: entry.key.to_string(), what: what.to_owned(), why: why.to_owned() }
 }
 
-/// The parameters that say something, by their keys in our format.
-pub(super) fn parameter_table(parameters: &Parameters) -> toml::Table {
-    let mut table = toml::Table::try_from(parameters).expect("parameters are a table");
-    table.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
-    table
-}
-
 /// The keys of our format for what `after` does not say as `before` does: what went lost on the way through a format.
 pub(super) fn lost_keys(before: &Parameters, after: &Parameters) -> Vec<String> {
-    let (before, after) = (parameter_table(before), parameter_table(after));
+    let said = |parameters| match serde_json::to_value(parameters) {
+        Ok(Value::Object(mut said)) => {
+            let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+            said.retain(|_, value| !empty(value));
+            said
+        }
+        _ => Map::new(),
+    };
+    let (before, after) = (said(before), said(after));
     before.into_iter().filter(|(key, value)| after.get(key) != Some(value)).map(|(key, _)| key).collect()
 }

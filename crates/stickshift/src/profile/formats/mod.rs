@@ -15,15 +15,21 @@ use crate::clean;
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::{Entry, Key};
 
+#[cfg(feature = "formats")]
 mod command_line;
 mod exchange;
+#[cfg(feature = "formats")]
 mod native;
 pub(crate) mod openwrt;
+#[cfg(feature = "formats")]
 mod pack;
 mod relaxed_json;
 mod text;
+#[cfg(feature = "formats")]
 pub mod tplink;
+#[cfg(feature = "formats")]
 mod tplink_options;
+#[cfg(feature = "formats")]
 pub mod udev;
 pub mod usb_modeswitch;
 
@@ -37,24 +43,32 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
     if bytes.len() > MAX_FILE {
         return None;
     }
+    #[cfg(feature = "formats")]
     if pack::looks_like(bytes) {
         return Some(Format::Pack);
     }
     let text = text::decode(bytes).map(|decoded| decoded.text);
-    text.and_then(|text| recognise_text(&text)).or_else(|| tplink::recognise(bytes))
+    let format = text.and_then(|text| recognise_text(&text));
+    #[cfg(feature = "formats")]
+    let format = format.or_else(|| tplink::recognise(bytes));
+    format
 }
 
 fn recognise_text(text: &str) -> Option<Format> {
     type Test = fn(&str) -> bool;
-    let tests: [(Format, Test); 6] = [
+    let tests: &[(Format, Test)] = &[
         (Format::Openwrt, openwrt::looks_like),
+        #[cfg(feature = "formats")]
         (Format::Native, native::looks_like),
+        #[cfg(feature = "formats")]
         (Format::Udev, udev::looks_like),
+        #[cfg(feature = "formats")]
         (Format::TplinkTable, tplink::table_looks_like),
+        #[cfg(feature = "formats")]
         (Format::CommandLine, command_line::looks_like),
         (Format::UsbModeswitch, usb_modeswitch::looks_like),
     ];
-    tests.into_iter().find(|(_, looks_like)| looks_like(text)).map(|(format, _)| format)
+    tests.iter().copied().find(|(_, looks_like)| looks_like(text)).map(|(format, _)| format)
 }
 
 /// The text of a file that may come from any editor: UTF-8, UTF-16 or Windows-1252. `None` when it is no text.
@@ -87,6 +101,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
 }
 
 fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
+    #[cfg(feature = "formats")]
     match format {
         Format::Pack => return pack::parse(bytes),
         Format::TplinkBin => return tplink::parse_bin(bytes),
@@ -99,9 +114,14 @@ fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
     let mut import = match format {
         Format::UsbModeswitch => usb_modeswitch_file(text, file_name)?,
         Format::Openwrt => openwrt::parse(text, file_name)?,
+        #[cfg(feature = "formats")]
         Format::Udev => udev::parse(text),
+        #[cfg(feature = "formats")]
         Format::CommandLine => command_line::parse(text)?,
+        #[cfg(feature = "formats")]
         _ => native::parse(text)?,
+        #[cfg(not(feature = "formats"))]
+        _ => return Err(left_out(format)),
     };
     import.warnings.splice(0..0, decoded.warnings);
     Ok(import)
@@ -186,16 +206,32 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
             let notes = vec!["install it in /etc/usb_modeswitch.d".to_owned()];
             Ok(Export { bytes: text.into_bytes(), file_name: Some(entry.key.to_string()), losses, notes })
         }
-        Format::Pack => pack::emit(entries),
         Format::Openwrt => Ok(openwrt::emit(entries)),
+        #[cfg(feature = "formats")]
+        Format::Pack => pack::emit(entries),
+        #[cfg(feature = "formats")]
         Format::TplinkBin => tplink::emit_bin(entries),
+        #[cfg(feature = "formats")]
         Format::TplinkTable => Ok(tplink::emit_table(entries)),
+        #[cfg(feature = "formats")]
         Format::Udev => Ok(udev::emit(entries)),
+        #[cfg(feature = "formats")]
         Format::Native => Ok(native::emit(entries)),
         Format::CommandLine => {
             Err(Error::new(ErrorKind::Usage, "a command line of usb_modeswitch is only read, not written"))
         }
+        #[cfg(not(feature = "formats"))]
+        _ => Err(left_out(format)),
     }
+}
+
+#[cfg(not(feature = "formats"))]
+fn left_out(format: Format) -> Error {
+    let what = format!(
+        "this build of stickshift has the formats of usb_modeswitch and OpenWrt only: no {}",
+        format.words()
+    );
+    Error::new(ErrorKind::Unsupported, what)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use toml::{Table, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::device::Device;
-use crate::profile::formats::exchange::{Export, Format, Import, loss, parameter_table};
-use crate::profile::{Attribute, Entry, Key, Product, Qualifier};
+use crate::profile::formats::exchange::{Export, Format, Import, loss};
+use crate::profile::{Attribute, Entry, Key, Parameters, Product, Qualifier};
 use crate::stick::UsbId;
 
 /// Whether a text has our table header.
@@ -68,6 +68,13 @@ fn with_one_list_of_messages(row: &Table) -> Table {
         row.insert("message".to_owned(), Value::Array(all));
     }
     row
+}
+
+/// The parameters that say something, by their keys.
+fn parameter_table(parameters: &Parameters) -> Table {
+    let mut table = Table::try_from(parameters).expect("parameters are a table");
+    table.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
+    table
 }
 
 /// Writes entries. Only families (`12d1:#linux`) cannot be carried.
