@@ -24,6 +24,8 @@ cargo xtask bench [WHAT..]  measure the project's figures (all of them when none
 cargo xtask bench --beside PROGRAM  measure this build and another one side by side
 cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
+cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was not stripped, as JSON
+cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
         ["bench", "--beside", other] => end(bench::beside(other)),
+        ["bench", "--size-of", program] => end(bench::size_of(program)),
+        ["bench", "--keep-sizes"] => end(bench::keep_sizes()),
         ["bench", subjects @ ..] => bench::bench(subjects),
         ["ping-pong", port, exchanges] => end(bench::ping_pong(port, exchanges)),
         ["vm"] => vm(""),

@@ -3,6 +3,7 @@
 //! Times on the wall are the best of several runs that take turns, so that a busy machine slows all of them. What is measured besides ours is
 //! either the floor under it or an original program whose path an environment variable gives.
 
+mod anatomy;
 mod beside;
 mod dialogue;
 mod firmware;
@@ -22,6 +23,7 @@ use crate::run::{run, target};
 use crate::vm;
 
 pub(crate) use replay::ping_pong;
+pub(crate) use size::{keep as keep_sizes, of as size_of};
 
 struct Subject {
     name: &'static str,
