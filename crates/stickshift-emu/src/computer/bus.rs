@@ -9,7 +9,7 @@ use stickshift::stick::{Drive, Hindrance, Place, Stick};
 use crate::computer::http_link::VirtualHttp;
 use crate::computer::message_link::VirtualMessages;
 use crate::computer::serial_link::VirtualPort;
-use crate::computer::shared::Shared;
+use crate::computer::shared::{Participant, Shared};
 use crate::computer::usb_link::VirtualUsb;
 use crate::computer::virtual_computer::{self, Action, BadPort, ModemManager};
 use crate::device::{Device, Function};
@@ -49,7 +49,7 @@ impl VirtualBus {
         let mut computer = self.computer.lock();
         computer.power(place, false);
         let back = computer.now() + Duration::from_secs(1);
-        computer.advance_to(back);
+        computer = self.computer.advance_to(computer, back);
         computer.power(place, true);
     }
 
@@ -99,9 +99,15 @@ impl VirtualBus {
 
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
-        let mut computer = self.computer.lock();
+        let computer = self.computer.lock();
         let end = computer.now() + time;
-        computer.advance_to(end);
+        drop(self.computer.advance_to(computer, end));
+    }
+
+    /// Counts a thread that works with this bus beside others, until what is returned is dropped. Time goes on when all of those that are
+    /// counted wait, to whatever happens next to one of them: as on a real computer, nobody's deadline passes while others are served.
+    pub fn participant(&self) -> Participant {
+        self.computer.participant()
     }
 
     /// What the modem of the stick at `place` holds, also while it is unplugged or restarts. `None` when no stick was plugged in
@@ -144,7 +150,7 @@ impl Bus for VirtualBus {
         let mut computer = self.computer.lock();
         computer.settle();
         if let Some(until) = computer.locked_until(place) {
-            computer.advance_to(until);
+            computer = self.computer.advance_to(computer, until);
         }
         self.seen = computer.changes();
         Ok(computer.device_at(place))
@@ -166,7 +172,7 @@ impl Bus for VirtualBus {
         let mut computer = self.computer.lock();
         computer.settle();
         while computer.changes() == self.seen && computer.now() < deadline {
-            computer.step_until(deadline);
+            computer = self.computer.step_until(computer, deadline);
         }
         Ok(computer.changes() != self.seen)
     }

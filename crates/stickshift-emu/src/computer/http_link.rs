@@ -35,7 +35,7 @@ impl HttpLink for VirtualHttp {
             HttpAnswer::Reply(_, after) => (now + *after).min(deadline),
         };
         while computer.now() < end {
-            computer.step_until(end);
+            computer = self.computer.step_until(computer, end);
             if gone(&computer) {
                 return Err(virtual_computer::gone().detail(Detail::RequestSent(true)));
             }
@@ -52,8 +52,8 @@ impl HttpLink for VirtualHttp {
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
+        let computer = self.computer.lock();
         let end = computer.now() + time;
-        computer.advance_to(end);
+        drop(self.computer.advance_to(computer, end));
     }
 }

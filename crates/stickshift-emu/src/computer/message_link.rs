@@ -61,7 +61,7 @@ impl MessageLink for VirtualMessages {
             if computer.now() >= deadline {
                 return Ok(None);
             }
-            computer.step_until(deadline);
+            computer = self.computer.step_until(computer, deadline);
         }
     }
 
@@ -70,8 +70,8 @@ impl MessageLink for VirtualMessages {
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
+        let computer = self.computer.lock();
         let end = computer.now() + time;
-        computer.advance_to(end);
+        drop(self.computer.advance_to(computer, end));
     }
 }

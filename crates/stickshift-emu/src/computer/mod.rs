@@ -11,4 +11,5 @@ mod virtual_computer;
 
 pub use bus::VirtualBus;
 pub use faults::ComputerFaults;
+pub use shared::Participant;
 pub use virtual_computer::{Action, BadPort, ModemManager};

@@ -59,7 +59,7 @@ impl ByteLink for VirtualPort {
             if now >= deadline {
                 return Ok(0);
             }
-            computer.step_until(deadline);
+            computer = self.computer.step_until(computer, deadline);
         }
     }
 
@@ -80,9 +80,9 @@ impl ByteLink for VirtualPort {
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
+        let computer = self.computer.lock();
         let end = computer.now() + time;
-        computer.advance_to(end);
+        drop(self.computer.advance_to(computer, end));
     }
 }
 

@@ -68,7 +68,7 @@ impl VirtualUsb {
                 UsbReply::Pending if now >= deadline => {
                     return Err(Error::new(ErrorKind::Timeout, "the stick did not answer the transfer"));
                 }
-                UsbReply::Pending => computer.step_until(deadline),
+                UsbReply::Pending => drop(self.computer.step_until(computer, deadline)),
             }
         }
     }
@@ -232,8 +232,8 @@ impl UsbLink for VirtualUsb {
     }
 
     fn sleep(&mut self, time: Duration) {
-        let mut computer = self.computer.lock();
+        let computer = self.computer.lock();
         let end = computer.now() + time;
-        computer.advance_to(end);
+        drop(self.computer.advance_to(computer, end));
     }
 }

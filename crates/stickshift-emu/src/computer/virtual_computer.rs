@@ -9,6 +9,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, Place, Role, Stick};
 
+use crate::computer::shared::Participants;
 use crate::device::{Appearance, Configuration, Device, Function, Unit};
 
 /// From the appearance of a device to its drivers, as on a laptop.
@@ -90,6 +91,7 @@ enum Holder {
 #[derive(Default)]
 pub(crate) struct VirtualComputer {
     now: Moment,
+    pub(crate) participants: Participants,
     slots: BTreeMap<Place, UsbSocket>,
     /// Counts whatever a look at the bus would show.
     changes: u64,
@@ -310,13 +312,6 @@ impl VirtualComputer {
         let next = self.next_event().map_or(deadline, |at| at.min(deadline));
         self.now = self.now.max(next);
         self.settle();
-    }
-
-    /// Goes on to `deadline`.
-    pub(crate) fn advance_to(&mut self, deadline: Moment) {
-        while self.now < deadline {
-            self.step_until(deadline);
-        }
     }
 
     pub(crate) fn devices(&self) -> Vec<Stick> {

@@ -353,3 +353,31 @@ fn what_a_modem_holds_is_told_also_while_it_is_away() {
     assert_eq!((&back.kept, &back.sent, &back.running), (&changed.kept, &changed.sent, &fresh.running));
     assert!(bus.held(&place("1-2")).is_none());
 }
+
+/// Two threads, one in steps of a second and one of three: each sees its own deadlines, and the clock never runs ahead of either.
+#[test]
+fn time_goes_on_when_all_participants_wait() {
+    let bus = VirtualBus::new();
+    let told = std::sync::Mutex::new(Vec::new());
+    let steps = |mut bus: VirtualBus, step: u64, count: u64| {
+        let participant = bus.participant();
+        let told = &told;
+        move || {
+            for number in 1..=count {
+                let wanted = Duration::from_secs(step * number);
+                bus.wait_change(wanted).unwrap();
+                assert_eq!(bus.now(), wanted);
+                told.lock().unwrap().push(wanted);
+            }
+            drop(participant);
+        }
+    };
+    let (short, long) = (steps(bus.clone(), 1, 7), steps(bus.clone(), 3, 4));
+    std::thread::scope(|scope| {
+        scope.spawn(short);
+        scope.spawn(long);
+    });
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted(), "{told:?}");
+    assert_eq!((told.len(), bus.now()), (11, Duration::from_secs(12)));
+}
