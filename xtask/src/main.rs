@@ -7,6 +7,7 @@ mod bench;
 mod cpio;
 mod fuzz;
 mod install;
+mod package;
 mod packages;
 mod run;
 mod skips;
@@ -26,6 +27,7 @@ cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
 cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was not stripped, as JSON
 cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release
+cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program for Debian or OpenWrt
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         ["vm"] => vm(""),
         ["small"] => end(small::build(&[]).map(|path| println!("{}", path.display()))),
         ["small", "router"] => end(small::build(&small::ROUTER).map(|path| println!("{}", path.display()))),
+        ["package", kind, options @ ..] => end(package::package(kind, options)
+            .map(|packages| packages.iter().for_each(|package| println!("{}", package.display())))),
         ["apns"] => end(apns::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::fuzz;
 use crate::install::{self, Need};
+use crate::package;
 use crate::packages;
 use crate::run::{command, run, status, target};
 use crate::skips;
@@ -64,6 +65,13 @@ const TIERS: &[Tier] = &[
         what: "virtual sticks on a real kernel, in a virtual machine",
         prepare: vm::prepare,
         run: || vm::scenarios(""),
+        may_lack: false,
+    },
+    Tier {
+        name: "packages",
+        what: "packages installed, used, upgraded and purged in a clean root",
+        prepare: package::tier::prepare,
+        run: package::tier::test,
         may_lack: false,
     },
     Tier {

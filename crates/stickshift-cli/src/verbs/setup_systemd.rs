@@ -30,6 +30,10 @@ pub(super) fn unit(program: &Path) -> String {
         "# Written by `stickshift setup systemd`.\n\
          [Unit]\n\
          Description=Switch USB modem sticks from CD-ROM to modem\n\
+         Documentation=man:stickshift-watch(1)\n\
+         # Those rules switch sticks already.\n\
+         ConditionPathExists=!/etc/udev/rules.d/81-stickshift-switch.rules\n\
+         ConditionPathExists=!/usr/lib/udev/rules.d/81-stickshift-switch.rules\n\
          After=systemd-udevd.service\n\n\
          [Service]\n\
          ExecStart={} watch\n\
