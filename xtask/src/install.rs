@@ -1,6 +1,7 @@
 //! What the tiers need from outside, installed when it is missing and this machine lets us.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::run::{command, has, output, run, status};
 
@@ -35,6 +36,26 @@ pub(crate) fn debian(needs: &[Need]) -> Result<(), String> {
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(missing);
     apt(&args)
+}
+
+/// Installs packages from PyPI in a folder of their own, which needs no right to install anything on this machine.
+pub(crate) fn python(folder: &Path, packages: &[&str]) -> Result<(), String> {
+    let python = folder.join("bin/python").to_string_lossy().into_owned();
+    let has_pip = || {
+        let mut probe = command(&python, &["-c", "import pip"]);
+        probe.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let make = || run("python3", &["-m", "venv", &folder.to_string_lossy()]);
+    if !has_pip() && make().is_err() {
+        // Debian keeps what it needs in a package of its own, which has no file that a path without a version names.
+        debian(&[
+            Need { file: "/usr/bin/python3", package: "python3" },
+            Need { file: "/usr/share/doc/python3-venv", package: "python3-venv" },
+        ])?;
+        make()?;
+    }
+    let args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(&python, &[&args[..], packages].concat())
 }
 
 /// Makes sure that a cargo subcommand is there.

@@ -5,6 +5,8 @@
 mod apns;
 mod bench;
 mod cpio;
+mod debian;
+mod dist;
 mod fuzz;
 mod install;
 mod package;
@@ -13,6 +15,7 @@ mod run;
 mod skips;
 mod small;
 mod tiers;
+mod toolchain;
 mod vm;
 mod web;
 
@@ -28,6 +31,7 @@ cargo xtask small [router]  build the static program as small as it gets; for a 
 cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was not stripped, as JSON
 cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release
 cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program for Debian or OpenWrt
+cargo xtask dist [TARGET..] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         ["small", "router"] => end(small::build(&small::ROUTER).map(|path| println!("{}", path.display()))),
         ["package", kind, options @ ..] => end(package::package(kind, options)
             .map(|packages| packages.iter().for_each(|package| println!("{}", package.display())))),
+        ["dist", args @ ..] => end(dist::make(args)),
         ["apns"] => end(apns::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),

@@ -58,6 +58,25 @@ pub(crate) fn output(program: &str, args: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a prepared command and returns what it printed.
+pub(crate) fn output_of(command: &mut Command) -> Result<String, String> {
+    let shown = format!("{command:?}");
+    let output = command.output().map_err(|e| format!("{shown}: {e}"))?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{shown}: {}: {}", output.status, why.trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What is in a folder, by name.
+pub(crate) fn entries(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let listed = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut all: Vec<PathBuf> = listed.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    all.sort();
+    Ok(all)
+}
+
 /// Whether a program is there and starts.
 pub(crate) fn has(program: &str, probe: &str) -> bool {
     let null = || Stdio::null();

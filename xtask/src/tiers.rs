@@ -189,14 +189,7 @@ fn python_packages() -> Result<(), String> {
     if works("import huawei_lte_api") {
         return Ok(());
     }
-    let make = || run("python3", &["-m", "venv", &folder.to_string_lossy()]);
-    if !works("import pip") && make().is_err() {
-        // Debian keeps what it needs in a package of its own, which has no file that a path without a version names.
-        install::debian(&[Need { file: "/usr/share/doc/python3-venv", package: "python3-venv" }])?;
-        make()?;
-    }
-    let args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "huawei-lte-api==2.0.1"];
-    let installed = run(&python.to_string_lossy(), &args);
+    let installed = install::python(&folder, &["huawei-lte-api==2.0.1"]);
     match installed {
         Err(why) if std::env::var_os("CI").is_some() => Err(why),
         Err(why) => {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::install::{self, Need};
-use crate::run::{command, output, root, run, status, target};
+use crate::run::{command, entries, output, root, run, status, target};
 
 /// A guest that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -433,14 +433,6 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-/// What is in a folder, by name.
-fn entries(path: &Path) -> Result<Vec<PathBuf>, String> {
-    let listed = fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let mut all: Vec<PathBuf> = listed.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
-    all.sort();
-    Ok(all)
 }
 
 #[cfg(test)]

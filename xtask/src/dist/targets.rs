@@ -1,0 +1,110 @@
+//! What is built for whom: processors, and what the program contains.
+
+/// A processor that archives are made for.
+pub(crate) struct Target {
+    /// As archives are named.
+    pub(crate) name: &'static str,
+    /// As Rust calls it.
+    pub(crate) triple: &'static str,
+    /// Machines that have it.
+    pub(crate) machines: &'static str,
+    /// Has a hard disk or the like: the full program is built for speed there.
+    pub(crate) roomy: bool,
+}
+
+pub(crate) const TARGETS: [Target; 5] = [
+    Target { name: "x86_64", triple: "x86_64-unknown-linux-musl", machines: "PCs and servers", roomy: true },
+    Target {
+        name: "aarch64",
+        triple: "aarch64-unknown-linux-musl",
+        machines: "Raspberry Pi 3 and later, MT7981, MT7986, IPQ807x",
+        roomy: true,
+    },
+    Target {
+        name: "armv7",
+        triple: "armv7-unknown-linux-musleabihf",
+        machines: "Raspberry Pi 2, IPQ40xx, Mvebu",
+        roomy: false,
+    },
+    Target {
+        name: "mipsel",
+        triple: "mipsel-unknown-linux-musl",
+        machines: "MT7620, MT7621, MT7628 (24KEc, 1004Kc), without floating point",
+        roomy: false,
+    },
+    Target {
+        name: "mips",
+        triple: "mips-unknown-linux-musl",
+        machines: "AR9330, AR9331 and other ath79 (24Kc), big endian, without floating point",
+        roomy: false,
+    },
+];
+
+/// What the program of an archive contains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// Everything, with virtual sticks and the web page. A panic says what happened.
+    Full,
+    /// Without virtual sticks and the web page, and as small as the compiler makes it: a panic ends the program without a word.
+    Router,
+}
+
+pub(crate) const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Router];
+
+impl Target {
+    pub(crate) fn named(name: &str) -> Result<&'static Target, String> {
+        let found = TARGETS.iter().find(|target| [target.name, target.triple].contains(&name));
+        let all = || TARGETS.map(|target| target.name).join(", ");
+        found.ok_or_else(|| format!("no target is called {name}; there are {}", all()))
+    }
+
+    /// Of the archive and of the folder in it.
+    pub(crate) fn archive(&self, version: &str, variant: Variant) -> String {
+        let router = if variant == Variant::Router { "-router" } else { "" };
+        format!("stickshift{router}-{version}-{}", self.name)
+    }
+
+    pub(crate) fn profile(&self, variant: Variant) -> &'static str {
+        if self.roomy && variant == Variant::Full { "release" } else { "small" }
+    }
+
+    /// Arguments for `cargo zigbuild` after the profile and the target.
+    pub(crate) fn arguments(&self, variant: Variant) -> Vec<&'static str> {
+        match variant {
+            Variant::Full => vec!["-Zbuild-std=std,panic_abort"],
+            Variant::Router => vec![
+                "--no-default-features",
+                "-Zbuild-std=std,panic_abort",
+                "-Zbuild-std-features=optimize_for_size",
+            ],
+        }
+    }
+
+    /// Flags for rustc.
+    pub(crate) fn flags(&self, variant: Variant) -> Vec<&'static str> {
+        // The start code of the C library comes from zig; the unpacked compiler has none.
+        let mut flags = vec!["-Crelocation-model=static", "-Clink-self-contained=no"];
+        if variant == Variant::Router {
+            flags.extend([
+                "-Zunstable-options",
+                "-Cpanic=immediate-abort",
+                "-Zlocation-detail=none",
+                "-Cforce-unwind-tables=no",
+            ]);
+        }
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_archive_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<String> =
+            TARGETS.iter().flat_map(|t| VARIANTS.map(|v| t.archive("1.0.0", v))).collect();
+        assert_eq!(names.len(), TARGETS.len() * VARIANTS.len());
+        assert!(names.contains("stickshift-router-1.0.0-mips"));
+    }
+}
