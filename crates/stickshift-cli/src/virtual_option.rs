@@ -107,12 +107,12 @@ impl VirtualOptions {
         Ok(Played { bus, sticks: played })
     }
 
-    /// The named virtual stick, with its seed and faults.
+    /// Number `number` of several virtual sticks of that name, counted from 0, with its seed and the faults.
     ///
     /// # Errors
     /// As [`bus`](Self::bus).
-    pub(crate) fn stick(&self, name: &str) -> Result<Box<dyn Device>> {
-        made(name, self.seed(), self.fault.as_deref())
+    pub(crate) fn stick(&self, name: &str, number: u16) -> Result<Box<dyn Device>> {
+        made(name, self.seed().wrapping_add(number.into()), self.fault.as_deref())
     }
 
     /// Progress reports after which Ctrl-C is simulated.
@@ -173,4 +173,21 @@ impl Played {
 /// Whether the owner is told to ground the boot pin.
 pub(crate) fn asks_for_the_pin(event: &Event) -> bool {
     matches!(event, Event::Step { code: "boot-pin", .. } | Event::Warning { code: "boot-pin-missed", .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::virtual_owner::flashable;
+
+    #[test]
+    fn each_stick_of_several_has_the_next_seed() {
+        let options = |seed| VirtualOptions { seed, ..VirtualOptions::default() };
+        let imei = |options: &VirtualOptions, number| {
+            let mut stick = options.stick("e3372h-stick", number).unwrap();
+            flashable(stick.as_mut()).unwrap().identity().imei
+        };
+        assert_ne!(imei(&options(None), 0), imei(&options(None), 1));
+        assert_eq!(imei(&options(None), 4), imei(&options(Some(3)), 2));
+    }
 }

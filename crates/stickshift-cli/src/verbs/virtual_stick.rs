@@ -53,7 +53,7 @@ pub(crate) struct VirtualArgs {
     #[arg(long, value_enum, default_value_t = Attach::Pty)]
     attach: Attach,
 
-    /// Number of virtual sticks
+    /// Number of virtual sticks; each has a seed of its own, counted from --seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=120))]
     count: u16,
 
@@ -164,8 +164,8 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         context.output.finish(&Names { sticks });
         return Ok(());
     };
-    let stick = || {
-        let mut stick = context.global.virtual_sticks.stick(name)?;
+    let stick = |number| {
+        let mut stick = context.global.virtual_sticks.stick(name, number)?;
         if args.quick {
             hurry(stick.as_mut());
         }
@@ -175,9 +175,9 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         Attach::Pty | Attach::Http if args.count > 1 => {
             Err(Error::new(ErrorKind::Usage, "one folder and one address hold the ports of one stick"))
         }
-        Attach::Pty | Attach::Http => attach_here(context, stick()?.as_mut(), &args),
+        Attach::Pty | Attach::Http => attach_here(context, stick(0)?.as_mut(), &args),
         Attach::Kernel | Attach::Usbip => {
-            let sticks = (0..args.count).map(|_| stick()).collect::<Result<Vec<_>>>()?;
+            let sticks = (0..args.count).map(stick).collect::<Result<Vec<_>>>()?;
             let host = if args.attach == Attach::Kernel { Host::Kernel } else { Host::UsbIp(args.tcp) };
             virtual_rack::attach(context, sticks, host)
         }

@@ -85,6 +85,12 @@ pub(super) const ROWS: &[CommandRow] = &[
             (&call.modem.radio.bands, call.modem.radio.roaming, call.modem.radio.domain);
         AtAnswer::line(format!("^SYSCFG:{mode},{order},{bands},{roaming},{domain}")).into()
     }),
+    ("^SYSCFG=?", Knows::Umts, |_| {
+        AtAnswer::line(
+            "^SYSCFG: (2,13,14,16),(0-3),((400380,\"GSM900/GSM1800/WCDMA2100\"),(3fffffff,\"All bands\")),(0-2),(0-4)",
+        )
+        .into()
+    }),
     ("^SYSCFG=", Knows::Umts, |call| {
         let fields = call.fields();
         let numbers: Vec<u8> = [0, 1, 3, 4].iter().filter_map(|&i| fields.get(i)?.parse().ok()).collect();

@@ -32,13 +32,36 @@ pub(super) const ROWS: &[CommandRow] = &[
         }
         answer(call.modem.sim.change(call.now, old, new))
     }),
-    ("+CIMI", Knows::Every, |call| when_ready(call, || AtAnswer::line("001010000000001").into())),
+    ("+CIMI", Knows::Every, |call| when_ready(call, || AtAnswer::line(call.modem.imsi()).into())),
     ("^ICCID?", Knows::Lte, |call| match state(call) {
         SimState::Absent => AtAnswer::Cme(10).into(),
         SimState::Busy => AtAnswer::Cme(14).into(),
-        _ => AtAnswer::line("^ICCID: 8900000000000000001F").into(),
+        _ => AtAnswer::line(format!("^ICCID: {}F", call.modem.iccid())).into(),
     }),
+    ("+CRSM=", Knows::Every, read_file),
 ];
+
+/// `AT+CRSM=176,FILE,0,0,BYTES` reads a file of the SIM (3GPP TS 27.007 section 8.18); other instructions are not allowed.
+fn read_file(call: &mut Call<'_>) -> CommandResult {
+    let fields = call.fields();
+    let iccid = call.modem.iccid();
+    when_ready(call, || {
+        // Status words of ETSI TS 102 221 section 10.2: done, no such file, no such instruction.
+        let told = match fields.iter().take(2).map(String::as_str).collect::<Vec<_>>()[..] {
+            // EF-ICCID: each byte holds two digits, the first one in its lower half.
+            ["176", "12258"] => format!("144,0,\"{}\"", swapped(&format!("{iccid}F"))),
+            // EF-AD: an ordinary SIM whose network code has two digits.
+            ["176", "28589"] => "144,0,\"00000002\"".to_owned(),
+            ["176", _] => "106,130".to_owned(),
+            _ => "109,0".to_owned(),
+        };
+        AtAnswer::line(format!("+CRSM: {told}")).into()
+    })
+}
+
+fn swapped(digits: &str) -> String {
+    digits.as_bytes().chunks(2).flat_map(|pair| pair.iter().rev().map(|&digit| char::from(digit))).collect()
+}
 
 /// HiLink firmware says that there is no SIM: the router has it.
 fn state(call: &Call<'_>) -> SimState {
@@ -121,6 +144,8 @@ mod tests {
         assert_eq!(rig.ask("AT^CPIN?"), "^CPIN: SIM PUK,10,10,0,10,3 OK");
         assert_eq!(rig.ask("AT+CPIN=\"12345678\",\"4321\""), "OK");
         assert_eq!(rig.ask("AT+CIMI"), "001010000000001 OK");
+        assert_eq!(rig.ask("AT+CRSM=176,12258,0,0,10"), "+CRSM: 144,0,\"980000000000000000F1\" OK");
+        assert_eq!(rig.ask("AT+CRSM=176,28486,0,0,17"), "+CRSM: 106,130 OK");
         assert_eq!(rig.ask("AT+CLCK=\"SC\",2"), "+CLCK: 1 OK");
         assert_eq!(rig.ask("AT+CPWD=\"SC\",\"4321\",\"1111\""), "OK");
         assert_eq!(rig.ask("AT+CLCK=\"SC\",0,\"4321\""), "+CME ERROR: 16");

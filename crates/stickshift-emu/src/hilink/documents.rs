@@ -31,15 +31,15 @@ pub(super) fn information(ask: &CallContext<'_>) -> String {
     let (id, up) = (ask.id, ask.modem.data.state(ask.now) == DataState::Up);
     let lte = id.dialect == crate::identity::Dialect::Lte;
     let (imsi, iccid) = match ask.modem.sim.present {
-        true => ("001010000000001", "8900000000000000001F"),
-        false => ("", ""),
+        true => (ask.modem.imsi(), format!("{}F", ask.modem.iccid())),
+        false => Default::default(),
     };
     let mut all = elements(&[
         ("DeviceName", &id.model),
         ("SerialNumber", &id.serial),
         ("Imei", &id.imei),
-        ("Imsi", imsi),
-        ("Iccid", iccid),
+        ("Imsi", &imsi),
+        ("Iccid", &iccid),
         ("Msisdn", ""),
         ("HardwareVersion", &id.hardware),
     ]);

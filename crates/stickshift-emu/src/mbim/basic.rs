@@ -103,8 +103,9 @@ fn subscriber(request: &Request<'_>) -> Vec<u8> {
     };
     let ready = state == 1;
     let mut out = Output::default();
-    out.u32(state).text(if ready { "001010000000001" } else { "" });
-    out.text(if state == 2 { "" } else { "8900000000000000001" }).u32s(&[0, 0]);
+    let (imsi, iccid) = (request.modem.imsi(), request.modem.iccid());
+    out.u32(state).text(if ready { &imsi } else { "" });
+    out.text(if state == 2 { "" } else { &iccid }).u32s(&[0, 0]);
     out.bytes()
 }
 

@@ -84,6 +84,16 @@ impl Modem {
         self
     }
 
+    /// 15 digits. The first subscriber's network code is the one for tests.
+    pub(crate) fn imsi(&self) -> String {
+        format!("00101{:010}", 1 + u32::from(self.data.subscriber))
+    }
+
+    /// 19 digits, without the filler that some ways show behind them.
+    pub(crate) fn iccid(&self) -> String {
+        format!("89{:017}", 1 + u32::from(self.data.subscriber))
+    }
+
     /// The numbers and texts that were sent, in order.
     pub fn sent(&self) -> impl Iterator<Item = (&str, &str)> {
         self.messages.sent()

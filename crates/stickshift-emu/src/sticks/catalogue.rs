@@ -4,6 +4,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::device::Device;
 use crate::hilink::{Login, WebOptions};
+use crate::identity::subscriber;
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
 use crate::sticks::mbim::{MbimOptions, MbimStick};
 use crate::sticks::zerocd::{self, ZeroCd};
@@ -149,6 +150,7 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     if let Some(options) = e3372h(name) {
         let faults = fault_words::plan(name, fault, seed)?;
         return Ok(Box::new(HuaweiStick::new(HuaweiOptions {
+            hardware: options.hardware.clone().numbered(seed),
             timing: Timing::real(seed),
             faults,
             ..options
@@ -156,14 +158,18 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     }
     if let Some((.., options)) = MBIM.iter().find(|row| row.0 == name) {
         let faults = fault_words::plan(name, fault, seed)?;
-        return Ok(Box::new(MbimStick::new(MbimOptions { faults, ..options() })));
+        let options = options();
+        let identity = options.identity.clone().numbered(seed);
+        return Ok(Box::new(MbimStick::new(MbimOptions { identity, faults, ..options })));
     }
     let Some(options) = switchable::options(name) else {
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
             .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
     };
     let behaviour = fault_words::behaviour(name, fault)?.unwrap_or(options.behaviour);
-    Ok(Box::new(ZeroCd::new(zerocd::ZeroCdOptions { behaviour, ..options })))
+    let identity = options.identity.clone().numbered(seed);
+    let subscriber = subscriber(seed);
+    Ok(Box::new(ZeroCd::new(zerocd::ZeroCdOptions { behaviour, identity, subscriber, ..options })))
 }
 
 /// One that has power, once it is on the bus, and the time it is then.
@@ -192,5 +198,20 @@ mod tests {
         assert!(virtual_stick("k3772", 1, Some("ignores")).is_ok());
         assert!(virtual_stick("k3772", 1, Some("drop@1")).is_err());
         assert!(virtual_stick("e3372h-hilink", 1, Some("drop@1")).is_ok());
+    }
+
+    #[test]
+    fn sticks_of_one_model_differ_by_their_seeds() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 1..=10 {
+            let mut stick = virtual_stick("e3372h-stick", seed, None).unwrap();
+            let stick: &mut dyn std::any::Any = stick.as_mut();
+            let stick: &mut HuaweiStick = stick.downcast_mut().unwrap();
+            let identity = stick.identity();
+            for number in [identity.imei, identity.serial, stick.modem().imsi(), stick.modem().iccid()] {
+                assert!(seen.insert(number.clone()), "{number}, seed {seed}");
+            }
+        }
+        assert!(seen.contains("860000000000001") && seen.contains("001010000000010"));
     }
 }

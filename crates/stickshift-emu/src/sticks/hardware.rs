@@ -1,7 +1,7 @@
 //! The boards: what a stick is whatever firmware runs on it (docs/protocols/hilink-at.md sections 0, 3.3 and 3.4).
 
 use crate::firmware::memory::{Firmware, FirmwareKind};
-use crate::identity::{Dialect, Identity};
+use crate::identity::{Dialect, Identity, numbered};
 
 /// What flashing does not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,12 @@ impl Hardware {
     /// A 3G stick with HiLink firmware.
     pub fn e303() -> Self {
         Hardware { model: "E303".into(), product: "E303".into(), ..Hardware::k3772() }
+    }
+
+    /// Stick number `seed` of its model: the label has numbers of its own.
+    #[must_use]
+    pub fn numbered(self, seed: u64) -> Self {
+        Hardware { imei: numbered(&self.imei, seed), serial: numbered(&self.serial, seed), ..self }
     }
 
     /// What it says of itself while `firmware` runs; without its NV memory it has no IMEI and no serial number.

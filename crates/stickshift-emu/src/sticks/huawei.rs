@@ -14,7 +14,7 @@ use crate::firmware::boot_rom::{Block, BootRom};
 use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
-use crate::identity::Identity;
+use crate::identity::{Identity, subscriber};
 use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
@@ -123,8 +123,7 @@ impl HuaweiStick {
         let mut flash = Flash::with(&options.firmware);
         flash.set_foreign(options.foreign.clone());
         let mut modem = options.modem.clone();
-        // Seeds count from 1.
-        modem.data.subscriber = options.faults.seed().wrapping_sub(1) as u16;
+        modem.data.subscriber = subscriber(options.faults.seed());
         modem.radio.roaming &= u8::from(!options.faults.has(FaultKind::Roaming));
         HuaweiStick {
             flash,

@@ -8,7 +8,7 @@ use stickshift::stick::UsbId;
 
 use crate::device::{Appearance, Configuration, Device, UsbReply};
 use crate::fault::{Channel, Cut, Fault, FaultKind, FaultPlan, StepFaults};
-use crate::identity::{Dialect, Identity};
+use crate::identity::{Dialect, Identity, subscriber};
 use crate::mbim::{GET_ENCAPSULATED as GET, HostMessage, LONGEST, MbimFunction, SEND_ENCAPSULATED as SEND};
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
@@ -94,13 +94,15 @@ impl MbimStick {
             serial: None,
             configurations: vec![Configuration { value: 1, interfaces: appearances::mbim(0).to_vec() }],
         };
+        let mut modem = options.modem.clone();
+        modem.data.subscriber = subscriber(options.faults.seed());
         MbimStick {
             shown,
             on_bus: false,
             enumeration: 0,
             coming: None,
             function: MbimFunction::new(),
-            modem: options.modem.clone(),
+            modem,
             uplink: Uplink::new(Quirks::default()),
             chatter: None,
             steps: 0,

@@ -145,6 +145,7 @@ pub fn from_parts(model: &str, appearance: Appearance, messages: Vec<SwitchMessa
         leaves_after: Duration::from_millis(150),
         off_bus: Duration::from_secs(2),
         identity,
+        subscriber: 0,
     }
 }
 

@@ -156,6 +156,8 @@ pub struct ZeroCdOptions {
     pub off_bus: Duration,
     /// What its serial ports say of it.
     pub identity: Identity,
+    /// Counts the sticks from 0: whose SIM is in it.
+    pub subscriber: u16,
 }
 
 /// What happened on the wire, for the messages.
@@ -234,9 +236,11 @@ pub struct ZeroCd {
 impl ZeroCd {
     /// It is not plugged in yet.
     pub fn new(options: ZeroCdOptions) -> Self {
+        let mut modem = Modem::new(&options.identity.ports);
+        modem.data.subscriber = options.subscriber;
         ZeroCd {
             progress: vec![0; options.messages.len()],
-            modem: Modem::new(&options.identity.ports),
+            modem,
             uplink: Uplink::new(Quirks::default()),
             mbim: None,
             options,
