@@ -1,11 +1,13 @@
 //! Name servers: by systemd-resolved or resolvconf where they are, else in /etc/resolv.conf, between marks, so that what others write there in the
 //! meantime stays when ours are taken back.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::{Folders, cannot, read};
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +62,10 @@ pub(super) fn servers(folders: &Folders, card: &Card) -> Vec<IpAddr> {
 pub(super) fn set(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<()> {
     let lines: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
     match kind(folders) {
-        Kind::File => return in_file(&file(folders), &card.name, &lines),
+        Kind::File => {
+            let _turn = turn(folders)?;
+            return in_file(&file(folders), &card.name, &lines);
+        }
         Kind::Resolved if servers.is_empty() => {
             // An interface that is gone has nothing to take back.
             let _ = run("resolvectl", &["revert", &card.name], "");
@@ -80,9 +85,22 @@ pub(super) fn set(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<
         let _ = fs::remove_file(note);
         return Ok(());
     }
+    own_folder(folders)?;
+    fs::write(&note, lines).map_err(|e| cannot("cannot write", &note, e))
+}
+
+fn own_folder(folders: &Folders) -> Result<PathBuf> {
     let folder = folders.run.join("stickshift");
     fs::create_dir_all(&folder).map_err(|e| cannot("cannot make", &folder, e))?;
-    fs::write(&note, lines).map_err(|e| cannot("cannot write", &note, e))
+    Ok(folder)
+}
+
+/// The right to change the file, until it is dropped: sticks of a rack come up at the same time.
+fn turn(folders: &Folders) -> Result<File> {
+    let path = own_folder(folders)?.join("resolv.lock");
+    let file = File::create(&path).map_err(|e| cannot("cannot write", &path, e))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot("cannot lock", &path, e.into()))?;
+    Ok(file)
 }
 
 fn name(card: &Card) -> String {
@@ -196,6 +214,32 @@ mod tests {
         assert_eq!(text(), format!("{found}options edns0\n"));
         assert!(!root.path().join("resolv.conf.before-stickshift").exists());
         in_file(&path, "wwan1", "").unwrap();
+    }
+
+    #[test]
+    fn sticks_that_come_and_go_at_the_same_time_lose_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let folders =
+            Folders { sys: at("sys"), proc: at("proc"), etc: at("etc"), run: at("run"), records: at("r") };
+        fs::create_dir_all(at("etc")).unwrap();
+        fs::write(at("etc/resolv.conf"), "nameserver 192.0.2.1\n").unwrap();
+        let text = || fs::read_to_string(at("etc/resolv.conf")).unwrap();
+        let all = |servers: &[IpAddr]| {
+            std::thread::scope(|scope| {
+                for index in 0..8 {
+                    let card = Card { name: format!("wwan{index}"), index };
+                    let folders = &folders;
+                    scope.spawn(move || set(folders, &card, servers).unwrap());
+                }
+            });
+        };
+        for _ in 0..20 {
+            all(&[[10, 0, 0, 1].into()]);
+            assert_eq!(text().matches("nameserver 10.0.0.1\n").count(), 8);
+            all(&[]);
+            assert_eq!(text(), "nameserver 192.0.2.1\n");
+        }
     }
 
     #[test]
