@@ -41,6 +41,10 @@ enum What {
         /// Instead, write one rule per known stick that switches it when it appears, without the daemon
         #[arg(long, conflicts_with = "group")]
         switch: bool,
+
+        /// Instead, write rules that name a stick's network interfaces by its USB port: stick1-1.2
+        #[arg(long = "names", conflicts_with_all = ["group", "switch"])]
+        of_interfaces: bool,
     },
     #[cfg(feature = "completions")]
     /// Shell completions, on standard output
@@ -135,6 +139,12 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, "etc/udev/rules.d/81-stickshift-switch.rules", rules, then)
         }
         #[cfg(feature = "desktop")]
+        What::Udev { where_to, of_interfaces: true, .. } => {
+            let then = "udevadm control --reload, then plug the sticks in again";
+            let rules = setup_udev::naming_rules();
+            write(context, &where_to, "etc/udev/rules.d/79-stickshift-names.rules", rules, then)
+        }
+        #[cfg(feature = "desktop")]
         What::Udev { where_to, group, .. } => {
             let group = match group {
                 Some(group) => setup_udev::checked(group, where_to.is_package())?,
@@ -175,8 +185,8 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
             let text = setup_online::networkmanager(&interface, metric);
-            let then = "chmod 600 the file, then nmcli connection reload";
-            write(context, &where_to, &path, text, then)
+            // NetworkManager leaves out what others can read.
+            write_as(context, &where_to, &path, text, 0o600, "nmcli connection reload")
         }
         #[cfg(feature = "desktop")]
         What::Networkd(OwnerArgs { where_to, interface, metric }) => {
@@ -185,9 +195,9 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write(context, &where_to, &path, text, "networkctl reload")
         }
         What::Netifd { where_to } => {
-            let then = "chmod 755 the file; set option proto 'stickshift' and option place in /etc/config/network; /etc/init.d/network restart";
+            let then = "set option proto 'stickshift' and option place in /etc/config/network; /etc/init.d/network restart";
             let text = setup_online::protocol_handler();
-            write(context, &where_to, "lib/netifd/proto/stickshift.sh", text, then)
+            write_as(context, &where_to, "lib/netifd/proto/stickshift.sh", text, 0o755, then)
         }
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, online: true } => {
@@ -257,6 +267,18 @@ impl Report for Pages {
 }
 
 fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'static str) -> Result<()> {
+    write_as(context, to, path, text, 0o644, then)
+}
+
+/// The same with rights of its own.
+fn write_as(
+    context: &Context,
+    to: &WhereTo,
+    path: &str,
+    text: String,
+    mode: u32,
+    then: &'static str,
+) -> Result<()> {
     let path = to.root.join(path);
     if !to.print {
         if let Some(folder) = path.parent() {
@@ -269,8 +291,26 @@ fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'stat
         if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
             files::write(&path, text.as_bytes(), context.global.force, &[])?;
         }
+        if mode != 0o644 {
+            set_mode(&path, mode)?;
+        }
     }
     context.output.finish(&Written { path, text, written: !to.print, then });
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot set the rights of {}", path.display()))
+            .because(e)
+    })
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> Result<()> {
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub(super) fn networkd(interface: &str, metric: u32) -> String {
 pub(super) fn unit(program: &Path) -> String {
     // The place is no path: it stands as it is.
     format!(
-        "[Unit]\nDescription=Online through the stick at %I\nDocumentation=man:stickshift-online(1)\nAfter=network-pre.target\nWants=network-pre.target\n\n\
+        "[Unit]\nDescription=Online through the stick at %i\nDocumentation=man:stickshift-online(1)\nAfter=network-pre.target\nWants=network-pre.target\n\n\
          [Service]\nType=notify\nEnvironmentFile=-/etc/stickshift/online-%i.env\n\
          ExecStart=\"{program}\" online up %i --stay $OPTIONS\n\
          ExecStopPost=\"{program}\" online down %i\n\

@@ -106,6 +106,22 @@ pub(super) fn udev_rules(group: &str) -> String {
     rules
 }
 
+/// Rules that name the network interfaces of sticks by their places: `stick1-1.2`. By their hardware addresses, which are the same for all
+/// sticks of a model, only the first one gets a name. The file's number has to be below 80: there the system gives names.
+pub(super) fn naming_rules() -> String {
+    let mut rules = String::from(
+        "# Written by `stickshift setup udev --names`: network interfaces of USB modem sticks are named by the ports of the sticks.\n\
+         ACTION!=\"add\", GOTO=\"stickshift_names_end\"\n\
+         SUBSYSTEM!=\"net\", GOTO=\"stickshift_names_end\"\n\n",
+    );
+    for (vendor, name) in stick_makers() {
+        // %b is the device whose attribute matched: the stick, by its port.
+        rules.push_str(&format!("# {name}\nATTRS{{idVendor}}==\"{vendor:04x}\", NAME=\"stick%b\"\n"));
+    }
+    rules.push_str("\nLABEL=\"stickshift_names_end\"\n");
+    rules
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn both_files_hold_nothing_but_rules() {
+    fn all_files_hold_nothing_but_rules() {
         let switching = switching_rules(Path::new("/usr/local/bin/stickshift")).unwrap();
         assert!(switching.contains(
             "ATTR{idProduct}==\"1f01\", ENV{STICKSHIFT_SWITCH}=\"1\", RUN+=\"/usr/local/bin/stickshift --quiet switch --no-ports %k\"\n"
@@ -176,7 +192,7 @@ mod tests {
         assert!(!switching.contains("ATTR{idVendor}==\"05c6\", ATTR{idProduct}==\"1000\""));
         let huawei = "ENV{PRODUCT}==\"12d1/*\", ATTRS{idVendor}==\"12d1\", RUN";
         assert!(switching.contains(&format!("ATTR{{bInterfaceClass}}==\"08\", {huawei}")));
-        for rules in [udev_rules("dialout"), switching] {
+        for rules in [udev_rules("dialout"), switching, naming_rules()] {
             let mut labels = 0;
             for line in rules.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
                 assert!(is_rule(line), "{line}");
