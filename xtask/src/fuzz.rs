@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::install;
-use crate::run::{command, root, status, target};
+use crate::run::{command, phase, root, status, target};
 
 /// For each target. With fifteen or so of them the tier stays under three minutes.
 const SECONDS: u32 = 4;
@@ -11,7 +11,7 @@ const SECONDS: u32 = 4;
 /// cargo-fuzz, and a C++ compiler for libFuzzer.
 pub(crate) fn prepare() -> Result<(), String> {
     install::debian(&[install::Need { file: "/usr/bin/c++", package: "g++" }])?;
-    install::cargo_tool("fuzz", "cargo-fuzz")
+    install::cargo_tool("cargo-fuzz").map(|_| ())
 }
 
 /// Every file of fuzz_targets. New inputs go to a folder of their own: the kept corpora change by hand.
@@ -23,8 +23,9 @@ pub(crate) fn run_all() -> Result<(), String> {
         .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
         .collect();
     names.sort();
-    for name in &names {
-        println!("fuzzing {name} for {SECONDS} s");
+    let tool = install::cargo_tool("cargo-fuzz")?;
+    for (index, name) in (1..).zip(&names) {
+        phase(&format!("{index} of {}: compiling {name} and fuzzing it for {SECONDS} s", names.len()));
         let fresh = target("fuzz-corpus")?.join(name);
         fs::create_dir_all(&fresh).map_err(|e| format!("{}: {e}", fresh.display()))?;
         let (fresh, kept) = (fresh.display().to_string(), format!("fuzz/corpus/{name}"));
@@ -42,7 +43,7 @@ pub(crate) fn run_all() -> Result<(), String> {
             "-verbosity=0",
             "-print_final_stats=0",
         ]);
-        let mut fuzz = command("cargo", &args);
+        let mut fuzz = command(&tool, &args);
         // cargo-fuzz asks the compiler for options that stable hides.
         fuzz.env("RUSTC_BOOTSTRAP", "1");
         status(fuzz)?;

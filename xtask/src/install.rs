@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::run::{command, has, output, run, status};
+use crate::run::{cargo, command, has, output, run, status, target};
 
 /// One program that a tier needs: a path that shows it is there, and the Debian package that brings it.
 pub(crate) struct Need {
@@ -31,7 +31,7 @@ pub(crate) fn debian(needs: &[Need]) -> Result<(), String> {
         apt.env("DEBIAN_FRONTEND", "noninteractive");
         status(apt)
     };
-    println!("installing {}", missing.join(" "));
+    println!("    installing Debian packages: {}", missing.join(" "));
     apt(&["update", "-qq"])?;
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(missing);
@@ -58,13 +58,19 @@ pub(crate) fn python(folder: &Path, packages: &[&str]) -> Result<(), String> {
     run(&python, &[&args[..], packages].concat())
 }
 
-/// Makes sure that a cargo subcommand is there.
-pub(crate) fn cargo_tool(subcommand: &str, package: &str) -> Result<(), String> {
-    if has(&format!("cargo-{subcommand}"), "--version") || has(&format!("cargo-{subcommand}"), "--help") {
-        return Ok(());
+/// A program of crates.io: the one that is installed, else one of our own in the target folder's `tools`. Cargo's home is left as it is.
+pub(crate) fn cargo_tool(package: &str) -> Result<String, String> {
+    let folder = target("tools")?;
+    let own = folder.join("bin").join(package);
+    if own.exists() {
+        return Ok(own.to_string_lossy().into_owned());
     }
-    println!("installing {package}");
-    run("cargo", &["install", "--quiet", "--locked", package])
+    if has(package, "--version") || has(package, "--help") {
+        return Ok(package.to_owned());
+    }
+    println!("    compiling {package} into {} (minutes, once)", folder.display());
+    cargo(&["install", "--locked", "--root", &folder.to_string_lossy(), package])?;
+    Ok(own.to_string_lossy().into_owned())
 }
 
 /// Makes sure that rustc can build for `target`.
@@ -74,5 +80,6 @@ pub(crate) fn rust_target(target: &str) -> Result<(), String> {
     {
         return Ok(());
     }
+    println!("    adding the standard library of {target} to rustup's toolchain");
     run("rustup", &["target", "add", target])
 }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [TIER..]   run the test tiers (all of them when none is named), installing what they need
+cargo xtask test --quick    what finds most mistakes within a minute: format, lint, unit tests
 cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask bench --beside PROGRAM  measure this build and another one side by side
@@ -39,6 +40,7 @@ cargo xtask captures        remake the captures in tests/fixtures/captures/vm, i
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["test", "--quick"] => tiers::quick(),
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
         ["bench", "--beside", other] => end(bench::beside(other)),

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::install;
-use crate::run::{command, metadata, output, run};
+use crate::run::{cargo, command, metadata, output, phase, run};
 
 /// Every way to build a package: without features, and with each one alone. Arguments for cargo.
 fn builds() -> Result<Vec<Vec<String>>, String> {
@@ -33,11 +33,11 @@ fn builds() -> Result<Vec<Vec<String>>, String> {
 pub(crate) fn features() -> Result<(), String> {
     for build in builds()? {
         println!("    {}", build.join(" "));
-        let mut args = vec!["clippy", "--quiet"];
+        let mut args = vec!["clippy"];
         args.extend(build.iter().map(String::as_str));
         // Clippy, because flags for it do not reach the dependencies, which RUSTFLAGS would build anew.
         args.extend(["--", "-D", "warnings"]);
-        run("cargo", &args)?;
+        cargo(&args)?;
     }
     Ok(())
 }
@@ -61,8 +61,12 @@ pub(crate) fn oldest_rust() -> Result<(), String> {
         let mut probe = command("rustup", &["run", version, "rustc", "--version"]);
         probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
-    if here() || run("rustup", &["toolchain", "install", version, "--profile", "minimal"]).is_ok() {
-        println!("    checked with the toolchain {version}");
+    let fetch = || {
+        println!("    adding the toolchain {version} to rustup's");
+        run("rustup", &["toolchain", "install", version, "--profile", "minimal"])
+    };
+    if here() || fetch().is_ok() {
+        phase(&format!("checking the workspace with the toolchain {version}"));
         let args = ["run", version, "cargo", "check", "--workspace", "--locked", "--quiet"];
         return run("rustup", &args);
     }
@@ -70,7 +74,7 @@ pub(crate) fn oldest_rust() -> Result<(), String> {
         "    no toolchain {version} here: checked by clippy's list and by what the dependencies promise"
     );
     dependencies_promise(version)?;
-    run("cargo", &["clippy", "--workspace", "--quiet", "--", "-D", "clippy::incompatible_msrv"])
+    cargo(&["clippy", "--workspace", "--", "-D", "clippy::incompatible_msrv"])
 }
 
 /// Every locked dependency promises to build with `version`, or promises nothing.
@@ -94,13 +98,13 @@ fn number(version: &str) -> [u32; 3] {
 }
 
 pub(crate) fn unused_tool() -> Result<(), String> {
-    install::cargo_tool("machete", "cargo-machete")
+    install::cargo_tool("cargo-machete").map(|_| ())
 }
 
 /// Dependencies that no source file names.
 pub(crate) fn unused() -> Result<(), String> {
     // Not by way of cargo, whose first argument it would take for a folder.
-    run("cargo-machete", &["crates", "xtask", "tests/support", "fuzz"])
+    run(&install::cargo_tool("cargo-machete")?, &["crates", "xtask", "tests/support", "fuzz"])
 }
 
 #[cfg(test)]

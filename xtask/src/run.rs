@@ -1,5 +1,6 @@
 //! Running commands from the repository's root, with their output shown.
 
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -25,6 +26,54 @@ pub(crate) fn metadata() -> Result<&'static Value, String> {
 pub(crate) fn target(path: &str) -> Result<PathBuf, String> {
     let folder = metadata()?["target_directory"].as_str().ok_or("cargo metadata names no target folder")?;
     Ok(Path::new(folder).join(path))
+}
+
+/// One line for each thing that takes a while.
+pub(crate) fn phase(what: &str) {
+    println!("    {what}");
+}
+
+/// Runs cargo: with its own progress on a terminal, with nothing but its diagnostics in a log.
+pub(crate) fn cargo(args: &[&str]) -> Result<(), String> {
+    status(cargo_command(args))
+}
+
+/// As [`cargo`], for a command that needs more than arguments.
+pub(crate) fn cargo_command(args: &[&str]) -> Command {
+    let mut all = args.to_vec();
+    if !std::io::stderr().is_terminal() {
+        all.insert(1, "--quiet");
+    }
+    command("cargo", &all)
+}
+
+/// The program, built for tests, once in a run.
+pub(crate) fn program() -> Result<PathBuf, String> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || {
+        phase("compiling the program");
+        executable(&["build", "-p", "stickshift-cli"])
+    };
+    PROGRAM.get_or_init(build).clone()
+}
+
+/// Builds and returns the executable that came of it. Cargo is asked where it is: a target folder, a target and a profile may be set anywhere.
+fn executable(args: &[&str]) -> Result<PathBuf, String> {
+    let mut build = cargo_command(args);
+    build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
+    let mut child = build.spawn().map_err(|e| format!("cargo: {e}"))?;
+    let out = child.stdout.take().ok_or("cargo has no output")?;
+    let lines = BufReader::new(out).lines().map_while(Result::ok);
+    let paths = lines.filter_map(|line| {
+        let message: Value = serde_json::from_str(&line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    let built = paths.last();
+    let ended = child.wait().map_err(|e| format!("cargo: {e}"))?;
+    match built {
+        Some(path) if ended.success() => Ok(path),
+        _ => Err(format!("cargo {}: {ended}", args.join(" "))),
+    }
 }
 
 /// A command in the root folder. Cargo's own variables are taken off, so that a nested cargo decides for itself.

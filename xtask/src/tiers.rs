@@ -7,7 +7,7 @@ use crate::fuzz;
 use crate::install::{self, Need};
 use crate::package;
 use crate::packages;
-use crate::run::{command, run, status, target};
+use crate::run::{cargo, cargo_command, command, phase, run, status, target};
 use crate::skips;
 use crate::vm;
 use crate::web;
@@ -113,15 +113,42 @@ pub(crate) fn list() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What `--quick` runs: what finds most mistakes of a change within a minute, and installs nothing.
+const QUICK: &[Tier] = &[
+    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false },
+    Tier {
+        name: "lint",
+        what: "clippy without the tests, warnings are errors",
+        prepare: nothing,
+        run: lint_sources,
+        may_lack: false,
+    },
+    Tier {
+        name: "unit",
+        what: "unit tests of the library and the program",
+        prepare: nothing,
+        run: unit,
+        may_lack: false,
+    },
+];
+
 /// Runs the named tiers, or all.
 pub(crate) fn test(names: &[&str]) -> ExitCode {
     if let Some(unknown) = names.iter().find(|n| !TIERS.iter().any(|t| t.name == **n)) {
         eprintln!("no tier is called {unknown}; `cargo xtask tiers` names them");
         return ExitCode::from(2);
     }
+    run_tiers(&TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)).collect::<Vec<_>>())
+}
+
+/// Runs what takes a minute.
+pub(crate) fn quick() -> ExitCode {
+    run_tiers(&QUICK.iter().collect::<Vec<_>>())
+}
+
+fn run_tiers(chosen: &[&Tier]) -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    let chosen: Vec<&Tier> = TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)).collect();
     for (index, tier) in chosen.iter().enumerate() {
         println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
         let start = Instant::now();
@@ -159,7 +186,21 @@ fn format() -> Result<(), String> {
 }
 
 fn lint() -> Result<(), String> {
-    run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+    phase("checking the workspace with its tests");
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn lint_sources() -> Result<(), String> {
+    phase("checking the library and the program");
+    cargo(&["clippy", "-p", "stickshift-cli", "-p", "stickshift", "--", "-D", "warnings"])
+}
+
+fn unit() -> Result<(), String> {
+    let args = ["test", "-p", "stickshift", "-p", "stickshift-cli", "--lib", "--bins"];
+    phase("compiling the unit tests");
+    cargo(&[&args[..], &["--no-run"]].concat())?;
+    phase("running them");
+    run("cargo", &[&args[..], &["--quiet"]].concat())
 }
 
 fn peers() -> Result<(), String> {
@@ -189,6 +230,7 @@ fn python_packages() -> Result<(), String> {
     if works("import huawei_lte_api") {
         return Ok(());
     }
+    println!("    fetching huawei-lte-api into {}", folder.display());
     let installed = install::python(&folder, &["huawei-lte-api==2.0.1"]);
     match installed {
         Err(why) if std::env::var_os("CI").is_some() => Err(why),
@@ -201,9 +243,9 @@ fn python_packages() -> Result<(), String> {
 }
 
 fn test_all() -> Result<(), String> {
-    println!("    building the tests");
-    run("cargo", &["test", "--workspace", "--no-run", "--quiet"])?;
-    println!("    running them");
+    phase("compiling every test (without anything built: about as long as the tests run)");
+    cargo(&["test", "--workspace", "--no-run"])?;
+    phase("running them");
     let skipped = skips::begin()?;
     let mut tests = command("cargo", &["test", "--workspace", "--quiet"]);
     tests.env(skips::VARIABLE, &skipped);
@@ -213,7 +255,8 @@ fn test_all() -> Result<(), String> {
 }
 
 fn doc() -> Result<(), String> {
-    let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]);
+    phase("documenting the workspace");
+    let mut doc = cargo_command(&["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     status(doc)
 }
@@ -222,30 +265,32 @@ fn doc() -> Result<(), String> {
 const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"];
 
 fn other_systems() -> Result<(), String> {
-    let mut args = vec!["target", "add"];
-    args.extend(OTHER_SYSTEMS);
-    run("rustup", &args)
+    OTHER_SYSTEMS.iter().try_for_each(|target| install::rust_target(target))
 }
 
 fn portable() -> Result<(), String> {
     // xtask itself drives Debian and QEMU.
-    let args = ["check", "--workspace", "--exclude", "xtask", "--quiet", "--target"];
-    OTHER_SYSTEMS.iter().try_for_each(|target| run("cargo", &[&args[..], &[target]].concat()))
+    let args = ["check", "--workspace", "--exclude", "xtask", "--target"];
+    OTHER_SYSTEMS.iter().try_for_each(|target| {
+        phase(&format!("checking the workspace for {target}"));
+        cargo(&[&args[..], &[target]].concat())
+    })
 }
 
 fn deny_tool() -> Result<(), String> {
-    install::cargo_tool("deny", "cargo-deny")?;
+    install::cargo_tool("cargo-deny")?;
+    phase("fetching what other systems depend on");
     // The dependencies of other platforms are judged too, and a Linux build does not fetch them.
-    run("cargo", &["fetch", "--locked", "--quiet"])
+    cargo(&["fetch", "--locked"])
 }
 
 fn deny() -> Result<(), String> {
-    run("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])?;
+    let tool = install::cargo_tool("cargo-deny")?;
+    run(&tool, &["--offline", "check", "bans", "licenses", "sources"])?;
     // The advisory database lives on a server that a build machine may not reach.
-    let fetched =
-        command("cargo", &["deny", "fetch", "db"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let fetched = command(&tool, &["fetch", "db"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if fetched.is_ok_and(|status| status.success()) {
-        return run("cargo", &["deny", "check", "advisories"]);
+        return run(&tool, &["check", "advisories"]);
     }
     println!("    advisories were NOT checked: their database could not be fetched");
     Ok(())

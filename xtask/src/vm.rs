@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::install::{self, Need};
-use crate::run::{command, entries, output, root, run, status, target};
+use crate::run::{command, entries, output, phase, program, root, run, status, target};
 
 /// A guest that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -95,12 +95,6 @@ pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
     run_scenarios("scenarios", filter, &program()?)
 }
 
-/// The program, built now for tests.
-fn program() -> Result<PathBuf, String> {
-    run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
-    target("debug/stickshift")
-}
-
 /// Remakes the captures of switches that tests read.
 pub(crate) fn captures() -> Result<(), String> {
     install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
@@ -172,6 +166,7 @@ fn run_scenarios(source: &str, filter: &str, program: &Path) -> Result<(), Strin
         return Err(format!("no scenario has '{filter}' in its name"));
     }
     initramfs(&guest)?;
+    phase(&format!("booting the guest for {} scenarios", names.len()));
     let told = boot(&guest)?;
     judge(&names, &told)
 }
@@ -203,8 +198,8 @@ fn guest() -> Result<Guest, String> {
 }
 
 fn unpack(guest: &Guest) -> Result<(), String> {
-    println!("unpacking the guest's kernel {} and udev", guest.release);
     let packages = folder()?.join("packages");
+    phase(&format!("unpacking the guest's kernel {} and udev beside {}", guest.release, packages.display()));
     let _ = fs::remove_dir_all(&packages);
     let _ = fs::remove_dir_all(&guest.files);
     make(&packages)?;

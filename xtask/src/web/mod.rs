@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::install::{self, Need};
-use crate::run::{command, run, target};
+use crate::run::{self, command, phase, run, target};
 use driver::Browser;
 
 const AXE: &str = "axe-core@4.14.1";
@@ -46,6 +46,7 @@ pub(crate) fn prepare() -> Result<(), String> {
     }
     install::debian(&[Need { file: "/usr/bin/npm", package: "npm" }])?;
     let folder = target("axe")?;
+    println!("    fetching {AXE} into {}", folder.display());
     run("npm", &["install", "--silent", "--no-save", "--prefix", &folder.to_string_lossy(), AXE])
 }
 
@@ -105,16 +106,16 @@ impl Server {
 }
 
 fn program() -> Result<String, String> {
-    Ok(target("debug/stickshift")?.to_string_lossy().into_owned())
+    Ok(run::program()?.to_string_lossy().into_owned())
 }
 
 /// Looks at every page and uses every form, at both widths.
 pub(crate) fn pages() -> Result<(), String> {
-    run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
     let pictures = target("web-pictures")?;
     fs::create_dir_all(&pictures).map_err(|e| e.to_string())?;
     let rules = fs::read_to_string(axe()?).map_err(|e| e.to_string())?;
     for width in [1280, 360] {
+        phase(&format!("every page and form, {width} pixels wide"));
         let folder = target(&format!("web-{width}"))?;
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("root/etc/stickshift/devices.d")).map_err(|e| e.to_string())?;
