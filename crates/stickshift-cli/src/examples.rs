@@ -68,6 +68,10 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         "watch",
         &[
             real("stickshift watch", "switch whatever is plugged in, until Ctrl-C"),
+            real(
+                "stickshift watch --rule id=12d1:1f01,to=serial",
+                "serial ports of sticks that usually become a network card",
+            ),
             real("stickshift setup systemd", "the same as a service"),
         ],
     ),

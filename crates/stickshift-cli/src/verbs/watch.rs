@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::switching::watch::{News, OneByOne, Watcher, Workers};
+use stickshift::switching::{Choice, Goal, Rule, Rules};
 
 use crate::context::Context;
 use crate::opener::Look;
@@ -27,6 +28,40 @@ pub(crate) struct WatchArgs {
     /// Wait this long for another switcher to act first (default: 5 if usb_modeswitch is active through udev, else 0)
     #[arg(long, value_name = "SECONDS")]
     patience: Option<u64>,
+
+    /// What one stick becomes, before the rules of the settings: `id=12d1:1f01,to=serial`; also by serial= or place=; to modem, hilink, serial or leave. May be repeated
+    #[arg(long = "rule", value_name = "RULE", value_parser = rule)]
+    rules: Vec<Rule>,
+}
+
+/// A `[[stick]]` of the settings in one word.
+fn rule(text: &str) -> std::result::Result<Rule, String> {
+    let (mut rule, mut to) = (Rule::default(), None);
+    for part in text.split(',') {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no KEY=VALUE"))?;
+        match key {
+            "id" => rule.id = Some(value.parse().map_err(|()| format!("{value:?} is no pair of USB ids"))?),
+            "place" => rule.place = Some(value.parse().map_err(|()| format!("{value:?} is no place"))?),
+            "serial" if !value.is_empty() => rule.serial = Some(value.to_owned()),
+            "to" => {
+                to = Some(match value {
+                    "modem" => Choice::Become(Goal::Modem),
+                    "hilink" => Choice::Become(Goal::Hilink),
+                    "serial" => Choice::Become(Goal::Serial),
+                    "leave" => Choice::Leave,
+                    _ => {
+                        return Err(format!("a stick becomes modem, hilink, serial or leave, not {value:?}"));
+                    }
+                });
+            }
+            _ => return Err(format!("a rule has id, serial, place and to, not {key:?}")),
+        }
+    }
+    if rule.id.is_none() && rule.place.is_none() && rule.serial.is_none() {
+        return Err("a rule names a stick by id, serial or place".to_owned());
+    }
+    rule.choice = to.ok_or("a rule says what the stick becomes: to=..")?;
+    Ok(rule)
 }
 
 /// usb_modeswitch takes up to two and a half seconds from plug to message.
@@ -34,8 +69,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     // A rule that is not understood may be the one that says to leave a stick alone.
-    let rules = match &context.config {
-        Ok(config) => config.rules.clone(),
+    let mut rules = Rules(args.rules);
+    match &context.config {
+        Ok(config) => rules.0.extend(config.rules.0.iter().cloned()),
         Err(error) => return Err(config::again(error)),
     };
     let catalogue = context.catalogue();
@@ -144,4 +180,28 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.event::<SwitchReport>("watch", "switched");
     shapes.event::<Failed>("watch", "failed");
     shapes.event::<LeftAlone>("watch", "left-alone");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_one_word() {
+        let one = rule("id=12d1:1f01,place=1-1.4,serial=A1,to=serial").unwrap();
+        assert_eq!((one.id, one.choice), (Some("12d1:1f01".parse().unwrap()), Choice::Become(Goal::Serial)));
+        assert_eq!((one.place, one.serial.as_deref()), (Some("1-1.4".parse().unwrap()), Some("A1")));
+        assert_eq!(rule("place=1-1,to=leave").unwrap().choice, Choice::Leave);
+        for bad in [
+            "",
+            "to=leave",
+            "id=12d1:1f01",
+            "id=12d1,to=leave",
+            "id=12d1:1f01,to=up",
+            "serial=,to=leave",
+            "port=1,to=leave",
+        ] {
+            assert!(rule(bad).is_err(), "{bad}");
+        }
+    }
 }
