@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::{Catalogue, Entry};
-use stickshift::router::openwrt::{self, Data, Recipe, Wishes};
+use stickshift::router::openwrt::{self, Data, Dialler, Recipe, RouterFile, Wishes};
 use stickshift::stick::{Mode, Stick, UsbId};
 
 use crate::context::Context;
+use crate::distribution::Distribution;
 use crate::files;
 use crate::output::Report;
+use crate::overlays;
 use crate::verbs::profile;
 use crate::way_in::StickArgs;
 
@@ -31,9 +33,13 @@ pub(crate) struct OpenwrtArgs {
     #[arg(long, value_enum, value_name = "KIND")]
     data: Option<Kind>,
 
-    /// Access point name of the SIM's operator
-    #[arg(long, value_name = "NAME", default_value = "internet")]
-    apn: String,
+    /// Access point name of the SIM's operator (default: internet; with --dialler stickshift, found by the SIM)
+    #[arg(long, value_name = "NAME")]
+    apn: Option<String>,
+
+    /// Who dials: the router's own protocols, or stickshift, if it is on the router
+    #[arg(long, value_enum, value_name = "WHO", default_value = "router")]
+    dialler: Who,
 
     /// Name of the interface in OpenWrt's network settings
     #[arg(long, value_name = "NAME", default_value = "wwan")]
@@ -57,6 +63,26 @@ enum Kind {
     /// MBIM
     Mbim,
 }
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Who {
+    /// 3g, ncm, qmi, mbim or dhcp, each with its packages
+    Router,
+    /// The protocol stickshift, which the package stickshift brings; its files are written too
+    Stickshift,
+}
+
+/// What the protocol needs on the router, where no package brings it.
+const PROTOCOL: [(&str, &str, bool); 4] = [
+    ("/lib/netifd/proto/stickshift.sh", include_str!("../../openwrt/lib/netifd/proto/stickshift.sh"), true),
+    ("/lib/netifd/stickshift-check", include_str!("../../openwrt/lib/netifd/stickshift-check"), true),
+    ("/etc/init.d/stickshift", include_str!("../../openwrt/etc/init.d/stickshift"), true),
+    (
+        "/etc/hotplug.d/usb/30-stickshift",
+        include_str!("../../openwrt/etc/hotplug.d/usb/30-stickshift"),
+        false,
+    ),
+];
 
 impl Kind {
     fn data(self) -> Data {
@@ -87,8 +113,20 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     })?;
     // Where it waits to be switched, its ports are not those that it will have.
     let ready = stick.filter(|s| s.mode != Mode::Cdrom);
-    let wishes = Wishes { interface: args.interface, apn: args.apn };
-    let recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
+    let dialler = match args.dialler {
+        Who::Router => Dialler::Router,
+        Who::Stickshift => Dialler::Stickshift,
+    };
+    let wishes = Wishes { interface: args.interface, apn: args.apn, dialler };
+    let mut recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
+    if dialler == Dialler::Stickshift {
+        let file = |(path, text, executable): (&str, &str, bool)| RouterFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            executable,
+        };
+        recipe.files.extend(PROTOCOL.map(file));
+    }
     if let Some(folder) = &args.out {
         for file in &recipe.files {
             let path = folder.join(file.path.trim_start_matches('/'));
@@ -101,11 +139,14 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
                     .because(e)
                 })?;
             }
-            files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
+            // A package that has it brought the same.
+            if fs::read(&path).ok().as_deref() != Some(file.text.as_bytes()) {
+                files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
+            }
             make_executable(&path, file.executable)?;
         }
     }
-    context.output.finish(&RecipeReport::of(&recipe, args.out));
+    context.output.finish(&RecipeReport::of(&recipe, dialler, args.out));
     Ok(())
 }
 
@@ -158,10 +199,24 @@ struct RecipeReport {
     files: Vec<FileReport>,
     notes: Vec<String>,
     written_below: Option<PathBuf>,
+    /// `opkg` or `apk`, where this is the router.
+    package_manager: Option<&'static str>,
+    /// The command by which the network takes the settings up.
+    then: &'static str,
+}
+
+/// The package manager of the router that this is.
+fn package_manager(root: &Path) -> Option<&'static str> {
+    if Distribution::below(root) != Distribution::OpenWrt {
+        return None;
+    }
+    let has =
+        |name: &str| ["bin", "sbin", "usr/bin", "usr/sbin"].iter().any(|f| root.join(f).join(name).exists());
+    ["apk", "opkg"].into_iter().find(|name| has(name))
 }
 
 impl RecipeReport {
-    fn of(recipe: &Recipe, written_below: Option<PathBuf>) -> RecipeReport {
+    fn of(recipe: &Recipe, dialler: Dialler, written_below: Option<PathBuf>) -> RecipeReport {
         RecipeReport {
             data: recipe.data.code(),
             packages: recipe.packages.clone(),
@@ -172,6 +227,14 @@ impl RecipeReport {
                 .collect(),
             notes: recipe.notes.clone(),
             written_below,
+            package_manager: package_manager(&overlays::root()),
+            // netifd learns a new protocol when it starts.
+            then: match dialler {
+                Dialler::Router => "/etc/init.d/network reload",
+                Dialler::Stickshift => {
+                    "/etc/init.d/stickshift enable && /etc/init.d/stickshift start && /etc/init.d/network restart"
+                }
+            },
         }
     }
 }
@@ -180,9 +243,22 @@ impl Report for RecipeReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "# on the router:")?;
         let packages = self.packages.join(" ");
-        writeln!(out, "opkg update && opkg install {packages}")?;
-        writeln!(out, "# since OpenWrt 25.12: apk update && apk add {packages}")?;
+        if self.package_manager != Some("apk") {
+            writeln!(out, "opkg update && opkg install {packages}")?;
+        }
+        match self.package_manager {
+            Some("apk") => writeln!(out, "apk update && apk add {packages}")?,
+            Some(_) => {}
+            None => writeln!(out, "# since OpenWrt 25.12: apk update && apk add {packages}")?,
+        }
         match &self.written_below {
+            Some(folder) if folder == Path::new("/") => {
+                writeln!(out, "\n# written:")?;
+                for file in &self.files {
+                    writeln!(out, "{}", file.path)?;
+                }
+                writeln!(out, "\n# then run:\nsh {} && {}", openwrt::SCRIPT, self.then)?;
+            }
             Some(folder) => {
                 writeln!(out, "\n# written below {}:", folder.display())?;
                 for file in &self.files {
@@ -191,7 +267,7 @@ impl Report for RecipeReport {
                 writeln!(out, "\n# copy them to the router's root, which has no SFTP server:")?;
                 writeln!(out, "scp -O -r {}/. root@192.168.1.1:/", folder.display())?;
                 writeln!(out, "# then run there:")?;
-                writeln!(out, "sh {} && /etc/init.d/network reload", openwrt::SCRIPT)?;
+                writeln!(out, "sh {} && {}", openwrt::SCRIPT, self.then)?;
             }
             None => {
                 for file in &self.files {

@@ -158,13 +158,24 @@ fn is_huawei_ncm(interface: &Interface) -> bool {
         || (interface.class == 0xff && matches!(interface.protocol, 0x16 | 0x46 | 0x76))
 }
 
+/// Who dials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialler {
+    /// The router's own protocols: `3g`, `ncm`, `qmi`, `mbim`, `dhcp`.
+    Router,
+    /// This program, on the router: the protocol `stickshift`.
+    Stickshift,
+}
+
 /// What the owner wants.
 #[derive(Clone, Debug)]
 pub struct Wishes {
     /// Name of the interface in UCI.
     pub interface: String,
-    /// Access point name.
-    pub apn: String,
+    /// Access point name; none for that of the SIM's operator, which this program finds, and for `internet` with the router's own protocols.
+    pub apn: Option<String>,
+    /// Who dials.
+    pub dialler: Dialler,
 }
 
 /// A file for the router.
@@ -216,17 +227,49 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
         return Err(Error::new(ErrorKind::Usage, what).with("name", &wishes.interface));
     }
     // An access point name is a domain name; anything else could break out of its quotes.
-    let apn_is_plain = wishes.apn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    if wishes.apn.is_empty() || wishes.apn.len() > 100 || !apn_is_plain {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "an access point name is letters, digits, dots and hyphens",
-        )
-        .with("apn", &wishes.apn));
+    let apn_is_plain =
+        |apn: &str| apn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if let Some(apn) = wishes.apn.as_ref().filter(|apn| !(1..=100).contains(&apn.len()) || !apn_is_plain(apn))
+    {
+        let what = "an access point name is letters, digits, dots and hyphens";
+        return Err(Error::new(ErrorKind::Usage, what).with("apn", apn));
     }
+    match wishes.dialler {
+        Dialler::Router => Ok(for_the_router(data, entry, stick, wishes)),
+        Dialler::Stickshift => Ok(for_this_program(data, stick, wishes)),
+    }
+}
+
+/// With this program on the router: drivers and one section; the program switches, dials and waits for the stick by itself.
+fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
+    let needed = |name: &&str| name.starts_with("kmod-");
+    let mut packages: Vec<&str> = data.packages().iter().copied().filter(needed).collect();
+    if data == Data::Ppp {
+        packages.push("ppp");
+    }
+    let mut options = vec![("proto", "stickshift".to_owned())];
+    options.extend(stick.map(|stick| ("place", stick.place.to_string())));
+    options.extend(wishes.apn.iter().map(|apn| ("apn", apn.clone())));
+    // Behind the cable.
+    options.push(("metric", "20".to_owned()));
+    let text = uci(&options, &wishes.interface);
+    let files = vec![RouterFile { path: SCRIPT.to_owned(), text, executable: true }];
+    let mut notes =
+        vec!["a PIN is not written here: add `option pincode` yourself, or switch it off".to_owned()];
+    if stick.is_none() {
+        notes.push("the interface takes the only stick; `option place` names one of several".to_owned());
+    }
+    Recipe { data, packages, files, notes }
+}
+
+fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
     let (subsystem, device) = data.ready(stick);
     let mut files = vec![
-        RouterFile { path: SCRIPT.to_owned(), text: uci(data, &device, wishes), executable: true },
+        RouterFile {
+            path: SCRIPT.to_owned(),
+            text: uci(&router_options(data, &device, wishes), &wishes.interface),
+            executable: true,
+        },
         RouterFile {
             path: format!("/etc/hotplug.d/{subsystem}/30-stickshift"),
             text: format!(
@@ -280,24 +323,25 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
     if stick.is_none() {
         notes.push(format!("{device} is a guess: the stick was not examined in modem mode"));
     }
-    Ok(Recipe { data, packages, files, notes })
+    Recipe { data, packages, files, notes }
 }
 
-fn uci(data: Data, device: &str, wishes: &Wishes) -> String {
-    let Wishes { interface, apn } = wishes;
+/// The section of one of the router's own protocols.
+fn router_options(data: Data, device: &str, wishes: &Wishes) -> Vec<(&'static str, String)> {
+    let apn = wishes.apn.clone().unwrap_or_else(|| "internet".to_owned());
     let mut options: Vec<(&str, String)> = Vec::new();
     match data {
         Data::Ppp => {
             options.push(("proto", "3g".to_owned()));
             options.push(("device", format!("/dev/{device}")));
             options.push(("service", "umts".to_owned()));
-            options.push(("apn", apn.clone()));
+            options.push(("apn", apn));
             options.push(("dialnumber", "*99***1#".to_owned()));
         }
         Data::Ncm | Data::Qmi | Data::Mbim => {
             options.push(("proto", data.code().to_owned()));
             options.push(("device", format!("/dev/{device}")));
-            options.push(("apn", apn.clone()));
+            options.push(("apn", apn));
             options.push(("pdptype", "IP".to_owned()));
             if data == Data::Ncm {
                 options.push(("mode", "preferlte".to_owned()));
@@ -310,10 +354,20 @@ fn uci(data: Data, device: &str, wishes: &Wishes) -> String {
             options.push(("metric", "20".to_owned()));
         }
     }
-    // What the owner added, such as a PIN, stays. An interface that somebody else made is none of ours.
+    options
+}
+
+/// The script that makes the section.
+fn uci(options: &[(&str, String)], interface: &str) -> String {
+    // What the owner added, such as a PIN, stays. An interface that somebody else made is none of ours. What the owner has begun to change
+    // is not committed along with it.
     let mut text = format!(
         "#!/bin/sh\n\
          # Run it once; running it again changes nothing that you added.\n\
+         if [ -n \"$(uci changes network; uci changes firewall)\" ]; then\n\
+         \techo 'there are changes of network or firewall that are not committed: uci commit, or uci revert, first' >&2\n\
+         \texit 1\n\
+         fi\n\
          if uci -q get network.{interface} >/dev/null && [ \"$(uci -q get network.{interface}.stickshift)\" != 1 ]; then\n\
          \techo 'there is a network interface {interface} that stickshift did not make: choose another name with --interface' >&2\n\
          \texit 1\n\
@@ -346,7 +400,11 @@ mod tests {
     use crate::profile::builtin;
 
     fn wishes() -> Wishes {
-        Wishes { interface: "wwan".to_owned(), apn: "internet.example".to_owned() }
+        Wishes {
+            interface: "wwan".to_owned(),
+            apn: Some("internet.example".to_owned()),
+            dialler: Dialler::Router,
+        }
     }
 
     #[test]
@@ -362,6 +420,22 @@ mod tests {
             assert!(recipe.packages.contains(&package), "{proto}");
             assert!(recipe.files[0].text.contains(&format!(".proto='{proto}'\n")), "{proto}");
             assert!(!recipe.packages.contains(&"usb-modeswitch"), "nothing to switch");
+        }
+    }
+
+    #[test]
+    fn this_program_needs_drivers_alone_and_finds_the_access_point() {
+        let wishes = Wishes { apn: None, dialler: Dialler::Stickshift, ..wishes() };
+        for data in [Data::Ppp, Data::Ncm, Data::Hilink, Data::Qmi, Data::Mbim] {
+            let recipe = recipe(data, None, None, &wishes).unwrap();
+            assert!(
+                recipe.packages.iter().all(|p| p.starts_with("kmod-") || *p == "ppp"),
+                "{:?}",
+                recipe.packages
+            );
+            let [script] = recipe.files.as_slice() else { panic!("{:?}", recipe.files) };
+            assert!(script.text.contains("set network.wwan.proto='stickshift'\n"));
+            assert!(!script.text.contains(".apn="));
         }
     }
 
@@ -450,8 +524,10 @@ mod tests {
         for (interface, apn) in
             [("wwan", "a'b"), ("wwan", "a b"), ("wwan", ""), ("w wan", "a"), ("", "a"), ("wan'\n", "a")]
         {
-            let wishes = Wishes { interface: interface.to_owned(), apn: apn.to_owned() };
-            assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{interface:?} {apn:?}");
+            for dialler in [Dialler::Router, Dialler::Stickshift] {
+                let wishes = Wishes { interface: interface.to_owned(), apn: Some(apn.to_owned()), dialler };
+                assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{interface:?} {apn:?}");
+            }
         }
     }
 }
