@@ -33,6 +33,7 @@ cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was n
 cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release
 cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program for Debian or OpenWrt
 cargo xtask dist [TARGET..] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
+cargo xtask package feed    write OpenWrt's feed with the checksum of the sources, and the sources
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";

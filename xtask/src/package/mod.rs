@@ -1,6 +1,9 @@
 //! Packages for Debian and OpenWrt, out of a static program that was built before.
 
+mod apk;
 mod deb;
+mod ipk;
+mod openwrt;
 pub(crate) mod tier;
 mod tree;
 
@@ -28,10 +31,18 @@ pub(crate) struct Payload {
 
 /// Makes a package by the arguments of `cargo xtask package`, and returns the files.
 pub(crate) fn package(kind: &str, options: &[&str]) -> Result<Vec<PathBuf>, String> {
+    if kind == "feed" {
+        return match options {
+            ["--out", out] => openwrt::feed(Path::new(out)),
+            _ => openwrt::feed(&run::target("packages")?),
+        };
+    }
     let payload = Payload::new(options)?;
     match kind {
         "deb" => deb::pack(&payload),
-        _ => Err(format!("no package is called {kind}: there are deb, ipk and apk")),
+        "ipk" => ipk::pack(&payload),
+        "apk" => apk::pack(&payload),
+        _ => Err(format!("no package is called {kind}: there are deb, ipk, apk and feed")),
     }
 }
 
@@ -65,10 +76,20 @@ impl Payload {
         Ok(payload)
     }
 
-    /// What the program prints for these arguments.
+    /// The program where this machine can run it, else the one of this checkout, which prints the same texts.
+    fn teller(&self) -> Result<PathBuf, String> {
+        if Command::new(&self.binary).arg("--version").output().is_ok_and(|ran| ran.status.success()) {
+            return Ok(self.binary.clone());
+        }
+        run::run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
+        run::target("debug/stickshift")
+    }
+
+    /// What it prints for these arguments.
     fn says(&self, args: &[&str]) -> Result<Vec<u8>, String> {
-        let shown = format!("{} {}", self.binary.display(), args.join(" "));
-        let output = Command::new(&self.binary).args(args).output().map_err(|e| format!("{shown}: {e}"))?;
+        let teller = self.teller()?;
+        let shown = format!("{} {}", teller.display(), args.join(" "));
+        let output = Command::new(&teller).args(args).output().map_err(|e| format!("{shown}: {e}"))?;
         if output.status.success() { Ok(output.stdout) } else { Err(format!("{shown}: {}", output.status)) }
     }
 

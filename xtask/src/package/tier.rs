@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Payload, deb};
+use super::{Payload, apk, deb};
 use crate::install::{self, Need};
 use crate::run::{self, command, output, run, status, target};
 use crate::small;
@@ -20,7 +20,17 @@ pub(crate) fn prepare() -> Result<(), String> {
     install::debian(&[
         Need { file: "/usr/bin/lintian", package: "lintian" },
         Need { file: "/usr/bin/mmdebstrap", package: "mmdebstrap" },
+        Need { file: "/usr/bin/python3", package: "python3" },
+        Need { file: "/usr/bin/node", package: "nodejs" },
+        Need { file: "/usr/bin/cc", package: "gcc" },
+        Need { file: "/usr/include/json-c/json.h", package: "libjson-c-dev" },
     ])?;
+    apk::alpine()?;
+    let openwrt = openwrt_peers()?;
+    if !openwrt.join("jshn.sh").exists() {
+        let script = run::root().join("xtask/packages/openwrt/build-peers.sh");
+        run("sh", &[&script.to_string_lossy(), &openwrt.to_string_lossy()])?;
+    }
     let (root, peers) = (root()?, peers()?);
     if !root.exists() {
         println!("    making a clean root of {RELEASE}");
@@ -56,7 +66,39 @@ pub(crate) fn test() -> Result<(), String> {
     let out = target("package-tests/packages")?;
     let _ = fs::remove_dir_all(&out);
     let binary = small::build(&[])?;
-    debian(&binary, &out.join("deb"))
+    debian(&binary, &out.join("deb"))?;
+    for kind in ["apk", "ipk"] {
+        openwrt(kind, &binary, &out.join(kind))?;
+    }
+    let pages = run::root().join("xtask/packages/luci.js");
+    run("node", &[&pages.to_string_lossy(), &binary.to_string_lossy()])
+}
+
+fn openwrt(kind: &str, binary: &Path, out: &Path) -> Result<(), String> {
+    let (binary, folder) = (binary.to_string_lossy(), out.to_string_lossy());
+    let newer = out.join("newer");
+    let newer = newer.to_string_lossy();
+    // For the machine that tries them, with virtual sticks, which the program for a router does without.
+    let options = ["--binary", &binary, "--arch", "x86_64", "--out"];
+    let packages = super::package(kind, &[&options[..], &[&folder]].concat())?;
+    let first = bytes(&packages)?;
+    if bytes(&super::package(kind, &[&options[..], &[&folder]].concat())?)? != first {
+        return Err("the same sources made different packages".to_owned());
+    }
+    super::package(kind, &[&options[..], &[&newer, "--version", "99.0.0"]].concat())?;
+    println!("    .{kind}");
+    let script = run::root().join("xtask/packages/openwrt.sh");
+    let of = |path: PathBuf| path.to_string_lossy().into_owned();
+    run("bash", &[&of(script), kind, &of(apk::alpine()?), &of(openwrt_peers()?), &folder])
+}
+
+/// OpenWrt's uci and jshn.
+fn openwrt_peers() -> Result<PathBuf, String> {
+    target("package-tests/openwrt-peers")
+}
+
+fn bytes(packages: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {
+    packages.iter().map(|package| super::read(package)).collect()
 }
 
 fn debian(binary: &Path, out: &Path) -> Result<(), String> {
@@ -66,7 +108,6 @@ fn debian(binary: &Path, out: &Path) -> Result<(), String> {
     // lintian wants an address that can be written to.
     payload.maintainer = "The stickshift developers <stickshift@packages.debian.org>".to_owned();
     let packages = deb::pack(&payload)?;
-    let bytes = |packages: &[PathBuf]| packages.iter().map(|p| super::read(p)).collect::<Result<Vec<_>, _>>();
     let first = bytes(&packages)?;
     if bytes(&deb::pack(&payload)?)? != first {
         return Err("the same sources made different packages".to_owned());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::run;
 
@@ -91,4 +91,25 @@ impl Tree {
         found.sort();
         Ok(found)
     }
+
+    /// A compressed archive of it: sorted, owned by root, every time the same, so that the same files are the same bytes.
+    pub(super) fn tar_gz(&self, archive: &Path, epoch: &str) -> Result<(), String> {
+        let mut tar = Command::new("tar");
+        tar.args(["--create", "--format=gnu", "--sort=name", "--owner=root:0", "--group=root:0"]);
+        tar.args(["--mode=u+rw,go-w", &format!("--mtime=@{epoch}"), "--directory"]).arg(&self.root).arg(".");
+        gzipped(tar, archive)
+    }
+}
+
+/// The output of `tar` as a compressed file without a name and a time.
+pub(super) fn gzipped(mut tar: Command, archive: &Path) -> Result<(), String> {
+    let out = fs::File::create(archive).map_err(|e| format!("{}: {e}", archive.display()))?;
+    let mut packed = tar.stdout(Stdio::piped()).spawn().map_err(|e| format!("tar: {e}"))?;
+    let from = packed.stdout.take().ok_or("tar has no output")?;
+    let mut gzip = Command::new("gzip");
+    gzip.args(["-9n"]).stdin(from).stdout(out);
+    let ended = run::status(gzip);
+    let tar = packed.wait().map_err(|e| format!("tar: {e}"))?;
+    ended?;
+    if tar.success() { Ok(()) } else { Err(format!("tar: {tar}")) }
 }
