@@ -352,6 +352,8 @@ pub struct DhcpLease {
     pub server: Ipv4Addr,
     /// For how long.
     pub time: Duration,
+    /// When it is to be renewed: what the server says, else half of that.
+    pub renew_after: Duration,
 }
 
 /// Who sets the addresses of an interface, if not we.

@@ -456,6 +456,7 @@ impl Computer for Simulated {
             mtu: None,
             server: [192, 168, 8, 1].into(),
             time: Duration::from_secs(86_400),
+            renew_after: Duration::from_secs(43_200),
         }))
     }
 

@@ -362,7 +362,12 @@ impl<'a, 'f> Post<'a, 'f> {
 
     fn stick(&mut self) -> Result<Option<Stick>> {
         let stick = self.bus.device(&self.place)?;
-        Ok(stick.filter(|s| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial)))
+        Ok(stick.filter(|s| match s.mode {
+            Mode::Modem | Mode::Hilink | Mode::HilinkSerial => true,
+            // Network cards of other makers.
+            Mode::Unknown => s.interfaces.iter().any(ways::is_network),
+            _ => false,
+        }))
     }
 
     /// How the stick says that its connection stands; `None` where it cannot be asked now.
@@ -386,7 +391,7 @@ impl<'a, 'f> Post<'a, 'f> {
         };
         match self.computer.lease(&card, Some(lease), RENEWAL)? {
             Some(new) if new.address == lease.address => {
-                *when = now + new.time / 2;
+                *when = now + new.renew_after;
                 *lease = new;
                 Ok(Health::Well)
             }
@@ -409,6 +414,10 @@ impl Site for Post<'_, '_> {
         if self.cancel.is_cancelled() {
             return Ok(false);
         }
+        // A lease may have to be renewed before the next look.
+        let now = self.bus.now();
+        let renewal = self.lease.as_ref().map(|(_, when)| *when).filter(|when| *when > now);
+        let until = renewal.map_or(until, |when| when.min(until));
         if self.bus.wait_change(until)? {
             // A look at the whole bus takes notice of what changed: the next wait is for what comes then.
             self.bus.raw_devices()?;
@@ -447,7 +456,7 @@ impl Site for Post<'_, '_> {
         let connection = up?;
         let now = self.bus.now();
         self.lease = connection.lease.clone().map(|lease| {
-            let when = now + lease.time / 2;
+            let when = now + lease.renew_after;
             (lease, when)
         });
         self.silent = 0;

@@ -27,8 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(800);
 /// The option of the largest packet.
 const OPTION_MTU: u8 = 26;
 
-/// Subnet mask, router, name servers, largest packet, lease time.
-const WANTED: &[u8] = &[1, 3, 6, OPTION_MTU, 51];
+/// Subnet mask, router, name servers, largest packet, lease time, when to renew.
+const WANTED: &[u8] = &[1, 3, 6, OPTION_MTU, 51, 58];
 
 /// Asks the server behind `card`, which has this hardware address. `again` is a lease to be asked for once more.
 pub(super) fn lease(
@@ -237,13 +237,17 @@ fn answer(payload: &[u8], number: u32, sent: DhcpMessageType) -> Option<Heard> {
             let mtu = packet.options().find(|o| o.kind == OPTION_MTU);
             let mtu = mtu.and_then(|o| o.data.try_into().ok()).map(u16::from_be_bytes);
             let mask = dhcp.subnet_mask.unwrap_or(Ipv4Addr::new(255, 255, 255, 0));
+            let time = Duration::from_secs(dhcp.lease_duration.unwrap_or(3600).into());
+            let renewal = dhcp.renew_duration.map(|seconds| Duration::from_secs(seconds.into()));
             Some(Heard::Given(DhcpLease {
                 address: Network::with_mask(dhcp.your_ip, mask),
                 router: dhcp.router.filter(|r| !r.is_unspecified()),
                 dns: dhcp.dns_servers.map(|all| all.to_vec()).unwrap_or_default(),
                 mtu: mtu.filter(|mtu| *mtu >= 576),
                 server,
-                time: Duration::from_secs(dhcp.lease_duration.unwrap_or(3600).into()),
+                time,
+                // RFC 2131 section 4.4.5: half of the lease where the server does not say.
+                renew_after: renewal.filter(|at| !at.is_zero() && *at < time).unwrap_or(time / 2),
             }))
         }
         (DhcpMessageType::Nak, DhcpMessageType::Request) => Some(Heard::Refused),

@@ -94,6 +94,11 @@ enum Kind {
     Card,
 }
 
+/// Whether an interface carries packets.
+pub(super) fn is_network(interface: &Interface) -> bool {
+    kind_of(interface).is_some()
+}
+
 /// What an interface carries, by class, subclass and protocol: docs/protocols/hilink-at.md section 2.2.
 fn kind_of(interface: &Interface) -> Option<Kind> {
     let driver = interface.driver.as_deref().unwrap_or_default();
