@@ -27,7 +27,7 @@ cargo xtask test --quick    what finds most mistakes within a minute: format, li
 cargo xtask tiers           name the tiers
 cargo xtask bench [WHAT..]  measure the project's figures (all of them when none is named)
 cargo xtask bench --beside PROGRAM  measure this build and another one side by side
-cargo xtask vm [NAME]       run the VM's scenarios whose names contain NAME
+cargo xtask vm [NAME,..]    run the VM's scenarios whose names contain NAME
 cargo xtask small [router]  build the static program as small as it gets; for a router, without virtual sticks
 cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was not stripped, as JSON
 cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release

@@ -15,7 +15,7 @@ use crate::install::{self, Need};
 use crate::run::{command, entries, output, phase, program, root, run, status, target};
 
 /// A guest that takes longer than this hangs.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
+const LIMIT: Duration = Duration::from_secs(2 * 3600);
 
 /// What the guest needs before it sees the shared files.
 const FIRST_MODULES: &[&str] = &["virtio_pci", "9p", "9pnet_virtio", "overlay"];
@@ -64,6 +64,11 @@ const PACKAGES: &[&str] = &[
     "libslang2",
     "libteamdctl0",
     "polkitd",
+    // The dialler that benches compare with.
+    "libuniconf4.6",
+    "libwvstreams4.6-base",
+    "libwvstreams4.6-extras",
+    "wvdial",
 ];
 
 /// What the guest's first process says first.
@@ -84,22 +89,25 @@ pub(crate) fn prepare() -> Result<(), String> {
         Need { file: "/usr/sbin/depmod", package: "kmod" },
         // The guest sees this machine's programs.
         Need { file: "/usr/sbin/pppd", package: "ppp" },
+        Need { file: "/usr/sbin/dnsmasq", package: "dnsmasq-base" },
         Need { file: "/usr/bin/mbimcli", package: "libmbim-utils" },
         Need { file: "/usr/bin/curl", package: "curl" },
     ])?;
     guest().map(|_| ())
 }
 
-/// Runs every scenario whose name contains `filter`.
+/// Runs every scenario whose name contains `filter`, or one of several between commas, on as many guests as there are processors for, two at most.
 pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
-    run_scenarios("scenarios", filter, &program()?)
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    run_scenarios("scenarios", filter, &program()?, processors.min(2))
 }
 
 /// Remakes the captures of switches that tests read.
 pub(crate) fn captures() -> Result<(), String> {
     install::debian(&[Need { file: "/usr/bin/dumpcap", package: "wireshark-common" }])?;
-    run_scenarios("captures", "", &program()?)?;
-    let (made, kept) = (folder()?.join("results/captures"), root().join("tests/fixtures/captures/vm"));
+    run_scenarios("captures", "", &program()?, 1)?;
+    let (made, kept) =
+        (results_of("captures", "")?.join("captures"), root().join("tests/fixtures/captures/vm"));
     let _ = fs::remove_dir_all(&kept);
     make(&kept)?;
     for file in entries(&made)? {
@@ -110,17 +118,17 @@ pub(crate) fn captures() -> Result<(), String> {
     Ok(())
 }
 
-/// Measures ours against usb_modeswitch in the guest, and prints figures and ratios.
-pub(crate) fn bench(program: &Path) -> Result<(), String> {
-    run_scenarios("bench", "", program)?;
-    let figures = read(&folder()?.join("results/figures.tsv"))?;
+/// Measures ours against other programs in the guest, by the file `what` of `xtask/vm/bench`, and prints figures and ratios.
+pub(crate) fn bench(what: &str, program: &Path) -> Result<(), String> {
+    run_scenarios("bench", what, program, 1)?;
+    let figures = read(&results_of("bench", what)?.join("figures.tsv"))?;
     for line in compared(&figures) {
         println!("    {line}");
     }
     Ok(())
 }
 
-/// One line for each thing that was measured: the medians of both sides and their ratio. A line of `figures` is what, whose, number.
+/// One line for each thing that was measured and each other program: the medians of both sides and their ratio. A line of `figures` is what, whose, number.
 fn compared(figures: &str) -> Vec<String> {
     let rows: Vec<(&str, &str, f64)> = figures
         .lines()
@@ -135,40 +143,62 @@ fn compared(figures: &str) -> Vec<String> {
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied()
     };
-    let mut names: Vec<&str> = Vec::new();
-    for (what, ..) in &rows {
-        if !names.contains(what) {
-            names.push(what);
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (what, whose, _) in &rows {
+        if !seen.contains(&(what, whose)) {
+            seen.push((what, whose));
         }
     }
+    let mut names: Vec<&str> = seen.iter().map(|(what, _)| *what).collect();
+    names.dedup();
+    names.sort_by_key(|name| seen.iter().position(|(what, _)| what == name));
+    names.dedup();
     let mut lines = Vec::new();
     for what in names {
-        let Some(ours) = median(what, "ours") else { continue };
-        let Some(theirs) = median(what, "usb_modeswitch") else {
-            lines.push(format!("{what}: {ours}"));
-            continue;
-        };
-        let ratio =
-            |ours: f64| format!("{what}: ours {ours}, usb_modeswitch {theirs}, ratio {:.2}", ours / theirs);
-        lines.push(ratio(ours));
-        lines.extend(
-            median(what, "drop-in").map(|ours| format!("{} (called as usb_modeswitch)", ratio(ours))),
-        );
+        let called_so = median(what, "drop-in");
+        let others = seen.iter().filter(|(its, whose)| *its == what && !matches!(*whose, "ours" | "drop-in"));
+        let mut alone = true;
+        for (_, whose) in others {
+            let (Some(ours), Some(theirs)) = (median(what, "ours"), median(what, whose)) else { continue };
+            alone = false;
+            let ratio =
+                |ours: f64| format!("{what}: ours {ours}, {whose} {theirs}, ratio {:.2}", ours / theirs);
+            lines.push(ratio(ours));
+            lines.extend(called_so.map(|ours| format!("{} (called as usb_modeswitch)", ratio(ours))));
+        }
+        if alone {
+            let own = seen.iter().filter(|(its, _)| *its == what);
+            lines.extend(
+                own.filter_map(|(_, whose)| Some(format!("{what}: {whose} {}", median(what, whose)?))),
+            );
+        }
     }
     lines
 }
 
-/// Runs what is in a folder of `xtask/vm` with the program that was built.
-fn run_scenarios(source: &str, filter: &str, program: &Path) -> Result<(), String> {
+/// Runs what is in a folder of `xtask/vm` with the program that was built. Each of `guests` takes the next scenario that no other has taken.
+fn run_scenarios(source: &str, filter: &str, program: &Path, guests: usize) -> Result<(), String> {
     let guest = guest()?;
     let names = results(source, filter, program)?;
     if names.is_empty() {
         return Err(format!("no scenario has '{filter}' in its name"));
     }
     initramfs(&guest)?;
-    phase(&format!("booting the guest for {} scenarios", names.len()));
-    let told = boot(&guest)?;
-    judge(&names, &told)
+    let count = guests.min(names.len());
+    phase(&format!("booting {count} guests for {} scenarios", names.len()));
+    let here = results_of(source, filter)?;
+    let (guest, here) = (&guest, &here);
+    let told = std::thread::scope(|scope| {
+        let boots =
+            (1..=count).map(|number| scope.spawn(move || boot(guest, here, number)));
+        // All are started before the first one is waited for.
+        let running: Vec<_> = boots.collect();
+        running
+            .into_iter()
+            .map(|one| one.join().map_err(|_| "a guest's thread panicked")?)
+            .collect::<Result<Vec<_>, String>>()
+    })?;
+    judge(here, &names, &told)
 }
 
 /// The unpacked packages of the guest: a kernel with its modules, and udev.
@@ -232,11 +262,25 @@ fn unpack(guest: &Guest) -> Result<(), String> {
     write(&guest.files.join("complete"), &PACKAGES.join(" "))
 }
 
+/// What the guest may write to. Each bench has its own, so that one of an hour is no hindrance.
+fn results_of(source: &str, filter: &str) -> Result<PathBuf, String> {
+    let name = if source == "bench" { filter } else { source };
+    Ok(folder()?.join(format!("results.{name}")))
+}
+
+/// Where the pages are, and what of this environment the guest's shell has, too.
+fn settings() -> String {
+    let pages = format!("PAGES='{}'\n", root().join("docs").display());
+    let all = ["ROUNDS", "STAY_MINUTES"].iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    let all = all.filter(|(_, value)| value.parse::<u32>().is_ok());
+    pages + &all.map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
+}
+
 /// Lays out the folder that the guest may write to; the names of its scenarios.
 fn results(scenarios: &str, filter: &str, program: &Path) -> Result<Vec<String>, String> {
-    let (here, source) = (folder()?.join("results"), root().join("xtask/vm"));
+    let (here, source) = (results_of(scenarios, filter)?, root().join("xtask/vm"));
     let _ = fs::remove_dir_all(&here);
-    for sub in ["scenarios", "logs", "bin"] {
+    for sub in ["scenarios", "taken", "logs", "bin"] {
         make(&here.join(sub))?;
     }
     let copy = |from: &Path, to: &Path| {
@@ -246,10 +290,11 @@ fn results(scenarios: &str, filter: &str, program: &Path) -> Result<Vec<String>,
         copy(&source.join(file), &here.join(file))?;
     }
     copy(program, &here.join("bin/stickshift"))?;
+    write(&here.join("settings"), &settings())?;
     let mut names = Vec::new();
     for scenario in entries(&source.join(scenarios))? {
         let name = scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if name.contains(filter) {
+        if filter.split(',').any(|part| name.contains(part)) {
             copy(&scenario, &here.join("scenarios").join(scenario.file_name().unwrap_or_default()))?;
             names.push(name);
         }
@@ -317,11 +362,11 @@ enum Processor {
 /// Under KVM a guest that has not started its first process by then never will.
 const KVM_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Boots the guest and returns its result lines without their mark.
-fn boot(guest: &Guest) -> Result<Vec<String>, String> {
+/// Boots guest number `number` and returns its result lines without their mark.
+fn boot(guest: &Guest, results: &Path, number: usize) -> Result<Vec<String>, String> {
     let hangs = folder()?.join("kvm-hangs");
     if Path::new("/dev/kvm").exists() && !hangs.exists() {
-        if let Some(results) = boot_on(guest, Processor::Kvm)? {
+        if let Some(results) = boot_on(guest, results, number, Processor::Kvm)? {
             return Ok(results);
         }
         println!(
@@ -330,11 +375,16 @@ fn boot(guest: &Guest) -> Result<Vec<String>, String> {
         );
         write(&hangs, "")?;
     }
-    boot_on(guest, Processor::Tcg)?.ok_or_else(|| "the guest did not start".to_owned())
+    boot_on(guest, results, number, Processor::Tcg)?.ok_or_else(|| "the guest did not start".to_owned())
 }
 
 /// `None` when a guest under KVM did not come up.
-fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, String> {
+fn boot_on(
+    guest: &Guest,
+    results: &Path,
+    number: usize,
+    processor: Processor,
+) -> Result<Option<Vec<String>>, String> {
     let share = |path: &Path, tag: &str, more: &str| {
         [
             "-virtfs".to_owned(),
@@ -354,7 +404,7 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
         .arg(folder()?.join("initramfs"))
         .args(share(Path::new("/"), "host", ",readonly=on,multidevs=remap"))
         .args(share(&guest.files, "guest", ",readonly=on"))
-        .args(share(&folder()?.join("results"), "results", ""))
+        .args(share(results, "results", ""))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut child = qemu.spawn().map_err(|e| format!("qemu-system-x86_64: {e}"))?;
@@ -367,9 +417,10 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
             }
         }
     });
-    let mut log = fs::File::create(folder()?.join("results/console.log")).map_err(|e| e.to_string())?;
+    let log = results.join(format!("console.{number}.log"));
+    let mut log = fs::File::create(log).map_err(|e| e.to_string())?;
     let (start, mut up) = (Instant::now(), processor == Processor::Tcg);
-    let mut results = Vec::new();
+    let mut told_so_far = Vec::new();
     let ended = loop {
         let limit = if up { LIMIT } else { KVM_PATIENCE };
         match told.recv_timeout((start + limit).saturating_duration_since(Instant::now())) {
@@ -378,11 +429,11 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
                 up |= line.ends_with(UP);
                 if let Some(result) = line.strip_prefix("@@ ") {
                     println!("    {result}");
-                    results.push(result.to_owned());
+                    told_so_far.push(result.to_owned());
                 }
             }
             Err(_) if !up => break Ok(None),
-            Err(RecvTimeoutError::Disconnected) => break Ok(Some(results)),
+            Err(RecvTimeoutError::Disconnected) => break Ok(Some(told_so_far)),
             Err(RecvTimeoutError::Timeout) => break Err(format!("the guest hung for {} s", LIMIT.as_secs())),
         }
     };
@@ -392,21 +443,24 @@ fn boot_on(guest: &Guest, processor: Processor) -> Result<Option<Vec<String>>, S
     ended
 }
 
-/// Every scenario must have passed, and the guest must have come to its end.
-fn judge(names: &[String], told: &[String]) -> Result<(), String> {
-    let passed = |name: &&String| told.iter().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]));
+/// Every scenario must have passed, and every guest must have come to its end.
+fn judge(results: &Path, names: &[String], told: &[Vec<String>]) -> Result<(), String> {
+    let passed = |name: &&String| {
+        told.iter().flatten().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]))
+    };
     let failed: Vec<&String> = names.iter().filter(|name| !passed(name)).collect();
     for name in &failed {
-        let log = folder()?.join(format!("results/logs/{name}.log"));
+        let log = results.join(format!("logs/{name}.log"));
         println!("--- {name}: the end of {}", log.display());
         let text =
             fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(25)..].iter().for_each(|line| println!("    {line}"));
     }
-    if !told.iter().any(|line| line == "done") {
-        let console = folder()?.join("results/console.log");
-        return Err(format!("the guest did not come to its end; see {}", console.display()));
+    let ended = |lines: &Vec<String>| lines.iter().any(|line| line == "done");
+    if let Some(cut) = told.iter().position(|lines| !ended(lines)) {
+        let console = results.join(format!("console.{}.log", cut + 1));
+        return Err(format!("a guest did not come to its end; see {}", console.display()));
     }
     match failed.len() {
         0 => Ok(()),
@@ -460,17 +514,24 @@ mod tests {
     fn medians_are_compared() {
         let figures = "time, s\tours\t0.5\ntime, s\tours\t9\ntime, s\tours\t0.25\ntime, s\tusb_modeswitch\t2\nsize\tours\t3\nnoise";
         let lines = compared(figures);
-        assert_eq!(lines, ["time, s: ours 0.5, usb_modeswitch 2, ratio 0.25", "size: 3"]);
+        assert_eq!(lines, ["time, s: ours 0.5, usb_modeswitch 2, ratio 0.25", "size: ours 3"]);
     }
 
     #[test]
     fn silence_is_failure() {
         let names = ["10-a".to_owned(), "20-b".to_owned()];
-        let told = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
-        assert!(judge(&names, &told(&["pass 10-a 1.0", "pass 20-b 2.0", "done"])).is_ok());
-        assert!(judge(&names, &told(&["pass 10-a 1.0", "pass 20-b 2.0"])).is_err());
-        assert!(judge(&names, &told(&["pass 10-a 1.0", "done"])).is_err());
-        assert!(judge(&names, &told(&["pass 10-a 1.0", "fail 20-b 2.0", "done"])).is_err());
-        assert!(judge(&names, &[]).is_err());
+        let lines = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        let told = |all: &[&str]| judge(Path::new("results"), &names, &[lines(all)]);
+        assert!(told(&["pass 10-a 1.0", "pass 20-b 2.0", "done"]).is_ok());
+        assert!(told(&["pass 10-a 1.0", "pass 20-b 2.0"]).is_err());
+        assert!(told(&["pass 10-a 1.0", "done"]).is_err());
+        assert!(told(&["pass 10-a 1.0", "fail 20-b 2.0", "done"]).is_err());
+        let (first, second) = (lines(&["pass 10-a 1.0", "done"]), lines(&["pass 20-b 2.0"]));
+        assert!(
+            judge(Path::new("results"), &names, &[first.clone(), [&second[..], &lines(&["done"])].concat()])
+                .is_ok()
+        );
+        assert!(judge(Path::new("results"), &names, &[first, second]).is_err());
+        assert!(judge(Path::new("results"), &names, &[]).is_err());
     }
 }

@@ -51,7 +51,17 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "vm",
         what: "switching in the virtual machine, against usb_modeswitch and its dispatcher",
-        run: switching,
+        run: || in_guest("switching"),
+    },
+    Subject {
+        name: "online",
+        what: "going online and staying there in the virtual machine, against ModemManager with NetworkManager, and wvdial",
+        run: || in_guest("online"),
+    },
+    Subject {
+        name: "stay",
+        what: "`online up --stay` for an hour of real time, or STAY_MINUTES, with cuts and replugs, in the virtual machine",
+        run: || in_guest("stay"),
     },
     Subject { name: "size", what: "the static program, whole and for a router", run: size::run },
     Subject {
@@ -84,7 +94,7 @@ pub(crate) fn bench(names: &[&str]) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn switching() -> Result<(), String> {
+fn in_guest(what: &str) -> Result<(), String> {
     vm::prepare()?;
     let program = match static_program() {
         Ok(program) => program,
@@ -93,7 +103,7 @@ fn switching() -> Result<(), String> {
             program()?
         }
     };
-    vm::bench(&program)
+    vm::bench(what, &program)
 }
 
 /// The release build as it is given to people: linked with nothing of the system.

@@ -19,6 +19,12 @@ grep "PIN state: 'unlocked'" "$HERE/told"
 grep "Remaining attempts: '3'" "$HERE/told"
 ask --query-pin-list
 ask --query-radio-state
+ask --set-radio-state=off
+grep "Software radio state: 'off'" "$HERE/told"
+ask --set-radio-state=on
+grep "Software radio state: 'on'" "$HERE/told"
+ask --register-automatic
+ask --attach-packet-service
 ask --query-home-provider
 grep "Provider ID: '20801'" "$HERE/told"
 ask --query-registration-state
@@ -53,6 +59,9 @@ same "$(tail -c 8 "$HERE/page.bin")" 0124999
 stickshift signal --stick "$WHERE" | grep "Orange  LTE  registered  RSSI -73.0 dBm"
 ask --no-open=40 --query-connection-state --no-close
 grep "Activation state: 'activated'" "$HERE/told"
+ask --no-open=50 --query-packet-statistics --no-close
+received=$(sed -n "s/.*Octets (in): '\([0-9]*\)'.*/\1/p" "$HERE/told")
+[ "$received" -gt 1000000 ]
 ask --no-open=60 --disconnect
 grep "Activation state: 'deactivated'" "$HERE/told"
 

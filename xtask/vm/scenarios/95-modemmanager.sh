@@ -1,22 +1,24 @@
 # limit: 240
 # A second opinion: Debian's ModemManager finds an NCM stick, registers and connects; then NetworkManager brings the same stick up by itself.
-system_bus
-ModemManager > "$HERE/mm.log" 2>&1 &
+modem_manager
 plug e3372h-stick
 found
-modem() { mmcli -m any "$@"; }
-known() { modem > "$HERE/modem" 2>&1; }
 wait_for 90 known
 cat "$HERE/modem"
 grep -E "manufacturer: huawei" "$HERE/modem"
 grep -E "model: E3372" "$HERE/modem"
 grep -E "860000000000001" "$HERE/modem"
 modem --enable
-registered() { modem > "$HERE/modem"; grep -qE "state: .*(registered|connected)" "$HERE/modem"; }
-wait_for 60 registered
+registered
 cat "$HERE/modem"
 grep -E "operator name: Orange" "$HERE/modem"
-modem --messaging-list-sms
+modem --messaging-list-sms | tee "$HERE/list"
+mmcli -s "$(grep -o "/org/[^ ]*SMS/[0-9]*" "$HERE/list" | sort | head -n 1)" | grep "text: Hello"
+modem --signal-setup=2
+has_signal() { modem --signal-get | tee "$HERE/signal" | grep -q "rsrp: -"; }
+wait_for 30 has_signal
+cat "$HERE/signal"
+mmcli -i any | grep "iccid: 8900000000000000001"
 modem --simple-connect="apn=orange,ip-type=ipv4"
 modem | tee "$HERE/modem"
 grep -E "state: .*connected" "$HERE/modem"
@@ -36,8 +38,7 @@ if curl -sS -m 3 http://198.18.0.1/address; then echo "a way without a bearer"; 
 busybox ip addr flush dev "$CARD"
 busybox ip link set "$CARD" down
 
-printf '[main]\nplugins=keyfile\nauth-polkit=false\n[connectivity]\nenabled=true\nuri=http://network-test.example/nm\ninterval=20\n' > /etc/NetworkManager/NetworkManager.conf
-NetworkManager --debug > "$HERE/nm.log" 2>&1 &
+network_manager
 managed() { nmcli -t device | grep gsm; }
 wait_for 60 managed
 nmcli connection add type gsm ifname '*' con-name stick apn orange autoconnect no
@@ -47,3 +48,4 @@ same "$(curl -sS -m 20 http://198.18.0.1/address)" 10.249.198.122
 full() { nmcli networking connectivity check | grep -q full; }
 wait_for 30 full
 nmcli -w 60 connection down stick
+nmcli connection delete stick

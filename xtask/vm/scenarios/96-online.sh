@@ -1,22 +1,9 @@
-# limit: 300
+# limit: 450
 # `online up` by each way on the kernel's own drivers: a file comes whole by IPv4 and where there is IPv6, and `online down` leaves addresses, routes, rules,
 # resolver and stick as they were found.
 modprobe -a cdc_mbim ppp_generic ppp_async
 mkdir -p /run/lock
 echo "# the owner's own" > /etc/resolv.conf
-
-# Addresses, routes, rules and resolver of the computer, without what the kernel counts.
-computer() {
-    {
-        ip -o link show
-        ip -o addr show
-        ip route show table all
-        ip -6 route show table all
-        ip rule
-        ip -6 rule
-        cat /etc/resolv.conf
-    } | sed -E 's/ qlen [0-9]+//; s/ qdisc [a-z_]+ / /; s/ (valid|preferred)_lft [^ ]+//g; s/ expires [0-9]+sec//; s/ state (UP|DOWN|UNKNOWN) / /; s/,?(NO-CARRIER|LOWER_UP)//g'
-}
 
 # WAY FAMILIES SIZE [option..]: online with the stick at $WHERE and back.
 there_and_back() {
@@ -28,19 +15,12 @@ there_and_back() {
     grep "^online over $way on " "$HERE/online"
     stickshift online status "$WHERE"
     for family in $families; do
-        curl -sS -m 60 "-$family" --interface "$interface" -o "$HERE/got.bin" -w "$way, IPv$family: $size bytes in %{time_total} s\n" \
-            "http://example.org/bytes/$size"
-        seq -f %07.0f 0 $((size / 8 - 1)) | cmp - "$HERE/got.bin"
+        fetched "$family" "$interface" "$size"
     done
     stickshift online down "$WHERE"
     computer > "$HERE/after"
     diff "$HERE/before" "$HERE/after"
     stickshift online down "$WHERE"
-}
-
-gone() {
-    echo "quit" > "$HERE/owner.${#RACKS[@]}"
-    wait_for 30 empty
 }
 
 plug e3372h-stick
@@ -49,21 +29,21 @@ card "$WHERE"
 wait_for 20 compgen -G "/sys/bus/usb/devices/$WHERE:*/ttyUSB*"
 stickshift at 'AT+CGDCONT?' --stick "$WHERE" > "$HERE/contexts"
 there_and_back ncm "4 6" 10485760
-there_and_back ppp "4" 1048576 --way ppp
+there_and_back ppp "4 6" 10485760 --way ppp
 stickshift at 'AT+CGDCONT?' --stick "$WHERE" | diff "$HERE/contexts" -
 gone
 
 plug e3372h-hilink
 found
 card "$WHERE"
-there_and_back hilink 4 1048576
+there_and_back hilink 4 10485760
 gone
 
 plug em7455
 found
 wait_for 20 exists /dev/cdc-wdm0
 card "$WHERE"
-there_and_back mbim "4 6" 1048576
+there_and_back mbim "4 6" 10485760
 gone
 
 plug sequans-a000
@@ -71,4 +51,4 @@ found
 stickshift switch "$WHERE"
 stands "$WHERE" 148e:a000
 card "$WHERE"
-there_and_back ecm 4 1048576
+there_and_back ecm 4 10485760
