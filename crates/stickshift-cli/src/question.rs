@@ -95,14 +95,15 @@ fn answer<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Resul
 /// How the terminal shows what is typed.
 struct Terminal {
     #[cfg(unix)]
-    settings: Option<(std::fs::File, rustix::termios::Termios)>,
+    settings: Option<(serial2::SerialPort, serial2::Settings)>,
 }
 
 impl Terminal {
     #[cfg(unix)]
     fn as_it_is() -> Terminal {
         let settings = std::fs::File::open("/dev/tty").ok().and_then(|terminal| {
-            let settings = rustix::termios::tcgetattr(&terminal).ok()?;
+            let terminal = serial2::SerialPort::from(std::os::fd::OwnedFd::from(terminal));
+            let settings = terminal.get_configuration().ok()?;
             Some((terminal, settings))
         });
         Terminal { settings }
@@ -110,8 +111,9 @@ impl Terminal {
 
     #[cfg(unix)]
     fn restore(self) {
-        if let Some((terminal, settings)) = self.settings {
-            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, &settings);
+        if let Some((mut terminal, settings)) = self.settings {
+            // Not by rustix, whose tcsetattr fails on MIPS with musl (rustix 1.1.6).
+            let _ = terminal.set_configuration(&settings);
         }
     }
 

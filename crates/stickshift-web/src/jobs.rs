@@ -3,7 +3,7 @@
 //! One command at a time talks to a stick.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ pub(crate) struct Jobs {
     hub: Arc<Hub>,
     pub(crate) uploads: Arc<Uploads>,
     kept: Mutex<VecDeque<Arc<Job>>>,
-    next: AtomicU64,
+    next: AtomicUsize,
     /// One lock per place on the bus.
     places: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Told when a command ended that may have changed what is plugged in.
@@ -182,7 +182,7 @@ impl Jobs {
             hub,
             uploads,
             kept: Mutex::default(),
-            next: AtomicU64::new(1),
+            next: AtomicUsize::new(1),
             places: Mutex::default(),
             changed: tokio::sync::Notify::new(),
         }
@@ -311,7 +311,7 @@ impl Jobs {
         }
         let held = self.hold(place(&fields).ok().as_deref(), PATIENCE).await?;
         let told = Mutex::new(Told { began: Some(Timestamp::now()), ..Told::default() });
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = self.next.fetch_add(1, Ordering::Relaxed) as u64;
         let (cancel, ended) = (Cancel::new(), watch::Sender::new(false));
         let job = Arc::new(Job { id, operation, fields, words, agreed, cancel, told, ended });
         {

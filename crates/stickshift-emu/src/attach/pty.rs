@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -17,7 +18,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
-use rustix::termios::OptionalActions;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 
@@ -43,6 +43,15 @@ pub struct PtyPort {
     unsent: Vec<u8>,
 }
 
+/// Bytes pass as they are. Not by rustix, whose tcsetattr fails on MIPS with musl (rustix 1.1.6).
+fn raw(slave: OwnedFd) -> io::Result<OwnedFd> {
+    let mut port = serial2::SerialPort::from(slave);
+    let mut settings = port.get_configuration()?;
+    settings.set_raw();
+    port.set_configuration(&settings)?;
+    Ok(port.into())
+}
+
 impl PtyPort {
     fn open(interface: u8, number: u32, directory: &Path) -> Result<Self> {
         let failed = |e: Errno| Error::new(ErrorKind::Io, "cannot make a pty").because(e);
@@ -55,9 +64,7 @@ impl PtyPort {
         let name = rustix::pty::ptsname(&master, Vec::new()).map_err(failed)?;
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave = rustix::fs::open(name.as_c_str(), flags, Mode::empty()).map_err(failed)?;
-        let mut settings = rustix::termios::tcgetattr(&slave).map_err(failed)?;
-        settings.make_raw();
-        rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings).map_err(failed)?;
+        let slave = raw(slave).map_err(|e| Error::new(ErrorKind::Io, "cannot make a pty").because(e))?;
         let flags = rustix::fs::fcntl_getfl(&master).map_err(failed)?;
         rustix::fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK).map_err(failed)?;
         let link = directory.join(format!("ttyUSB{number}"));

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -69,12 +69,12 @@ impl Peer {
 
 /// Each seed once, several at a time.
 fn each(run: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
+    let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let seed = next.fetch_add(1, Ordering::Relaxed) as u64;
                     if seed >= RUNS {
                         return;
                     }

@@ -45,6 +45,12 @@ impl Hotplug {
         Ok(Hotplug { socket })
     }
 
+    /// One whose every call fails.
+    #[cfg(test)]
+    pub(super) fn deaf() -> Self {
+        Hotplug { socket: std::fs::File::open("/dev/null").unwrap().into() }
+    }
+
     /// Forgets what was heard so far.
     pub(super) fn forget(&mut self) {
         while !matches!(self.receive(), Heard::Nothing | Heard::Failed(_)) {}

@@ -132,12 +132,12 @@ fn a_sound_image_is_read_in_full() {
 }
 
 /// Counts what is read.
-struct Counting(Cursor<Vec<u8>>, std::sync::Arc<std::sync::atomic::AtomicU64>);
+struct Counting(Cursor<Vec<u8>>, std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Read for Counting {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let got = self.0.read(buffer)?;
-        self.1.fetch_add(got as u64, std::sync::atomic::Ordering::Relaxed);
+        self.1.fetch_add(got, std::sync::atomic::Ordering::Relaxed);
         Ok(got)
     }
 }

@@ -206,7 +206,7 @@ fn an_answer_without_end_is_an_error_and_idle_noise_is_not() {
     assert!(c.take_urcs().len() < 2000);
     c.begin("AT");
     let mut ended = false;
-    for _ in 0..10_000 {
+    for _ in 0..20_000 {
         ended |= c.push(b"AAAA\r\nBBBB\r\n").is_err();
     }
     assert!(ended);
