@@ -10,26 +10,31 @@ pub(crate) struct Archive {
 impl Archive {
     /// Adds a folder.
     pub(crate) fn folder(&mut self, name: &str) {
-        self.entry(name, 0o040_755, &[]);
+        self.entry(name, 0o040_755, [0, 0], &[]);
     }
 
     /// Adds a file that may be run.
     pub(crate) fn program(&mut self, name: &str, content: &[u8]) {
-        self.entry(name, 0o100_755, content);
+        self.entry(name, 0o100_755, [0, 0], content);
+    }
+
+    /// Adds a character device.
+    pub(crate) fn device(&mut self, name: &str, major: u32, minor: u32) {
+        self.entry(name, 0o020_600, [major, minor], &[]);
     }
 
     /// The whole archive.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.entry("TRAILER!!!", 0, &[]);
+        self.entry("TRAILER!!!", 0, [0, 0], &[]);
         self.bytes
     }
 
-    fn entry(&mut self, name: &str, mode: u32, content: &[u8]) {
+    fn entry(&mut self, name: &str, mode: u32, [major, minor]: [u32; 2], content: &[u8]) {
         self.inode += 1;
         let (length, name_length) = (content.len() as u32, name.len() as u32 + 1);
         self.bytes.extend_from_slice(b"070701");
         // Inode, mode, owner, group, links, time, length, four device numbers, length of the name, checksum.
-        for number in [self.inode, mode, 0, 0, 1, 0, length, 0, 0, 0, 0, name_length, 0] {
+        for number in [self.inode, mode, 0, 0, 1, 0, length, 0, 0, major, minor, name_length, 0] {
             self.bytes.extend_from_slice(format!("{number:08x}").as_bytes());
         }
         self.bytes.extend_from_slice(name.as_bytes());

@@ -1,7 +1,5 @@
 //! Debian packages that are unpacked and never installed, with what they need that this machine lacks.
 
-#![expect(dead_code, reason = "packages of other architectures are for the tier that boots one")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

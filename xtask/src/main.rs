@@ -9,6 +9,7 @@ mod debian;
 mod dist;
 mod fuzz;
 mod install;
+mod mips;
 mod package;
 mod packages;
 mod run;

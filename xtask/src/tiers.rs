@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use crate::fuzz;
 use crate::install::{self, Need};
+use crate::mips;
 use crate::package;
 use crate::packages;
 use crate::run::{cargo, cargo_command, command, phase, run, status, target};
 use crate::skips;
+use crate::toolchain;
 use crate::vm;
 use crate::web;
 
@@ -76,11 +78,18 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "portable",
-        what: "the workspace compiles for Windows and macOS",
+        what: "the workspace compiles for Windows and macOS, and for 32 bits in both byte orders",
         prepare: other_systems,
         run: portable,
         // The standard libraries of other systems come from the toolchain's server, no package archive has them.
         may_lack: true,
+    },
+    Tier {
+        name: "mips",
+        what: "codecs on big endian, and a router's kernel of 64 MB with virtual sticks",
+        prepare: mips::prepare,
+        run: mips::run,
+        may_lack: false,
     },
     Tier {
         name: "fuzz",
@@ -105,9 +114,22 @@ const TIERS: &[Tier] = &[
     },
 ];
 
+/// Run only when they are named: what takes long to build, once.
+const BY_NAME: &[Tier] = &[Tier {
+    name: "mips-big",
+    what: "the same on a big-endian kernel, which is built first (ten minutes, kept)",
+    prepare: mips::prepare,
+    run: mips::run_big,
+    may_lack: false,
+}];
+
 /// Names the tiers.
 pub(crate) fn list() -> ExitCode {
     for tier in TIERS {
+        println!("{:8} {}", tier.name, tier.what);
+    }
+    println!("only when they are named:");
+    for tier in BY_NAME {
         println!("{:8} {}", tier.name, tier.what);
     }
     ExitCode::SUCCESS
@@ -134,11 +156,15 @@ const QUICK: &[Tier] = &[
 
 /// Runs the named tiers, or all.
 pub(crate) fn test(names: &[&str]) -> ExitCode {
-    if let Some(unknown) = names.iter().find(|n| !TIERS.iter().any(|t| t.name == **n)) {
+    let all = || TIERS.iter().chain(BY_NAME);
+    if let Some(unknown) = names.iter().find(|n| !all().any(|t| t.name == **n)) {
         eprintln!("no tier is called {unknown}; `cargo xtask tiers` names them");
         return ExitCode::from(2);
     }
-    run_tiers(&TIERS.iter().filter(|t| names.is_empty() || names.contains(&t.name)).collect::<Vec<_>>())
+    run_tiers(&match names {
+        [] => TIERS.iter().collect::<Vec<_>>(),
+        names => all().filter(|t| names.contains(&t.name)).collect(),
+    })
 }
 
 /// Runs what takes a minute.
@@ -264,16 +290,26 @@ fn doc() -> Result<(), String> {
 /// Checked only, which needs no linker of theirs.
 const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"];
 
+/// With a compiler of their own: no server has their standard library. 32 bits, little endian and big.
+const ROUTERS: [&str; 2] = ["armv7-unknown-linux-musleabihf", "mips-unknown-linux-musl"];
+
 fn other_systems() -> Result<(), String> {
     OTHER_SYSTEMS.iter().try_for_each(|target| install::rust_target(target))
 }
 
 fn portable() -> Result<(), String> {
     // xtask itself drives Debian and QEMU.
-    let args = ["check", "--workspace", "--exclude", "xtask", "--target"];
+    let check = ["check", "--workspace", "--exclude", "xtask", "--target"];
     OTHER_SYSTEMS.iter().try_for_each(|target| {
         phase(&format!("checking the workspace for {target}"));
-        cargo(&[&args[..], &[target]].concat())
+        cargo(&[&check[..], &[target]].concat())
+    })?;
+    let toolchain = toolchain::get()?;
+    ROUTERS.iter().try_for_each(|triple| {
+        phase(&format!("checking the workspace for {triple}"));
+        let mut check = toolchain.cargo(&[&check[..], &[triple, "-Zbuild-std", "--quiet"]].concat())?;
+        check.env("CARGO_TARGET_DIR", target("cross-check")?);
+        status(check)
     })
 }
 

@@ -38,8 +38,18 @@ pub(crate) fn get() -> Result<Toolchain, String> {
 impl Toolchain {
     /// Cargo, with this compiler and the linker of `cargo zigbuild`. Unstable options are allowed.
     pub(crate) fn cargo(&self, args: &[&str]) -> Result<Command, String> {
+        self.with_compiler(command(&self.debian.join("usr/bin/cargo").to_string_lossy(), args))
+    }
+
+    /// `cargo test`, linked as `cargo zigbuild` does.
+    pub(crate) fn cargo_test(&self, args: &[&str]) -> Result<Command, String> {
+        let mut test = command(&self.zig.join("bin/cargo-zigbuild").to_string_lossy(), &["test"]);
+        test.args(args);
+        self.with_compiler(test)
+    }
+
+    fn with_compiler(&self, mut cargo: Command) -> Result<Command, String> {
         let bin = self.debian.join("usr/bin");
-        let mut cargo = command(&bin.join("cargo").to_string_lossy(), args);
         // What a cargo that runs us has set for itself.
         for variable in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
             cargo.env_remove(variable);

@@ -305,7 +305,7 @@ fn results(scenarios: &str, filter: &str, program: &Path) -> Result<Vec<String>,
 /// The guest's first files: a shell, and the modules that let it see the rest.
 fn initramfs(guest: &Guest) -> Result<(), String> {
     let modules = guest.files.join("usr/lib/modules").join(&guest.release);
-    let order = module_order(&read(&modules.join("modules.dep"))?)?;
+    let order = module_order(&read(&modules.join("modules.dep"))?, FIRST_MODULES)?;
     let mut archive = Archive::default();
     for folder in ["bin", "proc", "sys", "dev", "modules"] {
         archive.folder(folder);
@@ -325,8 +325,8 @@ fn initramfs(guest: &Guest) -> Result<(), String> {
     fs::write(&path, archive.finish()).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// Files of the first modules, each after those that it needs; `dependencies` is a modules.dep.
-fn module_order(dependencies: &str) -> Result<Vec<String>, String> {
+/// Files of modules, each after those that it needs; `dependencies` is a modules.dep.
+pub(crate) fn module_order(dependencies: &str, modules: &[&str]) -> Result<Vec<String>, String> {
     let lines: Vec<(&str, Vec<&str>)> = dependencies
         .lines()
         .filter_map(|line| line.split_once(':'))
@@ -334,7 +334,7 @@ fn module_order(dependencies: &str) -> Result<Vec<String>, String> {
         .collect();
     let mut order: Vec<String> = Vec::new();
     let mut wanted: Vec<&str> = Vec::new();
-    for name in FIRST_MODULES {
+    for name in modules {
         let file = format!("/{name}.ko");
         let found = lines.iter().find(|(path, _)| path.ends_with(&file));
         let (path, needs) = found.ok_or_else(|| format!("the kernel has no module {name}"))?;
@@ -495,7 +495,7 @@ mod tests {
                             kernel/net/9pnet_virtio.ko: kernel/a/virtio.ko kernel/a/virtio_ring.ko kernel/net/9pnet.ko\n\
                             kernel/net/9pnet.ko:\n\
                             kernel/fs/overlay.ko:\n";
-        let order = module_order(dependencies).unwrap();
+        let order = module_order(dependencies, FIRST_MODULES).unwrap();
         let names: Vec<&str> = order.iter().filter_map(|path| path.rsplit('/').next()).collect();
         let expected = [
             "virtio_ring.ko",
@@ -507,7 +507,7 @@ mod tests {
             "overlay.ko",
         ];
         assert_eq!(names, expected);
-        assert!(module_order("kernel/fs/9p.ko:\n").is_err());
+        assert!(module_order("kernel/fs/9p.ko:\n", FIRST_MODULES).is_err());
     }
 
     #[test]

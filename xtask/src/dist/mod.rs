@@ -10,7 +10,8 @@ use crate::install::{self, Need};
 use crate::run::{command, entries, metadata, output, output_of, root, status, target};
 use crate::toolchain::{self, Toolchain};
 
-pub(crate) use targets::{TARGETS, Target, VARIANTS, Variant};
+use targets::{TARGETS, VARIANTS};
+pub(crate) use targets::{Target, Variant};
 
 /// What an archive contains beside the program.
 const TEXTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
@@ -28,7 +29,7 @@ pub(crate) fn make(args: &[&str]) -> Result<(), String> {
     };
     prepare()?;
     let toolchain = toolchain::get()?;
-    let here = Place { source: root(), built: target("cross")?, archives: target("dist")? };
+    let here = Place::here()?;
     let there = Place::copied(&target("twice")?)?;
     for target in chosen {
         for variant in VARIANTS {
@@ -64,6 +65,10 @@ struct Place {
 }
 
 impl Place {
+    fn here() -> Result<Place, String> {
+        Ok(Place { source: root(), built: target("cross")?, archives: target("dist")? })
+    }
+
     /// A copy of the source in `folder`, by another path.
     fn copied(folder: &Path) -> Result<Place, String> {
         let _ = fs::remove_dir_all(folder);
@@ -78,6 +83,11 @@ impl Place {
         }
         Ok(Place { source, built: folder.join("cross"), archives: folder.join("dist") })
     }
+}
+
+/// Builds a program in the target folder, which keeps what was built; the path of it.
+pub(crate) fn program(toolchain: &Toolchain, target: &Target, variant: Variant) -> Result<PathBuf, String> {
+    build(toolchain, &Place::here()?, target, variant)
 }
 
 /// Builds a program; the path of it.
