@@ -6,6 +6,8 @@ mod chips;
 mod flash_facts;
 #[path = "build/identify.rs"]
 mod identify;
+#[path = "build/linux_modems.rs"]
+mod linux_modems;
 #[path = "build/partitions.rs"]
 mod partitions;
 #[path = "build/purposes.rs"]
@@ -189,10 +191,12 @@ fn huawei_messages(out: &Path) {
     fs::write(out.join("huawei_messages.rs"), code).expect("write");
 }
 
-/// `data/usb-ids.toml` to the tables of `stick::classify`.
+/// `data/usb-ids.toml` and `data/linux-modems.tsv` to the tables of `stick::classify` and `stick::listed`.
 fn usb_ids(out: &Path) {
     let facts = fs::read_to_string("data/usb-ids.toml").expect("data/usb-ids.toml");
     fs::write(out.join("usb_ids.rs"), usb_ids::tables(&facts)).expect("write");
+    let listed = fs::read_to_string("data/linux-modems.tsv").expect("data/linux-modems.tsv");
+    fs::write(out.join("linux_modems.rs"), linux_modems::tables(&listed)).expect("write");
 }
 
 /// `data/partitions.toml` to the tables of `firmware::names`.

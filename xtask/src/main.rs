@@ -10,7 +10,9 @@ mod dist;
 mod fuzz;
 mod install;
 mod mips;
+mod modems;
 mod package;
+
 mod packages;
 mod run;
 mod skips;
@@ -36,6 +38,7 @@ cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program
 cargo xtask dist [TARGET..] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
 cargo xtask package feed    write OpenWrt's feed with the checksum of the sources, and the sources
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
+cargo xtask modems          remake the table of modems from Debian's kernel and ModemManager
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
 
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             .map(|packages| packages.iter().for_each(|package| println!("{}", package.display())))),
         ["dist", args @ ..] => end(dist::make(args)),
         ["apns"] => end(apns::remake()),
+        ["modems"] => end(modems::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),
         _ => {

@@ -208,6 +208,12 @@ struct Guest {
     release: String,
 }
 
+/// The folder of the guest's kernel modules.
+pub(crate) fn kernel_modules() -> Result<PathBuf, String> {
+    let guest = guest()?;
+    Ok(guest.files.join("usr/lib/modules").join(&guest.release))
+}
+
 fn guest() -> Result<Guest, String> {
     let shown = match output("apt-cache", &["show", "linux-image-amd64"]) {
         Ok(shown) if !shown.is_empty() => shown,

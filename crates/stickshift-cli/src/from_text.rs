@@ -276,6 +276,30 @@ mod tests {
     }
 
     #[test]
+    fn published_descriptors_are_played() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("paste.txt");
+        let catalogue = std::sync::Arc::new(Catalogue::builtin());
+        for report in test_support::reports::all() {
+            for text in report.texts() {
+                fs::write(&path, &text).unwrap();
+                let mut bus = VirtualBus::new();
+                let place = port_place();
+                bus.plug(&place, named(path.to_str().unwrap(), None).unwrap().unwrap());
+                bus.advance(Duration::from_secs(30));
+                let mut classified = ClassifiedBus::new(Box::new(bus.clone()), catalogue.clone());
+                let there = classified.device(&place).unwrap().unwrap();
+                assert_eq!(
+                    (there.id.to_string(), there.mode.code()),
+                    (report.id.clone(), &*report.mode),
+                    "{text}"
+                );
+                assert_eq!(there.interfaces.len(), report.roles.len(), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_text_of_a_stick_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hello.txt");

@@ -5,6 +5,7 @@
 
 pub mod hostile_http;
 pub mod message_bus;
+pub mod reports;
 pub mod sources;
 
 use std::fs::OpenOptions;

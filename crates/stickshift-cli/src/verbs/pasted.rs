@@ -209,6 +209,10 @@ fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
         matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Serial)
             && device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None))
     };
+    let qdl = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0xff, 0x10);
+    if stick.mode == Mode::Unknown && matches!(&stick.interfaces[..], [one] if qdl(one)) {
+        return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool or qmi-firmware-update loads it".to_owned();
+    }
     if stick.mode == Mode::Modem && stick.interfaces.iter().any(no_driver) {
         return format!(
             "its serial ports have no driver: as root, modprobe option, then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
@@ -361,4 +365,25 @@ impl PastedModem {
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<PasteReport>("inspect");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_of_published_descriptors() {
+        let catalogue = Catalogue::builtin();
+        let mut wrong = Vec::new();
+        for report in test_support::reports::all() {
+            // lsusb shows no drivers.
+            let text = report.usb_devices();
+            let shown = PasteReport::of(&pasted::read(text.as_bytes()).unwrap(), &catalogue);
+            let next = &shown.sticks[0].next;
+            if !next.contains(&report.next) {
+                wrong.push(format!("{} ({}): {next}", report.id, report.source));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

@@ -12,10 +12,11 @@ const FILES: &[(&str, &[&str])] = &[
     ("bad-cable.dmesg", &["1-4 19d2:2000 cdrom 0=storage"]),
     ("brovi-e3372-325.lsusb-v", &["- 3566:2001 hilink 0=network 1=other 2=storage"]),
     ("dell-mbim.lsusb-v", &["- 413c:81b6 modem 12=network 13=other"]),
-    ("dlink-dwm156.lsusb-v", &["- 2001:7d00 modem 0=serial 1=modem 2=serial 3=storage"]),
+    ("dlink-dwm156.lsusb-v", &["- 2001:7d00 modem 0=pcui 1=modem 2=serial 3=storage"]),
     ("e1752-headless.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("e1752-modem.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("e3276.usb-devices", &["1-2.3 12d1:1506 modem 0=modem 1=network 2=pcui 3=storage 4=storage"]),
+    ("e3372-drives.dmesg", &["1-1.2 12d1:1506 modem 3=storage 4=storage"]),
     ("e3372-stick-ncm.lsusb-v", &["- 12d1:1506 modem 0=pcui 1=modem 2=network 3=storage"]),
     ("e3372.mmcli", &[]),
     ("e3372h-bootrom.lsusb-v", &["- 12d1:1443 boot-rom 0=boot-rom"]),
@@ -28,18 +29,22 @@ const FILES: &[(&str, &[&str])] = &[
         "e398-qmi.lsusb-v",
         &["- 12d1:1506 modem 0=modem 1=network 2=network 3=diag 4=pcui 5=storage 6=storage"],
     ),
+    ("ec21.dmesg", &["1-1.4 2c7c:0121 modem 4=network:wwan0"]),
     ("ec25.mmcli-k", &[]),
     ("ec25.tree", &["1-1.3 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network"]),
+    ("eg916q.mmcli", &[]),
+    ("em7565.dmesg", &["2-3 1199:9091 modem 0=diag:/dev/ttyUSB0"]),
     ("hilink-french.journal", &["3-2.1 12d1:14dc hilink 0=network:enx001122334455"]),
     ("hilink.tree-v", &["1-2 12d1:14db hilink 0=network 1=other"]),
+    ("huawei-14fe.journal", &["5-1 12d1:14fe cdrom 0=storage 1=storage"]),
     ("k3772-modem.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("k3772-no-indent.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
     (
         "k3772-switched.dmesg",
         &["1-1 12d1:14cf modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1 2=pcui:/dev/ttyUSB2 3=storage"],
     ),
-    ("kernel-list.usb-devices", &["- 2cb7:0104 modem 0=network 1=other 2=modem 3=serial 4=other"]),
-    ("longcheer-modem.lsusb-v", &["- 1c9e:9605 modem 0=serial 1=serial 2=serial 3=modem 4=storage"]),
+    ("kernel-list.usb-devices", &["- 2cb7:0104 modem 0=network 1=other 2=pcui 3=diag 4=other"]),
+    ("longcheer-modem.lsusb-v", &["- 1c9e:9605 modem 0=pcui 1=pcui 2=pcui 3=modem 4=storage"]),
     ("mbim.mmcli-j", &[]),
     ("mf190-quoted-crlf.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
     ("no-driver.usb-devices", &["1-1 12d1:15ff modem 0=modem 1=diag 2=pcui"]),
@@ -48,12 +53,18 @@ const FILES: &[(&str, &[&str])] = &[
     ("novatel-cdrom.lsusb-v", &["- 1410:5010 cdrom 0=storage"]),
     ("option-icon.lsusb-v", &["- 0af0:6711 modem 0=serial"]),
     ("plain.lsusb", &["- 12d1:14fe cdrom"]),
+    ("qualcomm-cdrom.dmesg", &["1-1.5 05c6:f000 cdrom 0=storage"]),
     ("quectel-ec25.lsusb-v", &["- 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network"]),
+    ("rm520n-pcie.mmcli", &[]),
     ("sierra-em7455-mbim.lsusb-v", &["- 1199:9071 modem 12=network 13=other"]),
     ("sierra-mc7710-qmi.lsusb-v", &["- 1199:68a2 modem 0=diag 2=gps 3=modem 8=network 19=network"]),
+    (
+        "sim8230.dmesg",
+        &["3-1 1e0e:9071 modem 0=serial:/dev/ttyUSB0 1=serial:/dev/ttyUSB1 2=serial:/dev/ttyUSB2"],
+    ),
     ("simcom-sim7600.lsusb-v", &["- 1e0e:9001 modem 0=diag 1=gps 2=pcui 3=modem 4=other 5=network"]),
     ("tcl-x220-cdrom.lsusb-v", &["- 1bbb:f000 cdrom 0=storage"]),
-    ("telit-le910.lsusb-v", &["- 1bc7:1201 modem 0=serial 1=modem 2=serial 3=serial 4=serial 5=serial"]),
+    ("telit-le910.lsusb-v", &["- 1bc7:1201 modem 0=diag 1=serial 2=network 3=gps 4=modem 5=pcui"]),
     ("tree-alone", &[]),
     ("two-states.lsusb", &["- 19d2:2000 cdrom", "- 19d2:0031 modem"]),
     (
@@ -105,6 +116,46 @@ fn every_fixture_is_read_for_what_it_is() {
         .collect();
     there.sort();
     assert_eq!(there, FILES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+}
+
+/// Descriptors that owners and makers published: the mode, and each role that a document tells.
+#[test]
+fn published_descriptors_are_read_as_their_documents_say() {
+    let catalogue = Catalogue::builtin();
+    let (mut wrong, mut verbose) = (Vec::new(), 0);
+    let all = test_support::reports::all();
+    for report in &all {
+        verbose += usize::from(report.lsusb_v().is_some());
+        for text in report.texts() {
+            let paste = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+            let [device] = &paste.devices[..] else { panic!("{text}") };
+            let stick = device.stick(&place(), &catalogue);
+            let told =
+                |number: u8| report.roles.iter().find(|(n, _)| *n == number).map(|(_, role)| role.as_str());
+            let roles: Vec<String> = stick
+                .interfaces
+                .iter()
+                .filter(|i| !matches!(told(i.number), Some(role) if role == "?" || role == i.role.code()))
+                .map(|i| format!("{}={}", i.number, i.role.code()))
+                .collect();
+            let shown = is_stick(&stick) || catalogue.concerns(stick.id);
+            if stick.mode.code() != report.mode
+                || !roles.is_empty()
+                || !shown
+                || stick.interfaces.len() != report.roles.len()
+            {
+                wrong.push(format!(
+                    "{} ({}): {} {}",
+                    report.id,
+                    report.source,
+                    stick.mode.code(),
+                    roles.join(" ")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
+    assert!(all.len() >= 50 && verbose >= 30, "{} {verbose}", all.len());
 }
 
 #[test]

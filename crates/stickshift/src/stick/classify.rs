@@ -14,6 +14,7 @@
 //! assert_eq!(stick.interface(Role::Pcui).map(|port| port.number), Some(1));
 //! ```
 
+use super::listed;
 use super::{Interface, Mode, Role, Stick, UsbId};
 
 /// What an id stands for.
@@ -103,6 +104,7 @@ pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
         evidence.push(format!("{id} is known: {}", row.what));
     }
     let mut roles: Vec<Role> = interfaces.iter().map(|i| role(id, i)).collect();
+    name_listed_ports(id, row, interfaces, &mut roles, &mut evidence);
     name_untyped_ports(row, interfaces, &mut roles, &mut evidence);
     let mode = mode(id, class, interfaces, &roles, &mut evidence);
     match mode {
@@ -166,6 +168,7 @@ impl Stick {
     /// Android name it, too: their makers make no telephones.
     pub fn is_phone(&self) -> bool {
         !MODULE_MAKERS.contains(&self.id.vendor)
+            && !listed::is_listed(self.id)
             && self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
     }
 
@@ -214,6 +217,11 @@ fn is_untyped(i: &Interface) -> bool {
     matches!((i.class, i.subclass, i.protocol), (0xff, 0xff, 0xff) | (0xff, 0, 0) | (0x02, 0x02, _))
 }
 
+/// Huawei's older modems carry QMI on what looks like ECM (Linux: `qmi_wwan`, 12d1:14ac, and `cdc_ether`, 12d1 with 02/06/ff).
+fn is_huawei_qmi(id: UsbId, i: &Interface) -> bool {
+    is_huawei(id.vendor) && (i.class, i.subclass, i.protocol) == (0x02, 0x06, 0xff)
+}
+
 /// Ethernet over USB of the kinds that a router stands behind: ECM, EEM, RNDIS.
 fn is_ethernet(i: &Interface) -> bool {
     matches!(
@@ -243,6 +251,8 @@ fn role(id: UsbId, i: &Interface) -> Role {
     }
 }
 
+/// The flashing mode, and the normal mode of K3772, E173s and others.
+const OLD_MODEM: UsbId = UsbId::new(0x12d1, 0x1c05);
 const HILINK_DEBUG: UsbId = UsbId::new(0x12d1, 0x1441);
 const HILINK_PROJECT: UsbId = UsbId::new(0x12d1, 0x1442);
 
@@ -260,6 +270,25 @@ fn huawei_role(protocol: u8) -> Role {
 fn has_data_endpoints(i: &Interface) -> bool {
     let bulk = |input: bool| i.endpoints.iter().any(|e| e.kind == 2 && (e.address & 0x80 != 0) == input);
     i.endpoints.is_empty() || (bulk(true) && bulk(false))
+}
+
+/// Gives names to serial ports by the lists of Linux and by what Qualcomm's firmware shows. What is known about an id here comes first.
+fn name_listed_ports(
+    id: UsbId,
+    row: Option<&Product>,
+    interfaces: &[Interface],
+    roles: &mut [Role],
+    evidence: &mut Vec<String>,
+) {
+    let of_a_modem =
+        listed::is_listed(id) || row.is_some() || known_vendor(id.vendor).is_some_and(|v| v.only);
+    let typed = is_huawei(id.vendor) && roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem));
+    if !of_a_modem || typed || row.is_some_and(|row| !row.untyped.is_empty()) {
+        return;
+    }
+    if listed::name_ports(id, interfaces, roles) {
+        evidence.push("the ports are named by Linux's lists of modems and by their descriptors".to_owned());
+    }
 }
 
 /// Gives names to serial ports whose descriptors do not: by what is known about the id, else the dial-up port by its interrupt
@@ -283,7 +312,10 @@ fn name_untyped_ports(
         return;
     }
     let has_interrupt = |i: &Interface| i.endpoints.iter().any(|e| e.kind == 3);
+    // Where all of them notify, an endpoint tells nothing.
+    let all = nameless.len() > 2 && nameless.iter().filter(|i| has_interrupt(&interfaces[**i])).count() > 2;
     if nameless.len() > 1
+        && !all
         && let Some(index) = nameless.into_iter().find(|i| has_interrupt(&interfaces[*i]))
     {
         roles[index] = Role::Modem;
@@ -302,24 +334,45 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     if class == 0x09 {
         return Mode::Unknown;
     }
+    if listed::is_qualcomm_download(id, only, interfaces) {
+        evidence.push("it takes firmware by Qualcomm's protocol (QDL)".to_owned());
+        return Mode::Unknown;
+    }
     if interfaces.is_empty() {
         evidence.push("no interface was seen: the id alone speaks".to_owned());
-        return row.and_then(|r| r.mode).unwrap_or(Mode::Unknown);
+        let listed = listed::is_listed(id).then_some(Mode::Modem);
+        return row.and_then(|r| r.mode).or(listed).unwrap_or(Mode::Unknown);
     }
 
     let serial = roles.iter().any(|r| is_serial(*r));
     let network = roles.contains(&Role::Network);
-    let ethernet = interfaces.iter().zip(roles).any(|(i, r)| *r == Role::Network && is_ethernet(i));
+    let ethernet = interfaces
+        .iter()
+        .zip(roles)
+        .any(|(i, r)| *r == Role::Network && is_ethernet(i) && !is_huawei_qmi(id, i));
     let mbim = interfaces.iter().any(|i| (i.class, i.subclass) == (0x02, 0x0e));
     let modem_driver =
         interfaces.iter().find_map(|i| i.driver.as_deref().filter(|d| MODEM_DRIVERS.contains(d)));
 
+    let is_modem = row.is_some_and(|r| r.mode == Some(Mode::Modem));
+    if roles.iter().all(|r| *r == Role::Storage) && is_modem && interfaces.iter().all(|i| i.number > 0) {
+        evidence.push("its first interfaces are not shown".to_owned());
+        return Mode::Modem;
+    }
     if roles.iter().all(|r| *r == Role::Storage) {
         if !known && !only {
             return Mode::Unknown;
         }
         evidence.push("it shows storage only".to_owned());
         return Mode::Cdrom;
+    }
+    let three_then_drives = roles.len() > 3
+        && roles[..3].iter().all(|r| is_serial(*r))
+        && roles[3..].iter().all(|r| *r == Role::Storage);
+    if id == OLD_MODEM && three_then_drives {
+        evidence.push("drives after three serial ports: an ordinary modem".to_owned());
+        evidence.push("the flashing mode has the same id: confirm by AT^DLOADVER?".to_owned());
+        return Mode::Modem;
     }
     if serial && !network && flash_interface(id, interfaces).is_some() {
         if interfaces.iter().any(|i| i.class == 0xff && i.subclass != 0xff && role(id, i) == Role::Modem) {
@@ -349,6 +402,8 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
             evidence.push("it shows an MBIM interface".to_owned());
         } else if known || only {
             evidence.push("it shows a modem's ports".to_owned());
+        } else if listed::is_listed(id) {
+            evidence.push("Linux lists its ids as those of a modem".to_owned());
         } else {
             return Mode::Unknown;
         }

@@ -13,6 +13,7 @@
 mod classify;
 mod drive;
 pub mod identify;
+mod listed;
 pub mod radio;
 
 use std::fmt;
