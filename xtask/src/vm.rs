@@ -189,8 +189,7 @@ fn run_scenarios(source: &str, filter: &str, program: &Path, guests: usize) -> R
     let here = results_of(source, filter)?;
     let (guest, here) = (&guest, &here);
     let told = std::thread::scope(|scope| {
-        let boots =
-            (1..=count).map(|number| scope.spawn(move || boot(guest, here, number)));
+        let boots = (1..=count).map(|number| scope.spawn(move || boot(guest, here, number)));
         // All are started before the first one is waited for.
         let running: Vec<_> = boots.collect();
         running
