@@ -283,7 +283,7 @@ mod tests {
         for report in test_support::reports::all() {
             for text in report.texts() {
                 fs::write(&path, &text).unwrap();
-                let mut bus = VirtualBus::new();
+                let bus = VirtualBus::new();
                 let place = port_place();
                 bus.plug(&place, named(path.to_str().unwrap(), None).unwrap().unwrap());
                 bus.advance(Duration::from_secs(30));
