@@ -12,7 +12,6 @@ mod install;
 mod mips;
 mod modems;
 mod package;
-
 mod packages;
 mod run;
 mod skips;
