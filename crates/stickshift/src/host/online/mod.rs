@@ -58,6 +58,9 @@ impl Default for Folders {
 /// How often something is looked at again while it is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
+/// How long udev may take to name an interface.
+const NAMING: Duration = Duration::from_secs(5);
+
 /// This computer.
 #[derive(Debug)]
 pub struct SysComputer {
@@ -92,6 +95,28 @@ impl SysComputer {
         let mut all: Vec<Card> = entries.filter_map(card).collect();
         all.sort_by_key(|card| card.index);
         all
+    }
+
+    /// The interfaces of a stick, once udev has named them: one that came a moment ago has another name soon.
+    fn named(&self, stick: &Stick) -> Vec<Card> {
+        let shown: Vec<&str> = stick.interfaces.iter().filter_map(|i| i.netdev.as_deref()).collect();
+        let udev = self.folders.run.join("udev");
+        let is_known = |card: &Card| udev.join("data").join(format!("n{}", card.index)).exists();
+        let end = Instant::now() + NAMING;
+        loop {
+            let here = format!("{}:", stick.place);
+            let is_its = |card: &Card| {
+                let of = fs::read_link(self.class(&card.name).join("device")).unwrap_or_default();
+                let port = of.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&here));
+                port || shown.contains(&card.name.as_str())
+            };
+            let own: Vec<Card> = self.names().into_iter().filter(is_its).collect();
+            let settled = !udev.join("control").exists() || own.iter().all(is_known);
+            if settled || self.cancel.is_cancelled() || Instant::now() >= end {
+                return own;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     fn state(&self, card: &Card, addresses: &[(u32, Network)]) -> Option<CardState> {
@@ -165,11 +190,9 @@ fn cannot(what: &str, path: &Path, error: io::Error) -> Error {
 
 impl Computer for SysComputer {
     fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
+        let own = self.named(stick);
         let addresses = self.netlink.addresses()?;
-        let names: Vec<&str> = stick.interfaces.iter().filter_map(|i| i.netdev.as_deref()).collect();
-        let all = self.names();
-        let own = all.iter().filter(|card| names.contains(&card.name.as_str()));
-        Ok(own.filter_map(|card| self.state(card, &addresses)).collect())
+        Ok(own.iter().filter_map(|card| self.state(card, &addresses)).collect())
     }
 
     fn card(&mut self, card: &Card) -> Result<Option<CardState>> {
@@ -386,5 +409,41 @@ impl Computer for SysComputer {
         }
         Err(Error::new(ErrorKind::PermissionDenied, "addresses and routes are for root to set")
             .with("needs", "root, or the capability net_admin"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stick::UsbId;
+
+    #[test]
+    fn an_interface_is_taken_by_the_name_that_udev_gives_it() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let folders =
+            Folders { sys: at("sys"), proc: at("proc"), etc: at("etc"), run: at("run"), records: at("r") };
+        let net = at("sys/class/net");
+        for folder in [net.join("wwan0"), at("run/udev/data")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        fs::write(at("run/udev/control"), "").unwrap();
+        fs::write(net.join("wwan0/ifindex"), "7").unwrap();
+        std::os::unix::fs::symlink("../../../devices/1-1.2:1.2", net.join("wwan0/device")).unwrap();
+        let computer = SysComputer::open(folders, &Cancel::new()).unwrap();
+        let named = |place: &str| {
+            let names = computer.named(&Stick::new(place.parse().unwrap(), UsbId::new(0x12d1, 0x1506)));
+            names.into_iter().map(|card| card.name).collect::<Vec<_>>()
+        };
+        assert!(named("1-1").is_empty(), "another stick's");
+        let udev = std::thread::spawn({
+            let (from, to, data) = (net.join("wwan0"), net.join("stick1-1.2"), at("run/udev/data/n7"));
+            move || {
+                fs::rename(from, to).unwrap();
+                fs::write(data, "").unwrap();
+            }
+        });
+        assert_eq!(named("1-1.2"), ["stick1-1.2"]);
+        udev.join().unwrap();
     }
 }
