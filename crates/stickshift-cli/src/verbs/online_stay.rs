@@ -141,6 +141,10 @@ fn call(context: &Context, hook: &OsString, place: &str, happened: &Happened) {
     }
 }
 
+/// Who waits for so long gives memory back first.
+#[cfg(target_os = "linux")]
+const LONG: Duration = Duration::from_secs(5);
+
 /// A post that tells systemd's watchdog that it lives.
 struct Beating<'a, 'f, 'n> {
     post: Post<'a, 'f>,
@@ -153,6 +157,10 @@ impl Site for Beating<'_, '_, '_> {
     }
 
     fn wait(&mut self, until: Moment) -> Result<bool> {
+        #[cfg(target_os = "linux")]
+        if until.saturating_sub(self.post.now()) >= LONG {
+            stickshift::host::memory::let_code_go();
+        }
         let Some(beat) = self.notify.beat else { return self.post.wait(until) };
         loop {
             self.notify.say("WATCHDOG=1");

@@ -51,7 +51,7 @@ pub use cdc_wdm::ControlChannel;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 #[cfg(target_os = "linux")]
-pub use linux::{awake, dbus, modem_manager};
+pub use linux::{awake, dbus, memory, modem_manager};
 #[cfg(target_os = "linux")]
 pub use online::{Folders, SysComputer};
 pub use serial::SerialLink;

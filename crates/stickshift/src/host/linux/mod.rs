@@ -1,5 +1,6 @@
-//! Services of a Linux system that are reached over its message bus.
+//! What only a Linux system has: services that are reached over its message bus, and memory that can be given back.
 
 pub mod awake;
 pub mod dbus;
+pub mod memory;
 pub mod modem_manager;
