@@ -41,6 +41,7 @@ fn build(toolchain: &Toolchain) -> Result<PathBuf, String> {
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
     let told = output_of(&mut cargo)?;
     let programs = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+    let program =
+        programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
     program.ok_or_else(|| "cargo built no tests".to_owned())
 }
