@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 
 fn main() {
-    let script = Path::new("../../packaging/small.ld");
+    let script = Path::new("small.ld");
     println!("cargo::rerun-if-changed={}", script.display());
     let is = |variable, value| env::var(variable).is_ok_and(|v| v == value);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
