@@ -159,7 +159,7 @@ impl Site for Beating<'_, '_, '_> {
     fn wait(&mut self, until: Moment) -> Result<bool> {
         #[cfg(target_os = "linux")]
         if until.saturating_sub(self.post.now()) >= LONG {
-            stickshift::host::memory::let_code_go();
+            stickshift::host::memory::give_back();
         }
         let Some(beat) = self.notify.beat else { return self.post.wait(until) };
         loop {
