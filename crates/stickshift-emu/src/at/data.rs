@@ -173,9 +173,14 @@ pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
 /// From `CONNECT` to the first word of the network.
 const SETTLES: Duration = Duration::from_millis(100);
 
-/// `*99#` is context 1, `*99***2#` another one.
+/// `*99#` is context 1, `*99***2#` another one. Diallers of old put `T` or `P` in front, for tones or pulses (V.250 section 6.3.1).
 fn context_of(number: &[u8]) -> Option<u8> {
-    let middle = number.trim_ascii().strip_prefix(b"*99")?.strip_suffix(b"#")?;
+    let number = number.trim_ascii();
+    let number = match number {
+        [b'T' | b'P' | b't' | b'p', rest @ ..] => rest,
+        _ => number,
+    };
+    let middle = number.strip_prefix(b"*99")?.strip_suffix(b"#")?;
     if middle.is_empty() {
         return Some(1);
     }
@@ -286,8 +291,8 @@ mod tests {
         assert_eq!(rig.ask("ATD0123"), "NO CARRIER");
         assert_eq!(rig.ask("ATD*99***7#"), "NO CARRIER", "no such context");
         assert_eq!(
-            [&b"*99#"[..], b"*99***2#", b"*98#", b"*99***x#"].map(context_of),
-            [Some(1), Some(2), None, None]
+            [&b"*99#"[..], b"T*99#", b"*99***2#", b"*98#", b"*99***x#"].map(context_of),
+            [Some(1), Some(1), Some(2), None, None]
         );
     }
 
