@@ -259,7 +259,7 @@ pub(super) fn profiles(modem: &Modem) -> String {
             ("ReadOnly", flag(profile.read_only)),
             ("iptype", "0"),
         ]);
-        format!("<DataProfile>\r\n{inside}</DataProfile>\r\n")
+        format!("<Profile>\r\n{inside}</Profile>\r\n")
     };
     let all: String = modem.data.profiles.iter().map(one).collect();
     format!(
