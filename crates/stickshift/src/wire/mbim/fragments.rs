@@ -21,8 +21,12 @@ struct Begun {
 /// Takes what comes over the control channel and gives whole messages. What is none, or does not continue what came before, is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Assembler {
-    begun: Option<Begun>,
+    /// Of an answer and of an indication at most: fragments of one may stand between those of the other.
+    begun: Vec<Begun>,
 }
+
+/// Messages that may be under way at a time.
+const MOST_BEGUN: usize = 4;
 
 impl Assembler {
     /// The message that is whole with these bytes, which are one transfer.
@@ -59,13 +63,14 @@ impl Assembler {
         if current == 0 && total <= 1 {
             return whole(kind, transaction, piece);
         }
-        let mut begun = match self.begun.take() {
+        let is_its = |begun: &Begun| (begun.kind, begun.transaction) == (kind, transaction);
+        let before = self.begun.iter().position(is_its).map(|at| self.begun.remove(at));
+        let mut begun = match before {
             Some(begun) if current > 0 => begun,
             _ if current == 0 => Begun { kind, transaction, total, next: 0, body: Vec::new() },
             _ => return None,
         };
-        let follows =
-            (begun.kind, begun.transaction, begun.total, begun.next) == (kind, transaction, total, current);
+        let follows = (begun.total, begun.next) == (total, current);
         if !follows || begun.body.len() + piece.len() > LONGEST {
             return None;
         }
@@ -74,7 +79,10 @@ impl Assembler {
         if begun.next == begun.total {
             return whole(kind, transaction, &begun.body);
         }
-        self.begun = Some(begun);
+        if self.begun.len() == MOST_BEGUN {
+            self.begun.remove(0);
+        }
+        self.begun.push(begun);
         None
     }
 }

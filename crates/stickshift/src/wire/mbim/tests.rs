@@ -57,7 +57,15 @@ fn fragments_of_something_else_are_no_part_of_a_message() {
     let mut assembler = Assembler::default();
     assert_eq!(assembler.push(&pieces[0]), None);
     assert_eq!(assembler.push(&other[1]), None);
-    assert_eq!(pieces[1..].iter().filter_map(|piece| assembler.push(piece)).count(), 0);
+    assert_eq!(pieces[1..].iter().filter_map(|piece| assembler.push(piece)).count(), 1);
+    // One that lacks a fragment is none.
+    let mut assembler = Assembler::default();
+    let lacking = [&pieces[..1], &pieces[2..]].concat();
+    assert_eq!(lacking.iter().filter_map(|piece| assembler.push(piece)).count(), 0);
+    // Fragments of one may stand between those of another.
+    let mut assembler = Assembler::default();
+    let mixed: Vec<_> = pieces.iter().zip(&other).flat_map(|(a, b)| [a, b]).collect();
+    assert_eq!(mixed.into_iter().filter_map(|piece| assembler.push(piece)).count(), 2);
     // A new one begins at its first fragment, whatever came before.
     let all: Vec<_> =
         [&pieces[..2], &pieces].concat().iter().filter_map(|piece| assembler.push(piece)).collect();
