@@ -98,8 +98,12 @@ impl Programs {
     /// Ends it, if that process is still the one that was started.
     pub(super) fn end(&mut self, runs: &PppdRuns) {
         self.remove_secrets();
-        let child = self.children.remove(&runs.pid);
+        let mut child = self.children.remove(&runs.pid);
         if started(&self.proc, runs.pid) != Some(runs.started) {
+            // One that ended by itself stays in the list of processes until it is asked for.
+            if let Some((child, _)) = &mut child {
+                let _ = child.try_wait();
+            }
             return;
         }
         let Some(pid) = i32::try_from(runs.pid).ok().and_then(Pid::from_raw) else { return };
@@ -182,6 +186,24 @@ fn told(log: &str) -> Option<Told> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_ended_by_itself_leaves_no_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let proc = PathBuf::from("/proc");
+        let mut programs = Programs::new(folder.path().to_owned(), proc.clone());
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let runs = PppdRuns { pid: child.id(), started: started(&proc, child.id()).unwrap() };
+        let pid = Pid::from_raw(runs.pid as i32).unwrap();
+        programs.children.insert(runs.pid, (child, folder.path().join("log")));
+        kill_process(pid, Signal::KILL).unwrap();
+        while started(&proc, runs.pid).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(proc.join(runs.pid.to_string()).exists(), "it waits to be asked for");
+        programs.end(&runs);
+        assert!(!proc.join(runs.pid.to_string()).exists());
+    }
 
     #[test]
     fn pppds_lines_are_read() {
