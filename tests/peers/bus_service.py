@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Services of a Linux system on a private message bus, by python3-dbus: logind's inhibitors and ModemManager's.
+"""Services of a Linux system on a private message bus, by python3-dbus: logind's inhibitors, ModemManager's, and systemd-resolved's links.
 
 usage: DBUS_SYSTEM_BUS_ADDRESS=.. bus_service.py [denied]
 
 Prints one line per call and per inhibitor that ends; `denied`: the services refuse, as polkit makes them.
 """
+import ipaddress
 import os
 import sys
 
@@ -58,13 +59,47 @@ class ModemManager(dbus.service.Object):
             self.connection.watch_name_owner(sender, lambda owner: owner or say(f"InhibitDevice {uid} ended"))
 
 
+class NoSuchLink(dbus.DBusException):
+    _dbus_error_name = "org.freedesktop.resolve1.NoSuchLink"
+
+
+class Resolved(dbus.service.Object):
+    """Of systemd-resolved what sets the name servers of one interface; there are interfaces 1 to 99."""
+
+    def told(self, method, index, words=()):
+        if DENIED:
+            say(f"{method} refused")
+            raise Refused("Access denied")
+        say(" ".join([method, str(index), *words]))
+        if index > 99:
+            raise NoSuchLink(f"Link {index} not known")
+
+    @dbus.service.method("org.freedesktop.resolve1.Manager", in_signature="ia(iay)")
+    def SetLinkDNS(self, index, servers):
+        self.told("SetLinkDNS", index, [f"{family}:{ipaddress.ip_address(bytes(address))}" for family, address in servers])
+
+    @dbus.service.method("org.freedesktop.resolve1.Manager", in_signature="ia(sb)")
+    def SetLinkDomains(self, index, domains):
+        self.told("SetLinkDomains", index, [str(name) for name, _ in domains])
+
+    @dbus.service.method("org.freedesktop.resolve1.Manager", in_signature="ib")
+    def SetLinkDefaultRoute(self, index, enable):
+        self.told("SetLinkDefaultRoute", index, [str(bool(enable))])
+
+    @dbus.service.method("org.freedesktop.resolve1.Manager", in_signature="i")
+    def RevertLink(self, index):
+        self.told("RevertLink", index)
+
+
 dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
 bus = dbus.SystemBus()
 names = [
     dbus.service.BusName("org.freedesktop.login1", bus),
     dbus.service.BusName("org.freedesktop.ModemManager1", bus),
+    dbus.service.BusName("org.freedesktop.resolve1", bus),
 ]
 Logind(bus, "/org/freedesktop/login1")
 ModemManager(bus, "/org/freedesktop/ModemManager1")
+Resolved(bus, "/org/freedesktop/resolve1")
 say("ready")
 GLib.MainLoop().run()

@@ -4,3 +4,4 @@ pub mod awake;
 pub mod dbus;
 pub mod memory;
 pub mod modem_manager;
+pub(super) mod resolved;

@@ -11,6 +11,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{Folders, cannot, read};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::linux::dbus::{BusError, MessageBus};
+use crate::host::linux::resolved;
 use crate::online::computer::Card;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,16 +68,15 @@ pub(super) fn set(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<
             let _turn = turn(folders)?;
             return in_file(&file(folders), &card.name, &lines);
         }
-        Kind::Resolved if servers.is_empty() => {
-            // An interface that is gone has nothing to take back.
-            let _ = run("resolvectl", &["revert", &card.name], "");
-        }
         Kind::Resolved => {
-            let servers: Vec<String> = servers.iter().map(IpAddr::to_string).collect();
-            let mut words = vec!["dns", card.name.as_str()];
-            words.extend(servers.iter().map(String::as_str));
-            run("resolvectl", &words, "")?;
-            run("resolvectl", &["default-route", &card.name, "yes"], "")?;
+            let told = bus(folders).and_then(|mut bus| match servers {
+                [] => resolved::revert_link(&mut bus, card.index),
+                servers => resolved::set_link(&mut bus, card.index, servers),
+            });
+            told.map_err(|e| {
+                let kind = if e.is_denied() { ErrorKind::PermissionDenied } else { ErrorKind::Io };
+                Error::new(kind, format!("systemd-resolved does not take the name servers of {card}: {e}"))
+            })?;
         }
         Kind::Resolvconf if servers.is_empty() => run("resolvconf", &["-d", &name(card)], "")?,
         Kind::Resolvconf => run("resolvconf", &["-a", &name(card)], &lines)?,
@@ -101,6 +102,16 @@ fn turn(folders: &Folders) -> Result<File> {
     let file = File::create(&path).map_err(|e| cannot("cannot write", &path, e))?;
     flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot("cannot lock", &path, e.into()))?;
     Ok(file)
+}
+
+/// The system's message bus.
+fn bus(folders: &Folders) -> std::result::Result<MessageBus, BusError> {
+    let socket = folders.run.join("dbus/system_bus_socket");
+    if socket.exists() {
+        MessageBus::connect(&format!("unix:path={}", socket.display()))
+    } else {
+        MessageBus::system()
+    }
 }
 
 fn name(card: &Card) -> String {
@@ -258,5 +269,32 @@ mod tests {
         std::os::unix::fs::symlink(at("run/systemd/resolve/stub-resolv.conf"), at("etc/resolv.conf"))
             .unwrap();
         assert_eq!(kind(&folders), Kind::Resolved);
+    }
+
+    #[test]
+    fn resolved_is_told_over_the_message_bus() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let Some(mut service) = test_support::message_bus::PrivateBus::with_services(root.path(), &[]) else {
+            return;
+        };
+        let folders =
+            Folders { sys: at("sys"), proc: at("proc"), etc: at("etc"), run: at("run"), records: at("r") };
+        for folder in ["etc", "run/dbus", "run/systemd/resolve"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        fs::write(at("run/systemd/resolve/stub-resolv.conf"), "nameserver 127.0.0.53\n").unwrap();
+        let link = std::os::unix::fs::symlink;
+        link(at("run/systemd/resolve/stub-resolv.conf"), at("etc/resolv.conf")).unwrap();
+        link(at("bus"), at("run/dbus/system_bus_socket")).unwrap();
+        let card = Card { name: "wwan0".into(), index: 7 };
+        let own = [[10, 0, 0, 1].into()];
+        set(&folders, &card, &own).unwrap();
+        assert_eq!(service.next_call(), "SetLinkDNS 7 2:10.0.0.1");
+        assert_eq!(servers(&folders, &card), own);
+        set(&folders, &card, &[]).unwrap();
+        assert_eq!([service.next_call(), service.next_call()][1], "SetLinkDefaultRoute 7 True");
+        assert_eq!(service.next_call(), "RevertLink 7");
+        assert!(servers(&folders, &card).is_empty());
     }
 }
