@@ -186,7 +186,11 @@ impl Context {
     /// What the bus reports.
     pub(crate) fn wait_change(&self, bus: &mut dyn Bus, until: Option<Moment>) -> Result<bool> {
         while !self.cancel.is_cancelled() {
-            let deadline = until.unwrap_or(bus.now() + LONG);
+            let mut deadline = until.unwrap_or(bus.now() + LONG);
+            if self.approve.is_some() {
+                // No signal reaches the thread of a command that another part of the program runs.
+                deadline = deadline.min(bus.now() + SHORT * 5);
+            }
             if bus.wait_change(deadline)? || until.is_some_and(|until| bus.now() >= until) {
                 return Ok(!self.cancel.is_cancelled());
             }

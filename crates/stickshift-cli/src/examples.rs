@@ -260,6 +260,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
                 "one of several, before the cable",
             ),
             real("stickshift online up --no-default --stay", "for programs that choose it, for weeks"),
+            on("e3372h-stick", "stickshift online apn", "the access point of the SIM's operator"),
             real("stickshift online down", "hangs up, and puts everything back"),
         ],
     ),

@@ -1,5 +1,7 @@
 //! A command that another part of the program runs: `serve`, for its pages and its API. What it prints with `--json` goes to a listener,
-//! and questions are answered by whoever asked for it.
+//! questions are answered by whoever asked for it, and secrets come from there, too.
+
+use std::cell::RefCell;
 
 #[cfg(feature = "web")]
 use stickshift::event::Cancel;
@@ -14,6 +16,41 @@ use crate::virtual_option::Played;
 /// Whether what a question is about may be done.
 pub(crate) type Approve = Box<dyn Fn() -> bool>;
 
+/// Secrets by the names of the variables that they would be in, were there an environment of their own.
+pub(crate) type Secrets = Vec<(String, String)>;
+
+thread_local! {
+    /// The secrets of the command that runs in this thread, where it is such a one.
+    static SECRETS: RefCell<Option<Secrets>> = const { RefCell::new(None) };
+}
+
+/// Runs a command with its secrets in place of a terminal's.
+#[cfg(feature = "web")]
+pub(crate) fn with_secrets(secrets: Secrets, run: impl FnOnce()) {
+    struct Forget;
+    impl Drop for Forget {
+        fn drop(&mut self) {
+            SECRETS.set(None);
+        }
+    }
+    SECRETS.set(Some(secrets));
+    let _forget = Forget;
+    run();
+}
+
+/// The secret that was given for a variable.
+pub(crate) fn secret(variable: &str) -> Option<String> {
+    SECRETS.with_borrow(|secrets| {
+        let found = secrets.as_ref()?.iter().find(|(name, _)| name == variable)?;
+        Some(found.1.clone())
+    })
+}
+
+/// Whether the command in this thread has no terminal to ask on, whatever the program has.
+pub(crate) fn is_hosted() -> bool {
+    SECRETS.with_borrow(Option::is_some)
+}
+
 /// What surrounds such a command in place of a terminal.
 #[cfg(feature = "web")]
 pub(crate) struct Surroundings {
@@ -24,6 +61,7 @@ pub(crate) struct Surroundings {
     #[cfg(feature = "virtual")]
     pub(crate) played: Option<Played>,
     pub(crate) cancel: Cancel,
+    pub(crate) secrets: Secrets,
     pub(crate) listener: Listener,
     pub(crate) approve: Approve,
 }

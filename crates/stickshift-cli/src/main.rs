@@ -53,6 +53,8 @@ mod undisturbed;
 mod usb_modeswitch;
 mod verbs;
 #[cfg(feature = "virtual")]
+mod virtual_computer;
+#[cfg(feature = "virtual")]
 mod virtual_option;
 #[cfg(feature = "virtual")]
 mod virtual_state;
@@ -208,14 +210,16 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
     context.output.listen(around.listener);
     context.approve = Some(around.approve);
     context.output.tries(typed, cli.verb.attempt());
-    let outcome = verbs::run(&mut context, cli.verb);
-    context.output.way_is(context.opener.way());
-    match outcome {
-        Ok(()) => context.output.end(context.exit),
-        Err(error) => {
-            context.output.error(&error);
+    hosted::with_secrets(around.secrets, || {
+        let outcome = verbs::run(&mut context, cli.verb);
+        context.output.way_is(context.opener.way());
+        match outcome {
+            Ok(()) => context.output.end(context.exit),
+            Err(error) => {
+                context.output.error(&error);
+            }
         }
-    }
+    });
 }
 
 /// The verb and its part that were typed, `sms send`.

@@ -15,6 +15,7 @@ use stickshift_emu::sticks::zerocd::ZeroCd;
 use crate::any_stick;
 use crate::from_text;
 use crate::options::VirtualOptions;
+use crate::virtual_computer::VirtualComputer;
 use crate::virtual_state::{self, Kept, PlayedStick};
 
 /// The virtual bus with nothing on it.
@@ -29,6 +30,8 @@ const OWNER_ACTS: Duration = Duration::from_secs(20);
 pub(crate) struct Played {
     pub(crate) bus: VirtualBus,
     pub(crate) sticks: Vec<PlayedStick>,
+    /// What `online` changes of it.
+    pub(crate) computer: VirtualComputer,
 }
 
 impl VirtualOptions {
@@ -104,7 +107,8 @@ impl VirtualOptions {
         }
         // It was plugged in a minute ago.
         bus.advance(Duration::from_secs(60));
-        Ok(Played { bus, sticks: played })
+        let computer = VirtualComputer::beside(&bus);
+        Ok(Played { bus, sticks: played, computer })
     }
 
     /// Number `number` of several virtual sticks of that name, counted from 0, with its seed and the faults.

@@ -14,7 +14,7 @@ use stickshift::stick::{Mode, Stick};
 use crate::context::Context;
 use crate::select::port_place;
 use crate::wrong_mode::{self, Needs};
-use crate::{files, question};
+use crate::{files, hosted, question};
 
 /// Which stick, for a verb that takes other words before it.
 #[derive(Args, Clone, Debug, Default)]
@@ -76,9 +76,12 @@ pub(crate) struct LoginArgs {
 
 impl LoginArgs {
     /// The user that was named, or the usual one where a password is at hand.
-    fn user(&self) -> Option<&str> {
-        let password_given = self.password_file.is_some() || env::var_os("STICKSHIFT_PASSWORD").is_some();
-        self.user.as_deref().or_else(|| password_given.then_some("admin"))
+    fn user(&self) -> Option<String> {
+        let password_given = self.password_file.is_some()
+            || hosted::secret("STICKSHIFT_PASSWORD").is_some()
+            || env::var_os("STICKSHIFT_PASSWORD").is_some();
+        let user = self.user.clone().or_else(|| hosted::secret("STICKSHIFT_USER"));
+        user.or_else(|| password_given.then(|| "admin".to_owned()))
     }
 
     fn password(&self) -> Result<String> {
@@ -91,11 +94,7 @@ impl LoginArgs {
     /// As [`secret`].
     pub(crate) fn login(&self) -> Result<Option<Login>> {
         let Some(user) = self.user() else { return Ok(None) };
-        Ok(Some(Login {
-            user: user.to_owned(),
-            password: self.password()?,
-            allow_weak: self.allow_weak_login,
-        }))
+        Ok(Some(Login { user, password: self.password()?, allow_weak: self.allow_weak_login }))
     }
 }
 
@@ -234,7 +233,7 @@ impl WebArgs {
             // Do not ask for what is not needed.
             if !web.login_state()?.open {
                 web.allow_weak_login(self.login.allow_weak_login);
-                web.login(user, &self.login.password()?)?;
+                web.login(&user, &self.login.password()?)?;
             }
         }
         Ok(Modem::from_web(web))
@@ -251,6 +250,9 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
         let text = String::from_utf8_lossy(&bytes);
         return filled(what, text.lines().next().unwrap_or_default().to_owned(), "the file is empty");
     }
+    if let Some(value) = hosted::secret(variable) {
+        return filled(what, value, "nothing was typed");
+    }
     if let Ok(value) = env::var(variable) {
         return filled(what, value, "the variable is empty");
     }
@@ -263,7 +265,8 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
 /// As [`secret`]; `Usage` when the two differ.
 pub(crate) fn new_secret(what: &str, variable: &str) -> Result<String> {
     let first = secret(what, variable, None)?;
-    if env::var_os(variable).is_none() && ask(&format!("{what}, again"), variable)? != first {
+    let typed_blind = env::var_os(variable).is_none() && hosted::secret(variable).is_none();
+    if typed_blind && ask(&format!("{what}, again"), variable)? != first {
         let differ = format!("the two entries of the {what} differ: nothing was sent");
         return Err(Error::new(ErrorKind::Usage, differ).with_verdict(Verdict::Untouched));
     }
@@ -280,6 +283,10 @@ fn filled(what: &str, secret: String, why: &str) -> Result<String> {
 }
 
 fn ask(what: &str, variable: &str) -> Result<String> {
+    if hosted::is_hosted() {
+        let what = format!("the {what} is required");
+        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    }
     question::secret(format!("{what}: "))?.map_err(|e| {
         Error::new(
             ErrorKind::Usage,

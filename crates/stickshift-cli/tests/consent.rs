@@ -88,6 +88,7 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("online-up", IsNamed, "online up", "e3372h-stick"),
     ("online-down", IsNamed, "", ""),
     ("online-status", Looks, "online status", "e3372h-stick"),
+    ("online-apn", Looks, "online apn", "e3372h-stick"),
     ("ports-show", Looks, "ports show", "e3372h-stick"),
     ("ports-set", Asks, "ports set at,modem,ncm", "e3372h-stick"),
     ("inspect", Looks, "inspect firmware.bin", ""),

@@ -76,6 +76,7 @@ const TYPED: &[(&str, &str)] = &[
     ("online up --virtual e3372h-stick-pin", "done"),
     ("online down --virtual e3372h-stick", "untouched"),
     ("online status --virtual e3372h-stick", "untouched"),
+    ("online apn --virtual e3372h-stick", "untouched"),
     ("setup networkmanager --print", "untouched"),
     ("setup networkd --print", "untouched"),
     ("setup netifd --print", "untouched"),

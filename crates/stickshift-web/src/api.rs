@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -49,8 +49,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/jobs/{job}/cancel", post(cancel))
         .route("/sticks/{place}/replug", post(replug))
         .route("/sticks/{place}/history", get(history))
+        .route("/sticks/{place}/login", post(log_in).delete(log_out))
         .fallback(operation)
-        .layer(DefaultBodyLimit::disable())
 }
 
 /// A document of JSON, with what a terminal obeys as escapes.
@@ -104,7 +104,7 @@ async fn operation(State(app): Shared, request: Request) -> Response {
     fields.0.extend(given.0);
     match operation.way {
         Way::Read => line(&app.jobs.read(operation, &fields).await),
-        Way::Change | Way::Job | Way::Plan => match app.jobs.begin(operation, fields).await {
+        _ => match app.jobs.begin(operation, fields).await {
             Err(refused) => line(&refused),
             Ok(job) if operation.way == Way::Change => {
                 job.wait(SOON).await;
@@ -253,7 +253,35 @@ async fn replug(State(app): Shared, Path(place): Path<String>) -> Response {
 }
 
 async fn history(State(app): Shared, Path(place): Path<String>) -> Response {
-    document(&app.sampling.json(&place))
+    let mut history = app.sampling.json(&place);
+    history["connection"] = app.jobs.connections.of(&place).json();
+    document(&history)
+}
+
+async fn log_in(
+    State(app): Shared,
+    Path(place): Path<String>,
+    form: Option<Extension<Form>>,
+    body: Body,
+) -> Response {
+    let mut fields = match form {
+        Some(Extension(Form(fields))) => fields,
+        None => match read_json(body).await {
+            Ok(fields) => fields,
+            Err(refused) => return line(&refused),
+        },
+    };
+    fields.0.retain(|(name, _)| name != "place");
+    fields.push("place", place);
+    line(&app.jobs.log_in(&fields).await)
+}
+
+async fn log_out(State(app): Shared, Path(place): Path<String>) -> Response {
+    if app.jobs.log_out(&place) {
+        document(&json!({ "logged_out": place }))
+    } else {
+        not_found("nobody is logged in there")
+    }
 }
 
 /// Counts a viewer as long as its stream is there.

@@ -10,10 +10,14 @@ pub(crate) type Listener = Box<dyn Fn(&Value)>;
 /// Whether what a command asks about may be done.
 pub(crate) type Approve = Box<dyn Fn() -> bool>;
 
+/// Secrets of a command, by the names of the variables that they would be in: no command line, no log and no job shows them.
+pub(crate) type Secrets = Vec<(String, String)>;
+
 /// Runs commands. Calls block, and may come from several threads at the same time.
 pub trait Engine: Send + Sync + 'static {
-    /// Runs a command line, without the program's name. The last line is the result or the error, whatever happens.
-    fn run(&self, words: &[String], cancel: Cancel, listener: Listener, approve: Approve);
+    /// Runs a command line, without the program's name. The last line is the result or the error, whatever happens. What the command would
+    /// ask for or take from its environment is in `secrets`.
+    fn run(&self, words: &[String], secrets: Secrets, cancel: Cancel, listener: Listener, approve: Approve);
 
     /// Whether the sticks are virtual: their clock moves only while a command runs, so that nothing can be waited for.
     fn is_virtual(&self) -> bool;

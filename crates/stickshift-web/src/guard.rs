@@ -76,10 +76,17 @@ fn boxed(response: Response) -> Refused {
 }
 
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api");
     let mut response = match admit(&app, request).await {
         Ok(request) => next.run(request).await,
         Err(refused) => *refused,
     };
+    // What routing refuses by itself is plain text.
+    let has_line = text(response.headers(), header::CONTENT_TYPE) == "application/json";
+    if is_api && response.status().is_client_error() && !has_line {
+        let what = "nothing at this address answers such a request";
+        response = (response.status(), api::document(&refusal("usage", what, "", 2))).into_response();
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -99,7 +106,10 @@ async fn admit(app: &App, mut request: Request) -> Result<Request, Refused> {
     };
 
     let host = text(headers, header::HOST).to_lowercase();
-    if peer != Peer::Unix && !app.hosts.contains(&host) {
+    // A proxy may read another one of several names than this server does.
+    let others = headers.get_all(header::HOST).iter().count() > 1
+        || request.uri().authority().is_some_and(|name| !name.as_str().eq_ignore_ascii_case(&host));
+    if others || peer != Peer::Unix && !app.answers_to(&host) {
         return refuse(
             StatusCode::MISDIRECTED_REQUEST,
             "wrong-host",
@@ -170,7 +180,7 @@ fn is_own(app: &App, peer: Peer, origin: &str, host: &str) -> bool {
         Some(public) if public.trim_end_matches('/').eq_ignore_ascii_case(origin) => true,
         // What a proxy passes on keeps the name that the browser asked for.
         _ if peer == Peer::Unix => name == host,
-        _ => scheme == "http" && name == host && app.hosts.contains(&name),
+        _ => scheme == app.scheme() && name == host && app.answers_to(&name),
     }
 }
 
@@ -199,6 +209,10 @@ async fn with_token(app: &App, request: Request, caller: &Caller, path: &str) ->
     }
     if kind.starts_with("multipart/form-data") && path == "/upload" {
         return Ok(request);
+    }
+    if !path.starts_with("/api") {
+        let what = "the pages take forms alone";
+        return Err(boxed(refused(app, path, StatusCode::UNSUPPORTED_MEDIA_TYPE, "usage", what, language)));
     }
     // A browser sends this header from the server's own pages alone; on a Unix socket there are no sessions, and anybody's is right.
     if is_right(&header) { Ok(request) } else { Err(missing()) }

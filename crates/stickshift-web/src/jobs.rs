@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use stickshift::event::Cancel;
 use tokio::sync::{OwnedMutexGuard, watch};
 
-use crate::engine::Engine;
+use crate::connections::Connections;
+use crate::engine::{Engine, Secrets};
 use crate::fields::Fields;
 use crate::hub::Hub;
 use crate::operations::{Operation, Way, place};
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) operation: &'static Operation,
     pub(crate) fields: Fields,
     words: Vec<String>,
+    /// What it may know and nobody is shown; forgotten when it ended.
+    secrets: Mutex<Secrets>,
     /// The plan that was agreed to; the command stops when it makes another.
     agreed: Option<Value>,
     cancel: Cancel,
@@ -97,9 +100,22 @@ impl Job {
         value
     }
 
-    fn hear(&self, mut line: Value, hub: &Hub, uploads: &Uploads) {
+    /// The stick that it talks to.
+    fn place(&self) -> Option<&str> {
+        self.fields.get("place")
+    }
+
+    /// Whether it goes on until it is stopped. Then others may talk to the stick meanwhile.
+    pub(crate) fn stays(&self) -> bool {
+        self.fields.has("stay") || matches!(self.operation.way, Way::Service)
+    }
+
+    fn hear(&self, mut line: Value, hub: &Hub, uploads: &Uploads, connections: &Connections) {
         uploads.hide(&mut line);
         let now = Timestamp::now();
+        if let Some(place) = self.place() {
+            connections.hear(self.operation.name, place, &line, now);
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match line["event"].as_str() {
             Some("progress") => told.progress = line["done"].as_u64().zip(line["total"].as_u64()),
@@ -115,9 +131,11 @@ impl Job {
                     Some("result" | "error") => told.last = Some(line.clone()),
                     _ => {}
                 }
-                if told.lines.len() < LINES {
-                    told.lines.push(line.clone());
+                // Of one that stays for weeks the newest count.
+                if told.lines.len() >= LINES {
+                    told.lines.remove(0);
                 }
+                told.lines.push(line.clone());
             }
         }
         drop(told);
@@ -169,6 +187,9 @@ pub(crate) struct Jobs {
     pub(crate) uploads: Arc<Uploads>,
     kept: Mutex<VecDeque<Arc<Job>>>,
     next: AtomicUsize,
+    pub(crate) connections: Connections,
+    /// Who logs in to the web server of a stick, by its place. Kept in memory alone.
+    logins: Mutex<HashMap<String, Secrets>>,
     /// One lock per place on the bus.
     places: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Told when a command ended that may have changed what is plugged in.
@@ -183,6 +204,8 @@ impl Jobs {
             uploads,
             kept: Mutex::default(),
             next: AtomicUsize::new(1),
+            connections: Connections::default(),
+            logins: Mutex::default(),
             places: Mutex::default(),
             changed: tokio::sync::Notify::new(),
         }
@@ -212,6 +235,19 @@ impl Jobs {
 
     /// Runs the words of a command and gives the last line.
     pub(crate) async fn run(&self, words: Vec<String>, place: Option<String>, patience: Duration) -> Value {
+        let login = self.login_of(place.as_deref());
+        let line = self.run_with(words, login, place.clone(), patience).await;
+        self.login_held(place.as_deref(), &line);
+        line
+    }
+
+    async fn run_with(
+        &self,
+        words: Vec<String>,
+        secrets: Secrets,
+        place: Option<String>,
+        patience: Duration,
+    ) -> Value {
         let held = match self.hold(place.as_deref(), patience).await {
             Ok(held) => held,
             Err(busy) => return busy,
@@ -226,13 +262,57 @@ impl Jobs {
                     *heard.lock().unwrap_or_else(PoisonError::into_inner) = line.clone();
                 }
             };
-            engine.run(&words, Cancel::new(), Box::new(listener), Box::new(|| false));
+            engine.run(&words, secrets, Cancel::new(), Box::new(listener), Box::new(|| false));
             let last = last.lock().unwrap_or_else(PoisonError::into_inner).take();
             if last.is_null() { refusal("io", "the command said nothing", "", 1) } else { last }
         });
         let mut line = ended.await.unwrap_or_else(|_| refusal("io", "the command came to no end", "", 7));
         self.uploads.hide(&mut line);
         line
+    }
+
+    fn logins(&self) -> std::sync::MutexGuard<'_, HashMap<String, Secrets>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn login_of(&self, place: Option<&str>) -> Secrets {
+        place.and_then(|place| self.logins().get(place).cloned()).unwrap_or_default()
+    }
+
+    /// Whether somebody is logged in to the web server of the stick at a place.
+    pub(crate) fn has_login(&self, place: &str) -> bool {
+        self.logins().contains_key(place)
+    }
+
+    /// A login that the stick refuses is not tried again: it counts failures, and locks itself.
+    fn login_held(&self, place: Option<&str>, last: &Value) {
+        if let (Some(place), Some("login-refused" | "login-locked" | "weak-login")) =
+            (place, last["kind"].as_str())
+        {
+            self.logins().remove(place);
+        }
+    }
+
+    /// Logs in to the web server of a stick, for every command that follows. Gives the last line of a command that needed it.
+    pub(crate) async fn log_in(&self, fields: &Fields) -> Value {
+        let (place, password) = match (place(fields), fields.get("password")) {
+            (Ok(place), Some(password)) => (place, password.to_owned()),
+            (Err(what), _) => return refusal("usage", &what, "", 2),
+            (_, None) => return refusal("usage", "password is required", "", 2),
+        };
+        let user = fields.get("user").unwrap_or("admin").to_owned();
+        let login = vec![("STICKSHIFT_USER".to_owned(), user), ("STICKSHIFT_PASSWORD".to_owned(), password)];
+        let words = vec!["hilink".into(), format!("--stick={place}"), "status".into()];
+        let line = self.run_with(words, login.clone(), Some(place.clone()), PATIENCE).await;
+        if line["event"] == "result" {
+            self.logins().insert(place, login);
+            self.changed.notify_one();
+        }
+        line
+    }
+
+    pub(crate) fn log_out(&self, place: &str) -> bool {
+        self.logins().remove(place).is_some()
     }
 
     /// Waits for a stick until nobody else talks to it.
@@ -257,14 +337,15 @@ impl Jobs {
     pub(crate) async fn begin(
         self: &Arc<Self>,
         operation: &'static Operation,
-        fields: Fields,
+        mut fields: Fields,
     ) -> Result<Arc<Job>, Value> {
+        let secrets = operation.take_secrets(&mut fields);
         let mut words =
             (operation.words)(&fields, &self.uploads).map_err(|what| refusal("usage", &what, "", 2))?;
         if operation.way == Way::Plan {
             words.insert(1, "--dry-run".into());
         }
-        self.start(operation, fields, words, None).await
+        self.start(operation, fields, words, secrets, None).await
     }
 
     /// Starts the plan of a job, when each of its dangers was named.
@@ -296,7 +377,7 @@ impl Jobs {
         }
         let words = (planned.operation.words)(&planned.fields, &self.uploads)
             .map_err(|what| refusal("usage", &what, "", 2))?;
-        self.start(planned.operation, planned.fields.clone(), words, Some(plan)).await
+        self.start(planned.operation, planned.fields.clone(), words, Secrets::new(), Some(plan)).await
     }
 
     async fn start(
@@ -304,16 +385,21 @@ impl Jobs {
         operation: &'static Operation,
         fields: Fields,
         words: Vec<String>,
+        mut secrets: Secrets,
         agreed: Option<Value>,
     ) -> Result<Arc<Job>, Value> {
         if self.kept().iter().filter(|job| !job.has_ended()).count() >= AT_ONCE {
             return Err(refusal("busy", "too many commands are running", "wait until one has ended", 4));
         }
-        let held = self.hold(place(&fields).ok().as_deref(), PATIENCE).await?;
+        let at = place(&fields).ok();
+        let stays = fields.has("stay") || operation.way == Way::Service;
+        let held = self.hold(at.as_deref().filter(|_| !stays), PATIENCE).await?;
+        secrets.extend(self.login_of(at.as_deref()));
+        let secrets = Mutex::new(secrets);
         let told = Mutex::new(Told { began: Some(Timestamp::now()), ..Told::default() });
         let id = self.next.fetch_add(1, Ordering::Relaxed) as u64;
         let (cancel, ended) = (Cancel::new(), watch::Sender::new(false));
-        let job = Arc::new(Job { id, operation, fields, words, agreed, cancel, told, ended });
+        let job = Arc::new(Job { id, operation, fields, words, secrets, agreed, cancel, told, ended });
         {
             let mut kept = self.kept();
             let oldest = kept.iter().position(|job| job.has_ended());
@@ -328,14 +414,28 @@ impl Jobs {
             let _held = held;
             let (heard, asked) = (Arc::clone(&running), Arc::clone(&running));
             let (hub, uploads) = (Arc::clone(&jobs.hub), Arc::clone(&jobs.uploads));
-            let listener = move |line: &Value| heard.hear(line.clone(), &hub, &uploads);
+            let told = Arc::clone(&jobs);
+            let listener = move |line: &Value| heard.hear(line.clone(), &hub, &uploads, &told.connections);
             let approve = move || asked.approves();
-            jobs.engine.run(&running.words, running.cancel.clone(), Box::new(listener), Box::new(approve));
+            let secrets =
+                std::mem::take(&mut *running.secrets.lock().unwrap_or_else(PoisonError::into_inner));
+            let (words, cancel) = (&running.words, running.cancel.clone());
+            jobs.engine.run(words, secrets, cancel, Box::new(listener), Box::new(approve));
+            if let Some(last) = running.told().last {
+                jobs.login_held(running.place(), &last);
+            }
             running.ended.send_replace(true);
             jobs.hub.send("job", &json!({ "job": running.id.to_string(), "state": "ended" }));
             jobs.changed.notify_one();
         });
         Ok(job)
+    }
+
+    /// Begins what runs as long as the server does.
+    pub(crate) async fn serve(self: &Arc<Self>, operation: &'static Operation, fields: Fields) {
+        if let Err(refused) = self.begin(operation, fields).await {
+            self.hub.send("job", &json!({ "job": null, "line": refused }));
+        }
     }
 
     /// Asks every job to stop, and waits until it did.

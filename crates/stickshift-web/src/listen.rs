@@ -9,14 +9,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::{Domain, Socket};
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::server::Options;
+use crate::tls::Tls;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 512;
@@ -35,23 +38,29 @@ pub(crate) enum Peer {
     Unix,
 }
 
+/// Where connections come in.
 pub(crate) struct Listening {
-    tcp: Option<TcpListener>,
-    address: Option<SocketAddr>,
+    listeners: Vec<Listener>,
+    tls: Option<TlsAcceptor>,
+}
+
+enum Listener {
+    Tcp(TcpListener),
     #[cfg(unix)]
-    unix: Option<UnixSocket>,
+    Unix {
+        listener: tokio::net::UnixListener,
+        _path: Option<OwnPath>,
+    },
 }
 
+/// The path of a socket that was made here: it goes with the server.
 #[cfg(unix)]
-struct UnixSocket {
-    listener: tokio::net::UnixListener,
-    path: std::path::PathBuf,
-}
+struct OwnPath(std::path::PathBuf);
 
 #[cfg(unix)]
-impl Drop for UnixSocket {
+impl Drop for OwnPath {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -61,30 +70,45 @@ fn cannot(where_: &dyn std::fmt::Display, e: std::io::Error) -> Error {
         .with_verdict(Verdict::Untouched)
 }
 
-pub(crate) async fn bind(options: &Options) -> Result<Listening> {
-    let tcp = match options.listen {
-        Some(address) => Some(TcpListener::bind(address).await.map_err(|e| cannot(&address, e))?),
-        None => None,
-    };
-    let address = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
+/// Listens where the options say, and on the sockets that the system has opened before.
+pub(crate) async fn bind(options: &Options, inherited: Vec<Socket>) -> Result<Listening> {
+    let mut listeners = Vec::new();
+    for socket in inherited {
+        listeners.push(taken_over(socket).map_err(|e| cannot(&"a socket that the system passed", e))?);
+    }
+    if let Some(address) = options.listen {
+        let tcp = TcpListener::bind(address).await.map_err(|e| cannot(&address, e))?;
+        listeners.push(Listener::Tcp(tcp));
+    }
     #[cfg(unix)]
-    let unix = options.unix.as_deref().map(bind_unix).transpose()?;
+    if let Some(path) = options.unix.as_deref() {
+        listeners.push(bind_unix(path)?);
+    }
     #[cfg(not(unix))]
     if options.unix.is_some() {
         let what = "there are no Unix sockets on this system";
         return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
     }
-    Ok(Listening {
-        tcp,
-        address,
+    Ok(Listening { listeners, tls: options.tls.as_ref().map(Tls::acceptor) })
+}
+
+/// A socket that somebody else has opened and listens on.
+fn taken_over(socket: Socket) -> std::io::Result<Listener> {
+    socket.set_nonblocking(true)?;
+    match socket.local_addr()?.domain() {
+        Domain::IPV4 | Domain::IPV6 => TcpListener::from_std(socket.into()).map(Listener::Tcp),
         #[cfg(unix)]
-        unix,
-    })
+        Domain::UNIX => {
+            let listener = tokio::net::UnixListener::from_std(socket.into())?;
+            Ok(Listener::Unix { listener, _path: None })
+        }
+        _ => Err(std::io::Error::other("it is neither TCP nor a Unix socket")),
+    }
 }
 
 /// A socket that its owner alone may open. One that a server left behind is replaced; one that is answered is not.
 #[cfg(unix)]
-fn bind_unix(path: &std::path::Path) -> Result<UnixSocket> {
+fn bind_unix(path: &std::path::Path) -> Result<Listener> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let failed = |e| cannot(&path.display(), e);
     let is_socket = path.symlink_metadata().is_ok_and(|m| m.file_type().is_socket());
@@ -109,61 +133,65 @@ fn bind_unix(path: &std::path::Path) -> Result<UnixSocket> {
         Ok(listener)
     })();
     let _ = std::fs::remove_dir_all(&private);
-    Ok(UnixSocket { listener: bound.map_err(failed)?, path: path.to_owned() })
+    Ok(Listener::Unix { listener: bound.map_err(failed)?, _path: Some(OwnPath(path.to_owned())) })
 }
 
 impl Listening {
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.address
+    /// The addresses of its TCP sockets.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let address = |listener: &Listener| match listener {
+            Listener::Tcp(tcp) => tcp.local_addr().ok(),
+            #[cfg(unix)]
+            Listener::Unix { .. } => None,
+        };
+        self.listeners.iter().filter_map(address).collect()
     }
 
     /// Serves connections until `cancel`.
     pub(crate) async fn run(self, router: Router, cancel: &Cancel) {
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         while !cancel.is_cancelled() {
+            let accepting = self.listeners.iter().map(|listener| self.accept(listener, &router, &room));
+            let all = futures_util::future::join_all(accepting);
             // Signals raise a flag and wake nobody.
-            let _ = tokio::time::timeout(Duration::from_millis(250), self.accept(&router, &room)).await;
+            let _ = tokio::time::timeout(Duration::from_millis(250), all).await;
         }
     }
 
     /// Takes connections for ever.
-    async fn accept(&self, router: &Router, room: &Arc<Semaphore>) {
+    async fn accept(&self, listener: &Listener, router: &Router, room: &Arc<Semaphore>) {
         loop {
             let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
             let router = router.clone();
-            let tcp = async {
-                match &self.tcp {
-                    Some(tcp) => tcp.accept().await,
-                    None => std::future::pending().await,
-                }
-            };
-            #[cfg(unix)]
-            let unix = async {
-                match &self.unix {
-                    Some(unix) => unix.listener.accept().await,
-                    None => std::future::pending().await,
-                }
-            };
-            #[cfg(not(unix))]
-            let unix = std::future::pending::<std::io::Result<((), ())>>();
-            let (tcp, unix) = (std::pin::pin!(tcp), std::pin::pin!(unix));
-            match futures_util::future::select(tcp, unix).await {
-                futures_util::future::Either::Left((Ok((stream, address)), _)) => {
+            let accepted = match listener {
+                Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, address)| {
                     tune(&stream);
+                    let (peer, tls) = (Peer::Tcp(address.ip()), self.tls.clone());
                     tokio::spawn(async move {
-                        serve(stream, Peer::Tcp(address.ip()), router).await;
+                        match tls {
+                            None => serve(stream, peer, router).await,
+                            Some(tls) => {
+                                let shaken = tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await;
+                                // Who speaks no TLS is not answered.
+                                if let Ok(Ok(stream)) = shaken {
+                                    serve(stream, peer, router).await;
+                                }
+                            }
+                        }
                         drop(permit);
                     });
-                }
+                }),
                 #[cfg(unix)]
-                futures_util::future::Either::Right((Ok((stream, _)), _)) => {
+                Listener::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
                     tokio::spawn(async move {
                         serve(stream, Peer::Unix, router).await;
                         drop(permit);
                     });
-                }
+                }),
+            };
+            if accepted.is_err() {
                 // Out of descriptors, for a while.
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }

@@ -135,7 +135,7 @@ fn follow(app: Arc<App>, cancel: Cancel) {
             }
         };
         let words = ["list".to_owned(), "--watch".to_owned()];
-        engine.run(&words, cancel, Box::new(listener), Box::new(|| false));
+        engine.run(&words, Vec::new(), cancel, Box::new(listener), Box::new(|| false));
     });
 }
 

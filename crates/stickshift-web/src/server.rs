@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::middleware;
 use axum::routing::get;
+use socket2::Socket;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 
@@ -19,8 +20,9 @@ use crate::jobs::Jobs;
 use crate::listen::{self, Listening};
 use crate::password::Passwords;
 use crate::sampling::Sampling;
+use crate::tls::Tls;
 use crate::uploads::Uploads;
-use crate::{api, assets, guard, metrics, pages, sampling};
+use crate::{api, assets, guard, metrics, pages, sampling, services};
 
 /// What a server is started with.
 #[derive(Clone)]
@@ -39,8 +41,21 @@ pub struct Options {
     pub open_metrics: bool,
     /// The largest file that is taken, in bytes.
     pub max_upload: u64,
+    /// Certificate and key; without them there is no TLS.
+    pub tls: Option<Tls>,
+    /// What runs beside the pages for as long as the server does.
+    pub services: Vec<Service>,
     /// The version of the program.
     pub version: &'static str,
+}
+
+/// A command that runs beside the pages, as a job that they show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Switches sticks as they are plugged in.
+    Watch,
+    /// Stays online through the stick at a place on the bus; `None`: through the only one that is plugged in.
+    Stay(Option<String>),
 }
 
 /// A server that listens, and has not answered anybody yet.
@@ -59,7 +74,9 @@ pub(crate) struct App {
     pub(crate) uploads: Arc<Uploads>,
     pub(crate) sampling: Sampling,
     /// The names under which browsers may ask for it: of the Host header.
-    pub(crate) hosts: Vec<String>,
+    hosts: Vec<String>,
+    /// Ports on which every address of this computer is answered.
+    open_ports: Vec<u16>,
     /// Cookies know no ports: two servers on one computer have cookies of their own.
     pub(crate) cookie: String,
     /// Streams of events that are open.
@@ -75,10 +92,30 @@ type Links = Box<dyn Fn(&str) + Send + Sync>;
 impl App {
     /// Makes and shows the next one-time link, where links open the server.
     pub(crate) fn show_link(&self) {
-        if self.options.passwords.is_empty() && self.options.listen.is_some() {
-            let host = self.hosts.first().cloned().unwrap_or_default();
-            (self.links)(&format!("http://{host}/enter?link={}", self.access.new_link()));
+        let Some(host) = self.hosts.first() else { return };
+        if self.options.passwords.is_empty() {
+            (self.links)(&format!("{}://{host}/enter?link={}", self.scheme(), self.access.new_link()));
         }
+    }
+
+    /// `https` where it has a certificate of its own.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.options.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether the answer to a browser leaves this computer encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        let public = self.options.public.as_deref();
+        self.options.tls.is_some() || public.is_some_and(|public| public.starts_with("https://"))
+    }
+
+    /// Whether it answers to a name in lower case. A name that leads here by force is none of these; an address cannot be forced.
+    pub(crate) fn answers_to(&self, host: &str) -> bool {
+        let is_address = || {
+            let address: Option<SocketAddr> = host.parse().ok();
+            address.is_some_and(|address| self.open_ports.contains(&address.port()))
+        };
+        self.hosts.iter().any(|known| known == host) || is_address()
     }
 
     pub(crate) fn counted(&self, status: u16) {
@@ -89,21 +126,19 @@ impl App {
 impl Server {
     /// Listens where the options say. One-time links are shown by `links`: now, and again whenever one was used.
     ///
+    /// `inherited` are sockets on which the system listens already, for this server.
+    ///
     /// # Errors
     /// `Usage` for an address that everybody reaches without a password; `Io` when it cannot listen.
     pub fn bind(
         options: Options,
+        inherited: Vec<Socket>,
         engine: Arc<dyn Engine>,
         links: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Server> {
         let usage = |what: &str| Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
-        if options.listen.is_none() && options.unix.is_none() {
+        if options.listen.is_none() && options.unix.is_none() && inherited.is_empty() {
             return usage("there is nowhere to listen");
-        }
-        let reachable =
-            options.public.is_some() || options.listen.is_some_and(|address| !address.ip().is_loopback());
-        if reachable && options.passwords.is_empty() {
-            return usage("others reach this address: it needs a password");
         }
         let io = |e| {
             Error::new(ErrorKind::Io, "the server cannot start").because(e).with_verdict(Verdict::Untouched)
@@ -116,20 +151,27 @@ impl Server {
             .thread_stack_size(8 << 20)
             .build()
             .map_err(io)?;
-        let listening = runtime.block_on(listen::bind(&options))?;
+        let listening = runtime.block_on(listen::bind(&options, inherited))?;
+        let addresses = listening.addresses();
+        let reachable =
+            options.public.is_some() || addresses.iter().any(|address| !address.ip().is_loopback());
+        if reachable && options.passwords.is_empty() {
+            return usage("others reach this address: it needs a password");
+        }
         let uploads = Arc::new(Uploads::new().map_err(io)?);
         let hub = Arc::new(Hub::new(secret()[..8].to_owned()));
         let jobs = Arc::new(Jobs::new(engine, Arc::clone(&hub), Arc::clone(&uploads)));
         let most = if options.read_only { Role::Reader } else { Role::Owner };
-        let hosts = hosts(&options, listening.address());
+        let everywhere = addresses.iter().filter(|address| address.ip().is_unspecified());
         let app = Arc::new(App {
             access: Access::new(options.passwords.clone(), most),
             hub,
             jobs,
             uploads,
             sampling: Sampling::default(),
-            cookie: format!("stickshift-{}", listening.address().map_or(0, |address| address.port())),
-            hosts,
+            cookie: format!("stickshift-{}", addresses.first().map_or(0, SocketAddr::port)),
+            hosts: hosts(&options, &addresses),
+            open_ports: everywhere.map(SocketAddr::port).collect(),
             viewers: AtomicUsize::new(0),
             answers: Mutex::default(),
             links: Box::new(links),
@@ -139,9 +181,9 @@ impl Server {
         Ok(Server { listening, app, runtime })
     }
 
-    /// The address that it listens on.
+    /// The first address that it listens on.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listening.address()
+        self.listening.addresses().first().copied()
     }
 
     /// Answers until `cancel`; jobs that run then are stopped at their next safe step.
@@ -149,6 +191,7 @@ impl Server {
         let router = router(Arc::clone(&self.app));
         self.runtime.block_on(async {
             let watching = sampling::watch(Arc::clone(&self.app), cancel.clone());
+            services::start(&self.app);
             self.listening.run(router, cancel).await;
             self.app.jobs.stop_all().await;
             watching.abort();
@@ -158,13 +201,13 @@ impl Server {
     }
 }
 
-fn hosts(options: &Options, address: Option<SocketAddr>) -> Vec<String> {
+fn hosts(options: &Options, addresses: &[SocketAddr]) -> Vec<String> {
     let mut hosts = Vec::new();
     if let Some(public) = &options.public {
         let host = public.split_once("://").map_or(public.as_str(), |(_, host)| host);
         hosts.push(host.trim_end_matches('/').to_lowercase());
     }
-    if let Some(address) = address {
+    for address in addresses {
         hosts.push(address.to_string());
         if address.ip().is_loopback() {
             hosts.extend([format!("localhost:{}", address.port()), format!("127.0.0.1:{}", address.port())]);

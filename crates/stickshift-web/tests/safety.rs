@@ -1,182 +1,14 @@
 //! Who gets in, and how far: a raw HTTP client against a server with an engine that only notes what it was asked for.
 
+mod server;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use stickshift::event::Cancel;
-use stickshift_web::{Engine, Options, Passwords, Server};
-
-/// Notes every command line. Answers `convert` with a plan that has a danger.
-#[derive(Default)]
-struct Noting(Mutex<Vec<Vec<String>>>);
-
-impl Engine for Noting {
-    fn run(
-        &self,
-        words: &[String],
-        _: Cancel,
-        listener: Box<dyn Fn(&Value)>,
-        approve: Box<dyn Fn() -> bool>,
-    ) {
-        self.0.lock().unwrap().push(words.to_vec());
-        let plan = json!({ "title": "t", "steps": [], "evidence": [], "objections": [], "dangers": ["<b>it may break</b>"] });
-        let result = match words[0].as_str() {
-            "list" => {
-                json!({ "sticks": [{ "place": "1-1", "id": "12d1:1506", "mode": "modem", "name": "<script>alert(1)</script>", "interfaces": [] }] })
-            }
-            "convert" if words.iter().any(|word| word == "--dry-run") => plan.clone(),
-            "convert" => {
-                listener(&json!({ "event": "plan", "plan": plan }));
-                json!({ "approved": approve() })
-            }
-            _ => json!({}),
-        };
-        listener(
-            &json!({ "event": "result", "schema": 1, "verb": words[0], "verdict": "done", "exit": 0, "result": result }),
-        );
-    }
-
-    fn is_virtual(&self) -> bool {
-        true
-    }
-
-    fn replug(&self, _: &str) -> bool {
-        true
-    }
-
-    fn profile_folder(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
-    }
-}
-
-/// A server that is stopped at the end of a test.
-struct Running {
-    address: SocketAddr,
-    engine: Arc<Noting>,
-    links: Arc<Mutex<Vec<String>>>,
-    cancel: Cancel,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-fn options() -> Options {
-    Options {
-        listen: Some("127.0.0.1:0".parse().unwrap()),
-        unix: None,
-        public: None,
-        passwords: Passwords::default(),
-        read_only: false,
-        open_metrics: false,
-        max_upload: 1 << 20,
-        version: "0",
-    }
-}
-
-fn start(options: Options) -> Running {
-    let engine = Arc::new(Noting::default());
-    let links = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&links);
-    let show = move |link: &str| noted.lock().unwrap().push(link.to_owned());
-    let server = Server::bind(options, Arc::clone(&engine) as Arc<dyn Engine>, show).unwrap();
-    let address = server.address().unwrap_or_else(|| "127.0.0.1:1".parse().unwrap());
-    let cancel = Cancel::new();
-    let flag = cancel.clone();
-    let thread = Some(std::thread::spawn(move || server.run(&flag)));
-    Running { address, engine, links, cancel, thread }
-}
-
-/// A status and the rest of an answer.
-struct Answer {
-    status: u16,
-    text: String,
-}
-
-fn read(mut stream: impl Read) -> Answer {
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    Answer { status, text }
-}
-
-impl Running {
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream
-    }
-
-    /// Sends a request of the head's lines and a body.
-    fn send(&self, first: &str, lines: &[&str], body: &[u8]) -> Answer {
-        let mut stream = self.connect();
-        let mut head = format!("{first} HTTP/1.1\r\nConnection: close\r\n");
-        if !lines.iter().any(|line| line.starts_with("Host:") || line.is_empty()) {
-            head += &format!("Host: {}\r\n", self.address);
-        }
-        lines.iter().filter(|line| !line.is_empty()).for_each(|line| head += &format!("{line}\r\n"));
-        if !body.is_empty() {
-            head += &format!("Content-Length: {}\r\n", body.len());
-        }
-        // A server that refuses early may close before it read everything.
-        let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
-        read(stream)
-    }
-
-    fn link(&self) -> String {
-        self.links
-            .lock()
-            .unwrap()
-            .last()
-            .unwrap()
-            .split_once("/enter")
-            .map(|(_, rest)| format!("/enter{rest}"))
-            .unwrap()
-    }
-
-    /// Comes in by the link: the cookie and the token.
-    fn enter(&self) -> (String, String) {
-        let cookie = cookie(&self.send(&format!("GET {}", self.link()), &[], b""));
-        let session = self.send("GET /api/session", &[&cookie], b"").text;
-        let token = session.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap();
-        (cookie, format!("x-stickshift-token: {token}"))
-    }
-
-    /// Commands other than the looks of the server itself.
-    fn asked(&self) -> Vec<String> {
-        let all = self.engine.0.lock().unwrap();
-        all.iter()
-            .filter(|words| !matches!(words[0].as_str(), "list" | "signal"))
-            .map(|words| words.join(" "))
-            .collect()
-    }
-}
-
-fn cookie(answer: &Answer) -> String {
-    let set = answer
-        .text
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "))
-        .unwrap_or_else(|| panic!("{}", answer.text));
-    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
-    format!("Cookie: {}", set.split(';').next().unwrap())
-}
-
-const SEND: &str = "POST /api/sticks/1-1/messages";
-const JSON: &str = "Content-Type: application/json";
-const MESSAGE: &[u8] = b"{\"to\":\"+1\",\"text\":\"x\"}";
+use server::{JSON, MESSAGE, Noting, SEND, options, read, start};
+use stickshift_web::{Options, Passwords, Server};
 
 #[test]
 fn nobody_gets_in_without_the_link_and_it_opens_once() {
@@ -348,6 +180,22 @@ fn what_is_too_large_is_refused_and_not_kept() {
     assert_eq!(server.send("POST /do/send", &[&cookie, &token, form], &long).status, 413);
     assert_eq!(server.send("POST /login", &[form], &long).status, 413);
     assert!(matches!(server.send(SEND, &[&cookie, &token, JSON], &long).status, 400 | 413));
+    // A field of the form beside the file is no way to fill the memory.
+    let parts = "Content-Type: multipart/form-data; boundary=x";
+    let part = |name: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n")
+    };
+    let value = token.split_once(": ").unwrap().1;
+    let form = |to: usize| {
+        let to = "y".repeat(to);
+        format!("{}{to}\r\n{}{value}\r\n{}z\r\n--x--\r\n", part("to"), part("token"), part("file"))
+    };
+    assert_eq!(server.send("POST /upload", &[&cookie, parts], form(100_000).as_bytes()).status, 400);
+    assert!(server.send("GET /api/files", &[&cookie], b"").text.contains("\"files\":[]"));
+    assert_eq!(server.send("POST /upload", &[&cookie, parts], form(3).as_bytes()).status, 303);
+    let kept = server.send("GET /api/files", &[&cookie], b"").text;
+    let kept = kept.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(server.send(&format!("DELETE /api/files/{kept}"), &[&cookie, &token, JSON], b"").status, 200);
     // One that breaks off is not kept either.
     let mut stream = server.connect();
     let head = format!(
@@ -430,7 +278,8 @@ fn heads_are_bounded_in_number_size_and_time() {
 
 #[test]
 fn an_address_that_others_reach_needs_a_password() {
-    let bind = |options: Options| Server::bind(options, Arc::new(Noting::default()), |_| ()).err();
+    let bind =
+        |options: Options| Server::bind(options, Vec::new(), Arc::new(Noting::default()), |_| ()).err();
     let everywhere = Options { listen: Some("0.0.0.0:0".parse().unwrap()), ..options() };
     assert!(bind(everywhere.clone()).unwrap().what().contains("password"));
     let proxied = Options { public: Some("https://sticks.example".into()), ..options() };
@@ -506,8 +355,32 @@ fn a_plan_is_started_when_each_of_its_dangers_was_agreed_to() {
     assert!(ended("2").contains("\"approved\":true"));
     // A job that is no plan is not started again.
     assert_eq!(post("/api/jobs/2/start", b"{\"danger\":[\"0\"]}").status, 400);
+    // One that turns out differently is not carried out.
+    let body = body.replace("1-1", "1-2");
+    assert_eq!(post("/api/plans/convert", body.as_bytes()).status, 202);
+    ended("3");
+    assert_eq!(post("/api/jobs/3/start", b"{\"danger\":[\"0\"]}").status, 202);
+    assert!(ended("4").contains("\"approved\":false"));
     let dry: Vec<bool> = server.asked().iter().map(|line| line.contains("--dry-run")).collect();
-    assert_eq!(dry, [true, false]);
+    assert_eq!(dry, [true, false, true, false]);
+}
+
+#[test]
+fn a_failure_says_what_the_stick_is_left_as() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let api = server.send("POST /api/sticks/1-1/ussd", &[&cookie, &token, JSON], b"{\"code\":[\"*100#\"]}");
+    assert!(api.status == 409 && api.text.contains("\"verdict\":\"recoverable\""), "{}", api.text);
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let body = format!("token={}&place=1-1&code=*100%23", token.split_once(": ").unwrap().1);
+    let answer = server.send("POST /do/ussd", &[&cookie, form], body.as_bytes());
+    assert!(answer.status == 303 && answer.text.contains("location: /jobs/2"), "{}", answer.text);
+    let page = server.send("GET /jobs/2", &[&cookie], b"").text;
+    for shown in ["badge recoverable", "ask the network again", "a cause", "some help", "&lt;i&gt;refused"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let list = server.send("GET /jobs", &[&cookie], b"").text;
+    assert!(list.contains("badge recoverable"), "{list}");
 }
 
 #[test]
@@ -527,7 +400,8 @@ fn viewers_that_read_nothing_hold_up_nobody() {
         let mut buffer = [0; 4096];
         while !seen.contains(wanted) {
             let n = stream.read(&mut buffer).unwrap();
-            assert!(n > 0, "{seen}");
+            // Signs of life alone are no events.
+            assert!(n > 0 && seen.matches("\n:\n").count() < 2, "{wanted}: {seen}");
             seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
     };

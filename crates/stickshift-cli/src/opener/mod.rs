@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use stickshift::error::Result;
+#[cfg(feature = "virtual")]
+use stickshift::error::{Error, ErrorKind};
 use stickshift::host::SysBus;
 use stickshift::link::{Bus, ClassifiedBus, Ledger, TraceSink, TracedBus, WatchedBus};
 use stickshift::profile::{Catalogue, Problem};
@@ -18,6 +20,8 @@ use stickshift::stick::{Mode, Place};
 
 use crate::advice::Way;
 use crate::options::Global;
+#[cfg(feature = "virtual")]
+use crate::virtual_computer::VirtualComputer;
 #[cfg(feature = "virtual")]
 use crate::virtual_option::Played;
 #[cfg(feature = "virtual")]
@@ -188,6 +192,17 @@ impl Opener {
     pub(crate) fn computer(&self) -> Result<Option<Played>> {
         self.virtual_bus()?;
         Ok(self.played())
+    }
+
+    /// What `online` changes of the virtual computer: the same for every command that shares it.
+    ///
+    /// # Errors
+    /// As [`bus`](Self::bus).
+    pub(crate) fn virtual_computer(&self) -> Result<VirtualComputer> {
+        self.virtual_bus()?;
+        let played =
+            self.played().ok_or_else(|| Error::new(ErrorKind::Usage, "no virtual stick was named"))?;
+        Ok(played.computer)
     }
 
     /// The virtual computer of this run, if there is one by now.

@@ -23,6 +23,7 @@ pub(crate) mod load;
 pub(crate) mod loader;
 pub(crate) mod network;
 pub(crate) mod online;
+mod online_apn;
 mod online_stay;
 pub(crate) mod openwrt;
 #[cfg(feature = "pasted")]
@@ -40,6 +41,8 @@ pub(crate) mod router;
 pub(crate) mod serve;
 pub(crate) mod setup;
 mod setup_online;
+#[cfg(feature = "desktop")]
+mod setup_serve;
 #[cfg(feature = "desktop")]
 mod setup_systemd;
 #[cfg(feature = "desktop")]

@@ -14,8 +14,10 @@ use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Want
 use stickshift::stick::Place;
 
 use crate::context::Context;
+use crate::hosted;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::verbs::online_apn;
 use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, secret};
 
@@ -37,6 +39,8 @@ enum OnlineVerb {
     Down(DownArgs),
     /// How the connection stands, without a word to the stick
     Status(StatusArgs),
+    /// The access point that `up` takes where none is given
+    Apn(online_apn::ApnArgs),
 }
 
 #[derive(Args, Debug)]
@@ -211,6 +215,7 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
         OnlineVerb::Up(args) => up(context, &args),
         OnlineVerb::Down(args) => down(context, &args),
         OnlineVerb::Status(args) => status(context, &args),
+        OnlineVerb::Apn(args) => online_apn::run(context, &args),
     }
 }
 
@@ -242,7 +247,7 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
 fn pin(json: bool) -> Result<Option<String>> {
     use std::io::IsTerminal;
 
-    let at_hand = std::env::var_os("STICKSHIFT_PIN").is_some();
+    let at_hand = hosted::secret("STICKSHIFT_PIN").is_some() || std::env::var_os("STICKSHIFT_PIN").is_some();
     if at_hand || io::stdin().is_terminal() && !json {
         return secret("PIN", "STICKSHIFT_PIN", None).map(Some);
     }
@@ -284,8 +289,7 @@ fn status(context: &mut Context, args: &StatusArgs) -> Result<()> {
 fn computer(context: &Context) -> Result<Box<dyn Computer>> {
     #[cfg(feature = "virtual")]
     if context.opener.is_virtual() {
-        let weather = online::Weather::default();
-        return Ok(Box::new(online::Simulated::new(weather)));
+        return Ok(Box::new(context.opener.virtual_computer()?));
     }
     #[cfg(target_os = "linux")]
     return Ok(Box::new(stickshift::host::SysComputer::open(
@@ -382,4 +386,5 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.event::<online_stay::Happened>("online up", "online");
     shapes.result::<Down>("online down");
     shapes.result::<Stands>("online status");
+    online_apn::shapes(shapes);
 }

@@ -15,7 +15,11 @@ use stickshift::online::{Access, Computer, Connection, Wanted};
 use stickshift::stick::Place;
 
 use crate::context::Context;
+use crate::hosted;
 use crate::output::Report;
+
+/// How soon one that a server runs hears of a request to stop.
+const WAKE: Duration = Duration::from_secs(1);
 
 /// `5GB/month`, `500MB/day`, `2h`, `10GB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,8 @@ pub(crate) fn run(
     access: Access<'_>,
     staying: &Staying<'_>,
 ) -> Result<()> {
-    let notify = Notify::open();
+    // A server that runs it speaks for itself, and no signal reaches its thread: it wakes to hear of a request to stop.
+    let notify = if hosted::is_hosted() { Notify::nobody(WAKE) } else { Notify::open() };
     let mut told = |event| context.output.event(&event);
     let name = place.to_string();
     let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
@@ -207,6 +212,15 @@ struct Notify {
 }
 
 impl Notify {
+    /// Tells nobody, and wakes after `beat` all the same.
+    fn nobody(beat: Duration) -> Notify {
+        Notify {
+            #[cfg(target_os = "linux")]
+            socket: None,
+            beat: Some(beat),
+        }
+    }
+
     #[cfg(target_os = "linux")]
     fn open() -> Notify {
         use std::os::linux::net::SocketAddrExt;

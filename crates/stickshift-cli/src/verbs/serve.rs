@@ -11,7 +11,8 @@ use serde_json::Value;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Ledger;
-use stickshift_web::{Engine, Options, Passwords, Server};
+use stickshift::stick::Place;
+use stickshift_web::{Engine, Options, Passwords, Server, Service, Socket, Tls};
 
 use crate::context::Context;
 use crate::hosted::{RunHosted, Surroundings};
@@ -25,8 +26,8 @@ use crate::{files, overlays, way_in};
 
 /// Serve a web page and an API for the sticks of this computer.
 ///
-/// Without --listen, only this computer reaches it, and a one-time link opens it. Other addresses need a password: `stickshift serve passwd`
-/// sets it. There is no TLS: put a proxy in front of it, and name the address that people type with --public. GET /metrics is for Prometheus.
+/// Without --listen, only this computer reaches it, and a one-time link opens it. Other addresses need a password, `stickshift serve passwd`
+/// sets it, and TLS: --tls-cert, or a proxy in front and --public. systemd may pass the sockets. GET /metrics is for Prometheus.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ServeArgs {
@@ -44,6 +45,22 @@ pub(crate) struct ServeArgs {
     /// The address that people type, where a proxy stands in front
     #[arg(long, value_name = "URL", value_parser = public)]
     public: Option<String>,
+
+    /// Certificate for TLS with those that lead to its authority, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM; P-256
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Switch sticks as they are plugged in, as `stickshift watch` does
+    #[arg(long)]
+    watch: bool,
+
+    /// Stay online through the stick at PLACE, or through the only one, as `stickshift online up --stay` does; may be repeated
+    #[arg(long, value_name = "PLACE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    stay: Vec<String>,
 
     /// Ask for a password of this file, on loopback addresses too
     #[arg(long, value_name = "FILE")]
@@ -91,9 +108,24 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
     let Some(run_hosted) = context.run_hosted else {
         return Err(Error::new(ErrorKind::Usage, "one server does not start another"));
     };
-    let default = || args.unix.is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 8321)));
+    let services = services(context, &args)?;
+    let sockets = sockets();
+    let default =
+        || (args.unix.is_none() && sockets.is_empty()).then(|| SocketAddr::from(([127, 0, 0, 1], 8321)));
     let listen = args.listen.or_else(default);
-    let reachable = args.public.is_some() || listen.is_some_and(|address| !address.ip().is_loopback());
+    let is_open = |socket: &Socket| {
+        let address = socket.local_addr().ok().and_then(|address| address.as_socket());
+        address.is_some_and(|address| !address.ip().is_loopback())
+    };
+    let reachable = args.public.is_some()
+        || listen.is_some_and(|address| !address.ip().is_loopback())
+        || sockets.iter().any(is_open);
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Tls::from_pem(&files::read(certificate)?, &files::read(key)?)?)
+        }
+        _ => None,
+    };
     let passwords = match (&args.passwords, reachable) {
         (Some(file), _) => read(file)?,
         (None, true) => read(&passwords_file())?,
@@ -113,6 +145,8 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         read_only: args.read_only,
         open_metrics: args.open_metrics,
         max_upload: args.max_upload << 20,
+        tls,
+        services,
         version: env!("CARGO_PKG_VERSION"),
     };
     let hosted = Hosted {
@@ -127,11 +161,41 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         let link = Link { url: url.to_owned() };
         Output::new(&global, Ledger::new()).stream("link", &link);
     };
-    let server = Server::bind(options, Arc::new(hosted), links)?;
-    let listening = Listening { address: server.address().map(|a| a.to_string()), unix: args.unix };
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let server = Server::bind(options, sockets, Arc::new(hosted), links)?;
+    let url = server.address().map(|address| format!("{scheme}://{address}/"));
+    let listening = Listening { address: server.address().map(|a| a.to_string()), url, unix: args.unix };
     context.output.stream("listening", &listening);
     server.run(&context.cancel);
     Ok(())
+}
+
+/// What runs beside the pages.
+///
+/// # Errors
+/// `Usage` beside virtual sticks: their clock stands still while no command runs.
+fn services(context: &Context, args: &ServeArgs) -> Result<Vec<Service>> {
+    let place = |word: &String| match word.as_str() {
+        "" => Ok(None),
+        word if word.parse::<Place>().is_ok() => Ok(Some(word.to_owned())),
+        word => Err(Error::new(ErrorKind::Usage, format!("{word} is no USB port path, 1-1.2 is one"))),
+    };
+    let stays: Vec<Option<String>> = args.stay.iter().map(place).collect::<Result<_>>()?;
+    let watch = args.watch.then_some(Service::Watch);
+    let services: Vec<Service> = watch.into_iter().chain(stays.into_iter().map(Service::Stay)).collect();
+    if context.opener.is_virtual() && !services.is_empty() {
+        let what = "--watch and --stay are for real sticks: the clock of virtual ones stands still while no command runs";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    Ok(services)
+}
+
+/// The sockets that systemd has passed.
+fn sockets() -> Vec<Socket> {
+    #[cfg(unix)]
+    return stickshift::host::inherited_sockets().into_iter().map(Socket::from).collect();
+    #[cfg(not(unix))]
+    Vec::new()
 }
 
 /// Where passwords are kept.
@@ -181,6 +245,12 @@ fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut out = options.open(&new)?;
     out.write_all(bytes)?;
     out.sync_all()?;
+    // Written by root, it is for the service that the folder belongs to.
+    #[cfg(unix)]
+    if let Some(folder) = file.parent().and_then(|folder| folder.metadata().ok()) {
+        use std::os::unix::fs::MetadataExt;
+        let _ = std::os::unix::fs::fchown(&out, Some(folder.uid()), Some(folder.gid()));
+    }
     std::fs::rename(&new, file)
 }
 
@@ -197,6 +267,7 @@ impl Engine for Hosted {
     fn run(
         &self,
         words: &[String],
+        secrets: Vec<(String, String)>,
         cancel: Cancel,
         listener: Box<dyn Fn(&Value)>,
         approve: Box<dyn Fn() -> bool>,
@@ -207,6 +278,7 @@ impl Engine for Hosted {
             #[cfg(feature = "virtual")]
             played: self.played.clone(),
             cancel,
+            secrets,
             listener,
             approve,
         };
@@ -251,13 +323,14 @@ impl Engine for Hosted {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Listening {
     address: Option<String>,
+    url: Option<String>,
     unix: Option<PathBuf>,
 }
 
 impl Report for Listening {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(address) = &self.address {
-            writeln!(out, "listening on http://{address}/")?;
+        if let Some(url) = &self.url {
+            writeln!(out, "listening on {url}")?;
         }
         match &self.unix {
             Some(unix) => writeln!(out, "listening on {}", unix.display()),

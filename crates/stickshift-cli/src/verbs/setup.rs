@@ -17,7 +17,7 @@ use crate::manual;
 use crate::output::Report;
 use crate::verbs::{openwrt, setup_online};
 #[cfg(feature = "desktop")]
-use crate::verbs::{setup_systemd, setup_udev};
+use crate::verbs::{setup_serve, setup_systemd, setup_udev};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 #[derive(Args, Debug)]
@@ -70,6 +70,14 @@ enum What {
         /// Instead, write the unit stickshift-online@PLACE, which stays online through the stick at PLACE
         #[arg(long)]
         online: bool,
+
+        /// Instead, write the unit stickshift-serve: the web page, which switches sticks as well, without root
+        #[arg(long, conflicts_with = "online")]
+        serve: bool,
+
+        /// Instead, write the socket that starts stickshift-serve when somebody asks for the page
+        #[arg(long, conflicts_with_all = ["online", "serve"])]
+        serve_socket: bool,
     },
     #[cfg(feature = "desktop")]
     /// NetworkManager connection for a stick's network card, which `online up` leaves to NetworkManager
@@ -200,14 +208,28 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             write_as(context, &where_to, "lib/netifd/proto/stickshift.sh", text, 0o755, then)
         }
         #[cfg(feature = "desktop")]
-        What::Systemd { where_to, online: true } => {
+        What::Systemd { where_to, online: true, .. } => {
             let program = where_to.program()?;
             let unit = setup_online::unit(&program);
             let then = "systemctl daemon-reload && systemctl enable --now stickshift-online@PLACE";
             write(context, &where_to, "etc/systemd/system/stickshift-online@.service", unit, then)
         }
         #[cfg(feature = "desktop")]
-        What::Systemd { where_to, online: false } => {
+        What::Systemd { where_to, serve: true, .. } => {
+            let program = where_to.program()?;
+            setup_systemd::refuse_hidden(&program)?;
+            let unit = setup_serve::unit(&setup_systemd::unit_word(&program), &setup_udev::usual_group());
+            let then = "stickshift setup udev; systemctl daemon-reload && systemctl enable --now stickshift-serve; journalctl -u stickshift-serve shows the link";
+            write(context, &where_to, "etc/systemd/system/stickshift-serve.service", unit, then)
+        }
+        #[cfg(feature = "desktop")]
+        What::Systemd { where_to, serve_socket: true, .. } => {
+            let then = "stickshift setup systemd --serve; systemctl daemon-reload && systemctl enable --now stickshift-serve.socket";
+            let unit = setup_serve::socket();
+            write(context, &where_to, "etc/systemd/system/stickshift-serve.socket", unit, then)
+        }
+        #[cfg(feature = "desktop")]
+        What::Systemd { where_to, .. } => {
             let program = where_to.program()?;
             setup_systemd::refuse_hidden(&program)?;
             if let Some(path) = setup_systemd::writable_by_others(&program) {

@@ -91,7 +91,7 @@ pub(super) fn writable_by_others(_: &Path) -> Option<&Path> {
 }
 
 /// A path as one word of a unit: in quotes, and without what systemd would expand.
-fn unit_word(path: &Path) -> String {
+pub(super) fn unit_word(path: &Path) -> String {
     let mut word = String::from("\"");
     for c in path.display().to_string().chars() {
         match c {

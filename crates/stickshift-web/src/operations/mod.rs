@@ -5,10 +5,11 @@
 mod table;
 mod words;
 
+use crate::engine::Secrets;
 use crate::fields::Fields;
 use crate::uploads::Uploads;
 
-pub(crate) use table::OPERATIONS;
+pub(crate) use table::{OPERATIONS, STAY, WATCH};
 pub(crate) use words::place;
 
 /// How a field is used.
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     Required,
     /// It may come several times, and once at least.
     Several,
+    /// It may be left out, and is shown nowhere: the command gets it as this variable.
+    Secret(&'static str),
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(crate) enum Way {
     Job,
     /// The same, and its result is a plan that can be started.
     Plan,
+    /// It runs as long as the server: nobody asks for it.
+    Service,
 }
 
 type Words = fn(&Fields, &Uploads) -> Result<Vec<String>, String>;
@@ -61,6 +66,21 @@ pub(crate) struct Operation {
     pub(crate) way: Way,
     pub(crate) fields: &'static [Field],
     pub(crate) words: Words,
+}
+
+impl Operation {
+    /// Takes the secrets out of the fields of a request.
+    pub(crate) fn take_secrets(&self, fields: &mut Fields) -> Secrets {
+        let mut secrets = Secrets::new();
+        for field in self.fields {
+            let Kind::Secret(variable) = field.kind else { continue };
+            if let Some(secret) = fields.get(field.name) {
+                secrets.push((variable.to_owned(), secret.to_owned()));
+            }
+            fields.0.retain(|(name, _)| name != field.name);
+        }
+        secrets
+    }
 }
 
 /// The options that lift objections.

@@ -1,5 +1,7 @@
 //! The operations, each with the words of its command line.
 
+use crate::fields::Fields;
+
 use super::words::{format, ids, options, path, place, required, stick, words};
 use super::{CONSENTS, Field, Kind, Operation, Way, field};
 
@@ -11,6 +13,62 @@ const FORMAT: Field = field(
     Kind::Path,
     "usb-modeswitch, usb-modeswitch-pack, openwrt, tplink, tplink-table, udev or stickshift",
 );
+
+/// What a connection can be asked to be.
+const UP: &[Field] = &[
+    PLACE,
+    field("apn", Kind::Optional, "Access point name; else that of the settings or of the SIM's operator"),
+    field("user", Kind::Optional, "User name of the access point"),
+    field("password", Kind::Secret("STICKSHIFT_APN_PASSWORD"), "Password of the access point"),
+    field("auth", Kind::Optional, "none, pap, chap or mschapv2; else what the access point takes"),
+    field("ip", Kind::Optional, "v4, v6 or v4v6"),
+    field("way", Kind::Optional, "auto, ncm, ppp, hilink, mbim or ecm"),
+    field("pin", Kind::Secret("STICKSHIFT_PIN"), "PIN of the SIM: tried once, and never with the last try"),
+    field("roaming", Kind::Optional, "on: switch data in other operators' networks on in the stick"),
+    field("no-default", Kind::Optional, "on: no default route"),
+    field("metric", Kind::Optional, "Metric of the default route"),
+    field("mtu", Kind::Optional, "Largest packet in bytes"),
+    field("stay", Kind::Optional, "on: watch the connection, and mend what fails, until the job is stopped"),
+];
+
+fn up(f: &Fields, only_plan: bool) -> Result<Vec<String>, String> {
+    let mut words = vec!["online".into(), "up".into()];
+    words.extend(options(f, &["apn", "user"]));
+    // A way to prove a user that is not named means nothing.
+    words.extend(options(f, &["auth"]).filter(|_| f.has("user")));
+    words.extend(options(f, &["ip", "way", "metric", "mtu"]));
+    let flags = ["roaming", "no-default", "stay"].into_iter().filter(|name| f.has(name));
+    words.extend(flags.filter(|name| !only_plan || *name != "stay").map(|name| format!("--{name}")));
+    if only_plan {
+        words.push("--dry-run".into());
+    }
+    words.extend(["--".into(), place(f)?]);
+    Ok(words)
+}
+
+/// Switches sticks as they are plugged in.
+pub(crate) static WATCH: Operation = Operation {
+    name: "watch",
+    method: "",
+    path: "",
+    verb: "watch",
+    about: "",
+    way: Way::Service,
+    fields: &[],
+    words: |_, _| words(&["watch"]),
+};
+
+/// Stays online through a stick.
+pub(crate) static STAY: Operation = Operation {
+    name: "stay",
+    method: "",
+    path: "",
+    verb: "online up",
+    about: "",
+    way: Way::Service,
+    fields: UP,
+    words: |f, _| Ok(vec!["online".into(), "up".into(), "--stay".into(), "--".into(), place(f)?]),
+};
 
 pub(crate) static OPERATIONS: &[Operation] = &[
     Operation {
@@ -62,6 +120,56 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         way: Way::Read,
         fields: &[PLACE],
         words: |f, _| Ok(vec!["hilink".into(), stick(f)?, "traffic".into()]),
+    },
+    Operation {
+        name: "online",
+        method: "GET",
+        path: "/sticks/{place}/online",
+        verb: "online status",
+        about: "How the connection of this computer stands, without a word to the stick",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["online".into(), "status".into(), "--".into(), place(f)?]),
+    },
+    Operation {
+        name: "apn",
+        method: "GET",
+        path: "/sticks/{place}/apn",
+        verb: "online apn",
+        about: "The access point that is taken where none is given",
+        way: Way::Read,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["online".into(), "apn".into(), stick(f)?]),
+    },
+    Operation {
+        name: "up",
+        method: "POST",
+        path: "/sticks/{place}/online",
+        verb: "online up",
+        about: "Go online",
+        way: Way::Job,
+        fields: UP,
+        words: |f, _| up(f, false),
+    },
+    Operation {
+        name: "preview-up",
+        method: "POST",
+        path: "/sticks/{place}/online/plan",
+        verb: "online up",
+        about: "What going online would do: every command and every change of the computer",
+        way: Way::Job,
+        fields: UP,
+        words: |f, _| up(f, true),
+    },
+    Operation {
+        name: "down",
+        method: "DELETE",
+        path: "/sticks/{place}/online",
+        verb: "online down",
+        about: "Hang up, and put back what going online has changed",
+        way: Way::Change,
+        fields: &[PLACE],
+        words: |f, _| Ok(vec!["online".into(), "down".into(), "--".into(), place(f)?]),
     },
     Operation {
         name: "messages",

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::profiles::generic;
-use super::{Page, Shared, Who, failure_page, nothing};
+use super::{Page, Shared, Who, connect, failure_page, nothing};
 use crate::guard::Form;
-use crate::html::{field, list, terms, text, value};
+use crate::html::{encoded, field, list, terms, text, value};
 use crate::jobs::{Job, Told};
 use crate::operations::CONSENTS;
 
@@ -60,7 +60,7 @@ pub(super) async fn list_page(State(app): Shared, Extension(caller): Who) -> Res
 }
 
 /// Date and time of day, UTC.
-fn clock(at: Timestamp) -> String {
+pub(super) fn clock(at: Timestamp) -> String {
     at.to_string()
         .replacen('T', " ", 1)
         .split('.')
@@ -112,6 +112,7 @@ fn progress(page: &Page<'_>, job: &Job, told: &Told) -> String {
                 page.t("time-left")
             )
         }
+        _ if job.stays() => format!("<p>{}</p>", page.t("stays-note")),
         _ => format!("<progress aria-label=\"{}\"></progress>", page.t("progress")),
     };
     let stop = page.form(
@@ -154,6 +155,20 @@ fn outcome(page: &Page<'_>, job: &Job, told: &Told) -> String {
             (after.as_str(), line(&result["after"])),
         ]));
         let _ = write!(body, "<p><a class=\"button\" href=\"/\">{}</a></p>", page.t("nav-sticks"));
+    } else if result["interface"].is_string() {
+        body.push_str(&connect::made(page, result));
+    } else if result["steps"].is_array() {
+        let _ = write!(
+            body,
+            "<p lang=\"en\"><strong>{}</strong></p><ol lang=\"en\" class=\"steps\">{}</ol>{}{}\
+             <p><a class=\"button\" href=\"/sticks/{}/connect\">{}</a></p>",
+            field(result, "title"),
+            steps_of_plan(page, result),
+            list("checks", &result["evidence"]),
+            list("warnings", &result["dangers"]),
+            encoded(job.fields.get("place").unwrap_or_default()),
+            page.t("nav-connect")
+        );
     } else if result["networks"].is_array() {
         body.push_str(&networks(page, job, &result["networks"]));
     } else if result["stick"].is_object() {
@@ -195,6 +210,7 @@ fn networks(page: &Page<'_>, job: &Job, networks: &Value) -> String {
 /// What can be done after a failure: plan the same again, to go on where it stopped.
 fn ways_on(page: &Page<'_>, job: &Job, last: &Value) -> String {
     let mut actions = String::new();
+    let login = page.login_form(last, job.fields.get("place"));
     if let (true, Some(place)) = (page.app.jobs.engine().is_virtual(), job.fields.get("place")) {
         let inner = format!(
             "<input type=\"hidden\" name=\"place\" value=\"{}\"><input type=\"hidden\" name=\"job\" value=\"{}\"><button class=\"quiet\">{}</button>",
@@ -217,7 +233,17 @@ fn ways_on(page: &Page<'_>, job: &Job, last: &Value) -> String {
         let inner = format!("{}<button>{}</button>", fields_of(job, |_| true), page.t("plan-again"));
         actions.push_str(&page.form("/do/plan-switch", &inner));
     }
-    if actions.is_empty() { actions } else { format!("<div class=\"actions\">{actions}</div>") }
+    if let (true, Some(place)) =
+        (matches!(job.operation.name, "up" | "preview-up" | "stay"), job.fields.get("place"))
+    {
+        let _ = write!(
+            actions,
+            "<a class=\"button\" href=\"/sticks/{}/connect\">{}</a>",
+            encoded(place),
+            page.t("nav-connect")
+        );
+    }
+    if actions.is_empty() { login } else { format!("{login}<div class=\"actions\">{actions}</div>") }
 }
 
 /// The fields of a job as they were given.
@@ -323,7 +349,10 @@ fn steps(page: &Page<'_>, told: &Told) -> String {
         .lines
         .iter()
         .filter(|line| {
-            matches!(line["event"].as_str(), Some("step" | "warning" | "note" | "failed" | "answer"))
+            matches!(
+                line["event"].as_str(),
+                Some("step" | "warning" | "note" | "failed" | "answer" | "online" | "switching" | "switched")
+            )
         })
         .collect();
     let left_out = lines.len().saturating_sub(STEPS);
@@ -331,6 +360,21 @@ fn steps(page: &Page<'_>, told: &Told) -> String {
         Some("failed") => format!("<li class=\"warning\">{}</li>", field(&line["failed"], "what")),
         Some("warning") => format!("<li class=\"warning\">{}</li>", field(line, "text")),
         Some("answer") => format!("<li>{}</li>", field(&line["answer"], "text")),
+        Some("online") => {
+            format!(
+                "<li><strong>{}</strong>: {}</li>",
+                field(&line["online"], "what"),
+                field(&line["online"], "text")
+            )
+        }
+        Some("switching") => {
+            let stick = &line["switching"]["stick"];
+            format!("<li>{} {} {}</li>", page.t("switching"), field(stick, "place"), field(stick, "name"))
+        }
+        Some("switched") => {
+            let switched = &line["switched"];
+            format!("<li>{} → {}</li>", field(switched, "from"), field(&switched["stick"], "id"))
+        }
         _ => format!("<li>{}</li>", field(line, "text")),
     });
     let rows: String = rows.collect();

@@ -46,8 +46,7 @@ fn address(caller: &Caller) -> Option<std::net::IpAddr> {
 }
 
 fn session_cookie(app: &App, id: &str) -> String {
-    let is_https = app.options.public.as_deref().is_some_and(|public| public.starts_with("https://"));
-    let secure = if is_https { "; Secure" } else { "" };
+    let secure = if app.is_encrypted() { "; Secure" } else { "" };
     format!("{}={id}; Path=/; HttpOnly; SameSite=Strict{secure}", app.cookie)
 }
 

@@ -1,6 +1,7 @@
 //! The pages: plain HTML that is whole without JavaScript. A script only fetches the page again when something happened, and puts the
 //! parts in that changed.
 
+mod connect;
 mod convert;
 mod doctor;
 mod job;
@@ -10,9 +11,10 @@ mod stick;
 mod sticks;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -36,6 +38,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(sticks::page))
         .route("/sticks/{place}", get(stick::status))
+        .route("/sticks/{place}/connect", get(connect::page))
+        .route("/sticks/{place}/login", post(connect::log_in))
+        .route("/sticks/{place}/logout", post(connect::log_out))
         .route("/sticks/{place}/messages", get(stick::messages))
         .route("/sticks/{place}/network", get(stick::network))
         .route("/profiles", get(profiles::page))
@@ -44,8 +49,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/profiles/remove", post(profiles::remove))
         .route("/files/{file}", get(profiles::of_file))
         .route("/download/{what}/{name}/{format}", get(profiles::download))
-        // What is received is counted against the limit of the options.
-        .route("/upload", post(profiles::upload).layer(DefaultBodyLimit::disable()))
+        .route("/upload", post(profiles::upload))
         .route("/remove", post(profiles::remove_file))
         .route("/convert", get(convert::page))
         .route("/rehearse", get(convert::rehearse))
@@ -67,11 +71,13 @@ pub(crate) fn router() -> Router<Arc<App>> {
 struct Page<'a> {
     app: &'a App,
     caller: &'a Caller,
+    /// A page asks for a login once, whatever needs it.
+    asks_for_login: AtomicBool,
 }
 
 impl<'a> Page<'a> {
     fn new(app: &'a App, caller: &'a Caller) -> Page<'a> {
-        Page { app, caller }
+        Page { app, caller, asks_for_login: AtomicBool::new(false) }
     }
 
     /// The text of a key.
@@ -184,7 +190,32 @@ impl<'a> Page<'a> {
     async fn read(&self, name: &str, fields: &Fields) -> Result<Value, String> {
         let Some(operation) = operations::named(name) else { return Err(String::new()) };
         let line = self.app.jobs.read(operation, fields).await;
-        if line["event"] == "result" { Ok(line["result"].clone()) } else { Err(self.failure(&line)) }
+        if line["event"] == "result" {
+            return Ok(line["result"].clone());
+        }
+        Err(self.failure(&line) + &self.login_form(&line, fields.get("place")))
+    }
+
+    /// Where the web interface of the stick at a place wants a login: the form for it.
+    fn login_form(&self, failure: &Value, place: Option<&str>) -> String {
+        let (Some("login-needed" | "login-refused"), Some(place)) = (failure["kind"].as_str(), place) else {
+            return String::new();
+        };
+        if self.asks_for_login.swap(true, Ordering::Relaxed) {
+            return String::new();
+        }
+        let inner = format!(
+            "<h2>{}</h2><p>{}</p><p><label for=\"login-user\">{}</label>\
+             <input id=\"login-user\" name=\"user\" value=\"admin\" autocomplete=\"off\" required></p>\
+             <p><label for=\"login-password\">{}</label>\
+             <input id=\"login-password\" name=\"password\" type=\"password\" autocomplete=\"off\" required></p><button>{}</button>",
+            self.t("stick-login"),
+            self.t("stick-login-note"),
+            self.t("user"),
+            self.t("password"),
+            self.t("enter")
+        );
+        self.form(&format!("/sticks/{}/login", encoded(place)), &inner)
     }
 
     /// What a change that was just made came to: the page that it led to shows it.
@@ -253,7 +284,7 @@ async fn act(
     Path(name): Path<String>,
     Extension(Form(fields)): Extension<Form>,
 ) -> Response {
-    let Some(operation) = operations::named(&name).filter(|operation| operation.way != Way::Read) else {
+    let Some(operation) = operations::named(&name).filter(|op| op.way != Way::Read) else {
         return nothing(State(app), Extension(caller)).await;
     };
     let job = match app.jobs.begin(operation, fields).await {
@@ -265,6 +296,7 @@ async fn act(
     let went_well = job.told().last.is_some_and(|last| last["event"] == "result");
     let page = match operation.name {
         "send" | "delete" | "ussd" => "messages",
+        "down" => "connect",
         _ => "network",
     };
     match job.fields.get("place") {

@@ -1,11 +1,13 @@
 //! Modem settings: switching profiles, and files that hold them or lead to them.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Multipart, Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::stream;
 use serde_json::Value;
 use stickshift::hex;
 
@@ -13,14 +15,18 @@ use super::{Page, Shared, Who, failure_page, nothing, query};
 use crate::access::is_same;
 use crate::api::{self, receive};
 use crate::fields::Fields;
-use crate::guard::Form;
+use crate::guard::{Form, text as plain};
 use crate::html::{encoded, field, list, terms, text, value};
 use crate::jobs::refusal;
+use crate::multipart::{Broken, Head, Parts};
 use crate::operations;
 use crate::uploads::Upload;
 
 /// Profiles on one page; a search shows others.
 const SHOWN: usize = 30;
+/// A field of a form with a file is at most so long, and has to be there by then.
+const FIELD: usize = 1 << 10;
+const FIELD_TIME: Duration = Duration::from_secs(10);
 
 /// Formats to download, and the ends of their names.
 pub(super) const FORMATS: [(&str, &str); 5] = [
@@ -286,36 +292,44 @@ pub(super) fn generic(report: &Value) -> String {
     }
 }
 
-pub(super) async fn upload(State(app): Shared, Extension(caller): Who, mut form: Multipart) -> Response {
+pub(super) async fn upload(State(app): Shared, Extension(caller): Who, request: Request) -> Response {
     let failed = |line: &Value| failure_page(&app, &caller, line);
+    let kind = plain(request.headers(), header::CONTENT_TYPE).to_owned();
+    let Some(mut parts) = Parts::new(&kind, request.into_body().into_data_stream()) else {
+        return failed(&refusal("usage", "this is no form with a file", "", 2));
+    };
     let mut to = String::new();
     // The token comes before the file: a file of somebody else is not even kept for a moment.
     let mut is_ours = caller.token.is_empty();
     loop {
-        let field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => return failed(&refusal("usage", "there is no file in the form", "", 2)),
-            Err(_) => return failed(&refusal("usage", "the form does not read", "", 2)),
+        let fields = async {
+            let Some(head) = parts.next().await? else { return Ok::<_, Broken>(None) };
+            match head.name.as_str() {
+                "token" => is_ours = is_same(&parts.text(FIELD).await?, &caller.token),
+                "to" => to = parts.text(FIELD).await?,
+                _ => return Ok(Some(head)),
+            }
+            Ok(Some(Head::default()))
         };
-        match field.name().unwrap_or_default() {
-            "token" => is_ours = is_same(&field.text().await.unwrap_or_default(), &caller.token),
-            "to" => to = field.text().await.unwrap_or_default(),
-            "file" if is_ours => {
-                let name = field.file_name().unwrap_or_default().to_owned();
-                return match receive(&app, &name, field).await {
+        match tokio::time::timeout(FIELD_TIME, fields).await {
+            Ok(Ok(Some(head))) if head.name.is_empty() => {}
+            Ok(Ok(Some(head))) if head.name == "file" && is_ours => {
+                let pieces = stream::unfold(parts, |mut parts| async move {
+                    parts.piece().await.transpose().map(|piece| (piece, parts))
+                });
+                return match receive(&app, &head.file_name, Box::pin(pieces)).await {
                     Ok(_) if to == "convert" => Redirect::to("/convert").into_response(),
                     Ok(upload) => Redirect::to(&format!("/files/{}", upload.id)).into_response(),
                     Err(refused) => failed(&refused),
                 };
             }
-            _ => {
-                return failed(&refusal(
-                    "wrong-token",
-                    "the token of the session is missing: load the page again",
-                    "",
-                    5,
-                ));
+            Ok(Ok(Some(_))) => {
+                let what = "the token of the session is missing: load the page again";
+                return failed(&refusal("wrong-token", what, "", 5));
             }
+            Ok(Ok(None)) => return failed(&refusal("usage", "there is no file in the form", "", 2)),
+            Ok(Err(Broken)) => return failed(&refusal("usage", "the form does not read", "", 2)),
+            Err(_) => return failed(&refusal("timeout", "the form did not come in time", "", 2)),
         }
     }
 }
@@ -341,7 +355,7 @@ pub(super) async fn add(
         return failure_page(&app, &caller, &refusal("usage", "a folder has an odd name", "", 2));
     };
     let words = ["profile", "convert", "--to=usb-modeswitch", &format!("--output={target}"), "--", file];
-    let line = app.jobs.run(words.map(str::to_owned).to_vec(), None, std::time::Duration::ZERO).await;
+    let line = app.jobs.run(words.map(str::to_owned).to_vec(), None, Duration::ZERO).await;
     if line["event"] == "result" {
         return Redirect::to(&format!("/profiles/{}", encoded(fields.get("ids").unwrap_or_default())))
             .into_response();

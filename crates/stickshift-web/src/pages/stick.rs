@@ -8,20 +8,27 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{Page, Shared, Who, query};
+use super::{Page, Shared, Who, connect, query};
 use crate::fields::Fields;
 use crate::html::{encoded, field, list, terms, text, value};
 use crate::metrics::power;
 use crate::sampling::Sample;
 
-fn of(place: &str) -> Fields {
+pub(super) fn of(place: &str) -> Fields {
     Fields(vec![("place".into(), place.into())])
 }
 
+/// The pages of a stick: the end of the path, and its title.
+pub(super) const TABS: [(&str, &str); 4] = [
+    ("", "nav-status"),
+    ("/connect", "nav-connect"),
+    ("/messages", "nav-messages"),
+    ("/network", "nav-network"),
+];
+
 /// Where else this stick can be looked at.
-fn tabs(page: &Page<'_>, place: &str, current: &str) -> String {
-    let tabs = [("", "nav-status"), ("/messages", "nav-messages"), ("/network", "nav-network")];
-    let tabs = tabs.into_iter().map(|(path, key)| {
+pub(super) fn tabs(page: &Page<'_>, place: &str, current: &str) -> String {
+    let tabs = TABS.into_iter().map(|(path, key)| {
         let is_current = if path == current { " aria-current=\"page\"" } else { "" };
         format!("<li><a href=\"/sticks/{}{path}\"{is_current}>{}</a></li>", encoded(place), page.t(key))
     });
@@ -32,7 +39,7 @@ fn tabs(page: &Page<'_>, place: &str, current: &str) -> String {
     )
 }
 
-fn title(page: &Page<'_>, key: &'static str, place: &str) -> String {
+pub(super) fn title(page: &Page<'_>, key: &'static str, place: &str) -> String {
     format!("{} · {}", page.t(key), text(place))
 }
 
@@ -61,11 +68,9 @@ pub(super) async fn status(
         }
     }
     body.push_str("</section>");
-    let list = app.sampling.sticks();
-    let stick =
-        list["sticks"].as_array().into_iter().flatten().find(|stick| stick["place"] == place.as_str());
-    if stick.is_some_and(|stick| stick["mode"].as_str().is_some_and(|mode| mode.starts_with("hilink"))) {
-        let _ = write!(body, "<section><h2>{}</h2>", page.t("connection"));
+    body.push_str(&connect::state(&page, &place).await);
+    if is_hilink(&page, &place) {
+        let _ = write!(body, "<section><h2>{}</h2>", page.t("own-router"));
         match page.read("connection", &of(&place)).await {
             Ok(status) => body.push_str(&connection(&page, &status)),
             Err(failure) => body.push_str(&failure),
@@ -81,7 +86,25 @@ pub(super) async fn status(
         Ok(identity) => body.push_str(&findings(&page, &identity)),
     }
     body.push_str("</section>");
+    if app.jobs.has_login(&place) {
+        let out = format!("<button class=\"quiet\">{}</button>", page.t("stick-logout"));
+        body.push_str(&page.form(&format!("/sticks/{}/logout", encoded(&place)), &out));
+    }
     page.show(&title(&page, "nav-status", &place), "/", &body)
+}
+
+/// Whether the stick at a place has a router and a web server of its own.
+fn is_hilink(page: &Page<'_>, place: &str) -> bool {
+    let list = page.app.sampling.sticks();
+    let mut sticks = list["sticks"].as_array().into_iter().flatten();
+    let stick = sticks.find(|stick| stick["place"] == place);
+    stick.is_some_and(|stick| stick["mode"].as_str().is_some_and(|mode| mode.starts_with("hilink")))
+}
+
+/// An amount of bytes with its unit.
+pub(super) fn amount(bytes: f64) -> String {
+    let larger = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")].into_iter().find(|(at, _)| bytes >= *at);
+    larger.map_or_else(|| format!("{bytes:.0} B"), |(figure, unit)| format!("{:.1} {unit}", bytes / figure))
 }
 
 fn figure(report: &Value, name: &str, unit: &str) -> String {
@@ -121,7 +144,7 @@ fn reception(page: &Page<'_>, signal: &Value) -> String {
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
 
-/// The power of the last hour as a line, from -120 to -50 dBm.
+/// The power of the last hour as a line, from -140 to -50 dBm.
 fn plot(page: &Page<'_>, samples: &[Sample]) -> String {
     let figures: Vec<_> =
         samples.iter().filter_map(|s| Some((s.at.as_second(), power(&s.signal)?))).collect();
@@ -129,7 +152,7 @@ fn plot(page: &Page<'_>, samples: &[Sample]) -> String {
         return String::new();
     };
     let span = (last - first).max(60) as f64;
-    let height = |dbm: f64| HEIGHT * (1.0 - ((dbm + 120.0) / 70.0).clamp(0.0, 1.0));
+    let height = |dbm: f64| HEIGHT * (1.0 - ((dbm + 140.0) / 90.0).clamp(0.0, 1.0));
     let points = figures.iter().map(|(at, (_, dbm))| {
         let x = WIDTH * (1.0 - (last - at) as f64 / span);
         format!("{x:.0},{:.0}", height(*dbm))
@@ -139,12 +162,13 @@ fn plot(page: &Page<'_>, samples: &[Sample]) -> String {
     let points = points.chain([dash]).collect::<Vec<_>>().join(" ");
     let least = figures.iter().map(|(_, (_, dbm))| *dbm).fold(f64::MAX, f64::min);
     let most = figures.iter().map(|(_, (_, dbm))| *dbm).fold(f64::MIN, f64::max);
-    let grid = [-60.0, -80.0, -100.0]
+    let grid = [-60.0, -80.0, -100.0, -120.0]
         .map(|dbm| format!("<line x1=\"0\" x2=\"{WIDTH}\" y1=\"{0:.0}\" y2=\"{0:.0}\"/>", height(dbm)));
     let minutes = ((last - first) / 60).max(1);
     format!(
-        "<figure><svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{name} {now:.0} dBm\">\
+        "<figure><div class=\"scaled\"><svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{name} {now:.0} dBm\">\
          <g class=\"grid\">{}</g><polyline points=\"{points}\"/></svg>\
+         <span class=\"at-60\">-60</span><span class=\"at-80\">-80</span><span class=\"at-100\">-100</span><span class=\"at-120\">-120</span></div>\
          <figcaption>{name}: {now:.0} dBm; {} {minutes} min: {least:.0} {} {most:.0} dBm</figcaption></figure>",
         grid.concat(),
         page.t("last-time"),
@@ -162,14 +186,7 @@ fn connection(page: &Page<'_>, status: &Value) -> String {
 }
 
 fn volume(page: &Page<'_>, traffic: &Value) -> String {
-    let bytes = |name: &str| {
-        let bytes = traffic[name].as_f64()?;
-        let (figure, unit) = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")]
-            .into_iter()
-            .find(|(at, _)| bytes >= *at)
-            .unwrap_or((1.0, "B"));
-        Some(format!("{:.1} {unit}", bytes / figure))
-    };
+    let bytes = |name: &str| traffic[name].as_f64().map(amount);
     let pair = |received: &str, sent: &str| match (bytes(received), bytes(sent)) {
         (Some(received), Some(sent)) => {
             format!("{} {received}, {} {sent}", page.t("received"), page.t("sent-data"))

@@ -8,6 +8,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value;
 
+use super::stick::TABS;
 use super::{Page, Shared, Who, failure_page, query};
 use crate::fields::Fields;
 use crate::guard::Form;
@@ -59,7 +60,7 @@ fn card(page: &Page<'_>, stick: &Value) -> String {
     ]);
     let mut actions = String::new();
     if can_talk(mode) {
-        for (path, key) in [("", "nav-status"), ("/messages", "nav-messages"), ("/network", "nav-network")] {
+        for (path, key) in TABS {
             let _ = write!(actions, "<a class=\"button\" href=\"/sticks/{at}{path}\">{}</a>", page.t(key));
         }
     }

@@ -34,6 +34,8 @@ mod holder;
 #[cfg(target_os = "linux")]
 mod hotplug;
 mod http;
+#[cfg(unix)]
+mod inherited;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -50,6 +52,8 @@ pub use bus::SysBus;
 pub use cdc_wdm::ControlChannel;
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
+#[cfg(unix)]
+pub use inherited::inherited_sockets;
 #[cfg(target_os = "linux")]
 pub use linux::{awake, dbus, memory, modem_manager};
 #[cfg(target_os = "linux")]

@@ -107,6 +107,25 @@ pub(super) fn choose(wanted: &Wanted, modem: &mut Modem<'_>) -> Result<Apn> {
     Ok(of_wanted(found, wanted))
 }
 
+/// The access point that [`up`](crate::online::up) takes where none is given: that of the SIM's operator, or of the profile with which HiLink
+/// firmware dials, else the network's own.
+///
+/// # Errors
+/// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
+pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
+    if modem.web().is_none() {
+        return choose(&Wanted::default(), modem);
+    }
+    let profiles = modem.dial_profiles()?;
+    let current = profiles.profiles.into_iter().find(|profile| profile.index == profiles.current);
+    Ok(current.map_or_else(Apn::of_the_network, |profile| Apn {
+        name: profile.apn,
+        user: profile.user,
+        source: ApnSource::Profile(profile.name),
+        ..Apn::of_the_network()
+    }))
+}
+
 fn given(wanted: &Wanted) -> Option<Apn> {
     let name = wanted.apn.clone()?;
     Some(of_wanted(Apn { name, source: ApnSource::Given, ..Apn::of_the_network() }, wanted))

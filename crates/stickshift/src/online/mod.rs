@@ -35,7 +35,7 @@ use serde::Serialize;
 
 use crate::at::data::{Authentication, PdpType};
 
-pub use apn::{Apn, ApnSource};
+pub use apn::{Apn, ApnSource, suggested};
 pub use computer::Computer;
 pub use down::{Taken, down};
 pub use plan::plan;

@@ -1,0 +1,73 @@
+//! `stickshift online apn`: the access point that `up` takes by itself.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+use stickshift::at::data::Authentication;
+use stickshift::error::Result;
+use stickshift::online;
+
+use crate::context::Context;
+use crate::output::Report;
+use crate::output::json::Outcome;
+use crate::way_in::WayInArgs;
+
+/// Show the access point that `up` takes where none is given.
+#[derive(Args, Debug)]
+pub(crate) struct ApnArgs {
+    #[command(flatten)]
+    way_in: WayInArgs,
+}
+
+pub(crate) fn run(context: &Context, args: &ApnArgs) -> Result<()> {
+    context.output.outcome_is(Outcome::Untouched);
+    let mut link = args.way_in.open(context)?;
+    let mut modem = args.way_in.modem(context, &mut link)?;
+    let apn = online::suggested(&mut modem)?;
+    context.output.finish(&Suggested {
+        apn_from: apn.source.to_string(),
+        auth: apn.authentication.map(word),
+        user: Some(apn.user).filter(|user| !user.is_empty()),
+        apn: apn.name,
+    });
+    Ok(())
+}
+
+fn word(authentication: Authentication) -> &'static str {
+    match authentication {
+        Authentication::None => "none",
+        Authentication::Pap => "pap",
+        Authentication::Chap => "chap",
+        Authentication::MsChapV2 => "mschapv2",
+    }
+}
+
+/// An access point; its password is never shown.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Suggested {
+    /// Its name; empty for the network's own.
+    apn: String,
+    /// Who says so.
+    apn_from: String,
+    user: Option<String>,
+    /// `none`, `pap`, `chap`, `mschapv2`; null where all are tried.
+    auth: Option<&'static str>,
+}
+
+impl Report for Suggested {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let name = if self.apn.is_empty() { "none" } else { &self.apn };
+        writeln!(out, "access point  {name} ({})", self.apn_from)?;
+        if let Some(user) = &self.user {
+            writeln!(out, "user          {user}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
+    shapes.result::<Suggested>("online apn");
+}

@@ -1,0 +1,127 @@
+//! The computer in memory beside virtual sticks, shared by every command of a run: what one took online, another sees and takes back.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stickshift::error::Result;
+use stickshift::link::ByteLink;
+use stickshift::online::computer::{
+    Card, CardState, Change, Computer, DhcpLease, Network, Owner, Pppd, PppdRuns, PppdState, Route,
+};
+use stickshift::online::probe::{Answer, Probe};
+use stickshift::online::record::Usage;
+use stickshift::online::stay::Per;
+use stickshift::online::{Record, Simulated, Weather};
+use stickshift::stick::{Place, Stick};
+use stickshift_emu::computer::VirtualBus;
+
+#[derive(Clone)]
+pub(crate) struct VirtualComputer(Arc<Mutex<Simulated>>);
+
+impl VirtualComputer {
+    /// One whose interfaces come and go with the sticks of a bus.
+    pub(crate) fn beside(bus: &VirtualBus) -> VirtualComputer {
+        let computer = Simulated::new(Weather::default()).beside(Box::new(bus.clone()));
+        VirtualComputer(Arc::new(Mutex::new(computer)))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Simulated> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each call by itself: commands that share the computer do not wait for each other's end.
+impl Computer for VirtualComputer {
+    fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
+        self.inner().cards(stick)
+    }
+
+    fn card(&mut self, card: &Card) -> Result<Option<CardState>> {
+        self.inner().card(card)
+    }
+
+    fn every_card(&mut self) -> Result<Vec<CardState>> {
+        self.inner().every_card()
+    }
+
+    fn default_routes(&mut self) -> Result<Vec<Route>> {
+        self.inner().default_routes()
+    }
+
+    fn owner(&mut self, card: &Card) -> Option<Owner> {
+        self.inner().owner(card)
+    }
+
+    fn resolver(&mut self) -> &'static str {
+        self.inner().resolver()
+    }
+
+    fn taken_back_by(&mut self, change: &Change) -> Result<Option<Change>> {
+        self.inner().taken_back_by(change)
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<()> {
+        self.inner().apply(change)
+    }
+
+    fn lease(
+        &mut self,
+        card: &Card,
+        again: Option<&DhcpLease>,
+        limit: Duration,
+    ) -> Result<Option<DhcpLease>> {
+        self.inner().lease(card, again, limit)
+    }
+
+    fn await_address(&mut self, card: &Card, v6: bool, limit: Duration) -> Result<Option<Network>> {
+        self.inner().await_address(card, v6, limit)
+    }
+
+    fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer> {
+        self.inner().probe(card, probe)
+    }
+
+    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+        self.inner().start_pppd(port, pppd)
+    }
+
+    fn pppd_state(&mut self, pppd: &PppdRuns) -> Result<PppdState> {
+        self.inner().pppd_state(pppd)
+    }
+
+    fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
+        self.inner().recall(place)
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<()> {
+        self.inner().keep(record)
+    }
+
+    fn forget(&mut self, place: &Place) -> Result<()> {
+        self.inner().forget(place)
+    }
+
+    fn usage(&mut self, place: &Place) -> Option<Usage> {
+        self.inner().usage(place)
+    }
+
+    fn keep_usage(&mut self, place: &Place, usage: &Usage) -> Result<()> {
+        self.inner().keep_usage(place, usage)
+    }
+
+    fn period(&mut self, per: Per) -> String {
+        self.inner().period(per)
+    }
+
+    fn reset_port(&mut self, place: &Place) -> Result<()> {
+        self.inner().reset_port(place)
+    }
+
+    fn boot(&mut self) -> String {
+        self.inner().boot()
+    }
+
+    fn may_change(&mut self) -> Result<()> {
+        self.inner().may_change()
+    }
+}

@@ -1,0 +1,200 @@
+//! A server with an engine that only notes what it was asked for, and a raw HTTP client.
+#![allow(dead_code, unreachable_pub)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stickshift::event::Cancel;
+use stickshift_web::{Engine, Options, Passwords, Server};
+
+/// Notes every command line. Answers `convert` with a plan that has a danger.
+#[derive(Default)]
+pub struct Noting(pub Mutex<Vec<Vec<String>>>, pub Mutex<Vec<Vec<(String, String)>>>);
+
+impl Engine for Noting {
+    fn run(
+        &self,
+        words: &[String],
+        secrets: Vec<(String, String)>,
+        _: Cancel,
+        listener: Box<dyn Fn(&Value)>,
+        approve: Box<dyn Fn() -> bool>,
+    ) {
+        self.0.lock().unwrap().push(words.to_vec());
+        let is_wrong = secrets.iter().any(|(_, secret)| secret == "wrong");
+        if !matches!(words[0].as_str(), "list" | "signal") {
+            self.1.lock().unwrap().push(secrets);
+        }
+        if is_wrong {
+            let refused = json!({ "event": "error", "kind": "login-refused", "what": "refused", "verdict": "untouched", "exit": 5 });
+            return listener(&refused);
+        }
+        if words[0] == "ussd" {
+            let failed = json!({ "event": "error", "kind": "at-refused", "what": "<i>refused</i>", "cause": "a cause", "help": "some help",
+                "verdict": "recoverable", "recover": "ask the network again", "exit": 6, "facts": {} });
+            return listener(&failed);
+        }
+        let plan = json!({ "title": "t", "steps": [], "evidence": [], "objections": [], "dangers": ["<b>it may break</b>"] });
+        let result = match words[0].as_str() {
+            "list" => {
+                json!({ "sticks": [{ "place": "1-1", "id": "12d1:1506", "mode": "modem", "name": "<script>alert(1)</script>", "interfaces": [] }] })
+            }
+            "convert" if words.iter().any(|word| word == "--dry-run") => plan.clone(),
+            "convert" => {
+                let mut plan = plan;
+                if words.iter().any(|word| word == "1-2") {
+                    plan["steps"] = json!(["another stick stands there now"]);
+                }
+                listener(&json!({ "event": "plan", "plan": plan }));
+                json!({ "approved": approve() })
+            }
+            _ => json!({}),
+        };
+        listener(
+            &json!({ "event": "result", "schema": 1, "verb": words[0], "verdict": "done", "exit": 0, "result": result }),
+        );
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+
+    fn replug(&self, _: &str) -> bool {
+        true
+    }
+
+    fn profile_folder(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+}
+
+/// A server that is stopped at the end of a test.
+pub struct Running {
+    pub address: SocketAddr,
+    pub engine: Arc<Noting>,
+    pub links: Arc<Mutex<Vec<String>>>,
+    cancel: Cancel,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+pub fn options() -> Options {
+    Options {
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        unix: None,
+        public: None,
+        passwords: Passwords::default(),
+        read_only: false,
+        open_metrics: false,
+        max_upload: 1 << 20,
+        tls: None,
+        services: Vec::new(),
+        version: "0",
+    }
+}
+
+pub fn start(options: Options) -> Running {
+    let engine = Arc::new(Noting::default());
+    let links = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&links);
+    let show = move |link: &str| noted.lock().unwrap().push(link.to_owned());
+    let server = Server::bind(options, Vec::new(), Arc::clone(&engine) as Arc<dyn Engine>, show).unwrap();
+    let address = server.address().unwrap_or_else(|| "127.0.0.1:1".parse().unwrap());
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    let thread = Some(std::thread::spawn(move || server.run(&flag)));
+    Running { address, engine, links, cancel, thread }
+}
+
+/// A status and the rest of an answer.
+pub struct Answer {
+    pub status: u16,
+    pub text: String,
+}
+
+pub fn read(mut stream: impl Read) -> Answer {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    Answer { status, text }
+}
+
+impl Running {
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+
+    /// Sends a request of the head's lines and a body.
+    pub fn send(&self, first: &str, lines: &[&str], body: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        let mut head = format!("{first} HTTP/1.1\r\nConnection: close\r\n");
+        if !lines.iter().any(|line| line.starts_with("Host:") || line.is_empty()) {
+            head += &format!("Host: {}\r\n", self.address);
+        }
+        lines.iter().filter(|line| !line.is_empty()).for_each(|line| head += &format!("{line}\r\n"));
+        if !body.is_empty() {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        // A server that refuses early may close before it read everything.
+        let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(body));
+        read(stream)
+    }
+
+    pub fn link(&self) -> String {
+        self.links
+            .lock()
+            .unwrap()
+            .last()
+            .unwrap()
+            .split_once("/enter")
+            .map(|(_, rest)| format!("/enter{rest}"))
+            .unwrap()
+    }
+
+    /// Comes in by the link: the cookie and the token.
+    pub fn enter(&self) -> (String, String) {
+        let cookie = cookie(&self.send(&format!("GET {}", self.link()), &[], b""));
+        let session = self.send("GET /api/session", &[&cookie], b"").text;
+        let token = session.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap();
+        (cookie, format!("x-stickshift-token: {token}"))
+    }
+
+    /// Commands other than the looks of the server itself.
+    pub fn asked(&self) -> Vec<String> {
+        let all = self.engine.0.lock().unwrap();
+        all.iter()
+            .filter(|words| !matches!(words[0].as_str(), "list" | "signal"))
+            .map(|words| words.join(" "))
+            .collect()
+    }
+}
+
+pub fn cookie(answer: &Answer) -> String {
+    let set = answer
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .unwrap_or_else(|| panic!("{}", answer.text));
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    format!("Cookie: {}", set.split(';').next().unwrap())
+}
+
+pub const SEND: &str = "POST /api/sticks/1-1/messages";
+pub const JSON: &str = "Content-Type: application/json";
+pub const MESSAGE: &[u8] = b"{\"to\":\"+1\",\"text\":\"x\"}";
