@@ -13,6 +13,7 @@ mod replay;
 mod sample;
 mod size;
 mod stick;
+mod web;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -64,6 +65,11 @@ const SUBJECTS: &[Subject] = &[
         run: || in_guest("stay"),
     },
     Subject { name: "size", what: "the static program, whole and for a router", run: size::run },
+    Subject {
+        name: "web",
+        what: "the web page with 40 virtual sticks, 50 viewers and 1,000 requests a second",
+        run: web::run,
+    },
     Subject {
         name: "learn",
         what: "a profile out of a capture of 1 GiB, against tshark with a display filter",

@@ -1,7 +1,10 @@
 //! The tier of the web page: a real browser on virtual sticks, every page at the width of a telephone and of a desk, and axe-core's rules for
 //! those who cannot see or use a mouse.
 
+pub(crate) mod client;
 mod driver;
+mod proxy;
+mod schema;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,10 +21,11 @@ use crate::run::{self, command, phase, run, target};
 use driver::Browser;
 
 const AXE: &str = "axe-core@4.14.1";
-const STICKS: &str = "e3372h-hilink,k3772,e3372s";
-const PAGES: [&str; 10] = [
+const STICKS: &str = "e3372h-hilink,k3772,e3372s,e3372h-stick-pin,e3372h-hilink-login";
+const PAGES: [&str; 11] = [
     "/",
     "/sticks/1-1",
+    "/sticks/1-1/connect",
     "/sticks/1-1/messages",
     "/sticks/1-1/network",
     "/profiles",
@@ -35,12 +39,17 @@ const PAGES: [&str; 10] = [
 /// A profile whose message is a command for the shell of a router.
 const ATTACK: &str = "usb_modeswitch -v 12d1 -p 1526 -M `reboot`\n";
 
+/// The same in a TP-Link bin file: its options are `-n -M 55534243;reboot`.
+const ATTACK_BIN: &[u8] = include_bytes!("attack.bin");
+
 /// Installs the browser and axe-core.
 pub(crate) fn prepare() -> Result<(), String> {
     install::debian(&[
         Need { file: "/usr/bin/chromium", package: "chromium" },
         Need { file: "/usr/bin/chromedriver", package: "chromium-driver" },
     ])?;
+    schema::prepare()?;
+    proxy::prepare()?;
     if axe()?.exists() {
         return Ok(());
     }
@@ -55,10 +64,12 @@ fn axe() -> Result<PathBuf, String> {
 }
 
 /// A server that ends with this value.
-struct Server {
-    process: Child,
+pub(crate) struct Server {
+    pub(crate) process: Child,
     /// The one-time links that it printed.
     links: Arc<Mutex<Vec<String>>>,
+    /// Where it listens.
+    listening: Arc<Mutex<Option<String>>>,
 }
 
 impl Drop for Server {
@@ -69,20 +80,26 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Result<Server, String> {
-        let args =
-            ["serve", "--listen", "127.0.0.1:0", "--json", "--virtual", STICKS, "--fault", "powerloss@300"];
-        let mut serve = command(&program()?, &args);
+    /// Starts a build of the program on virtual sticks, with more options.
+    pub(crate) fn of(program: &str, folder: &Path, sticks: &str, more: &[&str]) -> Result<Server, String> {
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--json", "--virtual", sticks];
+        args.extend(more);
+        let mut serve = command(program, &args);
         serve.env("STICKSHIFT_STATE", folder.join("state")).env("STICKSHIFT_ROOT", folder.join("root"));
         let mut process = serve.stdout(Stdio::piped()).spawn().map_err(|e| format!("serve: {e}"))?;
         let out = process.stdout.take().ok_or("serve has no output")?;
-        let server = Server { process, links: Arc::default() };
-        let links = Arc::clone(&server.links);
+        let server = Server { process, links: Arc::default(), listening: Arc::default() };
+        let (links, listening) = (Arc::clone(&server.links), Arc::clone(&server.listening));
         thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 let line: Value = serde_json::from_str(&line).unwrap_or_default();
                 if let (Some(url), Ok(mut links)) = (line["link"]["url"].as_str(), links.lock()) {
                     links.push(url.to_owned());
+                }
+                if let (Some(address), Ok(mut known)) =
+                    (line["listening"]["address"].as_str(), listening.lock())
+                {
+                    *known = Some(address.to_owned());
                 }
             }
         });
@@ -90,7 +107,7 @@ impl Server {
     }
 
     /// The newest link, as soon as there are `count`.
-    fn link(&self, count: usize) -> Result<String, String> {
+    pub(crate) fn link(&self, count: usize) -> Result<String, String> {
         for _ in 0..300 {
             if let Some(link) = self.links.lock().map_err(|e| e.to_string())?.get(count - 1) {
                 return Ok(link.clone());
@@ -98,6 +115,17 @@ impl Server {
             thread::sleep(Duration::from_millis(100));
         }
         Err("serve prints no link".into())
+    }
+
+    /// Its address, as soon as it listens.
+    fn listening(&self) -> Result<String, String> {
+        for _ in 0..300 {
+            if let Some(address) = self.listening.lock().map_err(|e| e.to_string())?.clone() {
+                return Ok(address);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Err("serve does not listen".into())
     }
 
     fn address(&self) -> Result<String, String> {
@@ -135,7 +163,8 @@ pub(crate) fn pages() -> Result<(), String> {
             ],
         )?;
         fs::write(folder.join("attack.conf"), ATTACK).map_err(|e| e.to_string())?;
-        let server = Server::start(&folder)?;
+        fs::write(folder.join("attack.bin"), ATTACK_BIN).map_err(|e| e.to_string())?;
+        let server = Server::of(&program()?, &folder, STICKS, &["--fault", "powerloss@300"])?;
         let browser = Browser::start()?;
         browser.width(width)?;
         let visit =
@@ -144,7 +173,10 @@ pub(crate) fn pages() -> Result<(), String> {
         println!("    {width} px: {} pages looked at and every form used", PAGES.len());
     }
     println!("    pictures: {}", pictures.display());
-    Ok(())
+    proxy::check(&target("web-proxy")?)?;
+    let folder = target("web-api")?;
+    fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    schema::check(&folder)
 }
 
 struct Visit {
@@ -164,6 +196,9 @@ impl Visit {
             self.open(page)?;
             self.look(&format!("{number}-{}", page.trim_matches('/').replace(['/', ':'], "-")))?;
         }
+        self.connect()?;
+        self.wrong_pin()?;
+        self.login()?;
         self.messages()?;
         self.profile()?;
         self.network()?;
@@ -197,6 +232,84 @@ impl Visit {
             Some([]) => Ok(()),
             _ => Err(format!("{name}: axe-core finds {violations:#}")),
         }
+    }
+
+    /// The button that connects; another one in the same form only shows what that would do.
+    fn press_connect(&self) -> Result<(), String> {
+        self.browser.click("form[action='/do/up'] button:not([formaction])")
+    }
+
+    fn connect(&self) -> Result<(), String> {
+        self.open("/sticks/1-3/connect")?;
+        self.browser.wait_for_text("#apn-note", "network chooses")?;
+        self.browser.wait_for_text("#connection", "not online")?;
+        self.browser.click("button[formaction='/do/preview-up']")?;
+        self.browser.wait_for_text(".steps", "CGDCONT")?;
+        self.look("connect-preview")?;
+        // An access point that the network refuses, with its cause; later the status tells of it.
+        self.open("/sticks/1-3/connect")?;
+        self.browser.fill("#apn", "refused")?;
+        self.press_connect()?;
+        self.browser.wait_for_text(".box.bad", "does not take the data connection")?;
+        self.look("connect-refused")?;
+        self.open("/sticks/1-3/connect")?;
+        self.press_connect()?;
+        self.browser.wait_for(".box.good .badge.done")?;
+        self.browser.wait_for_text("dl", "10.249.198")?;
+        self.look("connect-done")?;
+        self.open("/sticks/1-3")?;
+        self.browser.wait_for(".plot")?;
+        self.browser.wait_for("#connection .badge.done")?;
+        for text in ["ncm", "10.249.198", "Connected for", "Last drop"] {
+            self.browser.wait_for_text("#connection", text)?;
+        }
+        self.look("status-online")?;
+        self.open("/sticks/1-3/connect")?;
+        self.browser.click("form[action='/do/down'] button")?;
+        self.browser.wait_for_text(".box.good", "put back")?;
+        self.browser.wait_for_text("#connection", "not online")
+    }
+
+    /// A wrong PIN is sent once, and not again before somebody says so.
+    fn wrong_pin(&self) -> Result<(), String> {
+        let with_pin = |pin: &str| {
+            self.open("/sticks/1-4/connect")?;
+            if !pin.is_empty() {
+                self.browser.fill("#pin", pin)?;
+            }
+            self.press_connect()
+        };
+        with_pin("")?;
+        self.browser.wait_for_text(".box.bad", "wants its PIN")?;
+        with_pin("0000")?;
+        self.browser.wait_for_text(".box.bad", "code is wrong")?;
+        with_pin("1234")?;
+        self.browser.wait_for_text(".box.bad", "not sent again")?;
+        self.look("connect-pin")?;
+        self.open("/sticks/1-4/connect")?;
+        self.browser.click("form[action='/do/down'] button")?;
+        self.browser.wait_for(".box.good")?;
+        with_pin("1234")?;
+        self.browser.wait_for(".box.good .badge.done")
+    }
+
+    /// A stick whose web interface wants a password.
+    fn login(&self) -> Result<(), String> {
+        let password = |text: &str| {
+            self.open("/sticks/1-5/messages")?;
+            self.browser.fill("#login-password", text)?;
+            self.browser.click("form[action$='/login'] button")
+        };
+        self.open("/sticks/1-5/messages")?;
+        self.browser.wait_for("#login-password")?;
+        self.look("stick-login")?;
+        password("wrong")?;
+        self.browser.wait_for_text(".box.bad", "refused the login")?;
+        self.browser.wait_for("#login-password")?;
+        password("admin")?;
+        self.browser.wait_for("form[action$='/logout']")?;
+        self.open("/sticks/1-5/messages")?;
+        self.browser.wait_for_text(".thread", "Hello")
     }
 
     fn messages(&self) -> Result<(), String> {
@@ -233,6 +346,12 @@ impl Visit {
         self.upload("/profiles", "attack.conf")?;
         self.browser.wait_for(".box.bad")?;
         self.look("profile-refused")?;
+        self.upload("/profiles", "attack.bin")?;
+        self.browser.wait_for_text(".box.bad", "attack on the router")?;
+        self.look("profile-attack")?;
+        if self.browser.text("main")?.contains("Add to my profiles") {
+            return Err("an attack can be added".into());
+        }
         self.upload("/profiles", "k3772.bin")?;
         self.browser.wait_for_text(".box.good", "can be used")?;
         self.browser.wait_for_text("pre", "HuaweiNewMode")?;
@@ -335,7 +454,7 @@ impl Visit {
         self.open("/")?;
         self.browser.click("form[action='/language'] button")?;
         self.browser.wait_for("html[lang='de']")?;
-        for page in ["/", "/sticks/1-3", "/doctor", "/convert", "/jobs"] {
+        for page in ["/", "/sticks/1-3", "/sticks/1-3/connect", "/doctor", "/convert", "/jobs"] {
             self.open(page)?;
             self.look(&format!("dark-de-{}", page.trim_matches('/').replace('/', "-")))?;
         }
