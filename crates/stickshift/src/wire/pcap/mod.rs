@@ -300,13 +300,15 @@ impl<'r> Capture<'r> {
         }
         let glance = window.fill(GLANCE)?;
         let glance = &glance[..glance.len().min(GLANCE)];
-        let reader = if usbmon_text::looks_like(glance) {
+        // Looking for words in the bytes of something else takes longer than all that is done with it.
+        let text = is_text(glance);
+        let reader = if text && usbmon_text::looks_like(glance) {
             Reader::UsbmonText(UsbmonText::default())
-        } else if sniffusb::looks_like(glance) {
+        } else if text && sniffusb::looks_like(glance) {
             Reader::SniffUsb(SniffUsb::default())
-        } else if bushound::looks_like(glance) {
+        } else if text && bushound::looks_like(glance) {
             Reader::BusHound(BusHound::default())
-        } else if let Some((what, instead)) = others::named(glance) {
+        } else if let Some((what, instead)) = others::named(glance, text) {
             let error =
                 Error::new(ErrorKind::WrongFileKind, format!("this is {what}, which is not read: {instead}"));
             return Err(error.detail(Detail::OtherCapture));
@@ -362,6 +364,12 @@ impl<'r> Capture<'r> {
             Reader::BusHound(log) => log.next(window, facts, end),
         }
     }
+}
+
+/// Whether bytes may be a text, with whatever damage: texts have next to no control characters, except UTF-16.
+fn is_text(bytes: &[u8]) -> bool {
+    let control = bytes.iter().filter(|b| **b < b' ' && !b.is_ascii_whitespace()).count();
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || control * 32 <= bytes.len()
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Captures of programs whose files are not read: named for what they are, with what to do instead.
 
 /// The program that made a text or a file, and what to do instead.
-pub(super) fn named(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(super) fn named(bytes: &[u8], is_text: bool) -> Option<(&'static str, &'static str)> {
     const WIRESHARK: &str =
         "open the capture in Wireshark and save it as pcapng (File, Save As), not as text";
     const AGAIN: &str = "capture again with Wireshark and USBPcap, or with usbmon on Linux; or type the bytes that were sent last into `--message`";
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => rest.iter().filter(|b| **b != 0).map(|b| char::from(*b)).collect(),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
+        _ if is_text => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
     };
     let lines: Vec<&str> = text.lines().map(str::trim).take(400).collect();
     let begins = |start: &str| lines.iter().filter(|l| l.starts_with(start)).count();
@@ -56,10 +57,10 @@ mod tests {
                 "USBlyzer",
             ),
         ] {
-            assert!(named(text.as_bytes()).unwrap().0.contains(name), "{text}");
+            assert!(named(text.as_bytes(), true).unwrap().0.contains(name), "{text}");
         }
         for text in ["# Tools\nUse Wireshark, SnoopyPro or USBlyzer.\n", "hello\n", ""] {
-            assert_eq!(named(text.as_bytes()), None, "{text}");
+            assert_eq!(named(text.as_bytes(), true), None, "{text}");
         }
     }
 }
