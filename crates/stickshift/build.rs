@@ -234,7 +234,17 @@ fn refusals(out: &Path) {
     let hilink = fs::read_to_string("data/refusals-hilink.toml").expect("data/refusals-hilink.toml");
     let network = fs::read_to_string("data/refusals-network.toml").expect("data/refusals-network.toml");
     let mbim = fs::read_to_string("data/refusals-mbim.toml").expect("data/refusals-mbim.toml");
-    fs::write(out.join("refusals.rs"), refusals::tables(&[&at, &hilink, &network, &mbim])).expect("write");
+    let (code, texts) = refusals::tables(&[&at, &hilink, &network, &mbim]);
+    fs::write(out.join("refusals.rs"), code).expect("write");
+    fs::write(out.join("refusals.bin"), compressed(&texts)).expect("write");
+}
+
+fn compressed(text: &str) -> Vec<u8> {
+    use std::io::Write as _;
+
+    let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(text.as_bytes()).expect("a vector takes all");
+    packed.finish().expect("a vector takes all")
 }
 
 /// `data/purposes.toml` to the table of `profile::purpose`.
@@ -245,13 +255,9 @@ fn purposes(out: &Path) {
 
 /// `data/apns.tsv`, compressed, for `online::apn`.
 fn apns(out: &Path) {
-    use std::io::Write as _;
-
     let table = fs::read_to_string("data/apns.tsv").expect("data/apns.tsv");
     let rows: Vec<&str> = table.lines().filter(|line| !line.starts_with('#')).collect();
-    let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-    packed.write_all(rows.join("\n").as_bytes()).expect("a vector takes all");
-    fs::write(out.join("apns.bin"), packed.finish().expect("a vector takes all")).expect("write");
+    fs::write(out.join("apns.bin"), compressed(&rows.join("\n"))).expect("write");
 }
 
 /// `data/router-hardware.toml` to the table of `router::container`.

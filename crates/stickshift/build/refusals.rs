@@ -60,11 +60,12 @@ fn variant(code: &str) -> String {
     code.split('-').map(word).collect()
 }
 
-/// The statics of `error::refusals`.
-pub(super) fn tables(files: &[&str]) -> String {
+/// The statics of `error::refusals`, and the texts of its rows: name, cause, help and source, a line each.
+pub(super) fn tables(files: &[&str]) -> (String, String) {
     let read = |file: &&str| toml::from_str(file).unwrap_or_else(|e| panic!("data/refusals: {e}"));
     let data: Vec<Data> = files.iter().map(read).collect();
-    let mut code = String::from("/// Every meaning that is known.\npub static MEANINGS: &[Meaning] = &[\n");
+    let mut texts = String::new();
+    let mut code = String::from("static ROWS: &[Row] = &[\n");
     for group in data.iter().flat_map(|data| &data.group) {
         for row in &group.rows {
             let (from, to) = match (row.code, row.from, row.to) {
@@ -77,18 +78,19 @@ pub(super) fn tables(files: &[&str]) -> String {
             let tried = group.tried.as_ref().map(|tried| format!("Tried::{}", variant(tried)));
             writeln!(
                 code,
-                "Meaning {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, name: {:?}, kind: {}, busy: {}, in_doubt: {}, cause: {:?}, help: {:?}, source: {:?} }},",
+                "Row {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, kind: {}, busy: {}, in_doubt: {} }},",
                 variant(&group.family),
                 option(tried),
-                row.name,
                 option(kind),
                 row.busy,
                 row.in_doubt,
-                row.cause,
-                row.help,
-                group.source,
             )
             .expect("a string takes all");
+            for text in [&row.name, &row.cause, &row.help, &group.source] {
+                assert!(!text.contains('\n'), "data/refusals: a text of two lines: {text}");
+                texts.push_str(text);
+                texts.push('\n');
+            }
         }
     }
     code += "];\n/// Every number of the data connection that is known.\npub static CONNECTIONS: &[ConnectionMeaning] = &[\n";
@@ -105,7 +107,7 @@ pub(super) fn tables(files: &[&str]) -> String {
             .expect("a string takes all");
         }
     }
-    code + "];\n"
+    (code + "];\n", texts)
 }
 
 fn option(code: Option<String>) -> String {

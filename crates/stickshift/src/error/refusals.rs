@@ -1,5 +1,8 @@
 //! What the numbers mean by which sticks and networks refuse, from `data/refusals-*.toml`.
 
+use std::io::Read;
+use std::sync::OnceLock;
+
 use crate::error::{ErrorKind, Refusal, RefusalFamily};
 
 /// What was tried, where the meaning of a refusal depends on it.
@@ -66,13 +69,44 @@ pub struct ConnectionMeaning {
     pub source: &'static str,
 }
 
+/// A [`Meaning`] without its texts.
+struct Row {
+    family: RefusalFamily,
+    from: i32,
+    to: i32,
+    tried: Option<Tried>,
+    kind: Option<ErrorKind>,
+    busy: bool,
+    in_doubt: bool,
+}
+
 include!(concat!(env!("OUT_DIR"), "/refusals.rs"));
+
+/// Every meaning that is known. The texts are compressed, for they are wanted in failures only and large for a router.
+pub fn meanings() -> &'static [Meaning] {
+    static TEXTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/refusals.bin"));
+    static ALL: OnceLock<Vec<Meaning>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut texts = String::new();
+        // They were packed when this was built.
+        let _ = flate2::read::DeflateDecoder::new(TEXTS).read_to_string(&mut texts);
+        let texts: &'static str = String::leak(texts);
+        let mut texts = texts.split('\n');
+        let mut text = || texts.next().unwrap_or_default();
+        let meaning = |row: &Row| {
+            let &Row { family, from, to, tried, kind, busy, in_doubt } = row;
+            let [name, cause, help, source] = [text(), text(), text(), text()];
+            Meaning { family, from, to, tried, name, kind, busy, in_doubt, cause, help, source }
+        };
+        ROWS.iter().map(meaning).collect()
+    })
+}
 
 /// What a refusal means: the row for what was `tried` first, then the number's own row, then that of its range.
 pub fn meaning(refusal: Refusal, tried: Option<Tried>) -> Option<&'static Meaning> {
     let fits = |m: &&Meaning| m.family == refusal.family && (m.from..=m.to).contains(&refusal.code);
     let of = |tried: Option<Tried>, own: bool| {
-        MEANINGS.iter().filter(fits).find(|m| m.tried == tried && (m.from == m.to) == own)
+        meanings().iter().filter(fits).find(|m| m.tried == tried && (m.from == m.to) == own)
     };
     let special = tried.and_then(|tried| of(Some(tried), true));
     special.or_else(|| of(None, true)).or_else(|| of(None, false))
@@ -85,7 +119,7 @@ pub fn named(family: RefusalFamily, words: &str) -> Option<&'static Meaning> {
         text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
     };
     let words = bare(words);
-    MEANINGS.iter().find(|m| m.family == family && !m.name.is_empty() && bare(m.name) == words)
+    meanings().iter().find(|m| m.family == family && !m.name.is_empty() && bare(m.name) == words)
 }
 
 /// What a number of `ConnectionStatus` means.
@@ -99,9 +133,9 @@ mod tests {
 
     #[test]
     fn every_row_is_reached_and_says_what_to_do() {
-        for row in MEANINGS {
+        for row in meanings() {
             let alone = |code: &i32| {
-                !MEANINGS.iter().any(|m| m.family == row.family && m.from == m.to && m.from == *code)
+                !meanings().iter().any(|m| m.family == row.family && m.from == m.to && m.from == *code)
             };
             let code = if row.from == row.to { Some(row.from) } else { (row.from..=row.to).find(alone) };
             let code = code.unwrap_or_else(|| panic!("{row:?} is hidden"));
