@@ -1,6 +1,5 @@
 //! `stickshift list`: every stick, what it is, its ports, who holds them, and what to do next.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -42,19 +41,18 @@ pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
 
 /// Prints what is there, then every change, until the user stops it.
 fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
-    let mut known: BTreeMap<Place, StickReport> = BTreeMap::new();
     context.output.stream("list", &list);
-    known.extend(list.sticks.into_iter().map(|s| (s.place.clone(), s)));
+    let mut known = list.sticks;
+    known.sort_by(|a, b| a.place.cmp(&b.place));
     while context.wait_change(bus, None)? {
-        let now: BTreeMap<Place, StickReport> =
-            bus.sticks()?.iter().map(|s| (s.place.clone(), StickReport::of(s))).collect();
-        for (place, stick) in &known {
-            if !now.contains_key(place) {
-                context.output.stream("gone", &Change { sign: '-', stick });
-            }
+        let mut now: Vec<StickReport> = bus.sticks()?.iter().map(StickReport::of).collect();
+        now.sort_by(|a, b| a.place.cmp(&b.place));
+        let at = |all: &[StickReport], place: &Place| all.iter().position(|stick| stick.place == *place);
+        for stick in known.iter().filter(|stick| at(&now, &stick.place).is_none()) {
+            context.output.stream("gone", &Change { sign: '-', stick });
         }
-        for (place, stick) in &now {
-            match known.get(place) {
+        for stick in &now {
+            match at(&known, &stick.place).map(|index| &known[index]) {
                 None => context.output.stream("came", &Change { sign: '+', stick }),
                 Some(before) if before != stick => {
                     context.output.stream("changed", &Change { sign: '~', stick });

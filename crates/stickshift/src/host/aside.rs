@@ -1,7 +1,6 @@
 //! Strings of devices, read aside. Reading one takes the kernel's lock of its device, and a device that is slow to answer its driver keeps
 //! that lock for up to half a minute: nobody who looks at the bus waits for it.
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ const STACK: usize = 64 * 1024;
 /// The strings of every device that is plugged in, each read once.
 #[derive(Debug, Default)]
 pub(super) struct StringsAside {
-    devices: BTreeMap<Place, Device>,
+    devices: Vec<(Place, Device)>,
 }
 
 #[derive(Debug)]
@@ -39,13 +38,17 @@ impl StringsAside {
         let mut before = std::mem::take(&mut self.devices);
         for device in devices.iter() {
             let address = roots.address(&device.place);
-            let same = before.remove(&device.place).filter(|known| known.address == address);
-            let known = same.unwrap_or_else(|| Device { address, strings: begin(roots, &device.place) });
-            self.devices.insert(device.place.clone(), known);
+            let known =
+                before.iter().position(|(place, known)| *place == device.place && known.address == address);
+            let known = known.map(|index| before.swap_remove(index));
+            self.devices.push(known.unwrap_or_else(|| {
+                (device.place.clone(), Device { address, strings: begin(roots, &device.place) })
+            }));
         }
         let end = Instant::now() + PATIENCE;
         for device in devices {
-            let Some(entry) = self.devices.get_mut(&device.place) else { continue };
+            let known = self.devices.iter_mut().find(|(place, _)| *place == device.place);
+            let Some((_, entry)) = known else { continue };
             if let Reading::Coming(coming) = &entry.strings {
                 match coming.recv_timeout(end.saturating_duration_since(Instant::now())) {
                     Ok(strings) => entry.strings = Reading::Known(strings),

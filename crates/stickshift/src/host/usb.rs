@@ -1,6 +1,5 @@
 //! One opened USB device, through nusb.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nusb::MaybeFuture;
@@ -20,9 +19,10 @@ pub struct UsbDevice {
     device: nusb::Device,
     descriptor: Vec<u8>,
     configurations: Vec<Vec<u8>>,
-    /// Claimed interfaces by number. Endpoints hold on to their interface, so they go first.
-    endpoints: BTreeMap<u8, (u8, Pipe)>,
-    claimed: BTreeMap<u8, nusb::Interface>,
+    /// Pipes with their address and interface. They hold on to their interface, so they go first.
+    endpoints: Vec<(u8, u8, Pipe)>,
+    /// Claimed interfaces with their number.
+    claimed: Vec<(u8, nusb::Interface)>,
     clock: Clock,
 }
 
@@ -47,14 +47,15 @@ impl UsbDevice {
             device,
             descriptor,
             configurations,
-            endpoints: BTreeMap::new(),
-            claimed: BTreeMap::new(),
+            endpoints: Vec::new(),
+            claimed: Vec::new(),
             clock: Clock::start(),
         })
     }
 
     fn claimed(&self, interface: u8) -> Result<&nusb::Interface> {
-        self.claimed.get(&interface).ok_or_else(|| {
+        let claimed = self.claimed.iter().find(|(number, _)| *number == interface);
+        claimed.map(|(_, claimed)| claimed).ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("interface {interface} is not claimed"))
                 .with("place", &self.place)
                 .with("interface", interface)
@@ -63,7 +64,8 @@ impl UsbDevice {
 
     /// The pipe to an endpoint of a claimed interface.
     fn pipe(&mut self, address: u8) -> Result<&mut Pipe> {
-        if !self.endpoints.contains_key(&address) {
+        let index = self.endpoints.iter().position(|(known, ..)| *known == address);
+        if index.is_none() {
             let opened = self.claimed.iter().find_map(|(number, interface)| {
                 let endpoint = interface.descriptor()?.endpoints().find(|e| e.address() == address)?;
                 Some((*number, open_pipe(interface, address, endpoint.transfer_type())))
@@ -74,14 +76,15 @@ impl UsbDevice {
                     .with("endpoint", format!("{address:02x}")));
             };
             let pipe = pipe.map_err(|e| failed(&self.place, "cannot open the endpoint", &e))?;
-            self.endpoints.insert(address, (number, pipe));
+            self.endpoints.push((address, number, pipe));
         }
-        Ok(&mut self.endpoints.get_mut(&address).expect("inserted above").1)
+        let index = index.unwrap_or(self.endpoints.len() - 1);
+        Ok(&mut self.endpoints[index].2)
     }
 
     /// Lets go of everything that is in use on an interface.
     fn close_pipes(&mut self, interface: u8) {
-        self.endpoints.retain(|_, (number, _)| *number != interface);
+        self.endpoints.retain(|(_, number, _)| *number != interface);
     }
 
     fn transfer_failed(&self, e: TransferError) -> Error {
@@ -119,7 +122,7 @@ impl UsbLink for UsbDevice {
     }
 
     fn claim(&mut self, interface: u8) -> Result<()> {
-        if self.claimed.contains_key(&interface) {
+        if self.claimed(interface).is_ok() {
             return Ok(());
         }
         let claimed = self.device.claim_interface(interface).wait();
@@ -132,14 +135,15 @@ impl UsbLink for UsbDevice {
                 _ => error,
             }
         })?;
-        self.claimed.insert(interface, claimed);
+        self.claimed.push((interface, claimed));
         Ok(())
     }
 
     fn release(&mut self, interface: u8) -> Result<()> {
         self.close_pipes(interface);
-        match self.claimed.remove(&interface) {
-            Some(claimed) => {
+        match self.claimed.iter().position(|(number, _)| *number == interface) {
+            Some(index) => {
+                let (_, claimed) = self.claimed.swap_remove(index);
                 claimed.release().wait().map_err(|e| failed(&self.place, "cannot release the interface", &e))
             }
             None => Ok(()),
@@ -253,7 +257,7 @@ impl UsbDevice {
 #[cfg(target_os = "windows")]
 impl UsbDevice {
     fn control_pipe(&self) -> Result<&nusb::Interface> {
-        self.claimed.values().next().ok_or_else(|| {
+        self.claimed.first().map(|(_, claimed)| claimed).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "a control request needs a claimed interface on this system")
         })
     }
