@@ -8,7 +8,7 @@ use crate::run;
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// What a router has no use for is left out.
-pub(crate) const ROUTER: [&str; 1] = ["--no-default-features"];
+pub(crate) const ROUTER: [&str; 3] = ["--no-default-features", "--features", "openwrt"];
 
 /// Builds it, with more arguments for cargo, and returns where it is.
 pub(crate) fn build(more: &[&str]) -> Result<PathBuf, String> {

@@ -8,10 +8,15 @@
         feature = "config",
         feature = "desktop",
         feature = "flash",
+        feature = "hilink-verb",
         feature = "learn",
         feature = "man",
+        feature = "online",
         feature = "pasted",
+        feature = "ports",
+        feature = "report",
         feature = "router",
+        feature = "ussd",
         feature = "virtual",
         feature = "web"
     )),
@@ -127,6 +132,8 @@ fn main() -> ExitCode {
     });
     let (cli, (typed, stick)) = match read {
         Ok(read) => read,
+        // What was asked for, help or the version, is complete; to describe the command line once more takes as long as the rest.
+        Err(error) if !error.use_stderr() => return not_understood(&error),
         Err(error) => return not_understood(&error.format(&mut Cli::command())),
     };
     if !cli.verb.touches_only_files() {

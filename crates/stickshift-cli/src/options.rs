@@ -57,6 +57,12 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
 /// Virtual sticks in place of the real ones.
 #[cfg(feature = "virtual")]
 #[derive(Args, Clone, Debug, Default)]

@@ -28,6 +28,7 @@ pub mod link;
 pub mod mask;
 pub mod mbim;
 pub mod modem;
+#[cfg(feature = "online")]
 pub mod online;
 #[cfg(feature = "pasted")]
 pub mod pasted;

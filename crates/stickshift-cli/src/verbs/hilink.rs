@@ -13,6 +13,7 @@ use stickshift::mask;
 use stickshift::modem::{DialProfiles, Modem};
 
 use crate::context::Context;
+use crate::options::Switch;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::verbs::hilink_reports::{
@@ -96,12 +97,6 @@ enum HilinkVerb {
 enum Composition {
     Project,
     Debug,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
-    On,
-    Off,
 }
 
 pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {

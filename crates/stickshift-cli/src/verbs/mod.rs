@@ -9,7 +9,9 @@ pub(crate) mod doctor;
 pub(crate) mod firmware;
 #[cfg(feature = "flash")]
 pub(crate) mod flash;
+#[cfg(feature = "hilink-verb")]
 pub(crate) mod hilink;
+#[cfg(feature = "hilink-verb")]
 mod hilink_reports;
 pub(crate) mod identify;
 #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
@@ -22,18 +24,23 @@ pub(crate) mod load;
 #[cfg(feature = "flash")]
 pub(crate) mod loader;
 pub(crate) mod network;
+#[cfg(feature = "online")]
 pub(crate) mod online;
+#[cfg(feature = "online")]
 mod online_apn;
+#[cfg(feature = "online")]
 mod online_stay;
 pub(crate) mod openwrt;
 #[cfg(feature = "pasted")]
 pub(crate) mod pasted;
 pub(crate) mod pin;
+#[cfg(feature = "ports")]
 pub(crate) mod ports;
 pub(crate) mod profile;
 mod profile_reports;
 #[cfg(feature = "virtual")]
 pub(crate) mod rehearse;
+#[cfg(feature = "report")]
 pub(crate) mod report;
 #[cfg(feature = "router")]
 pub(crate) mod router;
@@ -50,6 +57,7 @@ mod setup_udev;
 pub(crate) mod signal;
 pub(crate) mod sms;
 pub(crate) mod switch;
+#[cfg(feature = "ussd")]
 pub(crate) mod ussd;
 #[cfg(feature = "virtual")]
 pub(crate) mod virtual_owner;
@@ -131,6 +139,7 @@ pub(crate) enum Verb {
     /// Expose a simulated stick to other programs
     Virtual(Lazy<virtual_stick::VirtualArgs>),
 
+    #[cfg(feature = "hilink-verb")]
     /// Query and control HiLink firmware through its web API
     Hilink(Lazy<hilink::HilinkArgs>),
 
@@ -140,6 +149,7 @@ pub(crate) enum Verb {
     /// Read, send and delete SMS messages
     Sms(Lazy<sms::SmsArgs>),
 
+    #[cfg(feature = "ussd")]
     /// Send a USSD code such as '*100#' and print the reply
     Ussd(Lazy<ussd::UssdArgs>),
 
@@ -152,9 +162,11 @@ pub(crate) enum Verb {
     /// Show and select radio technologies, bands and the network
     Network(Lazy<network::NetworkArgs>),
 
+    #[cfg(feature = "online")]
     /// Go online through a stick: registration, data connection, address, route, name servers
     Online(Lazy<online::OnlineArgs>),
 
+    #[cfg(feature = "ports")]
     /// Show and change the stick's USB composition (its ports)
     Ports(Lazy<ports::PortsArgs>),
 
@@ -162,6 +174,7 @@ pub(crate) enum Verb {
     /// Identify a file and show its contents
     Inspect(Lazy<inspect::InspectArgs>),
 
+    #[cfg(feature = "report")]
     /// Collect what a maintainer needs about a stick in one masked text
     Report(Lazy<report::ReportArgs>),
 }
@@ -196,19 +209,24 @@ impl Verb {
             Verb::Loader(_) => "loader",
             #[cfg(feature = "flash")]
             Verb::Flash(_) => "flash",
+            #[cfg(feature = "hilink-verb")]
             Verb::Hilink(_) => "hilink",
             Verb::At(_) => "at",
             Verb::Sms(_) => "sms",
+            #[cfg(feature = "ussd")]
             Verb::Ussd(_) => "ussd",
             Verb::Pin(_) => "pin",
             Verb::Signal(_) => "signal",
             Verb::Network(_) => "network",
+            #[cfg(feature = "online")]
             Verb::Online(_) => "online",
+            #[cfg(feature = "ports")]
             Verb::Ports(_) => "ports",
             #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
             Verb::Inspect(_) => "inspect",
             #[cfg(feature = "web")]
             Verb::Serve(_) => "serve",
+            #[cfg(feature = "report")]
             Verb::Report(_) => "report",
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => "rehearse",
@@ -229,16 +247,17 @@ impl Verb {
             #[cfg(feature = "flash")]
             Verb::Load(_) => Work::Load,
             Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
+            #[cfg(feature = "online")]
             Verb::Online(_) => Work::Online,
-            Verb::At(_)
-            | Verb::Hilink(_)
-            | Verb::Network(_)
-            | Verb::Pin(_)
-            | Verb::Ports(_)
-            | Verb::Report(_)
-            | Verb::Signal(_)
-            | Verb::Sms(_)
-            | Verb::Ussd(_) => Work::Talk,
+            Verb::At(_) | Verb::Network(_) | Verb::Pin(_) | Verb::Signal(_) | Verb::Sms(_) => Work::Talk,
+            #[cfg(feature = "hilink-verb")]
+            Verb::Hilink(_) => Work::Talk,
+            #[cfg(feature = "ports")]
+            Verb::Ports(_) => Work::Talk,
+            #[cfg(feature = "report")]
+            Verb::Report(_) => Work::Talk,
+            #[cfg(feature = "ussd")]
+            Verb::Ussd(_) => Work::Talk,
             _ => Work::Other,
         }
     }
@@ -296,18 +315,23 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Router(Lazy(args)) => apart(args, |args| router::run(context, args)),
         Verb::Profile(Lazy(args)) => apart(args, |args| profile::run(context, args)),
         Verb::At(Lazy(args)) => apart(args, |args| at::run(context, args)),
+        #[cfg(feature = "hilink-verb")]
         Verb::Hilink(Lazy(args)) => apart(args, |args| hilink::run(context, args)),
         Verb::Pin(Lazy(args)) => apart(args, |args| pin::run(context, args)),
         Verb::Network(Lazy(args)) => apart(args, |args| network::run(context, args)),
+        #[cfg(feature = "online")]
         Verb::Online(Lazy(args)) => apart(args, |args| online::run(context, args)),
+        #[cfg(feature = "ports")]
         Verb::Ports(Lazy(args)) => apart(args, |args| ports::run(context, args)),
         Verb::Signal(Lazy(args)) => apart(args, |args| signal::run(context, args)),
         Verb::Sms(Lazy(args)) => apart(args, |args| sms::run(context, args)),
+        #[cfg(feature = "ussd")]
         Verb::Ussd(Lazy(args)) => apart(args, |args| ussd::run(context, args)),
         #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
         Verb::Inspect(Lazy(args)) => apart(args, |args| inspect::run(context, args)),
         #[cfg(feature = "web")]
         Verb::Serve(Lazy(args)) => apart(args, |args| serve::run(context, args)),
+        #[cfg(feature = "report")]
         Verb::Report(Lazy(args)) => apart(args, |args| report::run(context, args)),
     }
 }
@@ -345,17 +369,22 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     loader::shapes(&mut shapes);
     #[cfg(feature = "flash")]
     flash::shapes(&mut shapes);
+    #[cfg(feature = "hilink-verb")]
     hilink::shapes(&mut shapes);
     at::shapes(&mut shapes);
     sms::shapes(&mut shapes);
+    #[cfg(feature = "ussd")]
     ussd::shapes(&mut shapes);
     pin::shapes(&mut shapes);
     signal::shapes(&mut shapes);
     network::shapes(&mut shapes);
+    #[cfg(feature = "online")]
     online::shapes(&mut shapes);
+    #[cfg(feature = "ports")]
     ports::shapes(&mut shapes);
     #[cfg(feature = "web")]
     serve::shapes(&mut shapes);
+    #[cfg(feature = "report")]
     report::shapes(&mut shapes);
     #[cfg(feature = "virtual")]
     rehearse::shapes(&mut shapes);

@@ -9,9 +9,9 @@ use stickshift::modem::{HeardNetwork, Modem, RadioSettings, Reception, Untold};
 use stickshift::stick::radio::{self, Order};
 
 use crate::context::Context;
+use crate::options::Switch;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::verbs::hilink::Switch;
 use crate::verbs::signal::untold;
 use crate::way_in::{WayInArgs, tell_second_look};
 

@@ -70,6 +70,9 @@ pub struct Hilink<'l> {
     pub(super) effects: Effects,
     /// How it stood before the last request.
     pub(super) before: Standing,
+    /// There is none in a build without it: what only it needs is left out with it.
+    #[cfg(not(feature = "hilink"))]
+    pub(super) _none: std::convert::Infallible,
 }
 
 impl<'l> Hilink<'l> {
@@ -87,6 +90,7 @@ impl<'l> Hilink<'l> {
     ///
     /// # Errors
     /// As [`open`](Self::open), and `Interrupted`.
+    #[cfg(feature = "hilink")]
     pub fn open_with(
         link: &'l mut dyn HttpLink,
         random: impl FnMut(&mut [u8]) + 'l,
@@ -108,6 +112,16 @@ impl<'l> Hilink<'l> {
         };
         hilink.start_session()?;
         Ok(hilink)
+    }
+
+    /// As [`open`](Self::open).
+    ///
+    /// # Errors
+    /// `Unsupported`: this build does not talk to web servers.
+    #[cfg(not(feature = "hilink"))]
+    pub fn open_with(_: &'l mut dyn HttpLink, _: impl FnMut(&mut [u8]) + 'l, _: Cancel) -> Result<Self> {
+        let what = "this build of stickshift does not talk to the web server of HiLink firmware";
+        Err(Error::new(ErrorKind::Unsupported, what))
     }
 
     /// Whether a password may go out in base64, which whoever answers can read: login types 0 and 3.

@@ -38,7 +38,7 @@ mod http;
 mod inherited;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "online"))]
 mod online;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
@@ -56,7 +56,7 @@ pub use http::WebLink;
 pub use inherited::inherited_sockets;
 #[cfg(target_os = "linux")]
 pub use linux::{awake, dbus, memory, modem_manager};
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "online"))]
 pub use online::{Folders, SysComputer};
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;

@@ -55,6 +55,9 @@ pub struct Mbim<'l> {
     /// The information buffer of the last refusal.
     beside: Vec<u8>,
     effects: Effects,
+    /// There is none in a build without it: what only it needs is left out with it.
+    #[cfg(not(feature = "mbim"))]
+    _none: std::convert::Infallible,
 }
 
 impl Changes for Mbim<'_> {
@@ -76,6 +79,7 @@ enum Answer {
 impl<'l> Mbim<'l> {
     /// Over `link`, which no one else reads. `first` numbers the first message: one that differs from that of an earlier program, whose
     /// answers may still be on their way.
+    #[cfg(feature = "mbim")]
     pub fn new(link: &'l mut dyn MessageLink, first: u32) -> Self {
         Mbim {
             link,

@@ -88,6 +88,7 @@ pub struct Modem<'l> {
 enum Way<'l> {
     At(At<'l>),
     Web(Hilink<'l>),
+    #[cfg_attr(not(feature = "mbim"), expect(dead_code))]
     Mbim(Mbim<'l>),
 }
 
@@ -133,12 +134,22 @@ impl<'l> Modem<'l> {
     ///
     /// # Errors
     /// As [`Mbim::open`].
+    #[cfg(feature = "mbim")]
     pub fn over_mbim(link: &'l mut dyn MessageLink, cancel: &Cancel) -> Result<Self> {
         let mut first = [0; 4];
         crate::random::fill(&mut first);
         let mut mbim = Mbim::new(link, u32::from_le_bytes(first)).with_cancel(cancel.clone());
         mbim.open()?;
         Ok(Modem::from_way(Way::Mbim(mbim)))
+    }
+
+    /// Over the control channel of an MBIM function.
+    ///
+    /// # Errors
+    /// `Unsupported`: this build does not talk MBIM.
+    #[cfg(not(feature = "mbim"))]
+    pub fn over_mbim(_: &'l mut dyn MessageLink, _: &Cancel) -> Result<Self> {
+        Err(Error::new(ErrorKind::Unsupported, "this build of stickshift does not talk MBIM"))
     }
 
     fn from_way(way: Way<'l>) -> Self {
