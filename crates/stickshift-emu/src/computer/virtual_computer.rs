@@ -92,6 +92,9 @@ enum Holder {
 pub(crate) struct VirtualComputer {
     now: Moment,
     pub(crate) participants: Participants,
+    /// When all places were looked at last, and the places to which something was done since.
+    settled: Option<Moment>,
+    touched: BTreeSet<Place>,
     slots: BTreeMap<Place, UsbSocket>,
     /// Counts whatever a look at the bus would show.
     changes: u64,
@@ -121,7 +124,7 @@ impl VirtualComputer {
     pub(crate) fn plug(&mut self, place: Place, mut device: Box<dyn Device>) {
         device.power(self.now, true);
         self.slots.insert(place, UsbSocket { device, present: None, last_ttys: BTreeSet::new() });
-        self.settle();
+        self.settle_all();
     }
 
     pub(crate) fn take_out(&mut self, place: &Place) -> Option<Box<dyn Device>> {
@@ -135,7 +138,7 @@ impl VirtualComputer {
         if let Some(slot) = self.slots.get_mut(place) {
             slot.device.power(self.now, on);
         }
-        self.settle();
+        self.settle_all();
     }
 
     pub(crate) fn schedule(&mut self, after: Duration, place: Place, action: Action) {
@@ -157,7 +160,7 @@ impl VirtualComputer {
         at: &str,
     ) {
         self.mounting.push((self.now + after, place, interface, unit, at.to_owned()));
-        self.settle();
+        self.settle_all();
     }
 
     pub(crate) fn unmount(&mut self, place: &Place) {
@@ -171,7 +174,14 @@ impl VirtualComputer {
     }
 
     pub(crate) fn device(&mut self, place: &Place) -> Option<&mut dyn Device> {
+        self.touched.insert(place.clone());
         Some(self.slots.get_mut(place)?.device.as_mut())
+    }
+
+    /// The same for every place, whatever was done.
+    fn settle_all(&mut self) {
+        self.settled = None;
+        self.settle();
     }
 
     /// Lets everything happen that is due now.
@@ -179,6 +189,7 @@ impl VirtualComputer {
         let now = self.now;
         while let Some(due) = self.actions.iter().position(|&(at, ..)| at <= now) {
             let (_, place, action) = self.actions.remove(due);
+            self.settled = None;
             let Some(slot) = self.slots.get_mut(&place) else { continue };
             slot.device.power(now, action == Action::Plug);
             if action == Action::Replug {
@@ -186,6 +197,7 @@ impl VirtualComputer {
             }
         }
         while let Some(due) = self.arrivals.iter().position(|arrival| arrival.0 <= now) {
+            self.settled = None;
             let (_, place, mut device) = self.arrivals.remove(due);
             self.take_out(&place);
             device.power(now, true);
@@ -197,7 +209,11 @@ impl VirtualComputer {
                 present.mounts.push((interface, unit, at));
             }
         }
-        let places: Vec<Place> = self.slots.keys().cloned().collect();
+        let touched = std::mem::take(&mut self.touched);
+        let places = match self.settled.replace(now) {
+            Some(then) if then == now => touched,
+            _ => self.slots.keys().cloned().collect(),
+        };
         for place in &places {
             self.look(place);
             self.bind(place);
@@ -457,6 +473,7 @@ impl VirtualComputer {
 
     pub(crate) fn give_back(&mut self, tty: u32) {
         self.held.remove(&tty);
+        self.settled = None;
         self.changes += 1;
     }
 
@@ -483,7 +500,7 @@ impl VirtualComputer {
             slot.device.configured(now, value);
         }
         self.changes += 1;
-        self.settle();
+        self.settle_all();
         Ok(())
     }
 
