@@ -113,15 +113,19 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         Some(source) => source.to_string(),
         None => error.holder().map_or(usual, |holder| format!("held by {holder}")),
     };
-    let exit = match verdict {
+    // Which step failed is what a script wants to know: the stick is put back, and the facts say so.
+    let of_online = if tried.verb == "online" { online::exit(error.kind()) } else { None };
+    let exit = match (verdict, of_online) {
+        (Verdict::Unknown, _) => UNKNOWN,
+        (_, Some(step)) => step,
         // A wrong code was counted, and that is all: it is a refusal first.
-        Verdict::Recoverable if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) => exit,
-        // Which step failed is what a script wants to know: the stick is put back, and the facts say so.
-        Verdict::Recoverable if tried.verb == "online" => online::exit(error.kind()).unwrap_or(RECOVERABLE),
-        Verdict::Recoverable => RECOVERABLE,
-        Verdict::Unknown => UNKNOWN,
-        _ if tried.verb == "online" => online::exit(error.kind()).unwrap_or(exit),
-        _ => exit,
+        (Verdict::Recoverable, None)
+            if matches!(error.kind(), ErrorKind::WrongPin | ErrorKind::LoginRefused) =>
+        {
+            exit
+        }
+        (Verdict::Recoverable, None) => RECOVERABLE,
+        (_, None) => exit,
     };
     Advice { cause, help, exit }
 }

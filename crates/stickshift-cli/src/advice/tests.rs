@@ -14,6 +14,22 @@ fn the_verdict_decides_over_the_kind() {
 }
 
 #[test]
+fn online_tells_its_step_by_the_exit_code_unless_the_state_is_unknown() {
+    let online = || Attempt { verb: "online", ..Attempt::default() };
+    for (kind, step) in [(ErrorKind::WrongPin, general::SIM), (ErrorKind::NoAddress, general::NO_ADDRESS)] {
+        let failed = Error::new(kind, "x");
+        for verdict in [Verdict::Untouched, Verdict::Done, Verdict::Recoverable] {
+            assert_eq!(of(&failed, verdict, online()).exit, step, "{kind:?} {verdict}");
+        }
+        assert_eq!(of(&failed, Verdict::Unknown, online()).exit, UNKNOWN);
+    }
+    // A code that was refused is a refusal with other verbs.
+    let wrong = Error::new(ErrorKind::WrongPin, "x");
+    let pin = Attempt { verb: "pin", ..Attempt::default() };
+    assert_eq!(of(&wrong, Verdict::Recoverable, pin).exit, general::REFUSED);
+}
+
+#[test]
 fn the_holder_is_the_cause() {
     let busy = Error::new(ErrorKind::PortBusy, "x").detail(Detail::Holder("ModemManager (pid 612)".into()));
     assert_eq!(of(&busy, Verdict::Untouched, Attempt::default()).cause, "held by ModemManager (pid 612)");
