@@ -69,7 +69,7 @@ fn build(image: &Path) -> Result<(), String> {
         Need { file: "/usr/bin/bc", package: "bc" },
         Need { file: "/usr/bin/xz", package: "xz-utils" },
     ])?;
-    println!("    building a big-endian kernel: ten minutes, once");
+    println!("    building a big-endian kernel: some minutes, once");
     let folder = target("mips/big")?;
     let (source, tree) = (folder.join("source"), folder.join("tree"));
     Packages::Here.unpack_only(&["linux-source-6.1"], &source)?;

@@ -1,7 +1,7 @@
 //! The MIPS tier: what routers run. The codecs' tests on a big-endian processor, and the router's program in a guest of 64 MB whose kernel
 //! drives virtual sticks that come over USB/IP.
 //!
-//! The little-endian kernel is Debian's. Debian has no big-endian one any more: it is built from Debian's source, which takes ten minutes, kept
+//! The little-endian kernel is Debian's. Debian has no big-endian one any more: it is built from Debian's source, which takes five minutes of two cores, kept
 //! in the target folder, and booted where it is kept; `cargo xtask test mips-big` builds it.
 
 mod codecs;
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<(), String> {
         }
         None => {
             println!(
-                "    the router's program was NOT tried on a big-endian kernel: `cargo xtask test mips-big` builds one, in ten minutes"
+                "    the router's program was NOT tried on a big-endian kernel: `cargo xtask test mips-big` builds one, in some minutes"
             );
             Ok(())
         }
