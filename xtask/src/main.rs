@@ -13,6 +13,7 @@ mod mips;
 mod modems;
 mod package;
 mod packages;
+mod release;
 mod run;
 mod skips;
 mod small;
@@ -34,8 +35,9 @@ cargo xtask small [router]  build the static program as small as it gets; for a 
 cargo xtask bench --size-of PROGRAM  where the bytes of a program are that was not stripped, as JSON
 cargo xtask bench --keep-sizes  write the sizes of this version into xtask/sizes.json, at a release
 cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program for Debian or OpenWrt
-cargo xtask dist [TARGET..] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
 cargo xtask package feed    write OpenWrt's feed with the checksum of the sources, and the sources
+cargo xtask dist [TARGET..] [--full] [--router] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
+cargo xtask release --dry-run  check what has to be true before a release, and print how it is made
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask modems          remake the table of modems from Debian's kernel and ModemManager
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["package", kind, options @ ..] => end(package::package(kind, options)
             .map(|packages| packages.iter().for_each(|package| println!("{}", package.display())))),
         ["dist", args @ ..] => end(dist::make(args)),
+        ["release", "--dry-run"] => end(release::dry_run()),
         ["apns"] => end(apns::remake()),
         ["modems"] => end(modems::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),

@@ -97,6 +97,16 @@ fn number(version: &str) -> [u32; 3] {
     [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
+/// Packages that stay here, as arguments for cargo.
+pub(crate) const UNPUBLISHED: [&str; 4] = ["--exclude", "xtask", "--exclude", "test-support"];
+
+/// Makes every package that is published, compiles each as crates.io would have it, and publishes none.
+pub(crate) fn publishable() -> Result<(), String> {
+    // What each package contains is judged by its own lock file: changed files of a contributor are no hindrance.
+    let args = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
+    cargo(&[&args[..], &UNPUBLISHED].concat())
+}
+
 pub(crate) fn unused_tool() -> Result<(), String> {
     install::cargo_tool("cargo-machete").map(|_| ())
 }

@@ -99,6 +99,13 @@ const TIERS: &[Tier] = &[
         may_lack: false,
     },
     Tier {
+        name: "crates",
+        what: "what would be published compiles as crates.io has it",
+        prepare: nothing,
+        run: packages::publishable,
+        may_lack: false,
+    },
+    Tier {
         name: "doc",
         what: "documentation builds without warnings",
         prepare: nothing,
@@ -117,7 +124,7 @@ const TIERS: &[Tier] = &[
 /// Run only when they are named: what takes long to build, once.
 const BY_NAME: &[Tier] = &[Tier {
     name: "mips-big",
-    what: "the same on a big-endian kernel, which is built first (ten minutes, kept)",
+    what: "the same on a big-endian kernel, which is built first (some minutes, kept)",
     prepare: mips::prepare,
     run: mips::run_big,
     may_lack: false,

@@ -1,5 +1,6 @@
 //! Static programs for computers and routers, in archives that have the same bytes whenever and wherever they are made.
 
+mod sbom;
 mod targets;
 
 use std::fs;
@@ -13,16 +14,20 @@ use crate::toolchain::{self, Toolchain};
 use targets::{TARGETS, VARIANTS};
 pub(crate) use targets::{Target, Variant};
 
+const OPTIONS: [&str; 3] = ["--full", "--router", "--twice"];
+
 /// What an archive contains beside the program.
 const TEXTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
-/// Makes the archives of the named targets, or of all, and the list of their checksums. With `--twice` each is made a second
-/// time, from a copy of the source in another folder, and must have the same bytes.
+/// Makes the archives of the named targets, or of all, each with a list of its crates beside it, and the checksums. `--full` and `--router` make one of the two
+/// programs. With `--twice` each is made a second time, from a copy of the source in another folder, and must have the same bytes.
 pub(crate) fn make(args: &[&str]) -> Result<(), String> {
     let (options, names): (Vec<&str>, Vec<&str>) = args.iter().partition(|arg| arg.starts_with('-'));
-    if let Some(unknown) = options.iter().find(|option| **option != "--twice") {
-        return Err(format!("dist has no option {unknown}; there is --twice"));
+    if let Some(unknown) = options.iter().find(|option| !OPTIONS.contains(option)) {
+        return Err(format!("dist has no option {unknown}; there are {}", OPTIONS.join(", ")));
     }
+    let variants: Vec<Variant> =
+        VARIANTS.into_iter().filter(|v| !options.contains(&v.other().option())).collect();
     let chosen = match names.as_slice() {
         [] => TARGETS.iter().collect(),
         names => names.iter().map(|name| Target::named(name)).collect::<Result<Vec<_>, _>>()?,
@@ -32,7 +37,7 @@ pub(crate) fn make(args: &[&str]) -> Result<(), String> {
     let here = Place::here()?;
     let there = Place::copied(&target("twice")?)?;
     for target in chosen {
-        for variant in VARIANTS {
+        for &variant in &variants {
             let made = archive(&toolchain, &here, target, variant)?;
             if options.contains(&"--twice") {
                 let again = archive(&toolchain, &there, target, variant)?;
@@ -136,6 +141,12 @@ pub(crate) fn version() -> Result<String, String> {
     version.map(str::to_owned).ok_or_else(|| "the workspace has no program".to_owned())
 }
 
+/// Names of all archives of this version, without what files add.
+pub(crate) fn names() -> Result<Vec<String>, String> {
+    let version = version()?;
+    Ok(TARGETS.iter().flat_map(|target| VARIANTS.map(|variant| target.archive(&version, variant))).collect())
+}
+
 /// Builds a program and packs it; the path of the archive.
 fn archive(
     toolchain: &Toolchain,
@@ -157,6 +168,8 @@ fn archive(
     }
     let path = place.archives.join(format!("{name}.tar.gz"));
     pack(&place.archives, &name, &path)?;
+    let list = place.archives.join(format!("{name}.cdx.json"));
+    fs::write(&list, sbom::of(target, variant)?).map_err(|e| format!("{}: {e}", list.display()))?;
     let packed = fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?.len();
     let xz = compressed(&program)?;
     println!("    {name}: {size} bytes, {xz} by xz, archive {packed} ({})", target.machines);
@@ -201,8 +214,9 @@ fn same(one: &Path, other: &Path) -> Result<(), String> {
 
 /// Writes `SHA256SUMS`, which `sha256sum --check` reads.
 fn checksums(folder: &Path) -> Result<(), String> {
-    let archive = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gz");
-    let archives: Vec<PathBuf> = entries(folder)?.into_iter().filter(archive).collect();
+    let made =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gz" || extension == "json");
+    let archives: Vec<PathBuf> = entries(folder)?.into_iter().filter(made).collect();
     let mut sums = command("sha256sum", &["--"]);
     sums.current_dir(folder).args(archives.iter().filter_map(|path| path.file_name()));
     let path = folder.join("SHA256SUMS");

@@ -1,5 +1,7 @@
 //! What is built for whom: processors, and what the program contains.
 
+use crate::small;
+
 /// A processor that archives are made for.
 pub(crate) struct Target {
     /// As archives are named.
@@ -51,6 +53,31 @@ pub(crate) enum Variant {
 
 pub(crate) const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Router];
 
+impl Variant {
+    /// By which it alone is made.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Variant::Full => "--full",
+            Variant::Router => "--router",
+        }
+    }
+
+    /// Arguments for cargo that choose the features.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Variant::Full => &[],
+            Variant::Router => &small::ROUTER,
+        }
+    }
+
+    pub(crate) fn other(self) -> Variant {
+        match self {
+            Variant::Full => Variant::Router,
+            Variant::Router => Variant::Full,
+        }
+    }
+}
+
 impl Target {
     pub(crate) fn named(name: &str) -> Result<&'static Target, String> {
         let found = TARGETS.iter().find(|target| [target.name, target.triple].contains(&name));
@@ -70,14 +97,12 @@ impl Target {
 
     /// Arguments for `cargo zigbuild` after the profile and the target.
     pub(crate) fn arguments(&self, variant: Variant) -> Vec<&'static str> {
-        match variant {
-            Variant::Full => vec!["-Zbuild-std=std,panic_abort"],
-            Variant::Router => vec![
-                "--no-default-features",
-                "-Zbuild-std=std,panic_abort",
-                "-Zbuild-std-features=optimize_for_size",
-            ],
+        let mut arguments = variant.features().to_vec();
+        arguments.push("-Zbuild-std=std,panic_abort");
+        if variant == Variant::Router {
+            arguments.push("-Zbuild-std-features=optimize_for_size");
         }
+        arguments
     }
 
     /// Flags for rustc.
