@@ -30,6 +30,10 @@ const ODD_ANSWERS: u32 = 10;
 /// A connection that is down this long after it was dialled does not come up any more.
 const STAYS_DOWN: Duration = Duration::from_secs(30);
 
+/// How often the state is asked for at first, and until when.
+const OFTEN: Duration = Duration::from_millis(250);
+const SOON: Duration = Duration::from_secs(10);
+
 /// How long the second kind of address may come after the first.
 const SECOND_KIND: Duration = Duration::from_secs(3);
 
@@ -236,7 +240,8 @@ fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dia
         if down && (cause.is_some() || waited >= STAYS_DOWN) || waited >= DIALLING {
             return Err(refused(run, cause));
         }
-        at.sleep(Duration::from_secs(1));
+        // Most networks answer within a few seconds, and somebody waits for that.
+        at.sleep(if waited < SOON { OFTEN } else { Duration::from_secs(1) });
     }
 }
 
