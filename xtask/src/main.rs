@@ -21,6 +21,7 @@ mod tiers;
 mod toolchain;
 mod vm;
 mod web;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ cargo xtask package deb|ipk|apk --binary PATH --arch ARCH  pack a static program
 cargo xtask package feed    write OpenWrt's feed with the checksum of the sources, and the sources
 cargo xtask dist [TARGET..] [--full] [--router] [--twice]  make the archives of static programs (for all targets when none is named), reproducibly
 cargo xtask release --dry-run  check what has to be true before a release, and print how it is made
+cargo xtask windows         build the program for 64-bit Windows
 cargo xtask apns            remake the table of access points from Debian's mobile-broadband-provider-info
 cargo xtask modems          remake the table of modems from Debian's kernel and ModemManager
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         ["dist", args @ ..] => end(dist::make(args)),
         ["release", "--dry-run"] => end(release::dry_run()),
         ["apns"] => end(apns::remake()),
+        ["windows"] => end(windows::release().map(|path| println!("{}", path.display()))),
         ["modems"] => end(modems::remake()),
         ["captures"] => end(vm::prepare().and_then(|()| vm::captures())),
         ["vm", "--filter", name] | ["vm", name] => vm(name),

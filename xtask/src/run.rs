@@ -58,7 +58,7 @@ pub(crate) fn program() -> Result<PathBuf, String> {
 }
 
 /// Builds and returns the executable that came of it. Cargo is asked where it is: a target folder, a target and a profile may be set anywhere.
-fn executable(args: &[&str]) -> Result<PathBuf, String> {
+pub(crate) fn executable(args: &[&str]) -> Result<PathBuf, String> {
     let mut build = cargo_command(args);
     build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     let mut child = build.spawn().map_err(|e| format!("cargo: {e}"))?;

@@ -13,6 +13,7 @@ use crate::skips;
 use crate::toolchain;
 use crate::vm;
 use crate::web;
+use crate::windows;
 
 struct Tier {
     name: &'static str,
@@ -90,6 +91,13 @@ const TIERS: &[Tier] = &[
         prepare: mips::prepare,
         run: mips::run,
         may_lack: false,
+    },
+    Tier {
+        name: "wine",
+        what: "the program for Windows, under wine, beside the one for this system",
+        prepare: windows::prepare_wine,
+        run: windows::wine,
+        may_lack: true,
     },
     Tier {
         name: "fuzz",

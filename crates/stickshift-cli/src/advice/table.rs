@@ -215,8 +215,8 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["setup"],
         Kind::Unsupported,
-        "the file would have to name this program, and the system does not say where it is",
-        "start the program by its full path",
+        "the file belongs to another system, or has to name this program and the system does not say where it is",
+        "start the program by its full path; --print shows the file, and --root DIR writes it for a package",
     ),
     any(
         &["switch"],

@@ -38,7 +38,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
     // A virtual computer has drivers of its own, and no other programs.
     if is_virtual {
         findings.extend(drivers(|name| bus.has_driver(name), here));
-    } else {
+    } else if cfg!(target_os = "linux") {
         let there = KernelDrivers::below(&overlays::root());
         findings.extend(drivers(|name| there.has(name), here));
         findings.extend(rivals());

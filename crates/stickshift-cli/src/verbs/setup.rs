@@ -301,6 +301,10 @@ fn write_as(
     mode: u32,
     then: &'static str,
 ) -> Result<()> {
+    if !to.print && !to.is_package() && !cfg!(target_os = "linux") {
+        let what = format!("/{path} belongs to Linux, and this is another system: nothing was written");
+        return Err(Error::new(ErrorKind::Unsupported, what));
+    }
     let path = to.root.join(path);
     if !to.print {
         if let Some(folder) = path.parent() {

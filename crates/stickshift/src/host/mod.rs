@@ -2,7 +2,8 @@
 //!
 //! [`SysBus`] shows the sticks that are plugged in; [`SerialLink`], [`UsbDevice`], [`WebLink`] and, on
 //! Linux, `ControlChannel` are the ways to reach one. Linux
-//! is the complete platform; elsewhere the same names exist with what the system's own interfaces give.
+//! is the complete platform; elsewhere the same names exist with what the system's own interfaces give. On Windows a stick that waits to be switched
+//! is reached through its storage driver, and serial ports are found by the system's tree of devices.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -26,6 +27,8 @@ mod bus;
 #[cfg(target_os = "linux")]
 mod cdc_wdm;
 mod clock;
+#[cfg(any(windows, test))]
+mod device_tree;
 mod drivers;
 #[cfg(target_os = "linux")]
 mod drives;
@@ -40,12 +43,16 @@ mod inherited;
 mod linux;
 #[cfg(all(target_os = "linux", feature = "online"))]
 mod online;
+#[cfg(any(windows, test))]
+mod pass_through;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
 mod signals;
 #[cfg(target_os = "linux")]
 mod sysfs;
 mod usb;
+#[cfg(windows)]
+mod windows;
 
 pub use bus::SysBus;
 #[cfg(target_os = "linux")]

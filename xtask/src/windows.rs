@@ -1,0 +1,378 @@
+//! The program for Windows: built with Debian's mingw-w64, and the tier that runs it under wine beside the program for this system.
+//!
+//! What wine cannot show is USB: switching through the storage driver and finding serial ports are tested by their portable parts alone.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::install::{self, Need};
+use crate::run::{self, command, phase, target};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const COMPILER: &str = "x86_64-w64-mingw32-gcc";
+const WINE: &str = "/usr/lib/wine/wine64";
+/// A command that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A compiler for the parts that Rust links, and Rust's standard library for Windows.
+pub(crate) fn prepare() -> Result<(), String> {
+    install::debian(&[Need {
+        file: "/usr/bin/x86_64-w64-mingw32-gcc",
+        package: "gcc-mingw-w64-x86-64-win32",
+    }])?;
+    install::rust_target(TARGET)
+}
+
+/// The same, and wine.
+pub(crate) fn prepare_wine() -> Result<(), String> {
+    prepare()?;
+    install::debian(&[Need { file: WINE, package: "wine64" }])
+}
+
+/// Builds the program as it is given to people; where it is.
+pub(crate) fn release() -> Result<PathBuf, String> {
+    prepare()?;
+    phase(&format!("compiling the program for {TARGET}"));
+    run::executable(&["build", "--release", "-p", "stickshift-cli", "--target", TARGET])
+}
+
+/// Runs the program for Windows beside that for this system, with the same arguments on the same files.
+pub(crate) fn wine() -> Result<(), String> {
+    let here = run::program()?;
+    phase(&format!("compiling the program for {TARGET}"));
+    let there = run::executable(&["build", "-p", "stickshift-cli", "--target", TARGET])?;
+    let folder = target("wine")?;
+    for stale in ["run", "files-here", "files-there", "ports"] {
+        let _ = fs::remove_dir_all(folder.join(stale));
+    }
+    make(&folder.join("run"))?;
+    let program = folder.join("run/stickshift.exe");
+    fs::copy(&there, &program).map_err(|e| format!("{}: {e}", there.display()))?;
+    let shim = text(&folder.join("run/bcryptprimitives.dll"));
+    run::run(COMPILER, &["-shared", "-O2", "-o", &shim, "xtask/wine/bcryptprimitives.c", "-ladvapi32"])?;
+    let wine = Wine { here, program, prefix: folder.join("prefix"), folder };
+    phase("starting wine");
+    make(&wine.prefix)?;
+    wine.there(&["--version"])?;
+    let ended = wine.everything();
+    // Only the server of this prefix.
+    let _ = command("/usr/lib/wine/wineserver", &["-k"]).env("WINEPREFIX", &wine.prefix).status();
+    ended
+}
+
+struct Wine {
+    /// The program for this system.
+    here: PathBuf,
+    /// That for Windows.
+    program: PathBuf,
+    prefix: PathBuf,
+    folder: PathBuf,
+}
+
+/// What a program printed, and its exit code.
+#[derive(Debug, PartialEq, Eq)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    /// The name of the program is another one, and Windows' paths have other separators.
+    fn of(output: &Output) -> Ended {
+        let plain = |bytes: &[u8]| {
+            let text =
+                String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace("stickshift.exe", "stickshift");
+            text.replace('\\', "/").replace("Z:/", "/")
+        };
+        Ended { code: output.status.code(), out: plain(&output.stdout), err: plain(&output.stderr) }
+    }
+}
+
+impl Wine {
+    fn everything(&self) -> Result<(), String> {
+        phase("help, files, profiles and captures, as on this system");
+        let mut compared = 0;
+        for args in self.commands()? {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            self.same(&args)?;
+            compared += 1;
+        }
+        phase("a rehearsal, and the files it makes");
+        self.rehearsal()?;
+        phase("nothing of Linux is written");
+        self.nothing_of_linux()?;
+        phase("serial ports: AT commands, a loader, firmware");
+        self.ports()?;
+        println!("    {compared} commands ended as on this system");
+        Ok(())
+    }
+
+    /// Commands that need no stick.
+    fn commands(&self) -> Result<Vec<Vec<String>>, String> {
+        let mut all: Vec<Vec<String>> = Vec::new();
+        let mut add = |words: &str| all.push(words.split_whitespace().map(str::to_owned).collect());
+        add("--help");
+        add("switch --help");
+        add("flash --help");
+        add("profile list 12d1");
+        add("profile show 12d1:1526");
+        add("profile show ffff:ffff");
+        for format in ["usb_modeswitch", "openwrt", "udev", "stickshift"] {
+            add(&format!("profile convert 12d1:1526 --to {format}"));
+        }
+        add("rehearse --json --quiet");
+        add("rehearse --fault powerloss@100 --seed 7");
+        add("rehearse --needle --quiet");
+        add("switch --virtual k3772 --dry-run");
+        add("switch --virtual k3772");
+        add("list --virtual e3372h-hilink,k3772 --json");
+        add("identify --virtual e3372h-stick");
+        add("at ATI --virtual e3372h-stick");
+        add("hilink status --virtual e3372h-hilink");
+        add("sms list --virtual e3372h-stick --json");
+        add("learn tests/fixtures/captures/k3772.usbmon.txt");
+        add("learn tests/fixtures/captures/k3772.usbmon.txt --format usb_modeswitch");
+        add("learn tests/fixtures/captures/huawei-e220.usbmon.txt --json");
+        for file in ["k3772-switched.dmesg", "quectel-ec25.lsusb-v", "ec25.mmcli-k", "whole-bus.lsusb-v"] {
+            add(&format!("inspect tests/fixtures/pasted/{file}.txt"));
+        }
+        add("inspect tests/fixtures/tplink-k3772.bin");
+        add("inspect no-such-file");
+        Ok(all)
+    }
+
+    /// The files of a rehearsal are the same bytes, and both programs read them alike.
+    fn rehearsal(&self) -> Result<(), String> {
+        let (here, there) = (self.folder.join("files-here"), self.folder.join("files-there"));
+        make(&here)?;
+        make(&there)?;
+        let run = |program: &dyn Fn(&[&str]) -> Result<Ended, String>, folder: &Path| {
+            program(&["rehearse", "--quiet", "--files", &text(folder)])
+        };
+        expect(&run(&|args| self.here(args), &here)?, 0)?;
+        expect(&run(&|args| self.there(args), &there)?, 0)?;
+        for name in ["firmware.bin", "loader.bin", "webui.bin"] {
+            let read = |folder: &Path| fs::read(folder.join(name)).map_err(|e| format!("{name}: {e}"));
+            if read(&here)? != read(&there)? {
+                return Err(format!("{name} has other bytes on Windows"));
+            }
+        }
+        let (firmware, loader) = (text(&here.join("firmware.bin")), text(&here.join("loader.bin")));
+        self.same(&["inspect", &firmware])?;
+        self.same(&["firmware", "verify", &firmware])?;
+        self.same(&["loader", "info", &loader])?;
+        self.same(&["loader", "info", &loader, "--json"])
+    }
+
+    /// Wine shows this system's files, so that a file that belongs to Linux would come to lie here.
+    fn nothing_of_linux(&self) -> Result<(), String> {
+        let rules = Path::new("/etc/udev/rules.d/70-stickshift.rules");
+        let before = fs::read(rules).ok();
+        for words in ["setup udev --group root", "setup systemd", "setup netifd", "setup networkd"] {
+            let ended = self.there(&words.split_whitespace().collect::<Vec<_>>())?;
+            if ended.code != Some(1) || !ended.err.contains("unsupported") {
+                return Err(format!("{words} on Windows: {ended:?}"));
+            }
+        }
+        if fs::read(rules).ok() != before {
+            return Err(format!("{} was written", rules.display()));
+        }
+        let doctor = self.there(&["doctor"])?;
+        for word in ["udev", "modprobe", "ModemManager"] {
+            if doctor.out.contains(word) {
+                return Err(format!("doctor on Windows speaks of {word}: {}", doctor.out));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ports of virtual sticks as COM ports.
+    fn ports(&self) -> Result<(), String> {
+        let (loader, firmware) = (
+            text(&self.folder.join("files-here/loader.bin")),
+            text(&self.folder.join("files-here/firmware.bin")),
+        );
+        let stick = Stick::start(&self.here, "e3372h-stick", &self.folder.join("ports/stick"))?;
+        self.com(33, &stick.port(0)?)?;
+        let at = self.there(&["at", "ATI", "--port", "COM33"])?;
+        expect(&at, 0)?;
+        if !at.out.contains("E3372") {
+            return Err(format!("at on Windows: {at:?}"));
+        }
+        drop(stick);
+        let stick = Stick::start(&self.here, "e3372h-needle", &self.folder.join("ports/bootrom"))?;
+        self.com(34, &stick.port(0)?)?;
+        expect(&self.there(&["load", &loader, "--port", "COM34", "--yes"])?, 0)?;
+        drop(stick);
+        let stick = Stick::start(&self.here, "e3372h-loader", &self.folder.join("ports/download"))?;
+        self.com(35, &stick.port(2)?)?;
+        expect(&self.there(&["flash", &firmware, "--port", "COM35", "--yes"])?, 0)
+    }
+
+    fn com(&self, number: u32, port: &Path) -> Result<(), String> {
+        let link = self.prefix.join(format!("dosdevices/com{number}"));
+        let _ = fs::remove_file(&link);
+        symlink(port, &link).map_err(|e| format!("{}: {e}", link.display()))
+    }
+
+    fn same(&self, args: &[&str]) -> Result<(), String> {
+        let (here, there) = (self.here(args)?, self.there(args)?);
+        if here == there {
+            return Ok(());
+        }
+        Err(format!("{}\n--- here: {here:#?}\n--- on Windows: {there:#?}", args.join(" ")))
+    }
+
+    fn here(&self, args: &[&str]) -> Result<Ended, String> {
+        let mut program = command(&text(&self.here), args);
+        self.end(&mut program)
+    }
+
+    fn there(&self, args: &[&str]) -> Result<Ended, String> {
+        let mut all = vec![text(&self.program)];
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let mut wine = command(WINE, &all);
+        wine.env("WINEPREFIX", &self.prefix)
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=;bcryptprimitives=n");
+        self.end(&mut wine)
+    }
+
+    fn end(&self, program: &mut Command) -> Result<Ended, String> {
+        let state = self.folder.join("state");
+        program.env("STICKSHIFT_STATE", &state).env("NO_COLOR", "1").env("COLUMNS", "100");
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = format!("{program:?}");
+        let child = program.spawn().map_err(|e| format!("{shown}: {e}"))?;
+        let (id, start) = (child.id(), Instant::now());
+        let waiting = thread::spawn(move || child.wait_with_output());
+        while !waiting.is_finished() {
+            if start.elapsed() > LIMIT {
+                let _ = command("kill", &["-9", &id.to_string()]).status();
+                return Err(format!("{shown}: it hangs"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let output = waiting.join().map_err(|_| format!("{shown}: no output"))?;
+        output.map(|output| Ended::of(&output)).map_err(|e| format!("{shown}: {e}"))
+    }
+}
+
+fn expect(ended: &Ended, code: i32) -> Result<(), String> {
+    if ended.code == Some(code) { Ok(()) } else { Err(format!("on Windows: {ended:#?}")) }
+}
+
+/// A virtual stick whose ports are links in a folder.
+struct Stick {
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Stick {
+    fn start(program: &Path, name: &str, folder: &Path) -> Result<Stick, String> {
+        make(folder)?;
+        let mut stick = command(&text(program), &["virtual", name, "--quick", "--dir", &text(folder)]);
+        let process = stick.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        Ok(Stick { process: process.map_err(|e| format!("virtual {name}: {e}"))?, folder: folder.to_owned() })
+    }
+
+    /// A port, as soon as it is there.
+    fn port(&self, number: u32) -> Result<PathBuf, String> {
+        let port = self.folder.join(format!("ttyUSB{number}"));
+        for _ in 0..300 {
+            if port.exists() {
+                return Ok(port);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Err(format!("{} does not appear", port.display()))
+    }
+}
+
+impl Drop for Stick {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn make(path: &Path) -> Result<(), String> {
+    fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// The manifests of packaging/windows name what this program is.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::root;
+
+    #[test]
+    fn the_manifests_are_complete() {
+        let folder = root().join("packaging/windows");
+        let scoop = fs::read_to_string(folder.join("scoop/stickshift.json")).unwrap();
+        let scoop: serde_json::Value = serde_json::from_str(&scoop).unwrap();
+        for field in
+            ["version", "description", "homepage", "license", "architecture", "bin", "checkver", "autoupdate"]
+        {
+            assert!(!scoop[field].is_null(), "scoop: {field}");
+        }
+        let of_64_bits = &scoop["architecture"]["64bit"];
+        assert!(of_64_bits["url"].is_string() && of_64_bits["hash"].is_string());
+        let version = scoop["version"].as_str().unwrap();
+        assert_eq!(run::metadata().unwrap()["packages"][0]["version"].as_str(), Some(version));
+
+        let winget = |name: &str| fs::read_to_string(folder.join("winget").join(name)).unwrap();
+        let wanted: [(&str, &[&str]); 3] = [
+            (
+                "stickshift.yaml",
+                &["PackageIdentifier", "PackageVersion", "DefaultLocale", "ManifestType", "ManifestVersion"],
+            ),
+            (
+                "stickshift.installer.yaml",
+                &[
+                    "PackageIdentifier",
+                    "PackageVersion",
+                    "InstallerType",
+                    "Installers",
+                    "ManifestType",
+                    "ManifestVersion",
+                ],
+            ),
+            (
+                "stickshift.locale.en-US.yaml",
+                &[
+                    "PackageIdentifier",
+                    "PackageVersion",
+                    "PackageLocale",
+                    "Publisher",
+                    "PackageName",
+                    "License",
+                    "ShortDescription",
+                    "ManifestType",
+                    "ManifestVersion",
+                ],
+            ),
+        ];
+        for (name, fields) in wanted {
+            let text = winget(name);
+            let value = |field: &str| {
+                text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim)
+            };
+            for field in fields {
+                assert!(value(field).is_some(), "{name}: {field}");
+            }
+            assert_eq!(value("PackageVersion"), Some(version), "{name}");
+            assert!(!text.contains('\t'), "{name}: YAML takes no tabs");
+        }
+    }
+}
