@@ -28,9 +28,26 @@ pub(super) fn check(path: &Path) -> Result<()> {
     }
     #[cfg(not(unix))]
     {
-        let _ = path;
-        Ok(())
+        if there(path) {
+            return Ok(());
+        }
+        let what = format!("there is no serial port {}", path.display());
+        Err(Error::new(ErrorKind::NotAPort, what).with("path", path.display()))
     }
+}
+
+/// Whether something is at `path` now.
+#[cfg(unix)]
+fn there(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Whether there is a port of this name now. Windows' names of ports are no files, and a port that somebody has opened answers with another error
+/// than that there is none.
+#[cfg(not(unix))]
+fn there(path: &Path) -> bool {
+    let device = Path::new(r"\\.\").join(path);
+    !device.metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
 }
 
 pub(super) struct PortBus {
@@ -43,7 +60,7 @@ pub(super) struct PortBus {
 impl PortBus {
     /// The port at `path`, taken for that of a stick in `mode`.
     pub(super) fn new(path: &Path, mode: Mode) -> Self {
-        PortBus { path: path.to_owned(), mode, start: Instant::now(), was_there: path.exists() }
+        PortBus { path: path.to_owned(), mode, start: Instant::now(), was_there: there(path) }
     }
 
     fn stick(&self) -> Stick {
@@ -67,7 +84,7 @@ impl PortBus {
 
 impl Bus for PortBus {
     fn raw_devices(&mut self) -> Result<Vec<Stick>> {
-        self.was_there = self.path.exists();
+        self.was_there = there(&self.path);
         Ok(if self.was_there { vec![self.stick()] } else { Vec::new() })
     }
 
@@ -82,7 +99,7 @@ impl Bus for PortBus {
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
         loop {
-            if self.path.exists() != self.was_there {
+            if there(&self.path) != self.was_there {
                 return Ok(true);
             }
             let left = deadline.saturating_sub(self.now());

@@ -93,6 +93,19 @@ enum What {
 }
 
 #[cfg(feature = "desktop")]
+impl What {
+    /// Where a file of Linux goes; `None` for what belongs to every system.
+    fn where_to(&self) -> Option<&WhereTo> {
+        match self {
+            What::Udev { where_to, .. } | What::Systemd { where_to, .. } | What::Netifd { where_to } => {
+                Some(where_to)
+            }
+            What::Networkmanager(owner) | What::Networkd(owner) => Some(&owner.where_to),
+            What::Completions { .. } | What::Man { .. } | What::Openwrt(_) => None,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 struct OwnerArgs {
     #[command(flatten)]
@@ -138,6 +151,11 @@ impl WhereTo {
 }
 
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
+    let where_to = args.what.where_to();
+    if where_to.is_some_and(|to| !to.print && !to.is_package()) && !cfg!(target_os = "linux") {
+        let what = "the file belongs to Linux, and this is another system: nothing was written";
+        return Err(Error::new(ErrorKind::Unsupported, what));
+    }
     match args.what {
         What::Openwrt(args) => openwrt::run(context, args),
         #[cfg(feature = "desktop")]
@@ -301,10 +319,6 @@ fn write_as(
     mode: u32,
     then: &'static str,
 ) -> Result<()> {
-    if !to.print && !to.is_package() && !cfg!(target_os = "linux") {
-        let what = format!("/{path} belongs to Linux, and this is another system: nothing was written");
-        return Err(Error::new(ErrorKind::Unsupported, what));
-    }
     let path = to.root.join(path);
     if !to.print {
         if let Some(folder) = path.parent() {

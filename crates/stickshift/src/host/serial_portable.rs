@@ -13,6 +13,9 @@ use crate::link::{ByteLink, Moment};
 /// How long a port may refuse to take a single byte; see the Linux side.
 const WRITE_STALL: Duration = Duration::from_secs(60);
 
+/// How long to wait when a port has nothing and says so at once.
+const NOTHING_YET: Duration = Duration::from_millis(2);
+
 /// A serial port: 115200 8N1 raw, no flow control, DTR and RTS raised.
 #[derive(Debug)]
 pub struct SerialLink {
@@ -75,14 +78,25 @@ impl ByteLink for SerialLink {
     }
 
     fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
-        // Zero means "for ever" on some systems.
-        let wait = self.clock.until(deadline).max(Duration::from_millis(1));
-        self.port.set_read_timeout(wait).map_err(|e| self.gone(e))?;
-        match self.port.read(buffer) {
-            Ok(0) if !buffer.is_empty() => Err(self.gone(io::ErrorKind::UnexpectedEof.into())),
-            Ok(n) => Ok(n),
-            Err(e) if matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => Ok(0),
-            Err(e) => Err(self.gone(e)),
+        loop {
+            // Zero means "for ever" on some systems.
+            let wait = self.clock.until(deadline).max(Duration::from_millis(1));
+            self.port.set_read_timeout(wait).map_err(|e| self.gone(e))?;
+            match self.port.read(buffer) {
+                // On Windows a port that left is an error, and nothing to read may be an end.
+                Ok(0) if cfg!(windows) && !buffer.is_empty() => {
+                    if self.clock.until(deadline).is_zero() {
+                        return Ok(0);
+                    }
+                    self.clock.sleep(NOTHING_YET);
+                }
+                Ok(0) if !buffer.is_empty() => return Err(self.gone(io::ErrorKind::UnexpectedEof.into())),
+                Ok(n) => return Ok(n),
+                Err(e) if matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                    return Ok(0);
+                }
+                Err(e) => return Err(self.gone(e)),
+            }
         }
     }
 
