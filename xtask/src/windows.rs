@@ -1,11 +1,10 @@
 //! The program for Windows: built with Debian's mingw-w64, and the tier that runs it under wine beside the program for this system.
 //!
-//! What wine cannot show is USB: switching through the storage driver and finding serial ports are tested by their portable parts alone.
+//! What wine does not show: USB, and serial ports, which open on a pty and give nothing to read there.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,7 +45,7 @@ pub(crate) fn wine() -> Result<(), String> {
     phase(&format!("compiling the program for {TARGET}"));
     let there = run::executable(&["build", "-p", "stickshift-cli", "--target", TARGET])?;
     let folder = target("wine")?;
-    for stale in ["run", "files-here", "files-there", "ports"] {
+    for stale in ["run", "files-here", "files-there"] {
         let _ = fs::remove_dir_all(folder.join(stale));
     }
     make(&folder.join("run"))?;
@@ -124,8 +123,6 @@ impl Wine {
         self.rehearsal()?;
         phase("nothing of Linux is written");
         self.nothing_of_linux()?;
-        phase("serial ports: AT commands, a loader, firmware");
-        self.ports()?;
         println!("    {compared} commands ended as on this system");
         Ok(())
     }
@@ -208,35 +205,6 @@ impl Wine {
         Ok(())
     }
 
-    /// Ports of virtual sticks as COM ports.
-    fn ports(&self) -> Result<(), String> {
-        let (loader, firmware) = (
-            text(&self.folder.join("files-here/loader.bin")),
-            text(&self.folder.join("files-here/firmware.bin")),
-        );
-        let stick = Stick::start(&self.here, "e3372h-stick", &self.folder.join("ports/stick"))?;
-        self.com(33, &stick.port(0)?)?;
-        let at = self.there(&["at", "ATI", "--port", "COM33"])?;
-        expect(&at, 0)?;
-        if !at.out.contains("E3372") {
-            return Err(format!("at on Windows: {at:?}"));
-        }
-        drop(stick);
-        let stick = Stick::start(&self.here, "e3372h-needle", &self.folder.join("ports/bootrom"))?;
-        self.com(34, &stick.port(0)?)?;
-        expect(&self.there(&["load", &loader, "--port", "COM34", "--yes"])?, 0)?;
-        drop(stick);
-        let stick = Stick::start(&self.here, "e3372h-loader", &self.folder.join("ports/download"))?;
-        self.com(35, &stick.port(2)?)?;
-        expect(&self.there(&["flash", &firmware, "--port", "COM35", "--yes"])?, 0)
-    }
-
-    fn com(&self, number: u32, port: &Path) -> Result<(), String> {
-        let link = self.prefix.join(format!("dosdevices/com{number}"));
-        let _ = fs::remove_file(&link);
-        symlink(port, &link).map_err(|e| format!("{}: {e}", link.display()))
-    }
-
     fn same(&self, args: &[&str]) -> Result<(), String> {
         let (here, there) = (self.here(args)?, self.there(args)?);
         if here == there {
@@ -283,40 +251,6 @@ impl Wine {
 
 fn expect(ended: &Ended, code: i32) -> Result<(), String> {
     if ended.code == Some(code) { Ok(()) } else { Err(format!("on Windows: {ended:#?}")) }
-}
-
-/// A virtual stick whose ports are links in a folder.
-struct Stick {
-    process: Child,
-    folder: PathBuf,
-}
-
-impl Stick {
-    fn start(program: &Path, name: &str, folder: &Path) -> Result<Stick, String> {
-        make(folder)?;
-        let mut stick = command(&text(program), &["virtual", name, "--quick", "--dir", &text(folder)]);
-        let process = stick.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-        Ok(Stick { process: process.map_err(|e| format!("virtual {name}: {e}"))?, folder: folder.to_owned() })
-    }
-
-    /// A port, as soon as it is there.
-    fn port(&self, number: u32) -> Result<PathBuf, String> {
-        let port = self.folder.join(format!("ttyUSB{number}"));
-        for _ in 0..300 {
-            if port.exists() {
-                return Ok(port);
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Err(format!("{} does not appear", port.display()))
-    }
-}
-
-impl Drop for Stick {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn make(path: &Path) -> Result<(), String> {
