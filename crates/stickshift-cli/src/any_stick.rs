@@ -18,7 +18,8 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
     let behaviour = fault_words::behaviour(name, fault)?.unwrap_or_default();
     let unknown = || Error::new(ErrorKind::Usage, format!("cannot simulate {id}: no profile matches it"));
     let entry = builtin::lookup(id).next().ok_or_else(unknown)?;
-    Ok(Some(Box::new(stick(&entry, behaviour).ok_or_else(unknown)?)))
+    let stick = stick(&entry, behaviour).ok_or_else(unknown)?;
+    Ok(Some(Box::new(stick.with_network(fault_words::network(name, fault, 1)?))))
 }
 
 /// The stick for an entry, not plugged in yet. `None` for an entry of a whole family.

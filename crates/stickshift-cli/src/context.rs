@@ -213,15 +213,31 @@ impl Context {
         let sink = move |event| {
             also(&event);
             self.owner_hears(&event);
-            if let (Event::Progress { .. }, Some(left @ 1..)) = (&event, self.until_ctrl_c.get()) {
-                self.until_ctrl_c.set(Some(left - 1));
-                if left == 1 {
-                    self.cancel.cancel();
-                }
+            if matches!(event, Event::Progress { .. }) {
+                self.counts_to_ctrl_c();
             }
             self.output.event(&event);
         };
         Session::new(sink, self.cancel.clone())
+    }
+
+    /// A session of a verb whose steps are its progress.
+    pub(crate) fn session_by_steps(&self) -> Session<'_> {
+        self.session_with(|event| {
+            if matches!(event, Event::Step { .. }) {
+                self.counts_to_ctrl_c();
+            }
+        })
+    }
+
+    /// A virtual owner presses Ctrl-C after so many reports of progress.
+    fn counts_to_ctrl_c(&self) {
+        if let Some(left @ 1..) = self.until_ctrl_c.get() {
+            self.until_ctrl_c.set(Some(left - 1));
+            if left == 1 {
+                self.cancel.cancel();
+            }
+        }
     }
 
     /// Where journals are kept. Virtual sticks have a folder of their own, and those of a state file one for themselves: what happens to them

@@ -62,7 +62,8 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
         Error::new(ErrorKind::Usage, format!("{path} describes no stick number {}", number.unwrap_or(1)))
             .with("sticks", there)
     })?;
-    Ok(Some(Box::new(ZeroCd::new(ZeroCdOptions { behaviour, ..options(&device, &stick)? }))))
+    let stick = ZeroCd::new(ZeroCdOptions { behaviour, ..options(&device, &stick)? });
+    Ok(Some(Box::new(stick.with_network(fault_words::network(name, fault, 1)?))))
 }
 
 fn numbered(name: &str) -> (&str, Option<usize>) {

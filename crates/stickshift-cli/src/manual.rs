@@ -182,6 +182,7 @@ mod tests {
         );
         for (of, title) in [
             (FaultOf::Modem, "Sticks that can be talked to and flashed"),
+            (FaultOf::Network, "The network, behind every stick with a modem"),
             (FaultOf::SwitchedStick, "Sticks that are only there to be switched"),
             (FaultOf::Computer, "The computer"),
         ] {

@@ -153,6 +153,7 @@ transcripts! {
     convert
     switch
     mbim
+    online
     talking
     usage
 }

@@ -170,7 +170,7 @@ impl FaultKind {
 
 impl FaultKind {
     /// Whether it is about the network or the way to it. Such a one holds all the time.
-    fn is_of_network(self) -> bool {
+    pub(crate) fn is_of_network(self) -> bool {
         matches!(
             self,
             FaultKind::Denied

@@ -238,3 +238,35 @@ fn json_fixtures_have_one_record_per_line() {
     }
     assert_eq!(one_record_per_line("{\n\"a\": [\n{\n\"b\": 1\n}\n]\n}\n"), Err("line 3".into()));
 }
+
+/// The last column of the table of docs/online.md: names of tests in backquotes, and rows of the test that plays them.
+#[test]
+fn each_failure_of_going_online_has_a_test() {
+    let page = fs::read_to_string(docs().join("online.md")).unwrap();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    let numbers: Vec<usize> = rows.iter().map(|row| row[1].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+    let mut sources = Vec::new();
+    below(&root().join("crates"), &["rs"], &mut sources);
+    let all: String = sources.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let played = fs::read_to_string(root().join("crates/stickshift-emu/tests/online/main.rs")).unwrap();
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let (number, tests) = (row[1], row[4]);
+        let named: Vec<&str> =
+            tests.split('`').skip(1).step_by(2).filter(|name| !name.contains('/')).collect();
+        let is_folder = |name: &str| root().join("crates/stickshift-cli/tests").join(name).is_dir();
+        let unknown = named.iter().filter(|name| !all.contains(&format!("fn {name}()")) && !is_folder(name));
+        wrong.extend(unknown.map(|name| format!("row {number}: there is no test {name}")));
+        let words = tests.split('`').step_by(2).flat_map(|text| text.split(|c: char| !c.is_ascii_digit()));
+        let is_played = words.filter(|n| !n.is_empty()).any(|n| played.contains(&format!("case(\"{n}\"")));
+        if named.is_empty() && !is_played && !tests.contains("the same") {
+            wrong.push(format!("row {number}: no test"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

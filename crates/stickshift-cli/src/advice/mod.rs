@@ -102,6 +102,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     if error.in_mode().is_some() {
         usual = "the stick is in a mode that does not have this way in".to_owned();
     }
+    if tried.verb == "online" && error.in_mode() == Some("cdrom") {
+        usual = "the stick still shows its CD-ROM".to_owned();
+        help = "switch it to its modem by the command that is named, then run this one again".into();
+    }
     if let Some((cause, next)) = online::of(error) {
         usual = cause.to_owned();
         help = next.into();

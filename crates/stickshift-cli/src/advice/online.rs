@@ -6,11 +6,21 @@ use super::general;
 
 /// Cause and help.
 pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
+    if error.is(ErrorKind::NoSuchPort) && error.has(&Detail::Lacks("NCM")) {
+        return Some((
+            "the set of USB ports that the stick shows has no NCM interface",
+            "leave --way out to use what it has; `stickshift ports set at,modem,ncm` has it show one from its next start on, and keeps its AT port",
+        ));
+    }
     error.details().iter().find_map(|detail| {
         Some(match detail {
             Detail::RoamingOff => (
                 "data in other operators' networks is switched off in the stick",
                 "run again with --roaming, which switches it on; it may cost much more than at home",
+            ),
+            Detail::HeldByNcm => (
+                "another program, or an earlier run, went online through the stick's network card, and a stick has one connection",
+                "run again without --way ppp; or end that connection first: `stickshift online down`, or the program that made it",
             ),
             Detail::RegistrationDenied => (
                 "the network refuses this SIM and does not say why: not activated, no contract here, or the stick is barred",

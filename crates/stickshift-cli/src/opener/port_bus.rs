@@ -111,6 +111,10 @@ impl Bus for PortBus {
     }
 
     fn open_port(&mut self, _place: &Place, _interface: u8) -> Result<Box<dyn ByteLink>> {
+        #[cfg(target_os = "linux")]
+        if stickshift::host::ChannelPort::is_one(&self.path) {
+            return Ok(Box::new(stickshift::host::ChannelPort::open(&self.path)?));
+        }
         Ok(Box::new(SerialLink::open(&self.path)?))
     }
 

@@ -28,6 +28,8 @@ pub(crate) mod network;
 pub(crate) mod online;
 #[cfg(feature = "online")]
 mod online_apn;
+#[cfg(all(target_os = "linux", feature = "online"))]
+mod online_journal;
 #[cfg(feature = "online")]
 mod online_stay;
 pub(crate) mod openwrt;

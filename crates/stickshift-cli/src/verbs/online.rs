@@ -8,10 +8,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stickshift::at::data::{Authentication, PdpType};
-use stickshift::error::Result;
+use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::modem::Login;
 use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Wanted, WantedWay};
-use stickshift::stick::Place;
+use stickshift::stick::{Mode, Place};
 
 use crate::context::Context;
 use crate::hosted;
@@ -96,6 +96,11 @@ struct UpArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "stay", value_parser = clap::value_parser!(u64).range(5..=3600))]
     every: u64,
 
+    /// Do not listen to what the stick says between looks: its AT port stays free for other programs, and a lost connection is noticed by
+    /// the next look
+    #[arg(long, requires = "stay")]
+    leave_port: bool,
+
     /// End the connection after so much: 5GB/month, 500MB/day, 10GB, 2h
     #[arg(long, value_name = "LIMIT", requires = "stay")]
     limit: Option<Limit>,
@@ -179,7 +184,8 @@ impl UpArgs {
             None => None,
         };
         Ok(Wanted {
-            apn: self.apn.clone().or_else(|| usual.map(str::to_owned)),
+            apn: self.apn.clone(),
+            usual_apn: usual.map(str::to_owned),
             user: self.user.clone(),
             password,
             authentication: self.auth.map(|auth| match auth {
@@ -225,20 +231,35 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;
     let stick = context.stick(&mut *bus, args.stick.as_deref())?;
+    let (place, mode) = (stick.place.clone(), stick.mode);
+    let has_at = stick.ports().next().is_some();
+    // The verb that leads on, as it is typed.
+    let leads_on = |error: Error| match (mode, wanted.way) {
+        _ if !error.is(ErrorKind::NoSuchPort) => error,
+        (Mode::Cdrom, _) => error.with("command", format!("stickshift switch {place}")),
+        (Mode::Modem, WantedWay::Ncm) if has_at => {
+            error.with("command", format!("stickshift ports set at,modem,ncm --stick {place}"))
+        }
+        _ => error,
+    };
     if args.dry_run {
         context.output.outcome_is(Outcome::Untouched);
-        context.output.finish(&online::plan(&stick, &mut *computer, &wanted)?);
+        context.output.finish(&online::plan(&stick, &mut *computer, &wanted).map_err(leads_on)?);
         return Ok(());
     }
     let mut pin = || pin(context.global.json);
     let mut access = Access::new(&mut pin, args.login.login()?);
     if args.stay {
         let every = Duration::from_secs(args.every);
-        let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone() };
-        return online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
+        let listens = !args.leave_port;
+        let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
+        let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
+        return ended.map_err(leads_on);
     }
-    let connection =
-        online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut context.session())?;
+    let mut session = context.session_by_steps();
+    let connection = online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut session);
+    let connection = connection.map_err(leads_on)?;
+    drop(session);
     context.output.finish(&Connected(connection));
     Ok(())
 }

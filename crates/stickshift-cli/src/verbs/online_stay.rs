@@ -10,13 +10,15 @@ use std::time::Duration;
 use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{Health, Limits, News, Per, Post, Rung, Site, stay};
+use stickshift::online::stay::{Health, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
 use stickshift::online::{Access, Computer, Connection, Wanted};
 use stickshift::stick::Place;
 
 use crate::context::Context;
 use crate::hosted;
 use crate::output::Report;
+#[cfg(target_os = "linux")]
+use crate::verbs::online_journal::Journal;
 
 /// How soon one that a server runs hears of a request to stop.
 const WAKE: Duration = Duration::from_secs(1);
@@ -79,6 +81,7 @@ pub(crate) struct Staying<'a> {
     pub(crate) limit: Option<Limit>,
     pub(crate) every: Duration,
     pub(crate) hook: Option<OsString>,
+    pub(crate) listens: bool,
 }
 
 pub(crate) fn run(
@@ -91,20 +94,51 @@ pub(crate) fn run(
 ) -> Result<()> {
     // A server that runs it speaks for itself, and no signal reaches its thread: it wakes to hear of a request to stop.
     let notify = if hosted::is_hosted() { Notify::nobody(WAKE) } else { Notify::open() };
+    // A line of the output beside the entry would say it twice; JSON is for who asked for it.
+    #[cfg(target_os = "linux")]
+    let journal = if context.global.json { None } else { Journal::open() };
+    #[cfg(not(target_os = "linux"))]
+    let journal = None::<()>;
     let mut told = |event| context.output.event(&event);
     let name = place.to_string();
     let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
     post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
+    post.listens = staying.listens;
     let mut beating = Beating { post, notify: &notify };
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
     stay(&mut beating, staying.every, limits, &mut |news| {
         let Some(happened) = happened(news) else { return };
         notify.say(&format!("READY=1\nSTATUS={}: {}", happened.what, happened.text.replace('\n', " ")));
-        context.output.stream("online", &happened);
+        if !journal.as_ref().is_some_and(|journal| tell(journal, &name, &happened)) {
+            context.output.stream("online", &happened);
+        }
         if let Some(hook) = &staying.hook {
             call(context, hook, &name, &happened);
         }
     })
+}
+
+/// Tells an event to the journal, with its fields.
+#[cfg(target_os = "linux")]
+fn tell(journal: &Journal, place: &str, happened: &Happened) -> bool {
+    let (mut interface, mut addresses, mut way) = (String::new(), String::new(), "");
+    if let Some(connection) = &happened.connection {
+        interface.clone_from(&connection.interface);
+        addresses = connection.addresses.join(" ");
+        way = connection.way;
+    }
+    let all = [
+        ("STICKSHIFT_INTERFACE", interface.as_str()),
+        ("STICKSHIFT_ADDRESSES", addresses.as_str()),
+        ("STICKSHIFT_WAY", way),
+    ];
+    let more: Vec<(&str, &str)> = all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    journal.tell(happened.what, &happened.text, place, &more)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tell((): &(), _: &str, _: &Happened) -> bool {
+    false
 }
 
 fn happened(news: News<'_>) -> Option<Happened> {
@@ -161,7 +195,7 @@ impl Site for Beating<'_, '_, '_> {
         self.post.now()
     }
 
-    fn wait(&mut self, until: Moment) -> Result<bool> {
+    fn wait(&mut self, until: Moment) -> Result<Woke> {
         #[cfg(target_os = "linux")]
         if until.saturating_sub(self.post.now()) >= LONG {
             stickshift::host::memory::give_back();
@@ -170,10 +204,9 @@ impl Site for Beating<'_, '_, '_> {
         loop {
             self.notify.say("WATCHDOG=1");
             let soon = (self.post.now() + beat).min(until);
-            let goes_on = self.post.wait(soon)?;
-            // Either the time is over, or the bus has news.
-            if !goes_on || self.post.now() >= until || self.post.now() < soon {
-                return Ok(goes_on);
+            match self.post.wait(soon)? {
+                Woke::Time if soon < until => {}
+                other => return Ok(other),
             }
         }
     }
@@ -190,8 +223,8 @@ impl Site for Beating<'_, '_, '_> {
         self.post.down();
     }
 
-    fn check(&mut self) -> Result<Health> {
-        self.post.check()
+    fn check(&mut self, look: Look) -> Result<Health> {
+        self.post.check(look)
     }
 
     fn climb(&mut self, rung: Rung) -> Result<()> {

@@ -77,4 +77,49 @@ mod tests {
         let status = Command::new("sh").arg("-n").arg(file).stdout(Stdio::null()).status().unwrap();
         assert!(status.success());
     }
+
+    /// Others look for it under the name that the configuration gives it: there is no second one for IPv6 or for an alias.
+    #[test]
+    fn the_protocol_handler_reports_one_interface_by_its_own_name() {
+        use std::process::Command;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stickshift.sh");
+        std::fs::write(&file, protocol_handler()).unwrap();
+        // netifd and the program, as far as the handler uses them.
+        let script = format!(
+            r#"INCLUDE_ONLY=1
+            for f in proto_init_update proto_add_ipv4_address proto_add_ipv6_address proto_add_ipv4_route proto_add_dns_server \
+                proto_send_update proto_notify_error proto_block_restart proto_setup_failed; do
+                eval "$f() {{ echo $f \"\$@\"; }}"
+            done
+            json_load() {{ :; }}; json_select() {{ :; }}
+            json_get_vars() {{ place=1-1.2; exit=$CODE; kind=wrong-pin; }}
+            json_get_var() {{ case "$2" in interface) eval "$1=wwan0" ;; gateway) eval "$1=" ;; esac; }}
+            json_get_values() {{ case "$2" in addresses) eval "$1='10.0.0.2/30 2001:db8::1/64'" ;; dns) eval "$1=10.0.0.1" ;; esac; }}
+            stickshift() {{ :; }}
+            . {}
+            proto_stickshift_setup lte"#,
+            file.display()
+        );
+        let ran = |code: &str| {
+            let output = Command::new("sh").args(["-c", &script]).env("CODE", code).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(
+            ran("0").lines().collect::<Vec<_>>(),
+            [
+                "proto_init_update wwan0 1",
+                "proto_add_ipv4_address 10.0.0.2 30",
+                "proto_add_ipv4_route 0.0.0.0 0 ",
+                "proto_add_ipv6_address 2001:db8::1 64",
+                "proto_add_dns_server 10.0.0.1",
+                "proto_send_update lte",
+            ]
+        );
+        // A wrong PIN is not tried again by itself.
+        assert_eq!(
+            ran("10").lines().collect::<Vec<_>>(),
+            ["proto_notify_error lte wrong-pin", "proto_block_restart lte", "proto_setup_failed lte"]
+        );
+    }
 }

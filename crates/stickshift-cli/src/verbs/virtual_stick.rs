@@ -141,6 +141,7 @@ fn faults() -> Faults {
         word: if known.at_step { format!("{}@N", known.word) } else { known.word.to_owned() },
         of: match known.of {
             FaultOf::Modem => "sticks that can be talked to and flashed",
+            FaultOf::Network => "the network, behind every stick with a modem",
             FaultOf::SwitchedStick => "sticks that are only there to be switched",
             FaultOf::Computer => "the computer, with --virtual",
         },

@@ -34,6 +34,14 @@ pub(super) const ROWS: &[CommandRow] = &[
     ("+CGATT?", Knows::Every, |call| {
         AtAnswer::line(format!("+CGATT: {}", u8::from(is_registered(call)))).into()
     }),
+    ("+CGEREP=", Knows::Every, |call| match call.fields().first().and_then(|mode| mode.parse().ok()) {
+        Some(mode @ 0..=2) => {
+            let mode: u8 = mode;
+            call.port.events = mode > 0;
+            AtAnswer::ok().into()
+        }
+        _ => AtAnswer::Cme(50).into(),
+    }),
     ("+CGACT?", Knows::Every, |call| {
         let up = call.modem.data.state(call.now) == DataState::Up;
         AtAnswer::line(format!("+CGACT: 1,{}", u8::from(up))).into()
@@ -153,6 +161,10 @@ pub(super) fn dial(call: &mut Call<'_>, number: &[u8]) -> CommandResult {
     let refused = || CommandResult::from(AtAnswer::NoCarrier).after(Duration::from_secs(1));
     let Some(id) = context_of(number).filter(|_| may_connect(call)) else { return refused() };
     let data = &mut call.modem.data;
+    // Its network card holds the connection, and it has no second one.
+    if data.state(call.now) != DataState::Down && data.way() != Some(Way::Ppp) {
+        return refused();
+    }
     let Some((.., apn)) = data.contexts.iter().find(|context| context.0 == id) else { return refused() };
     let admission = data.admission(apn);
     data.dial(call.now, Way::Ppp, data.wanted(id));
@@ -329,6 +341,16 @@ mod tests {
         assert!(ports.lower_dtr(begins, 2, &mut rig.modem) && !ports.lower_dtr(begins, 3, &mut rig.modem));
         assert!(!ports.get_mut(2).unwrap().is_online());
         assert_eq!(rig.modem.data.state(rig.now), DataState::Down);
+    }
+
+    #[test]
+    fn one_way_holds_the_connection() {
+        let mut rig = Rig::new();
+        assert_eq!(rig.ask("AT^NDISDUP=1,1,\"orange\""), "OK");
+        rig.now += DIALLING;
+        assert_eq!(rig.ask("ATD*99#"), "NO CARRIER");
+        assert_eq!(rig.ask("AT^NDISDUP=1,0"), "OK");
+        assert_eq!(rig.ask("ATD*99#"), "CONNECT 100000000");
     }
 
     #[test]

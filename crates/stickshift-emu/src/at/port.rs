@@ -53,6 +53,8 @@ pub struct AtPort {
     pub cmee: u8,
     /// `AT^CURC`: it says unasked how it receives.
     pub reports: bool,
+    /// `AT+CGEREP`: it says unasked that the network ends a connection (3GPP TS 27.007 section 10.1.19).
+    pub(crate) events: bool,
     /// `AT+CREG`, `AT+CGREG`, `AT+CEREG`: how much they tell.
     pub(crate) registration: [u8; 3],
     /// `AT+CMGF=1`.
@@ -74,6 +76,7 @@ impl AtPort {
             verbose: true,
             cmee: 0,
             reports: true,
+            events: false,
             registration: [0; 3],
             text_mode: false,
             takes: Takes::Commands,

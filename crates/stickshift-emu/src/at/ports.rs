@@ -63,8 +63,10 @@ impl AtPorts {
         self.later.push((due, interface, line));
     }
 
-    /// Moves what dialled links carry. A link that is over, or whose connection was ended elsewhere, gives its port back.
+    /// Moves what dialled links carry. A link that is over, or whose connection was ended elsewhere, gives its port back; ports that were
+    /// asked to tell such events do.
     pub(crate) fn carry(&mut self, now: Moment, modem: &mut Modem, uplink: &mut Uplink, outbox: &mut Outbox) {
+        let mut over = None;
         for (&interface, port) in &mut self.ports {
             let Some(link) = port.link(now) else { continue };
             while let Some(packet) = link.take_packet() {
@@ -82,7 +84,15 @@ impl AtPorts {
                 modem.data.hang_up(now);
                 port.hang_up();
                 outbox.put(interface, now, b"\r\nNO CARRIER\r\n".to_vec());
+                over = Some(interface);
             }
+        }
+        let others = self
+            .ports
+            .iter()
+            .filter(|(interface, port)| over.is_some_and(|o| o != **interface) && port.events);
+        for (&interface, _) in others.filter(|(_, port)| !port.is_online()) {
+            outbox.put(interface, now, b"\r\n+CGEV: NW PDN DEACT 1\r\n".to_vec());
         }
     }
 
@@ -104,13 +114,23 @@ impl AtPorts {
     }
 
     /// What is due by `now` is said.
-    pub(crate) fn tick(&mut self, now: Moment, outbox: &mut Outbox) {
+    pub(crate) fn tick(&mut self, now: Moment, modem: &Modem, outbox: &mut Outbox) {
         while let Some(at) = self.chatter.filter(|&at| at <= now) {
+            // docs/protocols/hilink-at.md section 3.6: seconds, rates, bytes, qualities.
+            let (received, sent) = modem.data.traffic(at);
+            let seconds = modem.data.time(at).as_secs();
+            let flow = match modem.data.state(at) {
+                DataState::Up => format!(
+                    "\r\n^DSFLOWRPT:{seconds:08X},00000000,00000000,{sent:016X},{received:016X},0003E800,0003E800\r\n"
+                ),
+                _ => String::new(),
+            };
             for (&interface, port) in self.ports.iter().filter(|(_, port)| port.reports) {
                 if port.is_online() {
                     continue;
                 }
                 outbox.put(interface, at, b"\r\n^RSSI:20\r\n\r\r\n^HCSQ:\"LTE\",30,19,66,0\r\r\n".to_vec());
+                outbox.put(interface, at, flow.clone().into_bytes());
             }
             self.chatter = Some(at + CHATTER);
         }

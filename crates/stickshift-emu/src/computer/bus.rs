@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
+use stickshift::link::{Bus, ByteLink, HttpLink, Input, MessageLink, Moment, UsbLink};
 use stickshift::stick::{Drive, Hindrance, Place, Stick};
 
 use crate::computer::http_link::VirtualHttp;
@@ -97,6 +97,11 @@ impl VirtualBus {
         self.computer.lock().missing_drivers.insert(name.to_owned());
     }
 
+    /// How many serial ports somebody holds open.
+    pub fn ports_held(&self) -> usize {
+        self.computer.lock().ports_held()
+    }
+
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
         let computer = self.computer.lock();
@@ -173,6 +178,16 @@ impl Bus for VirtualBus {
         computer.settle();
         while computer.changes() == self.seen && computer.now() < deadline {
             computer = self.computer.step_until(computer, deadline);
+        }
+        Ok(computer.changes() != self.seen)
+    }
+
+    /// Ends at whatever happens next: what a virtual stick says has no descriptor to wait for.
+    fn wait_change_or_input(&mut self, deadline: Moment, _: &[Input]) -> Result<bool> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        if computer.changes() == self.seen && computer.now() < deadline {
+            computer.step_until(deadline);
         }
         Ok(computer.changes() != self.seen)
     }

@@ -88,6 +88,12 @@ impl ByteLink for VirtualPort {
 
 impl Drop for VirtualPort {
     fn drop(&mut self) {
-        self.computer.lock().give_back(self.tty);
+        let mut computer = self.computer.lock();
+        let there = computer.enumeration(&self.place) == Some(self.enumeration);
+        let now = computer.now();
+        if let Some(device) = computer.device(&self.place).filter(|_| there) {
+            device.port_closed(now, self.interface);
+        }
+        computer.give_back(self.tty);
     }
 }

@@ -12,6 +12,9 @@ use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, 
 use crate::computer::shared::Participants;
 use crate::device::{Appearance, Configuration, Device, Function, Unit};
 
+/// Control channels that take AT commands are numbered from here.
+const CHANNELS: u32 = 1_000_000;
+
 /// From the appearance of a device to its drivers, as on a laptop.
 const DRIVERS_BIND: Duration = Duration::from_millis(150);
 
@@ -53,6 +56,8 @@ struct Present {
     configuration: u8,
     /// Serial ports by interface number.
     ttys: BTreeMap<u8, u32>,
+    /// Numbers of control channels that take AT commands, by interface: no tty has one of these.
+    channels: BTreeMap<u8, u32>,
     /// Interfaces whose driver was detached.
     detached: BTreeSet<u8>,
     /// When ModemManager takes the ports, and when it gives them back.
@@ -250,6 +255,7 @@ impl VirtualComputer {
                 bound: false,
                 configuration,
                 ttys: BTreeMap::new(),
+                channels: BTreeMap::new(),
                 detached: BTreeSet::new(),
                 probing: None,
                 mounts: Vec::new(),
@@ -262,7 +268,8 @@ impl VirtualComputer {
     /// out, so that numbers move as they do on real systems.
     fn bind(&mut self, place: &Place) {
         let mut taken: BTreeSet<u32> = self.held.keys().copied().collect();
-        taken.extend(self.slots.values().filter_map(|s| s.present.as_ref()).flat_map(|p| p.ttys.values()));
+        let there = self.slots.values().filter_map(|s| s.present.as_ref());
+        taken.extend(there.flat_map(|p| p.ttys.values().chain(p.channels.values())));
         let Some(slot) = self.slots.get_mut(place) else { return };
         let Some(present) = slot.present.as_mut().filter(|p| !p.bound && p.bind_at <= self.now) else {
             return;
@@ -274,6 +281,10 @@ impl VirtualComputer {
                 let tty = (0..).find(|n| !taken.contains(n)).unwrap_or_default();
                 taken.insert(tty);
                 present.ttys.insert(interface.number, tty);
+            } else if interface.function == Function::Ncm && interface.alternates[0].class[0] == 0xff {
+                let channel = (CHANNELS..).find(|n| !taken.contains(n)).unwrap_or_default();
+                taken.insert(channel);
+                present.channels.insert(interface.number, channel);
             }
         }
         if let Some(mm) = self.modem_manager {
@@ -417,7 +428,7 @@ impl VirtualComputer {
             });
             let bound = present.bound && !present.detached.contains(&appearance.number);
             let tty = present.ttys.get(&appearance.number);
-            let control = first.class[0] == 0x02 || appearance.function == Function::Ncm;
+            let control = matches!(first.class[0], 0x02 | 0xe0) || appearance.function == Function::Ncm;
             let netdev = match appearance.function {
                 Function::Ethernet if control => Some("usb0"),
                 Function::Ncm if first.class[0] != CDC_DATA => Some("wwan0"),
@@ -452,11 +463,11 @@ impl VirtualComputer {
     /// Takes the serial port behind an interface: its tty number.
     pub(crate) fn hold_port(&mut self, place: &Place, interface: u8) -> Result<u32> {
         let present = self.present(place)?;
-        let Some(&tty) = present.ttys.get(&interface) else {
+        let Some(&tty) = present.ttys.get(&interface).or(present.channels.get(&interface)) else {
             let error = Error::new(ErrorKind::NoSuchPort, "the interface has no serial port");
             return Err(error.with("interface", interface));
         };
-        let path = format!("/dev/ttyUSB{tty}");
+        let path = if tty < CHANNELS { format!("/dev/ttyUSB{tty}") } else { "/dev/cdc-wdm0".to_owned() };
         if self.no_access {
             return Err(
                 Error::new(ErrorKind::PermissionDenied, "access to the port is denied").with("port", path)
@@ -469,6 +480,10 @@ impl VirtualComputer {
         self.held.insert(tty, Holder::Us);
         self.changes += 1;
         Ok(tty)
+    }
+
+    pub(crate) fn ports_held(&self) -> usize {
+        self.held.len()
     }
 
     pub(crate) fn give_back(&mut self, tty: u32) {
@@ -567,6 +582,7 @@ fn driver(interface: &crate::device::UsbInterface) -> Option<&'static str> {
         Function::Ncm if class == CDC_DATA || (class, subclass) == (0x02, 0x0e) => Some("cdc_mbim"),
         Function::Serial => Some("option"),
         Function::Storage => Some("usb-storage"),
+        Function::Ethernet if class == 0xe0 => Some("rndis_host"),
         Function::Ethernet => Some("cdc_ether"),
         Function::Ncm => Some("huawei_cdc_ncm"),
         Function::Raw => None,

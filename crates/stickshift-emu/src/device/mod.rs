@@ -139,6 +139,11 @@ pub trait Device: Any + Send {
     /// The host wrote to a serial interface.
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]);
 
+    /// The host closes the port behind an interface, and lowers DTR with that.
+    fn port_closed(&mut self, now: Moment, interface: u8) {
+        let _ = (now, interface);
+    }
+
     /// Takes what the stick has for the host on a serial interface by `now`.
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8>;
 

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use stickshift::link::Moment;
+
 use crate::mbim::buffer::{Input, Output};
 use crate::mbim::{Outcome, Request, message, status};
+use crate::modem::Modem;
 use crate::modem::data::{DIALLING, DataState, Families, SECOND_STAGE, Way};
 use crate::modem::radio::NETWORKS;
 use crate::modem::sim::{Refused, SimState};
@@ -11,8 +14,9 @@ use crate::network::{Bearer, IPV6_GATEWAY};
 use crate::ppp::Admission;
 
 pub(super) const SIGNAL_STATE: u32 = 11;
+pub(super) const REGISTER_STATE: u32 = 9;
+pub(super) const CONNECT: u32 = 12;
 const SUBSCRIBER_READY: u32 = 2;
-const CONNECT: u32 = 12;
 
 /// GPRS, EDGE, UMTS, HSDPA, HSUPA, LTE.
 const CLASSES: u32 = 0x3f;
@@ -30,9 +34,9 @@ impl Request<'_> {
         self.modem.sim.state(self.now)
     }
 
-    /// The radio is on, and the SIM is ready.
+    /// It is in a network, at home or abroad.
     fn hears(&self) -> bool {
-        self.modem.radio.function == 1 && self.sim() == SimState::Ready
+        matches!(self.modem.registration(self.now), 1 | 5)
     }
 
     /// Why the SIM does not let anything be done.
@@ -216,17 +220,23 @@ fn visible_providers(request: &Request<'_>) -> Outcome {
 }
 
 fn registration(request: &Request<'_>) -> Vec<u8> {
-    let radio = &request.modem.radio;
-    let (name, _, number) = radio.operator;
-    let here = request.hears();
+    registration_of(request.modem, request.now)
+}
+
+/// How a modem is registered.
+pub(super) fn registration_of(modem: &Modem, now: Moment) -> Vec<u8> {
+    let (name, _, number) = modem.radio.operator;
+    // Deregistered, searching, home, roaming, denied.
+    let state = match modem.registration(now) {
+        1 => 3,
+        2 => 2,
+        3 => 6,
+        5 => 4,
+        _ => 1,
+    };
+    let here = matches!(state, 3 | 4);
     let mut out = Output::default();
-    out.u32s(&[
-        0,
-        if here { 3 } else { 1 },
-        1 + u32::from(radio.manual),
-        if here { LTE } else { 0 },
-        u32::from(here),
-    ]);
+    out.u32s(&[0, state, 1 + u32::from(modem.radio.manual), if here { LTE } else { 0 }, u32::from(here)]);
     out.text(if here { number } else { "" }).text(if here { name } else { "" }).text("").u32(0);
     out.bytes()
 }
@@ -292,6 +302,11 @@ fn connection(request: &Request<'_>) -> Vec<u8> {
     connection_as(state, request.modem.data.bearer(request.now).as_ref(), 0)
 }
 
+/// A connection that the network has ended: regular deactivation.
+pub(super) fn ended() -> Vec<u8> {
+    connection_as(3, None, 36)
+}
+
 fn connection_as(state: u32, bearer: Option<&Bearer>, cause: u32) -> Vec<u8> {
     let families = bearer.map(|b| (b.ipv4.is_some(), b.ipv6.is_some()));
     let ip = match families {
@@ -334,6 +349,9 @@ fn connect(request: &mut Request<'_>) -> Outcome {
     };
     match () {
         () if !request.hears() => Outcome::refused(status::NOT_REGISTERED),
+        () if !request.modem.may_connect(request.now, request.modem.radio.roaming == 1) => {
+            Outcome::refused(status::NOT_ALLOWED)
+        }
         () if !*request.attached => Outcome::refused(status::DETACHED),
         () if !down => Outcome::refused(status::MOST_CONTEXTS),
         // Cause 33: not subscribed.
@@ -349,6 +367,10 @@ fn connect(request: &mut Request<'_>) -> Outcome {
                 _ => Families { ipv4: true, ipv6: true },
             };
             request.modem.data.dial(request.now, Way::Mbim, families);
+            if let Some(cause) = request.modem.data.refusal() {
+                let data = connection_as(3, None, u32::from(cause.unwrap_or(0)));
+                return Outcome { status: status::FAILURE, data, after: DIALLING, ..Outcome::default() };
+            }
             let takes = DIALLING + if families.ipv6 { SECOND_STAGE } else { Duration::ZERO };
             let bearer = request.modem.data.bearer(request.now + takes);
             Outcome::done(connection_as(1, bearer.as_ref(), 0)).after(takes)
@@ -357,8 +379,13 @@ fn connect(request: &mut Request<'_>) -> Outcome {
 }
 
 fn ip_configuration(request: &Request<'_>) -> Outcome {
-    let Some(bearer) = request.modem.data.bearer(request.now) else {
-        return Outcome::refused(status::NOT_ACTIVATED);
+    let bearer = match request.modem.data.bearer(request.now) {
+        Some(bearer) => bearer,
+        // A connection that the network gave no address.
+        None if request.modem.data.state(request.now) == DataState::Up => {
+            Bearer { ipv4: None, ipv6: None, mtu: request.modem.data.mtu }
+        }
+        None => return Outcome::refused(status::NOT_ACTIVATED),
     };
     // Behind fifteen numbers: for IPv4 an address with its prefix, the gateway, two name servers; the same for IPv6.
     let mut behind = Vec::new();

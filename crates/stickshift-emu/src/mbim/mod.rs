@@ -13,6 +13,7 @@ use stickshift::link::Moment;
 use crate::identity::Identity;
 use crate::mbim::message::{Inbox, NOT_OPENED};
 use crate::modem::Modem;
+use crate::modem::data::DataState;
 
 pub use message::{HostCommand, HostMessage};
 
@@ -102,6 +103,8 @@ pub struct MbimFunction {
     out: Vec<(Moment, Vec<u8>)>,
     /// So many of the messages that are due were announced.
     announced: usize,
+    /// What the host knows of the connection and of the registration.
+    known: Option<(DataState, u8)>,
 }
 
 impl Default for MbimFunction {
@@ -113,7 +116,14 @@ impl Default for MbimFunction {
 impl MbimFunction {
     /// As after power-on: closed, and attached.
     pub fn new() -> Self {
-        MbimFunction { inbox: Inbox::default(), open: None, attached: true, out: Vec::new(), announced: 0 }
+        MbimFunction {
+            inbox: Inbox::default(),
+            open: None,
+            attached: true,
+            out: Vec::new(),
+            announced: 0,
+            known: None,
+        }
     }
 
     /// Takes a transfer of the host; the message that is whole with it.
@@ -154,9 +164,13 @@ impl MbimFunction {
             return (QUICKLY, vec![message::error(command.transaction, NOT_OPENED)]);
         };
         let longest = longest.unwrap_or(open).min(open);
+        self.follow(now, modem);
         let request =
             Request { modem, id, now, attached: &mut self.attached, set: command.set, data: &command.data };
         let outcome = services::run(command, request);
+        // What the host does itself it is not told.
+        let (connecting, registration) = (modem.data.state(now), modem.registration(now));
+        self.known = Some((connecting, registration));
         let mut all = message::done(command, outcome.status, &outcome.data, longest);
         for (cid, data) in outcome.told {
             all.extend(message::indication(message::BASIC, cid, &data, longest));
@@ -175,9 +189,36 @@ impl MbimFunction {
         }
     }
 
+    /// Tells the host what happened by itself: a connection that the network ended, another registration.
+    pub(crate) fn follow(&mut self, now: Moment, modem: &Modem) {
+        if self.open.is_none() {
+            self.known = None;
+            return;
+        }
+        let is = (modem.data.state(now), modem.registration(now));
+        let Some(before) = self.known.replace(is) else { return };
+        if (before.0, is.0) == (DataState::Up, DataState::Down) {
+            let told = basic::ended();
+            self.say(now, message::indication(message::BASIC, basic::CONNECT, &told, LONGEST));
+        }
+        if before.1 != is.1 {
+            let told = basic::registration_of(modem, now);
+            self.say(now, message::indication(message::BASIC, basic::REGISTER_STATE, &told, LONGEST));
+        }
+    }
+
     /// What comes unasked: how it receives.
     pub(crate) fn chatter(&self) -> Vec<Vec<u8>> {
         message::indication(message::BASIC, basic::SIGNAL_STATE, &basic::signal(true), LONGEST)
+    }
+
+    /// Signal and registration as indications, cut to `longest`.
+    pub(crate) fn unasked(&self, now: Moment, modem: &Modem, longest: Option<usize>) -> Vec<Vec<u8>> {
+        let longest = longest.unwrap_or(LONGEST);
+        let mut all = message::indication(message::BASIC, basic::SIGNAL_STATE, &basic::signal(true), longest);
+        let registration = basic::registration_of(modem, now);
+        all.extend(message::indication(message::BASIC, basic::REGISTER_STATE, &registration, longest));
+        all
     }
 
     /// What another program's command is answered with.

@@ -15,6 +15,9 @@ pub(crate) const DIALLING: Duration = Duration::from_secs(2);
 /// From an IPv4 address to an IPv6 address on a bearer that has both.
 pub(crate) const SECOND_STAGE: Duration = Duration::from_millis(500);
 
+/// How long a router waits before it dials again.
+const REDIALS: Duration = Duration::from_secs(5);
+
 /// The data connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataState {
@@ -241,6 +244,11 @@ impl Data {
         }
     }
 
+    /// The cause with which the network refuses what was dialled last.
+    pub(crate) fn refusal(&self) -> Option<Option<u8>> {
+        self.dialled.and_then(|dialled| dialled.given.err())
+    }
+
     /// What the network gives of what is wanted, or the cause of its refusal.
     fn given(&self, wanted: Families) -> Result<Families, Option<u8>> {
         if let Some(cause) = self.trouble.refused {
@@ -301,6 +309,30 @@ impl Data {
         self.dialled = self.dialled.filter(|dialled| dialled.ends.is_some_and(|ends| ends <= now));
     }
 
+    /// The network ends the connection, if there is one.
+    pub(crate) fn end(&mut self, now: Moment) {
+        let Some(mut dialled) = self.connection(now) else { return };
+        dialled.ends = Some(now);
+        self.dialled = Some(dialled);
+        self.reports.clear();
+        if let (Way::Ncm, Ok(given)) = (dialled.way, dialled.given) {
+            self.reports.extend(given.names().map(|family| (now, format!("^NDISSTAT:0,36,,\"{family}\""))));
+        }
+    }
+
+    /// A router dials again by itself.
+    pub(crate) fn redial(&mut self, now: Moment) {
+        if self.redials_at().is_some_and(|at| at <= now) {
+            self.dial(now, Way::Router, Families::IPV4);
+        }
+    }
+
+    fn redials_at(&self) -> Option<Moment> {
+        let by_itself = self.switch && self.connect_mode == 0;
+        let lost = self.dialled.filter(|dialled| by_itself && dialled.way == Way::Router)?;
+        lost.ends.map(|ends| ends + REDIALS)
+    }
+
     /// What is said unasked by `now`.
     pub(crate) fn told(&mut self, now: Moment) -> Option<(Moment, String)> {
         self.reports.front().is_some_and(|(at, _)| *at <= now).then(|| self.reports.pop_front()).flatten()
@@ -346,7 +378,11 @@ impl Data {
             let settles = dialled.settles();
             [Some(settles), Some(settles + SECOND_STAGE), dialled.ends].into_iter().flatten()
         });
-        changes.filter(|&at| at > now).chain(self.reports.front().map(|report| report.0)).min()
+        changes
+            .chain(self.redials_at())
+            .filter(|&at| at > now)
+            .chain(self.reports.front().map(|report| report.0))
+            .min()
     }
 
     /// Bytes received and sent while it is up: a steady trickle, and what the host sends and fetches.

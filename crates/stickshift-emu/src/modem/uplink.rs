@@ -20,6 +20,9 @@ impl Uplink {
 
     /// The network follows the modem's bearer, and does what is due. `runs`: the modem's firmware runs.
     pub(crate) fn turn(&mut self, now: Moment, modem: &mut Modem, runs: bool) {
+        if runs {
+            modem.data.redial(now);
+        }
         match modem.data.bearer(now).filter(|_| runs) {
             Some(bearer) => self.operator.connect(now, bearer),
             None => self.operator.disconnect(),

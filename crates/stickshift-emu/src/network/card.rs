@@ -8,8 +8,8 @@ use std::net::Ipv6Addr;
 
 use crate::network::bearer::{Bearer, IPV6_GATEWAY};
 use crate::network::dhcp::{self, Lease};
-use crate::network::icmp6;
 use crate::network::ip::{self, Frame, Ipv4, packet_frame};
+use crate::network::{dhcp6, icmp6};
 
 /// The Ethernet address of the stick's end: a local one.
 const MAC: [u8; 6] = [0x02, 0x50, 0xf3, 0x00, 0x00, 0x00];
@@ -51,6 +51,9 @@ impl Card {
             }
             ip::IPV6 if icmp6::kind(payload) == Some(NEIGHBOUR_SOLICITATION) => {
                 self.answer_neighbour(payload);
+            }
+            ip::IPV6 if icmp6::udp_port(payload) == Some(dhcp6::SERVER_PORT) => {
+                self.answer_dhcp6(payload, bearer);
             }
             ip::IPV6 => return Some(payload),
             _ => {}
@@ -97,6 +100,18 @@ impl Card {
         reply.extend(MAC);
         let packet = icmp6::packet(target, from, reply);
         self.answers.push_back(ip::frame(self.host, MAC, ip::IPV6, &packet));
+    }
+
+    fn answer_dhcp6(&mut self, packet: &[u8], bearer: &Bearer) {
+        let from = packet.get(8..24).and_then(|b| <[u8; 16]>::try_from(b).ok()).map(Ipv6Addr::from);
+        let request = packet.get(icmp6::HEADER + 8..);
+        let (Some(from), Some(request)) = (from, request) else { return };
+        let Some(ipv6) = bearer.ipv6.filter(|_| !self.mute) else { return };
+        if let Some(reply) = dhcp6::reply(request, &ipv6.dns) {
+            let ports = (dhcp6::SERVER_PORT, dhcp6::CLIENT_PORT);
+            let packet = icmp6::datagram(IPV6_GATEWAY, from, ports, &reply);
+            self.answers.push_back(ip::frame(self.host, MAC, ip::IPV6, &packet));
+        }
     }
 
     fn answer_dhcp(&mut self, request: &[u8], bearer: &Bearer) {
@@ -167,6 +182,22 @@ mod tests {
         let only = Bearer { ipv4: None, ..bearer.clone() };
         card.receive(&frame, Some(&only));
         assert_eq!(card.take(), None);
+        let mut mute = Card::new([0; 6], true);
+        mute.receive(&frame, Some(&bearer));
+        assert_eq!(mute.take(), None);
+    }
+
+    #[test]
+    fn dhcpv6_tells_name_servers() {
+        let (mut card, bearer) = (Card::new([0; 6], false), bearer());
+        let request = [11, 1, 2, 3, 0, 6, 0, 2, 0, 23];
+        let (host, everybody) = ("fe80::9".parse().unwrap(), "ff02::1:2".parse().unwrap());
+        let packet = icmp6::datagram(host, everybody, (546, 547), &request);
+        let frame = ip::frame([0x33, 0x33, 0, 1, 0, 2], HOST, ip::IPV6, &packet);
+        assert_eq!(card.receive(&frame, Some(&bearer)), None);
+        let reply = card.take().unwrap();
+        assert_eq!((&reply[..6], reply[14 + 40 + 8]), (&HOST[..], 7));
+        assert!(reply.ends_with(&bearer.ipv6.unwrap().dns[1].octets()));
         let mut mute = Card::new([0; 6], true);
         mute.receive(&frame, Some(&bearer));
         assert_eq!(mute.take(), None);

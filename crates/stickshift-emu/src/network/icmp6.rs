@@ -47,6 +47,31 @@ pub(super) fn packet(from: Ipv6Addr, to: Ipv6Addr, mut message: Vec<u8>) -> Vec<
     ipv6(from, to, ICMPV6, &message)
 }
 
+/// The destination port of a UDP datagram without extension headers; `None` for another packet.
+pub(super) fn udp_port(packet: &[u8]) -> Option<u16> {
+    let is_udp = packet.first()? >> 4 == 6 && *packet.get(6)? == super::ip::UDP;
+    let port = packet.get(HEADER + 2..HEADER + 4).filter(|_| is_udp)?;
+    Some(u16::from_be_bytes([port[0], port[1]]))
+}
+
+/// A UDP datagram in an IPv6 packet.
+pub(super) fn datagram(
+    from: Ipv6Addr,
+    to: Ipv6Addr,
+    (source, destination): (u16, u16),
+    data: &[u8],
+) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    datagram.extend(source.to_be_bytes());
+    datagram.extend(destination.to_be_bytes());
+    datagram.extend((data.len() as u16 + 8).to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend_from_slice(data);
+    let sum = checksum(from, to, super::ip::UDP, &datagram);
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    ipv6(from, to, super::ip::UDP, &datagram)
+}
+
 /// An IPv6 packet that no router forwards.
 pub(super) fn ipv6(from: Ipv6Addr, to: Ipv6Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x60, 0, 0, 0];

@@ -4,6 +4,7 @@
 mod bearer;
 mod card;
 mod dhcp;
+mod dhcp6;
 mod dns;
 pub mod http;
 mod icmp6;

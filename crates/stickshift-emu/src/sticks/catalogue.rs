@@ -169,7 +169,9 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
     let behaviour = fault_words::behaviour(name, fault)?.unwrap_or(options.behaviour);
     let identity = options.identity.clone().numbered(seed);
     let subscriber = subscriber(seed);
-    Ok(Box::new(ZeroCd::new(zerocd::ZeroCdOptions { behaviour, identity, subscriber, ..options })))
+    let network = fault_words::network(name, fault, seed)?;
+    let stick = ZeroCd::new(zerocd::ZeroCdOptions { behaviour, identity, subscriber, ..options });
+    Ok(Box::new(stick.with_network(network)))
 }
 
 /// One that has power, once it is on the bus, and the time it is then.
@@ -197,6 +199,7 @@ mod tests {
         assert!(virtual_stick("e1234", 1, None).is_err());
         assert!(virtual_stick("k3772", 1, Some("ignores")).is_ok());
         assert!(virtual_stick("k3772", 1, Some("drop@1")).is_err());
+        assert!(virtual_stick("k3772", 1, Some("ignores,denied")).is_ok());
         assert!(virtual_stick("e3372h-hilink", 1, Some("drop@1")).is_ok());
     }
 

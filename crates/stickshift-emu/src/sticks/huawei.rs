@@ -207,6 +207,13 @@ impl HuaweiStick {
         identity
     }
 
+    /// The network ends its data connection, if it has one.
+    pub fn end_connection(&mut self, now: Moment) {
+        self.tick(now);
+        self.modem.data.end(now);
+        self.tick(now);
+    }
+
     /// Its modem: what was sent, whether it is online.
     pub fn modem(&self) -> &Modem {
         &self.modem
@@ -441,7 +448,7 @@ impl Device for HuaweiStick {
             while let Some((at, line)) = self.modem.data.told(now) {
                 ports.announce(at, &line, &mut self.outbox);
             }
-            ports.tick(now, &mut self.outbox);
+            ports.tick(now, &self.modem, &mut self.outbox);
         }
         let runs = self.has_modem();
         self.uplink.turn(now, &mut self.modem, runs);
@@ -474,6 +481,15 @@ impl Device for HuaweiStick {
             self.running = running;
         }
         self.tick(now);
+    }
+
+    fn port_closed(&mut self, now: Moment, interface: u8) {
+        self.tick(now);
+        let (Program::HilinkSerial(ports) | Program::Stick(ports)) = &mut self.running else { return };
+        if ports.get_mut(interface).is_some_and(|port| port.is_online()) {
+            ports.lower_dtr(now, interface, &mut self.modem);
+            self.outbox.forget(interface);
+        }
     }
 
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {

@@ -10,6 +10,7 @@ use crate::device::{Appearance, Configuration, Device, UsbReply};
 use crate::fault::{Channel, Cut, Fault, FaultKind, FaultPlan, StepFaults};
 use crate::identity::{Dialect, Identity, subscriber};
 use crate::mbim::{GET_ENCAPSULATED as GET, HostMessage, LONGEST, MbimFunction, SEND_ENCAPSULATED as SEND};
+use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
 use crate::network::{Bearer, Quirks};
@@ -96,6 +97,7 @@ impl MbimStick {
         };
         let mut modem = options.modem.clone();
         modem.data.subscriber = subscriber(options.faults.seed());
+        modem.radio.roaming &= u8::from(!options.faults.has(FaultKind::Roaming));
         MbimStick {
             shown,
             on_bus: false,
@@ -103,12 +105,19 @@ impl MbimStick {
             coming: None,
             function: MbimFunction::new(),
             modem,
-            uplink: Uplink::new(Quirks::default()),
+            uplink: Uplink::new(Quirks::of(&options.faults)),
             chatter: None,
             steps: 0,
             struck: BTreeSet::new(),
             options,
         }
+    }
+
+    /// The network ends its data connection, if it has one.
+    pub fn end_connection(&mut self, now: Moment) {
+        self.tick(now);
+        self.modem.data.end(now);
+        self.tick(now);
     }
 
     /// How many messages it received.
@@ -138,6 +147,7 @@ impl MbimStick {
         self.on_bus = true;
         self.enumeration += 1;
         self.modem.data.refuses_logins = self.has(FaultKind::AuthRefused);
+        self.modem.data.trouble = Trouble::of(&self.options.faults);
         self.modem.boot(at, false, if self.has(FaultKind::SlowSim) { SLOW_SIM } else { Duration::ZERO });
         self.chatter = self.has(FaultKind::Chatty).then_some(at + CHATTER);
     }
@@ -186,7 +196,8 @@ impl MbimStick {
             answer = answer.into_iter().skip(1).step_by(2).collect();
         }
         if step.inside {
-            answer.splice(answer.len() / 2..answer.len() / 2, self.function.chatter());
+            let middle = answer.len() / 2;
+            answer.splice(middle..middle, self.function.unasked(now, &self.modem, longest));
         }
         let due = now + after + step.delay;
         if step.duplicate {
@@ -226,6 +237,7 @@ impl Device for MbimStick {
             self.chatter = Some(at + CHATTER);
         }
         self.uplink.turn(now, &mut self.modem, self.on_bus);
+        self.function.follow(now, &self.modem);
     }
 
     fn next_tick(&self) -> Option<Moment> {

@@ -103,6 +103,16 @@ const ROWS: &[NamedStick] = &[
     },
     NamedStick { name: "me906", what: "the configuration with MBIM: 12d1:15c1", make: me906 },
     NamedStick {
+        name: "mf823",
+        what: "ZTE MF823, switched already: 19d2:1405, an ECM card with a router behind it",
+        make: || from_parts("MF823", appearance(0x19d2, 0x1405, "ZTE Mobile Broadband", ecm()), Vec::new()),
+    },
+    NamedStick {
+        name: "mf823-rndis",
+        what: "the same as RNDIS: 19d2:1403",
+        make: || from_parts("MF823", appearance(0x19d2, 0x1403, "ZTE Mobile Broadband", rndis()), Vec::new()),
+    },
+    NamedStick {
         name: "alternate-setting",
         what: "made up, for a profile of your own: another alternate setting leads from ffff:0001 to 0002",
         make: alternate_setting,
@@ -178,6 +188,19 @@ fn k3772_modem() -> Appearance {
     let mut appearance = ports(0x12d1, 0x14cf, "HUAWEI Mobile", &classes);
     appearance.configurations[0].interfaces.push(storage(3, 0x88, 0x08));
     appearance
+}
+
+fn ecm() -> Vec<UsbInterface> {
+    appearances::ethernet(0x83, 0x82, 0x02).to_vec()
+}
+
+/// RNDIS by the class of wireless controllers, as Linux's rndis_host knows it.
+fn rndis() -> Vec<UsbInterface> {
+    let mut interfaces = ecm();
+    interfaces[0].alternates[0].class = [0xe0, 0x01, 0x03];
+    interfaces[0].alternates[0].extra = Vec::new();
+    interfaces[1].alternates[0].class = [0x0a, 0x00, 0x00];
+    interfaces
 }
 
 fn k3772() -> ZeroCdOptions {

@@ -14,8 +14,10 @@ use stickshift::wire::scsi::CommandBlock;
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, Unit, UsbReply};
+use crate::fault::{FaultKind, FaultPlan};
 use crate::identity::Identity;
 use crate::mbim::{GET_ENCAPSULATED, MbimFunction, SEND_ENCAPSULATED};
+use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
 use crate::modem::{Held, Modem, Way};
 use crate::network::{Bearer, Quirks};
@@ -224,6 +226,7 @@ pub struct ZeroCd {
     ports: AtPorts,
     modem: Modem,
     uplink: Uplink,
+    answers_dhcp: bool,
     /// The MBIM function of the configuration that was selected.
     mbim: Option<MbimFunction>,
     outbox: Outbox,
@@ -242,6 +245,7 @@ impl ZeroCd {
             progress: vec![0; options.messages.len()],
             modem,
             uplink: Uplink::new(Quirks::default()),
+            answers_dhcp: true,
             mbim: None,
             options,
             shows: Shows::Nothing,
@@ -255,6 +259,23 @@ impl ZeroCd {
             asked: false,
             goes_on: None,
         }
+    }
+
+    /// The same in a network with these faults.
+    #[must_use]
+    pub fn with_network(mut self, faults: FaultPlan) -> Self {
+        self.uplink = Uplink::new(Quirks::of(&faults));
+        self.modem.data.trouble = Trouble::of(&faults);
+        self.modem.radio.roaming &= u8::from(!faults.has(FaultKind::Roaming));
+        self.answers_dhcp = !faults.has(FaultKind::MuteDhcp);
+        self
+    }
+
+    /// The network ends its data connection, if it has one.
+    pub fn end_connection(&mut self, now: Moment) {
+        self.tick(now);
+        self.modem.data.end(now);
+        self.tick(now);
     }
 
     /// Which message it was switched by, if it is switched: for [`ZeroCd::go_on_as`].
@@ -417,7 +438,13 @@ impl Device for ZeroCd {
         }
         self.busy_until = self.busy_until.filter(|&until| until > now);
         self.ports.carry(now, &mut self.modem, &mut self.uplink, &mut self.outbox);
-        self.ports.tick(now, &mut self.outbox);
+        while let Some((at, line)) = self.modem.data.told(now) {
+            self.ports.announce(at, &line, &mut self.outbox);
+        }
+        self.ports.tick(now, &self.modem, &mut self.outbox);
+        if let Some(mbim) = &mut self.mbim {
+            mbim.follow(now, &self.modem);
+        }
         let runs = self.has_modem();
         self.uplink.turn(now, &mut self.modem, runs);
         self.outbox.tick(now);
@@ -446,6 +473,14 @@ impl Device for ZeroCd {
             self.ports.say(due, interface, line);
         }
         self.tick(now);
+    }
+
+    fn port_closed(&mut self, now: Moment, interface: u8) {
+        self.tick(now);
+        if self.ports.get_mut(interface).is_some_and(|port| port.is_online()) {
+            self.ports.lower_dtr(now, interface, &mut self.modem);
+            self.outbox.forget(interface);
+        }
     }
 
     fn serial_read(&mut self, now: Moment, interface: u8) -> Vec<u8> {
@@ -545,6 +580,10 @@ impl Device for ZeroCd {
     fn bearer(&self, now: Moment) -> Option<Bearer> {
         let held = self.has_modem() && self.modem.data.way() == Some(self.way());
         self.modem.data.bearer(now).filter(|_| held)
+    }
+
+    fn answers_dhcp(&self) -> bool {
+        self.answers_dhcp
     }
 
     fn packet_out(&mut self, now: Moment, packet: &[u8]) {

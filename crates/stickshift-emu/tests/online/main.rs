@@ -1,6 +1,8 @@
 //! Going online with virtual sticks and a computer in memory: what is reached, why it fails, and that everything is put back.
 
 mod mbim;
+mod ppp;
+mod rows;
 mod scripted;
 mod stay;
 mod troubles;

@@ -175,3 +175,18 @@ fn every_fault_at_every_message_ends_true() {
     }
     assert!(runs >= 400, "{runs}");
 }
+
+/// What the function says unasked stands between the fragments of its answers.
+#[test]
+fn indications_between_fragments_confuse_nobody() {
+    for step in 1..=20 {
+        let words = format!("split,urc-inside@{step},chatty");
+        let mut bus = VirtualBus::new();
+        bus.plug(&place(), catalogue::virtual_stick("em7455", 1, Some(&words)).unwrap());
+        bus.advance(Duration::from_secs(60));
+        let stick = stickshift::link::Bus::sticks(&mut bus).unwrap().remove(0);
+        let ended = up_with(&mut bus, &stick, &mut Simulated::new(Weather::default()), &wanted(), None).0;
+        let connection = ended.unwrap_or_else(|e| panic!("{words}: {e:?}"));
+        assert_eq!(connection.addresses, ["10.249.198.122/30", "2001:db8::1/64"], "{words}");
+    }
+}

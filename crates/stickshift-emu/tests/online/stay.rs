@@ -3,19 +3,31 @@
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::event::Cancel;
-use stickshift::event::Session;
+use stickshift::event::{Cancel, Event};
 use stickshift::link::{Bus, Moment};
-use stickshift::modem::{Modem, identity};
-use stickshift::online::stay::{EVERY, Health, Limits, News, Post, Rung, Site, stay};
-use stickshift::online::{Access, Connection, Simulated, Weather};
-use stickshift_emu::computer::VirtualBus;
+use stickshift::online::stay::{EVERY, Health, Limits, Look, News, Post, Report, Rung, Site, Woke, stay};
+use stickshift::online::{Access, Connection, Outside, Simulated, Wanted, WantedWay, Weather};
+use stickshift_emu::computer::{Action, VirtualBus};
+use stickshift_emu::device::Device;
 use stickshift_emu::sticks::catalogue;
+use stickshift_emu::sticks::huawei::HuaweiStick;
+use stickshift_emu::sticks::mbim::MbimStick;
+use stickshift_emu::sticks::zerocd::ZeroCd;
 
-use crate::place;
+use crate::{place, ppp};
+
+/// Sticks and ways: a router behind a card dials again by itself, and says nothing of it.
+const WAYS: [(&str, WantedWay, bool); 6] = [
+    ("e3372h-stick", WantedWay::Ncm, false),
+    ("e3372h-stick", WantedWay::Ppp, false),
+    ("em7455", WantedWay::Mbim, false),
+    ("e3372h-hilink", WantedWay::Hilink, true),
+    ("mf823", WantedWay::Ecm, true),
+    ("mf823-rndis", WantedWay::Ecm, true),
+];
 
 /// What happens to a stick that is online.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blow {
     /// The network ends the connection.
     Drop,
@@ -25,48 +37,111 @@ enum Blow {
     Reset,
 }
 
-/// A post that is dealt blows while it is online.
+/// Online again within this after a blow: the stick's start and the way up.
+const BUDGET: Duration = Duration::from_secs(120);
+
+/// The same where the stick says that the network has ended the connection: nothing starts anew.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
+/// A post that is dealt blows while it is online, and whose waits and looks are counted.
 struct Dealt<'a, 'f> {
     post: Post<'a, 'f>,
     bus: VirtualBus,
+    outside: Outside,
+    router: bool,
     blows: usize,
     /// The last blow, until it is online again.
     fell: Option<(Blow, Moment)>,
     took: Vec<Duration>,
     random: u64,
+    /// Bytes that passed before each blow.
+    bytes: u64,
+    woke: Vec<Woke>,
+    looks: Vec<Look>,
+    /// A stop is asked for after so much time.
+    stops: Option<Moment>,
 }
 
-/// Online again within this after any blow: the look every minute, the stick's start, and the way up.
-const BUDGET: Duration = Duration::from_secs(180);
+impl<'a, 'f> Dealt<'a, 'f> {
+    fn new(
+        post: Post<'a, 'f>,
+        bus: VirtualBus,
+        outside: Outside,
+        router: bool,
+        blows: usize,
+    ) -> Dealt<'a, 'f> {
+        Dealt {
+            post,
+            bus,
+            outside,
+            router,
+            blows,
+            fell: None,
+            took: Vec::new(),
+            random: 7,
+            bytes: 0,
+            woke: Vec::new(),
+            looks: Vec::new(),
+            stops: None,
+        }
+    }
 
-impl Dealt<'_, '_> {
     fn random(&mut self, below: u64) -> u64 {
         self.random =
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % below
     }
 
-    /// Another program gives the stick a command.
-    fn say(&mut self, command: &str) {
-        let stick = self.bus.device(&place()).unwrap().expect("it is online");
-        let interface =
-            identity::find_at_port(&mut self.bus, &stick, &mut Session::quiet()).unwrap().unwrap();
-        let mut port = self.bus.open_port(&place(), interface).unwrap();
-        let cancel = Cancel::new();
-        let _ =
-            Modem::over_at(&mut *port, &cancel).and_then(|mut m| m.typed(command, Duration::from_secs(10)));
+    /// Does it with the stick, whatever kind it is.
+    fn with<R>(&self, act: impl Fn(&mut dyn Stick, Moment) -> R) -> R {
+        let (place, now) = (place(), self.bus.now());
+        let huawei = self.bus.with(&place, |stick: &mut HuaweiStick| act(stick, now));
+        let mbim = || self.bus.with(&place, |stick: &mut MbimStick| act(stick, now));
+        let card = || self.bus.with(&place, |stick: &mut ZeroCd| act(stick, now));
+        huawei.or_else(mbim).or_else(card).expect("one of them")
+    }
+
+    fn carries(&self) -> bool {
+        self.with(|stick, now| stick.bearer(now).is_some())
     }
 
     fn deal(&mut self) {
         let blow = [Blow::Drop, Blow::Replug, Blow::Reset][self.random(3) as usize];
         let later = Duration::from_millis(self.random(90_000));
+        self.outside.pass(self.bytes);
+        self.post.traffic();
         self.bus.advance(later);
         self.fell = Some((blow, self.bus.now()));
         match blow {
-            Blow::Drop => self.say("AT^NDISDUP=1,0"),
-            Blow::Reset => self.say("AT^RESET"),
+            Blow::Drop => self.with(|stick, now| stick.ends(now)),
             Blow::Replug => self.bus.replug(&place()),
+            Blow::Reset => {
+                self.bus.power(&place(), false);
+                self.bus.schedule(Duration::from_secs(4), &place(), Action::Plug);
+            }
         }
+    }
+}
+
+trait Stick: Device {
+    fn ends(&mut self, now: Moment);
+}
+
+impl Stick for HuaweiStick {
+    fn ends(&mut self, now: Moment) {
+        self.end_connection(now);
+    }
+}
+
+impl Stick for MbimStick {
+    fn ends(&mut self, now: Moment) {
+        self.end_connection(now);
+    }
+}
+
+impl Stick for ZeroCd {
+    fn ends(&mut self, now: Moment) {
+        self.end_connection(now);
     }
 }
 
@@ -75,8 +150,11 @@ impl Site for Dealt<'_, '_> {
         self.post.now()
     }
 
-    fn wait(&mut self, until: Moment) -> Result<bool> {
-        if self.fell.is_none() {
+    fn wait(&mut self, until: Moment) -> Result<Woke> {
+        if self.stops.is_some_and(|stops| self.bus.now() >= stops) {
+            self.post.cancel.cancel();
+        }
+        if self.fell.is_none() && self.stops.is_none() {
             if self.took.len() == self.blows {
                 self.post.cancel.cancel();
             } else {
@@ -84,12 +162,13 @@ impl Site for Dealt<'_, '_> {
             }
         }
         let before = self.bus.now();
-        let goes_on = self.post.wait(until)?;
+        let woke = self.post.wait(until)?;
         // Where nothing is to come, virtual time stands still.
-        if self.bus.now() == before {
+        if self.bus.now() == before && self.stops.is_none() {
             self.bus.advance(Duration::from_millis(500));
         }
-        Ok(goes_on)
+        self.woke.push(woke.clone());
+        Ok(woke)
     }
 
     fn is_there(&mut self) -> Result<bool> {
@@ -97,10 +176,11 @@ impl Site for Dealt<'_, '_> {
     }
 
     fn up(&mut self) -> Result<Connection> {
+        self.outside.answers(true);
         let connection = self.post.up()?;
         if let Some((blow, when)) = self.fell.take() {
-            let took = self.bus.now() - when;
-            assert!(took <= BUDGET, "{blow:?}: {took:?}");
+            let (took, budget) = (self.bus.now() - when, if blow == Blow::Drop { AT_ONCE } else { BUDGET });
+            assert!(took <= budget, "{blow:?}: {took:?}");
             self.took.push(took);
         }
         Ok(connection)
@@ -110,8 +190,20 @@ impl Site for Dealt<'_, '_> {
         self.post.down();
     }
 
-    fn check(&mut self) -> Result<Health> {
-        self.post.check()
+    fn check(&mut self, look: Look) -> Result<Health> {
+        self.looks.push(look);
+        self.outside.answers(self.carries());
+        let health = self.post.check(look)?;
+        if self.router
+            && look == Look::Probe
+            && health == Health::Well
+            && let Some((Blow::Drop, when)) = self.fell
+            && self.carries()
+        {
+            self.took.push(self.bus.now() - when);
+            self.fell = None;
+        }
+        Ok(health)
     }
 
     fn climb(&mut self, rung: Rung) -> Result<()> {
@@ -123,34 +215,235 @@ impl Site for Dealt<'_, '_> {
     }
 }
 
-fn rig() -> (VirtualBus, Simulated) {
+fn rig_of(name: &str, fault: Option<&str>) -> (VirtualBus, Simulated) {
     let bus = VirtualBus::new();
-    bus.plug(&place(), catalogue::virtual_stick("e3372h-stick", 1, None).unwrap());
+    bus.plug(&place(), catalogue::virtual_stick(name, 1, fault).unwrap());
     bus.advance(Duration::from_secs(60));
-    let computer = Simulated::new(Weather::default()).beside(Box::new(bus.clone()));
+    let computer = Simulated::new(Weather::default()).beside(Box::new(bus.clone())).with_ppp(ppp::agreeable);
     (bus, computer)
+}
+
+fn rig() -> (VirtualBus, Simulated) {
+    rig_of("e3372h-stick", None)
+}
+
+fn wanted(way: WantedWay) -> Wanted {
+    let own = matches!(way, WantedWay::Hilink | WantedWay::Ecm);
+    Wanted { way, apn: (!own).then(|| "web".into()), ..Wanted::default() }
+}
+
+/// Runs `stay` of the stick over `way`; what is asked of the post before, and what is seen of it after, are the two functions.
+fn staying<R>(
+    (name, fault): (&str, Option<&str>),
+    (way, router): (WantedWay, bool),
+    (blows, limits): (usize, Limits),
+    prepare: impl FnOnce(&mut Dealt<'_, '_>),
+    news: &mut dyn FnMut(News<'_>),
+    see: impl FnOnce(Result<()>, &mut Dealt<'_, '_>) -> R,
+) -> R {
+    let (mut bus, mut computer) = rig_of(name, fault);
+    let (clean, count) = (computer.everything(), computer.count());
+    let (wanted, mut pin) = (wanted(way), || Ok(None));
+    let mut log = Vec::new();
+    let mut told = |event: Event| log.push(event);
+    let (look, outside) = (bus.clone(), computer.outside());
+    let access = Access::new(&mut pin, None);
+    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(post, look.clone(), outside, router, blows);
+    prepare(&mut dealt);
+    let ended = stay(&mut dealt, EVERY, limits, news);
+    let seen = see(ended, &mut dealt);
+    drop(dealt);
+    assert_eq!(look.ports_held(), 0, "{name}: no port is left open");
+    assert_eq!(computer.count()[1..], count[1..], "{name}: no route, rule or program is left");
+    computer.unplug(&place());
+    assert_eq!(computer.everything(), clean, "{name}: no interface, route, rule or name server is left");
+    assert!(!computer.remembers(&place()), "{name}");
+    seen
+}
+
+fn a_thousand_blows(index: usize) {
+    let (name, way, router) = WAYS[index];
+    let mut climbed = 0;
+    let mut news = |news: News<'_>| climbed += u32::from(matches!(news, News::Climbed { .. }));
+    let took = staying(
+        (name, None),
+        (way, router),
+        (1_000, Limits::default()),
+        |_| (),
+        &mut news,
+        |ended, dealt| {
+            ended.unwrap();
+            dealt.took.len()
+        },
+    );
+    assert_eq!(took, 1_000, "{name}");
+    assert_eq!(climbed, 0, "{name}: going up again was enough each time");
 }
 
 #[test]
 fn a_thousand_blows_and_online_again_after_each() {
-    let (mut bus, mut computer) = rig();
-    let clean = computer.everything();
-    let (wanted, mut pin) = (crate::wanted(), || Ok(None));
-    let mut told = |_| {};
-    let look = bus.clone();
-    let access = Access::new(&mut pin, None);
-    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt { post, bus: look, blows: 1_000, fell: None, took: Vec::new(), random: 7 };
-    let mut climbed = 0;
-    let ended = stay(&mut dealt, EVERY, Limits::default(), &mut |news| {
-        climbed += u32::from(matches!(news, News::Climbed { .. }));
+    a_thousand_blows(0);
+}
+
+#[test]
+fn a_thousand_blows_over_ppp() {
+    a_thousand_blows(1);
+}
+
+#[test]
+fn a_thousand_blows_over_mbim() {
+    a_thousand_blows(2);
+}
+
+#[test]
+fn a_thousand_blows_over_hilink() {
+    a_thousand_blows(3);
+}
+
+#[test]
+fn a_thousand_blows_over_cards_of_other_makers() {
+    a_thousand_blows(4);
+    a_thousand_blows(5);
+}
+
+/// Between two probes nothing wakes it, and each probe is one look.
+#[test]
+fn a_quiet_connection_wakes_nobody_but_for_its_probe() {
+    let hours = 6;
+    for (name, way, router) in WAYS {
+        let prepare = |dealt: &mut Dealt<'_, '_>| {
+            dealt.stops = Some(dealt.bus.now() + Duration::from_secs(3600 * hours));
+        };
+        staying((name, None), (way, router), (0, Limits::default()), prepare, &mut |_| {}, |ended, dealt| {
+            ended.unwrap();
+            let most = 60 * hours as usize + 2;
+            let others: Vec<_> = dealt.woke.iter().filter(|woke| **woke != Woke::Time).take(3).collect();
+            assert!(
+                dealt.woke.len() <= most,
+                "{name} {way:?}: {} times in {hours} h {others:?}",
+                dealt.woke.len()
+            );
+            assert!(dealt.looks.len() >= most - 20, "{name}: {} looks", dealt.looks.len());
+            assert!(dealt.looks.iter().all(|look| *look == Look::Probe), "{name}");
+        });
+    }
+}
+
+/// A stick that says every two seconds how it receives is no reason to send anything.
+#[test]
+fn chatter_is_heard_and_asks_nobody_anything() {
+    for (name, way) in [("e3372h-stick", WantedWay::Ncm), ("em7455", WantedWay::Mbim)] {
+        let prepare =
+            |dealt: &mut Dealt<'_, '_>| dealt.stops = Some(dealt.bus.now() + Duration::from_secs(3600));
+        staying(
+            (name, Some("chatty")),
+            (way, false),
+            (0, Limits::default()),
+            prepare,
+            &mut |_| {},
+            |ended, dealt| {
+                ended.unwrap();
+                let heard = dealt.woke.iter().filter(|woke| matches!(woke, Woke::Report(_))).count();
+                let probes = dealt.looks.iter().filter(|look| **look != Look::Glance).count();
+                assert!((100..=400).contains(&heard), "{name}: {heard}");
+                assert!((50..=61).contains(&probes), "{name}: {probes}");
+            },
+        );
+    }
+}
+
+/// The network ends the connection, and the log says in whose words.
+#[test]
+fn a_report_that_the_connection_is_over_wakes_at_once() {
+    for (name, way, words) in [
+        ("e3372h-stick", WantedWay::Ncm, "the stick reports that the connection is down, cause 36"),
+        ("e3372h-stick", WantedWay::Ppp, "the network reports: NW PDN DEACT 1"),
+        ("em7455", WantedWay::Mbim, "the stick reports that the connection is down, cause 36"),
+    ] {
+        let (mut downs, mut ups) = (Vec::new(), 0);
+        let mut news = |news: News<'_>| match news {
+            News::Down(why) => downs.push(why),
+            News::Up(_) => ups += 1,
+            _ => {}
+        };
+        let fault = Some("bearer-drops:20s");
+        let prepare =
+            |dealt: &mut Dealt<'_, '_>| dealt.stops = Some(dealt.bus.now() + Duration::from_secs(600));
+        staying((name, fault), (way, false), (0, Limits::default()), prepare, &mut news, |ended, dealt| {
+            ended.unwrap();
+            let over = |woke: &&Woke| matches!(woke, Woke::Report(Report::Ended(_)) | Woke::Bus);
+            assert!(dealt.woke.iter().filter(over).count() >= 10, "{name}: {:?}", dealt.woke);
+        });
+        assert!(downs.len() >= 10 && downs.iter().all(|why| why.contains(words)), "{name}: {downs:?}");
+        assert!(ups >= 10, "{name}: {ups}");
+    }
+}
+
+/// One family of addresses that goes is no connection that is over.
+#[test]
+fn a_report_is_believed_when_the_stick_confirms_it() {
+    let prepare = |dealt: &mut Dealt<'_, '_>| {
+        dealt.stops = Some(dealt.bus.now() + Duration::from_secs(300));
+    };
+    let mut downs = 0;
+    let mut news = |news: News<'_>| downs += u32::from(matches!(news, News::Down(_)));
+    // It says at connecting that there is no IPv6; asked, it says that IPv4 is up.
+    staying(
+        ("e3372h-stick", Some("ipv4-only")),
+        (WantedWay::Ncm, false),
+        (0, Limits::default()),
+        prepare,
+        &mut news,
+        |ended, _| ended.unwrap(),
+    );
+    assert_eq!(downs, 0);
+}
+
+/// The counters of ppp0 begin at nothing with each connection; what is counted does not.
+#[test]
+fn traffic_is_the_sum_over_replugs() {
+    for (name, way, router) in WAYS {
+        let limits = Limits { bytes: Some(30_000_000), time: None };
+        let prepare = |dealt: &mut Dealt<'_, '_>| dealt.bytes = 1_000_000;
+        let blows =
+            staying((name, None), (way, router), (1_000, limits), prepare, &mut |_| {}, |ended, dealt| {
+                let error = ended.unwrap_err();
+                assert!(error.is(ErrorKind::LimitReached), "{name}: {error:?}");
+                assert_eq!(error.fact("bytes"), Some("30000000"), "{name}");
+                dealt.took.len()
+            });
+        assert!((28..=30).contains(&blows), "{name}: {blows}");
+    }
+}
+
+/// A stick that tells its traffic ends the connection before the next probe.
+#[test]
+fn a_limit_is_looked_at_when_the_stick_tells_its_traffic() {
+    let limits = Limits { bytes: Some(5_000_000), time: None };
+    let start = Duration::from_secs(60);
+    let prepare = |dealt: &mut Dealt<'_, '_>| {
+        dealt.stops = Some(dealt.bus.now() + Duration::from_secs(3600));
+        dealt.outside.pass(5_000_000);
+    };
+    let (name, fault) = ("e3372h-stick", Some("chatty"));
+    staying((name, fault), (WantedWay::Ncm, false), (0, limits), prepare, &mut |_| {}, |ended, dealt| {
+        // What passed before it went up is not of this run.
+        assert!(ended.is_ok(), "{ended:?}");
+        assert!(dealt.now() > start);
     });
-    ended.unwrap();
-    assert_eq!(dealt.took.len(), 1_000);
-    assert_eq!(climbed, 0, "dialling again was enough each time");
-    computer.unplug(&place());
-    assert_eq!(computer.everything(), clean, "no interface, route, rule or name server is left");
-    assert!(!computer.remembers(&place()));
+    let mut outside = None;
+    let prepare = |dealt: &mut Dealt<'_, '_>| {
+        dealt.stops = Some(dealt.bus.now() + Duration::from_secs(3600));
+        outside = Some(dealt.outside.clone());
+    };
+    let (mut up, mut end) = (false, Moment::ZERO);
+    let mut passes = |news: News<'_>| up |= matches!(news, News::Up(_));
+    staying((name, fault), (WantedWay::Ncm, false), (0, limits), prepare, &mut passes, |ended, dealt| {
+        assert!(ended.is_ok());
+        end = dealt.now();
+    });
+    assert!(up && outside.is_some() && end > start);
 }
 
 #[test]

@@ -56,3 +56,50 @@ fn what_can_be_overcome_is_overcome() {
         assert!(addresses.iter().any(|a| a.starts_with(address)), "{fault}: {addresses:?}");
     }
 }
+
+/// What goes wrong in the network is said in the same words whatever the way is.
+#[test]
+fn every_way_says_what_was_wrong() {
+    use stickshift::error::Verdict;
+    use stickshift::online::{Wanted, WantedWay};
+
+    let ways = [
+        ("e3372h-stick", WantedWay::Ncm),
+        ("e3372h-stick", WantedWay::Ppp),
+        ("em7455", WantedWay::Mbim),
+        ("e3372h-hilink", WantedWay::Hilink),
+        ("k3772-modem", WantedWay::Ppp),
+    ];
+    let mut wrong = Vec::new();
+    for (name, way) in ways {
+        for (fault, kind) in [
+            ("denied", ErrorKind::NotRegistered),
+            ("searching", ErrorKind::NotRegistered),
+            ("refused=27", ErrorKind::NetworkRefused),
+        ] {
+            // A refusal of a data call comes over PPP, which nobody speaks here.
+            if (way, fault) == (WantedWay::Ppp, "refused=27") {
+                continue;
+            }
+            let mut bus = VirtualBus::new();
+            bus.plug(&place(), catalogue::virtual_stick(name, 1, Some(fault)).unwrap());
+            bus.advance(Duration::from_secs(60));
+            let stick = bus.sticks().unwrap().remove(0);
+            let mut computer = Simulated::new(Weather::default());
+            let _ = online::Computer::cards(&mut computer, &stick).unwrap();
+            let (before, kept) = (computer.everything(), bus.held(&place()).unwrap().kept);
+            let apn = (way != WantedWay::Hilink).then(|| "web".to_owned());
+            let (ended, _) = up_with(&mut bus, &stick, &mut computer, &Wanted { way, apn, ..wanted() }, None);
+            let Err(error) = ended else {
+                wrong.push(format!("{name} {way:?} {fault}: online"));
+                continue;
+            };
+            let changed = bus.held(&place()).unwrap().kept != kept || computer.everything() != before;
+            let judged = matches!(error.verdict(), Some(Verdict::Untouched | Verdict::Recoverable));
+            if !error.is(kind) || changed || !judged {
+                wrong.push(format!("{name} {way:?} {fault}: {error:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

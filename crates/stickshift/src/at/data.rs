@@ -135,6 +135,11 @@ pub fn reports(on: bool) -> Command<()> {
     Command::plain(if on { "AT^CURC=1" } else { "AT^CURC=0" }).that(Effect::Reads)
 }
 
+/// `AT+CGEREP=`: whether the standard's lines `+CGEV:` tell unasked that the network ends a connection. 3GPP TS 27.007 section 10.1.19.
+pub fn tell_events(on: bool) -> Command<()> {
+    Command::plain(if on { "AT+CGEREP=1,0" } else { "AT+CGEREP=0,0" }).that(Effect::Reads)
+}
+
 /// `AT^NDISDUP=?`: whether the stick dials for a network interface of its own.
 pub fn dials_for_network() -> Command<()> {
     Command::plain("AT^NDISDUP=?").that(Effect::Reads)
@@ -245,6 +250,11 @@ pub fn ndis_states() -> Command<Vec<NdisState>> {
         }
         if states.is_empty() { Err(unexpected("connection states", answer)) } else { Ok(states) }
     })
+}
+
+/// Whether any of these connections is up, or on its way up.
+pub fn is_up(states: &[NdisState]) -> bool {
+    states.iter().any(|s| matches!(s.state, LinkState::Up | LinkState::Connecting))
 }
 
 /// Reads what follows `^NDISSTAT:` or `^NDISSTATQRY:`: four fields for each IP version, both possibly in one line.

@@ -46,6 +46,10 @@ pub enum Detail {
     StartRefused,
     /// What to do next, where it is known better than by the kind of the error.
     NextStep(&'static str),
+    /// The stick shows nothing for this way of going online: `NCM`.
+    Lacks(&'static str),
+    /// The stick's one data connection is up, by `^NDISDUP`: a data call is refused.
+    HeldByNcm,
     /// The stick is in another operator's network, and its own setting allows no data there.
     RoamingOff,
     /// The network denies the registration and does not say why.
@@ -88,6 +92,8 @@ impl Detail {
             | Detail::NextStep(_)
             | Detail::InText
             | Detail::OtherCapture
+            | Detail::HeldByNcm
+            | Detail::Lacks(_)
             | Detail::RoamingOff
             | Detail::RegistrationDenied
             | Detail::PinRefusedBefore

@@ -1,7 +1,7 @@
 //! The USB bus of this computer.
 
 use super::aside::StringsAside;
-use super::cdc_wdm::ControlChannel;
+use super::cdc_wdm::{ChannelPort, ControlChannel};
 use super::clock::Clock;
 use super::drivers::KernelDrivers;
 use super::drives;
@@ -11,7 +11,7 @@ use super::serial::SerialLink;
 use super::sysfs::Roots;
 use super::usb::UsbDevice;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
+use crate::link::{Bus, ByteLink, HttpLink, Input, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, Place, Stick};
 use std::path::Path;
 use std::time::Duration;
@@ -75,8 +75,12 @@ impl Bus for SysBus {
     }
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
+        self.wait_change_or_input(deadline, &[])
+    }
+
+    fn wait_change_or_input(&mut self, deadline: Moment, inputs: &[Input]) -> Result<bool> {
         if let Some(hotplug) = &mut self.hotplug {
-            if let Ok(changed) = hotplug.wait(&self.clock, deadline) {
+            if let Ok(changed) = hotplug.wait(&self.clock, deadline, inputs) {
                 return Ok(changed);
             }
             // Listening fails on some kernels. A stick that got its message is looked at all the same.
@@ -88,8 +92,11 @@ impl Bus for SysBus {
 
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
         let stick = self.stick(place)?;
-        let port = stick.interfaces.iter().find(|i| i.number == interface).and_then(|i| i.tty.as_deref());
-        let port = port.ok_or_else(|| {
+        let found = stick.interfaces.iter().find(|i| i.number == interface);
+        if let Some(node) = found.and_then(|i| i.cdc_wdm.as_deref().filter(|_| i.tty.is_none())) {
+            return Ok(Box::new(ChannelPort::open(Path::new(node)).map_err(|e| e.with("place", place))?));
+        }
+        let port = found.and_then(|i| i.tty.as_deref()).ok_or_else(|| {
             Error::new(ErrorKind::NoSuchPort, format!("interface {interface} has no serial port"))
                 .with("place", place)
                 .with("interface", interface)

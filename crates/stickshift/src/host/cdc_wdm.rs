@@ -1,5 +1,6 @@
 //! Control channels of Linux: `/dev/cdc-wdm*`, one message at a time.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,10 +14,13 @@ use rustix::io::Errno;
 use super::clock::Clock;
 use super::holder;
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::link::{MessageLink, Moment};
+use crate::link::{ByteLink, MessageLink, Moment};
 
 /// The shortest that a function may take, by its specification: where its descriptor is not found.
 const LEAST_LENGTH: u16 = 512;
+
+/// What Huawei's channels take in one message.
+const LONGEST_COMMAND: usize = 1024;
 
 /// How long the channel may refuse to take a message.
 const WRITE_STALL: Duration = Duration::from_secs(10);
@@ -137,12 +141,74 @@ impl MessageLink for ControlChannel {
         }
     }
 
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        self.file.as_fd().try_clone_to_owned().ok()
+    }
+
     fn now(&self) -> Moment {
         self.clock.now()
     }
 
     fn sleep(&mut self, time: Duration) {
         self.clock.sleep(time);
+    }
+}
+
+/// A control channel that takes AT commands, as Huawei's NCM has one: a stream over messages (docs/protocols/hilink-at.md section 3.1).
+#[derive(Debug)]
+pub struct ChannelPort {
+    channel: ControlChannel,
+    /// Of a message that was larger than whoever read it wanted.
+    left: VecDeque<u8>,
+}
+
+impl ChannelPort {
+    /// Whether `path` is a control channel and no serial port.
+    pub fn is_one(path: &Path) -> bool {
+        let node = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = node.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("cdc-wdm")
+    }
+
+    /// Opens the channel at `path`.
+    ///
+    /// # Errors
+    /// As [`ControlChannel::open`].
+    pub fn open(path: &Path) -> Result<ChannelPort> {
+        Ok(ChannelPort { channel: ControlChannel::open(path, &[])?, left: VecDeque::new() })
+    }
+}
+
+impl ByteLink for ChannelPort {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        bytes.chunks(LONGEST_COMMAND).try_for_each(|message| self.channel.send(message))
+    }
+
+    fn read(&mut self, buffer: &mut [u8], deadline: Moment) -> Result<usize> {
+        if self.left.is_empty() && !buffer.is_empty() {
+            self.left.extend(self.channel.receive(deadline)?.unwrap_or_default());
+        }
+        let n = self.left.len().min(buffer.len());
+        self.left.drain(..n).zip(buffer).for_each(|(byte, slot)| *slot = byte);
+        Ok(n)
+    }
+
+    fn discard_input(&mut self) -> Result<()> {
+        self.left.clear();
+        while self.channel.receive(Moment::ZERO)?.is_some() {}
+        Ok(())
+    }
+
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        MessageLink::descriptor(&self.channel)
+    }
+
+    fn now(&self) -> Moment {
+        self.channel.now()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.channel.sleep(time);
     }
 }
 
@@ -189,6 +255,49 @@ mod tests {
     fn what_is_not_there_is_no_port() {
         let error = ControlChannel::open(Path::new("/dev/cdc-wdm-none"), &[]).unwrap_err();
         assert!(error.is(ErrorKind::NoSuchPort), "{error:?}");
+    }
+
+    #[test]
+    fn a_channel_is_told_by_its_name_also_behind_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, link) = (folder.path().join("cdc-wdm3"), folder.path().join("modem"));
+        std::fs::write(&node, "").unwrap();
+        std::os::unix::fs::symlink(&node, &link).unwrap();
+        assert!(ChannelPort::is_one(&node) && ChannelPort::is_one(&link));
+        assert!(ChannelPort::is_one(Path::new("/dev/cdc-wdm-none")));
+        assert!(
+            !ChannelPort::is_one(Path::new("/dev/ttyUSB0")) && !ChannelPort::is_one(Path::new("/dev/null"))
+        );
+    }
+
+    /// Each write of a pipe's other end is a message of its own.
+    #[test]
+    fn commands_and_answers_pass_as_a_stream() {
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let channel = ControlChannel {
+            file: File::from(std::os::fd::OwnedFd::from(ours)),
+            path: "channel".into(),
+            longest: LEAST_LENGTH,
+            clock: Clock::start(),
+        };
+        let mut port = ChannelPort { channel, left: VecDeque::new() };
+        port.write(b"AT\r").unwrap();
+        let mut asked = [0; 3];
+        std::io::Read::read_exact(&mut theirs, &mut asked).unwrap();
+        assert_eq!(&asked, b"AT\r");
+        std::io::Write::write_all(&mut theirs, b"\r\nOK\r\n").unwrap();
+        let (mut heard, mut piece) = (Vec::new(), [0; 4]);
+        while heard.len() < 6 {
+            let n = port.read(&mut piece, Duration::from_secs(10)).unwrap();
+            heard.extend_from_slice(&piece[..n]);
+        }
+        assert_eq!(heard, b"\r\nOK\r\n");
+        std::io::Write::write_all(&mut theirs, b"stale").unwrap();
+        assert!(port.channel.wait(PollFlags::IN, Duration::from_secs(10)).unwrap());
+        port.discard_input().unwrap();
+        assert_eq!(port.read(&mut piece, Moment::ZERO).unwrap(), 0);
+        assert!(port.descriptor().is_some());
     }
 
     #[test]

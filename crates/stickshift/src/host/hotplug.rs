@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 
 use super::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::Moment;
+use crate::link::{Input, Moment};
 
 /// The kernel's own messages, and udev's, which come when links and permissions are set. Without udev only the first are heard.
 const GROUPS: u32 = 1 | 2;
@@ -56,11 +56,11 @@ impl Hotplug {
         while !matches!(self.receive(), Heard::Nothing | Heard::Failed(_)) {}
     }
 
-    /// Waits until something about USB devices changes, at most until `deadline` on `clock`.
+    /// Waits until something about USB devices changes, or until one of `inputs` can be read, at most until `deadline` on `clock`.
     ///
     /// # Errors
     /// `Io`.
-    pub(super) fn wait(&mut self, clock: &Clock, deadline: Moment) -> Result<bool> {
+    pub(super) fn wait(&mut self, clock: &Clock, deadline: Moment, inputs: &[Input]) -> Result<bool> {
         loop {
             match self.receive() {
                 Heard::Change => {
@@ -70,7 +70,7 @@ impl Hotplug {
                 }
                 Heard::Else => {}
                 Heard::Nothing => {
-                    if !self.poll(clock.until(deadline))? {
+                    if !self.poll(clock.until(deadline), inputs)? {
                         return Ok(false);
                     }
                 }
@@ -79,14 +79,17 @@ impl Hotplug {
         }
     }
 
-    fn poll(&self, timeout: Duration) -> Result<bool> {
+    /// `true` when the system has told something.
+    fn poll(&self, timeout: Duration, inputs: &[Input]) -> Result<bool> {
         // Some systems refuse waits of more than a few weeks, and Moment::MAX means "for ever".
         let timeout = timeout.min(Duration::from_secs(7 * 24 * 3600));
         let timeout = super::clock::timespec(timeout);
-        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)) {
+        let mut all = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        all.extend(inputs.iter().map(|input| PollFd::new(input, PollFlags::IN)));
+        match poll(&mut all, Some(&timeout)) {
             Ok(0) => Ok(false),
             // A signal ends the wait: whoever waits may have been asked to stop.
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(!all[0].revents().is_empty()),
             Err(Errno::INTR) => Ok(false),
             Err(e) => Err(failed(e)),
         }
@@ -143,13 +146,56 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_read_ends_the_wait_and_is_no_change() {
+        use std::io::Write;
+
+        let Ok(mut hotplug) = Hotplug::open() else { return };
+        let (input, mut other) = std::io::pipe().unwrap();
+        let input = Input::of_port(&Piped(input)).unwrap();
+        other.write_all(b"^NDISEND:1\r\n").unwrap();
+        let clock = Clock::start();
+        hotplug.forget();
+        let far = clock.now() + Duration::from_secs(3600);
+        // Another device may come or go meanwhile; the wait ends either way.
+        let _ = hotplug.wait(&clock, far, &[input]).unwrap();
+        assert!(clock.now() < far);
+    }
+
+    /// Something with a descriptor.
+    struct Piped(std::io::PipeReader);
+
+    impl crate::link::ByteLink for Piped {
+        fn write(&mut self, _: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn read(&mut self, _: &mut [u8], _: Moment) -> Result<usize> {
+            Ok(0)
+        }
+
+        fn discard_input(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        fn descriptor(&self) -> Option<OwnedFd> {
+            self.0.try_clone().ok().map(OwnedFd::from)
+        }
+
+        fn now(&self) -> Moment {
+            Moment::ZERO
+        }
+
+        fn sleep(&mut self, _: Duration) {}
+    }
+
+    #[test]
     fn a_quiet_bus_ends_the_wait_at_the_deadline() {
         // Inside some containers nobody may listen: then there is nothing to test here.
         let Ok(mut hotplug) = Hotplug::open() else { return };
         let clock = Clock::start();
         hotplug.forget();
         let deadline = clock.now() + Duration::from_millis(5);
-        let heard = hotplug.wait(&clock, deadline).unwrap();
+        let heard = hotplug.wait(&clock, deadline, &[]).unwrap();
         assert!(heard || clock.now() >= deadline);
     }
 }

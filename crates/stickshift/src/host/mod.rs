@@ -56,7 +56,7 @@ mod windows;
 
 pub use bus::SysBus;
 #[cfg(target_os = "linux")]
-pub use cdc_wdm::ControlChannel;
+pub use cdc_wdm::{ChannelPort, ControlChannel};
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
 #[cfg(unix)]

@@ -1,6 +1,11 @@
+use std::time::Duration;
+
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{ByteLink, HttpLink, MessageLink, Moment, UsbLink};
+use crate::link::{ByteLink, HttpLink, Input, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, NoProfiles, Place, Stick, is_stick};
+
+/// How often inputs are looked at where they cannot be waited for beside the bus.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The USB bus as the library sees it: which sticks stand where, and how to reach them.
 ///
@@ -50,6 +55,17 @@ pub trait Bus: Send {
     /// # Errors
     /// `Io`.
     fn wait_change(&mut self, deadline: Moment) -> Result<bool>;
+
+    /// As [`wait_change`](Self::wait_change), and ends early when something can be read from one of `inputs`. It may end early without
+    /// either, too: whoever waits looks, and waits again.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn wait_change_or_input(&mut self, deadline: Moment, inputs: &[Input]) -> Result<bool> {
+        // Where nobody can wait for both, inputs are looked at now and then.
+        let soon = if inputs.is_empty() { deadline } else { deadline.min(self.now() + LOOK_AGAIN) };
+        self.wait_change(soon)
+    }
 
     /// Opens the serial port behind an interface of the stick at `place`, exclusively.
     ///

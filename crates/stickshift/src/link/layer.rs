@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::link::{Bus, ByteLink, HttpLink, MessageLink, Moment, UsbLink};
+use crate::link::{Bus, ByteLink, HttpLink, Input, MessageLink, Moment, UsbLink};
 use crate::stick::{Drive, Hindrance, Place, Stick};
 
 /// A bus over another bus: it says what it does otherwise, and everything else goes to the bus below.
@@ -71,6 +71,10 @@ impl<L: Layer> Bus for L {
 
     fn wait_change(&mut self, deadline: Moment) -> Result<bool> {
         self.below_mut().wait_change(deadline)
+    }
+
+    fn wait_change_or_input(&mut self, deadline: Moment, inputs: &[Input]) -> Result<bool> {
+        self.below_mut().wait_change_or_input(deadline, inputs)
     }
 
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {

@@ -168,6 +168,11 @@ impl MessageLink for WatchedMessages {
         self.inner.receive(deadline)
     }
 
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        self.inner.descriptor()
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

@@ -20,6 +20,12 @@ pub trait MessageLink: Send {
     /// `Disconnected` when the stick is gone, `Io` otherwise. Silence is not an error.
     fn receive(&mut self, deadline: Moment) -> Result<Option<Vec<u8>>>;
 
+    /// Another handle of the open channel, to wait for; `None` where this link is no channel of the system.
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        None
+    }
+
     /// The link's clock.
     fn now(&self) -> Moment;
 

@@ -30,6 +30,7 @@ mod effects;
 #[cfg(test)]
 pub(crate) mod flood;
 mod http;
+mod input;
 mod layer;
 mod ledger;
 mod limited;
@@ -46,6 +47,7 @@ pub(crate) use byte::{NEVER_QUIET, QUIET};
 pub use classified::ClassifiedBus;
 pub(crate) use effects::{Changes, Effects};
 pub use http::{HttpLink, HttpRequest, HttpResponse};
+pub use input::Input;
 pub use ledger::{Ledger, WatchedBus, WatchedHttp, WatchedMessages, WatchedPort, WatchedUsb};
 pub use limited::LimitedHttp;
 pub use messages::MessageLink;

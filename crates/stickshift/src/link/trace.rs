@@ -187,6 +187,11 @@ impl MessageLink for TracedMessages {
         Ok(message)
     }
 
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::OwnedFd> {
+        self.inner.descriptor()
+    }
+
     fn now(&self) -> Moment {
         self.inner.now()
     }

@@ -165,7 +165,16 @@ pub fn at_ports(stick: &Stick) -> Vec<u8> {
     let with_role = |role| stick.interfaces.iter().filter(move |i| i.role == role && i.tty.is_some());
     let named: Vec<u8> =
         [Role::Pcui, Role::Modem].into_iter().flat_map(with_role).map(|i| i.number).collect();
-    named.into_iter().chain(with_role(Role::Serial).map(|i| i.number)).collect()
+    let all: Vec<u8> = named.into_iter().chain(with_role(Role::Serial).map(|i| i.number)).collect();
+    if !all.is_empty() {
+        return all;
+    }
+    // The control channel of Huawei's NCM takes AT commands, and is mute on some sticks: it comes last.
+    let is_channel = |i: &&Interface| {
+        let by_protocol = i.class == 0xff && matches!(i.protocol, 0x16 | 0x46 | 0x76);
+        i.cdc_wdm.is_some() && (by_protocol || i.driver.as_deref() == Some("huawei_cdc_ncm"))
+    };
+    stick.interfaces.iter().filter(is_channel).map(|i| i.number).collect()
 }
 
 /// The interface whose port takes AT commands. Where descriptors do not tell, the ports are tried, one after another, and the

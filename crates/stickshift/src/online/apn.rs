@@ -18,6 +18,8 @@ static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/apns.bin"));
 pub enum ApnSource {
     /// The owner gave it.
     Given,
+    /// The owner's settings have it.
+    Settings,
     /// The table of operators, by the SIM: the provider's name there.
     Table(String),
     /// The stick's own profile, over the web.
@@ -30,6 +32,7 @@ impl fmt::Display for ApnSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ApnSource::Given => f.write_str("given"),
+            ApnSource::Settings => f.write_str("the settings"),
             ApnSource::Table(provider) => write!(f, "the table of operators, for {provider}"),
             ApnSource::Profile(name) => write!(f, "the stick's profile {name}"),
             ApnSource::Network => f.write_str("the network's own"),
@@ -127,8 +130,12 @@ pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
 }
 
 fn given(wanted: &Wanted) -> Option<Apn> {
-    let name = wanted.apn.clone()?;
-    Some(of_wanted(Apn { name, source: ApnSource::Given, ..Apn::of_the_network() }, wanted))
+    let (name, source) = match (&wanted.apn, &wanted.usual_apn) {
+        (Some(given), _) => (given.clone(), ApnSource::Given),
+        (None, Some(usual)) => (usual.clone(), ApnSource::Settings),
+        (None, None) => return None,
+    };
+    Some(of_wanted(Apn { name, source, ..Apn::of_the_network() }, wanted))
 }
 
 /// With the user that was given, whatever the table says.

@@ -470,6 +470,15 @@ pub trait Computer: Send {
     fn lease(&mut self, card: &Card, again: Option<&DhcpLease>, limit: Duration)
     -> Result<Option<DhcpLease>>;
 
+    /// Asks the DHCPv6 servers behind an interface for name servers; none where nobody answers within `limit`.
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `Disconnected`, `Interrupted`, `Io`.
+    fn name_servers6(&mut self, card: &Card, limit: Duration) -> Result<Vec<IpAddr>> {
+        let _ = (card, limit);
+        Ok(Vec::new())
+    }
+
     /// Waits until the kernel or another program has given an interface an address of this kind that reaches beyond the link.
     ///
     /// # Errors

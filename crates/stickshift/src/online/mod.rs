@@ -40,7 +40,7 @@ pub use computer::Computer;
 pub use down::{Taken, down};
 pub use plan::plan;
 pub use record::Record;
-pub use simulated::{Simulated, Weather};
+pub use simulated::{Outside, PppEnd, Simulated, Weather};
 pub use status::{Status, status};
 pub use up::{Access, up};
 pub use ways::Way;
@@ -72,6 +72,8 @@ pub enum WantedWay {
 pub struct Wanted {
     /// Access point name; `None`: by the SIM's operator, else the network's own.
     pub apn: Option<String>,
+    /// The access point of the owner's settings, where none was asked for: of sticks that are dialled from here.
+    pub usual_apn: Option<String>,
     /// User name for the access point.
     pub user: Option<String>,
     /// Its password. Never shown.

@@ -22,11 +22,13 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
         );
     }
     let card = computer.cards(stick)?.first().cloned();
+    let card = card.filter(|_| way != Way::Ppp);
     let name = card.as_ref().map_or("ppp0".to_owned(), |c| c.card.name.clone());
     if let Some(owner) = card.as_ref().and_then(|c| computer.owner(&c.card)) {
         plan.evidence.push(format!("{} sets the addresses of {name}: they are left to it", owner.name()));
     }
-    let apn = wanted.apn.as_deref().unwrap_or("APN of the SIM's operator");
+    let given = wanted.apn.as_deref().or(wanted.usual_apn.as_deref());
+    let apn = given.unwrap_or("APN of the SIM's operator");
     let kind = wanted.ip.map_or("IPV4V6", |ip| ip.word());
     match way {
         Way::Hilink => web_steps(&mut plan, wanted),
@@ -83,7 +85,7 @@ fn at_steps(plan: &mut Plan, wanted: &Wanted) {
         ),
         None,
     );
-    if wanted.apn.is_none() {
+    if wanted.apn.is_none() && wanted.usual_apn.is_none() {
         plan.step("bearer", "AT+CIMI, AT+CRSM: the operator, for its access point", None);
     }
 }
@@ -96,7 +98,7 @@ fn mbim_steps(plan: &mut Plan, wanted: &Wanted, kind: &str, apn: &str) {
         "RADIO_STATE, REGISTER_STATE each second until registered, at most 120 s",
         None,
     );
-    if wanted.apn.is_none() {
+    if wanted.apn.is_none() && wanted.usual_apn.is_none() {
         plan.step(
             "bearer",
             "SUBSCRIBER_READY_STATUS, HOME_PROVIDER: the operator, for its access point",
@@ -115,6 +117,22 @@ fn web_steps(plan: &mut Plan, wanted: &Wanted) {
     plan.step("sim", "GET /api/pin/status; POST /api/pin/operate once where the PIN is wanted", None);
     let roaming = if wanted.roaming { "; POST /api/dialup/connection with roaming on" } else { "" };
     plan.step("registration", format!("GET /api/monitoring/status until registered{roaming}"), None);
+    match (&wanted.apn, &wanted.usual_apn) {
+        (Some(apn), _) => plan.step(
+            "bearer",
+            format!(
+                "GET /api/dialup/profiles; POST there where its profile has another access point than {apn}: the one that has it is \
+                 dialled with, and the one before again after `down`"
+            ),
+            None,
+        ),
+        (None, Some(usual)) => plan.step(
+            "bearer",
+            format!("the profile of its own page stays; {usual} of the settings is for sticks that are dialled from here"),
+            None,
+        ),
+        (None, None) => {}
+    }
     plan.step("bearer", "POST /api/dialup/mobile-dataswitch 1 where it is off; wait for 901", None);
 }
 

@@ -143,6 +143,53 @@ pub(super) fn resolve(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], name: 
     Ok(Vec::new())
 }
 
+/// The name by which a network tells its NAT64, and the addresses behind it (RFC 7050).
+const NAT64_NAME: &str = "ipv4only.arpa";
+const NAT64_ENDS: [[u8; 4]; 2] = [[192, 0, 0, 170], [192, 0, 0, 171]];
+
+/// Says what becomes of IPv4 in a network that gives IPv6 alone.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn translation(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<()> {
+    if addresses.own.is_empty() || addresses.own.iter().any(|own| own.address.is_ipv4()) {
+        return Ok(());
+    }
+    let mut prefix = None;
+    for server in servers(addresses) {
+        let probe = Probe::Name { server, name: NAT64_NAME.to_owned(), v6: true, limit: PATIENCE };
+        if let Answer::Addresses(found) = run.computer.probe(card, &probe)? {
+            prefix = found.iter().find_map(nat64_prefix);
+            break;
+        }
+    }
+    let translates = run.computer.every_card()?.iter().any(|other| other.card.name.starts_with("clat"));
+    match (prefix, translates) {
+        (Some(prefix), true) => {
+            run.session.note("translation", format!("IPv4 goes by 464XLAT, over the operator's NAT64 {prefix}/96"));
+        }
+        (Some(prefix), false) => run.session.warn(
+            "translation",
+            format!(
+                "IPv6 alone: hosts with IPv4 are reached by their names, through the operator's NAT64 {prefix}/96; programs that use IPv4 addresses need 464XLAT here (clatd)"
+            ),
+        ),
+        (None, _) => run.session.warn(
+            "translation",
+            "IPv6 alone, and no name server tells of a NAT64: hosts with IPv4 are out of reach".to_owned(),
+        ),
+    }
+    Ok(())
+}
+
+/// The first 96 bits of an address that stands for one of IPv4.
+fn nat64_prefix(address: &IpAddr) -> Option<Ipv6Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let bytes = address.octets();
+    let stands_for_it = NAT64_ENDS.iter().any(|end| bytes[12..] == *end);
+    stands_for_it.then(|| (u128::from(*address) >> 32 << 32).into())
+}
+
 /// Sizes that operators take when 1500 is too much: docs/online.md section 2, row 26.
 const SIZES: [u16; 3] = [1500, 1460, 1420];
 

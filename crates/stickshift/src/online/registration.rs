@@ -10,7 +10,7 @@ use crate::online::record::StickUndo;
 use crate::online::run::Run;
 
 /// How long a network is searched for: a cold start in another country takes over a minute.
-pub(super) const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a denial has to last: the network may deny one technology and take the stick on the next.
 const DENIED_FOR: Duration = Duration::from_secs(6);
@@ -22,61 +22,95 @@ pub(super) struct Registered {
     pub(super) roaming: bool,
 }
 
-/// What the domains say together.
+/// How a stick says that it stands with the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Heard {
-    state: RegistrationState,
-    cause: Option<u16>,
+pub(super) struct Heard {
+    pub(super) stands: Stands,
+    /// In words.
+    pub(super) words: &'static str,
+    /// The network's cause for a denial (3GPP TS 24.008, TS 24.301).
+    pub(super) cause: Option<u16>,
+}
+
+/// What of it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Home,
+    Roaming,
+    Denied,
+    /// Not yet.
+    Outside,
+}
+
+/// Waits until a network has the stick: the same for every way in. `ask` says how it stands now.
+///
+/// # Errors
+/// `NotRegistered` when it is denied, or when no network is found in time; what `ask` reports; `Interrupted`.
+pub(super) fn await_network(
+    run: &mut Run<'_, '_>,
+    modem: &mut Modem<'_>,
+    mut ask: impl FnMut(&mut Modem<'_>) -> Result<Heard>,
+) -> Result<Heard> {
+    let end = modem.now() + LIMIT;
+    let (mut denied_since, mut told) = (None, None);
+    loop {
+        let heard = ask(modem)?;
+        if told != Some(heard.words) {
+            run.session.note("registration", heard.words);
+            told = Some(heard.words);
+        }
+        match heard.stands {
+            Stands::Home | Stands::Roaming => return Ok(heard),
+            Stands::Denied => {
+                let since = *denied_since.get_or_insert(modem.now());
+                if modem.now() >= since + DENIED_FOR {
+                    return Err(denied(run, heard.cause));
+                }
+            }
+            Stands::Outside => denied_since = None,
+        }
+        if modem.now() >= end {
+            let what = format!("the stick found no network within {} s", LIMIT.as_secs());
+            return Err(run.fails(ErrorKind::NotRegistered, what).with("registration", heard.words));
+        }
+        run.session.check()?;
+        modem.sleep(Duration::from_secs(1));
+    }
+}
+
+/// Says which network it is.
+pub(super) fn found(run: &mut Run<'_, '_>, operator: Option<String>, heard: &Heard) -> Registered {
+    let roaming = heard.stands == Stands::Roaming;
+    let on = operator.as_deref().unwrap_or("a network that it does not name");
+    let how = if roaming { ", roaming: this may cost more" } else { "" };
+    run.session.note("registration", format!("registered with {on}{how}"));
+    Registered { operator, roaming }
 }
 
 /// Waits until the stick is registered, over AT.
 ///
 /// # Errors
-/// `NotRegistered` when it is denied, when no network is found in time, or when roaming is off in the stick; `AtRefused`, `Disconnected`,
-/// `Interrupted`.
+/// As [`await_network`]; `NotRegistered` when roaming is off in the stick; `AtRefused`, `Disconnected`.
 pub(super) fn over_at(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
-    run.session.step("registration", "registration with a network");
     radio_on(run, modem)?;
     allow_roaming(run, modem)?;
-    let Some(at) = modem.at() else { return Ok(Registered::default()) };
-    for domain in [Domain::Lte, Domain::Packet] {
-        at.run_if_known(&network::tell_causes(domain))?;
+    if let Some(at) = modem.at() {
+        for domain in [Domain::Lte, Domain::Packet] {
+            at.run_if_known(&network::tell_causes(domain))?;
+        }
     }
-    let end = at.now() + LIMIT;
-    let mut denied_since = None;
-    let mut told = None;
-    let found = loop {
-        let heard = ask(at)?;
-        if told != Some(heard.state) {
-            run.session.note("registration", words(heard.state));
-            told = Some(heard.state);
-        }
-        match heard.state {
-            RegistrationState::Home | RegistrationState::Roaming => break heard,
-            RegistrationState::Denied => {
-                let since = *denied_since.get_or_insert(at.now());
-                if at.now() >= since + DENIED_FOR {
-                    return Err(denied(run, heard.cause));
-                }
-            }
-            _ => denied_since = None,
-        }
-        if at.now() >= end {
-            let what = format!("the stick found no network within {} s", LIMIT.as_secs());
-            return Err(run.fails(ErrorKind::NotRegistered, what).with("registration", words(heard.state)));
-        }
-        run.session.check()?;
-        at.sleep(Duration::from_secs(1));
+    let heard = await_network(run, modem, |modem| match modem.at() {
+        Some(at) => ask(at),
+        None => Ok(said(RegistrationState::Unknown, None)),
+    })?;
+    let operator = match modem.at() {
+        Some(at) => at.run_if_known(&network::operator())?.and_then(|operator| operator.name),
+        None => None,
     };
-    let operator = at.run_if_known(&network::operator())?.and_then(|operator| operator.name);
-    let roaming = found.state == RegistrationState::Roaming;
-    if roaming && modem.radio().ok().and_then(|radio| radio.roaming) == Some(false) {
+    if heard.stands == Stands::Roaming && modem.radio().ok().and_then(|radio| radio.roaming) == Some(false) {
         return Err(roaming_off(run));
     }
-    let on = operator.as_deref().unwrap_or("a network that it does not name");
-    let how = if roaming { ", roaming: this may cost more" } else { "" };
-    run.session.note("registration", format!("registered with {on}{how}"));
-    Ok(Registered { operator, roaming })
+    Ok(found(run, operator, &heard))
 }
 
 /// The stick's roaming flag is off, and it is abroad.
@@ -125,18 +159,30 @@ fn allow_roaming(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
 
 /// The best of the domains that carry data; the circuit one counts where the stick knows no other.
 fn ask(at: &mut At<'_>) -> Result<Heard> {
-    let mut best: Option<Heard> = None;
+    let mut best: Option<(RegistrationState, Option<u16>)> = None;
     for domain in [Domain::Lte, Domain::Packet, Domain::Circuit] {
         if domain == Domain::Circuit && best.is_some() {
             break;
         }
         let Some(told) = at.run_if_known(&network::registration(domain))? else { continue };
-        let heard = Heard { state: told.state, cause: told.cause };
-        if best.is_none_or(|best| rank(heard.state) > rank(best.state)) {
-            best = Some(heard);
+        if best.is_none_or(|(best, _)| rank(told.state) > rank(best)) {
+            best = Some((told.state, told.cause));
         }
     }
-    Ok(best.unwrap_or(Heard { state: RegistrationState::Unknown, cause: None }))
+    let (state, cause) = best.unwrap_or((RegistrationState::Unknown, None));
+    Ok(said(state, cause))
+}
+
+fn said(state: RegistrationState, cause: Option<u16>) -> Heard {
+    let stands = match state {
+        RegistrationState::Home => Stands::Home,
+        RegistrationState::Roaming => Stands::Roaming,
+        RegistrationState::Denied => Stands::Denied,
+        RegistrationState::Searching | RegistrationState::Unknown | RegistrationState::Idle => {
+            Stands::Outside
+        }
+    };
+    Heard { stands, words: words(state), cause }
 }
 
 fn rank(state: RegistrationState) -> u8 {

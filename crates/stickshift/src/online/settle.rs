@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Detail, ErrorKind, Result};
 use crate::online::computer::{Card, Change, DhcpLease, MAIN_TABLE, Network, Route, Rule, SettingName};
-use crate::online::run::Run;
+use crate::online::run::{Run, list};
 use crate::online::{mac_of, table_of};
 
 /// The metric of a default route where no other is there: behind cable and Wi-Fi of every network manager.
@@ -19,6 +19,9 @@ const RULES_AT: u32 = 20_000;
 
 /// How long a DHCP server may take.
 pub(super) const DHCP: Duration = Duration::from_secs(20);
+
+/// How long a DHCPv6 server may take: most networks have none.
+const DHCP6: Duration = Duration::from_secs(3);
 
 /// How long a router advertisement may take.
 const ADVERTISEMENT: Duration = Duration::from_secs(10);
@@ -113,7 +116,7 @@ pub(super) fn by_dhcp(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Addre
 ///
 /// # Errors
 /// What the computer reports.
-pub(super) fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network>> {
+fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network>> {
     let default = if run.wanted.no_default { "0" } else { "1" };
     let metric = metric(run)?.to_string();
     for (name, value) in [
@@ -129,6 +132,24 @@ pub(super) fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Opt
         run.session.note("address", format!("{address} by router advertisement"));
     }
     Ok(found)
+}
+
+/// The network's IPv6 address by [`by_advertisement`], with name servers: of those that are known already, else by stateless DHCPv6.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn by_ipv6(run: &mut Run<'_, '_>, card: &Card, addresses: &mut Addresses) -> Result<()> {
+    let Some(address) = by_advertisement(run, card)? else { return Ok(()) };
+    addresses.own.push(address);
+    addresses.from.push(BY_ADVERTISEMENT);
+    if !addresses.dns.iter().any(IpAddr::is_ipv6) {
+        let servers = run.computer.name_servers6(card, DHCP6)?;
+        if !servers.is_empty() {
+            run.session.note("address", format!("name servers by DHCPv6: {}", list(&servers)));
+        }
+        addresses.dns.extend(servers);
+    }
+    Ok(())
 }
 
 /// Sets addresses and largest packet. Routes come from [`route`].

@@ -1,7 +1,9 @@
 //! A computer in memory, with a network behind it: for `--virtual`, and for tests of what is left behind.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +24,10 @@ pub struct Weather {
     pub dhcp: bool,
     /// Routers advertise IPv6.
     pub advertises: bool,
+    /// The network translates from IPv6 to IPv4.
+    pub nat64: bool,
+    /// A DHCPv6 server tells name servers.
+    pub dhcp6: bool,
     /// Addresses answer at all.
     pub addresses: bool,
     /// Only addresses that DHCP gave get answers: the stick's own words are wrong.
@@ -36,6 +42,8 @@ pub struct Weather {
     pub wants_ndp_at_end: bool,
     /// Who else sets addresses.
     pub owner: Option<Owner>,
+    /// The computer's address on its cable, in a network of 24 bits.
+    pub cable: [u8; 4],
     /// How pppd ends, where it does not come up.
     pub pppd_ends: Option<i32>,
     /// Nothing passes until then, on the clock of the bus.
@@ -49,6 +57,8 @@ impl Default for Weather {
         Weather {
             dhcp: true,
             advertises: false,
+            nat64: true,
+            dhcp6: false,
             addresses: true,
             only_dhcp: false,
             names: true,
@@ -56,6 +66,7 @@ impl Default for Weather {
             largest: 1500,
             wants_ndp_at_end: false,
             owner: None,
+            cable: [192, 168, 1, 20],
             pppd_ends: None,
             mute_until: None,
             fails_at: None,
@@ -80,6 +91,37 @@ struct State {
     resolver: Vec<(Card, Vec<IpAddr>)>,
 }
 
+/// What happens outside while the computer is in somebody's hands. Clones are about the same computer.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    answers: Arc<AtomicBool>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Outside {
+    /// Whether anybody answers through any stick, from now on.
+    pub fn answers(&self, answers: bool) {
+        self.answers.store(answers, Ordering::Relaxed);
+    }
+
+    /// So many bytes pass through the interfaces of every stick.
+    pub fn pass(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a pppd says and hears on its port. Without one a dialled port is closed, and the link taken for one that stands.
+pub trait PppEnd: Send {
+    /// Does what is due, and waits for nothing. `false` when the link is over.
+    fn turn(&mut self, port: &mut dyn ByteLink) -> bool;
+}
+
+/// A pppd that runs.
+struct Program {
+    card: Card,
+    link: Option<(Box<dyn ByteLink>, Box<dyn PppEnd>)>,
+}
+
 /// A computer in memory.
 pub struct Simulated {
     /// How its network behaves.
@@ -89,6 +131,11 @@ pub struct Simulated {
     usages: BTreeMap<String, Usage>,
     /// How often a USB port was reset.
     pub resets: u32,
+    /// The pppds that run, by process.
+    programs: BTreeMap<u32, Program>,
+    ppp: Option<fn() -> Box<dyn PppEnd>>,
+    started: u32,
+    outside: Outside,
     /// The bus that tells when a stick has gone and come back.
     bus: Option<Box<dyn Bus>>,
     appearances: BTreeMap<String, Option<u32>>,
@@ -101,6 +148,9 @@ pub struct Simulated {
 /// The hardware address that every HiLink stick of a model has.
 const EVERY_MAC: [u8; 6] = [0x0c, 0x5b, 0x8f, 0x27, 0x9a, 0x64];
 
+/// What a DHCPv6 server tells.
+const NAME_SERVER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0x34));
+
 impl Simulated {
     /// One with a cable: a default route with metric 100, and name servers of its own.
     pub fn new(weather: Weather) -> Simulated {
@@ -110,6 +160,10 @@ impl Simulated {
             records: BTreeMap::new(),
             usages: BTreeMap::new(),
             resets: 0,
+            programs: BTreeMap::new(),
+            ppp: None,
+            started: 0,
+            outside: Outside { answers: Arc::new(AtomicBool::new(true)), bytes: Arc::default() },
             bus: None,
             appearances: BTreeMap::new(),
             by_dhcp: Vec::new(),
@@ -118,7 +172,8 @@ impl Simulated {
             next_index: 2,
         };
         let cable = computer.add("eth0", None, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
-        let address = Network { address: [192, 168, 1, 20].into(), prefix: 24 };
+        let [a, b, c, _] = computer.weather.cable;
+        let address = Network { address: computer.weather.cable.into(), prefix: 24 };
         if let Some(held) = computer.held(&cable) {
             held.state.up = true;
             held.state.addresses.push(address);
@@ -126,7 +181,7 @@ impl Simulated {
         computer.state.routes.push(Route {
             to: None,
             v6: false,
-            via: Some([192, 168, 1, 1].into()),
+            via: Some([a, b, c, 1].into()),
             card: cable,
             source: None,
             metric: 100,
@@ -142,8 +197,38 @@ impl Simulated {
         self
     }
 
-    /// Takes away the interfaces of sticks that have left the bus since, or came back.
+    /// The same with pppds that speak.
+    #[must_use]
+    pub fn with_ppp(mut self, end: fn() -> Box<dyn PppEnd>) -> Simulated {
+        self.ppp = Some(end);
+        self
+    }
+
+    /// A handle of what happens outside.
+    pub fn outside(&self) -> Outside {
+        self.outside.clone()
+    }
+
+    /// Ends a pppd: its interface goes.
+    fn end(&mut self, pid: u32) {
+        let Some(Program { card, .. }) = self.programs.remove(&pid) else { return };
+        self.state.cards.retain(|held| held.state.card != card);
+        self.state.routes.retain(|route| route.card != card);
+    }
+
+    /// Takes away the interfaces of sticks that have left the bus since, or came back, and those of pppds whose link is over.
     fn look(&mut self) {
+        let over =
+            |program: &mut Program| program.link.as_mut().is_some_and(|(port, end)| !end.turn(&mut **port));
+        let ended: Vec<u32> =
+            self.programs.iter_mut().filter_map(|(pid, program)| over(program).then_some(*pid)).collect();
+        ended.into_iter().for_each(|pid| self.end(pid));
+        let passed = self.outside.bytes.swap(0, Ordering::Relaxed);
+        self.state
+            .cards
+            .iter_mut()
+            .filter(|held| held.place.is_some())
+            .for_each(|h| h.state.bytes.0 += passed);
         let Some(bus) = &mut self.bus else { return };
         let places: Vec<String> = self.state.cards.iter().filter_map(|held| held.place.clone()).collect();
         let mut gone = Vec::new();
@@ -196,15 +281,10 @@ impl Simulated {
         self.state.routes.retain(|route| !gone.contains(&route.card));
     }
 
-    /// So many bytes pass through the interfaces of the stick at `place`.
-    pub fn pass(&mut self, place: &Place, bytes: u64) {
-        let is_its = |held: &&mut Held| held.place.as_deref() == Some(place.as_str());
-        self.state.cards.iter_mut().filter(is_its).for_each(|held| held.state.bytes.0 += bytes);
-    }
-
-    /// How many interfaces, routes and rules there are: what grows without end is leaked.
-    pub fn count(&self) -> (usize, usize, usize) {
-        (self.state.cards.len(), self.state.routes.len(), self.state.rules.len())
+    /// How many interfaces, routes, rules and programs there are: what grows without end is leaked.
+    pub fn count(&self) -> [usize; 4] {
+        let State { cards, routes, rules, .. } = &self.state;
+        [cards.len(), routes.len(), rules.len(), self.programs.len()]
     }
 
     fn add(&mut self, name: &str, place: Option<&Place>, mac: Option<[u8; 6]>) -> Card {
@@ -256,10 +336,12 @@ impl Simulated {
         }
         let by_dhcp = self.by_dhcp.clone();
         let routed = self.state.routes.iter().any(|r| r.card == *card && r.to.is_none() && r.v6 == v6);
+        let answers = self.outside.answers.load(Ordering::Relaxed);
         let Some(held) = self.held(card) else { return false };
         let own = held.state.addresses.iter().find(|n| n.address.is_ipv6() == v6);
         let right = own.is_some_and(|n| v6 || !only_dhcp || by_dhcp.contains(&n.address));
         addresses
+            && answers
             && routed
             && right
             && held.state.up
@@ -317,7 +399,8 @@ impl Computer for Simulated {
     }
 
     fn owner(&mut self, card: &Card) -> Option<Owner> {
-        let is_sticks = self.held(card).is_some_and(|held| held.place.is_some());
+        let is_sticks =
+            self.held(card).is_some_and(|held| held.place.is_some() && !card.name.starts_with("ppp"));
         self.weather.owner.filter(|_| is_sticks)
     }
 
@@ -435,9 +518,12 @@ impl Computer for Simulated {
                     self.state.resolver.push((card.clone(), servers.clone()));
                 }
             }
-            Change::EndProgram { .. } => {
-                self.state.cards.retain(|held| !held.state.card.name.starts_with("ppp"));
-                self.state.routes.retain(|route| !route.card.name.starts_with("ppp"));
+            Change::EndProgram { pid, .. } => {
+                if let Some(Program { link: Some((port, _)), .. }) = self.programs.get_mut(pid) {
+                    // As a modem hears that its terminal goes. It may be gone itself.
+                    let _ = port.write(b"+++").and_then(|()| port.write(b"ATH\r"));
+                }
+                self.end(*pid);
             }
         }
         Ok(())
@@ -458,6 +544,11 @@ impl Computer for Simulated {
             time: Duration::from_secs(86_400),
             renew_after: Duration::from_secs(43_200),
         }))
+    }
+
+    fn name_servers6(&mut self, card: &Card, _: Duration) -> Result<Vec<IpAddr>> {
+        let up = self.there(card)?.state.up;
+        Ok(if up && self.weather.dhcp6 { vec![NAME_SERVER6] } else { Vec::new() })
     }
 
     fn await_address(&mut self, card: &Card, v6: bool, _: Duration) -> Result<Option<Network>> {
@@ -496,6 +587,10 @@ impl Computer for Simulated {
         Ok(match probe {
             Probe::Echo { bytes, .. } if *bytes > self.weather.largest => Answer::Silence,
             Probe::Echo { .. } => Answer::Echo(Duration::from_millis(40)),
+            Probe::Name { name, v6: true, .. } if name == "ipv4only.arpa" => match self.weather.nat64 {
+                true => Answer::Addresses(vec![[0x64, 0xff9b, 0, 0, 0, 0, 0xc000, 0xaa].into()]),
+                false => Answer::Addresses(Vec::new()),
+            },
             Probe::Name { .. } if !self.weather.names => Answer::Addresses(Vec::new()),
             Probe::Name { v6: true, .. } => Answer::Addresses(vec![[0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()]),
             Probe::Name { .. } => Answer::Addresses(vec![[198, 51, 100, 7].into()]),
@@ -506,28 +601,38 @@ impl Computer for Simulated {
         })
     }
 
-    fn start_pppd(&mut self, port: Box<dyn ByteLink>, _: &Pppd) -> Result<PppdRuns> {
-        drop(port);
+    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+        self.started += 1;
+        let runs = PppdRuns { pid: 4710 + self.started, started: 1 };
         if self.weather.pppd_ends.is_none() {
-            let card = self.add("ppp0", None, None);
+            let place = pppd.name.parse().ok();
+            let card = self.add("ppp0", place.as_ref(), None);
             let held = self.there(&card)?;
             held.state.up = true;
             held.state.addresses.push(Network { address: [10, 64, 0, 9].into(), prefix: 32 });
+            let link = self.ppp.map(|end| (port, end()));
+            self.programs.insert(runs.pid, Program { card, link });
         }
-        Ok(PppdRuns { pid: 4711, started: 1 })
+        Ok(runs)
     }
 
-    fn pppd_state(&mut self, _: &PppdRuns) -> Result<PppdState> {
+    fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
         if let Some(code) = self.weather.pppd_ends {
             return Ok(PppdState::Ended(code));
         }
-        let ppp = self.state.cards.iter().find(|held| held.state.card.name.starts_with("ppp"));
-        Ok(ppp.map_or(PppdState::Ended(16), |held| PppdState::Up {
-            card: held.state.card.clone(),
-            addresses: held.state.addresses.clone(),
-            peer: Some([10, 64, 64, 64].into()),
-            dns: vec![[10, 177, 0, 34].into()],
-        }))
+        self.look();
+        let card = self.programs.get(&runs.pid).map(|program| program.card.clone());
+        let addresses =
+            card.as_ref().and_then(|card| self.held(card)).map(|held| held.state.addresses.clone());
+        Ok(match (card, addresses) {
+            (Some(card), Some(addresses)) => PppdState::Up {
+                card,
+                addresses,
+                peer: Some([10, 64, 64, 64].into()),
+                dns: vec![[10, 177, 0, 34].into()],
+            },
+            _ => PppdState::Ended(16),
+        })
     }
 
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {

@@ -1,21 +1,20 @@
 //! Staying online: a connection is watched, and what fails is mended by ever stronger means, with pauses between them.
 //!
-//! [`stay`] is the decision alone, over a [`Site`], whose clock it lives by. [`Post`] is the site of one stick: a bus and a computer.
+//! [`stay`] is the decision alone, over a [`Site`], whose clock it lives by. [`Post`] is the site of one stick: a bus, a computer, and an ear
+//! for what the stick says unasked. Between two looks nothing is asked and nothing runs: a report of the stick or news of the bus ends the
+//! wait.
+
+mod post;
+mod reports;
 
 use std::time::Duration;
 
-use crate::at::data::{self, LinkState};
-use crate::at::network;
-use crate::at::ports;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Cancel, Session};
-use crate::hilink::device;
-use crate::link::{Bus, Moment};
-use crate::modem::{Modem, identity};
-use crate::online::computer::{Computer, DhcpLease};
-use crate::online::record::Usage;
-use crate::online::{Access, Connection, Wanted, Way, down, status, up, ways};
-use crate::stick::{Mode, Place, Stick};
+use crate::link::Moment;
+use crate::online::Connection;
+
+pub use post::Post;
+pub use reports::Report;
 
 /// Pauses between attempts; the last again and again.
 pub const PAUSES: [Duration; 5] = [
@@ -28,12 +27,6 @@ pub const PAUSES: [Duration; 5] = [
 
 /// How often a connection is looked at where the owner does not say.
 pub const EVERY: Duration = Duration::from_secs(60);
-
-/// How long a DHCP server may take to renew a lease.
-const RENEWAL: Duration = Duration::from_secs(10);
-
-/// How long drivers may take to find a stick's interfaces.
-const DRIVERS: Duration = Duration::from_secs(5);
 
 /// How long a stick that was told to restart may stay on the bus.
 const LEAVES: Duration = Duration::from_secs(10);
@@ -112,16 +105,42 @@ pub enum Health {
     Lost(String),
 }
 
+/// Why a wait ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Woke {
+    /// A stop was asked for.
+    Stop,
+    /// Its time is over.
+    Time,
+    /// Something on the bus, or of the connection's interface, changed.
+    Bus,
+    /// A lease has to be renewed.
+    Lease,
+    /// The stick said something unasked.
+    Report(Report),
+}
+
+/// How closely a connection is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At what the computer has of it: nothing is sent anywhere.
+    Glance,
+    /// The stick and somebody behind it are asked, too. One silence proves nothing: a packet may be lost.
+    Probe,
+    /// As that, of a connection that the stick says is over: one silence is enough.
+    Doubt,
+}
+
 /// What is watched and mended.
 pub trait Site {
     /// The clock.
     fn now(&self) -> Moment;
 
-    /// Lets time pass until `until`, or until something on the bus changes. `false` when a stop was asked for.
+    /// Lets time pass until `until`, until something on the bus changes, or until the stick says something.
     ///
     /// # Errors
     /// What the bus reports.
-    fn wait(&mut self, until: Moment) -> Result<bool>;
+    fn wait(&mut self, until: Moment) -> Result<Woke>;
 
     /// Whether a stick that can go online stands at the place.
     ///
@@ -142,7 +161,7 @@ pub trait Site {
     ///
     /// # Errors
     /// What the computer reports.
-    fn check(&mut self) -> Result<Health>;
+    fn check(&mut self, look: Look) -> Result<Health>;
 
     /// Uses a stronger means.
     ///
@@ -180,7 +199,7 @@ pub fn stay(
         if !site.is_there()? {
             news(News::Waiting);
             while !site.is_there()? {
-                if !site.wait(site.now() + every)? {
+                if site.wait(site.now() + every)? == Woke::Stop {
                     site.down();
                     return Ok(());
                 }
@@ -222,7 +241,7 @@ pub fn stay(
                 // A stick that comes back ends the pause.
                 let was_there = site.is_there()?;
                 while site.now() < until && (was_there || !site.is_there()?) {
-                    if !site.wait(until)? {
+                    if site.wait(until)? == Woke::Stop {
                         site.down();
                         return Ok(());
                     }
@@ -233,7 +252,7 @@ pub fn stay(
                     // It leaves a moment after its `OK`.
                     let end = site.now() + LEAVES;
                     while rung >= Rung::Reset && site.now() < end && site.is_there()? {
-                        if !site.wait(end)? {
+                        if site.wait(end)? == Woke::Stop {
                             site.down();
                             return Ok(());
                         }
@@ -278,9 +297,13 @@ fn watch(
     let start = site.now();
     let mut next = start + every;
     loop {
-        if !site.wait(next)? {
-            return Ok(End::Stopped);
-        }
+        let woke = site.wait(next)?;
+        let look = match woke {
+            Woke::Stop => return Ok(End::Stopped),
+            Woke::Report(Report::Ended(_)) => Look::Doubt,
+            _ if site.now() >= next => Look::Probe,
+            _ => Look::Glance,
+        };
         let bytes = site.traffic();
         let time = before + (site.now() - start);
         if limits.bytes.is_some_and(|most| bytes >= most) || limits.time.is_some_and(|most| time >= most) {
@@ -294,14 +317,14 @@ fn watch(
         if !site.is_there()? {
             return Ok(End::Lost("the stick is gone from its place".to_owned()));
         }
-        match site.check()? {
-            Health::Well if site.now() >= next => {
+        match (site.check(look)?, woke) {
+            (Health::Well, _) if look == Look::Glance => {}
+            (Health::Well, _) => {
                 news(News::Well(bytes));
                 next = site.now() + every;
             }
-            // News of the bus, and none of ours.
-            Health::Well => {}
-            Health::Lost(why) => return Ok(End::Lost(why)),
+            (Health::Lost(_), Woke::Report(Report::Ended(why))) => return Ok(End::Lost(why)),
+            (Health::Lost(why), _) => return Ok(End::Lost(why)),
         }
     }
 }
@@ -316,253 +339,6 @@ pub enum Per {
     Day,
     /// The calendar month.
     Month,
-}
-
-/// The site of one stick.
-pub struct Post<'a, 'f> {
-    /// The bus.
-    pub bus: &'a mut dyn Bus,
-    /// The computer.
-    pub computer: &'a mut dyn Computer,
-    /// Where the stick stands, whatever it is numbered there.
-    pub place: Place,
-    /// What is wanted.
-    pub wanted: &'a Wanted,
-    /// Who is let in.
-    pub access: Access<'f>,
-    /// Where the steps of each attempt are told.
-    pub told: &'a mut dyn FnMut(crate::event::Event),
-    /// The request to stop.
-    pub cancel: Cancel,
-    /// Over which period traffic is counted.
-    pub per: Per,
-    lease: Option<(DhcpLease, Moment)>,
-    counted: Option<(u32, u64)>,
-    in_run: u64,
-    silent: u32,
-}
-
-/// So many probes in a row have to be silent: one may be lost.
-const SILENT: u32 = 2;
-
-impl<'a, 'f> Post<'a, 'f> {
-    /// Of the stick at `place`.
-    pub fn new(
-        bus: &'a mut dyn Bus,
-        computer: &'a mut dyn Computer,
-        place: Place,
-        wanted: &'a Wanted,
-        access: Access<'f>,
-        told: &'a mut dyn FnMut(crate::event::Event),
-        cancel: Cancel,
-    ) -> Post<'a, 'f> {
-        let (per, lease, counted) = (Per::Run, None, None);
-        Post { bus, computer, place, wanted, access, told, cancel, per, lease, counted, in_run: 0, silent: 0 }
-    }
-
-    fn stick(&mut self) -> Result<Option<Stick>> {
-        let stick = self.bus.device(&self.place)?;
-        Ok(stick.filter(|s| match s.mode {
-            Mode::Modem | Mode::Hilink | Mode::HilinkSerial => true,
-            // Network cards of other makers.
-            Mode::Unknown => s.interfaces.iter().any(ways::is_network),
-            _ => false,
-        }))
-    }
-
-    /// How the stick says that its connection stands; `None` where it cannot be asked now.
-    fn bearer(&mut self, stick: &Stick) -> Option<bool> {
-        let mut quiet = Session::new(|_| {}, self.cancel.clone());
-        let interface = identity::find_at_port(self.bus, stick, &mut quiet).ok()??;
-        let mut port = self.bus.open_port(&self.place, interface).ok()?;
-        let mut modem = Modem::over_at(&mut *port, &self.cancel).ok()?;
-        let states = modem.at()?.run_if_known(&data::ndis_states()).ok()??;
-        Some(states.iter().any(|s| matches!(s.state, LinkState::Up | LinkState::Connecting)))
-    }
-
-    fn renew(&mut self) -> Result<Health> {
-        let now = self.bus.now();
-        let Some((lease, when)) = &mut self.lease else { return Ok(Health::Well) };
-        if now < *when {
-            return Ok(Health::Well);
-        }
-        let Some(card) = self.computer.recall(&self.place)?.and_then(|record| record.card) else {
-            return Ok(Health::Well);
-        };
-        match self.computer.lease(&card, Some(lease), RENEWAL)? {
-            Some(new) if new.address == lease.address => {
-                *when = now + new.renew_after;
-                *lease = new;
-                Ok(Health::Well)
-            }
-            Some(_) => Ok(Health::Lost("the DHCP server gives another address".to_owned())),
-            // It is asked again until the lease is over; the probe shows whether packets pass.
-            None => {
-                *when = now + lease.time / 8;
-                Ok(Health::Well)
-            }
-        }
-    }
-}
-
-impl Site for Post<'_, '_> {
-    fn now(&self) -> Moment {
-        self.bus.now()
-    }
-
-    fn wait(&mut self, until: Moment) -> Result<bool> {
-        if self.cancel.is_cancelled() {
-            return Ok(false);
-        }
-        // A lease may have to be renewed before the next look.
-        let now = self.bus.now();
-        let renewal = self.lease.as_ref().map(|(_, when)| *when).filter(|when| *when > now);
-        let until = renewal.map_or(until, |when| when.min(until));
-        if self.bus.wait_change(until)? {
-            // A look at the whole bus takes notice of what changed: the next wait is for what comes then.
-            self.bus.raw_devices()?;
-        }
-        Ok(!self.cancel.is_cancelled())
-    }
-
-    fn is_there(&mut self) -> Result<bool> {
-        Ok(self.stick()?.is_some())
-    }
-
-    fn up(&mut self) -> Result<Connection> {
-        // Drivers take their interfaces a moment after the stick has come.
-        let end = self.bus.now() + DRIVERS;
-        while self.bus.now() < end
-            && let Some(stick) = self.stick()?
-            && ways::choose(&stick, self.wanted.way, &mut |_, _| {}).is_err()
-        {
-            self.wait(end)?;
-        }
-        let Some(stick) = self.stick()? else {
-            return Err(Error::new(ErrorKind::NoStick, format!("nothing stands at {}", self.place)));
-        };
-        let mut session = Session::new(|event| (self.told)(event), self.cancel.clone());
-        // What an earlier attempt left is no proof that packets pass.
-        down::take_back(
-            self.bus,
-            &self.place,
-            Some(stick.clone()),
-            self.computer,
-            &self.access,
-            &mut session,
-        )?;
-        let up = up::up(self.bus, stick, self.computer, self.wanted, &mut self.access, &mut session);
-        drop(session);
-        let connection = up?;
-        let now = self.bus.now();
-        self.lease = connection.lease.clone().map(|lease| {
-            let when = now + lease.renew_after;
-            (lease, when)
-        });
-        self.silent = 0;
-        Ok(connection)
-    }
-
-    fn down(&mut self) {
-        let stick = self.stick().ok().flatten();
-        let mut session = Session::new(|event| (self.told)(event), Cancel::new());
-        let ended = down::take_back(self.bus, &self.place, stick, self.computer, &self.access, &mut session);
-        if let Err(error) = ended {
-            session.warn("down", error.to_string());
-        }
-    }
-
-    fn check(&mut self) -> Result<Health> {
-        let Some(record) = self.computer.recall(&self.place)? else {
-            return Ok(Health::Lost("somebody has taken it offline".to_owned()));
-        };
-        let Some(card) = record.card else {
-            return Ok(Health::Lost("its interface is not known".to_owned()));
-        };
-        let Some(state) = self.computer.card(&card)? else {
-            return Ok(Health::Lost(format!("the interface {card} is gone")));
-        };
-        if !state.up {
-            return Ok(Health::Lost(format!("the interface {card} was taken down")));
-        }
-        let has_all = record.addresses.iter().all(|a| state.addresses.iter().any(|n| n.address == *a));
-        if !has_all {
-            return Ok(Health::Lost(format!("the interface {card} has lost its address")));
-        }
-        if let lost @ Health::Lost(_) = self.renew()? {
-            return Ok(lost);
-        }
-        // Where the stick says that it hung up, nobody has to be asked.
-        let stick = self.stick()?;
-        if let Some(stick) = stick.filter(|_| record.way == Way::Ncm.word())
-            && self.bearer(&stick) == Some(false)
-        {
-            return Ok(Health::Lost("the stick says that the connection is down".to_owned()));
-        }
-        if status::answers(self.computer, &card, &record.dns)?.is_some() {
-            self.silent = 0;
-            return Ok(Health::Well);
-        }
-        self.silent += 1;
-        Ok(if self.silent < SILENT {
-            Health::Well
-        } else {
-            Health::Lost(format!("nothing answers, {SILENT} probes in a row"))
-        })
-    }
-
-    fn climb(&mut self, rung: Rung) -> Result<()> {
-        let Some(stick) = self.stick()? else { return Ok(()) };
-        if rung == Rung::Port {
-            return self.computer.reset_port(&self.place);
-        }
-        if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
-            let mut link = self.bus.open_http(&self.place)?;
-            let mut modem = Modem::over_web(&mut *link, self.access.login.as_ref(), &self.cancel)?;
-            if rung == Rung::Radio {
-                modem.set_data(false)?;
-                return modem.set_data(true);
-            }
-            let Some(web) = modem.web() else { return Ok(()) };
-            return web.call(&device::control(device::Control::Reboot));
-        }
-        let mut quiet = Session::new(|_| {}, self.cancel.clone());
-        let interface = identity::find_at_port(self.bus, &stick, &mut quiet)?;
-        let Some(interface) = interface else { return self.computer.reset_port(&self.place) };
-        let mut port = self.bus.open_port(&self.place, interface)?;
-        let mut modem = Modem::over_at(&mut *port, &self.cancel)?;
-        let Some(at) = modem.at() else { return Ok(()) };
-        if rung == Rung::Radio {
-            at.run(&network::set_radio(false))?;
-            at.sleep(Duration::from_secs(2));
-            return at.run(&network::set_radio(true));
-        }
-        at.run(&ports::reset())
-    }
-
-    fn traffic(&mut self) -> u64 {
-        let card = self.computer.recall(&self.place).ok().flatten().and_then(|record| record.card);
-        let state = card.and_then(|card| self.computer.card(&card).ok().flatten());
-        let Some(state) = state else { return self.in_run };
-        let total = state.bytes.0 + state.bytes.1;
-        // Another interface, after a replug, begins at nothing.
-        let before = self.counted.filter(|(index, _)| *index == state.card.index).map_or(0, |(_, n)| n);
-        let new = match self.counted {
-            // What passed before this run is not of it.
-            None => 0,
-            Some(_) => total.saturating_sub(before),
-        };
-        self.counted = Some((state.card.index, total));
-        self.in_run += new;
-        if self.per == Per::Run {
-            return self.in_run;
-        }
-        let period = self.computer.period(self.per);
-        let kept = self.computer.usage(&self.place).filter(|usage| usage.period == period);
-        let bytes = kept.map_or(0, |usage| usage.bytes) + new;
-        let _ = self.computer.keep_usage(&self.place, &Usage { period, bytes });
-        bytes
-    }
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
     run.record.addresses = addresses.own.iter().map(|n| n.address).collect();
     run.record.dns = reach::servers(addresses);
     settle::name_service(run, card, addresses)?;
+    reach::translation(run, card, addresses)?;
     let servers = reach::servers(addresses);
     let answered = match answered {
         Some(words) => Some(words.clone()),

@@ -11,6 +11,7 @@
 
 pub mod at;
 pub mod crc;
+pub mod dhcp6;
 pub mod foreign;
 pub mod hdlc;
 pub mod mbim;

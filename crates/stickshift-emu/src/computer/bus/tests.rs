@@ -180,7 +180,11 @@ fn ports_are_exclusive_and_holders_are_named() {
     assert!(stick.interfaces[0].holder.is_some());
     drop(link);
     assert!(bus.open_port(&place("1-1"), 0).is_ok());
-    assert!(bus.open_port(&place("1-1"), 2).err().unwrap().is(ErrorKind::NoSuchPort));
+    // The control channel of its NCM takes commands, too; a drive does not.
+    let channel = bus.open_port(&place("1-1"), 2).unwrap();
+    assert!(bus.open_port(&place("1-1"), 2).err().unwrap().is(ErrorKind::PortBusy));
+    drop(channel);
+    assert!(bus.open_port(&place("1-1"), 3).err().unwrap().is(ErrorKind::NoSuchPort));
     assert!(bus.open_port(&place("1-9"), 0).err().unwrap().is(ErrorKind::Disconnected));
     bus.set_no_access(true);
     assert!(bus.open_port(&place("1-1"), 0).err().unwrap().is(ErrorKind::PermissionDenied));

@@ -32,6 +32,7 @@ fn plain_commands() {
         data::hang_up(1),
         data::undefine_context(2),
         data::reports(true),
+        data::tell_events(true),
         data::dials_for_network(),
         data::activate(1),
         data::factory_line(),

@@ -1,6 +1,7 @@
 //! This computer as `online` changes it: the kernel's netlink, DHCP, name servers, pppd, and the records of what was changed.
 
 mod dhcp;
+mod dhcp6;
 mod netlink;
 mod owner;
 mod pppd;
@@ -291,6 +292,11 @@ impl Computer for SysComputer {
     ) -> Result<Option<DhcpLease>> {
         let mac = self.there(card)?.mac.unwrap_or_default();
         dhcp::lease(card, mac, again, limit, &self.cancel)
+    }
+
+    fn name_servers6(&mut self, card: &Card, limit: Duration) -> Result<Vec<std::net::IpAddr>> {
+        let mac = self.there(card)?.mac.unwrap_or_default();
+        dhcp6::name_servers(card, mac, limit, &self.cancel)
     }
 
     fn await_address(&mut self, card: &Card, v6: bool, limit: Duration) -> Result<Option<Network>> {

@@ -82,9 +82,8 @@ fn settle_down(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Settled>> {
     };
     let Some(mut addresses) = addresses else { return Ok(None) };
     let wants_v6 = run.wanted.ip != Some(PdpType::V4) && !addresses.foreign;
-    if wants_v6 && let Some(address) = settle::by_advertisement(run, card)? {
-        addresses.own.push(address);
-        addresses.from.push(settle::BY_ADVERTISEMENT);
+    if wants_v6 {
+        settle::by_ipv6(run, card, &mut addresses)?;
     }
     settle::address(run, card, &addresses)?;
     let metric = settle::route(run, card, &addresses)?;

@@ -1,20 +1,14 @@
 //! HiLink firmware: its own router dials; the computer gets an address from the stick's DHCP. docs/protocols/hilink-at.md section 1.7, docs/online.md.
 
-use std::time::Duration;
-
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::modem::{ConnectionStatus, Modem};
 use crate::online::apn::{Apn, ApnSource};
 use crate::online::record::StickUndo;
-use crate::online::registration::{Registered, roaming_off};
+use crate::online::registration::{self, Heard, Registered, Stands, roaming_off};
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
-use crate::online::ways::{Bearer, Kind, Way, interface_of};
-use crate::online::{registration, sim};
-
-/// How long a network is searched for.
-const LIMIT: Duration = registration::LIMIT;
+use crate::online::ways::{Bearer, Kind, Way, interface_of, prelude};
 
 pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
     let card = run.card(interface_of(&run.stick, Kind::Card))?.card;
@@ -27,9 +21,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let place = run.stick.place.clone();
     let mut link = run.bus.open_http(&place)?;
     let mut modem = Modem::over_web(&mut *link, access.login.as_ref(), run.session.cancel())?;
-    sim::ready(run, &mut modem, access)?;
-    let registered = register(run, &mut modem)?;
-    let apn = profile(run, &mut modem)?;
+    let (registered, apn) = prelude(run, &mut modem, access)?;
     bearer(run, &mut modem)?;
     Ok(Bearer { way: Way::Hilink, card, apn, registered, addresses, answered: None, metric })
 }
@@ -43,8 +35,7 @@ fn local_address(run: &mut Run<'_, '_>, card: &crate::online::computer::Card) ->
 }
 
 /// Waits until a network has the stick. Its own words say why not.
-fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
-    run.session.step("registration", "registration with a network");
+pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
     let radio = modem.radio().ok();
     let may_roam = radio.as_ref().and_then(|radio| radio.roaming);
     if let (true, Some(false), Some(now)) = (run.wanted.roaming, may_roam, radio) {
@@ -52,32 +43,21 @@ fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> 
         modem.set_radio(&now, &now.clone().with_roaming(true))?;
         run.session.note("registration", "roaming was off in the stick; it is on now");
     }
-    let end = modem.now() + LIMIT;
-    let mut told = None;
-    loop {
+    let mut operator = None;
+    let heard = registration::await_network(run, modem, |modem| {
         let status = modem.connection()?;
-        if told != status.registration {
-            told = status.registration;
-            run.session.note("registration", status.registration.unwrap_or("the stick does not tell"));
-        }
-        let roaming = status.roaming == Some(true);
-        if is_registered(&status) {
-            if roaming && may_roam == Some(false) && !run.wanted.roaming {
-                return Err(roaming_off(run));
-            }
-            let on = status.operator.as_deref().unwrap_or("a network that it does not name");
-            let how = if roaming { ", roaming: this may cost more" } else { "" };
-            run.session.note("registration", format!("registered with {on}{how}"));
-            return Ok(Registered { operator: status.operator, roaming });
-        }
-        if modem.now() >= end {
-            let what = format!("the stick found no network within {} s", LIMIT.as_secs());
-            let error = run.fails(ErrorKind::NotRegistered, what);
-            return Err(error.with("registration", status.registration.unwrap_or("unknown")));
-        }
-        run.session.check()?;
-        modem.sleep(Duration::from_secs(1));
+        let stands = match (is_registered(&status), status.roaming == Some(true)) {
+            (true, true) => Stands::Roaming,
+            (true, false) => Stands::Home,
+            (false, _) => Stands::Outside,
+        };
+        operator = status.operator;
+        Ok(Heard { stands, words: status.registration.unwrap_or("the stick does not tell"), cause: None })
+    })?;
+    if heard.stands == Stands::Roaming && may_roam == Some(false) && !run.wanted.roaming {
+        return Err(roaming_off(run));
     }
+    Ok(registration::found(run, operator, &heard))
 }
 
 /// Some tell nothing of their registration: then the connection itself shows it.
@@ -88,8 +68,9 @@ fn is_registered(status: &ConnectionStatus) -> bool {
     }
 }
 
-/// The profile that it dials with: the one of the access point that is wanted.
-fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
+/// The profile that it dials with: the one of the access point that was asked for. That of the settings is for sticks that are dialled from
+/// here: what the owner chose on this stick's own page stays.
+pub(super) fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
     let of = |name: String, source| Apn {
         name,
         user: String::new(),
@@ -101,12 +82,23 @@ fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
         (Ok(profiles), _) => profiles,
         // Nothing was asked for, and a login hides them.
         (Err(e), None) if !e.is(ErrorKind::Disconnected) && !e.is(ErrorKind::Interrupted) => {
+            run.session.note("apn", format!("the stick does not tell its profiles: {e}"));
             return Ok(of(String::new(), ApnSource::Network));
         }
         (Err(e), _) => return Err(e),
     };
     let current = profiles.profiles.iter().find(|p| p.index == profiles.current);
     let Some(wanted) = &run.wanted.apn else {
+        if let (Some(usual), Some(current)) = (&run.wanted.usual_apn, current)
+            && *usual != current.apn
+        {
+            let text = format!(
+                "the stick keeps the profile {} of its own page; the access point {usual} of the settings is for sticks that are \
+                 dialled from here",
+                current.name
+            );
+            run.session.note("apn", text);
+        }
         return Ok(match current {
             Some(current) => of(current.apn.clone(), ApnSource::Profile(current.name.clone())),
             None => of(String::new(), ApnSource::Network),
@@ -117,12 +109,15 @@ fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
     }
     let Some(with) = profiles.profiles.iter().find(|p| p.apn == *wanted) else {
         let all: Vec<&str> = profiles.profiles.iter().map(|p| p.apn.as_str()).collect();
-        let what = "no profile of the stick's web page has this access point: make one there first";
-        return Err(run.fails(ErrorKind::Usage, what).with("profiles", all.join(", ")));
+        let what = "no profile of the stick's own page has this access point";
+        let next = "make a profile with it on the stick's own page first, or leave the access point out: then the stick dials with the one it has";
+        let error = run.fails(ErrorKind::Unsupported, what).with("profiles", all.join(", "));
+        return Err(error.detail(Detail::NextStep(next)));
     };
     run.note(StickUndo::Profile { index: profiles.current })?;
     modem.use_dial_profile(with.index)?;
-    run.session.note("apn", format!("the stick dials with its profile {}", with.name));
+    let before = current.map_or("none", |p| p.name.as_str());
+    run.session.note("apn", format!("the stick dials with its profile {}; it was {before}", with.name));
     Ok(of(wanted.clone(), ApnSource::Given))
 }
 

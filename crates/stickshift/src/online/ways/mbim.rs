@@ -12,22 +12,18 @@ use crate::modem::identity::mbim_interface;
 use crate::online::apn::Apn;
 use crate::online::computer::Network;
 use crate::online::record::StickUndo;
-use crate::online::registration::{self, Registered};
+use crate::online::registration::{self, Heard, Registered, Stands};
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
-use crate::online::ways::{Bearer, Kind, Way, interface_of};
-use crate::online::{apn, sim};
+use crate::online::ways::attempts::Attempts;
+use crate::online::ways::{Bearer, Kind, Way, interface_of, prelude};
 use crate::wire::mbim::basic::{
     self, ACTIVATED, ATTACHED, Activation, Auth, DEACTIVATED, IpConfiguration, IpType, RegisterState,
-    Registration,
 };
 
 /// The session that packets without a tag belong to.
 const SESSION: u32 = 0;
-
-/// How long a denial has to last: the network may deny one technology and take the stick on the next.
-const DENIED_FOR: Duration = Duration::from_secs(6);
 
 /// How long addresses may come after the connection.
 const ADDRESSES: Duration = Duration::from_secs(10);
@@ -49,11 +45,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let mut link = run.bus.open_messages(&place, interface)?;
     let mut modem = Modem::over_mbim(&mut *link, run.session.cancel())?;
 
-    sim::ready(run, &mut modem, access)?;
-    let registered = register(run, &mut modem)?;
-    let apn = apn::choose(run.wanted, &mut modem)?;
-    run.session.note("apn", apn.words());
-    run.record.apn.clone_from(&apn.name);
+    let (registered, apn) = prelude(run, &mut modem, access)?;
 
     run.session.step("bearer", format!("data connection, {}", apn.words()));
     let Some(mbim) = modem.mbim() else { return Err(without_mbim()) };
@@ -81,8 +73,7 @@ fn without_mbim() -> Error {
 }
 
 /// Waits until the stick is registered; turns its radio on where that is off.
-fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
-    run.session.step("registration", "registration with a network");
+pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
     let Some(mbim) = modem.mbim() else { return Err(without_mbim()) };
     if let Some((hardware, software)) = mbim.run_if_known(&mbim::radio_state())? {
         if !hardware {
@@ -95,38 +86,25 @@ fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> 
             mbim.run(&mbim::set_radio_state(true))?;
         }
     }
-    let end = mbim.now() + registration::LIMIT;
-    let (mut denied_since, mut told_state) = (None, None);
-    let found = loop {
-        let told = mbim.run(&mbim::registration())?;
-        if told_state != Some(told.state) {
-            run.session.note("registration", words(told.state));
-            told_state = Some(told.state);
-        }
-        match told.state {
-            RegisterState::Home | RegisterState::Roaming | RegisterState::Partner => break told,
-            RegisterState::Denied => {
-                let since = *denied_since.get_or_insert(mbim.now());
-                if mbim.now() >= since + DENIED_FOR {
-                    return Err(denied(run, &told));
-                }
+    let mut last = None;
+    let heard = registration::await_network(run, modem, |modem| {
+        let told = modem.mbim().ok_or_else(without_mbim)?.run(&mbim::registration())?;
+        let stands = match told.state {
+            RegisterState::Home => Stands::Home,
+            RegisterState::Roaming | RegisterState::Partner => Stands::Roaming,
+            RegisterState::Denied => Stands::Denied,
+            RegisterState::Searching | RegisterState::Unknown | RegisterState::Deregistered => {
+                Stands::Outside
             }
-            _ => denied_since = None,
-        }
-        if mbim.now() >= end {
-            let what = format!("the stick found no network within {} s", registration::LIMIT.as_secs());
-            return Err(run.fails(ErrorKind::NotRegistered, what).with("registration", words(told.state)));
-        }
-        run.session.check()?;
-        mbim.sleep(Duration::from_secs(1));
-    };
-    let roaming = found.state != RegisterState::Home;
-    let names = [found.provider_name, found.provider_id];
-    let operator = names.into_iter().find(|name| !name.is_empty());
-    let on = operator.as_deref().unwrap_or("a network that it does not name");
-    let how = if roaming { ", roaming: this may cost more" } else { "" };
-    run.session.note("registration", format!("registered with {on}{how}"));
-    Ok(Registered { operator, roaming })
+        };
+        let cause = u16::try_from(told.network_error).ok().filter(|cause| *cause > 0);
+        let heard = Heard { stands, words: words(told.state), cause };
+        last = Some(told);
+        Ok(heard)
+    })?;
+    let names = last.map(|told| [told.provider_name, told.provider_id]);
+    let operator = names.into_iter().flatten().find(|name| !name.is_empty());
+    Ok(registration::found(run, operator, &heard))
 }
 
 fn words(state: RegisterState) -> &'static str {
@@ -137,16 +115,6 @@ fn words(state: RegisterState) -> &'static str {
         RegisterState::Denied => "the network denies it",
         RegisterState::Unknown => "the stick does not know",
         RegisterState::Deregistered => "not registered, and not searching",
-    }
-}
-
-fn denied(run: &Run<'_, '_>, told: &Registration) -> Error {
-    let error = run.fails(ErrorKind::NotRegistered, "the network denies the registration");
-    match told.network_error {
-        0 => error.detail(Detail::RegistrationDenied),
-        code => error
-            .with("cause-number", code)
-            .detail(Detail::Refusal(Refusal { family: RefusalFamily::Registration, code: code as i32 })),
     }
 }
 
@@ -169,37 +137,17 @@ fn attach(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>) -> Result<()> {
 fn connect(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>, apn: &Apn) -> Result<()> {
     run.note(StickUndo::HangUp { context: SESSION as u8 })?;
     hang_up(mbim)?;
-    let mut kinds = match run.wanted.ip {
-        Some(kind) => vec![kind],
-        None => vec![PdpType::V4V6, PdpType::V4, PdpType::V6],
-    };
-    let proofs = apn.attempts();
-    let mut proof = 0;
+    let mut attempts = Attempts::new(run.wanted, apn);
     loop {
-        let error = match attempt(run, mbim, apn, kinds[0], proofs[proof]) {
+        let error = match attempt(run, mbim, apn, attempts.kind(), attempts.proof()) {
             Ok(()) => return Ok(()),
             Err(error) if error.is(ErrorKind::NetworkRefused) => error,
             Err(error) => return Err(error),
         };
         hang_up(mbim)?;
-        let cause = error.refusal_of(RefusalFamily::Session);
-        let next = match cause {
-            // The network says which kind it gives.
-            Some(50) => kinds.iter().position(|k| *k == PdpType::V4),
-            Some(51) => kinds.iter().position(|k| *k == PdpType::V6),
-            Some(28 | 32 | 33 | 52) if kinds.len() > 1 => Some(1),
-            _ => None,
-        };
-        let by_login = error.refusal_of(RefusalFamily::Mbim) == Some(BAD_LOGIN) || cause == Some(29);
-        if let Some(next) = next.filter(|next| *next > 0) {
-            let before = kinds[0];
-            kinds.drain(..next);
-            let why = error.meaning().map_or("refused", |meaning| meaning.cause);
-            run.session.note("bearer", format!("{}: {why}; trying {}", before.word(), kinds[0].word()));
-        } else if by_login && proof + 1 < proofs.len() {
-            proof += 1;
-            run.session.note("bearer", "user and password were refused; trying another proof");
-        } else {
+        // Without a cause of the network's it is told by the function's own status.
+        let by_login = error.refusal_of(RefusalFamily::Mbim) == Some(BAD_LOGIN);
+        if !attempts.goes_on(run, &error, by_login) {
             return Err(error);
         }
     }
@@ -262,8 +210,9 @@ fn refused(run: &Run<'_, '_>, what: &str, cause: u32, by: Option<Error>) -> Erro
         (code, _) => session(error, code as i32),
     };
     match by {
-        Some(by) => error.because(by),
-        None => error,
+        // What the function said is no cause where the network's own is known.
+        Some(by) if error.refusal().is_none() => error.because(by),
+        _ => error,
     }
 }
 

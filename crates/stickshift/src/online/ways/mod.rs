@@ -1,5 +1,6 @@
 //! The ways from a stick to packets, chosen by its interfaces, never by what it says of its maker.
 
+mod attempts;
 mod ecm;
 mod hilink;
 pub(super) mod mbim;
@@ -117,6 +118,9 @@ fn kind_of(interface: &Interface) -> Option<Kind> {
     }
 }
 
+/// Who makes sticks with HiLink firmware: Huawei, and the brands that sell its designs.
+const HILINK_VENDORS: [u16; 3] = [0x12d1, 0x3566, 0x3426];
+
 /// The way for a stick: the one that is wanted, else the best that its interfaces have. A note says why another one was passed over.
 ///
 /// # Errors
@@ -133,19 +137,24 @@ pub(super) fn choose(
             .detail(Detail::InMode(stick.mode.code()))
     };
     let ppp = stick.interface(Role::Modem).is_some_and(|i| i.tty.is_some()) || stick.ports().next().is_some();
+    // A router behind a card of another maker has another web page.
+    let is_huawei = HILINK_VENDORS.contains(&stick.id.vendor);
     let is_hilink = matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial);
     if matches!(stick.mode, Mode::Cdrom | Mode::BootRom | Mode::Download | Mode::Fastboot) {
         return Err(lacks("cannot go online in this mode"));
     }
     match wanted {
-        WantedWay::Ncm => has(Kind::Ncm).map(|_| Way::Ncm).ok_or_else(|| lacks("shows no NCM interface")),
+        WantedWay::Ncm => has(Kind::Ncm).map(|_| Way::Ncm).ok_or_else(|| {
+            let error = lacks("shows no NCM interface");
+            if ppp { error.detail(Detail::Lacks("NCM")) } else { error }
+        }),
         WantedWay::Ppp if ppp => Ok(Way::Ppp),
         WantedWay::Ppp => Err(lacks("shows no serial port to dial on")),
         WantedWay::Hilink if is_hilink => Ok(Way::Hilink),
         WantedWay::Hilink => Err(lacks("has no HiLink firmware")),
         WantedWay::Mbim => has(Kind::Mbim).map(|_| Way::Mbim).ok_or_else(|| lacks("shows no MBIM interface")),
         WantedWay::Ecm => has(Kind::Card).map(|_| Way::Ecm).ok_or_else(|| lacks("shows no network card")),
-        WantedWay::Auto if is_hilink => Ok(Way::Hilink),
+        WantedWay::Auto if is_hilink && is_huawei => Ok(Way::Hilink),
         WantedWay::Auto => {
             let order = [
                 (Kind::Mbim, Way::Mbim),
@@ -158,7 +167,7 @@ pub(super) fn choose(
                 if interface.netdev.is_some() {
                     return Ok(way);
                 }
-                let driver = driver_for(kind);
+                let driver = driver_for(kind, interface);
                 note(
                     "no-driver",
                     format!(
@@ -182,13 +191,15 @@ pub(super) fn pppd_options(ip: Option<crate::at::data::PdpType>) -> Vec<String> 
     ppp::options(ip)
 }
 
-/// The kernel's driver for a kind of interface.
-fn driver_for(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Ncm => "huawei_cdc_ncm",
-        Kind::Mbim => "cdc_mbim",
-        Kind::Qmi => "qmi_wwan",
-        Kind::Card => "cdc_ether",
+/// The kernel's driver for an interface of a kind.
+fn driver_for(kind: Kind, interface: &Interface) -> &'static str {
+    match (kind, interface.class, interface.subclass) {
+        (Kind::Ncm, ..) => "huawei_cdc_ncm",
+        (Kind::Mbim, ..) => "cdc_mbim",
+        (Kind::Qmi, ..) => "qmi_wwan",
+        (Kind::Card, 0x02, 0x06) => "cdc_ether",
+        (Kind::Card, 0x02, 0x0d) => "cdc_ncm",
+        (Kind::Card, ..) => "rndis_host",
     }
 }
 
@@ -197,15 +208,22 @@ fn interface_of(stick: &Stick, kind: Kind) -> Option<u8> {
     stick.interfaces.iter().find(|i| kind_of(i) == Some(kind)).map(|i| i.number)
 }
 
-/// SIM, registration and access point over AT: what comes before every bearer there.
+/// SIM, registration and access point: what comes before every bearer, whatever the way in is.
 fn prelude(
     run: &mut Run<'_, '_>,
     modem: &mut Modem<'_>,
     access: &mut Access<'_>,
 ) -> Result<(Registered, Apn)> {
     crate::online::sim::ready(run, modem, access)?;
-    let registered = crate::online::registration::over_at(run, modem)?;
-    let apn = crate::online::apn::choose(run.wanted, modem)?;
+    run.session.step("registration", "registration with a network");
+    let (by_mbim, by_web) = (modem.mbim().is_some(), modem.web().is_some());
+    let registered = match (by_mbim, by_web) {
+        (true, _) => mbim::register(run, modem)?,
+        (_, true) => hilink::register(run, modem)?,
+        _ => crate::online::registration::over_at(run, modem)?,
+    };
+    let apn =
+        if by_web { hilink::profile(run, modem)? } else { crate::online::apn::choose(run.wanted, modem)? };
     run.session.note("apn", apn.words());
     run.record.apn.clone_from(&apn.name);
     Ok((registered, apn))
@@ -243,6 +261,9 @@ mod tests {
         assert_eq!(of(&[[0xff, 1, 1], [0xff, 1, 9]]), Ok(Way::Qmi));
         assert_eq!(of(&[[2, 0x0e, 0]]), Ok(Way::Mbim));
         assert_eq!(of(&[[2, 6, 0], [0xff, 0xff, 0xff]]), Ok(Way::Ecm));
+        for rndis in [[0xe0, 1, 3], [0xef, 4, 1], [2, 2, 0xff]] {
+            assert_eq!(of(&[rndis]), Ok(Way::Ecm), "{rndis:?}");
+        }
         assert_eq!(of(&[[0xff, 1, 1], [0xff, 1, 2]]), Ok(Way::Ppp));
         assert_eq!(of(&[]), Err(ErrorKind::NoSuchPort));
         assert_eq!(way(&stick(&[[2, 6, 0]], Mode::Hilink), WantedWay::Auto), Ok(Way::Hilink));
@@ -259,6 +280,14 @@ mod tests {
         assert_eq!(way, Way::Ppp);
         assert!(notes[0].contains("huawei_cdc_ncm"), "{notes:?}");
         with_ports.interfaces.pop();
+        for (codes, driver) in
+            [([0xe0, 1, 3], "rndis_host"), ([2, 6, 0], "cdc_ether"), ([2, 0x0d, 0], "cdc_ncm")]
+        {
+            let mut card = stick(&[codes], Mode::Modem);
+            card.interfaces[0].netdev = None;
+            let error = choose(&card, WantedWay::Auto, &mut |_, _| {}).unwrap_err();
+            assert!(error.has(&Detail::NoDriver(driver)), "{error:?}");
+        }
         let error = choose(&with_ports, WantedWay::Auto, &mut |_, _| {}).unwrap_err();
         assert!(error.has(&Detail::NoDriver("huawei_cdc_ncm")), "{error:?}");
     }

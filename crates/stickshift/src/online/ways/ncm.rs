@@ -14,6 +14,7 @@ use crate::online::record::StickUndo;
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
+use crate::online::ways::attempts::Attempts;
 use crate::online::ways::{Bearer, Kind, Way, interface_of, prelude};
 use crate::online::{reach, run};
 use crate::wire::at::value_of;
@@ -76,61 +77,21 @@ pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<
     run.note(undo)?;
     hang_up(at)?;
 
-    let mut kinds = match run.wanted.ip {
-        Some(kind) => vec![kind],
-        None => vec![PdpType::V4V6, PdpType::V4, PdpType::V6],
-    };
-    let proofs = apn.attempts();
-    let mut proof = 0;
+    let mut attempts = Attempts::new(run.wanted, apn);
     loop {
-        let kind = kinds[0];
-        let error = match attempt(run, at, apn, kind, proofs[proof]) {
+        let error = match attempt(run, at, apn, attempts.kind(), attempts.proof()) {
             Ok(dialled) => {
-                if proofs.len() > 1 {
-                    run.session.note("bearer", format!("the network took {}", proof_words(proofs[proof])));
-                }
+                attempts.took(run);
                 return Ok(dialled);
             }
-            Err(error) => error,
+            Err(error) if error.is(ErrorKind::NetworkRefused) => error,
+            Err(error) => return Err(error),
         };
-        if !error.is(ErrorKind::NetworkRefused) {
-            return Err(error);
-        }
         hang_up(at)?;
-        let cause = error.refusal_of(RefusalFamily::Session);
-        let next = match cause {
-            // The network says which kind it gives.
-            Some(50) => kinds.iter().position(|k| *k == PdpType::V4),
-            Some(51) => kinds.iter().position(|k| *k == PdpType::V6),
-            Some(28 | 32 | 33 | 52) if kinds.len() > 1 => Some(1),
-            _ => None,
-        };
-        if let Some(next) = next.filter(|next| *next > 0) {
-            kinds.drain(..next);
-            let why = error.meaning().map_or("refused", |meaning| meaning.cause);
-            run.session.note("bearer", format!("{}: {why}; trying {}", kind.word(), kinds[0].word()));
-        } else if matches!(cause, Some(29) | None) && proof + 1 < proofs.len() {
-            proof += 1;
-            run.session.note(
-                "bearer",
-                format!(
-                    "refused with {}; trying {}",
-                    proof_words(proofs[proof - 1]),
-                    proof_words(proofs[proof])
-                ),
-            );
-        } else {
+        let by_login = error.refusal_of(RefusalFamily::Session).is_none();
+        if !attempts.goes_on(run, &error, by_login) {
             return Err(error);
         }
-    }
-}
-
-fn proof_words(proof: Authentication) -> &'static str {
-    match proof {
-        Authentication::None => "no user name",
-        Authentication::Pap => "PAP",
-        Authentication::Chap => "CHAP",
-        Authentication::MsChapV2 => "MS-CHAPv2",
     }
 }
 
@@ -303,13 +264,14 @@ fn settle_down(
             continue;
         };
         let mut addresses = v4.unwrap_or_default();
-        if dialled.v6
-            && let Some(address) = settle::by_advertisement(run, card)?
-        {
-            addresses.own.push(address);
-            addresses.from.push(settle::BY_ADVERTISEMENT);
+        if dialled.v6 {
             let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
-            addresses.dns.extend(details.dns.into_iter().filter(IpAddr::is_ipv6));
+            for server in details.dns.into_iter().filter(IpAddr::is_ipv6) {
+                if !addresses.dns.contains(&server) {
+                    addresses.dns.push(server);
+                }
+            }
+            settle::by_ipv6(run, card, &mut addresses)?;
         }
         if addresses.own.is_empty() {
             run.back_to(mark)?;

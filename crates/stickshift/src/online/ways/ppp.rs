@@ -1,5 +1,6 @@
 //! PPP: the stick is dialled here, and the open port is handed to the system's pppd, which frames packets.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::at::data::{self, PdpType};
@@ -117,8 +118,19 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
     let command = data::ppp_dial(ncm::CONTEXT)?;
     let mut answer = at.command(&command, Effect::Changes, DIALLING)?;
     if !matches!(answer.result, Final::Connect(_)) {
-        // The first dial after a start is often answered by what was under way.
         run.session.check()?;
+        // A stick has one connection: its network card may hold it.
+        if data::is_up(&at.run_if_known(&data::ndis_states())?.unwrap_or_default()) {
+            if is_used(run)? {
+                let what = "the data call is refused: the stick's network card holds its connection (NCM)";
+                return Err(run.fails(ErrorKind::NetworkRefused, what).detail(Detail::HeldByNcm));
+            }
+            let text =
+                "the stick believes in a connection of its network card that nobody here uses: it is hung up";
+            run.session.note("bearer", text);
+            ncm::hang_up(at)?;
+        }
+        // The first dial after a start is often answered by what was under way, too.
         at.sleep(Duration::from_secs(2));
         answer = at.command(&command, Effect::Changes, DIALLING)?;
     }
@@ -137,6 +149,16 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
             Err(error)
         }
     }
+}
+
+/// Whether the stick's network card has an address here that reaches beyond its link.
+fn is_used(run: &mut Run<'_, '_>) -> Result<bool> {
+    let reaches = |address: &IpAddr| match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(address) => address.segments()[0] & 0xffc0 != 0xfe80,
+    };
+    let cards = run.computer.cards(&run.stick)?;
+    Ok(cards.iter().any(|card| card.up && card.addresses.iter().any(|own| reaches(&own.address))))
 }
 
 fn words(result: &Final) -> String {
