@@ -17,7 +17,7 @@ use stickshift::stick::{Mode, Stick};
 use crate::config::Config;
 use crate::files;
 use crate::hosted::Approve;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 use crate::hosted::RunHosted;
 use crate::opener::{Look, Opener};
 use crate::options::Global;
@@ -48,7 +48,7 @@ pub(crate) struct Context {
     /// Makes the whole command line, for completions and manual pages.
     pub(crate) command_line: fn() -> Command,
     /// Runs a command for another part of the program.
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "web", feature = "mqtt"))]
     pub(crate) run_hosted: Option<RunHosted>,
     /// Answers questions in place of a terminal, where this run belongs to another part of the program.
     pub(crate) approve: Option<Approve>,
@@ -76,7 +76,7 @@ impl Context {
             exit: 0,
             stick_word: None,
             command_line,
-            #[cfg(feature = "web")]
+            #[cfg(any(feature = "web", feature = "mqtt"))]
             run_hosted: None,
             approve: None,
             until_ctrl_c,
@@ -231,7 +231,7 @@ impl Context {
     }
 
     /// A virtual owner presses Ctrl-C after so many reports of progress.
-    fn counts_to_ctrl_c(&self) {
+    pub(crate) fn counts_to_ctrl_c(&self) {
         if let Some(left @ 1..) = self.until_ctrl_c.get() {
             self.until_ctrl_c.set(Some(left - 1));
             if left == 1 {

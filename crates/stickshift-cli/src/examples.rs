@@ -141,6 +141,10 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             ),
             real("stickshift convert --to hilink --firmware hilink.bin --webui webui.bin", "back again"),
             real("stickshift convert --to stick --firmware firmware.bin --resume", "after an interruption"),
+            real(
+                "stickshift convert --all --to stick --firmware firmware.bin --report rack.csv",
+                "every stick, and a row for each",
+            ),
         ],
     ),
     (
@@ -272,6 +276,14 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     #[cfg(feature = "web")]
+    (
+        "bridge",
+        &[
+            real("stickshift bridge mqtt", "to a broker on this computer"),
+            real("stickshift bridge mqtt --broker mqtt.lan --user rack1", "to another one, with a password"),
+            real("stickshift bridge mqtt --allow sms-send,ussd", "commands that may come from there"),
+        ],
+    ),
     (
         "serve",
         &[

@@ -44,6 +44,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     read_whole(path, SMALL)
 }
 
+/// A rack of virtual sticks, each with its flash in hex.
+#[cfg(feature = "virtual")]
+const VIRTUAL_STICKS: u64 = 2 << 30;
+
+/// Reads a whole file of virtual sticks.
+///
+/// # Errors
+/// As [`open`]; `FileTooLarge`.
+#[cfg(feature = "virtual")]
+pub(crate) fn read_virtual_sticks(path: &Path) -> Result<Vec<u8>> {
+    read_whole(path, VIRTUAL_STICKS)
+}
+
 /// Reads a whole router image.
 ///
 /// # Errors
@@ -91,9 +104,15 @@ pub(crate) fn name_for(path: &Path) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let whole = folder.join(path.file_name().unwrap_or_default());
-    // FNV-1a: the name must be the same for every build.
+    digest(whole.as_os_str().as_encoded_bytes())
+}
+
+/// A part of a file name that stands for `bytes`, the same in every build.
+#[cfg(any(feature = "virtual", feature = "rack", feature = "mqtt"))]
+pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> String {
+    // FNV-1a.
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = whole.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, hash);
+    let hash = bytes.as_ref().iter().fold(0xcbf2_9ce4_8422_2325, hash);
     format!("{hash:016x}")
 }
 

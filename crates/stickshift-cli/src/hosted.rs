@@ -1,16 +1,16 @@
-//! A command that another part of the program runs: `serve`, for its pages and its API. What it prints with `--json` goes to a listener,
-//! questions are answered by whoever asked for it, and secrets come from there, too.
+//! A command that another part of the program runs: `serve` for its pages and its API, `bridge` to look at sticks. What it prints with `--json` goes
+//! to a listener, questions are answered by whoever asked for it, and secrets come from there, too.
 
 use std::cell::RefCell;
 
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 use stickshift::event::Cancel;
 
-#[cfg(all(feature = "virtual", feature = "web"))]
+#[cfg(all(feature = "virtual", any(feature = "web", feature = "mqtt")))]
 use crate::options::Global;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 use crate::output::Listener;
-#[cfg(all(feature = "virtual", feature = "web"))]
+#[cfg(all(feature = "virtual", any(feature = "web", feature = "mqtt")))]
 use crate::virtual_option::Played;
 
 /// Whether what a question is about may be done.
@@ -52,7 +52,7 @@ pub(crate) fn is_hosted() -> bool {
 }
 
 /// What surrounds such a command in place of a terminal.
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 pub(crate) struct Surroundings {
     /// The options of the run that it belongs to; the command's own `--virtual` comes before its sticks.
     #[cfg(feature = "virtual")]
@@ -67,5 +67,5 @@ pub(crate) struct Surroundings {
 }
 
 /// Runs the words of a command line. Everything it has to say, its failure too, is a line.
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 pub(crate) type RunHosted = fn(&[String], Surroundings);

@@ -26,6 +26,8 @@
 mod advice;
 #[cfg(feature = "virtual")]
 mod any_stick;
+#[cfg(feature = "mqtt")]
+mod bridge;
 #[cfg(feature = "completions")]
 mod completion;
 mod config;
@@ -48,6 +50,8 @@ mod overlays;
 #[cfg(feature = "virtual")]
 mod pace;
 mod question;
+#[cfg(feature = "rack")]
+mod rack;
 mod recovery;
 mod select;
 mod stick_word;
@@ -144,7 +148,7 @@ fn main() -> ExitCode {
     global.json |= config.as_ref().is_ok_and(|config| config.json);
     let mut context = Context::new(global, cancel, command_line, config);
     context.stick_word = stick;
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "web", feature = "mqtt"))]
     {
         context.run_hosted = Some(run_hosted);
     }
@@ -179,7 +183,7 @@ fn typed_color() -> clap::ColorChoice {
 }
 
 /// Runs a command for another part of the program.
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 fn run_hosted(words: &[String], around: hosted::Surroundings) {
     let typed = std::iter::once("stickshift").chain(words.iter().map(String::as_str));
     let read = Cli::command().try_get_matches_from(typed).and_then(|mut matches| {

@@ -68,7 +68,7 @@ pub(crate) enum Switch {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct VirtualOptions {
     /// Use virtual sticks in this process, at 1-1, 1-2 and so on: by name (see `stickshift virtual`; none: an empty bus), by the ids of a
-    /// switching profile, or those of a report or a text of lsusb in a file
+    /// switching profile, or those of a report or a text of lsusb in a file; NAME=40 are forty
     #[arg(long = "virtual", global = true, value_name = "NAME[,NAME]", help_heading = "Virtual sticks")]
     pub(crate) names: Option<String>,
 
@@ -76,8 +76,8 @@ pub(crate) struct VirtualOptions {
     #[arg(long = "virtual-state", global = true, value_name = "FILE", help_heading = "Virtual sticks")]
     pub(crate) state: Option<PathBuf>,
 
-    /// Faults of the first virtual stick: unplug@20 or nak=07@12,drop@30 for one that can be talked to or flashed, ignores for one that is
-    /// switched; or of the computer: ctrl-c@5. `stickshift virtual --faults` lists them
+    /// Faults of the first virtual stick, or of the third with #3 after the word: unplug@20 or nak=07@12,drop@30#3 for one that can be talked
+    /// to or flashed, ignores for one that is switched; or of the computer: ctrl-c@5. `stickshift virtual --faults` lists them
     #[arg(long, global = true, value_name = "SPEC", help_heading = "Virtual sticks")]
     pub(crate) fault: Option<String>,
 

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command};
 const WORD: &str = "stick_word";
 const OPTION: &str = "stick";
 /// Other ways to say which stick.
-const INSTEAD: [&str; 3] = [OPTION, "port", "url"];
+const INSTEAD: [&str; 4] = [OPTION, "port", "url", "all"];
 
 /// Lets `verb` and its parts take the stick as a word, where `--stick` is known and no other word is taken.
 pub(crate) fn taken_by(verb: Command) -> Command {

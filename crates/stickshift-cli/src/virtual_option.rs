@@ -1,5 +1,6 @@
 //! What the options `--virtual`, `--virtual-state`, `--fault`, `--seed` and `--owner` make: a virtual computer with virtual sticks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
@@ -16,7 +17,7 @@ use crate::any_stick;
 use crate::from_text;
 use crate::options::VirtualOptions;
 use crate::virtual_computer::VirtualComputer;
-use crate::virtual_state::{self, Kept, PlayedStick};
+use crate::virtual_state::{self, Kept, MOST_STICKS, PlayedStick};
 
 /// The virtual bus with nothing on it.
 const NONE: &str = "none";
@@ -57,27 +58,27 @@ impl VirtualOptions {
                 (None, None) => Err(Error::new(ErrorKind::Usage, "no virtual stick was named")),
             };
         };
-        let there: Vec<&str> = kept.iter().map(|kept| kept.name.as_str()).collect();
+        let there: Vec<String> = kept.iter().map(|kept| kept.name.clone()).collect();
+        let same = match &self.names {
+            Some(names) => there == each_of(names)?,
+            None => true,
+        };
         let there = there.join(",");
-        let same = |names: &String| there == names.split(',').map(str::trim).collect::<Vec<_>>().join(",");
         let seed = kept.first().map_or(self.seed(), |kept| kept.seed);
-        if !self.names.as_ref().is_none_or(same) || self.seed.is_some_and(|given| given != seed) {
+        if !same || self.seed.is_some_and(|given| given != seed) {
             let what = "the state file holds another virtual stick, or one with another seed: name another file, or delete it";
             return Err(Error::new(ErrorKind::Usage, what).with("holds", format!("{there}, seed {seed}")));
         }
         self.computer(kept)
     }
 
-    /// A virtual bus with the named sticks at 1-1, 1-2 and so on, as new. The faults are those of the first stick, except for those of the computer.
+    /// A virtual bus with the named sticks at 1-1, 1-2 and so on, as new. The faults are those of the first stick, or of that whose number
+    /// follows one, except for those of the computer.
     ///
     /// # Errors
     /// `Usage` when there is no such virtual stick or the faults do not read.
     pub(crate) fn bus(&self, names: &str) -> Result<Played> {
-        let names = names.split(',').map(str::trim).filter(|name| *name != NONE);
-        let mut each = Vec::new();
-        for name in names {
-            each.extend(from_text::each(name)?);
-        }
+        let each = each_of(names)?;
         let new = (0..).zip(&each).map(|(number, name)| Kept::new(name, self.seed().wrapping_add(number)));
         self.computer(new.collect())
     }
@@ -89,16 +90,16 @@ impl VirtualOptions {
         if computer.port_held {
             bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
         }
-        let mut faults = computer.stick;
+        let mut faults = of_each(computer.stick.as_deref())?;
         let mut played = Vec::new();
         for (number, kept) in (1..).zip(sticks) {
-            let mut stick = made(&kept.name, kept.seed, faults.take().as_deref())?;
+            let mut stick = made(&kept.name, kept.seed, faults.remove(&number).as_deref())?;
             kept.go_on(stick.as_mut())?;
             let place: Place = format!("1-{number}").parse().unwrap_or_else(|()| unreachable!("a place"));
             bus.plug(&place, stick);
             played.push(PlayedStick { place, name: kept.name, seed: kept.seed });
         }
-        if let Some(faults) = faults {
+        if let Some(faults) = faults.into_values().next() {
             return Err(Error::new(
                 ErrorKind::Usage,
                 "there is no virtual stick that the faults could be of",
@@ -123,6 +124,57 @@ impl VirtualOptions {
     pub(crate) fn ctrl_c(&self) -> Option<u32> {
         ComputerFaults::of(self.fault.as_deref()).ok().and_then(|computer| computer.ctrl_c)
     }
+}
+
+/// The name of each stick that is asked for.
+///
+/// # Errors
+/// `Usage` for more than there is room for, and what reading a file reports.
+fn each_of(names: &str) -> Result<Vec<String>> {
+    let mut each = Vec::new();
+    for name in names.split(',').map(str::trim).filter(|name| *name != NONE) {
+        let (name, count) = counted(name);
+        for _ in 0..count.min(MOST_STICKS + 1) {
+            each.extend(from_text::each(name)?);
+        }
+    }
+    if each.len() > MOST_STICKS {
+        let what = format!("a virtual computer has room for {MOST_STICKS} sticks");
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    Ok(each)
+}
+
+/// A name, and how many sticks of it: `e3372h-hilink=40` are forty.
+fn counted(name: &str) -> (&str, usize) {
+    match name.rsplit_once('=').map(|(name, count)| (name, count.parse())) {
+        Some((name, Ok(count))) => (name, count),
+        _ => (name, 1),
+    }
+}
+
+/// The faults of each stick, by its number: the word `unplug@20#3` is of the third, one without a number of the first.
+///
+/// # Errors
+/// `Usage`.
+fn of_each(faults: Option<&str>) -> Result<BTreeMap<usize, String>> {
+    let mut each: BTreeMap<usize, String> = BTreeMap::new();
+    for fault in faults.unwrap_or_default().split(',').map(str::trim).filter(|fault| !fault.is_empty()) {
+        let (word, number) = match fault.split_once('#') {
+            Some((word, number)) => (word, number.parse().ok().filter(|number| *number > 0)),
+            None => (fault, Some(1)),
+        };
+        let Some(number) = number else {
+            let what = "the number of a virtual stick follows #, as in unplug@20#3";
+            return Err(Error::new(ErrorKind::Usage, what).with("fault", fault));
+        };
+        let of_stick = each.entry(number).or_default();
+        if !of_stick.is_empty() {
+            of_stick.push(',');
+        }
+        of_stick.push_str(word);
+    }
+    Ok(each)
 }
 
 fn made(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
@@ -161,6 +213,12 @@ impl Played {
         unfired
     }
 
+    /// The same computer, as seen by whoever works with the stick at `place` alone.
+    pub(crate) fn only(&self, place: &Place) -> Played {
+        let sticks = self.sticks.iter().filter(|stick| stick.place == *place).cloned().collect();
+        Played { bus: self.bus.clone(), sticks, computer: self.computer.clone() }
+    }
+
     /// What an owner with a needle does when an event asks for the boot pin.
     pub(crate) fn owner_hears(&self, event: &Event) {
         if !asks_for_the_pin(event) {
@@ -193,5 +251,23 @@ mod tests {
         };
         assert_ne!(imei(&options(None), 0), imei(&options(None), 1));
         assert_eq!(imei(&options(None), 4), imei(&options(Some(3)), 2));
+    }
+
+    #[test]
+    fn names_have_counts_and_faults_have_numbers() {
+        assert_eq!(counted("e3372h-hilink=40"), ("e3372h-hilink", 40));
+        assert_eq!(counted("./a=b"), ("./a=b", 1));
+        let each = of_each(Some("drop@3, unplug@20#3,nak=07@9")).unwrap();
+        assert_eq!(each, BTreeMap::from([(1, "drop@3,nak=07@9".to_owned()), (3, "unplug@20".to_owned())]));
+        for bad in ["drop@3#0", "drop@3#", "drop@3#x"] {
+            assert!(of_each(Some(bad)).unwrap_err().is(ErrorKind::Usage), "{bad}");
+        }
+        let options =
+            VirtualOptions { names: Some("k3772=2,e3372h-stick".to_owned()), ..VirtualOptions::default() };
+        let played = options.asked_for().unwrap();
+        let seeds: Vec<u64> = played.sticks.iter().map(|stick| stick.seed).collect();
+        assert_eq!(seeds, [1, 2, 3]);
+        let crowd = VirtualOptions::default().bus("k3772=121").map(|_| ());
+        assert!(crowd.unwrap_err().is(ErrorKind::Usage));
     }
 }

@@ -19,7 +19,7 @@ use crate::files;
 /// The format that is written, and the only one that is read.
 const VERSION: u32 = 1;
 /// As many as a rack holds.
-const MOST_STICKS: usize = 120;
+pub(crate) const MOST_STICKS: usize = 120;
 /// No firmware has more.
 const MOST_PARTITIONS: usize = 256;
 /// What to do about a file that holds something else.
@@ -90,7 +90,7 @@ struct KeptPartition {
 /// # Errors
 /// `FileCorrupt` for anything that this program did not write, `WrongFileKind` for another version's; what reading reports.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<Kept>>> {
-    let bytes = match files::read(path) {
+    let bytes = match files::read_virtual_sticks(path) {
         Ok(bytes) => bytes,
         Err(e) if e.is(ErrorKind::FileNotFound) => {
             // Better now than when the work is done.

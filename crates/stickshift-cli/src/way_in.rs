@@ -72,6 +72,21 @@ pub(crate) struct LoginArgs {
     /// Send the password in base64 where the web page asks for that: whoever answers can read it
     #[arg(long, global = true)]
     pub(crate) allow_weak_login: bool,
+
+    /// Who was asked for already.
+    #[arg(skip)]
+    pub(crate) known: Option<Known>,
+}
+
+/// A login that nobody is asked for again. Its password is in no text.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "rack"), allow(dead_code, reason = "one stick is asked for once"))]
+pub(crate) struct Known(Login);
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.user)
+    }
 }
 
 impl LoginArgs {
@@ -93,8 +108,24 @@ impl LoginArgs {
     /// # Errors
     /// As [`secret`].
     pub(crate) fn login(&self) -> Result<Option<Login>> {
+        if let Some(Known(login)) = &self.known {
+            return Ok(Some(login.clone()));
+        }
         let Some(user) = self.user() else { return Ok(None) };
         Ok(Some(Login { user, password: self.password()?, allow_weak: self.allow_weak_login }))
+    }
+}
+
+#[cfg(feature = "rack")]
+impl LoginArgs {
+    /// The same for several sticks: a password is asked for now, and once.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub(crate) fn once(&mut self) -> Result<Option<Login>> {
+        let login = self.login()?;
+        self.known = login.clone().map(Known);
+        Ok(login)
     }
 }
 

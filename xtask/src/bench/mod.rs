@@ -9,6 +9,7 @@ mod dialogue;
 mod firmware;
 mod learn;
 mod measure;
+mod rack;
 mod replay;
 mod sample;
 mod size;
@@ -65,6 +66,12 @@ const SUBJECTS: &[Subject] = &[
         run: || in_guest("stay"),
     },
     Subject { name: "size", what: "the static program, whole and for a router", run: size::run },
+    Subject { name: "rack", what: "forty conversions at once, against one", run: rack::rack },
+    Subject {
+        name: "fleet",
+        what: "a thousand sticks behind 25 bridges on one mosquitto, which is restarted",
+        run: rack::fleet,
+    },
     Subject {
         name: "web",
         what: "the web page with 40 virtual sticks, 50 viewers and 1,000 requests a second",

@@ -8,7 +8,7 @@ use super::table::{BY_PORT, CHANGE, FILES, IMAGES, LOADERS, TALK, WEB};
 /// Verbs that talk over AT alone.
 const AT: &[&str] = &["at", "ports"];
 /// Verbs that look at this computer.
-const LOOK: &[&str] = &["list", "watch", "doctor", "report"];
+const LOOK: &[&str] = &["list", "watch", "doctor", "report", "bridge"];
 /// The virtual stick itself.
 const VIRTUAL: &[&str] = &["virtual", "rehearse"];
 
@@ -34,7 +34,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
         &[TALK, CHANGE, LOOK, VIRTUAL, &["firmware", "inspect", "loader", "profile", "learn", "setup"]],
     ),
     (Kind::FileUnreadable, &[TALK, CHANGE, LOOK, FILES, VIRTUAL, ONLINE]),
-    (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual", "report"], ONLINE]),
+    (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual", "report", "bridge"], ONLINE]),
     (Kind::FileExists, &[TALK, CHANGE, LOOK, FILES, VIRTUAL]),
     (Kind::FileTruncated, &[IMAGES, LOADERS, &["inspect", "router", "profile", "switch", "rehearse"]]),
     (Kind::FileCorrupt, &[IMAGES, LOADERS, &["inspect", "router", "rehearse"]]),

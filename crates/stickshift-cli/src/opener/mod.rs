@@ -179,7 +179,7 @@ impl Opener {
     }
 
     /// Lets this run work on a virtual computer that is there already.
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "web", feature = "rack", feature = "mqtt"))]
     pub(crate) fn share(&self, played: Option<Played>) {
         *self.computer.lock().unwrap_or_else(PoisonError::into_inner) = played;
     }
@@ -188,7 +188,7 @@ impl Opener {
     ///
     /// # Errors
     /// As [`bus`](Self::bus).
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "web", feature = "rack", feature = "mqtt"))]
     pub(crate) fn computer(&self) -> Result<Option<Played>> {
         self.virtual_bus()?;
         Ok(self.played())

@@ -112,7 +112,7 @@ impl Output {
     }
 
     /// Gives the lines of JSON to `listener`: another part of the program asked for them, not the user.
-    #[cfg(feature = "web")]
+    #[cfg(any(feature = "web", feature = "rack", feature = "mqtt"))]
     pub(crate) fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
     }

@@ -8,13 +8,22 @@ use serde::Serialize;
 use stickshift::convert::{
     self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Target, resumption,
 };
+#[cfg(feature = "rack")]
+use stickshift::error::{Error, ErrorKind};
 use stickshift::error::{Result, Verdict};
+use stickshift::event::Session;
 use stickshift::modem::Identity;
+#[cfg(feature = "rack")]
+use stickshift::modem::identity;
 use stickshift::plan::Consents;
 
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::plan::ConsentArgs;
+#[cfg(feature = "rack")]
+use crate::rack::{self, Line, Phase, RackArgs};
+#[cfg(feature = "rack")]
+use crate::recovery::Work;
 use crate::verbs::flash::bytes_left;
 use crate::way_in::LoginArgs;
 use crate::{consent, undisturbed};
@@ -23,7 +32,7 @@ use crate::{consent, undisturbed};
 ///
 /// The stick may be in any mode: CD-ROM, HiLink, plain modem, boot ROM, or download mode. The plan is shown first; nothing is sent before you
 /// confirm it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct ConvertArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     #[arg(long, value_name = "STICK")]
@@ -57,6 +66,10 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     no_updates: bool,
 
+    #[cfg(feature = "rack")]
+    #[command(flatten)]
+    rack: RackArgs,
+
     #[command(flatten)]
     login: LoginArgs,
 
@@ -76,20 +89,24 @@ enum Direction {
     Hilink,
 }
 
-pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
-    let consents = Consents { no_loader: args.allow_no_loader, ..args.consents.into() };
-    let to = match args.to {
-        Direction::Stick => Target::Stick,
-        Direction::Hilink => Target::Hilink,
-    };
-    let mut session = context.session();
-    let firmware = FirmwareFile::open(&args.firmware, &mut session)?;
-    let mut files = vec![FirmwareFile { given_as: Some(FileRole::MainFirmware), ..firmware }];
-    if let Some(webui) = &args.webui {
-        let webui = FirmwareFile::open(webui, &mut session)?;
-        files.push(FirmwareFile { given_as: Some(FileRole::WebUi), ..webui });
+impl Direction {
+    fn target(self) -> Target {
+        match self {
+            Direction::Stick => Target::Stick,
+            Direction::Hilink => Target::Hilink,
+        }
     }
-    convert::order(&mut files, to);
+}
+
+pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
+    #[cfg(feature = "rack")]
+    if args.rack.all {
+        return every_stick(context, args);
+    }
+    let consents = Consents { no_loader: args.allow_no_loader, ..args.consents.into() };
+    let to = args.to.target();
+    let mut session = context.session();
+    let files = files(&args, &mut session)?;
     let loader = args.loader.as_deref().map(|path| consent::loader(path, false)).transpose()?;
     let login = args.login.login()?;
     let mut request = ConvertRequest {
@@ -126,6 +143,61 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;
     context.output.finish(&ConversionReport::from(converted));
     Ok(())
+}
+
+/// The files of a conversion, in flashing order.
+fn files(args: &ConvertArgs, session: &mut Session<'_>) -> Result<Vec<FirmwareFile>> {
+    let firmware = FirmwareFile::open(&args.firmware, session)?;
+    let mut files = vec![FirmwareFile { given_as: Some(FileRole::MainFirmware), ..firmware }];
+    if let Some(webui) = &args.webui {
+        let webui = FirmwareFile::open(webui, session)?;
+        files.push(FirmwareFile { given_as: Some(FileRole::WebUi), ..webui });
+    }
+    convert::order(&mut files, args.to.target());
+    Ok(files)
+}
+
+/// Every stick that has not the firmware yet; one whose conversion was interrupted goes on with it.
+#[cfg(feature = "rack")]
+fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
+    if args.resume {
+        let what = "--all resumes what was interrupted by itself: leave --resume out";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    let login = args.login.once()?;
+    let files = files(&args, &mut context.session())?;
+    let records: Vec<_> = files.iter().map(FirmwareFile::record).collect();
+    let version = files.iter().find(|file| file.is_main()).map(|file| file.version().version);
+    let to = args.to.target();
+    let rack = std::mem::take(&mut args.rack);
+    let line = Line {
+        verb: "convert",
+        work: Work::Convert,
+        key: rack::key(&["convert", to.word()], &files),
+        wants: &|_| true,
+        ask: &|context, stick| {
+            let mut bus = context.bus().ok()?;
+            identity::ask(&mut *bus, stick, login.as_ref(), &mut Session::quiet()).ok().flatten()
+        },
+        is_done: &|identity| {
+            identity.kind == Some(to.word()) && identity.firmware.is_some() && identity.firmware == version
+        },
+        run: &|context, place, phase| {
+            let journal = Journal::load(&context.journal_folder(), place);
+            let resume = journal.is_ok_and(|journal| journal.check_files(&records).is_ok());
+            let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
+            run(context, ConvertArgs { stick, resume, dry_run, ..args.clone() })
+        },
+        told: |result| (said(&result["before"]), said(&result["after"])),
+    };
+    rack::run(context, &rack, args.dry_run, &line)
+}
+
+/// The firmware in the report of an identity.
+#[cfg(feature = "rack")]
+fn said(identity: &serde_json::Value) -> Option<String> {
+    let version = identity["firmware"].as_str()?;
+    Some(format!("{} {version}", identity["kind"].as_str().unwrap_or("unknown")))
 }
 
 /// How a conversion ended.
@@ -169,4 +241,6 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<ConversionReport>("convert");
     shapes.result::<stickshift::plan::Plan>("convert");
     shapes.event::<stickshift::plan::Plan>("convert", "plan");
+    #[cfg(feature = "rack")]
+    rack::shapes(shapes, "convert");
 }

@@ -20,6 +20,10 @@ use crate::opener::place_behind;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::output::plan::ConsentArgs;
+#[cfg(feature = "rack")]
+use crate::rack::{self, Line, Phase, RackArgs};
+#[cfg(feature = "rack")]
+use crate::recovery::Work;
 use crate::select::port_place;
 use crate::wrong_mode::{self, Needs};
 use crate::{consent, undisturbed};
@@ -28,7 +32,7 @@ use crate::{consent, undisturbed};
 ///
 /// Acknowledged partitions are recorded. After an interruption, --resume skips them if the stick proves to be the same one, and otherwise
 /// starts with the first partition.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct FlashArgs {
     /// Firmware files or folders of raw partitions; last, the stick (USB port path or ids) if there is more than one
     #[arg(value_name = "FIRMWARE.. [STICK]", required = true)]
@@ -40,6 +44,7 @@ pub(crate) struct FlashArgs {
 
     /// Use this serial port directly, without USB detection
     #[arg(long, value_name = "TTY", conflicts_with = "stick")]
+    #[cfg_attr(feature = "rack", arg(conflicts_with = "all"))]
     port: Option<PathBuf>,
 
     /// Resume the interrupted run on this USB port
@@ -50,11 +55,19 @@ pub(crate) struct FlashArgs {
     #[arg(long)]
     dry_run: bool,
 
+    #[cfg(feature = "rack")]
+    #[command(flatten)]
+    rack: RackArgs,
+
     #[command(flatten)]
     consents: ConsentArgs,
 }
 
 pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
+    #[cfg(feature = "rack")]
+    if args.rack.all {
+        return every_stick(context, args);
+    }
     let consents = args.consents.into();
     let (paths, word) = split(args.words)?;
     let wanted = one_stick(word, args.stick)?;
@@ -110,6 +123,42 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     context.output.outcome_is(if reported { Outcome::Done } else { Outcome::Sent });
     context.output.finish(&FlashReport::new(&flashed, &files, &seen, args.port.is_some()));
     Ok(())
+}
+
+/// Every stick in download mode; one whose flashing was interrupted goes on with it.
+#[cfg(feature = "rack")]
+fn every_stick(context: &mut Context, mut args: FlashArgs) -> Result<()> {
+    let (paths, word) = split(args.words.clone())?;
+    if word.is_some() || args.resume {
+        let what = "--all means every stick, and resumes what was interrupted: name no stick, and leave --resume out";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    let mut session = context.session();
+    let files =
+        paths.iter().map(|path| FirmwareFile::open(path, &mut session)).collect::<Result<Vec<_>>>()?;
+    drop(session);
+    let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
+    let rack = std::mem::take(&mut args.rack);
+    let line = Line {
+        verb: "flash",
+        work: Work::Flash,
+        key: rack::key(&["flash"], &files),
+        wants: &|stick| stick.mode == Mode::Download,
+        // In download mode it says little, and all of that is said by the plan.
+        ask: &|_, _| None,
+        is_done: &|_| false,
+        run: &|context, place, phase| {
+            let journal = Journal::load(&context.journal_folder(), place);
+            let resume = journal.is_ok_and(|journal| journal.check_files(&records).is_ok());
+            let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
+            run(context, FlashArgs { stick, resume, dry_run, ..args.clone() })
+        },
+        told: |result| {
+            let text = |name: &str| result[name].as_str().map(str::to_owned);
+            (None, text("firmware").or(text("mode")))
+        },
+    };
+    rack::run(context, &rack, args.dry_run, &line)
 }
 
 /// What is to be sent: every partition that the journal does not call acknowledged.
@@ -216,6 +265,8 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<FlashReport>("flash");
     shapes.result::<Plan>("flash");
     shapes.event::<Plan>("flash", "plan");
+    #[cfg(feature = "rack")]
+    rack::shapes(shapes, "flash");
 }
 
 #[cfg(test)]

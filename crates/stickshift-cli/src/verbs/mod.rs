@@ -2,6 +2,8 @@
 //! and a row of [`run`].
 
 pub(crate) mod at;
+#[cfg(feature = "mqtt")]
+pub(crate) mod bridge;
 #[cfg(feature = "flash")]
 pub(crate) mod convert;
 pub(crate) mod doctor;
@@ -112,6 +114,10 @@ pub(crate) enum Verb {
     #[cfg(feature = "web")]
     /// Serve a web page, an API and metrics for the sticks of this computer
     Serve(Lazy<serve::ServeArgs>),
+
+    #[cfg(feature = "mqtt")]
+    /// Connect the sticks of this computer to another system: an MQTT broker
+    Bridge(Lazy<bridge::BridgeArgs>),
 
     #[cfg(feature = "router")]
     /// Inspect a router firmware image: its files, and which sticks it supports
@@ -230,6 +236,8 @@ impl Verb {
             Verb::Serve(_) => "serve",
             #[cfg(feature = "report")]
             Verb::Report(_) => "report",
+            #[cfg(feature = "mqtt")]
+            Verb::Bridge(_) => "bridge",
             #[cfg(feature = "virtual")]
             Verb::Rehearse(_) => "rehearse",
             #[cfg(feature = "virtual")]
@@ -335,6 +343,8 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         Verb::Serve(Lazy(args)) => apart(args, |args| serve::run(context, args)),
         #[cfg(feature = "report")]
         Verb::Report(Lazy(args)) => apart(args, |args| report::run(context, args)),
+        #[cfg(feature = "mqtt")]
+        Verb::Bridge(Lazy(args)) => apart(args, |args| bridge::run(context, args)),
     }
 }
 
@@ -388,6 +398,8 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     serve::shapes(&mut shapes);
     #[cfg(feature = "report")]
     report::shapes(&mut shapes);
+    #[cfg(feature = "mqtt")]
+    bridge::shapes(&mut shapes);
     #[cfg(feature = "virtual")]
     rehearse::shapes(&mut shapes);
     #[cfg(feature = "virtual")]

@@ -132,7 +132,7 @@ struct WebLogin {
 impl WebLogin {
     fn login(&self) -> Result<Option<Login>> {
         let (user, password_file) = (self.web_user.clone(), self.password_file.clone());
-        LoginArgs { user, password_file, allow_weak_login: false }.login()
+        LoginArgs { user, password_file, ..LoginArgs::default() }.login()
     }
 }
 

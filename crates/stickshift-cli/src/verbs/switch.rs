@@ -16,6 +16,10 @@ use crate::context::Context;
 use crate::files;
 use crate::output::Report;
 use crate::output::json::Outcome;
+#[cfg(feature = "rack")]
+use crate::rack::{self, Line, Phase, RackArgs};
+#[cfg(feature = "rack")]
+use crate::recovery::Work;
 use crate::verbs::list::StickReport;
 use crate::way_in::LoginArgs;
 
@@ -23,7 +27,7 @@ use crate::way_in::LoginArgs;
 ///
 /// Looks up the stick in the built-in profiles and in yours, sends its switch message, and checks what reappears on the same USB port. With
 /// `--to serial`, a stick that is already a network card is switched through its web API.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SwitchArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     #[arg(long, value_name = "STICK")]
@@ -48,6 +52,10 @@ pub(crate) struct SwitchArgs {
     /// Do not wait for drivers to create the ports (for udev rules, which block the drivers)
     #[arg(long)]
     no_ports: bool,
+
+    #[cfg(feature = "rack")]
+    #[command(flatten)]
+    rack: RackArgs,
 
     #[command(flatten)]
     login: LoginArgs,
@@ -75,6 +83,10 @@ impl SwitchArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
+    #[cfg(feature = "rack")]
+    if args.rack.all {
+        return every_stick(context, args);
+    }
     let mut bus = context.every_device()?;
     let catalogue = context.catalogue();
     let stick = chosen(context, &mut *bus, args.stick.as_deref(), &catalogue)?;
@@ -117,6 +129,28 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     };
     context.output.finish(&SwitchReport::of(stick.id, &switched));
     Ok(())
+}
+
+/// Every stick that shows its CD-ROM; with a goal that needs the web server, those that are network cards too.
+#[cfg(feature = "rack")]
+fn every_stick(context: &mut Context, mut args: SwitchArgs) -> Result<()> {
+    args.login.once()?;
+    let by_web = matches!(args.goal(), Goal::Serial | Goal::Modem) && args.profile.is_none();
+    let rack = std::mem::take(&mut args.rack);
+    let line = Line {
+        verb: "switch",
+        work: Work::Switch,
+        key: rack::key(&["switch", &format!("{:?} {:?} {:?}", args.to, args.profile, args.message)], &[]),
+        wants: &|stick| stick.mode == Mode::Cdrom || (by_web && stick.mode == Mode::Hilink),
+        ask: &|_, _| None,
+        is_done: &|_| false,
+        run: &|context, place, phase| {
+            let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
+            run(context, SwitchArgs { stick, dry_run, ..args.clone() })
+        },
+        told: |result| (None, result["stick"]["mode"].as_str().map(str::to_owned)),
+    };
+    rack::run(context, &rack, args.dry_run, &line)
 }
 
 /// Asks before a stick is taken away whose drives are in use, or may be.
@@ -329,6 +363,8 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<SwitchReport>("switch");
     shapes.event::<PlanReport>("switch", "plan");
     shapes.event::<stickshift::plan::Plan>("switch", "plan");
+    #[cfg(feature = "rack")]
+    rack::shapes(shapes, "switch");
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! Commands that come over the broker: only those that were allowed, each at most once.
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+/// What may be allowed. Nothing is by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Allowed {
+    /// Send a message: to, text
+    SmsSend,
+    /// Delete a message: message, its number as in `sms list`
+    SmsDelete,
+    /// Send a USSD code and replies to what the network asks back: code, a text or a list
+    Ussd,
+    /// Switch from CD-ROM to modem
+    Switch,
+    /// Ask for the signal now
+    Signal,
+}
+
+/// A command that is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) id: String,
+    pub(super) place: String,
+    pub(super) name: String,
+    /// The words of its command line.
+    pub(super) words: Vec<String>,
+}
+
+/// Texts that are longer are no command.
+const LONGEST: usize = 16 << 10;
+
+/// Reads the payload of a command.
+///
+/// # Errors
+/// The id, where there is one, and what is wrong, in words.
+pub(super) fn read(
+    place: &str,
+    payload: &[u8],
+    allowed: &[Allowed],
+) -> Result<Order, (Option<String>, String)> {
+    let bad = |id: Option<&str>, what: &str| Err((id.map(str::to_owned), what.to_owned()));
+    if payload.len() > LONGEST {
+        return bad(None, "the command is too long");
+    }
+    let Ok(command) = serde_json::from_slice::<Value>(payload) else {
+        return bad(None, "the command is no JSON");
+    };
+    let id = command["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 64);
+    let Some(id) = id else { return bad(None, "a command has an id of up to 64 characters of its own") };
+    if place.parse::<stickshift::stick::Place>().is_err() {
+        return bad(Some(id), "the topic names no place on the bus");
+    }
+    let name = command["do"].as_str().unwrap_or_default();
+    let Some(which) = Allowed::value_variants().iter().find(|one| word(**one) == name) else {
+        return bad(Some(id), "there is no such command");
+    };
+    if !allowed.contains(which) {
+        return bad(Some(id), "this command is not allowed: the bridge was started without --allow for it");
+    }
+    let text = |name: &str| match command[name].as_str() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err((Some(id.to_owned()), format!("{name} is missing"))),
+    };
+    let start = |verb: &str| vec![verb.to_owned(), format!("--stick={place}")];
+    let words = match which {
+        Allowed::SmsSend => {
+            let mut words = start("sms");
+            words.extend(["send".to_owned(), "--".to_owned(), text("to")?, text("text")?]);
+            words
+        }
+        Allowed::SmsDelete => {
+            let mut words = start("sms");
+            let number = match command["message"].as_u64() {
+                Some(number) => number.to_string(),
+                None => text("message")?,
+            };
+            words.extend(["delete".to_owned(), "--".to_owned(), number]);
+            words
+        }
+        Allowed::Ussd => {
+            let mut words = start("ussd");
+            words.push("--".to_owned());
+            match command["code"].as_array() {
+                Some(codes) => words.extend(codes.iter().filter_map(Value::as_str).map(str::to_owned)),
+                None => words.push(text("code")?),
+            }
+            words
+        }
+        Allowed::Switch => start("switch"),
+        Allowed::Signal => start("signal"),
+    };
+    Ok(Order { id: id.to_owned(), place: place.to_owned(), name: name.to_owned(), words })
+}
+
+fn word(one: Allowed) -> String {
+    one.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// The line of a command that was not carried out.
+pub(super) fn refusal(what: &str) -> Value {
+    json!({
+        "event": "error", "schema": 1, "verb": null, "kind": "usage", "what": what, "facts": {}, "cause": "",
+        "help": "docs/bridge.md describes commands", "verdict": "untouched",
+        "recover": "nothing was sent to the stick", "exit": 2,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_allowed_is_run() {
+        let sms = br#"{ "id": "1", "do": "sms-send", "to": "+12345678901", "text": "--help" }"#;
+        let order = read("1-1", sms, &[Allowed::SmsSend]).unwrap();
+        assert_eq!(order.words, ["sms", "--stick=1-1", "send", "--", "+12345678901", "--help"]);
+        assert!(read("1-1", sms, &[Allowed::Ussd]).unwrap_err().1.contains("not allowed"));
+        assert!(read("1-1", sms, &[]).unwrap_err().1.contains("not allowed"));
+        for bad in [
+            &br#"{ "do": "switch" }"#[..],
+            br#"{ "id": "1", "do": "convert" }"#,
+            br#"{ "id": "1", "do": "sms-send", "to": "+1" }"#,
+            b"switch",
+            b"",
+        ] {
+            assert!(read("1-1", bad, Allowed::value_variants()).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+        assert!(read("--all", br#"{ "id": "1", "do": "switch" }"#, &[Allowed::Switch]).is_err());
+        let ussd = br#"{ "id": "2", "do": "ussd", "code": ["*100#", "1"] }"#;
+        assert_eq!(
+            read("1-1", ussd, &[Allowed::Ussd]).unwrap().words,
+            ["ussd", "--stick=1-1", "--", "*100#", "1"]
+        );
+    }
+}

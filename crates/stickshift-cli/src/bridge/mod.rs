@@ -1,0 +1,360 @@
+//! `stickshift bridge mqtt`: sticks on an MQTT broker. What they are and their signal are retained; messages that they receive and the ends of
+//! commands wait in the outbox until the broker acknowledged them.
+
+pub(crate) mod commands;
+mod discovery;
+mod look;
+mod outbox;
+pub(crate) mod topics;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rumqttc::{Client, ConnectReturnCode, Connection, Event, Incoming, LastWill, MqttOptions, Outgoing, QoS};
+use serde_json::Value;
+use stickshift::error::{Error, ErrorKind, Result};
+
+use crate::context::Context;
+use commands::{Allowed, Order};
+use look::{Runner, Seen};
+use outbox::{Entry, Outbox};
+use topics::Topics;
+
+/// Publications on their way at the same time.
+const WINDOW: usize = 64;
+/// Requests that the client takes before it has sent them.
+const REQUESTS: usize = 256;
+/// Between two tries to connect: the first, and the longest.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long the broker may take to be told that this is the end.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How long is waited for the broker before the sticks are listened to.
+const TURN: Duration = Duration::from_millis(50);
+
+/// What a bridge is asked to do.
+pub(crate) struct Settings {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) credentials: Option<(String, String)>,
+    pub(crate) base: String,
+    pub(crate) name: String,
+    pub(crate) discovery: Option<String>,
+    pub(crate) every: Duration,
+    pub(crate) allowed: Vec<Allowed>,
+    pub(crate) hides_numbers: bool,
+    pub(crate) outbox: PathBuf,
+}
+
+/// Runs until it is cancelled.
+///
+/// # Errors
+/// What the outbox reports, `Usage` when one bridge starts another.
+pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
+    let Some(run) = context.run_hosted else {
+        return Err(Error::new(ErrorKind::Usage, "a server does not start a bridge"));
+    };
+    let runner = Runner {
+        #[cfg(feature = "virtual")]
+        global: context.global.clone(),
+        #[cfg(feature = "virtual")]
+        played: context.opener.computer()?,
+        run,
+        cancel: context.cancel.clone(),
+    };
+    let outbox = Outbox::open(&settings.outbox)?;
+    let (say, seen) = channel();
+    let (order, orders) = channel();
+    let every = settings.every;
+    let looking = thread::Builder::new()
+        .spawn(move || runner.run(every, &say, &orders))
+        .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").because(e))?;
+    let topics = Topics::new(&settings.base, &settings.name);
+    let mut bridge = Bridge {
+        context,
+        settings,
+        topics,
+        outbox,
+        retained: BTreeMap::new(),
+        sticks: BTreeMap::new(),
+        seen,
+        order,
+    };
+    let outcome = bridge.run();
+    context.cancel.cancel();
+    drop(bridge);
+    let _ = looking.join();
+    outcome
+}
+
+struct Bridge<'a> {
+    context: &'a Context,
+    settings: Settings,
+    topics: Topics,
+    outbox: Outbox,
+    /// What is to be retained.
+    retained: BTreeMap<String, String>,
+    /// The sticks that were seen, by place, as last listed.
+    sticks: BTreeMap<String, Value>,
+    seen: Receiver<Seen>,
+    order: Sender<Order>,
+}
+
+/// What is on its way over one connection. A new connection begins anew: what was not acknowledged is sent again, with the same id.
+#[derive(Default)]
+struct OnItsWay {
+    connected: bool,
+    /// What the client took and did not send yet, in order: the id of an entry, none for what is retained.
+    requested: VecDeque<Option<String>>,
+    /// What was sent, by packet.
+    packets: BTreeMap<u16, Option<String>>,
+    /// Entries among both.
+    entries: Vec<String>,
+    /// What the broker was given to retain.
+    retained: BTreeMap<String, String>,
+}
+
+impl OnItsWay {
+    fn count(&self) -> usize {
+        self.requested.len() + self.packets.len()
+    }
+}
+
+impl Bridge<'_> {
+    fn run(&mut self) -> Result<()> {
+        let mut again = AGAIN.0;
+        let mut told = String::new();
+        while !self.context.cancel.is_cancelled() {
+            let (client, mut connection) = Client::new(self.options(), REQUESTS);
+            let mut way = OnItsWay::default();
+            let why = self.serve(&client, &mut connection, &mut way)?;
+            if self.context.cancel.is_cancelled() {
+                if way.connected {
+                    farewell(&client, &mut connection, &self.topics.status());
+                }
+                return Ok(());
+            }
+            if way.connected {
+                again = AGAIN.0;
+                told.clear();
+            }
+            if told != why {
+                self.context.output.warn("broker-away", format!("the broker is not reached: {why}"));
+                told = why;
+            }
+            let until = Instant::now() + again;
+            while Instant::now() < until && !self.context.cancel.is_cancelled() {
+                self.hear()?;
+                thread::sleep(TURN);
+            }
+            again = (again * 2).min(AGAIN.1);
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> MqttOptions {
+        let settings = &self.settings;
+        let client = format!("stickshift-{}", settings.name);
+        let mut options = MqttOptions::new(client, &settings.host, settings.port);
+        options.set_keep_alive(Duration::from_secs(20));
+        options.set_clean_session(true);
+        options.set_inflight(WINDOW as u16 + 1);
+        options.set_max_packet_size(64 << 10, 256 << 10);
+        options.set_last_will(LastWill::new(self.topics.status(), "offline", QoS::AtLeastOnce, true));
+        if let Some((user, password)) = &settings.credentials {
+            options.set_credentials(user, password);
+        }
+        options
+    }
+
+    /// Serves one connection until it ends; why, in words.
+    fn serve(&mut self, client: &Client, connection: &mut Connection, way: &mut OnItsWay) -> Result<String> {
+        loop {
+            self.hear()?;
+            if self.context.cancel.is_cancelled() {
+                return Ok(String::new());
+            }
+            if way.connected {
+                self.send(client, way);
+            }
+            match connection.recv_timeout(TURN) {
+                Ok(Ok(event)) => {
+                    if let Some(why) = self.event(client, way, event)? {
+                        return Ok(why);
+                    }
+                }
+                Ok(Err(error)) => return Ok(error.to_string()),
+                Err(rumqttc::RecvTimeoutError::Timeout) => {}
+                Err(rumqttc::RecvTimeoutError::Disconnected) => return Ok("the client ended".to_owned()),
+            }
+        }
+    }
+
+    /// Why the connection is of no use.
+    fn event(&mut self, client: &Client, way: &mut OnItsWay, event: Event) -> Result<Option<String>> {
+        match event {
+            Event::Incoming(Incoming::ConnAck(answer)) => {
+                if answer.code != ConnectReturnCode::Success {
+                    return Ok(Some(format!("{:?}", answer.code)));
+                }
+                way.connected = true;
+                self.context.output.event(&stickshift::event::Event::Step {
+                    code: "broker-connected",
+                    text: format!("connected to {}:{}", self.settings.host, self.settings.port),
+                });
+                if !self.settings.allowed.is_empty() {
+                    let _ = client.try_subscribe(self.topics.commands(), QoS::AtLeastOnce);
+                }
+                self.retained.insert(self.topics.status(), "online".to_owned());
+            }
+            Event::Outgoing(Outgoing::Publish(packet)) => {
+                if let Some(what) = way.requested.pop_front() {
+                    way.packets.insert(packet, what);
+                }
+            }
+            Event::Incoming(Incoming::PubAck(ack)) => {
+                if let Some(Some(id)) = way.packets.remove(&ack.pkid) {
+                    way.entries.retain(|entry| *entry != id);
+                    self.outbox.sent(&id)?;
+                }
+            }
+            Event::Incoming(Incoming::Publish(publish)) => {
+                // One that is retained is old: it would be run at each start.
+                if !publish.retain {
+                    self.command(&publish.topic, &publish.payload)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Gives the client what is to be sent, as much as may be on its way.
+    fn send(&self, client: &Client, way: &mut OnItsWay) {
+        for (topic, payload) in &self.retained {
+            if way.count() >= WINDOW {
+                return;
+            }
+            if way.retained.get(topic) != Some(payload) {
+                if client.try_publish(topic, QoS::AtLeastOnce, true, payload.as_bytes()).is_err() {
+                    return;
+                }
+                way.requested.push_back(None);
+                way.retained.insert(topic.clone(), payload.clone());
+            }
+        }
+        for entry in self.outbox.waiting() {
+            if way.count() >= WINDOW {
+                return;
+            }
+            if !way.entries.contains(&entry.id) {
+                let payload = entry.payload.as_bytes();
+                if client.try_publish(&entry.topic, QoS::AtLeastOnce, false, payload).is_err() {
+                    return;
+                }
+                way.requested.push_back(Some(entry.id.clone()));
+                way.entries.push(entry.id.clone());
+            }
+        }
+    }
+
+    /// Takes in what was seen.
+    fn hear(&mut self) -> Result<()> {
+        while let Ok(seen) = self.seen.try_recv() {
+            match seen {
+                Seen::Sticks(sticks) => self.sticks(sticks),
+                Seen::Signal(place, signal) => {
+                    self.retained.insert(self.topics.of(&place, "signal"), signal.to_string());
+                }
+                Seen::Messages(place, messages) => self.messages(&place, &messages)?,
+                Seen::Done(order, line) => {
+                    let entry = topics::result(&self.topics, &order.place, &order.name, &order.id, &line);
+                    self.keep(entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sticks(&mut self, sticks: Vec<Value>) {
+        let mut now = BTreeMap::new();
+        for stick in sticks {
+            let Some(place) = stick["place"].as_str().map(str::to_owned) else { continue };
+            self.retained.insert(self.topics.of(&place, "state"), topics::state(&stick, true).to_string());
+            if let Some(prefix) = &self.settings.discovery {
+                let all = discovery::of(prefix, &self.settings.name, &self.topics, &stick);
+                self.retained.extend(all.into_iter().map(|(topic, payload)| (topic, payload.to_string())));
+            }
+            now.insert(place, stick);
+        }
+        for (place, stick) in &self.sticks {
+            if !now.contains_key(place) {
+                let gone = topics::state(stick, false).to_string();
+                self.retained.insert(self.topics.of(place, "state"), gone);
+            }
+        }
+        // One that left is remembered: it is told once that it did.
+        self.sticks.retain(|place, _| !now.contains_key(place));
+        self.sticks.append(&mut now);
+    }
+
+    fn messages(&mut self, place: &str, messages: &[Value]) -> Result<()> {
+        let hides = self.settings.hides_numbers;
+        let entries: Vec<Entry> =
+            messages.iter().filter_map(|m| topics::message(&self.topics, place, m, hides)).collect();
+        let ids = entries.iter().map(|entry| entry.id.clone()).collect();
+        let new: Vec<Entry> = entries.into_iter().filter(|entry| !self.outbox.knows(&entry.id)).collect();
+        if !self.outbox.put(new)? {
+            self.context
+                .output
+                .warn("outbox-full", "the outbox is full: messages stay on their sticks".to_owned());
+        }
+        self.outbox.holds(place, ids)
+    }
+
+    fn command(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
+        let Some(place) = self.topics.place_of(topic).map(str::to_owned) else { return Ok(()) };
+        match commands::read(&place, payload, &self.settings.allowed) {
+            Ok(order) => {
+                // Written before it is begun: one that the broker delivers twice is run once.
+                if self.outbox.command(&order.id)? {
+                    let _ = self.order.send(order);
+                }
+                Ok(())
+            }
+            Err((id, what)) => {
+                self.context.output.warn("command-refused", format!("{place}: {what}"));
+                let Some(id) = id else { return Ok(()) };
+                let entry = topics::result(&self.topics, &place, "", &id, &commands::refusal(&what));
+                self.keep(entry)
+            }
+        }
+    }
+
+    fn keep(&mut self, entry: Entry) -> Result<()> {
+        if !self.outbox.put(vec![entry])? {
+            self.context
+                .output
+                .warn("outbox-full", "the outbox is full: the end of a command is lost".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Tells the broker that this is the end, as its last will would.
+fn farewell(client: &Client, connection: &mut Connection, status: &str) {
+    let until = Instant::now() + FAREWELL;
+    if client.try_publish(status, QoS::AtLeastOnce, true, "offline").is_err()
+        || client.try_disconnect().is_err()
+    {
+        return;
+    }
+    while Instant::now() < until {
+        match connection.recv_timeout(TURN) {
+            Ok(Ok(Event::Outgoing(Outgoing::Disconnect))) | Ok(Err(_)) => return,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What the broker has not acknowledged yet: a file of JSON lines, appended and synced, so that neither an absent broker nor the end of this
+//! program loses a message.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::fs_std::FileExt;
+use serde::{Deserialize, Serialize};
+use stickshift::atomic_file;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+
+/// As many entries are kept. What does not fit stays on the stick, and is taken when there is room.
+const MOST: usize = 10_000;
+/// As many bytes are read from a file that was there.
+const LARGEST: u64 = 64 << 20;
+/// Commands that are remembered, so that none is carried out twice.
+const COMMANDS: usize = 1_000;
+/// After so many lines that say nothing new, the file is written anew.
+const STALE: usize = 2_000;
+
+/// A message that waits for the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Tells it from every other one, wherever it is delivered.
+    pub(super) id: String,
+    pub(super) topic: String,
+    pub(super) payload: String,
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Put(Entry),
+    /// The broker has it.
+    Sent(String),
+    /// The stick at a place holds these messages still: what is not among them need not be remembered.
+    Holds(String, Vec<String>),
+    /// A command that was begun.
+    Command(String),
+}
+
+pub(super) struct Outbox {
+    path: PathBuf,
+    file: File,
+    waiting: VecDeque<Entry>,
+    /// Messages that were put, by the stick that holds them still.
+    seen: BTreeMap<String, HashSet<String>>,
+    commands: VecDeque<String>,
+    stale: usize,
+    _lock: File,
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::FileUnwritable, format!("cannot write {}", path.display()))
+        .because(error)
+        .with_verdict(Verdict::Untouched)
+}
+
+impl Outbox {
+    /// The outbox in a file, which is made where there is none. Half a line at its end is what a power cut left.
+    ///
+    /// # Errors
+    /// `FileUnwritable`; `PortBusy` when another bridge uses it.
+    pub(super) fn open(path: &Path) -> Result<Outbox> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| unwritable(path, e))?;
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = private().open(&name).map_err(|e| unwritable(path, e))?;
+        if !FileExt::try_lock_exclusive(&lock).map_err(|e| unwritable(path, e))? {
+            let what = format!("another bridge uses the outbox {}", path.display());
+            return Err(Error::new(ErrorKind::FileUnwritable, what).with_verdict(Verdict::Untouched));
+        }
+        let mut text = Vec::new();
+        let file = private().open(path).map_err(|e| unwritable(path, e))?;
+        (&file).take(LARGEST).read_to_end(&mut text).map_err(|e| unwritable(path, e))?;
+        let mut outbox = Outbox {
+            path: path.to_owned(),
+            file,
+            waiting: VecDeque::new(),
+            seen: BTreeMap::new(),
+            commands: VecDeque::new(),
+            stale: 0,
+            _lock: lock,
+        };
+        for line in text.split(|byte| *byte == b'\n') {
+            if let Ok(line) = serde_json::from_slice(line) {
+                outbox.apply(line);
+            }
+        }
+        outbox.compact()?;
+        Ok(outbox)
+    }
+
+    fn apply(&mut self, line: Line) {
+        match line {
+            Line::Put(entry) => {
+                self.seen.entry(String::new()).or_default().insert(entry.id.clone());
+                self.waiting.push_back(entry);
+            }
+            Line::Sent(id) => self.waiting.retain(|entry| entry.id != id),
+            Line::Holds(place, ids) => {
+                self.seen.insert(place, ids.into_iter().collect());
+            }
+            Line::Command(id) => {
+                self.commands.push_back(id);
+                while self.commands.len() > COMMANDS {
+                    self.commands.pop_front();
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, lines: &[Line], synced: bool) -> Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            // Our own types of text: they always encode.
+            serde_json::to_writer(&mut bytes, line).unwrap_or_default();
+            bytes.push(b'\n');
+        }
+        self.file.write_all(&bytes).map_err(|e| unwritable(&self.path, e))?;
+        if synced {
+            self.file.sync_data().map_err(|e| unwritable(&self.path, e))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a message was put before.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.seen.values().any(|seen| seen.contains(id))
+    }
+
+    /// Keeps messages until the broker has them. `false` when there is no room: they are to be put again later.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(super) fn put(&mut self, entries: Vec<Entry>) -> Result<bool> {
+        if entries.is_empty() {
+            return Ok(true);
+        }
+        if self.waiting.len() + entries.len() > MOST {
+            return Ok(false);
+        }
+        let lines: Vec<Line> = entries.into_iter().map(Line::Put).collect();
+        self.write(&lines, true)?;
+        lines.into_iter().for_each(|line| self.apply(line));
+        Ok(true)
+    }
+
+    /// The stick at `place` holds these messages now: others need not be remembered for it.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(super) fn holds(&mut self, place: &str, ids: Vec<String>) -> Result<()> {
+        let known: HashSet<String> = ids.iter().filter(|id| self.knows(id)).cloned().collect();
+        if self.seen.get(place) == Some(&known) {
+            return Ok(());
+        }
+        let line = Line::Holds(place.to_owned(), known.iter().cloned().collect());
+        self.write(std::slice::from_ref(&line), false)?;
+        self.apply(line);
+        if let Some(new) = self.seen.get_mut("") {
+            new.retain(|id| !known.contains(id));
+        }
+        self.grow_old(1)
+    }
+
+    /// Begins a command. `false` when it was begun before.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(super) fn command(&mut self, id: &str) -> Result<bool> {
+        if self.commands.iter().any(|known| known == id) {
+            return Ok(false);
+        }
+        let line = Line::Command(id.to_owned());
+        self.write(std::slice::from_ref(&line), true)?;
+        self.apply(line);
+        Ok(true)
+    }
+
+    /// The broker has it. Where that is forgotten, it is sent again with the same id.
+    ///
+    /// # Errors
+    /// `FileUnwritable`.
+    pub(super) fn sent(&mut self, id: &str) -> Result<()> {
+        let line = Line::Sent(id.to_owned());
+        self.write(std::slice::from_ref(&line), false)?;
+        match self.waiting.iter().position(|entry| entry.id == id) {
+            Some(at) => drop(self.waiting.remove(at)),
+            None => return Ok(()),
+        }
+        self.grow_old(2)
+    }
+
+    /// What waits, the oldest first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.waiting.iter()
+    }
+
+    fn grow_old(&mut self, lines: usize) -> Result<()> {
+        self.stale += lines;
+        if self.stale < STALE { Ok(()) } else { self.compact() }
+    }
+
+    /// Writes the file anew, without what is over.
+    fn compact(&mut self) -> Result<()> {
+        let mut bytes = Vec::new();
+        let holds =
+            self.seen.iter().map(|(place, ids)| Line::Holds(place.clone(), ids.iter().cloned().collect()));
+        let waiting = self.waiting.iter().cloned().map(Line::Put);
+        let commands = self.commands.iter().cloned().map(Line::Command);
+        for line in waiting.chain(holds).chain(commands) {
+            serde_json::to_writer(&mut bytes, &line).unwrap_or_default();
+            bytes.push(b'\n');
+        }
+        atomic_file::write(&self.path, &bytes)?;
+        self.file = private().open(&self.path).map_err(|e| unwritable(&self.path, e))?;
+        self.stale = 0;
+        Ok(())
+    }
+}
+
+/// Messages are their owner's.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str) -> Entry {
+        Entry { id: id.into(), topic: "t".into(), payload: "{}".into() }
+    }
+
+    fn ids(outbox: &Outbox) -> Vec<&str> {
+        outbox.waiting().map(|entry| entry.id.as_str()).collect()
+    }
+
+    #[test]
+    fn what_was_put_survives_until_it_was_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox");
+        let mut outbox = Outbox::open(&path).unwrap();
+        assert!(Outbox::open(&path).is_err(), "two bridges with one outbox");
+        assert!(outbox.put(vec![entry("a"), entry("b")]).unwrap());
+        outbox.sent("a").unwrap();
+        assert!(outbox.command("c1").unwrap());
+        drop(outbox);
+        // Power failed in the middle of a line.
+        let mut whole = std::fs::read(&path).unwrap();
+        whole.extend_from_slice(b"{\"put\":{\"id\":\"x\",\"top");
+        std::fs::write(&path, whole).unwrap();
+        let mut outbox = Outbox::open(&path).unwrap();
+        assert_eq!(ids(&outbox), ["b"]);
+        assert!(outbox.knows("a") && outbox.knows("b") && !outbox.knows("x"));
+        assert!(!outbox.command("c1").unwrap() && outbox.command("c2").unwrap());
+        assert!(outbox.put(vec![entry("x")]).unwrap());
+        drop(outbox);
+        assert_eq!(ids(&Outbox::open(&path).unwrap()), ["b", "x"]);
+    }
+
+    #[test]
+    fn a_stick_that_holds_a_message_no_more_is_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox");
+        let mut outbox = Outbox::open(&path).unwrap();
+        outbox.put(vec![entry("a"), entry("b")]).unwrap();
+        outbox.holds("1-1", vec!["a".into(), "b".into()]).unwrap();
+        outbox.holds("1-1", vec!["b".into(), "not put".into()]).unwrap();
+        assert!(!outbox.knows("a") && outbox.knows("b") && !outbox.knows("not put"));
+        drop(outbox);
+        let outbox = Outbox::open(&path).unwrap();
+        // What waits is known until it was sent.
+        assert!(outbox.knows("b") && !outbox.knows("not put"));
+        assert_eq!(ids(&outbox), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_full_outbox_takes_no_more_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(&folder.path().join("outbox")).unwrap();
+        let many = (0..MOST).map(|number| entry(&number.to_string())).collect();
+        assert!(outbox.put(many).unwrap());
+        assert!(!outbox.put(vec![entry("one more")]).unwrap());
+        assert!(!outbox.knows("one more"));
+        outbox.sent("0").unwrap();
+        assert!(outbox.put(vec![entry("one more")]).unwrap());
+    }
+}

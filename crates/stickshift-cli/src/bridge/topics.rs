@@ -1,0 +1,138 @@
+//! Topics and payloads. docs/bridge.md describes them.
+
+use serde_json::{Value, json};
+use stickshift::mask;
+
+use super::outbox::Entry;
+use crate::files;
+
+/// Where everything of one bridge is.
+#[derive(Clone, Debug)]
+pub(super) struct Topics {
+    /// `stickshift/HOST`.
+    root: String,
+}
+
+impl Topics {
+    pub(super) fn new(base: &str, name: &str) -> Topics {
+        Topics { root: format!("{base}/{name}") }
+    }
+
+    /// `online` or `offline`.
+    pub(super) fn status(&self) -> String {
+        format!("{}/status", self.root)
+    }
+
+    pub(super) fn of(&self, place: &str, what: &str) -> String {
+        format!("{}/{place}/{what}", self.root)
+    }
+
+    /// Every stick's commands.
+    pub(super) fn commands(&self) -> String {
+        format!("{}/+/command", self.root)
+    }
+
+    /// The place in the topic of a command.
+    pub(super) fn place_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        topic.strip_prefix(&self.root)?.strip_prefix('/')?.strip_suffix("/command")
+    }
+}
+
+/// A name that is one level of a topic.
+pub(crate) fn level(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match !text.is_empty() && text.len() <= 64 && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("it is letters, digits, '-', '_' and '.'".to_owned()),
+    }
+}
+
+/// Levels with slashes between them.
+pub(crate) fn levels(text: &str) -> Result<String, String> {
+    text.split('/').try_for_each(|part| level(part).map(|_| ()))?;
+    Ok(text.to_owned())
+}
+
+/// The entry for a message that a stick received; `None` for what is none.
+pub(super) fn message(topics: &Topics, place: &str, message: &Value, hides_numbers: bool) -> Option<Entry> {
+    if !matches!(message["kind"].as_str(), Some("received" | "report")) {
+        return None;
+    }
+    let field = |name: &str| message[name].to_string();
+    let what =
+        ["kind", "from", "to", "time_raw", "text", "data", "report", "store", "number", "missing_parts"];
+    // The topic is part of it: another bridge has a stick at the same place.
+    let topic = topics.of(place, "message");
+    let id = files::digest(format!("{topic} {}", what.map(field).join(" ")));
+    let number = |name: &str| match message[name].as_str() {
+        Some(number) if hides_numbers => Value::from(mask::identity(number)),
+        Some(number) => Value::from(number),
+        None => Value::Null,
+    };
+    let payload = json!({
+        "id": id,
+        "place": place,
+        "kind": message["kind"],
+        "from": number("from"),
+        "to": number("to"),
+        "time": message["time"],
+        "text": message["text"],
+        "data": message["data"],
+        "missing_parts": message["missing_parts"],
+        "report": message["report"],
+        "store": message["store"],
+        "number": message["number"],
+    });
+    Some(Entry { id, topic, payload: payload.to_string() })
+}
+
+/// The entry for the end of a command.
+pub(super) fn result(topics: &Topics, place: &str, command: &str, id: &str, line: &Value) -> Entry {
+    let payload = json!({ "id": id, "place": place, "command": command, "line": line });
+    Entry { id: format!("result-{id}"), topic: topics.of(place, "result"), payload: payload.to_string() }
+}
+
+/// What is retained of a stick: what `list` says of it that does not change by itself, and whether it is there.
+pub(super) fn state(stick: &Value, present: bool) -> Value {
+    json!({
+        "place": stick["place"],
+        "present": present,
+        "id": stick["id"],
+        "name": stick["name"],
+        "serial": stick["serial"],
+        "mode": stick["mode"],
+        "mode_text": stick["mode_text"],
+        "next": stick["next"],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_one_id_and_two_messages_have_two() {
+        let topics = Topics::new("stickshift", "host");
+        let one = json!({ "kind": "received", "from": "+12345678901", "text": "Hello", "time_raw": "t", "store": "SM", "number": 1 });
+        let entry = message(&topics, "1-1", &one, false).unwrap();
+        assert_eq!(entry.topic, "stickshift/host/1-1/message");
+        assert_eq!(message(&topics, "1-1", &one, true).unwrap().id, entry.id);
+        assert!(!message(&topics, "1-1", &one, true).unwrap().payload.contains("12345678901"));
+        assert_ne!(message(&topics, "1-2", &one, false).unwrap().id, entry.id);
+        let elsewhere = Topics::new("stickshift", "other");
+        assert_ne!(message(&elsewhere, "1-1", &one, false).unwrap().id, entry.id);
+        let other = json!({ "kind": "received", "from": "+12345678901", "text": "Hello", "time_raw": "t", "store": "SM", "number": 2 });
+        assert_ne!(message(&topics, "1-1", &other, false).unwrap().id, entry.id);
+        assert_eq!(message(&topics, "1-1", &json!({ "kind": "sent" }), false), None);
+    }
+
+    #[test]
+    fn places_are_read_from_topics_of_ours_alone() {
+        let topics = Topics::new("a/b", "host");
+        assert_eq!(topics.place_of("a/b/host/1-1.2/command"), Some("1-1.2"));
+        assert_eq!(topics.place_of("a/b/hosts/1-1/command"), None);
+        assert!(
+            level("a+b").is_err() && level("").is_err() && levels("a//b").is_err() && levels("a/b").is_ok()
+        );
+    }
+}

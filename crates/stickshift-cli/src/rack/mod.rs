@@ -1,0 +1,205 @@
+//! `--all`: one verb for every stick that is plugged in. Each stick is served by the same code as one alone, in a thread of its own; the
+//! whole plan is shown and agreed to once, no failure stops the others, and what was done is kept until all of it is.
+
+mod line;
+mod plans;
+mod record;
+mod row;
+mod screen;
+mod serve;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use clap::Args;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
+
+use crate::context::Context;
+use crate::output::json::Outcome;
+use line::Job;
+pub(crate) use line::{Line, Phase};
+use plans::Plans;
+use record::Record;
+use row::{Row, Rows};
+use screen::Screen;
+use serve::{Ended, Planned, Said};
+
+/// One verb for every stick.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RackArgs {
+    /// Every stick that is plugged in; run the same command again after an interruption, and the rest is done
+    #[arg(long, conflicts_with = "stick", help_heading = "Several sticks")]
+    pub(crate) all: bool,
+
+    /// Work on N sticks at the same time [default: on all]
+    #[arg(long, value_name = "N", requires = "all", help_heading = "Several sticks")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=120))]
+    jobs: Option<u16>,
+
+    /// Write a row per stick to FILE, which ends in .csv or .json
+    #[arg(long, value_name = "FILE", requires = "all", value_parser = report_file, help_heading = "Several sticks")]
+    report: Option<PathBuf>,
+
+    /// Forget what an earlier run of the same command did
+    #[arg(long, requires = "all", help_heading = "Several sticks")]
+    anew: bool,
+}
+
+fn report_file(text: &str) -> std::result::Result<PathBuf, String> {
+    match Path::new(text).extension().and_then(|ending| ending.to_str()) {
+        Some("csv" | "json") => Ok(PathBuf::from(text)),
+        _ => Err("its name ends in .csv or .json".to_owned()),
+    }
+}
+
+/// Runs the verb for every stick.
+///
+/// # Errors
+/// `Usage`, `NoStick`, `ConsentNeeded`, what the bus and the files report. What happens to a stick is in its row.
+pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &Line<'_>) -> Result<()> {
+    if context.stick_word.is_some() {
+        return Err(Error::new(ErrorKind::Usage, "--all means every stick: name none"));
+    }
+    if context.global.trace.is_some() {
+        return Err(Error::new(ErrorKind::Usage, "a trace is of one stick: run --trace with one of them"));
+    }
+    if let Some(path) = &args.report {
+        row::check_report(path, context.global.force)?;
+    }
+    let mut bus = context.bus()?;
+    let mut record = Record::open(&context.journal_folder(), line.verb, &line.key, args.anew)?;
+    let mut sticks = bus.sticks()?;
+    drop(bus);
+    sticks.retain(|stick| (line.wants)(stick));
+    if sticks.is_empty() && record.rows.is_empty() {
+        return Err(Error::new(ErrorKind::NoStick, "no stick is plugged in that this could be done to")
+            .with_verdict(Verdict::Untouched));
+    }
+    let all = args.jobs.map_or(sticks.len(), usize::from);
+    let jobs: Vec<Job> =
+        sticks.into_iter().map(|stick| Job { row: Row::of(&stick), stick, plan: None }).collect();
+    let screen = Screen::new(context, jobs.len());
+    let jobs = each(context, line, Phase::Plan, jobs, all, &screen, |_| Ok(()))?;
+    screen.clear();
+
+    let (mut rows, mut left) = (Rows::default(), Vec::new());
+    for job in jobs {
+        match (&job.plan, job.row.is_finished()) {
+            (Some(_), false) => left.push(job),
+            _ => rows.add(job.row),
+        }
+    }
+    rows.remember(std::mem::take(&mut record.rows), left.iter().map(|job| &job.row));
+    let plans = Plans::of(left.iter().filter_map(|job| Some((&job.stick.place, job.plan.as_ref()?))));
+    if dry_run {
+        context.output.outcome_is(Outcome::Untouched);
+        context.output.finish(&plans);
+        rows.all().for_each(|row| context.output.stream("row", row));
+        context.exit = rows.exit();
+        return Ok(());
+    }
+    rows.all().for_each(|row| context.output.stream("row", row));
+    if !left.is_empty() {
+        context.output.interim("plans", &plans);
+        context.confirm(&format!("Proceed with {} sticks?", left.len()))?;
+        let _awake = crate::undisturbed::awake(context);
+        let screen = Screen::new(context, left.len());
+        let ended = each(context, line, Phase::Carry, left, all, &screen, |job| {
+            screen.row(context, &job.row);
+            rows.add(job.row.clone());
+            record.keep(rows.all())?;
+            args.report.as_deref().map_or(Ok(()), |path| row::write_report(path, &rows))
+        });
+        screen.clear();
+        ended?;
+    }
+    record.end(&rows)?;
+    if let Some(path) = &args.report {
+        row::write_report(path, &rows)?;
+    }
+    context.exit = rows.exit();
+    context.output.outcome_is(rows.outcome());
+    context.output.finish(&rows);
+    Ok(())
+}
+
+/// Serves every stick, `most` at the same time, and gives them back in the order of their places. `ended` is told of each at once.
+fn each(
+    context: &Context,
+    line: &Line<'_>,
+    phase: Phase,
+    jobs: Vec<Job>,
+    most: usize,
+    screen: &Screen,
+    mut ended: impl FnMut(&Job) -> Result<()>,
+) -> Result<Vec<Job>> {
+    let around = serve::Around::of(context, line, phase)?;
+    let most = most.clamp(1, jobs.len().max(1));
+    let queue = Mutex::new(VecDeque::from_iter(jobs));
+    let (sender, receiver) = channel();
+    let mut all = Vec::new();
+    let mut first = Ok(());
+    thread::scope(|scope| {
+        // Counted before the first one works: no clock of a virtual computer runs ahead of a thread that is not there yet.
+        let present: Vec<_> = (0..most).map(|_| around.participant()).collect();
+        for present in present {
+            let (around, queue, sender) = (&around, &queue, sender.clone());
+            let body = move || {
+                let _present = present;
+                while let Some(job) = serve::next(queue) {
+                    serve::one(around, job, &sender);
+                }
+            };
+            if let Err(error) = thread::Builder::new().stack_size(serve::STACK).spawn_scoped(scope, body) {
+                first = Err(Error::new(ErrorKind::Io, "cannot start a thread").because(error));
+            }
+        }
+        drop(sender);
+        for said in receiver {
+            match said {
+                Said::Line(place, value) => {
+                    if value["event"] == "progress" {
+                        context.counts_to_ctrl_c();
+                    }
+                    screen.line(context, phase, &place, &value);
+                }
+                Said::Ended(ended_now) => {
+                    let Ended { mut job, planned } = *ended_now;
+                    if let Some(Planned(plan)) = planned {
+                        job.plan = Some(plan);
+                    }
+                    if let (Err(error), Ok(())) = (ended(&job), &first) {
+                        first = Err(error);
+                    }
+                    all.push(job);
+                }
+            }
+        }
+    });
+    // Threads that could not start leave their sticks to the others; without any, nobody was served.
+    if !queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty() {
+        first?;
+        return Err(Error::new(ErrorKind::Io, "not every stick was served"));
+    }
+    first?;
+    all.sort_by(|a, b| a.stick.place.cmp(&b.stick.place));
+    Ok(all)
+}
+
+/// What tells a command from others, as a name of a file: its words, and its files by their headers.
+pub(crate) fn key(words: &[&str], files: &[stickshift::convert::FirmwareFile]) -> String {
+    let records: Vec<String> = files.iter().map(|file| file.record().headers).collect();
+    format!("{} {}", words.join(" "), records.join(" "))
+}
+
+#[cfg(test)]
+pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes, verb: &'static str) {
+    shapes.result::<Rows>(verb);
+    shapes.result::<Plans>(verb);
+    shapes.event::<Row>(verb, "row");
+    shapes.event::<Plans>(verb, "plans");
+    shapes.event::<screen::StickLine>(verb, "stick");
+}

@@ -1,0 +1,361 @@
+//! What became of each stick: the rows on the screen, in `--json`, and in the report.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stickshift::atomic_file;
+use stickshift::clean;
+use stickshift::convert::journal::Fingerprint;
+use stickshift::error::Result;
+use stickshift::mask;
+use stickshift::modem::Identity;
+use stickshift::stick::{Place, Stick, product_name};
+
+use crate::files;
+use crate::output::Report;
+use crate::output::json::Outcome;
+
+/// The columns of a report in CSV. A file that begins with them is one of ours.
+const COLUMNS: &str =
+    "place,id,product,serial,imei,before,after,verdict,exit,seconds,kind,what,next,resumed,earlier";
+/// The member that tells a report in JSON.
+const MARK: &str = "stickshift-report";
+
+/// What became of one stick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Row {
+    pub(crate) place: String,
+    /// Its USB ids when the run began.
+    id: String,
+    product: Option<String>,
+    /// Masked.
+    serial: Option<String>,
+    /// Masked.
+    imei: Option<String>,
+    before: Option<String>,
+    /// What it says now, or what stands at its place.
+    after: Option<String>,
+    /// done, sent, untouched, recoverable or unknown; none while nothing has become of it.
+    verdict: Option<String>,
+    /// The exit code of this stick alone.
+    exit: u8,
+    seconds: Option<f64>,
+    /// The kind of its failure.
+    kind: Option<String>,
+    what: Option<String>,
+    /// What to do next with a stick that failed.
+    next: Option<String>,
+    /// Whether an interrupted run was gone on with.
+    resumed: bool,
+    /// Whether an earlier run of the same command did it.
+    earlier: bool,
+    /// Tells the stick from others: a hash of its IMEI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl Row {
+    pub(super) fn of(stick: &Stick) -> Row {
+        Row {
+            place: stick.place.to_string(),
+            id: stick.id.to_string(),
+            product: product_name(stick.id).map(str::to_owned).or_else(|| stick.product.clone()),
+            serial: stick.serial.as_deref().map(mask::identity),
+            before: Some(stick.mode.code().to_owned()),
+            ..Row::default()
+        }
+    }
+
+    /// What the stick says of itself.
+    pub(super) fn identify(&mut self, identity: &Identity) {
+        if let Some(product) = identity.product.as_ref().or(identity.model.as_ref()) {
+            self.product = Some(product.clone());
+        }
+        if let Some(serial) = &identity.serial {
+            self.serial = Some(mask::identity(serial));
+        }
+        if let Some(imei) = &identity.imei {
+            self.imei = Some(mask::identity(imei));
+            self.key = Some(Fingerprint::hash_imei(imei));
+        }
+        self.before = Some(firmware(identity)).or(self.before.take());
+    }
+
+    pub(super) fn resumes(&mut self) {
+        self.resumed = true;
+    }
+
+    pub(super) fn is_there_already(&mut self) {
+        self.after.clone_from(&self.before);
+        self.verdict = Some("untouched".to_owned());
+        self.what = Some("it is what it is to become".to_owned());
+    }
+
+    /// The last line of its run, and what stands at its place now.
+    pub(super) fn end(
+        &mut self,
+        last: &Value,
+        told: (Option<String>, Option<String>),
+        shows: Option<String>,
+        took: Duration,
+    ) {
+        let text = |name: &str| last[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        self.verdict = Some(text("verdict").unwrap_or_else(|| "unknown".to_owned()));
+        self.exit = last["exit"].as_u64().and_then(|exit| u8::try_from(exit).ok()).unwrap_or(7);
+        self.seconds = Some((took.as_secs_f64() * 10.0).round() / 10.0);
+        let (before, after) = told;
+        self.before = before.or(self.before.take());
+        self.after = after.or(shows);
+        if last["event"] != "result" {
+            (self.kind, self.what) = (text("kind"), text("what"));
+            // Here, the same command resumes by itself.
+            let again = "run the same command again";
+            self.next = text("recover").map(|next| next.replace(&format!("{again} with --resume"), again));
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.verdict.is_some()
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_finished() && self.exit == 0
+    }
+
+    /// The worst comes last.
+    fn rank(&self) -> (u8, u8) {
+        let rank = match self.verdict.as_deref() {
+            Some("done" | "sent") => 0,
+            Some("untouched") => u8::from(self.exit != 0),
+            Some("recoverable") => 2,
+            _ => 3,
+        };
+        (rank, self.exit)
+    }
+
+    fn fields(&self) -> [String; 15] {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        [
+            self.place.clone(),
+            self.id.clone(),
+            text(&self.product),
+            text(&self.serial),
+            text(&self.imei),
+            text(&self.before),
+            text(&self.after),
+            text(&self.verdict),
+            self.exit.to_string(),
+            self.seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
+            text(&self.kind),
+            text(&self.what),
+            text(&self.next),
+            self.resumed.to_string(),
+            self.earlier.to_string(),
+        ]
+    }
+}
+
+/// The firmware that an identity names, in two words.
+pub(crate) fn firmware(identity: &Identity) -> String {
+    let version = identity.firmware.as_deref().unwrap_or("?");
+    format!("{} {version}", identity.kind.unwrap_or("unknown"))
+}
+
+impl Report for Row {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".to_owned());
+        write!(out, "{}  {}  {}: ", self.place, text(&self.product), text(&self.verdict))?;
+        match (&self.kind, &self.what) {
+            (Some(kind), Some(what)) => write!(out, "{what} ({kind})")?,
+            (None, Some(what)) => write!(out, "{what}, {}", text(&self.after))?,
+            _ => write!(out, "{} -> {}", text(&self.before), text(&self.after))?,
+        }
+        if let Some(seconds) = self.seconds {
+            write!(out, ", {seconds:.0} s")?;
+        }
+        if self.earlier {
+            write!(out, ", in an earlier run")?;
+        }
+        writeln!(out)?;
+        match &self.next {
+            Some(next) if self.exit != 0 => writeln!(out, "  next: {next}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What became of every stick.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Rows {
+    rows: Vec<Row>,
+}
+
+impl Rows {
+    pub(super) fn add(&mut self, row: Row) {
+        self.rows.push(row);
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.rows.sort_by_key(|row| row.place.parse::<Place>().ok());
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    /// Takes over what an earlier run did to sticks that are not in this one.
+    pub(super) fn remember<'a>(&mut self, earlier: Vec<Row>, left: impl Iterator<Item = &'a Row>) {
+        let present: Vec<Row> = left.cloned().chain(self.rows.iter().cloned()).collect();
+        let now = |row: &Row| {
+            let all = || present.iter();
+            let differ = |now: &Row| matches!((&now.key, &row.key), (Some(now), Some(then)) if now != then);
+            // Another IMEI is another stick. The same one elsewhere is the same stick, unless one with it stands where it stood.
+            all()
+                .find(|now| now.place == row.place && !differ(now))
+                .or_else(|| all().find(|now| row.key.is_some() && now.key == row.key))
+        };
+        let mut kept = Vec::new();
+        for row in earlier {
+            match now(&row) {
+                // It has what it was given then.
+                Some(now) if now.is_done() && row.is_done() => kept.push((Some(now.place.clone()), row)),
+                Some(_) => {}
+                None => kept.push((None, row)),
+            }
+        }
+        for (instead, row) in kept {
+            self.rows.retain(|now| Some(&now.place) != instead.as_ref());
+            self.rows.push(Row { earlier: true, ..row });
+        }
+        self.sort();
+    }
+
+    /// The exit code of the worst.
+    pub(super) fn exit(&self) -> u8 {
+        self.rows.iter().map(Row::rank).max().map_or(0, |(_, exit)| exit)
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        let has = |verdict: &str| self.rows.iter().any(|row| row.verdict.as_deref() == Some(verdict));
+        match () {
+            () if has("sent") => Outcome::Sent,
+            () if self.rows.iter().all(|row| row.verdict.as_deref() == Some("untouched")) => {
+                Outcome::Untouched
+            }
+            () => Outcome::Done,
+        }
+    }
+}
+
+impl Report for Rows {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut counts: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+        for row in &self.rows {
+            let word = match (row.verdict.as_deref(), row.exit) {
+                (Some("untouched"), 0) => "needed nothing",
+                (Some("untouched"), _) => "failed, untouched",
+                (Some(verdict), _) => verdict,
+                (None, _) => "unknown",
+            };
+            *counts.entry((row.rank().0, word)).or_default() += 1;
+        }
+        let counts: Vec<String> = counts.iter().map(|((_, word), count)| format!("{count} {word}")).collect();
+        writeln!(out, "{} sticks: {}", self.rows.len(), counts.join(", "))
+    }
+}
+
+/// Refuses a report that would take the place of a file that is none of ours.
+pub(super) fn check_report(path: &Path, force: bool) -> Result<()> {
+    let is_ours = files::read(path).is_ok_and(|bytes| {
+        bytes.starts_with(COLUMNS.as_bytes()) || bytes.starts_with(format!("{{\n  \"{MARK}\"").as_bytes())
+    });
+    if is_ours { Ok(()) } else { files::check_free(path, force) }
+}
+
+/// Writes the report, whole or not at all.
+pub(super) fn write_report(path: &Path, rows: &Rows) -> Result<()> {
+    let text = match path.extension().is_some_and(|ending| ending == "json") {
+        true => {
+            let mut rows = serde_json::to_value(rows).unwrap_or_default();
+            for row in rows["rows"].as_array_mut().into_iter().flatten() {
+                row.as_object_mut().map(|row| row.remove("key"));
+            }
+            let document = format!("{{\n  \"{MARK}\": 1,\n  \"rows\": {:#}\n}}\n", rows["rows"]);
+            clean::json(&document).into_owned()
+        }
+        false => csv(rows),
+    };
+    atomic_file::write(path, text.as_bytes())
+}
+
+fn csv(rows: &Rows) -> String {
+    let mut text = format!("{COLUMNS}\r\n");
+    for row in &rows.rows {
+        let fields = row.fields().map(|field| cell(&field));
+        text.push_str(&fields.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A cell on one line. One that a spreadsheet would take for a formula gets an apostrophe: it may come from a stick.
+fn cell(text: &str) -> String {
+    let mut text = clean::line(text).into_owned();
+    if text.starts_with(['=', '+', '-', '@']) {
+        text.insert(0, '\'');
+    }
+    if text.contains([',', '"', '\'']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(place: &str, verdict: &str, exit: u8) -> Row {
+        Row { place: place.into(), verdict: Some(verdict.into()), exit, ..Row::default() }
+    }
+
+    #[test]
+    fn the_worst_verdict_decides() {
+        let exit = |rows: &[(&str, u8)]| {
+            let rows = rows.iter().map(|(verdict, exit)| row("1-1", verdict, *exit)).collect();
+            Rows { rows }.exit()
+        };
+        assert_eq!(exit(&[]), 0);
+        assert_eq!(exit(&[("done", 0), ("untouched", 0)]), 0);
+        assert_eq!(exit(&[("done", 0), ("untouched", 5), ("untouched", 4)]), 5);
+        assert_eq!(exit(&[("untouched", 5), ("recoverable", 6), ("done", 0)]), 6);
+        assert_eq!(exit(&[("unknown", 7), ("recoverable", 6)]), 7);
+    }
+
+    #[test]
+    fn cells_stay_cells() {
+        assert_eq!(cell("1-1"), "1-1");
+        assert_eq!(cell("a, \"b\""), "\"a, \"\"b\"\"\"");
+        assert_eq!(cell("=cmd()"), "\"'=cmd()\"");
+        assert_eq!(cell("two\nlines").lines().count(), 1);
+    }
+
+    #[test]
+    fn reports_are_ours_or_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.csv", "a.json"] {
+            let path = folder.path().join(name);
+            let rows = Rows { rows: vec![row("1-1", "done", 0)] };
+            check_report(&path, false).unwrap();
+            write_report(&path, &rows).unwrap();
+            check_report(&path, false).unwrap();
+            std::fs::write(&path, "somebody's").unwrap();
+            assert!(check_report(&path, false).is_err());
+            check_report(&path, true).unwrap();
+        }
+    }
+}

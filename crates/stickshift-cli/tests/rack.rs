@@ -1,0 +1,185 @@
+//! `--all`: forty sticks at once, each with its own bad day, and every row compared with what the stick holds in the end.
+#![cfg(all(feature = "virtual", feature = "rack"))]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const VERSION: &str = "21.180.01.00.00";
+
+fn stickshift(folder: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .env("STICKSHIFT_STATE", folder.join("journals"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), "rehearse --files made");
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    folder
+}
+
+const CONVERT: &str = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --quiet --virtual-state sticks --report rows.json";
+
+fn read(folder: &Path, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+}
+
+/// The rows of the report, by place.
+fn rows(folder: &Path) -> BTreeMap<String, Value> {
+    let report = read(folder, "rows.json");
+    let rows = report["rows"].as_array().unwrap().iter();
+    rows.map(|row| (row["place"].as_str().unwrap().to_owned(), row.clone())).collect()
+}
+
+/// Each row against the stick that was put away, which knows nothing of it.
+fn rows_are_true(folder: &Path, what: &str) -> BTreeMap<String, Value> {
+    let (rows, sticks) = (rows(folder), read(folder, "sticks"));
+    let sticks = sticks["sticks"].as_array().unwrap();
+    assert_eq!(rows.len(), sticks.len());
+    for (number, stick) in (1..).zip(sticks) {
+        let (row, flash) = (&rows[&format!("1-{number}")], &stick["flashable"]);
+        let has_it = flash["kind"] == "stick" && flash["version"] == VERSION;
+        let whole =
+            flash["partitions"].as_object().unwrap().values().all(|partition| partition["whole"] == true);
+        let told = format!(
+            "{what}: {row}, and the stick is {} {} ({})",
+            flash["kind"], flash["version"], flash["mode"]
+        );
+        match row["verdict"].as_str().unwrap() {
+            "done" => {
+                assert!(has_it && whole && flash["mode"] == "firmware", "{told}");
+                assert_eq!(row["after"], format!("stick {VERSION}"), "{told}");
+                assert_eq!(row["exit"], 0, "{told}");
+            }
+            "untouched" if row["exit"] == 0 => assert!(has_it, "{told}"),
+            "untouched" => assert!(flash["written"] == false, "{told}"),
+            "recoverable" | "unknown" => assert!(row["exit"] != 0 && !row["next"].is_null(), "{told}"),
+            other => panic!("{other}: {told}"),
+        }
+    }
+    rows
+}
+
+/// Every fault of a stick that can be flashed, each on a stick of its own, some in the middle of the flash.
+fn every_fault(folder: &Path) -> Vec<String> {
+    let run = stickshift(folder, "--json virtual --faults");
+    let line: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let faults = line["result"]["faults"].as_array().unwrap().iter();
+    let of_modems = faults.filter(|fault| fault["of"] == "sticks that can be talked to and flashed");
+    let words = of_modems.map(|fault| fault["word"].as_str().unwrap().to_owned());
+    (0..)
+        .zip(words)
+        .map(|(index, word)| word.replace("@N", &format!("@{}", 20 + 23 * (index % 11))))
+        .collect()
+}
+
+#[test]
+fn forty_sticks_with_every_fault_end_with_true_rows_and_the_rest_is_done_again() {
+    let folder = files();
+    let faults = every_fault(folder.path());
+    for faults in faults.chunks(39) {
+        let folder = files();
+        a_bad_day(folder.path(), faults);
+    }
+}
+
+fn a_bad_day(folder: &Path, faults: &[String]) {
+    let given: Vec<String> = (2..).zip(faults).map(|(number, fault)| format!("{fault}#{number}")).collect();
+    let line = format!("{CONVERT} --virtual e3372h-hilink=40 --fault {}", given.join(","));
+    let run = stickshift(folder, &line);
+    let err = text(&run.stderr);
+    let first = rows_are_true(folder, "first");
+    let worst = first.values().map(|row| row["exit"].as_u64().unwrap()).max().unwrap();
+    assert_eq!(run.status.code(), Some(worst as i32), "{err}");
+    let done = |rows: &BTreeMap<String, Value>| rows.values().filter(|row| row["verdict"] == "done").count();
+    assert!(worst > 0 && done(&first) >= 20, "{} done: {err}", done(&first));
+    for row in first.values() {
+        let identity = row["imei"].as_str().unwrap_or("**");
+        assert!(identity.contains('*'), "an IMEI is masked: {row}");
+    }
+
+    // The same command again, on a good day: only the rest is done.
+    let run = stickshift(folder, CONVERT);
+    let second = rows_are_true(folder, "second");
+    for (place, row) in &second {
+        assert_eq!(row["earlier"], first[place]["verdict"] == "done", "{row}");
+    }
+    let left: Vec<&Value> = second.values().filter(|row| row["exit"] != 0).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_request_to_stop_ends_each_stick_at_a_safe_step() {
+    let mut resumed = 0;
+    for report in [40, 120, 170, 210] {
+        let folder = files();
+        let folder = folder.path();
+        let line = format!("{CONVERT} --jobs 2 --virtual e3372h-hilink=3 --fault ctrl-c@{report}");
+        let run = stickshift(folder, &line);
+        let stopped = format!("stopped at {report}");
+        rows_are_true(folder, &stopped);
+        // Unknown: one that was waited for while it started.
+        assert!(matches!(run.status.code(), Some(0 | 6 | 7)), "{stopped}: {}", text(&run.stderr));
+        assert_eq!(stickshift(folder, CONVERT).status.code(), Some(0), "{stopped}");
+        let second = rows_are_true(folder, &format!("{stopped}, and again"));
+        resumed += second.values().filter(|row| row["resumed"] == true).count();
+    }
+    assert!(resumed > 0);
+}
+
+#[test]
+fn nothing_is_done_without_consent_and_what_is_done_is_not_done_again() {
+    let folder = files();
+    let folder = folder.path();
+    let line = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --virtual-state sticks --virtual e3372h-hilink=2,e3372s";
+    let run = stickshift(folder, line);
+    let err = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(5), "{err}");
+    assert!(err.contains("plan for 2 of 3 sticks") && err.contains("not confirmed"), "{err}");
+    let run = stickshift(folder, &format!("{line} --yes --report rows.csv"));
+    assert_eq!(run.status.code(), Some(5), "{}", text(&run.stderr));
+    let report = std::fs::read_to_string(folder.join("rows.csv")).unwrap();
+    let verdicts: Vec<&str> = report.lines().skip(1).map(|row| row.split(',').nth(7).unwrap()).collect();
+    assert_eq!(verdicts, ["done", "done", "untouched"], "{report}");
+    let run = stickshift(folder, &format!("{line} --yes --report rows.csv"));
+    let again = std::fs::read_to_string(folder.join("rows.csv")).unwrap();
+    assert!(again.lines().nth(1).unwrap().ends_with(",true"), "{again}");
+    assert_eq!(run.status.code(), Some(5));
+}
+
+#[test]
+fn switching_and_flashing_take_every_stick_that_waits_for_it() {
+    let folder = files();
+    let folder = folder.path();
+    let run =
+        stickshift(folder, "switch --all --yes --virtual k3772=3,e3372h-stick,e3372h-cd --report rows.json");
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let switched = rows(folder);
+    assert_eq!(switched.keys().collect::<Vec<_>>(), ["1-1", "1-2", "1-3", "1-5"]);
+    assert!(
+        switched.values().all(|row| row["verdict"] == "done" && row["before"] == "cdrom"),
+        "{switched:?}"
+    );
+    let run = stickshift(
+        folder,
+        "flash --all made/firmware.bin --yes --virtual e3372h-loader=2,e3372h-stick --report rows.json",
+    );
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert_eq!(rows(folder).len(), 2);
+    let run = stickshift(folder, "switch --all --yes --virtual e3372h-stick");
+    assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
+    let run = stickshift(folder, "switch --all 1-1 --virtual k3772");
+    assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+}
