@@ -197,7 +197,8 @@ impl Site for Post<'_, '_> {
         let mut ended_early = false;
         // A lease may have to be renewed before the next look.
         let began = self.bus.now();
-        let renewal = self.lease.as_ref().map(|(_, when)| *when).filter(|when| *when > began && *when < until);
+        let renewal =
+            self.lease.as_ref().map(|(_, when)| *when).filter(|when| *when > began && *when < until);
         loop {
             if self.cancel.is_cancelled() {
                 return Ok(Woke::Stop);
