@@ -220,11 +220,9 @@ impl Bridge<'_> {
                     self.outbox.sent(&id)?;
                 }
             }
-            Event::Incoming(Incoming::Publish(publish)) => {
-                // One that is retained is old: it would be run at each start.
-                if !publish.retain {
-                    self.command(&publish.topic, &publish.payload)?;
-                }
+            // One that is retained is old: it would be run at each start.
+            Event::Incoming(Incoming::Publish(publish)) if !publish.retain => {
+                self.command(&publish.topic, &publish.payload)?;
             }
             _ => {}
         }
