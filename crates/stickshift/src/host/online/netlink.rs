@@ -167,6 +167,10 @@ impl Netlink {
             Ok(_) => Ok(true),
             Err(libc::EEXIST) => Ok(true),
             Err(libc::ESRCH | libc::ENOENT | libc::EADDRNOTAVAIL) if removes => Ok(true),
+            // A router's kernel may have one table for IPv6: routes without a table of their own stand in it.
+            Err(libc::EAFNOSUPPORT | libc::EOPNOTSUPP) if matches!(change, Change::Rule { rule, .. } if rule.v6) => {
+                Ok(true)
+            }
             // What hung on an interface went with it.
             Err(libc::ENODEV) if removes => Ok(true),
             Err(number) => Err(failed(&format!("the kernel refuses: {change}"), number)),
