@@ -1,6 +1,6 @@
 //! The program for Windows: built with Debian's mingw-w64, and the tier that runs it under wine beside the program for this system.
 //!
-//! What wine does not show: USB, and serial ports, which open on a pty and give nothing to read there.
+//! What is not in it: USB, which wine does not show, and serial ports, which did not work over ptys there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
