@@ -25,7 +25,7 @@ thread_local! {
 }
 
 /// Runs a command with its secrets in place of a terminal's.
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", feature = "mqtt"))]
 pub(crate) fn with_secrets(secrets: Secrets, run: impl FnOnce()) {
     struct Forget;
     impl Drop for Forget {

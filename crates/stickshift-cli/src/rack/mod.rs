@@ -148,7 +148,8 @@ fn each(
         for present in present {
             let (around, queue, sender) = (&around, &queue, sender.clone());
             let body = move || {
-                let _present = present;
+                // It is there until the thread ends.
+                let _ = &present;
                 while let Some(job) = serve::next(queue) {
                     serve::one(around, job, &sender);
                 }

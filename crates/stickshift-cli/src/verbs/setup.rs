@@ -92,20 +92,25 @@ enum What {
     },
 }
 
-#[cfg(feature = "desktop")]
 impl What {
     /// Where a file of Linux goes; `None` for what belongs to every system.
     fn where_to(&self) -> Option<&WhereTo> {
         match self {
-            What::Udev { where_to, .. } | What::Systemd { where_to, .. } | What::Netifd { where_to } => {
-                Some(where_to)
-            }
+            What::Netifd { where_to } => Some(where_to),
+            #[cfg(feature = "desktop")]
+            What::Udev { where_to, .. } | What::Systemd { where_to, .. } => Some(where_to),
+            #[cfg(feature = "desktop")]
             What::Networkmanager(owner) | What::Networkd(owner) => Some(&owner.where_to),
-            What::Completions { .. } | What::Man { .. } | What::Openwrt(_) => None,
+            What::Openwrt(_) => None,
+            #[cfg(feature = "completions")]
+            What::Completions { .. } => None,
+            #[cfg(feature = "man")]
+            What::Man { .. } => None,
         }
     }
 }
 
+#[cfg(feature = "desktop")]
 #[derive(Args, Debug)]
 struct OwnerArgs {
     #[command(flatten)]

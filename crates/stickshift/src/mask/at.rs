@@ -79,6 +79,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("+CREG", All, All),
     ("+CGREG", All, All),
     ("+CEREG", All, All),
+    ("+CGEREP", All, All),
     ("+COPS", Wide, All),
     ("+C5GREG", All, All),
     ("+CSQ", All, All),

@@ -4,4 +4,5 @@ pub mod awake;
 pub mod dbus;
 pub mod memory;
 pub mod modem_manager;
+#[cfg(feature = "online")]
 pub(super) mod resolved;

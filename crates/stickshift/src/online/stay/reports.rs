@@ -5,6 +5,7 @@ use crate::at::{At, data};
 use crate::error::{ErrorKind, Result};
 use crate::event::Cancel;
 use crate::link::{Bus, ByteLink, Input, MessageLink, Moment};
+#[cfg(feature = "mbim")]
 use crate::mbim::{self, Mbim};
 use crate::modem::{Modem, identity};
 use crate::online::Way;
@@ -106,6 +107,9 @@ impl Listener {
                 let mut at = At::new(&mut **port).with_cancel(cancel.clone());
                 at.run_if_known(&data::ndis_states()).map(|states| states.map(|states| data::is_up(&states)))
             }
+            #[cfg(not(feature = "mbim"))]
+            Listener::Function { .. } => return Ok(None),
+            #[cfg(feature = "mbim")]
             Listener::Function { function, session, .. } => {
                 // Another number than that of an earlier question.
                 let first = function.now().as_millis() as u32;
