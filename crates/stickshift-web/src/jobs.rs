@@ -25,6 +25,8 @@ const KEPT: usize = 64;
 const LINES: usize = 400;
 /// Jobs that may run at the same time.
 const AT_ONCE: usize = 48;
+/// How long a hang-up waits until nobody stays online any more.
+const STOP_TIME: Duration = Duration::from_secs(60);
 /// How long a command waits for another one that talks to the same stick.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -107,7 +109,7 @@ impl Job {
 
     /// Whether it goes on until it is stopped. Then others may talk to the stick meanwhile.
     pub(crate) fn stays(&self) -> bool {
-        self.fields.has("stay") || matches!(self.operation.way, Way::Service)
+        stays(self.operation, &self.fields)
     }
 
     fn hear(&self, mut line: Value, hub: &Hub, uploads: &Uploads, connections: &Connections) {
@@ -153,6 +155,10 @@ impl Job {
             None => !self.is_plan(),
         }
     }
+}
+
+fn stays(operation: &Operation, fields: &Fields) -> bool {
+    operation.way == Way::Service || operation.name == "up" && fields.has("stay")
 }
 
 /// The JSON Schema of a job, for the OpenAPI document.
@@ -333,6 +339,25 @@ impl Jobs {
         })
     }
 
+    /// Jobs that stay online through the stick at a place.
+    fn staying(&self, at: &str) -> Vec<Arc<Job>> {
+        let here = |job: &&Arc<Job>| job.stays() && place(&job.fields).is_ok_and(|place| place == at);
+        self.kept().iter().filter(|job| !job.has_ended()).filter(here).cloned().collect()
+    }
+
+    /// Whoever stays online would dial again after a hang-up.
+    async fn end_staying(&self, at: &str) -> Result<(), Value> {
+        for job in self.staying(at) {
+            job.cancel();
+            job.wait(STOP_TIME).await;
+            if !job.has_ended() {
+                let what = format!("the job that stays online through the stick at {at} has not stopped yet");
+                return Err(refusal("busy", &what, "disconnect again in a minute", 4));
+            }
+        }
+        Ok(())
+    }
+
     /// Begins a job.
     pub(crate) async fn begin(
         self: &Arc<Self>,
@@ -340,6 +365,9 @@ impl Jobs {
         mut fields: Fields,
     ) -> Result<Arc<Job>, Value> {
         let secrets = operation.take_secrets(&mut fields);
+        if let ("down", Ok(at)) = (operation.name, place(&fields)) {
+            self.end_staying(&at).await?;
+        }
         let mut words =
             (operation.words)(&fields, &self.uploads).map_err(|what| refusal("usage", &what, "", 2))?;
         if operation.way == Way::Plan {
@@ -392,8 +420,12 @@ impl Jobs {
             return Err(refusal("busy", "too many commands are running", "wait until one has ended", 4));
         }
         let at = place(&fields).ok();
-        let stays = fields.has("stay") || operation.way == Way::Service;
+        let stays = stays(operation, &fields);
         let held = self.hold(at.as_deref().filter(|_| !stays), PATIENCE).await?;
+        if stays && at.as_deref().is_some_and(|at| !self.staying(at).is_empty()) {
+            let what = "a job stays online through this stick already";
+            return Err(refusal("busy", what, "stop it first", 4));
+        }
         secrets.extend(self.login_of(at.as_deref()));
         let secrets = Mutex::new(secrets);
         let told = Mutex::new(Told { began: Some(Timestamp::now()), ..Told::default() });

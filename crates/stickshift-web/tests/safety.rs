@@ -366,6 +366,25 @@ fn a_plan_is_started_when_each_of_its_dangers_was_agreed_to() {
 }
 
 #[test]
+fn disconnecting_ends_what_stays_online() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let send = |first: &str, body: &[u8]| server.send(first, &[&cookie, &token, JSON], body);
+    let state = |job: &str| {
+        let job: String = send(&format!("GET /api/jobs/{job}"), b"").text;
+        if job.contains("\"state\":\"running\"") { "running" } else { "ended" }
+    };
+    assert_eq!(send("POST /api/sticks/1-1/online", b"{\"stay\":true}").status, 202);
+    assert_eq!(send("POST /api/sticks/1-2/online", b"{\"stay\":true}").status, 202);
+    let second = send("POST /api/sticks/1-1/online", b"{\"stay\":true}");
+    assert!(second.status == 409 && second.text.contains("already"), "{}", second.text);
+    let hung_up = send("DELETE /api/sticks/1-1/online", b"");
+    assert_eq!(hung_up.status, 200, "{}", hung_up.text);
+    assert_eq!((state("1"), state("2")), ("ended", "running"));
+    assert_eq!(send("POST /api/sticks/1-1/online", b"{\"stay\":true}").status, 202);
+}
+
+#[test]
 fn a_failure_says_what_the_stick_is_left_as() {
     let server = start(options());
     let (cookie, token) = server.enter();

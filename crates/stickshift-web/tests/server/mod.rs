@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stickshift::event::Cancel;
 use stickshift_web::{Engine, Options, Passwords, Server};
 
-/// Notes every command line. Answers `convert` with a plan that has a danger.
+/// Notes every command line. Answers `convert` with a plan that has a danger; what stays runs until it is stopped.
 #[derive(Default)]
 pub struct Noting(pub Mutex<Vec<Vec<String>>>, pub Mutex<Vec<Vec<(String, String)>>>);
 
@@ -21,7 +21,7 @@ impl Engine for Noting {
         &self,
         words: &[String],
         secrets: Vec<(String, String)>,
-        _: Cancel,
+        cancel: Cancel,
         listener: Box<dyn Fn(&Value)>,
         approve: Box<dyn Fn() -> bool>,
     ) {
@@ -38,6 +38,9 @@ impl Engine for Noting {
             let failed = json!({ "event": "error", "kind": "at-refused", "what": "<i>refused</i>", "cause": "a cause", "help": "some help",
                 "verdict": "recoverable", "recover": "ask the network again", "exit": 6, "facts": {} });
             return listener(&failed);
+        }
+        while words.iter().any(|word| word == "--stay") && !cancel.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let plan = json!({ "title": "t", "steps": [], "evidence": [], "objections": [], "dangers": ["<b>it may break</b>"] });
         let result = match words[0].as_str() {
