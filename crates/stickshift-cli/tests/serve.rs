@@ -208,6 +208,21 @@ fn its_own_certificate_is_taken_by_another_implementation_of_tls() {
         let said = String::from_utf8_lossy(&refused.stdout).into_owned();
         assert!(refused.status.code() != Some(0) && said.contains("P-256"), "{name}: {said}");
     }
+    // The key of another certificate.
+    let [_, other] = certificate(folder.path(), "second", &p256).unwrap();
+    let args = [
+        "--virtual",
+        "k3772",
+        "--listen",
+        "127.0.0.1:0",
+        "--tls-cert",
+        &certificate_file,
+        "--tls-key",
+        &other,
+    ];
+    let refused = serve(folder.path(), &args).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(refused.status.code() != Some(0) && said.contains("cannot be used for TLS"), "{said}");
 }
 
 #[test]

@@ -94,6 +94,11 @@ pub(crate) async fn bind(options: &Options, inherited: Vec<Socket>) -> Result<Li
 
 /// A socket that somebody else has opened and listens on.
 fn taken_over(socket: Socket) -> std::io::Result<Listener> {
+    #[cfg(target_os = "linux")]
+    if !socket.is_listener()? {
+        let why = "nobody can connect to it: the unit needs ListenStream= and Accept=no";
+        return Err(std::io::Error::other(why));
+    }
     socket.set_nonblocking(true)?;
     match socket.local_addr()?.domain() {
         Domain::IPV4 | Domain::IPV6 => TcpListener::from_std(socket.into()).map(Listener::Tcp),

@@ -22,8 +22,8 @@ use rustls::crypto::{
     SharedSecret, SupportedKxGroup, WebPkiSupportedAlgorithms, hash, hmac as tls_hmac,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{Signer, SigningKey};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
+use rustls::sign::{Signer, SigningKey, public_key_to_spki};
 use rustls::{
     CipherSuite, ConnectionTrafficSecrets, ContentType, Error as TlsError, NamedGroup, PeerMisbehaved,
     ProtocolVersion, ServerConfig, SignatureAlgorithm, SignatureScheme, SupportedCipherSuite,
@@ -327,6 +327,12 @@ impl SigningKey for Signing {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         let ours = offered.contains(&SignatureScheme::ECDSA_NISTP256_SHA256);
         ours.then(|| Box::new(self.clone()) as Box<dyn Signer>)
+    }
+
+    /// By this a certificate is known to belong to the key.
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        let point = PublicKey::from(self.0.verifying_key()).to_sec1_bytes();
+        Some(public_key_to_spki(&alg_id::ECDSA_P256, point))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {

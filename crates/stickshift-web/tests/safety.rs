@@ -469,3 +469,13 @@ fn a_unix_socket_is_for_whoever_may_open_it() {
     assert!(!path.exists());
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_passed_socket_that_takes_no_connections_is_refused() {
+    let (passed, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let options = Options { listen: None, ..options() };
+    let refused = Server::bind(options, vec![passed.into()], Arc::new(Noting::default()), |_| {});
+    let said = format!("{:?}", refused.err().unwrap());
+    assert!(said.contains("Accept=no"), "{said}");
+}
