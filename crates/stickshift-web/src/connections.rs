@@ -25,6 +25,13 @@ impl Connection {
     }
 }
 
+/// How a connection stands after a line.
+enum Stands {
+    Anew,
+    AsBefore,
+    No,
+}
+
 #[derive(Default)]
 pub(crate) struct Connections(Mutex<HashMap<String, Connection>>);
 
@@ -36,19 +43,24 @@ impl Connections {
     /// Takes note of a line of a command that goes online, stays online or hangs up.
     pub(crate) fn hear(&self, operation: &str, place: &str, line: &Value, now: Timestamp) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (is_up, why) = match (operation, line["event"].as_str().unwrap_or_default()) {
+        let came_up = |connection: &Value| match connection["apn_from"].as_str() {
+            Some("an earlier run") => Stands::AsBefore,
+            _ => Stands::Anew,
+        };
+        let (stands, why) = match (operation, line["event"].as_str().unwrap_or_default()) {
             ("up" | "stay", "online") => match line["online"]["what"].as_str() {
-                Some("up") => (true, None),
-                Some("down" | "failed") => (false, Some(text(&line["online"]["text"]))),
+                Some("up") => (came_up(&line["online"]["connection"]), None),
+                Some("down" | "failed") => (Stands::No, Some(text(&line["online"]["text"]))),
                 _ => return,
             },
-            ("up", "result") => (line["result"]["interface"].is_string(), None),
+            ("up", "result") if line["result"]["interface"].is_string() => (came_up(&line["result"]), None),
             ("up" | "stay", "error") => {
                 let parts = [text(&line["what"]), text(&line["cause"])];
                 let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-                (false, Some(parts.join(": ")))
+                let stands = if line["verdict"] == "untouched" { Stands::AsBefore } else { Stands::No };
+                (stands, Some(parts.join(": ")))
             }
-            ("stay" | "down", "result") => (false, None),
+            ("up" | "stay" | "down", "result") => (Stands::No, None),
             _ => return,
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +68,11 @@ impl Connections {
             return;
         }
         let known = all.entry(place.to_owned()).or_default();
-        known.since = is_up.then(|| known.since.unwrap_or(now));
+        match stands {
+            Stands::Anew => known.since = Some(now),
+            Stands::AsBefore => {}
+            Stands::No => known.since = None,
+        }
         if let Some(why) = why {
             known.drop = Some((now, why));
         }
@@ -93,5 +109,26 @@ mod tests {
         connections.hear("down", "1-1", &json!({ "event": "result", "result": {} }), at(8));
         assert_eq!(connections.of("1-1").since, None);
         assert_eq!(connections.of("1-2"), Connection::default());
+    }
+
+    #[test]
+    fn a_connection_stands_since_it_was_dialled() {
+        let connections = Connections::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let up =
+            |from: &str| json!({ "event": "result", "result": { "interface": "wwan0", "apn_from": from } });
+        let failed = |verdict: &str| json!({ "event": "error", "what": "failed", "verdict": verdict });
+        connections.hear("up", "1-1", &up("an earlier run"), at(1));
+        assert_eq!(connections.of("1-1").since, None, "it came up before this server ran");
+        for (line, since) in [
+            (up("the settings"), Some(2)),
+            (up("an earlier run"), Some(2)),
+            (failed("untouched"), Some(2)),
+            (up("the settings"), Some(5)),
+            (failed("recoverable"), None),
+        ] {
+            connections.hear("up", "1-1", &line, at(if since == Some(5) { 5 } else { 2 }));
+            assert_eq!(connections.of("1-1").since, since.map(at), "{line}");
+        }
     }
 }

@@ -141,7 +141,7 @@ impl Job {
             }
         }
         drop(told);
-        hub.send("job", &json!({ "job": self.id.to_string(), "line": line }));
+        hub.send("job", &json!({ "job": self.id.to_string(), "place": self.place(), "line": line }));
     }
 
     /// Whether a question may be answered with yes: the plan is the one that was agreed to, or the request itself was the consent.
@@ -440,7 +440,7 @@ impl Jobs {
             }
             kept.push_back(Arc::clone(&job));
         }
-        self.hub.send("job", &json!({ "job": id.to_string(), "state": "running" }));
+        self.hub.send("job", &json!({ "job": id.to_string(), "place": job.place(), "state": "running" }));
         let (jobs, running) = (Arc::clone(self), Arc::clone(&job));
         tokio::task::spawn_blocking(move || {
             let _held = held;
@@ -457,7 +457,8 @@ impl Jobs {
                 jobs.login_held(running.place(), &last);
             }
             running.ended.send_replace(true);
-            jobs.hub.send("job", &json!({ "job": running.id.to_string(), "state": "ended" }));
+            let ended = json!({ "job": running.id.to_string(), "place": running.place(), "state": "ended" });
+            jobs.hub.send("job", &ended);
             jobs.changed.notify_one();
         });
         Ok(job)

@@ -382,6 +382,16 @@ fn disconnecting_ends_what_stays_online() {
     assert_eq!(hung_up.status, 200, "{}", hung_up.text);
     assert_eq!((state("1"), state("2")), ("ended", "running"));
     assert_eq!(send("POST /api/sticks/1-1/online", b"{\"stay\":true}").status, 202);
+
+    // The page says what was taken back, and calls nothing a connection that was none.
+    assert_eq!(send("DELETE /api/sticks/1-2/online", b"").status, 200);
+    let page = |path: &str| send(&format!("GET {path}"), b"").text;
+    let none = page("/sticks/1-1/connect?done=3");
+    assert!(!none.contains("Disconnected:") && !none.contains("pin-refused"), "{none}");
+    assert_eq!(none.matches("not online through this stick").count(), 2, "{none}");
+    let one = page("/sticks/1-2/connect?done=5");
+    assert!(one.contains("Disconnected:") && one.contains("an address taken away"), "{one}");
+    assert!(one.contains("data-live=\"job:1-2\""), "{one}");
 }
 
 #[test]
@@ -428,14 +438,14 @@ fn viewers_that_read_nothing_hold_up_nobody() {
     for _ in 0..30 {
         assert_eq!(server.send(SEND, &[&cookie, &token, JSON], MESSAGE).status, 200);
     }
-    until(&mut live, &mut seen, "\"job\":\"30\",\"state\":\"ended\"");
+    until(&mut live, &mut seen, "\"job\":\"30\",\"place\":\"1-1\",\"state\":\"ended\"");
     // One that comes back gets what it missed, and nothing twice.
     let first = seen.split("id: ").nth(2).unwrap().lines().next().unwrap();
     let mut back = open(&format!("Last-Event-ID: {first}\r\n"));
     let mut again = String::new();
-    until(&mut back, &mut again, "\"job\":\"30\",\"state\":\"ended\"");
-    assert_eq!(again.matches("\"job\":\"30\",\"state\":\"ended\"").count(), 1);
-    assert_eq!(again.matches("\"job\":\"2\",\"state\":\"ended\"").count(), 1);
+    until(&mut back, &mut again, "\"job\":\"30\",\"place\":\"1-1\",\"state\":\"ended\"");
+    assert_eq!(again.matches("\"job\":\"30\",\"place\":\"1-1\",\"state\":\"ended\"").count(), 1);
+    assert_eq!(again.matches("\"job\":\"2\",\"place\":\"1-1\",\"state\":\"ended\"").count(), 1);
     let mut other = open("Last-Event-ID: 00000000-5\r\n");
     until(&mut other, &mut String::new(), "event: lost");
     drop(dead);

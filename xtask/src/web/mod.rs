@@ -266,7 +266,7 @@ impl Visit {
         self.look("status-online")?;
         self.open("/sticks/1-3/connect")?;
         self.browser.click("form[action='/do/down'] button")?;
-        self.browser.wait_for_text(".box.good", "put back")?;
+        self.browser.wait_for_text(".box.good", "Disconnected")?;
         self.browser.wait_for_text("#connection", "not online")
     }
 

@@ -43,13 +43,18 @@ fn hidden(place: &str) -> String {
 
 /// How the connection of this computer through a stick stands, as a part that follows what commands do.
 pub(super) async fn state(page: &Page<'_>, place: &str) -> String {
-    let mut body =
-        format!("<section id=\"connection\" data-part data-live=\"job\"><h2>{}</h2>", page.t("connection"));
+    let mut body = format!(
+        "<section id=\"connection\" data-part data-live=\"job:{}\"><h2>{}</h2>",
+        text(place),
+        page.t("connection")
+    );
     let known = page.app.jobs.connections.of(place);
     match page.read("online", &of(place)).await {
         Err(failure) => body.push_str(&failure),
         Ok(status) => {
-            let (class, key) = match (status["online"].as_bool(), status["way"].as_str()) {
+            // What is recorded of a PIN that was refused is no connection.
+            let way = status["way"].as_str().filter(|way| *way != "pin-refused");
+            let (class, key) = match (status["online"].as_bool(), way) {
                 (Some(true), _) => ("done", "is-online"),
                 (_, Some(_)) => ("recoverable", "is-recorded"),
                 _ => ("", "is-offline"),
@@ -61,14 +66,14 @@ pub(super) async fn state(page: &Page<'_>, place: &str) -> String {
                 }
                 _ => String::new(),
             };
-            let since = known.since.map(|at| {
+            let since = known.since.filter(|_| status["online"] == true).map(|at| {
                 let seconds = Timestamp::now().as_second().saturating_sub(at.as_second()).max(0);
                 let time = format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
                 format!("{time} ({})", clock(at))
             });
             let rows = [
                 ("state", format!("<span class=\"badge {class}\">{}</span>", page.t(key))),
-                ("way", field(&status, "way")),
+                ("way", way.map(text).unwrap_or_default()),
                 ("interface", field(&status, "interface")),
                 ("apn", field(&status, "apn")),
                 ("address", value(&status["addresses"])),

@@ -222,6 +222,9 @@ impl<'a> Page<'a> {
     fn done(&self, query: &Fields) -> String {
         let Some(job) = query.get("done").and_then(|id| self.app.jobs.get(id)) else { return String::new() };
         let Some(last) = job.told().last else { return String::new() };
+        if last["event"] != "result" {
+            return self.failure(&last);
+        }
         let warnings = job.told().lines.into_iter().filter(|line| line["event"] == "warning");
         let warnings: String =
             warnings.map(|line| format!("<p lang=\"en\">{}</p>", field(&line, "text"))).collect();
@@ -232,9 +235,20 @@ impl<'a> Page<'a> {
                 .map(|all| all.iter().map(|a| a["text"].clone()).collect())
                 .unwrap_or_default(),
         );
-        let key = format!("done-{}", job.operation.name);
+        let result = &last["result"];
+        let taken_back = match job.operation.name {
+            "down" => list("plain", &result["computer"]) + &list("plain", &result["stick"]),
+            _ => String::new(),
+        };
+        let key = match job.operation.name {
+            "down" if result["was_online"] == false => "is-offline".to_owned(),
+            name => format!("done-{name}"),
+        };
         let what = self.caller.language.find(&key).unwrap_or_else(|| self.caller.language.get("done"));
-        format!("<div class=\"box good\" role=\"status\"><p>{}</p>{warnings}{answers}</div>", text(what))
+        format!(
+            "<div class=\"box good\" role=\"status\"><p>{}</p>{warnings}{answers}{taken_back}</div>",
+            text(what)
+        )
     }
 }
 
