@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::event::Event;
 use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink, LimitedHttp, MessageLink};
 use stickshift::modem::identity::FirstWay;
@@ -262,7 +263,12 @@ impl WebArgs {
         let mut web = Hilink::open_with(link, stickshift::random::fill, context.cancel.clone())?;
         if let Some(user) = self.login.user() {
             // Do not ask for what is not needed.
-            if !web.login_state()?.open {
+            if web.login_state()?.open {
+                context.output.event(&Event::Note {
+                    code: "no-login",
+                    text: "the stick wants no login: no password was sent".into(),
+                });
+            } else {
                 web.allow_weak_login(self.login.allow_weak_login);
                 web.login(&user, &self.login.password()?)?;
             }

@@ -3,7 +3,7 @@
 //! One command at a time talks to a stick.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -236,13 +236,15 @@ impl Jobs {
             Ok(words) => words,
             Err(what) => return refusal("usage", &what, "", 2),
         };
-        self.run(words, place(fields).ok(), PATIENCE).await
+        // How the connection stands is asked of the computer alone: whoever talks to the stick is not waited for.
+        let at = if operation.name == "online" { None } else { place(fields).ok() };
+        self.run(words, at, PATIENCE).await
     }
 
     /// Runs the words of a command and gives the last line.
     pub(crate) async fn run(&self, words: Vec<String>, place: Option<String>, patience: Duration) -> Value {
         let login = self.login_of(place.as_deref());
-        let line = self.run_with(words, login, place.clone(), patience).await;
+        let line = self.run_with(words, login, place.clone(), patience, |_| ()).await;
         self.login_held(place.as_deref(), &line);
         line
     }
@@ -253,6 +255,7 @@ impl Jobs {
         secrets: Secrets,
         place: Option<String>,
         patience: Duration,
+        hear: impl Fn(&Value) + Send + 'static,
     ) -> Value {
         let held = match self.hold(place.as_deref(), patience).await {
             Ok(held) => held,
@@ -264,6 +267,7 @@ impl Jobs {
             let last = Arc::new(Mutex::new(Value::Null));
             let heard = Arc::clone(&last);
             let listener = move |line: &Value| {
+                hear(line);
                 if matches!(line["event"].as_str(), Some("result" | "error")) {
                     *heard.lock().unwrap_or_else(PoisonError::into_inner) = line.clone();
                 }
@@ -309,12 +313,29 @@ impl Jobs {
         let user = fields.get("user").unwrap_or("admin").to_owned();
         let login = vec![("STICKSHIFT_USER".to_owned(), user), ("STICKSHIFT_PASSWORD".to_owned(), password)];
         let words = vec!["hilink".into(), format!("--stick={place}"), "status".into()];
-        let line = self.run_with(words, login.clone(), Some(place.clone()), PATIENCE).await;
+        let is_needless = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_needless);
+        let hear = move |line: &Value| {
+            told.fetch_or(line["event"] == "note" && line["code"] == "no-login", Ordering::Relaxed);
+        };
+        let line = self.run_with(words, login.clone(), Some(place.clone()), PATIENCE, hear).await;
         if line["event"] == "result" {
+            if is_needless.load(Ordering::Relaxed) {
+                let what = "the stick wants no login now: the password was not sent, and is not kept";
+                let mut needless = refusal("no-login", what, "", 5);
+                needless["recover"] = "the stick was only read".into();
+                return needless;
+            }
             self.logins().insert(place, login);
             self.changed.notify_one();
         }
         line
+    }
+
+    /// A login is for the stick that stood at its place, and not for the next one that is plugged in there.
+    pub(crate) fn forget_logins(&self, list: &Value) {
+        let sticks = list["sticks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        self.logins().retain(|place, _| sticks.iter().any(|stick| stick["place"] == **place));
     }
 
     pub(crate) fn log_out(&self, place: &str) -> bool {

@@ -141,7 +141,11 @@ fn follow(app: Arc<App>, cancel: Cancel) {
 
 async fn look_at_sticks(app: &App) {
     let line = app.jobs.run(vec!["list".into()], None, Duration::ZERO).await;
-    if line["event"] == "result" && app.sampling.plugged(&line["result"]) {
+    if line["event"] != "result" {
+        return;
+    }
+    app.jobs.forget_logins(&line["result"]);
+    if app.sampling.plugged(&line["result"]) {
         app.hub.send("sticks", &line["result"]);
     }
 }

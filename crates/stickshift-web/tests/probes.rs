@@ -5,6 +5,7 @@ mod server;
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use server::{JSON, MESSAGE, SEND, cookie, options, read, start};
 use stickshift_web::{Options, Passwords};
@@ -323,12 +324,25 @@ fn secrets_reach_the_command_and_nothing_else() {
     assert_eq!(post("/api/sticks/1-1/login", b"{\"password\":\"wrong\"}").status, 409);
     assert_eq!(post("/api/sticks/1-1/login", b"{}").status, 400);
     assert_eq!(post("/api/sticks/1-1/login", b"{\"user\":\"admin\",\"password\":\"right\"}").status, 200);
+    // One that is not needed is not kept.
+    let needless = post("/api/sticks/1-2/login", b"{\"password\":\"unwanted\"}");
+    assert!(needless.status == 409 && needless.text.contains("wants no login"), "{}", needless.text);
     server.engine.1.lock().unwrap().clear();
     assert_eq!(server.send("GET /api/sticks/1-1/traffic", &[&cookie], b"").status, 200);
     let given = server.engine.1.lock().unwrap().last().cloned().unwrap();
     assert!(given.contains(&("STICKSHIFT_PASSWORD".into(), "right".into())), "{given:?}");
     assert_eq!(server.send("GET /api/sticks/1-2/traffic", &[&cookie], b"").status, 200);
     assert!(server.engine.1.lock().unwrap().last().unwrap().is_empty(), "another stick's login");
+    // It is the login of a stick, not of a place: at 1-3 stands none.
+    assert_eq!(post("/api/sticks/1-3/login", b"{\"password\":\"right\"}").status, 200);
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        assert_eq!(server.send("GET /api/sticks/1-3/traffic", &[&cookie], b"").status, 200);
+        if server.engine.1.lock().unwrap().last().unwrap().is_empty() {
+            break;
+        }
+        assert!(Instant::now() < until, "a login outlives its stick");
+    }
     let forget = server.send("DELETE /api/sticks/1-1/login", &[&cookie, &token, JSON], b"{}");
     assert_eq!(forget.status, 200);
     assert_eq!(server.send("GET /api/sticks/1-1/traffic", &[&cookie], b"").status, 200);

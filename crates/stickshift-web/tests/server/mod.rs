@@ -26,13 +26,17 @@ impl Engine for Noting {
         approve: Box<dyn Fn() -> bool>,
     ) {
         self.0.lock().unwrap().push(words.to_vec());
-        let is_wrong = secrets.iter().any(|(_, secret)| secret == "wrong");
+        let given: Vec<String> = secrets.iter().map(|(_, secret)| secret.clone()).collect();
+        let secrets_hold = |wanted: &str| given.iter().any(|secret| secret == wanted);
         if !matches!(words[0].as_str(), "list" | "signal") {
             self.1.lock().unwrap().push(secrets);
         }
-        if is_wrong {
+        if secrets_hold("wrong") {
             let refused = json!({ "event": "error", "kind": "login-refused", "what": "refused", "verdict": "untouched", "exit": 5 });
             return listener(&refused);
+        }
+        if secrets_hold("unwanted") {
+            listener(&json!({ "event": "note", "code": "no-login", "text": "no password was sent" }));
         }
         if words[0] == "ussd" {
             let failed = json!({ "event": "error", "kind": "at-refused", "what": "<i>refused</i>", "cause": "a cause", "help": "some help",
