@@ -18,6 +18,12 @@ pub(crate) enum Outcome {
     Done,
     /// Everything was sent; what became of it was not seen.
     Sent,
+    /// A stick was changed and the work can be taken up again.
+    #[cfg(feature = "rack")]
+    Recoverable,
+    /// A stick was changed and nobody saw what it is in now.
+    #[cfg(feature = "rack")]
+    Unknown,
 }
 
 /// A line: the event's name and the version, then the fields.

@@ -102,28 +102,32 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         return Ok(());
     }
     rows.all().for_each(|row| context.output.stream("row", row));
+    // A file that cannot be written stops no stick, and takes no verdict away.
+    let mut kept = Ok(());
     if !left.is_empty() {
         context.output.interim("plans", &plans);
         context.confirm(&format!("Proceed with {} sticks?", left.len()))?;
+        left.iter().for_each(|job| rows.add(job.row.begun()));
+        record.keep(rows.all())?;
         let _awake = crate::undisturbed::awake(context);
         let screen = Screen::new(context, left.len());
-        let ended = each(context, line, Phase::Carry, left, all, &screen, |job| {
+        kept = each(context, line, Phase::Carry, left, all, &screen, |job| {
             screen.row(context, &job.row);
             rows.add(job.row.clone());
-            record.keep(rows.all())?;
-            args.report.as_deref().map_or(Ok(()), |path| row::write_report(path, &rows))
-        });
+            record.keep(rows.all()).and(report(args, &rows))
+        })
+        .map(drop);
         screen.clear();
-        ended?;
     }
-    record.end(&rows)?;
-    if let Some(path) = &args.report {
-        row::write_report(path, &rows)?;
-    }
+    kept = kept.and(record.end(&rows)).and(report(args, &rows));
     context.exit = rows.exit();
     context.output.outcome_is(rows.outcome());
     context.output.finish(&rows);
-    Ok(())
+    kept.map_err(|e| e.with_verdict(rows.verdict()))
+}
+
+fn report(args: &RackArgs, rows: &Rows) -> Result<()> {
+    args.report.as_deref().map_or(Ok(()), |path| row::write_report(path, rows))
 }
 
 /// Serves every stick, `most` at the same time, and gives them back in the order of their places. `ended` is told of each at once.
@@ -181,9 +185,10 @@ fn each(
         }
     });
     // Threads that could not start leave their sticks to the others; without any, nobody was served.
-    if !queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_empty() {
-        first?;
-        return Err(Error::new(ErrorKind::Io, "not every stick was served"));
+    for mut job in queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        job.row.is_not_begun();
+        first = first.and(ended(&job));
+        all.push(job);
     }
     first?;
     all.sort_by(|a, b| a.stick.place.cmp(&b.stick.place));

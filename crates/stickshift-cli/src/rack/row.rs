@@ -10,7 +10,7 @@ use serde_json::Value;
 use stickshift::atomic_file;
 use stickshift::clean;
 use stickshift::convert::journal::Fingerprint;
-use stickshift::error::Result;
+use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::mask;
 use stickshift::modem::Identity;
 use stickshift::stick::{Place, Stick, product_name};
@@ -94,6 +94,26 @@ impl Row {
         self.after.clone_from(&self.before);
         self.verdict = Some("untouched".to_owned());
         self.what = Some("it is what it is to become".to_owned());
+    }
+
+    /// What is true of a stick whose run ends before it does, as by a power cut.
+    pub(super) fn begun(&self) -> Row {
+        Row {
+            verdict: Some("unknown".to_owned()),
+            exit: 7,
+            kind: Some(ErrorKind::Interrupted.code().to_owned()),
+            what: Some("the run ended before this stick did".to_owned()),
+            next: Some("`stickshift list` shows what it is in; then run the same command again".to_owned()),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn is_not_begun(&mut self) {
+        self.verdict = Some("untouched".to_owned());
+        self.exit = 1;
+        self.kind = Some(ErrorKind::Io.code().to_owned());
+        self.what = Some("not begun: no thread could be started".to_owned());
+        self.next = Some("run the same command again".to_owned());
     }
 
     /// The last line of its run, and what stands at its place now.
@@ -198,7 +218,9 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// In place of what this run said of the same stick before.
     pub(super) fn add(&mut self, row: Row) {
+        self.rows.retain(|before| before.earlier || before.place != row.place);
         self.rows.push(row);
         self.sort();
     }
@@ -231,10 +253,8 @@ impl Rows {
                 None => kept.push((None, row)),
             }
         }
-        for (instead, row) in kept {
-            self.rows.retain(|now| Some(&now.place) != instead.as_ref());
-            self.rows.push(Row { earlier: true, ..row });
-        }
+        self.rows.retain(|now| kept.iter().all(|(instead, _)| instead.as_ref() != Some(&now.place)));
+        self.rows.extend(kept.into_iter().map(|(_, row)| Row { earlier: true, ..row }));
         self.sort();
     }
 
@@ -243,14 +263,25 @@ impl Rows {
         self.rows.iter().map(Row::rank).max().map_or(0, |(_, exit)| exit)
     }
 
+    /// What the sticks are left as: the worst of it.
     pub(super) fn outcome(&self) -> Outcome {
         let has = |verdict: &str| self.rows.iter().any(|row| row.verdict.as_deref() == Some(verdict));
-        match () {
-            () if has("sent") => Outcome::Sent,
-            () if self.rows.iter().all(|row| row.verdict.as_deref() == Some("untouched")) => {
-                Outcome::Untouched
-            }
-            () => Outcome::Done,
+        match self.rows.iter().map(|row| row.rank().0).max() {
+            Some(3) => Outcome::Unknown,
+            Some(2) => Outcome::Recoverable,
+            _ if has("sent") => Outcome::Sent,
+            _ if has("done") => Outcome::Done,
+            _ => Outcome::Untouched,
+        }
+    }
+
+    /// The same beside a failure.
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.outcome() {
+            Outcome::Untouched => Verdict::Untouched,
+            Outcome::Done => Verdict::Done,
+            Outcome::Recoverable => Verdict::Recoverable,
+            Outcome::Sent | Outcome::Unknown => Verdict::Unknown,
         }
     }
 }
@@ -334,6 +365,43 @@ mod tests {
         assert_eq!(exit(&[("done", 0), ("untouched", 5), ("untouched", 4)]), 5);
         assert_eq!(exit(&[("untouched", 5), ("recoverable", 6), ("done", 0)]), 6);
         assert_eq!(exit(&[("unknown", 7), ("recoverable", 6)]), 7);
+    }
+
+    #[test]
+    fn what_is_left_recoverable_or_unknown_is_not_told_as_done() {
+        let outcome = |rows: &[(&str, u8)]| {
+            let rows = rows.iter().map(|(verdict, exit)| row("1-1", verdict, *exit)).collect();
+            let rows = Rows { rows };
+            (rows.outcome(), rows.verdict())
+        };
+        assert_eq!(outcome(&[("untouched", 0)]), (Outcome::Untouched, Verdict::Untouched));
+        assert_eq!(outcome(&[("done", 0), ("untouched", 5)]), (Outcome::Done, Verdict::Done));
+        assert_eq!(outcome(&[("done", 0), ("sent", 0)]), (Outcome::Sent, Verdict::Unknown));
+        assert_eq!(outcome(&[("sent", 0), ("recoverable", 6)]), (Outcome::Recoverable, Verdict::Recoverable));
+        assert_eq!(outcome(&[("recoverable", 6), ("unknown", 7)]), (Outcome::Unknown, Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_stick_that_was_in_work_at_a_power_cut_is_not_forgotten() {
+        let begun = Row { place: "1-2".into(), ..Row::default() }.begun();
+        let mut rows = Rows { rows: vec![row("1-1", "done", 0)] };
+        rows.remember(vec![begun.clone()], std::iter::empty());
+        assert_eq!((rows.exit(), rows.outcome()), (7, Outcome::Unknown));
+        // It is there again, and is done.
+        let mut rows = Rows::default();
+        rows.remember(vec![begun.clone()], [Row { place: "1-2".into(), ..Row::default() }].iter());
+        rows.add(begun);
+        rows.add(row("1-2", "done", 0));
+        assert_eq!((rows.rows.len(), rows.exit()), (1, 0));
+    }
+
+    #[test]
+    fn sticks_that_changed_their_places_keep_their_rows() {
+        let of = |place: &str, key: &str| Row { key: Some(key.into()), ..row(place, "done", 0) };
+        let mut rows = Rows { rows: vec![of("1-1", "b"), of("1-2", "a")] };
+        rows.remember(vec![of("1-1", "a"), of("1-2", "b")], std::iter::empty());
+        let keys: Vec<_> = rows.all().map(|row| row.key.as_deref().unwrap()).collect();
+        assert_eq!(keys, ["a", "b"]);
     }
 
     #[test]
