@@ -2,7 +2,7 @@
 #![cfg(all(target_os = "linux", feature = "virtual", feature = "mqtt"))]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -204,4 +204,21 @@ fn no_message_is_lost_and_none_has_two_ids() {
     assert!(heard.last.keys().any(|topic| topic.starts_with("homeassistant/sensor/stickshift_rack_1_1/")));
     let line = std::fs::read_to_string(format!("/proc/{}/cmdline", _third.0.id())).unwrap();
     assert!(!line.contains("password"));
+}
+
+#[test]
+fn a_broker_that_takes_its_time_is_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _bridge = bridge(folder.path(), listener.local_addr().unwrap().port());
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    // One that gives up begins anew meanwhile, and this connection is closed.
+    stream.read_exact(&mut vec![0; usize::from(head[1] & 0x7f)]).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    stream.write_all(&[0x20, 2, 0, 0]).unwrap();
+    stream.read_exact(&mut head[..1]).unwrap();
+    assert_eq!(head[0] >> 4, 8, "it subscribes");
 }

@@ -102,7 +102,9 @@ impl Runner {
             if self.look(say).is_none() && self.cancel.is_cancelled() {
                 return;
             }
-            while let Some(left) = every.checked_sub(began.elapsed()) {
+            // Once at least: a look may take longer than is between two.
+            loop {
+                let left = every.saturating_sub(began.elapsed());
                 if self.cancel.is_cancelled() {
                     return;
                 }
@@ -114,10 +116,50 @@ impl Runner {
                             return;
                         }
                     }
+                    Err(RecvTimeoutError::Timeout) if left.is_zero() => break,
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_run_where_a_look_takes_longer_than_is_between_two() {
+        let run: RunHosted = |words, around| {
+            (around.listener)(&json!({ "event": "result", "verb": words[0], "result": { "sticks": [] } }));
+        };
+        let cancel = Cancel::new();
+        let runner = Runner {
+            #[cfg(feature = "virtual")]
+            global: Global::default(),
+            #[cfg(feature = "virtual")]
+            played: None,
+            run,
+            cancel: cancel.clone(),
+        };
+        let ((say, seen), (order, orders)) = (channel(), channel());
+        let signal = ["signal".to_owned(), "--stick=1-1".to_owned()].to_vec();
+        let wanted = Order { id: "1".into(), place: "1-1".into(), name: "signal".into(), words: signal };
+        order.send(wanted.clone()).unwrap();
+        let looking = std::thread::spawn(move || runner.run(Duration::ZERO, &say, &orders));
+        // Looks come again and again, as long as somebody listens.
+        let done = seen.iter().take(10_000).find_map(|seen| match seen {
+            Seen::Done(order, line) => Some((order, line)),
+            _ => None,
+        });
+        cancel.cancel();
+        looking.join().unwrap();
+        let (order, line) = done.unwrap();
+        assert_eq!((order, &line["verb"]), (wanted, &json!("signal")));
     }
 }

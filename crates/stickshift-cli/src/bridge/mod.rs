@@ -33,6 +33,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How long is waited for the broker before the sticks are listened to.
 const TURN: Duration = Duration::from_millis(50);
+/// How long is waited for a connection: the client gives up after 5 s by itself. What is waited for less long begins anew each time.
+const CONNECT: Duration = Duration::from_secs(6);
 
 /// What a bridge is asked to do.
 pub(crate) struct Settings {
@@ -179,7 +181,7 @@ impl Bridge<'_> {
             if way.connected {
                 self.send(client, way);
             }
-            match connection.recv_timeout(TURN) {
+            match connection.recv_timeout(if way.connected { TURN } else { CONNECT }) {
                 Ok(Ok(event)) => {
                     if let Some(why) = self.event(client, way, event)? {
                         return Ok(why);
