@@ -153,7 +153,26 @@ fn no_message_is_lost_and_none_has_two_ids() {
     let mut mosquitto = broker(folder, port);
     let (_watcher, lines) = watcher(port);
     let mut heard = Heard::default();
+    // What an earlier bridge retained of a stick that was pulled out since.
+    let mut retain = Command::new("mosquitto_pub");
+    retain.args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "-r",
+        "-q",
+        "1",
+        "-t",
+        "stickshift/rack/1-9/state",
+    ]);
+    assert!(retain.args(["-m", r#"{"place":"1-9","present":true}"#]).status().unwrap().success());
     let mut second = bridge(folder, port);
+    let is_told_gone = |heard: &Heard| {
+        let state = heard.last.get("stickshift/rack/1-9/state");
+        state.is_some_and(|state| state.contains("\"present\":false"))
+    };
+    heard.until(&lines, "a stick that is gone", is_told_gone);
     heard.until(&lines, "the first messages", |heard| heard.messages.len() >= received);
 
     // The bridge is killed, which its last will says; the broker restarts before the bridge is back.
@@ -200,7 +219,7 @@ fn no_message_is_lost_and_none_has_two_ids() {
 
     assert_eq!(heard.messages.len(), expected, "no message has two ids");
     let states: BTreeSet<&String> = heard.last.keys().filter(|topic| topic.ends_with("/state")).collect();
-    assert_eq!(states.len(), STICKS);
+    assert_eq!(states.len(), STICKS + 1);
     assert!(heard.last.keys().any(|topic| topic.starts_with("homeassistant/sensor/stickshift_rack_1_1/")));
     let line = std::fs::read_to_string(format!("/proc/{}/cmdline", _third.0.id())).unwrap();
     assert!(!line.contains("password"));

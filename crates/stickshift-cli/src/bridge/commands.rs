@@ -82,9 +82,14 @@ pub(super) fn read(
         Allowed::Ussd => {
             let mut words = start("ussd");
             words.push("--".to_owned());
-            match command["code"].as_array() {
-                Some(codes) => words.extend(codes.iter().filter_map(Value::as_str).map(str::to_owned)),
-                None => words.push(text("code")?),
+            let texts = |codes: &[Value]| codes.iter().map(|code| code.as_str().map(str::to_owned)).collect();
+            let codes: Option<Vec<String>> = match &command["code"] {
+                Value::Array(codes) => texts(codes),
+                code => texts(std::slice::from_ref(code)),
+            };
+            match codes {
+                Some(codes) if codes.first().is_some_and(|code| !code.is_empty()) => words.extend(codes),
+                _ => return bad(Some(id), "code is a text, or a list of texts"),
             }
             words
         }
@@ -107,6 +112,15 @@ pub(super) fn refusal(what: &str) -> Value {
     })
 }
 
+/// The line of a command that came when the bridge ended.
+pub(super) fn not_begun() -> Value {
+    json!({
+        "event": "error", "schema": 1, "verb": null, "kind": "interrupted", "what": "not begun: the bridge ended",
+        "facts": {}, "cause": "", "help": "send it again, with another id, once the bridge is online",
+        "verdict": "untouched", "recover": "nothing was sent to the stick", "exit": 6,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +136,9 @@ mod tests {
             &br#"{ "do": "switch" }"#[..],
             br#"{ "id": "1", "do": "convert" }"#,
             br#"{ "id": "1", "do": "sms-send", "to": "+1" }"#,
+            br#"{ "id": "1", "do": "ussd", "code": ["*100#", 1] }"#,
+            br#"{ "id": "1", "do": "ussd", "code": [] }"#,
+            br#"{ "id": "1", "do": "ussd" }"#,
             b"switch",
             b"",
         ] {

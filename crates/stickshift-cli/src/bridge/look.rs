@@ -21,8 +21,8 @@ pub(super) enum Seen {
     Sticks(Vec<Value>),
     /// The result of `signal`.
     Signal(String, Value),
-    /// The messages that a stick holds.
-    Messages(String, Vec<Value>),
+    /// The messages that a stick holds, and whether these are all.
+    Messages(String, Vec<Value>, bool),
     /// The last line of a command.
     Done(Order, Value),
 }
@@ -88,7 +88,7 @@ impl Runner {
                 let whole = messages["skipped"].as_array().is_none_or(Vec::is_empty);
                 let messages = messages["messages"].as_array().cloned().unwrap_or_default();
                 if whole || !messages.is_empty() {
-                    say.send(Seen::Messages(place.to_owned(), messages)).ok()?;
+                    say.send(Seen::Messages(place.to_owned(), messages, whole)).ok()?;
                 }
             }
         }

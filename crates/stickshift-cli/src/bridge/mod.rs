@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{Client, ConnectReturnCode, Connection, Event, Incoming, LastWill, MqttOptions, Outgoing, QoS};
 use serde_json::Value;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use crate::context::Context;
+use crate::output::json::Outcome;
 use commands::{Allowed, Order};
 use look::{Runner, Seen};
 use outbox::{Entry, Outbox};
@@ -71,7 +72,10 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
     let (order, orders) = channel();
     let every = settings.every;
     let looking = thread::Builder::new()
-        .spawn(move || runner.run(every, &say, &orders))
+        .spawn(move || {
+            runner.run(every, &say, &orders);
+            orders
+        })
         .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").because(e))?;
     let topics = Topics::new(&settings.base, &settings.name);
     let mut bridge = Bridge {
@@ -83,12 +87,18 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         sticks: BTreeMap::new(),
         seen,
         order,
+        changed: false,
     };
     let outcome = bridge.run();
     context.cancel.cancel();
-    drop(bridge);
-    let _ = looking.join();
-    outcome
+    // A command that runs ends at its next safe step, and what became of it is told once the bridge runs again.
+    let outcome = outcome.and(bridge.end(looking.join().ok()));
+    if !bridge.changed {
+        return outcome;
+    }
+    // Each command had a verdict of its own; what all of them left is not known here.
+    context.output.outcome_is(Outcome::Sent);
+    outcome.map_err(|e| e.with_verdict(Verdict::Unknown))
 }
 
 struct Bridge<'a> {
@@ -102,6 +112,8 @@ struct Bridge<'a> {
     sticks: BTreeMap<String, Value>,
     seen: Receiver<Seen>,
     order: Sender<Order>,
+    /// Whether a command did something to a stick.
+    changed: bool,
 }
 
 /// What is on its way over one connection. A new connection begins anew: what was not acknowledged is sent again, with the same id.
@@ -206,6 +218,7 @@ impl Bridge<'_> {
                     code: "broker-connected",
                     text: format!("connected to {}:{}", self.settings.host, self.settings.port),
                 });
+                let _ = client.try_subscribe(self.topics.states(), QoS::AtLeastOnce);
                 if !self.settings.allowed.is_empty() {
                     let _ = client.try_subscribe(self.topics.commands(), QoS::AtLeastOnce);
                 }
@@ -222,10 +235,11 @@ impl Bridge<'_> {
                     self.outbox.sent(&id)?;
                 }
             }
-            // One that is retained is old: it would be run at each start.
-            Event::Incoming(Incoming::Publish(publish)) if !publish.retain => {
-                self.command(&publish.topic, &publish.payload)?;
-            }
+            // A command that is retained is old: it would be run at each start.
+            Event::Incoming(Incoming::Publish(publish)) => match publish.retain {
+                true => self.known_before(&publish.topic, &publish.payload),
+                false => self.command(&publish.topic, &publish.payload)?,
+            },
             _ => {}
         }
         Ok(None)
@@ -268,14 +282,34 @@ impl Bridge<'_> {
                 Seen::Signal(place, signal) => {
                     self.retained.insert(self.topics.of(&place, "signal"), signal.to_string());
                 }
-                Seen::Messages(place, messages) => self.messages(&place, &messages)?,
+                Seen::Messages(place, messages, whole) => self.messages(&place, &messages, whole)?,
                 Seen::Done(order, line) => {
+                    self.changed |= line["verdict"] != "untouched";
                     let entry = topics::result(&self.topics, &order.place, &order.name, &order.id, &line);
                     self.keep(entry)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Keeps what the looking thread told last, and refuses the commands that wait.
+    fn end(&mut self, orders: Option<Receiver<Order>>) -> Result<()> {
+        self.hear()?;
+        orders.iter().flat_map(Receiver::try_iter).try_for_each(|order| self.not_begun(&order))
+    }
+
+    fn not_begun(&mut self, order: &Order) -> Result<()> {
+        self.keep(topics::result(&self.topics, &order.place, &order.name, &order.id, &commands::not_begun()))
+    }
+
+    /// A stick that an earlier bridge told to be there. Where it is not, the next look tells that.
+    fn known_before(&mut self, topic: &str, payload: &[u8]) {
+        let Some(place) = self.topics.place_of(topic, "state") else { return };
+        let Ok(state) = serde_json::from_slice::<Value>(payload) else { return };
+        if state["place"] == place && state["present"] == true {
+            self.sticks.entry(place.to_owned()).or_insert(state);
+        }
     }
 
     fn sticks(&mut self, sticks: Vec<Value>) {
@@ -300,7 +334,7 @@ impl Bridge<'_> {
         self.sticks.append(&mut now);
     }
 
-    fn messages(&mut self, place: &str, messages: &[Value]) -> Result<()> {
+    fn messages(&mut self, place: &str, messages: &[Value], whole: bool) -> Result<()> {
         let hides = self.settings.hides_numbers;
         let entries: Vec<Entry> =
             messages.iter().filter_map(|m| topics::message(&self.topics, place, m, hides)).collect();
@@ -311,18 +345,19 @@ impl Bridge<'_> {
                 .output
                 .warn("outbox-full", "the outbox is full: messages stay on their sticks".to_owned());
         }
-        self.outbox.holds(place, ids)
+        self.outbox.holds(place, ids, whole)
     }
 
     fn command(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
-        let Some(place) = self.topics.place_of(topic).map(str::to_owned) else { return Ok(()) };
+        let Some(place) = self.topics.place_of(topic, "command").map(str::to_owned) else { return Ok(()) };
         match commands::read(&place, payload, &self.settings.allowed) {
             Ok(order) => {
                 // Written before it is begun: one that the broker delivers twice is run once.
-                if self.outbox.command(&order.id)? {
-                    let _ = self.order.send(order);
+                if !self.outbox.command(&order.id)? {
+                    return Ok(());
                 }
-                Ok(())
+                // Without a receiver the looking thread has ended.
+                self.order.send(order).or_else(|order| self.not_begun(&order.0))
             }
             Err((id, what)) => {
                 self.context.output.warn("command-refused", format!("{place}: {what}"));

@@ -17,6 +17,8 @@ const MOST: usize = 10_000;
 const LARGEST: u64 = 64 << 20;
 /// Commands that are remembered, so that none is carried out twice.
 const COMMANDS: usize = 1_000;
+/// The ids of the ends of commands begin with it: no stick holds them, and commands are remembered by their own ids.
+pub(super) const RESULT: &str = "result-";
 /// After so many lines that say nothing new, the file is written anew.
 const STALE: usize = 2_000;
 
@@ -99,7 +101,9 @@ impl Outbox {
     fn apply(&mut self, line: Line) {
         match line {
             Line::Put(entry) => {
-                self.seen.entry(String::new()).or_default().insert(entry.id.clone());
+                if !entry.id.starts_with(RESULT) {
+                    self.seen.entry(String::new()).or_default().insert(entry.id.clone());
+                }
                 self.waiting.push_back(entry);
             }
             Line::Sent(id) => self.waiting.retain(|entry| entry.id != id),
@@ -151,12 +155,15 @@ impl Outbox {
         Ok(true)
     }
 
-    /// The stick at `place` holds these messages now: others need not be remembered for it.
+    /// The stick at `place` holds these messages now: where that is the `whole`, others need not be remembered for it.
     ///
     /// # Errors
     /// `FileUnwritable`.
-    pub(super) fn holds(&mut self, place: &str, ids: Vec<String>) -> Result<()> {
-        let known: HashSet<String> = ids.iter().filter(|id| self.knows(id)).cloned().collect();
+    pub(super) fn holds(&mut self, place: &str, ids: Vec<String>, whole: bool) -> Result<()> {
+        let mut known: HashSet<String> = ids.into_iter().filter(|id| self.knows(id)).collect();
+        if !whole {
+            known.extend(self.seen.get(place).into_iter().flatten().cloned());
+        }
         if self.seen.get(place) == Some(&known) {
             return Ok(());
         }
@@ -275,14 +282,25 @@ mod tests {
         let path = folder.path().join("outbox");
         let mut outbox = Outbox::open(&path).unwrap();
         outbox.put(vec![entry("a"), entry("b")]).unwrap();
-        outbox.holds("1-1", vec!["a".into(), "b".into()]).unwrap();
-        outbox.holds("1-1", vec!["b".into(), "not put".into()]).unwrap();
+        outbox.holds("1-1", vec!["a".into(), "b".into()], true).unwrap();
+        outbox.holds("1-1", vec!["b".into()], false).unwrap();
+        assert!(outbox.knows("a"), "the store that has it was not read");
+        outbox.holds("1-1", vec!["b".into(), "not put".into()], true).unwrap();
         assert!(!outbox.knows("a") && outbox.knows("b") && !outbox.knows("not put"));
         drop(outbox);
         let outbox = Outbox::open(&path).unwrap();
         // What waits is known until it was sent.
         assert!(outbox.knows("b") && !outbox.knows("not put"));
         assert_eq!(ids(&outbox), ["a", "b"]);
+    }
+
+    #[test]
+    fn ends_of_commands_are_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(&folder.path().join("outbox")).unwrap();
+        outbox.put(vec![entry("result-c1")]).unwrap();
+        assert!(!outbox.knows("result-c1"));
+        assert_eq!(ids(&outbox), ["result-c1"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stickshift::mask;
 
-use super::outbox::Entry;
+use super::outbox::{Entry, RESULT};
 use crate::files;
 
 /// Where everything of one bridge is.
@@ -32,9 +32,14 @@ impl Topics {
         format!("{}/+/command", self.root)
     }
 
-    /// The place in the topic of a command.
-    pub(super) fn place_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        topic.strip_prefix(&self.root)?.strip_prefix('/')?.strip_suffix("/command")
+    /// What is retained of every stick.
+    pub(super) fn states(&self) -> String {
+        format!("{}/+/state", self.root)
+    }
+
+    /// The place in the topic of a `command`, or of a `state`.
+    pub(super) fn place_of<'a>(&self, topic: &'a str, what: &str) -> Option<&'a str> {
+        topic.strip_prefix(&self.root)?.strip_prefix('/')?.strip_suffix(what)?.strip_suffix('/')
     }
 }
 
@@ -58,17 +63,21 @@ pub(super) fn message(topics: &Topics, place: &str, message: &Value, hides_numbe
     if !matches!(message["kind"].as_str(), Some("received" | "report")) {
         return None;
     }
-    let field = |name: &str| message[name].to_string();
-    let what =
-        ["kind", "from", "to", "time_raw", "text", "data", "report", "store", "number", "missing_parts"];
-    // The topic is part of it: another bridge has a stick at the same place.
-    let topic = topics.of(place, "message");
-    let id = files::digest(format!("{topic} {}", what.map(field).join(" ")));
     let number = |name: &str| match message[name].as_str() {
         Some(number) if hides_numbers => Value::from(mask::identity(number)),
         Some(number) => Value::from(number),
         None => Value::Null,
     };
+    // What is hidden is no part of the id: the few numbers that a masked one may be are quickly tried.
+    let field = |name: &str| match name {
+        "from" | "to" => number(name).to_string(),
+        _ => message[name].to_string(),
+    };
+    let what =
+        ["kind", "from", "to", "time_raw", "text", "data", "report", "store", "number", "missing_parts"];
+    // The topic is part of it: another bridge has a stick at the same place.
+    let topic = topics.of(place, "message");
+    let id = files::digest(format!("{topic} {}", what.map(field).join(" ")));
     let payload = json!({
         "id": id,
         "place": place,
@@ -89,7 +98,7 @@ pub(super) fn message(topics: &Topics, place: &str, message: &Value, hides_numbe
 /// The entry for the end of a command.
 pub(super) fn result(topics: &Topics, place: &str, command: &str, id: &str, line: &Value) -> Entry {
     let payload = json!({ "id": id, "place": place, "command": command, "line": line });
-    Entry { id: format!("result-{id}"), topic: topics.of(place, "result"), payload: payload.to_string() }
+    Entry { id: format!("{RESULT}{id}"), topic: topics.of(place, "result"), payload: payload.to_string() }
 }
 
 /// What is retained of a stick: what `list` says of it that does not change by itself, and whether it is there.
@@ -116,8 +125,14 @@ mod tests {
         let one = json!({ "kind": "received", "from": "+12345678901", "text": "Hello", "time_raw": "t", "store": "SM", "number": 1 });
         let entry = message(&topics, "1-1", &one, false).unwrap();
         assert_eq!(entry.topic, "stickshift/host/1-1/message");
-        assert_eq!(message(&topics, "1-1", &one, true).unwrap().id, entry.id);
-        assert!(!message(&topics, "1-1", &one, true).unwrap().payload.contains("12345678901"));
+        assert_eq!(message(&topics, "1-1", &one, false).unwrap().id, entry.id);
+        let masked = message(&topics, "1-1", &one, true).unwrap();
+        assert!(!masked.payload.contains("12345678901"));
+        // Nobody finds the number by trying which one gives the id.
+        let mut like = one.clone();
+        like["from"] = "+12999998901".into();
+        let like = message(&topics, "1-1", &like, true).unwrap();
+        assert!(masked.id != entry.id && masked.id == like.id);
         assert_ne!(message(&topics, "1-2", &one, false).unwrap().id, entry.id);
         let elsewhere = Topics::new("stickshift", "other");
         assert_ne!(message(&elsewhere, "1-1", &one, false).unwrap().id, entry.id);
@@ -129,8 +144,9 @@ mod tests {
     #[test]
     fn places_are_read_from_topics_of_ours_alone() {
         let topics = Topics::new("a/b", "host");
-        assert_eq!(topics.place_of("a/b/host/1-1.2/command"), Some("1-1.2"));
-        assert_eq!(topics.place_of("a/b/hosts/1-1/command"), None);
+        assert_eq!(topics.place_of("a/b/host/1-1.2/command", "command"), Some("1-1.2"));
+        assert_eq!(topics.place_of("a/b/host/1-1/state", "command"), None);
+        assert_eq!(topics.place_of("a/b/hosts/1-1/command", "command"), None);
         assert!(
             level("a+b").is_err() && level("").is_err() && levels("a//b").is_err() && levels("a/b").is_ok()
         );
