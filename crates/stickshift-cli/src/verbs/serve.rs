@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -149,10 +150,12 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         services,
         version: env!("CARGO_PKG_VERSION"),
     };
+    let changed = Arc::new(AtomicBool::new(false));
     let hosted = Hosted {
         #[cfg(feature = "virtual")]
         global: context.global.clone(),
         run_hosted,
+        changed: Arc::clone(&changed),
         #[cfg(feature = "virtual")]
         played: context.opener.computer()?,
     };
@@ -167,6 +170,10 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
     let listening = Listening { address: server.address().map(|a| a.to_string()), url, unix: args.unix };
     context.output.stream("listening", &listening);
     server.run(&context.cancel);
+    // Each command had a verdict of its own; what all of them left is not known here.
+    if changed.load(Ordering::Relaxed) {
+        context.output.outcome_is(Outcome::Sent);
+    }
     Ok(())
 }
 
@@ -259,6 +266,8 @@ struct Hosted {
     #[cfg(feature = "virtual")]
     global: Global,
     run_hosted: RunHosted,
+    /// Whether a command did something to a stick.
+    changed: Arc<AtomicBool>,
     #[cfg(feature = "virtual")]
     played: Option<Played>,
 }
@@ -272,6 +281,14 @@ impl Engine for Hosted {
         listener: Box<dyn Fn(&Value)>,
         approve: Box<dyn Fn() -> bool>,
     ) {
+        let changed = Arc::clone(&self.changed);
+        let listener = Box::new(move |line: &Value| {
+            let is_last = matches!(line["event"].as_str(), Some("result" | "error"));
+            if is_last && line["verdict"] != "untouched" {
+                changed.store(true, Ordering::Relaxed);
+            }
+            listener(line);
+        });
         let around = Surroundings {
             #[cfg(feature = "virtual")]
             global: self.global.clone(),
