@@ -4,14 +4,14 @@ rm /etc/udev/rules.d/40-usb_modeswitch.rules
 udevadm control --reload
 stickshift doctor | tee "$HERE/doctor" || true
 grep -q 'usb_modeswitch switches sticks automatically' "$HERE/doctor"
-# On an emulated processor usb_modeswitch may need longer than the usual five seconds.
-stickshift --json watch --patience 15 > "$HERE/watch" 2>&1 &
+# On an emulated processor usb_modeswitch may need longer than the usual five seconds, and two guests share this machine.
+stickshift --json watch --patience 30 > "$HERE/watch" 2>&1 &
 watch=$!
 plug k3772
 wait_for 30 shows 12d1:14cf
 wait_for 10 exists /dev/ttyUSB2
 # Longer than it is patient.
-sleep 18
+sleep 33
 cat "$HERE/watch"
 grep -q 'usb_modeswitch' "$HERE/watch"
 if grep -Eq '"(switching|switched|failed)"' "$HERE/watch"; then exit 1; fi
