@@ -1,5 +1,6 @@
 //! The virtual bus: virtual sticks through the same interface as real ones.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
@@ -21,12 +22,19 @@ pub struct VirtualBus {
     computer: Shared,
     /// The changes that the last look at the bus has shown.
     seen: u64,
+    /// Whether the web server of the stick at a place is within the computer's reach.
+    web: Option<Arc<dyn Fn(&Place) -> bool + Send + Sync>>,
 }
 
 impl VirtualBus {
     /// Nothing is plugged in, and the clock stands at zero.
     pub fn new() -> Self {
-        VirtualBus { computer: Shared::default(), seen: 0 }
+        VirtualBus { computer: Shared::default(), seen: 0, web: None }
+    }
+
+    /// Web servers answer only where `reaches` says so: without an address of the computer's there is no way to them.
+    pub fn web_where(&mut self, reaches: impl Fn(&Place) -> bool + Send + Sync + 'static) {
+        self.web = Some(Arc::new(reaches));
     }
 
     /// Plugs a stick in. What stood there before is gone.
@@ -247,6 +255,9 @@ impl Bus for VirtualBus {
         });
         if !network {
             return Err(Error::new(ErrorKind::NoSuchPort, "the stick has no network interface"));
+        }
+        if self.web.as_ref().is_some_and(|reaches| !reaches(place)) {
+            return Err(Error::new(ErrorKind::Timeout, "the web server is out of reach"));
         }
         let enumeration = computer.enumeration(place).ok_or_else(virtual_computer::gone)?;
         Ok(Box::new(VirtualHttp { computer: self.computer.clone(), place: place.clone(), enumeration }))

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use stickshift::error::{ErrorKind, RefusalFamily};
+use stickshift::error::{ErrorKind, RefusalFamily, Verdict};
+use stickshift::event::Cancel;
 use stickshift::link::Bus;
-use stickshift::online::{self, Simulated, Weather};
+use stickshift::modem::Modem;
+use stickshift::online::computer::{Change, Network};
+use stickshift::online::{self, Computer, Simulated, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
 
@@ -60,9 +63,6 @@ fn what_can_be_overcome_is_overcome() {
 /// What goes wrong in the network is said in the same words whatever the way is.
 #[test]
 fn every_way_says_what_was_wrong() {
-    use stickshift::error::Verdict;
-    use stickshift::online::{Wanted, WantedWay};
-
     let ways = [
         ("e3372h-stick", WantedWay::Ncm),
         ("e3372h-stick", WantedWay::Ppp),
@@ -102,4 +102,69 @@ fn every_way_says_what_was_wrong() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Switches the data of a HiLink stick on or off by its web server, as its owner would.
+pub(crate) fn set_data(bus: &mut VirtualBus, computer: &mut Simulated, on: bool) {
+    over_web(bus, computer, |modem| modem.set_data(on).unwrap());
+}
+
+/// Its data switch.
+pub(crate) fn data(bus: &mut VirtualBus, computer: &mut Simulated) -> bool {
+    over_web(bus, computer, |modem| modem.connection().unwrap().data.unwrap())
+}
+
+/// With an interface of somebody else's to it.
+fn over_web<R>(bus: &mut VirtualBus, computer: &mut Simulated, act: impl FnOnce(&mut Modem<'_>) -> R) -> R {
+    let stick = bus.sticks().unwrap().remove(0);
+    let card = computer.cards(&stick).unwrap().remove(0).card;
+    let address = Network { address: [192, 168, 8, 77].into(), prefix: 24 };
+    let changes = |add| {
+        [Change::Address { card: card.clone(), address, add }, Change::Link { card: card.clone(), up: add }]
+    };
+    changes(true).iter().for_each(|change| computer.apply(change).unwrap());
+    let cancel = Cancel::new();
+    let mut link = bus.open_http(&place()).unwrap();
+    let seen = act(&mut Modem::over_web(&mut *link, None, &cancel).unwrap());
+    changes(false).iter().for_each(|change| computer.apply(change).unwrap());
+    seen
+}
+
+/// The stick's web server is behind the interface that going offline takes down.
+#[test]
+fn what_the_web_server_puts_back_is_put_back_before_its_interface_goes() {
+    let hilink = Wanted { way: WantedWay::Hilink, apn: None, ..Wanted::default() };
+    for (fault, weather) in [
+        (None, Weather::default()),
+        (Some("refused=27"), Weather::default()),
+        (None, Weather { addresses: false, ..Weather::default() }),
+    ] {
+        let mut bus = VirtualBus::new();
+        bus.plug(&place(), catalogue::virtual_stick("e3372h-hilink", 1, fault).unwrap());
+        bus.advance(Duration::from_secs(60));
+        let mut computer = Simulated::new(weather.clone()).beside(Box::new(bus.clone()));
+        let outside = computer.outside();
+        bus.web_where(move |place| outside.reaches(place));
+        set_data(&mut bus, &mut computer, false);
+        let before = computer.everything();
+        let stick = bus.sticks().unwrap().remove(0);
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &hilink, None);
+        match ended {
+            Ok(_) => {
+                assert!(fault.is_none() && weather.addresses);
+                assert!(data(&mut bus, &mut computer));
+                // Using it as above has taken its interface down: it is brought up for this.
+                let taken = down(&mut bus, Some(stick), &mut computer).unwrap();
+                assert_eq!(taken.stick, ["data switch off"]);
+            }
+            Err(error) => {
+                assert!(fault.is_some() || !weather.addresses, "{error:?}\n{told:?}");
+                assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{error:?}");
+                assert_eq!(error.fact("stick-now"), Some("data switch off"), "{error:?}");
+            }
+        }
+        assert_eq!(computer.everything(), before, "{fault:?}");
+        assert!(!computer.remembers(&place()));
+        assert!(!data(&mut bus, &mut computer), "{fault:?}");
+    }
 }

@@ -33,7 +33,7 @@ pub struct Taken {
 /// Takes the stick at `place` offline and puts back what `up` has changed. `stick` is what stands there, if anything does.
 ///
 /// # Errors
-/// What the computer reports; of the stick, an error with its verdict: the computer is put back before.
+/// What the computer reports; of the stick, an error with its verdict: the computer is put back all the same.
 pub fn down(
     bus: &mut dyn Bus,
     place: &Place,
@@ -43,7 +43,7 @@ pub fn down(
     session: &mut Session<'_>,
 ) -> Result<Taken> {
     let mut taken = Taken { place: place.to_string(), ..Taken::default() };
-    let Some(record) = computer.recall(place)? else { return Ok(taken) };
+    let Some(mut record) = computer.recall(place)? else { return Ok(taken) };
     if record.way == super::sim::PIN_REFUSED {
         computer.forget(place)?;
         taken.stick.push("the PIN that was refused is forgotten".to_owned());
@@ -51,19 +51,35 @@ pub fn down(
     }
     computer.may_change()?;
     taken.was_online = true;
-    session.step("computer", "the computer is put back");
     let before = record.on_computer.clone();
+    let stick = stick.filter(|stick| stick.id.to_string() == record.stick);
+    let wanted = Wanted { no_default: true, ..Wanted::default() };
+    let mut by_web = None;
+    if let Some(stick) = stick.clone().filter(|_| over_web(&record)) {
+        // Its web server is behind the interface that the computer's changes keep up.
+        session.step("stick", "the stick is put back");
+        record.on_computer = still_there(&record, &computer.boot());
+        record.boot = computer.boot();
+        let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
+        by_web = Some(of_stick(&mut run, login.as_ref()));
+        record = run.record;
+    }
+    session.step("computer", "the computer is put back");
     let record = of_computer(computer, &record, session)?;
     taken.computer = before.iter().rev().map(ToString::to_string).collect();
+    if let Some(now) = by_web {
+        taken.stick.push(now?);
+        computer.forget(place)?;
+        return Ok(taken);
+    }
     session.step("stick", "the stick is put back");
-    let Some(stick) = stick.filter(|stick| stick.id.to_string() == record.stick) else {
+    let Some(stick) = stick else {
         taken.stick.push("it is not there, or is another one now: nothing was sent to it".to_owned());
         computer.forget(place)?;
         return Ok(taken);
     };
-    let wanted = Wanted::default();
     let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
-    let now = of_stick_with(&mut run, login)?;
+    let now = of_stick(&mut run, login.as_ref())?;
     taken.stick.push(now);
     run.computer.forget(place)?;
     Ok(taken)
@@ -103,23 +119,27 @@ pub(super) fn of_computer(
     Ok(record)
 }
 
-/// Puts the stick back, and says what it has then.
-pub(super) fn of_stick(run: &mut Run<'_, '_>) -> Result<String> {
-    of_stick_with(run, None)
+/// Whether the stick's web server is what puts it back: that is reached as long as the computer is not put back.
+pub(super) fn over_web(record: &Record) -> bool {
+    record.on_stick.iter().any(|undo| {
+        matches!(
+            undo,
+            StickUndo::DataSwitch { .. } | StickUndo::Profile { .. } | StickUndo::WebRoaming { .. }
+        )
+    })
 }
 
-fn of_stick_with(run: &mut Run<'_, '_>, login: Option<Login>) -> Result<String> {
+/// Puts the stick back, and says what it has then.
+pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<String> {
     if run.record.on_stick.is_empty() {
         return Ok("as it was found".to_owned());
     }
     // Putting back is not stopped half-way.
     let cancel = Cancel::new();
-    let over_web = run.record.on_stick.iter().any(|u| {
-        matches!(u, StickUndo::DataSwitch { .. } | StickUndo::Profile { .. } | StickUndo::WebRoaming { .. })
-    });
-    let undone = if over_web {
+    let undone = if over_web(&run.record) {
+        ways::hilink::reach(run).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
         let mut link = run.bus.open_http(&run.stick.place)?;
-        let mut modem = Modem::over_web(&mut *link, login.as_ref(), &cancel)?;
+        let mut modem = Modem::over_web(&mut *link, login, &cancel)?;
         each(&mut run.record, &mut modem)
     } else if run.record.way == Way::Mbim.word() {
         let interface = identity::mbim_interface(&run.stick).ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! The SIM and its PIN: one try, and never the last.
 
-use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::modem::{LastTry, Modem, PinUse, SimCondition};
 use crate::online::run::Run;
 use crate::online::up::Access;
@@ -17,7 +17,11 @@ pub(super) fn ready(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut A
     let condition = modem.sim_condition()?;
     run.session.note("sim", format!("the SIM is: {condition}"));
     match condition {
-        SimCondition::Ready | SimCondition::Pin2 | SimCondition::Puk2 | SimCondition::NotSeen => Ok(()),
+        SimCondition::NotSeen => Ok(()),
+        SimCondition::Ready | SimCondition::Pin2 | SimCondition::Puk2 => {
+            access.pin_was_refused = false;
+            Ok(())
+        }
         SimCondition::Pin => enter(run, modem, access),
         SimCondition::Puk => {
             Err(Error::new(ErrorKind::SimPukNeeded, "the SIM is blocked after wrong PINs and wants its PUK"))
@@ -43,8 +47,8 @@ fn refusal(code: i32) -> Detail {
     Detail::Refusal(Refusal { family: RefusalFamily::Cme, code })
 }
 
-/// Keeps in mind that a PIN was refused, until `down`, or until the SIM is seen ready.
-fn remember(run: &mut Run<'_, '_>) -> Result<()> {
+/// Keeps in mind that a PIN was refused, or that nobody saw whether it was, until `down`, or until the SIM is seen ready.
+pub(super) fn remember(run: &mut Run<'_, '_>) -> Result<()> {
     run.record.way = PIN_REFUSED.to_owned();
     run.computer.keep(&run.record)
 }
@@ -52,7 +56,8 @@ fn remember(run: &mut Run<'_, '_>) -> Result<()> {
 fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
     if access.pin_was_refused {
         remember(run)?;
-        let what = "the PIN was refused in an earlier run, and is not sent again by itself";
+        let what =
+            "the PIN was refused in an earlier run, or its answer was lost, and is not sent again by itself";
         return Err(Error::new(ErrorKind::SimPinNeeded, what).detail(Detail::PinRefusedBefore));
     }
     let Some(pin) = (access.pin)()? else {
@@ -65,7 +70,9 @@ fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) 
             Ok(())
         }
         Err(error) => {
-            if error.is(ErrorKind::WrongPin) {
+            // A try whose answer is lost may be spent.
+            if error.is(ErrorKind::WrongPin) || error.verdict() == Some(Verdict::Unknown) {
+                access.pin_was_refused = true;
                 remember(run)?;
             }
             Err(error)

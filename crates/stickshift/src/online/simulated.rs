@@ -1,9 +1,9 @@
 //! A computer in memory, with a network behind it: for `--virtual`, and for tests of what is left behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +22,8 @@ use crate::stick::{Place, Stick};
 pub struct Weather {
     /// A DHCP server answers.
     pub dhcp: bool,
+    /// How long a lease of it holds.
+    pub lease: Duration,
     /// Routers advertise IPv6.
     pub advertises: bool,
     /// The network translates from IPv6 to IPv4.
@@ -56,6 +58,7 @@ impl Default for Weather {
     fn default() -> Self {
         Weather {
             dhcp: true,
+            lease: Duration::from_secs(86_400),
             advertises: false,
             nat64: true,
             dhcp6: false,
@@ -96,12 +99,18 @@ struct State {
 pub struct Outside {
     answers: Arc<AtomicBool>,
     bytes: Arc<AtomicU64>,
+    reached: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Outside {
     /// Whether anybody answers through any stick, from now on.
     pub fn answers(&self, answers: bool) {
         self.answers.store(answers, Ordering::Relaxed);
+    }
+
+    /// Whether an interface of the stick at a place is up with an IPv4 address: its web server is behind that.
+    pub fn reaches(&self, place: &Place) -> bool {
+        self.reached.lock().is_ok_and(|reached| reached.contains(place.as_str()))
     }
 
     /// So many bytes pass through the interfaces of every stick.
@@ -129,6 +138,8 @@ pub struct Simulated {
     state: State,
     records: BTreeMap<String, Record>,
     usages: BTreeMap<String, Usage>,
+    /// How often a lease was given or renewed.
+    pub leases: u32,
     /// How often a USB port was reset.
     pub resets: u32,
     /// The pppds that run, by process.
@@ -159,11 +170,16 @@ impl Simulated {
             state: State::default(),
             records: BTreeMap::new(),
             usages: BTreeMap::new(),
+            leases: 0,
             resets: 0,
             programs: BTreeMap::new(),
             ppp: None,
             started: 0,
-            outside: Outside { answers: Arc::new(AtomicBool::new(true)), bytes: Arc::default() },
+            outside: Outside {
+                answers: Arc::new(AtomicBool::new(true)),
+                bytes: Arc::default(),
+                reached: Arc::default(),
+            },
             bus: None,
             appearances: BTreeMap::new(),
             by_dhcp: Vec::new(),
@@ -214,6 +230,16 @@ impl Simulated {
         let Some(Program { card, .. }) = self.programs.remove(&pid) else { return };
         self.state.cards.retain(|held| held.state.card != card);
         self.state.routes.retain(|route| route.card != card);
+    }
+
+    /// Tells the outside which sticks' web servers are within reach.
+    fn tell_reached(&self) {
+        let is_near =
+            |held: &&Held| held.state.up && held.state.addresses.iter().any(|n| n.address.is_ipv4());
+        let near = self.state.cards.iter().filter(is_near).filter_map(|held| held.place.clone()).collect();
+        if let Ok(mut reached) = self.outside.reached.lock() {
+            *reached = near;
+        }
     }
 
     /// Takes away the interfaces of sticks that have left the bus since, or came back, and those of pppds whose link is over.
@@ -279,6 +305,7 @@ impl Simulated {
             self.state.cards.iter().filter(|h| is_its(h)).map(|h| h.state.card.clone()).collect();
         self.state.cards.retain(|held| !is_its(held));
         self.state.routes.retain(|route| !gone.contains(&route.card));
+        self.tell_reached();
     }
 
     /// How many interfaces, routes, rules and programs there are: what grows without end is leaked.
@@ -526,6 +553,7 @@ impl Computer for Simulated {
                 self.end(*pid);
             }
         }
+        self.tell_reached();
         Ok(())
     }
 
@@ -535,14 +563,15 @@ impl Computer for Simulated {
         }
         let address = Network { address: [192, 168, 8, 100].into(), prefix: 24 };
         self.by_dhcp.push(address.address);
+        self.leases += 1;
         Ok(Some(DhcpLease {
             address,
             router: Some([192, 168, 8, 1].into()),
             dns: vec![[192, 168, 8, 1].into()],
             mtu: None,
             server: [192, 168, 8, 1].into(),
-            time: Duration::from_secs(86_400),
-            renew_after: Duration::from_secs(43_200),
+            time: self.weather.lease,
+            renew_after: self.weather.lease / 2,
         }))
     }
 

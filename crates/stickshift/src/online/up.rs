@@ -80,7 +80,7 @@ pub fn up(
             run.computer.keep(&run.record)?;
             Ok(connection)
         }
-        Err(error) => Err(put_back(run, error)),
+        Err(error) => Err(put_back(run, error, access)),
     }
 }
 
@@ -183,17 +183,17 @@ fn still_online(
 }
 
 /// Puts everything back after a failure, and says what the stick and the computer have now.
-fn put_back(mut run: Run<'_, '_>, error: Error) -> Error {
+fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
     let was_changed = !run.record.on_stick.is_empty();
+    let by_web = down::over_web(&run.record).then(|| down::of_stick(&mut run, access.login.as_ref()));
     let computer = run.back_to(0);
     let error = match &computer {
         Ok(()) => error.with("computer-now", "as it was found"),
         Err(e) => error.with("computer-now", format!("not all could be taken back: {e}")),
     };
     if !was_changed {
-        // A PIN that was refused is remembered; nothing else is.
-        if run.record.way != sim::PIN_REFUSED && computer.is_ok() {
-            let _ = run.computer.forget(&run.stick.place);
+        if computer.is_ok() {
+            forget(&mut run, access);
         }
         // Whoever sent a code has judged it; everything else that was sent only asked.
         if run.pin_entered {
@@ -202,10 +202,10 @@ fn put_back(mut run: Run<'_, '_>, error: Error) -> Error {
         return error.verdict_if_unset(Verdict::Untouched);
     }
     run.session.note("put-back", "the stick is put back as it was found");
-    match down::of_stick(&mut run) {
+    match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
         Ok(now) => {
-            if run.record.on_stick.is_empty() && computer.is_ok() && run.record.way != sim::PIN_REFUSED {
-                let _ = run.computer.forget(&run.stick.place);
+            if run.record.on_stick.is_empty() && computer.is_ok() {
+                forget(&mut run, access);
             }
             error.with("stick-now", now).with_verdict(Verdict::Recoverable)
         }
@@ -215,4 +215,12 @@ fn put_back(mut run: Run<'_, '_>, error: Error) -> Error {
             error.with("stick-now", now).with_verdict(Verdict::Unknown)
         }
     }
+}
+
+/// A PIN that was refused is remembered, also where this run did not come to the SIM; nothing else is.
+fn forget(run: &mut Run<'_, '_>, access: &Access<'_>) {
+    let _ = match access.pin_was_refused {
+        true => sim::remember(run),
+        false => run.computer.forget(&run.stick.place),
+    };
 }

@@ -26,6 +26,17 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     Ok(Bearer { way: Way::Hilink, card, apn, registered, addresses, answered: None, metric })
 }
 
+/// Has the web server reached again where the interface lost its address, by a replug or a restart; that goes with the record.
+pub(in crate::online) fn reach(run: &mut Run<'_, '_>) -> Result<()> {
+    let state = run.card(interface_of(&run.stick, Kind::Card))?;
+    if state.up && state.addresses.iter().any(|n| n.address.is_ipv4()) {
+        return Ok(());
+    }
+    let addresses = local_address(run, &state.card)?;
+    settle::address(run, &state.card, &addresses)?;
+    settle::route(run, &state.card, &addresses).map(|_| ())
+}
+
 fn local_address(run: &mut Run<'_, '_>, card: &crate::online::computer::Card) -> Result<Addresses> {
     if let Some(addresses) = settle::by_owner(run, card)? {
         return Ok(addresses);

@@ -2,7 +2,7 @@
 
 mod attempts;
 mod ecm;
-mod hilink;
+pub(super) mod hilink;
 pub(super) mod mbim;
 pub(super) mod ncm;
 mod ppp;
