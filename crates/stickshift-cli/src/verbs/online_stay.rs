@@ -99,7 +99,13 @@ pub(crate) fn run(
     let journal = if context.global.json { None } else { Journal::open() };
     #[cfg(not(target_os = "linux"))]
     let journal = None::<()>;
-    let mut told = |event| context.output.event(&event);
+    let mut told = |event| {
+        // Going up takes longer than the watchdog's patience; each step shows that it is alive.
+        if notify.beat.is_some() {
+            notify.say("WATCHDOG=1");
+        }
+        context.output.event(&event);
+    };
     let name = place.to_string();
     let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
     post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
@@ -219,8 +225,8 @@ impl Site for Beating<'_, '_, '_> {
         self.post.up()
     }
 
-    fn down(&mut self) {
-        self.post.down();
+    fn down(&mut self) -> Result<()> {
+        self.post.down()
     }
 
     fn check(&mut self, look: Look) -> Result<Health> {

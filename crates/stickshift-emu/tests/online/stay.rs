@@ -186,8 +186,8 @@ impl Site for Dealt<'_, '_> {
         Ok(connection)
     }
 
-    fn down(&mut self) {
-        self.post.down();
+    fn down(&mut self) -> Result<()> {
+        self.post.down()
     }
 
     fn check(&mut self, look: Look) -> Result<Health> {
@@ -216,10 +216,12 @@ impl Site for Dealt<'_, '_> {
 }
 
 fn rig_of(name: &str, fault: Option<&str>) -> (VirtualBus, Simulated) {
-    let bus = VirtualBus::new();
+    let mut bus = VirtualBus::new();
     bus.plug(&place(), catalogue::virtual_stick(name, 1, fault).unwrap());
     bus.advance(Duration::from_secs(60));
     let computer = Simulated::new(Weather::default()).beside(Box::new(bus.clone())).with_ppp(ppp::agreeable);
+    let outside = computer.outside();
+    bus.web_where(move |place| outside.reaches(place));
     (bus, computer)
 }
 
@@ -493,4 +495,42 @@ fn limits_end_the_connection_before_the_bill_does() {
     let error: Error = ended.unwrap_err();
     assert!(error.is(ErrorKind::LimitReached), "{error:?}");
     assert!(!computer.remembers(&place()), "it is down");
+}
+
+/// The web server that switches data on and off is behind the interface that goes with the connection.
+#[test]
+fn data_that_was_off_is_off_again_after_drops_and_replugs() {
+    use crate::troubles::{data, set_data};
+
+    let (mut bus, mut computer) = rig_of("e3372h-hilink", None);
+    set_data(&mut bus, &mut computer, false);
+    let clean = computer.everything();
+    let (wanted, mut pin) = (wanted(WantedWay::Hilink), || Ok(None));
+    let mut told = |_| {};
+    let (look, outside) = (bus.clone(), computer.outside());
+    let access = Access::new(&mut pin, None);
+    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(post, look, outside, true, 30);
+    stay(&mut dealt, EVERY, Limits::default(), &mut |_| {}).unwrap();
+    assert_eq!(dealt.took.len(), 30);
+    drop(dealt);
+    assert!(!computer.remembers(&place()));
+    assert_eq!(computer.count()[1..], [1, 0, 0], "the route of the cable\n{clean}");
+    assert!(!data(&mut bus, &mut computer));
+}
+
+#[test]
+fn a_lease_is_renewed_also_between_looks_that_are_far_apart() {
+    let (mut bus, mut computer) = rig_of("e3372h-hilink", None);
+    computer.weather.lease = Duration::from_secs(120);
+    let (wanted, mut pin) = (wanted(WantedWay::Hilink), || Ok(None));
+    let mut told = |_| {};
+    let (look, outside) = (bus.clone(), computer.outside());
+    let access = Access::new(&mut pin, None);
+    let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
+    let mut dealt = Dealt::new(post, look.clone(), outside, true, 0);
+    dealt.stops = Some(look.now() + Duration::from_secs(3600));
+    stay(&mut dealt, Duration::from_secs(1800), Limits::default(), &mut |_| {}).unwrap();
+    drop(dealt);
+    assert!((55..=62).contains(&computer.leases), "each minute of an hour: {}", computer.leases);
 }

@@ -9,7 +9,7 @@ mod reports;
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Moment;
 use crate::online::Connection;
 
@@ -123,7 +123,7 @@ pub enum Woke {
 /// How closely a connection is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// At what the computer has of it: nothing is sent anywhere.
+    /// At what the computer has of it: nothing is sent anywhere, unless a lease is due.
     Glance,
     /// The stick and somebody behind it are asked, too. One silence proves nothing: a packet may be lost.
     Probe,
@@ -155,7 +155,10 @@ pub trait Site {
     fn up(&mut self) -> Result<Connection>;
 
     /// Goes offline, as far as that can be done.
-    fn down(&mut self);
+    ///
+    /// # Errors
+    /// As [`crate::online::down`].
+    fn down(&mut self) -> Result<()>;
 
     /// Looks at a connection that was up.
     ///
@@ -185,7 +188,8 @@ pub struct Limits {
 /// Stays online until a stop is asked for; goes offline then.
 ///
 /// # Errors
-/// `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options. The connection is down then.
+/// `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options. The connection is down then. Where hanging up fails, what
+/// that ended with, or its verdict and the fact `hang-up` at the error that was there before.
 pub fn stay(
     site: &mut dyn Site,
     every: Duration,
@@ -200,8 +204,7 @@ pub fn stay(
             news(News::Waiting);
             while !site.is_there()? {
                 if site.wait(site.now() + every)? == Woke::Stop {
-                    site.down();
-                    return Ok(());
+                    return site.down();
                 }
             }
         }
@@ -214,23 +217,19 @@ pub fn stay(
                 online += site.now() - since;
                 match end {
                     Ok(End::Stopped) => {
-                        site.down();
-                        return Ok(());
+                        return site.down();
                     }
                     Ok(End::Lost(why)) => news(News::Down(why)),
                     Err(error) => {
-                        site.down();
-                        return Err(error);
+                        return Err(ended(site, error));
                     }
                 }
             }
             Err(error) if error.is(ErrorKind::Interrupted) => {
-                site.down();
-                return Ok(());
+                return site.down();
             }
             Err(error) if !is_mended_by_time(&error) => {
-                site.down();
-                return Err(error);
+                return Err(ended(site, error));
             }
             Err(error) => {
                 failures += 1;
@@ -242,8 +241,7 @@ pub fn stay(
                 let was_there = site.is_there()?;
                 while site.now() < until && (was_there || !site.is_there()?) {
                     if site.wait(until)? == Woke::Stop {
-                        site.down();
-                        return Ok(());
+                        return site.down();
                     }
                 }
                 if rung > Rung::Redial && site.is_there()? && site.climb(rung).is_ok() {
@@ -253,12 +251,22 @@ pub fn stay(
                     let end = site.now() + LEAVES;
                     while rung >= Rung::Reset && site.now() < end && site.is_there()? {
                         if site.wait(end)? == Woke::Stop {
-                            site.down();
-                            return Ok(());
+                            return site.down();
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Hangs up after an error; where that fails, the error says so.
+fn ended(site: &mut dyn Site, error: Error) -> Error {
+    match site.down() {
+        Ok(()) => error,
+        Err(e) => {
+            let verdict = e.verdict().unwrap_or(Verdict::Unknown);
+            error.with("hang-up", format!("failed: {e}")).with_verdict(verdict)
         }
     }
 }
@@ -307,17 +315,20 @@ fn watch(
         let bytes = site.traffic();
         let time = before + (site.now() - start);
         if limits.bytes.is_some_and(|most| bytes >= most) || limits.time.is_some_and(|most| time >= most) {
-            return Err(Error::new(
-                ErrorKind::LimitReached,
-                "what was allowed is used up; the connection was ended",
-            )
-            .with("bytes", bytes)
-            .with("seconds", time.as_secs()));
+            return Err(Error::new(ErrorKind::LimitReached, "what was allowed is used up")
+                .with("bytes", bytes)
+                .with("seconds", time.as_secs()));
         }
         if !site.is_there()? {
             return Ok(End::Lost("the stick is gone from its place".to_owned()));
         }
-        match (site.check(look)?, woke) {
+        let health = match site.check(look) {
+            Err(e) if e.is(ErrorKind::Interrupted) => return Ok(End::Stopped),
+            // An interface that goes while it is looked at is a connection that is lost.
+            Err(e) if is_mended_by_time(&e) => Health::Lost(e.to_string()),
+            other => other?,
+        };
+        match (health, woke) {
             (Health::Well, _) if look == Look::Glance => {}
             (Health::Well, _) => {
                 news(News::Well(bytes));
@@ -360,5 +371,79 @@ mod tests {
         for kind in [ErrorKind::NotRegistered, ErrorKind::NetworkRefused, ErrorKind::Disconnected] {
             assert!(is_mended_by_time(&Error::new(kind, "x")));
         }
+    }
+
+    /// A site that plays its checks, and whose hanging up may fail.
+    struct Played {
+        now: Moment,
+        checks: Vec<Result<Health>>,
+        ups: u32,
+        hang_up: Option<Verdict>,
+    }
+
+    impl Site for Played {
+        fn now(&self) -> Moment {
+            self.now
+        }
+
+        fn wait(&mut self, until: Moment) -> Result<Woke> {
+            self.now = until;
+            Ok(if self.checks.is_empty() { Woke::Stop } else { Woke::Time })
+        }
+
+        fn is_there(&mut self) -> Result<bool> {
+            Ok(true)
+        }
+
+        fn up(&mut self) -> Result<Connection> {
+            self.ups += 1;
+            Ok(Connection::default())
+        }
+
+        fn down(&mut self) -> Result<()> {
+            let failed = |verdict| Error::new(ErrorKind::Timeout, "no answer").with_verdict(verdict);
+            self.hang_up.map_or(Ok(()), |verdict| Err(failed(verdict)))
+        }
+
+        fn check(&mut self, _: Look) -> Result<Health> {
+            self.checks.pop().unwrap_or(Ok(Health::Well))
+        }
+
+        fn climb(&mut self, _: Rung) -> Result<()> {
+            Ok(())
+        }
+
+        fn traffic(&mut self) -> u64 {
+            0
+        }
+    }
+
+    fn played(checks: Vec<Result<Health>>, hang_up: Option<Verdict>) -> Played {
+        Played { now: Moment::ZERO, checks, ups: 0, hang_up }
+    }
+
+    #[test]
+    fn an_interface_that_goes_while_it_is_looked_at_is_dialled_again() {
+        let gone = Err(Error::new(ErrorKind::Disconnected, "there is no interface"));
+        let mut site = played(vec![Ok(Health::Well), gone, Ok(Health::Well)], None);
+        stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap();
+        assert_eq!(site.ups, 2);
+        let stopped = Err(Error::new(ErrorKind::Interrupted, "stop"));
+        let mut site = played(vec![Ok(Health::Well), stopped], None);
+        stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap();
+        assert_eq!(site.ups, 1);
+    }
+
+    #[test]
+    fn hanging_up_that_fails_is_no_good_end() {
+        let stopped =
+            stay(&mut played(Vec::new(), Some(Verdict::Unknown)), EVERY, Limits::default(), &mut |_| {});
+        assert_eq!(stopped.unwrap_err().verdict(), Some(Verdict::Unknown));
+        let limits = Limits { time: Some(EVERY), bytes: None };
+        let mut site = played(vec![Ok(Health::Well)], Some(Verdict::Unknown));
+        let error = stay(&mut site, EVERY, limits, &mut |_| {}).unwrap_err();
+        assert!(error.is(ErrorKind::LimitReached), "{error:?}");
+        assert_eq!(error.verdict(), Some(Verdict::Unknown));
+        assert!(error.fact("hang-up").is_some_and(|fact| fact.contains("no answer")), "{error:?}");
     }
 }

@@ -154,7 +154,9 @@ impl<'a, 'f> Post<'a, 'f> {
 
     fn radio_over_mbim(&mut self, interface: u8) -> Result<()> {
         let mut link = self.bus.open_messages(&self.place, interface)?;
-        let mut modem = Modem::over_mbim(&mut *link, &self.cancel)?;
+        // A stop does not leave the radio off.
+        let cancel = Cancel::new();
+        let mut modem = Modem::over_mbim(&mut *link, &cancel)?;
         let Some(mbim) = modem.mbim() else { return Ok(()) };
         mbim.run(&mbim::set_radio_state(false))?;
         mbim.sleep(Duration::from_secs(2));
@@ -261,14 +263,12 @@ impl Site for Post<'_, '_> {
         };
         let mut session = Session::new(|event| (self.told)(event), self.cancel.clone());
         // What an earlier attempt left is no proof that packets pass.
-        down::take_back(
-            self.bus,
-            &self.place,
-            Some(stick.clone()),
-            self.computer,
-            &self.access,
-            &mut session,
-        )?;
+        let there = Some(stick.clone());
+        let left = down::take_back(self.bus, &self.place, there, self.computer, &self.access, &mut session);
+        if let Err(error) = left {
+            // The record keeps what is to be put back; going up takes that over.
+            session.warn("down", format!("what an earlier attempt left is not all taken back: {error}"));
+        }
         let up = up::up(self.bus, stick.clone(), self.computer, self.wanted, &mut self.access, &mut session);
         drop(session);
         let connection = up?;
@@ -288,16 +288,13 @@ impl Site for Post<'_, '_> {
         Ok(connection)
     }
 
-    fn down(&mut self) {
+    fn down(&mut self) -> Result<()> {
         self.stop_listening();
         self.card = None;
         self.traffic();
-        let stick = self.stick().ok().flatten();
+        let stick = self.stick()?;
         let mut session = Session::new(|event| (self.told)(event), Cancel::new());
-        let ended = down::take_back(self.bus, &self.place, stick, self.computer, &self.access, &mut session);
-        if let Err(error) = ended {
-            session.warn("down", error.to_string());
-        }
+        down::take_back(self.bus, &self.place, stick, self.computer, &self.access, &mut session)
     }
 
     fn check(&mut self, look: Look) -> Result<Health> {
@@ -317,11 +314,12 @@ impl Site for Post<'_, '_> {
         if !has_all {
             return Ok(Health::Lost(format!("the interface {card} has lost its address")));
         }
-        if look == Look::Glance {
-            return Ok(Health::Well);
-        }
+        // A lease that is due is renewed whatever woke: with looks far apart it would end before the next.
         if let lost @ Health::Lost(_) = self.renew()? {
             return Ok(lost);
+        }
+        if look == Look::Glance {
+            return Ok(Health::Well);
         }
         // Where the stick says that it hung up, nobody else has to be asked.
         if let Some(way) = Way::of_word(&record.way)
@@ -349,9 +347,11 @@ impl Site for Post<'_, '_> {
         if rung == Rung::Port {
             return self.computer.reset_port(&self.place);
         }
+        // A stop does not leave data or the radio off.
+        let cancel = Cancel::new();
         if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) {
             let mut link = self.bus.open_http(&self.place)?;
-            let mut modem = Modem::over_web(&mut *link, self.access.login.as_ref(), &self.cancel)?;
+            let mut modem = Modem::over_web(&mut *link, self.access.login.as_ref(), &cancel)?;
             if rung == Rung::Radio {
                 modem.set_data(false)?;
                 return modem.set_data(true);
@@ -368,7 +368,7 @@ impl Site for Post<'_, '_> {
             };
         };
         let mut port = self.bus.open_port(&self.place, interface)?;
-        let mut modem = Modem::over_at(&mut *port, &self.cancel)?;
+        let mut modem = Modem::over_at(&mut *port, &cancel)?;
         let Some(at) = modem.at() else { return Ok(()) };
         if rung == Rung::Radio {
             at.run(&network::set_radio(false))?;
