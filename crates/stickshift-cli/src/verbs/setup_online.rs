@@ -34,7 +34,8 @@ pub(super) fn unit(program: &Path) -> String {
         "[Unit]\nDescription=Online through the stick at %i\nDocumentation=man:stickshift-online(1)\nAfter=network-pre.target\nWants=network-pre.target\n\n\
          [Service]\nType=notify\nEnvironmentFile=-/etc/stickshift/online-%i.env\n\
          ExecStart=\"{program}\" online up %i --stay $OPTIONS\n\
-         ExecStopPost=\"{program}\" online down %i\n\
+         # `down` would forget a PIN that was refused (10), and the next start spend a try.\n\
+         ExecStopPost=/bin/sh -c '[ \"$$EXIT_STATUS\" = 10 ] || exec \"$$0\" online down %i' \"{program}\"\n\
          WatchdogSec=180\nTimeoutStartSec=infinity\nRestart=on-failure\nRestartSec=30\n\
          # The SIM, options, rights: no repetition mends these.\nRestartPreventExitStatus=2 4 10 15\n\
          StateDirectory=stickshift\nRuntimeDirectory=stickshift\nRuntimeDirectoryPreserve=yes\n\n\
@@ -64,6 +65,7 @@ mod tests {
             );
         }
         let unit = unit(Path::new("/usr/bin/stickshift"));
+        assert!(unit.contains(r#"$$EXIT_STATUS" = 10 ] || exec"#), "{unit}");
         assert!(unit.contains("online up %i --stay") && unit.contains("Type=notify"));
         assert!(protocol_handler().contains("add_protocol stickshift"));
     }
