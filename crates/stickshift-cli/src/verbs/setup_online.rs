@@ -104,7 +104,12 @@ mod tests {
             file.display()
         );
         let ran = |code: &str| {
-            let output = Command::new("sh").args(["-c", &script]).env("CODE", code).output().unwrap();
+            let output = Command::new("sh")
+                .args(["-c", &script])
+                .env("CODE", code)
+                .env("STICKSHIFT_RUN", folder.path())
+                .output()
+                .unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
         assert_eq!(

@@ -45,11 +45,13 @@ proto_stickshift_setup() {
 	json_get_vars exit kind
 	if [ "$exit" != 0 ]; then
 		proto_notify_error "$interface" "${kind:-failed}"
-		case "$exit" in
+		case "$exit:$kind" in
 			# No stick: it comes with the hotplug event.
-			3) proto_set_available "$interface" 0 ;;
+			3:*) proto_set_available "$interface" 0 ;;
+			# Another program has the port, or the driver is not there yet: that passes.
+			*:port-busy|*:no-such-port) sleep 15 ;;
 			# Options, rights, the SIM, the limit: no repetition mends these, and some spend tries.
-			2|4|5|10|15) proto_block_restart "$interface" ;;
+			2:*|4:*|5:*|10:*|15:*) proto_block_restart "$interface" ;;
 			# netifd tries again at once.
 			*) sleep 15 ;;
 		esac
@@ -62,6 +64,8 @@ proto_stickshift_setup() {
 	json_get_var gateway gateway
 	json_get_values addresses addresses
 	json_get_values dns dns
+	# Teardown is of this stick, also where the settings name no place and another stick was plugged in since.
+	echo "$place" >"${STICKSHIFT_RUN:-/var/run}/stickshift.$interface"
 	proto_init_update "$device" 1
 	for address in $addresses; do
 		case "$address" in
@@ -83,9 +87,10 @@ proto_stickshift_setup() {
 proto_stickshift_teardown() {
 	local interface="$1" place
 	json_get_vars place
+	[ -n "$place" ] || place="$(cat "${STICKSHIFT_RUN:-/var/run}/stickshift.$interface" 2>/dev/null)"
 	proto_kill_command "$interface"
 	# netifd gives it five seconds.
-	stickshift online down --quiet ${place:+-- "$place"} </dev/null
+	stickshift online down --quiet ${place:+-- "$place"} </dev/null && rm -f "${STICKSHIFT_RUN:-/var/run}/stickshift.$interface"
 	proto_init_update "*" 0
 	proto_send_update "$interface"
 }
