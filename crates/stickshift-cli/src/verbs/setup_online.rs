@@ -91,7 +91,7 @@ mod tests {
         let script = format!(
             r#"INCLUDE_ONLY=1
             for f in proto_init_update proto_add_ipv4_address proto_add_ipv6_address proto_add_ipv4_route proto_add_dns_server \
-                proto_send_update proto_notify_error proto_block_restart proto_setup_failed; do
+                proto_send_update proto_notify_error proto_block_restart; do
                 eval "$f() {{ echo $f \"\$@\"; }}"
             done
             json_load() {{ :; }}; json_select() {{ :; }}
@@ -126,7 +126,7 @@ mod tests {
         // A wrong PIN is not tried again by itself.
         assert_eq!(
             ran("10").lines().collect::<Vec<_>>(),
-            ["proto_notify_error lte wrong-pin", "proto_block_restart lte", "proto_setup_failed lte"]
+            ["proto_notify_error lte wrong-pin", "proto_block_restart lte"]
         );
     }
 }
