@@ -71,32 +71,11 @@ const TIERS: &[Tier] = &[
         may_lack: false,
     },
     Tier {
-        name: "packages",
-        what: "packages installed, used, upgraded and purged in a clean root",
-        prepare: package::tier::prepare,
-        run: package::tier::test,
-        may_lack: false,
-    },
-    Tier {
         name: "portable",
-        what: "the workspace compiles for Windows and macOS, and for 32 bits in both byte orders",
+        what: "the workspace compiles for Windows and macOS",
         prepare: other_systems,
         run: portable,
         // The standard libraries of other systems come from the toolchain's server, no package archive has them.
-        may_lack: true,
-    },
-    Tier {
-        name: "mips",
-        what: "codecs on big endian, and a router's kernel of 64 MB with virtual sticks",
-        prepare: mips::prepare,
-        run: mips::run,
-        may_lack: false,
-    },
-    Tier {
-        name: "wine",
-        what: "the program for Windows, under wine, beside the one for this system",
-        prepare: windows::prepare_wine,
-        run: windows::wine,
         may_lack: true,
     },
     Tier {
@@ -104,13 +83,6 @@ const TIERS: &[Tier] = &[
         what: "every parser against mutations of its kept corpus, for some seconds each",
         prepare: fuzz::prepare,
         run: fuzz::run_all,
-        may_lack: false,
-    },
-    Tier {
-        name: "crates",
-        what: "what would be published compiles as crates.io has it",
-        prepare: nothing,
-        run: packages::publishable,
         may_lack: false,
     },
     Tier {
@@ -129,14 +101,51 @@ const TIERS: &[Tier] = &[
     },
 ];
 
-/// Run only when they are named: what takes long to build, once.
-const BY_NAME: &[Tier] = &[Tier {
-    name: "mips-big",
-    what: "the same on a big-endian kernel, which is built first (some minutes, kept)",
-    prepare: mips::prepare,
-    run: mips::run_big,
-    may_lack: false,
-}];
+/// Run only when they are named, before a release: each downloads or builds a system of its own, which takes minutes once.
+const BY_NAME: &[Tier] = &[
+    Tier {
+        name: "packages",
+        what: "packages installed, used, upgraded and purged in a clean root",
+        prepare: package::tier::prepare,
+        run: package::tier::test,
+        may_lack: false,
+    },
+    Tier {
+        name: "routers",
+        what: "the workspace compiles for 32 bits in both byte orders",
+        prepare: nothing,
+        run: routers,
+        may_lack: false,
+    },
+    Tier {
+        name: "mips",
+        what: "codecs on big endian, and a router's kernel of 64 MB with virtual sticks",
+        prepare: mips::prepare,
+        run: mips::run,
+        may_lack: false,
+    },
+    Tier {
+        name: "mips-big",
+        what: "the same on a big-endian kernel, which is built first (some minutes, kept)",
+        prepare: mips::prepare,
+        run: mips::run_big,
+        may_lack: false,
+    },
+    Tier {
+        name: "wine",
+        what: "the program for Windows, under wine, beside the one for this system",
+        prepare: windows::prepare_wine,
+        run: windows::wine,
+        may_lack: true,
+    },
+    Tier {
+        name: "crates",
+        what: "what would be published compiles as crates.io has it",
+        prepare: nothing,
+        run: packages::publishable,
+        may_lack: false,
+    },
+];
 
 /// Names the tiers.
 pub(crate) fn list() -> ExitCode {
@@ -312,17 +321,21 @@ fn other_systems() -> Result<(), String> {
     OTHER_SYSTEMS.iter().try_for_each(|target| install::rust_target(target))
 }
 
+/// xtask itself drives Debian and QEMU.
+const CHECK: [&str; 5] = ["check", "--workspace", "--exclude", "xtask", "--target"];
+
 fn portable() -> Result<(), String> {
-    // xtask itself drives Debian and QEMU.
-    let check = ["check", "--workspace", "--exclude", "xtask", "--target"];
     OTHER_SYSTEMS.iter().try_for_each(|target| {
         phase(&format!("checking the workspace for {target}"));
-        cargo(&[&check[..], &[target]].concat())
-    })?;
+        cargo(&[&CHECK[..], &[target]].concat())
+    })
+}
+
+fn routers() -> Result<(), String> {
     let toolchain = toolchain::get()?;
     ROUTERS.iter().try_for_each(|triple| {
         phase(&format!("checking the workspace for {triple}"));
-        let mut check = toolchain.cargo(&[&check[..], &[triple, "-Zbuild-std", "--quiet"]].concat())?;
+        let mut check = toolchain.cargo(&[&CHECK[..], &[triple, "-Zbuild-std", "--quiet"]].concat())?;
         check.env("CARGO_TARGET_DIR", target("cross-check")?);
         status(check)
     })
