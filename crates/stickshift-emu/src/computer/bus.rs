@@ -16,6 +16,8 @@ use crate::computer::virtual_computer::{self, Action, BadPort, ModemManager};
 use crate::device::{Device, Function};
 use crate::modem::Held;
 
+type Reaches = dyn Fn(&Place) -> bool + Send + Sync;
+
 /// A bus of virtual sticks with its own clock. Clones look at the same bus.
 #[derive(Clone)]
 pub struct VirtualBus {
@@ -23,7 +25,7 @@ pub struct VirtualBus {
     /// The changes that the last look at the bus has shown.
     seen: u64,
     /// Whether the web server of the stick at a place is within the computer's reach.
-    web: Option<Arc<dyn Fn(&Place) -> bool + Send + Sync>>,
+    web: Option<Arc<Reaches>>,
 }
 
 impl VirtualBus {
