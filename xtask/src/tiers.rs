@@ -297,7 +297,7 @@ fn test_all() -> Result<(), String> {
     cargo(&["test", "--workspace", "--no-run"])?;
     phase("running them");
     let skipped = skips::begin()?;
-    let mut tests = command("cargo", &["test", "--workspace", "--quiet"]);
+    let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast", "--quiet"]);
     tests.env(skips::VARIABLE, &skipped);
     let ended = status(tests);
     let skips = skips::end(&skipped);
