@@ -35,10 +35,10 @@ impl Uploads {
     /// Makes the folder, which nobody else may read.
     pub(crate) fn new() -> io::Result<Uploads> {
         let folder = std::env::temp_dir().join(format!("stickshift-web-{}", secret()));
-        let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder)?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&folder)?;
+        #[cfg(not(unix))]
+        fs::create_dir(&folder)?;
         Ok(Uploads { folder, kept: Mutex::default() })
     }
 

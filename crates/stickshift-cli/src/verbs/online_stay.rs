@@ -1,5 +1,6 @@
 //! `stickshift online up --stay`: what the supervisor tells the system, the log and the owner's hook.
 
+#[cfg(target_os = "linux")]
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};

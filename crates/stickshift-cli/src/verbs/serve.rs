@@ -199,9 +199,9 @@ fn services(context: &Context, args: &ServeArgs) -> Result<Vec<Service>> {
 
 /// The sockets that systemd has passed.
 fn sockets() -> Vec<Socket> {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     return stickshift::host::inherited_sockets().into_iter().map(Socket::from).collect();
-    #[cfg(not(unix))]
+    #[cfg(not(target_os = "linux"))]
     Vec::new()
 }
 

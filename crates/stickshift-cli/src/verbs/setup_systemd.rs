@@ -1,5 +1,6 @@
 //! The systemd units that `setup systemd` writes.
 
+#[cfg(unix)]
 use std::fs;
 use std::path::Path;
 

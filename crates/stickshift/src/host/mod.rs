@@ -37,7 +37,7 @@ mod holder;
 #[cfg(target_os = "linux")]
 mod hotplug;
 mod http;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod inherited;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -59,7 +59,7 @@ pub use bus::SysBus;
 pub use cdc_wdm::{ChannelPort, ControlChannel};
 pub use drivers::KernelDrivers;
 pub use http::WebLink;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub use inherited::inherited_sockets;
 #[cfg(target_os = "linux")]
 pub use linux::{awake, dbus, memory, modem_manager};
