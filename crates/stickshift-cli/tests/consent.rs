@@ -94,6 +94,7 @@ const VERBS: &[(&str, Act, &str, &str)] = &[
     ("inspect", Looks, "inspect firmware.bin", ""),
     ("report", Looks, "report", "e3372h-stick"),
     ("serve-passwd", IsNamed, "", ""),
+    ("bridge-mqtt", Serves, "", ""),
 ];
 
 fn stickshift(folder: &Path, words: &[&str]) -> (Option<i32>, Value) {
