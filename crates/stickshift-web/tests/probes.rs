@@ -313,6 +313,8 @@ fn secrets_reach_the_command_and_nothing_else() {
         answer.text.contains(what) || server.send("GET /api/jobs/1", &[&cookie], b"").text.contains(what)
     };
     assert!(!seen("4711") && !seen("geheim"));
+    server.ended("1", &cookie);
+    assert!(!seen("4711") && !seen("geheim"));
     let page = server.send("GET /jobs/1", &[&cookie], b"").text;
     assert!(!page.contains("4711") && !page.contains("geheim"), "{page}");
     let secrets = server.engine.1.lock().unwrap().iter().flatten().cloned().collect::<Vec<_>>();

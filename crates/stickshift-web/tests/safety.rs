@@ -5,7 +5,6 @@ mod server;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use server::{JSON, MESSAGE, Noting, SEND, options, read, start};
 use stickshift_web::{Options, Passwords, Server};
@@ -336,17 +335,7 @@ fn a_plan_is_started_when_each_of_its_dangers_was_agreed_to() {
     let id = file.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
     let body = format!("{{\"place\":\"1-1\",\"to\":\"stick\",\"firmware\":\"{id}\"}}");
     assert_eq!(post("/api/plans/convert", body.as_bytes()).status, 202);
-    let ended = |job: &str| {
-        let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            let text = server.send(&format!("GET /api/jobs/{job}"), &[&cookie], b"").text;
-            if text.contains("\"state\":\"ended\"") {
-                return text;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("{job} does not end");
-    };
+    let ended = |job: &str| server.ended(job, &cookie);
     ended("1");
     assert!(server.send("GET /jobs/1", &[&cookie], b"").text.contains("&lt;b&gt;it may break"));
     assert_eq!(post("/api/jobs/1/start", b"{}").status, 409);

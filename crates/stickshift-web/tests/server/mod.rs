@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stickshift::event::Cancel;
@@ -185,6 +185,19 @@ impl Running {
         let session = self.send("GET /api/session", &[&cookie], b"").text;
         let token = session.split("\"token\":\"").nth(1).unwrap().split('"').next().unwrap();
         (cookie, format!("x-stickshift-token: {token}"))
+    }
+
+    /// What is told of a job, once it has ended.
+    pub fn ended(&self, job: &str, cookie: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            let text = self.send(&format!("GET /api/jobs/{job}"), &[cookie], b"").text;
+            if text.contains("\"state\":\"ended\"") {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{job} does not end");
     }
 
     /// Commands other than the looks of the server itself.
