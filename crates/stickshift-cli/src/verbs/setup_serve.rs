@@ -1,5 +1,7 @@
 //! systemd's files for `serve`: the service, and the socket that starts it.
 
+use crate::verbs::setup_systemd::HARDENED;
+
 /// The web page as a service of its own user. The udev rules of `setup udev` let `group` open sticks; it has no other right but to set
 /// addresses and routes. `program` is a word of a unit.
 pub(super) fn unit(program: &str, group: &str) -> String {
@@ -26,34 +28,10 @@ pub(super) fn unit(program: &str, group: &str) -> String {
          # Addresses and routes of connections; nothing else.\n\
          AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW\n\
          CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW\n\
-         DevicePolicy=closed\n\
-         DeviceAllow=char-usb_device rw\n\
-         DeviceAllow=char-ttyUSB rw\n\
-         DeviceAllow=char-ttyACM rw\n\
-         DeviceAllow=char-usbmisc rw\n\
-         KeyringMode=private\n\
-         LockPersonality=yes\n\
-         MemoryDenyWriteExecute=yes\n\
          MemoryMax=512M\n\
-         NoNewPrivileges=yes\n\
-         PrivateTmp=yes\n\
-         ProtectClock=yes\n\
-         ProtectControlGroups=yes\n\
-         ProtectHome=yes\n\
-         ProtectHostname=yes\n\
-         ProtectKernelLogs=yes\n\
-         ProtectKernelModules=yes\n\
-         ProtectSystem=strict\n\
          ReadWritePaths=-/etc/stickshift/devices.d\n\
-         RemoveIPC=yes\n\
          RestrictAddressFamilies=AF_NETLINK AF_UNIX AF_INET AF_INET6 AF_PACKET\n\
-         RestrictNamespaces=yes\n\
-         RestrictRealtime=yes\n\
-         RestrictSUIDSGID=yes\n\
-         SystemCallArchitectures=native\n\
-         SystemCallFilter=@system-service\n\
-         SystemCallFilter=~@privileged @resources\n\
-         UMask=0077\n\n\
+         {HARDENED}\n\
          [Install]\n\
          WantedBy=multi-user.target\n"
     )

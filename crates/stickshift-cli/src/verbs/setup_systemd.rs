@@ -25,6 +25,35 @@ pub(super) fn refuse_hidden(program: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::Usage, what).with("program", program.display()))
 }
 
+/// What no unit of ours needs beside device nodes is taken from it.
+pub(super) const HARDENED: &str = "\
+    DevicePolicy=closed\n\
+    DeviceAllow=char-usb_device rw\n\
+    DeviceAllow=char-ttyUSB rw\n\
+    DeviceAllow=char-ttyACM rw\n\
+    DeviceAllow=char-usbmisc rw\n\
+    KeyringMode=private\n\
+    LockPersonality=yes\n\
+    MemoryDenyWriteExecute=yes\n\
+    NoNewPrivileges=yes\n\
+    PrivateTmp=yes\n\
+    ProtectClock=yes\n\
+    ProtectControlGroups=yes\n\
+    ProtectHome=yes\n\
+    ProtectHostname=yes\n\
+    ProtectKernelLogs=yes\n\
+    ProtectKernelModules=yes\n\
+    ProtectSystem=strict\n\
+    RemoveIPC=yes\n\
+    RestrictNamespaces=yes\n\
+    RestrictRealtime=yes\n\
+    RestrictSUIDSGID=yes\n\
+    SystemCallArchitectures=native\n\
+    SystemCallFilter=@system-service\n\
+    SystemCallFilter=~@privileged @resources\n\
+    UMask=0077\n\
+    ";
+
 /// The unit of `stickshift watch`.
 pub(super) fn unit(program: &Path) -> String {
     format!(
@@ -41,34 +70,10 @@ pub(super) fn unit(program: &Path) -> String {
          Restart=on-failure\n\
          # It needs device nodes, sysfs and the kernel's messages about devices; nothing else.\n\
          CapabilityBoundingSet=\n\
-         DevicePolicy=closed\n\
-         DeviceAllow=char-usb_device rw\n\
-         DeviceAllow=char-ttyUSB rw\n\
-         DeviceAllow=char-ttyACM rw\n\
-         DeviceAllow=char-usbmisc rw\n\
          IPAddressDeny=any\n\
-         KeyringMode=private\n\
-         LockPersonality=yes\n\
-         MemoryDenyWriteExecute=yes\n\
          MemoryMax=32M\n\
-         NoNewPrivileges=yes\n\
-         PrivateTmp=yes\n\
-         ProtectClock=yes\n\
-         ProtectControlGroups=yes\n\
-         ProtectHome=yes\n\
-         ProtectHostname=yes\n\
-         ProtectKernelLogs=yes\n\
-         ProtectKernelModules=yes\n\
-         ProtectSystem=strict\n\
-         RemoveIPC=yes\n\
          RestrictAddressFamilies=AF_NETLINK AF_UNIX\n\
-         RestrictNamespaces=yes\n\
-         RestrictRealtime=yes\n\
-         RestrictSUIDSGID=yes\n\
-         SystemCallArchitectures=native\n\
-         SystemCallFilter=@system-service\n\
-         SystemCallFilter=~@privileged @resources\n\
-         UMask=0077\n\n\
+         {HARDENED}\n\
          [Install]\n\
          WantedBy=multi-user.target\n",
         unit_word(program)
