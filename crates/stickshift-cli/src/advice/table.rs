@@ -300,6 +300,12 @@ pub(crate) const ROWS: &[Row] = &[
         "capture again; if this program wrote it, `stickshift inspect FILE` shows how far it can be read",
     ),
     any(
+        &["serve"],
+        Kind::FileCorrupt,
+        "the certificate or its key is not what it has to be",
+        "name the PEM files of one pair, P-256: --tls-cert with BEGIN CERTIFICATE, --tls-key with BEGIN PRIVATE KEY; docs/web.md makes a pair",
+    ),
+    any(
         &["switch"],
         Kind::FileCorrupt,
         "the profile says something that cannot work",
