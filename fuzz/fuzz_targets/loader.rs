@@ -1,4 +1,4 @@
-//! Any bytes as a loader: read, judged and changed without harm; what is written is read again as the same blocks.
+//! Any bytes as a loader: read, assessed and changed without harm; what is written is read again as the same blocks.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut loader) = Loader::parse(bytes.to_vec()) else { return };
     assert_eq!(loader.as_bytes(), bytes);
     loader.oddities();
-    loader.judge();
+    loader.assess();
     loader.chip();
     let choice = bytes.last().copied().unwrap_or_default();
     let changes = Changes {

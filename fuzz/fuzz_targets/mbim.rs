@@ -31,7 +31,6 @@ fn every_buffer(data: &[u8]) {
     basic::signal(data);
     basic::connection(data);
     basic::ip_configuration(data);
-    sms::configuration(data);
     sms::stored(data);
     ussd::reply(data);
 }

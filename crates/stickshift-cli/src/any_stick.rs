@@ -7,7 +7,7 @@ use stickshift::stick::UsbId;
 use stickshift_emu::device::Device;
 use stickshift_emu::sticks::described::StickDescription;
 use stickshift_emu::sticks::fault_words;
-use stickshift_emu::sticks::zerocd::{Behaviour, SwitchMessage, ZeroCd};
+use stickshift_emu::sticks::zerocd::SwitchMessage;
 
 /// The stick of the first entry for these ids; `None` when `name` is no pair of ids.
 ///
@@ -15,16 +15,10 @@ use stickshift_emu::sticks::zerocd::{Behaviour, SwitchMessage, ZeroCd};
 /// `Usage` when no profile knows the ids, or there is no such fault.
 pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn Device>>> {
     let Ok(id) = name.parse::<UsbId>() else { return Ok(None) };
-    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or_default();
     let unknown = || Error::new(ErrorKind::Usage, format!("cannot simulate {id}: no profile matches it"));
     let entry = builtin::lookup(id).next().ok_or_else(unknown)?;
-    let stick = stick(&entry, behaviour).ok_or_else(unknown)?;
-    Ok(Some(Box::new(stick.with_network(fault_words::network(name, fault, 1)?))))
-}
-
-/// The stick for an entry, not plugged in yet. `None` for an entry of a whole family.
-pub(crate) fn stick(entry: &Entry, behaviour: Behaviour) -> Option<ZeroCd> {
-    Some(description(entry, entry.key.id()?).stick(behaviour))
+    let options = description(&entry, entry.key.id().ok_or_else(unknown)?).options();
+    Ok(Some(Box::new(fault_words::switched_stick(name, options, fault, 1)?)))
 }
 
 /// What switches a stick with these ids by an entry, and what it becomes.
@@ -68,6 +62,7 @@ mod tests {
     use stickshift::stick::{Place, Stick};
     use stickshift::switching::{Goal, SwitchRequest, prepare, switch_and_wait};
     use stickshift_emu::computer::VirtualBus;
+    use stickshift_emu::sticks::zerocd::ZeroCd;
 
     use super::*;
     use crate::usb_modeswitch::run::{Environment, run};
@@ -84,7 +79,8 @@ mod tests {
 
     fn plugged(entry: &Entry) -> (VirtualBus, Stick) {
         let mut bus = VirtualBus::new();
-        bus.plug(&place(), Box::new(stick(entry, Behaviour::default()).unwrap()));
+        let options = description(entry, entry.key.id().unwrap()).options();
+        bus.plug(&place(), Box::new(ZeroCd::new(options)));
         bus.advance(Duration::from_secs(5));
         let there = bus.device(&place()).unwrap().unwrap();
         (bus, there)

@@ -81,7 +81,7 @@ fn sticks(typed: &OsStr) -> Vec<CompletionCandidate> {
         .iter()
         .flat_map(|stick| {
             let product = stick.product.as_deref().unwrap_or_default();
-            let what = clean::line(&format!("{} {product}", stick.mode.words())).trim_end().to_owned();
+            let what = clean::line(&format!("{} {product}", stick.mode_words())).trim_end().to_owned();
             [(stick.place.to_string(), format!("{} {what}", stick.id)), (stick.id.to_string(), what)]
         })
         .collect();

@@ -5,6 +5,14 @@
 //! stick = "1-1.2"            # which one is meant where several are plugged in
 //! apn = "internet"           # of `stickshift online up`, where --apn does not name another
 //!
+//! [host.rack2]               # what `--host rack2` means
+//! address = "https://rack2.lan:8321"
+//! password-file = "/etc/stickshift/rack2.password"
+//! ca = "/etc/stickshift/rack2.pem"
+//!
+//! [names]                    # what sticks are called, by IMEI, serial number or place
+//! "860000000000001" = "north mast"
+//!
 //! [[stick]]                  # what `stickshift watch` makes of a stick, whenever it is plugged in
 //! id = "12d1:1f01"           # or place, or serial; or several of them
 //! to = "serial"              # modem, hilink, serial, or leave
@@ -19,6 +27,8 @@ use std::path::{Path, PathBuf};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 
 pub(crate) use settings::Config;
+#[cfg(feature = "host")]
+pub(crate) use settings::Host;
 
 /// A file of settings is never this large.
 #[cfg(feature = "config")]
@@ -39,6 +49,11 @@ pub(crate) fn load(root: &Path) -> Result<Config> {
         config.stick = config.stick.or(one.stick);
         config.apn = config.apn.or(one.apn);
         config.json |= one.json;
+        #[cfg(feature = "host")]
+        for (name, host) in one.hosts {
+            config.hosts.entry(name).or_insert(host);
+        }
+        config.names.add(one.names);
         config.rules.0.extend(one.rules.0);
         config.files.push(file);
     }

@@ -12,7 +12,7 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
-use stickshift::stick::{Mode, Stick};
+use stickshift::stick::{Mode, Place, Stick};
 
 use crate::config::Config;
 use crate::files;
@@ -33,6 +33,9 @@ use crate::virtual_option::asks_for_the_pin;
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// How long it takes at most until a signal is noticed.
 const SHORT: Duration = Duration::from_millis(200);
+
+/// What is said where another part of the program says no.
+pub(crate) const NOT_AGREED: &str = "not confirmed: the plan is not the one that was agreed to";
 
 pub(crate) struct Context {
     pub(crate) global: Global,
@@ -105,11 +108,11 @@ impl Context {
     /// # Errors
     /// As [`select::stick`].
     pub(crate) fn stick(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
-        let wanted = wanted.or(self.stick_word.as_deref());
+        let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
         let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
             self.output.mode_is(stick.mode);
-            let what = format!("the stick at {} ({}), {}", stick.place, stick.id, stick.mode.words());
+            let what = format!("the stick at {} ({}), {}", stick.place, stick.id, stick.mode_words());
             self.found_out("stick", what);
         }
         chosen
@@ -120,7 +123,7 @@ impl Context {
     /// # Errors
     /// As [`select::in_mode`].
     pub(crate) fn stick_in_mode(&self, bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Result<Stick> {
-        let wanted = wanted.or(self.stick_word.as_deref());
+        let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
         select::in_mode(bus, wanted, mode, &|fits| self.choose(fits, wanted))
     }
 
@@ -130,6 +133,12 @@ impl Context {
     /// As [`select::only`].
     pub(crate) fn only(&self, sticks: Vec<Stick>, none: &str) -> Result<Stick> {
         select::only(sticks, none.to_owned(), &|fits| self.choose(fits, None))
+    }
+
+    /// What tells the stick that a word names: the settings may call it something else. A place means the place.
+    fn meant<'w>(&'w self, word: &'w str) -> &'w str {
+        let named = self.config.as_ref().ok().and_then(|config| config.names.key(word));
+        named.filter(|_| word.parse::<Place>().is_err()).unwrap_or(word)
     }
 
     /// Tells what was found out on the way, where that is asked for.
@@ -163,6 +172,11 @@ impl Context {
     /// Whether there is somebody to ask.
     fn may_ask(&self) -> bool {
         !self.global.yes && !self.global.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// What the stick is called; `imei` is what it says itself, where it was asked.
+    pub(crate) fn name_of(&self, stick: &Stick, imei: Option<&str>) -> Option<String> {
+        self.config.as_ref().ok()?.names.name(stick, imei)
     }
 
     /// A verb that can do without settings says that it does.
@@ -267,11 +281,8 @@ impl Context {
         let declined =
             |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
         if let Some(approve) = &self.approve {
-            return if approve() {
-                Ok(())
-            } else {
-                declined("not confirmed: the plan is not the one that was agreed to")
-            };
+            self.output.question(question);
+            return if approve() { Ok(()) } else { declined(NOT_AGREED) };
         }
         if self.global.yes {
             return Ok(());

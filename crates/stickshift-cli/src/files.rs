@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use stickshift::atomic_file::{self, AtomicFile, Existing, is_same};
 use stickshift::error::{Error, ErrorKind, Result};
-#[cfg(any(feature = "virtual", test))]
+#[cfg(any(feature = "mqtt", feature = "virtual", test))]
 use stickshift::random;
 
 /// Opens a file for reading.
@@ -233,12 +233,12 @@ pub(crate) fn create_trace(path: &Path, force: bool) -> Result<File> {
 }
 
 /// A folder that only this process knows, gone when it is dropped.
-#[cfg(any(feature = "virtual", test))]
+#[cfg(any(feature = "mqtt", feature = "virtual", test))]
 pub(crate) struct TemporaryFolder {
     pub(crate) path: PathBuf,
 }
 
-#[cfg(any(feature = "virtual", test))]
+#[cfg(any(feature = "mqtt", feature = "virtual", test))]
 impl TemporaryFolder {
     /// # Errors
     /// `FileUnwritable`, also when its name was guessed.
@@ -256,7 +256,7 @@ impl TemporaryFolder {
     }
 }
 
-#[cfg(any(feature = "virtual", test))]
+#[cfg(any(feature = "mqtt", feature = "virtual", test))]
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);

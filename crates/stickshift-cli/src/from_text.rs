@@ -12,7 +12,7 @@ use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
 use stickshift_emu::sticks::fault_words;
 use stickshift_emu::sticks::switchable::from_parts;
-use stickshift_emu::sticks::zerocd::{ZeroCd, ZeroCdOptions};
+use stickshift_emu::sticks::zerocd::ZeroCdOptions;
 
 use crate::select::{concerns, port_place};
 use crate::{any_stick, files};
@@ -54,7 +54,6 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
         return Ok(None);
     }
     let (path, number) = numbered(name);
-    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or_default();
     let sticks = read(path)?;
     let there = sticks.len();
     let index = number.unwrap_or(1).wrapping_sub(1);
@@ -62,8 +61,8 @@ pub(crate) fn named(name: &str, fault: Option<&str>) -> Result<Option<Box<dyn De
         Error::new(ErrorKind::Usage, format!("{path} describes no stick number {}", number.unwrap_or(1)))
             .with("sticks", there)
     })?;
-    let stick = ZeroCd::new(ZeroCdOptions { behaviour, ..options(&device, &stick)? });
-    Ok(Some(Box::new(stick.with_network(fault_words::network(name, fault, 1)?))))
+    let stick = fault_words::switched_stick(name, options(&device, &stick)?, fault, 1)?;
+    Ok(Some(Box::new(stick)))
 }
 
 fn numbered(name: &str) -> (&str, Option<usize>) {

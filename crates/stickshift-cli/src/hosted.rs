@@ -27,13 +27,25 @@ thread_local! {
 /// Runs a command with its secrets in place of a terminal's.
 #[cfg(any(feature = "web", feature = "mqtt"))]
 pub(crate) fn with_secrets(secrets: Secrets, run: impl FnOnce()) {
+    of_thread(Some(secrets), run);
+}
+
+/// The secrets of the command that runs in this thread, for another thread of it.
+#[cfg(feature = "rack")]
+pub(crate) fn secrets() -> Option<Secrets> {
+    SECRETS.with_borrow(Clone::clone)
+}
+
+/// Runs a part of a command in a thread of its own, with what [`secrets`] gave where the command began.
+#[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
+pub(crate) fn of_thread(secrets: Option<Secrets>, run: impl FnOnce()) {
     struct Forget;
     impl Drop for Forget {
         fn drop(&mut self) {
             SECRETS.set(None);
         }
     }
-    SECRETS.set(Some(secrets));
+    SECRETS.set(secrets);
     let _forget = Forget;
     run();
 }
@@ -44,6 +56,14 @@ pub(crate) fn secret(variable: &str) -> Option<String> {
         let found = secrets.as_ref()?.iter().find(|(name, _)| name == variable)?;
         Some(found.1.clone())
     })
+}
+
+/// Whether a secret was given for a variable. The environment is that of the program: a hosted command takes nothing from it.
+pub(crate) fn is_given(variable: &str) -> bool {
+    match is_hosted() {
+        true => secret(variable).is_some(),
+        false => std::env::var_os(variable).is_some(),
+    }
 }
 
 /// Whether the command in this thread has no terminal to ask on, whatever the program has.

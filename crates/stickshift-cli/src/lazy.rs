@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::options::Global;
 use crate::{examples, stick_word};
 
 /// Whether everything is described at once, for completions and manual pages: clap copies the verbs below `help` before it looks at what was
@@ -17,7 +18,7 @@ pub(crate) fn described(make: fn() -> Command) -> Command {
     let mut command = make();
     ALL.store(false, Ordering::Relaxed);
     // The one-line help of a verb takes the place of its long one, but not where the verb is described later.
-    let mut later = make();
+    let mut later = for_one_run(make());
     later.build();
     for verb in later.get_subcommands() {
         if let Some(long) = verb.get_long_about().cloned() {
@@ -32,6 +33,11 @@ fn with_examples(command: Command) -> Command {
     if examples.is_empty() { command } else { command.after_help(examples) }
 }
 
+/// The same command line for one run: clap would copy the options of every verb into each of them, and they are described where a verb is.
+pub(crate) fn for_one_run(command: Command) -> Command {
+    command.mut_args(|option| option.global(false))
+}
+
 /// The arguments `T` of a verb.
 #[derive(Debug)]
 pub(crate) struct Lazy<T>(pub(crate) T);
@@ -43,7 +49,8 @@ impl<T: Args> Args for Lazy<T> {
         }
         command.defer(|command| {
             let about = command.get_about().cloned();
-            with_examples(stick_word::taken_by(T::augment_args(command)).about(about.unwrap_or_default()))
+            let described = T::augment_args(Global::augment_args(command));
+            with_examples(stick_word::taken_by(described).about(about.unwrap_or_default()))
         })
     }
 

@@ -43,6 +43,7 @@ mod lazy;
 mod line_editor;
 #[cfg(feature = "man")]
 mod manual;
+mod names;
 mod opener;
 mod options;
 mod output;
@@ -53,11 +54,15 @@ mod question;
 #[cfg(feature = "rack")]
 mod rack;
 mod recovery;
+#[cfg(feature = "host")]
+mod remote;
 mod select;
 mod stick_word;
 #[cfg(feature = "virtual")]
 mod synthetic;
 mod system;
+#[cfg(feature = "tls")]
+mod tls;
 mod undisturbed;
 mod usb_modeswitch;
 mod verbs;
@@ -81,7 +86,7 @@ use stickshift::host;
 use stickshift::link::Ledger;
 
 use context::Context;
-use options::Global;
+use options::{ColorChoice, Global};
 use output::Output;
 use verbs::Verb;
 
@@ -116,6 +121,11 @@ fn command_line() -> Command {
     lazy::described(Cli::command)
 }
 
+/// The command line that a run reads: a verb is described once it was typed.
+fn for_one_run() -> Command {
+    lazy::for_one_run(Cli::command())
+}
+
 fn main() -> ExitCode {
     host::errors_for_large_files();
     let cancel = Cancel::new();
@@ -127,18 +137,26 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "completions")]
     completion::answer(command_line);
-    let command = Cli::command();
+    let command = for_one_run();
     #[cfg(feature = "terminal")]
-    let command = command.color(typed_color());
+    let command = command.color(match typed_color() {
+        ColorChoice::Auto => clap::ColorChoice::Auto,
+        ColorChoice::Always => clap::ColorChoice::Always,
+        ColorChoice::Never => clap::ColorChoice::Never,
+    });
     let read = command.try_get_matches().and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
-        Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
+        #[cfg(feature = "host")]
+        let sent = matches.try_contains_id("host").unwrap_or(false).then(|| matches.clone());
+        #[cfg(not(feature = "host"))]
+        let sent = ();
+        Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed, sent))
     });
-    let (cli, (typed, stick)) = match read {
+    let (cli, (typed, stick), sent) = match read {
         Ok(read) => read,
         // What was asked for, help or the version, is complete; to describe the command line once more takes as long as the rest.
         Err(error) if !error.use_stderr() => return not_understood(&error),
-        Err(error) => return not_understood(&error.format(&mut Cli::command())),
+        Err(error) => return not_understood(&error.format(&mut for_one_run())),
     };
     if !cli.verb.touches_only_files() {
         stop_on_request(cancel.clone());
@@ -153,6 +171,14 @@ fn main() -> ExitCode {
         context.run_hosted = Some(run_hosted);
     }
     context.output.tries(typed, cli.verb.attempt());
+    #[cfg(feature = "host")]
+    if let Some(sent) = sent.filter(|_| !context.global.hosts.names.is_empty()) {
+        let typed = remote::Typed::of(&command_line(), &sent);
+        let code = remote::run(&context, &typed).unwrap_or_else(|error| context.output.error(&error));
+        return ExitCode::from(code);
+    }
+    #[cfg(not(feature = "host"))]
+    let () = sent;
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     if let Some(problem) = context.opener.trace_problem() {
         context.output.warn("trace-incomplete", problem);
@@ -171,14 +197,13 @@ fn main() -> ExitCode {
 }
 
 /// `--color` as it was typed, for what is said of the command line before it is read.
-#[cfg(feature = "terminal")]
-fn typed_color() -> clap::ColorChoice {
+fn typed_color() -> ColorChoice {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let after = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
     match after.or_else(|| words.iter().find_map(|word| word.strip_prefix("--color="))) {
-        Some("always") => clap::ColorChoice::Always,
-        Some("never") => clap::ColorChoice::Never,
-        _ => clap::ColorChoice::Auto,
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
     }
 }
 
@@ -186,7 +211,7 @@ fn typed_color() -> clap::ColorChoice {
 #[cfg(any(feature = "web", feature = "mqtt"))]
 fn run_hosted(words: &[String], around: hosted::Surroundings) {
     let typed = std::iter::once("stickshift").chain(words.iter().map(String::as_str));
-    let read = Cli::command().try_get_matches_from(typed).and_then(|mut matches| {
+    let read = for_one_run().try_get_matches_from(typed).and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
         Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
     });
@@ -302,14 +327,25 @@ fn check(_: &Global, _: &Verb) -> Result<()> {
 fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
-    let what = lines.collect::<Vec<_>>().join(" ");
-    Error::new(ErrorKind::Usage, what.trim_start_matches("error: "))
+    let mut what = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
+    for tip in stick_word::hint(error).into_iter().chain(tips) {
+        what = format!("{what}; {tip}");
+    }
+    let error = Error::new(ErrorKind::Usage, what);
+    match text.lines().find_map(|line| line.strip_prefix("Usage: ")) {
+        Some(usage) => error.with("usage", usage),
+        None => error,
+    }
 }
 
 /// Help, the version, or a command line that does not read: then in JSON too, where that was asked for.
 fn not_understood(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-        Output::new(&Global { json: true, ..Global::default() }, Ledger::new()).error(&usage(error));
+    let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let json = std::env::args_os().any(|word| word == "--json");
+    if error.use_stderr() && (json || !is_help) {
+        let color = typed_color();
+        Output::new(&Global { json, color, ..Global::default() }, Ledger::new()).error(&usage(error));
     } else {
         // A closed pipe (`--help | head`) is no failure.
         let lost = error.print().is_err_and(|e| e.kind() != io::ErrorKind::BrokenPipe);
@@ -419,10 +455,28 @@ mod tests {
     }
 
     #[test]
+    fn options_of_every_verb_stand_before_it_or_after_it() {
+        let read = |line: &str| {
+            let mut matches = for_one_run().try_get_matches_from(line.split(' ')).unwrap();
+            Cli::from_arg_matches_mut(&mut matches).unwrap().global
+        };
+        for line in [
+            "stickshift --json -v sms list",
+            "stickshift sms --json list -v",
+            "stickshift sms list -v --json",
+        ] {
+            let global = read(line);
+            assert!(global.json && global.verbose == 1 && !global.quiet, "{line}");
+        }
+        assert!(matches!(read("stickshift --color never list").color, options::ColorChoice::Never));
+    }
+
+    #[test]
     #[cfg(feature = "virtual")]
     fn faults_are_for_virtual_sticks_alone() {
         let checked = |line: &str| {
-            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let mut matches = for_one_run().try_get_matches_from(line.split(' ')).unwrap();
+            let cli = Cli::from_arg_matches_mut(&mut matches).unwrap();
             check(&cli.global, &cli.verb)
         };
         for line in [

@@ -43,9 +43,42 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) yes: bool,
 
+    /// Say in the lines of JSON in words, too, what is said on a terminal: for the program on another computer
+    #[arg(long, global = true, hide = true)]
+    pub(crate) texts: bool,
+
+    #[cfg(feature = "host")]
+    #[command(flatten)]
+    pub(crate) hosts: HostOptions,
+
     #[cfg(feature = "virtual")]
     #[command(flatten)]
     pub(crate) virtual_sticks: VirtualOptions,
+}
+
+/// Sticks of other computers.
+#[cfg(feature = "host")]
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct HostOptions {
+    /// Run the command on another computer, by its `stickshift serve`; `list` and `doctor` on several. Without a port 443 is meant; `serve`
+    /// has 8321. A name is one of the settings
+    #[arg(
+        id = "host",
+        long = "host",
+        global = true,
+        value_name = "https://HOST[:PORT]|unix:PATH|NAME",
+        value_delimiter = ','
+    )]
+    #[arg(help_heading = "Other computers")]
+    pub(crate) names: Vec<String>,
+
+    /// Read the password of that `stickshift serve` from the first line of FILE [env: STICKSHIFT_WEB_PASSWORD]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Other computers")]
+    pub(crate) host_password_file: Option<PathBuf>,
+
+    /// Trust the authorities in FILE, or the server's own certificate, PEM [default: those of the system]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Other computers")]
+    pub(crate) host_ca: Option<PathBuf>,
 }
 
 /// When texts are coloured: auto, always or never.

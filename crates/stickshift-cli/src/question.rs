@@ -46,7 +46,7 @@ pub(crate) fn which(sticks: &[Stick]) -> Result<Option<usize>> {
     let mut text = "Several sticks fit:\n".to_owned();
     for (index, stick) in sticks.iter().enumerate() {
         let product = stick.product.as_deref().unwrap_or_default();
-        let line = format!("{}  {}  {}  {}  {product}", index + 1, stick.place, stick.id, stick.mode.words());
+        let line = format!("{}  {}  {}  {}  {product}", index + 1, stick.place, stick.id, stick.mode_words());
         text.push_str(&format!("  {}\n", clean::line(line.trim_end())));
     }
     let _ = write!(io::stderr(), "{text}Which one? [1-{}, none: Enter] ", sticks.len());

@@ -33,6 +33,9 @@ const UNRECORDED: &str = "let the journal be written (free space, its folder), a
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
         Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
+        Verdict::Untouched if error.has(&Detail::MarkedRead) => {
+            "nothing on it changed, but that messages which were new count as read".to_owned()
+        }
         // It may have been sent and seen to have changed nothing.
         Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
             "nothing on it changed".to_owned()
@@ -148,6 +151,9 @@ fn recoverable(error: &Error, work: Work) -> String {
                 .into()
         }
         (Work::Online, _) => "what it has now is in the facts; run the same command again".into(),
+        (Work::Talk, _) if error.facts().is_empty() => {
+            "a part of what was asked for was done, the rest was not".into()
+        }
         (Work::Talk, _) => "a part of the change was made: the facts show the present state".into(),
         (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
     }
@@ -166,6 +172,9 @@ fn is_for_good(_: &Error) -> bool {
 }
 
 fn unknown(error: &Error, work: Work) -> String {
+    if error.has(&Detail::GoesOnElsewhere) {
+        return "the command may be going on there: do not unplug the stick; look with `stickshift list` until it is no longer held (until then `stickshift identify` is refused as port-busy), then check what it is".into();
+    }
     if error.has(&Detail::MayHaveErased) {
         return "its flash may have been erased, IMEI and calibration with it; its boot ROM is still there: enter boot mode again to send a loader and firmware".into();
     }
@@ -180,7 +189,7 @@ fn unknown(error: &Error, work: Work) -> String {
                 .into()
         }
         (Work::Talk, _) => {
-            "the command was sent and its result was lost; check what it did before you run it again".into()
+            "what became of the command is not known; check what it did before you run it again".into()
         }
         (Work::Online, _) => {
             "it may be connected still: run `stickshift online down` with the stick in the same USB port".into()
@@ -234,6 +243,15 @@ mod tests {
         assert_eq!(told(Shows::Other, Work::Convert), RESUME);
         assert!(told(Shows::BootRom, Work::Load).starts_with("its flash is unchanged"));
         assert!(told(Shows::Other, Work::Switch).contains("--message"));
+    }
+
+    #[test]
+    fn a_stick_that_is_worked_on_elsewhere_stays_plugged_in() {
+        let broke = Error::new(ErrorKind::Io, "x").detail(Detail::GoesOnElsewhere);
+        for work in WORK {
+            let text = of(&broke, Verdict::Unknown, work);
+            assert!(text.contains("do not unplug") && text.contains("`stickshift list`"), "{work:?}: {text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! STICK as a word of its own: every verb that reaches a stick takes `--stick STICK`, and a verb or a part of one that takes no other words takes
 //! the stick as its only word, `stickshift signal 1-1.2`.
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command};
+use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::stick::{Place, UsbId};
 
 /// The word's name among the arguments of a verb.
 const WORD: &str = "stick_word";
@@ -43,12 +46,51 @@ pub(crate) fn typed(matches: &ArgMatches) -> Option<String> {
     }
 }
 
+/// Whether a word can be nothing but the name of a stick: a place on the bus, USB ids, or the path of a tty.
+fn is_stick(word: &str) -> bool {
+    word.parse::<Place>().is_ok() || word.parse::<UsbId>().is_ok() || word.starts_with("/dev/")
+}
+
+/// Takes the stick off the end of the words of a verb that sends them: none that reads as a stick is ever sent. `named` is whether an option
+/// says which stick.
+///
+/// # Errors
+/// `Usage` where such a word stands elsewhere, or beside the option.
+pub(crate) fn split_off(words: &mut Vec<String>, named: bool) -> Result<Option<String>> {
+    let stick = words.pop_if(|last| !named && is_stick(last));
+    match words.iter().find(|word| is_stick(word)) {
+        Some(word) if named => {
+            let what = format!("{word} is not sent, it reads as a stick, and an option names one already");
+            Err(Error::new(ErrorKind::Usage, what))
+        }
+        Some(word) => {
+            let what = format!("{word} is not sent, it reads as a stick: --stick {word}");
+            Err(Error::new(ErrorKind::Usage, what))
+        }
+        None => Ok(stick),
+    }
+}
+
+/// How to name the stick, where a word was refused that reads as one.
+pub(crate) fn hint(error: &clap::Error) -> Option<String> {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word),
+        _ => None,
+    };
+    if let Some(place) = word(ContextKind::InvalidSubcommand).filter(|word| is_stick(word)) {
+        let option = word(ContextKind::PriorArg)
+            .map_or("--stay", |prior| prior.split(['=', '[']).next().unwrap_or(prior));
+        return Some(format!("the place is part of the option: {option}={place}"));
+    }
+    let refused = error.kind() == clap::error::ErrorKind::UnknownArgument;
+    let word = word(ContextKind::InvalidArg).filter(|word| refused && is_stick(word))?;
+    Some(format!("the stick is named by --stick {word}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
 
     use super::*;
-    use crate::Cli;
 
     /// The verbs whose `--stick` reaches into their parts, with every part.
     fn parts(command: &Command, before: &str, all: &mut Vec<(String, Command)>) {
@@ -84,9 +126,36 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_reads_as_a_stick_is_never_sent() {
+        let split = |line: &str, named| {
+            let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            split_off(&mut words, named).map(|stick| (words.join(" "), stick))
+        };
+        for stick in ["1-1", "12-4.3", "12d1:1506", "/dev/ttyUSB0"] {
+            let line = format!("*100# 1 {stick}");
+            assert_eq!(split(&line, false).unwrap(), ("*100# 1".to_owned(), Some(stick.to_owned())));
+            assert!(split(&line, true).unwrap_err().is(ErrorKind::Usage), "{line}");
+            let wrong = split(&format!("*100# {stick} 1"), false).unwrap_err();
+            assert!(wrong.to_string().contains(&format!("--stick {stick}")), "{wrong}");
+        }
+        assert_eq!(split("*100# 1", false).unwrap().1, None);
+    }
+
+    #[test]
+    fn a_refused_word_that_reads_as_a_stick_leads_to_the_option() {
+        let hint = |line: &str| {
+            let read = crate::for_one_run().try_get_matches_from(line.split(' '));
+            super::hint(&read.unwrap_err())
+        };
+        let told = hint("stickshift sms send +12345678901 hello 1-1").unwrap();
+        assert!(told.ends_with("--stick 1-1"), "{told}");
+        assert_eq!(hint("stickshift sms send +12345678901 hello you"), None);
+    }
+
+    #[test]
     fn the_word_is_read_where_it_stands() {
         let typed = |line: &str| {
-            Cli::command().try_get_matches_from(line.split(' ')).map(|matches| super::typed(&matches))
+            crate::for_one_run().try_get_matches_from(line.split(' ')).map(|matches| super::typed(&matches))
         };
         for line in
             ["signal 1-2", "sms list 1-2", "hilink status 1-2", "network set --mode lte 1-2", "identify 1-2"]

@@ -6,15 +6,9 @@ use std::path::Path;
 use stickshift::atomic_file;
 use stickshift::error::Result;
 use stickshift::firmware::build::{self, Part, field};
-use stickshift::firmware::signature::{trailer, trailer_length};
+use stickshift::firmware::signature::{common_key, trailer, trailer_length};
 use stickshift::firmware::{Compression, Header};
 use stickshift_emu::testkit::{self, Packing, SyntheticFirmware};
-
-/// The key hash that most sticks of the family know (docs/protocols/balong-flash.md section 1.7).
-const COMMON_KEY: [u8; 32] = [
-    0x77, 0x8a, 0x8d, 0x17, 0x5e, 0x60, 0x2b, 0x7b, 0x77, 0x9d, 0x9e, 0x05, 0xc3, 0x30, 0xb5, 0x27, 0x9b,
-    0x06, 0x61, 0xbf, 0x2e, 0xed, 0x99, 0xa2, 0x04, 0x45, 0xb3, 0x66, 0xd6, 0x3d, 0xd6, 0x97,
-];
 
 /// Writes a main firmware image of `kind` (`stick` or `hilink`) and `version`.
 pub(crate) fn main_firmware(path: &Path, kind: &str, version: &str, seed: u64) -> Result<()> {
@@ -42,7 +36,7 @@ fn image(path: &Path, contents: SyntheticFirmware) -> Result<()> {
         header.version = field(&format!(":E3372h_153:{}", contents.version))?;
         let mut bytes = partition.bytes;
         if index == 0 {
-            bytes.extend(trailer(&COMMON_KEY, trailer_length(count)));
+            bytes.extend(trailer(&common_key(), trailer_length(count)));
         }
         let packed = |compression| Part::packed(header, &mut Cursor::new(&bytes), compression);
         parts.push(match partition.packing {
@@ -87,6 +81,6 @@ mod tests {
         let path = dir.path().join("loader");
         stock_loader(&path, 1).unwrap();
         let loader = Loader::parse(std::fs::read(path).unwrap()).unwrap();
-        assert_eq!(loader.judge().safety, Safety::Stock);
+        assert_eq!(loader.assess().safety, Safety::Stock);
     }
 }

@@ -1,5 +1,6 @@
 //! The computer in memory beside virtual sticks, shared by every command of a run: what one took online, another sees and takes back.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ impl Computer for VirtualComputer {
         self.inner().default_routes()
     }
 
+    fn ipv6_router(&mut self, card: &Card) -> Result<Option<IpAddr>> {
+        self.inner().ipv6_router(card)
+    }
+
     fn owner(&mut self, card: &Card) -> Option<Owner> {
         self.inner().owner(card)
     }
@@ -81,8 +86,12 @@ impl Computer for VirtualComputer {
         self.inner().probe(card, probe)
     }
 
-    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+    fn start_pppd(&mut self, port: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
         self.inner().start_pppd(port, pppd)
+    }
+
+    fn leave_to_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &PppdRuns) -> Result<()> {
+        self.inner().leave_to_pppd(port, pppd)
     }
 
     fn pppd_state(&mut self, pppd: &PppdRuns) -> Result<PppdState> {

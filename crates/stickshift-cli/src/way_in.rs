@@ -93,9 +93,7 @@ impl std::fmt::Debug for Known {
 impl LoginArgs {
     /// The user that was named, or the usual one where a password is at hand.
     fn user(&self) -> Option<String> {
-        let password_given = self.password_file.is_some()
-            || hosted::secret("STICKSHIFT_PASSWORD").is_some()
-            || env::var_os("STICKSHIFT_PASSWORD").is_some();
+        let password_given = self.password_file.is_some() || hosted::is_given("STICKSHIFT_PASSWORD");
         let user = self.user.clone().or_else(|| hosted::secret("STICKSHIFT_USER"));
         user.or_else(|| password_given.then(|| "admin".to_owned()))
     }
@@ -290,7 +288,8 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
     if let Some(value) = hosted::secret(variable) {
         return filled(what, value, "nothing was typed");
     }
-    if let Ok(value) = env::var(variable) {
+    // The environment of a server is not that of whoever asks it for a command.
+    if let (false, Ok(value)) = (hosted::is_hosted(), env::var(variable)) {
         return filled(what, value, "the variable is empty");
     }
     filled(what, ask(what, variable)?, "nothing was typed")
@@ -302,8 +301,7 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
 /// As [`secret`]; `Usage` when the two differ.
 pub(crate) fn new_secret(what: &str, variable: &str) -> Result<String> {
     let first = secret(what, variable, None)?;
-    let typed_blind = env::var_os(variable).is_none() && hosted::secret(variable).is_none();
-    if typed_blind && ask(&format!("{what}, again"), variable)? != first {
+    if !hosted::is_given(variable) && ask(&format!("{what}, again"), variable)? != first {
         let differ = format!("the two entries of the {what} differ: nothing was sent");
         return Err(Error::new(ErrorKind::Usage, differ).with_verdict(Verdict::Untouched));
     }
@@ -324,14 +322,13 @@ fn ask(what: &str, variable: &str) -> Result<String> {
         let what = format!("the {what} is required");
         return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
     }
-    question::secret(format!("{what}: "))?.map_err(|e| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("the {what} is required and there is no terminal; set {variable}"),
-        )
-        .with("variable", variable)
-        .because(e)
-        .with_verdict(Verdict::Untouched)
+    let file = match variable {
+        "STICKSHIFT_PASSWORD" | "STICKSHIFT_MQTT_PASSWORD" => ", or name its file with --password-file",
+        _ => "",
+    };
+    question::secret(format!("{what}: "))?.map_err(|_| {
+        let what = format!("the {what} is required and there is no terminal; set {variable}{file}");
+        Error::new(ErrorKind::Usage, what).with("variable", variable).with_verdict(Verdict::Untouched)
     })
 }
 
@@ -344,4 +341,20 @@ fn port_name(stick: &Stick, interface: u8) -> String {
 /// No server keeps a verb for ever.
 fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
     Box::new(LimitedHttp::new(link))
+}
+
+#[cfg(all(test, any(feature = "web", feature = "mqtt")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosted_command_takes_nothing_from_the_environment_of_the_program() {
+        // One that is set wherever tests run.
+        assert!(hosted::is_given("PATH"));
+        hosted::with_secrets(vec![("STICKSHIFT_PIN".to_owned(), "1234".to_owned())], || {
+            assert!(hosted::is_given("STICKSHIFT_PIN"));
+            assert!(!hosted::is_given("PATH"));
+            assert!(secret("password", "PATH", None).is_err());
+        });
+    }
 }

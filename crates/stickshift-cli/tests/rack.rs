@@ -121,6 +121,38 @@ fn sticks_with_faults_end_with_true_rows_and_the_rest_is_done_again() {
 }
 
 #[test]
+fn sticks_are_called_as_the_settings_say() {
+    let folder = files();
+    let folder = folder.path();
+    let said = stickshift(folder, "--json identify 1-2 --unmasked --virtual e3372h-hilink=3");
+    let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let imei = said["result"]["imei"].as_str().unwrap().to_owned();
+    let settings = folder.join("root/etc/stickshift");
+    std::fs::create_dir_all(&settings).unwrap();
+    let names = format!("[names]\n\"{imei}\" = \"north, mast\"\n\"1-3\" = \"spare\"\n");
+    std::fs::write(settings.join("config.toml"), names).unwrap();
+    let line = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --virtual e3372h-hilink=3 --report";
+    for report in ["rows.json", "rows.csv"] {
+        let run = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+            .args(line.split_whitespace())
+            .args([report, "--anew"])
+            .current_dir(folder)
+            .env("STICKSHIFT_STATE", folder.join("journals"))
+            .env("STICKSHIFT_ROOT", folder.join("root"))
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        assert!(text(&run.stdout).contains("(north, mast)"));
+    }
+    let rows = rows(folder);
+    assert_eq!(rows["1-1"].get("called"), None);
+    assert_eq!((&rows["1-2"]["called"], &rows["1-3"]["called"]), (&"north, mast".into(), &"spare".into()));
+    let csv = std::fs::read_to_string(folder.join("rows.csv")).unwrap();
+    assert!(csv.lines().nth(2).unwrap().ends_with(",\"north, mast\""), "{csv}");
+    assert!(!csv.contains(&imei), "{csv}");
+}
+
+#[test]
 fn a_request_to_stop_ends_each_stick_at_a_safe_step() {
     let mut resumed = 0;
     for report in [40, 120, 170, 210] {
@@ -155,7 +187,7 @@ fn nothing_is_done_without_consent_and_what_is_done_is_not_done_again() {
     assert_eq!(verdicts, ["done", "done", "untouched"], "{report}");
     let run = stickshift(folder, &format!("{line} --yes --report rows.csv"));
     let again = std::fs::read_to_string(folder.join("rows.csv")).unwrap();
-    assert!(again.lines().nth(1).unwrap().ends_with(",true"), "{again}");
+    assert!(again.lines().nth(1).unwrap().ends_with(",true,"), "{again}");
     assert_eq!(run.status.code(), Some(5));
 }
 
@@ -182,4 +214,27 @@ fn switching_and_flashing_take_every_stick_that_waits_for_it() {
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     let run = stickshift(folder, "switch --all 1-1 --virtual k3772");
     assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_stick_that_another_command_talks_to_is_left_alone_and_has_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let line =
+        "switch --all --in-use 1-2 --yes --json --virtual k3772=3 --virtual-state sticks --report rows.json";
+    let run = stickshift(folder, line);
+    assert_eq!(run.status.code(), Some(4), "{}", text(&run.stdout));
+    let rows = rows(folder);
+    let told: Vec<_> =
+        rows.values().map(|row| (row["verdict"].as_str().unwrap(), row["exit"].as_u64().unwrap())).collect();
+    assert_eq!(told, [("done", 0), ("untouched", 4), ("done", 0)], "{rows:?}");
+    assert_eq!((&rows["1-2"]["kind"], &rows["1-2"]["before"]), (&"port-busy".into(), &"cdrom".into()));
+    // Afterwards the same command does what is left.
+    let run = stickshift(folder, &line.replace("--in-use 1-2 ", ""));
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stdout));
+    // All of them in use is no reason to say that there are none.
+    let run = stickshift(folder, "switch --all --in-use 1-1 --yes --json --virtual k3772");
+    assert_eq!(run.status.code(), Some(4), "{}", text(&run.stdout));
+    let run = stickshift(folder, "switch --all --in-use 1-1 --dry-run --json --virtual k3772");
+    assert_eq!(run.status.code(), Some(4), "{}", text(&run.stdout));
 }

@@ -19,6 +19,23 @@ impl Drop for Running {
     }
 }
 
+/// What a server says that has to end by itself; one that does not is ended, and has no exit code.
+fn refused(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut running = Running(serve(folder, args).spawn().unwrap());
+    let until = Instant::now() + Duration::from_secs(60);
+    let code = loop {
+        match running.0.try_wait().unwrap() {
+            Some(status) => break status.code(),
+            None if Instant::now() > until => break None,
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let _ = running.0.kill();
+    let mut said = String::new();
+    running.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    (code, said)
+}
+
 fn serve(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
     command.args(["serve", "--json"]).args(args);
@@ -163,7 +180,7 @@ fn its_own_certificate_is_taken_by_another_implementation_of_tls() {
     let jar = folder.path().join("jar");
     let curl = |args: &[&str]| {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "60", "--cacert", &certificate_file, "-b"])
+        curl.args(["-sS", "--max-time", "300", "--cacert", &certificate_file, "-b"])
             .arg(&jar)
             .arg("-c")
             .arg(&jar);
@@ -204,9 +221,8 @@ fn its_own_certificate_is_taken_by_another_implementation_of_tls() {
         let [of_other, other] = certificate(folder.path(), name, kind).unwrap();
         let args =
             ["--virtual", "k3772", "--listen", "127.0.0.1:0", "--tls-cert", &of_other, "--tls-key", &other];
-        let refused = serve(folder.path(), &args).output().unwrap();
-        let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-        assert!(refused.status.code() != Some(0) && said.contains("P-256"), "{name}: {said}");
+        let (code, said) = refused(folder.path(), &args);
+        assert!(code.is_some_and(|code| code != 0) && said.contains("P-256"), "{name}: {said}");
     }
     // The key of another certificate.
     let [_, other] = certificate(folder.path(), "second", &p256).unwrap();
@@ -220,9 +236,8 @@ fn its_own_certificate_is_taken_by_another_implementation_of_tls() {
         "--tls-key",
         &other,
     ];
-    let refused = serve(folder.path(), &args).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(refused.status.code() != Some(0) && said.contains("cannot be used for TLS"), "{said}");
+    let (code, said) = refused(folder.path(), &args);
+    assert!(code.is_some_and(|code| code != 0) && said.contains("cannot be used for TLS"), "{said}");
 }
 
 #[test]

@@ -9,10 +9,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// As large as files may be that are read whole, and for others as it takes to work on them for some time.
 const LOADER: u64 = 16 << 20;
 const ROUTER_IMAGE: u64 = 64 << 20;
 const LARGE: u64 = 512 << 20;
+/// Of what is only read.
+const ENORMOUS: u64 = 4 << 30;
 
 /// How much the program has read and written so far.
 fn bytes_moved(pid: u32) -> u64 {
@@ -57,7 +61,7 @@ fn signals_end_file_verbs_at_once_and_leave_nothing_half_written() {
     large_image(here);
     grown(&fixtures.join("fuzz/corpus/loader/full.bin"), &here.join("loader.bin"), LOADER);
     grown(&fixtures.join("fuzz/corpus/router_image/gzip"), &here.join("router.img"), ROUTER_IMAGE);
-    File::create(here.join("unknown")).unwrap().set_len(LARGE).unwrap();
+    File::create(here.join("unknown")).unwrap().set_len(ENORMOUS).unwrap();
     // A capture with one packet many times over.
     let capture = fs::read(fixtures.join("tests/fixtures/captures/huawei-e220.usbmon.txt")).unwrap();
     fs::write(here.join("capture.txt"), capture.repeat(((LARGE / 8) as usize).div_ceil(capture.len())))
@@ -78,7 +82,7 @@ fn signals_end_file_verbs_at_once_and_leave_nothing_half_written() {
         &["router", "extract", "router.img", "/usb-mode.json", "-o", "table.json"],
         &["router", "knows", "router.img", "12d1:1526"],
     ] {
-        for (name, number) in [("-INT", 2), ("-TERM", 15)] {
+        for signal in [Signal::INT, Signal::TERM] {
             let mut program = Command::new(env!("CARGO_BIN_EXE_stickshift"))
                 .args(verb)
                 .current_dir(here)
@@ -90,19 +94,15 @@ fn signals_end_file_verbs_at_once_and_leave_nothing_half_written() {
             while bytes_moved(program.id()) < 1 << 20 && program.try_wait().unwrap().is_none() {
                 thread::sleep(Duration::from_millis(1));
             }
-            Command::new("kill")
-                .args([name, &program.id().to_string()])
-                .stderr(Stdio::null())
-                .status()
-                .unwrap();
+            let _ = kill_process(Pid::from_child(&program), signal);
             let status = program.wait().unwrap();
             assert_eq!(
                 status.signal(),
-                Some(number),
-                "{verb:?} {name}: {status}: it did not work long enough, or did not end"
+                Some(signal.as_raw()),
+                "{verb:?} {signal:?}: {status}: it did not work long enough, or did not end"
             );
             let _ = fs::remove_dir(here.join("parts"));
-            assert_eq!(names(here), before, "{verb:?} {name}");
+            assert_eq!(names(here), before, "{verb:?} {signal:?}");
             runs += 1;
         }
     }

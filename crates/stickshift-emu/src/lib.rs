@@ -39,5 +39,6 @@ pub mod modem;
 pub mod network;
 pub mod ppp;
 mod random;
+pub mod router;
 pub mod sticks;
 pub mod testkit;

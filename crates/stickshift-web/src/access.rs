@@ -117,6 +117,11 @@ impl Access {
         Some(session.clone())
     }
 
+    /// Whether a session is open still. Asking is no use of it.
+    pub(crate) fn is_open(&self, id: &str) -> bool {
+        self.state().sessions.get(id).is_some_and(|session| session.seen.elapsed() < IDLE)
+    }
+
     pub(crate) fn leave(&self, id: &str) {
         self.state().sessions.remove(id);
     }
@@ -147,7 +152,9 @@ impl Access {
 
 fn open(state: &mut State, role: Role) -> String {
     if state.sessions.len() >= SESSIONS {
-        let oldest = state.sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
+        // Whoever may only look pushes no owner out.
+        let next = |(_, session): &(&String, &Session)| (session.role, session.seen);
+        let oldest = state.sessions.iter().min_by_key(next).map(|(id, _)| id.clone());
         oldest.map(|id| state.sessions.remove(&id));
     }
     let id = secret();
@@ -169,6 +176,15 @@ mod tests {
         assert_eq!(access.session(&id).unwrap().role, Role::Reader);
         access.leave(&id);
         assert!(access.session(&id).is_none());
+    }
+
+    #[test]
+    fn whoever_may_only_look_pushes_no_owner_out() {
+        let access = Access::new(Passwords::default(), Role::Owner);
+        let owner = access.enter_by_link(&access.new_link()).unwrap();
+        let ids: Vec<String> = (0..SESSIONS + 5).map(|_| open(&mut access.state(), Role::Reader)).collect();
+        assert_eq!(access.session(&owner).unwrap().role, Role::Owner);
+        assert!(access.session(&ids[0]).is_none() && access.session(&ids[SESSIONS + 4]).is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use stickshift::clean;
 use tokio::io::AsyncWriteExt;
 
+use crate::commands::{self, Follower, Line};
+use crate::engine::Secrets;
 use crate::fields::Fields;
 use crate::guard::{Caller, Form, text};
 use crate::hub::News;
@@ -27,7 +29,7 @@ use crate::uploads::{Upload, discard};
 /// Streams of events at the same time.
 const VIEWERS: usize = 128;
 /// A stream on which nothing happens says so much, so that proxies keep it and a dead one is found.
-const QUIET: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A piece of a file has to come by then.
 const PIECE_TIME: Duration = Duration::from_secs(30);
 /// A JSON document of an operation is at most so long.
@@ -43,10 +45,12 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/session", get(session))
         .route("/files", get(files).post(upload))
         .route("/files/{file}", axum::routing::delete(remove_file))
+        .route("/commands", get(look).post(command))
         .route("/jobs", get(jobs))
         .route("/jobs/{job}", get(job))
         .route("/jobs/{job}/start", post(start))
         .route("/jobs/{job}/cancel", post(cancel))
+        .route("/jobs/{job}/answer", post(answer))
         .route("/sticks/{place}/replug", post(replug))
         .route("/sticks/{place}/history", get(history))
         .route("/sticks/{place}/login", post(log_in).delete(log_out))
@@ -118,19 +122,23 @@ async fn operation(State(app): Shared, request: Request) -> Response {
     }
 }
 
-async fn read_json(body: Body) -> Result<Fields, Value> {
+async fn read_document(body: Body) -> Result<Value, Value> {
     let bytes = match tokio::time::timeout(Duration::from_secs(10), to_bytes(body, DOCUMENT)).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(_)) => return Err(refusal("too-large", "the document is longer than 64 KiB", "", 2)),
         Err(_) => return Err(refusal("timeout", "the document did not come in time", "", 2)),
     };
     if bytes.is_empty() {
-        return Ok(Fields::default());
+        return Ok(json!({}));
     }
-    let read: Option<Fields> = serde_json::from_slice::<Value>(&bytes)
-        .ok()
-        .and_then(|value| value.as_object().and_then(Fields::of_json));
-    read.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
+    let value = serde_json::from_slice::<Value>(&bytes).ok();
+    value.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
+}
+
+async fn read_json(body: Body) -> Result<Fields, Value> {
+    let document = read_document(body).await?;
+    let fields = document.as_object().and_then(Fields::of_json);
+    fields.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
 }
 
 async fn session(Extension(caller): Extension<Caller>) -> Response {
@@ -244,6 +252,77 @@ async fn cancel(State(app): Shared, Path(id): Path<String>) -> Response {
     document(&job.json(false))
 }
 
+async fn answer(State(app): Shared, Path(id): Path<String>, body: Body) -> Response {
+    let Some(job) = app.jobs.get(&id) else { return not_found("there is no such job") };
+    let yes = match read_document(body).await {
+        Ok(answer) => answer["yes"] == true,
+        Err(refused) => return line(&refused),
+    };
+    match job.answer(yes) {
+        true => document(&json!({ "answered": yes })),
+        false => line(&refusal("usage", "the job asks nothing", "", 2)),
+    }
+}
+
+/// A command line that only reads, `?word=signal&word=--&word=1-1`.
+async fn look(State(app): Shared, uri: Uri) -> Response {
+    let query = Fields::of_form(uri.query().unwrap_or_default().as_bytes());
+    let words: Vec<String> = query.all("word").map(str::to_owned).collect();
+    match commands::read(&words, &app.uploads) {
+        Ok(line) if line.reads => follow(&app, line, Secrets::new()).await,
+        Ok(_) => line(&refusal("read-only", "whoever may only look may not ask for this", "", 5)),
+        Err(what) => line(&not_run(&what)),
+    }
+}
+
+/// A command line that is not run for another computer.
+fn not_run(what: &str) -> Value {
+    let help = "run it on the computer of the stick itself, over ssh for example; docs/racks.md says what is run for others";
+    let mut refused = refusal("usage", what, help, 2);
+    refused["cause"] =
+        "commands that watch, or take files or devices of that computer, are for it alone".into();
+    refused
+}
+
+/// A command line: `words`, and its `secrets`.
+async fn command(State(app): Shared, body: Body) -> Response {
+    let document = match read_document(body).await {
+        Ok(document) => document,
+        Err(refused) => return line(&refused),
+    };
+    let words = document["words"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+    match words.ok_or("the words are texts".to_owned()).and_then(|words| commands::read(&words, &app.uploads))
+    {
+        Ok(line) => follow(&app, line, commands::secrets(&document["secrets"])).await,
+        Err(what) => line(&not_run(&what)),
+    }
+}
+
+/// Runs a command line. The answer is what it says, a line of JSON each: the job, then texts and lines of `--json`, and its end.
+async fn follow(app: &App, command: Line, secrets: Secrets) -> Response {
+    let (say, said) = tokio::sync::mpsc::unbounded_channel();
+    let (answer, answers) = std::sync::mpsc::channel();
+    let follower = Follower::new(say, answers);
+    let job = match app.jobs.command(command, secrets, follower, answer).await {
+        Ok(job) => job,
+        Err(refused) => return line(&refused),
+    };
+    // A job of this number may be another one once the server was started again.
+    let began = job.told().began.map(|at| at.to_string());
+    let first = json!({ "event": "job", "schema": 1, "job": job.id.to_string(), "began": began });
+    let lines = stream::unfold((Some(first), said), |(first, mut said)| async move {
+        let line = match first {
+            Some(first) => first,
+            None => said.recv().await?,
+        };
+        let text = format!("{}\n", clean::json(&line.to_string()));
+        Some((Ok::<_, Infallible>(text), (None, said)))
+    });
+    let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(with_signs_of_life(lines, "\n"))).into_response()
+}
+
 async fn replug(State(app): Shared, Path(place): Path<String>) -> Response {
     if !app.jobs.engine().replug(&place) {
         return not_found("there is no virtual stick");
@@ -273,7 +352,7 @@ async fn log_in(
     };
     fields.0.retain(|(name, _)| name != "place");
     fields.push("place", place);
-    line(&app.jobs.log_in(&fields).await)
+    line(&app.jobs.log_in(fields).await)
 }
 
 async fn log_out(State(app): Shared, Path(place): Path<String>) -> Response {
@@ -294,7 +373,7 @@ impl Drop for Viewer {
 }
 
 /// The stream of events. Each viewer reads at its own pace from what is kept.
-async fn events(State(app): Shared, headers: HeaderMap) -> Response {
+async fn events(State(app): Shared, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Response {
     if app.viewers.fetch_add(1, Ordering::Relaxed) >= VIEWERS {
         app.viewers.fetch_sub(1, Ordering::Relaxed);
         let refused = refusal("busy", "too many viewers follow the events", "", 4);
@@ -309,31 +388,39 @@ async fn events(State(app): Shared, headers: HeaderMap) -> Response {
     let first =
         if lost { lost_text(&app, seen) } else { format!("retry: 2000\nid: {}\n\n", app.hub.id(seen)) };
     let state = (viewer, seen, app.hub.subscribe(), Some(first));
-    let pieces = stream::unfold(state, |(viewer, mut seen, mut last, first)| async move {
-        if let Some(first) = first {
-            return Some((Ok::<_, Infallible>(first), (viewer, seen, last, None)));
-        }
-        let app = Arc::clone(&viewer.0);
-        if last.wait_for(|last| *last > seen).await.is_err() {
-            return None;
-        }
-        let text = match app.hub.news(seen, 64) {
-            News::Lost(now) => {
-                seen = now;
-                lost_text(&app, now)
+    let session = caller.session;
+    let pieces = stream::unfold(state, move |(viewer, mut seen, mut last, first)| {
+        let session = session.clone();
+        async move {
+            if let Some(first) = first {
+                return Some((Ok::<_, Infallible>(first), (viewer, seen, last, None)));
             }
-            News::Events(events) => {
-                seen = events.last().map_or(seen, |event| event.number);
-                let text = events.iter().map(|event| {
-                    let data = clean::json(&event.data);
-                    format!("id: {}\nevent: {}\ndata: {data}\n\n", app.hub.id(event.number), event.name)
-                });
-                text.collect()
+            let app = Arc::clone(&viewer.0);
+            if last.wait_for(|last| *last > seen).await.is_err() {
+                return None;
             }
-        };
-        Some((Ok(text), (viewer, seen, last, None)))
+            // Whoever has left hears nothing more.
+            if session.is_some_and(|session| !app.access.is_open(&session)) {
+                return None;
+            }
+            let text = match app.hub.news(seen, 64) {
+                News::Lost(now) => {
+                    seen = now;
+                    lost_text(&app, now)
+                }
+                News::Events(events) => {
+                    seen = events.last().map_or(seen, |event| event.number);
+                    let text = events.iter().map(|event| {
+                        let data = clean::json(&event.data);
+                        format!("id: {}\nevent: {}\ndata: {data}\n\n", app.hub.id(event.number), event.name)
+                    });
+                    text.collect()
+                }
+            };
+            Some((Ok(text), (viewer, seen, last, None)))
+        }
     });
-    let pieces = with_signs_of_life(pieces);
+    let pieces = with_signs_of_life(pieces, ":\n\n");
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(pieces)).into_response()
 }
@@ -343,17 +430,20 @@ fn lost_text(app: &App, seen: u64) -> String {
     format!("retry: 2000\nid: {}\nevent: lost\ndata: {{}}\n\n", app.hub.id(seen))
 }
 
-/// Puts a comment into a stream on which nothing happens.
-fn with_signs_of_life<S>(pieces: S) -> impl stream::Stream<Item = Result<String, Infallible>>
+/// Puts something that means nothing into a stream on which nothing happens.
+fn with_signs_of_life<S>(
+    pieces: S,
+    sign: &'static str,
+) -> impl stream::Stream<Item = Result<String, Infallible>>
 where
     S: stream::Stream<Item = Result<String, Infallible>> + Send + 'static,
 {
-    stream::unfold(Box::pin(pieces), |mut pieces| async move {
+    stream::unfold(Box::pin(pieces), move |mut pieces| async move {
         let next = StreamExt::next(&mut pieces);
-        match tokio::time::timeout(QUIET, next).await {
+        match tokio::time::timeout(KEEP_ALIVE, next).await {
             Ok(Some(piece)) => Some((piece, pieces)),
             Ok(None) => None,
-            Err(_) => Some((Ok(":\n\n".to_owned()), pieces)),
+            Err(_) => Some((Ok(sign.to_owned()), pieces)),
         }
     })
 }

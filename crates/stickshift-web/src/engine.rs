@@ -25,6 +25,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Pulls a virtual stick and plugs it in again. `false` when there is none at this place.
     fn replug(&self, place: &str) -> bool;
 
+    /// Whether the owner has names for sticks; `identify` tells them as `called`.
+    fn names_sticks(&self) -> bool {
+        false
+    }
+
     /// The folder of the owner's switching profiles.
     fn profile_folder(&self) -> PathBuf;
 }

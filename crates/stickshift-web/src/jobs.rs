@@ -2,8 +2,13 @@
 //!
 //! One command at a time talks to a stick.
 
+mod command_lines;
+mod logins;
+mod refusal;
+
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,23 +17,30 @@ use serde_json::{Value, json};
 use stickshift::event::Cancel;
 use tokio::sync::{OwnedMutexGuard, watch};
 
+use crate::commands::{self, Follower};
 use crate::connections::Connections;
 use crate::engine::{Engine, Secrets};
 use crate::fields::Fields;
 use crate::hub::Hub;
 use crate::operations::{Operation, Way, place};
-use crate::uploads::Uploads;
+use crate::uploads::{Upload, Uploads};
+pub(crate) use refusal::{refusal, without_end};
 
-/// Jobs that are remembered.
+/// Jobs that are remembered; and command lines that only read, which anybody may send.
 const KEPT: usize = 64;
+const KEPT_LOOKS: usize = 32;
 /// Lines of a job that are remembered.
 const LINES: usize = 400;
 /// Jobs that may run at the same time.
 const AT_ONCE: usize = 48;
+/// The same for command lines that only read.
+const LOOKS_AT_ONCE: usize = 16;
 /// How long a hang-up waits until nobody stays online any more.
 const STOP_TIME: Duration = Duration::from_secs(60);
 /// How long a command waits for another one that talks to the same stick.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same for what only reads, where the other one is a job: many take minutes.
+const IMPATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Job {
     pub(crate) id: u64,
@@ -37,8 +49,17 @@ pub(crate) struct Job {
     words: Vec<String>,
     /// What it may know and nobody is shown; forgotten when it ended.
     secrets: Mutex<Secrets>,
+    /// The login that is kept for its stick, where it is among them; empty where not.
+    login: Mutex<Secrets>,
     /// The plan that was agreed to; the command stops when it makes another.
     agreed: Option<Value>,
+    /// The files that it needs, where it is a plan: whoever starts it needs them, too.
+    _files: Vec<Upload>,
+    /// Whether it is a command line that only reads.
+    looks: bool,
+    /// Whoever has sent it as a command line.
+    follower: Option<Follower>,
+    answer: Option<Sender<bool>>,
     cancel: Cancel,
     told: Mutex<Told>,
     ended: watch::Sender<bool>,
@@ -72,6 +93,11 @@ impl Job {
 
     pub(crate) fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// Answers its question. `false` when it asks nobody.
+    pub(crate) fn answer(&self, yes: bool) -> bool {
+        !self.has_ended() && self.answer.as_ref().is_some_and(|answer| answer.send(yes).is_ok())
     }
 
     /// Waits until it ended, but not for longer than `time`.
@@ -114,6 +140,20 @@ impl Job {
 
     fn hear(&self, mut line: Value, hub: &Hub, uploads: &Uploads, connections: &Connections) {
         uploads.hide(&mut line);
+        if let Some(follower) = &self.follower {
+            follower.hear(&line);
+            // What is said in words, too, is for it alone.
+            if matches!(line["event"].as_str(), Some("text" | "question")) {
+                return;
+            }
+            // An identity in full is shown to nobody else, and not kept.
+            if commands::shows_in_full(&self.words) {
+                match line["event"].as_str() {
+                    Some("result" | "error") => drop(line["result"].take()),
+                    _ => return,
+                }
+            }
+        }
         let now = Timestamp::now();
         if let Some(place) = self.place() {
             connections.hear(self.operation.name, place, &line, now);
@@ -121,6 +161,8 @@ impl Job {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match line["event"].as_str() {
             Some("progress") => told.progress = line["done"].as_u64().zip(line["total"].as_u64()),
+            // Every stick of many has progress of its own: kept, it would push out their rows.
+            Some("stick") if line["stick"]["line"]["event"] == "progress" => {}
             event => {
                 match event {
                     Some("step") => (told.progress, told.step_began) = (None, Some(now)),
@@ -146,6 +188,9 @@ impl Job {
 
     /// Whether a question may be answered with yes: the plan is the one that was agreed to, or the request itself was the consent.
     fn approves(&self) -> bool {
+        if let Some(follower) = &self.follower {
+            return follower.approves(&self.cancel);
+        }
         // What `switch` asks about is a drive in use, and nobody was asked about that.
         if self.words.first().is_some_and(|verb| verb == "switch") {
             return false;
@@ -159,6 +204,32 @@ impl Job {
 
 fn stays(operation: &Operation, fields: &Fields) -> bool {
     operation.way == Way::Service || operation.name == "up" && fields.has("stay")
+}
+
+/// Nobody else talks to the stick while it is there; none where it is about no stick.
+type Held = Option<OwnedMutexGuard<()>>;
+
+/// A command line's sender.
+pub(crate) struct Followed {
+    looks: bool,
+    by: Follower,
+    answer: Sender<bool>,
+    /// Every stick, where it is about all of them.
+    held: Vec<OwnedMutexGuard<()>>,
+}
+
+/// Forgets the oldest job that ended, for one more of its kind: what was only read pushes out nothing else. Plans, which wait to be started, go
+/// last.
+fn make_room(kept: &mut VecDeque<Arc<Job>>, looks: bool) {
+    let most = if looks { KEPT_LOOKS } else { KEPT };
+    if kept.iter().filter(|job| job.looks == looks).count() < most {
+        return;
+    }
+    let may_go = |job: &&Arc<Job>| job.looks == looks && job.has_ended();
+    let oldest = kept.iter().filter(may_go).min_by_key(|job| (job.plan().is_some(), job.id));
+    if let Some(oldest) = oldest.map(|job| job.id) {
+        kept.retain(|job| job.id != oldest);
+    }
 }
 
 /// The JSON Schema of a job, for the OpenAPI document.
@@ -179,14 +250,6 @@ pub(crate) fn schema() -> Value {
     })
 }
 
-/// A refusal of the server itself, in the form in which commands report a failure.
-pub(crate) fn refusal(kind: &str, what: &str, help: &str, exit: u8) -> Value {
-    json!({
-        "event": "error", "schema": 1, "verb": null, "kind": kind, "what": what, "facts": {}, "cause": "", "help": help,
-        "verdict": "untouched", "recover": "nothing was sent to the stick", "exit": exit,
-    })
-}
-
 pub(crate) struct Jobs {
     engine: Arc<dyn Engine>,
     hub: Arc<Hub>,
@@ -198,6 +261,8 @@ pub(crate) struct Jobs {
     logins: Mutex<HashMap<String, Secrets>>,
     /// One lock per place on the bus.
     places: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Services that wait for the stick that they are to stay online through: its place, none for the only one there.
+    waiting: Mutex<Vec<(Option<String>, Cancel)>>,
     /// Told when a command ended that may have changed what is plugged in.
     pub(crate) changed: tokio::sync::Notify,
 }
@@ -213,6 +278,7 @@ impl Jobs {
             connections: Connections::default(),
             logins: Mutex::default(),
             places: Mutex::default(),
+            waiting: Mutex::default(),
             changed: tokio::sync::Notify::new(),
         }
     }
@@ -230,6 +296,12 @@ impl Jobs {
         self.kept().iter().find(|job| job.id == id).cloned()
     }
 
+    /// The job that talks to the stick at a place until it ends.
+    pub(crate) fn at_work(&self, at: &str) -> Option<Arc<Job>> {
+        let here = |job: &&Arc<Job>| !job.stays() && place(&job.fields).is_ok_and(|place| place == at);
+        self.kept().iter().rev().filter(|job| !job.has_ended()).find(here).cloned()
+    }
+
     /// Runs a command and gives its last line.
     pub(crate) async fn read(&self, operation: &'static Operation, fields: &Fields) -> Value {
         let words = match (operation.words)(fields, &self.uploads) {
@@ -238,32 +310,33 @@ impl Jobs {
         };
         // How the connection stands is asked of the computer alone: whoever talks to the stick is not waited for.
         let at = if operation.name == "online" { None } else { place(fields).ok() };
-        self.run(words, at, PATIENCE).await
+        let is_taken = at.as_deref().is_some_and(|at| self.at_work(at).is_some());
+        self.run(words, at, if is_taken { IMPATIENCE } else { PATIENCE }).await
     }
 
     /// Runs the words of a command and gives the last line.
     pub(crate) async fn run(&self, words: Vec<String>, place: Option<String>, patience: Duration) -> Value {
-        let login = self.login_of(place.as_deref());
-        let line = self.run_with(words, login, place.clone(), patience, |_| ()).await;
-        self.login_held(place.as_deref(), &line);
-        line
-    }
-
-    async fn run_with(
-        &self,
-        words: Vec<String>,
-        secrets: Secrets,
-        place: Option<String>,
-        patience: Duration,
-        hear: impl Fn(&Value) + Send + 'static,
-    ) -> Value {
         let held = match self.hold(place.as_deref(), patience).await {
             Ok(held) => held,
             Err(busy) => return busy,
         };
+        // Whoever held the stick before may have logged in.
+        let login = self.login_of(place.as_deref());
+        let (line, _held) = self.run_with(words, login.clone(), held, |_| ()).await;
+        self.login_held(place.as_deref(), &login, &line);
+        line
+    }
+
+    /// Runs a command while its stick is held. The stick is held even where nobody waits for the end any more.
+    async fn run_with(
+        &self,
+        words: Vec<String>,
+        secrets: Secrets,
+        held: Held,
+        hear: impl Fn(&Value) + Send + 'static,
+    ) -> (Value, Held) {
         let engine = Arc::clone(&self.engine);
         let ended = tokio::task::spawn_blocking(move || {
-            let _held = held;
             let last = Arc::new(Mutex::new(Value::Null));
             let heard = Arc::clone(&last);
             let listener = move |line: &Value| {
@@ -274,80 +347,16 @@ impl Jobs {
             };
             engine.run(&words, secrets, Cancel::new(), Box::new(listener), Box::new(|| false));
             let last = last.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if last.is_null() { refusal("io", "the command said nothing", "", 1) } else { last }
+            (if last.is_null() { refusal("io", "the command said nothing", "", 1) } else { last }, held)
         });
-        let mut line = ended.await.unwrap_or_else(|_| refusal("io", "the command came to no end", "", 7));
+        let (mut line, held) =
+            ended.await.unwrap_or_else(|_| (without_end("the command came to no end"), None));
         self.uploads.hide(&mut line);
-        line
-    }
-
-    fn logins(&self) -> std::sync::MutexGuard<'_, HashMap<String, Secrets>> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn login_of(&self, place: Option<&str>) -> Secrets {
-        place.and_then(|place| self.logins().get(place).cloned()).unwrap_or_default()
-    }
-
-    /// Whether somebody is logged in to the web server of the stick at a place.
-    pub(crate) fn has_login(&self, place: &str) -> bool {
-        self.logins().contains_key(place)
-    }
-
-    /// A login that the stick refuses is not tried again: it counts failures, and locks itself.
-    fn login_held(&self, place: Option<&str>, last: &Value) {
-        if let (Some(place), Some("login-refused" | "login-locked" | "weak-login")) =
-            (place, last["kind"].as_str())
-        {
-            self.logins().remove(place);
-        }
-    }
-
-    /// Logs in to the web server of a stick, for every command that follows. Gives the last line of a command that needed it.
-    pub(crate) async fn log_in(&self, fields: &Fields) -> Value {
-        let (place, password) = match (place(fields), fields.get("password")) {
-            (Ok(place), Some(password)) => (place, password.to_owned()),
-            (Err(what), _) => return refusal("usage", &what, "", 2),
-            (_, None) => return refusal("usage", "password is required", "", 2),
-        };
-        let user = fields.get("user").unwrap_or("admin").to_owned();
-        let login = vec![("STICKSHIFT_USER".to_owned(), user), ("STICKSHIFT_PASSWORD".to_owned(), password)];
-        let words = vec!["hilink".into(), format!("--stick={place}"), "status".into()];
-        let is_needless = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_needless);
-        let hear = move |line: &Value| {
-            told.fetch_or(line["event"] == "note" && line["code"] == "no-login", Ordering::Relaxed);
-        };
-        let line = self.run_with(words, login.clone(), Some(place.clone()), PATIENCE, hear).await;
-        if line["event"] == "result" {
-            if is_needless.load(Ordering::Relaxed) {
-                let what = "the stick wants no login now: the password was not sent, and is not kept";
-                let mut needless = refusal("no-login", what, "", 5);
-                needless["recover"] = "the stick was only read".into();
-                return needless;
-            }
-            self.logins().insert(place, login);
-            self.changed.notify_one();
-        }
-        line
-    }
-
-    /// A login is for the stick that stood at its place, and not for the next one that is plugged in there.
-    pub(crate) fn forget_logins(&self, list: &Value) {
-        let sticks = list["sticks"].as_array().map(Vec::as_slice).unwrap_or_default();
-        self.logins().retain(|place, _| sticks.iter().any(|stick| stick["place"] == **place));
-    }
-
-    pub(crate) fn log_out(&self, place: &str) -> bool {
-        self.logins().remove(place).is_some()
+        (line, held)
     }
 
     /// Waits for a stick until nobody else talks to it.
-    async fn hold(
-        &self,
-        place: Option<&str>,
-        patience: Duration,
-    ) -> Result<Option<OwnedMutexGuard<()>>, Value> {
+    async fn hold(&self, place: Option<&str>, patience: Duration) -> Result<Held, Value> {
         let Some(place) = place else { return Ok(None) };
         let lock = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -360,14 +369,36 @@ impl Jobs {
         })
     }
 
+    /// Places of sticks that somebody talks to, or waits for.
+    fn places_in_use(&self) -> Vec<String> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = places.iter().filter(|(_, lock)| Arc::strong_count(lock) > 1);
+        in_use.map(|(place, _)| place.clone()).collect()
+    }
+
     /// Jobs that stay online through the stick at a place.
     fn staying(&self, at: &str) -> Vec<Arc<Job>> {
         let here = |job: &&Arc<Job>| job.stays() && place(&job.fields).is_ok_and(|place| place == at);
         self.kept().iter().filter(|job| !job.has_ended()).filter(here).cloned().collect()
     }
 
-    /// Whoever stays online would dial again after a hang-up.
+    /// A service begins to wait for its stick; it ends when what is given says so.
+    pub(crate) fn waits(&self, place: Option<&str>) -> Cancel {
+        let cancel = Cancel::new();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push((place.map(str::to_owned), cancel.clone()));
+        cancel
+    }
+
+    /// Whoever stays online would dial again after a hang-up, and whoever waits to do so would dial then.
     async fn end_staying(&self, at: &str) -> Result<(), Value> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, cancel)| {
+            let stays = place.as_deref().is_some_and(|place| place != at);
+            if !stays {
+                cancel.cancel();
+            }
+            stays
+        });
         for job in self.staying(at) {
             job.cancel();
             job.wait(STOP_TIME).await;
@@ -387,14 +418,21 @@ impl Jobs {
     ) -> Result<Arc<Job>, Value> {
         let secrets = operation.take_secrets(&mut fields);
         if let ("down", Ok(at)) = (operation.name, place(&fields)) {
-            self.end_staying(&at).await?;
+            // A browser that leaves meanwhile has asked for both: for the end of what stays online, and to hang up.
+            let (jobs, words) = (Arc::clone(self), (operation.words)(&fields, &self.uploads));
+            let words = words.map_err(|what| refusal("usage", &what, "", 2))?;
+            let hangs_up = tokio::spawn(async move {
+                jobs.end_staying(&at).await?;
+                jobs.start(operation, fields, words, secrets, None, None).await
+            });
+            return hangs_up.await.unwrap_or_else(|_| Err(without_end("hanging up came to no end")));
         }
         let mut words =
             (operation.words)(&fields, &self.uploads).map_err(|what| refusal("usage", &what, "", 2))?;
         if operation.way == Way::Plan {
             words.insert(1, "--dry-run".into());
         }
-        self.start(operation, fields, words, secrets, None).await
+        self.start(operation, fields, words, secrets, None, None).await
     }
 
     /// Starts the plan of a job, when each of its dangers was named.
@@ -426,7 +464,7 @@ impl Jobs {
         }
         let words = (planned.operation.words)(&planned.fields, &self.uploads)
             .map_err(|what| refusal("usage", &what, "", 2))?;
-        self.start(planned.operation, planned.fields.clone(), words, Secrets::new(), Some(plan)).await
+        self.start(planned.operation, planned.fields.clone(), words, Secrets::new(), Some(plan), None).await
     }
 
     async fn start(
@@ -436,10 +474,14 @@ impl Jobs {
         words: Vec<String>,
         mut secrets: Secrets,
         agreed: Option<Value>,
+        followed: Option<Followed>,
     ) -> Result<Arc<Job>, Value> {
-        if self.kept().iter().filter(|job| !job.has_ended()).count() >= AT_ONCE {
+        let looks = followed.as_ref().is_some_and(|followed| followed.looks);
+        let at_once = if looks { LOOKS_AT_ONCE } else { AT_ONCE };
+        if self.kept().iter().filter(|job| job.looks == looks && !job.has_ended()).count() >= at_once {
             return Err(refusal("busy", "too many commands are running", "wait until one has ended", 4));
         }
+        let files = self.uploads.named(&words);
         let at = place(&fields).ok();
         let stays = stays(operation, &fields);
         let held = self.hold(at.as_deref().filter(|_| !stays), PATIENCE).await?;
@@ -447,24 +489,42 @@ impl Jobs {
             let what = "a job stays online through this stick already";
             return Err(refusal("busy", what, "stop it first", 4));
         }
-        secrets.extend(self.login_of(at.as_deref()));
+        let login = self.login_for(at.as_deref(), &words, &secrets);
+        secrets.extend(login.clone());
         let secrets = Mutex::new(secrets);
         let told = Mutex::new(Told { began: Some(Timestamp::now()), ..Told::default() });
         let id = self.next.fetch_add(1, Ordering::Relaxed) as u64;
         let (cancel, ended) = (Cancel::new(), watch::Sender::new(false));
-        let job = Arc::new(Job { id, operation, fields, words, secrets, agreed, cancel, told, ended });
+        let (follower, answer, all_held) = match followed {
+            Some(followed) => (Some(followed.by), Some(followed.answer), followed.held),
+            None => (None, None, Vec::new()),
+        };
+        let is_plan = operation.way == Way::Plan && agreed.is_none();
+        let job = Arc::new(Job {
+            _files: if is_plan { files.clone() } else { Vec::new() },
+            id,
+            operation,
+            fields,
+            words,
+            secrets,
+            login: Mutex::new(login),
+            agreed,
+            looks,
+            follower,
+            answer,
+            cancel,
+            told,
+            ended,
+        });
         {
             let mut kept = self.kept();
-            let oldest = kept.iter().position(|job| job.has_ended());
-            if let (true, Some(oldest)) = (kept.len() >= KEPT, oldest) {
-                kept.remove(oldest);
-            }
+            make_room(&mut kept, looks);
             kept.push_back(Arc::clone(&job));
         }
         self.hub.send("job", &json!({ "job": id.to_string(), "place": job.place(), "state": "running" }));
         let (jobs, running) = (Arc::clone(self), Arc::clone(&job));
         tokio::task::spawn_blocking(move || {
-            let _held = held;
+            let (_held, _all_held, _files) = (held, all_held, files);
             let (heard, asked) = (Arc::clone(&running), Arc::clone(&running));
             let (hub, uploads) = (Arc::clone(&jobs.hub), Arc::clone(&jobs.uploads));
             let told = Arc::clone(&jobs);
@@ -474,10 +534,14 @@ impl Jobs {
                 std::mem::take(&mut *running.secrets.lock().unwrap_or_else(PoisonError::into_inner));
             let (words, cancel) = (&running.words, running.cancel.clone());
             jobs.engine.run(words, secrets, cancel, Box::new(listener), Box::new(approve));
+            let login = std::mem::take(&mut *running.login.lock().unwrap_or_else(PoisonError::into_inner));
             if let Some(last) = running.told().last {
-                jobs.login_held(running.place(), &last);
+                jobs.login_held(running.place(), &login, &last);
             }
             running.ended.send_replace(true);
+            if let Some(follower) = &running.follower {
+                follower.end();
+            }
             let ended = json!({ "job": running.id.to_string(), "place": running.place(), "state": "ended" });
             jobs.hub.send("job", &ended);
             jobs.changed.notify_one();
@@ -486,10 +550,17 @@ impl Jobs {
     }
 
     /// Begins what runs as long as the server does.
-    pub(crate) async fn serve(self: &Arc<Self>, operation: &'static Operation, fields: Fields) {
-        if let Err(refused) = self.begin(operation, fields).await {
-            self.hub.send("job", &json!({ "job": null, "line": refused }));
-        }
+    pub(crate) async fn serve(
+        self: &Arc<Self>,
+        operation: &'static Operation,
+        fields: Fields,
+    ) -> Option<Arc<Job>> {
+        let refused = match self.begin(operation, fields).await {
+            Ok(job) => return Some(job),
+            Err(refused) => refused,
+        };
+        self.hub.send("job", &json!({ "job": null, "line": refused }));
+        None
     }
 
     /// Asks every job to stop, and waits until it did.
@@ -503,5 +574,21 @@ impl Jobs {
 
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::{OPERATIONS, STAY, WATCH};
+
+    #[test]
+    fn going_online_stays_where_that_is_asked_for_and_nothing_else_does() {
+        let stay = Fields(vec![("stay".to_owned(), "on".to_owned())]);
+        for operation in OPERATIONS {
+            assert_eq!(stays(operation, &stay), operation.name == "up", "{}", operation.name);
+            assert!(!stays(operation, &Fields::default()), "{}", operation.name);
+        }
+        assert!(stays(&STAY, &Fields::default()) && stays(&WATCH, &Fields::default()));
     }
 }

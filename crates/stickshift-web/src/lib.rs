@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod assets;
+mod commands;
 mod connections;
 mod engine;
 mod fields;
@@ -29,6 +30,7 @@ mod texts;
 mod tls;
 mod uploads;
 
+pub use commands::{Runs, commands};
 pub use engine::Engine;
 pub use openapi::openapi;
 pub use password::Passwords;

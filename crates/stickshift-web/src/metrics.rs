@@ -42,8 +42,16 @@ fn text(app: &App) -> String {
     family(&mut out, "stickshift_stick_info", "gauge", "A stick that is plugged in, and its mode");
     for stick in sticks {
         let text = |name: &str| stick[name].as_str().unwrap_or_default();
-        let labels =
-            [("place", text("place")), ("id", text("id")), ("mode", text("mode")), ("name", text("name"))];
+        let called = app.sampling.called(stick).unwrap_or_default();
+        let mut labels = vec![
+            ("place", text("place")),
+            ("id", text("id")),
+            ("mode", text("mode")),
+            ("name", text("name")),
+        ];
+        if !called.is_empty() {
+            labels.push(("called", &called));
+        }
         sample(&mut out, "stickshift_stick_info", &labels, 1);
         // Who scrapes looks, so that the next scrape has figures.
         if matches!(text("mode"), "modem" | "hilink" | "hilink-serial") {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::operations::{Field, Kind, OPERATIONS, Operation, Way};
 
 /// What the server does itself, for the OpenAPI document: method, path, what it is for.
-const OWN: [(&str, &str, &str); 13] = [
+const OWN: [(&str, &str, &str); 16] = [
     (
         "GET",
         "/events",
@@ -15,10 +15,21 @@ const OWN: [(&str, &str, &str); 13] = [
     ("GET", "/files", "Uploaded files"),
     ("POST", "/files", "Upload a file: its bytes as application/octet-stream, its name as ?name="),
     ("DELETE", "/files/{file}", "Remove an uploaded file"),
+    (
+        "GET",
+        "/commands",
+        "Run a command line that only reads, `?word=signal&word=--&word=1-1`: what it says, a line of JSON each",
+    ),
+    (
+        "POST",
+        "/commands",
+        "Run a command line, `words`, with its `secrets` by the names of their variables: what it says, a line of JSON each",
+    ),
     ("GET", "/jobs", "Jobs, the newest first"),
     ("GET", "/jobs/{job}", "A job with its lines"),
     ("POST", "/jobs/{job}/start", "Start the plan of a job; `danger` names each of its dangers by its index"),
     ("POST", "/jobs/{job}/cancel", "Stop a job at the next safe step"),
+    ("POST", "/jobs/{job}/answer", "Answer the question of a command line: `yes` is true or false"),
     ("POST", "/sticks/{place}/replug", "Pull a virtual stick and plug it in again"),
     (
         "GET",
@@ -91,6 +102,10 @@ pub fn openapi(version: &str, mut schema: impl FnMut(&str) -> Option<Value>) -> 
             "/events" => {
                 let content = json!({ "text/event-stream": { "schema": { "type": "string" } } });
                 responses["200"] = json!({ "description": "Events", "content": content });
+            }
+            "/commands" => {
+                let content = json!({ "application/x-ndjson": { "schema": { "type": "string" } } });
+                responses["200"] = json!({ "description": "Lines", "content": content });
             }
             "/jobs/{job}/start" => {
                 responses["202"] =

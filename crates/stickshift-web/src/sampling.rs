@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use stickshift::event::Cancel;
+use stickshift::stick::Place;
 use tokio::task::JoinHandle;
 
 use crate::server::App;
@@ -28,6 +29,9 @@ pub(crate) struct Sample {
     pub(crate) signal: Value,
 }
 
+/// Place, ids and device number: another stick of the same kind at the same place has another number.
+type Key = (String, String, Option<u64>);
+
 #[derive(Default)]
 struct Watched {
     looked: Option<Instant>,
@@ -39,6 +43,8 @@ pub(crate) struct Sampling {
     watched: Mutex<HashMap<String, Watched>>,
     /// The last result of `list`.
     sticks: Mutex<Value>,
+    /// What each stick is called that was asked for its IMEI.
+    called: Mutex<HashMap<Key, Option<String>>>,
 }
 
 impl Sampling {
@@ -48,16 +54,29 @@ impl Sampling {
 
     /// Somebody looks at the stick at this place.
     pub(crate) fn looked_at(&self, place: &str) {
+        // Whoever looks may write what he likes. By another name than its place, a stick would be asked while a command talks to it.
+        let Ok(place) = place.parse::<Place>() else { return };
+        let (place, list) = (place.to_string(), self.sticks());
+        if list["sticks"].as_array().is_some_and(|sticks| sticks.iter().all(|stick| stick["place"] != *place))
+        {
+            return;
+        }
         let mut watched = self.watched();
-        if watched.len() < STICKS || watched.contains_key(place) {
-            watched.entry(place.to_owned()).or_default().looked = Some(Instant::now());
+        if watched.len() >= STICKS && !watched.contains_key(&place) {
+            watched.retain(|_, watched| is_recent(watched));
+        }
+        if watched.len() < STICKS || watched.contains_key(&place) {
+            watched.entry(place).or_default().looked = Some(Instant::now());
         }
     }
 
     /// Places that somebody looked at not long ago.
     fn places(&self) -> Vec<String> {
-        let recent = |watched: &Watched| watched.looked.is_some_and(|at| at.elapsed() < WATCHED);
-        self.watched().iter().filter(|(_, watched)| recent(watched)).map(|(place, _)| place.clone()).collect()
+        self.watched()
+            .iter()
+            .filter(|(_, watched)| is_recent(watched))
+            .map(|(place, _)| place.clone())
+            .collect()
     }
 
     /// Keeps what a look at the signal gave.
@@ -100,6 +119,24 @@ impl Sampling {
         self.sticks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What the owner calls a stick of the list.
+    pub(crate) fn called(&self, stick: &Value) -> Option<String> {
+        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = key(stick).and_then(|key| called.get(&key).cloned().flatten());
+        named.or_else(|| stick["called"].as_str().map(str::to_owned))
+    }
+
+    /// Sticks that can be asked for their names and were not yet.
+    fn nameless(&self, list: &Value) -> Vec<Key> {
+        let sticks = list["sticks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let there: Vec<_> = sticks.iter().filter_map(key).collect();
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called.retain(|known, _| there.contains(known));
+        let talks =
+            |stick: &&Value| matches!(stick["mode"].as_str(), Some("modem" | "hilink" | "hilink-serial"));
+        sticks.iter().filter(talks).filter_map(key).filter(|key| !called.contains_key(key)).collect()
+    }
+
     /// Keeps what is plugged in. `true` when that is something else than before.
     fn plugged(&self, list: &Value) -> bool {
         let mut sticks = self.sticks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,6 +144,16 @@ impl Sampling {
         *sticks = list.clone();
         is_new
     }
+}
+
+/// Whether somebody looked not long ago.
+fn is_recent(watched: &Watched) -> bool {
+    watched.looked.is_some_and(|at| at.elapsed() < WATCHED)
+}
+
+fn key(stick: &Value) -> Option<Key> {
+    let text = |name: &str| stick[name].as_str().map(str::to_owned);
+    Some((text("place")?, text("id")?, stick["device_number"].as_u64()))
 }
 
 /// Looks until the task is aborted.
@@ -145,6 +192,17 @@ async fn look_at_sticks(app: &App) {
         return;
     }
     app.jobs.forget_logins(&line["result"]);
+    if app.jobs.engine().names_sticks() {
+        for key in app.sampling.nameless(&line["result"]) {
+            let words = vec!["identify".to_owned(), "--".to_owned(), key.0.clone()];
+            let identity = app.jobs.run(words, Some(key.0.clone()), Duration::from_millis(1)).await;
+            // One that does not answer is asked again.
+            if identity["event"] == "result" {
+                let name = identity["result"]["called"].as_str().map(str::to_owned);
+                app.sampling.called.lock().unwrap_or_else(PoisonError::into_inner).insert(key, name);
+            }
+        }
+    }
     if app.sampling.plugged(&line["result"]) {
         app.hub.send("sticks", &line["result"]);
     }
@@ -164,6 +222,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn another_stick_at_the_same_place_has_no_name_yet() {
+        let sampling = Sampling::default();
+        let stick = |number: u32| json!({ "place": "1-1", "id": "12d1:1506", "mode": "modem", "device_number": number });
+        let list = |number: u32| json!({ "sticks": [stick(number)] });
+        let [key] = &sampling.nameless(&list(5))[..] else { panic!("it has no name yet") };
+        sampling.called.lock().unwrap().insert(key.clone(), Some("north".to_owned()));
+        assert!(sampling.nameless(&list(5)).is_empty());
+        assert_eq!(sampling.called(&stick(5)).as_deref(), Some("north"));
+        assert_eq!(sampling.called(&stick(6)), None);
+        assert_eq!(sampling.nameless(&list(6)).len(), 1);
+        // The first one may be back by now: nobody knows.
+        assert_eq!(sampling.nameless(&list(5)).len(), 1);
+    }
+
+    #[test]
     fn an_hour_is_kept_of_what_somebody_looks_at() {
         let sampling = Sampling::default();
         sampling.add("1-1", json!({ "rsrp": -90.0 }));
@@ -173,7 +246,34 @@ mod tests {
         let samples = sampling.samples("1-1");
         assert_eq!((samples.len(), &samples[0].signal["rsrp"]), (KEPT, &json!(3)));
         assert_eq!(sampling.last()[0].1.signal["rsrp"], json!(KEPT + 2));
-        (0..2 * STICKS).for_each(|n| sampling.looked_at(&format!("1-{n}")));
+        (1..=2 * STICKS).for_each(|n| sampling.looked_at(&format!("1-{}.{}", n / 100 + 1, n % 100 + 1)));
         assert_eq!(sampling.places().len(), STICKS);
+        // What nobody looks at any more makes room.
+        sampling.watched().values_mut().for_each(|watched| watched.looked = None);
+        sampling.looked_at("1-99");
+        assert_eq!(sampling.places(), ["1-99"]);
+    }
+
+    #[test]
+    fn sticks_are_watched_by_their_places_alone_and_no_others() {
+        let sampling = Sampling::default();
+        sampling.plugged(&json!({ "sticks": [{ "place": "1-1", "id": "12d1:1506" }] }));
+        // Each of them may be the name of a stick that a command talks to.
+        for name in [
+            "12d1:1506",
+            "ttyUSB0",
+            "/dev/ttyUSB0",
+            "490154203237518",
+            "north mast",
+            "--all",
+            "",
+            "1-2",
+            "1-1/x",
+        ] {
+            sampling.looked_at(name);
+            assert!(sampling.places().is_empty(), "{name}");
+        }
+        sampling.looked_at("1-1");
+        assert_eq!(sampling.places(), ["1-1"]);
     }
 }

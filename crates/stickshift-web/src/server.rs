@@ -186,6 +186,16 @@ impl Server {
         self.listening.addresses().first().copied()
     }
 
+    /// The names that it answers to over a network, as Host headers have them.
+    pub fn names(&self) -> &[String] {
+        &self.app.hosts
+    }
+
+    /// Whether every address of this computer is answered, by its digits.
+    pub fn answers_every_address(&self) -> bool {
+        !self.app.open_ports.is_empty()
+    }
+
     /// Answers until `cancel`; jobs that run then are stopped at their next safe step.
     pub fn run(self, cancel: &Cancel) {
         let router = router(Arc::clone(&self.app));
@@ -208,7 +218,10 @@ fn hosts(options: &Options, addresses: &[SocketAddr]) -> Vec<String> {
         hosts.push(host.trim_end_matches('/').to_lowercase());
     }
     for address in addresses {
-        hosts.push(address.to_string());
+        // Nobody asks for "every address".
+        if !address.ip().is_unspecified() {
+            hosts.push(address.to_string());
+        }
         if address.ip().is_loopback() {
             hosts.extend([format!("localhost:{}", address.port()), format!("127.0.0.1:{}", address.port())]);
         }

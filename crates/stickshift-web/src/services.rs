@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use stickshift::event::Cancel;
 
 use crate::fields::Fields;
 use crate::operations::{STAY, WATCH};
@@ -17,21 +18,30 @@ pub(crate) fn start(app: &Arc<App>) {
         let app = Arc::clone(app);
         tokio::spawn(async move {
             match service {
-                Service::Watch => app.jobs.serve(&WATCH, Fields::default()).await,
+                Service::Watch => drop(app.jobs.serve(&WATCH, Fields::default()).await),
                 Service::Stay(place) => {
-                    let place = plugged(&app, place.as_deref()).await;
-                    app.jobs.serve(&STAY, Fields(vec![("place".into(), place)])).await;
+                    let ended = app.jobs.waits(place.as_deref());
+                    let Some(place) = plugged(&app, place.as_deref(), &ended).await else { return };
+                    let job = app.jobs.serve(&STAY, Fields(vec![("place".into(), place)])).await;
+                    // Somebody may have hung up just before there was a job to end.
+                    if let Some(job) = job.filter(|_| ended.is_cancelled()) {
+                        job.cancel();
+                    }
                 }
             }
         });
     }
 }
 
-/// Waits for a stick at a place, or for the only one there, whatever its mode. Later it may go and come again.
-async fn plugged(app: &App, wanted: Option<&str>) -> String {
+/// Waits for a stick at a place, or for the only one there, whatever its mode. Later it may go and come again. None where somebody hung up
+/// meanwhile.
+async fn plugged(app: &App, wanted: Option<&str>, ended: &Cancel) -> Option<String> {
     loop {
+        if ended.is_cancelled() {
+            return None;
+        }
         if let Some(place) = chosen(&app.sampling.sticks(), wanted) {
-            return place;
+            return Some(place);
         }
         tokio::time::sleep(LOOK).await;
     }

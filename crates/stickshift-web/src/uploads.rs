@@ -3,14 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use crate::access::secret;
 
-/// Files that are kept; the oldest goes for the next.
+/// Files that are kept; the oldest that no command names goes for the next.
 const KEPT: usize = 32;
+
+/// How the folder is called, before what nobody guesses.
+const FOLDER: &str = "stickshift-web-";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
@@ -18,6 +21,8 @@ pub(crate) struct Upload {
     pub(crate) name: String,
     pub(crate) bytes: u64,
     pub(crate) path: PathBuf,
+    /// Shared by all who hold the file.
+    holders: Arc<()>,
 }
 
 impl Upload {
@@ -34,7 +39,7 @@ pub(crate) struct Uploads {
 impl Uploads {
     /// Makes the folder, which nobody else may read.
     pub(crate) fn new() -> io::Result<Uploads> {
-        let folder = std::env::temp_dir().join(format!("stickshift-web-{}", secret()));
+        let folder = std::env::temp_dir().join(format!("{FOLDER}{}", secret()));
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&folder)?;
         #[cfg(not(unix))]
@@ -52,20 +57,30 @@ impl Uploads {
         let name = harmless(name);
         let folder = self.folder.join(&id);
         fs::create_dir(&folder)?;
-        Ok(Upload { path: folder.join(&name), id, name, bytes: 0 })
+        Ok(Upload { path: folder.join(&name), id, name, bytes: 0, holders: Arc::default() })
     }
 
     /// Keeps a file that came whole.
     pub(crate) fn keep(&self, upload: Upload) {
         let mut kept = self.kept();
-        if kept.len() >= KEPT {
-            discard(&kept.remove(0));
+        let oldest = kept.iter().position(|upload| Arc::strong_count(&upload.holders) == 1);
+        if let (true, Some(oldest)) = (kept.len() >= KEPT, oldest) {
+            discard(&kept.remove(oldest));
         }
         kept.push(upload);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<Upload> {
         self.kept().iter().find(|upload| upload.id == id).cloned()
+    }
+
+    /// The files that the words of a command name. They stay as long as somebody has them.
+    pub(crate) fn named(&self, words: &[String]) -> Vec<Upload> {
+        let is_named = |upload: &&Upload| {
+            let path = upload.path.to_str();
+            path.is_some_and(|path| words.iter().any(|word| word.ends_with(path)))
+        };
+        self.kept().iter().filter(is_named).cloned().collect()
     }
 
     pub(crate) fn list(&self) -> Vec<Upload> {
@@ -79,11 +94,14 @@ impl Uploads {
         true
     }
 
-    /// Takes the path of the folder out of the texts of a line: viewers know files by their names.
+    /// Takes the path of the folder out of the texts of a line, and those of earlier servers: viewers know files by their names.
     pub(crate) fn hide(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
                 if let Some(shorter) = without_paths(text, &self.folder) {
+                    *text = shorter;
+                }
+                if let Some(shorter) = without_earlier_paths(text) {
                     *text = shorter;
                 }
             }
@@ -123,6 +141,31 @@ fn without_paths(text: &str, folder: &Path) -> Option<String> {
     Some(out)
 }
 
+/// The text without the folders of servers that ran before. What surrounds them is not known: a path begins after a space or a quote.
+fn without_earlier_paths(text: &str) -> Option<String> {
+    let is_separator = std::path::is_separator;
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(FOLDER) {
+        let (before, after) = (&rest[..at], &rest[at + FOLDER.len()..]);
+        let secret = after.len() - after.trim_start_matches(|c: char| c.is_ascii_hexdigit()).len();
+        let below = after[secret..].trim_start_matches(is_separator);
+        let file = below.split_once(is_separator).map(|(_, file)| file);
+        match file.filter(|_| secret > 0 && before.ends_with(is_separator)) {
+            Some(file) => {
+                let start = before.rfind(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '='));
+                out.push_str(&before[..start.map_or(0, |at| at + 1)]);
+                rest = file;
+            }
+            None => {
+                out.push_str(&rest[..at + FOLDER.len()]);
+                rest = after;
+            }
+        }
+    }
+    (rest.len() != text.len()).then(|| out + rest)
+}
+
 /// A file name that is one on every system, and no option: `12d1:1526` stays, as usb_modeswitch's files are called so.
 fn harmless(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -156,6 +199,45 @@ mod tests {
         let folder = uploads.folder.clone();
         drop(uploads);
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_file_stays_as_long_as_a_command_names_it() {
+        let uploads = Uploads::new().unwrap();
+        let keep = || {
+            let upload = uploads.begin("firmware.bin").unwrap();
+            let (id, path) = (upload.id.clone(), upload.path.clone());
+            fs::write(&path, b"x").unwrap();
+            uploads.keep(upload);
+            (id, path)
+        };
+        let (id, path) = keep();
+        let (other, _) = keep();
+        let held = uploads.named(&[format!("--firmware={}", path.display())]);
+        assert_eq!(held.len(), 1);
+        (0..KEPT).for_each(|_| drop(keep()));
+        assert!(uploads.get(&id).is_some() && path.exists());
+        assert!(uploads.get(&other).is_none());
+        drop(held);
+        keep();
+        assert!(uploads.get(&id).is_none() && !path.exists());
+    }
+
+    #[test]
+    fn paths_of_servers_that_ran_before_are_hidden() {
+        let earlier = |text: &str| without_earlier_paths(text).unwrap_or_else(|| text.to_owned());
+        for (text, shown) in [
+            ("/tmp/stickshift-web-0a1b/8ac6/a.bin", "a.bin"),
+            ("/tmp/stickshift-web-0a1b/8ac6/a.bin /var/tmp/stickshift-web-ff/00/b.bin", "a.bin b.bin"),
+            ("begun with `--firmware=/tmp/stickshift-web-0a1b/8ac6/a.bin`", "begun with `--firmware=a.bin`"),
+            // What only reads like one.
+            ("see stickshift-web-0a1b/8ac6/a.bin", "see stickshift-web-0a1b/8ac6/a.bin"),
+            ("/usr/lib/stickshift-web-page/x/y", "/usr/lib/stickshift-web-page/x/y"),
+            ("/tmp/stickshift-web-0a1b", "/tmp/stickshift-web-0a1b"),
+            ("", ""),
+        ] {
+            assert_eq!(earlier(text), shown);
+        }
     }
 
     #[test]

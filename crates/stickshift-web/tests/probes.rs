@@ -3,7 +3,7 @@
 
 mod server;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -182,6 +182,58 @@ fn a_session_is_made_here_and_ends_when_it_is_left() {
     // Of several cookies of the name the first counts, whatever path it was set for.
     let both = format!("{own}; {}", again.trim_start_matches("Cookie: "));
     assert_eq!(server.send("GET /api/session", &[&both], b"").status, 401);
+}
+
+#[test]
+fn whoever_has_left_hears_no_more_events() {
+    let server = start(options());
+    let (cookie, token) = server.enter();
+    let (other, _) = server.enter();
+    let follow = |cookie: &str| {
+        let mut events = server.connect();
+        let head = format!(
+            "GET /api/events HTTP/1.1\r\nConnection: close\r\nHost: {}\r\n{cookie}\r\n\r\n",
+            server.address
+        );
+        events.write_all(head.as_bytes()).unwrap();
+        events
+    };
+    let (mut left, mut stays) = (follow(&cookie), follow(&other));
+    let until = |events: &mut TcpStream, wanted: &str| {
+        let (mut seen, mut piece) = (String::new(), [0; 4096]);
+        while !seen.contains(wanted) {
+            let read = events.read(&mut piece).unwrap();
+            assert!(read > 0, "{wanted}: {seen}");
+            seen.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+    };
+    until(&mut left, "id: ");
+    until(&mut stays, "id: ");
+    let token = token.split(": ").nth(1).unwrap();
+    let leave = server.send("POST /logout", &[&cookie, FORM], format!("token={token}").as_bytes());
+    assert_eq!(leave.status, 303);
+    // Something happens.
+    let (cookie, token) = server.enter();
+    assert_eq!(server.send(SEND, &[&cookie, &token, JSON], MESSAGE).status, 200);
+    until(&mut stays, "\"state\":\"ended\"");
+    let (mut rest, mut piece) = (String::new(), [0; 4096]);
+    loop {
+        let read = left.read(&mut piece).unwrap();
+        rest.push_str(&String::from_utf8_lossy(&piece[..read]));
+        assert!(!rest.contains("\"job\""), "{rest}");
+        if read == 0 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_link_that_is_only_checked_is_not_used_up() {
+    let server = start(options());
+    let link = server.link();
+    let checked = server.send(&format!("HEAD {link}"), &[], b"");
+    assert!(!checked.text.contains("set-cookie"), "{}", checked.text);
+    assert_eq!(server.send(&format!("GET {link}"), &[], b"").status, 303);
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) fn table(facts: &str) -> String {
         assert!(!text(row, "source").is_empty());
         let purpose = match text(row, "is").as_str() {
             "network-card" => "NetworkCard",
+            "mbim-module" => "MbimModule",
             "no-modem" => "NoModem",
             other => panic!("{other} is no purpose"),
         };

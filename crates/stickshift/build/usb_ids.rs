@@ -14,7 +14,7 @@ struct Data {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Product {
     id: String,
     mode: Option<String>,
@@ -23,6 +23,12 @@ struct Product {
     what: String,
     #[serde(default)]
     untyped: Vec<String>,
+    #[serde(default)]
+    modem_with_drives: bool,
+    #[serde(default)]
+    serial_as_rndis: bool,
+    #[serde(default)]
+    no_stick: bool,
     source: String,
 }
 
@@ -43,11 +49,13 @@ struct Protocol {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Vendor {
     id: String,
     name: String,
     only: bool,
+    #[serde(default)]
+    huawei_design: bool,
     source: String,
 }
 
@@ -72,8 +80,14 @@ pub(crate) fn tables(text: &str) -> String {
         let (vendor, product) = id(&row.id);
         writeln!(
             out,
-            "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}] }},",
-            row.decides, row.what, untyped.join(", ")
+            "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}], \
+             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {} }},",
+            row.decides,
+            row.what,
+            untyped.join(", "),
+            row.modem_with_drives,
+            row.serial_as_rndis,
+            row.no_stick
         )
         .unwrap();
     }
@@ -94,8 +108,15 @@ pub(crate) fn tables(text: &str) -> String {
     }
     out.push_str("];\n\n/// Sorted by id.\nstatic VENDORS: &[Vendor] = &[\n");
     for row in &data.vendor {
-        writeln!(out, "Vendor {{ id: {:#06x}, name: {:?}, only: {} }},", hex(&row.id), row.name, row.only)
-            .unwrap();
+        writeln!(
+            out,
+            "Vendor {{ id: {:#06x}, name: {:?}, only: {}, huawei_design: {} }},",
+            hex(&row.id),
+            row.name,
+            row.only,
+            row.huawei_design
+        )
+        .unwrap();
     }
     out.push_str("];\n");
     out

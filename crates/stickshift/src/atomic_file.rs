@@ -3,6 +3,20 @@
 //!
 //! Only nothing and regular files are replaced; a link, a device, a pipe or a folder of that name is refused. A file that is
 //! replaced keeps its mode and its owner.
+//!
+//! ```
+//! use stickshift::atomic_file::{self, Existing};
+//!
+//! let folder = std::env::temp_dir().join(format!("stickshift-{}", std::process::id()));
+//! std::fs::create_dir(&folder)?;
+//! let file = folder.join("profile.toml");
+//! atomic_file::write(&file, b"message = 1")?;
+//! // A file that is there is left alone unless the caller says otherwise.
+//! assert!(atomic_file::check(&file, Existing::Keep).is_err());
+//! assert_eq!(std::fs::read(&file)?, b"message = 1");
+//! std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};

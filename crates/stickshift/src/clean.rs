@@ -2,6 +2,14 @@
 //!
 //! A terminal obeys control characters, and direction marks make one text look like another; a line feed inside a value starts a line that
 //! nobody wrote. One rule for all of them: such a character is shown as its escape.
+//!
+//! ```
+//! use stickshift::clean;
+//!
+//! // What would erase the line of a terminal, and a line that nobody wrote.
+//! assert_eq!(clean::line("E3372\u{1b}[2K\nok"), "E3372\\u{1b}[2K\\nok");
+//! assert_eq!(clean::line("Привет"), "Привет");
+//! ```
 
 use std::borrow::Cow;
 

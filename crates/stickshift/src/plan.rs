@@ -1,5 +1,15 @@
 //! The plan: what will be done to a stick, why it fits, and what is dangerous about it. Shown before the first byte is sent; the dry run,
 //! the question, the journal and the web page all show this one.
+//!
+//! ```
+//! use stickshift::plan::{Consent, Consents, Objection, Plan};
+//!
+//! let mut plan = Plan::new("flash 1-1");
+//! plan.step("flash", "flash firmware.bin", Some(4096));
+//! plan.objections.push(Objection { consent: Consent::Unsigned, text: "the image has no signature".into() });
+//! assert!(plan.unanswered(Consents::default()).is_some());
+//! assert_eq!(plan.unanswered(Consents { unsigned: true, ..Consents::default() }), None);
+//! ```
 
 use serde::Serialize;
 
@@ -15,7 +25,7 @@ pub struct Plan {
     pub evidence: Vec<String>,
     /// What can go wrong and what it would cost.
     pub dangers: Vec<String>,
-    /// What speaks against it. Each needs its named consent.
+    /// Reasons not to carry it out. Each needs its named consent.
     pub objections: Vec<Objection>,
 }
 
@@ -32,7 +42,7 @@ pub struct PlannedStep {
     pub bytes: Option<u64>,
 }
 
-/// Something that speaks against the plan.
+/// A reason not to carry out the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Objection {

@@ -1,4 +1,10 @@
 //! Randomness for nonces, padding and cookies, from the operating system.
+//!
+//! ```
+//! let mut nonce = [0; 32];
+//! stickshift::random::fill(&mut nonce);
+//! assert_ne!(nonce, [0; 32]);
+//! ```
 
 /// Fills `bytes` from the system's random source.
 ///

@@ -11,8 +11,8 @@ const EMU: &str = "The virtual sticks of `stickshift-emu` may use";
 
 /// Modules that may not reach for the computer they run on.
 const PURE: &[&str] = &[
-    "wire", "switch", "boot", "flash", "at", "hilink", "learn", "profile", "mask", "event", "error", "link",
-    "stick",
+    "wire", "switch", "boot", "flash", "at", "hilink", "mbim", "learn", "profile", "mask", "event", "error",
+    "link", "stick", "pasted", "clean", "hex", "plan", "modem", "waiting",
 ];
 
 const COMPUTER: &[&str] = &[
@@ -137,8 +137,88 @@ fn virtual_sticks_use_no_dialogue() {
     assert!(!allowed.is_empty() && wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// The same graph between the modules at the top of a crate.
+fn between_modules(files: &BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    let module = |file: &String| module_of(Path::new(file), Path::new(""));
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, used) in files {
+        let from = module(file);
+        let others: Vec<String> = used.iter().map(module).filter(|to| *to != from).collect();
+        graph.entry(from).or_default().extend(others);
+    }
+    graph
+}
+
 #[test]
-fn the_program_has_no_circle_of_files() {
-    let found = circles(&imports(&root().join("crates/stickshift-cli/src")));
-    assert_eq!(found, Vec::<Vec<String>>::new());
+fn program_and_virtual_sticks_have_no_circle_of_files_or_modules() {
+    for (src, from, to) in
+        [("crates/stickshift-cli/src", "verbs", "output"), ("crates/stickshift-emu/src", "sticks", "device")]
+    {
+        let files = imports(&root().join(src));
+        assert_eq!(circles(&files), Vec::<Vec<String>>::new(), "{src}");
+        let modules = between_modules(&files);
+        assert!(modules[from].contains(to), "{src}: {modules:?}");
+        assert_eq!(circles(&modules), Vec::<Vec<String>>::new(), "{src}");
+    }
+}
+
+/// The modules that a file declares: `pub mod x;`, and with `private` also `mod x;` and `pub(crate) mod x;`.
+fn declared(text: &str, private: bool) -> BTreeSet<String> {
+    let name = |line: &str| {
+        let rest = line.strip_prefix("pub mod ").or_else(|| {
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            line.strip_prefix("mod ").filter(|_| private)
+        });
+        rest?.strip_suffix(';').map(str::to_owned)
+    };
+    text.lines().filter_map(name).collect()
+}
+
+#[test]
+fn the_page_names_every_module_of_the_virtual_sticks() {
+    let lib = fs::read_to_string(root().join("crates/stickshift-emu/src/lib.rs")).unwrap();
+    let page = page();
+    let table = page.split("\n## Virtual sticks").nth(1).unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let named: BTreeSet<String> = rows.flat_map(|cell| quoted(&format!("`{cell}"))).collect();
+    assert_eq!(named, declared(&lib, true));
+}
+
+/// The public modules below a file, each with the file that it is in.
+fn public_modules(file: &Path, folder: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(file).unwrap();
+    let mut found = Vec::new();
+    for name in declared(&text, false) {
+        let below = folder.join(&name);
+        let candidates = [folder.join(format!("{name}.rs")), below.join("mod.rs")];
+        let file = candidates.into_iter().find(|path| path.is_file());
+        let file = file.unwrap_or_else(|| panic!("{} has no file", below.display()));
+        found.extend(public_modules(&file, &below));
+        found.push(file);
+    }
+    found
+}
+
+/// What the opening of a module lacks: what it is, and an example that is run.
+fn lacks(text: &str) -> Option<&'static str> {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    let opening: Vec<&str> = lines.map(str::trim).collect();
+    if opening.first().is_none_or(|line| line.is_empty() || line.starts_with("```")) {
+        return Some("does not say what it is");
+    }
+    (!opening.contains(&"```")).then_some("has no example that is run")
+}
+
+#[test]
+fn every_public_module_opens_with_what_it_is_and_an_example() {
+    let src = root().join("crates/stickshift/src");
+    let modules = public_modules(&src.join("lib.rs"), &src);
+    assert!(modules.len() > 80, "only {} modules were found", modules.len());
+    let wrong = modules.iter().filter_map(|path| {
+        let what = lacks(&fs::read_to_string(path).unwrap())?;
+        Some(format!("{} {what}", path.strip_prefix(&src).unwrap().display()))
+    });
+    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(lacks("//! What.\n//!\n//! ```ignore\n//! x\n"), Some("has no example that is run"));
+    assert_eq!(lacks("use std::fs;\n//! ```\n"), Some("does not say what it is"));
 }

@@ -286,7 +286,9 @@ fn pppd_takes_a_port_that_is_dialled_and_ends_when_told() {
         options: options.map(str::to_owned).to_vec(),
         secret: Some(("me".into(), "a\"secret".into())),
     };
-    let runs = computer.start_pppd(port, &pppd).unwrap();
+    let runs = computer.start_pppd(&*port, &pppd).unwrap();
+    assert!(matches!(computer.pppd_state(&runs).unwrap(), PppdState::Negotiates), "it waits for its port");
+    computer.leave_to_pppd(port, &runs).unwrap();
     let end = Instant::now() + Duration::from_secs(30);
     let (card, addresses, peer, dns) = loop {
         match computer.pppd_state(&runs).unwrap() {

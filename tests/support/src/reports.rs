@@ -22,6 +22,8 @@ pub struct Published {
     maker: String,
     product: String,
     interfaces: Vec<Shown>,
+    names: Vec<(u8, String)>,
+    composition: String,
 }
 
 /// One setting of an interface.
@@ -71,10 +73,17 @@ fn published(row: &toml::Table) -> Published {
         maker: texts.first().cloned().unwrap_or_default(),
         product: texts.get(1).cloned().unwrap_or_default(),
         interfaces: list("interfaces").iter().map(|line| shown(line)).collect(),
+        composition: text("composition"),
+        names: list("names").iter().map(|line| name(line)).collect(),
     };
     let complete = [&published.source, &published.id, &published.mode, &published.next];
     assert!(complete.iter().all(|text| !text.is_empty()), "{row:?}");
     published
+}
+
+fn name(line: &str) -> (u8, String) {
+    let (number, name) = line.split_once(' ').expect("NUMBER TEXT");
+    (number.parse().expect("a number"), name.to_owned())
 }
 
 fn triple(text: &str) -> [u8; 3] {
@@ -155,7 +164,7 @@ impl Published {
         line(4, "bDescriptorType         2");
         line(4, &format!("bNumInterfaces         {:2}", self.interface_count()));
         line(4, "bConfigurationValue     1");
-        line(4, "iConfiguration          0 ");
+        line(4, &format!("iConfiguration          4 {}", self.composition));
         line(4, "bmAttributes         0xa0");
         line(6, "(Bus Powered)");
         line(4, "MaxPower              500mA");
@@ -169,7 +178,11 @@ impl Published {
             line(6, &format!("bInterfaceClass       {:3} {}", i.class[0], class_name(i.class[0])));
             line(6, &format!("bInterfaceSubClass    {:3} ", i.class[1]));
             line(6, &format!("bInterfaceProtocol    {:3} ", i.class[2]));
-            line(6, "iInterface              0 ");
+            let name = self.names.iter().find(|(number, _)| *number == i.number);
+            match name {
+                Some((_, name)) => line(6, &format!("iInterface              4 {name}")),
+                None => line(6, "iInterface              0 "),
+            }
             for (address, kind, size) in &i.endpoints {
                 let way = if address & 0x80 == 0 { "OUT" } else { "IN" };
                 let (attributes, name) = if *kind == 'i' { (3, "Interrupt") } else { (2, "Bulk") };
@@ -221,9 +234,15 @@ impl Published {
         text
     }
 
+    /// Whether `usb-devices`, which prints no names of interfaces, tells less.
+    pub fn is_named(&self) -> bool {
+        !self.names.is_empty() || !self.composition.is_empty()
+    }
+
     /// Every text that shows it.
     pub fn texts(&self) -> Vec<String> {
-        self.lsusb_v().into_iter().chain([self.usb_devices()]).collect()
+        let short = (!self.is_named()).then(|| self.usb_devices());
+        self.lsusb_v().into_iter().chain(short).collect()
     }
 }
 

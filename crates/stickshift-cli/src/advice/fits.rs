@@ -24,7 +24,7 @@ pub(crate) fn general_fits(verb: &str, kind: Kind) -> bool {
 pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::Io, &[TALK, CHANGE, LOOK, VIRTUAL, ONLINE]),
     (Kind::Interrupted, &[TALK, LOOK, FILES, &["switch", "load", "virtual"], ONLINE]),
-    (Kind::Unsupported, &[AT, LOOK, &["load", "flash", "convert", "loader", "profile"], ONLINE]),
+    (Kind::Unsupported, &[AT, LOOK, &["load", "flash", "convert", "loader", "profile"]]),
     (
         Kind::Usage,
         &[&["at", "hilink", "identify", "pin", "signal", "ussd"], CHANGE, LOOK, FILES, VIRTUAL, ONLINE],

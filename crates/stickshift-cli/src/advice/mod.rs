@@ -68,6 +68,11 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         help =
             "name one of these, or switch it to the mode that this verb needs; see `stickshift list`".into();
     }
+    let sticks = error.facts().iter().find(|(name, _)| *name == "sticks");
+    if let (ErrorKind::SeveralSticks, Some((_, there))) = (error.kind(), sticks) {
+        let first = there.split(' ').next().unwrap_or_default();
+        help = help.replace("1-1.2", first).into();
+    }
     if let Some(meaning) = error.meaning() {
         usual = meaning.cause.to_owned();
         help = if meaning.help.is_empty() { help } else { meaning.help.into() };

@@ -98,6 +98,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     any(
         &["online"],
+        Kind::Unsupported,
+        "the stick or this computer lacks what was asked for",
+        "leave the option out, or try another --way",
+    ),
+    any(
+        &["online"],
         Kind::FileCorrupt,
         "the record of what was changed is damaged, or another version wrote it",
         "remove the file that is named and restart the computer: what was changed is gone then, but for name servers in /etc/resolv.conf",
@@ -322,6 +328,12 @@ pub(crate) const ROWS: &[Row] = &[
         Kind::FileUnwritable,
         "the disk is full, or the folder is not writable",
         "free some space, or name another file for --trace or for what is printed",
+    ),
+    any(
+        &["bridge"],
+        Kind::PortBusy,
+        "a bridge with the same name runs on this computer",
+        "stop it, or give this one a --name, or an --outbox, of its own",
     ),
     // Which stick.
     any(

@@ -1,6 +1,6 @@
 //! Advice for web interfaces that say themselves why they do not serve.
 
-use stickshift::error::{Detail, Error, ErrorKind};
+use stickshift::error::{Detail, Error, ErrorKind, Shows};
 
 use super::Way;
 
@@ -13,7 +13,8 @@ pub(super) fn of(error: &Error, way: Way) -> Option<(&'static str, &'static str)
         ));
     }
     // An address that was named has words of its own.
-    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() && way == Way::Bus {
+    let is_gone = error.place_shows() == Some(Shows::Nothing);
+    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() && way == Way::Bus && !is_gone {
         return Some((
             "no web page answers there, or it closed the connection",
             "wait half a minute, as after plugging in, and try again; `stickshift list` shows whether the stick is there",

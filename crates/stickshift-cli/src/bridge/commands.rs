@@ -99,6 +99,12 @@ pub(super) fn read(
     Ok(Order { id: id.to_owned(), place: place.to_owned(), name: name.to_owned(), words })
 }
 
+/// What a command that is refused asks for, as it says it.
+pub(super) fn name(payload: &[u8]) -> String {
+    let command: Value = serde_json::from_slice(payload).unwrap_or_default();
+    command["do"].as_str().unwrap_or_default().chars().take(64).collect()
+}
+
 fn word(one: Allowed) -> String {
     one.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
@@ -118,6 +124,20 @@ pub(super) fn not_begun() -> Value {
         "event": "error", "schema": 1, "verb": null, "kind": "interrupted", "what": "not begun: the bridge ended",
         "facts": {}, "cause": "", "help": "send it again, with another id, once the bridge is online",
         "verdict": "untouched", "recover": "nothing was sent to the stick", "exit": 6,
+    })
+}
+
+/// The line of a command whose bridge was killed before it had ended.
+pub(super) fn cut_off(name: &str) -> Value {
+    let (verdict, recover, exit) = match name == word(Allowed::Signal) {
+        true => ("untouched", "the stick was only read", 6),
+        false => ("unknown", "nobody knows whether it was done, or begun at all", 7),
+    };
+    json!({
+        "event": "error", "schema": 1, "verb": null, "kind": "interrupted",
+        "what": "the bridge ended before the command had", "facts": {}, "cause": "it was killed, or power failed",
+        "help": "look at the stick; where it was not done, send it again with another id",
+        "verdict": verdict, "recover": recover, "exit": exit,
     })
 }
 

@@ -39,16 +39,20 @@ pub(super) fn of(prefix: &str, bridge: &str, topics: &Topics, stick: &Value) -> 
     let node = format!("stickshift_{bridge}_{place}").replace(['.', '-'], "_");
     let device = json!({
         "identifiers": [node],
-        "name": format!("{} at {place}", stick["name"].as_str().unwrap_or("stick")),
+        "name": match stick["called"].as_str() {
+            Some(called) => called.to_owned(),
+            None => format!("{} at {place}", stick["name"].as_str().unwrap_or("stick")),
+        },
         "model": stick["known_as"].as_str().or(stick["id"].as_str()),
-        "model_id": stick["id"],
         "via_device": format!("stickshift_{bridge}"),
     });
     let sensor = |sensor: &Sensor| {
         let mut payload = json!({
             "name": sensor.name,
             "unique_id": format!("{node}_{}", sensor.key),
+            // The name of the entity, before 2025.10 and since.
             "object_id": format!("{node}_{}", sensor.key),
+            "default_entity_id": format!("sensor.{node}_{}", sensor.key),
             "state_topic": topics.of(place, sensor.topic),
             "value_template": format!("{{{{ value_json.{} }}}}", sensor.key),
             "availability_topic": topics.status(),
@@ -77,7 +81,7 @@ mod tests {
     #[test]
     fn payloads_are_what_home_assistant_documents() {
         let stick = json!({ "place": "1-1.2", "id": "12d1:1506", "name": "HUAWEI Mobile", "known_as": null });
-        let all = of("homeassistant", "rack", &Topics::new("stickshift", "rack"), &stick);
+        let all = of("homeassistant", "rack", &Topics::new("stickshift", "rack", true), &stick);
         assert_eq!(all.len(), SENSORS.len());
         let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let mut ids = std::collections::BTreeSet::new();

@@ -1,6 +1,7 @@
 //! Looks at the sticks and runs commands, in a thread of its own: sticks are slow, and the connection to the broker is not to wait.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use stickshift::event::Cancel;
 
 use super::commands::Order;
-use crate::hosted::{RunHosted, Surroundings};
+use crate::hosted::{RunHosted, Secrets, Surroundings};
 #[cfg(feature = "virtual")]
 use crate::options::Global;
 #[cfg(feature = "virtual")]
@@ -27,6 +28,9 @@ pub(super) enum Seen {
     Done(Order, Value),
 }
 
+/// Place, ids and device number: another stick of the same kind at the same place has another number.
+type Key = (String, String, Option<u64>);
+
 /// Runs command lines in this process.
 pub(super) struct Runner {
     #[cfg(feature = "virtual")]
@@ -35,6 +39,16 @@ pub(super) struct Runner {
     pub(super) played: Option<Played>,
     pub(super) run: RunHosted,
     pub(super) cancel: Cancel,
+    /// Whether the settings have names for sticks.
+    pub(super) names: bool,
+    /// What each stick is called that was asked for its IMEI.
+    pub(super) called: RefCell<BTreeMap<Key, Option<String>>>,
+}
+
+/// What the owner of the bridge gives it for the sticks.
+fn own_secrets() -> Secrets {
+    let names = ["STICKSHIFT_PASSWORD", "STICKSHIFT_PIN"];
+    names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect()
 }
 
 impl Runner {
@@ -53,7 +67,7 @@ impl Runner {
             #[cfg(feature = "virtual")]
             played: self.played.clone(),
             cancel: self.cancel.clone(),
-            secrets: Vec::new(),
+            secrets: own_secrets(),
             listener: Box::new(listener),
             approve: Box::new(move || consents),
         };
@@ -68,15 +82,34 @@ impl Runner {
         (line["event"] == "result").then(|| line["result"].take())
     }
 
+    /// Adds what the settings call a stick by its IMEI. It is asked once, until another one stands there.
+    fn name(&self, sticks: &mut [Value]) {
+        let there: Vec<_> = sticks.iter().filter_map(key).collect();
+        let mut called = self.called.borrow_mut();
+        called.retain(|known, _| there.contains(known));
+        for stick in sticks.iter_mut().filter(|stick| talks(stick)) {
+            let Some(key) = key(stick) else { continue };
+            if !called.contains_key(&key) {
+                // One that does not answer is asked again.
+                let Some(identity) = self.result(&["identify", &key.0]) else { continue };
+                called.insert(key.clone(), identity["called"].as_str().map(str::to_owned));
+            }
+            if let Some(Some(name)) = called.get(&key) {
+                stick["called"] = name.clone().into();
+            }
+        }
+    }
+
     fn look(&self, say: &Sender<Seen>) -> Option<()> {
         let list = self.result(&["list"])?;
-        let sticks = list["sticks"].as_array().cloned().unwrap_or_default();
+        let mut sticks = list["sticks"].as_array().cloned().unwrap_or_default();
+        if self.names {
+            self.name(&mut sticks);
+        }
         say.send(Seen::Sticks(sticks.clone())).ok()?;
         for stick in &sticks {
             let place = stick["place"].as_str().unwrap_or_default();
-            if self.cancel.is_cancelled()
-                || !matches!(stick["mode"].as_str(), Some("modem" | "hilink" | "hilink-serial"))
-            {
+            if self.cancel.is_cancelled() || !talks(stick) {
                 continue;
             }
             let at = format!("--stick={place}");
@@ -125,28 +158,67 @@ impl Runner {
     }
 }
 
+fn key(stick: &Value) -> Option<Key> {
+    let text = |name: &str| stick[name].as_str().map(str::to_owned);
+    Some((text("place")?, text("id")?, stick["device_number"].as_u64()))
+}
+
+fn talks(stick: &Value) -> bool {
+    matches!(stick["mode"].as_str(), Some("modem" | "hilink" | "hilink-serial"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::mpsc::channel;
 
     use serde_json::json;
 
     use super::*;
 
-    #[test]
-    fn commands_are_run_where_a_look_takes_longer_than_is_between_two() {
-        let run: RunHosted = |words, around| {
-            (around.listener)(&json!({ "event": "result", "verb": words[0], "result": { "sticks": [] } }));
-        };
-        let cancel = Cancel::new();
-        let runner = Runner {
+    fn runner(run: RunHosted) -> Runner {
+        Runner {
             #[cfg(feature = "virtual")]
             global: Global::default(),
             #[cfg(feature = "virtual")]
             played: None,
             run,
-            cancel: cancel.clone(),
+            cancel: Cancel::new(),
+            names: false,
+            called: RefCell::default(),
+        }
+    }
+
+    #[test]
+    fn another_stick_at_the_same_place_is_asked_for_its_name() {
+        thread_local! {
+            static ASKED: Cell<u32> = const { Cell::new(0) };
+        }
+        let runner = runner(|_, around| {
+            let asked = ASKED.replace(ASKED.get() + 1);
+            let called = format!("stick {asked}");
+            (around.listener)(&json!({ "event": "result", "result": { "called": called } }));
+        });
+        let name = |number: Option<u32>| {
+            let mut sticks = [
+                json!({ "place": "1-1", "id": "12d1:1506", "mode": "modem", "device_number": number }),
+                json!({ "place": "1-2", "id": "12d1:1506", "mode": "cdrom" }),
+            ];
+            runner.name(&mut sticks);
+            assert_eq!(sticks[1].get("called"), None);
+            sticks[0]["called"].as_str().map(str::to_owned)
         };
+        let names = [Some(5), Some(5), Some(6), None, None].map(name);
+        assert_eq!(names.map(Option::unwrap), ["stick 0", "stick 0", "stick 1", "stick 2", "stick 2"]);
+    }
+
+    #[test]
+    fn commands_are_run_where_a_look_takes_longer_than_is_between_two() {
+        let run: RunHosted = |words, around| {
+            (around.listener)(&json!({ "event": "result", "verb": words[0], "result": { "sticks": [] } }));
+        };
+        let runner = runner(run);
+        let cancel = runner.cancel.clone();
         let ((say, seen), (order, orders)) = (channel(), channel());
         let signal = ["signal".to_owned(), "--stick=1-1".to_owned()].to_vec();
         let wanted = Order { id: "1".into(), place: "1-1".into(), name: "signal".into(), words: signal };

@@ -3,25 +3,34 @@
 
 pub(crate) mod commands;
 mod discovery;
+mod encrypted;
 mod look;
 mod outbox;
 pub(crate) mod topics;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rumqttc::{Client, ConnectReturnCode, Connection, Event, Incoming, LastWill, MqttOptions, Outgoing, QoS};
+use rumqttc::{
+    Client, ConnectReturnCode, Connection, ConnectionError, Event, Incoming, LastWill, MqttOptions, Outgoing,
+    QoS, StateError, SubscribeReasonCode, mqttbytes,
+};
 use serde_json::Value;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift_tls::rustls::ClientConfig;
 
 use crate::context::Context;
 use crate::output::json::Outcome;
+use crate::tls;
 use commands::{Allowed, Order};
+use encrypted::Tunnel;
 use look::{Runner, Seen};
-use outbox::{Entry, Outbox};
+use outbox::{Begun, Entry, Outbox};
 use topics::Topics;
 
 /// Publications on their way at the same time.
@@ -37,12 +46,23 @@ const TURN: Duration = Duration::from_millis(50);
 /// How long is waited for a connection: the client gives up after 5 s by itself. What is waited for less long begins anew each time.
 const CONNECT: Duration = Duration::from_secs(6);
 
+/// A connection that held so long was a good one: what ends it is told, and the next try comes soon.
+const STEADY: Duration = Duration::from_secs(120);
+/// Packets that are taken are never longer. One that is ends its connection.
+const TAKEN: usize = 1 << 20;
+/// Packets that are sent are never longer.
+const SENT: usize = 256 << 10;
+
 /// What a bridge is asked to do.
 pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// How to connect, where the broker has TLS.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) credentials: Option<(String, String)>,
     pub(crate) base: String,
+    /// Whether the broker takes dots in topics.
+    pub(crate) has_dots: bool,
     pub(crate) name: String,
     pub(crate) discovery: Option<String>,
     pub(crate) every: Duration,
@@ -66,6 +86,8 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         played: context.opener.computer()?,
         run,
         cancel: context.cancel.clone(),
+        names: context.config.as_ref().is_ok_and(|config| !config.names.is_empty()),
+        called: RefCell::default(),
     };
     let outbox = Outbox::open(&settings.outbox)?;
     let (say, seen) = channel();
@@ -77,7 +99,7 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
             orders
         })
         .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").because(e))?;
-    let topics = Topics::new(&settings.base, &settings.name);
+    let topics = Topics::new(&settings.base, &settings.name, settings.has_dots);
     let mut bridge = Bridge {
         context,
         settings,
@@ -87,9 +109,11 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         sticks: BTreeMap::new(),
         seen,
         order,
+        given_up: GivenUp::default(),
+        refused: BTreeSet::new(),
         changed: false,
     };
-    let outcome = bridge.run();
+    let outcome = bridge.tells_of_the_one_before().and_then(|()| bridge.run());
     context.cancel.cancel();
     // A command that runs ends at its next safe step, and what became of it is told once the bridge runs again.
     let outcome = outcome.and(bridge.end(looking.join().ok()));
@@ -112,14 +136,29 @@ struct Bridge<'a> {
     sticks: BTreeMap<String, Value>,
     seen: Receiver<Seen>,
     order: Sender<Order>,
+    given_up: GivenUp,
+    /// Topics that the broker does not let it subscribe to, as told.
+    refused: BTreeSet<String>,
     /// Whether a command did something to a stick.
     changed: bool,
+}
+
+/// Topics that are not subscribed to any more: what is retained there is too large, and ended each connection.
+#[derive(Default)]
+struct GivenUp {
+    states: bool,
+    commands: bool,
 }
 
 /// What is on its way over one connection. A new connection begins anew: what was not acknowledged is sent again, with the same id.
 #[derive(Default)]
 struct OnItsWay {
     connected: bool,
+    /// Since when.
+    since: Option<Instant>,
+    /// Topics whose subscription the client took and did not send yet, in order; and those that were sent, by packet.
+    subscribed: VecDeque<String>,
+    subscriptions: BTreeMap<u16, String>,
     /// What the client took and did not send yet, in order: the id of an entry, none for what is retained.
     requested: VecDeque<Option<String>>,
     /// What was sent, by packet.
@@ -131,6 +170,16 @@ struct OnItsWay {
 }
 
 impl OnItsWay {
+    fn is_steady(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= STEADY)
+    }
+
+    fn subscribe(&mut self, client: &Client, topic: String) {
+        if client.try_subscribe(&topic, QoS::AtLeastOnce).is_ok() {
+            self.subscribed.push_back(topic);
+        }
+    }
+
     fn count(&self) -> usize {
         self.requested.len() + self.packets.len()
     }
@@ -141,21 +190,33 @@ impl Bridge<'_> {
         let mut again = AGAIN.0;
         let mut told = String::new();
         while !self.context.cancel.is_cancelled() {
-            let (client, mut connection) = Client::new(self.options(), REQUESTS);
             let mut way = OnItsWay::default();
-            let why = self.serve(&client, &mut connection, &mut way)?;
-            if self.context.cancel.is_cancelled() {
-                if way.connected {
-                    farewell(&client, &mut connection, &self.topics.status());
+            let why = match self.tunnel() {
+                Ok(tunnel) => {
+                    let (client, mut connection) = Client::new(self.options(tunnel.as_ref()), REQUESTS);
+                    let why = self.serve(&client, &mut connection, tunnel.as_ref(), &mut way)?;
+                    if self.context.cancel.is_cancelled() {
+                        if way.connected {
+                            farewell(&client, &mut connection, &self.topics.status());
+                        }
+                        return Ok(());
+                    }
+                    why
                 }
-                return Ok(());
-            }
-            if way.connected {
+                // A disk or a table of files that is full now may not be the next time.
+                Err(error) => error.to_string(),
+            };
+            // A connection that soon ends again is no good one, and its end no news.
+            if way.is_steady() {
                 again = AGAIN.0;
                 told.clear();
             }
             if told != why {
-                self.context.output.warn("broker-away", format!("the broker is not reached: {why}"));
+                let what = match why.starts_with(REFUSES) {
+                    true => why.clone(),
+                    false => format!("the broker is not reached: {why}"),
+                };
+                self.context.output.warn("broker-away", what);
                 told = why;
             }
             let until = Instant::now() + again;
@@ -168,14 +229,24 @@ impl Bridge<'_> {
         Ok(())
     }
 
-    fn options(&self) -> MqttOptions {
+    /// The way to a broker that is to be reached by TLS.
+    fn tunnel(&self) -> Result<Option<Tunnel>> {
+        let settings = &self.settings;
+        let Some(tls) = &settings.tls else { return Ok(None) };
+        Tunnel::open(&settings.host, settings.port, Arc::clone(tls)).map(Some)
+    }
+
+    fn options(&self, tunnel: Option<&Tunnel>) -> MqttOptions {
         let settings = &self.settings;
         let client = format!("stickshift-{}", settings.name);
-        let mut options = MqttOptions::new(client, &settings.host, settings.port);
+        let mut options = match tunnel {
+            Some(tunnel) => tunnel.options(client),
+            None => MqttOptions::new(client, &settings.host, settings.port),
+        };
         options.set_keep_alive(Duration::from_secs(20));
         options.set_clean_session(true);
         options.set_inflight(WINDOW as u16 + 1);
-        options.set_max_packet_size(64 << 10, 256 << 10);
+        options.set_max_packet_size(TAKEN, SENT);
         options.set_last_will(LastWill::new(self.topics.status(), "offline", QoS::AtLeastOnce, true));
         if let Some((user, password)) = &settings.credentials {
             options.set_credentials(user, password);
@@ -184,7 +255,13 @@ impl Bridge<'_> {
     }
 
     /// Serves one connection until it ends; why, in words.
-    fn serve(&mut self, client: &Client, connection: &mut Connection, way: &mut OnItsWay) -> Result<String> {
+    fn serve(
+        &mut self,
+        client: &Client,
+        connection: &mut Connection,
+        tunnel: Option<&Tunnel>,
+        way: &mut OnItsWay,
+    ) -> Result<String> {
         loop {
             self.hear()?;
             if self.context.cancel.is_cancelled() {
@@ -199,11 +276,53 @@ impl Bridge<'_> {
                         return Ok(why);
                     }
                 }
-                Ok(Err(error)) => return Ok(error.to_string()),
+                Ok(Err(ConnectionError::ConnectionRefused(code))) => return Ok(refused(code)),
+                Ok(Err(error)) => {
+                    // The client sees no more than that its end of the tunnel was closed.
+                    let behind = || tunnel.filter(|_| is_end(&error)).and_then(Tunnel::failure);
+                    let error = behind().map_or(error, ConnectionError::Io);
+                    if is_too_large(&error) {
+                        self.gives_up(way);
+                    }
+                    let hint = || self.hints_at_tls(&error).filter(|_| !way.connected);
+                    let why = tls::in_words(&error, "--ca").or_else(hint);
+                    // What TLS says of a connection that was closed names an address for programmers.
+                    let text = || error.to_string().split(": https://").next().unwrap_or_default().to_owned();
+                    return Ok(why.unwrap_or_else(text));
+                }
                 Err(rumqttc::RecvTimeoutError::Timeout) => {}
                 Err(rumqttc::RecvTimeoutError::Disconnected) => return Ok("the client ended".to_owned()),
             }
         }
+    }
+
+    /// What is retained comes again with each subscription: after a packet that is too large the topics are left, least needed first.
+    fn gives_up(&mut self, way: &OnItsWay) {
+        let what = match &mut self.given_up {
+            given_up if !given_up.states => {
+                given_up.states = true;
+                "sticks that left while no bridge ran are not told any more"
+            }
+            // A command that was not retained comes once.
+            given_up if !given_up.commands && !self.settings.allowed.is_empty() && !way.is_steady() => {
+                given_up.commands = true;
+                "no command is taken any more until the bridge is started anew"
+            }
+            _ => return,
+        };
+        let root = self.topics.states();
+        let root = root.strip_suffix("/+/state").unwrap_or(&root);
+        let what = format!("a message below {root} is larger than {} KiB: {what}; remove it", TAKEN >> 10);
+        self.context.output.warn("message-too-large", what);
+    }
+
+    /// A connection that ends before the first word: one end has TLS, and the other has not.
+    fn hints_at_tls(&self, error: &ConnectionError) -> Option<String> {
+        let why = match &self.settings.tls {
+            Some(_) => "it closes the connection: does it have TLS at this port?",
+            None => "it closes the connection: does it want TLS (--broker mqtts://HOST)?",
+        };
+        is_end(error).then(|| why.to_owned())
     }
 
     /// Why the connection is of no use.
@@ -211,18 +330,40 @@ impl Bridge<'_> {
         match event {
             Event::Incoming(Incoming::ConnAck(answer)) => {
                 if answer.code != ConnectReturnCode::Success {
-                    return Ok(Some(format!("{:?}", answer.code)));
+                    return Ok(Some(refused(answer.code)));
                 }
                 way.connected = true;
+                way.since = Some(Instant::now());
                 self.context.output.event(&stickshift::event::Event::Step {
                     code: "broker-connected",
                     text: format!("connected to {}:{}", self.settings.host, self.settings.port),
                 });
-                let _ = client.try_subscribe(self.topics.states(), QoS::AtLeastOnce);
-                if !self.settings.allowed.is_empty() {
-                    let _ = client.try_subscribe(self.topics.commands(), QoS::AtLeastOnce);
+                if !self.given_up.states {
+                    way.subscribe(client, self.topics.states());
+                }
+                if !self.settings.allowed.is_empty() && !self.given_up.commands {
+                    way.subscribe(client, self.topics.commands());
                 }
                 self.retained.insert(self.topics.status(), "online".to_owned());
+            }
+            Event::Outgoing(Outgoing::Subscribe(packet)) => {
+                if let Some(topic) = way.subscribed.pop_front() {
+                    way.subscriptions.insert(packet, topic);
+                }
+            }
+            Event::Incoming(Incoming::SubAck(ack)) => {
+                let topic = way.subscriptions.remove(&ack.pkid).unwrap_or_default();
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure)
+                    && self.refused.insert(topic.clone())
+                {
+                    let what = match topic == self.topics.commands() {
+                        true => "no command arrives",
+                        false => "sticks that left while no bridge ran are not told",
+                    };
+                    let what =
+                        format!("the broker refuses the subscription to {topic}: {what}; allow it there");
+                    self.context.output.warn("subscription-refused", what);
+                }
             }
             Event::Outgoing(Outgoing::Publish(packet)) => {
                 if let Some(what) = way.requested.pop_front() {
@@ -293,6 +434,14 @@ impl Bridge<'_> {
         Ok(())
     }
 
+    /// Commands that ran, or waited, when an earlier bridge was killed: nobody knows what became of them.
+    fn tells_of_the_one_before(&mut self) -> Result<()> {
+        for Begun { id, place, name } in self.outbox.begun().to_vec() {
+            self.keep(topics::result(&self.topics, &place, &name, &id, &commands::cut_off(&name)))?;
+        }
+        Ok(())
+    }
+
     /// Keeps what the looking thread told last, and refuses the commands that wait.
     fn end(&mut self, orders: Option<Receiver<Order>>) -> Result<()> {
         self.hear()?;
@@ -307,8 +456,8 @@ impl Bridge<'_> {
     fn known_before(&mut self, topic: &str, payload: &[u8]) {
         let Some(place) = self.topics.place_of(topic, "state") else { return };
         let Ok(state) = serde_json::from_slice::<Value>(payload) else { return };
-        if state["place"] == place && state["present"] == true {
-            self.sticks.entry(place.to_owned()).or_insert(state);
+        if state["place"] == *place && state["present"] == true {
+            self.sticks.entry(place).or_insert(state);
         }
     }
 
@@ -348,12 +497,15 @@ impl Bridge<'_> {
         self.outbox.holds(place, ids, whole)
     }
 
+    /// Carries out what came over the broker, or tells its sender why not.
     fn command(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
-        let Some(place) = self.topics.place_of(topic, "command").map(str::to_owned) else { return Ok(()) };
+        let Some(place) = self.topics.place_of(topic, "command") else { return Ok(()) };
         match commands::read(&place, payload, &self.settings.allowed) {
             Ok(order) => {
                 // Written before it is begun: one that the broker delivers twice is run once.
-                if !self.outbox.command(&order.id)? {
+                let begun =
+                    Begun { id: order.id.clone(), place: order.place.clone(), name: order.name.clone() };
+                if !self.outbox.command(begun)? {
                     return Ok(());
                 }
                 // Without a receiver the looking thread has ended.
@@ -361,8 +513,16 @@ impl Bridge<'_> {
             }
             Err((id, what)) => {
                 self.context.output.warn("command-refused", format!("{place}: {what}"));
-                let Some(id) = id else { return Ok(()) };
-                let entry = topics::result(&self.topics, &place, "", &id, &commands::refusal(&what));
+                // The result of a command that runs is its own.
+                let runs = |id: &String| self.outbox.begun().iter().any(|begun| begun.id == *id);
+                let Some(id) = id.filter(|id| !runs(id)) else { return Ok(()) };
+                let entry = topics::result(
+                    &self.topics,
+                    &place,
+                    &commands::name(payload),
+                    &id,
+                    &commands::refusal(&what),
+                );
                 self.keep(entry)
             }
         }
@@ -376,6 +536,45 @@ impl Bridge<'_> {
         }
         Ok(())
     }
+}
+
+/// How the word of a broker begins that answers and does not want this client.
+const REFUSES: &str = "the broker refuses";
+
+fn refused(code: ConnectReturnCode) -> String {
+    match code {
+        ConnectReturnCode::NotAuthorized | ConnectReturnCode::BadUserNamePassword => {
+            format!("{REFUSES} you: user or password (--user, --password-file)")
+        }
+        other => format!("{REFUSES} the connection: {other:?}"),
+    }
+}
+
+/// The client refuses what is longer than it may be.
+fn is_too_large(error: &ConnectionError) -> bool {
+    use mqttbytes::Error::PayloadSizeLimitExceeded;
+    matches!(error, ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(_))))
+}
+
+fn is_end(error: &ConnectionError) -> bool {
+    use std::io::ErrorKind;
+    if matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted)) {
+        return true;
+    }
+    let mut error: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = error {
+        if let Some(io) = one.downcast_ref::<std::io::Error>() {
+            let ends = [
+                ErrorKind::UnexpectedEof,
+                ErrorKind::ConnectionReset,
+                ErrorKind::ConnectionAborted,
+                ErrorKind::BrokenPipe,
+            ];
+            return ends.contains(&io.kind());
+        }
+        error = one.source();
+    }
+    false
 }
 
 /// Tells the broker that this is the end, as its last will would.

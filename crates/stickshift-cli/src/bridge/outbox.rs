@@ -31,6 +31,14 @@ pub(super) struct Entry {
     pub(super) payload: String,
 }
 
+/// A command that was begun, and has no result yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Begun {
+    pub(super) id: String,
+    pub(super) place: String,
+    pub(super) name: String,
+}
+
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,8 +48,9 @@ enum Line {
     Sent(String),
     /// The stick at a place holds these messages still: what is not among them need not be remembered.
     Holds(String, Vec<String>),
-    /// A command that was begun.
+    /// A command that was begun, and has a result.
     Command(String),
+    Begun(Begun),
 }
 
 pub(super) struct Outbox {
@@ -51,6 +60,7 @@ pub(super) struct Outbox {
     /// Messages that were put, by the stick that holds them still.
     seen: BTreeMap<String, HashSet<String>>,
     commands: VecDeque<String>,
+    begun: Vec<Begun>,
     stale: usize,
     _lock: File,
 }
@@ -75,7 +85,7 @@ impl Outbox {
         let lock = private().open(&name).map_err(|e| unwritable(path, e))?;
         if !FileExt::try_lock_exclusive(&lock).map_err(|e| unwritable(path, e))? {
             let what = format!("another bridge uses the outbox {}", path.display());
-            return Err(Error::new(ErrorKind::FileUnwritable, what).with_verdict(Verdict::Untouched));
+            return Err(Error::new(ErrorKind::PortBusy, what).with_verdict(Verdict::Untouched));
         }
         let mut text = Vec::new();
         let file = private().open(path).map_err(|e| unwritable(path, e))?;
@@ -86,6 +96,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             seen: BTreeMap::new(),
             commands: VecDeque::new(),
+            begun: Vec::new(),
             stale: 0,
             _lock: lock,
         };
@@ -101,8 +112,9 @@ impl Outbox {
     fn apply(&mut self, line: Line) {
         match line {
             Line::Put(entry) => {
-                if !entry.id.starts_with(RESULT) {
-                    self.seen.entry(String::new()).or_default().insert(entry.id.clone());
+                match entry.id.strip_prefix(RESULT) {
+                    Some(id) => self.begun.retain(|begun| begun.id != id),
+                    None => drop(self.seen.entry(String::new()).or_default().insert(entry.id.clone())),
                 }
                 self.waiting.push_back(entry);
             }
@@ -115,6 +127,10 @@ impl Outbox {
                 while self.commands.len() > COMMANDS {
                     self.commands.pop_front();
                 }
+            }
+            Line::Begun(begun) => {
+                self.apply(Line::Command(begun.id.clone()));
+                self.begun.push(begun);
             }
         }
     }
@@ -180,14 +196,19 @@ impl Outbox {
     ///
     /// # Errors
     /// `FileUnwritable`.
-    pub(super) fn command(&mut self, id: &str) -> Result<bool> {
-        if self.commands.iter().any(|known| known == id) {
+    pub(super) fn command(&mut self, begun: Begun) -> Result<bool> {
+        if self.commands.contains(&begun.id) {
             return Ok(false);
         }
-        let line = Line::Command(id.to_owned());
+        let line = Line::Begun(begun);
         self.write(std::slice::from_ref(&line), true)?;
         self.apply(line);
         Ok(true)
+    }
+
+    /// Commands that were begun and have no result.
+    pub(super) fn begun(&self) -> &[Begun] {
+        &self.begun
     }
 
     /// The broker has it. Where that is forgotten, it is sent again with the same id.
@@ -220,7 +241,11 @@ impl Outbox {
         let holds =
             self.seen.iter().map(|(place, ids)| Line::Holds(place.clone(), ids.iter().cloned().collect()));
         let waiting = self.waiting.iter().cloned().map(Line::Put);
-        let commands = self.commands.iter().cloned().map(Line::Command);
+        let line_of = |id: &String| match self.begun.iter().find(|begun| begun.id == *id) {
+            Some(begun) => Line::Begun(begun.clone()),
+            None => Line::Command(id.clone()),
+        };
+        let commands = self.commands.iter().map(line_of);
         for line in waiting.chain(holds).chain(commands) {
             serde_json::to_writer(&mut bytes, &line).unwrap_or_default();
             bytes.push(b'\n');
@@ -249,6 +274,10 @@ mod tests {
         Entry { id: id.into(), topic: "t".into(), payload: "{}".into() }
     }
 
+    fn begun(id: &str) -> Begun {
+        Begun { id: id.into(), place: "1-1".into(), name: "sms-send".into() }
+    }
+
     fn ids(outbox: &Outbox) -> Vec<&str> {
         outbox.waiting().map(|entry| entry.id.as_str()).collect()
     }
@@ -261,7 +290,7 @@ mod tests {
         assert!(Outbox::open(&path).is_err(), "two bridges with one outbox");
         assert!(outbox.put(vec![entry("a"), entry("b")]).unwrap());
         outbox.sent("a").unwrap();
-        assert!(outbox.command("c1").unwrap());
+        assert!(outbox.command(begun("c1")).unwrap());
         drop(outbox);
         // Power failed in the middle of a line.
         let mut whole = std::fs::read(&path).unwrap();
@@ -270,7 +299,7 @@ mod tests {
         let mut outbox = Outbox::open(&path).unwrap();
         assert_eq!(ids(&outbox), ["b"]);
         assert!(outbox.knows("a") && outbox.knows("b") && !outbox.knows("x"));
-        assert!(!outbox.command("c1").unwrap() && outbox.command("c2").unwrap());
+        assert!(!outbox.command(begun("c1")).unwrap() && outbox.command(begun("c2")).unwrap());
         assert!(outbox.put(vec![entry("x")]).unwrap());
         drop(outbox);
         assert_eq!(ids(&Outbox::open(&path).unwrap()), ["b", "x"]);
@@ -292,6 +321,28 @@ mod tests {
         // What waits is known until it was sent.
         assert!(outbox.knows("b") && !outbox.knows("not put"));
         assert_eq!(ids(&outbox), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_command_without_a_result_is_known_to_the_next_bridge() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox");
+        // An earlier version knew no more than the id.
+        std::fs::write(&path, "{\"command\":\"old\"}\n").unwrap();
+        let mut outbox = Outbox::open(&path).unwrap();
+        for id in ["c1", "c2"] {
+            assert!(outbox.command(begun(id)).unwrap());
+        }
+        outbox.put(vec![entry("result-c1")]).unwrap();
+        // What is written anew each time says the same.
+        for _ in 0..2 {
+            drop(outbox);
+            outbox = Outbox::open(&path).unwrap();
+            assert_eq!(outbox.begun(), [begun("c2")]);
+            for id in ["old", "c1", "c2"] {
+                assert!(!outbox.command(begun(id)).unwrap(), "{id} is not run again");
+            }
+        }
     }
 
     #[test]

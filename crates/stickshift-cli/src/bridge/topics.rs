@@ -11,11 +11,14 @@ use crate::files;
 pub(super) struct Topics {
     /// `stickshift/HOST`.
     root: String,
+    /// Whether there are dots in topics.
+    has_dots: bool,
 }
 
 impl Topics {
-    pub(super) fn new(base: &str, name: &str) -> Topics {
-        Topics { root: format!("{base}/{name}") }
+    pub(super) fn new(base: &str, name: &str, has_dots: bool) -> Topics {
+        let root = format!("{base}/{name}");
+        Topics { root: if has_dots { root } else { root.replace('.', "_") }, has_dots }
     }
 
     /// `online` or `offline`.
@@ -24,6 +27,7 @@ impl Topics {
     }
 
     pub(super) fn of(&self, place: &str, what: &str) -> String {
+        let place = if self.has_dots { place.to_owned() } else { place.replace('.', "_") };
         format!("{}/{place}/{what}", self.root)
     }
 
@@ -38,8 +42,11 @@ impl Topics {
     }
 
     /// The place in the topic of a `command`, or of a `state`.
-    pub(super) fn place_of<'a>(&self, topic: &'a str, what: &str) -> Option<&'a str> {
-        topic.strip_prefix(&self.root)?.strip_prefix('/')?.strip_suffix(what)?.strip_suffix('/')
+    pub(super) fn place_of(&self, topic: &str, what: &str) -> Option<String> {
+        let place =
+            topic.strip_prefix(&self.root)?.strip_prefix('/')?.strip_suffix(what)?.strip_suffix('/')?;
+        // No place has an underscore of its own.
+        Some(if self.has_dots { place.to_owned() } else { place.replace('_', ".") })
     }
 }
 
@@ -108,6 +115,7 @@ pub(super) fn state(stick: &Value, present: bool) -> Value {
         "present": present,
         "id": stick["id"],
         "name": stick["name"],
+        "called": stick["called"],
         "serial": stick["serial"],
         "mode": stick["mode"],
         "mode_text": stick["mode_text"],
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_message_has_one_id_and_two_messages_have_two() {
-        let topics = Topics::new("stickshift", "host");
+        let topics = Topics::new("stickshift", "host", true);
         let one = json!({ "kind": "received", "from": "+12345678901", "text": "Hello", "time_raw": "t", "store": "SM", "number": 1 });
         let entry = message(&topics, "1-1", &one, false).unwrap();
         assert_eq!(entry.topic, "stickshift/host/1-1/message");
@@ -134,7 +142,7 @@ mod tests {
         let like = message(&topics, "1-1", &like, true).unwrap();
         assert!(masked.id != entry.id && masked.id == like.id);
         assert_ne!(message(&topics, "1-2", &one, false).unwrap().id, entry.id);
-        let elsewhere = Topics::new("stickshift", "other");
+        let elsewhere = Topics::new("stickshift", "other", true);
         assert_ne!(message(&elsewhere, "1-1", &one, false).unwrap().id, entry.id);
         let other = json!({ "kind": "received", "from": "+12345678901", "text": "Hello", "time_raw": "t", "store": "SM", "number": 2 });
         assert_ne!(message(&topics, "1-1", &other, false).unwrap().id, entry.id);
@@ -143,10 +151,13 @@ mod tests {
 
     #[test]
     fn places_are_read_from_topics_of_ours_alone() {
-        let topics = Topics::new("a/b", "host");
-        assert_eq!(topics.place_of("a/b/host/1-1.2/command", "command"), Some("1-1.2"));
+        let topics = Topics::new("a/b", "host", true);
+        assert_eq!(topics.place_of("a/b/host/1-1.2/command", "command"), Some("1-1.2".to_owned()));
         assert_eq!(topics.place_of("a/b/host/1-1/state", "command"), None);
         assert_eq!(topics.place_of("a/b/hosts/1-1/command", "command"), None);
+        let dotless = Topics::new("a/b", "host.lan", false);
+        assert_eq!(dotless.of("1-1.2", "state"), "a/b/host_lan/1-1_2/state");
+        assert_eq!(dotless.place_of("a/b/host_lan/1-1_2/command", "command"), Some("1-1.2".to_owned()));
         assert!(
             level("a+b").is_err() && level("").is_err() && levels("a//b").is_err() && levels("a/b").is_ok()
         );

@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use stickshift::switching::Rules;
 
+use crate::names::Names;
+
+/// How another computer is reached.
+#[cfg(feature = "host")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) address: String,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
+}
+
 /// What the files say, the user's before the computer's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -13,6 +24,11 @@ pub(crate) struct Config {
     pub(crate) apn: Option<String>,
     /// Whether JSON is printed without `--json`.
     pub(crate) json: bool,
+    /// Other computers, by the names that `--host` takes.
+    #[cfg(feature = "host")]
+    pub(crate) hosts: std::collections::BTreeMap<String, Host>,
+    /// What sticks are called.
+    pub(crate) names: Names,
     /// Lasting choices.
     pub(crate) rules: Rules,
     /// The files that were read.

@@ -1,16 +1,18 @@
 //! The text of a file of settings.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
+use stickshift::at::data::is_access_point;
 use stickshift::stick::{Place, UsbId};
 use stickshift::switching::{Choice, Goal, Rule};
 use toml::Spanned;
 
 use super::settings::Config;
-
-/// Of an access point name (3GPP TS 23.003 section 9.1).
-const LONGEST_APN: usize = 100;
+#[cfg(feature = "host")]
+use super::settings::Host;
+use crate::names::Names;
 
 /// One file. `S` is what stands under `stick` in it.
 #[derive(Deserialize)]
@@ -20,6 +22,29 @@ struct File<S> {
     #[serde(default, deserialize_with = "apn")]
     apn: Option<String>,
     output: Option<Form>,
+    #[serde(default)]
+    host: BTreeMap<String, HostText>,
+    #[serde(default)]
+    names: BTreeMap<String, String>,
+}
+
+/// `[host.rack2]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(not(feature = "host"), allow(dead_code, reason = "settings are the same for every build"))]
+struct HostText {
+    address: String,
+    password_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
+}
+
+#[cfg(feature = "host")]
+fn hosts(hosts: BTreeMap<String, HostText>) -> BTreeMap<String, Host> {
+    let host = |(name, host): (String, HostText)| {
+        let HostText { address, password_file, ca } = host;
+        (name, Host { address, password_file, ca })
+    };
+    hosts.into_iter().map(host).collect()
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -69,13 +94,10 @@ impl To {
 
 fn apn<'de, D: Deserializer<'de>>(text: D) -> std::result::Result<Option<String>, D::Error> {
     let text = String::deserialize(text)?;
-    let sound = !text.is_empty()
-        && text.len() <= LONGEST_APN
-        && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
-    match sound {
+    match is_access_point(&text) {
         true => Ok(Some(text)),
         false => Err(serde::de::Error::custom(format!(
-            "{text:?} is no access point name such as internet: up to {LONGEST_APN} characters, without spaces and quotes"
+            "{text:?} is no access point name such as internet: up to 100 characters, without spaces and quotes"
         ))),
     }
 }
@@ -103,20 +125,20 @@ pub(super) fn parse(text: &str) -> std::result::Result<Config, (Option<usize>, S
     let table: toml::Table = text.parse().map_err(told)?;
     // The same key has three forms; each is read strictly.
     let mut config = Config::default();
-    let (output, apn) = match table.get("stick") {
+    let (output, apn, _hosts, names) = match table.get("stick") {
         Some(toml::Value::Array(_)) => {
             let file: File<Vec<Spanned<RuleText>>> = toml::from_str(text).map_err(told)?;
             for rule in file.stick.unwrap_or_default() {
                 let line = line_of(rule.span().start);
                 config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
             }
-            (file.output, file.apn)
+            (file.output, file.apn, file.host, file.names)
         }
         Some(toml::Value::Table(rules)) if rules.values().all(toml::Value::is_table) => {
             let file: File<BTreeMap<String, NamedRule>> = toml::from_str(text).map_err(told)?;
             config.rules.0 =
                 file.stick.unwrap_or_default().into_iter().map(|(name, rule)| named(name, rule.to)).collect();
-            (file.output, file.apn)
+            (file.output, file.apn, file.host, file.names)
         }
         Some(toml::Value::Table(_)) => {
             let file: File<Spanned<RuleText>> = toml::from_str(text).map_err(told)?;
@@ -124,14 +146,19 @@ pub(super) fn parse(text: &str) -> std::result::Result<Config, (Option<usize>, S
                 let line = line_of(rule.span().start);
                 config.rules.0.push(complete(rule.into_inner()).map_err(|what| (Some(line), what))?);
             }
-            (file.output, file.apn)
+            (file.output, file.apn, file.host, file.names)
         }
         _ => {
             let file: File<String> = toml::from_str(text).map_err(told)?;
             config.stick = file.stick;
-            (file.output, file.apn)
+            (file.output, file.apn, file.host, file.names)
         }
     };
+    #[cfg(feature = "host")]
+    {
+        config.hosts = hosts(_hosts);
+    }
+    config.names = Names::of(names).map_err(|what| (None, what))?;
     config.apn = apn;
     config.json = output == Some(Form::Json);
     Ok(config)
@@ -197,6 +224,16 @@ mod tests {
             let config = parse(&format!("apn = \"web.vodafone.de\"\n{rules}")).unwrap();
             assert_eq!(config.apn.as_deref(), Some("web.vodafone.de"), "{rules}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "host")]
+    fn other_computers_have_names() {
+        let text = "[host.rack2]\naddress = \"https://rack2.lan\"\npassword-file = \"/p\"\n[host.near]\naddress = \"unix:/s\"\n";
+        let hosts = parse(text).unwrap().hosts;
+        assert_eq!((hosts.len(), hosts["near"].address.as_str()), (2, "unix:/s"));
+        assert_eq!(hosts["rack2"].password_file.as_deref(), Some(std::path::Path::new("/p")));
+        assert!(parse("[host.rack2]\npassword = \"secret\"\n").is_err());
     }
 
     #[test]

@@ -7,31 +7,34 @@ mod bar;
 #[cfg(not(feature = "bars"))]
 #[path = "no_bar.rs"]
 mod bar;
+#[cfg(feature = "host")]
+pub(crate) mod elsewhere;
+mod failure;
 pub(crate) mod json;
 pub(crate) mod plan;
 #[cfg(test)]
 pub(crate) mod schema;
 mod style;
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
 use stickshift::stick::Mode;
 
-use crate::advice::{self, Attempt, Way};
+use crate::advice::{Attempt, Way};
 use crate::files::OutputFile;
 use crate::options::Global;
-use crate::recovery::{self, Work};
+use crate::recovery::Work;
 use bar::Bar;
+pub(crate) use failure::FailureReport;
 use json::Outcome;
 use style::Style;
 
@@ -80,6 +83,10 @@ pub(crate) struct Output {
     ledger: Ledger,
     /// Who is given the lines of JSON in place of standard output.
     listener: Option<Listener>,
+    /// Whether the lines of JSON say in words, too, what is said on a terminal.
+    texts: bool,
+    /// Whose sticks are spoken of, where they are those of `--host`.
+    host: RefCell<Option<String>>,
 }
 
 /// Is given each line of JSON as it comes.
@@ -108,6 +115,8 @@ impl Output {
             unwritten: RefCell::default(),
             ledger,
             listener: None,
+            texts: global.texts,
+            host: RefCell::default(),
         }
     }
 
@@ -140,14 +149,20 @@ impl Output {
                 Event::Progress { done, total } => {
                     Some((u128::from(done) * 100 / u128::from(total.max(1))) as u64)
                 }
-                Event::Step { .. } => None,
-                _ => return self.print_line(&json::of_event(event)),
+                _ => None,
             };
-            if self.percent.replace(percent) != percent || percent.is_none() {
+            let is_progress = matches!(event, Event::Step { .. } | Event::Progress { .. });
+            let is_news = !is_progress || self.percent.replace(percent) != percent || percent.is_none();
+            if is_news {
                 self.print_line(&json::of_event(event));
             }
-            return;
         }
+        if !self.json || self.texts {
+            self.event_in_words(event);
+        }
+    }
+
+    fn event_in_words(&self, event: &Event) {
         if self.quiet {
             return;
         }
@@ -182,7 +197,7 @@ impl Output {
 
     /// Text that is no result: the plan before the question, a list of findings.
     pub(crate) fn say(&self, text: &str) {
-        if !self.json && !self.quiet {
+        if (!self.json || self.texts) && !self.quiet {
             self.pause_bar();
             text.lines().for_each(|line| self.tell(line));
         }
@@ -202,6 +217,7 @@ impl Output {
     pub(crate) fn interim(&self, name: &str, report: &dyn ErasedReport) {
         if self.json {
             self.print_line(&json::line(name, json!({ name: report.value() })));
+            self.in_words("err", report);
         } else if !self.quiet {
             self.pause_bar();
             let _ = print_text(report, self.err, &mut io::stderr().lock());
@@ -211,7 +227,8 @@ impl Output {
     /// Prints one of many results that come as they happen: a JSON line or text on standard output.
     pub(crate) fn stream(&self, name: &str, report: &dyn ErasedReport) {
         if self.json {
-            return self.interim(name, report);
+            self.print_line(&json::line(name, json!({ name: report.value() })));
+            return self.in_words("out", report);
         }
         self.pause_bar();
         self.written(print_text(report, self.out, &mut io::stdout().lock()));
@@ -222,8 +239,33 @@ impl Output {
         self.pause_bar();
         if self.json {
             self.result.replace(Some(report.value()));
+            self.in_words("out", report);
         } else {
             self.written(print_text(report, self.out, &mut io::stdout().lock()));
+        }
+    }
+
+    /// Says in words what a line of JSON says, where that is wanted: for another computer's terminal.
+    fn in_words(&self, to: &str, report: &dyn ErasedReport) {
+        if !self.texts {
+            return;
+        }
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = print_text(report, Style::default(), &mut text);
+        if !text.is_empty() {
+            self.text_line(to, &String::from_utf8_lossy(&text));
+        }
+    }
+
+    fn text_line(&self, to: &str, text: &str) {
+        self.print_line(&json::line("text", json!({ "to": to, "text": text })));
+    }
+
+    /// Tells whoever answers questions what is asked.
+    pub(crate) fn question(&self, question: &str) {
+        if self.texts {
+            self.print_line(&json::line("question", json!({ "text": clean::line(question) })));
         }
     }
 
@@ -279,6 +321,9 @@ impl Output {
             bar.fail();
         }
         let failure = self.failure(error, self.tried.get().work);
+        if self.json {
+            self.in_words("err", &failure);
+        }
         if self.json && !self.ended.replace(true) {
             let mut line = json::line("error", failure.value());
             line["verb"] = json!(*self.verb.borrow());
@@ -294,6 +339,20 @@ impl Output {
         failure.exit
     }
 
+    /// Prints the failure of one of several, after `prefix`. Gives its line.
+    #[cfg(feature = "host")]
+    pub(crate) fn said_of(&self, error: &Error, prefix: &str) -> Value {
+        let failure = self.failure(error, self.tried.get().work);
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = failure.text(&mut text);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        self.relay(&json!({ "event": "text", "to": "err", "text": text }), prefix);
+        let mut line = json::line("error", failure.value());
+        line["verb"] = json!(*self.verb.borrow());
+        line
+    }
+
     /// Prints a failure that does not end the verb.
     pub(crate) fn setback(&self, error: &Error) {
         if !self.json {
@@ -301,12 +360,40 @@ impl Output {
             return;
         }
         let failure = self.failure(error, self.tried.get().work);
+        self.in_words("err", &failure);
         self.print_line(&json::line("failed", json!({ "failed": failure.value() })));
     }
 
     /// A failure of `work` as it is shown.
     pub(crate) fn failure(&self, error: &Error, work: Work) -> FailureReport {
-        FailureReport::of(error, self.verdict(error), Attempt { work, ..self.tried.get() })
+        let failure = FailureReport::of(error, self.verdict(error), Attempt { work, ..self.tried.get() });
+        #[cfg(feature = "host")]
+        if let Some(host) = &*self.host.borrow() {
+            let help = elsewhere::named(&failure.help, host).into();
+            let recover = elsewhere::named(&failure.recover, host);
+            return failure.in_other_words(help, recover);
+        }
+        failure
+    }
+
+    /// From here on, the sticks of another computer are spoken of: the commands that texts name are run with `--host`.
+    #[cfg(feature = "host")]
+    pub(crate) fn speaks_of(&self, host: &str) {
+        self.host.replace(Some(host.to_owned()));
+    }
+
+    /// A line of another computer's program with its commands made those of here. What networks, senders of messages and sticks say stays as it is.
+    #[cfg(feature = "host")]
+    pub(crate) fn spoken_of(&self, line: &Value) -> Value {
+        let mut line = line.clone();
+        let is_foreign = self.verb.borrow().as_ref().is_some_and(|verb| {
+            verb == "hilink raw" || verb.split(' ').next().is_some_and(|verb| FOREIGN.contains(&verb))
+        });
+        let is_advice = line["event"] == "error" || line["to"] == "err";
+        if let (Some(host), true) = (&*self.host.borrow(), is_advice || !is_foreign) {
+            elsewhere::name_in(&mut line, host);
+        }
+        line
     }
 
     /// What the stick is left as: what the error states, else what follows from what this run sent.
@@ -321,6 +408,35 @@ impl Output {
         let mut out = io::stdout().lock();
         let line = value.to_string();
         self.written(writeln!(out, "{}", clean::json(&line)).and_then(|()| out.flush()));
+    }
+
+    /// Prints a line of another computer's program; its texts, and each of its lines after `prefix`, where that is given.
+    #[cfg(feature = "host")]
+    pub(crate) fn relay(&self, line: &Value, prefix: &str) {
+        let line = &self.spoken_of(line);
+        if line["event"] != "text" {
+            if self.json {
+                self.print_line(line);
+            }
+            return;
+        }
+        let is_result = line["to"] == "out";
+        if self.json || (self.quiet && !is_result && !line["text"].as_str().is_some_and(is_failure)) {
+            return;
+        }
+        let mut text = String::new();
+        for one in line["text"].as_str().unwrap_or_default().lines() {
+            text.push_str(prefix);
+            text.push_str(&clean::line(one));
+            text.push('\n');
+        }
+        self.pause_bar();
+        if is_result {
+            let mut out = io::stdout().lock();
+            self.written(out.write_all(self.out.dress(&text).as_bytes()).and_then(|()| out.flush()));
+        } else {
+            let _ = io::stderr().lock().write_all(self.err.dress(&text).as_bytes());
+        }
     }
 
     /// Remembers when the reader is gone (`| head`): that is no failure. A full disk is one, but no reason to stop in the middle of a
@@ -355,6 +471,9 @@ impl Output {
 
     /// A line on standard error. A closed one is no reason to stop.
     fn tell(&self, line: &str) {
+        if self.json && self.texts {
+            return self.text_line("err", &format!("{}\n", clean::line(line)));
+        }
         let _ = writeln!(io::stderr().lock(), "{}", self.err.dress(&clean::line(line)));
     }
 
@@ -383,6 +502,16 @@ impl Output {
     }
 }
 
+/// Verbs whose results are what networks, senders of messages and sticks say.
+#[cfg(feature = "host")]
+const FOREIGN: [&str; 3] = ["at", "sms", "ussd"];
+
+/// Whether a text tells of the end of a command: it is shown whatever else is not.
+#[cfg(feature = "host")]
+fn is_failure(text: &str) -> bool {
+    text.starts_with("error: ")
+}
+
 /// Writes a whole text at once, as standard error has no buffer of its own, and without what a terminal would obey: names of files and
 /// answers of sticks are foreign text.
 fn print_text(report: &dyn ErasedReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -407,70 +536,6 @@ fn one_line_per_value(value: &Value, text: &mut String) {
         Value::Array(values) => values.iter().for_each(|v| one_line_per_value(v, text)),
         Value::Object(fields) => fields.values().for_each(|v| one_line_per_value(v, text)),
         _ => {}
-    }
-}
-
-/// A failure as it is shown.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct FailureReport {
-    kind: &'static str,
-    what: String,
-    #[serde(serialize_with = "as_map")]
-    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
-    facts: Vec<(&'static str, String)>,
-    cause: String,
-    help: Cow<'static, str>,
-    verdict: &'static str,
-    recover: String,
-    exit: u8,
-}
-
-fn as_map<S: serde::Serializer>(
-    facts: &[(&'static str, String)],
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    let map: Map<String, Value> =
-        facts.iter().map(|(n, v)| ((*n).to_owned(), Value::from(v.as_str()))).collect();
-    map.serialize(serializer)
-}
-
-impl FailureReport {
-    fn of(error: &Error, verdict: Verdict, tried: Attempt) -> FailureReport {
-        let advice = advice::of(error, verdict, tried);
-        FailureReport {
-            kind: error.kind().code(),
-            what: error.what().to_owned(),
-            facts: error.facts().to_vec(),
-            cause: advice.cause,
-            help: advice.help,
-            verdict: verdict.as_str(),
-            recover: recovery::of(error, verdict, tried.work),
-            exit: advice.exit,
-        }
-    }
-
-    /// All that matters in one line.
-    pub(crate) fn line(&self) -> String {
-        format!("{} ({}): {}; stick: {}", self.what, self.kind, self.cause, self.verdict)
-    }
-}
-
-impl Report for FailureReport {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "error: {} ({})", clean::line(&self.what), self.kind)?;
-        if !self.facts.is_empty() {
-            let facts: Vec<String> =
-                self.facts.iter().map(|(n, v)| format!("{n} {}", clean::line(v))).collect();
-            writeln!(out, "  facts: {}", facts.join(", "))?;
-        }
-        if !self.cause.is_empty() {
-            writeln!(out, "  cause: {}", clean::line(&self.cause))?;
-        }
-        if !self.help.is_empty() {
-            writeln!(out, "  help:  {}", self.help)?;
-        }
-        writeln!(out, "  stick: {}: {}", self.verdict, self.recover)
     }
 }
 
@@ -514,7 +579,7 @@ mod tests {
         let failure = output.failure(&silent, Work::Other);
         assert_eq!((failure.verdict, failure.exit), ("unknown", 7));
 
-        let judged = silent.with_verdict(Verdict::Recoverable);
-        assert_eq!(output.failure(&judged, Work::Other).verdict, "recoverable");
+        let recoverable = silent.with_verdict(Verdict::Recoverable);
+        assert_eq!(output.failure(&recoverable, Work::Other).verdict, "recoverable");
     }
 }

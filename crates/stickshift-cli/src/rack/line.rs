@@ -13,6 +13,8 @@ use crate::recovery::Work;
 pub(crate) struct Line<'a> {
     pub(crate) verb: &'static str,
     pub(crate) work: Work,
+    /// Whether it has a loader with it.
+    pub(crate) gives_loader: bool,
     /// What tells this command from another one: its verb, its target, its files.
     pub(crate) key: String,
     /// The sticks that it is for.

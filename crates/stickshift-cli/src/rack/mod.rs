@@ -18,12 +18,17 @@ use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use crate::context::Context;
+use crate::hosted;
 use crate::output::json::Outcome;
 use line::Job;
 pub(crate) use line::{Line, Phase};
 use plans::Plans;
 use record::Record;
-use row::{Row, Rows};
+use row::Row;
+#[cfg(not(feature = "host"))]
+use row::Rows;
+#[cfg(feature = "host")]
+pub(crate) use row::{Rows, check_report, write_report};
 use screen::Screen;
 use serve::{Ended, Planned, Said};
 
@@ -46,6 +51,10 @@ pub(crate) struct RackArgs {
     /// Forget what an earlier run of the same command did
     #[arg(long, requires = "all", help_heading = "Several sticks")]
     anew: bool,
+
+    /// A place whose stick another command of the same server talks to; `serve` itself says so
+    #[arg(long, value_name = "PLACE", requires = "all", hide = true)]
+    in_use: Vec<String>,
 }
 
 fn report_file(text: &str) -> std::result::Result<PathBuf, String> {
@@ -74,18 +83,27 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     let mut sticks = bus.sticks()?;
     drop(bus);
     sticks.retain(|stick| (line.wants)(stick));
-    if sticks.is_empty() && record.rows.is_empty() {
+    let is_in_use = |stick: &stickshift::stick::Stick| args.in_use.contains(&stick.place.to_string());
+    let (in_use, sticks): (Vec<_>, Vec<_>) = sticks.into_iter().partition(is_in_use);
+    if sticks.is_empty() && in_use.is_empty() && record.rows.is_empty() {
         return Err(Error::new(ErrorKind::NoStick, "no stick is plugged in that this could be done to")
             .with_verdict(Verdict::Untouched));
     }
     let all = args.jobs.map_or(sticks.len(), usize::from);
-    let jobs: Vec<Job> =
-        sticks.into_iter().map(|stick| Job { row: Row::of(&stick), stick, plan: None }).collect();
+    let job = |stick: stickshift::stick::Stick| Job {
+        row: Row::of(&stick, context.name_of(&stick, None)),
+        stick,
+        plan: None,
+    };
+    let jobs: Vec<Job> = sticks.into_iter().map(job).collect();
     let screen = Screen::new(context, jobs.len());
     let jobs = each(context, line, Phase::Plan, jobs, all, &screen, |_| Ok(()))?;
     screen.clear();
 
     let (mut rows, mut left) = (Rows::default(), Vec::new());
+    for stick in in_use {
+        rows.add(Row::of(&stick, context.name_of(&stick, None)).left_alone());
+    }
     for job in jobs {
         match (&job.plan, job.row.is_finished()) {
             (Some(_), false) => left.push(job),
@@ -151,13 +169,15 @@ fn each(
         let present: Vec<_> = (0..most).map(|_| around.participant()).collect();
         for present in present {
             let (around, queue, sender) = (&around, &queue, sender.clone());
-            let body = move || {
+            let secrets = hosted::secrets();
+            let work = move || {
                 // It is there until the thread ends.
                 let _ = &present;
                 while let Some(job) = serve::next(queue) {
                     serve::one(around, job, &sender);
                 }
             };
+            let body = move || hosted::of_thread(secrets, work);
             if let Err(error) = thread::Builder::new().stack_size(serve::STACK).spawn_scoped(scope, body) {
                 first = Err(Error::new(ErrorKind::Io, "cannot start a thread").because(error));
             }

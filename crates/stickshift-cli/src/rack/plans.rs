@@ -77,11 +77,21 @@ impl Report for Plans {
         }
         for (shown, sticks) in groups {
             writeln!(out, "plan for {} of {} sticks:", sticks.len(), self.plans.len())?;
+            let has = |one: &OnePlan, line: &str| texts(&one.plan["evidence"]).any(|known| known == line);
+            let of_all = |line: &&str| sticks.iter().all(|one| has(one, line));
             for one in &sticks {
                 writeln!(out, "  {}: {}", one.place, title(one))?;
-                for line in texts(&one.plan["evidence"]) {
+                let own = texts(&one.plan["evidence"]).filter(|line| sticks.len() == 1 || !of_all(line));
+                for line in own {
                     writeln!(out, "    - {line}")?;
                 }
+            }
+            if let [first, _, ..] = sticks[..] {
+                let mut lines = texts(&first.plan["evidence"]).filter(of_all).peekable();
+                if lines.peek().is_some() {
+                    writeln!(out, "  checks, the same for each of them:")?;
+                }
+                lines.try_for_each(|line| writeln!(out, "    - {line}"))?;
             }
             for (number, step) in shown.steps.iter().enumerate() {
                 writeln!(out, "  {}. {step}", number + 1)?;

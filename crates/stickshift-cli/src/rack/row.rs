@@ -21,7 +21,7 @@ use crate::output::json::Outcome;
 
 /// The columns of a report in CSV. A file that begins with them is one of ours.
 const COLUMNS: &str =
-    "place,id,product,serial,imei,before,after,verdict,exit,seconds,kind,what,next,resumed,earlier";
+    "place,id,product,serial,imei,before,after,verdict,exit,seconds,kind,what,next,resumed,earlier,called";
 /// The member that tells a report in JSON.
 const MARK: &str = "stickshift-report";
 
@@ -30,6 +30,9 @@ const MARK: &str = "stickshift-report";
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Row {
     pub(crate) place: String,
+    /// What the settings call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    called: Option<String>,
     /// Its USB ids when the run began.
     id: String,
     product: Option<String>,
@@ -60,8 +63,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(super) fn of(stick: &Stick) -> Row {
+    pub(super) fn of(stick: &Stick, called: Option<String>) -> Row {
         Row {
+            called,
             place: stick.place.to_string(),
             id: stick.id.to_string(),
             product: product_name(stick.id).map(str::to_owned).or_else(|| stick.product.clone()),
@@ -84,6 +88,10 @@ impl Row {
             self.key = Some(Fingerprint::hash_imei(imei));
         }
         self.before = Some(firmware(identity)).or(self.before.take());
+    }
+
+    pub(super) fn is_called(&mut self, called: Option<String>) {
+        self.called = called;
     }
 
     pub(super) fn resumes(&mut self) {
@@ -116,6 +124,18 @@ impl Row {
         self.next = Some("run the same command again".to_owned());
     }
 
+    /// Another command talks to the stick, and is not disturbed.
+    pub(super) fn left_alone(self) -> Row {
+        Row {
+            verdict: Some("untouched".to_owned()),
+            exit: 4,
+            kind: Some(ErrorKind::PortBusy.code().to_owned()),
+            what: Some("not begun: another command talks to the stick".to_owned()),
+            next: Some("run the same command again once the other one has ended".to_owned()),
+            ..self
+        }
+    }
+
     /// The last line of its run, and what stands at its place now.
     pub(super) fn end(
         &mut self,
@@ -123,6 +143,7 @@ impl Row {
         told: (Option<String>, Option<String>),
         shows: Option<String>,
         took: Duration,
+        gives_loader: bool,
     ) {
         let text = |name: &str| last[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         self.verdict = Some(text("verdict").unwrap_or_else(|| "unknown".to_owned()));
@@ -135,7 +156,14 @@ impl Row {
             (self.kind, self.what) = (text("kind"), text("what"));
             // Here, the same command resumes by itself.
             let again = "run the same command again";
-            self.next = text("recover").map(|next| next.replace(&format!("{again} with --resume"), again));
+            // What an untouched stick is left as is no step.
+            let step = if self.verdict.as_deref() == Some("untouched") { "help" } else { "recover" };
+            let next = text(step).map(|next| next.replace(&format!("{again} with --resume"), again));
+            let with_loader = format!("{again} and with the loader;");
+            self.next = next.map(|next| match gives_loader {
+                true => next.replace(&with_loader, &format!("{again};")),
+                false => next,
+            });
         }
     }
 
@@ -159,7 +187,7 @@ impl Row {
         (rank, self.exit)
     }
 
-    fn fields(&self) -> [String; 15] {
+    fn fields(&self) -> [String; 16] {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         [
             self.place.clone(),
@@ -177,6 +205,7 @@ impl Row {
             text(&self.next),
             self.resumed.to_string(),
             self.earlier.to_string(),
+            text(&self.called),
         ]
     }
 }
@@ -190,7 +219,8 @@ pub(crate) fn firmware(identity: &Identity) -> String {
 impl Report for Row {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".to_owned());
-        write!(out, "{}  {}  {}: ", self.place, text(&self.product), text(&self.verdict))?;
+        let called = self.called.as_ref().map(|called| format!(" ({called})")).unwrap_or_default();
+        write!(out, "{}  {}{called}  {}: ", self.place, text(&self.product), text(&self.verdict))?;
         match (&self.kind, &self.what) {
             (Some(kind), Some(what)) => write!(out, "{what} ({kind})")?,
             (None, Some(what)) => write!(out, "{what}, {}", text(&self.after))?,
@@ -211,7 +241,7 @@ impl Report for Row {
 }
 
 /// What became of every stick.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rows {
     rows: Vec<Row>,
@@ -276,7 +306,7 @@ impl Rows {
     }
 
     /// The same beside a failure.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self.outcome() {
             Outcome::Untouched => Verdict::Untouched,
             Outcome::Done => Verdict::Done,
@@ -304,7 +334,7 @@ impl Report for Rows {
 }
 
 /// Refuses a report that would take the place of a file that is none of ours.
-pub(super) fn check_report(path: &Path, force: bool) -> Result<()> {
+pub(crate) fn check_report(path: &Path, force: bool) -> Result<()> {
     let is_ours = files::read(path).is_ok_and(|bytes| {
         bytes.starts_with(COLUMNS.as_bytes()) || bytes.starts_with(format!("{{\n  \"{MARK}\"").as_bytes())
     });
@@ -312,7 +342,7 @@ pub(super) fn check_report(path: &Path, force: bool) -> Result<()> {
 }
 
 /// Writes the report, whole or not at all.
-pub(super) fn write_report(path: &Path, rows: &Rows) -> Result<()> {
+pub(crate) fn write_report(path: &Path, rows: &Rows) -> Result<()> {
     let text = match path.extension().is_some_and(|ending| ending == "json") {
         true => {
             let mut rows = serde_json::to_value(rows).unwrap_or_default();

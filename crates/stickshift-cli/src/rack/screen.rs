@@ -23,10 +23,16 @@ pub(crate) struct StickLine<'a> {
     place: &'a str,
     /// The line that its verb prints for it alone.
     line: &'a Value,
+    /// While it is planned, what matters is the plan.
+    #[serde(skip)]
+    phase: Phase,
 }
 
 impl Report for StickLine<'_> {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.phase == Phase::Plan {
+            return Ok(());
+        }
         match (self.line["event"].as_str(), self.line["text"].as_str()) {
             (Some("step"), Some(text)) => writeln!(out, "{}: {text}", self.place),
             (Some("warning"), Some(text)) => writeln!(out, "{}: warning: {text}", self.place),
@@ -55,11 +61,10 @@ impl Screen {
 
     /// A line of one stick.
     pub(super) fn line(&self, context: &Context, phase: Phase, place: &Place, line: &Value) {
-        let shown = StickLine { place: place.as_str(), line };
+        let shown = StickLine { place: place.as_str(), line, phase };
         if context.global.json {
             return context.output.interim("stick", &shown);
         }
-        // While it is planned, what matters is the plan.
         if phase == Phase::Plan {
             return;
         }

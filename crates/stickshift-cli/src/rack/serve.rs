@@ -55,7 +55,9 @@ pub(super) struct Around<'a> {
 
 impl<'a> Around<'a> {
     pub(super) fn of(context: &Context, line: &'a Line<'a>, phase: Phase) -> Result<Around<'a>> {
-        let mut global = Global { json: true, quiet: false, verbose: 0, ..context.global.clone() };
+        // What is said in words is said of all of them.
+        let mut global =
+            Global { json: true, texts: false, quiet: false, verbose: 0, ..context.global.clone() };
         #[cfg(feature = "virtual")]
         {
             global.virtual_sticks.fault = None;
@@ -150,7 +152,7 @@ pub(super) fn one(around: &Around<'_>, mut job: Job, sender: &Sender<Said>) {
     } else {
         let shows = context.bus().and_then(|mut bus| bus.device(&place)).ok();
         let shows = shows.map(|stick| stick.map_or("nothing", |stick| stick.mode.code()).to_owned());
-        job.row.end(&last, (line.told)(&last["result"]), shows, took);
+        job.row.end(&last, (line.told)(&last["result"]), shows, took, line.gives_loader);
     }
     drop(sender.send(Said::Ended(Box::new(Ended { job, planned }))));
 }
@@ -159,6 +161,7 @@ pub(super) fn one(around: &Around<'_>, mut job: Job, sender: &Sender<Said>) {
 fn is_there_already(line: &Line<'_>, context: &Context, job: &mut Job) -> bool {
     let Some(identity) = (line.ask)(context, &job.stick) else { return false };
     job.row.identify(&identity);
+    job.row.is_called(context.name_of(&job.stick, identity.imei.as_deref()));
     let done = (line.is_done)(&identity);
     if done {
         job.row.is_there_already();

@@ -14,6 +14,7 @@ use stickshift::wire::at::Final;
 use crate::context::Context;
 use crate::line_editor::LineEditor;
 use crate::output::Report;
+use crate::stick_word;
 use crate::way_in::{PortArgs, tell_second_look};
 
 /// Send AT commands to a stick and print the replies.
@@ -37,7 +38,14 @@ pub(crate) struct AtArgs {
     port: PortArgs,
 }
 
-pub(crate) fn run(context: &mut Context, args: AtArgs) -> Result<()> {
+pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
+    let named = args.port.stick.is_some() || args.port.port.is_some();
+    if let Some(stick) = stick_word::split_off(&mut args.commands, named)? {
+        args.port.stick = Some(stick);
+        if args.commands.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "a stick is named, and no command"));
+        }
+    }
     let mut link = args.port.open(context)?;
     let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
     let timeout = Duration::from_secs(args.timeout);

@@ -10,6 +10,7 @@ use crate::bridge::commands::Allowed;
 use crate::bridge::{self, Settings, topics};
 use crate::context::Context;
 use crate::output::json::Outcome;
+use crate::tls::TlsArgs;
 use crate::way_in;
 
 /// Connect the sticks of this computer to another system.
@@ -27,9 +28,12 @@ enum BridgeVerb {
 
 #[derive(Args, Debug)]
 struct MqttArgs {
-    /// The broker; there is no TLS: for another computer use a tunnel, see docs/bridge.md
-    #[arg(long, value_name = "HOST[:PORT]", default_value = "127.0.0.1:1883", value_parser = broker)]
-    broker: (String, u16),
+    /// The broker: HOST or HOST:PORT, mqtts://HOST for one with TLS
+    #[arg(long, value_name = "[mqtts://]HOST[:PORT]", default_value = "127.0.0.1:1883", value_parser = broker)]
+    broker: Broker,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// Log in as NAME; the password comes from --password-file, STICKSHIFT_MQTT_PASSWORD or a prompt
     #[arg(long, value_name = "NAME")]
@@ -42,6 +46,10 @@ struct MqttArgs {
     /// First part of every topic
     #[arg(long, value_name = "TOPIC", default_value = "stickshift", value_parser = topics::levels)]
     topic: String,
+
+    /// Write _ for each dot in topics, for brokers that take none (NATS before 2.10): 1-1_2 is the stick at 1-1.2
+    #[arg(long)]
+    no_dots: bool,
 
     /// Name of this bridge in topics [default: the computer's name]
     #[arg(long, value_name = "NAME", value_parser = topics::level)]
@@ -72,19 +80,40 @@ struct MqttArgs {
     outbox: Option<PathBuf>,
 }
 
-fn broker(text: &str) -> std::result::Result<(String, u16), String> {
-    let bad = || "it is HOST or HOST:PORT; a broker with TLS needs a tunnel (docs/bridge.md)".to_owned();
+/// Where the broker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Broker {
+    host: String,
+    port: u16,
+    is_encrypted: bool,
+}
+
+fn broker(text: &str) -> std::result::Result<Broker, String> {
+    let bad = || "it is HOST or HOST:PORT, after mqtts:// where the broker has TLS".to_owned();
     let plain = |host: &str| {
         !host.is_empty()
             && host
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'))
     };
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| bad())?),
-        _ => (text, 1883),
+    let (is_encrypted, rest) = match text.split_once("://") {
+        Some(("mqtts", rest)) => (true, rest),
+        Some(("mqtt", rest)) => (false, rest),
+        Some(_) => return Err(bad()),
+        None => (false, text),
     };
-    if plain(host) { Ok((host.to_owned(), port)) } else { Err(bad()) }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let usual = if is_encrypted { 8883 } else { 1883 };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| bad())?),
+        _ => (rest, usual),
+    };
+    // A certificate names an address as it is, without what sets it off from the port.
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if !plain(host) {
+        return Err(bad());
+    }
+    Ok(Broker { host: host.to_owned(), port, is_encrypted })
 }
 
 /// The computer's name as one level of a topic.
@@ -114,14 +143,24 @@ pub(crate) fn run(context: &mut Context, args: BridgeArgs) -> Result<()> {
         }
     };
     let outbox = args.outbox.unwrap_or_else(|| context.journal_folder().join(format!("mqtt-{name}.outbox")));
-    let (host, port) = args.broker;
+    let Broker { host, port, is_encrypted } = args.broker;
+    let tls = match (is_encrypted, args.tls.given()) {
+        (true, _) => Some(args.tls.config()?),
+        (false, None) => None,
+        (false, Some(option)) => {
+            let what = format!("{option} is for a broker with TLS: --broker mqtts://{host}");
+            return Err(Error::new(ErrorKind::Usage, what));
+        }
+    };
     bridge::run(
         context,
         Settings {
             host,
             port,
+            tls,
             credentials,
             base: args.topic,
+            has_dots: !args.no_dots,
             name,
             discovery: (!args.no_discovery).then_some(args.discovery),
             every: Duration::from_secs(args.every),
@@ -143,9 +182,18 @@ mod tests {
 
     #[test]
     fn brokers_are_hosts_with_ports() {
-        assert_eq!(broker("mqtt.lan"), Ok(("mqtt.lan".to_owned(), 1883)));
-        assert_eq!(broker("[::1]:1884"), Ok(("[::1]".to_owned(), 1884)));
-        for bad in ["", ":1883", "mqtt.lan:x", "user:secret@mqtt.lan", "mqtts://mqtt.lan"] {
+        let of = |host: &str, port, is_encrypted| Ok(Broker { host: host.to_owned(), port, is_encrypted });
+        for (text, wanted) in [
+            ("mqtt.lan", of("mqtt.lan", 1883, false)),
+            ("mqtt://mqtt.lan/", of("mqtt.lan", 1883, false)),
+            ("[::1]:1884", of("::1", 1884, false)),
+            ("mqtts://mqtt.lan", of("mqtt.lan", 8883, true)),
+            ("mqtts://[::1]:8884", of("::1", 8884, true)),
+        ] {
+            assert_eq!(broker(text), wanted, "{text}");
+        }
+        for bad in ["", ":1883", "mqtt.lan:x", "user:secret@mqtt.lan", "https://mqtt.lan", "mqtts://", "a b"]
+        {
             assert!(broker(bad).is_err(), "{bad}");
         }
     }

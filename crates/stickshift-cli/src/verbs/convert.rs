@@ -134,6 +134,8 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
             .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
         left = bytes_left(&request.files, &journal);
         resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
+    } else if let Ok(journal) = Journal::load(&folder, &planned.place) {
+        resumption::plan_anew(&journal.record, &mut planned.plan);
     }
     if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
         return Ok(());
@@ -173,6 +175,7 @@ fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
     let line = Line {
         verb: "convert",
         work: Work::Convert,
+        gives_loader: args.loader.is_some(),
         key: rack::key(&["convert", to.word()], &files),
         wants: &|_| true,
         ask: &|context, stick| {

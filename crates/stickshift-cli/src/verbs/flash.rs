@@ -97,6 +97,8 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
         journal.check_files(&records)?;
         resumption::plan(&journal.record, &files, None, &mut plan);
         interrupted = Some(journal);
+    } else if let Ok(journal) = Journal::load(&folder, &key) {
+        resumption::plan_anew(&journal.record, &mut plan);
     }
     if !consent::agree(context, &plan, consents, args.dry_run)? {
         return Ok(());
@@ -142,6 +144,7 @@ fn every_stick(context: &mut Context, mut args: FlashArgs) -> Result<()> {
     let line = Line {
         verb: "flash",
         work: Work::Flash,
+        gives_loader: false,
         key: rack::key(&["flash"], &files),
         wants: &|stick| stick.mode == Mode::Download,
         // In download mode it says little, and all of that is said by the plan.
@@ -173,15 +176,18 @@ fn key_of_port(port: &Path) -> Key {
     place_behind(&path).map_or(Key::Port(path), Key::Place)
 }
 
-/// Tells the files from the stick: a word that reads as a place, ids or a device is the stick.
+/// Whether a word reads as a place, ids or a device, and not as a file.
+pub(crate) fn is_stick(word: &str) -> bool {
+    word.parse::<Place>().is_ok()
+        || word.parse::<UsbId>().is_ok()
+        // Files may lie below /dev/shm.
+        || (word.starts_with("/dev/") && !Path::new(word).is_file())
+        || word.starts_with("tty")
+}
+
+/// Tells the files from the stick.
 fn split(words: Vec<String>) -> Result<(Vec<PathBuf>, Option<String>)> {
-    let is_stick = |word: &String| {
-        word.parse::<Place>().is_ok()
-            || word.parse::<UsbId>().is_ok()
-            || word.starts_with("/dev/")
-            || word.starts_with("tty")
-    };
-    let (sticks, files): (Vec<String>, Vec<String>) = words.into_iter().partition(is_stick);
+    let (sticks, files): (Vec<String>, Vec<String>) = words.into_iter().partition(|word| is_stick(word));
     if sticks.len() > 1 || files.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "flash takes one or more files and at most one stick"));
     }

@@ -1,6 +1,7 @@
 //! `stickshift hilink`: the web server of HiLink firmware.
 
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use stickshift::mask;
 use stickshift::modem::{DialProfiles, Modem};
 
 use crate::context::Context;
+use crate::files;
 use crate::options::Switch;
 use crate::output::Report;
 use crate::output::json::Outcome;
@@ -79,14 +81,14 @@ enum HilinkVerb {
         #[arg(value_enum)]
         set: Option<Switch>,
     },
-    /// Send any request: GET, or POST the document on standard input
+    /// Send any request: GET, or POST a document
     Raw {
         /// Path, for example /api/device/signal
         #[arg(value_name = "PATH")]
         path: String,
-        /// POST the document on standard input
-        #[arg(long)]
-        post: bool,
+        /// POST the document in FILE; without FILE, the one on standard input
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+        post: Option<PathBuf>,
         /// Show identities and secrets in full
         #[arg(long)]
         unmasked: bool,
@@ -177,7 +179,7 @@ fn run_over_web(context: &Context, web: &mut Hilink<'_>, verb: HilinkVerb) -> Re
                 if cgi { web.cgi_switch(mode.number()) } else { web.call_and_lose(&device::mode(mode)) };
             delivered(context, result?)?;
         }
-        HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post, unmasked)?,
+        HilinkVerb::Raw { path, post, unmasked } => raw(context, web, &path, post.as_deref(), unmasked)?,
         HilinkVerb::Status
         | HilinkVerb::Connect
         | HilinkVerb::Disconnect
@@ -262,17 +264,44 @@ fn delivered(context: &Context, delivery: Delivery) -> Result<()> {
     Ok(())
 }
 
-fn raw(context: &Context, web: &mut Hilink<'_>, path: &str, post: bool, unmasked: bool) -> Result<()> {
-    let body = if post {
-        let mut text = String::new();
-        io::stdin().take(1 << 20).read_to_string(&mut text).map_err(|e| {
-            Error::new(ErrorKind::FileUnreadable, "standard input is not UTF-8 text")
-                .because(e)
-                .with_verdict(Verdict::Untouched)
-        })?;
-        Some(text)
-    } else {
-        None
+/// The longest document that is posted.
+const DOCUMENT: u64 = 1 << 20;
+
+/// The document on standard input.
+///
+/// # Errors
+/// `FileUnreadable`, `FileTooLarge`.
+pub(crate) fn typed_document() -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().take(DOCUMENT + 1).read_to_end(&mut bytes);
+    read.map_err(|e| Error::new(ErrorKind::FileUnreadable, "cannot read standard input").because(e))
+        .and_then(|_| document(bytes, "standard input"))
+        .map_err(|e| e.with_verdict(Verdict::Untouched))
+}
+
+fn document(bytes: Vec<u8>, name: &str) -> Result<String> {
+    if bytes.len() as u64 > DOCUMENT {
+        let what = format!("{name} is too large for a request");
+        return Err(Error::new(ErrorKind::FileTooLarge, what).with("limit", DOCUMENT));
+    }
+    String::from_utf8(bytes)
+        .map_err(|e| Error::new(ErrorKind::FileUnreadable, format!("{name} is not UTF-8 text")).because(e))
+}
+
+fn raw(
+    context: &Context,
+    web: &mut Hilink<'_>,
+    path: &str,
+    post: Option<&Path>,
+    unmasked: bool,
+) -> Result<()> {
+    let body = match post {
+        None => None,
+        Some(stdin) if stdin == Path::new("-") => Some(typed_document()?),
+        Some(file) => {
+            let text = files::read(file).and_then(|bytes| document(bytes, &file.display().to_string()));
+            Some(text.map_err(|e| e.with_verdict(Verdict::Untouched))?)
+        }
     };
     let root = web.raw(path, body.as_deref())?;
     context.output.finish(&Raw { root, unmasked });

@@ -62,6 +62,8 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
     context.output.outcome_is(Outcome::Untouched);
     let mut identified = Identified::new(stick.as_ref(), said.as_ref(), args.unmasked);
     if let Some(stick) = &stick {
+        let imei = said.as_ref().and_then(|said| said.imei.as_deref());
+        identified.called = context.name_of(stick, imei);
         identified.name_by_profile(stick, &context.catalogue());
     }
     context.output.finish(&identified);
@@ -130,6 +132,9 @@ impl RouteRow {
 struct Identified {
     place: Option<String>,
     id: Option<String>,
+    /// What the settings call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    called: Option<String>,
     serial: Option<String>,
     imei: Option<String>,
     findings: Vec<Finding>,
@@ -137,6 +142,9 @@ struct Identified {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
     routes: Vec<RouteRow>,
+    /// Whether it can be used in its present mode.
+    #[serde(skip)]
+    serves: bool,
 }
 
 impl Identified {
@@ -178,11 +186,13 @@ impl Identified {
             id: stick.map(|stick| stick.id.to_string()),
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
+            called: None,
             findings: assessment::findings(stick, said),
             hint: said
                 .is_some_and(|said| said.withheld)
                 .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
+            serves: matches!(stick.unwrap_or(&assumed).mode, Mode::Modem | Mode::HilinkSerial | Mode::Hilink),
             place,
         }
     }
@@ -191,7 +201,8 @@ impl Identified {
 impl Report for Identified {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if let (Some(place), Some(id)) = (&self.place, &self.id) {
-            writeln!(out, "{place}  {id}")?;
+            let called = self.called.as_ref().map(|called| format!("  {called}")).unwrap_or_default();
+            writeln!(out, "{place}  {id}{called}")?;
         }
         for finding in self.findings.iter().filter(|finding| finding.value.is_some()) {
             let sure = if finding.sure == Sureness::Likely { "likely: " } else { "" };
@@ -228,7 +239,13 @@ impl Report for Identified {
             writeln!(out, "    {before}{}", row.command)?;
         }
         if self.routes.is_empty() {
-            writeln!(out, "  nothing is known for such a stick")?;
+            writeln!(out, "  no way to another mode or to other firmware is known")?;
+        }
+        if self.routes.is_empty() && self.serves {
+            writeln!(
+                out,
+                "  in this mode it serves `stickshift online`, `sms`, `ussd`, `pin`, `signal` and `network`"
+            )?;
         }
         Ok(())
     }

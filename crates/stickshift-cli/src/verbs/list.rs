@@ -31,6 +31,7 @@ pub(crate) fn run(context: &mut Context, args: ListArgs) -> Result<()> {
     let mut list = List::of(&sticks);
     for (report, stick) in list.sticks.iter_mut().zip(&sticks) {
         report.look_at_drives(&mut *bus, stick, &catalogue)?;
+        report.look_at_its_name(context, &mut *bus, stick)?;
     }
     if args.watch {
         return watch(context, bus.as_mut(), list);
@@ -45,7 +46,12 @@ fn watch(context: &Context, bus: &mut dyn Bus, list: List) -> Result<()> {
     let mut known = list.sticks;
     known.sort_by(|a, b| a.place.cmp(&b.place));
     while context.wait_change(bus, None)? {
-        let mut now: Vec<StickReport> = bus.sticks()?.iter().map(StickReport::of).collect();
+        let mut now = Vec::new();
+        for stick in &bus.sticks()? {
+            let mut report = StickReport::of(stick);
+            report.look_at_its_name(context, bus, stick)?;
+            now.push(report);
+        }
         now.sort_by(|a, b| a.place.cmp(&b.place));
         let at = |all: &[StickReport], place: &Place| all.iter().position(|stick| stick.place == *place);
         for stick in known.iter().filter(|stick| at(&now, &stick.place).is_none()) {
@@ -121,6 +127,12 @@ pub(crate) struct StickReport {
     place: Place,
     id: String,
     name: String,
+    /// What the settings call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    called: Option<String>,
+    /// The number that the system gave it on its bus, another one each time it is plugged in; none where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_number: Option<u32>,
     /// What the id is known for, where it is.
     known_as: Option<&'static str>,
     /// The USB serial number, masked: some makers put the IMEI there.
@@ -158,11 +170,13 @@ impl StickReport {
             place: stick.place.clone(),
             id: stick.id.to_string(),
             name: name(stick),
+            called: None,
+            device_number: None,
             known_as: product_name(stick.id),
             serial: stick.serial.as_deref().map(mask::identity),
             release: format!("{:x}.{:02x}", stick.release >> 8, stick.release & 0xff),
             mode: stick.mode.code(),
-            mode_text: stick.mode.words(),
+            mode_text: stick.mode_words(),
             configuration: stick.configuration,
             configurations: stick.configurations,
             interfaces: stick.interfaces.iter().map(InterfaceReport::of).collect(),
@@ -190,6 +204,13 @@ impl StickReport {
         Ok(())
     }
 
+    /// What the settings call it, and its number.
+    fn look_at_its_name(&mut self, context: &Context, bus: &mut dyn Bus, stick: &Stick) -> Result<()> {
+        self.called = context.name_of(stick, None);
+        self.device_number = bus.address(&stick.place)?;
+        Ok(())
+    }
+
     /// All that matters in one line.
     pub(crate) fn line(&self) -> String {
         let ports = self.interfaces.iter().filter_map(|i| {
@@ -197,7 +218,12 @@ impl StickReport {
             Some(format!(", {} {node}", i.role))
         });
         let ports: String = ports.collect();
-        format!("{}  {}  {}: {}{ports}", self.place, self.id, self.name, self.mode_text)
+        let called = self.in_brackets();
+        format!("{}  {}  {}{called}: {}{ports}", self.place, self.id, self.name, self.mode_text)
+    }
+
+    fn in_brackets(&self) -> String {
+        self.called.as_ref().map(|called| format!(" ({called})")).unwrap_or_default()
     }
 }
 
@@ -236,7 +262,7 @@ impl InterfaceReport {
 
 impl Report for StickReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}  {}", self.place, self.id, self.name)?;
+        writeln!(out, "{}  {}  {}{}", self.place, self.id, self.name, self.in_brackets())?;
         writeln!(out, "  mode  {}", self.mode_text)?;
         for interface in &self.interfaces {
             writeln!(out, "  if {:<2} {}", interface.number, interface.line())?;

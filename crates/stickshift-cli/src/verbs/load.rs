@@ -62,7 +62,7 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let mut plan = Plan::new(format!("send {} to the boot ROM", args.file.display()));
     load::plan(&loader, args.model.as_deref(), &mut plan);
     load::plan_name(&args.file, &mut plan);
-    let erases = matches!(loader.judge().safety, Safety::Stock);
+    let erases = matches!(loader.assess().safety, Safety::Stock);
     if let Some(port) = &args.port {
         let mut bus = context.opener.port(port, Mode::BootRom)?;
         // Known now: the port is gone when the loader starts.
@@ -142,7 +142,7 @@ impl LoadReport {
         };
         LoadReport {
             place: Some(stick.place.to_string()),
-            mode: Some(stick.mode.words()),
+            mode: Some(stick.mode_words()),
             ports: stick.ports().map(port).collect(),
             ..self
         }

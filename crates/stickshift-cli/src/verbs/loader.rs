@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::boot::{Block, Changes, Judgement, Loader, Partition, PartitionTable, Safety, WOULD_LOSE};
+use stickshift::boot::{Assessment, Block, Changes, Loader, Partition, PartitionTable, Safety, WOULD_LOSE};
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 
@@ -118,7 +118,7 @@ fn run_patch(context: &Context, args: PatchArgs) -> Result<()> {
     let table_file = args.changes.table.clone();
     let changes = args.changes.changes()?;
     loader.change(&changes)?;
-    let safety = loader.judge().safety;
+    let safety = loader.assess().safety;
     if safety == Safety::Unknown && !changes.keep_erase {
         return Err(Error::new(ErrorKind::PatchNotFound, "no known erase call was found in this loader")
             .with("patch", "erase-patch"));
@@ -274,7 +274,7 @@ struct OddityReport {
 
 impl LoaderReport {
     fn new(path: &Path, loader: &Loader) -> LoaderReport {
-        let Judgement { safety, family, evidence } = loader.judge();
+        let Assessment { safety, family, evidence } = loader.assess();
         let erases = matches!(safety, Safety::Stock | Safety::Unknown);
         LoaderReport {
             file: path.to_owned(),

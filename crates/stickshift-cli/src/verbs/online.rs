@@ -1,16 +1,16 @@
 //! `stickshift online`: from the stick to packets, and back.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use stickshift::at::data::{Authentication, PdpType};
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use stickshift::modem::Login;
-use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Wanted, WantedWay};
+use stickshift::online::{self, Access, ApnSource, Computer, Connection, Status, Taken, Wanted, WantedWay};
 use stickshift::stick::{Mode, Place};
 
 use crate::context::Context;
@@ -37,9 +37,9 @@ enum OnlineVerb {
     Up(Box<UpArgs>),
     /// Hang up and put back what `up` has changed; twice is no error
     Down(DownArgs),
-    /// How the connection stands, without a word to the stick
+    /// Show the state of the connection; the stick is not asked
     Status(StatusArgs),
-    /// The access point that `up` takes where none is given
+    /// The access point that `up` takes without --apn
     Apn(online_apn::ApnArgs),
 }
 
@@ -48,7 +48,7 @@ struct UpArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
     stick: Option<String>,
 
-    /// Access point name; where it is not given that of the settings, else by the SIM's operator, else the network's own
+    /// Access point name. Default: from the settings, else by the operator of the SIM, else the network chooses
     #[arg(long, value_name = "NAME")]
     apn: Option<String>,
 
@@ -56,27 +56,27 @@ struct UpArgs {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
-    /// How the user is proven; CHAP, then PAP, then not at all where it is not given
+    /// Authentication protocol. Default: CHAP, then PAP, then none
     #[arg(long, value_name = "HOW", requires = "user")]
     auth: Option<Auth>,
 
-    /// Kind of address; both where it is not given, else what the network allows
+    /// IP version. Default: both, or the one that the network allows
     #[arg(long, value_name = "KIND")]
     ip: Option<Ip>,
 
-    /// Switch data in other operators' networks on in the stick
+    /// Allow data roaming: switches it on in the stick
     #[arg(long)]
     roaming: bool,
 
-    /// Metric of the default route; behind every other one where it is not given
-    #[arg(long, value_name = "NUMBER", conflicts_with = "no_default")]
+    /// Metric of the default route. Default: higher than every other, so that they are preferred
+    #[arg(long, value_name = "NUMBER", conflicts_with = "no_default", value_parser = clap::value_parser!(u32).range(1..))]
     metric: Option<u32>,
 
     /// No default route: programs choose the stick by its interface, its address or its routing table
     #[arg(long)]
     no_default: bool,
 
-    /// Largest packet; what the network says, or what gets through, where it is not given
+    /// Largest packet. Default: what the network says, else what gets through
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(576..=9000))]
     mtu: Option<u16>,
 
@@ -85,23 +85,22 @@ struct UpArgs {
     way: WayWord,
 
     /// Host whose page /generate_204 shows that packets pass; `none` for no such page
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = host)]
     check: Option<String>,
 
-    /// Stay online: watch the connection, and mend what fails, until Ctrl-C
+    /// Stay online: watch the connection and restore it when it fails, until Ctrl-C
     #[arg(long)]
     stay: bool,
 
-    /// How often the connection is looked at
+    /// Time between two checks of the connection
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "stay", value_parser = clap::value_parser!(u64).range(5..=3600))]
     every: u64,
 
-    /// Do not listen to what the stick says between looks: its AT port stays free for other programs, and a lost connection is noticed by
-    /// the next look
+    /// Leave the AT port to other programs between checks: a lost connection is noticed at the next check only
     #[arg(long, requires = "stay")]
     leave_port: bool,
 
-    /// End the connection after so much: 5GB/month, 500MB/day, 10GB, 2h
+    /// End the connection after this amount of data or time: 5GB/month, 500MB/day, 10GB, 2h
     #[arg(long, value_name = "LIMIT", requires = "stay")]
     limit: Option<Limit>,
 
@@ -176,6 +175,15 @@ enum WayWord {
     Ecm,
 }
 
+/// A name or an address.
+fn host(text: &str) -> std::result::Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    match (1..=253).contains(&text.len()) && text.chars().all(is_part) {
+        true => Ok(text.to_owned()),
+        false => Err("it is the name of a host, example.com, or an address".to_owned()),
+    }
+}
+
 impl UpArgs {
     /// `usual` is the access point of the settings.
     fn wanted(&self, usual: Option<&str>) -> Result<Wanted> {
@@ -221,11 +229,15 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
         OnlineVerb::Up(args) => up(context, &args),
         OnlineVerb::Down(args) => down(context, &args),
         OnlineVerb::Status(args) => status(context, &args),
-        OnlineVerb::Apn(args) => online_apn::run(context, &args),
+        OnlineVerb::Apn(args) => online_apn::run(context, args),
     }
 }
 
 fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
+    if let Some(program) = args.exec.as_deref().filter(|program| !is_program(program)) {
+        let what = format!("--exec: there is no program {}", program.to_string_lossy());
+        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    }
     let usual = context.config.as_ref().ok().and_then(|config| config.apn.as_deref());
     let wanted = args.wanted(usual)?;
     let mut computer = computer(context)?;
@@ -244,7 +256,11 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     };
     if args.dry_run {
         context.output.outcome_is(Outcome::Untouched);
-        context.output.finish(&online::plan(&stick, &mut *computer, &wanted).map_err(leads_on)?);
+        let mut plan = online::plan(&stick, &mut *computer, &wanted).map_err(leads_on)?;
+        if args.stay {
+            staying_steps(&mut plan, args);
+        }
+        context.output.finish(&plan);
         return Ok(());
     }
     let mut pin = || pin(context.global.json);
@@ -258,18 +274,58 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     }
     let mut session = context.session_by_steps();
     let connection = online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut session);
-    let connection = connection.map_err(leads_on)?;
+    let connection = connection.map_err(leads_on).map_err(|error| {
+        // A web server that does not answer may be one whose stick was pulled.
+        match bus.device(&place) {
+            Ok(None) if error.is(ErrorKind::Disconnected) => error.detail(Detail::PlaceShows(Shows::Nothing)),
+            _ => error,
+        }
+    })?;
     drop(session);
     context.output.finish(&Connected(connection));
     Ok(())
+}
+
+/// What follows once it is online.
+fn staying_steps(plan: &mut stickshift::plan::Plan, args: &UpArgs) {
+    let port = if args.leave_port { "left to others between looks" } else { "held open" };
+    let looks = format!(
+        "stays until Ctrl-C: a look every {} s, what fails is mended; its port is {port}",
+        args.every
+    );
+    plan.step("stay", looks, None);
+    if let Some(limit) = args.limit {
+        plan.step("stay", format!("hangs up after {limit}"), None);
+    }
+    if let Some(program) = &args.exec {
+        plan.step("stay", format!("on every change: {}", program.to_string_lossy()), None);
+    }
+}
+
+/// Whether a program is there: at its path, or by its name in the folders of PATH.
+fn is_program(program: &OsStr) -> bool {
+    let is_one = |path: &Path| {
+        let metadata = path.metadata();
+        #[cfg(unix)]
+        return metadata.is_ok_and(|m| {
+            m.is_file() && std::os::unix::fs::PermissionsExt::mode(&m.permissions()) & 0o111 != 0
+        });
+        #[cfg(not(unix))]
+        metadata.is_ok_and(|m| m.is_file())
+    };
+    let path = Path::new(program);
+    if path.components().count() > 1 || path.is_absolute() {
+        return is_one(path);
+    }
+    std::env::var_os("PATH")
+        .is_some_and(|all| std::env::split_paths(&all).any(|folder| is_one(&folder.join(path))))
 }
 
 /// The PIN, where there is somebody to ask or one in the environment.
 fn pin(json: bool) -> Result<Option<String>> {
     use std::io::IsTerminal;
 
-    let at_hand = hosted::secret("STICKSHIFT_PIN").is_some() || std::env::var_os("STICKSHIFT_PIN").is_some();
-    if at_hand || io::stdin().is_terminal() && !json {
+    if hosted::is_given("STICKSHIFT_PIN") || io::stdin().is_terminal() && !json {
         return secret("PIN", "STICKSHIFT_PIN", None).map(Some);
     }
     Ok(None)
@@ -298,11 +354,19 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
 fn status(context: &mut Context, args: &StatusArgs) -> Result<()> {
     context.output.outcome_is(Outcome::Untouched);
     let mut computer = computer(context)?;
-    let place = match args.stick.as_deref().and_then(|word| word.parse::<Place>().ok()) {
-        Some(place) => place,
-        None => context.stick(&mut *context.bus()?, args.stick.as_deref())?.place,
+    let places = match args.stick.as_deref().and_then(|word| word.parse::<Place>().ok()) {
+        Some(place) => vec![place],
+        None => match (args.stick.as_deref(), context.bus()?.sticks()?) {
+            (None, sticks) if sticks.len() > 1 => sticks.into_iter().map(|stick| stick.place).collect(),
+            (word, _) => vec![context.stick(&mut *context.bus()?, word)?.place],
+        },
     };
-    context.output.finish(&Stands(online::status(&place, &mut *computer)?));
+    if let [place] = &places[..] {
+        context.output.finish(&Stands(online::status(place, &mut *computer)?));
+        return Ok(());
+    }
+    let sticks = places.iter().map(|place| online::status(place, &mut *computer).map(Stands));
+    context.output.finish(&AllStand { sticks: sticks.collect::<Result<_>>()? });
     Ok(())
 }
 
@@ -336,7 +400,11 @@ impl Report for Connected {
         if let Some(operator) = &c.operator {
             writeln!(out, "network       {operator}{roaming}")?;
         }
-        let apn = if c.apn.is_empty() { "none" } else { &c.apn };
+        let apn = match c.apn.as_str() {
+            "" if c.apn_from == ApnSource::Stick.to_string() => "not known",
+            "" => "none",
+            name => name,
+        };
         writeln!(out, "access point  {apn} ({})", c.apn_from)?;
         writeln!(out, "address       {} (from {})", c.addresses.join(", "), c.address_from.join(", "))?;
         if let Some(gateway) = &c.gateway {
@@ -377,11 +445,25 @@ impl Report for Down {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Stands(Status);
 
+/// How the connections of several sticks stand.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AllStand {
+    sticks: Vec<Stands>,
+}
+
+impl Report for AllStand {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.sticks.iter().try_for_each(|stick| stick.text(out))
+    }
+}
+
 impl Report for Stands {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let s = &self.0;
         let Some(way) = &s.way else {
-            return writeln!(out, "{}: no connection of ours is recorded", s.place);
+            writeln!(out, "{}: no connection of ours is recorded", s.place)?;
+            return s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"));
         };
         let state = if s.online { "online" } else { "not online" };
         writeln!(
@@ -407,5 +489,6 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.event::<online_stay::Happened>("online up", "online");
     shapes.result::<Down>("online down");
     shapes.result::<Stands>("online status");
+    shapes.result::<AllStand>("online status");
     online_apn::shapes(shapes);
 }

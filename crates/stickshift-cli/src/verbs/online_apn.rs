@@ -16,11 +16,16 @@ use crate::way_in::WayInArgs;
 /// Show the access point that `up` takes where none is given.
 #[derive(Args, Debug)]
 pub(crate) struct ApnArgs {
+    /// The stick: USB port path, ids, tty, serial number or IMEI
+    #[arg(id = "stick_after", value_name = "STICK", conflicts_with_all = ["stick", "port", "url"])]
+    word: Option<String>,
+
     #[command(flatten)]
     way_in: WayInArgs,
 }
 
-pub(crate) fn run(context: &Context, args: &ApnArgs) -> Result<()> {
+pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
+    args.way_in.port.stick = args.word.or(args.way_in.port.stick);
     context.output.outcome_is(Outcome::Untouched);
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -45,6 +46,9 @@ impl FromStr for Limit {
         };
         let at = amount.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let number: u64 = amount[..at].parse().map_err(|_| wrong())?;
+        if number == 0 {
+            return Err(wrong());
+        }
         let bytes = |unit: u64| number.checked_mul(unit).ok_or_else(wrong);
         let mut limits = Limits::default();
         match &amount[at..] {
@@ -55,6 +59,20 @@ impl FromStr for Limit {
             _ => return Err(wrong()),
         }
         Ok(Limit { limits, per })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(time) = self.limits.time {
+            return write!(f, "{} minutes online", time.as_secs() / 60);
+        }
+        let per = match self.per {
+            Per::Run => "in this run",
+            Per::Day => "in a day",
+            Per::Month => "in a month",
+        };
+        write!(f, "{} MB {per}", self.limits.bytes.unwrap_or_default() / 1_000_000)
     }
 }
 
@@ -114,7 +132,7 @@ pub(crate) fn run(
     let mut beating = Beating { post, notify: &notify };
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
     stay(&mut beating, staying.every, limits, &mut |news| {
-        let Some(happened) = happened(news) else { return };
+        let Some(happened) = happened(news, &name) else { return };
         notify.say(&format!("READY=1\nSTATUS={}: {}", happened.what, happened.text.replace('\n', " ")));
         if !journal.as_ref().is_some_and(|journal| tell(journal, &name, &happened)) {
             context.output.stream("online", &happened);
@@ -148,7 +166,7 @@ fn tell((): &(), _: &str, _: &Happened) -> bool {
     false
 }
 
-fn happened(news: News<'_>) -> Option<Happened> {
+fn happened(news: News<'_>, place: &str) -> Option<Happened> {
     let plain = |what, text: String| Some(Happened { what, text, connection: None });
     match news {
         News::Up(connection) => {
@@ -163,7 +181,12 @@ fn happened(news: News<'_>) -> Option<Happened> {
         News::Climbed { rung, count } => {
             plain("climbed", format!("{}; stronger means used so far: {count}", rung.words()))
         }
-        News::Waiting => plain("waiting", "nothing stands at the place".to_owned()),
+        News::Waiting { gone: true } => {
+            plain("waiting", format!("the stick is gone from {place}: it goes online again when it is back"))
+        }
+        News::Waiting { gone: false } => {
+            plain("waiting", format!("no stick is at {place}: one that is plugged in there goes online"))
+        }
         _ => None,
     }
 }
@@ -304,6 +327,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_stick_that_was_pulled_is_waited_for_where_it_was() {
+        let text = |gone| happened(News::Waiting { gone }, "1-1.2").map(|happened| happened.text);
+        assert!(text(true).is_some_and(|text| text.starts_with("the stick is gone from 1-1.2")));
+        assert!(text(false).is_some_and(|text| text.starts_with("no stick is at 1-1.2")));
+    }
+
+    #[test]
     fn limits_are_amounts_per_period_or_times() {
         let bytes = |text: &str| text.parse::<Limit>().map(|l| (l.limits.bytes, l.per)).ok();
         assert_eq!(bytes("5GB/month"), Some((Some(5_000_000_000), Per::Month)));
@@ -311,7 +341,9 @@ mod tests {
         assert_eq!(bytes("10GB"), Some((Some(10_000_000_000), Per::Run)));
         let time = "2h".parse::<Limit>().unwrap().limits.time;
         assert_eq!(time, Some(Duration::from_secs(7200)));
-        for bad in ["", "5", "GB", "5TB", "5GB/year", "2h/day", "99999999999999999999GB"] {
+        for bad in
+            ["", "5", "GB", "5TB", "5GB/year", "2h/day", "0GB", "0MB/day", "0h", "99999999999999999999GB"]
+        {
             assert!(bad.parse::<Limit>().is_err(), "{bad}");
         }
     }

@@ -8,7 +8,7 @@ use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
 use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, Mode, Role, Stick, product_name, vendor_name};
+use stickshift::stick::{Interface, Mode, Role, Stick, product_name, takes_qualcomm_firmware, vendor_name};
 
 use crate::context::Context;
 use crate::files;
@@ -148,7 +148,7 @@ impl PastedStick {
             name: name(device),
             known_as: product_name(stick.id),
             mode: stick.mode.code(),
-            mode_text: stick.mode.words(),
+            mode_text: stick.mode_words(),
             interfaces: stick.interfaces.iter().map(PastedPort::of).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next: next(device, stick, profile.is_some()),
@@ -209,8 +209,7 @@ fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
         matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Serial)
             && device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None))
     };
-    let qdl = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0xff, 0x10);
-    if stick.mode == Mode::Unknown && matches!(&stick.interfaces[..], [one] if qdl(one)) {
+    if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
         return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool or qmi-firmware-update loads it".to_owned();
     }
     if stick.mode == Mode::Modem && stick.interfaces.iter().any(no_driver) {
@@ -218,6 +217,12 @@ fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
             "its serial ports have no driver: as root, modprobe option, then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
             id.vendor, id.product
         );
+    }
+    let no_driver = |i: &&Interface| device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None));
+    if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial | Mode::Modem)
+        && let Some(driver) = stick.interfaces.iter().filter(no_driver).find_map(network_driver)
+    {
+        return format!("its network interface has no driver: as root, modprobe {driver}");
     }
     match stick.mode {
         Mode::Cdrom if switchable => format!("stickshift switch {id}"),
@@ -235,6 +240,17 @@ fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
         _ if switchable => format!("stickshift switch {id}"),
         _ => format!("stickshift identify {id}"),
+    }
+}
+
+/// Linux's driver of a network interface; `None` for those whose classes do not tell it.
+fn network_driver(i: &Interface) -> Option<&'static str> {
+    match (i.class, i.subclass, i.protocol) {
+        (0x02, 0x06, _) => Some("cdc_ether"),
+        (0x02, 0x0d, _) => Some("cdc_ncm"),
+        (0x02, 0x0e, _) => Some("cdc_mbim"),
+        (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x02, 0xff) => Some("rndis_host"),
+        _ => None,
     }
 }
 
@@ -377,7 +393,7 @@ mod tests {
         let mut wrong = Vec::new();
         for report in test_support::reports::all() {
             // lsusb shows no drivers.
-            let text = report.usb_devices();
+            let text = report.texts().pop().unwrap();
             let shown = PasteReport::of(&pasted::read(text.as_bytes()).unwrap(), &catalogue);
             let next = &shown.sticks[0].next;
             if !next.contains(&report.next) {

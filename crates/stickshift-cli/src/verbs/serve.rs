@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Ledger;
 use stickshift::stick::Place;
@@ -43,7 +43,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
 
-    /// The address that people type, where a proxy stands in front
+    /// The address that people type, where it has a name or a proxy stands in front
     #[arg(long, value_name = "URL", value_parser = public)]
     public: Option<String>,
 
@@ -138,6 +138,10 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
             "the file has no password: `stickshift serve passwd` sets one",
         ));
     }
+    if reachable && passwords.is_empty() {
+        let what = "others reach this address, and no password is set: `stickshift serve passwd` sets one";
+        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    }
     let options = Options {
         listen,
         unix: args.unix.clone(),
@@ -156,6 +160,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         global: context.global.clone(),
         run_hosted,
         changed: Arc::clone(&changed),
+        names: context.config.as_ref().is_ok_and(|config| !config.names.is_empty()),
         #[cfg(feature = "virtual")]
         played: context.opener.computer()?,
     };
@@ -165,9 +170,20 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         Output::new(&global, Ledger::new()).stream("link", &link);
     };
     let scheme = if options.tls.is_some() { "https" } else { "http" };
-    let server = Server::bind(options, sockets, Arc::new(hosted), links)?;
+    let server = Server::bind(options, sockets, Arc::new(hosted), links).map_err(elsewhere)?;
     let url = server.address().map(|address| format!("{scheme}://{address}/"));
-    let listening = Listening { address: server.address().map(|a| a.to_string()), url, unix: args.unix };
+    let mut answers_to = server.names().to_vec();
+    answers_to.dedup();
+    if server.answers_every_address() {
+        answers_to.push("each address of this computer in numbers".to_owned());
+    }
+    let listening = Listening {
+        address: server.address().map(|a| a.to_string()),
+        url,
+        unix: args.unix,
+        answers_to,
+        reachable,
+    };
     context.output.stream("listening", &listening);
     server.run(&context.cancel);
     // Each command had a verdict of its own; what all of them left is not known here.
@@ -175,6 +191,25 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         context.output.outcome_is(Outcome::Sent);
     }
     Ok(())
+}
+
+/// What to do where it cannot listen.
+fn elsewhere(error: Error) -> Error {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    let next = match cause.map(io::Error::kind) {
+        _ if !error.is(ErrorKind::Io) => return error,
+        Some(io::ErrorKind::AddrInUse) => {
+            "another program listens there: stop it, or choose another place with --listen ADDRESS:PORT or --unix PATH"
+        }
+        Some(io::ErrorKind::AddrNotAvailable) => {
+            "the address is not one of this computer: name one that is, --listen ADDRESS:PORT"
+        }
+        Some(io::ErrorKind::PermissionDenied) => {
+            "ports below 1024 and folders of the system are root's: choose another place with --listen ADDRESS:PORT or --unix PATH"
+        }
+        _ => "choose another place with --listen ADDRESS:PORT or --unix PATH",
+    };
+    error.detail(Detail::NextStep(next))
 }
 
 /// What runs beside the pages.
@@ -268,6 +303,8 @@ struct Hosted {
     run_hosted: RunHosted,
     /// Whether a command did something to a stick.
     changed: Arc<AtomicBool>,
+    /// Whether the settings have names for sticks.
+    names: bool,
     #[cfg(feature = "virtual")]
     played: Option<Played>,
 }
@@ -289,6 +326,17 @@ impl Engine for Hosted {
             }
             listener(line);
         });
+        let mut secrets = secrets;
+        // A connection that is kept is the server's own affair: nobody is asked when it begins anew.
+        if words.iter().any(|word| word == "--stay") {
+            for name in ["STICKSHIFT_PIN", "STICKSHIFT_APN_PASSWORD"] {
+                if let (false, Ok(value)) =
+                    (secrets.iter().any(|(given, _)| given == name), std::env::var(name))
+                {
+                    secrets.push((name.to_owned(), value));
+                }
+            }
+        }
         let around = Surroundings {
             #[cfg(feature = "virtual")]
             global: self.global.clone(),
@@ -330,6 +378,10 @@ impl Engine for Hosted {
         false
     }
 
+    fn names_sticks(&self) -> bool {
+        self.names
+    }
+
     fn profile_folder(&self) -> PathBuf {
         overlays::owners_folder()
     }
@@ -342,12 +394,19 @@ struct Listening {
     address: Option<String>,
     url: Option<String>,
     unix: Option<PathBuf>,
+    /// The names under which it is asked for.
+    answers_to: Vec<String>,
+    #[serde(skip)]
+    reachable: bool,
 }
 
 impl Report for Listening {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(url) = &self.url {
             writeln!(out, "listening on {url}")?;
+        }
+        if self.reachable {
+            writeln!(out, "answers to {}; --public URL adds a name", self.answers_to.join(", "))?;
         }
         match &self.unix {
             Some(unix) => writeln!(out, "listening on {}", unix.display()),

@@ -240,7 +240,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, serve: true, .. } => {
             let program = where_to.program()?;
-            setup_systemd::refuse_hidden(&program)?;
+            refuse_hidden(context, &where_to, &program)?;
             let unit = setup_serve::unit(&setup_systemd::unit_word(&program), &setup_udev::usual_group());
             let then = "stickshift setup udev; systemctl daemon-reload && systemctl enable --now stickshift-serve; journalctl -u stickshift-serve shows the link";
             write(context, &where_to, "etc/systemd/system/stickshift-serve.service", unit, then)
@@ -254,7 +254,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
         #[cfg(feature = "desktop")]
         What::Systemd { where_to, .. } => {
             let program = where_to.program()?;
-            setup_systemd::refuse_hidden(&program)?;
+            refuse_hidden(context, &where_to, &program)?;
             if let Some(path) = setup_systemd::writable_by_others(&program) {
                 let what = format!(
                     "others than root can write {}: the service would run it as root",
@@ -309,6 +309,16 @@ impl Report for Pages {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "wrote the manual pages into {}", self.folder.display())
     }
+}
+
+/// Refuses to write a unit that could not start its program. To print one is no harm: it may be for another computer.
+#[cfg(feature = "desktop")]
+fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> {
+    match setup_systemd::refuse_hidden(program) {
+        Err(error) if to.print => context.output.warn("hidden-program", error.what().to_owned()),
+        other => other?,
+    }
+    Ok(())
 }
 
 fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'static str) -> Result<()> {

@@ -90,13 +90,13 @@ mod tests {
         // netifd and the program, as far as the handler uses them.
         let script = format!(
             r#"INCLUDE_ONLY=1
-            for f in proto_init_update proto_add_ipv4_address proto_add_ipv6_address proto_add_ipv4_route proto_add_dns_server \
+            for f in proto_init_update proto_add_ipv4_address proto_add_ipv6_address proto_add_ipv4_route proto_add_ipv6_route proto_add_dns_server \
                 proto_send_update proto_notify_error proto_block_restart; do
                 eval "$f() {{ echo $f \"\$@\"; }}"
             done
             json_load() {{ :; }}; json_select() {{ :; }}
             json_get_vars() {{ place=1-1.2; exit=$CODE; kind=wrong-pin; }}
-            json_get_var() {{ case "$2" in interface) eval "$1=wwan0" ;; gateway) eval "$1=" ;; esac; }}
+            json_get_var() {{ case "$2" in interface) eval "$1=wwan0" ;; gateway) eval "$1=" ;; gateway6) eval "$1=fe80::1" ;; esac; }}
             json_get_values() {{ case "$2" in addresses) eval "$1='10.0.0.2/30 2001:db8::1/64'" ;; dns) eval "$1=10.0.0.1" ;; esac; }}
             stickshift() {{ :; }}
             . {}
@@ -119,6 +119,7 @@ mod tests {
                 "proto_add_ipv4_address 10.0.0.2 30",
                 "proto_add_ipv4_route 0.0.0.0 0 ",
                 "proto_add_ipv6_address 2001:db8::1 64",
+                "proto_add_ipv6_route :: 0 fe80::1",
                 "proto_add_dns_server 10.0.0.1",
                 "proto_send_update lte",
             ]

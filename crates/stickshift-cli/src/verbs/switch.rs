@@ -137,10 +137,13 @@ fn every_stick(context: &mut Context, mut args: SwitchArgs) -> Result<()> {
     args.login.once()?;
     let by_web = matches!(args.goal(), Goal::Serial | Goal::Modem) && args.profile.is_none();
     let rack = std::mem::take(&mut args.rack);
+    // The same file may lie elsewhere the next time.
+    let profile = args.profile.as_deref().map(files::read).transpose()?.map(files::digest);
     let line = Line {
         verb: "switch",
         work: Work::Switch,
-        key: rack::key(&["switch", &format!("{:?} {:?} {:?}", args.to, args.profile, args.message)], &[]),
+        gives_loader: false,
+        key: rack::key(&["switch", &format!("{:?} {profile:?} {:?}", args.to, args.message)], &[]),
         wants: &|stick| stick.mode == Mode::Cdrom || (by_web && stick.mode == Mode::Hilink),
         ask: &|_, _| None,
         is_done: &|_| false,
@@ -185,7 +188,7 @@ fn by_web_api(context: &mut Context, bus: &mut dyn Bus, stick: &Stick, args: &Sw
     let login = args.login.login()?;
     let switched = web_ports::open(bus, &stick.place, login.as_ref(), &mut context.session())?;
     if !args.goal().is_met_by(switched.mode) {
-        let what = format!("the stick switched to something else: {}", switched.mode);
+        let what = format!("the stick switched to something else: {}", switched.mode_words());
         return Err(Error::new(ErrorKind::NotSwitched, what)
             .with("place", &switched.place)
             .with("id", switched.id)

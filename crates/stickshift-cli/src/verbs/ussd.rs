@@ -13,6 +13,7 @@ use stickshift::modem::{CodeAnswer, CodeForm};
 
 use crate::context::Context;
 use crate::output::Report;
+use crate::stick_word;
 use crate::way_in::WayInArgs;
 
 /// How long it takes at most until Ctrl-C is noticed while a reply is being typed.
@@ -24,7 +25,7 @@ const SOON: Duration = Duration::from_millis(100);
 /// reply, the end of the input or Ctrl-C ends the dialogue.
 #[derive(Args, Debug)]
 pub(crate) struct UssdArgs {
-    /// The code, then your answers to the network's prompts, in order
+    /// The code, then your answers to the network's prompts, in order; a USB port path at the end is the stick's
     #[arg(value_name = "CODE", required = true)]
     codes: Vec<String>,
     /// Send codes in this form only: packed, plain or ucs2 (default: packed, then plain)
@@ -34,7 +35,15 @@ pub(crate) struct UssdArgs {
     way_in: WayInArgs,
 }
 
-pub(crate) fn run(context: &mut Context, args: UssdArgs) -> Result<()> {
+pub(crate) fn run(context: &mut Context, mut args: UssdArgs) -> Result<()> {
+    let named =
+        args.way_in.port.stick.is_some() || args.way_in.port.port.is_some() || args.way_in.web.url.is_some();
+    if let Some(stick) = stick_word::split_off(&mut args.codes, named)? {
+        args.way_in.port.stick = Some(stick);
+    }
+    if args.codes.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "a stick is named, and no code"));
+    }
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     if let Some(form) = args.coding {

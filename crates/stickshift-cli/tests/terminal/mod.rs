@@ -15,6 +15,8 @@ pub(crate) struct Terminal {
     keys: File,
     program: Child,
     pub(crate) shown: String,
+    /// The first bytes of a character whose others have not come.
+    cut: Vec<u8>,
 }
 
 impl Terminal {
@@ -47,14 +49,19 @@ impl Terminal {
             .stderr(theirs)
             .spawn()
             .unwrap();
-        Terminal { keys: File::from(ours), program, shown: String::new() }
+        Terminal { keys: File::from(ours), program, shown: String::new(), cut: Vec::new() }
     }
 
     /// Reads on. `false` at the end: the last program that had the terminal is gone.
     fn read(&mut self) -> bool {
         let mut bytes = [0; 1024];
         let count = self.keys.read(&mut bytes).unwrap_or(0);
-        self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        self.cut.extend_from_slice(&bytes[..count]);
+        if let Some(whole) = self.cut.utf8_chunks().next().map(|chunk| chunk.valid().len()) {
+            let whole: Vec<u8> = self.cut.drain(..whole).collect();
+            self.shown.push_str(&String::from_utf8_lossy(&whole));
+        }
+        assert!(self.cut.len() < 4, "no UTF-8: {:?}", self.cut);
         count > 0
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::at::{AtAnswer, AtEffect, Call, CommandResult, CommandRow, Knows};
+use crate::at::command::{AtAnswer, AtEffect, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 
 /// Port codes with their names, as LTE sticks list them.
@@ -135,7 +135,7 @@ fn read_nv(call: &mut Call<'_>) -> CommandResult {
 
 #[cfg(test)]
 mod tests {
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
     use crate::firmware::memory::{Firmware, FirmwareKind};
     use crate::modem::Modem;
     use crate::sticks::hardware::Hardware;

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::at::network::{is_registered, may_connect};
-use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::modem::data::{DIALLING, DataState, SECOND_STAGE, Way};
 use crate::network::Ipv4Bearer;
 use crate::ppp::{Ppp, PppOptions};
@@ -209,7 +209,7 @@ fn hang_up(call: &mut Call<'_>) -> CommandResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
 
     #[test]
     fn ncm_dials_and_tells_later() {

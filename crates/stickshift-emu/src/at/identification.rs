@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::identity::{Dialect, Identity};
 
 pub(super) const ROWS: &[CommandRow] = &[

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::at::identification::kept_away;
 use crate::at::sim::when_ready;
-use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::modem::radio::NETWORKS;
 
 pub(super) const ROWS: &[CommandRow] = &[
@@ -211,7 +211,7 @@ fn configure(call: &mut Call<'_>) -> CommandResult {
 
 #[cfg(test)]
 mod tests {
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
 
     #[test]
     fn registration_and_operator() {

@@ -1,7 +1,7 @@
 //! The SIM over AT (docs/protocols/hilink-at.md section 3.5).
 
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::at::identification::kept_away;
-use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::modem::sim::{Refused, SimState};
 
 pub(super) const ROWS: &[CommandRow] = &[
@@ -124,7 +124,7 @@ fn lock(call: &mut Call<'_>) -> CommandResult {
 
 #[cfg(test)]
 mod tests {
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
     use crate::modem::Modem;
     use crate::sticks::huawei::HuaweiOptions;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::at::identification::kept_away;
-use crate::at::{AtAnswer, Call, CommandResult, CommandRow, Knows};
 use crate::identity::Dialect;
 use crate::modem::Modem;
 use crate::modem::sim::SimState;
@@ -207,7 +207,7 @@ fn short_code(call: &mut Call<'_>) -> CommandResult {
 
 #[cfg(test)]
 mod tests {
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
     use crate::modem::Modem;
 
     /// docs/protocols/hilink-at.md section 3.7.

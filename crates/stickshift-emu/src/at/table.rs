@@ -1,8 +1,7 @@
-//! Which command leads where, and the words of refusals (docs/protocols/hilink-at.md sections 3.3 to 3.9).
+//! Which command leads where (docs/protocols/hilink-at.md sections 3.3 to 3.9).
 
-use crate::at::{
-    AtAnswer, Call, CommandResult, CommandRow, Knows, composition, data, identification, network, sim, sms,
-};
+use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
+use crate::at::{composition, data, identification, network, sim, sms};
 use crate::identity::Dialect;
 use crate::modem::Modem;
 
@@ -87,46 +86,12 @@ fn verbose(call: &mut Call<'_>, on: bool) -> CommandResult {
     AtAnswer::ok().into()
 }
 
-/// The words of a `+CME ERROR` (docs/protocols/hilink-at.md section 3.9).
-pub(crate) fn cme_words(number: u16) -> &'static str {
-    match number {
-        0 => "phone failure",
-        3 => "operation not allowed",
-        4 => "operation not supported",
-        10 => "SIM not inserted",
-        11 => "SIM PIN required",
-        12 => "SIM PUK required",
-        13 => "SIM failure",
-        14 => "SIM busy",
-        16 => "incorrect password",
-        21 => "invalid index",
-        30 => "no network service",
-        50 => "incorrect parameters",
-        304 => "invalid PDU mode parameter",
-        _ => "unknown",
-    }
-}
-
-/// The words of a `+CMS ERROR`.
-pub(crate) fn cms_words(number: u16) -> &'static str {
-    match number {
-        302 => "operation not allowed",
-        303 => "operation not supported",
-        304 => "invalid PDU mode parameter",
-        310 => "SIM not inserted",
-        311 => "SIM PIN required",
-        314 => "SIM busy",
-        321 => "invalid memory index",
-        _ => "unknown error",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::at::rig::Rig;
+    use crate::at::tests::Rig;
     use crate::firmware::memory::{Firmware, FirmwareKind};
     use crate::sticks::hardware::Hardware;
 

@@ -11,7 +11,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::Moment;
 
 use crate::device::{Device, Function};
-use crate::network::http::Connection;
+use crate::router::http::Connection;
 
 /// So many programs at once.
 const CONNECTIONS: usize = 64;

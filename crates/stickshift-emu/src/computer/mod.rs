@@ -4,6 +4,7 @@ mod bus;
 mod faults;
 mod http_link;
 mod message_link;
+mod participants;
 mod serial_link;
 mod shared;
 mod usb_link;

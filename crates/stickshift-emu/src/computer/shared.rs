@@ -17,16 +17,6 @@ struct Inner {
     went_on: Condvar,
 }
 
-/// Who works with a computer at the same time, and what they wait for. With nobody counted, whoever waits moves the clock alone.
-#[derive(Debug, Default)]
-pub(crate) struct Participants {
-    count: usize,
-    /// Until when each of those who wait would wait.
-    waiting: Vec<Moment>,
-    /// How often time went on for all of them.
-    rounds: u64,
-}
-
 /// A thread that works with a virtual computer beside others: while it works, time stands still for all of them.
 pub struct Participant(Shared);
 

@@ -9,7 +9,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, Place, Role, Stick};
 
-use crate::computer::shared::Participants;
+use crate::computer::participants::Participants;
 use crate::device::{Appearance, Configuration, Device, Function, Unit};
 
 /// Control channels that take AT commands are numbered from here.

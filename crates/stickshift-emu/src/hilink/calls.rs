@@ -9,7 +9,8 @@ use crate::hilink::documents::{
 use crate::hilink::xml::{elements, number, value};
 use crate::hilink::{Generation, WebEffect, sms};
 use crate::modem::Modem;
-use crate::modem::data::{DataProfile, Families, Way};
+use crate::modem::data::{DataProfile, Way};
+use crate::modem::families::Families;
 use crate::modem::radio::NETWORKS;
 use crate::modem::sim::{Refused, SimState};
 

@@ -1,6 +1,7 @@
 //! The modem behind both ways_in: what AT commands and the web server read and change is one SIM, one radio, one message store.
 
 pub(crate) mod data;
+pub(crate) mod families;
 mod held;
 pub(crate) mod radio;
 pub(crate) mod sim;
@@ -21,7 +22,8 @@ use sms::Messages;
 use trouble::Registration;
 use ussd::Ussd;
 
-pub use data::{DataProfile, DataState, Families, Way};
+pub use data::{DataProfile, DataState, Way};
+pub use families::Families;
 pub use held::{DataSettings, Held, Kept, Outgoing, RadioSettings, Running, SimCard, StoredMessage};
 pub use sim::SimState;
 pub use sms::{MessageState, Store};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::{FaultKind, FaultPlan};
-use crate::modem::data::Families;
+use crate::modem::families::Families;
 use crate::network::Quirks;
 
 /// Until a bearer is dropped, when no time was given.

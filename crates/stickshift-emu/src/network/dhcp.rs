@@ -2,22 +2,22 @@
 
 use smoltcp::wire::Ipv4Address;
 
-pub(super) const SERVER_PORT: u16 = 67;
-pub(super) const CLIENT_PORT: u16 = 68;
+pub(crate) const SERVER_PORT: u16 = 67;
+pub(crate) const CLIENT_PORT: u16 = 68;
 
 /// Where the options begin: after the fixed fields and the magic cookie.
 const OPTIONS: usize = 240;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// What a host is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     /// The server, which is the router, too.
-    pub(super) server: Ipv4Address,
-    pub(super) host: Ipv4Address,
-    pub(super) mask: Ipv4Address,
-    pub(super) dns: Vec<Ipv4Address>,
-    pub(super) mtu: Option<u16>,
-    pub(super) seconds: u32,
+    pub(crate) server: Ipv4Address,
+    pub(crate) host: Ipv4Address,
+    pub(crate) mask: Ipv4Address,
+    pub(crate) dns: Vec<Ipv4Address>,
+    pub(crate) mtu: Option<u16>,
+    pub(crate) seconds: u32,
 }
 
 const DISCOVER: u8 = 1;
@@ -28,7 +28,7 @@ const NAK: u8 = 6;
 const INFORM: u8 = 8;
 
 /// The answer to a client's message; `None` for what is none, or wants no answer.
-pub(super) fn reply(request: &[u8], lease: &Lease) -> Option<Vec<u8>> {
+pub(crate) fn reply(request: &[u8], lease: &Lease) -> Option<Vec<u8>> {
     if request.len() < OPTIONS || request[0] != 1 || request[236..OPTIONS] != COOKIE {
         return None;
     }

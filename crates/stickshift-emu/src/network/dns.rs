@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-pub(super) const PORT: u16 = 53;
+pub(crate) const PORT: u16 = 53;
 
 const HEADER: usize = 12;
 const A: u16 = 1;
@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 255;
 
 /// The answer to a query; `None` for what is none. `translated`: the network has IPv6 alone, and reaches IPv4 by addresses that begin with
 /// 64:ff9b::, as a question for `ipv4only.arpa` shows (RFC 7050).
-pub(super) fn answer(query: &[u8], translated: bool) -> Option<Vec<u8>> {
+pub(crate) fn answer(query: &[u8], translated: bool) -> Option<Vec<u8>> {
     // A standard query, with one question.
     if query.len() < HEADER || query[2] & 0xf8 != 0 || query[4..6] != [0, 1] {
         return None;
@@ -70,7 +70,7 @@ fn name(query: &[u8]) -> Option<(String, usize)> {
 }
 
 /// In 198.18.0.0/15, which is for tests (RFC 2544).
-pub(super) fn ipv4(name: &str) -> Ipv4Addr {
+pub(crate) fn ipv4(name: &str) -> Ipv4Addr {
     match name {
         "ipv4only.arpa" => Ipv4Addr::new(192, 0, 0, 170),
         name => Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) | hash(name) as u32 & 0x0001_ffff),
@@ -78,7 +78,7 @@ pub(super) fn ipv4(name: &str) -> Ipv4Addr {
 }
 
 /// In 2001:db8:fffe::/48, which is for documentation.
-pub(super) fn ipv6(name: &str) -> Ipv6Addr {
+pub(crate) fn ipv6(name: &str) -> Ipv6Addr {
     Ipv6Addr::from(0x2001_0db8_fffe_u128 << 80 | u128::from(hash(name)))
 }
 

@@ -2,25 +2,25 @@
 
 use std::net::Ipv4Addr;
 
-pub(super) const IPV4: u16 = 0x0800;
-pub(super) const ARP: u16 = 0x0806;
-pub(super) const IPV6: u16 = 0x86dd;
-pub(super) const UDP: u8 = 17;
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const IPV6: u16 = 0x86dd;
+pub(crate) const UDP: u8 = 17;
 const TCP: u8 = 6;
 const ETHERNET: usize = 14;
 const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// An Ethernet frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
-    pub(super) to: [u8; 6],
-    pub(super) from: [u8; 6],
-    pub(super) kind: u16,
-    pub(super) payload: &'a [u8],
+pub(crate) struct Frame<'a> {
+    pub(crate) to: [u8; 6],
+    pub(crate) from: [u8; 6],
+    pub(crate) kind: u16,
+    pub(crate) payload: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn parse(frame: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(frame: &'a [u8]) -> Option<Self> {
         let head = frame.get(..ETHERNET)?;
         let address = |at: usize| std::array::from_fn(|i| head[at + i]);
         let kind = u16::from_be_bytes([head[12], head[13]]);
@@ -29,12 +29,12 @@ impl<'a> Frame<'a> {
 }
 
 /// The bytes of an Ethernet frame.
-pub(super) fn frame(to: [u8; 6], from: [u8; 6], kind: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(to: [u8; 6], from: [u8; 6], kind: u16, payload: &[u8]) -> Vec<u8> {
     [&to[..], &from, &kind.to_be_bytes(), payload].concat()
 }
 
 /// A packet for the host at `host` as a frame from `from`; what is for many goes to many.
-pub(super) fn packet_frame(host: [u8; 6], from: [u8; 6], packet: &[u8]) -> Vec<u8> {
+pub(crate) fn packet_frame(host: [u8; 6], from: [u8; 6], packet: &[u8]) -> Vec<u8> {
     match packet.first().map(|first| first >> 4) {
         Some(6) if packet.get(24) == Some(&0xff) => {
             let mut group = [0x33, 0x33, 0, 0, 0, 0];
@@ -51,17 +51,17 @@ pub(super) fn packet_frame(host: [u8; 6], from: [u8; 6], packet: &[u8]) -> Vec<u
 
 /// What of an IPv4 packet is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ipv4<'a> {
-    pub(super) source: Ipv4Addr,
-    pub(super) destination: Ipv4Addr,
-    pub(super) protocol: u8,
+pub(crate) struct Ipv4<'a> {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) protocol: u8,
     /// Not the first fragment: there are no ports.
-    pub(super) rest: bool,
-    pub(super) payload: &'a [u8],
+    pub(crate) rest: bool,
+    pub(crate) payload: &'a [u8],
 }
 
 impl<'a> Ipv4<'a> {
-    pub(super) fn parse(packet: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(packet: &'a [u8]) -> Option<Self> {
         let head = packet.get(..20).filter(|head| head[0] >> 4 == 4)?;
         let address = |at: usize| Ipv4Addr::new(head[at], head[at + 1], head[at + 2], head[at + 3]);
         let total = usize::from(u16::from_be_bytes([head[2], head[3]]));
@@ -75,7 +75,7 @@ impl<'a> Ipv4<'a> {
     }
 
     /// Source and destination port of UDP.
-    pub(super) fn udp_ports(&self) -> Option<(u16, u16)> {
+    pub(crate) fn udp_ports(&self) -> Option<(u16, u16)> {
         let &[s0, s1, d0, d1] = self.payload.get(..4).filter(|_| self.protocol == UDP && !self.rest)? else {
             return None;
         };
@@ -84,7 +84,7 @@ impl<'a> Ipv4<'a> {
 }
 
 /// A UDP datagram in an IPv4 packet.
-pub(super) fn datagram(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), data: &[u8]) -> Vec<u8> {
+pub(crate) fn datagram(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), data: &[u8]) -> Vec<u8> {
     let udp_length = 8 + data.len() as u16;
     let mut packet = vec![0x45, 0];
     packet.extend((20 + udp_length).to_be_bytes());
@@ -103,7 +103,7 @@ pub(super) fn datagram(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), data: &[u8]) 
 }
 
 /// Puts other addresses into an IPv4 packet, and makes its checksums right again.
-pub(super) fn readdress(packet: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr) {
+pub(crate) fn readdress(packet: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr) {
     let Some(parsed) = Ipv4::parse(packet) else { return };
     let (protocol, rest) = (parsed.protocol, parsed.rest);
     let old: [u8; 8] = std::array::from_fn(|at| packet[12 + at]);

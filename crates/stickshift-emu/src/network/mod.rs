@@ -1,28 +1,24 @@
-//! What stands behind a stick: the operator's network as packets, a network card that leads to it, and the router of HiLink firmware, whose
-//! own network has the stick's web server on it.
+//! What stands behind a stick: the operator's network as packets, and a network card that leads to it.
 
 mod bearer;
 mod card;
-mod dhcp;
+pub(crate) mod dhcp;
 mod dhcp6;
-mod dns;
-pub mod http;
+pub(crate) mod dns;
 mod icmp6;
-mod ip;
+pub(crate) mod ip;
 mod operator;
-mod router;
 mod site;
-mod wire;
+pub(crate) mod wire;
 
 pub(crate) use bearer::addresses;
 pub use bearer::{Bearer, IPV6_GATEWAY, Ipv4Bearer, Ipv6Bearer};
 pub use card::Card;
 pub use operator::{Operator, Quirks};
-pub use router::Router;
 
 use smoltcp::time::Instant;
 use stickshift::link::Moment;
 
-fn instant(now: Moment) -> Instant {
+pub(crate) fn instant(now: Moment) -> Instant {
     Instant::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }

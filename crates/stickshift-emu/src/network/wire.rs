@@ -11,17 +11,17 @@ const MOST_FRAMES: usize = 256;
 
 /// Frames or packets on their way.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     medium: Medium,
     most_bytes: usize,
-    pub(super) incoming: VecDeque<Vec<u8>>,
-    pub(super) outgoing: VecDeque<Vec<u8>>,
+    pub(crate) incoming: VecDeque<Vec<u8>>,
+    pub(crate) outgoing: VecDeque<Vec<u8>>,
     /// Something was held back because too many waited.
-    pub(super) was_full: bool,
+    pub(crate) was_full: bool,
 }
 
 impl Wire {
-    pub(super) fn new(medium: Medium, most_bytes: usize) -> Self {
+    pub(crate) fn new(medium: Medium, most_bytes: usize) -> Self {
         Wire { medium, most_bytes, incoming: VecDeque::new(), outgoing: VecDeque::new(), was_full: false }
     }
 }
@@ -32,8 +32,8 @@ impl Default for Wire {
     }
 }
 
-pub(super) struct Incoming(Vec<u8>);
-pub(super) struct Outgoing<'a>(&'a mut VecDeque<Vec<u8>>);
+pub(crate) struct Incoming(Vec<u8>);
+pub(crate) struct Outgoing<'a>(&'a mut VecDeque<Vec<u8>>);
 
 impl phy::RxToken for Incoming {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {

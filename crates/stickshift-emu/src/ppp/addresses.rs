@@ -1,6 +1,6 @@
 //! Addresses over PPP: IPCP with name servers (RFC 1332, RFC 1877) and IPv6CP (RFC 5072).
 
-use crate::ppp::automaton::{Judgement, Negotiation};
+use crate::ppp::automaton::{Negotiation, Reply};
 use crate::ppp::packet::Choice;
 
 const ADDRESS: u8 = 3;
@@ -21,7 +21,7 @@ impl Negotiation for Ipv4 {
         self.own.map(|own| Choice::new(ADDRESS, own)).into_iter().collect()
     }
 
-    fn judge(&mut self, offered: &[Choice]) -> Judgement {
+    fn reply_to(&mut self, offered: &[Choice]) -> Reply {
         let right = |kind| match kind {
             ADDRESS => Some(self.theirs),
             DNS_1 => Some(self.dns[0]),
@@ -30,7 +30,7 @@ impl Negotiation for Ipv4 {
         };
         let unknown: Vec<Choice> = offered.iter().filter(|o| right(o.kind).is_none()).cloned().collect();
         if !unknown.is_empty() {
-            return Judgement::Reject(unknown);
+            return Reply::Reject(unknown);
         }
         let wrong =
             offered.iter().filter_map(|o| Some((o, right(o.kind)?))).filter(|(o, right)| o.value != right);
@@ -39,7 +39,7 @@ impl Negotiation for Ipv4 {
         if !offered.iter().any(|o| o.kind == ADDRESS) {
             wrong.push(Choice::new(ADDRESS, self.theirs));
         }
-        if wrong.is_empty() { Judgement::Ack } else { Judgement::Nak(wrong) }
+        if wrong.is_empty() { Reply::Ack } else { Reply::Nak(wrong) }
     }
 
     /// The network's gateway has the address that it has.
@@ -72,17 +72,17 @@ impl Negotiation for Ipv6 {
         if self.wants_own { vec![Choice::new(INTERFACE_ID, self.own)] } else { Vec::new() }
     }
 
-    fn judge(&mut self, offered: &[Choice]) -> Judgement {
+    fn reply_to(&mut self, offered: &[Choice]) -> Reply {
         let unknown: Vec<Choice> = offered.iter().filter(|o| o.kind != INTERFACE_ID).cloned().collect();
         if !unknown.is_empty() {
-            return Judgement::Reject(unknown);
+            return Reply::Reject(unknown);
         }
-        let suggested = || Judgement::Nak(vec![Choice::new(INTERFACE_ID, self.suggested)]);
+        let suggested = || Reply::Nak(vec![Choice::new(INTERFACE_ID, self.suggested)]);
         match offered {
             [option] if option.value.len() != 8 || option.value == [0; 8] || option.value == self.own => {
                 suggested()
             }
-            [_] => Judgement::Ack,
+            [_] => Reply::Ack,
             _ => suggested(),
         }
     }
@@ -106,21 +106,21 @@ mod tests {
     fn an_address_and_two_name_servers() {
         let mut ipv4 = Ipv4 { own: Some([10, 64, 64, 64]), theirs: [10, 0, 0, 2], dns: [[1; 4], [2; 4]] };
         let zero = [ADDRESS, DNS_1, DNS_2].map(|kind| Choice::new(kind, [0; 4]));
-        let Judgement::Nak(right) = ipv4.judge(&zero) else { panic!("other values") };
+        let Reply::Nak(right) = ipv4.reply_to(&zero) else { panic!("other values") };
         assert_eq!(right[0].value, [10, 0, 0, 2]);
-        assert_eq!(ipv4.judge(&right), Judgement::Ack);
-        assert_eq!(ipv4.judge(&[]), Judgement::Nak(vec![Choice::new(ADDRESS, [10, 0, 0, 2])]));
+        assert_eq!(ipv4.reply_to(&right), Reply::Ack);
+        assert_eq!(ipv4.reply_to(&[]), Reply::Nak(vec![Choice::new(ADDRESS, [10, 0, 0, 2])]));
         let compression = Choice::new(2, [0, 0x2d, 15, 1]);
-        assert_eq!(ipv4.judge(std::slice::from_ref(&compression)), Judgement::Reject(vec![compression]));
+        assert_eq!(ipv4.reply_to(std::slice::from_ref(&compression)), Reply::Reject(vec![compression]));
     }
 
     #[test]
     fn two_ends_with_the_same_identifier_cannot_be() {
         let mut ipv6 = Ipv6::new([1; 8], [2; 8]);
         for bad in [[0; 8], [1; 8]] {
-            let nak = Judgement::Nak(vec![Choice::new(INTERFACE_ID, [2; 8])]);
-            assert_eq!(ipv6.judge(&[Choice::new(INTERFACE_ID, bad)]), nak);
+            let nak = Reply::Nak(vec![Choice::new(INTERFACE_ID, [2; 8])]);
+            assert_eq!(ipv6.reply_to(&[Choice::new(INTERFACE_ID, bad)]), nak);
         }
-        assert_eq!(ipv6.judge(&[Choice::new(INTERFACE_ID, [3; 8])]), Judgement::Ack);
+        assert_eq!(ipv6.reply_to(&[Choice::new(INTERFACE_ID, [3; 8])]), Reply::Ack);
     }
 }

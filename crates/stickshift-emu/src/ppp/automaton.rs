@@ -23,7 +23,7 @@ const MAX_FAILURE: u8 = 5;
 
 /// What an end thinks of the options that the other one wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub(crate) enum Reply {
     Ack,
     /// These are known, with other values: the right ones.
     Nak(Vec<Choice>),
@@ -37,7 +37,7 @@ pub(crate) trait Negotiation {
     fn wants(&self) -> Vec<Choice>;
 
     /// Options that the other end wants. What is acknowledged holds from then on.
-    fn judge(&mut self, offered: &[Choice]) -> Judgement;
+    fn reply_to(&mut self, offered: &[Choice]) -> Reply;
 
     /// The other end wants other values.
     fn not_acked(&mut self, other: &[Choice]);
@@ -259,35 +259,35 @@ impl<N: Negotiation> Layer<N> {
             self.request(now, out);
             self.state = State::RequestSent;
         }
-        let judgement = match self.negotiation.judge(&offered) {
-            Judgement::Nak(right) if self.failures >= MAX_FAILURE => {
+        let reply = match self.negotiation.reply_to(&offered) {
+            Reply::Nak(right) if self.failures >= MAX_FAILURE => {
                 let wrong = |o: &&Choice| right.iter().any(|r| r.kind == o.kind);
-                Judgement::Reject(offered.iter().filter(wrong).cloned().collect())
+                Reply::Reject(offered.iter().filter(wrong).cloned().collect())
             }
             other => other,
         };
-        let (code, data) = match &judgement {
-            Judgement::Ack => (CONFIGURE_ACK, packet.data.clone()),
-            Judgement::Nak(right) => (CONFIGURE_NAK, Choice::encode_all(right)),
-            Judgement::Reject(unknown) => (CONFIGURE_REJECT, Choice::encode_all(unknown)),
+        let (code, data) = match &reply {
+            Reply::Ack => (CONFIGURE_ACK, packet.data.clone()),
+            Reply::Nak(right) => (CONFIGURE_NAK, Choice::encode_all(right)),
+            Reply::Reject(unknown) => (CONFIGURE_REJECT, Choice::encode_all(unknown)),
         };
         out.push(ControlPacket::new(code, packet.id, data));
         let down = was_open.then_some(LayerEvent::Down);
-        match (judgement, self.state) {
-            (Judgement::Ack, State::AckReceived) => {
+        match (reply, self.state) {
+            (Reply::Ack, State::AckReceived) => {
                 (self.state, self.timer, self.failures) = (State::Opened, None, 0);
                 Some(LayerEvent::Up)
             }
-            (Judgement::Ack, _) => {
+            (Reply::Ack, _) => {
                 self.state = State::AckSent;
                 down
             }
-            (Judgement::Nak(_), state) => {
+            (Reply::Nak(_), state) => {
                 self.failures += 1;
                 self.state = if state == State::AckReceived { state } else { State::RequestSent };
                 down
             }
-            (Judgement::Reject(_), state) => {
+            (Reply::Reject(_), state) => {
                 self.state = if state == State::AckReceived { state } else { State::RequestSent };
                 down
             }

@@ -1,6 +1,6 @@
 //! The link's own options (RFC 1661 section 6, RFC 1662 section 7).
 
-use crate::ppp::automaton::{Judgement, Negotiation};
+use crate::ppp::automaton::{Negotiation, Reply};
 use crate::ppp::framing::EVERY_CONTROL;
 use crate::ppp::packet::Choice;
 
@@ -87,12 +87,12 @@ impl Negotiation for Link {
         all
     }
 
-    fn judge(&mut self, offered: &[Choice]) -> Judgement {
+    fn reply_to(&mut self, offered: &[Choice]) -> Reply {
         let known =
             |o: &&Choice| matches!(o.kind, MRU | CONTROL_MAP | MAGIC | SHORT_PROTOCOL | SHORT_ADDRESS);
         let unknown: Vec<Choice> = offered.iter().filter(|o| !known(o)).cloned().collect();
         if !unknown.is_empty() {
-            return Judgement::Reject(unknown);
+            return Reply::Reject(unknown);
         }
         let mut right = Vec::new();
         for option in offered {
@@ -109,7 +109,7 @@ impl Negotiation for Link {
             }
         }
         if !right.is_empty() {
-            return Judgement::Nak(right);
+            return Reply::Nak(right);
         }
         (self.their_map, self.their_mru) = (EVERY_CONTROL, DEFAULT_MRU);
         for option in offered {
@@ -119,7 +119,7 @@ impl Negotiation for Link {
                 _ => {}
             }
         }
-        Judgement::Ack
+        Reply::Ack
     }
 
     fn not_acked(&mut self, other: &[Choice]) {
@@ -174,7 +174,7 @@ mod tests {
             Choice::new(SHORT_PROTOCOL, []),
             Choice::new(SHORT_ADDRESS, []),
         ];
-        assert_eq!(link.judge(&offered), Judgement::Ack);
+        assert_eq!(link.reply_to(&offered), Reply::Ack);
         assert_eq!((link.their_mru, link.their_map), (1400, 0x000a_0000));
     }
 
@@ -183,11 +183,11 @@ mod tests {
         let mut link = link();
         let callback = Choice::new(13, [6]);
         let magic = Choice::new(MAGIC, [9; 4]);
-        assert_eq!(link.judge(&[callback.clone(), magic]), Judgement::Reject(vec![callback]));
+        assert_eq!(link.reply_to(&[callback.clone(), magic]), Reply::Reject(vec![callback]));
         let small = Choice::new(MRU, [0, 9]);
-        assert_eq!(link.judge(&[small]), Judgement::Nak(vec![Choice::new(MRU, [5, 0xdc])]));
+        assert_eq!(link.reply_to(&[small]), Reply::Nak(vec![Choice::new(MRU, [5, 0xdc])]));
         let same = Choice::new(MAGIC, [1, 2, 3, 4]);
-        assert!(matches!(link.judge(&[same]), Judgement::Nak(_)));
+        assert!(matches!(link.reply_to(&[same]), Reply::Nak(_)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::hilink::{Login, WebOptions};
 use crate::identity::subscriber;
 use crate::sticks::huawei::{HuaweiOptions, HuaweiStick, PlugIn, Timing};
 use crate::sticks::mbim::{MbimOptions, MbimStick};
-use crate::sticks::zerocd::{self, ZeroCd};
+use crate::sticks::zerocd::ZeroCdOptions;
 use crate::sticks::{fault_words, switchable};
 
 /// A name, what it is, and how it is made.
@@ -166,12 +166,10 @@ pub fn virtual_stick(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<d
         return Err(Error::new(ErrorKind::Usage, format!("there is no virtual stick named {name}"))
             .with("names", names().map(|(name, _)| name).collect::<Vec<_>>().join(" ")));
     };
-    let behaviour = fault_words::behaviour(name, fault)?.unwrap_or(options.behaviour);
     let identity = options.identity.clone().numbered(seed);
     let subscriber = subscriber(seed);
-    let network = fault_words::network(name, fault, seed)?;
-    let stick = ZeroCd::new(zerocd::ZeroCdOptions { behaviour, identity, subscriber, ..options });
-    Ok(Box::new(stick.with_network(network)))
+    let options = ZeroCdOptions { identity, subscriber, ..options };
+    Ok(Box::new(fault_words::switched_stick(name, options, fault, seed)?))
 }
 
 /// One that has power, once it is on the bus, and the time it is then.

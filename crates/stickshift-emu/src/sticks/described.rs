@@ -6,7 +6,7 @@ use stickshift::stick::UsbId;
 
 use crate::device::{Alternate, Appearance, Function, UsbInterface};
 use crate::sticks::switchable::{cdrom, from_parts, ports};
-use crate::sticks::zerocd::{Behaviour, SwitchMessage, Trigger, ZeroCd, ZeroCdOptions};
+use crate::sticks::zerocd::{SwitchMessage, Trigger, ZeroCdOptions};
 
 /// What a stick is before it is switched, what switches it, and what it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +44,9 @@ impl StickDescription {
         self.methods.contains(&method)
     }
 
-    /// The stick, not plugged in yet.
-    pub fn stick(&self, behaviour: Behaviour) -> ZeroCd {
-        let messages = self.messages();
-        ZeroCd::new(ZeroCdOptions { behaviour, ..from_parts("virtual", self.before(), messages) })
+    /// The stick before it is plugged in.
+    pub fn options(&self) -> ZeroCdOptions {
+        from_parts("virtual", self.before(), self.messages())
     }
 
     /// What switches it, and what it becomes; nothing for a method that sends nothing.

@@ -4,7 +4,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 
 use crate::computer::ComputerFaults;
 use crate::fault::{FaultKind, FaultPlan};
-use crate::sticks::zerocd::Behaviour;
+use crate::sticks::zerocd::{Behaviour, ZeroCd, ZeroCdOptions};
 
 /// What a fault is a fault of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +56,18 @@ pub fn plan(stick: &str, faults: Option<&str>, seed: u64) -> Result<FaultPlan> {
     FaultPlan::parse(faults, seed)
 }
 
-/// The faults of the network behind a stick that is only there to be switched.
+/// A stick that is only there to be switched, with its faults and those of the network behind it; not plugged in yet.
 ///
 /// # Errors
-/// As [`plan`].
-pub fn network(stick: &str, faults: Option<&str>, seed: u64) -> Result<FaultPlan> {
+/// As [`plan`]; for more than one fault of its own.
+pub fn switched_stick(name: &str, options: ZeroCdOptions, faults: Option<&str>, seed: u64) -> Result<ZeroCd> {
+    let behaviour = behaviour(name, faults)?.unwrap_or(options.behaviour);
+    let network = network(name, faults, seed)?;
+    Ok(ZeroCd::new(ZeroCdOptions { behaviour, ..options }).with_network(network))
+}
+
+/// The faults of the network behind a stick that is only there to be switched.
+fn network(stick: &str, faults: Option<&str>, seed: u64) -> Result<FaultPlan> {
     let faults = faults.unwrap_or_default();
     refuse_others(stick, faults, &[FaultOf::SwitchedStick, FaultOf::Network])?;
     let of_network: Vec<&str> = words(faults).filter(|word| is_of_network(word)).collect();
@@ -81,10 +88,7 @@ fn is_of_network(word: &str) -> bool {
 }
 
 /// The behaviour of a stick that is only there to be switched.
-///
-/// # Errors
-/// As [`plan`]; for more than one word.
-pub fn behaviour(stick: &str, faults: Option<&str>) -> Result<Option<Behaviour>> {
+fn behaviour(stick: &str, faults: Option<&str>) -> Result<Option<Behaviour>> {
     let Some(faults) = faults else { return Ok(None) };
     refuse_others(stick, faults, &[FaultOf::SwitchedStick, FaultOf::Network])?;
     let mut words = words(faults).filter(|word| !is_of_network(word));

@@ -198,10 +198,13 @@ fn ecm() -> Vec<UsbInterface> {
 fn rndis() -> Vec<UsbInterface> {
     let mut interfaces = ecm();
     interfaces[0].alternates[0].class = [0xe0, 0x01, 0x03];
-    interfaces[0].alternates[0].extra = Vec::new();
+    interfaces[0].alternates[0].extra = CDC_RNDIS.to_vec();
     interfaces[1].alternates[0].class = [0x0a, 0x00, 0x00];
     interfaces
 }
+
+/// Header, call management, abstract control and union of interfaces 0 and 1: Linux's own RNDIS gadget has these.
+const CDC_RNDIS: [u8; 19] = [5, 0x24, 0, 0x10, 1, 5, 0x24, 1, 0, 1, 4, 0x24, 2, 0, 5, 0x24, 6, 0, 1];
 
 fn k3772() -> ZeroCdOptions {
     let name = "Vodafone Mobile Broadband (Huawei)";

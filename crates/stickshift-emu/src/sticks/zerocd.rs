@@ -3,11 +3,12 @@
 //! What it shows, which messages it understands, and what each makes of it are plain values ([`ZeroCdOptions`]), so that any entry of any
 //! catalogue can be played. What can go wrong on the way is a [`Behaviour`].
 
+mod behaviour;
+mod messages;
+
 use std::collections::VecDeque;
-use std::str::FromStr;
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::link::{ControlSetup, Moment};
 use stickshift::wire::scsi::CommandBlock;
 
@@ -23,119 +24,10 @@ use crate::modem::{Held, Modem, Way};
 use crate::network::{Bearer, Quirks};
 use crate::sticks::scsi_cdrom::{DriveKind, Drives};
 
-/// What a stick understands as one step of its switch message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    /// A SCSI command that begins with these bytes, whatever its tag, lengths and LUN.
-    Command(Vec<u8>),
-    /// Exactly these bytes on an OUT endpoint.
-    Message(Vec<u8>),
-    /// A control request, with exactly this OUT data.
-    Control(ControlSetup, Vec<u8>),
-    /// The selection of this configuration.
-    Configuration(u8),
-    /// The selection of this alternate setting of this interface.
-    Alternate(u8, u8),
-    /// A reset of its port.
-    Reset,
-}
+pub use behaviour::Behaviour;
+pub use messages::{SwitchMessage, Trigger};
 
-impl Trigger {
-    /// The vendor or class request with no data, as the tables of methods write it.
-    pub fn control(request_type: u8, request: u8, value: u16, index: u16) -> Trigger {
-        Trigger::Control(ControlSetup { request_type, request, value, index }, Vec::new())
-    }
-}
-
-/// A message and what it makes of the stick.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SwitchMessage {
-    /// Its steps in order; anything may come between.
-    pub steps: Vec<Trigger>,
-    /// What it shows afterwards.
-    pub target: Appearance,
-}
-
-impl SwitchMessage {
-    /// A message of one step.
-    pub fn new(trigger: Trigger, target: Appearance) -> SwitchMessage {
-        SwitchMessage { steps: vec![trigger], target }
-    }
-}
-
-/// How it takes its message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Behaviour {
-    /// As it should: answers, leaves, comes back.
-    #[default]
-    Switches,
-    /// Answers and does nothing.
-    Ignores,
-    /// Stalls the message and does nothing.
-    Stalls,
-    /// Switches without a word: the status never comes.
-    NoStatus,
-    /// Leaves the bus before the message's transfer is done.
-    VanishesEarly,
-    /// Leaves, and comes back as it was.
-    ComesBackUnchanged,
-    /// Leaves for good.
-    NeverComesBack,
-    /// Switches, but its drive answers no command for this long after it appeared: the storage driver hangs in its first questions.
-    Busy(Duration),
-    /// Takes its message, and shows what it made of it after the next reset of its port.
-    WaitsForReset,
-}
-
-/// The words for them, and what each does.
-const BEHAVIOURS: [(&str, Behaviour, &str); 9] = [
-    ("switches", Behaviour::Switches, "Nothing goes wrong."),
-    ("ignores", Behaviour::Ignores, "The stick answers its switch message and does nothing."),
-    ("stalls", Behaviour::Stalls, "The stick stalls its switch message and does nothing."),
-    ("no-status", Behaviour::NoStatus, "The stick switches without a word: the status never comes."),
-    (
-        "vanishes-early",
-        Behaviour::VanishesEarly,
-        "The stick leaves the bus before its message's transfer is done.",
-    ),
-    ("comes-back", Behaviour::ComesBackUnchanged, "The stick leaves, and comes back as it was."),
-    ("never-comes-back", Behaviour::NeverComesBack, "The stick leaves for good."),
-    (
-        "busy",
-        Behaviour::Busy(Duration::from_secs(5)),
-        "The stick's drive answers nothing for 5 s after it appeared.",
-    ),
-    (
-        "waits-for-reset",
-        Behaviour::WaitsForReset,
-        "The stick shows its modem after the next reset of its port.",
-    ),
-];
-
-impl Behaviour {
-    /// Every word with what it does.
-    pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
-        BEHAVIOURS.iter().map(|(word, _, help)| (*word, *help))
-    }
-
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        let same = |other: Behaviour| std::mem::discriminant(&self) == std::mem::discriminant(&other);
-        BEHAVIOURS.iter().find(|(_, behaviour, _)| same(*behaviour)).map_or("", |(word, ..)| *word)
-    }
-}
-
-impl FromStr for Behaviour {
-    type Err = Error;
-
-    /// One of the known words.
-    fn from_str(word: &str) -> Result<Self> {
-        let known = BEHAVIOURS.iter().find(|(known, ..)| *known == word);
-        known.map(|(_, behaviour, _)| *behaviour).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("there is no behaviour '{word}'")).with("fault", word)
-        })
-    }
-}
+use messages::{MessageStep, Progress, Seen};
 
 /// What a stick is before it is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,50 +54,12 @@ pub struct ZeroCdOptions {
     pub subscriber: u16,
 }
 
-/// What happened on the wire, for the messages.
-enum Seen<'a> {
-    Out(&'a [u8]),
-    Control(ControlSetup, &'a [u8]),
-    Configuration(u8),
-    Alternate(u8, u8),
-    Reset,
-}
-
-impl Seen<'_> {
-    fn is(&self, trigger: &Trigger) -> bool {
-        match (self, trigger) {
-            (Seen::Out(data), Trigger::Command(prefix)) => {
-                CommandBlock::parse(data).is_some_and(|command| command.cdb.starts_with(prefix))
-            }
-            (Seen::Out(data), Trigger::Message(bytes)) => data == bytes,
-            (Seen::Control(setup, data), Trigger::Control(wanted, bytes)) => setup == wanted && data == bytes,
-            (Seen::Configuration(value), Trigger::Configuration(wanted)) => value == wanted,
-            (Seen::Reset, Trigger::Reset) => true,
-            (Seen::Alternate(interface, value), Trigger::Alternate(its, wanted)) => {
-                (interface, value) == (its, wanted)
-            }
-            _ => false,
-        }
-    }
-}
-
 /// What it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
     Nothing,
     First,
     Target(usize),
-}
-
-/// What a step of a message did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MessageStep {
-    /// It was none.
-    None,
-    /// It was one, and more are to come.
-    Partial,
-    /// It was the last: the stick takes its message.
-    Last,
 }
 
 /// See the module.
@@ -218,8 +72,7 @@ pub struct ZeroCd {
     busy_until: Option<Moment>,
     /// What it will show, and when.
     coming: VecDeque<(Moment, Shows)>,
-    /// Steps that each message has seen.
-    progress: Vec<usize>,
+    progress: Progress,
     /// What the next reset of the port makes of it.
     at_reset: Option<usize>,
     drives: Drives,
@@ -242,7 +95,7 @@ impl ZeroCd {
         let mut modem = Modem::new(&options.identity.ports);
         modem.data.subscriber = options.subscriber;
         ZeroCd {
-            progress: vec![0; options.messages.len()],
+            progress: Progress::default(),
             modem,
             uplink: Uplink::new(Quirks::default()),
             answers_dhcp: true,
@@ -263,7 +116,7 @@ impl ZeroCd {
 
     /// The same in a network with these faults.
     #[must_use]
-    pub fn with_network(mut self, faults: FaultPlan) -> Self {
+    pub(crate) fn with_network(mut self, faults: FaultPlan) -> Self {
         self.uplink = Uplink::new(Quirks::of(&faults));
         self.modem.data.trouble = Trouble::of(&faults);
         self.modem.radio.roaming &= u8::from(!faults.has(FaultKind::Roaming));
@@ -344,21 +197,9 @@ impl ZeroCd {
         if self.shows != Shows::First || !self.coming.is_empty() {
             return MessageStep::None;
         }
-        let mut step = MessageStep::None;
-        let mut opened = None;
-        for (index, message) in self.options.messages.iter().enumerate() {
-            let done = &mut self.progress[index];
-            if message.steps.get(*done).is_some_and(|trigger| seen.is(trigger)) {
-                *done += 1;
-                step = MessageStep::Partial;
-                if *done == message.steps.len() {
-                    opened = Some(index);
-                    break;
-                }
-            }
-        }
+        let (step, opened) = self.progress.follow(&self.options.messages, seen);
         let Some(message) = opened else { return step };
-        self.progress.fill(0);
+        self.progress.forget();
         self.asked = true;
         match self.options.behaviour {
             Behaviour::Ignores | Behaviour::Stalls => {}
@@ -421,7 +262,7 @@ impl Device for ZeroCd {
 
     fn power(&mut self, now: Moment, on: bool) {
         self.show(now, Shows::Nothing);
-        self.progress.fill(0);
+        self.progress.forget();
         self.at_reset = None;
         self.coming.clear();
         if on {

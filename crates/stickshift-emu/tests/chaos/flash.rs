@@ -153,7 +153,7 @@ fn five_hundred_flashes() {
             tally.note(&what, &faults, end, took, &said);
         }
     }
-    tally.judge("flashes");
+    tally.check("flashes");
 }
 
 fn check_verdict(error: &Error, port: &DevicePort, before: &Flash, what: &str) {

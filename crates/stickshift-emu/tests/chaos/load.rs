@@ -97,7 +97,7 @@ fn five_hundred_loads() {
         };
         tally.note(&name, &faults, end, took, &said);
     }
-    tally.judge("loads");
+    tally.check("loads");
 }
 
 /// What the messages say: run it again; replugged where something may have been sent to it.

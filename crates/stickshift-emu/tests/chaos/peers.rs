@@ -124,7 +124,7 @@ fn loads_against_an_independent_boot_rom() {
         };
         tally.lock().unwrap().note(&name, &faults, end, took.saturating_sub(usual), &format!("{result:?}"));
     });
-    tally.into_inner().unwrap().judge("loads against the Python boot ROM");
+    tally.into_inner().unwrap().check("loads against the Python boot ROM");
 }
 
 #[test]
@@ -178,5 +178,5 @@ fn flashes_against_an_independent_stick() {
         let took = took.saturating_sub(usual + Duration::from_secs(1));
         tally.lock().unwrap().note(&format!("flash {seed}"), &faults, end, took, &format!("{result:?}"));
     });
-    tally.into_inner().unwrap().judge("flashes against the Python stick");
+    tally.into_inner().unwrap().check("flashes against the Python stick");
 }

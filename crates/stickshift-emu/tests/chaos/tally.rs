@@ -49,7 +49,7 @@ impl Tally {
     }
 
     /// Prints what was counted, and fails when it is not what it must be. What must never be, a false word, fails at once where it is seen.
-    pub(crate) fn judge(&self, what: &str) {
+    pub(crate) fn check(&self, what: &str) {
         let [well, again, badly] = self.ends;
         let all = well + again + badly;
         let mut out = format!(

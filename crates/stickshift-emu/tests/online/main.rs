@@ -1,7 +1,9 @@
 //! Going online with virtual sticks and a computer in memory: what is reached, why it fails, and that everything is put back.
 
+mod left;
 mod mbim;
 mod ppp;
+mod refused;
 mod rows;
 mod scripted;
 mod stay;
@@ -14,7 +16,7 @@ use stickshift::at::data::PdpType;
 use stickshift::error::{Detail, Error, ErrorKind, Reaches, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::Bus;
-use stickshift::online::computer::Owner;
+use stickshift::online::computer::{self, Change, Network, Owner, Route};
 use stickshift::online::{self, Access, Connection, Simulated, Wanted, WantedWay, Weather};
 use stickshift::stick::{Place, Stick};
 use stickshift_emu::computer::VirtualBus;
@@ -83,16 +85,20 @@ fn each_way_goes_up_and_down_and_leaves_nothing_behind() {
         let _ = online::Computer::cards(&mut computer, &stick).unwrap();
         let (before, held) = (computer.everything(), bus.held(&place()).unwrap());
         let hilink = interface == "usb0";
-        let wanted = Wanted { way, apn: (!hilink).then(|| "web".into()), ..Wanted::default() };
+        let apn = (!hilink).then(|| "web".into());
+        let wanted = Wanted { way, apn, mtu: Some(1420), ..Wanted::default() };
         let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
         let connection = ended.unwrap_or_else(|e| panic!("{name}: {e:?}\n{}", told.join("\n")));
         assert_eq!(connection.interface, interface, "{name}");
-        assert_eq!(connection.metric, Some(700), "behind the cable");
+        assert_eq!((connection.metric, connection.mtu), (Some(700), 1420), "{name}: behind the cable");
         assert!(connection.reaches.last().unwrap().contains("page of"), "{connection:?}");
         assert!(computer.remembers(&place()));
         if !hilink {
             assert_eq!(connection.apn, "web");
-            let other = connection.changed.iter().any(|c| c.contains("profile 1 is web; it was orange"));
+            let other = connection
+                .changed
+                .iter()
+                .any(|c| c.contains("access point web now; before, it had the access point orange"));
             assert!(other, "{:?}", connection.changed);
         }
         // Twice is once.
@@ -143,7 +149,25 @@ fn the_pin_is_tried_once_and_remembered_as_wrong() {
     assert!(right.is_ok(), "{right:?}");
 }
 
-/// Every change of the computer fails once: the rest is taken back, and the verdict is never "untouched" once the stick was dialled.
+/// Also the right one: whoever types it has to know that it is the last.
+#[test]
+fn the_last_try_of_the_pin_is_never_spent() {
+    let (mut bus, stick) = plugged("e3372h-stick-pin");
+    let mut computer = Simulated::new(Weather::default());
+    let tries = |bus: &VirtualBus| bus.held(&place()).unwrap().kept.sim.pin_tries;
+    for left in [2, 1] {
+        let (wrong, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("9999"));
+        assert_eq!((wrong.unwrap_err().kind(), tries(&bus)), (ErrorKind::WrongPin, left));
+        down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    }
+    let (last, _) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("1234"));
+    assert_eq!((last.unwrap_err().kind(), tries(&bus)), (ErrorKind::LastTry, 1));
+}
+
+/// Two settings for IPv6, which the simulated computer has otherwise, and the interface itself.
+const BEFORE_DIALLING: usize = 3;
+
+/// Every change of the computer fails once: the rest is taken back, and the verdict is "untouched" only where the stick was not dialled.
 #[test]
 fn whatever_change_fails_everything_is_put_back() {
     let mut failed = 0;
@@ -160,8 +184,12 @@ fn whatever_change_fails_everything_is_put_back() {
             assert_eq!(computer.everything(), before, "change {number}: {error:?}");
             bus.advance(Duration::from_secs(5));
             assert_eq!(bus.held(&place()).unwrap().kept, held, "change {number}");
-            assert_eq!(error.verdict(), Some(Verdict::Recoverable), "{error:?}");
-            assert!(error.fact("stick-now").is_some() && error.fact("computer-now").is_some(), "{error:?}");
+            // The network interface is prepared for IPv6 and comes up before the stick is told anything; PPP has none until it is dialled.
+            let dialled = number > BEFORE_DIALLING || way == WantedWay::Ppp;
+            let verdict = if dialled { Verdict::Recoverable } else { Verdict::Untouched };
+            assert_eq!(error.verdict(), Some(verdict), "{error:?}");
+            assert_eq!(error.fact("stick-now").is_some(), dialled, "{error:?}");
+            assert!(error.fact("computer-now").is_some(), "{error:?}");
         }
     }
     assert!(failed >= 12, "{failed}");
@@ -177,6 +205,39 @@ fn a_crash_a_restart_and_a_replug_leave_nothing_for_good() {
     let taken = down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
     assert!(taken.was_online);
     assert_eq!(computer.everything(), clean, "name servers stand in files and outlive a restart");
+
+    // After a restart an interface of the same name and number is another one: what its owner made of it is his.
+    let connection = up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    computer.restart();
+    let card = online::Computer::cards(&mut computer, &stick).unwrap().remove(0).card;
+    assert_eq!(card.name, connection.interface);
+    let address = connection.addresses[0].split_once('/').unwrap();
+    let address = Network { address: address.0.parse().unwrap(), prefix: address.1.parse().unwrap() };
+    let route = Route {
+        to: None,
+        v6: false,
+        via: None,
+        card: card.clone(),
+        source: None,
+        metric: 50,
+        table: computer::MAIN_TABLE,
+    };
+    for change in [
+        Change::Link { card: card.clone(), up: true },
+        Change::Address { card: card.clone(), address, add: true },
+        Change::Route { route, add: true },
+    ] {
+        online::Computer::apply(&mut computer, &change).unwrap();
+    }
+    let owners = |computer: &Simulated| -> Vec<String> {
+        computer.everything().lines().filter(|line| !line.starts_with("wwan0: ")).map(str::to_owned).collect()
+    };
+    let before = owners(&computer);
+    let told = up_with(&mut bus, &stick, &mut computer, &wanted(), None).1;
+    assert!(!told.iter().any(|line| line.contains("online already")), "{told:?}");
+    down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    assert_eq!(owners(&computer), before);
+    computer.restart();
 
     up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
     computer.unplug(&place());
@@ -382,6 +443,9 @@ fn the_rows_of_the_field_end_with_their_causes() {
         let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted, None);
         match (ended, ends) {
             (Ok(connection), Ok(from)) => {
+                if !bus.hangs_up_between_dials() {
+                    wrong.push(format!("row {row}: no hanging up before the next dial: {:?}", bus.said()));
+                }
                 if !connection.address_from.contains(&from) {
                     wrong.push(format!(
                         "row {row}: the address is from {:?}, not {from}",
@@ -418,13 +482,15 @@ fn the_rows_of_the_field_end_with_their_causes() {
 #[test]
 fn user_and_password_are_proven_in_order() {
     let mut script = Script::default();
-    script.set("AT^NDISSTATQRY?", &["^NDISSTATQRY: 0,29,,\"IPV4\"", "^NDISSTATQRY: 1,,,\"IPV4\""]);
+    let (idle, refused) = ("^NDISSTATQRY: 0,,,\"IPV4\"", "^NDISSTATQRY: 0,29,,\"IPV4\"");
+    script.set("AT^NDISSTATQRY?", &[idle, refused, "^NDISSTATQRY: 1,,,\"IPV4\""]);
     let (mut bus, stick) = (ScriptedBus::new(script), ScriptedBus::stick());
     let user = Wanted { user: Some("me".into()), password: Some("secret".into()), ..wanted() };
     let (ended, told) = up_with(&mut bus, &stick, &mut Simulated::new(Weather::default()), &user, None);
     assert!(ended.is_ok(), "{ended:?}");
     assert!(bus.heard("AT^NDISDUP=1,1,\"web\",\"me\",\"secret\",2"));
     assert!(bus.heard("AT^NDISDUP=1,1,\"web\",\"me\",\"secret\",1"));
+    assert!(bus.hangs_up_between_dials(), "{:?}", bus.said());
     assert!(told.iter().any(|t| t.contains("the network took PAP")), "{told:?}");
     assert!(!told.iter().any(|t| t.contains("secret")), "{told:?}");
 }
@@ -474,6 +540,16 @@ fn packets_that_are_too_large_are_found_and_options_are_heeded() {
     let connection = up_with(&mut bus, &stick, &mut computer, &no_default, None).0.unwrap();
     assert_eq!((connection.metric, connection.mtu), (None, 1280));
     assert_eq!(online::Computer::default_routes(&mut computer).unwrap().len(), 1, "the cable's alone");
+    for (metric, is) in [(None, 700), (Some(50), 50)] {
+        let (mut bus, stick) = plugged("e3372h-stick");
+        let mut computer = Simulated::new(Weather::default());
+        let connection =
+            up_with(&mut bus, &stick, &mut computer, &Wanted { metric, ..wanted() }, None).0.unwrap();
+        assert_eq!(connection.metric, Some(is));
+        let routes = online::Computer::default_routes(&mut computer).unwrap();
+        let ours: Vec<u32> = routes.iter().filter(|r| r.card.name == "wwan0").map(|r| r.metric).collect();
+        assert_eq!(ours, [is], "{routes:?}");
+    }
     assert!(!connection.reaches.iter().any(|r| r.contains("page")), "{connection:?}");
 }
 

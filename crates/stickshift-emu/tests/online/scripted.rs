@@ -80,6 +80,14 @@ impl ScriptedBus {
         self.said().iter().any(|said| said.starts_with(command))
     }
 
+    /// A stick that believes to be connected refuses every dial.
+    pub(crate) fn hangs_up_between_dials(&self) -> bool {
+        let said = self.said();
+        let calls: Vec<bool> =
+            said.iter().filter_map(|s| s.strip_prefix("AT^NDISDUP=1,")).map(|s| s.starts_with('1')).collect();
+        calls.windows(2).all(|two| two != [true, true])
+    }
+
     pub(crate) fn ended_with_hang_up(&self) -> bool {
         let said = self.said();
         let last = |command: &str| said.iter().rposition(|s| s.starts_with(command));

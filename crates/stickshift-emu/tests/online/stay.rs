@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
 use stickshift::link::{Bus, Moment};
 use stickshift::online::stay::{EVERY, Health, Limits, Look, News, Post, Report, Rung, Site, Woke, stay};
 use stickshift::online::{Access, Connection, Outside, Simulated, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::device::Device;
+use stickshift_emu::modem::DataState;
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::HuaweiStick;
 use stickshift_emu::sticks::mbim::MbimStick;
@@ -48,6 +49,7 @@ struct Dealt<'a, 'f> {
     post: Post<'a, 'f>,
     bus: VirtualBus,
     outside: Outside,
+    way: WantedWay,
     router: bool,
     blows: usize,
     /// The last blow, until it is online again.
@@ -60,6 +62,10 @@ struct Dealt<'a, 'f> {
     looks: Vec<Look>,
     /// A stop is asked for after so much time.
     stops: Option<Moment>,
+    /// Wakings in a row in which no time passed.
+    still: u32,
+    /// Attempts in a row that failed.
+    failed: u32,
 }
 
 impl<'a, 'f> Dealt<'a, 'f> {
@@ -67,13 +73,14 @@ impl<'a, 'f> Dealt<'a, 'f> {
         post: Post<'a, 'f>,
         bus: VirtualBus,
         outside: Outside,
-        router: bool,
+        (way, router): (WantedWay, bool),
         blows: usize,
     ) -> Dealt<'a, 'f> {
         Dealt {
             post,
             bus,
             outside,
+            way,
             router,
             blows,
             fell: None,
@@ -83,6 +90,8 @@ impl<'a, 'f> Dealt<'a, 'f> {
             woke: Vec::new(),
             looks: Vec::new(),
             stops: None,
+            still: 0,
+            failed: 0,
         }
     }
 
@@ -101,8 +110,11 @@ impl<'a, 'f> Dealt<'a, 'f> {
         huawei.or_else(mbim).or_else(card).expect("one of them")
     }
 
+    /// Over PPP packets go by the port, and none by the card.
     fn carries(&self) -> bool {
+        let calls = || self.bus.held(&place()).and_then(|held| held.running).map(|running| running.data);
         self.with(|stick, now| stick.bearer(now).is_some())
+            || self.way == WantedWay::Ppp && calls() == Some(DataState::Up)
     }
 
     fn deal(&mut self) {
@@ -163,9 +175,12 @@ impl Site for Dealt<'_, '_> {
         }
         let before = self.bus.now();
         let woke = self.post.wait(until)?;
+        self.still = if self.bus.now() == before { self.still + 1 } else { 0 };
         // Where nothing is to come, virtual time stands still.
-        if self.bus.now() == before && self.stops.is_none() {
+        if self.still > 0 && self.stops.is_none() {
             self.bus.advance(Duration::from_millis(500));
+        } else {
+            assert!(self.still < 100, "it is woken again and again, and no time passes: {woke:?}");
         }
         self.woke.push(woke.clone());
         Ok(woke)
@@ -177,7 +192,10 @@ impl Site for Dealt<'_, '_> {
 
     fn up(&mut self) -> Result<Connection> {
         self.outside.answers(true);
-        let connection = self.post.up()?;
+        let ended = self.post.up();
+        self.failed = if ended.is_ok() { 0 } else { self.failed + 1 };
+        assert!(self.failed < 100, "it never goes online again: {ended:?}");
+        let connection = ended?;
         if let Some((blow, when)) = self.fell.take() {
             let (took, budget) = (self.bus.now() - when, if blow == Blow::Drop { AT_ONCE } else { BUDGET });
             assert!(took <= budget, "{blow:?}: {took:?}");
@@ -251,7 +269,7 @@ fn staying<R>(
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
     let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look.clone(), outside, router, blows);
+    let mut dealt = Dealt::new(post, look.clone(), outside, (way, router), blows);
     prepare(&mut dealt);
     let ended = stay(&mut dealt, EVERY, limits, news);
     let seen = see(ended, &mut dealt);
@@ -382,6 +400,30 @@ fn a_report_that_the_connection_is_over_wakes_at_once() {
     }
 }
 
+/// A stick that is pulled is waited for, and that is said once, as long as it is away; then it is dialled once.
+#[test]
+fn a_stick_that_is_pulled_is_waited_for() {
+    for (name, way, router) in WAYS {
+        let mut said = Vec::new();
+        let mut news = |news: News<'_>| match news {
+            News::Up(_) => said.push("up".to_owned()),
+            News::Down(why) => said.push(why),
+            News::Waiting { gone } => said.push(format!("waiting, gone: {gone}")),
+            _ => {}
+        };
+        let prepare = |dealt: &mut Dealt<'_, '_>| {
+            dealt.bus.schedule(Duration::from_secs(90), &place(), Action::Unplug);
+            dealt.bus.schedule(Duration::from_secs(900), &place(), Action::Plug);
+            dealt.stops = Some(dealt.bus.now() + Duration::from_secs(900 + 3600));
+        };
+        staying((name, None), (way, router), (0, Limits::default()), prepare, &mut news, |ended, _| {
+            ended.unwrap()
+        });
+        let gone = "the stick is gone from its place";
+        assert_eq!(said, ["up", gone, "waiting, gone: true", "up"], "{name} {way:?}");
+    }
+}
+
 /// One family of addresses that goes is no connection that is over.
 #[test]
 fn a_report_is_believed_when_the_stick_confirms_it() {
@@ -484,16 +526,23 @@ fn limits_end_the_connection_before_the_bill_does() {
     let access = Access::new(&mut pin, None);
     let cancel = Cancel::new();
     let ended = {
-        let mut post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel);
+        let mut post =
+            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
         let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
         let mut well = 0;
-        let ended =
-            stay(&mut post, EVERY, limits, &mut |news| well += u32::from(matches!(news, News::Well(_))));
+        let ended = stay(&mut post, EVERY, limits, &mut |news| {
+            well += u32::from(matches!(news, News::Well(_)));
+            // Whoever does not heed the limit is stopped, and that is another end.
+            if well > 100 {
+                cancel.cancel();
+            }
+        });
         assert!(well >= 50, "{well}");
         ended
     };
     let error: Error = ended.unwrap_err();
     assert!(error.is(ErrorKind::LimitReached), "{error:?}");
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable), "it is hung up, and that is known");
     assert!(!computer.remembers(&place()), "it is down");
 }
 
@@ -510,7 +559,7 @@ fn data_that_was_off_is_off_again_after_drops_and_replugs() {
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
     let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look, outside, true, 30);
+    let mut dealt = Dealt::new(post, look, outside, (wanted.way, true), 30);
     stay(&mut dealt, EVERY, Limits::default(), &mut |_| {}).unwrap();
     assert_eq!(dealt.took.len(), 30);
     drop(dealt);
@@ -528,7 +577,7 @@ fn a_lease_is_renewed_also_between_looks_that_are_far_apart() {
     let (look, outside) = (bus.clone(), computer.outside());
     let access = Access::new(&mut pin, None);
     let post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, Cancel::new());
-    let mut dealt = Dealt::new(post, look.clone(), outside, true, 0);
+    let mut dealt = Dealt::new(post, look.clone(), outside, (wanted.way, true), 0);
     dealt.stops = Some(look.now() + Duration::from_secs(3600));
     stay(&mut dealt, Duration::from_secs(1800), Limits::default(), &mut |_| {}).unwrap();
     drop(dealt);

@@ -95,8 +95,8 @@ fn every_way_says_what_was_wrong() {
                 continue;
             };
             let changed = bus.held(&place()).unwrap().kept != kept || computer.everything() != before;
-            let judged = matches!(error.verdict(), Some(Verdict::Untouched | Verdict::Recoverable));
-            if !error.is(kind) || changed || !judged {
+            let is_known = matches!(error.verdict(), Some(Verdict::Untouched | Verdict::Recoverable));
+            if !error.is(kind) || changed || !is_known {
                 wrong.push(format!("{name} {way:?} {fault}: {error:?}"));
             }
         }

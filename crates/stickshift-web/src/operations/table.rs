@@ -126,7 +126,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         method: "GET",
         path: "/sticks/{place}/online",
         verb: "online status",
-        about: "How the connection of this computer stands, without a word to the stick",
+        about: "The state of the connection of this computer; the stick is not asked",
         way: Way::Read,
         fields: &[PLACE],
         words: |f, _| Ok(vec!["online".into(), "status".into(), "--".into(), place(f)?]),

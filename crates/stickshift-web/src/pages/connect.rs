@@ -197,7 +197,7 @@ pub(super) async fn log_in(
 ) -> Response {
     fields.0.retain(|(name, _)| name != "place");
     fields.push("place", place.as_str());
-    let line = app.jobs.log_in(&fields).await;
+    let line = app.jobs.log_in(fields).await;
     if line["event"] == "result" {
         return Redirect::to(&format!("/sticks/{}", encoded(&place))).into_response();
     }

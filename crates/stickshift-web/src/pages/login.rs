@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::{Shared, Who, frame, query, too_many, with_cookie};
@@ -50,7 +50,16 @@ fn session_cookie(app: &App, id: &str) -> String {
     format!("{}={id}; Path=/; HttpOnly; SameSite=Strict{secure}", app.cookie)
 }
 
-pub(super) async fn by_link(State(app): Shared, Extension(caller): Who, uri: Uri) -> Response {
+pub(super) async fn by_link(
+    State(app): Shared,
+    Extension(caller): Who,
+    method: Method,
+    uri: Uri,
+) -> Response {
+    // A program that only checks what a link leads to does not use it up.
+    if method == Method::HEAD {
+        return shown(&app, &caller, None).into_response();
+    }
     if app.access.must_wait(address(&caller)) {
         return too_many(shown(&app, &caller, Some("too-many-attempts")));
     }
@@ -71,6 +80,10 @@ pub(super) async fn enter(
     Extension(caller): Who,
     Extension(Form(fields)): Extension<Form>,
 ) -> Response {
+    // No password is wrong where a link alone opens it.
+    if app.options.passwords.is_empty() {
+        return (StatusCode::UNAUTHORIZED, shown(&app, &caller, None)).into_response();
+    }
     if app.access.must_wait(address(&caller)) {
         return too_many(shown(&app, &caller, Some("too-many-attempts")));
     }

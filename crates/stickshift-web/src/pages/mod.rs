@@ -73,11 +73,21 @@ struct Page<'a> {
     caller: &'a Caller,
     /// A page asks for a login once, whatever needs it.
     asks_for_login: AtomicBool,
+    /// Another command keeps the stick of this page, which was told.
+    is_busy: AtomicBool,
+    /// The page offers to load it again, once.
+    offers_again: AtomicBool,
 }
 
 impl<'a> Page<'a> {
     fn new(app: &'a App, caller: &'a Caller) -> Page<'a> {
-        Page { app, caller, asks_for_login: AtomicBool::new(false) }
+        Page {
+            app,
+            caller,
+            asks_for_login: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
+            offers_again: AtomicBool::new(false),
+        }
     }
 
     /// The text of a key.
@@ -189,11 +199,43 @@ impl<'a> Page<'a> {
     /// What an operation reads: the result, or the failure as HTML.
     async fn read(&self, name: &str, fields: &Fields) -> Result<Value, String> {
         let Some(operation) = operations::named(name) else { return Err(String::new()) };
+        let asks_stick = fields.get("place").filter(|_| name != "online");
+        // A page waits once.
+        if asks_stick.is_some() && self.is_busy.load(Ordering::Relaxed) {
+            return Err(String::new());
+        }
         let line = self.app.jobs.read(operation, fields).await;
         if line["event"] == "result" {
             return Ok(line["result"].clone());
         }
-        Err(self.failure(&line) + &self.login_form(&line, fields.get("place")))
+        // A command of this server keeps it; another program's is a failure like others.
+        if let (Some(place), "port-busy", true) =
+            (asks_stick, line["kind"].as_str().unwrap_or_default(), line["verb"].is_null())
+        {
+            self.is_busy.store(true, Ordering::Relaxed);
+            return Err(self.busy(place));
+        }
+        let again = match line["kind"] == "port-busy" && !self.offers_again.swap(true, Ordering::Relaxed) {
+            true => format!("<p>{}</p>", self.again()),
+            false => String::new(),
+        };
+        Err(self.failure(&line) + &again + &self.login_form(&line, fields.get("place")))
+    }
+
+    /// That another command talks to the stick at a place, with the way to it, and back.
+    fn busy(&self, place: &str) -> String {
+        let job = self.app.jobs.at_work(place).map_or_else(String::new, |job| {
+            format!("<a class=\"button\" href=\"/jobs/{}\">{}</a> ", job.id, self.t("to-the-job"))
+        });
+        format!(
+            "<div class=\"box\" role=\"status\"><p>{}</p><p>{job}{}</p></div>",
+            self.t("stick-busy"),
+            self.again()
+        )
+    }
+
+    fn again(&self) -> String {
+        format!("<a class=\"button\" href=\"?\">{}</a>", self.t("try-again"))
     }
 
     /// Where the web interface of the stick at a place wants a login: the form for it.

@@ -120,15 +120,22 @@ pub fn options() -> Options {
 
 pub fn start(options: Options) -> Running {
     let engine = Arc::new(Noting::default());
+    let mut running = start_with(options, Arc::clone(&engine) as Arc<dyn Engine>);
+    running.engine = engine;
+    running
+}
+
+/// The same with another engine.
+pub fn start_with(options: Options, engine: Arc<dyn Engine>) -> Running {
     let links = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&links);
     let show = move |link: &str| noted.lock().unwrap().push(link.to_owned());
-    let server = Server::bind(options, Vec::new(), Arc::clone(&engine) as Arc<dyn Engine>, show).unwrap();
+    let server = Server::bind(options, Vec::new(), engine, show).unwrap();
     let address = server.address().unwrap_or_else(|| "127.0.0.1:1".parse().unwrap());
     let cancel = Cancel::new();
     let flag = cancel.clone();
     let thread = Some(std::thread::spawn(move || server.run(&flag)));
-    Running { address, engine, links, cancel, thread }
+    Running { address, engine: Arc::default(), links, cancel, thread }
 }
 
 /// A status and the rest of an answer.

@@ -1,4 +1,14 @@
 //! Data connections as the stick sees them: docs/protocols/hilink-at.md section 3.6.
+//!
+//! ```
+//! use stickshift::at::data::{self, LinkState, PdpType};
+//!
+//! assert_eq!(data::define_context(1, PdpType::V4V6, "internet")?.text, "AT+CGDCONT=1,\"IPV4V6\",\"internet\"");
+//! // What follows `^NDISSTATQRY:`: IPv4 is up, IPv6 was refused by the network.
+//! let states = data::read_ndis_states("1,,,\"IPV4\",0,33,,\"IPV6\"");
+//! assert_eq!((states[0].state, states[1].cause), (LinkState::Up, Some(33)));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -155,16 +165,21 @@ pub fn factory_line() -> Command<()> {
     Command::plain("AT&F&C1&D2E0S0=0").that(Effect::Reads)
 }
 
+/// Whether a text can name an access point in AT commands and profiles: up to 100 characters (3GPP TS 23.003, 9.1), without spaces and quotes.
+pub fn is_access_point(text: &str) -> bool {
+    (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"')
+}
+
 /// How user and password are proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
-    /// Not at all.
+    /// No credentials are sent.
     None,
-    /// In the clear.
+    /// RFC 1334: the password goes to the network readable.
     Pap,
-    /// By challenge.
+    /// RFC 1994.
     Chap,
-    /// Microsoft's.
+    /// RFC 2759. Huawei's number for it is 3.
     MsChapV2,
 }
 
@@ -277,13 +292,13 @@ pub fn read_ndis_states(value: &str) -> Vec<NdisState> {
 /// The answer to `AT^DHCP?`: how the network wants the interface set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Address.
+    /// The address of the interface.
     pub address: Ipv4Addr,
-    /// Mask.
+    /// Network mask, `255.255.255.252`.
     pub mask: Ipv4Addr,
-    /// Gateway.
+    /// The next router for everything beyond that network.
     pub gateway: Ipv4Addr,
-    /// DHCP server.
+    /// The DHCP server on the same link.
     pub server: Ipv4Addr,
     /// Name servers; 0.0.0.0 for none.
     pub dns: [Ipv4Addr; 2],

@@ -20,7 +20,7 @@ const BUSY_FOR: Duration = Duration::from_secs(15);
 const COMMAND_LIMIT: usize = 1000;
 
 /// After this much silence a line that ended with CR alone is taken as it stands.
-const QUIET: Duration = Duration::from_millis(300);
+const LINE_SILENCE: Duration = Duration::from_millis(300);
 
 /// Unsolicited lines that are kept until somebody takes them.
 const URCS_KEPT: usize = 1000;
@@ -95,7 +95,7 @@ impl<'l> At<'l> {
         self.stale = false;
         for attention in ["AT", "AT", "ATV1"] {
             let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2));
-            let late = late.map_err(|e| self.judge(e))?;
+            let late = late.map_err(|e| self.assess(e))?;
             // An endless stream here is somebody else's problem: unsolicited lines are what is wanted of it.
             let _ = self.collector.push(&late);
             let timeout = Duration::from_secs(1);
@@ -104,7 +104,7 @@ impl<'l> At<'l> {
                 other => return other.map(|_| ()),
             }
         }
-        Err(self.judge(Error::new(ErrorKind::Timeout, "the port does not answer AT")))
+        Err(self.assess(Error::new(ErrorKind::Timeout, "the port does not answer AT")))
     }
 
     /// Sends a command and reads its answer, whatever its result is. `effect` decides the verdict of a failure; for a command that
@@ -112,7 +112,7 @@ impl<'l> At<'l> {
     ///
     /// # Errors
     /// `Usage` for a text that is no command; `Timeout`, `Disconnected`, `Interrupted`, `UnexpectedAnswer` for an answer without end,
-    /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::judge`](crate::error::Standing::judge).
+    /// `Io`. The fact `command` has its secrets masked. The verdict is that of [`Standing::assess`](crate::error::Standing::assess).
     pub fn command(&mut self, command: &str, effect: Effect, timeout: Duration) -> Result<Answer> {
         self.resynchronise()?;
         self.patiently(Line { command, text: None, effect, timeout })
@@ -137,7 +137,7 @@ impl<'l> At<'l> {
         match answer.result {
             Final::Ok => {
                 let value = command.parse(&answer);
-                value.map_err(|e| self.judge(e.with("command", mask::text(&command.text))))
+                value.map_err(|e| self.assess(e.with("command", mask::text(&command.text))))
             }
             ref other => Err(self.refused(&command.text, other)),
         }
@@ -145,7 +145,7 @@ impl<'l> At<'l> {
 
     /// The error for a command whose result was not `OK`: [`refusal`] with its verdict.
     pub fn refused(&self, command: &str, result: &Final) -> Error {
-        self.judge(refusal::refusal(command, result))
+        self.assess(refusal::refusal(command, result))
     }
 
     /// As [`run`](Self::run), for commands that many sticks do not know: `None` when the stick refused or its answer is of another shape.
@@ -185,6 +185,33 @@ impl<'l> At<'l> {
         self.collector.await_report(Some(name));
     }
 
+    /// Waits until the stick says something unasked, at most so long: it is for [`take_urcs`](Self::take_urcs).
+    ///
+    /// # Errors
+    /// `Disconnected`, `Interrupted`, `Io`.
+    pub fn wait_any_urc(&mut self, timeout: Duration) -> Result<()> {
+        self.read_urcs(timeout).map_err(|e| self.assess(e))
+    }
+
+    fn read_urcs(&mut self, timeout: Duration) -> Result<()> {
+        let deadline = self.link.now() + timeout;
+        let mut buffer = [0; 1024];
+        let mut fresh = false;
+        loop {
+            self.keep_urcs();
+            let now = self.link.now();
+            // What came at the last moment may be half a line.
+            let end = if fresh { deadline + LINE_SILENCE } else { deadline };
+            if !self.urcs.is_empty() || now >= end {
+                return Ok(());
+            }
+            self.check()?;
+            let n = self.link.read(&mut buffer, end.min(now + LINE_SILENCE))?;
+            self.collector.push(&buffer[..n])?;
+            fresh = n > 0;
+        }
+    }
+
     fn await_urc(
         &mut self,
         name: &'static str,
@@ -194,12 +221,13 @@ impl<'l> At<'l> {
         self.collector.await_report(Some(name));
         let outcome = self.read_urc(name, timeout, refusable);
         self.collector.await_report(None);
-        outcome.map_err(|e| self.judge(e))
+        outcome.map_err(|e| self.assess(e))
     }
 
     fn read_urc(&mut self, name: &str, timeout: Duration, refusable: bool) -> Result<Option<String>> {
         let deadline = self.link.now() + timeout;
         let mut buffer = [0; 1024];
+        let mut fresh = false;
         loop {
             self.keep_urcs();
             if let Some(i) = self.urcs.iter().position(|line| value_of(line, name).is_some()) {
@@ -210,12 +238,15 @@ impl<'l> At<'l> {
                 return Err(refusal(name, &result));
             }
             let now = self.link.now();
-            if now >= deadline {
+            // What came at the last moment may be the line, or the first half of it.
+            let end = if fresh { deadline + LINE_SILENCE } else { deadline };
+            if now >= end {
                 return Ok(None);
             }
             self.check()?;
-            let n = self.link.read(&mut buffer, deadline.min(now + QUIET))?;
+            let n = self.link.read(&mut buffer, end.min(now + LINE_SILENCE))?;
             self.collector.push(&buffer[..n])?;
+            fresh = n > 0;
             if n == 0 {
                 self.collector.settle();
             }
@@ -254,7 +285,7 @@ impl<'l> At<'l> {
     fn exchange(&mut self, line: Line<'_>) -> Result<Answer> {
         let command = line.command.trim();
         if command.len() > COMMAND_LIMIT || !command.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return Err(self.judge(Error::new(
+            return Err(self.assess(Error::new(
                 ErrorKind::Usage,
                 "not an AT command: one line of ASCII, at most 1000 characters",
             )));
@@ -277,7 +308,7 @@ impl<'l> At<'l> {
         let answer = result.map_err(|e| {
             self.collector.abandon();
             self.stale = true;
-            self.judge(e.with("command", mask::text(command)))
+            self.assess(e.with("command", mask::text(command)))
         })?;
         // Nothing began where no prompt came.
         if self.effects.standing != before {
@@ -301,7 +332,7 @@ impl<'l> At<'l> {
 
     /// Whether a refusal is followed by a second result: it may have been of another program's command, and this one carried out.
     fn another_result_follows(&mut self) -> bool {
-        let Ok(late) = self.link.drain(QUIET, Duration::from_secs(2)) else { return true };
+        let Ok(late) = self.link.drain(LINE_SILENCE, Duration::from_secs(2)) else { return true };
         let whole = self.collector.push(&late).is_ok();
         self.collector.settle();
         self.keep_urcs();
@@ -314,7 +345,11 @@ impl<'l> At<'l> {
         let mut buffer = [0; 4096];
         loop {
             let now = self.link.now();
-            let n = if now < deadline { self.link.read(&mut buffer, deadline.min(now + QUIET))? } else { 0 };
+            let n = if now < deadline {
+                self.link.read(&mut buffer, deadline.min(now + LINE_SILENCE))?
+            } else {
+                0
+            };
             let progress = if n > 0 { self.collector.push(&buffer[..n])? } else { self.collector.settle() };
             match progress {
                 Progress::Done(answer) => {

@@ -1,4 +1,15 @@
 //! What the stick says it is: docs/protocols/hilink-at.md section 3.3.
+//!
+//! ```
+//! use stickshift::at::{At, identify};
+//! use stickshift::link::{Tape, TapeLink};
+//!
+//! // AT+CGMM and its answer.
+//! let tape = Tape::parse("> 41542b43474d4d0d\n< 0d0a45333337320d0a0d0a4f4b0d0a")?;
+//! let mut port = TapeLink::new(tape);
+//! assert_eq!(At::new(&mut port).run(&identify::model())?, "E3372");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use crate::at::{Command, unexpected};
 use crate::error::Result;

@@ -1,4 +1,13 @@
 //! Registration, operators and the radio's mode: docs/protocols/hilink-at.md section 3.5.
+//!
+//! ```
+//! use stickshift::at::network::{self, Access};
+//!
+//! assert_eq!(network::select("20801")?.text, "AT+COPS=1,2,\"20801\"");
+//! assert!(network::select("Orange").is_err(), "a network is chosen by its number");
+//! assert_eq!(Access(7).words(), "LTE");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::time::Duration;
 
@@ -228,16 +237,15 @@ pub fn select_automatically() -> Command<()> {
     Command::plain("AT+COPS=0").within(Duration::from_secs(120))
 }
 
-/// `AT+COPS=1,2,..`: one network by its number, and one radio technology if wanted.
+/// `AT+COPS=1,2,..`: one network by its number.
 ///
 /// # Errors
 /// `Usage` for what is no network number.
-pub fn select(numeric: &str, access: Option<Access>) -> Result<Command<()>> {
+pub fn select(numeric: &str) -> Result<Command<()>> {
     if !matches!(numeric.len(), 5 | 6) || !numeric.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Error::new(ErrorKind::Usage, "a network number has five or six digits"));
     }
-    let access = access.map_or_else(String::new, |a| format!(",{}", a.0));
-    Ok(Command::plain(format!("AT+COPS=1,2,\"{numeric}\"{access}")).within(Duration::from_secs(120)))
+    Ok(Command::plain(format!("AT+COPS=1,2,\"{numeric}\"")).within(Duration::from_secs(120)))
 }
 
 /// The answer to `AT^SYSINFOEX` (and, as far as it goes, to `AT^SYSINFO`). Numbers as in the protocol document.

@@ -1,4 +1,15 @@
 //! Which ports the stick shows, and how to change that: docs/protocols/hilink-at.md section 3.4.
+//!
+//! ```
+//! use stickshift::at::ports::{self, Composition, PortCode};
+//!
+//! let composition = Composition { before: vec![], after: [0x12, 0x10, 0x16].map(PortCode).to_vec() };
+//! assert_eq!(composition.to_string(), "FF;12,10,16");
+//! assert_eq!(composition.words(), "no CD-ROM, 4G PCUI (AT) + 4G modem + NCM network");
+//! // One without a port for AT commands would lock its owner out.
+//! assert!(ports::set_composition(&Composition { before: vec![], after: vec![PortCode(0x16)] }).is_err());
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

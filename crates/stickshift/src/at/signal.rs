@@ -1,4 +1,13 @@
 //! Signal strength and quality, by Huawei's command and by the standard's: docs/protocols/hilink-at.md section 3.5.
+//!
+//! ```
+//! use stickshift::at::signal;
+//!
+//! // What follows `^HCSQ:`, in an answer or a report.
+//! let levels = signal::read_levels("\"LTE\",46,40,130,20").unwrap();
+//! assert_eq!(levels.system, "LTE");
+//! assert!(levels.rsrp.is_some() && levels.rscp.is_none());
+//! ```
 
 use crate::at::{Command, fields_of, number, unexpected};
 use crate::stick::radio::Figure;

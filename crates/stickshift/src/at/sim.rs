@@ -2,6 +2,16 @@
 //!
 //! A wrong PIN costs a try, and after the last one only the PUK helps; after the last PUK the SIM is dead. Whoever sends a code looks first
 //! how many tries there are: [`Modem::use_code`](crate::modem::Modem::use_code) does.
+//!
+//! ```
+//! use stickshift::at::sim;
+//! use stickshift::error::Effect;
+//!
+//! // A code changes the stick, whatever comes of it.
+//! let command = sim::enter("1234");
+//! assert_eq!((command.text.as_str(), command.effect), ("AT+CPIN=\"1234\"", Effect::Changes));
+//! assert_eq!(sim::state().effect, Effect::Reads);
+//! ```
 
 use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
 use crate::error::{ErrorKind, Result};

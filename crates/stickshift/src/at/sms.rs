@@ -1,4 +1,18 @@
 //! Short messages in PDU mode: docs/protocols/hilink-at.md section 3.7. Text mode truncates and mangles and is not used.
+//!
+//! ```
+//! use stickshift::at::{At, sms};
+//! use stickshift::link::{Tape, TapeLink};
+//!
+//! // AT+CPMS?: the store on the SIM holds 3 of 20 messages.
+//! let tape = Tape::parse(
+//!     "> 41542b43504d533f0d\n< 0d0a2b43504d533a2022534d222c332c32302c22534d222c332c32302c22534d222c332c32300d0a0d0a4f4b0d0a",
+//! )?;
+//! let mut port = TapeLink::new(tape);
+//! let store = At::new(&mut port).run(&sms::store())?;
+//! assert_eq!((store.name.as_str(), store.used, store.size), ("SM", 3, 20));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::time::Duration;
 

@@ -21,6 +21,7 @@ mod messages;
 mod noise;
 mod ussd_answers;
 mod verdicts;
+mod waiting;
 
 type Mouth<'a> = Box<dyn FnMut(&str) -> Vec<u8> + Send + 'a>;
 
@@ -266,8 +267,8 @@ fn network_state() {
         ]),
     );
     assert_eq!((offers.len(), offers[0].name.as_str(), offers[1].status), (2, "Orange, F", 3));
-    assert_eq!(network::select("20801", Some(Access(7))).unwrap().text, "AT+COPS=1,2,\"20801\",7");
-    assert!(network::select("2080", None).is_err());
+    assert_eq!(network::select("20801").unwrap().text, "AT+COPS=1,2,\"20801\"");
+    assert!(network::select("2080").is_err());
 
     let s = run(&network::system(), &ok(&["^SYSINFOEX:2,3,0,1,,3,\"WCDMA\",41,\"HSPA+\""]));
     assert_eq!((s.service, s.domain, s.roaming, s.sim), (2, 3, false, 1));

@@ -1,4 +1,13 @@
 //! USSD, the codes such as `*100#`: docs/protocols/hilink-at.md section 3.7.
+//!
+//! ```
+//! use stickshift::at::ussd::{self, ReplyKind};
+//!
+//! // What follows `+CUSD:`.
+//! let reply = ussd::read_reply("0,\"Balance: 12.34 EUR\",15").unwrap();
+//! assert_eq!(reply.kind, ReplyKind::Done);
+//! assert_eq!(reply.text.as_deref(), Some("Balance: 12.34 EUR"));
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

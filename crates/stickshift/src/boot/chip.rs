@@ -51,7 +51,7 @@ impl Chip {
 impl Loader {
     /// The chip that this loader is for, as far as its code, its partition table and its hash tell.
     pub fn chip(&self) -> Option<&'static Chip> {
-        let family = self.judge().family;
+        let family = self.assess().family;
         let by_family = CHIPS.iter().find(|c| family.is_some_and(|f| c.erase_families.contains(&f.name())));
         let by_product = || {
             let product = self.table()?.product();

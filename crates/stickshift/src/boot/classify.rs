@@ -48,7 +48,7 @@ impl Safety {
     }
 }
 
-/// One thing seen in the code that the judgement rests on.
+/// One thing seen in the code that the assessment rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// One lower-case line.
@@ -61,7 +61,7 @@ pub struct Evidence {
 
 /// A loader's safety, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Assessment {
     /// The verdict on the loader.
     pub safety: Safety,
     /// The shape of the erase call, where one was found.
@@ -71,8 +71,8 @@ pub struct Judgement {
 }
 
 impl Loader {
-    /// Judges the loader as it is now, with the changes made to it: by the worst of the places that call the erase routine.
-    pub fn judge(&self) -> Judgement {
+    /// Assesses the loader as it is now, with the changes made to it: by the worst of the places that call the erase routine.
+    pub fn assess(&self) -> Assessment {
         let usbldr = self.block(Block::Usbldr);
         let (sites, marks) = EraseSite::all_and_marks(usbldr);
         // A call can be followed: only a mark in the very routine that it leads to counts.
@@ -107,7 +107,7 @@ impl Loader {
             evidence[..sites.len()].swap(0, worst);
         }
         let family = sites.get(worst.unwrap_or(0)).map(|s| s.family);
-        Judgement { safety, family, evidence }
+        Assessment { safety, family, evidence }
     }
 
     fn site_evidence(&self, site: &EraseSite) -> Evidence {
@@ -131,8 +131,8 @@ impl Loader {
     /// # Errors
     /// `LoaderErases` with the facts `loader` (the [`Safety`] code) and `would-lose`, and `family` and `offset` where known.
     pub fn refuse_erasing(&self, consent: bool) -> Result<()> {
-        let judgement = self.judge();
-        let what = match judgement.safety {
+        let assessment = self.assess();
+        let what = match assessment.safety {
             Safety::PatchedHere | Safety::AlreadySafe => return Ok(()),
             _ if consent => return Ok(()),
             Safety::Stock => {
@@ -143,9 +143,9 @@ impl Loader {
             ),
         };
         let mut error = Error::new(ErrorKind::LoaderErases, what)
-            .with("loader", judgement.safety.code())
+            .with("loader", assessment.safety.code())
             .with("would-lose", WOULD_LOSE);
-        if let (Some(family), Some(evidence)) = (judgement.family, judgement.evidence.first()) {
+        if let (Some(family), Some(evidence)) = (assessment.family, assessment.evidence.first()) {
             error = error.with("family", family).with("offset", format_args!("{:#x}", evidence.offset));
         }
         Err(error.with_verdict(Verdict::Untouched))

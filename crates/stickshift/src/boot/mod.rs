@@ -2,6 +2,14 @@
 //! sent ([`Changes`]), what one does to the flash ([`Safety`]), and the dialogue that sends it ([`download()`]).
 //!
 //! Everything here is described in docs/protocols/balong-boot.md.
+//!
+//! ```
+//! use stickshift::boot::{Loader, PartitionTable};
+//!
+//! // Files are recognised by how they begin.
+//! assert!(!Loader::recognises(b"MZ") && !PartitionTable::recognises(b"MZ"));
+//! assert!(Loader::parse(b"no loader".to_vec()).is_err());
+//! ```
 
 mod chip;
 mod classify;
@@ -15,7 +23,7 @@ mod search;
 pub(crate) mod tests;
 
 pub use chip::{CHIPS, Chip, KNOWN_LOADERS, KnownLoader};
-pub use classify::{Evidence, Judgement, Safety, WOULD_LOSE};
+pub use classify::{Assessment, Evidence, Safety, WOULD_LOSE};
 pub use download::{Downloaded, Start, download};
 pub use end::check_end;
 pub use loader::{Block, Descriptor, Loader, Oddity};

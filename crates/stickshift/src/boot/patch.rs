@@ -64,7 +64,7 @@ impl Loader {
     /// Makes the changes, in the order cut, table, flags, bad blocks, erase. On an error nothing is changed.
     ///
     /// Every erase call that is found is taken out; in a loader that spares the flash already, only one whose pattern fits exactly.
-    /// Where none is found nothing is changed for it: [`Loader::judge`] tells what that means.
+    /// Where none is found nothing is changed for it: [`Loader::assess`] tells what that means.
     ///
     /// # Errors
     /// `PatchNotFound` (fact `patch`) for a cut without a kernel and a bad-block patch without its pattern; `NoPartitionTable`
@@ -82,7 +82,7 @@ impl Loader {
         }
         if !changes.keep_erase {
             // A pattern that fits only in part is a guess: no reason to change a file that spares the flash as it is.
-            let guess = next.judge().safety == Safety::Stock;
+            let guess = next.assess().safety == Safety::Stock;
             for site in EraseSite::all(next.block(Block::Usbldr)) {
                 if site.exact || guess {
                     site.disarm(&mut next);

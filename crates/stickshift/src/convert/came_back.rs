@@ -1,4 +1,17 @@
 //! What is seen of a stick after firmware was sent to it and it was told to restart.
+//!
+//! ```
+//! use stickshift::convert::came_back::CameBack;
+//! use stickshift::stick::Mode;
+//!
+//! // What to tell the owner of each end.
+//! let words = |end: &CameBack| match end {
+//!     CameBack::Reported(identity) => identity.firmware.clone().unwrap_or_default(),
+//!     CameBack::Shows(mode) => mode.to_string(),
+//!     CameBack::Nothing => "nothing came back".to_owned(),
+//! };
+//! assert_eq!(words(&CameBack::Shows(Mode::Fastboot)), "fastboot");
+//! ```
 
 use crate::convert::FirmwareFile;
 use crate::convert::load::find;

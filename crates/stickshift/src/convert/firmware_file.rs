@@ -1,4 +1,13 @@
 //! A firmware file made ready: opened, read once in full, and found sound.
+//!
+//! ```
+//! use stickshift::convert::firmware_file::{FileRole, FirmwareFile};
+//! use stickshift::event::Session;
+//!
+//! assert_eq!(FileRole::MainFirmware.name(), "main firmware");
+//! let missing = FirmwareFile::open("no-such-file.bin".as_ref(), &mut Session::quiet());
+//! assert!(missing.is_err());
+//! ```
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,17 @@
 //! Flashing one or more files to a stick in download mode, with the journal kept.
+//!
+//! ```
+//! use stickshift::convert::flash;
+//! use stickshift::error::{ErrorKind, Verdict};
+//! use stickshift::stick::{Mode, Stick, UsbId};
+//!
+//! // Firmware goes to a stick in download mode only.
+//! let stick = Stick { mode: Mode::Hilink, ..Stick::new("1-1".parse().unwrap(), UsbId::new(0x12d1, 0x14dc)) };
+//! let refused = flash::check_mode(&stick).unwrap_err();
+//! assert!(refused.is(ErrorKind::NotInDownloadMode));
+//! assert_eq!(refused.verdict(), Some(Verdict::Untouched));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -204,7 +217,7 @@ pub fn check_mode(stick: &Stick) -> Result<()> {
     if stick.mode == Mode::Download {
         return Ok(());
     }
-    let what = format!("the stick at {} is not in download mode: {}", stick.place, stick.mode.words());
+    let what = format!("the stick at {} is not in download mode: {}", stick.place, stick.mode_words());
     Err(Error::new(ErrorKind::NotInDownloadMode, what)
         .with("id", stick.id)
         .with("mode", stick.mode.code())
@@ -254,12 +267,12 @@ impl Work<'_> {
                 Err(error) => error.with("file", self.files[self.number].path.display()),
             };
             let touched = self.journal.record.touched;
-            let judged = |e: Error| match e.verdict() {
+            let with_state = |e: Error| match e.verdict() {
                 Some(Verdict::Untouched) | None if touched => e.with_verdict(Verdict::Recoverable),
                 _ => e,
             };
             if !error.is(ErrorKind::Disconnected) {
-                return Err(if came_back { judged(error) } else { error });
+                return Err(if came_back { with_state(error) } else { error });
             }
             lost.closed = true;
             came_back = true;
@@ -273,7 +286,7 @@ impl Work<'_> {
             }
             let wait = format!("the port closed; waiting up to {} seconds for it", BACK.as_secs());
             session.step("wait-port", wait);
-            if !link.reopen(BACK).map_err(judged)? {
+            if !link.reopen(BACK).map_err(with_state)? {
                 return Err(error);
             }
             session.warn("port-again", format!("{error}; the port is back"));

@@ -3,6 +3,15 @@
 //!
 //! One small JSON file per place on the bus, or per port where no place is known, held against other runs as long as one works on it.
 //! Identities are kept as hashes only.
+//!
+//! ```
+//! use stickshift::convert::journal::Fingerprint;
+//!
+//! let of = |imei: &str| Fingerprint { imei_hash: Some(Fingerprint::hash_imei(imei)), ..Fingerprint::default() };
+//! let (one, other) = (of("860000000000001"), of("860000000000002"));
+//! assert!(one.is_surely(&one));
+//! assert_eq!(one.contradiction(&other), Some("IMEI"));
+//! ```
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -64,12 +73,24 @@ impl Key {
     fn file_name(&self) -> String {
         match self {
             Key::Place(place) => place.to_string(),
-            // Injective: what is replaced is doubled where it stands for itself.
-            Key::Port(path) => {
-                format!("port{}", path.display().to_string().replace('-', "--").replace(['/', '\\'], "-"))
-            }
+            Key::Port(path) => format!("port{}", plain(&path.display().to_string())),
         }
     }
+}
+
+/// A path as a name of a file on every system. What is replaced is doubled or numbered where it stands for itself.
+fn plain(path: &str) -> String {
+    let mut name = String::new();
+    for c in path.chars() {
+        match c {
+            '-' => name.push_str("--"),
+            '/' | '\\' => name.push('-'),
+            // Windows has no files with them in their names.
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' | '=' => name.push_str(&format!("={:02x}", u32::from(c))),
+            c => name.push(c),
+        }
+    }
+    name
 }
 
 impl From<&Place> for Key {
@@ -536,6 +557,16 @@ mod tests {
             journal.finish().unwrap();
             assert!(Journal::load(dir.path(), key).unwrap_err().is(ErrorKind::NoJournal));
         }
+    }
+
+    #[test]
+    fn every_system_has_files_of_these_names() {
+        let names = [r"\\?\Z:\dev\pts\16", "COM7", "/dev/a=3f", "/dev/a?", "<>\"|*"].map(plain);
+        for name in &names {
+            assert!(!name.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*']), "{name}");
+        }
+        assert_eq!(names[1], "COM7");
+        assert_ne!(names[2], names[3]);
     }
 
     #[test]

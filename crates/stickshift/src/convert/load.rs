@@ -1,4 +1,17 @@
 //! Sending a loader to the boot ROM, and seeing it start at the same place on the bus.
+//!
+//! ```
+//! use stickshift::convert::load;
+//! use stickshift::error::ErrorKind;
+//! use stickshift::stick::{Mode, Stick, UsbId};
+//!
+//! let mut stick = Stick::new("1-1".parse().unwrap(), UsbId::new(0x12d1, 0x1443));
+//! stick.mode = Mode::BootRom;
+//! load::check_mode(&stick)?;
+//! stick.mode = Mode::Download;
+//! assert!(load::check_mode(&stick).unwrap_err().is(ErrorKind::NotInBootMode), "a loader runs already");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,27 +57,27 @@ fn change_in_words(code: &str) -> &str {
 
 /// What sending this loader would do to a stick; `model` where it is known.
 pub fn plan(loader: &Loader, model: Option<&str>, plan: &mut Plan) {
-    let judgement = loader.judge();
+    let assessment = loader.assess();
     let known = loader.known();
     for change in loader.changes() {
         let text = format!("{} (offset {:#x})", change_in_words(change.what), change.offset);
         plan.step("loader-change", text, None);
     }
     let bytes = Block::ALL.iter().map(|b| loader.block(*b).len() as u64).sum();
-    let flash = match judgement.safety {
+    let flash = match assessment.safety {
         Safety::PatchedHere | Safety::AlreadySafe => "the flash is not touched",
         Safety::Stock => "when it starts it erases the whole flash",
         Safety::Unknown => "whether it erases the flash when it starts is not known",
     };
     plan.step("load-block", format!("send the loader to the boot ROM (into memory; {flash})"), Some(bytes));
     plan.step("wait-loader", "wait until the loader's ports appear on the same USB port", None);
-    plan.evidence.push(format!("the loader is {}", judgement.safety.words()));
-    plan.evidence.extend(judgement.evidence.iter().map(|e| e.text.clone()));
+    plan.evidence.push(format!("the loader is {}", assessment.safety.words()));
+    plan.evidence.extend(assessment.evidence.iter().map(|e| e.text.clone()));
     plan.evidence.extend(known.map(|known| format!("the file is {}: {}", known.name, known.about)));
     plan.evidence.extend(loader.oddities().into_iter().map(|o| o.text));
     plan_chip(loader, model, plan);
-    if matches!(judgement.safety, Safety::Stock | Safety::Unknown) {
-        let text = match judgement.safety {
+    if matches!(assessment.safety, Safety::Stock | Safety::Unknown) {
+        let text = match assessment.safety {
             Safety::Stock => format!("the loader erases the whole flash: {} are lost", boot::WOULD_LOSE),
             _ => {
                 format!("nothing shows that the loader spares the flash: {} may be lost", boot::WOULD_LOSE)
@@ -123,13 +136,16 @@ pub fn check_mode(stick: &Stick) -> Result<()> {
             stick.place
         ))
         .detail(Detail::LoaderRuns)),
-        mode => Err(error(format!("the stick at {} is not in its boot ROM: {}", stick.place, mode.words()))),
+        _ => {
+            let shows = stick.mode_words();
+            Err(error(format!("the stick at {} is not in its boot ROM: {shows}", stick.place)))
+        }
     }
 }
 
 /// What a failure means after a loader was sent whole that erases the flash, or may: the flash is not what it was.
 fn after_erasing(loader: &Loader, error: Error) -> Error {
-    match loader.judge().safety {
+    match loader.assess().safety {
         Safety::PatchedHere | Safety::AlreadySafe => error,
         Safety::Stock | Safety::Unknown => error.detail(Detail::MayHaveErased).with_verdict(Verdict::Unknown),
     }

@@ -47,7 +47,7 @@
 //!     login: None,
 //!     no_updates: true,
 //! };
-//! // Nothing is changed so far: this is what will be done, and what speaks against it.
+//! // Nothing is changed so far: this is what will be done, and the reasons against it.
 //! let planned = convert::plan(&mut bus, &stick, &request, &mut session)?;
 //! assert!(planned.plan.unanswered(request.consents).is_none());
 //!

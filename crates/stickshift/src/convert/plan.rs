@@ -88,7 +88,7 @@ pub fn plan(
         "convert {} ({}, {}) to {} firmware",
         stick.place,
         stick.id,
-        stick.mode,
+        stick.mode_words(),
         request.to.kind().name()
     );
     let mut plan = Plan::new(title);
@@ -167,7 +167,7 @@ fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Re
             steps.extend((gate != Gate::Closed).then_some(Step::EnterDownload));
         }
         _ => {
-            let what = format!("no way to other firmware is known from this mode: {}", stick.mode);
+            let what = format!("no way to other firmware is known from this mode: {}", stick.mode_words());
             return Err(Error::new(ErrorKind::NotInDownloadMode, what)
                 .with("id", stick.id)
                 .with("mode", stick.mode.code()));

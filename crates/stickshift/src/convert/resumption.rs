@@ -1,4 +1,12 @@
 //! What the record of an interrupted run is worth on the stick that is there now, and what resuming sends and leaves out.
+//!
+//! ```
+//! use stickshift::convert::resumption::Worth;
+//!
+//! // Only a stick that is proven to be the one of the record is spared what it acknowledged.
+//! let skips = |worth: &Worth| matches!(worth, Worth::Proven);
+//! assert!(skips(&Worth::Proven) && !skips(&Worth::Unproven));
+//! ```
 
 use std::path::Path;
 
@@ -103,10 +111,23 @@ pub fn plan(record: &Record, files: &[FirmwareFile], seen: Option<&Identity>, pl
     plan.evidence.push(match worth {
         Worth::Proven => "the IMEI shows that this is the stick of the interrupted run".to_owned(),
         Worth::Unproven => {
-            "nothing proves that this is the stick of the interrupted run: nothing is skipped".to_owned()
+            "nothing proves that this is the stick of the interrupted run: nothing is skipped, the first partition is written again"
+                .to_owned()
         }
         Worth::Stale(why) => why,
     });
+}
+
+/// Adds to the plan of a run that forgets an interrupted one what it begins with.
+pub fn plan_anew(record: &Record, plan: &mut Plan) {
+    if record.files.iter().all(|file| file.acknowledged == 0) {
+        return;
+    }
+    let first = plan.steps.iter().find(|step| step.code == "flash-partition");
+    let first = first.map_or_else(String::new, |step| format!(" ({})", step.text));
+    plan.dangers.push(format!(
+        "an interrupted run is recorded for this place: without --resume every partition is written again, from the first one on{first}"
+    ));
 }
 
 fn name(path: &Path) -> String {

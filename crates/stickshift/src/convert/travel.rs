@@ -123,7 +123,7 @@ impl Travel<'_> {
                 Err(error) => return Err(error),
             };
             self.changed |= error.verdict() != Some(Verdict::Untouched);
-            match soft_way.judge(step, error) {
+            match soft_way.after_failure(step, error) {
                 Next::TryAgain(error) => self.wait_for_it(bus, step, error, session)?,
                 Next::Closed(error) if !steps.contains(&Step::BootPin) => {
                     return Err(needs_loader().because(error));
@@ -341,7 +341,7 @@ impl SoftWay {
         if self.failures < TRIES { Turn::Take(step) } else { Turn::Stop }
     }
 
-    fn judge(&mut self, step: Step, error: Error) -> Next {
+    fn after_failure(&mut self, step: Step, error: Error) -> Next {
         let refused = match step {
             Step::OpenPorts => {
                 let refused = error.refusal_of(RefusalFamily::Hilink).is_some();
@@ -406,27 +406,27 @@ mod tests {
     fn only_refusals_close_the_soft_way() {
         let steps = [Step::OpenPorts, Step::EnterDownload, Step::BootPin, Step::Load, Step::Flash];
         let silent = || Error::new(ErrorKind::Timeout, "x");
-        let judged = |error: fn() -> Error| {
+        let outcomes = |error: fn() -> Error| {
             let mut way = SoftWay::of(&steps);
             (0..TRIES)
-                .map(|_| match way.judge(Step::EnterDownload, error()) {
+                .map(|_| match way.after_failure(Step::EnterDownload, error()) {
                     Next::TryAgain(_) => "again",
                     Next::Closed(_) => "closed",
                     Next::GiveUp(_) => "given up",
                 })
                 .collect::<Vec<_>>()
         };
-        assert_eq!(judged(|| Error::new(ErrorKind::Timeout, "x")), ["again", "again", "again", "given up"]);
-        assert_eq!(judged(|| Error::new(ErrorKind::GateClosed, "x"))[..2], ["again", "closed"]);
+        assert_eq!(outcomes(|| Error::new(ErrorKind::Timeout, "x")), ["again", "again", "again", "given up"]);
+        assert_eq!(outcomes(|| Error::new(ErrorKind::GateClosed, "x"))[..2], ["again", "closed"]);
 
         let code = Refusal { family: RefusalFamily::Hilink, code: 100_002 };
         let web = || Error::new(ErrorKind::NotSwitched, "x").detail(Detail::Refusal(code));
         let mut way = SoftWay::of(&steps);
-        assert!(matches!(way.judge(Step::OpenPorts, web()), Next::Closed(_)));
+        assert!(matches!(way.after_failure(Step::OpenPorts, web()), Next::Closed(_)));
         let mut way = SoftWay::of(&steps);
         let half = || web().detail(Detail::Unanswered);
-        assert!(matches!(way.judge(Step::OpenPorts, half()), Next::TryAgain(_)));
-        assert!(matches!(way.judge(Step::OpenPorts, silent()), Next::TryAgain(_)));
+        assert!(matches!(way.after_failure(Step::OpenPorts, half()), Next::TryAgain(_)));
+        assert!(matches!(way.after_failure(Step::OpenPorts, silent()), Next::TryAgain(_)));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Detail {
     HttpsOnly,
     /// In which mode the stick is that lacks the way in. Fact `mode`.
     InMode(&'static str),
+    /// Messages that were new count as read since they were listed.
+    MarkedRead,
     /// The stick did not say whether it did what it was sent: it was silent, or answered with something else.
     Unanswered,
     /// What stood at the stick's place when it was looked at after the failure.
@@ -64,6 +66,8 @@ pub enum Detail {
     ForOther(String),
     /// A word of a command line is no option, or an option lacks its value.
     BadOption,
+    /// Another computer works on the stick, or did until nobody here could see it any more.
+    GoesOnElsewhere,
 }
 
 impl Detail {
@@ -99,7 +103,9 @@ impl Detail {
             | Detail::PinRefusedBefore
             | Detail::Reaches(_)
             | Detail::NoDriver(_)
-            | Detail::BadOption => return None,
+            | Detail::BadOption
+            | Detail::GoesOnElsewhere
+            | Detail::MarkedRead => return None,
         })
     }
 }

@@ -1,4 +1,14 @@
 //! What the numbers mean by which sticks and networks refuse, from `data/refusals-*.toml`.
+//!
+//! ```
+//! use stickshift::error::refusals::{self, Tried};
+//! use stickshift::error::RefusalFamily;
+//!
+//! // Sticks write the meaning in words, too: the row is the same.
+//! let full = refusals::named(RefusalFamily::Cms, "memory full").unwrap();
+//! assert_eq!(full.from, 322);
+//! assert_eq!(refusals::connection(901).map(|meaning| meaning.code), Some(901));
+//! ```
 
 use std::io::Read;
 use std::sync::OnceLock;

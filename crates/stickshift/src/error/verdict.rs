@@ -53,9 +53,9 @@ pub enum Effect {
 ///
 /// let silence = || Error::new(ErrorKind::Timeout, "no answer");
 /// let clean = Standing::default();
-/// assert_eq!(clean.judge(silence()).verdict(), Some(Verdict::Untouched));
-/// assert_eq!(clean.in_doubt().judge(silence()).verdict(), Some(Verdict::Unknown));
-/// assert_eq!(clean.changed().judge(silence()).verdict(), None);
+/// assert_eq!(clean.assess(silence()).verdict(), Some(Verdict::Untouched));
+/// assert_eq!(clean.in_doubt().assess(silence()).verdict(), Some(Verdict::Unknown));
+/// assert_eq!(clean.changed().assess(silence()).verdict(), None);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -89,10 +89,15 @@ impl Standing {
         self.in_doubt
     }
 
+    /// Whether a changing command was carried out.
+    pub fn has_changed(self) -> bool {
+        self.changed
+    }
+
     /// States the verdict of a failure as far as it follows from the commands: unknown while one is in doubt, untouched when nothing was
     /// changed, none after a change.
     #[must_use]
-    pub fn judge(self, error: Error) -> Error {
+    pub fn assess(self, error: Error) -> Error {
         if self.in_doubt {
             error.with_verdict(Verdict::Unknown)
         } else if self.changed {

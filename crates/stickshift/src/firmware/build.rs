@@ -1,4 +1,13 @@
 //! Putting images together: right sizes, right checksums, right padding.
+//!
+//! ```
+//! use stickshift::firmware::build;
+//!
+//! // Text fields are padded with zeros, and never cut.
+//! assert_eq!(build::field::<8>("2026.11")?, *b"2026.11\0");
+//! assert!(build::field::<4>("too long").is_err());
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,6 +4,15 @@
 //! stick, `.fw` with a header of its own. Next to raw images stands `firmware.json`, which keeps what they do not tell: header
 //! fields, the file header, how each was stored. Checksums and sizes are not kept; building computes them, so an image whose
 //! checksums were wrong comes back with right ones.
+//!
+//! ```
+//! use stickshift::firmware::Header;
+//! use stickshift::firmware::extract::{self, Package};
+//!
+//! assert_eq!(extract::MANIFEST, "firmware.json");
+//! let missing = Package::read("no-such-folder".as_ref(), &Header::new(0));
+//! assert!(missing.is_err());
+//! ```
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};

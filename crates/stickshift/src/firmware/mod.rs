@@ -6,6 +6,21 @@
 //!
 //! Partitions are stored plain or compressed. Checksums cover the stored bytes; what reaches a stick is always the inflated
 //! image, read with [`Image::payload`].
+//!
+//! ```
+//! use stickshift::firmware::build::{self, Part};
+//! use stickshift::firmware::{Header, Image, verify};
+//! use stickshift::event::Session;
+//! use std::io::Cursor;
+//!
+//! let part = Part::from_bytes(Header::new(0x20000), vec![7; 5000]);
+//! let mut file = Cursor::new(Vec::new());
+//! build::write(&mut file, Some(&build::file_header(1)), vec![part])?;
+//! let mut image = Image::open(file)?;
+//! assert_eq!(image.partitions.len(), 1);
+//! verify(&mut image, &mut Session::quiet())?.require_sound()?;
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 pub mod build;
 mod container;

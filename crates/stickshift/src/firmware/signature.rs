@@ -1,6 +1,15 @@
 //! The signature at the end of partition 0 or 1, inside the inflated image (docs/protocols/balong-flash.md section 1.7).
 //!
 //! Only its outline is public: a length, and the hash of the key. Whether it is valid, the stick alone can tell.
+//!
+//! ```
+//! use stickshift::firmware::signature::{self, Signature};
+//!
+//! let key_hash = signature::common_key();
+//! let signature = Signature { partition: 0, length: signature::trailer_length(10), key_hash };
+//! assert_eq!((signature.length, signature.partitions()), (2958, Some(10)));
+//! assert!(signature.known_key().is_some());
+//! ```
 
 use std::io::Read;
 
@@ -34,6 +43,12 @@ pub struct KnownKey {
 }
 
 include!(concat!(env!("OUT_DIR"), "/signature_keys.rs"));
+
+/// Hash of the key that most images of the family name: the first row of the table.
+pub fn common_key() -> [u8; HASH_SIZE] {
+    let hash = crate::hex::decode(KNOWN_KEYS[0].hash).and_then(|bytes| bytes.try_into().ok());
+    hash.expect("the table is checked when it is built")
+}
 
 /// A signature trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]

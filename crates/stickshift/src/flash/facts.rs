@@ -1,5 +1,13 @@
 //! What is known of flashing besides the protocol: refusals in words, sticks whose download mode is odd, the numbers that updaters show. The tables
 //! are `data/flash-facts.toml`.
+//!
+//! ```
+//! use stickshift::flash::facts;
+//!
+//! // The owner of a loader from a forum's kit is told which kit it is.
+//! assert_eq!(facts::loader_kit("usblsafe-99.bin").map(|kit| kit.word), Some("99"));
+//! assert!(facts::loader_kit("usblsafe-3372h.bin").is_none());
+//! ```
 
 /// A refusal (NAK) of download mode (docs/protocols/balong-flash.md section 2.5).
 #[derive(Debug, PartialEq, Eq)]

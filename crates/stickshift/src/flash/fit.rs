@@ -1,9 +1,18 @@
 //! Whether an image is made for a stick, as far as both tell (docs/protocols/balong-flash.md section 1.3).
+//!
+//! ```
+//! use stickshift::flash::fit;
+//!
+//! assert_eq!(fit::wrong_product(Some("E3372h_153"), Some("HUAWEI E3372h-153")), None);
+//! assert!(fit::wrong_product(Some("E3372h_153"), Some("E3372s_153")).is_some());
+//! // What one side does not tell is no contradiction.
+//! assert_eq!(fit::wrong_product(None, Some("E3372s_153")), None);
+//! ```
 
 use crate::stick::identify::{board, model_of};
 
-/// What the product that a stick names in download mode says against an image's platform (`E3372h_153`). What one side does not tell cannot
-/// speak against it.
+/// What the product that a stick names in download mode says against an image's platform (`E3372h_153`). What one side does not tell is no
+/// contradiction.
 pub fn wrong_product(platform: Option<&str>, product: Option<&str>) -> Option<String> {
     let (platform, product) = (platform?, product?);
     (!same(platform, product)).then(|| format!("the image is for {platform}, the stick is {product}"))
@@ -38,7 +47,7 @@ pub fn wrong_model(platform: &str, model: &str) -> Option<String> {
         .then(|| format!("the image is for {platform}, the stick is {}", model.trim()))
 }
 
-/// What speaks for it, in one line each.
+/// The evidence that it is, one line each.
 pub fn evidence(platform: Option<&str>, product: Option<&str>) -> Vec<String> {
     match (platform, product) {
         (Some(platform), Some(product)) if same(platform, product) => {

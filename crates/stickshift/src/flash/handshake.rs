@@ -165,7 +165,7 @@ fn greet(link: &mut dyn ByteLink, session: &Session<'_>) -> Result<Greeting> {
         session.check()?;
         match exchange(link, "AT^DLOADVER?", AT_ANSWER)? {
             Said::Answer(answer) => {
-                let Err(error) = judge_version(&answer) else { return Ok(Greeting::At) };
+                let Err(error) = check_version(&answer) else { return Ok(Greeting::At) };
                 // A command that arrived damaged is refused, too: believed when it is said twice.
                 if before.replace(answer.clone()) == Some(answer) || round + 1 == GREETINGS {
                     return Err(error);
@@ -189,7 +189,7 @@ fn greet(link: &mut dyn ByteLink, session: &Session<'_>) -> Result<Greeting> {
     Err(error.with("answer", shown))
 }
 
-fn judge_version(answer: &Answer) -> Result<()> {
+fn check_version(answer: &Answer) -> Result<()> {
     if answer.result != Final::Ok {
         return Err(not_in_download_mode("an ordinary AT port: it does not know the download protocol"));
     }

@@ -1,5 +1,14 @@
 //! Requests and replies of download mode's binary phase (docs/protocols/balong-flash.md sections 2.4 and 2.5). Multi-byte fields are
 //! big-endian; framing and CRC are [`crate::wire::hdlc`]'s.
+//!
+//! ```
+//! use stickshift::flash::message::{self, Reply};
+//!
+//! let mut body = Vec::new();
+//! message::block(1, &[0xaa, 0xbb], &mut body);
+//! assert_eq!(body, [0x42, 0, 0, 0, 1, 0, 2, 0xaa, 0xbb]);
+//! assert_eq!(Reply::parse(&[3, 0, 0x0c]), Reply::Nak(0x0c));
+//! ```
 
 /// Bytes of one block. The original sends 4096; the last block of a partition is as short as what is left.
 pub const BLOCK_SIZE: usize = 4096;

@@ -2,6 +2,14 @@
 //!
 //! [`handshake`] brings the port into its binary phase and asks what the stick is; nothing is written by it. [`run`] sends partitions. Between
 //! the two stands the caller's check that the image fits: [`fit`].
+//!
+//! ```
+//! use stickshift::flash::message::{self, Reply};
+//!
+//! // A partition is announced, sent in blocks, and ended; the stick answers each.
+//! assert_eq!(message::start(0x20000, 4096)[0], 0x41);
+//! assert_eq!(Reply::parse(&[0x02]), Reply::Ack);
+//! ```
 
 pub mod facts;
 pub mod fit;

@@ -1,5 +1,12 @@
 //! Refusals in words. Two lists of codes are in use and a stick does not tell which one it follows, so both readings are given
 //! where they differ (docs/protocols/balong-flash.md section 2.5).
+//!
+//! ```
+//! use stickshift::flash::nak;
+//!
+//! assert!(!nak::is_for_good(nak::BAD_FRAME), "a frame that was damaged is sent again");
+//! assert!(nak::is_for_good(0x0c) && nak::is_authorisation(0x0c));
+//! ```
 
 use crate::flash::facts::REFUSALS;
 

@@ -152,7 +152,7 @@ impl<'l> Hilink<'l> {
     }
 
     /// Makes a call. A stale token or a lost session is replaced and the call repeated once; a busy stick is asked again. The verdict of a
-    /// failure is that of [`Standing::judge`].
+    /// failure is that of [`Standing::assess`].
     ///
     /// # Errors
     /// `HilinkRefused`, `LoginNeeded`, `LoginRefused`, `LoginLocked`, `SessionTaken` and the like by the code of the refusal; `UnexpectedAnswer`; `Interrupted`; those of the link.
@@ -170,7 +170,7 @@ impl<'l> Hilink<'l> {
             if call.effect == Effect::Changes {
                 self.effects.standing = self.before.in_doubt();
             }
-            self.judge(e.with("path", mask::address(call.path)))
+            self.assess(e.with("path", mask::address(call.path)))
         })
     }
 
@@ -217,7 +217,7 @@ impl<'l> Hilink<'l> {
     pub fn raw(&mut self, path: &str, body: Option<&str>) -> Result<Element> {
         if !path.starts_with('/') || !path.bytes().all(|b| (b'!'..=b'~').contains(&b)) {
             let what = "a path of the API begins with / and has no blanks";
-            return Err(self.judge(Error::new(ErrorKind::Usage, what)));
+            return Err(self.assess(Error::new(ErrorKind::Usage, what)));
         }
         let effect = if body.is_some() { Effect::Changes } else { Effect::Reads };
         self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL)
@@ -247,7 +247,7 @@ impl<'l> Hilink<'l> {
             self.check()?;
             let response = self.exchange("GET", &path, Vec::new(), &[], Effect::Reads, USUAL)?;
             if (300..400).contains(&response.status) && is_https(&response) {
-                return Err(self.judge(https_only()));
+                return Err(self.assess(https_only()));
             }
             // Only to another page of the same server.
             let location = response.header("Location").map(local_path);
@@ -323,7 +323,7 @@ impl<'l> Hilink<'l> {
                 Err(_) => {}
             }
         }
-        reply.map_err(|e| self.judge(e))
+        reply.map_err(|e| self.assess(e))
     }
 
     pub(super) fn request(
@@ -399,7 +399,7 @@ impl<'l> Hilink<'l> {
 
     fn get_once(&mut self, path: &str, timeout: Duration) -> Result<Element> {
         let response = self.exchange("GET", path, Vec::new(), &[], Effect::Reads, timeout)?;
-        read_reply(path, &response).map_err(|e| self.judge(e))
+        read_reply(path, &response).map_err(|e| self.assess(e))
     }
 
     pub(super) fn post_once(
@@ -474,7 +474,7 @@ impl<'l> Hilink<'l> {
             if e.request_sent() == Some(false) {
                 self.effects.standing = self.before;
             }
-            self.judge(e.with("path", mask::address(path)))
+            self.assess(e.with("path", mask::address(path)))
         })?;
         let set: Vec<String> = response.header_all("Set-Cookie").map(str::to_owned).collect();
         for cookie in set {

@@ -1,4 +1,14 @@
 //! What the device is, its signal, and how to restart it or change its USB composition: sections 1.7 and 1.8.
+//!
+//! ```
+//! use stickshift::error::Effect;
+//! use stickshift::hilink::device::{self, Control, UsbMode};
+//!
+//! let restart = device::control(Control::Reboot);
+//! assert_eq!((restart.path, restart.effect), ("/api/device/control", Effect::Changes));
+//! assert_eq!(restart.body.as_deref(), Some("<Control>1</Control>"));
+//! assert_eq!(UsbMode::Debug.number(), 1);
+//! ```
 
 use crate::hilink::xml::Element;
 use crate::hilink::{Call, unexpected};
@@ -152,12 +162,25 @@ fn figure(reply: &Element, name: &str) -> Option<Figure> {
     let whole = reply.value(name)?.trim();
     let text = whole.trim_start_matches(['<', '>', '=', ' ']);
     let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
-    let value = text[..end].parse().ok().filter(|f: &f32| f.is_finite())?;
+    let value = decimal(&text[..end])?;
     Some(match whole.chars().next() {
         Some('<') => Figure::AtMost(value),
         Some('>') => Figure::AtLeast(value),
         _ => Figure::Exact(value),
     })
+}
+
+/// A number with a sign and two decimals at most, further ones cut off: the standard library's parser brings tables of 16 KB with it.
+fn decimal(text: &str) -> Option<f32> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let decimals =
+        decimals.bytes().all(|b| b.is_ascii_digit()).then(|| &decimals[..decimals.len().min(2)])?;
+    let digits = format!("{whole}{decimals}");
+    let number: u32 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let scale = [1.0, 10.0, 100.0][decimals.len()];
+    let value = number as f32 / scale;
+    Some(if text.starts_with('-') { -value } else { value })
 }
 
 /// What `device/control` does.
@@ -217,4 +240,20 @@ pub fn updates_itself() -> Call<Option<bool>> {
     Call::get("/api/online-update/autoupdate-config", |r| {
         Ok(r.string("auto_update").map(|value| value.trim() == "1"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_as_the_standard_library_reads_them() {
+        for text in ["-97.5", "0", "+3", "-0.2", ".5", "5.", "-12.25", "-97.50", "140"] {
+            assert_eq!(decimal(text), text.parse().ok(), "{text}");
+        }
+        assert_eq!(decimal("-8.129"), Some(-8.12));
+        for text in ["", "-", ".", "1.2.3", "--1", "1-2", "1.-2", "99999999999999999999"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
 }

@@ -1,4 +1,14 @@
 //! The data connection: its switch, how it dials, and the profiles.
+//!
+//! ```
+//! use stickshift::error::Effect;
+//! use stickshift::hilink::dialup;
+//!
+//! assert_eq!(dialup::policy().effect, Effect::Reads);
+//! let switch = dialup::set_data_switch(true);
+//! assert_eq!((switch.path, switch.effect), ("/api/dialup/mobile-dataswitch", Effect::Changes));
+//! assert!(switch.body.unwrap().contains("<dataswitch>1</dataswitch>"));
+//! ```
 
 use std::time::Duration;
 

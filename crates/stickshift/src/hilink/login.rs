@@ -87,7 +87,7 @@ impl Hilink<'_> {
             return Ok(false);
         }
         if let Some(minutes) = state.locked {
-            return Err(self.judge(refusal("/api/user/login", 108_007).with("minutes", minutes)));
+            return Err(self.assess(refusal("/api/user/login", 108_007).with("minutes", minutes)));
         }
         self.log_in_as(&state, user, password)?;
         self.credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
@@ -121,7 +121,7 @@ impl Hilink<'_> {
     pub(super) fn log_in_as(&mut self, state: &LoginState, user: &str, password: &str) -> Result<()> {
         // Whatever answers HTTP would get the password in a form that anybody reads, and a false server says that it is an old one.
         let standing = self.standing();
-        let refused = |what| Err(standing.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+        let refused = |what| Err(standing.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         if !state.stated {
             let what = "this server does not say how a password is to be sent to it: none was sent";
             return refused(what);
@@ -135,7 +135,7 @@ impl Hilink<'_> {
             }
             0 | 3 => {
                 let what = "this server wants the password in a form that anybody can read: none was sent";
-                Err(self.judge(Error::new(ErrorKind::WeakLogin, what)))
+                Err(self.assess(Error::new(ErrorKind::WeakLogin, what)))
             }
             _ => refused("this server wants the password in a form that is not known: none was sent"),
         }
@@ -171,7 +171,7 @@ impl Hilink<'_> {
                 Err(e) => return Err(self.why_refused(e)),
             }
         }
-        Err(self.judge(refusal(PATH, STALE_TOKEN)))
+        Err(self.assess(refusal(PATH, STALE_TOKEN)))
     }
 
     fn log_in_by_scram(&mut self, user: &str, password: &str) -> Result<()> {
@@ -189,12 +189,12 @@ impl Hilink<'_> {
             challenge =
                 self.post_once(CHALLENGE, &ask, Effect::Reads, USUAL).and_then(|r| read_reply(CHALLENGE, &r));
         }
-        let challenge = challenge.map_err(|e| self.judge(e)).map_err(|e| self.why_refused(e))?;
+        let challenge = challenge.map_err(|e| self.assess(e)).map_err(|e| self.why_refused(e))?;
         let part = |name| challenge.value(name).unwrap_or_default();
         let server_nonce = part("servernonce").to_owned();
         let rounds = challenge.number("iterations").unwrap_or(0);
         let scram =
-            Scram::new(password, &nonce, &server_nonce, part("salt"), rounds).map_err(|e| self.judge(e))?;
+            Scram::new(password, &nonce, &server_nonce, part("salt"), rounds).map_err(|e| self.assess(e))?;
         let fields = [("clientproof", scram.client_proof()), ("finalnonce", &server_nonce)];
         let prove = Body::Plain(xml::request(&xml::elements(&fields)));
         let response = self.attempt(PROOF, &prove)?;
@@ -204,7 +204,7 @@ impl Hilink<'_> {
         if !scram.proves_server(reply.value("serversignature").unwrap_or_default()) {
             let _ = self.logout();
             let what = "the stick did not prove that it knows the password";
-            return Err(self.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+            return Err(self.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         if let (Some(modulus), Some(exponent)) = (reply.value("rsan"), reply.value("rsae"))
             && scram.proves_key(modulus, reply.value("rsapubkeysignature").unwrap_or_default())

@@ -40,6 +40,7 @@ mod client;
 pub mod device;
 pub mod dialup;
 mod login;
+mod modular;
 pub mod monitoring;
 pub mod net;
 pub mod pin;

@@ -1,4 +1,12 @@
 //! How it goes: state of the connection, traffic, what is new.
+//!
+//! ```
+//! use stickshift::hilink::monitoring;
+//!
+//! // A GET: nothing is sent but the path.
+//! let status = monitoring::status();
+//! assert_eq!((status.path, status.body), ("/api/monitoring/status", None));
+//! ```
 
 use crate::error::refusals::{self, ConnectionMeaning, ConnectionState};
 use crate::hilink::{Call, unexpected};

@@ -1,4 +1,12 @@
 //! Operators and the radio's mode.
+//!
+//! ```
+//! use stickshift::hilink::net::{self, NetMode};
+//!
+//! // LTE alone, all bands: the numbers are those of the web API.
+//! let mode = NetMode { mode: "03".into(), bands: "3FFFFFFF".into(), lte_bands: "7FFFFFFFFFFFFFFF".into() };
+//! assert!(net::set_mode(&mode).body.unwrap().starts_with("<NetworkMode>03</NetworkMode>"));
+//! ```
 
 use std::time::Duration;
 

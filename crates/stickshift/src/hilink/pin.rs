@@ -1,4 +1,13 @@
 //! The SIM and its codes.
+//!
+//! ```
+//! use stickshift::error::Effect;
+//! use stickshift::hilink::pin::{self, Operation};
+//!
+//! let enter = pin::operate(Operation::Enter("1234"));
+//! assert_eq!(enter.effect, Effect::Changes, "a wrong code costs a try");
+//! assert!(enter.may_need_encryption);
+//! ```
 
 use crate::hilink::{Call, unexpected};
 

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use num_bigint::BigUint;
 use sha1::{Digest, Sha1};
 
+use super::modular::Modulus;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex;
 
@@ -21,8 +21,8 @@ pub enum Padding {
 /// A stick's public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey {
-    modulus: BigUint,
-    exponent: BigUint,
+    modulus: Modulus,
+    exponent: u32,
     /// Length of the modulus and of every encrypted block, in bytes.
     size: usize,
 }
@@ -33,19 +33,17 @@ impl PublicKey {
     /// # Errors
     /// `UnexpectedAnswer` for what is no key of 1024 to 4096 bits.
     pub(super) fn new(modulus: &str, exponent: &str) -> Result<PublicKey> {
-        let number = |text: &str| {
-            let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
-            hex::decode(&even).map(|bytes| BigUint::from_bytes_be(&bytes))
-        };
         let bad = || Error::new(ErrorKind::UnexpectedAnswer, "the stick sent an invalid public key");
-        let (modulus, exponent) = (number(modulus).ok_or_else(bad)?, number(exponent).ok_or_else(bad)?);
-        let sane =
-            (1024..=4096).contains(&modulus.bits()) && modulus.bit(0) && (2..=32).contains(&exponent.bits());
-        if !sane {
-            return Err(bad().with("bits", modulus.bits()));
+        let (n, e) = (number(modulus).ok_or_else(bad)?, number(exponent).ok_or_else(bad)?);
+        let bits = n.first().map_or(0, |first| 8 * n.len() as u32 - first.leading_zeros());
+        if !(1024..=4096).contains(&bits) || e.len() > 4 {
+            return Err(bad().with("bits", bits));
         }
-        let size = modulus.bits().div_ceil(8) as usize;
-        Ok(PublicKey { modulus, exponent, size })
+        let exponent = e.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
+        match Modulus::new(&n) {
+            Some(modulus) if exponent > 1 => Ok(PublicKey { modulus, exponent, size: n.len() }),
+            _ => Err(bad().with("bits", bits)),
+        }
     }
 
     /// Encrypts a document as the web UI does: its base64 is cut into blocks, each encrypted, all in lower-case hex.
@@ -65,14 +63,20 @@ impl PublicKey {
                 Padding::Pkcs1 => pkcs1(part, self.size, random),
                 Padding::Oaep => oaep(part, self.size, random),
             };
-            let encrypted = BigUint::from_bytes_be(&padded).modpow(&self.exponent, &self.modulus);
-            let bytes = encrypted.to_bytes_be();
-            let mut whole = vec![0; self.size - bytes.len()];
-            whole.extend_from_slice(&bytes);
-            hex::encode(&whole)
+            // Whole digits may be longer than the modulus, by zeros.
+            let encrypted = self.modulus.power(&padded, self.exponent);
+            hex::encode(&encrypted[encrypted.len() - self.size..])
         };
         text.as_bytes().chunks(room).map(block).collect()
     }
+}
+
+/// The bytes of a number in hex, from the first that is not zero.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
+    let bytes = hex::decode(&even)?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    Some(bytes[zeros..].to_vec())
 }
 
 /// 00 02, at least eight random bytes that are not zero, 00, the text.
@@ -113,6 +117,8 @@ fn mask(data: &mut [u8], seed: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint::BigUint;
+
     use super::*;
 
     /// A 1024-bit key made for this test with openssl, and its private exponent.

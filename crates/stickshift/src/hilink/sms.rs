@@ -1,4 +1,11 @@
 //! Short messages.
+//!
+//! ```
+//! use stickshift::hilink::sms;
+//!
+//! let delete = sms::delete(&[40000, 40001]);
+//! assert_eq!(delete.body.as_deref(), Some("<Index>40000</Index><Index>40001</Index>"));
+//! ```
 
 use std::time::Duration;
 

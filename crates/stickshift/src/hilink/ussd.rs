@@ -1,4 +1,13 @@
 //! USSD, the codes such as `*100#`.
+//!
+//! ```
+//! use stickshift::error::Effect;
+//! use stickshift::hilink::ussd;
+//!
+//! let send = ussd::send("*100#");
+//! assert_eq!((send.path, send.effect), ("/api/ussd/send", Effect::Changes));
+//! assert!(send.body.unwrap().contains("*100#"));
+//! ```
 
 use std::time::Duration;
 

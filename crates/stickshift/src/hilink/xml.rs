@@ -2,6 +2,16 @@
 //!
 //! What sticks send that XML forbids is repaired before parsing: surrogate halves in UTF-8 (CESU-8), control characters in tags, a
 //! bare `&`, blanks inside of tags (docs/protocols/hilink-at.md section 1.1).
+//!
+//! ```
+//! use stickshift::hilink::xml;
+//!
+//! // A bare `&` is no XML; sticks send it.
+//! let reply = xml::parse(b"<response><ShortName>A&B</ShortName><State>0</State></response>")?;
+//! assert_eq!((reply.value("ShortName"), reply.number("State")), (Some("A&B"), Some(0)));
+//! assert_eq!(xml::element("Content", "a<b"), "<Content>a&lt;b</Content>");
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use quick_xml::Reader;
 use quick_xml::events::Event;

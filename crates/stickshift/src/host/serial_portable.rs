@@ -16,6 +16,34 @@ const WRITE_STALL: Duration = Duration::from_secs(60);
 /// How long to wait when a port has nothing and says so at once.
 const NOTHING_YET: Duration = Duration::from_millis(2);
 
+/// Reads what comes first within `wait`, and what came with it. Waits for the whole of it no longer than that.
+#[cfg(not(windows))]
+fn read_some(port: &mut SerialPort, buffer: &mut [u8], wait: Duration) -> io::Result<usize> {
+    port.set_read_timeout(wait)?;
+    port.read(buffer)
+}
+
+/// The same by the one way of reading that every driver has: until the buffer is full or the time is over. Windows can also wait for whatever comes
+/// first, but wine, under which this is tested, then waits for ever.
+#[cfg(windows)]
+fn read_some(port: &mut SerialPort, buffer: &mut [u8], wait: Duration) -> io::Result<usize> {
+    use super::windows::received;
+
+    let mut timeouts = port.get_windows_timeouts()?;
+    timeouts.read_interval_timeout = 0;
+    timeouts.read_total_timeout_multiplier = 0;
+    timeouts.read_total_timeout_constant = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+    port.set_windows_timeouts(&timeouts)?;
+    let there = received(port)?.min(buffer.len());
+    if there > 0 || buffer.is_empty() {
+        return port.read(&mut buffer[..there]);
+    }
+    let first = port.read(&mut buffer[..1])?;
+    let there = received(port).unwrap_or(0).min(buffer.len() - first);
+    // What fails now fails again at the next read; the first byte is not lost.
+    Ok(first + if there > 0 { port.read(&mut buffer[first..first + there]).unwrap_or(0) } else { 0 })
+}
+
 /// A serial port: 115200 8N1 raw, no flow control, DTR and RTS raised.
 #[derive(Debug)]
 pub struct SerialLink {
@@ -81,8 +109,7 @@ impl ByteLink for SerialLink {
         loop {
             // Zero means "for ever" on some systems.
             let wait = self.clock.until(deadline).max(Duration::from_millis(1));
-            self.port.set_read_timeout(wait).map_err(|e| self.gone(e))?;
-            match self.port.read(buffer) {
+            match read_some(&mut self.port, buffer, wait) {
                 // On Windows a port that left is an error, and nothing to read may be an end.
                 Ok(0) if cfg!(windows) && !buffer.is_empty() => {
                     if self.clock.until(deadline).is_zero() {

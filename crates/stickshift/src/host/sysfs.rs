@@ -281,9 +281,10 @@ fn wants_ma(device: &Path) -> Option<u16> {
     let bytes = fs::read(device.join("descriptors")).ok()?;
     let all = split_configurations(bytes.get(DeviceDescriptor::LENGTH..)?).ok()?;
     let first = ConfigurationDescriptor::parse(all.first()?).ok()?;
+    // In Mbit/s; of the slowest there is half a one.
     let superspeed = attribute(device, "speed")
-        .and_then(|speed| speed.parse().ok())
-        .is_some_and(|speed: f32| speed >= 5000.0);
+        .and_then(|speed| speed.split('.').next()?.parse().ok())
+        .is_some_and(|speed: u32| speed >= 5000);
     Some(u16::from(first.max_power) * if superspeed { 8 } else { 2 })
 }
 

@@ -17,8 +17,8 @@
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
+mod assess;
 mod device;
-mod judge;
 mod observe;
 mod reading;
 mod routine;
@@ -115,7 +115,7 @@ pub struct Candidate {
     pub parameters: Option<Parameters>,
     /// The method in words.
     pub what: String,
-    /// How much speaks for it, 0 to 100.
+    /// Confidence, 0 to 100.
     pub score: u8,
     /// Why: one lower-case sentence each, with frames and times.
     pub evidence: Vec<String>,

@@ -3,7 +3,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::learn::device::{Device, Gone};
 use crate::learn::sent::{Answer, Sent, What};
-use crate::learn::{Lesson, judge, routine};
+use crate::learn::{Lesson, assess, routine};
 use crate::wire::pcap::{Capture, Format, Packet, Phase, Pipe, Status};
 use crate::wire::scsi::{CommandBlock, CommandStatus};
 use crate::wire::usb::{DeviceDescriptor, parse_string};
@@ -103,7 +103,7 @@ impl Learner {
 
     /// What all of it teaches.
     pub fn finish(self, capture: &Capture<'_>) -> Lesson {
-        judge::lesson(&self, capture)
+        assess::lesson(&self, capture)
     }
 
     /// Takes a packet in.

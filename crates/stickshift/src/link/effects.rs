@@ -20,8 +20,8 @@ pub(crate) trait Changes {
     }
 
     /// States the verdict of a failure that is the caller's own, as far as it follows from the commands of this dialogue.
-    fn judge(&self, error: Error) -> Error {
-        self.standing().judge(error)
+    fn assess(&self, error: Error) -> Error {
+        self.standing().assess(error)
     }
 
     /// A look at the stick showed whether the command in doubt was carried out.
@@ -51,7 +51,7 @@ pub(crate) trait Changes {
     /// `Interrupted` when the user asked to stop.
     fn check(&self) -> Result<()> {
         if self.effects().cancel.is_cancelled() {
-            return Err(self.judge(Error::new(ErrorKind::Interrupted, "stopped on request")));
+            return Err(self.assess(Error::new(ErrorKind::Interrupted, "stopped on request")));
         }
         Ok(())
     }

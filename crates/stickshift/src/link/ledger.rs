@@ -21,12 +21,12 @@ use crate::stick::Place;
 /// let ledger = Ledger::new();
 /// let tape = Tape::parse("> 41540d").unwrap();
 /// let mut port = WatchedPort::new(Box::new(TapeLink::new(tape)), ledger.clone());
-/// let nobody_judged = Error::new(ErrorKind::Timeout, "no answer");
-/// assert_eq!(ledger.verdict(&nobody_judged), Verdict::Untouched);
+/// let without_verdict = Error::new(ErrorKind::Timeout, "no answer");
+/// assert_eq!(ledger.verdict(&without_verdict), Verdict::Untouched);
 ///
 /// port.write(b"AT\r").unwrap();
-/// assert_eq!(ledger.verdict(&nobody_judged), Verdict::Unknown);
-/// assert_eq!(ledger.verdict(&nobody_judged.with_verdict(Verdict::Recoverable)), Verdict::Recoverable);
+/// assert_eq!(ledger.verdict(&without_verdict), Verdict::Unknown);
+/// assert_eq!(ledger.verdict(&without_verdict.with_verdict(Verdict::Recoverable)), Verdict::Recoverable);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<AtomicBool>);
@@ -312,15 +312,15 @@ mod tests {
     fn an_error_without_a_verdict_is_untouched_only_until_a_byte_is_written() {
         let ledger = Ledger::new();
         let mut port = WatchedPort::new(Box::new(Flood::of(b"")), ledger.clone());
-        let nobody_judged = || Error::new(ErrorKind::Timeout, "no answer");
+        let without_verdict = || Error::new(ErrorKind::Timeout, "no answer");
         port.discard_input().unwrap();
         port.read(&mut [0; 4], Moment::ZERO).unwrap();
         port.write(b"").unwrap();
-        assert_eq!(ledger.verdict(&nobody_judged()), Verdict::Untouched);
+        assert_eq!(ledger.verdict(&without_verdict()), Verdict::Untouched);
         port.write(b"A").unwrap();
-        assert_eq!(ledger.verdict(&nobody_judged()), Verdict::Unknown);
-        for judged in [Verdict::Untouched, Verdict::Done, Verdict::Recoverable, Verdict::Unknown] {
-            assert_eq!(ledger.verdict(&nobody_judged().with_verdict(judged)), judged);
+        assert_eq!(ledger.verdict(&without_verdict()), Verdict::Unknown);
+        for verdict in [Verdict::Untouched, Verdict::Done, Verdict::Recoverable, Verdict::Unknown] {
+            assert_eq!(ledger.verdict(&without_verdict().with_verdict(verdict)), verdict);
         }
     }
 }

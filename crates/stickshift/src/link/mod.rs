@@ -5,7 +5,7 @@
 //! clock, so a virtual link can run an hour of time-outs in a millisecond. Dialogues never look at another clock.
 //!
 //! **A vanished device is a value.** Reads and writes report it as [`ErrorKind::Disconnected`](crate::error::ErrorKind), and the
-//! dialogue judges: success in a mode switch, trouble in the middle of a partition.
+//! dialogue decides: success in a mode switch, trouble in the middle of a partition.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,4 +1,15 @@
 //! What of an MBIM message is a secret or an identity.
+//!
+//! ```
+//! use stickshift::mask;
+//! use stickshift::wire::mbim::{Command, Service, basic, encode_command};
+//!
+//! let data = basic::set_pin(basic::PIN1, basic::PinOperation::Enter, "1234", "");
+//! let command = Command { service: Service::BASIC_CONNECT, cid: basic::PIN, set: true, data };
+//! let message = &encode_command(1, &command, 4096)[0];
+//! // The header stays; the code is hidden.
+//! assert_eq!(mask::mbim::message(message), Some(48..message.len()));
+//! ```
 
 use std::ops::Range;
 

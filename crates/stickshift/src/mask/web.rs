@@ -1,4 +1,13 @@
 //! What of a web dialogue may be shown: the names of everything, and the values that are listed here.
+//!
+//! ```
+//! use stickshift::mask;
+//!
+//! let body = b"<response><rsrp>-87dBm</rsrp><Imei>860000000000001</Imei></response>";
+//! let hidden = mask::web::body(body);
+//! assert_eq!(hidden.len(), 1);
+//! assert_eq!(&body[hidden[0].clone()], b"860000000000001");
+//! ```
 
 use std::ops::Range;
 

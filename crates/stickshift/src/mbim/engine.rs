@@ -5,7 +5,7 @@ use crate::event::Cancel;
 use crate::link::{Changes, Effects, MessageLink, Moment};
 use crate::mbim::{Request, device_caps};
 use crate::wire::mbim::{
-    Assembler, Command, Incoming, NOT_OPENED, Service, USUAL_MAX, encode_close, encode_command, encode_open,
+    Assembler, Command, Incoming, NOT_OPENED, USUAL_MAX, encode_close, encode_command, encode_open,
     status_words,
 };
 
@@ -29,29 +29,14 @@ const BUSY: u32 = 1;
 /// How long is waited before the user's wish to stop is looked at again.
 const STEP: Duration = Duration::from_millis(300);
 
-/// Indications that are kept until somebody takes them.
-const INDICATIONS_KEPT: usize = 200;
-
 /// Messages that are read while one answer is waited for.
 const MESSAGES_PER_ANSWER: usize = 10_000;
-
-/// Something that nobody asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Indication {
-    /// Whose it is.
-    pub service: Service,
-    /// Its number.
-    pub cid: u32,
-    /// The information buffer.
-    pub data: Vec<u8>,
-}
 
 /// The MBIM dialogue over one control channel. One command runs at a time.
 pub struct Mbim<'l> {
     link: &'l mut dyn MessageLink,
     assembler: Assembler,
     transaction: u32,
-    indications: Vec<Indication>,
     /// The information buffer of the last refusal.
     beside: Vec<u8>,
     effects: Effects,
@@ -85,7 +70,6 @@ impl<'l> Mbim<'l> {
             link,
             assembler: Assembler::default(),
             transaction: first & 0x7fff_ffff,
-            indications: Vec::new(),
             beside: Vec::new(),
             effects: Effects::default(),
         }
@@ -108,7 +92,7 @@ impl<'l> Mbim<'l> {
             Ok(Answer::Done(0, _)) => return Ok(()),
             Ok(_) => {}
             Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
-            Err(e) => return Err(self.judge(e)),
+            Err(e) => return Err(self.assess(e)),
         }
         self.open_anew()
     }
@@ -126,10 +110,10 @@ impl<'l> Mbim<'l> {
                 Ok(BUSY) => self.link.sleep(Duration::from_secs(1)),
                 Ok(status) => return Err(self.refused(status, "open")),
                 Err(e) if e.is(ErrorKind::Timeout) => {}
-                Err(e) => return Err(self.judge(e)),
+                Err(e) => return Err(self.assess(e)),
             }
         }
-        Err(self.judge(Error::new(ErrorKind::Timeout, "the stick's MBIM function does not open")))
+        Err(self.assess(Error::new(ErrorKind::Timeout, "the stick's MBIM function does not open")))
     }
 
     /// Closes the function: its connections end, and it forgets what it was told.
@@ -144,7 +128,7 @@ impl<'l> Mbim<'l> {
             Ok(()) => self.await_opened(transaction, false, OPENING),
             Err(e) => Err(e),
         };
-        closed.map_err(|e| self.judge(e))?;
+        closed.map_err(|e| self.assess(e))?;
         self.effects.standing = before.changed();
         Ok(())
     }
@@ -167,7 +151,7 @@ impl<'l> Mbim<'l> {
         let mut reopened = false;
         loop {
             let answer = self.exchange(&request.command, request.timeout);
-            match answer.map_err(|e| self.judge(named(e, &request.command)))? {
+            match answer.map_err(|e| self.assess(named(e, &request.command)))? {
                 Answer::Done(0, data) => {
                     if changes {
                         self.effects.standing = before.changed();
@@ -175,7 +159,7 @@ impl<'l> Mbim<'l> {
                     return (request.parse)(&data).ok_or_else(|| {
                         let what = format!("the stick's answer does not read as {}", request.what);
                         let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("bytes", data.len());
-                        self.judge(named(error, &request.command))
+                        self.assess(named(error, &request.command))
                     });
                 }
                 // Neither was carried out.
@@ -193,7 +177,7 @@ impl<'l> Mbim<'l> {
                     self.effects.standing = before;
                     let what = "the stick's MBIM function closes by itself";
                     return Err(
-                        self.judge(named(Error::new(ErrorKind::UnexpectedAnswer, what), &request.command))
+                        self.assess(named(Error::new(ErrorKind::UnexpectedAnswer, what), &request.command))
                     );
                 }
                 Answer::Done(status, data) => {
@@ -229,35 +213,6 @@ impl<'l> Mbim<'l> {
         std::mem::take(&mut self.beside)
     }
 
-    /// Takes the indications that came since the last call, oldest first.
-    pub fn take_indications(&mut self) -> Vec<Indication> {
-        std::mem::take(&mut self.indications)
-    }
-
-    /// Waits for an indication of this number and gives its information buffer; `None` when it does not come in time. Others are kept for
-    /// [`take_indications`](Self::take_indications).
-    ///
-    /// # Errors
-    /// `Disconnected`, `Interrupted`, `Io`.
-    pub fn wait_indication(
-        &mut self,
-        service: Service,
-        cid: u32,
-        timeout: Duration,
-    ) -> Result<Option<Vec<u8>>> {
-        let deadline = self.link.now() + timeout;
-        loop {
-            if let Some(at) = self.indications.iter().position(|i| (i.service, i.cid) == (service, cid)) {
-                return Ok(Some(self.indications.remove(at).data));
-            }
-            if self.link.now() >= deadline {
-                return Ok(None);
-            }
-            self.check()?;
-            self.next(deadline).map_err(|e| self.judge(e))?;
-        }
-    }
-
     /// The link's clock.
     pub fn now(&self) -> Moment {
         self.link.now()
@@ -279,7 +234,7 @@ impl<'l> Mbim<'l> {
         };
         let error = Error::new(kind, what).with("command", command).detail(Detail::Refusal(refusal));
         let error = error.with("code", format!("mbim {status}"));
-        self.judge(match status_words(status) {
+        self.assess(match status_words(status) {
             Some(words) => error.with("meaning", words),
             None => error,
         })
@@ -349,18 +304,12 @@ impl<'l> Mbim<'l> {
         Err(silent(timeout))
     }
 
-    /// The next whole message, after a short wait at most. Indications are kept.
+    /// The next whole answer, after a short wait at most. Indications are passed over: nothing that is asked here waits for one.
     fn next(&mut self, deadline: Moment) -> Result<Option<Incoming>> {
         let until = deadline.min(self.link.now() + STEP);
         let Some(bytes) = self.link.receive(until)? else { return Ok(None) };
         Ok(match self.assembler.push(&bytes) {
-            Some(Incoming::Indication { service, cid, data }) => {
-                if self.indications.len() >= INDICATIONS_KEPT {
-                    self.indications.remove(0);
-                }
-                self.indications.push(Indication { service, cid, data });
-                None
-            }
+            Some(Incoming::Indication { .. }) => None,
             other => other,
         })
     }

@@ -1,7 +1,17 @@
 //! The MBIM dialogue: one command at a time over the control channel of a function.
 //!
-//! [`Mbim`] is the engine: it opens the function, sends a command, waits for its answer, and keeps indications apart. A [`Request`] is a
+//! [`Mbim`] is the engine: it opens the function, sends a command, and waits for its answer. A [`Request`] is a
 //! command as a value: what it asks, what it does to the stick, how long the stick may take, and how its answer reads.
+//!
+//! ```
+//! use stickshift::error::Effect;
+//! use stickshift::mbim;
+//!
+//! // Requests are values: what they do to the stick is known before one is sent.
+//! assert_eq!(mbim::signal().effect, Effect::Reads);
+//! assert_eq!(mbim::delete_message(3).effect, Effect::Changes);
+//! assert!(mbim::delete_message(3).timeout > mbim::USUAL);
+//! ```
 
 mod engine;
 mod requests;
@@ -13,7 +23,7 @@ use std::time::Duration;
 use crate::error::Effect;
 use crate::wire::mbim::{Command, Service};
 
-pub use engine::{Indication, Mbim, PATIENT, USUAL};
+pub use engine::{Mbim, PATIENT, USUAL};
 pub use requests::*;
 
 /// One command as a value.

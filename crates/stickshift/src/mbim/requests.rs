@@ -115,11 +115,6 @@ pub fn ip_configuration(session: u32) -> Request<basic::IpConfiguration> {
     ask(basic::IP_CONFIGURATION, data, "addresses", basic::ip_configuration)
 }
 
-/// The message store.
-pub fn sms_configuration() -> Request<sms::Configuration> {
-    Request::query(Service::SMS, sms::CONFIGURATION, Vec::new(), "a message store", sms::configuration)
-}
-
 /// Every stored message. New ones count as read from then on, so it is no mere question.
 pub fn stored_messages() -> Request<Vec<sms::Stored>> {
     let all = Request::query(Service::SMS, sms::READ, sms::read_all(), "messages", sms::stored);

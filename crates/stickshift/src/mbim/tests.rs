@@ -155,8 +155,6 @@ fn answers_to_others_are_not_this_ones() {
     let mut function = Function::new([says([vec![1, 2, 3], stale, indication, signal(20), signal(21)])]);
     let mut mbim = Mbim::new(&mut function, 1);
     assert_eq!(mbim.run(&mbim::signal()).unwrap().rssi, Some(20));
-    let told = mbim.wait_indication(Service::SMS, sms::STORE_STATUS, Duration::ZERO).unwrap();
-    assert_eq!(told, Some(vec![2, 0, 0, 0, 7, 0, 0, 0]));
     // The same answer twice is none to the next question.
     assert!(mbim.run(&mbim::signal()).unwrap_err().is(ErrorKind::Timeout));
 }

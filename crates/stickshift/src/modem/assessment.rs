@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::modem::identity::{Identity, mbim_interface};
 use crate::stick::identify::{BOARDS, Gate, Kind, Names, NotFlashable, model_of, not_flashable};
-use crate::stick::{Mode, Stick, UsbId, product_name};
+use crate::stick::{HUAWEI, Mode, Stick, UsbId, product_name};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ pub fn findings(stick: Option<&Stick>, said: Option<&Identity>) -> Vec<Finding> 
     let silent = stick.is_some_and(|stick| stick.mode == Mode::Cdrom);
     let mut all = vec![
         match stick {
-            Some(stick) => certain("mode", stick.mode, "from USB descriptors"),
+            Some(stick) => certain("mode", stick.mode_words(), "from USB descriptors"),
             None => unknown("mode", "reached without USB detection"),
         },
         model(stick, said),
@@ -266,8 +266,6 @@ pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
     routes.extend(to_other_firmware(stick, said));
     routes
 }
-
-const HUAWEI: u16 = 0x12d1;
 
 /// Whether requests to its web server are known to open serial ports, or nothing is known of it (docs/protocols/hilink-at.md section 1.8).
 fn opens_ports(stick: &Stick, said: &Identity) -> bool {

@@ -64,7 +64,7 @@ impl Modem<'_> {
                     if reply.kind == ReplyKind::NotSupported {
                         let what = "the network does not know this code";
                         return Err(
-                            before.judge(Error::new(ErrorKind::AtRefused, what).with("code", "+CUSD: 4"))
+                            before.assess(Error::new(ErrorKind::AtRefused, what).with("code", "+CUSD: 4"))
                         );
                     }
                     self.code_form = Some(form);
@@ -75,7 +75,7 @@ impl Modem<'_> {
             Way::Mbim(mbim) => match ask_over_mbim(mbim, code, is_reply) {
                 Ok(reply) if reply.kind == ReplyKind::NotSupported => {
                     let what = "the network does not know this code";
-                    return Err(before.judge(Error::new(ErrorKind::MbimRefused, what)));
+                    return Err(before.assess(Error::new(ErrorKind::MbimRefused, what)));
                 }
                 other => other.and_then(answered),
             },
@@ -84,7 +84,7 @@ impl Modem<'_> {
                 CodeAnswer { text, reply_expected: open.is_ok_and(|open| open == Some(true)) }
             }),
         };
-        let answer = answer.map_err(|e| self.judge(e).verdict_if_unset(Verdict::Unknown))?;
+        let answer = answer.map_err(|e| self.assess(e).verdict_if_unset(Verdict::Unknown))?;
         self.code_asked = answer.reply_expected;
         Ok(answer)
     }

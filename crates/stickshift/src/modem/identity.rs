@@ -1,4 +1,17 @@
 //! What the stick says it is, over AT, HTTP or MBIM.
+//!
+//! ```
+//! use stickshift::modem::identity::{self, FirstWay};
+//! use stickshift::stick::{Interface, Mode, Stick, UsbId};
+//!
+//! // A stick that shows MBIM alone is asked over its control channel.
+//! let mut control = Interface::new(0, [0x02, 0x0e, 0x00]);
+//! control.cdc_wdm = Some("/dev/cdc-wdm0".into());
+//! let mut stick = Stick::new("1-1".parse().unwrap(), UsbId::new(0x1199, 0x9079));
+//! (stick.mode, stick.interfaces) = (Mode::Modem, vec![control]);
+//! assert!(matches!(identity::first_way(&stick), Some(FirstWay::Mbim(0))));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::fmt;
 
@@ -153,11 +166,7 @@ pub fn first_way(stick: &Stick) -> Option<FirstWay> {
 
 /// The interface of the stick's MBIM function, where the system gives it a control channel.
 pub fn mbim_interface(stick: &Stick) -> Option<u8> {
-    let is_mbim = |i: &&Interface| {
-        let by_class = (i.class, i.subclass) == (0x02, 0x0e);
-        i.cdc_wdm.is_some() && (by_class || i.driver.as_deref() == Some("cdc_mbim"))
-    };
-    stick.interfaces.iter().find(is_mbim).map(|i| i.number)
+    stick.interfaces.iter().find(|i| i.cdc_wdm.is_some() && i.is_mbim()).map(|i| i.number)
 }
 
 /// The interfaces with a port that may take AT commands, the likeliest first. A port whose descriptor does not tell its purpose may be any.
@@ -275,7 +284,7 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
             return Err(error);
         }
         let what = "this port answers AT and nothing else: the stick takes its commands on another port";
-        return Err(at.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+        return Err(at.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
     }
     Ok(identity)
 }
@@ -319,7 +328,7 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
         // Neither a document nor a refusal: a page of something else.
         Err(e) if is_page && e.has(&Detail::Unanswered) => {
             let what = "what answers there is no HiLink web page: it knows none of its requests";
-            return Err(web.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+            return Err(web.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         Err(e) if !withheld && e.is(ErrorKind::HilinkRefused) => {
             return Err(e.verdict_if_unset(Verdict::Untouched));
@@ -327,7 +336,7 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
         // Neither a document nor a refusal: a page of something else.
         Err(e) if is_page && e.has(&Detail::Unanswered) => {
             let what = "what answers there is no HiLink web page: it knows none of its requests";
-            return Err(web.judge(Error::new(ErrorKind::UnexpectedAnswer, what)));
+            return Err(web.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         Err(e) if e.is(ErrorKind::LoginNeeded) || e.is(ErrorKind::HilinkRefused) => {}
         Err(e) => return Err(e),

@@ -42,13 +42,19 @@ impl<'l> Modem<'l> {
             }
             Ok(Some(Seen::Untouched)) => {
                 self.settle(false);
-                Err(error.with_verdict(Verdict::Untouched))
+                // Of this change; another one may have gone before it.
+                let verdict =
+                    if self.standing().has_changed() { Verdict::Recoverable } else { Verdict::Untouched };
+                Err(error.with_verdict(verdict))
             }
             Ok(Some(Seen::Other(now))) => {
                 self.settle(true);
                 Err(error.with("now", now).with_verdict(Verdict::Recoverable))
             }
-            Ok(Some(Seen::Nothing) | None) | Err(_) => Err(error.with_verdict(Verdict::Unknown)),
+            Ok(Some(Seen::Nothing) | None) | Err(_) => {
+                self.stand(self.standing().in_doubt());
+                Err(error.with_verdict(Verdict::Unknown))
+            }
         }
     }
 
@@ -84,6 +90,17 @@ mod tests {
         });
         assert_eq!(sights.next(), None, "each look is taken");
         looked.map_err(|e| e.verdict())
+    }
+
+    #[test]
+    fn what_cannot_be_told_stays_in_doubt() {
+        for (seen, in_doubt) in [(Seen::Nothing, true), (Seen::Done, false), (Seen::Untouched, false)] {
+            let mut port = Flood::of(b"");
+            let mut modem = Modem::from_at(At::new(&mut port));
+            let trouble = Error::new(ErrorKind::Timeout, "no answer");
+            let _ = modem.after_trouble(trouble, |_| Ok(seen.clone()));
+            assert_eq!(modem.standing().is_in_doubt(), in_doubt, "{seen:?}");
+        }
     }
 
     #[test]

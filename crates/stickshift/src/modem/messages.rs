@@ -30,6 +30,9 @@ pub struct MessageList {
     pub stores: Vec<String>,
     /// What could not be read, and why.
     pub skipped: Vec<SkippedStore>,
+    /// Stores of which not every entry may be in the list.
+    #[serde(skip)]
+    incomplete: Vec<String>,
 }
 
 /// A store that could not be read while others could.
@@ -46,16 +49,53 @@ impl MessageList {
     /// The entry that is addressed so.
     ///
     /// # Errors
-    /// In words, when there is none, or when the number alone fits entries of several stores.
+    /// In words, when there is none, when the number alone fits entries of several stores, or may fit one in a store that was not read.
     fn find(&self, id: &MessageId) -> std::result::Result<&ShortMessage, String> {
+        let named = |store: &&String| id.store.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(store));
+        let unread = self.incomplete.iter().find(named);
         let mut found = self.messages.iter().filter(|message| message.is(id));
-        let Some(first) = found.next() else { return Err(format!("there is no message {id}")) };
-        match found.next() {
-            Some(_) => {
+        let Some(first) = found.next() else {
+            return Err(match unread {
+                Some(store) => {
+                    format!("it cannot be seen whether there is a message {id}: {}", self.why_not(store))
+                }
+                None => format!("there is no message {id}"),
+            });
+        };
+        match (found.next(), &id.store, unread) {
+            (Some(_), None, _) => {
                 Err(format!("several stores hold a message {id}; name the store, as in {}:{id}", first.store))
             }
-            None => Ok(first),
+            (Some(_), Some(_), _) => Err(format!("the stick lists two messages {id}")),
+            (None, None, Some(store)) => Err(format!(
+                "another store may hold a message {id} too: {}; name the store, as in {}:{id}",
+                self.why_not(store),
+                first.store
+            )),
+            (None, ..) => Ok(first),
         }
+    }
+
+    fn why_not(&self, store: &str) -> String {
+        let reason =
+            self.skipped.iter().find(|skipped| skipped.store == store).map(|skipped| &skipped.reason);
+        let reason = reason.map_or("no reason was given", String::as_str);
+        match store {
+            "" => format!("the store was not read whole ({reason})"),
+            store => format!("the store {store} was not read whole ({reason})"),
+        }
+    }
+
+    /// What was not read or not put back, as facts of an error.
+    fn tell(&self, error: Error) -> Error {
+        self.skipped.iter().fold(error, |error, skipped| {
+            error.with("store", format!("{}: {}", skipped.store, skipped.reason))
+        })
+    }
+
+    /// Whether listing them has marked new messages as read, which over AT and MBIM it does.
+    fn marked_as_read(&self) -> bool {
+        self.messages.iter().any(|message| message.read == Some(false))
     }
 
     /// Whether a number needs its store beside it: over AT each store counts on its own.
@@ -125,7 +165,8 @@ impl Modem<'_> {
     /// `Usage` when there is none; as [`messages`](Self::messages).
     pub fn read_message(&mut self, id: &MessageId) -> Result<ShortMessage> {
         let list = self.messages()?;
-        let message = list.find(id).map_err(|what| self.fails(ErrorKind::Usage, what))?.clone();
+        let found = list.find(id).map_err(|what| list.tell(self.fails(ErrorKind::Usage, what)));
+        let message = found?.clone();
         if let Way::Web(web) = &mut self.way
             && message.read.is_some()
         {
@@ -147,7 +188,7 @@ impl Modem<'_> {
         if !ids.is_empty() {
             let found = ids.iter().map(|id| list.find(id).cloned());
             let found = found.collect::<std::result::Result<Vec<_>, _>>();
-            list.messages = found.map_err(|what| self.fails(ErrorKind::Usage, what))?;
+            list.messages = found.map_err(|what| list.tell(self.fails(ErrorKind::Usage, what)))?;
         }
         Ok(list)
     }
@@ -183,7 +224,7 @@ impl Modem<'_> {
                 match sent {
                     Ok(references) => Ok(Submission { parts: Some(references.len()) }),
                     Err(e) => {
-                        let e = at.judge(e);
+                        let e = at.assess(e);
                         // Parts before it went, and are not called back.
                         Err(e.verdict_if_unset(Verdict::Recoverable))
                     }
@@ -191,7 +232,7 @@ impl Modem<'_> {
             }
             Way::Mbim(mbim) => match over_mbim::send(mbim, draft) {
                 Ok(parts) => Ok(Submission { parts: Some(parts) }),
-                Err(e) => Err(mbim.judge(e).verdict_if_unset(Verdict::Recoverable)),
+                Err(e) => Err(mbim.assess(e).verdict_if_unset(Verdict::Recoverable)),
             },
             Way::Web(_) => {
                 self.send_over_web(draft)?;
@@ -201,7 +242,7 @@ impl Modem<'_> {
     }
 
     fn send_over_web(&mut self, draft: Draft<'_>) -> Result<()> {
-        let call = web_sms::submit(draft.to, draft.text, draft.date).map_err(|e| self.judge(e))?;
+        let call = web_sms::submit(draft.to, draft.text, draft.date).map_err(|e| self.assess(e))?;
         let web = self.only_web("messages")?;
         if let Err(error) = web.call(&call) {
             return self.after_trouble(error, |modem| modem.find_sent(draft));
@@ -257,6 +298,7 @@ fn listed_by_web(web: &mut Hilink<'_>) -> Result<MessageList> {
 }
 
 fn skip(list: &mut MessageList, folder: Folder, error: &Error) {
+    list.incomplete.push(folder.name().to_owned());
     list.skipped.push(SkippedStore { store: folder.name().to_owned(), reason: error.what().to_owned() });
 }
 

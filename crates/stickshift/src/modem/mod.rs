@@ -216,9 +216,9 @@ impl<'l> Modem<'l> {
         }
     }
 
-    /// A failure of the service's own, judged by what was sent so far.
+    /// A failure of the service's own, with the verdict that follows from what was sent so far.
     fn fails(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
-        self.judge(Error::new(kind, what))
+        self.assess(Error::new(kind, what))
     }
 
     /// The AT dialogue, for a service that the web server does not have.
@@ -227,7 +227,7 @@ impl<'l> Modem<'l> {
             Way::At(at) => Ok(at),
             Way::Web(web) => {
                 let what = format!("the stick's web server has no {service}");
-                Err(web.judge(Error::new(ErrorKind::Unsupported, what)))
+                Err(web.assess(Error::new(ErrorKind::Unsupported, what)))
             }
             Way::Mbim(mbim) => Err(no_command(mbim, service)),
         }
@@ -237,8 +237,8 @@ impl<'l> Modem<'l> {
     fn only_mbim(&mut self, service: &str) -> Result<&mut Mbim<'l>> {
         match &mut self.way {
             Way::Mbim(mbim) => Ok(mbim),
-            Way::At(at) => Err(at.judge(no_mbim(service))),
-            Way::Web(web) => Err(web.judge(no_mbim(service))),
+            Way::At(at) => Err(at.assess(no_mbim(service))),
+            Way::Web(web) => Err(web.assess(no_mbim(service))),
         }
     }
 
@@ -248,7 +248,7 @@ impl<'l> Modem<'l> {
             Way::Web(web) => Ok(web),
             Way::At(at) => {
                 let what = format!("there is no AT command for {service}");
-                Err(at.judge(Error::new(ErrorKind::Unsupported, what)))
+                Err(at.assess(Error::new(ErrorKind::Unsupported, what)))
             }
             Way::Mbim(mbim) => Err(no_command(mbim, service)),
         }
@@ -260,5 +260,5 @@ fn no_mbim(service: &str) -> Error {
 }
 
 fn no_command(mbim: &Mbim<'_>, service: &str) -> Error {
-    mbim.judge(Error::new(ErrorKind::Unsupported, format!("there is no MBIM command for {service}")))
+    mbim.assess(Error::new(ErrorKind::Unsupported, format!("there is no MBIM command for {service}")))
 }

@@ -228,7 +228,7 @@ impl Modem<'_> {
                 });
                 match command {
                     Ok(command) => at.run(&command),
-                    Err(e) => return Err(at.judge(e)),
+                    Err(e) => return Err(at.assess(e)),
                 }
             }
             (Way::At(at), Told::Umts(config)) => {
@@ -348,7 +348,7 @@ impl Modem<'_> {
             Way::At(_) => {}
         }
         let command = match number {
-            Some(number) => at_net::select(number, None).map_err(|e| self.judge(e))?,
+            Some(number) => at_net::select(number).map_err(|e| self.assess(e))?,
             None => at_net::select_automatically(),
         };
         let Err(error) = self.only_at("networks")?.run(&command) else { return Ok(()) };

@@ -74,7 +74,7 @@ impl Modem<'_> {
     pub fn choose_ports(&mut self, wanted: &PortsWanted) -> Result<ChosenPorts> {
         let composition = match wanted {
             PortsWanted::Mode(mode) => {
-                ports::set_usb_mode(*mode).map_err(|e| self.judge(e))?;
+                ports::set_usb_mode(*mode).map_err(|e| self.assess(e))?;
                 return Ok(ChosenPorts {
                     ports: format!("AT^U2DIAG={}", mode.0),
                     words: mode.words().unwrap_or("not known").to_owned(),
@@ -84,10 +84,10 @@ impl Modem<'_> {
             PortsWanted::Composition(composition) => composition.clone(),
             PortsWanted::Named { names, cdrom_first } => {
                 let choices = self.only_at(SERVICE)?.run(&ports::choices())?;
-                named(names, *cdrom_first, &choices).map_err(|e| self.judge(e))?
+                named(names, *cdrom_first, &choices).map_err(|e| self.assess(e))?
             }
         };
-        ports::set_composition(&composition).map_err(|e| self.judge(e))?;
+        ports::set_composition(&composition).map_err(|e| self.assess(e))?;
         Ok(ChosenPorts {
             ports: composition.to_string(),
             words: composition.words(),
@@ -121,7 +121,7 @@ impl Modem<'_> {
             PortSettings { composition: Some(composition), .. } => ports::set_composition(composition),
             PortSettings { usb_mode, .. } => ports::set_usb_mode(usb_mode.unwrap_or(UsbMode(276))),
         };
-        let command = command.map_err(|e| self.judge(e))?;
+        let command = command.map_err(|e| self.assess(e))?;
         let Err(error) = self.only_at(SERVICE)?.run(&command) else { return Ok(()) };
         self.after_trouble(error, |modem| {
             // What was in force before may be told until the next start: only the new setting proves something.

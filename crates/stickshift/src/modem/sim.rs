@@ -268,7 +268,7 @@ impl Modem<'_> {
     /// already; `NoSim`; `WrongPin` when the SIM counted a try: recoverable, with the tries that are left. Whether a try was
     /// counted, or a PIN replaced, may stay unknown after trouble.
     pub fn use_code(&mut self, code: PinUse<'_>, last: LastTry) -> Result<SimStatus> {
-        code.check().map_err(|e| self.judge(e))?;
+        code.check().map_err(|e| self.assess(e))?;
         let before = self.look_before(code)?;
         if before.state == SimCondition::Absent {
             return Err(self.fails(ErrorKind::NoSim, "the stick has no SIM"));
@@ -289,7 +289,7 @@ impl Modem<'_> {
             }
             _ => {}
         }
-        guard(code.tries(&before), last).map_err(|e| self.judge(e))?;
+        guard(code.tries(&before), last).map_err(|e| self.assess(e))?;
         let sent = match &mut self.way {
             Way::At(at) => at.run(&match code {
                 PinUse::Enter(pin) => at_sim::enter(pin),
@@ -341,7 +341,8 @@ impl Modem<'_> {
 
     /// The SIM after a code was sent, or what is to be said of it.
     fn after_a_code(&mut self, code: PinUse<'_>, before: &SimStatus, sent: Result<()>) -> Result<SimStatus> {
-        let now = self.looking(|modem| modem.sim_status());
+        // One question that fails says nothing about the code.
+        let now = self.looking(|modem| modem.sim_status().or_else(|_| modem.sim_status()));
         let error = match (sent, &now) {
             // The stick's word counts where nothing speaks against it.
             (Ok(()), Ok(now)) => match code.seen(before, now) {
@@ -354,7 +355,10 @@ impl Modem<'_> {
             },
             // What was entered is forgotten when the power goes; everything else is kept.
             (Ok(()), Err(_)) if matches!(code, PinUse::Enter(_)) => {
-                return now.map_err(|e| e.with_verdict(Verdict::Unknown));
+                return now.map_err(|e| {
+                    let what = "the stick accepted the PIN, and did not say since what its SIM waits for";
+                    Error::new(e.kind(), what).because(e).with_verdict(Verdict::Unknown)
+                });
             }
             (Ok(()), Err(_)) => return Ok(code.accepted(before)),
             // Refused, and no try is gone: the refusal is all there is.
@@ -367,6 +371,7 @@ impl Modem<'_> {
                 return Err(error);
             }
             (Err(error), Ok(now)) if error.is(ErrorKind::WrongPin) && code.tries(now).is_none() => {
+                self.settle(true);
                 return Err(error.with_verdict(Verdict::Recoverable));
             }
             (Err(error), Ok(_)) => error,
@@ -374,8 +379,14 @@ impl Modem<'_> {
                 // A refusal of a code may have cost a try, whatever its number.
                 let refused = error.refusal().is_some() && error.verdict() == Some(Verdict::Untouched);
                 return Err(match error.is(ErrorKind::WrongPin) {
-                    true => error.with_verdict(Verdict::Recoverable),
-                    false if refused => error.with_verdict(Verdict::Unknown),
+                    true => {
+                        self.settle(true);
+                        error.with_verdict(Verdict::Recoverable)
+                    }
+                    false if refused => {
+                        self.stand(self.standing().in_doubt());
+                        error.with_verdict(Verdict::Unknown)
+                    }
                     false => error,
                 });
             }

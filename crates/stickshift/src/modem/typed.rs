@@ -17,7 +17,7 @@ impl Modem<'_> {
     /// [`At::command`](crate::at::At::command). What a change in trouble has done is known where the command is one that can be
     /// asked back; it is unknown otherwise.
     pub fn typed(&mut self, command: &str, timeout: Duration) -> Result<Answer> {
-        keeps_a_way_in(command).map_err(|e| self.judge(e))?;
+        keeps_a_way_in(command).map_err(|e| self.assess(e))?;
         let at = self.only_at("typed commands")?;
         let error = match at.command(command, effect_of(command), timeout) {
             Ok(answer) => return Ok(answer),

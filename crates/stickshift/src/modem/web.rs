@@ -1,4 +1,12 @@
 //! The stick's web server, logged in where that is possible.
+//!
+//! ```
+//! use stickshift::modem::Login;
+//!
+//! // Who logs in. Firmware whose login sends the password readably is refused unless that is allowed.
+//! let login = Login { user: "admin".into(), password: "secret".into(), allow_weak: false };
+//! assert_eq!(login.user, "admin");
+//! ```
 
 use crate::error::Result;
 use crate::event::{Cancel, Session};

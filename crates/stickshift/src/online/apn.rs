@@ -24,6 +24,8 @@ pub enum ApnSource {
     Table(String),
     /// The stick's own profile, over the web.
     Profile(String),
+    /// The stick dials by itself, and does not tell.
+    Stick,
     /// None was given and none is known: the network chooses.
     Network,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for ApnSource {
             ApnSource::Settings => f.write_str("the settings"),
             ApnSource::Table(provider) => write!(f, "the table of operators, for {provider}"),
             ApnSource::Profile(name) => write!(f, "the stick's profile {name}"),
+            ApnSource::Stick => f.write_str("the stick dials by itself"),
             ApnSource::Network => f.write_str("the network's own"),
         }
     }

@@ -1,10 +1,17 @@
 //! What going online needs of the computer: its network interfaces, and changes to them that can be taken back.
+//!
+//! ```
+//! use stickshift::online::computer::Network;
+//!
+//! let network = Network::with_mask("10.64.1.2".parse()?, "255.255.255.252".parse()?);
+//! assert_eq!(network.prefix, 30);
+//! assert!(network.holds("10.64.1.1".parse()?) && !network.holds("10.64.1.5".parse()?));
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::ByteLink;
@@ -14,7 +21,7 @@ use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
 /// A network interface by name and by the kernel's number for it, which is another one after every appearance.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Card {
     /// `wwan0`.
     pub name: String,
@@ -29,7 +36,7 @@ impl fmt::Display for Card {
 }
 
 /// An address with the length of its network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     /// The address.
     pub address: IpAddr,
@@ -80,21 +87,21 @@ impl fmt::Display for Network {
 /// A network interface as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardState {
-    /// Its name and number.
+    /// Name and ifindex at the time of the look.
     pub card: Card,
     /// bInterfaceNumber of the USB interface behind it.
     pub interface: Option<u8>,
     /// The kernel driver, `huawei_cdc_ncm`.
     pub driver: Option<String>,
-    /// Its hardware address.
+    /// Hardware address; `None` for an interface without Ethernet frames.
     pub mac: Option<[u8; 6]>,
-    /// Administratively up.
+    /// IFF_UP, whether or not there is a carrier.
     pub up: bool,
-    /// Whether it asks for hardware addresses.
+    /// Without IFF_NOARP: it asks for hardware addresses.
     pub arp: bool,
-    /// Largest packet.
+    /// Largest IP packet, bytes.
     pub mtu: u32,
-    /// Its addresses.
+    /// Each with the length of its network.
     pub addresses: Vec<Network>,
     /// Bytes received and sent since it appeared.
     pub bytes: (u64, u64),
@@ -102,18 +109,18 @@ pub struct CardState {
     pub ndp_to_end: Option<bool>,
 }
 
-/// A route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A row of a routing table of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Where to; `None` for everywhere.
+    /// Destination; `None` for a default route.
     pub to: Option<Network>,
-    /// IPv6.
+    /// Of IPv6, which a default route does not tell by its destination.
     pub v6: bool,
     /// The next router; none for what is on the link itself.
     pub via: Option<IpAddr>,
     /// Through which interface.
     pub card: Card,
-    /// The source address.
+    /// The source address that programs get by it (prefsrc).
     pub source: Option<IpAddr>,
     /// Smaller ones come first.
     pub metric: u32,
@@ -121,7 +128,7 @@ pub struct Route {
     pub table: u32,
 }
 
-/// The main routing table.
+/// RT_TABLE_MAIN of `linux/rtnetlink.h`: where the routes of every program are.
 pub const MAIN_TABLE: u32 = 254;
 
 impl fmt::Display for Route {
@@ -145,7 +152,7 @@ impl fmt::Display for Route {
 }
 
 /// A rule that sends packets to a routing table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Packets with this source address,
     pub from: Option<IpAddr>,
@@ -155,7 +162,7 @@ pub struct Rule {
     pub v6: bool,
     /// Where the rule stands among the others.
     pub priority: u32,
-    /// The table that it sends them to.
+    /// Number of the routing table that they go by.
     pub table: u32,
 }
 
@@ -173,8 +180,7 @@ impl fmt::Display for Rule {
 }
 
 /// One change of the computer. What takes it back is another one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Takes an interface up or down.
     Link {
@@ -197,7 +203,7 @@ pub enum Change {
         /// Whether.
         on: bool,
     },
-    /// Its largest packet.
+    /// Sets the largest IP packet.
     Mtu {
         /// Which.
         card: Card,
@@ -210,7 +216,7 @@ pub enum Change {
         card: Card,
         /// Below /proc/sys or, for a driver's, below /sys/class/net/NAME: `net/ipv6/conf/accept_ra`, `cdc_ncm/ndp_to_end`.
         name: SettingName,
-        /// The value.
+        /// What is written into that file: `0`, `1`.
         value: String,
     },
     /// Adds an address, or removes it.
@@ -253,8 +259,7 @@ pub enum Change {
 }
 
 /// Settings of the kernel and of drivers that going online may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingName {
     /// `net.ipv6.conf.NAME.accept_ra`: 2 takes router advertisements on a computer that forwards, too.
     AcceptRa,
@@ -332,7 +337,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// `02:00:5e:10:00:01`.
+/// Six pairs of lower-case hex digits: `02:00:5e:10:00:01`.
 pub fn mac_words(mac: [u8; 6]) -> String {
     mac.map(|b| format!("{b:02x}")).join(":")
 }
@@ -444,6 +449,12 @@ pub trait Computer: Send {
     /// `Io`.
     fn default_routes(&mut self) -> Result<Vec<Route>>;
 
+    /// The router that advertises itself on an interface.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn ipv6_router(&mut self, card: &Card) -> Result<Option<IpAddr>>;
+
     /// Who else sets the addresses of an interface.
     fn owner(&mut self, card: &Card) -> Option<Owner>;
 
@@ -491,13 +502,23 @@ pub trait Computer: Send {
     /// `PermissionDenied`, `Disconnected`, `Interrupted`, `Io`.
     fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer>;
 
-    /// Starts the system's pppd on a port that is dialled already, and leaves the port to it.
+    /// Starts the system's pppd on a port that is to be dialled. It waits, and leaves the port alone from the return of this call on, until
+    /// [`leave_to_pppd`](Self::leave_to_pppd): whoever starts it after the call was answered misses the network's first word.
     ///
     /// # Errors
-    /// `Unsupported` where there is no pppd or the port cannot be handed over; `PermissionDenied`, `Io`.
-    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+    /// `Unsupported` where there is no pppd or the port cannot be handed over; `PermissionDenied`, `Interrupted`, `Io`.
+    fn start_pppd(&mut self, port: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
         let _ = (port, pppd);
         Err(Error::new(ErrorKind::Unsupported, "this computer runs no pppd"))
+    }
+
+    /// Leaves the dialled port to the pppd that waits for it.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn leave_to_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &PppdRuns) -> Result<()> {
+        let _ = (port, pppd);
+        Ok(())
     }
 
     /// What pppd has made; waits a moment for news.

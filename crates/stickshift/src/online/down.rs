@@ -12,6 +12,7 @@ use crate::modem::{Login, Modem, identity};
 use crate::online::computer::Computer;
 use crate::online::record::{Record, StickUndo};
 use crate::online::run::{Run, still_there, undo};
+use crate::online::sim::PIN_REFUSED;
 use crate::online::ways::{self, Way, ncm};
 use crate::online::{Access, Wanted};
 use crate::stick::{Place, Stick};
@@ -44,14 +45,17 @@ pub fn down(
 ) -> Result<Taken> {
     let mut taken = Taken { place: place.to_string(), ..Taken::default() };
     let Some(mut record) = computer.recall(place)? else { return Ok(taken) };
-    if record.way == super::sim::PIN_REFUSED {
-        computer.forget(place)?;
+    if record.way == PIN_REFUSED {
         taken.stick.push("the PIN that was refused is forgotten".to_owned());
-        return Ok(taken);
+        // A run that was killed after the refusal has left more than that.
+        if record.is_clean() {
+            computer.forget(place)?;
+            return Ok(taken);
+        }
     }
     computer.may_change()?;
     taken.was_online = true;
-    let before = record.on_computer.clone();
+    let before = still_there(&record, &computer.boot());
     let stick = stick.filter(|stick| stick.id.to_string() == record.stick);
     let wanted = Wanted { no_default: true, ..Wanted::default() };
     let mut by_web = None;
@@ -94,11 +98,18 @@ pub(super) fn take_back(
     access: &Access<'_>,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    // A PIN that was refused stays in mind.
-    if computer.recall(place)?.is_none_or(|record| record.way == super::sim::PIN_REFUSED) {
+    let Some(record) = computer.recall(place)? else { return Ok(()) };
+    let is_refused = record.way == PIN_REFUSED;
+    if is_refused && record.is_clean() {
         return Ok(());
     }
-    down(bus, place, stick, computer, access.login.clone(), session).map(|_| ())
+    down(bus, place, stick, computer, access.login.clone(), session)?;
+    if is_refused {
+        // A PIN that was refused stays in mind.
+        let boot = computer.boot();
+        computer.keep(&Record::new(place, record.stick, boot, PIN_REFUSED))?;
+    }
+    Ok(())
 }
 
 /// Takes the changes of the computer back, newest first; gives the record of what is left.
@@ -129,6 +140,12 @@ pub(super) fn over_web(record: &Record) -> bool {
     })
 }
 
+/// The way of a record that remembers a PIN follows from the stick.
+fn is_over_mbim(run: &Run<'_, '_>) -> bool {
+    let follows = || run.stick.ports().next().is_none() && identity::mbim_interface(&run.stick).is_some();
+    run.record.way == Way::Mbim.word() || run.record.way == PIN_REFUSED && follows()
+}
+
 /// Puts the stick back, and says what it has then.
 pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<String> {
     if run.record.on_stick.is_empty() {
@@ -141,7 +158,7 @@ pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<S
         let mut link = run.bus.open_http(&run.stick.place)?;
         let mut modem = Modem::over_web(&mut *link, login, &cancel)?;
         each(&mut run.record, &mut modem)
-    } else if run.record.way == Way::Mbim.word() {
+    } else if is_over_mbim(run) {
         let interface = identity::mbim_interface(&run.stick).ok_or_else(|| {
             Error::new(ErrorKind::NoSuchPort, "the stick's MBIM interface has no control channel")
                 .with_verdict(Verdict::Unknown)
@@ -229,17 +246,20 @@ fn back_words(undo: &StickUndo) -> String {
 
 /// What the stick has while the change stands.
 pub(super) fn now_words(undo: &StickUndo, apn: &str) -> String {
-    let named = |apn: &str| if apn.is_empty() { "no access point".to_owned() } else { apn.to_owned() };
+    let named = |apn: &str| match apn {
+        "" => "no access point name (the network chooses)".to_owned(),
+        apn => format!("the access point {apn}"),
+    };
     match undo {
         StickUndo::HangUp { context } => format!("connected with profile {context}"),
         StickUndo::Context { context, pdp: None, .. } => {
-            format!("profile {context} is {}; it was not defined", named(apn))
+            format!("profile {context} has {} now; before, it was not defined", named(apn))
         }
         StickUndo::Context { context, apn: before, .. } if before == apn => {
-            format!("profile {context} is {} as before", named(apn))
+            format!("profile {context} has {}, as before", named(apn))
         }
         StickUndo::Context { context, apn: before, .. } => {
-            format!("profile {context} is {}; it was {}", named(apn), named(before))
+            format!("profile {context} has {} now; before, it had {}", named(apn), named(before))
         }
         StickUndo::DataSwitch { on } => format!("data switch {}; it was {}", on_off(!on), on_off(*on)),
         StickUndo::Profile { index } => format!("dials with another profile; it was {index}"),

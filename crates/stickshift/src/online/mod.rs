@@ -15,6 +15,7 @@
 mod apn;
 pub mod computer;
 mod down;
+pub(crate) mod kept;
 mod plan;
 pub mod probe;
 mod reach;
@@ -27,13 +28,12 @@ mod simulated;
 mod status;
 pub mod stay;
 mod up;
+mod wanted;
 mod ways;
 
 use std::net::IpAddr;
 
 use serde::Serialize;
-
-use crate::at::data::{Authentication, PdpType};
 
 pub use apn::{Apn, ApnSource, suggested};
 pub use computer::Computer;
@@ -43,72 +43,12 @@ pub use record::Record;
 pub use simulated::{Outside, PppEnd, Simulated, Weather};
 pub use status::{Status, status};
 pub use up::{Access, up};
+pub use wanted::{CHECK_HOST, Wanted, WantedWay};
 pub use ways::Way;
 
 /// The steps of [`up`] by the codes of their events, in order.
 pub const STEPS: [&str; 8] =
     ["port", "sim", "registration", "bearer", "address", "route", "name-service", "reach"];
-
-/// The way that is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WantedWay {
-    /// The best that the stick's interfaces have.
-    #[default]
-    Auto,
-    /// NCM: `^NDISDUP`.
-    Ncm,
-    /// PPP on a serial port.
-    Ppp,
-    /// HiLink firmware.
-    Hilink,
-    /// MBIM.
-    Mbim,
-    /// A network card that dials by itself.
-    Ecm,
-}
-
-/// What is wanted of a connection.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Access point name; `None`: by the SIM's operator, else the network's own.
-    pub apn: Option<String>,
-    /// The access point of the owner's settings, where none was asked for: of sticks that are dialled from here.
-    pub usual_apn: Option<String>,
-    /// User name for the access point.
-    pub user: Option<String>,
-    /// Its password. Never shown.
-    pub password: Option<String>,
-    /// How they are proven; `None`: CHAP, then PAP, then not at all.
-    pub authentication: Option<Authentication>,
-    /// The kind of address; `None`: both, else what the network gives.
-    pub ip: Option<PdpType>,
-    /// Data in other operators' networks is switched on in the stick.
-    pub roaming: bool,
-    /// Metric of the default route; `None`: behind every other one.
-    pub metric: Option<u32>,
-    /// No default route in the main table: programs choose the stick by its interface or its address.
-    pub no_default: bool,
-    /// Largest packet; `None`: what the network says, or what gets through.
-    pub mtu: Option<u16>,
-    /// The way.
-    pub way: WantedWay,
-    /// The host whose page `/generate_204` shows that the way is free; empty for none.
-    pub check: Option<String>,
-}
-
-/// The host that is asked where none is given. Its page `/generate_204` is what phones ask.
-pub const CHECK_HOST: &str = "connectivitycheck.gstatic.com";
-
-impl Wanted {
-    /// The host to ask for a page.
-    pub fn check_host(&self) -> Option<&str> {
-        match self.check.as_deref() {
-            None => Some(CHECK_HOST),
-            Some("") => None,
-            host => host,
-        }
-    }
-}
 
 /// A connection that stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -133,8 +73,11 @@ pub struct Connection {
     pub addresses: Vec<String>,
     /// Where the addresses are from: `the stick`, `DHCP`, `router advertisement`, `PPP`.
     pub address_from: Vec<&'static str>,
-    /// The next router; none where the interface itself is the way.
+    /// The next IPv4 router; none where the interface itself is the way.
     pub gateway: Option<String>,
+    /// The next IPv6 router; none where the interface itself is the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway6: Option<String>,
     /// Name servers.
     pub dns: Vec<String>,
     /// Metric of its default route; none without one.

@@ -10,10 +10,11 @@ use crate::stick::Stick;
 /// The plan for `stick`. Nothing is sent to it, so what only it can tell (its access point, its address) stands as a word.
 ///
 /// # Errors
-/// `NoSuchPort` where the stick has no such way.
+/// `NoSuchPort` where the stick has no such way; `Usage`, `Unsupported` for what it cannot have over it.
 pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Result<Plan> {
     let mut warnings = Vec::new();
     let way = ways::choose(stick, wanted.way, &mut |_, text| warnings.push(text))?;
+    wanted.check(way, stick)?;
     let mut plan = Plan::new(format!("take the stick at {} online over {}", stick.place, way.word()));
     plan.evidence = warnings;
     if computer.recall(&stick.place)?.is_some() {
@@ -44,7 +45,7 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
         Way::Ncm => {
             plan.step(
                 "bearer",
-                format!("AT^NDISDUP={context},0 (hang up first; `ERROR` is passed over)"),
+                format!("AT^NDISSTATQRY?; AT^NDISDUP={context},0 unless it says that nothing is up"),
                 None,
             );
             plan.step("bearer", format!("AT+CGDCONT={context},\"{kind}\",\"{apn}\""), None);
@@ -56,14 +57,18 @@ pub fn plan(stick: &Stick, computer: &mut dyn Computer, wanted: &Wanted) -> Resu
                 None,
             );
             plan.step("bearer", format!("AT^NDISDUP={context},1,\"{apn}\"{user}"), None);
-            plan.step("bearer", "AT^NDISSTATQRY? each second until it is up, at most 90 s", None);
+            plan.step("bearer", "AT^NDISSTATQRY? at each report ^NDISSTAT, and from time to time, until it is up, at most 90 s", None);
             plan.step("address", "AT+CGCONTRDP, AT^DHCP?: the stick's own words first, DHCP second", None);
         }
         Way::Ppp => {
             plan.step("bearer", "AT&F&C1&D2E0S0=0", None);
             plan.step("bearer", format!("AT+CGDCONT={context},\"{kind}\",\"{apn}\""), None);
             plan.step("bearer", format!("ATD*99***{context}# until CONNECT"), None);
-            plan.step("address", format!("pppd {}", ways::pppd_options(wanted.ip).join(" ")), None);
+            plan.step(
+                "address",
+                format!("pppd {}, started before the call", ways::pppd_options(wanted.ip).join(" ")),
+                None,
+            );
         }
         _ => {}
     }

@@ -1,4 +1,13 @@
 //! Questions that show how far packets get.
+//!
+//! ```
+//! use stickshift::online::probe::Reach;
+//!
+//! // A name server answers; whether pages come was not tried.
+//! let reach = Reach { name: Some("10.64.0.1".parse()?), ..Reach::default() };
+//! assert_eq!((reach.name.is_some(), reach.page), (true, None));
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
 
 use std::net::IpAddr;
 use std::time::Duration;

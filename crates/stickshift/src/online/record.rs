@@ -1,8 +1,17 @@
 //! The record of what going online has changed: `down` takes it back, also after a crash or a restart of the computer.
+//!
+//! ```
+//! use stickshift::at::data::PdpType;
+//! use stickshift::online::record::{Record, StickUndo, VERSION};
+//!
+//! let mut record = Record::new(&"1-1".parse().unwrap(), "12d1:1506", "boot-1".into(), "ncm");
+//! // Context 1 was defined otherwise: `down` defines it so again.
+//! record.on_stick.push(StickUndo::context(1, Some((PdpType::V4, "internet"))));
+//! assert_eq!((record.version, record.on_computer.len()), (VERSION, 0));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use std::net::IpAddr;
-
-use serde::{Deserialize, Serialize};
 
 use crate::at::data::PdpType;
 use crate::error::Result;
@@ -12,19 +21,19 @@ use crate::online::computer::{Card, Change, Computer};
 pub const VERSION: u32 = 1;
 
 /// What was changed for one stick, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The form.
+    /// [`VERSION`] of the program that wrote it.
     pub version: u32,
-    /// The stick's place.
+    /// Bus place, `1-1.2`.
     pub place: String,
-    /// Its ids then.
+    /// `12d1:1506`, as the stick showed when it went online.
     pub stick: String,
-    /// The run of the computer in which it was written.
+    /// The kernel's boot id (/proc/sys/kernel/random/boot_id). After a restart only [`Change::outlives_a_restart`] is left to undo.
     pub boot: String,
     /// How it is connected: `ncm`.
     pub way: String,
-    /// What was changed on the stick.
+    /// What puts the stick back, in the order in which it was changed.
     pub on_stick: Vec<StickUndo>,
     /// What takes the changes of the computer back, in the order in which they were made.
     pub on_computer: Vec<Change>,
@@ -32,14 +41,14 @@ pub struct Record {
     pub card: Option<Card>,
     /// The access point that was used; empty for the network's own.
     pub apn: String,
-    /// Its addresses.
+    /// What the interface was given, without prefixes.
     pub addresses: Vec<IpAddr>,
-    /// Its name servers.
+    /// The operator's name servers.
     pub dns: Vec<IpAddr>,
 }
 
 /// What has passed in a period.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// `2026-11`, `2026-11-20`.
     pub period: String,
@@ -48,8 +57,7 @@ pub struct Usage {
 }
 
 /// What is to be put back on the stick.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StickUndo {
     /// The connection is up: hang up.
     HangUp {
@@ -118,6 +126,11 @@ impl Record {
         }
     }
 
+    /// Whether nothing is left to put back.
+    pub fn is_clean(&self) -> bool {
+        self.on_stick.is_empty() && self.on_computer.is_empty()
+    }
+
     /// Makes a change, after what takes it back was recorded. `false` where it was so already.
     ///
     /// # Errors
@@ -128,6 +141,32 @@ impl Record {
         computer.keep(self)?;
         computer.apply(change)?;
         Ok(true)
+    }
+
+    /// Makes changes that do not depend on each other, after what takes all of them back was recorded at once: each record waits for the
+    /// disk. Gives those that were not so already.
+    ///
+    /// # Errors
+    /// As [`make`](Self::make). What was not made any more is recorded all the same: taking it back changes nothing.
+    pub fn make_all<'c>(
+        &mut self,
+        computer: &mut dyn Computer,
+        changes: &'c [Change],
+    ) -> Result<Vec<&'c Change>> {
+        let mut due = Vec::new();
+        for change in changes {
+            if let Some(back) = computer.taken_back_by(change)? {
+                self.on_computer.push(back);
+                due.push(change);
+            }
+        }
+        if !due.is_empty() {
+            computer.keep(self)?;
+        }
+        for change in &due {
+            computer.apply(change)?;
+        }
+        Ok(due)
     }
 
     /// Records what is to be put back on the stick, before it is changed. The first statement counts: it is what was there before.

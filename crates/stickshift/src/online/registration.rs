@@ -94,14 +94,19 @@ pub(super) fn found(run: &mut Run<'_, '_>, operator: Option<String>, heard: &Hea
 pub(super) fn over_at(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
     radio_on(run, modem)?;
     allow_roaming(run, modem)?;
-    if let Some(at) = modem.at() {
+    let mut tells_causes = false;
+    let heard = await_network(run, modem, |modem| {
+        let Some(at) = modem.at() else { return Ok(said(RegistrationState::Unknown, None)) };
+        let heard = ask(at)?;
+        // Most sticks are registered already; the others are to say why they are not.
+        if tells_causes || matches!(heard.stands, Stands::Home | Stands::Roaming) {
+            return Ok(heard);
+        }
+        tells_causes = true;
         for domain in [Domain::Lte, Domain::Packet] {
             at.run_if_known(&network::tell_causes(domain))?;
         }
-    }
-    let heard = await_network(run, modem, |modem| match modem.at() {
-        Some(at) => ask(at),
-        None => Ok(said(RegistrationState::Unknown, None)),
+        ask(at)
     })?;
     let operator = match modem.at() {
         Some(at) => at.run_if_known(&network::operator())?.and_then(|operator| operator.name),
@@ -167,6 +172,9 @@ fn ask(at: &mut At<'_>) -> Result<Heard> {
         let Some(told) = at.run_if_known(&network::registration(domain))? else { continue };
         if best.is_none_or(|(best, _)| rank(told.state) > rank(best)) {
             best = Some((told.state, told.cause));
+        }
+        if told.state == RegistrationState::Home {
+            break;
         }
     }
     let (state, cause) = best.unwrap_or((RegistrationState::Unknown, None));

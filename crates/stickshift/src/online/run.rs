@@ -33,6 +33,14 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    /// The same for several that do not depend on each other.
+    pub(super) fn changes(&mut self, changes: &[Change]) -> Result<()> {
+        for change in self.record.make_all(self.computer, changes)? {
+            self.session.note("computer", change.to_string());
+        }
+        Ok(())
+    }
+
     /// Records what is to be put back on the stick.
     pub(super) fn note(&mut self, undo: StickUndo) -> Result<()> {
         self.record.note(self.computer, undo)
@@ -99,4 +107,22 @@ pub(super) fn still_there(record: &Record, boot: &str) -> Vec<computer::Change> 
 /// Values in one line.
 pub(super) fn list<T: ToString>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_earlier_run_of_the_computer_only_files_are_put_back() {
+        let card = Card { name: "wwan0".into(), index: 4 };
+        let place = "1-1".parse().unwrap();
+        let mut record = Record::new(&place, "12d1:1506", "a boot".into(), "ncm");
+        let names = Change::Resolver { card: card.clone(), servers: Vec::new() };
+        record.on_computer =
+            vec![Change::Link { card, up: false }, names.clone(), Change::EndProgram { pid: 7, started: 1 }];
+        assert_eq!(still_there(&record, "a boot"), record.on_computer);
+        // The interfaces and processes of these numbers are others now.
+        assert_eq!(still_there(&record, "the next"), [names]);
+    }
 }

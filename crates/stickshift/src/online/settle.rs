@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::at::data::PdpType;
 use crate::error::{Detail, ErrorKind, Result};
 use crate::online::computer::{Card, Change, DhcpLease, MAIN_TABLE, Network, Route, Rule, SettingName};
 use crate::online::run::{Run, list};
@@ -112,13 +113,17 @@ pub(super) fn by_dhcp(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Addre
     Ok(lease.as_ref().map(Addresses::from))
 }
 
-/// Has the kernel take the network's IPv6 address and route.
+/// Says how the kernel is to take the network's IPv6 address and route. Before the card is raised: what the network advertises at once would be
+/// taken by the kernel's own settings, and a router's kernel asks for it only where these say so already.
 ///
 /// # Errors
 /// What the computer reports.
-fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network>> {
+pub(super) fn prepare_ipv6(run: &mut Run<'_, '_>, card: &Card) -> Result<()> {
+    if run.wanted.ip == Some(PdpType::V4) {
+        return Ok(());
+    }
     let default = if run.wanted.no_default { "0" } else { "1" };
-    let metric = metric(run)?.to_string();
+    let metric = metric(run, card)?.to_string();
     for (name, value) in [
         (SettingName::RaMetric, metric.as_str()),
         (SettingName::AcceptRaDefault, default),
@@ -127,6 +132,15 @@ fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network
     ] {
         run.change(Change::Setting { card: card.clone(), name, value: value.to_owned() })?;
     }
+    Ok(())
+}
+
+/// Has the kernel take the network's IPv6 address and route.
+///
+/// # Errors
+/// What the computer reports.
+fn by_advertisement(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Network>> {
+    prepare_ipv6(run, card)?;
     let found = run.computer.await_address(card, true, ADVERTISEMENT)?;
     if let Some(address) = found {
         run.session.note("address", format!("{address} by router advertisement"));
@@ -178,13 +192,23 @@ pub(super) fn address(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses)
 /// What the computer reports.
 pub(super) fn route(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<Option<u32>> {
     run.session.step("route", "routes");
+    more_routes(run, card, addresses)
+}
+
+/// The same for addresses that came after others.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn more_routes(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -> Result<Option<u32>> {
     if addresses.foreign {
         run.session.note("route", "the routes of the interface are its owner's");
         return Ok(None);
     }
     let table = table_of(run.place().as_str());
-    let metric = metric(run)?;
+    let metric = metric(run, card)?;
     let others = run.computer.every_card()?;
+    let mut changes = Vec::new();
+    let add = |route| Change::Route { route, add: true };
     let mut kinds: Vec<bool> = addresses.own.iter().map(|a| a.address.is_ipv6()).collect();
     kinds.dedup();
     for own in &addresses.own {
@@ -201,7 +225,7 @@ pub(super) fn route(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -
             table,
         };
         if own.prefix < whole {
-            add(run, link(table))?;
+            changes.push(add(link(table)));
             if clashes {
                 let text = format!(
                     "{} is another interface's network too: it stays out of the main table",
@@ -209,40 +233,39 @@ pub(super) fn route(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -
                 );
                 run.session.warn("twins", text);
             } else {
-                add(run, link(MAIN_TABLE))?;
+                changes.push(add(link(MAIN_TABLE)));
             }
         }
         if clashes {
-            run.change(Change::Setting {
+            changes.push(Change::Setting {
                 card: card.clone(),
                 name: SettingName::ReversePath,
                 value: "2".into(),
-            })?;
+            });
         }
         let same =
             others.iter().any(|c| c.card != *card && c.addresses.iter().any(|a| a.address == own.address));
         if !same {
             let rule = Rule { from: Some(own.address), bound_to: None, v6, priority: RULES_AT, table };
-            run.change(Change::Rule { rule, add: true })?;
+            changes.push(Change::Rule { rule, add: true });
         }
     }
     for v6 in kinds {
         let bound_to = Some(card.name.clone());
         let rule = Rule { from: None, bound_to, v6, priority: RULES_AT + 1, table };
-        run.change(Change::Rule { rule, add: true })?;
+        changes.push(Change::Rule { rule, add: true });
         let via = addresses.gateway.filter(|g| g.is_ipv6() == v6);
         let source = addresses.own.iter().map(|a| a.address).find(|a| a.is_ipv6() == v6);
-        let default = |metric, table| Route { to: None, v6, via, card: card.clone(), source, metric, table };
         // The kernel has its own default route from an advertisement, in the main table; the stick's table gets a copy.
         let advertised = v6 && addresses.from.contains(&BY_ADVERTISEMENT);
-        let routers = if advertised { run.computer.default_routes()? } else { Vec::new() };
-        let via = via.or_else(|| routers.iter().find(|r| r.v6 && r.card == *card).and_then(|r| r.via));
-        let default = |metric, table| Route { via, ..default(metric, table) };
-        add(run, default(0, table))?;
+        let via = if advertised { run.computer.ipv6_router(card)? } else { via };
+        let default = |metric, table| Route { to: None, v6, via, card: card.clone(), source, metric, table };
+        changes.push(add(default(0, table)));
         if !run.wanted.no_default && !advertised {
-            add(run, default(metric, MAIN_TABLE))?;
+            changes.push(add(default(metric, MAIN_TABLE)));
         }
     }
+    run.changes(&changes)?;
     let default = (!run.wanted.no_default).then_some(metric);
     match default {
         Some(metric) => run.session.note("route", format!("default route with metric {metric}")),
@@ -251,16 +274,13 @@ pub(super) fn route(run: &mut Run<'_, '_>, card: &Card, addresses: &Addresses) -
     Ok(default)
 }
 
-fn add(run: &mut Run<'_, '_>, route: Route) -> Result<()> {
-    run.change(Change::Route { route, add: true })
-}
-
-/// The metric that was wanted, else one behind every default route that is there.
-pub(super) fn metric(run: &mut Run<'_, '_>) -> Result<u32> {
+/// The metric that was wanted, else one behind every default route through other interfaces.
+fn metric(run: &mut Run<'_, '_>, card: &Card) -> Result<u32> {
     if let Some(metric) = run.wanted.metric {
         return Ok(metric);
     }
-    let largest = run.computer.default_routes()?.iter().filter(|r| !r.v6).map(|r| r.metric).max();
+    let routes = run.computer.default_routes()?;
+    let largest = routes.iter().filter(|r| !r.v6 && r.card != *card).map(|r| r.metric).max();
     Ok(largest.map_or(METRIC, |largest| METRIC.max(largest.saturating_add(1))))
 }
 

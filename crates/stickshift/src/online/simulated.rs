@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -100,7 +100,7 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct Outside {
     answers: Arc<AtomicBool>,
-    bytes: Arc<AtomicU64>,
+    bytes: Arc<Mutex<u64>>,
     reached: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -117,7 +117,7 @@ impl Outside {
 
     /// So many bytes pass through the interfaces of every stick.
     pub fn pass(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
     }
 }
 
@@ -127,9 +127,10 @@ pub trait PppEnd: Send {
     fn turn(&mut self, port: &mut dyn ByteLink) -> bool;
 }
 
-/// A pppd that runs.
+/// A pppd that runs; its interface is there once it has a dialled port.
 struct Program {
-    card: Card,
+    place: Option<Place>,
+    card: Option<Card>,
     link: Option<(Box<dyn ByteLink>, Box<dyn PppEnd>)>,
 }
 
@@ -229,7 +230,7 @@ impl Simulated {
 
     /// Ends a pppd: its interface goes.
     fn end(&mut self, pid: u32) {
-        let Some(Program { card, .. }) = self.programs.remove(&pid) else { return };
+        let Some(Program { card: Some(card), .. }) = self.programs.remove(&pid) else { return };
         self.state.cards.retain(|held| held.state.card != card);
         self.state.routes.retain(|route| route.card != card);
     }
@@ -251,7 +252,7 @@ impl Simulated {
         let ended: Vec<u32> =
             self.programs.iter_mut().filter_map(|(pid, program)| over(program).then_some(*pid)).collect();
         ended.into_iter().for_each(|pid| self.end(pid));
-        let passed = self.outside.bytes.swap(0, Ordering::Relaxed);
+        let passed = std::mem::take(&mut *self.outside.bytes.lock().unwrap_or_else(PoisonError::into_inner));
         self.state
             .cards
             .iter_mut()
@@ -298,6 +299,9 @@ impl Simulated {
         self.state.cards.retain(|held| held.place.is_none());
         let cards: Vec<Card> = self.state.cards.iter().map(|held| held.state.card.clone()).collect();
         self.state.routes.retain(|route| cards.contains(&route.card));
+        self.programs.clear();
+        // Numbers are given anew.
+        self.next_index = cards.iter().map(|card| card.index).max().unwrap_or(1) + 1;
     }
 
     /// The stick at `place` is unplugged: its interfaces go, and what hangs on them.

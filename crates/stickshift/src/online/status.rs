@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::online::computer::{Card, Computer, Network};
 use crate::online::probe::{Answer, Probe};
+use crate::online::run::still_there;
+use crate::online::sim::PIN_REFUSED;
 use crate::online::{table_of, up, words};
 use crate::stick::Place;
 
@@ -51,12 +53,21 @@ pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
     let mut status =
         Status { place: place.to_string(), table: table_of(place.as_str()), ..Status::default() };
     let Some(record) = computer.recall(place)? else { return Ok(status) };
+    let boot = computer.boot();
     status.changed = up::on_stick_now(&record);
-    status.changed.extend(record.on_computer.iter().map(|back| format!("computer: `down` does: {back}")));
-    status.way = Some(record.way);
+    if record.way == PIN_REFUSED {
+        status
+            .changed
+            .push("a PIN that was refused is remembered: it is not tried again before `down`".into());
+    }
+    status
+        .changed
+        .extend(still_there(&record, &boot).iter().map(|back| format!("computer: `down` does: {back}")));
+    status.way = Some(record.way).filter(|way| way != PIN_REFUSED);
     status.apn = Some(record.apn);
     status.dns = words(&record.dns);
-    let Some(card) = record.card else { return Ok(status) };
+    // After a restart of the computer, an interface of this name and number is another one.
+    let Some(card) = record.card.filter(|_| record.boot == boot) else { return Ok(status) };
     status.interface = Some(card.name.clone());
     if let Some(state) = computer.card(&card)? {
         status.addresses = state.addresses.iter().map(Network::to_string).collect();

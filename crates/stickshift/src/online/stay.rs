@@ -3,6 +3,14 @@
 //! [`stay`] is the decision alone, over a [`Site`], whose clock it lives by. [`Post`] is the site of one stick: a bus, a computer, and an ear
 //! for what the stick says unasked. Between two looks nothing is asked and nothing runs: a report of the stick or news of the bus ends the
 //! wait.
+//!
+//! ```
+//! use stickshift::online::stay::{PAUSES, Rung};
+//!
+//! // Each means is stronger than the one before, and the pauses between attempts grow.
+//! assert!(Rung::Redial < Rung::Radio && Rung::Radio < Rung::Reset && Rung::Reset < Rung::Port);
+//! assert!(PAUSES.is_sorted());
+//! ```
 
 mod post;
 mod reports;
@@ -90,8 +98,11 @@ pub enum News<'n> {
         /// How often so far.
         count: u32,
     },
-    /// Nothing stands at the place.
-    Waiting,
+    /// Nothing stands at the place; what comes there is taken online.
+    Waiting {
+        /// A stick stood there in this run.
+        gone: bool,
+    },
     /// All is well; bytes of this period.
     Well(u64),
 }
@@ -99,7 +110,7 @@ pub enum News<'n> {
 /// How a connection that was up stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Packets pass, or nothing speaks against it.
+    /// Packets pass, or no failure was seen.
     Well,
     /// It is lost, and why.
     Lost(String),
@@ -199,15 +210,19 @@ pub fn stay(
     let mut failures = 0;
     let mut climbed = 0;
     let mut online = Duration::ZERO;
+    let (mut seen, mut told) = (false, false);
     loop {
         if !site.is_there()? {
-            news(News::Waiting);
+            if !std::mem::take(&mut told) {
+                news(News::Waiting { gone: seen });
+            }
             while !site.is_there()? {
                 if site.wait(site.now() + every)? == Woke::Stop {
                     return site.down();
                 }
             }
         }
+        (seen, told) = (true, false);
         match site.up() {
             Ok(connection) => {
                 failures = 0;
@@ -239,6 +254,11 @@ pub fn stay(
                 let until = site.now() + pause;
                 // A stick that comes back ends the pause.
                 let was_there = site.is_there()?;
+                if !was_there {
+                    // Pulled while it went online: nothing is dialled before it is back.
+                    news(News::Waiting { gone: true });
+                    told = true;
+                }
                 while site.now() < until && (was_there || !site.is_there()?) {
                     if site.wait(until)? == Woke::Stop {
                         return site.down();
@@ -263,7 +283,9 @@ pub fn stay(
 /// Hangs up after an error; where that fails, the error says so.
 fn ended(site: &mut dyn Site, error: Error) -> Error {
     match site.down() {
-        Ok(()) => error,
+        // Whoever failed while going up has stated the verdict.
+        Ok(()) if error.verdict().is_some() => error,
+        Ok(()) => error.with("stick-now", "hung up, as it was found").with_verdict(Verdict::Recoverable),
         Err(e) => {
             let verdict = e.verdict().unwrap_or(Verdict::Unknown);
             error.with("hang-up", format!("failed: {e}")).with_verdict(verdict)

@@ -56,6 +56,7 @@ pub fn up(
 ) -> Result<Connection> {
     session.step("port", format!("the stick at {}", stick.place));
     let way = ways::choose(&stick, wanted.way, &mut |code, text| session.warn(code, text))?;
+    wanted.check(way, &stick)?;
     computer.may_change().map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     session.note("port", format!("way: {}", way.word()));
 
@@ -63,6 +64,9 @@ pub fn up(
     if let Some(earlier) = computer.recall(&stick.place)? {
         if earlier.way == sim::PIN_REFUSED {
             access.pin_was_refused = true;
+        }
+        if earlier.is_clean() {
+            // Nothing is to be put back.
         } else if let Some(connection) = still_online(computer, &stick, &earlier, way)? {
             session.note("already", "it is online already");
             return Ok(connection);
@@ -107,6 +111,8 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
 fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Result<Connection> {
     let Bearer { way, card, apn, registered, addresses, metric, .. } = bearer;
     let mtu = run.computer.card(&card)?.map_or(1500, |state| state.mtu);
+    let advertised = addresses.from.contains(&settle::BY_ADVERTISEMENT);
+    let gateway6 = if advertised { run.computer.ipv6_router(&card)? } else { None };
     let mut changed = on_stick_now(&run.record);
     changed.push(on_computer_now(&card, &addresses.own, metric));
     Ok(Connection {
@@ -120,6 +126,7 @@ fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Re
         addresses: addresses.own.iter().map(Network::to_string).collect(),
         address_from: addresses.from,
         gateway: addresses.gateway.map(|g| g.to_string()),
+        gateway6: gateway6.map(|g| g.to_string()),
         dns: super::words(&addresses.dns),
         metric,
         table: table_of(run.place().as_str()),
@@ -161,6 +168,10 @@ fn still_online(
     }
     let Some(reached) = super::status::answers(computer, card, &earlier.dns)? else { return Ok(None) };
     let own: Vec<Network> = state.addresses;
+    let router = match own.iter().any(|n| n.address.is_ipv6()) {
+        true => computer.ipv6_router(card)?,
+        false => None,
+    };
     Ok(Some(Connection {
         place: stick.place.to_string(),
         way: way.word(),
@@ -172,6 +183,7 @@ fn still_online(
         addresses: own.iter().map(Network::to_string).collect(),
         address_from: Vec::new(),
         gateway: None,
+        gateway6: router.map(|router| router.to_string()),
         dns: super::words(&earlier.dns),
         metric: computer.default_routes()?.iter().find(|r| r.card == *card).map(|r| r.metric),
         table: table_of(stick.place.as_str()),
@@ -195,7 +207,7 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
         if computer.is_ok() {
             forget(&mut run, access);
         }
-        // Whoever sent a code has judged it; everything else that was sent only asked.
+        // Whoever sent a code has stated its verdict; everything else that was sent only asked.
         if run.pin_entered {
             return error.with("stick-now", "the SIM has its PIN").with_verdict(Verdict::Recoverable);
         }

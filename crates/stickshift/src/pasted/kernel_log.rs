@@ -2,26 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use super::number::{bcd, hex, string, word};
-use super::{Format, MOST_DEVICES, PastedDevice, Reader, class_of_driver};
-use crate::stick::{Place, UsbId};
+use super::number::{bcd, id, string};
+use super::{Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
+use crate::stick::{Mode, Place, UsbId, classify};
 
 /// Ids that stood at one place one after another; more are left out.
 const MOST_EARLIER: usize = 16;
+
+/// Addresses that one place had one after another; more are left out.
+const MOST_ADDRESSES: usize = 64;
 
 /// What the log told, by place: the device that stands there last.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     places: BTreeMap<Place, Seen>,
+    /// usb_modeswitch says in it that a switch failed.
+    unswitched: bool,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     device: Option<PastedDevice>,
+    /// The one before, where its follower has no ids yet.
+    last: Option<PastedDevice>,
     earlier: Vec<UsbId>,
     /// Interfaces for which a serial driver was found, and whose port has no name yet.
     unnamed: Vec<u8>,
     remarks: Vec<&'static str>,
+    /// Addresses of devices that left it.
+    left: Vec<(u16, u16)>,
 }
 
 /// What the kernel says when a device does not work, and what that mostly means.
@@ -39,10 +48,34 @@ const TROUBLE: &[(&str, &str)] = &[
     ("can't set config", "the kernel could not select its configuration"),
     ("no of eligible configuration", "the kernel found no configuration that the port can feed"),
     ("rejected 1 configuration due to insufficient", "the port does not give the power that it asks for"),
+    (
+        "bind() failure",
+        "the kernel's driver of its network did not start: plug it in again, or try a newer kernel",
+    ),
 ];
+
+/// Where a driver that serves modems gave up.
+const NOT_PROBED: &str = "a driver of the kernel gave up on one of its interfaces: it may be in another composition than the driver expects";
+
+/// What usb_modeswitch and its dispatcher write, to the log or the terminal, when a switch failed.
+const UNSWITCHED: &[&str] = &[
+    ":ffffffff on ",
+    "Mode switch has failed",
+    "Mode switching may have failed",
+    "Mode switch most likely failed",
+    "No new devices in target mode or class found",
+    "message endpoint not given or found",
+];
+/// What stands in the text then.
+const UNSWITCHED_REMARK: &str = "usb_modeswitch failed in this text: it may have switched nothing";
 
 impl Reader {
     pub(super) fn kernel_log_line(&mut self, text: &str) -> bool {
+        let crashed = text.contains("usb_modeswitch") && text.contains("segfault");
+        if crashed || UNSWITCHED.iter().any(|words| text.contains(words)) {
+            self.log.unswitched = true;
+            return true;
+        }
         let Some(found) = find(text) else { return false };
         if self.log.places.len() >= MOST_DEVICES && !self.log.places.contains_key(&found.place) {
             self.full = true;
@@ -50,26 +83,30 @@ impl Reader {
         }
         let seen = self.log.places.entry(found.place.clone()).or_default();
         match found.interface {
-            Some(interface) => seen.by_driver(found.driver, interface, found.rest),
+            Some(interface) => seen.by_driver(&found, interface),
             None if found.driver == "usb" => seen.of_device(&found.place, found.rest),
             None => {}
         }
         true
     }
 
-    /// Puts what the log told to the devices of the other lines.
-    pub(super) fn join_log(&mut self) {
-        for (place, seen) in std::mem::take(&mut self.log.places) {
+    /// Puts what the log told to the devices of the other lines. Remarks on what it says of no single device.
+    pub(super) fn join_log(&mut self) -> Vec<String> {
+        let log = std::mem::take(&mut self.log);
+        for (place, seen) in log.places {
             let Some(mut told) = seen.device else { continue };
             told.earlier = seen.earlier;
+            let never_came = told.id == NO_ID && told.attached.is_empty();
+            if let (true, Some(last), None) = (never_came, seen.last, self.logged(&place, &told, &seen.left))
+            {
+                // What was announced did not come: the log ends without the stick.
+                told.earlier.pop();
+                told = PastedDevice { earlier: told.earlier, gone: true, ..last };
+            }
             for remark in seen.remarks {
                 told.remark(remark);
             }
-            let same = |d: &PastedDevice| {
-                d.id == told.id
-                    && (d.place.as_ref() == Some(&place) || d.address.is_some() && d.address == told.address)
-            };
-            let Some(device) = self.devices.iter_mut().find(|d| same(d)) else {
+            let Some(device) = self.logged(&place, &told, &seen.left) else {
                 self.add(told);
                 continue;
             };
@@ -79,6 +116,7 @@ impl Reader {
             device.manufacturer = device.manufacturer.take().or(told.manufacturer);
             device.product = device.product.take().or(told.product);
             device.serial = device.serial.take().or(told.serial);
+            device.active = device.active.or(told.active);
             device.earlier = told.earlier;
             device.gone = told.gone;
             device.remarks.extend(told.remarks);
@@ -91,45 +129,104 @@ impl Reader {
                 known.cdc_wdm = known.cdc_wdm.take().or(attached.cdc_wdm);
             }
         }
+        log.unswitched.then(|| UNSWITCHED_REMARK.to_owned()).into_iter().collect()
     }
+
+    /// The device of the other lines that the log tells of: by its place or its address now or before; where the log does not name its ids,
+    /// the only modem or else the only device on its bus.
+    fn logged(
+        &mut self,
+        place: &Place,
+        told: &PastedDevice,
+        left: &[(u16, u16)],
+    ) -> Option<&mut PastedDevice> {
+        let same = |d: &PastedDevice| {
+            let known = d.address.is_some_and(|address| Some(address) == told.address);
+            let before = d.address.is_some_and(|address| left.contains(&address));
+            match told.id {
+                NO_ID => known || d.place.as_ref() == Some(place),
+                id => d.id == id && (d.place.as_ref() == Some(place) || known || before),
+            }
+        };
+        let mut index = self.devices.iter().position(|d| d.id != NO_ID && same(d));
+        if index.is_none() && told.id == NO_ID && told.address.is_none() {
+            let on_bus = |d: &PastedDevice| {
+                let bus = d.address.map(|(bus, _)| bus);
+                d.id != NO_ID
+                    && d.place.is_none()
+                    && d.class[0] != 0x09
+                    && bus.is_some()
+                    && bus == bus_of(place)
+            };
+            let is_modem = |d: &PastedDevice| classify(d.id, d.class[0], &[]).mode != Mode::Unknown;
+            let all: Vec<usize> = (0..self.devices.len()).filter(|n| on_bus(&self.devices[*n])).collect();
+            let modems: Vec<usize> = all.iter().copied().filter(|n| is_modem(&self.devices[*n])).collect();
+            index = match (&modems[..], &all[..]) {
+                ([one], _) | ([], [one]) => Some(*one),
+                _ => None,
+            };
+        }
+        self.devices.get_mut(index?)
+    }
+}
+
+fn bus_of(place: &Place) -> Option<u16> {
+    place.as_str().split('-').next()?.parse().ok()
+}
+
+/// `new high-speed USB device number 4 using xhci_hcd`, before Linux 3.0 `new full speed USB device using uhci_hcd and address 3`,
+/// `USB disconnect, device number 4`.
+fn address(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once("device number ").or_else(|| text.split_once("address "))?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }
 
 impl Seen {
     /// `usb 1-1.2: ..`
     fn of_device(&mut self, place: &Place, text: &str) {
-        let trouble = TROUBLE.iter().find(|(words, _)| text.contains(words));
-        if let Some((_, remark)) = trouble
-            && !self.remarks.contains(remark)
-        {
-            self.remarks.push(remark);
-        }
+        self.remark_on_trouble(text);
         if let Some(rest) = text.strip_prefix("New USB device found") {
             let value = |name: &str| rest.split_once(name).map(|(_, v)| v.trim_start());
-            let id = |name: &str| value(name).and_then(hex).and_then(|n| word(Some(n)));
-            let (Some(vendor), Some(product)) = (id("idVendor="), id("idProduct=")) else { return };
-            let address = self.device.take().and_then(|before| self.before(before));
-            let mut device = PastedDevice::new(UsbId::new(vendor, product));
+            let ids = (value("idVendor=").and_then(id), value("idProduct=").and_then(id));
+            let (Some(vendor), Some(product)) = ids else { return };
+            let mut device = match self.device.take() {
+                // Its announcement, or lines of its drivers that someone put first.
+                Some(begun) if begun.id == NO_ID => PastedDevice { id: UsbId::new(vendor, product), ..begun },
+                before => {
+                    before.into_iter().for_each(|before| self.before(&before));
+                    self.unnamed.clear();
+                    PastedDevice::new(UsbId::new(vendor, product))
+                }
+            };
             device.is_in(Format::KernelLog);
             device.place = Some(place.clone());
-            device.address = address;
             let release = value("bcdDevice=").map(|v| v.split(char::is_whitespace).next().unwrap_or(v));
             device.release = release.and_then(bcd);
             self.device = Some(device);
-            self.unnamed.clear();
             return;
         }
-        if let Some((_, number)) = text.split_once("USB device number ").filter(|_| text.starts_with("new "))
-        {
-            let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
-            let bus = place.as_str().split('-').next().and_then(|bus| bus.parse().ok());
-            let address = bus.zip(digits.parse().ok());
-            if let Some(before) = self.device.take() {
-                self.before(before);
+        let number = bus_of(place).zip(address(text));
+        if text.starts_with("new ") && number.is_some() {
+            if let Some(before) = self.device.take().filter(|before| before.id != NO_ID) {
+                self.before(&before);
+                self.last = Some(before);
             }
-            // Its ids come in the next line.
-            self.device = address
-                .map(|address| PastedDevice { address: Some(address), ..PastedDevice::new(super::NO_ID) });
+            self.unnamed.clear();
+            // Its ids come in the next line, or in none: before Linux 2.6.26, and where people cut.
+            self.device = Some(PastedDevice { address: number, ..PastedDevice::new(NO_ID) });
             return;
+        }
+        if text.starts_with("reset ") && number.is_some() {
+            let device = self.device.get_or_insert_with(|| PastedDevice::new(NO_ID));
+            device.address = device.address.or(number);
+            return;
+        }
+        if text.starts_with("USB disconnect") {
+            if self.left.len() < MOST_ADDRESSES {
+                self.left.extend(number);
+            }
+            self.device = self.device.take().filter(|device| device.id != NO_ID);
         }
         let Some(device) = &mut self.device else { return };
         if text.starts_with("USB disconnect") {
@@ -141,7 +238,8 @@ impl Seen {
         } else if let Some(value) = text.strip_prefix("SerialNumber:") {
             device.serial = string(value);
         } else if let Some((_, node)) = text.split_once("now attached to ") {
-            let node = node.split(char::is_whitespace).next().and_then(string);
+            let node = node.split(char::is_whitespace).next();
+            let node = node.filter(|node| node.ends_with(|c: char| c.is_ascii_digit())).and_then(string);
             if !self.unnamed.is_empty() {
                 let interface = self.unnamed.remove(0);
                 device.attached(interface).tty = node;
@@ -149,27 +247,60 @@ impl Seen {
         }
     }
 
-    /// A device that another one follows at this place. Returns the address, where it is the announcement of the follower.
-    fn before(&mut self, device: PastedDevice) -> Option<(u16, u16)> {
-        if device.id == super::NO_ID {
-            return device.address;
+    fn remark_on_trouble(&mut self, text: &str) {
+        if let Some((_, remark)) = TROUBLE.iter().find(|(words, _)| text.contains(words)) {
+            self.remark(remark);
         }
-        if self.earlier.last() != Some(&device.id) && self.earlier.len() < MOST_EARLIER {
+    }
+
+    fn remark(&mut self, remark: &'static str) {
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    /// A device that another one follows at this place.
+    fn before(&mut self, device: &PastedDevice) {
+        if device.id != NO_ID && self.earlier.last() != Some(&device.id) && self.earlier.len() < MOST_EARLIER
+        {
             self.earlier.push(device.id);
         }
-        None
     }
 
     /// `option 1-1.2:1.0: GSM modem (1-port) converter detected`
-    fn by_driver(&mut self, driver: &str, interface: u8, rest: &str) {
-        let Some(device) = &mut self.device else { return };
-        let attached = device.attached(interface);
-        let Some(class) = class_of_driver(driver) else { return };
-        let words = || rest.split(|c: char| c.is_whitespace() || matches!(c, ':' | ','));
-        let node = |prefix: &str| words().find(|word| word.starts_with(prefix)).and_then(string);
-        if rest.contains("unregister") || rest.contains("disconnected from") {
+    fn by_driver(&mut self, found: &Found<'_>, interface: u8) {
+        let (driver, rest) = (found.driver, found.rest);
+        self.remark_on_trouble(rest);
+        let class = class_of_driver(driver);
+        // Drives, keyboards and hubs whose ids are not in the text are of no interest.
+        let may_begin = class.is_some_and(|class| !matches!(class[0], 0x03 | 0x08 | 0x09));
+        let failed = rest.contains("probe with driver") && rest.contains("failed");
+        if rest.contains("Not our interface") || failed {
+            if failed && class.is_some_and(|class| !matches!(class[0], 0x03 | 0x08 | 0x09)) {
+                self.remark(NOT_PROBED);
+            }
             return;
         }
+        let over = rest.contains("unregister") || rest.contains("disconnected");
+        if self.device.is_none() && may_begin && !over {
+            self.device = Some(PastedDevice::new(NO_ID));
+        }
+        let Some(device) = &mut self.device else { return };
+        if over {
+            if let Some(attached) = device.attached.get_mut(&interface) {
+                attached.tty = None;
+            }
+            return;
+        }
+        if class.is_some() && found.configuration.is_some() && device.active != found.configuration {
+            // Another configuration: its interfaces are others.
+            device.attached.clear();
+            device.active = found.configuration;
+        }
+        let attached = device.attached(interface);
+        let Some(class) = class else { return };
+        let words = || rest.split(|c: char| c.is_whitespace() || matches!(c, ':' | ','));
+        let node = |prefix: &str| words().find(|word| word.starts_with(prefix)).and_then(string);
         attached.class = attached.class.or(Some(class));
         attached.driver = Some(Some(driver.replace("usb_storage", "usb-storage")));
         if rest.contains("converter detected") {
@@ -194,10 +325,16 @@ impl Seen {
     }
 }
 
+/// Whether a line speaks of a USB device.
+pub(super) fn is_line(text: &str) -> bool {
+    find(text).is_some()
+}
+
 /// What a line of the log is about.
 struct Found<'a> {
     driver: &'a str,
     place: Place,
+    configuration: Option<u8>,
     interface: Option<u8>,
     /// What follows the place.
     rest: &'a str,
@@ -221,13 +358,24 @@ fn find(text: &str) -> Option<Found<'_>> {
             && closed
             && !before.is_empty()
         {
-            let number = interface.map(|i| i.split_once('.')?.1.parse::<u8>().ok());
-            let interface = match number {
+            let numbers = interface.map(|i| {
+                let (configuration, interface) = i.split_once('.')?;
+                Some((configuration.parse().ok()?, interface.parse().ok()?))
+            });
+            let (configuration, interface) = match numbers {
                 Some(None) => return None,
-                Some(number) => number,
-                None => None,
+                Some(numbers) => numbers.unzip(),
+                None => (None, None),
             };
-            return Some(Found { driver: before, place, interface, rest: text[end..].trim_start() });
+            let rest = text[end..].trim_start();
+            // Before Linux 6.12 `qmi_wwan: probe of 1-1.2:1.4 failed with error -22`, since then with the place first.
+            let (driver, rest) = match text[..at].split_once(": probe of") {
+                Some((driver, _)) => {
+                    (driver.rsplit([' ', ']']).next().unwrap_or(driver), "probe with driver failed")
+                }
+                None => (before, rest),
+            };
+            return Some(Found { driver, place, configuration, interface, rest });
         }
         before = word.rsplit(']').next().unwrap_or(word);
         at = end;

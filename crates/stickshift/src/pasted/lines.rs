@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Longer lines are no lines of these programs; the rest is left out.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 
 /// One line.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.split(['\n', '\r']).filter_map(|line| {
         let line = cut(line, LONGEST);
-        let line = without_quotes(line);
-        let text = line.trim_matches(is_space);
+        let line = without_quotes(without_number(without_quotes(line)));
         let before = line.len() - line.trim_start_matches(is_space).len();
         let indent = line[..before].chars().map(|c| if c == '\t' { 8 } else { 1 }).sum();
+        let text = without_quotes(without_emphasis(line.trim_matches(is_space))).trim_matches(is_space);
         (!text.is_empty()).then_some(Line { text, indent })
     })
 }
@@ -62,6 +62,28 @@ fn without_quotes(mut line: &str) -> &str {
         let Some(rest) = rest.strip_prefix('>').or_else(|| rest.strip_prefix("&gt;")) else { return line };
         line = rest.strip_prefix(' ').unwrap_or(rest);
     }
+}
+
+/// Without the number that an editor or a page has put before it. No line of these programs begins with a number of its own.
+fn without_number(line: &str) -> &str {
+    let rest = line.trim_start_matches(is_space);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=5).contains(&digits) {
+        return line;
+    }
+    let after = rest[digits..].strip_prefix(['.', ')', ':', '|']).unwrap_or(&rest[digits..]);
+    if after.starts_with([' ', '\t']) { &after[1..] } else { line }
+}
+
+/// Without the marks of bold and code, and of a list or a comment. `** UNRECOGNIZED:` is read without its stars as well.
+fn without_emphasis(mut text: &str) -> &str {
+    if let Some(rest) =
+        text.strip_prefix("# ").or_else(|| text.strip_prefix("- ")).or_else(|| text.strip_prefix("• "))
+    {
+        text = rest;
+    }
+    let text = text.trim_matches(|c: char| c == '*' || is_space(c)).trim_end_matches(['`', '\\']);
+    if text.starts_with("`__") { text } else { text.trim_start_matches('`') }
 }
 
 /// Without the colours of a terminal and with plain spaces.
@@ -94,6 +116,10 @@ mod tests {
     fn quotes_colours_and_encodings_are_taken_off() {
         let texts = |text: &str| of(text).map(|l| (l.indent, l.text.to_owned())).collect::<Vec<_>>();
         assert_eq!(texts("> > a\r\n\r\n    b\n"), [(0, "a".to_owned()), (4, "b".to_owned())]);
+        let of_lists =
+            "   1\tBus\n12.   Bus\n* *Bus *\n# Bus\n`Bus`\nBus\\\\\n    `__ Port\n2024-02-11 Bus\n5.27] Bus";
+        let wanted = ["Bus", "Bus", "Bus", "Bus", "Bus", "Bus", "`__ Port", "2024-02-11 Bus", "5.27] Bus"];
+        assert_eq!(texts(of_lists).into_iter().map(|(_, text)| text).collect::<Vec<_>>(), wanted);
         assert_eq!(plain("\u{1b}[33mx\u{1b}[0m\u{a0}y"), "x y");
         assert_eq!(decode(b"\xff\xfea\0b\0"), "ab");
         assert_eq!(decode(b"\xfe\xff\0a"), "a");

@@ -1,7 +1,7 @@
 //! `lsusb` and `lsusb -v`.
 
 use super::lines::Line;
-use super::number::{bcd, byte, leading, string, text_after, word};
+use super::number::{bcd, byte, id, leading, string, text_after, word};
 use super::{
     Format, MOST_CONFIGURATIONS, MOST_ENDPOINTS, MOST_INTERFACES, PastedDevice, Reader, USUAL_POWER,
     configuration,
@@ -35,6 +35,16 @@ pub(super) struct Verbose {
     device: Option<usize>,
     /// Its line was seen, and nothing of its descriptors.
     fresh: bool,
+    /// What was seen of the interface that the next lines are of.
+    interface: Option<Begun>,
+}
+
+/// How far the descriptor of an interface was read.
+#[derive(Debug, Default)]
+struct Begun {
+    number: bool,
+    class: bool,
+    protocol: bool,
 }
 
 /// How wide a field is, in bytes, or that it is printed as a version.
@@ -102,8 +112,8 @@ impl Reader {
     pub(super) fn lsusb_line(&mut self, line: &Line<'_>) -> bool {
         let Some((address, id, name)) = head(line.text) else { return false };
         self.end_verbose();
-        let index = self.device(Some(address), id, Format::Lsusb);
-        self.verbose = Verbose { section: Section::Other, device: index, fresh: true };
+        let index = self.device(address, id, Format::Lsusb);
+        self.verbose = Verbose { device: index, fresh: true, ..Verbose::default() };
         if let Some(index) = index {
             self.devices[index].listed_as = string(name);
         }
@@ -184,6 +194,7 @@ impl Reader {
     }
 
     fn begin_device(&mut self) {
+        self.end_interface();
         if !self.verbose.fresh {
             self.verbose.device = None;
         }
@@ -192,10 +203,13 @@ impl Reader {
             // The same device once more: what was there is replaced.
             device.configurations.clear();
             device.counts.clear();
+            device.names.clear();
+            device.composition = None;
         }
     }
 
     fn begin_configuration(&mut self) {
+        self.end_interface();
         self.verbose.fresh = false;
         let Some(device) = self.verbose_device() else { return };
         if device.configurations.len() < MOST_CONFIGURATIONS {
@@ -205,6 +219,7 @@ impl Reader {
     }
 
     fn begin_interface(&mut self) {
+        self.end_interface();
         let Some(device) = self.verbose_device() else { return };
         if device.configurations.is_empty() {
             device.configurations.push(configuration(1, Vec::new()));
@@ -215,6 +230,18 @@ impl Reader {
             && configuration.interfaces.len() < MOST_INTERFACES
         {
             configuration.interfaces.push(InterfaceDescriptor::default());
+            self.verbose.interface = Some(Begun::default());
+        }
+    }
+
+    /// Takes an interface away again whose descriptor ends too early: what it would be taken for is another thing.
+    fn end_interface(&mut self) {
+        let Some(begun) = self.verbose.interface.take() else { return };
+        let Some(configuration) = self.verbose_configuration() else { return };
+        let told = |i: &InterfaceDescriptor| matches!(i.class[0], 0x02 | 0xe0 | 0xef | 0xff);
+        let needs_protocol = configuration.interfaces.last().is_some_and(told);
+        if !begun.number || !begun.class || needs_protocol && !begun.protocol {
+            configuration.interfaces.pop();
         }
     }
 
@@ -249,6 +276,16 @@ impl Reader {
             }
             self.verbose.section = Section::Device;
         }
+        // Of `grep bInterface` the headings are missing.
+        let begun = self.verbose.interface.as_ref().is_some_and(|begun| !begun.number);
+        if key == "bInterfaceNumber" && self.verbose.device.is_some() && !begun {
+            self.end_functional();
+            self.begin_interface();
+            self.verbose.section = Section::Interface;
+        }
+        if self.verbose.fresh && matches!(key, "iManufacturer" | "iProduct" | "bcdDevice") {
+            self.verbose.section = Section::Device;
+        }
         match &mut self.verbose.section {
             Section::Other => return false,
             Section::Cdc(row, fields) => {
@@ -260,8 +297,26 @@ impl Reader {
                 fields[at] = fields[at].or(value);
             }
             Section::Device => self.device_field(key, value, number),
-            Section::Configuration => self.configuration_field(key, number),
+            Section::Configuration => self.configuration_field(key, value, number),
             Section::Interface => {
+                if let Some(begun) = &mut self.verbose.interface {
+                    match key {
+                        "bInterfaceNumber" => begun.number = number.is_some(),
+                        "bInterfaceClass" => begun.class = number.is_some(),
+                        "bInterfaceProtocol" => begun.protocol = number.is_some(),
+                        _ => {}
+                    }
+                }
+                if key == "bNumEndpoints"
+                    && let Some(device) = self.verbose.device.and_then(|index| self.devices.get_mut(index))
+                {
+                    device.told_endpoints = usize::from(byte(number).unwrap_or(0));
+                    return true;
+                }
+                if key == "iInterface" {
+                    self.name_interface(value);
+                    return true;
+                }
                 let Some(interface) = self.verbose_interface() else { return true };
                 let Some(byte) = byte(number) else { return true };
                 match key {
@@ -289,11 +344,29 @@ impl Reader {
         true
     }
 
+    /// `8 Mobile Diag Interface`
+    fn name_interface(&mut self, value: &str) {
+        let number = self.verbose_interface().map(|i| i.number);
+        let device = self.verbose.device.and_then(|index| self.devices.get_mut(index));
+        if let (Some(number), Some(device), Some(name)) = (number, device, text_after(value).and_then(string))
+            && device.configurations.len() == 1
+        {
+            device.names.entry(number).or_insert(name);
+        }
+    }
+
     fn device_field(&mut self, key: &str, value: &str, number: Option<u32>) {
         let Some(device) = self.verbose_device() else { return };
         match key {
-            "idVendor" => device.id.vendor = word(number).unwrap_or(device.id.vendor),
-            "idProduct" => device.id.product = word(number).unwrap_or(device.id.product),
+            "idVendor" => {
+                device.half_an_id |= device.id == super::NO_ID;
+                device.id.vendor = id(value).unwrap_or(device.id.vendor);
+            }
+            "idProduct" => {
+                let read = id(value);
+                device.half_an_id = device.id.vendor == 0 || device.half_an_id && read.is_none();
+                device.id.product = read.unwrap_or(device.id.product);
+            }
             "bcdDevice" => device.release = bcd(value).or(device.release),
             "bDeviceClass" => device.class[0] = byte(number).unwrap_or(0),
             "bDeviceSubClass" => device.class[1] = byte(number).unwrap_or(0),
@@ -306,11 +379,18 @@ impl Reader {
         }
     }
 
-    fn configuration_field(&mut self, key: &str, number: Option<u32>) {
+    fn configuration_field(&mut self, key: &str, value: &str, number: Option<u32>) {
         if key == "bNumInterfaces" {
             let device = self.verbose.device.and_then(|index| self.devices.get_mut(index));
             if let Some(count) = device.and_then(|d| d.counts.last_mut()) {
                 *count = byte(number);
+            }
+            return;
+        }
+        if key == "iConfiguration" {
+            let device = self.verbose.device.and_then(|index| self.devices.get_mut(index));
+            if let Some(device) = device.filter(|device| device.configurations.len() == 1) {
+                device.composition = text_after(value).and_then(string);
             }
             return;
         }
@@ -360,6 +440,7 @@ impl Reader {
     /// The text ends, or another device begins.
     pub(super) fn end_verbose(&mut self) {
         self.end_functional();
+        self.end_interface();
         self.verbose.section = Section::Other;
     }
 }
@@ -373,15 +454,36 @@ fn is_closing(heading: &str) -> bool {
         )
 }
 
-/// Address, ids and name of a line of `lsusb`.
-fn head(text: &str) -> Option<((u16, u16), UsbId, &str)> {
-    let rest = text.strip_prefix("Bus ")?;
-    let (bus, rest) = rest.split_once(" Device ")?;
-    let (device, rest) = rest.split_once(':')?;
-    let rest = rest.trim_start().strip_prefix("ID ")?.trim_start();
-    let (id, name) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+/// Address, ids and name.
+type Head<'a> = (Option<(u16, u16)>, UsbId, &'a str);
+
+/// What a line of `lsusb` says, wherever in the line it begins: after a prompt, a mark of a list, the tail of another line.
+/// Without the address, `ID 12d1:1f01 ..` is enough where a line begins with it, or with what the cut or `lsusb -D` left before it.
+fn head(text: &str) -> Option<Head<'_>> {
     let number = |text: &str| text.trim().parse::<u16>().ok();
-    Some(((number(bus)?, number(device)?), id.parse().ok()?, name))
+    let ids = |rest: &str| -> Option<(usize, UsbId)> {
+        let id = rest.split(|c: char| !c.is_ascii_hexdigit() && c != ':').next()?;
+        Some((id.len(), id.parse().ok().filter(|_| id.len() == 9)?))
+    };
+    for (at, _) in text.match_indices("Bus ") {
+        let Some((bus, rest)) = text[at + 4..].split_once(" Device ") else { break };
+        let Some((device, rest)) = rest.split_once(':') else { break };
+        let Some(rest) = rest.trim_start().strip_prefix("ID ") else { continue };
+        let rest = rest.trim_start();
+        let (Some(bus), Some(device), Some((length, id))) = (number(bus), number(device), ids(rest)) else {
+            continue;
+        };
+        return Some((Some((bus, device)), id, rest[length..].trim_start()));
+    }
+    let cut = text.strip_prefix("Device").and_then(|rest| rest.split_once(':'));
+    let rest = match cut {
+        Some((device, rest)) if device.trim().is_empty() || number(device).is_some() => rest.trim_start(),
+        Some(_) => return None,
+        None => text,
+    };
+    let rest = rest.strip_prefix("ID ")?.trim_start();
+    let (length, id) = ids(rest)?;
+    Some((None, id, rest[length..].trim_start()))
 }
 
 /// A descriptor that lsusb only prints in bytes.

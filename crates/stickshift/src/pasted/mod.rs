@@ -1,8 +1,8 @@
 //! Texts that people paste when they ask about a stick: `lsusb -v`, `lsusb`, `lsusb -t`, `usb-devices`, the kernel's log, `mmcli -m`, alone
 //! or one after another in one file.
 //!
-//! Only the names of fields are looked at, never the indentation or the order of whole blocks: forums strip spaces, mail adds quotation marks,
-//! and people cut. What is missing stays unknown and is said in the remarks.
+//! Only the names of fields are looked at, never the indentation or the order of whole blocks: forums strip spaces and add markup, mail adds
+//! quotation marks and wraps lines, and people cut. What is missing stays unknown and is said in the remarks.
 //!
 //! ```
 //! let text = "Bus 001 Device 005: ID 12d1:1f01 Huawei Technologies Co., Ltd. E353/E3131 (Mass storage mode)";
@@ -11,6 +11,8 @@
 //! assert!(stickshift::pasted::read(b"hello").is_none());
 //! ```
 
+mod damage;
+mod joined;
 mod kernel_log;
 mod lines;
 mod lsusb;
@@ -23,7 +25,7 @@ use std::collections::BTreeMap;
 
 pub use modem_manager::ManagedModem;
 
-use crate::stick::{Endpoint, Interface, KnownIds, Mode, Place, Stick, UsbId};
+use crate::stick::{Endpoint, Interface, KnownIds, Mode, Place, Role, Stick, UsbId};
 use crate::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 
 /// No paste shows more devices than a rack of sticks has; the rest is left out.
@@ -36,6 +38,18 @@ const MOST_ENDPOINTS: usize = 30;
 const MOST_CONFIGURATIONS: usize = 16;
 /// bMaxPower where the text does not say: 500 mA, in units of 2 mA.
 const USUAL_POWER: u8 = 250;
+
+/// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
+const REST: &[([u8; 3], Option<u16>)] = &[
+    ([0xff, 0x00, 0x00], Some(10)),
+    ([0xff, 0xff, 0x40], Some(10)),
+    ([0xff, 0xff, 0xff], Some(64)),
+    ([0xff, 0xff, 0xff], None),
+    ([0xff, 0xff, 0xff], Some(8)),
+    ([0x08, 0x06, 0x50], None),
+];
+/// More interfaces than these change nothing.
+const MOST_REST: usize = 16;
 
 /// Of a device whose ids were not pasted.
 const NO_ID: UsbId = UsbId::new(0, 0);
@@ -125,6 +139,14 @@ pub struct PastedDevice {
     pub remarks: Vec<String>,
     /// bNumInterfaces of each configuration, to tell a cut text.
     counts: Vec<Option<u8>>,
+    /// How many endpoints the last interface says that it has.
+    told_endpoints: usize,
+    /// idVendor was read, and not yet idProduct.
+    half_an_id: bool,
+    /// iInterface of the shown interfaces, as their texts.
+    names: BTreeMap<u8, String>,
+    /// iConfiguration of the only configuration, as its text.
+    composition: Option<String>,
 }
 
 /// Everything that a text tells.
@@ -142,9 +164,24 @@ pub struct Paste {
 pub fn read(bytes: &[u8]) -> Option<Paste> {
     let text = lines::decode(bytes);
     let text = lines::plain(&text);
+    let undone = damage::undone(&text);
     let mut reader = Reader::default();
-    for line in lines::of(&text) {
-        reader.line(&line);
+    // A line that is copied twice tells nothing more.
+    let mut before = "";
+    let lines = lines::of(&undone).filter(|line| std::mem::replace(&mut before, line.text) != line.text);
+    let mut lines = lines.peekable();
+    while let Some(line) = lines.next() {
+        if lines.peek().is_none_or(|next| !damage::goes_on(line.text, next)) {
+            reader.line(&line);
+            continue;
+        }
+        let mut whole = line.text.to_owned();
+        while let Some(next) =
+            lines.next_if(|next| whole.len() < lines::LONGEST && damage::goes_on(&whole, next))
+        {
+            whole = format!("{whole}{}{}", damage::joint(&whole), next.text);
+        }
+        reader.line(&lines::Line { text: &whole, indent: line.indent });
     }
     let paste = reader.finish(&text);
     let told = !paste.devices.is_empty() || !paste.modems.is_empty() || !paste.remarks.is_empty();
@@ -167,8 +204,8 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &lines::Line<'_>) {
         // Each form has words of its own; the first that knows the line takes it.
-        let _ = self.lsusb_line(line)
-            || self.tree_line(line)
+        let _ = self.tree_line(line)
+            || self.lsusb_line(line)
             || self.usb_devices_line(line.text)
             || self.kernel_log_line(line.text)
             || self.verbose_line(line.text)
@@ -198,7 +235,8 @@ impl Reader {
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
         let mut remarks = self.join_tree();
-        self.join_log();
+        remarks.extend(self.join_log());
+        self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         let nameless = self.devices.iter().filter(|d| d.id == NO_ID).count();
         if nameless > 0 {
             remarks.push("the lines with the ids of a device are missing: paste the whole text".to_owned());
@@ -208,6 +246,7 @@ impl Reader {
             remarks.push(format!("only the first {MOST_DEVICES} devices are shown"));
         }
         for device in &mut self.devices {
+            device.end_at_a_cut();
             device.remark_on_cuts();
         }
         let modems = self.managed.finish(text);
@@ -236,6 +275,10 @@ impl PastedDevice {
             formats: Vec::new(),
             remarks: Vec::new(),
             counts: Vec::new(),
+            told_endpoints: 0,
+            half_an_id: false,
+            names: BTreeMap::new(),
+            composition: None,
         }
     }
 
@@ -254,11 +297,69 @@ impl PastedDevice {
             ..Stick::new(self.place.clone().unwrap_or_else(|| elsewhere.clone()), self.id)
         };
         stick.classify(profiles);
+        self.forget_what_hangs_on_the_rest(&mut stick, profiles);
+        let known_ports = stick.mode == Mode::Modem || stick.mode == Mode::HilinkSerial;
+        let there = stick.interfaces.len();
+        let composition = self.composition.as_deref().filter(|_| self.missing(there) == 0);
+        let composed = composition.and_then(|text| roles_composed(text, there));
+        for (index, interface) in stick.interfaces.iter_mut().enumerate() {
+            if known_ports && interface.role == Role::Serial {
+                let named = self.names.get(&interface.number).and_then(|name| role_named(name));
+                let composed = composed.as_ref().map(|roles| roles[index]);
+                interface.role = named.or(composed).unwrap_or(Role::Serial);
+            }
+        }
         if stick.mode == Mode::Unknown && stick.interfaces.is_empty() && profiles.concerns(stick.id) {
             stick.mode = Mode::Modem;
             stick.evidence.push("switching profiles turn sticks into these ids".to_owned());
         }
         stick
+    }
+
+    /// How many interfaces the text counts and does not show.
+    fn missing(&self, there: usize) -> usize {
+        let shown = self.shown().map(|shown| shown.value);
+        let mut counts = self.configurations.iter().zip(&self.counts);
+        let count = counts.find(|(c, _)| Some(c.value) == shown).and_then(|(_, count)| *count);
+        usize::from(count.unwrap_or(0)).saturating_sub(there)
+    }
+
+    /// The interfaces that a cut text does not show may be of any kind. A role or a mode that depends on them is not known.
+    fn forget_what_hangs_on_the_rest(&self, stick: &mut Stick, profiles: &dyn KnownIds) {
+        let there = stick.interfaces.len();
+        let missing = self.missing(there);
+        if missing == 0 || there == 0 {
+            return;
+        }
+        let first = stick.interfaces.iter().map(|i| i.number).max().unwrap_or(0);
+        let mut sure = true;
+        for (class, notification) in REST {
+            let mut other = stick.clone();
+            for n in 1..=missing.min(MOST_REST) {
+                let mut interface = Interface::new(first.saturating_add(n as u8), *class);
+                let endpoint = |address, kind, max_packet| Endpoint { address, kind, max_packet };
+                interface.endpoints = vec![endpoint(0x8f, 2, 512), endpoint(0x0f, 2, 512)];
+                interface.endpoints.extend(notification.map(|size| endpoint(0x8e, 3, size)));
+                other.interfaces.push(interface);
+            }
+            other.classify(profiles);
+            sure &= other.mode == stick.mode;
+            for (interface, other) in stick.interfaces.iter_mut().zip(&other.interfaces) {
+                if interface.role != other.role {
+                    interface.role = Role::Serial;
+                }
+            }
+        }
+        if !sure {
+            let mut by_id = Stick { interfaces: Vec::new(), ..stick.clone() };
+            by_id.classify(profiles);
+            // Nobody is to load or flash by half a text.
+            let harmless =
+                matches!(by_id.mode, Mode::Cdrom | Mode::Hilink | Mode::HilinkSerial | Mode::Modem);
+            stick.mode = if harmless { by_id.mode } else { Mode::Unknown };
+            stick.evidence.retain(|line| !line.starts_with("it shows"));
+            stick.evidence.push("the interfaces that the text does not show would decide".to_owned());
+        }
     }
 
     /// The active configuration, or the first that has interfaces.
@@ -328,6 +429,22 @@ impl PastedDevice {
         }
     }
 
+    /// The last interface of a cut text may lack endpoints that others have: what it would be taken for is another thing.
+    fn end_at_a_cut(&mut self) {
+        let Some(configuration) = self.configurations.last_mut() else { return };
+        let Some((last, others)) = configuration.interfaces.split_last_mut() else { return };
+        last.endpoints.pop_if(|e| e.address & 0x0f == 0 || e.max_packet == 0);
+        if last.endpoints.len() >= self.told_endpoints {
+            return;
+        }
+        let by_endpoints = matches!(last.class, [0xff, 0xff, 0xff | 0x40] | [0xff, 0, 0]);
+        if by_endpoints && others.iter().any(|i| !i.endpoints.is_empty()) {
+            configuration.interfaces.pop();
+        } else {
+            last.endpoints.clear();
+        }
+    }
+
     /// A descriptor says how many belong to it.
     fn remark_on_cuts(&mut self) {
         let mut cut = false;
@@ -370,6 +487,38 @@ fn add_defaults(configuration: &mut ConfigurationDescriptor) {
         }
         configuration.interfaces.push(interface);
     }
+}
+
+/// What a port is for by the text that its maker gave it: `Mobile Diag Interface`, `Huawei Mobile Connect - Modem`.
+fn role_named(name: &str) -> Option<Role> {
+    let name = name.to_ascii_lowercase();
+    let has = |wanted: &str| name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == wanted);
+    Some(match () {
+        () if has("diag") || has("diagnostic") || has("diagnostics") => Role::Diag,
+        () if has("nmea") || has("gps") || has("gnss") => Role::Gps,
+        () if has("pcui") || has("at") => Role::Pcui,
+        () if has("modem") => Role::Modem,
+        () => return None,
+    })
+}
+
+/// What Qualcomm's firmware calls a composition, function by function: `DIAG_ADB_NMEA_DUN_DUN_SER`. `None` where it does not name as many
+/// interfaces as there are.
+fn roles_composed(text: &str, count: usize) -> Option<Vec<Role>> {
+    let mut roles = Vec::new();
+    for function in text.split('_') {
+        roles.extend(match function {
+            "DIAG" => &[Role::Diag][..],
+            "NMEA" => &[Role::Gps],
+            "DUN" => &[Role::Modem],
+            "SER" => &[Role::Pcui],
+            "RMNET" => &[Role::Network],
+            "ADB" => &[Role::Other],
+            "RNDIS" | "ECM" | "MBIM" => &[Role::Network, Role::Other],
+            _ => return None,
+        });
+    }
+    (roles.len() == count).then_some(roles)
 }
 
 /// The class of an interface as far as its driver tells.

@@ -18,6 +18,14 @@ pub(super) fn hex(text: &str) -> Option<u32> {
     u32::from_str_radix(text.get(..end)?, 16).ok()
 }
 
+/// An id of four digits, as all these programs print it: fewer are what a cut left.
+pub(super) fn id(text: &str) -> Option<u16> {
+    let text = text.trim_start();
+    let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let end = text.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(text.len());
+    if end == 4 { u16::from_str_radix(&text[..end], 16).ok() } else { None }
+}
+
 /// `1.02` and ` 1.02` as 0x0102.
 pub(super) fn bcd(text: &str) -> Option<u16> {
     let (high, low) = text.trim().split_once('.')?;
@@ -56,6 +64,10 @@ mod tests {
             (Some(0x1506), Some(255), None)
         );
         assert_eq!((hex("ff(vend.)"), hex("0x0"), hex("(none)")), (Some(255), Some(0), None));
+        assert_eq!(
+            (id("0x12d1 Huawei"), id("12d1,"), id("0x12"), id("12d15")),
+            (Some(0x12d1), Some(0x12d1), None, None)
+        );
         assert_eq!(
             (bcd(" 1.02"), bcd("ff.ff"), bcd("100.00"), bcd("1")),
             (Some(0x102), Some(0xffff), None, None)

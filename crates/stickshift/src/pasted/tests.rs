@@ -9,12 +9,17 @@ use crate::stick::is_stick;
 
 /// Each file of tests/fixtures/pasted, and what it says of each device that is a stick: `place id mode roles`.
 const FILES: &[(&str, &[&str])] = &[
+    ("15b6-wrapped.usb-devices", &["2-3 12d1:15b6 modem 0=pcui 1=modem 2=network 3=storage"]),
+    ("1c9e-old-classes.tree", &["4-2 1c9e:6061 modem 0=modem 1=serial 2=pcui 3=storage"]),
     ("bad-cable.dmesg", &["1-4 19d2:2000 cdrom 0=storage"]),
     ("brovi-e3372-325.lsusb-v", &["- 3566:2001 hilink 0=network 1=other 2=storage"]),
+    ("c300-kernel-2.6.24.dmesg", &["2-1 12d1:3197 modem"]),
+    ("dell-5720-no-ids.dmesg", &["4-1 413c:8133 modem 0=serial:/dev/ttyUSB0 1=serial:/dev/ttyUSB1"]),
     ("dell-mbim.lsusb-v", &["- 413c:81b6 modem 12=network 13=other"]),
     ("dlink-dwm156.lsusb-v", &["- 2001:7d00 modem 0=pcui 1=modem 2=serial 3=storage"]),
     ("e1752-headless.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("e1752-modem.lsusb-v", &["- 12d1:1001 modem 0=modem 1=diag 2=pcui 3=storage"]),
+    ("e3276-two-configurations.lsusb-v", &["- 12d1:1446 cdrom 0=storage"]),
     ("e3276.usb-devices", &["1-2.3 12d1:1506 modem 0=modem 1=network 2=pcui 3=storage 4=storage"]),
     ("e3372-drives.dmesg", &["1-1.2 12d1:1506 modem 3=storage 4=storage"]),
     ("e3372-stick-ncm.lsusb-v", &["- 12d1:1506 modem 0=pcui 1=modem 2=network 3=storage"]),
@@ -24,19 +29,28 @@ const FILES: &[(&str, &[&str])] = &[
     ("e3372h-download.lsusb-v", &["- 12d1:1c05 download 0=modem 1=serial 2=flash"]),
     ("e3372h-hilink.lsusb-v", &["- 12d1:14dc hilink 0=network 1=other 2=storage"]),
     ("e3372h-rootless.lsusb-v", &["- 12d1:14dc hilink 0=network 1=other 2=storage"]),
+    ("e3531-not-switched.journal", &["1-3 12d1:14fe cdrom 0=storage"]),
     ("e398-cut.lsusb-v", &["- 12d1:1506 modem 0=modem"]),
     (
         "e398-qmi.lsusb-v",
         &["- 12d1:1506 modem 0=modem 1=network 2=network 3=diag 4=pcui 5=storage 6=storage"],
     ),
+    (
+        "e620-reset-wrapped.dmesg",
+        &["2-2 12d1:1001 modem 0=modem:/dev/ttyUSB2 1=diag:/dev/ttyUSB1 2=pcui:/dev/ttyUSB0"],
+    ),
+    ("ec152-wrapped.syslog", &["6-1 12d1:1446 cdrom 0=storage"]),
     ("ec21.dmesg", &["1-1.4 2c7c:0121 modem 4=network:wwan0"]),
     ("ec25.mmcli-k", &[]),
     ("ec25.tree", &["1-1.3 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network"]),
     ("eg916q.mmcli", &[]),
+    ("em7565-wrapped.mmcli", &[]),
     ("em7565.dmesg", &["2-3 1199:9091 modem 0=diag:/dev/ttyUSB0"]),
+    ("em770-backwards.dmesg", &["1-1.1 12d1:1001 modem 0=modem:/dev/ttyUSB0 1=diag:/dev/ttyUSB1"]),
     ("hilink-french.journal", &["3-2.1 12d1:14dc hilink 0=network:enx001122334455"]),
     ("hilink.tree-v", &["1-2 12d1:14db hilink 0=network 1=other"]),
     ("huawei-14fe.journal", &["5-1 12d1:14fe cdrom 0=storage 1=storage"]),
+    ("ids-cut.lsusb", &["- 1410:5059 cdrom", "- 19d2:2000 cdrom", "- 2c7c:0121 modem", "- 12d1:1446 cdrom"]),
     ("k3772-modem.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
     ("k3772-no-indent.lsusb-v", &["- 12d1:14cf modem 0=modem 1=diag 2=pcui 3=storage"]),
     (
@@ -45,10 +59,12 @@ const FILES: &[(&str, &[&str])] = &[
     ),
     ("kernel-list.usb-devices", &["- 2cb7:0104 modem 0=network 1=other 2=pcui 3=diag 4=other"]),
     ("longcheer-modem.lsusb-v", &["- 1c9e:9605 modem 0=pcui 1=pcui 2=pcui 3=modem 4=storage"]),
+    ("mbim-second-configuration.dmesg", &["2-1.4 12d1:1f1c modem 0=network"]),
     ("mbim.mmcli-j", &[]),
     ("mf190-quoted-crlf.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
     ("no-driver.usb-devices", &["1-1 12d1:15ff modem 0=modem 1=diag 2=pcui"]),
     ("no-stick.lsusb-v", &[]),
+    ("no-sticks.dmesg", &[]),
     ("nokia-cs15.lsusb-v", &["- 0421:0612 modem 0=modem 1=other 2=serial 3=other"]),
     ("novatel-cdrom.lsusb-v", &["- 1410:5010 cdrom 0=storage"]),
     ("option-icon.lsusb-v", &["- 0af0:6711 modem 0=serial"]),
@@ -71,6 +87,8 @@ const FILES: &[(&str, &[&str])] = &[
         "whole-bus.lsusb-v",
         &["- 2c7c:0125 modem 0=diag 1=gps 2=pcui 3=modem 4=network", "- 12d1:1f01 cdrom 0=storage"],
     ),
+    ("x230-replugged.dmesg", &["3-3 1bbb:f000 cdrom 0=storage"]),
+    ("x500-storage-seen.dmesg", &["7-3 1bbb:011e modem 5=storage"]),
     ("zte-mf190-cdrom.lsusb-v", &["- 19d2:2000 cdrom 0=storage"]),
     ("zte-mf636-modem.lsusb-v", &["- 19d2:0031 modem 0=diag 1=pcui 2=storage 3=modem"]),
     ("zte-mf833v-rndis.lsusb-v", &["- 19d2:1403 hilink 0=network 1=other 2=storage"]),
@@ -155,7 +173,83 @@ fn published_descriptors_are_read_as_their_documents_say() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
-    assert!(all.len() >= 50 && verbose >= 30, "{} {verbose}", all.len());
+    assert!(all.len() >= 80 && verbose >= 55, "{} {verbose}", all.len());
+}
+
+type Damage = fn(&str) -> String;
+
+/// What forums, blogs, mails and people do to the lines of a text.
+const DAMAGES: &[(&str, Damage)] = &[
+    ("HTML", |text| {
+        let lines = text.lines().map(|line| line.replace("  ", "&nbsp; ").replace('>', "&gt;"));
+        format!("<pre>{}</pre>\n", lines.collect::<Vec<_>>().join("<br />\n"))
+    }),
+    ("one line of HTML", |text| {
+        format!("<div class=\"code\">{}</div>", text.replace(' ', "&#160;").replace('\n', "<br>"))
+    }),
+    ("BBCode", |text| format!("[COLOR=\"DarkSlateGray\"][INDENT]{}[/INDENT][/COLOR]\n", text.trim_end())),
+    ("bold words", |text| text.lines().map(|line| format!("[B]{line}[/B]\n")).collect()),
+    ("Markdown's escapes", |text| text.replace('*', "\\*").replace('_', "\\_").replace('#', "\\#")),
+    ("Markdown's stars", |text| text.lines().map(|line| format!("  *{}*\n", line.trim())).collect()),
+    ("line numbers", |text| (1..).zip(text.lines()).map(|(n, line)| format!("{n:6}\t{line}\n")).collect()),
+    ("a numbered list", |text| (1..).zip(text.lines()).map(|(n, line)| format!("{n}. {line}\n")).collect()),
+    ("comments", |text| text.lines().map(|line| format!("# {line}\n")).collect()),
+    ("single spaces", |text| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.lines().map(|line| words(line) + "\n").collect()
+    }),
+    ("quoted-printable", |text| {
+        let text = text.replace('=', "=3D");
+        text.lines()
+            .map(|line| line.strip_suffix(' ').map_or(line.to_owned(), |l| format!("{l}=20")) + "\n")
+            .collect()
+    }),
+    ("a mail's quotation of HTML", |text| text.lines().map(|line| format!("&gt; &gt; {line}\n")).collect()),
+    ("blank lines between", |text| text.replace('\n', "\n\n")),
+    ("code fences and a prompt", |text| {
+        format!("```\nuser@host:~$ lsusb -v\n{text}user@host:~$ \n```\nPlease help!\n")
+    }),
+];
+
+#[test]
+fn damages_to_published_descriptors_are_undone() {
+    let mut wrong = Vec::new();
+    for report in test_support::reports::all() {
+        for text in report.texts() {
+            let meant = lines(&read(text.as_bytes()).unwrap());
+            // The logs and tables of other programs cannot be broken up again.
+            let one_line: Damage = |text| text.replace('\n', " ");
+            for (name, damage) in DAMAGES.iter().copied().chain([("one line", one_line)]) {
+                let paste = read(damage(&text).as_bytes()).unwrap_or_default();
+                if lines(&paste) != meant {
+                    wrong.push(format!(
+                        "{name}: {} instead of {}",
+                        lines(&paste).join("; "),
+                        meant.join("; ")
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn damages_to_fixtures_are_undone() {
+    let mut wrong = Vec::new();
+    // Spaces are all that a tree has, and JSON is not pasted line by line.
+    for (file, meant) in FILES.iter().filter(|(name, _)| !name.contains("tree") && !name.contains("mmcli-j"))
+    {
+        let text = String::from_utf8(fixture(file)).unwrap();
+        let modems = read(text.as_bytes()).unwrap().modems;
+        for (name, damage) in DAMAGES {
+            let paste = read(damage(&text).as_bytes()).unwrap_or_default();
+            if lines(&paste) != *meant || paste.modems != modems {
+                wrong.push(format!("{file}, {name}: {}", lines(&paste).join("; ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -171,6 +265,8 @@ fn what_is_missing_is_said() {
         ("tree-alone", "names no ids"),
         ("bad-cable.dmesg", "a bad cable"),
         ("plain.lsusb", "no interface is in the text"),
+        ("mbim-second-configuration.dmesg", "did not start"),
+        ("e3531-not-switched.journal", "usb_modeswitch failed"),
     ] {
         assert!(remarks(name).contains(words), "{name}: {}", remarks(name));
     }
@@ -183,6 +279,44 @@ fn a_log_tells_what_came_before_and_what_left() {
     assert_eq!(paste.devices[0].earlier, ["12d1:1526".parse().unwrap()]);
     assert!(!paste.devices[0].gone);
     assert!(read(&fixture("bad-cable.dmesg")).unwrap().devices[0].gone);
+    let headless = b"C:  #Ifs= 5 Cfg#= 1 Atr=e0 MxPwr=500mA\nI:  If#= 0 Alt= 0 #EPs= 3 Cls=ff(vend.)";
+    assert!(read(headless).unwrap().remarks[0].contains("the ids of a device are missing"));
+}
+
+#[test]
+fn a_stick_that_does_not_come_back_is_named() {
+    let log = "usb 1-1.3: New USB device found, idVendor=12d1, idProduct=1f01\nusb 1-1.3: USB disconnect, device number 5\n\
+               usb 1-1.3: new high-speed USB device number 6 using dwc_otg\nusb 1-1.3: device not accepting address 6, error -71\n";
+    let paste = read(log.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-1.3 12d1:1f01 cdrom"]);
+    assert!(paste.devices[0].gone && paste.devices[0].remarks[0].contains("a bad cable"));
+    assert!(paste.devices[0].earlier.is_empty() && paste.remarks.is_empty());
+}
+
+#[test]
+fn fields_without_headings_are_read() {
+    let report = test_support::reports::all().into_iter().find(|r| r.id == "12d1:15b6").unwrap();
+    let text = report.lsusb_v().unwrap();
+    let some = |line: &&str| ["Bus", "bInterface", "iProduct"].iter().any(|word| line.contains(word));
+    let grep: Vec<&str> = text.lines().filter(some).collect();
+    let paste = read(grep.join("\n").as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["- 12d1:15b6 modem 0=pcui 1=modem 2=network 3=storage"]);
+    assert_eq!(paste.devices[0].product.as_deref(), Some("HUAWEI_MOBILE"));
+}
+
+#[test]
+fn a_driver_that_declines_makes_no_modem() {
+    let camera =
+        b"usb 1-2: New USB device found, idVendor=17cc, idProduct=1120\nhso 1-2:1.5: Not our interface\n";
+    assert!(lines(&read(camera).unwrap()).is_empty());
+}
+
+/// Telit LE910-S1: bInterfaceClass says nothing of its ports, iInterface all.
+#[test]
+fn ports_are_named_by_what_their_maker_calls_them() {
+    let report = test_support::reports::all().into_iter().find(|r| r.id == "1bc7:7010").unwrap();
+    let paste = read(report.lsusb_v().unwrap().as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["- 1bc7:7010 modem 0=network 1=other 2=diag 3=pcui 4=modem"]);
 }
 
 #[test]
@@ -227,6 +361,8 @@ fn what_modem_manager_says() {
         of("mbim.mmcli-j").ports,
         [("cdc-wdm0".into(), "mbim".into()), ("wwan0".into(), "net".into())]
     );
+    let em7565 = of("em7565-wrapped.mmcli");
+    assert_eq!((em7565.ports.len(), em7565.place.as_ref().map(Place::as_str)), (5, Some("2-3")));
 }
 
 #[test]
@@ -276,6 +412,40 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         line
     });
     prop::collection::vec(line, 0..60).prop_map(|lines| lines.join(&b'\n'))
+}
+
+/// What the end of a text would have told is not guessed, wherever the text ends.
+#[test]
+fn a_cut_text_claims_nothing_else() {
+    let sticks = |text: &str| -> Vec<Stick> {
+        let paste = read(text.as_bytes()).unwrap_or_default();
+        paste.devices.iter().map(|device| device.stick(&place(), &Catalogue::builtin())).collect()
+    };
+    for report in test_support::reports::all() {
+        let short = report.usb_devices();
+        let everywhere = (0..short.len()).collect();
+        // Within a line, 25 may be 255.
+        let by_line = |text: &String| text.match_indices('\n').map(|(at, _)| at + 1).collect::<Vec<_>>();
+        let verbose = report.lsusb_v().map(|text| (by_line(&text), text));
+        for (cuts, text) in [Some((everywhere, short)), verbose].into_iter().flatten() {
+            let whole = &sticks(&text)[0];
+            let role = |number| whole.interfaces.iter().find(|i| i.number == number).map(|i| i.role);
+            for cut in cuts {
+                for stick in sticks(&text[..cut]) {
+                    assert_eq!(stick.id, whole.id, "cut at {cut}");
+                    for i in &stick.interfaces {
+                        let known = i.role == Role::Serial || Some(i.role) == role(i.number);
+                        assert!(known, "{} cut at {cut}: {i:?} {:?}", stick.id, role(i.number));
+                    }
+                    // The id alone may be mistaken.
+                    let known = stick.interfaces.is_empty()
+                        || stick.mode == Mode::Unknown
+                        || stick.mode == whole.mode;
+                    assert!(known, "{} cut at {cut}: {:?} {:?}", stick.id, stick.mode, stick.interfaces);
+                }
+            }
+        }
+    }
 }
 
 proptest! {

@@ -150,18 +150,19 @@ fn digits(text: &str) -> Option<u16> {
 fn class_named(name: &str, driver: Option<&str>) -> Option<[u8; 3]> {
     let by_driver = driver.and_then(class_of_driver);
     let class = match name {
-        "Mass Storage" => return Some([0x08, 0x06, 0x50]),
-        "Communications" => 0x02,
-        "CDC Data" => 0x0a,
-        "Vendor Specific Class" => 0xff,
-        "Wireless" => 0xe0,
-        "Miscellaneous Device" => 0xef,
-        "Human Interface Device" => 0x03,
+        // The second names are those of usbutils before 003.
+        "Mass Storage" | "stor." => return Some([0x08, 0x06, 0x50]),
+        "Communications" | "comm." => 0x02,
+        "CDC Data" | "data" => 0x0a,
+        "Vendor Specific Class" | "vend." => 0xff,
+        "Wireless" | "wlcon" => 0xe0,
+        "Miscellaneous Device" | "misc" => 0xef,
+        "Human Interface Device" | "HID" => 0x03,
         "Hub" | "hub" | "root_hub" => 0x09,
-        "Audio" => 0x01,
-        "Video" => 0x0e,
-        "Chip/SmartCard" => 0x0b,
-        "Application Specific Interface" => 0xfe,
+        "Audio" | "audio" => 0x01,
+        "Video" | "video" => 0x0e,
+        "Chip/SmartCard" | "scard" => 0x0b,
+        "Application Specific Interface" | "app." => 0xfe,
         _ => return by_driver,
     };
     match (class, by_driver) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::number::{bcd, byte, hex, leading, string, word};
+use super::number::{self, bcd, byte, hex, leading, string, word};
 use super::{
     Format, MOST_CONFIGURATIONS, MOST_ENDPOINTS, MOST_INTERFACES, NO_ID, PastedDevice, Reader, configuration,
 };
@@ -74,8 +74,11 @@ impl Reader {
             'I' => self.interface(&fields),
             _ => {}
         }
+        if letter == 'C' && self.listing.device.is_none() && fields.get("#Ifs").is_some() {
+            // Its head was cut off, and its ids with it.
+            self.listing.device = self.add(PastedDevice::new(NO_ID));
+        }
         let Some(device) = self.listing.device.and_then(|index| self.devices.get_mut(index)) else {
-            // Its head was cut off, or it is no such listing.
             return letter == 'T';
         };
         match letter {
@@ -97,7 +100,8 @@ impl Reader {
             'E' => {
                 let last = device.configurations.last_mut().and_then(|c| c.interfaces.last_mut());
                 let Some(interface) = last else { return true };
-                if interface.endpoints.len() < MOST_ENDPOINTS {
+                let told = (fields.get("Ad"), fields.get("Atr"), fields.get("MxPS"));
+                if interface.endpoints.len() < MOST_ENDPOINTS && matches!(told, (Some(_), Some(_), Some(_))) {
                     interface.endpoints.push(EndpointDescriptor {
                         address: fields.hex("Ad").unwrap_or(0),
                         attributes: fields.hex("Atr").unwrap_or(0),
@@ -145,8 +149,9 @@ impl Reader {
             self.listing.device = self.add(PastedDevice::new(NO_ID));
         }
         let Some(index) = self.listing.device else { return };
-        let id = |name: &str| word(fields.get(name).and_then(hex));
-        let id = UsbId::new(id("Vendor").unwrap_or(0), id("ProdID").unwrap_or(0));
+        let ids = (fields.get("Vendor").and_then(number::id), fields.get("ProdID").and_then(number::id));
+        let (Some(vendor), Some(product)) = ids else { return };
+        let id = UsbId::new(vendor, product);
         let address = self.devices[index].address;
         // Another command of the same text may have shown it already.
         let same = |d: &PastedDevice| address.is_some() && d.address == address && d.id == id;
@@ -180,6 +185,12 @@ impl Reader {
         let Some(device) = self.listing.device.and_then(|index| self.devices.get_mut(index)) else { return };
         let number = fields.get("If#").and_then(|n| if n.contains('x') { hex(n) } else { leading(n) });
         let Some(number) = byte(number) else { return };
+        // Of two digits each; a line that ends before them is cut.
+        let class = |name: &str| fields.get(name).filter(|v| digits(v) == 2).and_then(|v| byte(hex(v)));
+        let (Some(class), Some(subclass), Some(protocol)) = (class("Cls"), class("Sub"), class("Prot"))
+        else {
+            return;
+        };
         if device.configurations.is_empty() {
             device.configurations.push(configuration(1, Vec::new()));
             device.counts.push(None);
@@ -188,10 +199,11 @@ impl Reader {
         let described = device.formats.contains(&Format::LsusbVerbose);
         let active = device.active.is_none_or(|active| active == configuration.value) || described;
         if configuration.interfaces.len() < MOST_INTERFACES && !described {
+            device.told_endpoints = usize::from(fields.decimal("#EPs").unwrap_or(0));
             configuration.interfaces.push(InterfaceDescriptor {
                 number,
                 alternate: fields.decimal("Alt").unwrap_or(0),
-                class: ["Cls", "Sub", "Prot"].map(|name| fields.hex(name).unwrap_or(0)),
+                class: [class, subclass, protocol],
                 ..InterfaceDescriptor::default()
             });
         }
@@ -254,8 +266,12 @@ impl PastedDevice {
     }
 }
 
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_hexdigit).count()
+}
+
 /// The letter of a line and what follows its colon or star.
-fn letter(text: &str) -> Option<(char, &str)> {
+pub(super) fn letter(text: &str) -> Option<(char, &str)> {
     let letter = text.chars().next().filter(|c| "TBDPSCIEAN".contains(*c))?;
     let rest = text[1..].strip_prefix(':')?;
     let rest = rest.strip_prefix('*').unwrap_or(rest);

@@ -14,13 +14,15 @@ use crate::stick::UsbId;
 pub enum Purpose {
     /// A stick with a router inside: it shows a network card and takes DHCP.
     NetworkCard,
+    /// A module whose MBIM is in a configuration that the kernel selects, where it is left alone.
+    MbimModule,
     /// No modem at all.
     NoModem,
 }
 
 static PURPOSES: &[(UsbId, Purpose, &str)] = include!(concat!(env!("OUT_DIR"), "/purposes.rs"));
 
-/// What the device of these ids, before the switch, is for, and what it is in words. `None` for a modem.
+/// What the device of these ids, before the switch, is for, and what it is in words. `None` for a modem with serial ports.
 pub fn of(id: UsbId) -> Option<(Purpose, &'static str)> {
     let at = PURPOSES.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
     let (_, purpose, what) = PURPOSES[at];

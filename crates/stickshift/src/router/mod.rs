@@ -2,6 +2,14 @@
 //!
 //! [`Image::parse`] finds out what holds the file system and where it begins; [`FileSystem`] lists and reads its files; [`tables`] finds
 //! the modem tables among them and reads them as profiles.
+//!
+//! ```
+//! use stickshift::router;
+//!
+//! // Images are recognised by how they begin; a text is none.
+//! assert!(router::is_image(b"HDR0"));
+//! assert!(!router::is_image(b"DefaultVendor = 0x12d1"));
+//! ```
 
 #[cfg(feature = "router")]
 mod container;

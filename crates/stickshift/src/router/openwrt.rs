@@ -1,5 +1,16 @@
 //! What OpenWrt needs for a stick: packages, UCI sections, a hotplug hook and, for a stick that OpenWrt does not know, a usb-mode entry
 //! (docs/protocols/router-image.md section 4).
+//!
+//! ```
+//! use stickshift::profile::builtin;
+//! use stickshift::router::openwrt::Data;
+//!
+//! // What a module that the kernel switches takes, and a stick with a router inside.
+//! let module = builtin::lookup("12d1:15c1".parse().unwrap()).next().unwrap();
+//! assert_eq!(Data::of_entry(&module)?, Some(Data::Mbim));
+//! assert_eq!(Data::of_id("12d1:14dc".parse().unwrap()), Some(Data::Hilink));
+//! # Ok::<(), stickshift::error::Error>(())
+//! ```
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Entry;
@@ -51,14 +62,15 @@ impl Data {
                 return Err(Error::new(ErrorKind::Usage, what));
             }
             Some((Purpose::NetworkCard, _)) => return Ok(Some(Data::Hilink)),
-            None => {}
+            Some((Purpose::MbimModule, _)) if entry.parameters.is_leave_alone() => {
+                return Ok(Some(Data::Mbim));
+            }
+            Some((Purpose::MbimModule, _)) | None => {}
         }
         let p = &entry.parameters;
         let targets = entry.targets();
         Ok(match p.target_class {
             _ if p.mbim == Some(true) => Some(Data::Mbim),
-            // Huawei's modules that are left alone have their MBIM in another configuration, which the kernel selects.
-            _ if p.is_leave_alone() && p.configuration == Some(0) && is_module(entry) => Some(Data::Mbim),
             Some(0xe0) => Some(Data::Hilink),
             // The usual target stands first.
             _ if !targets.is_empty() => targets.first().map(|id| Data::usual(*id)),
@@ -133,11 +145,6 @@ impl Data {
             Data::Qmi | Data::Mbim => ("usbmisc", "cdc-wdm0".to_owned()),
         }
     }
-}
-
-/// Huawei's modules for notebooks, by their names in the catalogue.
-fn is_module(entry: &Entry) -> bool {
-    entry.key.vendor == 0x12d1 && entry.name.contains("ME90")
 }
 
 fn is_serial(interface: &Interface) -> bool {

@@ -1,4 +1,15 @@
 //! The modem tables in a router's file system, read as profiles.
+//!
+//! ```
+//! use stickshift::error::Result;
+//! use stickshift::router::{FileSystem, tables};
+//!
+//! /// Which files of a router name sticks, and how many.
+//! fn counts(files: &FileSystem<'_>) -> Result<Vec<(String, usize)>> {
+//!     let found = tables::find(files)?;
+//!     Ok(found.tables.into_iter().map(|table| (table.path, table.import.entries.len())).collect())
+//! }
+//! ```
 
 use crate::error::{ErrorKind, Result};
 use crate::profile::Entry;

@@ -25,6 +25,9 @@ struct Product {
     decides: bool,
     what: &'static str,
     untyped: &'static [Role],
+    modem_with_drives: bool,
+    serial_as_rndis: bool,
+    no_stick: bool,
 }
 
 /// Where firmware goes in. No interface: the first serial one.
@@ -47,6 +50,7 @@ struct Vendor {
     id: u16,
     name: &'static str,
     only: bool,
+    huawei_design: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/usb_ids.rs"));
@@ -117,7 +121,7 @@ pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
             }
         }
         Mode::BootRom => {
-            if let Some(port) = roles.iter_mut().find(|r| is_serial(**r)) {
+            if let Some(port) = roles.iter_mut().find(|r| r.is_serial()) {
                 *port = Role::BootRom;
             }
         }
@@ -129,12 +133,18 @@ pub fn classify(id: UsbId, class: u8, interfaces: &[Interface]) -> Classified {
 /// The number of the interface that takes firmware when a stick with this id is in its flashing mode.
 pub fn flash_interface(id: UsbId, interfaces: &[Interface]) -> Option<u8> {
     let rule = FLASH_PORTS.iter().find(|rule| rule.id == id)?;
-    let mut serial = interfaces.iter().filter(|i| is_serial(role(id, i)));
+    let mut serial = interfaces.iter().filter(|i| role(id, i).is_serial());
     let port = match rule.interface {
         Some(number) => serial.find(|i| i.number == number),
         None => serial.next(),
     };
     port.map(|i| i.number)
+}
+
+/// Whether a stick waits for firmware by Qualcomm's download protocol and is no modem until it is started anew.
+pub fn takes_qualcomm_firmware(stick: &Stick) -> bool {
+    let of_a_maker = known_vendor(stick.id.vendor).is_some_and(|v| v.only);
+    listed::is_qualcomm_download(stick.id, of_a_maker, &stick.interfaces)
 }
 
 /// What is known about an id, in a few words.
@@ -154,7 +164,10 @@ pub fn stick_makers() -> impl Iterator<Item = (u16, &'static str)> {
 
 /// Whether a classified USB device is one that this program is about. Disks, keyboards, hubs, phones and network cards are not.
 pub fn is_stick(stick: &Stick) -> bool {
-    if product(stick.id).is_some() {
+    if let Some(row) = product(stick.id) {
+        return !row.no_stick;
+    }
+    if takes_qualcomm_firmware(stick) {
         return true;
     }
     let hub = stick.class == 0x09;
@@ -187,7 +200,7 @@ impl Stick {
             self.mode = Mode::Cdrom;
             self.evidence.push("it shows storage only, and a switching profile has its ids".to_owned());
         }
-        let serial = self.interfaces.iter().any(|i| is_serial(i.role));
+        let serial = self.interfaces.iter().any(|i| i.role.is_serial());
         if self.mode == Mode::Unknown && serial && profiles.concerns(self.id) {
             self.mode = Mode::Modem;
             self.evidence.push("it shows serial ports, and a switching profile has its ids".to_owned());
@@ -204,12 +217,8 @@ fn known_vendor(vendor: u16) -> Option<&'static Vendor> {
 }
 
 /// Huawei, and the brands that sell its designs under their own vendor id.
-fn is_huawei(vendor: u16) -> bool {
-    matches!(vendor, 0x12d1 | 0x3566 | 0x3426)
-}
-
-fn is_serial(role: Role) -> bool {
-    matches!(role, Role::Pcui | Role::Modem | Role::Diag | Role::Gps | Role::Serial)
+pub fn is_huawei_design(vendor: u16) -> bool {
+    known_vendor(vendor).is_some_and(|row| row.huawei_design)
 }
 
 /// A port whose class, subclass and protocol say nothing of its purpose.
@@ -219,7 +228,7 @@ fn is_untyped(i: &Interface) -> bool {
 
 /// Huawei's older modems carry QMI on what looks like ECM (Linux: `qmi_wwan`, 12d1:14ac, and `cdc_ether`, 12d1 with 02/06/ff).
 fn is_huawei_qmi(id: UsbId, i: &Interface) -> bool {
-    is_huawei(id.vendor) && (i.class, i.subclass, i.protocol) == (0x02, 0x06, 0xff)
+    is_huawei_design(id.vendor) && (i.class, i.subclass, i.protocol) == (0x02, 0x06, 0xff)
 }
 
 /// Ethernet over USB of the kinds that a router stands behind: ECM, EEM, RNDIS.
@@ -236,13 +245,12 @@ fn role(id: UsbId, i: &Interface) -> Role {
         || i.driver.as_deref().is_some_and(|d| NETWORK_DRIVERS.contains(&d));
     match (i.class, i.subclass, i.protocol) {
         (0x08, ..) => Role::Storage,
-        // The kernel's serial driver takes these two ids by this triple, which elsewhere is RNDIS.
-        (0x02, 0x02, 0xff) if matches!(id, HILINK_DEBUG | HILINK_PROJECT) => Role::Serial,
+        (0x02, 0x02, 0xff) if product(id).is_some_and(|row| row.serial_as_rndis) => Role::Serial,
         _ if is_ethernet(i) => Role::Network,
         // NCM and MBIM.
         (0x02, 0x0d | 0x0e, _) => Role::Network,
         (0x02, 0x02, _) => Role::Serial,
-        (0xff, 1..=6, protocol) if is_huawei(id.vendor) => huawei_role(protocol),
+        (0xff, 1..=6, protocol) if is_huawei_design(id.vendor) => huawei_role(protocol),
         // Android's debug bridge.
         (0xff, 0x42, 0x01) => Role::Other,
         (0xff, ..) if by_driver => Role::Network,
@@ -250,11 +258,6 @@ fn role(id: UsbId, i: &Interface) -> Role {
         _ => Role::Other,
     }
 }
-
-/// The flashing mode, and the normal mode of K3772, E173s and others.
-const OLD_MODEM: UsbId = UsbId::new(0x12d1, 0x1c05);
-const HILINK_DEBUG: UsbId = UsbId::new(0x12d1, 0x1441);
-const HILINK_PROJECT: UsbId = UsbId::new(0x12d1, 0x1442);
 
 /// The codes exist three times: as they stand, 0x30 and 0x60 higher.
 fn huawei_role(protocol: u8) -> Role {
@@ -282,13 +285,20 @@ fn name_listed_ports(
 ) {
     let of_a_modem =
         listed::is_listed(id) || row.is_some() || known_vendor(id.vendor).is_some_and(|v| v.only);
-    let typed = is_huawei(id.vendor) && roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem));
-    if !of_a_modem || typed || row.is_some_and(|row| !row.untyped.is_empty()) {
+    let typed = is_huawei_design(id.vendor) && roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem));
+    if !of_a_modem || typed || !by_order(row, interfaces, roles).is_empty() {
         return;
     }
     if listed::name_ports(id, interfaces, roles) {
         evidence.push("the ports are named by Linux's lists of modems and by their descriptors".to_owned());
     }
+}
+
+/// What is known of the order of an id's ports, where it can be counted: every interface is seen, and no port tells its own purpose.
+fn by_order(row: Option<&Product>, interfaces: &[Interface], roles: &[Role]) -> &'static [Role] {
+    let whole = (0..interfaces.len()).all(|n| interfaces.iter().any(|i| usize::from(i.number) == n));
+    let untyped = interfaces.iter().zip(roles).all(|(i, role)| *role != Role::Serial || is_untyped(i));
+    row.filter(|_| whole && untyped).map_or(&[], |row| row.untyped)
 }
 
 /// Gives names to serial ports whose descriptors do not: by what is known about the id, else the dial-up port by its interrupt
@@ -303,8 +313,8 @@ fn name_untyped_ports(
         return;
     }
     let nameless: Vec<usize> = (0..roles.len()).filter(|i| roles[*i] == Role::Serial).collect();
-    let known = row.map_or(&[][..], |row| row.untyped);
-    if !known.is_empty() && nameless.iter().all(|i| is_untyped(&interfaces[*i])) {
+    let known = by_order(row, interfaces, roles);
+    if !known.is_empty() {
         for (index, role) in nameless.iter().zip(known) {
             roles[*index] = *role;
         }
@@ -344,7 +354,7 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
         return row.and_then(|r| r.mode).or(listed).unwrap_or(Mode::Unknown);
     }
 
-    let serial = roles.iter().any(|r| is_serial(*r));
+    let serial = roles.iter().any(|r| r.is_serial());
     let network = roles.contains(&Role::Network);
     let ethernet = interfaces
         .iter()
@@ -354,7 +364,7 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     let modem_driver =
         interfaces.iter().find_map(|i| i.driver.as_deref().filter(|d| MODEM_DRIVERS.contains(d)));
 
-    let is_modem = row.is_some_and(|r| r.mode == Some(Mode::Modem));
+    let is_modem = row.map_or(listed::is_listed(id), |r| r.mode == Some(Mode::Modem));
     if roles.iter().all(|r| *r == Role::Storage) && is_modem && interfaces.iter().all(|i| i.number > 0) {
         evidence.push("its first interfaces are not shown".to_owned());
         return Mode::Modem;
@@ -367,9 +377,9 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
         return Mode::Cdrom;
     }
     let three_then_drives = roles.len() > 3
-        && roles[..3].iter().all(|r| is_serial(*r))
+        && roles[..3].iter().all(|r| r.is_serial())
         && roles[3..].iter().all(|r| *r == Role::Storage);
-    if id == OLD_MODEM && three_then_drives {
+    if row.is_some_and(|row| row.modem_with_drives) && three_then_drives {
         evidence.push("drives after three serial ports: an ordinary modem".to_owned());
         evidence.push("the flashing mode has the same id: confirm by AT^DLOADVER?".to_owned());
         return Mode::Modem;
@@ -386,7 +396,7 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     if ethernet && serial {
         evidence.push("it shows Ethernet and serial ports".to_owned());
         let plain = row.is_some_and(|r| r.mode == Some(Mode::Modem));
-        return if is_huawei(id.vendor) && !plain { Mode::HilinkSerial } else { Mode::Modem };
+        return if is_huawei_design(id.vendor) && !plain { Mode::HilinkSerial } else { Mode::Modem };
     }
     if ethernet {
         if !known && !only {

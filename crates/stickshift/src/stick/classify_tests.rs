@@ -209,3 +209,40 @@ fn what_is_no_stick_is_left_out() {
     assert!(stick(huawei(0xabcd), 0, None, &[[1, 1, 1]]), "unknown mode of a maker of sticks");
     assert!(stick(huawei(0x36dd), 0, None, &[]), "fastboot");
 }
+
+/// Quectel RM500Q: protocol 30 tells the port of diagnostics, and Linux's list the others.
+#[test]
+fn an_order_that_does_not_fit_leaves_the_ports_to_the_lists() {
+    use Role::{Diag, Gps, Modem, Network, Other, Pcui};
+    let id = UsbId::new(0x2c7c, 0x0800);
+    let classes = [[0xff, 0xff, 0x30], [0xff, 0, 0], [0xff, 0, 0], [0xff, 0, 0], UNTYPED, [0xff, 0x42, 0x01]];
+    let mut interfaces = interfaces(&classes);
+    let endpoint = |address, kind, max_packet| Endpoint { address, kind, max_packet };
+    interfaces[4].endpoints = vec![endpoint(0x88, 3, 8), endpoint(0x8e, 2, 1024), endpoint(0x0f, 2, 1024)];
+    let found = classify(id, 0, &interfaces);
+    assert_eq!((found.mode, &found.roles[..]), (Mode::Modem, &[Diag, Gps, Pcui, Modem, Network, Other][..]));
+}
+
+/// The kernel's log names but some interfaces of an EC25.
+#[test]
+fn ports_are_not_counted_where_some_are_not_seen() {
+    let some = [Interface::new(2, UNTYPED), Interface::new(3, UNTYPED)];
+    let found = classify(UsbId::new(0x2c7c, 0x0125), 0, &some);
+    assert_eq!(found.roles, [Role::Pcui, Role::Modem]);
+    let drive = [Interface::new(5, STORAGE)];
+    assert_eq!(classify(UsbId::new(0x1bbb, 0x011e), 0, &drive).mode, Mode::Modem);
+}
+
+#[test]
+fn what_waits_for_qualcomm_firmware_is_a_stick_and_a_board_is_none() {
+    let with = |id, interfaces: Vec<Interface>| {
+        let mut stick = Stick { interfaces, ..Stick::new("1-1".parse().unwrap(), id) };
+        stick.classify(&NoProfiles);
+        stick
+    };
+    let gobi = with(UsbId::new(0x05c6, 0x9224), vec![Interface::new(1, UNTYPED)]);
+    assert!(is_stick(&gobi) && takes_qualcomm_firmware(&gobi));
+    let driven = Interface { driver: Some("option".to_owned()), ..Interface::new(0, UNTYPED) };
+    assert!(!is_stick(&with(huawei(0x3609), vec![driven])));
+    assert!(!is_stick(&with(huawei(0x0001), vec![Interface::new(0, STORAGE)])));
+}

@@ -193,7 +193,7 @@ impl Names<'_> {
             true => rule.of.covers(&names),
             false => rule.of.begin.iter().any(|m| names.iter().any(|name| begins(m, name))),
         });
-        let mut said = rules.map(|rule| rule.judge(version));
+        let mut said = rules.map(|rule| rule.gate(version));
         let Some(first) = said.next() else { return Gate::Unknown };
         if said.all(|other| other == first) { first } else { Gate::Unknown }
     }
@@ -207,7 +207,7 @@ impl Models {
 }
 
 impl GateRule {
-    fn judge(&self, version: &str) -> Gate {
+    fn gate(&self, version: &str) -> Gate {
         match version.strip_prefix(self.version).and_then(release) {
             Some(pair) if pair < self.open_before => Gate::Open,
             Some(_) => self.beyond,

@@ -20,18 +20,38 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, KnownIds, NoProfiles, classify, flash_interface, is_stick, product_name, stick_makers,
-    vendor_name,
+    Classified, KnownIds, NoProfiles, classify, flash_interface, is_huawei_design, is_stick, product_name,
+    stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 pub use drive::{Drive, DriveKind, Hindrance};
 
+/// Huawei's vendor id. The brands that sell its designs have others: [`is_huawei_design`].
+pub const HUAWEI: u16 = 0x12d1;
+
 /// A place on the bus, `bus-port[.port..]`, for example `1-1.2`. What stands there may change its ids at any time;
 /// the place is what stays.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place(String);
 
+/// By the numbers of bus and ports: `1-2` before `1-10`.
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.numbers().cmp(other.numbers()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Place {
+    fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.0.split(['-', '.']).map(|number| number.parse().unwrap_or(u16::MAX))
+    }
+
     /// The place as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -146,13 +166,13 @@ impl Mode {
         matches!(self, Mode::Cdrom | Mode::Hilink | Mode::HilinkSerial | Mode::Modem)
     }
 
-    /// The mode in words.
+    /// The mode in words, as far as it alone tells; [`Stick::mode_words`] tells kinds of modems apart.
     pub fn words(self) -> &'static str {
         match self {
             Mode::Cdrom => "CD-ROM (not switched yet)",
             Mode::Hilink => "HiLink (network card with its own router)",
             Mode::HilinkSerial => "HiLink with serial ports",
-            Mode::Modem => "modem (serial ports)",
+            Mode::Modem => "modem",
             Mode::BootRom => "boot ROM (waits for a loader)",
             Mode::Download => "download mode (waits for firmware)",
             Mode::Fastboot => "fastboot",
@@ -194,6 +214,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether it is that of a serial port.
+    pub fn is_serial(self) -> bool {
+        matches!(self, Role::Pcui | Role::Modem | Role::Diag | Role::Gps | Role::Serial)
+    }
+
     /// The stable kebab-case code, also used as the word for people.
     pub fn code(self) -> &'static str {
         match self {
@@ -295,6 +320,12 @@ impl Interface {
             holder: None,
         }
     }
+
+    /// Whether it carries MBIM, by its class (USB-IF's MBIM 1.0 section 6.3) or by the driver that holds it.
+    pub fn is_mbim(&self) -> bool {
+        let data = self.class == 0x0a;
+        (self.class, self.subclass) == (0x02, 0x0e) || !data && self.driver.as_deref() == Some("cdc_mbim")
+    }
 }
 
 impl Stick {
@@ -313,6 +344,17 @@ impl Stick {
             interfaces: Vec::new(),
             mode: Mode::Unknown,
             evidence: Vec::new(),
+        }
+    }
+
+    /// The mode in words; of a modem also what programs reach it by.
+    pub fn mode_words(&self) -> &'static str {
+        let any = |is: fn(&Interface) -> bool| self.interfaces.iter().any(is);
+        match self.mode {
+            Mode::Modem if any(|i| i.role.is_serial() || i.tty.is_some()) => "modem (serial ports)",
+            Mode::Modem if any(Interface::is_mbim) => "modem (MBIM, no serial port)",
+            Mode::Modem if any(|i| i.role == Role::Network) => "modem (no serial port)",
+            mode => mode.words(),
         }
     }
 
@@ -339,6 +381,32 @@ mod tests {
         for bad in ["", "1", "1-", "-1", "1-1.", "1-a", "usb1", "1-1:1.0", "1-1/.."] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn places_are_ordered_as_they_are_counted() {
+        let counted = ["1-1", "1-1.2", "1-1.10", "1-2", "1-10", "2-1", "10-1"];
+        let mut places: Vec<Place> = counted.iter().rev().map(|place| place.parse().unwrap()).collect();
+        places.sort();
+        assert_eq!(places.iter().map(Place::as_str).collect::<Vec<_>>(), counted);
+    }
+
+    #[test]
+    fn only_a_modem_with_serial_ports_is_called_one_with_serial_ports() {
+        let modem = |interfaces: &[([u8; 3], Role)]| {
+            let shown = |(number, &(class, role)): (usize, &([u8; 3], Role))| Interface {
+                role,
+                ..Interface::new(number as u8, class)
+            };
+            let interfaces = interfaces.iter().enumerate().map(shown).collect();
+            Stick { mode: Mode::Modem, interfaces, ..Stick::new("1-1".parse().unwrap(), UsbId::new(1, 2)) }
+        };
+        let (mbim, data) = (([0x02, 0x0e, 0], Role::Network), ([0x0a, 0, 2], Role::Other));
+        let (at, qmi) = (([0xff, 0, 0], Role::Pcui), ([0xff, 0xff, 0xff], Role::Network));
+        assert_eq!(modem(&[mbim, data]).mode_words(), "modem (MBIM, no serial port)");
+        assert_eq!(modem(&[mbim, data, at]).mode_words(), "modem (serial ports)");
+        assert_eq!(modem(&[qmi]).mode_words(), "modem (no serial port)");
+        assert_eq!(modem(&[]).mode_words(), "modem", "nothing was seen of its interfaces");
     }
 
     #[test]

@@ -1,4 +1,11 @@
 //! Which configuration holds an MBIM interface (docs/protocols/mode-switch.md section 3.5).
+//!
+//! ```
+//! use stickshift::switch::mbim;
+//!
+//! // Without several configurations there is nothing to choose.
+//! assert_eq!(mbim::configuration(&[]), None);
+//! ```
 
 use crate::wire::usb::ConfigurationDescriptor;
 

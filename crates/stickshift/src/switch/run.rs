@@ -185,12 +185,12 @@ impl Runner<'_> {
                 {
                     self.observe(format!("{n} of {length} bytes came"));
                 }
-                self.judge(came.map(|_| ()), *on_failure)
+                self.decide(came.map(|_| ()), *on_failure)
             }
             Transfer::ControlOut { setup, data, timeout, on_failure } => {
                 self.sent = true;
                 let done = self.link.control_out(*setup, data, *timeout);
-                self.judge(done, *on_failure)
+                self.decide(done, *on_failure)
             }
             Transfer::ClearHalt { endpoint } => self.clear_halt(*endpoint),
             Transfer::Wait { time } => {
@@ -201,12 +201,12 @@ impl Runner<'_> {
             Transfer::SetConfiguration { value, optional } => {
                 self.sent = true;
                 let done = self.link.set_configuration(*value);
-                self.judge(done, if *optional { OnFailure::GoOn } else { OnFailure::Stop })
+                self.decide(done, if *optional { OnFailure::GoOn } else { OnFailure::Stop })
             }
             Transfer::SetAltSetting { interface, alternate } => {
                 self.sent = true;
                 let done = self.link.set_alt_setting(*interface, *alternate);
-                self.judge(done, OnFailure::Stop)
+                self.decide(done, OnFailure::Stop)
             }
             Transfer::Reset { tries } => {
                 self.sent = true;
@@ -239,7 +239,7 @@ impl Runner<'_> {
         }
     }
 
-    fn judge(&mut self, result: Result<()>, on_failure: OnFailure) -> Result<()> {
+    fn decide(&mut self, result: Result<()>, on_failure: OnFailure) -> Result<()> {
         let Err(error) = result else { return Ok(()) };
         let goes_on = match on_failure {
             OnFailure::Stop => false,

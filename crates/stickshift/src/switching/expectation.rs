@@ -1,4 +1,4 @@
-//! What a stick that got its message is expected to do. At every look at the bus it is judged: not yet, switched, or failed.
+//! What a stick that got its message is expected to do. At every look at the bus it is assessed: not yet, switched, or failed.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ const UNCHANGED: Duration = Duration::from_secs(5);
 /// What stands at the place and is not the stick is given this long to become it.
 const STRANGER: Duration = Duration::from_secs(5);
 /// When nothing changes at a switched stick for this long, its drivers have made all the ports that they will make.
-pub(crate) const QUIET: Duration = Duration::from_millis(1500);
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_millis(1500);
 
-/// What a stick that got its message is expected to do. Shown every look at the bus, it judges.
+/// What a stick that got its message is expected to do. Shown every look at the bus, it assesses.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     /// Where.
@@ -43,7 +43,7 @@ pub struct Expectation {
 
 /// What the bus shows of a stick that got its message.
 #[derive(Debug)]
-pub enum Judgement {
+pub enum Assessment {
     /// Nothing can be said yet; look again at the latest then.
     Pending(Moment),
     /// It is another one now, and its drivers may still be making ports.
@@ -107,28 +107,28 @@ impl Expectation {
         }
     }
 
-    /// Judges what stands at the place at `now` (`None`: nothing).
-    pub fn judge(&mut self, stick: Option<&Stick>, now: Moment) -> Judgement {
+    /// Assesses what stands at the place at `now` (`None`: nothing).
+    pub fn assess(&mut self, stick: Option<&Stick>, now: Moment) -> Assessment {
         let Some(stick) = stick else {
             self.left = true;
             self.unchanged_since = None;
             self.stranger_since = None;
             return if now < self.end {
-                Judgement::Pending(self.end)
+                Assessment::Pending(self.end)
             } else {
-                Judgement::Failed(self.did_not_return())
+                Assessment::Failed(self.did_not_return())
             };
         };
         if !is_configured(stick) {
             return match now < self.end {
-                true => Judgement::Pending(self.end),
-                false => Judgement::Failed(self.not_configured(stick)),
+                true => Assessment::Pending(self.end),
+                false => Assessment::Failed(self.not_configured(stick)),
             };
         }
         let detached = self.only_detaches && stick.interfaces.iter().all(|i| i.driver.is_none());
         let differs = Appearance::of(&self.before) != Appearance::of(stick);
         if detached || (differs && self.is_vouched_for(stick)) {
-            return Judgement::Switched(Switched {
+            return Assessment::Switched(Switched {
                 // Some sticks keep their ids.
                 expected: self.targets.is_empty()
                     || self.targets.contains(&stick.id)
@@ -141,11 +141,15 @@ impl Expectation {
             let since = *self.stranger_since.get_or_insert(now);
             // A stick may show something else for a moment while it starts. One that waits for its own message is surely another.
             let end = if stick.mode == Mode::Cdrom { now } else { (since + STRANGER).min(self.end) };
-            return if now < end { Judgement::Pending(end) } else { Judgement::Failed(self.replaced(stick)) };
+            return if now < end {
+                Assessment::Pending(end)
+            } else {
+                Assessment::Failed(self.replaced(stick))
+            };
         }
         let since = *self.unchanged_since.get_or_insert(now);
         let end = if self.left { (since + UNCHANGED).min(self.end) } else { self.end };
-        if now < end { Judgement::Pending(end) } else { Judgement::Failed(self.unchanged()) }
+        if now < end { Assessment::Pending(end) } else { Assessment::Failed(self.unchanged()) }
     }
 
     /// Whether a stick that switched became what the owner wanted.
@@ -158,7 +162,7 @@ impl Expectation {
         }
         Err(Error::new(
             ErrorKind::NotSwitched,
-            format!("the stick switched to something else: {}", switched.stick.mode),
+            format!("the stick switched to something else: {}", switched.stick.mode_words()),
         )
         .with("place", &self.place)
         .with("id", switched.stick.id)
@@ -189,7 +193,7 @@ impl Expectation {
         Error::new(ErrorKind::Disconnected, "the stick disconnected, and another device is there now")
             .with("place", &self.place)
             .with("id", self.before.id)
-            .with("there-now", format!("{}, {}", stick.id, stick.mode))
+            .with("there-now", format!("{}, {}", stick.id, stick.mode_words()))
             .with_verdict(Verdict::Unknown)
     }
 

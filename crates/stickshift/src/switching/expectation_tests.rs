@@ -1,7 +1,5 @@
 use super::*;
-use crate::stick::Interface;
-
-const HUAWEI: u16 = 0x12d1;
+use crate::stick::{HUAWEI, Interface};
 
 const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
 const PCUI: [u8; 3] = [0xff, 3, 0x12];
@@ -38,9 +36,9 @@ fn seconds(n: u64) -> Moment {
     Moment::from_secs(n)
 }
 
-fn failure(judgement: Judgement) -> Error {
-    match judgement {
-        Judgement::Failed(error) => error,
+fn failure(assessment: Assessment) -> Error {
+    match assessment {
+        Assessment::Failed(error) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -49,12 +47,16 @@ fn failure(judgement: Judgement) -> Error {
 fn other_ids_are_success() {
     let mut e = expectation(&[0x14cf]);
     assert!(
-        matches!(e.judge(Some(&e.before.clone()), seconds(0)), Judgement::Pending(until) if until == SUCCESS)
+        matches!(e.assess(Some(&e.before.clone()), seconds(0)), Assessment::Pending(until) if until == SUCCESS)
     );
-    assert!(matches!(e.judge(None, seconds(1)), Judgement::Pending(_)));
-    let Judgement::Switched(switched) = e.judge(Some(&stick(0x14cf, &[PCUI])), seconds(2)) else { panic!() };
+    assert!(matches!(e.assess(None, seconds(1)), Assessment::Pending(_)));
+    let Assessment::Switched(switched) = e.assess(Some(&stick(0x14cf, &[PCUI])), seconds(2)) else {
+        panic!()
+    };
     assert!(switched.expected);
-    let Judgement::Switched(switched) = e.judge(Some(&stick(0x1c05, &[PCUI])), seconds(2)) else { panic!() };
+    let Assessment::Switched(switched) = e.assess(Some(&stick(0x1c05, &[PCUI])), seconds(2)) else {
+        panic!()
+    };
     assert!(!switched.expected, "not one of those the profile names");
 }
 
@@ -62,11 +64,11 @@ fn other_ids_are_success() {
 fn other_interfaces_or_another_configuration_under_the_same_ids_are_success() {
     let mut e = expectation(&[]);
     assert!(
-        matches!(e.judge(Some(&stick(0x1526, &[PCUI])), seconds(1)), Judgement::Switched(s) if s.expected)
+        matches!(e.assess(Some(&stick(0x1526, &[PCUI])), seconds(1)), Assessment::Switched(s) if s.expected)
     );
     let mut other = e.before.clone();
     other.configuration = 2;
-    assert!(matches!(e.judge(Some(&other), seconds(1)), Judgement::Switched(_)));
+    assert!(matches!(e.assess(Some(&other), seconds(1)), Assessment::Switched(_)));
 }
 
 #[test]
@@ -74,15 +76,15 @@ fn a_device_that_is_only_just_found_is_not_judged() {
     let mut e = expectation(&[0x14cf]);
     let mut fresh = stick(0x14cf, &[]);
     fresh.configuration = 0;
-    assert!(matches!(e.judge(Some(&fresh), seconds(1)), Judgement::Pending(_)));
+    assert!(matches!(e.assess(Some(&fresh), seconds(1)), Assessment::Pending(_)));
 }
 
 #[test]
 fn a_stick_that_takes_no_notice_is_given_its_time() {
     let mut e = expectation(&[]);
     let before = e.before.clone();
-    assert!(matches!(e.judge(Some(&before), seconds(19)), Judgement::Pending(_)));
-    let error = failure(e.judge(Some(&before), seconds(20)));
+    assert!(matches!(e.assess(Some(&before), seconds(19)), Assessment::Pending(_)));
+    let error = failure(e.assess(Some(&before), seconds(20)));
     assert!(error.is(ErrorKind::NotSwitched) && error.what().contains("ignored"), "{error:?}");
     assert_eq!(error.verdict(), Some(Verdict::Recoverable));
 }
@@ -91,9 +93,9 @@ fn a_stick_that_takes_no_notice_is_given_its_time() {
 fn a_stick_that_comes_back_unchanged_is_soon_given_up() {
     let mut e = expectation(&[]);
     let before = e.before.clone();
-    assert!(matches!(e.judge(None, seconds(1)), Judgement::Pending(_)));
-    assert!(matches!(e.judge(Some(&before), seconds(2)), Judgement::Pending(until) if until == seconds(7)));
-    let error = failure(e.judge(Some(&before), seconds(7)));
+    assert!(matches!(e.assess(None, seconds(1)), Assessment::Pending(_)));
+    assert!(matches!(e.assess(Some(&before), seconds(2)), Assessment::Pending(until) if until == seconds(7)));
+    let error = failure(e.assess(Some(&before), seconds(7)));
     assert!(error.what().contains("came back unchanged"), "{error:?}");
 }
 
@@ -102,20 +104,20 @@ fn a_number_that_is_newer_than_the_look_gives_the_stick_its_time() {
     let mut e = expectation(&[]);
     e.address = Some(7);
     let before = e.before.clone();
-    assert!(matches!(e.judge(Some(&before), seconds(1)), Judgement::Pending(_)));
+    assert!(matches!(e.assess(Some(&before), seconds(1)), Assessment::Pending(_)));
     e.see_address(Some(8));
     assert!(
-        matches!(e.judge(Some(&before), seconds(12)), Judgement::Pending(until) if until == seconds(17)),
+        matches!(e.assess(Some(&before), seconds(12)), Assessment::Pending(until) if until == seconds(17)),
         "it may have come back while the bus was looked at"
     );
-    assert!(matches!(e.judge(Some(&stick(0x1506, &[PCUI])), seconds(13)), Judgement::Switched(_)));
+    assert!(matches!(e.assess(Some(&stick(0x1506, &[PCUI])), seconds(13)), Assessment::Switched(_)));
 }
 
 #[test]
 fn a_stick_that_stays_away_is_in_a_state_that_nobody_saw() {
     let mut e = expectation(&[]);
-    assert!(matches!(e.judge(None, seconds(19)), Judgement::Pending(_)));
-    let error = failure(e.judge(None, seconds(20)));
+    assert!(matches!(e.assess(None, seconds(19)), Assessment::Pending(_)));
+    let error = failure(e.assess(None, seconds(20)));
     assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(Verdict::Unknown)));
 }
 

@@ -100,7 +100,7 @@ impl Guard {
         self.empty_since.is_some_and(|since| now >= since + GUARD)
     }
 
-    /// Judges a stick that is to get its message: how often it fell back, if that is too often. Second: whether that is new.
+    /// Assesses a stick that is to get its message: how often it fell back, if that is too often. Second: whether that is new.
     pub(super) fn forbids(&mut self, stick: &Stick, now: Moment) -> Option<(usize, bool)> {
         let its = Likeness::of(stick);
         let of_it = || self.attempts.iter().filter(|attempt| attempt.stick.may_be(&its));

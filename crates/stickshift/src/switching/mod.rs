@@ -1,6 +1,6 @@
 //! Switching: from CD-ROM to modem, and from HiLink to serial ports.
 //!
-//! [`prepare`] chooses the profile and makes the sequence, without sending anything; [`switch_and_wait`] sends it and judges by what the bus
+//! [`prepare`] chooses the profile and makes the sequence, without sending anything; [`switch_and_wait`] sends it and assesses by what the bus
 //! shows afterwards at the same place. [`watch`] does so for sticks as they are plugged in; [`web_ports`] asks a stick that is a network card
 //! already over its web server.
 //!
@@ -33,7 +33,7 @@ mod send;
 pub mod watch;
 pub mod web_ports;
 
-pub use expectation::{Expectation, Judgement, Switched, ports_are_made};
+pub use expectation::{Assessment, Expectation, Switched, ports_are_made};
 pub use medium::{Medium, MediumConsent};
 pub use prepare::{Goal, Prepared, SwitchRequest, prepare};
 pub use rules::{Choice, Rule, Rules};

@@ -4,12 +4,9 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::{Bus, UsbLink};
 use crate::profile::{Attributes, Catalogue, Choice, Method, Parameters, Scsi};
-use crate::stick::{Drive, DriveKind, Hindrance, Mode, Stick};
+use crate::stick::{Drive, DriveKind, HUAWEI, Hindrance, Mode, Stick};
 use crate::switch::{self, Sequence, Transfer, View};
 use crate::switching::medium::{Medium, MediumConsent, STORAGE, await_drives, has_cdrom};
-
-/// Vendor id of Huawei.
-const HUAWEI: u16 = 0x12d1;
 
 /// What the owner wants the stick to become.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,7 +279,7 @@ fn texts(drives: &[Drive]) -> Option<Scsi> {
 }
 
 fn already(stick: &Stick) -> Error {
-    Error::new(ErrorKind::AlreadySwitched, format!("the stick is switched already: {}", stick.mode))
+    Error::new(ErrorKind::AlreadySwitched, format!("the stick is switched already: {}", stick.mode_words()))
         .with("place", &stick.place)
         .with("id", stick.id)
 }

@@ -5,7 +5,7 @@ use crate::event::Session;
 use crate::link::{Bus, Moment, UsbLink};
 use crate::stick::Stick;
 use crate::switch::{self, End, Sequence, Transfer, View};
-use crate::switching::expectation::{Expectation, Judgement, QUIET, Switched, ports_are_made};
+use crate::switching::expectation::{Assessment, Expectation, SETTLED_AFTER, Switched, ports_are_made};
 use crate::switching::medium::Medium;
 use crate::switching::prepare::Prepared;
 use crate::waiting::{Look, until};
@@ -101,7 +101,7 @@ fn reopen(
 /// `NoProfile` for an empty sequence; as [`send`]; `NotSwitched` and `Disconnected` with their verdicts when the stick did not do what was
 /// asked.
 pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
-    let (switched, expectation) = send_and_judge(bus, prepared, session)?;
+    let (switched, expectation) = send_and_assess(bus, prepared, session)?;
     expectation.check_goal(&switched)?;
     Ok(switched)
 }
@@ -111,13 +111,13 @@ pub fn switch(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) 
 /// # Errors
 /// As [`switch()`].
 pub fn switch_and_wait(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) -> Result<Switched> {
-    let (mut switched, expectation) = send_and_judge(bus, prepared, session)?;
+    let (mut switched, expectation) = send_and_assess(bus, prepared, session)?;
     await_ports(bus, &mut switched, expectation.end, session)?;
     expectation.check_goal(&switched)?;
     Ok(switched)
 }
 
-fn send_and_judge(
+fn send_and_assess(
     bus: &mut dyn Bus,
     prepared: Prepared,
     session: &mut Session<'_>,
@@ -128,17 +128,17 @@ fn send_and_judge(
         session.note("switch-observation", what);
     }
     session.step("await-switch", format!("waiting for what comes back at {}", expectation.place));
-    let judged = until(bus, session, |bus| {
+    let assessed = until(bus, session, |bus| {
         let now = bus.now();
         let stick = bus.device(&expectation.place)?;
         expectation.see_address(bus.address(&expectation.place)?);
-        Ok(match expectation.judge(stick.as_ref(), now) {
-            Judgement::Switched(switched) => Look::Done(Ok(switched)),
-            Judgement::Failed(error) => Look::Done(Err(error)),
-            Judgement::Pending(until) => Look::Again(until),
+        Ok(match expectation.assess(stick.as_ref(), now) {
+            Assessment::Switched(switched) => Look::Done(Ok(switched)),
+            Assessment::Failed(error) => Look::Done(Err(error)),
+            Assessment::Pending(until) => Look::Again(until),
         })
     });
-    match judged.map_err(|e| e.with_verdict(Verdict::Unknown))? {
+    match assessed.map_err(|e| e.with_verdict(Verdict::Unknown))? {
         Ok(switched) => Ok((switched, expectation)),
         Err(mut error) => {
             if !observations.is_empty() {
@@ -159,12 +159,12 @@ fn await_ports(
     end: Moment,
     session: &mut Session<'_>,
 ) -> Result<()> {
-    let mut quiet = bus.now() + QUIET;
+    let mut quiet = bus.now() + SETTLED_AFTER;
     let waited = until(bus, session, |bus| {
         match bus.device(&switched.stick.place)? {
             Some(stick) if stick.id == switched.stick.id => {
                 if stick != switched.stick {
-                    quiet = bus.now() + QUIET;
+                    quiet = bus.now() + SETTLED_AFTER;
                 }
                 switched.stick = stick;
             }

@@ -1,7 +1,7 @@
 //! Switching sticks as they are plugged in, many at a time: what a daemon decides, without its clock, its loop and its threads.
 //!
 //! [`Watcher::look`] is called when something on the bus changed, or when the moment that it asked for has come. Sending is left to
-//! [`Workers`], which may serve many sticks at a time, and judging comes later: no stick waits for another one, not even for one that hangs in
+//! [`Workers`], which may serve many sticks at a time, and assessment comes later: no stick waits for another one, not even for one that hangs in
 //! the middle of its message.
 //!
 //! A place goes from `Phase` to phase: idle, given to others first, with a worker, expected to switch, expected to get its ports, idle.
@@ -30,7 +30,6 @@
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
@@ -39,7 +38,7 @@ use crate::link::{Bus, Moment};
 use crate::profile::Catalogue;
 use crate::stick::{Mode, Place, Stick, UsbId};
 use crate::switching::expectation::{
-    Appearance, Expectation, Judgement, QUIET, Switched, is_configured, ports_are_made,
+    Appearance, Assessment, Expectation, SETTLED_AFTER, Switched, is_configured, ports_are_made,
 };
 use crate::switching::guard::Guard;
 use crate::switching::medium::MediumConsent;
@@ -216,7 +215,7 @@ enum Phase {
     /// It got its message.
     Expected {
         expectation: Box<Expectation>,
-        /// When it is to be judged again though nothing happened.
+        /// When it is to be assessed again though nothing happened.
         until: Moment,
     },
     /// It switched, and its drivers may still be making ports.
@@ -236,8 +235,8 @@ impl PlaceState {
         of_phase.into_iter().chain(self.denied_until).min()
     }
 
-    /// Judges a stick that got its message.
-    fn judge(
+    /// Assesses a stick that got its message.
+    fn assess(
         &mut self,
         place: &Place,
         stick: Option<&Stick>,
@@ -248,13 +247,15 @@ impl PlaceState {
         let Phase::Expected { expectation, until } = &mut self.phase else { return };
         let from = expectation.before.id;
         expectation.see_address(address);
-        self.phase = match expectation.judge(stick, now) {
-            Judgement::Pending(latest) => {
+        self.phase = match expectation.assess(stick, now) {
+            Assessment::Pending(latest) => {
                 *until = latest;
                 return;
             }
-            Judgement::Switched(to) => Phase::Settling { from, to: Box::new(to), until: now + QUIET },
-            Judgement::Failed(error) => {
+            Assessment::Switched(to) => {
+                Phase::Settling { from, to: Box::new(to), until: now + SETTLED_AFTER }
+            }
+            Assessment::Failed(error) => {
                 news(News::Failed { place: place.clone(), error });
                 Phase::Idle
             }
@@ -268,7 +269,7 @@ impl PlaceState {
         let gone = match stick.filter(same) {
             Some(stick) if *stick != to.stick => {
                 to.stick = stick.clone();
-                *until = now + QUIET;
+                *until = now + SETTLED_AFTER;
                 false
             }
             Some(_) => false,
@@ -368,7 +369,7 @@ impl PlaceState {
         match result {
             Ok(Outcome::Switched(now_is)) => {
                 let to = Box::new(Switched { stick: *now_is, expected: true });
-                self.phase = Phase::Settling { from: stick.id, to, until: now + QUIET };
+                self.phase = Phase::Settling { from: stick.id, to, until: now + SETTLED_AFTER };
                 Ok(())
             }
             Ok(Outcome::Sent(sent)) => {
@@ -410,7 +411,8 @@ pub struct Watcher<'a> {
     /// Somebody may be online with a modem that was there at the first look: it is not switched to anything better.
     looked_before: bool,
     rules: Rules,
-    places: BTreeMap<Place, PlaceState>,
+    /// In the order of the places.
+    places: Vec<(Place, PlaceState)>,
 }
 
 /// What decides about a stick besides what it shows.
@@ -428,13 +430,7 @@ struct Facts {
 impl<'a> Watcher<'a> {
     /// Looks sticks up in `catalogue`. Others, usb_modeswitch for example, have `patience` to switch a stick first; zero for none.
     pub fn new(catalogue: &'a Catalogue, patience: Duration) -> Self {
-        Watcher {
-            catalogue,
-            patience,
-            looked_before: false,
-            rules: Rules::default(),
-            places: BTreeMap::new(),
-        }
+        Watcher { catalogue, patience, looked_before: false, rules: Rules::default(), places: Vec::new() }
     }
 
     /// Obeys the owner's lasting choices.
@@ -463,11 +459,12 @@ impl<'a> Watcher<'a> {
             let stick = sticks.iter().find(|s| s.place == *place);
             let address =
                 if matches!(state.phase, Phase::Expected { .. }) { bus.address(place)? } else { None };
-            state.judge(place, stick, address, now, news);
+            state.assess(place, stick, address, now, news);
             state.settle(stick, now, news);
             state.notice(stick.is_some(), now);
         }
-        self.places.retain(|_, state| !state.is_forgotten(now));
+        self.places.retain(|(_, state)| !state.is_forgotten(now));
+        let patience = self.patience;
         for stick in &sticks {
             session.check()?;
             let choice = self.rules.of(stick);
@@ -483,8 +480,8 @@ impl<'a> Watcher<'a> {
                 wants_more: choice.wants_more(stick),
             };
             let now = bus.now();
-            let state = self.places.entry(stick.place.clone()).or_default();
-            if state.wants(stick, &facts, now, self.patience) && state.guard_allows(stick, now, news) {
+            let state = self.at(&stick.place);
+            if state.wants(stick, &facts, now, patience) && state.guard_allows(stick, now, news) {
                 state.phase = Phase::Serving;
                 workers.serve(stick, goal);
             }
@@ -492,7 +489,19 @@ impl<'a> Watcher<'a> {
         self.looked_before = true;
         self.hear(bus.now(), workers, session, news)?;
         let now = bus.now();
-        Ok(self.places.values().filter_map(|state| state.next_look(now)).min())
+        Ok(self.places.iter().filter_map(|(_, state)| state.next_look(now)).min())
+    }
+
+    /// What is known of a place; a place that was not seen before begins.
+    fn at(&mut self, place: &Place) -> &mut PlaceState {
+        let index = match self.places.binary_search_by(|(known, _)| known.cmp(place)) {
+            Ok(index) => index,
+            Err(index) => {
+                self.places.insert(index, (place.clone(), PlaceState::default()));
+                index
+            }
+        };
+        &mut self.places[index].1
     }
 
     /// Takes the reports of the workers.
@@ -506,11 +515,11 @@ impl<'a> Watcher<'a> {
         for report in workers.reports() {
             match report {
                 Report::Began { stick, evidence } => {
-                    self.places.entry(stick.place.clone()).or_default().guard.began(&stick, now);
+                    self.at(&stick.place).guard.began(&stick, now);
                     news(News::Switching { stick, evidence });
                 }
                 Report::Ended { stick, result } => {
-                    let state = self.places.entry(stick.place.clone()).or_default();
+                    let state = self.at(&stick.place);
                     state.ended(&stick, result, now, session, news)?;
                 }
             }

@@ -49,7 +49,7 @@ const REQUESTS: [(WebRequest, &str); 4] = [
 /// What [`open`] will do.
 pub fn plan(stick: &Stick) -> Plan {
     let mut plan =
-        Plan::new(format!("switch {} ({}, {}) to serial ports", stick.place, stick.id, stick.mode));
+        Plan::new(format!("switch {} ({}, {}) to serial ports", stick.place, stick.id, stick.mode_words()));
     for (index, (_, name)) in REQUESTS.iter().enumerate() {
         let unless = if index == 0 { "" } else { ", unless serial ports appeared" };
         plan.step("web-ports", format!("ask the web server: {name}{unless}"), None);

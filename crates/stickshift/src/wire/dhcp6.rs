@@ -1,4 +1,13 @@
 //! Stateless DHCPv6: the question for name servers and its answer (RFC 8415 sections 8, 18.2.6 and 21, RFC 3646 section 3).
+//!
+//! ```
+//! use stickshift::wire::dhcp6;
+//!
+//! let question = dhcp6::information_request(0x01_02_03, [2, 0x53, 1, 2, 3, 4]);
+//! assert_eq!(question[..4], [11, 1, 2, 3]);
+//! // An answer to another question is none to this one.
+//! assert_eq!(dhcp6::name_servers(&[7, 9, 9, 9], 0x01_02_03), None);
+//! ```
 
 use core::net::Ipv6Addr;
 

@@ -2,6 +2,16 @@
 //!
 //! Written here and not taken from a crate: the general ones add 0.5 MB to a program of 3 MB. Layouts: `linux/netlink.h`, `linux/rtnetlink.h`,
 //! `linux/if_link.h`, `linux/if_addr.h`, `linux/fib_rules.h`. Numbers are in the byte order of the machine.
+//!
+//! ```
+//! use stickshift::wire::rtnetlink::{self, Message};
+//!
+//! // RTM_GETLINK for every link.
+//! let request = Message::new(18, rtnetlink::DUMP, &rtnetlink::link_body(0, 0, 0)).bytes(7);
+//! assert_eq!(request.len(), 32);
+//! let length = u32::from_ne_bytes(request[..4].try_into().unwrap());
+//! assert_eq!(length as usize, request.len());
+//! ```
 
 use core::net::IpAddr;
 
@@ -16,6 +26,8 @@ pub mod kind {
     pub const NEW_ROUTE: u16 = 24;
     pub const DELETE_ROUTE: u16 = 25;
     pub const GET_ROUTE: u16 = 26;
+    pub const NEW_NEIGHBOUR: u16 = 28;
+    pub const GET_NEIGHBOUR: u16 = 30;
     pub const NEW_RULE: u16 = 32;
     pub const DELETE_RULE: u16 = 33;
     pub const GET_RULE: u16 = 34;

@@ -3,6 +3,7 @@
 mod functions;
 mod network;
 mod ntb;
+mod rndis;
 mod session;
 mod standard;
 mod urb;

@@ -1,5 +1,5 @@
 //! The network function of a stick: frames or packets in transfers, and what it notifies the host of (USB-IF, CDC 1.2, ECM 1.2, NCM 1.0,
-//! MBIM 1.0).
+//! MBIM 1.0; RNDIS in a module of its own).
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,10 @@ use stickshift::link::{ControlSetup, Moment};
 
 use crate::attach::usb::functions::{self, NTB_SIZE};
 use crate::attach::usb::ntb::{self, Block, Width};
+use crate::attach::usb::rndis::{self, Rndis};
 use crate::device::{Device, Function, UsbInterface, descriptors};
-use crate::network::{Card, Router};
+use crate::network::Card;
+use crate::router::Router;
 
 /// Of frames, and of the IP packets of MBIM's session 0.
 const FRAMES: [u8; 4] = *b"NCM0";
@@ -40,14 +42,24 @@ impl Default for Blocks {
     }
 }
 
+/// How frames stand in transfers.
+#[derive(Debug)]
+enum Framing {
+    /// Every transfer is a frame.
+    Bare,
+    /// NCM, and the packets of MBIM.
+    Blocks(Blocks),
+    /// RNDIS.
+    Messages(Rndis),
+}
+
 /// The network function of the configuration that the host selected.
 #[derive(Debug)]
 pub(super) struct Network {
     /// The interface that gets requests and sends notifications.
     control: u8,
     behind: Behind,
-    /// `None`: every transfer is a frame.
-    blocks: Option<Blocks>,
+    framing: Framing,
     /// AT commands go over the control channel.
     talks: bool,
     /// What was said there and not fetched.
@@ -72,10 +84,15 @@ impl Network {
             None => Behind::Card(Card::new(descriptors::mac(), !device.answers_dhcp())),
         };
         let ncm = control.function == Function::Ncm;
+        let framing = match control.alternates[0].class {
+            _ if ncm => Framing::Blocks(Blocks::default()),
+            class if rndis::is_rndis(class) => Framing::Messages(Rndis::new(descriptors::mac())),
+            _ => Framing::Bare,
+        };
         Some(Network {
             control: control.number,
             behind,
-            blocks: ncm.then(Blocks::default),
+            framing,
             talks: ncm && class == 0xff,
             unread: Vec::new(),
             announced: false,
@@ -107,7 +124,21 @@ impl Network {
             }
             _ => {}
         }
-        let blocks = self.blocks.as_mut()?;
+        let linked = self.is_linked(device, now);
+        let blocks = match &mut self.framing {
+            Framing::Blocks(blocks) => blocks,
+            Framing::Messages(rndis) => {
+                return match (setup.request_type, setup.request) {
+                    (0x21, 0x00) => {
+                        rndis.command(data, linked);
+                        Some(Vec::new())
+                    }
+                    (0xa1, 0x01) => Some(rndis.take_answer()),
+                    _ => None,
+                };
+            }
+            Framing::Bare => return None,
+        };
         match (setup.request_type, setup.request) {
             // GET_NTB_FORMAT, SET_NTB_FORMAT.
             (0xa1, 0x83) => Some(vec![u8::from(blocks.width == Width::Bits32), 0]),
@@ -130,13 +161,18 @@ impl Network {
         }
     }
 
+    /// Whether packets can pass: a router is there from the start.
+    fn is_linked(&self, device: &dyn Device, now: Moment) -> bool {
+        matches!(self.behind, Behind::Router(_)) || device.bearer(now).is_some()
+    }
+
     fn signature(&self) -> [u8; 4] {
         if matches!(self.behind, Behind::Packets) { PACKETS } else { FRAMES }
     }
 
     /// The host selected the setting of an interface without endpoints: the function begins anew.
     pub(super) fn reset(&mut self) {
-        if let Some(blocks) = &mut self.blocks {
+        if let Framing::Blocks(blocks) = &mut self.framing {
             *blocks = Blocks::default();
         }
         self.linked = false;
@@ -144,10 +180,13 @@ impl Network {
 
     /// A transfer from the host.
     pub(super) fn receive(&mut self, device: &mut dyn Device, now: Moment, transfer: &[u8]) {
-        let frames = match &self.blocks {
-            None => vec![transfer],
+        let frames = match &self.framing {
+            Framing::Bare => vec![transfer],
+            Framing::Messages(rndis) => rndis.frames(transfer),
             // A block that is none is dropped, as a frame would be.
-            Some(blocks) => ntb::datagrams(transfer, blocks.width, self.signature()).unwrap_or_default(),
+            Framing::Blocks(blocks) => {
+                ntb::datagrams(transfer, blocks.width, self.signature()).unwrap_or_default()
+            }
         };
         let bearer = device.bearer(now);
         for frame in frames {
@@ -182,9 +221,13 @@ impl Network {
 
     /// The next transfer for the host, which takes so many bytes.
     pub(super) fn take(&mut self, device: &mut dyn Device, now: Moment, room: usize) -> Option<Vec<u8>> {
+        let (width, most) = match &self.framing {
+            Framing::Bare => return self.frame(device, now),
+            Framing::Messages(rndis) if !rndis.is_open() => return None,
+            Framing::Messages(_) => return self.frame(device, now).map(|frame| rndis::message(&frame)),
+            Framing::Blocks(blocks) => (blocks.width, room.min(blocks.most as usize)),
+        };
         let first = self.frame(device, now)?;
-        let Some(blocks) = &self.blocks else { return Some(first) };
-        let (width, most) = (blocks.width, room.min(blocks.most as usize));
         let mut block = Block::new(width);
         block.push(&first);
         // A frame that might not fit is not fetched.
@@ -194,7 +237,7 @@ impl Network {
             block.push(&frame);
         }
         let signature = self.signature();
-        let blocks = self.blocks.as_mut()?;
+        let Framing::Blocks(blocks) = &mut self.framing else { return None };
         blocks.sequence = blocks.sequence.wrapping_add(1);
         Some(block.finish(blocks.sequence.wrapping_sub(1), signature))
     }
@@ -212,10 +255,13 @@ impl Network {
         if matches!(self.behind, Behind::Packets) {
             return None;
         }
-        let linked = matches!(self.behind, Behind::Router(_)) || device.bearer(now).is_some();
+        if let Framing::Messages(rndis) = &mut self.framing {
+            return rndis.notify();
+        }
+        let linked = self.is_linked(device, now);
         if linked != self.linked {
             self.linked = linked;
-            if linked && self.blocks.is_some() {
+            if linked && matches!(self.framing, Framing::Blocks(_)) {
                 self.notifications.push_back(functions::speed(self.control));
             }
             self.notifications.push_back(functions::connection(self.control, linked));

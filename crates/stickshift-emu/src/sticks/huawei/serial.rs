@@ -5,7 +5,7 @@ use std::time::Duration;
 use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
-use crate::at::{AtEffect, port};
+use crate::at::{AtEffect, PortAnswer};
 use crate::device::Function;
 use crate::fault::{Channel, Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
@@ -180,9 +180,9 @@ impl HuaweiStick {
                 spoil(&mut command, 0, random);
             }
             let mut answer = if step.dropped {
-                port::PortAnswer::default()
+                PortAnswer::default()
             } else if step.nak.is_some() {
-                port::PortAnswer { bytes: b"\r\nERROR\r\n".to_vec(), ..port::PortAnswer::default() }
+                PortAnswer { bytes: b"\r\nERROR\r\n".to_vec(), ..PortAnswer::default() }
             } else {
                 at.answer(&command, &identity, &mut self.modem, now)
             };

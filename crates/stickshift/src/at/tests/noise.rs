@@ -20,7 +20,7 @@ fn plain_commands() {
         sim::unblock("12345678", "1234"),
         sim::set_pin_enabled(true, "1234"),
         sim::change("1234", "5678"),
-        network::select("20801", None).unwrap(),
+        network::select("20801").unwrap(),
         network::set_radio_config(&config).unwrap(),
         network::set_radio_config_3g(2, 2, 0x3fff_ffff, 1, 2),
         network::set_radio(true),

@@ -144,8 +144,8 @@ fn each_family_is_patched_where_the_document_says() {
         let mut usbldr = filler(8192);
         put(&mut usbldr, 0x100, &hex(signature));
         let before = loader(&usbldr);
-        let judged = before.judge();
-        assert_eq!((judged.safety, judged.family), (Safety::Stock, Some(family)));
+        let assessed = before.assess();
+        assert_eq!((assessed.safety, assessed.family), (Safety::Stock, Some(family)));
         let mut after = before.clone();
         after.change(&Changes::default()).unwrap();
 
@@ -158,15 +158,15 @@ fn each_family_is_patched_where_the_document_says() {
             assert!(differences(&before, &after).iter().all(|o| (at as u64..at as u64 + 4).contains(o)));
             assert_eq!(now[at as usize..at as usize + 4], MOV);
         }
-        assert_eq!(after.judge().safety, Safety::PatchedHere, "{family}");
+        assert_eq!(after.assess().safety, Safety::PatchedHere, "{family}");
         assert_eq!(after.changes().len(), 1);
         assert_eq!(after.changes()[0].offset, after.file_offset(at as usize));
         // Written and read again, the patch is the file's own.
         let again = Loader::parse(after.as_bytes().to_vec()).unwrap();
-        assert_eq!(again.judge().safety, Safety::AlreadySafe);
+        assert_eq!(again.assess().safety, Safety::AlreadySafe);
         let mut twice = again.clone();
         twice.change(&Changes::default()).unwrap();
-        assert_eq!((twice.changes(), twice.judge().safety), (&[][..], Safety::AlreadySafe));
+        assert_eq!((twice.changes(), twice.assess().safety), (&[][..], Safety::AlreadySafe));
     }
 }
 
@@ -182,15 +182,15 @@ fn every_call_is_taken_out_and_the_worst_decides() {
     let live = hex(BL);
     // One is taken out, two are in place: the file is not safe.
     let before = with_calls([(0x100, 0, &MOV), (0x1000, 0, &live), (0x1800, 5, &live)]);
-    let judged = before.judge();
-    assert_eq!((judged.safety, judged.family), (Safety::Stock, Some(EraseFamily::V7R1)));
-    assert_eq!(judged.evidence.len(), 3);
-    assert_eq!(judged.evidence[0].offset, before.file_offset(0x1014), "the worst comes first");
+    let assessed = before.assess();
+    assert_eq!((assessed.safety, assessed.family), (Safety::Stock, Some(EraseFamily::V7R1)));
+    assert_eq!(assessed.evidence.len(), 3);
+    assert_eq!(assessed.evidence[0].offset, before.file_offset(0x1014), "the worst comes first");
     assert!(before.refuse_erasing(false).is_err());
     let mut after = before.clone();
     after.change(&Changes::default()).unwrap();
     let changed: Vec<u64> = after.changes().iter().map(|c| c.offset - before.file_offset(0)).collect();
-    assert_eq!((changed, after.judge().safety), (vec![0x1014, 0x1814], Safety::PatchedHere));
+    assert_eq!((changed, after.assess().safety), (vec![0x1014, 0x1814], Safety::PatchedHere));
 }
 
 #[test]
@@ -204,12 +204,12 @@ fn a_safe_loader_is_changed_only_where_a_pattern_fits_exactly() {
     let before = loader(&usbldr);
     let mut after = before.clone();
     after.change(&Changes::default()).unwrap();
-    assert_eq!((after.judge().safety, after.changes()), (Safety::AlreadySafe, &[][..]));
+    assert_eq!((after.assess().safety, after.changes()), (Safety::AlreadySafe, &[][..]));
     // Without the hand patch it is not safe, and the guess is better than nothing.
     put(&mut usbldr, 0x400, &[7; 20]);
     let mut stock = loader(&usbldr);
     stock.change(&Changes::default()).unwrap();
-    assert_eq!((stock.judge().safety, stock.changes().len()), (Safety::PatchedHere, 1));
+    assert_eq!((stock.assess().safety, stock.changes().len()), (Safety::PatchedHere, 1));
     // As usblsafe-327x: an exact pattern is changed although the file is safe.
     put(&mut usbldr, 0x104, &hex(FAMILIES[0].1));
     put(&mut usbldr, 0x400, &hex(HAND_PATCH));
@@ -299,24 +299,24 @@ fn site_of(signature: &[u8], word: &str) -> Option<EraseSite> {
 fn the_older_hand_patch_is_recognised() {
     let mut usbldr = filler(8192);
     put(&mut usbldr, 0x400, &hex(HAND_PATCH));
-    let judged = loader(&usbldr).judge();
-    assert_eq!((judged.safety, judged.evidence.len()), (Safety::AlreadySafe, 1));
-    assert_eq!(judged.evidence[0].offset, 385 + 0x400);
+    let assessed = loader(&usbldr).assess();
+    assert_eq!((assessed.safety, assessed.evidence.len()), (Safety::AlreadySafe, 1));
+    assert_eq!(assessed.evidence[0].offset, 385 + 0x400);
     loader(&usbldr).refuse_erasing(false).unwrap();
 
     // With a call that can be followed it counts only in the routine that is called: here 0x118 + 8 + 4 * 0xb0 = 0x3e0.
     put(&mut usbldr, 0x104, &hex(FAMILIES[0].1));
     put(&mut usbldr, 0x118, &hex("b00000eb"));
-    assert_eq!(loader(&usbldr).judge().safety, Safety::AlreadySafe);
+    assert_eq!(loader(&usbldr).assess().safety, Safety::AlreadySafe);
     put(&mut usbldr, 0x118, &hex("b00100eb"));
-    assert_eq!(loader(&usbldr).judge().safety, Safety::Stock);
+    assert_eq!(loader(&usbldr).assess().safety, Safety::Stock);
 }
 
 #[test]
 fn a_loader_that_erases_or_may_is_refused_and_the_loss_is_named() {
     let mut usbldr = filler(4096);
     let unknown = loader(&usbldr);
-    assert_eq!(unknown.judge().safety, Safety::Unknown);
+    assert_eq!(unknown.assess().safety, Safety::Unknown);
     put(&mut usbldr, 0x100, &[hex(FAMILIES[0].1), hex(BL)].concat());
     let mut stock = loader(&usbldr);
     stock.change(&Changes { keep_erase: true, ..Changes::default() }).unwrap();
@@ -477,7 +477,7 @@ fn ten_thousand_mutations_do_no_harm() {
             Ok(mut loader) => {
                 read += 1;
                 loader.oddities();
-                loader.judge();
+                loader.assess();
                 loader.chip();
                 let changes = Changes {
                     fastboot: round % 2 == 0,

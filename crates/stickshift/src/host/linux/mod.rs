@@ -6,3 +6,5 @@ pub mod memory;
 pub mod modem_manager;
 #[cfg(feature = "online")]
 pub(super) mod resolved;
+#[cfg(target_env = "musl")]
+mod thread_name;

@@ -10,6 +10,7 @@ mod resolver;
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,12 +22,13 @@ use crate::online::computer::{
     Card, CardState, Change, Computer, DhcpLease, MAIN_TABLE, Network, Owner, Pppd, PppdRuns, PppdState,
     Route, SettingName,
 };
+use crate::online::kept::Kept;
 use crate::online::probe::{Answer, Probe};
 use crate::online::record::{Record, Usage, VERSION};
 use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
-use netlink::Netlink;
+use netlink::{Netlink, News};
 use pppd::Programs;
 
 /// Where the system keeps things. Tests give folders of their own.
@@ -58,6 +60,9 @@ impl Default for Folders {
 
 /// How often something is looked at again while it is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// The same for pppd, which negotiates in less.
+const PPPD_LOOK: Duration = Duration::from_millis(20);
 
 /// How long udev may take to name an interface.
 const NAMING: Duration = Duration::from_secs(5);
@@ -214,6 +219,14 @@ impl Computer for SysComputer {
         Ok(all)
     }
 
+    fn ipv6_router(&mut self, card: &Card) -> Result<Option<IpAddr>> {
+        let all = self.default_routes()?;
+        match all.iter().find(|route| route.v6 && route.card == *card).and_then(|route| route.via) {
+            Some(router) => Ok(Some(router)),
+            None => self.netlink.ipv6_router(card.index),
+        }
+    }
+
     fn owner(&mut self, card: &Card) -> Option<Owner> {
         owner::of(&self.folders, card)
     }
@@ -294,13 +307,14 @@ impl Computer for SysComputer {
         dhcp::lease(card, mac, again, limit, &self.cancel)
     }
 
-    fn name_servers6(&mut self, card: &Card, limit: Duration) -> Result<Vec<std::net::IpAddr>> {
+    fn name_servers6(&mut self, card: &Card, limit: Duration) -> Result<Vec<IpAddr>> {
         let mac = self.there(card)?.mac.unwrap_or_default();
         dhcp6::name_servers(card, mac, limit, &self.cancel)
     }
 
     fn await_address(&mut self, card: &Card, v6: bool, limit: Duration) -> Result<Option<Network>> {
         let end = Instant::now() + limit;
+        let news = News::of_addresses();
         loop {
             let state = self.there(card)?;
             if let Some(found) = state.addresses.into_iter().find(|n| n.address.is_ipv6() == v6) {
@@ -312,7 +326,10 @@ impl Computer for SysComputer {
             if self.cancel.is_cancelled() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped on request"));
             }
-            std::thread::sleep(LOOK_AGAIN);
+            match &news {
+                Ok(news) => news.wait(LOOK_AGAIN),
+                Err(_) => std::thread::sleep(LOOK_AGAIN),
+            }
         }
     }
 
@@ -320,20 +337,27 @@ impl Computer for SysComputer {
         probes::ask(card, probe)
     }
 
-    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
-        self.programs.start(&*port, pppd)
+    fn start_pppd(&mut self, port: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
+        self.programs.start(port, pppd, &self.cancel)
+    }
+
+    fn leave_to_pppd(&mut self, port: Box<dyn ByteLink>, runs: &PppdRuns) -> Result<()> {
+        self.programs.is_dialled(runs)?;
+        drop(port);
+        Ok(())
     }
 
     fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
-        std::thread::sleep(LOOK_AGAIN);
-        let Some(up) = self.programs.state(runs)? else { return Ok(PppdState::Negotiates) };
-        let (name, mut found) = match up {
-            pppd::Told::Ended(code) => return Ok(PppdState::Ended(code)),
-            pppd::Told::Up { name, state } => (name, state),
+        let negotiates = || {
+            std::thread::sleep(PPPD_LOOK);
+            Ok(PppdState::Negotiates)
         };
-        let Some(card) = self.names().into_iter().find(|card| card.name == name) else {
-            return Ok(PppdState::Negotiates);
+        let (name, mut found) = match self.programs.state(runs)? {
+            None => return negotiates(),
+            Some(pppd::Told::Ended(code)) => return Ok(PppdState::Ended(code)),
+            Some(pppd::Told::Up { name, state }) => (name, state),
         };
+        let Some(card) = self.names().into_iter().find(|card| card.name == name) else { return negotiates() };
         let own = self.there(&card)?.addresses;
         if let PppdState::Up { card: slot, addresses, .. } = &mut found {
             (*slot, *addresses) = (card, own);
@@ -351,7 +375,7 @@ impl Computer for SysComputer {
                 return Err(Error::new(ErrorKind::FileUnreadable, what).because(e));
             }
         };
-        let record: Option<Record> = serde_json::from_str(&text).ok();
+        let record = serde_json::from_str(&text).ok().and_then(|value| Record::of_json(&value));
         record.filter(|r| r.version == VERSION && r.place == place.as_str()).map(Some).ok_or_else(|| {
             Error::new(ErrorKind::FileCorrupt, "the record of what was changed for this stick cannot be read")
                 .with("path", path.display())
@@ -362,8 +386,7 @@ impl Computer for SysComputer {
         let path = self.folders.records.join(format!("{}.json", record.place));
         fs::create_dir_all(&self.folders.records)
             .map_err(|e| Error::new(ErrorKind::FileUnwritable, "records cannot be kept").because(e))?;
-        let text = serde_json::to_vec_pretty(record).unwrap_or_default();
-        atomic_file::write(&path, &text)
+        atomic_file::write(&path, format!("{:#}", record.to_json()).as_bytes())
     }
 
     fn forget(&mut self, place: &Place) -> Result<()> {
@@ -376,11 +399,11 @@ impl Computer for SysComputer {
     }
 
     fn usage(&mut self, place: &Place) -> Option<Usage> {
-        serde_json::from_str(&read(&self.usage_file(place))?).ok()
+        Usage::of_json(&serde_json::from_str(&read(&self.usage_file(place))?).ok()?)
     }
 
     fn keep_usage(&mut self, place: &Place, usage: &Usage) -> Result<()> {
-        atomic_file::write(&self.usage_file(place), &serde_json::to_vec(usage).unwrap_or_default())
+        atomic_file::write(&self.usage_file(place), usage.to_json().to_string().as_bytes())
     }
 
     fn period(&mut self, per: Per) -> String {

@@ -30,13 +30,39 @@ pub(super) struct Netlink {
     sequence: u32,
 }
 
+/// What the kernel tells of addresses as they come and go.
+#[derive(Debug)]
+pub(super) struct News(OwnedFd);
+
+impl News {
+    /// `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
+    const ADDRESSES: u32 = 0x10 | 0x100;
+
+    pub(super) fn of_addresses() -> Result<News> {
+        socket_of(News::ADDRESSES).map(News)
+    }
+
+    /// Waits for news, at most so long. What it says is to be asked for.
+    pub(super) fn wait(&self, limit: Duration) {
+        let timeout = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        if poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0) {
+            let mut buffer = [0; 4096];
+            // What overflowed is as good: something has changed.
+            while recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT).is_ok() {}
+        }
+    }
+}
+
+/// A socket of NETLINK_ROUTE, which is protocol 0, that hears these groups.
+fn socket_of(groups: u32) -> Result<OwnedFd> {
+    socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
+        .and_then(|socket| bind(&socket, &SocketAddrNetlink::new(0, groups)).map(|()| socket))
+        .map_err(|e| failed("the kernel's netlink cannot be opened", e.raw_os_error()))
+}
+
 impl Netlink {
     pub(super) fn open() -> Result<Netlink> {
-        // NETLINK_ROUTE is protocol 0.
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
-            .and_then(|socket| bind(&socket, &SocketAddrNetlink::new(0, 0)).map(|()| socket))
-            .map_err(|e| failed("the kernel's netlink cannot be opened", e.raw_os_error()))?;
-        Ok(Netlink { socket, sequence: 0 })
+        Ok(Netlink { socket: socket_of(0)?, sequence: 0 })
     }
 
     /// Sends a request and gives what came: the messages' bytes, each with its header.
@@ -68,21 +94,22 @@ impl Netlink {
         }
     }
 
-    /// Every address by interface number.
+    /// Every address that can be used, by interface number.
     pub(super) fn addresses(&mut self) -> Result<Vec<(u32, Network)>> {
         let dump = Message::new(kind::GET_ADDRESS, nl::DUMP, &nl::address_body(0, 0, 0));
         let bytes = self.ask(dump).map_err(|e| failed("the kernel does not list addresses", e))?;
         let mut found = Vec::new();
         for message in nl::messages(&bytes).filter(|m| m.kind == kind::NEW_ADDRESS) {
-            let [_, prefix, _, scope, index @ ..] = message.body else { continue };
+            let [_, prefix, flags, scope, index @ ..] = message.body else { continue };
             let Some(index) = index.get(..4).and_then(nl::number) else { continue };
             let of = |wanted: u16| {
                 message.attributes(8).find(|(name, _)| *name == wanted).and_then(|(_, v)| nl::address(v))
             };
             // IFA_LOCAL, else IFA_ADDRESS: on a point-to-point link the second is the other end.
             let Some(address) = of(2).or_else(|| of(1)) else { continue };
-            // What reaches no further than the link is no address to go online with.
-            if *scope < LINK_SCOPE {
+            // What reaches no further than the link is no address to go online with, and neither is one of which the kernel does not know
+            // yet whether somebody else has it.
+            if *scope < LINK_SCOPE && flags & TENTATIVE == 0 {
                 found.push((index, Network { address, prefix: *prefix }));
             }
         }
@@ -101,6 +128,22 @@ impl Netlink {
             }
         }
         Ok(found)
+    }
+
+    /// The router that the kernel knows behind an interface by its advertisement, whether or not it took a default route from it.
+    pub(super) fn ipv6_router(&mut self, index: u32) -> Result<Option<IpAddr>> {
+        // struct ndmsg: family, interface, state, flags, type.
+        let mut body = [0; 12];
+        body[0] = nl::INET6;
+        let dump = Message::new(kind::GET_NEIGHBOUR, nl::DUMP, &body);
+        let bytes = self.ask(dump).map_err(|e| failed("the kernel does not list neighbours", e))?;
+        let router = |message: nl::Received<'_>| {
+            let [nl::INET6, _, _, _, a, b, c, d, _, _, flags, ..] = *message.body else { return None };
+            let is_its = nl::number(&[a, b, c, d]) == Some(index) && flags & NTF_ROUTER != 0;
+            let (_, value) = message.attributes(12).find(|(name, _)| is_its && *name == NDA_DST)?;
+            nl::address(value)
+        };
+        Ok(nl::messages(&bytes).filter(|m| m.kind == kind::NEW_NEIGHBOUR).find_map(router))
     }
 
     fn rules(&mut self, v6: bool) -> Result<Vec<Rule>> {
@@ -178,8 +221,14 @@ impl Netlink {
     }
 }
 
+/// `IFA_F_TENTATIVE`.
+const TENTATIVE: u8 = 0x40;
+
 /// `RT_SCOPE_LINK`.
 const LINK_SCOPE: u8 = 253;
+
+const NTF_ROUTER: u8 = 0x80;
+const NDA_DST: u16 = 1;
 
 const FRA_SRC: u16 = 2;
 const FRA_PRIORITY: u16 = 6;

@@ -1,7 +1,8 @@
-//! What Windows tells of a stick beyond its descriptors: its tree of devices with the serial ports, and its drive, which takes SCSI commands while
-//! its driver stays bound.
+//! What Windows tells of a stick beyond its descriptors: its tree of devices with the serial ports, what a port has received, and its drive, which
+//! takes SCSI commands while its driver stays bound.
 
 mod cfgmgr;
+mod comm;
 mod scsi;
 
 use std::ffi::OsStr;
@@ -9,6 +10,8 @@ use std::ffi::OsStr;
 use super::device_tree::{self, Node};
 use super::pass_through::ScsiUnit;
 use crate::error::{Error, ErrorKind, Result};
+
+pub(super) use comm::received;
 
 /// The devices below the one with this identifier, itself first.
 fn tree(instance: &OsStr) -> Vec<Node> {

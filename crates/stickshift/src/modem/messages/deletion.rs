@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::at::{self, At};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hilink::sms as web_sms;
+use crate::link::Changes;
 use crate::mbim;
 use crate::modem::look::Seen;
 use crate::modem::messages::stores::Selection;
@@ -34,6 +35,18 @@ impl Modem<'_> {
         {
             before = self.messages()?;
         }
+        if let Some(what) = ids.iter().find_map(|id| before.find(id).err()) {
+            return Err(before.tell(self.fails(ErrorKind::Usage, what)));
+        }
+        // Whatever comes of the deletion.
+        let marked = before.marked_as_read() && !matches!(self.way, Way::Web(_));
+        self.delete_listed(before, ids).map_err(|e| match marked {
+            true => e.detail(Detail::MarkedRead),
+            false => e,
+        })
+    }
+
+    fn delete_listed(&mut self, before: MessageList, ids: &[MessageId]) -> Result<Deleted> {
         let deletion = Deletion::new(before, ids).map_err(|what| self.fails(ErrorKind::Usage, what))?;
         if !deletion.wanted.iter().all(has_numbers) {
             let what = "the stick does not say where all parts of the message are stored";
@@ -58,7 +71,7 @@ impl Modem<'_> {
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
         let left = deletion.left(&now);
         if left.is_empty() || !matches!(deletion.seen(&now), Seen::Untouched | Seen::Other(_)) {
-            return self.judged(deletion, &now);
+            return self.confirmed(deletion, &now);
         }
         let mut accepted = 0;
         if let Err(error) = self.delete_places(&left, &mut accepted) {
@@ -69,10 +82,10 @@ impl Modem<'_> {
             return Ok(Deleted::default());
         }
         let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
-        self.judged(deletion, &now)
+        self.confirmed(deletion, &now)
     }
 
-    fn judged(&mut self, deletion: &Deletion, now: &MessageList) -> Result<Deleted> {
+    fn confirmed(&mut self, deletion: &Deletion, now: &MessageList) -> Result<Deleted> {
         if let Some(lost) = deletion.lost(now) {
             let what = "the stick accepted a deletion, but its message list does not show it";
             let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("lost", lost);
@@ -104,6 +117,7 @@ impl Modem<'_> {
 }
 
 fn delete_at(at: &mut At<'_>, places: &[Place], accepted: &mut usize) -> Result<()> {
+    let before = at.standing();
     let mut selection = Selection::begin(at)?;
     let mut delete = |at: &mut At<'_>, place: &Place| -> Result<()> {
         selection.choose(at, &place.store)?;
@@ -115,7 +129,12 @@ fn delete_at(at: &mut At<'_>, places: &[Place], accepted: &mut usize) -> Result<
         Ok(())
     });
     // A store that is not put back is named by the listing that follows.
-    selection.end(at, true);
+    let is_back = selection.end(at, true).is_none();
+    if is_back && *accepted == 0 {
+        // To have chosen another store for a moment is no change.
+        let doubt = at.standing().is_in_doubt();
+        at.stand(if doubt { before.in_doubt() } else { before });
+    }
     result
 }
 

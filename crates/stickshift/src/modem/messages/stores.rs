@@ -58,11 +58,16 @@ impl Selection {
     }
 }
 
-/// Runs a question that tells more where it is known: nothing when the stick refuses it or keeps silent.
+/// Runs a question that tells more where it is known: nothing when the stick refuses it twice or keeps silent twice. A stick whose SIM is busy
+/// refuses once what it knows, and a store that nobody hears of would make a number mean another message.
 fn unless_silent<T>(at: &mut At<'_>, command: &Command<T>) -> Result<Option<T>> {
-    match at.run_if_known(command) {
+    let mut ask = || match at.run_if_known(command) {
         Err(e) if e.is(ErrorKind::Timeout) => Ok(None),
         other => other,
+    };
+    match ask()? {
+        None => ask(),
+        told => Ok(told),
     }
 }
 
@@ -80,11 +85,13 @@ pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
             Ok((stored, counted)) => {
                 if usize::from(counted) > stored.len() {
                     let reason = format!("the stick counts {counted} entries and lists {}", stored.len());
+                    list.incomplete.push(name.clone());
                     list.skipped.push(SkippedStore { store: name.clone(), reason });
                 }
                 found.push((name.clone(), stored));
             }
             Err(e) if is_refusal(&e) => {
+                list.incomplete.push(name.clone());
                 list.skipped.push(SkippedStore { store: name.clone(), reason: reason(&e) });
                 first_refusal.get_or_insert(e);
             }

@@ -41,6 +41,11 @@ impl Computer for Simulated {
         Ok(self.state.routes.iter().filter(main).cloned().collect())
     }
 
+    fn ipv6_router(&mut self, card: &Card) -> Result<Option<IpAddr>> {
+        let all = self.default_routes()?;
+        Ok(all.iter().find(|route| route.v6 && route.card == *card).and_then(|route| route.via))
+    }
+
     fn owner(&mut self, card: &Card) -> Option<Owner> {
         let is_sticks =
             self.held(card).is_some_and(|held| held.place.is_some() && !card.name.starts_with("ppp"));
@@ -246,37 +251,44 @@ impl Computer for Simulated {
         })
     }
 
-    fn start_pppd(&mut self, port: Box<dyn ByteLink>, pppd: &Pppd) -> Result<PppdRuns> {
+    fn start_pppd(&mut self, _: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
         self.started += 1;
         let runs = PppdRuns { pid: 4710 + self.started, started: 1 };
-        if self.weather.pppd_ends.is_none() {
-            let place = pppd.name.parse().ok();
-            let card = self.add("ppp0", place.as_ref(), None);
-            let held = self.there(&card)?;
-            held.state.up = true;
-            held.state.addresses.push(Network { address: [10, 64, 0, 9].into(), prefix: 32 });
-            let link = self.ppp.map(|end| (port, end()));
-            self.programs.insert(runs.pid, Program { card, link });
-        }
+        self.programs.insert(runs.pid, Program { place: pppd.name.parse().ok(), card: None, link: None });
         Ok(runs)
     }
 
-    fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
-        if let Some(code) = self.weather.pppd_ends {
-            return Ok(PppdState::Ended(code));
+    fn leave_to_pppd(&mut self, port: Box<dyn ByteLink>, runs: &PppdRuns) -> Result<()> {
+        if self.weather.pppd_ends.is_some() {
+            self.programs.remove(&runs.pid);
+            return Ok(());
         }
+        let Some(mut program) = self.programs.remove(&runs.pid) else { return Ok(()) };
+        let card = self.add("ppp0", program.place.as_ref(), None);
+        let held = self.there(&card)?;
+        held.state.up = true;
+        held.state.addresses.push(Network { address: [10, 64, 0, 9].into(), prefix: 32 });
+        program.card = Some(card);
+        program.link = self.ppp.map(|end| (port, end()));
+        self.programs.insert(runs.pid, program);
+        Ok(())
+    }
+
+    fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
         self.look();
-        let card = self.programs.get(&runs.pid).map(|program| program.card.clone());
-        let addresses =
-            card.as_ref().and_then(|card| self.held(card)).map(|held| held.state.addresses.clone());
-        Ok(match (card, addresses) {
-            (Some(card), Some(addresses)) => PppdState::Up {
+        let Some(program) = self.programs.get(&runs.pid) else {
+            return Ok(PppdState::Ended(self.weather.pppd_ends.unwrap_or(16)));
+        };
+        let Some(card) = program.card.clone() else { return Ok(PppdState::Negotiates) };
+        let addresses = self.held(&card).map(|held| held.state.addresses.clone());
+        Ok(match addresses {
+            Some(addresses) => PppdState::Up {
                 card,
                 addresses,
                 peer: Some([10, 64, 64, 64].into()),
                 dns: vec![[10, 177, 0, 34].into()],
             },
-            _ => PppdState::Ended(16),
+            None => PppdState::Ended(16),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::online::registration::Registered;
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
+use crate::online::wanted::own_choice;
 use crate::online::ways::{Bearer, Kind, Way, interface_of, ncm, prelude};
 
 pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
@@ -19,12 +20,20 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let mark = run.mark();
     if let Some((addresses, answered, metric)) = settle_down(run, &card)? {
         if answered.is_some() || run.stick.ports().next().is_none() {
+            let asked = [
+                (run.wanted.apn.is_some(), "--apn"),
+                (run.wanted.user.is_some(), "--user"),
+                (run.wanted.roaming, "--roaming"),
+            ];
+            if let Some((_, option)) = asked.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
+                return Err(own_choice(option));
+            }
             let apn = Apn {
                 name: String::new(),
                 user: String::new(),
                 password: String::new(),
                 authentication: None,
-                source: ApnSource::Network,
+                source: ApnSource::Stick,
             };
             run.session.note("bearer", "the stick dials by itself");
             let registered = Registered::default();
@@ -78,7 +87,10 @@ type Settled = (Addresses, Option<String>, Option<u32>);
 fn settle_down(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Settled>> {
     let addresses = match settle::by_owner(run, card)? {
         Some(addresses) => Some(addresses),
-        None => settle::by_dhcp(run, card)?,
+        None => {
+            settle::prepare_ipv6(run, card)?;
+            settle::by_dhcp(run, card)?
+        }
     };
     let Some(mut addresses) = addresses else { return Ok(None) };
     let wants_v6 = run.wanted.ip != Some(PdpType::V4) && !addresses.foreign;

@@ -17,7 +17,7 @@ use crate::online::registration::Registered;
 use crate::online::run::Run;
 use crate::online::settle::Addresses;
 use crate::online::up::Access;
-use crate::stick::{Interface, Mode, Role, Stick};
+use crate::stick::{Interface, Mode, Role, Stick, is_huawei_design};
 
 /// A way from the stick to packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,6 @@ fn kind_of(interface: &Interface) -> Option<Kind> {
     }
 }
 
-/// Who makes sticks with HiLink firmware: Huawei, and the brands that sell its designs.
-const HILINK_VENDORS: [u16; 3] = [0x12d1, 0x3566, 0x3426];
-
 /// The way for a stick: the one that is wanted, else the best that its interfaces have. A note says why another one was passed over.
 ///
 /// # Errors
@@ -138,7 +135,7 @@ pub(super) fn choose(
     };
     let ppp = stick.interface(Role::Modem).is_some_and(|i| i.tty.is_some()) || stick.ports().next().is_some();
     // A router behind a card of another maker has another web page.
-    let is_huawei = HILINK_VENDORS.contains(&stick.id.vendor);
+    let is_huawei = is_huawei_design(stick.id.vendor);
     let is_hilink = matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial);
     if matches!(stick.mode, Mode::Cdrom | Mode::BootRom | Mode::Download | Mode::Fastboot) {
         return Err(lacks("cannot go online in this mode"));

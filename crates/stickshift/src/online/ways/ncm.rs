@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::at::data::{self, Authentication, Credentials, LinkState, NdisState, PdpType};
 use crate::at::{At, Command};
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
+use crate::link::Moment;
 use crate::modem::Modem;
 use crate::online::apn::Apn;
 use crate::online::computer::{Card, Change, Network, SettingName};
@@ -31,9 +32,10 @@ const ODD_ANSWERS: u32 = 10;
 /// A connection that is down this long after it was dialled does not come up any more.
 const STAYS_DOWN: Duration = Duration::from_secs(30);
 
-/// How often the state is asked for at first, and until when.
+/// How often the state is asked for without a report at first, until when, and then.
 const OFTEN: Duration = Duration::from_millis(250);
 const SOON: Duration = Duration::from_secs(10);
+const SELDOM: Duration = Duration::from_secs(1);
 
 /// How long the second kind of address may come after the first.
 const SECOND_KIND: Duration = Duration::from_secs(3);
@@ -45,6 +47,8 @@ const REGULAR: u16 = 36;
 pub(super) struct Dialled {
     v4: bool,
     v6: bool,
+    /// IPv4 is up, and IPv6 may come until then.
+    second_until: Option<Moment>,
 }
 
 pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
@@ -55,10 +59,19 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
 
     run.session.step("bearer", format!("data connection, {}", apn.words()));
     let Some(at) = modem.at() else { unreachable_way()? };
+    if run.computer.owner(&card).is_none() {
+        // While the network answers, the driver can begin to listen for its cable.
+        settle::prepare_ipv6(run, &card)?;
+        settle::raise(run, &card)?;
+    }
     let dialled = dial(run, at, &apn)?;
 
     run.session.step("address", "address");
-    let (addresses, answered, metric) = settle_down(run, at, &card, &dialled)?;
+    let settled = settle_down(run, at, &card, dialled);
+    // Whoever waits for no report gets none.
+    let quiet = at.run_if_known(&data::reports(false));
+    let (addresses, answered, metric) = settled?;
+    quiet?;
     Ok(Bearer { way: Way::Ncm, card, apn, registered, addresses, answered, metric })
 }
 
@@ -75,7 +88,10 @@ pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<
     // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
     run.note(StickUndo::HangUp { context: CONTEXT })?;
     run.note(undo)?;
-    hang_up(at)?;
+    let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
+    if states.is_empty() || states.iter().any(|s| s.state != LinkState::Down) {
+        hang_up(at)?;
+    }
 
     let mut attempts = Attempts::new(run.wanted, apn);
     loop {
@@ -114,9 +130,10 @@ fn attempt(
     at.take_urcs();
     at.run_if_known(&data::reports(true))?;
     let dialled = dial_and_wait(run, at, &dial, kind);
-    // Whoever waits for no report gets none.
-    let quiet = at.run_if_known(&data::reports(false));
-    dialled.and_then(|dialled| quiet.map(|_| dialled))
+    if dialled.is_err() {
+        let _ = at.run_if_known(&data::reports(false));
+    }
+    dialled
 }
 
 fn dial_and_wait(
@@ -127,7 +144,8 @@ fn dial_and_wait(
 ) -> Result<Dialled> {
     match at.run(dial) {
         Err(e) if e.is(ErrorKind::AtRefused) => {
-            // The first dial after a start is often answered by what was under way.
+            // The first dial after a start is often answered by what was under way, or by a connection that the stick does not show.
+            hang_up(at)?;
             at.sleep(Duration::from_secs(2));
             at.run(dial).map_err(|e| refused_dial(run, e))?;
         }
@@ -163,12 +181,11 @@ pub(in crate::online) fn hang_up(at: &mut At<'_>) -> Result<()> {
     }
 }
 
-/// Asks how the connection stands until it is up. Reports only tell a cause: the answer is the truth.
+/// Asks how the connection stands until it is up, at each report and from time to time. Reports only tell a cause: the answer is the truth.
 fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dialled> {
     let start = at.now();
     let mut odd = 0;
     let mut cause = None;
-    let mut first_up = None;
     loop {
         run.session.check()?;
         let states = at.run_if_known(&data::ndis_states())?;
@@ -185,15 +202,16 @@ fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dia
             at.sleep(Duration::from_secs(1));
             continue;
         };
-        let up = |v6: bool| states.iter().any(|s| s.v6 == v6 && s.state == LinkState::Up);
-        let dialled = Dialled { v4: up(false), v6: up(true) };
-        if dialled.v4 || dialled.v6 {
-            let since = *first_up.get_or_insert(at.now());
-            let all = kind != PdpType::V4V6 || dialled.v4 && dialled.v6;
-            if all || at.now() >= since + SECOND_KIND {
-                run.session.note("bearer", format!("connected, {}", dialled.words()));
-                return Ok(dialled);
+        let (v4, v6) = (is_up(&states, false), is_up(&states, true));
+        if v4 || v6 {
+            // IPv4 is set while IPv6 is under way. What comes the other way round is waited for here.
+            let until = (kind == PdpType::V4V6 && !(v4 && v6)).then(|| at.now() + SECOND_KIND);
+            let mut dialled = Dialled { v4, v6, second_until: until };
+            if !v4 {
+                dialled.await_second(run, at)?;
             }
+            run.session.note("bearer", format!("connected, {}", dialled.words()));
+            return Ok(dialled);
         }
         let down = states.iter().all(|s| s.state == LinkState::Down);
         cause = states.iter().filter_map(failed).next_back().or(cause);
@@ -202,14 +220,36 @@ fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dia
             return Err(refused(run, cause));
         }
         // Most networks answer within a few seconds, and somebody waits for that.
-        at.sleep(if waited < SOON { OFTEN } else { Duration::from_secs(1) });
+        at.wait_any_urc(if waited < SOON { OFTEN } else { SELDOM })?;
     }
 }
 
+fn is_up(states: &[NdisState], v6: bool) -> bool {
+    states.iter().any(|s| s.v6 == v6 && s.state == LinkState::Up)
+}
+
 impl Dialled {
+    /// Waits for the second kind of address where it is under way.
+    fn await_second(&mut self, run: &mut Run<'_, '_>, at: &mut At<'_>) -> Result<()> {
+        while let Some(until) = self.second_until {
+            run.session.check()?;
+            let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
+            self.v4 |= is_up(&states, false);
+            self.v6 |= is_up(&states, true);
+            if self.v4 && self.v6 || at.now() >= until {
+                self.second_until = None;
+            } else {
+                at.take_urcs();
+                at.wait_any_urc(OFTEN)?;
+            }
+        }
+        Ok(())
+    }
+
     fn words(&self) -> &'static str {
         match (self.v4, self.v6) {
             (true, true) => "IPv4 and IPv6",
+            (true, false) if self.second_until.is_some() => "IPv4; IPv6 may follow",
             (false, true) => "IPv6 alone: IPv4 addresses are reached through the operator's NAT64",
             _ => "IPv4",
         }
@@ -236,7 +276,7 @@ fn settle_down(
     run: &mut Run<'_, '_>,
     at: &mut At<'_>,
     card: &Card,
-    dialled: &Dialled,
+    mut dialled: Dialled,
 ) -> Result<(Addresses, Option<String>, Option<u32>)> {
     if let Some(addresses) = settle::by_owner(run, card)? {
         let metric = settle::route(run, card, &addresses)?;
@@ -264,21 +304,20 @@ fn settle_down(
             continue;
         };
         let mut addresses = v4.unwrap_or_default();
+        // The first packet can pass before IPv6 is there.
+        let mut metric = None;
+        if !addresses.own.is_empty() {
+            settle::address(run, card, &addresses)?;
+            metric = settle::route(run, card, &addresses)?;
+        }
+        dialled.await_second(run, at)?;
         if dialled.v6 {
-            let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
-            for server in details.dns.into_iter().filter(IpAddr::is_ipv6) {
-                if !addresses.dns.contains(&server) {
-                    addresses.dns.push(server);
-                }
-            }
-            settle::by_ipv6(run, card, &mut addresses)?;
+            metric = settle_v6(run, at, card, &mut addresses)?.or(metric);
         }
         if addresses.own.is_empty() {
             run.back_to(mark)?;
             continue;
         }
-        settle::address(run, card, &addresses)?;
-        let metric = settle::route(run, card, &addresses)?;
         let gateway = addresses.gateway;
         let servers = reach::servers(&addresses);
         let mut answered = reach::first_answer(run, card, &servers, gateway)?;
@@ -302,6 +341,25 @@ fn settle_down(
             Err(error.with("address", addresses.own[0]).with("name-servers", run::list(&addresses.dns)))
         }
     }
+}
+
+/// IPv6 beside what `addresses` has already: address, name servers and routes. Gives the metric of its default route.
+fn settle_v6(
+    run: &mut Run<'_, '_>,
+    at: &mut At<'_>,
+    card: &Card,
+    addresses: &mut Addresses,
+) -> Result<Option<u32>> {
+    let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
+    let mut own = Addresses { dns: details.dns, ..Addresses::default() };
+    own.dns.retain(IpAddr::is_ipv6);
+    settle::by_ipv6(run, card, &mut own)?;
+    let metric = if own.own.is_empty() { None } else { settle::more_routes(run, card, &own)? };
+    own.dns.retain(|server| !addresses.dns.contains(server));
+    addresses.own.extend(own.own);
+    addresses.dns.extend(own.dns);
+    addresses.from.extend(own.from);
+    Ok(metric)
 }
 
 /// Huawei's firmware reads NCM frames whose table stands at their end alone; kernels before 4.9 put it at their beginning. Sets that where

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::at::At;
 use crate::at::data::{self, PdpType};
 use crate::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::link::ByteLink;
@@ -31,18 +32,23 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     };
     run.session.step("bearer", format!("data call, {}", apn.words()));
     let mut port = dial_port(run, access)?;
-    dial(run, &mut *port, &apn)?;
-
-    run.session.step("address", "PPP by the system's pppd");
     let pppd = Pppd {
         name: run.place().to_string(),
         options: options(run.wanted.ip),
         secret: (!apn.user.is_empty()).then(|| (apn.user.clone(), apn.password.clone())),
     };
-    let runs = run.computer.start_pppd(port, &pppd)?;
+    // Before the call: many networks speak as soon as they have answered, and again after three seconds only.
+    let runs = run.computer.start_pppd(&*port, &pppd)?;
     // Recorded at once: whatever comes next, it is ended.
     run.record.on_computer.push(Change::EndProgram { pid: runs.pid, started: runs.started });
     run.computer.keep(&run.record)?;
+    if let PppdState::Ended(code) = run.computer.pppd_state(&runs)? {
+        return Err(ended(run, code));
+    }
+    dial(run, &mut *port, &apn)?;
+
+    run.session.step("address", "PPP by the system's pppd");
+    run.computer.leave_to_pppd(port, &runs)?;
     let (card, addresses) = agree(run, &runs)?;
     settle::address(run, &card, &addresses)?;
     let metric = settle::route(run, &card, &addresses)?;
@@ -70,6 +76,18 @@ pub(super) fn options(ip: Option<PdpType>) -> Vec<String> {
         "10",
         "lcp-echo-failure",
         "5",
+        // The network speaks first, or waits for the first word longer than this, in milliseconds.
+        "connect-delay",
+        "300",
+        // A request that is lost is repeated after a second, not after three; for as long altogether.
+        "lcp-restart",
+        "1",
+        "lcp-max-configure",
+        "30",
+        "ipcp-restart",
+        "1",
+        "ipcp-max-configure",
+        "30",
     ];
     match ip {
         Some(PdpType::V4) => options.push("noipv6"),
@@ -100,8 +118,8 @@ fn modem_port(stick: &Stick) -> Option<u8> {
 
 /// Dials until `CONNECT`; from then on the port carries PPP.
 fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()> {
-    let mut modem = Modem::over_at(port, run.session.cancel())?;
-    let Some(at) = modem.at() else { return Ok(()) };
+    let mut at = At::new(port).with_cancel(run.session.cancel().clone());
+    at.wake()?;
     at.run_if_known(&data::factory_line())?;
     // The line's settings bring the echo back.
     at.init()?;
@@ -128,7 +146,7 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
             let text =
                 "the stick believes in a connection of its network card that nobody here uses: it is hung up";
             run.session.note("bearer", text);
-            ncm::hang_up(at)?;
+            ncm::hang_up(&mut at)?;
         }
         // The first dial after a start is often answered by what was under way, too.
         at.sleep(Duration::from_secs(2));

@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::profile::formats::exchange::{Export, Format, Import, Refused, Warning, loss};
 use crate::profile::formats::{command_line, usb_modeswitch};
 use crate::profile::{Entry, Key, Method, Parameters};
-use crate::stick::UsbId;
+use crate::stick::{HUAWEI, UsbId};
 use crate::wire::scsi::CommandBlock;
 
 /// Whether a text has a rule that matches an idVendor.
@@ -362,8 +362,6 @@ impl fmt::Display for Rules<'_> {
         f.write_str("\nLABEL=\"stickshift_end\"\n")
     }
 }
-
-const HUAWEI: u16 = 0x12d1;
 
 fn name(entries: &[&Entry]) -> String {
     entries.first().map_or_else(String::new, |e| e.name.chars().filter(|c| !c.is_control()).collect())

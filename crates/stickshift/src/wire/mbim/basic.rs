@@ -1,4 +1,13 @@
 //! The service "basic connect" (section 10.5): identity, SIM, network, connection.
+//!
+//! ```
+//! use stickshift::wire::mbim::basic;
+//!
+//! assert_eq!(basic::set_radio_state(true), [1, 0, 0, 0]);
+//! // The switch of the hardware is on, that of the software off.
+//! assert_eq!(basic::radio_state(&[1, 0, 0, 0, 0, 0, 0, 0]), Some((true, false)));
+//! assert_eq!(basic::radio_state(&[1, 0]), None);
+//! ```
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,23 +19,23 @@ pub const DEVICE_CAPS: u32 = 1;
 pub const SUBSCRIBER_READY_STATUS: u32 = 2;
 /// The radio's switches.
 pub const RADIO_STATE: u32 = 3;
-/// Codes.
+/// State and use of PIN and PUK.
 pub const PIN: u32 = 4;
 /// Which codes are asked for.
 pub const PIN_LIST: u32 = 5;
 /// The SIM's network.
 pub const HOME_PROVIDER: u32 = 6;
-/// A search.
+/// Networks that are heard; a full scan takes minutes.
 pub const VISIBLE_PROVIDERS: u32 = 8;
 /// The network in use.
 pub const REGISTER_STATE: u32 = 9;
-/// Packets as such.
+/// Attachment to the packet domain.
 pub const PACKET_SERVICE: u32 = 10;
-/// How it receives.
+/// Signal strength and error rate.
 pub const SIGNAL_STATE: u32 = 11;
-/// One connection.
+/// State of one session, and its activation.
 pub const CONNECT: u32 = 12;
-/// Its addresses.
+/// Addresses, gateways, name servers and MTU of one session.
 pub const IP_CONFIGURATION: u32 = 15;
 
 /// What a modem is ([`DEVICE_CAPS`], section 10.5.1).
@@ -34,7 +43,7 @@ pub const IP_CONFIGURATION: u32 = 15;
 pub struct DeviceCaps {
     /// A bit for each [data class](data_class_words).
     pub data_class: u32,
-    /// Connections at once.
+    /// Sessions that can be active at the same time.
     pub max_sessions: u32,
     /// The IMEI: an identity.
     pub device_id: String,
@@ -119,9 +128,9 @@ pub fn set_radio_state(on: bool) -> Vec<u8> {
 pub const PIN1: u32 = 2;
 /// PIN2, for a few functions.
 pub const PIN2: u32 = 3;
-/// PUK1.
+/// Unblocks PIN1.
 pub const PUK1: u32 = 11;
-/// PUK2.
+/// Unblocks PIN2.
 pub const PUK2: u32 = 12;
 
 /// The code that the modem speaks of ([`PIN`], section 10.5.4).

@@ -1,46 +1,26 @@
 //! The service "SMS" (section 10.6), with messages as PDUs.
+//!
+//! ```
+//! use stickshift::wire::mbim::sms;
+//!
+//! // Format: by index; the index.
+//! assert_eq!(sms::delete(7), [1, 0, 0, 0, 7, 0, 0, 0]);
+//! assert_eq!(sms::reference(&[42, 0, 0, 0]), Some(42));
+//! ```
 
 use super::{Builder, Fields};
 
-/// The store and the service centre.
-pub const CONFIGURATION: u32 = 1;
 /// Stored messages.
 pub const READ: u32 = 2;
 /// Sends one.
 pub const SEND: u32 = 3;
 /// Deletes one.
 pub const DELETE: u32 = 4;
-/// Comes unasked when a message arrived, or the store is full.
-pub const STORE_STATUS: u32 = 5;
 
 /// Messages as PDUs, not as those of CDMA.
 const PDU: u32 = 0;
 const ALL: u32 = 0;
 const BY_INDEX: u32 = 1;
-
-/// The message store ([`CONFIGURATION`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Configuration {
-    /// It can be read.
-    pub initialized: bool,
-    /// Messages come as PDUs.
-    pub pdu: bool,
-    /// Places.
-    pub places: u32,
-    /// The service centre's number; empty when the SIM has none.
-    pub centre: String,
-}
-
-/// Reads [`CONFIGURATION`].
-pub fn configuration(data: &[u8]) -> Option<Configuration> {
-    let fields = Fields::new(data);
-    Some(Configuration {
-        initialized: fields.number(0)? == 1,
-        pdu: fields.number(4)? == PDU,
-        places: fields.number(8)?,
-        centre: fields.text(16)?,
-    })
-}
 
 /// How a stored message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

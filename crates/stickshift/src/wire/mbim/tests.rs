@@ -212,7 +212,6 @@ fn decode_all(data: &[u8]) {
     basic::signal(data);
     basic::connection(data);
     basic::ip_configuration(data);
-    sms::configuration(data);
     sms::stored(data);
     sms::reference(data);
     ussd::reply(data);

@@ -1,4 +1,13 @@
 //! The service "USSD" (section 10.8).
+//!
+//! ```
+//! use stickshift::wire::mbim::ussd::{self, Action};
+//!
+//! // Action, data coding scheme, and where the text is.
+//! let request = ussd::request(Action::Initiate, 15, b"*100#");
+//! assert_eq!(request[..8], [0, 0, 0, 0, 15, 0, 0, 0]);
+//! assert_eq!(ussd::reply(&[9, 0, 0, 0]), None);
+//! ```
 
 use super::{Builder, Fields};
 

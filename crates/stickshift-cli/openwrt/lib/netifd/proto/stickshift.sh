@@ -27,7 +27,7 @@ proto_stickshift_init_config() {
 proto_stickshift_setup() {
 	local interface="$1"
 	local place apn pincode username password auth ip way roaming check
-	local result exit kind device gateway addresses address dns server
+	local result exit kind device gateway gateway6 addresses address dns server
 	json_get_vars place apn pincode username password auth ip way roaming check
 
 	set -- --no-default --check none --json
@@ -62,6 +62,7 @@ proto_stickshift_setup() {
 	json_get_var place place
 	json_get_var device interface
 	json_get_var gateway gateway
+	json_get_var gateway6 gateway6
 	json_get_values addresses addresses
 	json_get_values dns dns
 	# Teardown is of this stick, also where the settings name no place and another stick was plugged in since.
@@ -69,7 +70,10 @@ proto_stickshift_setup() {
 	proto_init_update "$device" 1
 	for address in $addresses; do
 		case "$address" in
-			*:*) proto_add_ipv6_address "${address%/*}" "${address#*/}" ;;
+			*:*)
+				proto_add_ipv6_address "${address%/*}" "${address#*/}"
+				proto_add_ipv6_route :: 0 "$gateway6"
+				;;
 			*)
 				proto_add_ipv4_address "${address%/*}" "${address#*/}"
 				proto_add_ipv4_route 0.0.0.0 0 "$gateway"

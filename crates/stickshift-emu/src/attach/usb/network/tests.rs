@@ -48,7 +48,7 @@ impl Rig {
             0, 1, 0, 1,
         ];
         let frame = [&[0u8; 6][..], &HOST, &[8, 0], &packet].concat();
-        let width = self.network.blocks.as_ref().unwrap().width;
+        let Framing::Blocks(Blocks { width, .. }) = self.network.framing else { panic!("it is NCM") };
         let mut block = Block::new(width);
         block.push(&frame);
         let transfer = block.finish(0, FRAMES);
@@ -112,6 +112,33 @@ fn a_router_is_linked_from_the_start() {
     let mut stick = stick;
     assert_eq!(network.notify(&mut *stick, now).unwrap()[1..3], [0, 1]);
     assert_eq!(network.notify(&mut *stick, now), None);
+}
+
+/// A host that set its filter over the control channel gets frames as messages.
+#[test]
+fn rndis_is_set_up_by_messages_before_frames_pass() {
+    let (mut stick, now) = plugged_in("mf823-rndis");
+    let interfaces = stick.appearance().unwrap().configurations[0].interfaces.clone();
+    let mut network = Network::of(&interfaces, &*stick, now).unwrap();
+    let words = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
+    // Who has 192.168.0.1?
+    let asked =
+        [&[0, 1, 8, 0, 6, 4, 0, 1][..], &HOST, &[192, 168, 0, 100], &[0; 6], &[192, 168, 0, 1]].concat();
+    let question = rndis::message(&[&[0xff; 6][..], &HOST, &[8, 6], &asked].concat());
+    let setup = |request_type, request| ControlSetup { request_type, request, value: 0, index: 0 };
+    network.receive(&mut *stick, now, &question);
+    assert_eq!(network.take(&mut *stick, now, 2048), None, "nobody has set it up");
+    for message in [&[2, 24, 1, 1, 0, 2048][..], &[5, 32, 2, 0x0001_010e, 4, 20, 0, 0x0d]] {
+        let sent = network.request(&mut *stick, now, setup(0x21, 0), &words(message));
+        assert_eq!(sent, Some(Vec::new()));
+        assert_eq!(network.notify(&mut *stick, now).unwrap(), [1, 0, 0, 0, 0, 0, 0, 0]);
+        let answer = network.request(&mut *stick, now, setup(0xa1, 1), &[]).unwrap();
+        assert_eq!(answer[..4], words(&[message[0] | 0x8000_0000]));
+    }
+    assert_eq!(network.notify(&mut *stick, now), None, "CDC's notifications are not RNDIS's");
+    network.receive(&mut *stick, now, &question);
+    let answer = network.take(&mut *stick, now, 2048).unwrap();
+    assert_eq!((&answer[..4], &answer[44..50]), (&[1, 0, 0, 0][..], &HOST[..]));
 }
 
 /// MBIM carries packets without frames, in blocks whose tables begin otherwise.

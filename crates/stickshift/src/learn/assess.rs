@@ -28,12 +28,16 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         span_ns: learner.span_ns(),
         end: capture.end().clone(),
     };
-    let mut judge =
-        Judge { learner, start_ns: learner.start_ns(), unit: learner.format().unit(), nothing: Vec::new() };
-    let mut switches = judge.switches();
+    let mut assessor = Assessor {
+        learner,
+        start_ns: learner.start_ns(),
+        unit: learner.format().unit(),
+        nothing: Vec::new(),
+    };
+    let mut switches = assessor.switches();
     switches.sort_by_key(|s| std::cmp::Reverse(s.candidates.first().map_or(0, |c| c.score)));
     let switches = together(switches);
-    let mut nothing = judge.nothing;
+    let mut nothing = assessor.nothing;
     if !switches.is_empty() {
         nothing.clear();
     } else if nothing.is_empty() {
@@ -98,7 +102,7 @@ fn nobody(learner: &Learner, capture: &Summary) -> String {
     )
 }
 
-struct Judge<'a> {
+struct Assessor<'a> {
     learner: &'a Learner,
     start_ns: u64,
     unit: &'static str,
@@ -112,7 +116,7 @@ struct Case<'a> {
     after: Option<&'a Device>,
 }
 
-impl Judge<'_> {
+impl Assessor<'_> {
     fn switches(&mut self) -> Vec<Switch> {
         let devices = &self.learner.devices;
         let mut taken = vec![false; devices.len()];

@@ -3,6 +3,8 @@
 //!
 //! Addresses and lease as in docs/protocols/hilink-at.md section 1.1.
 
+pub mod http;
+
 use std::collections::VecDeque;
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -12,10 +14,10 @@ use stickshift::link::Moment;
 
 use crate::device::Device;
 use crate::network::dhcp::{self, Lease};
-use crate::network::http::Connection;
 use crate::network::ip::{self, Frame, Ipv4};
 use crate::network::wire::Wire;
 use crate::network::{dns, instant};
+use crate::router::http::Connection;
 
 /// The router's own Ethernet address: a local one.
 const MAC: [u8; 6] = [0x02, 0x0c, 0x5b, 0x8f, 0x27, 0x01];

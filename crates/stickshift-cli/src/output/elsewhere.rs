@@ -1,0 +1,108 @@
+//! Advice about the stick of another computer: a command that it names acts there.
+
+use serde_json::Value;
+
+/// Verbs that `--host` runs.
+pub(crate) const RUN: [&str; 16] = [
+    "list", "identify", "signal", "sms", "ussd", "at", "pin", "network", "ports", "hilink", "online",
+    "switch", "load", "flash", "convert", "doctor",
+];
+/// Verbs about sticks that have to be run on that computer itself.
+const THERE: [&str; 7] = ["router", "setup", "learn", "watch", "report", "firmware", "profile"];
+/// What only the computer itself does, whatever the verb.
+const THERE_ALONE: [&str; 7] = ["--stay", "--watch", "--terminal", "--port", "--url", "--trace", "FILE"];
+const PROGRAM: &str = "stickshift ";
+
+/// `text` with each command in it made one for the computer that `--host HOST` names.
+pub(super) fn named(text: &str, host: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(PROGRAM) {
+        let before = rest[..at].chars().next_back();
+        let is_quoted = before == Some('`');
+        let command = &rest[at..];
+        let verb =
+            command[PROGRAM.len()..].split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
+        let is_word = before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '-' | '/' | '_'));
+        let runs = RUN.contains(&verb);
+        if !is_word || !(runs || THERE.contains(&verb)) {
+            out.push_str(&rest[..at + PROGRAM.len()]);
+            rest = &rest[at + PROGRAM.len()..];
+            continue;
+        }
+        let command = &command[..end(command, is_quoted)];
+        out.push_str(&rest[..at]);
+        let has = |word: &str| command.split(' ').any(|one| one == word);
+        rest = &rest[at + command.len()..];
+        let is_named = has("--host") || rest.trim_start_matches('`').starts_with(" (on ");
+        if has("--help") || is_named {
+            out.push_str(command);
+        } else if runs && !THERE_ALONE.iter().any(|word| has(word)) {
+            // Behind `--` it would be a word of the verb.
+            let (options, words) = command.split_at(command.find(" -- ").unwrap_or(command.len()));
+            out.push_str(&format!("{options} --host {}{words}", quoted(host)));
+        } else {
+            out.push_str(command);
+            if let Some(after) = rest.strip_prefix('`').filter(|_| is_quoted) {
+                out.push('`');
+                rest = after;
+            }
+            out.push_str(&format!(" (on {host} itself)"));
+        }
+    }
+    out + rest
+}
+
+/// Where a command ends that a text begins with.
+fn end(text: &str, is_quoted: bool) -> usize {
+    if is_quoted {
+        return text.find('`').unwrap_or(text.len());
+    }
+    let ends = ["`", "\n", "  ", " (", ", ", "; ", ": ", ". "];
+    ends.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len())
+}
+
+/// As a shell takes it.
+fn quoted(host: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '/' | '.' | '-' | '_' | '@');
+    if host.chars().all(plain) { host.to_owned() } else { format!("'{}'", host.replace('\'', r"'\''")) }
+}
+
+/// The same for every text in a line of JSON.
+pub(super) fn name_in(value: &mut Value, host: &str) {
+    match value {
+        Value::String(text) => *text = named(text, host),
+        Value::Array(values) => values.iter_mut().for_each(|value| name_in(value, host)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| name_in(value, host)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_a_text_acts_on_the_computer_of_the_stick() {
+        for (said, wanted) in [
+            ("  next  stickshift switch 1-2\n", "  next  stickshift switch 1-2 --host r\n"),
+            ("name one; see `stickshift list`", "name one; see `stickshift list --host r`"),
+            ("`stickshift ussd -- *100#`", "`stickshift ussd --host r -- *100#`"),
+            (
+                "stickshift setup udev, or stickshift identify 1-1",
+                "stickshift setup udev (on r itself), or stickshift identify 1-1 --host r",
+            ),
+            ("`stickshift load LOADER`, then", "`stickshift load LOADER --host r`, then"),
+            ("`stickshift convert --all` does", "`stickshift convert --all --host r` does"),
+            ("`stickshift at --terminal` asks", "`stickshift at --terminal` (on r itself) asks"),
+            ("`stickshift sms --help` shows", "`stickshift sms --help` shows"),
+            ("this build of stickshift does not", "this build of stickshift does not"),
+            ("`stickshift serve passwd` there", "`stickshift serve passwd` there"),
+            ("/usr/bin/stickshift list", "/usr/bin/stickshift list"),
+        ] {
+            assert_eq!(named(said, "r"), wanted);
+            assert_eq!(named(wanted, "other"), wanted, "it is named once");
+        }
+        assert_eq!(named("stickshift list", "unix:/a b"), "stickshift list --host 'unix:/a b'");
+    }
+}

@@ -1,0 +1,235 @@
+//! `bridge mqtt` against brokers: one that comes late and restarts, a bridge that is killed; every message arrives, once per id.
+#![cfg(all(target_os = "linux", feature = "virtual", feature = "mqtt"))]
+
+mod brokers;
+mod home_assistant;
+mod nats;
+mod tls;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use brokers::{
+    Heard, PATIENCE, Running, STICKS, bridge, bridge_command, broker, free_port, missing, publish, received,
+    watcher,
+};
+
+#[test]
+fn no_message_is_lost_and_none_has_two_ids() {
+    if let Some(missing) = missing(&["mosquitto", "mosquitto_sub", "mosquitto_pub"]) {
+        return test_support::skip(&missing);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let port = free_port();
+    let received = received();
+    let expected = received * STICKS;
+
+    // The broker comes late; the bridge is killed meanwhile.
+    let mut first = bridge(folder, port);
+    let outbox = folder.join("state/virtual/mqtt-rack.outbox");
+    let until = Instant::now() + PATIENCE;
+    let waits = || std::fs::read_to_string(&outbox).unwrap_or_default().matches("\"put\"").count();
+    while waits() < received {
+        assert!(Instant::now() < until, "nothing waits in the outbox");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.stop(Signal::KILL);
+    // As it leaves the outbox when it is killed while a command runs.
+    let begun = "{\"begun\":{\"id\":\"c0\",\"place\":\"1-2\",\"name\":\"sms-send\"}}\n";
+    std::fs::OpenOptions::new().append(true).open(&outbox).unwrap().write_all(begun.as_bytes()).unwrap();
+    let mut mosquitto = broker(folder, port);
+    let (_watcher, lines) = watcher(port);
+    let mut heard = Heard::default();
+    // What an earlier bridge retained of a stick that was pulled out since.
+    publish(port, "stickshift/rack/1-9/state", r#"{"place":"1-9","present":true}"#, &["-r"]);
+    let mut second = bridge(folder, port);
+    let is_told_gone = |heard: &Heard| {
+        let state = heard.last.get("stickshift/rack/1-9/state");
+        state.is_some_and(|state| state.contains("\"present\":false"))
+    };
+    heard.until(&lines, "a stick that is gone", is_told_gone);
+    let is_told_unknown = |heard: &Heard| {
+        let result = heard.last.get("stickshift/rack/1-2/result");
+        result.is_some_and(|line| line.contains("\"id\":\"c0\"") && line.contains("\"verdict\":\"unknown\""))
+    };
+    heard.until(&lines, "a command that was cut off", is_told_unknown);
+    heard.until(&lines, "the first messages", |heard| heard.messages.len() >= received);
+
+    // The bridge is killed, which its last will says; the broker restarts before the bridge is back.
+    let status = |wanted: &'static str| {
+        move |heard: &Heard| heard.last.get("stickshift/rack/status").is_some_and(|status| status == wanted)
+    };
+    heard.until(&lines, "the bridge is there", status("online"));
+    second.stop(Signal::KILL);
+    heard.until(&lines, "the last will", status("offline"));
+    mosquitto.stop(Signal::TERM);
+    let _third = bridge(folder, port);
+    let _mosquitto = broker(folder, port);
+    heard.until(&lines, "all messages", |heard| heard.messages.len() == expected);
+
+    // A command that is allowed, one that comes twice, one that is not allowed.
+    let publish = |payload: &str| publish(port, "stickshift/rack/1-2/command", payload, &[]);
+    heard.until(&lines, "the bridge is back", status("online"));
+    let result = |heard: &Heard, id: &str| {
+        let result = heard.last.get("stickshift/rack/1-2/result")?;
+        let result: Value = serde_json::from_str(result).unwrap();
+        (result["id"] == id).then_some(result)
+    };
+    let send = r#"{"id":"c1","do":"sms-send","to":"+12345678901","text":"hello"}"#;
+    publish(send);
+    heard.until(&lines, "the end of a command", |heard| result(heard, "c1").is_some());
+    assert_eq!(result(&heard, "c1").unwrap()["line"]["verdict"], "done");
+    publish(send);
+    publish(r#"{"id":"c2","do":"switch"}"#);
+    heard.until(&lines, "a refusal", |heard| result(heard, "c2").is_some());
+    assert_eq!(result(&heard, "c2").unwrap()["line"]["kind"], "usage");
+
+    assert_eq!(heard.messages.len(), expected, "no message has two ids");
+    let states: BTreeSet<&String> = heard.last.keys().filter(|topic| topic.ends_with("/state")).collect();
+    assert_eq!(states.len(), STICKS + 1);
+    assert!(heard.last.keys().any(|topic| topic.starts_with("homeassistant/sensor/stickshift_rack_1_1/")));
+    let line = std::fs::read_to_string(format!("/proc/{}/cmdline", _third.0.id())).unwrap();
+    assert!(!line.contains("password"));
+}
+
+#[test]
+fn a_stick_is_called_as_the_settings_say_by_its_imei() {
+    if let Some(missing) = missing(&["mosquitto", "mosquitto_sub"]) {
+        return test_support::skip(&missing);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let said = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["--json", "identify", "1-2", "--unmasked", "--virtual", "e3372h-stick=3"])
+        .output()
+        .unwrap();
+    let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let imei = said["result"]["imei"].as_str().unwrap();
+    let settings = folder.join("root/etc/stickshift");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(settings.join("config.toml"), format!("[names]\n\"{imei}\" = \"north\"\n")).unwrap();
+    let port = free_port();
+    let _broker = broker(folder, port);
+    let (_watcher, lines) = watcher(port);
+    let mut bridge = bridge_command(folder, &format!("127.0.0.1:{port}"), "rack");
+    bridge.env("STICKSHIFT_ROOT", folder.join("root")).stdout(Stdio::null()).stderr(Stdio::null());
+    let _bridge = Running(bridge.spawn().unwrap());
+    let mut heard = Heard::default();
+    let state =
+        |heard: &Heard, place: &str| heard.last.contains_key(&format!("stickshift/rack/{place}/state"));
+    heard.until(&lines, "all sticks", |heard| {
+        state(heard, "1-1") && state(heard, "1-2") && state(heard, "1-3")
+    });
+    let called = |place: &str| {
+        let state: Value =
+            serde_json::from_str(&heard.last[&format!("stickshift/rack/{place}/state")]).unwrap();
+        state["called"].clone()
+    };
+    assert_eq!((called("1-1"), called("1-2")), (Value::Null, "north".into()));
+    let device = "homeassistant/sensor/stickshift_rack_1_2/rssi/config";
+    heard.until(&lines, "the announcement", |heard| heard.last.contains_key(device));
+    assert!(heard.last[device].contains("\"name\":\"north\""), "{}", heard.last[device]);
+    assert!(heard.last.values().all(|payload| !payload.contains(imei)));
+}
+
+#[test]
+fn a_broker_that_takes_its_time_is_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _bridge = bridge(folder.path(), listener.local_addr().unwrap().port());
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    // One that gives up begins anew meanwhile, and this connection is closed.
+    stream.read_exact(&mut vec![0; usize::from(head[1] & 0x7f)]).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    stream.write_all(&[0x20, 2, 0, 0]).unwrap();
+    stream.read_exact(&mut head[..1]).unwrap();
+    assert_eq!(head[0] >> 4, 8, "it subscribes");
+}
+
+/// Takes the bridge's next connection and gives the topics that it subscribes to, `count` of them, each with its packet.
+fn subscriptions(listener: &TcpListener, count: usize) -> (TcpStream, Vec<(String, [u8; 2])>) {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut topics = Vec::new();
+    packet(&mut stream);
+    stream.write_all(&[0x20, 2, 0, 0]).unwrap();
+    while topics.len() < count {
+        let (kind, body) = packet(&mut stream);
+        if kind == 8 {
+            let topic = String::from_utf8_lossy(&body[4..body.len() - 1]).into_owned();
+            topics.push((topic, [body[0], body[1]]));
+        }
+    }
+    (stream, topics)
+}
+
+/// The next packet: its kind and what follows its length.
+fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut byte = [0];
+    stream.read_exact(&mut byte).unwrap();
+    let kind = byte[0] >> 4;
+    let (mut length, mut shift) = (0, 0);
+    loop {
+        stream.read_exact(&mut byte).unwrap();
+        length |= usize::from(byte[0] & 0x7f) << shift;
+        shift += 7;
+        if byte[0] & 0x80 == 0 {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    (kind, body)
+}
+
+fn warnings(child: &mut std::process::Child) -> std::sync::mpsc::Receiver<String> {
+    let (say, said) = std::sync::mpsc::channel();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .filter(|line| line.contains("\"warning\""))
+            .all(|line| say.send(line).is_ok())
+    });
+    said
+}
+
+#[test]
+fn a_message_that_is_too_large_and_a_refused_subscription_do_not_stop_the_bridge() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let mut bridge = bridge_command(folder.path(), &broker, "rack");
+    let bridge = bridge.arg("--json").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut bridge = Running(bridge);
+    let said = warnings(&mut bridge.0);
+    let until = |code: &str| {
+        while !said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {code}")).contains(code) {}
+    };
+    let topics =
+        |asked: &[(String, [u8; 2])]| asked.iter().map(|(topic, _)| topic.clone()).collect::<Vec<_>>();
+    let (states, commands) = ("stickshift/rack/+/state", "stickshift/rack/+/command");
+    // The head of what is retained, 2 MiB of it.
+    let head = [0x31, 0x80, 0x80, 0x80, 0x01];
+    let (mut stream, asked) = subscriptions(&listener, 2);
+    assert_eq!(topics(&asked), [states, commands]);
+    stream.write_all(&head).unwrap();
+    until("message-too-large");
+    let (mut stream, asked) = subscriptions(&listener, 1);
+    assert_eq!(topics(&asked), [commands]);
+    let [high, low] = asked[0].1;
+    stream.write_all(&[0x90, 3, high, low, 0x80]).unwrap();
+    until("subscription-refused");
+    stream.write_all(&head).unwrap();
+    until("message-too-large");
+}

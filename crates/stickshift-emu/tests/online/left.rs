@@ -1,0 +1,105 @@
+//! What a run that was killed has left, and what is said of it.
+
+use stickshift::online::record::{Record, StickUndo};
+use stickshift::online::{Computer, computer::Pppd};
+
+use super::*;
+
+const PIN_REFUSED: &str = "pin-refused";
+
+/// A record of a run that was killed right after the network card was set up.
+fn killed(computer: &mut Simulated, stick: &Stick, way: &str) {
+    let card = computer.cards(stick).unwrap().remove(0).card;
+    let mut record = Record::new(&place(), stick.id, computer.boot(), way);
+    record.make(computer, &Change::Link { card, up: true }).unwrap();
+}
+
+#[test]
+fn what_was_changed_before_a_pin_was_refused_is_put_back() {
+    let (mut bus, stick) = plugged("e3372h-hilink");
+    let mut computer = Simulated::new(Weather::default());
+    let _ = computer.cards(&stick).unwrap();
+    let clean = computer.everything();
+    killed(&mut computer, &stick, PIN_REFUSED);
+    assert_ne!(computer.everything(), clean);
+    let taken = down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    assert!(taken.was_online && taken.stick[0].contains("PIN"), "{taken:?}");
+    assert_eq!(computer.everything(), clean);
+    assert!(!computer.remembers(&place()));
+
+    killed(&mut computer, &stick, PIN_REFUSED);
+    up_with(&mut bus, &stick, &mut computer, &Wanted::default(), None).0.unwrap();
+    down(&mut bus, Some(stick), &mut computer).unwrap();
+    assert_eq!(computer.everything(), clean);
+}
+
+#[test]
+fn an_mbim_stick_is_put_back_over_mbim_whatever_the_record_remembers() {
+    let (mut bus, stick) = plugged("em7455");
+    let mut computer = Simulated::new(Weather::default());
+    let mut record = Record::new(&place(), stick.id, computer.boot(), PIN_REFUSED);
+    record.note(&mut computer, StickUndo::HangUp { context: 0 }).unwrap();
+    let taken = down(&mut bus, Some(stick), &mut computer).unwrap();
+    assert!(taken.stick.iter().any(|line| line.contains("hung up")), "{taken:?}");
+    assert!(!computer.remembers(&place()));
+}
+
+#[test]
+fn a_pin_that_is_remembered_is_no_connection() {
+    let (_, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let record = Record::new(&place(), stick.id, computer.boot(), PIN_REFUSED);
+    computer.keep(&record).unwrap();
+    let status = online::status(&place(), &mut computer).unwrap();
+    assert!(status.way.is_none() && status.changed[0].contains("PIN"), "{status:?}");
+}
+
+/// An interface of the same name and number is another one then, whoever gave it its address.
+#[test]
+fn after_a_restart_nothing_is_said_of_what_the_kernel_has_forgotten() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let connection = up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    assert!(online::status(&place(), &mut computer).unwrap().online);
+    computer.restart();
+    let card = computer.cards(&stick).unwrap().remove(0).card;
+    assert_eq!(card.name, connection.interface);
+    let status = online::status(&place(), &mut computer).unwrap();
+    assert!(!status.online && status.interface.is_none() && status.addresses.is_empty(), "{status:?}");
+    let taken = down(&mut bus, Some(stick), &mut computer).unwrap();
+    assert_eq!(taken.computer.len(), 1, "the name servers alone stand in files: {taken:?}");
+}
+
+#[test]
+fn a_pppd_that_waits_for_a_call_ends_with_the_next_run() {
+    for goes_up in [true, false] {
+        let (mut bus, stick) = plugged("e3372h-stick");
+        let mut computer = Simulated::new(Weather::default());
+        let clean = computer.count();
+        let port = bus.open_port(&place(), 0).unwrap();
+        let pppd = Pppd { name: place().to_string(), options: Vec::new(), secret: None };
+        let runs = computer.start_pppd(&*port, &pppd).unwrap();
+        let mut record = Record::new(&place(), stick.id, computer.boot(), "ppp");
+        record.on_computer.push(Change::EndProgram { pid: runs.pid, started: runs.started });
+        computer.keep(&record).unwrap();
+        drop(port);
+        assert_eq!(computer.count()[3], 1);
+        if goes_up {
+            let wanted = Wanted { way: WantedWay::Ppp, ..wanted() };
+            up_with(&mut bus, &stick, &mut computer, &wanted, None).0.unwrap();
+            assert_eq!(computer.count()[3], 1, "the one of this run");
+        }
+        down(&mut bus, Some(stick), &mut computer).unwrap();
+        assert_eq!(computer.count()[1..], clean[1..]);
+    }
+}
+
+/// With 1, a computer that forwards takes no router advertisements.
+#[test]
+fn router_advertisements_are_taken_by_a_computer_that_forwards_too() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather { advertises: true, ..Weather::default() });
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    let all = computer.everything();
+    assert!(all.contains("accept_ra\": \"2\""), "{all}");
+}

@@ -1,0 +1,148 @@
+//! Lines that a page put into one: broken up again where a line of these programs begins.
+
+/// What `lsusb -v` begins lines with.
+const DESCRIPTOR: &[&str] = &[
+    "bLength",
+    "bDescriptorType",
+    "bcdUSB",
+    "bDeviceClass",
+    "bDeviceSubClass",
+    "bDeviceProtocol",
+    "bMaxPacketSize0",
+    "idVendor",
+    "idProduct",
+    "bcdDevice",
+    "iManufacturer",
+    "iProduct",
+    "iSerial",
+    "bNumConfigurations",
+    "wTotalLength",
+    "bNumInterfaces",
+    "bConfigurationValue",
+    "iConfiguration",
+    "bmAttributes",
+    "MaxPower",
+    "bInterfaceNumber",
+    "bAlternateSetting",
+    "bNumEndpoints",
+    "bInterfaceClass",
+    "bInterfaceSubClass",
+    "bInterfaceProtocol",
+    "iInterface",
+    "bEndpointAddress",
+    "wMaxPacketSize",
+    "bInterval",
+    "Device Descriptor:",
+    "Device Qualifier",
+    "Configuration Descriptor:",
+    "Interface Descriptor:",
+    "Interface Association:",
+    "Endpoint Descriptor:",
+    "CDC Header:",
+    "CDC Union:",
+    "CDC ACM:",
+    "CDC Call Management:",
+    "CDC Ethernet:",
+    "CDC MBIM:",
+    "CDC NCM:",
+    "** UNRECOGNIZED:",
+];
+/// Shorter lines are not several.
+const SHORTEST: usize = 40;
+/// Of so many beginnings in one line, it is no line of its own.
+const MANY: usize = 3;
+
+/// One line, or several where the line ends were lost.
+pub(super) fn parted(line: &str) -> Vec<&str> {
+    if line.len() < SHORTEST {
+        return vec![line];
+    }
+    let words: Vec<usize> = (0..line.len()).filter(|at| begins_a_word(line, *at)).collect();
+    let all = |begins: fn(&str) -> bool| -> Vec<usize> {
+        words.iter().copied().filter(|at| begins(&line[*at..])).collect()
+    };
+    let mut cuts = Vec::new();
+    for (begins, many) in
+        [(is_head as fn(&str) -> bool, 2), (is_descriptor, MANY), (is_listing, MANY), (is_time, 2)]
+    {
+        let found = all(begins);
+        if found.len() >= many {
+            cuts.extend(found);
+        }
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for cut in cuts {
+        parts.push(&line[from..cut]);
+        from = cut;
+    }
+    parts.push(&line[from..]);
+    parts
+}
+
+fn begins_a_word(line: &str, at: usize) -> bool {
+    line.is_char_boundary(at)
+        && !line[at..].starts_with(char::is_whitespace)
+        && (at == 0 || line[..at].ends_with(char::is_whitespace))
+}
+
+/// `Bus 001 Device 004: ID`
+fn is_head(text: &str) -> bool {
+    let Some((bus, rest)) = text.strip_prefix("Bus ").and_then(|rest| rest.split_once(" Device ")) else {
+        return false;
+    };
+    let device = rest.split(':').next().unwrap_or_default();
+    [bus, device].iter().all(|number| number.parse::<u16>().is_ok())
+}
+
+fn is_descriptor(text: &str) -> bool {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+    DESCRIPTOR
+        .iter()
+        .any(|name| text.strip_prefix(name).is_some_and(|rest| name.ends_with(':') || ends(rest)))
+}
+
+/// `I:* If#= 0`
+fn is_listing(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(['T', 'B', 'D', 'P', 'S', 'C', 'A', 'I', 'E', 'N']) else {
+        return false;
+    };
+    let Some(rest) = rest.strip_prefix(':') else { return false };
+    let rest = rest.strip_prefix('*').unwrap_or(rest).trim_start();
+    rest.split(char::is_whitespace).next().is_some_and(|word| word.contains('='))
+}
+
+/// `[   14.512871] usb`
+fn is_time(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner.trim());
+    let parts = inner.and_then(|inner| inner.split_once('.'));
+    parts.is_some_and(|(seconds, rest)| seconds.parse::<u32>().is_ok() && rest.parse::<u32>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_where_lines_begin() {
+        for whole in [
+            "  idVendor           0x12d1 Huawei Technologies Co., Ltd.",
+            "Oct 15 14:32:33 foo kernel: [80562.693408] usb 3-3.3: new high-speed USB device number 20",
+            "I:* If#= 0 Alt= 0 #EPs= 1 Cls=02(comm.) Sub=06 Prot=00 Driver=cdc_ether",
+            "Bus 001 Device 004: ID 12d1:1f01 x",
+            "a [1.0] b [none]",
+        ] {
+            assert_eq!(parted(whole), [whole]);
+        }
+        assert_eq!(parted("x Bus 001 Device 004: ID 1:2 Bus 001 Device 005: ID 3:4").len(), 3);
+        assert_eq!(parted("[ 1.5] usb 1-1: a   [    2.512871] usb 1-1: b").len(), 3);
+        let listing = "P: Vendor=12d1 ProdID=14db Rev= 1.02 S: Manufacturer=x C:* #Ifs= 2 I:* If#= 0";
+        assert_eq!(parted(listing)[2..], ["S: Manufacturer=x ", "C:* #Ifs= 2 ", "I:* If#= 0"]);
+        assert_eq!(
+            parted("Device Descriptor: bLength 18 bDescriptorType 1 idVendor 0x12d1 Huawei")[4],
+            "idVendor 0x12d1 Huawei"
+        );
+    }
+}
