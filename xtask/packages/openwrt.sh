@@ -4,6 +4,8 @@
 # The root is Alpine's (busybox, apk 3) with OpenWrt's own uci and jshn. functions.sh, rc.common, netifd and ubus are stand-ins from
 # their documents (xtask/packages/openwrt), and so is opkg, which no package registry has.
 set -eu
+# A library for this system's programs, which those of another C library cannot load.
+unset LD_PRELOAD
 export LC_ALL=C
 kind=$1 alpine=$2 peers=$3 packages=$4
 here=$(cd "$(dirname "$0")/openwrt" && pwd)

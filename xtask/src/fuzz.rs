@@ -1,9 +1,10 @@
 //! A short run of every fuzz target. Long ones are a maintainer's: `cargo +nightly fuzz run NAME`.
 
 use std::fs;
+use std::process::Command;
 
 use crate::install;
-use crate::run::{command, phase, root, status, target};
+use crate::run::{command, phase, root, status_logged, target, two_at_a_time};
 
 /// For each target. With fifteen or so of them the tier stays under three minutes.
 const SECONDS: u32 = 4;
@@ -24,29 +25,34 @@ pub(crate) fn run_all() -> Result<(), String> {
         .collect();
     names.sort();
     let tool = install::cargo_tool("cargo-fuzz")?;
-    for (index, name) in (1..).zip(&names) {
-        phase(&format!("{index} of {}: compiling {name} and fuzzing it for {SECONDS} s", names.len()));
-        let fresh = target("fuzz-corpus")?.join(name);
-        fs::create_dir_all(&fresh).map_err(|e| format!("{}: {e}", fresh.display()))?;
-        let (fresh, kept) = (fresh.display().to_string(), format!("fuzz/corpus/{name}"));
-        let time = format!("-max_total_time={SECONDS}");
-        // The sanitizer's flags are unstable; the code is safe Rust, so that panics and time-outs are what there is to find.
-        let mut args = vec!["fuzz", "run", "--sanitizer", "none", name, &fresh];
-        if root().join(&kept).is_dir() {
-            args.push(&kept);
-        }
-        args.extend([
-            "--",
-            &time,
-            "-timeout=10",
-            "-rss_limit_mb=512",
-            "-verbosity=0",
-            "-print_final_stats=0",
-        ]);
-        let mut fuzz = command(&tool, &args);
-        // cargo-fuzz asks the compiler for options that stable hides.
-        fuzz.env("RUSTC_BOOTSTRAP", "1");
-        status(fuzz)?;
+    let folder = target("fuzz-corpus")?;
+    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    phase(&format!("compiling {} targets", names.len()));
+    status_logged(fuzz(&tool, &["build"]), &folder.join("compiling.log"))?;
+    two_at_a_time((1..).zip(&names), |_, (index, name)| {
+        phase(&format!("{index} of {}: fuzzing {name} for {SECONDS} s", names.len()));
+        run_one(&tool, name)
+    })
+}
+
+/// A command of cargo-fuzz. The sanitizer's flags are unstable; the code is safe Rust, so that panics and time-outs are what there is to find.
+fn fuzz(tool: &str, words: &[&str]) -> Command {
+    let mut fuzz = command(tool, &[&["fuzz"], words, &["--sanitizer", "none"]].concat());
+    // cargo-fuzz asks the compiler for options that stable hides.
+    fuzz.env("RUSTC_BOOTSTRAP", "1");
+    fuzz
+}
+
+fn run_one(tool: &str, name: &str) -> Result<(), String> {
+    let fresh = target("fuzz-corpus")?.join(name);
+    fs::create_dir_all(&fresh).map_err(|e| format!("{}: {e}", fresh.display()))?;
+    let kept = format!("fuzz/corpus/{name}");
+    let mut run = fuzz(tool, &["run"]);
+    run.arg(name).arg(&fresh);
+    if root().join(&kept).is_dir() {
+        run.arg(&kept);
     }
-    Ok(())
+    let time = format!("-max_total_time={SECONDS}");
+    run.args(["--", &time, "-timeout=10", "-rss_limit_mb=512", "-verbosity=0", "-print_final_stats=0"]);
+    status_logged(run, &fresh.with_extension("log"))
 }

@@ -5,8 +5,10 @@
 mod apns;
 mod bench;
 mod cpio;
+mod crates;
 mod debian;
 mod dist;
+mod failures;
 mod fuzz;
 mod install;
 mod mips;

@@ -1,11 +1,14 @@
 //! Tiers about the workspace's packages: their features, the oldest Rust they build with, and dependencies that nothing uses.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::install;
-use crate::run::{cargo, command, metadata, output, phase, run};
+use crate::run::{
+    cargo, cargo_command, command, metadata, output, phase, run, status, target, two_at_a_time,
+};
 
 /// Every way to build a package: without features, and with each one alone. Arguments for cargo.
 fn builds() -> Result<Vec<Vec<String>>, String> {
@@ -30,16 +33,25 @@ fn builds() -> Result<Vec<Vec<String>>, String> {
 }
 
 /// Checks each package without its default features and with each feature alone; warnings are errors.
+///
+/// Two at a time: what changes between two builds is one crate or two, which the compiler checks on one core.
 pub(crate) fn features() -> Result<(), String> {
-    for build in builds()? {
+    // Cargo locks its target folder.
+    let folders = [None, Some(target("features")?)];
+    two_at_a_time(builds()?.into_iter(), |lane, build| {
         println!("    {}", build.join(" "));
-        let mut args = vec!["clippy"];
-        args.extend(build.iter().map(String::as_str));
-        // Clippy, because flags for it do not reach the dependencies, which RUSTFLAGS would build anew.
-        args.extend(["--", "-D", "warnings"]);
-        cargo(&args)?;
-    }
-    Ok(())
+        check_features(&build, folders[lane].as_deref())
+    })
+}
+
+fn check_features(build: &[String], folder: Option<&Path>) -> Result<(), String> {
+    let mut args = vec!["clippy"];
+    args.extend(build.iter().map(String::as_str));
+    // Clippy, because flags for it do not reach the dependencies, which RUSTFLAGS would build anew.
+    args.extend(["--", "-D", "warnings"]);
+    let mut check = cargo_command(&args);
+    check.envs(folder.map(|folder| ("CARGO_TARGET_DIR", folder)));
+    status(check)
 }
 
 /// The version that Cargo.toml promises.
@@ -97,16 +109,6 @@ fn number(version: &str) -> [u32; 3] {
     [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
-/// Packages that stay here, as arguments for cargo.
-pub(crate) const UNPUBLISHED: [&str; 4] = ["--exclude", "xtask", "--exclude", "test-support"];
-
-/// Makes every package that is published, compiles each as crates.io would have it, and publishes none.
-pub(crate) fn publishable() -> Result<(), String> {
-    // What each package contains is judged by its own lock file: changed files of a contributor are no hindrance.
-    let args = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
-    cargo(&[&args[..], &UNPUBLISHED].concat())
-}
-
 pub(crate) fn unused_tool() -> Result<(), String> {
     install::cargo_tool("cargo-machete").map(|_| ())
 }
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_program_is_built_without_virtual_sticks() {
-        let wanted = ["-p", "stickshift-cli", "--no-default-features"].map(str::to_owned);
+        let wanted = ["-p", "stickshift", "--no-default-features"].map(str::to_owned);
         assert!(builds().unwrap().iter().any(|build| build == &wanted));
     }
 }

@@ -1,9 +1,7 @@
 //! What has to be true before a release, checked and printed step by step. Nothing is published: the commands that do it are printed at the end.
 
-use std::process::Stdio;
-
+use crate::crates;
 use crate::dist;
-use crate::packages;
 use crate::run::{command, metadata, output, root, target};
 
 /// A step: what is checked, and how. Its result says what was found.
@@ -40,7 +38,7 @@ pub(crate) fn dry_run() -> Result<(), String> {
     println!("  CHANGELOG.md: `## Unreleased` becomes `## [{version}] - {}`; commit", today()?);
     println!("  git tag -s v{version}");
     println!("  cargo xtask dist --twice");
-    println!("  cargo publish --workspace {}", packages::UNPUBLISHED.join(" "));
+    println!("  cargo publish --workspace {}", crates::UNPUBLISHED.join(" "));
     println!("  git push --tags, and the files of {} with it", target("dist")?.display());
     Ok(())
 }
@@ -131,14 +129,8 @@ fn described() -> Result<String, String> {
 }
 
 fn packaged() -> Result<String, String> {
-    let mut package =
-        command("cargo", &["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]);
-    package.args(packages::UNPUBLISHED);
-    match package.stderr(Stdio::inherit()).status() {
-        Ok(status) if status.success() => Ok("the tier `crates` compiles them".to_owned()),
-        Ok(status) => Err(format!("cargo package: {status}")),
-        Err(e) => Err(format!("cargo: {e}")),
-    }
+    crates::pack_only()?;
+    Ok("the tier `crates` installs the program from them".to_owned())
 }
 
 fn archives() -> Result<String, String> {

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ pub(crate) fn program() -> Result<PathBuf, String> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || {
         phase("compiling the program");
-        executable(&["build", "-p", "stickshift-cli"])
+        executable(&["build", "-p", "stickshift"])
     };
     PROGRAM.get_or_init(build).clone()
 }
@@ -96,6 +97,58 @@ pub(crate) fn status(mut command: Command) -> Result<(), String> {
         Ok(status) => Err(format!("{shown}: {status}")),
         Err(e) => Err(format!("{shown}: {e}")),
     }
+}
+
+/// As [`status`], and hands every line to `hear` after it was printed.
+pub(crate) fn status_heard(mut command: Command, mut hear: impl FnMut(&str)) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    let failed = |e: std::io::Error| format!("{shown}: {e}");
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let out = child.stdout.take().ok_or("a command has no output")?;
+    for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        hear(&line);
+    }
+    match child.wait().map_err(failed)? {
+        ended if ended.success() => Ok(()),
+        ended => Err(format!("{shown}: {ended}")),
+    }
+}
+
+/// As [`status`], with everything it prints in a file, whose end is shown when it fails.
+pub(crate) fn status_logged(mut command: Command, log: &Path) -> Result<(), String> {
+    const SHOWN: usize = 40;
+    let file = std::fs::File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let both = file.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
+    command.stdout(file).stderr(both);
+    status(command).inspect_err(|_| {
+        let bytes = std::fs::read(log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        println!("--- the end of {}", log.display());
+        lines[lines.len().saturating_sub(SHOWN)..].iter().for_each(|line| println!("    {line}"));
+    })
+}
+
+/// Does `work` with each of them, two at a time: for what uses one core each. `work` is told in which of the two lanes it runs.
+pub(crate) fn two_at_a_time<T: Send>(
+    items: impl Iterator<Item = T> + Send,
+    work: impl Fn(usize, T) -> Result<(), String> + Sync,
+) -> Result<(), String> {
+    let items = Mutex::new(items);
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let lane = |lane: usize| {
+        while let Some(item) = next() {
+            work(lane, item)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let second = scope.spawn(|| lane(1));
+        let first = lane(0);
+        first.and(second.join().unwrap_or_else(|_| Err("it stopped".to_owned())))
+    })
 }
 
 /// Runs it and returns what it printed.

@@ -24,7 +24,7 @@ pub(crate) fn with_symbols(more: &[&str]) -> Result<PathBuf, String> {
 fn made(more: &[&str], flags: &[&str], variables: &[(&str, &str)]) -> Result<PathBuf, String> {
     rust_target(TARGET)?;
     let mut args = vec!["rustc", "--quiet", "--profile", "small", "--target", TARGET];
-    args.extend(["-p", "stickshift-cli", "--bin", "stickshift"]);
+    args.extend(["-p", "stickshift", "--bin", "stickshift"]);
     args.extend(more);
     // Code that occurs twice becomes a function.
     args.extend(["--", "-C", "llvm-args=-enable-machine-outliner=always"]);

@@ -3,12 +3,14 @@
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::crates;
+use crate::failures::Failures;
 use crate::fuzz;
 use crate::install::{self, Need};
 use crate::mips;
 use crate::package;
 use crate::packages;
-use crate::run::{cargo, cargo_command, command, phase, run, status, target};
+use crate::run::{cargo, cargo_command, command, phase, run, status, status_heard, target};
 use crate::skips;
 use crate::toolchain;
 use crate::vm;
@@ -79,6 +81,27 @@ const TIERS: &[Tier] = &[
         may_lack: true,
     },
     Tier {
+        name: "wine",
+        what: "the program for Windows, under wine, beside the one for this system",
+        prepare: windows::prepare_wine,
+        run: windows::wine,
+        may_lack: true,
+    },
+    Tier {
+        name: "packages",
+        what: "packages installed, used, upgraded and purged in a clean root",
+        prepare: package::tier::prepare,
+        run: package::tier::test,
+        may_lack: false,
+    },
+    Tier {
+        name: "crates",
+        what: "what would be published, installed as `cargo install stickshift` does, and documented as docs.rs does",
+        prepare: nothing,
+        run: crates::publishable,
+        may_lack: false,
+    },
+    Tier {
         name: "fuzz",
         what: "every parser against mutations of its kept corpus, for some seconds each",
         prepare: fuzz::prepare,
@@ -101,25 +124,18 @@ const TIERS: &[Tier] = &[
     },
 ];
 
-/// Run only when they are named, before a release: each downloads or builds a system of its own, which takes minutes once.
+/// Run only when they are named, before a release: they compile a standard library for MIPS, and wait for an emulated processor.
 const BY_NAME: &[Tier] = &[
     Tier {
-        name: "packages",
-        what: "packages installed, used, upgraded and purged in a clean root",
-        prepare: package::tier::prepare,
-        run: package::tier::test,
-        may_lack: false,
-    },
-    Tier {
         name: "routers",
-        what: "the workspace compiles for 32 bits in both byte orders",
+        what: "the workspace compiles for 32 bits in both byte orders (3 minutes)",
         prepare: nothing,
         run: routers,
         may_lack: false,
     },
     Tier {
         name: "mips",
-        what: "codecs on big endian, and a router's kernel of 64 MB with virtual sticks",
+        what: "codecs on big endian, and a router's kernel of 64 MB with virtual sticks (6 minutes)",
         prepare: mips::prepare,
         run: mips::run,
         may_lack: false,
@@ -129,20 +145,6 @@ const BY_NAME: &[Tier] = &[
         what: "the same on a big-endian kernel, which is built first (some minutes, kept)",
         prepare: mips::prepare,
         run: mips::run_big,
-        may_lack: false,
-    },
-    Tier {
-        name: "wine",
-        what: "the program for Windows, under wine, beside the one for this system",
-        prepare: windows::prepare_wine,
-        run: windows::wine,
-        may_lack: true,
-    },
-    Tier {
-        name: "crates",
-        what: "what would be published compiles as crates.io has it",
-        prepare: nothing,
-        run: packages::publishable,
         may_lack: false,
     },
 ];
@@ -198,7 +200,7 @@ pub(crate) fn quick() -> ExitCode {
 
 fn run_tiers(chosen: &[&Tier]) -> ExitCode {
     let in_ci = std::env::var_os("CI").is_some();
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     for (index, tier) in chosen.iter().enumerate() {
         println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
         let start = Instant::now();
@@ -219,12 +221,13 @@ fn run_tiers(chosen: &[&Tier]) -> ExitCode {
             }
             Err(why) => {
                 println!("<== {}: FAILED after {took:.1} s: {why}", tier.name);
-                failed += 1;
+                failed.push(format!("{}: {why}", tier.name));
             }
         }
     }
-    println!("tiers: {passed} passed, {failed} failed, {skipped} skipped");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("tiers: {passed} passed, {} failed, {skipped} skipped", failed.len());
+    failed.iter().for_each(|failure| println!("failed: {failure}"));
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn nothing() -> Result<(), String> {
@@ -242,11 +245,11 @@ fn lint() -> Result<(), String> {
 
 fn lint_sources() -> Result<(), String> {
     phase("checking the library and the program");
-    cargo(&["clippy", "-p", "stickshift-cli", "-p", "stickshift", "--", "-D", "warnings"])
+    cargo(&["clippy", "-p", "stickshift", "-p", "stickshift-core", "--", "-D", "warnings"])
 }
 
 fn unit() -> Result<(), String> {
-    let args = ["test", "-p", "stickshift", "-p", "stickshift-cli", "--lib", "--bins"];
+    let args = ["test", "-p", "stickshift-core", "-p", "stickshift", "--lib", "--bins"];
     phase("compiling the unit tests");
     cargo(&[&args[..], &["--no-run"]].concat())?;
     phase("running them");
@@ -266,6 +269,7 @@ fn peers() -> Result<(), String> {
         Need { file: "/usr/bin/systemd-socket-activate", package: "systemd" },
         Need { file: "/usr/sbin/mosquitto", package: "mosquitto" },
         Need { file: "/usr/bin/mosquitto_sub", package: "mosquitto-clients" },
+        Need { file: "/usr/sbin/nats-server", package: "nats-server" },
         Need { file: "/usr/bin/dbus-daemon", package: "dbus-daemon" },
         Need { file: "/usr/lib/python3/dist-packages/dbus/__init__.py", package: "python3-dbus" },
         Need { file: "/usr/lib/python3/dist-packages/gi/__init__.py", package: "python3-gi" },
@@ -273,27 +277,35 @@ fn peers() -> Result<(), String> {
     python_packages()
 }
 
-/// huawei-lte-api in the target folder's `peers`. Where the package index is out of reach its test says that it is skipped; in CI that is a failure.
+/// What is fetched from PyPI: a folder in the target folder, packages, and what can be imported then. The newest Home Assistant wants a newer
+/// Python than Debian 12 has.
+const PYTHON: [(&str, &[&str], &str); 2] = [
+    ("peers", &["huawei-lte-api==2.0.1"], "huawei_lte_api"),
+    (
+        "home-assistant",
+        &["homeassistant==2024.3.3; python_version < '3.12'", "homeassistant; python_version >= '3.12'"],
+        "homeassistant.components.mqtt.sensor",
+    ),
+];
+
+/// Where the package index is out of reach their tests say that they are skipped; in CI that is a failure.
 fn python_packages() -> Result<(), String> {
-    let folder = target("peers")?;
-    let python = folder.join("bin/python");
-    let works = |code: &str| {
-        let run = command(&python.to_string_lossy(), &["-c", code]).stderr(Stdio::null()).status();
-        run.is_ok_and(|status| status.success())
-    };
-    if works("import huawei_lte_api") {
-        return Ok(());
-    }
-    println!("    fetching huawei-lte-api into {}", folder.display());
-    let installed = install::python(&folder, &["huawei-lte-api==2.0.1"]);
-    match installed {
-        Err(why) if std::env::var_os("CI").is_some() => Err(why),
-        Err(why) => {
-            println!("huawei-lte-api is not here: {why}");
-            Ok(())
+    for (folder, packages, module) in PYTHON {
+        let folder = target(folder)?;
+        let python = folder.join("bin/python");
+        let import = format!("import {module}");
+        let run = command(&python.to_string_lossy(), &["-c", &import]).stderr(Stdio::null()).status();
+        if run.is_ok_and(|status| status.success()) {
+            continue;
         }
-        Ok(()) => Ok(()),
+        println!("    fetching {} into {}", packages[0], folder.display());
+        match install::python(&folder, packages) {
+            Err(why) if std::env::var_os("CI").is_some() => return Err(why),
+            Err(why) => println!("{} is not here: {why}", packages[0]),
+            Ok(()) => {}
+        }
     }
+    Ok(())
 }
 
 fn test_all() -> Result<(), String> {
@@ -303,16 +315,20 @@ fn test_all() -> Result<(), String> {
     let skipped = skips::begin()?;
     let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast", "--quiet"]);
     tests.env(skips::VARIABLE, &skipped);
-    let ended = status(tests);
+    let mut failures = Failures::default();
+    let ended = status_heard(tests, |line| failures.hear(line));
     let skips = skips::end(&skipped);
-    ended.and(skips)
+    ended.map_err(|why| format!("{why}{}", failures.told())).and(skips)
 }
 
 fn doc() -> Result<(), String> {
     phase("documenting the workspace");
-    let mut doc = cargo_command(&["doc", "--workspace", "--no-deps"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    status(doc)
+    for kind in crates::DOCUMENTED {
+        let mut doc = cargo_command(&["doc", "--workspace", "--no-deps", kind]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        status(doc)?;
+    }
+    Ok(())
 }
 
 /// Checked only, which needs no linker of theirs.

@@ -32,6 +32,7 @@ const PACKAGES: &[&str] = &[
     "usbip",
     "libwrap0",
     "systemd",
+    "systemd-resolved",
     "libapparmor1",
     "libaudit1",
     "libcap-ng0",
@@ -197,7 +198,7 @@ fn run_scenarios(source: &str, filter: &str, program: &Path, guests: usize) -> R
             .map(|one| one.join().map_err(|_| "a guest's thread panicked")?)
             .collect::<Result<Vec<_>, String>>()
     })?;
-    judge(here, &names, &told)
+    check_results(here, &names, &told)
 }
 
 /// The unpacked packages of the guest: a kernel with its modules, and udev.
@@ -449,7 +450,7 @@ fn boot_on(
 }
 
 /// Every scenario must have passed, and every guest must have come to its end.
-fn judge(results: &Path, names: &[String], told: &[Vec<String>]) -> Result<(), String> {
+fn check_results(results: &Path, names: &[String], told: &[Vec<String>]) -> Result<(), String> {
     let passed = |name: &&String| {
         told.iter().flatten().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]))
     };
@@ -467,10 +468,11 @@ fn judge(results: &Path, names: &[String], told: &[Vec<String>]) -> Result<(), S
         let console = results.join(format!("console.{}.log", cut + 1));
         return Err(format!("a guest did not come to its end; see {}", console.display()));
     }
-    match failed.len() {
-        0 => Ok(()),
-        n => Err(format!("{n} of {} scenarios failed", names.len())),
+    if failed.is_empty() {
+        return Ok(());
     }
+    let listed = failed.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    Err(format!("{} of {} scenarios failed: {listed}", failed.len(), names.len()))
 }
 
 fn make(path: &Path) -> Result<(), String> {
@@ -526,17 +528,21 @@ mod tests {
     fn silence_is_failure() {
         let names = ["10-a".to_owned(), "20-b".to_owned()];
         let lines = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
-        let told = |all: &[&str]| judge(Path::new("results"), &names, &[lines(all)]);
+        let told = |all: &[&str]| check_results(Path::new("results"), &names, &[lines(all)]);
         assert!(told(&["pass 10-a 1.0", "pass 20-b 2.0", "done"]).is_ok());
         assert!(told(&["pass 10-a 1.0", "pass 20-b 2.0"]).is_err());
         assert!(told(&["pass 10-a 1.0", "done"]).is_err());
         assert!(told(&["pass 10-a 1.0", "fail 20-b 2.0", "done"]).is_err());
         let (first, second) = (lines(&["pass 10-a 1.0", "done"]), lines(&["pass 20-b 2.0"]));
         assert!(
-            judge(Path::new("results"), &names, &[first.clone(), [&second[..], &lines(&["done"])].concat()])
-                .is_ok()
+            check_results(
+                Path::new("results"),
+                &names,
+                &[first.clone(), [&second[..], &lines(&["done"])].concat()]
+            )
+            .is_ok()
         );
-        assert!(judge(Path::new("results"), &names, &[first, second]).is_err());
-        assert!(judge(Path::new("results"), &names, &[]).is_err());
+        assert!(check_results(Path::new("results"), &names, &[first, second]).is_err());
+        assert!(check_results(Path::new("results"), &names, &[]).is_err());
     }
 }

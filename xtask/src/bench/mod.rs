@@ -77,6 +77,7 @@ const SUBJECTS: &[Subject] = &[
         what: "the web page with 40 virtual sticks, 50 viewers and 1,000 requests a second",
         run: web::run,
     },
+    Subject { name: "web-size", what: "what the web page adds to the static program", run: web::size },
     Subject {
         name: "learn",
         what: "a profile out of a capture of 1 GiB, against tshark with a display filter",
@@ -123,13 +124,13 @@ fn in_guest(what: &str) -> Result<(), String> {
 fn static_program() -> Result<PathBuf, String> {
     const TARGET: &str = "x86_64-unknown-linux-musl";
     rust_target(TARGET)?;
-    run("cargo", &["build", "--quiet", "--release", "--target", TARGET, "-p", "stickshift-cli"])?;
+    run("cargo", &["build", "--quiet", "--release", "--target", TARGET, "-p", "stickshift"])?;
     target(&format!("{TARGET}/release/stickshift"))
 }
 
 /// The release build of the program, made now.
 fn program() -> Result<PathBuf, String> {
-    run("cargo", &["build", "--quiet", "--release", "-p", "stickshift-cli"])?;
+    run("cargo", &["build", "--quiet", "--release", "-p", "stickshift"])?;
     target("release/stickshift")
 }
 

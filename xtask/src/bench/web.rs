@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::run::target;
+use serde_json::Value;
+
+use crate::run::{metadata, target};
 use crate::small;
 use crate::web::Server;
 use crate::web::client::Client;
@@ -18,13 +20,23 @@ const CLIENTS: u64 = 8;
 const RATE: u64 = 1000;
 const TIME: Duration = Duration::from_secs(60);
 
-pub(super) fn run() -> Result<(), String> {
+/// What the page adds to the static program.
+pub(super) fn size() -> Result<(), String> {
     let size = |path: &Path| fs::metadata(path).map(|m| m.len()).map_err(|e| e.to_string());
-    let without = size(&small::build(&["--no-default-features", "--features", "virtual"])?)?;
+    let metadata = metadata()?;
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let program = packages.find(|package| package["name"] == "stickshift").ok_or("there is no stickshift")?;
+    let features = program["features"]["default"].as_array().into_iter().flatten();
+    let others: Vec<&str> = features.filter_map(Value::as_str).filter(|name| *name != "web").collect();
+    let without = size(&small::build(&["--no-default-features", "--features", &others.join(",")])?)?;
     let program = small::build(&[])?;
     let with = size(&program)?;
     println!("program          {with} bytes, {} of them for the web page", with.saturating_sub(without));
-    measure(&program.to_string_lossy())
+    Ok(())
+}
+
+pub(super) fn run() -> Result<(), String> {
+    measure(&super::program()?.to_string_lossy())
 }
 
 /// Memory of a process that is in use, and the most that ever was, in kB.

@@ -3,5 +3,5 @@
 use crate::run;
 
 pub(super) fn run() -> Result<(), String> {
-    run::run("cargo", &["bench", "--quiet", "-p", "stickshift", "--bench", "wire"])
+    run::run("cargo", &["bench", "--quiet", "-p", "stickshift-core", "--bench", "wire"])
 }

@@ -6,6 +6,7 @@ mod targets;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::install::{self, Need};
 use crate::run::{command, entries, metadata, output, output_of, root, status, target};
@@ -98,8 +99,7 @@ pub(crate) fn program(toolchain: &Toolchain, target: &Target, variant: Variant) 
 /// Builds a program; the path of it.
 fn build(toolchain: &Toolchain, place: &Place, target: &Target, variant: Variant) -> Result<PathBuf, String> {
     let profile = target.profile(variant);
-    let mut cargo =
-        toolchain.cargo(&["zigbuild", "--locked", "--quiet", "-p", "stickshift-cli", "--target"])?;
+    let mut cargo = toolchain.cargo(&["zigbuild", "--locked", "--quiet", "-p", "stickshift", "--target"])?;
     cargo.args([target.triple, "--profile", profile]).args(target.arguments(variant));
     let mut flags: Vec<String> = target.flags(variant).into_iter().map(str::to_owned).collect();
     flags.extend(remapped(toolchain, place)?);
@@ -125,18 +125,20 @@ fn remapped(toolchain: &Toolchain, place: &Place) -> Result<Vec<String>, String>
     Ok(paths.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).to_vec())
 }
 
-/// The time that files of archives have: that of the commit, unless the caller names one.
+/// The time that files of archives have: that of the commit, unless the caller names one. It is the same for a whole run, whatever is committed meanwhile.
 fn epoch() -> Result<String, String> {
-    match std::env::var("SOURCE_DATE_EPOCH") {
+    static EPOCH: OnceLock<Result<String, String>> = OnceLock::new();
+    let read = || match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(given) => Ok(given),
         Err(_) => Ok(output("git", &["log", "-1", "--format=%ct"])?.trim().to_owned()),
-    }
+    };
+    EPOCH.get_or_init(read).clone()
 }
 
 /// The version of the program.
 pub(crate) fn version() -> Result<String, String> {
     let mut packages = metadata()?["packages"].as_array().into_iter().flatten();
-    let program = packages.find(|package| package["name"] == "stickshift-cli");
+    let program = packages.find(|package| package["name"] == "stickshift");
     let version = program.and_then(|package| package["version"].as_str());
     version.map(str::to_owned).ok_or_else(|| "the workspace has no program".to_owned())
 }

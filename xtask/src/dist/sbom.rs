@@ -21,7 +21,7 @@ pub(crate) fn of(target: &Target, variant: Variant) -> Result<String, String> {
 
 /// Names and versions of what is in the program with the features of the variant, which metadata of a whole workspace does not tell.
 fn linked(target: &Target, variant: Variant) -> Result<BTreeSet<(String, String)>, String> {
-    let mut args = vec!["tree", "-p", "stickshift-cli", "--locked", "--edges", "normal,build", "--target"];
+    let mut args = vec!["tree", "-p", "stickshift", "--locked", "--edges", "normal,build", "--target"];
     args.extend([target.triple, "--prefix", "none", "--format", "{p}"]);
     args.extend(variant.features());
     let tree = output("cargo", &args)?;

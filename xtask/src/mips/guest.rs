@@ -1,4 +1,4 @@
-//! The guest: boots a kernel with the router's program in its first files, and judges what its console says.
+//! The guest: boots a kernel with the router's program in its first files, and checks what its console says.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,18 +17,27 @@ use crate::toolchain::Toolchain;
 /// A guest that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// Of the router's program, in bytes.
+const LARGEST: u64 = 2_000_000;
+
 /// What the guest says last.
 const DONE: &str = "@ done";
 
 pub(crate) fn try_it(toolchain: &Toolchain, kernel: &Kernel, processor: &Target) -> Result<(), String> {
     let program = dist::program(toolchain, processor, Variant::Router)?;
+    let size = fs::metadata(&program).map_err(|e| format!("{}: {e}", program.display()))?.len();
+    if size > LARGEST {
+        return Err(format!(
+            "the router's program has {size} bytes; {LARGEST} are what a router has room for"
+        ));
+    }
     let host = run::program()?;
     let image = first_files(toolchain, kernel, processor, &program)?;
     let offers = STICKS.map(|(port, name)| offer(&host, port, name));
     let offers = Offers(offers.into_iter().collect::<Result<_, _>>()?);
     let console = boot(kernel, processor, &image);
     drop(offers);
-    judge(&console?)
+    check_console(&console?)
 }
 
 /// The host's side of the sticks; they go with the value.
@@ -140,7 +149,7 @@ fn boot(kernel: &Kernel, processor: &Target, files: &Path) -> Result<Vec<String>
 }
 
 /// Every step must have shown what it should, and the guest must have come to its end.
-fn judge(console: &[String]) -> Result<(), String> {
+fn check_console(console: &[String]) -> Result<(), String> {
     let mut faults = Vec::new();
     let (mut most, mut rest) = (0, console);
     for step in STEPS {
@@ -222,6 +231,6 @@ mod tests {
 
     #[test]
     fn silence_is_failure() {
-        assert!(judge(&[]).is_err());
+        assert!(check_console(&[]).is_err());
     }
 }

@@ -105,6 +105,8 @@ impl Apk {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
+        // A library for this system's programs, which one of another C library cannot load.
+        command.env_remove("LD_PRELOAD");
         command
     }
 }

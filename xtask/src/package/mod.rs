@@ -81,7 +81,7 @@ impl Payload {
         if Command::new(&self.binary).arg("--version").output().is_ok_and(|ran| ran.status.success()) {
             return Ok(self.binary.clone());
         }
-        run::run("cargo", &["build", "--quiet", "-p", "stickshift-cli"])?;
+        run::run("cargo", &["build", "--quiet", "-p", "stickshift"])?;
         run::target("debug/stickshift")
     }
 
@@ -101,8 +101,8 @@ impl Payload {
 
 fn version() -> Result<String, String> {
     let packages = run::metadata()?["packages"].as_array().ok_or("cargo metadata names no packages")?;
-    let program = packages.iter().find(|package| package["name"] == "stickshift-cli");
-    Ok(program.and_then(|p| p["version"].as_str()).ok_or("stickshift-cli has no version")?.to_owned())
+    let program = packages.iter().find(|package| package["name"] == "stickshift");
+    Ok(program.and_then(|p| p["version"].as_str()).ok_or("the program has no version")?.to_owned())
 }
 
 /// By Debian's own variables; the project has no address.

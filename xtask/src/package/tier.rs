@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Payload, apk, deb};
 use crate::install::{self, Need};
-use crate::run::{self, command, output, run, status, target};
+use crate::run::{self, command, output, phase, run, status, target};
 use crate::small;
 
 /// A release of Debian, with udev and usb-modeswitch.
@@ -65,7 +65,10 @@ fn peers() -> Result<PathBuf, String> {
 pub(crate) fn test() -> Result<(), String> {
     let out = target("package-tests/packages")?;
     let _ = fs::remove_dir_all(&out);
-    let binary = small::build(&[])?;
+    phase("compiling a static program");
+    // In many parts, for all cores: what is packed is tried, and not how small it is.
+    let parts = ["--config", "profile.small.lto=false", "--config", "profile.small.codegen-units=16"];
+    let binary = small::build(&parts)?;
     debian(&binary, &out.join("deb"))?;
     for kind in ["apk", "ipk"] {
         openwrt(kind, &binary, &out.join(kind))?;

@@ -150,6 +150,22 @@ impl Browser {
         self.act(selector, "click", &json!({}))
     }
 
+    /// Clicks a button that sends its form, and waits for the page that comes of it: what is looked for next may be on this page, too, and
+    /// whoever opens another address before the answer is there aborts the request.
+    pub(crate) fn submit(&self, selector: &str) -> Result<(), String> {
+        self.script("window.isSent = true")?;
+        self.click(selector)?;
+        let until = Instant::now() + PATIENCE;
+        // Between two pages there is none to ask.
+        while !matches!(self.script("return window.isSent !== true"), Ok(Value::Bool(true))) {
+            if Instant::now() > until {
+                return Err(format!("{}: no page comes of {selector}", self.url()?));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// Types a text, or names the file of a file field.
     pub(crate) fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
         self.act(selector, "value", &json!({ "text": text }))
@@ -184,7 +200,11 @@ impl Browser {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Err(format!("{}: {selector} does not show {text:?} but:\n{shown}", self.url()?));
+                let page = self.text("body").unwrap_or_default();
+                return Err(format!(
+                    "{}: {selector} does not show {text:?} but {shown:?}; the page:\n{page}",
+                    self.url()?
+                ));
             }
             thread::sleep(Duration::from_millis(100));
         }

@@ -236,14 +236,14 @@ impl Visit {
 
     /// The button that connects; another one in the same form only shows what that would do.
     fn press_connect(&self) -> Result<(), String> {
-        self.browser.click("form[action='/do/up'] button:not([formaction])")
+        self.browser.submit("form[action='/do/up'] button:not([formaction])")
     }
 
     fn connect(&self) -> Result<(), String> {
         self.open("/sticks/1-3/connect")?;
         self.browser.wait_for_text("#apn-note", "network chooses")?;
         self.browser.wait_for_text("#connection", "not online")?;
-        self.browser.click("button[formaction='/do/preview-up']")?;
+        self.browser.submit("button[formaction='/do/preview-up']")?;
         self.browser.wait_for_text(".steps", "CGDCONT")?;
         self.look("connect-preview")?;
         // An access point that the network refuses, with its cause; later the status tells of it.
@@ -265,7 +265,7 @@ impl Visit {
         }
         self.look("status-online")?;
         self.open("/sticks/1-3/connect")?;
-        self.browser.click("form[action='/do/down'] button")?;
+        self.browser.submit("form[action='/do/down'] button")?;
         self.browser.wait_for_text(".box.good", "Disconnected")?;
         self.browser.wait_for_text("#connection", "not online")
     }
@@ -287,7 +287,7 @@ impl Visit {
         self.browser.wait_for_text(".box.bad", "not sent again")?;
         self.look("connect-pin")?;
         self.open("/sticks/1-4/connect")?;
-        self.browser.click("form[action='/do/down'] button")?;
+        self.browser.submit("form[action='/do/down'] button")?;
         self.browser.wait_for(".box.good")?;
         with_pin("1234")?;
         self.browser.wait_for(".box.good .badge.done")
@@ -298,7 +298,7 @@ impl Visit {
         let password = |text: &str| {
             self.open("/sticks/1-5/messages")?;
             self.browser.fill("#login-password", text)?;
-            self.browser.click("form[action$='/login'] button")
+            self.browser.submit("form[action$='/login'] button")
         };
         self.open("/sticks/1-5/messages")?;
         self.browser.wait_for("#login-password")?;
@@ -307,7 +307,7 @@ impl Visit {
         self.browser.wait_for_text(".box.bad", "refused the login")?;
         self.browser.wait_for("#login-password")?;
         password("admin")?;
-        self.browser.wait_for("form[action$='/logout']")?;
+        self.browser.wait_for("form[action='/sticks/1-5/logout']")?;
         self.open("/sticks/1-5/messages")?;
         self.browser.wait_for_text(".thread", "Hello")
     }
@@ -317,16 +317,16 @@ impl Visit {
         self.browser.wait_for_text(".thread", "Hello")?;
         self.browser.fill("#to", "+4915112345678")?;
         self.browser.fill("#text", "Sent by a browser <b>")?;
-        self.browser.click("form[action='/do/send'] button")?;
+        self.browser.submit("form[action='/do/send'] button")?;
         self.browser.wait_for_text(".box.good", "was sent")?;
         self.browser.wait_for_text(".thread", "Sent by a browser <b>")?;
         self.browser.fill("#code", "*100#")?;
-        self.browser.click("form[action='/do/ussd'] button")?;
+        self.browser.submit("form[action='/do/ussd'] button")?;
         self.browser.wait_for_text(".answers", "Balance")?;
         self.look("messages-sent")?;
         let before = self.browser.script("return document.querySelectorAll('.message').length")?;
         self.browser.click(".message summary")?;
-        self.browser.click(".message details[open] button")?;
+        self.browser.submit(".message details[open] button")?;
         self.browser.wait_for_text(".box.good", "deleted")?;
         let after = self.browser.script("return document.querySelectorAll('.message').length")?;
         if after.as_u64() < before.as_u64() {
@@ -339,7 +339,7 @@ impl Visit {
     fn upload(&self, page: &str, name: &str) -> Result<(), String> {
         self.open(page)?;
         self.browser.fill("#file", &self.folder.join(name).to_string_lossy())?;
-        self.browser.click("form[action='/upload'] button")
+        self.browser.submit("form[action='/upload'] button")
     }
 
     fn profile(&self) -> Result<(), String> {
@@ -357,41 +357,41 @@ impl Visit {
         self.browser.wait_for_text("pre", "HuaweiNewMode")?;
         self.look("profile-bin")?;
         let page = self.browser.url()?;
-        self.browser.click("form[action='/do/try-profile'] button")?;
+        self.browser.submit("form[action='/do/try-profile'] button")?;
         self.browser.wait_for(".box.good .badge.done")?;
         self.browser.open(&page)?;
-        self.browser.click("form[action='/profiles/add'] button")?;
+        self.browser.submit("form[action='/profiles/add'] button")?;
         self.browser.wait_for(".badge, article")?;
         self.browser.wait_for("form[action='/profiles/remove']")?;
         self.browser.open(&page)?;
-        self.browser.click("form[action='/do/plan-switch'] button")?;
+        self.browser.submit("form[action='/do/plan-switch'] button")?;
         self.browser.wait_for(".transfers")?;
         self.look("switch-plan")?;
-        self.browser.click("form[action$='/start'] button")?;
+        self.browser.submit("form[action$='/start'] button")?;
         self.browser.wait_for(".box.good .badge.done")?;
         self.open("/")?;
         self.browser.wait_for_text(".cards", "12d1:14cf")?;
         self.open("/profiles/12d1:1526")?;
-        self.browser.click("form[action='/profiles/remove'] button")?;
+        self.browser.submit("form[action='/profiles/remove'] button")?;
         self.browser.wait_for("#search")
     }
 
     fn network(&self) -> Result<(), String> {
         self.open("/sticks/1-3/network")?;
-        self.browser.click("form[action='/do/scan'] button")?;
+        self.browser.submit("form[action='/do/scan'] button")?;
         self.browser.wait_for_text(".rows", "20801")?;
         self.look("network-scan")?;
-        self.browser.click("form[action='/do/use-network'] button")?;
+        self.browser.submit("form[action='/do/use-network'] button")?;
         self.browser.wait_for_text(".box.good", "network was selected")?;
         self.browser.script("document.querySelector('#mode').value = 'lte'")?;
-        self.browser.click("form[action='/do/radio'] button")?;
+        self.browser.submit("form[action='/do/radio'] button")?;
         self.browser.wait_for_text(".box.good", "settings")?;
         self.browser.wait_for_text("dl", "lte")
     }
 
     fn rehearse(&self) -> Result<(), String> {
         self.open("/rehearse")?;
-        self.browser.click("form[action='/do/rehearse'] > button")?;
+        self.browser.submit("form[action='/do/rehearse'] > button")?;
         self.browser.wait_for(".box.good .badge.done")?;
         self.browser.wait_for_text("dl", "21.180.01.00.00")?;
         self.look("rehearse-done")
@@ -406,7 +406,7 @@ impl Visit {
             self.browser.click("input[name='danger']:not(:checked)")?;
         }
         let plan = self.browser.url()?;
-        self.browser.click("form[action$='/start'] button")?;
+        self.browser.submit("form[action$='/start'] button")?;
         for _ in 0..600 {
             let now = self.browser.url()?;
             if now != plan {
@@ -423,7 +423,7 @@ impl Visit {
             self.browser.wait_for_text(".rows", name)?;
         }
         self.look("convert-files")?;
-        self.browser.click("form[action='/do/plan-convert'] > button")?;
+        self.browser.submit("form[action='/do/plan-convert'] > button")?;
         self.browser.wait_for("input[name='danger']")?;
         self.look("convert-plan")?;
         let job = self.start_plan()?;
@@ -438,9 +438,9 @@ impl Visit {
         if second.text("main")? != shown {
             return Err("a second viewer sees something else".into());
         }
-        self.browser.click("form[action='/replug'] button")?;
+        self.browser.submit("form[action='/replug'] button")?;
         self.browser.wait_for(".badge.recoverable")?;
-        self.browser.click("form[action='/do/plan-convert'] button")?;
+        self.browser.submit("form[action='/do/plan-convert'] button")?;
         self.start_plan()?;
         self.browser.wait_for(".box.good .badge.done")?;
         self.browser.wait_for_text("dl", "21.180.01.00.00")?;
@@ -452,7 +452,7 @@ impl Visit {
     fn dark_german_and_without_scripts(&self) -> Result<(), String> {
         self.browser.colours("dark")?;
         self.open("/")?;
-        self.browser.click("form[action='/language'] button")?;
+        self.browser.submit("form[action='/language'] button")?;
         self.browser.wait_for("html[lang='de']")?;
         for page in ["/", "/sticks/1-3", "/sticks/1-3/connect", "/doctor", "/convert", "/jobs"] {
             self.open(page)?;

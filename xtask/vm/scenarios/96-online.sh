@@ -1,4 +1,4 @@
-# limit: 450
+# limit: 600
 # `online up` by each way on the kernel's own drivers: a file comes whole by IPv4 and where there is IPv6, and `online down` leaves addresses, routes, rules,
 # resolver and stick as they were found.
 modprobe -a cdc_mbim ppp_generic ppp_async
@@ -30,6 +30,11 @@ wait_for 20 compgen -G "/sys/bus/usb/devices/$WHERE:*/ttyUSB*"
 stickshift at 'AT+CGDCONT?' --stick "$WHERE" > "$HERE/contexts"
 there_and_back ncm "4 6" 10485760
 there_and_back ppp "4 6" 10485760 --way ppp
+# A router: its kernel takes no router advertisement unless it is told to do so all the same.
+sysctl -w net.ipv6.conf.all.forwarding=1 > /dev/null
+same "$(cat "/proc/sys/net/ipv6/conf/$CARD/forwarding")" 1
+there_and_back ncm "4 6" 65536
+sysctl -w net.ipv6.conf.all.forwarding=0 > /dev/null
 stickshift at 'AT+CGDCONT?' --stick "$WHERE" | diff "$HERE/contexts" -
 gone
 
@@ -51,4 +56,11 @@ found
 stickshift switch "$WHERE"
 stands "$WHERE" 148e:a000
 card "$WHERE"
+there_and_back ecm 4 10485760
+gone
+
+plug mf823-rndis
+found
+card "$WHERE"
+same "$(basename "$(readlink "/sys/class/net/$CARD/device/driver")")" rndis_host
 there_and_back ecm 4 10485760

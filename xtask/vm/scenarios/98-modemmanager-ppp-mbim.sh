@@ -7,11 +7,13 @@ modem_manager
 network_manager
 
 # What both are asked alike: a message of each store, the signal, the operator.
+tells() { modem > "$HERE/modem" && grep -qE "$1" "$HERE/modem"; }
 read_all() {
     registered
+    # Both are asked for some time after it is registered.
+    wait_for 60 tells "operator name: Orange"
+    wait_for 60 tells "signal quality: [1-9]"
     cat "$HERE/modem"
-    grep -E "operator name: Orange" "$HERE/modem"
-    grep -E "signal quality: [1-9]" "$HERE/modem"
     modem --messaging-list-sms | tee "$HERE/list"
     mmcli -s "$(grep -o "/org/[^ ]*SMS/[0-9]*" "$HERE/list" | sort | head -n 1)" | tee "$HERE/sms"
     grep -E "text: " "$HERE/sms"

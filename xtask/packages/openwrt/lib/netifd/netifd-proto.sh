@@ -23,7 +23,7 @@ notify() {
 	ubus call network.interface notify_proto "$(json_dump)"
 }
 proto_init_update() {
-	_SENT_IP= _SENT_IP6= _SENT_ROUTES= _SENT_DNS=
+	_SENT_IP= _SENT_IP6= _SENT_ROUTES= _SENT_ROUTES6= _SENT_DNS=
 	json_init
 	json_add_int action 0
 	[ "$1" = '*' ] || json_add_string ifname "$1"
@@ -32,6 +32,7 @@ proto_init_update() {
 proto_add_ipv4_address() { _SENT_IP="$_SENT_IP $1/$2"; }
 proto_add_ipv6_address() { _SENT_IP6="$_SENT_IP6 $1/$2"; }
 proto_add_ipv4_route() { _SENT_ROUTES="$_SENT_ROUTES $1/$2/$3"; }
+proto_add_ipv6_route() { _SENT_ROUTES6="$_SENT_ROUTES6 $1/$2/$3"; }
 proto_add_dns_server() { _SENT_DNS="$_SENT_DNS $1"; }
 pairs() {
 	local name="$1" first="$2" second="$3" third="$4" item
@@ -53,6 +54,7 @@ proto_send_update() {
 	pairs ipaddr ipaddr mask '' $_SENT_IP
 	pairs ip6addr ipaddr mask '' $_SENT_IP6
 	pairs routes target netmask gateway $_SENT_ROUTES
+	pairs routes6 target netmask gateway $_SENT_ROUTES6
 	[ -z "$_SENT_DNS" ] || {
 		json_add_array dns
 		for server in $_SENT_DNS; do json_add_string '' "$server"; done

@@ -1,6 +1,8 @@
 //! The program for Windows: built with Debian's mingw-w64, and the tier that runs it under wine beside the program for this system.
 //!
-//! What is not in it: USB, which wine does not show, and serial ports, which did not work over ptys there.
+//! What is not in it: USB, which wine does not show.
+
+mod ports;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,14 +38,16 @@ pub(crate) fn prepare_wine() -> Result<(), String> {
 pub(crate) fn release() -> Result<PathBuf, String> {
     prepare()?;
     phase(&format!("compiling the program for {TARGET}"));
-    run::executable(&["build", "--release", "-p", "stickshift-cli", "--target", TARGET])
+    run::executable(&["build", "--release", "-p", "stickshift", "--target", TARGET])
 }
 
 /// Runs the program for Windows beside that for this system, with the same arguments on the same files.
 pub(crate) fn wine() -> Result<(), String> {
     let here = run::program()?;
     phase(&format!("compiling the program for {TARGET}"));
-    let there = run::executable(&["build", "-p", "stickshift-cli", "--target", TARGET])?;
+    // Compiling takes longer than running.
+    let plain = ["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"];
+    let there = run::executable(&[&["build", "-p", "stickshift", "--target", TARGET], &plain[..]].concat())?;
     let folder = target("wine")?;
     for stale in ["run", "files-here", "files-there"] {
         let _ = fs::remove_dir_all(folder.join(stale));
@@ -58,8 +62,7 @@ pub(crate) fn wine() -> Result<(), String> {
     make(&wine.prefix)?;
     wine.there(&["--version"])?;
     let ended = wine.everything();
-    // Only the server of this prefix.
-    let _ = command("/usr/lib/wine/wineserver", &["-k"]).env("WINEPREFIX", &wine.prefix).status();
+    wine.stop();
     ended
 }
 
@@ -121,6 +124,9 @@ impl Wine {
         expect(&self.there(&["inspect", "no-such-file"])?, 1)?;
         phase("a rehearsal, and the files it makes");
         self.rehearsal()?;
+        phase("virtual sticks by COM port");
+        let files = self.folder.join("files-here");
+        ports::try_them(self, &files.join("firmware.bin"), &files.join("loader.bin"))?;
         phase("nothing of Linux is written");
         self.nothing_of_linux()?;
         println!("    {compared} commands ended as on this system");
@@ -219,14 +225,23 @@ impl Wine {
     }
 
     fn there(&self, args: &[&str]) -> Result<Ended, String> {
-        let mut all = vec![text(&self.program)];
-        all.extend(args.iter().map(|arg| (*arg).to_owned()));
-        let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let mut wine = command(WINE, &all);
+        self.run(&[&[text(&self.program).as_str()], args].concat())
+    }
+
+    /// Runs a program for Windows.
+    fn run(&self, words: &[&str]) -> Result<Ended, String> {
+        let mut wine = command(WINE, words);
         wine.env("WINEPREFIX", &self.prefix)
             .env("WINEDEBUG", "-all")
             .env("WINEDLLOVERRIDES", "mscoree,mshtml=;bcryptprimitives=n");
         self.end(&mut wine)
+    }
+
+    /// Ends the server of this prefix, which runs on for some time.
+    fn stop(&self) {
+        for option in ["-k", "-w"] {
+            let _ = command("/usr/lib/wine/wineserver", &[option]).env("WINEPREFIX", &self.prefix).status();
+        }
     }
 
     fn end(&self, program: &mut Command) -> Result<Ended, String> {
