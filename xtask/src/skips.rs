@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::{root, target};
+use crate::run::{in_ci, root, target};
 
 /// The variable by which tests find the file they report to.
 pub(crate) const VARIABLE: &str = "STICKSHIFT_SKIPS";
@@ -28,7 +28,7 @@ pub(crate) fn end(file: &Path) -> Result<(), String> {
         println!("    - {line}");
     }
     let refused = refused(&skipped, &allowed);
-    if refused.is_empty() || std::env::var_os("CI").is_none() {
+    if refused.is_empty() || !in_ci() {
         return Ok(());
     }
     Err(format!("{ALLOWED} does not allow these tests to be skipped: {}", refused.join(", ")))

@@ -1,5 +1,7 @@
 //! The test tiers, in the order they run. A tier that cannot run is skipped by name; in CI that is a failure.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
@@ -10,7 +12,7 @@ use crate::install::{self, Need};
 use crate::mips;
 use crate::package;
 use crate::packages;
-use crate::run::{cargo, cargo_command, command, phase, run, status, status_heard, target};
+use crate::run::{cargo, cargo_command, command, in_ci, phase, run, status, status_heard, target};
 use crate::skips;
 use crate::toolchain;
 use crate::vm;
@@ -25,17 +27,27 @@ struct Tier {
     run: fn() -> Result<(), String>,
     /// Needs what a build machine may not be able to fetch: skipping it is no failure in CI either.
     may_lack: bool,
+    /// What it alone uses in the target folder. A run in CI gives the room back when the tier ends; elsewhere it is kept for the next run.
+    own: &'static [&'static str],
 }
 
 const TIERS: &[Tier] = &[
-    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false },
-    Tier { name: "lint", what: "clippy, warnings are errors", prepare: nothing, run: lint, may_lack: false },
+    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false, own: &[] },
+    Tier {
+        name: "lint",
+        what: "clippy, warnings are errors",
+        prepare: nothing,
+        run: lint,
+        may_lack: false,
+        own: &[],
+    },
     Tier {
         name: "unused",
         what: "no dependency that nothing uses (cargo-machete)",
         prepare: packages::unused_tool,
         run: packages::unused,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "features",
@@ -43,6 +55,7 @@ const TIERS: &[Tier] = &[
         prepare: nothing,
         run: packages::features,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "msrv",
@@ -50,6 +63,7 @@ const TIERS: &[Tier] = &[
         prepare: nothing,
         run: packages::oldest_rust,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "test",
@@ -57,6 +71,7 @@ const TIERS: &[Tier] = &[
         prepare: peers,
         run: test_all,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "web",
@@ -64,6 +79,7 @@ const TIERS: &[Tier] = &[
         prepare: web::prepare,
         run: web::pages,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "vm",
@@ -71,6 +87,7 @@ const TIERS: &[Tier] = &[
         prepare: vm::prepare,
         run: || vm::scenarios(""),
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "portable",
@@ -79,6 +96,7 @@ const TIERS: &[Tier] = &[
         run: portable,
         // The standard libraries of other systems come from the toolchain's server, no package archive has them.
         may_lack: true,
+        own: &[],
     },
     Tier {
         name: "wine",
@@ -86,6 +104,7 @@ const TIERS: &[Tier] = &[
         prepare: windows::prepare_wine,
         run: windows::wine,
         may_lack: true,
+        own: &[],
     },
     Tier {
         name: "packages",
@@ -93,6 +112,7 @@ const TIERS: &[Tier] = &[
         prepare: package::tier::prepare,
         run: package::tier::test,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "crates",
@@ -100,6 +120,7 @@ const TIERS: &[Tier] = &[
         prepare: nothing,
         run: crates::publishable,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "fuzz",
@@ -107,6 +128,7 @@ const TIERS: &[Tier] = &[
         prepare: fuzz::prepare,
         run: fuzz::run_all,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "doc",
@@ -114,6 +136,7 @@ const TIERS: &[Tier] = &[
         prepare: nothing,
         run: doc,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "deny",
@@ -121,6 +144,7 @@ const TIERS: &[Tier] = &[
         prepare: deny_tool,
         run: deny,
         may_lack: false,
+        own: &[],
     },
 ];
 
@@ -132,6 +156,7 @@ const BY_NAME: &[Tier] = &[
         prepare: nothing,
         run: routers,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "mips",
@@ -139,6 +164,7 @@ const BY_NAME: &[Tier] = &[
         prepare: mips::prepare,
         run: mips::run,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "mips-big",
@@ -146,6 +172,7 @@ const BY_NAME: &[Tier] = &[
         prepare: mips::prepare,
         run: mips::run_big,
         may_lack: false,
+        own: &[],
     },
 ];
 
@@ -163,13 +190,14 @@ pub(crate) fn list() -> ExitCode {
 
 /// What `--quick` runs: what finds most mistakes of a change within a minute, and installs nothing.
 const QUICK: &[Tier] = &[
-    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false },
+    Tier { name: "format", what: "rustfmt", prepare: nothing, run: format, may_lack: false, own: &[] },
     Tier {
         name: "lint",
         what: "clippy without the tests, warnings are errors",
         prepare: nothing,
         run: lint_sources,
         may_lack: false,
+        own: &[],
     },
     Tier {
         name: "unit",
@@ -177,6 +205,7 @@ const QUICK: &[Tier] = &[
         prepare: nothing,
         run: unit,
         may_lack: false,
+        own: &[],
     },
 ];
 
@@ -199,14 +228,13 @@ pub(crate) fn quick() -> ExitCode {
 }
 
 fn run_tiers(chosen: &[&Tier]) -> ExitCode {
-    let in_ci = std::env::var_os("CI").is_some();
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     for (index, tier) in chosen.iter().enumerate() {
         println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
         let start = Instant::now();
         let outcome = match (tier.prepare)() {
             Ok(()) => (tier.run)(),
-            Err(why) if in_ci && !tier.may_lack => Err(why),
+            Err(why) if in_ci() && !tier.may_lack => Err(why),
             Err(why) => {
                 println!("<== {}: SKIPPED: {why}", tier.name);
                 skipped += 1;
@@ -214,7 +242,7 @@ fn run_tiers(chosen: &[&Tier]) -> ExitCode {
             }
         };
         let took = start.elapsed().as_secs_f64();
-        match outcome {
+        match outcome.and(if in_ci() { give_back(tier) } else { Ok(()) }) {
             Ok(()) => {
                 println!("<== {}: passed in {took:.1} s", tier.name);
                 passed += 1;
@@ -228,6 +256,17 @@ fn run_tiers(chosen: &[&Tier]) -> ExitCode {
     println!("tiers: {passed} passed, {} failed, {skipped} skipped", failed.len());
     failed.iter().for_each(|failure| println!("failed: {failure}"));
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Removes what only this tier uses.
+fn give_back(tier: &Tier) -> Result<(), String> {
+    tier.own.iter().try_for_each(|name| {
+        let folder = target(name)?;
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(format!("{}: {e}", folder.display())),
+            _ => Ok(()),
+        }
+    })
 }
 
 fn nothing() -> Result<(), String> {
@@ -300,7 +339,7 @@ fn python_packages() -> Result<(), String> {
         }
         println!("    fetching {} into {}", packages[0], folder.display());
         match install::python(&folder, packages) {
-            Err(why) if std::env::var_os("CI").is_some() => return Err(why),
+            Err(why) if in_ci() => return Err(why),
             Err(why) => println!("{} is not here: {why}", packages[0]),
             Ok(()) => {}
         }

@@ -3,13 +3,11 @@
 mod server;
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
-use server::{JSON, Running, options, start_with};
+use serde_json::json;
+use server::{Asked, Commands, Owner, options, start_with};
 use stickshift::event::Cancel;
-use stickshift_web::Engine;
 
 const IMEI: &str = "490154203237518";
 
@@ -22,25 +20,17 @@ impl Sticks {
     }
 }
 
-impl Engine for Sticks {
-    fn run(
-        &self,
-        words: &[String],
-        secrets: Vec<(String, String)>,
-        cancel: Cancel,
-        listener: Box<dyn Fn(&Value)>,
-        _: Box<dyn Fn() -> bool>,
-    ) {
+impl Commands for Sticks {
+    fn run(&self, asked: &Asked<'_>) {
+        let words = asked.words;
         let mut line = words.join(" ");
-        if secrets.iter().any(|(name, _)| name == "STICKSHIFT_PASSWORD") {
+        if asked.secrets.iter().any(|(name, _)| name == "STICKSHIFT_PASSWORD") {
             line += " with the password";
         }
         if words[0] != "list" {
             self.1.lock().unwrap().push(line.clone());
         }
-        while line.contains("--stay") && !cancel.is_cancelled() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        asked.stay();
         while line.contains("ussd") && !self.2.is_cancelled() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -51,75 +41,47 @@ impl Engine for Sticks {
         let result = match line.as_str() {
             "list" => json!({ "sticks": sticks.collect::<Vec<_>>() }),
             line if line.contains("unmasked") || line.contains("AT+CGSN") => {
-                listener(&json!({ "event": "note", "code": "x", "text": IMEI }));
+                (asked.tell)(&json!({ "event": "note", "code": "x", "text": IMEI }));
                 json!({ "imei": IMEI })
             }
             line if line.starts_with("identify") && line.ends_with(IMEI) => json!({ "place": "1-1" }),
             line if line.contains("signal") && line.contains("--user=") => {
-                return listener(
-                    &json!({ "event": "error", "kind": "login-refused", "verdict": "untouched", "exit": 5 }),
-                );
+                return asked.refused("login-refused");
             }
             line if line.starts_with("identify") => {
-                return listener(&json!({ "event": "error", "kind": "no-stick", "exit": 3 }));
+                return (asked.tell)(&json!({ "event": "error", "kind": "no-stick", "exit": 3 }));
             }
             // Another program has it.
             line if line.starts_with("network") => {
                 let held = json!({ "event": "error", "verb": "network show", "kind": "port-busy", "what": "held by ModemManager",
                     "verdict": "untouched", "exit": 4 });
-                return listener(&held);
+                return (asked.tell)(&held);
             }
             _ => json!({}),
         };
-        listener(&json!({ "event": "result", "verb": "x", "verdict": "done", "exit": 0, "result": result }));
-    }
-
-    fn is_virtual(&self) -> bool {
-        true
-    }
-
-    fn replug(&self, _: &str) -> bool {
-        true
-    }
-
-    fn profile_folder(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
+        asked.done(result);
     }
 }
 
-fn with(sticks: &[&'static str]) -> (Running, Arc<Sticks>) {
-    let engine = Arc::new(Sticks(sticks.to_vec(), Mutex::default(), Cancel::new()));
-    (start_with(options(), Arc::clone(&engine) as Arc<dyn Engine>), engine)
+fn with(sticks: &[&'static str]) -> (Owner, Arc<Sticks>) {
+    let sticks = Arc::new(Sticks(sticks.to_vec(), Mutex::default(), Cancel::new()));
+    (Owner::of(start_with(options(), &sticks)), sticks)
 }
 
-struct Owner<'a>(&'a Running, String, String);
-
-impl Owner<'_> {
-    fn of(server: &Running) -> Owner<'_> {
-        let (cookie, token) = server.enter();
-        Owner(server, cookie, token)
-    }
-
-    fn send(&self, first: &str, body: &[u8]) -> server::Answer {
-        self.0.send(first, &[&self.1, &self.2, JSON], body)
-    }
-
-    fn command(&self, words: &str) -> String {
-        let words: Vec<&str> = words.split(' ').collect();
-        self.send("POST /api/commands", json!({ "words": words }).to_string().as_bytes()).text
-    }
+fn command(owner: &Owner, words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    owner.send("POST /api/commands", json!({ "words": words }).to_string().as_bytes()).text
 }
 
 #[test]
 fn hanging_up_ends_what_stays_online_however_the_stick_is_named() {
     for stick in ["-- 1-1", "-- 12d1:1503", "-- ttyUSB3", "-- /dev/ttyUSB3", "-- IMEI"] {
-        let (server, engine) = with(&["1-1", "1-2.2"]);
-        let owner = Owner::of(&server);
+        let (owner, engine) = with(&["1-1", "1-2.2"]);
         for place in ["1-1", "1-2.2"] {
             let stay = owner.send(&format!("POST /api/sticks/{place}/online"), b"{\"stay\":true}");
             assert_eq!(stay.status, 202, "{}", stay.text);
         }
-        let down = owner.command(&format!("online down {}", stick.replace("IMEI", IMEI)));
+        let down = command(&owner, &format!("online down {}", stick.replace("IMEI", IMEI)));
         assert!(down.contains("\"exit\":0"), "{stick}: {down}");
         let state = |job: &str| owner.send(&format!("GET /api/jobs/{job}"), b"").text;
         assert!(state("1").contains("\"state\":\"ended\""), "{stick}: {}", state("1"));
@@ -128,10 +90,9 @@ fn hanging_up_ends_what_stays_online_however_the_stick_is_named() {
         assert!(asked.last().unwrap().starts_with("--texts online down"), "{stick}: {asked:?}");
     }
     // The only one needs no name.
-    let (server, _engine) = with(&["1-1"]);
-    let owner = Owner::of(&server);
+    let (owner, _engine) = with(&["1-1"]);
     assert_eq!(owner.send("POST /api/sticks/1-1/online", b"{\"stay\":true}").status, 202);
-    let down = owner.command("online down");
+    let down = command(&owner, "online down");
     assert!(down.contains("\"exit\":0"), "{down}");
     let stay = owner.send("GET /api/jobs/1", b"").text;
     assert!(stay.contains("\"state\":\"ended\""), "{stay}");
@@ -139,15 +100,14 @@ fn hanging_up_ends_what_stays_online_however_the_stick_is_named() {
 
 #[test]
 fn a_change_of_a_stick_that_is_not_found_is_refused() {
-    let (server, engine) = with(&["1-1", "1-2.2"]);
-    let owner = Owner::of(&server);
+    let (owner, engine) = with(&["1-1", "1-2.2"]);
     for (words, kind) in [
         ("sms send -- +12345678901 hello", "several-sticks"),
         ("online down -- 490154203237526", "no-stick"),
         ("switch -- ttyUSB9", "no-stick"),
         ("pin enter --stick=12d1:1f01", "no-stick"),
     ] {
-        let refused = owner.command(words);
+        let refused = command(&owner, words);
         assert!(refused.contains(kind) && refused.contains("`stickshift list` shows"), "{refused}");
         // Those to choose from.
         assert!(refused.contains("1-1 (") && refused.contains("1-2.2 ("), "{refused}");
@@ -155,24 +115,23 @@ fn a_change_of_a_stick_that_is_not_found_is_refused() {
     let asked = engine.asked();
     assert!(asked.iter().all(|words| words.starts_with("identify")), "{asked:?}");
     // What only reads says by itself what it lacks.
-    let signal = owner.command("signal");
+    let signal = command(&owner, "signal");
     assert!(signal.contains("\"exit\":0"), "{signal}");
 }
 
 #[test]
 fn a_password_that_is_kept_is_tried_with_its_own_user_alone() {
-    let (server, engine) = with(&["1-1"]);
-    let owner = Owner::of(&server);
+    let (owner, engine) = with(&["1-1"]);
     let login = owner.send("POST /api/sticks/1-1/login", b"{\"password\":\"secret\"}");
     assert_eq!(login.status, 200, "{}", login.text);
     let look = "GET /api/commands?word=signal&word=--user%3Dx&word=--&word=1-1";
     let refused = owner.send(look, b"");
     assert!(refused.status != 200 && refused.text.contains("read-only"), "{}", refused.text);
     // An owner may name another user, whose password this is not.
-    let other = owner.command("signal --user=x -- 1-1");
+    let other = command(&owner, "signal --user=x -- 1-1");
     assert!(other.contains("login-refused"), "{other}");
     assert_eq!(engine.asked().last().unwrap(), "--texts signal --user=x -- 1-1");
-    let kept = owner.command("signal -- 1-1");
+    let kept = command(&owner, "signal -- 1-1");
     assert!(kept.contains("\"exit\":0"), "{kept}");
     assert_eq!(
         engine.asked().last().unwrap(),
@@ -183,9 +142,8 @@ fn a_password_that_is_kept_is_tried_with_its_own_user_alone() {
 
 #[test]
 fn looking_pushes_out_no_job() {
-    let (server, _engine) = with(&["1-1"]);
-    let owner = Owner::of(&server);
-    assert!(owner.command("network scan -- 1-1").contains("\"exit\":0"));
+    let (owner, _engine) = with(&["1-1"]);
+    assert!(command(&owner, "network scan -- 1-1").contains("\"exit\":0"));
     for _ in 0..66 {
         let look = owner.send("GET /api/commands?word=signal&word=--&word=1-1", b"");
         assert_eq!(look.status, 200, "{}", look.text);
@@ -196,19 +154,18 @@ fn looking_pushes_out_no_job() {
 
 #[test]
 fn a_stick_that_is_talked_to_is_not_asked_for_its_name() {
-    let (server, engine) = with(&["1-1", "1-2.2"]);
-    let owner = Owner::of(&server);
-    let found = owner.command(&format!("signal -- {IMEI}"));
+    let (owner, engine) = with(&["1-1", "1-2.2"]);
+    let found = command(&owner, &format!("signal -- {IMEI}"));
     assert!(found.contains("\"exit\":0"), "{found}");
     assert_eq!(engine.asked().last().unwrap(), "--texts signal -- 1-1");
     std::thread::scope(|scope| {
-        scope.spawn(|| owner.command("ussd --stick=1-2.2 -- *100#"));
+        scope.spawn(|| command(&owner, "ussd --stick=1-2.2 -- *100#"));
         while !engine.asked().iter().any(|line| line.contains("ussd")) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        let found = owner.command(&format!("signal -- {IMEI}"));
+        let found = command(&owner, &format!("signal -- {IMEI}"));
         assert!(found.contains("\"exit\":0"), "{found}");
-        let missed = owner.command("signal -- 490154203237526");
+        let missed = command(&owner, "signal -- 490154203237526");
         assert!(missed.contains("port-busy"), "{missed}");
         engine.2.cancel();
     });
@@ -218,29 +175,27 @@ fn a_stick_that_is_talked_to_is_not_asked_for_its_name() {
 
 #[test]
 fn a_stick_in_use_stops_no_other() {
-    let (server, engine) = with(&["1-1", "1-2.2", "1-3"]);
-    let owner = Owner::of(&server);
+    let (owner, engine) = with(&["1-1", "1-2.2", "1-3"]);
     std::thread::scope(|scope| {
-        scope.spawn(|| owner.command("ussd --stick=1-2.2 -- *100#"));
+        scope.spawn(|| command(&owner, "ussd --stick=1-2.2 -- *100#"));
         while !engine.asked().iter().any(|line| line.contains("ussd")) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        let all = owner.command("switch --all");
+        let all = command(&owner, "switch --all");
         engine.2.cancel();
         assert!(all.contains("\"exit\":0"), "{all}");
     });
     assert_eq!(engine.asked().last().unwrap(), "--texts switch --in-use=1-2.2 --all");
-    let all = owner.command("switch --all");
+    let all = command(&owner, "switch --all");
     assert!(all.contains("\"exit\":0"), "{all}");
     assert_eq!(engine.asked().last().unwrap(), "--texts switch --all");
 }
 
 #[test]
 fn a_page_of_a_stick_that_a_job_keeps_says_so_once_and_offers_to_try_again() {
-    let (server, engine) = with(&["1-1"]);
-    let owner = Owner::of(&server);
+    let (owner, engine) = with(&["1-1"]);
     let asked = std::thread::scope(|scope| {
-        scope.spawn(|| owner.command("ussd --stick=1-1 -- *100#"));
+        scope.spawn(|| command(&owner, "ussd --stick=1-1 -- *100#"));
         while !engine.asked().iter().any(|line| line.contains("ussd")) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -276,10 +231,10 @@ fn an_identity_in_full_is_for_whoever_asked_for_it() {
 }
 
 fn is_told_to_nobody_else(line: &str) {
-    let (server, _engine) = with(&["1-1"]);
-    let owner = Owner::of(&server);
-    let mut events = server.connect();
-    write!(events, "GET /api/events HTTP/1.1\r\nHost: {}\r\n{}\r\n\r\n", server.address, owner.1).unwrap();
+    let (owner, _engine) = with(&["1-1"]);
+    let mut events = owner.server.connect();
+    write!(events, "GET /api/events HTTP/1.1\r\nHost: {}\r\n{}\r\n\r\n", owner.server.address, owner.cookie)
+        .unwrap();
     let mut seen = String::new();
     let mut until = |wanted: &str| {
         let mut piece = [0; 4096];
@@ -291,7 +246,7 @@ fn is_told_to_nobody_else(line: &str) {
         seen.clone()
     };
     until("id: ");
-    let told = owner.command(line);
+    let told = command(&owner, line);
     assert_eq!(told.matches(IMEI).count(), 2, "{told}");
     for path in ["/api/jobs/1", "/api/jobs"] {
         let kept = owner.send(&format!("GET {path}"), b"").text;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
-use server::{JSON, MESSAGE, Noting, SEND, options, read, start};
+use server::{JSON, MESSAGE, Noting, SEND, Virtual, options, read, start};
 use stickshift_web::{Options, Passwords, Server};
 
 #[test]
@@ -277,8 +277,9 @@ fn heads_are_bounded_in_number_size_and_time() {
 
 #[test]
 fn an_address_that_others_reach_needs_a_password() {
-    let bind =
-        |options: Options| Server::bind(options, Vec::new(), Arc::new(Noting::default()), |_| ()).err();
+    let bind = |options: Options| {
+        Server::bind(options, Vec::new(), Arc::new(Virtual(Arc::new(Noting::default()))), |_| ()).err()
+    };
     let everywhere = Options { listen: Some("0.0.0.0:0".parse().unwrap()), ..options() };
     assert!(bind(everywhere.clone()).unwrap().what().contains("password"));
     let proxied = Options { public: Some("https://sticks.example".into()), ..options() };
@@ -474,7 +475,8 @@ fn a_unix_socket_is_for_whoever_may_open_it() {
 fn a_passed_socket_that_takes_no_connections_is_refused() {
     let (passed, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let options = Options { listen: None, ..options() };
-    let refused = Server::bind(options, vec![passed.into()], Arc::new(Noting::default()), |_| {});
+    let refused =
+        Server::bind(options, vec![passed.into()], Arc::new(Virtual(Arc::new(Noting::default()))), |_| {});
     let said = format!("{:?}", refused.err().unwrap());
     assert!(said.contains("Accept=no"), "{said}");
 }

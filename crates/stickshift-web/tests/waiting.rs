@@ -2,15 +2,13 @@
 
 mod server;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use server::{Running, options, start_with};
-use stickshift::event::Cancel;
-use stickshift_web::{Engine, Service};
+use serde_json::json;
+use server::{Asked, Commands, Owner, options, start_with};
+use stickshift_web::Service;
 
 /// Two sticks that are plugged in late; notes what is asked besides what is there.
 #[derive(Default)]
@@ -19,15 +17,9 @@ struct Late {
     asked: Mutex<Vec<String>>,
 }
 
-impl Engine for Late {
-    fn run(
-        &self,
-        words: &[String],
-        _: Vec<(String, String)>,
-        cancel: Cancel,
-        listener: Box<dyn Fn(&Value)>,
-        _: Box<dyn Fn() -> bool>,
-    ) {
+impl Commands for Late {
+    fn run(&self, asked: &Asked<'_>) {
+        let words = asked.words;
         let mut result = json!({});
         if words == ["list"] {
             let there: &[&str] = if self.plugged.load(Ordering::SeqCst) { &["1-1", "1-2"] } else { &[] };
@@ -36,25 +28,12 @@ impl Engine for Late {
         } else {
             self.asked.lock().unwrap().push(words.join(" "));
         }
-        while words.iter().any(|word| word == "--stay") && !cancel.is_cancelled() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        listener(
-            &json!({ "event": "result", "verb": words[0], "verdict": "untouched", "exit": 0, "result": result }),
-        );
+        asked.stay();
+        asked.done(result);
     }
 
-    fn is_virtual(&self) -> bool {
-        true
-    }
-
-    fn replug(&self, _: &str) -> bool {
+    fn replug(&self) {
         self.plugged.store(true, Ordering::SeqCst);
-        true
-    }
-
-    fn profile_folder(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
     }
 }
 
@@ -71,13 +50,12 @@ fn disconnecting_ends_a_service_that_waits_for_its_stick() {
     let mut options = options();
     options.services = ["1-1", "1-2"].map(|place| Service::Stay(Some(place.to_owned()))).to_vec();
     let engine = Arc::new(Late::default());
-    let server: Running = start_with(options, Arc::clone(&engine) as Arc<dyn Engine>);
-    let (cookie, token) = server.enter();
-    let down = server.send("DELETE /api/sticks/1-1/online", &[&cookie, &token], b"");
+    let owner = Owner::of(start_with(options, &engine));
+    let down = owner.send("DELETE /api/sticks/1-1/online", b"");
     assert_eq!(down.status, 200, "{}", down.text);
     assert_eq!(*engine.asked.lock().unwrap(), ["online down -- 1-1"]);
     // Both are plugged in; the one whose turn is first has been ended.
-    assert_eq!(server.send("POST /api/sticks/1-1/replug", &[&cookie, &token], b"").status, 200);
+    assert_eq!(owner.send("POST /api/sticks/1-1/replug", b"").status, 200);
     until(&engine, "the other service goes on", |asked| asked.iter().any(|words| words.ends_with("-- 1-2")));
     let asked = engine.asked.lock().unwrap().clone();
     assert!(!asked.iter().any(|words| words.contains("--stay") && words.ends_with("1-1")), "{asked:?}");

@@ -246,6 +246,7 @@ fn a_crash_a_restart_and_a_replug_leave_nothing_for_good() {
     computer.unplug(&place());
     let taken = down(&mut bus, None, &mut computer).unwrap();
     assert!(taken.stick[0].contains("not there"), "{taken:?}");
+    assert!(taken.stick[1].contains("profile 1 has the access point"), "{taken:?}");
     assert_eq!(computer.everything(), clean);
 }
 

@@ -12,11 +12,47 @@ use serde_json::{Value, json};
 use stickshift::event::Cancel;
 use stickshift_web::{Engine, Options, Passwords, Server};
 
-/// Notes every command line. Answers `convert` with a plan that has a danger; what stays runs until it is stopped.
-#[derive(Default)]
-pub struct Noting(pub Mutex<Vec<Vec<String>>>, pub Mutex<Vec<Vec<(String, String)>>>);
+/// A command line, and where its end is told.
+pub struct Asked<'a> {
+    pub words: &'a [String],
+    pub secrets: &'a [(String, String)],
+    pub cancel: &'a Cancel,
+    pub tell: &'a dyn Fn(&Value),
+    pub approve: &'a dyn Fn() -> bool,
+}
 
-impl Engine for Noting {
+impl Asked<'_> {
+    /// Comes back when what stays is to end, else at once.
+    pub fn stay(&self) {
+        while self.words.iter().any(|word| word == "--stay") && !self.cancel.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn done(&self, result: Value) {
+        (self.tell)(
+            &json!({ "event": "result", "schema": 1, "verb": self.words[0], "verdict": "done", "exit": 0, "result": result }),
+        );
+    }
+
+    /// A login that is wanted or refused.
+    pub fn refused(&self, kind: &str) {
+        (self.tell)(
+            &json!({ "event": "error", "kind": kind, "what": "refused", "verdict": "untouched", "exit": 5 }),
+        );
+    }
+}
+
+/// What an engine answers, whose sticks are virtual.
+pub trait Commands: Send + Sync + 'static {
+    fn run(&self, asked: &Asked<'_>);
+
+    fn replug(&self) {}
+}
+
+pub struct Virtual<T>(pub Arc<T>);
+
+impl<T: Commands> Engine for Virtual<T> {
     fn run(
         &self,
         words: &[String],
@@ -25,27 +61,48 @@ impl Engine for Noting {
         listener: Box<dyn Fn(&Value)>,
         approve: Box<dyn Fn() -> bool>,
     ) {
+        self.0.run(&Asked { words, secrets: &secrets, cancel: &cancel, tell: &listener, approve: &approve });
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+
+    fn replug(&self, _: &str) -> bool {
+        self.0.replug();
+        true
+    }
+
+    fn profile_folder(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+}
+
+/// Notes every command line. Answers `convert` with a plan that has a danger; what stays runs until it is stopped.
+#[derive(Default)]
+pub struct Noting(pub Mutex<Vec<Vec<String>>>, pub Mutex<Vec<Vec<(String, String)>>>);
+
+impl Commands for Noting {
+    fn run(&self, asked: &Asked<'_>) {
+        let words = asked.words;
         self.0.lock().unwrap().push(words.to_vec());
-        let given: Vec<String> = secrets.iter().map(|(_, secret)| secret.clone()).collect();
+        let given: Vec<String> = asked.secrets.iter().map(|(_, secret)| secret.clone()).collect();
         let secrets_hold = |wanted: &str| given.iter().any(|secret| secret == wanted);
         if !matches!(words[0].as_str(), "list" | "signal") {
-            self.1.lock().unwrap().push(secrets);
+            self.1.lock().unwrap().push(asked.secrets.to_vec());
         }
         if secrets_hold("wrong") {
-            let refused = json!({ "event": "error", "kind": "login-refused", "what": "refused", "verdict": "untouched", "exit": 5 });
-            return listener(&refused);
+            return asked.refused("login-refused");
         }
         if secrets_hold("unwanted") {
-            listener(&json!({ "event": "note", "code": "no-login", "text": "no password was sent" }));
+            (asked.tell)(&json!({ "event": "note", "code": "no-login", "text": "no password was sent" }));
         }
         if words[0] == "ussd" {
             let failed = json!({ "event": "error", "kind": "at-refused", "what": "<i>refused</i>", "cause": "a cause", "help": "some help",
                 "verdict": "recoverable", "recover": "ask the network again", "exit": 6, "facts": {} });
-            return listener(&failed);
+            return (asked.tell)(&failed);
         }
-        while words.iter().any(|word| word == "--stay") && !cancel.is_cancelled() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        asked.stay();
         let plan = json!({ "title": "t", "steps": [], "evidence": [], "objections": [], "dangers": ["<b>it may break</b>"] });
         let result = match words[0].as_str() {
             "list" => {
@@ -62,26 +119,12 @@ impl Engine for Noting {
                 if words.iter().any(|word| word == "1-2") {
                     plan["steps"] = json!(["another stick stands there now"]);
                 }
-                listener(&json!({ "event": "plan", "plan": plan }));
-                json!({ "approved": approve() })
+                (asked.tell)(&json!({ "event": "plan", "plan": plan }));
+                json!({ "approved": (asked.approve)() })
             }
             _ => json!({}),
         };
-        listener(
-            &json!({ "event": "result", "schema": 1, "verb": words[0], "verdict": "done", "exit": 0, "result": result }),
-        );
-    }
-
-    fn is_virtual(&self) -> bool {
-        true
-    }
-
-    fn replug(&self, _: &str) -> bool {
-        true
-    }
-
-    fn profile_folder(&self) -> PathBuf {
-        PathBuf::from("/nowhere")
+        asked.done(result);
     }
 }
 
@@ -120,13 +163,14 @@ pub fn options() -> Options {
 
 pub fn start(options: Options) -> Running {
     let engine = Arc::new(Noting::default());
-    let mut running = start_with(options, Arc::clone(&engine) as Arc<dyn Engine>);
+    let mut running = start_with(options, &engine);
     running.engine = engine;
     running
 }
 
-/// The same with another engine.
-pub fn start_with(options: Options, engine: Arc<dyn Engine>) -> Running {
+/// The same with other answers.
+pub fn start_with(options: Options, commands: &Arc<impl Commands>) -> Running {
+    let engine = Arc::new(Virtual(Arc::clone(commands)));
     let links = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&links);
     let show = move |link: &str| noted.lock().unwrap().push(link.to_owned());
@@ -230,3 +274,21 @@ pub fn cookie(answer: &Answer) -> String {
 pub const SEND: &str = "POST /api/sticks/1-1/messages";
 pub const JSON: &str = "Content-Type: application/json";
 pub const MESSAGE: &[u8] = b"{\"to\":\"+1\",\"text\":\"x\"}";
+
+/// Whoever came in by the link.
+pub struct Owner {
+    pub server: Running,
+    pub cookie: String,
+    pub token: String,
+}
+
+impl Owner {
+    pub fn of(server: Running) -> Owner {
+        let (cookie, token) = server.enter();
+        Owner { server, cookie, token }
+    }
+
+    pub fn send(&self, first: &str, body: &[u8]) -> Answer {
+        self.server.send(first, &[&self.cookie, &self.token, JSON], body)
+    }
+}

@@ -79,6 +79,9 @@ pub fn down(
     session.step("stick", "the stick is put back");
     let Some(stick) = stick else {
         taken.stick.push("it is not there, or is another one now: nothing was sent to it".to_owned());
+        // A connection ends with the stick's power; the rest stays on it.
+        let stays = record.on_stick.iter().filter(|undo| !matches!(undo, StickUndo::HangUp { .. }));
+        taken.stick.extend(stays.map(|undo| format!("as it was left: {}", now_words(undo, &record.apn))));
         computer.forget(place)?;
         return Ok(taken);
     };

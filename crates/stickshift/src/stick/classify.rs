@@ -309,10 +309,10 @@ fn name_untyped_ports(
     roles: &mut [Role],
     evidence: &mut Vec<String>,
 ) {
-    if roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem)) {
+    let nameless: Vec<usize> = (0..roles.len()).filter(|i| roles[*i] == Role::Serial).collect();
+    if nameless.is_empty() || roles.iter().any(|r| matches!(r, Role::Pcui | Role::Modem)) {
         return;
     }
-    let nameless: Vec<usize> = (0..roles.len()).filter(|i| roles[*i] == Role::Serial).collect();
     let known = by_order(row, interfaces, roles);
     if !known.is_empty() {
         for (index, role) in nameless.iter().zip(known) {

@@ -159,6 +159,8 @@ fn old_sticks_name_their_ports_by_order() {
         found(huawei(0x1001), &[UNTYPED, UNTYPED, UNTYPED]),
         (Mode::Modem, vec![Role::Modem, Role::Diag, Role::Pcui])
     );
+    let unseen = classify(huawei(0x1001), 0, &[]).evidence;
+    assert!(!unseen.iter().any(|e| e.contains("order")), "ports that were not seen have none: {unseen:?}");
 }
 
 #[test]
