@@ -36,6 +36,13 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
         Verdict::Untouched if error.has(&Detail::MarkedRead) => {
             "nothing on it changed, but that messages which were new count as read".to_owned()
         }
+        Verdict::Untouched if work == Work::Online && error.has(&Detail::CodeSent) => {
+            "a PIN was sent, and the SIM counted no attempt".to_owned()
+        }
+        // The stick has been asked by then.
+        Verdict::Untouched if work == Work::Online && error.is(ErrorKind::Usage) => {
+            "nothing that changes a stick was sent".to_owned()
+        }
         // It may have been sent and seen to have changed nothing.
         Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
             "nothing on it changed".to_owned()
@@ -190,6 +197,12 @@ fn unknown(error: &Error, work: Work) -> String {
         }
         (Work::Talk, _) => {
             "what became of the command is not known; check what it did before you run it again".into()
+        }
+        (Work::Online, _) if error.has(&Detail::CodeSent) => {
+            "a PIN was sent, and an attempt may have been counted: `stickshift pin status` shows how many are left".into()
+        }
+        (Work::Online, _) if error.is(ErrorKind::Disconnected) => {
+            "the connection ended with its power, but it may keep a setting of this run: run `stickshift online down` with the stick in the same USB port".into()
         }
         (Work::Online, _) => {
             "it may be connected still: run `stickshift online down` with the stick in the same USB port".into()

@@ -247,7 +247,25 @@ fn a_crash_a_restart_and_a_replug_leave_nothing_for_good() {
     let taken = down(&mut bus, None, &mut computer).unwrap();
     assert!(taken.stick[0].contains("not there"), "{taken:?}");
     assert!(taken.stick[1].contains("profile 1 has the access point"), "{taken:?}");
+    // Its profile is kept in mind until it is back.
+    let back = down(&mut bus, Some(stick.clone()), &mut computer).unwrap();
+    assert_eq!(back.stick, ["profile 1 as before"]);
+    assert!(!down(&mut bus, Some(stick.clone()), &mut computer).unwrap().was_online);
     assert_eq!(computer.everything(), clean);
+}
+
+#[test]
+fn what_is_online_already_with_other_settings_is_said() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let connection = up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    let same = Wanted { metric: connection.metric, ip: Some(PdpType::V4), ..wanted() };
+    up_with(&mut bus, &stick, &mut computer, &same, None).0.unwrap();
+    let other =
+        Wanted { apn: Some("other".into()), metric: Some(5), mtu: Some(1300), no_default: true, ..wanted() };
+    let error = up_with(&mut bus, &stick, &mut computer, &other, None).0.unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::Usage, Some(Verdict::Untouched)));
+    assert_eq!(error.fact("options"), Some("--apn, --metric, --no-default, --mtu"));
 }
 
 /// Ten sticks that have the same hardware address and the same network each: all online, each with a table of its own.

@@ -56,6 +56,8 @@ pub enum Detail {
     RoamingOff,
     /// The network denies the registration and does not say why.
     RegistrationDenied,
+    /// A PIN or PUK was sent. Whether a try was counted, the verdict tells.
+    CodeSent,
     /// A PIN was refused in an earlier run; it is not sent again by itself.
     PinRefusedBefore,
     /// How far packets got when something was not reached.
@@ -100,6 +102,7 @@ impl Detail {
             | Detail::Lacks(_)
             | Detail::RoamingOff
             | Detail::RegistrationDenied
+            | Detail::CodeSent
             | Detail::PinRefusedBefore
             | Detail::Reaches(_)
             | Detail::NoDriver(_)

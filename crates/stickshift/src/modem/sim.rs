@@ -318,7 +318,7 @@ impl Modem<'_> {
             (_, true) => Error::new(ErrorKind::WrongPin, "the code is wrong").because(e),
             _ => e,
         });
-        self.after_a_code(code, &before, sent)
+        self.after_a_code(code, &before, sent).map_err(|e| e.detail(Detail::CodeSent))
     }
 
     /// What has to be known before a code is sent, and no more: every question is one more that can fail. The code itself is not looked at.

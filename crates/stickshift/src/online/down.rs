@@ -56,6 +56,7 @@ pub fn down(
     computer.may_change()?;
     taken.was_online = true;
     let before = still_there(&record, &computer.boot());
+    let is_gone = stick.is_none();
     let stick = stick.filter(|stick| stick.id.to_string() == record.stick);
     let wanted = Wanted { no_default: true, ..Wanted::default() };
     let mut by_web = None;
@@ -69,7 +70,7 @@ pub fn down(
         record = run.record;
     }
     session.step("computer", "the computer is put back");
-    let record = of_computer(computer, &record, session)?;
+    let mut record = of_computer(computer, &record, session)?;
     taken.computer = before.iter().rev().map(ToString::to_string).collect();
     if let Some(now) = by_web {
         taken.stick.push(now?);
@@ -78,11 +79,12 @@ pub fn down(
     }
     session.step("stick", "the stick is put back");
     let Some(stick) = stick else {
-        taken.stick.push("it is not there, or is another one now: nothing was sent to it".to_owned());
-        // A connection ends with the stick's power; the rest stays on it.
-        let stays = record.on_stick.iter().filter(|undo| !matches!(undo, StickUndo::HangUp { .. }));
-        taken.stick.extend(stays.map(|undo| format!("as it was left: {}", now_words(undo, &record.apn))));
-        computer.forget(place)?;
+        taken.stick = without_stick(&record, is_gone);
+        record.on_stick.retain(|undo| is_gone && is_kept_without_power(undo));
+        match record.is_clean() {
+            true => computer.forget(place)?,
+            false => computer.keep(&record)?,
+        }
         return Ok(taken);
     };
     let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
@@ -90,6 +92,23 @@ pub fn down(
     taken.stick.push(now);
     run.computer.forget(place)?;
     Ok(taken)
+}
+
+/// A connection ends with the stick's power.
+fn is_kept_without_power(undo: &StickUndo) -> bool {
+    !matches!(undo, StickUndo::HangUp { .. })
+}
+
+/// What becomes of a stick that is not at its place, in words.
+fn without_stick(record: &Record, is_gone: bool) -> Vec<String> {
+    let kept = record.on_stick.iter().filter(|undo| is_kept_without_power(undo));
+    let what = match is_gone {
+        true => "it is not there: nothing was sent to it",
+        false => "another one stands there now: nothing was sent to it",
+    };
+    let later = if is_gone { "to be put back when it is there again" } else { "as it was left" };
+    let each = kept.map(|undo| format!("{later}: {}", now_words(undo, &record.apn)));
+    [what.to_owned()].into_iter().chain(each).collect()
 }
 
 /// The same for whoever goes up again.

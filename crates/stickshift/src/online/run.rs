@@ -25,8 +25,9 @@ impl Run<'_, '_> {
         &self.stick.place
     }
 
-    /// Makes a change of the computer, and says it.
+    /// Makes a change of the computer, and says it. Whoever asked to stop gets no further change.
     pub(super) fn change(&mut self, change: Change) -> Result<()> {
+        self.session.check()?;
         if self.record.make(self.computer, &change)? {
             self.session.note("computer", change.to_string());
         }
@@ -35,14 +36,16 @@ impl Run<'_, '_> {
 
     /// The same for several that do not depend on each other.
     pub(super) fn changes(&mut self, changes: &[Change]) -> Result<()> {
+        self.session.check()?;
         for change in self.record.make_all(self.computer, changes)? {
             self.session.note("computer", change.to_string());
         }
         Ok(())
     }
 
-    /// Records what is to be put back on the stick.
+    /// Records what is to be put back on the stick, which is about to be changed.
     pub(super) fn note(&mut self, undo: StickUndo) -> Result<()> {
+        self.session.check()?;
         self.record.note(self.computer, undo)
     }
 

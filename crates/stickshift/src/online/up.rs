@@ -69,6 +69,7 @@ pub fn up(
             // Nothing is to be put back.
         } else if let Some(connection) = still_online(computer, &stick, &earlier, way)? {
             session.note("already", "it is online already");
+            wanted.check_already(&connection)?;
             return Ok(connection);
         } else {
             session.note("port", "what an earlier run left is taken back first");

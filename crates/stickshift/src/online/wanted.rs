@@ -3,6 +3,7 @@
 use crate::at;
 use crate::at::data::{Authentication, PdpType, is_access_point};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
+use crate::online::Connection;
 use crate::online::ways::Way;
 use crate::stick::Stick;
 
@@ -103,6 +104,39 @@ impl Wanted {
             None => Ok(()),
             Some((_, option)) => Err(own_choice(option).with_verdict(Verdict::Untouched)),
         }
+    }
+}
+
+impl Wanted {
+    /// Refuses what a connection that is up already does not have. User and password cannot be told from it.
+    ///
+    /// # Errors
+    /// `Usage`, which names the options.
+    pub(super) fn check_already(&self, connection: &Connection) -> Result<()> {
+        let has = |v6: bool| connection.addresses.iter().any(|address| address.contains(':') == v6);
+        let kind_differs = match self.ip {
+            None => false,
+            Some(PdpType::V4) => has(true),
+            Some(PdpType::V6) => has(false),
+            Some(PdpType::V4V6) => !has(true),
+        };
+        let asked = [
+            (self.apn.as_ref().is_some_and(|apn| *apn != connection.apn), "--apn"),
+            (self.metric.is_some() && self.metric != connection.metric, "--metric"),
+            (self.no_default && connection.metric.is_some(), "--no-default"),
+            (self.mtu.is_some_and(|mtu| u32::from(mtu) != connection.mtu), "--mtu"),
+            (kind_differs, "--ip"),
+        ];
+        let differ: Vec<&str> =
+            asked.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name).collect();
+        if differ.is_empty() {
+            return Ok(());
+        }
+        let what = "the stick is online already, with other settings than those asked for";
+        Err(Error::new(ErrorKind::Usage, what)
+            .with("options", differ.join(", "))
+            .detail(Detail::NextStep("run `stickshift online down` first, or leave the options out"))
+            .with_verdict(Verdict::Untouched))
     }
 }
 

@@ -85,10 +85,10 @@ pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<
     let before = before.iter().find(|c| c.id == CONTEXT);
     let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
     let undo = StickUndo::context(CONTEXT, before);
+    let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
     // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
     run.note(StickUndo::HangUp { context: CONTEXT })?;
     run.note(undo)?;
-    let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
     if states.is_empty() || states.iter().any(|s| s.state != LinkState::Down) {
         hang_up(at)?;
     }
