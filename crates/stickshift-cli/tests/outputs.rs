@@ -338,24 +338,33 @@ fn outputs_that_cannot_grow_leave_nothing_behind() {
 #[test]
 fn a_result_that_nobody_could_take_is_a_failure() {
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let verbs: [&[&str]; 8] = [
-        &["list", "--virtual", "k3772"],
-        &["--json", "list", "--virtual", "k3772"],
-        &["identify", "--virtual", "e3372h-stick"],
-        &["--json", "switch", "--yes", "--virtual", "k3772"],
-        &["profile", "list"],
-        &["setup", "completions", "bash"],
-        &["--help"],
-        &["--version"],
+    let verbs: [(&[&str], &str); 14] = [
+        (&["list", "--virtual", "k3772"], "untouched"),
+        (&["--json", "list", "--virtual", "k3772"], "untouched"),
+        (&["identify", "--virtual", "e3372h-stick"], "untouched"),
+        (&["report", "--virtual", "e3372h-stick"], "untouched"),
+        (&["signal", "--virtual", "e3372h-stick"], "untouched"),
+        (&["at", "ATI", "+CSQ", "--virtual", "e3372h-stick"], "untouched"),
+        (&["at", "ATI", "+CFUN=1", "--virtual", "e3372h-stick"], "done"),
+        (&["switch", "--dry-run", "--virtual", "k3772"], "untouched"),
+        (&["doctor", "--virtual", "none"], "untouched"),
+        (&["--json", "switch", "--yes", "--virtual", "k3772"], "done"),
+        (&["profile", "list"], "untouched"),
+        (&["setup", "completions", "bash"], "untouched"),
+        (&["--help"], ""),
+        (&["--version"], ""),
     ];
-    for verb in verbs {
+    for (verb, verdict) in verbs {
         let run = Command::new(env!("CARGO_BIN_EXE_stickshift")).args(verb).stdout(full()).output().unwrap();
         assert_eq!(run.status.code(), Some(1), "{verb:?}: {}", said(&run));
         let text = said(&run);
+        let stick = format!("\n  stick: {verdict}: ");
         assert!(
-            verb[0].starts_with("--h") || verb[0].starts_with("--v") || text.contains("No space left"),
-            "{text}"
+            verdict.is_empty() || (text.contains("No space left") && text.contains(&stick)),
+            "{verb:?}: {text}"
         );
+        assert!(!text.contains("output path"), "{verb:?}: {text}");
+        assert!(!text.contains("nothing was sent to any stick"), "{verb:?}: {text}");
         // The reader who has seen enough is none.
         let line = "\"$0\" \"$@\" | true; exit ${PIPESTATUS[0]}";
         let run = Command::new("bash")

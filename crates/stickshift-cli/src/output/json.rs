@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use stickshift::error::Verdict;
 use stickshift::event::Event;
 
 /// The version of everything that `--json` prints. A field that goes, or means something else, makes a new one; a field that comes does not.
@@ -24,6 +25,21 @@ pub(crate) enum Outcome {
     /// A stick was changed and nobody saw what it is in now.
     #[cfg(feature = "rack")]
     Unknown,
+}
+
+impl Outcome {
+    /// The same as the verdict of an error.
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Outcome::Untouched => Verdict::Untouched,
+            Outcome::Done => Verdict::Done,
+            Outcome::Sent => Verdict::Unknown,
+            #[cfg(feature = "rack")]
+            Outcome::Recoverable => Verdict::Recoverable,
+            #[cfg(feature = "rack")]
+            Outcome::Unknown => Verdict::Unknown,
+        }
+    }
 }
 
 /// A line: the event's name and the version, then the fields.

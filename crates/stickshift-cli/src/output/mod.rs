@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 use stickshift::clean;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::link::Ledger;
 use stickshift::stick::Mode;
@@ -293,6 +293,11 @@ impl Output {
         self.outcome.set(Some(outcome));
     }
 
+    fn outcome_of_a_good_end(&self) -> Outcome {
+        let follows = if self.ledger.is_noted() { Outcome::Done } else { Outcome::Untouched };
+        self.outcome.get().unwrap_or(follows)
+    }
+
     /// A result of which the parts were printed as they came: JSON only.
     pub(crate) fn sum_up(&self, result: &impl Serialize) {
         if self.json {
@@ -305,10 +310,9 @@ impl Output {
         if !self.json || self.ended.replace(true) {
             return;
         }
-        let follows = if self.ledger.is_noted() { Outcome::Done } else { Outcome::Untouched };
         let fields = json!({
             "verb": *self.verb.borrow(),
-            "verdict": self.outcome.get().unwrap_or(follows),
+            "verdict": self.outcome_of_a_good_end(),
             "exit": exit,
             "result": self.result.take(),
         });
@@ -463,10 +467,12 @@ impl Output {
     pub(crate) fn check_written(&self) -> Result<()> {
         let unwritten = self.unwritten.borrow();
         let Some(cause) = unwritten.as_ref() else { return Ok(()) };
-        // The verb itself came to its end.
-        let verdict = if self.ledger.is_noted() { Verdict::Done } else { Verdict::Untouched };
         let error = Error::new(ErrorKind::FileUnwritable, "cannot write the result to standard output");
-        Err(error.because(io::Error::other(cause.to_string())).with_verdict(verdict))
+        Err(error
+            .because(io::Error::other(cause.to_string()))
+            .detail(Detail::NextStep("what was printed is not whole: send standard output elsewhere"))
+            // The verb itself came to its end.
+            .with_verdict(self.outcome_of_a_good_end().verdict()))
     }
 
     /// A line on standard error. A closed one is no reason to stop.

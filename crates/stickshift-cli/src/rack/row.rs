@@ -307,12 +307,7 @@ impl Rows {
 
     /// The same beside a failure.
     pub(crate) fn verdict(&self) -> Verdict {
-        match self.outcome() {
-            Outcome::Untouched => Verdict::Untouched,
-            Outcome::Done => Verdict::Done,
-            Outcome::Recoverable => Verdict::Recoverable,
-            Outcome::Sent | Outcome::Unknown => Verdict::Unknown,
-        }
+        self.outcome().verdict()
     }
 }
 

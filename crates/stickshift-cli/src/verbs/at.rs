@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::at::{At, refusal};
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::at::{At, effect_of, refusal};
+use stickshift::error::{Effect, Error, ErrorKind, Result};
 use stickshift::mask;
 use stickshift::modem::Modem;
 use stickshift::wire::at::Final;
@@ -14,6 +14,7 @@ use stickshift::wire::at::Final;
 use crate::context::Context;
 use crate::line_editor::LineEditor;
 use crate::output::Report;
+use crate::output::json::Outcome;
 use crate::stick_word;
 use crate::way_in::{PortArgs, tell_second_look};
 
@@ -46,6 +47,7 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
             return Err(Error::new(ErrorKind::Usage, "a stick is named, and no command"));
         }
     }
+    context.output.outcome_is(Outcome::Untouched);
     let mut link = args.port.open(context)?;
     let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
     let timeout = Duration::from_secs(args.timeout);
@@ -109,6 +111,9 @@ fn ask(
     timeout: Duration,
     told: &mut Exchanges,
 ) -> Result<Final> {
+    if effect_of(command) == Effect::Changes {
+        context.output.outcome_is(Outcome::Done);
+    }
     let answer = modem.typed(command, timeout)?;
     tell_second_look(context, modem);
     let unsolicited = modem.at().map(At::take_urcs).unwrap_or_default();
