@@ -3,9 +3,9 @@
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::{Attribute, Entry, Method, builtin};
-use stickshift::stick::UsbId;
-use stickshift_emu::device::Device;
-use stickshift_emu::sticks::described::StickDescription;
+use stickshift::stick::{Endpoint, Interface, Mode, UsbId, classify, usual_interfaces};
+use stickshift_emu::device::{Configuration, Device};
+use stickshift_emu::sticks::described::{Shows, StickDescription};
 use stickshift_emu::sticks::fault_words;
 use stickshift_emu::sticks::zerocd::SwitchMessage;
 
@@ -32,11 +32,12 @@ fn description(entry: &Entry, id: UsbId) -> StickDescription {
         let mut qualifiers = entry.key.qualifiers.iter().filter(|q| q.attribute == attribute);
         qualifiers.next_back().map(|q| q.text.clone())
     };
+    let target = entry.targets().first().copied().unwrap_or(id);
     let endpoint = |asked: Option<u8>, usual| asked.filter(|e| *e > 0).unwrap_or(usual);
     StickDescription {
         id,
-        target: entry.targets().first().copied().unwrap_or(id),
-        target_class: p.target_class.filter(|c| *c != 0x08).unwrap_or(0xff),
+        target,
+        shows: shows(target, p.target_class.filter(|c| *c != 0x08)),
         interface: p.interface.unwrap_or(0),
         endpoints: (endpoint(p.message_endpoint, 0x01), endpoint(p.response_endpoint, 0x81)),
         manufacturer: text(Attribute::Manufacturer),
@@ -48,6 +49,30 @@ fn description(entry: &Entry, id: UsbId) -> StickDescription {
         pantech: p.pantech.filter(|n| *n > 1),
         reset: p.reset_usb == Some(true),
     }
+}
+
+/// What ids stand for, as the data say; where they say nothing, serial ports of the class that is waited for.
+pub(crate) fn shows(id: UsbId, class: Option<u8>) -> Shows {
+    let ports = || usual_interfaces(id).into_iter().filter(|i| i.role.is_serial()).map(|i| i.number);
+    match (classify(id, 0, &[]).mode, class) {
+        (Mode::Hilink, None | Some(0x02)) => Shows::Card,
+        (Mode::HilinkSerial, None | Some(0x02)) => Shows::CardAndPorts,
+        (_, None | Some(0xff)) if ports().next().is_some() => Shows::Numbered(ports().collect()),
+        _ => Shows::Ports(class.unwrap_or(0xff)),
+    }
+}
+
+/// The interfaces of a virtual stick as a host sees them.
+pub(crate) fn interfaces(configuration: &Configuration) -> Vec<Interface> {
+    let shown = configuration.interfaces.iter().map(|interface| {
+        let first = &interface.alternates[0];
+        let endpoint = |&(address, kind, max_packet): &(u8, u8, u16)| Endpoint { address, kind, max_packet };
+        Interface {
+            endpoints: first.endpoints.iter().map(endpoint).collect(),
+            ..Interface::new(interface.number, first.class)
+        }
+    });
+    shown.collect()
 }
 
 #[cfg(test)]

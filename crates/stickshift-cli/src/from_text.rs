@@ -7,9 +7,10 @@ use std::path::Path;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::pasted::{self, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, Mode, Role, Stick};
+use stickshift::stick::{Interface, Mode, Role, Stick, classify, linux_drivers};
 use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
+use stickshift_emu::sticks::appearances::storage;
 use stickshift_emu::sticks::fault_words;
 use stickshift_emu::sticks::switchable::from_parts;
 use stickshift_emu::sticks::zerocd::ZeroCdOptions;
@@ -21,6 +22,8 @@ use crate::{any_stick, files};
 const NUMBER: char = '#';
 /// bInterfaceClass of the data interfaces of CDC functions.
 const CDC_DATA: u8 = 0x0a;
+/// Drivers of Linux that make serial ports of a modem's own interfaces.
+const SERIAL_DRIVERS: [&str; 4] = ["option", "qcserial", "sierra", "hso"];
 /// A bulk endpoint, as endpoint descriptors name it.
 const BULK: u8 = 2;
 
@@ -104,7 +107,37 @@ fn options(device: &PastedDevice, stick: &Stick) -> Result<ZeroCdOptions> {
     let messages = chosen.filter(|_| waits).map(|entry| any_stick::messages(&entry, device.id));
     let model = device.product.clone().unwrap_or_else(|| device.id.to_string());
     let shown = appearance(device, stick)?;
-    Ok(from_parts(&model, shown, messages.unwrap_or_default()))
+    let interfaces: Vec<UsbInterface> =
+        shown.configurations.iter().flat_map(|c| &c.interfaces).cloned().collect();
+    let drivers = interfaces.iter().filter_map(|i| Some((i.number, driver(device, i)?))).collect();
+    let at = matches!(stick.mode, Mode::Modem | Mode::HilinkSerial).then(|| takes_at(&shown));
+    Ok(ZeroCdOptions { drivers, at, ..from_parts(&model, shown, messages.unwrap_or_default()) })
+}
+
+/// The driver that the text names, or that lists the ids where it names none.
+fn driver(device: &PastedDevice, interface: &UsbInterface) -> Option<Option<String>> {
+    let told = device.attached.get(&interface.number).and_then(|attached| attached.driver.clone());
+    let vendors_own = interface.function == Function::Serial && interface.alternates[0].class[0] == 0xff;
+    let listed = || linux_drivers(device.id).iter().find(|driver| SERIAL_DRIVERS.contains(driver));
+    told.or_else(|| vendors_own.then(listed).flatten().map(|driver| Some((*driver).to_owned())))
+}
+
+/// The interfaces of a modem that take AT commands: all ports but those whose purpose is known to be another.
+fn takes_at(shown: &Appearance) -> BTreeSet<u8> {
+    let first = shown.configurations.iter().take(1);
+    let interfaces: Vec<Interface> = first.flat_map(any_stick::interfaces).collect();
+    let roles = classify(shown.id, shown.class[0], &interfaces).roles;
+    let other = |number: u8| {
+        let mut roles = interfaces.iter().zip(&roles);
+        roles.any(|(i, role)| i.number == number && matches!(role, Role::Diag | Role::Gps))
+    };
+    let all = shown.configurations.iter().flat_map(|c| &c.interfaces);
+    let at = all.filter(|i| match i.function {
+        Function::Serial => !other(i.number),
+        Function::Ncm => i.alternates[0].class[0] == 0xff,
+        _ => false,
+    });
+    at.map(|i| i.number).collect()
 }
 
 /// What the stick shows. Endpoints that the text does not tell are made up where its interfaces cannot do without.
@@ -127,8 +160,7 @@ fn appearance(device: &PastedDevice, stick: &Stick) -> Result<Appearance> {
         }
     }
     if made.iter().all(|c| c.interfaces.is_empty()) {
-        // Ids alone: a drive, as every stick shows that waits to be switched.
-        made = vec![Configuration { value: 1, interfaces: vec![usual(stick)] }];
+        made = vec![Configuration { value: 1, interfaces: usual(stick) }];
     }
     Ok(Appearance {
         id: device.id,
@@ -141,15 +173,17 @@ fn appearance(device: &PastedDevice, stick: &Stick) -> Result<Appearance> {
     })
 }
 
-/// The only interface of a stick of which nothing but its ids is known.
-fn usual(stick: &Stick) -> UsbInterface {
-    let (function, class) = match stick.mode {
-        Mode::Cdrom => (Function::Storage, [0x08, 0x06, 0x50]),
-        Mode::Hilink => (Function::Ethernet, [0x02, 0x06, 0x00]),
-        _ => (Function::Serial, [0xff, 0xff, 0xff]),
-    };
-    let endpoints = vec![(0x81, BULK, 512), (0x01, BULK, 512)];
-    UsbInterface { number: 0, function, alternates: vec![Alternate { class, extra: Vec::new(), endpoints }] }
+/// The interfaces of a stick of which nothing but its ids is known: those that the data tell of.
+fn usual(stick: &Stick) -> Vec<UsbInterface> {
+    match stick.mode {
+        Mode::Cdrom => vec![storage(0, 0x81, 0x01)],
+        Mode::Hilink | Mode::HilinkSerial | Mode::Modem => any_stick::shows(stick.id, None).interfaces(),
+        _ => {
+            let endpoints = vec![(0x81, BULK, 512), (0x01, BULK, 512)];
+            let alternate = Alternate { class: [0xff; 3], extra: Vec::new(), endpoints };
+            vec![UsbInterface { number: 0, function: Function::Serial, alternates: vec![alternate] }]
+        }
+    }
 }
 
 fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<UsbInterface> {

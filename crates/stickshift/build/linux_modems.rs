@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// The Rust source of the tables, sorted by id. A row that makes no sense stops the build.
 pub(crate) fn tables(text: &str) -> String {
-    let (mut modems, mut ports) = (Vec::new(), Vec::new());
+    let (mut modems, mut ports, mut sets) = (Vec::new(), Vec::new(), Vec::new());
     for row in text.lines().filter(|row| !row.starts_with('#')) {
         let mut columns = row.split('\t');
         let ids = columns.next().unwrap_or_default();
@@ -12,8 +12,12 @@ pub(crate) fn tables(text: &str) -> String {
         let id = u32::from_str_radix(&format!("{vendor}{product}"), 16).expect("eight hex digits");
         let drivers = columns.next().unwrap_or_default();
         let words: Vec<&str> = columns.next().unwrap_or_default().split_whitespace().collect();
-        let gobi = drivers.split(',').any(|driver| driver == "qcserial");
-        modems.push((id, gobi, words.contains(&"download")));
+        let drivers: Vec<&str> = drivers.split(',').filter(|driver| *driver != "-").collect();
+        let set = sets.iter().position(|known| *known == drivers).unwrap_or_else(|| {
+            sets.push(drivers);
+            sets.len() - 1
+        });
+        modems.push((id, set, words.contains(&"download")));
         for (number, role) in words.iter().filter_map(|word| word.split_once('=')) {
             let number: u8 = number.parse().expect("the number of an interface");
             ports.push((id, number, role[..1].to_ascii_uppercase() + &role[1..]));
@@ -22,11 +26,13 @@ pub(crate) fn tables(text: &str) -> String {
     modems.sort_unstable();
     assert!(modems.windows(2).all(|pair| pair[0].0 != pair[1].0), "data/linux-modems.tsv: an id twice");
     ports.sort_unstable();
-    let mut out = String::from(
-        "/// Sorted by id; by qcserial; in its download mode.\nstatic MODEMS: &[(u32, bool, bool)] = &[\n",
+    let sets: String = sets.iter().map(|set| format!("&{set:?}, ")).collect();
+    let mut out = format!(
+        "/// Drivers of the kernel that go together.\nstatic DRIVERS: &[&[&str]] = &[{sets}];\n\n\
+         /// Sorted by id; which drivers; in its download mode.\nstatic MODEMS: &[(u32, u8, bool)] = &[\n"
     );
-    for (id, gobi, download) in modems {
-        writeln!(out, "({id:#010x}, {gobi}, {download}),").unwrap();
+    for (id, set, download) in modems {
+        writeln!(out, "({id:#010x}, {set}, {download}),").unwrap();
     }
     out.push_str("];\n\n/// Sorted by id and interface.\nstatic PORTS: &[(u32, u8, Role)] = &[\n");
     for (id, number, role) in ports {

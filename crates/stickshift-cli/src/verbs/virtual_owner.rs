@@ -8,10 +8,11 @@ use std::sync::mpsc;
 
 use serde::Serialize;
 use stickshift::link::Moment;
-use stickshift::stick::{Endpoint, Interface, classify};
+use stickshift::stick::{Interface, classify};
 use stickshift_emu::device::{Appearance, Device};
 use stickshift_emu::sticks::huawei::{HuaweiStick, PlugIn};
 
+use crate::any_stick;
 use crate::context::Context;
 use crate::output::Report;
 
@@ -179,7 +180,7 @@ pub(crate) fn shows(appearance: Option<&Appearance>, port: impl Fn(&Interface) -
         };
     };
     let mut interfaces: Vec<Interface> =
-        appearance.configurations.iter().take(1).flat_map(interfaces).collect();
+        appearance.configurations.iter().take(1).flat_map(any_stick::interfaces).collect();
     let found = classify(appearance.id, appearance.class[0], &interfaces);
     for (interface, role) in interfaces.iter_mut().zip(found.roles) {
         interface.role = role;
@@ -193,18 +194,6 @@ pub(crate) fn shows(appearance: Option<&Appearance>, port: impl Fn(&Interface) -
         words: found.mode.words(),
         ports: interfaces.iter().filter_map(port).collect(),
     }
-}
-
-fn interfaces(configuration: &stickshift_emu::device::Configuration) -> Vec<Interface> {
-    let shown = configuration.interfaces.iter().map(|interface| {
-        let first = &interface.alternates[0];
-        let endpoint = |&(address, kind, max_packet): &(u8, u8, u16)| Endpoint { address, kind, max_packet };
-        Interface {
-            endpoints: first.endpoints.iter().map(endpoint).collect(),
-            ..Interface::new(interface.number, first.class)
-        }
-    });
-    shown.collect()
 }
 
 fn state(stick: &HuaweiStick) -> State {

@@ -41,7 +41,13 @@ impl AtPorts {
 
     /// One interface alone takes AT commands.
     pub(crate) fn only(interface: u8) -> Self {
-        AtPorts { ports: [(interface, AtPort::new())].into(), ..AtPorts::default() }
+        AtPorts::at([interface])
+    }
+
+    /// These interfaces take AT commands.
+    pub(crate) fn at(interfaces: impl IntoIterator<Item = u8>) -> Self {
+        let ports = interfaces.into_iter().map(|number| (number, AtPort::new()));
+        AtPorts { ports: ports.collect(), ..AtPorts::default() }
     }
 
     /// From now on it says every few seconds how it receives, on every port where `AT^CURC=0` does not forbid it.

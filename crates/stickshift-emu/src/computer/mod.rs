@@ -1,6 +1,7 @@
 //! The virtual computer that virtual sticks are plugged into: its clock, its USB ports and drivers, and the links that it opens.
 
 mod bus;
+mod drivers;
 mod faults;
 mod http_link;
 mod message_link;

@@ -143,7 +143,7 @@ impl UsbLink for VirtualUsb {
         }
         if let Some(driver) = self.computer()?.driver(&self.place, interface)? {
             let error = Error::new(ErrorKind::PortBusy, "a driver holds the interface");
-            return Err(error.with("interface", interface).detail(Detail::Holder(driver.to_string())));
+            return Err(error.with("interface", interface).detail(Detail::Holder(driver)));
         }
         self.claimed.insert(interface);
         Ok(())

@@ -9,8 +9,9 @@ use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
 use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, Place, Role, Stick};
 
+use crate::computer::drivers;
 use crate::computer::participants::Participants;
-use crate::device::{Appearance, Configuration, Device, Function, Unit};
+use crate::device::{Appearance, Configuration, Device, Function, Unit, UsbInterface};
 
 /// Control channels that take AT commands are numbered from here.
 const CHANNELS: u32 = 1_000_000;
@@ -58,6 +59,8 @@ struct Present {
     ttys: BTreeMap<u8, u32>,
     /// Numbers of control channels that take AT commands, by interface: no tty has one of these.
     channels: BTreeMap<u8, u32>,
+    /// Drivers that the device is known to have, whatever its classes say.
+    drivers: BTreeMap<u8, Option<String>>,
     /// Interfaces whose driver was detached.
     detached: BTreeSet<u8>,
     /// When ModemManager takes the ports, and when it gives them back.
@@ -75,6 +78,26 @@ pub enum BadPort {
     NotAuthorized,
     /// `authorized` of this interface is 0: no driver binds, and nobody can claim it.
     InterfaceNotAuthorized(u8),
+}
+
+impl Present {
+    /// Which driver binds to an interface.
+    fn driver(&self, interface: &UsbInterface) -> Option<String> {
+        match self.drivers.get(&interface.number) {
+            Some(known) => known.clone(),
+            None => drivers::usual(interface).map(str::to_owned),
+        }
+    }
+
+    /// The node of an interface's serial port or control channel.
+    fn node(&self, interface: u8, tty: u32) -> String {
+        if tty >= CHANNELS {
+            return "/dev/cdc-wdm0".to_owned();
+        }
+        let shown = interfaces(&self.appearance, self.configuration).iter();
+        let driver = shown.filter(|i| i.number == interface).find_map(|i| self.driver(i));
+        format!("/dev/{}{tty}", drivers::tty_name(driver.as_deref()))
+    }
 }
 
 struct UsbSocket {
@@ -248,7 +271,10 @@ impl VirtualComputer {
             if !forbidden {
                 slot.device.configured(now, configuration);
             }
+            let all = appearance.configurations.iter().flat_map(|c| &c.interfaces);
+            let drivers = all.filter_map(|i| Some((i.number, slot.device.driver(i.number)?))).collect();
             slot.present = Some(Present {
+                drivers,
                 appearance,
                 enumeration,
                 bind_at: now + DRIVERS_BIND,
@@ -276,7 +302,11 @@ impl VirtualComputer {
         };
         taken.extend(&slot.last_ttys);
         present.bound = true;
+        let drivers = present.drivers.clone();
         for interface in interfaces(&present.appearance, present.configuration) {
+            if drivers.get(&interface.number) == Some(&None) {
+                continue;
+            }
             if interface.function == Function::Serial {
                 let tty = (0..).find(|n| !taken.contains(n)).unwrap_or_default();
                 taken.insert(tty);
@@ -419,7 +449,10 @@ impl VirtualComputer {
 
     fn interfaces(&self, present: &Present) -> Vec<Interface> {
         let shown = interfaces(&present.appearance, present.configuration);
-        let to_interface = |appearance: &crate::device::UsbInterface| {
+        let is_qmi = |i: &&UsbInterface| present.driver(i).as_deref() == Some("qmi_wwan");
+        let to_interface = |appearance: &UsbInterface| {
+            let qmi = is_qmi(&appearance)
+                .then(|| shown.iter().filter(is_qmi).take_while(|i| i.number != appearance.number).count());
             let first = &appearance.alternates[0];
             let endpoints = first.endpoints.iter().map(|&(address, kind, max_packet)| Endpoint {
                 address,
@@ -428,11 +461,13 @@ impl VirtualComputer {
             });
             let bound = present.bound && !present.detached.contains(&appearance.number);
             let tty = present.ttys.get(&appearance.number);
+            let driver = present.driver(appearance);
             let control = matches!(first.class[0], 0x02 | 0xe0) || appearance.function == Function::Ncm;
             let netdev = match appearance.function {
-                Function::Ethernet if control => Some("usb0"),
-                Function::Ncm if first.class[0] != CDC_DATA => Some("wwan0"),
-                _ => None,
+                _ if driver.is_none() => None,
+                Function::Ethernet if control => Some("usb0".to_owned()),
+                Function::Ncm if first.class[0] != drivers::CDC_DATA => Some("wwan0".to_owned()),
+                _ => qmi.map(|number| format!("wwan{number}")),
             };
             Interface {
                 number: appearance.number,
@@ -441,10 +476,14 @@ impl VirtualComputer {
                 protocol: first.class[2],
                 endpoints: endpoints.collect(),
                 role: Role::Other,
-                driver: driver(appearance).filter(|_| bound).map(str::to_owned),
-                tty: tty.map(|n| format!("/dev/ttyUSB{n}")),
-                netdev: netdev.filter(|_| bound).map(str::to_owned),
-                cdc_wdm: (bound && has_control_channel(appearance)).then(|| "/dev/cdc-wdm0".to_owned()),
+                cdc_wdm: match qmi {
+                    Some(number) => bound.then(|| format!("/dev/cdc-wdm{number}")),
+                    None => (bound && driver.is_some() && drivers::has_control_channel(appearance))
+                        .then(|| "/dev/cdc-wdm0".to_owned()),
+                },
+                driver: driver.filter(|_| bound),
+                tty: tty.map(|n| present.node(appearance.number, *n)),
+                netdev: netdev.filter(|_| bound),
                 holder: tty.and_then(|n| self.held.get(n)).map(in_words),
             }
         };
@@ -467,7 +506,7 @@ impl VirtualComputer {
             let error = Error::new(ErrorKind::NoSuchPort, "the interface has no serial port");
             return Err(error.with("interface", interface));
         };
-        let path = if tty < CHANNELS { format!("/dev/ttyUSB{tty}") } else { "/dev/cdc-wdm0".to_owned() };
+        let path = present.node(interface, tty);
         if self.no_access {
             return Err(
                 Error::new(ErrorKind::PermissionDenied, "access to the port is denied").with("port", path)
@@ -525,7 +564,7 @@ impl VirtualComputer {
         let held = present.bound
             && interfaces(&present.appearance, present.configuration)
                 .iter()
-                .any(|i| i.number == interface && driver(i).is_some());
+                .any(|i| i.number == interface && present.driver(i).is_some());
         let detached = held && present.detached.insert(interface);
         if detached {
             present.mounts.retain(|mount| mount.0 != interface);
@@ -536,13 +575,13 @@ impl VirtualComputer {
     }
 
     /// The driver that holds an interface.
-    pub(crate) fn driver(&mut self, place: &Place, interface: u8) -> Result<Option<&'static str>> {
+    pub(crate) fn driver(&mut self, place: &Place, interface: u8) -> Result<Option<String>> {
         let present = self.present(place)?;
         if !present.bound || present.detached.contains(&interface) {
             return Ok(None);
         }
         let shown = interfaces(&present.appearance, present.configuration);
-        Ok(shown.iter().find(|i| i.number == interface).and_then(driver))
+        Ok(shown.iter().find(|i| i.number == interface).and_then(|i| present.driver(i)))
     }
 }
 
@@ -558,33 +597,7 @@ fn in_words(holder: &Holder) -> String {
 }
 
 /// The interfaces of a configuration of an appearance.
-pub(crate) fn interfaces(appearance: &Appearance, configuration: u8) -> &[crate::device::UsbInterface] {
+pub(crate) fn interfaces(appearance: &Appearance, configuration: u8) -> &[UsbInterface] {
     let active: Option<&Configuration> = appearance.configurations.iter().find(|c| c.value == configuration);
     active.map_or(&[], |c| c.interfaces.as_slice())
-}
-
-/// bInterfaceClass of the half of a network function that carries the data.
-const CDC_DATA: u8 = 0x0a;
-
-/// Whether the driver of a network function gives its AT or MBIM channel a node; plain CDC NCM has none.
-fn has_control_channel(interface: &crate::device::UsbInterface) -> bool {
-    let [class, subclass, _] = interface.alternates[0].class;
-    interface.function == Function::Ncm && class != CDC_DATA && (class, subclass) != (0x02, 0x0d)
-}
-
-/// Which driver of Linux binds.
-fn driver(interface: &crate::device::UsbInterface) -> Option<&'static str> {
-    let [class, subclass, protocol] = interface.alternates[0].class;
-    match interface.function {
-        Function::Ncm if matches!((class, subclass, protocol), (0x02, 0x0d, _) | (CDC_DATA, 0, 1)) => {
-            Some("cdc_ncm")
-        }
-        Function::Ncm if class == CDC_DATA || (class, subclass) == (0x02, 0x0e) => Some("cdc_mbim"),
-        Function::Serial => Some("option"),
-        Function::Storage => Some("usb-storage"),
-        Function::Ethernet if class == 0xe0 => Some("rndis_host"),
-        Function::Ethernet => Some("cdc_ether"),
-        Function::Ncm => Some("huawei_cdc_ncm"),
-        Function::Raw => None,
-    }
 }

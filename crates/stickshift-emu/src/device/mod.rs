@@ -136,6 +136,11 @@ pub trait Device: Any + Send {
     /// When [`tick`](Self::tick) will next have work.
     fn next_tick(&self) -> Option<Moment>;
 
+    /// The driver of an interface that it shows now, where that is known otherwise than by its class; `Some(None)`: it has none.
+    fn driver(&self, _interface: u8) -> Option<Option<String>> {
+        None
+    }
+
     /// The host wrote to a serial interface.
     fn serial_write(&mut self, now: Moment, interface: u8, bytes: &[u8]);
 

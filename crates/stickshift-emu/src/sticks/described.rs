@@ -5,7 +5,8 @@ use stickshift::link::ControlSetup;
 use stickshift::stick::UsbId;
 
 use crate::device::{Alternate, Appearance, Function, UsbInterface};
-use crate::sticks::switchable::{cdrom, from_parts, ports};
+use crate::sticks::appearances::{ethernet, serial};
+use crate::sticks::switchable::{appearance, cdrom, from_parts, ports};
 use crate::sticks::zerocd::{SwitchMessage, Trigger, ZeroCdOptions};
 
 /// What a stick is before it is switched, what switches it, and what it becomes.
@@ -15,8 +16,8 @@ pub struct StickDescription {
     pub id: UsbId,
     /// Its ids after.
     pub target: UsbId,
-    /// bInterfaceClass of its interfaces after.
-    pub target_class: u8,
+    /// What it shows after.
+    pub shows: Shows,
     /// Number of its first interface.
     pub interface: u8,
     /// Bulk OUT and IN endpoints of its first interface.
@@ -39,6 +40,52 @@ pub struct StickDescription {
     pub reset: bool,
 }
 
+/// What a stick shows, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Two serial ports with this bInterfaceClass.
+    Ports(u8),
+    /// Serial ports of no particular class with these numbers.
+    Numbered(Vec<u8>),
+    /// A network card with a router behind it.
+    Card,
+    /// The same beside two serial ports.
+    CardAndPorts,
+}
+
+/// No more ports have endpoints left.
+const MOST_PORTS: usize = 7;
+
+impl Shows {
+    /// Its interfaces.
+    pub fn interfaces(&self) -> Vec<UsbInterface> {
+        let card = || ethernet(0x83, 0x82, 0x02).to_vec();
+        match self {
+            Shows::Ports(class) => {
+                vec![serial(0, [*class, 0xff, 0xff], true), serial(1, [*class, 0xff, 0xff], false)]
+            }
+            Shows::Numbered(numbers) => {
+                let ports = (0..).zip(numbers.iter().take(MOST_PORTS));
+                ports.map(|(n, &number)| UsbInterface { number, ..serial(n, [0xff; 3], false) }).collect()
+            }
+            Shows::Card => card(),
+            Shows::CardAndPorts => {
+                let ports = [serial(2, [0xff; 3], false), serial(3, [0xff; 3], false)];
+                card().into_iter().chain(ports).collect()
+            }
+        }
+    }
+
+    /// Its bDeviceClass.
+    fn class(&self) -> [u8; 3] {
+        match self {
+            Shows::Card => [0x02, 0, 0],
+            Shows::CardAndPorts => [0xef, 0x02, 0x01],
+            Shows::Ports(_) | Shows::Numbered(_) => [0; 3],
+        }
+    }
+}
+
 impl StickDescription {
     fn has(&self, method: &str) -> bool {
         self.methods.contains(&method)
@@ -52,8 +99,11 @@ impl StickDescription {
     /// What switches it, and what it becomes; nothing for a method that sends nothing.
     pub fn messages(&self) -> Vec<SwitchMessage> {
         let before = self.before();
-        let class = [self.target_class, 0xff, 0xff];
-        let mut target = ports(self.target.vendor, self.target.product, "modem", &[class; 2]);
+        let (vendor, product) = (self.target.vendor, self.target.product);
+        let mut target = Appearance {
+            class: self.shows.class(),
+            ..appearance(vendor, product, "modem", self.shows.interfaces())
+        };
         if self.has("SonyMode") {
             // It restarts after the first request, asks for the second, and selects its modem in the other configuration.
             target.configurations.insert(0, before.configurations[0].clone());

@@ -1,6 +1,7 @@
 //! Sticks that are switched, by name: Huawei's in all their modes, and at least one for every method of switching
 //! (docs/protocols/mode-switch.md sections 2.4 and 4, docs/protocols/hilink-at.md section 2).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stickshift::link::ControlSetup;
@@ -148,6 +149,8 @@ pub fn from_parts(model: &str, appearance: Appearance, messages: Vec<SwitchMessa
     ZeroCdOptions {
         texts: ["HUAWEI".into(), "Mass Storage".into(), "2.31".into()],
         units: Vec::new(),
+        drivers: BTreeMap::new(),
+        at: None,
         appearance,
         messages,
         behaviour: Default::default(),

@@ -6,7 +6,7 @@
 mod behaviour;
 mod messages;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use stickshift::link::{ControlSetup, Moment};
@@ -34,6 +34,10 @@ use messages::{MessageStep, Progress, Seen};
 pub struct ZeroCdOptions {
     /// What it shows first.
     pub appearance: Appearance,
+    /// Drivers of the interfaces that it shows first, where they are known; `None`: that one has no driver.
+    pub drivers: BTreeMap<u8, Option<String>>,
+    /// Which of its first interfaces take AT commands, where that is known; else their protocols tell.
+    pub at: Option<BTreeSet<u8>>,
     /// SCSI vendor, model and revision of its drive.
     pub texts: [String; 3],
     /// The units behind its storage interfaces before it is switched, in order; empty: a CD-ROM behind the first, card readers behind the others.
@@ -179,7 +183,10 @@ impl ZeroCd {
             true => Drives::laid_out(&appearance, texts, &self.options.units),
             false => Drives::of(&appearance, texts, first),
         };
-        self.ports = AtPorts::of(&appearance);
+        self.ports = match &self.options.at {
+            Some(interfaces) if first => AtPorts::at(interfaces.iter().copied()),
+            _ => AtPorts::of(&appearance),
+        };
         let routes = self.ports.is_empty();
         self.modem.boot(at, routes, Duration::ZERO);
     }
@@ -258,6 +265,10 @@ impl Device for ZeroCd {
 
     fn enumeration(&self) -> u32 {
         self.enumeration
+    }
+
+    fn driver(&self, interface: u8) -> Option<Option<String>> {
+        self.options.drivers.get(&interface).filter(|_| self.shows == Shows::First).cloned()
     }
 
     fn power(&mut self, now: Moment, on: bool) {

@@ -162,6 +162,11 @@ pub fn stick_makers() -> impl Iterator<Item = (u16, &'static str)> {
     VENDORS.iter().filter(|v| v.only).map(|v| (v.id, v.name))
 }
 
+/// Makers of modems that make other things too.
+pub fn makers_of_many_things() -> impl Iterator<Item = (u16, &'static str)> {
+    VENDORS.iter().filter(|v| !v.only).map(|v| (v.id, v.name))
+}
+
 /// Whether a classified USB device is one that this program is about. Disks, keyboards, hubs, phones and network cards are not.
 pub fn is_stick(stick: &Stick) -> bool {
     if let Some(row) = product(stick.id) {
@@ -210,6 +215,11 @@ impl Stick {
 
 fn product(id: UsbId) -> Option<&'static Product> {
     PRODUCTS.binary_search_by_key(&id, |row| row.id).ok().map(|index| &PRODUCTS[index])
+}
+
+/// What is known of the order of an id's ports.
+pub(super) fn order_of(id: UsbId) -> &'static [Role] {
+    product(id).map_or(&[], |row| row.untyped)
 }
 
 fn known_vendor(vendor: u16) -> Option<&'static Vendor> {

@@ -9,7 +9,8 @@
 //! - an interrupt endpoint of 8 bytes belongs to QMI, one of 10 bytes to a serial port (`f_rmnet` and `u_serial` of Qualcomm's kernel).
 //! - ports of diagnostics and positions do not notify, and come in this order; ports for AT commands do, and the one for dialling is the last.
 
-use super::{Interface, Role, UsbId};
+use super::classify::order_of;
+use super::{Interface, Role, UsbId, classify};
 
 include!(concat!(env!("OUT_DIR"), "/linux_modems.rs"));
 
@@ -26,8 +27,40 @@ fn number(id: UsbId) -> u32 {
     u32::from(id.vendor) << 16 | u32::from(id.product)
 }
 
-fn row(id: UsbId) -> Option<&'static (u32, bool, bool)> {
+fn row(id: UsbId) -> Option<&'static (u32, u8, bool)> {
     MODEMS.binary_search_by_key(&number(id), |row| row.0).ok().map(|index| &MODEMS[index])
+}
+
+/// The drivers of Linux that list an id.
+pub fn linux_drivers(id: UsbId) -> &'static [&'static str] {
+    row(id).map_or(&[], |(_, set, _)| DRIVERS[usize::from(*set)])
+}
+
+/// The ids that a driver of Linux or ModemManager lists as those of modems.
+pub fn listed_modems() -> impl Iterator<Item = UsbId> {
+    let modems = MODEMS.iter().filter(|(_, _, download)| !download);
+    modems.map(|(number, ..)| UsbId::new((number >> 16) as u16, *number as u16))
+}
+
+/// The interfaces that the lists and what is known of an id number, with their roles; none where nothing is known. A stick may show more.
+///
+/// ```
+/// use stickshift::stick::{Role, usual_interfaces};
+///
+/// let known = usual_interfaces("2c7c:0125".parse().unwrap());
+/// assert_eq!(known.iter().map(|i| (i.number, i.role)).next_back(), Some((3, Role::Modem)));
+/// ```
+pub fn usual_interfaces(id: UsbId) -> Vec<Interface> {
+    let listed = PORTS.iter().filter(|(listed, ..)| *listed == number(id)).map(|(_, port, _)| *port);
+    let mut numbers: Vec<u8> = listed.collect();
+    if numbers.is_empty() {
+        numbers = (0..).zip(order_of(id)).map(|(port, _)| port).collect();
+    }
+    let mut all: Vec<Interface> =
+        numbers.into_iter().map(|port| Interface::new(port, [0xff, 0xff, 0xff])).collect();
+    let roles = classify(id, 0, &all).roles;
+    all.iter_mut().zip(roles).for_each(|(interface, role)| interface.role = role);
+    all
 }
 
 /// Whether a driver of Linux or ModemManager lists the id as that of a modem.
@@ -51,7 +84,7 @@ fn port(id: UsbId, interface: u8) -> Option<Role> {
 /// Gives roles to the serial ports of a modem whose descriptors give none. `true` when the lists or the descriptors said something.
 pub(super) fn name_ports(id: UsbId, interfaces: &[Interface], roles: &mut [Role]) -> bool {
     let before = roles.to_vec();
-    let gobi = row(id).is_some_and(|(_, gobi, _)| *gobi);
+    let gobi = linux_drivers(id).contains(&"qcserial");
     // An id may stand for several compositions. A list that numbers a port where something else is means another one.
     let serial =
         |number: u8| interfaces.iter().zip(&before).all(|(i, r)| i.number != number || is_open(i, *r));

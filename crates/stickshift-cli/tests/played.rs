@@ -1,0 +1,161 @@
+//! Sticks of pasted texts and of profiles, played as virtual ones: what the text and the data say is what they show.
+
+#![cfg(all(unix, feature = "virtual"))]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const EC25: &str = "\
+T:  Bus=01 Lev=02 Prnt=02 Port=03 Cnt=01 Dev#=  9 Spd=480 MxCh= 0
+D:  Ver= 2.00 Cls=ef(misc ) Sub=02 Prot=01 MxPS=64 #Cfgs=  1
+P:  Vendor=2c7c ProdID=0125 Rev=03.18
+C:  #Ifs= 5 Cfg#= 1 Atr=a0 MxPwr=500mA
+I:  If#=0x0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=option
+I:  If#=0x1 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=00 Prot=00 Driver=option
+I:  If#=0x2 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=00 Prot=00 Driver=option
+I:  If#=0x3 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=00 Prot=00 Driver=option
+I:  If#=0x4 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver=qmi_wwan
+";
+const L850: &str = "\
+T:  Bus=01 Lev=01 Prnt=01 Port=03 Cnt=02 Dev#=  3 Spd=480 MxCh= 0
+D:  Ver= 2.10 Cls=ef(misc ) Sub=02 Prot=01 MxPS=64 #Cfgs=  1
+P:  Vendor=2cb7 ProdID=0007 Rev=03.33
+C:  #Ifs= 4 Cfg#= 1 Atr=e0 MxPwr=100mA
+I:  If#=0x0 Alt= 0 #EPs= 1 Cls=02(commc) Sub=0e Prot=00 Driver=cdc_mbim
+I:  If#=0x1 Alt= 1 #EPs= 2 Cls=0a(data ) Sub=00 Prot=02 Driver=cdc_mbim
+I:  If#=0x2 Alt= 0 #EPs= 1 Cls=02(commc) Sub=02 Prot=01 Driver=cdc_acm
+I:  If#=0x3 Alt= 0 #EPs= 2 Cls=0a(data ) Sub=00 Prot=00 Driver=cdc_acm
+";
+const MC7455: &str = "\
+T:  Bus=02 Lev=01 Prnt=01 Port=02 Cnt=02 Dev#=  3 Spd=5000 MxCh= 0
+D:  Ver= 3.00 Cls=00(>ifc ) Sub=00 Prot=00 MxPS= 9 #Cfgs=  1
+P:  Vendor=1199 ProdID=9071 Rev=00.06
+C:  #Ifs= 4 Cfg#= 1 Atr=a0 MxPwr=500mA
+I:  If#=0x0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=qcserial
+I:  If#=0x2 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=00 Prot=00 Driver=qcserial
+I:  If#=0x3 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=00 Prot=00 Driver=qcserial
+I:  If#=0x8 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver=qmi_wwan
+";
+const DRIVERLESS: &str = "\
+T:  Bus=01 Lev=01 Prnt=01 Port=00 Cnt=01 Dev#=  5 Spd=480 MxCh= 0
+D:  Ver= 2.00 Cls=00(>ifc ) Sub=00 Prot=00 MxPS=64 #Cfgs=  1
+P:  Vendor=2020 ProdID=4000 Rev=03.18
+C:  #Ifs= 2 Cfg#= 1 Atr=80 MxPwr=500mA
+I:  If#= 0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=(none)
+I:  If#= 1 Alt= 0 #EPs= 2 Cls=08(stor.) Sub=06 Prot=50 Driver=usb-storage
+";
+const EP06: &str = "Bus 001 Device 008: ID 2c7c:0306 Quectel Wireless Solutions Co., Ltd. EP06-E LTE modem\n";
+const TELIT: &str = "\
+Bus 001 Device 004: ID 1bc7:1201 Telit Wireless Solutions
+  idVendor           0x1bc7
+  idProduct          0x1201
+  bNumConfigurations      1
+    bNumInterfaces          6
+      bInterfaceNumber        0
+      bInterfaceClass       255
+      bInterfaceSubClass    255
+      bInterfaceProtocol    255
+      bInterfaceNumber        1
+      bInterfaceClass       255
+      bInterfaceSubClass     66
+      bInterfaceProtocol      1
+      bInterfaceNumber        2
+      bInterfaceClass       255
+      bInterfaceSubClass    255
+      bInterfaceProtocol    255
+      bInterfaceNumber        3
+      bInterfaceClass       255
+      bInterfaceSubClass      0
+      bInterfaceProtocol      0
+      bInterfaceNumber        4
+      bInterfaceClass       255
+      bInterfaceSubClass      0
+      bInterfaceProtocol      0
+      bInterfaceNumber        5
+      bInterfaceClass       255
+      bInterfaceSubClass      0
+      bInterfaceProtocol      0
+";
+
+fn stickshift(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stickshift")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The interfaces of the first stick that `list` shows.
+fn interfaces(folder: &Path, name: &str) -> Vec<Value> {
+    let listed = stickshift(folder, &["list", "--json", "--virtual", name]);
+    let line: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    line["result"]["sticks"][0]["interfaces"].as_array().unwrap().clone()
+}
+
+#[test]
+fn ports_of_every_maker_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, may_dial) in [(EC25, false), (TELIT, true), (MC7455, false), (EP06, true)] {
+        fs::write(folder.path().join("stick.txt"), text).unwrap();
+        let asked =
+            |verb: &[&str]| stickshift(folder.path(), &[verb, &["--virtual", "./stick.txt"]].concat());
+        for verb in [&["at", "ATI"][..], &["signal"], &["identify"]] {
+            let output = asked(verb);
+            assert!(output.status.success(), "{verb:?} {text}{}", out(&output));
+        }
+        let up = asked(&["online", "up", "--apn", "internet"]);
+        // QMI is left to other programs, as on a computer whose driver bound.
+        assert!(up.status.success() == may_dial, "{text}{}", out(&up));
+        assert!(may_dial || out(&up).contains("QMI"), "{text}{}", out(&up));
+    }
+}
+
+#[test]
+fn drivers_of_the_text_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |text: &str| {
+        fs::write(folder.path().join("stick.txt"), text).unwrap();
+        interfaces(folder.path(), "./stick.txt")
+    };
+    let drivers = |interfaces: &[Value]| -> Vec<Option<String>> {
+        interfaces.iter().map(|i| i["driver"].as_str().map(str::to_owned)).collect()
+    };
+    let named = |names: &[&str]| -> Vec<Option<String>> {
+        names.iter().map(|name| (*name != "-").then(|| (*name).to_owned())).collect()
+    };
+    for (text, wanted) in [
+        (EC25, &["option", "option", "option", "option", "qmi_wwan"][..]),
+        (MC7455, &["qcserial", "qcserial", "qcserial", "qmi_wwan"]),
+        (L850, &["cdc_mbim", "cdc_mbim", "cdc_acm", "cdc_acm"]),
+        (DRIVERLESS, &["-", "usb-storage"]),
+    ] {
+        assert_eq!(drivers(&of(text)), named(wanted), "{text}");
+    }
+    assert_eq!(of(L850)[2]["tty"], "/dev/ttyACM0");
+    assert_eq!(of(DRIVERLESS)[0]["tty"], Value::Null);
+    fs::write(folder.path().join("stick.txt"), MC7455).unwrap();
+    let recipe = stickshift(folder.path(), &["setup", "openwrt", "--virtual", "./stick.txt"]);
+    assert!(out(&recipe).contains("proto='qmi'"), "{}", out(&recipe));
+}
+
+#[test]
+fn ids_alone_show_the_ports_that_are_known_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("stick.txt"), EP06).unwrap();
+    let roles: Vec<Value> =
+        interfaces(folder.path(), "./stick.txt").iter().map(|i| i["role"].clone()).collect();
+    assert_eq!(roles, ["diag", "gps", "pcui", "modem"]);
+}
+
+#[test]
+fn what_a_stick_becomes_is_what_its_ids_stand_for() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cd.txt"), "Bus 001 Device 002: ID 12d1:1f01 Huawei\n").unwrap();
+    for name in ["12d1:1f01", "./cd.txt"] {
+        let output = stickshift(folder.path(), &["switch", "--yes", "--virtual", name]);
+        assert!(out(&output).contains("HiLink"), "{name}: {}", out(&output));
+    }
+}
