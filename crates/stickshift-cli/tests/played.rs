@@ -3,8 +3,9 @@
 #![cfg(all(unix, feature = "virtual"))]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -158,4 +159,38 @@ fn what_a_stick_becomes_is_what_its_ids_stand_for() {
         let output = stickshift(folder.path(), &["switch", "--yes", "--virtual", name]);
         assert!(out(&output).contains("HiLink"), "{name}: {}", out(&output));
     }
+}
+
+#[test]
+fn a_file_with_two_sticks_plays_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{EP06}Bus 001 Device 006: ID 2c7c:0125 Quectel\n");
+    fs::write(folder.path().join("two.txt"), text).unwrap();
+    let mut played = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["virtual", "--from", "two.txt", "--dir", "ports", "--json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut seen: Vec<(u64, String, Vec<String>)> = Vec::new();
+    let mut lines = BufReader::new(played.stdout.take().unwrap()).lines();
+    while seen.len() < 2 {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let shown = &line["virtual"];
+        let Some(id) = shown["id"].as_str() else { continue };
+        let ports = shown["ports"].as_array().unwrap().iter();
+        let paths = ports.map(|port| port["path"].as_str().unwrap().to_owned()).collect();
+        seen.push((shown["stick"].as_u64().unwrap(), id.to_owned(), paths));
+    }
+    writeln!(played.stdin.take().unwrap(), "quit").unwrap();
+    lines.for_each(drop);
+    assert!(played.wait().unwrap().success());
+    seen.sort();
+    let ids: Vec<(u64, &str)> = seen.iter().map(|(number, id, _)| (*number, id.as_str())).collect();
+    assert_eq!(ids, [(1, "2c7c:0306"), (2, "2c7c:0125")]);
+    let mut paths: Vec<&String> = seen.iter().flat_map(|(.., paths)| paths).collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), 8, "{seen:?}");
 }

@@ -4,6 +4,7 @@
 #![cfg_attr(not(unix), allow(dead_code))]
 
 use std::io::{self, BufRead, Write};
+use std::ops::Range;
 use std::sync::mpsc;
 
 use serde::Serialize;
@@ -128,6 +129,18 @@ impl Act {
                 return None;
             }
         })
+    }
+
+    /// The same with the number of the stick after it: to which sticks it is done, all of them where no number stands.
+    pub(crate) fn of_several(context: &Context, line: &str, count: usize) -> Option<(Act, Range<usize>)> {
+        let (word, number) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        let act = Act::parse(context, word)?;
+        let one = number.trim().parse::<usize>().ok().filter(|n| (1..=count).contains(n));
+        if one.is_none() && !number.is_empty() {
+            context.output.say(&format!("no stick {number}; the numbers are 1 to {count}"));
+            return None;
+        }
+        Some((act, one.map_or(0..count, |n| n - 1..n)))
     }
 
     /// Does it, or its first half: `true` when the stick was pulled out and has to be put back.

@@ -48,17 +48,10 @@ pub(crate) fn attach(context: &Context, sticks: Vec<Box<dyn Device>>, host: Host
     let owner = virtual_owner::listen();
     while !context.cancel.is_cancelled() {
         for line in owner.try_iter() {
-            let (word, number) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-            let Some(act) = Act::parse(context, word) else { continue };
+            let Some((act, slots)) = Act::of_several(context, &line, count) else { continue };
             if act == Act::Quit {
                 return Ok(());
             }
-            let one = number.trim().parse::<usize>().ok().filter(|n| (1..=count).contains(n));
-            if one.is_none() && !number.is_empty() {
-                context.output.say(&format!("no stick {number}; the numbers are 1 to {count}"));
-                continue;
-            }
-            let slots = one.map_or(0..count, |n| n - 1..n);
             let now = rack.now();
             let mut pulled = Vec::new();
             for slot in slots {

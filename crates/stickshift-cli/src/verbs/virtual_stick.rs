@@ -19,9 +19,11 @@ use stickshift_emu::sticks::huawei::Timing;
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
 use crate::context::Context;
+use crate::from_text;
 use crate::output::Report;
 use crate::verbs::virtual_owner::{Act, Port, flashable, listen, shows};
 use crate::verbs::virtual_rack::{self, Host};
+use crate::virtual_state::MOST_STICKS;
 
 /// Expose a simulated stick to other programs.
 ///
@@ -37,7 +39,7 @@ pub(crate) struct VirtualArgs {
     /// Virtual stick; without a name, all are listed
     name: Option<String>,
 
-    /// Play the stick of a report, or of a text of lsusb, usb-devices or dmesg; FILE#2 is the second one in it
+    /// Play the sticks of a report, or of a text of lsusb, usb-devices or dmesg; FILE#2 is the second one in it
     #[arg(long, value_name = "FILE", conflicts_with = "name")]
     from: Option<String>,
 
@@ -165,23 +167,29 @@ pub(crate) fn run(context: &mut Context, args: VirtualArgs) -> Result<()> {
         context.output.finish(&Names { sticks });
         return Ok(());
     };
-    let stick = |number| {
+    let each = from_text::each(name)?;
+    let names: Vec<&String> = (0..args.count).flat_map(|_| &each).collect();
+    if names.len() > MOST_STICKS {
+        let what = format!("a virtual computer has room for {MOST_STICKS} sticks");
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    if args.attach == Attach::Http && names.len() > 1 {
+        let what =
+            "one address holds the web server of one stick; of several in a file, FILE#2 is the second";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    let stick = |(number, name): (u16, &&String)| {
         let mut stick = context.global.virtual_sticks.stick(name, number)?;
         if args.quick {
             hurry(stick.as_mut());
         }
         Ok(stick)
     };
+    let sticks = (0..).zip(&names).map(stick).collect::<Result<Vec<_>>>()?;
     match args.attach {
-        Attach::Pty | Attach::Http if args.count > 1 => {
-            Err(Error::new(ErrorKind::Usage, "one folder and one address hold the ports of one stick"))
-        }
-        Attach::Pty | Attach::Http => attach_here(context, stick(0)?.as_mut(), &args),
-        Attach::Kernel | Attach::Usbip => {
-            let sticks = (0..args.count).map(stick).collect::<Result<Vec<_>>>()?;
-            let host = if args.attach == Attach::Kernel { Host::Kernel } else { Host::UsbIp(args.tcp) };
-            virtual_rack::attach(context, sticks, host)
-        }
+        Attach::Pty | Attach::Http => attach_here(context, sticks, &args),
+        Attach::Kernel => virtual_rack::attach(context, sticks, Host::Kernel),
+        Attach::Usbip => virtual_rack::attach(context, sticks, Host::UsbIp(args.tcp)),
     }
 }
 
@@ -197,13 +205,13 @@ fn hurry(stick: &mut dyn Device) {
 }
 
 #[cfg(not(unix))]
-fn attach_here(_: &Context, _: &mut dyn Device, _: &VirtualArgs) -> Result<()> {
+fn attach_here(_: &Context, _: Vec<Box<dyn Device>>, _: &VirtualArgs) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, "this system has no ptys"))
 }
 
-/// Its ports are ptys, its web server is at an address.
+/// Their ports are ptys in one folder, the web server of a single one is at an address.
 #[cfg(unix)]
-fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) -> Result<()> {
+fn attach_here(context: &Context, mut sticks: Vec<Box<dyn Device>>, args: &VirtualArgs) -> Result<()> {
     use stickshift_emu::attach::pty::Ptys;
     use stickshift_emu::attach::tcp::WebServer;
 
@@ -214,46 +222,60 @@ fn attach_here(context: &Context, stick: &mut dyn Device, args: &VirtualArgs) ->
     let here = PathBuf::from(".");
     let folder = args.dir.as_ref().or(Some(&here).filter(|_| web.is_none()));
     let began = Instant::now();
-    let ptys = folder.map(|folder| Ptys::new(folder)).transpose()?;
-    let mut ptys = ptys.map(|ptys| ptys.counting_from(began));
+    let mut all: Vec<Option<Ptys>> = Vec::new();
+    for _ in &sticks {
+        let ptys = folder.map(|folder| Ptys::new(folder)).transpose()?;
+        all.push(ptys.map(|ptys| ptys.counting_from(began)));
+    }
+    let count = sticks.len();
+    let longest = LONGEST / u32::try_from(count).unwrap_or(1);
     let owner = listen();
-    stick.power(Moment::ZERO, true);
+    sticks.iter_mut().for_each(|stick| stick.power(Moment::ZERO, true));
     while !context.cancel.is_cancelled() {
         let now = || began.elapsed();
         for line in owner.try_iter() {
-            let Some(act) = Act::parse(context, &line) else { continue };
+            let Some((act, slots)) = Act::of_several(context, &line, count) else { continue };
             if act == Act::Quit {
                 return Ok(());
             }
-            if act.first(context, stick, now()) {
-                // Seen to be away before it is back.
-                if let Some(ptys) = &mut ptys {
-                    ptys.turn(stick, Duration::ZERO)?;
+            for (stick, ptys) in sticks[slots.clone()].iter_mut().zip(&mut all[slots]) {
+                if act.first(context, stick.as_mut(), now()) {
+                    // Seen to be away before it is back.
+                    if let Some(ptys) = ptys {
+                        ptys.turn(stick.as_mut(), Duration::ZERO)?;
+                    }
+                    if let Some(web) = &mut web {
+                        web.turn(now(), stick.as_mut(), Duration::ZERO)?;
+                    }
+                    stick.power(now(), true);
                 }
-                if let Some(web) = &mut web {
-                    web.turn(now(), stick, Duration::ZERO)?;
-                }
-                stick.power(now(), true);
             }
         }
-        let mut changed = false;
-        if let Some(ptys) = &mut ptys {
-            changed |= ptys.turn(stick, if web.is_none() { LONGEST } else { BOTH })?;
-        }
-        if let Some(web) = &mut web {
-            changed |= web.turn(now(), stick, if ptys.is_none() { LONGEST } else { BOTH })?;
-        }
-        if changed {
-            let ports = ptys.as_ref().map_or(&[][..], Ptys::ports);
-            let links = |interface: &Interface| {
-                let port = ports.iter().find(|p| p.interface == interface.number)?;
-                let path = port.link.display().to_string();
-                Some(Port { path, interface: interface.number, role: interface.role.code() })
-            };
-            let url = web.as_ref().filter(|web| web.is_up()).map(WebServer::url);
-            let mut shown = shows(stick.appearance(), links);
-            shown.url = url;
-            context.output.stream("virtual", &shown);
+        for (slot, stick) in sticks.iter_mut().enumerate() {
+            let others = all.iter().enumerate().filter(|(other, _)| *other != slot);
+            let taken = others.flat_map(|(_, ptys)| ptys.iter().flat_map(Ptys::numbers)).collect();
+            let mut changed = false;
+            if let Some(ptys) = &mut all[slot] {
+                ptys.leave_out(taken);
+                changed |= ptys.turn(stick.as_mut(), if web.is_none() { longest } else { BOTH })?;
+            }
+            if let Some(web) = &mut web {
+                changed |=
+                    web.turn(now(), stick.as_mut(), if all[slot].is_none() { LONGEST } else { BOTH })?;
+            }
+            if changed {
+                let ports = all[slot].as_ref().map_or(&[][..], Ptys::ports);
+                let links = |interface: &Interface| {
+                    let port = ports.iter().find(|p| p.interface == interface.number)?;
+                    let path = port.link.display().to_string();
+                    Some(Port { path, interface: interface.number, role: interface.role.code() })
+                };
+                let url = web.as_ref().filter(|web| web.is_up()).map(WebServer::url);
+                let mut shown = shows(stick.appearance(), links);
+                shown.url = url;
+                shown.stick = (count > 1).then_some(slot + 1);
+                context.output.stream("virtual", &shown);
+            }
         }
     }
     Ok(())

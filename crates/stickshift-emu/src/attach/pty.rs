@@ -113,6 +113,8 @@ pub struct Ptys {
     enumeration: Option<u32>,
     ports: Vec<PtyPort>,
     last_numbers: BTreeSet<u32>,
+    /// Numbers that ports of other sticks in the same folder have.
+    left_out: BTreeSet<u32>,
     buffer: Vec<u8>,
 }
 
@@ -132,6 +134,7 @@ impl Ptys {
             enumeration: None,
             ports: Vec::new(),
             last_numbers: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             buffer: vec![0; 64 * 1024],
         })
     }
@@ -150,6 +153,16 @@ impl Ptys {
     /// The ports that exist now, by interface.
     pub fn ports(&self) -> &[PtyPort] {
         &self.ports
+    }
+
+    /// The numbers of its ports.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.ports.iter().map(|port| port.number)
+    }
+
+    /// From now on no new port gets one of these numbers: other sticks have them in the same folder.
+    pub fn leave_out(&mut self, numbers: BTreeSet<u32>) {
+        self.left_out = numbers;
     }
 
     /// Moves bytes once, after waiting for some until the stick's next event, at most for `most`. Returns whether the stick
@@ -203,7 +216,7 @@ impl Ptys {
         }
         let Some(appearance) = device.appearance() else { return Ok(true) };
         let interfaces = appearance.configurations.first().map_or(&[][..], |c| c.interfaces.as_slice());
-        let mut numbers = (0..).filter(|n| !self.last_numbers.contains(n));
+        let mut numbers = (0..).filter(|n| !self.last_numbers.contains(n) && !self.left_out.contains(n));
         for interface in interfaces.iter().filter(|i| i.function == Function::Serial) {
             let number = numbers.next().unwrap_or_default();
             self.ports.push(PtyPort::open(interface.number, number, &self.directory)?);
