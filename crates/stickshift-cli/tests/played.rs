@@ -194,3 +194,13 @@ fn a_file_with_two_sticks_plays_both() {
     paths.dedup();
     assert_eq!(paths.len(), 8, "{seen:?}");
 }
+
+#[test]
+fn a_report_without_a_stick_is_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = stickshift(folder.path(), &["report", "--virtual", "none"]);
+    fs::write(folder.path().join("report.txt"), &report.stdout).unwrap();
+    let seen = stickshift(folder.path(), &["inspect", "report.txt"]);
+    assert_eq!(out(&seen), "text of stickshift report\nno stick is in it\n");
+    assert!(seen.status.success());
+}

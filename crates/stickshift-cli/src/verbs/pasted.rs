@@ -103,9 +103,23 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff") {
         return Ok(false);
     }
-    let Some(paste) = pasted::read(&bytes) else { return Ok(false) };
-    context.output.finish(&PasteReport::of(&paste, &context.catalogue()));
+    let paste = pasted::read(&bytes);
+    if paste.is_none() && !is_report(&bytes) {
+        return Ok(false);
+    }
+    let mut report = PasteReport::of(&paste.unwrap_or_default(), &context.catalogue());
+    if report.printed_by.is_empty() && is_report(&bytes) {
+        report.printed_by.push("stickshift report");
+    }
+    context.output.finish(&report);
     Ok(true)
+}
+
+/// Whether a text begins as `stickshift report` does, quoted or not: one of a computer without a stick has nothing else that tells.
+fn is_report(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['>', '|', ' ', '\t']));
+    lines.any(|line| line.starts_with("stickshift report, format "))
 }
 
 impl PasteReport {
