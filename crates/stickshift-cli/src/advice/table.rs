@@ -288,6 +288,12 @@ pub(crate) const ROWS: &[Row] = &[
         "`stickshift inspect FILE` shows what it is; `stickshift profile convert --help` lists the formats",
     ),
     any(
+        &["report"],
+        Kind::WrongFileKind,
+        "of any other file nobody knows what is secret in it",
+        "record one with --trace FILE, and give that to --with-trace",
+    ),
+    any(
         &["router"],
         Kind::WrongFileKind,
         "the file is no firmware image of a router",

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::Result;
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::host::KernelDrivers;
-use stickshift::link::Bus;
+use stickshift::link::{Bus, Tape};
 use stickshift::stick::{Interface, Stick};
 use stickshift::{hex, mask};
 
@@ -232,13 +232,46 @@ fn descriptors(bus: &mut dyn Bus, stick: &Stick) -> Option<Vec<u8>> {
     Some([link.device_descriptor().to_vec(), link.configurations().concat()].concat())
 }
 
-/// The last lines of a trace, masked once more.
+/// The last lines of a trace. What was masked when it was recorded stays so.
+///
+/// # Errors
+/// `WrongFileKind` for anything else: nobody knows what is secret in it; what reading reports.
 fn trace_end(path: &Path) -> Result<String> {
     let bytes = files::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
+    // A trace that could not grow ends anywhere.
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let is_trace = |text: &str| Tape::parse(text).is_ok_and(|tape| tape != Tape::default());
+    let text = if is_trace(&text) { &*text } else { &text[..whole] };
+    if !is_trace(text) {
+        let what = format!("{} is no trace that --trace recorded", path.display());
+        return Err(Error::new(ErrorKind::WrongFileKind, what).with_verdict(Verdict::Untouched));
+    }
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TRACE_LINES);
-    Ok(masked(&lines[from..].join("\n")))
+    Ok(lines[from..].iter().map(|line| masked_entry(line) + "\n").collect())
+}
+
+/// A line of a trace without what still looks like an identity.
+fn masked_entry(line: &str) -> String {
+    let (direction, digits) = match line.split_at_checked(2) {
+        Some(("> ", digits)) => ("> ", digits),
+        Some(("< ", digits)) => ("< ", digits),
+        _ => return mask::text(line),
+    };
+    let mut shown = digits.as_bytes().to_vec();
+    let mut at = 0;
+    for run in digits.split('*') {
+        if let Some(bytes) = hex::decode(run) {
+            for range in mask::secrets(&bytes) {
+                shown[at + 2 * range.start..at + 2 * range.end].fill(b'*');
+            }
+        } else {
+            shown[at..at + run.len()].fill(b'*');
+        }
+        at += run.len() + 1;
+    }
+    format!("{direction}{}", String::from_utf8_lossy(&shown))
 }
 
 #[cfg(test)]
@@ -256,6 +289,28 @@ mod tests {
     use stickshift_emu::sticks::catalogue::{names, virtual_stick};
 
     use super::*;
+
+    #[test]
+    fn a_trace_stays_readable_and_nothing_else_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trace.txt");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            trace_end(&file).map_err(|error| error.kind())
+        };
+        let trace = "# open 1-1 interface 0\n> 4154490d\n< 0d0a494d45493a****0d0a4f4b0d0a\n";
+        assert_eq!(read(trace).unwrap(), trace);
+        assert_eq!(read(&format!("{trace}< 0d0")).unwrap(), trace);
+        // `+4915112345678` and fifteen digits, written in by hand.
+        let plain = "< 2b343931353131323334353637380d0a383630303030303030303030303031\n";
+        assert_eq!(
+            read(plain).unwrap(),
+            "< 2b**************************0d0a******************************\n"
+        );
+        for other in ["own: 491701234567\n", "+CNUM: \"\",\"01701234567\",129\n", "# 491701234567\n", ""] {
+            assert_eq!(read(other), Err(ErrorKind::WrongFileKind), "{other}");
+        }
+    }
 
     #[test]
     fn what_a_report_says_of_a_stick_is_read_back() {
