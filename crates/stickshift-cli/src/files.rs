@@ -337,9 +337,39 @@ fn named_in(arguments: impl Iterator<Item = OsString>) -> Vec<PathBuf> {
     names
 }
 
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '/' | '.' | '-' | '_' | '@');
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A path as a word for a shell and the program behind it: what begins with - is taken for an option, and by scp what stands before a colon
+/// for a computer.
+pub(crate) fn path_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_mistaken = text.starts_with('-') || path.is_relative() && text.contains(':');
+    shell_word(&if is_mistaken { format!("./{text}") } else { text })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word() {
+        for (path, word) in [
+            ("router/.", "router/."),
+            ("my router", "'my router'"),
+            ("--weird", "./--weird"),
+            ("a:b", "./a:b"),
+            ("/tmp/it's", r"'/tmp/it'\''s'"),
+        ] {
+            assert_eq!(path_word(Path::new(path)), word);
+        }
+    }
 
     #[test]
     fn an_input_is_never_overwritten_and_a_file_only_by_force() {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::files;
+
 /// Verbs that `--host` runs.
 pub(crate) const RUN: [&str; 16] = [
     "list", "identify", "signal", "sms", "ussd", "at", "pin", "network", "ports", "hilink", "online",
@@ -40,7 +42,7 @@ pub(super) fn named(text: &str, host: &str) -> String {
         } else if runs && !THERE_ALONE.iter().any(|word| has(word)) {
             // Behind `--` it would be a word of the verb.
             let (options, words) = command.split_at(command.find(" -- ").unwrap_or(command.len()));
-            out.push_str(&format!("{options} --host {}{words}", quoted(host)));
+            out.push_str(&format!("{options} --host {}{words}", files::shell_word(host)));
         } else {
             out.push_str(command);
             if let Some(after) = rest.strip_prefix('`').filter(|_| is_quoted) {
@@ -60,12 +62,6 @@ fn end(text: &str, is_quoted: bool) -> usize {
     }
     let ends = ["`", "\n", "  ", " (", ", ", "; ", ": ", ". "];
     ends.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len())
-}
-
-/// As a shell takes it.
-fn quoted(host: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '/' | '.' | '-' | '_' | '@');
-    if host.chars().all(plain) { host.to_owned() } else { format!("'{}'", host.replace('\'', r"'\''")) }
 }
 
 /// The same for every text in a line of JSON.

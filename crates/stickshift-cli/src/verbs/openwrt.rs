@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::profile::{Catalogue, Entry};
+use stickshift::profile::{Attributes, Catalogue, Entry};
 use stickshift::router::openwrt::{self, Data, Dialler, Recipe, RouterFile, Wishes};
 use stickshift::stick::{Mode, Stick, UsbId};
 
@@ -104,21 +104,32 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             (stick.id, Some(stick))
         }
     };
-    let entry = entry_for(&context.opener.catalogue(), id, stick.as_ref());
+    let (entry, others) = entry_for(&context.opener.catalogue(), id, stick.as_ref());
     let seen = stick.as_ref().and_then(Data::of);
     let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
     let by_id = || if entry.is_none() { Data::of_id(id) } else { None };
     let data = args.data.map(Kind::data).or(seen).or(guess).or_else(by_id).ok_or_else(|| {
         Error::new(ErrorKind::NoProfile, format!("the data protocol of {id} is unknown; name it with --data"))
     })?;
+    // What dials here speaks no QMI.
+    let for_us = matches!(args.dialler, Who::Stickshift) && args.data.is_none() && data == Data::Qmi;
+    let data = if for_us { Data::Ppp } else { data };
     // Where it waits to be switched, its ports are not those that it will have.
     let ready = stick.filter(|s| s.mode != Mode::Cdrom);
     let dialler = match args.dialler {
         Who::Router => Dialler::Router,
         Who::Stickshift => Dialler::Stickshift,
     };
-    let wishes = Wishes { interface: args.interface, apn: args.apn, dialler };
+    let target = entry.as_ref().map_or(Some(id), |entry| entry.targets().first().copied());
+    let wishes = Wishes { interface: args.interface, apn: args.apn, dialler, target };
     let mut recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
+    if let (Some(entry), true) = (&entry, others > 0) {
+        recipe.notes.push(format!(
+            "{} profiles have these ids, this is {}: with the stick connected, the one that fits it is taken",
+            others + 1,
+            entry.key
+        ));
+    }
     if dialler == Dialler::Stickshift {
         let file = |(path, text, executable): (&str, &str, bool)| RouterFile {
             path: path.to_owned(),
@@ -128,6 +139,16 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         recipe.files.extend(PROTOCOL.map(file));
     }
     if let Some(folder) = &args.out {
+        let stale = stale(folder, &recipe, &wishes.interface);
+        for path in &stale {
+            files::check_free(path, context.global.force)?;
+        }
+        for path in &stale {
+            fs::remove_file(path).map_err(|e| {
+                let what = format!("cannot remove {}, which belongs to another stick", path.display());
+                Error::new(ErrorKind::FileUnwritable, what).because(e)
+            })?;
+        }
         for file in &recipe.files {
             let path = folder.join(file.path.trim_start_matches('/'));
             if let Some(parent) = path.parent() {
@@ -150,19 +171,45 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     Ok(())
 }
 
-/// How the stick is switched: by its ids now, or, when it is a modem already, by those it must have had.
-fn entry_for(catalogue: &Catalogue, id: UsbId, stick: Option<&Stick>) -> Option<Entry> {
-    if let Some(first) = catalogue.candidates(id).into_iter().next() {
-        return Some(first.entry);
+/// Files of an earlier recipe that this one lacks: they would bring the interface up by another stick's port, or switch another stick.
+fn stale(folder: &Path, recipe: &Recipe, interface: &str) -> Vec<PathBuf> {
+    let ours = |path: &str| recipe.files.iter().any(|file| file.path == path);
+    let paths = openwrt::FILES_OF_A_STICK.iter().filter(|path| !ours(path));
+    let there = paths.map(|path| folder.join(path.trim_start_matches('/')));
+    // On the router itself other sticks may have interfaces of their own.
+    let line = format!("ifup {interface}");
+    let is_of_it = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().any(|l| l == line) || folder != Path::new("/") && path.is_file()
+    };
+    there.filter(is_of_it).collect()
+}
+
+/// How the stick is switched, and how many other profiles have its ids: by what it says of itself, else what usbmode would take of them; when
+/// it is a modem already, by the ids that it must have had.
+fn entry_for(catalogue: &Catalogue, id: UsbId, stick: Option<&Stick>) -> (Option<Entry>, usize) {
+    let found = catalogue.candidates(id);
+    if let Some(first) = found.first().map(|first| first.origin) {
+        let told = stick.map(|stick| Attributes {
+            scsi: None,
+            manufacturer: stick.manufacturer.clone(),
+            product: stick.product.clone(),
+            serial: stick.serial.clone(),
+        });
+        if let Some(chosen) = told.and_then(|told| catalogue.choose(id, &told).chosen) {
+            return (Some(chosen.entry), 0);
+        }
+        let of_one: Vec<Entry> = found.into_iter().filter(|c| c.origin == first).map(|c| c.entry).collect();
+        return (openwrt::taken_by_usbmode(&of_one).cloned(), of_one.len() - 1);
     }
-    stick.filter(|s| s.mode != Mode::Cdrom)?;
     let before: Vec<Entry> = catalogue
         .iter()
         .map(|(_, e)| e)
         .filter(|e| e.key.id().is_some() && e.targets().contains(&id))
         .collect();
     // Several sticks end as the same ids: one of them cannot be picked.
-    <[Entry; 1]>::try_from(before).ok().map(|[entry]| entry)
+    let is_modem = stick.is_some_and(|s| s.mode != Mode::Cdrom);
+    (<[Entry; 1]>::try_from(before).ok().filter(|_| is_modem).map(|[entry]| entry), 0)
 }
 
 #[cfg(unix)]
@@ -265,7 +312,7 @@ impl Report for RecipeReport {
                     writeln!(out, "{}", file.path)?;
                 }
                 writeln!(out, "\n# copy them to the router's root, which has no SFTP server:")?;
-                writeln!(out, "scp -O -r {}/. root@192.168.1.1:/", folder.display())?;
+                writeln!(out, "scp -O -r {} root@192.168.1.1:/", files::path_word(&folder.join(".")))?;
                 writeln!(out, "# then run there:")?;
                 writeln!(out, "sh {} && {}", openwrt::SCRIPT, self.then)?;
             }
@@ -290,4 +337,39 @@ impl Report for RecipeReport {
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<RecipeReport>("setup openwrt");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `profile convert --to openwrt` says which of them usbmode takes.
+    #[test]
+    fn of_several_profiles_the_one_is_taken_that_usbmode_takes() {
+        let id = UsbId::new(0x05c6, 0x1000);
+        let (entry, others) = entry_for(&Catalogue::builtin(), id, None);
+        assert_eq!((entry.unwrap().key.to_string().as_str(), others), ("05c6:1000:sVe=GT", 11));
+        let mut stick = Stick::new("1-1".parse().unwrap(), id);
+        stick.manufacturer = Some("AnyDATA".to_owned());
+        let (entry, others) = entry_for(&Catalogue::builtin(), id, Some(&stick));
+        assert_eq!((entry.unwrap().key.to_string().as_str(), others), ("05c6:1000:uMa=AnyDATA", 0));
+    }
+
+    #[test]
+    fn files_of_another_stick_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let wishes = |data| {
+            let wishes =
+                Wishes { interface: "wwan".to_owned(), apn: None, dialler: Dialler::Router, target: None };
+            openwrt::recipe(data, None, None, &wishes).unwrap()
+        };
+        for file in wishes(Data::Ppp).files {
+            let path = folder.path().join(file.path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file.text).unwrap();
+        }
+        assert!(stale(folder.path(), &wishes(Data::Ppp), "wwan").is_empty());
+        let hook = folder.path().join("etc/hotplug.d/tty/30-stickshift");
+        assert_eq!(stale(folder.path(), &wishes(Data::Hilink), "wwan"), [hook]);
+    }
 }

@@ -67,11 +67,12 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         let made: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         context.output.say(&format!("made {}", made.join(", ")));
         context.output.sum_up(&Made { files });
+        let word = |name: &str| files::path_word(&folder.join(name));
         context.output.say(&format!(
             "next, with a virtual stick that is kept in the file stick: stickshift convert --to {} --firmware {} --loader {} --virtual {} --virtual-state stick",
             to.word(),
-            folder.join(FILES[1]).display(),
-            folder.join(FILES[0]).display(),
+            word(FILES[1]),
+            word(FILES[0]),
             name,
         ));
         return Ok(());

@@ -12,11 +12,15 @@
 //! # Ok::<(), stickshift::error::Error>(())
 //! ```
 
+mod ports;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Entry;
 use crate::profile::formats::openwrt;
 use crate::profile::purpose::{self, Purpose};
-use crate::stick::{Interface, Mode, Role, Stick, UsbId, classify};
+use crate::stick::{Interface, Mode, Stick, UsbId, classify};
+
+use ports::{Found, OPTION_PACKAGE, Ready, SERIAL_PACKAGES, WWAN_PACKAGE, dials, drivers, is_qmi, listed};
 
 /// How data goes through a stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +87,7 @@ impl Data {
     pub fn of_id(id: UsbId) -> Option<Data> {
         match classify(id, 0, &[]).mode {
             Mode::Hilink | Mode::HilinkSerial => Some(Data::Hilink),
+            Mode::Modem if is_qmi(id) => Some(Data::Qmi),
             Mode::Modem => Some(Data::Ppp),
             _ => None,
         }
@@ -92,6 +97,7 @@ impl Data {
     pub fn usual(target: UsbId) -> Data {
         match classify(target, 0, &[]).mode {
             Mode::Hilink | Mode::HilinkSerial => Data::Hilink,
+            _ if is_qmi(target) => Data::Qmi,
             _ => Data::Ppp,
         }
     }
@@ -131,19 +137,34 @@ impl Data {
         }
     }
 
-    /// The subsystem whose hotplug events tell that the stick is ready, and the name of the device in them.
-    fn ready(self, stick: Option<&Stick>) -> (&'static str, String) {
-        let port = |role| {
-            let tty = stick.and_then(|s| s.interface(role)).and_then(|i| i.tty.as_deref());
-            tty.and_then(|t| t.rsplit('/').next()).unwrap_or("ttyUSB0").to_owned()
-        };
-        let netdev = stick.and_then(|s| s.interfaces.iter().find_map(|i| i.netdev.clone()));
-        match self {
-            Data::Ppp => ("tty", port(Role::Modem)),
-            Data::Ncm => ("usbmisc", "cdc-wdm0".to_owned()),
-            Data::Hilink => ("net", netdev.unwrap_or_else(|| "eth1".to_owned())),
-            Data::Qmi | Data::Mbim => ("usbmisc", "cdc-wdm0".to_owned()),
+    /// The same with the drivers of the ports of a stick.
+    fn packages_for(self, drivers: &[&str]) -> Vec<&'static str> {
+        let mut packages = self.packages().to_vec();
+        let serial = SERIAL_PACKAGES.iter().find(|(driver, _)| drivers.contains(driver));
+        if let Some((driver, package)) = serial {
+            for known in packages.iter_mut().filter(|known| **known == OPTION_PACKAGE) {
+                *known = package;
+            }
+            packages.retain(|known| *known != WWAN_PACKAGE || matches!(*driver, "option" | "qcserial"));
         }
+        packages
+    }
+
+    /// The subsystem whose hotplug events tell that the stick is ready, and the name of the device in them.
+    fn ready(self, stick: Option<&Stick>, target: Option<UsbId>) -> Ready {
+        let (subsystem, found, usual) = match self {
+            Data::Ppp => {
+                ("tty", stick.and_then(dials).map(Found::Seen).or_else(|| listed(target?)), "ttyUSB0")
+            }
+            Data::Hilink => {
+                let netdev = stick.and_then(|s| s.interfaces.iter().find_map(|i| i.netdev.clone()));
+                ("net", netdev.map(Found::Seen), "eth1")
+            }
+            Data::Ncm | Data::Qmi | Data::Mbim => {
+                ("usbmisc", stick.map(|_| Found::Seen("cdc-wdm0".to_owned())), "cdc-wdm0")
+            }
+        };
+        Ready { subsystem, device: found.unwrap_or_else(|| Found::Guessed(usual.to_owned())) }
     }
 }
 
@@ -183,6 +204,8 @@ pub struct Wishes {
     pub apn: Option<String>,
     /// Who dials.
     pub dialler: Dialler,
+    /// The ids in modem mode, for a stick that was not examined in it.
+    pub target: Option<UsbId>,
 }
 
 /// A file for the router.
@@ -211,6 +234,20 @@ pub struct Recipe {
 
 /// Where the script is kept. Not in /etc/uci-defaults: there it would run again at the next start, over what the owner changed since.
 pub const SCRIPT: &str = "/etc/stickshift/setup.sh";
+
+/// Files that belong to one stick, of every recipe.
+pub const FILES_OF_A_STICK: [&str; 5] = [
+    "/etc/hotplug.d/tty/30-stickshift",
+    "/etc/hotplug.d/net/30-stickshift",
+    "/etc/hotplug.d/usbmisc/30-stickshift",
+    "/etc/hotplug.d/usb/21-stickshift",
+    "/etc/stickshift/usb-mode.json",
+];
+
+/// Which of several entries for the same ids usbmode takes: the first in its file.
+pub fn taken_by_usbmode(entries: &[Entry]) -> Option<&Entry> {
+    openwrt::first_in_file(entries).or(entries.first())
+}
 
 /// Sections that every OpenWrt has and that hold no modem.
 const NOT_OURS: [&str; 5] = ["lan", "loopback", "globals", "wan", "wan6"];
@@ -250,7 +287,8 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
 /// With this program on the router: drivers and one section; the program switches, dials and waits for the stick by itself.
 fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
     let needed = |name: &&str| name.starts_with("kmod-");
-    let mut packages: Vec<&str> = data.packages().iter().copied().filter(needed).collect();
+    let mut packages = data.packages_for(&drivers(stick, wishes.target));
+    packages.retain(needed);
     if data == Data::Ppp {
         packages.push("ppp");
     }
@@ -270,11 +308,12 @@ fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recip
 }
 
 fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
-    let (subsystem, device) = data.ready(stick);
+    let Ready { subsystem, device: found } = data.ready(stick, wishes.target);
+    let device = found.name();
     let mut files = vec![
         RouterFile {
             path: SCRIPT.to_owned(),
-            text: uci(&router_options(data, &device, wishes), &wishes.interface),
+            text: uci(&router_options(data, device, wishes), &wishes.interface),
             executable: true,
         },
         RouterFile {
@@ -290,7 +329,7 @@ fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wish
         },
     ];
     let mut notes = Vec::new();
-    let mut packages = data.packages().to_vec();
+    let mut packages = data.packages_for(&drivers(stick, wishes.target));
     // An entry that only says to leave the stick alone has nothing for usbmode, which leaves alone what it does not know.
     match entry.filter(|entry| !entry.parameters.is_leave_alone()) {
         Some(entry) => {
@@ -327,9 +366,7 @@ fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wish
             "the number of cdc-wdm may differ when other modems are plugged in".to_owned()
         }
     });
-    if stick.is_none() {
-        notes.push(format!("{device} is a guess: the stick was not examined in modem mode"));
-    }
+    notes.extend(found.note());
     Recipe { data, packages, files, notes }
 }
 
@@ -411,6 +448,29 @@ mod tests {
             interface: "wwan".to_owned(),
             apn: Some("internet.example".to_owned()),
             dialler: Dialler::Router,
+            target: None,
+        }
+    }
+
+    #[test]
+    fn known_ids_name_the_port_the_protocol_and_the_packages() {
+        let of = |id: &str, data: Option<Data>| {
+            let id: UsbId = id.parse().unwrap();
+            let wishes = Wishes { target: Some(id), ..wishes() };
+            recipe(data.or(Data::of_id(id)).unwrap(), None, None, &wishes).unwrap()
+        };
+        for (id, data, option, package) in [
+            ("2c7c:0125", None, "proto='qmi'", "kmod-usb-net-qmi-wwan"),
+            ("2c7c:0125", Some(Data::Ppp), "device='/dev/ttyUSB3'", OPTION_PACKAGE),
+            ("1199:9071", None, "proto='qmi'", "uqmi"),
+            ("1199:9071", Some(Data::Ppp), "device='/dev/ttyUSB2'", "kmod-usb-serial-qualcomm"),
+            ("12d1:1001", None, "device='/dev/ttyUSB0'", OPTION_PACKAGE),
+        ] {
+            let recipe = of(id, data);
+            assert!(recipe.files[0].text.contains(option), "{id}: {}", recipe.files[0].text);
+            assert!(recipe.packages.contains(&package), "{id}: {:?}", recipe.packages);
+            let guesses = recipe.notes.iter().any(|note| note.contains("ttyUSB") && note.contains("guess"));
+            assert!(!guesses, "{id}: {:?}", recipe.notes);
         }
     }
 
@@ -521,7 +581,7 @@ mod tests {
     #[test]
     fn ids_of_routers_get_dhcp() {
         assert_eq!(Data::of_id(UsbId::new(0x12d1, 0x14dc)), Some(Data::Hilink));
-        assert_eq!(Data::of_id(UsbId::new(0x2c7c, 0x0125)), Some(Data::Ppp));
+        assert_eq!(Data::of_id(UsbId::new(0x2c7c, 0x0125)), Some(Data::Qmi));
         assert_eq!(Data::of_id(UsbId::new(0x046d, 0xc31c)), None);
         assert_eq!(Data::usual(UsbId::new(0x12d1, 0x14dc)), Data::Hilink);
     }
@@ -532,8 +592,9 @@ mod tests {
             [("wwan", "a'b"), ("wwan", "a b"), ("wwan", ""), ("w wan", "a"), ("", "a"), ("wan'\n", "a")]
         {
             for dialler in [Dialler::Router, Dialler::Stickshift] {
-                let wishes = Wishes { interface: interface.to_owned(), apn: Some(apn.to_owned()), dialler };
-                assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{interface:?} {apn:?}");
+                let (interface, apn) = (interface.to_owned(), apn.to_owned());
+                let wishes = Wishes { interface, apn: Some(apn), dialler, target: None };
+                assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{wishes:?}");
             }
         }
     }

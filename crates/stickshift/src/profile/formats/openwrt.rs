@@ -231,8 +231,7 @@ pub(crate) fn emit(entries: &[Entry]) -> Export {
             losses.push(loss(entry, "entry", why));
             continue;
         }
-        let conditions: String = entry.key.qualifiers.iter().map(|q| format!(":{q}")).collect();
-        let condition = if conditions.is_empty() { "*".to_owned() } else { conditions };
+        let condition = condition(entry);
         let Some(settings) = settings(entry, &mut all_messages, &mut losses) else { continue };
         let matches = devices.entry(id.to_string()).or_default();
         if matches.insert(condition, settings).is_some() {
@@ -249,6 +248,17 @@ pub(crate) fn emit(entries: &[Entry]) -> Export {
         .expect("texts and numbers are always JSON");
     text.push('\n');
     Export { bytes: text.into_bytes(), file_name: Some("usb-mode.json".to_owned()), losses, notes }
+}
+
+/// What an entry stands under, below its ids.
+fn condition(entry: &Entry) -> String {
+    let conditions: String = entry.key.qualifiers.iter().map(|q| format!(":{q}")).collect();
+    if conditions.is_empty() { "*".to_owned() } else { conditions }
+}
+
+/// Which of several entries for the same ids usbmode takes: the first in the file, whatever its condition is.
+pub(crate) fn first_in_file(entries: &[Entry]) -> Option<&Entry> {
+    entries.iter().filter(|entry| !entry.parameters.is_leave_alone()).min_by_key(|entry| condition(entry))
 }
 
 fn settings(entry: &Entry, all: &mut Vec<Vec<u8>>, losses: &mut Vec<Loss>) -> Option<Map<String, Value>> {
@@ -349,6 +359,12 @@ fn notes(devices: &BTreeMap<String, BTreeMap<String, Map<String, Value>>>, entri
         let Some(first) = matches.keys().next().filter(|first| *first != "*" || matches.len() > 1) else {
             continue;
         };
+        // Alone it was chosen for the stick by whoever writes the file.
+        if matches.len() == 1 && entries.len() == 1 {
+            let text = "{id}: usbmode never looks at conditions: every stick with these ids is switched as ";
+            notes.push(format!("{}{first}", text.replace("{id}", id)));
+            continue;
+        }
         notes.push(format!(
             "{id}: usbmode never looks at conditions such as {}; it takes {first} for every stick with these ids",
             matches.keys().next_back().unwrap_or(first)
