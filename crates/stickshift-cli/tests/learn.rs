@@ -116,6 +116,21 @@ fn what_was_learned_is_tried_after_the_plan_was_shown() {
 }
 
 #[test]
+fn ids_that_the_capture_does_not_show_are_refused_in_every_form() {
+    let k3772 = capture("k3772.pcapng");
+    let k3772 = k3772.to_str().unwrap();
+    for more in [&[][..], &["--format", "openwrt"], &["--json"]] {
+        let run = stickshift(&[&["learn", k3772, "--id", "1234:5678"], more].concat());
+        assert_eq!(run.status.code(), Some(1), "{more:?}");
+        let said = text(&run.stdout) + &text(&run.stderr);
+        assert!(said.contains("no switch of 1234:5678, but of 12d1:1526"), "{more:?}: {said}");
+        assert!(!said.contains("100/100"), "{more:?}: {said}");
+    }
+    let run = stickshift(&["learn", k3772, "--id", "12d1:1526"]);
+    assert!(run.status.success() && text(&run.stdout).contains("sure (100/100)"));
+}
+
+#[test]
 fn ids_that_the_capture_lacks_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let text_log = fs::read_to_string(capture("k3772.usbmon.txt")).unwrap();

@@ -57,7 +57,8 @@ impl LearnArgs {
 
 pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
     let wanted = args.id.as_deref().map(profile::parse_id).transpose()?;
-    let lesson = read(&args.capture, &mut context.session())?;
+    let mut lesson = read(&args.capture, &mut context.session())?;
+    let others = wanted.map(|wanted| keep(&mut lesson, wanted)).unwrap_or_default();
     let report = LearnReport::of(&lesson, &args.capture, wanted);
     let quiet_result = args.format.is_some() || args.output.is_some() || args.try_on.is_some();
     if quiet_result {
@@ -66,7 +67,13 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
         context.output.finish(&report);
     }
     if lesson.switches.is_empty() {
-        return Err(Error::new(ErrorKind::NothingToLearn, lesson.nothing.join("; ")));
+        let error = Error::new(ErrorKind::NothingToLearn, lesson.nothing.join("; "));
+        return Err(match others {
+            true => {
+                error.detail(Detail::NextStep("name one of those that it shows with --id, or leave --id out"))
+            }
+            false => error,
+        });
     }
     if !quiet_result {
         return Ok(());
@@ -109,6 +116,18 @@ fn read(path: &Path, session: &mut Session<'_>) -> Result<Lesson> {
     };
     let mut capture = Capture::open(&mut *source).map_err(|e| e.with("file", path.display()))?;
     learn::learn(&mut capture, size, session).map_err(|e| e.with("file", path.display()))
+}
+
+/// Keeps what is learned of one stick: of those with its ids or, where the capture names none, of any. `true` when it shows others alone.
+fn keep(lesson: &mut Lesson, wanted: UsbId) -> bool {
+    let known: Vec<UsbId> = lesson.switches.iter().filter_map(|switch| switch.id).collect();
+    lesson.switches.retain(|switch| switch.id.map_or(known.is_empty(), |id| id == wanted));
+    if !lesson.switches.is_empty() || known.is_empty() {
+        return false;
+    }
+    let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+    lesson.nothing = vec![format!("the capture shows no switch of {wanted}, but of {}", known.join(", "))];
+    true
 }
 
 /// The profiles that were learned, one for each pair of ids.
