@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::link::Bus;
-use stickshift::profile::{Catalogue, Parameters, builtin, formats, message};
+use stickshift::profile::{Catalogue, Parameters, builtin, check, formats, message};
 use stickshift::stick::{Mode, Stick, UsbId, is_stick};
 use stickshift::switching::web_ports;
 use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchRequest, Switched};
@@ -101,6 +101,9 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         None if args.message.is_empty() => None,
         None => Some(from_messages(&args.message)?),
     };
+    for fault in profile.iter().flat_map(check::faults) {
+        context.output.warn("profile-fault", fault);
+    }
     let request = SwitchRequest { catalogue: &catalogue, profile, goal: args.goal() };
     let mut session = context.session();
     let mut prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
@@ -242,7 +245,12 @@ fn from_messages(messages: &[String]) -> Result<Parameters> {
         return Err(Error::new(ErrorKind::Usage, "there can be three messages at most"));
     }
     for (slot, text) in parameters.messages.iter_mut().zip(messages) {
-        *slot = bytes(text).map_err(|why| Error::new(ErrorKind::Usage, why).with("message", text))?;
+        let refused = |why: String| Error::new(ErrorKind::Usage, why).with("message", text);
+        *slot = bytes(text).map_err(refused)?;
+        if check::is_cut_wrapper(slot) {
+            let why = format!("a command wrapper (55534243..) has 31 bytes, and this has {}", slot.len());
+            return Err(refused(why));
+        }
     }
     Ok(parameters)
 }
@@ -388,5 +396,9 @@ mod tests {
         assert_eq!(from_messages(&three).unwrap().messages, [vec![1], vec![2], vec![3]]);
         let four = vec!["01".to_owned(); 4];
         assert!(from_messages(&four).unwrap_err().is(ErrorKind::Usage));
+        for cut in ["5553", "55534243"] {
+            assert!(from_messages(&[cut.to_owned()]).unwrap_err().is(ErrorKind::Usage), "{cut}");
+        }
+        assert!(from_messages(&["1b5a01".to_owned()]).is_ok());
     }
 }

@@ -63,7 +63,6 @@ pub fn faults(parameters: &Parameters) -> Vec<String> {
 /// What is wrong with the bytes of a message.
 fn message_fault(message: &[u8]) -> Option<String> {
     let length = message.len();
-    let signature = CommandBlock::SIGNATURE;
     if let Some(command) = CommandBlock::parse(message) {
         return match command {
             CommandBlock { cdb_length: 17.., .. } => {
@@ -78,7 +77,7 @@ fn message_fault(message: &[u8]) -> Option<String> {
     if is_known(message) {
         return None;
     }
-    if message.starts_with(&signature) {
+    if is_cut_wrapper(message) {
         return Some(format!("a command wrapper has 31 bytes, and this has {length}"));
     }
     if (28..=34).contains(&length) {
@@ -99,6 +98,19 @@ fn message_fault(message: &[u8]) -> Option<String> {
         return Some(format!("this is a SCSI command without its wrapper; {wrapped} sends it"));
     }
     None
+}
+
+/// Whether a message begins as a command wrapper does and has another length: no stick takes it.
+///
+/// ```
+/// use stickshift::profile::check::is_cut_wrapper;
+///
+/// assert!(is_cut_wrapper(&[0x55, 0x53]) && !is_cut_wrapper(&[0x1b, 0x5a, 0x01]));
+/// ```
+pub fn is_cut_wrapper(message: &[u8]) -> bool {
+    let signature = CommandBlock::SIGNATURE;
+    let begins = message.starts_with(&signature) || message.len() > 1 && signature.starts_with(message);
+    begins && CommandBlock::parse(message).is_none() && !is_known(message)
 }
 
 /// Whether some stick of the catalogue takes this message.
@@ -166,6 +178,7 @@ mod tests {
                 &format!("MessageContent=55534234{}", &wrapper[8..]),
                 "MessageContent: a command wrapper begins with 55534243 (USBC), this with 55534234",
             ),
+            ("MessageContent=5553", "MessageContent: a command wrapper has 31 bytes, and this has 2"),
             (&format!("MessageContent=55{}", wrapper), "MessageContent: a command wrapper begins with"),
             (
                 "MessageContent=11062000000000000100",
