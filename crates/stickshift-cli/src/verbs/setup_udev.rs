@@ -1,6 +1,6 @@
 //! What `stickshift setup udev` writes: rules for access to the nodes of modems, and rules that switch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::builtin;
 use stickshift::profile::formats::udev;
 use stickshift::profile::purpose::{self, Purpose};
-use stickshift::stick::{UsbId, stick_makers};
+use stickshift::stick::{UsbId, listed_modems, makers_of_many_things, stick_makers};
 
 /// A group that udev can read, and that this system has. Which ones the system of a package has is not known.
 pub(super) fn checked(group: String, is_package: bool) -> Result<String> {
@@ -57,6 +57,12 @@ const OF_MODEMS: &str = "*:02*|*:08*|*:ff*";
 /// Sound, input, cameras and telephones, printers, smart cards, video, the debugger of Android: other rules own their nodes.
 const OF_OTHERS: &str = "*:01*|*:03*|*:06*|*:07*|*:0b*|*:0e*|*:ff42*";
 
+/// Ports of USB's communication class.
+const PORTS: &str = "*:0202*";
+
+/// Network cards of the same: ECM, EEM, NCM, MBIM, and RNDIS.
+const CARDS: &str = "*:0206*|*:020c*|*:020d*|*:020e*|*:e00103*|*:ef0401*";
+
 fn is_no_modem(id: UsbId) -> bool {
     matches!(purpose::of(id), Some((Purpose::NoModem, _)))
 }
@@ -82,10 +88,28 @@ pub(super) fn udev_rules(group: &str) -> String {
         rules.push_str(&format!("# {name}\nENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", {mark}\n"));
     }
     rules.push_str("\n# Sticks of makers of many things.\n");
-    for id in others {
+    for id in &others {
         rules.push_str(&format!(
             "ENV{{ID_VENDOR_ID}}==\"{:04x}\", ENV{{ID_MODEL_ID}}==\"{:04x}\", {mark}\n",
             id.vendor, id.product
+        ));
+    }
+    rules.push_str("\n# Modems of the same that Linux lists.\n");
+    let mut listed: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    for id in listed_modems().filter(|id| !is_makers(id) && !others.contains(id) && !is_no_modem(*id)) {
+        listed.entry(id.vendor).or_default().push(format!("{:04x}", id.product));
+    }
+    for (vendor, products) in listed {
+        let products = products.join("|");
+        rules.push_str(&format!(
+            "ENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", ENV{{ID_MODEL_ID}}==\"{products}\", {mark}\n"
+        ));
+    }
+    rules.push_str("\n# What shows ports beside a network card is a modem of theirs, too.\n");
+    for (vendor, name) in makers_of_many_things() {
+        rules.push_str(&format!(
+            "# {name}\nENV{{ID_VENDOR_ID}}==\"{vendor:04x}\", ENV{{ID_USB_INTERFACES}}==\"{PORTS}\", \
+             ENV{{ID_USB_INTERFACES}}==\"{CARDS}\", {mark}\n"
         ));
     }
     let marked = "ENV{.STICKSHIFT_MODEM}==\"1\"";
@@ -137,6 +161,11 @@ mod tests {
             let times = rules.matches(&vendor).count() + rules.matches(&device).count();
             assert_eq!(times, usize::from(!is_no_modem(id)), "{id}");
         }
+        // u-blox makes receivers for positions as well.
+        let ublox: Vec<&str> = rules.lines().filter(|line| line.contains("==\"1546\"")).collect();
+        let [listed, shown] = ublox[..] else { panic!("{ublox:?}") };
+        assert!(listed.contains("1342|1343\""), "{listed}");
+        assert!(shown.contains("*:0202*") && shown.contains("*:e00103*"), "{shown}");
         // A laser printer, a label printer, a steering wheel, a smart-card reader.
         for (vendor, product) in [(0x03f0, 0x002a), (0x0922, 0x1001), (0x046d, 0xc261), (0x072f, 0x100d)] {
             assert!(is_no_modem(UsbId::new(vendor, product)));
