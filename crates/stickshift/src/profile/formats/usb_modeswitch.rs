@@ -183,9 +183,9 @@ pub fn parse(text: &str) -> Result<Parsed> {
                 None if lines::is_assignment(&comment) => {
                     parsed.commented_out.get_or_insert(number);
                 }
-                None if parsed.name.is_none() && seen.is_empty() && !comment.is_empty() => {
-                    parsed.name = Some(comment);
-                }
+                // What a page puts above it is often the path of the file.
+                None if comment.is_empty() || comment.starts_with('/') => {}
+                None if parsed.name.is_none() && seen.is_empty() => parsed.name = Some(comment),
                 None => {}
             },
             Line::Words => warn("no '=' in this line, it is ignored".to_owned()),

@@ -19,6 +19,14 @@ fn values_are_read_as_usb_modeswitch_reads_them() {
 }
 
 #[test]
+fn the_path_above_a_text_is_no_name() {
+    let text = |first: &str| format!("{first}\n# Vodafone K3772\nHuaweiNewMode=1\n");
+    for path in ["# /etc/stickshift/devices.d/12d1:1526", "# /etc/usb_modeswitch.d/12d1:1526", "#"] {
+        assert_eq!(parse(&text(path)).unwrap().name.as_deref(), Some("Vodafone K3772"), "{path}");
+    }
+}
+
+#[test]
 fn names_are_trimmed_and_the_first_counts() {
     let parsed =
         parse("  OptionMode \t = 1\nOptionMode=0\nfoo=1\noptionmode=1\njust words\n#OptionMode=0\nA;B=1")
