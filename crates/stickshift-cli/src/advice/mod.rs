@@ -45,6 +45,18 @@ pub(crate) struct Advice {
     pub(crate) exit: u8,
 }
 
+fn page(verb: &str) -> String {
+    format!("`stickshift {verb} --help` shows what it takes, with examples")
+}
+
+/// Help that names the page of `verb`, for what was typed: a part of a verb, `firmware build`, has its options on a page of its own.
+pub(crate) fn for_part(help: Cow<'static, str>, verb: &str, typed: &str) -> Cow<'static, str> {
+    match typed != verb && help == page(verb) {
+        true => format!("`stickshift {typed} --help` shows what it takes").into(),
+        false => help,
+    }
+}
+
 /// The advice for `error`, which left the stick as `verdict` says: what the error states, or what follows from what was sent.
 pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     let (usual, general, exit) = general::for_kind(error.kind());
@@ -58,7 +70,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     } else if error.is(ErrorKind::Usage) && tried.verb.is_empty() {
         help = "`stickshift --help` shows the verbs, `stickshift VERB --help` what one takes".into();
     } else if error.is(ErrorKind::Usage) {
-        help = format!("`stickshift {} --help` shows what it takes, with examples", tried.verb).into();
+        help = page(tried.verb).into();
     }
     if let Some(next) = io_cause::help(error, tried.verb) {
         help = next.into();

@@ -180,3 +180,13 @@ fn what_failed_and_what_was_tried_decide_together() {
     // A pair that nobody thought of is told by its kind.
     assert!(help("inspect", Way::Bus, ErrorKind::NoSim).contains("SIM"));
 }
+
+#[test]
+fn a_part_of_a_verb_is_led_to_its_own_page() {
+    let tried = Attempt { verb: "firmware", ..Attempt::default() };
+    let help = || of(&Error::new(ErrorKind::Usage, "x"), Verdict::Untouched, tried).help;
+    let own = for_part(help(), "firmware", "firmware build");
+    assert_eq!(own, "`stickshift firmware build --help` shows what it takes");
+    assert_eq!(for_part(help(), "firmware", "firmware"), help());
+    assert_eq!(for_part("another".into(), "firmware", "firmware build"), "another");
+}

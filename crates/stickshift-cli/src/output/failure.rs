@@ -38,14 +38,15 @@ fn as_map<S: serde::Serializer>(
 }
 
 impl FailureReport {
-    pub(super) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> FailureReport {
+    /// `typed`: the verb and its part as they were typed, where one was.
+    pub(super) fn of(error: &Error, verdict: Verdict, tried: Attempt, typed: Option<&str>) -> FailureReport {
         let advice = advice::of(error, verdict, tried);
         FailureReport {
             kind: error.kind().code(),
             what: error.what().to_owned(),
             facts: error.facts().to_vec(),
             cause: advice.cause,
-            help: advice.help,
+            help: advice::for_part(advice.help, tried.verb, typed.unwrap_or(tried.verb)),
             verdict: verdict.as_str(),
             recover: recovery::of(error, verdict, tried.work),
             exit: advice.exit,

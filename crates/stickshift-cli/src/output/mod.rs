@@ -370,7 +370,8 @@ impl Output {
 
     /// A failure of `work` as it is shown.
     pub(crate) fn failure(&self, error: &Error, work: Work) -> FailureReport {
-        let failure = FailureReport::of(error, self.verdict(error), Attempt { work, ..self.tried.get() });
+        let tried = Attempt { work, ..self.tried.get() };
+        let failure = FailureReport::of(error, self.verdict(error), tried, self.verb.borrow().as_deref());
         #[cfg(feature = "host")]
         if let Some(host) = &*self.host.borrow() {
             let help = elsewhere::named(&failure.help, host).into();
