@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut out = Cursor::new(Vec::new());
     let partitions = image.partitions.len();
-    let Ok(package) = Package::from_image(image) else { return };
+    let Ok(package) = Package::from_image(image, &mut Session::quiet()) else { return };
     if package.write(&mut out).is_ok() {
         let mut again = Image::open(Cursor::new(out.into_inner())).expect("what was built opens");
         assert_eq!(again.partitions.len(), partitions);

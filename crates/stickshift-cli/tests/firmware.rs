@@ -96,6 +96,43 @@ fn extract_and_build_there_and_back() {
 }
 
 #[test]
+fn a_changed_folder_is_told_from_a_damaged_one() {
+    let folder = built();
+    let run = |arguments: &[&str]| {
+        let run = stickshift(folder.path(), arguments);
+        (run.status.code().unwrap(), text(&run.stdout) + &text(&run.stderr))
+    };
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    assert_eq!(run(&["firmware", "extract", "fw.bin", "-o", "parts"]).0, 0);
+    let (code, said) = run(&["firmware", "verify", "parts"]);
+    assert!(code == 0 && said.contains("OK: 2 partitions, 2 files compared with firmware.json"), "{said}");
+    put("parts/01-00590000-System.bin", b"garbage");
+    let (code, said) = run(&["firmware", "verify", "parts"]);
+    assert!(code == 5 && said.contains("FAILED: ") && said.contains("firmware build"), "{said}");
+    let (code, said) = run(&["firmware", "build", "parts", "-o", "p.bin"]);
+    assert!(code == 0 && said.contains("01-00590000-System.bin was changed after"), "{said}");
+    // Without its manifest nothing tells, and nothing is said to be right.
+    fs::remove_file(folder.path().join("parts/firmware.json")).unwrap();
+    let (code, said) = run(&["firmware", "verify", "parts"]);
+    assert!(code == 0 && said.contains("not verified: 2 partitions") && !said.contains("OK"), "{said}");
+
+    let mut bytes = fs::read(folder.path().join("fw.bin")).unwrap();
+    bytes[92 + 98 + 6 + 4096] ^= 1;
+    put("bad.bin", &bytes);
+    assert_eq!(run(&["firmware", "extract", "bad.bin", "--allow-damaged", "-o", "bad"]).0, 0);
+    assert_eq!(run(&["firmware", "extract", "bad.bin", "--allow-damaged", "--split", "-o", "s"]).0, 5);
+    assert_eq!(run(&["firmware", "verify", "bad"]).0, 5);
+    for input in ["bad", "bad.bin"] {
+        let (code, said) = run(&["firmware", "build", input, "-o", "q.bin"]);
+        assert!(code == 5 && said.contains("is damaged: partition 1: block 1"), "{said}");
+        assert!(!folder.path().join("q.bin").exists());
+        let (code, said) = run(&["firmware", "build", input, "-o", "q.bin", "--allow-damaged", "--force"]);
+        assert!(code == 0 && said.contains("is damaged: "), "{said}");
+        fs::remove_file(folder.path().join("q.bin")).unwrap();
+    }
+}
+
+#[test]
 fn what_cannot_be_done_says_why() {
     let folder = built();
     fs::write(folder.path().join("letter.txt"), "dear reader").unwrap();

@@ -95,7 +95,7 @@ fn extract_then_build_gives_the_same_bytes() {
         extract(&mut image, &parts, &options, &mut Session::quiet()).unwrap();
         let built = folder.path().join(format!("{name}.again"));
         let mut out = File::create(&built).unwrap();
-        Package::read(&parts, &Header::new(0)).unwrap().write(&mut out).unwrap();
+        Package::read(&parts, &Header::new(0), &mut Session::quiet()).unwrap().write(&mut out).unwrap();
         assert!(fs::read(&path).unwrap() == fs::read(&built).unwrap(), "{name} differs");
     }
 }
@@ -115,7 +115,7 @@ fn the_original_takes_what_we_build() {
     // Without the stored payloads: compressed anew by us.
     let built = folder.path().join("built.bin");
     let mut out = File::create(&built).unwrap();
-    Package::read(&parts, &Header::new(0)).unwrap().write(&mut out).unwrap();
+    Package::read(&parts, &Header::new(0), &mut Session::quiet()).unwrap().write(&mut out).unwrap();
     let theirs = folder.path().join("theirs");
     fs::create_dir(&theirs).unwrap();
     let run = Command::new(original).arg("-e").arg(&built).current_dir(&theirs).output().unwrap();

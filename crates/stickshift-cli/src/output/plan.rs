@@ -54,7 +54,7 @@ pub(crate) struct ConsentArgs {
     #[arg(long, help_heading = "Consents")]
     allow_erase: bool,
 
-    /// Flash an image that is made for other hardware, or for the other direction
+    /// Flash an image that is made for other hardware or for the other direction, or that does not name its stick
     #[arg(long, help_heading = "Consents")]
     allow_mismatch: bool,
 

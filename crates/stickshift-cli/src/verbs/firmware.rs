@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::atomic_file::Existing;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
+use stickshift::event::Session;
 use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::extract::{self, Options, Package};
-use stickshift::firmware::{Finding, Header, Image, Kind, Severity, text, verify};
+use stickshift::firmware::{Finding, Header, Image, Kind, Severity, Verification, text, verify};
 use stickshift::flash::facts::UPDATER_ERRORS;
 
 use crate::context::Context;
@@ -25,7 +26,7 @@ pub(crate) struct FirmwareArgs {
 
 #[derive(Debug, Subcommand)]
 enum FirmwareVerb {
-    /// Verify every checksum
+    /// Verify every checksum, and of an extracted folder every file
     Verify(VerifyArgs),
     /// Extract each partition to its own file, named as balong_flash does
     Extract(ExtractArgs),
@@ -60,7 +61,7 @@ struct ExtractArgs {
     #[arg(long)]
     exact: bool,
 
-    /// Continue despite bad checksums or missing partitions
+    /// Continue despite bad checksums or missing partitions; firmware.json records them. With --split, despite missing partitions only
     #[arg(long)]
     allow_damaged: bool,
 }
@@ -82,6 +83,10 @@ struct BuildArgs {
     /// Write a single partition without a file header (.fw)
     #[arg(long, conflicts_with = "kind")]
     split: bool,
+
+    /// Build from damaged inputs too: the new checksums hide the damage
+    #[arg(long)]
+    allow_damaged: bool,
 
     #[command(flatten)]
     fields: Fields,
@@ -143,10 +148,7 @@ fn run_verify(context: &Context, args: &VerifyArgs) -> Result<()> {
     session.step("verify", format!("verifying {}", args.file.display()));
     let seen = verify(&mut image, &mut session)?;
     drop(session);
-    let mut report = ImageReport::new(&args.file, &mut image, &seen.findings);
-    report.blocks = Some(seen.blocks);
-    report.sound = Some(seen.severity() < Some(Severity::Incomplete));
-    context.output.finish(&report);
+    context.output.finish(&ImageReport::new(&args.file, &mut image, &seen.findings).verified(&seen));
     accept(seen.require_sound(), args.allow_partial)
 }
 
@@ -161,9 +163,13 @@ pub(crate) fn accept(sound: Result<()>, allow_partial: bool) -> Result<()> {
 fn run_extract(context: &Context, args: &ExtractArgs) -> Result<()> {
     let mut image = open(&args.file)?;
     let mut session = context.session();
-    if !args.allow_damaged {
-        session.step("verify", format!("verifying {}", args.file.display()));
-        verify(&mut image, &mut session)?.require_sound()?;
+    session.step("verify", format!("verifying {}", args.file.display()));
+    let seen = verify(&mut image, &mut session)?;
+    // A .fw has new checksums and no place for what was wrong.
+    if args.split {
+        accept(seen.require_sound(), args.allow_damaged)?;
+    } else if !args.allow_damaged {
+        seen.require_sound()?;
     }
     let folder = args.output.clone().unwrap_or_else(|| {
         let mut name = args.file.clone().into_os_string();
@@ -171,7 +177,9 @@ fn run_extract(context: &Context, args: &ExtractArgs) -> Result<()> {
         name.into()
     });
     let existing = if context.global.force { Existing::Replace } else { Existing::Keep };
-    let options = Options { split: args.split, stored: args.exact, surroundings: args.exact, existing };
+    let findings = seen.findings;
+    let options =
+        Options { split: args.split, stored: args.exact, surroundings: args.exact, existing, findings };
     let files = extract::extract(&mut image, &folder, &options, &mut session)?;
     drop(session);
     context.output.finish(&ExtractReport { folder, files });
@@ -182,8 +190,10 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     let template = template(&args.fields)?;
     let mut package: Option<Package> = None;
     let mut read = Vec::new();
+    let mut session = context.session();
     for input in &args.inputs {
-        let next = read_input(input, &template, &mut read)?;
+        let next = read_input(input, &template, &mut read, &mut session)?;
+        look_at(input, &next, args.allow_damaged, &mut session)?;
         match &mut package {
             None => package = Some(next),
             Some(package) => package.parts.extend(next.parts),
@@ -207,7 +217,6 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
         ));
     }
     context.output.leave_room(&args.output)?;
-    let mut session = context.session();
     session.step("build", format!("writing {}", args.output.display()));
     let inputs: Vec<&Path> = read.iter().map(PathBuf::as_path).collect();
     match OutputFile::create(&args.output, context.global.force, &inputs)? {
@@ -232,12 +241,30 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     session.step("verify", format!("verifying {}", args.output.display()));
     let seen = verify(&mut image, &mut session)?;
     drop(session);
-    let mut report = ImageReport::new(&args.output, &mut image, &seen.findings);
-    report.blocks = Some(seen.blocks);
-    report.sound = Some(seen.severity() < Some(Severity::Incomplete));
-    context.output.finish(&report);
+    context.output.finish(&ImageReport::new(&args.output, &mut image, &seen.findings).verified(&seen));
     // A partial image is what its maker asked for.
     accept(seen.require_sound(), true)
+}
+
+/// Says which files of an input were changed, and refuses damage: what is built has checksums that are right.
+fn look_at(input: &Path, package: &Package, allow_damaged: bool, session: &mut Session<'_>) -> Result<()> {
+    for file in &package.changed {
+        session.warn("file-changed", format!("{} was changed after it was extracted", file.display()));
+    }
+    match package.damage.first() {
+        Some(what) if allow_damaged => {
+            session.warn("damaged", format!("{} is damaged: {what}", input.display()));
+            Ok(())
+        }
+        Some(what) => Err(Error::new(
+            ErrorKind::FileCorrupt,
+            format!("{} is damaged: {what}", input.display()),
+        )
+        .detail(Detail::NextStep(
+            "get a sound one; --allow-damaged builds all the same, and the image does not show the damage",
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn template(fields: &Fields) -> Result<Header> {
@@ -263,10 +290,15 @@ fn with_code(input: &Path) -> Option<(u32, &Path)> {
 }
 
 /// Reads an input, and notes the files and folders that it is read from.
-fn read_input(input: &Path, template: &Header, read: &mut Vec<PathBuf>) -> Result<Package> {
+fn read_input(
+    input: &Path,
+    template: &Header,
+    read: &mut Vec<PathBuf>,
+    session: &mut Session<'_>,
+) -> Result<Package> {
     read.push(input.to_owned());
     if input.is_dir() {
-        return Package::read(input, template);
+        return Package::read(input, template, session);
     }
     if let Some((code, path)) = with_code(input) {
         read.push(path.to_owned());
@@ -278,7 +310,7 @@ fn read_input(input: &Path, template: &Header, read: &mut Vec<PathBuf>) -> Resul
     }
     let image = open(input)?;
     read.extend(image.files.iter().cloned());
-    Package::from_image(image)
+    Package::from_image(image, session)
 }
 
 #[derive(Serialize)]
@@ -319,6 +351,10 @@ pub(crate) struct ImageReport {
     findings: Vec<FindingReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocks: Option<u64>,
+    /// Files of an extracted folder that were compared with what was extracted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashes: Option<u64>,
+    /// None where nothing was there to compare with.
     #[serde(skip_serializing_if = "Option::is_none")]
     sound: Option<bool>,
 }
@@ -454,7 +490,20 @@ impl ImageReport {
             partitions,
             findings: findings.iter().map(FindingReport::from).collect(),
             blocks: None,
+            hashes: None,
             sound: None,
+        }
+    }
+
+    /// With what reading everything has shown.
+    fn verified(self, seen: &Verification) -> ImageReport {
+        let sound = seen.severity() < Some(Severity::Incomplete);
+        let checked = seen.blocks > 0 || seen.hashes > 0;
+        ImageReport {
+            blocks: Some(seen.blocks),
+            hashes: (seen.hashes > 0).then_some(seen.hashes),
+            sound: (checked || !sound).then_some(sound),
+            ..self
         }
     }
 }
@@ -508,12 +557,17 @@ impl Report for ImageReport {
         for finding in &self.findings {
             writeln!(out, "{}: {}", finding.severity, finding.text)?;
         }
-        if let (Some(blocks), Some(sound)) = (self.blocks, self.sound) {
-            let verdict = if sound { "OK" } else { "FAILED" };
-            let partitions = counted(self.partitions.len() as u64, "partition");
-            writeln!(out, "\n{verdict}: {partitions}, {} verified", counted(blocks, "checksum"))?;
+        let Some(blocks) = self.blocks else { return Ok(()) };
+        let partitions = counted(self.partitions.len() as u64, "partition");
+        let checked = match self.hashes {
+            Some(hashes) => format!("{} compared with firmware.json", counted(hashes, "file")),
+            None => format!("{} verified", counted(blocks, "checksum")),
+        };
+        match self.sound {
+            Some(true) => writeln!(out, "\nOK: {partitions}, {checked}"),
+            Some(false) => writeln!(out, "\nFAILED: {partitions}, {checked}"),
+            None => writeln!(out, "\nnot verified: {partitions} without checksums; damage does not show"),
         }
-        Ok(())
     }
 }
 

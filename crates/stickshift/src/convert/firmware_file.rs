@@ -18,7 +18,7 @@ use crate::boot::PartitionTable;
 use crate::convert::journal::FileRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
-use crate::firmware::{self, Image, Severity, Signature, Version};
+use crate::firmware::{self, Form, Image, Severity, Signature, Version};
 use crate::hex;
 
 /// The content bit of the package kind that says "main firmware".
@@ -38,8 +38,21 @@ pub struct FirmwareFile {
     pub warnings: Vec<String>,
     /// The partition table that it brings, where it brings one that can be read.
     pub table: Option<PartitionTable>,
+    /// What its contents were compared with.
+    pub compared: Compared,
     /// What its owner took it for, where he said so.
     pub given_as: Option<FileRole>,
+}
+
+/// What the contents of a firmware file were compared with, and found right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// The checksums of an image.
+    Checksums,
+    /// The hashes that a folder's files had when they were extracted.
+    Hashes,
+    /// Nothing: raw partitions have no checksums.
+    Nothing,
 }
 
 /// What a firmware file is for.
@@ -78,6 +91,11 @@ impl FirmwareFile {
             Err(e) if e.is(ErrorKind::ImageIncomplete) => incomplete = Some(e.what().to_owned()),
             Err(e) => return Err(e.with("file", path.display())),
         }
+        let compared = match (verification.blocks, verification.hashes) {
+            (0, 0) => Compared::Nothing,
+            (0, _) => Compared::Hashes,
+            _ => Compared::Checksums,
+        };
         let warnings = verification
             .findings
             .iter()
@@ -89,12 +107,18 @@ impl FirmwareFile {
             sizes.push(image.inflated_size(index)?);
         }
         let table = partition_table(&mut image)?;
-        Ok(FirmwareFile { path: path.to_owned(), image, sizes, incomplete, warnings, table, given_as: None })
+        let path = path.to_owned();
+        Ok(FirmwareFile { path, image, sizes, incomplete, warnings, table, compared, given_as: None })
     }
 
     /// Platform and version, as the first partition states them.
     pub fn version(&self) -> Version {
         self.image.version().unwrap_or_else(|| Version { platform: None, version: String::new() })
+    }
+
+    /// Whether it is a set of raw partitions that does not name its stick, so that nothing compares it with one.
+    pub fn is_nameless(&self) -> bool {
+        self.image.form == Form::Directory && self.version().platform.is_none()
     }
 
     /// Whether it holds the main firmware. A file without a header is taken for one.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::convert::firmware_file::FirmwareFile;
+use crate::convert::firmware_file::{Compared, FirmwareFile};
 use crate::convert::journal::{Fingerprint, Journal};
 use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::convert::place_link::PlaceLink;
@@ -51,9 +51,13 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
     for file in files {
         let version = file.version();
         let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let stated = match version.version.as_str() {
+            "" => "no version stated".to_owned(),
+            stated => format!("version {stated}"),
+        };
         plan.step(
             "flash-file",
-            format!("flash {name}: {} partitions, version {}", file.sizes.len(), version.version),
+            format!("flash {name}: {} partitions, {stated}", file.sizes.len()),
             Some(file.bytes()),
         );
         for (index, partition) in partitions(file).iter().enumerate() {
@@ -73,9 +77,21 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             Some(platform) => plan.evidence.push(format!(
                 "{name} is for {platform}; compared with the stick's product id before the first partition"
             )),
+            None if file.is_nameless() => plan.objections.push(Objection {
+                consent: Consent::Mismatch,
+                text: format!(
+                    "{name} does not name the stick that it is for: nothing compares it with a stick"
+                ),
+            }),
             None => plan.evidence.push(format!("{name} does not name the stick that it is for")),
         }
-        plan.evidence.push(format!("{name}: every checksum is right"));
+        match file.compared {
+            Compared::Checksums => plan.evidence.push(format!("{name}: every checksum is right")),
+            Compared::Hashes => plan.evidence.push(format!("{name}: every file is as it was extracted")),
+            Compared::Nothing => plan.dangers.push(format!(
+                "{name}: nothing was checked, for raw partitions have no checksums: damage does not show"
+            )),
+        }
         if let Some(missing) = &file.incomplete {
             plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name}: {missing}") });
         }

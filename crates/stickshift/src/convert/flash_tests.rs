@@ -89,3 +89,15 @@ fn tables_are_compared_partition_by_partition() {
     assert_eq!(file(0x01, loader.clone()).table, Some(read(&loader)));
     assert_eq!(file(0x01, vec![7; 4096]).table, None);
 }
+
+#[test]
+fn a_folder_that_does_not_name_its_stick_needs_consent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("00-00110000-Fastboot.bin"), [7; 100]).unwrap();
+    let file = FirmwareFile::open(folder.path(), &mut Session::quiet()).unwrap();
+    let mut plan = Plan::new("");
+    super::plan(&[file], &mut plan);
+    assert_eq!(plan.unanswered(Consents::default()).map(|o| o.consent), Some(Consent::Mismatch));
+    assert!(!plan.evidence.iter().any(|line| line.contains("checksum")), "{plan:?}");
+    assert!(plan.dangers.iter().any(|line| line.contains("nothing was checked")), "{plan:?}");
+}

@@ -1,4 +1,5 @@
-//! A folder of raw partitions (docs/protocols/balong-flash.md section 1.8): no headers, no checksums, no compression.
+//! A folder of raw partitions (docs/protocols/balong-flash.md section 1.8): no checksums, no compression, and headers only where
+//! a manifest keeps them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,16 +7,26 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
-use super::header::{HEADER_SIZE, Header, MAGIC};
+use super::header::{FILE_HEADER_SIZE, Header, MAGIC};
 use super::image::{Form, Image, Partition};
 use super::inflate::Compression;
+use super::manifest::{self, Damage, MANIFEST, Manifest, Row, plain};
 use super::names;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 
 /// A file of such a folder.
 pub(super) struct Member {
     pub(super) path: PathBuf,
-    pub(super) code: u32,
+    /// From the manifest, or with nothing but the code.
+    pub(super) header: Header,
+    /// The hash that the manifest has of it.
+    sha256: Option<String>,
+}
+
+impl Member {
+    fn raw(path: PathBuf, code: u32) -> Member {
+        Member { path, header: Header { blocksize: 0, ..Header::new(code) }, sha256: None }
+    }
 }
 
 /// `NN-CCCCCCCC-..`: number and code.
@@ -49,8 +60,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
         if !path.is_file() {
             continue;
         }
-        if let Some(Member { path: other, .. }) = numbered.insert(number, Member { path: path.clone(), code })
-        {
+        if let Some(Member { path: other, .. }) = numbered.insert(number, Member::raw(path.clone(), code)) {
             return Err(Error::new(ErrorKind::Usage, "two files of the folder have the same number")
                 .with("one", other.display())
                 .with("other", path.display()));
@@ -98,7 +108,7 @@ pub(super) fn list(path: &Path) -> Result<Option<Vec<Member>>> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let member = |(name, code, size): (&str, u32, u64)| {
-        let member = Member { path: folder.join(name), code };
+        let member = Member::raw(folder.join(name), code);
         let there = member.path.metadata().map_err(|e| {
             Error::new(ErrorKind::FileNotFound, format!("the list names {name}, which cannot be read"))
                 .with("list", path.display())
@@ -127,27 +137,42 @@ fn list_row(line: &str) -> Option<(&str, u32, u64)> {
 }
 
 pub(super) fn open(folder: &Path) -> Result<Image> {
-    join(members(folder)?)
+    let Some(manifest) = Manifest::read(folder)? else { return join(members(folder)?, None) };
+    let member = |row: &Row| -> Result<Member> {
+        let path = plain(folder, &row.file)?;
+        if !path.exists() {
+            let what = format!("{MANIFEST} names {}, which is not in the folder", row.file);
+            let next = "put it back, or extract the image again into an empty folder";
+            let error = Error::new(ErrorKind::FileNotFound, what).with("folder", folder.display());
+            return Err(error.detail(Detail::NextStep(next)));
+        }
+        Ok(Member { path, header: row.header()?, sha256: Some(row.sha256.clone()) })
+    };
+    let members = manifest.partitions.iter().map(member).collect::<Result<_>>()?;
+    let mut image = join(members, manifest.file_header()?)?;
+    image.files.push(folder.join(MANIFEST));
+    let before = |Damage { what, incomplete, .. }| Finding::DamagedBefore { what, incomplete };
+    image.findings.extend(manifest.damage.into_iter().map(before));
+    Ok(image)
 }
 
 /// The files as one image.
-pub(super) fn join(members: Vec<Member>) -> Result<Image> {
+pub(super) fn join(members: Vec<Member>, file_header: Option<[u8; FILE_HEADER_SIZE]>) -> Result<Image> {
     let mut joined = Joined { parts: Vec::new(), at: 0, size: 0 };
     let mut partitions = Vec::new();
     let mut findings = Vec::new();
     let files = members.iter().map(|member| member.path.clone()).collect();
-    for Member { path, code } in members {
-        let cannot = |e: io::Error| {
-            Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e)
-        };
-        let mut file = File::open(&path).map_err(cannot)?;
-        let stored = file.metadata().map_err(cannot)?.len();
+    for Member { path, header, sha256 } in members {
+        let (mut file, stored) = manifest::open(&path)?;
         let mut mark = [0; 4];
-        if file.read(&mut mark).map_err(cannot)? == 4 && mark == MAGIC {
-            return Err(Error::new(
-                ErrorKind::WrongFileKind,
-                format!("{} is not a raw partition: it has a header", path.display()),
-            ));
+        let got = file.read(&mut mark).map_err(|e| manifest::unopened(&path, e))?;
+        if sha256.is_none() && got == 4 && mark == MAGIC {
+            let what = format!(
+                "{} is no raw partition: it is a .fw file, which has a header of its own",
+                path.display()
+            );
+            let next = "make one image of the .fw files: `stickshift firmware build FOLDER -o FILE`";
+            return Err(Error::new(ErrorKind::WrongFileKind, what).detail(Detail::NextStep(next)));
         }
         let psize = u32::try_from(stored).map_err(|_| {
             Error::new(
@@ -159,25 +184,15 @@ pub(super) fn join(members: Vec<Member>) -> Result<Image> {
             findings.push(Finding::PayloadEmpty { partition: partitions.len(), offset: joined.size });
         }
         partitions.push(Partition {
-            header: Header {
-                hdsize: HEADER_SIZE as u32,
-                hdversion: 1,
-                hardware: [0; 8],
-                code,
-                psize,
-                date: [0; 16],
-                time: [0; 16],
-                version: [0; 32],
-                crc: 0,
-                blocksize: 0,
-            },
-            name: names::name(code),
+            header: Header { psize, ..header },
+            name: names::name(header.code),
             header_offset: joined.size,
             payload_offset: joined.size,
             stored,
             compression: Compression::None,
             inflated: Some(stored),
             unpacked: 0,
+            sha256,
         });
         joined.parts.push((joined.size, file));
         joined.size += stored;
@@ -187,13 +202,14 @@ pub(super) fn join(members: Vec<Member>) -> Result<Image> {
         end: joined.size,
         source: Box::new(joined),
         form: Form::Directory,
-        file_header: None,
+        file_header,
         partitions,
         signature: None,
         findings,
         files,
     };
     image.find_signature()?;
+    image.look_around(0);
     Ok(image)
 }
 

@@ -2,43 +2,39 @@
 //!
 //! Files are named as the original tool names them: `NN-CCCCCCCC-NAME.bin` for the raw image of a partition as it reaches the
 //! stick, `.fw` with a header of its own. Next to raw images stands `firmware.json`, which keeps what they do not tell: header
-//! fields, the file header, how each was stored. Checksums and sizes are not kept; building computes them, so an image whose
-//! checksums were wrong comes back with right ones.
+//! fields, the file header, how each was stored, its hash, and what was wrong with the image. Checksums and sizes are not kept;
+//! building computes them, so an image whose checksums were wrong comes back with right ones: [`Package::damage`] says so.
 //!
 //! ```
+//! use stickshift::event::Session;
 //! use stickshift::firmware::Header;
 //! use stickshift::firmware::extract::{self, Package};
 //!
 //! assert_eq!(extract::MANIFEST, "firmware.json");
-//! let missing = Package::read("no-such-folder".as_ref(), &Header::new(0));
+//! let missing = Package::read("no-such-folder".as_ref(), &Header::new(0), &mut Session::quiet());
 //! assert!(missing.is_err());
 //! ```
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::build::{self, Part};
 use super::container::{read_at, unreadable};
 use super::directory;
-use super::header::{FILE_HEADER_SIZE, Header, text};
+use super::finding::{Finding, Severity};
+use super::header::{FILE_HEADER_SIZE, Header};
 use super::image::{Form, Image};
 use super::inflate::{Compression, payload_error};
+pub use super::manifest::MANIFEST;
+use super::manifest::{Field, Manifest, Row, corrupt, hash_of, open, plain, unopened};
+use super::verify::verify;
 use crate::atomic_file::{AtomicFile, Existing, is_same};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::hex;
-
-/// The file that describes a folder of extracted partitions.
-pub const MANIFEST: &str = "firmware.json";
-
-const FORMAT: &str = "stickshift-firmware-1";
-
-/// A manifest is small; one that is larger is something else.
-const MAX_MANIFEST: u64 = 16 << 20;
 
 /// What to write.
 #[derive(Clone, Debug, Default)]
@@ -52,70 +48,8 @@ pub struct Options {
     pub surroundings: bool,
     /// Whether files that are there are replaced.
     pub existing: Existing,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    format: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    file_header: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    before: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    after: Option<String>,
-    partitions: Vec<Row>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    file: String,
-    code: String,
-    hardware: Field,
-    date: Field,
-    time: Field,
-    version: Field,
-    header_version: u32,
-    block_size: u32,
-    compression: String,
-    /// The payload as it was stored; used as long as `file` has this hash.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    stored: Option<String>,
-    sha256: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    padding: Option<String>,
-}
-
-/// A text field of a header: as text, or in hexadecimal where text and NULs would not give the same bytes.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-enum Field {
-    Text(String),
-    Hex { hex: String },
-}
-
-impl Field {
-    fn of<const N: usize>(bytes: &[u8; N]) -> Field {
-        let plain = text(bytes);
-        match build::field::<N>(&plain) {
-            Ok(again) if again == *bytes => Field::Text(plain),
-            _ => Field::Hex { hex: hex::encode(bytes) },
-        }
-    }
-
-    fn bytes<const N: usize>(&self) -> Result<[u8; N]> {
-        match self {
-            Field::Text(text) => build::field(text),
-            Field::Hex { hex } => unhex(hex),
-        }
-    }
-}
-
-fn unhex<const N: usize>(text: &str) -> Result<[u8; N]> {
-    hex::decode(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        Error::new(ErrorKind::FileCorrupt, format!("{text:?} is not {N} bytes in hexadecimal"))
-    })
+    /// What [`verify`] found: damage is recorded in the manifest, for the files do not show it.
+    pub findings: Vec<Finding>,
 }
 
 /// The file name of a partition, without its ending.
@@ -161,12 +95,13 @@ pub fn extract(
             // Not beginning with a number: tools that take a folder of raw partitions pass it over.
             let name = format!("stored-{stem}.bin");
             keep_inputs(image, &folder.join(&name))?;
-            copy_out(&mut image.stored(index)?, &folder.join(&name), options.existing)?;
+            let hash = copy_out(&mut image.stored(index)?, &folder.join(&name), options.existing)?;
             written.push(folder.join(&name));
-            Some(name)
+            Some((name, hash))
         } else {
             None
         };
+        let (stored, stored_sha256) = stored.unzip();
         let padding = padding(image, index, options.surroundings)?;
         let Header { code, hardware, date, time, version, hdversion, blocksize, .. } =
             &image.partitions[index].header;
@@ -178,10 +113,11 @@ pub fn extract(
             time: Field::of(time),
             version: Field::of(version),
             header_version: *hdversion,
-            // A folder of raw partitions has no blocks.
-            block_size: if image.form == Form::Directory { 4096 } else { *blocksize },
+            // A folder of raw partitions without a manifest has no blocks.
+            block_size: if image.form == Form::Directory && *blocksize == 0 { 4096 } else { *blocksize },
             compression: image.partitions[index].compression.name().to_owned(),
             stored,
+            stored_sha256,
             sha256,
             padding,
         });
@@ -202,8 +138,8 @@ pub fn extract(
     };
     let before = aside("before.bin", 0, start)?;
     let after = aside("after.bin", end, size)?;
-    let file_header = image.file_header.map(|bytes| hex::encode(&bytes));
-    let manifest = Manifest { format: FORMAT.to_owned(), file_header, before, after, partitions: rows };
+    let mut manifest = Manifest::new(image.file_header, rows, &options.findings);
+    (manifest.before, manifest.after) = (before, after);
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::new(ErrorKind::FileUnwritable, format!("cannot write {MANIFEST}")).because(e))?;
     keep_inputs(image, &folder.join(MANIFEST))?;
@@ -217,7 +153,7 @@ fn split(image: &mut Image, index: usize, path: &Path, existing: Existing) -> Re
     // Two passes, so that an image of any size needs no memory: the size first, then the bytes.
     let length = image.inflated_size(index)?;
     let mut header = image.partitions[index].header;
-    if image.form == Form::Directory {
+    if image.form == Form::Directory && header.blocksize == 0 {
         header.blocksize = 4096;
     }
     let mut out = AtomicFile::begin(path, existing)?;
@@ -286,6 +222,10 @@ pub struct Package {
     pub file_header: Option<[u8; FILE_HEADER_SIZE]>,
     /// The partitions in their order.
     pub parts: Vec<Part>,
+    /// Files that are not what was extracted into them.
+    pub changed: Vec<PathBuf>,
+    /// What is wrong with the contents, one line each. An image that is built of them does not show it.
+    pub damage: Vec<String>,
     before: Option<PathBuf>,
     after: Option<PathBuf>,
 }
@@ -293,33 +233,35 @@ pub struct Package {
 impl Package {
     /// Partitions, and the file header in front of them.
     pub fn new(file_header: Option<[u8; FILE_HEADER_SIZE]>, parts: Vec<Part>) -> Package {
-        Package { file_header, parts, before: None, after: None }
+        Package { file_header, parts, changed: Vec::new(), damage: Vec::new(), before: None, after: None }
     }
 
     /// Reads a folder: by its manifest if it has one, else numbered files. Raw ones get a copy of `template` as their header,
     /// `.fw` files keep their own.
     ///
     /// # Errors
-    /// `FileCorrupt` for a manifest that does not fit its files, and as [`Image::open_directory`].
-    pub fn read(folder: &Path, template: &Header) -> Result<Package> {
-        match File::open(folder.join(MANIFEST)) {
-            Ok(file) => Package::from_manifest(folder, file),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Package::from_numbered(folder, template),
-            Err(e) => Err(unopened(&folder.join(MANIFEST), e)),
+    /// `FileCorrupt` for a manifest that does not fit its files, and as [`Image::open_directory`]; `Interrupted`.
+    pub fn read(folder: &Path, template: &Header, session: &mut Session<'_>) -> Result<Package> {
+        match Manifest::read(folder)? {
+            Some(manifest) => Package::from_manifest(folder, manifest, session),
+            None => Package::from_numbered(folder, template, session),
         }
     }
 
-    /// All partitions of an image as they are stored there, read into memory.
+    /// All partitions of an image as they are stored there. They are verified now, for what is built has new checksums.
     ///
     /// # Errors
-    /// As [`Part::all_of`].
-    pub fn from_image(image: Image) -> Result<Package> {
+    /// As [`Part::all_of`] and [`verify`].
+    pub fn from_image(mut image: Image, session: &mut Session<'_>) -> Result<Package> {
+        let found = verify(&mut image, session)?.findings;
+        let faults = found.iter().filter(|finding| finding.severity() == Severity::Fault);
+        let damage = faults.map(ToString::to_string).collect();
         let file_header = image.file_header;
-        Ok(Package::new(file_header, Part::all_of(image)?))
+        Ok(Package { damage, ..Package::new(file_header, Part::all_of(image)?) })
     }
 
-    fn from_numbered(folder: &Path, template: &Header) -> Result<Package> {
-        let mut parts = Vec::new();
+    fn from_numbered(folder: &Path, template: &Header, session: &mut Session<'_>) -> Result<Package> {
+        let mut package = Package::new(None, Vec::new());
         for member in directory::members(folder)? {
             let (mut file, length) = open(&member.path)?;
             let mut mark = [0; 4];
@@ -332,30 +274,35 @@ impl Package {
                         format!("{} holds more than one partition", member.path.display()),
                     ));
                 }
-                parts.extend(Part::all_of(image)?);
+                let one = Package::from_image(image, session)?;
+                package.parts.extend(one.parts);
+                let name = member.path.file_name().unwrap_or_default().to_string_lossy();
+                package.damage.extend(one.damage.iter().map(|what| format!("{name}: {what}")));
                 continue;
             }
             file.rewind().map_err(|e| unopened(&member.path, e))?;
-            parts.push(Part::new(Header { code: member.code, ..*template }, file, length));
+            let header = Header { code: member.header.code, ..*template };
+            package.parts.push(Part::new(header, file, length));
         }
-        Ok(Package::new(None, parts))
+        Ok(package)
     }
 
-    fn from_manifest(folder: &Path, file: File) -> Result<Package> {
-        let corrupt = |what: String| Error::new(ErrorKind::FileCorrupt, format!("{MANIFEST}: {what}"));
-        let mut json = String::new();
-        file.take(MAX_MANIFEST).read_to_string(&mut json).map_err(|e| unopened(&folder.join(MANIFEST), e))?;
-        let manifest: Manifest = serde_json::from_str(&json).map_err(|e| corrupt(e.to_string()))?;
-        if manifest.format != FORMAT {
-            return Err(corrupt(format!("format {:?} is not known", manifest.format)));
-        }
-        let mut parts = Vec::new();
+    fn from_manifest(folder: &Path, manifest: Manifest, session: &mut Session<'_>) -> Result<Package> {
+        let mut package = Package::new(manifest.file_header()?, Vec::new());
         for row in &manifest.partitions {
-            parts.push(row.part(folder)?);
+            session.check()?;
+            let file = changed(folder, Some(&row.file), Some(&row.sha256))?;
+            let stored = changed(folder, row.stored.as_ref(), row.stored_sha256.as_ref())?;
+            package.parts.push(part(row, folder, file.is_some() || stored.is_some())?);
+            package.changed.extend(file.into_iter().chain(stored));
         }
-        let file_header = manifest.file_header.as_deref().map(unhex).transpose()?;
+        // What was put in the place of a damaged file is as good as its maker knows.
+        let replaced = |file: &String| package.changed.contains(&folder.join(file));
+        let damage = manifest.damage.into_iter().filter(|d| !d.incomplete);
+        package.damage = damage.filter(|d| !d.file.as_ref().is_some_and(replaced)).map(|d| d.what).collect();
         let aside = |name: Option<String>| name.map(|n| plain(folder, &n)).transpose();
-        Ok(Package { file_header, parts, before: aside(manifest.before)?, after: aside(manifest.after)? })
+        (package.before, package.after) = (aside(manifest.before)?, aside(manifest.after)?);
+        Ok(package)
     }
 
     /// Writes the image.
@@ -375,86 +322,38 @@ impl Package {
     }
 }
 
-impl Row {
-    fn part(&self, folder: &Path) -> Result<Part> {
-        let corrupt =
-            |what: &str| Error::new(ErrorKind::FileCorrupt, format!("{MANIFEST}: {}: {what}", self.file));
-        let code = u32::from_str_radix(&self.code, 16).map_err(|_| corrupt("its code is not hexadecimal"))?;
-        let header = Header {
-            hdversion: self.header_version,
-            hardware: self.hardware.bytes()?,
-            date: self.date.bytes()?,
-            time: self.time.bytes()?,
-            version: self.version.bytes()?,
-            blocksize: self.block_size,
-            ..Header::new(code)
-        };
-        let known = [Compression::None, Compression::Zlib, Compression::Lzma, Compression::ZlibLzma];
-        let compression = *known
-            .iter()
-            .find(|c| c.name() == self.compression)
-            .ok_or_else(|| corrupt("its compression is not known"))?;
-        let path = plain(folder, &self.file)?;
-        let (mut file, length) = open(&path)?;
-        let mut part = match &self.stored {
-            Some(stored) if hash_of(&path)? == self.sha256 => {
-                let (file, length) = open(&plain(folder, stored)?)?;
-                Part::new(header, file, length)
-            }
-            _ if compression != Compression::None => Part::packed(header, &mut file, compression)?,
-            _ => Part::new(header, file, length),
-        };
-        if let Some(padding) = &self.padding {
-            let bytes = hex::decode(padding).filter(|b| b.len() < 4).ok_or_else(|| corrupt("bad padding"))?;
-            // Edited to another length it needs other padding.
-            if hash_of(&path)? == self.sha256 {
-                part.padding = Some(bytes);
-            }
+/// A file of a folder, where it is not the one that was extracted.
+fn changed(folder: &Path, name: Option<&String>, sha256: Option<&String>) -> Result<Option<PathBuf>> {
+    let (Some(name), Some(sha256)) = (name, sha256) else { return Ok(None) };
+    let path = plain(folder, name)?;
+    let same = hash_of(&path)?.eq_ignore_ascii_case(sha256);
+    Ok((!same).then_some(path))
+}
+
+/// The partition that a row describes; `changed`: its files are not those that were extracted.
+fn part(row: &Row, folder: &Path, changed: bool) -> Result<Part> {
+    let wrong = |what: &str| corrupt(format!("{}: {what}", row.file));
+    let header = row.header()?;
+    let known = [Compression::None, Compression::Zlib, Compression::Lzma, Compression::ZlibLzma];
+    let compression = *known
+        .iter()
+        .find(|c| c.name() == row.compression)
+        .ok_or_else(|| wrong("its compression is not known"))?;
+    let (mut file, length) = open(&plain(folder, &row.file)?)?;
+    let mut part = match &row.stored {
+        Some(stored) if !changed => {
+            let (file, length) = open(&plain(folder, stored)?)?;
+            Part::new(header, file, length)
         }
-        Ok(part)
-    }
-}
-
-/// A manifest names files of its own folder only.
-fn plain(folder: &Path, name: &str) -> Result<PathBuf> {
-    let path = Path::new(name);
-    if path.file_name() != Some(path.as_os_str()) || name.contains('\\') {
-        return Err(Error::new(
-            ErrorKind::FileCorrupt,
-            format!("{MANIFEST}: {name:?} is not a plain file name"),
-        ));
-    }
-    Ok(folder.join(path))
-}
-
-fn open(path: &Path) -> Result<(File, u64)> {
-    let file = File::open(path).map_err(|e| unopened(path, e))?;
-    let metadata = file.metadata().map_err(|e| unopened(path, e))?;
-    if !metadata.is_file() {
-        return Err(Error::new(ErrorKind::FileUnreadable, format!("{} is not a file", path.display())));
-    }
-    Ok((file, metadata.len()))
-}
-
-fn hash_of(path: &Path) -> Result<String> {
-    let (mut file, _) = open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex::encode(&hash.finalize())),
-            Ok(n) => hash.update(&buffer[..n]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(unopened(path, e)),
-        }
-    }
-}
-
-fn unopened(path: &Path, error: io::Error) -> Error {
-    let kind = if error.kind() == io::ErrorKind::NotFound {
-        ErrorKind::FileNotFound
-    } else {
-        ErrorKind::FileUnreadable
+        _ if compression != Compression::None => Part::packed(header, &mut file, compression)?,
+        _ => Part::new(header, file, length),
     };
-    Error::new(kind, format!("cannot read {}", path.display())).because(error)
+    if let Some(padding) = &row.padding {
+        let bytes = hex::decode(padding).filter(|b| b.len() < 4).ok_or_else(|| wrong("bad padding"))?;
+        // Edited to another length it needs other padding.
+        if !changed {
+            part.padding = Some(bytes);
+        }
+    }
+    Ok(part)
 }

@@ -77,6 +77,10 @@ pub enum Finding {
     Unaligned { offset: u64 },
     /// Bytes follow the last partition.
     Trailing { offset: u64, length: u64 },
+    /// A file of a folder is not the one that was extracted into it.
+    FileChanged { partition: usize, file: String, expected: String, found: String },
+    /// The image that a folder was extracted from was damaged, or lacked partitions.
+    DamagedBefore { what: String, incomplete: bool },
 }
 
 impl Finding {
@@ -93,8 +97,12 @@ impl Finding {
             | Finding::MoreBlocks { .. }
             | Finding::Inflate { .. }
             | Finding::TooFar { .. }
-            | Finding::KindInvalid { .. } => Severity::Fault,
-            Finding::PartitionsMissing { .. } | Finding::Elsewhere { .. } => Severity::Incomplete,
+            | Finding::KindInvalid { .. }
+            | Finding::FileChanged { .. }
+            | Finding::DamagedBefore { incomplete: false, .. } => Severity::Fault,
+            Finding::PartitionsMissing { .. }
+            | Finding::Elsewhere { .. }
+            | Finding::DamagedBefore { incomplete: true, .. } => Severity::Incomplete,
             Finding::PayloadEmpty { .. }
             | Finding::SignedBit { .. }
             | Finding::SignatureLength { .. }
@@ -129,6 +137,8 @@ impl Finding {
             Finding::Elsewhere { .. } => "elsewhere",
             Finding::Unaligned { .. } => "unaligned",
             Finding::Trailing { .. } => "trailing",
+            Finding::FileChanged { .. } => "file-changed",
+            Finding::DamagedBefore { .. } => "damaged-before",
         }
     }
 
@@ -151,7 +161,8 @@ impl Finding {
             | Finding::Inflate { partition, .. }
             | Finding::TooFar { partition, .. }
             | Finding::SignatureLength { partition, .. }
-            | Finding::HardwareDiffers { partition, .. } => Some(*partition),
+            | Finding::HardwareDiffers { partition, .. }
+            | Finding::FileChanged { partition, .. } => Some(*partition),
             Finding::Block(block) => Some(block.partition),
             _ => None,
         }
@@ -195,6 +206,7 @@ impl Finding {
             Finding::Block(block) => Some((crc(&block.expected), crc(&block.found))),
             Finding::PartitionsMissing { expected, found } => Some((expected.to_string(), found.to_string())),
             Finding::HardwareDiffers { first, found, .. } => Some((first.clone(), found.clone())),
+            Finding::FileChanged { expected, found, .. } => Some((expected.clone(), found.clone())),
             _ => None,
         }
     }
@@ -289,6 +301,12 @@ impl fmt::Display for Finding {
             }
             Finding::Trailing { offset, length } => {
                 write!(f, "{length} bytes from {offset:#x} on follow the last partition")
+            }
+            Finding::FileChanged { file, .. } => {
+                write!(f, "{file} is not the file that was extracted: its SHA-256 is another one")
+            }
+            Finding::DamagedBefore { what, .. } => {
+                write!(f, "the image was damaged before it was extracted: {what}")
             }
         }
     }

@@ -55,7 +55,7 @@ impl Form {
 /// One partition of an image.
 #[derive(Clone, Debug)]
 pub struct Partition {
-    /// Its header. In a folder of raw partitions only `code` and `psize` mean something.
+    /// Its header. In a folder of raw partitions without a manifest only `code` and `psize` mean something.
     pub header: Header,
     /// What it is called and for.
     pub name: PartitionName,
@@ -71,6 +71,8 @@ pub struct Partition {
     pub inflated: Option<u64>,
     /// The most that was ever unpacked of it, also in vain: its part of what the image may unpack to.
     pub(super) unpacked: u64,
+    /// SHA-256 that the file had when it was extracted, in a folder that says so.
+    pub(super) sha256: Option<String>,
 }
 
 /// A firmware image: the map of its partitions, what is odd about it, and where to read the rest.
@@ -170,17 +172,17 @@ impl Image {
             return Image::open_directory(path);
         }
         match directory::list(path)? {
-            Some(members) => directory::join(members),
+            Some(members) => directory::join(members, None),
             None => Image::open_file(path),
         }
     }
 
-    /// Opens a folder of raw partitions, files named `NN-CCCCCCCC-..` with a two-digit number from 00 on and eight hexadecimal
-    /// digits of code, as the original's extraction writes them.
+    /// Opens a folder of raw partitions: the files that its manifest names, or else files named `NN-CCCCCCCC-..` with a two-digit
+    /// number from 00 on and eight hexadecimal digits of code, as the original's extraction writes them.
     ///
     /// # Errors
-    /// `WrongFileKind` when there are none, or one of them is not raw; `ImageIncomplete` when a number is missing;
-    /// `Usage` when two files share a number.
+    /// `WrongFileKind` when there are none, or one of them is not raw; `Usage` when a number is missing, two files share one, or the
+    /// manifest does not name one; `FileNotFound` for a file that it names; `FileCorrupt` for a manifest that cannot be.
     pub fn open_directory(path: &Path) -> Result<Image> {
         directory::open(path)
     }
@@ -198,7 +200,9 @@ impl Image {
     /// Where the image begins, its file header included.
     pub fn start(&self) -> u64 {
         let first = self.partitions.first().map_or(0, |p| p.header_offset);
-        if self.file_header.is_some() { first - FILE_HEADER_SIZE as u64 } else { first }
+        // A folder's file header stands in its manifest.
+        let in_front = self.file_header.is_some() && self.form != Form::Directory;
+        if in_front { first - FILE_HEADER_SIZE as u64 } else { first }
     }
 
     /// The worst of the findings so far.
@@ -308,6 +312,7 @@ impl Image {
             compression,
             inflated,
             unpacked: 0,
+            sha256: None,
         })
     }
 
@@ -371,7 +376,7 @@ impl Image {
     }
 
     /// What the map as a whole shows.
-    fn look_around(&mut self, first: u64) {
+    pub(super) fn look_around(&mut self, first: u64) {
         let found = self.partitions.len();
         let start = self.start();
         if let Some(kind) = self.kind() {

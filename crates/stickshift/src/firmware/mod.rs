@@ -30,6 +30,7 @@ mod finding;
 mod header;
 mod image;
 mod inflate;
+mod manifest;
 mod names;
 pub mod signature;
 mod verify;

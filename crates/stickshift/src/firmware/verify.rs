@@ -2,15 +2,21 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use sha2::{Digest, Sha256};
+
 use super::container::{read_at, unreadable};
 use super::finding::{Finding, Severity};
 use super::header::HEADER_SIZE;
 use super::image::{Form, Image};
 use super::inflate::{Compression, Payload, payload_error};
 use super::{Header, Source};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::event::Session;
+use crate::hex;
 use crate::wire::crc::X25;
+
+/// Where a file was changed on purpose, an image is what states that.
+const CHANGED: &str = "if it was changed on purpose, make an image of the folder: `stickshift firmware build`; else extract its image again";
 
 /// Bad blocks that are listed for one partition; the others are counted.
 const LISTED: usize = 100;
@@ -42,6 +48,8 @@ pub struct Verification {
     pub findings: Vec<Finding>,
     /// Blocks whose checksums were compared.
     pub blocks: u64,
+    /// Files of a folder whose hashes were compared. Neither these nor `blocks`: nothing was checked.
+    pub hashes: u64,
     /// Partitions in the image.
     pub partitions: usize,
 }
@@ -86,7 +94,10 @@ impl Verification {
         if faults.len() > 1 {
             error = error.with("more", faults.len() - 1);
         }
-        Err(error)
+        Err(match first {
+            Finding::FileChanged { .. } => error.detail(Detail::NextStep(CHANGED)),
+            _ => error,
+        })
     }
 }
 
@@ -97,6 +108,7 @@ impl Verification {
 pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verification> {
     let mut findings = image.findings.clone();
     let mut blocks = 0;
+    let mut hashes = 0;
     let total: u64 = image.partitions.iter().map(|p| p.stored).sum();
     let mut done = 0;
     for index in 0..image.partitions.len() {
@@ -114,6 +126,7 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
             at: partition.payload_offset,
             left: partition.stored,
             crc: X25::new(),
+            hash: partition.sha256.as_ref().map(|_| Sha256::new()),
             in_block: 0,
             block: 0,
             sums: Vec::new(),
@@ -143,6 +156,15 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
         }
         checked.drain()?;
         blocks += checked.block;
+        if let (Some(hash), Some(expected)) = (checked.hash.take(), &partition.sha256) {
+            hashes += 1;
+            let found = hex::encode(&hash.finalize());
+            if !found.eq_ignore_ascii_case(expected) {
+                let name = image.files.get(index).and_then(|path| path.file_name()).unwrap_or_default();
+                let (file, expected) = (name.to_string_lossy().into_owned(), expected.clone());
+                findings.push(Finding::FileChanged { partition: index, file, expected, found });
+            }
+        }
         let (bad, more) = (checked.bad, checked.more);
         findings.extend(bad.into_iter().map(Finding::Block));
         if more > 0 {
@@ -156,7 +178,7 @@ pub fn verify(image: &mut Image, session: &mut Session<'_>) -> Result<Verificati
     }
     // By partition, those of the image as a whole first; within a partition as found.
     findings.sort_by_key(|f| f.partition().map_or(0, |p| p + 1));
-    Ok(Verification { findings, blocks, partitions: image.partitions.len() })
+    Ok(Verification { findings, blocks, hashes, partitions: image.partitions.len() })
 }
 
 /// Passes a stored payload on and compares its checksums on the way.
@@ -169,6 +191,8 @@ struct Checked<'a> {
     at: u64,
     left: u64,
     crc: X25,
+    /// Of a file whose hash is known.
+    hash: Option<Sha256>,
     in_block: u64,
     block: u64,
     /// A piece of the table, and the number of its first entry.
@@ -206,6 +230,9 @@ impl Checked<'_> {
     fn take(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.left -= bytes.len() as u64;
         let blocksize = u64::from(self.header.blocksize);
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
         if self.table.is_none() {
             self.at += bytes.len() as u64;
             return Ok(());

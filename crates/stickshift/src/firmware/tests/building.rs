@@ -4,7 +4,7 @@ use super::*;
 
 fn rebuilt(folder: &std::path::Path) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
-    Package::read(folder, &Header::new(0)).unwrap().write(&mut out).unwrap();
+    Package::read(folder, &Header::new(0), &mut Session::quiet()).unwrap().write(&mut out).unwrap();
     out.into_inner()
 }
 
@@ -79,13 +79,94 @@ fn split_files_have_right_checksums_and_build_again() {
     for path in &written {
         assert_eq!(findings(&fs::read(path).unwrap()), []);
     }
-    let mut package = Package::read(folder.path(), &Header::new(0)).unwrap();
+    let mut package = Package::read(folder.path(), &Header::new(0), &mut Session::quiet()).unwrap();
     package.file_header = Some(build::file_header(9));
     let mut out = Cursor::new(Vec::new());
     package.write(&mut out).unwrap();
     let mut image = open(out.into_inner()).unwrap();
     assert_eq!(image.partitions.len(), 5);
     assert_eq!(payload(&mut image, 2), plain);
+}
+
+/// `small` in a folder, with what was found.
+fn extracted(bytes: Vec<u8>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = open(bytes).unwrap();
+    let findings = verify(&mut image, &mut Session::quiet()).unwrap().findings;
+    let options = Options { findings, ..Options::default() };
+    extract(&mut image, folder.path(), &options, &mut Session::quiet()).unwrap();
+    folder
+}
+
+fn package(folder: &std::path::Path) -> Result<Package, crate::error::Error> {
+    Package::read(folder, &Header::new(0), &mut Session::quiet())
+}
+
+#[test]
+fn a_folder_is_judged_by_its_manifest() {
+    let folder = extracted(small());
+    let kernel = folder.path().join("02-00090000-Kernel_R11.bin");
+    let mut image = Image::open_path(folder.path()).unwrap();
+    assert_eq!(image.version().unwrap().platform.as_deref(), Some("E3372h_153"));
+    assert_eq!((image.kind().map(|kind| kind.0), image.start()), (Some(9), 0));
+    let seen = verify(&mut image, &mut Session::quiet()).unwrap();
+    assert_eq!((seen.findings.as_slice(), seen.blocks, seen.hashes), (&[][..], 0, 5));
+    // A changed file is what a wrong checksum is in an image; building names it and goes on.
+    let good = fs::read(&kernel).unwrap();
+    fs::write(&kernel, b"garbage").unwrap();
+    let seen = verify(&mut Image::open_path(folder.path()).unwrap(), &mut Session::quiet()).unwrap();
+    let error = seen.require_sound().unwrap_err();
+    assert!(error.is(ErrorKind::FileCorrupt) && error.fact("finding") == Some("file-changed"), "{error:?}");
+    assert!(error.what().contains("02-00090000-Kernel_R11.bin"));
+    assert_eq!(package(folder.path()).unwrap().changed, [kernel.as_path()]);
+    fs::write(&kernel, good).unwrap();
+    assert!(package(folder.path()).unwrap().changed.is_empty());
+    // A file that the manifest does not name, and one that is gone.
+    let other = folder.path().join("05-00590000-System.bin");
+    fs::write(&other, b"one more").unwrap();
+    assert!(Image::open_path(folder.path()).is_err_and(|e| e.is(ErrorKind::Usage)));
+    assert!(package(folder.path()).is_err_and(|e| e.is(ErrorKind::Usage)));
+    fs::remove_file(other).unwrap();
+    fs::remove_file(kernel).unwrap();
+    assert!(Image::open_path(folder.path()).is_err_and(|e| e.is(ErrorKind::FileNotFound)));
+    assert!(package(folder.path()).is_err_and(|e| e.is(ErrorKind::FileNotFound)));
+}
+
+#[test]
+fn a_folder_without_its_last_partition_is_incomplete() {
+    let folder = extracted(small());
+    fs::remove_file(folder.path().join(MANIFEST)).unwrap();
+    fs::remove_file(folder.path().join("04-00250000-Nvdload_R11.bin")).unwrap();
+    let seen = verify(&mut Image::open_path(folder.path()).unwrap(), &mut Session::quiet()).unwrap();
+    assert_eq!((seen.blocks, seen.hashes), (0, 0));
+    assert!(seen.require_sound().is_err_and(|e| e.is(ErrorKind::ImageIncomplete)));
+}
+
+#[test]
+fn damage_is_known_after_extraction() {
+    let mut bytes = small();
+    let at = open(bytes.clone()).unwrap().partitions[1].payload_offset as usize;
+    bytes[at] ^= 1;
+    let image = Package::from_image(open(bytes.clone()).unwrap(), &mut Session::quiet()).unwrap();
+    assert_eq!(image.damage.len(), 1, "an image is verified, for what is built of it has new checksums");
+    let folder = extracted(bytes);
+    let seen = verify(&mut Image::open_path(folder.path()).unwrap(), &mut Session::quiet()).unwrap();
+    assert!(seen.require_sound().is_err_and(|e| e.is(ErrorKind::FileCorrupt)));
+    assert!(package(folder.path()).unwrap().damage[0].starts_with("partition 2: block 0"));
+    // The file is replaced by a sound one.
+    fs::write(folder.path().join("01-00110000-Fastboot.bin"), noise(2, 333)).unwrap();
+    let package = package(folder.path()).unwrap();
+    assert_eq!((package.damage.len(), package.changed.len()), (0, 1));
+}
+
+#[test]
+fn a_changed_stored_payload_is_not_built_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { stored: true, ..Options::default() };
+    extract(&mut open(small()).unwrap(), folder.path(), &options, &mut Session::quiet()).unwrap();
+    fs::write(folder.path().join("stored-03-00590000-System.bin"), b"garbage").unwrap();
+    assert_eq!(package(folder.path()).unwrap().changed.len(), 1);
+    assert_eq!(payload(&mut open(rebuilt(folder.path())).unwrap(), 3), b"Hello, world!");
 }
 
 #[test]
@@ -96,12 +177,32 @@ fn a_hostile_manifest_reaches_no_other_folder() {
     let manifest = fs::read_to_string(&path).unwrap();
     for name in ["../secret", "/etc/passwd", "..", ".", "", "a/b", "..\\\\secret"] {
         fs::write(&path, manifest.replace("01-00110000-Fastboot.bin", name)).unwrap();
-        let error = Package::read(folder.path(), &Header::new(0)).err().unwrap();
+        let error = Package::read(folder.path(), &Header::new(0), &mut Session::quiet()).err().unwrap();
         assert!(error.is(ErrorKind::FileCorrupt), "{name}: {error:?}");
+        assert!(Image::open_path(folder.path()).is_err_and(|e| e.is(ErrorKind::FileCorrupt)), "{name}");
+    }
+    for (from, to) in [
+        ("\"00010000\"", "\"no code\""),
+        ("\"00010000\"", "65536"),
+        ("\"HWEW11.1\"", "{\"hex\": \"00\"}"),
+        ("\"HWEW11.1\"", "\"longer than its field\""),
+        ("\"header_version\": 1", "\"header_version\": -1"),
+        ("01-00110000-Fastboot.bin", "02-00090000-Kernel_R11.bin"),
+        ("\"format\"", "\"another\""),
+        ("stickshift-firmware-1", "stickshift-firmware-2"),
+    ] {
+        fs::write(&path, manifest.replace(from, to)).unwrap();
+        assert!(Image::open_path(folder.path()).is_err_and(|e| e.is(ErrorKind::FileCorrupt)), "{to}");
+        let error = Package::read(folder.path(), &Header::new(0), &mut Session::quiet()).err();
+        assert!(error.is_some_and(|e| e.is(ErrorKind::FileCorrupt)), "{to}");
+    }
+    for odd in ["", "[]", "{}", "null", "{\"format\":\"stickshift-firmware-1\",\"partitions\":[]}", "\u{0}"] {
+        fs::write(&path, odd).unwrap();
+        assert!(Image::open_path(folder.path()).is_err_and(|e| e.is(ErrorKind::FileCorrupt)), "{odd}");
     }
     for end in 0..manifest.len() - 2 {
         fs::write(&path, &manifest[..end]).unwrap();
-        assert!(Package::read(folder.path(), &Header::new(0)).is_err());
+        assert!(Package::read(folder.path(), &Header::new(0), &mut Session::quiet()).is_err());
     }
 }
 
