@@ -3,7 +3,7 @@
 use crate::boot::{Chip, Loader, Partition, PartitionTable};
 use crate::convert::request::{ConvertRequest, Target};
 use crate::convert::{flash, load};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::Version;
 use crate::flash::{facts, fit};
@@ -12,7 +12,7 @@ use crate::modem::assessment::cannot_be_flashed;
 use crate::modem::identity::{self, Identity};
 use crate::plan::{Consent, Objection, Plan};
 use crate::stick::identify::{Gate, image_kind, model_of};
-use crate::stick::{Mode, Place, Stick};
+use crate::stick::{Mode, Place, Stick, is_huawei_design, other_maker};
 
 /// A conversion, planned: what is shown to the owner, and the steps that [`convert()`](crate::convert::convert()) carries out. Both come from
 /// one decision.
@@ -110,6 +110,7 @@ pub fn plan(
         plan.evidence.push("the loader is not needed: the stick is in download mode".into());
     }
     plan_tables(request, &mut plan);
+    plan_maker(stick, seen.as_ref(), &mut plan);
     plan_fit(seen.as_ref(), request, &mut plan);
     if steps.contains(&Step::Load) {
         plan_loader(seen.as_ref(), request, &mut plan);
@@ -121,11 +122,20 @@ pub fn plan(
     Ok(ConversionPlan { place: stick.place.clone(), plan, before: seen, steps })
 }
 
-/// Refuses a stick to which nobody is known to have given other firmware.
+/// Refuses a stick to which nobody is known to have given other firmware, and one of another maker than the images are from.
 ///
 /// # Errors
 /// `NotFlashable`, untouched.
 pub(super) fn refuse_not_flashable(stick: Option<&Stick>, seen: Option<&Identity>) -> Result<()> {
+    if let Some((id, maker)) = stick.and_then(|stick| Some((stick.id, other_maker(stick.id.vendor)?)))
+        && !names_known_stick(seen)
+    {
+        let what = format!("this is a stick of {maker}, and the firmware is for sticks that Huawei made");
+        return Err(Error::new(ErrorKind::NotFlashable, what)
+            .with("id", id)
+            .detail(Detail::NextStep("take firmware from its own maker, and the program that is made for it"))
+            .with_verdict(Verdict::Untouched));
+    }
     let past_the_gate = stick.is_some_and(|stick| matches!(stick.mode, Mode::Download | Mode::BootRom));
     match cannot_be_flashed(stick, seen).filter(|_| !past_the_gate) {
         None => Ok(()),
@@ -135,6 +145,21 @@ pub(super) fn refuse_not_flashable(stick: Option<&Stick>, seen: Option<&Identity
         )
         .with("source", rule.of.source)
         .with_verdict(Verdict::Untouched)),
+    }
+}
+
+/// Whether the stick says that it is one of those that are known here: brands sell them under ids of their own.
+fn names_known_stick(seen: Option<&Identity>) -> bool {
+    seen.is_some_and(|seen| seen.names().are_known())
+}
+
+/// Objects to a stick whose ids no maker is known for, unless it says what it is.
+fn plan_maker(stick: &Stick, seen: Option<&Identity>, plan: &mut Plan) {
+    if !is_huawei_design(stick.id.vendor) && !names_known_stick(seen) {
+        plan.objections.push(Objection {
+            consent: Consent::Mismatch,
+            text: format!("nothing shows that Huawei made the stick with the ids {}", stick.id),
+        });
     }
 }
 

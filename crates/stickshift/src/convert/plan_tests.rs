@@ -196,3 +196,27 @@ fn a_stick_known_to_refuse_is_refused_without_a_loader_before_any_question() {
     // Past its gate it takes what comes.
     assert_eq!(asked(Mode::Download, None).unwrap(), [Step::Flash, Step::Verify]);
 }
+
+#[test]
+fn sticks_of_other_makers_are_refused_and_unknown_ones_need_consent() {
+    let named = |model: &str| Identity { product: Some(model.into()), ..Identity::default() };
+    for (id, seen, refused, objects) in [
+        ("12d1:1f01", None, false, false),
+        ("3426:1f01", None, false, false),
+        ("19d2:2000", None, true, false),
+        ("19d2:1405", Some(named("MF823")), true, false),
+        ("1410:5010", None, true, false),
+        ("2001:a80b", None, true, false),
+        // It says what it is, whatever its ids are.
+        ("2001:a80b", Some(named("E3372h-153")), false, false),
+        ("ffff:0001", None, false, true),
+        ("ffff:0001", Some(named("E3372h-153")), false, false),
+    ] {
+        let stick = Stick { mode: Mode::Cdrom, ..Stick::new("1-1".parse().unwrap(), id.parse().unwrap()) };
+        let result = refuse_not_flashable(Some(&stick), seen.as_ref());
+        assert_eq!(result.is_err_and(|e| e.is(ErrorKind::NotFlashable)), refused, "{id}");
+        let mut plan = Plan::new("");
+        plan_maker(&stick, seen.as_ref(), &mut plan);
+        assert_eq!(!plan.objections.is_empty() && !refused, objects, "{id}");
+    }
+}

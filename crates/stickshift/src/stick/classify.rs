@@ -231,6 +231,11 @@ pub fn is_huawei_design(vendor: u16) -> bool {
     known_vendor(vendor).is_some_and(|row| row.huawei_design)
 }
 
+/// The maker of these sticks, where it is known and they are no Huawei designs.
+pub fn other_maker(vendor: u16) -> Option<&'static str> {
+    known_vendor(vendor).filter(|row| !row.huawei_design).map(|row| row.name)
+}
+
 /// A port whose class, subclass and protocol say nothing of its purpose.
 fn is_untyped(i: &Interface) -> bool {
     matches!((i.class, i.subclass, i.protocol), (0xff, 0xff, 0xff) | (0xff, 0, 0) | (0x02, 0x02, _))

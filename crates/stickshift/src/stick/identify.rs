@@ -169,6 +169,14 @@ impl Names<'_> {
         }
     }
 
+    /// Whether firmware for a stick of these names is known, or a rule about it.
+    pub fn are_known(&self) -> bool {
+        let (names, _) = self.known();
+        self.board().is_some()
+            || FIRMWARE.iter().any(|rule| rule.of.covers(&names))
+            || NOT_FLASHABLE.iter().any(|rule| rule.of.covers(&names))
+    }
+
     /// The rule that tells what `version` is on this stick.
     pub fn kind(&self, version: &str) -> Option<&'static FirmwareRule> {
         let (names, _) = self.known();

@@ -21,7 +21,7 @@ use std::str::FromStr;
 
 pub use classify::{
     Classified, KnownIds, NoProfiles, classify, flash_interface, is_huawei_design, is_stick,
-    makers_of_many_things, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
+    makers_of_many_things, other_maker, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
