@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::boot::{Downloaded, Loader, Safety, Start, WOULD_LOSE};
+use stickshift::boot::{Chip, Downloaded, Loader, Safety, Start, WOULD_LOSE};
 use stickshift::convert::load;
-use stickshift::error::Result;
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::plan::Plan;
 use stickshift::stick::{Interface, Mode, Stick};
 
@@ -56,6 +56,7 @@ pub(crate) struct LoadArgs {
 
 pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let consents = args.consents.into();
+    args.model.as_deref().map_or(Ok(()), check_model)?;
     let mut loader = Loader::parse(files::read(&args.file)?)?;
     loader.change(&args.changes.changes()?)?;
     let mut session = context.session();
@@ -100,6 +101,17 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;
     context.output.finish(&LoadReport::new(&loaded.sent, erases, None).at(&loaded.stick));
     Ok(())
+}
+
+/// Refuses a model that no chip is known for: nothing would be compared with the loader.
+fn check_model(model: &str) -> Result<()> {
+    if Chip::of_model(model).is_some() {
+        return Ok(());
+    }
+    let known = Chip::models_like(model).join(", ");
+    let next = "name the model with the letter of its hardware, as its label does; without --model the loader is not compared with a chip";
+    let what = format!("no chip is known of the model {model:?}; known: {known}");
+    Err(Error::new(ErrorKind::Usage, what).detail(Detail::NextStep(next)).with_verdict(Verdict::Untouched))
 }
 
 #[derive(Serialize)]

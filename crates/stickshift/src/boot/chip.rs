@@ -46,6 +46,18 @@ impl Chip {
         };
         CHIPS.iter().find(|chip| chip.models.iter().any(|m| named(m)))
     }
+
+    /// Models whose chip is known that `model` may be meant for: those that share most of its beginning, or all of them.
+    pub fn models_like(model: &str) -> Vec<&'static str> {
+        let model = model.trim();
+        let alike = |known: &str| {
+            let pairs = known.bytes().zip(model.bytes());
+            pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
+        };
+        let all = || CHIPS.iter().flat_map(|chip| chip.models.iter().copied());
+        let most = all().map(alike).max().unwrap_or(0);
+        all().filter(|known| most < 2 || alike(known) == most).collect()
+    }
 }
 
 impl Loader {
@@ -108,6 +120,20 @@ mod tests {
             (chip("E3372s-153"), chip("E3372"), chip("E3372hx"), chip("")),
             (Some("V7R2"), None, None, None)
         );
+    }
+
+    #[test]
+    fn a_mistyped_model_is_led_to_the_nearest() {
+        for (typed, like) in [
+            ("E3372", vec!["E3372s", "E3372h"]),
+            ("e3372x", vec!["E3372s", "E3372h"]),
+            ("E3273", vec!["E3272", "E3276"]),
+        ] {
+            assert_eq!(Chip::of_model(typed), None, "{typed}");
+            assert_eq!(Chip::models_like(typed), like, "{typed}");
+        }
+        let all: usize = CHIPS.iter().map(|chip| chip.models.len()).sum();
+        assert_eq!((Chip::models_like("foo").len(), Chip::models_like("").len()), (all, all));
     }
 
     #[test]
