@@ -127,7 +127,7 @@ mod tests {
             };
             let prepared = match prepare(&mut bus, &before, &request, &mut Session::quiet()) {
                 Ok(prepared) => prepared,
-                Err(error) if error.is(ErrorKind::NoProfile) => {
+                Err(error) if error.is(ErrorKind::LeftAlone) => {
                     assert!(entry.parameters.is_leave_alone(), "{}: {error}", entry.key);
                     alone += 1;
                     continue;

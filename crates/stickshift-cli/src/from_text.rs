@@ -7,7 +7,7 @@ use std::path::Path;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::pasted::{self, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, Mode, Role, Stick, classify, linux_drivers};
+use stickshift::stick::{Interface, KnownIds, Mode, Role, Stick, Switching, classify, linux_drivers};
 use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
 use stickshift_emu::sticks::appearances::storage;
@@ -106,7 +106,8 @@ fn options(device: &PastedDevice, stick: &Stick) -> Result<ZeroCdOptions> {
     let waits = matches!(stick.mode, Mode::Cdrom | Mode::Unknown);
     let messages = chosen.filter(|_| waits).map(|entry| any_stick::messages(&entry, device.id));
     let model = device.product.clone().unwrap_or_else(|| device.id.to_string());
-    let shown = appearance(device, stick)?;
+    let left_alone = catalogue.switching(device.id) == Some(Switching::LeavesAlone);
+    let shown = appearance(device, stick, left_alone)?;
     let interfaces: Vec<UsbInterface> =
         shown.configurations.iter().flat_map(|c| &c.interfaces).cloned().collect();
     let drivers = interfaces.iter().filter_map(|i| Some((i.number, driver(device, i)?))).collect();
@@ -141,7 +142,7 @@ fn takes_at(shown: &Appearance) -> BTreeSet<u8> {
 }
 
 /// What the stick shows. Endpoints that the text does not tell are made up where its interfaces cannot do without.
-fn appearance(device: &PastedDevice, stick: &Stick) -> Result<Appearance> {
+fn appearance(device: &PastedDevice, stick: &Stick, left_alone: bool) -> Result<Appearance> {
     let configurations = device.descriptors();
     if configurations.iter().any(|c| c.encode().len() >= usize::from(u16::MAX)) {
         let what = "the descriptors in the text are longer than USB allows";
@@ -160,7 +161,9 @@ fn appearance(device: &PastedDevice, stick: &Stick) -> Result<Appearance> {
         }
     }
     if made.iter().all(|c| c.interfaces.is_empty()) {
-        made = vec![Configuration { value: 1, interfaces: usual(stick) }];
+        // Ids alone.
+        let told = !left_alone && stick.mode != Mode::Unknown;
+        made = vec![Configuration { value: 1, interfaces: if told { usual(stick) } else { Vec::new() } }];
     }
     Ok(Appearance {
         id: device.id,

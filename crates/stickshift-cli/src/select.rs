@@ -17,9 +17,10 @@ pub(crate) fn port_place() -> Place {
     "0-0".parse().unwrap_or_else(|()| unreachable!("a place"))
 }
 
-/// Whether a device of a text is a stick as `list` counts them.
+/// Whether a device of a text is a stick as `list` counts them; not the Ethernet adapter or printer that a profile made of its drive.
 pub(crate) fn concerns(stick: &Stick, catalogue: &Catalogue) -> bool {
-    is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone())
+    let other = stick.mode == Mode::Unknown && catalogue.no_modem(stick.id).is_some();
+    is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone() && !other)
 }
 
 /// Chooses among several sticks that fit; `None` leaves it at the failure.

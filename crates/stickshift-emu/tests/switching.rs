@@ -218,7 +218,7 @@ fn a_module_with_mbim_is_set_to_it_where_the_system_has_a_driver_for_it() {
 
     bus.remove_driver("cdc_mbim");
     let alone = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).err().unwrap();
-    assert_eq!((alone.kind(), alone.verdict()), (ErrorKind::NoProfile, Some(Verdict::Untouched)));
+    assert_eq!((alone.kind(), alone.verdict()), (ErrorKind::LeftAlone, Some(Verdict::Untouched)));
 }
 
 #[test]

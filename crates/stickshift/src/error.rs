@@ -105,6 +105,8 @@ error_kinds! {
     // Mode switching.
     /// No switching profile matches this stick.
     NoProfile = "no-profile",
+    /// The switching profile of this stick says to leave it alone.
+    LeftAlone = "left-alone",
     /// The stick is what was wanted already.
     AlreadySwitched = "already-switched",
     /// The capture shows no switch, or not enough of one.

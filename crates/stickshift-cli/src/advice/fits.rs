@@ -50,6 +50,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::UnexpectedAnswer, &[TALK, &["switch"], ONLINE]),
     (Kind::Stalled, &[&["switch"]]),
     (Kind::NoProfile, &[&["switch"]]),
+    (Kind::LeftAlone, &[&["switch"]]),
     (Kind::AlreadySwitched, &[&["switch"]]),
     (Kind::NothingToLearn, &[&["learn"]]),
     (Kind::NotSwitched, &[&["switch"]]),

@@ -140,6 +140,11 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "record the switch on a computer where it works, run `stickshift learn CAPTURE`, and use the result with --profile or --message",
             REFUSED,
         ),
+        ErrorKind::LeftAlone => (
+            "it is a modem as it is, and the profile keeps other programs from switching it",
+            "`stickshift identify` shows what it is; --profile or --message send something all the same",
+            REFUSED,
+        ),
         ErrorKind::AlreadySwitched => (
             "it has already left CD-ROM mode; its mode now depends on its firmware",
             "replug it to start over; `stickshift convert` installs the other firmware",

@@ -466,6 +466,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     any(
         &["convert"],
+        Kind::LeftAlone,
+        "",
+        "`stickshift identify` shows what it is, and which ways to other firmware there are",
+    ),
+    any(
+        &["convert"],
         Kind::NotSwitched,
         "the stick did not take the message that switches it",
         "unplug it, plug it in and run the same command again; `stickshift switch` tries this step alone",

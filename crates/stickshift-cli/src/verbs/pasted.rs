@@ -8,7 +8,9 @@ use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
 use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, Mode, Role, Stick, product_name, takes_qualcomm_firmware, vendor_name};
+use stickshift::stick::{
+    Interface, KnownIds, Mode, Role, Stick, Switching, product_name, takes_qualcomm_firmware, vendor_name,
+};
 
 use crate::context::Context;
 use crate::files;
@@ -135,13 +137,20 @@ impl PasteReport {
         printed_by.sort_unstable();
         printed_by.dedup();
         let sticks = sticks.iter().map(|(device, stick)| PastedStick::of(device, stick, catalogue)).collect();
+        let mut remarks = paste.remarks.clone();
+        for (_, other) in &others {
+            let what = catalogue.no_modem(other.id).map(|what| format!("{what}, no modem"));
+            let known = what.or_else(|| product_name(other.id).map(str::to_owned));
+            remarks.extend(known.map(|what| format!("{} is {what}", other.id)));
+        }
+        remarks.dedup();
         PasteReport {
             kind: "usb-text",
             printed_by,
             sticks,
             modems: paste.modems.iter().map(PastedModem::of).collect(),
             others: others.len(),
-            remarks: paste.remarks.clone(),
+            remarks,
         }
     }
 }
@@ -156,6 +165,11 @@ impl PastedStick {
         };
         let chosen = catalogue.choose(stick.id, &attributes).chosen.map(|chosen| chosen.entry);
         let profile = chosen.as_ref().map(|entry| entry.parameters.summary());
+        // Where what the drive calls itself decides among several profiles, none is chosen here.
+        let switching = match chosen {
+            Some(entry) => Some(entry.parameters.switching()),
+            None => catalogue.switching(stick.id),
+        };
         PastedStick {
             id: stick.id.to_string(),
             place: device.place.as_ref().map(ToString::to_string),
@@ -165,7 +179,7 @@ impl PastedStick {
             mode_text: stick.mode_words(),
             interfaces: stick.interfaces.iter().map(PastedPort::of).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
-            next: next(device, stick, profile.is_some()),
+            next: next(device, stick, switching),
             profile,
             gone: device.gone,
             evidence: stick.evidence.clone(),
@@ -217,8 +231,9 @@ fn name(device: &PastedDevice) -> String {
 }
 
 /// How to go on with a stick of a text: by its ids, because its place may be another one by now.
-fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
+fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>) -> String {
     let id = stick.id;
+    let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
     let no_driver = |i: &Interface| {
         matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Serial)
             && device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None))
@@ -240,6 +255,7 @@ fn next(device: &PastedDevice, stick: &Stick, switchable: bool) -> String {
     }
     match stick.mode {
         Mode::Cdrom if switchable => format!("stickshift switch {id}"),
+        Mode::Cdrom if switching.is_some() => format!("stickshift identify {id}"),
         Mode::Cdrom => {
             "no switching profile has its ids: docs/unknown-stick.md says how to find the message".into()
         }

@@ -10,7 +10,7 @@ use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::profile::formats::{self, Export, Format, Import, Loss, usb_modeswitch};
 use stickshift::profile::{Candidate, Catalogue, Entry, Origin, check};
-use stickshift::stick::UsbId;
+use stickshift::stick::{KnownIds, UsbId};
 
 use crate::context::Context;
 use crate::files::{self, OutputFile};
@@ -132,7 +132,8 @@ fn show(context: &Context, what: &str) -> Result<()> {
             let imported = import(&bytes, &name)?;
             warn_import(context, &name, &imported);
             let profiles = imported.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect();
-            context.output.finish(&Show { id: name, profiles, comes_from: Vec::new(), of_file: true });
+            let show = Show { id: name, profiles, comes_from: Vec::new(), of_file: true, no_modem: None };
+            context.output.finish(&show);
             return Ok(());
         }
     };
@@ -144,7 +145,8 @@ fn show(context: &Context, what: &str) -> Result<()> {
     let report = |c: &Candidate| ProfileReport::of(c.origin, &c.entry);
     let profiles = found.iter().map(report).collect();
     let comes_from = leading.iter().filter(|c| c.entry.key.id() != Some(id)).map(report).collect();
-    context.output.finish(&Show { id: id.to_string(), profiles, comes_from, of_file: false });
+    let no_modem = catalogue.no_modem(id);
+    context.output.finish(&Show { id: id.to_string(), profiles, comes_from, of_file: false, no_modem });
     Ok(())
 }
 

@@ -68,6 +68,9 @@ pub(crate) struct Show {
     pub(crate) comes_from: Vec<ProfileReport>,
     #[serde(skip)]
     pub(crate) of_file: bool,
+    /// What the ids stand for where that is no modem.
+    #[serde(skip)]
+    pub(crate) no_modem: Option<&'static str>,
 }
 
 impl Report for Show {
@@ -90,7 +93,11 @@ impl Report for Show {
             writeln!(out, "\nthe first one whose conditions hold is taken")?;
         }
         if self.profiles.is_empty() && !self.of_file {
-            writeln!(out, "{}: a stick that is switched already; these profiles lead to it:", self.id)?;
+            let what = match self.no_modem {
+                Some(what) => format!("{what}, no modem,"),
+                None => "a stick".to_owned(),
+            };
+            writeln!(out, "{}: {what} that is switched already; these profiles lead to it:", self.id)?;
         } else if !self.comes_from.is_empty() {
             writeln!(out, "\nthese profiles lead to {}:", self.id)?;
         }

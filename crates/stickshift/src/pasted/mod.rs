@@ -309,7 +309,12 @@ impl PastedDevice {
                 interface.role = named.or(composed).unwrap_or(Role::Serial);
             }
         }
-        if stick.mode == Mode::Unknown && stick.interfaces.is_empty() && profiles.concerns(stick.id) {
+        let switched = || {
+            profiles.concerns(stick.id)
+                && profiles.switching(stick.id).is_none()
+                && profiles.no_modem(stick.id).is_none()
+        };
+        if stick.mode == Mode::Unknown && stick.interfaces.is_empty() && switched() {
             stick.mode = Mode::Modem;
             stick.evidence.push("switching profiles turn sticks into these ids".to_owned());
         }

@@ -1,6 +1,7 @@
 use crate::profile::formats::usb_modeswitch;
+use crate::profile::purpose;
 use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin, check};
-use crate::stick::{KnownIds, UsbId};
+use crate::stick::{KnownIds, Switching, UsbId};
 
 /// A folder of usb_modeswitch files, read by a caller that may read files.
 #[derive(Clone, Debug)]
@@ -173,8 +174,8 @@ impl Catalogue {
 }
 
 impl KnownIds for Catalogue {
-    fn switches(&self, id: UsbId) -> bool {
-        self.knows(id)
+    fn switching(&self, id: UsbId) -> Option<Switching> {
+        self.candidates(id).iter().map(|candidate| candidate.entry.parameters.switching()).max()
     }
 
     fn concerns(&self, id: UsbId) -> bool {
@@ -182,5 +183,75 @@ impl KnownIds for Catalogue {
         builtin::concerns(id)
             || self.knows(id)
             || self.layers.iter().any(|l| l.entries.iter().any(leads_here))
+    }
+
+    /// By the purpose of the ids, or of all that become them.
+    fn no_modem(&self, id: UsbId) -> Option<&'static str> {
+        if self.knows(id) {
+            return purpose::no_modem(id);
+        }
+        let mut before = self.leading_to(id).into_iter().map(|candidate| candidate.entry.key.id());
+        let what = before.next().flatten().and_then(purpose::no_modem)?;
+        before.all(|id| id.and_then(purpose::no_modem).is_some()).then_some(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stick::{Interface, Mode, Stick};
+
+    fn classified(id: &str, classes: &[[u8; 3]]) -> Stick {
+        let interfaces = (0..).zip(classes).map(|(number, class)| Interface::new(number, *class)).collect();
+        let mut stick = Stick { interfaces, ..Stick::new("1-1".parse().unwrap(), id.parse().unwrap()) };
+        stick.classify(&Catalogue::builtin());
+        stick
+    }
+
+    #[test]
+    fn what_a_profile_does_tells_what_its_ids_stand_for() {
+        const STORAGE: [u8; 3] = [0x08, 0x06, 0x50];
+        const RNDIS: [u8; 3] = [0xe0, 0x01, 0x03];
+        for (id, classes, mode, why) in [
+            // To be left alone: a module.
+            ("12d1:15c1", &[][..], Mode::Modem, "leave it alone"),
+            ("03f0:4b1d", &[], Mode::Modem, "leave it alone"),
+            // Another configuration may be chosen of anything.
+            ("1410:9020", &[], Mode::Unknown, "another configuration"),
+            ("1410:9020", &[STORAGE], Mode::Cdrom, "storage only"),
+            // A message is for a drive.
+            ("19d2:1225", &[], Mode::Cdrom, "there is a switching profile for these ids"),
+            ("2001:ab00", &[], Mode::Cdrom, "there is a switching profile for these ids"),
+            ("1004:61aa", &[], Mode::Cdrom, "there is a switching profile for these ids"),
+            ("1004:61aa", &[STORAGE], Mode::Cdrom, "storage only"),
+            // What comes after the switch.
+            ("1bbb:0195", &[RNDIS, STORAGE], Mode::Hilink, "shows Ethernet"),
+            ("1bbb:0195", &[[0x02, 0x0d, 0x00]], Mode::Modem, "network interface"),
+            ("1bbb:0195", &[[0xff, 0x42, 0x01]], Mode::Unknown, "do not tell its mode"),
+            // No modem before or after.
+            ("2357:0600", &[STORAGE], Mode::Cdrom, "an Ethernet adapter, no modem"),
+            ("2357:0601", &[[0xff, 0xff, 0x00]], Mode::Unknown, "an Ethernet adapter, no modem"),
+            ("0922:1002", &[], Mode::Unknown, "a label printer, no modem"),
+            ("0bda:8152", &[[0x02, 0x06, 0x00]], Mode::Unknown, "an Ethernet adapter, no modem"),
+        ] {
+            let stick = classified(id, classes);
+            assert_eq!(stick.mode, mode, "{id} {:?}", stick.evidence);
+            assert!(stick.evidence.iter().any(|line| line.contains(why)), "{id} {:?}", stick.evidence);
+        }
+    }
+
+    #[test]
+    fn what_devices_that_are_no_modems_become_is_none() {
+        let catalogue = Catalogue::builtin();
+        let mut known = 0;
+        for (_, entry) in catalogue.iter() {
+            let what = entry.key.id().and_then(purpose::no_modem);
+            for target in entry.targets() {
+                let told = catalogue.no_modem(target);
+                assert_eq!(what.is_some(), told.is_some(), "{} becomes {target}", entry.key);
+                known += usize::from(told.is_some());
+            }
+        }
+        assert!(known >= 20, "{known}");
     }
 }

@@ -1,6 +1,6 @@
 use crate::profile::methods::pantech_request;
 use crate::profile::{Key, Method, Parameters};
-use crate::stick::UsbId;
+use crate::stick::{Switching, UsbId};
 
 /// How to switch one kind of stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,16 @@ impl Parameters {
             || self.alt_setting.is_some()
             || self.mbim == Some(true)
             || self.reset_usb == Some(true)
+    }
+
+    /// What is done to the stick, as far as it tells what the stick shows before.
+    pub fn switching(&self) -> Switching {
+        let unconfigured = Parameters { configuration: None, alt_setting: None, mbim: None, ..self.clone() };
+        match (self.is_leave_alone(), self.does_something(), unconfigured.does_something()) {
+            (true, ..) => Switching::LeavesAlone,
+            (_, true, false) => Switching::Configures,
+            _ => Switching::Sends,
+        }
     }
 
     /// The ids that may come after the switch, for a stick whose vendor id is `vendor` now. Empty when only the class is given.

@@ -29,6 +29,11 @@ pub fn of(id: UsbId) -> Option<(Purpose, &'static str)> {
     Some((purpose, what))
 }
 
+/// What the device of these ids, before the switch, is in words, where it is no modem.
+pub fn no_modem(id: UsbId) -> Option<&'static str> {
+    of(id).and_then(|(purpose, what)| (purpose == Purpose::NoModem).then_some(what))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

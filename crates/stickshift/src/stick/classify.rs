@@ -76,13 +76,27 @@ pub struct Classified {
     pub evidence: Vec<String>,
 }
 
+/// What a switching profile does to devices with its ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Switching {
+    /// Nothing: it says to leave them alone, because they are modems as they are.
+    LeavesAlone,
+    /// It selects another configuration. What they show before need not be a drive.
+    Configures,
+    /// It sends what a drive takes.
+    Sends,
+}
+
 /// The ids that switching profiles name. A catalogue of profiles tells them to the classification.
 pub trait KnownIds: Send + Sync {
-    /// Whether a profile switches devices with these ids.
-    fn switches(&self, id: UsbId) -> bool;
+    /// What the profiles for these ids do, at most; `None` where there is none.
+    fn switching(&self, id: UsbId) -> Option<Switching>;
 
-    /// Whether a profile switches devices with these ids, or turns others into them.
+    /// Whether a profile is for these ids, or turns others into them.
     fn concerns(&self, id: UsbId) -> bool;
+
+    /// What these ids stand for where profiles concern them and they are no modem: `an Ethernet adapter`.
+    fn no_modem(&self, id: UsbId) -> Option<&'static str>;
 }
 
 /// Knows no profile.
@@ -90,12 +104,16 @@ pub trait KnownIds: Send + Sync {
 pub struct NoProfiles;
 
 impl KnownIds for NoProfiles {
-    fn switches(&self, _: UsbId) -> bool {
-        false
+    fn switching(&self, _: UsbId) -> Option<Switching> {
+        None
     }
 
     fn concerns(&self, _: UsbId) -> bool {
         false
+    }
+
+    fn no_modem(&self, _: UsbId) -> Option<&'static str> {
+        None
     }
 }
 
@@ -200,16 +218,49 @@ impl Stick {
             interface.role = role;
         }
         self.evidence = found.evidence;
-        let storage_only = self.interfaces.iter().all(|i| i.role == Role::Storage);
-        if self.mode == Mode::Unknown && storage_only && profiles.switches(self.id) {
-            self.mode = Mode::Cdrom;
-            self.evidence.push("it shows storage only, and a switching profile has its ids".to_owned());
+        if self.mode == Mode::Unknown {
+            self.classify_by_profiles(profiles);
         }
+    }
+
+    fn classify_by_profiles(&mut self, profiles: &dyn KnownIds) {
+        let no_modem = profiles.no_modem(self.id);
+        if let Some(what) = no_modem {
+            self.evidence.push(format!("its ids are those of {what}, no modem"));
+        }
+        let unseen = self.interfaces.is_empty();
+        let storage_only = !unseen && self.interfaces.iter().all(|i| i.role == Role::Storage);
         let serial = self.interfaces.iter().any(|i| i.role.is_serial());
-        if self.mode == Mode::Unknown && serial && profiles.concerns(self.id) {
-            self.mode = Mode::Modem;
-            self.evidence.push("it shows serial ports, and a switching profile has its ids".to_owned());
-        }
+        let network = self.interfaces.iter().any(|i| i.role == Role::Network);
+        let ethernet = self.interfaces.iter().any(|i| i.role == Role::Network && is_ethernet(i));
+        let of_modem = no_modem.is_none() && profiles.concerns(self.id);
+        let (mode, why) = match profiles.switching(self.id) {
+            Some(Switching::Configures | Switching::Sends) if storage_only => {
+                (Mode::Cdrom, "it shows storage only, and a switching profile has its ids")
+            }
+            Some(Switching::Sends) if unseen => (Mode::Cdrom, "there is a switching profile for these ids"),
+            Some(Switching::Configures) if unseen => {
+                (Mode::Unknown, "the profile for these ids selects another configuration, and tells no mode")
+            }
+            Some(Switching::LeavesAlone) if unseen => {
+                (Mode::Modem, "the profile for these ids says to leave it alone: it is no drive")
+            }
+            _ if serial && of_modem => {
+                (Mode::Modem, "it shows serial ports, and a switching profile has its ids")
+            }
+            _ if ethernet && of_modem => {
+                (Mode::Hilink, "it shows Ethernet and no serial port, and a switching profile has its ids")
+            }
+            _ if network && of_modem => {
+                (Mode::Modem, "it shows a modem's network interface, and a switching profile has its ids")
+            }
+            _ if !unseen && of_modem => {
+                (Mode::Unknown, "a switching profile has its ids; its interfaces do not tell its mode")
+            }
+            _ => return,
+        };
+        self.mode = mode;
+        self.evidence.push(why.to_owned());
     }
 }
 

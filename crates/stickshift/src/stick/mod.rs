@@ -20,7 +20,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, KnownIds, NoProfiles, classify, flash_interface, is_huawei_design, is_stick,
+    Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, is_huawei_design, is_stick,
     makers_of_many_things, other_maker, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 

@@ -79,7 +79,7 @@ impl Prepared {
 /// Chooses the profile for `stick` and makes the sequence.
 ///
 /// # Errors
-/// `NoProfile` when no profile matches it, `AlreadySwitched` when it is what was wanted, `WrongInterface`, `Usage` and
+/// `NoProfile` when no profile matches it, `LeftAlone` when its profile says so, `AlreadySwitched` when it is what was wanted, `WrongInterface`, `Usage` and
 /// `Unsupported` when the profile does not fit the stick, `NoPower` and `NotAuthorized` when the system does not use it, and what opening the
 /// stick reports. All leave the stick untouched.
 pub fn prepare(
@@ -289,7 +289,9 @@ fn no_profile(stick: &Stick, what: &str) -> Error {
 }
 
 fn left_alone(stick: &Stick) -> Error {
-    no_profile(stick, "its profile says to leave this device alone")
+    Error::new(ErrorKind::LeftAlone, "its profile says to leave this device alone")
+        .with("place", &stick.place)
+        .with("id", stick.id)
 }
 
 /// Picks Huawei's message by what the owner wants: the usual one leads HiLink firmware to its network card, the fallback to

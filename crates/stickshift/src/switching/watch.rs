@@ -389,6 +389,7 @@ impl PlaceState {
                     error.kind(),
                     ErrorKind::AlreadySwitched
                         | ErrorKind::NoProfile
+                        | ErrorKind::LeftAlone
                         | ErrorKind::NoStick
                         | ErrorKind::WrongInterface
                 ) =>
