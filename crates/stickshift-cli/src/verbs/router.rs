@@ -166,7 +166,9 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     if opened.is_err() && !certain {
         return Ok(false);
     }
-    let files = file_systems(&image).map_or(0, |all| all.iter().map(|f| f.files().count()).sum());
+    let count = || file_systems(&image).ok().map(|all| all.iter().map(|f| f.files().count()).sum());
+    // Of a damaged file system it is not known what is in it, and what is not.
+    let files = opened.as_ref().ok().and_then(|_| count());
     let tables = opened.as_ref().map(|t| t.tables.iter().map(TableRow::of).collect()).unwrap_or_default();
     let unread = opened.as_ref().map(|t| t.unread.clone()).unwrap_or_default();
     context.output.finish(&Glance::of(path, &image, files, tables, unread));
@@ -324,7 +326,8 @@ struct Glance {
     version: Option<String>,
     checksum: Option<bool>,
     file_systems: Vec<String>,
-    files: usize,
+    /// None where a file system could not be read.
+    files: Option<usize>,
     tables: Vec<TableRow>,
     unread: Vec<(String, String)>,
 }
@@ -333,7 +336,7 @@ impl Glance {
     fn of(
         path: &Path,
         image: &Image,
-        files: usize,
+        files: Option<usize>,
         tables: Vec<TableRow>,
         unread: Vec<(String, String)>,
     ) -> Glance {
@@ -381,9 +384,15 @@ impl Report for Glance {
             line("checksum", if right { "right" } else { "WRONG: the router will refuse it" })?;
         }
         for file_system in &self.file_systems {
-            line("files", &format!("{file_system}, {} files", self.files))?;
+            let files =
+                self.files.map_or_else(|| "its files are not known".to_owned(), |n| format!("{n} files"));
+            line("files", &format!("{file_system}, {files}"))?;
         }
-        if self.tables.is_empty() && self.unread.is_empty() && !self.file_systems.is_empty() {
+        if self.files.is_some()
+            && self.tables.is_empty()
+            && self.unread.is_empty()
+            && !self.file_systems.is_empty()
+        {
             line("sticks", "none: this firmware has no table of modems and switches no stick")?;
         }
         for table in &self.tables {
@@ -409,4 +418,33 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Extracted>("router extract");
     shapes.result::<Knowledge>("router knows");
     shapes.result::<Glance>("inspect");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_system_that_cannot_be_read_nothing_is_claimed() {
+        let text = |files| {
+            let glance = Glance {
+                file: PathBuf::from("x.img"),
+                kind: "router-image",
+                container: "squashfs file system",
+                size: 273,
+                router: None,
+                version: None,
+                checksum: None,
+                file_systems: vec!["squashfs at 0x0, 273 bytes, gzip".to_owned()],
+                files,
+                tables: Vec::new(),
+                unread: Vec::new(),
+            };
+            let mut out = Vec::new();
+            glance.text(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(text(Some(3)).contains("3 files\n  sticks     none"), "{}", text(Some(3)));
+        assert!(text(None).ends_with("gzip, its files are not known\n"), "{}", text(None));
+    }
 }
