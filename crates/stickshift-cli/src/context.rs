@@ -12,7 +12,7 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
 use stickshift::profile::Catalogue;
-use stickshift::stick::{Mode, Place, Stick};
+use stickshift::stick::{Mode, Place, Stick, is_huawei_design};
 
 use crate::config::Config;
 use crate::files;
@@ -111,7 +111,7 @@ impl Context {
         let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
         let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
-            self.output.mode_is(stick.mode);
+            self.output.stick_is(stick.mode, !is_huawei_design(stick.id.vendor));
             let what = format!("the stick at {} ({}), {}", stick.place, stick.id, stick.mode_words());
             self.found_out("stick", what);
         }

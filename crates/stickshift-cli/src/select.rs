@@ -8,7 +8,7 @@ use stickshift::link::Bus;
 use stickshift::mask;
 use stickshift::modem::identity;
 use stickshift::profile::Catalogue;
-use stickshift::stick::{KnownIds, Mode, Place, Stick, UsbId, is_stick};
+use stickshift::stick::{KnownIds, Mode, Place, Stick, UsbId, is_huawei_design, is_stick};
 
 use crate::wrong_mode::{self, Needs};
 
@@ -22,6 +22,16 @@ pub(crate) fn concerns(stick: &Stick, catalogue: &Catalogue) -> bool {
     let other = stick.mode == Mode::Unknown && catalogue.no_modem(stick.id).is_some();
     is_stick(stick) || (catalogue.concerns(stick.id) && !stick.is_phone() && !other)
 }
+
+/// Where a network card with a router is set up: Huawei's by its web API, another maker's by its page alone, at the address of the gateway that
+/// it gives out.
+pub(crate) fn its_page(stick: &Stick) -> &'static str {
+    if is_huawei_design(stick.id.vendor) { "stickshift hilink status" } else { OTHER_PAGE }
+}
+
+/// Of makers whose web pages have another API than Huawei's.
+pub(crate) const OTHER_PAGE: &str =
+    "open its page in a browser, at the gateway's address (`ip route` shows it)";
 
 /// Chooses among several sticks that fit; `None` leaves it at the failure.
 pub(crate) type Chooser<'a> = &'a dyn Fn(&[Stick]) -> Result<Option<usize>>;

@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) way: Way,
     /// The mode of the stick that was chosen, once one was.
     pub(crate) mode: Option<Mode>,
+    /// It has another maker than Huawei, so its web page has another API.
+    pub(crate) other_maker: bool,
     /// What the verb leaves behind when it fails half-way.
     pub(crate) work: Work,
 }
@@ -89,7 +91,7 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = meaning.cause.to_owned();
         help = if meaning.help.is_empty() { help } else { meaning.help.into() };
     }
-    if let Some((cause, next)) = web::of(error, tried.way) {
+    if let Some((cause, next)) = web::of(error, tried) {
         usual = cause.to_owned();
         help = next.into();
     }

@@ -2,10 +2,11 @@
 
 use stickshift::error::{Detail, Error, ErrorKind, Shows};
 
-use super::Way;
+use super::{Attempt, Way};
+use crate::select::OTHER_PAGE;
 
 /// Cause and next step.
-pub(super) fn of(error: &Error, way: Way) -> Option<(&'static str, &'static str)> {
+pub(super) fn of(error: &Error, tried: Attempt) -> Option<(&'static str, &'static str)> {
     if error.has(&Detail::HttpsOnly) {
         return Some((
             "this device's page wants https, which stickshift does not speak",
@@ -14,7 +15,17 @@ pub(super) fn of(error: &Error, way: Way) -> Option<(&'static str, &'static str)
     }
     // An address that was named has words of its own.
     let is_gone = error.place_shows() == Some(Shows::Nothing);
-    if error.is(ErrorKind::Disconnected) && error.request_sent().is_some() && way == Way::Bus && !is_gone {
+    if error.is(ErrorKind::Disconnected)
+        && error.request_sent().is_some()
+        && tried.way == Way::Bus
+        && !is_gone
+    {
+        if tried.other_maker {
+            return Some((
+                "it is of another maker than Huawei, and its page does not speak Huawei's API",
+                OTHER_PAGE,
+            ));
+        }
         return Some((
             "no web page answers there, or it closed the connection",
             "wait half a minute, as after plugging in, and try again; `stickshift list` shows whether the stick is there",

@@ -137,9 +137,9 @@ impl Output {
         self.tried.set(Attempt { way, ..self.tried.get() });
     }
 
-    /// Says in which mode the chosen stick is.
-    pub(crate) fn mode_is(&self, mode: Mode) {
-        self.tried.set(Attempt { mode: Some(mode), ..self.tried.get() });
+    /// Says in which mode the chosen stick is, and whether it is another maker's than Huawei.
+    pub(crate) fn stick_is(&self, mode: Mode, other_maker: bool) {
+        self.tried.set(Attempt { mode: Some(mode), other_maker, ..self.tried.get() });
     }
 
     /// Renders one event of long work.

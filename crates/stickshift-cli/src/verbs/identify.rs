@@ -11,12 +11,12 @@ use stickshift::modem::Modem;
 use stickshift::modem::assessment::{self, BootPin, Finding, Route, Sureness, Work};
 use stickshift::modem::identity::{self, Identity};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Mode, Stick, UsbId};
+use stickshift::stick::{Mode, Stick, UsbId, is_huawei_design};
 
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::select::port_place;
+use crate::select::{OTHER_PAGE, port_place};
 use crate::way_in::{LoginArgs, PortArgs, WebArgs};
 
 /// Identify a stick: model, firmware, confidence and evidence, and what you can do next.
@@ -145,6 +145,9 @@ struct Identified {
     /// Whether it can be used in its present mode.
     #[serde(skip)]
     serves: bool,
+    /// It is a network card of another maker than Huawei, and was not heard to speak Huawei's API.
+    #[serde(skip)]
+    has_other_page: bool,
 }
 
 impl Identified {
@@ -192,6 +195,8 @@ impl Identified {
                 .is_some_and(|said| said.withheld)
                 .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
+            has_other_page: said.and_then(|said| said.kind) != Some("hilink")
+                && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor)),
             serves: matches!(stick.unwrap_or(&assumed).mode, Mode::Modem | Mode::HilinkSerial | Mode::Hilink),
             place,
         }
@@ -240,6 +245,9 @@ impl Report for Identified {
         }
         if self.routes.is_empty() {
             writeln!(out, "  no way to another mode or to other firmware is known")?;
+        }
+        if self.has_other_page {
+            return writeln!(out, "  in this mode it serves `stickshift online`; to set it up, {OTHER_PAGE}");
         }
         if self.routes.is_empty() && self.serves {
             writeln!(

@@ -13,6 +13,7 @@ use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::select::its_page;
 use crate::undisturbed;
 
 /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
@@ -304,7 +305,7 @@ fn next(stick: &Stick) -> String {
     }
     match stick.mode {
         Mode::Cdrom => format!("stickshift switch {place}"),
-        Mode::Hilink => format!("stickshift hilink status, or stickshift identify {place}"),
+        Mode::Hilink => format!("{}, or stickshift identify {place}", its_page(stick)),
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {place}"),
         Mode::BootRom => format!("stickshift load LOADER {place}"),
         Mode::Download => format!("stickshift flash FIRMWARE {place}"),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::link::Bus;
 use stickshift::profile::{Catalogue, Parameters, builtin, check, formats, message};
-use stickshift::stick::{Mode, Stick, UsbId, is_stick};
+use stickshift::stick::{Mode, Stick, UsbId, is_huawei_design, is_stick};
 use stickshift::switching::web_ports;
 use stickshift::switching::{self, Goal, Medium, MediumConsent, Prepared, SwitchRequest, Switched};
 
@@ -20,6 +20,7 @@ use crate::output::json::Outcome;
 use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
 use crate::recovery::Work;
+use crate::select::OTHER_PAGE;
 use crate::verbs::list::StickReport;
 use crate::way_in::LoginArgs;
 
@@ -94,6 +95,14 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let stick = bus.device(&stick.place)?.filter(|there| there.id == stick.id).unwrap_or(stick);
     let own = args.profile.is_some() || !args.message.is_empty();
     if !own && stick.mode == Mode::Hilink && matches!(args.goal(), Goal::Serial | Goal::Modem) {
+        if !is_huawei_design(stick.id.vendor) {
+            let what = "Huawei's web API opens serial ports, and this stick is of another maker";
+            return Err(Error::new(ErrorKind::Unsupported, what)
+                .with("place", &stick.place)
+                .with("id", stick.id)
+                .detail(Detail::NextStep(OTHER_PAGE))
+                .with_verdict(Verdict::Untouched));
+        }
         return by_web_api(context, &mut *bus, &stick, &args);
     }
     let profile = match &args.profile {
@@ -147,7 +156,10 @@ fn every_stick(context: &mut Context, mut args: SwitchArgs) -> Result<()> {
         work: Work::Switch,
         gives_loader: false,
         key: rack::key(&["switch", &format!("{:?} {profile:?} {:?}", args.to, args.message)], &[]),
-        wants: &|stick| stick.mode == Mode::Cdrom || (by_web && stick.mode == Mode::Hilink),
+        wants: &|stick| {
+            let by_web = by_web && is_huawei_design(stick.id.vendor);
+            stick.mode == Mode::Cdrom || (by_web && stick.mode == Mode::Hilink)
+        },
         ask: &|_, _| None,
         is_done: &|_| false,
         run: &|context, place, phase| {

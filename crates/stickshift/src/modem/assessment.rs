@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::modem::identity::{Identity, mbim_interface};
 use crate::stick::identify::{BOARDS, Gate, Kind, Names, NotFlashable, model_of, not_flashable};
-use crate::stick::{HUAWEI, Mode, Stick, UsbId, product_name};
+use crate::stick::{HUAWEI, Mode, Stick, UsbId, is_huawei_design, product_name};
 
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -252,6 +252,8 @@ pub fn routes(stick: &Stick, said: Option<&Identity>) -> Vec<Route> {
                 ));
             }
         }
+        // Huawei's requests mean nothing to the web server of another maker.
+        Mode::Hilink if !is_huawei_design(stick.id.vendor) && said.kind != Some("hilink") => {}
         Mode::Hilink if !opens_ports(stick, said) => routes.push(soft(
             "serial",
             Work::ReplugAndSwitch,

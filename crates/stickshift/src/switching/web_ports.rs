@@ -67,6 +67,7 @@ pub fn plan(stick: &Stick) -> Plan {
 ///
 /// # Errors
 /// `Disconnected`, unknown, for a stick that left and stayed away.
+/// What opening a session reports, where no request was sent at all: untouched.
 /// `NotSwitched` (fact `tried`) when none leads to ports, `LoginNeeded` when a login might, both with the details `Refusal` where a request was
 /// refused and `Unanswered` where one had no answer; `LoginRefused`; what the bus and the web server
 /// report. Untouched where the server refused every request, else recoverable: unplugging reverts what a request did.
@@ -83,11 +84,16 @@ pub fn open(
     let mut unanswered = false;
     // Whether a request may have been carried out.
     let mut accepted = false;
+    // What kept the last request from being sent, where none was.
+    let mut unsent = None;
+    let mut sent = false;
     let verdict = |accepted| if accepted { Verdict::Recoverable } else { Verdict::Untouched };
     for (request, name) in REQUESTS {
         session.check().map_err(|e| e.with_verdict(verdict(accepted)))?;
         session.step("web-ports", format!("asking the web server for serial ports: {name}"));
-        let said = match send(bus, place, request, login, session) {
+        let (went_out, answer) = send(bus, place, request, login, session);
+        sent |= went_out;
+        let said = match answer {
             Ok(delivery) => {
                 accepted = true;
                 unanswered |= delivery != Delivery::Confirmed;
@@ -101,7 +107,10 @@ pub fn open(
                 accepted |= refused.is_none() && e.verdict() != Some(Verdict::Untouched);
                 unanswered |= refused.is_none() && !e.is(ErrorKind::UnexpectedAnswer);
                 refusal = refused.or(refusal);
-                in_words(&e)
+                let words = in_words(&e);
+                let words = if went_out { words } else { format!("not sent: {words}") };
+                unsent = Some(e);
+                words
             }
         };
         let waited = after(bus, place, session).map_err(|e| match e.is(ErrorKind::Interrupted) {
@@ -113,6 +122,9 @@ pub fn open(
         }
         session.note("web-ports", format!("{name}: {said}; no serial port appeared"));
         tried.push(format!("{name}: {said}"));
+    }
+    if let (false, false, Some(error)) = (sent, wants_login, unsent) {
+        return Err(error.with("tried", tried.join("; ")).with_verdict(verdict(accepted)));
     }
     let kind = if wants_login { ErrorKind::LoginNeeded } else { ErrorKind::NotSwitched };
     let mut error = Error::new(kind, "no request to the stick's web server opens serial ports")
@@ -152,17 +164,25 @@ fn in_words(error: &Error) -> String {
     }
 }
 
+/// Whether the request went out, and what became of it: a session with the web server comes first.
 fn send(
     bus: &mut dyn Bus,
     place: &Place,
     request: WebRequest,
     login: Option<&Login>,
     session: &Session<'_>,
-) -> Result<Delivery> {
-    let mut link = bus.open_http(place)?;
-    let mut web = web::open(&mut *link, login, session)?;
-    match request {
+) -> (bool, Result<Delivery>) {
+    let mut link = match bus.open_http(place) {
+        Ok(link) => link,
+        Err(e) => return (false, Err(e)),
+    };
+    let mut web = match web::open(&mut *link, login, session) {
+        Ok(web) => web,
+        Err(e) => return (false, Err(e)),
+    };
+    let answer = match request {
         WebRequest::DeviceMode(mode) => web.call_and_lose(&device::mode(mode)),
         WebRequest::Cgi(switch) => web.cgi_switch(switch),
-    }
+    };
+    (true, answer)
 }
