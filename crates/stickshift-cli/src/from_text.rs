@@ -7,7 +7,9 @@ use std::path::Path;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::pasted::{self, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
-use stickshift::stick::{Interface, KnownIds, Mode, Role, Stick, Switching, classify, linux_drivers};
+use stickshift::stick::{
+    Interface, KnownIds, Mode, Role, Stick, Switching, classify, is_huawei_design, linux_drivers,
+};
 use stickshift::wire::usb::{ConfigurationDescriptor, InterfaceDescriptor};
 use stickshift_emu::device::{Alternate, Appearance, Configuration, Device, Function, UsbInterface};
 use stickshift_emu::sticks::appearances::storage;
@@ -26,6 +28,10 @@ const CDC_DATA: u8 = 0x0a;
 const SERIAL_DRIVERS: [&str; 4] = ["option", "qcserial", "sierra", "hso"];
 /// A bulk endpoint, as endpoint descriptors name it.
 const BULK: u8 = 2;
+/// An interrupt endpoint.
+const INTERRUPT: u8 = 3;
+/// Class, subclass and protocol of an interface of which a driver tells nothing but that it is the maker's own.
+const UNTOLD: [u8; 3] = [0xff; 3];
 
 /// Whether a name is that of a file: the names of virtual sticks have no dots and no slashes.
 fn is_file(name: &str) -> bool {
@@ -198,6 +204,10 @@ fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<Usb
     for number in numbers {
         let all: Vec<&InterfaceDescriptor> =
             configuration.interfaces.iter().filter(|i| i.number == number).collect();
+        let shown = stick.interfaces.iter().find(|i| i.number == number);
+        let is_qmi = all[0].class == UNTOLD
+            && all[0].endpoints.is_empty()
+            && shown.is_some_and(|i| i.role == Role::Network);
         let function = function(all[0].class, stick.interfaces.iter().find(|i| i.number == number), before);
         before = function;
         let last = all.len() - 1;
@@ -213,7 +223,15 @@ fn interfaces(configuration: &ConfigurationDescriptor, stick: &Stick) -> Vec<Usb
             if endpoints.is_empty() && carries && index == last && !is_control {
                 endpoints = [0x80, 0x00].iter().filter_map(|direction| free(&mut used, *direction)).collect();
             }
-            Alternate { class: one.class, extra: one.extra.clone(), endpoints }
+            let mut class = one.class;
+            if is_qmi {
+                // By the driver alone. The classification knows QMI by its notifications, Huawei's by its protocol.
+                let notifies = free(&mut used, 0x80).map(|(address, ..)| (address, INTERRUPT, 8));
+                endpoints.extend(notifies);
+                endpoints.extend([0x80, 0x00].iter().filter_map(|direction| free(&mut used, *direction)));
+                class = if is_huawei_design(stick.id.vendor) { [0xff, 0x01, 0x09] } else { UNTOLD };
+            }
+            Alternate { class, extra: one.extra.clone(), endpoints }
         });
         made.push(UsbInterface { number, function, alternates: alternates.collect() });
     }
@@ -299,6 +317,11 @@ mod tests {
                     };
                     assert_eq!(roles(&there), roles(&stick), "{name} #{number}");
                 }
+                let network = |stick: &Stick| {
+                    let all = stick.interfaces.iter().filter(|i| i.role == Role::Network);
+                    all.map(|i| i.number).collect::<Vec<_>>()
+                };
+                assert_eq!(network(&there), network(&stick), "{name} #{number}");
                 played += 1;
                 if stick.mode == Mode::Cdrom {
                     let request = SwitchRequest { catalogue: &catalogue, profile: None, goal: Goal::Usual };

@@ -260,7 +260,7 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["inspect"],
         Kind::WrongFileKind,
-        "it is no firmware, updater, loader, partition table, capture, profile or router image",
+        "it is no firmware, updater, loader, partition table, capture, profile or router image, and no text that is read",
         "check that it is the file that you mean; unpack a .zip, .7z or .rar first",
     ),
     any(

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 #[cfg(feature = "flash")]
 use stickshift::firmware::Verification;
 use stickshift::wire::foreign;
@@ -30,6 +30,21 @@ pub(crate) struct InspectArgs {
     /// usb-devices, dmesg or mmcli
     #[arg(value_name = "FILE")]
     file: PathBuf,
+}
+
+/// Which texts tell something of a stick.
+const TEXTS: &str = "paste what one of these prints, whole: lsusb, lsusb -v, lsusb -t, usb-devices, dmesg, mmcli -m, usb_modeswitch -W, stickshift report; of Windows, the hardware ids in the device manager";
+
+/// Whether these first bytes of a file are somebody's text: what may end within a character is not looked at.
+fn is_text(start: &[u8]) -> bool {
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(e) if e.error_len().is_none() => {
+            std::str::from_utf8(&start[..e.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace() || c == '\u{1b}')
 }
 
 pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
@@ -78,6 +93,10 @@ pub(crate) fn run(context: &mut Context, args: InspectArgs) -> Result<()> {
         let mut start = Vec::new();
         let _ = files::open(&args.file)?.take(foreign::ENOUGH as u64).read_to_end(&mut start);
         foreign::refuse(&start).map_err(|e| e.with("file", args.file.display()))?;
+        if trouble.is_none() && is_text(&start) {
+            let what = format!("{} is a text, and of no kind that is known", args.file.display());
+            return Err(Error::new(ErrorKind::WrongFileKind, what).detail(Detail::NextStep(TEXTS)));
+        }
     }
     if let Some(error) = trouble {
         return Err(error);

@@ -15,7 +15,7 @@ use stickshift::stick::{
 use crate::context::Context;
 use crate::files;
 use crate::output::Report;
-use crate::select::{concerns, port_place};
+use crate::select::{concerns, its_page, port_place};
 
 /// What a text says of sticks.
 #[derive(Serialize)]
@@ -26,8 +26,10 @@ pub(crate) struct PasteReport {
     printed_by: Vec<&'static str>,
     sticks: Vec<PastedStick>,
     modems: Vec<PastedModem>,
-    /// USB devices in the text that are no sticks.
+    /// USB devices in the text whose ids are not known as a stick's.
     others: usize,
+    /// The text tells of a device whose ids are not in it; `remarks` says what it may be.
+    has_nameless: bool,
     remarks: Vec<String>,
 }
 
@@ -59,7 +61,8 @@ struct PastedStick {
 struct PastedPort {
     number: u8,
     role: &'static str,
-    class: String,
+    /// Class, subclass and protocol, `ff/03/12`, or the class alone, `ff`: as much as the text holds; none where it names a driver at most.
+    class: Option<String>,
     what_for: &'static str,
     driver: Option<String>,
     /// Its serial port, network interface or control channel, as the text names it.
@@ -136,27 +139,34 @@ impl PasteReport {
         }
         printed_by.sort_unstable();
         printed_by.dedup();
-        let sticks = sticks.iter().map(|(device, stick)| PastedStick::of(device, stick, catalogue)).collect();
+        let twice = |stick: &Stick| sticks.iter().filter(|(_, other)| other.id == stick.id).count() > 1;
+        let shown = sticks.iter().map(|(device, stick)| {
+            // By its ids, because its place may be another one by now; they do not tell two of a kind apart.
+            let name = device.place.as_ref().filter(|_| twice(stick)).map(ToString::to_string);
+            PastedStick::of(device, stick, catalogue, &name.unwrap_or_else(|| stick.id.to_string()))
+        });
+        let shown = shown.collect();
         let mut remarks = paste.remarks.clone();
         for (_, other) in &others {
-            let what = catalogue.no_modem(other.id).map(|what| format!("{what}, no modem"));
-            let known = what.or_else(|| product_name(other.id).map(str::to_owned));
-            remarks.extend(known.map(|what| format!("{} is {what}", other.id)));
+            let what = catalogue.no_modem(other.id);
+            remarks.extend(what.map(|what| format!("{} is {what}, no modem", other.id)));
         }
         remarks.dedup();
         PasteReport {
             kind: "usb-text",
             printed_by,
-            sticks,
+            sticks: shown,
             modems: paste.modems.iter().map(PastedModem::of).collect(),
             others: others.len(),
+            has_nameless: paste.has_nameless,
             remarks,
         }
     }
 }
 
 impl PastedStick {
-    fn of(device: &PastedDevice, stick: &Stick, catalogue: &Catalogue) -> PastedStick {
+    /// `word`: what names it on the command line.
+    fn of(device: &PastedDevice, stick: &Stick, catalogue: &Catalogue, word: &str) -> PastedStick {
         let attributes = Attributes {
             scsi: None,
             manufacturer: stick.manufacturer.clone(),
@@ -177,9 +187,9 @@ impl PastedStick {
             known_as: product_name(stick.id),
             mode: stick.mode.code(),
             mode_text: stick.mode_words(),
-            interfaces: stick.interfaces.iter().map(PastedPort::of).collect(),
+            interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
-            next: next(device, stick, switching),
+            next: next(device, stick, switching, word),
             profile,
             gone: device.gone,
             evidence: stick.evidence.clone(),
@@ -189,11 +199,20 @@ impl PastedStick {
 }
 
 impl PastedPort {
-    fn of(i: &Interface) -> PastedPort {
+    /// What the text holds of its class, and its driver where that tells more; with a space before it.
+    fn told(&self) -> String {
+        let whole = self.class.as_ref().is_some_and(|class| class.contains('/'));
+        let driver = self.driver.as_ref().filter(|_| !whole);
+        let told: Vec<&str> =
+            [self.class.as_ref(), driver].into_iter().flatten().map(String::as_str).collect();
+        if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+    }
+
+    fn of(device: &PastedDevice, i: &Interface) -> PastedPort {
         PastedPort {
             number: i.number,
             role: i.role.code(),
-            class: format!("{:02x}/{:02x}/{:02x}", i.class, i.subclass, i.protocol),
+            class: device.class_told(i.number),
             what_for: what_for(i.role),
             driver: i.driver.clone(),
             node: i.tty.clone().or_else(|| i.netdev.clone()).or_else(|| i.cdc_wdm.clone()),
@@ -230,8 +249,19 @@ fn name(device: &PastedDevice) -> String {
     }
 }
 
-/// How to go on with a stick of a text: by its ids, because its place may be another one by now.
-fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>) -> String {
+/// How to go on with a stick of a text. One that is gone comes first, whatever is to be done with it.
+fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
+    let then = next_of_present(device, stick, switching, word);
+    match (device.gone, device.unsteady) {
+        (false, _) => then,
+        (true, false) => format!("plug it in again, then {then}"),
+        (true, true) => format!(
+            "plug it in again, into a port of the computer itself or a hub with a power supply of its own, then {then}"
+        ),
+    }
+}
+
+fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
     let id = stick.id;
     let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
     let no_driver = |i: &Interface| {
@@ -254,22 +284,23 @@ fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>) -> S
         return format!("its network interface has no driver: as root, modprobe {driver}");
     }
     match stick.mode {
-        Mode::Cdrom if switchable => format!("stickshift switch {id}"),
-        Mode::Cdrom if switching.is_some() => format!("stickshift identify {id}"),
+        Mode::Cdrom if switchable => format!("stickshift switch {word}"),
+        Mode::Cdrom if switching.is_some() => format!("stickshift identify {word}"),
         Mode::Cdrom => {
             "no switching profile has its ids: docs/unknown-stick.md says how to find the message".into()
         }
         Mode::Hilink => {
             format!(
-                "it is online by itself once its page is set up: stickshift hilink status, or stickshift identify {id}"
+                "it is online by itself once its page is set up: {}, or stickshift identify {word}",
+                its_page(stick)
             )
         }
-        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {id}"),
-        Mode::BootRom => format!("stickshift load LOADER {id}"),
-        Mode::Download => format!("stickshift flash FIRMWARE {id}"),
+        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
+        Mode::BootRom => format!("stickshift load LOADER {word}"),
+        Mode::Download => format!("stickshift flash FIRMWARE {word}"),
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
-        _ if switchable => format!("stickshift switch {id}"),
-        _ => format!("stickshift identify {id}"),
+        _ if switchable => format!("stickshift switch {word}"),
+        _ => format!("stickshift identify {word}"),
     }
 }
 
@@ -342,13 +373,15 @@ impl Report for PasteReport {
         for modem in &self.modems {
             modem.text(out)?;
         }
-        if self.sticks.is_empty() && self.modems.is_empty() {
-            writeln!(out, "no stick is in it")?;
+        match (self.sticks.is_empty() && self.modems.is_empty(), self.has_nameless) {
+            (true, true) => writeln!(out, "it does not tell the ids of the stick")?,
+            (true, false) => writeln!(out, "no stick that is known is in it")?,
+            (false, _) => {}
         }
         match self.others {
             0 => {}
-            1 => writeln!(out, "1 other USB device is no stick")?,
-            n => writeln!(out, "{n} other USB devices are no sticks")?,
+            1 => writeln!(out, "1 other USB device, whose ids are not known as a stick's")?,
+            n => writeln!(out, "{n} other USB devices, whose ids are not known as a stick's")?,
         }
         self.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))
     }
@@ -364,11 +397,7 @@ impl PastedStick {
         }
         for port in &self.interfaces {
             let node = port.node.as_deref().map(|node| format!(" {node}")).unwrap_or_default();
-            writeln!(
-                out,
-                "  if {:<4} {:<8}{node} ({}) {}",
-                port.number, port.role, port.class, port.what_for
-            )?;
+            writeln!(out, "  if {:<4} {:<8}{node}{} {}", port.number, port.role, port.told(), port.what_for)?;
         }
         if let Some(profile) = &self.profile {
             writeln!(out, "  profile {profile}")?;

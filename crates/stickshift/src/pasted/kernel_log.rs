@@ -18,6 +18,10 @@ pub(super) struct Log {
     places: BTreeMap<Place, Seen>,
     /// usb_modeswitch says in it that a switch failed.
     unswitched: bool,
+    /// What it says of the computer, or of no place.
+    remarks: Vec<&'static str>,
+    /// A CD-ROM drive that came, as it calls itself.
+    cdrom: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -29,30 +33,56 @@ struct Seen {
     /// Interfaces for which a serial driver was found, and whose port has no name yet.
     unnamed: Vec<u8>,
     remarks: Vec<&'static str>,
+    unsteady: bool,
     /// Addresses of devices that left it.
     left: Vec<(u16, u16)>,
 }
 
-/// What the kernel says when a device does not work, and what that mostly means.
-const TROUBLE: &[(&str, &str)] = &[
+/// What the kernel says when a device does not work, what that mostly means, and whether power or a cable is behind it.
+const TROUBLE: &[(&str, &str, bool)] = &[
     (
         "unable to enumerate USB device",
         "the kernel could not read its descriptors: another port or cable, no hub without power of its own",
+        true,
     ),
-    ("device descriptor read", "the kernel had to ask for its descriptors again: a bad cable, port or hub"),
+    (
+        "device descriptor read",
+        "the kernel had to ask for its descriptors again: a bad cable, port or hub",
+        true,
+    ),
     (
         "device not accepting address",
         "it did not take its address: a bad cable, port or hub, or too little power",
+        true,
     ),
-    ("over-current", "a port reported over-current: a hub with a power supply of its own"),
-    ("can't set config", "the kernel could not select its configuration"),
-    ("no of eligible configuration", "the kernel found no configuration that the port can feed"),
-    ("rejected 1 configuration due to insufficient", "the port does not give the power that it asks for"),
+    (
+        "over-current",
+        "its port reported over-current, and may have cut its power: plug it into a port of the computer itself or into a hub with a power supply of its own",
+        true,
+    ),
+    ("error -71", BROKEN, true),
+    ("err = -71", BROKEN, true),
+    ("can't set config", "the kernel could not select its configuration", false),
+    ("no of eligible configuration", "the kernel found no configuration that the port can feed", true),
+    (
+        "rejected 1 configuration due to insufficient",
+        "the port does not give the power that it asks for",
+        true,
+    ),
     (
         "bind() failure",
         "the kernel's driver of its network did not start: plug it in again, or try a newer kernel",
+        false,
     ),
 ];
+/// EPROTO.
+const BROKEN: &str =
+    "what came over its cable was broken (error -71): a bad cable or port, or too little power";
+/// What concerns the computer and no single device.
+const UNDER_VOLTAGE: (&str, &str) = (
+    "Under-voltage detected",
+    "the computer itself had too little voltage: give it a stronger power supply, or the stick a hub with a power supply of its own",
+);
 
 /// Where a driver that serves modems gave up.
 const NOT_PROBED: &str = "a driver of the kernel gave up on one of its interfaces: it may be in another composition than the driver expects";
@@ -76,7 +106,23 @@ impl Reader {
             self.log.unswitched = true;
             return true;
         }
-        let Some(found) = find(text) else { return false };
+        if text.contains(UNDER_VOLTAGE.0) {
+            self.log.remark(UNDER_VOLTAGE.1);
+            return true;
+        }
+        if let Some(name) = text.split_once(": CD-ROM ").filter(|(before, _)| before.contains("scsi ")) {
+            // `scsi 0:0:0:0: CD-ROM            ZTE      USB SCSI CD-ROM  2.31 PQ: 0 ANSI: 2`
+            let words = name.1.split(" PQ:").next().unwrap_or_default().split_whitespace();
+            self.log.cdrom = string(&words.collect::<Vec<_>>().join(" "));
+            return true;
+        }
+        let Some(found) = find(text) else {
+            let broken = text.contains("error -71") && text.contains("tty");
+            if broken {
+                self.log.remark(BROKEN);
+            }
+            return broken;
+        };
         if self.log.places.len() >= MOST_DEVICES && !self.log.places.contains_key(&found.place) {
             self.full = true;
             return true;
@@ -93,8 +139,15 @@ impl Reader {
     /// Puts what the log told to the devices of the other lines. Remarks on what it says of no single device.
     pub(super) fn join_log(&mut self) -> Vec<String> {
         let log = std::mem::take(&mut self.log);
+        let mut remarks: Vec<String> = log.remarks.iter().map(|remark| (*remark).to_owned()).collect();
         for (place, seen) in log.places {
-            let Some(mut told) = seen.device else { continue };
+            let Some(mut told) = seen.device else {
+                remarks.extend(seen.remarks.iter().map(|remark| format!("{place}: {remark}")));
+                let left = (!seen.left.is_empty()).then(|| format!("{place}: a device was unplugged"));
+                self.nameless.extend(left.filter(|_| self.devices.is_empty()));
+                continue;
+            };
+            told.unsteady = seen.unsteady;
             told.earlier = seen.earlier;
             let never_came = told.id == NO_ID && told.attached.is_empty();
             if let (true, Some(last), None) = (never_came, seen.last, self.logged(&place, &told, &seen.left))
@@ -106,7 +159,14 @@ impl Reader {
             for remark in seen.remarks {
                 told.remark(remark);
             }
+            if told.id != NO_ID
+                && let Some(before) = self.take_switched(&seen.left, told.id)
+                && !told.earlier.contains(&before)
+            {
+                told.earlier.insert(0, before);
+            }
             let Some(device) = self.logged(&place, &told, &seen.left) else {
+                told.place.get_or_insert(place);
                 self.add(told);
                 continue;
             };
@@ -119,6 +179,7 @@ impl Reader {
             device.active = device.active.or(told.active);
             device.earlier = told.earlier;
             device.gone = told.gone;
+            device.unsteady = told.unsteady;
             device.remarks.extend(told.remarks);
             for (number, attached) in told.attached {
                 let known = device.attached(number);
@@ -129,7 +190,14 @@ impl Reader {
                 known.cdc_wdm = known.cdc_wdm.take().or(attached.cdc_wdm);
             }
         }
-        log.unswitched.then(|| UNSWITCHED_REMARK.to_owned()).into_iter().collect()
+        let is_named = self.devices.iter().any(|device| device.id != NO_ID);
+        if let Some(name) = log.cdrom.filter(|_| !is_named) {
+            self.nameless.push(format!(
+                "a CD-ROM drive came ({name}), as a stick shows that is not switched yet; its ids are missing"
+            ));
+        }
+        remarks.extend(log.unswitched.then(|| UNSWITCHED_REMARK.to_owned()));
+        remarks
     }
 
     /// The device of the other lines that the log tells of: by its place or its address now or before; where the log does not name its ids,
@@ -180,6 +248,24 @@ fn address(text: &str) -> Option<u16> {
     let (_, rest) = text.split_once("device number ").or_else(|| text.split_once("address "))?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().ok()
+}
+
+impl Log {
+    fn remark(&mut self, remark: &'static str) {
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+}
+
+/// The place behind the port of a hub: `1-1-port3` is 1-1.3, `usb1-port2` is 1-2.
+fn port(word: &str) -> Option<Place> {
+    let (hub, port) = word.split_once("-port")?;
+    let place = match hub.strip_prefix("usb") {
+        Some(bus) => format!("{bus}-{port}"),
+        None => format!("{hub}.{port}"),
+    };
+    place.parse().ok()
 }
 
 impl Seen {
@@ -248,8 +334,9 @@ impl Seen {
     }
 
     fn remark_on_trouble(&mut self, text: &str) {
-        if let Some((_, remark)) = TROUBLE.iter().find(|(words, _)| text.contains(words)) {
+        if let Some((_, remark, unsteady)) = TROUBLE.iter().find(|(words, ..)| text.contains(words)) {
             self.remark(remark);
+            self.unsteady |= unsteady;
         }
     }
 
@@ -354,7 +441,7 @@ fn find(text: &str) -> Option<Found<'_>> {
             None => (plain, None),
         };
         let closed = word.ends_with(':') || interface.is_some();
-        if let Ok(place) = place.parse::<Place>()
+        if let Some(place) = place.parse::<Place>().ok().or_else(|| port(place))
             && closed
             && !before.is_empty()
         {

@@ -16,10 +16,13 @@ mod joined;
 mod kernel_log;
 mod lines;
 mod lsusb;
+mod mode_switch;
 mod modem_manager;
 mod number;
 mod tree;
 mod usb_devices;
+mod windows;
+mod without_ids;
 
 use std::collections::BTreeMap;
 
@@ -69,6 +72,10 @@ pub enum Format {
     KernelLog,
     /// `mmcli -m`.
     ModemManager,
+    /// `usb_modeswitch -W`, or its dispatcher.
+    ModeSwitch,
+    /// Hardware ids in Windows' device manager.
+    Windows,
 }
 
 impl Format {
@@ -81,6 +88,8 @@ impl Format {
             Format::UsbDevices => "usb-devices",
             Format::KernelLog => "dmesg",
             Format::ModemManager => "mmcli -m",
+            Format::ModeSwitch => "usb_modeswitch",
+            Format::Windows => "Windows (hardware ids)",
         }
     }
 }
@@ -88,8 +97,10 @@ impl Format {
 /// What the system made of an interface, as far as the text says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attached {
-    /// Its class where no descriptor of it was pasted, as far as its driver or the name of its class tells.
+    /// Its class where no descriptor of it was pasted: one that its driver or the name of its class goes with.
     pub class: Option<[u8; 3]>,
+    /// bInterfaceClass, where the text names it.
+    pub named_class: Option<u8>,
     /// The kernel driver; `Some(None)` where the text says that there is none.
     pub driver: Option<Option<String>>,
     /// Name of its serial port, `ttyUSB0`.
@@ -133,6 +144,8 @@ pub struct PastedDevice {
     pub earlier: Vec<UsbId>,
     /// The text ends with it unplugged.
     pub gone: bool,
+    /// The text shows that its port gave too little power, or that its cable or port failed.
+    pub unsteady: bool,
     /// What it was read from, in order.
     pub formats: Vec<Format>,
     /// What the text does not show, or shows as trouble; one lower-case line each.
@@ -158,6 +171,8 @@ pub struct Paste {
     pub modems: Vec<ManagedModem>,
     /// What the text as a whole lacks; one lower-case line each.
     pub remarks: Vec<String>,
+    /// It tells of a device whose ids are not in it.
+    pub has_nameless: bool,
 }
 
 /// Reads a text; `None` when no line of it is of a known form. Remarks alone mean that the text is of such a form and names no device. Bytes that are no UTF-8 are replaced; UTF-16 with its mark is read.
@@ -197,6 +212,9 @@ struct Reader {
     tree: tree::Tree,
     log: kernel_log::Log,
     managed: modem_manager::Managed,
+    mode_switch: mode_switch::ModeSwitch,
+    /// Remarks on devices without ids.
+    nameless: Vec<String>,
     /// A device was left out because there were too many.
     full: bool,
 }
@@ -207,7 +225,9 @@ impl Reader {
         let _ = self.tree_line(line)
             || self.lsusb_line(line)
             || self.usb_devices_line(line.text)
+            || self.mode_switch_line(line.text)
             || self.kernel_log_line(line.text)
+            || self.windows_line(line.text)
             || self.verbose_line(line.text)
             || self.managed.line(line.text);
     }
@@ -234,13 +254,18 @@ impl Reader {
 
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
-        let mut remarks = self.join_tree();
-        remarks.extend(self.join_log());
+        self.join_tree();
+        let mut remarks = self.join_log();
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
-        let nameless = self.devices.iter().filter(|d| d.id == NO_ID).count();
-        if nameless > 0 {
-            remarks.push("the lines with the ids of a device are missing: paste the whole text".to_owned());
+        for device in self.devices.iter().filter(|d| d.id == NO_ID) {
+            self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));
+            self.nameless
+                .push("the lines with the ids of a device are missing: paste the whole text".to_owned());
         }
+        self.nameless.sort();
+        self.nameless.dedup();
+        let has_nameless = !self.nameless.is_empty();
+        remarks.append(&mut self.nameless);
         self.devices.retain(|d| d.id != NO_ID);
         if self.full {
             remarks.push(format!("only the first {MOST_DEVICES} devices are shown"));
@@ -249,8 +274,11 @@ impl Reader {
             device.end_at_a_cut();
             device.remark_on_cuts();
         }
+        if self.managed.saw_none {
+            remarks.push("ModemManager found no modem".to_owned());
+        }
         let modems = self.managed.finish(text);
-        Paste { devices: self.devices, modems, remarks }
+        Paste { devices: self.devices, modems, remarks, has_nameless }
     }
 }
 
@@ -272,6 +300,7 @@ impl PastedDevice {
             attached: BTreeMap::new(),
             earlier: Vec::new(),
             gone: false,
+            unsteady: false,
             formats: Vec::new(),
             remarks: Vec::new(),
             counts: Vec::new(),
@@ -405,6 +434,15 @@ impl PastedDevice {
         interfaces.into_values().collect()
     }
 
+    /// What the text holds of the class of an interface: class, subclass and protocol, `ff/03/12`; the class alone, `ff`; or nothing.
+    pub fn class_told(&self, interface: u8) -> Option<String> {
+        let described = self.shown().and_then(|c| c.interfaces.iter().find(|i| i.number == interface));
+        match described {
+            Some(i) => Some(format!("{:02x}/{:02x}/{:02x}", i.class[0], i.class[1], i.class[2])),
+            None => self.attached.get(&interface)?.named_class.map(|class| format!("{class:02x}")),
+        }
+    }
+
     /// Every interface as descriptors: those that were pasted, else those that the drivers tell of.
     pub fn descriptors(&self) -> Vec<ConfigurationDescriptor> {
         if self.configurations.iter().any(|c| !c.interfaces.is_empty()) {
@@ -463,7 +501,7 @@ impl PastedDevice {
             self.remark("the text is cut: it shows fewer interfaces than the device has");
         }
         let shows = self.configurations.iter().any(|c| !c.interfaces.is_empty()) || !self.attached.is_empty();
-        if !shows {
+        if !shows && self.formats != [Format::Windows] {
             self.remark("no interface is in the text: `lsusb -v` or `usb-devices` shows them");
         }
     }
@@ -538,8 +576,10 @@ fn class_of_driver(driver: &str) -> Option<[u8; 3]> {
         "cdc_acm" => [0x02, 0x02, 0x01],
         "hub" => [0x09, 0x00, 0x00],
         "usbhid" => [0x03, 0x00, 0x00],
-        "option" | "sierra" | "sierra_net" | "qcserial" | "hso" | "ipw" | "qmi_wwan" | "huawei_cdc_ncm"
-        | "usbserial" | "usbserial_generic" => [0xff, 0xff, 0xff],
+        // What that driver binds to (Linux: its table of ids).
+        "huawei_cdc_ncm" => [0xff, 0x02, 0x16],
+        "option" | "sierra" | "sierra_net" | "qcserial" | "hso" | "ipw" | "qmi_wwan" | "usbserial"
+        | "usbserial_generic" => [0xff, 0xff, 0xff],
         _ => return None,
     })
 }

@@ -51,10 +51,16 @@ pub(super) struct Managed {
     now: Option<ManagedModem>,
     /// The next lines without a key go on with the ports.
     in_ports: bool,
+    /// It said that there is no modem.
+    pub(super) saw_none: bool,
 }
 
 impl Managed {
     pub(super) fn line(&mut self, text: &str) -> bool {
+        if text.contains("No modems were found") || text.contains("couldn't find modem") {
+            self.saw_none = true;
+            return true;
+        }
         if text.contains("/org/freedesktop/ModemManager1/Modem/") || text.starts_with("modem.dbus-path") {
             self.end();
             self.now = Some(ManagedModem::default());

@@ -7,6 +7,91 @@ use super::*;
 use crate::profile::Catalogue;
 use crate::stick::is_stick;
 
+#[test]
+fn texts_that_are_asked_for_in_help_forums_are_read() {
+    for (text, devices, remarks) in [
+        // Windows.
+        ("USB\\VID_12D1&PID_1506&REV_0102&MI_00\nUSB\\VID_12D1&PID_1506&MI_00\n", "- 12d1:1506 modem", ""),
+        ("x (COM8)  usb#vid_19d2&amp;pid_2000#5&1c2a", "- 19d2:2000 cdrom", ""),
+        // usb_modeswitch.
+        (
+            "Look for default devices ...\n  searching devices, found USB ID 12d1:1f01\n   found matching vendor ID\n   \
+             found matching product ID\nAccess device 004 on bus 001\nUSB description data (for identification)\n\
+             Manufacturer: HUAWEI_MOBILE\n     Product: HUAWEI_MOBILE\n  Serial No.: 1\n Device is gone, skipping any further commands\n",
+            "- 12d1:1f01 cdrom",
+            "the device left",
+        ),
+        ("usb_modeswitch: switch device 19d2:2000 on 003/014\n", "- 19d2:2000 cdrom", ""),
+        // No ids: what is a modem all the same, or may be.
+        (
+            "/:  Bus 01.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/1p, 480M\n    \
+             |__ Port 2: Dev 7, If 0, Class=Vendor Specific Class, Driver=option, 480M\n",
+            "",
+            "the device at 1-2 is a modem, for the driver option serves modems only",
+        ),
+        (
+            "/:  Bus 01.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/1p, 480M\n    \
+             |__ Port 2: Dev 7, If 0, Class=Communications, Driver=cdc_ncm, 480M\n",
+            "",
+            "is a network card (cdc_ncm), as some sticks are",
+        ),
+        ("option 1-1:1.0: GSM modem (1-port) converter detected\n", "", "the device at 1-1 is a modem"),
+        (
+            "usb 1-1: new high-speed USB device number 3 using ehci\nusb-storage 1-1:1.0: USB Mass Storage device detected\n\
+             scsi 0:0:0:0: CD-ROM            ZTE      USB SCSI CD-ROM  2.31 PQ: 0 ANSI: 2\n",
+            "",
+            "a CD-ROM drive came (ZTE USB SCSI CD-ROM 2.31)",
+        ),
+        ("usb 1-1: USB disconnect, device number 5\n", "", "1-1: a device was unplugged"),
+        ("No modems were found\n", "", "ModemManager found no modem"),
+        // Power and cables.
+        ("hwmon hwmon1: Under-voltage detected! (0x00050005)\n", "", "too little voltage"),
+        ("usb 1-1-port3: over-current change #3\n", "", "1-1.3: its port reported over-current"),
+        ("usb usb1-port2: unable to enumerate USB device\n", "", "1-2: the kernel could not read"),
+    ] {
+        let paste = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(lines(&paste).join("; "), devices, "{text}");
+        let own = paste.devices.iter().flat_map(|d| d.remarks.clone());
+        let told = own.chain(paste.remarks.clone()).collect::<Vec<_>>().join("; ");
+        assert!(told.contains(remarks), "{text}: {told}");
+    }
+    assert_eq!(read(b"USB\\VID_12D1&PID_1506&REV_0102").unwrap().devices[0].release, Some(0x0102));
+}
+
+#[test]
+fn what_was_switched_stood_there_before() {
+    let log = "usb_modeswitch: switch device 12d1:14fe on 001/005\nusb 1-1.4: USB disconnect, device number 5\n\
+               usb 1-1.4: New USB device found, idVendor=12d1, idProduct=1506\n";
+    let paste = read(log.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["1-1.4 12d1:1506 modem"]);
+    assert_eq!(paste.devices[0].earlier, ["12d1:14fe".parse().unwrap()]);
+}
+
+#[test]
+fn too_little_power_before_the_end_is_known_of_the_device() {
+    let log = "usb 1-1.3: New USB device found, idVendor=12d1, idProduct=1446\nusb 1-1-port3: over-current change #3\n\
+               usb 1-1.3: USB disconnect, device number 23\n";
+    let device = &read(log.as_bytes()).unwrap().devices[0];
+    assert!(device.gone && device.unsteady && device.remarks.iter().any(|r| r.contains("over-current")));
+}
+
+/// A driver goes with some class; that is not what the text says.
+#[test]
+fn classes_are_told_as_far_as_the_text_holds_them() {
+    let told = |text: &str| {
+        let device = read(text.as_bytes()).unwrap().devices.remove(0);
+        let interfaces = device.stick(&place(), &Catalogue::builtin()).interfaces;
+        interfaces.iter().map(|i| device.class_told(i.number)).collect::<Vec<_>>()
+    };
+    let log = "usb 1-1: New USB device found, idVendor=12d1, idProduct=1506\noption 1-1:1.0: GSM modem (1-port) converter detected\n";
+    assert_eq!(told(log), [None]);
+    let tree = "/:  Bus 01.Port 1: Dev 1, Class=root_hub, Driver=xhci_hcd/1p, 480M\n    \
+                |__ Port 2: Dev 7, If 0, Class=Vendor Specific Class, Driver=option, 480M\n    ID 2c7c:0125\n";
+    assert_eq!(told(tree), [Some("ff".to_owned())]);
+    let listing = "P:  Vendor=12d1 ProdID=1506 Rev=01.02\nI:  If#=0x0 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=03 Prot=12 Driver=option\n";
+    assert_eq!(told(listing), [Some("ff/03/12".to_owned())]);
+}
+
 /// Each file of tests/fixtures/pasted, and what it says of each device that is a stick: `place id mode roles`.
 const FILES: &[(&str, &[&str])] = &[
     ("15b6-wrapped.usb-devices", &["2-3 12d1:15b6 modem 0=pcui 1=modem 2=network 3=storage"]),

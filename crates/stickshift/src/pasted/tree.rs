@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lines::Line;
 use super::number::string;
 use super::usb_devices::place;
-use super::{Attached, Format, PastedDevice, Reader, class_of_driver};
+use super::{Attached, Format, PastedDevice, Reader, class_of_driver, without_ids};
 use crate::stick::{Place, UsbId};
 
 /// Columns by which each hub indents what stands behind it.
@@ -60,8 +60,8 @@ impl Reader {
         false
     }
 
-    /// Puts what the tree told to the devices of the other lines. Remarks on what stays nameless.
-    pub(super) fn join_tree(&mut self) -> Vec<String> {
+    /// Puts what the tree told to the devices of the other lines.
+    pub(super) fn join_tree(&mut self) {
         let mut nameless = 0;
         for (address, branch) in std::mem::take(&mut self.tree.found) {
             let known = self
@@ -75,6 +75,7 @@ impl Reader {
                 }
                 (None, None) => {
                     nameless += 1;
+                    self.nameless.extend(without_ids::evidence(branch.place.as_ref(), &branch.interfaces));
                     None
                 }
             };
@@ -85,13 +86,13 @@ impl Reader {
             for (number, attached) in branch.interfaces {
                 let known = device.attached(number);
                 known.class = known.class.or(attached.class);
+                known.named_class = attached.named_class;
                 known.driver = attached.driver.or(known.driver.take());
             }
         }
-        if nameless == 0 || !self.devices.is_empty() {
-            return Vec::new();
+        if nameless > 0 && self.devices.is_empty() {
+            self.nameless.push("`lsusb -t` alone names no ids: add the lines of `lsusb`".to_owned());
         }
-        vec!["`lsusb -t` alone names no ids: add the lines of `lsusb`".to_owned()]
     }
 }
 
@@ -125,8 +126,10 @@ impl Tree {
         let class = rest.split_once("Class=").map(|(_, c)| c.split(',').next().unwrap_or_default().trim());
         let driver = rest.split_once("Driver=").map(|(_, d)| d.split(',').next().unwrap_or_default().trim());
         let driver = driver.map(|d| (!d.is_empty() && !d.starts_with(['[', '('])).then(|| plain_name(d)));
-        let class = class_named(class.unwrap_or_default(), driver.as_ref().and_then(|d| d.as_deref()));
-        branch.interfaces.insert(interface, Attached { class, driver, ..Attached::default() });
+        let named_class = class.and_then(class_named);
+        let by_driver = driver.as_ref().and_then(|d| d.as_deref()).and_then(class_of_driver);
+        let class = named_class.map(|class| likely_class(class, by_driver)).or(by_driver);
+        branch.interfaces.insert(interface, Attached { class, named_class, driver, ..Attached::default() });
         true
     }
 }
@@ -146,12 +149,11 @@ fn digits(text: &str) -> Option<u16> {
     text[..end].parse().ok()
 }
 
-/// The class by its name in lsusb; the driver tells the rest.
-fn class_named(name: &str, driver: Option<&str>) -> Option<[u8; 3]> {
-    let by_driver = driver.and_then(class_of_driver);
-    let class = match name {
+/// bInterfaceClass by its name in lsusb.
+fn class_named(name: &str) -> Option<u8> {
+    Some(match name {
         // The second names are those of usbutils before 003.
-        "Mass Storage" | "stor." => return Some([0x08, 0x06, 0x50]),
+        "Mass Storage" | "stor." => 0x08,
         "Communications" | "comm." => 0x02,
         "CDC Data" | "data" => 0x0a,
         "Vendor Specific Class" | "vend." => 0xff,
@@ -163,16 +165,20 @@ fn class_named(name: &str, driver: Option<&str>) -> Option<[u8; 3]> {
         "Video" | "video" => 0x0e,
         "Chip/SmartCard" | "scard" => 0x0b,
         "Application Specific Interface" | "app." => 0xfe,
-        _ => return by_driver,
-    };
+        _ => return None,
+    })
+}
+
+/// What an interface of this class most likely is, with what its driver goes with.
+fn likely_class(class: u8, by_driver: Option<[u8; 3]>) -> [u8; 3] {
     match (class, by_driver) {
         // One driver may take functions of several kinds; the class that is printed counts.
-        (_, Some(told)) if told[0] == class => Some(told),
-        (0x0a, _) => Some([0x0a, 0, 0]),
-        (0xff, _) => Some([0xff, 0xff, 0xff]),
+        (_, Some(told)) if told[0] == class => told,
+        (0x08, _) => [0x08, 0x06, 0x50],
+        (0xff, _) => [0xff, 0xff, 0xff],
         // RNDIS comes under three classes.
-        (0x02, Some([0xe0, ..])) => Some([0x02, 0x02, 0xff]),
-        (0xef, Some([0xe0, ..])) => Some([0xef, 0x04, 0x01]),
-        (class, _) => Some([class, 0, 0]),
+        (0x02, Some([0xe0, ..])) => [0x02, 0x02, 0xff],
+        (0xef, Some([0xe0, ..])) => [0xef, 0x04, 0x01],
+        (class, _) => [class, 0, 0],
     }
 }

@@ -56,7 +56,7 @@ struct Vendor {
 include!(concat!(env!("OUT_DIR"), "/usb_ids.rs"));
 
 /// Drivers of Linux that bind to modems alone.
-const MODEM_DRIVERS: &[&str] =
+pub(crate) const MODEM_DRIVERS: &[&str] =
     &["option", "sierra", "sierra_net", "qcserial", "hso", "ipw", "qmi_wwan", "huawei_cdc_ncm", "cdc_mbim"];
 
 /// Drivers of Linux that make a network interface or a control channel of what their interface's descriptor does not tell.

@@ -1,0 +1,25 @@
+//! Hardware ids as Windows shows them: `USB\VID_12D1&PID_1506&REV_0102&MI_00`.
+
+use super::number::id;
+use super::{Format, Reader};
+use crate::stick::UsbId;
+
+impl Reader {
+    pub(super) fn windows_line(&mut self, text: &str) -> bool {
+        if !text.contains("ID_") && !text.contains("id_") {
+            return false;
+        }
+        let text = text.to_ascii_uppercase();
+        let mut found = false;
+        for (at, _) in text.match_indices("VID_") {
+            let field = |name: &str| text[at..].split_whitespace().next()?.split_once(name).map(|(_, v)| v);
+            let vendor = id(&text[at + "VID_".len()..]);
+            let Some((vendor, product)) = vendor.zip(field("&PID_").and_then(id)) else { continue };
+            found = true;
+            let Some(index) = self.only(UsbId::new(vendor, product), Format::Windows) else { continue };
+            let device = &mut self.devices[index];
+            device.release = device.release.or(field("&REV_").and_then(id));
+        }
+        found
+    }
+}
