@@ -491,3 +491,19 @@ fn a_network_card_that_leaves_for_good_is_in_a_state_that_nobody_saw() {
     );
     assert!(bus.device(&place()).unwrap().is_none(), "the verdict is true");
 }
+
+#[test]
+fn requests_without_a_session_are_not_said_to_be_sent() {
+    let mut bus = VirtualBus::new();
+    // A web server that speaks another API.
+    bus.plug(&place(), catalogue::virtual_stick("mf823", 1, None).unwrap());
+    bus.advance(seconds(40));
+    let error = web_ports::open(&mut bus, &place(), None, &mut Session::quiet()).unwrap_err();
+    assert_eq!(error.verdict(), Some(Verdict::Untouched), "{error:?}");
+    assert!(!error.is(ErrorKind::NotSwitched), "no message was tried: {error:?}");
+    let tried = error.facts().iter().find(|(name, _)| *name == "tried").map(|(_, tried)| tried.clone());
+    assert!(
+        tried.is_some_and(|tried| tried.starts_with("device/mode 0 (project mode): not sent")),
+        "{error:?}"
+    );
+}
