@@ -12,7 +12,7 @@ impl Fields {
         Fields(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// Reads an object of texts, numbers, truths, and lists of them. A truth that is false is left out, as an unticked box is.
+    /// Reads an object of texts, numbers, truths, and lists of them. A truth is `on` or `off`.
     pub(crate) fn of_json(object: &Map<String, Value>) -> Option<Fields> {
         let mut fields = Fields::default();
         for (name, value) in object {
@@ -29,7 +29,8 @@ impl Fields {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(true) => "on".to_owned(),
-            Value::Bool(false) | Value::Null => return Some(()),
+            Value::Bool(false) => "off".to_owned(),
+            Value::Null => return Some(()),
             _ => return None,
         };
         self.push(name, text);
@@ -50,6 +51,16 @@ impl Fields {
         self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
     }
 
+    /// Whether a switch is on. Every other value than these two is refused: whoever sends one may mean the opposite.
+    pub(crate) fn is_on(&self, name: &str) -> Result<bool, String> {
+        let mut values = self.all(name).filter(|value| !value.is_empty());
+        match (values.next(), values.next()) {
+            (None | Some("off"), None) => Ok(false),
+            (Some("on"), None) => Ok(true),
+            _ => Err(format!("{name} is on or off, once")),
+        }
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
@@ -65,13 +76,17 @@ mod tests {
     fn an_object_reads_as_a_form_does() {
         let object = json!({"a": "x y", "list": ["1", 2], "yes": true, "no": false, "none": null});
         let fields = Fields::of_json(object.as_object().unwrap()).unwrap();
-        let form = Fields::of_form(b"a=x+y&list=1&list=2&yes=on");
+        let form = Fields::of_form(b"a=x+y&list=1&list=2&yes=on&no=off");
         let sorted = |fields: Fields| {
             let mut fields = fields.0;
             fields.sort();
             fields
         };
         assert_eq!(sorted(fields), sorted(form));
+        let switches = Fields::of_form(b"yes=on&no=off&empty=&odd=no&both=on&both=off");
+        let states = ["yes", "no", "empty", "absent"].map(|name| switches.is_on(name));
+        assert_eq!(states, [Ok(true), Ok(false), Ok(false), Ok(false)]);
+        assert!(switches.is_on("odd").is_err() && switches.is_on("both").is_err());
         assert!(Fields::of_json(json!({"a": {"b": 1}}).as_object().unwrap()).is_none());
         assert!(Fields::of_json(json!({"a": [[1]]}).as_object().unwrap()).is_none());
     }

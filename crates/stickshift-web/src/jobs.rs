@@ -203,7 +203,7 @@ impl Job {
 }
 
 fn stays(operation: &Operation, fields: &Fields) -> bool {
-    operation.way == Way::Service || operation.name == "up" && fields.has("stay")
+    operation.way == Way::Service || operation.name == "up" && fields.is_on("stay") == Ok(true)
 }
 
 /// Nobody else talks to the stick while it is there; none where it is about no stick.
@@ -304,7 +304,7 @@ impl Jobs {
 
     /// Runs a command and gives its last line.
     pub(crate) async fn read(&self, operation: &'static Operation, fields: &Fields) -> Value {
-        let words = match (operation.words)(fields, &self.uploads) {
+        let words = match operation.line(fields, &self.uploads) {
             Ok(words) => words,
             Err(what) => return refusal("usage", &what, "", 2),
         };
@@ -419,7 +419,7 @@ impl Jobs {
         let secrets = operation.take_secrets(&mut fields);
         if let ("down", Ok(at)) = (operation.name, place(&fields)) {
             // A browser that leaves meanwhile has asked for both: for the end of what stays online, and to hang up.
-            let (jobs, words) = (Arc::clone(self), (operation.words)(&fields, &self.uploads));
+            let (jobs, words) = (Arc::clone(self), operation.line(&fields, &self.uploads));
             let words = words.map_err(|what| refusal("usage", &what, "", 2))?;
             let hangs_up = tokio::spawn(async move {
                 jobs.end_staying(&at).await?;
@@ -428,7 +428,7 @@ impl Jobs {
             return hangs_up.await.unwrap_or_else(|_| Err(without_end("hanging up came to no end")));
         }
         let mut words =
-            (operation.words)(&fields, &self.uploads).map_err(|what| refusal("usage", &what, "", 2))?;
+            operation.line(&fields, &self.uploads).map_err(|what| refusal("usage", &what, "", 2))?;
         if operation.way == Way::Plan {
             words.insert(1, "--dry-run".into());
         }
@@ -462,7 +462,9 @@ impl Jobs {
             );
             return Err(refusal("consent-needed", &what, "", 5));
         }
-        let words = (planned.operation.words)(&planned.fields, &self.uploads)
+        let words = planned
+            .operation
+            .line(&planned.fields, &self.uploads)
             .map_err(|what| refusal("usage", &what, "", 2))?;
         self.start(planned.operation, planned.fields.clone(), words, Secrets::new(), Some(plan), None).await
     }

@@ -184,7 +184,7 @@ fn parameters(op: &Operation) -> Vec<Value> {
     of_url
         .map(|f| {
             let place = if f.kind == Kind::Path { "path" } else { "query" };
-            json!({ "name": f.name, "in": place, "required": f.kind != Kind::Optional, "description": f.about, "schema": { "type": "string" } })
+            json!({ "name": f.name, "in": place, "required": !matches!(f.kind, Kind::Optional | Kind::Switch), "description": f.about, "schema": { "type": "string" } })
         })
         .collect()
 }
@@ -194,6 +194,7 @@ fn of_field(field: &Field) -> Value {
         Kind::Several => {
             json!({ "type": "array", "items": { "type": "string" }, "description": field.about })
         }
+        Kind::Switch => json!({ "enum": ["on", "off"], "description": field.about }),
         Kind::Secret(_) => {
             json!({ "type": "string", "format": "password", "writeOnly": true, "description": field.about })
         }

@@ -337,6 +337,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     any(
         &["bridge"],
+        Kind::FileExists,
+        "a file of that name holds something else, which an outbox would replace",
+        "name another file for --outbox",
+    ),
+    any(
+        &["bridge"],
         Kind::PortBusy,
         "a bridge with the same name runs on this computer",
         "stop it, or give this one a --name, or an --outbox, of its own",

@@ -71,6 +71,29 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
         .with_verdict(Verdict::Untouched)
 }
 
+/// A file that holds anything but an outbox is not replaced by one. A power cut may have left half of its first line.
+fn refuse_other_files(path: &Path) -> Result<()> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(LARGEST).read_to_end(&mut start).map_err(|e| unwritable(path, e))?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(unwritable(path, e)),
+    };
+    let (first, is_whole) = match start.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&start[..end], true),
+        None => (&start[..], false),
+    };
+    let is_ours = match is_whole {
+        true => serde_json::from_slice::<Line>(first).is_ok(),
+        false => first.is_empty() || first.starts_with(b"{\""),
+    };
+    if is_ours || start.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    let what = format!("{} is there already, and is no outbox", path.display());
+    Err(Error::new(ErrorKind::FileExists, what).with_verdict(Verdict::Untouched))
+}
+
 impl Outbox {
     /// The outbox in a file, which is made where there is none. Half a line at its end is what a power cut left.
     ///
@@ -80,6 +103,7 @@ impl Outbox {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| unwritable(path, e))?;
         }
+        refuse_other_files(path)?;
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let lock = private().open(&name).map_err(|e| unwritable(path, e))?;
@@ -303,6 +327,20 @@ mod tests {
         assert!(outbox.put(vec![entry("x")]).unwrap());
         drop(outbox);
         assert_eq!(ids(&Outbox::open(&path).unwrap()), ["b", "x"]);
+        // In the first line of all.
+        std::fs::write(&path, b"{\"put\":{\"id").unwrap();
+        assert!(ids(&Outbox::open(&path).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn another_file_is_no_outbox() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        for text in ["my notes", "my notes\n", "{\"a\": 1}\n", "\u{7f}ELF"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Outbox::open(&path).unwrap_err().is(ErrorKind::FileExists), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
     }
 
     #[test]

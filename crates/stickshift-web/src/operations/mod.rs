@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Required,
     /// It may come several times, and once at least.
     Several,
+    /// `on` or `off`; left out, it is off.
+    Switch,
     /// It may be left out, and is shown nowhere: the command gets it as this variable.
     Secret(&'static str),
 }
@@ -65,10 +67,21 @@ pub(crate) struct Operation {
     pub(crate) about: &'static str,
     pub(crate) way: Way,
     pub(crate) fields: &'static [Field],
-    pub(crate) words: Words,
+    /// As [`Operation::line`] calls it.
+    words: Words,
 }
 
 impl Operation {
+    /// The words of the command line.
+    pub(crate) fn line(&self, fields: &Fields, uploads: &Uploads) -> Result<Vec<String>, String> {
+        let mut fields = fields.clone();
+        for field in self.fields.iter().filter(|field| field.kind == Kind::Switch) {
+            let is_on = fields.is_on(field.name)?;
+            fields.0.retain(|(name, _)| name != field.name || is_on);
+        }
+        (self.words)(&fields, uploads)
+    }
+
     /// Takes the secrets out of the fields of a request.
     pub(crate) fn take_secrets(&self, fields: &mut Fields) -> Secrets {
         let mut secrets = Secrets::new();
@@ -159,7 +172,7 @@ mod tests {
             for value in nasty {
                 let mut fields = Fields::default();
                 op.fields.iter().for_each(|field| fields.push(field.name, value));
-                let Ok(words) = (op.words)(&fields, &uploads) else { continue };
+                let Ok(words) = op.line(&fields, &uploads) else { continue };
                 let options = words.iter().take_while(|word| *word != "--");
                 for word in options {
                     assert!(word != value, "{}: {words:?}", op.name);
@@ -175,7 +188,7 @@ mod tests {
                 op.fields
                     .iter()
                     .for_each(|f| fields.push(f.name, if f.name == name { value } else { "1-1" }));
-                let Ok(words) = (op.words)(&fields, &uploads) else { continue };
+                let Ok(words) = op.line(&fields, &uploads) else { continue };
                 let at = words.iter().position(|word| word == value);
                 let end = words.iter().position(|word| word == "--");
                 assert!(at.is_none() || end < at, "{}: {words:?}", op.name);

@@ -24,11 +24,11 @@ const UP: &[Field] = &[
     field("ip", Kind::Optional, "v4, v6 or v4v6"),
     field("way", Kind::Optional, "auto, ncm, ppp, hilink, mbim or ecm"),
     field("pin", Kind::Secret("STICKSHIFT_PIN"), "PIN of the SIM: tried once, and never with the last try"),
-    field("roaming", Kind::Optional, "on: switch data in other operators' networks on in the stick"),
-    field("no-default", Kind::Optional, "on: no default route"),
+    field("roaming", Kind::Switch, "on: switch data in other operators' networks on in the stick"),
+    field("no-default", Kind::Switch, "on: no default route"),
     field("metric", Kind::Optional, "Metric of the default route"),
     field("mtu", Kind::Optional, "Largest packet in bytes"),
-    field("stay", Kind::Optional, "on: watch the connection, and mend what fails, until the job is stopped"),
+    field("stay", Kind::Switch, "on: watch the connection, and mend what fails, until the job is stopped"),
 ];
 
 fn up(f: &Fields, only_plan: bool) -> Result<Vec<String>, String> {
@@ -412,13 +412,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             field("firmware", Kind::Required, "The id of the main firmware's file"),
             field("webui", Kind::Optional, "The id of the web UI's file"),
             field("loader", Kind::Optional, "The id of the loader's file"),
-            field("resume", Kind::Optional, "on: go on with the interrupted run at this place"),
-            field("no-updates", Kind::Optional, "on: turn off the stick's automatic updates first"),
-            field("allow-erase", Kind::Optional, "on: start a loader that erases the whole flash"),
-            field("allow-mismatch", Kind::Optional, "on: flash an image that is made for other hardware"),
-            field("allow-unsigned", Kind::Optional, "on: flash an image without a signature"),
-            field("allow-partial", Kind::Optional, "on: flash an image in which partitions are missing"),
-            field("allow-no-loader", Kind::Optional, "on: write the boot loader without a loader at hand"),
+            field("resume", Kind::Switch, "on: go on with the interrupted run at this place"),
+            field("no-updates", Kind::Switch, "on: turn off the stick's automatic updates first"),
+            field("allow-erase", Kind::Switch, "on: start a loader that erases the whole flash"),
+            field("allow-mismatch", Kind::Switch, "on: flash an image that is made for other hardware"),
+            field("allow-unsigned", Kind::Switch, "on: flash an image without a signature"),
+            field("allow-partial", Kind::Switch, "on: flash an image in which partitions are missing"),
+            field("allow-no-loader", Kind::Switch, "on: write the boot loader without a loader at hand"),
         ],
         words: |f, u| {
             let mut words = vec!["convert".into()];
@@ -443,7 +443,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         way: Way::Job,
         fields: &[
             field("to", Kind::Optional, "stick or hilink"),
-            field("needle", Kind::Optional, "on: with firmware that requires the boot pin"),
+            field("needle", Kind::Switch, "on: with firmware that requires the boot pin"),
             field("fault", Kind::Optional, "What goes wrong, for example powerloss@300"),
         ],
         words: |f, _| {
