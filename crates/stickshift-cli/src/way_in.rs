@@ -347,6 +347,33 @@ fn limited(link: Box<dyn HttpLink>) -> Box<dyn HttpLink> {
 mod tests {
     use super::*;
 
+    /// Programs that this one starts do not get what is read here.
+    #[test]
+    fn every_secret_is_one_by_its_name() {
+        fn sources(folder: &std::path::Path, all: &mut String) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    sources(&path, all);
+                } else {
+                    all.push_str(&std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        let mut all = String::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+        let mut found = 0;
+        // A call may stand in several lines.
+        for (at, _) in all.match_indices("secret(").filter(|(at, _)| !all[..*at].ends_with("fn ")) {
+            let call = &all[at..all.len().min(at + 120)];
+            let Some(name) = call.split('"').find(|part| part.starts_with("STICKSHIFT_")) else { continue };
+            // The name of a user is none.
+            assert!(stickshift::host::child::is_secret(name) || name == "STICKSHIFT_USER", "{name}");
+            found += 1;
+        }
+        assert!(found > 6, "{found}");
+    }
+
     #[test]
     fn a_hosted_command_takes_nothing_from_the_environment_of_the_program() {
         // One that is set wherever tests run.

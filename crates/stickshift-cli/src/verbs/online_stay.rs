@@ -5,12 +5,13 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
 use stickshift::error::Result;
+use stickshift::host::child;
 use stickshift::link::{Bus, Moment};
 use stickshift::online::stay::{Health, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
 use stickshift::online::{Access, Computer, Connection, Wanted};
@@ -193,7 +194,7 @@ fn happened(news: News<'_>, place: &str) -> Option<Happened> {
 
 /// Runs the owner's program; it is not waited for longer than it takes to start.
 fn call(context: &Context, hook: &OsString, place: &str, happened: &Happened) {
-    let mut command = Command::new(hook);
+    let mut command = child::command(hook);
     command.arg(happened.what).env("STICKSHIFT_PLACE", place).env("STICKSHIFT_TEXT", &happened.text);
     if let Some(connection) = &happened.connection {
         command.env("STICKSHIFT_INTERFACE", &connection.interface);

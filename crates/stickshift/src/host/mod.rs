@@ -26,6 +26,7 @@ mod aside;
 mod bus;
 #[cfg(target_os = "linux")]
 mod cdc_wdm;
+pub mod child;
 mod clock;
 #[cfg(any(windows, test))]
 mod device_tree;

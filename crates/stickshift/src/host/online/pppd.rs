@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{cannot, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Cancel;
+use crate::host::child;
 use crate::link::ByteLink;
 use crate::online::computer::{Card, Pppd, PppdRuns, PppdState};
 
@@ -76,7 +77,7 @@ impl Programs {
         fs::create_dir_all(&self.folder).map_err(|e| cannot("cannot make", &self.folder, e))?;
         let log = self.folder.join(format!("pppd-{}.log", pppd.name));
         let _ = fs::remove_file(&log);
-        let mut command = Command::new("pppd");
+        let mut command = child::command("pppd");
         command.args(&pppd.options);
         // The system's hooks would write name servers into /etc/resolv.conf, past whoever keeps it.
         command.args(["ip-up-script", "/bin/true", "ip-down-script", "/bin/true"]);
@@ -274,6 +275,8 @@ fn told(log: &str) -> Option<Told> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]

@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::{Folders, cannot, read};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::child;
 use crate::host::linux::dbus::{BusError, MessageBus};
 use crate::host::linux::resolved;
 use crate::online::computer::Card;
@@ -131,7 +132,7 @@ fn file(folders: &Folders) -> PathBuf {
 
 fn run(program: &str, words: &[&str], input: &str) -> Result<()> {
     let failed = |what: String| Error::new(ErrorKind::Io, what);
-    let spawned = Command::new(program)
+    let spawned = child::command(program)
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
