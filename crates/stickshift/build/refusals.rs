@@ -34,6 +34,8 @@ struct Row {
     busy: bool,
     #[serde(default)]
     in_doubt: bool,
+    #[serde(default)]
+    owner: bool,
     cause: String,
     #[serde(default)]
     help: String,
@@ -78,12 +80,13 @@ pub(super) fn tables(files: &[&str]) -> (String, String) {
             let tried = group.tried.as_ref().map(|tried| format!("Tried::{}", variant(tried)));
             writeln!(
                 code,
-                "Row {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, kind: {}, busy: {}, in_doubt: {} }},",
+                "Row {{ family: RefusalFamily::{}, from: {from}, to: {to}, tried: {}, kind: {}, busy: {}, in_doubt: {}, owner: {} }},",
                 variant(&group.family),
                 option(tried),
                 option(kind),
                 row.busy,
                 row.in_doubt,
+                row.owner,
             )
             .expect("a string takes all");
             for text in [&row.name, &row.cause, &row.help, &group.source] {

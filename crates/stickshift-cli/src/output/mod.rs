@@ -368,6 +368,12 @@ impl Output {
         self.print_line(&json::line("failed", json!({ "failed": failure.value() })));
     }
 
+    /// What to do about a failure.
+    #[cfg(feature = "online")]
+    pub(crate) fn help(&self, error: &Error) -> String {
+        self.failure(error, self.tried.get().work).help.into_owned()
+    }
+
     /// A failure of `work` as it is shown.
     pub(crate) fn failure(&self, error: &Error, work: Work) -> FailureReport {
         let tried = Attempt { work, ..self.tried.get() };

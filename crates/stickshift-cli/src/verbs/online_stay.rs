@@ -1,5 +1,6 @@
 //! `stickshift online up --stay`: what the supervisor tells the system, the log and the owner's hook.
 
+use std::cell::RefCell;
 #[cfg(target_os = "linux")]
 use std::env;
 use std::ffi::OsString;
@@ -10,10 +11,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
-use stickshift::error::Result;
+use stickshift::error::{Error, Result};
 use stickshift::host::child;
 use stickshift::link::{Bus, Moment};
-use stickshift::online::stay::{Health, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
+use stickshift::online::stay::{Health, Helps, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
 use stickshift::online::{Access, Computer, Connection, Wanted};
 use stickshift::stick::Place;
 
@@ -131,9 +132,15 @@ pub(crate) fn run(
     post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
     post.listens = staying.listens;
     let mut beating = Beating { post, notify: &notify };
+    let said = RefCell::new(String::new());
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
     stay(&mut beating, staying.every, limits, &mut |news| {
-        let Some(happened) = happened(news, &name) else { return };
+        let help = match &news {
+            News::Failed { error, helps, .. } => help_once(context, error, *helps, &said),
+            _ => String::new(),
+        };
+        let Some(mut happened) = happened(news, &name) else { return };
+        happened.text.push_str(&help);
         notify.say(&format!("READY=1\nSTATUS={}: {}", happened.what, happened.text.replace('\n', " ")));
         if !journal.as_ref().is_some_and(|journal| tell(journal, &name, &happened)) {
             context.output.stream("online", &happened);
@@ -142,6 +149,19 @@ pub(crate) fn run(
             call(context, hook, &name, &happened);
         }
     })
+}
+
+/// What to do about a failure that nothing done here mends, the first time.
+fn help_once(context: &Context, error: &Error, helps: Helps, said: &RefCell<String>) -> String {
+    let help = match helps {
+        Helps::Means => String::new(),
+        _ => context.output.help(error),
+    };
+    if help.is_empty() || *said.borrow() == help {
+        return String::new();
+    }
+    said.replace(help.clone());
+    format!("; {help}")
 }
 
 /// Tells an event to the journal, with its fields.
@@ -175,8 +195,10 @@ fn happened(news: News<'_>, place: &str) -> Option<Happened> {
             Some(Happened { what: "up", text, connection: Some(connection.clone()) })
         }
         News::Down(why) => plain("down", why),
-        News::Failed { error, rung, pause } => {
-            let cause = error.meaning().map(|meaning| format!(": {}", meaning.cause)).unwrap_or_default();
+        News::Failed { error, rung, pause, .. } => {
+            let meaning = error.meaning().map(|meaning| format!(": {}", meaning.cause));
+            let holder = || error.holder().map(|holder| format!(": held by {holder}"));
+            let cause = meaning.or_else(holder).unwrap_or_default();
             plain("failed", format!("{error}{cause}; in {} s: {}", pause.as_secs(), rung.words()))
         }
         News::Climbed { rung, count } => {

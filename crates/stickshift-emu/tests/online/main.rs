@@ -7,6 +7,7 @@ mod refused;
 mod rows;
 mod scripted;
 mod stay;
+mod stay_ends;
 mod troubles;
 
 use std::time::Duration;

@@ -233,7 +233,7 @@ impl Site for Dealt<'_, '_> {
     }
 }
 
-fn rig_of(name: &str, fault: Option<&str>) -> (VirtualBus, Simulated) {
+pub(crate) fn rig_of(name: &str, fault: Option<&str>) -> (VirtualBus, Simulated) {
     let mut bus = VirtualBus::new();
     bus.plug(&place(), catalogue::virtual_stick(name, 1, fault).unwrap());
     bus.advance(Duration::from_secs(60));

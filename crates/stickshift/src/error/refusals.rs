@@ -43,6 +43,8 @@ pub struct Meaning {
     pub busy: bool,
     /// What was asked for may have been done all the same.
     pub in_doubt: bool,
+    /// The same again fails in the same way until the owner changes something.
+    pub owner: bool,
     /// Why, for owners.
     pub cause: &'static str,
     /// What to do, for owners; empty where the kind of error says it.
@@ -88,6 +90,7 @@ struct Row {
     kind: Option<ErrorKind>,
     busy: bool,
     in_doubt: bool,
+    owner: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/refusals.rs"));
@@ -104,9 +107,9 @@ pub fn meanings() -> &'static [Meaning] {
         let mut texts = texts.split('\n');
         let mut text = || texts.next().unwrap_or_default();
         let meaning = |row: &Row| {
-            let &Row { family, from, to, tried, kind, busy, in_doubt } = row;
+            let &Row { family, from, to, tried, kind, busy, in_doubt, owner } = row;
             let [name, cause, help, source] = [text(), text(), text(), text()];
-            Meaning { family, from, to, tried, name, kind, busy, in_doubt, cause, help, source }
+            Meaning { family, from, to, tried, name, kind, busy, in_doubt, owner, cause, help, source }
         };
         ROWS.iter().map(meaning).collect()
     })

@@ -12,6 +12,7 @@
 //! assert!(PAUSES.is_sorted());
 //! ```
 
+mod helps;
 mod post;
 mod reports;
 
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Moment;
 use crate::online::Connection;
 
+pub use helps::Helps;
 pub use post::Post;
 pub use reports::Report;
 
@@ -90,6 +92,8 @@ pub enum News<'n> {
         rung: Rung,
         /// When.
         pause: Duration,
+        /// What helps; stronger means are used where they do.
+        helps: Helps,
     },
     /// A stronger means was used; the count is that of this run.
     Climbed {
@@ -199,16 +203,19 @@ pub struct Limits {
 /// Stays online until a stop is asked for; goes offline then.
 ///
 /// # Errors
-/// `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options. The connection is down then. Where hanging up fails, what
-/// that ended with, or its verdict and the fact `hang-up` at the error that was there before.
+/// `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options; before it was online once, also what the owner alone can
+/// change. The connection is down then. Where hanging up fails, what that ended with, or its verdict and the fact `hang-up` at the error that
+/// was there before.
 pub fn stay(
     site: &mut dyn Site,
     every: Duration,
     limits: Limits,
     news: &mut dyn FnMut(News<'_>),
 ) -> Result<()> {
-    let mut failures = 0;
+    // Failures in a row, and those among them that stronger means may mend.
+    let (mut failures, mut mendable) = (0, 0);
     let mut climbed = 0;
+    let mut was_online = false;
     let mut online = Duration::ZERO;
     let (mut seen, mut told) = (false, false);
     loop {
@@ -225,7 +232,7 @@ pub fn stay(
         (seen, told) = (true, false);
         match site.up() {
             Ok(connection) => {
-                failures = 0;
+                (failures, mendable, was_online) = (0, 0, true);
                 news(News::Up(&connection));
                 let since = site.now();
                 let end = watch(site, every, limits, online, news);
@@ -243,14 +250,17 @@ pub fn stay(
             Err(error) if error.is(ErrorKind::Interrupted) => {
                 return site.down();
             }
-            Err(error) if !is_mended_by_time(&error) => {
-                return Err(ended(site, error));
-            }
             Err(error) => {
+                let helps = Helps::against(&error);
+                // Where it was online once, the owner may be away, and the network may change its mind.
+                if helps == Helps::Nothing || helps == Helps::Owner && !was_online {
+                    return Err(ended(site, error));
+                }
                 failures += 1;
-                let rung = Rung::after(failures);
+                mendable += usize::from(helps == Helps::Means);
+                let rung = if helps == Helps::Means { Rung::after(mendable) } else { Rung::Redial };
                 let pause = PAUSES[(failures - 1).min(PAUSES.len() - 1)];
-                news(News::Failed { error: &error, rung, pause });
+                news(News::Failed { error: &error, rung, pause, helps });
                 let until = site.now() + pause;
                 // A stick that comes back ends the pause.
                 let was_there = site.is_there()?;
@@ -293,25 +303,6 @@ fn ended(site: &mut dyn Site, error: Error) -> Error {
     }
 }
 
-/// Whether trying again can help.
-fn is_mended_by_time(error: &Error) -> bool {
-    !matches!(
-        error.kind(),
-        ErrorKind::NoSim
-            | ErrorKind::SimPinNeeded
-            | ErrorKind::SimPukNeeded
-            | ErrorKind::WrongPin
-            | ErrorKind::LastTry
-            | ErrorKind::Usage
-            | ErrorKind::Unsupported
-            | ErrorKind::PermissionDenied
-            | ErrorKind::LoginNeeded
-            | ErrorKind::LoginRefused
-            | ErrorKind::LoginLocked
-            | ErrorKind::WeakLogin
-    )
-}
-
 enum End {
     Stopped,
     Lost(String),
@@ -347,7 +338,7 @@ fn watch(
         let health = match site.check(look) {
             Err(e) if e.is(ErrorKind::Interrupted) => return Ok(End::Stopped),
             // An interface that goes while it is looked at is a connection that is lost.
-            Err(e) if is_mended_by_time(&e) => Health::Lost(e.to_string()),
+            Err(e) if Helps::against(&e) != Helps::Nothing => Health::Lost(e.to_string()),
             other => other?,
         };
         match (health, woke) {
@@ -377,6 +368,7 @@ pub enum Per {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Detail;
 
     #[test]
     fn the_means_grow_stronger_and_begin_anew() {
@@ -385,22 +377,14 @@ mod tests {
         assert_eq!(rungs, [Redial, Redial, Radio, Reset, Port, Redial, Redial, Redial]);
     }
 
-    #[test]
-    fn a_pin_is_never_tried_again_by_itself() {
-        for kind in [ErrorKind::WrongPin, ErrorKind::SimPinNeeded, ErrorKind::LastTry] {
-            assert!(!is_mended_by_time(&Error::new(kind, "x")));
-        }
-        for kind in [ErrorKind::NotRegistered, ErrorKind::NetworkRefused, ErrorKind::Disconnected] {
-            assert!(is_mended_by_time(&Error::new(kind, "x")));
-        }
-    }
-
     /// A site that plays its checks, and whose hanging up may fail.
     struct Played {
         now: Moment,
         checks: Vec<Result<Health>>,
         ups: u32,
         hang_up: Option<Verdict>,
+        /// How going up fails after the first time.
+        fails: Vec<Error>,
     }
 
     impl Site for Played {
@@ -419,7 +403,10 @@ mod tests {
 
         fn up(&mut self) -> Result<Connection> {
             self.ups += 1;
-            Ok(Connection::default())
+            match self.fails.pop().filter(|_| self.ups > 1) {
+                Some(error) => Err(error),
+                None => Ok(Connection::default()),
+            }
         }
 
         fn down(&mut self) -> Result<()> {
@@ -441,7 +428,7 @@ mod tests {
     }
 
     fn played(checks: Vec<Result<Health>>, hang_up: Option<Verdict>) -> Played {
-        Played { now: Moment::ZERO, checks, ups: 0, hang_up }
+        Played { now: Moment::ZERO, checks, ups: 0, hang_up, fails: Vec::new() }
     }
 
     #[test]
@@ -454,6 +441,24 @@ mod tests {
         let mut site = played(vec![Ok(Health::Well), stopped], None);
         stay(&mut site, EVERY, Limits::default(), &mut |_| {}).unwrap();
         assert_eq!(site.ups, 1);
+    }
+
+    #[test]
+    fn what_the_owner_alone_can_change_is_tried_again_after_it_was_online() {
+        let refused = || Error::new(ErrorKind::NotRegistered, "abroad").detail(Detail::RoamingOff);
+        let lost = || Ok(Health::Lost("x".to_owned()));
+        let mut site = played(vec![Ok(Health::Well), lost()], None);
+        // The first is taken by the attempt that goes well.
+        site.fails = (0..9).map(|_| refused()).collect();
+        let mut rungs = Vec::new();
+        let mut checks = 0;
+        stay(&mut site, EVERY, Limits::default(), &mut |news| match news {
+            News::Failed { rung, helps, .. } => rungs.push((rung, helps)),
+            News::Climbed { .. } => checks += 1,
+            _ => {}
+        })
+        .unwrap();
+        assert_eq!((rungs, checks), (vec![(Rung::Redial, Helps::Owner); 8], 0));
     }
 
     #[test]

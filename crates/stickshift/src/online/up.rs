@@ -30,9 +30,10 @@ impl<'f> Access<'f> {
     pub(super) fn open_at(&self, run: &mut Run<'_, '_>) -> Result<Box<dyn ByteLink>> {
         match identity::find_at_port(run.bus, &run.stick, run.session)? {
             Some(interface) => {
-                run.session.note("port", format!("AT commands on interface {interface}"));
                 let place = run.stick.place.clone();
-                run.bus.open_port(&place, interface)
+                let port = run.bus.open_port(&place, interface)?;
+                run.session.note("port", format!("AT commands on interface {interface}"));
+                Ok(port)
             }
             None => Err(Error::new(ErrorKind::NoSuchPort, "no port of the stick answers AT commands")
                 .with("place", run.place())),
@@ -214,9 +215,9 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
         }
         return error.verdict_if_unset(Verdict::Untouched);
     }
-    run.session.note("put-back", "the stick is put back as it was found");
     match by_web.unwrap_or_else(|| down::of_stick(&mut run, access.login.as_ref())) {
         Ok(now) => {
+            run.session.note("put-back", "the stick is put back as it was found");
             if run.record.on_stick.is_empty() && computer.is_ok() {
                 forget(&mut run, access);
             }

@@ -1,0 +1,69 @@
+//! How staying online ends, and what is done against which failure.
+
+use std::time::Duration;
+
+use stickshift::error::{ErrorKind, Result};
+use stickshift::event::{Cancel, Event};
+use stickshift::online::Access;
+use stickshift::online::stay::{EVERY, Limits, News, Post, Rung, stay};
+use stickshift_emu::computer::ModemManager;
+
+use crate::place;
+use crate::stay::rig_of;
+
+/// Attempts until the eighth fails: which means are used, and how it ends.
+fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize, Vec<Rung>, usize) {
+    let (mut bus, mut computer) = rig_of(name, fault);
+    if is_held {
+        let keeps = Duration::from_secs(1_000_000);
+        bus.set_modem_manager(Some(ModemManager { keeps, ..ModemManager::default() }));
+        bus.replug(&place());
+        bus.advance(Duration::from_secs(60));
+    }
+    let (wanted, mut pin) = (crate::wanted(), || Ok(None));
+    let mut told = |event: Event| {
+        let opened = format!("{event:?}").contains("AT commands on");
+        assert!(!(is_held && opened), "nobody opened it: {event:?}");
+    };
+    let access = Access::new(&mut pin, None);
+    let cancel = Cancel::new();
+    let mut post = Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+    let (mut failed, mut rungs) = (0, Vec::new());
+    let ended = stay(&mut post, EVERY, Limits::default(), &mut |news| match news {
+        News::Failed { rung, .. } => {
+            failed += 1;
+            rungs.push(rung);
+            if failed == 8 {
+                cancel.cancel();
+            }
+        }
+        News::Climbed { rung, .. } => rungs.push(rung),
+        _ => {}
+    });
+    (ended, failed, rungs, computer.resets as usize)
+}
+
+/// A reset would take the stick away from the program that uses it.
+#[test]
+fn a_port_that_another_program_holds_is_waited_for() {
+    for name in ["e3372h-stick", "k3772-modem"] {
+        let (_, failed, rungs, resets) = failing(name, None, true);
+        assert_eq!((failed, resets), (8, 0), "{name}");
+        assert!(rungs.iter().all(|rung| *rung == Rung::Redial), "{name}: {rungs:?}");
+    }
+}
+
+#[test]
+fn what_the_owner_alone_can_change_ends_the_first_start() {
+    for (fault, kind) in [
+        ("roaming", ErrorKind::NotRegistered),
+        ("denied", ErrorKind::NotRegistered),
+        ("refused", ErrorKind::NetworkRefused),
+        ("refused=29", ErrorKind::NetworkRefused),
+    ] {
+        let (ended, failed, rungs, resets) = failing("e3372h-stick", Some(fault), false);
+        let error = ended.unwrap_err();
+        assert!(error.is(kind), "{fault}: {error:?}");
+        assert_eq!((failed, rungs.len(), resets), (0, 0, 0), "{fault}");
+    }
+}
