@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     /// Everything was sent; what became of it was not seen.
     Sent,
     /// A stick was changed and the work can be taken up again.
-    #[cfg(feature = "rack")]
+    #[cfg(any(feature = "rack", feature = "online"))]
     Recoverable,
     /// A stick was changed and nobody saw what it is in now.
     #[cfg(feature = "rack")]

@@ -234,9 +234,8 @@ pub(crate) fn run(context: &mut Context, args: OnlineArgs) -> Result<()> {
 }
 
 fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
-    if let Some(program) = args.exec.as_deref().filter(|program| !is_program(program)) {
-        let what = format!("--exec: there is no program {}", program.to_string_lossy());
-        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    if let Some(why) = args.exec.as_deref().and_then(no_program) {
+        return Err(Error::new(ErrorKind::Usage, format!("--exec: {why}")).with_verdict(Verdict::Untouched));
     }
     let usual = context.config.as_ref().ok().and_then(|config| config.apn.as_deref());
     let wanted = args.wanted(usual)?;
@@ -270,7 +269,8 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
         let listens = !args.leave_port;
         let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
         let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
-        return ended.map_err(leads_on);
+        finish_down(context, ended.map_err(leads_on)?);
+        return Ok(());
     }
     let mut session = context.session_by_steps();
     let connection = online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut session);
@@ -302,23 +302,34 @@ fn staying_steps(plan: &mut stickshift::plan::Plan, args: &UpArgs) {
     }
 }
 
-/// Whether a program is there: at its path, or by its name in the folders of PATH.
-fn is_program(program: &OsStr) -> bool {
-    let is_one = |path: &Path| {
-        let metadata = path.metadata();
-        #[cfg(unix)]
-        return metadata.is_ok_and(|m| {
-            m.is_file() && std::os::unix::fs::PermissionsExt::mode(&m.permissions()) & 0o111 != 0
-        });
-        #[cfg(not(unix))]
-        metadata.is_ok_and(|m| m.is_file())
-    };
+/// Why `program` cannot be run: it is looked for at its path, or by its name in the folders of PATH.
+fn no_program(program: &OsStr) -> Option<String> {
     let path = Path::new(program);
+    let mut files = Vec::new();
     if path.components().count() > 1 || path.is_absolute() {
-        return is_one(path);
+        files.push(path.to_owned());
+    } else if let Some(all) = std::env::var_os("PATH") {
+        files.extend(std::env::split_paths(&all).map(|folder| folder.join(path)));
     }
-    std::env::var_os("PATH")
-        .is_some_and(|all| std::env::split_paths(&all).any(|folder| is_one(&folder.join(path))))
+    files.retain(|file| file.is_file());
+    let named = program.to_string_lossy();
+    if files.is_empty() {
+        return Some(format!("there is no program {named}"));
+    }
+    (!files.iter().any(|file| may_run(file)))
+        .then(|| format!("{named} is a file that may not be run: `chmod +x` allows it"))
+}
+
+#[cfg(unix)]
+fn may_run(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn may_run(_: &Path) -> bool {
+    true
 }
 
 /// The PIN, where there is somebody to ask or one in the environment.
@@ -347,8 +358,16 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     if !taken.was_online {
         context.output.outcome_is(Outcome::Untouched);
     }
-    context.output.finish(&Down(taken));
+    finish_down(context, taken);
     Ok(())
+}
+
+/// Says what going offline did.
+fn finish_down(context: &Context, taken: Taken) {
+    if taken.left_changed {
+        context.output.outcome_is(Outcome::Recoverable);
+    }
+    context.output.finish(&Down(taken));
 }
 
 fn status(context: &mut Context, args: &StatusArgs) -> Result<()> {
@@ -486,6 +505,7 @@ impl Report for Stands {
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Connected>("online up");
     shapes.result::<stickshift::plan::Plan>("online up");
+    shapes.result::<Down>("online up");
     shapes.event::<online_stay::Happened>("online up", "online");
     shapes.result::<Down>("online down");
     shapes.result::<Stands>("online status");

@@ -1,13 +1,14 @@
 //! `stickshift online up --stay`: what the supervisor tells the system, the log and the owner's hook.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 #[cfg(target_os = "linux")]
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::str::FromStr;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ use stickshift::error::{Error, Result};
 use stickshift::host::child;
 use stickshift::link::{Bus, Moment};
 use stickshift::online::stay::{Health, Helps, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
-use stickshift::online::{Access, Computer, Connection, Wanted};
+use stickshift::online::{Access, Computer, Connection, Taken, Wanted};
 use stickshift::stick::Place;
 
 use crate::context::Context;
@@ -112,7 +113,7 @@ pub(crate) fn run(
     place: Place,
     access: Access<'_>,
     staying: &Staying<'_>,
-) -> Result<()> {
+) -> Result<Taken> {
     // A server that runs it speaks for itself, and no signal reaches its thread: it wakes to hear of a request to stop.
     let notify = if hosted::is_hosted() { Notify::nobody(WAKE) } else { Notify::open() };
     // A line of the output beside the entry would say it twice; JSON is for who asked for it.
@@ -131,10 +132,11 @@ pub(crate) fn run(
     let mut post = Post::new(bus, computer, place, staying.wanted, access, &mut told, context.cancel.clone());
     post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
     post.listens = staying.listens;
-    let mut beating = Beating { post, notify: &notify };
+    let hook = staying.hook.as_ref().map(|program| Hook::new(context, program, &name));
+    let mut beating = Beating { post, notify: &notify, hook: hook.as_ref() };
     let said = RefCell::new(String::new());
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
-    stay(&mut beating, staying.every, limits, &mut |news| {
+    let ended = stay(&mut beating, staying.every, limits, &mut |news| {
         let help = match &news {
             News::Failed { error, helps, .. } => help_once(context, error, *helps, &said),
             _ => String::new(),
@@ -145,10 +147,14 @@ pub(crate) fn run(
         if !journal.as_ref().is_some_and(|journal| tell(journal, &name, &happened)) {
             context.output.stream("online", &happened);
         }
-        if let Some(hook) = &staying.hook {
-            call(context, hook, &name, &happened);
+        if let Some(hook) = &hook {
+            hook.call(&happened);
         }
-    })
+    });
+    if let Some(hook) = &hook {
+        hook.wait();
+    }
+    ended
 }
 
 /// What to do about a failure that nothing done here mends, the first time.
@@ -214,22 +220,76 @@ fn happened(news: News<'_>, place: &str) -> Option<Happened> {
     }
 }
 
-/// Runs the owner's program; it is not waited for longer than it takes to start.
-fn call(context: &Context, hook: &OsString, place: &str, happened: &Happened) {
-    let mut command = child::command(hook);
-    command.arg(happened.what).env("STICKSHIFT_PLACE", place).env("STICKSHIFT_TEXT", &happened.text);
-    if let Some(connection) = &happened.connection {
-        command.env("STICKSHIFT_INTERFACE", &connection.interface);
-        command.env("STICKSHIFT_ADDRESSES", connection.addresses.join(" "));
-        command.env("STICKSHIFT_DNS", connection.dns.join(" "));
+/// How long the owner's program may take for the end.
+const LAST: Duration = Duration::from_secs(5);
+
+/// The owner's program, which is run on every change. It is waited for at the end alone.
+struct Hook<'a> {
+    context: &'a Context,
+    program: &'a OsString,
+    place: &'a str,
+    running: Cell<usize>,
+    ended: (Sender<Ended>, Receiver<Ended>),
+}
+
+/// What it was run for, and how it ended.
+type Ended = (&'static str, io::Result<ExitStatus>);
+
+impl<'a> Hook<'a> {
+    fn new(context: &'a Context, program: &'a OsString, place: &'a str) -> Hook<'a> {
+        Hook { context, program, place, running: Cell::new(0), ended: channel() }
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    match command.spawn() {
-        // Whoever waits for it takes it out of the list of processes.
-        Ok(mut child) => _ = std::thread::spawn(move || child.wait()),
-        Err(error) => {
-            context.output.warn("hook", format!("the program of --exec cannot be started: {error}"))
+
+    fn call(&self, happened: &Happened) {
+        self.look();
+        let mut command = child::command(self.program);
+        command.arg(happened.what);
+        command.env("STICKSHIFT_PLACE", self.place).env("STICKSHIFT_TEXT", &happened.text);
+        if let Some(connection) = &happened.connection {
+            command.env("STICKSHIFT_INTERFACE", &connection.interface);
+            command.env("STICKSHIFT_ADDRESSES", connection.addresses.join(" "));
+            command.env("STICKSHIFT_DNS", connection.dns.join(" "));
         }
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        match command.spawn() {
+            // Whoever waits for it takes it out of the list of processes.
+            Ok(mut child) => {
+                let (what, ended) = (happened.what, self.ended.0.clone());
+                self.running.set(self.running.get() + 1);
+                std::thread::spawn(move || ended.send((what, child.wait())));
+            }
+            Err(error) => self.warn(format!("the program of --exec cannot be started: {error}")),
+        }
+    }
+
+    /// Says of those that have ended meanwhile which failed.
+    fn look(&self) {
+        while let Ok(ended) = self.ended.1.try_recv() {
+            self.heard(&ended);
+        }
+    }
+
+    /// The same of all, the last of which was told of the end.
+    fn wait(&self) {
+        while self.running.get() > 0 {
+            let Ok(ended) = self.ended.1.recv_timeout(LAST) else {
+                return self.warn("the program of --exec still runs, and is left alone".to_owned());
+            };
+            self.heard(&ended);
+        }
+    }
+
+    fn heard(&self, (what, ended): &Ended) {
+        self.running.set(self.running.get() - 1);
+        match ended {
+            Ok(status) if status.success() => {}
+            Ok(status) => self.warn(format!("the program of --exec failed with `{what}`: {status}")),
+            Err(error) => self.warn(format!("the program of --exec was lost with `{what}`: {error}")),
+        }
+    }
+
+    fn warn(&self, text: String) {
+        self.context.output.warn("hook", text);
     }
 }
 
@@ -241,6 +301,7 @@ const LONG: Duration = Duration::from_secs(5);
 struct Beating<'a, 'f, 'n> {
     post: Post<'a, 'f>,
     notify: &'n Notify,
+    hook: Option<&'n Hook<'n>>,
 }
 
 impl Site for Beating<'_, '_, '_> {
@@ -249,6 +310,9 @@ impl Site for Beating<'_, '_, '_> {
     }
 
     fn wait(&mut self, until: Moment) -> Result<Woke> {
+        if let Some(hook) = self.hook {
+            hook.look();
+        }
         #[cfg(target_os = "linux")]
         if until.saturating_sub(self.post.now()) >= LONG {
             stickshift::host::memory::give_back();
@@ -272,7 +336,7 @@ impl Site for Beating<'_, '_, '_> {
         self.post.up()
     }
 
-    fn down(&mut self) -> Result<()> {
+    fn down(&mut self) -> Result<Taken> {
         self.post.down()
     }
 

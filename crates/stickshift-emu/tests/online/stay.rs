@@ -6,7 +6,7 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event};
 use stickshift::link::{Bus, Moment};
 use stickshift::online::stay::{EVERY, Health, Limits, Look, News, Post, Report, Rung, Site, Woke, stay};
-use stickshift::online::{Access, Connection, Outside, Simulated, Wanted, WantedWay, Weather};
+use stickshift::online::{Access, Connection, Outside, Simulated, Taken, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::{Action, VirtualBus};
 use stickshift_emu::device::Device;
 use stickshift_emu::modem::DataState;
@@ -204,7 +204,7 @@ impl Site for Dealt<'_, '_> {
         Ok(connection)
     }
 
-    fn down(&mut self) -> Result<()> {
+    fn down(&mut self) -> Result<Taken> {
         self.post.down()
     }
 
@@ -247,7 +247,7 @@ fn rig() -> (VirtualBus, Simulated) {
     rig_of("e3372h-stick", None)
 }
 
-fn wanted(way: WantedWay) -> Wanted {
+pub(crate) fn wanted(way: WantedWay) -> Wanted {
     let own = matches!(way, WantedWay::Hilink | WantedWay::Ecm);
     Wanted { way, apn: (!own).then(|| "web".into()), ..Wanted::default() }
 }
@@ -259,7 +259,7 @@ fn staying<R>(
     (blows, limits): (usize, Limits),
     prepare: impl FnOnce(&mut Dealt<'_, '_>),
     news: &mut dyn FnMut(News<'_>),
-    see: impl FnOnce(Result<()>, &mut Dealt<'_, '_>) -> R,
+    see: impl FnOnce(Result<Taken>, &mut Dealt<'_, '_>) -> R,
 ) -> R {
     let (mut bus, mut computer) = rig_of(name, fault);
     let (clean, count) = (computer.everything(), computer.count());
@@ -395,7 +395,10 @@ fn a_report_that_the_connection_is_over_wakes_at_once() {
             let over = |woke: &&Woke| matches!(woke, Woke::Report(Report::Ended(_)) | Woke::Bus);
             assert!(dealt.woke.iter().filter(over).count() >= 10, "{name}: {:?}", dealt.woke);
         });
-        assert!(downs.len() >= 10 && downs.iter().all(|why| why.contains(words)), "{name}: {downs:?}");
+        assert!(
+            downs.len() >= 10 && downs.iter().all(|why| why.contains(words) || why == "stopped"),
+            "{name}: {downs:?}"
+        );
         assert!(ups >= 10, "{name}: {ups}");
     }
 }
@@ -417,10 +420,10 @@ fn a_stick_that_is_pulled_is_waited_for() {
             dealt.stops = Some(dealt.bus.now() + Duration::from_secs(900 + 3600));
         };
         staying((name, None), (way, router), (0, Limits::default()), prepare, &mut news, |ended, _| {
-            ended.unwrap()
+            ended.unwrap();
         });
         let gone = "the stick is gone from its place";
-        assert_eq!(said, ["up", gone, "waiting, gone: true", "up"], "{name} {way:?}");
+        assert_eq!(said, ["up", gone, "waiting, gone: true", "up", "stopped"], "{name} {way:?}");
     }
 }
 
@@ -431,7 +434,7 @@ fn a_report_is_believed_when_the_stick_confirms_it() {
         dealt.stops = Some(dealt.bus.now() + Duration::from_secs(300));
     };
     let mut downs = 0;
-    let mut news = |news: News<'_>| downs += u32::from(matches!(news, News::Down(_)));
+    let mut news = |news: News<'_>| downs += u32::from(matches!(news, News::Down(why) if why != "stopped"));
     // It says at connecting that there is no IPv6; asked, it says that IPv4 is up.
     staying(
         ("e3372h-stick", Some("ipv4-only")),
@@ -439,7 +442,7 @@ fn a_report_is_believed_when_the_stick_confirms_it() {
         (0, Limits::default()),
         prepare,
         &mut news,
-        |ended, _| ended.unwrap(),
+        |ended, _| drop(ended.unwrap()),
     );
     assert_eq!(downs, 0);
 }
@@ -511,7 +514,9 @@ fn a_connection_that_stays_mute_is_mended_by_ever_stronger_means() {
         News::Climbed { rung, .. } => rungs.push(rung),
         _ => {}
     });
-    ended.unwrap();
+    let stopped = ended.unwrap_err();
+    assert!(stopped.is(ErrorKind::Interrupted), "{stopped:?}");
+    assert_eq!(stopped.verdict(), Some(Verdict::Recoverable), "it was never online, and is put back");
     assert_eq!(rungs, [Rung::Radio, Rung::Reset, Rung::Port]);
     assert_eq!(pauses, [5, 10, 30, 60, 300, 300, 300, 300]);
     assert_eq!(computer.resets, 1);

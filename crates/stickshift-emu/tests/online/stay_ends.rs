@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use stickshift::error::{ErrorKind, Result};
 use stickshift::event::{Cancel, Event};
-use stickshift::online::Access;
 use stickshift::online::stay::{EVERY, Limits, News, Post, Rung, stay};
-use stickshift_emu::computer::ModemManager;
+use stickshift::online::{Access, WantedWay};
+use stickshift_emu::computer::{Action, ModemManager};
 
 use crate::place;
-use crate::stay::rig_of;
+use crate::stay::{rig_of, wanted};
 
 /// Attempts until the eighth fails: which means are used, and how it ends.
 fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize, Vec<Rung>, usize) {
@@ -40,7 +40,7 @@ fn failing(name: &str, fault: Option<&str>, is_held: bool) -> (Result<()>, usize
         News::Climbed { rung, .. } => rungs.push(rung),
         _ => {}
     });
-    (ended, failed, rungs, computer.resets as usize)
+    (ended.map(|_| ()), failed, rungs, computer.resets as usize)
 }
 
 /// A reset would take the stick away from the program that uses it.
@@ -65,5 +65,32 @@ fn what_the_owner_alone_can_change_ends_the_first_start() {
         let error = ended.unwrap_err();
         assert!(error.is(kind), "{fault}: {error:?}");
         assert_eq!((failed, rungs.len(), resets), (0, 0, 0), "{fault}");
+    }
+}
+
+/// Nothing is said of a stick that is not there but what it was left with.
+#[test]
+fn a_stick_that_is_gone_at_the_end_is_not_put_back() {
+    for (name, way, left_changed) in
+        [("e3372h-stick", WantedWay::Ncm, true), ("mf823", WantedWay::Ecm, false)]
+    {
+        let (mut bus, mut computer) = rig_of(name, None);
+        let (wanted, mut pin) = (wanted(way), || Ok(None));
+        let mut steps = Vec::new();
+        let mut told = |event: Event| steps.push(format!("{event:?}"));
+        let access = Access::new(&mut pin, None);
+        let cancel = Cancel::new();
+        bus.schedule(Duration::from_secs(90), &place(), Action::Unplug);
+        let mut post =
+            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+        let taken = stay(&mut post, EVERY, Limits::default(), &mut |news| {
+            if let News::Waiting { .. } = news {
+                cancel.cancel();
+            }
+        });
+        let taken = taken.unwrap();
+        assert!(taken.was_online && taken.left_changed == left_changed, "{name}: {taken:?}");
+        assert!(taken.stick[0].contains("nothing was sent to it"), "{name}: {taken:?}");
+        assert!(!steps.iter().any(|step| step.contains("the stick is put back")), "{name}: {steps:?}");
     }
 }

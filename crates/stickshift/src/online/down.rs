@@ -29,6 +29,9 @@ pub struct Taken {
     pub computer: Vec<String>,
     /// What the stick has now, in words.
     pub stick: Vec<String>,
+    /// The stick is not there, and has changes of ours that outlive its power.
+    #[serde(skip)]
+    pub left_changed: bool,
 }
 
 /// Takes the stick at `place` offline and puts back what `up` has changed. `stick` is what stands there, if anything does.
@@ -77,9 +80,9 @@ pub fn down(
         computer.forget(place)?;
         return Ok(taken);
     }
-    session.step("stick", "the stick is put back");
     let Some(stick) = stick else {
         taken.stick = without_stick(&record, is_gone);
+        taken.left_changed = record.on_stick.iter().any(is_kept_without_power);
         record.on_stick.retain(|undo| is_gone && is_kept_without_power(undo));
         match record.is_clean() {
             true => computer.forget(place)?,
@@ -87,6 +90,9 @@ pub fn down(
         }
         return Ok(taken);
     };
+    if !record.on_stick.is_empty() {
+        session.step("stick", "the stick is put back");
+    }
     let mut run = Run { bus, computer, session, wanted: &wanted, stick, record, pin_entered: false };
     let now = of_stick(&mut run, login.as_ref())?;
     taken.stick.push(now);
@@ -119,19 +125,20 @@ pub(super) fn take_back(
     computer: &mut dyn Computer,
     access: &Access<'_>,
     session: &mut Session<'_>,
-) -> Result<()> {
-    let Some(record) = computer.recall(place)? else { return Ok(()) };
+) -> Result<Taken> {
+    let nothing = Taken { place: place.to_string(), ..Taken::default() };
+    let Some(record) = computer.recall(place)? else { return Ok(nothing) };
     let is_refused = record.way == PIN_REFUSED;
     if is_refused && record.is_clean() {
-        return Ok(());
+        return Ok(nothing);
     }
-    down(bus, place, stick, computer, access.login.clone(), session)?;
+    let taken = down(bus, place, stick, computer, access.login.clone(), session)?;
     if is_refused {
         // A PIN that was refused stays in mind.
         let boot = computer.boot();
         computer.keep(&Record::new(place, record.stick, boot, PIN_REFUSED))?;
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Takes the changes of the computer back, newest first; gives the record of what is left.

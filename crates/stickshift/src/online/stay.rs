@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Moment;
-use crate::online::Connection;
+use crate::online::{Connection, Taken};
 
 pub use helps::Helps;
 pub use post::Post;
@@ -173,7 +173,7 @@ pub trait Site {
     ///
     /// # Errors
     /// As [`crate::online::down`].
-    fn down(&mut self) -> Result<()>;
+    fn down(&mut self) -> Result<Taken>;
 
     /// Looks at a connection that was up.
     ///
@@ -200,22 +200,24 @@ pub struct Limits {
     pub time: Option<Duration>,
 }
 
-/// Stays online until a stop is asked for; goes offline then.
+/// Stays online until a stop is asked for; goes offline then, and says what that did.
 ///
 /// # Errors
-/// `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options; before it was online once, also what the owner alone can
-/// change. The connection is down then. Where hanging up fails, what that ended with, or its verdict and the fact `hang-up` at the error that
-/// was there before.
+/// `Interrupted` where it was stopped before it was online; `LimitReached`; what no repetition mends: the SIM and its PIN, rights, options;
+/// before it was online once, also what the owner alone can change. The connection is down then. Where hanging up fails, what that ended with,
+/// or its verdict and the fact `hang-up` at the error that was there before.
 pub fn stay(
     site: &mut dyn Site,
     every: Duration,
     limits: Limits,
     news: &mut dyn FnMut(News<'_>),
-) -> Result<()> {
+) -> Result<Taken> {
     // Failures in a row, and those among them that stronger means may mend.
     let (mut failures, mut mendable) = (0, 0);
     let mut climbed = 0;
     let mut was_online = false;
+    // What the failures before have left.
+    let mut left = Verdict::Untouched;
     let mut online = Duration::ZERO;
     let (mut seen, mut told) = (false, false);
     loop {
@@ -225,7 +227,7 @@ pub fn stay(
             }
             while !site.is_there()? {
                 if site.wait(site.now() + every)? == Woke::Stop {
-                    return site.down();
+                    return stopped(site, was_online, left);
                 }
             }
         }
@@ -239,16 +241,21 @@ pub fn stay(
                 online += site.now() - since;
                 match end {
                     Ok(End::Stopped) => {
-                        return site.down();
+                        let taken = stopped(site, was_online, left);
+                        news(News::Down("stopped".to_owned()));
+                        return taken;
                     }
                     Ok(End::Lost(why)) => news(News::Down(why)),
                     Err(error) => {
-                        return Err(ended(site, error));
+                        let why = error.to_string();
+                        let error = ended(site, error);
+                        news(News::Down(why));
+                        return Err(error);
                     }
                 }
             }
             Err(error) if error.is(ErrorKind::Interrupted) => {
-                return site.down();
+                return stopped(site, was_online, worse(left, verdict_of(&error)));
             }
             Err(error) => {
                 let helps = Helps::against(&error);
@@ -256,6 +263,7 @@ pub fn stay(
                 if helps == Helps::Nothing || helps == Helps::Owner && !was_online {
                     return Err(ended(site, error));
                 }
+                left = worse(left, verdict_of(&error));
                 failures += 1;
                 mendable += usize::from(helps == Helps::Means);
                 let rung = if helps == Helps::Means { Rung::after(mendable) } else { Rung::Redial };
@@ -271,17 +279,18 @@ pub fn stay(
                 }
                 while site.now() < until && (was_there || !site.is_there()?) {
                     if site.wait(until)? == Woke::Stop {
-                        return site.down();
+                        return stopped(site, was_online, left);
                     }
                 }
                 if rung > Rung::Redial && site.is_there()? && site.climb(rung).is_ok() {
                     climbed += 1;
+                    left = worse(left, Verdict::Recoverable);
                     news(News::Climbed { rung, count: climbed });
                     // It leaves a moment after its `OK`.
                     let end = site.now() + LEAVES;
                     while rung >= Rung::Reset && site.now() < end && site.is_there()? {
                         if site.wait(end)? == Woke::Stop {
-                            return site.down();
+                            return stopped(site, was_online, left);
                         }
                     }
                 }
@@ -290,12 +299,42 @@ pub fn stay(
     }
 }
 
+/// Goes offline where a stop was asked for.
+fn stopped(site: &mut dyn Site, was_online: bool, left: Verdict) -> Result<Taken> {
+    let taken = site.down()?;
+    if was_online {
+        return Ok(taken);
+    }
+    let error = Error::new(ErrorKind::Interrupted, "stopped before it was online");
+    // What an attempt has left is known now.
+    Err(match taken.was_online {
+        true => error.with("stick-now", taken.stick.join(", ")).with_verdict(Verdict::Recoverable),
+        false => error.with_verdict(left),
+    })
+}
+
+/// Whoever fails without one has sent nothing yet.
+fn verdict_of(error: &Error) -> Verdict {
+    error.verdict().unwrap_or(Verdict::Untouched)
+}
+
+/// Of two attempts one after the other.
+fn worse(one: Verdict, other: Verdict) -> Verdict {
+    let rank = |verdict| match verdict {
+        Verdict::Untouched => 0,
+        Verdict::Done | Verdict::Recoverable => 1,
+        Verdict::Unknown => 2,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
 /// Hangs up after an error; where that fails, the error says so.
 fn ended(site: &mut dyn Site, error: Error) -> Error {
     match site.down() {
         // Whoever failed while going up has stated the verdict.
-        Ok(()) if error.verdict().is_some() => error,
-        Ok(()) => error.with("stick-now", "hung up, as it was found").with_verdict(Verdict::Recoverable),
+        Ok(_) if error.verdict().is_some() => error,
+        Ok(taken) if taken.stick.is_empty() => error.with_verdict(Verdict::Recoverable),
+        Ok(taken) => error.with("stick-now", taken.stick.join(", ")).with_verdict(Verdict::Recoverable),
         Err(e) => {
             let verdict = e.verdict().unwrap_or(Verdict::Unknown);
             error.with("hang-up", format!("failed: {e}")).with_verdict(verdict)
@@ -409,9 +448,9 @@ mod tests {
             }
         }
 
-        fn down(&mut self) -> Result<()> {
+        fn down(&mut self) -> Result<Taken> {
             let failed = |verdict| Error::new(ErrorKind::Timeout, "no answer").with_verdict(verdict);
-            self.hang_up.map_or(Ok(()), |verdict| Err(failed(verdict)))
+            self.hang_up.map_or(Ok(Taken::default()), |verdict| Err(failed(verdict)))
         }
 
         fn check(&mut self, _: Look) -> Result<Health> {
@@ -459,6 +498,20 @@ mod tests {
         })
         .unwrap();
         assert_eq!((rungs, checks), (vec![(Rung::Redial, Helps::Owner); 8], 0));
+    }
+
+    #[test]
+    fn the_end_is_told_as_a_change() {
+        let mut downs = Vec::new();
+        let mut news = |news: News<'_>| {
+            if let News::Down(why) = news {
+                downs.push(why);
+            }
+        };
+        stay(&mut played(Vec::new(), None), EVERY, Limits::default(), &mut news).unwrap();
+        let limits = Limits { time: Some(EVERY), bytes: None };
+        stay(&mut played(vec![Ok(Health::Well)], None), EVERY, limits, &mut news).unwrap_err();
+        assert_eq!(downs, ["stopped", "what was allowed is used up"]);
     }
 
     #[test]

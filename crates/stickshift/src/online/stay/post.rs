@@ -14,7 +14,7 @@ use crate::online::computer::{Card, Computer, DhcpLease};
 use crate::online::record::Usage;
 use crate::online::stay::reports::Listener;
 use crate::online::stay::{Health, Look, Per, Report, Rung, Site, Woke};
-use crate::online::{Access, Connection, Wanted, Way, down, status, up, ways};
+use crate::online::{Access, Connection, Taken, Wanted, Way, down, status, up, ways};
 use crate::stick::{Mode, Place, Stick};
 
 /// How long a DHCP server may take to renew a lease.
@@ -288,7 +288,7 @@ impl Site for Post<'_, '_> {
         Ok(connection)
     }
 
-    fn down(&mut self) -> Result<()> {
+    fn down(&mut self) -> Result<Taken> {
         self.stop_listening();
         self.card = None;
         self.traffic();
