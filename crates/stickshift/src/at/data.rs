@@ -313,10 +313,19 @@ pub fn lease() -> Command<Lease> {
     Command::new("AT^DHCP?", |answer| {
         let f = fields_of(answer, "^DHCP", "a lease")?;
         // A 32-bit word in hex whose last byte is the first octet; leading zeros are left out.
-        let address = |i| {
+        let word = |i| {
             let word = hex_number(&f, i).and_then(|v| u32::try_from(v).ok());
-            word.map(|v| Ipv4Addr::from(v.to_le_bytes())).ok_or_else(|| unexpected("a lease", answer))
+            word.ok_or_else(|| unexpected("a lease", answer))
         };
+        // Some firmware prints the first octet first. The mask shows it: turned round, it is none.
+        let mask = word(1)?;
+        let is_swapped = match (is_mask(mask.to_le_bytes()), is_mask(mask.to_be_bytes())) {
+            (true, _) => false,
+            (false, true) => true,
+            (false, false) => return Err(unexpected("a network mask", answer)),
+        };
+        let address =
+            |i| word(i).map(|v| Ipv4Addr::from(if is_swapped { v.to_be_bytes() } else { v.to_le_bytes() }));
         Ok(Lease {
             address: address(0)?,
             mask: address(1)?,
@@ -327,6 +336,12 @@ pub fn lease() -> Command<Lease> {
             upload_rate: number(&f, 7),
         })
     })
+}
+
+/// Ones, and behind them zeros.
+fn is_mask(octets: [u8; 4]) -> bool {
+    let mask = u32::from_be_bytes(octets);
+    mask.leading_ones() + mask.trailing_zeros() >= 32
 }
 
 /// `AT+CGPADDR=`: the address alone.
@@ -379,6 +394,11 @@ pub fn ppp_dial(id: u8) -> Result<String> {
         1..=16 => Ok(format!("ATD*99***{id}#")),
         _ => Err(Error::new(ErrorKind::Usage, "contexts have the numbers 1 to 16").with("context", id)),
     }
+}
+
+/// `ATH`: ends a data call, and what the stick believes of an earlier one.
+pub fn hang_up_call() -> Command<()> {
+    Command::plain("ATH").within(Duration::from_secs(30))
 }
 
 #[cfg(test)]

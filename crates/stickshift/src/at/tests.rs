@@ -420,6 +420,13 @@ fn data_connections() {
     assert_eq!(lease.mask.to_string(), "255.255.255.248");
     assert_eq!((lease.gateway.to_string(), lease.server), ("10.10.1.1".to_owned(), lease.gateway));
     assert_eq!((lease.dns[1].to_string(), lease.upload_rate), ("0.0.0.0".to_owned(), Some(236_800)));
+    // The same with the first octet first: the mask shows it.
+    let swapped = ok(&["^DHCP:A08DBCC,FFFFFFF8,A0A0101,0A0A0101,AB10022,0,236800,236800"]);
+    assert_eq!(run(&data::lease(), &swapped), lease);
+    // A mask that is none either way is not believed, nor is what stands beside it.
+    let odd = ok(&["^DHCP:CCDB080A,F8FFFF0F,1010A0A,1010A0A,2200b10a,0,236800,236800"]);
+    let mut port = Port::new(move |_| odd.clone());
+    assert!(At::new(&mut port).run(&data::lease()).is_err());
     assert_eq!(
         run(&data::address(1), &ok(&["+CGPADDR: 1,\"100.67.207.142\""])).to_string(),
         "100.67.207.142"
