@@ -32,7 +32,6 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user."),
     ("STICKSHIFT_MQTT_PASSWORD", "Password of the broker, for stickshift bridge mqtt --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
-    ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user."),
     ("STICKSHIFT_STATE", "Folder of the journals."),
     ("STICKSHIFT_ROOT", "Folder in place of / for the files of the system, for tests and images."),
     ("STICKSHIFT_TRACE", "Trace file, when called as usb_modeswitch."),
