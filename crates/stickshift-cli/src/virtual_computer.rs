@@ -20,15 +20,34 @@ use stickshift_emu::computer::VirtualBus;
 pub(crate) struct VirtualComputer(Arc<Mutex<Simulated>>);
 
 impl VirtualComputer {
-    /// One whose interfaces come and go with the sticks of a bus.
-    pub(crate) fn beside(bus: &VirtualBus) -> VirtualComputer {
-        let computer = Simulated::new(Weather::default()).beside(Box::new(bus.clone()));
+    /// One whose interfaces come and go with the sticks of a bus, with `weather` behind them.
+    pub(crate) fn beside(bus: &VirtualBus, weather: Weather) -> VirtualComputer {
+        let computer = Simulated::new(weather).beside(Box::new(bus.clone()));
         VirtualComputer(Arc::new(Mutex::new(computer)))
     }
 
     fn inner(&self) -> MutexGuard<'_, Simulated> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The weather that the fault of the network named `word` makes behind this computer; `false`: it makes none.
+pub(crate) fn fault_strikes(weather: &mut Weather, word: &str) -> bool {
+    match word {
+        "portal" => weather.page = (302, Some("http://portal.example/")),
+        "no-names" => weather.names = false,
+        "names-only" => weather.page = (0, None),
+        "mtu-hole" => weather.largest = 1420,
+        "mute-dhcp" => weather.dhcp = false,
+        // A stick that says so itself is heard before; one that dials alone just carries nothing.
+        "denied" | "searching" => weather.addresses = false,
+        // No pppd speaks here: this is how it would end (pppd(8), EXIT STATUS).
+        "refused" => (weather.addresses, weather.pppd_ends) = (false, Some(16)),
+        "no-address" => weather.pppd_ends = Some(10),
+        "auth-refused" => weather.pppd_ends = Some(19),
+        _ => return false,
+    }
+    true
 }
 
 /// Each call by itself: commands that share the computer do not wait for each other's end.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::event::Event;
+use stickshift::online::Weather;
 use stickshift::stick::Place;
 use stickshift_emu::computer::{Action, ComputerFaults, ModemManager, VirtualBus};
 use stickshift_emu::device::Device;
@@ -16,7 +17,7 @@ use stickshift_emu::sticks::zerocd::ZeroCd;
 use crate::any_stick;
 use crate::from_text;
 use crate::options::VirtualOptions;
-use crate::virtual_computer::VirtualComputer;
+use crate::virtual_computer::{VirtualComputer, fault_strikes};
 use crate::virtual_state::{self, Kept, MOST_STICKS, PlayedStick};
 
 /// The virtual bus with nothing on it.
@@ -33,6 +34,8 @@ pub(crate) struct Played {
     pub(crate) sticks: Vec<PlayedStick>,
     /// What `online` changes of it.
     pub(crate) computer: VirtualComputer,
+    /// Faults of the network that cannot strike here.
+    idle: Vec<String>,
 }
 
 impl VirtualOptions {
@@ -91,6 +94,7 @@ impl VirtualOptions {
             bus.set_modem_manager(Some(ModemManager { keeps: LONG, ..ModemManager::default() }));
         }
         let mut faults = of_each(computer.stick.as_deref())?;
+        let (weather, idle) = weather(&faults, sticks.len());
         let mut played = Vec::new();
         for (number, kept) in (1..).zip(sticks) {
             let mut stick = made(&kept.name, kept.seed, faults.remove(&number).as_deref())?;
@@ -108,8 +112,8 @@ impl VirtualOptions {
         }
         // It was plugged in a minute ago.
         bus.advance(Duration::from_secs(60));
-        let computer = VirtualComputer::beside(&bus);
-        Ok(Played { bus, sticks: played, computer })
+        let computer = VirtualComputer::beside(&bus, weather);
+        Ok(Played { bus, sticks: played, computer, idle })
     }
 
     /// Number `number` of several virtual sticks of that name, counted from 0, with its seed and the faults.
@@ -177,6 +181,24 @@ fn of_each(faults: Option<&str>) -> Result<BTreeMap<usize, String>> {
     Ok(each)
 }
 
+/// The weather that the faults of the only stick make, and the faults that cannot strike: the computer in memory has one network for all sticks.
+fn weather(faults: &BTreeMap<usize, String>, sticks: usize) -> (Weather, Vec<String>) {
+    let mut weather = Weather::default();
+    let words = faults.values().flat_map(|words| words.split(','));
+    let striking = words.filter(|word| {
+        let name = word.split(['@', '=', ':']).next().unwrap_or_default();
+        fault_strikes(&mut weather, name)
+    });
+    let striking: Vec<&str> = striking.collect();
+    if sticks < 2 {
+        return (weather, Vec::new());
+    }
+    let of_network_alone = ["portal", "no-names", "names-only", "mtu-hole"];
+    let idle = striking.into_iter().filter(|word| of_network_alone.contains(word));
+    let idle = idle.map(|word| format!("{word} (several virtual sticks share one network)")).collect();
+    (Weather::default(), idle)
+}
+
 fn made(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
     if let Some(stick) = from_text::named(name, fault)? {
         return Ok(stick);
@@ -190,7 +212,7 @@ fn made(name: &str, seed: u64, fault: Option<&str>) -> Result<Box<dyn Device>> {
 impl Played {
     /// The faults that never struck, each with why as far as it is known.
     pub(crate) fn unfired(&self) -> Vec<String> {
-        let mut unfired = Vec::new();
+        let mut unfired = self.idle.clone();
         for stick in &self.sticks {
             let of_requests = |stick: &mut HuaweiStick| {
                 let steps = stick.steps();
@@ -216,7 +238,7 @@ impl Played {
     /// The same computer, as seen by whoever works with the stick at `place` alone.
     pub(crate) fn only(&self, place: &Place) -> Played {
         let sticks = self.sticks.iter().filter(|stick| stick.place == *place).cloned().collect();
-        Played { bus: self.bus.clone(), sticks, computer: self.computer.clone() }
+        Played { bus: self.bus.clone(), sticks, computer: self.computer.clone(), idle: Vec::new() }
     }
 
     /// What an owner with a needle does when an event asks for the boot pin.
@@ -251,6 +273,20 @@ mod tests {
         };
         assert_ne!(imei(&options(None), 0), imei(&options(None), 1));
         assert_eq!(imei(&options(None), 4), imei(&options(Some(3)), 2));
+    }
+
+    #[test]
+    fn faults_of_the_network_are_the_weather_of_the_only_stick() {
+        let of = |words: &str, sticks| weather(&of_each(Some(words)).unwrap(), sticks);
+        let (portal, idle) = of("portal", 1);
+        assert!(portal.page.0 == 302 && idle.is_empty());
+        assert!(!of("no-names", 1).0.names && of("mtu-hole", 1).0.largest == 1420);
+        assert_eq!(of("names-only", 1).0.page, (0, None));
+        assert_eq!(of("refused=33", 1).0.pppd_ends, Some(16));
+        assert_eq!(of("drop@3", 1).0, Weather::default());
+        // One network for all of them: it is said that nothing happens.
+        let (plain, idle) = of("portal#2,drop@3", 2);
+        assert!(plain == Weather::default() && idle[0].starts_with("portal ("), "{idle:?}");
     }
 
     #[test]
