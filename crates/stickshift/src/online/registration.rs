@@ -112,16 +112,31 @@ pub(super) fn over_at(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Re
         Some(at) => at.run_if_known(&network::operator())?.and_then(|operator| operator.name),
         None => None,
     };
-    if heard.stands == Stands::Roaming && modem.radio().ok().and_then(|radio| radio.roaming) == Some(false) {
-        return Err(roaming_off(run));
+    if heard.stands == Stands::Roaming && !may_roam(run, modem)? {
+        return Err(roaming_off(run, None));
     }
     Ok(found(run, operator, &heard))
 }
 
+/// Whether the stick takes data in other operators' networks. Asks again where it was to be switched on: a first answer may have been lost.
+pub(super) fn may_roam(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<bool> {
+    allow_roaming(run, modem)?;
+    Ok(modem.radio().ok().and_then(|radio| radio.roaming) != Some(false))
+}
+
 /// The stick's roaming flag is off, and it is abroad.
-pub(super) fn roaming_off(run: &Run<'_, '_>) -> Error {
+/// `elsewhere`: how it is switched on, where that cannot be done here.
+pub(super) fn roaming_off(run: &Run<'_, '_>, elsewhere: Option<&'static str>) -> Error {
     let what = "the stick is in another operator's network, and its own setting allows no data there";
-    run.fails(ErrorKind::NotRegistered, what).detail(Detail::RoamingOff)
+    let error = run.fails(ErrorKind::NotRegistered, what).detail(Detail::RoamingOff);
+    if let Some(next) = elsewhere {
+        return error.detail(Detail::NextStep(next));
+    }
+    if !run.wanted.roaming {
+        return error;
+    }
+    let next = "--roaming was given, and the stick's setting did not change: switch it on by `stickshift network set --roaming on` or on the stick's own page, and run again";
+    error.detail(Detail::NextStep(next))
 }
 
 fn denied(run: &Run<'_, '_>, cause: Option<u16>) -> Error {
@@ -148,13 +163,30 @@ fn radio_on(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
 }
 
 /// Switches roaming on in the stick where that was asked for.
-fn allow_roaming(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
+pub(super) fn allow_roaming(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
     if !run.wanted.roaming {
         return Ok(());
     }
-    let Ok(now) = modem.radio() else { return Ok(()) };
+    let now = match modem.radio() {
+        Ok(now) => now,
+        Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Interrupted) => return Err(e),
+        Err(e) => {
+            let text = format!("whether the stick allows roaming is not known, and it is left as it is: {e}");
+            run.session.warn("registration", text);
+            return Ok(());
+        }
+    };
+    if now.roaming.is_none() {
+        let text = "the stick does not tell whether it allows roaming; it is left as it is";
+        run.session.warn("registration", text.to_owned());
+    }
     if now.roaming == Some(false) {
-        run.note(StickUndo::Roaming { on: false })?;
+        let by_web = modem.web().is_some();
+        run.note(if by_web {
+            StickUndo::WebRoaming { on: false }
+        } else {
+            StickUndo::Roaming { on: false }
+        })?;
         let wanted = now.clone().with_roaming(true);
         modem.set_radio(&now, &wanted)?;
         run.session.note("registration", "roaming was off in the stick; it is on now");

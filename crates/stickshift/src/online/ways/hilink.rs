@@ -47,13 +47,7 @@ fn local_address(run: &mut Run<'_, '_>, card: &crate::online::computer::Card) ->
 
 /// Waits until a network has the stick. Its own words say why not.
 pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
-    let radio = modem.radio().ok();
-    let may_roam = radio.as_ref().and_then(|radio| radio.roaming);
-    if let (true, Some(false), Some(now)) = (run.wanted.roaming, may_roam, radio) {
-        run.note(StickUndo::WebRoaming { on: false })?;
-        modem.set_radio(&now, &now.clone().with_roaming(true))?;
-        run.session.note("registration", "roaming was off in the stick; it is on now");
-    }
+    registration::allow_roaming(run, modem)?;
     let mut operator = None;
     let heard = registration::await_network(run, modem, |modem| {
         let status = modem.connection()?;
@@ -65,8 +59,8 @@ pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<R
         operator = status.operator;
         Ok(Heard { stands, words: status.registration.unwrap_or("the stick does not tell"), cause: None })
     })?;
-    if heard.stands == Stands::Roaming && may_roam == Some(false) && !run.wanted.roaming {
-        return Err(roaming_off(run));
+    if heard.stands == Stands::Roaming && !registration::may_roam(run, modem)? {
+        return Err(roaming_off(run, None));
     }
     Ok(registration::found(run, operator, &heard))
 }
@@ -140,8 +134,14 @@ fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
         run.session.note("bearer", format!("it is connected: {}", before.connection));
         return Ok(());
     }
+    let mut is_dialled = false;
     if before.data == Some(false) || before.data.is_none() {
         run.note(StickUndo::DataSwitch { on: false })?;
+        modem.set_data(true)?;
+    } else if before.connection_code == Some(DISCONNECTED) {
+        // The switch is on, and the stick did not dial: what kept it from that was changed here, or it waits to be told.
+        run.session.note("bearer", "data is on in the stick, and it is not connected: it is told to dial");
+        is_dialled = true;
         modem.set_data(true)?;
     }
     match modem.await_connection(true) {
@@ -150,18 +150,21 @@ fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
             Ok(())
         }
         Ok(None) => Ok(()),
-        Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::Timeout) => Err(refused(run, modem, e)),
+        Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::Timeout) => {
+            Err(refused(run, modem, e, is_dialled))
+        }
         Err(e) => Err(e),
     }
 }
 
-/// The firmware's number for a connection that stands.
+/// The firmware's numbers for a connection that stands, and for none.
 const CONNECTED: u16 = 901;
+const DISCONNECTED: u16 = 902;
 
-fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error) -> Error {
+fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error, is_dialled: bool) -> Error {
     let words = modem.connection().map(|status| status.connection).unwrap_or_default();
     let refused = Error::new(ErrorKind::NetworkRefused, "the stick's data connection does not come up");
     let refused = refused.with("connection", words).because(error);
-    let changed = !run.record.on_stick.is_empty();
+    let changed = is_dialled || !run.record.on_stick.is_empty();
     refused.with_verdict(if changed { Verdict::Recoverable } else { Verdict::Untouched })
 }

@@ -12,7 +12,7 @@ use crate::modem::identity::mbim_interface;
 use crate::online::apn::Apn;
 use crate::online::computer::Network;
 use crate::online::record::StickUndo;
-use crate::online::registration::{self, Heard, Registered, Stands};
+use crate::online::registration::{self, Heard, Registered, Stands, roaming_off};
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
@@ -34,6 +34,10 @@ const NOT_ACTIVATED: i32 = 16;
 const BAD_ACCESS: i32 = 18;
 const BAD_LOGIN: i32 = 19;
 
+/// The stick's own setting, mostly the one for data in other operators' networks.
+const NOT_ALLOWED: i32 = 28;
+const ROAMING_ELSEWHERE: &str = "MBIM has no command for the stick's roaming setting: switch it on by `stickshift network set --roaming on --port TTY` where the stick has a serial port, else with its maker's program";
+
 pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Bearer> {
     let card = run.card(interface_of(&run.stick, Kind::Mbim))?.card;
     let interface = mbim_interface(&run.stick).ok_or_else(|| {
@@ -50,7 +54,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     run.session.step("bearer", format!("data connection, {}", apn.words()));
     let Some(mbim) = modem.mbim() else { return Err(without_mbim()) };
     attach(run, mbim)?;
-    connect(run, mbim, &apn)?;
+    connect(run, mbim, &apn, registered.roaming)?;
 
     run.session.step("address", "address");
     if let Some(addresses) = settle::by_owner(run, &card)? {
@@ -85,6 +89,10 @@ pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<R
             run.note(StickUndo::Radio { on: false })?;
             mbim.run(&mbim::set_radio_state(true))?;
         }
+    }
+    if run.wanted.roaming {
+        let text = "--roaming: MBIM has no command for the stick's roaming setting; it is left as it is";
+        run.session.warn("registration", text.to_owned());
     }
     let mut last = None;
     let heard = registration::await_network(run, modem, |modem| {
@@ -134,7 +142,7 @@ fn attach(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>) -> Result<()> {
 }
 
 /// Connects, with each kind of address and each kind of proof that is left to try.
-fn connect(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>, apn: &Apn) -> Result<()> {
+fn connect(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>, apn: &Apn, is_abroad: bool) -> Result<()> {
     run.note(StickUndo::HangUp { context: SESSION as u8 })?;
     hang_up(mbim)?;
     let mut attempts = Attempts::new(run.wanted, apn);
@@ -145,6 +153,9 @@ fn connect(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>, apn: &Apn) -> Result<()> 
             Err(error) => return Err(error),
         };
         hang_up(mbim)?;
+        if is_abroad && error.refusal_of(RefusalFamily::Mbim) == Some(NOT_ALLOWED) {
+            return Err(roaming_off(run, Some(ROAMING_ELSEWHERE)));
+        }
         // Without a cause of the network's it is told by the function's own status.
         let by_login = error.refusal_of(RefusalFamily::Mbim) == Some(BAD_LOGIN);
         if !attempts.goes_on(run, &error, by_login) {
