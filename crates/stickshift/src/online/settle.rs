@@ -1,6 +1,6 @@
 //! Addresses, routes and name servers on the computer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::at::data::PdpType;
@@ -46,6 +46,42 @@ pub(super) struct Addresses {
     pub(super) foreign: bool,
 }
 
+impl Addresses {
+    /// Whether one of a kind is there that reaches beyond its link.
+    pub(super) fn have(&self, v6: bool) -> bool {
+        let reaches = |address: &IpAddr| match address {
+            IpAddr::V4(_) => !v6,
+            IpAddr::V6(address) => v6 && !is_of_link(*address),
+        };
+        self.own.iter().any(|own| reaches(&own.address))
+    }
+}
+
+/// fe80::/10.
+pub(super) fn is_of_link(address: Ipv6Addr) -> bool {
+    address.segments()[0] & 0xffc0 == 0xfe80
+}
+
+/// The kind of address that was asked for has to be there, whatever else is.
+///
+/// # Errors
+/// `NoAddress`.
+pub(super) fn wanted_kind(run: &Run<'_, '_>, addresses: &Addresses) -> Result<()> {
+    let (v4, v6) = match run.wanted.ip {
+        None => return Ok(()),
+        Some(kind) => (kind != PdpType::V6, kind != PdpType::V4),
+    };
+    let lacks = match (v4 && !addresses.have(false), v6 && !addresses.have(true)) {
+        (false, false) => return Ok(()),
+        (true, _) => "IPv4",
+        (false, true) => "IPv6",
+    };
+    let what = format!("the connection stands, and has no {lacks} address, which was asked for");
+    let next = "leave --ip out: then what the network gives is taken";
+    let there = if addresses.own.is_empty() { "none".to_owned() } else { list(&addresses.own) };
+    Err(run.fails(ErrorKind::NoAddress, what).with("addresses", there).detail(Detail::NextStep(next)))
+}
+
 impl From<&DhcpLease> for Addresses {
     fn from(lease: &DhcpLease) -> Self {
         Addresses {
@@ -88,7 +124,9 @@ pub(super) fn by_owner(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Addr
     let name = owner.name();
     run.session.note("owner", format!("{name} sets the addresses of {card}: it is left to that"));
     let v4 = run.computer.await_address(card, false, DHCP)?;
-    let v6 = run.computer.await_address(card, true, Duration::ZERO)?;
+    let asks_for_v6 = matches!(run.wanted.ip, Some(PdpType::V6 | PdpType::V4V6));
+    let v6 =
+        run.computer.await_address(card, true, if asks_for_v6 { ADVERTISEMENT } else { Duration::ZERO })?;
     let own: Vec<Network> = v4.into_iter().chain(v6).collect();
     if own.is_empty() {
         let what = format!("{name} holds {card} and has given it no address");

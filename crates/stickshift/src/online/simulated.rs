@@ -130,6 +130,8 @@ pub trait PppEnd: Send {
 /// A pppd that runs; its interface is there once it has a dialled port.
 struct Program {
     place: Option<Place>,
+    /// By its options: no IPv4.
+    without_v4: bool,
     card: Option<Card>,
     link: Option<(Box<dyn ByteLink>, Box<dyn PppEnd>)>,
 }
@@ -148,6 +150,8 @@ pub struct Simulated {
     /// The pppds that run, by process.
     programs: BTreeMap<u32, Program>,
     ppp: Option<fn() -> Box<dyn PppEnd>>,
+    /// How the last pppd ended.
+    ended_with: i32,
     started: u32,
     outside: Outside,
     /// The bus that tells when a stick has gone and come back.
@@ -177,6 +181,7 @@ impl Simulated {
             resets: 0,
             programs: BTreeMap::new(),
             ppp: None,
+            ended_with: computer::CALL_ENDED,
             started: 0,
             outside: Outside {
                 answers: Arc::new(AtomicBool::new(true)),

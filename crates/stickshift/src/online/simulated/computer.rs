@@ -3,6 +3,10 @@
 use super::*;
 use crate::online::computer::MAIN_TABLE;
 
+/// How pppd ends where it agrees on neither IPv4 nor IPv6, and where the network ends the call (pppd(8), EXIT STATUS).
+const NEITHER_CAME_UP: i32 = 10;
+pub(super) const CALL_ENDED: i32 = 16;
+
 impl Computer for Simulated {
     fn cards(&mut self, stick: &Stick) -> Result<Vec<CardState>> {
         self.look();
@@ -254,7 +258,9 @@ impl Computer for Simulated {
     fn start_pppd(&mut self, _: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
         self.started += 1;
         let runs = PppdRuns { pid: 4710 + self.started, started: 1 };
-        self.programs.insert(runs.pid, Program { place: pppd.name.parse().ok(), card: None, link: None });
+        let without_v4 = pppd.options.iter().any(|option| option == "noip");
+        let program = Program { place: pppd.name.parse().ok(), without_v4, card: None, link: None };
+        self.programs.insert(runs.pid, program);
         Ok(runs)
     }
 
@@ -264,10 +270,18 @@ impl Computer for Simulated {
             return Ok(());
         }
         let Some(mut program) = self.programs.remove(&runs.pid) else { return Ok(()) };
+        if program.without_v4 && !self.weather.advertises {
+            self.ended_with = NEITHER_CAME_UP;
+            return Ok(());
+        }
+        let own = match program.without_v4 {
+            true => Network { address: [0xfe80, 0, 0, 0, 0, 0, 0, 9].into(), prefix: 64 },
+            false => Network { address: [10, 64, 0, 9].into(), prefix: 32 },
+        };
         let card = self.add("ppp0", program.place.as_ref(), None);
         let held = self.there(&card)?;
         held.state.up = true;
-        held.state.addresses.push(Network { address: [10, 64, 0, 9].into(), prefix: 32 });
+        held.state.addresses.push(own);
         program.card = Some(card);
         program.link = self.ppp.map(|end| (port, end()));
         self.programs.insert(runs.pid, program);
@@ -277,18 +291,19 @@ impl Computer for Simulated {
     fn pppd_state(&mut self, runs: &PppdRuns) -> Result<PppdState> {
         self.look();
         let Some(program) = self.programs.get(&runs.pid) else {
-            return Ok(PppdState::Ended(self.weather.pppd_ends.unwrap_or(16)));
+            return Ok(PppdState::Ended(self.weather.pppd_ends.unwrap_or(self.ended_with)));
         };
+        let v6_alone = program.without_v4;
         let Some(card) = program.card.clone() else { return Ok(PppdState::Negotiates) };
         let addresses = self.held(&card).map(|held| held.state.addresses.clone());
         Ok(match addresses {
             Some(addresses) => PppdState::Up {
                 card,
                 addresses,
-                peer: Some([10, 64, 64, 64].into()),
-                dns: vec![[10, 177, 0, 34].into()],
+                peer: (!v6_alone).then(|| [10, 64, 64, 64].into()),
+                dns: if v6_alone { Vec::new() } else { vec![[10, 177, 0, 34].into()] },
             },
-            None => PppdState::Ended(16),
+            None => PppdState::Ended(CALL_ENDED),
         })
     }
 

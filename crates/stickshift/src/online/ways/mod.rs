@@ -15,7 +15,7 @@ use crate::online::apn::Apn;
 use crate::online::computer::Card;
 use crate::online::registration::Registered;
 use crate::online::run::Run;
-use crate::online::settle::Addresses;
+use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::stick::{Interface, Mode, Role, Stick, is_huawei_design};
 
@@ -76,14 +76,16 @@ pub(super) struct Bearer {
 /// # Errors
 /// What the steps report.
 pub(super) fn up(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Bearer> {
-    match way {
-        Way::Ncm => ncm::up(run, access),
-        Way::Ppp => ppp::up(run, access),
-        Way::Hilink => hilink::up(run, access),
-        Way::Mbim => mbim::up(run, access),
-        Way::Ecm => ecm::up(run, access),
-        Way::Qmi => Err(qmi::left_to_others(&run.stick, run.wanted)),
-    }
+    let bearer = match way {
+        Way::Ncm => ncm::up(run, access)?,
+        Way::Ppp => ppp::up(run, access)?,
+        Way::Hilink => hilink::up(run, access)?,
+        Way::Mbim => mbim::up(run, access)?,
+        Way::Ecm => ecm::up(run, access)?,
+        Way::Qmi => return Err(qmi::left_to_others(&run.stick, run.wanted)),
+    };
+    settle::wanted_kind(run, &bearer.addresses)?;
+    Ok(bearer)
 }
 
 /// What of the stick belongs to packets, as the bus shows it.

@@ -49,7 +49,12 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
 
     run.session.step("address", "PPP by the system's pppd");
     run.computer.leave_to_pppd(port, &runs)?;
-    let (card, addresses) = agree(run, &runs)?;
+    let (card, mut addresses) = agree(run, &runs)?;
+    if matches!(run.wanted.ip, Some(PdpType::V6 | PdpType::V4V6)) && !addresses.have(true) {
+        // PPP agrees on the address of the link alone; the network's router advertises the other.
+        addresses.own.retain(|own| own.address.is_ipv4());
+        settle::by_ipv6(run, &card, &mut addresses)?;
+    }
     settle::address(run, &card, &addresses)?;
     let metric = settle::route(run, &card, &addresses)?;
     Ok(Bearer { way: Way::Ppp, card, apn, registered, addresses, answered: None, metric })
@@ -148,7 +153,8 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
             run.session.note("bearer", text);
             ncm::hang_up(&mut at)?;
         }
-        // The first dial after a start is often answered by what was under way, too.
+        // An earlier call that was never ended holds the context; the first dial after a start is often answered by what was under way.
+        at.run_if_known(&data::hang_up_call())?;
         at.sleep(Duration::from_secs(2));
         answer = at.command(&command, Effect::Changes, DIALLING)?;
     }
@@ -173,7 +179,7 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
 fn is_used(run: &mut Run<'_, '_>) -> Result<bool> {
     let reaches = |address: &IpAddr| match address {
         IpAddr::V4(_) => true,
-        IpAddr::V6(address) => address.segments()[0] & 0xffc0 != 0xfe80,
+        IpAddr::V6(address) => !settle::is_of_link(*address),
     };
     let cards = run.computer.cards(&run.stick)?;
     Ok(cards.iter().any(|card| card.up && card.addresses.iter().any(|own| reaches(&own.address))))
