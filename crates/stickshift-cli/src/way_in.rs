@@ -63,7 +63,8 @@ pub(crate) struct WebArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LoginArgs {
     /// Log in to the web interface as this user; the password comes from --password-file, STICKSHIFT_PASSWORD or a prompt
-    #[arg(long, value_name = "NAME", global = true)]
+    // `online up` has that name for it: there, --user is the access point's.
+    #[arg(long, alias = "web-user", value_name = "NAME", global = true)]
     pub(crate) user: Option<String>,
 
     /// Read the web interface password from the first line of FILE
@@ -290,7 +291,7 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
     }
     // The environment of a server is not that of whoever asks it for a command.
     if let (false, Ok(value)) = (hosted::is_hosted(), env::var(variable)) {
-        return filled(what, value, "the variable is empty");
+        return filled(what, value, &format!("{variable} is empty"));
     }
     filled(what, ask(what, variable)?, "nothing was typed")
 }

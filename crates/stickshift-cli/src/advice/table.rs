@@ -80,6 +80,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     any(
         &["online"],
+        Kind::SimPinNeeded,
+        "",
+        "give it in STICKSHIFT_PIN, or run the command in a terminal, which asks for it; or run `stickshift pin enter` first",
+    ),
+    any(
+        &["online"],
         Kind::LastTry,
         "",
         "verify the code, then run `stickshift pin enter --spend-last-try`, or try the SIM in a phone",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use stickshift::at::data::{Authentication, PdpType};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use stickshift::modem::Login;
-use stickshift::online::{self, Access, ApnSource, Computer, Connection, Status, Taken, Wanted, WantedWay};
+use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Wanted, WantedWay};
 use stickshift::stick::{Mode, Place};
 
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::verbs::online_apn;
 use crate::verbs::online_stay::{self, Limit, Staying};
-use crate::way_in::{LoginArgs, secret};
+use crate::way_in::{LoginArgs, StickArgs, secret};
 
 /// Go online through a stick, and back.
 ///
@@ -45,8 +45,8 @@ enum OnlineVerb {
 
 #[derive(Args, Debug)]
 struct UpArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    stick: Option<String>,
+    #[command(flatten)]
+    stick: StickArgs,
 
     /// Access point name. Default: from the settings, else by the operator of the SIM, else the network chooses
     #[arg(long, value_name = "NAME")]
@@ -68,7 +68,7 @@ struct UpArgs {
     #[arg(long)]
     roaming: bool,
 
-    /// Metric of the default route. Default: higher than every other, so that they are preferred
+    /// Metric of the default route, from 1. Default: higher than every other, so that they are preferred
     #[arg(long, value_name = "NUMBER", conflicts_with = "no_default", value_parser = clap::value_parser!(u32).range(1..))]
     metric: Option<u32>,
 
@@ -76,7 +76,7 @@ struct UpArgs {
     #[arg(long)]
     no_default: bool,
 
-    /// Largest packet. Default: what the network says, else what gets through
+    /// Largest packet, 576 to 9000; with IPv6 from 1280. Default: what the network says, else what gets through
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(576..=9000))]
     mtu: Option<u16>,
 
@@ -92,7 +92,7 @@ struct UpArgs {
     #[arg(long)]
     stay: bool,
 
-    /// Time between two checks of the connection
+    /// Time between two checks of the connection, 5 to 3600
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "stay", value_parser = clap::value_parser!(u64).range(5..=3600))]
     every: u64,
 
@@ -137,8 +137,8 @@ impl WebLogin {
 
 #[derive(Args, Debug)]
 struct DownArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    stick: Option<String>,
+    #[command(flatten)]
+    stick: StickArgs,
 
     #[command(flatten)]
     login: WebLogin,
@@ -146,8 +146,8 @@ struct DownArgs {
 
 #[derive(Args, Debug)]
 struct StatusArgs {
-    /// The stick: USB port path, ids, tty, serial number or IMEI
-    stick: Option<String>,
+    #[command(flatten)]
+    stick: StickArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -241,7 +241,7 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     let wanted = args.wanted(usual)?;
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;
-    let stick = context.stick(&mut *bus, args.stick.as_deref())?;
+    let stick = context.stick(&mut *bus, args.stick.name())?;
     let (place, mode) = (stick.place.clone(), stick.mode);
     let has_at = stick.ports().next().is_some();
     // The verb that leads on, as it is typed.
@@ -345,10 +345,10 @@ fn pin(json: bool) -> Result<Option<String>> {
 fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;
-    let (place, stick) = match context.stick(&mut *bus, args.stick.as_deref()) {
+    let (place, stick) = match context.stick(&mut *bus, args.stick.name()) {
         Ok(stick) => (stick.place.clone(), Some(stick)),
         // What is unplugged has a place all the same.
-        Err(error) => match args.stick.as_deref().and_then(|word| word.parse::<Place>().ok()) {
+        Err(error) => match args.stick.name().and_then(|word| word.parse::<Place>().ok()) {
             Some(place) => (place, None),
             None => return Err(error),
         },
@@ -373,9 +373,9 @@ fn finish_down(context: &Context, taken: Taken) {
 fn status(context: &mut Context, args: &StatusArgs) -> Result<()> {
     context.output.outcome_is(Outcome::Untouched);
     let mut computer = computer(context)?;
-    let places = match args.stick.as_deref().and_then(|word| word.parse::<Place>().ok()) {
+    let places = match args.stick.name().and_then(|word| word.parse::<Place>().ok()) {
         Some(place) => vec![place],
-        None => match (args.stick.as_deref(), context.bus()?.sticks()?) {
+        None => match (args.stick.name(), context.bus()?.sticks()?) {
             (None, sticks) if sticks.len() > 1 => sticks.into_iter().map(|stick| stick.place).collect(),
             (word, _) => vec![context.stick(&mut *context.bus()?, word)?.place],
         },
@@ -419,11 +419,7 @@ impl Report for Connected {
         if let Some(operator) = &c.operator {
             writeln!(out, "network       {operator}{roaming}")?;
         }
-        let apn = match c.apn.as_str() {
-            "" if c.apn_from == ApnSource::Stick.to_string() => "not known",
-            "" => "none",
-            name => name,
-        };
+        let apn = online_apn::words(c.apn.as_deref());
         writeln!(out, "access point  {apn} ({})", c.apn_from)?;
         writeln!(out, "address       {} (from {})", c.addresses.join(", "), c.address_from.join(", "))?;
         if let Some(gateway) = &c.gateway {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::at::data::Authentication;
 use stickshift::error::Result;
-use stickshift::online;
+use stickshift::online::{self, ApnSource};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -27,16 +27,34 @@ pub(crate) struct ApnArgs {
 pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
     args.way_in.port.stick = args.word.or(args.way_in.port.stick);
     context.output.outcome_is(Outcome::Untouched);
+    let is_on_bus = args.way_in.web.url.is_none() && args.way_in.port.port.is_none();
+    if is_on_bus {
+        let stick = context.stick(&mut *context.bus()?, args.way_in.port.stick.as_deref())?;
+        if online::dials_alone(&stick) {
+            let apn_from = ApnSource::Stick.to_string();
+            context.output.finish(&Suggested { apn: None, apn_from, user: None, auth: None });
+            return Ok(());
+        }
+    }
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     let apn = online::suggested(&mut modem)?;
     context.output.finish(&Suggested {
         apn_from: apn.source.to_string(),
         auth: apn.authentication.map(word),
-        user: Some(apn.user).filter(|user| !user.is_empty()),
-        apn: apn.name,
+        user: Some(apn.user.clone()).filter(|user| !user.is_empty()),
+        apn: apn.known_name(),
     });
     Ok(())
+}
+
+/// An access point's name for people.
+pub(crate) fn words(apn: Option<&str>) -> &str {
+    match apn {
+        None => "not known",
+        Some("") => "none",
+        Some(name) => name,
+    }
 }
 
 fn word(authentication: Authentication) -> &'static str {
@@ -52,8 +70,8 @@ fn word(authentication: Authentication) -> &'static str {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Suggested {
-    /// Its name; empty for the network's own.
-    apn: String,
+    /// Its name; empty for the network's own, null where the stick does not tell.
+    apn: Option<String>,
     /// Who says so.
     apn_from: String,
     user: Option<String>,
@@ -63,7 +81,7 @@ struct Suggested {
 
 impl Report for Suggested {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let name = if self.apn.is_empty() { "none" } else { &self.apn };
+        let name = words(self.apn.as_deref());
         writeln!(out, "access point  {name} ({})", self.apn_from)?;
         if let Some(user) = &self.user {
             writeln!(out, "user          {user}")?;

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use stickshift::error::{ErrorKind, RefusalFamily, Verdict};
+use stickshift::at::data::PdpType;
+use stickshift::error::{Error, ErrorKind, RefusalFamily, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::modem::Modem;
 use stickshift::online::computer::{Change, Network};
-use stickshift::online::{self, Computer, Simulated, Wanted, WantedWay, Weather};
+use stickshift::online::{self, Computer, Connection, Simulated, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
 
-use super::{down, place, up_with, wanted};
+use super::{down, place, said, up_with, wanted};
 
 /// The end of `up`: the kind of failure and the network's cause, or the addresses. What `up` changed is put back after it.
 fn ended(fault: &str) -> Result<Vec<String>, (ErrorKind, Option<u16>)> {
@@ -51,12 +52,102 @@ fn what_can_be_overcome_is_overcome() {
         ("late-network", own),
         ("stale-bearer", own),
         ("odd-states", own),
+        ("dhcp-swapped", own),
         ("ipv4-only", own),
         // The stick does not tell its address; the computer in memory leases one.
         ("dhcp-refused", "192.168.8.100/"),
     ] {
         let addresses = ended(fault).unwrap_or_else(|e| panic!("{fault}: {e:?}"));
         assert!(addresses.iter().any(|a| a.starts_with(address)), "{fault}: {addresses:?}");
+    }
+}
+
+/// `up` of a virtual stick with a fault.
+fn tried(
+    name: &str,
+    fault: &str,
+    wanted: &Wanted,
+    weather: Weather,
+) -> (Result<Connection, Error>, Vec<String>) {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(), catalogue::virtual_stick(name, 1, Some(fault)).unwrap());
+    bus.advance(Duration::from_secs(60));
+    let stick = bus.sticks().unwrap().remove(0);
+    up_with(&mut bus, &stick, &mut Simulated::new(weather), wanted, None)
+}
+
+/// An earlier call that was never ended: the stick refuses to dial until it is told to hang up.
+#[test]
+fn a_stale_context_is_hung_up_before_a_data_call_is_made_again() {
+    for name in ["k3772-modem", "e3372h-stick"] {
+        let ppp = Wanted { way: WantedWay::Ppp, ..wanted() };
+        let (ended, told) = tried(name, "stale-bearer", &ppp, Weather::default());
+        assert!(ended.is_ok(), "{name}: {ended:?}\n{}", told.join("\n"));
+    }
+}
+
+#[test]
+fn the_kind_of_address_that_was_asked_for_comes_or_is_said_to_lack() {
+    let advertised = Weather { advertises: true, dhcp6: true, ..Weather::default() };
+    let both = PdpType::V4V6;
+    for (name, way, ip, weather, kinds) in [
+        ("k3772-modem", WantedWay::Ppp, PdpType::V6, Weather::default(), None),
+        ("k3772-modem", WantedWay::Ppp, both, Weather::default(), None),
+        ("k3772-modem", WantedWay::Ppp, PdpType::V4, advertised.clone(), Some([true, false])),
+        ("k3772-modem", WantedWay::Ppp, PdpType::V6, advertised.clone(), Some([false, true])),
+        ("k3772-modem", WantedWay::Ppp, both, advertised.clone(), Some([true, true])),
+        ("e3372h-stick", WantedWay::Ncm, PdpType::V6, Weather::default(), None),
+        ("e3372h-stick", WantedWay::Ncm, both, Weather::default(), None),
+        ("e3372h-stick", WantedWay::Ncm, both, advertised, Some([true, true])),
+        ("em7455", WantedWay::Mbim, both, Weather::default(), Some([true, true])),
+        ("mf823", WantedWay::Ecm, both, Weather::default(), None),
+    ] {
+        let apn = (way != WantedWay::Ecm).then(|| "web".to_owned());
+        let asked = Wanted { way, apn, ip: Some(ip), ..Wanted::default() };
+        let (ended, told) = tried(name, "", &asked, weather);
+        match (ended, kinds) {
+            (Ok(connection), Some(kinds)) => {
+                let has = |v6: bool| connection.addresses.iter().any(|a| a.contains(':') == v6);
+                assert_eq!([has(false), has(true)], kinds, "{name} {ip:?}: {connection:?}");
+            }
+            (Err(error), None) => assert!(error.is(ErrorKind::NoAddress), "{name} {ip:?}: {error:?}"),
+            (ended, _) => panic!("{name} {ip:?}: {ended:?}\n{}", told.join("\n")),
+        }
+    }
+}
+
+#[test]
+fn roaming_is_switched_on_where_that_can_be_done_and_named_where_not() {
+    for (name, fault, roaming, is_online, words) in [
+        ("e3372h-stick", "roaming", true, true, ""),
+        ("e3372h-hilink", "roaming", true, true, ""),
+        ("e3372h-hilink", "roaming", false, false, "RoamingOff"),
+        ("em7455", "roaming", false, false, "MBIM has no command"),
+        ("em7455", "roaming", true, false, "MBIM has no command"),
+    ] {
+        let apn = (name != "e3372h-hilink").then(|| "web".to_owned());
+        let asked = Wanted { roaming, apn, ..Wanted::default() };
+        let (ended, told) = tried(name, fault, &asked, Weather::default());
+        match ended {
+            Ok(connection) => assert!(is_online && connection.roaming, "{name}: {connection:?}"),
+            Err(error) => {
+                let text = said(&error);
+                let is_it = error.is(ErrorKind::NotRegistered) && text.contains(words);
+                assert!(!is_online && is_it, "{name}: {text}\n{}", told.join("\n"));
+            }
+        }
+        let warned = told.iter().any(|t| t.contains("--roaming: MBIM has no command"));
+        assert_eq!(warned, name == "em7455" && roaming, "{told:?}");
+    }
+    // An answer that is lost at any step: it is switched on all the same, or nobody is told to give what was given.
+    for step in 1..=20 {
+        let asked = Wanted { roaming: true, ..wanted() };
+        let (ended, _) = tried("e3372h-stick", &format!("roaming,nak@{step}"), &asked, Weather::default());
+        if let Err(error) = ended.as_ref().map_err(said)
+            && error.contains("RoamingOff")
+        {
+            assert!(error.contains("--roaming was given"), "step {step}: {error}");
+        }
     }
 }
 

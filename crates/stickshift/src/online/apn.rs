@@ -8,7 +8,7 @@ use crate::at::{identify, sim};
 use crate::error::Result;
 use crate::mbim;
 use crate::modem::Modem;
-use crate::online::Wanted;
+use crate::online::{Record, Wanted};
 
 /// `data/apns.tsv`, compressed by the build: networks, provider, then for each access point its name, user, password and method.
 static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/apns.bin"));
@@ -28,6 +28,8 @@ pub enum ApnSource {
     Stick,
     /// None was given and none is known: the network chooses.
     Network,
+    /// The stick does not tell: its SIM is locked, or its page wants a login.
+    Untold,
 }
 
 impl fmt::Display for ApnSource {
@@ -39,6 +41,7 @@ impl fmt::Display for ApnSource {
             ApnSource::Profile(name) => write!(f, "the stick's profile {name}"),
             ApnSource::Stick => f.write_str("the stick dials by itself"),
             ApnSource::Network => f.write_str("the network's own"),
+            ApnSource::Untold => f.write_str("the stick does not tell"),
         }
     }
 }
@@ -82,9 +85,25 @@ impl Apn {
     /// Its name for people.
     pub(super) fn words(&self) -> String {
         match (self.name.as_str(), &self.source) {
+            ("", ApnSource::Stick | ApnSource::Untold) => {
+                "the access point of the stick's own settings, which it does not tell".to_owned()
+            }
             ("", _) => "no access point name: the network chooses".to_owned(),
             (name, source) => format!("access point {name} ({source})"),
         }
+    }
+
+    /// Its name: empty for the network's own, `None` where it is not known.
+    pub fn known_name(self) -> Option<String> {
+        match self.source {
+            ApnSource::Stick | ApnSource::Untold if self.name.is_empty() => None,
+            _ => Some(self.name),
+        }
+    }
+
+    /// Nobody says.
+    fn untold() -> Apn {
+        Apn { source: ApnSource::Untold, ..Apn::of_the_network() }
     }
 }
 
@@ -96,40 +115,48 @@ pub(super) fn choose(wanted: &Wanted, modem: &mut Modem<'_>) -> Result<Apn> {
     if let Some(apn) = given(wanted) {
         return Ok(apn);
     }
-    if let Some(mbim) = modem.mbim() {
-        let imsi =
-            mbim.run_if_known(&mbim::subscriber())?.map(|subscriber| subscriber.id).unwrap_or_default();
-        let provider = mbim.run_if_known(&mbim::home_provider())?.map(|home| home.name);
-        let provider = provider.filter(|name| !name.is_empty());
-        let found = of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network);
-        return Ok(of_wanted(found, wanted));
-    }
-    let Some(at) = modem.at() else { return Ok(of_wanted(Apn::of_the_network(), wanted)) };
-    let Some(imsi) = at.run_if_known(&identify::imsi())? else {
-        return Ok(of_wanted(Apn::of_the_network(), wanted));
-    };
-    let provider = at.run_if_known(&sim::service_provider())?;
-    let found = of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network);
+    let found = of_its_sim(modem)?.unwrap_or_else(Apn::of_the_network);
     Ok(of_wanted(found, wanted))
 }
 
+/// The access point of the SIM's operator, else the network's own; `None` where the SIM does not tell whose it is, as while it wants its PIN.
+fn of_its_sim(modem: &mut Modem<'_>) -> Result<Option<Apn>> {
+    let (imsi, provider) = if let Some(mbim) = modem.mbim() {
+        let imsi = mbim.run_if_known(&mbim::subscriber())?.map(|subscriber| subscriber.id);
+        let provider = mbim.run_if_known(&mbim::home_provider())?.map(|home| home.name);
+        (imsi, provider.filter(|name| !name.is_empty()))
+    } else if let Some(at) = modem.at() {
+        (at.run_if_known(&identify::imsi())?, at.run_if_known(&sim::service_provider())?)
+    } else {
+        return Ok(None);
+    };
+    let Some(imsi) = imsi.filter(|imsi| !imsi.is_empty()) else { return Ok(None) };
+    Ok(Some(of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network)))
+}
+
 /// The access point that [`up`](crate::online::up) takes where none is given: that of the SIM's operator, or of the profile with which HiLink
-/// firmware dials, else the network's own.
+/// firmware dials, else the network's own; of the source [`ApnSource::Untold`] where the stick does not tell.
 ///
 /// # Errors
 /// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
 pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
     if modem.web().is_none() {
-        return choose(&Wanted::default(), modem);
+        return Ok(of_its_sim(modem)?.unwrap_or_else(Apn::untold));
     }
     let profiles = modem.dial_profiles()?;
     let current = profiles.profiles.into_iter().find(|profile| profile.index == profiles.current);
-    Ok(current.map_or_else(Apn::of_the_network, |profile| Apn {
+    Ok(current.map_or_else(Apn::untold, |profile| Apn {
         name: profile.apn,
         user: profile.user,
         source: ApnSource::Profile(profile.name),
         ..Apn::of_the_network()
     }))
+}
+
+/// The name that a record keeps, as [`Apn::known_name`]: what dials by itself does not tell it.
+pub(super) fn recorded(record: &Record) -> Option<String> {
+    let by_itself = matches!(record.way.as_str(), "ecm" | "hilink");
+    Some(record.apn.clone()).filter(|apn| !apn.is_empty() || !by_itself)
 }
 
 fn given(wanted: &Wanted) -> Option<Apn> {

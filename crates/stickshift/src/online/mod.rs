@@ -44,7 +44,7 @@ pub use simulated::{Outside, PppEnd, Simulated, Weather};
 pub use status::{Status, status};
 pub use up::{Access, up};
 pub use wanted::{CHECK_HOST, Wanted, WantedWay};
-pub use ways::Way;
+pub use ways::{Way, dials_alone};
 
 /// The steps of [`up`] by the codes of their events, in order.
 pub const STEPS: [&str; 8] =
@@ -65,8 +65,8 @@ pub struct Connection {
     pub operator: Option<String>,
     /// In another operator's network.
     pub roaming: bool,
-    /// The access point name that was used; empty for the network's own.
-    pub apn: String,
+    /// The access point name that was used; empty for the network's own, none where the stick does not tell.
+    pub apn: Option<String>,
     /// Who said so.
     pub apn_from: String,
     /// The computer's addresses, with the lengths of their networks.

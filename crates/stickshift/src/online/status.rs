@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::online::apn::recorded;
 use crate::online::computer::{Card, Computer, Network};
 use crate::online::probe::{Answer, Probe};
 use crate::online::run::still_there;
@@ -25,7 +26,7 @@ pub struct Status {
     pub way: Option<String>,
     /// The network interface.
     pub interface: Option<String>,
-    /// The access point name; empty for the network's own.
+    /// The access point name; empty for the network's own, none where it is not known.
     pub apn: Option<String>,
     /// The interface's addresses now.
     pub addresses: Vec<String>,
@@ -63,8 +64,8 @@ pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
     status
         .changed
         .extend(still_there(&record, &boot).iter().map(|back| format!("computer: `down` does: {back}")));
+    status.apn = recorded(&record);
     status.way = Some(record.way).filter(|way| way != PIN_REFUSED);
-    status.apn = Some(record.apn);
     status.dns = words(&record.dns);
     // After a restart of the computer, an interface of this name and number is another one.
     let Some(card) = record.card.filter(|_| record.boot == boot) else { return Ok(status) };

@@ -57,6 +57,9 @@ pub struct Wanted {
 /// The host that is asked where none is given. Its page `/generate_204` is what phones ask.
 pub const CHECK_HOST: &str = "connectivitycheck.gstatic.com";
 
+/// Below this an interface has no IPv6 (RFC 8200, section 5), and Linux takes away what it had.
+const LEAST_OF_IPV6: u16 = 1280;
+
 impl Wanted {
     /// The host to ask for a page.
     pub fn check_host(&self) -> Option<&str> {
@@ -77,15 +80,32 @@ impl Wanted {
                 .with("characters", apn.chars().count())
                 .with_verdict(Verdict::Untouched));
         }
+        if let Some(mtu) = self.mtu.filter(|mtu| *mtu < LEAST_OF_IPV6)
+            && way != Way::Hilink
+            && self.ip != Some(PdpType::V4)
+        {
+            let what = format!(
+                "--mtu {mtu} leaves no room for IPv6, whose largest packet has {LEAST_OF_IPV6} bytes or more"
+            );
+            let next = "give --mtu 1280 or more, or ask for IPv4 alone: --ip v4";
+            return Err(Error::new(ErrorKind::Usage, what)
+                .detail(Detail::NextStep(next))
+                .with_verdict(Verdict::Untouched));
+        }
         let secrets = [&self.user, &self.password].into_iter().flatten();
         for text in secrets {
-            let is_carried = match way {
-                Way::Ncm | Way::Ecm => at::quoted(text).is_ok(),
-                _ => !text.chars().any(char::is_control),
-            };
-            if !is_carried {
+            let controls = text.chars().any(char::is_control);
+            let by_at = matches!(way, Way::Ncm | Way::Ecm);
+            if controls || by_at && at::quoted(text).is_err() {
                 let what = "the user or the password of the access point has a character that cannot be sent";
-                let next = "AT commands carry no quotes and nothing but ASCII: try --way ppp, which does, or ask the operator for others";
+                let next = match controls || stick.ports().next().is_none() {
+                    true => {
+                        "type it again without line ends, tabs and other control characters; ask the operator for the right one"
+                    }
+                    false => {
+                        "AT commands carry no quotes and nothing but ASCII: try --way ppp, which does, or ask the operator for others"
+                    }
+                };
                 return Err(Error::new(ErrorKind::Usage, what)
                     .detail(Detail::NextStep(next))
                     .with_verdict(Verdict::Untouched));

@@ -88,7 +88,7 @@ pub(super) fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Ap
         // Nothing was asked for, and a login hides them.
         (Err(e), None) if !e.is(ErrorKind::Disconnected) && !e.is(ErrorKind::Interrupted) => {
             run.session.note("apn", format!("the stick does not tell its profiles: {e}"));
-            return Ok(of(String::new(), ApnSource::Network));
+            return Ok(of(String::new(), ApnSource::Untold));
         }
         (Err(e), _) => return Err(e),
     };
@@ -106,7 +106,7 @@ pub(super) fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Ap
         }
         return Ok(match current {
             Some(current) => of(current.apn.clone(), ApnSource::Profile(current.name.clone())),
-            None => of(String::new(), ApnSource::Network),
+            None => of(String::new(), ApnSource::Untold),
         });
     };
     if current.is_some_and(|p| p.apn == *wanted) {

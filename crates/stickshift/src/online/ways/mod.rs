@@ -138,22 +138,25 @@ pub(super) fn choose(
     let ppp = stick.interface(Role::Modem).is_some_and(|i| i.tty.is_some()) || stick.ports().next().is_some();
     // A router behind a card of another maker has another web page.
     let is_huawei = is_huawei_design(stick.id.vendor);
-    let is_hilink = matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial);
+    let is_hilink = matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial) && is_huawei;
+    let lacks_way = |what: &str| lacks(what).detail(Detail::NextStep(BEST_WAY));
     if matches!(stick.mode, Mode::Cdrom | Mode::BootRom | Mode::Download | Mode::Fastboot) {
         return Err(lacks("cannot go online in this mode"));
     }
     match wanted {
         WantedWay::Ncm => has(Kind::Ncm).map(|_| Way::Ncm).ok_or_else(|| {
             let error = lacks("shows no NCM interface");
-            if ppp { error.detail(Detail::Lacks("NCM")) } else { error }
+            if ppp { error.detail(Detail::Lacks("NCM")) } else { error.detail(Detail::NextStep(BEST_WAY)) }
         }),
         WantedWay::Ppp if ppp => Ok(Way::Ppp),
-        WantedWay::Ppp => Err(lacks("shows no serial port to dial on")),
+        WantedWay::Ppp => Err(lacks_way("shows no serial port to dial on")),
         WantedWay::Hilink if is_hilink => Ok(Way::Hilink),
-        WantedWay::Hilink => Err(lacks("has no HiLink firmware")),
-        WantedWay::Mbim => has(Kind::Mbim).map(|_| Way::Mbim).ok_or_else(|| lacks("shows no MBIM interface")),
-        WantedWay::Ecm => has(Kind::Card).map(|_| Way::Ecm).ok_or_else(|| lacks("shows no network card")),
-        WantedWay::Auto if is_hilink && is_huawei => Ok(Way::Hilink),
+        WantedWay::Hilink => Err(lacks_way("has no HiLink firmware")),
+        WantedWay::Mbim => {
+            has(Kind::Mbim).map(|_| Way::Mbim).ok_or_else(|| lacks_way("shows no MBIM interface"))
+        }
+        WantedWay::Ecm => has(Kind::Card).map(|_| Way::Ecm).ok_or_else(|| lacks_way("shows no network card")),
+        WantedWay::Auto if is_hilink => Ok(Way::Hilink),
         WantedWay::Auto => {
             let order = [
                 (Kind::Mbim, Way::Mbim),
@@ -183,6 +186,14 @@ pub(super) fn choose(
             if ppp { Ok(Way::Ppp) } else { Err(lacks("shows nothing to go online with")) }
         }
     }
+}
+
+const BEST_WAY: &str = "leave --way out: the best way that the stick has is taken";
+
+/// Whether the stick is a network card that dials by itself, and has no port to be told anything.
+pub fn dials_alone(stick: &Stick) -> bool {
+    stick.ports().next().is_none()
+        && choose(stick, WantedWay::Auto, &mut |_, _| {}).is_ok_and(|way| way == Way::Ecm)
 }
 
 /// pppd's options for a kind of address.
