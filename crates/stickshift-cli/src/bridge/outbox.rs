@@ -338,7 +338,7 @@ mod tests {
         let path = folder.path().join("notes");
         for text in ["my notes", "my notes\n", "{\"a\": 1}\n", "\u{7f}ELF"] {
             std::fs::write(&path, text).unwrap();
-            assert!(Outbox::open(&path).unwrap_err().is(ErrorKind::FileExists), "{text}");
+            assert!(Outbox::open(&path).is_err_and(|e| e.is(ErrorKind::FileExists)), "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }

@@ -67,8 +67,8 @@ pub(crate) struct Operation {
     pub(crate) about: &'static str,
     pub(crate) way: Way,
     pub(crate) fields: &'static [Field],
-    /// As [`Operation::line`] calls it.
-    words: Words,
+    /// For [`Operation::line`].
+    pub(crate) words: Words,
 }
 
 impl Operation {

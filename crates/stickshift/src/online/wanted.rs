@@ -141,7 +141,7 @@ impl Wanted {
             Some(PdpType::V4V6) => !has(true),
         };
         let asked = [
-            (self.apn.as_ref().is_some_and(|apn| *apn != connection.apn), "--apn"),
+            (self.apn.is_some() && self.apn != connection.apn, "--apn"),
             (self.metric.is_some() && self.metric != connection.metric, "--metric"),
             (self.no_default && connection.metric.is_some(), "--no-default"),
             (self.mtu.is_some_and(|mtu| u32::from(mtu) != connection.mtu), "--mtu"),
