@@ -73,7 +73,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::AtRefused, &[&["network", "pin", "signal", "sms", "ussd"], ONLINE]),
     (Kind::MbimRefused, &[&["identify", "network", "pin", "signal", "sms", "ussd"], ONLINE]),
     (Kind::NoSim, &[TALK, ONLINE]),
-    (Kind::SimPinNeeded, &[TALK, ONLINE]),
+    (Kind::SimPinNeeded, &[TALK]),
     (Kind::SimPukNeeded, &[TALK, ONLINE]),
     (Kind::WrongPin, &[TALK, ONLINE]),
     (Kind::LastTry, &[&["pin"]]),
