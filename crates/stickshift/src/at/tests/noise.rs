@@ -30,6 +30,7 @@ fn plain_commands() {
         data::define_context(1, PdpType::V4, "internet").unwrap(),
         data::dial(1, "internet", None).unwrap(),
         data::hang_up(1),
+        data::hang_up_call(),
         data::undefine_context(2),
         data::reports(true),
         data::tell_events(true),
