@@ -16,7 +16,7 @@ const LOADER: u64 = 16 << 20;
 const ROUTER_IMAGE: u64 = 64 << 20;
 const LARGE: u64 = 512 << 20;
 /// Of what is only read.
-const ENORMOUS: u64 = 64 << 30;
+const ENORMOUS: u64 = 4 << 30;
 /// A machine that is busy elsewhere may be late with a signal: the run is made once more.
 const RUNS: usize = 5;
 

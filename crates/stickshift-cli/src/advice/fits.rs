@@ -35,7 +35,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     ),
     (Kind::FileUnreadable, &[TALK, CHANGE, LOOK, FILES, VIRTUAL, ONLINE]),
     (Kind::FileUnwritable, &[FILES, &["switch", "watch", "virtual", "report", "bridge"], ONLINE]),
-    (Kind::FileExists, &[TALK, CHANGE, LOOK, FILES, VIRTUAL]),
+    (Kind::FileExists, &[TALK, CHANGE, &["list", "watch", "doctor", "report"], FILES, VIRTUAL]),
     (Kind::FileTruncated, &[IMAGES, LOADERS, &["inspect", "router", "profile", "switch", "rehearse"]]),
     (Kind::FileCorrupt, &[IMAGES, LOADERS, &["inspect", "router", "rehearse"]]),
     (Kind::FileTooLarge, &[TALK, CHANGE, FILES, VIRTUAL, &["report"]]),
