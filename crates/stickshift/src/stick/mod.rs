@@ -24,6 +24,7 @@ pub use classify::{
     makers_of_many_things, other_maker, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
+#[cfg(feature = "pasted")]
 pub(crate) use classify::MODEM_DRIVERS;
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
 
