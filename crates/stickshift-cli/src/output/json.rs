@@ -34,7 +34,7 @@ impl Outcome {
             Outcome::Untouched => Verdict::Untouched,
             Outcome::Done => Verdict::Done,
             Outcome::Sent => Verdict::Unknown,
-            #[cfg(feature = "rack")]
+            #[cfg(any(feature = "rack", feature = "online"))]
             Outcome::Recoverable => Verdict::Recoverable,
             #[cfg(feature = "rack")]
             Outcome::Unknown => Verdict::Unknown,
