@@ -318,7 +318,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::NotFlashable => (
-            "nobody is known to have done it; trying ends with an opened stick that is no better",
+            "no way is known to flash such a stick; trying would end with one that is no better, or does not start",
             "keep its firmware; `stickshift identify` shows what can be done with it",
             REFUSED,
         ),
