@@ -197,6 +197,28 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_on_only_when_it_says_so() {
+        let uploads = Uploads::new().unwrap();
+        let line = |name: &str, value: &str| {
+            let body = format!("place=1-1&to=modem&{name}={value}");
+            let name = if name == "roaming" { "up" } else { "rehearse" };
+            named(name).unwrap().line(&Fields::of_form(body.as_bytes()), &uploads)
+        };
+        for (name, option) in [("roaming", "--roaming"), ("needle", "--needle")] {
+            let has = |value| line(name, value).map(|words| words.iter().any(|word| word == option));
+            assert_eq!((has("on"), has("off"), has("")), (Ok(true), Ok(false), Ok(false)), "{name}");
+            for other in ["no", "false", "true", "1", "On"] {
+                assert!(has(other).is_err(), "{name}={other}");
+            }
+        }
+        // Whatever lifts an objection is one.
+        let convert = named("plan-convert").unwrap();
+        for consent in CONSENTS {
+            assert!(convert.fields.iter().any(|f| f.name == consent && f.kind == Kind::Switch), "{consent}");
+        }
+    }
+
+    #[test]
     fn every_operation_has_a_name_and_a_path_of_its_own() {
         for (index, op) in OPERATIONS.iter().enumerate() {
             let others = &OPERATIONS[index + 1..];
