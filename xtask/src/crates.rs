@@ -117,7 +117,11 @@ impl Registry {
             .arg(format!("source.packed.directory={:?}", self.packages.display().to_string()))
             .env("CARGO_TARGET_DIR", &self.built)
             // What is tried is whether it builds.
-            .envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")])
+            .envs([
+                ("CARGO_PROFILE_DEV_DEBUG", "0"),
+                ("CARGO_PROFILE_DEV_OPT_LEVEL", "0"),
+                ("CARGO_INCREMENTAL", "0"),
+            ])
             .current_dir(within);
         cargo
     }

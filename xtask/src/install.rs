@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::OnceLock;
 
-use crate::run::{cargo_command, command, has, output, run, status, target};
+use crate::run::{cargo_command, command, has, output, run, status, status_logged, target};
 
 /// One program that a tier needs: a path that shows it is there, and the Debian package that brings it.
 pub(crate) struct Need {
@@ -24,15 +25,18 @@ pub(crate) fn debian(needs: &[Need]) -> Result<(), String> {
         return Err(format!("needs {}, and this system has no apt-get", missing.join(" ")));
     }
     let sudo = !has("sh", "-c") && has("sudo", "--version");
+    let log = target("apt.log")?;
     let apt = |args: &[&str]| {
-        let mut all = vec!["apt-get"];
+        // Another installation is waited for.
+        let mut all = vec!["apt-get", "-o", "DPkg::Lock::Timeout=600"];
         all.extend(args);
         let mut apt = if sudo { command("sudo", &all) } else { command(all[0], &all[1..]) };
         apt.env("DEBIAN_FRONTEND", "noninteractive");
-        status(apt)
+        status_logged(apt, &log)
     };
     println!("    installing Debian packages: {}", missing.join(" "));
-    apt(&["update", "-qq"])?;
+    static LISTS: OnceLock<Result<(), String>> = OnceLock::new();
+    LISTS.get_or_init(|| apt(&["update", "-qq"])).clone()?;
     let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
     args.extend(missing);
     apt(&args)

@@ -64,18 +64,26 @@ fn promised() -> Result<&'static str, String> {
     }
 }
 
+/// Adds the oldest toolchain that is promised to rustup's, where it is to be had.
+pub(crate) fn oldest_toolchain() -> Result<(), String> {
+    let version = promised()?;
+    if !has_toolchain(version) {
+        println!("    adding the toolchain {version} to rustup's");
+        // Without it there is another check.
+        let _ = run("rustup", &["toolchain", "install", version, "--profile", "minimal"]);
+    }
+    Ok(())
+}
+
+fn has_toolchain(version: &str) -> bool {
+    let mut probe = command("rustup", &["run", version, "rustc", "--version"]);
+    probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
 /// Builds with the oldest Rust that is promised, where its toolchain is to be had; else checks what can be without it.
 pub(crate) fn oldest_rust() -> Result<(), String> {
     let version = promised()?;
-    let here = || {
-        let mut probe = command("rustup", &["run", version, "rustc", "--version"]);
-        probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    let fetch = || {
-        println!("    adding the toolchain {version} to rustup's");
-        run("rustup", &["toolchain", "install", version, "--profile", "minimal"])
-    };
-    if here() || fetch().is_ok() {
+    if has_toolchain(version) {
         phase(&format!("checking the workspace with the toolchain {version}"));
         let args = ["run", version, "cargo", "check", "--workspace", "--locked", "--quiet"];
         return run("rustup", &args);

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::process::{ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use crate::crates;
@@ -60,7 +62,7 @@ const TIERS: &[Tier] = &[
     Tier {
         name: "msrv",
         what: "the oldest Rust version that Cargo.toml promises",
-        prepare: nothing,
+        prepare: packages::oldest_toolchain,
         run: packages::oldest_rust,
         may_lack: false,
         own: &[],
@@ -227,37 +229,43 @@ pub(crate) fn quick() -> ExitCode {
     run_tiers(&QUICK.iter().collect::<Vec<_>>())
 }
 
+/// Runs them one after another. What the next ones need is fetched and installed meanwhile, which mostly waits for the network and the disk.
 fn run_tiers(chosen: &[&Tier]) -> ExitCode {
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
-    for (index, tier) in chosen.iter().enumerate() {
-        println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
-        let (start, worked) = (Instant::now(), processor_time());
-        let outcome = match (tier.prepare)() {
-            Ok(()) => (tier.run)(),
-            Err(why) if in_ci() && !tier.may_lack => Err(why),
-            Err(why) => {
-                println!("<== {}: SKIPPED: {why}", tier.name);
-                skipped += 1;
-                continue;
-            }
-        };
-        let took = match processor_time().zip(worked) {
-            Some((now, then)) => {
-                format!("{:.1} s, {:.0} s of processors", start.elapsed().as_secs_f64(), now - then)
-            }
-            None => format!("{:.1} s", start.elapsed().as_secs_f64()),
-        };
-        match outcome.and_then(|()| if in_ci() { give_back(tier) } else { Ok(()) }) {
-            Ok(()) => {
-                println!("<== {}: passed in {took}", tier.name);
-                passed += 1;
-            }
-            Err(why) => {
-                println!("<== {}: FAILED after {took}: {why}", tier.name);
-                failed.push(format!("{}: {why}", tier.name));
+    thread::scope(|scope| {
+        let (tell, prepared) = mpsc::channel();
+        scope.spawn(move || chosen.iter().all(|tier| tell.send((tier.prepare)()).is_ok()));
+        for (index, tier) in chosen.iter().enumerate() {
+            println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
+            let (start, worked) = (Instant::now(), processor_time());
+            let outcome = match prepared.recv().unwrap_or_else(|_| Err("its preparation stopped".to_owned()))
+            {
+                Ok(()) => (tier.run)(),
+                Err(why) if in_ci() && !tier.may_lack => Err(why),
+                Err(why) => {
+                    println!("<== {}: SKIPPED: {why}", tier.name);
+                    skipped += 1;
+                    continue;
+                }
+            };
+            let took = match processor_time().zip(worked) {
+                Some((now, then)) => {
+                    format!("{:.1} s, {:.0} s of processors", start.elapsed().as_secs_f64(), now - then)
+                }
+                None => format!("{:.1} s", start.elapsed().as_secs_f64()),
+            };
+            match outcome.and_then(|()| if in_ci() { give_back(tier) } else { Ok(()) }) {
+                Ok(()) => {
+                    println!("<== {}: passed in {took}", tier.name);
+                    passed += 1;
+                }
+                Err(why) => {
+                    println!("<== {}: FAILED after {took}: {why}", tier.name);
+                    failed.push(format!("{}: {why}", tier.name));
+                }
             }
         }
-    }
+    });
     println!("tiers: {passed} passed, {} failed, {skipped} skipped", failed.len());
     failed.iter().for_each(|failure| println!("failed: {failure}"));
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
