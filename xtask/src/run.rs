@@ -88,6 +88,31 @@ pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     command
 }
 
+/// As [`command`], with temporary files in memory where there is room for them. What is tested syncs its files at every step, as it has to
+/// where power can fail: on a disk, tests would mostly wait for that.
+pub(crate) fn test_command(program: &str, args: &[&str]) -> Command {
+    let mut command = command(program, args);
+    command.envs(memory().map(|folder| ("TMPDIR", folder)));
+    command
+}
+
+/// A folder in memory with 2 GiB or more for files, programs among them.
+fn memory() -> Option<&'static str> {
+    const FOLDER: &str = "/dev/shm";
+    const ENOUGH: u64 = 2 << 30;
+    let mounts = std::fs::read_to_string("/proc/mounts").ok()?;
+    // The last mount covers those before it.
+    let mount = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .rfind(|fields| fields.get(1) == Some(&FOLDER))?;
+    let is_memory =
+        mount[2] == "tmpfs" && mount[3].split(',').all(|option| !["ro", "noexec"].contains(&option));
+    let free = output("df", &["--output=avail", "-B1", FOLDER]).ok()?;
+    let free: u64 = free.lines().last()?.trim().parse().ok()?;
+    (is_memory && free >= ENOUGH).then_some(FOLDER)
+}
+
 /// Whether a build service runs this: each run begins with a clean clone and ends with its removal.
 pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()

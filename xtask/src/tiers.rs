@@ -14,7 +14,9 @@ use crate::install::{self, Need};
 use crate::mips;
 use crate::package;
 use crate::packages;
-use crate::run::{cargo, cargo_command, command, in_ci, phase, run, status, status_heard, target};
+use crate::run::{
+    cargo, cargo_command, command, in_ci, phase, run, status, status_heard, target, test_command,
+};
 use crate::skips;
 use crate::toolchain;
 use crate::vm;
@@ -315,7 +317,7 @@ fn unit() -> Result<(), String> {
     phase("compiling the unit tests");
     cargo(&[&args[..], &["--no-run"]].concat())?;
     phase("running them");
-    run("cargo", &[&args[..], &["--quiet"]].concat())
+    status(test_command("cargo", &[&args[..], &["--quiet"]].concat()))
 }
 
 fn peers() -> Result<(), String> {
@@ -375,7 +377,7 @@ fn test_all() -> Result<(), String> {
     cargo(&["test", "--workspace", "--no-run"])?;
     phase("running them");
     let skipped = skips::begin()?;
-    let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast", "--quiet"]);
+    let mut tests = test_command("cargo", &["test", "--workspace", "--no-fail-fast", "--quiet"]);
     tests.env(skips::VARIABLE, &skipped);
     let mut failures = Failures::default();
     let ended = status_heard(tests, |line| failures.hear(line));

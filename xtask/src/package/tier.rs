@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Payload, apk, deb};
 use crate::install::{self, Need};
-use crate::run::{self, command, output, phase, run, status, target};
+use crate::run::{self, command, output, phase, run, status, target, test_command};
 use crate::small;
 
 /// A release of Debian, with udev and usb-modeswitch.
@@ -37,7 +37,8 @@ pub(crate) fn prepare() -> Result<(), String> {
         let making = root.with_extension("making.tar");
         let include = format!("--include={IN_THE_ROOT}");
         let making_name = making.to_string_lossy();
-        run("mmdebstrap", &["--quiet", "--variant=minbase", &include, RELEASE, &making_name])?;
+        let args = ["--quiet", "--variant=minbase", &include, RELEASE, &making_name];
+        status(test_command("mmdebstrap", &args))?;
         fs::rename(&making, &root).map_err(|e| format!("{}: {e}", root.display()))?;
     }
     if fs::read_dir(&peers).is_ok_and(|files| files.count() >= 2) {
@@ -92,7 +93,7 @@ fn openwrt(kind: &str, binary: &Path, out: &Path) -> Result<(), String> {
     println!("    .{kind}");
     let script = run::root().join("xtask/packages/openwrt.sh");
     let of = |path: PathBuf| path.to_string_lossy().into_owned();
-    run("bash", &[&of(script), kind, &of(apk::alpine()?), &of(openwrt_peers()?), &folder])
+    status(test_command("bash", &[&of(script), kind, &of(apk::alpine()?), &of(openwrt_peers()?), &folder]))
 }
 
 /// OpenWrt's uci and jshn.
@@ -122,5 +123,5 @@ fn debian(binary: &Path, out: &Path) -> Result<(), String> {
     println!("    lintian has neither errors nor warnings");
     let script = run::root().join("xtask/packages/deb.sh");
     let of = |path: PathBuf| path.to_string_lossy().into_owned();
-    run("bash", &[&of(script), &of(root()?), &folder, &of(peers()?)])
+    status(test_command("bash", &[&of(script), &of(root()?), &folder, &of(peers()?)]))
 }
