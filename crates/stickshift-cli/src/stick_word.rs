@@ -4,7 +4,7 @@
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command};
 use stickshift::error::{Error, ErrorKind, Result};
-use stickshift::stick::{Place, UsbId};
+use stickshift::host::is_stick_name;
 
 /// The word's name among the arguments of a verb.
 const WORD: &str = "stick_word";
@@ -46,19 +46,14 @@ pub(crate) fn typed(matches: &ArgMatches) -> Option<String> {
     }
 }
 
-/// Whether a word can be nothing but the name of a stick: a place on the bus, USB ids, or the path of a tty.
-fn is_stick(word: &str) -> bool {
-    word.parse::<Place>().is_ok() || word.parse::<UsbId>().is_ok() || word.starts_with("/dev/")
-}
-
 /// Takes the stick off the end of the words of a verb that sends them: none that reads as a stick is ever sent. `named` is whether an option
 /// says which stick.
 ///
 /// # Errors
 /// `Usage` where such a word stands elsewhere, or beside the option.
 pub(crate) fn split_off(words: &mut Vec<String>, named: bool) -> Result<Option<String>> {
-    let stick = words.pop_if(|last| !named && is_stick(last));
-    match words.iter().find(|word| is_stick(word)) {
+    let stick = words.pop_if(|last| !named && is_stick_name(last));
+    match words.iter().find(|word| is_stick_name(word)) {
         Some(word) if named => {
             let what = format!("{word} is not sent, it reads as a stick, and an option names one already");
             Err(Error::new(ErrorKind::Usage, what))
@@ -77,13 +72,13 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
         Some(ContextValue::String(word)) => Some(word),
         _ => None,
     };
-    if let Some(place) = word(ContextKind::InvalidSubcommand).filter(|word| is_stick(word)) {
+    if let Some(place) = word(ContextKind::InvalidSubcommand).filter(|word| is_stick_name(word)) {
         let option = word(ContextKind::PriorArg)
             .map_or("--stay", |prior| prior.split(['=', '[']).next().unwrap_or(prior));
         return Some(format!("the place is part of the option: {option}={place}"));
     }
     let refused = error.kind() == clap::error::ErrorKind::UnknownArgument;
-    let word = word(ContextKind::InvalidArg).filter(|word| refused && is_stick(word))?;
+    let word = word(ContextKind::InvalidArg).filter(|word| refused && is_stick_name(word))?;
     Some(format!("the stick is named by --stick {word}"))
 }
 

@@ -4,6 +4,7 @@
 mod follower;
 
 use serde_json::Value;
+use stickshift::host::is_stick_name;
 use stickshift::stick::{Place, UsbId};
 
 use crate::engine::Secrets;
@@ -279,11 +280,6 @@ fn has_port(stick: &Value, name: &str) -> bool {
     ports.any(|tty| tty == name || tty.strip_prefix("/dev/") == Some(name))
 }
 
-/// Whether a word can be nothing but the name of a stick, as the commands themselves see it.
-fn reads_as_stick(word: &str) -> bool {
-    word.parse::<Place>().is_ok() || word.parse::<UsbId>().is_ok() || word.starts_with("/dev/")
-}
-
 /// Whether what a command line says is for whoever asked for it alone: identities in full, and answers that nothing masks.
 pub(crate) fn shows_in_full(words: &[String]) -> bool {
     let verb = words.iter().find(|word| !word.starts_with("--"));
@@ -369,7 +365,7 @@ fn stick_among(
     match (words, rest) {
         (Words::Stick, [only]) => Ok(Some(only.clone())),
         // One that stands elsewhere is refused by the command itself.
-        (Words::Sent, rest) if !is_named => Ok(rest.iter().rev().find(|word| reads_as_stick(word)).cloned()),
+        (Words::Sent, rest) if !is_named => Ok(rest.iter().rev().find(|word| is_stick_name(word)).cloned()),
         (Words::FileAndStick, [file, others @ ..]) => {
             *file = path_of(file, uploads)?;
             Ok(others.first().cloned())
@@ -377,7 +373,7 @@ fn stick_among(
         (Words::Files, rest) => {
             let mut stick = None;
             for word in rest {
-                match reads_as_stick(word) || word.starts_with("tty") {
+                match is_stick_name(word) || word.starts_with("tty") {
                     true => stick = Some(word.clone()),
                     false => *word = path_of(word, uploads)?,
                 }
@@ -504,6 +500,7 @@ mod tests {
         let uploads = Uploads::new().unwrap();
         let upload = uploads.begin("firmware.bin").unwrap();
         let (id, path) = (upload.id.clone(), upload.path.display().to_string());
+        std::fs::write(&path, b"").unwrap();
         uploads.keep(upload);
         for (sent, run, stick) in [
             ("convert --to=stick --firmware=ID", "convert --to=stick --firmware=PATH", None),

@@ -11,9 +11,10 @@ use stickshift::convert::flash::{self, Flashed};
 use stickshift::convert::journal::{FileRecord, Fingerprint, Journal, Key};
 use stickshift::convert::resumption;
 use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::host::is_stick_name;
 use stickshift::link::Bus;
 use stickshift::plan::Plan;
-use stickshift::stick::{Mode, Place, UsbId};
+use stickshift::stick::{Mode, Place};
 
 use crate::context::Context;
 use crate::opener::place_behind;
@@ -178,11 +179,7 @@ fn key_of_port(port: &Path) -> Key {
 
 /// Whether a word reads as a place, ids or a device, and not as a file.
 pub(crate) fn is_stick(word: &str) -> bool {
-    word.parse::<Place>().is_ok()
-        || word.parse::<UsbId>().is_ok()
-        // Files may lie below /dev/shm.
-        || (word.starts_with("/dev/") && !Path::new(word).is_file())
-        || word.starts_with("tty")
+    is_stick_name(word) || word.starts_with("tty")
 }
 
 /// Tells the files from the stick.

@@ -49,6 +49,7 @@ mod pass_through;
 #[cfg_attr(not(target_os = "linux"), path = "serial_portable.rs")]
 mod serial;
 mod signals;
+mod stick_name;
 #[cfg(target_os = "linux")]
 mod sysfs;
 mod usb;
@@ -68,6 +69,7 @@ pub use linux::{awake, dbus, memory, modem_manager};
 pub use online::{Folders, SysComputer};
 pub use serial::SerialLink;
 pub use signals::errors_for_large_files;
+pub use stick_name::is_stick_name;
 #[cfg(target_os = "linux")]
 pub use sysfs::{Roots, can_open};
 pub use usb::UsbDevice;
