@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -18,11 +19,11 @@ use tokio::io::AsyncWriteExt;
 
 use crate::commands::{self, Follower, Line};
 use crate::engine::Secrets;
-use crate::fields::Fields;
-use crate::guard::{Caller, Form, text};
+use crate::guard::{Caller, text};
 use crate::hub::News;
 use crate::jobs::refusal;
 use crate::operations::{self, Way};
+use crate::requests::{self, Given};
 use crate::server::App;
 use crate::uploads::{Upload, discard};
 
@@ -32,12 +33,11 @@ const VIEWERS: usize = 128;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A piece of a file has to come by then.
 const PIECE_TIME: Duration = Duration::from_secs(30);
-/// A JSON document of an operation is at most so long.
-const DOCUMENT: usize = 64 << 10;
 /// How long a change is waited for before its job is the answer.
 const SOON: Duration = Duration::from_secs(180);
 
 type Shared = State<Arc<App>>;
+type Sent = Extension<Given>;
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -55,6 +55,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/sticks/{place}/history", get(history))
         .route("/sticks/{place}/login", post(log_in).delete(log_out))
         .fallback(operation)
+        .layer(middleware::from_fn(requests::read))
 }
 
 /// A document of JSON, with what a terminal obeys as escapes.
@@ -81,30 +82,17 @@ pub(crate) fn status(line: &Value) -> StatusCode {
     }
 }
 
-fn not_found(what: &str) -> Response {
+pub(crate) fn not_found(what: &str) -> Response {
     line(&refusal("not-found", what, "", 3))
 }
 
 /// Answers by the table of operations.
-async fn operation(State(app): Shared, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
-    // Nested routers take the prefix off; where they do not, it goes here.
-    let path = path.strip_prefix("/api").unwrap_or(path);
-    let Some((operation, mut fields)) = operations::find(parts.method.as_str(), path) else {
+async fn operation(State(app): Shared, Extension(Given(given)): Sent, request: Request) -> Response {
+    let path = requests::below_api(request.uri().path());
+    let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+    let Some((operation, mut fields)) = operations::find(method, path) else {
         return not_found("there is nothing at this address");
     };
-    let given = if let Some(Form(form)) = parts.extensions.get::<Form>() {
-        form.clone()
-    } else if operation.method == "GET" {
-        Fields::of_form(parts.uri.query().unwrap_or_default().as_bytes())
-    } else {
-        match read_json(body).await {
-            Ok(fields) => fields,
-            Err(refused) => return line(&refused),
-        }
-    };
-    // What the path says counts.
     fields.0.extend(given.0);
     match operation.way {
         Way::Read => line(&app.jobs.read(operation, &fields).await),
@@ -120,25 +108,6 @@ async fn operation(State(app): Shared, request: Request) -> Response {
             Ok(job) => (StatusCode::ACCEPTED, document(&job.json(false))).into_response(),
         },
     }
-}
-
-async fn read_document(body: Body) -> Result<Value, Value> {
-    let bytes = match tokio::time::timeout(Duration::from_secs(10), to_bytes(body, DOCUMENT)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return Err(refusal("too-large", "the document is longer than 64 KiB", "", 2)),
-        Err(_) => return Err(refusal("timeout", "the document did not come in time", "", 2)),
-    };
-    if bytes.is_empty() {
-        return Ok(json!({}));
-    }
-    let value = serde_json::from_slice::<Value>(&bytes).ok();
-    value.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
-}
-
-async fn read_json(body: Body) -> Result<Fields, Value> {
-    let document = read_document(body).await?;
-    let fields = document.as_object().and_then(Fields::of_json);
-    fields.ok_or_else(|| refusal("usage", "the document is no object of texts", "", 2))
 }
 
 async fn session(Extension(caller): Extension<Caller>) -> Response {
@@ -157,8 +126,7 @@ async fn remove_file(State(app): Shared, Path(file): Path<String>) -> Response {
     }
 }
 
-async fn upload(State(app): Shared, request: Request) -> Response {
-    let query = Fields::of_form(request.uri().query().unwrap_or_default().as_bytes());
+async fn upload(State(app): Shared, Extension(Given(query)): Sent, request: Request) -> Response {
     let name = query.get("name").unwrap_or("file").to_owned();
     let announced = text(request.headers(), header::CONTENT_LENGTH).parse::<u64>().unwrap_or(0);
     if announced > app.options.max_upload {
@@ -191,7 +159,7 @@ pub(crate) async fn receive<E>(
             let piece =
                 piece.await.map_err(|_| refusal("timeout", "the file did not come to its end", "", 2))?;
             let Some(piece) = piece else { break };
-            let piece = piece.map_err(|_| refusal("usage", "the file did not come to its end", "", 2))?;
+            let piece = piece.map_err(|_| refusal("cut-short", "the file did not come to its end", "", 2))?;
             bytes += piece.len() as u64;
             if bytes > app.options.max_upload {
                 return Err(too_large(app));
@@ -226,20 +194,8 @@ async fn job(State(app): Shared, Path(id): Path<String>) -> Response {
     }
 }
 
-async fn start(
-    State(app): Shared,
-    Path(id): Path<String>,
-    form: Option<Extension<Form>>,
-    body: Body,
-) -> Response {
+async fn start(State(app): Shared, Path(id): Path<String>, Extension(Given(fields)): Sent) -> Response {
     let Some(planned) = app.jobs.get(&id) else { return not_found("there is no such job") };
-    let fields = match form {
-        Some(Extension(Form(fields))) => fields,
-        None => match read_json(body).await {
-            Ok(fields) => fields,
-            Err(refused) => return line(&refused),
-        },
-    };
     match app.jobs.start_plan(&planned, &fields).await {
         Ok(job) => (StatusCode::ACCEPTED, document(&job.json(false))).into_response(),
         Err(refused) => line(&refused),
@@ -252,12 +208,9 @@ async fn cancel(State(app): Shared, Path(id): Path<String>) -> Response {
     document(&job.json(false))
 }
 
-async fn answer(State(app): Shared, Path(id): Path<String>, body: Body) -> Response {
+async fn answer(State(app): Shared, Path(id): Path<String>, Extension(Given(fields)): Sent) -> Response {
     let Some(job) = app.jobs.get(&id) else { return not_found("there is no such job") };
-    let yes = match read_document(body).await {
-        Ok(answer) => answer["yes"] == true,
-        Err(refused) => return line(&refused),
-    };
+    let yes = fields.is_on("yes") == Ok(true);
     match job.answer(yes) {
         true => document(&json!({ "answered": yes })),
         false => line(&refusal("usage", "the job asks nothing", "", 2)),
@@ -265,8 +218,7 @@ async fn answer(State(app): Shared, Path(id): Path<String>, body: Body) -> Respo
 }
 
 /// A command line that only reads, `?word=signal&word=--&word=1-1`.
-async fn look(State(app): Shared, uri: Uri) -> Response {
-    let query = Fields::of_form(uri.query().unwrap_or_default().as_bytes());
+async fn look(State(app): Shared, Extension(Given(query)): Sent) -> Response {
     let words: Vec<String> = query.all("word").map(str::to_owned).collect();
     match commands::read(&words, &app.uploads) {
         Ok(line) if line.reads => follow(&app, line, Secrets::new()).await,
@@ -285,16 +237,10 @@ fn not_run(what: &str) -> Value {
 }
 
 /// A command line: `words`, and its `secrets`.
-async fn command(State(app): Shared, body: Body) -> Response {
-    let document = match read_document(body).await {
-        Ok(document) => document,
-        Err(refused) => return line(&refused),
-    };
-    let words = document["words"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
-    match words.ok_or("the words are texts".to_owned()).and_then(|words| commands::read(&words, &app.uploads))
-    {
-        Ok(line) => follow(&app, line, commands::secrets(&document["secrets"])).await,
+async fn command(State(app): Shared, Extension(Given(fields)): Sent) -> Response {
+    let words: Vec<String> = fields.all("words").map(str::to_owned).collect();
+    match commands::read(&words, &app.uploads) {
+        Ok(line) => follow(&app, line, commands::secrets(&fields)).await,
         Err(what) => line(&not_run(&what)),
     }
 }
@@ -340,17 +286,8 @@ async fn history(State(app): Shared, Path(place): Path<String>) -> Response {
 async fn log_in(
     State(app): Shared,
     Path(place): Path<String>,
-    form: Option<Extension<Form>>,
-    body: Body,
+    Extension(Given(mut fields)): Sent,
 ) -> Response {
-    let mut fields = match form {
-        Some(Extension(Form(fields))) => fields,
-        None => match read_json(body).await {
-            Ok(fields) => fields,
-            Err(refused) => return line(&refused),
-        },
-    };
-    fields.0.retain(|(name, _)| name != "place");
     fields.push("place", place);
     line(&app.jobs.log_in(fields).await)
 }

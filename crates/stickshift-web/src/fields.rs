@@ -1,6 +1,64 @@
-//! The fields of a request, from a form or from a JSON object.
+//! The fields of a request, from a form or from a JSON object: each is one that is known, and of its kind.
 
 use serde_json::{Map, Value};
+
+/// How a field is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A part of the path.
+    Path,
+    /// It may be left out.
+    Optional,
+    Required,
+    /// It may come several times, and once at least.
+    Several,
+    /// It may come several times, or not at all.
+    Any,
+    /// `on` or `off`; left out, it is off.
+    Switch,
+    /// `on` or `off`, and never left out.
+    Answer,
+    /// It may be left out, and is shown nowhere: the command gets it as this variable.
+    Secret(&'static str),
+    /// An object of texts, each with one of these names.
+    Named(&'static [&'static str]),
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) about: &'static str,
+}
+
+pub(crate) const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, about }
+}
+
+/// Why a field is refused: its name, and what is wrong with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Bad {
+    pub(crate) name: String,
+    pub(crate) what: String,
+}
+
+impl Bad {
+    fn new(name: &str, what: &str) -> Bad {
+        Bad { name: name.to_owned(), what: format!("{name:?} {what}") }
+    }
+}
+
+/// The field of a name, if that may be sent. Parts of the path stand there alone.
+fn known<'a>(fields: &'a [Field], name: &str) -> Result<&'a Field, Bad> {
+    let mut sent = fields.iter().filter(|field| field.kind != Kind::Path);
+    sent.find(|field| field.name == name).ok_or_else(|| {
+        let names = fields.iter().filter(|field| field.kind != Kind::Path).map(|field| field.name);
+        let names = names.collect::<Vec<_>>().join(", ");
+        let taken =
+            if names.is_empty() { "none is taken here".to_owned() } else { format!("taken here: {names}") };
+        Bad::new(name, &format!("is no field of this request; {taken}"))
+    })
+}
 
 /// Names and values. A name may come several times.
 #[derive(Clone, Debug, Default)]
@@ -12,29 +70,64 @@ impl Fields {
         Fields(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// Reads an object of texts, numbers, truths, and lists of them. A truth is `on` or `off`.
-    pub(crate) fn of_json(object: &Map<String, Value>) -> Option<Fields> {
-        let mut fields = Fields::default();
+    /// Reads an object of texts, whole numbers, truths, and lists of texts. A truth is `on` or `off`.
+    pub(crate) fn of_json(object: &Map<String, Value>, fields: &[Field]) -> Result<Fields, Bad> {
+        let mut read = Fields::default();
         for (name, value) in object {
-            match value {
-                Value::Array(values) => values.iter().try_for_each(|value| fields.add(name, value))?,
-                value => fields.add(name, value)?,
+            match (known(fields, name)?.kind, value) {
+                (_, Value::Null) => {}
+                (Kind::Named(names), Value::Object(values)) => {
+                    for (key, value) in values {
+                        if !names.contains(&key.as_str()) {
+                            let what = format!("has no {key:?}: it takes {}", names.join(", "));
+                            return Err(Bad::new(name, &what));
+                        }
+                        read.push(
+                            key,
+                            text(value).ok_or_else(|| Bad::new(name, "has a value that is no text"))?,
+                        );
+                    }
+                }
+                (Kind::Named(_), _) => return Err(Bad::new(name, "is to be an object of texts")),
+                (Kind::Switch | Kind::Answer, Value::Bool(is_on)) => {
+                    read.push(name, if *is_on { "on" } else { "off" });
+                }
+                (Kind::Switch | Kind::Answer, Value::String(word)) => read.push(name, word.as_str()),
+                (Kind::Switch | Kind::Answer, _) => return Err(Bad::new(name, "is to be true or false")),
+                (Kind::Several | Kind::Any, Value::Array(values)) => {
+                    for value in values {
+                        let value = text(value).ok_or_else(|| Bad::new(name, "is to be a list of texts"))?;
+                        read.push(name, value);
+                    }
+                }
+                (_, value) => read.push(name, text(value).ok_or_else(|| Bad::new(name, "is to be a text"))?),
             }
         }
-        Some(fields)
+        read.checked(fields)?;
+        Ok(read)
     }
 
-    fn add(&mut self, name: &str, value: &Value) -> Option<()> {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(true) => "on".to_owned(),
-            Value::Bool(false) => "off".to_owned(),
-            Value::Null => return Some(()),
-            _ => return None,
+    /// Refuses names that are not known, what comes twice and may come once, and switches that are neither on nor off.
+    pub(crate) fn checked(&self, fields: &[Field]) -> Result<(), Bad> {
+        let named = |name: &str| {
+            let mut kinds = fields.iter().map(|field| field.kind);
+            kinds.any(|kind| matches!(kind, Kind::Named(names) if names.contains(&name)))
         };
-        self.push(name, text);
-        Some(())
+        for (name, _) in self.0.iter().filter(|(name, _)| !named(name)) {
+            let field = known(fields, name)?;
+            if !matches!(field.kind, Kind::Several | Kind::Any) && self.all(name).count() > 1 {
+                return Err(Bad::new(name, "comes more than once"));
+            }
+        }
+        for field in fields {
+            if matches!(field.kind, Kind::Switch | Kind::Answer) {
+                self.is_on(field.name).map_err(|what| Bad { name: field.name.to_owned(), what })?;
+            }
+            if matches!(field.kind, Kind::Answer) && !self.has(field.name) {
+                return Err(Bad::new(field.name, "is required"));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
@@ -66,28 +159,86 @@ impl Fields {
     }
 }
 
+/// A text, or a whole number as one.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
+    const FIELDS: &[Field] = &[
+        field("place", Kind::Path, ""),
+        field("a", Kind::Optional, ""),
+        field("list", Kind::Several, ""),
+        field("yes", Kind::Switch, ""),
+        field("no", Kind::Switch, ""),
+        field("secret", Kind::Secret("S"), ""),
+        field("named", Kind::Named(&["X", "Y"]), ""),
+    ];
+
+    fn read(object: &Value) -> Result<Fields, Bad> {
+        Fields::of_json(object.as_object().unwrap(), FIELDS)
+    }
+
     #[test]
     fn an_object_reads_as_a_form_does() {
-        let object = json!({"a": "x y", "list": ["1", 2], "yes": true, "no": false, "none": null});
-        let fields = Fields::of_json(object.as_object().unwrap()).unwrap();
-        let form = Fields::of_form(b"a=x+y&list=1&list=2&yes=on&no=off");
+        let object = json!({
+            "a": "x y", "list": ["1", 2], "yes": true, "no": false, "secret": null, "named": { "X": "z" }
+        });
+        let form = Fields::of_form(b"a=x+y&list=1&list=2&yes=on&no=off&X=z");
+        assert_eq!(form.checked(FIELDS), Ok(()));
         let sorted = |fields: Fields| {
             let mut fields = fields.0;
             fields.sort();
             fields
         };
-        assert_eq!(sorted(fields), sorted(form));
+        assert_eq!(sorted(read(&object).unwrap()), sorted(form));
+        assert_eq!(read(&json!({ "a": 12, "list": "one", "yes": "on" })).unwrap().get("a"), Some("12"));
         let switches = Fields::of_form(b"yes=on&no=off&empty=&odd=no&both=on&both=off");
         let states = ["yes", "no", "empty", "absent"].map(|name| switches.is_on(name));
         assert_eq!(states, [Ok(true), Ok(false), Ok(false), Ok(false)]);
         assert!(switches.is_on("odd").is_err() && switches.is_on("both").is_err());
-        assert!(Fields::of_json(json!({"a": {"b": 1}}).as_object().unwrap()).is_none());
-        assert!(Fields::of_json(json!({"a": [[1]]}).as_object().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_field_of_another_kind_is_refused_by_its_name() {
+        for (name, values) in [
+            ("a", &[json!(true), json!(1.5), json!(["x"]), json!({ "b": 1 })][..]),
+            ("list", &[json!([[1]]), json!([true]), json!([null]), json!({})]),
+            ("yes", &[json!(1), json!("yes"), json!("true"), json!(["on"]), json!({})]),
+            ("secret", &[json!(false), json!(["1234"])]),
+            ("named", &[json!("X"), json!(["X"]), json!({ "Z": "1" }), json!({ "X": true })]),
+            ("place", &[json!("1-2")]),
+            ("X", &[json!("1")]),
+            ("unknown", &[json!("1"), json!(null)]),
+        ] {
+            for value in values {
+                assert_eq!(
+                    read(&json!({ name: value })).map_err(|bad| bad.name).err(),
+                    Some(name.into()),
+                    "{value}"
+                );
+            }
+        }
+        for (form, name) in [
+            ("a=1&a=2", "a"),
+            ("yes=1", "yes"),
+            ("yes=on&yes=on", "yes"),
+            ("place=1-1", "place"),
+            ("b=", "b"),
+        ] {
+            let bad = Fields::of_form(form.as_bytes()).checked(FIELDS).unwrap_err();
+            assert_eq!(bad.name, name, "{form}");
+        }
+        let answer = [field("yes", Kind::Answer, "")];
+        assert!(Fields::default().checked(&answer).unwrap_err().what.contains("required"));
     }
 }

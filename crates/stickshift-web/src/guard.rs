@@ -4,14 +4,14 @@
 //! somebody who may (role), and with the session's token (CSRF). Answers forbid the browser everything that the pages do not need.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::Value;
 
 use crate::access::{Role, Session, is_same};
 use crate::api;
@@ -19,6 +19,7 @@ use crate::fields::Fields;
 use crate::jobs::refusal;
 use crate::listen::Peer;
 use crate::pages;
+use crate::requests;
 use crate::server::App;
 use crate::texts::Language;
 
@@ -36,11 +37,6 @@ pub(crate) struct Caller {
 /// The fields of a form that was sent, with the right token.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(pub(crate) Fields);
-
-/// A form is at most so long: the longest message in its longest encoding, and some.
-const FORM: usize = 64 << 10;
-/// A form has to be there by then.
-const FORM_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) const TOKEN: &str = "x-stickshift-token";
 
@@ -61,6 +57,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
+/// The methods of this server.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
+
 /// What everybody may ask for.
 fn is_open(app: &App, path: &str) -> bool {
     matches!(path, "/login" | "/enter")
@@ -76,11 +75,13 @@ fn boxed(response: Response) -> Refused {
 }
 
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api");
+    let path = request.uri().path().to_owned();
+    let is_api = path.starts_with("/api");
     let mut response = match admit(&app, request).await {
         Ok(request) => next.run(request).await,
         Err(refused) => *refused,
     };
+    let is_wrong_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     // What routing refuses by itself is plain text.
     let has_line = text(response.headers(), header::CONTENT_TYPE) == "application/json";
     if is_api && response.status().is_client_error() && !has_line {
@@ -88,6 +89,12 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         response = (response.status(), api::document(&refusal("usage", what, "", 2))).into_response();
     }
     let headers = response.headers_mut();
+    if is_wrong_method {
+        let allowed = if is_api { requests::allowed(requests::below_api(&path)) } else { METHODS.to_owned() };
+        if let Ok(allowed) = allowed.parse() {
+            headers.entry(header::ALLOW).or_insert(allowed);
+        }
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -218,23 +225,11 @@ async fn with_token(app: &App, request: Request, caller: &Caller, path: &str) ->
     if is_right(&header) { Ok(request) } else { Err(missing()) }
 }
 
-async fn small_body(
-    app: &App,
-    body: Body,
-    path: &str,
-    language: Language,
-) -> Result<axum::body::Bytes, Refused> {
-    match tokio::time::timeout(FORM_TIME, to_bytes(body, FORM)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => {
-            let what = "a form is at most 64 KiB long";
-            Err(boxed(refused(app, path, StatusCode::PAYLOAD_TOO_LARGE, "too-large", what, language)))
-        }
-        Err(_) => {
-            let what = "the form did not come in time";
-            Err(boxed(refused(app, path, StatusCode::REQUEST_TIMEOUT, "timeout", what, language)))
-        }
-    }
+async fn small_body(app: &App, body: Body, path: &str, language: Language) -> Result<Vec<u8>, Refused> {
+    requests::whole(body).await.map_err(|unread| {
+        let (status, line) = unread.refused();
+        boxed(refused_by(app, path, status, &line, language))
+    })
 }
 
 /// A refusal: a line of JSON for the API, a page otherwise.
@@ -246,11 +241,14 @@ pub(crate) fn refused(
     what: &str,
     language: Language,
 ) -> Response {
-    let line = refusal(kind, what, "", 5);
+    refused_by(app, path, status, &refusal(kind, what, "", 5), language)
+}
+
+fn refused_by(app: &App, path: &str, status: StatusCode, line: &Value, language: Language) -> Response {
     if path.starts_with("/api") || path == "/metrics" {
-        return (status, api::document(&line)).into_response();
+        return (status, api::document(line)).into_response();
     }
-    (status, pages::refusal_page(app, &line, language)).into_response()
+    (status, pages::refusal_page(app, line, language)).into_response()
 }
 
 /// The text of a header, empty where there is none.

@@ -454,6 +454,11 @@ impl Jobs {
             ));
         }
         let count = plan["dangers"].as_array().map_or(0, Vec::len);
+        let is_index = |danger: &str| danger.parse().is_ok_and(|index: usize| index < count);
+        if let Some(other) = dangers.all("danger").find(|danger| !is_index(danger)) {
+            let what = format!("danger {other:?} is none of this plan, which has {count}, counted from 0");
+            return Err(refusal("usage", &what, "", 2));
+        }
         let agreed = |index: usize| dangers.all("danger").any(|danger| danger.parse() == Ok(index));
         if let Some(missing) = (0..count).find(|index| !agreed(*index)) {
             let what = format!(

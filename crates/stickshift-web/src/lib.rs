@@ -23,6 +23,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod password;
+mod requests;
 mod sampling;
 mod server;
 mod services;

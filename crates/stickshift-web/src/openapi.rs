@@ -2,47 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::operations::{Field, Kind, OPERATIONS, Operation, Way};
-
-/// What the server does itself, for the OpenAPI document: method, path, what it is for.
-const OWN: [(&str, &str, &str); 16] = [
-    (
-        "GET",
-        "/events",
-        "Events as they happen (server-sent events); Last-Event-ID goes on where a viewer left off",
-    ),
-    ("GET", "/session", "Who is asking: the role, and the token that changes need in x-stickshift-token"),
-    ("GET", "/files", "Uploaded files"),
-    ("POST", "/files", "Upload a file: its bytes as application/octet-stream, its name as ?name="),
-    ("DELETE", "/files/{file}", "Remove an uploaded file"),
-    (
-        "GET",
-        "/commands",
-        "Run a command line that only reads, `?word=signal&word=--&word=1-1`: what it says, a line of JSON each",
-    ),
-    (
-        "POST",
-        "/commands",
-        "Run a command line, `words`, with its `secrets` by the names of their variables: what it says, a line of JSON each",
-    ),
-    ("GET", "/jobs", "Jobs, the newest first"),
-    ("GET", "/jobs/{job}", "A job with its lines"),
-    ("POST", "/jobs/{job}/start", "Start the plan of a job; `danger` names each of its dangers by its index"),
-    ("POST", "/jobs/{job}/cancel", "Stop a job at the next safe step"),
-    ("POST", "/jobs/{job}/answer", "Answer the question of a command line: `yes` is true or false"),
-    ("POST", "/sticks/{place}/replug", "Pull a virtual stick and plug it in again"),
-    (
-        "GET",
-        "/sticks/{place}/history",
-        "Signal of the last hour, as far as anybody looked; since when the connection stands, and why the last one was lost",
-    ),
-    (
-        "POST",
-        "/sticks/{place}/login",
-        "Log in to the stick's web interface with `user` and `password`, for every request that follows",
-    ),
-    ("DELETE", "/sticks/{place}/login", "Forget that login"),
-];
+use crate::fields::{Field, Kind};
+use crate::operations::{OPERATIONS, OWN, Way};
 
 /// The OpenAPI document. `schema` gives the JSON Schema of the lines of a verb, docs/json.
 pub fn openapi(version: &str, mut schema: impl FnMut(&str) -> Option<Value>) -> Value {
@@ -75,28 +36,18 @@ pub fn openapi(version: &str, mut schema: impl FnMut(&str) -> Option<Value>) -> 
             "operationId": op.name,
             "summary": op.about,
             "description": format!("The line of `stickshift {} --json`.", op.verb),
-            "parameters": parameters(op),
+            "parameters": parameters(op.method, op.path, op.fields),
             "responses": responses,
         });
-        let body: Vec<&Field> = if op.method == "GET" {
-            Vec::new()
-        } else {
-            op.fields.iter().filter(|f| f.kind != Kind::Path).collect()
-        };
-        if !body.is_empty() {
-            let properties: Map<String, Value> =
-                body.iter().map(|f| (f.name.to_owned(), of_field(f))).collect();
-            let is_required = |f: &&&Field| matches!(f.kind, Kind::Required | Kind::Several);
-            let required: Vec<&str> = body.iter().filter(is_required).map(|f| f.name).collect();
-            let schema = json!({ "type": "object", "properties": properties, "required": required });
-            operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
+        if let Some(body) = body(op.method, op.fields) {
+            operation["requestBody"] = body;
         }
         add(op.method, op.path, operation);
     }
-    for (method, path, about) in OWN {
-        let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')).map(|part| {
-            json!({ "name": part.trim_end_matches('}'), "in": "path", "required": true, "schema": { "type": "string" } })
-        });
+    for own in OWN {
+        let (method, path) = (own.method, own.path);
+        // Its body is the file itself.
+        let is_file = (method, path) == ("POST", "/files");
         let mut responses = failures();
         match path {
             "/events" => {
@@ -114,17 +65,16 @@ pub fn openapi(version: &str, mut schema: impl FnMut(&str) -> Option<Value>) -> 
             _ => responses["200"] = answer("Done", &json!({ "type": "object" })),
         }
         let mut operation = json!({
-            "summary": about,
-            "parameters": of_path.collect::<Vec<_>>(),
+            "summary": own.about,
+            "parameters": parameters(if is_file { "GET" } else { method }, path, own.fields),
             "responses": responses,
         });
-        if (method, path) == ("POST", "/files") {
+        if is_file {
             let schema = json!({ "type": "string", "format": "binary" });
             operation["requestBody"] =
                 json!({ "content": { "application/octet-stream": { "schema": schema } } });
-        } else if method == "POST" {
-            let schema = json!({ "type": "object" });
-            operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
+        } else if let Some(body) = body(method, own.fields) {
+            operation["requestBody"] = body;
         }
         add(method, path, operation);
     }
@@ -154,10 +104,11 @@ fn answer(about: &str, schema: &Value) -> Value {
 fn failures() -> Value {
     let line = json!({ "$ref": "#/components/schemas/failure" });
     json!({
-        "400": answer("A field is missing or does not read", &line),
+        "400": answer("A field is missing, not known or of another kind; it is named", &line),
         "401": answer("There is no session", &line),
         "403": answer("The role may not do this, or the token is missing", &line),
         "404": answer("There is no such stick, file or job", &line),
+        "405": answer("The address is there for other methods, which Allow names", &line),
         "409": answer("The stick, a check, or another program refused", &line),
         "413": answer("It is larger than what is taken", &line),
         "500": answer("It failed; the verdict says what the stick is left as", &line),
@@ -179,25 +130,61 @@ fn failure() -> Value {
     })
 }
 
-fn parameters(op: &Operation) -> Vec<Value> {
-    let of_url = op.fields.iter().filter(|f| f.kind == Kind::Path || op.method == "GET");
-    of_url
-        .map(|f| {
-            let place = if f.kind == Kind::Path { "path" } else { "query" };
-            json!({ "name": f.name, "in": place, "required": !matches!(f.kind, Kind::Optional | Kind::Switch), "description": f.about, "schema": { "type": "string" } })
+/// The parts of a path, and the fields of a query.
+fn parameters(method: &str, path: &str, fields: &[Field]) -> Vec<Value> {
+    let text = json!({ "type": "string" });
+    let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')).map(|part| {
+        let name = part.trim_end_matches('}');
+        let about = fields.iter().find(|field| field.name == name).map_or("", |field| field.about);
+        json!({ "name": name, "in": "path", "required": true, "description": about, "schema": text })
+    });
+    let of_query = sent(fields).filter(|_| method == "GET").map(|field| {
+        json!({
+            "name": field.name, "in": "query", "required": is_required(field), "description": field.about,
+            "schema": of_field(field),
         })
-        .collect()
+    });
+    of_path.chain(of_query).collect()
+}
+
+/// The document that a change takes; none where it takes no fields.
+fn body(method: &str, fields: &[Field]) -> Option<Value> {
+    let properties: Map<String, Value> =
+        sent(fields).map(|field| (field.name.to_owned(), of_field(field))).collect();
+    if method == "GET" || properties.is_empty() {
+        return None;
+    }
+    let required: Vec<&str> =
+        sent(fields).filter(|field| is_required(field)).map(|field| field.name).collect();
+    let schema = json!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+    });
+    Some(json!({ "required": !required.is_empty(), "content": { "application/json": { "schema": schema } } }))
+}
+
+fn sent(fields: &[Field]) -> impl Iterator<Item = &Field> {
+    fields.iter().filter(|field| field.kind != Kind::Path)
+}
+
+fn is_required(field: &Field) -> bool {
+    matches!(field.kind, Kind::Required | Kind::Several | Kind::Answer)
 }
 
 fn of_field(field: &Field) -> Value {
-    match field.kind {
-        Kind::Several => {
-            json!({ "type": "array", "items": { "type": "string" }, "description": field.about })
+    let text = json!({ "type": "string" });
+    let mut schema = match field.kind {
+        Kind::Several => json!({ "type": "array", "minItems": 1, "items": text }),
+        Kind::Any => json!({ "type": "array", "items": text }),
+        Kind::Switch => json!({ "enum": ["on", "off", true, false] }),
+        Kind::Answer => json!({ "type": "boolean" }),
+        Kind::Secret(_) => json!({ "type": "string", "format": "password", "writeOnly": true }),
+        Kind::Named(names) => {
+            let properties: Map<String, Value> =
+                names.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
+            json!({ "type": "object", "properties": properties, "additionalProperties": false, "writeOnly": true })
         }
-        Kind::Switch => json!({ "enum": ["on", "off"], "description": field.about }),
-        Kind::Secret(_) => {
-            json!({ "type": "string", "format": "password", "writeOnly": true, "description": field.about })
-        }
-        _ => json!({ "type": "string", "description": field.about }),
-    }
+        Kind::Path | Kind::Optional | Kind::Required => text,
+    };
+    schema["description"] = field.about.into();
+    schema
 }

@@ -340,7 +340,7 @@ fn a_plan_is_started_when_each_of_its_dangers_was_agreed_to() {
     ended("1");
     assert!(server.send("GET /jobs/1", &[&cookie], b"").text.contains("&lt;b&gt;it may break"));
     assert_eq!(post("/api/jobs/1/start", b"{}").status, 409);
-    assert_eq!(post("/api/jobs/1/start", b"{\"danger\":[\"1\"]}").status, 409);
+    assert_eq!(post("/api/jobs/1/start", b"{\"danger\":[\"1\"]}").status, 400);
     assert_eq!(post("/api/jobs/1/start", b"{\"danger\":[\"0\"]}").status, 202);
     assert!(ended("2").contains("\"approved\":true"));
     // A job that is no plan is not started again.

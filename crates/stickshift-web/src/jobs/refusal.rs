@@ -18,9 +18,10 @@ fn usual(kind: &str) -> (&'static str, &'static str) {
             "it was started without `--public URL` for this name, and answers to no other against DNS rebinding",
             "start it with `stickshift serve --public URL`, or use the address that it prints when it starts",
         ),
-        "wrong-method" => {
-            ("only GET, POST, PUT and DELETE are used", "docs/openapi.json describes what it takes")
-        }
+        "wrong-method" => (
+            "there is something at this address, for other methods",
+            "docs/openapi.json says what each address takes",
+        ),
         "wrong-origin" => {
             ("a page of another address sent it", "send it from the server's own pages, or without Origin")
         }
@@ -32,6 +33,7 @@ fn usual(kind: &str) -> (&'static str, &'static str) {
             ("it came without the cookie of a session", "POST /login with the password gives one")
         }
         "too-large" => ("it is longer than the server takes", "send less at once"),
+        "cut-short" => ("whoever sent it left before its end, or the connection broke", "send it again"),
         "timeout" => ("the connection is too slow, or broke", "send it again"),
         "busy" | "port-busy" => ("another command is at work", "wait until it has ended, and try again"),
         "consent-needed" => ("not confirmed", "plan it again, and agree to each of its dangers"),

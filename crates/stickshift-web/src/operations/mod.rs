@@ -2,42 +2,17 @@
 //!
 //! What comes from outside becomes a word of a command line only behind `--option=` or after `--`, so that it never is an option itself.
 
+mod own;
 mod table;
 mod words;
 
 use crate::engine::Secrets;
-use crate::fields::Fields;
+use crate::fields::{Field, Fields, Kind};
 use crate::uploads::Uploads;
 
+pub(crate) use own::OWN;
 pub(crate) use table::{OPERATIONS, STAY, WATCH};
 pub(crate) use words::place;
-
-/// How a field is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A part of the path.
-    Path,
-    /// It may be left out.
-    Optional,
-    Required,
-    /// It may come several times, and once at least.
-    Several,
-    /// `on` or `off`; left out, it is off.
-    Switch,
-    /// It may be left out, and is shown nowhere: the command gets it as this variable.
-    Secret(&'static str),
-}
-
-#[derive(Debug)]
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) about: &'static str,
-}
-
-const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, about }
-}
 
 /// How an operation is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,23 +77,33 @@ pub(crate) const CONSENTS: [&str; 5] =
 
 /// The operation for a method and a path below `/api`, with the fields of the path.
 pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Operation, Fields)> {
-    OPERATIONS.iter().filter(|op| op.method == method).find_map(|op| {
-        let mut fields = Fields::default();
-        let (mut wanted, mut given) = (op.path.split('/'), path.split('/'));
-        loop {
-            match (wanted.next(), given.next()) {
-                (None, None) => return Some((op, fields)),
-                (Some(wanted), Some(given)) => match wanted.strip_prefix('{') {
-                    Some(name) if !given.is_empty() => {
-                        fields.push(name.trim_end_matches('}'), decoded(given)?)
-                    }
-                    None if wanted == given => {}
-                    _ => return None,
-                },
+    OPERATIONS.iter().filter(|op| op.method == method).find_map(|op| Some((op, of_path(op.path, path)?)))
+}
+
+/// What may be sent to a path below `/api` besides what stands in it, by the methods that it takes. None where there is nothing.
+pub(crate) fn sent_to(path: &str) -> Vec<(&'static str, &'static [Field])> {
+    let own = OWN.iter().map(|own| (own.method, own.path, own.fields));
+    let all = own.chain(OPERATIONS.iter().map(|op| (op.method, op.path, op.fields)));
+    all.filter(|(_, known, _)| of_path(known, path).is_some())
+        .map(|(method, _, fields)| (method, fields))
+        .collect()
+}
+
+/// The fields that a path has, where it is of this form.
+fn of_path(known: &str, path: &str) -> Option<Fields> {
+    let mut fields = Fields::default();
+    let (mut wanted, mut given) = (known.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(fields),
+            (Some(wanted), Some(given)) => match wanted.strip_prefix('{') {
+                Some(name) if !given.is_empty() => fields.push(name.trim_end_matches('}'), decoded(given)?),
+                None if wanted == given => {}
                 _ => return None,
-            }
+            },
+            _ => return None,
         }
-    })
+    }
 }
 
 /// A part of a path without its percent signs.

@@ -1,9 +1,9 @@
 //! The operations, each with the words of its command line.
 
-use crate::fields::Fields;
+use crate::fields::{Field, Fields, Kind, field};
 
 use super::words::{format, ids, options, path, place, required, stick, words};
-use super::{CONSENTS, Field, Kind, Operation, Way, field};
+use super::{CONSENTS, Operation, Way};
 
 const PLACE: Field = field("place", Kind::Path, "The stick's place on the bus, for example 1-1.2");
 const FILE: Field = field("file", Kind::Path, "The id of a file that was uploaded");

@@ -1,0 +1,109 @@
+//! What a request says is understood as a whole, or refused.
+
+mod server;
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use serde_json::{Value, json};
+
+use server::{JSON, Owner, SEND, options, read, start};
+
+fn line(text: &str) -> Value {
+    serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap_or_default()).unwrap_or_default()
+}
+
+#[test]
+fn a_field_of_another_kind_or_name_is_refused_and_nothing_runs() {
+    let owner = Owner::of(start(options()));
+    for (first, body, field) in [
+        (SEND, json!({ "to": "+1", "text": true }), "text"),
+        (SEND, json!({ "to": ["+1", "+2"], "text": "x" }), "to"),
+        (SEND, json!({ "to": "+1", "text": "x", "place": "1-2" }), "place"),
+        (SEND, json!({ "to": "+1", "text": "x", "flash": true }), "flash"),
+        ("POST /api/sticks/1-1/online", json!({ "stay": 1 }), "stay"),
+        ("POST /api/sticks/1-1/online", json!({ "metric": 1.5 }), "metric"),
+        ("POST /api/sticks/1-1/online", json!({ "roming": true }), "roming"),
+        ("POST /api/sticks/1-1/ussd", json!({ "code": [["*100#"]] }), "code"),
+        ("POST /api/sticks/1-1/login", json!({ "password": ["x"] }), "password"),
+        ("POST /api/sticks/1-1/login", json!({ "name": "admin", "password": "x" }), "name"),
+        ("DELETE /api/sticks/1-1/online", json!({ "web-user": "x" }), "web-user"),
+        ("DELETE /api/sticks/1-1/login", json!({ "user": "x" }), "user"),
+        ("POST /api/sticks/1-1/replug", json!({ "after": 3 }), "after"),
+        ("POST /api/commands", json!({ "words": "list", "secret": {} }), "secret"),
+        ("POST /api/commands", json!({ "words": [["list"]] }), "words"),
+        (
+            "POST /api/commands",
+            json!({ "words": ["list"], "secrets": { "STICKSHIFT_PIN": true } }),
+            "secrets",
+        ),
+        ("POST /api/commands", json!({ "words": ["list"], "secrets": { "PATH": "/" } }), "secrets"),
+        ("POST /api/commands", json!({ "words": ["list"], "secrets": "1234" }), "secrets"),
+        ("POST /api/jobs/1/answer", json!({ "yes": "true" }), "yes"),
+        ("POST /api/jobs/1/answer", json!({}), "yes"),
+        ("POST /api/jobs/1/cancel", json!({ "now": true }), "now"),
+        ("POST /api/jobs/1/start", json!({ "danger": { "0": true } }), "danger"),
+        ("POST /api/jobs/1/start", json!({ "dangers": ["0"] }), "dangers"),
+        ("POST /api/sticks/1-1/messages?to=2", json!({ "to": "+1", "text": "x" }), "to"),
+        ("GET /api/profiles?txt=huawei", Value::Null, "txt"),
+        ("GET /api/jobs?state=running", Value::Null, "state"),
+    ] {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = owner.send(first, body.as_bytes());
+        let said = line(&answer.text);
+        assert_eq!(
+            (answer.status, said["facts"]["field"].as_str()),
+            (400, Some(field)),
+            "{first} {body}: {said}"
+        );
+        assert!(
+            said["what"].as_str().unwrap().contains(field)
+                && !said["what"].as_str().unwrap().contains("1234")
+        );
+    }
+    assert!(owner.server.asked().is_empty(), "{:?}", owner.server.asked());
+    // Numbers and truths are understood where they can be nothing else.
+    let up = json!({ "metric": 700, "roaming": true, "no-default": false, "apn": null });
+    assert_eq!(owner.send("POST /api/sticks/1-1/online", up.to_string().as_bytes()).status, 202);
+    owner.server.ended("1", &owner.cookie);
+    assert_eq!(owner.server.asked(), ["online up --metric=700 --roaming -- 1-1"]);
+}
+
+#[test]
+fn an_address_says_which_methods_it_takes() {
+    let owner = Owner::of(start(options()));
+    for (first, allow) in [
+        ("GET /api/plans/convert", "POST"),
+        ("PUT /api/sticks/1-1/signal", "GET, HEAD"),
+        ("DELETE /api/jobs/1", "GET, HEAD"),
+        ("GET /api/jobs/1/cancel", "POST"),
+        ("PATCH /api/sticks/1-1/network", "GET, PUT, HEAD"),
+    ] {
+        let answer = owner.send(first, b"");
+        assert_eq!(answer.status, 405, "{first}: {}", answer.text);
+        assert!(answer.text.contains(&format!("allow: {allow}\r\n")), "{first}: {}", answer.text);
+        assert_eq!(line(&answer.text)["kind"], "wrong-method", "{first}");
+    }
+    assert_eq!(owner.send("GET /api/nothing", b"").status, 404);
+    assert_eq!(owner.send("HEAD /api/sticks/1-1/signal", b"").status, 200);
+    let page = owner.send("PATCH /", b"");
+    assert!(page.status == 405 && page.text.contains("allow: "), "{}", page.text);
+}
+
+#[test]
+fn a_request_that_is_cut_short_is_not_called_too_large() {
+    let owner = Owner::of(start(options()));
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    for (first, kind) in [(SEND, JSON), ("POST /login", form)] {
+        let mut stream = owner.server.connect();
+        let head = format!(
+            "{first} HTTP/1.1\r\nHost: {}\r\n{}\r\n{}\r\n{kind}\r\nContent-Length: 100\r\n\r\n{{",
+            owner.server.address, owner.cookie, owner.token
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let answer = read(stream);
+        assert!(matches!(answer.status, 0 | 400), "{first}: {}", answer.text);
+        assert!(answer.status == 0 || answer.text.contains("did not come to its end"), "{}", answer.text);
+    }
+}
