@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Verdict};
 use stickshift::event::{Cancel, Session};
 use stickshift::link::{Bus, ClassifiedBus};
 use stickshift::modem::identity;
@@ -474,6 +474,24 @@ fn ports_without_a_purpose_are_tried_one_after_another() {
     now.interfaces.iter_mut().filter(|i| i.tty.is_some()).for_each(|i| i.role = Role::Serial);
     assert_eq!(identity::find_at_port(&mut bus, &now, &mut Session::quiet()).unwrap(), Some(2));
     assert!(identity::ask(&mut bus, &now, None, &mut Session::quiet()).unwrap().unwrap().model.is_some());
+}
+
+#[test]
+fn a_port_that_this_program_listens_on_leaves_the_others_to_be_asked() {
+    let mut bus = VirtualBus::new();
+    bus.plug(&place(), catalogue::virtual_stick("e3372h-stick", 1, None).unwrap());
+    bus.advance(seconds(40));
+    let stick = bus.device(&place()).unwrap().unwrap();
+    let all = identity::at_ports(&stick);
+    let find = |bus: &mut VirtualBus| identity::find_at_port(bus, &stick, &mut Session::quiet()).unwrap();
+    assert_eq!(find(&mut bus), Some(all[0]));
+    let _listens = bus.open_port(&place(), all[0]).unwrap();
+    assert_eq!(find(&mut bus), Some(all[1]));
+    assert!(identity::ask(&mut bus, &stick, None, &mut Session::quiet()).unwrap().unwrap().model.is_some());
+    let _others: Vec<_> = all[1..].iter().map(|port| bus.open_port(&place(), *port).unwrap()).collect();
+    assert_eq!(find(&mut bus), Some(all[0]));
+    let error = bus.open_port(&place(), all[0]).err().unwrap();
+    assert!(error.is(ErrorKind::PortBusy) && error.has(&Detail::HeldHere), "{error:?}");
 }
 
 // ---- The web server of a stick that leaves

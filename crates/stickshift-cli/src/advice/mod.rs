@@ -125,6 +125,14 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = "the stick still shows its CD-ROM".to_owned();
         help = "switch it to its modem by the command that is named, then run this one again".into();
     }
+    if error.has(&Detail::HeldHere) {
+        usual = "this stickshift itself keeps the stick online, and listens there meanwhile".to_owned();
+        help = "disconnect the stick first (on its page, or by `stickshift online down`): that ends what keeps it online; then run this again".into();
+    } else if error.is(ErrorKind::PortBusy)
+        && error.holder().is_some_and(|holder| holder.starts_with("stickshift "))
+    {
+        help = "another run of stickshift works with the stick, or keeps it online: wait for its end, or stop it there, then run this again".into();
+    }
     if let Some((cause, next)) = online::of(error) {
         usual = cause.to_owned();
         help = next.into();

@@ -33,6 +33,14 @@ fn online_tells_its_step_by_the_exit_code_unless_the_state_is_unknown() {
 fn the_holder_is_the_cause() {
     let busy = Error::new(ErrorKind::PortBusy, "x").detail(Detail::Holder("ModemManager (pid 612)".into()));
     assert_eq!(of(&busy, Verdict::Untouched, Attempt::default()).cause, "held by ModemManager (pid 612)");
+    // This program is no other one, wherever it runs.
+    let of = |detail| {
+        of(&Error::new(ErrorKind::PortBusy, "x").detail(detail), Verdict::Untouched, Attempt::default())
+    };
+    let here = of(Detail::HeldHere);
+    assert!(here.cause.contains("keeps the stick online") && here.help.contains("online down"), "{here:?}");
+    let elsewhere = of(Detail::Holder("stickshift (pid 612)".into()));
+    assert!(elsewhere.help.contains("another run of stickshift"), "{elsewhere:?}");
 }
 
 /// The words of every verb.

@@ -202,6 +202,10 @@ impl Bus for VirtualBus {
         Ok(computer.changes() != self.seen)
     }
 
+    fn is_held_here(&mut self, place: &Place, interface: u8) -> bool {
+        self.computer.lock().holds_port(place, interface)
+    }
+
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
         let mut computer = self.computer.lock();
         computer.settle();

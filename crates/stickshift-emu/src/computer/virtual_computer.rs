@@ -513,12 +513,24 @@ impl VirtualComputer {
             );
         }
         if let Some(holder) = self.held.get(&tty) {
-            let error = Error::new(ErrorKind::PortBusy, "another program holds the port");
-            return Err(error.with("port", path).detail(Detail::Holder(in_words(holder).to_string())));
+            let (what, by) = match holder {
+                Holder::Us => ("stickshift itself holds the port", Detail::HeldHere),
+                Holder::ModemManager(_) => {
+                    ("another program holds the port", Detail::Holder(in_words(holder)))
+                }
+            };
+            return Err(Error::new(ErrorKind::PortBusy, what).with("port", path).detail(by));
         }
         self.held.insert(tty, Holder::Us);
         self.changes += 1;
         Ok(tty)
+    }
+
+    /// Whether the port behind an interface was taken and not given back yet.
+    pub(crate) fn holds_port(&self, place: &Place, interface: u8) -> bool {
+        let present = self.slots.get(place).and_then(|slot| slot.present.as_ref());
+        let tty = present.and_then(|p| p.ttys.get(&interface).or(p.channels.get(&interface)));
+        tty.is_some_and(|tty| self.held.get(tty) == Some(&Holder::Us))
     }
 
     pub(crate) fn ports_held(&self) -> usize {

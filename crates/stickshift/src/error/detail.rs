@@ -26,6 +26,8 @@ pub enum Detail {
     PlaceShows(Shows),
     /// Which program or driver holds what was to be opened. Fact `holder`.
     Holder(String),
+    /// This very program holds it, in another thread: it keeps the stick online. Fact `holder`.
+    HeldHere,
     /// The sticks that are there in place of the wanted one. Fact `there-is`.
     ThereIs(String),
     /// The file that failed is the journal of interrupted work.
@@ -79,6 +81,7 @@ impl Detail {
             Detail::TriesLeft(tries) => ("tries", tries.to_string()),
             Detail::RequestSent(sent) => ("sent", if *sent { "yes" } else { "no" }.to_owned()),
             Detail::Holder(holder) => ("holder", holder.clone()),
+            Detail::HeldHere => ("holder", "stickshift itself".to_owned()),
             Detail::ThereIs(sticks) => ("there-is", sticks.clone()),
             Detail::WebStatus(status) => ("status", status.to_string()),
             Detail::InMode(mode) => ("mode", (*mode).to_owned()),

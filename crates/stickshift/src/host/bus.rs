@@ -5,6 +5,7 @@ use super::cdc_wdm::{ChannelPort, ControlChannel};
 use super::clock::Clock;
 use super::drivers::KernelDrivers;
 use super::drives;
+use super::holder;
 use super::hotplug::Hotplug;
 use super::http::WebLink;
 use super::serial::SerialLink;
@@ -102,6 +103,13 @@ impl Bus for SysBus {
                 .with("interface", interface)
         })?;
         Ok(Box::new(SerialLink::open(Path::new(port)).map_err(|e| e.with("place", place))?))
+    }
+
+    fn is_held_here(&mut self, place: &Place, interface: u8) -> bool {
+        let stick = self.roots.device(place);
+        let port = stick.as_ref().and_then(|stick| stick.interfaces.iter().find(|i| i.number == interface));
+        let node = port.and_then(|port| port.tty.as_deref().or(port.cdc_wdm.as_deref()));
+        node.is_some_and(|node| holder::is_own(Path::new(node)))
     }
 
     fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {

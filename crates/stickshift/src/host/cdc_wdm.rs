@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::clock::Clock;
 use super::holder;
-use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::link::{ByteLink, MessageLink, Moment};
 
 /// The shortest that a function may take, by its specification: where its descriptor is not found.
@@ -51,7 +51,7 @@ impl ControlChannel {
             .map_err(|e| cannot_open(path, e))?;
         // The kernel lets several programs in, and each would take the answers of the others.
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-            return Err(busy(path, holder::of(path)));
+            return Err(holder::busy(path, holder::of(path)));
         }
         let clock = Clock::start();
         loop {
@@ -60,7 +60,7 @@ impl ControlChannel {
                 Some((_, holder)) if holder.is_udev() && clock.now() < UDEV_LOOKS => {
                     clock.sleep(Duration::from_millis(20));
                 }
-                Some((_, holder)) => return Err(busy(path, Some(holder))),
+                Some((_, holder)) => return Err(holder::busy(path, Some(holder))),
             }
         }
         let longest = longest_message(descriptors).unwrap_or(LEAST_LENGTH);
@@ -236,15 +236,6 @@ fn cannot_open(path: &Path, error: std::io::Error) -> Error {
     };
     let what = format!("cannot open the control channel {}", path.display());
     Error::new(kind, what).with("path", path.display()).because(error)
-}
-
-fn busy(path: &Path, holder: Option<holder::Holder>) -> Error {
-    let error = Error::new(ErrorKind::PortBusy, format!("another program holds {}", path.display()))
-        .with("path", path.display());
-    match holder {
-        Some(holder) => error.detail(Detail::Holder(holder.to_string())),
-        None => error,
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::error::{Detail, Error, ErrorKind};
+
 /// A process that has a device node open. Printed as `ModemManager (pid 612)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
@@ -35,6 +37,24 @@ pub(crate) fn others(nodes: &[&Path]) -> Vec<(usize, Holder)> {
         }
     }
     found
+}
+
+/// Whether this process has `node` open.
+pub(crate) fn is_own(node: &Path) -> bool {
+    !open_by(std::process::id(), &[node]).is_empty()
+}
+
+/// Why a node cannot be opened that somebody else has open, or this very process.
+pub(crate) fn busy(path: &Path, holder: Option<Holder>) -> Error {
+    let is_own = holder.as_ref().is_some_and(|holder| holder.pid == std::process::id());
+    let who = if is_own { "stickshift itself" } else { "another program" };
+    let error = Error::new(ErrorKind::PortBusy, format!("{who} holds {}", path.display()))
+        .with("path", path.display());
+    match holder {
+        Some(_) if is_own => error.detail(Detail::HeldHere),
+        Some(holder) => error.detail(Detail::Holder(holder.to_string())),
+        None => error,
+    }
 }
 
 /// Who has `node` open: another process if there is one, else this one.

@@ -15,7 +15,7 @@ use serial2::SerialPort;
 
 use super::clock::Clock;
 use super::holder;
-use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::link::{ByteLink, Moment};
 
 /// How long a port may refuse to take a single byte. A stick that erases its flash is slow to take the next block:
@@ -63,7 +63,7 @@ impl SerialLink {
             refuse_if_held(path)?;
         }
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-            return Err(busy(path, holder::of(path)));
+            return Err(holder::busy(path, holder::of(path)));
         }
         let mut port = SerialPort::from(OwnedFd::from(file));
         set_raw(&mut port).map_err(|e| cannot_open(path, e))?;
@@ -197,17 +197,8 @@ fn refuse_if_held(path: &Path) -> Result<()> {
             Some(holder) if holder.is_udev() && clock.now() < UDEV_LOOKS => {
                 clock.sleep(Duration::from_millis(20));
             }
-            Some(holder) => return Err(busy(path, Some(holder))),
+            Some(holder) => return Err(holder::busy(path, Some(holder))),
         }
-    }
-}
-
-fn busy(path: &Path, holder: Option<holder::Holder>) -> Error {
-    let error = Error::new(ErrorKind::PortBusy, format!("another program holds {}", path.display()))
-        .with("path", path.display());
-    match holder {
-        Some(holder) => error.detail(Detail::Holder(holder.to_string())),
-        None => error,
     }
 }
 
@@ -232,7 +223,7 @@ fn cannot_open(path: &Path, cause: io::Error) -> Error {
                 None => error,
             }
         }
-        Some(Errno::BUSY) => busy(path, holder::of(path)),
+        Some(Errno::BUSY) => holder::busy(path, holder::of(path)),
         Some(Errno::IO | Errno::NODEV | Errno::NXIO) => {
             Error::new(ErrorKind::Disconnected, format!("no device is behind {shown}")).with("path", shown)
         }
@@ -253,6 +244,7 @@ fn group_name(gid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Detail;
     use std::os::fd::OwnedFd;
 
     /// A pty's master end and the path of its slave.
@@ -354,8 +346,11 @@ mod tests {
         let first = SerialLink::open(&path).unwrap();
         let error = SerialLink::open(&path).unwrap_err();
         assert!(error.is(ErrorKind::PortBusy), "{error:?}");
-        let holder = error.fact("holder").unwrap();
-        assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
+        assert!(
+            error.has(&Detail::HeldHere) && error.what().starts_with("stickshift itself holds"),
+            "{error:?}"
+        );
+        assert_eq!(error.fact("holder"), Some("stickshift itself"));
         drop(first);
         SerialLink::open(&path).unwrap();
     }

@@ -73,6 +73,12 @@ pub trait Bus: Send {
     /// `NoSuchPort`, `PermissionDenied`, `PortBusy` (fact `holder`), `Disconnected`, `Io`.
     fn open_port(&mut self, place: &Place, interface: u8) -> Result<Box<dyn ByteLink>>;
 
+    /// Whether this very program has the serial port behind an interface open, in another thread; false where the bus does not tell.
+    fn is_held_here(&mut self, place: &Place, interface: u8) -> bool {
+        let _ = (place, interface);
+        false
+    }
+
     /// Opens the control channel of an MBIM function, by its interface, exclusively.
     ///
     /// # Errors

@@ -82,6 +82,10 @@ impl<L: Layer> Bus for L {
         Ok(self.port(port, place, interface))
     }
 
+    fn is_held_here(&mut self, place: &Place, interface: u8) -> bool {
+        self.below_mut().is_held_here(place, interface)
+    }
+
     fn open_messages(&mut self, place: &Place, interface: u8) -> Result<Box<dyn MessageLink>> {
         let messages = self.below_mut().open_messages(place, interface)?;
         Ok(self.messages(messages, place))

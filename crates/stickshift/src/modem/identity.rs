@@ -192,7 +192,7 @@ pub fn at_ports(stick: &Stick) -> Vec<u8> {
 /// # Errors
 /// What opening a port reports.
 pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<u8>> {
-    let all = at_ports(stick);
+    let all = free_at_ports(bus, stick);
     let is_named =
         |number: &u8| stick.interfaces.iter().any(|i| i.number == *number && i.role != Role::Serial);
     if all.len() < 2 || all.first().is_some_and(is_named) {
@@ -210,6 +210,20 @@ pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>)
     Ok(all.first().copied())
 }
 
+/// The ports that may take AT commands. Where this program listens on the first one, to keep the stick online, those that nobody holds; if
+/// there are none, opening the first says who holds it.
+fn free_at_ports(bus: &mut dyn Bus, stick: &Stick) -> Vec<u8> {
+    let all = at_ports(stick);
+    match all.split_first() {
+        Some((first, others)) if bus.is_held_here(&stick.place, *first) => {
+            let is_free = |port: &u8| bus.open_port(&stick.place, *port).is_ok();
+            let free: Vec<u8> = others.iter().copied().filter(is_free).collect();
+            if free.is_empty() { all } else { free }
+        }
+        _ => all,
+    }
+}
+
 /// Asks one port after another until one answers.
 fn ask_at(
     bus: &mut dyn Bus,
@@ -218,7 +232,7 @@ fn ask_at(
     session: &mut Session<'_>,
 ) -> Result<Option<Identity>> {
     let mut mute = None;
-    for interface in at_ports(stick) {
+    for interface in free_at_ports(bus, stick) {
         let mut link = bus.open_port(&stick.place, interface)?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
         match at.init().and_then(|()| over_at(&mut at)) {
