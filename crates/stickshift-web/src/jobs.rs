@@ -5,9 +5,10 @@
 mod command_lines;
 mod logins;
 mod refusal;
+mod stop;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::hub::Hub;
 use crate::operations::{Operation, Way, place};
 use crate::uploads::{Upload, Uploads};
 pub(crate) use refusal::{refusal, without_end};
+pub use stop::Stopped;
 
 /// Jobs that are remembered; and command lines that only read, which anybody may send.
 const KEPT: usize = 64;
@@ -255,6 +257,8 @@ pub(crate) struct Jobs {
     hub: Arc<Hub>,
     pub(crate) uploads: Arc<Uploads>,
     kept: Mutex<VecDeque<Arc<Job>>>,
+    /// Whether the server is being stopped.
+    stops: AtomicBool,
     next: AtomicUsize,
     pub(crate) connections: Connections,
     /// Who logs in to the web server of a stick, by its place. Kept in memory alone.
@@ -274,6 +278,7 @@ impl Jobs {
             hub,
             uploads,
             kept: Mutex::default(),
+            stops: AtomicBool::new(false),
             next: AtomicUsize::new(1),
             connections: Connections::default(),
             logins: Mutex::default(),
@@ -525,6 +530,15 @@ impl Jobs {
         });
         {
             let mut kept = self.kept();
+            // Nothing begins that nobody would wait for.
+            if self.stops.load(Ordering::SeqCst) {
+                return Err(refusal(
+                    "busy",
+                    "the server is being stopped",
+                    "send it again once it was started again",
+                    4,
+                ));
+            }
             make_room(&mut kept, looks);
             kept.push_back(Arc::clone(&job));
         }
@@ -568,15 +582,6 @@ impl Jobs {
         };
         self.hub.send("job", &json!({ "job": null, "line": refused }));
         None
-    }
-
-    /// Asks every job to stop, and waits until it did.
-    pub(crate) async fn stop_all(&self) {
-        let running: Vec<_> = self.list().into_iter().filter(|job| !job.has_ended()).collect();
-        running.iter().for_each(|job| job.cancel());
-        for job in running {
-            job.wait(Duration::from_secs(600)).await;
-        }
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {

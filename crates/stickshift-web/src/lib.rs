@@ -33,6 +33,7 @@ mod uploads;
 
 pub use commands::{Runs, commands};
 pub use engine::Engine;
+pub use jobs::Stopped;
 pub use openapi::openapi;
 pub use password::Passwords;
 pub use server::{Options, Server, Service};

@@ -16,7 +16,7 @@ use stickshift::event::Cancel;
 use crate::access::{Access, Role, secret};
 use crate::engine::Engine;
 use crate::hub::Hub;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Stopped};
 use crate::listen::{self, Listening};
 use crate::password::Passwords;
 use crate::sampling::Sampling;
@@ -196,14 +196,14 @@ impl Server {
         !self.app.open_ports.is_empty()
     }
 
-    /// Answers until `cancel`; jobs that run then are stopped at their next safe step.
-    pub fn run(self, cancel: &Cancel) {
+    /// Answers until `cancel`; jobs that run then are stopped at their next safe step, and `tell` hears of them.
+    pub fn run(self, cancel: &Cancel, tell: &mut dyn FnMut(&Stopped)) {
         let router = router(Arc::clone(&self.app));
         self.runtime.block_on(async {
             let watching = sampling::watch(Arc::clone(&self.app), cancel.clone());
             services::start(&self.app);
             self.listening.run(router, cancel).await;
-            self.app.jobs.stop_all().await;
+            self.app.jobs.stop_all(tell).await;
             watching.abort();
         });
         // A command that reads may wait for a stick still.

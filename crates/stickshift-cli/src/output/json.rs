@@ -20,10 +20,10 @@ pub(crate) enum Outcome {
     /// Everything was sent; what became of it was not seen.
     Sent,
     /// A stick was changed and the work can be taken up again.
-    #[cfg(any(feature = "rack", feature = "online"))]
+    #[cfg(any(feature = "rack", feature = "online", feature = "web"))]
     Recoverable,
     /// A stick was changed and nobody saw what it is in now.
-    #[cfg(feature = "rack")]
+    #[cfg(any(feature = "rack", feature = "web"))]
     Unknown,
 }
 
@@ -34,9 +34,9 @@ impl Outcome {
             Outcome::Untouched => Verdict::Untouched,
             Outcome::Done => Verdict::Done,
             Outcome::Sent => Verdict::Unknown,
-            #[cfg(any(feature = "rack", feature = "online"))]
+            #[cfg(any(feature = "rack", feature = "online", feature = "web"))]
             Outcome::Recoverable => Verdict::Recoverable,
-            #[cfg(feature = "rack")]
+            #[cfg(any(feature = "rack", feature = "web"))]
             Outcome::Unknown => Verdict::Unknown,
         }
     }

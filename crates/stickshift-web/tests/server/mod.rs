@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stickshift::event::Cancel;
-use stickshift_web::{Engine, Options, Passwords, Server};
+use stickshift_web::{Engine, Options, Passwords, Server, Stopped};
 
 /// A command line, and where its end is told.
 pub struct Asked<'a> {
@@ -134,15 +134,23 @@ pub struct Running {
     pub engine: Arc<Noting>,
     pub links: Arc<Mutex<Vec<String>>>,
     cancel: Cancel,
+    /// What is told of jobs when it is stopped.
+    pub stopped: Arc<Mutex<Vec<Stopped>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    pub fn stop(&mut self) {
         self.cancel.cancel();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -178,8 +186,11 @@ pub fn start_with(options: Options, commands: &Arc<impl Commands>) -> Running {
     let address = server.address().unwrap_or_else(|| "127.0.0.1:1".parse().unwrap());
     let cancel = Cancel::new();
     let flag = cancel.clone();
-    let thread = Some(std::thread::spawn(move || server.run(&flag)));
-    Running { address, engine: Arc::default(), links, cancel, thread }
+    let stopped = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&stopped);
+    let mut tell = move |stopped: &Stopped| told.lock().unwrap().push(stopped.clone());
+    let thread = Some(std::thread::spawn(move || server.run(&flag, &mut tell)));
+    Running { address, engine: Arc::default(), links, cancel, stopped, thread }
 }
 
 /// A status and the rest of an answer.
