@@ -204,6 +204,11 @@ impl Job {
     }
 }
 
+/// Tells `online down` what was taken back just before.
+fn taken_back(result: &Value) -> String {
+    format!("--taken-back={result}")
+}
+
 fn stays(operation: &Operation, fields: &Fields) -> bool {
     operation.way == Way::Service || operation.name == "up" && fields.is_on("stay") == Ok(true)
 }
@@ -396,7 +401,8 @@ impl Jobs {
     }
 
     /// Whoever stays online would dial again after a hang-up, and whoever waits to do so would dial then.
-    async fn end_staying(&self, at: &str) -> Result<(), Value> {
+    /// Gives the results of those that ended: what they took back is part of the hang-up.
+    async fn end_staying(&self, at: &str) -> Result<Vec<Value>, Value> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, cancel)| {
             let stays = place.as_deref().is_some_and(|place| place != at);
             if !stays {
@@ -404,6 +410,7 @@ impl Jobs {
             }
             stays
         });
+        let mut taken_back = Vec::new();
         for job in self.staying(at) {
             job.cancel();
             job.wait(STOP_TIME).await;
@@ -411,8 +418,9 @@ impl Jobs {
                 let what = format!("the job that stays online through the stick at {at} has not stopped yet");
                 return Err(refusal("busy", &what, "disconnect again in a minute", 4));
             }
+            taken_back.extend(job.told().last.filter(|last| last["result"]["was_online"] == true));
         }
-        Ok(())
+        Ok(taken_back.into_iter().map(|mut last| last["result"].take()).collect())
     }
 
     /// Begins a job.
@@ -425,9 +433,9 @@ impl Jobs {
         if let ("down", Ok(at)) = (operation.name, place(&fields)) {
             // A browser that leaves meanwhile has asked for both: for the end of what stays online, and to hang up.
             let (jobs, words) = (Arc::clone(self), operation.line(&fields, &self.uploads));
-            let words = words.map_err(|what| refusal("usage", &what, "", 2))?;
+            let mut words = words.map_err(|what| refusal("usage", &what, "", 2))?;
             let hangs_up = tokio::spawn(async move {
-                jobs.end_staying(&at).await?;
+                words.splice(2..2, jobs.end_staying(&at).await?.iter().map(taken_back));
                 jobs.start(operation, fields, words, secrets, None, None).await
             });
             return hangs_up.await.unwrap_or_else(|_| Err(without_end("hanging up came to no end")));

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
+use serde_json::Value;
 use server::{JSON, MESSAGE, Noting, SEND, Virtual, options, read, start};
 use stickshift_web::{Options, Passwords, Server};
 
@@ -371,6 +372,17 @@ fn disconnecting_ends_what_stays_online() {
     let hung_up = send("DELETE /api/sticks/1-1/online", b"");
     assert_eq!(hung_up.status, 200, "{}", hung_up.text);
     assert_eq!((state("1"), state("2")), ("ended", "running"));
+    // What it took back at its end is told as that of the hang-up.
+    let asked = server.asked();
+    let down = asked.iter().find(|line| line.starts_with("online down")).unwrap();
+    let taken_back: Value =
+        serde_json::from_str(down.split_once("--taken-back=").unwrap().1.trim_end_matches(" -- 1-1"))
+            .unwrap();
+    assert_eq!(
+        (&taken_back["was_online"], &taken_back["stick"][0]),
+        (&true.into(), &"hung up".into()),
+        "{down}"
+    );
     assert_eq!(send("POST /api/sticks/1-1/online", b"{\"stay\":true}").status, 202);
 
     // The page says what was taken back, and calls nothing a connection that was none.

@@ -142,6 +142,30 @@ struct DownArgs {
 
     #[command(flatten)]
     login: WebLogin,
+
+    /// What a connection that was kept took back when it ended just before, as its result; `serve` itself says so
+    #[arg(long, value_name = "JSON", hide = true)]
+    taken_back: Vec<Earlier>,
+}
+
+/// What was taken back just before.
+#[derive(Clone, Debug)]
+struct Earlier {
+    computer: Vec<String>,
+    stick: Vec<String>,
+}
+
+impl std::str::FromStr for Earlier {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Earlier, String> {
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let lines = |name: &str| {
+            let lines = value[name].as_array().into_iter().flatten();
+            lines.filter_map(|line| line.as_str().map(str::to_owned)).collect()
+        };
+        Ok(Earlier { computer: lines("computer"), stick: lines("stick") })
+    }
 }
 
 #[derive(Args, Debug)]
@@ -354,8 +378,19 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
         },
     };
     let login = args.login.login()?;
-    let taken = online::down(&mut *bus, &place, stick, &mut *computer, login, &mut context.session())?;
-    if !taken.was_online {
+    let mut taken = online::down(&mut *bus, &place, stick, &mut *computer, login, &mut context.session())?;
+    let is_later = taken.was_online;
+    for Earlier { computer, stick } in args.taken_back.iter().rev() {
+        taken.computer.splice(..0, computer.iter().cloned());
+        // The later word on the stick counts.
+        if !is_later {
+            taken.stick.splice(..0, stick.iter().cloned());
+        }
+        taken.was_online = true;
+    }
+    if taken.was_online && !is_later && !taken.stick.is_empty() {
+        context.output.outcome_is(Outcome::Done);
+    } else if !taken.was_online {
         context.output.outcome_is(Outcome::Untouched);
     }
     finish_down(context, taken);

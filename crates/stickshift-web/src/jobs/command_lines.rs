@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Followed, Job, Jobs, PATIENCE, refusal};
+use super::{Followed, Job, Jobs, PATIENCE, refusal, taken_back};
 use crate::commands::{COMMAND, Follower, Line};
 use crate::engine::Secrets;
 use crate::fields::Fields;
@@ -28,7 +28,8 @@ impl Jobs {
         let _files = self.uploads.named(&line.words);
         let place = self.place_of(&mut line).await?;
         if let (true, Some(at)) = (line.is_down(), &place) {
-            self.end_staying(at).await?;
+            let ended = self.end_staying(at).await?;
+            line.words.splice(2..2, ended.iter().map(taken_back));
         }
         let mut fields = Fields::default();
         if let Some(place) = place {

@@ -109,8 +109,11 @@ impl Commands for Noting {
                 json!({ "sticks": [{ "place": "1-1", "id": "12d1:1506", "mode": "modem", "name": "<script>alert(1)</script>", "interfaces": [] }] })
             }
             "online" if words[1] == "down" => {
-                let was_online = words[3] == "1-2";
+                let was_online = words.last().is_some_and(|place| place == "1-2");
                 json!({ "was_online": was_online, "computer": if was_online { vec!["an address taken away"] } else { vec![] } })
+            }
+            "online" if words.iter().any(|word| word == "--stay") => {
+                json!({ "was_online": true, "computer": ["a route taken away"], "stick": ["hung up"] })
             }
             "online" if words[1] == "status" => json!({ "online": false, "way": "pin-refused" }),
             "convert" if words.iter().any(|word| word == "--dry-run") => plan.clone(),
