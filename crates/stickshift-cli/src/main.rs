@@ -227,7 +227,9 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
     let global = &mut cli.global;
     (global.json, global.yes) = (true, false);
     #[cfg(feature = "virtual")]
-    let shared = !global.virtual_sticks.replace_the_real();
+    let makes_its_own = cli.verb.is_virtual();
+    #[cfg(feature = "virtual")]
+    let shared = !makes_its_own && !global.virtual_sticks.replace_the_real();
     #[cfg(feature = "virtual")]
     if shared {
         global.virtual_sticks = around.global.virtual_sticks.clone();
@@ -240,7 +242,7 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
     let mut context = Context::new(cli.global, around.cancel, command_line, config);
     context.stick_word = stick;
     #[cfg(feature = "virtual")]
-    if shared && !cli.verb.is_virtual() {
+    if shared {
         context.opener.share(around.played);
     }
     context.output.listen(around.listener);
@@ -249,6 +251,10 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
     hosted::with_secrets(around.secrets, || {
         let outcome = verbs::run(&mut context, cli.verb);
         context.output.way_is(context.opener.way());
+        #[cfg(feature = "virtual")]
+        if makes_its_own {
+            tell_unfired(&context);
+        }
         match outcome {
             Ok(()) => context.output.end(context.exit),
             Err(error) => {
@@ -272,9 +278,7 @@ fn verb_typed(matches: &ArgMatches) -> String {
 /// Says which faults never struck, and puts the virtual sticks away. Gives the exit code.
 #[cfg(feature = "virtual")]
 fn end_of_virtual_sticks(context: &Context, code: u8) -> u8 {
-    for fault in context.unfired() {
-        context.output.aside(&format!("warning: the fault never struck: {fault}"));
-    }
+    tell_unfired(context);
     match context.opener.put_away() {
         Err(error) if code == 0 => context.output.error(&error),
         Err(error) => {
@@ -282,6 +286,13 @@ fn end_of_virtual_sticks(context: &Context, code: u8) -> u8 {
             code
         }
         Ok(()) => code,
+    }
+}
+
+#[cfg(feature = "virtual")]
+fn tell_unfired(context: &Context) {
+    for fault in context.unfired() {
+        context.output.aside(&format!("warning: the fault never struck: {fault}"));
     }
 }
 
