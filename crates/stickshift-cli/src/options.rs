@@ -133,6 +133,16 @@ pub(crate) enum VirtualOwner {
 
 #[cfg(feature = "virtual")]
 impl VirtualOptions {
+    /// An option that is given and says how a virtual stick is.
+    pub(crate) fn of_the_stick(&self) -> Option<&'static str> {
+        let given = [
+            ("--fault", self.fault.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--owner", self.owner.is_some()),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+    }
+
     /// Whether virtual sticks take the place of this computer's.
     pub(crate) fn replace_the_real(&self) -> bool {
         self.names.is_some() || self.state.is_some()

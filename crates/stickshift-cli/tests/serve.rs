@@ -274,3 +274,122 @@ fn a_file_that_unpacks_to_very_much_takes_neither_time_nor_memory() {
     let most: u64 = most.split_whitespace().next().unwrap().parse().unwrap();
     assert!(most < 300_000, "{most} kB");
 }
+
+#[test]
+fn options_without_effect_and_files_that_are_none_of_its_own_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
+    };
+    let (plain, socket) = (file("plain", "precious"), folder.path().join("s").to_str().unwrap().to_owned());
+    for (args, code, what) in [
+        (&["--unix", &socket, "--passwords", &plain][..], 2, "is for addresses"),
+        (&["--unix", &socket, "--open-metrics"], 2, "is for addresses"),
+        (&["--unix", &socket, "--tls-cert", &plain, "--tls-key", &plain], 2, "is for addresses"),
+        (&["--trace", "t"], 2, "--trace is for a command that talks to a stick itself"),
+        (&["--passwords", &plain], 5, "stickshift serve passwd --passwords FILE"),
+        (&["--unix", &plain], 1, "no socket"),
+    ] {
+        let (ended, said) = refused(folder.path(), args);
+        assert_eq!(ended, Some(code), "{args:?}: {said}");
+        assert!(said.contains(what) && !said.contains("BEGIN CERTIFICATE"), "{args:?}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&plain).unwrap(), "precious");
+}
+
+/// Sends a server the signal to end, and gives its exit code and the rest of what it says.
+fn stopped(mut running: Running) -> (Option<i32>, String) {
+    let process = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    let mut said = String::new();
+    running.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    (running.0.wait().unwrap().code(), said)
+}
+
+#[test]
+fn settings_that_do_not_read_are_told_when_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("root/etc/stickshift");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(settings.join("config.toml"), "apn = [").unwrap();
+    let socket = folder.path().join("s").to_str().unwrap().to_owned();
+    let mut running =
+        Running(serve(folder.path(), &["--virtual", "k3772", "--unix", &socket]).spawn().unwrap());
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("config-unusable") && first.contains("the settings are left out"), "{first}");
+}
+
+#[test]
+fn a_rehearsal_over_the_api_has_the_fault_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let _running = Running(
+        serve(folder.path(), &["--virtual", "k3772", "--unix", socket.to_str().unwrap()]).spawn().unwrap(),
+    );
+    let (status, body) = ask(&socket, "POST /api/rehearsals", br#"{"fault":"powerloss@300"}"#);
+    assert_eq!(status, 202, "{body}");
+    let job: Value = serde_json::from_str(&body).unwrap();
+    let path = format!("GET /api/jobs/{}", job["id"].as_str().unwrap());
+    let until = Instant::now() + Duration::from_secs(120);
+    let ended = loop {
+        let (_, job) = ask(&socket, &path, b"");
+        let job: Value = serde_json::from_str(&job).unwrap();
+        if job["state"] == "ended" {
+            break job;
+        }
+        assert!(Instant::now() < until, "{job}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(ended["lines"].to_string().contains("power"), "{ended}");
+}
+
+#[test]
+fn a_server_that_is_stopped_says_what_became_of_each_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let running = Running(
+        serve(folder.path(), &["--virtual", "e3372h-stick", "--unix", socket.to_str().unwrap()])
+            .spawn()
+            .unwrap(),
+    );
+    // A question that nobody answers.
+    let body = br#"{"words":["network","set","--mode=lte","--","1-1"]}"#;
+    let mut stream = connected(&socket);
+    let head = format!("POST /api/commands HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    while !lines.next().unwrap().unwrap().contains("\"question\"") {}
+    let (code, said) = stopped(running);
+    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let jobs: Vec<&Value> =
+        told.iter().filter(|line| line["event"] == "stopped").map(|line| &line["stopped"]).collect();
+    let seen: Vec<(&Value, &Value)> = jobs.iter().map(|job| (&job["is_cut"], &job["verdict"])).collect();
+    assert_eq!(seen, [(&false.into(), &Value::Null), (&true.into(), &"untouched".into())], "{said}");
+    assert!(jobs.iter().all(|job| job["command"] == "network set" && job["place"] == "1-1"), "{said}");
+    assert_ne!(code, Some(0), "{said}");
+    assert_eq!(told.last().unwrap()["exit"], code.unwrap(), "{said}");
+}
+
+#[test]
+fn a_hang_up_says_what_was_taken_back_just_before() {
+    let run = |more: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+        command.args(["online", "down", "--virtual", "e3372h-stick", "--json"]).args(more).arg("1-1");
+        command.env("STICKSHIFT_STATE", folder.path().join("state")).env("STICKSHIFT_ROOT", folder.path());
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        serde_json::from_str::<Value>(said.lines().last().unwrap()).unwrap()
+    };
+    let never = run(&[]);
+    assert_eq!(
+        (&never["result"]["was_online"], &never["verdict"]),
+        (&false.into(), &"untouched".into()),
+        "{never}"
+    );
+    let kept = run(&["--taken-back", r#"{"computer":["the route"],"stick":["it has hung up"]}"#]);
+    assert_eq!((&kept["result"]["was_online"], &kept["verdict"]), (&true.into(), &"done".into()), "{kept}");
+    assert_eq!(kept["result"]["computer"][0], "the route", "{kept}");
+}

@@ -57,6 +57,25 @@ pub(crate) struct RackArgs {
     in_use: Vec<String>,
 }
 
+impl RackArgs {
+    /// Whether it is done to every stick. clap lets options without `--all` pass where a stick is named: both cannot be given.
+    ///
+    /// # Errors
+    /// `Usage` for options of `--all` without it.
+    pub(crate) fn means_all(&self) -> Result<bool> {
+        let given =
+            [("--jobs", self.jobs.is_some()), ("--report", self.report.is_some()), ("--anew", self.anew)];
+        match given.iter().find(|(_, given)| *given && !self.all) {
+            Some((name, _)) => {
+                let what =
+                    format!("{name} is for --all: leave it out, or the name of the stick, and add --all");
+                Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched))
+            }
+            None => Ok(self.all),
+        }
+    }
+}
+
 fn report_file(text: &str) -> std::result::Result<PathBuf, String> {
     match Path::new(text).extension().and_then(|ending| ending.to_str()) {
         Some("csv" | "json") => Ok(PathBuf::from(text)),

@@ -89,11 +89,29 @@ pub(crate) fn run(context: &Context, typed: &Typed) -> Result<u8> {
         );
     }
     #[cfg(feature = "virtual")]
-    if context.global.virtual_sticks.replace_the_real() || context.global.trace.is_some() {
+    let are_virtual = context.global.virtual_sticks.replace_the_real();
+    #[cfg(not(feature = "virtual"))]
+    let are_virtual = false;
+    if are_virtual || context.global.trace.is_some() {
         return usage(
             "--virtual and --trace are for this computer: leave them out, or --host".to_owned(),
             "the sticks of `--host` are those of the other computer",
             "for virtual sticks there, start `stickshift serve --virtual MODEL` there",
+        );
+    }
+    #[cfg(feature = "virtual")]
+    if let Some(option) = context.global.virtual_sticks.of_the_stick() {
+        return usage(
+            format!("{option} is for virtual sticks of this computer: leave it out, or --host"),
+            "the sticks of `--host` are those of the other computer",
+            "for virtual sticks there, start `stickshift serve --virtual MODEL` there",
+        );
+    }
+    if context.global.verbose > 0 {
+        return usage(
+            "-v is for commands of this computer: leave it out, or --host".to_owned(),
+            "what is found out on the way is not sent here",
+            "--json prints every line that the other computer sends, steps and notes among them",
         );
     }
     let [name] = names else { return Ok(several(context, typed, names)) };

@@ -100,7 +100,7 @@ impl Direction {
 
 pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     #[cfg(feature = "rack")]
-    if args.rack.all {
+    if args.rack.means_all()? {
         return every_stick(context, args);
     }
     let consents = Consents { no_loader: args.allow_no_loader, ..args.consents.into() };

@@ -66,7 +66,7 @@ pub(crate) struct FlashArgs {
 
 pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     #[cfg(feature = "rack")]
-    if args.rack.all {
+    if args.rack.means_all()? {
         return every_stick(context, args);
     }
     let consents = args.consents.into();

@@ -289,6 +289,11 @@ impl Verb {
         }
     }
 
+    /// Whether it talks to sticks itself: then there is something to record.
+    pub(crate) fn talks_to_sticks(&self) -> bool {
+        !self.touches_only_files() && !matches!(self.word(), "serve" | "bridge" | "virtual")
+    }
+
     /// Whether it makes virtual sticks of its own, without `--virtual`.
     #[cfg(feature = "virtual")]
     pub(crate) fn is_virtual(&self) -> bool {

@@ -121,6 +121,13 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
     let reachable = args.public.is_some()
         || listen.is_some_and(|address| !address.ip().is_loopback())
         || sockets.iter().any(is_open);
+    let has_addresses = listen.is_some()
+        || sockets
+            .iter()
+            .any(|socket| socket.local_addr().is_ok_and(|address| address.as_socket().is_some()));
+    if !has_addresses {
+        only_unix(context, &args)?;
+    }
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => {
             Some(Tls::from_pem(&files::read(certificate)?, &files::read(key)?)?)
@@ -204,6 +211,29 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         context.output.outcome_is(worst);
     } else if changed.load(Ordering::Relaxed) {
         context.output.outcome_is(Outcome::Sent);
+    }
+    Ok(())
+}
+
+/// Refuses options that mean nothing where it listens on a Unix socket alone: nobody is asked for anything there.
+///
+/// # Errors
+/// `Usage`.
+fn only_unix(context: &Context, args: &ServeArgs) -> Result<()> {
+    let given = [
+        ("--passwords", args.passwords.is_some()),
+        ("--tls-cert", args.tls_cert.is_some()),
+        ("--open-metrics", args.open_metrics),
+    ];
+    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+        let what = format!(
+            "{name} is for addresses, and a Unix socket has none: whoever may open it is asked for nothing; add --listen ADDRESS:PORT, or leave {name} out"
+        );
+        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    }
+    if args.public.is_some() {
+        let what = "whoever comes through the Unix socket is asked for no password: the proxy in front of it has to ask for one";
+        context.output.warn("no-password", what.to_owned());
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ impl SwitchArgs {
 
 pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     #[cfg(feature = "rack")]
-    if args.rack.all {
+    if args.rack.means_all()? {
         return every_stick(context, args);
     }
     let mut bus = context.every_device()?;
