@@ -37,6 +37,10 @@ const SHORT: Duration = Duration::from_millis(200);
 /// What is said where another part of the program says no.
 pub(crate) const NOT_AGREED: &str = "not confirmed: the plan is not the one that was agreed to";
 
+/// The same where another computer sent the command: its answer was no, or none came.
+pub(crate) const NOBODY_SAID_YES: &str =
+    "not confirmed: no yes came from the computer that sent the command: it said no, or the connection broke";
+
 pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) output: Output,
@@ -180,7 +184,7 @@ impl Context {
     }
 
     /// A verb that can do without settings says that it does.
-    fn warn_of_config(&self) {
+    pub(crate) fn warn_of_config(&self) {
         if let Err(error) = &self.config {
             self.output.warn("config-unusable", format!("the settings are left out: {}", error.what()));
         }
@@ -282,7 +286,8 @@ impl Context {
             |what: &str| Err(Error::new(ErrorKind::ConsentNeeded, what).with_verdict(Verdict::Untouched));
         if let Some(approve) = &self.approve {
             self.output.question(question);
-            return if approve() { Ok(()) } else { declined(NOT_AGREED) };
+            let no = if self.global.texts { NOBODY_SAID_YES } else { NOT_AGREED };
+            return if approve() { Ok(()) } else { declined(no) };
         }
         if self.global.yes {
             return Ok(());

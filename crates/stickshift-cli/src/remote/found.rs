@@ -1,16 +1,14 @@
 //! A command that may have changed something, and whose connection broke: it goes on there as a job, and how that ends is asked for anew.
 
-use std::error::Error as _;
-use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stickshift::error::{Error, Result};
+use stickshift::error::Result;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
-/// For so long a computer that is not reached is tried.
-const AWAY: Duration = Duration::from_secs(60);
+/// For so long a computer that is not reached is tried, whatever fails: a tunnel that is set up anew refuses connections meanwhile.
+pub(super) const AWAY: Duration = Duration::from_secs(60);
 
 /// What tells a job from every other one: a server that was started again counts from 1, and has begun none at the same moment.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +30,7 @@ pub(super) fn end(
     known: &Known,
     mut ask: impl FnMut(&str) -> Result<Value>,
     waits: impl Fn() -> bool,
+    patience: Duration,
 ) -> Option<Value> {
     if known.job.is_empty() || known.began.is_empty() {
         return None;
@@ -46,26 +45,20 @@ pub(super) fn end(
                 return matches!(last["event"].as_str(), Some("result" | "error")).then(|| last.clone());
             }
             Ok(_) => away = None,
-            // A server that ended has forgotten its jobs.
-            Err(error) if is_gone(&error) => return None,
-            Err(_) if away.get_or_insert_with(Instant::now).elapsed() > AWAY => return None,
+            Err(_) if away.get_or_insert_with(Instant::now).elapsed() >= patience => return None,
             Err(_) => {}
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(LOOK.min(patience));
     }
     None
 }
 
-/// Nobody listens at its address.
-fn is_gone(error: &Error) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|e| matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{self, ErrorKind};
+
     use serde_json::json;
-    use stickshift::error::ErrorKind as Kind;
+    use stickshift::error::{Error, ErrorKind as Kind};
 
     use super::*;
 
@@ -80,7 +73,7 @@ mod tests {
     /// What is found where each look gives the next of these.
     fn found(known: &Known, looks: Vec<Result<Value>>) -> Option<Value> {
         let mut looks = looks.into_iter();
-        end(known, |_| looks.next().expect("it looks no further"), || true)
+        end(known, |_| looks.next().expect("it looks no further"), || true, Duration::from_secs(600))
     }
 
     fn failed(kind: ErrorKind) -> Result<Value> {
@@ -96,6 +89,11 @@ mod tests {
             found(&known, vec![runs(), failed(ErrorKind::TimedOut), runs(), ended()]),
             Some(last.clone())
         );
+        // A tunnel that is down refuses connections, and its socket is not there, until it is up again.
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::NotFound] {
+            assert_eq!(found(&known, vec![failed(kind), failed(kind), ended()]), Some(last.clone()));
+        }
+        assert_eq!(end(&known, |_| failed(ErrorKind::ConnectionRefused), || true, Duration::ZERO), None);
     }
 
     #[test]
@@ -105,14 +103,12 @@ mod tests {
         let other = job("ended", "2026-11-27T16:00:00Z", last.clone());
         let refused = json!({ "event": "error", "kind": "unknown-caller", "exit": 5 });
         let torn = job("ended", &known.began, json!({ "event": "step" }));
-        for look in
-            [Ok(other.clone()), Ok(refused), Ok(torn), Ok(json!({})), failed(ErrorKind::ConnectionRefused)]
-        {
+        for look in [Ok(other.clone()), Ok(refused), Ok(torn), Ok(json!({}))] {
             assert_eq!(found(&known, vec![look]), None);
         }
         // A server of an earlier version does not say when it began.
         let nameless = Known::of(&json!({ "event": "job", "job": "1" }));
         assert_eq!(found(&nameless, vec![Ok(job("ended", "", last))]), None);
-        assert_eq!(end(&known, |_| Ok(other.clone()), || false), None);
+        assert_eq!(end(&known, |_| Ok(other.clone()), || false, Duration::ZERO), None);
     }
 }

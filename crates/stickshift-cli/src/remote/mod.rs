@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 
 use crate::config::Host;
-use crate::context::{Context, NOT_AGREED};
+use crate::context::{Context, NOBODY_SAID_YES, NOT_AGREED};
 use crate::output::json::SCHEMA;
 use crate::way_in;
 use found::Known;
@@ -314,7 +314,7 @@ fn with(
             Err(error) if reads || shows_in_full(typed) => return Err(broke(error)),
             Err(error) => {
                 let ask = |path: &str| session.ask("GET", path, "");
-                let last = found::end(&known, ask, || !context.cancel.is_cancelled());
+                let last = found::end(&known, ask, || !context.cancel.is_cancelled(), found::AWAY);
                 let Some(last) = last else { return Err(broke(error)) };
                 return Ok(told_found(context, &last, name, prefix));
             }
@@ -341,7 +341,10 @@ fn with(
             _ => {
                 // There, it is only known that the answer was no.
                 if let (Some(no), Some(text)) = (&declined, line["text"].as_str()) {
-                    line["text"] = text.replace(NOT_AGREED, no.what()).into();
+                    let text = [NOT_AGREED, NOBODY_SAID_YES]
+                        .iter()
+                        .fold(text.to_owned(), |text, there| text.replace(there, no.what()));
+                    line["text"] = text.into();
                 }
                 if line["event"] != "text" {
                     line["host"] = name.into();
