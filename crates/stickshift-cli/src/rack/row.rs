@@ -154,14 +154,11 @@ impl Row {
         self.after = after.or(shows);
         if last["event"] != "result" {
             (self.kind, self.what) = (text("kind"), text("what"));
-            // Here, the same command resumes by itself.
-            let again = "run the same command again";
             // What an untouched stick is left as is no step.
             let step = if self.verdict.as_deref() == Some("untouched") { "help" } else { "recover" };
-            let next = text(step).map(|next| next.replace(&format!("{again} with --resume"), again));
-            let with_loader = format!("{again} and with the loader;");
+            let next = text(step).map(|next| of_all(&next));
             self.next = next.map(|next| match gives_loader {
-                true => next.replace(&with_loader, &format!("{again};")),
+                true => next.replace(" again with the loader;", " again;"),
                 false => next,
             });
         }
@@ -208,6 +205,21 @@ impl Row {
             text(&self.called),
         ]
     }
+}
+
+/// Advice for one stick as it is for all: the same command resumes by itself, and takes no `--resume`.
+fn of_all(next: &str) -> String {
+    const ALONE: &str = " for this stick alone: its place in place of --all";
+    let names = [
+        ("; once something was written, with --resume", ""),
+        (" with --resume and with ", " with "),
+        (" with --resume and ", " with "),
+        (" with --resume", ""),
+        (" (without --resume)", ""),
+        (", without --resume", ALONE),
+        (" without --resume", ALONE),
+    ];
+    names.iter().fold(next.to_owned(), |next, (one, all)| next.replace(one, all))
 }
 
 /// The firmware that an identity names, in two words.
@@ -377,6 +389,37 @@ mod tests {
 
     fn row(place: &str, verdict: &str, exit: u8) -> Row {
         Row { place: place.into(), verdict: Some(verdict.into()), exit, ..Row::default() }
+    }
+
+    #[test]
+    fn no_advice_names_an_option_that_all_refuses() {
+        use stickshift::error::{Detail, Error, Shows};
+
+        use crate::advice::{self, Attempt};
+        use crate::recovery::{self, Work};
+        let details =
+            [Detail::Unrecorded, Detail::PlaceShows(Shows::BootRom), Detail::PlaceShows(Shows::Nothing)];
+        for kind in ErrorKind::ALL {
+            for (verb, work) in [("flash", Work::Flash), ("convert", Work::Convert), ("switch", Work::Switch)]
+            {
+                for detail in &details {
+                    let error = Error::new(*kind, "x").detail(detail.clone());
+                    for verdict in [Verdict::Untouched, Verdict::Recoverable, Verdict::Unknown] {
+                        let tried = Attempt { verb, work, ..Attempt::default() };
+                        let help = advice::of(&error, verdict, tried).help;
+                        for next in [recovery::of(&error, verdict, work), help.to_string()] {
+                            let text = of_all(&next);
+                            assert!(
+                                !text.contains("--resume") && !text.contains("with with"),
+                                "{kind}: {text}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        let told = of_all("run the same command again with --resume and with the loader; if not, unplug it");
+        assert_eq!(told, "run the same command again with the loader; if not, unplug it");
     }
 
     #[test]
