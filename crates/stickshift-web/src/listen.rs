@@ -123,8 +123,13 @@ fn bind_unix(path: &std::path::Path) -> Result<Listener> {
     // Nobody may open it before its mode is set: it is made in a folder of its own and moved.
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    if path.symlink_metadata().is_ok() {
-        return Err(failed(std::io::Error::from(std::io::ErrorKind::AddrInUse)));
+    match path.symlink_metadata() {
+        Ok(_) if is_socket => return Err(failed(std::io::Error::from(std::io::ErrorKind::AddrInUse))),
+        Ok(_) => {
+            let why = "something of this name stands there that is no socket; it is left as it is";
+            return Err(failed(std::io::Error::other(why)));
+        }
+        Err(_) => {}
     }
     let private = folder.join(format!(".stickshift-{}", crate::access::secret()));
     let mut builder = std::fs::DirBuilder::new();

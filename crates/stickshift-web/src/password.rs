@@ -44,13 +44,18 @@ impl Passwords {
         if password.chars().count() < 8 {
             return failed("a password has at least eight characters");
         }
+        let role = if only_read { Role::Reader } else { Role::Owner };
+        if self.role(password).is_some_and(|of| of != role) {
+            return failed(
+                "the owner and those who only look cannot have the same password: nobody would know who comes in",
+            );
+        }
         let mut salt = [0; 16];
         stickshift::random::fill(&mut salt);
         let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
         let Ok(hash): std::result::Result<PasswordHash, _> = hashed else {
             return failed("this password cannot be hashed");
         };
-        let role = if only_read { Role::Reader } else { Role::Owner };
         self.0.retain(|(of, _)| *of != role);
         self.0.push((role, hash.to_string()));
         Ok(())
@@ -89,6 +94,10 @@ mod tests {
         assert_eq!(read.role("correct horsf"), None);
         assert!(read.text().contains("$argon2id$") && !read.text().contains("horse"));
         assert!(passwords.set(false, "short").is_err());
+        // Each may be set again; that of the other is refused.
+        assert!(passwords.set(true, "only looking").is_ok() && passwords.set(true, "correct horse").is_err());
+        assert!(passwords.set(false, "only looking").is_err());
+        assert_eq!(passwords.role("correct horse"), Some(Role::Owner));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         names: context.config.as_ref().is_ok_and(|config| !config.names.is_empty()),
         called: RefCell::default(),
     };
+    context.warn_of_config();
     let outbox = Outbox::open(&settings.outbox)?;
     let (say, seen) = channel();
     let (order, orders) = channel();

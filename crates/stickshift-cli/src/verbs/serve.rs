@@ -109,6 +109,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
     let Some(run_hosted) = context.run_hosted else {
         return Err(Error::new(ErrorKind::Usage, "one server does not start another"));
     };
+    context.warn_of_config();
     let services = services(context, &args)?;
     let sockets = sockets();
     let default =
@@ -140,10 +141,8 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         (None, false) => Passwords::default(),
     };
     if args.passwords.is_some() && passwords.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "the file has no password: `stickshift serve passwd` sets one",
-        ));
+        let what = "the file has no password: `stickshift serve passwd --passwords FILE` sets one";
+        return Err(Error::new(ErrorKind::Usage, what));
     }
     if reachable && passwords.is_empty() {
         let what = "others reach this address, and no password is set: `stickshift serve passwd` sets one";
@@ -294,7 +293,11 @@ fn passwords_file() -> PathBuf {
 fn read(file: &Path) -> Result<Passwords> {
     match files::read(file) {
         Ok(bytes) => {
-            Passwords::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| e.with("file", file.display()))
+            let next = "name a file that `stickshift serve passwd --passwords FILE` wrote, or move this one away and set the passwords anew";
+            let why = "each of its lines is a role, owner or reader, and the hash of its password";
+            Passwords::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| {
+                e.with("file", file.display()).because(io::Error::other(why)).detail(Detail::NextStep(next))
+            })
         }
         Err(error) if error.is(ErrorKind::FileNotFound) => Ok(Passwords::default()),
         Err(error) => Err(error),
