@@ -488,3 +488,48 @@ fn campaign(services: &[Service], least: usize) {
     assert!(wrong.is_empty(), "{} of {runs}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(runs >= least, "{runs} runs");
 }
+
+#[test]
+fn a_reply_to_a_dialogue_that_is_over_is_not_sent_as_a_code() {
+    let (mut bus, stick) = stickshift_emu::testkit::plugged(WEB, 1, None).unwrap();
+    let mut link = bus.open_http(&stick.place).unwrap();
+    let mut modem = Modem::over_web(&mut *link, None, &Cancel::new()).unwrap();
+    assert!(modem.ask_code("*111#").unwrap().reply_expected);
+    modem.web().unwrap().call(&stickshift::hilink::ussd::release()).unwrap();
+    let error = modem.ask_code("1").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.verdict()),
+        (ErrorKind::HilinkRefused, Some(Verdict::Recoverable)),
+        "{error:?}"
+    );
+    assert!(error.what().contains("before the reply"), "{error:?}");
+}
+
+#[test]
+fn what_can_be_no_code_is_refused_in_one_way() {
+    let long = "1".repeat(183);
+    for stick in [AT, WEB] {
+        let (mut bus, stick) = stickshift_emu::testkit::plugged(stick, 1, None).unwrap();
+        let (mut port, mut web);
+        let cancel = Cancel::new();
+        let mut modem = match first_way(&stick) {
+            Some(FirstWay::At) => {
+                port = bus.open_port(&stick.place, 0).unwrap();
+                Modem::over_at(&mut *port, &cancel).unwrap()
+            }
+            _ => {
+                web = bus.open_http(&stick.place).unwrap();
+                Modem::over_web(&mut *web, None, &cancel).unwrap()
+            }
+        };
+        for code in ["", "*100\n#", "*100\u{1b}#", &long] {
+            let error = modem.ask_code(code).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.verdict()),
+                (ErrorKind::Usage, Some(Verdict::Untouched)),
+                "{code:?}"
+            );
+        }
+        assert!(modem.ask_code("*100#").is_ok());
+    }
+}

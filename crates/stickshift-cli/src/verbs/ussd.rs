@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
-use stickshift::modem::{CodeAnswer, CodeForm};
+use stickshift::modem::{CodeAnswer, CodeForm, check_code};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -44,6 +44,8 @@ pub(crate) fn run(context: &mut Context, mut args: UssdArgs) -> Result<()> {
     if args.codes.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "a stick is named, and no code"));
     }
+    // All of them, before the first one goes out.
+    args.codes.iter().try_for_each(|code| check_code(code))?;
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     if let Some(form) = args.coding {

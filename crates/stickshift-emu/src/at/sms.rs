@@ -188,7 +188,16 @@ fn short_code(call: &mut Call<'_>) -> CommandResult {
         "1" => {}
         _ => return AtAnswer::Cme(50).into(),
     }
-    if let Some(number) = refused(call).and(Some(10)) {
+    let state = if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) };
+    let number = match state {
+        SimState::Ready => None,
+        SimState::Absent => Some(10),
+        SimState::Pin => Some(11),
+        SimState::Puk => Some(12),
+        SimState::Dead => Some(13),
+        SimState::Busy => Some(14),
+    };
+    if let Some(number) = number {
         return AtAnswer::Cme(number).into();
     }
     let packed = call.modem.ussd.packed || call.id.dialect == Dialect::Umts;
@@ -276,5 +285,8 @@ mod tests {
         rig.later.clear();
         rig.ask("AT+CUSD=1,\"*999#\",15");
         assert!(rig.later.is_empty());
+        // 3GPP TS 27.007 section 9.2.1: a SIM that wants its PIN is no missing one.
+        rig.modem = Modem::new("").with_pin();
+        assert_eq!(rig.ask("AT+CUSD=1,\"AA180C3602\",15"), "+CME ERROR: 11");
     }
 }

@@ -47,9 +47,6 @@ pub fn release() -> Call<()> {
 /// # Errors
 /// As [`Hilink::call`]; `Timeout` when nothing came in a minute (the dialogue is ended).
 pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
-    if code.is_empty() || code.chars().count() > 182 {
-        return Err(Error::new(ErrorKind::Usage, "not a USSD code: 1 to 182 characters"));
-    }
     hilink.call(&send(code))?;
     let end = hilink.now() + NETWORK_TIMEOUT;
     while hilink.now() < end {

@@ -24,6 +24,26 @@ pub struct CodeAnswer {
     pub reply_expected: bool,
 }
 
+/// The longest code: what 160 octets hold in packed 7-bit (3GPP TS 23.038 section 6.1.2.3).
+const LONGEST: usize = 182;
+
+/// Whether a text can be a code, or a reply, whichever way the stick is talked to. Some ways take less: no letters of other alphabets than the
+/// network's own.
+///
+/// # Errors
+/// `Usage`.
+pub fn check_code(code: &str) -> Result<()> {
+    let count = code.chars().count();
+    let usage = |what: String| Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    if count == 0 || count > LONGEST {
+        return usage(format!("not a USSD code: 1 to {LONGEST} characters, and this has {count}"));
+    }
+    match code.chars().find(|c| c.is_control()) {
+        Some(_) => usage("not a USSD code: it holds control characters, which cannot be sent".to_owned()),
+        None => Ok(()),
+    }
+}
+
 impl Modem<'_> {
     /// Codes go to the stick in this form, and in no other one. Without it the form is found out, once for all codes of this session.
     ///
@@ -55,6 +75,7 @@ impl Modem<'_> {
     /// `Usage` for what is no code; `AtRefused` when the network does not know it, or ended the dialogue without an answer; `Timeout`.
     /// What a code does in the network nobody can look up: from the moment it goes out until its answer the verdict is unknown.
     pub fn ask_code(&mut self, code: &str) -> Result<CodeAnswer> {
+        check_code(code)?;
         let before = self.standing();
         let form = self.code_form;
         let is_reply = std::mem::take(&mut self.code_asked);
@@ -79,10 +100,18 @@ impl Modem<'_> {
                 }
                 other => other.and_then(answered),
             },
-            Way::Web(web) => hilink::ussd::ask(web, code).map(|text| {
-                let open = web.call_if_known(&hilink::ussd::is_open());
-                CodeAnswer { text, reply_expected: open.is_ok_and(|open| open == Some(true)) }
-            }),
+            Way::Web(web) => {
+                let is_over = |open: Result<Option<bool>>| open.is_ok_and(|open| open == Some(false));
+                // A reply to a dialogue that is over would be taken for a code.
+                if is_reply && is_over(web.call_if_known(&hilink::ussd::is_open())) {
+                    let what = "the network ended the dialogue before the reply was sent";
+                    return Err(Error::new(ErrorKind::HilinkRefused, what).with_verdict(Verdict::Recoverable));
+                }
+                hilink::ussd::ask(web, code).map(|text| {
+                    let open = web.call_if_known(&hilink::ussd::is_open());
+                    CodeAnswer { text, reply_expected: open.is_ok_and(|open| open == Some(true)) }
+                })
+            }
         };
         let answer = answer.map_err(|e| self.assess(e).verdict_if_unset(Verdict::Unknown))?;
         self.code_asked = answer.reply_expected;
@@ -107,9 +136,6 @@ impl Modem<'_> {
 
 /// Sends a code, or a reply within a dialogue: packed 7-bit where it can be, UCS2 otherwise.
 fn ask_over_mbim(mbim: &mut Mbim<'_>, code: &str, is_reply: bool) -> Result<ussd::Reply> {
-    if code.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "not a USSD code: it is empty"));
-    }
     let (scheme, payload) = match pdu::pack_ussd(code) {
         Some(packed) => (15, packed),
         None => (72, code.encode_utf16().flat_map(u16::to_be_bytes).collect()),
