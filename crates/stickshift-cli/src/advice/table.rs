@@ -350,8 +350,8 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["bridge"],
         Kind::PortBusy,
-        "a bridge with the same name runs on this computer",
-        "stop it, or give this one a --name, or an --outbox, of its own",
+        "another bridge on this computer uses this outbox",
+        "stop it, or give this one a --name of its own, and another file where --outbox names one: two bridges of one name put each other off the broker",
     ),
     // Which stick.
     any(

@@ -59,6 +59,17 @@ pub(super) fn read(
     if !allowed.contains(which) {
         return bad(Some(id), "this command is not allowed: the bridge was started without --allow for it");
     }
+    // Whoever says more means something by it.
+    let fields: &[&str] = match which {
+        Allowed::SmsSend => &["to", "text"],
+        Allowed::SmsDelete => &["message"],
+        Allowed::Ussd => &["code"],
+        Allowed::Switch | Allowed::Signal => &[],
+    };
+    let is_known = |field: &str| matches!(field, "id" | "do") || fields.contains(&field);
+    if let Some(other) = command.as_object().and_then(|all| all.keys().find(|field| !is_known(field))) {
+        return bad(Some(id), &format!("{name} has no field {other:?}"));
+    }
     let text = |name: &str| match command[name].as_str() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
         _ => Err((Some(id.to_owned()), format!("{name} is missing"))),
@@ -159,6 +170,8 @@ mod tests {
             br#"{ "id": "1", "do": "ussd", "code": ["*100#", 1] }"#,
             br#"{ "id": "1", "do": "ussd", "code": [] }"#,
             br#"{ "id": "1", "do": "ussd" }"#,
+            br#"{ "id": "1", "do": "switch", "to": "hilink" }"#,
+            br#"{ "id": "1", "do": "ussd", "code": "*100#", "replies": ["1"] }"#,
             b"switch",
             b"",
         ] {

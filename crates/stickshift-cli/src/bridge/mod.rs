@@ -7,6 +7,7 @@ mod encrypted;
 mod look;
 mod outbox;
 pub(crate) mod topics;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{
     Client, ConnectReturnCode, Connection, ConnectionError, Event, Incoming, LastWill, MqttOptions, Outgoing,
-    QoS, StateError, SubscribeReasonCode, mqttbytes,
+    QoS, SubscribeReasonCode,
 };
 use serde_json::Value;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
@@ -32,6 +33,7 @@ use encrypted::Tunnel;
 use look::{Runner, Seen};
 use outbox::{Begun, Entry, Outbox};
 use topics::Topics;
+use words::{REFUSES, failure, is_end, is_too_large, refused};
 
 /// Publications on their way at the same time.
 const WINDOW: usize = 64;
@@ -288,7 +290,7 @@ impl Bridge<'_> {
                     let hint = || self.hints_at_tls(&error).filter(|_| !way.connected);
                     let why = tls::in_words(&error, "--ca").or_else(hint);
                     // What TLS says of a connection that was closed names an address for programmers.
-                    let text = || error.to_string().split(": https://").next().unwrap_or_default().to_owned();
+                    let text = || failure(&error).split(": https://").next().unwrap_or_default().to_owned();
                     return Ok(why.unwrap_or_else(text));
                 }
                 Err(rumqttc::RecvTimeoutError::Timeout) => {}
@@ -537,45 +539,6 @@ impl Bridge<'_> {
         }
         Ok(())
     }
-}
-
-/// How the word of a broker begins that answers and does not want this client.
-const REFUSES: &str = "the broker refuses";
-
-fn refused(code: ConnectReturnCode) -> String {
-    match code {
-        ConnectReturnCode::NotAuthorized | ConnectReturnCode::BadUserNamePassword => {
-            format!("{REFUSES} you: user or password (--user, --password-file)")
-        }
-        other => format!("{REFUSES} the connection: {other:?}"),
-    }
-}
-
-/// The client refuses what is longer than it may be.
-fn is_too_large(error: &ConnectionError) -> bool {
-    use mqttbytes::Error::PayloadSizeLimitExceeded;
-    matches!(error, ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(_))))
-}
-
-fn is_end(error: &ConnectionError) -> bool {
-    use std::io::ErrorKind;
-    if matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted)) {
-        return true;
-    }
-    let mut error: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(one) = error {
-        if let Some(io) = one.downcast_ref::<std::io::Error>() {
-            let ends = [
-                ErrorKind::UnexpectedEof,
-                ErrorKind::ConnectionReset,
-                ErrorKind::ConnectionAborted,
-                ErrorKind::BrokenPipe,
-            ];
-            return ends.contains(&io.kind());
-        }
-        error = one.source();
-    }
-    false
 }
 
 /// Tells the broker that this is the end, as its last will would.
