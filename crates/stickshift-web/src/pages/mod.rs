@@ -1,6 +1,7 @@
 //! The pages: plain HTML that is whole without JavaScript. A script only fetches the page again when something happened, and puts the
 //! parts in that changed.
 
+mod advice;
 mod connect;
 mod convert;
 mod doctor;
@@ -160,7 +161,8 @@ impl<'a> Page<'a> {
 
     /// A failure as commands report it.
     fn failure(&self, line: &Value) -> String {
-        let recover = field(line, "recover");
+        let here = |name: &str| text(&advice::on_a_page(line[name].as_str().unwrap_or_default()));
+        let recover = here("recover");
         let facts: String = line["facts"]
             .as_object()
             .into_iter()
@@ -172,7 +174,7 @@ impl<'a> Page<'a> {
         } else {
             format!("<details><summary>{}</summary><ul>{facts}</ul></details>", self.t("details"))
         };
-        let lines = [("cause", field(line, "cause")), ("help", field(line, "help"))];
+        let lines = [("cause", field(line, "cause")), ("help", here("help"))];
         let lines = lines.into_iter().filter(|(_, text)| !text.is_empty());
         let lines: String = lines
             .map(|(key, text)| {
