@@ -564,9 +564,12 @@ impl Jobs {
             let (words, cancel) = (&running.words, running.cancel.clone());
             jobs.engine.run(words, secrets, cancel, Box::new(listener), Box::new(approve));
             let login = std::mem::take(&mut *running.login.lock().unwrap_or_else(PoisonError::into_inner));
-            if let Some(last) = running.told().last {
-                jobs.login_held(running.place(), &login, &last);
-            }
+            let last = running.told().last.unwrap_or_else(|| {
+                let line = without_end("the command ended without a word");
+                running.hear(line.clone(), &jobs.hub, &jobs.uploads, &jobs.connections);
+                line
+            });
+            jobs.login_held(running.place(), &login, &last);
             running.ended.send_replace(true);
             if let Some(follower) = &running.follower {
                 follower.end();

@@ -17,6 +17,10 @@ impl Commands for Flashing {
         if is("list") || is("signal") {
             return asked.done(json!({ "sticks": [] }));
         }
+        if is("scan") {
+            // It ends without a word.
+            return;
+        }
         while !asked.cancel.is_cancelled() {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -55,4 +59,12 @@ fn whoever_stops_it_hears_what_became_of_each_job() {
             (2, "online up", Some("1-2"), Some("done")),
         ]
     );
+}
+
+#[test]
+fn nobody_is_told_that_a_job_without_a_word_did_nothing() {
+    let owner = Owner::of(start_with(options(), &Arc::new(Flashing)));
+    assert_eq!(owner.send("POST /api/sticks/1-1/network/scan", b"").status, 202);
+    let job = owner.server.ended("1", &owner.cookie);
+    assert!(job.contains("\"verdict\":\"unknown\"") && job.contains("\"exit\":7"), "{job}");
 }
