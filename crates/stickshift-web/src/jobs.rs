@@ -5,6 +5,7 @@
 mod command_lines;
 mod logins;
 mod refusal;
+mod staying;
 mod stop;
 
 use std::collections::{HashMap, VecDeque};
@@ -26,6 +27,7 @@ use crate::hub::Hub;
 use crate::operations::{Operation, Way, place};
 use crate::uploads::{Upload, Uploads};
 pub(crate) use refusal::{refusal, without_end};
+use staying::taken_back;
 pub use stop::Stopped;
 
 /// Jobs that are remembered; and command lines that only read, which anybody may send.
@@ -37,8 +39,6 @@ const LINES: usize = 400;
 const AT_ONCE: usize = 48;
 /// The same for command lines that only read.
 const LOOKS_AT_ONCE: usize = 16;
-/// How long a hang-up waits until nobody stays online any more.
-const STOP_TIME: Duration = Duration::from_secs(60);
 /// How long a command waits for another one that talks to the same stick.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The same for what only reads, where the other one is a job: many take minutes.
@@ -202,11 +202,6 @@ impl Job {
             None => !self.is_plan(),
         }
     }
-}
-
-/// Tells `online down` what was taken back just before.
-fn taken_back(result: &Value) -> String {
-    format!("--taken-back={result}")
 }
 
 fn stays(operation: &Operation, fields: &Fields) -> bool {
@@ -384,43 +379,6 @@ impl Jobs {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let in_use = places.iter().filter(|(_, lock)| Arc::strong_count(lock) > 1);
         in_use.map(|(place, _)| place.clone()).collect()
-    }
-
-    /// Jobs that stay online through the stick at a place.
-    fn staying(&self, at: &str) -> Vec<Arc<Job>> {
-        let here = |job: &&Arc<Job>| job.stays() && place(&job.fields).is_ok_and(|place| place == at);
-        self.kept().iter().filter(|job| !job.has_ended()).filter(here).cloned().collect()
-    }
-
-    /// A service begins to wait for its stick; it ends when what is given says so.
-    pub(crate) fn waits(&self, place: Option<&str>) -> Cancel {
-        let cancel = Cancel::new();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push((place.map(str::to_owned), cancel.clone()));
-        cancel
-    }
-
-    /// Whoever stays online would dial again after a hang-up, and whoever waits to do so would dial then.
-    /// Gives the results of those that ended: what they took back is part of the hang-up.
-    async fn end_staying(&self, at: &str) -> Result<Vec<Value>, Value> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, cancel)| {
-            let stays = place.as_deref().is_some_and(|place| place != at);
-            if !stays {
-                cancel.cancel();
-            }
-            stays
-        });
-        let mut taken_back = Vec::new();
-        for job in self.staying(at) {
-            job.cancel();
-            job.wait(STOP_TIME).await;
-            if !job.has_ended() {
-                let what = format!("the job that stays online through the stick at {at} has not stopped yet");
-                return Err(refusal("busy", &what, "disconnect again in a minute", 4));
-            }
-            taken_back.extend(job.told().last.filter(|last| last["result"]["was_online"] == true));
-        }
-        Ok(taken_back.into_iter().map(|mut last| last["result"].take()).collect())
     }
 
     /// Begins a job.

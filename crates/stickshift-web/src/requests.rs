@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::api;
 use crate::fields::{Bad, Field, Fields};
-use crate::guard::Form;
+use crate::guard::{Form, text};
 use crate::jobs::refusal;
 use crate::operations::sent_to;
 
@@ -94,6 +94,10 @@ pub(crate) async fn read(mut request: Request, next: Next) -> Response {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed)], line).into_response();
     };
     let is_file = (method.as_str(), path.as_str()) == ("POST", "/files");
+    if is_file && text(request.headers(), header::CONTENT_TYPE).starts_with("multipart/") {
+        let what = "the body is the file itself, application/octet-stream, and its name stands in ?name=";
+        return api::line(&refusal("usage", what, "", 2));
+    }
     let in_query = method == Method::GET || is_file;
     let query = Fields::of_form(request.uri().query().unwrap_or_default().as_bytes());
     let read = if in_query {

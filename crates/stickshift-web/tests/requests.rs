@@ -107,3 +107,23 @@ fn a_request_that_is_cut_short_is_not_called_too_large() {
         assert!(answer.status == 0 || answer.text.contains("did not come to its end"), "{}", answer.text);
     }
 }
+
+#[test]
+fn a_file_is_kept_whole_whatever_it_is_called() {
+    let owner = Owner::of(start(options()));
+    let send = |kind: &str| {
+        let lines = [owner.cookie.as_str(), owner.token.as_str(), kind];
+        owner.server.send("POST /api/files?name=x", &lines, &[b'x'; 100_000])
+    };
+    for kind in ["Content-Type: application/x-www-form-urlencoded", "Content-Type: application/octet-stream"]
+    {
+        let answer = send(kind);
+        assert_eq!(
+            (answer.status, &line(&answer.text)["bytes"]),
+            (200, &100_000.into()),
+            "{kind}: {}",
+            answer.text
+        );
+    }
+    assert_eq!(send("Content-Type: multipart/form-data; boundary=x").status, 400);
+}
