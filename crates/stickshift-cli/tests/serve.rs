@@ -308,6 +308,25 @@ fn stopped(mut running: Running) -> (Option<i32>, String) {
 }
 
 #[test]
+fn options_of_all_beside_the_name_of_a_stick_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["switch", "1-1", "--jobs", "2"][..],
+        &["switch", "1-1", "--anew"],
+        &["switch", "--stick", "1-1", "--report", "rows.csv"],
+        &["flash", "--port", "/dev/none", "--jobs", "2", "firmware.bin"],
+        &["convert", "1-1", "--anew", "--to", "stick", "--firmware", "firmware.bin"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+        command.args(words).args(["--dry-run", "--virtual", "k3772"]).current_dir(&folder);
+        command.env("STICKSHIFT_STATE", folder.path()).env("STICKSHIFT_ROOT", folder.path());
+        let ended = command.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.code() == Some(2) && said.contains("is for --all"), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn settings_that_do_not_read_are_told_when_it_starts() {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("root/etc/stickshift");

@@ -50,6 +50,8 @@ pub(crate) mod report;
 pub(crate) mod router;
 #[cfg(feature = "web")]
 pub(crate) mod serve;
+#[cfg(feature = "web")]
+mod serve_stopped;
 pub(crate) mod setup;
 mod setup_online;
 #[cfg(feature = "desktop")]

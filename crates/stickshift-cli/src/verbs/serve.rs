@@ -13,7 +13,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::link::Ledger;
 use stickshift::stick::Place;
-use stickshift_web::{Engine, Options, Passwords, Server, Service, Socket, Stopped, Tls};
+use stickshift_web::{Engine, Options, Passwords, Server, Service, Socket, Tls};
 
 use crate::context::Context;
 use crate::hosted::{RunHosted, Surroundings};
@@ -21,6 +21,7 @@ use crate::hosted::{RunHosted, Surroundings};
 use crate::options::Global;
 use crate::output::json::Outcome;
 use crate::output::{Output, Report};
+use crate::verbs::serve_stopped::{StoppedJob, rank};
 #[cfg(feature = "virtual")]
 use crate::virtual_option::Played;
 use crate::{files, overlays, way_in};
@@ -460,74 +461,6 @@ impl Report for Listening {
             Some(unix) => writeln!(out, "listening on {}", unix.display()),
             None => Ok(()),
         }
-    }
-}
-
-/// Of the ends of several jobs the worst counts: what nobody knows, then what can be taken up again.
-fn rank(exit: u8) -> u8 {
-    match exit {
-        7 => 3,
-        6 => 2,
-        0 => 0,
-        _ => 1,
-    }
-}
-
-/// What a stop of the server made of a job that ran.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct StoppedJob {
-    job: u64,
-    /// The command, `convert`.
-    command: String,
-    /// The stick's place.
-    place: Option<String>,
-    /// Whether it ended before it was done. False while it is waited for.
-    is_cut: bool,
-    /// What the stick is left as; null while the job is waited for.
-    verdict: Option<String>,
-    /// What its last line says: what happened, and how to go on.
-    text: String,
-    #[serde(skip)]
-    exit: Option<u8>,
-}
-
-impl StoppedJob {
-    fn of(stopped: &Stopped) -> StoppedJob {
-        let told = |name: &str| {
-            let last = stopped.last.as_ref();
-            last.and_then(|last| last[name].as_str()).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        let is_cut = stopped.last.as_ref().is_some_and(|last| last["event"] != "result");
-        let text = match (&stopped.last, is_cut) {
-            (None, _) => "stops at its next safe step".to_owned(),
-            (Some(_), false) => "came to its end".to_owned(),
-            (Some(_), true) => {
-                [told("what"), told("recover")].into_iter().flatten().collect::<Vec<_>>().join("; ")
-            }
-        };
-        let exit = stopped.last.as_ref().map(|last| {
-            let code = last["exit"].as_u64().and_then(|code| u8::try_from(code).ok());
-            code.filter(|code| *code != 0 || !is_cut).unwrap_or(7)
-        });
-        StoppedJob {
-            job: stopped.job,
-            command: stopped.command.clone(),
-            place: stopped.place.clone(),
-            is_cut,
-            verdict: told("verdict"),
-            text,
-            exit,
-        }
-    }
-}
-
-impl Report for StoppedJob {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let at = self.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
-        let cut = if self.is_cut { "cut short: " } else { "" };
-        let verdict = self.verdict.as_ref().map(|verdict| format!("; stick: {verdict}")).unwrap_or_default();
-        writeln!(out, "job {}, {}{at}: {cut}{}{verdict}", self.job, self.command, self.text)
     }
 }
 
