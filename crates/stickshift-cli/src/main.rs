@@ -348,7 +348,7 @@ fn check_virtual(global: &Global, verb: &Verb) -> Result<()> {
         let what = "rehearse and virtual make their own stick: --virtual-state is for the other verbs";
         return Err(Error::new(ErrorKind::Usage, what));
     }
-    if options.replace_the_real() && verb.touches_only_files() {
+    if options.replace_the_real() && verb.is_about_files() {
         let what =
             format!("{} is about no stick: leave --virtual and --virtual-state out", verb.attempt().verb);
         return Err(Error::new(ErrorKind::Usage, what));
@@ -537,6 +537,7 @@ mod tests {
             "stickshift virtual k3772 --seed 1",
             "stickshift list --trace t",
             "stickshift rehearse --trace t",
+            "stickshift setup openwrt --virtual k3772",
             "stickshift serve --virtual k3772 --fault switches",
             "stickshift list --host h --host-ca ca.pem",
         ] {

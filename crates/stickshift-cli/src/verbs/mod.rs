@@ -293,7 +293,12 @@ impl Verb {
 
     /// Whether it talks to sticks itself: then there is something to record.
     pub(crate) fn talks_to_sticks(&self) -> bool {
-        !self.touches_only_files() && !matches!(self.word(), "serve" | "bridge" | "virtual")
+        !self.is_about_files() && !matches!(self.word(), "serve" | "bridge" | "virtual")
+    }
+
+    /// Whether it is about no stick at all: `setup` may look which one is plugged in.
+    pub(crate) fn is_about_files(&self) -> bool {
+        self.touches_only_files() && !matches!(self, Verb::Setup(_))
     }
 
     /// Whether it makes virtual sticks of its own, without `--virtual`.

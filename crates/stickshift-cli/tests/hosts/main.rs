@@ -277,6 +277,14 @@ fn whoever_is_not_let_in_is_told_why() {
     let (_, line) = here.json(&["list"]);
     let said = line.to_string();
     assert!(said.contains("--host-password-file") && !said.contains("os error"), "{said}");
+    // What is not sent there.
+    for more in
+        [&["-v"][..], &["--fault", "drop@1"], &["--seed", "2"], &["--owner", "needle"], &["--trace", "t"]]
+    {
+        let (code, line) = here.json(&[&["list"], more].concat());
+        assert_eq!((code, &line["kind"]), (2, &"usage".into()), "{line}");
+        assert!(line["what"].as_str().unwrap().contains(more[0]), "{line}");
+    }
 }
 
 /// A server that takes a command, says so, and is gone: after `lines`.
