@@ -14,6 +14,8 @@ pub(crate) struct Script {
     answers: BTreeMap<String, VecDeque<String>>,
     /// Comes before the first answer.
     pub(crate) noise: &'static str,
+    /// The port on this interface says nothing.
+    pub(crate) silent: Option<u8>,
 }
 
 impl Script {
@@ -24,7 +26,7 @@ impl Script {
 
 impl Default for Script {
     fn default() -> Self {
-        let mut script = Script { answers: BTreeMap::new(), noise: "" };
+        let mut script = Script { answers: BTreeMap::new(), noise: "", silent: None };
         for (command, answer) in [
             ("AT+CPIN?", "+CPIN: READY"),
             ("AT+CFUN?", "+CFUN: 1"),
@@ -105,8 +107,9 @@ impl Bus for ScriptedBus {
         Ok(false)
     }
 
-    fn open_port(&mut self, _: &Place, _: u8) -> Result<Box<dyn ByteLink>> {
-        Ok(Box::new(Port { state: Arc::clone(&self.0), heard: Vec::new(), answer: VecDeque::new() }))
+    fn open_port(&mut self, _: &Place, interface: u8) -> Result<Box<dyn ByteLink>> {
+        let silent = self.0.lock().unwrap().script.silent == Some(interface);
+        Ok(Box::new(Port { state: Arc::clone(&self.0), silent, heard: Vec::new(), answer: VecDeque::new() }))
     }
 
     fn open_usb(&mut self, _: &Place) -> Result<Box<dyn UsbLink>> {
@@ -124,12 +127,16 @@ impl Bus for ScriptedBus {
 
 struct Port {
     state: Arc<Mutex<State>>,
+    silent: bool,
     heard: Vec<u8>,
     answer: VecDeque<u8>,
 }
 
 impl ByteLink for Port {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         for &byte in bytes {
             if byte != b'\r' {
                 self.heard.push(byte);

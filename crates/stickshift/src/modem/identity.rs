@@ -192,15 +192,31 @@ pub fn at_ports(stick: &Stick) -> Vec<u8> {
 /// # Errors
 /// What opening a port reports.
 pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<u8>> {
+    match free_at_ports(bus, stick).first() {
+        Some(first) if is_named(stick, *first) => Ok(Some(*first)),
+        _ => find_answering_port(bus, stick, session),
+    }
+}
+
+/// The same for work that nobody watches, who could name another port: a port that is for AT commands by its descriptor is silent on some
+/// sticks, or for a while, and is asked first, too.
+///
+/// # Errors
+/// What opening a port reports.
+pub fn find_answering_port(
+    bus: &mut dyn Bus,
+    stick: &Stick,
+    session: &mut Session<'_>,
+) -> Result<Option<u8>> {
     let all = free_at_ports(bus, stick);
-    let is_named =
-        |number: &u8| stick.interfaces.iter().any(|i| i.number == *number && i.role != Role::Serial);
-    if all.len() < 2 || all.first().is_some_and(is_named) {
+    if all.len() < 2 {
         return Ok(all.first().copied());
     }
     for interface in &all {
         let mut link = bus.open_port(&stick.place, *interface)?;
-        match At::new(&mut *link).with_cancel(session.cancel().clone()).init() {
+        let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
+        // Of a port that may be for anything more than an answer has to be seen.
+        match if is_named(stick, *interface) { at.wake() } else { at.init() } {
             Ok(()) => return Ok(Some(*interface)),
             Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
             Err(e) => return Err(e),
@@ -222,6 +238,11 @@ fn free_at_ports(bus: &mut dyn Bus, stick: &Stick) -> Vec<u8> {
         }
         _ => all,
     }
+}
+
+/// Whether a descriptor says what the port is for.
+fn is_named(stick: &Stick, interface: u8) -> bool {
+    stick.interfaces.iter().any(|i| i.number == interface && i.role != Role::Serial)
 }
 
 /// Asks one port after another until one answers.
