@@ -117,12 +117,17 @@ impl Modem<'_> {
             let status = self.only_web(SERVICE)?.call(&monitoring::status());
             let status = match status {
                 Err(e) if e.is(ErrorKind::HilinkRefused) || e.is(ErrorKind::LoginNeeded) => return Ok(None),
+                // One answer may be lost while it dials.
+                Err(e) if e.is(ErrorKind::Timeout) && self.now() < end => continue,
                 other => other.map_err(|e| e.with_verdict(Verdict::Unknown))?,
             };
             let there = if up { ConnectionState::Connected } else { ConnectionState::Disconnected };
             let failed = status.is(ConnectionState::Failed);
             if status.is(there) || !up && failed {
-                return self.connection().map(Some);
+                return match self.connection() {
+                    Err(e) if e.is(ErrorKind::Timeout) => Ok(None),
+                    other => other.map(Some),
+                };
             }
             if self.now() >= end || failed && self.now() >= believed {
                 let what =

@@ -8,6 +8,7 @@ use crate::at::{identify, sim};
 use crate::error::Result;
 use crate::mbim;
 use crate::modem::Modem;
+use crate::online::run::{Run, is_lost, twice};
 use crate::online::{Record, Wanted};
 
 /// `data/apns.tsv`, compressed by the build: networks, provider, then for each access point its name, user, password and method.
@@ -111,22 +112,23 @@ impl Apn {
 ///
 /// # Errors
 /// `Disconnected`, `Interrupted`: what a SIM does not tell is passed over.
-pub(super) fn choose(wanted: &Wanted, modem: &mut Modem<'_>) -> Result<Apn> {
-    if let Some(apn) = given(wanted) {
+pub(super) fn choose(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn> {
+    if let Some(apn) = given(run.wanted) {
         return Ok(apn);
     }
-    let found = of_its_sim(modem)?.unwrap_or_else(Apn::of_the_network);
-    Ok(of_wanted(found, wanted))
+    let found = run.told("the operator of the SIM", of_its_sim(modem))?;
+    Ok(of_wanted(found.unwrap_or_else(Apn::of_the_network), run.wanted))
 }
 
 /// The access point of the SIM's operator, else the network's own; `None` where the SIM does not tell whose it is, as while it wants its PIN.
 fn of_its_sim(modem: &mut Modem<'_>) -> Result<Option<Apn>> {
     let (imsi, provider) = if let Some(mbim) = modem.mbim() {
-        let imsi = mbim.run_if_known(&mbim::subscriber())?.map(|subscriber| subscriber.id);
-        let provider = mbim.run_if_known(&mbim::home_provider())?.map(|home| home.name);
+        let imsi = twice(|| mbim.run_if_known(&mbim::subscriber()))?.map(|subscriber| subscriber.id);
+        let provider = refining(mbim.run_if_known(&mbim::home_provider()))?.map(|home| home.name);
         (imsi, provider.filter(|name| !name.is_empty()))
     } else if let Some(at) = modem.at() {
-        (at.run_if_known(&identify::imsi())?, at.run_if_known(&sim::service_provider())?)
+        let imsi = twice(|| at.run_if_known(&identify::imsi()))?;
+        (imsi, refining(at.run_if_known(&sim::service_provider()))?)
     } else {
         return Ok(None);
     };
@@ -139,6 +141,14 @@ fn of_its_sim(modem: &mut Modem<'_>) -> Result<Option<Apn>> {
 ///
 /// # Errors
 /// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
+/// The provider's name tells operators of one network apart; most networks have one.
+fn refining<T>(name: Result<Option<T>>) -> Result<Option<T>> {
+    match name {
+        Err(e) if is_lost(&e) => Ok(None),
+        other => other,
+    }
+}
+
 pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
     if modem.web().is_none() {
         return Ok(of_its_sim(modem)?.unwrap_or_else(Apn::untold));

@@ -7,7 +7,7 @@ use crate::at::network::{self, Domain, RegistrationState};
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result};
 use crate::modem::Modem;
 use crate::online::record::StickUndo;
-use crate::online::run::Run;
+use crate::online::run::{MOST_LOST, Run, is_lost};
 
 /// How long a network is searched for: a cold start in another country takes over a minute.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -52,9 +52,17 @@ pub(super) fn await_network(
     mut ask: impl FnMut(&mut Modem<'_>) -> Result<Heard>,
 ) -> Result<Heard> {
     let end = modem.now() + LIMIT;
-    let (mut denied_since, mut told) = (None, None);
+    let (mut denied_since, mut told, mut lost) = (None, None, 0);
     loop {
-        let heard = ask(modem)?;
+        let heard = match ask(modem) {
+            Err(e) if is_lost(&e) && lost < MOST_LOST => {
+                lost += 1;
+                run.session.check()?;
+                continue;
+            }
+            other => other?,
+        };
+        lost = 0;
         if told != Some(heard.words) {
             run.session.note("registration", heard.words);
             told = Some(heard.words);
@@ -109,7 +117,10 @@ pub(super) fn over_at(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Re
         ask(at)
     })?;
     let operator = match modem.at() {
-        Some(at) => at.run_if_known(&network::operator())?.and_then(|operator| operator.name),
+        Some(at) => {
+            let operator = run.told("the operator's name", at.run_if_known(&network::operator()))?;
+            operator.and_then(|operator| operator.name)
+        }
         None => None,
     };
     if heard.stands == Stands::Roaming && !may_roam(run, modem)? {
@@ -152,7 +163,8 @@ fn denied(run: &Run<'_, '_>, cause: Option<u16>) -> Error {
 /// Turns the radio on where it is off.
 fn radio_on(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
     let Some(at) = modem.at() else { return Ok(()) };
-    let Some(state) = at.run_if_known(&network::radio_state())? else { return Ok(()) };
+    let state = run.told("whether the radio is on", at.run_if_known(&network::radio_state()))?;
+    let Some(state) = state else { return Ok(()) };
     // 0 minimum, 4 no radio, 7 offline.
     if matches!(state, 0 | 4 | 7) {
         run.session.note("registration", format!("the radio was off (AT+CFUN: {state}); it is turned on"));

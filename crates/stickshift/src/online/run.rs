@@ -25,6 +25,18 @@ impl Run<'_, '_> {
         &self.stick.place
     }
 
+    /// An answer that only informs: where it was lost, that is said, and the run goes on.
+    pub(super) fn told<T>(&mut self, what: &str, answer: Result<Option<T>>) -> Result<Option<T>> {
+        match answer {
+            Err(e) if is_lost(&e) => {
+                self.session
+                    .note("not-told", format!("{what}: not known, the stick's answer was lost ({e})"));
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
     /// Makes a change of the computer, and says it. Whoever asked to stop gets no further change.
     pub(super) fn change(&mut self, change: Change) -> Result<()> {
         self.session.check()?;
@@ -80,6 +92,22 @@ impl Run<'_, '_> {
     pub(super) fn fails(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
         let error = Error::new(kind, what);
         if self.record.on_stick.is_empty() { error } else { error.with_verdict(Verdict::Recoverable) }
+    }
+}
+
+/// So many answers may be lost in a row where a state is asked for again and again.
+pub(super) const MOST_LOST: u32 = 2;
+
+/// Whether an answer was lost on its way, or something else came in its place.
+pub(super) fn is_lost(error: &Error) -> bool {
+    error.is(ErrorKind::Timeout) || error.is(ErrorKind::UnexpectedAnswer)
+}
+
+/// What has to be known: a first answer that is lost is asked for again.
+pub(super) fn twice<T>(mut ask: impl FnMut() -> Result<T>) -> Result<T> {
+    match ask() {
+        Err(e) if is_lost(&e) => ask(),
+        other => other,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::modem::{LastTry, Modem, PinUse, SimCondition};
-use crate::online::run::Run;
+use crate::online::run::{Run, twice};
 use crate::online::up::Access;
 
 /// What the record's way is while a PIN that was refused is remembered: it is not sent again.
@@ -14,7 +14,7 @@ pub(super) const PIN_REFUSED: &str = "pin-refused";
 /// `NoSim`, `SimPinNeeded`, `SimPukNeeded`, `WrongPin`, `LastTry`; as [`Modem::sim_condition`].
 pub(super) fn ready(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
     run.session.step("sim", "SIM and PIN");
-    let condition = modem.sim_condition()?;
+    let condition = twice(|| modem.sim_condition())?;
     run.session.note("sim", format!("the SIM is: {condition}"));
     match condition {
         SimCondition::NotSeen => Ok(()),

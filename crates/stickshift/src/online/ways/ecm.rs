@@ -8,7 +8,7 @@ use crate::online::computer::Card;
 use crate::online::reach;
 use crate::online::record::StickUndo;
 use crate::online::registration::Registered;
-use crate::online::run::Run;
+use crate::online::run::{Run, twice};
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::wanted::own_choice;
@@ -64,10 +64,10 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
 /// Tells the stick to dial: by `^NDISDUP` where it has that, else by the standard's `+CGACT`.
 fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &Apn) -> Result<()> {
     let Some(at) = modem.at() else { return Ok(()) };
-    if at.run_if_known(&data::dials_for_network())?.is_some() {
+    if twice(|| at.run_if_known(&data::dials_for_network()))?.is_some() {
         return ncm::dial(run, at, apn).map(|_| ());
     }
-    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
     let before = before.iter().find(|c| c.id == ncm::CONTEXT);
     let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
     run.note(StickUndo::context(ncm::CONTEXT, before))?;

@@ -5,7 +5,7 @@ use crate::modem::{ConnectionStatus, Modem};
 use crate::online::apn::{Apn, ApnSource};
 use crate::online::record::StickUndo;
 use crate::online::registration::{self, Heard, Registered, Stands, roaming_off};
-use crate::online::run::Run;
+use crate::online::run::{Run, twice};
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::ways::{Bearer, Kind, Way, interface_of, prelude};
@@ -129,7 +129,7 @@ pub(super) fn profile(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Ap
 /// Data on, and connected.
 fn bearer(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<()> {
     run.session.step("bearer", "data connection of the stick's own router");
-    let before = modem.connection()?;
+    let before = twice(|| modem.connection())?;
     if before.connection_code == Some(CONNECTED) {
         run.session.note("bearer", format!("it is connected: {}", before.connection));
         return Ok(());

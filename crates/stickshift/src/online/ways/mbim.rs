@@ -13,7 +13,7 @@ use crate::online::apn::Apn;
 use crate::online::computer::Network;
 use crate::online::record::StickUndo;
 use crate::online::registration::{self, Heard, Registered, Stands, roaming_off};
-use crate::online::run::Run;
+use crate::online::run::{Run, is_lost, twice};
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::ways::attempts::Attempts;
@@ -79,7 +79,8 @@ fn without_mbim() -> Error {
 /// Waits until the stick is registered; turns its radio on where that is off.
 pub(super) fn register(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Registered> {
     let Some(mbim) = modem.mbim() else { return Err(without_mbim()) };
-    if let Some((hardware, software)) = mbim.run_if_known(&mbim::radio_state())? {
+    let radio = run.told("whether the radio is on", mbim.run_if_known(&mbim::radio_state()))?;
+    if let Some((hardware, software)) = radio {
         if !hardware {
             let what = "a switch of the computer has turned the stick's radio off";
             return Err(run.fails(ErrorKind::NotRegistered, what));
@@ -128,7 +129,7 @@ fn words(state: RegisterState) -> &'static str {
 
 /// Attaches to the packet service where the stick is not.
 fn attach(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>) -> Result<()> {
-    let told = mbim.run_if_known(&mbim::packet_service())?;
+    let told = run.told("whether it is attached", mbim.run_if_known(&mbim::packet_service()))?;
     if told.is_none_or(|told| told.state == ATTACHED) {
         return Ok(());
     }
@@ -197,7 +198,7 @@ fn attempt(
             // The cause stands beside the refusal, or is told when it is asked for.
             let told = match basic::connection(&mbim.take_beside_refusal()) {
                 Some(told) => Some(told),
-                None => mbim.run_if_known(&mbim::connection(SESSION))?,
+                None => run.told("the network's cause", mbim.run_if_known(&mbim::connection(SESSION)))?,
             };
             return Err(refused(run, what, told.map_or(0, |told| told.network_error), Some(e)));
         }
@@ -236,7 +237,7 @@ pub(in crate::online) fn hang_up(mbim: &mut Mbim<'_>) -> Result<()> {
     match mbim.run(&mbim::connection(SESSION)) {
         Ok(told) if told.state == DEACTIVATED => return Ok(()),
         Ok(_) => {}
-        Err(e) if e.refusal().is_some() => {}
+        Err(e) if e.refusal().is_some() || is_lost(&e) => {}
         Err(e) => return Err(e),
     }
     match mbim.run(&mbim::deactivate(SESSION)) {
@@ -249,7 +250,7 @@ pub(in crate::online) fn hang_up(mbim: &mut Mbim<'_>) -> Result<()> {
 fn await_addresses(run: &mut Run<'_, '_>, mbim: &mut Mbim<'_>) -> Result<IpConfiguration> {
     let end = mbim.now() + ADDRESSES;
     loop {
-        let told = mbim.run_if_known(&mbim::ip_configuration(SESSION))?.unwrap_or_default();
+        let told = twice(|| mbim.run_if_known(&mbim::ip_configuration(SESSION)))?.unwrap_or_default();
         if !told.ipv4.is_empty() || !told.ipv6.is_empty() {
             return Ok(told);
         }

@@ -232,8 +232,7 @@ fn prelude(
         (_, true) => hilink::register(run, modem)?,
         _ => crate::online::registration::over_at(run, modem)?,
     };
-    let apn =
-        if by_web { hilink::profile(run, modem)? } else { crate::online::apn::choose(run.wanted, modem)? };
+    let apn = if by_web { hilink::profile(run, modem)? } else { crate::online::apn::choose(run, modem)? };
     run.session.note("apn", apn.words());
     run.record.apn.clone_from(&apn.name);
     Ok((registered, apn))

@@ -12,7 +12,7 @@ use crate::modem::Modem;
 use crate::online::apn::Apn;
 use crate::online::computer::{Card, Change, Network, SettingName};
 use crate::online::record::StickUndo;
-use crate::online::run::Run;
+use crate::online::run::{MOST_LOST, Run, is_lost, twice};
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::ways::attempts::Attempts;
@@ -43,6 +43,10 @@ const SECOND_KIND: Duration = Duration::from_secs(3);
 /// The regular end of a connection, which is reported of the one before, too.
 const REGULAR: u16 = 36;
 
+/// What is asked for, in words.
+const STATE: &str = "how the connection stands";
+const DETAILS: &str = "what the network gave";
+
 /// What the network gave a connection that was dialled.
 pub(super) struct Dialled {
     v4: bool,
@@ -69,7 +73,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     run.session.step("address", "address");
     let settled = settle_down(run, at, &card, dialled);
     // Whoever waits for no report gets none.
-    let quiet = at.run_if_known(&data::reports(false));
+    let quiet = run.told("whether it reports no more", at.run_if_known(&data::reports(false)));
     let (addresses, answered, metric) = settled?;
     quiet?;
     Ok(Bearer { way: Way::Ncm, card, apn, registered, addresses, answered, metric })
@@ -81,11 +85,11 @@ fn unreachable_way<T>() -> Result<T> {
 
 /// Dials, with each kind of address and each kind of proof that is left to try.
 pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<Dialled> {
-    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
     let before = before.iter().find(|c| c.id == CONTEXT);
     let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
     let undo = StickUndo::context(CONTEXT, before);
-    let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
+    let states = run.told(STATE, at.run_if_known(&data::ndis_states()))?.unwrap_or_default();
     // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
     run.note(StickUndo::HangUp { context: CONTEXT })?;
     run.note(undo)?;
@@ -128,7 +132,7 @@ fn attempt(
     let dial = data::dial(CONTEXT, &apn.name, credentials)?;
     run.session.note("bearer", format!("dialling with {}", kind.word()));
     at.take_urcs();
-    at.run_if_known(&data::reports(true))?;
+    run.told("whether it reports a refusal", at.run_if_known(&data::reports(true)))?;
     let dialled = dial_and_wait(run, at, &dial, kind);
     if dialled.is_err() {
         let _ = at.run_if_known(&data::reports(false));
@@ -184,11 +188,18 @@ pub(in crate::online) fn hang_up(at: &mut At<'_>) -> Result<()> {
 /// Asks how the connection stands until it is up, at each report and from time to time. Reports only tell a cause: the answer is the truth.
 fn await_up(run: &mut Run<'_, '_>, at: &mut At<'_>, kind: PdpType) -> Result<Dialled> {
     let start = at.now();
-    let mut odd = 0;
+    let (mut odd, mut lost) = (0, 0);
     let mut cause = None;
     loop {
         run.session.check()?;
-        let states = at.run_if_known(&data::ndis_states())?;
+        let states = match at.run_if_known(&data::ndis_states()) {
+            Err(e) if is_lost(&e) && lost < MOST_LOST => {
+                lost += 1;
+                continue;
+            }
+            other => other?,
+        };
+        lost = 0;
         for report in at.take_urcs() {
             let states = value_of(&report, "^NDISSTAT").map(data::read_ndis_states).unwrap_or_default();
             cause = states.iter().filter_map(failed).next_back().or(cause);
@@ -233,7 +244,7 @@ impl Dialled {
     fn await_second(&mut self, run: &mut Run<'_, '_>, at: &mut At<'_>) -> Result<()> {
         while let Some(until) = self.second_until {
             run.session.check()?;
-            let states = at.run_if_known(&data::ndis_states())?.unwrap_or_default();
+            let states = run.told(STATE, at.run_if_known(&data::ndis_states()))?.unwrap_or_default();
             self.v4 |= is_up(&states, false);
             self.v6 |= is_up(&states, true);
             if self.v4 && self.v6 || at.now() >= until {
@@ -282,7 +293,7 @@ fn settle_down(
         let metric = settle::route(run, card, &addresses)?;
         return Ok((addresses, None, metric));
     }
-    let told = if dialled.v4 { told_by_stick(at)? } else { None };
+    let told = if dialled.v4 { told_by_stick(run, at)? } else { None };
     let mut seen = None;
     for by_dhcp in [false, true] {
         let mark = run.mark();
@@ -350,7 +361,7 @@ fn settle_v6(
     card: &Card,
     addresses: &mut Addresses,
 ) -> Result<Option<u32>> {
-    let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
+    let details = run.told(DETAILS, at.run_if_known(&data::context_details(CONTEXT)))?.unwrap_or_default();
     let mut own = Addresses { dns: details.dns, ..Addresses::default() };
     own.dns.retain(IpAddr::is_ipv6);
     settle::by_ipv6(run, card, &mut own)?;
@@ -378,10 +389,11 @@ fn frames_read_badly(run: &mut Run<'_, '_>, card: &Card) -> Result<bool> {
 }
 
 /// The address as the stick knows it: `^DHCP?`, else `+CGCONTRDP`.
-fn told_by_stick(at: &mut At<'_>) -> Result<Option<Addresses>> {
+fn told_by_stick(run: &mut Run<'_, '_>, at: &mut At<'_>) -> Result<Option<Addresses>> {
     let given = |a: &Ipv4Addr| !a.is_unspecified();
-    let details = at.run_if_known(&data::context_details(CONTEXT))?.unwrap_or_default();
-    if let Some(lease) = at.run_if_known(&data::lease())?.filter(|lease| given(&lease.address)) {
+    let details = run.told(DETAILS, at.run_if_known(&data::context_details(CONTEXT)))?.unwrap_or_default();
+    let lease = run.told("its lease", at.run_if_known(&data::lease()))?;
+    if let Some(lease) = lease.filter(|lease| given(&lease.address)) {
         let mut dns: Vec<IpAddr> = lease.dns.into_iter().filter(given).map(IpAddr::V4).collect();
         dns.dedup();
         return Ok(Some(Addresses {

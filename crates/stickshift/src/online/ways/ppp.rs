@@ -11,7 +11,7 @@ use crate::modem::Modem;
 use crate::online::apn::Apn;
 use crate::online::computer::{Change, Pppd, PppdRuns, PppdState};
 use crate::online::record::StickUndo;
-use crate::online::run::Run;
+use crate::online::run::{Run, twice};
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::ways::{Bearer, Way, ncm, prelude};
@@ -125,10 +125,10 @@ fn modem_port(stick: &Stick) -> Option<u8> {
 fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()> {
     let mut at = At::new(port).with_cancel(run.session.cancel().clone());
     at.wake()?;
-    at.run_if_known(&data::factory_line())?;
+    run.told("whether the line has its settings", at.run_if_known(&data::factory_line()))?;
     // The line's settings bring the echo back.
     at.init()?;
-    let before = at.run_if_known(&data::contexts())?.unwrap_or_default();
+    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
     let before = before.iter().find(|c| c.id == ncm::CONTEXT);
     let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
     run.note(StickUndo::context(ncm::CONTEXT, before))?;
@@ -143,7 +143,9 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
     if !matches!(answer.result, Final::Connect(_)) {
         run.session.check()?;
         // A stick has one connection: its network card may hold it.
-        if data::is_up(&at.run_if_known(&data::ndis_states())?.unwrap_or_default()) {
+        let states =
+            run.told("whether its network card is connected", at.run_if_known(&data::ndis_states()))?;
+        if data::is_up(&states.unwrap_or_default()) {
             if is_used(run)? {
                 let what = "the data call is refused: the stick's network card holds its connection (NCM)";
                 return Err(run.fails(ErrorKind::NetworkRefused, what).detail(Detail::HeldByNcm));
