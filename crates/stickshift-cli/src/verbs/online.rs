@@ -283,6 +283,7 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
         if args.stay {
             staying_steps(&mut plan, args);
         }
+            online::plan_staying(&mut plan, &stick, &wanted, !args.leave_port)?;
         context.output.finish(&plan);
         return Ok(());
     }

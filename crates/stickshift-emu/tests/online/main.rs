@@ -1,5 +1,6 @@
 //! Going online with virtual sticks and a computer in memory: what is reached, why it fails, and that everything is put back.
 
+mod asked;
 mod left;
 mod mbim;
 mod ppp;

@@ -183,6 +183,18 @@ pub enum Authentication {
     MsChapV2,
 }
 
+impl Authentication {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Authentication::None => "no user name",
+            Authentication::Pap => "PAP",
+            Authentication::Chap => "CHAP",
+            Authentication::MsChapV2 => "MS-CHAPv2",
+        }
+    }
+}
+
 /// Who dials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credentials<'a> {

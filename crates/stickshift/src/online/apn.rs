@@ -76,11 +76,7 @@ impl Apn {
 
     /// The ways to prove user and password, in the order in which they are tried.
     pub(super) fn attempts(&self) -> Vec<Authentication> {
-        match self.authentication {
-            Some(one) => vec![one],
-            None if self.user.is_empty() => vec![Authentication::None],
-            None => vec![Authentication::Chap, Authentication::Pap, Authentication::None],
-        }
+        proofs(self.authentication, !self.user.is_empty())
     }
 
     /// Its name for people.
@@ -105,6 +101,15 @@ impl Apn {
     /// Nobody says.
     fn untold() -> Apn {
         Apn { source: ApnSource::Untold, ..Apn::of_the_network() }
+    }
+}
+
+/// The ways to prove a user that somebody gave, or nobody.
+pub(super) fn proofs(authentication: Option<Authentication>, has_user: bool) -> Vec<Authentication> {
+    match authentication {
+        Some(one) => vec![one],
+        None if has_user => vec![Authentication::Chap, Authentication::Pap, Authentication::None],
+        None => vec![Authentication::None],
     }
 }
 
@@ -136,11 +141,6 @@ fn of_its_sim(modem: &mut Modem<'_>) -> Result<Option<Apn>> {
     Ok(Some(of_sim(&imsi, provider.as_deref()).unwrap_or_else(Apn::of_the_network)))
 }
 
-/// The access point that [`up`](crate::online::up) takes where none is given: that of the SIM's operator, or of the profile with which HiLink
-/// firmware dials, else the network's own; of the source [`ApnSource::Untold`] where the stick does not tell.
-///
-/// # Errors
-/// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
 /// The provider's name tells operators of one network apart; most networks have one.
 fn refining<T>(name: Result<Option<T>>) -> Result<Option<T>> {
     match name {
@@ -149,6 +149,11 @@ fn refining<T>(name: Result<Option<T>>) -> Result<Option<T>> {
     }
 }
 
+/// The access point that [`up`](crate::online::up) takes where none is given: that of the SIM's operator, or of the profile with which HiLink
+/// firmware dials, else the network's own; of the source [`ApnSource::Untold`] where the stick does not tell.
+///
+/// # Errors
+/// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
 pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
     if modem.web().is_none() {
         return Ok(of_its_sim(modem)?.unwrap_or_else(Apn::untold));

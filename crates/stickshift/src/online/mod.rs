@@ -38,7 +38,7 @@ use serde::Serialize;
 pub use apn::{Apn, ApnSource, suggested};
 pub use computer::Computer;
 pub use down::{Taken, down};
-pub use plan::plan;
+pub use plan::{plan, plan_staying};
 pub use record::Record;
 pub use simulated::{Outside, PppEnd, Simulated, Weather};
 pub use status::{Status, status};

@@ -13,7 +13,7 @@ use crate::online::settle::Addresses;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A name that every name server answers for, with addresses or without.
-const ANY_NAME: &str = "a.root-servers.net";
+pub(super) const ANY_NAME: &str = "a.root-servers.net";
 
 /// Asked where the network names no name server, or another program got them: Quad9's.
 const ANYBODYS: [IpAddr; 2] =
@@ -191,7 +191,7 @@ fn nat64_prefix(address: &IpAddr) -> Option<Ipv6Addr> {
 }
 
 /// Sizes that operators take when 1500 is too much: docs/online.md section 2, row 26.
-const SIZES: [u16; 3] = [1500, 1460, 1420];
+pub(super) const SIZES: [u16; 3] = [1500, 1460, 1420];
 
 /// Finds the largest packet that gets through, and sets it where it is smaller than the interface's.
 ///

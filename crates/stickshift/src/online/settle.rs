@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::at::data::PdpType;
 use crate::error::{Detail, ErrorKind, Result};
-use crate::online::computer::{Card, Change, DhcpLease, MAIN_TABLE, Network, Route, Rule, SettingName};
+use crate::online::computer::{
+    Card, Change, Computer, DhcpLease, MAIN_TABLE, Network, Route, Rule, SettingName,
+};
 use crate::online::run::{Run, list};
-use crate::online::{mac_of, table_of};
+use crate::online::{Wanted, mac_of, table_of};
 
 /// The metric of a default route where no other is there: behind cable and Wi-Fi of every network manager.
 const METRIC: u32 = 700;
@@ -161,7 +163,7 @@ pub(super) fn prepare_ipv6(run: &mut Run<'_, '_>, card: &Card) -> Result<()> {
         return Ok(());
     }
     let default = if run.wanted.no_default { "0" } else { "1" };
-    let metric = metric(run, card)?.to_string();
+    let metric = metric(run.computer, run.wanted, &card.name)?.to_string();
     for (name, value) in [
         (SettingName::RaMetric, metric.as_str()),
         (SettingName::AcceptRaDefault, default),
@@ -243,7 +245,7 @@ pub(super) fn more_routes(run: &mut Run<'_, '_>, card: &Card, addresses: &Addres
         return Ok(None);
     }
     let table = table_of(run.place().as_str());
-    let metric = metric(run, card)?;
+    let metric = metric(run.computer, run.wanted, &card.name)?;
     let others = run.computer.every_card()?;
     let mut changes = Vec::new();
     let add = |route| Change::Route { route, add: true };
@@ -313,12 +315,12 @@ pub(super) fn more_routes(run: &mut Run<'_, '_>, card: &Card, addresses: &Addres
 }
 
 /// The metric that was wanted, else one behind every default route through other interfaces.
-fn metric(run: &mut Run<'_, '_>, card: &Card) -> Result<u32> {
-    if let Some(metric) = run.wanted.metric {
+pub(super) fn metric(computer: &mut dyn Computer, wanted: &Wanted, card: &str) -> Result<u32> {
+    if let Some(metric) = wanted.metric {
         return Ok(metric);
     }
-    let routes = run.computer.default_routes()?;
-    let largest = routes.iter().filter(|r| !r.v6 && r.card != *card).map(|r| r.metric).max();
+    let routes = computer.default_routes()?;
+    let largest = routes.iter().filter(|r| !r.v6 && r.card.name != card).map(|r| r.metric).max();
     Ok(largest.map_or(METRIC, |largest| METRIC.max(largest.saturating_add(1))))
 }
 

@@ -69,6 +69,12 @@ impl Wanted {
             host => host,
         }
     }
+
+    /// Whether user and password stay here.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.authentication == Some(Authentication::None)
+    }
+
     /// Refuses what cannot be had over `way`, before anything is sent: what is asked for is never passed over in silence.
     ///
     /// # Errors

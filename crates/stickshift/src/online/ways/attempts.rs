@@ -34,7 +34,7 @@ impl Attempts {
     /// Says which proof the network took, where there was a choice.
     pub(super) fn took(&self, run: &mut Run<'_, '_>) {
         if self.proven {
-            run.session.note("bearer", format!("the network took {}", words(self.proof())));
+            run.session.note("bearer", format!("the network took {}", self.proof().words()));
         }
     }
 
@@ -59,19 +59,10 @@ impl Attempts {
         }
         if (by_login || cause == Some(29)) && self.proofs.len() > 1 {
             let before = self.proofs.remove(0);
-            let text = format!("refused with {}; trying {}", words(before), words(self.proof()));
+            let text = format!("refused with {}; trying {}", before.words(), self.proof().words());
             run.session.note("bearer", text);
             return true;
         }
         false
-    }
-}
-
-fn words(proof: Authentication) -> &'static str {
-    match proof {
-        Authentication::None => "no user name",
-        Authentication::Pap => "PAP",
-        Authentication::Chap => "CHAP",
-        Authentication::MsChapV2 => "MS-CHAPv2",
     }
 }

@@ -10,13 +10,13 @@ mod qmi;
 
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::modem::Modem;
-use crate::online::WantedWay;
 use crate::online::apn::Apn;
 use crate::online::computer::Card;
 use crate::online::registration::Registered;
 use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
+use crate::online::{Wanted, WantedWay};
 use crate::stick::{Interface, Mode, Role, Stick, is_huawei_design};
 
 /// A way from the stick to packets.
@@ -196,9 +196,9 @@ pub fn dials_alone(stick: &Stick) -> bool {
         && choose(stick, WantedWay::Auto, &mut |_, _| {}).is_ok_and(|way| way == Way::Ecm)
 }
 
-/// pppd's options for a kind of address.
-pub(super) fn pppd_options(ip: Option<crate::at::data::PdpType>) -> Vec<String> {
-    ppp::options(ip)
+/// pppd's options for what is wanted.
+pub(super) fn pppd_options(wanted: &Wanted) -> Vec<String> {
+    ppp::options(wanted)
 }
 
 /// The kernel's driver for an interface of a kind.

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::at::At;
-use crate::at::data::{self, PdpType};
+use crate::at::data::{self, Authentication, PdpType};
 use crate::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::link::ByteLink;
 use crate::modem::Modem;
+use crate::online::Wanted;
 use crate::online::apn::Apn;
 use crate::online::computer::{Change, Pppd, PppdRuns, PppdState};
 use crate::online::record::StickUndo;
@@ -34,8 +35,9 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let mut port = dial_port(run, access)?;
     let pppd = Pppd {
         name: run.place().to_string(),
-        options: options(run.wanted.ip),
-        secret: (!apn.user.is_empty()).then(|| (apn.user.clone(), apn.password.clone())),
+        options: options(run.wanted),
+        secret: (!apn.user.is_empty() && !run.wanted.is_unproven())
+            .then(|| (apn.user.clone(), apn.password.clone())),
     };
     // Before the call: many networks speak as soon as they have answered, and again after three seconds only.
     let runs = run.computer.start_pppd(&*port, &pppd)?;
@@ -61,7 +63,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
 }
 
 /// pppd's options: docs/online.md section 2, row 23. Routes and name servers are set here, as for every other way.
-pub(super) fn options(ip: Option<PdpType>) -> Vec<String> {
+pub(super) fn options(wanted: &Wanted) -> Vec<String> {
     let mut options: Vec<&str> = vec![
         "115200",
         "nodetach",
@@ -94,11 +96,19 @@ pub(super) fn options(ip: Option<PdpType>) -> Vec<String> {
         "ipcp-max-configure",
         "30",
     ];
-    match ip {
+    match wanted.ip {
         Some(PdpType::V4) => options.push("noipv6"),
         Some(PdpType::V6) => options.extend(["noip", "+ipv6"]),
         _ => options.push("+ipv6"),
     }
+    // The network names the protocol; pppd refuses those that were not asked for.
+    let refused: &[&str] = match wanted.authentication {
+        Some(Authentication::Pap) => &["refuse-chap", "refuse-mschap", "refuse-mschap-v2", "refuse-eap"],
+        Some(Authentication::Chap) => &["refuse-pap", "refuse-mschap", "refuse-mschap-v2", "refuse-eap"],
+        Some(Authentication::MsChapV2) => &["refuse-pap", "refuse-chap", "refuse-mschap", "refuse-eap"],
+        Some(Authentication::None) | None => &[],
+    };
+    options.extend(refused);
     options.into_iter().map(str::to_owned).collect()
 }
 
@@ -235,12 +245,25 @@ mod tests {
 
     #[test]
     fn each_kind_of_address_has_its_options() {
-        let has = |ip, word: &str| options(ip).iter().any(|o| o == word);
+        let has =
+            |ip, word: &str| options(&Wanted { ip, ..Wanted::default() }).iter().any(|option| option == word);
         assert!(has(None, "+ipv6") && !has(None, "noip"));
         assert!(has(Some(PdpType::V4), "noipv6") && !has(Some(PdpType::V4), "+ipv6"));
         assert!(has(Some(PdpType::V6), "noip"));
         for always in ["noauth", "noccp", "novj", "noipdefault", "usepeerdns", "nodefaultroute"] {
             assert!(has(None, always), "{always}");
         }
+    }
+
+    #[test]
+    fn a_protocol_that_was_asked_for_is_the_one_that_pppd_takes() {
+        let refused = |authentication| {
+            let options = options(&Wanted { authentication, ..Wanted::default() });
+            options.iter().filter_map(|o| o.strip_prefix("refuse-").map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(None), [""; 0]);
+        assert_eq!(refused(Some(Authentication::Pap)), ["chap", "mschap", "mschap-v2", "eap"]);
+        assert_eq!(refused(Some(Authentication::Chap)), ["pap", "mschap", "mschap-v2", "eap"]);
+        assert_eq!(refused(Some(Authentication::MsChapV2)), ["pap", "chap", "mschap", "eap"]);
     }
 }
