@@ -82,8 +82,8 @@ fn read(file: &Path, _: u64) -> Result<Config> {
 /// The user's file, then the computer's.
 fn files(root: &Path) -> Vec<PathBuf> {
     let below = |path: PathBuf| root.join(path.strip_prefix("/").unwrap_or(&path));
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or(home);
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
     let user = user.map(|folder| below(folder.join("stickshift/config.toml")));
     user.into_iter().chain([root.join("etc/stickshift/config.toml")]).collect()
 }

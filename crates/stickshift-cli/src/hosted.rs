@@ -62,8 +62,13 @@ pub(crate) fn secret(variable: &str) -> Option<String> {
 pub(crate) fn is_given(variable: &str) -> bool {
     match is_hosted() {
         true => secret(variable).is_some(),
-        false => std::env::var_os(variable).is_some(),
+        false => in_environment(variable).is_some(),
     }
+}
+
+/// What a variable of the program's environment is set to. An empty one, as units and scripts leave it, is not set.
+pub(crate) fn in_environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// Whether the command in this thread has no terminal to ask on, whatever the program has.

@@ -24,7 +24,7 @@ const ROOT: &str = "STICKSHIFT_ROOT";
 
 /// What stands for `/` when the system's files are looked at.
 pub(crate) fn root() -> PathBuf {
-    std::env::var_os(ROOT).map_or_else(|| "/".into(), PathBuf::from)
+    std::env::var_os(ROOT).filter(|root| !root.is_empty()).map_or_else(|| "/".into(), PathBuf::from)
 }
 
 /// The catalogue of this computer. Files that cannot be used are named and left out.

@@ -290,8 +290,8 @@ pub(crate) fn secret(what: &str, variable: &str, file: Option<&std::path::Path>)
         return filled(what, value, "nothing was typed");
     }
     // The environment of a server is not that of whoever asks it for a command.
-    if let (false, Ok(value)) = (hosted::is_hosted(), env::var(variable)) {
-        return filled(what, value, &format!("{variable} is empty"));
+    if let (false, Some(value)) = (hosted::is_hosted(), hosted::in_environment(variable)) {
+        return Ok(value);
     }
     filled(what, ask(what, variable)?, "nothing was typed")
 }
@@ -328,7 +328,8 @@ fn ask(what: &str, variable: &str) -> Result<String> {
         _ => "",
     };
     question::secret(format!("{what}: "))?.map_err(|_| {
-        let what = format!("the {what} is required and there is no terminal; set {variable}{file}");
+        let empty = if env::var_os(variable).is_some() { ", which is empty" } else { "" };
+        let what = format!("the {what} is required and there is no terminal; set {variable}{empty}{file}");
         Error::new(ErrorKind::Usage, what).with("variable", variable).with_verdict(Verdict::Untouched)
     })
 }

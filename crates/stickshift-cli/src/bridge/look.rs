@@ -10,7 +10,7 @@ use serde_json::Value;
 use stickshift::event::Cancel;
 
 use super::commands::Order;
-use crate::hosted::{RunHosted, Secrets, Surroundings};
+use crate::hosted::{self, RunHosted, Secrets, Surroundings};
 #[cfg(feature = "virtual")]
 use crate::options::Global;
 #[cfg(feature = "virtual")]
@@ -48,7 +48,7 @@ pub(super) struct Runner {
 /// What the owner of the bridge gives it for the sticks.
 fn own_secrets() -> Secrets {
     let names = ["STICKSHIFT_PASSWORD", "STICKSHIFT_PIN"];
-    names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect()
+    names.iter().filter_map(|name| Some(((*name).to_owned(), hosted::in_environment(name)?))).collect()
 }
 
 impl Runner {

@@ -18,6 +18,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 
 use crate::config::Host;
 use crate::context::{Context, NOBODY_SAID_YES, NOT_AGREED};
+use crate::hosted;
 use crate::output::json::SCHEMA;
 use crate::way_in;
 use found::Known;
@@ -382,7 +383,8 @@ fn marked(error: Error, verb: &str) -> Error {
 fn secrets(verb: &str) -> Map<String, Value> {
     let verb = verb.split(' ').next().unwrap_or_default();
     let wanted = SECRETS.iter().filter(|(_, verbs)| verbs.contains(&verb));
-    let there = wanted.filter_map(|(name, _)| Some(((*name).to_owned(), std::env::var(name).ok()?.into())));
+    let there =
+        wanted.filter_map(|(name, _)| Some(((*name).to_owned(), hosted::in_environment(name)?.into())));
     there.collect()
 }
 

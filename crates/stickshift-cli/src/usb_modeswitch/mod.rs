@@ -22,6 +22,8 @@ use stickshift::profile::formats::usb_modeswitch::MAX_TEXT;
 
 use command_line::Source;
 
+#[cfg(feature = "virtual")]
+use crate::hosted;
 use crate::opener::{Look, Opener};
 use crate::options::Global;
 #[cfg(feature = "virtual")]
@@ -57,12 +59,12 @@ pub(crate) fn main(arguments: &[String], cancel: &Cancel) -> ExitCode {
 /// The options of this program that the environment names.
 fn options() -> Global {
     Global {
-        trace: std::env::var_os(TRACE).map(PathBuf::from),
+        trace: std::env::var_os(TRACE).filter(|file| !file.is_empty()).map(PathBuf::from),
         force: true,
         #[cfg(feature = "virtual")]
         virtual_sticks: VirtualOptions {
-            names: std::env::var(VIRTUAL).ok(),
-            fault: std::env::var(FAULT).ok(),
+            names: hosted::in_environment(VIRTUAL),
+            fault: hosted::in_environment(FAULT),
             ..VirtualOptions::default()
         },
         ..Global::default()

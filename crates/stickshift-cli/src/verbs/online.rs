@@ -365,6 +365,10 @@ fn pin(json: bool) -> Result<Option<String>> {
         return secret("PIN", "STICKSHIFT_PIN", None).map(Some);
     }
     Ok(None)
+    if !hosted::is_hosted() && std::env::var_os("STICKSHIFT_PIN").is_some() {
+        let what = "the SIM wants its PIN, and STICKSHIFT_PIN is empty";
+        return Err(Error::new(ErrorKind::SimPinNeeded, what));
+    }
 }
 
 fn down(context: &mut Context, args: &DownArgs) -> Result<()> {

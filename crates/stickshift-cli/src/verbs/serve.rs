@@ -16,7 +16,7 @@ use stickshift::stick::Place;
 use stickshift_web::{Engine, Options, Passwords, Server, Service, Socket, Tls};
 
 use crate::context::Context;
-use crate::hosted::{RunHosted, Surroundings};
+use crate::hosted::{self, RunHosted, Surroundings};
 #[cfg(feature = "virtual")]
 use crate::options::Global;
 use crate::output::json::Outcome;
@@ -162,7 +162,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let changed = Arc::new(AtomicBool::new(false));
-    let hosted = Hosted {
+    let engine = Hosted {
         #[cfg(feature = "virtual")]
         global: context.global.clone(),
         run_hosted,
@@ -177,7 +177,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         Output::new(&global, Ledger::new()).stream("link", &link);
     };
     let scheme = if options.tls.is_some() { "https" } else { "http" };
-    let server = Server::bind(options, sockets, Arc::new(hosted), links).map_err(elsewhere)?;
+    let server = Server::bind(options, sockets, Arc::new(engine), links).map_err(elsewhere)?;
     let url = server.address().map(|address| format!("{scheme}://{address}/"));
     let mut answers_to = server.names().to_vec();
     answers_to.dedup();
@@ -379,8 +379,8 @@ impl Engine for Hosted {
         // A connection that is kept is the server's own affair: nobody is asked when it begins anew.
         if words.iter().any(|word| word == "--stay") {
             for name in ["STICKSHIFT_PIN", "STICKSHIFT_APN_PASSWORD"] {
-                if let (false, Ok(value)) =
-                    (secrets.iter().any(|(given, _)| given == name), std::env::var(name))
+                if let (false, Some(value)) =
+                    (secrets.iter().any(|(given, _)| given == name), hosted::in_environment(name))
                 {
                     secrets.push((name.to_owned(), value));
                 }
