@@ -10,7 +10,7 @@ use stickshift::hilink::Hilink;
 use stickshift::link::{ByteLink, HttpLink, LimitedHttp, MessageLink};
 use stickshift::modem::identity::FirstWay;
 use stickshift::modem::{Login, Modem, identity};
-use stickshift::stick::{Mode, Stick};
+use stickshift::stick::{Mode, Stick, is_huawei_design};
 
 use crate::context::Context;
 use crate::select::port_place;
@@ -223,12 +223,33 @@ impl PortArgs {
 
 /// The stick shows no AT port; another way in may be there.
 fn without_at_port(stick: &Stick) -> Error {
-    let error = wrong_mode::lacks(Needs::At, &stick.place, stick.mode);
+    let with =
+        |next| wrong_mode::lacks_that(Needs::At, &stick.place, stick.mode).detail(Detail::NextStep(next));
+    if is_card_of_another_maker(stick) {
+        return with(
+            "it is a network card of another maker than Huawei: `stickshift online` goes online with it; everything else is on its own page, at the gateway's address (`ip route` shows it)",
+        );
+    }
     match identity::first_way(stick) {
-        Some(FirstWay::Mbim(_)) => error.detail(Detail::NextStep(
+        Some(FirstWay::Mbim(_)) => with(
             "`stickshift signal`, `network`, `sms`, `ussd` and `pin` talk to it over MBIM; AT commands need another composition of its ports",
+        ),
+        _ => wrong_mode::lacks(Needs::At, &stick.place, stick.mode),
+    }
+}
+
+/// Its web page, if it has one, has an API of its own.
+fn is_card_of_another_maker(stick: &Stick) -> bool {
+    stick.mode == Mode::Hilink && !is_huawei_design(stick.id.vendor)
+}
+
+/// The stick shows no web interface; another way in may be there.
+fn without_web(stick: &Stick) -> Error {
+    match identity::first_way(stick) {
+        Some(FirstWay::Mbim(_)) => wrong_mode::lacks_that(Needs::Web, &stick.place, stick.mode).detail(Detail::NextStep(
+            "`stickshift signal`, `network`, `sms`, `ussd` and `pin` talk to it over MBIM; if it has a web page all the same, name that with --url",
         )),
-        _ => error,
+        _ => wrong_mode::lacks(Needs::Web, &stick.place, stick.mode),
     }
 }
 
@@ -246,10 +267,10 @@ impl WebArgs {
         let stick = context.stick(&mut *bus, stick)?;
         // An unknown mode may have a web interface; so may a modem of another maker, and then its address opens it.
         if wrong_mode::next(Needs::Web, stick.mode).is_some() {
-            return Err(wrong_mode::lacks(Needs::Web, &stick.place, stick.mode));
+            return Err(without_web(&stick));
         }
         bus.open_http(&stick.place).map(limited).map_err(|e| match e.kind() {
-            ErrorKind::NoSuchPort => wrong_mode::lacks(Needs::Web, &stick.place, stick.mode),
+            ErrorKind::NoSuchPort => without_web(&stick),
             _ => e,
         })
     }

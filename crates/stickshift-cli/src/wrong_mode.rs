@@ -24,7 +24,7 @@ impl Needs {
         Some(match verb {
             "at" | "ports" => Needs::At,
             "hilink" => Needs::Web,
-            "identify" | "network" | "pin" | "signal" | "sms" | "ussd" => Needs::AtOrWeb,
+            "identify" | "network" | "online" | "pin" | "signal" | "sms" | "ussd" => Needs::AtOrWeb,
             "flash" => Needs::Download,
             "load" => Needs::BootRom,
             _ => return None,
@@ -85,15 +85,20 @@ pub(crate) fn silent(kind: ErrorKind, verb: &str, mode: Option<Mode>) -> Option<
     Some((format!("the mode of the stick: {mode}"), next(needs, mode)?))
 }
 
-/// What a stick shows, and what it therefore lacks.
+/// What a stick shows, and what it therefore lacks, with the verb that fits its mode.
 pub(crate) fn lacks(needs: Needs, place: impl std::fmt::Display, mode: Mode) -> Error {
+    told(lacks_that(needs, place, mode), needs, mode)
+}
+
+/// The same for a stick of which more is known than its mode.
+pub(crate) fn lacks_that(needs: Needs, place: impl std::fmt::Display, mode: Mode) -> Error {
     let what = match needs {
         Needs::At => "has no AT port",
         Needs::Web => "has no web interface",
         _ => "has neither an AT port nor a web interface",
     };
     let what = format!("the stick at {place} {what}: its mode is {mode}");
-    told(Error::new(ErrorKind::NoSuchPort, what).detail(Detail::InMode(mode.code())), needs, mode)
+    Error::new(ErrorKind::NoSuchPort, what).detail(Detail::InMode(mode.code()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::output::json::Outcome;
 use crate::verbs::online_apn;
 use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, StickArgs, secret};
+use crate::wrong_mode::{self, Needs};
 
 /// Go online through a stick, and back.
 ///
@@ -275,15 +276,15 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
         (Mode::Modem, WantedWay::Ncm) if has_at => {
             error.with("command", format!("stickshift ports set at,modem,ncm --stick {place}"))
         }
-        _ => error,
+        _ => wrong_mode::told(error, Needs::AtOrWeb, mode),
     };
     if args.dry_run {
         context.output.outcome_is(Outcome::Untouched);
         let mut plan = online::plan(&stick, &mut *computer, &wanted).map_err(leads_on)?;
         if args.stay {
             staying_steps(&mut plan, args);
-        }
             online::plan_staying(&mut plan, &stick, &wanted, !args.leave_port)?;
+        }
         context.output.finish(&plan);
         return Ok(());
     }
@@ -364,11 +365,11 @@ fn pin(json: bool) -> Result<Option<String>> {
     if hosted::is_given("STICKSHIFT_PIN") || io::stdin().is_terminal() && !json {
         return secret("PIN", "STICKSHIFT_PIN", None).map(Some);
     }
-    Ok(None)
     if !hosted::is_hosted() && std::env::var_os("STICKSHIFT_PIN").is_some() {
         let what = "the SIM wants its PIN, and STICKSHIFT_PIN is empty";
         return Err(Error::new(ErrorKind::SimPinNeeded, what));
     }
+    Ok(None)
 }
 
 fn down(context: &mut Context, args: &DownArgs) -> Result<()> {

@@ -64,20 +64,25 @@ fn swapped(digits: &str) -> String {
 }
 
 /// HiLink firmware says that there is no SIM: the router has it.
-fn state(call: &Call<'_>) -> SimState {
+pub(super) fn state(call: &Call<'_>) -> SimState {
     if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) }
+}
+
+/// What the SIM wants first.
+pub(super) fn hindrance(call: &Call<'_>) -> Option<AtAnswer> {
+    Some(match state(call) {
+        SimState::Ready => return None,
+        SimState::Absent => AtAnswer::Cme(10),
+        SimState::Busy => AtAnswer::Cme(14),
+        SimState::Pin => AtAnswer::Cme(11),
+        SimState::Puk => AtAnswer::Cme(12),
+        SimState::Dead => AtAnswer::Cme(13),
+    })
 }
 
 /// Does it, or says what the SIM wants first.
 pub(super) fn when_ready(call: &Call<'_>, act: impl FnOnce() -> CommandResult) -> CommandResult {
-    match state(call) {
-        SimState::Ready => act(),
-        SimState::Absent => AtAnswer::Cme(10).into(),
-        SimState::Busy => AtAnswer::Cme(14).into(),
-        SimState::Pin => AtAnswer::Cme(11).into(),
-        SimState::Puk => AtAnswer::Cme(12).into(),
-        SimState::Dead => AtAnswer::Cme(13).into(),
-    }
+    hindrance(call).map_or_else(act, CommandResult::from)
 }
 
 fn answer(done: Result<(), Refused>) -> CommandResult {
@@ -137,6 +142,7 @@ mod tests {
         rig.modem = Modem::new("").with_pin();
         assert_eq!(rig.ask("AT+CPIN?"), "+CPIN: SIM PIN OK");
         assert_eq!(rig.ask("AT+CIMI"), "+CME ERROR: 11");
+        assert_eq!(rig.ask("AT+CUSD=1,\"*100#\",15"), "+CME ERROR: 11");
         assert_eq!(rig.ask("AT+CPIN=\"0000\""), "+CME ERROR: 16");
         assert_eq!(rig.ask("AT^CPIN?"), "^CPIN: SIM PIN,2,10,2,10,3 OK");
         rig.ask("AT+CPIN=0000");

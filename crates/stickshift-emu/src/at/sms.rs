@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::at::command::{AtAnswer, Call, CommandResult, CommandRow, Knows};
-use crate::at::identification::kept_away;
+use crate::at::sim;
 use crate::identity::Dialect;
 use crate::modem::Modem;
 use crate::modem::sim::SimState;
@@ -75,8 +75,7 @@ pub(super) const ROWS: &[CommandRow] = &[
 
 /// What stands in the way of messages at all.
 fn refused(call: &Call<'_>) -> Option<CommandResult> {
-    let state = if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) };
-    let number = match state {
+    let number = match sim::state(call) {
         SimState::Ready => return None,
         SimState::Absent => 310,
         SimState::Busy => 314,
@@ -188,17 +187,8 @@ fn short_code(call: &mut Call<'_>) -> CommandResult {
         "1" => {}
         _ => return AtAnswer::Cme(50).into(),
     }
-    let state = if kept_away(call) { SimState::Absent } else { call.modem.sim.state(call.now) };
-    let number = match state {
-        SimState::Ready => None,
-        SimState::Absent => Some(10),
-        SimState::Pin => Some(11),
-        SimState::Puk => Some(12),
-        SimState::Dead => Some(13),
-        SimState::Busy => Some(14),
-    };
-    if let Some(number) = number {
-        return AtAnswer::Cme(number).into();
+    if let Some(first) = sim::hindrance(call) {
+        return first.into();
     }
     let packed = call.modem.ussd.packed || call.id.dialect == Dialect::Umts;
     let given = fields.get(1).map(String::as_str).unwrap_or_default();
