@@ -555,6 +555,23 @@ fn packets_that_are_too_large_are_found_and_options_are_heeded() {
     let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
     assert_eq!(ended.unwrap().mtu, 1420, "{told:?}");
 
+    // Also where the stick says that larger ones do; what the owner set stays, and is named.
+    let hole = Weather { largest: 1430, ..Weather::default() };
+    for (mtu, is) in [(None, 1420), (Some(1500), 1500)] {
+        let (mut bus, stick) = plugged("em7455");
+        let mut computer = Simulated::new(hole.clone());
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &Wanted { mtu, ..wanted() }, None);
+        assert_eq!(ended.unwrap().mtu, is, "{told:?}");
+        assert!(
+            told.iter().any(|t| t.starts_with("mtu: packets of 1500 bytes do not get through")),
+            "{told:?}"
+        );
+    }
+    let (mut bus, stick) = plugged("em7455");
+    let mut computer = Simulated::new(Weather { largest: 600, ..Weather::default() });
+    let (_, told) = up_with(&mut bus, &stick, &mut computer, &wanted(), None);
+    assert!(told.iter().any(|t| t.contains("those of 1420 bytes are not")), "{told:?}");
+
     let (mut bus, stick) = plugged("e3372h-stick");
     let mut computer = Simulated::new(Weather::default());
     let no_default = Wanted { no_default: true, mtu: Some(1280), check: Some(String::new()), ..wanted() };

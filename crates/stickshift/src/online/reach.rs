@@ -193,11 +193,12 @@ fn nat64_prefix(address: &IpAddr) -> Option<Ipv6Addr> {
 /// Sizes that operators take when 1500 is too much: docs/online.md section 2, row 26.
 pub(super) const SIZES: [u16; 3] = [1500, 1460, 1420];
 
-/// Finds the largest packet that gets through, and sets it where it is smaller than the interface's.
+/// Finds the largest packet that gets through, whatever was told of it, and sets it where it is smaller than the interface's; `is_set` by the
+/// owner or by another program, it is only said.
 ///
 /// # Errors
 /// What the computer reports.
-pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr]) -> Result<()> {
+pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], is_set: bool) -> Result<()> {
     let Some(state) = run.computer.card(card)? else { return Ok(()) };
     // Only somebody who answers echoes at all can show it.
     let mut to = None;
@@ -209,16 +210,33 @@ pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr]) -> Res
         }
     }
     let Some(to) = to else { return Ok(()) };
-    for bytes in SIZES.into_iter().filter(|b| u32::from(*b) <= state.mtu) {
-        let large = Probe::Echo { to, bytes, limit: PATIENCE / 2 };
-        if let Answer::Echo(_) = run.computer.probe(card, &large)? {
-            if u32::from(bytes) < state.mtu {
-                run.session.warn("mtu", format!("packets of {} bytes do not get through", state.mtu));
-                run.change(Change::Mtu { card: card.clone(), mtu: bytes.into() })?;
+    let Ok(whole) = u16::try_from(state.mtu) else { return Ok(()) };
+    for bytes in [whole].into_iter().chain(SIZES.into_iter().filter(|bytes| *bytes < whole)) {
+        // Twice: one packet may be lost by chance.
+        for _ in 0..2 {
+            let large = Probe::Echo { to, bytes, limit: PATIENCE / 2 };
+            let Answer::Echo(_) = run.computer.probe(card, &large)? else { continue };
+            if bytes < whole {
+                let lost = format!("packets of {whole} bytes do not get through");
+                if is_set {
+                    run.session.warn(
+                        "mtu",
+                        format!("{lost}, and those of {bytes} do: set the mtu of {card} to that"),
+                    );
+                } else {
+                    run.session.warn("mtu", lost);
+                    run.change(Change::Mtu { card: card.clone(), mtu: bytes.into() })?;
+                }
             }
             return Ok(());
         }
     }
+    let least = SIZES[SIZES.len() - 1].min(whole);
+    let text = format!(
+        "small echoes are answered, and those of {least} bytes are not: whoever answers may take small ones alone; where pages \
+         stay away, a smaller mtu helps"
+    );
+    run.session.note("mtu", text);
     Ok(())
 }
 

@@ -103,9 +103,7 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
         Some(words) => Some(words.clone()),
         None => reach::first_answer(run, card, &servers, addresses.gateway)?,
     };
-    if run.wanted.mtu.is_none() && addresses.mtu.is_none() && !addresses.foreign {
-        reach::fit_mtu(run, card, &servers)?;
-    }
+    reach::fit_mtu(run, card, &servers, run.wanted.mtu.is_some() || addresses.foreign)?;
     let reached = reach::check(run, card, &servers, answered)?;
     connection(run, bearer, reached.words)
 }
