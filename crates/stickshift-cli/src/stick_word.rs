@@ -106,7 +106,7 @@ mod tests {
         parts(&line, "", &mut all);
         let reaching = [
             "at", "sms", "ussd", "pin", "signal", "network", "ports", "hilink", "identify", "switch",
-            "convert", "load", "flash", "online",
+            "convert", "load", "flash", "online", "report",
         ];
         for (name, command) in all {
             let verb = name.split(' ').next().unwrap_or_default();

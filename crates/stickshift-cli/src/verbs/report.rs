@@ -31,7 +31,11 @@ const HEAD: &str = "stickshift report, format 1";
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
     /// The stick: USB port path, ids, tty or serial number; without it, every stick
-    #[arg(value_name = "STICK")]
+    #[arg(id = "stick_after", value_name = "STICK", conflicts_with = "stick")]
+    word: Option<String>,
+
+    /// The same, as an option
+    #[arg(long, value_name = "STICK")]
     stick: Option<String>,
 
     /// Write the report to FILE, after it was shown
@@ -94,7 +98,7 @@ pub(crate) fn run(context: &mut Context, args: ReportArgs) -> Result<()> {
     }
     let trace = args.with_trace.as_deref().map(trace_end).transpose()?;
     let mut bus = context.bus()?;
-    let sticks = match &args.stick {
+    let sticks = match args.word.as_ref().or(args.stick.as_ref()) {
         Some(wanted) => vec![context.stick(&mut *bus, Some(wanted))?],
         None => bus.sticks()?,
     };
