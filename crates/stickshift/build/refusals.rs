@@ -54,6 +54,11 @@ struct Connection {
     code: u16,
     state: String,
     words: String,
+    #[serde(default)]
+    owner: bool,
+    /// With it, a failure is a refusal as well.
+    #[serde(default)]
+    help: String,
 }
 
 /// `a-few-words` as `AFewWords`.
@@ -94,6 +99,18 @@ pub(super) fn tables(files: &[&str]) -> (String, String) {
                 texts.push_str(text);
                 texts.push('\n');
             }
+        }
+    }
+    for group in data.iter().flat_map(|data| &data.connection) {
+        for row in group.rows.iter().filter(|row| !row.help.is_empty()) {
+            writeln!(
+                code,
+                "Row {{ family: RefusalFamily::Connection, from: {0}, to: {0}, tried: None, kind: None, busy: false, in_doubt: false, owner: {1} }},",
+                row.code, row.owner,
+            )
+            .expect("a string takes all");
+            let cause = row.words.trim_start_matches("failed: ");
+            texts += &format!("\n{cause}\n{}\n{}\n", row.help, group.source);
         }
     }
     code += "];\n/// Every number of the data connection that is known.\npub static CONNECTIONS: &[ConnectionMeaning] = &[\n";

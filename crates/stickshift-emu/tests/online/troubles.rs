@@ -8,6 +8,7 @@ use stickshift::event::Cancel;
 use stickshift::link::Bus;
 use stickshift::modem::Modem;
 use stickshift::online::computer::{Change, Network};
+use stickshift::online::stay::Helps;
 use stickshift::online::{self, Computer, Connection, Simulated, Wanted, WantedWay, Weather};
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::sticks::catalogue;
@@ -43,6 +44,17 @@ fn what_was_wrong_is_what_is_said() {
     ] {
         assert_eq!(ended(fault), Err((kind, cause)), "{fault}");
     }
+}
+
+/// What a stick with HiLink firmware says of its own connection: the number counts as one of AT does.
+#[test]
+fn the_cause_that_a_web_page_tells_is_the_owner_s() {
+    let off = Wanted::default();
+    let (ended, told) = tried("e3372h-hilink", "refused=33", &off, Weather::default());
+    let error = ended.unwrap_err();
+    let by = error.refusal().map(|by| by.family);
+    assert_eq!((error.kind(), by), (ErrorKind::NetworkRefused, Some(RefusalFamily::Connection)), "{told:?}");
+    assert_eq!(Helps::against(&error), Helps::Owner);
 }
 
 #[test]

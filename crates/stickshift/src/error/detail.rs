@@ -136,6 +136,8 @@ pub enum RefusalFamily {
     Cusd,
     /// `<error><code>` of the HiLink web server.
     Hilink,
+    /// `ConnectionStatus` of the same: why its data connection does not come up.
+    Connection,
     /// A status of an MBIM function, section 9.4.5 of its specification.
     Mbim,
     /// A NAK of download mode.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::refusals::ConnectionState;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
 use crate::hilink::monitoring;
 use crate::hilink::{ABSENT, code_of, device, dialup, net};
 use crate::link::Changes;
@@ -134,6 +134,13 @@ impl Modem<'_> {
                     if up { "the data connection does not come up" } else { "the data connection stays up" };
                 let kind = if failed { ErrorKind::HilinkRefused } else { ErrorKind::Timeout };
                 let error = Error::new(kind, what).with("connection", status.connection_words());
+                let error = match status.connection_code.filter(|_| failed) {
+                    Some(code) => error.detail(Detail::Refusal(Refusal {
+                        family: RefusalFamily::Connection,
+                        code: code.into(),
+                    })),
+                    None => error,
+                };
                 return Err(error.with_verdict(Verdict::Recoverable));
             }
             self.sleep(Duration::from_secs(1));

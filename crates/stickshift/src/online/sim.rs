@@ -75,7 +75,11 @@ fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) 
                 access.pin_was_refused = true;
                 remember(run)?;
             }
-            if error.is(ErrorKind::AtRefused) && error.has(&Detail::CodeSent) {
+            let by_stick = matches!(
+                error.kind(),
+                ErrorKind::AtRefused | ErrorKind::HilinkRefused | ErrorKind::MbimRefused
+            );
+            if by_stick && error.has(&Detail::CodeSent) {
                 let next = "`stickshift pin status` shows the SIM, and `stickshift pin enter` enters the PIN";
                 let what = "the stick did not take the PIN, and does not say why";
                 let refused = Error::new(ErrorKind::SimPinNeeded, what).because(error);

@@ -164,7 +164,12 @@ const DISCONNECTED: u16 = 902;
 fn refused(run: &Run<'_, '_>, modem: &mut Modem<'_>, error: Error, is_dialled: bool) -> Error {
     let words = modem.connection().map(|status| status.connection).unwrap_or_default();
     let refused = Error::new(ErrorKind::NetworkRefused, "the stick's data connection does not come up");
-    let refused = refused.with("connection", words).because(error);
+    let refused = refused.with("connection", words);
+    // What is not explained by its number is told by the error itself.
+    let refused = match error.refusal() {
+        Some(by) if error.meaning().is_some() => refused.detail(Detail::Refusal(by)),
+        _ => refused.because(error),
+    };
     let changed = is_dialled || !run.record.on_stick.is_empty();
     refused.with_verdict(if changed { Verdict::Recoverable } else { Verdict::Untouched })
 }
