@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde::Serialize;
-use stickshift::error::{Error, Result};
+use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::host::child;
 use stickshift::link::{Bus, Moment};
 use stickshift::online::stay::{Health, Helps, Limits, Look, News, Per, Post, Rung, Site, Woke, stay};
@@ -22,6 +22,7 @@ use stickshift::stick::Place;
 use crate::context::Context;
 use crate::hosted;
 use crate::output::Report;
+use crate::output::json::Outcome;
 #[cfg(target_os = "linux")]
 use crate::verbs::online_journal::Journal;
 
@@ -154,7 +155,28 @@ pub(crate) fn run(
     if let Some(hook) = &hook {
         hook.wait();
     }
-    ended
+    if notify.is_managed() { of_service(context, ended, name) } else { ended }
+}
+
+/// How a service ends: systemd stops it in the ordinary course of things, and a stop before it was online is no failure.
+fn of_service(context: &Context, ended: Result<Taken>, place: String) -> Result<Taken> {
+    let error = match ended {
+        Err(error) => error,
+        taken => return taken,
+    };
+    let Some(outcome) = mere_stop(&error) else { return Err(error) };
+    context.output.outcome_is(outcome);
+    let now = error.fact("stick-now").map(str::to_owned);
+    Ok(Taken { place, stick: [error.to_string()].into_iter().chain(now).collect(), ..Taken::default() })
+}
+
+/// What a stop has left; `None` for every other end, and where that was not seen.
+fn mere_stop(error: &Error) -> Option<Outcome> {
+    match error.verdict().filter(|_| error.is(ErrorKind::Interrupted))? {
+        Verdict::Untouched => Some(Outcome::Untouched),
+        Verdict::Recoverable => Some(Outcome::Recoverable),
+        Verdict::Done | Verdict::Unknown => None,
+    }
 }
 
 /// What to do about a failure that nothing done here mends, the first time.
@@ -398,6 +420,14 @@ impl Notify {
         Notify { beat: None }
     }
 
+    /// Whether a service manager has started this, and waits for a word.
+    fn is_managed(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.socket.is_some();
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
     fn say(&self, text: &str) {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.socket {
@@ -418,6 +448,17 @@ mod tests {
         let text = |gone| happened(News::Waiting { gone }, "1-1.2").map(|happened| happened.text);
         assert!(text(true).is_some_and(|text| text.starts_with("the stick is gone from 1-1.2")));
         assert!(text(false).is_some_and(|text| text.starts_with("no stick is at 1-1.2")));
+    }
+
+    /// A unit that is stopped before it was online is not failed; one whose stick is in doubt, or that ended for another reason, is.
+    #[test]
+    fn a_service_that_is_stopped_has_not_failed() {
+        let ended = |kind, verdict| mere_stop(&Error::new(kind, "x").with_verdict(verdict));
+        let stopped = |verdict| ended(ErrorKind::Interrupted, verdict);
+        assert!(matches!(stopped(Verdict::Untouched), Some(Outcome::Untouched)));
+        assert!(matches!(stopped(Verdict::Recoverable), Some(Outcome::Recoverable)));
+        assert!(stopped(Verdict::Unknown).is_none());
+        assert!(ended(ErrorKind::Unsupported, Verdict::Recoverable).is_none());
     }
 
     #[test]
