@@ -116,9 +116,10 @@ impl FirmwareFile {
         self.image.version().unwrap_or_else(|| Version { platform: None, version: String::new() })
     }
 
-    /// Whether it is a set of raw partitions that does not name its stick, so that nothing compares it with one.
+    /// Whether it does not name its stick, so that nothing compares it with one: raw partitions, or main firmware in whatever form. Pages
+    /// for the web server are not made for one stick alone.
     pub fn is_nameless(&self) -> bool {
-        self.image.form == Form::Directory && self.version().platform.is_none()
+        self.version().platform.is_none() && (self.image.form == Form::Directory || self.is_main())
     }
 
     /// Whether it holds the main firmware. A file without a header is taken for one.

@@ -69,10 +69,12 @@ fn an_image_that_lost_its_signature_needs_consent() {
     {
         let mut plan = Plan::new("");
         super::plan(&[file(kind, payload)], &mut plan);
-        let objection = plan.unanswered(Consents::default()).map(|o| o.consent);
+        // These name no stick, too.
+        let given = Consents { mismatch: true, ..Consents::default() };
+        let objection = plan.unanswered(given).map(|o| o.consent);
         assert_eq!(objection, asked.then_some(Consent::Unsigned), "{kind:02x}");
         assert_eq!(plan.dangers.iter().any(|d| d.contains("has no signature")), warned, "{kind:02x}");
-        assert_eq!(plan.unanswered(Consents { unsigned: true, ..Consents::default() }), None);
+        assert_eq!(plan.unanswered(Consents { unsigned: true, ..given }), None);
     }
 }
 
@@ -100,4 +102,17 @@ fn a_folder_that_does_not_name_its_stick_needs_consent() {
     assert_eq!(plan.unanswered(Consents::default()).map(|o| o.consent), Some(Consent::Mismatch));
     assert!(!plan.evidence.iter().any(|line| line.contains("checksum")), "{plan:?}");
     assert!(plan.dangers.iter().any(|line| line.contains("nothing was checked")), "{plan:?}");
+}
+
+/// As raw partitions without a name: nothing compares them with a stick, whatever they are packed in.
+#[test]
+fn main_firmware_that_names_no_stick_is_objected_to() {
+    let objections = |file: FirmwareFile| {
+        let mut planned = Plan::new("");
+        plan(&[file], &mut planned);
+        planned.objections.iter().filter(|o| o.consent == Consent::Mismatch).count()
+    };
+    assert_eq!(objections(file(1, vec![7; 100])), 1);
+    assert_eq!(objections(file(4, vec![7; 100])), 0, "pages of the web server");
+    assert_eq!(objections(main_firmware("21.180.01.00.00", 3)), 0);
 }
