@@ -15,7 +15,6 @@
 mod apn;
 pub mod computer;
 mod down;
-pub(crate) mod kept;
 mod plan;
 pub mod probe;
 mod reach;

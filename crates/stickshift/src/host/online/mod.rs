@@ -2,6 +2,7 @@
 
 mod dhcp;
 mod dhcp6;
+mod kept;
 mod netlink;
 mod owner;
 mod pppd;
@@ -22,12 +23,13 @@ use crate::online::computer::{
     Card, CardState, Change, Computer, DhcpLease, MAIN_TABLE, Network, Owner, Pppd, PppdRuns, PppdState,
     Route, SettingName,
 };
-use crate::online::kept::Kept;
+
 use crate::online::probe::{Answer, Probe};
 use crate::online::record::{Record, Usage, VERSION};
 use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
 
+use kept::Kept;
 use netlink::{Netlink, News};
 use pppd::Programs;
 

@@ -10,7 +10,7 @@ use crate::online::computer::{Card, Change, Network, Route, Rule, SettingName};
 use crate::online::record::{Record, StickUndo, Usage};
 
 /// What can be kept.
-pub(crate) trait Kept: Sized {
+pub(super) trait Kept: Sized {
     fn to_json(&self) -> Value;
 
     /// `None` where the text is of something else. Fields that are not known are left aside.
