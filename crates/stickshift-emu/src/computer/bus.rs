@@ -9,6 +9,7 @@ use stickshift::stick::{Drive, Hindrance, Place, Stick};
 
 use crate::computer::http_link::VirtualHttp;
 use crate::computer::message_link::VirtualMessages;
+use crate::computer::present;
 use crate::computer::serial_link::VirtualPort;
 use crate::computer::shared::{Participant, Shared};
 use crate::computer::usb_link::VirtualUsb;
@@ -256,7 +257,7 @@ impl Bus for VirtualBus {
         computer.settle();
         let configuration = computer.configuration(place)?;
         let network = computer.appearance(place).is_some_and(|appearance| {
-            let mut shown = virtual_computer::interfaces(appearance, configuration).iter();
+            let mut shown = present::interfaces(appearance, configuration).iter();
             shown.any(|i| matches!(i.function, Function::Ethernet | Function::Ncm))
         });
         if !network {

@@ -6,6 +6,7 @@ mod faults;
 mod http_link;
 mod message_link;
 mod participants;
+mod present;
 mod serial_link;
 mod shared;
 mod usb_link;

@@ -7,14 +7,11 @@ use std::time::Duration;
 
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::link::Moment;
-use stickshift::stick::{Drive, DriveKind, Endpoint, Hindrance, Interface, Mode, Place, Role, Stick};
+use stickshift::stick::{Drive, DriveKind, Hindrance, Place, Stick};
 
-use crate::computer::drivers;
 use crate::computer::participants::Participants;
-use crate::device::{Appearance, Configuration, Device, Function, Unit, UsbInterface};
-
-/// Control channels that take AT commands are numbered from here.
-const CHANNELS: u32 = 1_000_000;
+use crate::computer::present::{CHANNELS, Holder, Present, interfaces};
+use crate::device::{Appearance, Device, Function, Unit};
 
 /// From the appearance of a device to its drivers, as on a laptop.
 const DRIVERS_BIND: Duration = Duration::from_millis(150);
@@ -47,28 +44,6 @@ impl Default for ModemManager {
     }
 }
 
-/// A device that shows on the bus.
-#[derive(Debug)]
-struct Present {
-    appearance: Appearance,
-    enumeration: u32,
-    bind_at: Moment,
-    bound: bool,
-    configuration: u8,
-    /// Serial ports by interface number.
-    ttys: BTreeMap<u8, u32>,
-    /// Numbers of control channels that take AT commands, by interface: no tty has one of these.
-    channels: BTreeMap<u8, u32>,
-    /// Drivers that the device is known to have, whatever its classes say.
-    drivers: BTreeMap<u8, Option<String>>,
-    /// Interfaces whose driver was detached.
-    detached: BTreeSet<u8>,
-    /// When ModemManager takes the ports, and when it gives them back.
-    probing: Option<(Moment, Moment)>,
-    /// Mounts of its drives: interface, unit, and where.
-    mounts: Vec<(u8, u8, String)>,
-}
-
 /// A port of the computer that does not let a device work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadPort {
@@ -80,39 +55,11 @@ pub enum BadPort {
     InterfaceNotAuthorized(u8),
 }
 
-impl Present {
-    /// Which driver binds to an interface.
-    fn driver(&self, interface: &UsbInterface) -> Option<String> {
-        match self.drivers.get(&interface.number) {
-            Some(known) => known.clone(),
-            None => drivers::usual(interface).map(str::to_owned),
-        }
-    }
-
-    /// The node of an interface's serial port or control channel.
-    fn node(&self, interface: u8, tty: u32) -> String {
-        if tty >= CHANNELS {
-            return "/dev/cdc-wdm0".to_owned();
-        }
-        let shown = interfaces(&self.appearance, self.configuration).iter();
-        let driver = shown.filter(|i| i.number == interface).find_map(|i| self.driver(i));
-        format!("/dev/{}{tty}", drivers::tty_name(driver.as_deref()))
-    }
-}
-
 struct UsbSocket {
     device: Box<dyn Device>,
     present: Option<Present>,
     /// tty numbers of the appearance before this one.
     last_ttys: BTreeSet<u32>,
-}
-
-/// Who holds a serial port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Holder {
-    /// A link of this process.
-    Us,
-    ModemManager(u32),
 }
 
 /// See the module.
@@ -374,7 +321,7 @@ impl VirtualComputer {
     pub(crate) fn devices(&self) -> Vec<Stick> {
         let places = self.slots.iter();
         let shown = places.filter_map(|(place, slot)| {
-            let mut stick = self.stick(place, slot.present.as_ref()?);
+            let mut stick = slot.present.as_ref()?.stick(place, &self.held);
             // The strings of a device whose drives are silent are locked, and nobody waits for them here.
             if self.locked_until(place).is_some() {
                 (stick.manufacturer, stick.product, stick.serial) = (None, None, None);
@@ -393,7 +340,7 @@ impl VirtualComputer {
 
     /// The device at `place`, with all that it says of itself.
     pub(crate) fn device_at(&self, place: &Place) -> Option<Stick> {
-        Some(self.stick(place, self.slots.get(place)?.present.as_ref()?))
+        Some(self.slots.get(place)?.present.as_ref()?.stick(place, &self.held))
     }
 
     /// The drives that the storage driver found, once it is bound and they answered it.
@@ -429,67 +376,6 @@ impl VirtualComputer {
         })
     }
 
-    fn stick(&self, place: &Place, present: &Present) -> Stick {
-        let appearance = &present.appearance;
-        Stick {
-            place: place.clone(),
-            id: appearance.id,
-            release: appearance.release,
-            class: appearance.class[0],
-            manufacturer: appearance.manufacturer.clone(),
-            product: appearance.product.clone(),
-            serial: appearance.serial.clone(),
-            configuration: present.configuration,
-            configurations: appearance.configurations.len() as u8,
-            interfaces: self.interfaces(present),
-            mode: Mode::Unknown,
-            evidence: Vec::new(),
-        }
-    }
-
-    fn interfaces(&self, present: &Present) -> Vec<Interface> {
-        let shown = interfaces(&present.appearance, present.configuration);
-        let is_qmi = |i: &&UsbInterface| present.driver(i).as_deref() == Some("qmi_wwan");
-        let to_interface = |appearance: &UsbInterface| {
-            let qmi = is_qmi(&appearance)
-                .then(|| shown.iter().filter(is_qmi).take_while(|i| i.number != appearance.number).count());
-            let first = &appearance.alternates[0];
-            let endpoints = first.endpoints.iter().map(|&(address, kind, max_packet)| Endpoint {
-                address,
-                kind,
-                max_packet,
-            });
-            let bound = present.bound && !present.detached.contains(&appearance.number);
-            let tty = present.ttys.get(&appearance.number);
-            let driver = present.driver(appearance);
-            let control = matches!(first.class[0], 0x02 | 0xe0) || appearance.function == Function::Ncm;
-            let netdev = match appearance.function {
-                _ if driver.is_none() => None,
-                Function::Ethernet if control => Some("usb0".to_owned()),
-                Function::Ncm if first.class[0] != drivers::CDC_DATA => Some("wwan0".to_owned()),
-                _ => qmi.map(|number| format!("wwan{number}")),
-            };
-            Interface {
-                number: appearance.number,
-                class: first.class[0],
-                subclass: first.class[1],
-                protocol: first.class[2],
-                endpoints: endpoints.collect(),
-                role: Role::Other,
-                cdc_wdm: match qmi {
-                    Some(number) => bound.then(|| format!("/dev/cdc-wdm{number}")),
-                    None => (bound && driver.is_some() && drivers::has_control_channel(appearance))
-                        .then(|| "/dev/cdc-wdm0".to_owned()),
-                },
-                driver: driver.filter(|_| bound),
-                tty: tty.map(|n| present.node(appearance.number, *n)),
-                netdev: netdev.filter(|_| bound),
-                holder: tty.and_then(|n| self.held.get(n)).map(in_words),
-            }
-        };
-        shown.iter().map(to_interface).collect()
-    }
-
     /// The enumeration of what stands at `place` now.
     pub(crate) fn enumeration(&self, place: &Place) -> Option<u32> {
         self.slots.get(place)?.present.as_ref().map(|p| p.enumeration)
@@ -516,7 +402,7 @@ impl VirtualComputer {
             let (what, by) = match holder {
                 Holder::Us => ("stickshift itself holds the port", Detail::HeldHere),
                 Holder::ModemManager(_) => {
-                    ("another program holds the port", Detail::Holder(in_words(holder)))
+                    ("another program holds the port", Detail::Holder(holder.in_words()))
                 }
             };
             return Err(Error::new(ErrorKind::PortBusy, what).with("port", path).detail(by));
@@ -574,9 +460,7 @@ impl VirtualComputer {
     pub(crate) fn detach(&mut self, place: &Place, interface: u8) -> Result<bool> {
         let present = self.present(place)?;
         let held = present.bound
-            && interfaces(&present.appearance, present.configuration)
-                .iter()
-                .any(|i| i.number == interface && present.driver(i).is_some());
+            && present.shown().iter().any(|i| i.number == interface && present.driver(i).is_some());
         let detached = held && present.detached.insert(interface);
         if detached {
             present.mounts.retain(|mount| mount.0 != interface);
@@ -592,24 +476,11 @@ impl VirtualComputer {
         if !present.bound || present.detached.contains(&interface) {
             return Ok(None);
         }
-        let shown = interfaces(&present.appearance, present.configuration);
+        let shown = present.shown();
         Ok(shown.iter().find(|i| i.number == interface).and_then(|i| present.driver(i)))
     }
 }
 
 pub(crate) fn gone() -> Error {
     Error::new(ErrorKind::Disconnected, "the stick disconnected")
-}
-
-fn in_words(holder: &Holder) -> String {
-    match holder {
-        Holder::Us => "stickshift".to_owned(),
-        Holder::ModemManager(pid) => format!("ModemManager (pid {pid})"),
-    }
-}
-
-/// The interfaces of a configuration of an appearance.
-pub(crate) fn interfaces(appearance: &Appearance, configuration: u8) -> &[UsbInterface] {
-    let active: Option<&Configuration> = appearance.configurations.iter().find(|c| c.value == configuration);
-    active.map_or(&[], |c| c.interfaces.as_slice())
 }
