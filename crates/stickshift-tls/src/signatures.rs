@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use p256::ecdsa::signature::digest::Update;
 use p256::ecdsa::signature::{DigestVerifier, Verifier};
 use rsa::PublicKey as RsaKey;
 use rsa::pkcs1::DecodeRsaPublicKey;
@@ -42,39 +43,26 @@ impl SignatureVerificationAlgorithm for Algorithm {
     }
 }
 
-fn p256<D: Digest + p256::ecdsa::signature::digest::Update>(
-    key: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> Option<()>
-where
-    p256::ecdsa::VerifyingKey: DigestVerifier<D, p256::ecdsa::DerSignature>,
-{
-    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-    let signature = p256::ecdsa::DerSignature::try_from(signature).ok()?;
-    let hashed = |digest: &mut D| {
-        Digest::update(digest, message);
-        Ok(())
+/// ECDSA over the curve of a crate, whose name the function has.
+macro_rules! ecdsa {
+    ($curve:ident) => {
+        fn $curve<D: Digest + Update>(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()>
+        where
+            $curve::ecdsa::VerifyingKey: DigestVerifier<D, $curve::ecdsa::DerSignature>,
+        {
+            let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+            let signature = $curve::ecdsa::DerSignature::try_from(signature).ok()?;
+            let hashed = |digest: &mut D| {
+                Digest::update(digest, message);
+                Ok(())
+            };
+            key.verify_digest(hashed, &signature).ok()
+        }
     };
-    key.verify_digest(hashed, &signature).ok()
 }
 
-fn p384<D: Digest + p256::ecdsa::signature::digest::Update>(
-    key: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> Option<()>
-where
-    p384::ecdsa::VerifyingKey: DigestVerifier<D, p384::ecdsa::DerSignature>,
-{
-    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-    let signature = p384::ecdsa::DerSignature::try_from(signature).ok()?;
-    let hashed = |digest: &mut D| {
-        Digest::update(digest, message);
-        Ok(())
-    };
-    key.verify_digest(hashed, &signature).ok()
-}
+ecdsa!(p256);
+ecdsa!(p384);
 
 fn rsa_key(key: &[u8]) -> Option<RsaKey> {
     RsaKey::from_pkcs1_der(key).ok().filter(|key| key.size() >= SHORTEST_RSA)

@@ -32,6 +32,15 @@ impl Authority<'_> {
         self.openssl(&args);
     }
 
+    /// Two authorities, `ours` and `theirs`, and a broker of ours: `good`.
+    fn of_two(folder: &Path) -> Authority<'_> {
+        let made = Authority(folder);
+        made.authority("ours", &P256);
+        made.authority("theirs", &P256);
+        made.certificate("good", "ours", &P256, HERE, &["-days", "2"]);
+        made
+    }
+
     /// A certificate that an authority signs, for a name, from a time on for some days.
     fn certificate(&self, name: &str, by: &str, kind: &[&str], extensions: &str, times: &[&str]) {
         let (key, request, certificate) =
@@ -104,10 +113,7 @@ fn only_a_broker_with_the_right_certificate_is_told_anything() {
     }
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let made = Authority(folder);
-    made.authority("ours", &P256);
-    made.authority("theirs", &P256);
-    made.certificate("good", "ours", &P256, HERE, &["-days", "2"]);
+    let made = Authority::of_two(folder);
     made.certificate("elsewhere", "ours", &P256, "subjectAltName=DNS:mqtt.example\n", &["-days", "2"]);
     made.certificate("old", "ours", &P256, HERE, &["-days", "-1"]);
     made.certificate("stranger", "theirs", &P256, HERE, &["-days", "2"]);
@@ -186,10 +192,7 @@ fn a_broker_may_want_a_certificate() {
     }
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let made = Authority(folder);
-    made.authority("ours", &P256);
-    made.authority("theirs", &P256);
-    made.certificate("good", "ours", &P256, HERE, &["-days", "2"]);
+    let made = Authority::of_two(folder);
     made.certificate("rack", "ours", &P256, "keyUsage=digitalSignature\n", &["-days", "2"]);
     made.certificate("stranger", "theirs", &P256, "keyUsage=digitalSignature\n", &["-days", "2"]);
     let broker = mosquitto(folder, "good", true);

@@ -8,6 +8,8 @@ pub(crate) mod dns;
 mod icmp6;
 pub(crate) mod ip;
 mod operator;
+#[cfg(test)]
+pub(crate) mod page_reader;
 mod site;
 pub(crate) mod wire;
 

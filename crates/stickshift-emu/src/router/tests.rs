@@ -5,6 +5,7 @@ use smoltcp::socket::tcp;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
 use super::*;
+use crate::network::page_reader::{self, PageReader, TURNS};
 use crate::sticks::catalogue::plugged_in;
 
 /// A host with one network card and a stick at the other end of its cable.
@@ -53,12 +54,7 @@ impl Rig {
     }
 
     fn connect_to(&mut self, address: IpAddress) -> SocketHandle {
-        let buffer = || tcp::SocketBuffer::new(vec![0; 8192]);
-        let handle = self.sockets.add(tcp::Socket::new(buffer(), buffer()));
-        let port = 40_000 + u16::try_from(self.sockets.iter().count()).unwrap();
-        let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
-        socket.connect(self.host.context(), (address, 80), port).unwrap();
-        handle
+        page_reader::connect(&mut self.host, &mut self.sockets, address, 8192)
     }
 
     /// Sends a request and reads until the server closes.
@@ -67,26 +63,14 @@ impl Rig {
     }
 
     fn get_from(&mut self, address: IpAddress, path: &str) -> String {
-        let handle = self.connect_to(address);
-        let mut request = Some(format!("GET {path} HTTP/1.1\r\nHost: 192.168.8.1\r\n\r\n"));
-        let mut answer = Vec::new();
-        for _ in 0..3000 {
+        let mut page = PageReader::new(self.connect_to(address), path, "192.168.8.1");
+        for _ in 0..TURNS {
             self.step();
-            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
-            if socket.can_send()
-                && let Some(request) = request.take()
-            {
-                socket.send_slice(request.as_bytes()).unwrap();
-            }
-            while socket.can_recv() {
-                socket.recv(|bytes| (bytes.len(), answer.extend_from_slice(bytes))).unwrap();
-            }
-            if request.is_none() && !socket.may_recv() && !answer.is_empty() {
-                socket.close();
-                return String::from_utf8(answer).unwrap();
+            if page.turn(&mut self.sockets) && !page.answer.is_empty() {
+                return String::from_utf8(page.answer).unwrap();
             }
         }
-        panic!("no answer to {path}: {}", String::from_utf8_lossy(&answer));
+        panic!("no answer to {path}: {}", String::from_utf8_lossy(&page.answer));
     }
 }
 

@@ -2,6 +2,7 @@ use smoltcp::wire::{IpAddress, IpCidr};
 
 use super::*;
 use crate::network::bearer::addresses;
+use crate::network::page_reader::{self, PageReader, TURNS};
 
 /// A host with the addresses of a bearer, and the network at its other end.
 struct Rig {
@@ -47,27 +48,12 @@ impl Rig {
 
     /// Sends a request to port 80 of an address and reads until the server closes; `None` when it never does.
     fn get(&mut self, address: IpAddress, path: &str) -> Option<Vec<u8>> {
-        let buffer = || tcp::SocketBuffer::new(vec![0; 60_000]);
-        let handle = self.sockets.add(tcp::Socket::new(buffer(), buffer()));
-        let port = 40_000 + u16::try_from(self.sockets.iter().count()).unwrap();
-        let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
-        socket.connect(self.host.context(), (address, WEB), port).unwrap();
-        let mut request = Some(format!("GET {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"));
-        let mut answer = Vec::new();
-        for _ in 0..3000 {
+        let handle = page_reader::connect(&mut self.host, &mut self.sockets, address, 60_000);
+        let mut page = PageReader::new(handle, path, "example.org");
+        for _ in 0..TURNS {
             self.step();
-            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(handle);
-            if socket.can_send()
-                && let Some(request) = request.take()
-            {
-                socket.send_slice(request.as_bytes()).unwrap();
-            }
-            while socket.can_recv() {
-                socket.recv(|bytes| (bytes.len(), answer.extend_from_slice(bytes))).unwrap();
-            }
-            if request.is_none() && !socket.may_recv() {
-                socket.close();
-                return Some(answer).filter(|answer| !answer.is_empty());
+            if page.turn(&mut self.sockets) {
+                return Some(page.answer).filter(|answer| !answer.is_empty());
             }
         }
         None
