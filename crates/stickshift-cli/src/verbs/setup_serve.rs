@@ -18,6 +18,8 @@ pub(super) fn unit(program: &str, group: &str) -> String {
          ExecStart={program} serve $OPTIONS\n\
          Restart=on-failure\n\
          RestartPreventExitStatus=2\n\
+         # A job that works on a stick stops at its next safe step; one that is killed leaves a state that nobody knows.\n\
+         TimeoutStopSec=11min\n\
          # Not root: the udev rules of `stickshift setup udev` let this group open sticks.\n\
          DynamicUser=yes\n\
          User=stickshift\n\
@@ -66,6 +68,8 @@ mod tests {
             );
         }
         assert!(unit.contains("serve $OPTIONS\n") && unit.contains("DynamicUser=yes"));
+        // As long as the server waits for its jobs, and some.
+        assert!(unit.contains("TimeoutStopSec=11min\n"));
         let folder = tempfile::tempdir().unwrap();
         let files =
             ["stickshift-serve.service", "stickshift-serve.socket"].map(|name| folder.path().join(name));
