@@ -395,21 +395,7 @@ impl Notify {
 
     #[cfg(target_os = "linux")]
     fn open() -> Notify {
-        use std::os::linux::net::SocketAddrExt;
-        use std::os::unix::ffi::OsStrExt;
-        use std::os::unix::net::{SocketAddr, UnixDatagram};
-
-        let connect = || {
-            let path = env::var_os("NOTIFY_SOCKET")?;
-            let address = match path.as_bytes().strip_prefix(b"@") {
-                Some(name) => SocketAddr::from_abstract_name(name).ok()?,
-                None => SocketAddr::from_pathname(&path).ok()?,
-            };
-            let socket = UnixDatagram::unbound().ok()?;
-            socket.connect_addr(&address).ok()?;
-            Some(socket)
-        };
-        let socket = connect();
+        let socket = env::var_os("NOTIFY_SOCKET").and_then(|path| connected(&path));
         let wanted = env::var("WATCHDOG_USEC").ok().and_then(|usec| usec.parse().ok());
         let beat = wanted.filter(|_| socket.is_some()).map(|usec: u64| Duration::from_micros(usec / 2));
         Notify { socket, beat }
@@ -439,6 +425,23 @@ impl Notify {
     }
 }
 
+/// A socket of a service manager. One that reads nothing any more holds nobody up for long.
+#[cfg(target_os = "linux")]
+fn connected(path: &std::ffi::OsStr) -> Option<std::os::unix::net::UnixDatagram> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+    let address = match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name).ok()?,
+        None => SocketAddr::from_pathname(path).ok()?,
+    };
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.connect_addr(&address).ok()?;
+    socket.set_write_timeout(Some(Duration::from_millis(200))).ok()?;
+    Some(socket)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -459,6 +462,18 @@ mod tests {
         assert!(matches!(stopped(Verdict::Recoverable), Some(Outcome::Recoverable)));
         assert!(stopped(Verdict::Unknown).is_none());
         assert!(ended(ErrorKind::Unsupported, Verdict::Recoverable).is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_service_manager_that_reads_nothing_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let _mute = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        let notify = Notify { socket: connected(path.as_os_str()), beat: None };
+        let socket = notify.socket.as_ref().unwrap();
+        while socket.send(b"x").is_ok() {}
+        notify.say("READY=1\n");
     }
 
     #[test]
