@@ -93,6 +93,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             alone("stickshift setup man --dir man1", "manual pages of every verb"),
         ],
     ),
+    #[cfg(feature = "flash")]
     (
         "firmware",
         &[
@@ -110,6 +111,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift profile check /etc/usb_modeswitch.d/*", "what is wrong with your own"),
         ],
     ),
+    #[cfg(feature = "learn")]
     (
         "learn",
         &[
@@ -118,6 +120,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift learn stick.pcapng --format tplink -o stick.bin", "for a TP-Link router"),
         ],
     ),
+    #[cfg(feature = "router")]
     (
         "router",
         &[
@@ -126,6 +129,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift router extract mr3020.bin /etc/passwd -o passwd", "one of them"),
         ],
     ),
+    #[cfg(feature = "flash")]
     (
         "convert",
         &[
@@ -147,6 +151,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             ),
         ],
     ),
+    #[cfg(feature = "flash")]
     (
         "load",
         &[
@@ -158,6 +163,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             ),
         ],
     ),
+    #[cfg(feature = "flash")]
     (
         "loader",
         &[
@@ -166,6 +172,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift loader table loader.bin", "its partition table"),
         ],
     ),
+    #[cfg(feature = "flash")]
     (
         "flash",
         &[
@@ -178,6 +185,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift flash firmware.bin --resume", "after an interruption"),
         ],
     ),
+    #[cfg(feature = "virtual")]
     (
         "rehearse",
         &[
@@ -187,6 +195,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             alone("stickshift rehearse --files files", "files to try the other verbs with"),
         ],
     ),
+    #[cfg(feature = "virtual")]
     (
         "virtual",
         &[
@@ -197,6 +206,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift virtual --from report.txt --attach kernel", "the stick of a report"),
         ],
     ),
+    #[cfg(feature = "hilink-verb")]
     (
         "hilink",
         &[
@@ -223,6 +233,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             on("e3372h-stick", "stickshift sms delete SM:0", "delete one"),
         ],
     ),
+    #[cfg(feature = "ussd")]
     (
         "ussd",
         &[
@@ -254,6 +265,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift network use auto", "let the stick choose"),
         ],
     ),
+    #[cfg(feature = "online")]
     (
         "online",
         &[
@@ -268,6 +280,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift online down", "hangs up, and puts everything back"),
         ],
     ),
+    #[cfg(feature = "ports")]
     (
         "ports",
         &[
@@ -275,7 +288,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             on("e3372h-stick", "stickshift ports set at,modem,ncm", "choose them, from the next start on"),
         ],
     ),
-    #[cfg(feature = "web")]
+    #[cfg(feature = "mqtt")]
     (
         "bridge",
         &[
@@ -284,6 +297,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift bridge mqtt --allow sms-send,ussd", "commands that may come from there"),
         ],
     ),
+    #[cfg(feature = "web")]
     (
         "serve",
         &[
@@ -294,6 +308,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift serve --unix /run/stickshift.sock", "for a proxy or a script"),
         ],
     ),
+    #[cfg(any(feature = "flash", feature = "learn", feature = "pasted", feature = "router"))]
     (
         "inspect",
         &[
@@ -302,6 +317,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("lsusb -v > lsusb.txt; stickshift inspect lsusb.txt", "which stick a text is about"),
         ],
     ),
+    #[cfg(feature = "report")]
     (
         "report",
         &[
