@@ -461,7 +461,7 @@ fn check_results(results: &Path, names: &[String], told: &[Vec<String>]) -> Resu
         let text =
             fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(25)..].iter().for_each(|line| println!("    {line}"));
+        lines[lines.len().saturating_sub(60)..].iter().for_each(|line| println!("    {line}"));
     }
     let ended = |lines: &Vec<String>| lines.iter().any(|line| line == "done");
     if let Some(cut) = told.iter().position(|lines| !ended(lines)) {
