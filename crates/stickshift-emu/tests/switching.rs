@@ -154,8 +154,12 @@ fn a_stick_that_is_pulled_out_after_its_message_is_not_called_switched() {
 
 /// Every message that is known, on sticks of both firmwares: it leads to one of the ids that owners report.
 fn plugged_from_the_catalogue(name: &str) -> (VirtualBus, Stick) {
+    plugged_with(name, None)
+}
+
+fn plugged_with(name: &str, fault: Option<&str>) -> (VirtualBus, Stick) {
     let mut bus = VirtualBus::new();
-    bus.plug(&place(), catalogue::virtual_stick(name, 1, None).unwrap());
+    bus.plug(&place(), catalogue::virtual_stick(name, 1, fault).unwrap());
     bus.advance(Duration::from_secs(2));
     let stick = bus.device(&place()).unwrap().expect("the stick is plugged in");
     (bus, stick)
@@ -176,6 +180,20 @@ fn an_alternate_setting_can_be_the_message() {
     let (before, after) =
         switched_by("alternate-setting", Parameters { alt_setting: Some(1), ..Parameters::default() });
     assert_eq!((before.id.product, after.id.product), (1, 2));
+}
+
+/// A hub that has much to do notices late that it left: its second request is for what comes back.
+#[test]
+fn a_stick_that_restarts_in_the_middle_may_leave_late() {
+    let catalogue = Catalogue::builtin();
+    for fault in [None, Some("leaves-late")] {
+        let (mut bus, stick) = plugged_with("sony-md400", fault);
+        let usual = request(&catalogue, Goal::Usual);
+        let prepared = prepare(&mut bus, &stick, &usual, &mut Session::quiet()).unwrap();
+        let switched = switch_and_wait(&mut bus, prepared, &mut Session::quiet());
+        let switched = switched.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!((switched.stick.id, switched.stick.configuration), (stick.id, 2), "{fault:?}");
+    }
 }
 
 #[test]

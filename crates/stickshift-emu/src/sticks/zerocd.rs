@@ -213,7 +213,11 @@ impl ZeroCd {
             Behaviour::ComesBackUnchanged => self.leave(now, Some(Shows::First)),
             Behaviour::NeverComesBack => self.leave(now, None),
             Behaviour::WaitsForReset => self.at_reset = Some(message),
-            Behaviour::Switches | Behaviour::NoStatus | Behaviour::VanishesEarly | Behaviour::Busy(_) => {
+            Behaviour::Switches
+            | Behaviour::NoStatus
+            | Behaviour::VanishesEarly
+            | Behaviour::LeavesLate(_)
+            | Behaviour::Busy(_) => {
                 self.leave(now, Some(Shows::Target(message)));
             }
         }
@@ -221,8 +225,12 @@ impl ZeroCd {
     }
 
     fn leave(&mut self, now: Moment, then: Option<Shows>) {
-        let early = self.options.behaviour == Behaviour::VanishesEarly;
-        let gone = now + if early { Duration::ZERO } else { self.options.leaves_after };
+        let gone = now
+            + match self.options.behaviour {
+                Behaviour::VanishesEarly => Duration::ZERO,
+                Behaviour::LeavesLate(later) => self.options.leaves_after + later,
+                _ => self.options.leaves_after,
+            };
         self.coming.push_back((gone, Shows::Nothing));
         self.coming.extend(then.map(|shows| (gone + self.options.off_bus, shows)));
     }

@@ -46,7 +46,7 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
             }
             End::AwaitReturn { step } => {
                 drop(link);
-                link = reopen(bus, &stick, &sequence, step, session)?;
+                link = reopen(bus, &stick, address, &sequence, step, session)?;
                 address = bus.address(&stick.place).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
                 let view = View::of(link.as_mut()).map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
                 from = sequence.after_return(step, &view);
@@ -58,10 +58,12 @@ pub fn send(bus: &mut dyn Bus, prepared: Prepared, session: &mut Session<'_>) ->
     Ok(SentSequence { expectation, observations, refused })
 }
 
-/// Opens what comes back at the place of a stick that restarts in the middle of its method.
+/// Opens what comes back at the place of a stick that restarts in the middle of its method. A busy hub takes its time to notice that it left:
+/// what still has its address is asked last.
 fn reopen(
     bus: &mut dyn Bus,
     stick: &Stick,
+    address: Option<u32>,
     sequence: &Sequence,
     step: usize,
     session: &mut Session<'_>,
@@ -72,15 +74,13 @@ fn reopen(
     session.step("await-return", "waiting for the stick to come back");
     let earliest = bus.now() + *at_least;
     let latest = earliest + *at_most;
+    let mut left = address.is_none();
     let back = until(bus, session, |bus| {
         let now = bus.now();
+        left |= bus.address(&stick.place)? != address;
         let there = bus.device(&stick.place)?.is_some_and(|s| s.id == stick.id && s.configuration != 0);
-        Ok(match there {
-            true if now >= earliest => Look::Done(true),
-            false if now >= latest => Look::Done(false),
-            true => Look::Again(earliest),
-            false => Look::Again(latest),
-        })
+        let ready = if there && left { earliest } else { latest };
+        Ok(if now >= ready { Look::Done(there) } else { Look::Again(ready) })
     });
     // The stick forgets what it got so far when it is plugged in again; what the bus does not tell is not known.
     let back = back.map_err(|e| match e.is(ErrorKind::Interrupted) {

@@ -25,12 +25,14 @@ pub enum Behaviour {
     NeverComesBack,
     /// Switches, but its drive answers no command for this long after it appeared: the storage driver hangs in its first questions.
     Busy(Duration),
+    /// Switches, and stays on the bus this much longer before it leaves.
+    LeavesLate(Duration),
     /// Takes its message, and shows what it made of it after the next reset of its port.
     WaitsForReset,
 }
 
 /// The words for them, and what each does.
-const BEHAVIOURS: [(&str, Behaviour, &str); 9] = [
+const BEHAVIOURS: [(&str, Behaviour, &str); 10] = [
     ("switches", Behaviour::Switches, "Nothing goes wrong."),
     ("ignores", Behaviour::Ignores, "The stick answers its switch message and does nothing."),
     ("stalls", Behaviour::Stalls, "The stick stalls its switch message and does nothing."),
@@ -46,6 +48,11 @@ const BEHAVIOURS: [(&str, Behaviour, &str); 9] = [
         "busy",
         Behaviour::Busy(Duration::from_secs(5)),
         "The stick's drive answers nothing for 5 s after it appeared.",
+    ),
+    (
+        "leaves-late",
+        Behaviour::LeavesLate(Duration::from_secs(7)),
+        "The stick switches, and stays on the bus 7 s longer before it leaves.",
     ),
     (
         "waits-for-reset",
