@@ -455,13 +455,12 @@ fn check_results(results: &Path, names: &[String], told: &[Vec<String>]) -> Resu
         told.iter().flatten().any(|line| line.split(' ').take(2).eq(["pass", name.as_str()]))
     };
     let failed: Vec<&String> = names.iter().filter(|name| !passed(name)).collect();
+    let again = told.iter().flatten().filter_map(|line| line.strip_prefix("again ")?.split(' ').next());
+    for name in again {
+        show_end(&results.join(format!("logs/{name}.first.log")), &format!("{name} failed at first"));
+    }
     for name in &failed {
-        let log = results.join(format!("logs/{name}.log"));
-        println!("--- {name}: the end of {}", log.display());
-        let text =
-            fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(60)..].iter().for_each(|line| println!("    {line}"));
+        show_end(&results.join(format!("logs/{name}.log")), name);
     }
     let ended = |lines: &Vec<String>| lines.iter().any(|line| line == "done");
     if let Some(cut) = told.iter().position(|lines| !ended(lines)) {
@@ -473,6 +472,13 @@ fn check_results(results: &Path, names: &[String], told: &[Vec<String>]) -> Resu
     }
     let listed = failed.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     Err(format!("{} of {} scenarios failed: {listed}", failed.len(), names.len()))
+}
+
+fn show_end(log: &Path, name: &str) {
+    println!("--- {name}: the end of {}", log.display());
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].iter().for_each(|line| println!("    {line}"));
 }
 
 fn make(path: &Path) -> Result<(), String> {
