@@ -113,6 +113,8 @@ impl Message {
 pub struct Received<'a> {
     /// `RTM_*`, [`kind::ERROR`] or [`kind::DONE`].
     pub kind: u16,
+    /// `NLM_F_*`.
+    pub flags: u16,
     /// Of the request that it answers.
     pub sequence: u32,
     /// What follows the header.
@@ -120,6 +122,11 @@ pub struct Received<'a> {
 }
 
 impl<'a> Received<'a> {
+    /// Whether what a dump lists changed while it was made (`NLM_F_DUMP_INTR`): entries may be missing.
+    pub fn interrupted(&self) -> bool {
+        self.flags & 0x10 != 0
+    }
+
     /// The error number of an acknowledgement; 0 for done. `None` for another kind of message.
     pub fn error(&self) -> Option<i32> {
         let number = self.body.get(..4).and_then(|b| b.try_into().ok()).map(i32::from_ne_bytes);
@@ -151,6 +158,7 @@ pub fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Received<'_>> {
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(Received {
             kind: u16::from_ne_bytes(message[4..6].try_into().ok()?),
+            flags: u16::from_ne_bytes(message[6..8].try_into().ok()?),
             sequence: u32::from_ne_bytes(message[8..12].try_into().ok()?),
             body: &message[HEADER..],
         })
@@ -224,6 +232,16 @@ mod tests {
     fn errors_are_numbers() {
         let refused = Message::new(kind::ERROR, 0, &(-17i32).to_ne_bytes()).bytes(1);
         assert_eq!(messages(&refused).next().and_then(|m| m.error()), Some(17));
+    }
+
+    #[test]
+    fn a_dump_says_that_it_was_interrupted() {
+        let interrupted = |flags| {
+            let bytes = Message::new(kind::NEW_ROUTE, flags, &route_body(INET, 0, 0, false)).bytes(1);
+            messages(&bytes).next().unwrap().interrupted()
+        };
+        assert!(interrupted(0x2 | 0x10));
+        assert!(!interrupted(0x2));
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
@@ -20,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One dump has at most this much: a router with a full table is no place for a stick.
 const MOST: usize = 8 * 1024 * 1024;
+
+/// So often a dump is asked for again that was interrupted by another program's change: ten sticks come up at once.
+const DUMPS: usize = 20;
 
 /// `ip -6 route` without a metric: the kernel takes 1024.
 const METRIC_V6: u32 = 1024;
@@ -65,23 +69,42 @@ impl Netlink {
         Ok(Netlink { socket: socket_of(0)?, sequence: 0 })
     }
 
+    /// What the kernel lists, whole: the messages' bytes, each with its header.
+    fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Vec<u8>, i32> {
+        for _ in 1..DUMPS {
+            let bytes = self.ask(Message::new(kind, nl::DUMP, body))?;
+            if !nl::messages(&bytes).any(|message| message.interrupted()) {
+                return Ok(bytes);
+            }
+        }
+        // Who changes things all the time must not keep us from going on.
+        self.ask(Message::new(kind, nl::DUMP, body))
+    }
+
     /// Sends a request and gives what came: the messages' bytes, each with its header.
     fn ask(&mut self, message: Message) -> Result<Vec<u8>, i32> {
         let os = |e: rustix::io::Errno| e.raw_os_error();
         self.sequence += 1;
         let bytes = message.bytes(self.sequence);
-        sendto(&self.socket, &bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).map_err(os)?;
+        let kernel = SocketAddrNetlink::new(0, 0);
+        retry_on_intr(|| sendto(&self.socket, &bytes, SendFlags::empty(), &kernel)).map_err(os)?;
         let mut all = Vec::new();
         let mut buffer = vec![0; 64 * 1024];
+        let patience = Timespec::try_from(PATIENCE).unwrap_or(Timespec { tv_sec: 2, tv_nsec: 0 });
         loop {
-            let timeout = Timespec::try_from(PATIENCE).unwrap_or(Timespec { tv_sec: 2, tv_nsec: 0 });
-            if poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)).map_err(os)? == 0 {
+            let ready = || poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
+            if retry_on_intr(ready).map_err(os)? == 0 {
                 return Err(libc::ETIMEDOUT);
             }
-            let (n, _) = recv(&self.socket, &mut buffer[..], RecvFlags::empty()).map_err(os)?;
-            // The last message of a dump may come with others before it.
-            all.extend(&buffer[..n]);
-            for received in nl::messages(&buffer[..n]).filter(|m| m.sequence == self.sequence) {
+            let (n, _) =
+                retry_on_intr(|| recv(&self.socket, &mut buffer[..], RecvFlags::empty())).map_err(os)?;
+            let answers = |m: &nl::Received<'_>| m.sequence == self.sequence;
+            // What is left of an earlier answer is not part of this one.
+            if nl::messages(&buffer[..n]).any(|m| answers(&m)) {
+                // The last message of a dump may come with others before it.
+                all.extend(&buffer[..n]);
+            }
+            for received in nl::messages(&buffer[..n]).filter(answers) {
                 match (received.kind, received.error()) {
                     (kind::DONE, _) | (_, Some(0)) => return Ok(all),
                     (_, Some(number)) => return Err(number),
@@ -96,8 +119,9 @@ impl Netlink {
 
     /// Every address that can be used, by interface number.
     pub(super) fn addresses(&mut self) -> Result<Vec<(u32, Network)>> {
-        let dump = Message::new(kind::GET_ADDRESS, nl::DUMP, &nl::address_body(0, 0, 0));
-        let bytes = self.ask(dump).map_err(|e| failed("the kernel does not list addresses", e))?;
+        let bytes = self
+            .dump(kind::GET_ADDRESS, &nl::address_body(0, 0, 0))
+            .map_err(|e| failed("the kernel does not list addresses", e))?;
         let mut found = Vec::new();
         for message in nl::messages(&bytes).filter(|m| m.kind == kind::NEW_ADDRESS) {
             let [_, prefix, flags, scope, index @ ..] = message.body else { continue };
@@ -120,9 +144,12 @@ impl Netlink {
     pub(super) fn routes(&mut self, name: impl Fn(u32) -> Option<String>) -> Result<Vec<Route>> {
         let mut found = Vec::new();
         for family in [nl::INET, nl::INET6] {
-            let dump = Message::new(kind::GET_ROUTE, nl::DUMP, &nl::route_body(family, 0, 0, false));
-            // A kernel without IPv6 has none.
-            let Ok(bytes) = self.ask(dump) else { continue };
+            let bytes = match self.dump(kind::GET_ROUTE, &nl::route_body(family, 0, 0, false)) {
+                Ok(bytes) => bytes,
+                // A kernel without IPv6 has none.
+                Err(number) if family == nl::INET6 && number != libc::ETIMEDOUT => continue,
+                Err(number) => return Err(failed("the kernel does not list routes", number)),
+            };
             for message in nl::messages(&bytes).filter(|m| m.kind == kind::NEW_ROUTE) {
                 found.extend(route_of(message, &name));
             }
@@ -135,8 +162,9 @@ impl Netlink {
         // struct ndmsg: family, interface, state, flags, type.
         let mut body = [0; 12];
         body[0] = nl::INET6;
-        let dump = Message::new(kind::GET_NEIGHBOUR, nl::DUMP, &body);
-        let bytes = self.ask(dump).map_err(|e| failed("the kernel does not list neighbours", e))?;
+        let bytes = self
+            .dump(kind::GET_NEIGHBOUR, &body)
+            .map_err(|e| failed("the kernel does not list neighbours", e))?;
         let router = |message: nl::Received<'_>| {
             let [nl::INET6, _, _, _, a, b, c, d, _, _, flags, ..] = *message.body else { return None };
             let is_its = nl::number(&[a, b, c, d]) == Some(index) && flags & NTF_ROUTER != 0;
@@ -148,8 +176,9 @@ impl Netlink {
 
     fn rules(&mut self, v6: bool) -> Result<Vec<Rule>> {
         let family = if v6 { nl::INET6 } else { nl::INET };
-        let dump = Message::new(kind::GET_RULE, nl::DUMP, &nl::rule_body(family, 0));
-        let bytes = self.ask(dump).map_err(|e| failed("the kernel does not list rules", e))?;
+        let bytes = self
+            .dump(kind::GET_RULE, &nl::rule_body(family, 0))
+            .map_err(|e| failed("the kernel does not list rules", e))?;
         let rule = |message: nl::Received<'_>| {
             let value = |wanted| message.attributes(12).find(|(name, _)| *name == wanted).map(|(_, v)| v);
             Some(Rule {
