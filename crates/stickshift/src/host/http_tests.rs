@@ -361,7 +361,6 @@ fn every_hostile_server_is_done_with() {
     let wrong: Vec<_> = ended.iter().filter(|(_, right, _)| !right).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(ended.len() >= 58);
-    println!("{} hostile servers", ended.len());
 }
 
 #[test]
