@@ -256,6 +256,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
             real("stickshift signal --watch", "until Ctrl-C, to find a good place"),
         ],
     ),
+    #[cfg(feature = "network")]
     (
         "network",
         &[

@@ -11,6 +11,7 @@
         feature = "hilink-verb",
         feature = "learn",
         feature = "man",
+        feature = "network",
         feature = "online",
         feature = "pasted",
         feature = "ports",

@@ -325,7 +325,11 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ErrorKind::ConsentNeeded => ("not confirmed", "run again and answer y, or add --yes", REFUSED),
         ErrorKind::NotRegistered => (
             "no network takes the stick here: no signal, the wrong bands, or a SIM that is not active",
-            "`stickshift signal` shows the signal, `stickshift network scan` the networks; try the SIM in a phone",
+            if cfg!(feature = "network") {
+                "`stickshift signal` shows the signal, `stickshift network scan` the networks; try the SIM in a phone"
+            } else {
+                "`stickshift signal` shows the signal, `stickshift at '+COPS=?'` the networks; try the SIM in a phone"
+            },
             NOT_REGISTERED,
         ),
         ErrorKind::NetworkRefused => (

@@ -24,7 +24,11 @@ pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
             ),
             Detail::RegistrationDenied => (
                 "the network refuses this SIM and does not say why: not activated, no contract here, or the stick is barred",
-                "try the SIM in a phone; ask the operator whether it is active; `stickshift network scan` shows which networks are forbidden",
+                if cfg!(feature = "network") {
+                    "try the SIM in a phone; ask the operator whether it is active; `stickshift network scan` shows which networks are forbidden"
+                } else {
+                    "try the SIM in a phone; ask the operator whether it is active; `stickshift at '+COPS=?'` shows which networks are forbidden: a 3 before the name"
+                },
             ),
             Detail::PinRefusedBefore => (
                 "another wrong PIN would cost another try, so a service that is started again and again spends none",

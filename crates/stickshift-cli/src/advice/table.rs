@@ -172,6 +172,7 @@ pub(crate) const ROWS: &[Row] = &[
         "this port takes no AT commands, or the stick hangs",
         "`stickshift list` shows what each port is for; without --port the right one is found",
     ),
+    #[cfg(feature = "flash")]
     over(
         Way::Port,
         &["load"],
@@ -179,6 +180,7 @@ pub(crate) const ROWS: &[Row] = &[
         "this port is not the boot ROM's, or the stick hangs",
         "`stickshift list` shows the boot ROM as 12d1:1443; unplug the stick and plug it in with the boot pin grounded",
     ),
+    #[cfg(feature = "flash")]
     over(
         Way::Port,
         &["flash"],
@@ -193,12 +195,14 @@ pub(crate) const ROWS: &[Row] = &[
         "the system reported an error",
         "check the disk and the folder, and run the same command again",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["flash", "convert"],
         Kind::Interrupted,
         "",
         "run the same command again; once something was written, with --resume",
     ),
+    #[cfg(feature = "virtual")]
     any(&["rehearse"], Kind::Interrupted, "", "nothing real was touched: run it again whenever you like"),
     any(
         &["network", "pin", "sms", "ussd", "hilink", "signal", "identify"],
@@ -212,12 +216,14 @@ pub(crate) const ROWS: &[Row] = &[
         "this form of file is known and cannot be read",
         "unpack it with its own tools first",
     ),
+    #[cfg(feature = "learn")]
     any(
         &["learn"],
         Kind::Unsupported,
         "this form of capture is known and cannot be read",
         "save it as pcap or pcapng in Wireshark, and try that file",
     ),
+    #[cfg(feature = "virtual")]
     any(
         &["virtual"],
         Kind::Unsupported,
@@ -243,20 +249,24 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "`stickshift sms list` shows the messages with their numbers; `stickshift sms --help` shows examples",
     ),
+    #[cfg(feature = "network")]
     any(
         &["network"],
         Kind::Usage,
         "",
         "`stickshift network show` and `stickshift network scan` show what there is to choose from",
     ),
+    #[cfg(feature = "ports")]
     any(&["ports"], Kind::Usage, "", "`stickshift ports show` shows the ports there are to choose from"),
     // Files.
+    #[cfg(feature = "router")]
     any(
         &["router"],
         Kind::FileNotFound,
         "neither this computer nor the image has a file of that name",
         "check the path of the image; `stickshift router list IMAGE` shows the files in it",
     ),
+    #[cfg(feature = "flash")]
     any(
         WRITE,
         Kind::FileUnwritable,
@@ -269,18 +279,21 @@ pub(crate) const ROWS: &[Row] = &[
         "it is no firmware, updater, loader, partition table, capture, profile or router image, and no text that is read",
         "check that it is the file that you mean; unpack a .zip, .7z or .rar first",
     ),
+    #[cfg(feature = "flash")]
     any(
         IMAGES,
         Kind::WrongFileKind,
         "the file is not what this place on the command line is for",
         "`stickshift inspect FILE` shows what it is; unpack a .zip, .7z or .rar first",
     ),
+    #[cfg(feature = "flash")]
     any(
         LOADERS,
         Kind::WrongFileKind,
         "the file is no loader",
         "`stickshift inspect FILE` shows what it is; loaders are mostly named usbloader*.bin or usblsafe*.bin",
     ),
+    #[cfg(feature = "learn")]
     any(
         &["learn"],
         Kind::WrongFileKind,
@@ -293,30 +306,35 @@ pub(crate) const ROWS: &[Row] = &[
         "the file is no switching profile in a format that is known",
         "`stickshift inspect FILE` shows what it is; `stickshift profile convert --help` lists the formats",
     ),
+    #[cfg(feature = "report")]
     any(
         &["report"],
         Kind::WrongFileKind,
         "of any other file nobody knows what is secret in it",
         "record one with --trace FILE, and give that to --with-trace",
     ),
+    #[cfg(feature = "router")]
     any(
         &["router"],
         Kind::WrongFileKind,
         "the file is no firmware image of a router",
         "`stickshift inspect FILE` shows what it is; unpack a .zip first",
     ),
+    #[cfg(feature = "learn")]
     any(
         &["learn"],
         Kind::FileTruncated,
         "the capture ends in the middle of a packet",
         "capture again, and stop the capture before you copy the file",
     ),
+    #[cfg(feature = "learn")]
     any(
         &["learn"],
         Kind::FileCorrupt,
         "the file contradicts the format of captures",
         "capture again; if this program wrote it, `stickshift inspect FILE` shows how far it can be read",
     ),
+    #[cfg(feature = "web")]
     any(
         &["serve"],
         Kind::FileCorrupt,
@@ -341,12 +359,14 @@ pub(crate) const ROWS: &[Row] = &[
         "the disk is full, or the folder is not writable",
         "free some space, or name another file for --trace or for what is printed",
     ),
+    #[cfg(feature = "mqtt")]
     any(
         &["bridge"],
         Kind::FileExists,
         "a file of that name holds something else, which an outbox would replace",
         "name another file for --outbox",
     ),
+    #[cfg(feature = "mqtt")]
     any(
         &["bridge"],
         Kind::PortBusy,
@@ -354,12 +374,14 @@ pub(crate) const ROWS: &[Row] = &[
         "stop it, or give this one a --name of its own, and another file where --outbox names one: two bridges of one name put each other off the broker",
     ),
     // Which stick.
+    #[cfg(feature = "flash")]
     any(
         &["flash"],
         Kind::NoStick,
         "no stick is connected in download mode",
         "plug the stick in: `stickshift convert` brings it from any mode into download mode, and flashes it",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["load"],
         Kind::NoStick,
@@ -403,12 +425,14 @@ pub(crate) const ROWS: &[Row] = &[
         "the firmware does not know this command, or does not take it in its present state",
         "check its spelling; on many sticks `stickshift at +CLAC` lists the commands there are",
     ),
+    #[cfg(feature = "ports")]
     any(
         &["ports"],
         Kind::AtRefused,
         "the firmware does not let its ports be asked for or changed this way",
         "`stickshift identify` shows the firmware; older sticks take a number in place of a list of ports",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::AtRefused,
@@ -434,78 +458,91 @@ pub(crate) const ROWS: &[Row] = &[
         "the stick did not answer, or did not come back in time",
         "unplug it, wait five seconds, plug it in and try again; `stickshift list` shows its mode",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["load"],
         Kind::Timeout,
         "the boot ROM did not answer, or the loader did not start in time",
         "unplug the stick, plug it in with the boot pin grounded, and run the same command again",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["flash"],
         Kind::Timeout,
         "the stick stopped answering",
         "unplug it and plug it in again, into a port of the computer itself",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::Timeout,
         "the stick did not answer, or did not come up as it was waited for",
         "`stickshift list` shows its mode; the same command goes on from whatever mode that is",
     ),
+    #[cfg(feature = "flash")]
     any(
         WRITE,
         Kind::UnexpectedAnswer,
         "the answer is not one of this protocol: another program uses the port, or the cable is bad",
         "`stickshift list` shows who holds the ports; try another cable or port of the computer",
     ),
+    #[cfg(feature = "virtual")]
     any(
         &["rehearse"],
         Kind::RequestRefused,
         "the virtual stick refused, as it was told to",
         "nothing real was touched; the next rehearsal begins with a new virtual stick",
     ),
+    #[cfg(feature = "virtual")]
     any(
         &["rehearse"],
         Kind::ImageMismatch,
         "the virtual stick says that it is another model, as it was told to",
         "nothing real was touched; the next rehearsal begins with a new virtual stick",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::NoProfile,
         "",
         "switch it first, with a profile of your own: `stickshift switch --profile FILE`; then run the same command again",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::LeftAlone,
         "",
         "`stickshift identify` shows what it is, and which ways to other firmware there are",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::NotSwitched,
         "the stick did not take the message that switches it",
         "unplug it, plug it in and run the same command again; `stickshift switch` tries this step alone",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::NotInDownloadMode,
         "the stick did not get into download mode",
         "`stickshift list` shows its mode; run the same command again, with --loader for the way by the boot pin",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["convert"],
         Kind::VersionMismatch,
         "",
         "wait a minute and look at `stickshift identify`; then run the same command again",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["load"],
         Kind::WrongInterface,
         "the stick does not show the boot ROM's port",
         "`stickshift list` shows its mode and ports",
     ),
+    #[cfg(feature = "flash")]
     any(
         &["flash", "convert"],
         Kind::WrongInterface,
@@ -519,6 +556,7 @@ pub(crate) const ROWS: &[Row] = &[
         "no built-in profile and none of yours is for these ids",
         "`stickshift profile list NAME` searches by name; how an unknown stick is switched, `stickshift learn` finds in a USB capture",
     ),
+    #[cfg(feature = "learn")]
     any(
         &["learn"],
         Kind::NoProfile,

@@ -25,6 +25,7 @@ pub(crate) mod list;
 pub(crate) mod load;
 #[cfg(feature = "flash")]
 pub(crate) mod loader;
+#[cfg(feature = "network")]
 pub(crate) mod network;
 #[cfg(feature = "online")]
 pub(crate) mod online;
@@ -169,6 +170,7 @@ pub(crate) enum Verb {
     /// Show the network, signal strength and signal quality
     Signal(Lazy<signal::SignalArgs>),
 
+    #[cfg(feature = "network")]
     /// Show and select radio technologies, bands and the network
     Network(Lazy<network::NetworkArgs>),
 
@@ -227,6 +229,7 @@ impl Verb {
             Verb::Ussd(_) => "ussd",
             Verb::Pin(_) => "pin",
             Verb::Signal(_) => "signal",
+            #[cfg(feature = "network")]
             Verb::Network(_) => "network",
             #[cfg(feature = "online")]
             Verb::Online(_) => "online",
@@ -261,7 +264,9 @@ impl Verb {
             Verb::Switch(_) | Verb::Watch(_) => Work::Switch,
             #[cfg(feature = "online")]
             Verb::Online(_) => Work::Online,
-            Verb::At(_) | Verb::Network(_) | Verb::Pin(_) | Verb::Signal(_) | Verb::Sms(_) => Work::Talk,
+            Verb::At(_) | Verb::Pin(_) | Verb::Signal(_) | Verb::Sms(_) => Work::Talk,
+            #[cfg(feature = "network")]
+            Verb::Network(_) => Work::Talk,
             #[cfg(feature = "hilink-verb")]
             Verb::Hilink(_) => Work::Talk,
             #[cfg(feature = "ports")]
@@ -340,6 +345,7 @@ pub(crate) fn run(context: &mut Context, verb: Verb) -> Result<()> {
         #[cfg(feature = "hilink-verb")]
         Verb::Hilink(Lazy(args)) => apart(args, |args| hilink::run(context, args)),
         Verb::Pin(Lazy(args)) => apart(args, |args| pin::run(context, args)),
+        #[cfg(feature = "network")]
         Verb::Network(Lazy(args)) => apart(args, |args| network::run(context, args)),
         #[cfg(feature = "online")]
         Verb::Online(Lazy(args)) => apart(args, |args| online::run(context, args)),
@@ -401,6 +407,7 @@ pub(crate) fn shapes() -> crate::output::schema::Shapes {
     ussd::shapes(&mut shapes);
     pin::shapes(&mut shapes);
     signal::shapes(&mut shapes);
+    #[cfg(feature = "network")]
     network::shapes(&mut shapes);
     #[cfg(feature = "online")]
     online::shapes(&mut shapes);

@@ -46,14 +46,23 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
     }
 }
 
+/// `-92.5`. What formats floating-point numbers is 11 KB of a router's program, and nothing else there needs it.
+fn one_decimal(figure: f64) -> String {
+    let tenths = (figure * 10.0).round() as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
+}
+
 /// Waits in small steps; `false` when the user asked to stop.
 fn wait(context: &Context, time: Duration, mut sleep: impl FnMut(Duration)) -> bool {
-    let step = Duration::from_millis(100);
-    for _ in 0..time.as_millis() / step.as_millis() {
+    let mut left = time;
+    while !left.is_zero() {
         if context.cancel.is_cancelled() {
             return false;
         }
+        let step = left.min(Duration::from_millis(100));
         sleep(step);
+        left -= step;
     }
     !context.cancel.is_cancelled()
 }
@@ -87,7 +96,7 @@ impl Report for Shown {
                     Some(_) => ">= ",
                     None => "",
                 };
-                line += &format!("  {name} {bound}{figure:.1} {unit}");
+                line += &format!("  {name} {bound}{} {unit}", one_decimal(figure));
             }
         }
         if let Some((bars, most)) = heard.bars {
@@ -111,4 +120,15 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<Shown>("signal");
     shapes.no_result("signal");
     shapes.event::<Shown>("signal", "signal");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_one_decimal() {
+        let shown = [-92.5, -92.0, -0.5, -0.04, 0.0, 7.3, 30.0, 1234.96].map(one_decimal);
+        assert_eq!(shown, ["-92.5", "-92.0", "-0.5", "0.0", "0.0", "7.3", "30.0", "1235.0"]);
+    }
 }

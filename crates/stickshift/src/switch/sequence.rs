@@ -199,7 +199,11 @@ impl fmt::Display for Transfer {
                 write!(f, "control request {}, data {}", setup_text(setup), hex::encode(data))
             }
             Transfer::ClearHalt { endpoint } => write!(f, "clear the halt of endpoint {endpoint:02x}"),
-            Transfer::Wait { time } => write!(f, "wait {} ms", time.as_millis()),
+            Transfer::Wait { time } => {
+                // In 64 bits: what prints 128 of them is not in a router's program otherwise.
+                let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                write!(f, "wait {ms} ms")
+            }
             Transfer::AwaitReturn { at_least, at_most, .. } => write!(
                 f,
                 "wait {} s, then up to {} s for the stick to come back",
