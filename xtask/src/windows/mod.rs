@@ -16,6 +16,7 @@ use crate::run::{self, command, phase, target};
 const TARGET: &str = "x86_64-pc-windows-gnu";
 const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 const WINE: &str = "/usr/lib/wine/wine64";
+const SERVER: &str = "/usr/lib/wine/wineserver";
 /// A command that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -60,8 +61,7 @@ pub(crate) fn wine() -> Result<(), String> {
     let wine = Wine { here, program, prefix: folder.join("prefix"), folder };
     phase("starting wine");
     make(&wine.prefix)?;
-    wine.there(&["--version"])?;
-    let ended = wine.everything();
+    let ended = wine.start().and_then(|()| wine.everything());
     wine.stop();
     ended
 }
@@ -230,17 +230,37 @@ impl Wine {
 
     /// Runs a program for Windows.
     fn run(&self, words: &[&str]) -> Result<Ended, String> {
+        self.end(&mut self.wine(words))
+    }
+
+    fn wine(&self, words: &[&str]) -> Command {
         let mut wine = command(WINE, words);
         wine.env("WINEPREFIX", &self.prefix)
             .env("WINEDEBUG", "-all")
             .env("WINEDLLOVERRIDES", "mscoree,mshtml=;bcryptprimitives=n");
-        self.end(&mut wine)
+        wine
     }
 
-    /// Ends the server of this prefix, which runs on for some time.
+    fn server(&self, option: &str) -> Command {
+        let mut server = command(SERVER, &[option]);
+        server.env("WINEPREFIX", &self.prefix);
+        server
+    }
+
+    /// Starts the server of this prefix and Windows' services, which run on until they are stopped. Otherwise each command would start them anew, and would seem
+    /// to last three seconds longer: so long they run on by themselves, with the pipes of the program that started them.
+    fn start(&self) -> Result<(), String> {
+        for mut command in [self.server("-p"), self.wine(&[&text(&self.program), "--version"])] {
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            run::status(command)?;
+        }
+        Ok(())
+    }
+
+    /// Ends them.
     fn stop(&self) {
         for option in ["-k", "-w"] {
-            let _ = command("/usr/lib/wine/wineserver", &[option]).env("WINEPREFIX", &self.prefix).status();
+            let _ = self.server(option).status();
         }
     }
 

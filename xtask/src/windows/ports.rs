@@ -28,6 +28,7 @@ pub(super) fn try_them(wine: &Wine, firmware: &Path, loader: &Path) -> Result<()
     }
     // Ports are looked for when wine starts, while its first program runs already.
     wine.stop();
+    wine.start()?;
     let began = Instant::now();
     while !all_there(&wine.run(&["reg", "query", r"HKLM\HARDWARE\DEVICEMAP\SERIALCOMM"])?) {
         if began.elapsed() > LIMIT {
