@@ -19,6 +19,7 @@ mod release;
 mod run;
 mod skips;
 mod small;
+mod test_programs;
 mod tiers;
 mod toolchain;
 mod vm;

@@ -60,20 +60,23 @@ pub(crate) fn program() -> Result<PathBuf, String> {
 
 /// Builds and returns the executable that came of it. Cargo is asked where it is: a target folder, a target and a profile may be set anywhere.
 pub(crate) fn executable(args: &[&str]) -> Result<PathBuf, String> {
-    let mut build = cargo_command(args);
+    let built = artifacts(cargo_command(args))?;
+    let path = built.iter().filter_map(|artifact| artifact["executable"].as_str()).next_back();
+    path.map(PathBuf::from).ok_or_else(|| format!("cargo {} builds no program", args.join(" ")))
+}
+
+/// Builds by a command of cargo and returns what it says of each thing that came of it.
+pub(crate) fn artifacts(mut build: Command) -> Result<Vec<Value>, String> {
     build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
+    let shown = format!("{build:?}");
     let mut child = build.spawn().map_err(|e| format!("cargo: {e}"))?;
     let out = child.stdout.take().ok_or("cargo has no output")?;
     let lines = BufReader::new(out).lines().map_while(Result::ok);
-    let paths = lines.filter_map(|line| {
-        let message: Value = serde_json::from_str(&line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    let built = paths.last();
-    let ended = child.wait().map_err(|e| format!("cargo: {e}"))?;
-    match built {
-        Some(path) if ended.success() => Ok(path),
-        _ => Err(format!("cargo {}: {ended}", args.join(" "))),
+    let messages = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    let built = messages.filter(|message| message["reason"] == "compiler-artifact").collect();
+    match child.wait().map_err(|e| format!("cargo: {e}"))? {
+        ended if ended.success() => Ok(built),
+        ended => Err(format!("{shown}: {ended}")),
     }
 }
 
@@ -133,23 +136,6 @@ pub(crate) fn status(mut command: Command) -> Result<(), String> {
     }
 }
 
-/// As [`status`], and hands every line to `hear` after it was printed.
-pub(crate) fn status_heard(mut command: Command, mut hear: impl FnMut(&str)) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    let failed = |e: std::io::Error| format!("{shown}: {e}");
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
-    let out = child.stdout.take().ok_or("a command has no output")?;
-    for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line);
-        println!("{line}");
-        hear(&line);
-    }
-    match child.wait().map_err(failed)? {
-        ended if ended.success() => Ok(()),
-        ended => Err(format!("{shown}: {ended}")),
-    }
-}
-
 /// As [`status`], with everything it prints in a file, whose end is shown when it fails.
 pub(crate) fn status_logged(mut command: Command, log: &Path) -> Result<(), String> {
     const SHOWN: usize = 40;
@@ -170,6 +156,15 @@ pub(crate) fn two_at_a_time<T: Send>(
     items: impl Iterator<Item = T> + Send,
     work: impl Fn(usize, T) -> Result<(), String> + Sync,
 ) -> Result<(), String> {
+    at_a_time(2, items, work)
+}
+
+/// As [`two_at_a_time`], with another number of lanes.
+pub(crate) fn at_a_time<T: Send>(
+    lanes: usize,
+    items: impl Iterator<Item = T> + Send,
+    work: impl Fn(usize, T) -> Result<(), String> + Sync,
+) -> Result<(), String> {
     let items = Mutex::new(items);
     let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
     let lane = |lane: usize| {
@@ -178,10 +173,13 @@ pub(crate) fn two_at_a_time<T: Send>(
         }
         Ok(())
     };
+    let lane = &lane;
     thread::scope(|scope| {
-        let second = scope.spawn(|| lane(1));
-        let first = lane(0);
-        first.and(second.join().unwrap_or_else(|_| Err("it stopped".to_owned())))
+        let running: Vec<_> = (0..lanes).map(|number| scope.spawn(move || lane(number))).collect();
+        let ended =
+            running.into_iter().map(|one| one.join().unwrap_or_else(|_| Err("it stopped".to_owned())));
+        // Each is waited for.
+        ended.fold(Ok(()), Result::and)
     })
 }
 

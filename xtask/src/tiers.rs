@@ -8,16 +8,14 @@ use std::thread;
 use std::time::Instant;
 
 use crate::crates;
-use crate::failures::Failures;
 use crate::fuzz;
 use crate::install::{self, Need};
 use crate::mips;
 use crate::package;
 use crate::packages;
-use crate::run::{
-    cargo, cargo_command, command, in_ci, phase, run, status, status_heard, target, test_command,
-};
+use crate::run::{cargo, cargo_command, command, in_ci, phase, run, status, target, test_command};
 use crate::skips;
+use crate::test_programs;
 use crate::toolchain;
 use crate::vm;
 use crate::web;
@@ -75,7 +73,7 @@ const TIERS: &[Tier] = &[
         prepare: peers,
         run: test_all,
         may_lack: false,
-        own: &["peers", "home-assistant"],
+        own: &["peers", "home-assistant", "test-logs"],
     },
     Tier {
         name: "web",
@@ -374,15 +372,10 @@ fn python_packages() -> Result<(), String> {
 
 fn test_all() -> Result<(), String> {
     phase("compiling every test (without anything built: about as long as the tests run)");
-    cargo(&["test", "--workspace", "--no-run"])?;
-    phase("running them");
     let skipped = skips::begin()?;
-    let mut tests = test_command("cargo", &["test", "--workspace", "--no-fail-fast", "--quiet"]);
-    tests.env(skips::VARIABLE, &skipped);
-    let mut failures = Failures::default();
-    let ended = status_heard(tests, |line| failures.hear(line));
+    let ended = test_programs::run_all(&skipped);
     let skips = skips::end(&skipped);
-    ended.map_err(|why| format!("{why}{}", failures.told())).and(skips)
+    ended.and(skips)
 }
 
 fn doc() -> Result<(), String> {
