@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use crate::run::{cargo_command, command, has, in_ci, output, run, status, status_logged, target};
+use crate::run::{command, has, in_ci, output, run, status, status_logged, target};
 
 /// One program that a tier needs: a path that shows it is there, and the Debian package that brings it.
 pub(crate) struct Need {
@@ -77,9 +77,10 @@ pub(crate) fn cargo_tool(package: &str) -> Result<String, String> {
         return Ok(package.to_owned());
     }
     println!("    compiling {package} into {} (minutes, once)", folder.display());
-    // Compiled faster than it would run faster.
-    let mut install =
-        cargo_command(&["install", "--locked", "--debug", "--root", &folder.to_string_lossy(), package]);
+    // Compiled faster than it would run faster; by what the tiers that run meanwhile leave of the processors.
+    let root = folder.to_string_lossy();
+    let args = ["-n", "10", "cargo", "install", "--quiet", "--locked", "--debug", "--root", &root, package];
+    let mut install = command("nice", &args);
     install.env("CARGO_PROFILE_DEV_DEBUG", "0");
     status(install)?;
     Ok(own.to_string_lossy().into_owned())

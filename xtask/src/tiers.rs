@@ -44,14 +44,6 @@ const TIERS: &[Tier] = &[
         own: &[],
     },
     Tier {
-        name: "unused",
-        what: "no dependency that nothing uses (cargo-machete)",
-        prepare: packages::unused_tool,
-        run: packages::unused,
-        may_lack: false,
-        own: &[],
-    },
-    Tier {
         name: "features",
         what: "every feature alone, and none, without warnings",
         prepare: nothing,
@@ -93,7 +85,7 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "portable",
-        what: "the workspace compiles for Windows and macOS",
+        what: "the program compiles for Windows, the workspace for macOS",
         prepare: other_systems,
         run: portable,
         // The standard libraries of other systems come from the toolchain's server, no package archive has them.
@@ -125,6 +117,14 @@ const TIERS: &[Tier] = &[
         own: &["crates", "package"],
     },
     Tier {
+        name: "doc",
+        what: "documentation builds without warnings",
+        prepare: nothing,
+        run: doc,
+        may_lack: false,
+        own: &["doc"],
+    },
+    Tier {
         name: "fuzz",
         what: "every parser against mutations of its kept corpus, for some seconds each",
         prepare: fuzz::prepare,
@@ -133,12 +133,12 @@ const TIERS: &[Tier] = &[
         own: &["fuzz-corpus"],
     },
     Tier {
-        name: "doc",
-        what: "documentation builds without warnings",
-        prepare: nothing,
-        run: doc,
+        name: "unused",
+        what: "no dependency that nothing uses (cargo-machete)",
+        prepare: packages::unused_tool,
+        run: packages::unused,
         may_lack: false,
-        own: &["doc"],
+        own: &[],
     },
     Tier {
         name: "deny",
@@ -388,24 +388,25 @@ fn doc() -> Result<(), String> {
     Ok(())
 }
 
-/// Checked only, which needs no linker of theirs.
-const OTHER_SYSTEMS: [&str; 2] = ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"];
+/// Checked only, which needs no linker of its own.
+const MACOS: &str = "x86_64-apple-darwin";
 
 /// With a compiler of their own: no server has their standard library. 32 bits, little endian and big.
 const ROUTERS: [&str; 2] = ["armv7-unknown-linux-musleabihf", "mips-unknown-linux-musl"];
 
 fn other_systems() -> Result<(), String> {
-    OTHER_SYSTEMS.iter().try_for_each(|target| install::rust_target(target))
+    windows::prepare()?;
+    install::rust_target(MACOS)
 }
 
 /// xtask itself drives Debian and QEMU.
 const CHECK: [&str; 5] = ["check", "--workspace", "--exclude", "xtask", "--target"];
 
 fn portable() -> Result<(), String> {
-    OTHER_SYSTEMS.iter().try_for_each(|target| {
-        phase(&format!("checking the workspace for {target}"));
-        cargo(&[&CHECK[..], &[target]].concat())
-    })
+    // The tier wine runs it.
+    windows::program()?;
+    phase(&format!("checking the workspace for {MACOS}"));
+    cargo(&[&CHECK[..], &[MACOS]].concat())
 }
 
 fn routers() -> Result<(), String> {

@@ -97,10 +97,11 @@ pub(crate) fn prepare() -> Result<(), String> {
     guest().map(|_| ())
 }
 
-/// Runs every scenario whose name contains `filter`, or one of several between commas, on as many guests as there are processors for, two at most.
+/// Runs every scenario whose name contains `filter`, or one of several between commas. A scenario waits for a third of its time, so there is one guest more than
+/// processors, and three at most.
 pub(crate) fn scenarios(filter: &str) -> Result<(), String> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    run_scenarios("scenarios", filter, &program()?, processors.min(2))
+    run_scenarios("scenarios", filter, &program()?, processors.min(2) + 1)
 }
 
 /// Remakes the captures of switches that tests read.

@@ -42,13 +42,17 @@ pub(crate) fn release() -> Result<PathBuf, String> {
     run::executable(&["build", "--release", "-p", "stickshift", "--target", TARGET])
 }
 
-/// Runs the program for Windows beside that for this system, with the same arguments on the same files.
-pub(crate) fn wine() -> Result<(), String> {
-    let here = run::program()?;
+/// Builds the program for tests, and all that is in it; where it is.
+pub(crate) fn program() -> Result<PathBuf, String> {
     phase(&format!("compiling the program for {TARGET}"));
     // Compiling takes longer than running.
     let plain = ["--config", "profile.dev.opt-level=0", "--config", "profile.dev.debug=false"];
-    let there = run::executable(&[&["build", "-p", "stickshift", "--target", TARGET], &plain[..]].concat())?;
+    run::executable(&[&["build", "-p", "stickshift", "--target", TARGET], &plain[..]].concat())
+}
+
+/// Runs the program for Windows beside that for this system, with the same arguments on the same files.
+pub(crate) fn wine() -> Result<(), String> {
+    let (here, there) = (run::program()?, program()?);
     let folder = target("wine")?;
     for stale in ["run", "files-here", "files-there"] {
         let _ = fs::remove_dir_all(folder.join(stale));
