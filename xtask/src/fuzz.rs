@@ -40,6 +40,8 @@ fn fuzz(tool: &str, words: &[&str]) -> Command {
     let mut fuzz = command(tool, &[&["fuzz"], words, &["--sanitizer", "none"]].concat());
     // cargo-fuzz asks the compiler for options that stable hides.
     fuzz.env("RUSTC_BOOTSTRAP", "1");
+    // It has each crate compiled in one part, on one core, unless told otherwise.
+    fuzz.env("RUSTFLAGS", "-Ccodegen-units=4");
     fuzz
 }
 

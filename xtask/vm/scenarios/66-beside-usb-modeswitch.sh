@@ -4,7 +4,7 @@ rm /etc/udev/rules.d/40-usb_modeswitch.rules
 udevadm control --reload
 stickshift doctor | tee "$HERE/doctor" || true
 grep -q 'usb_modeswitch switches sticks automatically' "$HERE/doctor"
-# On an emulated processor usb_modeswitch may need longer than the usual five seconds, and two guests share this machine.
+# On an emulated processor usb_modeswitch may need longer than the usual five seconds, and several guests share this machine.
 stickshift --json watch --patience 30 > "$HERE/watch" 2>&1 &
 watch=$!
 plug k3772
