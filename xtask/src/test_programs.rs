@@ -81,13 +81,15 @@ impl TestProgram {
         let mut tests = test_command(&self.path.to_string_lossy(), &["--quiet"]);
         tests.current_dir(&self.package).env("CARGO_MANIFEST_DIR", &self.package);
         tests.env(skips::VARIABLE, skipped).stdout(file).stderr(both);
+        // Whoever waits for one that hangs sees which it is.
+        println!("    begins: {}", self.name);
         let start = Instant::now();
         let ended = tests.status().map_err(|e| format!("{}: {e}", self.name))?;
         let printed = fs::read(log).map_err(|e| format!("{}: {e}", log.display()))?;
         let printed = String::from_utf8_lossy(&printed);
         printed.lines().for_each(hear);
         // One call, so that the two programs' lines do not mix.
-        print!("    {} ({:.1} s)\n{}", self.name, start.elapsed().as_secs_f64(), shown(&printed));
+        print!("    ended: {} ({:.1} s)\n{}", self.name, start.elapsed().as_secs_f64(), shown(&printed));
         if ended.success() { Ok(()) } else { Err(format!("{}: {ended}", self.name)) }
     }
 }
