@@ -328,7 +328,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             if cfg!(feature = "network") {
                 "`stickshift signal` shows the signal, `stickshift network scan` the networks; try the SIM in a phone"
             } else {
-                "`stickshift signal` shows the signal, `stickshift at '+COPS=?'` the networks; try the SIM in a phone"
+                "`stickshift signal` shows the signal, `stickshift at '+COPS=?' --timeout 180` the networks; try the SIM in a phone"
             },
             NOT_REGISTERED,
         ),

@@ -27,7 +27,7 @@ pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
                 if cfg!(feature = "network") {
                     "try the SIM in a phone; ask the operator whether it is active; `stickshift network scan` shows which networks are forbidden"
                 } else {
-                    "try the SIM in a phone; ask the operator whether it is active; `stickshift at '+COPS=?'` shows which networks are forbidden: a 3 before the name"
+                    "try the SIM in a phone; ask the operator whether it is active; `stickshift at '+COPS=?' --timeout 180` shows which networks are forbidden: a 3 before the name"
                 },
             ),
             Detail::PinRefusedBefore => (
