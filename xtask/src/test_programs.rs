@@ -31,10 +31,9 @@ pub(crate) fn run_all(skipped: &Path) -> Result<(), String> {
     let failed = Mutex::new(Vec::new());
     let logs = target("test-logs")?;
     fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
-    let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
     at_a_time(AT_A_TIME, programs.into_iter().enumerate(), |_, (number, program)| {
-        let ended = program.run(&logs.join(format!("{number}.log")), skipped, &mut |line| lock().hear(line));
-        if let Err(why) = ended {
+        let log = logs.join(format!("{number}.log"));
+        if let Err(why) = program.run(&log, skipped, &failures) {
             failed.lock().unwrap_or_else(PoisonError::into_inner).push(why);
         }
         // The others run all the same: a run should tell everything that fails.
@@ -47,7 +46,8 @@ pub(crate) fn run_all(skipped: &Path) -> Result<(), String> {
     if let Err(why) = status(examples) {
         failed.push(why);
     }
-    if failed.is_empty() { Ok(()) } else { Err(format!("{}{}", failed.join("; "), lock().told())) }
+    let told = failures.into_inner().unwrap_or_else(PoisonError::into_inner).told();
+    if failed.is_empty() { Ok(()) } else { Err(format!("{}{told}", failed.join("; "))) }
 }
 
 fn build() -> Result<Vec<TestProgram>, String> {
@@ -75,7 +75,7 @@ impl TestProgram {
     }
 
     /// Runs it as cargo would, with what it prints in the file `log`, and prints that when it has ended.
-    fn run(&self, log: &Path, skipped: &Path, hear: &mut dyn FnMut(&str)) -> Result<(), String> {
+    fn run(&self, log: &Path, skipped: &Path, failures: &Mutex<Failures>) -> Result<(), String> {
         let file = File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
         let both = file.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
         let mut tests = test_command(&self.path.to_string_lossy(), &["--quiet"]);
@@ -87,8 +87,12 @@ impl TestProgram {
         let ended = tests.status().map_err(|e| format!("{}: {e}", self.name))?;
         let printed = fs::read(log).map_err(|e| format!("{}: {e}", log.display()))?;
         let printed = String::from_utf8_lossy(&printed);
-        printed.lines().for_each(hear);
-        // One call, so that the two programs' lines do not mix.
+        {
+            // Held over all of it: a failure is a heading and the lines after it.
+            let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+            printed.lines().for_each(|line| failures.hear(line));
+        }
+        // One call, so that the lines of several programs do not mix.
         print!("    ended: {} ({:.1} s)\n{}", self.name, start.elapsed().as_secs_f64(), shown(&printed));
         if ended.success() { Ok(()) } else { Err(format!("{}: {ended}", self.name)) }
     }
@@ -104,6 +108,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_an_error() {
+        let log = std::env::temp_dir().join(format!("test-programs-{}.log", std::process::id()));
+        let run = |path: &str| {
+            let (name, package) = ("modem".to_owned(), std::env::temp_dir());
+            let program = TestProgram { name, path: PathBuf::from(path), package };
+            program.run(&log, Path::new("skipped"), &Mutex::default())
+        };
+        assert_eq!(run("/bin/true"), Ok(()));
+        assert!(run("/bin/false").unwrap_err().starts_with("modem: "));
+        assert!(run("/no/such/program").is_err());
+        fs::remove_file(&log).unwrap();
+    }
 
     #[test]
     fn programs_are_named_by_their_package() {
