@@ -7,10 +7,10 @@ use clap::Args;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::hilink::Hilink;
-use stickshift::link::{ByteLink, HttpLink, LimitedHttp, MessageLink};
+use stickshift::link::{Bus, ByteLink, HttpLink, LimitedHttp, MessageLink};
 use stickshift::modem::identity::FirstWay;
 use stickshift::modem::{Login, Modem, identity};
-use stickshift::stick::{Mode, Stick, is_huawei_design};
+use stickshift::stick::{Mode, Place, Stick, is_huawei_design};
 
 use crate::context::Context;
 use crate::select::port_place;
@@ -140,7 +140,7 @@ pub(crate) struct WayInArgs {
 
 /// The way in that was found.
 pub(crate) enum WayIn {
-    At(Box<dyn ByteLink>),
+    At(AtPorts),
     Web(Box<dyn HttpLink>),
     Mbim(Box<dyn MessageLink>),
 }
@@ -168,11 +168,8 @@ impl WayInArgs {
             context.found_out("way-in", "by MBIM".to_owned());
             return bus.open_messages(&stick.place, interface).map(WayIn::Mbim);
         }
-        match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
-            Some(interface) => {
-                context.found_out("way-in", format!("by the AT port, {}", port_name(&stick, interface)));
-                bus.open_port(&stick.place, interface).map(WayIn::At)
-            }
+        match AtPorts::of(context, bus, &stick)? {
+            Some(ports) => Ok(WayIn::At(ports)),
             None => Err(wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode)),
         }
     }
@@ -183,7 +180,7 @@ impl WayInArgs {
     /// As [`Modem::over_at`] and [`WebArgs::modem`].
     pub(crate) fn modem<'l>(&self, context: &Context, way_in: &'l mut WayIn) -> Result<Modem<'l>> {
         match way_in {
-            WayIn::At(link) => Modem::over_at(&mut **link, &context.cancel),
+            WayIn::At(ports) => ports.modem(context),
             WayIn::Web(link) => self.web.modem(context, &mut **link),
             WayIn::Mbim(link) => Modem::over_mbim(&mut **link, &context.cancel),
         }
@@ -199,25 +196,72 @@ pub(crate) fn tell_second_look(context: &Context, modem: &Modem<'_>) {
     }
 }
 
+/// The ports of a stick that may take AT commands. The likeliest is open.
+pub(crate) struct AtPorts {
+    bus: Box<dyn Bus>,
+    place: Place,
+    first: Box<dyn ByteLink>,
+    others: Vec<OtherPort>,
+}
+
+/// A port that is opened when no other answers.
+struct OtherPort {
+    interface: u8,
+    name: String,
+    link: Option<Box<dyn ByteLink>>,
+}
+
+impl AtPorts {
+    /// Opens the likeliest port; `None` for a stick without any.
+    fn of(context: &Context, mut bus: Box<dyn Bus>, stick: &Stick) -> Result<Option<AtPorts>> {
+        let all = identity::free_at_ports(&mut *bus, stick);
+        let Some((first, others)) = all.split_first() else { return Ok(None) };
+        context.found_out("way-in", format!("by the AT port, {}", port_name(stick, *first)));
+        let first = bus.open_port(&stick.place, *first)?;
+        let other = |&interface| OtherPort { interface, name: port_name(stick, interface), link: None };
+        let others = others.iter().map(other).collect();
+        Ok(Some(AtPorts { bus, place: stick.place.clone(), first, others }))
+    }
+
+    /// The modem behind the first port that answers: one that is for AT commands by its descriptor is silent on some sticks.
+    ///
+    /// # Errors
+    /// As [`Modem::over_at`] for the likeliest port where none answers.
+    pub(crate) fn modem(&mut self, context: &Context) -> Result<Modem<'_>> {
+        let is_silent = |e: &Error| e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer);
+        let silence = match Modem::over_at(&mut *self.first, &context.cancel) {
+            Err(error) if is_silent(&error) => error,
+            other => return other,
+        };
+        for port in &mut self.others {
+            // One that a dialler holds is no trouble of the first.
+            let Ok(link) = self.bus.open_port(&self.place, port.interface) else { continue };
+            match Modem::over_at(&mut **port.link.insert(link), &context.cancel) {
+                Err(error) if is_silent(&error) => {}
+                other => {
+                    context.found_out("way-in", format!("that port is silent; by {}", port.name));
+                    return other;
+                }
+            }
+        }
+        Err(silence)
+    }
+}
+
 impl PortArgs {
     /// Opens the stick's AT port.
     ///
     /// # Errors
     /// `NoStick`, `SeveralSticks`, `NoSuchPort`; what opening reports.
-    pub(crate) fn open(&self, context: &Context) -> Result<Box<dyn ByteLink>> {
+    pub(crate) fn open(&self, context: &Context) -> Result<AtPorts> {
         if let Some(path) = &self.port {
-            let mut bus = context.opener.port(path, Mode::Modem)?;
-            return bus.open_port(&port_place(), 0);
+            let (mut bus, place) = (context.opener.port(path, Mode::Modem)?, port_place());
+            let first = bus.open_port(&place, 0)?;
+            return Ok(AtPorts { bus, place, first, others: Vec::new() });
         }
         let mut bus = context.bus()?;
         let stick = context.stick(&mut *bus, self.stick.as_deref())?;
-        match identity::find_at_port(&mut *bus, &stick, &mut context.session())? {
-            Some(interface) => {
-                context.found_out("way-in", format!("by the AT port, {}", port_name(&stick, interface)));
-                bus.open_port(&stick.place, interface)
-            }
-            None => Err(without_at_port(&stick)),
-        }
+        AtPorts::of(context, bus, &stick)?.ok_or_else(|| without_at_port(&stick))
     }
 }
 

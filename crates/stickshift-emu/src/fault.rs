@@ -83,6 +83,8 @@ fault_kinds! {
     LoaderDead = "loader-dead",
     /// AT ports swallow what they are sent in their first second.
     LatePort = "late-port",
+    /// The PCUI port takes AT commands and answers none; so does the first port of a stick without one.
+    MutePort = "mute-port",
     /// AT ports say something unasked between the lines of their answer.
     UrcInside = "urc-inside",
     /// Another program reads the same AT port and takes every other byte of the answer.
@@ -161,6 +163,7 @@ impl FaultKind {
                     | FaultKind::TableRestarts
                     | FaultKind::LoaderDead
                     | FaultKind::LatePort
+                    | FaultKind::MutePort
                     | FaultKind::Chatty
                     | FaultKind::SlowSim
                     | FaultKind::AuthRefused

@@ -489,8 +489,7 @@ fn a_port_that_this_program_listens_on_leaves_the_others_to_be_asked() {
     assert_eq!(find(&mut bus), Some(all[1]));
     assert!(identity::ask(&mut bus, &stick, None, &mut Session::quiet()).unwrap().unwrap().model.is_some());
     let _others: Vec<_> = all[1..].iter().map(|port| bus.open_port(&place(), *port).unwrap()).collect();
-    assert_eq!(find(&mut bus), Some(all[0]));
-    let error = bus.open_port(&place(), all[0]).err().unwrap();
+    let error = identity::find_at_port(&mut bus, &stick, &mut Session::quiet()).unwrap_err();
     assert!(error.is(ErrorKind::PortBusy) && error.has(&Detail::HeldHere), "{error:?}");
 }
 

@@ -48,8 +48,8 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
         }
     }
     context.output.outcome_is(Outcome::Untouched);
-    let mut link = args.port.open(context)?;
-    let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
+    let mut ports = args.port.open(context)?;
+    let mut modem = ports.modem(context)?;
     let timeout = Duration::from_secs(args.timeout);
     if args.terminal {
         return terminal(context, &mut modem, timeout);

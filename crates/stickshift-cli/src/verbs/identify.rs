@@ -7,7 +7,6 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
-use stickshift::modem::Modem;
 use stickshift::modem::assessment::{self, BootPin, Finding, Route, Sureness, Work};
 use stickshift::modem::identity::{self, Identity};
 use stickshift::profile::{Attributes, Catalogue};
@@ -51,8 +50,8 @@ pub(crate) fn run(context: &mut Context, args: IdentifyArgs) -> Result<()> {
         let said = web.modem(context, &mut *link)?.identity()?;
         (None, Some(said))
     } else if args.port.is_some() {
-        let mut link = PortArgs { stick: None, port: args.port }.open(context)?;
-        (None, Some(Modem::over_at(&mut *link, &context.cancel)?.identity()?))
+        let mut port = PortArgs { stick: None, port: args.port }.open(context)?;
+        (None, Some(port.modem(context)?.identity()?))
     } else {
         let mut bus = context.bus()?;
         let stick = context.stick(&mut *bus, args.stick.as_deref())?;

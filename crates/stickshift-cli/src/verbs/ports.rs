@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::at::ports::{Composition, UsbMode};
 use stickshift::error::Result;
-use stickshift::modem::{ChosenPorts, Modem, PortsWanted};
+use stickshift::modem::{ChosenPorts, PortsWanted};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -40,8 +40,8 @@ enum PortsVerb {
 }
 
 pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
-    let mut link = args.port.open(context)?;
-    let mut modem = Modem::over_at(&mut *link, &context.cancel)?;
+    let mut ports = args.port.open(context)?;
+    let mut modem = ports.modem(context)?;
     let now = modem.ports()?;
     let PortsVerb::Set { ports, cdrom_first } = args.verb else {
         let choices = modem.port_choices()?;

@@ -60,6 +60,11 @@ impl AtPorts {
         self.ports.is_empty()
     }
 
+    /// The port with the lowest number.
+    pub(crate) fn first(&self) -> Option<u8> {
+        self.ports.keys().next().copied()
+    }
+
     pub(crate) fn get_mut(&mut self, interface: u8) -> Option<&mut AtPort> {
         self.ports.get_mut(&interface)
     }

@@ -21,7 +21,7 @@ use crate::at::{At, identify};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::{self, Hilink};
-use crate::link::{Bus, Changes};
+use crate::link::{Bus, ByteLink, Changes};
 use crate::mask;
 use crate::mbim::{self, Mbim};
 use crate::modem::Modem;
@@ -186,49 +186,45 @@ pub fn at_ports(stick: &Stick) -> Vec<u8> {
     stick.interfaces.iter().filter(is_channel).map(|i| i.number).collect()
 }
 
-/// The interface whose port takes AT commands. Where descriptors do not tell, the ports are tried, one after another, and the
-/// first of them is given when none answers; `None` for a stick without ports.
+/// The interface whose port takes AT commands: the first that answers, for a port that is for them by its descriptor is silent on some sticks,
+/// or for a while. The likeliest is given when none answers; `None` for a stick without ports.
 ///
 /// # Errors
-/// What opening a port reports.
+/// What opening the likeliest port reports.
 pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>) -> Result<Option<u8>> {
-    match free_at_ports(bus, stick).first() {
-        Some(first) if is_named(stick, *first) => Ok(Some(*first)),
-        _ => find_answering_port(bus, stick, session),
-    }
-}
-
-/// The same for work that nobody watches, who could name another port: a port that is for AT commands by its descriptor is silent on some
-/// sticks, or for a while, and is asked first, too.
-///
-/// # Errors
-/// What opening a port reports.
-pub fn find_answering_port(
-    bus: &mut dyn Bus,
-    stick: &Stick,
-    session: &mut Session<'_>,
-) -> Result<Option<u8>> {
     let all = free_at_ports(bus, stick);
-    if all.len() < 2 {
-        return Ok(all.first().copied());
+    let Some((first, others)) = all.split_first() else { return Ok(None) };
+    if others.is_empty() || answers(&mut *bus.open_port(&stick.place, *first)?, stick, *first, session)? {
+        return Ok(Some(*first));
     }
-    for interface in &all {
-        let mut link = bus.open_port(&stick.place, *interface)?;
-        let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-        // Of a port that may be for anything more than an answer has to be seen.
-        match if is_named(stick, *interface) { at.wake() } else { at.init() } {
-            Ok(()) => return Ok(Some(*interface)),
-            Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {}
-            Err(e) => return Err(e),
+    for interface in others {
+        // One that a dialler holds is no error of the first one.
+        let Ok(mut link) = bus.open_port(&stick.place, *interface) else { continue };
+        if answers(&mut *link, stick, *interface, session)? {
+            session.note(
+                "mute-port",
+                format!("interface {first} takes no AT commands; interface {interface} does"),
+            );
+            return Ok(Some(*interface));
         }
     }
     // What is opened then says why it does not work.
-    Ok(all.first().copied())
+    Ok(Some(*first))
+}
+
+/// Whether a port takes AT commands. Of one that may be for anything more than an answer has to be seen.
+fn answers(link: &mut dyn ByteLink, stick: &Stick, interface: u8, session: &Session<'_>) -> Result<bool> {
+    let mut at = At::new(link).with_cancel(session.cancel().clone());
+    match if is_named(stick, interface) { at.wake() } else { at.init() } {
+        Ok(()) => Ok(true),
+        Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// The ports that may take AT commands. Where this program listens on the first one, to keep the stick online, those that nobody holds; if
 /// there are none, opening the first says who holds it.
-fn free_at_ports(bus: &mut dyn Bus, stick: &Stick) -> Vec<u8> {
+pub fn free_at_ports(bus: &mut dyn Bus, stick: &Stick) -> Vec<u8> {
     let all = at_ports(stick);
     match all.split_first() {
         Some((first, others)) if bus.is_held_here(&stick.place, *first) => {

@@ -197,7 +197,7 @@ pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<S
         each(&mut run.record, &mut modem)
     } else {
         let mut quiet = Session::new(|_| {}, cancel.clone());
-        let interface = identity::find_answering_port(run.bus, &run.stick, &mut quiet)?;
+        let interface = identity::find_at_port(run.bus, &run.stick, &mut quiet)?;
         let interface = interface.ok_or_else(|| {
             Error::new(ErrorKind::NoSuchPort, "no port of the stick answers AT commands")
                 .with_verdict(Verdict::Unknown)

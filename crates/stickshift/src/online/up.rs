@@ -28,7 +28,7 @@ impl<'f> Access<'f> {
 
     /// The stick's AT port: every serial port is asked.
     pub(super) fn open_at(&self, run: &mut Run<'_, '_>) -> Result<Box<dyn ByteLink>> {
-        match identity::find_answering_port(run.bus, &run.stick, run.session)? {
+        match identity::find_at_port(run.bus, &run.stick, run.session)? {
             Some(interface) => {
                 let place = run.stick.place.clone();
                 let port = run.bus.open_port(&place, interface)?;

@@ -6,7 +6,7 @@ use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
 use crate::at::{AtEffect, PortAnswer};
-use crate::device::Function;
+use crate::device::{Function, UsbInterface};
 use crate::fault::{Channel, Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
 use crate::firmware::download::{DownloadEffect, DownloadMode, DownloadReply, DownloadRequest};
@@ -161,9 +161,16 @@ impl HuaweiStick {
         if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
             return true;
         }
-        let channel = self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
-        let mut channel = channel.filter(|i| i.number == interface && i.function == Function::Ncm);
+        let interfaces = || self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
+        let mut channel = interfaces().filter(|i| i.number == interface && i.function == Function::Ncm);
         if self.has(FaultKind::MuteChannel) && channel.next().is_some() {
+            return true;
+        }
+        let is_pcui = |i: &&UsbInterface| {
+            i.function == Function::Serial && matches!(i.alternates[0].class, [.., 0x02 | 0x12])
+        };
+        let pcui = interfaces().find(is_pcui).map(|i| i.number);
+        if self.has(FaultKind::MutePort) && Some(interface) == pcui.or_else(|| ports.first()) {
             return true;
         }
         let Some(at) = ports.get_mut(interface) else { return true };

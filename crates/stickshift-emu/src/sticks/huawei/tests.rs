@@ -165,6 +165,9 @@ fn properties_of_the_stick() {
     assert_eq!(rig.ask_at(0, b"AT\r"), b"");
     rig.pass(1);
     assert_eq!(rig.ask_at(0, b"AT\r"), b"AT\r\r\nOK\r\n");
+    let mute = FaultPlan::parse("mute-port", 0).unwrap();
+    let mut rig = Rig::new(HuaweiOptions { faults: mute, ..HuaweiOptions::stick() });
+    assert_eq!((rig.ask_at(0, b"AT\r"), rig.ask_at(2, b"AT\r")), (vec![], b"AT\r\r\nOK\r\n".to_vec()));
     let mut rig = Rig::loader("split");
     assert_eq!(rig.ask(DATAMODE), b"\r\nO");
     rig.pass(1);

@@ -360,7 +360,7 @@ impl Site for Post<'_, '_> {
             return web.call(&device::control(device::Control::Reboot));
         }
         let mut quiet = Session::new(|_| {}, self.cancel.clone());
-        let Some(interface) = identity::find_answering_port(self.bus, &stick, &mut quiet)? else {
+        let Some(interface) = identity::find_at_port(self.bus, &stick, &mut quiet)? else {
             return match identity::mbim_interface(&stick) {
                 Some(interface) if rung == Rung::Radio => self.radio_over_mbim(interface),
                 // MBIM has no command for a restart.

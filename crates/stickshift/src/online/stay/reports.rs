@@ -50,7 +50,7 @@ impl Listener {
             }
             Way::Ncm | Way::Ppp | Way::Ecm => {
                 let mut quiet = crate::event::Session::new(|_| {}, cancel.clone());
-                let interface = identity::find_answering_port(bus, stick, &mut quiet).ok()??;
+                let interface = identity::find_at_port(bus, stick, &mut quiet).ok()??;
                 let dialled = stick.interface(Role::Modem).map(|i| i.number) == Some(interface);
                 if way == Way::Ppp && dialled {
                     return None;
