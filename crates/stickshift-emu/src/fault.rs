@@ -83,7 +83,7 @@ fault_kinds! {
     LoaderDead = "loader-dead",
     /// AT ports swallow what they are sent in their first second.
     LatePort = "late-port",
-    /// The PCUI port takes AT commands and answers none; so does the first port of a stick without one.
+    /// Of several AT ports the PCUI port takes commands and answers none.
     MutePort = "mute-port",
     /// AT ports say something unasked between the lines of their answer.
     UrcInside = "urc-inside",

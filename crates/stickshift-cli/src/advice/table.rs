@@ -227,7 +227,7 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["virtual"],
         Kind::Unsupported,
-        "this way of attaching needs Linux",
+        "this way of attaching needs Linux, and with `--attach kernel` its module vhci-hcd, which kernels of containers and clouds often lack",
         "use `--virtual NAME` with any other verb: that works everywhere",
     ),
     any(

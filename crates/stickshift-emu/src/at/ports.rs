@@ -60,9 +60,9 @@ impl AtPorts {
         self.ports.is_empty()
     }
 
-    /// The port with the lowest number.
-    pub(crate) fn first(&self) -> Option<u8> {
-        self.ports.keys().next().copied()
+    /// More than one port takes AT commands.
+    pub(crate) fn are_several(&self) -> bool {
+        self.ports.len() > 1
     }
 
     pub(crate) fn get_mut(&mut self, interface: u8) -> Option<&mut AtPort> {

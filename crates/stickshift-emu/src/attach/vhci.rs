@@ -63,7 +63,7 @@ impl Vhci {
         }
         Err(Error::new(
             ErrorKind::Unsupported,
-            "the kernel module vhci-hcd is not loaded: `modprobe vhci-hcd`, as root",
+            "the kernel module vhci-hcd is not loaded: as root, `modprobe vhci-hcd`",
         )
         .with("path", ROOT))
     }

@@ -111,12 +111,11 @@ pub(super) fn enter_download(
     session: &mut Session<'_>,
 ) -> Result<()> {
     let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
-    let port = identity_port(stick).ok_or_else(|| untouched(identity::mute(stick)))?;
     session.step("ask", "asking the stick what it is");
     {
-        let mut link = bus.open_port(&stick.place, port).map_err(untouched)?;
+        let asked = identity::ask_at(bus, stick, session).map_err(untouched)?;
+        let (seen, mut link) = asked.ok_or_else(|| untouched(identity::mute(stick)))?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-        let seen = at.init().and_then(|()| identity::over_at(&mut at)).map_err(untouched)?;
         refuse_misfit(&seen, request).map_err(untouched)?;
         refuse_not_flashable(Some(stick), Some(&seen))?;
         if seen.gate() == Gate::Closed {
@@ -150,13 +149,6 @@ pub(super) fn enter_download(
     wait_for_download_mode(bus, &stick.place, GOES_TO_DOWNLOAD, session)
         .map_err(|e| e.verdict_if_unset(Verdict::Recoverable))?;
     Ok(())
-}
-
-/// The interface whose port takes AT commands.
-fn identity_port(stick: &Stick) -> Option<u8> {
-    let ports = [Role::Pcui, Role::Modem, Role::Serial];
-    let port = |role| stick.interfaces.iter().find(|i| i.role == role && i.tty.is_some());
-    ports.into_iter().find_map(port).map(|i| i.number)
 }
 
 fn refuse_misfit(seen: &Identity, request: &ConvertRequest) -> Result<()> {

@@ -129,7 +129,10 @@ pub fn ask(
                     let said = Modem::over_mbim(&mut *link, session.cancel())?.identity()?;
                     Ok(Some(Identity { kind: Some(kind), ..said }))
                 }
-                _ => ask_at(bus, stick, kind, session),
+                _ => {
+                    let asked = ask_at(bus, stick, session)?;
+                    Ok(asked.map(|(said, _)| Identity { kind: Some(kind), ..said }))
+                }
             }
         }
         Mode::Hilink => {
@@ -212,12 +215,17 @@ pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>)
     Ok(Some(*first))
 }
 
+/// Nothing came, or nothing that AT commands are answered with.
+fn is_silence(error: &Error) -> bool {
+    error.is(ErrorKind::Timeout) || error.is(ErrorKind::UnexpectedAnswer)
+}
+
 /// Whether a port takes AT commands. Of one that may be for anything more than an answer has to be seen.
 fn answers(link: &mut dyn ByteLink, stick: &Stick, interface: u8, session: &Session<'_>) -> Result<bool> {
     let mut at = At::new(link).with_cancel(session.cancel().clone());
     match if is_named(stick, interface) { at.wake() } else { at.init() } {
         Ok(()) => Ok(true),
-        Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => Ok(false),
+        Err(e) if is_silence(&e) => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -241,20 +249,27 @@ fn is_named(stick: &Stick, interface: u8) -> bool {
     stick.interfaces.iter().any(|i| i.number == interface && i.role != Role::Serial)
 }
 
-/// Asks one port after another until one answers.
-fn ask_at(
+/// Asks one port after another until one answers. What it said, and the port, which needs no [`At::init`] any more.
+///
+/// # Errors
+/// What opening the likeliest port reports; `Timeout` or `UnexpectedAnswer`, as that port has it, when none answers.
+pub(crate) fn ask_at(
     bus: &mut dyn Bus,
     stick: &Stick,
-    kind: &'static str,
     session: &mut Session<'_>,
-) -> Result<Option<Identity>> {
+) -> Result<Option<(Identity, Box<dyn ByteLink>)>> {
     let mut mute = None;
     for interface in free_at_ports(bus, stick) {
-        let mut link = bus.open_port(&stick.place, interface)?;
+        let mut link = match bus.open_port(&stick.place, interface) {
+            Ok(link) => link,
+            // One that a dialler holds is no error of the first one.
+            Err(_) if mute.is_some() => continue,
+            Err(e) => return Err(e),
+        };
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
         match at.init().and_then(|()| over_at(&mut at)) {
-            Ok(said) => return Ok(Some(Identity { kind: Some(kind), ..said })),
-            Err(e) if e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer) => {
+            Ok(said) => return Ok(Some((said, link))),
+            Err(e) if is_silence(&e) => {
                 session.note("mute-port", format!("interface {interface} takes no AT commands: {e}"));
                 mute = mute.or(Some(e));
             }

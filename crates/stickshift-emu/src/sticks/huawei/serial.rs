@@ -170,7 +170,7 @@ impl HuaweiStick {
             i.function == Function::Serial && matches!(i.alternates[0].class, [.., 0x02 | 0x12])
         };
         let pcui = interfaces().find(is_pcui).map(|i| i.number);
-        if self.has(FaultKind::MutePort) && Some(interface) == pcui.or_else(|| ports.first()) {
+        if self.has(FaultKind::MutePort) && ports.are_several() && pcui == Some(interface) {
             return true;
         }
         let Some(at) = ports.get_mut(interface) else { return true };
