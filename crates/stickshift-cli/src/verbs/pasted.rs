@@ -9,7 +9,8 @@ use stickshift::mask;
 use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, product_name, takes_qualcomm_firmware, vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, UsbId, linux_drivers, product_name,
+    takes_qualcomm_firmware, vendor_name,
 };
 
 use crate::context::Context;
@@ -183,10 +184,10 @@ impl PastedStick {
         PastedStick {
             id: stick.id.to_string(),
             place: device.place.as_ref().map(ToString::to_string),
-            name: name(device),
+            name: mask::text(&name(device)),
             known_as: product_name(stick.id),
             mode: stick.mode.code(),
-            mode_text: stick.mode_words(),
+            mode_text: if device.left { "left after its switch message" } else { stick.mode_words() },
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next: next(device, stick, switching, word),
@@ -251,7 +252,15 @@ fn name(device: &PastedDevice) -> String {
 
 /// How to go on with a stick of a text. One that is gone comes first, whatever is to be done with it.
 fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
+    if device.left {
+        return "stickshift list shows what it became; where nothing came, plug it in again".to_owned();
+    }
     let then = next_of_present(device, stick, switching, word);
+    if device.unpowered && !device.gone {
+        return format!(
+            "plug it into a port of the computer itself or a hub with a power supply of its own, then {then}"
+        );
+    }
     match (device.gone, device.unsteady) {
         (false, _) => then,
         (true, false) => format!("plug it in again, then {then}"),
@@ -264,22 +273,33 @@ fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word
 fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
     let id = stick.id;
     let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
-    let no_driver = |i: &Interface| {
-        matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Serial)
-            && device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None))
-    };
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
-        return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool or qmi-firmware-update loads it".to_owned();
-    }
-    if stick.mode == Mode::Modem && stick.interfaces.iter().any(no_driver) {
-        return format!(
-            "its serial ports have no driver: as root, modprobe option, then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
-            id.vendor, id.product
-        );
+        return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
     }
     let no_driver = |i: &&Interface| device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None));
+    // Of those for AT commands one is enough; where none is known to be, any may be.
+    let takes_at = |i: &&Interface| matches!(i.role, Role::Pcui | Role::Modem);
+    let is_port = |i: &&Interface| match stick.interfaces.iter().any(|i| takes_at(&i)) {
+        true => takes_at(i),
+        false => matches!(i.role, Role::Diag | Role::Serial),
+    };
+    let mut ports = stick.interfaces.iter().filter(is_port).peekable();
+    if stick.mode == Mode::Modem
+        && let Some(port) = ports.peek().copied()
+        && ports.all(|port| no_driver(&port))
+    {
+        let driver = serial_driver(id, port);
+        let and_then = match driver {
+            "option" => format!(
+                ", then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
+                id.vendor, id.product
+            ),
+            _ => String::new(),
+        };
+        return format!("its serial ports have no driver: as root, modprobe {driver}{and_then}");
+    }
     if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial | Mode::Modem)
-        && let Some(driver) = stick.interfaces.iter().filter(no_driver).find_map(network_driver)
+        && let Some(driver) = stick.interfaces.iter().filter(no_driver).find_map(|i| network_driver(id, i))
     {
         return format!("its network interface has no driver: as root, modprobe {driver}");
     }
@@ -304,9 +324,21 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
     }
 }
 
-/// Linux's driver of a network interface; `None` for those whose classes do not tell it.
-fn network_driver(i: &Interface) -> Option<&'static str> {
+/// Linux's driver of a serial port: that of its class, else the one that lists the ids, else the one that takes any.
+fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
+    if (port.class, port.subclass) == (0x02, 0x02) {
+        return "cdc_acm";
+    }
+    let serial = |driver: &&&str| matches!(**driver, "hso" | "ipw" | "option" | "qcserial" | "sierra");
+    linux_drivers(id).iter().find(serial).copied().unwrap_or("option")
+}
+
+/// Linux's driver of a network interface; `None` for those whose classes and ids do not tell it.
+fn network_driver(id: UsbId, i: &Interface) -> Option<&'static str> {
     match (i.class, i.subclass, i.protocol) {
+        (0xff, ..) if i.role == Role::Network => {
+            linux_drivers(id).iter().find(|driver| **driver == "qmi_wwan").copied()
+        }
         (0x02, 0x06, _) => Some("cdc_ether"),
         (0x02, 0x0d, _) => Some("cdc_ncm"),
         (0x02, 0x0e, _) => Some("cdc_mbim"),
@@ -322,6 +354,9 @@ impl PastedModem {
         let state = modem.state.as_deref().unwrap_or_default();
         let lock = modem.lock.as_deref().unwrap_or_default();
         let next = match (state, lock) {
+            (_, "sim-pin") if modem.pin_tries == Some(1) => format!(
+                "the SIM wants its PIN, and after one more wrong one its PUK: be sure of it, then stickshift pin enter {stick}"
+            ),
             (_, "sim-pin") => format!("the SIM wants its PIN: stickshift pin enter {stick}"),
             (_, "sim-puk") => format!("the SIM wants its PUK: stickshift pin unblock {stick}"),
             ("failed", _) if modem.failed.as_deref() == Some("sim-missing") => {
@@ -332,7 +367,7 @@ impl PastedModem {
             _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };
         PastedModem {
-            name: if words.is_empty() { "unknown modem".to_owned() } else { words.join(" ") },
+            name: if words.is_empty() { "unknown modem".to_owned() } else { mask::text(&words.join(" ")) },
             place: modem.place.as_ref().map(ToString::to_string),
             firmware: modem.revision.clone(),
             hardware: modem.hardware.clone(),

@@ -30,6 +30,8 @@ struct Seen {
     /// The one before, where its follower has no ids yet.
     last: Option<PastedDevice>,
     earlier: Vec<UsbId>,
+    /// How often a device with the same ids followed.
+    returns: u32,
     /// Interfaces for which a serial driver was found, and whose port has no name yet.
     unnamed: Vec<u8>,
     remarks: Vec<&'static str>,
@@ -37,6 +39,9 @@ struct Seen {
     /// Addresses of devices that left it.
     left: Vec<(u16, u16)>,
 }
+
+/// A stick that is switched, and one that is replugged twice, come with the same ids less often.
+const MANY_RETURNS: u32 = 3;
 
 /// What the kernel says when a device does not work, what that mostly means, and whether power or a cable is behind it.
 const TROUBLE: &[(&str, &str, bool)] = &[
@@ -63,24 +68,21 @@ const TROUBLE: &[(&str, &str, bool)] = &[
     ("error -71", BROKEN, true),
     ("err = -71", BROKEN, true),
     ("can't set config", "the kernel could not select its configuration", false),
-    ("no of eligible configuration", "the kernel found no configuration that the port can feed", true),
-    (
-        "rejected 1 configuration due to insufficient",
-        "the port does not give the power that it asks for",
-        true,
-    ),
+    ("due to insufficient available bus power", UNPOWERED, true),
     (
         "bind() failure",
         "the kernel's driver of its network did not start: plug it in again, or try a newer kernel",
         false,
     ),
 ];
+/// The kernel selects no configuration then.
+const UNPOWERED: &str = "the port does not give the power that it asks for";
 /// EPROTO.
 const BROKEN: &str =
     "what came over its cable was broken (error -71): a bad cable or port, or too little power";
 /// What concerns the computer and no single device.
-const UNDER_VOLTAGE: (&str, &str) = (
-    "Under-voltage detected",
+const UNDER_VOLTAGE: (&[&str], &str) = (
+    &["Under-voltage detected", "Undervoltage detected"],
     "the computer itself had too little voltage: give it a stronger power supply, or the stick a hub with a power supply of its own",
 );
 
@@ -106,7 +108,7 @@ impl Reader {
             self.log.unswitched = true;
             return true;
         }
-        if text.contains(UNDER_VOLTAGE.0) {
+        if UNDER_VOLTAGE.0.iter().any(|words| text.contains(words)) {
             self.log.remark(UNDER_VOLTAGE.1);
             return true;
         }
@@ -137,7 +139,8 @@ impl Reader {
     }
 
     /// Puts what the log told to the devices of the other lines. Remarks on what it says of no single device.
-    pub(super) fn join_log(&mut self) -> Vec<String> {
+    /// And whether usb_modeswitch failed.
+    pub(super) fn join_log(&mut self) -> (Vec<String>, bool) {
         let log = std::mem::take(&mut self.log);
         let mut remarks: Vec<String> = log.remarks.iter().map(|remark| (*remark).to_owned()).collect();
         for (place, seen) in log.places {
@@ -147,8 +150,15 @@ impl Reader {
                 self.nameless.extend(left.filter(|_| self.devices.is_empty()));
                 continue;
             };
-            told.unsteady = seen.unsteady;
             told.earlier = seen.earlier;
+            if told.earlier.last() == Some(&told.id) {
+                told.earlier.pop();
+            }
+            if seen.returns >= MANY_RETURNS {
+                told.remark("it left and came back again and again: where nobody unplugged it, its cable, port or hub is bad, or gives too little power");
+            }
+            told.unsteady = seen.unsteady || seen.returns >= MANY_RETURNS;
+            told.unpowered = seen.remarks.contains(&UNPOWERED) && told.attached.is_empty();
             let never_came = told.id == NO_ID && told.attached.is_empty();
             if let (true, Some(last), None) = (never_came, seen.last, self.logged(&place, &told, &seen.left))
             {
@@ -180,6 +190,7 @@ impl Reader {
             device.earlier = told.earlier;
             device.gone = told.gone;
             device.unsteady = told.unsteady;
+            device.unpowered = told.unpowered;
             device.remarks.extend(told.remarks);
             for (number, attached) in told.attached {
                 let known = device.attached(number);
@@ -197,7 +208,7 @@ impl Reader {
             ));
         }
         remarks.extend(log.unswitched.then(|| UNSWITCHED_REMARK.to_owned()));
-        remarks
+        (remarks, log.unswitched)
     }
 
     /// The device of the other lines that the log tells of: by its place or its address now or before; where the log does not name its ids,
@@ -234,7 +245,11 @@ impl Reader {
                 _ => None,
             };
         }
-        self.devices.get_mut(index?)
+        // Its drive was there before it was switched.
+        let has_more =
+            told.attached.values().any(|attached| attached.class.is_some_and(|class| class[0] != 0x08));
+        let index = index.or_else(|| self.only_switched().filter(|_| told.id == NO_ID && has_more))?;
+        self.devices.get_mut(index)
     }
 }
 
@@ -258,6 +273,15 @@ impl Log {
     }
 }
 
+/// A text without the line that lost its beginning to it: `BG96 usb 1-1.5: SerialNumber: 8664..`
+fn own_text(value: &str) -> &str {
+    let next = value.match_indices(" usb ").find(|(at, words)| {
+        let word = value[at + words.len()..].split(':').next();
+        word.is_some_and(|word| word.parse::<Place>().is_ok())
+    });
+    next.map_or(value, |(at, _)| &value[..at])
+}
+
 /// The place behind the port of a hub: `1-1-port3` is 1-1.3, `usb1-port2` is 1-2.
 fn port(word: &str) -> Option<Place> {
     let (hub, port) = word.split_once("-port")?;
@@ -276,10 +300,15 @@ impl Seen {
             let value = |name: &str| rest.split_once(name).map(|(_, v)| v.trim_start());
             let ids = (value("idVendor=").and_then(id), value("idProduct=").and_then(id));
             let (Some(vendor), Some(product)) = ids else { return };
+            let same = |before: &PastedDevice| before.id == UsbId::new(vendor, product);
             let mut device = match self.device.take() {
                 // Its announcement, or lines of its drivers that someone put first.
-                Some(begun) if begun.id == NO_ID => PastedDevice { id: UsbId::new(vendor, product), ..begun },
+                Some(begun) if begun.id == NO_ID => {
+                    self.returns += u32::from(self.last.as_ref().is_some_and(same));
+                    PastedDevice { id: UsbId::new(vendor, product), ..begun }
+                }
                 before => {
+                    self.returns += u32::from(before.as_ref().is_some_and(same));
                     before.into_iter().for_each(|before| self.before(&before));
                     self.unnamed.clear();
                     PastedDevice::new(UsbId::new(vendor, product))
@@ -318,11 +347,11 @@ impl Seen {
         if text.starts_with("USB disconnect") {
             device.gone = true;
         } else if let Some(value) = text.strip_prefix("Product:") {
-            device.product = string(value);
+            device.product = string(own_text(value));
         } else if let Some(value) = text.strip_prefix("Manufacturer:") {
-            device.manufacturer = string(value);
+            device.manufacturer = string(own_text(value));
         } else if let Some(value) = text.strip_prefix("SerialNumber:") {
-            device.serial = string(value);
+            device.serial = string(own_text(value));
         } else if let Some((_, node)) = text.split_once("now attached to ") {
             let node = node.split(char::is_whitespace).next();
             let node = node.filter(|node| node.ends_with(|c: char| c.is_ascii_digit())).and_then(string);

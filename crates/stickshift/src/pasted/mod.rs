@@ -144,8 +144,12 @@ pub struct PastedDevice {
     pub earlier: Vec<UsbId>,
     /// The text ends with it unplugged.
     pub gone: bool,
+    /// usb_modeswitch says that it left after its message, and not what it became.
+    pub left: bool,
     /// The text shows that its port gave too little power, or that its cable or port failed.
     pub unsteady: bool,
+    /// The kernel selected no configuration, for lack of power: it has no interfaces.
+    pub unpowered: bool,
     /// What it was read from, in order.
     pub formats: Vec<Format>,
     /// What the text does not show, or shows as trouble; one lower-case line each.
@@ -255,12 +259,17 @@ impl Reader {
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
         self.join_tree();
-        let mut remarks = self.join_log();
+        let (mut remarks, failed) = self.join_log();
+        self.join_switched(failed);
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         for device in self.devices.iter().filter(|d| d.id == NO_ID) {
             self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));
-            self.nameless
-                .push("the lines with the ids of a device are missing: paste the whole text".to_owned());
+            let at = device.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+            self.nameless.extend(device.remarks.iter().map(|remark| format!("{at}{remark}")));
+            if !(device.unsteady && device.attached.is_empty()) {
+                self.nameless
+                    .push("the lines with the ids of a device are missing: paste the whole text".to_owned());
+            }
         }
         self.nameless.sort();
         self.nameless.dedup();
@@ -300,7 +309,9 @@ impl PastedDevice {
             attached: BTreeMap::new(),
             earlier: Vec::new(),
             gone: false,
+            left: false,
             unsteady: false,
+            unpowered: false,
             formats: Vec::new(),
             remarks: Vec::new(),
             counts: Vec::new(),

@@ -35,6 +35,8 @@ pub struct ManagedModem {
     pub failed: Option<String>,
     /// What it is locked by: `sim-pin`.
     pub lock: Option<String>,
+    /// How often a wrong PIN is taken before the SIM wants its PUK.
+    pub pin_tries: Option<u8>,
 }
 
 impl ManagedModem {
@@ -116,6 +118,7 @@ impl Managed {
             "state" => now.state = now.state.take().or(told),
             "failed-reason" | "state-failed-reason" => now.failed = told,
             "lock" | "unlock-required" => now.lock = told,
+            "unlock-retries" => now.pin_tries = now.pin_tries.or_else(|| pin_tries(value)),
             _ => return false,
         }
         true
@@ -175,4 +178,10 @@ impl ManagedModem {
 /// `/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1.2`: the last part that is a place.
 fn place_in(path: &str) -> Option<Place> {
     path.split('/').rev().find_map(|part| part.parse().ok())
+}
+
+/// `sim-pin (3), sim-puk (10)`: 3.
+fn pin_tries(value: &str) -> Option<u8> {
+    let tries = value.split(',').find_map(|one| one.trim().strip_prefix("sim-pin ("))?;
+    tries.trim_end_matches(')').parse().ok()
 }
