@@ -57,3 +57,18 @@ fn what_cannot_be_written_or_told_is_refused() {
         assert!(text(&run.stderr).contains(kind), "{arguments:?}: {}", text(&run.stderr));
     }
 }
+
+#[cfg(feature = "virtual")]
+#[test]
+fn no_authentication_needs_no_user() {
+    let folder = tempfile::tempdir().unwrap();
+    for (auth, code) in [("none", 0), ("pap", 2)] {
+        let words = ["online", "up", "--virtual", "e3372h-stick", "--dry-run", "--apn", "web", "--auth", auth];
+        let run = stickshift(folder.path(), &words);
+        assert_eq!(run.status.code(), Some(code), "{auth}: {}", text(&run.stderr));
+    }
+    // A stick that dials by itself cannot be told.
+    let words = ["online", "up", "--virtual", "e3372h-hilink", "--dry-run", "--auth", "none"];
+    let run = stickshift(folder.path(), &words);
+    assert!(text(&run.stderr).contains("cannot tell it about --auth"), "{}", text(&run.stderr));
+}

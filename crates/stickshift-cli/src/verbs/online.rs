@@ -58,7 +58,7 @@ struct UpArgs {
     user: Option<String>,
 
     /// Authentication protocol. Default: CHAP, then PAP, then none
-    #[arg(long, value_name = "HOW", requires = "user")]
+    #[arg(long, value_name = "HOW", requires_ifs = [("pap", "user"), ("chap", "user"), ("mschapv2", "user")])]
     auth: Option<Auth>,
 
     /// IP version. Default: both, or the one that the network allows

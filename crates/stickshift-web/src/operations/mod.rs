@@ -182,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn no_authentication_needs_no_user() {
+        let uploads = Uploads::new().unwrap();
+        for (body, has) in [("auth=none", true), ("auth=pap", false), ("auth=pap&user=me", true)] {
+            let fields = Fields::of_form(format!("place=1-1&{body}").as_bytes());
+            let words = named("up").unwrap().line(&fields, &uploads).unwrap();
+            assert_eq!(words.iter().any(|word| word.starts_with("--auth=")), has, "{body}");
+        }
+    }
+
+    #[test]
     fn a_switch_is_on_only_when_it_says_so() {
         let uploads = Uploads::new().unwrap();
         let line = |name: &str, value: &str| {

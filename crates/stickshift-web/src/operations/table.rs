@@ -34,8 +34,8 @@ const UP: &[Field] = &[
 fn up(f: &Fields, only_plan: bool) -> Result<Vec<String>, String> {
     let mut words = vec!["online".into(), "up".into()];
     words.extend(options(f, &["apn", "user"]));
-    // A way to prove a user that is not named means nothing.
-    words.extend(options(f, &["auth"]).filter(|_| f.has("user")));
+    // A way to prove a user that is not named means nothing; none needs no user.
+    words.extend(options(f, &["auth"]).filter(|_| f.has("user") || f.get("auth") == Some("none")));
     words.extend(options(f, &["ip", "way", "metric", "mtu"]));
     let flags = ["roaming", "no-default", "stay"].into_iter().filter(|name| f.has(name));
     words.extend(flags.filter(|name| !only_plan || *name != "stay").map(|name| format!("--{name}")));

@@ -122,6 +122,7 @@ impl Wanted {
         let passed_over = [
             (self.apn.is_some() && cards_alone, "--apn"),
             (self.user.is_some() && (cards_alone || way == Way::Hilink), "--user"),
+            (self.authentication.is_some() && (cards_alone || way == Way::Hilink), "--auth"),
             (self.roaming && cards_alone, "--roaming"),
             (v6 && way == Way::Hilink, "--ip with IPv6"),
             (self.ip == Some(PdpType::V6) && cards_alone, "--ip v6"),

@@ -23,6 +23,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
             let asked = [
                 (run.wanted.apn.is_some(), "--apn"),
                 (run.wanted.user.is_some(), "--user"),
+                (run.wanted.authentication.is_some(), "--auth"),
                 (run.wanted.roaming, "--roaming"),
             ];
             if let Some((_, option)) = asked.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
