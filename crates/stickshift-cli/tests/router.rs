@@ -72,3 +72,18 @@ fn no_authentication_needs_no_user() {
     let run = stickshift(folder.path(), &words);
     assert!(text(&run.stderr).contains("cannot tell it about --auth"), "{}", text(&run.stderr));
 }
+
+#[cfg(all(feature = "virtual", target_os = "linux"))]
+#[test]
+fn a_user_without_a_password_has_an_empty_one_where_nobody_can_be_asked() {
+    for password in [None, Some(""), Some("secret")] {
+        // A session of its own has no terminal.
+        let mut command = Command::new("setsid");
+        command.arg(env!("CARGO_BIN_EXE_stickshift"));
+        command.args(["online", "up", "--virtual", "e3372h-stick", "--apn", "web", "--user", "me"]);
+        command.stdin(std::process::Stdio::null()).env_remove("STICKSHIFT_APN_PASSWORD");
+        command.envs(password.map(|password| ("STICKSHIFT_APN_PASSWORD", password)));
+        let run = command.output().unwrap();
+        assert!(run.status.success(), "{password:?}: {}", text(&run.stderr));
+    }
+}

@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::hosted;
 use crate::output::Report;
 use crate::output::json::Outcome;
+use crate::question;
 use crate::verbs::online_apn;
 use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, StickArgs, secret};
@@ -53,7 +54,7 @@ struct UpArgs {
     #[arg(long, value_name = "NAME")]
     apn: Option<String>,
 
-    /// User name of the access point; the password comes from STICKSHIFT_APN_PASSWORD or a prompt
+    /// User name of the access point; the password comes from STICKSHIFT_APN_PASSWORD or a prompt, else it is empty
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
@@ -213,7 +214,7 @@ impl UpArgs {
     /// `usual` is the access point of the settings.
     fn wanted(&self, usual: Option<&str>) -> Result<Wanted> {
         let password = match &self.user {
-            Some(_) => Some(secret("password of the access point", "STICKSHIFT_APN_PASSWORD", None)?),
+            Some(_) => Some(apn_password()?),
             None => None,
         };
         Ok(Wanted {
@@ -246,6 +247,18 @@ impl UpArgs {
             },
             check: self.check.as_ref().map(|host| if host == "none" { String::new() } else { host.clone() }),
         })
+    }
+}
+
+/// The password of the access point. Unlike other secrets it may be empty: some access points have a user alone, and no tries are counted.
+fn apn_password() -> Result<String> {
+    let variable = "STICKSHIFT_APN_PASSWORD";
+    if hosted::is_hosted() {
+        return Ok(hosted::secret(variable).unwrap_or_default());
+    }
+    match std::env::var(variable) {
+        Ok(password) => Ok(password),
+        Err(_) => Ok(question::secret("password of the access point: ".to_owned())?.unwrap_or_default()),
     }
 }
 

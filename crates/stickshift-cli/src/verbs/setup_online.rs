@@ -130,4 +130,30 @@ mod tests {
             ["proto_notify_error lte wrong-pin", "proto_block_restart lte"]
         );
     }
+
+    #[test]
+    fn the_protocol_handler_hands_on_a_user_without_a_password() {
+        use std::process::Command;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stickshift.sh");
+        std::fs::write(&file, protocol_handler()).unwrap();
+        let script = format!(
+            r#"INCLUDE_ONLY=1
+            json_load() {{ :; }}; proto_notify_error() {{ :; }}; proto_block_restart() {{ :; }}
+            json_get_vars() {{ if [ "$1" = exit ]; then exit=2; else eval "$GIVEN"; fi; }}
+            stickshift() {{ echo "$* (${{STICKSHIFT_APN_PASSWORD-not set}})" >&2; }}
+            . {}
+            proto_stickshift_setup lte"#,
+            file.display()
+        );
+        for (given, wanted) in [
+            ("auth=none", "--auth=none (not set)"),
+            ("username=me", "--user=me ()"),
+            ("username=me password=secret auth=pap", "--user=me --auth=pap (secret)"),
+        ] {
+            let output = Command::new("sh").args(["-c", &script]).env("GIVEN", given).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.trim_end().ends_with(wanted), "{given}: {said}");
+        }
+    }
 }

@@ -39,7 +39,8 @@ proto_stickshift_setup() {
 	[ "$roaming" = 1 ] && set -- "$@" --roaming
 	[ -n "$place" ] && set -- "$@" -- "$place"
 	[ -n "$pincode" ] && export STICKSHIFT_PIN="$pincode"
-	[ -n "$password" ] && export STICKSHIFT_APN_PASSWORD="$password"
+	# Empty, it says that there is none.
+	[ -n "$username" ] && export STICKSHIFT_APN_PASSWORD="$password"
 	result="$(stickshift online up "$@" </dev/null | tail -n 1)"
 	json_load "${result:-{\}}"
 	json_get_vars exit kind
