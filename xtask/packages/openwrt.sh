@@ -145,7 +145,7 @@ inside stickshift setup openwrt --ids 12d1:14dc --interface lte --dialler sticks
 grep -q '^/lib/netifd/proto/stickshift.sh$' "$work/said" || { cat "$work/said"; fail 'the handler is not written'; }
 inside sh /etc/stickshift/setup.sh
 expect "$(inside uci get network.lte.proto), $(inside uci -q get network.lte.apn)" 'stickshift, ' 'the protocol of this program'
-rm -r "$root/etc/stickshift" "$root"/etc/hotplug.d/tty "$root"/etc/hotplug.d/usb/21-stickshift
+rm -r "$root/etc/stickshift" "$root"/etc/hotplug.d/tty "$root"/etc/hotplug.d/usb/21-stickshift-wwan
 say "the real uci takes what \`setup openwrt\` writes, twice, and leaves the owner's alone"
 
 # The ubus object, with a virtual stick behind the program.

@@ -36,7 +36,7 @@ fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {
     assert!(run.status.success(), "{}", text(&run.stderr));
     let settings = fs::read_to_string(folder.path().join("root/etc/stickshift/setup.sh")).unwrap();
     assert!(settings.contains("network.wwan.proto='dhcp'"), "{settings}");
-    assert!(folder.path().join("root/etc/hotplug.d/net/30-stickshift").exists());
+    assert!(folder.path().join("root/etc/hotplug.d/net/30-stickshift-wwan").exists());
 }
 
 #[test]
@@ -86,4 +86,34 @@ fn a_user_without_a_password_has_an_empty_one_where_nobody_can_be_asked() {
         let run = command.output().unwrap();
         assert!(run.status.success(), "{password:?}: {}", text(&run.stderr));
     }
+}
+
+#[test]
+fn a_second_stick_leaves_the_files_of_the_first_and_what_is_removed_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = |more: &[&str]| {
+        let words = [&["--json", "setup", "openwrt", "--out", "root", "--force"], more].concat();
+        let run = stickshift(folder.path(), &words);
+        assert!(run.status.success(), "{}", text(&run.stdout));
+        text(&run.stdout)
+    };
+    let hook = "root/etc/hotplug.d/tty/30-stickshift-wwan";
+    let first = [hook, "root/etc/hotplug.d/usb/21-stickshift-wwan", "root/etc/stickshift/usb-mode-wwan.json"];
+    let are_there = || first.map(|file| folder.path().join(file).exists());
+    setup(&["--ids", "12d1:1526"]);
+    assert_eq!(are_there(), [true; 3]);
+    let second = setup(&["--ids", "12d1:14dc", "--interface", "second"]);
+    assert!(second.contains(r#""removed":[]"#), "{second}");
+    assert_eq!(are_there(), [true; 3]);
+    // The same interface through another stick.
+    let other = setup(&["--ids", "12d1:14dc"]);
+    assert_eq!(are_there(), [false; 3]);
+    assert!(other.contains(&format!(r#""removed":["{hook}""#)), "{other}");
+    fs::write(folder.path().join(hook), "").unwrap();
+    let run = stickshift(
+        folder.path(),
+        &["setup", "openwrt", "--out", "root", "--force", "--ids", "12d1:14dc"],
+    );
+    let said = format!("# removed, of an earlier run for this interface:\n{hook}\n");
+    assert!(text(&run.stdout).contains(&said), "{}", text(&run.stdout));
 }

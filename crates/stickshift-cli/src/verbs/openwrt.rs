@@ -138,12 +138,13 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         };
         recipe.files.extend(PROTOCOL.map(file));
     }
+    let mut removed = Vec::new();
     if let Some(folder) = &args.out {
-        let stale = stale(folder, &recipe, &wishes.interface);
-        for path in &stale {
+        removed = stale(folder, &recipe, &wishes.interface);
+        for path in &removed {
             files::check_free(path, context.global.force)?;
         }
-        for path in &stale {
+        for path in &removed {
             fs::remove_file(path).map_err(|e| {
                 let what = format!("cannot remove {}, which belongs to another stick", path.display());
                 Error::new(ErrorKind::FileUnwritable, what).because(e)
@@ -167,22 +168,15 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             make_executable(&path, file.executable)?;
         }
     }
-    context.output.finish(&RecipeReport::of(&recipe, dialler, args.out));
+    context.output.finish(&RecipeReport::of(&recipe, dialler, args.out, removed));
     Ok(())
 }
 
-/// Files of an earlier recipe that this one lacks: they would bring the interface up by another stick's port, or switch another stick.
+/// Files of an earlier recipe for this interface that this one lacks: they would bring it up by another stick's port, or switch another stick.
 fn stale(folder: &Path, recipe: &Recipe, interface: &str) -> Vec<PathBuf> {
     let ours = |path: &str| recipe.files.iter().any(|file| file.path == path);
-    let paths = openwrt::FILES_OF_A_STICK.iter().filter(|path| !ours(path));
-    let there = paths.map(|path| folder.join(path.trim_start_matches('/')));
-    // On the router itself other sticks may have interfaces of their own.
-    let line = format!("ifup {interface}");
-    let is_of_it = |path: &PathBuf| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.lines().any(|l| l == line) || folder != Path::new("/") && path.is_file()
-    };
-    there.filter(is_of_it).collect()
+    let paths = openwrt::files_of(interface).into_iter().filter(|path| !ours(path));
+    paths.map(|path| folder.join(path.trim_start_matches('/'))).filter(|path| path.is_file()).collect()
 }
 
 /// How the stick is switched, and how many other profiles have its ids: by what it says of itself, else what usbmode would take of them; when
@@ -246,6 +240,8 @@ struct RecipeReport {
     files: Vec<FileReport>,
     notes: Vec<String>,
     written_below: Option<PathBuf>,
+    /// Files that an earlier run wrote for the interface with another stick.
+    removed: Vec<PathBuf>,
     /// `opkg` or `apk`, where this is the router.
     package_manager: Option<&'static str>,
     /// The command by which the network takes the settings up.
@@ -263,7 +259,12 @@ fn package_manager(root: &Path) -> Option<&'static str> {
 }
 
 impl RecipeReport {
-    fn of(recipe: &Recipe, dialler: Dialler, written_below: Option<PathBuf>) -> RecipeReport {
+    fn of(
+        recipe: &Recipe,
+        dialler: Dialler,
+        written_below: Option<PathBuf>,
+        removed: Vec<PathBuf>,
+    ) -> RecipeReport {
         RecipeReport {
             data: recipe.data.code(),
             packages: recipe.packages.clone(),
@@ -274,6 +275,7 @@ impl RecipeReport {
                 .collect(),
             notes: recipe.notes.clone(),
             written_below,
+            removed,
             package_manager: package_manager(&overlays::root()),
             // netifd learns a new protocol when it starts.
             then: match dialler {
@@ -297,6 +299,12 @@ impl Report for RecipeReport {
             Some("apk") => writeln!(out, "apk update && apk add {packages}")?,
             Some(_) => {}
             None => writeln!(out, "# since OpenWrt 25.12: apk update && apk add {packages}")?,
+        }
+        if !self.removed.is_empty() {
+            writeln!(out, "\n# removed, of an earlier run for this interface:")?;
+            for path in &self.removed {
+                writeln!(out, "{}", path.display())?;
+            }
         }
         match &self.written_below {
             Some(folder) if folder == Path::new("/") => {
@@ -363,13 +371,15 @@ mod tests {
                 Wishes { interface: "wwan".to_owned(), apn: None, dialler: Dialler::Router, target: None };
             openwrt::recipe(data, None, None, &wishes).unwrap()
         };
-        for file in wishes(Data::Ppp).files {
+        let (ppp, hilink) = (wishes(Data::Ppp), wishes(Data::Hilink));
+        for file in &ppp.files {
             let path = folder.path().join(file.path.trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, file.text).unwrap();
+            fs::write(path, &file.text).unwrap();
         }
-        assert!(stale(folder.path(), &wishes(Data::Ppp), "wwan").is_empty());
-        let hook = folder.path().join("etc/hotplug.d/tty/30-stickshift");
-        assert_eq!(stale(folder.path(), &wishes(Data::Hilink), "wwan"), [hook]);
+        assert!(stale(folder.path(), &ppp, "wwan").is_empty());
+        assert!(stale(folder.path(), &hilink, "second").is_empty());
+        let hook = folder.path().join("etc/hotplug.d/tty/30-stickshift-wwan");
+        assert_eq!(stale(folder.path(), &hilink, "wwan"), [hook]);
     }
 }

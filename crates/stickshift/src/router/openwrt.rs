@@ -72,14 +72,28 @@ pub struct Recipe {
 /// Where the script is kept. Not in /etc/uci-defaults: there it would run again at the next start, over what the owner changed since.
 pub const SCRIPT: &str = "/etc/stickshift/setup.sh";
 
-/// Files that belong to one stick, of every recipe.
-pub const FILES_OF_A_STICK: [&str; 5] = [
-    "/etc/hotplug.d/tty/30-stickshift",
-    "/etc/hotplug.d/net/30-stickshift",
-    "/etc/hotplug.d/usbmisc/30-stickshift",
-    "/etc/hotplug.d/usb/21-stickshift",
-    "/etc/stickshift/usb-mode.json",
-];
+/// Files that belong to the stick of an interface, of every recipe. Other sticks have interfaces, and files, of their own.
+pub fn files_of(interface: &str) -> [String; 5] {
+    [
+        hook("tty", interface),
+        hook("net", interface),
+        hook("usbmisc", interface),
+        switching_hook(interface),
+        switching_table(interface),
+    ]
+}
+
+fn hook(subsystem: &str, interface: &str) -> String {
+    format!("/etc/hotplug.d/{subsystem}/30-stickshift-{interface}")
+}
+
+fn switching_hook(interface: &str) -> String {
+    format!("/etc/hotplug.d/usb/21-stickshift-{interface}")
+}
+
+fn switching_table(interface: &str) -> String {
+    format!("/etc/stickshift/usb-mode-{interface}.json")
+}
 
 /// Which of several entries for the same ids usbmode takes: the first in its file.
 pub fn taken_by_usbmode(entries: &[Entry]) -> Option<&Entry> {
@@ -154,7 +168,7 @@ fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wish
             executable: true,
         },
         RouterFile {
-            path: format!("/etc/hotplug.d/{subsystem}/30-stickshift"),
+            path: hook(subsystem, &wishes.interface),
             text: format!(
                 "# {device} is there: the stick is ready.\n\
                  [ \"$ACTION\" = add ] || exit 0\n\
@@ -176,17 +190,19 @@ fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wish
             notes.extend(losses.map(|l| format!("usb-mode.json cannot carry {}: {}", l.what, l.why)));
             notes.extend(export.notes);
             files.push(RouterFile {
-                path: "/etc/stickshift/usb-mode.json".to_owned(),
+                path: switching_table(&wishes.interface),
                 text: String::from_utf8_lossy(&export.bytes).into_owned(),
                 executable: false,
             });
             files.push(RouterFile {
-                path: "/etc/hotplug.d/usb/21-stickshift".to_owned(),
-                text: "# The router's own table may not know this stick.\n\
-                       [ \"$ACTION\" = add ] || exit 0\n\
-                       [ \"$DEVTYPE\" = usb_device ] || exit 0\n\
-                       /sbin/usbmode -s -c /etc/stickshift/usb-mode.json\n"
-                    .to_owned(),
+                path: switching_hook(&wishes.interface),
+                text: format!(
+                    "# The router's own table may not know this stick.\n\
+                     [ \"$ACTION\" = add ] || exit 0\n\
+                     [ \"$DEVTYPE\" = usb_device ] || exit 0\n\
+                     /sbin/usbmode -s -c {}\n",
+                    switching_table(&wishes.interface)
+                ),
                 executable: false,
             });
         }
@@ -349,7 +365,7 @@ mod tests {
         let entry = builtin::lookup(UsbId::new(0x12d1, 0x1526)).next().unwrap();
         let recipe = recipe(Data::usual(entry.targets()[0]), Some(&entry), None, &wishes()).unwrap();
         assert_eq!(recipe.data, Data::Ppp);
-        let json = recipe.files.iter().find(|f| f.path.ends_with("usb-mode.json")).unwrap();
+        let json = recipe.files.iter().find(|f| f.path.ends_with("usb-mode-wwan.json")).unwrap();
         assert!(json.text.contains("12d1:1526"));
         assert!(recipe.packages.contains(&"usb-modeswitch"));
         assert!(recipe.notes.iter().any(|n| n.contains("ttyUSB0 is a guess")));
@@ -404,7 +420,7 @@ mod tests {
         let mut count = 0;
         for entry in builtin::all().filter(|entry| entry.parameters.is_leave_alone()) {
             let recipe = recipe(Data::Mbim, Some(&entry), None, &wishes()).unwrap();
-            assert!(recipe.files.iter().all(|f| !f.path.ends_with("usb-mode.json")), "{}", entry.key);
+            assert!(recipe.files.iter().all(|f| !f.path.contains("/usb-mode")), "{}", entry.key);
             assert!(!recipe.packages.contains(&"usb-modeswitch"));
             let export = openwrt::emit(std::slice::from_ref(&entry));
             assert!(!String::from_utf8_lossy(&export.bytes).contains("config"), "{}", entry.key);
