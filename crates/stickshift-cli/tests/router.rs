@@ -117,3 +117,56 @@ fn a_second_stick_leaves_the_files_of_the_first_and_what_is_removed_is_said() {
     let said = format!("# removed, of an earlier run for this interface:\n{hook}\n");
     assert!(text(&run.stdout).contains(&said), "{}", text(&run.stdout));
 }
+
+/// OpenWrt's uci as far as setup.sh uses it: each option is a file, and `FAILS` is the command that fails.
+#[cfg(unix)]
+const UCI: &str = r#"#!/bin/sh
+[ "$1" != -q ] || shift
+command=$1 what=$2
+[ "$command" != "$FAILS" ] || exit 1
+echo "$*" >>commands
+case "$command" in
+	show) echo "firewall.@zone[1].name='wan'" ;;
+	get) cat "uci/$what" 2>/dev/null ;;
+	set) printf '%s' "${what#*=}" >"uci/${what%%=*}" ;;
+	delete) rm "uci/$what" ;;
+esac
+"#;
+
+/// Runs the setup.sh below `root` on a router of its own, whose uci fails at `fails`.
+#[cfg(unix)]
+fn run_script(folder: &Path, fails: &str) -> Output {
+    use std::os::unix::fs::PermissionsExt;
+
+    let uci = folder.join("bin/uci");
+    fs::create_dir_all(folder.join("bin")).unwrap();
+    fs::create_dir_all(folder.join("uci")).unwrap();
+    fs::write(&uci, UCI).unwrap();
+    fs::set_permissions(&uci, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", uci.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.arg("root/etc/stickshift/setup.sh").current_dir(folder).env("PATH", path).env("FAILS", fails);
+    command.output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_script_fails_where_uci_fails_and_takes_back_what_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:1526", "--out", "root"]);
+    for fails in ["set", "add_list", "commit"] {
+        let run = run_script(folder.path(), fails);
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{fails}: {said}");
+        assert!(said.contains("uci failed") && said.contains("run this script again"), "{said}");
+        let commands = fs::read_to_string(folder.path().join("commands")).unwrap();
+        assert!(commands.ends_with("revert network\nrevert firewall\n"), "{commands}");
+    }
+    assert!(run_script(folder.path(), "").status.success());
+    // Not a router.
+    let sh = if Path::new("/bin/sh").exists() { "/bin/sh" } else { "sh" };
+    let mut command = Command::new(sh);
+    let run = command.arg("root/etc/stickshift/setup.sh").current_dir(folder.path()).env("PATH", "none").output();
+    let run = run.unwrap();
+    assert_eq!((run.status.code(), text(&run.stderr).contains("no uci here")), (Some(1), true));
+}

@@ -258,10 +258,15 @@ fn router_options(data: Data, device: &str, wishes: &Wishes) -> Vec<(&'static st
 fn uci(options: &[(&str, String)], interface: &str) -> String {
     // What the owner added, such as a PIN, stays. An interface that somebody else made is none of ours. What the owner has begun to change
     // is not committed along with it.
+    // `uci batch` would end well whatever its commands did.
     let mut text = format!(
         "#!/bin/sh\n\
          # Run it once; running it again changes nothing that you added.\n\
-         if [ -n \"$(uci changes network; uci changes firewall)\" ]; then\n\
+         command -v uci >/dev/null || {{\n\
+         \techo 'there is no uci here: run this script on the router' >&2\n\
+         \texit 1\n\
+         }}\n\
+         if [ -n \"$(uci -q changes network; uci -q changes firewall)\" ]; then\n\
          \techo 'there are changes of network or firewall that are not committed: uci commit, or uci revert, first' >&2\n\
          \texit 1\n\
          fi\n\
@@ -269,24 +274,27 @@ fn uci(options: &[(&str, String)], interface: &str) -> String {
          \techo 'there is a network interface {interface} that stickshift did not make: choose another name with --interface' >&2\n\
          \texit 1\n\
          fi\n\
-         uci batch <<'END'\n\
-         set network.{interface}=interface\n\
-         set network.{interface}.stickshift='1'\n"
+         failed() {{\n\
+         \tuci -q revert network\n\
+         \tuci -q revert firewall\n\
+         \techo 'uci failed, and the interface {interface} is not set up; mend what uci says above, then run this script again' >&2\n\
+         \texit 1\n\
+         }}\n\
+         uci set network.{interface}=interface || failed\n\
+         uci set network.{interface}.stickshift=1 || failed\n"
     );
     for (name, value) in options {
-        text.push_str(&format!("set network.{interface}.{name}='{value}'\n"));
+        text.push_str(&format!("uci set network.{interface}.{name}='{value}' || failed\n"));
     }
-    text.push_str("END\n");
-    // The second zone of a fresh OpenWrt is wan; asked by name, because owners move them.
+    // The second zone of a fresh OpenWrt is wan; asked by name, because owners move them. A router may do without a firewall.
     text.push_str(&format!(
-        "zone=$(uci show firewall | sed -n \"s/^\\(firewall\\.@zone\\[[0-9]*\\]\\)\\.name='wan'$/\\1/p\" | head -n 1)\n\
+        "zone=$(uci -q show firewall | sed -n \"s/^\\(firewall\\.@zone\\[[0-9]*\\]\\)\\.name='wan'$/\\1/p\" | head -n 1)\n\
          if [ -n \"$zone\" ]; then\n\
          \tuci -q del_list \"$zone.network={interface}\"\n\
-         \tuci add_list \"$zone.network={interface}\"\n\
+         \tuci add_list \"$zone.network={interface}\" || failed\n\
+         \tuci commit firewall || failed\n\
          fi\n\
-         uci commit network\n\
-         uci commit firewall\n\
-         exit 0\n"
+         uci commit network || failed\n"
     ));
     text
 }
@@ -339,7 +347,7 @@ mod tests {
         ] {
             let recipe = recipe(data, None, None, &wishes()).unwrap();
             assert!(recipe.packages.contains(&package), "{proto}");
-            assert!(recipe.files[0].text.contains(&format!(".proto='{proto}'\n")), "{proto}");
+            assert!(recipe.files[0].text.contains(&format!(".proto='{proto}' ")), "{proto}");
             assert!(!recipe.packages.contains(&"usb-modeswitch"), "nothing to switch");
         }
     }
@@ -355,7 +363,7 @@ mod tests {
                 recipe.packages
             );
             let [script] = recipe.files.as_slice() else { panic!("{:?}", recipe.files) };
-            assert!(script.text.contains("set network.wwan.proto='stickshift'\n"));
+            assert!(script.text.contains("set network.wwan.proto='stickshift' "));
             assert!(!script.text.contains(".apn="));
         }
     }
