@@ -170,3 +170,28 @@ fn the_script_fails_where_uci_fails_and_takes_back_what_it_began() {
     let run = run.unwrap();
     assert_eq!((run.status.code(), text(&run.stderr).contains("no uci here")), (Some(1), true));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_an_earlier_run_set_goes_and_what_the_owner_added_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let option = |name: &str| fs::read_to_string(folder.path().join(format!("uci/network.wwan.{name}"))).ok();
+    let setup = |more: &[&str]| {
+        let words = [&["setup", "openwrt", "--ids", "12d1:14cf", "--out", "root", "--force"], more].concat();
+        assert!(stickshift(folder.path(), &words).status.success());
+        let run = run_script(folder.path(), "");
+        assert!(run.status.success(), "{}", text(&run.stderr));
+    };
+    setup(&["--apn", "web.example"]);
+    assert_eq!(option("apn").as_deref(), Some("web.example"));
+    assert_eq!(option("service").as_deref(), Some("umts"));
+    fs::write(folder.path().join("uci/network.wwan.pincode"), "1234").unwrap();
+    fs::write(folder.path().join("uci/network.wwan.place"), "1-1.4").unwrap();
+    setup(&["--dialler", "stickshift"]);
+    for name in ["apn", "device", "service", "dialnumber"] {
+        assert_eq!(option(name), None, "{name}");
+    }
+    assert_eq!(option("proto").as_deref(), Some("stickshift"));
+    assert_eq!(option("pincode").as_deref(), Some("1234"));
+    assert_eq!(option("place").as_deref(), Some("1-1.4"));
+}

@@ -281,8 +281,17 @@ fn uci(options: &[(&str, String)], interface: &str) -> String {
          \texit 1\n\
          }}\n\
          uci set network.{interface}=interface || failed\n\
-         uci set network.{interface}.stickshift=1 || failed\n"
+         uci set network.{interface}.stickshift=1 || failed\n\
+         for option in $(uci -q get network.{interface}.stickshift_options); do\n\
+         \tuci -q delete \"network.{interface}.$option\"\n\
+         done\n"
     );
+    // Another run, for another stick or dialler, takes them away. The owner's options are not among them.
+    let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
+    text.push_str(&format!(
+        "uci set network.{interface}.stickshift_options='{}' || failed\n",
+        names.join(" ")
+    ));
     for (name, value) in options {
         text.push_str(&format!("uci set network.{interface}.{name}='{value}' || failed\n"));
     }
