@@ -195,3 +195,22 @@ fn what_an_earlier_run_set_goes_and_what_the_owner_added_stays() {
     assert_eq!(option("pincode").as_deref(), Some("1234"));
     assert_eq!(option("place").as_deref(), Some("1-1.4"));
 }
+
+#[cfg(feature = "virtual")]
+#[test]
+fn the_place_is_written_of_a_stick_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, has_place) in [
+        (&["--virtual", "k3772,e3372h-stick", "--stick", "1-1"][..], true),
+        (&["--virtual", "k3772", "--stick", "12d1:1526"], true),
+        (&["--virtual", "k3772"], false),
+        (&["--virtual", "k3772-modem"], true),
+    ] {
+        let words = [&["setup", "openwrt", "--dialler", "stickshift"], words].concat();
+        let run = stickshift(folder.path(), &words);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        let printed = text(&run.stdout);
+        assert_eq!(printed.contains("network.wwan.place='1-1'"), has_place, "{words:?}: {printed}");
+        assert_eq!(printed.contains("takes the only stick"), !has_place, "{words:?}: {printed}");
+    }
+}

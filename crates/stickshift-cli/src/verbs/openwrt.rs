@@ -97,10 +97,17 @@ impl Kind {
 }
 
 pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
+    let mut place = None;
     let (id, stick) = match &args.ids {
         Some(ids) => (profile::parse_id(ids)?, None),
         None => {
-            let stick = context.stick(&mut *context.bus()?, args.stick.name())?;
+            let mut bus = context.bus()?;
+            let stick = context.stick(&mut *bus, args.stick.name())?;
+            // Beside others the interface would not know which one is meant.
+            let is_meant = context.names_a_stick(args.stick.name()) || bus.sticks()?.len() > 1;
+            if is_meant || stick.mode != Mode::Cdrom {
+                place = Some(stick.place.clone());
+            }
             (stick.id, Some(stick))
         }
     };
@@ -121,7 +128,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         Who::Stickshift => Dialler::Stickshift,
     };
     let target = entry.as_ref().map_or(Some(id), |entry| entry.targets().first().copied());
-    let wishes = Wishes { interface: args.interface, apn: args.apn, dialler, target };
+    let wishes = Wishes { interface: args.interface, apn: args.apn, dialler, place, target };
     let mut recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
     if let (Some(entry), true) = (&entry, others > 0) {
         recipe.notes.push(format!(
@@ -367,8 +374,13 @@ mod tests {
     fn files_of_another_stick_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let wishes = |data| {
-            let wishes =
-                Wishes { interface: "wwan".to_owned(), apn: None, dialler: Dialler::Router, target: None };
+            let wishes = Wishes {
+                interface: "wwan".to_owned(),
+                apn: None,
+                dialler: Dialler::Router,
+                place: None,
+                target: None,
+            };
             openwrt::recipe(data, None, None, &wishes).unwrap()
         };
         let (ppp, hilink) = (wishes(Data::Ppp), wishes(Data::Hilink));

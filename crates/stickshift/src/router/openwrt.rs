@@ -18,7 +18,7 @@ mod ports;
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Entry;
 use crate::profile::formats::openwrt;
-use crate::stick::{Stick, UsbId};
+use crate::stick::{Place, Stick, UsbId};
 
 pub use data::Data;
 use ports::{Ready, drivers};
@@ -41,6 +41,8 @@ pub struct Wishes {
     pub apn: Option<String>,
     /// Who dials.
     pub dialler: Dialler,
+    /// Where the stick is, for an interface that is for no other one.
+    pub place: Option<Place>,
     /// The ids in modem mode, for a stick that was not examined in it.
     pub target: Option<UsbId>,
 }
@@ -144,7 +146,7 @@ fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recip
         packages.push("ppp");
     }
     let mut options = vec![("proto", "stickshift".to_owned())];
-    options.extend(stick.map(|stick| ("place", stick.place.to_string())));
+    options.extend(wishes.place.iter().map(|place| ("place", place.to_string())));
     options.extend(wishes.apn.iter().map(|apn| ("apn", apn.clone())));
     // Behind the cable.
     options.push(("metric", "20".to_owned()));
@@ -152,7 +154,7 @@ fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recip
     let files = vec![RouterFile { path: SCRIPT.to_owned(), text, executable: true }];
     let mut notes =
         vec!["a PIN is not written here: add `option pincode` yourself, or switch it off".to_owned()];
-    if stick.is_none() {
+    if wishes.place.is_none() {
         notes.push("the interface takes the only stick; `option place` names one of several".to_owned());
     }
     Recipe { data, packages, files, notes }
@@ -319,6 +321,7 @@ mod tests {
             interface: "wwan".to_owned(),
             apn: Some("internet.example".to_owned()),
             dialler: Dialler::Router,
+            place: None,
             target: None,
         }
     }
@@ -464,7 +467,7 @@ mod tests {
         {
             for dialler in [Dialler::Router, Dialler::Stickshift] {
                 let (interface, apn) = (interface.to_owned(), apn.to_owned());
-                let wishes = Wishes { interface, apn: Some(apn), dialler, target: None };
+                let wishes = Wishes { interface, apn: Some(apn), dialler, place: None, target: None };
                 assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{wishes:?}");
             }
         }

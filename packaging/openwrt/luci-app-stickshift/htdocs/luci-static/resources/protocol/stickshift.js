@@ -8,6 +8,7 @@ const callSticks = rpc.declare({ object: 'stickshift', method: 'sticks' });
 /* Kinds of errors of `stickshift online up`, as the protocol handler reports them. */
 [
 	[ 'no-stick', _('No stick is plugged in there') ],
+	[ 'several-sticks', _('Several sticks are plugged in: choose a USB port') ],
 	[ 'no-such-port', _('The stick has no port that answers') ],
 	[ 'port-busy', _('Another program holds the port') ],
 	[ 'no-sim', _('There is no SIM') ],
