@@ -49,6 +49,7 @@ fn what_cannot_be_written_or_told_is_refused() {
         (&["setup", "openwrt", "--ids", "0bda:1a2b"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "1de1:1101"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
+        (&["setup", "openwrt", "--ids", "2c7c:0125", "--dialler", "stickshift", "--data", "qmi"], 2, "--data ppp"),
         (&["router", "list", "missing.bin"], 1, "file-not-found"),
         (&["router", "knows", "nothing.bin", "12d1:1526"], 5, "wrong-file-kind"),
     ] {

@@ -15,7 +15,7 @@
 mod data;
 mod ports;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::profile::Entry;
 use crate::profile::formats::openwrt;
 use crate::stick::{Place, Stick, UsbId};
@@ -108,7 +108,7 @@ const NOT_OURS: [&str; 5] = ["lan", "loopback", "globals", "wan", "wan6"];
 /// Writes the recipe for a stick. `entry` is how it is switched, where it has to be; `stick` is the stick as it stands, where there is one.
 ///
 /// # Errors
-/// `Usage` when a wish holds what a configuration file cannot.
+/// `Usage` when a wish holds what a configuration file cannot, and for QMI where this program dials.
 pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Result<Recipe> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if wishes.interface.is_empty() || !wishes.interface.chars().all(plain) || wishes.interface.len() > 15 {
@@ -133,6 +133,11 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
     }
     match wishes.dialler {
         Dialler::Router => Ok(for_the_router(data, entry, stick, wishes)),
+        Dialler::Stickshift if data == Data::Qmi => {
+            let what = "the protocol stickshift cannot dial by QMI";
+            let next = "dial on the stick's serial port: --data ppp; or let the router dial by QMI: --dialler router";
+            Err(Error::new(ErrorKind::Usage, what).detail(Detail::NextStep(next)))
+        }
         Dialler::Stickshift => Ok(for_this_program(data, stick, wishes)),
     }
 }
@@ -367,7 +372,8 @@ mod tests {
     #[test]
     fn this_program_needs_drivers_alone_and_finds_the_access_point() {
         let wishes = Wishes { apn: None, dialler: Dialler::Stickshift, ..wishes() };
-        for data in [Data::Ppp, Data::Ncm, Data::Hilink, Data::Qmi, Data::Mbim] {
+        assert!(recipe(Data::Qmi, None, None, &wishes).is_err());
+        for data in [Data::Ppp, Data::Ncm, Data::Hilink, Data::Mbim] {
             let recipe = recipe(data, None, None, &wishes).unwrap();
             assert!(
                 recipe.packages.iter().all(|p| p.starts_with("kmod-") || *p == "ppp"),
