@@ -50,6 +50,7 @@ fn what_cannot_be_written_or_told_is_refused() {
         (&["setup", "openwrt", "--ids", "1de1:1101"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
         (&["setup", "openwrt", "--ids", "2c7c:0125", "--dialler", "stickshift", "--data", "qmi"], 2, "--data ppp"),
+        (&["setup", "openwrt", "--ids", "12d1:1443", "--data", "ppp"], 2, "is no modem"),
         (&["router", "list", "missing.bin"], 1, "file-not-found"),
         (&["router", "knows", "nothing.bin", "12d1:1526"], 5, "wrong-file-kind"),
     ] {
@@ -214,4 +215,22 @@ fn the_place_is_written_of_a_stick_that_is_named() {
         assert_eq!(printed.contains("network.wwan.place='1-1'"), has_place, "{words:?}: {printed}");
         assert_eq!(printed.contains("takes the only stick"), !has_place, "{words:?}: {printed}");
     }
+}
+
+#[cfg(feature = "virtual")]
+#[test]
+fn a_stick_whose_firmware_does_not_run_is_refused_with_what_leads_on() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, next) in [("e3372h-loader", "`stickshift flash FIRMWARE`"), ("e3372h-needle", "plug it in again")] {
+        for more in [&[][..], &["--data", "ppp"], &["--dialler", "stickshift"]] {
+            let words = [&["setup", "openwrt", "--virtual", name], more].concat();
+            let run = stickshift(folder.path(), &words);
+            let said = text(&run.stderr);
+            assert_eq!(run.status.code(), Some(2), "{words:?}: {said}");
+            assert!(said.contains("is no modem") && said.contains(next), "{words:?}: {said}");
+        }
+    }
+    // Modems may have the ids of download mode.
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:1c05", "--data", "ppp"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::profile::{Attributes, Catalogue, Entry};
 use stickshift::router::openwrt::{self, Data, Dialler, Recipe, RouterFile, Wishes};
-use stickshift::stick::{Mode, Stick, UsbId};
+use stickshift::stick::{Mode, Stick, UsbId, classify};
 
 use crate::context::Context;
 use crate::distribution::Distribution;
@@ -18,6 +18,7 @@ use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
 use crate::way_in::StickArgs;
+use crate::wrong_mode::{self, Needs};
 
 /// Configure a stick on OpenWrt: packages, network settings, hotplug hooks, and its usb-mode entry.
 #[derive(Args, Debug)]
@@ -111,6 +112,12 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             (stick.id, Some(stick))
         }
     };
+    let mode = stick.as_ref().map_or_else(|| classify(id, 0, &[]).mode, |stick| stick.mode);
+    // Some modems have the ids of download mode: by ids alone they cannot be told apart.
+    if matches!(mode, Mode::BootRom | Mode::Fastboot) || mode == Mode::Download && stick.is_some() {
+        let what = format!("{id} is no modem: the mode of the stick is {mode}");
+        return Err(wrong_mode::told(Error::new(ErrorKind::Usage, what), Needs::AtOrWeb, mode));
+    }
     let (entry, others) = entry_for(&context.opener.catalogue(), id, stick.as_ref());
     let seen = stick.as_ref().and_then(Data::of);
     let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
