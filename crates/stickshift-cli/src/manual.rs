@@ -29,7 +29,10 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_PASSWORD", "Password of the stick's web interface."),
     ("STICKSHIFT_PIN", "PIN of the SIM."),
     ("STICKSHIFT_NEW_PIN", "New PIN, for stickshift pin change and unblock."),
-    ("STICKSHIFT_APN_PASSWORD", "Password of the access point, for stickshift online up --user; set and empty where there is none."),
+    (
+        "STICKSHIFT_APN_PASSWORD",
+        "Password of the access point, for stickshift online up --user; set and empty where there is none.",
+    ),
     ("STICKSHIFT_MQTT_PASSWORD", "Password of the broker, for stickshift bridge mqtt --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
     ("STICKSHIFT_STATE", "Folder of the journals."),

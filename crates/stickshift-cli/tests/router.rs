@@ -49,7 +49,11 @@ fn what_cannot_be_written_or_told_is_refused() {
         (&["setup", "openwrt", "--ids", "0bda:1a2b"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "1de1:1101"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
-        (&["setup", "openwrt", "--ids", "2c7c:0125", "--dialler", "stickshift", "--data", "qmi"], 2, "--data ppp"),
+        (
+            &["setup", "openwrt", "--ids", "2c7c:0125", "--dialler", "stickshift", "--data", "qmi"],
+            2,
+            "--data ppp",
+        ),
         (&["setup", "openwrt", "--ids", "12d1:1443", "--data", "ppp"], 2, "is no modem"),
         (&["router", "list", "missing.bin"], 1, "file-not-found"),
         (&["router", "knows", "nothing.bin", "12d1:1526"], 5, "wrong-file-kind"),
@@ -65,7 +69,8 @@ fn what_cannot_be_written_or_told_is_refused() {
 fn no_authentication_needs_no_user() {
     let folder = tempfile::tempdir().unwrap();
     for (auth, code) in [("none", 0), ("pap", 2)] {
-        let words = ["online", "up", "--virtual", "e3372h-stick", "--dry-run", "--apn", "web", "--auth", auth];
+        let words =
+            ["online", "up", "--virtual", "e3372h-stick", "--dry-run", "--apn", "web", "--auth", auth];
         let run = stickshift(folder.path(), &words);
         assert_eq!(run.status.code(), Some(code), "{auth}: {}", text(&run.stderr));
     }
@@ -112,10 +117,8 @@ fn a_second_stick_leaves_the_files_of_the_first_and_what_is_removed_is_said() {
     assert_eq!(are_there(), [false; 3]);
     assert!(other.contains(&format!(r#""removed":["{hook}""#)), "{other}");
     fs::write(folder.path().join(hook), "").unwrap();
-    let run = stickshift(
-        folder.path(),
-        &["setup", "openwrt", "--out", "root", "--force", "--ids", "12d1:14dc"],
-    );
+    let run =
+        stickshift(folder.path(), &["setup", "openwrt", "--out", "root", "--force", "--ids", "12d1:14dc"]);
     let said = format!("# removed, of an earlier run for this interface:\n{hook}\n");
     assert!(text(&run.stdout).contains(&said), "{}", text(&run.stdout));
 }
@@ -168,7 +171,8 @@ fn the_script_fails_where_uci_fails_and_takes_back_what_it_began() {
     // Not a router.
     let sh = if Path::new("/bin/sh").exists() { "/bin/sh" } else { "sh" };
     let mut command = Command::new(sh);
-    let run = command.arg("root/etc/stickshift/setup.sh").current_dir(folder.path()).env("PATH", "none").output();
+    let run =
+        command.arg("root/etc/stickshift/setup.sh").current_dir(folder.path()).env("PATH", "none").output();
     let run = run.unwrap();
     assert_eq!((run.status.code(), text(&run.stderr).contains("no uci here")), (Some(1), true));
 }
@@ -221,7 +225,9 @@ fn the_place_is_written_of_a_stick_that_is_named() {
 #[test]
 fn a_stick_whose_firmware_does_not_run_is_refused_with_what_leads_on() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, next) in [("e3372h-loader", "`stickshift flash FIRMWARE`"), ("e3372h-needle", "plug it in again")] {
+    for (name, next) in
+        [("e3372h-loader", "`stickshift flash FIRMWARE`"), ("e3372h-needle", "plug it in again")]
+    {
         for more in [&[][..], &["--data", "ppp"], &["--dialler", "stickshift"]] {
             let words = [&["setup", "openwrt", "--virtual", name], more].concat();
             let run = stickshift(folder.path(), &words);

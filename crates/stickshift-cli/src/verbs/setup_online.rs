@@ -95,7 +95,7 @@ mod tests {
                 eval "$f() {{ echo $f \"\$@\"; }}"
             done
             json_load() {{ :; }}; json_select() {{ :; }}
-            json_get_vars() {{ place=1-1.2; exit=$CODE; kind=wrong-pin; }}
+            json_get_vars() {{ place=1-1.2; exit=$CODE; kind=$KIND; }}
             json_get_var() {{ case "$2" in interface) eval "$1=wwan0" ;; gateway) eval "$1=" ;; gateway6) eval "$1=fe80::1" ;; esac; }}
             json_get_values() {{ case "$2" in addresses) eval "$1='10.0.0.2/30 2001:db8::1/64'" ;; dns) eval "$1=10.0.0.1" ;; esac; }}
             stickshift() {{ :; }}
@@ -103,17 +103,18 @@ mod tests {
             proto_stickshift_setup lte"#,
             file.display()
         );
-        let ran = |code: &str| {
+        let ran = |code: &str, kind: &str| {
             let output = Command::new("sh")
                 .args(["-c", &script])
                 .env("CODE", code)
+                .env("KIND", kind)
                 .env("STICKSHIFT_RUN", folder.path())
                 .output()
                 .unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
         assert_eq!(
-            ran("0").lines().collect::<Vec<_>>(),
+            ran("0", "").lines().collect::<Vec<_>>(),
             [
                 "proto_init_update wwan0 1",
                 "proto_add_ipv4_address 10.0.0.2 30",
@@ -124,11 +125,13 @@ mod tests {
                 "proto_send_update lte",
             ]
         );
-        // A wrong PIN is not tried again by itself.
-        assert_eq!(
-            ran("10").lines().collect::<Vec<_>>(),
-            ["proto_notify_error lte wrong-pin", "proto_block_restart lte"]
-        );
+        // A wrong PIN is not tried again by itself, nor what the stick does not take.
+        for (code, kind) in [("10", "wrong-pin"), ("1", "unsupported")] {
+            assert_eq!(
+                ran(code, kind).lines().collect::<Vec<_>>(),
+                [format!("proto_notify_error lte {kind}"), "proto_block_restart lte".to_owned()]
+            );
+        }
     }
 
     #[test]

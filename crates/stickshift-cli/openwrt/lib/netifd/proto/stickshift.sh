@@ -52,7 +52,7 @@ proto_stickshift_setup() {
 			# Another program has the port, or the driver is not there yet: that passes.
 			*:port-busy|*:no-such-port) sleep 15 ;;
 			# Options, rights, the SIM, the limit: no repetition mends these, and some spend tries.
-			2:*|4:*|5:*|10:*|15:*) proto_block_restart "$interface" ;;
+			2:*|4:*|5:*|10:*|15:*|*:unsupported) proto_block_restart "$interface" ;;
 			# netifd tries again at once.
 			*) sleep 15 ;;
 		esac

@@ -18,7 +18,8 @@ const callSticks = rpc.declare({ object: 'stickshift', method: 'sticks' });
 	[ 'not-registered', _('No network, or it denies the registration') ],
 	[ 'network-refused', _('The network refuses the connection') ],
 	[ 'no-address', _('Nobody gives an address') ],
-	[ 'usage', _('An option is wrong') ]
+	[ 'usage', _('An option is wrong') ],
+	[ 'unsupported', _('The stick or the router cannot do what an option asks for') ]
 ].forEach(([ kind, words ]) => network.registerErrorCode(kind, words));
 
 network.registerPatternVirtual(/^stickshift-.+$/);
