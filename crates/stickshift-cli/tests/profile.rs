@@ -31,7 +31,9 @@ fn a_tp_link_file_becomes_a_profile_and_back() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("k3772.bin"), SAMPLE).unwrap();
     let run = stickshift(folder.path(), &["profile", "convert", "k3772.bin", "--to", "usb-modeswitch"]);
-    assert_eq!(text(&run.stdout), "# Huawei K3772\n# source: TP-Link modem file\nHuaweiNewMode=1\n");
+    let ids = "DefaultVendor=0x12d1\nDefaultProduct=0x1526\n";
+    let expected = format!("# Huawei K3772\n# source: TP-Link modem file\n{ids}HuaweiNewMode=1\n");
+    assert_eq!(text(&run.stdout), expected);
     let run =
         stickshift(folder.path(), &["profile", "convert", "k3772.bin", "--to", "tplink", "-o", "again.bin"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
@@ -47,6 +49,31 @@ fn what_is_lost_is_said() {
     let said = text(&run.stderr);
     assert!(said.contains("lost in conversion: name (13 entries)"), "{said}");
     assert!(said.contains("note: 05c6:1000: usbmode never looks at conditions"), "{said}");
+}
+
+#[test]
+fn what_is_printed_for_usb_modeswitch_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["profile", "convert", "--to", "usb-modeswitch", "12d1:1526"]);
+    fs::write(folder.path().join("my.conf"), &run.stdout).unwrap();
+    let run = stickshift(folder.path(), &["profile", "show", "my.conf"]);
+    assert!(text(&run.stdout).starts_with("12d1:1526  "), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_condition_that_no_name_carries_is_lost_aloud() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = "1c9e:f000:uMa=USB_Modem";
+    fs::write(folder.path().join(named), "StandardEject=1\n").unwrap();
+    let to_file = |output: &[&str]| {
+        let arguments = [&["profile", "convert", named, "--to", "usb-modeswitch"], output].concat();
+        text(&stickshift(folder.path(), &arguments).stderr)
+    };
+    assert!(to_file(&["-o", "other.conf"]).contains("lost in conversion: qualifiers"));
+    assert!(to_file(&[]).contains("lost in conversion: qualifiers"));
+    fs::create_dir(folder.path().join("d")).unwrap();
+    let said = to_file(&["-o", "d/1c9e:f000:uMa=USB_Modem"]);
+    assert!(!said.contains("qualifiers") && said.contains("usb_modeswitch.d/1c9e:f000:uMa=USB_Modem"), "{said}");
 }
 
 #[test]
@@ -201,7 +228,8 @@ fn the_formats_of_the_field_are_converted() {
         let run = stickshift(folder.path(), &["profile", "convert", name, "--to", "usb-modeswitch"]);
         assert!(run.status.success(), "{name}: {}", text(&run.stderr));
         let lines = text(&run.stdout);
-        let lines: Vec<&str> = lines.lines().filter(|l| !l.starts_with('#')).collect();
+        let lines: Vec<&str> =
+            lines.lines().filter(|l| !l.starts_with('#') && !l.starts_with("Default")).collect();
         (lines.join(" "), text(&run.stderr))
     };
     let rule = |run: &str| {

@@ -81,7 +81,7 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
     let entries = entries(&lesson, wanted)?;
     if args.format.is_some() || args.output.is_some() {
         let format = args.format.map_or(Format::UsbModeswitch, To::format);
-        profile::write(context, &entries, format, args.output.as_deref(), true, &[&args.capture])?;
+        profile::write(context, &entries, format, args.output.as_deref(), &[&args.capture])?;
     }
     match args.try_on {
         Some(stick) => {

@@ -292,11 +292,11 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
         }
     }
     let inputs: Vec<&Path> = from.iter().map(Path::new).collect();
-    write(context, &entries, to, output, false, &inputs)
+    write(context, &entries, to, output, &inputs)
 }
 
 /// Writes profiles to a file or to standard output, and says what the format cannot carry. A usb_modeswitch file gets the
-/// stick's ids into its text where its name does not tell them, on standard output only `with_ids`.
+/// stick's ids into its text where its name does not tell them.
 ///
 /// # Errors
 /// What the format and writing report; `Usage` when a binary format would go to a terminal.
@@ -305,14 +305,14 @@ pub(crate) fn write(
     entries: &[Entry],
     to: Format,
     output: Option<&Path>,
-    with_ids: bool,
     inputs: &[&Path],
 ) -> Result<()> {
     let mut exported = formats::export(entries, to)?;
     let name = output.and_then(Path::file_name).and_then(|n| n.to_str());
-    let is_named = output.map_or(!with_ids, |_| name == exported.file_name.as_deref());
+    let is_named = name.is_some() && name == exported.file_name.as_deref();
     if let (Format::UsbModeswitch, [entry], false) = (to, entries, is_named) {
-        exported.bytes = usb_modeswitch::emit(entry, true).0.into_bytes();
+        let (text, losses) = usb_modeswitch::emit(entry, true);
+        (exported.bytes, exported.losses) = (text.into_bytes(), losses);
     }
     say_losses(context, &exported);
     let lost: Vec<&Loss> = exported.losses.iter().filter(|l| l.what == "entry").collect();

@@ -203,7 +203,7 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
                 .with("entries", entries.len()));
             };
             let (text, losses) = usb_modeswitch::emit(entry, false);
-            let notes = vec!["install it in /etc/usb_modeswitch.d".to_owned()];
+            let notes = vec![format!("install it as /etc/usb_modeswitch.d/{}", entry.key)];
             Ok(Export { bytes: text.into_bytes(), file_name: Some(entry.key.to_string()), losses, notes })
         }
         Format::Openwrt => Ok(openwrt::emit(entries)),

@@ -441,8 +441,9 @@ pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
             other => loss(entry, other, "the format has no name for it"),
         });
     }
-    if with_ids && !entry.key.qualifiers.is_empty() {
-        losses.push(loss(entry, "qualifiers", "they belong into the file's name in /etc/usb_modeswitch.d"));
+    if with_ids && !(entry.key.qualifiers.is_empty() && entry.key.id().is_some()) {
+        let what = if entry.key.id().is_some() { "qualifiers" } else { "ids" };
+        losses.push(loss(entry, what, "they belong into the file's name in /etc/usb_modeswitch.d"));
     }
     (text, losses)
 }
