@@ -77,6 +77,25 @@ fn a_condition_that_no_name_carries_is_lost_aloud() {
 }
 
 #[test]
+fn a_file_without_a_profile_is_no_success_and_replaces_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cut"), "[start_12d1_1526_1]\nMessageContent=\"-H\"\n").unwrap();
+    for format in ["usb-modeswitch-pack", "tplink-table", "tplink", "stickshift", "openwrt", "udev"] {
+        fs::write(folder.path().join("kept"), "kept").unwrap();
+        let arguments = ["profile", "convert", "cut", "--to", format, "-o", "kept", "--force"];
+        let run = stickshift(folder.path(), &arguments);
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(5), "{format}: {said}");
+        assert!(said.contains("no end") && said.contains("there is no profile in this file"), "{said}");
+        assert_eq!(fs::read(folder.path().join("kept")).unwrap(), b"kept", "{format}");
+    }
+    for verb in ["show", "check"] {
+        let run = stickshift(folder.path(), &["profile", verb, "cut"]);
+        assert_eq!(run.status.code(), Some(5), "{verb}");
+    }
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

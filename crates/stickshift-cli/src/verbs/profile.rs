@@ -8,13 +8,15 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
-use stickshift::profile::formats::{self, Export, Format, Import, Loss, usb_modeswitch};
+use stickshift::profile::formats::{self, Export, Format, Import, Loss, Refused, usb_modeswitch};
 use stickshift::profile::{Candidate, Catalogue, Entry, Origin, check};
 use stickshift::stick::{KnownIds, UsbId};
 
 use crate::context::Context;
 use crate::files::{self, OutputFile};
-use crate::verbs::profile_reports::{Check, Checked, Converted, List, ProfileReport, Show, State, grouped};
+use crate::verbs::profile_reports::{
+    Check, Checked, Converted, List, NO_ENTRY, ProfileReport, Show, State, grouped,
+};
 
 /// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev).
 #[derive(Args, Debug)]
@@ -129,8 +131,10 @@ fn show(context: &Context, what: &str) -> Result<()> {
     let id = match source(context, what)? {
         Source::Ids(id) => id,
         Source::Bytes(bytes, name) => {
-            let imported = import(&bytes, &name)?;
-            warn_import(context, &name, &imported);
+            let imported = some_entries(context, &bytes, &name)?;
+            for refused in &imported.refused {
+                context.output.say(&format!("refused: {}: {}", refused.entry, refused.why));
+            }
             let profiles = imported.entries.iter().map(|e| ProfileReport::of(Origin::User, e)).collect();
             let show = Show { id: name, profiles, comes_from: Vec::new(), of_file: true, no_modem: None };
             context.output.finish(&show);
@@ -264,16 +268,9 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
                 entries.extend(found.into_iter().filter(|c| c.origin == first).map(|c| c.entry));
             }
             Source::Bytes(bytes, name) => {
-                let imported = import(&bytes, &name)?;
-                warn_import(context, &name, &imported);
+                let imported = some_entries(context, &bytes, &name)?;
                 if let Some(refused) = imported.refused.first() {
-                    return Err(Error::new(
-                        ErrorKind::FileCorrupt,
-                        format!("a profile is refused: {}", refused.why),
-                    )
-                    .detail(Detail::InText)
-                    .with("entry", &refused.entry)
-                    .with("text", refused.text.escape_debug()));
+                    return Err(refusal(refused));
                 }
                 entries.extend(imported.entries);
             }
@@ -384,6 +381,24 @@ fn read_stdin() -> Result<Vec<u8>> {
 fn import(bytes: &[u8], path: &str) -> Result<Import> {
     let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     formats::import(bytes, &name).map_err(|e| e.with("file", path))
+}
+
+/// Reads a file that has to hold a profile, and says what was not taken as it stands.
+fn some_entries(context: &Context, bytes: &[u8], path: &str) -> Result<Import> {
+    let imported = import(bytes, path)?;
+    warn_import(context, path, &imported);
+    if imported.entries.is_empty() {
+        let nothing = || Error::new(ErrorKind::FileCorrupt, NO_ENTRY).with("file", path);
+        return Err(imported.refused.first().map_or_else(nothing, refusal));
+    }
+    Ok(imported)
+}
+
+fn refusal(refused: &Refused) -> Error {
+    Error::new(ErrorKind::FileCorrupt, format!("a profile is refused: {}", refused.why))
+        .detail(Detail::InText)
+        .with("entry", &refused.entry)
+        .with("text", refused.text.escape_debug())
 }
 
 fn check_bytes(path: &Path, bytes: &[u8]) -> Checked {

@@ -13,6 +13,9 @@ use stickshift::stick::UsbId;
 
 use crate::output::Report;
 
+/// Of a file in a known format that tells of no stick.
+pub(crate) const NO_ENTRY: &str = "there is no profile in this file";
+
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ProfileReport {
@@ -190,6 +193,10 @@ impl Checked {
             if import.format == Format::UsbModeswitch {
                 warnings.extend(check::shadows(entry).map(|what| named(entry, what)));
             }
+        }
+        // A rule may be for every product of a vendor, which is no entry.
+        if import.entries.is_empty() && import.refused.is_empty() && import.format != Format::Udev {
+            faults.push(NO_ENTRY.to_owned());
         }
         let usable = faults.is_empty() && import.refused.is_empty();
         Checked {
