@@ -96,6 +96,19 @@ fn a_file_without_a_profile_is_no_success_and_replaces_nothing() {
 }
 
 #[test]
+fn what_was_written_is_counted_and_what_was_left_out_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("alone"), "DefaultVendor=1c9e\nDefaultProduct=f000\nConfiguration=0\n").unwrap();
+    for format in ["openwrt", "tplink", "tplink-table"] {
+        let arguments = ["profile", "convert", "alone", "12d1:1526", "--to", format, "-o", "x", "--force"];
+        let run = stickshift(folder.path(), &arguments);
+        let said = text(&run.stderr);
+        assert!(said.contains("left out: 1c9e:f000: "), "{format}: {said}");
+        assert_eq!(text(&run.stdout), format!("x: 1 entry as {format}\n"));
+    }
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
-use stickshift::profile::formats::{self, Export, Format, Import, Loss, Refused, usb_modeswitch};
+use stickshift::profile::formats::{self, Export, Format, Import, Refused, usb_modeswitch};
 use stickshift::profile::{Candidate, Catalogue, Entry, Origin, check};
 use stickshift::stick::{KnownIds, UsbId};
 
@@ -312,8 +312,8 @@ pub(crate) fn write(
         (exported.bytes, exported.losses) = (text.into_bytes(), losses);
     }
     say_losses(context, &exported);
-    let lost: Vec<&Loss> = exported.losses.iter().filter(|l| l.what == "entry").collect();
-    if let (Some(first), true) = (lost.first(), lost.len() >= entries.len()) {
+    let mut lost = exported.losses.iter().filter(|l| l.what == "entry");
+    if let (Some(first), 0) = (lost.next(), exported.entries) {
         let what = format!("nothing of this can be said in this format: {}", first.why);
         return Err(Error::new(ErrorKind::Usage, what).with("format", to.code()));
     }
@@ -324,9 +324,9 @@ pub(crate) fn write(
             if OutputFile::is_stdout(path) {
                 return Ok(());
             }
-            context.output.finish(&Converted::of(entries, to, &exported, Some(path)));
+            context.output.finish(&Converted::of(to, &exported, Some(path)));
         }
-        None if context.global.json => context.output.finish(&Converted::of(entries, to, &exported, None)),
+        None if context.global.json => context.output.finish(&Converted::of(to, &exported, None)),
         None => {
             let binary = std::str::from_utf8(&exported.bytes).is_err();
             if binary && io::stdout().is_terminal() {
@@ -417,6 +417,10 @@ fn warn_import(context: &Context, path: &str, import: &Import) {
 
 fn say_losses(context: &Context, export: &Export) {
     for ((what, why), entries) in grouped(export) {
+        if what == "entry" {
+            context.output.say(&format!("left out: {}: {why}", entries.join(", ")));
+            continue;
+        }
         let who = match entries.as_slice() {
             [one] => (*one).to_owned(),
             many => format!("{} entries", many.len()),

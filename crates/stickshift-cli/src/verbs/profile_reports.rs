@@ -248,6 +248,7 @@ impl Report for Check {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Converted {
     pub(crate) format: &'static str,
+    /// How many were written.
     pub(crate) entries: usize,
     pub(crate) file: Option<String>,
     /// The file's text, where it is text and was not written to a file.
@@ -268,7 +269,7 @@ pub(crate) struct LossReport {
 }
 
 impl Converted {
-    pub(crate) fn of(entries: &[Entry], format: Format, export: &Export, path: Option<&Path>) -> Self {
+    pub(crate) fn of(format: Format, export: &Export, path: Option<&Path>) -> Self {
         let inline = path.is_none().then_some(&export.bytes);
         let text = inline.and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned);
         let hex = inline.filter(|_| text.is_none()).map(|b| hex::encode(b));
@@ -279,7 +280,7 @@ impl Converted {
         });
         Converted {
             format: format.code(),
-            entries: entries.len(),
+            entries: export.entries,
             file: path.map(|p| p.display().to_string()),
             text,
             hex,

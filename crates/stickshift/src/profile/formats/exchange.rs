@@ -117,6 +117,8 @@ pub struct Refused {
 pub struct Export {
     /// The file.
     pub bytes: Vec<u8>,
+    /// How many entries are in it; those that are left out wholly are among the losses, as `entry`.
+    pub entries: usize,
     /// The name that the file should have, where the format cares.
     pub file_name: Option<String>,
     /// What the format cannot carry.

@@ -204,7 +204,8 @@ pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
             };
             let (text, losses) = usb_modeswitch::emit(entry, false);
             let notes = vec![format!("install it as /etc/usb_modeswitch.d/{}", entry.key)];
-            Ok(Export { bytes: text.into_bytes(), file_name: Some(entry.key.to_string()), losses, notes })
+            let file_name = Some(entry.key.to_string());
+            Ok(Export { bytes: text.into_bytes(), entries: 1, file_name, losses, notes })
         }
         Format::Openwrt => Ok(openwrt::emit(entries)),
         #[cfg(feature = "formats")]

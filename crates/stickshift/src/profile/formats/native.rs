@@ -81,6 +81,7 @@ fn parameter_table(parameters: &Parameters) -> Table {
 pub(super) fn emit(entries: &[Entry]) -> Export {
     let mut text = String::new();
     let mut losses = Vec::new();
+    let mut written = 0;
     for entry in entries {
         let Some(id) = entry.key.id() else {
             losses.push(loss(entry, "entry", "a device has one pair of ids"));
@@ -109,8 +110,9 @@ pub(super) fn emit(entries: &[Entry]) -> Export {
             line("source", &quoted(&entry.source));
         }
         text.push('\n');
+        written += 1;
     }
-    Export { bytes: text.into_bytes(), file_name: None, losses, notes: Vec::new() }
+    Export { bytes: text.into_bytes(), entries: written, file_name: None, losses, notes: Vec::new() }
 }
 
 /// A value as people write it: times in decimal, all other numbers in hex, ids with four digits.

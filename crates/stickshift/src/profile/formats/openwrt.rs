@@ -247,7 +247,8 @@ pub(crate) fn emit(entries: &[Entry]) -> Export {
     let mut text = serde_json::to_string_pretty(&json!({ "messages": all_messages, "devices": devices }))
         .expect("texts and numbers are always JSON");
     text.push('\n');
-    Export { bytes: text.into_bytes(), file_name: Some("usb-mode.json".to_owned()), losses, notes }
+    let entries = devices.values().map(BTreeMap::len).sum();
+    Export { bytes: text.into_bytes(), entries, file_name: Some("usb-mode.json".to_owned()), losses, notes }
 }
 
 /// What an entry stands under, below its ids.

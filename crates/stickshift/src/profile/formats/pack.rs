@@ -77,7 +77,13 @@ pub(super) fn emit(entries: &[Entry]) -> Result<Export> {
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::best());
     let packed = gzip.write_all(&tar).and_then(|()| gzip.finish());
     let bytes = packed.map_err(|e| Error::new(ErrorKind::Io, "compressing failed").because(e))?;
-    Ok(Export { bytes, file_name: Some("configPack.tar.gz".to_owned()), losses, notes: Vec::new() })
+    Ok(Export {
+        bytes,
+        entries: entries.len(),
+        file_name: Some("configPack.tar.gz".to_owned()),
+        losses,
+        notes: Vec::new(),
+    })
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {

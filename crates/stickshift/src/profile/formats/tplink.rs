@@ -278,7 +278,8 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
             .to_owned(),
         "a factory reset deletes it".to_owned(),
     ];
-    Ok(Export { bytes, file_name: Some("modem.bin".to_owned()), losses, notes })
+    let file_name = Some("modem.bin".to_owned());
+    Ok(Export { bytes, entries: records.len(), file_name, losses, notes })
 }
 
 fn said(entry: &Entry, losses: &mut Vec<Loss>) -> Option<(UsbId, String)> {
@@ -460,6 +461,7 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
     let notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];
     Export {
         bytes: encrypt(text.as_bytes()),
+        entries: counts.iter().map(|(_, count)| count).sum(),
         file_name: Some("mode_switch.conf.bin".to_owned()),
         losses,
         notes,

@@ -257,6 +257,7 @@ pub fn emit(entries: &[Entry]) -> Export {
     let rules = Rules { entries, program: "/usr/bin/stickshift", unknown_huawei: false };
     Export {
         bytes: rules.to_string().into_bytes(),
+        entries: rules.by_id().len(),
         file_name: Some("81-stickshift-switch.rules".to_owned()),
         losses,
         notes: vec![
