@@ -109,6 +109,27 @@ fn what_was_written_is_counted_and_what_was_left_out_is_named() {
 }
 
 #[test]
+fn an_archive_has_one_member_of_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = |method: &str| format!("[[device]]\nid = '12d1:1f01'\nmethod = ['{method}']\n");
+    fs::write(folder.path().join("two"), device("HuaweiNewMode") + &device("HuaweiAltMode")).unwrap();
+    let convert = ["profile", "convert", "two", "--to", "usb-modeswitch-pack", "-o", "pack.tgz"];
+    let run = stickshift(folder.path(), &convert);
+    assert!(text(&run.stderr).contains("left out: 12d1:1f01: an archive has one file of a name"));
+    assert_eq!(text(&run.stdout), "pack.tgz: 1 entry as usb-modeswitch-pack\n");
+    let run = stickshift(folder.path(), &["profile", "show", "pack.tgz"]);
+    assert!(text(&run.stdout).contains("HuaweiNewMode") && run.stderr.is_empty());
+}
+
+#[test]
+fn ids_that_stand_twice_in_a_usb_mode_json_are_named() {
+    let one = "\"12d1:1f01\": {\"*\": {\"mode\": \"HuaweiNew\"}}";
+    let (all, code) = checked("usb-mode.json", format!("{{\"devices\": {{{one},\n{one}}}}}").as_bytes());
+    assert!(all.contains("line 2: \"12d1:1f01\" is there twice: the last one counts"), "{all}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

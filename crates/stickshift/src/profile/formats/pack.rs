@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::profile::formats::exchange::{Export, Format, Import, Warning};
+use crate::profile::formats::exchange::{Export, Format, Import, Warning, loss};
 use crate::profile::formats::{decode_text, usb_modeswitch};
 use crate::profile::{Entry, Key};
 
@@ -37,6 +37,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
                 continue;
             }
         };
+        if import.entries.iter().any(|entry| entry.key == key) {
+            warn(
+                0,
+                "a member of this name stands before it: usb_modeswitch gets both as one text".to_owned(),
+            );
+        }
         match usb_modeswitch::parse(&decode_text(data).unwrap_or_default()) {
             Ok(parsed) => {
                 for w in &parsed.warnings {
@@ -60,10 +66,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
 pub(super) fn emit(entries: &[Entry]) -> Result<Export> {
     let mut tar = Vec::new();
     let mut losses = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for entry in entries {
+        let name = entry.key.to_string();
+        if names.contains(&name) {
+            losses.push(loss(entry, "entry", "an archive has one file of a name; the first one counts"));
+            continue;
+        }
         let (text, lost) = usb_modeswitch::emit(entry, false);
         losses.extend(lost);
-        let name = entry.key.to_string();
         if name.len() > 100 {
             return Err(Error::new(ErrorKind::Usage, "the entry's name is too long for an archive")
                 .with("entry", name));
@@ -71,6 +82,7 @@ pub(super) fn emit(entries: &[Entry]) -> Result<Export> {
         tar.extend(header(&name, text.len()));
         tar.extend(text.as_bytes());
         tar.resize(tar.len().next_multiple_of(BLOCK), 0);
+        names.push(name);
     }
     tar.resize(tar.len() + 2 * BLOCK, 0);
     // The header's time stays zero, so that the archive can be rebuilt.
@@ -79,7 +91,7 @@ pub(super) fn emit(entries: &[Entry]) -> Result<Export> {
     let bytes = packed.map_err(|e| Error::new(ErrorKind::Io, "compressing failed").because(e))?;
     Ok(Export {
         bytes,
-        entries: entries.len(),
+        entries: names.len(),
         file_name: Some("configPack.tar.gz".to_owned()),
         losses,
         notes: Vec::new(),

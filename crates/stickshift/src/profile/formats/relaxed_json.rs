@@ -2,6 +2,9 @@
 
 use crate::profile::formats::exchange::Warning;
 
+/// The most names of one object that are compared with each other: OpenWrt's file has 500.
+const NAMES: usize = 1024;
+
 /// The same as JSON has it, line by line, and what was left out. A piece of an object gets its brackets.
 pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
     let (mut out, mut warnings) = (String::with_capacity(text.len() + 2), Vec::new());
@@ -10,6 +13,10 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
     let mut line = 1;
     let mut characters = text.chars().peekable();
     let mut quoted = false;
+    // Where the last text begins in `out`, and the names in each object that is open.
+    let mut begin = 0;
+    // A piece has no brackets of its own.
+    let mut names: Vec<Vec<String>> = vec![Vec::new()];
     let mut warn = |line, what: &str| warnings.push(Warning { line, what: what.to_owned() });
     while let Some(c) = characters.next() {
         line += usize::from(c == '\n');
@@ -49,7 +56,28 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
                 comma = Some((out.len(), line));
                 out.push(c);
             }
+            '{' => {
+                comma = None;
+                names.push(Vec::new());
+                out.push(c);
+            }
+            // What stands before it is the name in quotes.
+            ':' => {
+                let name = out[begin..].trim_end().to_owned();
+                match names.last_mut() {
+                    Some(before) if before.contains(&name) => {
+                        warn(line, &format!("{name} is there twice: the last one counts"));
+                    }
+                    Some(before) if before.len() < NAMES => before.push(name),
+                    _ => {}
+                }
+                out.push(c);
+                begin = out.len();
+            }
             '}' | ']' => {
+                if c == '}' {
+                    names.pop();
+                }
                 if let Some((at, of)) = comma.take() {
                     out.replace_range(at..=at, " ");
                     warn(
@@ -61,6 +89,7 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
             }
             '"' => {
                 quoted = true;
+                begin = out.len();
                 comma = None;
                 out.push(c);
             }
@@ -84,6 +113,14 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_stand_twice_in_one_object_are_named() {
+        let said = |text: &str| strict(text).1.into_iter().map(|w| (w.line, w.what)).collect::<Vec<_>>();
+        let twice = said("{\"a\": {\"b\": 1, \"c\": \"b\"},\n \"b\": [{\"b\": 1}, {\"b\": 1}],\n \"a\" : 2}");
+        assert_eq!(twice, [(3, "\"a\" is there twice: the last one counts".to_owned())]);
+        assert_eq!(said("\"a\": {\"b\": 1},\n\"a\": {\"b\": 1}").len(), 1, "a piece");
+    }
 
     #[test]
     fn commas_and_comments_are_left_out_and_named() {
