@@ -130,6 +130,18 @@ fn ids_that_stand_twice_in_a_usb_mode_json_are_named() {
 }
 
 #[test]
+fn names_in_a_tp_link_file_are_made_unique() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["profile", "convert", "04cc:226e", "04cc:226f", "--to", "tplink", "-o", "two.bin"];
+    let run = stickshift(folder.path(), &arguments);
+    assert!(text(&run.stderr).contains("the ids stand behind it"), "{}", text(&run.stderr));
+    let run = stickshift(folder.path(), &["profile", "check", "two.bin"]);
+    let said = text(&run.stdout);
+    let names: Vec<&str> = said.lines().filter_map(|line| line.rsplit("  ").next()).skip(1).collect();
+    assert!(names.len() == 2 && names[1] == format!("{} 04cc-226f", names[0]), "{said}");
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

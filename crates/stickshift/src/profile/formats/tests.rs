@@ -500,3 +500,20 @@ fn a_message_that_is_not_in_the_list_is_named() {
     let said = format!("{:?}", import.warnings);
     assert!(said.contains("there is no message 5") && !said.contains("not understood"), "{said}");
 }
+
+#[test]
+fn two_entries_of_one_name_in_a_tp_link_file_are_named() {
+    let record = |id: &str, options: &str| tplink::Record {
+        vendor: "Some".to_owned(),
+        model: "Stick".to_owned(),
+        id: Some(id.parse().unwrap()),
+        options: options.to_owned(),
+    };
+    let warnings = |records: &[tplink::Record]| {
+        let bytes = tplink::seal_bin(&tplink::emit_records(records)).unwrap();
+        tplink::parse_bin(&bytes).unwrap().warnings
+    };
+    let clash = warnings(&[record("12d1:1001", "-H"), record("12d1:1002", "-H")]);
+    assert!(clash.len() == 1 && clash[0].what.starts_with("12d1:1002: "), "{clash:?}");
+    assert_eq!(warnings(&[record("12d1:1001", "-H"), record("12d1:1001", "-H")]), []);
+}

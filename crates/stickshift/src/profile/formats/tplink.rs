@@ -213,7 +213,19 @@ pub(super) fn emit_records(records: &[Record]) -> String {
 pub fn parse_bin(bytes: &[u8]) -> Result<Import> {
     let mut import =
         Import { format: Format::TplinkBin, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
-    for record in parse_records(&open_bin(bytes)?)? {
+    let records = parse_records(&open_bin(bytes)?)?;
+    for (number, record) in records.iter().enumerate() {
+        let same = |other: &&Record| (&other.vendor, &other.model) == (&record.vendor, &record.model);
+        if records[..number].iter().filter(same).any(|other| other != record) {
+            let name = format!("{} {}", record.vendor, record.model);
+            let what = format!(
+                "{}: another entry of this file is called {name:?} too: the router refuses it (error 50003)",
+                record.id.map_or_else(String::new, |id| id.to_string())
+            );
+            import.warnings.push(Warning { line: 0, what });
+        }
+    }
+    for record in records {
         let Some(id) = record.id else { continue };
         let name = format!("{} {}", record.vendor, record.model);
         let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -265,7 +277,15 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
         if !entry.source.is_empty() {
             losses.push(loss(entry, "source", "the format has no field for it"));
         }
-        records.push(Record { vendor, model, id: Some(id), options });
+        let mut record = Record { vendor, model, id: Some(id), options };
+        if make_unique(&mut record, &records) {
+            losses.push(loss(
+                entry,
+                "name",
+                "the router wants one of its own for each: the ids stand behind it",
+            ));
+        }
+        records.push(record);
     }
     if records.is_empty() {
         let why = losses.first().map_or("there is no entry", |l| l.why.as_str()).to_owned();
@@ -280,6 +300,25 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
     ];
     let file_name = Some("modem.bin".to_owned());
     Ok(Export { bytes, entries: records.len(), file_name, losses, notes })
+}
+
+/// Puts the ids behind a name that another record has, with other data. Says whether it did.
+fn make_unique(record: &mut Record, others: &[Record]) -> bool {
+    let name = record.model.clone();
+    let ids = record.id.map_or_else(String::new, |id| format!("{:04x}-{:04x}", id.vendor, id.product));
+    let clashes = |record: &Record| {
+        let same = |other: &Record| other.vendor == record.vendor && other.model == record.model;
+        others.iter().any(|other| same(other) && other != record)
+    };
+    for number in 1..=MAX_ENTRIES {
+        if !clashes(record) {
+            break;
+        }
+        let behind = if number == 1 { ids.clone() } else { format!("{ids}-{number}") };
+        let room = 64 - 1 - behind.len();
+        record.model = format!("{} {behind}", name.get(..room).unwrap_or(&name).trim_end());
+    }
+    record.model != name
 }
 
 fn said(entry: &Entry, losses: &mut Vec<Loss>) -> Option<(UsbId, String)> {
