@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use md5::{Digest, Md5};
 use stickshift::error::ErrorKind;
 use stickshift::profile::builtin;
-use stickshift::profile::formats::{Format, export};
+use stickshift::profile::formats::{Format, export, import};
 use stickshift::router::{Container, FileKind, FileSystem, Image, is_image, tables};
 use stickshift::stick::UsbId;
 
@@ -157,6 +157,33 @@ fn an_openwrt_image_has_its_tables_too() {
     assert_eq!(json.about(K3772).count(), 1);
     assert_eq!((folder.path.as_str(), folder.import.entries.len()), ("/etc/usb_modeswitch.d", 2));
     assert_eq!(folder.about(UsbId::new(0x12d1, 0x14fe)).count(), 1);
+}
+
+#[test]
+fn usb_modeswitch_is_asked_in_its_own_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    let entry = |name: &str, text: &str| import(text.as_bytes(), name).expect("a profile").entries.remove(0);
+    let pack = [
+        entry("12d1:1526", "HuaweiNewMode=1\n"),
+        entry("12d1:1526:uPr=x", "HuaweiAltMode=1\n"),
+        entry("12d1:#linux", "HuaweiMode=1\n"),
+    ];
+    fs::create_dir_all(root.join("etc/usb_modeswitch.d")).expect("a folder");
+    fs::create_dir_all(root.join("usr/share/usb_modeswitch")).expect("a folder");
+    fs::write(root.join("etc/usb_modeswitch.d/12d1:1526"), "StandardEject=1\n").expect("a profile");
+    let packed = export(&pack, Format::Pack).expect("an archive").bytes;
+    fs::write(root.join("usr/share/usb_modeswitch/configPack.tar.gz"), packed).expect("the archive");
+    let Some(file_system) = squashfs(&root, &["-comp", "gzip"]) else { return };
+    let image = Image::parse(file_system).expect("an image");
+    let at = image.file_systems[0];
+    let found = tables::find(&FileSystem::open(image.bytes_of(&at), &at).expect("files")).expect("tables");
+    let order: Vec<String> = found
+        .tables
+        .iter()
+        .flat_map(|table| table.about(K3772).map(|entry| entry.parameters.summary()))
+        .collect();
+    assert_eq!(order, ["StandardEject", "HuaweiAltMode", "HuaweiNewMode", "HuaweiMode"]);
 }
 
 #[test]

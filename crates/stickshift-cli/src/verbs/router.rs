@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
-use stickshift::profile::{Entry, Method, builtin};
+use stickshift::profile::formats::Refused;
+use stickshift::profile::{Entry, Method, Qualifier, builtin};
 use stickshift::router::tables::{self, Table, Tables};
 use stickshift::router::{Container, FileKind, FileSystem, Image, is_image};
 use stickshift::stick::UsbId;
@@ -126,6 +127,11 @@ fn knows(context: &Context, path: &Path, id: UsbId) -> Result<()> {
     let found = all_tables(&image)?;
     let answers: Vec<Answer> =
         found.tables.iter().flat_map(|table| table.about(id).map(|entry| Answer::of(table, entry))).collect();
+    let refused: Vec<RefusedAnswer> = found
+        .tables
+        .iter()
+        .flat_map(|table| table.refused(id).map(|refused| RefusedAnswer::of(table, refused)))
+        .collect();
     let ours = builtin::lookup(id).next().map(|e| e.parameters.summary());
     let known = !answers.is_empty();
     let report = Knowledge {
@@ -133,6 +139,7 @@ fn knows(context: &Context, path: &Path, id: UsbId) -> Result<()> {
         known,
         tables: found.tables.len(),
         answers,
+        refused,
         ours,
         unread: found.unread,
     };
@@ -234,6 +241,8 @@ impl Report for Extracted {
 struct Answer {
     table: String,
     method: String,
+    /// What a stick with these ids must show besides.
+    conditions: Vec<String>,
     messages: Vec<String>,
     becomes: Vec<String>,
 }
@@ -246,9 +255,26 @@ impl Answer {
         Answer {
             table: table.path.clone(),
             method: parameters.summary(),
+            conditions: entry.key.qualifiers.iter().map(Qualifier::to_string).collect(),
             messages: named.chain(raw).collect(),
             becomes: entry.targets().iter().map(UsbId::to_string).collect(),
         }
+    }
+}
+
+/// An entry for the stick that is not used.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RefusedAnswer {
+    table: String,
+    why: String,
+    /// As it stands in the table.
+    text: String,
+}
+
+impl RefusedAnswer {
+    fn of(table: &Table, refused: &Refused) -> RefusedAnswer {
+        RefusedAnswer { table: table.path.clone(), why: refused.why.clone(), text: refused.text.clone() }
     }
 }
 
@@ -259,6 +285,7 @@ struct Knowledge {
     known: bool,
     tables: usize,
     answers: Vec<Answer>,
+    refused: Vec<RefusedAnswer>,
     ours: Option<String>,
     unread: Vec<(String, String)>,
 }
@@ -267,6 +294,8 @@ impl Report for Knowledge {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.known {
             writeln!(out, "{}: this firmware knows it", self.id)?;
+        } else if !self.refused.is_empty() {
+            writeln!(out, "{}: this firmware has an entry for it, which is refused here", self.id)?;
         } else if self.tables > 0 {
             writeln!(out, "{}: this firmware does not know it", self.id)?;
         } else if self.unread.is_empty() {
@@ -275,13 +304,22 @@ impl Report for Knowledge {
             writeln!(out, "{}: the table of modems in this firmware could not be read", self.id)?;
         }
         for (index, answer) in self.answers.iter().enumerate() {
-            writeln!(out, "  {}. {} ({})", index + 1, answer.method, answer.table.escape_debug())?;
+            let conditions = match answer.conditions.is_empty() {
+                true => String::new(),
+                false => format!(", only where {}", answer.conditions.join(" and ").escape_debug()),
+            };
+            let table = answer.table.escape_debug();
+            writeln!(out, "  {}. {} ({table}){conditions}", index + 1, answer.method)?;
             for message in &answer.messages {
                 writeln!(out, "     sends {message}")?;
             }
             if !answer.becomes.is_empty() {
                 writeln!(out, "     expects {}", answer.becomes.join(" or "))?;
             }
+        }
+        for refused in &self.refused {
+            writeln!(out, "  refused: {}: {}", refused.table.escape_debug(), refused.why)?;
+            writeln!(out, "    {}", refused.text.escape_debug())?;
         }
         if let Some(ours) = &self.ours {
             writeln!(out, "  the built-in profile says {ours}")?;
@@ -422,7 +460,54 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
 
 #[cfg(test)]
 mod tests {
+    use stickshift::profile::formats;
+
     use super::*;
+
+    #[test]
+    fn an_entry_that_is_refused_is_not_an_unknown_stick() {
+        let table = "[start_12d1_1526_1]\nMessageContent=\"-H; reboot\"\n[end_12d1_1526_1]\n";
+        let import = formats::import(table.as_bytes(), "mode_switch.conf").unwrap();
+        let table = Table { path: "/etc/mode_switch.conf".to_owned(), import };
+        let id = "12d1:1526".parse().unwrap();
+        let refused = table.refused(id).map(|refused| RefusedAnswer::of(&table, refused)).collect();
+        assert_eq!(table.about(id).count(), 0);
+        let knowledge = Knowledge {
+            id: "12d1:1526".to_owned(),
+            known: false,
+            tables: 1,
+            answers: Vec::new(),
+            refused,
+            ours: None,
+            unread: Vec::new(),
+        };
+        let mut out = Vec::new();
+        knowledge.text(&mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.starts_with("12d1:1526: this firmware has an entry for it, which is refused"), "{said}");
+        assert!(said.contains("an attack on the router") && said.contains("-H; reboot"), "{said}");
+    }
+
+    #[test]
+    fn what_a_stick_must_show_besides_is_told() {
+        let text = "TargetClass=ff\nStandardEject=1\n";
+        let import = formats::import(text.as_bytes(), "0408:f000:uMa=Yota").unwrap();
+        let table = Table { path: "/etc/usb_modeswitch.d".to_owned(), import };
+        let answers = table.import.entries.iter().map(|entry| Answer::of(&table, entry)).collect();
+        let knowledge = Knowledge {
+            id: "0408:f000".to_owned(),
+            known: true,
+            tables: 1,
+            answers,
+            refused: Vec::new(),
+            ours: None,
+            unread: Vec::new(),
+        };
+        let mut out = Vec::new();
+        knowledge.text(&mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains("1. StandardEject (/etc/usb_modeswitch.d), only where uMa=Yota\n"), "{said}");
+    }
 
     #[test]
     fn of_a_file_system_that_cannot_be_read_nothing_is_claimed() {

@@ -11,9 +11,11 @@
 //! }
 //! ```
 
+use std::cmp::Reverse;
+
 use crate::error::{ErrorKind, Result};
-use crate::profile::Entry;
-use crate::profile::formats::{self, Import, MAX_FILE};
+use crate::profile::formats::{self, Format, Import, MAX_FILE, Refused};
+use crate::profile::{Entry, Key, Product};
 use crate::router::{FileKind, FileSystem};
 use crate::stick::UsbId;
 
@@ -29,14 +31,30 @@ pub struct Table {
 impl Table {
     /// The entries for a stick, in the order in which the router tries them.
     pub fn about(&self, id: UsbId) -> impl Iterator<Item = &Entry> {
-        self.import.entries.iter().filter(move |entry| entry.key.id() == Some(id))
+        let of = |key: &dyn Fn(&Key) -> bool| self.import.entries.iter().filter(|e| key(&e.key)).collect();
+        let mut found: Vec<&Entry> = of(&|key| key.id() == Some(id));
+        // usb_modeswitch goes by the names, descending, then to the vendor's family; for that it does not look in /etc.
+        if matches!(self.import.format, Format::UsbModeswitch | Format::Pack) {
+            found.sort_by_cached_key(|entry| Reverse(entry.key.to_string()));
+            if !self.path.starts_with("/etc/") {
+                let family: Vec<&Entry> =
+                    of(&|key| key.vendor == id.vendor && key.product == Product::Linux);
+                found.extend(family);
+            }
+        }
+        found.into_iter()
+    }
+
+    /// The entries for a stick that are not used.
+    pub fn refused(&self, id: UsbId) -> impl Iterator<Item = &Refused> {
+        self.import.refused.iter().filter(move |refused| refused.entry.parse() == Ok(id))
     }
 }
 
 /// What the tables of an image are, and files that look like one and could not be read, each with the reason.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    /// The tables.
+    /// The tables; those of usb_modeswitch in the order in which it looks at them.
     pub tables: Vec<Table>,
     /// Path and reason.
     pub unread: Vec<(String, String)>,
@@ -84,7 +102,12 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
             (Err(e), _) => found.unread.push((path, e.to_string())),
         }
     }
-    found.tables.extend(single);
+    // usb_modeswitch looks into its archive last.
+    let (archives, mut tables): (Vec<Table>, Vec<Table>) =
+        found.tables.into_iter().partition(|table| table.import.format == Format::Pack);
+    tables.extend(single);
+    tables.extend(archives);
+    found.tables = tables;
     Ok(found)
 }
 
