@@ -187,6 +187,19 @@ fn usb_modeswitch_is_asked_in_its_own_order() {
 }
 
 #[test]
+fn an_image_that_is_shorter_than_its_header_says_is_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    openwrt(&root);
+    let Some(file_system) = squashfs(&root, &["-comp", "gzip"]) else { return };
+    let whole = tplink(0x3020_0001, &file_system);
+    assert_eq!(Image::parse(whole.clone()).expect("an image").cut(), None);
+    // What follows the data is padding of the file system.
+    let cut = Image::parse(whole[..whole.len() - 100].to_vec()).expect("an image");
+    assert_eq!(cut.cut(), Some((whole.len() as u64, true)));
+}
+
+#[test]
 fn a_boot_loader_before_the_header_and_a_wrong_checksum_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("root");

@@ -173,13 +173,21 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     if opened.is_err() && !certain {
         return Ok(false);
     }
-    let count = || file_systems(&image).ok().map(|all| all.iter().map(|f| f.files().count()).sum());
     // Of a damaged file system it is not known what is in it, and what is not.
-    let files = opened.as_ref().ok().and_then(|_| count());
+    let count = |at| FileSystem::open(image.bytes_of(at), at).ok().map(|f| f.files().count());
+    let files: Vec<Option<usize>> = match opened {
+        Ok(_) => image.file_systems.iter().map(count).collect(),
+        Err(_) => Vec::new(),
+    };
     let tables = opened.as_ref().map(|t| t.tables.iter().map(TableRow::of).collect()).unwrap_or_default();
     let unread = opened.as_ref().map(|t| t.unread.clone()).unwrap_or_default();
     context.output.finish(&Glance::of(path, &image, files, tables, unread));
-    opened.map(|_| true)
+    opened?;
+    if let Some((wanted, true)) = image.cut() {
+        let error = Error::new(ErrorKind::FileTruncated, "the file ends inside the firmware");
+        return Err(error.with("size", image.size()).with("wanted", wanted));
+    }
+    Ok(true)
 }
 
 #[derive(Serialize)]
@@ -364,8 +372,13 @@ struct Glance {
     version: Option<String>,
     checksum: Option<bool>,
     file_systems: Vec<String>,
+    /// The size that the header tells, where the file has less.
+    wanted: Option<u64>,
     /// None where a file system could not be read.
     files: Option<usize>,
+    /// Of each file system.
+    #[serde(skip)]
+    files_of_each: Vec<Option<usize>>,
     tables: Vec<TableRow>,
     unread: Vec<(String, String)>,
 }
@@ -374,7 +387,7 @@ impl Glance {
     fn of(
         path: &Path,
         image: &Image,
-        files: Option<usize>,
+        files_of_each: Vec<Option<usize>>,
         tables: Vec<TableRow>,
         unread: Vec<(String, String)>,
     ) -> Glance {
@@ -401,7 +414,12 @@ impl Glance {
                     format!("squashfs at {:#x}, {} bytes, {}{cut}", f.offset, f.length, f.compression_name())
                 })
                 .collect(),
-            files,
+            wanted: image.cut().map(|(wanted, _)| wanted),
+            files: match files_of_each.is_empty() {
+                true => None,
+                false => Some(files_of_each.iter().flatten().sum()),
+            },
+            files_of_each,
             tables,
             unread,
         }
@@ -421,9 +439,13 @@ impl Report for Glance {
         if let Some(right) = self.checksum {
             line("checksum", if right { "right" } else { "WRONG: the router will refuse it" })?;
         }
-        for file_system in &self.file_systems {
-            let files =
-                self.files.map_or_else(|| "its files are not known".to_owned(), |n| format!("{n} files"));
+        if let Some(wanted) = self.wanted {
+            let text = format!("{}, and the header says {wanted}: cut, or without its padding", self.size);
+            line("size", &text)?;
+        }
+        for (number, file_system) in self.file_systems.iter().enumerate() {
+            let files = self.files_of_each.get(number).copied().flatten();
+            let files = files.map_or_else(|| "its files are not known".to_owned(), |n| format!("{n} files"));
             line("files", &format!("{file_system}, {files}"))?;
         }
         if self.files.is_some()
@@ -521,7 +543,9 @@ mod tests {
                 version: None,
                 checksum: None,
                 file_systems: vec!["squashfs at 0x0, 273 bytes, gzip".to_owned()],
+                wanted: None,
                 files,
+                files_of_each: vec![files],
                 tables: Vec::new(),
                 unread: Vec::new(),
             };

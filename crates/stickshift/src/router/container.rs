@@ -46,7 +46,7 @@ pub struct TplinkHeader {
     pub rootfs: (u32, u32),
     /// Boot loader: offset from the header's start, and length; zero when there is none.
     pub loader: (u32, u32),
-    /// Whether the checksum is right; none when the file is shorter than the header says.
+    /// Whether the checksum is right; none when it is not and the file is shorter than the header says.
     pub checksum: Option<bool>,
 }
 
@@ -103,6 +103,13 @@ impl TplinkHeader {
         }
     }
 
+    /// Where the firmware should end in the file, by its length and by the parts in it.
+    fn ends(&self) -> (u64, u64) {
+        let end = |(offset, length): (u32, u32)| u64::from(offset) + u64::from(length);
+        let parts = end(self.kernel).max(end(self.rootfs));
+        (self.offset as u64 + u64::from(self.length), self.offset as u64 + parts)
+    }
+
     /// The router's name, where its hardware id is known.
     pub fn router(&self) -> Option<&'static str> {
         ROUTERS.iter().find(|(id, _)| *id == self.hardware).map(|(_, name)| *name)
@@ -110,9 +117,10 @@ impl TplinkHeader {
 }
 
 /// Compares the MD5 over the firmware, its own place filled with one of the salts. Stock images count to the end of the file, others
-/// only as far as the header's length: both are right.
+/// only as far as the header's length: both are right. Of padding that was left out the header's length knows nothing.
 fn checksum(firmware: &[u8], length: u32) -> Option<bool> {
-    let length = usize::try_from(length).ok().filter(|n| *n >= HEADER_SIZE && *n <= firmware.len())?;
+    let stated = usize::try_from(length).ok().filter(|n| *n >= HEADER_SIZE)?;
+    let length = stated.min(firmware.len());
     let is_right = |covered: &[u8], salt: &[u8; 16]| {
         let mut hash = Md5::new();
         hash.update(&covered[..0x4c]);
@@ -120,7 +128,8 @@ fn checksum(firmware: &[u8], length: u32) -> Option<bool> {
         hash.update(&covered[0x5c..]);
         hash.finalize()[..] == firmware[0x4c..0x5c]
     };
-    Some(SALTS.iter().any(|salt| is_right(firmware, salt) || is_right(&firmware[..length], salt)))
+    let right = SALTS.iter().any(|salt| is_right(firmware, salt) || is_right(&firmware[..length], salt));
+    (right || stated == length).then_some(right)
 }
 
 /// What a file is as a whole.
@@ -286,6 +295,15 @@ impl Image {
     /// The bytes of one of its file systems.
     pub fn bytes_of(&self, at: &FileSystemAt) -> &[u8] {
         &self.bytes[at.offset..at.offset + at.length]
+    }
+
+    /// The size that the file should have, where it has less, and whether parts of the firmware are missing for certain: what is
+    /// missing may be padding that was left out.
+    pub fn cut(&self) -> Option<(u64, bool)> {
+        let Container::Tplink(header) = &self.container else { return None };
+        let (whole, parts) = header.ends();
+        let size = self.bytes.len() as u64;
+        (header.checksum.is_none() && size < whole).then_some((whole, size < parts))
     }
 
     /// The size of the whole file.
