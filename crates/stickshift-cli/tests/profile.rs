@@ -142,6 +142,21 @@ fn names_in_a_tp_link_file_are_made_unique() {
 }
 
 #[test]
+fn a_key_of_the_list_names_one_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = "1c9e:f000:uMa=USB_Modem";
+    let run = stickshift(folder.path(), &["profile", "show", key]);
+    let said = text(&run.stdout);
+    assert!(said.starts_with(key) && said.matches("method:").count() == 1, "{said}");
+    let run = stickshift(folder.path(), &["profile", "convert", key, "--to", "stickshift"]);
+    assert_eq!(text(&run.stdout).matches("[[device]]").count(), 1);
+    let run = stickshift(folder.path(), &["profile", "show", "1c9e:f000:uMa=Nobody"]);
+    assert!(text(&run.stderr).contains("no-profile"), "{}", text(&run.stderr));
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", key]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

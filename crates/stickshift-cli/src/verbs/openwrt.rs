@@ -99,8 +99,8 @@ impl Kind {
 
 pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     let mut place = None;
-    let (id, stick) = match &args.ids {
-        Some(ids) => (profile::parse_id(ids)?, None),
+    let ((id, key), stick) = match &args.ids {
+        Some(ids) => (profile::parse_key(ids)?, None),
         None => {
             let mut bus = context.bus()?;
             let stick = context.stick(&mut *bus, args.stick.name())?;
@@ -109,7 +109,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             if is_meant || stick.mode != Mode::Cdrom {
                 place = Some(stick.place.clone());
             }
-            (stick.id, Some(stick))
+            ((stick.id, None), Some(stick))
         }
     };
     let mode = stick.as_ref().map_or_else(|| classify(id, 0, &[]).mode, |stick| stick.mode);
@@ -118,7 +118,11 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         let what = format!("{id} is no modem: the mode of the stick is {mode}");
         return Err(wrong_mode::told(Error::new(ErrorKind::Usage, what), Needs::AtOrWeb, mode));
     }
-    let (entry, others) = entry_for(&context.opener.catalogue(), id, stick.as_ref());
+    let catalogue = context.opener.catalogue();
+    let (entry, others) = match key {
+        Some(key) => (Some(profile::named(&catalogue, &key)?.entry), 0),
+        None => entry_for(&catalogue, id, stick.as_ref()),
+    };
     let seen = stick.as_ref().and_then(Data::of);
     let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
     let by_id = || if entry.is_none() { Data::of_id(id) } else { None };

@@ -1,5 +1,6 @@
 //! `stickshift profile`: the switching profiles, and their file formats.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use stickshift::clean;
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::profile::formats::{self, Export, Format, Import, Refused, usb_modeswitch};
-use stickshift::profile::{Candidate, Catalogue, Entry, Origin, check};
+use stickshift::profile::{Candidate, Catalogue, Entry, Key, Origin, check};
 use stickshift::stick::{KnownIds, UsbId};
 
 use crate::context::Context;
@@ -35,7 +36,7 @@ enum ProfileVerb {
     },
     /// Show the profiles for USB ids, or those in a file
     Show {
-        /// USB ids, vvvv:pppp, before or after the switch; or a profile file of any format
+        /// USB ids, vvvv:pppp, before or after the switch; a key as `list` prints it; or a profile file of any format
         #[arg(value_name = "IDS|FILE")]
         what: String,
     },
@@ -130,6 +131,14 @@ fn list(context: &Context, text: Option<&str>) -> Result<()> {
 fn show(context: &Context, what: &str) -> Result<()> {
     let id = match source(context, what)? {
         Source::Ids(id) => id,
+        Source::Key(key) => {
+            let one = named(&catalogue(context), &key)?;
+            let profiles = vec![ProfileReport::of(one.origin, &one.entry)];
+            let id = key.to_string();
+            let show = Show { id, profiles, comes_from: Vec::new(), of_file: false, no_modem: None };
+            context.output.finish(&show);
+            return Ok(());
+        }
         Source::Bytes(bytes, name) => {
             let imported = some_entries(context, &bytes, &name)?;
             for refused in &imported.refused {
@@ -144,7 +153,7 @@ fn show(context: &Context, what: &str) -> Result<()> {
     let catalogue = catalogue(context);
     let (found, leading) = (catalogue.candidates(id), catalogue.leading_to(id));
     if found.is_empty() && leading.is_empty() {
-        return Err(unknown(id));
+        return Err(unknown(&id));
     }
     let report = |c: &Candidate| ProfileReport::of(c.origin, &c.entry);
     let profiles = found.iter().map(report).collect();
@@ -225,6 +234,8 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
 enum Source {
     /// Ids in the catalogue.
     Ids(UsbId),
+    /// One entry of the catalogue.
+    Key(Key),
     /// The bytes of a file, of standard input or of the argument itself, and their name.
     Bytes(Vec<u8>, String),
 }
@@ -247,6 +258,9 @@ fn source(context: &Context, text: &str) -> Result<Source> {
     if let Ok(id) = id {
         return Ok(Source::Ids(id));
     }
+    if let Ok(key) = text.parse::<Key>() {
+        return Ok(Source::Key(key));
+    }
     let is_text = text.contains(char::is_whitespace) || text.trim_start().starts_with(['{', '"']);
     if is_text && !path.exists() && formats::recognise(text.as_bytes()).is_some() {
         return Ok(Source::Bytes(text.as_bytes().to_vec(), "the text".to_owned()));
@@ -261,12 +275,13 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
             Source::Ids(id) => {
                 let found = catalogue(context).candidates(id);
                 if found.is_empty() {
-                    return Err(unknown(id));
+                    return Err(unknown(&id));
                 }
                 // The owner's entries stand alone, as they do when a stick is switched.
                 let first = found[0].origin;
                 entries.extend(found.into_iter().filter(|c| c.origin == first).map(|c| c.entry));
             }
+            Source::Key(key) => entries.push(named(&catalogue(context), &key)?.entry),
             Source::Bytes(bytes, name) => {
                 let imported = some_entries(context, &bytes, &name)?;
                 if let Some(refused) = imported.refused.first() {
@@ -356,8 +371,23 @@ pub(crate) fn parse_id(text: &str) -> Result<UsbId> {
     })
 }
 
-fn unknown(id: UsbId) -> Error {
-    Error::new(ErrorKind::NoProfile, format!("no profile matches {id}"))
+/// The ids, and the whole key where that names one entry: `vvvv:pppp:uMa=Text`.
+pub(crate) fn parse_key(text: &str) -> Result<(UsbId, Option<Key>)> {
+    let key = text.parse::<Key>().ok().filter(|key| !key.qualifiers.is_empty());
+    match key.as_ref().and_then(Key::id) {
+        Some(id) => Ok((id, key)),
+        None => Ok((parse_id(text)?, None)),
+    }
+}
+
+/// The entry of this key.
+pub(crate) fn named(catalogue: &Catalogue, key: &Key) -> Result<Candidate> {
+    let found = catalogue.iter().find(|(_, entry)| entry.key == *key);
+    found.map(|(origin, entry)| Candidate { origin, entry }).ok_or_else(|| unknown(key))
+}
+
+fn unknown(what: &dyn Display) -> Error {
+    Error::new(ErrorKind::NoProfile, format!("no profile matches {what}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::hex;
 use stickshift::profile::formats::Refused;
-use stickshift::profile::{Entry, Method, Qualifier, builtin};
+use stickshift::profile::{Entry, Key, Method, Qualifier, builtin};
 use stickshift::router::tables::{self, Table, Tables};
 use stickshift::router::{Container, FileKind, FileSystem, Image, is_image};
 use stickshift::stick::UsbId;
@@ -63,7 +63,7 @@ pub(crate) fn run(context: &mut Context, args: RouterArgs) -> Result<()> {
     match args.verb {
         RouterVerb::List { image } => list(context, &image),
         RouterVerb::Extract { image, name, output } => extract(context, &image, &name, output),
-        RouterVerb::Knows { image, id } => knows(context, &image, profile::parse_id(&id)?),
+        RouterVerb::Knows { image, id } => knows(context, &image, &id),
     }
 }
 
@@ -122,20 +122,22 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
     Err(missing.unwrap_or_else(|| Error::new(ErrorKind::FileNotFound, "the image holds no files")))
 }
 
-fn knows(context: &Context, path: &Path, id: UsbId) -> Result<()> {
+fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
+    let (id, key) = profile::parse_key(ids)?;
+    let is_meant = |entry: &&Entry| key.as_ref().is_none_or(|key| entry.key == *key);
     let image = open(path)?;
     let found = all_tables(&image)?;
     let answers: Vec<Answer> =
-        found.tables.iter().flat_map(|table| table.about(id).map(|entry| Answer::of(table, entry))).collect();
+        found.tables.iter().flat_map(|table| table.about(id).filter(is_meant).map(|entry| Answer::of(table, entry))).collect();
     let refused: Vec<RefusedAnswer> = found
         .tables
         .iter()
         .flat_map(|table| table.refused(id).map(|refused| RefusedAnswer::of(table, refused)))
         .collect();
-    let ours = builtin::lookup(id).next().map(|e| e.parameters.summary());
+    let ours = builtin::lookup(id).find(|entry| is_meant(&entry)).map(|e| e.parameters.summary());
     let known = !answers.is_empty();
     let report = Knowledge {
-        id: id.to_string(),
+        id: key.as_ref().map_or_else(|| id.to_string(), Key::to_string),
         known,
         tables: found.tables.len(),
         answers,
