@@ -157,6 +157,28 @@ fn a_key_of_the_list_names_one_entry() {
 }
 
 #[test]
+fn what_usb_modeswitch_reads_otherwise_is_found_by_check() {
+    for (profile, said) in [
+        ("DefaultVendor=0\nHuaweiNewMode=1\n", "DefaultVendor is 0"),
+        ("DefaultProduct=0x0000\nHuaweiNewMode=1\n", "DefaultProduct is 0"),
+        ("TargetProductList=\"14dc, 14db\"\nHuaweiNewMode=1\n", "more beside them than a comma"),
+        ("TargetProductList=\"14dc 14db\"\nHuaweiNewMode=1\n", "more beside them than a comma"),
+        ("ReleaseDelay=0x10\nHuaweiNewMode=1\n", "only \"0\" is read of \"0x10\""),
+        ("Interface=0x0z\nHuaweiNewMode=1\n", "only \"0x0\" is read of \"0x0z\""),
+        (
+            "DefaultVendor=12d1\nDefaultProduct=1f01\nDefaultProduct=14fe\nHuaweiNewMode=1\n",
+            "DefaultProduct was given before, the first one counts",
+        ),
+    ] {
+        let (all, code) = checked("12d1:1f01", profile.as_bytes());
+        assert!(all.contains("  12d1:1f01  HuaweiNewMode") && all.contains(said), "{profile}{all}");
+        assert!(code == Some(0) && all.matches("warning").count() == 1, "{profile}{all}");
+    }
+    let fine = "DefaultVendor=0x12d1\nTargetProductList=\"14dc,14db\"\nInterface=0x01\nCheckSuccess=20\nHuaweiNewMode=1\n";
+    assert!(!checked("12d1:1f01", fine.as_bytes()).0.contains("warning"));
+}
+
+#[test]
 fn an_attack_is_shown_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = "[start_12d1_1526_1]\nMessageContent=\"-H;telnetd\"\n[end_12d1_1526_1]\n";

@@ -104,9 +104,10 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// The ids that the text itself names.
+    /// The ids that the text itself names. Zero is none.
     pub fn default_id(&self) -> Option<UsbId> {
-        Some(UsbId::new(self.default_vendor?, self.default_product?))
+        let some = |id: Option<u16>| id.filter(|id| *id != 0);
+        Some(UsbId::new(some(self.default_vendor)?, some(self.default_product)?))
     }
 
     /// An entry under `key`; `origin` is its source unless the text names one.
@@ -174,8 +175,10 @@ pub fn parse(text: &str) -> Result<Parsed> {
         if counts {
             parsed.warnings.extend(warnings.into_iter().map(|what| Warning { line: number, what }));
         }
-        let is_another =
-            matches!(&line, Line::Assignment { name, value, .. } if is_another(&parsed, name, value));
+        // Ids one after the other, with nothing said of the first ones, are a mistake in one device.
+        let is_begun = seen.iter().any(|name| !name.starts_with("Default"));
+        let is_another = is_begun
+            && matches!(&line, Line::Assignment { name, value, .. } if is_another(&parsed, name, value));
         let mut warn = |what: String| parsed.warnings.push(Warning { line: number, what });
         match line {
             Line::Comment(comment) => match comment.strip_prefix("source:") {
@@ -247,9 +250,20 @@ fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<
     let p = &mut parsed.parameters;
     let byte = || hexadecimal(text).and_then(|n| u8::try_from(n).ok());
     let time = || decimal(text).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= MAX_TIME);
+    let mut odd = None;
     let taken = match (name, value_of(name)) {
-        ("DefaultVendor", _) => store(&mut parsed.default_vendor, id(name, text, at)?),
-        ("DefaultProduct", _) => store(&mut parsed.default_product, id(name, text, at)?),
+        ("DefaultVendor" | "DefaultProduct", _) => {
+            let id = id(name, text, at)?;
+            if id == Some(0) {
+                return Ok(Some(format!("{name} is 0, and usb_modeswitch refuses that")));
+            }
+            let slot = if name == "DefaultVendor" {
+                &mut parsed.default_vendor
+            } else {
+                &mut parsed.default_product
+            };
+            store(slot, id)
+        }
         ("InquireDevice", _) => return Ok(Some("InquireDevice is obsolete, it is ignored".to_owned())),
         ("TargetProduct", _) if text.contains(',') => {
             p.target_products = ids(text).0;
@@ -260,18 +274,32 @@ fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<
         (_, Some(Value::Ids(of))) => {
             let (good, bad) = ids(text);
             let (two, prefixed) = (good.len(), text.contains("0x") || text.contains("0X"));
+            let is_plain = text.split(',').all(|item| item.len() == 4);
             *of(p) = good;
             return Ok(if !bad.is_empty() {
                 Some(format!("not four hex digits, left out: {}", bad.join(", ")))
             } else if prefixed && two > 0 {
                 Some(format!("usb_modeswitch reads no 0x in {name}: write the four digits alone"))
+            } else if !is_plain && two > 0 {
+                Some(format!(
+                    "usb_modeswitch leaves out ids in {name} that have more beside them than a comma"
+                ))
             } else {
                 None
             });
         }
-        (_, Some(Value::Byte(of) | Value::PlainByte(of))) => store(of(p), byte()),
-        (_, Some(Value::Number(of))) => store(of(p), decimal(text).and_then(|n| u16::try_from(n).ok())),
-        (_, Some(Value::Time(of))) => store(of(p), time()),
+        (_, Some(Value::Byte(of) | Value::PlainByte(of))) => {
+            odd = odd_number(name, text, 16);
+            store(of(p), byte())
+        }
+        (_, Some(Value::Number(of))) => {
+            odd = odd_number(name, text, 10);
+            store(of(p), decimal(text).and_then(|n| u16::try_from(n).ok()))
+        }
+        (_, Some(Value::Time(of))) => {
+            odd = odd_number(name, text, 10);
+            store(of(p), time())
+        }
         (_, Some(Value::Flag(of))) => {
             of(p).replace(truth(text));
             return Ok(odd_flag(name, text));
@@ -295,7 +323,16 @@ fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<
             return Ok(odd_flag(name, text));
         }
     };
-    Ok((!taken).then(|| format!("{name}: {text:?} is out of range, it is ignored")))
+    Ok(if taken { odd } else { Some(format!("{name}: {text:?} is out of range, it is ignored")) })
+}
+
+/// What of a number is read, where something follows it.
+fn odd_number(name: &str, text: &str, base: u32) -> Option<String> {
+    let text = text.trim();
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let prefix = if base == 16 && text[sign..].to_ascii_lowercase().starts_with("0x") { 2 } else { 0 };
+    let end = sign + prefix + text[sign + prefix..].find(|c: char| !c.is_digit(base))?;
+    Some(format!("{name}: only {:?} is read of {text:?}", &text[..end]))
 }
 
 /// An id: up to four hex digits. An empty value is none; what stands behind four digits is ignored.
