@@ -67,8 +67,11 @@ pub(super) struct Value<'a> {
 
 impl Value<'_> {
     fn in_range<T>(self, number: Option<T>) -> Result<T> {
-        let error = Error::new(ErrorKind::Usage, "the value is out of range");
-        number.ok_or_else(|| error.with("option", self.option).with("value", self.text))
+        number.ok_or_else(|| self.error("the value is out of range"))
+    }
+
+    fn error(self, what: &str) -> Error {
+        Error::new(ErrorKind::Usage, format!("-{} {}: {what}", self.option, self.text))
     }
 
     fn byte(self) -> Result<u8> {
@@ -93,9 +96,7 @@ impl Value<'_> {
     }
 
     fn message(self) -> Result<Vec<u8>> {
-        parse_message(self.text).map_err(|what| {
-            Error::new(ErrorKind::Usage, what).with("option", self.option).detail(Detail::BadOption)
-        })
+        parse_message(self.text).map_err(|what| self.error(what.as_ref()).detail(Detail::BadOption))
     }
 }
 

@@ -4,7 +4,7 @@ use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::profile::formats::usb_modeswitch::{self, Parsed};
 
 use super::command_line::{CommandLine, Source};
-use super::flags::{Does, Flag, Value};
+use super::flags::{Does, FLAGS, Flag, Value};
 
 /// Reads the arguments, without the program's name. `read` is asked for the text of a config source, at the point where it stands:
 /// options after it win over it, and it wins over options before it. Only the first source counts.
@@ -19,19 +19,25 @@ pub(crate) fn parse_arguments(
     let mut config_seen = false;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let unknown = |what: &dyn std::fmt::Display| {
-            usage("unknown option").with("option", what).detail(Detail::BadOption)
-        };
         let mut given: Vec<(&Flag, Option<String>)> = Vec::new();
         if let Some(long) = argument.strip_prefix("--") {
             if long.is_empty() {
                 break;
             }
             let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
-            given.push((Flag::long(name).ok_or_else(|| unknown(argument))?, value));
+            let unknown = || match FLAGS.iter().any(|flag| flag.long.starts_with(name)) {
+                true => usage(format!("option '{argument}' is ambiguous")),
+                false => usage(format!("unrecognized option '{argument}'")),
+            };
+            let flag = Flag::long(name).ok_or_else(unknown)?;
+            if value.is_some() && flag.value().is_none() {
+                return Err(usage(format!("option '--{}' doesn't allow an argument", flag.long)));
+            }
+            given.push((flag, value));
         } else if let Some(letters) = argument.strip_prefix('-').filter(|l| !l.is_empty()) {
             for (at, letter) in letters.char_indices() {
-                let flag = Flag::short(letter).ok_or_else(|| unknown(&letter))?;
+                let unknown = || usage(format!("invalid option -- '{letter}'"));
+                let flag = Flag::short(letter).ok_or_else(unknown)?;
                 if flag.value().is_some() {
                     let attached = &letters[at + letter.len_utf8()..];
                     given.push((flag, Some(attached.to_owned()).filter(|a| !a.is_empty())));
@@ -45,7 +51,10 @@ pub(crate) fn parse_arguments(
         for (flag, value) in given {
             let value = match value.filter(|_| flag.value().is_some()) {
                 None if flag.value().is_some() => rest.next().cloned().ok_or_else(|| {
-                    usage("the option needs a value").with("option", flag.short).detail(Detail::BadOption)
+                    usage(match argument.starts_with("--") {
+                        true => format!("option '--{}' requires an argument", flag.long),
+                        false => format!("option requires an argument -- '{}'", flag.short),
+                    })
                 })?,
                 value => value.unwrap_or_default(),
             };
@@ -89,8 +98,9 @@ fn merge(request: &mut CommandLine, parsed: Parsed) {
     usb_modeswitch::overlay(&mut request.parameters, parsed.parameters);
 }
 
-fn usage(what: &'static str) -> Error {
-    Error::new(ErrorKind::Usage, what)
+/// In getopt's words, which people search for.
+fn usage(what: String) -> Error {
+    Error::new(ErrorKind::Usage, what).detail(Detail::BadOption)
 }
 
 #[cfg(test)]
@@ -165,8 +175,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for line in ["-y", "--huawei", "-v", "-M 555", "-M 55xx", "-i 100", "-v fffff", "-:"] {
-            assert!(parse(line).unwrap_err().is(ErrorKind::Usage), "{line}");
+        for (line, says) in [
+            ("-y", "invalid option -- 'y'"),
+            ("-WQy", "invalid option -- 'y'"),
+            ("--foo=1", "unrecognized option '--foo=1'"),
+            ("--huawei", "option '--huawei' is ambiguous"),
+            ("--verbose=3", "option '--verbose' doesn't allow an argument"),
+            ("-v", "option requires an argument -- 'v'"),
+            ("--default-v", "option '--default-vendor' requires an argument"),
+            ("-M 555", "-M 555: "),
+            ("-M 55xx", "-M 55xx: "),
+            ("-i 100", "-i 100: the value is out of range"),
+            ("-v fffff", "-v fffff: the value is out of range"),
+            ("-:", "invalid option -- ':'"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.is(ErrorKind::Usage) && error.what().starts_with(says), "{line}: {error}");
         }
         assert!(parse("").unwrap().help);
         assert!(parse("-W").unwrap().id().is_err());

@@ -151,8 +151,8 @@ fn what_cannot_be_done_is_exit_code_1() {
         (&["-v", "12d1", "-p", "1526", "-c", "nowhere"], "Error: cannot read it"),
         (&["-v", "12d1", "-p", "1526", "-J", "-S"], "more than one method"),
         (&["-v", "12d1", "-p", "1526", "-i", "7"], "no such interface"),
-        (&["-y"], "unknown option"),
-        (&["-v"], "needs a value"),
+        (&["-y"], "invalid option -- 'y'"),
+        (&["-v"], "option requires an argument -- 'v'"),
     ] {
         let ran = with_stick("k3772", None, arguments);
         assert_eq!(ran.code, 1, "{arguments:?}");
