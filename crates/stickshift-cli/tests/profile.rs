@@ -73,7 +73,10 @@ fn a_condition_that_no_name_carries_is_lost_aloud() {
     assert!(to_file(&[]).contains("lost in conversion: qualifiers"));
     fs::create_dir(folder.path().join("d")).unwrap();
     let said = to_file(&["-o", "d/1c9e:f000:uMa=USB_Modem"]);
-    assert!(!said.contains("qualifiers") && said.contains("usb_modeswitch.d/1c9e:f000:uMa=USB_Modem"), "{said}");
+    assert!(
+        !said.contains("qualifiers") && said.contains("usb_modeswitch.d/1c9e:f000:uMa=USB_Modem"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -98,7 +101,8 @@ fn a_file_without_a_profile_is_no_success_and_replaces_nothing() {
 #[test]
 fn what_was_written_is_counted_and_what_was_left_out_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("alone"), "DefaultVendor=1c9e\nDefaultProduct=f000\nConfiguration=0\n").unwrap();
+    fs::write(folder.path().join("alone"), "DefaultVendor=1c9e\nDefaultProduct=f000\nConfiguration=0\n")
+        .unwrap();
     for format in ["openwrt", "tplink", "tplink-table"] {
         let arguments = ["profile", "convert", "alone", "12d1:1526", "--to", format, "-o", "x", "--force"];
         let run = stickshift(folder.path(), &arguments);
@@ -176,6 +180,21 @@ fn what_usb_modeswitch_reads_otherwise_is_found_by_check() {
     }
     let fine = "DefaultVendor=0x12d1\nTargetProductList=\"14dc,14db\"\nInterface=0x01\nCheckSuccess=20\nHuaweiNewMode=1\n";
     assert!(!checked("12d1:1f01", fine.as_bytes()).0.contains("warning"));
+}
+
+#[test]
+fn of_a_rule_that_names_ids_alone_check_and_convert_say_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        stickshift(folder.path(), &["profile", "convert", "12d1:1f01", "--to", "udev", "-o", "own.rules"]);
+    assert!(run.status.success());
+    let check = stickshift(folder.path(), &["profile", "check", "own.rules"]);
+    assert_eq!(check.status.code(), Some(0), "udev takes it");
+    let convert = stickshift(folder.path(), &["profile", "convert", "own.rules", "--to", "openwrt"]);
+    assert!(!convert.status.success() && convert.stdout.is_empty());
+    for said in [text(&check.stdout), text(&convert.stderr)] {
+        assert!(said.contains("a rule that names ids alone does not say what is sent"), "{said}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use stickshift::stick::{KnownIds, UsbId};
 use crate::context::Context;
 use crate::files::{self, OutputFile};
 use crate::verbs::profile_reports::{
-    Check, Checked, Converted, List, NO_ENTRY, ProfileReport, Show, State, grouped,
+    Check, Checked, Converted, IDS_ALONE, List, NO_ENTRY, ProfileReport, Show, State, grouped, is_ids_alone,
 };
 
 /// List, check and convert switching profiles (usb_modeswitch, OpenWrt, TP-Link, udev).
@@ -286,6 +286,15 @@ fn convert(context: &Context, from: &[String], to: Format, output: Option<&Path>
                 let imported = some_entries(context, &bytes, &name)?;
                 if let Some(refused) = imported.refused.first() {
                     return Err(refusal(refused));
+                }
+                if imported
+                    .entries
+                    .iter()
+                    .any(|entry| to != Format::Udev && is_ids_alone(imported.format, entry))
+                {
+                    let next = "convert the ids themselves: `stickshift profile convert IDS --to FORMAT`";
+                    let error = Error::new(ErrorKind::FileCorrupt, IDS_ALONE).detail(Detail::InText);
+                    return Err(error.detail(Detail::NextStep(next)).with("file", name));
                 }
                 entries.extend(imported.entries);
             }

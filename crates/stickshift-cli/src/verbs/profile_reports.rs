@@ -15,6 +15,9 @@ use crate::output::Report;
 
 /// Of a file in a known format that tells of no stick.
 pub(crate) const NO_ENTRY: &str = "there is no profile in this file";
+/// Of a rule that leaves the rest to a catalogue.
+pub(crate) const IDS_ALONE: &str =
+    "a rule that names ids alone does not say what is sent: the catalogue does";
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -184,15 +187,16 @@ impl Checked {
         let mut warnings: Vec<String> = import.warnings.iter().map(warning).collect();
         let mut faults = Vec::new();
         for entry in &import.entries {
-            // Rules that only name ids leave the rest to a catalogue.
-            let only_ids = import.format == Format::Udev && entry.parameters == Parameters::default();
-            if !only_ids {
+            if !is_ids_alone(import.format, entry) {
                 faults.extend(check::faults(&entry.parameters).into_iter().map(|what| named(entry, what)));
             }
             // Tables of many are not meant to be installed.
             if import.format == Format::UsbModeswitch {
                 warnings.extend(check::shadows(entry).map(|what| named(entry, what)));
             }
+        }
+        if import.entries.iter().any(|entry| is_ids_alone(import.format, entry)) {
+            warnings.push(IDS_ALONE.to_owned());
         }
         // A rule may be for every product of a vendor, which is no entry.
         if import.entries.is_empty() && import.refused.is_empty() && import.format != Format::Udev {
@@ -215,6 +219,11 @@ impl Checked {
             error: None,
         }
     }
+}
+
+/// Whether this is a rule that says nothing of what is sent.
+pub(crate) fn is_ids_alone(format: Format, entry: &Entry) -> bool {
+    cfg!(feature = "formats") && format == Format::Udev && entry.parameters == Parameters::default()
 }
 
 impl Report for Check {

@@ -127,8 +127,11 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
     let is_meant = |entry: &&Entry| key.as_ref().is_none_or(|key| entry.key == *key);
     let image = open(path)?;
     let found = all_tables(&image)?;
-    let answers: Vec<Answer> =
-        found.tables.iter().flat_map(|table| table.about(id).filter(is_meant).map(|entry| Answer::of(table, entry))).collect();
+    let answers: Vec<Answer> = found
+        .tables
+        .iter()
+        .flat_map(|table| table.about(id).filter(is_meant).map(|entry| Answer::of(table, entry)))
+        .collect();
     let refused: Vec<RefusedAnswer> = found
         .tables
         .iter()

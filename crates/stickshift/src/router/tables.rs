@@ -37,8 +37,7 @@ impl Table {
         if matches!(self.import.format, Format::UsbModeswitch | Format::Pack) {
             found.sort_by_cached_key(|entry| Reverse(entry.key.to_string()));
             if !self.path.starts_with("/etc/") {
-                let family: Vec<&Entry> =
-                    of(&|key| key.vendor == id.vendor && key.product == Product::Linux);
+                let family: Vec<&Entry> = of(&|key| key.vendor == id.vendor && key.product == Product::Linux);
                 found.extend(family);
             }
         }
