@@ -126,6 +126,8 @@ impl Target {
                 "-Zunstable-options",
                 "-Cpanic=immediate-abort",
                 "-Zlocation-detail=none",
+                // What a type is called and no more, where only developers look.
+                "-Zfmt-debug=shallow",
                 "-Cforce-unwind-tables=no",
                 // Its unrolled rounds take 10 KB.
                 "--cfg=sha2_backend_soft=\"compact\"",

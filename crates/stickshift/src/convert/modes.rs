@@ -138,7 +138,7 @@ pub(super) fn enter_download(
             Ok(answer) => {
                 return Err(untouched(
                     Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
-                        .with("answer", format!("{:?}", answer.result)),
+                        .with("answer", &answer.result),
                 ));
             }
             // Gone before it answered: the bus tells.

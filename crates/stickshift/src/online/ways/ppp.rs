@@ -180,7 +180,7 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
             let error = run.fails(ErrorKind::NetworkRefused, "the data call is refused");
             let error = match refusal.refusal() {
                 Some(by) => error.detail(Detail::Refusal(by)),
-                None => error.with("answer", words(&other)),
+                None => error.with("answer", other.to_string()),
             };
             Err(error)
         }
@@ -195,13 +195,6 @@ fn is_used(run: &mut Run<'_, '_>) -> Result<bool> {
     };
     let cards = run.computer.cards(&run.stick)?;
     Ok(cards.iter().any(|card| card.up && card.addresses.iter().any(|own| reaches(&own.address))))
-}
-
-fn words(result: &Final) -> String {
-    match result {
-        Final::NoCarrier => "NO CARRIER".to_owned(),
-        other => format!("{other:?}"),
-    }
 }
 
 /// Waits until pppd has an address.

@@ -5,6 +5,9 @@ use crate::profile::formats::exchange::Warning;
 /// The most names of one object that are compared with each other: OpenWrt's file has 500.
 const NAMES: usize = 1024;
 
+/// Objects within each other whose names are compared.
+const DEPTH: usize = 16;
+
 /// The same as JSON has it, line by line, and what was left out. A piece of an object gets its brackets.
 pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
     let (mut out, mut warnings) = (String::with_capacity(text.len() + 2), Vec::new());
@@ -17,6 +20,7 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
     let mut begin = 0;
     // A piece has no brackets of its own.
     let mut names: Vec<Vec<String>> = vec![Vec::new()];
+    let mut depth: usize = 0;
     let mut warn = |line, what: &str| warnings.push(Warning { line, what: what.to_owned() });
     while let Some(c) = characters.next() {
         line += usize::from(c == '\n');
@@ -58,13 +62,17 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
             }
             '{' => {
                 comma = None;
-                names.push(Vec::new());
+                depth += 1;
+                if depth < DEPTH {
+                    names.truncate(depth);
+                    names.push(Vec::new());
+                }
                 out.push(c);
             }
             // What stands before it is the name in quotes.
             ':' => {
                 let name = out[begin..].trim_end().to_owned();
-                match names.last_mut() {
+                match names.get_mut(depth) {
                     Some(before) if before.contains(&name) => {
                         warn(line, &format!("{name} is there twice: the last one counts"));
                     }
@@ -76,7 +84,8 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
             }
             '}' | ']' => {
                 if c == '}' {
-                    names.pop();
+                    depth = depth.saturating_sub(1);
+                    names.truncate(depth + 1);
                 }
                 if let Some((at, of)) = comma.take() {
                     out.replace_range(at..=at, " ");
@@ -119,6 +128,11 @@ mod tests {
         let said = |text: &str| strict(text).1.into_iter().map(|w| (w.line, w.what)).collect::<Vec<_>>();
         let twice = said("{\"a\": {\"b\": 1, \"c\": \"b\"},\n \"b\": [{\"b\": 1}, {\"b\": 1}],\n \"a\" : 2}");
         assert_eq!(twice, [(3, "\"a\" is there twice: the last one counts".to_owned())]);
+        assert_eq!(
+            said(&"{\"a\": ".repeat(100)).len() + said("}}\"a\": 1").len(),
+            0,
+            "deep, and closed too often"
+        );
         assert_eq!(said("\"a\": {\"b\": 1},\n\"a\": {\"b\": 1}").len(), 1, "a piece");
     }
 
