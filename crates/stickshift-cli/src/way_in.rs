@@ -201,14 +201,8 @@ pub(crate) struct AtPorts {
     bus: Box<dyn Bus>,
     place: Place,
     first: Box<dyn ByteLink>,
-    others: Vec<OtherPort>,
-}
-
-/// A port that is opened when no other answers.
-struct OtherPort {
-    interface: u8,
-    name: String,
-    link: Option<Box<dyn ByteLink>>,
+    /// Those that are opened when no other answers.
+    others: Vec<(u8, Option<Box<dyn ByteLink>>)>,
 }
 
 impl AtPorts {
@@ -218,8 +212,7 @@ impl AtPorts {
         let Some((first, others)) = all.split_first() else { return Ok(None) };
         context.found_out("way-in", format!("by the AT port, {}", port_name(stick, *first)));
         let first = bus.open_port(&stick.place, *first)?;
-        let other = |&interface| OtherPort { interface, name: port_name(stick, interface), link: None };
-        let others = others.iter().map(other).collect();
+        let others = others.iter().map(|interface| (*interface, None)).collect();
         Ok(Some(AtPorts { bus, place: stick.place.clone(), first, others }))
     }
 
@@ -233,13 +226,13 @@ impl AtPorts {
             Err(error) if is_silent(&error) => error,
             other => return other,
         };
-        for port in &mut self.others {
+        for (interface, port) in &mut self.others {
             // One that a dialler holds is no trouble of the first.
-            let Ok(link) = self.bus.open_port(&self.place, port.interface) else { continue };
-            match Modem::over_at(&mut **port.link.insert(link), &context.cancel) {
+            let Ok(link) = self.bus.open_port(&self.place, *interface) else { continue };
+            match Modem::over_at(&mut **port.insert(link), &context.cancel) {
                 Err(error) if is_silent(&error) => {}
                 other => {
-                    context.found_out("way-in", format!("that port is silent; by {}", port.name));
+                    context.found_out("way-in", format!("that port is silent; by interface {interface}"));
                     return other;
                 }
             }

@@ -1,5 +1,7 @@
 //! Reads a command line of usb_modeswitch.
 
+use std::fmt::Display;
+
 use stickshift::error::{Detail, Error, ErrorKind, Result};
 use stickshift::profile::formats::usb_modeswitch::{self, Parsed};
 
@@ -26,17 +28,17 @@ pub(crate) fn parse_arguments(
             }
             let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
             let unknown = || match FLAGS.iter().any(|flag| flag.long.starts_with(name)) {
-                true => usage(format!("option '{argument}' is ambiguous")),
-                false => usage(format!("unrecognized option '{argument}'")),
+                true => usage("option", argument, " is ambiguous"),
+                false => usage("unrecognized option", argument, ""),
             };
             let flag = Flag::long(name).ok_or_else(unknown)?;
             if value.is_some() && flag.value().is_none() {
-                return Err(usage(format!("option '--{}' doesn't allow an argument", flag.long)));
+                return Err(usage("option", &with_dashes(flag), " doesn't allow an argument"));
             }
             given.push((flag, value));
         } else if let Some(letters) = argument.strip_prefix('-').filter(|l| !l.is_empty()) {
             for (at, letter) in letters.char_indices() {
-                let unknown = || usage(format!("invalid option -- '{letter}'"));
+                let unknown = || usage("invalid option --", &letter, "");
                 let flag = Flag::short(letter).ok_or_else(unknown)?;
                 if flag.value().is_some() {
                     let attached = &letters[at + letter.len_utf8()..];
@@ -50,12 +52,12 @@ pub(crate) fn parse_arguments(
         }
         for (flag, value) in given {
             let value = match value.filter(|_| flag.value().is_some()) {
-                None if flag.value().is_some() => rest.next().cloned().ok_or_else(|| {
-                    usage(match argument.starts_with("--") {
-                        true => format!("option '--{}' requires an argument", flag.long),
-                        false => format!("option requires an argument -- '{}'", flag.short),
-                    })
-                })?,
+                None if flag.value().is_some() => {
+                    rest.next().cloned().ok_or_else(|| match argument.starts_with("--") {
+                        true => usage("option", &with_dashes(flag), " requires an argument"),
+                        false => usage("option requires an argument --", &flag.short, ""),
+                    })?
+                }
                 value => value.unwrap_or_default(),
             };
             let source = match flag.does {
@@ -99,8 +101,12 @@ fn merge(request: &mut CommandLine, parsed: Parsed) {
 }
 
 /// In getopt's words, which people search for.
-fn usage(what: String) -> Error {
-    Error::new(ErrorKind::Usage, what).detail(Detail::BadOption)
+fn usage(before: &str, option: &dyn Display, after: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("{before} '{option}'{after}")).detail(Detail::BadOption)
+}
+
+fn with_dashes(flag: &Flag) -> String {
+    format!("--{}", flag.long)
 }
 
 #[cfg(test)]

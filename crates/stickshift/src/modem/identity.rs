@@ -204,10 +204,6 @@ pub fn find_at_port(bus: &mut dyn Bus, stick: &Stick, session: &mut Session<'_>)
         // One that a dialler holds is no error of the first one.
         let Ok(mut link) = bus.open_port(&stick.place, *interface) else { continue };
         if answers(&mut *link, stick, *interface, session)? {
-            session.note(
-                "mute-port",
-                format!("interface {first} takes no AT commands; interface {interface} does"),
-            );
             return Ok(Some(*interface));
         }
     }

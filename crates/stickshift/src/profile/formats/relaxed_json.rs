@@ -63,14 +63,14 @@ pub(super) fn strict(text: &str) -> (String, Vec<Warning>) {
             '{' => {
                 comma = None;
                 depth += 1;
-                if depth < DEPTH {
+                if depth < DEPTH && cfg!(feature = "formats") {
                     names.truncate(depth);
                     names.push(Vec::new());
                 }
                 out.push(c);
             }
-            // What stands before it is the name in quotes.
-            ':' => {
+            // What stands before it is the name in quotes. A router has no room for this.
+            ':' if cfg!(feature = "formats") => {
                 let name = out[begin..].trim_end().to_owned();
                 match names.get_mut(depth) {
                     Some(before) if before.contains(&name) => {

@@ -280,7 +280,7 @@ fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<
                 Some(format!("not four hex digits, left out: {}", bad.join(", ")))
             } else if prefixed && two > 0 {
                 Some(format!("usb_modeswitch reads no 0x in {name}: write the four digits alone"))
-            } else if !is_plain && two > 0 {
+            } else if !is_plain && two > 0 && cfg!(feature = "formats") {
                 Some(format!(
                     "usb_modeswitch leaves out ids in {name} that have more beside them than a comma"
                 ))
@@ -328,6 +328,10 @@ fn assign(parsed: &mut Parsed, name: &str, text: &str, at: At) -> Result<Option<
 
 /// What of a number is read, where something follows it.
 fn odd_number(name: &str, text: &str, base: u32) -> Option<String> {
+    // A router has no room for this.
+    if !cfg!(feature = "formats") {
+        return None;
+    }
     let text = text.trim();
     let sign = usize::from(text.starts_with(['-', '+']));
     let prefix = if base == 16 && text[sign..].to_ascii_lowercase().starts_with("0x") { 2 } else { 0 };
