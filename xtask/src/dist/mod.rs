@@ -1,6 +1,7 @@
 //! Static programs for computers and routers, in archives that have the same bytes whenever and wherever they are made.
 
 mod sbom;
+mod sections;
 mod targets;
 
 use std::fs;
@@ -109,7 +110,11 @@ fn build(toolchain: &Toolchain, place: &Place, target: &Target, variant: Variant
         .env("CARGO_TARGET_DIR", &place.built)
         .env("SOURCE_DATE_EPOCH", epoch()?);
     status(cargo)?;
-    Ok(place.built.join(target.triple).join(profile).join("stickshift"))
+    let program = place.built.join(target.triple).join(profile).join("stickshift");
+    if variant == Variant::Router {
+        sections::take_out(&program)?;
+    }
+    Ok(program)
 }
 
 /// Flags that keep this machine's paths out of the program.
