@@ -1,56 +1,117 @@
 //! Tiers about the workspace's packages: their features, the oldest Rust they build with, and dependencies that nothing uses.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::install;
-use crate::run::{cargo_command, command, metadata, output, phase, root, run, status, target, two_at_a_time};
+use crate::run::{cargo_command, command, metadata, output, phase, root, run, status};
 
-/// Every way to build a package: without features, and with each one alone. Arguments for cargo.
-fn builds() -> Result<Vec<Vec<String>>, String> {
+/// Features of a package that are named in its manifest, `default` left out, each with all it brings with it of the same package, itself included.
+type Features = BTreeMap<String, BTreeSet<String>>;
+
+/// Packages that have features.
+fn packages_with_features() -> Result<Vec<(String, Features)>, String> {
     let packages = metadata()?["packages"].as_array().ok_or("cargo metadata lists no packages")?;
-    let mut builds = Vec::new();
-    for package in packages {
-        let name = package["name"].as_str().unwrap_or_default();
-        let features = package["features"].as_object().into_iter().flatten();
-        let bare = || ["-p", name, "--no-default-features"].map(str::to_owned).to_vec();
-        let each = features.filter(|(feature, _)| *feature != "default").map(|(feature, _)| {
-            let mut build = bare();
-            build.extend(["--features".to_owned(), feature.clone()]);
-            build
-        });
-        let each: Vec<_> = each.collect();
-        if !each.is_empty() {
-            builds.push(bare());
-            builds.extend(each);
+    let named = packages.iter().map(|package| {
+        let name = package["name"].as_str().unwrap_or_default().to_owned();
+        (name, features_of(&package["features"]))
+    });
+    Ok(named.filter(|(_, features)| !features.is_empty()).collect())
+}
+
+/// Of the manifest's table.
+fn features_of(table: &Value) -> Features {
+    let table = table.as_object().into_iter().flatten();
+    let direct: BTreeMap<&str, Vec<&str>> = table
+        .filter(|(name, _)| *name != "default")
+        .map(|(name, brings)| {
+            let brings = brings.as_array().into_iter().flatten();
+            (name.as_str(), brings.filter_map(Value::as_str).collect())
+        })
+        .collect();
+    let with_all = |name: &str| {
+        let (mut all, mut next) = (BTreeSet::new(), vec![name]);
+        while let Some(one) = next.pop() {
+            // `dep:` and features of other packages are not in the table.
+            if let Some(brings) = direct.get(one)
+                && all.insert(one.to_owned())
+            {
+                next.extend(brings);
+            }
         }
+        all
+    };
+    direct.keys().map(|name| ((*name).to_owned(), with_all(name))).collect()
+}
+
+/// Sets of features, few of them, in which each feature is once without each other one that it does not bring with it. The first is empty.
+fn sets(features: &Features) -> Vec<BTreeSet<String>> {
+    let mut apart: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (with, brings) in features {
+        apart.extend(features.keys().filter(|f| !brings.contains(*f)).map(|f| (with.as_str(), f.as_str())));
     }
-    Ok(builds)
+    let seen_in = |set: &BTreeSet<String>, apart: &BTreeSet<(&str, &str)>| {
+        apart.iter().filter(|(with, without)| set.contains(*with) && !set.contains(*without)).count()
+    };
+    let mut sets = vec![BTreeSet::new()];
+    while let Some((first, _)) = apart.first() {
+        let mut set = features[*first].clone();
+        loop {
+            let larger = features.values().map(|brings| set.union(brings).cloned().collect::<BTreeSet<_>>());
+            match larger.max_by_key(|larger| seen_in(larger, &apart)) {
+                Some(larger) if seen_in(&larger, &apart) > seen_in(&set, &apart) => set = larger,
+                _ => break,
+            }
+        }
+        apart.retain(|(with, without)| !set.contains(*with) || set.contains(*without));
+        sets.push(set);
+    }
+    sets
 }
 
-/// Checks each package without its default features and with each feature alone; warnings are errors. Clippy, which takes twice as long, has seen them in the
-/// tier `lint`, with all features.
-///
-/// Two at a time: what changes between two builds is one crate or two, which the compiler checks on one core.
+/// Without features, and each alone.
+fn alone(features: &Features) -> Vec<BTreeSet<String>> {
+    let each = features.keys().map(|feature| BTreeSet::from([feature.clone()]));
+    std::iter::once(BTreeSet::new()).chain(each).collect()
+}
+
+/// Arguments for cargo.
+fn builds(choose: fn(&Features) -> Vec<BTreeSet<String>>) -> Result<Vec<Vec<String>>, String> {
+    let builds = packages_with_features()?.into_iter().flat_map(|(package, features)| {
+        choose(&features).into_iter().map(move |set| {
+            let mut build = ["-p", &package, "--no-default-features"].map(str::to_owned).to_vec();
+            if !set.is_empty() {
+                build.extend(["--features".to_owned(), set.into_iter().collect::<Vec<_>>().join(",")]);
+            }
+            build
+        })
+    });
+    Ok(builds.collect())
+}
+
+/// Checks each package without its features and with sets of them in which each is without each other; warnings are errors. Clippy, which takes twice as
+/// long, has seen them in the tier `lint`, with all features.
 pub(crate) fn features() -> Result<(), String> {
-    // Cargo locks its target folder.
-    let folders = [None, Some(target("features")?)];
-    two_at_a_time(builds()?.into_iter(), |lane, build| {
-        println!("    {}", build.join(" "));
-        check_features(&build, folders[lane].as_deref())
-    })
+    check_all(builds(sets)?)
 }
 
-fn check_features(build: &[String], folder: Option<&Path>) -> Result<(), String> {
-    let mut args = vec!["check"];
-    args.extend(build.iter().map(String::as_str));
-    let mut check = cargo_command(&args);
-    // Not by RUSTFLAGS, with which the dependencies would be built anew.
-    check.env("RUSTC_WORKSPACE_WRAPPER", root().join("xtask/deny-warnings"));
-    check.envs(folder.map(|folder| ("CARGO_TARGET_DIR", folder)));
-    status(check)
+/// The same with each feature alone, which are three times as many builds: what two others can stand in for is found by it only.
+pub(crate) fn features_alone() -> Result<(), String> {
+    check_all(builds(alone)?)
+}
+
+/// In the folder that has what the tier `lint` checked of dependencies.
+fn check_all(builds: Vec<Vec<String>>) -> Result<(), String> {
+    builds.iter().try_for_each(|build| {
+        println!("    {}", build.join(" "));
+        let mut check = cargo_command(&["check"]);
+        check.args(build);
+        // Not by RUSTFLAGS, with which the dependencies would be built anew.
+        check.env("RUSTC_WORKSPACE_WRAPPER", root().join("xtask/deny-warnings"));
+        status(check)
+    })
 }
 
 /// The version that Cargo.toml promises.
@@ -135,8 +196,26 @@ mod tests {
     }
 
     #[test]
+    fn each_feature_is_once_without_each_other() {
+        let table = serde_json::json!({
+            "default": ["a", "b"], "a": ["dep:x"], "b": [], "c": ["b", "other/f"], "d": ["c"], "e": [], "f": [], "g": [], "h": [],
+        });
+        let features = features_of(&table);
+        assert_eq!(features["d"], ["b", "c", "d"].map(str::to_owned).into());
+        let sets = sets(&features);
+        assert!(sets[0].is_empty() && sets.len() < alone(&features).len(), "{sets:?}");
+        for (with, brings) in &features {
+            assert!(sets.iter().filter(|set| set.contains(with)).all(|set| set.is_superset(brings)));
+            for without in features.keys().filter(|other| !brings.contains(*other)) {
+                let apart = sets.iter().any(|set| set.contains(with) && !set.contains(without));
+                assert!(apart, "{with} is never without {without}");
+            }
+        }
+    }
+
+    #[test]
     fn the_program_is_built_without_virtual_sticks() {
         let wanted = ["-p", "stickshift", "--no-default-features"].map(str::to_owned);
-        assert!(builds().unwrap().iter().any(|build| build == &wanted));
+        assert!(builds(sets).unwrap().iter().any(|build| build == &wanted));
     }
 }
