@@ -12,6 +12,15 @@ use crate::small;
 const RELEASE: &str = "bookworm";
 const IN_THE_ROOT: &str = "init-system-helpers,udev,usb-modeswitch";
 
+/// Settings for cargo. What is packed is tried, and not how small it is.
+const QUICKLY: [&str; 5] = [
+    "profile.small.lto=false",
+    "profile.small.codegen-units=16",
+    "profile.small.opt-level=0",
+    "profile.small.package.stickshift-core.opt-level=0",
+    "profile.small.package.stickshift-emu.opt-level=0",
+];
+
 /// Installs what the tier needs and makes the clean root, which is kept.
 pub(crate) fn prepare() -> Result<(), String> {
     if output("id", &["-u"])?.trim() != "0" {
@@ -67,9 +76,8 @@ pub(crate) fn test() -> Result<(), String> {
     let out = target("package-tests/packages")?;
     let _ = fs::remove_dir_all(&out);
     phase("compiling a static program");
-    // In many parts, for all cores: what is packed is tried, and not how small it is.
-    let parts = ["--config", "profile.small.lto=false", "--config", "profile.small.codegen-units=16"];
-    let binary = small::build(&parts)?;
+    let quickly = QUICKLY.map(|setting| ["--config", setting]).concat();
+    let binary = small::build(&quickly)?;
     debian(&binary, &out.join("deb"))?;
     for kind in ["apk", "ipk"] {
         openwrt(kind, &binary, &out.join(kind))?;
