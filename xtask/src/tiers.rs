@@ -161,6 +161,14 @@ const BY_NAME: &[Tier] = &[
         own: &[],
     },
     Tier {
+        name: "slow",
+        what: "tests that wait as long as slow networks take (3 minutes)",
+        prepare: nothing,
+        run: slow,
+        may_lack: false,
+        own: &[],
+    },
+    Tier {
         name: "routers",
         what: "the workspace compiles for 32 bits in both byte orders (3 minutes)",
         prepare: nothing,
@@ -384,6 +392,13 @@ fn test_all() -> Result<(), String> {
     let ended = test_programs::run_all(&skipped);
     let skips = skips::end(&skipped);
     ended.and(skips)
+}
+
+/// Those that are marked `#[ignore]`.
+fn slow() -> Result<(), String> {
+    phase("compiling the program's tests");
+    let args = ["test", "-p", "stickshift", "--bins", "--tests", "--quiet", "--", "--ignored"];
+    status(test_command("cargo", &args))
 }
 
 fn doc() -> Result<(), String> {
