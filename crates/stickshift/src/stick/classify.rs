@@ -461,8 +461,9 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     }
     if ethernet && serial {
         evidence.push("it shows Ethernet and serial ports".to_owned());
-        let plain = row.is_some_and(|r| r.mode == Some(Mode::Modem));
-        return if is_huawei_design(id.vendor) && !plain { Mode::HilinkSerial } else { Mode::Modem };
+        // HiLink is known by its ids. Modules show Ethernet beside ports, too.
+        let routes = row.is_some_and(|r| r.mode != Some(Mode::Modem));
+        return if is_huawei_design(id.vendor) && routes { Mode::HilinkSerial } else { Mode::Modem };
     }
     if ethernet {
         if !known && !only {

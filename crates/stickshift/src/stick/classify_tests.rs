@@ -147,6 +147,20 @@ fn hilink_and_its_halves() {
     assert_eq!(found(UsbId::new(0x3566, 0x2001), &[STORAGE]).0, Mode::Cdrom);
 }
 
+/// Huawei's modules: ports, and Ethernet that one of them dials.
+#[test]
+fn ethernet_beside_ports_is_no_hilink_by_itself() {
+    use Role::{Diag, Gps, Modem, Network, Other, Pcui};
+    let classes = [ECM, DATA, [0xff, 6, 0x10], [0xff, 6, 0x13], [0xff, 6, 0x12], [0xff, 6, 0x14]];
+    for product in [0x1573, 0x15c1, 0x1c25, 0xabcd] {
+        let found = found(huawei(product), &classes);
+        assert_eq!(found, (Mode::Modem, vec![Network, Other, Modem, Diag, Pcui, Gps]), "{product:04x}");
+    }
+    for product in [0x14db, 0x14dc, 0x1441, 0x1566] {
+        assert_eq!(found(huawei(product), &classes).0, Mode::HilinkSerial, "{product:04x}");
+    }
+}
+
 #[test]
 fn the_boot_rom_has_one_port() {
     assert_eq!(found(huawei(0x1443), &[UNTYPED]), (Mode::BootRom, vec![Role::BootRom]));
