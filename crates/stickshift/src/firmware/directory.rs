@@ -84,6 +84,8 @@ pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
     Ok(numbered.into_values().collect())
 }
 
+/// What lists are called. Under another name, one of the files has to be there.
+const EXTENSION: &str = "hmf";
 /// A longer list is none.
 const LIST_LIMIT: u64 = 64 * 1024;
 
@@ -103,10 +105,12 @@ pub(super) fn list(path: &Path) -> Result<Option<Vec<Member>>> {
         let Some(row) = list_row(line) else { return Ok(None) };
         rows.push(row);
     }
-    if rows.is_empty() {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // `Huawei E3372, 2016` has the form of a row, too.
+    let is_named_so = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(EXTENSION));
+    if rows.is_empty() || !is_named_so && !rows.iter().any(|(name, ..)| folder.join(name).is_file()) {
         return Ok(None);
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
     let member = |(name, code, size): (&str, u32, u64)| {
         let member = Member::raw(folder.join(name), code);
         let there = member.path.metadata().map_err(|e| {

@@ -566,6 +566,17 @@ fn a_list_names_its_files_with_code_and_size() {
     assert_eq!((image.inflated_size(0).unwrap(), image.inflated_size(1).unwrap()), (4, 17));
     assert!(open("01.bin 00020000 5").is_err_and(|e| e.is(ErrorKind::FileTruncated)));
     assert!(open("03.bin 00020000 5").is_err_and(|e| e.is(ErrorKind::FileNotFound)));
+    // Under another name, a text of that form is a list where its files are.
+    let under_another_name = |list: &str| {
+        put("set.txt", list.as_bytes());
+        Image::open_path(&folder.path().join("set.txt"))
+    };
+    assert!(under_another_name("Huawei E3372, 2016").is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
+    assert_eq!(under_another_name("01.bin 00020000 4").unwrap().partitions.len(), 1);
+    assert!(
+        under_another_name("01.bin 00020000 4\n03.bin 00020000 5")
+            .is_err_and(|e| e.is(ErrorKind::FileNotFound))
+    );
     for none in ["", "../01.bin 00020000 4", "01.bin 00020000", "some text of another kind"] {
         assert!(open(none).is_err_and(|e| e.is(ErrorKind::WrongFileKind)), "{none:?}");
     }
