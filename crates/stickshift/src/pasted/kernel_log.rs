@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::number::{bcd, id, string};
+use super::order::Runs;
 use super::{Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
 use crate::stick::{Mode, Place, UsbId, classify};
 
@@ -101,6 +102,12 @@ const UNSWITCHED: &[&str] = &[
 /// What stands in the text then.
 const UNSWITCHED_REMARK: &str = "usb_modeswitch failed in this text: it may have switched nothing";
 
+/// What stands in the text whose lines were turned round.
+const BACKWARD: &str = "its latest lines stand first: it was read from its end to its beginning";
+/// What is not sure then.
+const TIMELESS: &str =
+    "the lines have no times: the last one was taken for the latest; `lsusb` shows what it is now";
+
 impl Reader {
     pub(super) fn kernel_log_line(&mut self, text: &str) -> bool {
         let crashed = text.contains("usb_modeswitch") && text.contains("segfault");
@@ -143,6 +150,7 @@ impl Reader {
     pub(super) fn join_log(&mut self) -> (Vec<String>, bool) {
         let log = std::mem::take(&mut self.log);
         let mut remarks: Vec<String> = log.remarks.iter().map(|remark| (*remark).to_owned()).collect();
+        remarks.extend((self.runs == Runs::Backward).then(|| BACKWARD.to_owned()));
         for (place, seen) in log.places {
             let Some(mut told) = seen.device else {
                 remarks.extend(seen.remarks.iter().map(|remark| format!("{place}: {remark}")));
@@ -153,6 +161,9 @@ impl Reader {
             told.earlier = seen.earlier;
             if told.earlier.last() == Some(&told.id) {
                 told.earlier.pop();
+            }
+            if self.runs == Runs::Untold && !told.earlier.is_empty() {
+                told.remark(TIMELESS);
             }
             if seen.returns >= MANY_RETURNS {
                 told.remark("it left and came back again and again: where nobody unplugged it, its cable, port or hub is bad, or gives too little power");
@@ -175,6 +186,14 @@ impl Reader {
             {
                 told.earlier.insert(0, before);
             }
+            // What an older list of the same text shows.
+            let was = |d: &PastedDevice| {
+                d.place.is_none()
+                    && d.id != told.id
+                    && told.earlier.contains(&d.id)
+                    && d.address.is_some_and(|address| seen.left.contains(&address))
+            };
+            self.devices.retain(|device| !was(device));
             let Some(device) = self.logged(&place, &told, &seen.left) else {
                 told.place.get_or_insert(place);
                 self.add(told);
@@ -187,7 +206,9 @@ impl Reader {
             device.product = device.product.take().or(told.product);
             device.serial = device.serial.take().or(told.serial);
             device.active = device.active.or(told.active);
-            device.earlier = told.earlier;
+            if !told.earlier.is_empty() {
+                device.earlier = told.earlier;
+            }
             device.gone = told.gone;
             device.unsteady = told.unsteady;
             device.unpowered = told.unpowered;
@@ -444,6 +465,21 @@ impl Seen {
 /// Whether a line speaks of a USB device.
 pub(super) fn is_line(text: &str) -> bool {
     find(text).is_some()
+}
+
+/// Which step of the kernel's announcement of a device a line is, counted from 0; and where that stands.
+pub(super) fn announces(text: &str) -> Option<(Place, usize)> {
+    const STEPS: &[&str] = &[
+        "new ",
+        "New USB device found",
+        "New USB device strings",
+        "Product:",
+        "Manufacturer:",
+        "SerialNumber:",
+    ];
+    let found = find(text).filter(|found| found.driver == "usb" && found.interface.is_none())?;
+    let step = STEPS.iter().position(|words| found.rest.starts_with(words))?;
+    Some((found.place, step))
 }
 
 /// What a line of the log is about.

@@ -115,6 +115,7 @@ impl Reader {
         let index = self.device(address, id, Format::Lsusb);
         self.verbose = Verbose { device: index, fresh: true, ..Verbose::default() };
         if let Some(index) = index {
+            self.listed(index);
             self.devices[index].listed_as = string(name);
         }
         true
@@ -187,6 +188,7 @@ impl Reader {
     fn verbose_device(&mut self) -> Option<&mut PastedDevice> {
         if self.verbose.device.is_none() {
             self.verbose.device = self.add(PastedDevice::new(super::NO_ID));
+            self.verbose.device.into_iter().for_each(|index| self.listed(index));
         }
         let device = self.devices.get_mut(self.verbose.device?)?;
         device.is_in(Format::LsusbVerbose);

@@ -174,6 +174,7 @@ impl Reader {
             _ => index,
         };
         self.listing.device = Some(index);
+        self.listed(index);
         let device = &mut self.devices[index];
         device.id = id;
         device.release = fields.get("Rev").and_then(bcd).or(device.release);

@@ -1,0 +1,238 @@
+//! Two states in one text: what `lsusb` or `usb-devices` showed before something was done, and after it. The later one is the present one.
+
+use std::collections::BTreeSet;
+
+use super::{NO_ID, PastedDevice, Reader, order};
+
+/// Words between two lists of which the second is the later one.
+const AFTER: &str = "after afterwards now then later becomes became changed nach danach nachher jetzt dann anschließend \
+    после теперь стало потом затем po teraz potem après maintenant después ahora dopo adesso depois agora";
+/// Of which the first is.
+const BEFORE: &str =
+    "before previously earlier vorher davor раньше до przed przedtem wcześniej avant antes prima";
+/// Words for another device that is there at the same time.
+const ANOTHER: &str = "second other another both also too zweite zweiten zweiter andere anderen auch второй другой также \
+    тоже drugi inny też autre aussi otro también altro anche";
+/// Commands that print a list.
+const COMMANDS: &str = "lsusb usb-devices";
+/// Vendor id of the hubs that are the kernel's own: a list that shows one shows all devices.
+const ROOT_HUBS: u16 = 0x1d6b;
+/// Linux's lists name a device so often in one text; more are not counted.
+const MOST_LISTED: usize = 32;
+
+/// Texts between lists; more are not looked at.
+const MOST_BETWEEN: usize = 1024;
+
+/// What stands in the text when the two differ.
+const CHANGED: &str = "two states of it are in the text: the later one is told";
+const AGAIN: &str = "it is in the text twice, under two addresses: it came again in between";
+const NOT_LISTED: &str = "the later list does not show it";
+
+/// The order of the lists' lines, and what stood between them.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    /// Lines that named a device so far.
+    count: u32,
+    /// Text of another kind before the line of that number.
+    between: Vec<(u32, Between)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Between {
+    /// It says that another list follows.
+    follows: bool,
+    /// And that this is an older one.
+    older: bool,
+}
+
+impl States {
+    /// The number of a line that names a device.
+    fn next(&mut self) -> u32 {
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// A line of no list.
+    pub(super) fn other(&mut self, text: &str) {
+        if order::is_stamped(text) {
+            return;
+        }
+        let text = text.to_lowercase();
+        let words = || text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty());
+        let has = |all: &str| words().any(|word| all.split_whitespace().any(|one| one == word));
+        let (after, before) = (has(AFTER), has(BEFORE));
+        let follows = (after || before || has(COMMANDS)) && !has(ANOTHER);
+        let told = Between { follows, older: before && !after };
+        let same = self.between.last_mut().filter(|(count, _)| *count == self.count);
+        if let Some((_, between)) = same {
+            between.follows |= told.follows;
+            between.older |= told.older;
+        } else if self.between.len() < MOST_BETWEEN {
+            self.between.push((self.count, told));
+        }
+    }
+}
+
+/// Devices that are listed together, by their index, and whether the words before it say that it is an older state.
+#[derive(Debug, Default)]
+struct List {
+    devices: BTreeSet<usize>,
+    older: bool,
+}
+
+impl Reader {
+    /// A line names the device with that index.
+    pub(super) fn listed(&mut self, index: usize) {
+        let number = self.states.next();
+        if let Some(device) = self.devices.get_mut(index).filter(|d| d.listed_at.len() < MOST_LISTED) {
+            device.listed_at.push(number);
+        }
+    }
+
+    /// Leaves of each device that is in the text in two states the later one.
+    pub(super) fn settle_states(&mut self) {
+        let lists = self.lists();
+        let mut follower: Vec<Option<usize>> = vec![None; self.devices.len()];
+        for (number, list) in lists.iter().enumerate() {
+            let later = &lists[number + 1..];
+            let lasts = |index: &usize| later.iter().any(|list| list.devices.contains(index));
+            let missing: Vec<usize> = list.devices.iter().copied().filter(|i| !lasts(i)).collect();
+            for next in later {
+                let earlier = &lists[..=number];
+                let is_new = |i: &usize| earlier.iter().all(|list| !list.devices.contains(i));
+                let new: Vec<usize> = next.devices.iter().copied().filter(is_new).collect();
+                self.pair(&missing, &new, self.is_whole(list) && self.is_whole(next), &mut follower);
+            }
+            let last = later.last().filter(|last| self.is_whole(list) && self.is_whole(last));
+            for index in missing.into_iter().filter(|i| last.is_some() && follower[*i].is_none()) {
+                self.devices[index].gone = true;
+                self.devices[index].remark(NOT_LISTED);
+            }
+        }
+        // At one place stands one device; the order in the text tells which came later.
+        let all = || (0..self.devices.len()).filter(|i| self.devices[*i].place.is_some());
+        for (one, other) in all().flat_map(|one| all().map(move |other| (one, other))) {
+            let (a, b) = (&self.devices[one], &self.devices[other]);
+            let differ = a.id != b.id || a.address != b.address;
+            if one < other && follower[one].is_none() && a.place == b.place && differ && b.id != NO_ID {
+                follower[one] = Some(other);
+            }
+        }
+        self.merge(&follower);
+    }
+
+    fn merge(&mut self, follower: &[Option<usize>]) {
+        for (index, next) in follower.iter().enumerate() {
+            let Some(next) = *next else { continue };
+            let before = std::mem::replace(&mut self.devices[index], PastedDevice::new(NO_ID));
+            let device = &mut self.devices[next];
+            let mut earlier = before.earlier.clone();
+            if before.id == device.id {
+                device.remark(AGAIN);
+                if device.configurations.is_empty() && device.attached.is_empty() {
+                    *device = PastedDevice {
+                        address: device.address,
+                        remarks: std::mem::take(&mut device.remarks),
+                        ..before
+                    };
+                }
+            } else {
+                earlier.push(before.id);
+                device.remark(CHANGED);
+            }
+            earlier.append(&mut device.earlier);
+            device.earlier = earlier;
+        }
+        let mut index = 0;
+        self.devices.retain(|_| {
+            index += 1;
+            follower.get(index - 1).is_none_or(Option::is_none)
+        });
+    }
+
+    /// Finds for those that are missing in a later list what they became there.
+    fn pair(&self, missing: &[usize], new: &[usize], whole: bool, follower: &mut [Option<usize>]) {
+        let open = |follower: &[Option<usize>]| -> (Vec<usize>, Vec<usize>) {
+            let no_hub = |i: &usize| self.devices[*i].class[0] != 0x09 && self.devices[*i].id != NO_ID;
+            let taken = |i: &usize| follower.contains(&Some(*i));
+            (
+                missing.iter().copied().filter(|i| follower[*i].is_none() && no_hub(i)).collect(),
+                new.iter().copied().filter(|i| !taken(i) && no_hub(i)).collect(),
+            )
+        };
+        let (before, after) = open(follower);
+        for one in before {
+            let device = &self.devices[one];
+            let same = |other: &&usize| {
+                let other = &self.devices[**other];
+                device.address.is_some() && device.address == other.address
+            };
+            if let Some(other) = after.iter().find(same) {
+                follower[one] = Some(*other);
+            }
+        }
+        let (before, _) = open(follower);
+        for vendor in before.iter().map(|i| self.devices[*i].id.vendor).collect::<BTreeSet<_>>() {
+            let of_vendor = |all: Vec<usize>| -> Vec<usize> {
+                all.into_iter().filter(|i| self.devices[*i].id.vendor == vendor).collect()
+            };
+            let (before, after) = open(follower);
+            let (before, after) = (of_vendor(before), of_vendor(after));
+            // Of two sticks, which one changed is not told.
+            if before.len() == after.len() {
+                before.into_iter().zip(after).for_each(|(one, other)| follower[one] = Some(other));
+            }
+        }
+        let (before, after) = open(follower);
+        if let ([one], [other], true) = (&before[..], &after[..], whole) {
+            follower[*one] = Some(*other);
+        }
+    }
+
+    /// Whether a list shows the whole system.
+    fn is_whole(&self, list: &List) -> bool {
+        list.devices.iter().any(|i| self.devices[*i].id.vendor == ROOT_HUBS)
+    }
+
+    /// The lists of the text, the oldest first.
+    fn lists(&self) -> Vec<List> {
+        let mut named: Vec<(u32, usize)> = Vec::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            named.extend(device.listed_at.iter().map(|number| (*number, index)));
+        }
+        named.sort_unstable();
+        let mut lists: Vec<List> = Vec::new();
+        let mut begun = 0;
+        for part in named.chunk_by(|(one, _), (next, _)| {
+            !self.states.between.iter().any(|(number, _)| (one + 1..=*next).contains(number))
+        }) {
+            let devices: BTreeSet<usize> = part.iter().map(|(_, index)| *index).collect();
+            let between =
+                self.states.between.iter().filter(|(number, _)| (begun..=part[0].0).contains(number));
+            let (follows, older) =
+                between.fold((false, false), |(f, o), (_, b)| (f || b.follows, o || b.older));
+            begun = part[part.len() - 1].0 + 1;
+            let follows = follows || lists.len() == 1 && lists[0].older;
+            let clashes = |one: &usize, other: &usize| {
+                let (one, other) = (&self.devices[*one], &self.devices[*other]);
+                one.address.is_some() && one.address == other.address
+            };
+            match lists.last_mut() {
+                Some(last)
+                    if !follows
+                        && !devices.iter().any(|i| last.devices.iter().any(|other| clashes(i, other))) =>
+                {
+                    last.devices.extend(devices);
+                }
+                _ => lists.push(List { devices, older }),
+            }
+        }
+        // What stands before the first list says nothing of the others.
+        if let [first, second] = &mut lists[..]
+            && second.older
+        {
+            std::mem::swap(first, second);
+        }
+        lists
+    }
+}
