@@ -1,5 +1,8 @@
 //! Lines that a page put into one: broken up again where a line of these programs begins.
 
+use super::class_of_driver;
+use crate::stick::Place;
+
 /// What `lsusb -v` begins lines with.
 const DESCRIPTOR: &[&str] = &[
     "bLength",
@@ -47,6 +50,11 @@ const DESCRIPTOR: &[&str] = &[
     "CDC NCM:",
     "** UNRECOGNIZED:",
 ];
+/// As the kernel's log has them in every language, and journalctl in English.
+const MONTHS: &[&str] = &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS: &[&str] = &["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+/// `[Sat Nov 28 `
+const LONGEST_DATE: usize = 12;
 /// Shorter lines are not several.
 const SHORTEST: usize = 40;
 /// Of so many beginnings in one line, it is no line of its own.
@@ -58,18 +66,29 @@ pub(super) fn parted(line: &str) -> Vec<&str> {
         return vec![line];
     }
     let words: Vec<usize> = (0..line.len()).filter(|at| begins_a_word(line, *at)).collect();
-    let all = |begins: fn(&str) -> bool| -> Vec<usize> {
-        words.iter().copied().filter(|at| begins(&line[*at..])).collect()
+    // With the line ends some pages lose the space, too.
+    let everywhere: Vec<usize> = (0..line.len()).filter(|at| line.is_char_boundary(*at)).collect();
+    let all = |places: &[usize], begins: fn(&str) -> bool| -> Vec<usize> {
+        places.iter().copied().filter(|at| begins(&line[*at..])).collect()
     };
     let mut cuts = Vec::new();
-    for (begins, many) in
-        [(is_head as fn(&str) -> bool, 2), (is_descriptor, MANY), (is_listing, MANY), (is_time, 2)]
-    {
-        let found = all(begins);
+    for (begins, many) in [(is_descriptor as fn(&str) -> bool, MANY), (is_listing, MANY), (is_branch, 2)] {
+        let found = all(&words, begins);
         if found.len() >= many {
             cuts.extend(found);
         }
     }
+    let heads = all(&everywhere, is_head);
+    if heads.len() >= 2 {
+        cuts.extend(heads);
+    }
+    // Where each line of a log has a time, it begins there.
+    let mut dates = all(&everywhere, is_date);
+    // The day of the week, and the date after it.
+    dates.dedup_by(|next, before| *next - *before < LONGEST_DATE);
+    let log = [dates, all(&everywhere, is_time)];
+    let log = log.into_iter().chain([all(&words, is_of_driver)]).find(|found| found.len() >= 2);
+    cuts.extend(log.into_iter().flatten());
     cuts.sort_unstable();
     cuts.dedup();
     let mut parts = Vec::new();
@@ -119,6 +138,44 @@ fn is_time(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner.trim());
     let parts = inner.and_then(|inner| inner.split_once('.'));
     parts.is_some_and(|(seconds, rest)| seconds.parse::<u32>().is_ok() && rest.parse::<u32>().is_ok())
+}
+
+/// `Nov 28 10:00:00 host`, `[Sat Nov 28 10:00:00 2026]`, `2026-11-28T10:00:00`
+fn is_date(text: &str) -> bool {
+    let digits = |text: &str, count: usize| {
+        let all = text.as_bytes().get(..count);
+        all.is_some_and(|all| all.iter().all(|b| b.is_ascii_digit() || *b == b' '))
+    };
+    let is_clock = |text: &str| {
+        digits(text, 2) && text[2..].starts_with(':') && digits(&text[3..], 2) && text[5..].starts_with(':')
+    };
+    let day =
+        WEEKDAYS.iter().find_map(|day| text.trim_start_matches('[').strip_prefix(day)?.strip_prefix(' '));
+    let text = day.unwrap_or(text);
+    if let Some(rest) = MONTHS.iter().find_map(|month| text.strip_prefix(month)) {
+        return rest.starts_with(' ')
+            && digits(&rest[1..], 2)
+            && rest[3..].starts_with(' ')
+            && is_clock(&rest[4..]);
+    }
+    let parts = text.get(..11).filter(|date| date.is_ascii());
+    let is_iso = parts.is_some_and(|date| {
+        digits(date, 4) && date[4..].starts_with('-') && digits(&date[5..], 2) && date[7..].starts_with('-')
+    });
+    is_iso && text[10..].starts_with(['T', ' ']) && is_clock(&text[11..])
+}
+
+/// `usb 1-1: `, `option 1-1:1.0: `
+fn is_of_driver(text: &str) -> bool {
+    let mut words = text.split(' ').filter(|word| !word.is_empty());
+    let (driver, place) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let known = driver == "usb" || class_of_driver(driver).is_some();
+    known && place.split_once(':').is_some_and(|(place, _)| place.parse::<Place>().is_ok())
+}
+
+/// `|__ Port 2: Dev 7, If 0, ..`
+fn is_branch(text: &str) -> bool {
+    text.starts_with("|__ Port ") || text.starts_with("/:  Bus ") || text.starts_with("/: Bus ")
 }
 
 #[cfg(test)]

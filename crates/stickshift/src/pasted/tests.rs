@@ -10,6 +10,9 @@ use crate::stick::{KnownIds, Mode, Place, Role, Stick, is_stick};
 /// What happened to a stick: it was switched, was never read, dropped out.
 mod happened;
 
+/// Lines that a page put into one.
+mod joined;
+
 /// Two states of one device in one text, and logs whose latest line stands first.
 mod states;
 
