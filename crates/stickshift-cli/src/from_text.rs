@@ -90,7 +90,10 @@ fn read(path: &str) -> Result<Vec<(PastedDevice, Stick)>> {
         let stick = device.stick(&place, &catalogue);
         (device, stick)
     });
-    let sticks: Vec<_> = all.filter(|(_, stick)| concerns(stick, &catalogue)).collect();
+    let is_one = |device: &PastedDevice, stick: &Stick| {
+        concerns(stick, &catalogue) && device.other_thing(stick, &catalogue).is_none()
+    };
+    let sticks: Vec<_> = all.filter(|(device, stick)| is_one(device, stick)).collect();
     if sticks.is_empty() {
         let what = format!(
             "{path} is no text of lsusb, usb-devices, dmesg or `stickshift report` with a stick in it"

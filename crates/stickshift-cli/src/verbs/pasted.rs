@@ -9,7 +9,7 @@ use stickshift::mask;
 use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, UsbId, linux_drivers, product_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, UsbId, is_huawei_design, linux_drivers, product_name,
     takes_qualcomm_firmware, vendor_name,
 };
 
@@ -132,7 +132,10 @@ impl PasteReport {
     fn of(paste: &Paste, catalogue: &Catalogue) -> PasteReport {
         let place = port_place();
         let all = paste.devices.iter().map(|device| (device, device.stick(&place, catalogue)));
-        let (sticks, others): (Vec<_>, Vec<_>) = all.partition(|(_, stick)| concerns(stick, catalogue));
+        let is_one = |device: &PastedDevice, stick: &Stick| {
+            concerns(stick, catalogue) && device.other_thing(stick, catalogue).is_none()
+        };
+        let (sticks, others): (Vec<_>, Vec<_>) = all.partition(|(device, stick)| is_one(device, stick));
         let mut printed_by: Vec<_> =
             paste.devices.iter().flat_map(|d| &d.formats).map(|f| f.command()).collect();
         if !paste.modems.is_empty() {
@@ -148,9 +151,13 @@ impl PasteReport {
         });
         let shown = shown.collect();
         let mut remarks = paste.remarks.clone();
-        for (_, other) in &others {
+        for (device, other) in &others {
             let what = catalogue.no_modem(other.id);
             remarks.extend(what.map(|what| format!("{} is {what}, no modem", other.id)));
+            let what = device.other_thing(other, catalogue).filter(|_| concerns(other, catalogue));
+            remarks.extend(what.map(|what| {
+                format!("{} ({}) is no cellular stick: {what}", other.id, mask::text(&name(device)))
+            }));
         }
         remarks.dedup();
         PasteReport {
@@ -276,6 +283,12 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
         return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
     }
+    let of_serial = |i: &&Interface| {
+        i.role == Role::Network && i.driver.as_deref().is_some_and(|driver| SERIAL_DRIVERS.contains(&driver))
+    };
+    if let Some(taken) = stick.interfaces.iter().find(of_serial) {
+        return give_back(device, stick, taken);
+    }
     let no_driver = |i: &&Interface| device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None));
     // Of those for AT commands one is enough; where none is known to be, any may be.
     let takes_at = |i: &&Interface| matches!(i.role, Role::Pcui | Role::Modem);
@@ -324,6 +337,26 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
     }
 }
 
+/// Drivers of Linux that make serial ports, and answer nothing on a network interface that was put into their lists.
+const SERIAL_DRIVERS: &[&str] = &["option", "qcserial", "sierra", "usbserial", "usbserial_generic"];
+
+/// How a network interface comes from a driver of serial ports to its own.
+fn give_back(device: &PastedDevice, stick: &Stick, taken: &Interface) -> String {
+    let driver = taken.driver.as_deref().unwrap_or_default();
+    let place = device.place.as_ref().map_or("PLACE", |place| place.as_str());
+    let name = format!("{place}:{}.{}", stick.configuration, taken.number);
+    let node = taken.tty.as_deref().map(|tty| format!(" ({tty})")).unwrap_or_default();
+    let which = if device.place.is_none() { "; `stickshift list` shows its place" } else { "" };
+    let own = network_driver(stick.id, taken)
+        .map_or("plug the stick in again without its ids in new_id".to_owned(), |own| {
+            format!("modprobe {own}, echo {name} > /sys/bus/usb/drivers/{own}/bind")
+        });
+    format!(
+        "the driver {driver} took its network interface {}{node}, and makes a port of it that answers nothing: as root, echo {name} > /sys/bus/usb/drivers/{driver}/unbind, then {own}{which}",
+        taken.number
+    )
+}
+
 /// Linux's driver of a serial port: that of its class, else the one that lists the ids, else the one that takes any.
 fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
     if (port.class, port.subclass) == (0x02, 0x02) {
@@ -336,6 +369,8 @@ fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
 /// Linux's driver of a network interface; `None` for those whose classes and ids do not tell it.
 fn network_driver(id: UsbId, i: &Interface) -> Option<&'static str> {
     match (i.class, i.subclass, i.protocol) {
+        // NCM of Huawei's kind (Linux: drivers/net/usb/huawei_cdc_ncm.c).
+        (0xff, 2 | 3, 0x16 | 0x46 | 0x76) if is_huawei_design(id.vendor) => Some("huawei_cdc_ncm"),
         (0xff, ..) if i.role == Role::Network => {
             linux_drivers(id).iter().find(|driver| **driver == "qmi_wwan").copied()
         }
@@ -495,5 +530,40 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn report(text: &str) -> PasteReport {
+        PasteReport::of(&pasted::read(text.as_bytes()).unwrap(), &Catalogue::builtin())
+    }
+
+    /// Linux's `option` takes what somebody wrote into its new_id, interface by interface.
+    #[test]
+    fn a_network_interface_that_a_driver_of_ports_took_is_given_back() {
+        let next = |text: &str| report(text).sticks.remove(0).next;
+        let ec25 = "usb 1-1: New USB device found, idVendor=2c7c, idProduct=0125\noption 1-1:1.4: GSM modem (1-port) converter detected\n\
+                    usb 1-1: GSM modem (1-port) converter now attached to ttyUSB4\n";
+        let told = next(ec25);
+        for words in [
+            "interface 4 (/dev/ttyUSB4)",
+            "echo 1-1:1.4 > /sys/bus/usb/drivers/option/unbind",
+            "drivers/qmi_wwan/bind",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        let ncm = "P:  Vendor=12d1 ProdID=1506 Rev=01.02\nI:  If#=0x2 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=03 Prot=16 Driver=option\n";
+        let told = next(ncm);
+        assert!(told.contains("PLACE:1.2") && told.contains("huawei_cdc_ncm"), "{told}");
+    }
+
+    #[test]
+    fn what_is_no_stick_is_said_plainly() {
+        let shown = report(
+            "P:  Vendor=12d1 ProdID=3a07 Rev=01.02\nS:  Product=USB-C HEADSET\nI:  If#=0x0 Alt= 0 #EPs= 0 Cls=01(audio) Sub=01 Prot=00 Driver=snd-usb-audio\n",
+        );
+        assert!(shown.sticks.is_empty() && shown.others == 1);
+        assert_eq!(
+            shown.remarks,
+            ["12d1:3a07 (Huawei USB-C HEADSET) is no cellular stick: it is a sound device"]
+        );
     }
 }

@@ -1,7 +1,10 @@
 //! A device of a text as a stick: its mode and what its ports are for, as far as the text holds.
 
 use super::PastedDevice;
-use crate::stick::{Endpoint, Interface, KnownIds, Mode, Place, Role, Stick};
+use crate::stick::{
+    Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, Place, Role, Stick, is_huawei_design, linux_drivers,
+    product_name, takes_qualcomm_firmware, usual_interfaces,
+};
 
 /// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
 const REST: &[([u8; 3], Option<u16>)] = &[
@@ -31,7 +34,9 @@ impl PastedDevice {
             ..Stick::new(self.place.clone().unwrap_or_else(|| elsewhere.clone()), self.id)
         };
         stick.classify(profiles);
+        self.take_file_sharing_out(&mut stick, profiles);
         self.forget_what_hangs_on_the_rest(&mut stick, profiles);
+        self.name_listed(&mut stick);
         let known_ports = stick.mode == Mode::Modem || stick.mode == Mode::HilinkSerial;
         let there = stick.interfaces.len();
         let composition = self.composition.as_deref().filter(|_| self.missing(there) == 0);
@@ -53,6 +58,79 @@ impl PastedDevice {
             stick.evidence.push("switching profiles turn sticks into these ids".to_owned());
         }
         stick
+    }
+
+    /// Names the ports that lists number where the rest of the list does not fit: MBIM stands in place of QMI, for one.
+    fn name_listed(&self, stick: &mut Stick) {
+        let named = |role: Role| matches!(role, Role::Pcui | Role::Modem | Role::Diag | Role::Gps);
+        let listed: Vec<Interface> =
+            usual_interfaces(stick.id).into_iter().filter(|i| named(i.role)).collect();
+        let role = |number: u8| stick.interfaces.iter().find(|i| i.number == number).map(|i| i.role);
+        let fits = !listed.is_empty() && listed.iter().all(|i| role(i.number) == Some(Role::Serial));
+        if !fits || stick.mode != Mode::Modem || stick.interfaces.iter().any(|i| named(i.role)) {
+            return;
+        }
+        for port in &mut stick.interfaces {
+            if let Some(known) = listed.iter().find(|known| known.number == port.number) {
+                port.role = known.role;
+            }
+        }
+        stick.evidence.push("the ports are named by the lists of Linux and ModemManager".to_owned());
+    }
+
+    /// A telephone shares its files by an interface of its maker's own class, which is no port. A modem that is known by its ids has none.
+    fn take_file_sharing_out(&self, stick: &mut Stick, profiles: &dyn KnownIds) {
+        let known = is_known(stick, profiles)
+            || stick.interfaces.iter().any(|i| i.driver.as_deref().is_some_and(is_modem_driver));
+        if known || !stick.interfaces.iter().any(|i| self.shares_files(i)) {
+            return;
+        }
+        for interface in stick.interfaces.iter_mut().filter(|i| self.shares_files(i)) {
+            interface.role = Role::Other;
+        }
+        if stick.interfaces.iter().all(|i| matches!(i.role, Role::Other | Role::Storage)) {
+            stick.mode = Mode::Unknown;
+            stick.evidence.clear();
+        }
+    }
+
+    /// MTP: by its class, by its text, or as Android's driver shows it (Linux: f_mtp.c of Android's kernels).
+    fn shares_files(&self, i: &Interface) -> bool {
+        let named = self.names.get(&i.number).is_some_and(|name| name.eq_ignore_ascii_case("MTP"));
+        let android =
+            is_huawei_design(self.id.vendor) && (i.class, i.subclass, i.protocol) == (0xff, 0xff, 0x00);
+        named || i.class == 0x06 || android
+    }
+
+    /// What a device of a maker of sticks is where it is none: it has neither a modem's function nor a drive alone, or it is called something
+    /// else. `None` where it may be one.
+    pub fn other_thing(&self, stick: &Stick, profiles: &dyn KnownIds) -> Option<&'static str> {
+        if is_known(stick, profiles) || stick.mode != Mode::Unknown || takes_qualcomm_firmware(stick) {
+            return None;
+        }
+        if stick.interfaces.is_empty() {
+            let names = [self.product.as_deref(), self.listed_as.as_deref()];
+            return names.into_iter().flatten().find_map(thing_named);
+        }
+        if self.missing(stick.interfaces.len()) > 0
+            || !stick.interfaces.iter().all(|i| matches!(i.role, Role::Other | Role::Storage))
+        {
+            return None;
+        }
+        let has = |wanted: &dyn Fn(&Interface) -> bool| stick.interfaces.iter().any(wanted);
+        let debugs = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0x42, 0x01);
+        match () {
+            () if has(&|i| self.shares_files(i)) => {
+                Some("it shares files as telephones, tablets and cameras do")
+            }
+            () if has(&debugs) => Some("it shows Android's debug bridge, as telephones and tablets do"),
+            () if has(&|i| i.class == 0x01) => Some("it is a sound device"),
+            () if has(&|i| i.class == 0x0e) => Some("it is a camera"),
+            () if stick.interfaces.iter().all(|i| i.class == 0x03) => {
+                Some("it has keys or a pointer, and nothing else")
+            }
+            () => None,
+        }
     }
 
     /// How many interfaces the text counts and does not show.
@@ -100,6 +178,30 @@ impl PastedDevice {
             stick.evidence.push("the interfaces that the text does not show would decide".to_owned());
         }
     }
+}
+
+/// What a device is that calls itself so, or that lsusb's list does.
+fn thing_named(name: &str) -> Option<&'static str> {
+    const THINGS: &[(&str, &str)] = &[
+        ("smartphone", "it is called a smartphone"),
+        ("tablet", "it is called a tablet"),
+        ("headset", "it is called a headset"),
+        ("headphones", "it is called headphones"),
+        ("earphones", "it is called earphones"),
+    ];
+    let name = name.to_ascii_lowercase();
+    let has = |wanted: &str| name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == wanted);
+    THINGS.iter().find(|(word, _)| has(word)).map(|(_, what)| *what)
+}
+
+/// Whether its ids are those of a modem, or of a stick that a profile is for.
+fn is_known(stick: &Stick, profiles: &dyn KnownIds) -> bool {
+    product_name(stick.id).is_some() || !linux_drivers(stick.id).is_empty() || profiles.concerns(stick.id)
+}
+
+/// A driver that binds to modems alone.
+fn is_modem_driver(name: &str) -> bool {
+    MODEM_DRIVERS.contains(&name)
 }
 
 /// What a port is for by the text that its maker gave it: `Mobile Diag Interface`, `Huawei Mobile Connect - Modem`.

@@ -1,0 +1,72 @@
+use super::*;
+
+fn listed(id: &str, interfaces: &[&str]) -> String {
+    let (vendor, product) = id.split_once(':').unwrap();
+    let mut text = format!(
+        "P:  Vendor={vendor} ProdID={product} Rev=01.02\nC:  #Ifs= {} Cfg#= 1 Atr=80 MxPwr=500mA\n",
+        interfaces.len()
+    );
+    for (number, class) in interfaces.iter().enumerate() {
+        let (class, driver) = class.split_once(' ').unwrap_or((class, "(none)"));
+        let [class, subclass, protocol] = class.split('/').collect::<Vec<_>>()[..] else { panic!("{class}") };
+        text += &format!(
+            "I:  If#=0x{number:x} Alt= 0 #EPs= 0 Cls={class}(x) Sub={subclass} Prot={protocol} Driver={driver}\n"
+        );
+    }
+    text
+}
+
+#[test]
+fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
+    let thing = |text: &str| {
+        let device = read(text.as_bytes()).unwrap().devices.remove(0);
+        device.other_thing(&device.stick(&place(), &Catalogue::builtin()), &Catalogue::builtin())
+    };
+    for (text, what) in [
+        (
+            listed("12d1:3a07", &["01/01/00 snd-usb-audio", "01/02/00 snd-usb-audio", "03/00/00 usbhid"]),
+            "sound",
+        ),
+        (listed("12d1:107e", &["06/01/01", "ff/42/01"]), "shares files"),
+        (listed("12d1:1052", &["ff/ff/00"]), "shares files"),
+        (listed("12d1:1038", &["08/06/50 usb-storage", "ff/42/01"]), "debug bridge"),
+        (
+            "Bus 001 Device 004: ID 12d1:107e Huawei Technologies Co., Ltd. P10 smartphone\n".to_owned(),
+            "smartphone",
+        ),
+        (
+            "usb 1-2: New USB device found, idVendor=12d1, idProduct=3a07\nusb 1-2: Product: USB-C HEADSET\n"
+                .to_owned(),
+            "headset",
+        ),
+    ] {
+        assert!(thing(&text).is_some_and(|told| told.contains(what)), "{text}");
+    }
+    for stick in [
+        listed("12d1:abcd", &["08/06/50 usb-storage"]),
+        listed("12d1:abcd", &["ff/ff/ff"]),
+        listed("12d1:abcd", &["ff/ff/00 option"]),
+        listed("12d1:1506", &["01/01/00"]),
+        listed("12d1:3a07", &["01/01/00"]).replace("#Ifs= 1", "#Ifs= 3"),
+        "Bus 001 Device 004: ID 12d1:abcd Huawei Technologies Co., Ltd.\n".to_owned(),
+        "Bus 001 Device 004: ID 12d1:1506 Huawei tablet\n".to_owned(),
+    ] {
+        assert_eq!(thing(&stick), None, "{stick}");
+    }
+}
+
+/// Dell DW5821e: ModemManager numbers its ports, and Linux's list its QMI, in whose place MBIM stands. u-blox R410M, and a drive of Qualcomm's.
+#[test]
+fn ports_are_named_by_lists_or_not_at_all() {
+    let serial = ["ff/00/00 option", "ff/00/00 option", "ff/00/00 option", "ff/ff/ff option"];
+    let dell = [&["02/0e/00 cdc_mbim", "0a/00/02 cdc_mbim"], &serial[..]].concat();
+    let r410m = ["ff/ff/ff option", "ff/ff/ff option", "ff/ff/ff option", "ff/ff/ff qmi_wwan"];
+    for (text, wanted) in [
+        (listed("413c:81d7", &dell), "- 413c:81d7 modem 0=network 1=other 2=modem 3=pcui 4=gps 5=diag"),
+        (listed("413c:81d7", &dell[..3]), "- 413c:81d7 modem 0=network 1=other 2=serial"),
+        (listed("05c6:90b2", &r410m), "- 05c6:90b2 modem 0=serial 1=serial 2=serial 3=network"),
+        (listed("05c6:f601", &r410m[..2]), "- 05c6:f601 modem 0=serial 1=serial"),
+    ] {
+        assert_eq!(lines(&read(text.as_bytes()).unwrap()), [wanted]);
+    }
+}
