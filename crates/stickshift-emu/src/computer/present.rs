@@ -23,6 +23,10 @@ pub(super) struct Present {
     pub(super) ttys: BTreeMap<u8, u32>,
     /// Numbers of control channels that take AT commands, by interface: no tty has one of these.
     pub(super) channels: BTreeMap<u8, u32>,
+    /// Names of its network interfaces, by interface.
+    pub(super) networks: BTreeMap<u8, String>,
+    /// Numbers of its `cdc-wdm` nodes, by interface.
+    pub(super) controls: BTreeMap<u8, u32>,
     /// Drivers that the device is known to have, whatever its classes say.
     pub(super) drivers: BTreeMap<u8, Option<String>>,
     /// Interfaces whose driver was detached.
@@ -45,11 +49,28 @@ impl Present {
     /// The node of an interface's serial port or control channel.
     pub(super) fn node(&self, interface: u8, tty: u32) -> String {
         if tty >= CHANNELS {
-            return "/dev/cdc-wdm0".to_owned();
+            return format!("/dev/cdc-wdm{}", self.controls.get(&interface).copied().unwrap_or_default());
         }
         let shown = self.shown().iter();
         let driver = shown.filter(|i| i.number == interface).find_map(|i| self.driver(i));
         format!("/dev/{}{tty}", drivers::tty_name(driver.as_deref()))
+    }
+
+    /// What the name of an interface's network interface begins with, where its driver makes one.
+    pub(super) fn network(&self, interface: &UsbInterface) -> Option<&'static str> {
+        let driver = self.driver(interface)?;
+        let class = interface.alternates[0].class[0];
+        match interface.function {
+            Function::Ethernet if matches!(class, 0x02 | 0xe0) => Some("usb"),
+            Function::Ncm if class != drivers::CDC_DATA => Some("wwan"),
+            _ => (driver == "qmi_wwan").then_some("wwan"),
+        }
+    }
+
+    /// Whether an interface's driver makes a control channel.
+    pub(super) fn has_control(&self, interface: &UsbInterface) -> bool {
+        let driver = self.driver(interface);
+        driver.as_deref() == Some("qmi_wwan") || driver.is_some() && drivers::has_control_channel(interface)
     }
 
     /// The interfaces of its present configuration.
@@ -78,10 +99,7 @@ impl Present {
 
     fn interfaces(&self, held: &BTreeMap<u32, Holder>) -> Vec<Interface> {
         let shown = self.shown();
-        let is_qmi = |i: &&UsbInterface| self.driver(i).as_deref() == Some("qmi_wwan");
         let to_interface = |appearance: &UsbInterface| {
-            let qmi = is_qmi(&appearance)
-                .then(|| shown.iter().filter(is_qmi).take_while(|i| i.number != appearance.number).count());
             let first = &appearance.alternates[0];
             let endpoints = first.endpoints.iter().map(|&(address, kind, max_packet)| Endpoint {
                 address,
@@ -91,13 +109,6 @@ impl Present {
             let bound = self.bound && !self.detached.contains(&appearance.number);
             let tty = self.ttys.get(&appearance.number);
             let driver = self.driver(appearance);
-            let control = matches!(first.class[0], 0x02 | 0xe0) || appearance.function == Function::Ncm;
-            let netdev = match appearance.function {
-                _ if driver.is_none() => None,
-                Function::Ethernet if control => Some("usb0".to_owned()),
-                Function::Ncm if first.class[0] != drivers::CDC_DATA => Some("wwan0".to_owned()),
-                _ => qmi.map(|number| format!("wwan{number}")),
-            };
             Interface {
                 number: appearance.number,
                 class: first.class[0],
@@ -105,14 +116,14 @@ impl Present {
                 protocol: first.class[2],
                 endpoints: endpoints.collect(),
                 role: Role::Other,
-                cdc_wdm: match qmi {
-                    Some(number) => bound.then(|| format!("/dev/cdc-wdm{number}")),
-                    None => (bound && driver.is_some() && drivers::has_control_channel(appearance))
-                        .then(|| "/dev/cdc-wdm0".to_owned()),
-                },
+                cdc_wdm: self
+                    .controls
+                    .get(&appearance.number)
+                    .filter(|_| bound)
+                    .map(|n| format!("/dev/cdc-wdm{n}")),
                 driver: driver.filter(|_| bound),
                 tty: tty.map(|n| self.node(appearance.number, *n)),
-                netdev: netdev.filter(|_| bound),
+                netdev: self.networks.get(&appearance.number).filter(|_| bound).cloned(),
                 holder: tty.and_then(|n| held.get(n)).map(Holder::in_words),
             }
         };

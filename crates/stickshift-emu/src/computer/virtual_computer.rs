@@ -229,6 +229,8 @@ impl VirtualComputer {
                 configuration,
                 ttys: BTreeMap::new(),
                 channels: BTreeMap::new(),
+                networks: BTreeMap::new(),
+                controls: BTreeMap::new(),
                 detached: BTreeSet::new(),
                 probing: None,
                 mounts: Vec::new(),
@@ -237,18 +239,34 @@ impl VirtualComputer {
         self.held.retain(|tty, holder| *holder == Holder::Us || !given_back.contains(tty));
     }
 
-    /// Drivers bind: serial ports get their numbers. A number that is held, or was this stick's a moment ago, is not given
+    /// Drivers bind: serial ports, network interfaces and control channels get their numbers. A number of a port that is held, or was this stick's a moment ago, is not given
     /// out, so that numbers move as they do on real systems.
     fn bind(&mut self, place: &Place) {
         let mut taken: BTreeSet<u32> = self.held.keys().copied().collect();
         let there = self.slots.values().filter_map(|s| s.present.as_ref());
         taken.extend(there.flat_map(|p| p.ttys.values().chain(p.channels.values())));
+        let others =
+            || self.slots.iter().filter(|(at, _)| *at != place).filter_map(|(_, s)| s.present.as_ref());
+        let mut networks: BTreeSet<String> = others().flat_map(|p| p.networks.values().cloned()).collect();
+        let mut controls: BTreeSet<u32> = others().flat_map(|p| p.controls.values().copied()).collect();
         let Some(slot) = self.slots.get_mut(place) else { return };
         let Some(present) = slot.present.as_mut().filter(|p| !p.bound && p.bind_at <= self.now) else {
             return;
         };
         taken.extend(&slot.last_ttys);
         present.bound = true;
+        present.networks.clear();
+        present.controls.clear();
+        for interface in interfaces(&present.appearance, present.configuration) {
+            if let Some(kind) = present.network(interface) {
+                let free = (0..).map(|n| format!("{kind}{n}")).find(|name| networks.insert(name.clone()));
+                present.networks.extend(free.map(|name| (interface.number, name)));
+            }
+            if present.has_control(interface) {
+                let free = (0..).find(|n| controls.insert(*n));
+                present.controls.extend(free.map(|n| (interface.number, n)));
+            }
+        }
         let drivers = present.drivers.clone();
         for interface in interfaces(&present.appearance, present.configuration) {
             if drivers.get(&interface.number) == Some(&None) {

@@ -31,6 +31,21 @@ fn wait(bus: &mut VirtualBus, at: &str, mode: Mode) -> Stick {
     }
 }
 
+#[test]
+fn two_sticks_have_names_of_their_own() {
+    for (name, mode) in [("e3372h-stick", Mode::Modem), ("e3372h-hilink", Mode::Hilink)] {
+        let mut bus = with(name);
+        bus.plug(&place("1-2"), catalogue::virtual_stick(name, 2, None).unwrap());
+        let names = |stick: &Stick| -> Vec<String> {
+            let all = stick.interfaces.iter();
+            all.flat_map(|i| [&i.netdev, &i.cdc_wdm, &i.tty].into_iter().flatten().cloned()).collect()
+        };
+        let (first, second) = (names(&wait(&mut bus, "1-1", mode)), names(&wait(&mut bus, "1-2", mode)));
+        assert!(!first.is_empty() && first.len() == second.len(), "{first:?} {second:?}");
+        assert!(first.iter().all(|name| !second.contains(name)), "{first:?} {second:?}");
+    }
+}
+
 fn ask(link: &mut dyn ByteLink, bytes: &[u8]) -> Vec<u8> {
     link.write(bytes).unwrap();
     let mut buffer = [0; 4096];
