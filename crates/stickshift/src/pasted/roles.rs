@@ -63,10 +63,13 @@ impl PastedDevice {
     /// Names the ports that lists number where the rest of the list does not fit: MBIM stands in place of QMI, for one.
     fn name_listed(&self, stick: &mut Stick) {
         let named = |role: Role| matches!(role, Role::Pcui | Role::Modem | Role::Diag | Role::Gps);
-        let listed: Vec<Interface> =
-            usual_interfaces(stick.id).into_iter().filter(|i| named(i.role)).collect();
+        let usual = usual_interfaces(stick.id);
+        let is_network = |i: &Interface| i.role == Role::Network;
+        let networks = usual.iter().any(is_network) && stick.interfaces.iter().any(is_network);
+        let listed: Vec<Interface> = usual.into_iter().filter(|i| named(i.role)).collect();
         let role = |number: u8| stick.interfaces.iter().find(|i| i.number == number).map(|i| i.role);
-        let fits = !listed.is_empty() && listed.iter().all(|i| role(i.number) == Some(Role::Serial));
+        let fits =
+            networks && !listed.is_empty() && listed.iter().all(|i| role(i.number) == Some(Role::Serial));
         if !fits || stick.mode != Mode::Modem || stick.interfaces.iter().any(|i| named(i.role)) {
             return;
         }
@@ -105,7 +108,14 @@ impl PastedDevice {
     /// What a device of a maker of sticks is where it is none: it has neither a modem's function nor a drive alone, or it is called something
     /// else. `None` where it may be one.
     pub fn other_thing(&self, stick: &Stick, profiles: &dyn KnownIds) -> Option<&'static str> {
-        if is_known(stick, profiles) || stick.mode != Mode::Unknown || takes_qualcomm_firmware(stick) {
+        let debugs = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0x42, 0x01);
+        if is_known(stick, profiles) || takes_qualcomm_firmware(stick) {
+            return None;
+        }
+        if stick.mode == Mode::Hilink && stick.interfaces.iter().any(debugs) {
+            return Some("it shares its connection, and shows Android's debug bridge, as telephones do");
+        }
+        if stick.mode != Mode::Unknown {
             return None;
         }
         if stick.interfaces.is_empty() {
@@ -118,7 +128,6 @@ impl PastedDevice {
             return None;
         }
         let has = |wanted: &dyn Fn(&Interface) -> bool| stick.interfaces.iter().any(wanted);
-        let debugs = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0x42, 0x01);
         match () {
             () if has(&|i| self.shares_files(i)) => {
                 Some("it shares files as telephones, tablets and cameras do")

@@ -45,6 +45,8 @@ fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
     for stick in [
         listed("12d1:abcd", &["08/06/50 usb-storage"]),
         listed("12d1:abcd", &["ff/ff/ff"]),
+        listed("12d1:abcd", &["02/06/00 cdc_ether", "0a/00/00 cdc_ether"]),
+        listed("12d1:14db", &["02/06/00 cdc_ether", "0a/00/00 cdc_ether", "ff/42/01"]),
         listed("12d1:abcd", &["ff/ff/00 option"]),
         listed("12d1:1506", &["01/01/00"]),
         listed("12d1:3a07", &["01/01/00"]).replace("#Ifs= 1", "#Ifs= 3"),
