@@ -70,12 +70,11 @@ const TROUBLE: &[(&str, &str, bool)] = &[
     ("err = -71", BROKEN, true),
     ("can't set config", "the kernel could not select its configuration", false),
     ("due to insufficient available bus power", UNPOWERED, true),
-    (
-        "bind() failure",
-        "the kernel's driver of its network did not start: plug it in again, or try a newer kernel",
-        false,
-    ),
+    ("bind() failure", NOT_STARTED, false),
 ];
+/// Unless another driver takes the interface.
+const NOT_STARTED: &str =
+    "the kernel's driver of its network did not start: plug it in again, or try a newer kernel";
 /// The kernel selects no configuration then.
 const UNPOWERED: &str = "the port does not give the power that it asks for";
 /// EPROTO.
@@ -458,6 +457,7 @@ impl Seen {
             && let Some(name) = words().find(is_net)
         {
             attached.netdev = string(name);
+            self.remarks.retain(|remark| *remark != NOT_STARTED);
         }
     }
 }

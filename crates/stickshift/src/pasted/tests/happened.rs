@@ -59,3 +59,15 @@ fn a_line_that_lost_its_beginning_is_no_part_of_a_name() {
                usb 1-1.5: Product: BG96 usb 1-1.5: SerialNumber: 860000000000018\n";
     assert_eq!(read(log.as_bytes()).unwrap().devices[0].product.as_deref(), Some("BG96"));
 }
+
+#[test]
+fn a_driver_that_did_not_start_is_said_unless_another_did() {
+    let log =
+        "usb 2-1: New USB device found, idVendor=12d1, idProduct=1506\ncdc_ncm 2-1:1.2: bind() failure\n";
+    let remarks = |text: &str| read(text.as_bytes()).unwrap().devices[0].remarks.join("; ");
+    assert!(remarks(log).contains("did not start"));
+    let taken = format!(
+        "{log}huawei_cdc_ncm 2-1:1.2 wwan0: register 'huawei_cdc_ncm' at usb-0000:00:14.0-1, Huawei CDC NCM device\n"
+    );
+    assert!(!remarks(&taken).contains("did not start"), "{}", remarks(&taken));
+}
