@@ -76,6 +76,8 @@ pub struct PastedDevice {
     pub(super) names: BTreeMap<u8, String>,
     /// iConfiguration of the only configuration, as its text.
     pub(super) composition: Option<String>,
+    /// Bus, level, parent and port, where the way to the parent is not told.
+    pub(super) hangs_on: Option<[u16; 4]>,
     /// Numbers of the lines that list it, counted over the whole text.
     pub(super) listed_at: Vec<u32>,
 }
@@ -108,6 +110,7 @@ impl PastedDevice {
             half_an_id: false,
             names: BTreeMap::new(),
             composition: None,
+            hangs_on: None,
             listed_at: Vec::new(),
         }
     }
@@ -258,6 +261,8 @@ pub(super) fn class_of_driver(driver: &str) -> Option<[u8; 3]> {
         "cdc_mbim" => [0x02, 0x0e, 0x00],
         "rndis_host" => [0xe0, 0x01, 0x03],
         "cdc_acm" => [0x02, 0x02, 0x01],
+        // A control channel beside NCM, as Ericsson's modules have it.
+        "cdc_wdm" => [0x02, 0x09, 0x01],
         "hub" => [0x09, 0x00, 0x00],
         "usbhid" => [0x03, 0x00, 0x00],
         // What that driver binds to (Linux: its table of ids).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{NO_ID, PastedDevice, Reader, order};
+use super::{Format, NO_ID, PastedDevice, Reader, order};
 
 /// Words between two lists of which the second is the later one.
 const AFTER: &str = "after afterwards now then later becomes became changed nach danach nachher jetzt dann anschließend \
@@ -15,8 +15,8 @@ const ANOTHER: &str = "second other another both also too zweite zweiten zweiter
     тоже drugi inny też autre aussi otro también altro anche";
 /// Commands that print a list.
 const COMMANDS: &str = "lsusb usb-devices";
-/// Vendor id of the hubs that are the kernel's own: a list that shows one shows all devices.
-const ROOT_HUBS: u16 = 0x1d6b;
+/// Number of the host controller's own hub on each bus: a list that shows one shows all devices.
+const ROOT_HUB: u16 = 1;
 /// Linux's lists name a device so often in one text; more are not counted.
 const MOST_LISTED: usize = 32;
 
@@ -61,7 +61,13 @@ impl States {
         let words = || text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| !word.is_empty());
         let has = |all: &str| words().any(|word| all.split_whitespace().any(|one| one == word));
         let (after, before) = (has(AFTER), has(BEFORE));
-        let follows = (after || before || has(COMMANDS)) && !has(ANOTHER);
+        // Such a list shows one device, and says nothing of the others.
+        let shows_one = text.contains(" -s")
+            || text.split_once(" -d").is_some_and(|(_, ids)| {
+                let ids = ids.split_whitespace().next().unwrap_or_default();
+                ids.split_once(':').is_some_and(|(_, product)| !product.is_empty())
+            });
+        let follows = (after || before || has(COMMANDS) && !shows_one) && !has(ANOTHER);
         let told = Between { follows, older: before && !after };
         let same = self.between.last_mut().filter(|(count, _)| *count == self.count);
         if let Some((_, between)) = same {
@@ -91,6 +97,7 @@ impl Reader {
 
     /// Leaves of each device that is in the text in two states the later one.
     pub(super) fn settle_states(&mut self) {
+        self.join_bare_ids();
         let lists = self.lists();
         let mut follower: Vec<Option<usize>> = vec![None; self.devices.len()];
         for (number, list) in lists.iter().enumerate() {
@@ -110,15 +117,37 @@ impl Reader {
             }
         }
         // At one place stands one device; the order in the text tells which came later.
-        let all = || (0..self.devices.len()).filter(|i| self.devices[*i].place.is_some());
+        let stands = |d: &PastedDevice| (d.place.clone(), d.hangs_on);
+        let all = || (0..self.devices.len()).filter(|i| stands(&self.devices[*i]) != (None, None));
         for (one, other) in all().flat_map(|one| all().map(move |other| (one, other))) {
             let (a, b) = (&self.devices[one], &self.devices[other]);
             let differ = a.id != b.id || a.address != b.address;
-            if one < other && follower[one].is_none() && a.place == b.place && differ && b.id != NO_ID {
+            let open = follower[one].is_none() && follower[other] != Some(one);
+            if one < other && open && stands(a) == stands(b) && differ && b.id != NO_ID {
                 follower[one] = Some(other);
             }
         }
         self.merge(&follower);
+    }
+
+    /// A line with ids alone, as `grep` leaves it of lsusb, and the only device with these ids are one.
+    fn join_bare_ids(&mut self) {
+        for index in (0..self.devices.len()).rev() {
+            let told =
+                |d: &PastedDevice| d.place.is_some() || d.address.is_some() || d.formats != [Format::Lsusb];
+            let bare = &self.devices[index];
+            let same = |i: &usize| *i != index && self.devices[*i].id == bare.id;
+            let mut others = (0..self.devices.len()).filter(same);
+            if let (false, Some(other), None) = (told(bare), others.next(), others.next())
+                && told(&self.devices[other])
+            {
+                let name = self.devices[index].listed_as.take();
+                let device = &mut self.devices[other];
+                device.listed_as = device.listed_as.take().or(name);
+                device.is_in(Format::Lsusb);
+                self.devices.remove(index);
+            }
+        }
     }
 
     fn merge(&mut self, follower: &[Option<usize>]) {
@@ -191,7 +220,7 @@ impl Reader {
 
     /// Whether a list shows the whole system.
     fn is_whole(&self, list: &List) -> bool {
-        list.devices.iter().any(|i| self.devices[*i].id.vendor == ROOT_HUBS)
+        list.devices.iter().any(|i| self.devices[*i].address.is_some_and(|(_, number)| number == ROOT_HUB))
     }
 
     /// The lists of the text, the oldest first.

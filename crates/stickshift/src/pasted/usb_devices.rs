@@ -135,7 +135,10 @@ impl Reader {
                 way.iter().copied().chain([port.saturating_add(1)]).collect()
             }
             // The hub that it hangs on was not pasted.
-            _ => return,
+            _ => {
+                device.hangs_on = fields.number("Prnt").map(|parent| [bus, level, parent, port]);
+                return;
+            }
         };
         device.place = place(bus, &way);
         self.listing.ways.insert((bus, number), way);

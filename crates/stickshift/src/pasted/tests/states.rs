@@ -92,6 +92,7 @@ fn of_two_lists_the_later_one_counts() {
     for text in [
         format!("$ lsusb\n{CDROM}{HUB}$ sudo usb_modeswitch -J -v 12d1 -p 1f01\n$ lsusb\n{HILINK}{HUB}"),
         format!("{CDROM}after:\n{HILINK}"),
+        format!("$ lsusb -d 12d1:\n{CDROM}$ lsusb -d 12d1:\n{HILINK}"),
         format!("vorher:\n{CDROM}\nund danach sieht man:\n{HILINK}"),
         format!("до переключения\n{CDROM}\nпосле\n{HILINK}"),
         format!("Przed:\n{CDROM}Po:\n{HILINK}"),
@@ -144,6 +145,18 @@ fn at_one_place_stands_one_device() {
     let before = listed(4, "1f01", "08(stor.) Sub=06 Prot=50");
     let after = listed(5, "14dc", "02(commc) Sub=06 Prot=00");
     assert_eq!(present(&format!("{before}{after}")), ["1-1 12d1:14dc hilink < 12d1:1f01"]);
+    assert_eq!(
+        present(&format!("{after}Before that it was:\n{before}")),
+        ["1-1 12d1:14dc hilink < 12d1:1f01"]
+    );
+    // Behind a hub that is not in the text.
+    let behind = |text: &str| text.replace("Lev=01 Prnt=01", "Lev=02 Prnt=02");
+    let both = format!("{}{}", behind(&before), behind(&after));
+    assert_eq!(present(&both), ["- 12d1:14dc hilink < 12d1:1f01"]);
+    assert_eq!(
+        present(&format!("{}{}", behind(&before), behind(&after).replace("Port=00", "Port=01"))).len(),
+        2
+    );
     // The same once more, under another address.
     let again = format!("{before}{}", listed(7, "1f01", "08(stor.) Sub=06 Prot=50"));
     assert_eq!(present(&again), ["1-1 12d1:1f01 cdrom"]);
