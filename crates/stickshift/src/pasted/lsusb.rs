@@ -141,7 +141,8 @@ impl Reader {
             return self.heading(heading);
         }
         let Some((key, value)) = text.split_once(char::is_whitespace) else { return false };
-        self.field(key, value.trim())
+        // FreeBSD's usbconfig writes `idVendor = 0x12d1`.
+        self.field(key, value.trim_start_matches([' ', '\t', '=']).trim_end())
     }
 
     fn heading(&mut self, heading: &str) -> bool {

@@ -11,8 +11,10 @@
 //! assert!(stickshift::pasted::read(b"hello").is_none());
 //! ```
 
+mod answers;
 mod damage;
 mod device;
+mod hints;
 mod joined;
 mod kernel_log;
 mod lines;
@@ -24,6 +26,7 @@ mod order;
 mod roles;
 mod states;
 mod tree;
+mod udev;
 mod usb_devices;
 mod windows;
 mod without_ids;
@@ -67,9 +70,18 @@ pub enum Format {
     ModeSwitch,
     /// Hardware ids in Windows' device manager.
     Windows,
+    /// macOS' `system_profiler SPUSBDataType`.
+    Profiler,
+    /// `udevadm info`.
+    Udev,
 }
 
 impl Format {
+    /// Whether it shows every interface of a device, used or not.
+    pub fn shows_all(self) -> bool {
+        matches!(self, Format::UsbDevices | Format::LsusbVerbose | Format::LsusbTree)
+    }
+
     /// The command that prints it.
     pub fn command(self) -> &'static str {
         match self {
@@ -81,6 +93,8 @@ impl Format {
             Format::ModemManager => "mmcli -m",
             Format::ModeSwitch => "usb_modeswitch",
             Format::Windows => "Windows (hardware ids)",
+            Format::Profiler => "system_profiler SPUSBDataType",
+            Format::Udev => "udevadm info",
         }
     }
 }
@@ -90,7 +104,7 @@ impl Format {
 pub struct Paste {
     /// Every USB device, in the order of the text; also hubs, keyboards and the rest.
     pub devices: Vec<PastedDevice>,
-    /// Modems as ModemManager describes them.
+    /// Modems as ModemManager describes them, or as they answered themselves.
     pub modems: Vec<ManagedModem>,
     /// What the text as a whole lacks; one lower-case line each.
     pub remarks: Vec<String>,
@@ -146,6 +160,11 @@ struct Reader {
     /// Which way the lines of a log run.
     runs: order::Runs,
     states: states::States,
+    udev: udev::Udev,
+    /// idProduct of macOS, whose next lines name the vendor.
+    product: Option<u16>,
+    answers: answers::Answers,
+    hints: hints::Hints,
     /// Remarks on devices without ids.
     nameless: Vec<String>,
     /// A device was left out because there were too many.
@@ -157,13 +176,18 @@ impl Reader {
         // Each form has words of its own; the first that knows the line takes it.
         let taken = self.tree_line(line)
             || self.lsusb_line(line)
+            || self.udev_line(line.text)
             || self.usb_devices_line(line.text)
             || self.mode_switch_line(line.text)
             || self.kernel_log_line(line.text)
-            || self.windows_line(line.text);
+            || self.windows_line(line.text)
+            || self.profiler_line(line.text);
         if !taken {
             self.states.other(line.text);
-            let _ = self.verbose_line(line.text) || self.managed.line(line.text);
+            let _ = self.verbose_line(line.text)
+                || self.managed.line(line.text)
+                || self.answers.line(line.text)
+                || self.hints.line(line.text);
         }
     }
 
@@ -189,6 +213,7 @@ impl Reader {
 
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
+        self.end_udev();
         self.join_tree();
         self.settle_states();
         let (mut remarks, failed) = self.join_log();
@@ -203,6 +228,12 @@ impl Reader {
                     .push("the lines with the ids of a device are missing: paste the whole text".to_owned());
             }
         }
+        let saw_none = self.managed.saw_none;
+        let mut modems = std::mem::take(&mut self.managed).finish(text);
+        modems.extend(self.answers.finish());
+        if self.devices.iter().all(|d| d.id == NO_ID) && modems.is_empty() {
+            self.nameless.extend(self.hints.finish());
+        }
         self.nameless.sort();
         self.nameless.dedup();
         let has_nameless = !self.nameless.is_empty();
@@ -215,10 +246,9 @@ impl Reader {
             device.end_at_a_cut();
             device.remark_on_cuts();
         }
-        if self.managed.saw_none {
+        if saw_none {
             remarks.push("ModemManager found no modem".to_owned());
         }
-        let modems = self.managed.finish(text);
         Paste { devices: self.devices, modems, remarks, has_nameless }
     }
 }

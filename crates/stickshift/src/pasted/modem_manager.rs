@@ -8,7 +8,7 @@ const MOST_PORTS: usize = 64;
 /// Modems of one text; more are left out.
 const MOST_MODEMS: usize = 64;
 
-/// A modem as ModemManager describes it.
+/// A modem as ModemManager describes it, or as it answered itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManagedModem {
     /// Its maker, as it says.
@@ -37,12 +37,20 @@ pub struct ManagedModem {
     pub lock: Option<String>,
     /// How often a wrong PIN is taken before the SIM wants its PUK.
     pub pin_tries: Option<u8>,
+    /// The text is a talk with it over AT, and ModemManager is not in it.
+    pub by_itself: bool,
 }
 
 impl ManagedModem {
     fn is_empty(&self) -> bool {
         // A manufacturer alone may stand in any text.
-        self.ports.is_empty() && self.plugin.is_none() && self.equipment_id.is_none()
+        let is_locked = self.lock.as_deref().is_some_and(|lock| lock.starts_with("sim-"));
+        let is_described = self.model.is_some() && self.state.is_some();
+        self.ports.is_empty()
+            && self.plugin.is_none()
+            && self.equipment_id.is_none()
+            && !is_locked
+            && !is_described
     }
 }
 

@@ -10,6 +10,9 @@ use crate::stick::{KnownIds, Mode, Place, Role, Stick, is_stick};
 /// What happened to a stick: it was switched, was never read, dropped out.
 mod happened;
 
+/// Texts of other programs: udevadm, terminals, ls, nmcli.
+mod others;
+
 /// What kind of thing a device is, and what its ports are for.
 mod kinds;
 

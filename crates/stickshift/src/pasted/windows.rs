@@ -1,4 +1,4 @@
-//! Hardware ids as Windows shows them: `USB\VID_12D1&PID_1506&REV_0102&MI_00`.
+//! Ids as Windows and macOS show them: `USB\VID_12D1&PID_1506&REV_0102&MI_00`, and `Product ID: 0x1506` before `Vendor ID: 0x12d1`.
 
 use super::number::id;
 use super::{Format, Reader};
@@ -21,5 +21,17 @@ impl Reader {
             device.release = device.release.or(field("&REV_").and_then(id));
         }
         found
+    }
+
+    /// A line of macOS' system_profiler.
+    pub(super) fn profiler_line(&mut self, text: &str) -> bool {
+        if let Some(product) = text.strip_prefix("Product ID:").and_then(id) {
+            self.product = Some(product);
+            return true;
+        }
+        let vendor = text.strip_prefix("Vendor ID:").and_then(id);
+        let Some((vendor, product)) = vendor.zip(self.product.take()) else { return false };
+        let _ = self.only(UsbId::new(vendor, product), Format::Profiler);
+        true
     }
 }

@@ -1,0 +1,138 @@
+//! `udevadm info`: the properties of a node, or with `-a` the attributes of it and of what it hangs on.
+
+use super::number::{bcd, hex, id, string};
+use super::{Format, PastedDevice, Reader, class_of_driver};
+use crate::stick::{Place, UsbId};
+
+/// What one block told.
+#[derive(Debug, Default)]
+pub(super) struct Udev {
+    block: Option<Block>,
+    /// The lines are those of `-a`; only the first device of a chain is the one that was asked about, the next are hubs.
+    chain: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Block {
+    place: Option<Place>,
+    interface: Option<u8>,
+    vendor: Option<u16>,
+    product: Option<u16>,
+    release: Option<u16>,
+    maker: Option<String>,
+    model: Option<String>,
+    driver: Option<String>,
+    /// Where in the kernel's tree: its last part names a port or a network interface.
+    node: Option<String>,
+}
+
+impl Reader {
+    pub(super) fn udev_line(&mut self, text: &str) -> bool {
+        let path = text.strip_prefix("P: ").filter(|path| path.starts_with("/devices/"));
+        let looked =
+            text.split_once("looking at device '").map(|(_, path)| path.trim_end_matches([':', '\'']));
+        if let Some(path) = path.or(looked) {
+            self.end_udev();
+            self.udev = Udev { block: Some(Block::at(path)), chain: looked.is_some() };
+            return true;
+        }
+        let Some(block) = &mut self.udev.block else { return false };
+        if self.udev.chain {
+            return block.attribute(text);
+        }
+        let Some((key, value)) = text.strip_prefix("E: ").and_then(|rest| rest.split_once('=')) else {
+            return false;
+        };
+        block.property(key, value);
+        true
+    }
+
+    /// The text ends, or another block begins.
+    pub(super) fn end_udev(&mut self) {
+        let Some(block) = self.udev.block.take() else { return };
+        let Some(ids) = block.vendor.zip(block.product) else { return };
+        let ids = UsbId::new(ids.0, ids.1);
+        let same = |d: &PastedDevice| d.id == ids && (d.place == block.place || d.place.is_none());
+        let index = match self.devices.iter().position(same) {
+            Some(index) => index,
+            None => match self.add(PastedDevice::new(ids)) {
+                Some(index) => index,
+                None => return,
+            },
+        };
+        let device = &mut self.devices[index];
+        device.is_in(Format::Udev);
+        device.place = device.place.take().or(block.place);
+        device.release = device.release.or(block.release);
+        device.manufacturer = device.manufacturer.take().or(block.maker);
+        device.product = device.product.take().or(block.model);
+        let Some(interface) = block.interface else { return };
+        let attached = device.attached(interface);
+        attached.class = attached.class.or(block.driver.as_deref().and_then(class_of_driver));
+        attached.driver = attached.driver.take().or(block.driver.map(Some));
+        let Some(node) = block.node else { return };
+        match () {
+            () if node.starts_with("tty") => attached.tty = Some(node),
+            () if node.starts_with("cdc-wdm") => attached.cdc_wdm = Some(node),
+            () => attached.netdev = Some(node),
+        }
+    }
+}
+
+impl Block {
+    /// `/devices/pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/ttyUSB0/tty/ttyUSB0`
+    fn at(path: &str) -> Block {
+        let parts: Vec<&str> = path.split('/').collect();
+        let interface = parts.iter().rev().find_map(|part| {
+            let (place, numbers) = part.split_once(':')?;
+            let _: Place = place.parse().ok()?;
+            numbers.split_once('.')?.1.parse().ok()
+        });
+        let is_node = matches!(parts[..], [.., "tty" | "net" | "usbmisc", _]);
+        Block {
+            place: parts.iter().rev().find_map(|part| part.parse().ok()),
+            interface,
+            node: parts.last().filter(|_| is_node).and_then(|node| string(node)),
+            ..Block::default()
+        }
+    }
+
+    /// `ID_VENDOR_ID=12d1`
+    fn property(&mut self, key: &str, value: &str) {
+        let text = || string(&value.replace('_', " "));
+        match key {
+            "ID_VENDOR_ID" | "ID_USB_VENDOR_ID" => self.vendor = id(value),
+            "ID_MODEL_ID" | "ID_USB_MODEL_ID" => self.product = id(value),
+            "ID_USB_INTERFACE_NUM" => self.interface = hex(value).and_then(|n| u8::try_from(n).ok()),
+            "ID_USB_DRIVER" => self.driver = string(value),
+            "ID_REVISION" => self.release = id(value),
+            "ID_VENDOR" => self.maker = text(),
+            "ID_MODEL" => self.model = text(),
+            _ => {}
+        }
+    }
+
+    /// `ATTRS{idVendor}=="12d1"`, `DRIVERS=="option"`
+    fn attribute(&mut self, text: &str) -> bool {
+        let Some((key, value)) = text.split_once("==") else {
+            return text.contains("looking at parent device");
+        };
+        let value = value.trim_matches('"');
+        let name = key.split_once('{').map(|(_, name)| name.trim_end_matches('}'));
+        // What comes after it is of its hub.
+        let whole = self.vendor.is_some() && self.product.is_some();
+        match (name.unwrap_or(key), whole) {
+            ("idVendor", _) => self.vendor = self.vendor.or(id(value)),
+            ("idProduct", _) => self.product = self.product.or(id(value)),
+            ("bcdDevice", false) => self.release = id(value).or_else(|| bcd(value)),
+            ("manufacturer", false) => self.maker = string(value),
+            ("product", false) => self.model = string(value),
+            ("DRIVER" | "DRIVERS", false) if self.driver.is_none() => {
+                let driver = value.trim_end_matches("_serial");
+                self.driver = class_of_driver(value).and_then(|_| string(driver));
+            }
+            _ => {}
+        }
+        true
+    }
+}
