@@ -6,17 +6,21 @@ use std::path::Path;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
-use stickshift::pasted::{self, ManagedModem, Paste, PastedDevice};
+use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, UsbId, is_huawei_design, linux_drivers, product_name,
-    takes_qualcomm_firmware, vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, product_name, stick_makers, takes_qualcomm_firmware,
+    vendor_name,
 };
 
 use crate::context::Context;
 use crate::files;
 use crate::output::Report;
 use crate::select::{concerns, its_page, port_place};
+
+mod drivers;
+
+use drivers::{give_back, is_taken, network_driver, serial_driver};
 
 /// What a text says of sticks.
 #[derive(Serialize)]
@@ -138,9 +142,10 @@ impl PasteReport {
         let (sticks, others): (Vec<_>, Vec<_>) = all.partition(|(device, stick)| is_one(device, stick));
         let mut printed_by: Vec<_> =
             paste.devices.iter().flat_map(|d| &d.formats).map(|f| f.command()).collect();
-        if !paste.modems.is_empty() {
-            printed_by.push(pasted::Format::ModemManager.command());
-        }
+        printed_by.extend(paste.modems.iter().map(|modem| match modem.by_itself {
+            true => "AT commands",
+            false => Format::ModemManager.command(),
+        }));
         printed_by.sort_unstable();
         printed_by.dedup();
         let twice = |stick: &Stick| sticks.iter().filter(|(_, other)| other.id == stick.id).count() > 1;
@@ -154,6 +159,14 @@ impl PasteReport {
         for (device, other) in &others {
             let what = catalogue.no_modem(other.id);
             remarks.extend(what.map(|what| format!("{} is {what}, no modem", other.id)));
+            let maker =
+                vendor_name(other.id.vendor).filter(|_| sticks.is_empty() && may_be_one(device, other));
+            remarks.extend(maker.filter(|_| what.is_none()).map(|maker| {
+                format!(
+                    "{} is of {maker}, a maker of modems and of other things: `usb-devices` shows what it is",
+                    other.id
+                )
+            }));
             let what = device.other_thing(other, catalogue).filter(|_| concerns(other, catalogue));
             remarks.extend(what.map(|what| {
                 format!("{} ({}) is no cellular stick: {what}", other.id, mask::text(&name(device)))
@@ -170,6 +183,15 @@ impl PasteReport {
             remarks,
         }
     }
+}
+
+/// Whether a device of which the ids alone are told, and are not known, may be a modem.
+fn may_be_one(device: &PastedDevice, stick: &Stick) -> bool {
+    const OTHERS: &[&str] =
+        &["hub", "keyboard", "mouse", "bluetooth", "camera", "webcam", "printer", "audio", "touch", "reader"];
+    let name = device.listed_as.as_deref().or(device.product.as_deref()).unwrap_or_default().to_lowercase();
+    let of_sticks = stick_makers().any(|(vendor, _)| vendor == stick.id.vendor);
+    !of_sticks && stick.interfaces.is_empty() && !OTHERS.iter().any(|word| name.contains(word))
 }
 
 impl PastedStick {
@@ -194,7 +216,7 @@ impl PastedStick {
             name: mask::text(&name(device)),
             known_as: product_name(stick.id),
             mode: stick.mode.code(),
-            mode_text: if device.left { "left after its switch message" } else { stick.mode_words() },
+            mode_text: if device.left { "left after its switch message" } else { mode_words(device, stick) },
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next: next(device, stick, switching, word),
@@ -244,6 +266,16 @@ fn what_for(role: Role) -> &'static str {
     }
 }
 
+/// Its mode. Which ports it lacks is told by lists of all interfaces alone.
+fn mode_words(device: &PastedDevice, stick: &Stick) -> &'static str {
+    let whole = device.formats.iter().any(|format| format.shows_all());
+    if whole || stick.interfaces.iter().any(|i| i.role.is_serial()) {
+        stick.mode_words()
+    } else {
+        stick.mode.words()
+    }
+}
+
 fn name(device: &PastedDevice) -> String {
     let maker = device.manufacturer.as_deref().or_else(|| vendor_name(device.id.vendor));
     match (maker, device.product.as_deref(), device.listed_as.as_deref()) {
@@ -283,10 +315,7 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
         return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
     }
-    let of_serial = |i: &&Interface| {
-        i.role == Role::Network && i.driver.as_deref().is_some_and(|driver| SERIAL_DRIVERS.contains(&driver))
-    };
-    if let Some(taken) = stick.interfaces.iter().find(of_serial) {
+    if let Some(taken) = stick.interfaces.iter().find(|i| is_taken(i)) {
         return give_back(device, stick, taken);
     }
     let no_driver = |i: &&Interface| device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None));
@@ -330,55 +359,12 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
         }
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
         Mode::BootRom => format!("stickshift load LOADER {word}"),
+        // Ids of download modes are those of ordinary modems, too.
+        Mode::Download if stick.interfaces.is_empty() => format!("stickshift identify {word}"),
         Mode::Download => format!("stickshift flash FIRMWARE {word}"),
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
         _ if switchable => format!("stickshift switch {word}"),
         _ => format!("stickshift identify {word}"),
-    }
-}
-
-/// Drivers of Linux that make serial ports, and answer nothing on a network interface that was put into their lists.
-const SERIAL_DRIVERS: &[&str] = &["option", "qcserial", "sierra", "usbserial", "usbserial_generic"];
-
-/// How a network interface comes from a driver of serial ports to its own.
-fn give_back(device: &PastedDevice, stick: &Stick, taken: &Interface) -> String {
-    let driver = taken.driver.as_deref().unwrap_or_default();
-    let place = device.place.as_ref().map_or("PLACE", |place| place.as_str());
-    let name = format!("{place}:{}.{}", stick.configuration, taken.number);
-    let node = taken.tty.as_deref().map(|tty| format!(" ({tty})")).unwrap_or_default();
-    let which = if device.place.is_none() { "; `stickshift list` shows its place" } else { "" };
-    let own = network_driver(stick.id, taken)
-        .map_or("plug the stick in again without its ids in new_id".to_owned(), |own| {
-            format!("modprobe {own}, echo {name} > /sys/bus/usb/drivers/{own}/bind")
-        });
-    format!(
-        "the driver {driver} took its network interface {}{node}, and makes a port of it that answers nothing: as root, echo {name} > /sys/bus/usb/drivers/{driver}/unbind, then {own}{which}",
-        taken.number
-    )
-}
-
-/// Linux's driver of a serial port: that of its class, else the one that lists the ids, else the one that takes any.
-fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
-    if (port.class, port.subclass) == (0x02, 0x02) {
-        return "cdc_acm";
-    }
-    let serial = |driver: &&&str| matches!(**driver, "hso" | "ipw" | "option" | "qcserial" | "sierra");
-    linux_drivers(id).iter().find(serial).copied().unwrap_or("option")
-}
-
-/// Linux's driver of a network interface; `None` for those whose classes and ids do not tell it.
-fn network_driver(id: UsbId, i: &Interface) -> Option<&'static str> {
-    match (i.class, i.subclass, i.protocol) {
-        // NCM of Huawei's kind (Linux: drivers/net/usb/huawei_cdc_ncm.c).
-        (0xff, 2 | 3, 0x16 | 0x46 | 0x76) if is_huawei_design(id.vendor) => Some("huawei_cdc_ncm"),
-        (0xff, ..) if i.role == Role::Network => {
-            linux_drivers(id).iter().find(|driver| **driver == "qmi_wwan").copied()
-        }
-        (0x02, 0x06, _) => Some("cdc_ether"),
-        (0x02, 0x0d, _) => Some("cdc_ncm"),
-        (0x02, 0x0e, _) => Some("cdc_mbim"),
-        (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x02, 0xff) => Some("rndis_host"),
-        _ => None,
     }
 }
 
@@ -398,6 +384,7 @@ impl PastedModem {
                 "it sees no SIM: take it out, look at its contacts and its orientation, and plug the stick in again"
                     .to_owned()
             }
+            _ if modem.by_itself => "stickshift identify asks it for more".to_owned(),
             ("connected", _) => "it is online through ModemManager".to_owned(),
             _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };
@@ -540,9 +527,14 @@ mod tests {
     #[test]
     fn a_network_interface_that_a_driver_of_ports_took_is_given_back() {
         let next = |text: &str| report(text).sticks.remove(0).next;
-        let ec25 = "usb 1-1: New USB device found, idVendor=2c7c, idProduct=0125\noption 1-1:1.4: GSM modem (1-port) converter detected\n\
-                    usb 1-1: GSM modem (1-port) converter now attached to ttyUSB4\n";
-        let told = next(ec25);
+        let mut ec25 = "usb 1-1: New USB device found, idVendor=2c7c, idProduct=0125\n".to_owned();
+        for number in 0..5 {
+            ec25 += &format!(
+                "option 1-1:1.{number}: GSM modem (1-port) converter detected\n\
+                 usb 1-1: GSM modem (1-port) converter now attached to ttyUSB{number}\n"
+            );
+        }
+        let told = next(&ec25);
         for words in [
             "interface 4 (/dev/ttyUSB4)",
             "echo 1-1:1.4 > /sys/bus/usb/drivers/option/unbind",

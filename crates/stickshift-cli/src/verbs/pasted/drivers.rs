@@ -1,0 +1,54 @@
+//! Linux's drivers of what a pasted text shows, and what to do where one is missing or has the wrong interface.
+
+use stickshift::pasted::PastedDevice;
+use stickshift::stick::{Interface, Role, Stick, UsbId, is_huawei_design, linux_drivers};
+
+/// Drivers of Linux that make serial ports, and answer nothing on a network interface that was put into their lists.
+const SERIAL_DRIVERS: &[&str] = &["option", "qcserial", "sierra", "usbserial", "usbserial_generic"];
+
+/// Whether a driver of serial ports has a network interface.
+pub(super) fn is_taken(i: &Interface) -> bool {
+    i.role == Role::Network && i.driver.as_deref().is_some_and(|driver| SERIAL_DRIVERS.contains(&driver))
+}
+
+/// How a network interface comes from a driver of serial ports to its own.
+pub(super) fn give_back(device: &PastedDevice, stick: &Stick, taken: &Interface) -> String {
+    let driver = taken.driver.as_deref().unwrap_or_default();
+    let place = device.place.as_ref().map_or("PLACE", |place| place.as_str());
+    let name = format!("{place}:{}.{}", stick.configuration, taken.number);
+    let node = taken.tty.as_deref().map(|tty| format!(" ({tty})")).unwrap_or_default();
+    let which = if device.place.is_none() { "; `stickshift list` shows its place" } else { "" };
+    let own = network_driver(stick.id, taken)
+        .map_or("plug the stick in again without its ids in new_id".to_owned(), |own| {
+            format!("modprobe {own}, echo {name} > /sys/bus/usb/drivers/{own}/bind")
+        });
+    format!(
+        "the driver {driver} took its network interface {}{node}, and makes a port of it that answers nothing: as root, echo {name} > /sys/bus/usb/drivers/{driver}/unbind, then {own}{which}",
+        taken.number
+    )
+}
+
+/// Linux's driver of a serial port: that of its class, else the one that lists the ids, else the one that takes any.
+pub(super) fn serial_driver(id: UsbId, port: &Interface) -> &'static str {
+    if (port.class, port.subclass) == (0x02, 0x02) {
+        return "cdc_acm";
+    }
+    let serial = |driver: &&&str| matches!(**driver, "hso" | "ipw" | "option" | "qcserial" | "sierra");
+    linux_drivers(id).iter().find(serial).copied().unwrap_or("option")
+}
+
+/// Linux's driver of a network interface; `None` for those whose classes and ids do not tell it.
+pub(super) fn network_driver(id: UsbId, i: &Interface) -> Option<&'static str> {
+    match (i.class, i.subclass, i.protocol) {
+        // NCM of Huawei's kind (Linux: drivers/net/usb/huawei_cdc_ncm.c).
+        (0xff, 2 | 3, 0x16 | 0x46 | 0x76) if is_huawei_design(id.vendor) => Some("huawei_cdc_ncm"),
+        (0xff, ..) if i.role == Role::Network => {
+            linux_drivers(id).iter().find(|driver| **driver == "qmi_wwan").copied()
+        }
+        (0x02, 0x06, _) => Some("cdc_ether"),
+        (0x02, 0x0d, _) => Some("cdc_ncm"),
+        (0x02, 0x0e, _) => Some("cdc_mbim"),
+        (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x02, 0xff) => Some("rndis_host"),
+        _ => None,
+    }
+}
