@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::at::sim as at_sim;
-use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Tried, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Tried, Verdict};
 use crate::hilink::pin as web_pin;
 use crate::link::Changes;
 use crate::mbim::{self, Mbim};
@@ -161,6 +161,25 @@ impl PinUse<'_> {
         if self.unblocks() { status.puk_tries } else { status.pin_tries }
     }
 
+    /// # Errors
+    /// What keeps it from being sent: there is no SIM, or the stick waits for another code.
+    fn is_waited_for(self, state: &SimCondition) -> Result<()> {
+        use SimCondition as S;
+        let (kind, what) = match (self, state) {
+            (_, S::Absent) => (ErrorKind::NoSim, "the stick has no SIM"),
+            (_, S::Other(words)) if lock_of(words).is_some() => return Err(locked(words)),
+            (PinUse::Unblock(..), S::Puk) => return Ok(()),
+            (PinUse::Unblock(..), _) => {
+                (ErrorKind::Usage, "the SIM is not blocked: there is nothing to unblock")
+            }
+            (_, S::Puk) => (ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"),
+            (PinUse::Enter(_), S::Pin) => return Ok(()),
+            (PinUse::Enter(_), _) => (ErrorKind::Usage, "the stick does not wait for the PIN"),
+            _ => return Ok(()),
+        };
+        Err(Error::new(kind, what).with("state", state))
+    }
+
     /// What shows that it is done: nothing for a new PIN, which no one can see.
     fn is_done(self, now: &SimStatus) -> Option<bool> {
         match self {
@@ -195,6 +214,34 @@ impl PinUse<'_> {
             _ => Seen::Nothing,
         }
     }
+}
+
+/// The locks of a stick, as `AT+CPIN?` names them, with the numbers that errors have for them: 3GPP TS 27.007 sections 8.3 and 9.2.
+const LOCKS: &[(&str, i32)] = &[
+    ("PH-SIM PIN", 5),
+    ("PH-FSIM PIN", 6),
+    ("PH-FSIM PUK", 7),
+    ("PH-NET PIN", 40),
+    ("PH-NET PUK", 41),
+    ("PH-NETSUB PIN", 42),
+    ("PH-NETSUB PUK", 43),
+    ("PH-SP PIN", 44),
+    ("PH-SP PUK", 45),
+    ("PH-CORP PIN", 46),
+    ("PH-CORP PUK", 47),
+];
+
+fn lock_of(words: &str) -> Option<i32> {
+    LOCKS.iter().find(|(name, _)| *name == words).map(|(_, number)| *number)
+}
+
+/// A lock of the stick, not of the SIM, in the stick's words.
+pub(crate) fn locked(words: &str) -> Error {
+    let code = lock_of(words).unwrap_or(40);
+    let what = "the stick wants the code of a lock of its own before it takes this SIM";
+    Error::new(ErrorKind::SimPinNeeded, what)
+        .with("lock", words)
+        .detail(Detail::Refusal(Refusal { family: RefusalFamily::Cme, code }))
 }
 
 const WRONG: &str = "a try of the code was counted";
@@ -270,25 +317,12 @@ impl Modem<'_> {
     pub fn use_code(&mut self, code: PinUse<'_>, last: LastTry) -> Result<SimStatus> {
         code.check().map_err(|e| self.assess(e))?;
         let before = self.look_before(code)?;
-        if before.state == SimCondition::Absent {
-            return Err(self.fails(ErrorKind::NoSim, "the stick has no SIM"));
-        }
-        if before.state == SimCondition::Puk && !code.unblocks() {
-            return Err(self.fails(ErrorKind::SimPukNeeded, "the SIM is blocked and wants its PUK"));
-        }
         // A code that is not needed is not sent: some sticks count it all the same.
-        match code {
-            PinUse::Unblock(..) if before.state == SimCondition::Ready => {
-                let what = "the SIM is not blocked: there is nothing to unblock";
-                return Err(self.fails(ErrorKind::Usage, what));
-            }
-            PinUse::Enter(_) | PinUse::Enable(_) | PinUse::Disable(_)
-                if code.is_done(&before) == Some(true) =>
-            {
-                return Ok(before);
-            }
-            _ => {}
+        if code.is_needless(&before) && !matches!(code, PinUse::Change(..)) {
+            return Ok(before);
         }
+        // The stick would take it for the code of what it waits for, and count it there.
+        code.is_waited_for(&before.state).map_err(|e| self.assess(e))?;
         guard(code.tries(&before), last).map_err(|e| self.assess(e))?;
         let sent = match &mut self.way {
             Way::At(at) => at.run(&match code {
@@ -341,17 +375,35 @@ impl Modem<'_> {
 
     /// The SIM after a code was sent, or what is to be said of it.
     fn after_a_code(&mut self, code: PinUse<'_>, before: &SimStatus, sent: Result<()>) -> Result<SimStatus> {
-        // One question that fails says nothing about the code.
-        let now = self.looking(|modem| modem.sim_status().or_else(|_| modem.sim_status()));
+        let patient = self.now() + STARTING;
+        let now = self.looking(|modem| {
+            loop {
+                // One question that fails says nothing about the code.
+                let now = modem.sim_status().or_else(|_| modem.sim_status());
+                // A code that was taken shows a little later on many sticks.
+                let shows = |now: &SimStatus| {
+                    code.is_done(now) != Some(false) || matches!(code.seen(before, now), Seen::Other(_))
+                };
+                if sent.is_err() || modem.now() >= patient || now.as_ref().is_ok_and(shows) {
+                    return now;
+                }
+                modem.sleep(Duration::from_secs(1));
+            }
+        });
         let error = match (sent, &now) {
             // The stick's word counts where nothing speaks against it.
             (Ok(()), Ok(now)) => match code.seen(before, now) {
                 Seen::Done => return Ok(now.clone()),
                 Seen::Nothing if code.is_done(now) != Some(false) => return Ok(now.clone()),
-                _ => Error::new(
-                    ErrorKind::UnexpectedAnswer,
-                    "the stick took a code, and the SIM does not show it",
-                ),
+                Seen::Other(_) => Error::new(ErrorKind::WrongPin, "the stick took a code, and a try is gone"),
+                _ => {
+                    self.stand(self.standing().in_doubt());
+                    let what = "the stick took the code, and its SIM is as before";
+                    let next =
+                        "`stickshift pin status` shows what the SIM waits for, and the tries that are left";
+                    let error = Error::new(ErrorKind::UnexpectedAnswer, what).detail(Detail::NextStep(next));
+                    return Err(error.with_verdict(Verdict::Unknown));
+                }
             },
             // What was entered is forgotten when the power goes; everything else is kept.
             (Ok(()), Err(_)) if matches!(code, PinUse::Enter(_)) => {
@@ -407,7 +459,10 @@ impl Modem<'_> {
         match (outcome, last_seen) {
             (Ok(()), Some(now)) => Ok(now),
             (Ok(()), None) => self.sim_status(),
-            (Err(error), Some(now)) if error.verdict() == Some(Verdict::Recoverable) => {
+            (Err(error), Some(now))
+                if error.verdict() == Some(Verdict::Recoverable)
+                    && matches!(code.seen(before, &now), Seen::Other(_)) =>
+            {
                 let wrong =
                     Error::new(ErrorKind::WrongPin, "the code is wrong").with_verdict(Verdict::Recoverable);
                 Err(match code.tries(&now) {
@@ -480,6 +535,7 @@ fn of_at(state: at_sim::SimState) -> SimCondition {
         S::Puk => SimCondition::Puk,
         S::Pin2 => SimCondition::Pin2,
         S::Puk2 => SimCondition::Puk2,
+        S::Other(words) if words == "NOT READY" => SimCondition::Starting,
         S::Other(words) => SimCondition::Other(words),
     }
 }

@@ -13,6 +13,8 @@ struct Stick {
     messages: Vec<u16>,
     pin_tries: u8,
     state: &'static str,
+    /// How often it says after a PIN was taken that it waits for it.
+    late: u8,
     /// The answer to the first command that begins so is lost; with `acts`, the command is carried out before.
     loses: &'static str,
     acts: bool,
@@ -30,6 +32,7 @@ fn stick() -> Stick {
         messages: vec![0, 1, 4],
         pin_tries: 3,
         state: "SIM PIN",
+        late: 0,
         loses: "nothing",
         acts: true,
         dies: false,
@@ -49,7 +52,13 @@ impl Stick {
                 let line = |i: &u16| format!("\r\n+CMGL: {i},1,,24\r\n{PDU}");
                 self.messages.iter().map(line).collect::<String>()
             }
+            "AT+CPIN?" if self.late > 0 && self.state == "READY" => {
+                self.late -= 1;
+                "\r\n+CPIN: SIM PIN".to_owned()
+            }
             "AT+CPIN?" => format!("\r\n+CPIN: {}", self.state),
+            // Taken, and nothing comes of it.
+            "AT+CPIN=\"0000\"" => String::new(),
             "AT^CPIN?" => format!("\r\n^CPIN: {},,10,{},10,3", self.state, self.pin_tries),
             "AT+CPIN=\"1234\"" => {
                 self.state = "READY";
@@ -173,6 +182,37 @@ fn a_pin_in_trouble_is_judged_by_state_and_tries() {
     let e = enter(&mut stick(), "9999", LastTry::Keep).unwrap_err();
     assert_eq!((e.kind(), e.verdict()), (ErrorKind::WrongPin, Some(Verdict::Recoverable)));
     assert!(!format!("{e:?}").contains("9999"), "{e:?}");
+}
+
+/// Some sticks would count it as a wrong code of what they wait for.
+#[test]
+fn a_code_is_sent_where_it_is_waited_for() {
+    let refusal = |state: &'static str, code: PinUse<'_>| {
+        let mut stick = Stick { state, ..stick() };
+        let used = Modem::over_at(&mut stick, &Cancel::new()).unwrap().use_code(code, LastTry::MaySpend);
+        let e = used.unwrap_err();
+        assert_eq!(e.verdict(), Some(Verdict::Untouched), "{state}");
+        assert!(!stick.said.iter().any(|c| c.starts_with("AT+CPIN=")), "{state}: {:?}", stick.said);
+        (e.kind(), e.refusal().map(|refusal| refusal.code))
+    };
+    let enter = |state| refusal(state, PinUse::Enter("1234"));
+    assert_eq!(enter("PH-NET PIN"), (ErrorKind::SimPinNeeded, Some(40)));
+    assert_eq!(enter("PH-SIM PIN"), (ErrorKind::SimPinNeeded, Some(5)));
+    assert_eq!(enter("SIM PUK"), (ErrorKind::SimPukNeeded, None));
+    for state in ["SIM PIN2", "SIM PUK2", "NOT READY", "BLOCKED"] {
+        assert_eq!(enter(state).0, ErrorKind::Usage, "{state}");
+    }
+    for state in ["SIM PIN", "SIM PIN2", "SIM PUK2", "NOT READY"] {
+        assert_eq!(refusal(state, PinUse::Unblock("12345678", "4321")).0, ErrorKind::Usage, "{state}");
+    }
+    assert_eq!(refusal("PH-NET PUK", PinUse::Unblock("12345678", "4321")).1, Some(41));
+}
+
+#[test]
+fn a_code_that_was_taken_may_show_later() {
+    assert!(enter(&mut Stick { late: 4, ..stick() }, "1234", LastTry::Keep).is_ok());
+    let e = enter(&mut stick(), "0000", LastTry::Keep).unwrap_err();
+    assert_eq!((e.kind(), e.verdict()), (ErrorKind::UnexpectedAnswer, Some(Verdict::Unknown)), "{e:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The SIM and its PIN: one try, and never the last.
 
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Verdict};
-use crate::modem::{LastTry, Modem, PinUse, SimCondition};
+use crate::modem::{LastTry, Modem, PinUse, SimCondition, locked};
 use crate::online::run::{Run, twice};
 use crate::online::up::Access;
 
@@ -31,15 +31,9 @@ pub(super) fn ready(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut A
             Err(Error::new(ErrorKind::NoSim, "the SIM does not answer as one").detail(refusal(13)))
         }
         SimCondition::Starting => {
-            Err(Error::new(ErrorKind::NoSim, "the SIM is still starting after a minute").detail(refusal(14)))
+            Err(Error::new(ErrorKind::NoSim, "the SIM is still starting").detail(refusal(14)))
         }
-        // A lock of the stick, not of the SIM: `PH-NET PIN` and its likes.
-        SimCondition::Other(words) => Err(Error::new(
-            ErrorKind::SimPinNeeded,
-            "the stick wants the code of a lock of its own before it takes this SIM",
-        )
-        .with("lock", words)
-        .detail(refusal(40))),
+        SimCondition::Other(words) => Err(locked(&words)),
     }
 }
 
