@@ -223,17 +223,17 @@ const SERVICES: &[Service] = &[
     service(
         "network",
         AT,
-        |m| m.use_network(Some("20820")),
+        |m| m.use_network(Some("20820")).map(|_| ()),
         |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20820",
     ),
     service(
         "network",
         WEB,
-        |m| m.use_network(Some("20820")),
+        |m| m.use_network(Some("20820")).map(|_| ()),
         |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20820",
     ),
-    service("any network", AT, |m| m.use_network(None), |_, a| !a.kept.radio.by_hand),
-    service("any network", WEB, |m| m.use_network(None), |_, a| !a.kept.radio.by_hand),
+    service("any network", AT, |m| m.use_network(None).map(|_| ()), |_, a| !a.kept.radio.by_hand),
+    service("any network", WEB, |m| m.use_network(None).map(|_| ()), |_, a| !a.kept.radio.by_hand),
     service("ports", AT, |m| m.ports().map(|_| ()), nothing),
     service(
         "set ports",
@@ -241,7 +241,7 @@ const SERVICES: &[Service] = &[
         |m| {
             let wanted = "FF;12,10,16".parse().map(PortsWanted::Composition);
             let chosen = m.choose_ports(&wanted.unwrap_or(PortsWanted::Mode(UsbMode(0))))?;
-            m.set_ports(&chosen)
+            m.set_ports(&chosen).map(|_| ())
         },
         |_, a| a.kept.composition == "FF;12,10,16",
     ),
@@ -322,16 +322,16 @@ const MBIM_SERVICES: &[Service] = &[
     service(
         "use network",
         MBIM,
-        |m| m.use_network(Some("20820")),
+        |m| m.use_network(Some("20820")).map(|_| ()),
         |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20820",
     ),
     service(
         "use forbidden network",
         MBIM,
-        |m| m.use_network(Some("20810")),
+        |m| m.use_network(Some("20810")).map(|_| ()),
         |_, a| a.kept.radio.by_hand && a.kept.radio.operator == "20810",
     ),
-    service("any network", MBIM, |m| m.use_network(None), |_, a| !a.kept.radio.by_hand),
+    service("any network", MBIM, |m| m.use_network(None).map(|_| ()), |_, a| !a.kept.radio.by_hand),
 ];
 
 /// A code that was entered, as long as the stick runs on: what a restart has forgotten is no change.

@@ -135,7 +135,7 @@ const SERVICES: &[(&str, u64, Service)] = &[
     ("the PIN", 300, |m| m.use_code(PinUse::Enter("1234"), LastTry::Keep).map(drop)),
     ("radio", 300, |m| m.radio().map(drop)),
     ("networks", 600, |m| m.heard_networks().map(drop)),
-    ("a network", 600, |m| m.use_network(Some("26201"))),
+    ("a network", 600, |m| m.use_network(Some("26201")).map(|_| ())),
     ("ports", 300, |m| m.ports().map(drop)),
     ("connection", 300, |m| m.connection().map(drop)),
     ("a command", 300, |m| m.typed("ATI", Duration::from_secs(5)).map(drop)),

@@ -94,9 +94,12 @@ pub(crate) fn run(context: &mut Context, args: NetworkArgs) -> Result<()> {
             context.output.finish(&Networks { networks: modem.heard_networks()? });
         }
         NetworkVerb::Use { number } => {
-            modem.use_network((number != "auto").then_some(number.as_str()))?;
+            let shown = modem.use_network((number != "auto").then_some(number.as_str()))?;
+            if !shown {
+                context.output.outcome_is(Outcome::Sent);
+            }
             tell_second_look(context, &modem);
-            context.output.finish(&Used { network: number });
+            context.output.finish(&Used { network: number, shown });
         }
     }
     Ok(())
@@ -232,13 +235,22 @@ impl Report for Networks {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Used {
     network: String,
+    /// Whether the stick shows that it is so.
+    shown: bool,
 }
 
 impl Report for Used {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self.network.as_str() {
-            "auto" => writeln!(out, "the stick chooses its network"),
-            number => writeln!(out, "on network {number}"),
+        match (self.network.as_str(), self.shown) {
+            ("auto", true) => writeln!(out, "the stick chooses its network"),
+            ("auto", false) => {
+                writeln!(out, "the stick took the choice, and does not say that it chooses its network")
+            }
+            (number, true) => writeln!(out, "on network {number}"),
+            (number, false) => writeln!(
+                out,
+                "the stick took the choice, and is not on network {number} yet; `stickshift network show` tells where it is, and `network use auto` takes the choice back"
+            ),
         }
     }
 }

@@ -64,7 +64,10 @@ pub(crate) fn run(context: &mut Context, args: PortsArgs) -> Result<()> {
     let old = now.composition.map_or_else(|| "not reported".to_owned(), |c| format!("{c} ({})", c.words()));
     context.output.say(&format!("now:    {old}\nwanted: {} ({})", chosen.ports, chosen.words));
     context.confirm("set it?")?;
-    modem.set_ports(&chosen)?;
+    if !modem.set_ports(&chosen)? {
+        context.output.outcome_is(Outcome::Sent);
+        context.output.say("the stick took it and does not show it yet: some do at their next start");
+    }
     tell_second_look(context, &modem);
     context.output.finish(&Set(chosen));
     Ok(())

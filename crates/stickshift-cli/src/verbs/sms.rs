@@ -94,7 +94,11 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
                 let what = format!("the stick says twice that it deleted {id}, and still lists it");
                 context.output.warn("still-listed", what);
             }
-            context.output.finish(&Deleted { deleted: ids });
+            if outcome.unseen || !outcome.still_listed.is_empty() {
+                context.output.outcome_is(Outcome::Sent);
+            }
+            let gone = |id: &MessageId| !outcome.still_listed.contains(id);
+            context.output.finish(&Deleted { deleted: ids.into_iter().filter(gone).collect() });
         }
     }
     Ok(())

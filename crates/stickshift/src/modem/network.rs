@@ -1,5 +1,7 @@
 //! Which technologies, bands and network the stick uses.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
@@ -336,12 +338,13 @@ impl Modem<'_> {
         })
     }
 
-    /// Uses one network by its number, or leaves the choice to the stick (`None`).
+    /// Uses one network by its number, or leaves the choice to the stick (`None`). Whether the stick shows that it does: what it took may take
+    /// effect later, or never.
     ///
     /// # Errors
     /// `Usage` for what is no network number, or over the web for a network that is not heard. Which of two networks the stick was on
     /// when the result was lost may stay unknown.
-    pub fn use_network(&mut self, number: Option<&str>) -> Result<()> {
+    pub fn use_network(&mut self, number: Option<&str>) -> Result<bool> {
         match self.way {
             Way::Web(_) => return self.use_network_over_web(number),
             Way::Mbim(_) => return self.use_network_over_mbim(number),
@@ -351,35 +354,54 @@ impl Modem<'_> {
             Some(number) => at_net::select(number).map_err(|e| self.assess(e))?,
             None => at_net::select_automatically(),
         };
-        let Err(error) = self.only_at("networks")?.run(&command) else { return Ok(()) };
+        let is_it = |now: &at_net::Operator| match number {
+            Some(number) => !now.automatic && now.name.as_deref() == Some(number),
+            None => now.automatic,
+        };
+        let before = self.network_by_number()?;
+        let Err(error) = self.only_at("networks")?.run(&command) else {
+            let patient = self.now() + SHOWS_WITHIN;
+            return self.looking(|modem| {
+                loop {
+                    let shows = modem.network_by_number().ok().flatten().is_some_and(|now| is_it(&now));
+                    if shows || modem.now() >= patient {
+                        return Ok(shows);
+                    }
+                    modem.sleep(Duration::from_secs(1));
+                }
+            });
+        };
         let error = match number {
             Some(_) => refused_choice(error),
             None => error,
         };
         let refused = error.refusal().is_some();
         self.after_trouble(error, |modem| {
-            let at = modem.only_at("networks")?;
-            at.run(&at_net::name_by_number())?;
-            let now = at.run(&at_net::operator())?;
-            let is_it = match number {
-                Some(number) => !now.automatic && now.name.as_deref() == Some(number),
-                None => now.automatic,
-            };
-            Ok(match (is_it, number) {
+            let Some(now) = modem.network_by_number()? else { return Ok(Seen::Nothing) };
+            Ok(match (is_it(&now), number) {
                 (true, _) => Seen::Done,
                 // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.)
-                (false, Some(_)) if refused && now.automatic => Seen::Untouched,
-                (false, Some(_)) if refused => {
+                (false, Some(_)) if refused && before.as_ref() == Some(&now) => Seen::Untouched,
+                (false, Some(_)) if refused && before.is_some() => {
+                    let chosen = if now.automatic { "by the stick" } else { "by hand" };
                     let on = now.name.as_deref().unwrap_or("no network");
-                    Seen::Other(format!("networks are chosen by hand, and it is on {on}"))
+                    Seen::Other(format!("networks are chosen {chosen}, and it is on {on}"))
                 }
                 // It may have been so before.
                 _ => Seen::Nothing,
             })
-        })
+        })?;
+        Ok(true)
     }
 
-    fn use_network_over_mbim(&mut self, number: Option<&str>) -> Result<()> {
+    /// `None` where the stick does not tell.
+    fn network_by_number(&mut self) -> Result<Option<at_net::Operator>> {
+        let at = self.only_at("networks")?;
+        at.run_if_known(&at_net::name_by_number())?;
+        at.run_if_known(&at_net::operator())
+    }
+
+    fn use_network_over_mbim(&mut self, number: Option<&str>) -> Result<bool> {
         if let Some(number) = number
             && (!matches!(number.len(), 5 | 6) || !number.bytes().all(|b| b.is_ascii_digit()))
         {
@@ -391,7 +413,7 @@ impl Modem<'_> {
         };
         let before = self.only_mbim("networks")?.run_if_known(&mbim::registration())?;
         let error = match self.only_mbim("networks")?.run(&mbim::register(number)) {
-            Ok(told) if is_it(&told) => return Ok(()),
+            Ok(told) if is_it(&told) => return Ok(true),
             Ok(told) => {
                 let what = "the stick accepted the choice of a network and shows another one";
                 Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", told.provider_id)
@@ -411,10 +433,11 @@ impl Modem<'_> {
                 Some(_) => Seen::Other(format!("on network {}", now.provider_id)),
                 None => Seen::Nothing,
             })
-        })
+        })?;
+        Ok(true)
     }
 
-    fn use_network_over_web(&mut self, number: Option<&str>) -> Result<()> {
+    fn use_network_over_web(&mut self, number: Option<&str>) -> Result<bool> {
         let call = match number {
             None => net::register_automatically(),
             Some(number) => {
@@ -427,19 +450,26 @@ impl Modem<'_> {
                 net::register(number, best.access.unwrap_or(0))
             }
         };
-        let Err(error) = self.only_web("networks")?.call(&call) else { return Ok(()) };
+        let is_it = |now: &net::Selection| match number {
+            Some(number) => !now.automatic && now.numeric.as_deref() == Some(number),
+            None => now.automatic,
+        };
+        let Err(error) = self.only_web("networks")?.call(&call) else {
+            let now = self.looking(|modem| modem.only_web("networks")?.call(&net::selection()));
+            return Ok(now.is_ok_and(|now| is_it(&now)));
+        };
         let error = if number.is_some() { refused_choice(error) } else { error };
         self.after_trouble(error, |modem| {
             let now = modem.only_web("networks")?.call(&net::selection())?;
-            let is_it = match number {
-                Some(number) => !now.automatic && now.numeric.as_deref() == Some(number),
-                None => now.automatic,
-            };
             // It may have been so before.
-            Ok(if is_it { Seen::Done } else { Seen::Nothing })
-        })
+            Ok(if is_it(&now) { Seen::Done } else { Seen::Nothing })
+        })?;
+        Ok(true)
     }
 }
+
+/// How long a network that was chosen is looked for.
+const SHOWS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A network that was refused when it was chosen by hand: some sticks stay with the choice, and with no network.
 fn refused_choice(error: Error) -> Error {

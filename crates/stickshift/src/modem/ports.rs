@@ -95,7 +95,7 @@ impl Modem<'_> {
         })
     }
 
-    /// Has the stick show the chosen ports from its next start on.
+    /// Has the stick show the chosen ports from its next start on. Whether it says that it will: some tell what is in force until then.
     ///
     /// ```
     /// use stickshift::event::{Cancel, Session};
@@ -116,21 +116,25 @@ impl Modem<'_> {
     ///
     /// # Errors
     /// As [`choose_ports`](Self::choose_ports).
-    pub fn set_ports(&mut self, chosen: &ChosenPorts) -> Result<()> {
+    pub fn set_ports(&mut self, chosen: &ChosenPorts) -> Result<bool> {
         let command = match &chosen.setting {
             PortSettings { composition: Some(composition), .. } => ports::set_composition(composition),
             PortSettings { usb_mode, .. } => ports::set_usb_mode(usb_mode.unwrap_or(UsbMode(276))),
         };
         let command = command.map_err(|e| self.assess(e))?;
-        let Err(error) = self.only_at(SERVICE)?.run(&command) else { return Ok(()) };
-        self.after_trouble(error, |modem| {
-            // What was in force before may be told until the next start: only the new setting proves something.
-            let at = modem.only_at(SERVICE)?;
-            let is_set = match &chosen.setting {
-                PortSettings { composition: Some(wanted), .. } => at.run(&ports::composition())? == *wanted,
-                PortSettings { usb_mode, .. } => Some(at.run(&ports::usb_mode())?) == *usb_mode,
-            };
-            Ok(if is_set { Seen::Done } else { Seen::Nothing })
+        let Err(error) = self.only_at(SERVICE)?.run(&command) else {
+            return Ok(self.looking(|modem| modem.shows(chosen)).unwrap_or(false));
+        };
+        // What was in force before may be told until the next start: only the new setting proves something.
+        self.after_trouble(error, |modem| Ok(if modem.shows(chosen)? { Seen::Done } else { Seen::Nothing }))?;
+        Ok(true)
+    }
+
+    fn shows(&mut self, chosen: &ChosenPorts) -> Result<bool> {
+        let at = self.only_at(SERVICE)?;
+        Ok(match &chosen.setting {
+            PortSettings { composition: Some(wanted), .. } => at.run(&ports::composition())? == *wanted,
+            PortSettings { usb_mode, .. } => Some(at.run(&ports::usb_mode())?) == *usb_mode,
         })
     }
 }

@@ -17,6 +17,8 @@ use crate::modem::{Modem, Way};
 pub struct Deleted {
     /// What the stick said twice to have deleted, and lists all the same.
     pub still_listed: Vec<MessageId>,
+    /// The stick said that it deleted them, and its stores could not be read since.
+    pub unseen: bool,
 }
 
 impl Modem<'_> {
@@ -67,8 +69,8 @@ impl Modem<'_> {
 
     /// The stick accepted every deletion: another message than the wanted one may have gone.
     fn see_that_they_are_gone(&mut self, deletion: &Deletion) -> Result<Deleted> {
-        // Where the stores cannot be read now, the stick's word counts.
-        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
+        let unseen = Deleted { unseen: true, ..Deleted::default() };
+        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(unseen) };
         let left = deletion.left(&now);
         if left.is_empty() || !matches!(deletion.seen(&now), Seen::Untouched | Seen::Other(_)) {
             return self.confirmed(deletion, &now);
@@ -81,7 +83,7 @@ impl Modem<'_> {
             })?;
             return Ok(Deleted::default());
         }
-        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(Deleted::default()) };
+        let Ok(now) = self.looking(|modem| modem.messages()) else { return Ok(unseen) };
         self.confirmed(deletion, &now)
     }
 
@@ -91,7 +93,8 @@ impl Modem<'_> {
             let error = Error::new(ErrorKind::UnexpectedAnswer, what).with("lost", lost);
             self.after_trouble(error, |modem| Ok(deletion.seen(&modem.messages()?)))?;
         }
-        Ok(Deleted { still_listed: deletion.still_listed(now) })
+        let unseen = deletion.seen(now) == Seen::Nothing;
+        Ok(Deleted { still_listed: deletion.still_listed(now), unseen })
     }
 
     fn delete_places(&mut self, places: &[Place], accepted: &mut usize) -> Result<()> {
