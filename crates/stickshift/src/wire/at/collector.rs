@@ -66,6 +66,12 @@ const URC_NAMES: &[&str] = &[
     "+CRING",
 ];
 
+/// What lines of an identification begin with.
+const LABELS: [&str; 4] = ["Manufacturer:", "Model:", "Revision:", "IMEI:"];
+
+/// In hexadecimal digits. What is left of the line before a message is shorter.
+const SHORTEST_PDU: usize = 16;
+
 /// Where the running command stands after the bytes that came so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -435,7 +441,7 @@ impl Collector {
                 let ends = ends.max(usize::from(!held.gap.is_empty()));
                 self.held = Some(Held { text: [held.text, vec![b'\n'; ends], text].concat(), gap });
             }
-            Some(held) if held.gap.is_empty() && !self.begins_a_line(&line) => {
+            Some(held) if held.gap.is_empty() && !self.begins_a_line(&held, &line) => {
                 self.held = Some(Held { text: [held.text, text].concat(), gap });
             }
             before => {
@@ -456,9 +462,17 @@ impl Collector {
     }
 
     /// Whether a line is whole for certain, however closely an unsolicited line came before it.
-    fn begins_a_line(&self, line: &str) -> bool {
-        let own_name = |c: &Command| c.names.iter().any(|name| value_of(line, name).is_some());
-        self.final_of(line).is_some_and(|f| !f.may_grow()) || self.command.as_ref().is_some_and(own_name)
+    fn begins_a_line(&self, held: &Held, line: &str) -> bool {
+        let own_name = |text: &str| {
+            self.command.as_ref().is_some_and(|c| c.names.iter().any(|n| value_of(text, n).is_some()))
+        };
+        let of_a_message = self.command.as_ref().is_some_and(|c| c.has_name("+CMGL") || c.has_name("+CMGR"))
+            && is_hex(line)
+            && line.len() >= SHORTEST_PDU;
+        self.final_of(line).is_some_and(|f| !f.may_grow())
+            || own_name(line)
+            || LABELS.iter().any(|label| line.starts_with(label))
+            || of_a_message && own_name(&text_of(&held.text))
     }
 
     /// Whether the held line is a text that is waited for and whose closing quotation mark has not come.

@@ -227,3 +227,29 @@ proptest! {
         c.settle();
     }
 }
+
+/// Some sticks send no line end before what nobody asked for.
+#[test]
+fn a_report_between_two_lines_joins_none() {
+    for (command, bytes, lines) in [
+        (
+            "ATI",
+            "\r\nRevision: 21.157.31.00.174\r\n+CMTI: \"SM\",0\r\nIMEI: 861234567890123\r\n\r\nOK\r\n",
+            ["Revision: 21.157.31.00.174", "IMEI: 861234567890123"],
+        ),
+        (
+            "AT+CMGL=4",
+            "\r\n+CMGL: 1,1,,23\r\n+CMTI: \"SM\",3\r\n07912143658709F1040B91\r\n\r\nOK\r\n",
+            ["+CMGL: 1,1,,23", "07912143658709F1040B91"],
+        ),
+        (
+            "AT+CMGL=4",
+            "\r\n+CMGL: 1,1,,2\r\n+CMTI: \"SM\",3\r\n3\r\n07912143658709F1040B91\r\n\r\nOK\r\n",
+            ["+CMGL: 1,1,,23", "07912143658709F1040B91"],
+        ),
+    ] {
+        let (got, urcs) = digest(command, &[bytes.as_bytes()]);
+        assert_eq!(got.unwrap().lines, lines, "{command}");
+        assert_eq!(urcs.len(), 1);
+    }
+}
