@@ -1,8 +1,8 @@
 //! How to get a stick from its state after a failure to where its owner wants it: the text after the verdict.
 
+use stickshift::error::{Detail, Error, ErrorKind, Verdict};
 #[cfg(feature = "flash")]
-use stickshift::error::RefusalFamily;
-use stickshift::error::{Detail, Error, ErrorKind, Shows, Verdict};
+use stickshift::error::{RefusalFamily, Shows};
 #[cfg(feature = "flash")]
 use stickshift::flash::nak;
 
@@ -26,7 +26,9 @@ pub(crate) enum Work {
     Convert,
 }
 
+#[cfg(feature = "flash")]
 const RESUME: &str = "run the same command again with --resume";
+#[cfg(feature = "flash")]
 const UNRECORDED: &str = "let the journal be written (free space, its folder), and run the same command again from the start, without --resume";
 
 /// What to do with the stick that an error left behind: one sentence without a full stop.
@@ -106,34 +108,54 @@ fn recoverable(error: &Error, work: Work) -> String {
         }
         _ => {}
     }
+    #[cfg(feature = "flash")]
+    if let Some(way_back) = of_firmware(error, work) {
+        return way_back;
+    }
+    match work {
+        Work::Switch => {
+            "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
+                .into()
+        }
+        Work::Online => "what it has now is in the facts; run the same command again".into(),
+        Work::Talk if error.facts().is_empty() => {
+            "a part of what was asked for was done, the rest was not".into()
+        }
+        Work::Talk => "a part of the change was made: the facts show the present state".into(),
+        _ => "unplug it, plug it in again, and run the same command again".into(),
+    }
+}
+
+/// Where firmware was on its way.
+#[cfg(feature = "flash")]
+fn of_firmware(error: &Error, work: Work) -> Option<String> {
     let again = match error.kind() {
         ErrorKind::JournalMismatch => {
-            return "use the stick and the files of the interrupted run, and run it again with --resume"
-                .into();
+            return Some(
+                "use the stick and the files of the interrupted run, and run it again with --resume".into(),
+            );
         }
         ErrorKind::FileUnwritable => format!("free some space for the journal, then {RESUME}"),
         _ if error.has(&Detail::Unrecorded) => UNRECORDED.to_owned(),
         ErrorKind::ImageMismatch => {
-            return "unplug it and plug it in again; with an image that is made for this model, run the same command again".into();
+            return Some("unplug it and plug it in again; with an image that is made for this model, run the same command again".into());
         }
         ErrorKind::SignatureRefused => {
-            return "the partitions before it are written; flash an image that the stick accepts, from the start (without --resume)"
-                .into();
+            return Some("the partitions before it are written; flash an image that the stick accepts, from the start (without --resume)".into());
         }
         ErrorKind::RequestRefused if is_for_good(error) => {
-            return "the partitions before it are written; flash an image that is made for this stick, from the start (without --resume)"
-                .into();
+            return Some("the partitions before it are written; flash an image that is made for this stick, from the start (without --resume)".into());
         }
         ErrorKind::VersionMismatch
             if work == Work::Convert
                 && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
         {
-            return "it works, but with other firmware than intended: run the same command again without --resume".into();
+            return Some("it works, but with other firmware than intended: run the same command again without --resume".into());
         }
         _ => RESUME.to_owned(),
     };
     let loader = "`stickshift load LOADER`";
-    match (work, error.place_shows()) {
+    Some(match (work, error.place_shows()) {
         (Work::Convert, Some(Shows::Nothing)) => format!("plug it into the same USB port again, and {again}"),
         (Work::Convert, Some(Shows::BootRom)) if error.is(ErrorKind::LoaderNotStarted) => {
             "unplug it, plug it in with the boot pin grounded, and run the same command again with --resume and the loader made for this model"
@@ -154,17 +176,8 @@ fn recoverable(error: &Error, work: Work) -> String {
             let model = if error.is(ErrorKind::LoaderNotStarted) { " with the loader made for this model" } else { "" };
             format!("its flash is unchanged; unplug it, plug it in with the boot pin grounded, and run the same command again{model}")
         }
-        (Work::Switch, _) => {
-            "unplug it and plug it in again to restart it; then run again, with another --to or --message if this one did not work"
-                .into()
-        }
-        (Work::Online, _) => "what it has now is in the facts; run the same command again".into(),
-        (Work::Talk, _) if error.facts().is_empty() => {
-            "a part of what was asked for was done, the rest was not".into()
-        }
-        (Work::Talk, _) => "a part of the change was made: the facts show the present state".into(),
-        (Work::Other, _) => "unplug it, plug it in again, and run the same command again".into(),
-    }
+        _ => return None,
+    })
 }
 
 /// Whether the stick would refuse the same request again.
@@ -172,11 +185,6 @@ fn recoverable(error: &Error, work: Work) -> String {
 fn is_for_good(error: &Error) -> bool {
     let code = error.refusal_of(RefusalFamily::Download).and_then(|code| u8::try_from(code).ok());
     code.is_some_and(nak::is_for_good)
-}
-
-#[cfg(not(feature = "flash"))]
-fn is_for_good(_: &Error) -> bool {
-    false
 }
 
 fn unknown(error: &Error, work: Work) -> String {
@@ -188,10 +196,13 @@ fn unknown(error: &Error, work: Work) -> String {
     }
     let look = "unplug it, wait five seconds, plug it in again, and check `stickshift list`";
     match (work, error.place_shows()) {
+        #[cfg(feature = "flash")]
         (Work::Convert | Work::Flash, Some(Shows::Download | Shows::BootRom)) => RESUME.to_owned(),
+        #[cfg(feature = "flash")]
         (Work::Convert | Work::Flash, _) => format!(
             "{look}; if its modem or web interface appears it works, else {RESUME} (with the boot pin grounded if its LED stays dark)"
         ),
+        #[cfg(feature = "flash")]
         (Work::Load, _) => {
             "`stickshift list` shows whether it is in download mode; if not, plug it in with the boot pin grounded and run the same command again"
                 .into()
@@ -208,7 +219,7 @@ fn unknown(error: &Error, work: Work) -> String {
         (Work::Online, _) => {
             "it may be connected still: run `stickshift online down` with the stick in the same USB port".into()
         }
-        (Work::Switch | Work::Other, _) => look.to_owned(),
+        _ => look.to_owned(),
     }
 }
 
