@@ -28,7 +28,7 @@ pub use data::{DataKind, Ports};
 pub use decode::decode;
 pub use report::{Outcome, status_words};
 pub use submit::{Pdu, plain_number, submit};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, date_and_time};
 pub use ussd::{pack_ussd, ussd_text};
 
 /// Most parts that one long message can have.

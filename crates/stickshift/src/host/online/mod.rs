@@ -15,6 +15,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::tz::Offset;
+
 use crate::atomic_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Cancel;
@@ -28,6 +30,7 @@ use crate::online::probe::{Answer, Probe};
 use crate::online::record::{Record, Usage, VERSION};
 use crate::online::stay::Per;
 use crate::stick::{Place, Stick};
+use crate::wire::pdu::date_and_time;
 
 use kept::Kept;
 use netlink::{Netlink, News};
@@ -409,12 +412,14 @@ impl Computer for SysComputer {
     }
 
     fn period(&mut self, per: Per) -> String {
-        let today = jiff::Zoned::now().date();
-        match per {
-            Per::Run => String::new(),
-            Per::Day => today.to_string(),
-            Per::Month => format!("{:04}-{:02}", today.year(), today.month()),
-        }
+        let mut now = date_and_time(Offset::UTC.to_datetime(jiff::Timestamp::now()), 'T');
+        // Of 2026-11-20T13:00:50.
+        now.truncate(match per {
+            Per::Run => 0,
+            Per::Day => 10,
+            Per::Month => 7,
+        });
+        now
     }
 
     fn reset_port(&mut self, place: &Place) -> Result<()> {

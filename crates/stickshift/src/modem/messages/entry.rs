@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use serde::Serialize;
 
-use crate::wire::pdu::Timestamp;
+use crate::wire::pdu::{Timestamp, date_and_time};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -169,7 +169,7 @@ impl ShortMessage {
         self.seconds = time.seconds();
         self.clock = match (&self.time, time.local()) {
             (Some(time), _) => time.replacen('T', " ", 1),
-            (None, Some(local)) => format!("{} (time zone unknown)", local.to_string().replacen('T', " ", 1)),
+            (None, Some(local)) => format!("{} (time zone unknown)", date_and_time(local, ' ')),
             (None, None) if time.is_blank() => String::new(),
             (None, None) => format!("no time (stored as {time})"),
         };
