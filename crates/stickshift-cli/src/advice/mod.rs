@@ -137,6 +137,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = cause.to_owned();
         help = next.into();
     }
+    if error.is(ErrorKind::Interrupted) && verdict == Verdict::Unknown {
+        help = first_look(tried.verb).unwrap_or(general).into();
+    }
     if let Some(next) = error.next_step() {
         help = next.into();
     }
@@ -159,6 +162,17 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         (_, None) => exit,
     };
     Advice { cause, help, exit }
+}
+
+/// What to look at after an interruption that left it open what the stick did: the same command again may do it twice.
+fn first_look(verb: &str) -> Option<&'static str> {
+    match verb {
+        "pin" => {
+            Some("`stickshift pin status` shows whether a try was counted: look before you send a code again")
+        }
+        "at" | "network" | "ports" | "sms" | "ussd" => Some("see what came of it before you run it again"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::Result;
+use stickshift::error::{Result, Verdict};
 use stickshift::modem::{LastTry, PinUse, SimStatus};
 
 use crate::context::Context;
@@ -73,6 +73,8 @@ pub(crate) fn run(context: &mut Context, args: PinArgs) -> Result<()> {
         context.output.finish(&Shown(before));
         return Ok(());
     }
+    let waited_for = args.verb.with(&Codes::default()).is_waited_for(&before.state);
+    waited_for.map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     let name = if args.verb == PinVerb::Unblock { "PUK" } else { "PIN" };
     match args.verb.with(&Codes::default()).tries_left(&before) {
         Some(left) => context.output.say(&format!("tries of the {name} left: {left}")),

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde::Serialize;
 use stickshift::clean;
 use stickshift::error::Result;
 use stickshift::hex;
 use stickshift::modem::{Draft, EntryKind, MessageId, MessageList, ShortMessage, SkippedStore, Submission};
+use stickshift::wire::pdu::date_and_time;
 
 use crate::context::Context;
 use crate::output::Report;
@@ -79,9 +80,7 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
         }
         SmsVerb::Send { to, text } => {
             let now = Timestamp::now();
-            // Not strftime: it is 50 KB of program.
-            let utc = TimeZone::UTC.to_datetime(now);
-            let date = format!("{} {:.0}", utc.date(), utc.time());
+            let date = date_and_time(Offset::UTC.to_datetime(now), ' ');
             let draft = Draft { to: &to, text: &text, mark: now.as_second() as u8, date: &date };
             let sent = modem.send_message(draft)?;
             tell_second_look(context, &modem);
@@ -97,7 +96,10 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             if outcome.unseen || !outcome.still_listed.is_empty() {
                 context.output.outcome_is(Outcome::Sent);
             }
-            let gone = |id: &MessageId| !outcome.still_listed.contains(id);
+            let is = |id: &MessageId, other: &MessageId| {
+                id.number == other.number && id.store.as_ref().is_none_or(|_| id.store == other.store)
+            };
+            let gone = |id: &MessageId| !outcome.still_listed.iter().any(|listed| is(id, listed));
             context.output.finish(&Deleted { deleted: ids.into_iter().filter(gone).collect() });
         }
     }

@@ -161,9 +161,11 @@ impl PinUse<'_> {
         if self.unblocks() { status.puk_tries } else { status.pin_tries }
     }
 
+    /// Whether the stick would take it for what it is. Whoever asks the owner for a code looks first.
+    ///
     /// # Errors
     /// What keeps it from being sent: there is no SIM, or the stick waits for another code.
-    fn is_waited_for(self, state: &SimCondition) -> Result<()> {
+    pub fn is_waited_for(self, state: &SimCondition) -> Result<()> {
         use SimCondition as S;
         let (kind, what) = match (self, state) {
             (_, S::Absent) => (ErrorKind::NoSim, "the stick has no SIM"),
