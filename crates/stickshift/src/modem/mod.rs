@@ -71,6 +71,7 @@ pub use messages::{
 pub use network::{HeardNetwork, RadioSettings};
 pub use ports::{ChosenPorts, PortSettings, PortsWanted};
 pub use signal::Reception;
+#[cfg(feature = "online")]
 pub(crate) use sim::locked;
 pub use sim::{LastTry, PinUse, SimCondition, SimStatus};
 pub use web::Login;
