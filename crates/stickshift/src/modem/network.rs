@@ -380,8 +380,11 @@ impl Modem<'_> {
             let Some(now) = modem.network_by_number()? else { return Ok(Seen::Nothing) };
             Ok(match (is_it(&now), number) {
                 (true, _) => Seen::Done,
-                // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.)
-                (false, Some(_)) if refused && before.as_ref() == Some(&now) => Seen::Untouched,
+                // Not in force, so the refusal left nothing. (Without one, the choice may still be on its way.) A choice by hand is
+                // told, also where it was so before.
+                (false, Some(_)) if refused && now.automatic && before.as_ref() == Some(&now) => {
+                    Seen::Untouched
+                }
                 (false, Some(_)) if refused && before.is_some() => {
                     let chosen = if now.automatic { "by the stick" } else { "by hand" };
                     let on = now.name.as_deref().unwrap_or("no network");
