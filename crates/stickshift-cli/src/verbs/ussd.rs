@@ -28,7 +28,7 @@ pub(crate) struct UssdArgs {
     /// The code, then your answers to the network's prompts, in order; a USB port path at the end is the stick's
     #[arg(value_name = "CODE", required = true)]
     codes: Vec<String>,
-    /// Send codes in this form only: packed, plain or ucs2 (default: packed, then plain)
+    /// Send codes in this form only: packed, plain or ucs2 (default: that of the stick's maker, then the other of the first two)
     #[arg(long, value_name = "FORM")]
     coding: Option<CodeForm>,
     #[command(flatten)]

@@ -44,6 +44,15 @@ impl Coding {
     /// Every form.
     pub const ALL: [Coding; 3] = [Coding::Packed, Coding::Plain, Coding::Ucs2];
 
+    /// The forms to try, in this order, on a stick of this maker (`AT+CGMI`): Huawei's want packed codes, others send such digits to the
+    /// network as they are, and the standard has plain ones.
+    pub fn tried(maker: &str) -> [Coding; 2] {
+        match maker.is_empty() || maker.to_ascii_lowercase().contains("huawei") {
+            true => [Coding::Packed, Coding::Plain],
+            false => [Coding::Plain, Coding::Packed],
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Coding::Packed => "packed",
@@ -144,23 +153,17 @@ fn is_tail(after: &str) -> bool {
 
 /// Sends a code, or a reply within a dialogue, and waits for the network's word. Gives the form in which the code went through, too.
 ///
-/// Many sticks want the code as packed 7-bit in hexadecimal, others as plain text: where `coding` is not given, packed is tried first and
-/// plain after it, when the stick refuses it or the network does not know it, for it may have been sent the hexadecimal digits.
+/// The code goes out in the first of `forms`, and in the next one where the stick refuses it or the network does not know it: it may have been
+/// sent digits in place of the code.
 /// `is_reply`: the code answers a question of the network, and is not sent when the network has ended the dialogue meanwhile: it would be
 /// taken for a code.
 ///
 /// # Errors
 /// `Usage` for a code that cannot be written; `AtRefused`, also when the refusal comes after the command was accepted; `Timeout` when the
 /// network says nothing (the dialogue is cancelled).
-pub fn ask(at: &mut At<'_>, code: &str, coding: Option<Coding>, is_reply: bool) -> Result<(Reply, Coding)> {
-    let forms = match coding {
-        Some(coding) => vec![(coding, coding.command(code)?)],
-        None => vec![
-            (Coding::Packed, Coding::Packed.command(code)?),
-            (Coding::Plain, Coding::Plain.command(code)?),
-        ],
-    };
-    let last = forms.len() - 1;
+pub fn ask(at: &mut At<'_>, code: &str, forms: &[Coding], is_reply: bool) -> Result<(Reply, Coding)> {
+    let forms = forms.iter().map(|form| Ok((*form, form.command(code)?))).collect::<Result<Vec<_>>>()?;
+    let last = forms.len().saturating_sub(1);
     for (turn, (coding, command)) in forms.into_iter().enumerate() {
         // An old report is no answer to this code. A port that never stops reporting is not waited for.
         let quiet_by = at.now() + OLD_REPORTS;

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::at::ussd::{self, ReplyKind};
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::at::{At, identify};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::hilink;
 use crate::link::Changes;
@@ -80,16 +81,17 @@ impl Modem<'_> {
         let form = self.code_form;
         let is_reply = std::mem::take(&mut self.code_asked);
         let answer = match &mut self.way {
-            Way::At(at) => match ussd::ask(at, code, form, is_reply) {
+            Way::At(at) => match ask_over_at(at, code, form, is_reply) {
                 Ok((reply, form)) => {
                     if reply.kind == ReplyKind::NotSupported {
-                        let what = "the network does not know this code";
-                        return Err(
-                            before.assess(Error::new(ErrorKind::AtRefused, what).with("code", "+CUSD: 4"))
-                        );
+                        let error = unread("the network does not know this code");
+                        return Err(before.assess(error.with("code", "+CUSD: 4")));
                     }
                     self.code_form = Some(form);
-                    answered(reply)
+                    match (reply.kind, &reply.text) {
+                        (ReplyKind::Ended, None) => Err(unread(ENDED)),
+                        _ => answered(reply),
+                    }
                 }
                 Err(e) => Err(e),
             },
@@ -134,6 +136,20 @@ impl Modem<'_> {
     }
 }
 
+/// Sends a code, or a reply, in the form that is known, or in those that sticks of its maker take.
+fn ask_over_at(
+    at: &mut At<'_>,
+    code: &str,
+    form: Option<CodeForm>,
+    is_reply: bool,
+) -> Result<(ussd::Reply, CodeForm)> {
+    if let Some(form) = form {
+        return ussd::ask(at, code, &[form], is_reply);
+    }
+    let maker = at.run_if_known(&identify::manufacturer())?.unwrap_or_default();
+    ussd::ask(at, code, &CodeForm::tried(&maker), is_reply)
+}
+
 /// Sends a code, or a reply within a dialogue: packed 7-bit where it can be, UCS2 otherwise.
 fn ask_over_mbim(mbim: &mut Mbim<'_>, code: &str, is_reply: bool) -> Result<ussd::Reply> {
     let (scheme, payload) = match pdu::pack_ussd(code) {
@@ -156,11 +172,22 @@ fn ask_over_mbim(mbim: &mut Mbim<'_>, code: &str, is_reply: bool) -> Result<ussd
     Ok(ussd::Reply { kind, text })
 }
 
+const ENDED: &str = "the network ended the session without an answer";
+
+/// A code that the network did not read as one: over AT it may have gone out in a form that was not meant.
+fn unread(what: &str) -> Error {
+    let cause =
+        "the operator has no such code, or the stick sent it in a form that the network does not read";
+    let next = "ask the operator for the code; `stickshift ussd --coding plain`, packed or ucs2 sends it in one form only";
+    let kind = ErrorKind::AtRefused;
+    Error::new(kind, what).because(Error::new(kind, cause)).detail(Detail::NextStep(next))
+}
+
 /// The network's word as an answer, or as the failure that it is.
 fn answered(reply: ussd::Reply) -> Result<CodeAnswer> {
     let refused = |what: &str| Err(Error::new(ErrorKind::AtRefused, what));
     match (reply.kind, reply.text) {
-        (ReplyKind::Ended, None) => refused("the network ended the session without an answer"),
+        (ReplyKind::Ended, None) => refused(ENDED),
         (ReplyKind::TakenByAnother, None) => {
             refused("another program on the stick took the network's answer to the code")
         }

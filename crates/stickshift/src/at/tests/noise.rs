@@ -131,11 +131,13 @@ fn dialogues_with_noise() {
     assert_eq!(sent, [Some(42)]);
     let reply =
         noisy(&[("AT+CUSD=1,\"AA180C3602\",15", b"\r\nOK\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n")], |at| {
-            ussd::ask(at, "*100#", None, false)
+            ussd::ask(at, "*100#", &ussd::Coding::tried("huawei"), false)
         });
     assert_eq!((reply.0.kind, reply.0.text.as_deref()), (ReplyKind::Done, Some("Hello")));
     const MENU: &[u8] = b"\r\nOK\r\n\r\n+CUSD: 1,\"Menu\r\n1 OK\r\nOK\",15\r\n";
-    let reply = noisy(&[("AT+CUSD=1,\"AA180C3602\",15", MENU)], |at| ussd::ask(at, "*100#", None, false));
+    let reply = noisy(&[("AT+CUSD=1,\"AA180C3602\",15", MENU)], |at| {
+        ussd::ask(at, "*100#", &ussd::Coding::tried("huawei"), false)
+    });
     assert_eq!(reply.0.text.as_deref(), Some("Menu\n1 OK\nOK"));
     noisy(&[("AT+CPIN=\"1234\"", OK)], |at| at.run(&sim::enter("1234")));
     let state = noisy(&[("AT+CPIN?", b"\r\n+CPIN: READY\r\n\r\nOK\r\n")], sim::wait_state);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::modem::Modem;
 
 /// Asks for `*100#` a stick that answers `answers` in turn.
 fn ask(answers: &[(&str, &str)]) -> Result<(ussd::Reply, ussd::Coding)> {
@@ -9,7 +10,7 @@ fn ask(answers: &[(&str, &str)]) -> Result<(ussd::Reply, ussd::Coding)> {
         turn += 1;
         answer.as_bytes().to_vec()
     });
-    ussd::ask(&mut At::new(&mut port), "*100#", None, false)
+    ussd::ask(&mut At::new(&mut port), "*100#", &ussd::Coding::tried("huawei"), false)
 }
 
 const PACKED: &str = "AT+CUSD=1,\"AA180C3602\",15";
@@ -39,7 +40,7 @@ fn ussd_packed_and_plain() {
         b"\r\nOK\r\n\r\n+CUSD: 0,\"x\",15\r\n".to_vec()
     });
     for coding in ussd::Coding::ALL {
-        ussd::ask(&mut At::new(&mut port), "*1#", Some(coding), false).unwrap();
+        ussd::ask(&mut At::new(&mut port), "*1#", &[coding], false).unwrap();
     }
     drop(port);
     assert_eq!(told, ["AT+CUSD=1,\"AAD808\",15", "AT+CUSD=1,\"*1#\",15", "AT+CUSD=1,\"002A00310023\",72"]);
@@ -96,7 +97,8 @@ fn ussd_texts_of_several_lines() {
         }
     }
     let mut port = Port::new(|_| b"\r\nOK\r\n\r\n+CUSD: 0,\"Cr\xe9dit 5\",15\r\n".to_vec());
-    let (reply, _) = ussd::ask(&mut At::new(&mut port), "*100#", None, false).unwrap();
+    let (reply, _) =
+        ussd::ask(&mut At::new(&mut port), "*100#", &ussd::Coding::tried("huawei"), false).unwrap();
     assert_eq!(reply.text.as_deref(), Some("Crédit 5"));
 }
 
@@ -109,7 +111,8 @@ fn ussd_that_fails_late() {
                     if line == "AT+CUSD=2" { ok(&[]) } else { format!("\r\nOK\r\n{late}").into_bytes() }
                 },
             );
-        let e = ussd::ask(&mut At::new(&mut port), "*100#", None, false).unwrap_err();
+        let e =
+            ussd::ask(&mut At::new(&mut port), "*100#", &ussd::Coding::tried("huawei"), false).unwrap_err();
         assert!(e.is(ErrorKind::AtRefused) && e.fact("code") == Some("cme 30"), "{e:?}");
         assert!(port.now < Duration::from_secs(10), "it was waited for");
     }
@@ -125,9 +128,42 @@ fn a_reply_to_a_dialogue_that_is_over_is_not_sent() {
         b"\r\nOK\r\n\r\n+CUSD: 1,\"Menu\",15\r\n\r\n+CUSD: 2\r\n".to_vec()
     });
     let mut at = At::new(&mut port);
-    assert_eq!(ussd::ask(&mut at, "*1#", None, false).unwrap().0.kind, ReplyKind::ReplyExpected);
-    let e = ussd::ask(&mut at, "1", None, true).unwrap_err();
+    assert_eq!(
+        ussd::ask(&mut at, "*1#", &ussd::Coding::tried("huawei"), false).unwrap().0.kind,
+        ReplyKind::ReplyExpected
+    );
+    let e = ussd::ask(&mut at, "1", &ussd::Coding::tried("huawei"), true).unwrap_err();
     assert!(e.is(ErrorKind::AtRefused) && e.what().contains("ended the dialogue"), "{e:?}");
     drop(port);
     assert_eq!(told.len(), 1, "{told:?}");
+}
+
+/// The standard has plain codes; a stick of Huawei's takes them packed, and others would send the digits to the network.
+#[test]
+fn the_form_that_is_tried_first_is_that_of_the_maker() {
+    for (maker, first) in [
+        (Some("huawei"), PACKED),
+        (Some("HUAWEI"), PACKED),
+        (Some("ZTE CORPORATION"), PLAIN),
+        (Some("Quectel"), PLAIN),
+        (Some(""), PACKED),
+        (None, PACKED),
+    ] {
+        let mut told = Vec::new();
+        let mut port = Port::new(|line| {
+            told.push(line.to_owned());
+            match (line, maker) {
+                ("AT+CGMI", Some(maker)) => ok(&[maker]),
+                ("AT+CGMI", None) => b"\r\nERROR\r\n".to_vec(),
+                _ => b"\r\nOK\r\n\r\n+CUSD: 0,\"C8329BFD06\",15\r\n".to_vec(),
+            }
+        });
+        let mut modem = Modem::from_at(At::new(&mut port));
+        assert_eq!(modem.ask_code("*100#").unwrap().text, "Hello");
+        // Asked once for all codes.
+        modem.ask_code("*100#").unwrap();
+        drop(modem);
+        drop(port);
+        assert_eq!(told, ["AT+CGMI", first, first], "{maker:?}");
+    }
 }
