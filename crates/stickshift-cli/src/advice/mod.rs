@@ -64,7 +64,13 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     let (usual, general, exit) = general::for_kind(error.kind());
     let mut usual = usual.to_owned();
     let mut help = Cow::Borrowed(general);
-    if let Some(row) = table::row(tried.verb, tried.way, error.kind()) {
+    // The port answered others before it.
+    let one_command = error.is(ErrorKind::Timeout)
+        && table::BY_PORT.contains(&tried.verb)
+        && error.fact("command").is_some();
+    if one_command {
+        usual = "the stick answers other commands: this one takes it longer, or it hangs since".to_owned();
+    } else if let Some(row) = table::row(tried.verb, tried.way, error.kind()) {
         if !row.cause.is_empty() {
             usual = row.cause.to_owned();
         }

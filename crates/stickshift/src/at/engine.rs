@@ -13,8 +13,11 @@ pub const USUAL: Duration = Duration::from_secs(5);
 /// How long commands that talk to the network or the SIM may take.
 pub const PATIENT: Duration = Duration::from_secs(60);
 
-/// How long a stick that says it is busy is asked again.
+/// How long a stick that says it is busy is asked again, all commands together.
 const BUSY_FOR: Duration = Duration::from_secs(15);
+
+/// After so long the stick is busy anew.
+const BUSY_ANEW: Duration = Duration::from_secs(120);
 
 /// Longest command: what fits a cdc-wdm message with room to spare (section 3.1).
 const COMMAND_LIMIT: usize = 1000;
@@ -32,6 +35,8 @@ pub struct At<'l> {
     urcs: Vec<String>,
     /// A command was given up: its answer may still come and must not be taken for the next one's.
     stale: bool,
+    /// Since when the stick says that it is busy.
+    busy_since: Option<Moment>,
     effects: Effects,
 }
 
@@ -58,7 +63,8 @@ struct Line<'a> {
 impl<'l> At<'l> {
     /// Over `link`, which no one else reads.
     pub fn new(link: &'l mut dyn ByteLink) -> Self {
-        At { link, collector: Collector::new(), urcs: Vec::new(), stale: false, effects: Effects::default() }
+        let (collector, effects) = (Collector::new(), Effects::default());
+        At { link, collector, urcs: Vec::new(), stale: false, busy_since: None, effects }
     }
 
     /// Commands stop waiting when `cancel` is raised.
@@ -87,13 +93,16 @@ impl<'l> At<'l> {
 
     /// Sends `AT` until it is answered: right after enumeration a port swallows its input, and after a command that was
     /// given up its answer may still come. The last try asks for words: a digit for a result is lost where an unsolicited line follows
-    /// it closely.
+    /// it closely. Before it, ESC ends a message that another program began and left.
     ///
     /// # Errors
     /// `Timeout` when nothing answers; as [`command`](Self::command) otherwise.
     pub fn wake(&mut self) -> Result<()> {
         self.stale = false;
         for attention in ["AT", "AT", "ATV1"] {
+            if attention != "AT" {
+                self.link.write(&[ESC]).map_err(|e| self.assess(e))?;
+            }
             let late = self.link.drain(Duration::from_millis(50), Duration::from_secs(2));
             let late = late.map_err(|e| self.assess(e))?;
             // An endless stream here is somebody else's problem: unsolicited lines are what is wanted of it.
@@ -269,12 +278,21 @@ impl<'l> At<'l> {
 
     /// As [`exchange`](Self::exchange), again while the stick says that it is busy: after a start its SIM is being read.
     fn patiently(&mut self, line: Line<'_>) -> Result<Answer> {
-        let patient = self.link.now() + BUSY_FOR;
+        let mut was_busy = false;
         loop {
             let answer = self.exchange(line)?;
             // Of several commands the first may have been carried out.
-            let again = refusal::is_busy(&answer.result) && !typed::is_several(line.command);
-            if !again || self.link.now() >= patient {
+            if !refusal::is_busy(&answer.result) || typed::is_several(line.command) {
+                if was_busy {
+                    self.busy_since = None;
+                }
+                return Ok(answer);
+            }
+            was_busy = true;
+            let now = self.link.now();
+            let since = *self.busy_since.get_or_insert(now);
+            let since = if now >= since + BUSY_ANEW { *self.busy_since.insert(now) } else { since };
+            if now >= since + BUSY_FOR {
                 return Ok(answer);
             }
             self.check()?;

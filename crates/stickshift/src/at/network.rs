@@ -43,6 +43,10 @@ pub enum RegistrationState {
     Unknown,
     /// Registered with another operator's network.
     Roaming,
+    /// Registered for short messages alone.
+    Messages,
+    /// On a network for emergency calls alone.
+    Emergency,
 }
 
 /// The answer to `AT+CREG?` and its likes. Huawei's never tell the radio technology here.
@@ -90,12 +94,14 @@ pub fn registration(domain: Domain) -> Command<Registration> {
 fn read_registration(fields: &[&str]) -> Result<Registration> {
     let state = match number(fields, 1) {
         Some(0) => RegistrationState::Idle,
-        // 6, 7, 9 and 10: registered for messages alone, or with the older network preferred.
-        Some(1 | 6 | 9) => RegistrationState::Home,
+        // 9 and 10: registered, with the older network preferred.
+        Some(1 | 9) => RegistrationState::Home,
         Some(2) => RegistrationState::Searching,
         Some(3) => RegistrationState::Denied,
-        Some(4 | 8) => RegistrationState::Unknown,
-        Some(5 | 7 | 10) => RegistrationState::Roaming,
+        Some(4) => RegistrationState::Unknown,
+        Some(5 | 10) => RegistrationState::Roaming,
+        Some(6 | 7) => RegistrationState::Messages,
+        Some(8) => RegistrationState::Emergency,
         _ => {
             return Err(Error::new(
                 ErrorKind::UnexpectedAnswer,
@@ -139,6 +145,8 @@ impl Access {
 pub struct Operator {
     /// Whether the stick chooses by itself.
     pub automatic: bool,
+    /// Whether it was told to leave the network.
+    pub left: bool,
     /// Name or number; `None` when it is on no network.
     pub name: Option<String>,
     /// Radio technology.
@@ -156,6 +164,7 @@ pub fn operator() -> Command<Operator> {
         };
         Ok(Operator {
             automatic: mode == 0,
+            left: mode == 2,
             name: text(fields, 2).map(|name| readable(&name)),
             access: number(fields, 3).map(Access),
         })

@@ -13,9 +13,9 @@
 //! assert_eq!(sim::state().effect, Effect::Reads);
 //! ```
 
-use crate::at::{At, Command, PATIENT, fields_of, number, unexpected};
-use crate::error::{ErrorKind, Result};
-use crate::wire::at::{Answer, fields};
+use crate::at::{At, Command, PATIENT, USUAL, fields_of, number, unexpected};
+use crate::error::{Effect, ErrorKind, Result};
+use crate::wire::at::{Answer, Final, fields};
 
 /// What the SIM waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,16 +113,27 @@ pub fn tries_of_quectel() -> Command<CodeTries> {
     })
 }
 
-/// `AT+ZPINPUK=?`: the same on ZTE's sticks: PIN, PUK.
-pub fn tries_of_zte() -> Command<CodeTries> {
-    Command::new("AT+ZPINPUK=?", |answer| {
-        let f = fields_of(answer, "+ZPINPUK", "tries left")?;
-        told(CodeTries { pin: number(&f, 0), puk: number(&f, 1) }, answer)
-    })
+/// The same on modems of other makers, as numbers in a row: the command, and which of them are for the PIN and the PUK. ZTE, SIMCom, u-blox, Ericsson.
+const ROWS: &[(&str, usize, usize)] =
+    &[("AT+ZPINPUK=?", 0, 1), ("AT+SPIC", 0, 1), ("AT+UPINCNT", 0, 2), ("AT*EPIN?", 0, 1)];
+
+/// Tries left by one of [`ROWS`].
+fn tries_in_a_row(command: &str, answer: &Answer) -> Option<CodeTries> {
+    let &(command, pin, puk) = ROWS.iter().find(|row| row.0 == command)?;
+    let name = command[2..].trim_end_matches(['=', '?']);
+    let numbers = fields(answer.value(name)?);
+    let tries = CodeTries { pin: number(&numbers, pin), puk: number(&numbers, puk) };
+    (tries != CodeTries::default()).then_some(tries)
 }
 
 fn told(tries: CodeTries, answer: &Answer) -> Result<CodeTries> {
     if tries == CodeTries::default() { Err(unexpected("tries left", answer)) } else { Ok(tries) }
+}
+
+/// The commands of [`code_tries`], in their order.
+pub fn tries_commands() -> Vec<String> {
+    let named = [tries().text, tries_by_standard().text, tries_of_quectel().text];
+    named.into_iter().chain(ROWS.iter().map(|row| row.0.to_owned())).collect()
 }
 
 /// Tries left, by whichever command the stick knows. What it answers first says more than the rest.
@@ -133,8 +144,16 @@ pub fn code_tries(at: &mut At<'_>) -> Result<(Option<SimState>, CodeTries)> {
     if let Some(tries) = at.run_if_known(&tries())? {
         return Ok((Some(tries.state), CodeTries { pin: tries.pin, puk: tries.puk }));
     }
-    for command in [tries_by_standard(), tries_of_quectel(), tries_of_zte()] {
+    for command in [tries_by_standard(), tries_of_quectel()] {
         if let Some(tries) = at.run_if_known(&command)? {
+            return Ok((None, tries));
+        }
+    }
+    for (command, ..) in ROWS {
+        let answer = at.command(command, Effect::Reads, USUAL)?;
+        if answer.result == Final::Ok
+            && let Some(tries) = tries_in_a_row(command, &answer)
+        {
             return Ok((None, tries));
         }
     }

@@ -62,6 +62,23 @@ pub fn list() -> Command<Vec<Stored>> {
     Command::new("AT+CMGL=4", |answer| Ok(listed(&answer.lines))).that(Effect::Changes).within(PATIENT)
 }
 
+/// What a list gave before it broke off, and the refusal that it broke off with.
+///
+/// # Errors
+/// As [`At::run`] where it gave nothing.
+pub fn list_as_far_as_it_goes(at: &mut At<'_>) -> Result<(Vec<Stored>, Option<Error>)> {
+    let command = list();
+    let answer = at.command(&command.text, command.effect, command.timeout)?;
+    if answer.result == Final::Ok {
+        return Ok((listed(&answer.lines), None));
+    }
+    let refused = at.refused(&command.text, &answer.result);
+    match listed(&answer.lines) {
+        nothing if nothing.is_empty() => Err(refused),
+        stored => Ok((stored, Some(refused))),
+    }
+}
+
 /// `AT+CMGR=`: one stored message; `None` when the place is empty.
 pub fn read(index: u16) -> Command<Option<Stored>> {
     Command::new(format!("AT+CMGR={index}"), |answer| {

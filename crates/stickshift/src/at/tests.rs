@@ -19,6 +19,7 @@ use crate::wire::pdu::{Body, Message};
 mod full_store;
 mod messages;
 mod noise;
+mod standing;
 mod ussd_answers;
 mod verdicts;
 mod waiting;
@@ -233,7 +234,6 @@ fn sim_states_and_tries() {
     let lines = ["+CPINR: SIM PIN,3,3", "+CPINR: SIM PUK,10,10", "+CPINR: SIM PIN2,0,3"];
     assert_eq!(run(&sim::tries_by_standard(), &ok(&lines)), both);
     assert_eq!(run(&sim::tries_of_quectel(), &ok(&["+QPINC: \"SC\",3,10", "+QPINC: \"P2\",3,9"])), both);
-    assert_eq!(run(&sim::tries_of_zte(), &ok(&["+ZPINPUK: 3,10"])), both);
     assert!(run(&sim::pin_enabled(), &ok(&["+CLCK: 1"])));
     assert!(!run(&sim::pin_enabled(), &ok(&["+CLCK: 0"])));
 }

@@ -71,6 +71,9 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("+CPINR", Nothing, All),
     ("+QPINC", Nothing, All),
     ("+ZPINPUK", Nothing, All),
+    ("+SPIC", Nothing, All),
+    ("+UPINCNT", Nothing, All),
+    ("*EPIN", Nothing, All),
     ("+CLCK", Nothing, All),
     ("+CPWD", Nothing, All),
     ("^CARDLOCK", Nothing, All),
@@ -248,7 +251,9 @@ impl Dialogue {
                 let trimmed = text.trim_ascii();
                 let result =
                     RESULTS.iter().any(|r| r.as_bytes() == trimmed) || trimmed.starts_with(b"CONNECT");
-                let harmless = result || trimmed == b">" || trimmed.len() == 1 || self.bare;
+                // The rest of an identity, where a report came in the middle of its line.
+                let number = trimmed.len() > SHORT + 1 && trimmed.iter().all(u8::is_ascii_digit);
+                let harmless = result || trimmed == b">" || trimmed.len() == 1 || (self.bare && !number);
                 hide(bytes, line, if harmless { All } else { Nothing }, &mut found);
             }
         }

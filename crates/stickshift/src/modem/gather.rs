@@ -95,6 +95,12 @@ impl Gather {
         self.untold.retain(|untold| untold.what != what);
     }
 
+    /// Why `what` is missing, in place of what the questions for it came to.
+    pub(super) fn is_missing(&mut self, what: &'static str, why: String) {
+        self.found(what);
+        self.untold.push(Untold { what, why });
+    }
+
     /// What is missing, each thing once; the first failure when nothing at all was told.
     ///
     /// # Errors

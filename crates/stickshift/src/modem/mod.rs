@@ -87,6 +87,7 @@ pub struct Modem<'l> {
 }
 
 /// The way in. Another one is another variant, and the compiler names every service that has to learn it.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Way<'l> {
     At(At<'l>),
     Web(Hilink<'l>),

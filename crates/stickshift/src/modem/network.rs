@@ -267,7 +267,11 @@ impl Modem<'_> {
             (Ok(()), Ok(after)) if after.are(wanted) => return Ok(after),
             (Ok(()), Ok(after)) => {
                 let what = "the stick accepted the request but reports other settings";
-                Error::new(ErrorKind::UnexpectedAnswer, what).with("shows", after.words())
+                let kind = ErrorKind::UnexpectedAnswer;
+                let cause = Error::new(kind, "it takes them over when it starts, or does not have them");
+                let next = "pull it out, plug it in again and look at `stickshift network show`";
+                let error = Error::new(kind, what).because(cause).detail(Detail::NextStep(next));
+                error.with("shows", after.words())
             }
             // The stick's word counts where it cannot be checked.
             (Ok(()), Err(_)) => return Ok(wanted.clone()),

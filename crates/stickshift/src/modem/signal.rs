@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::at::At;
-use crate::at::network::{self, Domain, RegistrationState};
+use crate::at::network::{self, Domain, Operator, RegistrationState};
 use crate::at::signal;
 use crate::error::Result;
 use crate::hilink::{Hilink, device, monitoring, net};
@@ -21,7 +21,8 @@ use crate::wire::mbim::basic::{RegisterState, data_class_words};
 pub struct Reception {
     /// The operator's name; none when it is on no network.
     pub operator: Option<String>,
-    /// `registered`, `registered, roaming`, `searching`, `registration denied`, `not registered`.
+    /// `registered`, `registered, roaming`, the same with `, data denied`, `registered for messages only`, `emergency calls only`,
+    /// `searching`, `registration denied`, `not registered`, `registration not known`.
     pub registration: Option<&'static str>,
     /// `LTE`, `WCDMA`, `GSM`, `HSPA`.
     pub technology: Option<String>,
@@ -136,23 +137,44 @@ impl Modem<'_> {
 fn standing_over_at(at: &mut At<'_>, gather: &mut Gather) -> Result<Reception> {
     let operator = gather.ask(at, "operator", &network::operator())?;
     let mut best: Option<RegistrationState> = None;
-    for domain in [Domain::Lte, Domain::Packet, Domain::Circuit] {
+    let mut data_denied = false;
+    for domain in [Domain::Lte, Domain::Packet, Domain::Nr, Domain::Circuit] {
         let told = gather.ask(at, "registration", &network::registration(domain))?;
         if let Some(told) = told {
+            data_denied |= domain != Domain::Circuit && told.state == RegistrationState::Denied;
             best = Some(best.map_or(told.state, |best| better(best, told.state)));
         }
         if best.is_some_and(is_registered) {
+            data_denied &= domain == Domain::Circuit;
             break;
         }
     }
-    if best.is_some() {
+    if let Some(best) = best {
         gather.found("registration");
+        if !is_registered(best)
+            && let Some(why) = why_outside(at, operator.as_ref())?
+        {
+            gather.is_missing("operator", why);
+        }
     }
     Ok(Reception {
         operator: operator.as_ref().and_then(|o| o.name.clone()),
-        registration: best.map(registration_words),
+        registration: best.map(|best| registration_words(best, data_denied)),
         technology: operator.and_then(|o| o.access).map(|a| a.words().to_owned()),
         ..Reception::default()
+    })
+}
+
+/// What keeps the stick itself from a network, where it was told to stay away.
+fn why_outside(at: &mut At<'_>, operator: Option<&Operator>) -> Result<Option<String>> {
+    let radio = at.run_if_known(&network::radio_state())?;
+    Ok(match (radio, operator) {
+        // 0 minimum, 4 no radio, 7 offline.
+        (Some(state @ (0 | 4 | 7)), _) => Some(format!("the radio is off: AT+CFUN? says {state}")),
+        (_, Some(operator)) if operator.left => {
+            Some("the stick was told to leave the network: AT+COPS? says 2".to_owned())
+        }
+        _ => None,
     })
 }
 
@@ -163,8 +185,10 @@ fn is_registered(state: RegistrationState) -> bool {
 /// What two domains come to: a network that has the stick before one that refuses it, and that before a search.
 fn better(one: RegistrationState, other: RegistrationState) -> RegistrationState {
     let rank = |state| match state {
-        RegistrationState::Home | RegistrationState::Roaming => 4,
-        RegistrationState::Denied => 3,
+        RegistrationState::Home | RegistrationState::Roaming => 6,
+        RegistrationState::Messages => 5,
+        RegistrationState::Denied => 4,
+        RegistrationState::Emergency => 3,
         RegistrationState::Searching => 2,
         RegistrationState::Idle => 1,
         RegistrationState::Unknown => 0,
@@ -172,10 +196,15 @@ fn better(one: RegistrationState, other: RegistrationState) -> RegistrationState
     if rank(other) > rank(one) { other } else { one }
 }
 
-fn registration_words(state: RegistrationState) -> &'static str {
+/// `data_denied`: the network takes the stick for calls, and refuses it for data.
+fn registration_words(state: RegistrationState, data_denied: bool) -> &'static str {
     match state {
+        RegistrationState::Home if data_denied => "registered, data denied",
+        RegistrationState::Roaming if data_denied => "registered, roaming, data denied",
         RegistrationState::Home => "registered",
         RegistrationState::Roaming => "registered, roaming",
+        RegistrationState::Messages => "registered for messages only",
+        RegistrationState::Emergency => "emergency calls only",
         RegistrationState::Denied => "registration denied",
         RegistrationState::Searching => "searching",
         RegistrationState::Idle => "not registered",
@@ -193,18 +222,23 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
         }
     }
     let without_service = own.as_ref().is_some_and(|levels| levels.system == "NOSERVICE");
+    let mut answered = own.is_some();
     if !without_service && !own.as_ref().is_some_and(signal::Levels::has_any) {
         if let Some(levels) = gather.ask(at, FIGURES, &signal::extended())? {
+            answered = true;
             heard.take(&levels);
         }
         if heard.rssi.is_none()
             && let Some(strength) = gather.ask(at, FIGURES, &signal::strength())?
         {
+            answered = true;
             put(&mut heard.rssi, &mut heard.bounds, "rssi", strength.map(whole_scale));
         }
     }
     if without_service || heard.rssi.is_some() || heard.rsrp.is_some() || heard.nr_rsrp.is_some() {
         gather.found(FIGURES);
+    } else if answered {
+        gather.is_missing(FIGURES, "the stick measures none now".to_owned());
     }
     // A few know this one; nobody misses it where it is not known.
     if let Some(carriers) = gather.ask(at, "carriers", &signal::carriers())? {
@@ -238,7 +272,7 @@ fn standing_over_mbim(mbim: &mut Mbim<'_>, gather: &mut Gather) -> Result<Recept
             RegisterState::Deregistered => RegistrationState::Idle,
             RegisterState::Unknown => RegistrationState::Unknown,
         };
-        heard.registration = Some(registration_words(state));
+        heard.registration = Some(registration_words(state, false));
         if is_registered(state) {
             heard.operator = Some(told.provider_name).filter(|name| !name.is_empty());
             heard.operator = heard.operator.or(Some(told.provider_id).filter(|id| !id.is_empty()));

@@ -54,6 +54,9 @@ impl fmt::Display for SimCondition {
             SimCondition::Failed => "does not answer",
             SimCondition::Starting => "is starting",
             SimCondition::NotSeen => "accepted the code; its state was not seen since",
+            SimCondition::Other(words) if lock_of(words).is_some() => {
+                return write!(f, "waits for {words}, the code of a lock of the stick, not of the SIM");
+            }
             SimCondition::Other(words) => words,
         })
     }
@@ -245,6 +248,13 @@ pub(crate) fn locked(words: &str) -> Error {
         .with("lock", words)
         .detail(Detail::Refusal(Refusal { family: RefusalFamily::Cme, code }))
 }
+
+/// What is left after the last try of the PIN.
+const BLOCKED: &str =
+    "the SIM is blocked now: `stickshift pin unblock` takes the operator's PUK and a new PIN";
+
+/// What is left after the last try of the PUK.
+const DEAD: &str = "the SIM cannot be used any more: the operator replaces it";
 
 const WRONG: &str = "a try of the code was counted";
 
@@ -467,9 +477,14 @@ impl Modem<'_> {
             {
                 let wrong =
                     Error::new(ErrorKind::WrongPin, "the code is wrong").with_verdict(Verdict::Recoverable);
-                Err(match code.tries(&now) {
+                let wrong = match code.tries(&now) {
                     Some(tries) => wrong.detail(Detail::TriesLeft(tries)),
                     None => wrong,
+                };
+                Err(match code.tries(&now) {
+                    Some(0) if code.unblocks() => wrong.detail(Detail::NextStep(DEAD)),
+                    Some(0) => wrong.detail(Detail::NextStep(BLOCKED)),
+                    _ => wrong,
                 })
             }
             (Err(error), _) => Err(error),

@@ -117,9 +117,10 @@ fn at_steps(plan: &mut Plan, wanted: &Wanted) {
         }
     };
     step("registration", roams.to_owned());
-    let [lte, packet, circuit] =
-        [Domain::Lte, Domain::Packet, Domain::Circuit].map(|domain| network::registration(domain).text);
-    step("registration", format!("{lte}, {packet}, {circuit} each second until registered, at most 120 s"));
+    let [lte, packet, nr, circuit] = [Domain::Lte, Domain::Packet, Domain::Nr, Domain::Circuit]
+        .map(|domain| network::registration(domain).text);
+    let each = format!("{lte}, {packet}, {nr}, {circuit} each second until registered, at most 120 s");
+    step("registration", each);
     let [lte, packet] = [Domain::Lte, Domain::Packet].map(|domain| network::tell_causes(domain).text);
     step("registration", format!("{lte}, {packet} while it is not registered: the cause"));
     step("registration", format!("{}: the operator's name", network::operator().text));
@@ -130,16 +131,10 @@ fn at_steps(plan: &mut Plan, wanted: &Wanted) {
 }
 
 fn at_pin() -> String {
-    let tries = [
-        sim::tries().text,
-        sim::tries_by_standard().text,
-        sim::tries_of_quectel().text,
-        sim::tries_of_zte().text,
-    ];
     let (enter, enabled) = (sim::enter("PIN").text, sim::pin_enabled().text);
     format!(
         "{} (the tries, by the first that is known); {enter} once, never with the last try; {enabled}",
-        tries.join(", ")
+        sim::tries_commands().join(", ")
     )
 }
 

@@ -209,7 +209,7 @@ pub(super) fn allow_roaming(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Res
 /// The best of the domains that carry data; the circuit one counts where the stick knows no other.
 fn ask(at: &mut At<'_>) -> Result<Heard> {
     let mut best: Option<(RegistrationState, Option<u16>)> = None;
-    for domain in [Domain::Lte, Domain::Packet, Domain::Circuit] {
+    for domain in [Domain::Lte, Domain::Packet, Domain::Nr, Domain::Circuit] {
         if domain == Domain::Circuit && best.is_some() {
             break;
         }
@@ -218,6 +218,9 @@ fn ask(at: &mut At<'_>) -> Result<Heard> {
             best = Some((told.state, told.cause));
         }
         if told.state == RegistrationState::Home {
+            break;
+        }
+        if domain == Domain::Packet && best.is_some_and(|(best, _)| best == RegistrationState::Roaming) {
             break;
         }
     }
@@ -230,19 +233,23 @@ fn said(state: RegistrationState, cause: Option<u16>) -> Heard {
         RegistrationState::Home => Stands::Home,
         RegistrationState::Roaming => Stands::Roaming,
         RegistrationState::Denied => Stands::Denied,
-        RegistrationState::Searching | RegistrationState::Unknown | RegistrationState::Idle => {
-            Stands::Outside
-        }
+        RegistrationState::Searching
+        | RegistrationState::Unknown
+        | RegistrationState::Idle
+        | RegistrationState::Messages
+        | RegistrationState::Emergency => Stands::Outside,
     };
     Heard { stands, words: words(state), cause }
 }
 
 fn rank(state: RegistrationState) -> u8 {
     match state {
-        RegistrationState::Home => 5,
-        RegistrationState::Roaming => 4,
-        RegistrationState::Searching => 3,
-        RegistrationState::Denied => 2,
+        RegistrationState::Home => 7,
+        RegistrationState::Roaming => 6,
+        RegistrationState::Searching => 5,
+        RegistrationState::Denied => 4,
+        RegistrationState::Messages => 3,
+        RegistrationState::Emergency => 2,
         RegistrationState::Unknown => 1,
         RegistrationState::Idle => 0,
     }
@@ -256,5 +263,7 @@ fn words(state: RegistrationState) -> &'static str {
         RegistrationState::Denied => "the network denies it",
         RegistrationState::Unknown => "the stick does not know",
         RegistrationState::Idle => "not registered, and not searching",
+        RegistrationState::Messages => "registered for messages only",
+        RegistrationState::Emergency => "on a network for emergency calls only",
     }
 }

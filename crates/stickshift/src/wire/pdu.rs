@@ -65,8 +65,10 @@ pub struct Content {
     pub ports: Option<Ports>,
     /// TP-Protocol-Identifier.
     pub protocol: u8,
-    /// What it says.
+    /// What it says. Half a character of UTF-16 is U+FFFD there.
     pub body: Body,
+    /// The halves of characters that the text begins and ends with: those of a long message are in the parts before and after it.
+    pub halves: (Option<u16>, Option<u16>),
 }
 
 /// A decoded PDU.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::at::At;
+use super::{Port, ok};
+use crate::at::{At, network, signal, sim};
 use crate::link::{ByteLink, Moment};
 
 /// A stick that says something at the last moment of each read.
@@ -57,4 +58,41 @@ fn the_second_half_of_a_line_is_waited_for() {
     let began = at.now();
     at.wait_any_urc(SHORT).unwrap();
     assert_eq!((at.now() - began, at.take_urcs()), (SHORT, Vec::new()));
+}
+
+/// A stick that stays busy costs its patience once, not once for each question.
+#[test]
+fn a_stick_that_stays_busy_is_waited_for_once() {
+    let mut port = Port::new(|_| b"\r\n+CME ERROR: 14\r\n".to_vec());
+    let mut at = At::new(&mut port);
+    for _ in 0..5 {
+        at.run(&sim::state()).unwrap_err();
+    }
+    let waited = at.now().as_secs();
+    assert!((15..=20).contains(&waited), "{waited}");
+    // Much later it may be busy anew.
+    at.sleep(Duration::from_secs(300));
+    at.run(&sim::state()).unwrap_err();
+    assert!(at.now().as_secs() >= 300 + 2 * 15, "{:?}", at.now());
+}
+
+/// A port that a program left in the middle of a message takes everything for its text, until ESC.
+#[test]
+fn a_port_that_was_left_at_the_prompt_of_a_message_is_freed() {
+    let mut at_prompt = true;
+    let mut port = Port::new(move |line| {
+        if at_prompt {
+            // An ESC ends an empty line here.
+            at_prompt = !line.is_empty();
+            return if at_prompt { b"\r\n> ".to_vec() } else { ok(&[]) };
+        }
+        match line {
+            "AT+CSQ" => ok(&["+CSQ: 20,99"]),
+            _ => ok(&[]),
+        }
+    });
+    let mut at = At::new(&mut port);
+    at.init().unwrap();
+    assert_eq!(at.run(&signal::strength()).unwrap(), Some(-73));
+    assert!(at.run_if_known(&network::operator()).unwrap().is_none());
 }

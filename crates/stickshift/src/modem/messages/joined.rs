@@ -161,15 +161,30 @@ fn says(entry: &mut ShortMessage, contents: &[&Content]) {
     let mut text = String::new();
     let mut octets = Vec::new();
     let mut compressed = false;
+    let mut open: Option<(Option<u8>, u16)> = None;
     for content in contents {
         match &content.body {
-            Body::Text(part) => text += part,
+            Body::Text(part) => {
+                let number = content.part.map(|part| part.number);
+                let first = open.filter(|(before, _)| before.zip(number).is_some_and(|(a, b)| a + 1 == b));
+                let halves = first.zip(content.halves.0);
+                match halves.and_then(|((_, first), second)| String::from_utf16(&[first, second]).ok()) {
+                    // Each half stands there as U+FFFD.
+                    Some(whole) => {
+                        text.pop();
+                        text += &whole;
+                        text.extend(part.chars().skip(1));
+                    }
+                    None => text += part,
+                }
+            }
             Body::Data(part) => octets.extend_from_slice(part),
             Body::Compressed(part) => {
                 compressed = true;
                 octets.extend_from_slice(part);
             }
         }
+        open = content.halves.1.map(|half| (content.part.map(|part| part.number), half));
     }
     let kind = DataKind::of(ports, protocol, &octets);
     let data = |kind, what| DataContent { kind, what, hex: hex::encode_upper(&octets) };

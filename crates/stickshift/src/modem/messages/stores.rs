@@ -82,9 +82,8 @@ pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
     let mut trouble = None;
     for name in &names {
         match selection.choose(at, name).and_then(|used| list_one(at, used)) {
-            Ok((stored, counted)) => {
-                if usize::from(counted) > stored.len() {
-                    let reason = format!("the stick counts {counted} entries and lists {}", stored.len());
+            Ok((stored, missing)) => {
+                if let Some(reason) = missing {
                     list.incomplete.push(name.clone());
                     list.skipped.push(SkippedStore { store: name.clone(), reason });
                 }
@@ -157,32 +156,38 @@ fn without_doubles(found: &mut Vec<(String, Vec<Stored>)>) {
     }
 }
 
-/// The messages of the store in use, and how many there should be. `used`: the same as far as the stick said it before.
-fn list_one(at: &mut At<'_>, used: Option<u16>) -> Result<(Vec<Stored>, u16)> {
+/// The messages of the store in use, and why some may be missing. `used`: how many there should be, as far as the stick said it before.
+fn list_one(at: &mut At<'_>, used: Option<u16>) -> Result<(Vec<Stored>, Option<String>)> {
     let counted = used.unwrap_or(0);
-    let stored = ask_for_list(at)?;
-    if stored.len() >= usize::from(counted) {
-        return Ok((stored, counted));
+    let (mut stored, mut broken) = ask_for_list(at)?;
+    if broken.is_some() || stored.len() < usize::from(counted) {
+        // Somebody else's result may have ended the list before its time.
+        at.wake()?;
+        let (again, broken_again) = ask_for_list(at)?;
+        if again.len() >= stored.len() {
+            // The first list has marked them as read.
+            let status = |one: &Stored| {
+                let same = |first: &&Stored| (first.index, &first.pdu) == (one.index, &one.pdu);
+                stored.iter().find(same).and_then(|first| first.status).or(one.status)
+            };
+            stored = again.iter().map(|one| Stored { status: status(one), ..one.clone() }).collect();
+            broken = broken_again;
+        }
     }
-    // Somebody else's result may have ended the list before its time.
-    at.wake()?;
-    let again = ask_for_list(at)?;
-    if again.len() < stored.len() {
-        return Ok((stored, counted));
-    }
-    // The first list has marked them as read.
-    let status = |one: &Stored| {
-        let same = |first: &&Stored| (first.index, &first.pdu) == (one.index, &one.pdu);
-        stored.iter().find(same).and_then(|first| first.status).or(one.status)
+    let missing = match broken {
+        Some(error) => Some(format!("its list broke off: {}", reason(&error))),
+        None if usize::from(counted) > stored.len() => {
+            Some(format!("the stick counts {counted} entries and lists {}", stored.len()))
+        }
+        None => None,
     };
-    let again = again.iter().map(|one| Stored { status: status(one), ..one.clone() }).collect();
-    Ok((again, counted))
+    Ok((stored, missing))
 }
 
-fn ask_for_list(at: &mut At<'_>) -> Result<Vec<Stored>> {
-    match at.run(&sms::list()) {
+fn ask_for_list(at: &mut At<'_>) -> Result<(Vec<Stored>, Option<Error>)> {
+    match sms::list_as_far_as_it_goes(at) {
         // Nothing is lost by asking again.
-        Err(e) if e.is(ErrorKind::Timeout) => at.run(&sms::list()),
+        Err(e) if e.is(ErrorKind::Timeout) => sms::list_as_far_as_it_goes(at),
         other => other,
     }
 }

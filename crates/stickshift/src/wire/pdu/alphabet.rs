@@ -206,6 +206,17 @@ pub(super) fn from_ucs2(bytes: &[u8]) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
+/// A second half of a character that big-endian UTF-16 begins with, and a first half that it ends with.
+pub(super) fn halves_at_the_ends(bytes: &[u8]) -> (Option<u16>, Option<u16>) {
+    let unit = |pair: &[u8]| u16::from_be_bytes([pair[0], pair[1]]);
+    let mut units = bytes.chunks_exact(2).map(unit);
+    let (last, first) = (bytes.chunks_exact(2).next_back().map(unit), units.next());
+    (
+        first.filter(|unit| (0xdc00..0xe000).contains(unit)),
+        last.filter(|unit| (0xd800..0xdc00).contains(unit)),
+    )
+}
+
 /// How a text is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alphabet {

@@ -1,7 +1,7 @@
 //! PDUs as the stick stores them (3GPP TS 23.040 section 9.2.2).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::pdu::alphabet::{Alphabet, Shift, from_gsm7, from_ucs2, unpack};
+use crate::wire::pdu::alphabet::{Alphabet, Shift, from_gsm7, from_ucs2, halves_at_the_ends, unpack};
 use crate::wire::pdu::{Body, Content, Message, Part, Ports, Timestamp};
 
 /// Semi-octets to digits; a filler ends them.
@@ -76,7 +76,8 @@ impl<'a> Reader<'a> {
             Alphabet::Ucs2 => Body::Text(from_ucs2(text)),
             Alphabet::Data => Body::Data(text.to_vec()),
         };
-        Ok(Content { part: header.part, ports: header.ports, protocol, body })
+        let halves = if alphabet == Alphabet::Ucs2 { halves_at_the_ends(text) } else { (None, None) };
+        Ok(Content { part: header.part, ports: header.ports, protocol, body, halves })
     }
 
     fn bad_header(&self) -> Error {
