@@ -1,14 +1,17 @@
-//! The tier of crates.io: what would be published is packed, and `cargo install stickshift` and docs.rs are tried with the packed crates.
+//! The tier of crates.io: what would be published is packed, and `cargo install stickshift` is tried with the packed crates.
 //!
 //! The registry of the trial is a folder with the packed crates and all they need. What only the checkout has, files or patches, is not in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::json;
 
+use crate::install::rust_target;
 use crate::run::{cargo, command, metadata, output, output_of, phase, status, target};
+use crate::small;
 
 /// Packages that stay here, as arguments for cargo.
 pub(crate) const UNPUBLISHED: [&str; 4] = ["--exclude", "xtask", "--exclude", "test-support"];
@@ -19,13 +22,23 @@ pub(crate) fn publishable() -> Result<(), String> {
     // Changed files of a contributor are no hindrance. What compiles is seen below.
     let dry = ["publish", "--workspace", "--dry-run", "--no-verify", "--allow-dirty"];
     cargo(&[&dry[..], &UNPUBLISHED].concat())?;
-    let packed = pack()?;
-    phase("a registry with them and all they need");
-    let registry = Registry::new(target("crates")?, &packed)?;
-    phase("cargo install --locked stickshift");
-    registry.install()?;
-    phase("documentation as docs.rs builds it");
-    registry.document()
+    let program = installed()?.to_string_lossy().into_owned();
+    let told = output(&program, &["--version"])?;
+    println!("    installed: {}", told.trim());
+    // With the data that it carries.
+    output(&program, &["rehearse", "--quiet"]).map(|_| ())
+}
+
+/// The program that `cargo install stickshift` makes of the packed crates, installed once in a run: static, and not optimised.
+pub(crate) fn installed() -> Result<PathBuf, String> {
+    static INSTALLED: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let install = || {
+        phase("a registry with the packed crates and all they need");
+        let registry = Registry::new(target("crates")?, &pack()?)?;
+        phase("cargo install --locked stickshift");
+        registry.install()
+    };
+    INSTALLED.get_or_init(install).clone()
 }
 
 /// A package as it would be published.
@@ -56,14 +69,15 @@ fn pack() -> Result<Vec<Packed>, String> {
     packed.collect()
 }
 
-/// Unpacked packages in a workspace of their own, and a registry with them and all they need.
+/// A registry with the packed packages and all they need.
 struct Registry {
-    workspace: PathBuf,
     /// A folder for each package.
     packages: PathBuf,
     /// What cargo builds.
     built: PathBuf,
 }
+
+const STATIC: &str = "target.x86_64-unknown-linux-musl.rustflags=[\"-C\", \"relocation-model=static\"]";
 
 impl Registry {
     fn new(folder: PathBuf, packed: &[Packed]) -> Result<Registry, String> {
@@ -100,7 +114,7 @@ impl Registry {
             let checksum = json!({ "files": {}, "package": sum });
             write(&entry.join(".cargo-checksum.json"), &checksum.to_string())?;
         }
-        Ok(Registry { workspace, packages, built: folder.join("built") })
+        Ok(Registry { packages, built: folder.join("built") })
     }
 
     /// Cargo, which knows no registry but this one.
@@ -115,10 +129,13 @@ impl Registry {
                 "--config",
             ])
             .arg(format!("source.packed.directory={:?}", self.packages.display().to_string()))
+            // As the program of an archive is made: packages want no static program that can be moved.
+            .args(["--config", STATIC])
             .env("CARGO_TARGET_DIR", &self.built)
-            // What is tried is whether it builds.
+            // What is tried is whether it builds, and works.
             .envs([
                 ("CARGO_PROFILE_DEV_DEBUG", "0"),
+                ("CARGO_PROFILE_DEV_STRIP", "true"),
                 ("CARGO_PROFILE_DEV_OPT_LEVEL", "0"),
                 ("CARGO_INCREMENTAL", "0"),
             ])
@@ -126,33 +143,19 @@ impl Registry {
         cargo
     }
 
-    fn install(&self) -> Result<(), String> {
+    /// Installs the program and returns where it is.
+    fn install(&self) -> Result<PathBuf, String> {
+        rust_target(small::TARGET)?;
         let into = self.built.join("installed");
         let elsewhere = self.built.join("elsewhere");
         make(&elsewhere)?;
         let root = format!("--root={}", into.display());
-        let args = ["install", "--locked", "--debug", "--force", "stickshift", &root];
+        let args =
+            ["install", "--locked", "--debug", "--force", "--target", small::TARGET, "stickshift", &root];
         status(self.cargo(&args, &elsewhere))?;
-        let program = into.join("bin/stickshift").to_string_lossy().into_owned();
-        let told = output(&program, &["--version"])?;
-        println!("    installed: {}", told.trim());
-        // With the data that it carries.
-        output(&program, &["rehearse", "--quiet"]).map(|_| ())
-    }
-
-    fn document(&self) -> Result<(), String> {
-        for kind in DOCUMENTED {
-            let mut doc =
-                self.cargo(&["doc", "--workspace", "--no-deps", "--all-features", kind], &self.workspace);
-            doc.env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
-            status(doc)?;
-        }
-        Ok(())
+        Ok(into.join("bin/stickshift"))
     }
 }
-
-/// Libraries, then programs: the library and the program have one name, so both at once would write the same files.
-pub(crate) const DOCUMENTED: [&str; 2] = ["--lib", "--bins"];
 
 fn make(path: &Path) -> Result<(), String> {
     fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))

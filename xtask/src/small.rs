@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::install::rust_target;
 use crate::run;
 
-const TARGET: &str = "x86_64-unknown-linux-musl";
+/// Static, for this machine.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// What a router has no use for is left out.
 pub(crate) const ROUTER: [&str; 3] = ["--no-default-features", "--features", "openwrt"];

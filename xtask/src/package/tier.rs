@@ -4,22 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Payload, apk, deb};
+use crate::crates;
 use crate::install::{self, Need};
-use crate::run::{self, command, output, phase, run, status, target, test_command};
-use crate::small;
+use crate::run::{self, command, output, run, status, target, test_command};
 
 /// A release of Debian, with udev and usb-modeswitch.
 const RELEASE: &str = "bookworm";
 const IN_THE_ROOT: &str = "init-system-helpers,udev,usb-modeswitch";
-
-/// Settings for cargo. What is packed is tried, and not how small it is.
-const QUICKLY: [&str; 5] = [
-    "profile.small.lto=false",
-    "profile.small.codegen-units=16",
-    "profile.small.opt-level=0",
-    "profile.small.package.stickshift-core.opt-level=0",
-    "profile.small.package.stickshift-emu.opt-level=0",
-];
 
 /// Installs what the tier needs and makes the clean root, which is kept.
 pub(crate) fn prepare() -> Result<(), String> {
@@ -75,9 +66,8 @@ fn peers() -> Result<PathBuf, String> {
 pub(crate) fn test() -> Result<(), String> {
     let out = target("package-tests/packages")?;
     let _ = fs::remove_dir_all(&out);
-    phase("compiling a static program");
-    let quickly = QUICKLY.map(|setting| ["--config", setting]).concat();
-    let binary = small::build(&quickly)?;
+    // What is packed is tried, and not how small it is.
+    let binary = crates::installed()?;
     debian(&binary, &out.join("deb"))?;
     for kind in ["apk", "ipk"] {
         openwrt(kind, &binary, &out.join(kind))?;
