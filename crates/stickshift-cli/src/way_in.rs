@@ -13,6 +13,7 @@ use stickshift::modem::{Login, Modem, identity};
 use stickshift::stick::{Mode, Place, Stick, is_huawei_design};
 
 use crate::context::Context;
+use crate::output::json::Outcome;
 use crate::select::port_place;
 use crate::wrong_mode::{self, Needs};
 use crate::{files, hosted, question};
@@ -184,6 +185,14 @@ impl WayInArgs {
             WayIn::Web(link) => self.web.modem(context, &mut **link),
             WayIn::Mbim(link) => Modem::over_mbim(&mut **link, &context.cancel),
         }
+    }
+}
+
+/// Says of a change that the stick said OK to whether it was seen; where it was not, that is how the verb ends.
+pub(crate) fn tell_unseen(context: &Context, seen: bool) {
+    if !seen {
+        context.output.outcome_is(Outcome::Sent);
+        context.output.warn("not-seen", "the stick said OK; whether it did it could not be seen".to_owned());
     }
 }
 

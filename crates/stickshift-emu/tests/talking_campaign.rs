@@ -262,7 +262,7 @@ const SERVICES: &[Service] = &[
     ),
     service("connection", WEB, |m| m.connection().map(|_| ()), nothing),
     service("data off", WEB, |m| m.set_data(false), |_, a| !a.kept.data.switch),
-    service("updates off", WEB, |m| m.set_automatic_updates(false), |_, a| !a.kept.auto_update),
+    service("updates off", WEB, |m| m.set_automatic_updates(false).map(drop), |_, a| !a.kept.auto_update),
     service("delete", LOGIN, |m| delete(m, &[40_000]), |b, a| only_deleted(b, a, Store::Sim, &[40_000])),
 ];
 

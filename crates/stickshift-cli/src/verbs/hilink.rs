@@ -21,7 +21,7 @@ use crate::output::json::Outcome;
 use crate::verbs::hilink_reports::{
     Data, Delivered, Info, Request, Sessions, Signal, Status, Traffic, Updates,
 };
-use crate::way_in::{WebArgs, tell_second_look};
+use crate::way_in::{WebArgs, tell_second_look, tell_unseen};
 
 /// Query and control HiLink firmware through its web API.
 #[derive(Args, Debug)]
@@ -115,12 +115,14 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
             if (use_, delete) == (None, None) {
                 context.output.outcome_is(Outcome::Untouched);
             }
+            let mut shown = true;
             if let Some(index) = use_ {
-                modem.use_dial_profile(index)?;
+                shown &= modem.use_dial_profile(index)?;
             }
             if let Some(index) = delete {
-                modem.delete_dial_profile(index)?;
+                shown &= modem.delete_dial_profile(index)?;
             }
+            tell_unseen(context, shown);
             tell_second_look(context, &modem);
             context.output.finish(&Profiles(modem.dial_profiles()?));
         }
@@ -129,7 +131,8 @@ pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
                 context.output.outcome_is(Outcome::Untouched);
             }
             if let Some(set) = set {
-                modem.set_automatic_updates(set == Switch::On)?;
+                let shown = modem.set_automatic_updates(set == Switch::On)?;
+                tell_unseen(context, shown);
                 tell_second_look(context, &modem);
             }
             context.output.finish(&Updates { updates: modem.updates_itself()? });

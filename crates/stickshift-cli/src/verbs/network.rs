@@ -13,7 +13,7 @@ use crate::options::Switch;
 use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::verbs::signal::untold;
-use crate::way_in::{WayInArgs, tell_second_look};
+use crate::way_in::{WayInArgs, tell_second_look, tell_unseen};
 
 /// Show and select radio technologies, bands and the network.
 #[derive(Args, Debug)]
@@ -140,8 +140,9 @@ fn set_radio(
     };
     context.output.say(&format!("now:    {}\nwanted: {}", line(now), line(wanted)));
     context.confirm("set it? the connection is lost for a moment")?;
-    let after = modem.set_radio(now, wanted)?;
+    let (after, shown) = modem.set_radio(now, wanted)?;
     tell_second_look(context, modem);
+    tell_unseen(context, shown);
     Ok(after)
 }
 

@@ -15,7 +15,7 @@ use stickshift::wire::pdu::date_and_time;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::way_in::{WayInArgs, tell_second_look};
+use crate::way_in::{WayInArgs, tell_second_look, tell_unseen};
 
 /// Read, send and delete SMS messages.
 #[derive(Args, Debug)]
@@ -84,6 +84,7 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             let draft = Draft { to: &to, text: &text, mark: now.as_second() as u8, date: &date };
             let sent = modem.send_message(draft)?;
             tell_second_look(context, &modem);
+            tell_unseen(context, sent.shown);
             context.output.finish(&Sent(sent));
         }
         SmsVerb::Delete { ids } => {
@@ -93,9 +94,10 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
                 let what = format!("the stick says twice that it deleted {id}, and still lists it");
                 context.output.warn("still-listed", what);
             }
-            if outcome.unseen || !outcome.still_listed.is_empty() {
+            if !outcome.still_listed.is_empty() {
                 context.output.outcome_is(Outcome::Sent);
             }
+            tell_unseen(context, !outcome.unseen || !outcome.still_listed.is_empty());
             let is = |id: &MessageId, other: &MessageId| {
                 id.number == other.number && id.store.as_ref().is_none_or(|_| id.store == other.store)
             };

@@ -6,6 +6,17 @@ use crate::hilink::xml::{self, Element};
 /// How long an ordinary request may take.
 pub const USUAL: Duration = Duration::from_secs(10);
 
+/// After which refusals a call is sent again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// While the stick is busy, and in a new session where the old one is over.
+    Refused,
+    /// The same, but where the stick does not say with what it is busy: it may be just this.
+    Unheard,
+    /// Never: the stick may count it.
+    Never,
+}
+
 /// One call of the API as a value.
 pub struct Call<T> {
     /// From `/`, for example `/api/device/signal`.
@@ -18,13 +29,23 @@ pub struct Call<T> {
     pub timeout: Duration,
     /// Some firmware takes this one encrypted only.
     pub may_need_encryption: bool,
+    /// Whether it is sent again by itself.
+    pub repeat: Repeat,
     parse: fn(&Element) -> Result<T>,
 }
 
 impl<T> Call<T> {
     /// A GET that asks and whose reply is read by `parse`.
     pub fn get(path: &'static str, parse: fn(&Element) -> Result<T>) -> Self {
-        Call { path, effect: Effect::Reads, body: None, timeout: USUAL, may_need_encryption: false, parse }
+        Call {
+            path,
+            effect: Effect::Reads,
+            body: None,
+            timeout: USUAL,
+            may_need_encryption: false,
+            repeat: Repeat::Refused,
+            parse,
+        }
     }
 
     /// A POST of `fields`, in this order. It changes something, unless it is [said otherwise](Call::that).
@@ -43,6 +64,13 @@ impl<T> Call<T> {
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// The same, sent again after fewer refusals.
+    #[must_use]
+    pub fn repeated(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
         self
     }
 

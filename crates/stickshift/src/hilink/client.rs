@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use crate::error::{Detail, Effect, Error, ErrorKind, Result, Standing};
 use crate::event::Cancel;
-use crate::hilink::call::{Call, USUAL};
-use crate::hilink::refusal::{ABSENT, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
+use crate::hilink::call::{Call, Repeat, USUAL};
+use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOKEN, code_of, is_busy};
 use crate::hilink::reply::{csrf_tokens, https_only, is_header_safe, is_https, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
@@ -164,7 +164,7 @@ impl<'l> Hilink<'l> {
             }
             Some(body) => Some(Body::Plain(xml::request(body))),
         };
-        let reply = self.request(call.path, body, call.effect, call.timeout)?;
+        let reply = self.request(call.path, body, call.effect, call.timeout, call.repeat)?;
         call.parse(&reply).map_err(|e| {
             // Neither yes nor no.
             if call.effect == Effect::Changes {
@@ -220,7 +220,7 @@ impl<'l> Hilink<'l> {
             return Err(self.assess(Error::new(ErrorKind::Usage, what)));
         }
         let effect = if body.is_some() { Effect::Changes } else { Effect::Reads };
-        self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL)
+        self.request(path, body.map(|b| Body::Plain(b.to_owned())), effect, USUAL, Repeat::Unheard)
     }
 
     /// Detection in the order that works everywhere, section 1.2.
@@ -332,8 +332,9 @@ impl<'l> Hilink<'l> {
         body: Option<Body>,
         effect: Effect,
         timeout: Duration,
+        repeat: Repeat,
     ) -> Result<Element> {
-        let mut renewed = false;
+        let mut renewed = repeat == Repeat::Never;
         let patient = self.link.now() + BUSY_FOR;
         loop {
             self.check()?;
@@ -345,7 +346,10 @@ impl<'l> Hilink<'l> {
             let reply = self.concluded(effect, reply);
             let Err(error) = reply else { return reply };
             match code_of(&error) {
-                _ if is_busy(&error) && self.link.now() < patient => {
+                code if is_busy(&error)
+                    && (repeat == Repeat::Refused || repeat == Repeat::Unheard && code != Some(BUSY))
+                    && self.link.now() < patient =>
+                {
                     self.sleep(Duration::from_millis(1500));
                 }
                 Some(WRONG_TOKEN) if !renewed => {
@@ -365,6 +369,18 @@ impl<'l> Hilink<'l> {
                 _ => return Err(error),
             }
         }
+    }
+
+    /// Begins a new session where the refusal says that the old one is over; whether it does.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`login`](Self::login).
+    pub(crate) fn renew_after(&mut self, refusal: &Error) -> Result<bool> {
+        let over = is_stale(refusal) || refusal.is(ErrorKind::LoginNeeded) && self.credentials.is_some();
+        if over {
+            self.renew()?;
+        }
+        Ok(over)
     }
 
     /// A new session, logged in again if the old one was.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
-use crate::hilink::call::{Call, USUAL};
+use crate::hilink::call::{Call, Repeat, USUAL};
 use crate::hilink::client::{Body, Credentials, Generation, Hilink, is_stale};
 use crate::hilink::proof::{Scram, encode_hashed, encode_plain};
 use crate::hilink::refusal::{ABSENT, STALE_TOKEN, code_of, refusal};
@@ -40,7 +40,7 @@ impl Hilink<'_> {
     /// # Errors
     /// As [`call`](Self::call).
     pub fn login_state(&mut self) -> Result<LoginState> {
-        let reply = match self.request("/api/user/state-login", None, Effect::Reads, USUAL) {
+        let reply = match self.request("/api/user/state-login", None, Effect::Reads, USUAL, Repeat::Refused) {
             // No such thing: nothing to log in to.
             Err(e) if code_of(&e) == Some(ABSENT) => {
                 return Ok(LoginState { open: true, ..LoginState::default() });

@@ -52,10 +52,10 @@ pub mod sms;
 pub mod ussd;
 pub mod xml;
 
-pub use call::{Call, USUAL};
+pub use call::{Call, Repeat, USUAL};
 pub use client::{Delivery, Generation, Hilink};
 pub use login::LoginState;
-pub use refusal::{ABSENT, code_of, refusal};
+pub use refusal::{ABSENT, BUSY, code_of, refusal};
 pub use rsa::Padding;
 
 use crate::error::{Error, ErrorKind};

@@ -9,7 +9,7 @@
 //! assert!(enter.may_need_encryption);
 //! ```
 
-use crate::hilink::{Call, unexpected};
+use crate::hilink::{Call, Repeat, unexpected};
 
 /// What the SIM waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub enum Operation<'a> {
     Unblock(&'a str, &'a str),
 }
 
-/// `POST pin/operate`. A wrong code costs a try. Some firmware takes it encrypted only.
+/// `POST pin/operate`. A wrong code costs a try, so it goes out once. Some firmware takes it encrypted only.
 pub fn operate(operation: Operation<'_>) -> Call<()> {
     let (kind, pin, new, puk) = match operation {
         Operation::Enter(pin) => ("0", pin, "", ""),
@@ -99,5 +99,5 @@ pub fn operate(operation: Operation<'_>) -> Call<()> {
     let fields = [("OperateType", kind), ("CurrentPin", pin), ("NewPin", new), ("PukCode", puk)];
     let mut call = Call::set("/api/pin/operate", &fields);
     call.may_need_encryption = true;
-    call
+    call.repeated(Repeat::Never)
 }

@@ -4,6 +4,8 @@ use crate::mask;
 
 /// The API has no such path, or the firmware no such function.
 pub const ABSENT: i32 = 100_002;
+/// The firmware is busy, it does not say with what.
+pub const BUSY: i32 = 100_004;
 /// The token is not the one that was given out.
 pub(super) const WRONG_TOKEN: i32 = 125_001;
 /// There is no such session (any more).

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::xml::{self, Element};
-use crate::hilink::{Call, Hilink, unexpected};
+use crate::hilink::{Call, Hilink, Repeat, unexpected};
 use crate::wire::pdu::to_gsm7;
 
 /// Messages asked for at once: more is refused by some.
@@ -233,7 +233,7 @@ pub fn submit(phone: &str, text: &str, date: &str) -> Result<Call<()>> {
         ("Date", date),
     ]);
     call.body = Some(format!("<Index>-1</Index><Phones>{}</Phones>{tail}", xml::element("Phone", phone)));
-    Ok(call.within(Duration::from_secs(30)))
+    Ok(call.within(Duration::from_secs(30)).repeated(Repeat::Unheard))
 }
 
 /// `sms/send-status`.
@@ -258,20 +258,28 @@ pub fn send_status() -> Call<SendStatus> {
     })
 }
 
-/// Waits until a message that was handed over by [`submit`] went.
+/// Waits until a message to `phone` that was handed over by [`submit`] went; `false` where the stick does not tell.
 ///
 /// # Errors
 /// `HilinkRefused` when the network did not take it, `Timeout` when it is still not clear after three minutes; as [`Hilink::call`].
-pub fn wait_until_sent(hilink: &mut Hilink<'_>) -> Result<()> {
+pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str) -> Result<bool> {
+    // What is told may be of an earlier message, and numbers with or without their country.
+    let tail = |number: &str| {
+        let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+        digits[digits.len().saturating_sub(7)..].to_vec()
+    };
+    let is_it = |told: &Option<String>| {
+        told.as_ref().is_some_and(|told| told.split([',', ';']).any(|one| tail(one) == tail(phone)))
+    };
     let end = hilink.now() + Duration::from_secs(180);
     while hilink.now() < end {
         hilink.sleep(Duration::from_secs(1));
-        let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(()) };
-        if status.failed.is_some() {
+        let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(false) };
+        if is_it(&status.failed) {
             return Err(Error::new(ErrorKind::HilinkRefused, "the network did not take the message"));
         }
-        if status.sent.is_some() {
-            return Ok(());
+        if is_it(&status.sent) {
+            return Ok(true);
         }
     }
     Err(Error::new(ErrorKind::Timeout, "the stick does not say whether the message went"))

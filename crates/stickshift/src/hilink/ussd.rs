@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::hilink::refusal::{USSD_WAITS, code_of};
-use crate::hilink::{Call, Hilink, unexpected};
+use crate::hilink::{Call, Hilink, Repeat, unexpected};
 use crate::link::Changes;
 
 /// How long the network may take to answer.
@@ -21,7 +21,8 @@ pub const NETWORK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `POST ussd/send`.
 pub fn send(code: &str) -> Call<()> {
-    Call::set("/api/ussd/send", &[("content", code), ("codeType", "CodeType"), ("timeout", "")])
+    let fields = [("content", code), ("codeType", "CodeType"), ("timeout", "")];
+    Call::set("/api/ussd/send", &fields).repeated(Repeat::Unheard)
 }
 
 /// `GET ussd/get`: the answer; refused with 111019 while it has not come, or empty.

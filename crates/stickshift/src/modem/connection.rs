@@ -215,24 +215,24 @@ impl Modem<'_> {
         Ok(DialProfiles { current: all.current, profiles: all.all.into_iter().map(profile).collect() })
     }
 
-    /// Dials with profile `index` from now on.
+    /// Dials with profile `index` from now on. Whether the stick shows it: `false` where it said OK and could not be asked since.
     ///
     /// # Errors
     /// As [`dial_profiles`](Self::dial_profiles).
-    pub fn use_dial_profile(&mut self, index: u32) -> Result<()> {
-        let Err(error) = self.only_web(SERVICE)?.call(&dialup::use_profile(index)) else { return Ok(()) };
-        self.after_trouble(error, |modem| {
+    pub fn use_dial_profile(&mut self, index: u32) -> Result<bool> {
+        let sent = self.only_web(SERVICE)?.call(&dialup::use_profile(index));
+        self.seen_after(sent, |modem| {
             let now = modem.dial_profiles()?.current;
             Ok(if now == index { Seen::Done } else { Seen::Untouched })
         })
     }
 
-    /// Deletes profile `index`.
+    /// Deletes profile `index`. Whether the stick shows it, as [`use_dial_profile`](Self::use_dial_profile).
     ///
     /// # Errors
     /// `Usage` when there is none, or when the operator made it: firmware says yes to that and keeps it. As
     /// [`dial_profiles`](Self::dial_profiles).
-    pub fn delete_dial_profile(&mut self, index: u32) -> Result<()> {
+    pub fn delete_dial_profile(&mut self, index: u32) -> Result<bool> {
         let all = self.dial_profiles()?.profiles;
         match all.iter().find(|p| p.index == index) {
             None => return Err(self.fails(ErrorKind::Usage, format!("there is no profile {index}"))),
@@ -242,8 +242,8 @@ impl Modem<'_> {
             }
             Some(_) => {}
         }
-        let Err(error) = self.only_web(SERVICE)?.call(&dialup::delete_profile(index)) else { return Ok(()) };
-        self.after_trouble(error, |modem| {
+        let sent = self.only_web(SERVICE)?.call(&dialup::delete_profile(index));
+        self.seen_after(sent, |modem| {
             let there = modem.dial_profiles()?.profiles.iter().any(|p| p.index == index);
             Ok(if there { Seen::Untouched } else { Seen::Done })
         })
@@ -257,13 +257,13 @@ impl Modem<'_> {
         self.only_web(SERVICE)?.call(&device::updates_itself())
     }
 
-    /// Has the stick update itself, or not.
+    /// Has the stick update itself, or not. Whether it shows it, as [`use_dial_profile`](Self::use_dial_profile).
     ///
     /// # Errors
     /// As [`connection`](Self::connection).
-    pub fn set_automatic_updates(&mut self, on: bool) -> Result<()> {
-        let Err(error) = self.only_web(SERVICE)?.call(&device::automatic_updates(on)) else { return Ok(()) };
-        self.after_trouble(error, |modem| {
+    pub fn set_automatic_updates(&mut self, on: bool) -> Result<bool> {
+        let sent = self.only_web(SERVICE)?.call(&device::automatic_updates(on));
+        self.seen_after(sent, |modem| {
             Ok(match modem.updates_itself()? {
                 Some(now) if now == on => Seen::Done,
                 Some(_) => Seen::Untouched,

@@ -1,8 +1,13 @@
 //! The second look: what a change in trouble has done.
 
-use crate::error::{Error, Result, Verdict};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Changes;
-use crate::modem::Modem;
+use crate::modem::{Modem, Way};
+
+/// How long a change is looked for that the stick said OK to, or that it did not answer in time and may still make.
+const SHOWS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a look at the stick shows of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,20 +26,30 @@ impl<'l> Modem<'l> {
     /// What became of a change that ended with `error`: `Ok` when it is seen to be done, the error with its verdict otherwise.
     ///
     /// `look` is taken twice and counts when both agree: the first thing that is heard after trouble may be a late answer to something
-    /// else.
+    /// else. A web server may have acted although it refused, and may act after its time is over: it is looked at all the same, and for a
+    /// while.
     pub(super) fn after_trouble(
         &mut self,
         error: Error,
         mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
     ) -> Result<()> {
-        if error.verdict() == Some(Verdict::Untouched) {
+        let by_web = matches!(self.way, Way::Web(_));
+        let refused = error.verdict() == Some(Verdict::Untouched);
+        if refused && !(by_web && error.refusal().is_some()) {
             return Err(error);
         }
+        let late = by_web && error.is(ErrorKind::Timeout);
+        let before = self.standing();
         let seen = self.looking(|modem| {
-            let first = look(modem)?;
+            let first = if late { modem.wait_for(&mut look)? } else { look(modem)? };
             Ok((look(modem)? == first).then_some(first))
         });
         match seen {
+            // Nothing speaks against the refusal.
+            Ok(Some(Seen::Untouched | Seen::Nothing) | None) | Err(_) if refused => {
+                self.stand(before);
+                Err(error)
+            }
             Ok(Some(Seen::Done)) => {
                 self.settle(true);
                 self.second_look = Some(error);
@@ -47,6 +62,11 @@ impl<'l> Modem<'l> {
                     if self.standing().has_changed() { Verdict::Recoverable } else { Verdict::Untouched };
                 Err(error.with_verdict(verdict))
             }
+            // What was there before may have been read wrongly.
+            Ok(Some(Seen::Other(now))) if refused => {
+                self.stand(before.in_doubt());
+                Err(error.with("now", now).with_verdict(Verdict::Unknown))
+            }
             Ok(Some(Seen::Other(now))) => {
                 self.settle(true);
                 Err(error.with("now", now).with_verdict(Verdict::Recoverable))
@@ -55,6 +75,54 @@ impl<'l> Modem<'l> {
                 self.stand(self.standing().in_doubt());
                 Err(error.with_verdict(Verdict::Unknown))
             }
+        }
+    }
+
+    /// What became of a change: [`change_shows`](Self::change_shows) after OK, [`after_trouble`](Self::after_trouble) otherwise.
+    pub(super) fn seen_after(
+        &mut self,
+        sent: Result<()>,
+        look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
+    ) -> Result<bool> {
+        match sent {
+            Ok(()) => self.change_shows(look),
+            Err(error) => self.after_trouble(error, look).map(|()| true),
+        }
+    }
+
+    /// Whether a change that the stick said OK to shows: `false` where one cannot tell.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` where it does not show; what it did, and may still do, is not known then.
+    pub(super) fn change_shows(
+        &mut self,
+        mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
+    ) -> Result<bool> {
+        match self.looking(|modem| modem.wait_for(&mut look)) {
+            Ok(Seen::Done) => Ok(true),
+            Ok(Seen::Nothing) | Err(_) => Ok(false),
+            Ok(seen) => {
+                let kind = ErrorKind::UnexpectedAnswer;
+                let cause =
+                    Error::new(kind, "it does not have what was asked for, or needs a restart for it");
+                let error =
+                    Error::new(kind, "the stick said OK, and does not show the change").because(cause);
+                let error = if let Seen::Other(now) = seen { error.with("now", now) } else { error };
+                self.stand(self.standing().in_doubt());
+                Err(error.with_verdict(Verdict::Unknown))
+            }
+        }
+    }
+
+    /// Looks until a change shows, or something else than before, or [`SHOWS_WITHIN`] is over.
+    fn wait_for(&mut self, look: &mut impl FnMut(&mut Modem<'l>) -> Result<Seen>) -> Result<Seen> {
+        let patient = self.now() + SHOWS_WITHIN;
+        loop {
+            let seen = look(self);
+            if matches!(seen, Ok(Seen::Done | Seen::Other(_))) || self.now() >= patient {
+                return seen;
+            }
+            self.sleep(Duration::from_secs(1));
         }
     }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::at;
 use crate::error::{Error, ErrorKind, Result, Verdict};
-use crate::hilink::Hilink;
 use crate::hilink::sms::{self as web_sms, Folder};
+use crate::hilink::{BUSY, Hilink, code_of};
 use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
@@ -124,6 +124,8 @@ pub struct Draft<'a> {
 pub struct Submission {
     /// Into how many parts it was cut; HiLink firmware does not tell.
     pub parts: Option<usize>,
+    /// Whether the stick says that the network took it. Otherwise it has it, and whether it went is not known.
+    pub shown: bool,
 }
 
 impl Modem<'_> {
@@ -222,7 +224,7 @@ impl Modem<'_> {
             Way::At(at) => {
                 let sent = at::sms::send(at, draft.to, draft.text, draft.mark);
                 match sent {
-                    Ok(references) => Ok(Submission { parts: Some(references.len()) }),
+                    Ok(references) => Ok(Submission { parts: Some(references.len()), shown: true }),
                     Err(e) => {
                         let e = at.assess(e);
                         // Parts before it went, and are not called back.
@@ -231,26 +233,30 @@ impl Modem<'_> {
                 }
             }
             Way::Mbim(mbim) => match over_mbim::send(mbim, draft) {
-                Ok(parts) => Ok(Submission { parts: Some(parts) }),
+                Ok(parts) => Ok(Submission { parts: Some(parts), shown: true }),
                 Err(e) => Err(mbim.assess(e).verdict_if_unset(Verdict::Recoverable)),
             },
-            Way::Web(_) => {
-                self.send_over_web(draft)?;
-                Ok(Submission { parts: None })
-            }
+            Way::Web(_) => Ok(Submission { parts: None, shown: self.send_over_web(draft)? }),
         }
     }
 
-    fn send_over_web(&mut self, draft: Draft<'_>) -> Result<()> {
+    fn send_over_web(&mut self, draft: Draft<'_>) -> Result<bool> {
         let call = web_sms::submit(draft.to, draft.text, draft.date).map_err(|e| self.assess(e))?;
         let web = self.only_web("messages")?;
         if let Err(error) = web.call(&call) {
-            return self.after_trouble(error, |modem| modem.find_sent(draft));
+            let waits = code_of(&error) == Some(BUSY);
+            return self.after_trouble(error, |modem| modem.find_sent(draft)).map(|()| true).map_err(|e| {
+                // A stick that is busy may be busy with just this, and it costs.
+                if waits { e.with_verdict(Verdict::Unknown) } else { e }
+            });
         }
-        match web_sms::wait_until_sent(self.only_web("messages")?) {
-            Ok(()) => Ok(()),
+        match web_sms::wait_until_sent(self.only_web("messages")?, draft.to) {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                Ok(self.looking(|modem| modem.find_sent(draft)).is_ok_and(|seen| seen == Seen::Done))
+            }
             Err(error) if error.is(ErrorKind::HilinkRefused) => Err(error.with_verdict(Verdict::Recoverable)),
-            Err(error) => self.after_trouble(error, |modem| modem.find_sent(draft)),
+            Err(error) => self.after_trouble(error, |modem| modem.find_sent(draft)).map(|()| true),
         }
     }
 

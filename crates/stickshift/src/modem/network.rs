@@ -195,7 +195,8 @@ impl Modem<'_> {
         Ok(heard)
     }
 
-    /// Sets what the radio may use and gives what the stick shows afterwards. `now` is what [`radio`](Self::radio) gave, `wanted` comes
+    /// Sets what the radio may use and gives what the stick shows afterwards, and whether it could be asked: where it could not, what it said OK
+    /// to. `now` is what [`radio`](Self::radio) gave, `wanted` comes
     /// of it by [`RadioSettings::with`]. The connection is lost for a moment.
     ///
     /// ```
@@ -211,14 +212,18 @@ impl Modem<'_> {
     ///
     /// let now = modem.radio()?;
     /// let wanted = now.with(Some(Order(vec![Technology::Lte, Technology::Umts])), None, None)?;
-    /// let set = modem.set_radio(&now, &wanted)?;
-    /// assert_eq!(set.order, wanted.order);
+    /// let (set, shown) = modem.set_radio(&now, &wanted)?;
+    /// assert_eq!((set.order, shown), (wanted.order, true));
     /// # Ok::<(), stickshift::error::Error>(())
     /// ```
     ///
     /// # Errors
     /// `Unsupported` for bands that the stick does not know; `UnexpectedAnswer` when the stick accepts the request but reports other settings.
-    pub fn set_radio(&mut self, now: &RadioSettings, wanted: &RadioSettings) -> Result<RadioSettings> {
+    pub fn set_radio(
+        &mut self,
+        now: &RadioSettings,
+        wanted: &RadioSettings,
+    ) -> Result<(RadioSettings, bool)> {
         let result = match (&mut self.way, &now.told) {
             (Way::At(at), Told::Lte(config)) => {
                 let command = at_net::set_radio_config(&RadioConfig {
@@ -263,18 +268,36 @@ impl Modem<'_> {
             }
             _ => return Err(self.fails(ErrorKind::Usage, "these settings were read over another way in")),
         };
-        let error = match (result, self.looking(|modem| modem.radio())) {
-            (Ok(()), Ok(after)) if after.are(wanted) => return Ok(after),
+        let said_ok = result.is_ok();
+        let after = self.looking(|modem| {
+            let patient = modem.now() + SHOWS_WITHIN;
+            loop {
+                let after = modem.radio();
+                let shows = after.as_ref().is_ok_and(|after| after.are(wanted));
+                if shows || !said_ok || modem.now() >= patient {
+                    return after;
+                }
+                modem.sleep(Duration::from_secs(1));
+            }
+        });
+        let error = match (result, after) {
+            (Ok(()), Ok(after)) if after.are(wanted) => return Ok((after, true)),
             (Ok(()), Ok(after)) => {
                 let what = "the stick accepted the request but reports other settings";
                 let kind = ErrorKind::UnexpectedAnswer;
                 let cause = Error::new(kind, "it takes them over when it starts, or does not have them");
                 let next = "pull it out, plug it in again and look at `stickshift network show`";
                 let error = Error::new(kind, what).because(cause).detail(Detail::NextStep(next));
-                error.with("shows", after.words())
+                let error = error.with("shows", after.words());
+                if after.is_as(now) {
+                    // It may still be on its way.
+                    self.stand(self.standing().in_doubt());
+                    return Err(error.with_verdict(Verdict::Unknown));
+                }
+                error
             }
             // The stick's word counts where it cannot be checked.
-            (Ok(()), Err(_)) => return Ok(wanted.clone()),
+            (Ok(()), Err(_)) => return Ok((wanted.clone(), false)),
             (Err(error), _) => error,
         };
         let mut shown = None;
@@ -290,7 +313,7 @@ impl Modem<'_> {
             shown = Some(after);
             Ok(seen)
         })?;
-        Ok(shown.unwrap_or_else(|| wanted.clone()))
+        Ok((shown.unwrap_or_else(|| wanted.clone()), true))
     }
 
     /// Searches for networks; takes up to two minutes, and data stops meanwhile.
@@ -461,9 +484,19 @@ impl Modem<'_> {
             Some(number) => !now.automatic && now.numeric.as_deref() == Some(number),
             None => now.automatic,
         };
+        let before = self.only_web("networks")?.call(&net::selection()).ok();
         let Err(error) = self.only_web("networks")?.call(&call) else {
-            let now = self.looking(|modem| modem.only_web("networks")?.call(&net::selection()));
-            return Ok(now.is_ok_and(|now| is_it(&now)));
+            let chosen = self.change_shows(|modem| {
+                let now = modem.only_web("networks")?.call(&net::selection())?;
+                Ok(match is_it(&now) {
+                    true => Seen::Done,
+                    false if before.as_ref() == Some(&now) => Seen::Untouched,
+                    false => Seen::Nothing,
+                })
+            })?;
+            // Chosen is not registered.
+            let there = |now: net::Network| now.numeric.as_deref() == number && now.state == Some(0);
+            return Ok(chosen && (number.is_none() || self.is_on(there)));
         };
         let error = if number.is_some() { refused_choice(error) } else { error };
         self.after_trouble(error, |modem| {
@@ -472,6 +505,21 @@ impl Modem<'_> {
             Ok(if is_it(&now) { Seen::Done } else { Seen::Nothing })
         })?;
         Ok(true)
+    }
+
+    /// Whether the stick is on such a network by its web page, within some seconds.
+    fn is_on(&mut self, there: impl Fn(net::Network) -> bool) -> bool {
+        let patient = self.now() + SHOWS_WITHIN;
+        let seen = self.looking(|modem| {
+            loop {
+                let is_there = modem.only_web("networks")?.call(&net::current()).is_ok_and(&there);
+                if is_there || modem.now() >= patient {
+                    return Ok(is_there);
+                }
+                modem.sleep(Duration::from_secs(1));
+            }
+        });
+        seen.unwrap_or(false)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::at::sim as at_sim;
 use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result, Tried, Verdict};
-use crate::hilink::pin as web_pin;
+use crate::hilink::{Hilink, pin as web_pin};
 use crate::link::Changes;
 use crate::mbim::{self, Mbim};
 use crate::modem::look::Seen;
@@ -344,13 +344,7 @@ impl Modem<'_> {
                 PinUse::Change(pin, new) => at_sim::change(pin, new),
                 PinUse::Unblock(puk, new) => at_sim::unblock(puk, new),
             }),
-            Way::Web(web) => web.call(&web_pin::operate(match code {
-                PinUse::Enter(pin) => web_pin::Operation::Enter(pin),
-                PinUse::Enable(pin) => web_pin::Operation::Enable(pin),
-                PinUse::Disable(pin) => web_pin::Operation::Disable(pin),
-                PinUse::Change(pin, new) => web_pin::Operation::Change(pin, new),
-                PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
-            })),
+            Way::Web(web) => use_code_over_web(web, code, &before),
             Way::Mbim(mbim) => mbim.run(&match code {
                 PinUse::Enter(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enter, pin, ""),
                 PinUse::Enable(pin) => mbim::use_pin(basic::PIN1, PinOperation::Enable, pin, ""),
@@ -413,7 +407,9 @@ impl Modem<'_> {
                     let what = "the stick took the code, and its SIM is as before";
                     let next =
                         "`stickshift pin status` shows what the SIM waits for, and the tries that are left";
-                    let error = Error::new(ErrorKind::UnexpectedAnswer, what).detail(Detail::NextStep(next));
+                    let kind = ErrorKind::UnexpectedAnswer;
+                    let cause = Error::new(kind, "it said OK, and 15 seconds later nothing came of it");
+                    let error = Error::new(kind, what).because(cause).detail(Detail::NextStep(next));
                     return Err(error.with_verdict(Verdict::Unknown));
                 }
             },
@@ -490,6 +486,27 @@ impl Modem<'_> {
             (Err(error), _) => Err(error),
         }
     }
+}
+
+/// Sends a code. Where the session was over it goes out again in a new one, if the stick shows that no try was counted.
+fn use_code_over_web(web: &mut Hilink<'_>, code: PinUse<'_>, before: &SimStatus) -> Result<()> {
+    let call = web_pin::operate(match code {
+        PinUse::Enter(pin) => web_pin::Operation::Enter(pin),
+        PinUse::Enable(pin) => web_pin::Operation::Enable(pin),
+        PinUse::Disable(pin) => web_pin::Operation::Disable(pin),
+        PinUse::Change(pin, new) => web_pin::Operation::Change(pin, new),
+        PinUse::Unblock(puk, new) => web_pin::Operation::Unblock(puk, new),
+    });
+    let Err(error) = web.call(&call) else { return Ok(()) };
+    if !web.renew_after(&error)? {
+        return Err(error);
+    }
+    let now = web.call(&web_pin::status())?;
+    let tries = if code.unblocks() { now.puk_tries } else { now.pin_tries };
+    let same = tries.is_some() && tries == code.tries(before) && of_web(now.state) == before.state;
+    let asked_for = now.pin_enabled == before.asked_for;
+    // A new PIN leaves no trace.
+    if same && asked_for && !matches!(code, PinUse::Change(..)) { web.call(&call) } else { Err(error) }
 }
 
 /// Whether a web page says that a code was wrong, in one of its ways.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+mod over_the_web;
+
 use super::{LastTry, Modem, PinUse};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Cancel;
@@ -337,7 +339,7 @@ fn a_network_whose_choice_was_lost_is_looked_for_over_the_web() {
     const AUTOMATIC: &str = "<Mode>0</Mode><Plmn></Plmn><Rat></Rat>";
     const BY_HAND: &str = "<Mode>1</Mode><Plmn>20820</Plmn><Rat>7</Rat>";
     for (shows, expected) in [(AUTOMATIC, None), (BY_HAND, Some(Verdict::Unknown))] {
-        let mut pages = Pages::new(&[("/api/net/register", &["<html></html>", shows])]);
+        let mut pages = Pages::new(&[("/api/net/register", &[shows, "<html></html>", shows])]);
         let mut modem = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap();
         let result = modem.use_network(None);
         assert_eq!(result.err().and_then(|e| e.verdict()), expected, "{shows}");

@@ -225,7 +225,7 @@ fn each(record: &mut Record, modem: &mut Modem<'_>) -> Result<String> {
 fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
     match undo {
         StickUndo::DataSwitch { on } => return modem.set_data(*on),
-        StickUndo::Profile { index } => return modem.use_dial_profile(*index),
+        StickUndo::Profile { index } => return modem.use_dial_profile(*index).map(drop),
         StickUndo::Roaming { on } | StickUndo::WebRoaming { on } => {
             let now = modem.radio()?;
             let wanted = now.clone().with_roaming(*on);

@@ -442,10 +442,10 @@ fn messages_as_they_come() {
     }
 }
 
-fn send(web: &mut Web, phone: &str, text: &str, date: &str) -> Result<()> {
+fn send(web: &mut Web, phone: &str, text: &str, date: &str) -> Result<bool> {
     let mut hilink = open(web);
     hilink.call(&sms::submit(phone, text, date)?)?;
-    sms::wait_until_sent(&mut hilink)
+    sms::wait_until_sent(&mut hilink, phone)
 }
 
 #[test]
