@@ -412,15 +412,21 @@ fn not_understood(error: &clap::Error) -> ExitCode {
 /// gets out at once.
 fn stop_on_request(cancel: Cancel) {
     question::end_on(cancel.clone());
-    let mut requests = 0;
-    let _ = ctrlc::set_handler(move || {
-        requests += 1;
-        cancel.cancel();
-        if requests == 3 {
-            eprintln!("error: aborted (third Ctrl-C)\n  stick: unknown if work on one had started");
-            std::process::exit(7);
-        }
-    });
+    const ABORTED: &str = "error: aborted (third Ctrl-C)\n  stick: unknown if work on one had started\n";
+    #[cfg(unix)]
+    host::stop_on_request(cancel, ABORTED);
+    #[cfg(windows)]
+    {
+        let mut requests = 0;
+        let _ = ctrlc::set_handler(move || {
+            requests += 1;
+            cancel.cancel();
+            if requests == 3 {
+                eprint!("{ABORTED}");
+                std::process::exit(7);
+            }
+        });
+    }
 }
 
 #[cfg(test)]

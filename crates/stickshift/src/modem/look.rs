@@ -22,6 +22,9 @@ pub(super) enum Seen {
     Nothing,
 }
 
+/// One look at what became of a change. One code for all of them, which a router has no room to have for each.
+type Look<'a, 'l> = &'a mut dyn FnMut(&mut Modem<'l>) -> Result<Seen>;
+
 impl<'l> Modem<'l> {
     /// What became of a change that ended with `error`: `Ok` when it is seen to be done, the error with its verdict otherwise.
     ///
@@ -33,6 +36,10 @@ impl<'l> Modem<'l> {
         error: Error,
         mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
     ) -> Result<()> {
+        self.judge(error, &mut look)
+    }
+
+    fn judge(&mut self, error: Error, look: Look<'_, 'l>) -> Result<()> {
         let by_web = matches!(self.way, Way::Web(_));
         let refused = error.verdict() == Some(Verdict::Untouched);
         if refused && !(by_web && error.refusal().is_some()) {
@@ -41,7 +48,7 @@ impl<'l> Modem<'l> {
         let late = by_web && error.is(ErrorKind::Timeout);
         let before = self.standing();
         let seen = self.looking(|modem| {
-            let first = if late { modem.wait_for(&mut look)? } else { look(modem)? };
+            let first = if late { modem.wait_for(look)? } else { look(modem)? };
             Ok((look(modem)? == first).then_some(first))
         });
         match seen {
@@ -82,11 +89,11 @@ impl<'l> Modem<'l> {
     pub(super) fn seen_after(
         &mut self,
         sent: Result<()>,
-        look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
+        mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
     ) -> Result<bool> {
         match sent {
-            Ok(()) => self.change_shows(look),
-            Err(error) => self.after_trouble(error, look).map(|()| true),
+            Ok(()) => self.change_shows(&mut look),
+            Err(error) => self.judge(error, &mut look).map(|()| true),
         }
     }
 
@@ -94,11 +101,8 @@ impl<'l> Modem<'l> {
     ///
     /// # Errors
     /// `UnexpectedAnswer` where it does not show; what it did, and may still do, is not known then.
-    pub(super) fn change_shows(
-        &mut self,
-        mut look: impl FnMut(&mut Modem<'l>) -> Result<Seen>,
-    ) -> Result<bool> {
-        match self.looking(|modem| modem.wait_for(&mut look)) {
+    pub(super) fn change_shows(&mut self, look: Look<'_, 'l>) -> Result<bool> {
+        match self.looking(|modem| modem.wait_for(look)) {
             Ok(Seen::Done) => Ok(true),
             Ok(Seen::Nothing) | Err(_) => Ok(false),
             Ok(seen) => {
@@ -115,7 +119,7 @@ impl<'l> Modem<'l> {
     }
 
     /// Looks until a change shows, or something else than before, or [`SHOWS_WITHIN`] is over.
-    fn wait_for(&mut self, look: &mut impl FnMut(&mut Modem<'l>) -> Result<Seen>) -> Result<Seen> {
+    fn wait_for(&mut self, look: Look<'_, 'l>) -> Result<Seen> {
         let patient = self.now() + SHOWS_WITHIN;
         loop {
             let seen = look(self);

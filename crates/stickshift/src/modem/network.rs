@@ -486,7 +486,7 @@ impl Modem<'_> {
         };
         let before = self.only_web("networks")?.call(&net::selection()).ok();
         let Err(error) = self.only_web("networks")?.call(&call) else {
-            let chosen = self.change_shows(|modem| {
+            let chosen = self.change_shows(&mut |modem| {
                 let now = modem.only_web("networks")?.call(&net::selection())?;
                 Ok(match is_it(&now) {
                     true => Seen::Done,
