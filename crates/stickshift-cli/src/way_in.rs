@@ -336,7 +336,8 @@ impl WebArgs {
                 });
             } else {
                 web.allow_weak_login(self.login.allow_weak_login);
-                web.login(&user, &self.login.password()?)?;
+                let password = self.login.password().map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+                web.login(&user, &password)?;
             }
         }
         Ok(Modem::from_web(web))
