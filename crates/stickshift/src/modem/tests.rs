@@ -319,6 +319,17 @@ fn one_broken_connection_of_several_costs_its_own_answer() {
 }
 
 #[test]
+fn a_box_with_fewer_messages_than_are_counted_is_told() {
+    const LIST: &str = "<Messages><Message><Index>40000</Index><Content>a</Content></Message></Messages>";
+    for (counted, skipped) in [("<LocalInbox>9</LocalInbox>", 1), ("<LocalInbox>1</LocalInbox>", 0)] {
+        let mut pages = Pages::new(&[("/api/sms/sms-list", &[LIST]), ("/api/sms/sms-count", &[counted])]);
+        let list = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().messages().unwrap();
+        assert_eq!(list.skipped.len(), skipped, "{:?}", list.skipped);
+        assert!(list.skipped.iter().all(|s| s.reason == "the stick counts 9 entries and lists 1"));
+    }
+}
+
+#[test]
 fn data_is_not_dialled_where_a_page_stands_for_the_switch() {
     let switch = "/api/dialup/mobile-dataswitch";
     let mut pages = Pages::new(&[(switch, &["<html></html>", "<dataswitch>1</dataswitch>"])]);
