@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::at::{At, Command};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hilink::{Call, Hilink};
 use crate::mbim::{Mbim, Request};
 
@@ -88,7 +88,8 @@ impl Gather {
     }
 
     fn missed(&mut self, what: &'static str, error: Error) {
-        let why = match error.meaning() {
+        // The number of what was no answer is nobody's.
+        let why = match error.meaning().filter(|_| !error.has(&Detail::Unanswered)) {
             Some(meaning) => meaning.cause,
             None if error.is(ErrorKind::AtRefused) => "the stick does not know the question",
             None => error.what(),
