@@ -51,7 +51,14 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     let root = xml::parse(&response.body).map_err(|e| e.with("path", mask::address(path)))?;
     if root.name.eq_ignore_ascii_case("error") {
         let code = root.number("code").unwrap_or(-1);
-        return Err(refusal(path, code));
+        let mut error = refusal(path, code);
+        // With the refusal of a login.
+        for (element, fact) in [("waittime", "minutes"), ("count", "count")] {
+            if let Some(number) = root.number::<u32>(element).filter(|n| *n > 0) {
+                error = error.with(fact, number);
+            }
+        }
+        return Err(error);
     }
     Ok(root)
 }
@@ -132,5 +139,14 @@ mod tests {
             let error = refused(200, headers, body);
             assert!(error.is(ErrorKind::UnexpectedAnswer) && error.what().contains(says), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_login_tells_its_minutes_and_tries() {
+        let body = b"<error><code>108007</code><message/><waittime>3</waittime><count>5</count></error>";
+        let error = refused(200, &[], body);
+        assert_eq!((error.fact("minutes"), error.fact("count")), (Some("3"), Some("5")));
+        let body = b"<error><code>108006</code><waittime>0</waittime></error>";
+        assert_eq!(refused(200, &[], body).fact("minutes"), None);
     }
 }
