@@ -212,6 +212,12 @@ fn a_web_page_that_answers_is_not_silent_and_one_that_refuses_is_not_overloaded(
 }
 
 #[test]
+fn a_locked_login_that_says_no_time_is_waited_for_all_the_same() {
+    let locked = of(&Error::new(ErrorKind::LoginLocked, "x"), Verdict::Untouched, Attempt::default());
+    assert!(locked.help.starts_with("wait some minutes"), "{}", locked.help);
+}
+
+#[test]
 fn a_part_of_a_verb_is_led_to_its_own_page() {
     let tried = Attempt { verb: "firmware", ..Attempt::default() };
     let help = || of(&Error::new(ErrorKind::Usage, "x"), Verdict::Untouched, tried).help;
