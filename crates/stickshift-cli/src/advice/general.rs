@@ -286,7 +286,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::LoginLocked => (
             "too many wrong passwords",
-            "wait as long as it says; on some sticks replugging resets the count",
+            "wait some minutes, as many as it says where it says so; on some sticks replugging resets the count",
             NO_ACCESS,
         ),
         ErrorKind::SessionTaken => (

@@ -1,3 +1,5 @@
+use stickshift::error::{Refusal, RefusalFamily};
+
 use super::*;
 
 #[test]
@@ -187,6 +189,32 @@ fn what_failed_and_what_was_tried_decide_together() {
     assert!(help("", Way::Bus, ErrorKind::Usage).contains("stickshift --help"));
     // A pair that nobody thought of is told by its kind.
     assert!(help("inspect", Way::Bus, ErrorKind::NoSim).contains("SIM"));
+}
+
+#[test]
+fn a_web_page_that_answers_is_not_silent_and_one_that_refuses_is_not_overloaded() {
+    let cause = |error: Error| {
+        let tried = Attempt { verb: "sms", way: Way::Url, ..Attempt::default() };
+        of(&error, Verdict::Untouched, tried).cause
+    };
+    let error = |kind| Error::new(kind, "x");
+    assert!(cause(error(ErrorKind::Timeout)).contains("the stick answers"));
+    let silent = error(ErrorKind::Timeout).detail(Detail::RequestSent(true));
+    assert!(cause(silent).contains("nothing answered"));
+    for (status, says) in [(401, "password"), (403, "refuses"), (503, "overloaded")] {
+        let failed = error(ErrorKind::UnexpectedAnswer).detail(Detail::WebStatus(status));
+        assert!(cause(failed).contains(says), "{status}");
+    }
+    let refusal = Refusal { family: RefusalFamily::Hilink, code: 100_002 };
+    let page = error(ErrorKind::HilinkRefused).detail(Detail::Refusal(refusal)).detail(Detail::Unanswered);
+    assert!(cause(page).contains("no HiLink web interface"));
+    assert!(cause(error(ErrorKind::HilinkRefused)).contains("network"));
+}
+
+#[test]
+fn a_locked_login_that_says_no_time_is_waited_for_all_the_same() {
+    let locked = of(&Error::new(ErrorKind::LoginLocked, "x"), Verdict::Untouched, Attempt::default());
+    assert!(locked.help.starts_with("wait some minutes"), "{}", locked.help);
 }
 
 #[test]

@@ -31,9 +31,28 @@ pub(super) fn of(error: &Error, tried: Attempt) -> Option<(&'static str, &'stati
             "wait half a minute, as after plugging in, and try again; `stickshift list` shows whether the stick is there",
         ));
     }
-    error.web_status()?;
-    Some((
-        "the web page is overloaded or still starting; its status says more",
-        "wait half a minute and run it again; restart the stick if it stays so",
-    ))
+    if error.is(ErrorKind::HilinkRefused) && error.has(&Detail::Unanswered) {
+        return Some((
+            "it is no HiLink web interface, has no such function, or wants a login or a confirmation there first",
+            "open its address in a browser and see what it wants",
+        ));
+    }
+    // The transport's own timeout says whether the request went out.
+    if error.is(ErrorKind::Timeout) && tried.way == Way::Url && error.request_sent().is_none() {
+        return Some((
+            "the stick answers, but what was waited for did not come",
+            "see what came of it on the stick's own page before you run it again",
+        ));
+    }
+    if error.is(ErrorKind::HilinkRefused) && error.refusal().is_none() && tried.verb == "sms" {
+        return Some(("the network refused it, or was not reached", "check signal, credit and the number"));
+    }
+    Some(match error.web_status()? {
+        401 => ("the web page wants a password", "it is no HiLink web interface: open it in a browser"),
+        400..=499 => ("the web page refuses access", "open its address in a browser and see what it wants"),
+        _ => (
+            "the web page is overloaded or still starting; its status says more",
+            "wait half a minute and run it again; restart the stick if it stays so",
+        ),
+    })
 }

@@ -262,30 +262,30 @@ impl Report for Signal {
     }
 }
 
-/// Traffic of this session and in all: seconds, bytes, and bytes per second.
+/// Traffic of this session and in all: seconds, bytes, and bytes per second; null for what the stick does not tell.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Traffic {
-    pub(crate) seconds: u64,
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    pub(crate) send_rate: u64,
-    pub(crate) receive_rate: u64,
-    pub(crate) total_seconds: u64,
-    pub(crate) total_sent: u64,
-    pub(crate) total_received: u64,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) sent: Option<u64>,
+    pub(crate) received: Option<u64>,
+    pub(crate) send_rate: Option<u64>,
+    pub(crate) receive_rate: Option<u64>,
+    pub(crate) total_seconds: Option<u64>,
+    pub(crate) total_sent: Option<u64>,
+    pub(crate) total_received: Option<u64>,
 }
 
 impl Report for Traffic {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        row(out, "seconds", Some(self.seconds))?;
-        row(out, "sent", Some(self.sent))?;
-        row(out, "received", Some(self.received))?;
-        row(out, "send-rate", Some(self.send_rate))?;
-        row(out, "receive-rate", Some(self.receive_rate))?;
-        row(out, "total-seconds", Some(self.total_seconds))?;
-        row(out, "total-sent", Some(self.total_sent))?;
-        row(out, "total-received", Some(self.total_received))
+        row(out, "seconds", self.seconds)?;
+        row(out, "sent", self.sent)?;
+        row(out, "received", self.received)?;
+        row(out, "send-rate", self.send_rate)?;
+        row(out, "receive-rate", self.receive_rate)?;
+        row(out, "total-seconds", self.total_seconds)?;
+        row(out, "total-sent", self.total_sent)?;
+        row(out, "total-received", self.total_received)
     }
 }
 

@@ -74,7 +74,12 @@ struct Shown(Reception);
 impl Report for Shown {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let heard = &self.0;
-        let operator = heard.operator.as_deref().unwrap_or("no network");
+        let is_on = match heard.registration {
+            Some(registration) => registration.starts_with("registered"),
+            None => heard.untold.iter().any(|untold| untold.what == "operator"),
+        };
+        let none = if is_on { "operator not known" } else { "no network" };
+        let operator = heard.operator.as_deref().unwrap_or(none);
         let mut line = format!("{operator}  {}", heard.technology.as_deref().unwrap_or("unknown"));
         if let Some(registration) = heard.registration {
             line += &format!("  {registration}");
@@ -125,6 +130,23 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operator_that_was_not_told_is_not_known() {
+        let untold = || vec![Untold { what: "operator", why: "x".into() }];
+        for (registration, untold, begins) in [
+            (Some("registered"), untold(), "operator not known"),
+            (Some("registered, roaming"), Vec::new(), "operator not known"),
+            (None, untold(), "operator not known"),
+            (Some("not registered"), untold(), "no network"),
+            (None, Vec::new(), "no network"),
+        ] {
+            let mut out = Vec::new();
+            let reception = Reception { registration, untold, ..Reception::default() };
+            Shown(reception).text(&mut out).unwrap();
+            assert!(out.starts_with(begins.as_bytes()), "{registration:?}");
+        }
+    }
 
     #[test]
     fn figures_have_one_decimal() {

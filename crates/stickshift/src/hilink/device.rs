@@ -141,15 +141,15 @@ pub fn signal() -> Call<Signal> {
     Call::get("/api/device/signal", |r| {
         Ok(Signal {
             mode: r.number("mode"),
-            rssi: figure(r, "rssi"),
-            rsrp: figure(r, "rsrp"),
-            rsrq: figure(r, "rsrq"),
-            sinr: figure(r, "sinr"),
-            rscp: figure(r, "rscp"),
-            ecio: figure(r, "ecio"),
-            nr_rsrp: figure(r, "nrrsrp"),
-            nr_rsrq: figure(r, "nrrsrq"),
-            nr_sinr: figure(r, "nrsinr"),
+            rssi: figure(r, "rssi", -120, 0),
+            rsrp: figure(r, "rsrp", -157, -30),
+            rsrq: figure(r, "rsrq", -44, 20),
+            sinr: figure(r, "sinr", -30, 50),
+            rscp: figure(r, "rscp", -121, 0),
+            ecio: figure(r, "ecio", -33, 0),
+            nr_rsrp: figure(r, "nrrsrp", -157, -30),
+            nr_rsrq: figure(r, "nrrsrq", -44, 20),
+            nr_sinr: figure(r, "nrsinr", -30, 50),
             pci: r.number("pci"),
             cell: r.number("cell_id"),
             band: r.number("band"),
@@ -157,12 +157,13 @@ pub fn signal() -> Call<Signal> {
     })
 }
 
-/// A figure with what stands around it taken off: `-87dBm`; `>=-51dBm` and `<-120dBm` are bounds.
-fn figure(reply: &Element, name: &str) -> Option<Figure> {
+/// A figure with what stands around it taken off: `-87dBm`; `>=-51dBm` and `<-120dBm` are bounds. Outside of what the standards
+/// have (3GPP TS 25.133, 36.133, 38.133) it stands for none: -65535, 255, 32767.
+fn figure(reply: &Element, name: &str, low: i16, high: i16) -> Option<Figure> {
     let whole = reply.value(name)?.trim();
     let text = whole.trim_start_matches(['<', '>', '=', ' ']);
     let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
-    let value = decimal(&text[..end])?;
+    let value = decimal(&text[..end]).filter(|v| (f32::from(low)..=f32::from(high)).contains(v))?;
     Some(match whole.chars().next() {
         Some('<') => Figure::AtMost(value),
         Some('>') => Figure::AtLeast(value),
@@ -245,6 +246,14 @@ pub fn updates_itself() -> Call<Option<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hilink::xml;
+
+    #[test]
+    fn figures_outside_of_the_standards_are_none() {
+        let reply = "<r><rsrp>-65535</rsrp><sinr>255</sinr><rsrq>32767dB</rsrq><rssi>53dBm</rssi><ecio>-33</ecio></r>";
+        let told = signal().parse(&xml::parse(reply.as_bytes()).unwrap()).unwrap();
+        assert_eq!(told, Signal { ecio: Some(Figure::Exact(-33.0)), ..Signal::default() });
+    }
 
     #[test]
     fn decimals_are_read_as_the_standard_library_reads_them() {

@@ -249,7 +249,8 @@ impl Hilink<'_> {
 
     /// Adds the minutes to wait to a lock-out.
     fn why_refused(&mut self, error: Error) -> Error {
-        if !error.is(ErrorKind::LoginLocked) {
+        let told = error.facts().iter().any(|(name, _)| *name == "minutes");
+        if !error.is(ErrorKind::LoginLocked) || told {
             return error;
         }
         match self.login_state().ok().and_then(|s| s.locked) {

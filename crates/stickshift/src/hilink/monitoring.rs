@@ -116,31 +116,31 @@ fn network_words(number: u16) -> &'static str {
     }
 }
 
-/// `monitoring/traffic-statistics`: bytes, bytes per second, seconds.
+/// `monitoring/traffic-statistics`: bytes, bytes per second, seconds; `None` for what is no number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Since this connection came up.
-    pub seconds: u64,
+    pub seconds: Option<u64>,
     /// Bytes sent in it.
-    pub sent: u64,
+    pub sent: Option<u64>,
     /// Bytes received in it.
-    pub received: u64,
+    pub received: Option<u64>,
     /// Bytes sent per second now.
-    pub send_rate: u64,
+    pub send_rate: Option<u64>,
     /// Bytes received per second now.
-    pub receive_rate: u64,
+    pub receive_rate: Option<u64>,
     /// Seconds connected since the counters were cleared.
-    pub total_seconds: u64,
+    pub total_seconds: Option<u64>,
     /// Bytes sent since then.
-    pub total_sent: u64,
+    pub total_sent: Option<u64>,
     /// Bytes received since then.
-    pub total_received: u64,
+    pub total_received: Option<u64>,
 }
 
 /// `GET monitoring/traffic-statistics`.
 pub fn traffic() -> Call<Traffic> {
     Call::get("/api/monitoring/traffic-statistics", |r| {
-        let at = |name| r.number(name).unwrap_or(0);
+        let at = |name| r.number(name);
         r.child("CurrentUpload").ok_or_else(|| unexpected("traffic counters"))?;
         Ok(Traffic {
             seconds: at("CurrentConnectTime"),

@@ -1,6 +1,6 @@
 //! What the stick's web server sends back: documents, refusals, and pages with tokens in them.
 
-use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Refusal, RefusalFamily, Result};
 use crate::hilink::refusal::{ABSENT, refusal};
 use crate::hilink::xml::{self, Element};
 use crate::link::HttpResponse;
@@ -12,12 +12,20 @@ const SECRET_LIMIT: usize = 1024;
 /// The root of a reply, or what the stick refuses. A page instead of a document, or a redirect to one, is how some firmware says that
 /// it has no such thing.
 pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element> {
-    // It refused in its way, or did something else: only a document says which.
-    let absent = || refusal(path, ABSENT).with("status", response.status).detail(Detail::Unanswered);
+    // It refused in its way, or did something else: only a document says which. Nobody sent the number.
+    let absent = |what| {
+        Error::new(ErrorKind::HilinkRefused, what)
+            .with("path", mask::address(path))
+            .with("status", response.status)
+            .detail(Detail::Refusal(Refusal { family: RefusalFamily::Hilink, code: ABSENT }))
+            .detail(Detail::Unanswered)
+    };
+    const PAGE: &str = "the web server sends a page in place of an answer";
     match response.status {
         200..=299 => {}
         300..=399 if is_https(response) => return Err(https_only().with("path", mask::address(path))),
-        300..=399 | 404 => return Err(absent()),
+        300..=399 => return Err(absent(PAGE)),
+        404 => return Err(absent("the web server has no such page")),
         status => {
             return Err(Error::new(ErrorKind::UnexpectedAnswer, "the stick's web server reports an error")
                 .with("path", mask::address(path))
@@ -27,12 +35,30 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     let start = response.body.trim_ascii_start();
     let is_page = |tag: &[u8]| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag));
     if is_page(b"<html") || is_page(b"<!doctype html") {
-        return Err(absent());
+        return Err(absent(PAGE));
+    }
+    let compressed =
+        response.header("Content-Encoding").is_some_and(|by| !by.eq_ignore_ascii_case("identity"));
+    let other = match start.first() {
+        None => Some("the web server's answer is empty"),
+        _ if compressed => Some("the web server's answer is compressed, which was not asked for"),
+        Some(b'{' | b'[') => Some("the web server's answer is JSON in place of XML"),
+        _ => None,
+    };
+    if let Some(what) = other {
+        return Err(Error::new(ErrorKind::UnexpectedAnswer, what).with("path", mask::address(path)));
     }
     let root = xml::parse(&response.body).map_err(|e| e.with("path", mask::address(path)))?;
     if root.name.eq_ignore_ascii_case("error") {
         let code = root.number("code").unwrap_or(-1);
-        return Err(refusal(path, code));
+        let mut error = refusal(path, code);
+        // With the refusal of a login.
+        for (element, fact) in [("waittime", "minutes"), ("count", "count")] {
+            if let Some(number) = root.number::<u32>(element).filter(|n| *n > 0) {
+                error = error.with(fact, number);
+            }
+        }
+        return Err(error);
     }
     Ok(root)
 }
@@ -79,4 +105,48 @@ pub(super) fn is_header_safe(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= SECRET_LIMIT
         && text.bytes().all(|b| (b'!'..=b'~').contains(&b) && !b";,".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hilink::code_of;
+
+    fn refused(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Error {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        read_reply("/api/x", &HttpResponse { status, headers, body: body.to_vec() }).unwrap_err()
+    }
+
+    #[test]
+    fn a_number_that_nobody_sent_is_not_told() {
+        for (status, body) in [(404, ""), (302, ""), (200, "<html></html>")] {
+            let error = refused(status, &[], body.as_bytes());
+            assert_eq!(
+                (code_of(&error), error.fact("code"), error.fact("meaning")),
+                (Some(ABSENT), None, None)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_is_named() {
+        let gzip = [("Content-Encoding", "gzip")];
+        for (headers, body, says) in [
+            (&[][..], &b" \r\n"[..], "empty"),
+            (&[], b"{\"a\":1}", "JSON"),
+            (&gzip, b"\x1f\x8b\x08", "compressed"),
+        ] {
+            let error = refused(200, headers, body);
+            assert!(error.is(ErrorKind::UnexpectedAnswer) && error.what().contains(says), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_tells_its_minutes_and_tries() {
+        let body = b"<error><code>108007</code><message/><waittime>3</waittime><count>5</count></error>";
+        let error = refused(200, &[], body);
+        assert_eq!((error.fact("minutes"), error.fact("count")), (Some("3"), Some("5")));
+        let body = b"<error><code>108006</code><waittime>0</waittime></error>";
+        assert_eq!(refused(200, &[], body).fact("minutes"), None);
+    }
 }

@@ -181,10 +181,10 @@ fn is_legal(c: char) -> bool {
     !c.is_control() || matches!(c, '\t' | '\n' | '\r')
 }
 
-/// Makes text of what a stick sent: CESU-8 pairs become their character, other bad bytes U+FFFD, NUL goes, and in tags other control characters
+/// Makes text of what a stick sent: CESU-8 pairs become their character, other bad bytes U+FFFD (where no UTF-8 is in it at all, it is Windows-1252), NUL goes, and in tags other control characters
 /// too, a bare `&` becomes `&amp;`, and blanks between `<` and a name go. Control characters of values stay: whoever shows them makes them harmless.
 fn repair(bytes: &[u8]) -> String {
-    let text = from_utf16(bytes).unwrap_or_else(|| from_cesu8(bytes));
+    let text = from_utf16(bytes).or_else(|| from_latin(bytes)).unwrap_or_else(|| from_cesu8(bytes));
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     // What is in a CDATA section stands for itself.
@@ -245,6 +245,23 @@ fn from_utf16(bytes: &[u8]) -> Option<String> {
     };
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
     Some(String::from_utf16_lossy(&units).trim_start_matches('\u{feff}').to_owned())
+}
+
+/// Windows-1252, of which ISO-8859-1 is taken for a part as browsers do: where it is declared, or nothing in the text is UTF-8.
+fn from_latin(bytes: &[u8]) -> Option<String> {
+    const FROM_80: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+    let head = bytes[..bytes.len().min(100)].to_ascii_lowercase();
+    let declares = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
+    let no_utf8 = || {
+        std::str::from_utf8(bytes).is_err()
+            && from_cesu8(bytes).chars().all(|c| c.is_ascii() || c == char::REPLACEMENT_CHARACTER)
+    };
+    let character = |byte: &u8| match byte {
+        0x80..=0x9f => FROM_80.chars().nth(usize::from(byte - 0x80)).unwrap_or_default(),
+        _ => char::from(*byte),
+    };
+    (declares(b"iso-8859-1\"") || declares(b"iso-8859-1'") || declares(b"windows-1252") || no_utf8())
+        .then(|| bytes.iter().map(character).collect())
 }
 
 /// UTF-8 in which characters beyond U+FFFF may be two surrogates of three bytes each.
@@ -351,6 +368,18 @@ mod tests {
         let name = parse(b"<r><Device\x1bName>E33\x1b[2J72\x00\x00</Device\x1bName></r>\x00").unwrap();
         assert_eq!(name.value("DeviceName").map(crate::clean::line).as_deref(), Some("E33\\u{1b}[2J72"));
         assert_eq!(to_cesu8("😀"), [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]);
+    }
+
+    #[test]
+    fn latin_is_read_as_such() {
+        for document in [
+            &b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><r><c>Caf\xe9 \x80</c></r>"[..],
+            b"<?xml version='1.0'?><r><c>Caf\xe9 \x80</c></r>",
+        ] {
+            assert_eq!(parse(document).unwrap().value("c"), Some("Café €"));
+        }
+        let declared = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><r><c>\xc3\xa9</c></r>";
+        assert_eq!(parse(declared).unwrap().value("c"), Some("Ã©"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::at::{At, Command};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::hilink::{Call, Hilink};
 use crate::mbim::{Mbim, Request};
 
@@ -40,18 +40,23 @@ impl Gather {
         self.heard(what, answer)
     }
 
-    /// As [`ask`](Self::ask), over the web.
+    /// As [`ask`](Self::ask), over the web, where each request has a connection of its own: one that breaks costs its own answer.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// `Interrupted` and what else ends a dialogue.
     pub(super) fn call<T>(
         &mut self,
         web: &mut Hilink<'_>,
         what: &'static str,
         call: &Call<T>,
     ) -> Result<Option<T>> {
-        let answer = web.call(call);
-        self.heard(what, answer)
+        match web.call(call) {
+            Err(error) if error.is(ErrorKind::Disconnected) => {
+                self.missed(what, error);
+                Ok(None)
+            }
+            answer => self.heard(what, answer),
+        }
     }
 
     /// As [`ask`](Self::ask), over MBIM.
@@ -75,19 +80,22 @@ impl Gather {
                 Ok(Some(value))
             }
             Err(error) if costs_its_own_answer(&error) => {
-                let why = match error.meaning() {
-                    Some(meaning) => meaning.cause.to_owned(),
-                    None if error.is(ErrorKind::AtRefused) => {
-                        "the stick does not know the question".to_owned()
-                    }
-                    None => error.what().to_owned(),
-                };
-                self.untold.push(Untold { what, why });
-                self.first.get_or_insert(error);
+                self.missed(what, error);
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn missed(&mut self, what: &'static str, error: Error) {
+        // The number of what was no answer is nobody's.
+        let why = match error.meaning().filter(|_| !error.has(&Detail::Unanswered)) {
+            Some(meaning) => meaning.cause,
+            None if error.is(ErrorKind::AtRefused) => "the stick does not know the question",
+            None => error.what(),
+        };
+        self.untold.push(Untold { what, why: why.to_owned() });
+        self.first.get_or_insert(error);
     }
 
     /// Takes back that `what` is missing: another question told it.

@@ -277,9 +277,15 @@ impl Modem<'_> {
 /// The boxes of HiLink firmware: those in the stick, and those on the SIM where something is in them.
 fn listed_by_web(web: &mut Hilink<'_>) -> Result<MessageList> {
     let mut list = MessageList::default();
+    let mut in_inbox = 0;
     for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts] {
         match web_sms::list(web, folder) {
-            Ok(found) => add(&mut list, folder, found),
+            Ok(found) => {
+                if folder == Folder::Inbox {
+                    in_inbox = found.len();
+                }
+                add(&mut list, folder, found);
+            }
             // Older firmware has no other box than the first.
             Err(e) if folder != Folder::Inbox && e.is(ErrorKind::HilinkRefused) => {
                 skip(&mut list, folder, &e)
@@ -293,9 +299,20 @@ fn listed_by_web(web: &mut Hilink<'_>) -> Result<MessageList> {
         (Folder::SimSent, counts.sim_sent),
         (Folder::SimDrafts, counts.sim_drafts),
     ];
-    for (folder, _) in on_sim.into_iter().filter(|(_, count)| *count > 0) {
+    let lacks = |list: &mut MessageList, folder: Folder, counted: u32, listed: usize| {
+        if listed < counted as usize {
+            let reason = format!("the stick counts {counted} entries and lists {listed}");
+            list.incomplete.push(folder.name().to_owned());
+            list.skipped.push(SkippedStore { store: folder.name().to_owned(), reason });
+        }
+    };
+    lacks(&mut list, Folder::Inbox, counts.inbox, in_inbox);
+    for (folder, counted) in on_sim.into_iter().filter(|(_, count)| *count > 0) {
         match web_sms::list(web, folder) {
-            Ok(found) => add(&mut list, folder, found),
+            Ok(found) => {
+                lacks(&mut list, folder, counted, found.len());
+                add(&mut list, folder, found);
+            }
             Err(e) if e.is(ErrorKind::HilinkRefused) => skip(&mut list, folder, &e),
             Err(e) => return Err(e),
         }

@@ -308,6 +308,30 @@ fn a_code_over_the_web_is_judged_by_its_tries() {
 }
 
 #[test]
+fn one_broken_connection_of_several_costs_its_own_answer() {
+    const STATUS: &str = "<ConnectionStatus>901</ConnectionStatus><ServiceStatus>2</ServiceStatus>";
+    let mut pages = Pages::new(&[("/api/monitoring/status", &[STATUS])]);
+    pages.drops = "/api/net/current-plmn";
+    let heard = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().signal().unwrap();
+    assert_eq!((heard.registration, heard.untold[0].what), (Some("registered"), "operator"));
+    let mut pages = Pages::new(&[]);
+    pages.drops = "/api/net/current-plmn";
+    let error = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().signal().unwrap_err();
+    assert!(error.is(ErrorKind::Disconnected), "{error:?}");
+}
+
+#[test]
+fn a_box_with_fewer_messages_than_are_counted_is_told() {
+    const LIST: &str = "<Messages><Message><Index>40000</Index><Content>a</Content></Message></Messages>";
+    for (counted, skipped) in [("<LocalInbox>9</LocalInbox>", 1), ("<LocalInbox>1</LocalInbox>", 0)] {
+        let mut pages = Pages::new(&[("/api/sms/sms-list", &[LIST]), ("/api/sms/sms-count", &[counted])]);
+        let list = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().messages().unwrap();
+        assert_eq!(list.skipped.len(), skipped, "{:?}", list.skipped);
+        assert!(list.skipped.iter().all(|s| s.reason == "the stick counts 9 entries and lists 1"));
+    }
+}
+
+#[test]
 fn data_is_not_dialled_where_a_page_stands_for_the_switch() {
     let switch = "/api/dialup/mobile-dataswitch";
     let mut pages = Pages::new(&[(switch, &["<html></html>", "<dataswitch>1</dataswitch>"])]);

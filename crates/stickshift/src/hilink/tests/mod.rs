@@ -342,7 +342,11 @@ fn replies_as_captured() {
     assert!(s.is(ConnectionState::Connected));
     assert_eq!((s.network, s.registration_words(), s.dns.len()), ("LTE", Some("registered"), 1));
     let t = h.call(&monitoring::traffic()).unwrap();
-    assert_eq!((t.sent, t.received, t.send_rate, t.receive_rate), (6_502_045, 136_737_175, 8, 7));
+    let rates = (t.send_rate, t.receive_rate);
+    assert_eq!((t.sent, t.received, rates), (Some(6_502_045), Some(136_737_175), (Some(8), Some(7))));
+    let odd = "<r><CurrentUpload>-1</CurrentUpload><CurrentDownload></CurrentDownload></r>";
+    let odd = monitoring::traffic().parse(&xml::parse(odd.as_bytes()).unwrap()).unwrap();
+    assert_eq!(odd, monitoring::Traffic::default());
     let n = h.call(&net::current()).unwrap();
     assert_eq!((n.name.as_deref(), n.numeric.as_deref(), n.rat), (Some("Orange"), Some("20801"), Some(7)));
     assert_eq!(h.call(&net::search()).unwrap()[0].state, Some(2));
