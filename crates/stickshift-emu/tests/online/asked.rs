@@ -128,7 +128,7 @@ fn names_change(plan: &str, change: &str) -> bool {
 }
 
 /// What stands in plans for pages with a login or without a switch for data, for a radio that is off, and for sticks of other makers.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 16] = [
     "/api/dialup/dial",
     "/api/pin/operate",
     "/api/user/authentication_login",
@@ -137,10 +137,13 @@ const ELSEWHERE: [&str; 13] = [
     "/api/user/login",
     "/api/user/logout",
     "/api/user/state-login",
+    "AT*EPIN?",
     "AT+CFUN=1",
     "AT+CPINR",
     "AT+CREG?",
     "AT+QPINC?",
+    "AT+SPIC",
+    "AT+UPINCNT",
     "AT+ZPINPUK=?",
 ];
 

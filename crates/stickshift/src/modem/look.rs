@@ -121,11 +121,15 @@ impl<'l> Modem<'l> {
     /// Looks until a change shows, or something else than before, or [`SHOWS_WITHIN`] is over.
     fn wait_for(&mut self, look: Look<'_, 'l>) -> Result<Seen> {
         let patient = self.now() + SHOWS_WITHIN;
+        // One answer may be lost, which takes as long.
+        let mut first = true;
         loop {
             let seen = look(self);
-            if matches!(seen, Ok(Seen::Done | Seen::Other(_))) || self.now() >= patient {
+            let over = !first && self.now() >= patient;
+            if over || matches!(seen, Ok(Seen::Done | Seen::Other(_))) {
                 return seen;
             }
+            first = false;
             self.sleep(Duration::from_secs(1));
         }
     }

@@ -271,12 +271,15 @@ impl Modem<'_> {
         let said_ok = result.is_ok();
         let after = self.looking(|modem| {
             let patient = modem.now() + SHOWS_WITHIN;
+            let mut first = true;
             loop {
                 let after = modem.radio();
                 let shows = after.as_ref().is_ok_and(|after| after.are(wanted));
-                if shows || !said_ok || modem.now() >= patient {
+                // One answer may be lost, which takes as long.
+                if shows || !said_ok || !first && modem.now() >= patient {
                     return after;
                 }
+                first = false;
                 modem.sleep(Duration::from_secs(1));
             }
         });
