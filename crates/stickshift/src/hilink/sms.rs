@@ -272,6 +272,7 @@ pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str) -> Result<bool> {
         told.as_ref().is_some_and(|told| told.split([',', ';']).any(|one| tail(one) == tail(phone)))
     };
     let end = hilink.now() + Duration::from_secs(180);
+    let mut others = 0;
     while hilink.now() < end {
         hilink.sleep(Duration::from_secs(1));
         let Some(status) = hilink.call_if_known(&send_status())? else { return Ok(false) };
@@ -280,6 +281,11 @@ pub fn wait_until_sent(hilink: &mut Hilink<'_>, phone: &str) -> Result<bool> {
         }
         if is_it(&status.sent) {
             return Ok(true);
+        }
+        // It is over for somebody else, and this one does not begin.
+        others += u8::from(status.sending.is_none() && (status.sent.is_some() || status.failed.is_some()));
+        if others == 10 {
+            return Ok(false);
         }
     }
     Err(Error::new(ErrorKind::Timeout, "the stick does not say whether the message went"))

@@ -75,6 +75,8 @@ fn a_message_is_not_sent_again_while_the_stick_is_busy() {
     let same = "<Phone></Phone><SucPhone>0612345678</SucPhone><FailPhone></FailPhone>";
     let pages = [(sms, &[OK][..]), (status, &[other, same])];
     assert_eq!(change(&pages, status, send), (Ok(true), 2));
+    let pages = [(sms, &[OK][..]), (status, &[other]), (list, &[empty])];
+    assert_eq!(change(&pages, status, send), (Ok(false), 10));
 }
 
 /// Done, although the stick refused; not done, although it said OK; done a little later.
