@@ -150,7 +150,7 @@ const TIERS: &[Tier] = &[
     },
 ];
 
-/// What of a tier is compiled while those before it run, by what they leave of the processors: they wait often. What fails is tried again by the tier
+/// What of a tier is compiled while those before it run, by what they leave of the processors: they wait often. What fails is told by the tier
 /// itself.
 type Early = fn() -> Result<(), String>;
 const EARLY: [(&str, Early); 3] = [

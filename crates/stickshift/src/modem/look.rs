@@ -102,7 +102,7 @@ impl<'l> Modem<'l> {
     /// # Errors
     /// `UnexpectedAnswer` where it does not show; what it did, and may still do, is not known then.
     pub(super) fn change_shows(&mut self, look: Look<'_, 'l>) -> Result<bool> {
-        match self.looking(|modem| modem.wait_for(look)) {
+        match self.wait_for(look) {
             Ok(Seen::Done) => Ok(true),
             Ok(Seen::Nothing) | Err(_) => Ok(false),
             Ok(seen) => {
@@ -120,18 +120,32 @@ impl<'l> Modem<'l> {
 
     /// Looks until a change shows, or something else than before, or [`SHOWS_WITHIN`] is over.
     fn wait_for(&mut self, look: Look<'_, 'l>) -> Result<Seen> {
+        let mut last = Ok(Seen::Nothing);
+        self.shows_in_time(&mut |modem| {
+            last = look(modem);
+            matches!(last, Ok(Seen::Done | Seen::Other(_)))
+        });
+        last
+    }
+
+    /// Whether something shows before [`SHOWS_WITHIN`] is over, also after a request to stop.
+    pub(super) fn shows_in_time(&mut self, shows: &mut dyn FnMut(&mut Modem<'l>) -> bool) -> bool {
+        let cancel = self.take_cancel();
         let patient = self.now() + SHOWS_WITHIN;
-        // One answer may be lost, which takes as long.
-        let mut first = true;
-        loop {
-            let seen = look(self);
-            let over = !first && self.now() >= patient;
-            if over || matches!(seen, Ok(Seen::Done | Seen::Other(_))) {
-                return seen;
+        let mut looks = 0;
+        let shown = loop {
+            if shows(self) {
+                break true;
             }
-            first = false;
+            looks += 1;
+            // One answer may be lost, which takes as long.
+            if looks > 1 && self.now() >= patient {
+                break false;
+            }
             self.sleep(Duration::from_secs(1));
-        }
+        };
+        self.put_cancel(cancel);
+        shown
     }
 
     /// Runs `look` to its end even after a request to stop.

@@ -1,7 +1,5 @@
 //! Which technologies, bands and network the stick uses.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::at::network::{self as at_net, Access, RadioConfig, RadioConfig3g};
@@ -268,24 +266,16 @@ impl Modem<'_> {
             }
             _ => return Err(self.fails(ErrorKind::Usage, "these settings were read over another way in")),
         };
-        let said_ok = result.is_ok();
-        let after = self.looking(|modem| {
-            let patient = modem.now() + SHOWS_WITHIN;
-            let mut first = true;
-            loop {
-                let after = modem.radio();
-                let shows = after.as_ref().is_ok_and(|after| after.are(wanted));
-                // One answer may be lost, which takes as long.
-                if shows || !said_ok || !first && modem.now() >= patient {
-                    return after;
-                }
-                first = false;
-                modem.sleep(Duration::from_secs(1));
-            }
-        });
+        let mut after = None;
+        if result.is_ok() {
+            self.shows_in_time(&mut |modem| {
+                after = modem.radio().ok();
+                after.as_ref().is_some_and(|after| after.are(wanted))
+            });
+        }
         let error = match (result, after) {
-            (Ok(()), Ok(after)) if after.are(wanted) => return Ok((after, true)),
-            (Ok(()), Ok(after)) => {
+            (Ok(()), Some(after)) if after.are(wanted) => return Ok((after, true)),
+            (Ok(()), Some(after)) => {
                 let what = "the stick accepted the request but reports other settings";
                 let kind = ErrorKind::UnexpectedAnswer;
                 let cause = Error::new(kind, "it takes them over when it starts, or does not have them");
@@ -300,7 +290,7 @@ impl Modem<'_> {
                 error
             }
             // The stick's word counts where it cannot be checked.
-            (Ok(()), Err(_)) => return Ok((wanted.clone(), false)),
+            (Ok(()), None) => return Ok((wanted.clone(), false)),
             (Err(error), _) => error,
         };
         let mut shown = None;
@@ -390,16 +380,9 @@ impl Modem<'_> {
         };
         let before = self.network_by_number()?;
         let Err(error) = self.only_at("networks")?.run(&command) else {
-            let patient = self.now() + SHOWS_WITHIN;
-            return self.looking(|modem| {
-                loop {
-                    let shows = modem.network_by_number().ok().flatten().is_some_and(|now| is_it(&now));
-                    if shows || modem.now() >= patient {
-                        return Ok(shows);
-                    }
-                    modem.sleep(Duration::from_secs(1));
-                }
-            });
+            return Ok(self.shows_in_time(&mut |modem| {
+                modem.network_by_number().ok().flatten().is_some_and(|now| is_it(&now))
+            }));
         };
         let error = match number {
             Some(_) => refused_choice(error),
@@ -499,7 +482,10 @@ impl Modem<'_> {
             })?;
             // Chosen is not registered.
             let there = |now: net::Network| now.numeric.as_deref() == number && now.state == Some(0);
-            return Ok(chosen && (number.is_none() || self.is_on(there)));
+            let mut is_there = |modem: &mut Modem<'_>| {
+                modem.only_web("networks").and_then(|web| web.call(&net::current())).is_ok_and(there)
+            };
+            return Ok(chosen && (number.is_none() || self.shows_in_time(&mut is_there)));
         };
         let error = if number.is_some() { refused_choice(error) } else { error };
         self.after_trouble(error, |modem| {
@@ -509,25 +495,7 @@ impl Modem<'_> {
         })?;
         Ok(true)
     }
-
-    /// Whether the stick is on such a network by its web page, within some seconds.
-    fn is_on(&mut self, there: impl Fn(net::Network) -> bool) -> bool {
-        let patient = self.now() + SHOWS_WITHIN;
-        let seen = self.looking(|modem| {
-            loop {
-                let is_there = modem.only_web("networks")?.call(&net::current()).is_ok_and(&there);
-                if is_there || modem.now() >= patient {
-                    return Ok(is_there);
-                }
-                modem.sleep(Duration::from_secs(1));
-            }
-        });
-        seen.unwrap_or(false)
-    }
 }
-
-/// How long a network that was chosen is looked for.
-const SHOWS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A network that was refused when it was chosen by hand: some sticks stay with the choice, and with no network.
 fn refused_choice(error: Error) -> Error {
