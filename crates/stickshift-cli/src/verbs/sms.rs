@@ -253,6 +253,7 @@ struct Sent(Submission);
 impl Report for Sent {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.0.parts {
+            _ if !self.0.shown => writeln!(out, "handed to the stick"),
             Some(n) if n > 1 => writeln!(out, "sent in {n} parts"),
             _ => writeln!(out, "sent"),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::link::Changes;
 use crate::modem::{Modem, Way};
 
@@ -112,6 +112,8 @@ impl<'l> Modem<'l> {
                 let error =
                     Error::new(kind, "the stick said OK, and does not show the change").because(cause);
                 let error = if let Seen::Other(now) = seen { error.with("now", now) } else { error };
+                let next = "look at it again in a minute, and after a restart of the stick";
+                let error = error.detail(Detail::NextStep(next));
                 self.stand(self.standing().in_doubt());
                 Err(error.with_verdict(Verdict::Unknown))
             }

@@ -9,7 +9,7 @@ mod stores;
 use serde::Serialize;
 
 use crate::at;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::hilink::sms::{self as web_sms, Folder};
 use crate::hilink::{BUSY, Hilink, code_of};
 use crate::link::Changes;
@@ -247,7 +247,8 @@ impl Modem<'_> {
             let waits = code_of(&error) == Some(BUSY);
             return self.after_trouble(error, |modem| modem.find_sent(draft)).map(|()| true).map_err(|e| {
                 // A stick that is busy may be busy with just this, and it costs.
-                if waits { e.with_verdict(Verdict::Unknown) } else { e }
+                let next = "see in a minute whether it is among the sent ones before you send it again";
+                if waits { e.detail(Detail::NextStep(next)).with_verdict(Verdict::Unknown) } else { e }
             });
         }
         match web_sms::wait_until_sent(self.only_web("messages")?, draft.to) {
