@@ -11,14 +11,49 @@ use crate::run::{cargo_command, command, metadata, output, phase, root, run, sta
 /// Features of a package that are named in its manifest, `default` left out, each with all it brings with it of the same package, itself included.
 type Features = BTreeMap<String, BTreeSet<String>>;
 
-/// Packages that have features.
-fn packages_with_features() -> Result<Vec<(String, Features)>, String> {
+/// A package that has features.
+struct Package {
+    name: String,
+    features: Features,
+    /// For each feature, those of other packages of the workspace that it turns on, with the names of these packages.
+    passed_on: BTreeMap<String, BTreeSet<(String, String)>>,
+}
+
+impl Package {
+    /// Of what cargo tells.
+    fn of(package: &Value) -> Package {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let called = |d: &Value| text(if d["rename"].is_null() { &d["name"] } else { &d["rename"] });
+        let names: BTreeMap<String, String> = dependencies.map(|d| (called(d), text(&d["name"]))).collect();
+        let table = package["features"].as_object().into_iter().flatten();
+        let passed_on = table.map(|(feature, brings)| {
+            let others = brings.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let others = others.filter_map(|other| other.split_once('/'));
+            let named = others.filter_map(|(called, of)| Some((names.get(called)?.clone(), of.to_owned())));
+            (feature.clone(), named.collect())
+        });
+        Package {
+            name: text(&package["name"]),
+            features: features_of(&package["features"]),
+            passed_on: passed_on.collect(),
+        }
+    }
+
+    /// What a build of this package with these features turns on in another one, at least.
+    fn turns_on(&self, set: &BTreeSet<String>, other: &Package) -> BTreeSet<String> {
+        let passed_on = set.iter().filter_map(|feature| self.passed_on.get(feature)).flatten();
+        let its = passed_on.filter(|(name, _)| *name == other.name);
+        its.filter_map(|(_, feature)| other.features.get(feature)).flatten().cloned().collect()
+    }
+}
+
+/// Packages that have features, each after those that use it.
+fn packages_with_features() -> Result<Vec<Package>, String> {
     let packages = metadata()?["packages"].as_array().ok_or("cargo metadata lists no packages")?;
-    let named = packages.iter().map(|package| {
-        let name = package["name"].as_str().unwrap_or_default().to_owned();
-        (name, features_of(&package["features"]))
-    });
-    Ok(named.filter(|(_, features)| !features.is_empty()).collect())
+    let mut all: Vec<Package> = packages.iter().map(Package::of).filter(|p| !p.features.is_empty()).collect();
+    all.sort_by_key(|package| !package.passed_on.values().any(|others| !others.is_empty()));
+    Ok(all)
 }
 
 /// Of the manifest's table.
@@ -47,11 +82,16 @@ fn features_of(table: &Value) -> Features {
 }
 
 /// Sets of features, few of them, in which each feature is once without each other one that it does not bring with it. The first is empty.
-fn sets(features: &Features) -> Vec<BTreeSet<String>> {
+/// `seen`: sets that are built anyway.
+fn sets(features: &Features, seen: &[BTreeSet<String>]) -> Vec<BTreeSet<String>> {
     let mut apart: BTreeSet<(&str, &str)> = BTreeSet::new();
     for (with, brings) in features {
         apart.extend(features.keys().filter(|f| !brings.contains(*f)).map(|f| (with.as_str(), f.as_str())));
     }
+    let not_in = |set: &BTreeSet<String>, apart: &mut BTreeSet<(&str, &str)>| {
+        apart.retain(|(with, without)| !set.contains(*with) || set.contains(*without));
+    };
+    seen.iter().for_each(|set| not_in(set, &mut apart));
     let seen_in = |set: &BTreeSet<String>, apart: &BTreeSet<(&str, &str)>| {
         apart.iter().filter(|(with, without)| set.contains(*with) && !set.contains(*without)).count()
     };
@@ -65,23 +105,32 @@ fn sets(features: &Features) -> Vec<BTreeSet<String>> {
                 _ => break,
             }
         }
-        apart.retain(|(with, without)| !set.contains(*with) || set.contains(*without));
+        not_in(&set, &mut apart);
         sets.push(set);
     }
     sets
 }
 
 /// Without features, and each alone.
-fn alone(features: &Features) -> Vec<BTreeSet<String>> {
+fn alone(features: &Features, _: &[BTreeSet<String>]) -> Vec<BTreeSet<String>> {
     let each = features.keys().map(|feature| BTreeSet::from([feature.clone()]));
     std::iter::once(BTreeSet::new()).chain(each).collect()
 }
 
-/// Arguments for cargo.
-fn builds(choose: fn(&Features) -> Vec<BTreeSet<String>>) -> Result<Vec<Vec<String>>, String> {
-    let builds = packages_with_features()?.into_iter().flat_map(|(package, features)| {
-        choose(&features).into_iter().map(move |set| {
-            let mut build = ["-p", &package, "--no-default-features"].map(str::to_owned).to_vec();
+/// Arguments for cargo. A package that is compiled for one that uses it need not be built by itself with the same features.
+fn builds(
+    choose: fn(&Features, &[BTreeSet<String>]) -> Vec<BTreeSet<String>>,
+) -> Result<Vec<Vec<String>>, String> {
+    let mut chosen: Vec<(Package, Vec<BTreeSet<String>>)> = Vec::new();
+    for package in packages_with_features()? {
+        let of_users =
+            chosen.iter().flat_map(|(user, sets)| sets.iter().map(|set| user.turns_on(set, &package)));
+        let sets = choose(&package.features, &of_users.collect::<Vec<_>>());
+        chosen.push((package, sets));
+    }
+    let builds = chosen.into_iter().flat_map(|(package, sets)| {
+        sets.into_iter().map(move |set| {
+            let mut build = ["-p", &package.name, "--no-default-features"].map(str::to_owned).to_vec();
             if !set.is_empty() {
                 build.extend(["--features".to_owned(), set.into_iter().collect::<Vec<_>>().join(",")]);
             }
@@ -202,15 +251,37 @@ mod tests {
         });
         let features = features_of(&table);
         assert_eq!(features["d"], ["b", "c", "d"].map(str::to_owned).into());
-        let sets = sets(&features);
-        assert!(sets[0].is_empty() && sets.len() < alone(&features).len(), "{sets:?}");
-        for (with, brings) in &features {
+        let sets = sets(&features, &[]);
+        assert!(sets[0].is_empty() && sets.len() < alone(&features, &[]).len(), "{sets:?}");
+        each_is_without_each_other(&features, &sets);
+    }
+
+    fn each_is_without_each_other(features: &Features, sets: &[BTreeSet<String>]) {
+        for (with, brings) in features {
             assert!(sets.iter().filter(|set| set.contains(with)).all(|set| set.is_superset(brings)));
             for without in features.keys().filter(|other| !brings.contains(*other)) {
                 let apart = sets.iter().any(|set| set.contains(with) && !set.contains(without));
                 assert!(apart, "{with} is never without {without}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_built_for_a_user_is_not_built_again() {
+        let user = Package::of(&serde_json::json!({
+            "name": "user",
+            "dependencies": [{ "name": "library-core", "rename": "library" }, { "name": "other", "rename": null }],
+            "features": { "x": ["library/a", "other/z", "dep:other"], "y": ["x", "library/b"], "z": [] },
+        }));
+        let table = serde_json::json!({ "a": [], "b": ["c"], "c": [], "d": [] });
+        let library = Package::of(&serde_json::json!({ "name": "library-core", "features": table }));
+        let turned_on = |set: &[&str]| user.turns_on(&set.iter().map(|f| f.to_string()).collect(), &library);
+        assert_eq!(turned_on(&["x"]), ["a"].map(str::to_owned).into());
+        assert_eq!(turned_on(&["x", "y"]), ["a", "b", "c"].map(str::to_owned).into());
+        let seen = [turned_on(&["x"]), turned_on(&["y"])];
+        let more = sets(&library.features, &seen);
+        assert!(more.len() < sets(&library.features, &[]).len(), "{more:?}");
+        each_is_without_each_other(&library.features, &[more, seen.to_vec()].concat());
     }
 
     #[test]
