@@ -78,6 +78,24 @@ pub struct Counts {
     pub sim_sent: u32,
     /// Written, on the SIM.
     pub sim_drafts: u32,
+    /// Sent, in the stick.
+    pub sent: u32,
+    /// Written, in the stick.
+    pub drafts: u32,
+}
+
+impl Counts {
+    /// How many messages the folder holds.
+    pub fn of(&self, folder: Folder) -> u32 {
+        match folder {
+            Folder::Inbox => self.inbox,
+            Folder::Sent => self.sent,
+            Folder::Drafts => self.drafts,
+            Folder::SimInbox => self.sim_inbox,
+            Folder::SimSent => self.sim_sent,
+            Folder::SimDrafts => self.sim_drafts,
+        }
+    }
 }
 
 /// `GET sms/sms-count`.
@@ -92,6 +110,8 @@ pub fn counts() -> Call<Counts> {
             sim_inbox: at("SimInbox"),
             sim_sent: at("SimOutbox"),
             sim_drafts: at("SimDraft"),
+            sent: at("LocalOutbox"),
+            drafts: at("LocalDraft"),
         })
     })
 }
@@ -172,14 +192,18 @@ pub fn page(folder: Folder, number: u32) -> Call<Vec<Message>> {
     .that(Effect::Reads)
 }
 
-/// Every message of a folder, newest first.
+/// Every message of a folder, newest first, and what the list broke off with.
 ///
 /// # Errors
-/// As [`Hilink::call`].
-pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<Vec<Message>> {
+/// As [`Hilink::call`] where it gave nothing, or the user stopped it.
+pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<(Vec<Message>, Option<Error>)> {
     let mut all: Vec<Message> = Vec::new();
     for number in 1.. {
-        let page = hilink.call(&page(folder, number))?;
+        let page = match hilink.call(&page(folder, number)) {
+            Ok(page) => page,
+            Err(e) if all.is_empty() || e.is(ErrorKind::Interrupted) => return Err(e),
+            Err(e) => return Ok((all, Some(e))),
+        };
         let before = all.len();
         for message in page {
             // Some give the last page again and again.
@@ -193,7 +217,7 @@ pub fn list(hilink: &mut Hilink<'_>, folder: Folder) -> Result<Vec<Message>> {
             break;
         }
     }
-    Ok(all)
+    Ok((all, None))
 }
 
 /// `POST sms/set-read`.

@@ -76,6 +76,12 @@ impl MessageList {
         }
     }
 
+    /// The store was not read whole.
+    fn skip(&mut self, store: &str, reason: String) {
+        self.incomplete.push(store.to_owned());
+        self.skipped.push(SkippedStore { store: store.to_owned(), reason });
+    }
+
     fn why_not(&self, store: &str) -> String {
         let reason =
             self.skipped.iter().find(|skipped| skipped.store == store).map(|skipped| &skipped.reason);
@@ -278,52 +284,44 @@ impl Modem<'_> {
 /// The boxes of HiLink firmware: those in the stick, and those on the SIM where something is in them.
 fn listed_by_web(web: &mut Hilink<'_>) -> Result<MessageList> {
     let mut list = MessageList::default();
-    let mut in_inbox = 0;
-    for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts] {
+    let counts = web.call_if_known(&web_sms::counts()).ok().flatten().unwrap_or_default();
+    let on_sim = [Folder::SimInbox, Folder::SimSent, Folder::SimDrafts];
+    let on_sim = on_sim.into_iter().filter(|folder| counts.of(*folder) > 0);
+    for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts].into_iter().chain(on_sim) {
         match web_sms::list(web, folder) {
-            Ok(found) => {
-                if folder == Folder::Inbox {
-                    in_inbox = found.len();
+            Ok((found, broken)) => {
+                if let Some(reason) = missing(counts.of(folder).into(), found.len(), broken.as_ref()) {
+                    list.skip(folder.name(), reason);
                 }
                 add(&mut list, folder, found);
             }
             // Older firmware has no other box than the first.
             Err(e) if folder != Folder::Inbox && e.is(ErrorKind::HilinkRefused) => {
-                skip(&mut list, folder, &e)
+                list.skip(folder.name(), e.what().to_owned());
             }
-            Err(e) => return Err(e),
-        }
-    }
-    let counts = web.call_if_known(&web_sms::counts()).ok().flatten().unwrap_or_default();
-    let on_sim = [
-        (Folder::SimInbox, counts.sim_inbox),
-        (Folder::SimSent, counts.sim_sent),
-        (Folder::SimDrafts, counts.sim_drafts),
-    ];
-    let lacks = |list: &mut MessageList, folder: Folder, counted: u32, listed: usize| {
-        if listed < counted as usize {
-            let reason = format!("the stick counts {counted} entries and lists {listed}");
-            list.incomplete.push(folder.name().to_owned());
-            list.skipped.push(SkippedStore { store: folder.name().to_owned(), reason });
-        }
-    };
-    lacks(&mut list, Folder::Inbox, counts.inbox, in_inbox);
-    for (folder, counted) in on_sim.into_iter().filter(|(_, count)| *count > 0) {
-        match web_sms::list(web, folder) {
-            Ok(found) => {
-                lacks(&mut list, folder, counted, found.len());
-                add(&mut list, folder, found);
-            }
-            Err(e) if e.is(ErrorKind::HilinkRefused) => skip(&mut list, folder, &e),
             Err(e) => return Err(e),
         }
     }
     Ok(list)
 }
 
-fn skip(list: &mut MessageList, folder: Folder, error: &Error) {
-    list.incomplete.push(folder.name().to_owned());
-    list.skipped.push(SkippedStore { store: folder.name().to_owned(), reason: error.what().to_owned() });
+/// Why a list may lack messages: it broke off, or the stick counts more than it lists.
+fn missing(counted: u64, listed: usize, broken: Option<&Error>) -> Option<String> {
+    match broken {
+        Some(error) => Some(format!("its list broke off: {}", reason(error))),
+        None if counted > listed as u64 => {
+            Some(format!("the stick counts {counted} entries and lists {listed}"))
+        }
+        None => None,
+    }
+}
+
+/// A refusal in one line.
+fn reason(error: &Error) -> String {
+    match error.fact("meaning") {
+        Some(meaning) => format!("{}: {meaning}", error.what()),
+        None => error.what().to_owned(),
+    }
 }
 
 fn add(list: &mut MessageList, folder: Folder, found: Vec<web_sms::Message>) {

@@ -323,12 +323,28 @@ fn one_broken_connection_of_several_costs_its_own_answer() {
 #[test]
 fn a_box_with_fewer_messages_than_are_counted_is_told() {
     const LIST: &str = "<Messages><Message><Index>40000</Index><Content>a</Content></Message></Messages>";
-    for (counted, skipped) in [("<LocalInbox>9</LocalInbox>", 1), ("<LocalInbox>1</LocalInbox>", 0)] {
+    for (counted, skipped) in [
+        ("<LocalInbox>9</LocalInbox>", 1),
+        ("<LocalInbox>1</LocalInbox>", 0),
+        ("<LocalInbox>1</LocalInbox><LocalOutbox>9</LocalOutbox>", 1),
+    ] {
         let mut pages = Pages::new(&[("/api/sms/sms-list", &[LIST]), ("/api/sms/sms-count", &[counted])]);
         let list = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().messages().unwrap();
         assert_eq!(list.skipped.len(), skipped, "{:?}", list.skipped);
         assert!(list.skipped.iter().all(|s| s.reason == "the stick counts 9 entries and lists 1"));
     }
+}
+
+#[test]
+fn what_a_list_gave_is_kept_when_its_next_page_is_refused() {
+    const PAGE: &str = "<Messages><Message><Index>40000</Index><Content>a</Content></Message></Messages>";
+    let mut pages = Pages::new(&[("/api/sms/sms-list", &[PAGE, "!113020", "<Count>0</Count>"])]);
+    let list = Modem::over_web(&mut pages, None, &Cancel::new()).unwrap().messages().unwrap();
+    assert_eq!((list.messages.len(), list.stores.len()), (1, 3));
+    let skipped: Vec<(&str, &str)> =
+        list.skipped.iter().map(|s| (s.store.as_str(), s.reason.as_str())).collect();
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    assert!(skipped[0].0 == "inbox" && skipped[0].1.starts_with("its list broke off: "), "{skipped:?}");
 }
 
 #[test]

@@ -387,7 +387,7 @@ fn messages_are_listed_page_by_page_and_sent() {
     for last in [page(""), second.clone()] {
         let mut web =
             Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[&page(HELLO), &second, &last]);
-        let all = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
+        let (all, _) = sms::list(&mut open(&mut web), sms::Folder::Inbox).unwrap();
         assert_eq!(all.iter().map(|m| m.index).collect::<Vec<_>>(), [Some(40008), Some(40009)]);
         assert_eq!((all[0].status, all[0].text.as_str()), (Some(sms::Status::Unread), "Hello"));
     }
@@ -417,7 +417,7 @@ fn messages_are_listed_page_by_page_and_sent() {
 fn messages_as_they_come() {
     let list = |reply: &'static str| {
         let mut web = Web::new(Generation::G2, None).reply("/api/sms/sms-list", &[reply, "<Count>0</Count>"]);
-        sms::list(&mut open(&mut web), sms::Folder::Inbox)
+        sms::list(&mut open(&mut web), sms::Folder::Inbox).map(|(messages, _)| messages)
     };
     assert_eq!(list("<Count>0</Count>").unwrap(), []);
     assert_eq!(list("<Count>0</Count><Messages/>").unwrap(), []);

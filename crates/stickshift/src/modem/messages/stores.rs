@@ -4,8 +4,7 @@ use crate::at::sms::{self, Stored};
 use crate::at::{At, Command};
 use crate::error::{Error, ErrorKind, Result, Standing, Verdict};
 use crate::link::Changes;
-use crate::modem::messages::joined;
-use crate::modem::messages::{MessageList, SkippedStore};
+use crate::modem::messages::{MessageList, SkippedStore, joined, missing, reason};
 
 /// The store that is a view of the others.
 const ALL_IN_ONE: &str = "MT";
@@ -84,14 +83,12 @@ pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
         match selection.choose(at, name).and_then(|used| list_one(at, used)) {
             Ok((stored, missing)) => {
                 if let Some(reason) = missing {
-                    list.incomplete.push(name.clone());
-                    list.skipped.push(SkippedStore { store: name.clone(), reason });
+                    list.skip(name, reason);
                 }
                 found.push((name.clone(), stored));
             }
             Err(e) if is_refusal(&e) => {
-                list.incomplete.push(name.clone());
-                list.skipped.push(SkippedStore { store: name.clone(), reason: reason(&e) });
+                list.skip(name, reason(&e));
                 first_refusal.get_or_insert(e);
             }
             Err(e) => {
@@ -174,13 +171,7 @@ fn list_one(at: &mut At<'_>, used: Option<u16>) -> Result<(Vec<Stored>, Option<S
             broken = broken_again;
         }
     }
-    let missing = match broken {
-        Some(error) => Some(format!("its list broke off: {}", reason(&error))),
-        None if usize::from(counted) > stored.len() => {
-            Some(format!("the stick counts {counted} entries and lists {}", stored.len()))
-        }
-        None => None,
-    };
+    let missing = missing(counted.into(), stored.len(), broken.as_ref());
     Ok((stored, missing))
 }
 
@@ -197,11 +188,4 @@ fn is_refusal(error: &Error) -> bool {
         error.kind(),
         ErrorKind::AtRefused | ErrorKind::NoSim | ErrorKind::SimPinNeeded | ErrorKind::SimPukNeeded
     )
-}
-
-fn reason(error: &Error) -> String {
-    match error.fact("meaning") {
-        Some(meaning) => format!("{}: {meaning}", error.what()),
-        None => error.what().to_owned(),
-    }
 }
