@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::boot::PartitionTable;
 use crate::convert::journal::FileRecord;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::event::Session;
 use crate::firmware::{self, Form, Image, Severity, Signature, Version};
 use crate::hex;
@@ -32,6 +32,8 @@ pub struct FirmwareFile {
     pub image: Image,
     /// Bytes of each partition as they reach the stick.
     pub sizes: Vec<u64>,
+    /// SHA-256 of each partition as it was when the file was checked, and reaches the stick.
+    pub hashes: Vec<String>,
     /// What is missing, where the image is meant to hold more than it does.
     pub incomplete: Option<String>,
     /// Oddities that do not keep it from being sent, one line each.
@@ -108,7 +110,43 @@ impl FirmwareFile {
         }
         let table = partition_table(&mut image)?;
         let path = path.to_owned();
-        Ok(FirmwareFile { path, image, sizes, incomplete, warnings, table, compared, given_as: None })
+        let hashes = Vec::with_capacity(sizes.len());
+        let mut file = FirmwareFile {
+            path,
+            image,
+            sizes,
+            hashes,
+            incomplete,
+            warnings,
+            table,
+            compared,
+            given_as: None,
+        };
+        for index in 0..file.sizes.len() {
+            session.check()?;
+            let hash = file.hash(index)?;
+            file.hashes.push(hash);
+        }
+        Ok(file)
+    }
+
+    /// That a partition of the file is what it was when the file was checked.
+    ///
+    /// # Errors
+    /// `FileCorrupt` where it is not; what reading it reports.
+    pub fn require_unchanged(&mut self, index: usize) -> Result<()> {
+        let hash = self.hash(index)?;
+        self.require_hash(index, &hash)
+    }
+
+    /// That this is the partition's SHA-256.
+    pub(super) fn require_hash(&self, index: usize, hash: &str) -> Result<()> {
+        if self.hashes.get(index).is_none_or(|checked| checked == hash) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::FileCorrupt, "the file was changed after it was checked")
+            .with("file", self.path.display())
+            .detail(Detail::NextStep("put back the file that was checked, then run the command again")))
     }
 
     /// Platform and version, as the first partition states them.

@@ -501,6 +501,15 @@ impl Payload for ImagePayload<'_> {
         *self.hash.borrow_mut() = Sha256::new();
         Ok(Box::new(Hashed { reader: self.file.image.payload(index)?, hash: Rc::clone(&self.hash) }))
     }
+
+    fn before_start(&mut self, index: usize) -> Result<()> {
+        self.file.require_unchanged(index)
+    }
+
+    fn before_end(&mut self, index: usize) -> Result<()> {
+        let read = self.hash.borrow().clone().finalize();
+        self.file.require_hash(index, &hex::encode(&read))
+    }
 }
 
 struct JournalObserver<'j> {

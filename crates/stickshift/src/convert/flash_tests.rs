@@ -116,3 +116,29 @@ fn main_firmware_that_names_no_stick_is_objected_to() {
     assert_eq!(objections(file(4, vec![7; 100])), 0, "pages of the web server");
     assert_eq!(objections(main_firmware("21.180.01.00.00", 3)), 0);
 }
+
+/// The contents are those that were checked, before the first byte and before the stick is told that it has all.
+#[test]
+fn a_file_that_changes_after_its_check_is_not_flashed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.bin");
+    let parts = vec![Part::from_bytes(Header::new(0x0059_0000), vec![7; 10_000])];
+    let mut out = Cursor::new(Vec::new());
+    build::write(&mut out, Some(&build::file_header(1)), parts).unwrap();
+    std::fs::write(&path, out.get_ref()).unwrap();
+    let mut file = FirmwareFile::open(&path, &mut Session::quiet()).unwrap();
+    let facts = partitions(&file);
+    let mut payload = ImagePayload { facts, file: &mut file, hash: Rc::default() };
+    let read = |payload: &mut ImagePayload<'_>| {
+        io::copy(&mut payload.open(0).unwrap(), &mut io::sink()).unwrap();
+        payload.before_end(0)
+    };
+    payload.before_start(0).unwrap();
+    read(&mut payload).unwrap();
+    // In place, as a copy over it does: the file that is open changes.
+    let mut changed = out.into_inner();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &changed).unwrap();
+    assert!(payload.before_start(0).unwrap_err().is(ErrorKind::FileCorrupt));
+    assert!(read(&mut payload).unwrap_err().is(ErrorKind::FileCorrupt));
+}

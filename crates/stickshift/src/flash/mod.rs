@@ -51,6 +51,24 @@ pub trait Payload {
     /// # Errors
     /// Whatever reading the image reports.
     fn open(&mut self, index: usize) -> Result<Box<dyn Read + '_>>;
+
+    /// Partition `index` is about to begin.
+    ///
+    /// # Errors
+    /// Where its bytes are not those that were checked: nothing of it is sent.
+    fn before_start(&mut self, index: usize) -> Result<()> {
+        let _ = index;
+        Ok(())
+    }
+
+    /// All bytes of partition `index` were read and acknowledged; the stick is about to be told that it is complete.
+    ///
+    /// # Errors
+    /// Where what was read is not what was checked: the stick is not told, and the partition stays incomplete.
+    fn before_end(&mut self, index: usize) -> Result<()> {
+        let _ = index;
+        Ok(())
+    }
 }
 
 /// Told of what matters, before it matters: a journal.

@@ -59,6 +59,7 @@ pub fn run(
                 .verdict_if_unset(verdict)
         };
         session.check().map_err(|e| add_facts(e, begun))?;
+        payload.before_start(index).map_err(|e| add_facts(e, begun))?;
         observer.begins(index).map_err(|e| add_facts(e, begun))?;
         session.step(
             "flash-partition",
@@ -156,6 +157,7 @@ fn send(
     start(port, partition.code, size, begun, session)?;
     observer.block_acknowledged(index, 0);
     blocks(port, payload, index, reached, observer, session)?;
+    payload.before_end(index)?;
     end(port, &partition, size, session)
 }
 
@@ -298,14 +300,19 @@ fn end(
 }
 
 /// Whether the partition that was being sent is still open in the stick after `block` was acknowledged: one that lost its power, and any other
-/// stick, has forgotten it or never knew. To be begun again afterwards: a block may have been written.
+/// stick, has forgotten it or never knew. To be begun again afterwards.
+///
+/// The block is sent once more. Before the second it proves nothing, and nothing is sent: a stick without an open partition may take the first.
 ///
 /// # Errors
 /// What the link reports.
 pub fn is_open(link: &mut dyn ByteLink, block: u32) -> Result<bool> {
+    if block < 2 {
+        return Ok(false);
+    }
     let (mut body, mut frame) = (Vec::new(), Vec::new());
-    // A number that the stick has already is acknowledged, its data dropped; the first block of a partition is taken.
-    message::block(block.max(1), &[0], &mut body);
+    // A number that the stick has already is acknowledged, its data dropped.
+    message::block(block, &[0], &mut body);
     hdlc::encode(&body, &mut frame);
     let mut port = Port::new(link);
     port.send(&frame)?;

@@ -4,7 +4,11 @@ use super::*;
 
 #[test]
 fn only_a_stick_that_kept_its_power_knows_the_open_partition() {
-    for block in [1, 7] {
+    for block in [0, 1] {
+        // A stick that never knew the partition may take its first block.
+        assert!(!is_open(&mut link(""), block).unwrap());
+    }
+    for block in [2, 7] {
         let mut body = Vec::new();
         message::block(block, &[0], &mut body);
         let asked = frame(&body);
