@@ -80,7 +80,9 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
         let report = match place {
             Some(place) => {
                 session.step("wait-loader", "waiting until the loader's ports appear");
-                report.at(&load::wait_for_loader(&mut *context.bus()?, &place, &loader, &mut session)?)
+                let stick = load::wait_for_loader(&mut *context.bus()?, &place, &loader, &mut session)?;
+                tell_unproven(context, &stick);
+                report.at(&stick)
             }
             None => {
                 context.output.outcome_is(Outcome::Sent);
@@ -99,8 +101,26 @@ pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
     let _taken = undisturbed::taken(context, &stick.place);
     let _awake = undisturbed::awake(context);
     let loaded = load::load(&mut *bus, &stick.place, &loader, &mut session)?;
+    tell_unproven(context, &loaded.stick);
     context.output.finish(&LoadReport::new(&loaded.sent, erases, None).at(&loaded.stick));
     Ok(())
+}
+
+/// Whether a loader runs in it, and no firmware.
+fn is_loader(mode: Mode) -> bool {
+    matches!(mode, Mode::Download | Mode::Fastboot)
+}
+
+/// A stick that shows itself as its firmware does may have started that, in place of the loader.
+fn tell_unproven(context: &Context, stick: &Stick) {
+    if !is_loader(stick.mode) {
+        let what = format!(
+            "the stick shows itself as {}, as its firmware does: nothing proves that the loader runs",
+            stick.mode_words()
+        );
+        context.output.warn("loader-not-seen", what);
+        context.output.outcome_is(Outcome::Sent);
+    }
 }
 
 /// Refuses a model that no chip is known for: nothing would be compared with the loader.
@@ -128,6 +148,9 @@ struct LoadReport {
     erases: bool,
     place: Option<String>,
     mode: Option<&'static str>,
+    /// Whether that is a mode of loaders.
+    #[serde(skip)]
+    is_loader: bool,
     ports: Vec<PortReport>,
 }
 
@@ -141,6 +164,7 @@ impl LoadReport {
             erases,
             place: None,
             mode: None,
+            is_loader: false,
             ports: Vec::new(),
         }
     }
@@ -155,6 +179,7 @@ impl LoadReport {
         LoadReport {
             place: Some(stick.place.to_string()),
             mode: Some(stick.mode_words()),
+            is_loader: is_loader(stick.mode),
             ports: stick.ports().map(port).collect(),
             ..self
         }
@@ -184,6 +209,12 @@ impl Report for LoadReport {
                 writeln!(out, "at {place} now: {mode}")?;
                 for port in &self.ports {
                     writeln!(out, "  {:8} {} (interface {})", port.role, port.tty, port.interface)?;
+                }
+                if !self.is_loader {
+                    return writeln!(
+                        out,
+                        "next: stickshift identify {place}; if its firmware answers, load again, with the boot pin"
+                    );
                 }
                 writeln!(out, "next: stickshift flash FIRMWARE {place}")
             }

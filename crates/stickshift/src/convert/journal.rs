@@ -138,10 +138,15 @@ impl Fingerprint {
         self.imei_hash.is_some() && self.imei_hash == other.imei_hash && self.contradiction(other).is_none()
     }
 
+    /// Whether both sides have told their IMEI, and not the same.
+    pub fn has_another_imei(&self, other: &Fingerprint) -> bool {
+        matches!((&self.imei_hash, &other.imei_hash), (Some(mine), Some(theirs)) if mine != theirs)
+    }
+
     /// The first part in which both sides know something and differ.
     pub fn contradiction(&self, other: &Fingerprint) -> Option<&'static str> {
         let differ = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
-        if differ(&self.imei_hash, &other.imei_hash) {
+        if self.has_another_imei(other) {
             Some("IMEI")
         } else if differ(&self.serial_hash, &other.serial_hash) {
             Some("USB serial number")

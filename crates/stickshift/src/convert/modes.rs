@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::at::At;
+use crate::convert::journal::Fingerprint;
 use crate::convert::load::{find, wait_for_download_mode};
 use crate::convert::plan::{misfit, refuse_not_flashable};
 use crate::convert::request::ConvertRequest;
-use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::convert::resumption::fingerprint;
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::hilink::device;
 use crate::link::Bus;
@@ -100,14 +102,15 @@ pub(super) fn stop_updates(
 }
 
 /// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show. The stick may not have been asked what it is before: that is done
-/// first, and one that the images are not for is left as it is.
+/// first, and one that the images are not for, or that is not the `planned` one, is left as it is.
 ///
 /// # Errors
-/// `ImageMismatch`, `GateClosed` and what the port reports before AT^GODLOAD, untouched; `Timeout` when download mode does not show.
+/// `ImageMismatch`, `JournalMismatch`, `GateClosed` and what the port reports before AT^GODLOAD, untouched; `Timeout` when download mode does not show.
 pub(super) fn enter_download(
     bus: &mut dyn Bus,
     stick: &Stick,
     request: &ConvertRequest,
+    planned: &Fingerprint,
     session: &mut Session<'_>,
 ) -> Result<()> {
     let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
@@ -116,6 +119,13 @@ pub(super) fn enter_download(
         let asked = identity::ask_at(bus, stick, session).map_err(untouched)?;
         let (seen, mut link) = asked.ok_or_else(|| untouched(identity::mute(stick)))?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
+        if planned.has_another_imei(&fingerprint(&seen)) {
+            return Err(untouched(
+                Error::new(ErrorKind::JournalMismatch, "another stick is here than the plan was made for")
+                    .with("differs-in", "IMEI")
+                    .detail(Detail::NextStep("run the command again: the plan will be one for this stick")),
+            ));
+        }
         refuse_misfit(&seen, request).map_err(untouched)?;
         refuse_not_flashable(Some(stick), Some(&seen))?;
         if seen.gate() == Gate::Closed {

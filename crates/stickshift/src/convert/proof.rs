@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::convert::journal::Fingerprint;
 use crate::convert::load::find;
 use crate::convert::modes::{leave_cdrom, settled};
 use crate::convert::request::ConvertRequest;
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::convert::resumption::fingerprint;
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
 use crate::modem::identity::{self, Identity};
@@ -19,11 +21,12 @@ pub(super) const FIRST_START: Duration = Duration::from_secs(180);
 /// How long other programs may try a modem that has just appeared.
 const OTHERS_TRY: Duration = Duration::from_secs(30);
 
-/// Waits for the first start, and compares what the stick says with the image.
+/// Waits for the first start, and compares what the stick says with the image, and with the stick that was `flashed`.
 pub(super) fn prove(
     bus: &mut dyn Bus,
     place: &Place,
     request: &ConvertRequest,
+    flashed: &Fingerprint,
     session: &mut Session<'_>,
 ) -> Result<Identity> {
     session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
@@ -56,6 +59,7 @@ pub(super) fn prove(
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;
     compare(&after, request)?;
+    compare_identity(&after, flashed, session)?;
     Ok(after)
 }
 
@@ -78,6 +82,26 @@ pub(super) fn ask_newcomer(
     }
 }
 
+/// No firmware image holds an IMEI: it is the same afterwards.
+fn compare_identity(after: &Identity, flashed: &Fingerprint, session: &mut Session<'_>) -> Result<()> {
+    let now = fingerprint(after);
+    if flashed.has_another_imei(&now) {
+        return Err(Error::new(
+            ErrorKind::VersionMismatch,
+            "the stick runs the firmware that was flashed, and says another IMEI than before",
+        )
+        .detail(Detail::NextStep(
+            "see whether it is the same stick (its label names the IMEI): if it is, its identity was lost, which only a backup of its NV memory brings back",
+        ))
+        .with_verdict(Verdict::Unknown));
+    }
+    if flashed.imei_hash.is_some() && now.imei_hash.is_none() {
+        session
+            .warn("imei-not-told", "the stick does not say its IMEI: whether it still has it is not known");
+    }
+    Ok(())
+}
+
 fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
     let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
     let differs = |what: &str, expected: &str, found: &str| {
@@ -96,5 +120,24 @@ fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
     match after.kind {
         Some(kind) if kind != request.to.word() => differs("kind of firmware", request.to.word(), kind),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stick_that_comes_back_with_another_imei_is_not_done() {
+        let says = |imei: Option<&str>| Identity { imei: imei.map(str::to_owned), ..Identity::default() };
+        let flashed = fingerprint(&says(Some("860000000000017")));
+        let end = |imei| compare_identity(&says(imei), &flashed, &mut Session::quiet());
+        end(Some("860000000000017")).unwrap();
+        end(None).unwrap();
+        for other in ["000000000000000", "860000000000124"] {
+            assert_eq!(end(Some(other)).unwrap_err().verdict(), Some(Verdict::Unknown));
+        }
+        let untold = Fingerprint::default();
+        compare_identity(&says(Some("860000000000124")), &untold, &mut Session::quiet()).unwrap();
     }
 }

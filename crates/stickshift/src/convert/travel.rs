@@ -135,7 +135,7 @@ impl Travel<'_> {
                 Next::GiveUp(error) => return Err(self.given_up(bus, error)),
             }
         }
-        prove(bus, self.place, request, session)
+        prove(bus, self.place, request, &self.journal.record.stick, session)
     }
 
     /// Says what went wrong, and waits until the stick shows again.
@@ -190,7 +190,7 @@ impl Travel<'_> {
                     _ => Ok(()),
                 }
             }
-            Step::EnterDownload => enter_download(bus, stick, request, session),
+            Step::EnterDownload => enter_download(bus, stick, request, &self.journal.record.stick, session),
             Step::BootPin => wait_for_boot_rom(bus, place, soft_way.closed.take(), session),
             Step::Load => {
                 let loader = request.loader.as_ref().ok_or_else(needs_loader)?;
@@ -221,6 +221,7 @@ fn may_be_tried_again(error: &Error) -> bool {
         ErrorKind::Interrupted
             | ErrorKind::PermissionDenied
             | ErrorKind::ImageMismatch
+            | ErrorKind::JournalMismatch
             | ErrorKind::LoginNeeded
             | ErrorKind::LoginRefused
             | ErrorKind::LoginLocked
