@@ -73,8 +73,19 @@ pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
         long_digits(bytes, 0..bytes.len(), &mut found);
         runs(bytes, u8::is_ascii_hexdigit, PDU_DIGITS, &mut found);
         phones(bytes, &mut found);
+        serials(bytes, &mut found);
     }
     found
+}
+
+/// Serial numbers in the names of products, as Qualcomm's modules have them: `SDXPINN-IDP _SN:0123ABCD`.
+fn serials(bytes: &[u8], found: &mut Vec<Range<usize>>) {
+    const MARK: &[u8] = b"_SN:";
+    for (at, _) in bytes.windows(MARK.len()).enumerate().filter(|(_, found)| *found == MARK) {
+        let start = at + MARK.len();
+        let length = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        found.push(start..start + length);
+    }
 }
 
 /// Digits in a row that make an identity, also where a list says that nothing is secret.
@@ -109,6 +120,12 @@ fn phones(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn serial_numbers_in_names_are_hidden() {
+        assert_eq!(text("SDXPINN-IDP _SN:0123ABCD rev 2"), "SDXPINN-IDP _SN:******** rev 2");
+        assert_eq!(text("Modem_SN:"), "Modem_SN:");
+    }
 
     #[test]
     fn identities_keep_both_ends() {

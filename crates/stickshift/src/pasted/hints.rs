@@ -50,7 +50,11 @@ impl Hints {
             return true;
         }
         if text.contains("not supported by any plugin") {
-            self.say(format!("ModemManager has no plugin for the device{}", at()));
+            // It tells the same of controllers, cards and whatever else has a port.
+            let device = quoted("device '").and_then(|path| path.rsplit('/').next());
+            if let Some(place) = device.and_then(|name| name.parse::<Place>().ok()) {
+                self.say(format!("ModemManager has no plugin for the device at {place}"));
+            }
             return true;
         }
         false

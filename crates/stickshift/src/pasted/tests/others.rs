@@ -69,11 +69,18 @@ fn what_tells_of_a_modem_without_ids_is_said() {
             "ModemManager[612]: <info> Couldn't check support for device '/sys/devices/pci0000:00/0000:00:14.0/usb1/1-3': not supported by any plugin\n",
             "ModemManager has no plugin for the device at 1-3",
         ),
+        (
+            "ModemManager[658]: <info>  [base-manager] couldn't check support for device '/sys/devices/platform/soc/1c19000.usb/musb-hdrc.2.auto': not supported by any plugin\n\
+             ModemManager[658]: <info>  [device /sys/devices/platform/soc/1c1b000.usb/usb1/1-1] creating modem with plugin 'quectel' and '6' ports\n",
+            "ModemManager made a modem of the device at 1-1, by its plugin quectel",
+        ),
     ] {
         let paste = read(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
         let remarks = paste.remarks.join("; ");
         assert!(
             remarks.contains(said)
+                && (said.contains("plugin") || !remarks.contains("plugin"))
+                && remarks.matches("ModemManager").count() < 2
                 && remarks.contains("what `lsusb` and `usb-devices` print")
                 && paste.has_nameless,
             "{text}: {remarks}"
