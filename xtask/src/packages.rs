@@ -117,10 +117,11 @@ fn alone(features: &Features, _: &[BTreeSet<String>]) -> Vec<BTreeSet<String>> {
     std::iter::once(BTreeSet::new()).chain(each).collect()
 }
 
+/// Chooses sets of features to build; the second are those that are built anyway.
+type Choose = fn(&Features, &[BTreeSet<String>]) -> Vec<BTreeSet<String>>;
+
 /// Arguments for cargo. A package that is compiled for one that uses it need not be built by itself with the same features.
-fn builds(
-    choose: fn(&Features, &[BTreeSet<String>]) -> Vec<BTreeSet<String>>,
-) -> Result<Vec<Vec<String>>, String> {
+fn builds(choose: Choose) -> Result<Vec<Vec<String>>, String> {
     let mut chosen: Vec<(Package, Vec<BTreeSet<String>>)> = Vec::new();
     for package in packages_with_features()? {
         let of_users =
