@@ -45,6 +45,16 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
         Verdict::Untouched if work == Work::Online && error.is(ErrorKind::Usage) => {
             "nothing that changes a stick was sent".to_owned()
         }
+        // It was asked what it is, and may be in download mode already.
+        #[cfg(feature = "flash")]
+        Verdict::Untouched if error.has(&Detail::FileChanged) || error.has(&Detail::AnotherStick) => {
+            "nothing that changes it was sent".to_owned()
+        }
+        #[cfg(feature = "flash")]
+        Verdict::Unknown if error.has(&Detail::AnotherImei) => {
+            "it runs the firmware that was flashed; whether it is the same stick, the IMEI on its label tells"
+                .to_owned()
+        }
         // It may have been sent and seen to have changed nothing.
         Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
             "nothing on it changed".to_owned()

@@ -5,6 +5,24 @@ use stickshift::flash::nak;
 
 /// Cause and next step.
 pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
+    if error.has(&Detail::FileChanged) {
+        return Some((
+            "something wrote to the file while it was in use: a download, a copy, an editor",
+            "put back the file that was checked, then run the command again",
+        ));
+    }
+    if error.has(&Detail::AnotherStick) {
+        return Some((
+            "the stick was changed for another one after the plan was shown",
+            "run the command again: the plan will be one for this stick",
+        ));
+    }
+    if error.has(&Detail::AnotherImei) {
+        return Some((
+            "it is another stick, or the stick lost its identity: no firmware image holds an IMEI",
+            "compare `stickshift identify --unmasked` with the IMEI on the label; flashing again does not bring an IMEI back",
+        ));
+    }
     if error.has(&Detail::LoaderRuns) {
         return Some((
             "a loader needs the boot ROM, and this stick is past it",
@@ -55,6 +73,14 @@ mod tests {
         let error = Error::new(ErrorKind::PacketRejected, "x").detail(Detail::StartRefused);
         assert!(of(&error).unwrap().0.contains("secure boot"));
         assert_eq!(of(&Error::new(ErrorKind::PacketRejected, "x")), None);
+    }
+
+    #[test]
+    fn what_is_known_of_a_change_takes_the_place_of_the_usual_advice() {
+        for detail in [Detail::FileChanged, Detail::AnotherStick, Detail::AnotherImei] {
+            assert!(of(&Error::new(ErrorKind::FileCorrupt, "x").detail(detail)).is_some());
+        }
+        assert_eq!(of(&Error::new(ErrorKind::FileCorrupt, "x")), None);
     }
 
     #[test]

@@ -30,8 +30,8 @@ use crate::{consent, undisturbed};
 
 /// Convert a stick from HiLink to Stick firmware or back: end to end, resumable.
 ///
-/// The stick may be in any mode: CD-ROM, HiLink, plain modem, boot ROM, or download mode. The plan is shown first; nothing is sent before you
-/// confirm it.
+/// The stick may be in any mode: CD-ROM, HiLink, plain modem, boot ROM, or download mode. The plan is shown first; before you
+/// confirm it the stick is only asked what it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ConvertArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI

@@ -32,7 +32,7 @@ pub struct FirmwareFile {
     pub image: Image,
     /// Bytes of each partition as they reach the stick.
     pub sizes: Vec<u64>,
-    /// SHA-256 of each partition as it was when the file was checked, and reaches the stick.
+    /// SHA-256 of each partition, unpacked, when the file was checked.
     pub hashes: Vec<String>,
     /// What is missing, where the image is meant to hold more than it does.
     pub incomplete: Option<String>,
@@ -141,12 +141,11 @@ impl FirmwareFile {
 
     /// That this is the partition's SHA-256.
     pub(super) fn require_hash(&self, index: usize, hash: &str) -> Result<()> {
-        if self.hashes.get(index).is_none_or(|checked| checked == hash) {
+        if self.hashes.get(index).is_some_and(|checked| checked == hash) {
             return Ok(());
         }
         Err(Error::new(ErrorKind::FileCorrupt, "the file was changed after it was checked")
-            .with("file", self.path.display())
-            .detail(Detail::NextStep("put back the file that was checked, then run the command again")))
+            .detail(Detail::FileChanged))
     }
 
     /// Platform and version, as the first partition states them.

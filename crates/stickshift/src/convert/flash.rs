@@ -115,7 +115,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         }
         if holds_boot_loader(file) {
             plan.dangers.push(format!(
-                "{name} begins with the boot loader: an interruption there leaves a stick that only the boot ROM can recover"
+                "{name} holds the boot loader: an interruption there leaves a stick that only the boot ROM can recover"
             ));
         }
     }

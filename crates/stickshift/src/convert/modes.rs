@@ -123,7 +123,7 @@ pub(super) fn enter_download(
             return Err(untouched(
                 Error::new(ErrorKind::JournalMismatch, "another stick is here than the plan was made for")
                     .with("differs-in", "IMEI")
-                    .detail(Detail::NextStep("run the command again: the plan will be one for this stick")),
+                    .detail(Detail::AnotherStick),
             ));
         }
         refuse_misfit(&seen, request).map_err(untouched)?;

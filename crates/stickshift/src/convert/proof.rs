@@ -90,9 +90,7 @@ fn compare_identity(after: &Identity, flashed: &Fingerprint, session: &mut Sessi
             ErrorKind::VersionMismatch,
             "the stick runs the firmware that was flashed, and says another IMEI than before",
         )
-        .detail(Detail::NextStep(
-            "see whether it is the same stick (its label names the IMEI): if it is, its identity was lost, which only a backup of its NV memory brings back",
-        ))
+        .detail(Detail::AnotherImei)
         .with_verdict(Verdict::Unknown));
     }
     if flashed.imei_hash.is_some() && now.imei_hash.is_none() {

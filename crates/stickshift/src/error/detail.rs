@@ -42,6 +42,12 @@ pub enum Detail {
     OtherCapture,
     /// The line of a text at which it stops making sense, from 1. Fact `line`.
     Line(usize),
+    /// A file that was checked is not what it was then.
+    FileChanged,
+    /// Another stick is at the place than the plan was made for.
+    AnotherStick,
+    /// The stick that came back says another IMEI than the one that was flashed.
+    AnotherImei,
     /// What was asked to take a loader runs one already, or takes firmware for another reason.
     LoaderRuns,
     /// A loader that erases the flash when it starts, or may, was sent whole.
@@ -95,6 +101,9 @@ impl Detail {
             | Detail::PlaceShows(_)
             | Detail::InJournal
             | Detail::Unrecorded
+            | Detail::FileChanged
+            | Detail::AnotherStick
+            | Detail::AnotherImei
             | Detail::LoaderRuns
             | Detail::MayHaveErased
             | Detail::StartRefused
