@@ -18,6 +18,7 @@ use stickshift::firmware::build::{self, Part, field};
 use stickshift::firmware::signature::{trailer, trailer_length};
 use stickshift::firmware::{Header, Image};
 use stickshift::link::Bus;
+use stickshift::modem::Identity;
 use stickshift::plan::Consents;
 use stickshift::stick::Place;
 use stickshift::switching::web_ports;
@@ -389,4 +390,31 @@ fn the_campaign_would_notice_a_wrong_byte() {
     campaign.attempt(&bus, false).unwrap();
     campaign.plain.get_mut(&0x00ab_0000).unwrap()[3] ^= 1;
     assert_eq!(campaign.shortfall(&bus).as_deref(), Some("partition 00ab0000 differs from the image"));
+}
+
+/// A stick is planned for, and what is done is done to one with another IMEI: it was swapped at the prompt, or came back as another.
+#[test]
+fn a_stick_with_another_imei_is_never_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let campaign = Campaign::new(dir.path());
+    for (name, kind, verdict) in [
+        // It is asked before anything is sent that changes it.
+        ("e3372h-stick", ErrorKind::JournalMismatch, Verdict::Untouched),
+        // In its loader it cannot be asked: what comes back tells.
+        ("e3372h-loader", ErrorKind::VersionMismatch, Verdict::Unknown),
+    ] {
+        let mut bus = campaign.bus(name, FaultPlan::none(1));
+        let before = bus.with(&place(), |stick: &mut HuaweiStick| stick.flash().clone());
+        let mut session = Session::quiet();
+        let mut request = campaign.request(false);
+        let stick = load::find(&mut bus, &place()).unwrap();
+        let mut planned = convert::plan(&mut bus, &stick, &request, &mut session).unwrap();
+        let told = planned.before.take().unwrap_or_default();
+        planned.before = Some(Identity { imei: Some("860000000000999".to_owned()), ..told });
+        let error =
+            convert::convert(&mut bus, &planned, &mut request, &campaign.folder, &mut session).unwrap_err();
+        assert_eq!((error.kind(), error.verdict()), (kind, Some(verdict)), "{name}: {error:?}");
+        let after = bus.with(&place(), |stick: &mut HuaweiStick| stick.flash().clone());
+        assert_eq!(before == after, verdict == Verdict::Untouched, "{name}");
+    }
 }

@@ -123,6 +123,46 @@ fn send(tape: &str, finish: Finish) -> (Result<Outcome>, Vec<&'static str>) {
     (result, warnings)
 }
 
+/// A payload that was changed since its check, as is seen before it begins, or when it was read.
+struct Changed {
+    small: Small,
+    at_start: bool,
+}
+
+impl Payload for Changed {
+    fn partitions(&self) -> &[PartitionFacts] {
+        self.small.partitions()
+    }
+
+    fn open(&mut self, index: usize) -> Result<Box<dyn Read + '_>> {
+        self.small.open(index)
+    }
+
+    fn before_start(&mut self, _index: usize) -> Result<()> {
+        if self.at_start { Err(Error::new(ErrorKind::FileCorrupt, "changed")) } else { Ok(()) }
+    }
+
+    fn before_end(&mut self, _index: usize) -> Result<()> {
+        Err(Error::new(ErrorKind::FileCorrupt, "changed"))
+    }
+}
+
+#[test]
+fn what_was_changed_is_not_begun_or_not_ended() {
+    let read = format!("{}{ACK}{}{ACK}", start_frame(), block_frame());
+    for (at_start, tape, verdict) in
+        [(true, "", Verdict::Untouched), (false, read.as_str(), Verdict::Recoverable)]
+    {
+        let mut link = link(tape);
+        let mut payload = Changed { small: Small::of(CODE, &DATA), at_start };
+        let finish = Finish::Reset;
+        let result = run(&mut link, &mut payload, 0, finish, &mut NoObserver, &mut Session::quiet());
+        let error = result.unwrap_err();
+        assert!(error.is(ErrorKind::FileCorrupt) && link.is_finished(), "{error:?}");
+        assert_eq!(error.verdict(), Some(verdict));
+    }
+}
+
 #[test]
 fn a_handshake_is_the_originals() {
     let signed = format!("AT^SIGNVER=1,0,{KEY},2430");
