@@ -55,6 +55,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
             "it runs the firmware that was flashed; whether it is the same stick, the IMEI on its label tells"
                 .to_owned()
         }
+        #[cfg(feature = "flash")]
+        Verdict::Unknown if error.has(&Detail::NoVersion) => {
+            "it took everything, started and answers; which firmware it runs it does not say".to_owned()
+        }
         // It may have been sent and seen to have changed nothing.
         Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
             "nothing on it changed".to_owned()

@@ -23,6 +23,18 @@ pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
             "compare `stickshift identify --unmasked` with the IMEI on the label; flashing again does not bring an IMEI back",
         ));
     }
+    if error.has(&Detail::NoProduct) {
+        return Some((
+            "in download mode this stick does not name its product, and it was not asked before",
+            "compare its label with the image; if they agree, give --allow-mismatch",
+        ));
+    }
+    if error.has(&Detail::NoVersion) {
+        return Some((
+            "everything was sent, and the answers of the stick name no version to compare",
+            "look at it with `stickshift identify` and try it online; flash again only if it does not work",
+        ));
+    }
     if error.has(&Detail::LoaderRuns) {
         return Some((
             "a loader needs the boot ROM, and this stick is past it",
@@ -77,7 +89,13 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_change_takes_the_place_of_the_usual_advice() {
-        for detail in [Detail::FileChanged, Detail::AnotherStick, Detail::AnotherImei] {
+        for detail in [
+            Detail::FileChanged,
+            Detail::AnotherStick,
+            Detail::AnotherImei,
+            Detail::NoProduct,
+            Detail::NoVersion,
+        ] {
             assert!(of(&Error::new(ErrorKind::FileCorrupt, "x").detail(detail)).is_some());
         }
         assert_eq!(of(&Error::new(ErrorKind::FileCorrupt, "x")), None);

@@ -54,7 +54,7 @@ pub(crate) struct ConsentArgs {
     #[arg(long, help_heading = "Consents")]
     allow_erase: bool,
 
-    /// Flash an image that is made for other hardware or for the other direction, or that does not name its stick
+    /// Flash an image that is made for other hardware or for the other direction, or where the image or the stick does not say which stick it is
     #[arg(long, help_heading = "Consents")]
     allow_mismatch: bool,
 

@@ -50,14 +50,18 @@ fn contents() -> Vec<(u32, Vec<u8>)> {
 
 /// An image on the disk.
 pub(crate) fn image(folder: &Path) -> FirmwareFile {
+    image_for("E3372h_153", folder)
+}
+
+fn image_for(platform: &str, folder: &Path) -> FirmwareFile {
     let path = folder.join("image.bin");
     let mut out = Cursor::new(Vec::new());
     let parts = contents()
         .into_iter()
         .map(|(code, bytes)| {
             let mut header = Header::new(code);
-            let version = b"E3372h_153:21.180.01.00.00";
-            header.version[..version.len()].copy_from_slice(version);
+            let version = format!(":{platform}:21.180.01.00.00");
+            header.version[..version.len()].copy_from_slice(version.as_bytes());
             Part::from_bytes(header, bytes)
         })
         .collect();
@@ -169,6 +173,34 @@ fn check_verdict(error: &Error, port: &DevicePort, before: &Flash, what: &str) {
     assert!(!wrong.contains(&error.kind()), "{what}: wrong diagnosis: {error:?}");
 }
 
+/// Nothing compares the image with such a stick: as for an image that names none, the owner has to agree.
+#[test]
+fn a_stick_that_names_no_product_takes_an_image_with_consent_alone() {
+    let options = DownloadOptions { product: String::new(), ..DownloadOptions::v7r11() };
+    let flash = Flash::with(&Firmware::new(FirmwareKind::Hilink, "22.180.01.00.00", ""));
+    let port =
+        DevicePort::new(Device::Download(Box::new(DownloadMode::new(options)), Box::new(flash.clone())));
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = image(folder.path());
+    let place = ProxyBus::place();
+    let mut run = |consents: Consents, known: Fingerprint| {
+        let proxy = Proxy::new(Box::new(port.clone()), Faults::none(), 0);
+        let mut bus = ProxyBus { proxy, mode: Mode::Download };
+        let mut journal = Journal::begin(folder.path(), &place, known, vec![file.record()])?;
+        let files = std::slice::from_mut(&mut file);
+        let outcome = flash_files(&mut bus, &place, files, consents, &mut journal, &mut Session::quiet());
+        journal.finish()?;
+        outcome
+    };
+    let error = run(Consents::default(), Fingerprint::default()).unwrap_err();
+    assert_eq!((error.kind(), error.verdict()), (ErrorKind::ImageMismatch, Some(Verdict::Untouched)));
+    assert_eq!(flash_of(&port), flash);
+    // `convert` has compared what the stick said of itself before.
+    let known = Fingerprint { hardware: Some("CL2E3372HM".into()), ..Fingerprint::default() };
+    run(Consents::default(), known).unwrap();
+    assert!(is_flashed(&port));
+}
+
 /// What the messages say: run it again, with --resume where something was written.
 fn again(
     error: &Error,
@@ -204,7 +236,7 @@ fn sticks_that_are_known_to_be_odd_are_named() {
         let port = DevicePort::new(Device::Download(Box::new(mode), Box::new(flash)));
         let before = flash_of(&port);
         let folder = tempfile::tempdir().unwrap();
-        let mut file = image(folder.path());
+        let mut file = image_for(product, folder.path());
         let proxy = Proxy::new(Box::new(port.clone()), Faults::none(), 0);
         let mut bus = ProxyBus { proxy, mode: Mode::Download };
         let error = attempt(&mut bus, &mut file, folder.path(), false).unwrap_err();

@@ -14,6 +14,7 @@
 //! ```
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::Duration;
@@ -91,6 +92,21 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             Compared::Nothing => plan.dangers.push(format!(
                 "{name}: nothing was checked, for raw partitions have no checksums: damage does not show"
             )),
+        }
+        for empty in partitions(file).iter().filter(|partition| partition.size == 0) {
+            plan.objections.push(Objection {
+                consent: Consent::Partial,
+                text: format!(
+                    "{name}: {} is empty; sticks refuse that, and the flash stops there",
+                    empty.name
+                ),
+            });
+        }
+        let named = file.image.partitions.iter().filter_map(|p| p.header.version().platform);
+        let platforms: BTreeSet<String> = named.collect();
+        if platforms.len() > 1 {
+            let all: Vec<String> = platforms.into_iter().collect();
+            plan.dangers.push(format!("{name} has partitions of several models: {}", all.join(", ")));
         }
         if let Some(missing) = &file.incomplete {
             plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name}: {missing}") });
@@ -421,12 +437,24 @@ fn check_fit(
     let Version { platform, version } = file.version();
     let of_info = handshake.info.as_ref().and_then(|info| info.product.as_deref());
     let product = handshake.product.as_deref().or(of_info);
-    if let Some(objection) = fit::wrong_product(platform.as_deref(), product) {
+    // What it said of itself before it came into download mode.
+    let known = &journal.record.stick;
+    let asked_before = known.product.is_some() || known.hardware.is_some();
+    let nothing_compares = platform.is_some() && product.is_none() && !asked_before;
+    let objection = match nothing_compares {
+        true => Some("the stick does not say what it is: nothing compares the image with it".to_owned()),
+        false => fit::wrong_product(platform.as_deref(), product),
+    };
+    if let Some(objection) = objection {
         if !consents.has(Consent::Mismatch) {
-            return Err(Error::new(ErrorKind::ImageMismatch, objection)
+            let mut error = Error::new(ErrorKind::ImageMismatch, objection)
                 .with("image", platform.unwrap_or_default())
-                .with("stick", product.unwrap_or_default())
-                .with_verdict(Verdict::Untouched));
+                .with_verdict(Verdict::Untouched);
+            error = match product {
+                Some(product) => error.with("stick", product),
+                None => error.detail(Detail::NoProduct),
+            };
+            return Err(error);
         }
         session.warn("mismatch-allowed", objection);
     }

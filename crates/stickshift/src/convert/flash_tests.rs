@@ -104,6 +104,38 @@ fn a_folder_that_does_not_name_its_stick_needs_consent() {
     assert!(plan.dangers.iter().any(|line| line.contains("nothing was checked")), "{plan:?}");
 }
 
+/// What the stick refuses in the middle of a flash is said before it.
+#[test]
+fn an_empty_partition_needs_consent() {
+    let empty = |payload: Vec<u8>| {
+        let mut planned = Plan::new("");
+        plan(&[file(4, payload)], &mut planned);
+        planned.unanswered(Consents::default()).map(|objection| objection.consent)
+    };
+    assert_eq!((empty(vec![]), empty(vec![7])), (Some(Consent::Partial), None));
+}
+
+/// The fit is judged by the first partition alone.
+#[test]
+fn partitions_of_two_models_in_one_image_are_a_risk() {
+    let spliced = |second: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.bin");
+        let part = |code, platform: &str| {
+            let version = build::field(&format!(":{platform}:21.180.01.00.00")).unwrap();
+            Part::from_bytes(Header { version, ..Header::new(code) }, vec![7; 100])
+        };
+        let parts = vec![part(0x0011_0000, "E3372h_153"), part(0x0009_0000, second)];
+        let mut out = Cursor::new(Vec::new());
+        build::write(&mut out, Some(&build::file_header(1)), parts).unwrap();
+        std::fs::write(&path, out.into_inner()).unwrap();
+        let mut planned = Plan::new("");
+        plan(&[FirmwareFile::open(&path, &mut Session::quiet()).unwrap()], &mut planned);
+        planned.dangers.iter().any(|line| line.contains("several models"))
+    };
+    assert!(spliced("E3276s_150") && !spliced("E3372h_153"));
+}
+
 /// As raw partitions without a name: nothing compares them with a stick, whatever they are packed in.
 #[test]
 fn main_firmware_that_names_no_stick_is_objected_to() {

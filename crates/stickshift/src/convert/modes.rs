@@ -101,7 +101,7 @@ pub(super) fn stop_updates(
     }
 }
 
-/// AT^SFM=1 and AT^GODLOAD, each once; then download mode must show. The stick may not have been asked what it is before: that is done
+/// AT^SFM=1 and AT^GODLOAD, each once in an attempt; then download mode must show. The stick may not have been asked what it is before: that is done
 /// first, and one that the images are not for, or that is not the `planned` one, is left as it is.
 ///
 /// # Errors

@@ -382,4 +382,4 @@ pub(super) fn misfit(seen: &Identity, platform: Option<&str>) -> Option<String> 
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -9,7 +9,7 @@ use crate::plan::Consents;
 use crate::stick::UsbId;
 
 /// Main firmware for `platform` in `version`.
-fn firmware(platform: &str, version: &str) -> FirmwareFile {
+pub(in crate::convert) fn firmware(platform: &str, version: &str) -> FirmwareFile {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image.bin");
     let mut header = Header::new(0x0011_0000);
@@ -21,7 +21,7 @@ fn firmware(platform: &str, version: &str) -> FirmwareFile {
     FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
 }
 
-fn request(to: Target, file: FirmwareFile) -> ConvertRequest {
+pub(in crate::convert) fn request(to: Target, file: FirmwareFile) -> ConvertRequest {
     ConvertRequest {
         to,
         loader: None,

@@ -111,9 +111,20 @@ fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
         .with("found", found)
         .with_verdict(Verdict::Recoverable))
     };
-    let version = after.firmware.as_deref().unwrap_or_default();
-    if !wanted.is_empty() && version != wanted {
-        return differs("firmware version", &wanted, version);
+    match after.firmware.as_deref() {
+        Some(version) if !wanted.is_empty() && version != wanted => {
+            return differs("firmware version", &wanted, version);
+        }
+        None if !wanted.is_empty() => {
+            return Err(Error::new(
+                ErrorKind::VersionMismatch,
+                "the stick came back and does not say which firmware it runs",
+            )
+            .with("expected", wanted)
+            .detail(Detail::NoVersion)
+            .with_verdict(Verdict::Unknown));
+        }
+        _ => {}
     }
     match after.kind {
         Some(kind) if kind != request.to.word() => differs("kind of firmware", request.to.word(), kind),
@@ -124,6 +135,20 @@ fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::plan::tests::{firmware, request};
+    use crate::convert::request::Target;
+
+    #[test]
+    fn a_stick_that_tells_no_version_is_not_called_another() {
+        let request = request(Target::Stick, firmware("E3372h_153", "21.180.01.00.00"));
+        let end = |version: Option<&str>| {
+            let after = Identity { firmware: version.map(str::to_owned), ..Identity::default() };
+            compare(&after, &request).map_err(|e| e.verdict())
+        };
+        end(Some("21.180.01.00.00")).unwrap();
+        assert_eq!(end(Some("22.200.07.00.00")), Err(Some(Verdict::Recoverable)));
+        assert_eq!(end(None), Err(Some(Verdict::Unknown)));
+    }
 
     #[test]
     fn a_stick_that_comes_back_with_another_imei_is_not_done() {

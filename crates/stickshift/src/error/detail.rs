@@ -48,6 +48,10 @@ pub enum Detail {
     AnotherStick,
     /// The stick that came back says another IMEI than the one that was flashed.
     AnotherImei,
+    /// The stick in download mode does not say what it is.
+    NoProduct,
+    /// The stick that came back does not say which firmware it runs.
+    NoVersion,
     /// What was asked to take a loader runs one already, or takes firmware for another reason.
     LoaderRuns,
     /// A loader that erases the flash when it starts, or may, was sent whole.
@@ -104,6 +108,8 @@ impl Detail {
             | Detail::FileChanged
             | Detail::AnotherStick
             | Detail::AnotherImei
+            | Detail::NoProduct
+            | Detail::NoVersion
             | Detail::LoaderRuns
             | Detail::MayHaveErased
             | Detail::StartRefused

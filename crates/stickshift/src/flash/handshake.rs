@@ -120,8 +120,8 @@ fn run(
             matches!(r, Reply::ProductId(_) | Reply::Nak(INVALID_COMMAND))
         })? {
             Some(Reply::ProductId(id)) => {
-                product =
-                    Some(id.strip_prefix("HUAWEI ").unwrap_or(&id).to_owned()).filter(|id| !id.is_empty());
+                let id = id.strip_prefix("HUAWEI").unwrap_or(&id).trim();
+                product = (!id.is_empty()).then(|| id.to_owned());
                 break;
             }
             Some(_) => break,

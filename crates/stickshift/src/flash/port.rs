@@ -189,7 +189,11 @@ impl<'l> Port<'l> {
             let fence = self.fence(FENCES[silences])?;
             alone &= fence.reached;
             match fence.last {
-                Some(Reply::Ack) => return Ok(Sure::Acknowledged { again: sends > 1 }),
+                // A signature is judged once, at its end: what acknowledges a later request takes nothing of it back.
+                Some(Reply::Ack) if !told.is_some_and(nak::is_authorisation) => {
+                    return Ok(Sure::Acknowledged { again: sends > 1 });
+                }
+                Some(Reply::Ack) => alone = false,
                 Some(Reply::Nak(code)) => told = Some(code),
                 _ => {}
             }

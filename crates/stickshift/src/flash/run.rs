@@ -362,6 +362,11 @@ fn try_reset(port: &mut Port<'_>, session: &mut Session<'_>) -> Result<bool> {
         Heard::Reply(Reply::Nak(code)) => Some(*code),
         _ => None,
     };
+    if let Some(code) = refusal.filter(|code| nak::is_authorisation(*code)) {
+        // It speaks of signatures: of what was sent before, not of the restart.
+        let (Failed::Partition(e) | Failed::Final(e)) = refused("the end of the last partition", code);
+        return Err(e);
+    }
     let acknowledged = heard == Heard::Reply(Reply::Ack);
     if !acknowledged {
         let said = refusal.map_or_else(|| unheard(&heard), nak::words);

@@ -363,6 +363,19 @@ fn a_start_that_is_answered_after_the_refusal_of_something_else_is_begun() {
     assert_eq!(send(&tape, Finish::Stay).0.unwrap(), Outcome::Complete);
 }
 
+/// What speaks of signatures is the judgement on what was sent before, and no acknowledgement of a later request takes it back.
+#[test]
+fn a_signature_refused_late_is_not_lost() {
+    let began_another = format!("{}{}{}", start_frame(), refusal(0x0c), version_after(ACK));
+    let error = send(&began_another, Finish::Stay).0.unwrap_err();
+    assert_eq!((error.fact("code"), error.verdict()), (Some("0c"), Some(Verdict::Recoverable)));
+
+    let sent = format!("{}{ACK}{}{ACK}{}{ACK}", start_frame(), block_frame(), end_frame());
+    let error = send(&format!("{sent}{RESET}{}", refusal(0x0c)), Finish::Reset).0.unwrap_err();
+    assert!(error.is(ErrorKind::SignatureRefused) && error.what().contains("the last partition"), "{error}");
+    assert_eq!(error.verdict(), Some(Verdict::Recoverable));
+}
+
 #[test]
 fn a_block_is_repeated_and_made_sure_of_before_the_end() {
     let damaged = "< 7e026ad47e\n";
