@@ -48,12 +48,13 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     command("cargo", &all)
 }
 
-/// The program, built for tests, once in a run.
+/// The program, built for tests, once in a run. It is the one that a test of its package runs: by itself it would be compiled again, with all that
+/// is in it, for a build without tests turns fewer features of libraries on.
 pub(crate) fn program() -> Result<PathBuf, String> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let build = || {
         phase("compiling the program");
-        executable(&["build", "-p", "stickshift"])
+        executable(&["test", "--workspace", "--no-run", "--test", "advice"])
     };
     PROGRAM.get_or_init(build).clone()
 }
@@ -61,7 +62,9 @@ pub(crate) fn program() -> Result<PathBuf, String> {
 /// Builds and returns the executable that came of it. Cargo is asked where it is: a target folder, a target and a profile may be set anywhere.
 pub(crate) fn executable(args: &[&str]) -> Result<PathBuf, String> {
     let built = artifacts(cargo_command(args))?;
-    let path = built.iter().filter_map(|artifact| artifact["executable"].as_str()).next_back();
+    let is_test = |artifact: &&Value| artifact["profile"]["test"] == true;
+    let programs = built.iter().filter(|artifact| !is_test(artifact));
+    let path = programs.filter_map(|artifact| artifact["executable"].as_str()).next_back();
     path.map(PathBuf::from).ok_or_else(|| format!("cargo {} builds no program", args.join(" ")))
 }
 
