@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use crate::learn::Seen;
 use crate::learn::sent::{Sent, span};
+use crate::mask;
 use crate::stick::UsbId;
 use crate::wire::usb::DeviceDescriptor;
 
@@ -232,10 +233,9 @@ impl Device {
             address: self.address,
             port: self.port.map(|(_, port)| port),
             id: self.id(),
-            texts: [
-                d.and_then(|d| self.text(d.manufacturer_index)),
-                d.and_then(|d| self.text(d.product_index)),
-            ],
+            // Some makers write the serial number into the name.
+            texts: [d.map(|d| d.manufacturer_index), d.map(|d| d.product_index)]
+                .map(|index| index.and_then(|index| self.text(index)).map(|text| mask::text(&text))),
             scsi: self.scsi.clone(),
             what: self.what(),
             packets: self.packets,
@@ -257,4 +257,21 @@ fn interfaces(bytes: &[u8]) -> Vec<Interface> {
         at += length;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_in_a_name_is_hidden() {
+        let bytes = [18, 1, 0, 2, 0, 0, 0, 64, 0xc6, 5, 0x25, 0x90, 0, 1, 1, 2, 0, 1];
+        let mut device = Device::new(1, 2, 0, 0);
+        device.descriptor = DeviceDescriptor::parse(&bytes).ok();
+        device.texts = vec![(1, "Maker".to_owned()), (2, "IDP_CID:0402_SN:89ABCDEF".to_owned())];
+        assert_eq!(
+            device.seen(0).texts,
+            [Some("Maker".to_owned()), Some("IDP_CID:****_SN:********".to_owned())]
+        );
+    }
 }

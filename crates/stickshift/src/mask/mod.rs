@@ -78,11 +78,18 @@ pub fn secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Serial numbers in the names of products, as Qualcomm's modules have them: `SDXPINN-IDP _SN:0123ABCD`.
+/// Serial numbers in the names of products, as Qualcomm's modules have them: `SDXPINN-IDP _SN:0123ABCD`, `.._CID:0123ABCD`.
 fn serials(bytes: &[u8], found: &mut Vec<Range<usize>>) {
-    const MARK: &[u8] = b"_SN:";
-    for (at, _) in bytes.windows(MARK.len()).enumerate().filter(|(_, found)| *found == MARK) {
-        let start = at + MARK.len();
+    /// What names no single device.
+    const OF_A_KIND: &[&[u8]] = &[b"VID", b"PID", b"REV", b"VER", b"HW", b"SW", b"FW"];
+    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b':') {
+        let length = bytes[..at].iter().rev().take_while(|b| b.is_ascii_uppercase()).count();
+        let mark = &bytes[at - length..at];
+        let begun = bytes[..at - length].last() == Some(&b'_');
+        if !begun || !(2..=5).contains(&length) || OF_A_KIND.contains(&mark) {
+            continue;
+        }
+        let start = at + 1;
         let length = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         found.push(start..start + length);
     }
@@ -125,6 +132,9 @@ mod tests {
     fn serial_numbers_in_names_are_hidden() {
         assert_eq!(text("SDXPINN-IDP _SN:0123ABCD rev 2"), "SDXPINN-IDP _SN:******** rev 2");
         assert_eq!(text("Modem_SN:"), "Modem_SN:");
+        assert_eq!(text("LE-IDP_CID:0402_SN:89ABCDEF"), "LE-IDP_CID:****_SN:********");
+        assert_eq!(text("HSPA 860000000000001"), "HSPA ***************");
+        assert_eq!(text("MODEM_VID:05C6_PID:9025, page_a:b, _:x"), "MODEM_VID:05C6_PID:9025, page_a:b, _:x");
     }
 
     #[test]
