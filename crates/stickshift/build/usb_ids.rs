@@ -29,6 +29,10 @@ struct Product {
     serial_as_rndis: bool,
     #[serde(default)]
     no_stick: bool,
+    #[serde(default)]
+    android_network: bool,
+    #[serde(default)]
+    qualcomm_download: bool,
     source: String,
 }
 
@@ -56,6 +60,8 @@ struct Vendor {
     only: bool,
     #[serde(default)]
     huawei_design: bool,
+    #[serde(default)]
+    modules: bool,
     source: String,
 }
 
@@ -81,13 +87,15 @@ pub(crate) fn tables(text: &str) -> String {
         writeln!(
             out,
             "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}], \
-             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {} }},",
+             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, qualcomm_download: {} }},",
             row.decides,
             row.what,
             untyped.join(", "),
             row.modem_with_drives,
             row.serial_as_rndis,
-            row.no_stick
+            row.no_stick,
+            row.android_network,
+            row.qualcomm_download
         )
         .unwrap();
     }
@@ -110,11 +118,12 @@ pub(crate) fn tables(text: &str) -> String {
     for row in &data.vendor {
         writeln!(
             out,
-            "Vendor {{ id: {:#06x}, name: {:?}, only: {}, huawei_design: {} }},",
+            "Vendor {{ id: {:#06x}, name: {:?}, only: {}, huawei_design: {}, modules: {} }},",
             hex(&row.id),
             row.name,
             row.only,
-            row.huawei_design
+            row.huawei_design,
+            row.modules
         )
         .unwrap();
     }

@@ -28,6 +28,8 @@ struct Product {
     modem_with_drives: bool,
     serial_as_rndis: bool,
     no_stick: bool,
+    android_network: bool,
+    qualcomm_download: bool,
 }
 
 /// Where firmware goes in. No interface: the first serial one.
@@ -51,19 +53,29 @@ struct Vendor {
     name: &'static str,
     only: bool,
     huawei_design: bool,
+    modules: bool,
 }
 
 include!(concat!(env!("OUT_DIR"), "/usb_ids.rs"));
 
 /// Drivers of Linux that bind to modems alone.
-pub(crate) const MODEM_DRIVERS: &[&str] =
-    &["option", "sierra", "sierra_net", "qcserial", "hso", "ipw", "qmi_wwan", "huawei_cdc_ncm", "cdc_mbim"];
+pub(crate) const MODEM_DRIVERS: &[&str] = &[
+    "option",
+    "airprime",
+    "sierra",
+    "sierra_net",
+    "qcserial",
+    "hso",
+    "ipw",
+    "qmi_wwan",
+    "GobiNet",
+    "huawei_cdc_ncm",
+    "cdc_mbim",
+];
 
 /// Drivers of Linux that make a network interface or a control channel of what their interface's descriptor does not tell.
-const NETWORK_DRIVERS: &[&str] = &["qmi_wwan", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm"];
-
-/// Makers of modules: Sierra Wireless, Telit, Quectel, Fibocom.
-const MODULE_MAKERS: [u16; 4] = [0x1199, 0x1bc7, 0x2c7c, 0x2cb7];
+pub(crate) const NETWORK_DRIVERS: &[&str] =
+    &["qmi_wwan", "GobiNet", "sierra_net", "huawei_cdc_ncm", "cdc_mbim", "cdc_wdm"];
 
 /// What [`classify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,8 +173,18 @@ pub fn flash_interface(id: UsbId, interfaces: &[Interface]) -> Option<u8> {
 
 /// Whether a stick waits for firmware by Qualcomm's download protocol and is no modem until it is started anew.
 pub fn takes_qualcomm_firmware(stick: &Stick) -> bool {
-    let of_a_maker = known_vendor(stick.id.vendor).is_some_and(|v| v.only);
-    listed::is_qualcomm_download(stick.id, of_a_maker, &stick.interfaces)
+    is_qualcomm_download(stick.id, &stick.interfaces)
+}
+
+fn is_qualcomm_download(id: UsbId, interfaces: &[Interface]) -> bool {
+    let by_row = product(id).is_some_and(|row| row.qualcomm_download) && interfaces.len() <= 1;
+    let of_a_maker = known_vendor(id.vendor).is_some_and(|v| v.only);
+    by_row || listed::is_qualcomm_download(id, of_a_maker, interfaces)
+}
+
+/// Whether the ids are those of Android's network over USB: a telephone that shares its connection, or a stick that runs Android.
+pub fn is_android_network(id: UsbId) -> bool {
+    product(id).is_some_and(|row| row.android_network)
 }
 
 /// What is known about an id, in a few words.
@@ -203,7 +225,7 @@ impl Stick {
     /// Whether it is a telephone. usb_modeswitch's udev rule leaves Huawei's alone by the same sign. Modules whose processor runs a part of
     /// Android name it, too: their makers make no telephones.
     pub fn is_phone(&self) -> bool {
-        !MODULE_MAKERS.contains(&self.id.vendor)
+        !known_vendor(self.id.vendor).is_some_and(|maker| maker.modules)
             && !listed::is_listed(self.id)
             && self.manufacturer.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("android"))
     }
@@ -410,7 +432,7 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     if class == 0x09 {
         return Mode::Unknown;
     }
-    if listed::is_qualcomm_download(id, only, interfaces) {
+    if is_qualcomm_download(id, interfaces) {
         evidence.push("it takes firmware by Qualcomm's protocol (QDL)".to_owned());
         return Mode::Unknown;
     }

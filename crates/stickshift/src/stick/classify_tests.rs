@@ -161,6 +161,23 @@ fn ethernet_beside_ports_is_no_hilink_by_itself() {
     }
 }
 
+/// The network of Android is a telephone's as often as a stick's; 14ac is the modem that E1820 and E372 become.
+#[test]
+fn ids_that_are_no_hilink_are_not_called_so() {
+    let words = |id: &str, classes: &[[u8; 3]]| {
+        let interfaces = interfaces(classes);
+        let mut stick = Stick { interfaces, ..Stick::new("1-1".parse().unwrap(), id.parse().unwrap()) };
+        stick.classify(&NoProfiles);
+        stick.mode_words()
+    };
+    for classes in [&[][..], &[[0xe0, 1, 3], [0x0a, 0, 0], [0xff, 0x42, 1]]] {
+        let told = words("05c6:9024", classes);
+        assert!(told.contains("telephone") && !told.contains("HiLink"), "{told}");
+    }
+    assert_eq!(words("12d1:14ac", &[]), "modem");
+    assert_eq!(words("12d1:14ac", &[UNTYPED, [2, 6, 0xff], DATA, UNTYPED]), "modem (serial ports)");
+}
+
 #[test]
 fn the_boot_rom_has_one_port() {
     assert_eq!(found(huawei(0x1443), &[UNTYPED]), (Mode::BootRom, vec![Role::BootRom]));
@@ -221,6 +238,8 @@ fn what_is_no_stick_is_left_out() {
     assert!(!stick(other, 0, None, &[[0xe0, 1, 3], [0x0a, 0, 0], [0xff, 0x42, 1]]), "tethering phone");
     assert!(!stick(UsbId::new(0x2341, 0x43), 2, None, &[[2, 2, 1], [0x0a, 0, 0]]), "serial board");
     assert!(!stick(huawei(0x107e), 0, Some("Android"), &[[6, 1, 1]]), "phone");
+    let meig = UsbId::new(0x2dee, 0x4d07);
+    assert!(stick(meig, 0, Some("Android"), &[UNTYPED, [0xff, 0, 0]]), "module that runs a part of Android");
     assert!(stick(huawei(0xabcd), 0, Some("HUAWEI"), &[STORAGE]), "unknown id of a maker of sticks");
     assert!(stick(huawei(0xabcd), 0, None, &[[1, 1, 1]]), "unknown mode of a maker of sticks");
     assert!(stick(huawei(0x36dd), 0, None, &[]), "fastboot");
@@ -258,6 +277,16 @@ fn what_waits_for_qualcomm_firmware_is_a_stick_and_a_board_is_none() {
     };
     let gobi = with(UsbId::new(0x05c6, 0x9224), vec![Interface::new(1, UNTYPED)]);
     assert!(is_stick(&gobi) && takes_qualcomm_firmware(&gobi));
+    // The boot mode of an EM7455, by its ids alone and with its one port. Shown with more, it is none.
+    let boot = UsbId::new(0x1199, 0x9078);
+    for held in [with(boot, Vec::new()), with(boot, vec![Interface::new(0, UNTYPED)])] {
+        assert_eq!(held.mode, Mode::Unknown);
+        assert!(held.mode_words().starts_with("download mode"), "{}", held.mode_words());
+    }
+    let driver =
+        |number| Interface { driver: Some("qcserial".to_owned()), ..Interface::new(number, UNTYPED) };
+    assert_eq!(with(boot, vec![driver(0), driver(2), driver(3)]).mode, Mode::Modem);
+    assert_eq!(with(UsbId::new(0x1199, 0x9079), Vec::new()).mode, Mode::Modem);
     let driven = Interface { driver: Some("option".to_owned()), ..Interface::new(0, UNTYPED) };
     assert!(!is_stick(&with(huawei(0x3609), vec![driven])));
     assert!(!is_stick(&with(huawei(0x0001), vec![Interface::new(0, STORAGE)])));

@@ -20,8 +20,9 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use classify::{
-    Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, is_huawei_design, is_stick,
-    makers_of_many_things, other_maker, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
+    Classified, KnownIds, NoProfiles, Switching, classify, flash_interface, is_android_network,
+    is_huawei_design, is_stick, makers_of_many_things, other_maker, product_name, stick_makers,
+    takes_qualcomm_firmware, vendor_name,
 };
 
 #[cfg(feature = "pasted")]
@@ -351,13 +352,19 @@ impl Stick {
         }
     }
 
-    /// The mode in words; of a modem also what programs reach it by.
+    /// The mode in words; of a modem also what programs reach it by. Not every network card has its maker's router behind it.
     pub fn mode_words(&self) -> &'static str {
         let any = |is: fn(&Interface) -> bool| self.interfaces.iter().any(is);
         match self.mode {
             Mode::Modem if any(|i| i.role.is_serial() || i.tty.is_some()) => "modem (serial ports)",
             Mode::Modem if any(Interface::is_mbim) => "modem (MBIM, no serial port)",
             Mode::Modem if any(|i| i.role == Role::Network) => "modem (no serial port)",
+            Mode::Hilink if is_android_network(self.id) => {
+                "network of Android (a telephone that shares its connection, or a stick that runs Android)"
+            }
+            Mode::Unknown if takes_qualcomm_firmware(self) => {
+                "download mode of Qualcomm's kind (waits for firmware)"
+            }
             mode => mode.words(),
         }
     }
