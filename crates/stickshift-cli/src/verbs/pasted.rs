@@ -9,8 +9,8 @@ use stickshift::mask;
 use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, product_name, stick_makers, takes_qualcomm_firmware,
-    vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, product_name, stick_makers,
+    takes_qualcomm_firmware, vendor_name,
 };
 
 use crate::context::Context;
@@ -20,7 +20,7 @@ use crate::select::{concerns, its_page, port_place};
 
 mod drivers;
 
-use drivers::{give_back, is_taken, network_driver, serial_driver};
+use drivers::{give_back, is_taken, network_driver, network_purpose, serial_driver};
 
 /// What a text says of sticks.
 #[derive(Serialize)]
@@ -204,7 +204,9 @@ impl PastedStick {
             serial: None,
         };
         let chosen = catalogue.choose(stick.id, &attributes).chosen.map(|chosen| chosen.entry);
-        let profile = chosen.as_ref().map(|entry| entry.parameters.summary());
+        // A profile with these ids is for a drive, and this is none.
+        let shares = stick.mode == Mode::Hilink && is_android_network(stick.id);
+        let profile = chosen.as_ref().filter(|_| !shares).map(|entry| entry.parameters.summary());
         // Where what the drive calls itself decides among several profiles, none is chosen here.
         let switching = match chosen {
             Some(entry) => Some(entry.parameters.switching()),
@@ -216,7 +218,11 @@ impl PastedStick {
             name: mask::text(&name(device)),
             known_as: product_name(stick.id),
             mode: stick.mode.code(),
-            mode_text: if device.left { "left after its switch message" } else { mode_words(device, stick) },
+            mode_text: match () {
+                () if device.left => "left after its switch message",
+                () if device.returning => "not told: it came again, and the text ends there",
+                () => mode_words(device, stick),
+            },
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next: next(device, stick, switching, word),
@@ -243,7 +249,10 @@ impl PastedPort {
             number: i.number,
             role: i.role.code(),
             class: device.class_told(i.number),
-            what_for: what_for(i.role),
+            what_for: match i.role {
+                Role::Network => network_purpose(device.id, i),
+                role => what_for(role),
+            },
             driver: i.driver.clone(),
             node: i.tty.clone().or_else(|| i.netdev.clone()).or_else(|| i.cdc_wdm.clone()),
         }
@@ -259,7 +268,6 @@ fn what_for(role: Role) -> &'static str {
         Role::Gps => "positions (NMEA)",
         Role::BootRom => "takes a loader",
         Role::Flash => "takes firmware",
-        Role::Network => "network: NCM, ECM, RNDIS, QMI or MBIM",
         Role::Storage => "CD-ROM or card reader",
         Role::Serial => "serial, purpose not told: `stickshift identify` asks",
         _ => "-",
@@ -269,7 +277,7 @@ fn what_for(role: Role) -> &'static str {
 /// Its mode. Which ports it lacks is told by lists of all interfaces alone.
 fn mode_words(device: &PastedDevice, stick: &Stick) -> &'static str {
     let whole = device.formats.iter().any(|format| format.shows_all());
-    if whole || stick.interfaces.iter().any(|i| i.role.is_serial()) {
+    if whole || stick.mode != Mode::Modem || stick.interfaces.iter().any(|i| i.role.is_serial()) {
         stick.mode_words()
     } else {
         stick.mode.words()
@@ -293,6 +301,9 @@ fn name(device: &PastedDevice) -> String {
 fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
     if device.left {
         return "stickshift list shows what it became; where nothing came, plug it in again".to_owned();
+    }
+    if device.returning {
+        return "stickshift list shows what it is now".to_owned();
     }
     let then = next_of_present(device, stick, switching, word);
     if device.unpowered && !device.gone {
@@ -351,6 +362,9 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
         Mode::Cdrom => {
             "no switching profile has its ids: docs/unknown-stick.md says how to find the message".into()
         }
+        Mode::Hilink if is_android_network(id) => {
+            "nothing to switch: its network interface takes an address by DHCP, of a telephone once tethering is on there; of a stick, the page stands at the gateway's address (`ip route`)".to_owned()
+        }
         Mode::Hilink => {
             format!(
                 "it is online by itself once its page is set up: {}, or stickshift identify {word}",
@@ -391,8 +405,8 @@ impl PastedModem {
         PastedModem {
             name: if words.is_empty() { "unknown modem".to_owned() } else { mask::text(&words.join(" ")) },
             place: modem.place.as_ref().map(ToString::to_string),
-            firmware: modem.revision.clone(),
-            hardware: modem.hardware.clone(),
+            firmware: modem.revision.as_deref().map(mask::text),
+            hardware: modem.hardware.as_deref().map(mask::text),
             imei: modem.equipment_id.as_deref().map(mask::identity),
             drivers: modem.drivers.clone(),
             ports: modem.ports.iter().map(ManagedPort::of).collect(),
@@ -407,12 +421,14 @@ impl PastedModem {
 
 impl ManagedPort {
     fn of((name, kind): &(String, String)) -> ManagedPort {
-        let what_for = match kind.as_str() {
-            "at" => "AT commands",
+        let what_for = match kind.to_ascii_lowercase().as_str() {
+            "at" | "pcui" => "AT commands",
+            "modem" => "dial-up (PPP), and AT commands",
             "qmi" | "mbim" => "control channel",
-            "net" => "network",
+            "net" | "ncm" | "ecm" | "rndis" => "network",
             "gps" => "positions (NMEA)",
-            "qcdm" => "diagnostics",
+            "qcdm" | "diag" => "diagnostics",
+            "cdrom" | "sd" => "CD-ROM or card reader",
             _ => "-",
         };
         ManagedPort { name: name.clone(), kind: kind.clone(), what_for }
@@ -545,6 +561,64 @@ mod tests {
         let ncm = "P:  Vendor=12d1 ProdID=1506 Rev=01.02\nI:  If#=0x2 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=03 Prot=16 Driver=option\n";
         let told = next(ncm);
         assert!(told.contains("PLACE:1.2") && told.contains("huawei_cdc_ncm"), "{told}");
+    }
+
+    /// Each kind by its class, and where that is the maker's own, by the driver or the lists.
+    #[test]
+    fn the_kind_of_a_network_interface_is_told() {
+        let line = |id: &str, class: &str, driver: &str| {
+            let [vendor, product] = id.split(':').collect::<Vec<_>>()[..] else { panic!("{id}") };
+            let [class, subclass, protocol] = class.split('/').collect::<Vec<_>>()[..] else {
+                panic!("{class}")
+            };
+            report(&format!(
+                "P:  Vendor={vendor} ProdID={product} Rev=01.02\nI:  If#=0x0 Alt= 0 #EPs= 0 Cls={class}(x) Sub={subclass} Prot={protocol} Driver={driver}\n"
+            ))
+            .sticks
+            .remove(0)
+            .interfaces
+            .remove(0)
+            .what_for
+        };
+        for (id, class, driver, kind) in [
+            ("12d1:1506", "ff/02/16", "huawei_cdc_ncm", "NCM of Huawei"),
+            ("12d1:1506", "ff/02/16", "(none)", "NCM of Huawei"),
+            ("12d1:1506", "ff/01/09", "(none)", "QMI"),
+            ("12d1:14db", "02/06/00", "cdc_ether", "ECM"),
+            ("12d1:14ac", "02/06/ff", "qmi_wwan", "QMI"),
+            ("12d1:14ac", "02/06/ff", "(none)", "not told"),
+            ("2c7c:0125", "ff/ff/ff", "qmi_wwan", "QMI"),
+            ("1199:9071", "02/0e/00", "cdc_mbim", "MBIM"),
+            ("1199:68a3", "ff/ff/ff", "sierra_net", "Direct IP"),
+            ("19d2:1405", "e0/01/03", "rndis_host", "RNDIS"),
+            ("1e2d:0061", "02/0d/00", "cdc_ncm", "(NCM)"),
+        ] {
+            let told = line(id, class, driver);
+            assert!(told.contains(kind), "{id} {class} {driver}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_stick_that_comes_again_where_the_text_ends_is_not_called_unplugged() {
+        let stick = report(
+            "usb 1-1: New USB device found, idVendor=19d2, idProduct=1225\nusb 1-1: USB disconnect, device number 21\n\
+             usb 1-1: new high-speed USB device number 22 using xhci_hcd\n",
+        )
+        .sticks
+        .remove(0);
+        assert!(!stick.gone && stick.mode_text.starts_with("not told"), "{}", stick.mode_text);
+        assert_eq!(stick.next, "stickshift list shows what it is now");
+    }
+
+    #[test]
+    fn a_shared_connection_needs_no_switch_and_a_boot_mode_no_identify() {
+        let told = |text: &str| report(text).sticks.remove(0);
+        let phone = told("Bus 001 Device 006: ID 05c6:9024 Fairphone Fairphone 4 5G\n");
+        assert!(phone.mode_text.contains("telephone") && phone.profile.is_none(), "{}", phone.mode_text);
+        assert!(phone.next.contains("tethering"), "{}", phone.next);
+        let held = told("Bus 003 Device 010: ID 1199:9070 Sierra Wireless, Inc.\n");
+        assert!(held.mode_text.starts_with("download mode"), "{}", held.mode_text);
+        assert!(held.next.contains("waits for firmware"), "{}", held.next);
     }
 
     #[test]

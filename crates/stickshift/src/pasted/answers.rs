@@ -10,7 +10,12 @@ pub(super) struct Answers {
     asked: Option<Asked>,
     /// A command stands in the text.
     talked: bool,
+    /// Between the quotation marks of what mmcli prints.
+    in_response: bool,
     found: ManagedModem,
+    /// Codes of the ports that it shows, by `AT^SETPORT?`, and what each code is, by `AT^SETPORT=?`.
+    shown: Vec<String>,
+    kinds: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +23,13 @@ enum Asked {
     Maker,
     Model,
     Revision,
+    Hardware,
     Identity,
     Other,
 }
+
+/// More ports are no answer.
+const MOST_PORTS: usize = 64;
 
 /// Fields of the answer to `ATI`.
 const FIELDS: &[(&str, Asked)] = &[
@@ -28,6 +37,11 @@ const FIELDS: &[(&str, Asked)] = &[
     ("Model:", Asked::Model),
     ("Revision:", Asked::Revision),
     ("IMEI:", Asked::Identity),
+    ("^VERSION:EXTS:", Asked::Revision),
+    ("^VERSION:EXTH:", Asked::Hardware),
+    ("^VERSION:EXTU:", Asked::Model),
+    ("^VERSION:INTU:", Asked::Model),
+    ("^HWVER:", Asked::Hardware),
 ];
 /// Commands with one answer.
 const COMMANDS: &[(&str, Asked)] = &[
@@ -43,15 +57,26 @@ const COMMANDS: &[(&str, Asked)] = &[
 
 impl Answers {
     pub(super) fn line(&mut self, text: &str) -> bool {
+        // `mmcli -m 0 --command="+GMM"`, which puts AT before it, and its `response: '..'`.
+        if let Some((_, command)) =
+            text.split_once("--command=").filter(|(before, _)| before.contains("mmcli"))
+        {
+            let command = command.trim_matches(['"', '\'']).to_ascii_uppercase();
+            self.ask(&format!("AT{}", command.strip_prefix("AT").unwrap_or(&command)));
+            return true;
+        }
+        let response = text.strip_prefix("response: '");
+        self.in_response |= response.is_some() && self.talked;
+        let text = match (self.in_response, response.unwrap_or(text)) {
+            (true, inner) => inner.strip_suffix('\'').unwrap_or(inner),
+            (false, _) => text,
+        };
         let upper = text.to_ascii_uppercase();
         let is_command = upper.strip_prefix("AT").is_some_and(|rest| {
             rest.is_empty() || rest.starts_with(['+', '^', '&', '!', '#', '$', '%', 'I', 'E', 'Z', 'D', 'H'])
         });
         if is_command && !text.contains(' ') {
-            self.talked = true;
-            let plain = |name: &str| upper == name || upper.strip_prefix(name) == Some("?");
-            let asked = COMMANDS.iter().find(|(name, _)| plain(name)).map(|(_, asked)| *asked);
-            self.asked = Some(asked.unwrap_or(Asked::Other));
+            self.ask(&upper);
             return true;
         }
         if !self.talked {
@@ -59,6 +84,14 @@ impl Answers {
         }
         if matches!(text, "OK" | "ERROR") {
             self.asked = None;
+            return true;
+        }
+        if let Some(names) = text.strip_prefix("^FHVER:") {
+            self.full_version(names.trim().trim_matches('"'));
+            return true;
+        }
+        if let Some(ports) = text.strip_prefix("^SETPORT:") {
+            self.set_port(ports.trim().trim_matches('"'));
             return true;
         }
         if let Some(state) = text.strip_prefix("+CPIN:") {
@@ -79,22 +112,64 @@ impl Answers {
         }
         let named = FIELDS.iter().find_map(|(name, field)| Some((*field, text.strip_prefix(name)?)));
         let Some((asked, value)) = named.or(self.asked.map(|asked| (asked, text))) else { return false };
-        let value = string(value.trim().trim_matches('"'));
+        // `+CGMM: "E173"`
+        let echoed = value.starts_with(['+', '^']).then(|| value.split_once(':')).flatten();
+        let value = string(echoed.map_or(value, |(_, value)| value).trim().trim_matches('"'));
         match asked {
             Asked::Maker => self.found.manufacturer = value,
             Asked::Model => self.found.model = value,
             Asked::Revision => self.found.revision = value,
-            Asked::Identity => self.found.equipment_id = value,
+            Asked::Hardware => self.found.hardware = value,
+            Asked::Identity => {
+                self.found.equipment_id = value.filter(|value| value.bytes().any(|b| b.is_ascii_digit()));
+            }
             Asked::Other => return false,
         }
         self.asked = self.asked.filter(|_| named.is_some());
         true
     }
 
-    /// The modem that answered, where it said who it is.
-    pub(super) fn finish(self) -> Option<ManagedModem> {
-        let told =
-            self.found.model.is_some() || self.found.equipment_id.is_some() || self.found.lock.is_some();
+    fn ask(&mut self, command: &str) {
+        self.talked = true;
+        self.in_response = false;
+        let plain = |name: &str| command == name || command.strip_prefix(name) == Some("?");
+        let asked = COMMANDS.iter().find(|(name, _)| plain(name)).map(|(_, asked)| *asked);
+        self.asked = Some(asked.unwrap_or(Asked::Other));
+    }
+
+    /// `"E3372h-153 22.200.15.00.00,CL2E3372HM Ver.A"`: model and firmware, hardware.
+    fn full_version(&mut self, names: &str) {
+        let (software, hardware) = names.split_once(',').unwrap_or((names, ""));
+        let (model, revision) = software.trim().split_once(' ').unwrap_or((software, ""));
+        self.found.model = string(model).or(self.found.model.take());
+        self.found.revision = string(revision).or(self.found.revision.take());
+        self.found.hardware = string(hardware).or(self.found.hardware.take());
+    }
+
+    /// `A1;10,12,16`, those before switching and those after it; and `16: NCM`, one of those that there are.
+    fn set_port(&mut self, ports: &str) {
+        match ports.split_once(':') {
+            Some((code, kind)) if self.kinds.len() < MOST_PORTS => {
+                self.kinds.extend(string(code).zip(string(kind)));
+            }
+            Some(_) => {}
+            None => {
+                let after = ports.rsplit(';').next().unwrap_or_default();
+                self.shown = after.split(',').filter_map(string).take(MOST_PORTS).collect();
+            }
+        }
+    }
+
+    /// The modem that answered, where it said who it is or what it shows.
+    pub(super) fn finish(mut self) -> Option<ManagedModem> {
+        for code in std::mem::take(&mut self.shown) {
+            let kind = self.kinds.iter().find(|(known, _)| *known == code).map(|(_, kind)| kind.clone());
+            self.found.ports.push((format!("^SETPORT {code}"), kind.unwrap_or_else(|| "?".to_owned())));
+        }
+        let told = self.found.model.is_some()
+            || self.found.equipment_id.is_some()
+            || self.found.lock.is_some()
+            || !self.found.ports.is_empty();
         told.then_some(ManagedModem { by_itself: true, ..self.found })
     }
 }

@@ -1,7 +1,7 @@
 //! What forums, blogs and mail programs do to a text, undone: markup, entities, escapes, encodings, wrapped lines.
 
 use super::lines::Line;
-use super::{joined, kernel_log, usb_devices};
+use super::{joined, log_line, usb_devices};
 
 /// Elements of a page that stand around texts.
 const TAGS: &[&str] = &[
@@ -197,9 +197,9 @@ pub(super) fn goes_on(line: &str, next: &Line<'_>) -> bool {
     let is_text = ["Product:", "Manufacturer:", "SerialNumber:"].iter().any(|name| line.contains(name));
     (OPEN_ENDS.iter().any(|end| line.ends_with(end)) || joint(line).is_empty())
         && !is_text
-        && kernel_log::is_line(line)
+        && log_line::is_line(line)
         && !next.starts_with('[')
-        && !kernel_log::is_line(next)
+        && !log_line::is_line(next)
 }
 
 #[cfg(test)]

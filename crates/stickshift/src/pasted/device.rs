@@ -58,6 +58,8 @@ pub struct PastedDevice {
     pub gone: bool,
     /// usb_modeswitch says that it left after its message, and not what it became.
     pub left: bool,
+    /// It came again, and the text ends before it tells as what.
+    pub returning: bool,
     /// The text shows that its port gave too little power, or that its cable or port failed.
     pub unsteady: bool,
     /// The kernel selected no configuration, for lack of power: it has no interfaces.
@@ -80,6 +82,8 @@ pub struct PastedDevice {
     pub(super) hangs_on: Option<[u16; 4]>,
     /// Numbers of the lines that list it, counted over the whole text.
     pub(super) listed_at: Vec<u32>,
+    /// The last interface, where the text ends before its endpoints: number and class.
+    pub(super) cut_off: Option<(u8, [u8; 3])>,
 }
 
 impl PastedDevice {
@@ -101,6 +105,7 @@ impl PastedDevice {
             earlier: Vec::new(),
             gone: false,
             left: false,
+            returning: false,
             unsteady: false,
             unpowered: false,
             formats: Vec::new(),
@@ -112,6 +117,7 @@ impl PastedDevice {
             composition: None,
             hangs_on: None,
             listed_at: Vec::new(),
+            cut_off: None,
         }
     }
 
@@ -156,8 +162,10 @@ impl PastedDevice {
     /// What the text holds of the class of an interface: class, subclass and protocol, `ff/03/12`; the class alone, `ff`; or nothing.
     pub fn class_told(&self, interface: u8) -> Option<String> {
         let described = self.shown().and_then(|c| c.interfaces.iter().find(|i| i.number == interface));
-        match described {
-            Some(i) => Some(format!("{:02x}/{:02x}/{:02x}", i.class[0], i.class[1], i.class[2])),
+        let class = described.map(|i| i.class);
+        let cut_off = self.driven_at_the_cut().filter(|(number, _)| *number == interface);
+        match class.or(cut_off.map(|(_, class)| class)) {
+            Some(class) => Some(format!("{:02x}/{:02x}/{:02x}", class[0], class[1], class[2])),
             None => self.attached.get(&interface)?.named_class.map(|class| format!("{class:02x}")),
         }
     }
@@ -201,10 +209,17 @@ impl PastedDevice {
         }
         let by_endpoints = matches!(last.class, [0xff, 0xff, 0xff | 0x40] | [0xff, 0, 0]);
         if by_endpoints && others.iter().any(|i| !i.endpoints.is_empty()) {
-            configuration.interfaces.pop();
+            self.cut_off = configuration.interfaces.pop().map(|i| (i.number, i.class));
         } else {
             last.endpoints.clear();
         }
+    }
+
+    /// The interface whose endpoints a cut text lacks, where its driver is told.
+    pub(super) fn driven_at_the_cut(&self) -> Option<(u8, [u8; 3])> {
+        self.cut_off.filter(|(number, _)| {
+            self.attached.get(number).is_some_and(|attached| matches!(attached.driver, Some(Some(_))))
+        })
     }
 
     /// A descriptor says how many belong to it.
@@ -214,10 +229,14 @@ impl PastedDevice {
             let mut numbers: Vec<u8> = configuration.interfaces.iter().map(|i| i.number).collect();
             numbers.sort_unstable();
             numbers.dedup();
-            cut |= count.is_some_and(|count| numbers.len() < usize::from(count));
+            let shown = numbers.len() + usize::from(self.driven_at_the_cut().is_some());
+            cut |= count.is_some_and(|count| shown < usize::from(count));
         }
         if cut {
             self.remark("the text is cut: it shows fewer interfaces than the device has");
+        }
+        if let Some((number, _)) = self.driven_at_the_cut() {
+            self.remark(&format!("the text is cut: the endpoints of interface {number} are missing"));
         }
         let shows = self.configurations.iter().any(|c| !c.interfaces.is_empty()) || !self.attached.is_empty();
         if !shows && self.formats != [Format::Windows] {
@@ -267,8 +286,8 @@ pub(super) fn class_of_driver(driver: &str) -> Option<[u8; 3]> {
         "usbhid" => [0x03, 0x00, 0x00],
         // What that driver binds to (Linux: its table of ids).
         "huawei_cdc_ncm" => [0xff, 0x02, 0x16],
-        "option" | "sierra" | "sierra_net" | "qcserial" | "hso" | "ipw" | "qmi_wwan" | "usbserial"
-        | "usbserial_generic" => [0xff, 0xff, 0xff],
+        "option" | "airprime" | "sierra" | "sierra_net" | "qcserial" | "hso" | "ipw" | "qmi_wwan"
+        | "GobiNet" | "usbserial" | "usbserial_generic" => [0xff, 0xff, 0xff],
         _ => return None,
     })
 }

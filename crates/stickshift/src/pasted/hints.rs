@@ -8,16 +8,59 @@ use crate::stick::Place;
 /// What is looked for in other texts; more is left out.
 const MOST: usize = 64;
 
+/// Elements of the answers of HiLink's web page that nothing else has.
+const ELEMENTS: &[&str] = &[
+    "DeviceName",
+    "WebUIVersion",
+    "ConnectionStatus",
+    "CurrentNetworkType",
+    "WanIPAddress",
+    "SesInfo",
+    "TokInfo",
+];
+
+/// `<DeviceName>E3372</DeviceName>`, and `"DeviceName": "E3372",` of programs that make JSON of it.
+fn is_element(text: &str) -> bool {
+    let after = |name: &str| text.get(1..)?.strip_prefix(name);
+    let ends = |rest: &str| match text.as_bytes()[0] {
+        b'<' => rest.starts_with('>'),
+        b'"' => rest.starts_with("\":"),
+        _ => false,
+    };
+    ELEMENTS.iter().any(|name| after(name).is_some_and(ends))
+}
+
+/// `[modem0/ttyUSB0/at] ..` of ModemManager's debugging: the port, and what it takes it for.
+fn managed_port(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once("[modem")?;
+    let mut parts = rest.split(']').next()?.split('/');
+    let (number, port, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    let plain = number.bytes().all(|b| b.is_ascii_digit()) && port.len() <= 15 && kind.len() <= 8;
+    let known = ["ttyUSB", "ttyACM", "cdc-wdm", "wwan"].iter().any(|start| port.starts_with(start));
+    (plain && known && parts.next().is_none()).then_some((port, kind))
+}
+
+/// `wwan0: <BROADCAST,MULTICAST> mtu 1500 ..` of `ip link`: names that Linux gives to the network of modems alone.
+fn network_interface(text: &str) -> Option<&str> {
+    let (name, rest) = text.split_once(": <")?;
+    let of_modems = ["wwan", "wwx", "wwp", "wws", "ppp"].iter().any(|start| name.starts_with(start));
+    let plain = name.len() <= 15 && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    (of_modems && plain && rest.contains("mtu ")).then_some(name)
+}
+
 /// What was told.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     /// Ports with the number of their interface, where it is told.
     ports: BTreeSet<(String, Option<u8>)>,
     said: Vec<String>,
+    /// ModemManager's log is in the text.
+    manager: bool,
 }
 
 impl Hints {
     pub(super) fn line(&mut self, text: &str) -> bool {
+        self.manager |= text.contains("ModemManager[");
         if text.contains("/dev/ttyUSB") && text.contains("No such file or directory") {
             self.say("there is no serial port of a modem (ttyUSB)".to_owned());
             return true;
@@ -29,6 +72,16 @@ impl Hints {
             let number = number.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
             self.port(node.trim_start_matches("../../"), number);
             return true;
+        }
+        if self.known_program(text) {
+            return true;
+        }
+        // `/dev/ttyUSB0  /dev/ttyUSB1`
+        let words = || text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+        let nodes = || words().filter_map(|word| word.strip_prefix("/dev/tty"));
+        if nodes().count() == words().count() && nodes().all(|node| node.starts_with(['U', 'A'])) {
+            words().for_each(|word| self.port(word.trim_start_matches("/dev/"), None));
+            return words().next().is_some();
         }
         let node = text.rsplit("/dev/").next().filter(|_| text.starts_with("crw")).unwrap_or_default();
         if node.starts_with("ttyUSB") || node.starts_with("ttyACM") {
@@ -60,6 +113,36 @@ impl Hints {
         false
     }
 
+    /// What other programs print, known by its form.
+    fn known_program(&mut self, text: &str) -> bool {
+        let word = text.split_whitespace().find(|word| word.contains('['));
+        let program = word.and_then(|word| word.split('[').next()).unwrap_or_default();
+        let told = match program {
+            "pppd" | "chat" => Some("it is a log of a dial-up connection (pppd, chat)"),
+            _ if text.starts_with("--> WvDial") => Some("it is a log of a dial-up connection (wvdial)"),
+            _ if text.contains("SENDING frame") => {
+                Some("it is a log of gammu, which talks to a modem or a telephone")
+            }
+            _ if text.starts_with("u3g") && text.contains(": Found ") => {
+                Some("FreeBSD's driver u3g serves a modem; `usbconfig dump_device_desc` shows its ids")
+            }
+            _ if is_element(text) => {
+                Some("it is an answer of a HiLink stick's web page, or of a router with the same page")
+            }
+            _ => None,
+        };
+        told.into_iter().for_each(|told| self.say(told.to_owned()));
+        if let Some((port, kind)) = managed_port(text) {
+            self.say(format!("ModemManager uses the port {port} ({kind}) of a modem"));
+            return true;
+        }
+        if let Some(name) = network_interface(text) {
+            self.say(format!("there is a network interface {name}, as modems have"));
+            return true;
+        }
+        told.is_some()
+    }
+
     fn port(&mut self, node: &str, interface: Option<u8>) {
         let plain = node.bytes().all(|b| b.is_ascii_alphanumeric());
         if let Some(node) = string(node).filter(|_| plain && self.ports.len() < MOST) {
@@ -88,6 +171,9 @@ impl Hints {
             })
             .collect();
         let mut all = self.said;
+        if all.is_empty() && ports.is_empty() && self.manager {
+            all.push("it is a log of ModemManager, and names no modem".to_owned());
+        }
         if !ports.is_empty() {
             all.push(format!("there are serial ports: {}", ports.join(", ")));
         }

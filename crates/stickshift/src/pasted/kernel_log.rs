@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::log_line::{Found, find, registered};
 use super::number::{bcd, id, string};
 use super::order::Runs;
-use super::{Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
-use crate::stick::{Mode, Place, UsbId, classify};
+use super::successors::apart;
+use super::{Attached, Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
+use crate::stick::{MODEM_DRIVERS, Mode, Place, UsbId, classify};
 
 /// Ids that stood at one place one after another; more are left out.
 const MOST_EARLIER: usize = 16;
@@ -30,11 +32,16 @@ struct Seen {
     device: Option<PastedDevice>,
     /// The one before, where its follower has no ids yet.
     last: Option<PastedDevice>,
-    earlier: Vec<UsbId>,
+    /// What stood there before, in order.
+    before: Vec<PastedDevice>,
     /// How often a device with the same ids followed.
     returns: u32,
     /// Interfaces for which a serial driver was found, and whose port has no name yet.
     unnamed: Vec<u8>,
+    /// Serial ports of which the text does not tell whose interfaces they are.
+    loose: Vec<String>,
+    /// Network interfaces of old kernels, whose lines name the port alone, and their drivers.
+    networks: Vec<(String, String)>,
     remarks: Vec<&'static str>,
     unsteady: bool,
     /// Addresses of devices that left it.
@@ -124,6 +131,10 @@ impl Reader {
             self.log.cdrom = string(&words.collect::<Vec<_>>().join(" "));
             return true;
         }
+        if let Some((node, driver, ports)) = registered(text) {
+            self.log.network(node, driver, ports);
+            return true;
+        }
         let Some(found) = find(text) else {
             let broken = text.contains("error -71") && text.contains("tty");
             if broken {
@@ -150,6 +161,8 @@ impl Reader {
         let log = std::mem::take(&mut self.log);
         let mut remarks: Vec<String> = log.remarks.iter().map(|remark| (*remark).to_owned()).collect();
         remarks.extend((self.runs == Runs::Backward).then(|| BACKWARD.to_owned()));
+        let ends: Vec<(UsbId, bool)> =
+            log.places.values().filter_map(|seen| seen.device.as_ref()).map(|d| (d.id, d.gone)).collect();
         for (place, seen) in log.places {
             let Some(mut told) = seen.device else {
                 remarks.extend(seen.remarks.iter().map(|remark| format!("{place}: {remark}")));
@@ -157,9 +170,25 @@ impl Reader {
                 self.nameless.extend(left.filter(|_| self.devices.is_empty()));
                 continue;
             };
-            told.earlier = seen.earlier;
+            for (node, driver) in &seen.networks {
+                told.remark(&format!("{node} is its network interface, of the driver {driver}"));
+            }
+            if !seen.loose.is_empty() {
+                let ports = seen.loose.join(", ");
+                told.remark(&format!(
+                    "its serial ports are {ports}; of which interface each is, is not told"
+                ));
+            }
+            let others;
+            (others, told.earlier) = apart(seen.before, &told);
             if told.earlier.last() == Some(&told.id) {
                 told.earlier.pop();
+            }
+            for other in others {
+                // A list before the log may show it.
+                if !self.devices.iter().any(|d| d.id == other.id && d.place.is_none()) {
+                    self.add(PastedDevice { place: Some(place.clone()), ..other });
+                }
             }
             if self.runs == Runs::Untold && !told.earlier.is_empty() {
                 told.remark(TIMELESS);
@@ -172,9 +201,14 @@ impl Reader {
             let never_came = told.id == NO_ID && told.attached.is_empty();
             if let (true, Some(last), None) = (never_came, seen.last, self.logged(&place, &told, &seen.left))
             {
-                // What was announced did not come: the log ends without the stick.
+                // What was announced did not come, or the text ends before it tells as what it came.
                 told.earlier.pop();
-                told = PastedDevice { earlier: told.earlier, gone: true, ..last };
+                told = PastedDevice {
+                    earlier: told.earlier,
+                    gone: seen.unsteady,
+                    returning: !seen.unsteady,
+                    ..last
+                };
             }
             for remark in seen.remarks {
                 told.remark(remark);
@@ -193,7 +227,9 @@ impl Reader {
                     && d.address.is_some_and(|address| seen.left.contains(&address))
             };
             self.devices.retain(|device| !was(device));
-            let Some(device) = self.logged(&place, &told, &seen.left) else {
+            let alone = ends.iter().filter(|(id, gone)| *id == told.id && !gone).count() == 1;
+            let index = self.logged(&place, &told, &seen.left).or_else(|| self.only_listed(&told, alone));
+            let Some(device) = index.and_then(|index| self.devices.get_mut(index)) else {
                 told.place.get_or_insert(place);
                 self.add(told);
                 continue;
@@ -209,6 +245,7 @@ impl Reader {
                 device.earlier = told.earlier;
             }
             device.gone = told.gone;
+            device.returning = told.returning;
             device.unsteady = told.unsteady;
             device.unpowered = told.unpowered;
             device.remarks.extend(told.remarks);
@@ -221,8 +258,10 @@ impl Reader {
                 known.cdc_wdm = known.cdc_wdm.take().or(attached.cdc_wdm);
             }
         }
-        let is_named = self.devices.iter().any(|device| device.id != NO_ID);
-        if let Some(name) = log.cdrom.filter(|_| !is_named) {
+        // A modem may show a drive beside its ports.
+        let is_told = |device: &PastedDevice| device.id != NO_ID || has_modem_driver(&device.attached);
+        let is_told = self.devices.iter().any(is_told);
+        if let Some(name) = log.cdrom.filter(|_| !is_told) {
             self.nameless.push(format!(
                 "a CD-ROM drive came ({name}), as a stick shows that is not switched yet; its ids are missing"
             ));
@@ -233,12 +272,7 @@ impl Reader {
 
     /// The device of the other lines that the log tells of: by its place or its address now or before; where the log does not name its ids,
     /// the only modem or else the only device on its bus.
-    fn logged(
-        &mut self,
-        place: &Place,
-        told: &PastedDevice,
-        left: &[(u16, u16)],
-    ) -> Option<&mut PastedDevice> {
+    fn logged(&mut self, place: &Place, told: &PastedDevice, left: &[(u16, u16)]) -> Option<usize> {
         let same = |d: &PastedDevice| {
             let known = d.address.is_some_and(|address| Some(address) == told.address);
             let before = d.address.is_some_and(|address| left.contains(&address));
@@ -268,9 +302,24 @@ impl Reader {
         // Its drive was there before it was switched.
         let has_more =
             told.attached.values().any(|attached| attached.class.is_some_and(|class| class[0] != 0x08));
-        let index = index.or_else(|| self.only_switched().filter(|_| told.id == NO_ID && has_more))?;
-        self.devices.get_mut(index)
+        index.or_else(|| self.only_switched().filter(|_| told.id == NO_ID && has_more))
     }
+
+    /// The only listed device with the ids of the only one of them in the log, whatever its address: it came again between the two commands.
+    fn only_listed(&self, told: &PastedDevice, alone: bool) -> Option<usize> {
+        let same = |index: &usize| {
+            let device = &self.devices[*index];
+            device.id == told.id && device.place.is_none()
+        };
+        let mut all = (0..self.devices.len()).filter(same);
+        let (Some(one), None) = (all.next(), all.next()) else { return None };
+        (alone && !told.gone && told.id != NO_ID).then_some(one)
+    }
+}
+
+fn has_modem_driver(attached: &BTreeMap<u8, Attached>) -> bool {
+    let mut drivers = attached.values().filter_map(|a| a.driver.as_ref()?.as_deref());
+    drivers.any(|driver| MODEM_DRIVERS.contains(&driver))
 }
 
 fn bus_of(place: &Place) -> Option<u16> {
@@ -286,6 +335,17 @@ fn address(text: &str) -> Option<u16> {
 }
 
 impl Log {
+    /// A network interface of the only device at the end of these ports.
+    fn network(&mut self, node: &str, driver: &str, ports: &str) {
+        let ends = |place: &Place| place.as_str().split_once('-').is_some_and(|(_, way)| way == ports);
+        let mut all = self.places.iter_mut().filter(|(place, seen)| seen.device.is_some() && ends(place));
+        if let (Some((_, seen)), None) = (all.next(), all.next())
+            && seen.networks.len() < MOST_EARLIER
+        {
+            seen.networks.push((node.to_owned(), driver.to_owned()));
+        }
+    }
+
     fn remark(&mut self, remark: &'static str) {
         if !self.remarks.contains(&remark) {
             self.remarks.push(remark);
@@ -300,16 +360,6 @@ fn own_text(value: &str) -> &str {
         word.is_some_and(|word| word.parse::<Place>().is_ok())
     });
     next.map_or(value, |(at, _)| &value[..at])
-}
-
-/// The place behind the port of a hub: `1-1-port3` is 1-1.3, `usb1-port2` is 1-2.
-fn port(word: &str) -> Option<Place> {
-    let (hub, port) = word.split_once("-port")?;
-    let place = match hub.strip_prefix("usb") {
-        Some(bus) => format!("{bus}-{port}"),
-        None => format!("{hub}.{port}"),
-    };
-    place.parse().ok()
 }
 
 impl Seen {
@@ -329,8 +379,8 @@ impl Seen {
                 }
                 before => {
                     self.returns += u32::from(before.as_ref().is_some_and(same));
-                    before.into_iter().for_each(|before| self.before(&before));
-                    self.unnamed.clear();
+                    before.into_iter().for_each(|before| self.before(before));
+                    self.forget_ports();
                     PastedDevice::new(UsbId::new(vendor, product))
                 }
             };
@@ -344,10 +394,10 @@ impl Seen {
         let number = bus_of(place).zip(address(text));
         if text.starts_with("new ") && number.is_some() {
             if let Some(before) = self.device.take().filter(|before| before.id != NO_ID) {
-                self.before(&before);
+                self.before(before.clone());
                 self.last = Some(before);
             }
-            self.unnamed.clear();
+            self.forget_ports();
             // Its ids come in the next line, or in none: before Linux 2.6.26, and where people cut.
             self.device = Some(PastedDevice { address: number, ..PastedDevice::new(NO_ID) });
             return;
@@ -362,6 +412,11 @@ impl Seen {
                 self.left.extend(number);
             }
             self.device = self.device.take().filter(|device| device.id != NO_ID);
+        }
+        // `airprime converter now attached to ttyUSB1`, which `grep ttyUSB` leaves of the lines of a modem.
+        let of_modem = ["modem", "airprime"].iter().any(|word| text.contains(word));
+        if of_modem && text.contains("converter now attached to ") {
+            self.device.get_or_insert_with(|| PastedDevice::new(NO_ID));
         }
         let Some(device) = &mut self.device else { return };
         if text.starts_with("USB disconnect") {
@@ -378,6 +433,8 @@ impl Seen {
             if !self.unnamed.is_empty() {
                 let interface = self.unnamed.remove(0);
                 device.attached(interface).tty = node;
+            } else if of_modem && self.loose.len() < MOST_EARLIER {
+                self.loose.extend(node);
             }
         }
     }
@@ -396,16 +453,26 @@ impl Seen {
     }
 
     /// A device that another one follows at this place.
-    fn before(&mut self, device: &PastedDevice) {
-        if device.id != NO_ID && self.earlier.last() != Some(&device.id) && self.earlier.len() < MOST_EARLIER
-        {
-            self.earlier.push(device.id);
+    fn before(&mut self, device: PastedDevice) {
+        let again = self.before.last().is_some_and(|last| last.id == device.id);
+        if device.id != NO_ID && !again && self.before.len() < MOST_EARLIER {
+            self.before.push(device);
         }
+    }
+
+    fn forget_ports(&mut self) {
+        self.unnamed.clear();
+        self.loose.clear();
+        self.networks.clear();
     }
 
     /// `option 1-1.2:1.0: GSM modem (1-port) converter detected`
     fn by_driver(&mut self, found: &Found<'_>, interface: u8) {
         let (driver, rest) = (found.driver, found.rest);
+        // A driver looks at the interface: whether it takes it is told by the next line.
+        if rest.starts_with("usb_probe_interface") {
+            return;
+        }
         self.remark_on_trouble(rest);
         let class = class_of_driver(driver);
         // Drives, keyboards and hubs whose ids are not in the text are of no interest.
@@ -435,9 +502,14 @@ impl Seen {
         }
         let attached = device.attached(interface);
         let Some(class) = class else { return };
-        let words = || rest.split(|c: char| c.is_whitespace() || matches!(c, ':' | ','));
+        let words = || rest.split(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | '>'));
         let node = |prefix: &str| words().find(|word| word.starts_with(prefix)).and_then(string);
-        attached.class = attached.class.or(Some(class));
+        // usb-storage speaks of what it looks at, too: of Huawei's modems, which another driver takes then.
+        let is_drive = |class: [u8; 3]| class[0] == 0x08;
+        if is_drive(class) && attached.class.is_some_and(|known| !is_drive(known)) {
+            return;
+        }
+        attached.class = attached.class.filter(|known| !is_drive(*known)).or(Some(class));
         attached.driver = Some(Some(driver.replace("usb_storage", "usb-storage")));
         if rest.contains("converter detected") {
             if !self.unnamed.contains(&interface) {
@@ -460,77 +532,4 @@ impl Seen {
             self.remarks.retain(|remark| *remark != NOT_STARTED);
         }
     }
-}
-
-/// Whether a line speaks of a USB device.
-pub(super) fn is_line(text: &str) -> bool {
-    find(text).is_some()
-}
-
-/// Which step of the kernel's announcement of a device a line is, counted from 0; and where that stands.
-pub(super) fn announces(text: &str) -> Option<(Place, usize)> {
-    const STEPS: &[&str] = &[
-        "new ",
-        "New USB device found",
-        "New USB device strings",
-        "Product:",
-        "Manufacturer:",
-        "SerialNumber:",
-    ];
-    let found = find(text).filter(|found| found.driver == "usb" && found.interface.is_none())?;
-    let step = STEPS.iter().position(|words| found.rest.starts_with(words))?;
-    Some((found.place, step))
-}
-
-/// What a line of the log is about.
-struct Found<'a> {
-    driver: &'a str,
-    place: Place,
-    configuration: Option<u8>,
-    interface: Option<u8>,
-    /// What follows the place.
-    rest: &'a str,
-}
-
-/// Finds `driver place:` anywhere in a line: time, host and level before it come in many forms.
-fn find(text: &str) -> Option<Found<'_>> {
-    let mut at = 0;
-    let mut before = "";
-    for word in text.split_whitespace().take(24) {
-        // The offset of the word in the text.
-        at += text[at..].find(word)?;
-        let end = at + word.len();
-        let plain = word.trim_end_matches(':');
-        let (place, interface) = match plain.split_once(':') {
-            Some((place, interface)) => (place, Some(interface)),
-            None => (plain, None),
-        };
-        let closed = word.ends_with(':') || interface.is_some();
-        if let Some(place) = place.parse::<Place>().ok().or_else(|| port(place))
-            && closed
-            && !before.is_empty()
-        {
-            let numbers = interface.map(|i| {
-                let (configuration, interface) = i.split_once('.')?;
-                Some((configuration.parse().ok()?, interface.parse().ok()?))
-            });
-            let (configuration, interface) = match numbers {
-                Some(None) => return None,
-                Some(numbers) => numbers.unzip(),
-                None => (None, None),
-            };
-            let rest = text[end..].trim_start();
-            // Before Linux 6.12 `qmi_wwan: probe of 1-1.2:1.4 failed with error -22`, since then with the place first.
-            let (driver, rest) = match text[..at].split_once(": probe of") {
-                Some((driver, _)) => {
-                    (driver.rsplit([' ', ']']).next().unwrap_or(driver), "probe with driver failed")
-                }
-                None => (before, rest),
-            };
-            return Some(Found { driver, place, configuration, interface, rest });
-        }
-        before = word.rsplit(']').next().unwrap_or(word);
-        at = end;
-    }
-    None
 }

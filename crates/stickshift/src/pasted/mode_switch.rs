@@ -1,6 +1,6 @@
 //! What usb_modeswitch writes with `-W`, and its dispatcher to the journal: which devices it found, which it chose, what that calls itself.
 
-use super::number::string;
+use super::number::{self, string};
 use super::{Format, PastedDevice, Reader};
 use crate::stick::UsbId;
 
@@ -17,15 +17,40 @@ pub(super) struct ModeSwitch {
     texts: bool,
     /// What was switched, and what it became.
     became: Vec<(UsbId, UsbId)>,
+    /// What something became of which the text tells later.
+    now: Option<UsbId>,
+    /// DefaultVendor and DefaultProduct, TargetVendor and TargetProduct of its parameters.
+    default: [Option<u16>; 2],
+    target: [Option<u16>; 2],
+    /// The dispatcher shows what the system knows of the device: its ids so far.
+    sysfs: Option<[Option<u16>; 2]>,
+    /// Its log begins in the text.
+    is_log: bool,
 }
+
+/// What it says when it found what it waited for.
+const SUCCEEDED: &[&str] = &[
+    "Mode switch succeeded",
+    "Mode switching was successful",
+    "Found correct target device",
+    "Found in target mode",
+];
 
 /// What stands in the text when the device took the message, and what it became is not told.
 const LEFT: &str =
     "usb_modeswitch sent its message and the device left: what it became is not in this part of the text";
 
+/// Its dispatcher does not name the ids in every version.
+const LOG_ALONE: &str =
+    "it is a log of usb_modeswitch without the ids of the stick: add what `lsusb` and `dmesg` print";
+
 /// Lines after which the other devices are those that it may have become; those of 1.x and 2.x.
-const AFTER: &[&str] =
-    &["Looking for target devices", "Look for target devices", "Search for target devices"];
+const AFTER: &[&str] = &[
+    "Looking for target devices",
+    "Look for target devices",
+    "Search for target devices",
+    "Searching for target devices",
+];
 const BEFORE: &[&str] = &["Looking for default devices", "Look for default devices"];
 
 impl Reader {
@@ -33,6 +58,9 @@ impl Reader {
         let has = |all: &[&str]| all.iter().any(|words| text.contains(words));
         if has(AFTER) || has(BEFORE) {
             self.mode_switch.after = has(AFTER);
+            return true;
+        }
+        if self.parameter(text) || self.sysfs(text) {
             return true;
         }
         if let Some((_, rest)) = text.split_once("found USB ID ") {
@@ -44,11 +72,13 @@ impl Reader {
             return true;
         }
         if has(&["found matching product ID", "product ID matched"]) {
-            let Some(id) = self.mode_switch.listed else { return true };
+            // Without -W it does not name what it looks at.
+            let ids = if self.mode_switch.after { self.mode_switch.target } else { self.mode_switch.default };
+            let Some(id) = self.mode_switch.listed.or(whole(ids)) else { return true };
             if self.mode_switch.after {
                 self.became(id);
             } else {
-                self.mode_switch.chosen = self.only(id, Format::ModeSwitch);
+                self.choose(id);
             }
             return true;
         }
@@ -66,16 +96,26 @@ impl Reader {
         // `switch device 12d1:1f01 on 001/004`; 1.x wrote `usb_modeswitch: switching 12d1:1446 (HUAWEI: HUAWEI Mobile)`.
         let switches = after("switch device ").or_else(|| of_dispatcher(": switching "));
         if let Some((rest, id)) = switches.and_then(|rest| Some((rest, leading_id(rest)?))) {
-            let index = self.only(id, Format::ModeSwitch);
-            self.mode_switch.chosen = index;
+            let index = self.choose(id);
             let place = rest.split_once(" on ").and_then(|(_, place)| address(place));
             if let Some(device) = index.and_then(|i| self.devices.get_mut(i)) {
                 device.address = device.address.or(place);
             }
             return true;
         }
+        let succeeded = has(SUCCEEDED) || matches!(text, "ok:no_data" | "ok:busdev");
+        let known = self.mode_switch.chosen.and_then(|index| self.devices.get(index)).map(|device| device.id);
+        if let Some(id) = known.filter(|_| succeeded) {
+            let told = self.mode_switch.became.iter().any(|(before, _)| *before == id);
+            match whole(self.mode_switch.target).filter(|_| !told) {
+                Some(target) => self.became(target),
+                None if !told => self.left(),
+                None => {}
+            }
+            return true;
+        }
         let Some(device) = self.mode_switch.chosen.and_then(|index| self.devices.get_mut(index)) else {
-            return false;
+            return succeeded;
         };
         // `Access device 004 on bus 001`
         if let Some((number, bus)) =
@@ -102,6 +142,73 @@ impl Reader {
         true
     }
 
+    /// The device with these ids is the one that is switched.
+    fn choose(&mut self, id: UsbId) -> Option<usize> {
+        let index = self.only(id, Format::ModeSwitch);
+        self.mode_switch.chosen = index;
+        if let Some(now) = self.mode_switch.now.take().filter(|now| *now != id) {
+            self.mode_switch.became.push((id, now));
+        }
+        index
+    }
+
+    fn left(&mut self) {
+        let device = self.mode_switch.chosen.and_then(|index| self.devices.get_mut(index));
+        device.into_iter().for_each(|device| device.left = true);
+    }
+
+    /// `TargetProduct= 0x14dc`, as it repeats its parameters.
+    fn parameter(&mut self, text: &str) -> bool {
+        let Some((name, value)) = text.split_once('=') else { return false };
+        let seen = &mut self.mode_switch;
+        let slot = match name.trim() {
+            "DefaultVendor" => &mut seen.default[0],
+            "DefaultProduct" => &mut seen.default[1],
+            "TargetVendor" => &mut seen.target[0],
+            "TargetProduct" => &mut seen.target[1],
+            _ => return false,
+        };
+        *slot = number::id(value);
+        true
+    }
+
+    /// The dispatcher's block of what the system knows of the device.
+    fn sysfs(&mut self, text: &str) -> bool {
+        if text.starts_with("USB_ModeSwitch log from ") {
+            self.mode_switch.is_log = true;
+            return true;
+        }
+        if text.starts_with("USB values from sysfs") {
+            self.mode_switch.sysfs = Some([None; 2]);
+            return true;
+        }
+        let Some(mut ids) = self.mode_switch.sysfs else { return false };
+        let Some((name, value)) = text.split_once(char::is_whitespace) else {
+            self.mode_switch.sysfs = None;
+            return false;
+        };
+        match name {
+            "idVendor" => ids[0] = number::id(value),
+            "idProduct" => ids[1] = number::id(value),
+            "manufacturer" | "product" => {
+                let device = whole(ids).and(self.mode_switch.chosen).and_then(|i| self.devices.get_mut(i));
+                let Some(device) = device else { return true };
+                let text = if name == "product" { &mut device.product } else { &mut device.manufacturer };
+                *text = text.take().or_else(|| string(value));
+            }
+            "serial" | "bNumConfigurations" => {}
+            _ => {
+                self.mode_switch.sysfs = None;
+                return false;
+            }
+        }
+        self.mode_switch.sysfs = Some(ids);
+        if let (Some(id), true) = (whole(ids), name == "idProduct") {
+            self.choose(id);
+        }
+        true
+    }
+
     /// What was chosen has these ids now.
     fn became(&mut self, id: UsbId) {
         let chosen =
@@ -110,6 +217,8 @@ impl Reader {
             && let Some(before) = chosen.filter(|before| *before != id)
         {
             self.mode_switch.became.push((before, id));
+        } else if chosen.is_none() {
+            self.mode_switch.now = Some(id);
         }
     }
 
@@ -125,6 +234,9 @@ impl Reader {
             {
                 device.earlier.insert(0, before);
             }
+        }
+        if self.mode_switch.is_log && self.devices.is_empty() {
+            self.nameless.push(LOG_ALONE.to_owned());
         }
         for device in &mut self.devices {
             device.left &= !failed;
@@ -163,6 +275,10 @@ impl Reader {
         self.devices[index].is_in(format);
         Some(index)
     }
+}
+
+fn whole(ids: [Option<u16>; 2]) -> Option<UsbId> {
+    ids[0].zip(ids[1]).map(|(vendor, product)| UsbId::new(vendor, product))
 }
 
 fn leading_id(text: &str) -> Option<UsbId> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::kernel_log;
+use super::log_line;
 
 /// Words of a line among which its time is looked for.
 const WORDS: usize = 8;
@@ -33,7 +33,7 @@ struct Stamp<'a> {
 /// Turns logs round whose latest line stands first.
 pub(super) fn oldest_first(lines: &mut [(String, usize)]) -> Runs {
     let logged: Vec<bool> =
-        lines.iter().map(|(text, _)| stamp(text).is_some() || kernel_log::is_line(text)).collect();
+        lines.iter().map(|(text, _)| stamp(text).is_some() || log_line::is_line(text)).collect();
     let mut runs = Vec::new();
     let mut from = 0;
     for block in logged.chunk_by(|a, b| a == b) {
@@ -69,7 +69,7 @@ fn votes(lines: &[(String, usize)]) -> (usize, usize) {
         return by_time;
     }
     count(lines.windows(2).map(|pair| {
-        match (kernel_log::announces(&pair[0].0), kernel_log::announces(&pair[1].0)) {
+        match (log_line::announces(&pair[0].0), log_line::announces(&pair[1].0)) {
             (Some((place, a)), Some((other, b))) if place == other => a.cmp(&b),
             _ => Ordering::Equal,
         }

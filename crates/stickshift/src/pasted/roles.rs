@@ -2,8 +2,8 @@
 
 use super::PastedDevice;
 use crate::stick::{
-    Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, Place, Role, Stick, is_huawei_design, linux_drivers,
-    product_name, takes_qualcomm_firmware, usual_interfaces,
+    Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, NETWORK_DRIVERS, Place, Role, Stick, UsbId, classify,
+    is_huawei_design, linux_drivers, product_name, takes_qualcomm_firmware, usual_interfaces,
 };
 
 /// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
@@ -48,6 +48,12 @@ impl PastedDevice {
                 interface.role = named.or(composed).unwrap_or(Role::Serial);
             }
         }
+        self.add_the_cut_one(&mut stick);
+        let before = |id: &UsbId| classify(*id, 0, &[]).mode == Mode::Cdrom;
+        if stick.mode == Mode::Download && stick.interfaces.is_empty() && self.earlier.iter().any(before) {
+            stick.mode = Mode::Modem;
+            stick.evidence.push("it was a CD-ROM before: a switch makes a modem of that".to_owned());
+        }
         let switched = || {
             profiles.concerns(stick.id)
                 && profiles.switching(stick.id).is_none()
@@ -58,6 +64,21 @@ impl PastedDevice {
             stick.evidence.push("switching profiles turn sticks into these ids".to_owned());
         }
         stick
+    }
+
+    /// Shows the interface whose endpoints the text lacks. It decides nothing.
+    fn add_the_cut_one(&self, stick: &mut Stick) {
+        let Some((number, class)) = self.driven_at_the_cut() else { return };
+        let mut interface = Interface::new(number, class);
+        let attached = self.attached.get(&number).cloned().unwrap_or_default();
+        interface.driver = attached.driver.flatten();
+        interface.tty = attached.tty.map(|name| format!("/dev/{name}"));
+        interface.netdev = attached.netdev;
+        let networks = interface.driver.as_deref().is_some_and(|driver| NETWORK_DRIVERS.contains(&driver));
+        interface.role = if networks { Role::Network } else { Role::Serial };
+        if !stick.interfaces.iter().any(|i| i.number == number) {
+            stick.interfaces.push(interface);
+        }
     }
 
     /// Names the ports that lists number where the rest of the list does not fit: MBIM stands in place of QMI, for one.

@@ -26,7 +26,7 @@ pub use classify::{
 };
 
 #[cfg(feature = "pasted")]
-pub(crate) use classify::MODEM_DRIVERS;
+pub(crate) use classify::{MODEM_DRIVERS, NETWORK_DRIVERS};
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
 
 pub use drive::{Drive, DriveKind, Hindrance};

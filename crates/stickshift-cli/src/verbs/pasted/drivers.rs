@@ -52,3 +52,42 @@ pub(super) fn network_driver(id: UsbId, i: &Interface) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The purpose of a network interface: its kind, as far as its driver or its class tells, and what goes online with it.
+pub(super) fn network_purpose(id: UsbId, i: &Interface) -> &'static str {
+    const MBIM: &str = "network (MBIM): stickshift online, ModemManager or mbimcli";
+    const QMI: &str = "network (QMI): ModemManager, qmicli or uqmi";
+    const RNDIS: &str = "network card (RNDIS): an address by DHCP, once it is connected";
+    const ECM: &str = "network card (ECM): an address by DHCP, once it is connected";
+    const EEM: &str = "network card (EEM): an address by DHCP, once it is connected";
+    const NCM: &str = "network card (NCM): an address by DHCP, once it is connected";
+    const HUAWEI_NCM: &str = "network (NCM of Huawei's kind): stickshift online, which dials by AT^NDISDUP";
+    const UNTOLD: &str = "network, of a kind that is not told";
+    match i.driver.as_deref() {
+        Some("cdc_mbim") => return MBIM,
+        Some("qmi_wwan" | "GobiNet") => return QMI,
+        Some("rndis_host") => return RNDIS,
+        Some("cdc_eem") => return EEM,
+        Some("huawei_cdc_ncm") => return HUAWEI_NCM,
+        Some("sierra_net") => return "network (Direct IP of Sierra Wireless): ModemManager dials by AT!SCACT",
+        Some("hso") => return "network of Option's kind: ModemManager dials by AT_OWANCALL",
+        _ => {}
+    }
+    let huawei = is_huawei_design(id.vendor);
+    match (i.class, i.subclass, i.protocol) {
+        (0x02, 0x0e, _) => MBIM,
+        (0x02, 0x0d, _) => NCM,
+        // ECM by its class; on some modems of Huawei QMI, which the driver tells.
+        (0x02, 0x06, 0xff) if huawei && i.driver.is_none() => UNTOLD,
+        (0x02, 0x06, _) => ECM,
+        (0x02, 0x0c, _) => EEM,
+        (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x02, 0xff) => RNDIS,
+        (0xff, 1..=6, 0x16 | 0x46 | 0x76) if huawei => HUAWEI_NCM,
+        (0xff, 1..=6, 0x07..=0x09 | 0x37..=0x39 | 0x67..=0x69) if huawei => QMI,
+        (0xff, 0xff, 0x50) => QMI,
+        (0xff, ..) if linux_drivers(id).contains(&"qmi_wwan") && !huawei => QMI,
+        _ if i.driver.as_deref() == Some("cdc_ncm") => NCM,
+        _ if i.driver.as_deref() == Some("cdc_ether") => ECM,
+        _ => UNTOLD,
+    }
+}

@@ -71,3 +71,137 @@ fn a_driver_that_did_not_start_is_said_unless_another_did() {
     );
     assert!(!remarks(&taken).contains("did not start"), "{}", remarks(&taken));
 }
+
+fn found(id: &str, product: &str) -> String {
+    let (vendor, number) = id.split_once(':').unwrap();
+    format!(
+        "usb 1-1: New USB device found, idVendor={vendor}, idProduct={number}\nusb 1-1: Product: {product}\n"
+    )
+}
+
+const PORT: &str = "option 1-1:1.0: GSM modem (1-port) converter detected\n\
+                    usb 1-1: GSM modem (1-port) converter now attached to ttyUSB0\n";
+const CAME: &str =
+    "usb 1-1: USB disconnect, device number 4\nusb 1-1: new high-speed USB device number 5 using xhci_hcd\n";
+
+/// usb-storage looks at Huawei's modems first, and says so.
+#[test]
+fn a_drive_that_became_a_port_is_a_modem() {
+    let begin = found("12d1:1003", "HUAWEI Mobile");
+    for looked in [
+        "usb-storage 1-1:1.0: USB Mass Storage device detected\n",
+        "usb-storage 1-1:1.0: usb_probe_interface\nusb-storage 1-1:1.0: usb_probe_interface - got id\n",
+    ] {
+        let text = format!("{begin}{looked}{PORT}");
+        assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=serial:/dev/ttyUSB0"]);
+    }
+    let after = format!("{begin}{PORT}usb-storage 1-1:1.0: USB Mass Storage device detected\n");
+    assert_eq!(lines(&read(after.as_bytes()).unwrap()), ["1-1 12d1:1003 modem 0=serial:/dev/ttyUSB0"]);
+    let drive = format!("{}usb-storage 1-1:1.0: USB Mass Storage device detected\n", found("12d1:1f01", "x"));
+    assert_eq!(lines(&read(drive.as_bytes()).unwrap()), ["1-1 12d1:1f01 cdrom 0=storage"]);
+}
+
+#[test]
+fn two_sticks_in_one_port_are_two_and_one_that_is_switched_is_one() {
+    let zte = found("19d2:2000", "USB SCSI CD-ROM");
+    let switched = format!("{zte}{CAME}{}{PORT}", found("19d2:0031", "ZTE CDMA Technologies MSM"));
+    let paste = read(switched.as_bytes()).unwrap();
+    assert_eq!((paste.devices.len(), paste.devices[0].earlier.len()), (1, 1));
+    let huawei =
+        format!("{}{CAME}{}{PORT}", found("12d1:14fe", "HUAWEI Mobile"), found("12d1:1506", "HUAWEI Mobile"));
+    for first in [&switched, &huawei] {
+        let paste = read(format!("{first}{CAME}{}", found("12d1:1f01", "HUAWEI_MOBILE")).as_bytes()).unwrap();
+        assert_eq!(paste.devices.len(), 2, "{first}");
+        let (first, last) = (&paste.devices[0], &paste.devices[1]);
+        assert!(first.gone && first.earlier.len() == 1 && first.product.is_some(), "{first:?}");
+        assert!(!last.gone && last.earlier.is_empty(), "{last:?}");
+    }
+    // The same stick once more.
+    let again =
+        format!("{switched}{CAME}{zte}{CAME}{}{PORT}", found("19d2:0031", "ZTE CDMA Technologies MSM"));
+    assert_eq!(read(again.as_bytes()).unwrap().devices.len(), 1);
+    // A drive of one vendor that becomes a modem of another.
+    let other_vendor = format!("{}{CAME}{}{PORT}", found("05c6:1000", "drive"), found("0af0:6901", "modem"));
+    assert_eq!(read(other_vendor.as_bytes()).unwrap().devices.len(), 1);
+}
+
+/// Linux 3.2 to 3.6, and much older ones.
+#[test]
+fn lines_of_old_kernels_are_read() {
+    let marked = "usb 2-2: >New USB device found, idVendor=1410, idProduct=b001\nusb 2-2: >Product: Novatel Wireless 4G\n\
+                  option 2-2:1.0: >GSM modem (1-port) converter detected\nusb 2-2: >GSM modem (1-port) converter now attached to ttyUSB0\n\
+                  cdc_ether 2-2:1.6: >wwan0: register 'cdc_ether' at usb-0000:00:1d.7-2, Mobile Broadband Network Device\n";
+    let paste = read(marked.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["2-2 1410:b001 modem 0=serial:/dev/ttyUSB0 6=network:wwan0"]);
+    assert_eq!(paste.devices[0].product.as_deref(), Some("Novatel Wireless 4G"));
+    let loose = "Bus 005 Device 005: ID 12d1:1003 x\nusb 5-5.1: airprime converter now attached to ttyUSB1\n\
+                 usb 5-5.1: airprime converter now attached to ttyUSB2\n\
+                 usb0: register 'sierra_net' at usb-0000:00:1d.7-5.1, Sierra Wireless USB-Ethernet Modem\n";
+    let paste = read(loose.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["5-5.1 12d1:1003 modem"]);
+    let remarks = paste.devices[0].remarks.join("; ");
+    assert!(remarks.contains("ports are ttyUSB1, ttyUSB2"), "{remarks}");
+    assert!(remarks.contains("usb0 is its network interface, of the driver sierra_net"), "{remarks}");
+    let airprime = read(b"airprime 3-1:1.0: GSM modem (1-port) converter detected\nscsi 11:0:0:0: CD-ROM HUAWEI Mass Storage 2.31 PQ: 0\n").unwrap();
+    let remarks = airprime.remarks.join("; ");
+    assert!(remarks.contains("is a modem") && !remarks.contains("not switched"), "{remarks}");
+}
+
+#[test]
+fn a_switch_that_succeeded_is_noticed_however_it_is_said() {
+    let began = "DefaultVendor= 0x12d1\nDefaultProduct= 0x1c0b\nLook for default devices ...\n  product ID matched\n\
+                 \x20Found devices in default mode (1)\nAccess device 004 on bus 001\n";
+    let target = "TargetVendor= 0x12d1\nTargetProduct= 0x1c05\n";
+    let text = format!(
+        "{target}{began}Search for target devices ...\n product ID matched\nMode switch succeeded. Bye!\n"
+    );
+    let paste = read(text.as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["- 12d1:1c05 modem"]);
+    assert_eq!(paste.devices[0].earlier, ["12d1:1c0b".parse().unwrap()]);
+    for said in ["Mode switch succeeded. Bye!", "ok:no_data", "-> Found in target mode"] {
+        let paste = read(format!("{began}{said}\n").as_bytes()).unwrap();
+        assert!(paste.devices.len() == 1 && paste.devices[0].left, "{said}");
+    }
+    // The dispatcher names the device by what the system knows, and the result first.
+    let log = "USB_ModeSwitch log from Fri Sep 21 15:18:39 2012\nUSB values from sysfs:\n  idVendor    1c9e\n  idProduct    f000\n\
+               \x20 manufacturer    USB Modem\n  product    Stick\n  serial    1234567890ABCDEF\n----------------\nok:1c9e:9605\n\
+               Looking for default devices ...\n  searching devices, found USB ID 1c9e:f000\n   found matching product ID\n\
+               \x20Searching for target devices ...\n  searching devices, found USB ID 1c9e:9605\n   found matching product ID from list\n\
+               Found correct target device\n";
+    for text in [log.to_owned(), log.replace("idProduct", "other")] {
+        let paste = read(text.as_bytes()).unwrap();
+        assert_eq!(lines(&paste), ["- 1c9e:9605 modem"], "{text}");
+        assert_eq!(paste.devices[0].earlier, ["1c9e:f000".parse().unwrap()]);
+    }
+    let alone =
+        read(b"USB_ModeSwitch log from Fri Nov 04 21:31:28 UTC 2016\nRaw args from udev: /1/1.4:1.0\n")
+            .unwrap();
+    assert!(alone.has_nameless && alone.remarks[0].contains("lsusb"));
+}
+
+#[test]
+fn a_stick_of_a_list_and_of_the_log_is_one_whatever_its_address() {
+    let log = format!(
+        "usb 1-1: new high-speed USB device number 5 using xhci_hcd\n{}{PORT}",
+        found("12d1:1506", "x")
+    );
+    let list = "Bus 001 Device 009: ID 12d1:1506 Huawei\n";
+    for text in [format!("{log}{list}"), format!("{list}{log}")] {
+        assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["1-1 12d1:1506 modem 0=serial:/dev/ttyUSB0"]);
+    }
+    // It was moved to another port, which the list shows.
+    let moved = format!(
+        "{log}usb 1-1: USB disconnect, device number 5\n{}{list}",
+        log.replace("1-1", "1-2").replace("number 5", "number 6")
+    );
+    let paste = read(moved.as_bytes()).unwrap();
+    let told: Vec<_> =
+        paste.devices.iter().map(|d| (d.place.as_ref().unwrap().to_string(), d.gone)).collect();
+    assert!(
+        told.contains(&("1-2".to_owned(), false)) && told.contains(&("1-1".to_owned(), true)),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 2);
+    let two = format!("{list}{}{log}", list.replace("009", "010"));
+    assert_eq!(read(two.as_bytes()).unwrap().devices.len(), 3, "which of the two it is, is not told");
+}

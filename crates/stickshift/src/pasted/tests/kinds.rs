@@ -72,3 +72,22 @@ fn ports_are_named_by_lists_or_not_at_all() {
         assert_eq!(lines(&read(text.as_bytes()).unwrap()), [wanted]);
     }
 }
+
+/// Of the last interface the lines of its endpoints are missing. What its driver tells stays.
+#[test]
+fn the_last_interface_is_told_without_its_endpoints() {
+    let begin = "P:  Vendor=2c7c ProdID=0125 Rev=03.18\nC:* #Ifs= 2 Cfg#= 1 Atr=a0 MxPwr=500mA\n\
+                 I:* If#= 0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=option\nE:  Ad=81(I) Atr=02(Bulk) MxPS= 512 Ivl=0ms\n\
+                 E:  Ad=01(O) Atr=02(Bulk) MxPS= 512 Ivl=0ms\nI:* If#= 4 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver=";
+    for (driver, role) in [("qmi_wwan", Role::Network), ("option", Role::Serial)] {
+        let device = read(format!("{begin}{driver}\n").as_bytes()).unwrap().devices.remove(0);
+        let stick = device.stick(&place(), &Catalogue::builtin());
+        assert_eq!(stick.interfaces.last().map(|i| (i.number, i.role)), Some((4, role)));
+        assert_eq!(device.class_told(4).as_deref(), Some("ff/ff/ff"));
+        assert!(
+            device.remarks.iter().any(|r| r.contains("the endpoints of interface 4")),
+            "{:?}",
+            device.remarks
+        );
+    }
+}

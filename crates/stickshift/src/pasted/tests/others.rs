@@ -47,6 +47,44 @@ fn a_talk_over_at_tells_who_answered() {
     }
 }
 
+#[test]
+fn answers_that_name_versions_and_ports_are_read() {
+    let of = |text: &str| read(text.as_bytes()).unwrap().modems.remove(0);
+    let full = of("AT^FHVER\n\n^FHVER:\"E8372H-153 21.328.03.00.00,CL1E8372HM Ver.A\"\nOK\n");
+    assert_eq!(
+        (full.model.as_deref(), full.revision.as_deref()),
+        (Some("E8372H-153"), Some("21.328.03.00.00"))
+    );
+    assert_eq!(full.hardware.as_deref(), Some("CL1E8372HM Ver.A"));
+    let each = of(
+        "AT^VERSION?\n^VERSION:EXTS:21.328.03.00.00\n^VERSION:EXTH:CL1E8372HM Ver.A\n^VERSION:EXTU:E8372\nOK\n",
+    );
+    assert_eq!((each.model.as_deref(), each.hardware.as_deref()), (Some("E8372"), Some("CL1E8372HM Ver.A")));
+    let named = of("at+gmm\n+GMM: \"E173\"\nOK\nat+gmr\n+GMR: 11.126\nOK\n");
+    assert_eq!((named.model.as_deref(), named.revision.as_deref()), (Some("E173"), Some("11.126")));
+    let managed = of(
+        "root@host:~# mmcli -m 4 --command=\"ATI\"\nresponse: 'Manufacturer: Fibocom Wireless Inc.\nModel: FM350-GL\n\
+         Revision: 81600.0000.00.29.22.40\n\nIMEI: ##########'\n",
+    );
+    assert_eq!((managed.model.as_deref(), managed.equipment_id), (Some("FM350-GL"), None));
+    for (command, answer) in [("AT+CGMM", "E3372"), ("+GMM", "+GMM: \"E3372\"")] {
+        let managed = of(&format!("$ mmcli -m 0 --command='{command}'\nresponse: '{answer}'\n"));
+        assert_eq!(managed.model.as_deref(), Some("E3372"), "{command}");
+    }
+    let ports = of(
+        "AT^SETPORT?\n^SETPORT:A1;2,16\nOK\nAT^SETPORT=?\n^SETPORT:A1: CDROM\n^SETPORT:2: PCUI\n^SETPORT:16: NCM\nOK\n",
+    );
+    let pair = |code: &str, kind: &str| (code.to_owned(), kind.to_owned());
+    assert_eq!(ports.ports, [pair("^SETPORT 2", "PCUI"), pair("^SETPORT 16", "NCM")]);
+}
+
+#[test]
+fn a_log_of_modem_manager_without_a_modem_is_known_for_what_it_is() {
+    let log = "jun 06 05:57:46 host ModemManager[519]: <info>  ModemManager (version 1.17.1) starting in system bus...\n";
+    let paste = read(log.as_bytes()).unwrap();
+    assert!(paste.has_nameless && paste.remarks.join("; ").contains("a log of ModemManager"), "{paste:?}");
+}
+
 /// Ports are there, a program has a modem: of which stick is not told.
 #[test]
 fn what_tells_of_a_modem_without_ids_is_said() {
@@ -56,6 +94,26 @@ fn what_tells_of_a_modem_without_ids_is_said() {
             "there are serial ports: ttyUSB2 (interface 2)",
         ),
         ("crw-rw---- 1 root dialout 188, 0 Nov 28 10:00 /dev/ttyUSB0\n", "there are serial ports: ttyUSB0"),
+        ("/dev/ttyUSB0  /dev/ttyUSB1  /dev/ttyACM0\n", "there are serial ports: ttyACM0, ttyUSB0, ttyUSB1"),
+        (
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<response>\n<DeviceName>E3372h</DeviceName>\n</response>\n",
+            "an answer of a HiLink stick's web page",
+        ),
+        (
+            "{\n  \"DeviceName\": \"E3372\",\n  \"Imei\": \"860000000000001\"\n}\n",
+            "an answer of a HiLink stick's web page",
+        ),
+        (
+            "<debug> [1617466396.497974] [modem0/ttyUSB0/at] device open count is 2 (open)\n",
+            "ModemManager uses the port ttyUSB0 (at) of a modem",
+        ),
+        ("u3g0: Found 3 ports.\n", "FreeBSD's driver u3g serves a modem"),
+        ("Sun 2015/03/01 09:53:45: SENDING frametype 0x00/length 0x08/8\n", "a log of gammu"),
+        ("Apr 16 19:38:43 host chat[3008]: send (ATDT*99#^M)\n", "a log of a dial-up connection"),
+        (
+            "4: wwan0: <BROADCAST,MULTICAST,NOARP> mtu 1500 qdisc noop state DOWN mode DEFAULT\n",
+            "there is a network interface wwan0",
+        ),
         ("ls: cannot access '/dev/ttyUSB*': No such file or directory\n", "no serial port of a modem"),
         (
             "DEVICE    TYPE  STATE         CONNECTION\ncdc-wdm0  gsm   disconnected  --\n",
