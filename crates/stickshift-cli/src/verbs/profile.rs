@@ -331,7 +331,7 @@ pub(crate) fn write(
     let mut exported = formats::export(entries, to)?;
     let name = output.and_then(Path::file_name).and_then(|n| n.to_str());
     let is_named = name.is_some() && name == exported.file_name.as_deref();
-    if let (Format::UsbModeswitch, [entry], false) = (to, entries, is_named) {
+    if let (Format::UsbModeswitch, [entry], false, 1..) = (to, entries, is_named, exported.entries) {
         let (text, losses) = usb_modeswitch::emit(entry, true);
         (exported.bytes, exported.losses) = (text.into_bytes(), losses);
     }

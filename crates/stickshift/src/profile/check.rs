@@ -29,15 +29,12 @@ pub fn faults(parameters: &Parameters) -> Vec<String> {
         ));
     }
     let eject_alone = methods == ["StandardEject"];
-    let (most, beside) = if eject_alone {
-        (1, "StandardEject takes one message after it")
-    } else {
-        (0, "the method is run alone")
-    };
     let messages = p.messages().count();
-    if !methods.is_empty() && messages > most {
+    if eject_alone && messages > 1 {
+        faults.push("StandardEject sends one message after it: the later ones are not sent".to_owned());
+    } else if !methods.is_empty() && !eject_alone && messages > 0 {
         faults.push(format!(
-            "a message beside {}: it is not sent, {beside}; take out one of the two",
+            "a message beside {}: it is not sent, the method is run alone; take out one of the two",
             methods.join(" and ")
         ));
     }
@@ -164,7 +161,7 @@ mod tests {
             (&format!("HuaweiMode=1\nMessageContent={wrapper}"), "a message beside HuaweiMode"),
             (
                 &format!("StandardEject=1\nMessageContent={wrapper}\nMessageContent2={wrapper}"),
-                "a message beside StandardEject",
+                "StandardEject sends one message after it",
             ),
             (
                 &format!("MessageContent={}", &wrapper[..60]),

@@ -50,6 +50,8 @@ const METHODS: [(&str, Method); 16] = [
 ];
 /// The most lines of other things that a text of command lines holds, for each of them.
 const OTHER_LINES: usize = 4;
+/// The most lines that a quoted value goes over; a config text has fifty.
+const LONGEST_VALUE: usize = 64;
 
 /// Whether a text is made of such command lines.
 pub(super) fn looks_like(text: &str) -> bool {
@@ -64,8 +66,37 @@ pub(super) fn looks_like(text: &str) -> bool {
     commands > 0 && other <= OTHER_LINES * commands
 }
 
-/// Lines with those that a backslash continues, each with its number.
+/// Lines with those that a backslash continues, each with its number; of a command also those up to the quote that ends its value.
 pub(super) fn whole_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = unbroken_lines(text).into_iter().peekable();
+    let mut found: Vec<(usize, String)> = Vec::new();
+    while let Some((number, mut line)) = lines.next() {
+        if is_command(&line) && is_quote_open(&line) {
+            let rest: Vec<String> = lines.clone().take(LONGEST_VALUE).map(|(_, line)| line).collect();
+            let closed =
+                (1..=rest.len()).find(|n| !is_quote_open(&format!("{line}\n{}", rest[..*n].join("\n"))));
+            if let Some(closed) = closed {
+                line = format!("{line}\n{}", rest[..closed].join("\n"));
+                lines.nth(closed - 1);
+            }
+        }
+        found.push((number, line));
+    }
+    found
+}
+
+/// Whether a quote begins in a text and does not end there.
+fn is_quote_open(text: &str) -> bool {
+    text.chars()
+        .fold(None, |quote, c| match quote {
+            Some(q) if q == c => None,
+            None if matches!(c, '"' | '\'') => Some(c),
+            quote => quote,
+        })
+        .is_some()
+}
+
+fn unbroken_lines(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
     for (index, raw) in text.lines().enumerate() {
@@ -134,7 +165,7 @@ pub(super) fn words(line: &str) -> Vec<String> {
 
 /// The options of a command line, without the program, as lines of a config text; and what they ask for that no profile says.
 pub(super) fn config_text(options: &[String]) -> (String, Vec<String>) {
-    let mut text = String::new();
+    let mut text = Lines::default();
     let mut warnings = Vec::new();
     let mut rest = options.iter();
     while let Some(option) = rest.next() {
@@ -163,23 +194,53 @@ pub(super) fn config_text(options: &[String]) -> (String, Vec<String>) {
                 // The wrapper passes -1 for "do not look".
                 let is_none = c == Some('u') && value == "-1";
                 if !name.is_empty() && !is_none {
-                    text.push_str(&format!("{name}={value}\n"));
+                    text.set(name, &value);
                 }
                 continue;
             }
             match c {
-                Some('f') => text.push_str(&(value() + "\n")),
+                Some('f') if text.has_config => {
+                    value();
+                    warnings.push("of several config texts only the first one counts".to_owned());
+                }
+                Some('f') => text.config(&value()),
                 Some('c') => warnings.push(format!("it reads {:?} too: check that file by itself", value())),
-                Some('R') => text.push_str("ResetUSB=1\n"),
+                Some('R') => text.set("ResetUSB", "1"),
                 Some('W' | 'Q' | 'D' | 'n' | 'I' | 'h' | 'e' | 'j' | 't') => {}
                 _ => match c.and_then(|c| Method::ALL.into_iter().find(|m| m.letter() == c)) {
-                    Some(method) => text.push_str(&format!("{}=1\n", method.name())),
+                    Some(method) => text.set(method.name(), "1"),
                     None => warnings.push(format!("-{letter} is no option of usb_modeswitch, it is ignored")),
                 },
             }
         }
     }
-    (text, warnings)
+    (text.lines.concat(), warnings)
+}
+
+/// Lines of a config text as options make them: what comes later wins, but inside a config text the first line of a name.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    has_config: bool,
+}
+
+impl Lines {
+    fn forget(&mut self, name: &str) {
+        self.lines.retain(|line| line.split_once('=').is_none_or(|(known, _)| known.trim() != name));
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.forget(name);
+        self.lines.push(format!("{name}={value}\n"));
+    }
+
+    fn config(&mut self, text: &str) {
+        self.has_config = true;
+        for (name, _) in text.lines().filter_map(|line| line.split_once('=')) {
+            self.forget(name.trim());
+        }
+        self.lines.extend(text.lines().map(|line| format!("{line}\n")));
+    }
 }
 
 /// The letter of a long option; an unambiguous beginning is enough.
@@ -275,7 +336,18 @@ mod tests {
                 "#!/bin/sh\nsleep 5\nusb_modeswitch -v 12d1 -p 1446 -H >/dev/null; usb_modeswitch -v 1 -p 2 -K\n",
                 "12d1:1446 HuaweiMode=1",
             ),
-            ("usb_modeswitch -v 19d2 -p 2000 -f 'TargetProduct=0031\nStandardEject=1'", "19d2:2000"),
+            (
+                "usb_modeswitch -v 19d2 -p 2000 -f 'TargetProduct=0031\nStandardEject=1\n'\n",
+                "19d2:2000 TargetProduct=0x0031 StandardEject=1",
+            ),
+            (
+                "usb_modeswitch -v 12d1 -p 1f01 -v 19d2 -p 2000 -M 5553 -M 5554",
+                "19d2:2000 MessageContent=\"5554\"",
+            ),
+            (
+                "usb_modeswitch -v 19d2 -p 2000 -P 1 -w 5 -f 'TargetProduct=0031\nReleaseDelay=6' -w 7 -K",
+                "19d2:2000 TargetProduct=0x0031 StandardEject=1 ReleaseDelay=7",
+            ),
         ] {
             assert!(said(line).starts_with(expected), "{line}: {}", said(line));
         }

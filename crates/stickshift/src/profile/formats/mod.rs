@@ -13,7 +13,7 @@
 
 use crate::clean;
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::profile::{Entry, Key};
+use crate::profile::{Entry, Key, Parameters};
 
 #[cfg(feature = "formats")]
 mod command_line;
@@ -193,6 +193,34 @@ fn without_shell(text: &str) -> (String, Vec<(Key, usize)>) {
 /// # Errors
 /// `Usage` when the format cannot hold that many entries.
 pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
+    // Rules of udev hold ids alone.
+    let has_requests =
+        matches!(format, Format::TplinkBin | Format::TplinkTable | Format::Native | Format::Udev);
+    if has_requests || entries.iter().all(|entry| entry.parameters.control_message.is_none()) {
+        return write(entries, format);
+    }
+    // A profile that only names the stick would look as if it switched it.
+    let named: Vec<Entry> = entries.iter().map(with_request_named).collect();
+    let (kept, left_out): (Vec<Entry>, Vec<Entry>) = named.into_iter().partition(|entry| {
+        let rest = Parameters { control_message: None, ..entry.parameters.clone() };
+        rest.does_something() || rest.is_leave_alone()
+    });
+    let mut export = if kept.is_empty() { Export::default() } else { write(&kept, format)? };
+    let why = "a raw control request is all that it sends, and only TP-Link's formats and stickshift's own have those";
+    export.losses.extend(left_out.iter().map(|entry| exchange::loss(entry, "entry", why)));
+    Ok(export)
+}
+
+/// An entry with its raw control request under the name of a method, where that is one.
+fn with_request_named(entry: &Entry) -> Entry {
+    let mut entry = entry.clone();
+    if entry.parameters.control_message.is_some() {
+        entry.parameters = entry.parameters.with_named_methods();
+    }
+    entry
+}
+
+fn write(entries: &[Entry], format: Format) -> Result<Export> {
     match format {
         Format::UsbModeswitch => {
             let [entry] = entries else {

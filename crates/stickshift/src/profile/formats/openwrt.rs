@@ -187,6 +187,10 @@ fn parameters(settings: &Map<String, Value>, all: &[Vec<u8>], warn: &mut dyn FnM
                 for (slot, message) in p.messages.iter_mut().zip(&found) {
                     slot.clone_from(message);
                 }
+                if found.len() == 3 && list.len() > 3 {
+                    warn(format!("msg: it lists {} messages, the first three are read", list.len()));
+                    continue;
+                }
                 found.len() == list.len() && value.is_array()
             }
             "t_class" if byte.is_some() => {

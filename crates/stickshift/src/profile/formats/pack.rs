@@ -27,9 +27,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
     let unpacked = unpack(bytes)?;
     let mut import =
         Import { format: Format::Pack, entries: Vec::new(), warnings: Vec::new(), refused: Vec::new() };
-    for (name, data) in members(&unpacked)? {
+    for Member { name, data, instead } in members(&unpacked)? {
         let mut warn =
             |line, what: String| import.warnings.push(Warning { line, what: format!("{name}: {what}") });
+        if let Some(what) = instead {
+            warn(0, what);
+            continue;
+        }
         let key = match Key::from_file_name(name.rsplit('/').next().unwrap_or_default()) {
             Ok((key, _)) => key,
             Err(what) => {
@@ -43,7 +47,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
                 "a member of this name stands before it: usb_modeswitch gets both as one text".to_owned(),
             );
         }
-        match usb_modeswitch::parse(&decode_text(data).unwrap_or_default()) {
+        let Some(text) = decode_text(data) else {
+            warn(0, "this is no text".to_owned());
+            continue;
+        };
+        match usb_modeswitch::parse(&text) {
             Ok(parsed) => {
                 for w in &parsed.warnings {
                     warn(w.line, w.what.clone());
@@ -54,7 +62,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Import> {
         }
     }
     if import.entries.is_empty() {
-        return Err(Error::new(ErrorKind::WrongFileKind, "there is no profile in this archive"));
+        let error = Error::new(ErrorKind::WrongFileKind, "there is no profile in this archive");
+        return Err(match import.warnings.into_iter().next() {
+            Some(first) => error.with("first-member", first.what),
+            None => error,
+        });
     }
     Ok(import)
 }
@@ -114,8 +126,16 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-/// The plain files of a tar archive: name and content.
-fn members(tar: &[u8]) -> Result<Vec<(String, &[u8])>> {
+/// A file of an archive.
+struct Member<'a> {
+    name: String,
+    data: &'a [u8],
+    /// What it is, where it is no plain file.
+    instead: Option<String>,
+}
+
+/// The files of a tar archive, folders and what describes other members apart.
+fn members(tar: &[u8]) -> Result<Vec<Member<'_>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(header) = tar.get(at..at + BLOCK) {
@@ -132,9 +152,20 @@ fn members(tar: &[u8]) -> Result<Vec<(String, &[u8])>> {
         let data = data.ok_or_else(|| {
             Error::new(ErrorKind::FileTruncated, "the archive ends within a member").with("offset", at)
         })?;
-        if matches!(header[156], 0 | b'0') {
-            let name = header[..100].split(|b| *b == 0).next().unwrap_or_default();
-            found.push((String::from_utf8_lossy(name).into_owned(), data));
+        let text = |field: &[u8]| {
+            let text = field.split(|b| *b == 0).next().unwrap_or_default();
+            String::from_utf8_lossy(text).into_owned()
+        };
+        let instead = match header[156] {
+            b'1' | b'2' => {
+                let to = text(&header[157..257]);
+                Some(format!("it is a link to {to}, which is not followed: put the file itself in its place"))
+            }
+            b'3' | b'4' | b'6' => Some("it is no plain file".to_owned()),
+            _ => None,
+        };
+        if matches!(header[156], 0 | b'0') || instead.is_some() {
+            found.push(Member { name: text(&header[..100]), data, instead });
         }
         at += BLOCK + size.next_multiple_of(BLOCK);
     }

@@ -517,3 +517,82 @@ fn two_entries_of_one_name_in_a_tp_link_file_are_named() {
     assert!(clash.len() == 1 && clash[0].what.starts_with("12d1:1002: "), "{clash:?}");
     assert_eq!(warnings(&[record("12d1:1001", "-H"), record("12d1:1001", "-H")]), []);
 }
+
+fn with_request(setup: [u8; 8]) -> Entry {
+    let parameters = Parameters { control_message: Some(setup), ..Parameters::default() };
+    Entry { key: "12d1:fff0".parse().unwrap(), name: String::new(), parameters, source: "test".to_owned() }
+}
+
+#[test]
+fn a_request_that_a_format_cannot_say_leaves_no_empty_profile() {
+    let only = with_request([0x40, 0x55, 0x34, 0x12, 0x78, 0x56, 0, 0]);
+    let mut also = with_request([0x40, 0x55, 0, 0, 0, 0, 0, 0]);
+    also.parameters.configuration = Some(2);
+    let named = with_request([0x40, 0x0b, 1, 0, 0, 0, 0, 0]);
+    for format in [Format::UsbModeswitch, Format::Pack, Format::Openwrt] {
+        let lost = export(std::slice::from_ref(&only), format).unwrap();
+        assert_eq!((lost.entries, lost.bytes.len()), (0, 0), "{format:?}");
+        assert_eq!(lost.losses[0].what, "entry", "{format:?}");
+        assert_eq!(export(&[also.clone()], format).unwrap().entries, 1, "{format:?}");
+        let sent = export(std::slice::from_ref(&named), format).unwrap();
+        let back = import(&sent.bytes, "12d1:fff0").unwrap();
+        assert!(back.entries[0].parameters.has(Method::Sierra), "{format:?}");
+    }
+}
+
+#[test]
+fn the_router_sends_the_numbers_that_are_meant() {
+    // It counts the high byte of a number 255 times.
+    for (number, written) in [(0x00ff_u16, "ff00"), (0x0100, "0101"), (0x1234, "4612"), (0xff00, "ffff")] {
+        let [low, high] = number.to_le_bytes();
+        let entry = with_request([0x40, 0x55, low, high, low, high, 0, 0]);
+        let (options, _) = tplink_options::emit(&entry);
+        assert_eq!(options.as_deref(), Some(format!("-X 4055{written}{written}0000").as_str()));
+        let back = import(&bin_with(&options.unwrap()), "").unwrap();
+        assert_eq!(back.entries[0].parameters.control_message, entry.parameters.control_message);
+    }
+    let (options, losses) = tplink_options::emit(&with_request([0x40, 0x55, 1, 0xff, 0, 0, 0, 0]));
+    assert!(options.is_none() && losses.iter().any(|l| l.what == "entry"));
+}
+
+#[test]
+fn options_that_name_another_stick_are_told() {
+    let found = import(&bin_with("-v 19d2 -p 2000 -H"), "").unwrap();
+    assert!(found.warnings[0].what.contains("its options name 19d2:2000"), "{:?}", found.warnings);
+    assert_eq!(import(&bin_with("-v 0x12d1 -p1526 -H"), "").unwrap().warnings, []);
+}
+
+#[test]
+fn what_usb_modeswitch_would_not_read_is_told() {
+    let warned = |text: &str| {
+        let warnings = import(text.as_bytes(), "12d1:fff0").unwrap().warnings;
+        warnings.into_iter().map(|w| w.what).collect::<Vec<_>>().join("; ")
+    };
+    assert!(warned("MessageContent=5553 # note\n").contains("put the comment into a line of its own"));
+    assert!(warned("HuaweiMode=1\rTargetProduct=1\r").contains("CR alone"));
+    assert_eq!(warned("# note\nMessageContent=\"5553\"\n"), "");
+    let four = r#"{"messages":["aa","bb","cc","dd"],"devices":{"12d1:fff0":{"*":{"msg":[0,1,2,3]}}}}"#;
+    assert!(warned(four).contains("4 messages, the first three"), "{}", warned(four));
+    let long = format!("MessageContent={}\n", "ab".repeat(600));
+    let entry = import(long.as_bytes(), "12d1:fff0").unwrap().entries.remove(0);
+    let losses = export(&[entry], Format::UsbModeswitch).unwrap().losses;
+    assert!(losses.iter().any(|l| l.why.contains("1023")), "{losses:?}");
+}
+
+#[test]
+fn links_in_an_archive_are_told() {
+    let entry = entries().remove(0);
+    let mut tar = Vec::new();
+    let packed = export(&[entry], Format::Pack).unwrap().bytes;
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut tar).unwrap();
+    let mut link = tar[..512].to_vec();
+    link[124..135].fill(b'0');
+    link[156] = b'1';
+    link[157..161].copy_from_slice(b"file");
+    link[148..156].fill(b' ');
+    let sum: u32 = link.iter().map(|b| u32::from(*b)).sum();
+    link[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let found = import(&[link, tar].concat(), "pack.tar").unwrap();
+    assert_eq!(found.entries.len(), 1);
+    assert!(found.warnings.iter().any(|w| w.what.contains("a link to file")), "{:?}", found.warnings);
+}

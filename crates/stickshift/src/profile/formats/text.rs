@@ -37,8 +37,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     if !text.chars().all(|c| is_text(c) && c != char::REPLACEMENT_CHARACTER) {
         return None;
     }
+    let only_returns = text.contains('\r') && !text.contains('\n');
+    let returns =
+        only_returns.then_some("the lines end with CR alone: usb_modeswitch takes the file for one line");
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\x1a', "");
-    let warnings = said.into_iter().map(|what| Warning { line: 1, what: what.to_owned() }).collect();
+    let warnings =
+        said.into_iter().chain(returns).map(|what| Warning { line: 1, what: what.to_owned() }).collect();
     Some(Decoded { text, warnings })
 }
 
@@ -224,7 +228,7 @@ mod tests {
         assert_eq!(decoded(b"\xfe\xff\0a\0=\x001"), read("a=1", 1));
         assert_eq!(decoded(b"a\0=\x001\0"), read("a=1", 1), "without a mark");
         assert_eq!(decoded(b"Cl\xe9 \x93x\x94"), read("Clé “x”", 1));
-        assert_eq!(decoded(b"old\rMac"), read("old\nMac", 0));
+        assert_eq!(decoded(b"old\rMac"), read("old\nMac", 1));
         assert_eq!(decoded(b"\x7fELF\x01\0\0\0"), None);
         assert_eq!(decoded(&[0xff, 0xfe, 0, 0xdc]), None, "half a character");
     }

@@ -227,6 +227,7 @@ pub fn parse_bin(bytes: &[u8]) -> Result<Import> {
     }
     for record in records {
         let Some(id) = record.id else { continue };
+        import.warnings.extend(of_another(&record.options, id, 0));
         let name = format!("{} {}", record.vendor, record.model);
         let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         match options(&record.options) {
@@ -240,6 +241,15 @@ pub fn parse_bin(bytes: &[u8]) -> Result<Import> {
         }
     }
     Ok(import)
+}
+
+/// Options that name another stick than the entry is for.
+fn of_another(options: &str, id: UsbId, line: usize) -> Option<Warning> {
+    let other = tplink_options::other_ids(options, id)?;
+    let what = format!(
+        "{id}: its options name {other}: the router runs them for {id}, and usb_modeswitch then looks for {other} and sends nothing to {id}"
+    );
+    Some(Warning { line, what })
 }
 
 fn options(text: &str) -> Result<Parameters, String> {
@@ -403,7 +413,7 @@ fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
         let value = value.trim().trim_matches('"');
         match name.trim() {
             "CtrlmsgContent" => match parse_message(value).ok().and_then(|b| b.try_into().ok()) {
-                Some(setup) => own.control_message = Some(setup),
+                Some(setup) => own.control_message = Some(tplink_options::as_sent(setup)),
                 None => {
                     let why = "its control message is not eight bytes in hex".to_owned();
                     import.refused.push(Refused { entry, why, text: value.to_owned() });
@@ -411,7 +421,10 @@ fn take_block(import: &mut Import, id: UsbId, first: usize, lines: &[&str]) {
                 }
             },
             "MessageContent" if value.starts_with('-') => match options(value) {
-                Ok(parameters) => own = Parameters { control_message: own.control_message, ..parameters },
+                Ok(parameters) => {
+                    import.warnings.extend(of_another(value, id, first));
+                    own = Parameters { control_message: own.control_message, ..parameters };
+                }
                 Err(why) => {
                     import.refused.push(Refused { entry, why, text: value.to_owned() });
                     return;

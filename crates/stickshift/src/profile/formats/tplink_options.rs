@@ -7,6 +7,7 @@ use crate::profile::formats::usb_modeswitch::{decimal, hexadecimal};
 use crate::profile::methods::pantech_request;
 use crate::profile::parameters::{MAX_TIME, parse_message};
 use crate::profile::{Entry, Method, Parameters};
+use crate::stick::UsbId;
 
 /// Longest option string that a router stores.
 pub(super) const MAX_LENGTH: usize = 255;
@@ -68,7 +69,7 @@ fn value_option(p: &mut Parameters, letter: char, value: &str) -> Option<()> {
         '2' => p.messages[1] = parse_message(value).ok()?,
         '3' => p.messages[2] = parse_message(value).ok()?,
         // TP-Link's own meaning. Upstream's -X takes no value.
-        'X' => p.control_message = Some(parse_message(value).ok()?.try_into().ok()?),
+        'X' => p.control_message = Some(as_sent(parse_message(value).ok()?.try_into().ok()?)),
         'm' => p.message_endpoint = Some(byte()?),
         'r' => p.response_endpoint = Some(byte()?),
         'i' => p.interface = Some(byte()?),
@@ -79,13 +80,52 @@ fn value_option(p: &mut Parameters, letter: char, value: &str) -> Option<()> {
         'P' => p.target_product = Some(word()?),
         'w' => p.release_delay_ms = Some(number()?),
         's' => p.check_success_s = Some(number()?),
-        // The ids stand beside the string and win.
+        // The caller compares them with the ids beside the string.
         'v' | 'p' => {
             word()?;
         }
         _ => return None,
     }
     Some(())
+}
+
+/// The request that the router sends for the bytes of `-X`: it counts the high byte of a number 255 times, not 256.
+pub(super) fn as_sent(bytes: [u8; 8]) -> [u8; 8] {
+    let word = |low: u8, high: u8| (u16::from(high) * 255 + u16::from(low)).to_le_bytes();
+    let [kind, request, v0, v1, i0, i1, l0, l1] = bytes;
+    let ([v0, v1], [i0, i1], [l0, l1]) = (word(v0, v1), word(i0, i1), word(l0, l1));
+    [kind, request, v0, v1, i0, i1, l0, l1]
+}
+
+/// The bytes of `-X` for which the router sends this request. `None` where a number is larger than it can make.
+fn to_send_as(setup: [u8; 8]) -> Option<[u8; 8]> {
+    let word = |low: u8, high: u8| {
+        let number = u16::from_le_bytes([low, high]);
+        let high = number.saturating_sub(255).div_ceil(255);
+        Some([(number - high * 255) as u8, u8::try_from(high).ok()?])
+    };
+    let [kind, request, v0, v1, i0, i1, l0, l1] = setup;
+    let ([v0, v1], [i0, i1], [l0, l1]) = (word(v0, v1)?, word(i0, i1)?, word(l0, l1)?);
+    Some([kind, request, v0, v1, i0, i1, l0, l1])
+}
+
+/// The ids that an option string names, where they are others than those beside it.
+pub(super) fn other_ids(text: &str, beside: UsbId) -> Option<UsbId> {
+    let mut ids = beside;
+    let mut words = text.split_ascii_whitespace();
+    while let Some(word) = words.next() {
+        let (letter, attached) = match word.split_at_checked(2) {
+            Some((letter @ ("-v" | "-p"), attached)) => (letter, attached),
+            _ => continue,
+        };
+        let value = if attached.is_empty() { words.next().unwrap_or_default() } else { attached };
+        let Some(value) = hexadecimal(value).and_then(|n| u16::try_from(n).ok()) else { continue };
+        match letter {
+            "-v" => ids.vendor = value,
+            _ => ids.product = value,
+        }
+    }
+    (ids != beside).then_some(ids)
 }
 
 /// An entry as an option string of letters, digits, blanks and dashes. `None` when usb_modeswitch 1.1.9 cannot do it; the losses say
@@ -98,7 +138,8 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     let mut words: Vec<String> = Vec::new();
     let mut to_send: Vec<Vec<u8>> = Vec::new();
     let raw = || p.messages().map(<[u8]>::to_vec);
-    let request = |bytes: [u8; 8]| format!("-X {}", hex::encode(&bytes));
+    let request = |bytes: [u8; 8]| to_send_as(bytes).map(|bytes| format!("-X {}", hex::encode(&bytes)));
+    let too_large = "a number in its control request is larger than the router can send";
     match methods.as_slice() {
         [] => to_send.extend(raw()),
         [Method::StandardEject] => {
@@ -112,7 +153,7 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
         [method] => match (method.tplink_letter(), method.message(), method.request()) {
             (Some(letter), ..) => words.push(format!("-{letter}")),
             (None, Some(message), _) => to_send.push(message.to_vec()),
-            (None, None, Some(bytes)) => words.push(request(bytes)),
+            (None, None, Some(bytes)) => words.extend(request(bytes)),
             (None, None, None) => {
                 lose("entry", "usb_modeswitch 1.1.9 has neither this method nor a way to say it in others");
                 return (None, losses);
@@ -126,9 +167,22 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
     match p.pantech {
         Some(0) | None => {}
         Some(1) => words.push("-d".to_owned()),
-        Some(n) => words.push(request(pantech_request(n))),
+        Some(n) => match request(pantech_request(n)) {
+            Some(word) => words.push(word),
+            None => {
+                lose("entry", too_large);
+                return (None, losses);
+            }
+        },
     }
-    words.extend(p.control_message.map(request));
+    match p.control_message.map(request) {
+        Some(Some(word)) => words.push(word),
+        Some(None) => {
+            lose("entry", too_large);
+            return (None, losses);
+        }
+        None => {}
+    }
     // Between messages it only waits for the answer when it is told to.
     if to_send.len() > 1 || p.need_response == Some(true) {
         words.push("-n".to_owned());

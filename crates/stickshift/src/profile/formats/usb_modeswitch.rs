@@ -82,6 +82,9 @@ const OTHER_NAMES: [&str; 3] = ["DefaultVendor", "DefaultProduct", "InquireDevic
 /// Longest text that is read, in bytes. The largest real file has 600.
 pub const MAX_TEXT: usize = 64 * 1024;
 
+/// What usb_modeswitch reads of a line.
+const LONGEST_LINE: usize = 1023;
+
 /// What a text said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
@@ -458,6 +461,7 @@ pub fn overlay(onto: &mut Parameters, mut text: Parameters) {
 /// Writes an entry as a file for usb_modeswitch's data folder; its name is `entry.key`. With `with_ids` the ids are written
 /// too, as `usb_modeswitch -c FILE` needs them.
 pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
+    let entry = &super::with_request_named(entry);
     let mut text = String::new();
     let one_line = |s: &str| s.replace(['\r', '\n'], " ");
     if !entry.name.is_empty() {
@@ -481,6 +485,9 @@ pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
             }
             other => loss(entry, other, "the format has no name for it"),
         });
+    }
+    if text.lines().any(|line| line.len() > LONGEST_LINE) {
+        losses.push(loss(entry, "message", "usb_modeswitch reads no more than 1023 characters of a line"));
     }
     if with_ids && !(entry.key.qualifiers.is_empty() && entry.key.id().is_some()) {
         let what = if entry.key.id().is_some() { "qualifiers" } else { "ids" };

@@ -163,7 +163,15 @@ fn assignment(part: &str, column: &dyn Fn(&str) -> usize, warnings: &mut Vec<Str
             }
             rest.rfind(quote).map_or((rest, false), |end| (&rest[..end], true))
         }
-        _ => (without_comment(trimmed), true),
+        _ => {
+            let inner = without_comment(trimmed);
+            if inner.len() < trimmed.len() {
+                warnings.push(format!(
+                    "usb_modeswitch takes what follows the value of {name} for a part of it: put the comment into a line of its own"
+                ));
+            }
+            (inner, true)
+        }
     };
     // A sign that ends assignments in other languages, and a quote whose other half is missing.
     let inner = if ends { inner.trim_end_matches([';', ',']) } else { inner };
