@@ -146,3 +146,46 @@ fn ids_that_the_capture_lacks_are_told() {
     let json: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(json["devices"]["12d1:1526"]["*"]["mode"], "HuaweiNew");
 }
+
+/// A switch by a vendor's control request, as usbmon's text shows it, of a stick with an IMEI for its name.
+fn by_control_request() -> String {
+    let name: String = "867723012345678".bytes().map(|b| format!("{b:02x}00")).collect();
+    format!(
+        "ffff880000000002 1000500 S Ci:1:005:0 s 80 06 0100 0000 0012 18 <\n\
+         ffff880000000002 1000800 C Ci:1:005:0 0 18 = 12010002 00000040 edfeefbe 00000102 0301\n\
+         ffff880000000003 1001000 S Ci:1:005:0 s 80 06 0200 0000 0020 32 <\n\
+         ffff880000000003 1001300 C Ci:1:005:0 0 32 = 09022000 010100c0 fa090400 00020806 50000705 81020002 00070501 02000200\n\
+         ffff880000000004 1001400 S Ci:1:005:0 s 80 06 0302 0409 00ff 255 <\n\
+         ffff880000000004 1001500 C Ci:1:005:0 0 32 = 2003{name}\n\
+         ffff880000000009 3000000 S Co:1:005:0 s 40 55 1234 5678 0000 0\n\
+         ffff880000000009 3000100 C Co:1:005:0 0 0\n\
+         ffff88000000000a 3000200 S Bi:1:005:1 -115 13 <\n\
+         ffff88000000000a 3001100 C Bi:1:005:1 -108 0\n\
+         ffff88000000000e 4000000 S Ci:1:006:0 s 80 06 0100 0000 0012 18 <\n\
+         ffff88000000000e 4000100 C Ci:1:006:0 0 18 = 12010002 00000040 edfee0be 00000102 0301\n"
+    )
+}
+
+#[test]
+fn no_profile_is_written_that_does_nothing_and_none_that_names_a_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, out) = (folder.path().join("log.txt"), folder.path().join("feed:beef"));
+    fs::write(&log, by_control_request()).unwrap();
+    let (log, file) = (log.to_str().unwrap(), out.to_str().unwrap());
+    for format in ["usb-modeswitch", "configpack", "openwrt"] {
+        let run = stickshift(&["learn", log, "--format", format, "-o", file]);
+        assert_eq!(run.status.code(), Some(2), "{format}: {}", text(&run.stderr));
+        assert!(text(&run.stderr).contains("control request") && !out.exists(), "{}", text(&run.stderr));
+    }
+    let run = stickshift(&["learn", log, "--format", "native", "-o", file]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert!(fs::read_to_string(&out).unwrap().contains("40553412"));
+    for arguments in
+        [&["learn", log][..], &["inspect", log], &["learn", log, "--json"], &["profile", "show", file]]
+    {
+        let run = stickshift(arguments);
+        let said = text(&run.stdout) + &text(&run.stderr);
+        assert!(run.status.success() && !said.contains("8677230"), "{arguments:?}: {said}");
+    }
+    assert!(!fs::read_to_string(&out).unwrap().contains("8677230"));
+}

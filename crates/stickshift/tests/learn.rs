@@ -366,7 +366,135 @@ fn what_was_tried_long_before_is_ranked_lower() {
     assert_eq!(candidates.len(), 2);
     assert!(candidates[0].parameters.as_ref().unwrap().has(Method::HuaweiNew));
     assert!(candidates[1].parameters.as_ref().unwrap().has(Method::StandardEject));
-    assert!(candidates[0].score >= 90 && candidates[1].score < candidates[0].score - 15);
+    // The eject may have been needed before it, and the profile does not send it.
+    assert!((60..80).contains(&candidates[0].score) && candidates[1].score < candidates[0].score - 15);
+    assert!(
+        candidates[0]
+            .evidence
+            .iter()
+            .any(|e| e.contains("it got command 1b0000000200") && e.contains("leaves out"))
+    );
+}
+
+/// A stick to which all of this is sent before it leaves, and what comes in its place.
+fn sent_before_it_left(after: UsbId, class: [u8; 3], what: impl FnOnce(&mut Scene)) -> Lesson {
+    scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        what(s);
+        s.leave(5, 1, Leave::Hub);
+        s.come(6, 1, after, &[configuration(1, &[class])]);
+    })
+}
+
+fn best(lesson: &Lesson) -> (&'static str, String) {
+    let candidate = &lesson.switches[0].candidates[0];
+    (candidate.sureness(), candidate.evidence.join("\n"))
+}
+
+#[test]
+fn everything_that_was_sent_is_in_the_profile_or_named() {
+    let linux = [0x11, 6, 0x20, 0, 0, 1, 1, 0, 1, 0];
+    let two = sent_before_it_left(AFTER, VENDOR, |s| {
+        s.out(5, 3, 1, &cbw(7, &[0xe1, 2, 3, 4, 5, 6]));
+        s.status(5, 0x81, [7, 0xaa, 0xbb, 0xcc]);
+        s.out(5, 3, 1, &cbw(8, &linux));
+    });
+    let said = profile(&two);
+    assert!(said.contains("06e10203040506") && said.contains("MessageContent2="), "{said}");
+    let alone = &two.switches[0].candidates[1];
+    assert!(alone.parameters.as_ref().unwrap().has(Method::HuaweiNew) && alone.score < 80);
+
+    for what in [
+        &|s: &mut Scene| (1..=4).for_each(|n| s.out(5, 3, 1, &cbw(n, &[0xe1, n]))),
+        &|s: &mut Scene| {
+            s.control(5, [0x40, 0x0b, 1, 0, 0, 0, 0, 0], &[], &[]);
+            s.out(5, 3, 1, &cbw(1, &[0xe1, 1]));
+        },
+        &|s: &mut Scene| {
+            s.out(5, 3, 1, &cbw(1, &[0xe1, 1]));
+            s.control(5, [0x40, 0x0b, 1, 0, 0, 0, 0, 0], &[], &[]);
+        },
+    ] as [&dyn Fn(&mut Scene); 3]
+    {
+        let lesson = sent_before_it_left(AFTER, VENDOR, what);
+        let (sureness, evidence) = best(&lesson);
+        assert!(sureness != "sure" && evidence.contains("which this leaves out"), "{sureness}: {evidence}");
+    }
+
+    let configured = sent_before_it_left(AFTER, VENDOR, |s| {
+        s.out(5, 3, 1, &cbw(8, &linux));
+        s.control(5, [0, 9, 2, 0, 0, 0, 0, 0], &[], &[]);
+    });
+    assert!(profile(&configured).contains("HuaweiNewMode=1 Configuration=2"), "{}", profile(&configured));
+}
+
+#[test]
+fn what_no_profile_can_say_becomes_none() {
+    let with_data = sent_before_it_left(AFTER, VENDOR, |s| {
+        let mut command = cbw(7, &[0xff, 2]);
+        command[8] = 16;
+        s.out(5, 3, 1, &command);
+        s.out(5, 3, 1, b"ABCDEFGHIJKLMNOP");
+    });
+    let candidate = &with_data.switches[0].candidates[0];
+    assert_eq!(candidate.parameters, None);
+    assert!(candidate.what.contains("16 bytes of data"), "{}", candidate.what);
+
+    let mut scene = Scene::default();
+    scene.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+    scene.routine(5);
+    scene.out(5, 3, 1, &[0x42; 40]);
+    scene.leave(5, 1, Leave::Hub);
+    scene.come(6, 1, AFTER, &[configuration(1, &[VENDOR])]);
+    let cut = lesson(&text(&scene.frames));
+    assert_eq!(cut.switches[0].candidates[0].parameters, None);
+    assert!(cut.remarks[0].contains("32 bytes"), "{:?}", cut.remarks);
+    let whole = lesson(&pcap(&usbmon(&scene.frames, 64, LITTLE), 220, LITTLE, false));
+    assert!(profile(&whole).contains(&"42".repeat(40)), "{}", profile(&whole));
+}
+
+#[test]
+fn another_device_at_the_port_is_no_switch() {
+    let eject = |s: &mut Scene| s.out(5, 3, 1, &cbw(7, &[0x1b, 0, 0, 0, 2, 0]));
+    let other = UsbId::new(0x046d, 0xc077);
+    let mouse = sent_before_it_left(other, [3, 1, 2], eject);
+    assert_eq!(mouse.switches, []);
+    assert!(
+        mouse.nothing[0].contains("046d:c077") && mouse.nothing[0].contains("unplugged"),
+        "{:?}",
+        mouse.nothing
+    );
+    assert_eq!(sent_before_it_left(other, VENDOR, eject).switches[0].target, Some(other));
+    assert_eq!(sent_before_it_left(AFTER, [3, 1, 2], eject).switches[0].target, Some(AFTER));
+}
+
+#[test]
+fn sonys_request_and_the_configuration_after_it_are_one_profile() {
+    let lesson = scene_of(|s| {
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.routine(5);
+        s.control(5, [0xc0, 0x11, 2, 0, 0, 0, 3, 0], &[], &[0; 3]);
+        s.leave(5, 1, Leave::Hub);
+        s.come(5, 1, BEFORE, &[configuration(1, &[STORAGE])]);
+        s.control(5, [0xc0, 0x11, 2, 0, 0, 0, 3, 0], &[], &[0; 3]);
+        s.leave(5, 1, Leave::Hub);
+        s.come(7, 1, AFTER, &[configuration(1, &[VENDOR]), configuration(2, &[VENDOR])]);
+        s.control(7, [0, 9, 2, 0, 0, 0, 0, 0], &[], &[]);
+    });
+    assert_eq!(lesson.switches.len(), 1, "{:#?}", lesson.switches);
+    let expected = "1234:0001 TargetVendor=0x1234 TargetProduct=0x0002 SonyMode=1 Configuration=2";
+    assert_eq!(profile(&lesson), expected);
+}
+
+#[test]
+fn a_part_of_a_method_is_told() {
+    let lesson = sent_before_it_left(AFTER, VENDOR, |s| {
+        s.control(5, [0x40, 4, 0, 0, 0, 0, 16, 0], &[5, 0x8c, 4, 8], &[]);
+    });
+    assert!(profile(&lesson).contains("QisdaMode=1"));
+    let (_, evidence) = best(&lesson);
+    assert!(evidence.contains("holds 4 of the 16 bytes"), "{evidence}");
 }
 
 #[test]
@@ -397,6 +525,26 @@ fn nothing_to_learn_says_why() {
         s.leave(5, 1, Leave::Hub);
     });
     assert!(unplugged.contains("receiving only what every system sends"), "{unplugged}");
+    let rare = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.routine(5);
+        s.control(5, [1, 11, 1, 0, 0, 0, 0, 0], &[], &[]);
+        s.out(5, 3, 1, &[]);
+        s.leave(5, 1, Leave::Hub);
+    });
+    assert!(!rare.contains("every system sends to a disk"), "{rare}");
+    assert!(rare.contains("1 set interface") && rare.contains("1 zero-length write"), "{rare}");
+    let long_before = why(&|s| {
+        s.come(5, 1, BEFORE, &disk);
+        s.out(5, 3, 1, &cbw(7, &[0x1b, 0, 0, 0, 2, 0]));
+        s.status(5, 0x81, [7, 0xaa, 0xbb, 0xcc]);
+        s.wait(60_000);
+        s.leave(5, 1, Leave::Hub);
+    });
+    assert!(
+        long_before.contains("(eject)") && !long_before.contains("every system sends to"),
+        "{long_before}"
+    );
     let unchanged = why(&|s| {
         s.come(5, 1, BEFORE, &disk);
         s.routine(5);

@@ -151,7 +151,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             REFUSED,
         ),
         ErrorKind::NothingToLearn => (
-            "the capture does not show a stick that was switched",
+            "the capture does not show a switch that a profile can repeat",
             "start capturing on all buses before you plug the stick in, and stop when the modem appears",
             FAILED,
         ),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::learn::{self, Candidate, Lesson, Seen, Summary, Switch};
+use stickshift::mask;
 use stickshift::profile::formats::{Format, usb_modeswitch};
 use stickshift::profile::{Catalogue, Entry, Parameters};
 use stickshift::stick::UsbId;
@@ -158,9 +159,16 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
             ErrorKind::NothingToLearn,
             match wanted {
                 Some(id) => format!("the capture shows no switch of {id} that a profile can say"),
-                None => "what switches the stick is nothing that a profile can say".to_owned(),
+                None => {
+                    let best = lesson.switches.iter().find_map(|s| s.candidates.first());
+                    let what = best.map_or(String::new(), |c| format!(": {}", c.what));
+                    format!("what switches the stick is nothing that a profile can say{what}")
+                }
             },
-        ));
+        )
+        .detail(Detail::NextStep(
+            "`stickshift learn CAPTURE` shows what was sent, and whether the capture cut it: then capture again with every byte",
+        )));
     }
     Ok(entries)
 }
@@ -444,8 +452,8 @@ impl DeviceReport {
             address: format!("{}.{}", seen.bus, seen.address),
             port: seen.port,
             id: seen.id.map(|id| id.to_string()),
-            text: texts.join(" "),
-            scsi: scsi.trim().to_owned(),
+            text: mask::text(&texts.join(" ")),
+            scsi: mask::text(scsi.trim()),
             what: seen.what.clone(),
             packets: seen.packets,
             from: seconds(seen.times_ns.0),

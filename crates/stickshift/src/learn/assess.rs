@@ -1,10 +1,11 @@
 //! Who was who: which device left, which came in its place, and what explains it best.
 
 use crate::learn::device::{Device, Gone};
+use crate::learn::merge;
 use crate::learn::observe::Learner;
-use crate::learn::reading::{Reading, readings};
+use crate::learn::reading::{Reading, left_out, readings};
 use crate::learn::sent::{Answer, Sent, span};
-use crate::learn::{Candidate, Lesson, Summary, Switch};
+use crate::learn::{Candidate, Lesson, Summary, Switch, nothing};
 use crate::profile::{Attributes, Catalogue, Parameters};
 use crate::wire::pcap::{Capture, End};
 
@@ -18,6 +19,8 @@ const LATE: u64 = 40_000_000_000;
 const OVERLAP: u64 = 3_000_000_000;
 /// Most candidates of one switch.
 const MAX_CANDIDATES: usize = 6;
+/// The most that an explanation gets which leaves something out: it is not sure.
+const UNSURE: i32 = 79;
 
 pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     let capture = Summary {
@@ -36,12 +39,12 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     };
     let mut switches = assessor.switches();
     switches.sort_by_key(|s| std::cmp::Reverse(s.candidates.first().map_or(0, |c| c.score)));
-    let switches = together(switches);
+    let switches = merge::together(merge::one_of_two(switches));
     let mut nothing = assessor.nothing;
     if !switches.is_empty() {
         nothing.clear();
     } else if nothing.is_empty() {
-        nothing.push(nobody(learner, &capture));
+        nothing.push(nothing::nobody(learner, &capture));
     }
     let mut remarks = Vec::new();
     match &capture.end {
@@ -53,8 +56,12 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
         }
         End::Open | End::Whole => {}
     }
+    let how = nothing::how_to_capture(learner.format());
     if learner.devices.iter().any(|d| d.cut > 0) {
-        remarks.push("the capture cuts packets so short that SCSI commands are not whole: capture again with a larger snapshot length".to_owned());
+        remarks.push(format!("the capture cuts packets so short that SCSI commands are not whole: {how}"));
+    }
+    if learner.devices.iter().any(|d| d.sent.iter().any(Sent::is_cut)) {
+        remarks.push(format!("the capture holds a part of a message only: {how}"));
     }
     if learner.too_many {
         remarks.push("too many devices in the capture: the last ones were not examined".to_owned());
@@ -62,44 +69,6 @@ pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     let start = learner.start_ns();
     let devices = learner.devices.iter().map(|d| d.seen(start)).collect();
     Lesson { capture, devices, switches, nothing, remarks }
-}
-
-/// The same switch, seen several times, is one: the surest stands for all.
-fn together(switches: Vec<Switch>) -> Vec<Switch> {
-    let mut found: Vec<Switch> = Vec::new();
-    for switch in switches {
-        let best = |s: &Switch| s.candidates.first().and_then(|c| c.parameters.clone());
-        let known = found.iter_mut().find(|f| {
-            (f.id, f.target) == (switch.id, switch.target) && best(f) == best(&switch) && f.id.is_some()
-        });
-        match known {
-            Some(known) => known.times += 1,
-            None => found.push(switch),
-        }
-    }
-    found
-}
-
-/// Why there is nothing when no install disk was even seen.
-fn nobody(learner: &Learner, capture: &Summary) -> String {
-    let there = || learner.devices.iter().filter(|d| !d.is_hub && d.address != 0);
-    if learner.packets() == 0 {
-        return match capture.facts.link_types.as_slice() {
-            [] => "there is no USB packet in the capture".to_owned(),
-            types => {
-                let types: Vec<String> = types.iter().map(u32::to_string).collect();
-                format!("there is no USB packet in the capture (link type {})", types.join(", "))
-            }
-        };
-    }
-    if there().next().is_none() {
-        return "nothing but hubs was on the captured bus: the stick is on another one".to_owned();
-    }
-    let names: Vec<String> = there().take(4).map(|d| format!("{}, {}", d.name(), d.what())).collect();
-    format!(
-        "no device was ever an install disk ({}): the capture begins after the switch, or on another bus",
-        names.join("; ")
-    )
 }
 
 struct Assessor<'a> {
@@ -173,7 +142,7 @@ impl Assessor<'_> {
                 (Some(a), Some(b)) => Some(a.vendor == b.vendor),
                 _ => None,
             };
-            if a.bus != b.bus && vendor != Some(true) {
+            if (a.bus != b.bus && vendor != Some(true)) || !is_plausible(a, b) {
                 return None;
             }
             // By frames, not by times: captures were pasted together before.
@@ -199,6 +168,16 @@ impl Assessor<'_> {
             (Some(_), Some(b)) if unchanged(device, b) => {
                 self.came_back(&case, b);
                 Vec::new()
+            }
+            (Some(gone), None) if self.stranger(device, gone).is_some() => {
+                let stranger = self.stranger(device, gone).map(|b| format!("{}, {}", b.name(), b.what()));
+                self.nothing.push(format!(
+                    "{} was unplugged ({}): what was plugged in at its port then is another device ({})",
+                    device.name(),
+                    self.at(gone.number, gone.time_ns),
+                    stranger.unwrap_or_default()
+                ));
+                return None;
             }
             // A modem that is unplugged, or a disk that is a modem already: nobody switched it.
             (Some(_), None) if !device.is_only_storage() => Vec::new(),
@@ -276,11 +255,12 @@ impl Assessor<'_> {
         if is_last {
             score += 10;
         } else {
-            score -= 15;
+            score -= 25;
             let later = sent.len() - 1 - last_used;
             evidence.push(format!("{later} more commands that no system sends on its own followed"));
         }
         score += if case.device.is_storage() { 5 } else { -15 };
+        let parameters = reading.parameters.map(|p| self.with_configuration(p, case, last, &mut evidence));
         evidence.push(format!(
             "{}: it leaves, {} after that ({})",
             self.at(gone.number, gone.time_ns),
@@ -293,13 +273,57 @@ impl Assessor<'_> {
             score -= 15;
             evidence.push("nothing says that it was more than a disk".to_owned());
         }
-        let parameters = reading.parameters.map(|p| with_target(p, case));
+        evidence.extend(reading.note);
+        let parameters = parameters.map(|p| with_target(p, case));
+        let mut is_known = false;
         if let Some(parameters) = &parameters {
-            evidence.extend(self.known(case.device, parameters, &mut score));
+            let known = self.known(case.device, parameters, &mut score);
+            is_known = known.as_ref().is_some_and(|(_, same)| *same);
+            evidence.extend(known.map(|(said, _)| said));
         } else {
-            score -= 20;
+            score -= 10;
+        }
+        let whole = self.is_whole(&sent[..last_used], sent, &reading.used, &mut evidence);
+        if !is_known && !whole {
+            score = (score - 20).min(UNSURE);
+        } else if !is_last {
+            score = score.min(UNSURE);
         }
         Candidate { parameters, what: reading.what, score: score.clamp(0, 100) as u8, evidence }
+    }
+
+    /// The parameters with a configuration that was selected after the last message and before the stick left.
+    fn with_configuration(
+        &self,
+        parameters: Parameters,
+        case: &Case<'_>,
+        last: &Sent,
+        evidence: &mut Vec<String>,
+    ) -> Parameters {
+        let selected = &case.device.selected;
+        let later = selected.last().filter(|s| s.0 > last.number && s.2 != 0);
+        let Some((number, time_ns, value)) = later.filter(|s| selected.first().is_none_or(|f| f.2 != s.2))
+        else {
+            return parameters;
+        };
+        evidence.push(format!("{}: configuration {value} is selected", self.at(*number, *time_ns)));
+        Parameters { configuration: Some(*value), ..parameters }
+    }
+
+    /// Whether a profile sends everything that may have mattered; what it leaves out becomes evidence against it.
+    fn is_whole(&self, before: &[&Sent], sent: &[&Sent], used: &[usize], evidence: &mut Vec<String>) -> bool {
+        /// Those that are told one by one.
+        const TOLD: usize = 4;
+        let used: Vec<&Sent> = used.iter().map(|at| sent[*at]).collect();
+        let out = left_out(before, &used);
+        for s in out.iter().take(TOLD) {
+            let (at, words, answer) = (self.at(s.number, s.time_ns), s.words(), s.answer_words());
+            evidence.push(format!("{at}: it got {words} before, which this leaves out; {answer}"));
+        }
+        if out.len() > TOLD {
+            evidence.push(format!("{} more that were sent before are left out", out.len() - TOLD));
+        }
+        out.iter().all(|s| s.is_refused())
     }
 
     /// Nothing but routine was sent, and the last of it was never answered.
@@ -366,9 +390,12 @@ impl Assessor<'_> {
         let mut parameters = Parameters { configuration: Some(value), ..Parameters::default() };
         // Sony's stick takes its request twice, and the new configuration after that.
         let sent: Vec<&Sent> = device.sent.iter().filter(|s| s.time_ns <= time_ns).collect();
+        let mut used = Vec::new();
         if let Some(before) = readings(&sent).into_iter().find(|r| r.known)
             && let Some(p) = before.parameters
         {
+            used.clone_from(&before.used);
+            evidence.extend(before.note);
             for at in &before.used {
                 let s = sent[*at];
                 evidence.push(format!(
@@ -382,7 +409,12 @@ impl Assessor<'_> {
             parameters.target_class = device.class();
         }
         evidence.extend(ignored(device));
-        evidence.extend(self.known(device, &parameters, &mut score));
+        let known = self.known(device, &parameters, &mut score);
+        let is_known = known.as_ref().is_some_and(|(_, same)| *same);
+        evidence.extend(known.map(|(said, _)| said));
+        if !self.is_whole(&sent, &sent, &used, &mut evidence) && !is_known {
+            score = (score - 20).min(UNSURE);
+        }
         Some(Candidate::of(parameters, score, evidence))
     }
 
@@ -420,17 +452,17 @@ impl Assessor<'_> {
             - i32::from(self.learner.span_ns() == 0) * 15
     }
 
-    /// What the built-in profile for these ids says.
-    fn known(&self, device: &Device, parameters: &Parameters, score: &mut i32) -> Option<String> {
+    /// What the built-in profile for these ids says, and whether it is the same.
+    fn known(&self, device: &Device, parameters: &Parameters, score: &mut i32) -> Option<(String, bool)> {
         let id = device.id()?;
         let attributes = device.seen(self.start_ns).attributes();
         let attributes = Attributes { serial: None, ..attributes };
         let entry = Catalogue::builtin().choose(id, &attributes).chosen?.entry;
         if same_action(&entry.parameters, parameters) {
             *score += 5;
-            return Some(format!("the built-in profile for {id} says the same"));
+            return Some((format!("the built-in profile for {id} says the same"), true));
         }
-        Some(format!("the built-in profile for {id} says {}", entry.parameters.summary()))
+        Some((format!("the built-in profile for {id} says {}", entry.parameters.summary()), false))
     }
 
     fn who(&self, device: &Device) -> String {
@@ -459,24 +491,26 @@ impl Assessor<'_> {
         if !device.is_storage() || (case.gone.is_some() && case.after.is_some_and(|b| unchanged(device, b))) {
             return;
         }
-        let name = device.name();
-        let sent = device.sent.back();
-        self.nothing.push(match (case.gone, sent) {
-            (Some(gone), _) => format!(
-                "{name} left ({}, {}) after receiving only what every system sends: it was unplugged, or it switches on its own",
-                self.at(gone.number, gone.time_ns),
-                gone.why
-            ),
-            (None, Some(sent)) => format!(
-                "{name} is there until the end and never disconnects; the last it got was {} ({})",
-                sent.words(),
-                self.at(sent.number, sent.time_ns)
-            ),
-            (None, None) => format!(
-                "{name} is there until the end and never disconnects; it got only what every system sends to a disk"
-            ),
-        });
+        self.nothing.push(nothing::of(device, case.gone, &|number, time_ns| self.at(number, time_ns)));
     }
+
+    /// The device that was plugged in where one that left had been, and is nothing that a stick becomes.
+    fn stranger(&self, device: &Device, gone: Gone) -> Option<&Device> {
+        let came = |b: &&Device| {
+            let after = b.first.0 > device.first.0 && b.first.1 <= gone.time_ns.saturating_add(RETURN);
+            after && device.port.is_some() && (b.bus, b.port) == (device.bus, device.port)
+        };
+        self.learner.devices.iter().find(came).filter(|b| !is_plausible(device, b))
+    }
+}
+
+/// Whether one device may be what another one becomes: it is of the same vendor, or it is a modem or a network card.
+fn is_plausible(before: &Device, after: &Device) -> bool {
+    let same_vendor = match (before.descriptor, after.descriptor) {
+        (Some(a), Some(b)) => a.vendor == b.vendor,
+        _ => true,
+    };
+    same_vendor || after.may_be_modem()
 }
 
 /// Whether a stick came back as what it was.

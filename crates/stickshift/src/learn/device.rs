@@ -46,6 +46,10 @@ pub(super) struct Device {
     pub(super) last_routine: Option<Sent>,
     /// Data bytes that the last command still takes.
     pub(super) data_out: u32,
+    /// The endpoint that commands go to.
+    pub(super) commands_to: Option<u8>,
+    /// Transfers to it of which the capture holds no byte.
+    pub(super) unseen: u64,
     /// The tag whose status is awaited, and whether it is of `last_routine`.
     pub(super) awaited: Option<([u8; 4], bool)>,
     pub(super) inquiry: bool,
@@ -96,6 +100,8 @@ impl Device {
             routine: Vec::new(),
             last_routine: None,
             data_out: 0,
+            commands_to: None,
+            unseen: 0,
             awaited: None,
             inquiry: false,
             last_tag: 0,
@@ -178,6 +184,13 @@ impl Device {
     pub(super) fn is_only_storage(&self) -> bool {
         let interfaces = self.active_interfaces();
         if interfaces.is_empty() { self.commands > 0 } else { interfaces.iter().all(|i| i.class[0] == 8) }
+    }
+
+    /// Whether it may be what a stick becomes: a modem or a network card, or of unknown kind.
+    pub(super) fn may_be_modem(&self) -> bool {
+        let interfaces = self.active_interfaces();
+        let fits = |i: &Interface| matches!(i.class, [2 | 0x0a | 0xef | 0xff, ..] | [0xe0, 1, 3]);
+        interfaces.is_empty() || interfaces.iter().any(fits)
     }
 
     /// The class that usb_modeswitch compares: of the device, or of its first interface.

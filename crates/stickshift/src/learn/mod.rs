@@ -19,6 +19,8 @@
 
 mod assess;
 mod device;
+mod merge;
+mod nothing;
 mod observe;
 mod reading;
 mod routine;
@@ -26,6 +28,7 @@ mod sent;
 
 use crate::error::Result;
 use crate::event::Session;
+use crate::mask;
 use crate::profile::{Attributes, Catalogue, Entry, Key, Parameters, Scsi};
 use crate::stick::UsbId;
 use crate::wire::pcap::{Capture, End, Facts, Format};
@@ -143,7 +146,8 @@ impl Lesson {
     pub fn entry(&self, switch: &Switch, id: UsbId) -> Option<Entry> {
         let parameters = switch.candidates.first()?.parameters.clone()?;
         let seen = &self.devices[switch.before];
-        let texts = seen.texts.iter().flatten().map(|t| t.trim()).collect::<Vec<_>>().join(" ");
+        // A name goes into files that are passed on.
+        let texts = mask::text(&seen.texts.iter().flatten().map(|t| t.trim()).collect::<Vec<_>>().join(" "));
         let known = Catalogue::builtin().choose(id, &seen.attributes()).chosen.map(|c| c.entry);
         let (key, name) = match known {
             Some(entry) if entry.name.is_empty() => (entry.key, texts),

@@ -4,6 +4,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::learn::device::{Device, Gone};
 use crate::learn::sent::{Answer, Sent, What};
 use crate::learn::{Lesson, assess, routine};
+use crate::profile::parameters::MAX_MESSAGE;
 use crate::wire::pcap::{Capture, Format, Packet, Phase, Pipe, Status};
 use crate::wire::scsi::{CommandBlock, CommandStatus};
 use crate::wire::usb::{DeviceDescriptor, parse_string};
@@ -127,7 +128,7 @@ impl Learner {
         device.last = (packet.number, packet.time_ns);
         match (packet.phase, packet.pipe) {
             (Phase::Submit, Pipe::Bulk | Pipe::Interrupt) => {
-                if packet.endpoint & 0x80 == 0 && !packet.data.is_empty() {
+                if packet.endpoint & 0x80 == 0 {
                     out(device, packet);
                 }
             }
@@ -376,7 +377,7 @@ impl Learner {
 
 fn sent(packet: &Packet<'_>, what: What, foreign: bool) -> Sent {
     let (number, time_ns, urb) = (packet.number, packet.time_ns, packet.id);
-    Sent { number, time_ns, what, answer: Answer::Never, answered_ns: None, foreign, urb }
+    Sent { number, time_ns, what, answer: Answer::Never, answered_ns: None, foreign, urb, data: 0 }
 }
 
 /// Bytes go to a bulk or interrupt endpoint.
@@ -388,16 +389,31 @@ fn out(device: &mut Device, packet: &Packet<'_>) {
     }
     if device.data_out > 0 {
         device.data_out = device.data_out.saturating_sub(packet.length);
+        if let Some((_, false)) = device.awaited
+            && let Some(sent) = device.sent.back_mut()
+        {
+            sent.data += u64::from(packet.length);
+        }
         return;
     }
-    // A modem's payload: AT commands, frames, packets.
-    let payload = packet.length > 64 || packet.data.starts_with(b"AT") || packet.data.starts_with(b"at");
+    if packet.data.is_empty() {
+        match packet.length {
+            0 => device.count_routine("zero-length write"),
+            _ => device.unseen += 1,
+        }
+        return;
+    }
+    // A modem's payload: AT commands, frames, packets. A disk gets nothing of the kind where its commands go.
+    let longest = if device.commands_to == Some(packet.endpoint) { MAX_MESSAGE } else { 64 };
+    let payload =
+        packet.length as usize > longest || packet.data.starts_with(b"AT") || packet.data.starts_with(b"at");
     if payload {
         return device.count_routine("data");
     }
     let what = What::Raw {
         endpoint: packet.endpoint,
         interrupt: packet.pipe == Pipe::Interrupt,
+        length: packet.length,
         data: packet.data.to_vec(),
     };
     device.remember(sent(packet, what, false));
@@ -406,6 +422,7 @@ fn out(device: &mut Device, packet: &Packet<'_>) {
 /// A command block wrapper goes to a disk.
 fn command(device: &mut Device, packet: &Packet<'_>) {
     device.commands += 1;
+    device.commands_to = Some(packet.endpoint);
     let Some(block) = CommandBlock::parse(packet.data) else {
         device.cut += 1;
         device.remember(sent(packet, What::CutCommand, false));

@@ -1,5 +1,6 @@
 //! From what was sent to what it means: a named method where it is one, raw messages otherwise.
 
+use crate::learn::routine;
 use crate::learn::sent::{Sent, What};
 use crate::profile::methods::Request;
 use crate::profile::{Method, Parameters, Sends};
@@ -23,6 +24,8 @@ pub(super) struct Reading {
     pub(super) known: bool,
     /// Which of the transfers it explains, ascending. Never empty.
     pub(super) used: Vec<usize>,
+    /// What the profile sends that the capture does not hold: one lower-case sentence.
+    pub(super) note: Option<String>,
 }
 
 /// The readings of what was sent, those of the latest transfers first. No two are the same.
@@ -35,11 +38,12 @@ pub(super) fn readings(sent: &[&Sent]) -> Vec<Reading> {
             start -= 1;
         }
         for end in (start..burst_end).rev() {
-            let Some(mut reading) = read(&sent[start..=end]) else { continue };
-            reading.used.iter_mut().for_each(|i| *i += start);
-            let told = found.iter().any(|f| f.parameters == reading.parameters && f.parameters.is_some());
-            if !told && found.len() < MAX_READINGS {
-                found.push(reading);
+            for mut reading in read(&sent[start..=end]) {
+                reading.used.iter_mut().for_each(|i| *i += start);
+                let told = found.iter().any(|f| f.parameters == reading.parameters && f.parameters.is_some());
+                if !told && found.len() < MAX_READINGS {
+                    found.push(reading);
+                }
             }
         }
         burst_end = start;
@@ -51,26 +55,106 @@ fn end_of(sent: &Sent) -> u64 {
     sent.answered_ns.unwrap_or(sent.time_ns)
 }
 
-/// What the last transfer of a burst means, with the ones before it that belong to it.
-fn read(burst: &[&Sent]) -> Option<Reading> {
-    let (last, before) = burst.split_last()?;
+/// Those that a reading of `used` leaves out. A repetition of one that it explains is none of them.
+pub(super) fn left_out<'s>(sent: &[&'s Sent], used: &[&Sent]) -> Vec<&'s Sent> {
+    let mut found: Vec<&Sent> = Vec::new();
+    for one in sent {
+        let is_told = |known: &&Sent| known.same(one);
+        if !used.iter().any(is_told) && !found.iter().any(is_told) {
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// What the last transfer of a burst means, with the ones before it that belong to it: everything first, where a profile can say it.
+fn read(burst: &[&Sent]) -> Vec<Reading> {
+    let Some((last, before)) = burst.split_last() else { return Vec::new() };
     match &last.what {
-        What::Command(command) => Some(command_reading(burst, command)),
-        What::CutCommand => Some(Reading {
-            parameters: None,
-            what: "a SCSI command that the capture cuts off".to_owned(),
-            known: false,
-            used: vec![before.len()],
-        }),
-        What::Control { setup, .. } => Some(control_reading(burst, setup)),
-        What::Raw { endpoint, interrupt, .. } => Some(raw_reading(burst, *endpoint, *interrupt)),
+        What::Command(_) if last.data > 0 => {
+            let what = format!(
+                "a SCSI command with {} bytes of data, which no profile can say: usb_modeswitch waits for the answer before it sends more",
+                last.data
+            );
+            vec![unsaid(what, before.len())]
+        }
+        What::Command(command) => {
+            let reading = command_reading(burst, command);
+            let is_all = left_out(burst, &at(burst, &reading.used)).is_empty();
+            let all = if is_all { None } else { all_commands(burst) };
+            all.into_iter().chain([reading]).collect()
+        }
+        What::CutCommand => {
+            vec![unsaid("a SCSI command that the capture cuts off".to_owned(), before.len())]
+        }
+        What::Control { setup, .. } => vec![control_reading(burst, setup)],
+        What::Raw { endpoint, interrupt, .. } => vec![raw_reading(burst, *endpoint, *interrupt)],
     }
 }
 
-fn named(method: Method, used: Vec<usize>) -> Reading {
+fn at<'s>(burst: &[&'s Sent], places: &[usize]) -> Vec<&'s Sent> {
+    places.iter().map(|place| burst[*place]).collect()
+}
+
+/// Something that no profile can say.
+fn unsaid(what: String, at: usize) -> Reading {
+    Reading { parameters: None, what, known: false, used: vec![at], note: None }
+}
+
+fn named(method: Method, burst: &[&Sent], used: Vec<usize>) -> Reading {
     let mut parameters = Parameters::default();
     parameters.turn_on(method);
-    Reading { what: parameters.summary(), parameters: Some(parameters), known: true, used }
+    let note = partly(method, burst, &used);
+    Reading { what: parameters.summary(), parameters: Some(parameters), known: true, used, note }
+}
+
+/// What of a method the capture does not hold.
+fn partly(method: Method, burst: &[&Sent], used: &[usize]) -> Option<String> {
+    let seen = |is: &dyn Fn(&Sent) -> bool| used.iter().any(|at| is(burst[*at]));
+    let name = method.name();
+    let of_request = |request: &Request| {
+        let held = used.iter().filter_map(|at| match &burst[*at].what {
+            What::Control { setup, data } if setup[..2] == request.setup[..2] => Some(data.len()),
+            _ => None,
+        });
+        held.max().filter(|held| *held < request.data.len()).map(|held| {
+            let all = request.data.len();
+            format!("the capture holds {held} of the {all} bytes of the request's data; the profile sends those of {name}")
+        })
+    };
+    let (held, all, what) = match method.sends() {
+        Sends::Commands(commands) if commands.len() > 4 => {
+            let has = |message: &&[u8; 31]| {
+                let wanted = CommandBlock::parse(&message[..]).map(|c| c.cdb);
+                seen(&|s| command_of(s).map(|c| c.cdb) == wanted)
+            };
+            (commands.iter().filter(has).count(), commands.len(), "commands")
+        }
+        Sends::Requests(requests) => {
+            if let Some(note) = requests.iter().find_map(of_request) {
+                return Some(note);
+            }
+            // What systems send too is not remembered.
+            let told = || requests.iter().filter(|r| routine::request(&r.setup).is_none());
+            let has = |request: &&Request| {
+                seen(&|s| matches!(&s.what, What::Control { setup, .. } if setup[..4] == request.setup[..4]))
+            };
+            (told().filter(has).count(), told().count(), "requests")
+        }
+        Sends::Dialogue(start, messages) => {
+            if let Some(note) = of_request(start) {
+                return Some(note);
+            }
+            let has = |(message, _): &&([u8; 8], u8)| {
+                seen(&|s| matches!(&s.what, What::Raw { data, .. } if data[..] == message[..]))
+            };
+            (messages.iter().filter(has).count(), messages.len(), "messages")
+        }
+        Sends::Commands(_) | Sends::Nothing => return None,
+    };
+    (held < all).then(|| {
+        format!("the capture holds {held} of the {all} {what} of {name}; the profile sends all of them")
+    })
 }
 
 fn command_of(sent: &Sent) -> Option<&CommandBlock> {
@@ -92,6 +176,40 @@ fn is_eject(command: &CommandBlock) -> bool {
     command.cdb[0] == 0x1b && command.cdb[1..4] == [0; 3] && command.cdb[4] & 3 == 2
 }
 
+/// The commands of a burst that are different ones.
+fn different(burst: &[&Sent], wanted: &dyn Fn(&CommandBlock) -> bool) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    for (at, sent) in burst.iter().enumerate() {
+        let fits = sent.data == 0 && command_of(sent).is_some_and(wanted);
+        if fits && !found.iter().any(|known| burst[*known].same(sent)) {
+            found.push(at);
+        }
+    }
+    found
+}
+
+/// Every command of a burst as a message, where there are not too many, in the order in which they were sent.
+fn all_commands(burst: &[&Sent]) -> Option<Reading> {
+    let used = different(burst, &|_| true);
+    let is_all = left_out(burst, &at(burst, &used)).is_empty();
+    (is_all && (2..=3).contains(&used.len())).then(|| messages(burst, used, Parameters::default()))
+}
+
+/// The commands at these places as messages.
+fn messages(burst: &[&Sent], used: Vec<usize>, mut parameters: Parameters) -> Reading {
+    let ejects =
+        |at: &&usize| parameters.has(Method::StandardEject) && command_of(burst[**at]).is_some_and(is_eject);
+    let commands: Vec<&CommandBlock> =
+        used.iter().filter(|at| !ejects(at)).filter_map(|at| command_of(burst[*at])).collect();
+    let last = commands.last().map_or("", |command| command.words());
+    for ((slot, command), number) in parameters.messages.iter_mut().zip(commands).zip(0..) {
+        *slot = normalised(command, number).to_vec();
+    }
+    let known = parameters.has(Method::StandardEject) || in_catalogue(&parameters.messages[0]);
+    let what = format!("{}, {last}", parameters.summary());
+    Reading { what, parameters: Some(parameters), known, used, note: None }
+}
+
 fn command_reading(burst: &[&Sent], command: &CommandBlock) -> Reading {
     let last = burst.len() - 1;
     let which = |wanted: &dyn Fn(&CommandBlock) -> bool| -> Vec<usize> {
@@ -99,23 +217,18 @@ fn command_reading(burst: &[&Sent], command: &CommandBlock) -> Reading {
         burst.iter().enumerate().filter_map(is).collect()
     };
     if let Some(method) = method_of(command) {
-        return named(method, vec![last]);
+        return named(method, burst, vec![last]);
     }
     if is_eject(command) {
-        return named(Method::StandardEject, which(&is_eject));
+        return named(Method::StandardEject, burst, which(&is_eject));
     }
     let cisco = which(&|c| c.cdb[0] == 0xfd);
     if command.cdb[0] == 0xfd && cisco.len() >= CISCO {
-        return named(Method::Cisco, cisco);
+        return named(Method::Cisco, burst, cisco);
     }
 
     // Different raw commands, without repetitions: the last three at most.
-    let mut raw: Vec<usize> = Vec::new();
-    for at in which(&|c| !is_eject(c) && method_of(c).is_none()) {
-        if !raw.iter().any(|known| burst[*known].same(burst[at])) {
-            raw.push(at);
-        }
-    }
+    let raw = different(burst, &|c| !is_eject(c) && method_of(c).is_none());
     let ejects = which(&is_eject);
     let mut parameters = Parameters::default();
     let mut used = ejects.clone();
@@ -126,21 +239,10 @@ fn command_reading(burst: &[&Sent], command: &CommandBlock) -> Reading {
     }
     used.sort_unstable();
     used.dedup();
-    let of_used = |at: &&usize| !ejects.contains(at);
-    let commands = used.iter().filter(of_used).filter_map(|at| command_of(burst[*at]));
-    for ((slot, command), number) in parameters.messages.iter_mut().zip(commands).zip(0..) {
-        *slot = normalised(command, number).to_vec();
-    }
     if !ejects.is_empty() {
         parameters.turn_on(Method::StandardEject);
     }
-    let known = !ejects.is_empty() || in_catalogue(&parameters.messages[0]);
-    Reading {
-        what: format!("{}, {}", parameters.summary(), command.words()),
-        parameters: Some(parameters),
-        known,
-        used,
-    }
+    messages(burst, used, parameters)
 }
 
 /// The message as usb_modeswitch's data writes it: everything as it was sent, the tag apart.
@@ -183,17 +285,16 @@ fn control_reading(burst: &[&Sent], setup: &[u8; 8]) -> Reading {
     let last = burst.len() - 1;
     if let Some(method) = method_of_request(burst[last]) {
         let used = (0..burst.len()).filter(|at| method_of_request(burst[*at]) == Some(method));
-        return named(method, used.collect());
+        return named(method, burst, used.collect());
     }
     let length = u16::from_le_bytes([setup[6], setup[7]]);
     if setup[0] & 0x80 == 0 && length > 0 {
-        let what = "a control request with data, which no profile can say".to_owned();
-        return Reading { parameters: None, what, known: false, used: vec![last] };
+        return unsaid("a control request with data, which no profile can say".to_owned(), last);
     }
     let parameters =
         Parameters { control_message: Some(*setup), ..Parameters::default() }.with_named_methods();
     let known = parameters.control_message.is_none();
-    Reading { what: parameters.summary(), parameters: Some(parameters), known, used: vec![last] }
+    Reading { what: parameters.summary(), parameters: Some(parameters), known, used: vec![last], note: None }
 }
 
 fn raw_reading(burst: &[&Sent], endpoint: u8, interrupt: bool) -> Reading {
@@ -201,13 +302,19 @@ fn raw_reading(burst: &[&Sent], endpoint: u8, interrupt: bool) -> Reading {
     // The dialogue of one cable goes on in interrupt transfers.
     let is_start = |sent: &&Sent| method_of_request(sent) == Some(Method::MobileAction);
     if interrupt && burst.iter().any(is_start) {
-        return named(Method::MobileAction, (0..burst.len()).collect());
+        return named(Method::MobileAction, burst, (0..burst.len()).collect());
+    }
+    if let What::Raw { length, data, .. } = &burst[last].what
+        && burst[last].is_cut()
+    {
+        let what = format!("a message of {length} bytes of which the capture holds {}", data.len());
+        return unsaid(what, last);
     }
     let mut parameters = Parameters { message_endpoint: Some(endpoint), ..Parameters::default() };
     let mut used: Vec<usize> = Vec::new();
     for (at, sent) in burst.iter().enumerate() {
         let here = matches!(&sent.what, What::Raw { endpoint: e, .. } if *e == endpoint);
-        if here && !used.iter().any(|known| burst[*known].same(sent)) {
+        if here && !sent.is_cut() && !used.iter().any(|known| burst[*known].same(sent)) {
             used.push(at);
         }
     }
@@ -220,5 +327,5 @@ fn raw_reading(burst: &[&Sent], endpoint: u8, interrupt: bool) -> Reading {
         }
     }
     let known = in_catalogue(&parameters.messages[0]);
-    Reading { what: parameters.summary(), parameters: Some(parameters), known, used }
+    Reading { what: parameters.summary(), parameters: Some(parameters), known, used, note: None }
 }

@@ -2,6 +2,18 @@
 
 use crate::wire::scsi::CommandBlock;
 
+/// Routine that some system or driver sends, not every one: it may have been what made a stick leave.
+pub(super) const NOT_EVERYWHERE: [&str; 8] = [
+    "set feature",
+    "set interface",
+    "HID settings",
+    "HID report",
+    "mode select",
+    "start stop unit",
+    "data",
+    "zero-length write",
+];
+
 /// The name of a SCSI command that storage drivers send, `None` when it is something else.
 pub(super) fn command(command: &CommandBlock) -> Option<&'static str> {
     let cdb = &command.cdb;

@@ -15,6 +15,8 @@ pub(super) struct Sent {
     pub(super) foreign: bool,
     /// The id of its transfer, to find the completion.
     pub(super) urb: u64,
+    /// Bytes that followed a command as its data.
+    pub(super) data: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +27,8 @@ pub(super) enum What {
     CutCommand,
     /// A control request.
     Control { setup: [u8; 8], data: Vec<u8> },
-    /// Bytes to a bulk or interrupt endpoint that are no wrapper.
-    Raw { endpoint: u8, interrupt: bool, data: Vec<u8> },
+    /// Bytes to a bulk or interrupt endpoint that are no wrapper: how many went out, and those that the capture holds.
+    Raw { endpoint: u8, interrupt: bool, length: u32, data: Vec<u8> },
 }
 
 /// What the device said to it.
@@ -49,13 +51,31 @@ impl Sent {
         }
     }
 
+    /// Whether the capture holds only a part of a message's bytes.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(&self.what, What::Raw { length, data, .. } if data.len() < *length as usize)
+    }
+
+    /// Whether the device said that it did not do it.
+    pub(super) fn is_refused(&self) -> bool {
+        match self.answer {
+            Answer::Came(status) => status != 0,
+            Answer::Failed(status) => status == Status::Stalled,
+            Answer::Never => false,
+        }
+    }
+
     /// What it is, in words, with its bytes.
     pub(super) fn words(&self) -> String {
         match &self.what {
             What::Command(command) => {
                 let length = usize::from(command.cdb_length).clamp(6, 16);
                 let length = if command.cdb_length == 0 { 10 } else { length };
-                format!("command {} ({})", hex::encode(&command.cdb[..length]), command.words())
+                let data = match self.data {
+                    0 => String::new(),
+                    n => format!(", with {n} bytes of data"),
+                };
+                format!("command {} ({}){data}", hex::encode(&command.cdb[..length]), command.words())
             }
             What::CutCommand => "a command that the capture cuts off".to_owned(),
             What::Control { setup, data } => {
@@ -69,8 +89,13 @@ impl Sent {
                     u16::from_le_bytes([i0, i1]),
                 )
             }
-            What::Raw { endpoint, data, .. } => {
-                format!("{} to endpoint {endpoint:02x}", hex::encode(&data[..data.len().min(40)]))
+            What::Raw { endpoint, length, data, .. } => {
+                let shown = &data[..data.len().min(40)];
+                let all = match *length as usize {
+                    length if length > shown.len() => format!(", {length} bytes in all"),
+                    _ => String::new(),
+                };
+                format!("{} to endpoint {endpoint:02x}{all}", hex::encode(shown))
             }
         }
     }
