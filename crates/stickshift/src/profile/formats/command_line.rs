@@ -166,6 +166,7 @@ pub(super) fn words(line: &str) -> Vec<String> {
 /// The options of a command line, without the program, as lines of a config text; and what they ask for that no profile says.
 pub(super) fn config_text(options: &[String]) -> (String, Vec<String>) {
     let mut text = Lines::default();
+    let mut given: Vec<Method> = Vec::new();
     let mut warnings = Vec::new();
     let mut rest = options.iter();
     while let Some(option) = rest.next() {
@@ -208,7 +209,14 @@ pub(super) fn config_text(options: &[String]) -> (String, Vec<String>) {
                 Some('R') => text.set("ResetUSB", "1"),
                 Some('W' | 'Q' | 'D' | 'n' | 'I' | 'h' | 'e' | 'j' | 't') => {}
                 _ => match c.and_then(|c| Method::ALL.into_iter().find(|m| m.letter() == c)) {
-                    Some(method) => text.set(method.name(), "1"),
+                    Some(method) => {
+                        if given.contains(&method) {
+                            let what = "usb_modeswitch then runs another method: write it once";
+                            warnings.push(format!("-{letter} stands twice, and {what}"));
+                        }
+                        given.push(method);
+                        text.set(method.name(), "1");
+                    }
                     None => warnings.push(format!("-{letter} is no option of usb_modeswitch, it is ignored")),
                 },
             }
@@ -360,6 +368,8 @@ mod tests {
         }
         let import = parse("usb_modeswitch -v 12d1 -p 1f01 -c /etc/x -Y").unwrap();
         assert_eq!(import.warnings.len(), 2);
+        let twice = parse("usb_modeswitch -v 12d1 -p 1f01 -J -J").unwrap().warnings;
+        assert!(twice[0].what.contains("write it once"), "{twice:?}");
         assert!(!looks_like("# Tools\nThis uses usb_modeswitch.\n"));
     }
 

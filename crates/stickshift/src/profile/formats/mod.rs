@@ -193,22 +193,37 @@ fn without_shell(text: &str) -> (String, Vec<(Key, usize)>) {
 /// # Errors
 /// `Usage` when the format cannot hold that many entries.
 pub fn export(entries: &[Entry], format: Format) -> Result<Export> {
-    // Rules of udev hold ids alone.
-    let has_requests =
-        matches!(format, Format::TplinkBin | Format::TplinkTable | Format::Native | Format::Udev);
-    if has_requests || entries.iter().all(|entry| entry.parameters.control_message.is_none()) {
-        return write(entries, format);
-    }
-    // A profile that only names the stick would look as if it switched it.
     let named: Vec<Entry> = entries.iter().map(with_request_named).collect();
-    let (kept, left_out): (Vec<Entry>, Vec<Entry>) = named.into_iter().partition(|entry| {
-        let rest = Parameters { control_message: None, ..entry.parameters.clone() };
-        rest.does_something() || rest.is_leave_alone()
-    });
+    let (left_out, kept): (Vec<&Entry>, Vec<&Entry>) =
+        named.iter().partition(|entry| cannot_act(&entry.parameters, format).is_some());
+    if left_out.is_empty() {
+        let has_requests = matches!(format, Format::TplinkBin | Format::TplinkTable | Format::Native);
+        return write(if has_requests { entries } else { &named }, format);
+    }
+    let kept: Vec<Entry> = kept.into_iter().cloned().collect();
     let mut export = if kept.is_empty() { Export::default() } else { write(&kept, format)? };
-    let why = "a raw control request is all that it sends, and only TP-Link's formats and stickshift's own have those";
-    export.losses.extend(left_out.iter().map(|entry| exchange::loss(entry, "entry", why)));
+    let lost = left_out.iter().filter_map(|entry| {
+        cannot_act(&entry.parameters, format).map(|why| exchange::loss(entry, "entry", why))
+    });
+    export.losses.extend(lost);
     Ok(export)
+}
+
+/// Why a profile would only look as if it switched the stick.
+fn cannot_act(parameters: &Parameters, format: Format) -> Option<&'static str> {
+    let of_usb_modeswitch = matches!(format, Format::UsbModeswitch | Format::Pack);
+    if of_usb_modeswitch && parameters.messages().any(|m| m.len() > usb_modeswitch::MAX_MESSAGE) {
+        return Some("usb_modeswitch reads no more than 1023 characters of a line, and its message has more");
+    }
+    if !(of_usb_modeswitch || format == Format::Openwrt) {
+        return None;
+    }
+    parameters.control_message?;
+    let rest = Parameters { control_message: None, ..parameters.clone() };
+    let acts = rest.does_something() || rest.is_leave_alone();
+    (!acts).then_some(
+        "a raw control request is all that it sends, and only TP-Link's formats and stickshift's own have those",
+    )
 }
 
 /// An entry with its raw control request under the name of a method, where that is one.

@@ -82,8 +82,8 @@ const OTHER_NAMES: [&str; 3] = ["DefaultVendor", "DefaultProduct", "InquireDevic
 /// Longest text that is read, in bytes. The largest real file has 600.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// What usb_modeswitch reads of a line.
-const LONGEST_LINE: usize = 1023;
+/// The longest message, in bytes, that stands in a line as usb_modeswitch reads it.
+pub(super) const MAX_MESSAGE: usize = (1023 - "MessageContent2=\"\"".len()) / 2;
 
 /// What a text said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -485,9 +485,6 @@ pub fn emit(entry: &Entry, with_ids: bool) -> (String, Vec<Loss>) {
             }
             other => loss(entry, other, "the format has no name for it"),
         });
-    }
-    if text.lines().any(|line| line.len() > LONGEST_LINE) {
-        losses.push(loss(entry, "message", "usb_modeswitch reads no more than 1023 characters of a line"));
     }
     if with_ids && !(entry.key.qualifiers.is_empty() && entry.key.id().is_some()) {
         let what = if entry.key.id().is_some() { "qualifiers" } else { "ids" };
