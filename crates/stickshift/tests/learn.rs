@@ -422,6 +422,16 @@ fn everything_that_was_sent_is_in_the_profile_or_named() {
         assert!(sureness != "sure" && evidence.contains("which this leaves out"), "{sureness}: {evidence}");
     }
 
+    // A refused one would end usb_modeswitch's work before the one that counts.
+    let refused = sent_before_it_left(AFTER, VENDOR, |s| {
+        s.out(5, 3, 1, &cbw(7, &[0xe1, 2, 3, 4, 5, 6]));
+        s.read(5, 0x81, 0, b"USBS\x07\xaa\xbb\xcc\0\0\0\0\x01");
+        s.out(5, 3, 1, &cbw(8, &linux));
+    });
+    let (sureness, evidence) = best(&refused);
+    assert!(sureness == "sure" && evidence.contains("with status 1"), "{sureness}: {evidence}");
+    assert!(profile(&refused).ends_with(" HuaweiNewMode=1"), "{}", profile(&refused));
+
     let configured = sent_before_it_left(AFTER, VENDOR, |s| {
         s.out(5, 3, 1, &cbw(8, &linux));
         s.control(5, [0, 9, 2, 0, 0, 0, 0, 0], &[], &[]);

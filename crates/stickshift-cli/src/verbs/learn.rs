@@ -162,7 +162,7 @@ fn entries(lesson: &Lesson, wanted: Option<UsbId>) -> Result<Vec<Entry>> {
                 None => {
                     let best = lesson.switches.iter().find_map(|s| s.candidates.first());
                     let what = best.map_or(String::new(), |c| format!(": {}", c.what));
-                    format!("what switches the stick is nothing that a profile can say{what}")
+                    format!("no profile can say what switches the stick{what}")
                 }
             },
         )

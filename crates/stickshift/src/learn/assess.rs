@@ -255,7 +255,7 @@ impl Assessor<'_> {
         if is_last {
             score += 10;
         } else {
-            score -= 25;
+            score -= 35;
             let later = sent.len() - 1 - last_used;
             evidence.push(format!("{later} more commands that no system sends on its own followed"));
         }
@@ -281,6 +281,7 @@ impl Assessor<'_> {
             is_known = known.as_ref().is_some_and(|(_, same)| *same);
             evidence.extend(known.map(|(said, _)| said));
         } else {
+            evidence.push("no profile can say this".to_owned());
             score -= 10;
         }
         let whole = self.is_whole(&sent[..last_used], sent, &reading.used, &mut evidence);

@@ -528,6 +528,8 @@ fn failed(device: &mut Device, packet: &Packet<'_>) {
         Status::Gone => "transfers end because the device is gone",
         Status::NoAnswer => "it does not answer on the wire any more",
         Status::Cancelled => "its transfers are taken back",
+        // Of a message, not of the answer to it: those are known by their ids.
+        Status::Stalled => return completed(device, packet),
         _ => return,
     };
     if device.awaited.is_none() {

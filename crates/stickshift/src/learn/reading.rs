@@ -73,14 +73,14 @@ fn read(burst: &[&Sent]) -> Vec<Reading> {
     match &last.what {
         What::Command(_) if last.data > 0 => {
             let what = format!(
-                "a SCSI command with {} bytes of data, which no profile can say: usb_modeswitch waits for the answer before it sends more",
+                "a SCSI command with {} bytes of data, for which usb_modeswitch does not wait",
                 last.data
             );
             vec![unsaid(what, before.len())]
         }
         What::Command(command) => {
             let reading = command_reading(burst, command);
-            let is_all = left_out(burst, &at(burst, &reading.used)).is_empty();
+            let is_all = left_out(burst, &at(burst, &reading.used)).iter().all(|sent| sent.is_refused());
             let all = if is_all { None } else { all_commands(burst) };
             all.into_iter().chain([reading]).collect()
         }
@@ -176,11 +176,13 @@ fn is_eject(command: &CommandBlock) -> bool {
     command.cdb[0] == 0x1b && command.cdb[1..4] == [0; 3] && command.cdb[4] & 3 == 2
 }
 
-/// The commands of a burst that are different ones.
+/// The commands of a burst that are different ones. One that the stick refused before the last did nothing, and would end
+/// usb_modeswitch's work.
 fn different(burst: &[&Sent], wanted: &dyn Fn(&CommandBlock) -> bool) -> Vec<usize> {
     let mut found: Vec<usize> = Vec::new();
     for (at, sent) in burst.iter().enumerate() {
-        let fits = sent.data == 0 && command_of(sent).is_some_and(wanted);
+        let counts = at + 1 == burst.len() || !sent.is_refused();
+        let fits = counts && sent.data == 0 && command_of(sent).is_some_and(wanted);
         if fits && !found.iter().any(|known| burst[*known].same(sent)) {
             found.push(at);
         }
@@ -191,7 +193,7 @@ fn different(burst: &[&Sent], wanted: &dyn Fn(&CommandBlock) -> bool) -> Vec<usi
 /// Every command of a burst as a message, where there are not too many, in the order in which they were sent.
 fn all_commands(burst: &[&Sent]) -> Option<Reading> {
     let used = different(burst, &|_| true);
-    let is_all = left_out(burst, &at(burst, &used)).is_empty();
+    let is_all = left_out(burst, &at(burst, &used)).iter().all(|sent| sent.is_refused());
     (is_all && (2..=3).contains(&used.len())).then(|| messages(burst, used, Parameters::default()))
 }
 
@@ -289,7 +291,7 @@ fn control_reading(burst: &[&Sent], setup: &[u8; 8]) -> Reading {
     }
     let length = u16::from_le_bytes([setup[6], setup[7]]);
     if setup[0] & 0x80 == 0 && length > 0 {
-        return unsaid("a control request with data, which no profile can say".to_owned(), last);
+        return unsaid("a control request with data".to_owned(), last);
     }
     let parameters =
         Parameters { control_message: Some(*setup), ..Parameters::default() }.with_named_methods();
