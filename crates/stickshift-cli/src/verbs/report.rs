@@ -107,7 +107,7 @@ pub(crate) fn run(context: &mut Context, args: ReportArgs) -> Result<()> {
         text.push_str("\nno stick is plugged in\n");
     }
     for stick in &sticks {
-        let _ = write!(text, "\n== {} {} ==\n", stick.place, stick.id);
+        text.push_str(&heading(stick));
         text.push_str(&block(&mut *bus, stick));
         text.push_str(&masked(&list::text_of(stick)));
         if !args.no_questions {
@@ -162,6 +162,11 @@ fn system(context: &Context, bus: &dyn Bus) -> String {
     let _ = writeln!(text, "drivers: {}", there.join(" "));
     let _ = writeln!(text, "drivers that are not there: {}", missing.join(" "));
     text
+}
+
+/// Begins what is said of a stick; `pasted` tells sticks apart by it.
+fn heading(stick: &Stick) -> String {
+    format!("\n== {} {} ==\n", stick.place, stick.id)
 }
 
 /// The stick in the form of usb-devices, its nodes, and its descriptors in bytes.
@@ -348,5 +353,32 @@ mod tests {
             let played: Vec<_> = paste.devices[0].descriptors().iter().map(|c| c.encode()).collect();
             assert_eq!(played, link.configurations(), "{name}");
         }
+    }
+
+    /// A virtual one and the one that it becomes have one number on the bus, and those of several buses may.
+    #[test]
+    fn sticks_of_one_report_are_told_apart() {
+        let bus = VirtualBus::new();
+        for (number, name) in ["e3372h-stick", "k3772", "e3372h-stick"].into_iter().enumerate() {
+            let place = format!("1-{}", number + 1).parse().unwrap();
+            bus.plug(&place, virtual_stick(name, number as u64, None).unwrap());
+        }
+        bus.advance(std::time::Duration::from_secs(60));
+        let catalogue = std::sync::Arc::new(Catalogue::builtin());
+        let mut bus = ClassifiedBus::new(Box::new(bus), catalogue);
+        let sticks = bus.sticks().unwrap();
+        let mut text = format!("{HEAD}\n");
+        for stick in &sticks {
+            text.push_str(&heading(stick));
+            text.push_str(&block(&mut bus, stick));
+        }
+        let told: Vec<_> = pasted::read(text.as_bytes())
+            .unwrap()
+            .devices
+            .into_iter()
+            .map(|d| (d.place, d.id, d.earlier))
+            .collect();
+        let there: Vec<_> = sticks.iter().map(|s| (Some(s.place.clone()), s.id, Vec::new())).collect();
+        assert_eq!(told, there);
     }
 }

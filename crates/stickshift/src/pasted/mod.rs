@@ -25,6 +25,7 @@ mod modem_manager;
 mod number;
 mod order;
 mod roles;
+mod sections;
 mod states;
 mod successors;
 mod tree;
@@ -118,16 +119,36 @@ pub struct Paste {
 pub fn read(bytes: &[u8]) -> Option<Paste> {
     let text = lines::decode(bytes);
     let text = lines::plain(&text);
-    let undone = damage::undone(&text);
+    let mut paste = Paste::default();
+    for part in sections::of(&text) {
+        paste.add(read_part(part));
+    }
+    let told = !paste.devices.is_empty() || !paste.modems.is_empty() || !paste.remarks.is_empty();
+    told.then_some(paste)
+}
+
+fn read_part(text: &str) -> Paste {
+    let undone = damage::undone(text);
     let mut lines = whole_lines(&undone);
     let runs = order::oldest_first(&mut lines);
     let mut reader = Reader { runs, ..Reader::default() };
     for (text, indent) in &lines {
         reader.line(&lines::Line { text, indent: *indent });
     }
-    let paste = reader.finish(&text);
-    let told = !paste.devices.is_empty() || !paste.modems.is_empty() || !paste.remarks.is_empty();
-    told.then_some(paste)
+    reader.finish(text)
+}
+
+impl Paste {
+    /// What another part of the text tells.
+    fn add(&mut self, part: Paste) {
+        self.devices.extend(part.devices);
+        self.devices.truncate(MOST_DEVICES);
+        self.modems.extend(part.modems);
+        let new =
+            part.remarks.into_iter().filter(|remark| !self.remarks.contains(remark)).collect::<Vec<_>>();
+        self.remarks.extend(new);
+        self.has_nameless |= part.has_nameless;
+    }
 }
 
 /// The lines with their indentation; those that a mail program wrapped are one again.
