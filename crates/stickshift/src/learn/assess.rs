@@ -21,6 +21,8 @@ const OVERLAP: u64 = 3_000_000_000;
 const MAX_CANDIDATES: usize = 6;
 /// The most that an explanation gets which leaves something out: it is not sure.
 const UNSURE: i32 = 79;
+/// What was sent so much earlier, in nanoseconds, did not make the stick leave, and the next message was not waiting for it.
+const LONG_BEFORE: u64 = 5_000_000_000;
 
 pub(super) fn lesson(learner: &Learner, capture: &Capture<'_>) -> Lesson {
     let capture = Summary {
@@ -324,7 +326,9 @@ impl Assessor<'_> {
         if out.len() > TOLD {
             evidence.push(format!("{} more that were sent before are left out", out.len() - TOLD));
         }
-        out.iter().all(|s| s.is_refused())
+        let first = used.iter().map(|s| s.time_ns).min();
+        let is_old = |s: &Sent| first.is_some_and(|first| first.saturating_sub(s.time_ns) >= LONG_BEFORE);
+        out.iter().all(|s| s.is_refused() || is_old(s))
     }
 
     /// Nothing but routine was sent, and the last of it was never answered.

@@ -1,0 +1,113 @@
+use super::*;
+
+#[test]
+fn the_next_step_of_published_descriptors() {
+    let catalogue = Catalogue::builtin();
+    let mut wrong = Vec::new();
+    for report in test_support::reports::all() {
+        // lsusb shows no drivers.
+        let text = report.texts().pop().unwrap();
+        let shown = PasteReport::of(&pasted::read(text.as_bytes()).unwrap(), &catalogue);
+        let next = &shown.sticks[0].next;
+        if !next.contains(&report.next) {
+            wrong.push(format!("{} ({}): {next}", report.id, report.source));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn report(text: &str) -> PasteReport {
+    PasteReport::of(&pasted::read(text.as_bytes()).unwrap(), &Catalogue::builtin())
+}
+
+/// Linux's `option` takes what somebody wrote into its new_id, interface by interface.
+#[test]
+fn a_network_interface_that_a_driver_of_ports_took_is_given_back() {
+    let next = |text: &str| report(text).sticks.remove(0).next;
+    let mut ec25 = "usb 1-1: New USB device found, idVendor=2c7c, idProduct=0125\n".to_owned();
+    for number in 0..5 {
+        ec25 += &format!(
+            "option 1-1:1.{number}: GSM modem (1-port) converter detected\n\
+             usb 1-1: GSM modem (1-port) converter now attached to ttyUSB{number}\n"
+        );
+    }
+    let told = next(&ec25);
+    for words in [
+        "interface 4 (/dev/ttyUSB4)",
+        "echo 1-1:1.4 > /sys/bus/usb/drivers/option/unbind",
+        "drivers/qmi_wwan/bind",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    let ncm = "P:  Vendor=12d1 ProdID=1506 Rev=01.02\nI:  If#=0x2 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=03 Prot=16 Driver=option\n";
+    let told = next(ncm);
+    assert!(told.contains("PLACE:1.2") && told.contains("huawei_cdc_ncm"), "{told}");
+}
+
+/// Each kind by its class, and where that is the maker's own, by the driver or the lists.
+#[test]
+fn the_kind_of_a_network_interface_is_told() {
+    let line = |id: &str, class: &str, driver: &str| {
+        let [vendor, product] = id.split(':').collect::<Vec<_>>()[..] else { panic!("{id}") };
+        let [class, subclass, protocol] = class.split('/').collect::<Vec<_>>()[..] else { panic!("{class}") };
+        report(&format!(
+            "P:  Vendor={vendor} ProdID={product} Rev=01.02\nI:  If#=0x0 Alt= 0 #EPs= 0 Cls={class}(x) Sub={subclass} Prot={protocol} Driver={driver}\n"
+        ))
+        .sticks
+        .remove(0)
+        .interfaces
+        .remove(0)
+        .what_for
+    };
+    for (id, class, driver, kind) in [
+        ("12d1:1506", "ff/02/16", "huawei_cdc_ncm", "NCM of Huawei"),
+        ("12d1:1506", "ff/02/16", "(none)", "NCM of Huawei"),
+        ("12d1:1506", "ff/01/09", "(none)", "QMI"),
+        ("12d1:14db", "02/06/00", "cdc_ether", "ECM"),
+        ("12d1:14ac", "02/06/ff", "qmi_wwan", "QMI"),
+        ("12d1:14ac", "02/06/ff", "(none)", "not told"),
+        ("2c7c:0125", "ff/ff/ff", "qmi_wwan", "QMI"),
+        ("1199:9071", "02/0e/00", "cdc_mbim", "MBIM"),
+        ("1199:68a3", "ff/ff/ff", "sierra_net", "Direct IP"),
+        ("19d2:1405", "e0/01/03", "rndis_host", "RNDIS"),
+        ("1e2d:0061", "02/0d/00", "cdc_ncm", "(NCM)"),
+    ] {
+        let told = line(id, class, driver);
+        assert!(told.contains(kind), "{id} {class} {driver}: {told}");
+    }
+}
+
+#[test]
+fn a_stick_that_comes_again_where_the_text_ends_is_not_called_unplugged() {
+    let stick = report(
+        "usb 1-1: New USB device found, idVendor=19d2, idProduct=1225\nusb 1-1: USB disconnect, device number 21\n\
+         usb 1-1: new high-speed USB device number 22 using xhci_hcd\n",
+    )
+    .sticks
+    .remove(0);
+    assert!(!stick.gone && stick.mode_text.starts_with("not told"), "{}", stick.mode_text);
+    assert_eq!(stick.next, "stickshift list shows what it is now");
+}
+
+#[test]
+fn a_shared_connection_needs_no_switch_and_a_boot_mode_no_identify() {
+    let told = |text: &str| report(text).sticks.remove(0);
+    let phone = told("Bus 001 Device 006: ID 05c6:9024 Fairphone Fairphone 4 5G\n");
+    assert!(phone.mode_text.contains("telephone") && phone.profile.is_none(), "{}", phone.mode_text);
+    assert!(phone.next.contains("tethering"), "{}", phone.next);
+    let held = told("Bus 003 Device 010: ID 1199:9070 Sierra Wireless, Inc.\n");
+    assert!(held.mode_text.starts_with("download mode"), "{}", held.mode_text);
+    assert!(held.next.contains("waits for firmware"), "{}", held.next);
+}
+
+#[test]
+fn what_is_no_stick_is_said_plainly() {
+    let shown = report(
+        "P:  Vendor=12d1 ProdID=3a07 Rev=01.02\nS:  Product=USB-C HEADSET\nI:  If#=0x0 Alt= 0 #EPs= 0 Cls=01(audio) Sub=01 Prot=00 Driver=snd-usb-audio\n",
+    );
+    assert!(shown.sticks.is_empty() && shown.others == 1);
+    assert_eq!(
+        shown.remarks,
+        ["12d1:3a07 (Huawei USB-C HEADSET) is no cellular stick: it is a sound device"]
+    );
+}
