@@ -15,6 +15,7 @@ use crate::files;
 #[cfg(feature = "man")]
 use crate::manual;
 use crate::output::Report;
+use crate::overlays;
 use crate::verbs::{openwrt, setup_online};
 #[cfg(feature = "desktop")]
 use crate::verbs::{setup_serve, setup_systemd, setup_udev};
@@ -147,6 +148,11 @@ struct WhereTo {
 impl WhereTo {
     fn is_package(&self) -> bool {
         self.root != Path::new("/")
+    }
+
+    /// The folder in place of `/`.
+    fn folder(&self) -> PathBuf {
+        if self.is_package() { self.root.clone() } else { overlays::root() }
     }
 
     /// Where the program is on the system that the files are for.
@@ -334,7 +340,7 @@ fn write_as(
     mode: u32,
     then: &'static str,
 ) -> Result<()> {
-    let path = to.root.join(path);
+    let path = to.folder().join(path);
     if !to.print {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| {
