@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::Result;
+use stickshift::error::{Result, Verdict};
 use stickshift::switching::watch::{News, OneByOne, Watcher, Workers};
 use stickshift::switching::{Choice, Goal, Rule, Rules};
 
 use crate::context::Context;
 use crate::opener::Look;
+use crate::output::json::Outcome;
 use crate::output::{FailureReport, Report};
 use crate::recovery::Work;
 use crate::verbs::list::StickReport;
@@ -99,15 +100,29 @@ pub(crate) fn run(context: &mut Context, args: WatchArgs) -> Result<()> {
     };
     let mut watcher = Watcher::new(&catalogue, patience).with_rules(rules);
     let mut session = context.session();
+    let mut outcome = Outcome::Untouched;
+    context.output.outcome_is(outcome);
     loop {
-        let next = match watcher.look(&mut *bus, &mut *workers, &mut session, &mut |news| tell(context, news))
-        {
+        let next = match watcher.look(&mut *bus, &mut *workers, &mut session, &mut |news| {
+            outcome = with(outcome, &news);
+            context.output.outcome_is(outcome);
+            tell(context, news);
+        }) {
             Err(_) if context.cancel.is_cancelled() => return Ok(()),
             other => other?,
         };
         if !context.wait_change(&mut *bus, next)? {
             return Ok(());
         }
+    }
+}
+
+/// What all of it did so far. A switch that failed after its message went out outweighs those that worked.
+fn with(outcome: Outcome, news: &News) -> Outcome {
+    match news {
+        News::Failed { error, .. } if error.verdict() != Some(Verdict::Untouched) => Outcome::Sent,
+        News::Switched { .. } if outcome == Outcome::Untouched => Outcome::Done,
+        _ => outcome,
     }
 }
 
