@@ -78,6 +78,8 @@ pub fn plan(
     let seen = match seen {
         Ok(identity) => identity,
         Err(e) if e.is(ErrorKind::Interrupted) => return Err(untouched(e)),
+        // The stick counts each: the same login is not tried again.
+        Err(e) if e.is(ErrorKind::LoginRefused) => return Err(e.verdict_if_unset(Verdict::Recoverable)),
         Err(e) => {
             session.warn("no-identity", format!("the stick did not identify itself: {e}"));
             None

@@ -99,7 +99,8 @@ pub fn open(
                 unanswered |= delivery != Delivery::Confirmed;
                 format!("answered {delivery:?}").to_lowercase()
             }
-            Err(e) if e.is(ErrorKind::LoginRefused) => return Err(e.with_verdict(verdict(accepted))),
+            // The stick counts it.
+            Err(e) if e.is(ErrorKind::LoginRefused) => return Err(e.with_verdict(Verdict::Recoverable)),
             Err(e) if e.is(ErrorKind::Interrupted) => return Err(e.verdict_if_unset(Verdict::Unknown)),
             Err(e) => {
                 wants_login |= e.is(ErrorKind::LoginNeeded);
