@@ -286,6 +286,13 @@ impl Assessor<'_> {
             evidence.push("no profile can say this".to_owned());
             score -= 10;
         }
+        if !is_known && may_be_unplugged(case) {
+            score = score.min(UNSURE);
+            evidence.push(
+                "it was a disk of another vendor than what came: it may have been ejected and unplugged"
+                    .to_owned(),
+            );
+        }
         let whole = self.is_whole(&sent[..last_used], sent, &reading.used, &mut evidence);
         if !is_known && !whole {
             score = (score - 20).min(UNSURE);
@@ -507,6 +514,13 @@ impl Assessor<'_> {
         };
         self.learner.devices.iter().find(came).filter(|b| !is_plausible(device, b))
     }
+}
+
+/// Whether a disk that showed no CD-ROM left for a device of another vendor: people eject flash drives before they unplug them.
+fn may_be_unplugged(case: &Case<'_>) -> bool {
+    let vendor = |device: &Device| device.descriptor.map(|d| d.vendor);
+    let before = vendor(case.device).filter(|_| !case.device.is_cdrom);
+    matches!((before, case.after.and_then(vendor)), (Some(a), Some(b)) if a != b)
 }
 
 /// Whether one device may be what another one becomes: it is of the same vendor, or it is a modem or a network card.
