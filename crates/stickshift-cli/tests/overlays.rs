@@ -32,6 +32,16 @@ fn plan(root: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 #[test]
+fn setup_writes_below_the_folder_that_stands_for_the_system() {
+    let root = tempfile::tempdir().unwrap();
+    let run = stickshift(root.path(), &["setup", "udev", "--names"]);
+    assert!(run.status.success(), "{run:?}");
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(said.contains(&root.path().display().to_string()), "{said}");
+    assert_eq!(fs::read_dir(root.path().join("etc/udev/rules.d")).unwrap().count(), 1);
+}
+
+#[test]
 fn the_nearest_file_wins() {
     let root = tempfile::tempdir().unwrap();
     let profile = |arguments: &[&str]| plan(root.path(), arguments)["profile"].as_str().unwrap().to_owned();

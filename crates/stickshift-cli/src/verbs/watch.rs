@@ -219,4 +219,17 @@ mod tests {
             assert!(rule(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_failure_after_the_message_outweighs_what_worked() {
+        let failed = |verdict| News::Failed {
+            place: "1-1".parse().unwrap(),
+            error: stickshift::error::Error::new(stickshift::error::ErrorKind::NotSwitched, "x")
+                .with_verdict(verdict),
+        };
+        let after = |all: &[Verdict], from| all.iter().fold(from, |outcome, v| with(outcome, &failed(*v)));
+        assert_eq!(after(&[Verdict::Untouched], Outcome::Untouched), Outcome::Untouched);
+        assert_eq!(after(&[Verdict::Untouched], Outcome::Done), Outcome::Done);
+        assert_eq!(after(&[Verdict::Unknown, Verdict::Untouched], Outcome::Done), Outcome::Sent);
+    }
 }
