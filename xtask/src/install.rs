@@ -77,10 +77,10 @@ pub(crate) fn cargo_tool(package: &str) -> Result<String, String> {
         return Ok(package.to_owned());
     }
     println!("    compiling {package} into {} (minutes, once)", folder.display());
-    // Compiled faster than it would run faster; by what the tiers that run meanwhile leave of the processors.
+    // Compiled faster than it would run faster.
     let root = folder.to_string_lossy();
-    let args = ["-n", "10", "cargo", "install", "--quiet", "--locked", "--debug", "--root", &root, package];
-    let mut install = command("nice", &args);
+    let args = ["install", "--quiet", "--locked", "--debug", "--root", &root, package];
+    let mut install = command("cargo", &args);
     install.env("CARGO_PROFILE_DEV_DEBUG", "0");
     status(install)?;
     Ok(own.to_string_lossy().into_owned())

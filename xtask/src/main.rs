@@ -4,6 +4,7 @@
 
 mod apns;
 mod bench;
+mod beside;
 mod cpio;
 mod crates;
 mod debian;

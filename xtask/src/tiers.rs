@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
+use crate::beside::{self, Tally};
 use crate::crates;
 use crate::fuzz;
 use crate::install::{self, Need};
@@ -150,14 +151,8 @@ const TIERS: &[Tier] = &[
     },
 ];
 
-/// What of a tier is compiled while those before it run, by what they leave of the processors: they wait often. What fails is told by the tier
-/// itself.
-type Early = fn() -> Result<(), String>;
-const EARLY: [(&str, Early); 3] = [
-    ("packages", || crates::installed().map(|_| ())),
-    ("crates", || crates::installed().map(|_| ())),
-    ("fuzz", || status(fuzz::build()?)),
-];
+/// What waits more than it works and builds nothing in the workspace's folder: it runs beside the other tiers.
+const BESIDE: [&str; 4] = ["packages", "crates", "unused", "deny"];
 
 /// Run only when they are named, before a release: most compile a standard library for MIPS, and wait for an emulated processor.
 const BY_NAME: &[Tier] = &[
@@ -254,17 +249,34 @@ pub(crate) fn quick() -> ExitCode {
     run_tiers(&QUICK.iter().collect::<Vec<_>>())
 }
 
-/// Runs them one after another. What the next ones need is fetched and installed meanwhile, which mostly waits for the network and the disk.
+/// Runs them one after another, and those of [`BESIDE`] beside them. What the next ones need is fetched and installed meanwhile, which mostly waits
+/// for the network and the disk.
 fn run_tiers(chosen: &[&Tier]) -> ExitCode {
-    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
+    let names = |tiers: &[&Tier]| tiers.iter().map(|tier| tier.name).collect::<Vec<_>>();
+    let (mut beside, mut chosen): (Vec<&Tier>, Vec<&Tier>) =
+        chosen.iter().partition(|tier| BESIDE.contains(&tier.name));
+    if chosen.is_empty() {
+        chosen = std::mem::take(&mut beside);
+    }
+    let mut tally = Tally::default();
+    let (tell, prepared) = mpsc::channel();
     thread::scope(|scope| {
-        let (tell, prepared) = mpsc::channel();
-        scope.spawn(move || {
+        let (chosen, others) = (&chosen, &beside);
+        let beside = scope.spawn(move || {
             for tier in chosen {
                 // Nobody waits for it where the tiers have ended.
                 let _ = tell.send((tier.prepare)());
             }
-            compile_early(chosen);
+            be_patient();
+            if chosen.iter().any(|tier| tier.name == "fuzz") {
+                // What fails is told by the tier itself.
+                scope.spawn(|| fuzz::build().map(status));
+            }
+            for tier in others {
+                // As above.
+                let _ = (tier.prepare)();
+            }
+            beside::run(&names(others))
         });
         for (index, tier) in chosen.iter().enumerate() {
             println!("==> {} of {}: {}: {}", index + 1, chosen.len(), tier.name, tier.what);
@@ -275,7 +287,7 @@ fn run_tiers(chosen: &[&Tier]) -> ExitCode {
                 Err(why) if in_ci() && !tier.may_lack => Err(why),
                 Err(why) => {
                     println!("<== {}: SKIPPED: {why}", tier.name);
-                    skipped += 1;
+                    tally.skipped += 1;
                     continue;
                 }
             };
@@ -288,36 +300,37 @@ fn run_tiers(chosen: &[&Tier]) -> ExitCode {
             match outcome.and_then(|()| if in_ci() { give_back(tier) } else { Ok(()) }) {
                 Ok(()) => {
                     println!("<== {}: passed in {took}", tier.name);
-                    passed += 1;
+                    tally.passed += 1;
                 }
                 Err(why) => {
                     println!("<== {}: FAILED after {took}: {why}", tier.name);
-                    failed.push(format!("{}: {why}", tier.name));
+                    tally.failed.push(format!("{}: {why}", tier.name));
                 }
             }
         }
+        if !others.is_empty() && !beside.is_finished() {
+            println!("    waiting for those beside: {}", names(others).join(", "));
+        }
+        tally.add(beside.join().unwrap_or_else(|_| Tally::of_failure("the tiers beside stopped".to_owned())));
     });
-    println!("tiers: {passed} passed, {} failed, {skipped} skipped", failed.len());
-    failed.iter().for_each(|failure| println!("failed: {failure}"));
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("tiers: {} passed, {} failed, {} skipped", tally.passed, tally.failed.len(), tally.skipped);
+    tally.failed.iter().for_each(|failure| println!("failed: {failure}"));
+    if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is in [`EARLY`] for these tiers, at a low priority. Linux has one for each thread, and its children inherit it.
-fn compile_early(chosen: &[&Tier]) {
+/// This thread, and what it starts from now on, takes what others leave of the processors. Linux has a priority for each thread; children inherit it.
+fn be_patient() {
     let _ = rustix::process::nice(10);
-    for (_, compile) in EARLY.iter().filter(|(name, _)| chosen.iter().any(|tier| tier.name == *name)) {
-        let _ = compile();
-    }
 }
 
-/// Seconds that processors worked for the commands that have ended so far. `None` where the system does not tell.
+/// Seconds that processors worked for the commands that have ended so far, without the tiers beside. `None` where the system does not tell.
 fn processor_time() -> Option<f64> {
     // Linux counts in hundredths for programs; fields 16 and 17 of the line are those of ended children.
     let line = fs::read_to_string("/proc/self/stat").ok()?;
     let after_the_name = line.rsplit_once(')')?.1;
     let children: Vec<f64> =
         after_the_name.split_whitespace().skip(13).take(2).map_while(|ticks| ticks.parse().ok()).collect();
-    (children.len() == 2).then(|| children.iter().sum::<f64>() / 100.0)
+    (children.len() == 2).then(|| children.iter().sum::<f64>() / 100.0 - beside::processor_time())
 }
 
 /// Removes what only this tier uses.
