@@ -294,7 +294,8 @@ impl Assessor<'_> {
             );
         }
         let whole = self.is_whole(&sent[..last_used], sent, &reading.used, &mut evidence);
-        if !is_known && !whole {
+        let configured = self.is_configured_before(case, last, &mut evidence);
+        if !is_known && (!whole || configured) {
             score = (score - 20).min(UNSURE);
         } else if !is_last {
             score = score.min(UNSURE);
@@ -318,6 +319,20 @@ impl Assessor<'_> {
         };
         evidence.push(format!("{}: configuration {value} is selected", self.at(*number, *time_ns)));
         Parameters { configuration: Some(*value), ..parameters }
+    }
+
+    /// Whether another configuration than the system's was selected before a message. Profiles select theirs afterwards.
+    fn is_configured_before(&self, case: &Case<'_>, last: &Sent, evidence: &mut Vec<String>) -> bool {
+        let selected = &case.device.selected;
+        let before = selected.iter().rev().find(|s| s.0 < last.number);
+        let Some((number, time_ns, value)) =
+            before.filter(|s| s.2 != 0 && selected.first().is_some_and(|first| first.2 != s.2))
+        else {
+            return false;
+        };
+        let at = self.at(*number, *time_ns);
+        evidence.push(format!("{at}: configuration {value} was selected before, which this leaves out"));
+        true
     }
 
     /// Whether a profile sends everything that may have mattered; what it leaves out becomes evidence against it.
