@@ -68,32 +68,32 @@ pub(super) fn looks_like(text: &str) -> bool {
 
 /// Lines with those that a backslash continues, each with its number; of a command also those up to the quote that ends its value.
 pub(super) fn whole_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines = unbroken_lines(text).into_iter().peekable();
-    let mut found: Vec<(usize, String)> = Vec::new();
-    while let Some((number, mut line)) = lines.next() {
-        if is_command(&line) && is_quote_open(&line) {
-            let rest: Vec<String> = lines.clone().take(LONGEST_VALUE).map(|(_, line)| line).collect();
-            let closed =
-                (1..=rest.len()).find(|n| !is_quote_open(&format!("{line}\n{}", rest[..*n].join("\n"))));
-            if let Some(closed) = closed {
-                line = format!("{line}\n{}", rest[..closed].join("\n"));
-                lines.nth(closed - 1);
-            }
-        }
-        found.push((number, line));
+    let lines = unbroken_lines(text);
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some((number, line)) = lines.get(at) {
+        let count = if is_command(line) { lines_of_command(&lines[at..]) } else { 1 };
+        let parts: Vec<&str> = lines[at..at + count].iter().map(|(_, line)| line.as_str()).collect();
+        found.push((*number, parts.join("\n")));
+        at += count;
     }
     found
 }
 
-/// Whether a quote begins in a text and does not end there.
-fn is_quote_open(text: &str) -> bool {
-    text.chars()
-        .fold(None, |quote, c| match quote {
+/// How many lines a command goes over that begins with the first of them: one, where a quote is never closed.
+fn lines_of_command(lines: &[(usize, String)]) -> usize {
+    let mut quote = None;
+    for (index, (_, line)) in lines.iter().take(LONGEST_VALUE).enumerate() {
+        quote = line.chars().fold(quote, |quote, c| match quote {
             Some(q) if q == c => None,
             None if matches!(c, '"' | '\'') => Some(c),
             quote => quote,
-        })
-        .is_some()
+        });
+        if quote.is_none() {
+            return index + 1;
+        }
+    }
+    1
 }
 
 fn unbroken_lines(text: &str) -> Vec<(usize, String)> {
@@ -136,10 +136,12 @@ pub(super) fn is_program(word: &str) -> bool {
 
 /// The words of a shell's line up to what ends the command.
 pub(super) fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
+    let mut has_program = false;
     for c in line.chars() {
+        let ends_command = matches!(c, ';' | '|' | '&' | '>' | '<' | ')' | '(' | '`');
         match (quote, c) {
             (Some(q), c) if c == q => quote = None,
             (Some(_), c) => word.get_or_insert_default().push(c),
@@ -147,15 +149,15 @@ pub(super) fn words(line: &str) -> Vec<String> {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
-            (None, ';' | '|' | '&' | '>' | '<' | ')' | '(' | '`') => {
-                // What stands before the program may end in one of these: only what follows it counts.
+            (None, '#') if word.is_none() && !words.is_empty() => return words,
+            (None, c) if ends_command || c.is_whitespace() => {
+                has_program |= word.as_deref().is_some_and(is_program);
                 words.extend(word.take());
-                if words.iter().any(|word| is_program(word)) {
+                // What stands before the program may end in one of these: only what follows it counts.
+                if ends_command && has_program {
                     return words;
                 }
             }
-            (None, '#') if word.is_none() && !words.is_empty() => return words,
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
             (None, c) => word.get_or_insert_default().push(c),
         }
     }
@@ -213,8 +215,9 @@ pub(super) fn config_text(options: &[String]) -> (String, Vec<String>) {
                         if given.contains(&method) {
                             let what = "usb_modeswitch then runs another method: write it once";
                             warnings.push(format!("-{letter} stands twice, and {what}"));
+                        } else {
+                            given.push(method);
                         }
-                        given.push(method);
                         text.set(method.name(), "1");
                     }
                     None => warnings.push(format!("-{letter} is no option of usb_modeswitch, it is ignored")),
@@ -322,6 +325,17 @@ mod tests {
             format!("{} {}", e.key, lines.split_whitespace().collect::<Vec<_>>().join(" "))
         };
         import.entries.iter().map(entry).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Each would take hours where the work for a line grew with the text before it.
+    #[test]
+    fn long_texts_are_read_in_one_pass() {
+        const MANY: usize = 200_000;
+        assert_eq!(whole_lines(&"usb_modeswitch -v 1 'x\n".repeat(MANY)).len(), MANY / 2);
+        assert_eq!(words(&"$(".repeat(MANY)).len(), MANY);
+        assert_eq!(config_text(&vec!["-H".to_owned(); MANY]).1.len(), MANY - 1);
+        assert!(!looks_like(&"<".repeat(MANY)));
+        assert!(!looks_like(&"<b".repeat(MANY)));
     }
 
     #[test]

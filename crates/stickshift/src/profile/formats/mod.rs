@@ -167,7 +167,7 @@ fn usb_modeswitch_file(text: &str, file_name: &str) -> Result<Import> {
 /// The text without the commands that write it into its file, as instructions have them (`cat > /etc/usb_modeswitch.d/12d1:1f01 <<EOF`), and the
 /// keys that those name, with their lines.
 fn without_shell(text: &str) -> (String, Vec<(Key, usize)>) {
-    let (mut keys, mut ends, mut kept) = (Vec::new(), Vec::new(), String::with_capacity(text.len()));
+    let (mut keys, mut end, mut kept) = (Vec::new(), None, String::with_capacity(text.len()));
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let key = line.split_once("usb_modeswitch.d/").and_then(|(_, name)| {
             let name = name.split(|c: char| c.is_whitespace() || "\"'<>|;&)".contains(c)).next()?;
@@ -177,10 +177,10 @@ fn without_shell(text: &str) -> (String, Vec<(Key, usize)>) {
         if let Some((_, word)) = line.split_once("<<").filter(|_| is_command) {
             let word =
                 word.trim_start_matches('-').split(|c: char| c.is_whitespace() || c == '>' || c == '|');
-            ends.extend(word.map(|word| word.trim_matches(['"', '\''])).find(|word| !word.is_empty()));
+            end = word.map(|word| word.trim_matches(['"', '\''])).find(|word| !word.is_empty()).or(end);
         }
         keys.extend(key.filter(|_| is_command).map(|key| (key, number)));
-        match is_command || ends.contains(&line.trim()) {
+        match is_command || end == Some(line.trim()) {
             true => kept.push('\n'),
             false => kept.push_str(line),
         }

@@ -189,7 +189,9 @@ fn without_tags(line: &str) -> Option<String> {
     let mut text = String::with_capacity(line.len());
     let (mut rest, mut any) = (line, false);
     while let Some(at) = rest.find('<') {
-        let inside = rest[at + 1..].split_once('>').map(|(inside, _)| inside);
+        // No tag holds another one's beginning: a line of these alone would be read to its end for each.
+        let end = rest[at + 1..].find(['<', '>']).map(|end| at + 1 + end);
+        let inside = end.filter(|end| rest[*end..].starts_with('>')).map(|end| &rest[at + 1..end]);
         let is_tag = |inside: &&str| {
             let name = inside.trim_start_matches('/');
             let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
