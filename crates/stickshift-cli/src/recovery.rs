@@ -155,11 +155,12 @@ fn of_firmware(error: &Error, work: Work) -> Option<String> {
             return Some("unplug it and plug it in again; with an image that is made for this model, run the same command again".into());
         }
         ErrorKind::SignatureRefused => {
-            return Some("the partitions before it are written; flash an image that the stick accepts, from the start (without --resume)".into());
+            return Some("it may hold a part of the new firmware; flash an image that the stick accepts, from the start (without --resume)".into());
         }
         ErrorKind::RequestRefused if is_for_good(error) => {
-            return Some("the partitions before it are written; flash an image that is made for this stick, from the start (without --resume)".into());
+            return Some("it may hold a part of the new firmware; flash an image that is made for this stick, from the start (without --resume)".into());
         }
+        ErrorKind::GateClosed if error.has(&Detail::NoLoader) => format!("{RESUME} and with the loader"),
         ErrorKind::VersionMismatch
             if work == Work::Convert
                 && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
@@ -198,7 +199,7 @@ fn of_firmware(error: &Error, work: Work) -> Option<String> {
 #[cfg(feature = "flash")]
 fn is_for_good(error: &Error) -> bool {
     let code = error.refusal_of(RefusalFamily::Download).and_then(|code| u8::try_from(code).ok());
-    code.is_some_and(nak::is_for_good)
+    error.has(&Detail::RefusedEachTime) || code.is_some_and(nak::is_for_good)
 }
 
 fn unknown(error: &Error, work: Work) -> String {

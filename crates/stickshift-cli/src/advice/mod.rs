@@ -18,6 +18,7 @@ use stickshift::stick::Mode;
 
 use crate::recovery::Work;
 use crate::wrong_mode;
+pub(crate) use general::REFUSED;
 use general::{RECOVERABLE, UNKNOWN};
 pub(crate) use table::Way;
 
@@ -108,7 +109,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
     }
     #[cfg(feature = "flash")]
     if let Some((cause, next)) = flashing::of(error) {
-        usual = cause.to_owned();
+        if !cause.is_empty() {
+            usual = cause.to_owned();
+        }
         help = next.into();
     }
     if error.has(&Detail::OtherCapture) {

@@ -17,6 +17,7 @@ use std::thread;
 use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
+use crate::advice::REFUSED;
 use crate::context::Context;
 use crate::hosted;
 use crate::output::json::Outcome;
@@ -135,7 +136,8 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&plans);
         rows.all().for_each(|row| context.output.stream("row", row));
-        context.exit = rows.exit();
+        let is_blocked = left.iter().any(|job| job.is_blocked());
+        context.exit.set(if is_blocked { rows.exit().max(REFUSED) } else { rows.exit() });
         return Ok(());
     }
     rows.all().for_each(|row| context.output.stream("row", row));
@@ -157,7 +159,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         screen.clear();
     }
     kept = kept.and(record.end(&rows)).and(report(args, &rows));
-    context.exit = rows.exit();
+    context.exit.set(rows.exit());
     context.output.outcome_is(rows.outcome());
     context.output.finish(&rows);
     kept.map_err(|e| e.with_verdict(rows.verdict()))

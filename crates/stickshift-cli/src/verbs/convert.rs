@@ -9,8 +9,8 @@ use stickshift::convert::{
     self, ConvertRequest, Converted, FileRole, FirmwareFile, Journal, Target, resumption,
 };
 #[cfg(feature = "rack")]
-use stickshift::error::{Error, ErrorKind};
-use stickshift::error::{Result, Verdict};
+use stickshift::error::ErrorKind;
+use stickshift::error::{Error, Result, Verdict};
 use stickshift::event::Session;
 use stickshift::modem::Identity;
 #[cfg(feature = "rack")]
@@ -121,11 +121,13 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     let mut bus = context.bus()?;
     let stick = context.stick(&mut *bus, args.stick.as_deref())?;
     let _taken = undisturbed::taken(context, &stick.place);
-    let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session)?;
+    let folder = context.journal_folder();
+    let older = Journal::load(&folder, &stick.place).ok().map(|journal| journal.record);
+    let as_left = |e: Error| resumption::as_left(e, stick.mode, older.as_ref());
+    let mut planned = convert::plan(&mut *bus, &stick, &request, &mut session).map_err(as_left)?;
     if let Some(path) = &args.loader {
         convert::load::plan_name(path, &mut planned.plan);
     }
-    let folder = context.journal_folder();
     let mut left: u64 = request.files.iter().flat_map(|file| &file.sizes).sum();
     if args.resume {
         let records: Vec<_> = request.files.iter().map(FirmwareFile::record).collect();
@@ -134,10 +136,10 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
             .map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
         left = bytes_left(&request.files, &journal);
         resumption::plan(&journal.record, &request.files, planned.before.as_ref(), &mut planned.plan);
-    } else if let Ok(journal) = Journal::load(&folder, &planned.place) {
-        resumption::plan_anew(&journal.record, &mut planned.plan);
+    } else if let Some(older) = &older {
+        resumption::plan_anew(older, &mut planned.plan);
     }
-    if !consent::agree(context, &planned.plan, consents, args.dry_run)? {
+    if !consent::agree(context, &planned.plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
     }
     context.output.flashes(left);

@@ -93,15 +93,19 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     let key = args.port.as_deref().map_or_else(|| Key::from(&place), key_of_port);
     let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
     let mut interrupted = None;
+    let mut older = None;
     if args.resume {
         let journal = Journal::load(&folder, &key)?;
         journal.check_files(&records)?;
         resumption::plan(&journal.record, &files, None, &mut plan);
+        older = Some(journal.record.clone());
         interrupted = Some(journal);
     } else if let Ok(journal) = Journal::load(&folder, &key) {
         resumption::plan_anew(&journal.record, &mut plan);
+        older = Some(journal.record);
     }
-    if !consent::agree(context, &plan, consents, args.dry_run)? {
+    let as_left = |e: Error| resumption::as_left(e, Mode::Download, older.as_ref());
+    if !consent::agree(context, &plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
     }
     let _taken = undisturbed::taken(context, &place);

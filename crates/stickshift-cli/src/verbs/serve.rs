@@ -205,7 +205,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
             };
         }
     });
-    context.exit = cut;
+    context.exit.set(cut);
     // Each command had a verdict of its own; what all of them left is not known here.
     if worst != Outcome::Untouched {
         context.output.outcome_is(worst);

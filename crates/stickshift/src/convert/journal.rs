@@ -221,9 +221,11 @@ impl Journal {
     ) -> Result<Self> {
         let key = key.into();
         let lock = lock(folder, &key)?;
-        let record = Record { version: VERSION, place: key.text(), stick, files, touched: false };
-        let journal =
-            Journal { path: path_of(folder, &key), record, proven: true, unwritten: None, _lock: lock };
+        let path = path_of(folder, &key);
+        // A stick that says nothing of itself may be the one that an interrupted run left in the middle.
+        let touched = stick == Fingerprint::default() && read(&path, &key).is_ok_and(|older| older.touched);
+        let record = Record { version: VERSION, place: key.text(), stick, files, touched };
+        let journal = Journal { path, record, proven: true, unwritten: None, _lock: lock };
         journal.save()?;
         Ok(journal)
     }
@@ -235,29 +237,9 @@ impl Journal {
     pub fn load(folder: &Path, key: impl Into<Key>) -> Result<Self> {
         let key = key.into();
         let path = path_of(folder, &key);
-        let unreadable = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => Error::new(
-                ErrorKind::NoJournal,
-                format!("no interrupted work is recorded for {}", key.text()),
-            ),
-            _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(e),
-        };
-        let corrupt = || {
-            Error::new(ErrorKind::FileCorrupt, format!("{} is not a journal of this version", path.display()))
-                .with("journal", path.display())
-                .detail(Detail::InJournal)
-        };
-        fs::metadata(&path).map_err(unreadable)?;
+        fs::metadata(&path).map_err(|e| unreadable(e, &path, &key))?;
         let lock = lock(folder, &key)?;
-        if fs::metadata(&path).map_err(unreadable)?.len() > SIZE_LIMIT {
-            return Err(corrupt());
-        }
-        let bytes = fs::read(&path).map_err(unreadable)?;
-        let record: Record = serde_json::from_slice(&bytes).map_err(|e| corrupt().because(e))?;
-        let sane = record.files.iter().all(|f| f.acknowledged <= f.partitions);
-        if record.version != VERSION || record.place != key.text() || !sane {
-            return Err(corrupt());
-        }
+        let record = read(&path, &key)?;
         Ok(Journal { path, record, proven: false, unwritten: None, _lock: lock })
     }
 
@@ -398,6 +380,34 @@ impl Journal {
     }
 }
 
+fn unreadable(error: io::Error, path: &Path, key: &Key) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Error::new(ErrorKind::NoJournal, format!("no interrupted work is recorded for {}", key.text()))
+        }
+        _ => Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display())).because(error),
+    }
+}
+
+/// What is on the disk.
+fn read(path: &Path, key: &Key) -> Result<Record> {
+    let corrupt = || {
+        Error::new(ErrorKind::FileCorrupt, format!("{} is not a journal of this version", path.display()))
+            .with("journal", path.display())
+            .detail(Detail::InJournal)
+    };
+    if fs::metadata(path).map_err(|e| unreadable(e, path, key))?.len() > SIZE_LIMIT {
+        return Err(corrupt());
+    }
+    let bytes = fs::read(path).map_err(|e| unreadable(e, path, key))?;
+    let record: Record = serde_json::from_slice(&bytes).map_err(|e| corrupt().because(e))?;
+    let sane = record.files.iter().all(|f| f.acknowledged <= f.partitions);
+    if record.version != VERSION || record.place != key.text() || !sane {
+        return Err(corrupt());
+    }
+    Ok(record)
+}
+
 fn path_of(folder: &Path, key: &Key) -> PathBuf {
     folder.join(format!("{}.json", key.file_name()))
 }
@@ -471,6 +481,20 @@ mod tests {
         assert_eq!((read.record.files[0].acknowledged, read.record.files[0].open), (2, false));
         read.finish().unwrap();
         assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::NoJournal));
+    }
+
+    #[test]
+    fn a_run_from_the_start_does_not_forget_that_something_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let begin = |stick| Journal::begin(dir.path(), &place(), stick, vec![file("aa")]).unwrap();
+        let mut first = begin(Fingerprint::default());
+        assert!(!first.record.touched);
+        first.partition_begins(0).unwrap();
+        drop(first);
+        assert!(begin(Fingerprint::default()).record.touched);
+        // A stick that says what it is runs firmware.
+        let speaks = Fingerprint { imei_hash: Some("1".into()), ..Fingerprint::default() };
+        assert!(!begin(speaks).record.touched);
     }
 
     #[test]

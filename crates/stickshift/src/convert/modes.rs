@@ -105,7 +105,7 @@ pub(super) fn stop_updates(
 /// first, and one that the images are not for, or that is not the `planned` one, is left as it is.
 ///
 /// # Errors
-/// `ImageMismatch`, `JournalMismatch`, `GateClosed` and what the port reports before AT^GODLOAD, untouched; `Timeout` when download mode does not show.
+/// `ImageMismatch`, `JournalMismatch`, `GateClosed` and what the port reports before AT^SFM, untouched; `GateClosed` when AT^GODLOAD is refused; `Timeout` when download mode does not show.
 pub(super) fn enter_download(
     bus: &mut dyn Bus,
     stick: &Stick,
@@ -140,16 +140,17 @@ pub(super) fn enter_download(
         }
         session.step("godload", "bringing the stick into download mode: AT^GODLOAD");
         // Only some know it; it does no harm elsewhere.
-        let _ = at
+        let set = at
             .command("AT^SFM=1", Effect::Changes, Duration::from_secs(5))
             .map_err(|e| e.verdict_if_unset(Verdict::Unknown))?;
+        // It stays set when the stick refuses what follows.
+        let left = if set.result == Final::Ok { Verdict::Recoverable } else { Verdict::Untouched };
         match at.command("AT^GODLOAD", Effect::Changes, Duration::from_secs(10)) {
             Ok(answer) if answer.result == Final::Ok => {}
             Ok(answer) => {
-                return Err(untouched(
-                    Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
-                        .with("answer", &answer.result),
-                ));
+                return Err(Error::new(ErrorKind::GateClosed, "the stick refuses AT^GODLOAD")
+                    .with("answer", &answer.result)
+                    .with_verdict(left));
             }
             // Gone before it answered: the bus tells.
             Err(e) if e.is(ErrorKind::Disconnected) || e.is(ErrorKind::Timeout) => {}

@@ -173,7 +173,8 @@ fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Re
     match stick.mode {
         Mode::Download => {}
         Mode::BootRom if request.loader.is_none() => {
-            return Err(Error::new(ErrorKind::Usage, "the stick is in its boot ROM: a loader is needed"));
+            let what = "the stick is in its boot ROM: a loader is needed";
+            return Err(Error::new(ErrorKind::Usage, what).detail(Detail::NoLoader));
         }
         Mode::BootRom => steps.push(Step::Load),
         Mode::Cdrom => {
@@ -214,6 +215,7 @@ fn steps(stick: &Stick, seen: Option<&Identity>, request: &ConvertRequest) -> Re
 /// Its firmware refuses to be replaced, and the other way in was not prepared.
 pub(super) fn needs_loader() -> Error {
     Error::new(ErrorKind::GateClosed, "the boot pin is the way left, and that needs a loader")
+        .detail(Detail::NoLoader)
         .with_verdict(Verdict::Untouched)
 }
 

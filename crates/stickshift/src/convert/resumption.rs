@@ -13,10 +13,12 @@ use std::path::Path;
 use crate::convert::FirmwareFile;
 use crate::convert::flash::partitions;
 use crate::convert::journal::{Fingerprint, Journal, Record};
-use crate::error::{Result, Verdict};
+use crate::convert::load::shows;
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::modem::identity::Identity;
 use crate::plan::Plan;
+use crate::stick::Mode;
 
 /// What a record is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,20 @@ pub(super) fn fingerprint(identity: &Identity) -> Fingerprint {
         hardware: identity.hardware.clone(),
         imei_hash: identity.imei.as_deref().map(Fingerprint::hash_imei),
         ..Fingerprint::default()
+    }
+}
+
+/// The error of a run that sent nothing yet, on a stick in `mode` of which an interrupted run is recorded: what that one began is not undone
+/// by it. A stick that runs firmware is in the middle of nothing.
+pub fn as_left(error: Error, mode: Mode, record: Option<&Record>) -> Error {
+    let in_the_middle =
+        matches!(mode, Mode::BootRom | Mode::Download) && record.is_some_and(|record| record.touched);
+    match error.verdict() {
+        Some(Verdict::Untouched) | None if in_the_middle && !error.is(ErrorKind::JournalMismatch) => error
+            .with("place-shows", mode.code())
+            .detail(Detail::PlaceShows(shows(Some(mode))))
+            .with_verdict(Verdict::Recoverable),
+        _ => error,
     }
 }
 
@@ -209,6 +225,22 @@ mod tests {
         let journal = journal(folder.path(), &files, [10, 1]);
         let other = Identity { imei: Some("860000000000009".into()), ..seen("21.180") };
         assert_eq!(worth(&journal.record, &files, Some(&other)), Worth::Unproven);
+    }
+
+    #[test]
+    fn a_run_that_sent_nothing_leaves_the_stick_as_the_one_before_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [main_firmware("21.180", 3), web_ui(3)];
+        let mut older = journal(folder.path(), &files, [1, 0]).record;
+        let declined = |mode, older: &Record| {
+            let error = Error::new(ErrorKind::ConsentNeeded, "x").with_verdict(Verdict::Untouched);
+            as_left(error, mode, Some(older)).verdict()
+        };
+        assert_eq!(declined(Mode::BootRom, &older), Some(Verdict::Untouched));
+        older.touched = true;
+        assert_eq!(declined(Mode::BootRom, &older), Some(Verdict::Recoverable));
+        assert_eq!(declined(Mode::Download, &older), Some(Verdict::Recoverable));
+        assert_eq!(declined(Mode::Hilink, &older), Some(Verdict::Untouched));
     }
 
     #[test]

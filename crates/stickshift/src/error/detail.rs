@@ -54,6 +54,10 @@ pub enum Detail {
     NoVersion,
     /// What was asked to take a loader runs one already, or takes firmware for another reason.
     LoaderRuns,
+    /// What is left to do is done through the boot ROM, and no loader was given.
+    NoLoader,
+    /// The stick refused the partition each time that it was begun anew.
+    RefusedEachTime,
     /// A loader that erases the flash when it starts, or may, was sent whole.
     MayHaveErased,
     /// The boot ROM took every byte of a block and refused, each time, to start it.
@@ -111,6 +115,8 @@ impl Detail {
             | Detail::NoProduct
             | Detail::NoVersion
             | Detail::LoaderRuns
+            | Detail::NoLoader
+            | Detail::RefusedEachTime
             | Detail::MayHaveErased
             | Detail::StartRefused
             | Detail::NextStep(_)

@@ -118,7 +118,8 @@ fn send_with_restart(
                 session.check()?;
                 session.warn("partition-restart", format!("{error}; the partition is started over"));
             }
-            Failed::Partition(error) | Failed::Final(error) => return Err(error),
+            Failed::Partition(error) => return Err(error.detail(Detail::RefusedEachTime)),
+            Failed::Final(error) => return Err(error),
         }
     }
 }
