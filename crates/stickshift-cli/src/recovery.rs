@@ -24,6 +24,9 @@ pub(crate) enum Work {
     Flash,
     /// The whole conversion, with a journal; it starts in whatever mode the stick is.
     Convert,
+    /// The same on a virtual stick that is gone when it ends.
+    #[cfg(feature = "virtual")]
+    Rehearsal,
 }
 
 #[cfg(feature = "flash")]
@@ -34,6 +37,10 @@ const UNRECORDED: &str = "let the journal be written (free space, its folder), a
 /// What to do with the stick that an error left behind: one sentence without a full stop.
 pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
     match verdict {
+        #[cfg(feature = "virtual")]
+        Verdict::Recoverable | Verdict::Unknown if work == Work::Rehearsal => {
+            "the virtual stick is gone: the next rehearsal begins with a new one".to_owned()
+        }
         Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
         Verdict::Untouched if error.has(&Detail::MarkedRead) => {
             "nothing on it changed, but that messages which were new count as read".to_owned()
@@ -244,6 +251,17 @@ mod tests {
 
     const WORK: [Work; 7] =
         [Work::Other, Work::Talk, Work::Online, Work::Switch, Work::Load, Work::Flash, Work::Convert];
+
+    #[cfg(feature = "virtual")]
+    #[test]
+    fn a_rehearsal_that_ended_cannot_be_resumed() {
+        for kind in ErrorKind::ALL {
+            for verdict in [Verdict::Recoverable, Verdict::Unknown] {
+                let text = of(&Error::new(*kind, "x"), verdict, Work::Rehearsal);
+                assert!(!text.contains("--resume") && !text.contains("plug"), "{kind}: {text}");
+            }
+        }
+    }
 
     #[test]
     fn resume_is_named_only_where_there_is_a_journal() {

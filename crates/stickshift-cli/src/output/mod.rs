@@ -137,6 +137,12 @@ impl Output {
         self.tried.set(Attempt { way, ..self.tried.get() });
     }
 
+    /// Says what is left behind from now on by a failure.
+    #[cfg(feature = "virtual")]
+    pub(crate) fn work_is(&self, work: Work) {
+        self.tried.set(Attempt { work, ..self.tried.get() });
+    }
+
     /// Says in which mode the chosen stick is, and whether it is another maker's than Huawei.
     pub(crate) fn stick_is(&self, mode: Mode, other_maker: bool) {
         self.tried.set(Attempt { mode: Some(mode), other_maker, ..self.tried.get() });

@@ -258,11 +258,10 @@ fn delivered(context: &Context, delivery: Delivery) -> Result<()> {
             )
             .with_verdict(Verdict::Unknown));
         }
-        Delivery::ConnectionLost => {
-            context.output.outcome_is(Outcome::Sent);
-            Delivered::ConnectionLost
-        }
+        Delivery::ConnectionLost => Delivered::ConnectionLost,
     };
+    // Nobody looked whether the stick came back, and as what.
+    context.output.outcome_is(Outcome::Sent);
     context.output.finish(&Request { request });
     Ok(())
 }

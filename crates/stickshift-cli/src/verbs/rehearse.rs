@@ -13,6 +13,7 @@ use stickshift_emu::computer::VirtualBus;
 
 use crate::context::Context;
 use crate::files::{self, TemporaryFolder};
+use crate::recovery::Work;
 use crate::verbs::convert::ConversionReport;
 use crate::{consent, pace, synthetic};
 
@@ -169,6 +170,7 @@ fn persist(
         let hopeless =
             error.is(ErrorKind::Interrupted) || !matches!(verdict, Verdict::Recoverable | Verdict::Untouched);
         if hopeless || attempt == ATTEMPTS {
+            context.output.work_is(Work::Rehearsal);
             return Err(error);
         }
         attempt += 1;

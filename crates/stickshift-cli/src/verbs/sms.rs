@@ -87,7 +87,14 @@ pub(crate) fn run(context: &mut Context, args: SmsArgs) -> Result<()> {
             tell_unseen(context, sent.shown);
             context.output.finish(&Sent(sent));
         }
-        SmsVerb::Delete { ids } => {
+        SmsVerb::Delete { mut ids } => {
+            let mut seen = Vec::new();
+            ids.retain(|id| {
+                !seen.contains(id) && {
+                    seen.push(id.clone());
+                    true
+                }
+            });
             let outcome = modem.delete_messages(&ids)?;
             tell_second_look(context, &modem);
             for id in &outcome.still_listed {
