@@ -60,6 +60,8 @@ const BBCODE: &[&str] = &[
 ];
 /// Longer tags are none.
 const LONGEST_TAG: usize = 200;
+/// No name of a tag is longer.
+const LONGEST_NAME: usize = 16;
 const ENTITIES: &[(&str, char)] = &[
     ("nbsp", ' '),
     ("#160", ' '),
@@ -141,14 +143,17 @@ fn without_markup(text: &str) -> String {
 
 /// The name of the tag whose opening bracket stands before `text`, and its length.
 fn tag(text: &str, end: char, names: &[&str]) -> Option<(String, usize)> {
-    let length = text.char_indices().take(LONGEST_TAG).find(|(_, c)| *c == end || *c == '\n')?.0;
-    let inner = text[..length].trim_start_matches('/');
-    let name_end = inner.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inner.len());
+    let inner = text.strip_prefix('/').unwrap_or(text);
+    // Most brackets are of no tag, and end here.
+    let name_end = inner.bytes().take(LONGEST_NAME).take_while(u8::is_ascii_alphanumeric).count();
     let (name, rest) = inner.split_at(name_end);
     let name = name.to_ascii_lowercase();
-    let closed = text[length..].starts_with(end);
-    let plain = rest.is_empty() || rest.starts_with(['=', ' ', '/']);
-    (closed && plain && names.contains(&name.as_str())).then(|| (name, length + end.len_utf8()))
+    if !names.contains(&name.as_str()) || !rest.starts_with(['=', ' ', '/', end]) {
+        return None;
+    }
+    let length = rest.char_indices().take(LONGEST_TAG).find(|(_, c)| *c == end || *c == '\n')?.0;
+    let after = rest[length..].strip_prefix(end)?;
+    Some((name, text.len() - after.len()))
 }
 
 fn entity(text: &str) -> Option<(char, usize)> {

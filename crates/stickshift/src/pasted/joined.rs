@@ -55,6 +55,8 @@ const MONTHS: &[&str] = &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug"
 const WEEKDAYS: &[&str] = &["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// `[Sat Nov 28 `
 const LONGEST_DATE: usize = 12;
+/// No beginning of a line that is looked for is longer, in bytes: what stands behind it is not looked at.
+const LONGEST_BEGINNING: usize = 64;
 /// Shorter lines are not several.
 const SHORTEST: usize = 40;
 /// Of so many beginnings in one line, it is no line of its own.
@@ -69,7 +71,7 @@ pub(super) fn parted(line: &str) -> Vec<&str> {
     // With the line ends some pages lose the space, too.
     let everywhere: Vec<usize> = (0..line.len()).filter(|at| line.is_char_boundary(*at)).collect();
     let all = |places: &[usize], begins: fn(&str) -> bool| -> Vec<usize> {
-        places.iter().copied().filter(|at| begins(&line[*at..])).collect()
+        places.iter().copied().filter(|at| begins(beginning(&line[*at..]))).collect()
     };
     let mut cuts = Vec::new();
     for (begins, many) in [(is_descriptor as fn(&str) -> bool, MANY), (is_listing, MANY), (is_branch, 2)] {
@@ -99,6 +101,11 @@ pub(super) fn parted(line: &str) -> Vec<&str> {
     }
     parts.push(&line[from..]);
     parts
+}
+
+fn beginning(text: &str) -> &str {
+    let end = (0..=LONGEST_BEGINNING.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 fn begins_a_word(line: &str, at: usize) -> bool {

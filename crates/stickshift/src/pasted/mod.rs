@@ -48,6 +48,8 @@ const MOST_INTERFACES: usize = 256;
 const MOST_ENDPOINTS: usize = 30;
 /// bNumConfigurations of any device that was seen is below 8.
 const MOST_CONFIGURATIONS: usize = 16;
+/// What is said of a text as a whole; nobody reads more.
+const MOST_REMARKS: usize = 256;
 /// bMaxPower where the text does not say: 500 mA, in units of 2 mA.
 const USUAL_POWER: u8 = 250;
 
@@ -144,9 +146,11 @@ impl Paste {
         self.devices.extend(part.devices);
         self.devices.truncate(MOST_DEVICES);
         self.modems.extend(part.modems);
-        let new =
-            part.remarks.into_iter().filter(|remark| !self.remarks.contains(remark)).collect::<Vec<_>>();
-        self.remarks.extend(new);
+        for remark in part.remarks {
+            if self.remarks.len() < MOST_REMARKS && !self.remarks.contains(&remark) {
+                self.remarks.push(remark);
+            }
+        }
         self.has_nameless |= part.has_nameless;
     }
 }
@@ -163,7 +167,8 @@ fn whole_lines(text: &str) -> Vec<(String, usize)> {
         while let Some(next) =
             lines.next_if(|next| whole.len() < lines::LONGEST && damage::goes_on(&whole, next))
         {
-            whole = format!("{whole}{}{}", damage::joint(&whole), next.text);
+            whole.push_str(damage::joint(&whole));
+            whole.push_str(next.text);
         }
         all.push((whole, line.indent));
     }

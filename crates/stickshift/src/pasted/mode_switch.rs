@@ -1,7 +1,7 @@
 //! What usb_modeswitch writes with `-W`, and its dispatcher to the journal: which devices it found, which it chose, what that calls itself.
 
 use super::number::{self, string};
-use super::{Format, PastedDevice, Reader};
+use super::{Format, MOST_DEVICES, PastedDevice, Reader};
 use crate::stick::UsbId;
 
 /// What is between two lines.
@@ -52,6 +52,14 @@ const AFTER: &[&str] = &[
     "Searching for target devices",
 ];
 const BEFORE: &[&str] = &["Looking for default devices", "Look for default devices"];
+
+impl ModeSwitch {
+    fn turned(&mut self, before: UsbId, now: UsbId) {
+        if self.became.len() < MOST_DEVICES && !self.became.contains(&(before, now)) {
+            self.became.push((before, now));
+        }
+    }
+}
 
 impl Reader {
     pub(super) fn mode_switch_line(&mut self, text: &str) -> bool {
@@ -147,7 +155,7 @@ impl Reader {
         let index = self.only(id, Format::ModeSwitch);
         self.mode_switch.chosen = index;
         if let Some(now) = self.mode_switch.now.take().filter(|now| *now != id) {
-            self.mode_switch.became.push((id, now));
+            self.mode_switch.turned(id, now);
         }
         index
     }
@@ -216,7 +224,7 @@ impl Reader {
         if self.only(id, Format::ModeSwitch).is_some()
             && let Some(before) = chosen.filter(|before| *before != id)
         {
-            self.mode_switch.became.push((before, id));
+            self.mode_switch.turned(before, id);
         } else if chosen.is_none() {
             self.mode_switch.now = Some(id);
         }

@@ -110,6 +110,11 @@ fn continues(line: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b' ')
 }
 
+/// No name is longer, in bytes, with the blanks behind it.
+const LONGEST_NAME: usize = 64;
+/// Twice as many as there are names; what follows them is of the last one.
+const MOST_IN_A_LINE: usize = 128;
+
 /// The assignments that a line holds: it is cut before every known name that follows a blank and has a `=` behind it, comments and quotes apart.
 fn assignments(line: &str) -> Vec<&str> {
     let mut cuts = vec![0];
@@ -124,14 +129,14 @@ fn assignments(line: &str) -> Vec<&str> {
             && (previous.is_whitespace() || matches!(previous, ';' | ',' | '"'))
             && c.is_ascii_alphabetic()
         {
-            let name = line[at..].split('=').next().unwrap_or_default();
-            let has_sign = name.len() + at < line.len();
-            if has_sign
-                && !quoted
-                && !name.trim().contains(char::is_whitespace)
-                && known_name(name.trim()).is_some()
-            {
+            let sign = line.as_bytes()[at..].iter().take(LONGEST_NAME).position(|b| *b == b'=');
+            let name = sign.map(|sign| line[at..at + sign].trim());
+            let is_known = |name: &str| !name.contains(char::is_whitespace) && known_name(name).is_some();
+            if !quoted && name.is_some_and(is_known) {
                 cuts.push(at);
+            }
+            if cuts.len() > MOST_IN_A_LINE {
+                break;
             }
         }
         previous = c;
