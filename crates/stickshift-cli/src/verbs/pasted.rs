@@ -208,9 +208,26 @@ impl PastedStick {
         let shares = stick.mode == Mode::Hilink && is_android_network(stick.id);
         let profile = chosen.as_ref().filter(|_| !shares).map(|entry| entry.parameters.summary());
         // Where what the drive calls itself decides among several profiles, none is chosen here.
+        let several = chosen.is_none()
+            && stick.mode == Mode::Cdrom
+            && !device.left
+            && !device.returning
+            && !device.gone
+            && { catalogue.switching(stick.id).is_some_and(|switching| switching != Switching::LeavesAlone) };
         let switching = match chosen {
             Some(entry) => Some(entry.parameters.switching()),
             None => catalogue.switching(stick.id),
+        };
+        let next = match catalogue.no_modem(stick.id).filter(|_| stick.mode == Mode::Cdrom) {
+            Some(what) => format!(
+                "it is {what}, no modem: where it shows itself as a drive, {}",
+                next(device, stick, switching, word)
+            ),
+            None if several => format!(
+                "stickshift profile show {} lists several profiles; which fits, the texts of the drive tell, as `lsusb -v` shows them",
+                stick.id
+            ),
+            None => next(device, stick, switching, word),
         };
         PastedStick {
             id: stick.id.to_string(),
@@ -221,11 +238,14 @@ impl PastedStick {
             mode_text: match () {
                 () if device.left => "left after its switch message",
                 () if device.returning => "not told: it came again, and the text ends there",
+                () if is_either(stick, switching) => {
+                    "modem, or not switched yet: its ids are the same in both"
+                }
                 () => mode_words(device, stick),
             },
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
-            next: next(device, stick, switching, word),
+            next,
             profile,
             gone: device.gone,
             evidence: stick.evidence.clone(),
@@ -272,6 +292,11 @@ fn what_for(role: Role) -> &'static str {
         Role::Serial => "serial, purpose not told: `stickshift identify` asks",
         _ => "-",
     }
+}
+
+/// Whether the ids alone are told of a stick whose ids a switch does not change.
+fn is_either(stick: &Stick, switching: Option<Switching>) -> bool {
+    stick.mode == Mode::Modem && stick.interfaces.is_empty() && switching == Some(Switching::Sends)
 }
 
 /// Its mode. Which ports it lacks is told by lists of all interfaces alone.
@@ -371,12 +396,17 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
                 its_page(stick)
             )
         }
+        Mode::Modem if is_either(stick, switching) => format!(
+            "stickshift list shows which of the two it is: stickshift switch {word} where it waits, stickshift identify {word} where it is a modem"
+        ),
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
         Mode::BootRom => format!("stickshift load LOADER {word}"),
-        // Ids of download modes are those of ordinary modems, too.
-        Mode::Download if stick.interfaces.is_empty() => format!("stickshift identify {word}"),
-        Mode::Download => format!("stickshift flash FIRMWARE {word}"),
+        // Ids and ports of download modes are those of ordinary modems, too; the stick itself tells.
+        Mode::Download => format!("stickshift identify {word}"),
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
+        Mode::Unknown if stick.interfaces.is_empty() && switching == Some(Switching::Configures) => format!(
+            "stickshift list shows its mode; where it is no modem yet, stickshift switch {word} selects another configuration"
+        ),
         _ if switchable => format!("stickshift switch {word}"),
         _ => format!("stickshift identify {word}"),
     }

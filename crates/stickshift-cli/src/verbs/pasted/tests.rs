@@ -111,3 +111,31 @@ fn what_is_no_stick_is_said_plainly() {
         ["12d1:3a07 (Huawei USB-C HEADSET) is no cellular stick: it is a sound device"]
     );
 }
+
+#[test]
+fn ids_alone_claim_no_more_than_they_tell() {
+    let shown = |id: &str| report(&format!("Bus 001 Device 004: ID {id} x\n"));
+    for (id, mode, next) in [
+        // The same before and after the switch.
+        ("12d1:1003", "modem, or not switched yet", "stickshift list shows which"),
+        ("0af0:d033", "modem, or not switched yet", "stickshift switch 0af0:d033 where"),
+        ("0fce:d0cf", "unknown", "stickshift list shows its mode"),
+        ("05c6:1000", "CD-ROM", "stickshift profile show 05c6:1000"),
+        ("0bda:1a2b", "CD-ROM", "it is a Wi-Fi adapter, no modem: "),
+        ("12d1:1506", "", "stickshift identify 12d1:1506"),
+    ] {
+        let stick = shown(id).sticks.remove(0);
+        assert!(stick.mode_text.starts_with(mode), "{id}: {}", stick.mode_text);
+        assert!(stick.next.contains(next), "{id}: {}", stick.next);
+    }
+}
+
+#[test]
+fn a_stick_that_may_take_firmware_is_asked_first() {
+    for id in ["1c05", "1442"] {
+        let text = format!(
+            "P:  Vendor=12d1 ProdID={id} Rev=01.02\nI:  If#=0x0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=option\n"
+        );
+        assert_eq!(report(&text).sticks[0].next, format!("stickshift identify 12d1:{id}"));
+    }
+}
