@@ -101,3 +101,33 @@ fn the_access_point_of_the_settings_is_that_of_online_where_none_is_named() {
     assert!(up(&[]).contains("of.the.user"), "{}", up(&[]));
     assert!(!up(&["--apn", "named"]).contains("of.the"), "{}", up(&["--apn", "named"]));
 }
+
+/// Another access point than the one that is written there could cost money.
+#[test]
+fn settings_that_make_no_sense_keep_online_from_choosing_an_access_point() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), SYSTEM, "apn = \"internet\"\nfoo = 1\n");
+    let refused = stickshift(root.path(), &["online", "up", "--virtual", "em7455"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("foo") && said.contains("untouched"), "{said}");
+    let named = stickshift(root.path(), &["online", "up", "--virtual", "em7455", "--apn", "internet"]);
+    assert_eq!(named.status.code(), Some(0), "{}", String::from_utf8_lossy(&named.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn set_up_writes_regular_files_only() {
+    let root = tempfile::tempdir().unwrap();
+    let rules = root.path().join("etc/udev/rules.d/70-stickshift.rules");
+    fs::create_dir_all(rules.parent().unwrap()).unwrap();
+    for make in ["ln -s /dev/null", "mkfifo"] {
+        let made = Command::new("sh").args(["-c", &format!("{make} \"$0\"")]).arg(&rules).status().unwrap();
+        assert!(made.success());
+        let folder = root.path().to_str().unwrap();
+        let refused = stickshift(root.path(), &["setup", "udev", "--root", folder, "--force"]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("no regular file"), "{make}: {said}");
+        fs::remove_file(&rules).unwrap();
+    }
+}

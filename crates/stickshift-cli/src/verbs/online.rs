@@ -13,6 +13,7 @@ use stickshift::modem::Login;
 use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Wanted, WantedWay};
 use stickshift::stick::{Mode, Place};
 
+use crate::config;
 use crate::context::Context;
 use crate::hosted;
 use crate::output::Report;
@@ -36,6 +37,8 @@ pub(crate) struct OnlineArgs {
 #[derive(Debug, Subcommand)]
 enum OnlineVerb {
     /// Go online: SIM, registration, data connection, address, route, name servers, and a check that packets pass
+    ///
+    /// Exit codes besides those of every command: 10 SIM or PIN, 11 not registered, 12 refused by the network, 13 no address, 14 no reach.
     Up(Box<UpArgs>),
     /// Hang up and put back what `up` has changed; twice is no error
     Down(DownArgs),
@@ -275,7 +278,12 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     if let Some(why) = args.exec.as_deref().and_then(no_program) {
         return Err(Error::new(ErrorKind::Usage, format!("--exec: {why}")).with_verdict(Verdict::Untouched));
     }
-    let usual = context.config.as_ref().ok().and_then(|config| config.apn.as_deref());
+    let usual = match &context.config {
+        Ok(config) => config.apn.as_deref(),
+        // Another access point than the one in there could cost money.
+        Err(error) if args.apn.is_none() => return Err(config::again(error)),
+        Err(_) => None,
+    };
     let wanted = args.wanted(usual)?;
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;

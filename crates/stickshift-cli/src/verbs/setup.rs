@@ -348,6 +348,11 @@ fn write_as(
                     .because(e)
             })?;
         }
+        // A link to /dev/null is how a rule is switched off, and a pipe has no end.
+        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+            let what = format!("{} is no regular file: look what it is for, and remove it", path.display());
+            return Err(Error::new(ErrorKind::FileExists, what));
+        }
         // Written again by the same version it is the same.
         if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
             files::write(&path, text.as_bytes(), context.global.force, &[])?;

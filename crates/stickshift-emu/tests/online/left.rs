@@ -103,3 +103,41 @@ fn router_advertisements_are_taken_by_a_computer_that_forwards_too() {
     let all = computer.everything();
     assert!(all.contains("accept_ra\": \"2\""), "{all}");
 }
+
+#[test]
+fn a_change_that_cannot_be_taken_back_keeps_no_other_one_in_place() {
+    let mut seen = 0;
+    for fails_at in 1..60 {
+        let (mut bus, stick) = plugged("e3372h-stick");
+        let mut computer = Simulated::new(Weather { fails_at: Some(fails_at), ..Weather::default() });
+        let _ = computer.cards(&stick).unwrap();
+        let clean = computer.everything();
+        if up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.is_err() {
+            continue;
+        }
+        let Err(error) = down(&mut bus, Some(stick.clone()), &mut computer) else { continue };
+        seen += 1;
+        assert!(error.is(ErrorKind::Io), "{error:?}");
+        assert_eq!(computer.recall(&place()).unwrap().unwrap().on_computer.len(), 1, "{fails_at}");
+        down(&mut bus, Some(stick), &mut computer).unwrap();
+        assert_eq!(computer.everything(), clean, "{fails_at}");
+    }
+    assert!(seen > 3, "{seen}");
+}
+
+#[test]
+fn another_default_route_of_the_metric_that_is_wanted_is_refused_before_anything_is_sent() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    let _ = computer.cards(&stick).unwrap();
+    let there = computer.default_routes().unwrap().remove(0);
+    let (before, held) = (computer.everything(), bus.held(&place()).unwrap());
+    let wanted = |metric| Wanted { metric: Some(metric), ..wanted() };
+    let error = up_with(&mut bus, &stick, &mut computer, &wanted(there.metric), None).0.unwrap_err();
+    assert!(error.is(ErrorKind::Usage) && error.what().contains(&there.card.name), "{error:?}");
+    assert_eq!(error.verdict(), Some(Verdict::Untouched));
+    assert_eq!((computer.everything(), bus.held(&place()).unwrap()), (before, held));
+    up_with(&mut bus, &stick, &mut computer, &wanted(there.metric + 1), None).0.unwrap();
+    // Its own route is not in its way.
+    up_with(&mut bus, &stick, &mut computer, &wanted(there.metric + 1), None).0.unwrap();
+}

@@ -438,7 +438,10 @@ fn the_rows_of_the_field_end_with_their_causes() {
             ..case("25", Err((ErrorKind::NoReach, "Reaches(NoNames)")))
         },
         Case {
-            weather: Weather { page: (302, Some("http://portal.example/")), ..Weather::default() },
+            weather: Weather {
+                page: (302, Some("http://portal.example/?msisdn=33612345678")),
+                ..Weather::default()
+            },
             ..case("25", Err((ErrorKind::NoReach, "portal=http://portal.example/")))
         },
         Case {

@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt;
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -528,6 +529,16 @@ pub trait Computer: Send {
     fn pppd_state(&mut self, pppd: &PppdRuns) -> Result<PppdState> {
         let _ = pppd;
         Ok(PppdState::Ended(4))
+    }
+
+    /// The right to change the connection of the stick at `place`, until what comes is dropped: two programs would take each other's changes for
+    /// what they had found. Waits a while for whoever has it.
+    ///
+    /// # Errors
+    /// `PortBusy` where it is not given back.
+    fn turn(&mut self, place: &Place) -> Result<Option<File>> {
+        let _ = place;
+        Ok(None)
     }
 
     /// What was recorded of the stick at `place`.

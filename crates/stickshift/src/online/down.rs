@@ -47,6 +47,11 @@ pub fn down(
     session: &mut Session<'_>,
 ) -> Result<Taken> {
     let mut taken = Taken { place: place.to_string(), ..Taken::default() };
+    if computer.recall(place)?.is_none() {
+        return Ok(taken);
+    }
+    computer.may_change()?;
+    let _turn = computer.turn(place)?;
     let Some(mut record) = computer.recall(place)? else { return Ok(taken) };
     if record.way == PIN_REFUSED {
         taken.stick.push("the PIN that was refused is forgotten".to_owned());
@@ -56,7 +61,6 @@ pub fn down(
             return Ok(taken);
         }
     }
-    computer.may_change()?;
     taken.was_online = true;
     let before = still_there(&record, &computer.boot());
     let is_gone = stick.is_none();
@@ -141,7 +145,7 @@ pub(super) fn take_back(
     Ok(taken)
 }
 
-/// Takes the changes of the computer back, newest first; gives the record of what is left.
+/// Takes the changes of the computer back, newest first; gives the record of what is left. An error is that of the first change that stays.
 pub(super) fn of_computer(
     computer: &mut dyn Computer,
     record: &Record,
@@ -150,13 +154,18 @@ pub(super) fn of_computer(
     let mut record = record.clone();
     record.on_computer = still_there(&record, &computer.boot());
     record.boot = computer.boot();
-    while let Some(back) = record.on_computer.last().cloned() {
-        undo(computer, &back)?;
-        session.note("computer", back.to_string());
-        record.on_computer.pop();
-        computer.keep(&record)?;
+    // What one change meets, a message bus that is down, keeps no other one in place.
+    let mut failed = None;
+    for at in (0..record.on_computer.len()).rev() {
+        match undo(computer, &record.on_computer[at].clone()) {
+            Ok(()) => {
+                session.note("computer", record.on_computer.remove(at).to_string());
+                computer.keep(&record)?;
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(record)
+    failed.map_or(Ok(record), Err)
 }
 
 /// Whether the stick's web server is what puts it back: that is reached as long as the computer is not put back.

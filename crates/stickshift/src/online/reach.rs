@@ -112,7 +112,8 @@ pub(super) fn check(
                     unreached(run, "another page came than the one that was asked for", Reaches::Portal);
                 let error = error.with("status", status);
                 return Err(match to {
-                    Some(to) => error.with("portal", to),
+                    // What follows may name the owner: operators put the telephone number there.
+                    Some(to) => error.with("portal", to.split(['?', '#']).next().unwrap_or_default()),
                     None => error,
                 });
             }

@@ -60,6 +60,7 @@ pub fn up(
     wanted.check(way, &stick)?;
     computer.may_change().map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     session.note("port", format!("way: {}", way.word()));
+    let _turn = computer.turn(&stick.place).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
 
     let mut record = Record::new(&stick.place, stick.id, computer.boot(), way.word());
     if let Some(earlier) = computer.recall(&stick.place)? {
@@ -80,6 +81,7 @@ pub fn up(
             computer.keep(&record)?;
         }
     }
+    has_room(computer, &stick, wanted).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     let mut run = Run { bus, computer, session, wanted, stick, record, pin_entered: false };
     match steps(&mut run, way, access) {
         Ok(connection) => {
@@ -87,6 +89,24 @@ pub fn up(
             Ok(connection)
         }
         Err(error) => Err(put_back(run, error, access)),
+    }
+}
+
+/// Another default route of the metric that is wanted stays the only one of it.
+fn has_room(computer: &mut dyn Computer, stick: &Stick, wanted: &Wanted) -> Result<()> {
+    let Some(metric) = wanted.metric.filter(|_| !wanted.no_default) else { return Ok(()) };
+    let own = computer.cards(stick)?;
+    let is_own = |card: &Card| own.iter().any(|state| state.card.name == card.name);
+    let there = computer.default_routes()?.into_iter().find(|r| r.metric == metric && !is_own(&r.card));
+    match there {
+        Some(route) => Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "the default route of {} has the metric {metric}: give --metric another number",
+                route.card.name
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -9,16 +9,18 @@ mod pppd;
 mod probes;
 mod resolver;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::tz::Offset;
+use rustix::fs::{FlockOperation, flock};
 
 use crate::atomic_file;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::event::Cancel;
 use crate::link::ByteLink;
 use crate::online::computer::{
@@ -62,6 +64,9 @@ impl Default for Folders {
         }
     }
 }
+
+/// How long another program may take to change a connection.
+const TURN: Duration = Duration::from_secs(10);
 
 /// How often something is looked at again while it is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -179,6 +184,23 @@ impl SysComputer {
     fn record(&self, place: &Place) -> PathBuf {
         self.folders.records.join(format!("{place}.json"))
     }
+}
+
+/// The right to change a connection, which whoever has it may keep for `patience`.
+fn turn(folders: &Folders, place: &Place, patience: Duration) -> Result<File> {
+    let path = resolver::own_folder(folders)?.join(format!("{place}.lock"));
+    let file = File::create(&path).map_err(|e| cannot("cannot write", &path, e))?;
+    let limit = Instant::now() + patience;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() >= limit {
+            let what = "another run takes this stick online or offline just now";
+            let holder = Detail::Holder("stickshift (another run)".to_owned());
+            return Err(Error::new(ErrorKind::PortBusy, what).with("place", place).detail(holder));
+        }
+        // Also where this program is to end: that takes a connection back.
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(file)
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -370,6 +392,10 @@ impl Computer for SysComputer {
         Ok(found)
     }
 
+    fn turn(&mut self, place: &Place) -> Result<Option<File>> {
+        turn(&self.folders, place, TURN).map(Some)
+    }
+
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
         let path = self.record(place);
         let text = match fs::read_to_string(&path) {
@@ -452,6 +478,18 @@ impl Computer for SysComputer {
 mod tests {
     use super::*;
     use crate::stick::UsbId;
+
+    #[test]
+    fn one_at_a_time_changes_the_connection_of_a_stick() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders { run: root.path().to_owned(), ..Folders::default() };
+        let of = |place: &str| turn(&folders, &place.parse().unwrap(), Duration::ZERO);
+        let held = of("1-1").unwrap();
+        assert!(of("1-1").unwrap_err().is(ErrorKind::PortBusy));
+        of("1-2").unwrap();
+        drop(held);
+        of("1-1").unwrap();
+    }
 
     #[test]
     fn an_interface_is_taken_by_the_name_that_udev_gives_it() {

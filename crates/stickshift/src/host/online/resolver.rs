@@ -91,7 +91,7 @@ pub(super) fn set(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<
     fs::write(&note, lines).map_err(|e| cannot("cannot write", &note, e))
 }
 
-fn own_folder(folders: &Folders) -> Result<PathBuf> {
+pub(super) fn own_folder(folders: &Folders) -> Result<PathBuf> {
     let folder = folders.run.join("stickshift");
     fs::create_dir_all(&folder).map_err(|e| cannot("cannot make", &folder, e))?;
     Ok(folder)
