@@ -6,7 +6,6 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::plan::Consent;
 use stickshift::plan::{Consents, Plan};
 
-use crate::advice::REFUSED;
 use crate::context::Context;
 use crate::output::json::Outcome;
 use crate::output::plan::option;
@@ -19,10 +18,6 @@ pub(crate) fn agree(context: &Context, plan: &Plan, consents: Consents, dry_run:
     let shown = with_consents(plan, consents);
     if dry_run {
         context.output.outcome_is(Outcome::Untouched);
-        // The same command without --dry-run would be refused.
-        if plan.unanswered(consents).is_some() {
-            context.exit.set(REFUSED);
-        }
         context.output.finish(&shown);
         return Ok(false);
     }

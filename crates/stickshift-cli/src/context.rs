@@ -49,7 +49,7 @@ pub(crate) struct Context {
     /// The owner's settings, or what is wrong with them.
     pub(crate) config: Result<Config>,
     /// The exit code of a verb that ends without an error.
-    pub(crate) exit: Cell<u8>,
+    pub(crate) exit: u8,
     /// The stick that was typed as the only word of a verb.
     pub(crate) stick_word: Option<String>,
     /// Makes the whole command line, for completions and manual pages.
@@ -80,7 +80,7 @@ impl Context {
             cancel,
             opener,
             config,
-            exit: Cell::default(),
+            exit: 0,
             stick_word: None,
             command_line,
             #[cfg(any(feature = "web", feature = "mqtt"))]

@@ -186,7 +186,7 @@ fn main() -> ExitCode {
     }
     context.output.way_is(context.opener.way());
     let code = match outcome {
-        Ok(()) => context.exit.get(),
+        Ok(()) => context.exit,
         Err(error) => context.output.error(&error),
     };
     let code = end_of_virtual_sticks(&context, code);
@@ -257,7 +257,7 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
             tell_unfired(&context);
         }
         match outcome {
-            Ok(()) => context.output.end(context.exit.get()),
+            Ok(()) => context.output.end(context.exit),
             Err(error) => {
                 context.output.error(&error);
             }

@@ -11,7 +11,7 @@ pub(super) const NO_STICK: u8 = 3;
 /// Exit code: permission, or another program holds it.
 pub(super) const NO_ACCESS: u8 = 4;
 /// Exit code: the stick or a check refused.
-pub(crate) const REFUSED: u8 = 5;
+pub(super) const REFUSED: u8 = 5;
 /// Exit code: stopped in a state that can be taken up again.
 pub(super) const RECOVERABLE: u8 = 6;
 /// Exit code: what state the stick is in was not seen.

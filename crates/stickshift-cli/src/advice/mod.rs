@@ -18,7 +18,6 @@ use stickshift::stick::Mode;
 
 use crate::recovery::Work;
 use crate::wrong_mode;
-pub(crate) use general::REFUSED;
 use general::{RECOVERABLE, UNKNOWN};
 pub(crate) use table::Way;
 

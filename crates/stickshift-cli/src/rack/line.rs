@@ -41,11 +41,3 @@ pub(super) struct Job {
     pub(super) row: Row,
     pub(super) plan: Option<Value>,
 }
-
-impl Job {
-    /// Whether a consent is missing.
-    pub(super) fn is_blocked(&self) -> bool {
-        let objections = self.plan.as_ref().and_then(|plan| plan["objections"].as_array());
-        objections.is_some_and(|objections| !objections.is_empty())
-    }
-}

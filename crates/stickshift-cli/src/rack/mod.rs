@@ -17,7 +17,6 @@ use std::thread;
 use clap::Args;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
-use crate::advice::REFUSED;
 use crate::context::Context;
 use crate::hosted;
 use crate::output::json::Outcome;
@@ -136,8 +135,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         context.output.outcome_is(Outcome::Untouched);
         context.output.finish(&plans);
         rows.all().for_each(|row| context.output.stream("row", row));
-        let is_blocked = left.iter().any(|job| job.is_blocked());
-        context.exit.set(if is_blocked { rows.exit().max(REFUSED) } else { rows.exit() });
+        context.exit = rows.exit();
         return Ok(());
     }
     rows.all().for_each(|row| context.output.stream("row", row));
@@ -159,7 +157,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         screen.clear();
     }
     kept = kept.and(record.end(&rows)).and(report(args, &rows));
-    context.exit.set(rows.exit());
+    context.exit = rows.exit();
     context.output.outcome_is(rows.outcome());
     context.output.finish(&rows);
     kept.map_err(|e| e.with_verdict(rows.verdict()))

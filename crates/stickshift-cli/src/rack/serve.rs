@@ -142,7 +142,7 @@ pub(super) fn one(around: &Around<'_>, mut job: Job, sender: &Sender<Said>) {
     };
     context.output.way_is(context.opener.way());
     match outcome {
-        Ok(()) => context.output.end(context.exit.get()),
+        Ok(()) => context.output.end(context.exit),
         Err(error) => drop(context.output.error(&error)),
     }
     let took = now().saturating_sub(began);

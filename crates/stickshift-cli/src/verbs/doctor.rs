@@ -53,7 +53,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
     findings.extend(settings(&context.config));
     let problems = findings.iter().filter(|f| f.state != State::Fine).count();
     context.output.finish(&Diagnosis { problems, findings });
-    context.exit.set(u8::from(problems > 0));
+    context.exit = u8::from(problems > 0);
     Ok(())
 }
 

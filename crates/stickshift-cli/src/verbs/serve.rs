@@ -205,7 +205,7 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
             };
         }
     });
-    context.exit.set(cut);
+    context.exit = cut;
     // Each command had a verdict of its own; what all of them left is not known here.
     if worst != Outcome::Untouched {
         context.output.outcome_is(worst);
