@@ -349,7 +349,7 @@ fn write_as(
             })?;
         }
         // A link to /dev/null is how a rule is switched off, and a pipe has no end.
-        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+        if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
             let what = format!("{} is no regular file: look what it is for, and remove it", path.display());
             return Err(Error::new(ErrorKind::FileExists, what));
         }
