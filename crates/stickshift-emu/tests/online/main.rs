@@ -480,7 +480,8 @@ fn the_rows_of_the_field_end_with_their_causes() {
             }
             (Err(error), Err((kind, words))) => {
                 let text = said(&error);
-                if !error.is(kind) || !text.contains(words) {
+                let shows_number = text.contains("33612345678");
+                if !error.is(kind) || !text.contains(words) || shows_number {
                     wrong.push(format!("row {row}: wanted {kind} with {words:?}: {} {text}", error.kind()));
                 }
                 let dialled = bus.heard("AT^NDISDUP=1,1");

@@ -1,0 +1,177 @@
+use super::*;
+
+fn file(headers: &str) -> FileRecord {
+    FileRecord {
+        path: "fw.bin".into(),
+        headers: headers.into(),
+        partitions: 3,
+        acknowledged: 0,
+        hashes: Vec::new(),
+        open: false,
+    }
+}
+
+fn place() -> Place {
+    "1-1.2".parse().unwrap()
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let stick = Fingerprint { product: Some("E3372h_153".into()), ..Fingerprint::default() };
+    let mut journal = Journal::begin(dir.path(), &place(), stick, vec![file("aa")]).unwrap();
+    journal.partition_begins(0).unwrap();
+    let on_disk =
+        || -> Record { serde_json::from_slice(&fs::read(dir.path().join("1-1.2.json")).unwrap()).unwrap() };
+    let read = on_disk();
+    assert!(read.touched && read.files[0].open && read.files[0].acknowledged == 0);
+    journal.partition_done(0, 0, "h0".into());
+    journal.partition_done(0, 1, "h1".into());
+    // Nobody else may take it as long as it is held.
+    let busy = Journal::load(dir.path(), &place()).unwrap_err();
+    assert!(busy.is(ErrorKind::PortBusy), "{busy:?}");
+    let begun = Journal::begin(dir.path(), &place(), Fingerprint::default(), vec![]);
+    assert!(begun.unwrap_err().is(ErrorKind::PortBusy));
+    drop(journal);
+    let read = Journal::load(dir.path(), &place()).unwrap();
+    assert_eq!((read.record.files[0].acknowledged, read.record.files[0].open), (2, false));
+    read.finish().unwrap();
+    assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::NoJournal));
+}
+
+#[test]
+fn a_run_from_the_start_does_not_forget_that_something_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let begin = |stick| Journal::begin(dir.path(), &place(), stick, vec![file("aa")]).unwrap();
+    let mut first = begin(Fingerprint::default());
+    assert!(!first.record.touched);
+    first.partition_begins(0).unwrap();
+    drop(first);
+    assert!(begin(Fingerprint::default()).record.touched);
+    // A stick that says what it is runs firmware.
+    let speaks = Fingerprint { imei_hash: Some("1".into()), ..Fingerprint::default() };
+    assert!(!begin(speaks).record.touched);
+}
+
+#[test]
+fn a_disk_that_takes_no_more_stops_the_work_only_before_it_began() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("journals");
+    let begin = || Journal::begin(&folder, &place(), Fingerprint::default(), vec![file("aa")]).unwrap();
+    let mut journal = begin();
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(journal.partition_begins(0).unwrap_err().is(ErrorKind::FileUnwritable));
+    assert!(!journal.record.touched && !journal.record.files[0].open);
+    drop(journal);
+
+    let mut journal = begin();
+    journal.partition_begins(0).unwrap();
+    assert!(journal.unwritten().is_none());
+    fs::remove_dir_all(&folder).unwrap();
+    journal.partition_done(0, 0, "h0".into());
+    journal.partition_begins(0).unwrap();
+    assert!(journal.unwritten().unwrap().is(ErrorKind::FileUnwritable));
+    assert_eq!(journal.record.files[0].acknowledged, 1);
+    fs::create_dir(&folder).unwrap();
+    journal.partition_done(0, 1, "h1".into());
+    assert!(journal.unwritten().is_none(), "the disk knows all again");
+    fs::remove_dir_all(&folder).unwrap();
+    journal.finish().unwrap();
+}
+
+#[test]
+fn another_stick_or_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let stick = Fingerprint { imei_hash: Some(Fingerprint::hash_imei("1")), ..Fingerprint::default() };
+    let mut journal = Journal::begin(dir.path(), &place(), stick, vec![file("aa"), file("bb")]).unwrap();
+    assert!(journal.check_files(&[file("aa"), file("bb")]).is_ok());
+    assert!(journal.check_files(&[file("bb"), file("aa")]).unwrap_err().is(ErrorKind::JournalMismatch));
+    assert!(journal.check_files(&[file("aa")]).unwrap_err().is(ErrorKind::JournalMismatch));
+    let learned = Fingerprint { hardware: Some("CL2E3372HM".into()), ..Fingerprint::default() };
+    journal.check_stick(&learned).unwrap();
+    drop(journal);
+    let mut journal = Journal::load(dir.path(), &place()).unwrap();
+    assert_eq!(journal.record.stick.hardware.as_deref(), Some("CL2E3372HM"));
+    let other = Fingerprint { hardware: Some("CL1E3372SM".into()), ..Fingerprint::default() };
+    assert_eq!(journal.check_stick(&other).unwrap_err().fact("differs-in"), Some("hardware version"));
+}
+
+#[test]
+fn only_an_imei_proves_a_stick_and_without_it_nothing_counts_as_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let like = |imei: Option<&str>| Fingerprint {
+        product: Some("E3372h_153".into()),
+        serial_hash: Some("0123".into()),
+        imei_hash: imei.map(Fingerprint::hash_imei),
+        ..Fingerprint::default()
+    };
+    let mut journal = Journal::begin(dir.path(), &place(), like(Some("1")), vec![file("aa")]).unwrap();
+    assert!(journal.is_proven());
+    journal.partition_done(0, 0, "h0".into());
+    journal.partition_done(0, 1, "h1".into());
+    drop(journal);
+    let mut journal = Journal::load(dir.path(), &place()).unwrap();
+    journal.check_stick(&like(None)).unwrap();
+    assert!(!journal.is_proven(), "another stick of this model says the same");
+    assert!(journal.check_stick(&like(Some("2"))).is_err());
+    let mut other = like(None);
+    other.serial_hash = Some("4567".into());
+    assert_eq!(journal.check_stick(&other).unwrap_err().fact("differs-in"), Some("USB serial number"));
+    journal.check_stick(&like(Some("1"))).unwrap();
+    assert!(journal.is_proven());
+    assert_eq!(journal.record.files[0].acknowledged, 2);
+    // What is skipped must be what was sent.
+    journal.check_skipped(0, |index| Ok(format!("h{index}"))).unwrap();
+    let other = journal.check_skipped(0, |_| Ok("h0".into())).unwrap_err();
+    assert!(other.is(ErrorKind::JournalMismatch), "{other:?}");
+    journal.start_over().unwrap();
+    assert_eq!(journal.record.files[0].acknowledged, 0);
+}
+
+#[test]
+fn ports_have_journals_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = ["/dev/pts/3", "/dev/pts/33", "/dev/pts-3", "/dev/ttyUSB0"].map(|p| Key::Port(p.into()));
+    let held: Vec<Journal> = keys
+        .iter()
+        .map(|key| Journal::begin(dir.path(), key, Fingerprint::default(), vec![]).unwrap())
+        .collect();
+    for (journal, key) in held.into_iter().zip(&keys) {
+        let same = Journal::load(dir.path(), key).unwrap_err();
+        assert!(same.is(ErrorKind::PortBusy));
+        journal.finish().unwrap();
+        assert!(Journal::load(dir.path(), key).unwrap_err().is(ErrorKind::NoJournal));
+    }
+}
+
+#[test]
+fn every_system_has_files_of_these_names() {
+    let names = [r"\\?\Z:\dev\pts\16", "COM7", "/dev/a=3f", "/dev/a?", "<>\"|*"].map(plain);
+    for name in &names {
+        assert!(!name.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*']), "{name}");
+    }
+    assert_eq!(names[1], "COM7");
+    assert_ne!(names[2], names[3]);
+}
+
+#[test]
+fn a_damaged_journal_is_named_not_guessed_at() {
+    let dir = tempfile::tempdir().unwrap();
+    Journal::begin(dir.path(), &place(), Fingerprint::default(), vec![file("aa")]).unwrap();
+    let path = dir.path().join("1-1.2.json");
+    let whole = fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt), "{cut}");
+    }
+    let text = String::from_utf8(whole).unwrap();
+    fs::write(&path, text.replace("\"acknowledged\": 0", "\"acknowledged\": 9")).unwrap();
+    assert!(Journal::load(dir.path(), &place()).unwrap_err().is(ErrorKind::FileCorrupt));
+}
+
+#[test]
+fn no_identity_is_written_in_the_clear() {
+    let hash = Fingerprint::hash_imei("860000000000001");
+    assert_eq!(hash.len(), 16);
+    assert!(!hash.contains("86000000"));
+}
