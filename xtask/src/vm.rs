@@ -75,6 +75,9 @@ const PACKAGES: &[&str] = &[
 /// What the guest's first process says first.
 const UP: &str = "@ up";
 
+/// What a guest says last in which a scenario failed: the others are for one that is booted anew.
+const FRESH: &str = "fresh";
+
 /// Kernel parameters. Programs that always start at the same addresses are translated once by an emulator, not at each start,
 /// and what guards against a real processor's flaws costs an emulated one a tenth of its time.
 const APPEND: &str = "console=ttyS0 quiet panic=-1 norandmaps mitigations=off";
@@ -370,8 +373,18 @@ enum Processor {
 /// Under KVM a guest that has not started its first process by then never will.
 const KVM_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Boots guest number `number` and returns its result lines without their mark.
+/// Boots guest number `number`, anew as often as it asks for that, and returns its result lines without their mark.
 fn boot(guest: &Guest, results: &Path, number: usize) -> Result<Vec<String>, String> {
+    let mut told = Vec::new();
+    loop {
+        told.extend(boot_once(guest, results, number)?);
+        if told.last().is_none_or(|line| line != FRESH) {
+            return Ok(told);
+        }
+    }
+}
+
+fn boot_once(guest: &Guest, results: &Path, number: usize) -> Result<Vec<String>, String> {
     let hangs = folder()?.join("kvm-hangs");
     if Path::new("/dev/kvm").exists() && !hangs.exists() {
         if let Some(results) = boot_on(guest, results, number, Processor::Kvm)? {
@@ -426,7 +439,7 @@ fn boot_on(
         }
     });
     let log = results.join(format!("console.{number}.log"));
-    let mut log = fs::File::create(log).map_err(|e| e.to_string())?;
+    let mut log = fs::File::options().create(true).append(true).open(log).map_err(|e| e.to_string())?;
     let (start, mut up) = (Instant::now(), processor == Processor::Tcg);
     let mut told_so_far = Vec::new();
     let ended = loop {

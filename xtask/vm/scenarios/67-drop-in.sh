@@ -10,7 +10,7 @@ switched() {
     plug "$1"
     wait_for 40 shows "$2"
     if [ -n "$3" ]; then wait_for 20 compgen -G "/sys/bus/usb/devices/*:*/$3"; fi
-    wait_for 40 finished
+    wait_for 40 finished || { tail -n +1 /var/log/usb_modeswitch_*; ps ax; return 1; }
     cat /var/log/usb_modeswitch_*
     grep -q '^ok:busdev' /var/log/usb_modeswitch_*
     grep -q "Mode switching was successful, found $2" /var/log/usb_modeswitch_*
