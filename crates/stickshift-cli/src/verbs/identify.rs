@@ -239,6 +239,9 @@ impl Report for Identified {
             let before =
                 if row.route.by == Work::ReplugAndSwitch { "pull it out, plug it in, then " } else { "" };
             writeln!(out, "  {}: {}{case}", row.route.to, row.route.way)?;
+            if let Some(gives) = gives(row.route.to) {
+                writeln!(out, "    gives: {gives}")?;
+            }
             writeln!(out, "    risk: {}", row.route.risk)?;
             writeln!(out, "    {before}{}", row.command)?;
         }
@@ -255,6 +258,16 @@ impl Report for Identified {
             )?;
         }
         Ok(())
+    }
+}
+
+/// What a way leads to is good for.
+fn gives(to: &str) -> Option<&'static str> {
+    match to {
+        "serial" => Some("ports for AT commands"),
+        "stick" => Some("a modem: the computer has the operator's address, without a router in the stick"),
+        "hilink" => Some("a network card, with the stick's own router and web page"),
+        _ => None,
     }
 }
 

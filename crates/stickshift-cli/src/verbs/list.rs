@@ -7,6 +7,7 @@ use serde::Serialize;
 use stickshift::error::Result;
 use stickshift::link::Bus;
 use stickshift::mask;
+use stickshift::modem::identity::at_ports;
 use stickshift::profile::Catalogue;
 use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product_name, vendor_name};
 
@@ -17,6 +18,9 @@ use crate::select::its_page;
 use crate::undisturbed;
 
 /// List every stick: USB port path, ids, name, mode, ports and their roles, who holds them, what to do next.
+///
+/// "AT commands" names the port for a terminal program, the likeliest first. A mode such as boot ROM or download is no defect: the stick waits
+/// for a loader or for firmware, and "next" names the command.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// Keep running and report sticks as they are plugged in, unplugged and switched
@@ -144,6 +148,8 @@ pub(crate) struct StickReport {
     configuration: u8,
     configurations: u8,
     interfaces: Vec<InterfaceReport>,
+    /// The ports that take AT commands as far as its descriptors tell, the likeliest first.
+    at_ports: Vec<String>,
     evidence: Vec<String>,
     next: String,
 }
@@ -181,6 +187,7 @@ impl StickReport {
             configuration: stick.configuration,
             configurations: stick.configurations,
             interfaces: stick.interfaces.iter().map(InterfaceReport::of).collect(),
+            at_ports: at_nodes(stick),
             evidence: stick.evidence.clone(),
             next: next(stick),
         }
@@ -268,11 +275,26 @@ impl Report for StickReport {
         for interface in &self.interfaces {
             writeln!(out, "  if {:<2} {}", interface.number, interface.line())?;
         }
+        if !self.at_ports.is_empty() {
+            writeln!(out, "  AT commands: {}", self.at_ports.join(", else "))?;
+        }
         for line in &self.evidence {
             writeln!(out, "  why   {line}")?;
         }
         writeln!(out, "  next  {}", self.next)
     }
+}
+
+/// The paths of the ports that may take AT commands; no network card or firmware loader does.
+fn at_nodes(stick: &Stick) -> Vec<String> {
+    if !matches!(stick.mode, Mode::Modem | Mode::HilinkSerial) {
+        return Vec::new();
+    }
+    let node = |number| {
+        let port = stick.interfaces.iter().find(|i| i.number == number)?;
+        port.tty.clone().or_else(|| port.cdc_wdm.clone())
+    };
+    at_ports(stick).into_iter().filter_map(node).collect()
 }
 
 /// A stick as `list` shows it.
@@ -305,7 +327,10 @@ fn next(stick: &Stick) -> String {
     }
     match stick.mode {
         Mode::Cdrom => format!("stickshift switch {place}"),
-        Mode::Hilink => format!("{}, or stickshift identify {place}", its_page(stick)),
+        Mode::Hilink => format!(
+            "{}; for AT commands or an address of its own: stickshift identify {place}",
+            its_page(stick)
+        ),
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {place}"),
         Mode::BootRom => format!("stickshift load LOADER {place}"),
         Mode::Download => format!("stickshift flash FIRMWARE {place}"),
@@ -377,6 +402,7 @@ mod tests {
              \x20 mode  modem (serial ports)\n\
              \x20 if 0  modem    /dev/nowhere0 (ff/03/10, option) held by ModemManager (pid 612)\n\
              \x20 if 1  pcui     /dev/nowhere1 (ff/03/12, option)\n\
+             \x20 AT commands: /dev/nowhere1, else /dev/nowhere0\n\
              \x20 why   12d1:1506 is known: modem with network: E3372 Stick, E3272, E3276, E398, E353\n\
              \x20 why   the system's driver option serves modems only\n\
              \x20 next  stop ModemManager (pid 612) before you talk to the stick; flash, load and convert take it from there by themselves\n"

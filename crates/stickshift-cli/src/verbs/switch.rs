@@ -27,7 +27,8 @@ use crate::way_in::LoginArgs;
 /// Switch a stick from CD-ROM to modem.
 ///
 /// Looks up the stick in the built-in profiles and in yours, sends its switch message, and checks what reappears on the same USB port. With
-/// `--to serial`, a stick that is already a network card is switched through its web API.
+/// `--to serial`, a stick that is already a network card is switched through its web API: AT commands work then, until it is unplugged. To have
+/// the operator's address instead of the stick's own router for good, convert it: `stickshift convert --to stick`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SwitchArgs {
     /// The stick: USB port path, ids, tty, serial number or IMEI
