@@ -13,6 +13,9 @@ pub(crate) enum Distribution {
     Alpine,
     OpenWrt,
     Other,
+    /// None: the kernel that runs came from elsewhere (a container, WSL, a board's maker), and no package of the distribution is for it.
+    #[cfg(feature = "desktop")]
+    OtherKernel,
 }
 
 impl Distribution {
@@ -43,8 +46,23 @@ impl Distribution {
         of_word(&value("ID")).or_else(|| like.split(' ').find_map(of_word)).unwrap_or(Distribution::Other)
     }
 
+    /// The one whose packages are for the kernel that runs: of those that dpkg installs, it knows the package of that kernel.
+    #[cfg(feature = "desktop")]
+    pub(crate) fn of_kernel(self, root: &Path) -> Distribution {
+        let release = fs::read_to_string(root.join("proc/sys/kernel/osrelease"));
+        let (Distribution::Debian | Distribution::Ubuntu, Ok(release)) = (self, release) else { return self };
+        let is_installed = |kind: &str| {
+            root.join(format!("var/lib/dpkg/info/linux-image-{kind}{}.list", release.trim())).exists()
+        };
+        if ["", "unsigned-"].into_iter().any(is_installed) { self } else { Distribution::OtherKernel }
+    }
+
     /// Whether the names of its packages were tried: installing them is not harmful, but a name may be another one by now.
     fn is_tried(self) -> bool {
+        #[cfg(feature = "desktop")]
+        if self == Distribution::OtherKernel {
+            return true;
+        }
         matches!(self, Distribution::Debian | Distribution::Other)
     }
 
@@ -68,6 +86,10 @@ impl Distribution {
             Distribution::Other => {
                 format!("install the package with the kernel's additional modules (OpenWrt: {openwrt})")
             }
+            #[cfg(feature = "desktop")]
+            Distribution::OtherKernel => {
+                "this kernel (uname -r) is no package of the distribution: whoever made it has the driver, else boot the distribution's own kernel".into()
+            }
         })
     }
 
@@ -80,6 +102,8 @@ impl Distribution {
             Distribution::Alpine => "apk add ppp",
             Distribution::OpenWrt => "opkg install ppp (since OpenWrt 25.12: apk add ppp)",
             Distribution::Other => "install the package ppp",
+            #[cfg(feature = "desktop")]
+            Distribution::OtherKernel => "install the package ppp",
         };
         self.marked(how.to_owned())
     }
@@ -118,5 +142,25 @@ mod tests {
         assert!(Distribution::Fedora.pppd().starts_with("dnf "));
         assert!(Distribution::Fedora.pppd().ends_with("not tried there)"));
         assert_eq!(Distribution::Debian.pppd(), "apt install ppp");
+    }
+
+    #[cfg(feature = "desktop")]
+    #[test]
+    fn a_kernel_from_elsewhere_has_no_package_of_the_distribution() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(Distribution::Debian.of_kernel(root.path()), Distribution::Debian, "nothing tells");
+        write("proc/sys/kernel/osrelease", "6.1.0-18-amd64\n");
+        write("var/lib/dpkg/info/linux-image-6.1.0-17-amd64.list", "");
+        let foreign = Distribution::Debian.of_kernel(root.path());
+        assert_eq!(foreign, Distribution::OtherKernel);
+        assert!(!foreign.driver("kmod-usb-acm").contains("apt"));
+        assert_eq!(Distribution::Alpine.of_kernel(root.path()), Distribution::Alpine);
+        write("var/lib/dpkg/info/linux-image-6.1.0-18-amd64.list", "");
+        assert_eq!(Distribution::Debian.of_kernel(root.path()), Distribution::Debian);
     }
 }

@@ -44,7 +44,11 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
         findings.extend(drivers(|name| bus.has_driver(name), here));
     } else if cfg!(target_os = "linux") {
         let there = KernelDrivers::below(&overlays::root());
-        findings.extend(drivers(|name| there.has(name), here));
+        #[cfg(feature = "desktop")]
+        let of_kernel = here.of_kernel(&overlays::root());
+        #[cfg(not(feature = "desktop"))]
+        let of_kernel = here;
+        findings.extend(drivers(|name| there.has(name), of_kernel));
         findings.extend(rivals());
         findings.push(dialler(here));
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 
 #[cfg(feature = "completions")]
 use crate::completion;
@@ -21,6 +21,8 @@ use crate::verbs::{openwrt, setup_online};
 use crate::verbs::{setup_serve, setup_systemd, setup_udev};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
+///
+/// Each says which file it wrote, what to do next, and how to take it back ("undo").
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]
@@ -122,7 +124,7 @@ struct OwnerArgs {
     interface: String,
 
     /// Metric of its default route: behind the cable (100) and Wi-Fi (600)
-    #[arg(long, value_name = "NUMBER", default_value_t = 700)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 700, value_parser = clap::value_parser!(u32).range(1..))]
     metric: u32,
 }
 
@@ -340,6 +342,7 @@ fn write_as(
     mode: u32,
     then: &'static str,
 ) -> Result<()> {
+    let undo = undo(&to.folder().join(path), path);
     let path = to.folder().join(path);
     if !to.print {
         if let Some(folder) = path.parent() {
@@ -350,8 +353,11 @@ fn write_as(
         }
         // A link to /dev/null is how a rule is switched off, and a pipe has no end.
         if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-            let what = format!("{} is no regular file: look what it is for, and remove it", path.display());
-            return Err(Error::new(ErrorKind::FileExists, what));
+            return Err(Error::new(
+                ErrorKind::FileUnwritable,
+                format!("{} is no regular file", path.display()),
+            )
+            .detail(Detail::NextStep("look what it is for, and remove it")));
         }
         // Written again by the same version it is the same.
         if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
@@ -361,8 +367,28 @@ fn write_as(
             set_mode(&path, mode)?;
         }
     }
-    context.output.finish(&Written { path, text, written: !to.print, then });
+    context.output.finish(&Written { path, text, written: !to.print, then, undo });
     Ok(())
+}
+
+/// How a file of the system is taken back, and whoever reads it is told.
+fn undo(file: &Path, path: &str) -> String {
+    let remove = format!("rm {}", files::path_word(file));
+    match path.rsplit_once('/') {
+        #[cfg(feature = "desktop")]
+        Some(("etc/udev/rules.d", _)) => format!("{remove} && udevadm control --reload"),
+        #[cfg(feature = "desktop")]
+        Some(("etc/systemd/system", unit)) => {
+            // Of a template each instance is one.
+            let unit = unit.replace("@.service", "@PLACE");
+            format!("systemctl disable --now {unit}; {remove} && systemctl daemon-reload")
+        }
+        #[cfg(feature = "desktop")]
+        Some(("etc/NetworkManager/system-connections", _)) => format!("{remove} && nmcli connection reload"),
+        #[cfg(feature = "desktop")]
+        Some(("etc/systemd/network", _)) => format!("{remove} && networkctl reload"),
+        _ => remove,
+    }
 }
 
 #[cfg(unix)]
@@ -388,6 +414,8 @@ struct Written {
     text: String,
     written: bool,
     then: &'static str,
+    /// How it is taken back.
+    undo: String,
 }
 
 impl Report for Written {
@@ -396,7 +424,8 @@ impl Report for Written {
             return out.write_all(self.text.as_bytes());
         }
         writeln!(out, "wrote {}", self.path.display())?;
-        writeln!(out, "next: {}", self.then)
+        writeln!(out, "next: {}", self.then)?;
+        writeln!(out, "undo: {}", self.undo)
     }
 
     fn shows_whole_texts(&self) -> bool {
@@ -431,6 +460,21 @@ pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "desktop")]
+    #[test]
+    fn each_file_says_how_it_is_taken_back() {
+        let undo = |path: &str| undo(&Path::new("/").join(path), path);
+        assert_eq!(
+            undo("etc/udev/rules.d/70-stickshift.rules"),
+            "rm /etc/udev/rules.d/70-stickshift.rules && udevadm control --reload"
+        );
+        assert_eq!(
+            undo("etc/systemd/system/stickshift-online@.service"),
+            "systemctl disable --now stickshift-online@PLACE; rm /etc/systemd/system/stickshift-online@.service && systemctl daemon-reload"
+        );
+        assert_eq!(undo("lib/netifd/proto/stickshift.sh"), "rm /lib/netifd/proto/stickshift.sh");
+    }
 
     #[test]
     fn files_of_a_package_call_the_program_where_it_will_be() {
