@@ -89,6 +89,8 @@ pub(crate) struct Surroundings {
     pub(crate) secrets: Secrets,
     pub(crate) listener: Listener,
     pub(crate) approve: Approve,
+    /// Only the error of a command line that does not read is told, and nothing is run.
+    pub(crate) only_reads: bool,
 }
 
 /// Runs the words of a command line. Everything it has to say, its failure too, is a line.

@@ -225,6 +225,9 @@ fn run_hosted(words: &[String], around: hosted::Surroundings) {
             return;
         }
     };
+    if around.only_reads {
+        return;
+    }
     let global = &mut cli.global;
     (global.json, global.yes) = (true, false);
     #[cfg(feature = "virtual")]

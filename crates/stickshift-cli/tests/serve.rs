@@ -365,6 +365,58 @@ fn a_rehearsal_over_the_api_has_the_fault_that_was_asked_for() {
 }
 
 #[test]
+fn what_cannot_be_run_becomes_no_job_and_no_stick_no_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let running = Running(
+        serve(folder.path(), &["--virtual", "e3372h-stick", "--unix", socket.to_str().unwrap()])
+            .spawn()
+            .unwrap(),
+    );
+    for body in [r#"{"metric":"0"}"#, r#"{"ip":"v5"}"#] {
+        let (status, said) = ask(&socket, "POST /api/sticks/1-1/online", body.as_bytes());
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((status, &said["kind"], &said["exit"]), (400, &"usage".into(), &2.into()), "{said}");
+    }
+    assert_eq!(ask(&socket, "GET /api/jobs", b"").1, r#"{"jobs":[]}"#);
+    for (path, wanted) in [
+        ("/sticks/1-1", 200),
+        ("/sticks/9-9", 404),
+        ("/sticks/9-9/messages", 404),
+        ("/api/sticks/1-1/history", 200),
+        ("/api/sticks/9-9/history", 404),
+    ] {
+        assert_eq!(ask(&socket, &format!("GET {path}"), b"").0, wanted, "{path}");
+    }
+    let (status, said) = ask(&socket, "PUT /api/sticks/1-1/network", br#"{"mode":"lte"}"#);
+    assert!(status == 200 && said.contains("\"verdict\":\"done\""), "{said}");
+    // It ends as the worst of its commands did.
+    let (code, said) = stopped(running);
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &last["verdict"]), (Some(0), &"done".into()), "{said}");
+}
+
+#[test]
+fn an_address_that_others_reach_without_tls_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let passwords = folder.path().join("passwords");
+    let mut set = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+    set.args(["serve", "passwd", "--passwords"])
+        .arg(&passwords)
+        .env("STICKSHIFT_WEB_PASSWORD", "correct horse");
+    assert!(set.output().unwrap().status.success());
+    let passwords = passwords.to_str().unwrap();
+    for (public, is_warned) in [("http://rack.lan", true), ("https://rack.lan", false)] {
+        let words = ["--listen", "127.0.0.1:0", "--public", public, "--passwords", passwords];
+        let words = [&words[..], &["--virtual", "k3772"]].concat();
+        let mut running = Running(serve(folder.path(), &words).spawn().unwrap());
+        event(&mut running.0, "listening");
+        let (_, said) = stopped(running);
+        assert_eq!(said.contains("\"no-tls\""), is_warned, "{public}: {said}");
+    }
+}
+
+#[test]
 fn a_server_that_is_stopped_says_what_became_of_each_job() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");

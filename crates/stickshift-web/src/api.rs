@@ -18,6 +18,7 @@ use stickshift::clean;
 use tokio::io::AsyncWriteExt;
 
 use crate::commands::{self, Follower, Line};
+use crate::connections::Connection;
 use crate::engine::Secrets;
 use crate::guard::{Caller, text};
 use crate::hub::News;
@@ -279,7 +280,15 @@ async fn replug(State(app): Shared, Path(place): Path<String>) -> Response {
 
 async fn history(State(app): Shared, Path(place): Path<String>) -> Response {
     let mut history = app.sampling.json(&place);
-    history["connection"] = app.jobs.connections.of(&place).json();
+    let connection = app.jobs.connections.of(&place);
+    if app.sampling.samples(&place).is_empty() && connection == Connection::default() {
+        let list = app.jobs.run(vec!["list".into()], None, SOON).await;
+        let mut sticks = list["result"]["sticks"].as_array().into_iter().flatten();
+        if !sticks.any(|stick| stick["place"] == place.as_str()) {
+            return line(&refusal("no-stick", "no stick stands there, and none did", "", 3));
+        }
+    }
+    history["connection"] = connection.json();
     document(&history)
 }
 

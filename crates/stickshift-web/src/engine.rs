@@ -19,6 +19,12 @@ pub trait Engine: Send + Sync + 'static {
     /// ask for or take from its environment is in `secrets`.
     fn run(&self, words: &[String], secrets: Secrets, cancel: Cancel, listener: Listener, approve: Approve);
 
+    /// Why the words are no command line that can be run, as its last line would say it. Nothing is run for that.
+    fn misread(&self, words: &[String]) -> Option<Value> {
+        let _ = words;
+        None
+    }
+
     /// Whether the sticks are virtual: their clock moves only while a command runs, so that nothing can be waited for.
     fn is_virtual(&self) -> bool;
 

@@ -123,11 +123,23 @@ impl Fields {
             if matches!(field.kind, Kind::Switch | Kind::Answer) {
                 self.is_on(field.name).map_err(|what| Bad { name: field.name.to_owned(), what })?;
             }
-            if matches!(field.kind, Kind::Answer) && !self.has(field.name) {
-                return Err(Bad::new(field.name, "is required"));
-            }
+        }
+        let is_needed = |field: &&Field| matches!(field.kind, Kind::Answer | Kind::Required | Kind::Several);
+        if let Some(missing) = fields.iter().filter(is_needed).find(|field| !self.has(field.name)) {
+            return Err(Bad::new(missing.name, "is required"));
         }
         Ok(())
+    }
+
+    /// The same for the form of a page, where parts of the path are fields too.
+    pub(crate) fn checked_form(&self, fields: &[Field]) -> Result<(), Bad> {
+        let is_place = |name: &str| fields.iter().any(|f| f.kind == Kind::Path && f.name == name);
+        let (places, others): (Vec<_>, Vec<_>) = self.0.iter().cloned().partition(|(name, _)| is_place(name));
+        let (places, is_again) = (Fields(places), |name: &str, all: &Fields| all.all(name).count() > 1);
+        match places.0.iter().find(|(name, _)| is_again(name, &places)) {
+            Some((name, _)) => Err(Bad::new(name, "comes more than once")),
+            None => Fields(others).checked(fields),
+        }
     }
 
     pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
@@ -237,6 +249,12 @@ mod tests {
         ] {
             let bad = Fields::of_form(form.as_bytes()).checked(FIELDS).unwrap_err();
             assert_eq!(bad.name, name, "{form}");
+        }
+        let missing = Fields::default().checked(FIELDS).unwrap_err();
+        assert_eq!((missing.name.as_str(), missing.what.as_str()), ("list", "\"list\" is required"));
+        assert_eq!(Fields::of_form(b"place=1-1&list=1").checked_form(FIELDS), Ok(()));
+        for (form, name) in [("place=1-1&place=1-2&list=1", "place"), ("place=1-1&list=1&lst=2", "lst")] {
+            assert_eq!(Fields::of_form(form.as_bytes()).checked_form(FIELDS).unwrap_err().name, name);
         }
         let answer = [field("yes", Kind::Answer, "")];
         assert!(Fields::default().checked(&answer).unwrap_err().what.contains("required"));

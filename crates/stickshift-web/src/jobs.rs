@@ -459,6 +459,11 @@ impl Jobs {
         if self.kept().iter().filter(|job| job.looks == looks && !job.has_ended()).count() >= at_once {
             return Err(refusal("busy", "too many commands are running", "wait until one has ended", 4));
         }
+        let misread = if followed.is_none() { self.engine.misread(&words) } else { None };
+        if let Some(mut refused) = misread {
+            self.uploads.hide(&mut refused);
+            return Err(refused);
+        }
         let files = self.uploads.named(&words);
         let at = place(&fields).ok();
         let stays = stays(operation, &fields);

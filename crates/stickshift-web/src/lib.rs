@@ -29,6 +29,7 @@ mod server;
 mod services;
 mod texts;
 mod tls;
+mod unique;
 mod uploads;
 
 pub use commands::{Runs, commands};

@@ -1,7 +1,9 @@
 //! Sockets and connections: bounded in number, in the size of their heads and in the time that they may take.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +16,7 @@ use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -23,6 +25,8 @@ use crate::tls::Tls;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 512;
+/// How long a connection that was told to leave may take, before the next one is told.
+const LEAVING: Duration = Duration::from_millis(50);
 /// A head has to be there by then, on a connection that is kept open too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 32 << 10;
@@ -159,9 +163,13 @@ impl Listening {
 
     /// Serves connections until `cancel`.
     pub(crate) async fn run(self, router: Router, cancel: &Cancel) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let room = Room::new(CONNECTIONS);
+        self.run_in(router, cancel, &room).await;
+    }
+
+    async fn run_in(self, router: Router, cancel: &Cancel, room: &Arc<Room>) {
         while !cancel.is_cancelled() {
-            let accepting = self.listeners.iter().map(|listener| self.accept(listener, &router, &room));
+            let accepting = self.listeners.iter().map(|listener| self.accept(listener, &router, room));
             let all = futures_util::future::join_all(accepting);
             // Signals raise a flag and wake nobody.
             let _ = tokio::time::timeout(Duration::from_millis(250), all).await;
@@ -169,9 +177,10 @@ impl Listening {
     }
 
     /// Takes connections for ever.
-    async fn accept(&self, listener: &Listener, router: &Router, room: &Arc<Semaphore>) {
+    async fn accept(&self, listener: &Listener, router: &Router, room: &Arc<Room>) {
         loop {
-            let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+            let Some(permit) = room.place().await else { return };
+            let guest = Guest::new(room, permit);
             let router = router.clone();
             let accepted = match listener {
                 Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, address)| {
@@ -179,23 +188,25 @@ impl Listening {
                     let (peer, tls) = (Peer::Tcp(address.ip()), self.tls.clone());
                     tokio::spawn(async move {
                         match tls {
-                            None => serve(stream, peer, router).await,
+                            None => serve(stream, peer, router, &guest).await,
                             Some(tls) => {
-                                let shaken = tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await;
+                                let shaking = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
+                                let shaken = tokio::select! {
+                                    shaken = shaking => shaken,
+                                    () = guest.state.leave.notified() => return,
+                                };
                                 // Who speaks no TLS is not answered.
                                 if let Ok(Ok(stream)) = shaken {
-                                    serve(stream, peer, router).await;
+                                    serve(stream, peer, router, &guest).await;
                                 }
                             }
                         }
-                        drop(permit);
                     });
                 }),
                 #[cfg(unix)]
                 Listener::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
                     tokio::spawn(async move {
-                        serve(stream, Peer::Unix, router).await;
-                        drop(permit);
+                        serve(stream, Peer::Unix, router, &guest).await;
                     });
                 }),
             };
@@ -207,23 +218,148 @@ impl Listening {
     }
 }
 
+/// The connections that are open. Who connects and says nothing keeps nobody out: where there is no place left, the oldest one that has asked
+/// nothing leaves, then the oldest one as soon as nothing is answered to it.
+struct Room {
+    places: Arc<Semaphore>,
+    guests: Mutex<VecDeque<Arc<State>>>,
+}
+
+/// How a connection stands.
+#[derive(Default)]
+struct State {
+    has_asked: AtomicBool,
+    leave: Notify,
+}
+
+/// A connection in the room, for as long as this is kept.
+struct Guest {
+    state: Arc<State>,
+    room: Arc<Room>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new(places: usize) -> Arc<Room> {
+        Arc::new(Room { places: Arc::new(Semaphore::new(places)), guests: Mutex::default() })
+    }
+
+    /// A place for one more.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let mut told: Vec<Arc<State>> = Vec::new();
+        loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return Some(place);
+            }
+            let Some(next) = self.next_to_leave(&told) else { break };
+            next.leave.notify_one();
+            told.push(next);
+            let leaving = Arc::clone(&self.places).acquire_owned();
+            if let Ok(place) = tokio::time::timeout(LEAVING, leaving).await {
+                return place.ok();
+            }
+        }
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
+    fn next_to_leave(&self, told: &[Arc<State>]) -> Option<Arc<State>> {
+        let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |guest: &&Arc<State>| !told.iter().any(|told| Arc::ptr_eq(told, guest));
+        let is_silent = |guest: &&Arc<State>| !guest.has_asked.load(Ordering::Relaxed);
+        let silent = guests.iter().filter(stays).find(is_silent);
+        silent.or_else(|| guests.iter().find(stays)).cloned()
+    }
+}
+
+impl Guest {
+    fn new(room: &Arc<Room>, place: OwnedSemaphorePermit) -> Guest {
+        let state = Arc::new(State::default());
+        room.guests.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::clone(&state));
+        Guest { state, room: Arc::clone(room), _place: place }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.room.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        guests.retain(|guest| !Arc::ptr_eq(guest, &self.state));
+    }
+}
+
 fn tune(stream: &tokio::net::TcpStream) {
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(DEAD));
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, router: Router) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, router: Router, guest: &Guest) {
+    let state = Arc::clone(&guest.state);
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
+        state.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request)
     });
     // What ends a connection early concerns the other end alone.
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEAD_FIELDS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .await;
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = guest.state.leave.notified() => {}
+    }
+    if guest.state.has_asked.load(Ordering::Relaxed) {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_says_nothing_keeps_nobody_out() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listening = Listening { listeners: vec![Listener::Tcp(tcp)], tls: None };
+        let router = Router::new().fallback(|| async { "here" });
+        let cancel = Cancel::new();
+        let stop = cancel.clone();
+        let server = tokio::spawn(async move { listening.run_in(router, &stop, &Room::new(4)).await });
+        let ask = async |stream: &mut TcpStream| {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"here") {
+                assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the connection was closed");
+            }
+        };
+        // One that has asked, and keeps its connection, leaves after those that have not.
+        let mut first = TcpStream::connect(address).await.unwrap();
+        ask(&mut first).await;
+        let mut idle = Vec::new();
+        for _ in 0..6 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET").await.unwrap();
+            idle.push(stream);
+        }
+        ask(&mut TcpStream::connect(address).await.unwrap()).await;
+        ask(&mut first).await;
+        let is_open = |stream: &TcpStream| {
+            let mut byte = [0];
+            stream.try_read(&mut byte).is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock)
+        };
+        assert!(
+            is_open(&idle[5]),
+            "the newest of the idle ones went too: the server waited for its time to end"
+        );
+        cancel.cancel();
+        server.await.unwrap();
+    }
 }

@@ -16,6 +16,7 @@ use crate::fields::{Bad, Field, Fields};
 use crate::guard::{Form, text};
 use crate::jobs::refusal;
 use crate::operations::sent_to;
+use crate::unique::{TWICE, Unique};
 
 /// A document or a form is at most so long: the longest message in its longest encoding, and some.
 const MOST: usize = 64 << 10;
@@ -134,7 +135,13 @@ async fn of_body(request: &mut Request, fields: &[Field]) -> Result<Result<Field
     let object = if bytes.is_empty() {
         Some(Value::Object(Default::default()))
     } else {
-        serde_json::from_slice(&bytes).ok()
+        match serde_json::from_slice(&bytes) {
+            Ok(Unique(read)) => Some(read),
+            Err(error) => match twice(&error) {
+                Some(bad) => return Ok(Err(bad_field(&bad))),
+                None => None,
+            },
+        }
     };
     let Some(object) = object.as_ref().and_then(Value::as_object) else {
         return Ok(Err(refusal("usage", "the body is no object of JSON", "", 2)));
@@ -142,7 +149,16 @@ async fn of_body(request: &mut Request, fields: &[Field]) -> Result<Result<Field
     Ok(Fields::of_json(object, fields).map_err(|bad| bad_field(&bad)))
 }
 
-fn bad_field(bad: &Bad) -> Value {
+/// A name of a document that comes again.
+fn twice(error: &serde_json::Error) -> Option<Bad> {
+    let text = error.to_string();
+    let name = text.strip_prefix(TWICE)?;
+    // serde_json says where it stands.
+    let name = name.rsplit_once(" at line ").map_or(name, |(name, _)| name);
+    Some(Bad { name: name.to_owned(), what: format!("{name:?} comes more than once") })
+}
+
+pub(crate) fn bad_field(bad: &Bad) -> Value {
     let mut refused = refusal("usage", &bad.what, "", 2);
     refused["facts"]["field"] = bad.name.as_str().into();
     refused

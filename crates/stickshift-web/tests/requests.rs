@@ -70,6 +70,42 @@ fn a_field_of_another_kind_or_name_is_refused_and_nothing_runs() {
 }
 
 #[test]
+fn what_stands_twice_or_nowhere_is_refused_by_its_name() {
+    let owner = Owner::of(start(options()));
+    for (first, body, field) in [
+        (SEND, r#"{"to":"+1","text":"x","to":"+2"}"#, "to"),
+        (
+            "POST /api/commands",
+            r#"{"words":["list"],"secrets":{"STICKSHIFT_PIN":"1","STICKSHIFT_PIN":"2"}}"#,
+            "STICKSHIFT_PIN",
+        ),
+        ("POST /api/commands", "{}", "words"),
+        ("GET /api/commands", "", "word"),
+        (SEND, r#"{"to":"+1"}"#, "text"),
+    ] {
+        let answer = owner.send(first, body.as_bytes());
+        let said = line(&answer.text);
+        let named = (answer.status, said["facts"]["field"].as_str());
+        assert_eq!(named, (400, Some(field)), "{first} {body}: {said}");
+    }
+    // The forms of the pages, too.
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let send = |body: &str| {
+        let lines = [owner.cookie.as_str(), owner.token.as_str(), form];
+        owner.server.send("POST /do/send", &lines, body.as_bytes())
+    };
+    for (body, what) in [
+        ("place=1-1&to=%2B1&text=x&flash=on", "flash"),
+        ("place=1-1&place=1-2&to=%2B1&text=x", "comes more than once"),
+    ] {
+        let answer = send(body);
+        assert!(answer.status == 400 && answer.text.contains(what), "{body}: {}", answer.text);
+    }
+    assert!(owner.server.asked().is_empty(), "{:?}", owner.server.asked());
+    assert_eq!(send("place=1-1&to=%2B1&text=x&token=").status, 303);
+}
+
+#[test]
 fn an_address_says_which_methods_it_takes() {
     let owner = Owner::of(start(options()));
     for (first, allow) in [

@@ -70,6 +70,7 @@ impl Runner {
             secrets: own_secrets(),
             listener: Box::new(listener),
             approve: Box::new(move || consents),
+            only_reads: false,
         };
         (self.run)(words, around);
         last.take()

@@ -22,7 +22,7 @@ use rumqttc::{
     QoS, SubscribeReasonCode,
 };
 use serde_json::Value;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result};
 use stickshift_tls::rustls::ClientConfig;
 
 use crate::context::Context;
@@ -114,18 +114,18 @@ pub(crate) fn run(context: &Context, settings: Settings) -> Result<()> {
         order,
         given_up: GivenUp::default(),
         refused: BTreeSet::new(),
-        changed: false,
+        worst: Outcome::Untouched,
     };
     let outcome = bridge.tells_of_the_one_before().and_then(|()| bridge.run());
     context.cancel.cancel();
     // A command that runs ends at its next safe step, and what became of it is told once the bridge runs again.
     let outcome = outcome.and(bridge.end(looking.join().ok()));
-    if !bridge.changed {
+    let worst = bridge.worst;
+    if worst == Outcome::Untouched {
         return outcome;
     }
-    // Each command had a verdict of its own; what all of them left is not known here.
-    context.output.outcome_is(Outcome::Sent);
-    outcome.map_err(|e| e.with_verdict(Verdict::Unknown))
+    context.output.outcome_is(worst);
+    outcome.map_err(|e| e.with_verdict(worst.verdict()))
 }
 
 struct Bridge<'a> {
@@ -142,8 +142,8 @@ struct Bridge<'a> {
     given_up: GivenUp,
     /// Topics that the broker does not let it subscribe to, as told.
     refused: BTreeSet<String>,
-    /// Whether a command did something to a stick.
-    changed: bool,
+    /// The worst of the ends that commands had.
+    worst: Outcome,
 }
 
 /// Topics that are not subscribed to any more: what is retained there is too large, and ended each connection.
@@ -428,7 +428,7 @@ impl Bridge<'_> {
                 }
                 Seen::Messages(place, messages, whole) => self.messages(&place, &messages, whole)?,
                 Seen::Done(order, line) => {
-                    self.changed |= line["verdict"] != "untouched";
+                    self.worst = self.worst.max(Outcome::of(&line));
                     let entry = topics::result(&self.topics, &order.place, &order.name, &order.id, &line);
                     self.keep(entry)?;
                 }
@@ -479,6 +479,8 @@ impl Bridge<'_> {
             if !now.contains_key(place) {
                 let gone = topics::state(stick, false).to_string();
                 self.retained.insert(self.topics.of(place, "state"), gone);
+                // Nothing at all takes away what the broker retains.
+                self.retained.insert(self.topics.of(place, "signal"), String::new());
             }
         }
         // One that left is remembered: it is told once that it did.

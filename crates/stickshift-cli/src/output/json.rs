@@ -9,7 +9,8 @@ use stickshift::event::Event;
 pub(crate) const SCHEMA: u32 = 1;
 
 /// What a command that ended well did to the stick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+// The later one is the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outcome {
@@ -20,23 +21,35 @@ pub(crate) enum Outcome {
     /// Everything was sent; what became of it was not seen.
     Sent,
     /// A stick was changed and the work can be taken up again.
-    #[cfg(any(feature = "rack", feature = "online", feature = "web"))]
+    #[cfg(any(feature = "rack", feature = "online", feature = "web", feature = "mqtt"))]
     Recoverable,
     /// A stick was changed and nobody saw what it is in now.
-    #[cfg(any(feature = "rack", feature = "web"))]
+    #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
     Unknown,
 }
 
 impl Outcome {
+    /// What the last line of a command says that became of the stick. What says nothing is not known.
+    #[cfg(any(feature = "web", feature = "mqtt"))]
+    pub(crate) fn of(line: &Value) -> Outcome {
+        match line["verdict"].as_str() {
+            Some("untouched") => Outcome::Untouched,
+            Some("done") => Outcome::Done,
+            Some("sent") => Outcome::Sent,
+            Some("recoverable") => Outcome::Recoverable,
+            _ => Outcome::Unknown,
+        }
+    }
+
     /// The same as the verdict of an error.
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Outcome::Untouched => Verdict::Untouched,
             Outcome::Done => Verdict::Done,
             Outcome::Sent => Verdict::Unknown,
-            #[cfg(any(feature = "rack", feature = "online", feature = "web"))]
+            #[cfg(any(feature = "rack", feature = "online", feature = "web", feature = "mqtt"))]
             Outcome::Recoverable => Verdict::Recoverable,
-            #[cfg(any(feature = "rack", feature = "web"))]
+            #[cfg(any(feature = "rack", feature = "web", feature = "mqtt"))]
             Outcome::Unknown => Verdict::Unknown,
         }
     }

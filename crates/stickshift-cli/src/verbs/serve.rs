@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -161,12 +160,12 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         services,
         version: env!("CARGO_PKG_VERSION"),
     };
-    let changed = Arc::new(AtomicBool::new(false));
+    let worst = Arc::new(Mutex::new(Outcome::Untouched));
     let engine = Hosted {
         #[cfg(feature = "virtual")]
         global: context.global.clone(),
         run_hosted,
-        changed: Arc::clone(&changed),
+        worst: Arc::clone(&worst),
         names: context.config.as_ref().is_ok_and(|config| !config.names.is_empty()),
         #[cfg(feature = "virtual")]
         played: context.opener.computer()?,
@@ -176,6 +175,8 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         let link = Link { url: url.to_owned() };
         Output::new(&global, Ledger::new()).stream("link", &link);
     };
+    let is_encrypted =
+        options.tls.is_some() || options.public.as_ref().is_some_and(|url| url.starts_with("https://"));
     let scheme = if options.tls.is_some() { "https" } else { "http" };
     let server = Server::bind(options, sockets, Arc::new(engine), links).map_err(elsewhere)?;
     let url = server.address().map(|address| format!("{scheme}://{address}/"));
@@ -192,26 +193,23 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
         reachable,
     };
     context.output.stream("listening", &listening);
-    let (mut cut, mut worst) = (0, Outcome::Untouched);
+    if reachable && !is_encrypted {
+        let what = "passwords and what the page shows pass the network as they are: give a certificate with --tls-cert, or name a proxy that has one with --public https://NAME";
+        context.output.warn("no-tls", what.to_owned());
+    }
+    let mut cut = 0;
     server.run(&context.cancel, &mut |stopped| {
         let stopped = StoppedJob::of(stopped);
         context.output.stream("stopped", &stopped);
         if let Some(exit) = stopped.exit.filter(|_| stopped.is_cut) {
             cut = if rank(exit) > rank(cut) { exit } else { cut };
-            worst = match (stopped.verdict.as_deref(), worst) {
-                (Some("unknown") | None, _) | (_, Outcome::Unknown) => Outcome::Unknown,
-                (Some("recoverable"), _) => Outcome::Recoverable,
-                (_, worst) => worst,
-            };
+            if matches!(stopped.verdict.as_deref(), Some("unknown") | None) {
+                *worst.lock().unwrap_or_else(PoisonError::into_inner) = Outcome::Unknown;
+            }
         }
     });
     context.exit = cut;
-    // Each command had a verdict of its own; what all of them left is not known here.
-    if worst != Outcome::Untouched {
-        context.output.outcome_is(worst);
-    } else if changed.load(Ordering::Relaxed) {
-        context.output.outcome_is(Outcome::Sent);
-    }
+    context.output.outcome_is(*worst.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(())
 }
 
@@ -350,8 +348,8 @@ struct Hosted {
     #[cfg(feature = "virtual")]
     global: Global,
     run_hosted: RunHosted,
-    /// Whether a command did something to a stick.
-    changed: Arc<AtomicBool>,
+    /// The worst of the ends that commands had.
+    worst: Arc<Mutex<Outcome>>,
     /// Whether the settings have names for sticks.
     names: bool,
     #[cfg(feature = "virtual")]
@@ -367,11 +365,12 @@ impl Engine for Hosted {
         listener: Box<dyn Fn(&Value)>,
         approve: Box<dyn Fn() -> bool>,
     ) {
-        let changed = Arc::clone(&self.changed);
+        let worst = Arc::clone(&self.worst);
         let listener = Box::new(move |line: &Value| {
             let is_last = matches!(line["event"].as_str(), Some("result" | "error"));
-            if is_last && line["verdict"] != "untouched" {
-                changed.store(true, Ordering::Relaxed);
+            if is_last {
+                let mut worst = worst.lock().unwrap_or_else(PoisonError::into_inner);
+                *worst = (*worst).max(Outcome::of(line));
             }
             listener(line);
         });
@@ -395,8 +394,27 @@ impl Engine for Hosted {
             secrets,
             listener,
             approve,
+            only_reads: false,
         };
         (self.run_hosted)(words, around);
+    }
+
+    fn misread(&self, words: &[String]) -> Option<Value> {
+        let refused = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let heard = std::rc::Rc::clone(&refused);
+        let around = Surroundings {
+            #[cfg(feature = "virtual")]
+            global: self.global.clone(),
+            #[cfg(feature = "virtual")]
+            played: None,
+            cancel: Cancel::new(),
+            secrets: Vec::new(),
+            listener: Box::new(move |line: &Value| drop(heard.borrow_mut().replace(line.clone()))),
+            approve: Box::new(|| false),
+            only_reads: true,
+        };
+        (self.run_hosted)(words, around);
+        refused.take()
     }
 
     #[cfg(feature = "virtual")]

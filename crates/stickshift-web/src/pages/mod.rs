@@ -29,6 +29,7 @@ use crate::guard::{Caller, Form};
 use crate::html::{encoded, field, list, text, value};
 use crate::jobs::refusal;
 use crate::operations::{self, Way};
+use crate::requests::bad_field;
 use crate::server::App;
 use crate::texts::Language;
 
@@ -78,6 +79,8 @@ struct Page<'a> {
     is_busy: AtomicBool,
     /// The page offers to load it again, once.
     offers_again: AtomicBool,
+    /// No stick stands at the place of this page.
+    is_nowhere: AtomicBool,
 }
 
 impl<'a> Page<'a> {
@@ -88,6 +91,7 @@ impl<'a> Page<'a> {
             asks_for_login: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
             offers_again: AtomicBool::new(false),
+            is_nowhere: AtomicBool::new(false),
         }
     }
 
@@ -156,7 +160,9 @@ impl<'a> Page<'a> {
             self.t("skip"),
             self.t("menu")
         );
-        Html(frame(self.caller.language, title, &head, &main, &foot)).into_response()
+        let status =
+            if self.is_nowhere.load(Ordering::Relaxed) { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        (status, Html(frame(self.caller.language, title, &head, &main, &foot))).into_response()
     }
 
     /// A failure as commands report it.
@@ -209,6 +215,9 @@ impl<'a> Page<'a> {
         let line = self.app.jobs.read(operation, fields).await;
         if line["event"] == "result" {
             return Ok(line["result"].clone());
+        }
+        if asks_stick.is_some() && line["kind"] == "no-stick" {
+            self.is_nowhere.store(true, Ordering::Relaxed);
         }
         // A command of this server keeps it; another program's is a failure like others.
         if let (Some(place), "port-busy", true) =
@@ -340,11 +349,15 @@ async fn act(
     State(app): Shared,
     Extension(caller): Who,
     Path(name): Path<String>,
-    Extension(Form(fields)): Extension<Form>,
+    Extension(Form(mut fields)): Extension<Form>,
 ) -> Response {
     let Some(operation) = operations::named(&name).filter(|op| op.way != Way::Read) else {
         return nothing(State(app), Extension(caller)).await;
     };
+    fields.0.retain(|(name, _)| name != "token");
+    if let Err(bad) = fields.checked_form(operation.fields) {
+        return failure_page(&app, &caller, &bad_field(&bad));
+    }
     let job = match app.jobs.begin(operation, fields).await {
         Ok(job) => job,
         Err(refused) => return failure_page(&app, &caller, &refused),
