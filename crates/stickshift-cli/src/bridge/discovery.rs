@@ -54,7 +54,9 @@ pub(super) fn of(prefix: &str, bridge: &str, topics: &Topics, stick: &Value) -> 
             "object_id": format!("{node}_{}", sensor.key),
             "default_entity_id": format!("sensor.{node}_{}", sensor.key),
             "state_topic": topics.of(place, sensor.topic),
-            "value_template": format!("{{{{ value_json.{} }}}}", sensor.key),
+            // The signal of a stick that was pulled out is an empty message; Home Assistant takes None for unknown.
+            "value_template":
+                format!("{{{{ value_json.{} if value_json is defined else None }}}}", sensor.key),
             "availability_topic": topics.status(),
             "payload_available": "online",
             "payload_not_available": "offline",

@@ -23,6 +23,11 @@ pub(crate) struct BridgeArgs {
 #[derive(Debug, Subcommand)]
 enum BridgeVerb {
     /// Publish sticks, their signal and the messages they receive on an MQTT broker; announce them to Home Assistant
+    ///
+    /// Topics are stickshift/HOST/PLACE/state, /signal and /message; PLACE is 1-1.2. A command that --allow names is sent to
+    /// stickshift/HOST/PLACE/command as JSON: {"id":"42","do":"sms-send","to":"+12345678901","text":"hello"}. `id` is of the sender's choice, and
+    /// new for each command; `do` is a word of --allow, and beside it stand the fields that are named there. What became of it comes as
+    /// stickshift/HOST/PLACE/result with the same `id`.
     Mqtt(MqttArgs),
 }
 

@@ -49,10 +49,13 @@ fn no_message_is_lost_and_none_has_two_ids() {
     let mut heard = Heard::default();
     // What an earlier bridge retained of a stick that was pulled out since.
     publish(port, "stickshift/rack/1-9/state", r#"{"place":"1-9","present":true}"#, &["-r"]);
+    publish(port, "stickshift/rack/1-9/signal", r#"{"rssi":-70}"#, &["-r"]);
     let mut second = bridge(folder, port);
     let is_told_gone = |heard: &Heard| {
         let state = heard.last.get("stickshift/rack/1-9/state");
+        let signal = heard.last.get("stickshift/rack/1-9/signal");
         state.is_some_and(|state| state.contains("\"present\":false"))
+            && signal.is_some_and(|payload| payload == "(null)")
     };
     heard.until(&lines, "a stick that is gone", is_told_gone);
     let is_told_unknown = |heard: &Heard| {
