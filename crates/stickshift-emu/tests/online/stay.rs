@@ -588,3 +588,29 @@ fn a_lease_is_renewed_also_between_looks_that_are_far_apart() {
     drop(dealt);
     assert!((55..=62).contains(&computer.leases), "each minute of an hour: {}", computer.leases);
 }
+
+#[test]
+fn a_router_that_answers_alone_is_no_connection() {
+    for (name, way) in [("e3372h-hilink", WantedWay::Hilink), ("mf823", WantedWay::Ecm)] {
+        let (mut bus, mut computer) = rig_of(name, None);
+        let outside = computer.outside();
+        let (wanted, mut pin) = (wanted(way), || Ok(None));
+        let mut told = |_| {};
+        let (access, cancel) = (Access::new(&mut pin, None), Cancel::new());
+        let mut post =
+            Post::new(&mut bus, &mut computer, place(), &wanted, access, &mut told, cancel.clone());
+        let mut said = Vec::new();
+        let limits = Limits { time: Some(Duration::from_secs(3600)), bytes: None };
+        let ended = stay(&mut post, EVERY, limits, &mut |news| match news {
+            News::Up(_) => outside.answers(false),
+            News::Down(why) => said.push(why),
+            News::Failed { error, .. } => {
+                said.push(error.to_string());
+                cancel.cancel();
+            }
+            _ => {}
+        });
+        let nothing = ["nothing answers, 2 probes in a row", "nothing answers through the stick"];
+        assert_eq!(said[..2], nothing, "{name}: {ended:?}");
+    }
+}

@@ -6,7 +6,7 @@ use crate::at::{identify, sim};
 use crate::error::Result;
 use crate::online::apn::proofs;
 use crate::online::computer::{Computer, SettingName};
-use crate::online::reach::{ANY_NAME, SIZES};
+use crate::online::reach::{ASKED, SIZES};
 use crate::online::run::list;
 use crate::online::settle::metric;
 use crate::online::ways::{self, Way, ncm};
@@ -73,7 +73,7 @@ pub fn plan_staying(plan: &mut Plan, stick: &Stick, wanted: &Wanted, listens: bo
         Way::Mbim => plan.step("stay", "CONNECT: how session 0 stands, at each look", None),
         _ => {}
     }
-    plan.step("stay", format!("name servers are asked for {ANY_NAME} at each look, and for an echo"), None);
+    plan.step("stay", format!("at each look {ASKED}"), None);
     Ok(())
 }
 
@@ -306,7 +306,7 @@ fn computer_steps(
         plan.step("route", format!("default route with metric {metric}"), None);
         plan.step("name-service", format!("the network's name servers, by {}", computer.resolver()), None);
     }
-    plan.step("reach", format!("name servers are asked for {ANY_NAME}, and for an echo"), None);
+    plan.step("reach", ASKED, None);
     let page = match wanted.check_host() {
         Some(host) => format!("a page: http://{host}/generate_204"),
         None => "no page".to_owned(),

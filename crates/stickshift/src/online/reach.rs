@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::error::{Detail, Error, ErrorKind, Reaches, Result};
-use crate::online::computer::{Card, Change};
+use crate::online::computer::{Card, Change, Computer};
 use crate::online::probe::{Answer, Probe};
 use crate::online::run::Run;
 use crate::online::settle::Addresses;
@@ -13,7 +13,10 @@ use crate::online::settle::Addresses;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A name that every name server answers for, with addresses or without.
-pub(super) const ANY_NAME: &str = "a.root-servers.net";
+const ANY_NAME: &str = "a.root-servers.net";
+
+/// What is asked, for plans.
+pub(super) const ASKED: &str = "name servers are asked for a.root-servers.net, and for an echo; one in the stick itself for a new name below root-servers.net";
 
 /// Asked where the network names no name server, or another program got them: Quad9's.
 const ANYBODYS: [IpAddr; 2] =
@@ -33,33 +36,54 @@ pub(super) struct Reached {
     pub(super) words: Vec<String>,
 }
 
-/// The name server or router that answers first, in words. Operators drop echoes, and some name servers, so each is asked for both.
-pub(super) fn first_answer(
-    run: &mut Run<'_, '_>,
+/// Whether `server` shows that packets pass, in words. Operators drop echoes, and some name servers, so it is asked for both. One in the
+/// interface's own network is the stick's router, which answers whether or not the operator does: it has to bring an answer from beyond.
+///
+/// # Errors
+/// What the computer reports.
+pub(super) fn answers(
+    computer: &mut dyn Computer,
     card: &Card,
-    dns: &[IpAddr],
-    gateway: Option<IpAddr>,
+    server: IpAddr,
+    limit: Duration,
 ) -> Result<Option<String>> {
+    let mut own = computer.card(card)?.map_or_else(Vec::new, |state| state.addresses);
+    own.retain(|network| network.holds(server));
+    let name = if own.is_empty() { ANY_NAME.to_owned() } else { new_name() };
+    let by_name = match computer.probe(card, &Probe::Name { server, name, v6: server.is_ipv6(), limit })? {
+        // A router without a connection leads every name to itself.
+        Answer::Addresses(found) => !found.iter().any(|to| own.iter().any(|network| network.holds(*to))),
+        Answer::Refused(_) => own.is_empty(),
+        _ => false,
+    };
+    if by_name {
+        return Ok(Some(format!("name server {server}")));
+    }
+    if own.is_empty()
+        && let Answer::Echo(_) = computer.probe(card, &Probe::Echo { to: server, bytes: 64, limit })?
+    {
+        return Ok(Some(format!("address {server}")));
+    }
+    Ok(None)
+}
+
+/// A name that no server can have in memory, and that nobody has: the name servers of the root say so.
+fn new_name() -> String {
+    let mut bytes = [0; 4];
+    crate::random::fill(&mut bytes);
+    format!("{:x}.root-servers.net", u32::from_ne_bytes(bytes))
+}
+
+/// The name server that answers first, in words.
+pub(super) fn first_answer(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr]) -> Result<Option<String>> {
     // The first packets of a connection are often lost.
-    for round in 0..2 {
+    for limit in [PATIENCE / 2, PATIENCE] {
         for server in dns {
             run.session.check()?;
-            let limit = PATIENCE / if round == 0 { 2 } else { 1 };
-            let probe =
-                Probe::Name { server: *server, name: ANY_NAME.to_owned(), v6: server.is_ipv6(), limit };
-            if let Answer::Addresses(_) | Answer::Refused(_) = run.computer.probe(card, &probe)? {
-                return Ok(Some(format!("name server {server}")));
+            let answered = answers(run.computer, card, *server, limit)?;
+            if answered.is_some() {
+                return Ok(answered);
             }
-            let probe = Probe::Echo { to: *server, bytes: 64, limit };
-            if let Answer::Echo(_) = run.computer.probe(card, &probe)? {
-                return Ok(Some(format!("address {server}")));
-            }
-        }
-    }
-    if let Some(gateway) = gateway.filter(|g| !dns.contains(g)) {
-        let probe = Probe::Echo { to: gateway, bytes: 64, limit: PATIENCE };
-        if let Answer::Echo(_) = run.computer.probe(card, &probe)? {
-            return Ok(Some(format!("router {gateway}")));
         }
     }
     Ok(None)

@@ -105,7 +105,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Whether anybody answers through any stick, from now on.
+    /// Whether anybody beyond any stick answers, from now on. A router in a stick answers all the same.
     pub fn answers(&self, answers: bool) {
         self.answers.store(answers, Ordering::Relaxed);
     }
@@ -374,12 +374,10 @@ impl Simulated {
         }
         let by_dhcp = self.by_dhcp.clone();
         let routed = self.state.routes.iter().any(|r| r.card == *card && r.to.is_none() && r.v6 == v6);
-        let answers = self.outside.answers.load(Ordering::Relaxed);
         let Some(held) = self.held(card) else { return false };
         let own = held.state.addresses.iter().find(|n| n.address.is_ipv6() == v6);
         let right = own.is_some_and(|n| v6 || !only_dhcp || by_dhcp.contains(&n.address));
         addresses
-            && answers
             && routed
             && right
             && held.state.up

@@ -8,10 +8,9 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::online::apn::recorded;
 use crate::online::computer::{Card, Computer, Network};
-use crate::online::probe::{Answer, Probe};
 use crate::online::run::still_there;
 use crate::online::sim::PIN_REFUSED;
-use crate::online::{table_of, up, words};
+use crate::online::{reach, table_of, up, words};
 use crate::stick::Place;
 
 /// How a connection stands.
@@ -82,15 +81,10 @@ pub fn status(place: &Place, computer: &mut dyn Computer) -> Result<Status> {
 
 /// Who answers through an interface, in words.
 pub(super) fn answers(computer: &mut dyn Computer, card: &Card, dns: &[IpAddr]) -> Result<Option<String>> {
-    let limit = Duration::from_secs(3);
     for server in dns {
-        let name =
-            Probe::Name { server: *server, name: "a.root-servers.net".into(), v6: server.is_ipv6(), limit };
-        if let Answer::Addresses(_) | Answer::Refused(_) = computer.probe(card, &name)? {
-            return Ok(Some(format!("name server {server}")));
-        }
-        if let Answer::Echo(_) = computer.probe(card, &Probe::Echo { to: *server, bytes: 64, limit })? {
-            return Ok(Some(format!("address {server}")));
+        let answered = reach::answers(computer, card, *server, Duration::from_secs(3))?;
+        if answered.is_some() {
+            return Ok(answered);
         }
     }
     Ok(None)

@@ -121,7 +121,7 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
     let servers = reach::servers(addresses);
     let answered = match answered {
         Some(words) => Some(words.clone()),
-        None => reach::first_answer(run, card, &servers, addresses.gateway)?,
+        None => reach::first_answer(run, card, &servers)?,
     };
     reach::fit_mtu(run, card, &servers, run.wanted.mtu.is_some() || addresses.foreign)?;
     let reached = reach::check(run, card, &servers, answered)?;

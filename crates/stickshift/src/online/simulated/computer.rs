@@ -231,12 +231,15 @@ impl Computer for Simulated {
     }
 
     fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer> {
-        let v6 = match probe {
-            Probe::Echo { to, .. } | Probe::Page { to, .. } => to.is_ipv6(),
-            Probe::Name { server, .. } => server.is_ipv6(),
-        };
-        if !self.carries(card, v6) {
+        let (Probe::Echo { to, .. } | Probe::Page { to, .. } | Probe::Name { server: to, .. }) = probe;
+        let to = *to;
+        if !self.carries(card, to.is_ipv6()) {
             return Ok(Answer::Silence);
+        }
+        if !self.outside.answers.load(Ordering::Relaxed) {
+            let state = self.there(card)?.state.clone();
+            let is_router = state.addresses.iter().any(|own| own.holds(to));
+            return Ok(if is_router { router_alone(probe) } else { Answer::Silence });
         }
         Ok(match probe {
             Probe::Echo { bytes, .. } if *bytes > self.weather.largest => Answer::Silence,
@@ -346,5 +349,18 @@ impl Computer for Simulated {
 
     fn may_change(&mut self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// What the router in a stick answers while nobody beyond it does: what it remembers, and nothing new.
+fn router_alone(probe: &Probe) -> Answer {
+    match probe {
+        Probe::Echo { .. } => Answer::Echo(Duration::from_millis(1)),
+        Probe::Name { name, v6: false, .. } if name == "a.root-servers.net" => {
+            Answer::Addresses(vec![[198, 51, 100, 7].into()])
+        }
+        // SERVFAIL.
+        Probe::Name { .. } => Answer::Refused(2),
+        Probe::Page { .. } => Answer::Silence,
     }
 }

@@ -100,6 +100,6 @@ fn settle_down(run: &mut Run<'_, '_>, card: &Card) -> Result<Option<Settled>> {
     }
     settle::address(run, card, &addresses)?;
     let metric = settle::route(run, card, &addresses)?;
-    let answered = reach::first_answer(run, card, &reach::servers(&addresses), addresses.gateway)?;
+    let answered = reach::first_answer(run, card, &reach::servers(&addresses))?;
     Ok(Some((addresses, answered, metric)))
 }

@@ -329,11 +329,10 @@ fn settle_down(
             run.back_to(mark)?;
             continue;
         }
-        let gateway = addresses.gateway;
         let servers = reach::servers(&addresses);
-        let mut answered = reach::first_answer(run, card, &servers, gateway)?;
+        let mut answered = reach::first_answer(run, card, &servers)?;
         if answered.is_none() && frames_read_badly(run, card)? {
-            answered = reach::first_answer(run, card, &servers, gateway)?;
+            answered = reach::first_answer(run, card, &servers)?;
         }
         if answered.is_some() {
             return Ok((addresses, answered, metric));
