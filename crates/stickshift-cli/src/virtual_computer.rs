@@ -117,6 +117,10 @@ impl Computer for VirtualComputer {
         self.inner().pppd_state(pppd)
     }
 
+    fn recorded(&mut self) -> Vec<Place> {
+        self.inner().recorded()
+    }
+
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
         self.inner().recall(place)
     }

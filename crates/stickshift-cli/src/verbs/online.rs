@@ -1,6 +1,7 @@
 //! `stickshift online`: from the stick to packets, and back.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,7 +54,7 @@ struct UpArgs {
     #[command(flatten)]
     stick: StickArgs,
 
-    /// Access point name. Default: from the settings, else by the operator of the SIM, else the network chooses
+    /// Access point name. Default: from the settings, else by the operator of the SIM, else what the stick has, else the network chooses, as with an empty one
     #[arg(long, value_name = "NAME")]
     apn: Option<String>,
 
@@ -89,7 +90,7 @@ struct UpArgs {
     #[arg(long, value_name = "WAY", default_value = "auto")]
     way: WayWord,
 
-    /// Host whose page /generate_204 shows that packets pass; `none` for no such page
+    /// Host whose page /generate_204 shows that packets pass; `none` for no such page, as where a portal wants a login first
     #[arg(long, value_name = "HOST", value_parser = host)]
     check: Option<String>,
 
@@ -314,11 +315,13 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     if args.stay {
         let every = Duration::from_secs(args.every);
         let listens = !args.leave_port;
+        let _stays = stays(&mut *computer, &place)?;
         let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
         let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
         finish_down(context, ended.map_err(leads_on)?);
         return Ok(());
     }
+    let _stays = stays(&mut *computer, &place)?;
     let mut session = context.session_by_steps();
     let connection = online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut session);
     let connection = connection.map_err(leads_on).map_err(|error| {
@@ -396,14 +399,20 @@ fn pin(json: bool) -> Result<Option<String>> {
 fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     let mut computer = computer(context)?;
     let mut bus = context.bus()?;
-    let (place, stick) = match context.stick(&mut *bus, args.stick.name()) {
-        Ok(stick) => (stick.place.clone(), Some(stick)),
-        // What is unplugged has a place all the same.
-        Err(error) => match args.stick.name().and_then(|word| word.parse::<Place>().ok()) {
-            Some(place) => (place, None),
-            None => return Err(error),
+    let word = args.stick.name().or(context.stick_word.as_deref());
+    let (place, stick) = match (word, &computer.recorded()[..]) {
+        // The only connection is meant, whatever else is plugged in.
+        (None, [place]) => (place.clone(), bus.device(place)?),
+        (word, _) => match context.stick(&mut *bus, word) {
+            Ok(stick) => (stick.place.clone(), Some(stick)),
+            // What is unplugged has a place all the same.
+            Err(error) => match word.and_then(|word| word.parse::<Place>().ok()) {
+                Some(place) => (place, None),
+                None => return Err(error),
+            },
         },
     };
+    let _stays = stays(&mut *computer, &place)?;
     let login = args.login.login()?;
     let mut taken = online::down(&mut *bus, &place, stick, &mut *computer, login, &mut context.session())?;
     let is_later = taken.was_online;
@@ -424,6 +433,14 @@ fn down(context: &mut Context, args: &DownArgs) -> Result<()> {
     Ok(())
 }
 
+/// The right to take a stick online or offline: whoever keeps it online would dial again.
+fn stays(computer: &mut dyn Computer, place: &Place) -> Result<Option<File>> {
+    computer.stays(place).map_err(|error| {
+        let next = "end that run by Ctrl-C, `kill` or `systemctl stop`: it hangs up and puts everything back; then run this again";
+        error.with("place", place).detail(Detail::NextStep(next)).with_verdict(Verdict::Untouched)
+    })
+}
+
 /// Says what going offline did.
 fn finish_down(context: &Context, taken: Taken) {
     if taken.left_changed {
@@ -435,13 +452,25 @@ fn finish_down(context: &Context, taken: Taken) {
 fn status(context: &mut Context, args: &StatusArgs) -> Result<()> {
     context.output.outcome_is(Outcome::Untouched);
     let mut computer = computer(context)?;
-    let places = match args.stick.name().and_then(|word| word.parse::<Place>().ok()) {
-        Some(place) => vec![place],
-        None => match (args.stick.name(), context.bus()?.sticks()?) {
-            (None, sticks) if sticks.len() > 1 => sticks.into_iter().map(|stick| stick.place).collect(),
-            (word, _) => vec![context.stick(&mut *context.bus()?, word)?.place],
-        },
-    };
+    let mut places = Vec::new();
+    match args.stick.name().or(context.stick_word.as_deref()) {
+        Some(word) => places.push(match word.parse() {
+            Ok(place) => place,
+            Err(_) => context.stick(&mut *context.bus()?, Some(word))?.place,
+        }),
+        None => {
+            let plugged = context.bus()?.sticks()?.into_iter().map(|stick| stick.place);
+            for place in plugged.chain(computer.recorded()) {
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
+    }
+    if places.is_empty() {
+        // That says what is missing.
+        places.push(context.stick(&mut *context.bus()?, None)?.place);
+    }
     if let [place] = &places[..] {
         context.output.finish(&Stands(online::status(place, &mut *computer)?));
         return Ok(());
@@ -483,7 +512,11 @@ impl Report for Connected {
         }
         let apn = online_apn::words(c.apn.as_deref());
         writeln!(out, "access point  {apn} ({})", c.apn_from)?;
-        writeln!(out, "address       {} (from {})", c.addresses.join(", "), c.address_from.join(", "))?;
+        let from = match &c.address_from[..] {
+            [] => String::new(),
+            from => format!(" (from {})", from.join(", ")),
+        };
+        writeln!(out, "address       {}{from}", c.addresses.join(", "))?;
         if let Some(gateway) = &c.gateway {
             writeln!(out, "router        {gateway}")?;
         }

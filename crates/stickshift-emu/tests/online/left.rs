@@ -141,3 +141,55 @@ fn another_default_route_of_the_metric_that_is_wanted_is_refused_before_anything
     // Its own route is not in its way.
     up_with(&mut bus, &stick, &mut computer, &wanted(there.metric + 1), None).0.unwrap();
 }
+
+#[test]
+fn a_full_disk_ends_with_everything_as_it_was_found() {
+    let mut failed = 0;
+    for full_at in 1..40 {
+        let (mut bus, stick) = plugged("e3372h-stick");
+        let mut computer = Simulated::new(Weather { full_at: Some(full_at), ..Weather::default() });
+        let _ = computer.cards(&stick).unwrap();
+        let (clean, held) = (computer.everything(), bus.held(&place()).unwrap());
+        let Err(error) = up_with(&mut bus, &stick, &mut computer, &wanted(), None).0 else {
+            // What can be taken back needs no record of it.
+            assert!(down(&mut bus, Some(stick), &mut computer).unwrap().was_online);
+            assert_eq!(computer.everything(), clean, "{full_at}");
+            break;
+        };
+        failed += 1;
+        assert!(error.is(ErrorKind::FileUnwritable), "{full_at}: {error:?}");
+        assert_eq!(error.fact("computer-now"), Some("as it was found"), "{full_at}: {error:?}");
+        assert_eq!(computer.everything(), clean, "{full_at}");
+        bus.advance(Duration::from_secs(5));
+        let now = bus.held(&place()).unwrap();
+        assert_eq!(now.kept, held.kept, "{full_at}");
+        let is_untouched = error.verdict() == Some(Verdict::Untouched);
+        assert!(
+            is_untouched || error.fact("stick-now").is_some_and(|now| now.contains("hung up")),
+            "{error:?}"
+        );
+        assert!(!computer.remembers(&place()), "{full_at}");
+    }
+    assert!(failed > 5, "{failed}");
+}
+
+#[test]
+fn a_pin_that_was_refused_is_said_also_where_it_cannot_be_kept_in_mind() {
+    let (mut bus, stick) = plugged("e3372h-stick-pin");
+    let mut computer = Simulated::new(Weather { full_at: Some(1), ..Weather::default() });
+    let (ended, told) = up_with(&mut bus, &stick, &mut computer, &wanted(), Some("9999"));
+    assert!(ended.unwrap_err().is(ErrorKind::WrongPin));
+    assert!(told.iter().any(|line| line.contains("cannot be kept in mind")), "{told:?}");
+}
+
+#[test]
+fn what_went_with_its_interface_is_not_called_taken_back() {
+    let (mut bus, stick) = plugged("e3372h-stick");
+    let mut computer = Simulated::new(Weather::default());
+    up_with(&mut bus, &stick, &mut computer, &wanted(), None).0.unwrap();
+    computer.unplug(&place());
+    let taken = down(&mut bus, None, &mut computer).unwrap();
+    // Rules and name servers are not the interface's.
+    let is_left = |line: &String| line.starts_with("remove rule ") || line.starts_with("name servers ");
+    assert!(taken.computer.len() >= 2 && taken.computer.iter().all(is_left), "{taken:?}");
+}

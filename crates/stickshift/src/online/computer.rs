@@ -541,6 +541,18 @@ pub trait Computer: Send {
         Ok(None)
     }
 
+    /// The right to keep the stick at `place` online, or to be sure that nobody does, until what comes is dropped.
+    ///
+    /// # Errors
+    /// `PortBusy`, which names the process that has it.
+    fn stays(&mut self, place: &Place) -> Result<Option<File>> {
+        let _ = place;
+        Ok(None)
+    }
+
+    /// The places of which something is recorded.
+    fn recorded(&mut self) -> Vec<Place>;
+
     /// What was recorded of the stick at `place`.
     ///
     /// # Errors

@@ -62,7 +62,6 @@ pub fn down(
         }
     }
     taken.was_online = true;
-    let before = still_there(&record, &computer.boot());
     let is_gone = stick.is_none();
     let stick = stick.filter(|stick| stick.id.to_string() == record.stick);
     let wanted = Wanted { no_default: true, ..Wanted::default() };
@@ -77,8 +76,8 @@ pub fn down(
         record = run.record;
     }
     session.step("computer", "the computer is put back");
-    let mut record = of_computer(computer, &record, session)?;
-    taken.computer = before.iter().rev().map(ToString::to_string).collect();
+    let (mut record, computers) = of_computer(computer, &record, session)?;
+    taken.computer = computers;
     if let Some(now) = by_web {
         taken.stick.push(now?);
         computer.forget(place)?;
@@ -145,27 +144,33 @@ pub(super) fn take_back(
     Ok(taken)
 }
 
-/// Takes the changes of the computer back, newest first; gives the record of what is left. An error is that of the first change that stays.
+/// Takes the changes of the computer back, newest first; gives the record of what is left, and what was done. An error is that of the first
+/// change that stays.
 pub(super) fn of_computer(
     computer: &mut dyn Computer,
     record: &Record,
     session: &mut Session<'_>,
-) -> Result<Record> {
+) -> Result<(Record, Vec<String>)> {
     let mut record = record.clone();
     record.on_computer = still_there(&record, &computer.boot());
     record.boot = computer.boot();
     // What one change meets, a message bus that is down, keeps no other one in place.
-    let mut failed = None;
+    let (mut done, mut failed) = (Vec::new(), None);
     for at in (0..record.on_computer.len()).rev() {
         match undo(computer, &record.on_computer[at].clone()) {
-            Ok(()) => {
-                session.note("computer", record.on_computer.remove(at).to_string());
-                computer.keep(&record)?;
+            Ok(is_done) => {
+                let back = record.on_computer.remove(at).to_string();
+                if is_done {
+                    session.note("computer", back.clone());
+                    done.push(back);
+                }
+                // Where it cannot be kept, the one before serves: twice is once.
+                let _ = computer.keep(&record);
             }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    failed.map_or(Ok(record), Err)
+    failed.map_or(Ok((record, done)), Err)
 }
 
 /// Whether the stick's web server is what puts it back: that is reached as long as the computer is not put back.
@@ -215,7 +220,7 @@ pub(super) fn of_stick(run: &mut Run<'_, '_>, login: Option<&Login>) -> Result<S
         let mut modem = Modem::over_at(&mut *port, &cancel)?;
         each(&mut run.record, &mut modem)
     };
-    run.computer.keep(&run.record)?;
+    let _ = run.computer.keep(&run.record);
     undone
 }
 

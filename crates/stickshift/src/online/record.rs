@@ -175,10 +175,15 @@ impl Record {
     /// As [`Computer::keep`].
     pub fn note(&mut self, computer: &mut dyn Computer, undo: StickUndo) -> Result<()> {
         let same = |other: &StickUndo| std::mem::discriminant(other) == std::mem::discriminant(&undo);
-        if !self.on_stick.iter().any(same) {
-            self.on_stick.push(undo);
-            computer.keep(self)?;
+        if self.on_stick.iter().any(same) {
+            return Ok(());
         }
-        Ok(())
+        self.on_stick.push(undo);
+        let kept = computer.keep(self);
+        if kept.is_err() {
+            // Whoever cannot record it does not change it.
+            self.on_stick.pop();
+        }
+        kept
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
-use crate::online::computer::{Card, CardState, Change, Computer};
+use crate::online::computer::{CardState, Change, Computer};
 use crate::online::record::{Record, StickUndo};
 use crate::online::{Wanted, computer};
 use crate::stick::{Place, Stick};
@@ -73,7 +73,8 @@ impl Run<'_, '_> {
                 undo(self.computer, back)?;
             }
             self.record.on_computer.pop();
-            self.computer.keep(&self.record)?;
+            // What is taken back once more is no failure: where the record cannot be kept, the one before serves.
+            let _ = self.computer.keep(&self.record);
         }
         Ok(())
     }
@@ -111,22 +112,18 @@ pub(super) fn twice<T>(mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-/// Takes back one change; what is gone is taken back already.
-pub(super) fn undo(computer: &mut dyn Computer, back: &Change) -> Result<()> {
+/// Takes back one change. `false` where its interface is gone, and the change with it.
+pub(super) fn undo(computer: &mut dyn Computer, back: &Change) -> Result<bool> {
     if let Some(card) = back.card()
-        && !is_there(computer, card)?
+        && computer.card(card)?.is_none()
         && !matches!(back, Change::Resolver { .. })
     {
-        return Ok(());
+        return Ok(false);
     }
     match computer.apply(back) {
-        Err(e) if e.is(ErrorKind::Disconnected) => Ok(()),
-        other => other,
+        Err(e) if e.is(ErrorKind::Disconnected) => Ok(false),
+        other => other.map(|()| true),
     }
-}
-
-fn is_there(computer: &mut dyn Computer, card: &Card) -> Result<bool> {
-    Ok(computer.card(card)?.is_some())
 }
 
 /// What is left of the record's changes of the computer, after a restart or a replug.
@@ -143,6 +140,7 @@ pub(super) fn list<T: ToString>(values: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::online::computer::Card;
 
     #[test]
     fn of_an_earlier_run_of_the_computer_only_files_are_put_back() {

@@ -42,14 +42,16 @@ fn refusal(code: i32) -> Detail {
 }
 
 /// Keeps in mind that a PIN was refused, or that nobody saw whether it was, until `down`, or until the SIM is seen ready.
-pub(super) fn remember(run: &mut Run<'_, '_>) -> Result<()> {
+pub(super) fn remember(run: &mut Run<'_, '_>) {
     run.record.way = PIN_REFUSED.to_owned();
-    run.computer.keep(&run.record)
+    if let Err(error) = run.computer.keep(&run.record) {
+        run.session.warn("sim", format!("that the PIN was refused cannot be kept in mind: {error}"));
+    }
 }
 
 fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) -> Result<()> {
     if access.pin_was_refused {
-        remember(run)?;
+        remember(run);
         let what =
             "the PIN was refused in an earlier run, or its answer was lost, and is not sent again by itself";
         return Err(Error::new(ErrorKind::SimPinNeeded, what).detail(Detail::PinRefusedBefore));
@@ -67,7 +69,7 @@ fn enter(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, access: &mut Access<'_>) 
             // A try whose answer is lost may be spent.
             if error.is(ErrorKind::WrongPin) || error.verdict() == Some(Verdict::Unknown) {
                 access.pin_was_refused = true;
-                remember(run)?;
+                remember(run);
             }
             let by_stick = matches!(
                 error.kind(),

@@ -54,6 +54,8 @@ pub struct Weather {
     pub mute_until: Option<Moment>,
     /// The change of the computer, counted from 1, that fails.
     pub fails_at: Option<usize>,
+    /// The record, counted from 1, from which on none can be kept.
+    pub full_at: Option<usize>,
 }
 
 impl Default for Weather {
@@ -75,6 +77,7 @@ impl Default for Weather {
             pppd_ends: None,
             mute_until: None,
             fails_at: None,
+            full_at: None,
         }
     }
 }
@@ -160,6 +163,7 @@ pub struct Simulated {
     by_dhcp: Vec<IpAddr>,
     restarts: u32,
     made: usize,
+    kept: usize,
     next_index: u32,
 }
 
@@ -193,6 +197,7 @@ impl Simulated {
             by_dhcp: Vec::new(),
             restarts: 0,
             made: 0,
+            kept: 0,
             next_index: 2,
         };
         let cable = computer.add("eth0", None, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));

@@ -75,7 +75,7 @@ pub fn up(
             return Ok(connection);
         } else {
             session.note("port", "what an earlier run left is taken back first");
-            let left = down::of_computer(computer, &earlier, session)?;
+            let (left, _) = down::of_computer(computer, &earlier, session)?;
             // What was found on the stick then counts, not what that run made of it.
             record.on_stick = if left.stick == record.stick { left.on_stick } else { Vec::new() };
             computer.keep(&record)?;
@@ -83,13 +83,7 @@ pub fn up(
     }
     has_room(computer, &stick, wanted).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
     let mut run = Run { bus, computer, session, wanted, stick, record, pin_entered: false };
-    match steps(&mut run, way, access) {
-        Ok(connection) => {
-            run.computer.keep(&run.record)?;
-            Ok(connection)
-        }
-        Err(error) => Err(put_back(run, error, access)),
-    }
+    steps(&mut run, way, access).map_err(|error| put_back(run, error, access))
 }
 
 /// Another default route of the metric that is wanted stays the only one of it.
@@ -125,7 +119,9 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
     };
     reach::fit_mtu(run, card, &servers, run.wanted.mtu.is_some() || addresses.foreign)?;
     let reached = reach::check(run, card, &servers, answered)?;
-    connection(run, bearer, reached.words)
+    let connection = connection(run, bearer, reached.words)?;
+    run.computer.keep(&run.record)?;
+    Ok(connection)
 }
 
 fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Result<Connection> {
@@ -251,8 +247,9 @@ fn put_back(mut run: Run<'_, '_>, error: Error, access: &Access<'_>) -> Error {
 
 /// A PIN that was refused is remembered, also where this run did not come to the SIM; nothing else is.
 fn forget(run: &mut Run<'_, '_>, access: &Access<'_>) {
-    let _ = match access.pin_was_refused {
-        true => sim::remember(run),
-        false => run.computer.forget(&run.stick.place),
-    };
+    if access.pin_was_refused {
+        sim::remember(run);
+    } else {
+        let _ = run.computer.forget(&run.stick.place);
+    }
 }

@@ -10,7 +10,7 @@ mod probes;
 mod resolver;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -67,6 +67,9 @@ impl Default for Folders {
 
 /// How long another program may take to change a connection.
 const TURN: Duration = Duration::from_secs(10);
+
+/// How long one that keeps a stick online may take to end.
+const LEAVES: Duration = Duration::from_secs(3);
 
 /// How often something is looked at again while it is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -186,20 +189,21 @@ impl SysComputer {
     }
 }
 
-/// The right to change a connection, which whoever has it may keep for `patience`.
-fn turn(folders: &Folders, place: &Place, patience: Duration) -> Result<File> {
-    let path = resolver::own_folder(folders)?.join(format!("{place}.lock"));
-    let file = File::create(&path).map_err(|e| cannot("cannot write", &path, e))?;
+/// A right that one process at a time has, which whoever has it may keep for `patience`. Its file names who that is.
+fn right(folders: &Folders, file: String, patience: Duration, held: &str) -> Result<File> {
+    let path = resolver::own_folder(folders)?.join(file);
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = opened.map_err(|e| cannot("cannot write", &path, e))?;
     let limit = Instant::now() + patience;
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if Instant::now() >= limit {
-            let what = "another run takes this stick online or offline just now";
-            let holder = Detail::Holder("stickshift (another run)".to_owned());
-            return Err(Error::new(ErrorKind::PortBusy, what).with("place", place).detail(holder));
+            let holder = format!("stickshift (pid {})", read(&path).unwrap_or_default());
+            return Err(Error::new(ErrorKind::PortBusy, held).detail(Detail::Holder(holder)));
         }
         // Also where this program is to end: that takes a connection back.
         thread::sleep(LOOK_AGAIN);
     }
+    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(file)
 }
 
@@ -215,10 +219,19 @@ fn mac(text: &str) -> Option<[u8; 6]> {
 fn cannot(what: &str, path: &Path, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-        io::ErrorKind::NotFound => ErrorKind::Disconnected,
         _ => ErrorKind::Io,
     };
     Error::new(kind, format!("{what} {}", path.display())).because(error)
+}
+
+/// Writes into a file of the kernel's for a device, which goes with it.
+fn tell(path: &Path, value: &str) -> Result<()> {
+    match fs::write(path, value) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Error::new(ErrorKind::Disconnected, format!("there is no {}", path.display())))
+        }
+        other => other.map_err(|e| cannot("cannot write", path, e)),
+    }
 }
 
 impl Computer for SysComputer {
@@ -311,10 +324,7 @@ impl Computer for SysComputer {
             return Ok(());
         }
         match change {
-            Change::Setting { card, name, value } => {
-                let path = self.setting(card, *name);
-                fs::write(&path, value).map_err(|e| cannot("cannot write", &path, e))
-            }
+            Change::Setting { card, name, value } => tell(&self.setting(card, *name), value),
             Change::Resolver { card, servers } => resolver::set(&self.folders, card, servers),
             Change::EndProgram { pid, started } => {
                 self.programs.end(&PppdRuns { pid: *pid, started: *started });
@@ -393,7 +403,17 @@ impl Computer for SysComputer {
     }
 
     fn turn(&mut self, place: &Place) -> Result<Option<File>> {
-        turn(&self.folders, place, TURN).map(Some)
+        let held = "another run takes this stick online or offline just now";
+        right(&self.folders, format!("{place}.lock"), TURN, held).map(Some)
+    }
+
+    fn stays(&mut self, place: &Place) -> Result<Option<File>> {
+        let held = "another run keeps this stick online, and would dial again";
+        match right(&self.folders, format!("{place}.stays"), LEAVES, held) {
+            // Who may not write there may change nothing else either, which is said where it has to.
+            Err(e) if e.is(ErrorKind::PermissionDenied) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
@@ -429,6 +449,12 @@ impl Computer for SysComputer {
         }
     }
 
+    fn recorded(&mut self) -> Vec<Place> {
+        let entries = fs::read_dir(&self.folders.records).into_iter().flatten().flatten();
+        let place = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok();
+        entries.filter_map(place).collect()
+    }
+
     fn usage(&mut self, place: &Place) -> Option<Usage> {
         Usage::of_json(&serde_json::from_str(&read(&self.usage_file(place))?).ok()?)
     }
@@ -451,7 +477,7 @@ impl Computer for SysComputer {
     fn reset_port(&mut self, place: &Place) -> Result<()> {
         let path = self.folders.sys.join("bus/usb/devices").join(place.as_str()).join("authorized");
         for value in ["0", "1"] {
-            fs::write(&path, value).map_err(|e| cannot("cannot write", &path, e))?;
+            tell(&path, value)?;
             std::thread::sleep(LOOK_AGAIN * 5);
         }
         Ok(())
@@ -483,9 +509,11 @@ mod tests {
     fn one_at_a_time_changes_the_connection_of_a_stick() {
         let root = tempfile::tempdir().unwrap();
         let folders = Folders { run: root.path().to_owned(), ..Folders::default() };
-        let of = |place: &str| turn(&folders, &place.parse().unwrap(), Duration::ZERO);
+        let of = |place: &str| right(&folders, place.to_owned(), Duration::ZERO, "held");
         let held = of("1-1").unwrap();
-        assert!(of("1-1").unwrap_err().is(ErrorKind::PortBusy));
+        let busy = of("1-1").unwrap_err();
+        assert!(busy.is(ErrorKind::PortBusy), "{busy:?}");
+        assert_eq!(busy.holder(), Some(&*format!("stickshift (pid {})", std::process::id())));
         of("1-2").unwrap();
         drop(held);
         of("1-1").unwrap();

@@ -25,19 +25,25 @@ pub(super) fn ask(card: &Card, probe: &Probe) -> Result<Answer> {
         Probe::Name { server, name, v6, limit } => resolve(card, *server, name, *v6, *limit),
         Probe::Page { to, host, limit } => page(card, *to, host, *limit),
     };
-    match answer {
-        Ok(answer) => Ok(answer),
-        Err(e) => match (e.kind(), e.raw_os_error()) {
-            (_, Some(libc::EMSGSIZE)) => Ok(Answer::TooLarge),
-            (_, Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ECONNREFUSED | libc::ENETDOWN)) => {
-                Ok(Answer::Unreachable)
-            }
-            (_, Some(libc::EADDRNOTAVAIL)) => Ok(Answer::Unreachable),
-            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::ConnectionReset, _)
-            | (io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData, _) => Ok(Answer::Silence),
-            (_, number) => Err(failed("the computer cannot ask through the interface", number.unwrap_or(0))),
-        },
-    }
+    answer.or_else(|error| {
+        let number = error.raw_os_error().unwrap_or(0);
+        of_error(&error).ok_or_else(|| failed("the computer cannot ask through the interface", number))
+    })
+}
+
+/// What an error tells of the way and of whoever was asked; `None` where it is the computer's own.
+fn of_error(error: &io::Error) -> Option<Answer> {
+    Some(match (error.kind(), error.raw_os_error()) {
+        (_, Some(libc::EMSGSIZE)) => Answer::TooLarge,
+        (_, Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ECONNREFUSED | libc::ENETDOWN)) => {
+            Answer::Unreachable
+        }
+        (_, Some(libc::EADDRNOTAVAIL)) => Answer::Unreachable,
+        (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, _)
+        | (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _)
+        | (io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData, _) => Answer::Silence,
+        _ => return None,
+    })
 }
 
 /// A socket of a kind that sends through one interface alone.
@@ -199,10 +205,11 @@ fn page(card: &Card, to: IpAddr, host: &str, limit: Duration) -> io::Result<Answ
     socket.set_write_timeout(Some(limit))?;
     let host: String = host.chars().filter(|c| c.is_ascii_graphic()).collect();
     let mut stream = std::net::TcpStream::from(socket);
-    write!(
-        stream,
+    // In one piece: a server may close after the first.
+    let request = format!(
         "GET /generate_204 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stickshift\r\nConnection: close\r\n\r\n"
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     let mut buffer = [0; 2048];
     loop {
@@ -241,6 +248,13 @@ mod tests {
         assert_eq!(read_answer(&bytes, 8), None);
         bytes[3] = 0x85;
         assert_eq!(read_answer(&bytes, 7), Some(Answer::Refused(5)));
+    }
+
+    #[test]
+    fn a_server_that_closes_early_is_no_fault_of_the_computer() {
+        let of = |number| of_error(&io::Error::from_raw_os_error(number));
+        assert_eq!([of(libc::EPIPE), of(libc::ECONNRESET)], [Some(Answer::Silence), Some(Answer::Silence)]);
+        assert_eq!(of(libc::EMFILE), None);
     }
 
     #[test]

@@ -124,10 +124,11 @@ fn note(folders: &Folders, card: &Card) -> PathBuf {
     folders.run.join("stickshift").join(format!("dns-{}", card.name))
 }
 
-/// The file itself, where it is a link.
+/// The file itself, where it is a link; also where nothing is at its end.
 fn file(folders: &Folders) -> PathBuf {
     let path = folders.etc.join("resolv.conf");
-    fs::canonicalize(&path).unwrap_or(path)
+    let end = fs::canonicalize(&path).or_else(|_| fs::read_link(&path).map(|to| folders.etc.join(to)));
+    end.unwrap_or(path)
 }
 
 fn run(program: &str, words: &[&str], input: &str) -> Result<()> {
@@ -178,9 +179,9 @@ fn with_block(text: &str, name: &str, lines: &str) -> String {
 }
 
 fn in_file(path: &Path, name: &str, lines: &str) -> Result<()> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+    let (text, is_there) = match fs::read_to_string(path) {
+        Ok(text) => (text, true),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), false),
         Err(e) => return Err(cannot("cannot read", path, e)),
     };
     let new = with_block(&text, name, lines);
@@ -189,8 +190,12 @@ fn in_file(path: &Path, name: &str, lines: &str) -> Result<()> {
     }
     // Before the first change of the file that was found.
     let backup = path.with_file_name("resolv.conf.before-stickshift");
-    if !text.contains(": name servers by stickshift\n") {
+    if is_there && !text.contains(": name servers by stickshift\n") {
         fs::write(&backup, &text).map_err(|e| cannot("cannot write", &backup, e))?;
+    }
+    if new.is_empty() && !backup.exists() {
+        // None was found.
+        return fs::remove_file(path).map_err(|e| cannot("cannot remove", path, e));
     }
     // In place: containers and others have the file itself mounted, which cannot be replaced.
     fs::write(path, &new).map_err(|e| cannot("cannot write", path, e))?;
@@ -226,6 +231,40 @@ mod tests {
         assert_eq!(text(), format!("{found}options edns0\n"));
         assert!(!root.path().join("resolv.conf.before-stickshift").exists());
         in_file(&path, "wwan1", "").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_not_there_is_not_there_again() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("resolv.conf");
+        for found in [None, Some("")] {
+            found.map(|text| fs::write(&path, text).unwrap());
+            in_file(&path, "wwan0", "nameserver 10.0.0.1\n").unwrap();
+            in_file(&path, "wwan1", "nameserver 10.0.1.1\n").unwrap();
+            in_file(&path, "wwan0", "").unwrap();
+            in_file(&path, "wwan1", "").unwrap();
+            assert_eq!(fs::read_to_string(&path).ok().as_deref(), found);
+        }
+    }
+
+    #[test]
+    fn a_link_without_an_end_is_no_stick_that_was_pulled() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let folders =
+            Folders { sys: at("sys"), proc: at("proc"), etc: at("etc"), run: at("run"), records: at("r") };
+        fs::create_dir_all(at("etc")).unwrap();
+        std::os::unix::fs::symlink("../gone/resolv.conf", at("etc/resolv.conf")).unwrap();
+        let card = Card { name: "wwan0".into(), index: 1 };
+        let own = [[10, 0, 0, 1].into()];
+        let error = set(&folders, &card, &own).unwrap_err();
+        assert!(error.is(ErrorKind::Io) && error.what().contains("gone/resolv.conf"), "{error:?}");
+        // Where its folder is there, the file at its end comes and goes, and the link stays.
+        fs::create_dir_all(at("gone")).unwrap();
+        set(&folders, &card, &own).unwrap();
+        assert_eq!(servers(&folders, &card), own);
+        set(&folders, &card, &[]).unwrap();
+        assert!(!at("gone/resolv.conf").exists() && fs::read_link(at("etc/resolv.conf")).is_ok());
     }
 
     #[test]

@@ -310,11 +310,19 @@ impl Computer for Simulated {
         })
     }
 
+    fn recorded(&mut self) -> Vec<Place> {
+        self.records.keys().filter_map(|place| place.parse().ok()).collect()
+    }
+
     fn recall(&mut self, place: &Place) -> Result<Option<Record>> {
         Ok(self.records.get(place.as_str()).cloned())
     }
 
     fn keep(&mut self, record: &Record) -> Result<()> {
+        self.kept += 1;
+        if self.weather.full_at.is_some_and(|full| self.kept >= full) {
+            return Err(Error::new(ErrorKind::FileUnwritable, "no space is left"));
+        }
         self.records.insert(record.place.clone(), record.clone());
         Ok(())
     }
