@@ -339,7 +339,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::NoAddress => (
             "neither the stick nor a DHCP server of the network gave an address",
-            "try --ip v4, another --apn, or --way ppp",
+            "replug a stick that dials by itself, and wait half a minute; with others, try another --ip, another --apn, or --way ppp",
             NO_ADDRESS,
         ),
         ErrorKind::NoReach => (

@@ -36,7 +36,7 @@ pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
             ),
             Detail::Reaches(Reaches::Nothing) => (
                 "the network gave an address and carries no packets: no credit, a SIM that is not activated, or frames that the stick does not read",
-                "check the credit; try --way ppp, then another --apn",
+                "check the credit; where the stick is dialled from here, try --way ppp, then another --apn; one that dials by itself says more on its own page",
             ),
             Detail::Reaches(Reaches::NoNames) => (
                 "addresses answer, and the operator's name servers do not know the host, or are blocked",
@@ -44,7 +44,7 @@ pub(super) fn of(error: &Error) -> Option<(&'static str, &'static str)> {
             ),
             Detail::Reaches(Reaches::Portal) => (
                 "the operator shows a page of its own first: top up, accept terms, or activate the SIM",
-                "open that page in a browser, then run the command again",
+                "run again with `--check none`, which keeps the line; open that page in a browser and do what it asks for",
             ),
             Detail::Reaches(Reaches::NoPages) => (
                 "names are resolved and web pages do not come: blocked by the operator, or packets that are too large",

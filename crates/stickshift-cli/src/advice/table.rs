@@ -76,7 +76,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["online"],
         Kind::PermissionDenied,
         "addresses, routes and serial ports are for root",
-        "run it as root: sudo stickshift online, or by `stickshift setup systemd --online`",
+        "run the same command as root, with sudo; `stickshift setup systemd --online` has systemd run it",
     ),
     any(
         &["online"],
