@@ -8,6 +8,7 @@ use stickshift::at::data::Authentication;
 use stickshift::error::Result;
 use stickshift::online::{self, ApnSource};
 
+use crate::config;
 use crate::context::Context;
 use crate::output::Report;
 use crate::output::json::Outcome;
@@ -38,6 +39,13 @@ pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
     }
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
+    let config = context.config.as_ref().map_err(config::again)?;
+    // A stick that dials by its own page keeps the profile of that.
+    if let Some(usual) = config.apn.clone().filter(|_| modem.web().is_none()) {
+        let apn_from = ApnSource::Settings.to_string();
+        context.output.finish(&Suggested { apn: Some(usual), apn_from, user: None, auth: None });
+        return Ok(());
+    }
     let apn = online::suggested(&mut modem)?;
     context.output.finish(&Suggested {
         apn_from: apn.source.to_string(),

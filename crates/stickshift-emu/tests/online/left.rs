@@ -193,3 +193,18 @@ fn what_went_with_its_interface_is_not_called_taken_back() {
     let is_left = |line: &String| line.starts_with("remove rule ") || line.starts_with("name servers ");
     assert!(taken.computer.len() >= 2 && taken.computer.iter().all(is_left), "{taken:?}");
 }
+
+#[test]
+fn the_access_point_of_the_stick_stays_where_nobody_knows_another() {
+    for way in [WantedWay::Ncm, WantedWay::Ppp] {
+        for (apn, taken) in [(None, "orange"), (Some(""), ""), (Some("web"), "web")] {
+            let (mut bus, stick) = plugged("e3372h-stick");
+            let mut computer = Simulated::new(Weather::default());
+            let wanted = Wanted { way, apn: apn.map(str::to_owned), ..Wanted::default() };
+            let connection = up_with(&mut bus, &stick, &mut computer, &wanted, None).0.unwrap();
+            assert_eq!(connection.apn.as_deref(), Some(taken));
+            let told = connection.changed.iter().any(|line| line.contains("before, it had"));
+            assert_eq!(told, taken != "orange", "{:?}", connection.changed);
+        }
+    }
+}

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::Read;
 
-use crate::at::data::Authentication;
+use crate::at::data::{Authentication, is_access_point};
 use crate::at::{identify, sim};
 use crate::error::Result;
 use crate::mbim;
 use crate::modem::Modem;
 use crate::online::run::{Run, is_lost, twice};
+use crate::online::ways::ncm;
 use crate::online::{Record, Wanted};
 
 /// `data/apns.tsv`, compressed by the build: networks, provider, then for each access point its name, user, password and method.
@@ -23,6 +24,8 @@ pub enum ApnSource {
     Settings,
     /// The table of operators, by the SIM: the provider's name there.
     Table(String),
+    /// The stick's first profile has it, and nobody knows another one.
+    Kept,
     /// The stick's own profile, over the web.
     Profile(String),
     /// The stick dials by itself, and does not tell.
@@ -39,6 +42,7 @@ impl fmt::Display for ApnSource {
             ApnSource::Given => f.write_str("given"),
             ApnSource::Settings => f.write_str("the settings"),
             ApnSource::Table(provider) => write!(f, "the table of operators, for {provider}"),
+            ApnSource::Kept => f.write_str("as the stick has it"),
             ApnSource::Profile(name) => write!(f, "the stick's profile {name}"),
             ApnSource::Stick => f.write_str("the stick dials by itself"),
             ApnSource::Network => f.write_str("the network's own"),
@@ -122,7 +126,20 @@ pub(super) fn choose(run: &mut Run<'_, '_>, modem: &mut Modem<'_>) -> Result<Apn
         return Ok(apn);
     }
     let found = run.told("the operator of the SIM", of_its_sim(modem))?;
-    Ok(of_wanted(found.unwrap_or_else(Apn::of_the_network), run.wanted))
+    let found = match found.unwrap_or_else(Apn::of_the_network) {
+        apn if apn.source == ApnSource::Network => {
+            run.told("the stick's own profile", kept(modem))?.unwrap_or(apn)
+        }
+        apn => apn,
+    };
+    Ok(of_wanted(found, run.wanted))
+}
+
+/// The access point that the stick has in the profile that is dialled: whoever put it there knew why.
+fn kept(modem: &mut Modem<'_>) -> Result<Option<Apn>> {
+    let Some(at) = modem.at() else { return Ok(None) };
+    let name = ncm::context(at)?.map(|context| context.apn).filter(|name| is_access_point(name));
+    Ok(name.map(|name| Apn { name, source: ApnSource::Kept, ..Apn::of_the_network() }))
 }
 
 /// The access point of the SIM's operator, else the network's own; `None` where the SIM does not tell whose it is, as while it wants its PIN.
@@ -156,7 +173,10 @@ fn refining<T>(name: Result<Option<T>>) -> Result<Option<T>> {
 /// `Disconnected`, `Interrupted`; `LoginNeeded` where the web server shows its profiles after a login only.
 pub fn suggested(modem: &mut Modem<'_>) -> Result<Apn> {
     if modem.web().is_none() {
-        return Ok(of_its_sim(modem)?.unwrap_or_else(Apn::untold));
+        return Ok(match of_its_sim(modem)? {
+            Some(apn) if apn.source == ApnSource::Network => kept(modem)?.unwrap_or(apn),
+            known => known.unwrap_or_else(Apn::untold),
+        });
     }
     let profiles = modem.dial_profiles()?;
     let current = profiles.profiles.into_iter().find(|profile| profile.index == profiles.current);

@@ -6,7 +6,6 @@ use crate::modem::Modem;
 use crate::online::apn::{Apn, ApnSource};
 use crate::online::computer::Card;
 use crate::online::reach;
-use crate::online::record::StickUndo;
 use crate::online::registration::Registered;
 use crate::online::run::{Run, twice};
 use crate::online::settle::{self, Addresses};
@@ -68,10 +67,8 @@ fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &Apn) -> Result<()> {
     if twice(|| at.run_if_known(&data::dials_for_network()))?.is_some() {
         return ncm::dial(run, at, apn).map(|_| ());
     }
-    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
-    let before = before.iter().find(|c| c.id == ncm::CONTEXT);
-    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
-    run.note(StickUndo::context(ncm::CONTEXT, before))?;
+    let before = ncm::found(at)?;
+    run.note(before)?;
     let kind = run.wanted.ip.unwrap_or(PdpType::V4);
     at.run(&data::define_context(ncm::CONTEXT, kind, &apn.name)?)?;
     at.run(&data::activate(ncm::CONTEXT)).map_err(|e| match e.refusal() {

@@ -83,12 +83,22 @@ fn unreachable_way<T>() -> Result<T> {
     Err(Error::new(ErrorKind::Unsupported, "this way needs AT commands"))
 }
 
+/// The profile that is dialled, as the stick has it.
+pub(in crate::online) fn context(at: &mut At<'_>) -> Result<Option<data::Context>> {
+    let all = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
+    Ok(all.into_iter().find(|context| context.id == CONTEXT))
+}
+
+/// What puts it back.
+pub(super) fn found(at: &mut At<'_>) -> Result<StickUndo> {
+    let before = context(at)?;
+    let before = before.as_ref().map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
+    Ok(StickUndo::context(CONTEXT, before))
+}
+
 /// Dials, with each kind of address and each kind of proof that is left to try.
 pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<Dialled> {
-    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
-    let before = before.iter().find(|c| c.id == CONTEXT);
-    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
-    let undo = StickUndo::context(CONTEXT, before);
+    let undo = found(at)?;
     let states = run.told(STATE, at.run_if_known(&data::ndis_states()))?.unwrap_or_default();
     // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
     run.note(StickUndo::HangUp { context: CONTEXT })?;

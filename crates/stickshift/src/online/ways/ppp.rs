@@ -11,8 +11,7 @@ use crate::modem::Modem;
 use crate::online::Wanted;
 use crate::online::apn::Apn;
 use crate::online::computer::{Change, Pppd, PppdRuns, PppdState};
-use crate::online::record::StickUndo;
-use crate::online::run::{Run, twice};
+use crate::online::run::Run;
 use crate::online::settle::{self, Addresses};
 use crate::online::up::Access;
 use crate::online::ways::{Bearer, Way, ncm, prelude};
@@ -138,10 +137,8 @@ fn dial(run: &mut Run<'_, '_>, port: &mut dyn ByteLink, apn: &Apn) -> Result<()>
     run.told("whether the line has its settings", at.run_if_known(&data::factory_line()))?;
     // The line's settings bring the echo back.
     at.init()?;
-    let before = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
-    let before = before.iter().find(|c| c.id == ncm::CONTEXT);
-    let before = before.map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
-    run.note(StickUndo::context(ncm::CONTEXT, before))?;
+    let before = ncm::found(&mut at)?;
+    run.note(before)?;
     let kind = run.wanted.ip.unwrap_or(PdpType::V4V6);
     let mut defined = at.run(&data::define_context(ncm::CONTEXT, kind, &apn.name)?);
     if run.wanted.ip.is_none() && defined.as_ref().is_err_and(|e| e.is(ErrorKind::AtRefused)) {
