@@ -25,8 +25,8 @@ use crate::tls::Tls;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 512;
-/// How long a connection that was told to leave may take, before the next one is told.
-const LEAVING: Duration = Duration::from_millis(50);
+/// How long a connection that is being closed may take before the next one is closed too.
+const CLOSING: Duration = Duration::from_millis(50);
 /// A head has to be there by then, on a connection that is kept open too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 32 << 10;
@@ -163,13 +163,13 @@ impl Listening {
 
     /// Serves connections until `cancel`.
     pub(crate) async fn run(self, router: Router, cancel: &Cancel) {
-        let room = Room::new(CONNECTIONS);
-        self.run_in(router, cancel, &room).await;
+        let slots = Slots::new(CONNECTIONS);
+        self.run_in(router, cancel, &slots).await;
     }
 
-    async fn run_in(self, router: Router, cancel: &Cancel, room: &Arc<Room>) {
+    async fn run_in(self, router: Router, cancel: &Cancel, slots: &Arc<Slots>) {
         while !cancel.is_cancelled() {
-            let accepting = self.listeners.iter().map(|listener| self.accept(listener, &router, room));
+            let accepting = self.listeners.iter().map(|listener| self.accept(listener, &router, slots));
             let all = futures_util::future::join_all(accepting);
             // Signals raise a flag and wake nobody.
             let _ = tokio::time::timeout(Duration::from_millis(250), all).await;
@@ -177,27 +177,27 @@ impl Listening {
     }
 
     /// Takes connections for ever.
-    async fn accept(&self, listener: &Listener, router: &Router, room: &Arc<Room>) {
+    async fn accept(&self, listener: &Listener, router: &Router, slots: &Arc<Slots>) {
         loop {
-            let Some(permit) = room.place().await else { return };
-            let guest = Guest::new(room, permit);
+            let Some(permit) = slots.slot().await else { return };
             let router = router.clone();
             let accepted = match listener {
                 Listener::Tcp(tcp) => tcp.accept().await.map(|(stream, address)| {
                     tune(&stream);
+                    let open = OpenConnection::new(slots, permit);
                     let (peer, tls) = (Peer::Tcp(address.ip()), self.tls.clone());
                     tokio::spawn(async move {
                         match tls {
-                            None => serve(stream, peer, router, &guest).await,
+                            None => serve(stream, peer, router, &open).await,
                             Some(tls) => {
                                 let shaking = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
                                 let shaken = tokio::select! {
                                     shaken = shaking => shaken,
-                                    () = guest.state.leave.notified() => return,
+                                    () = open.state.close.notified() => return,
                                 };
                                 // Who speaks no TLS is not answered.
                                 if let Ok(Ok(stream)) = shaken {
-                                    serve(stream, peer, router, &guest).await;
+                                    serve(stream, peer, router, &open).await;
                                 }
                             }
                         }
@@ -205,8 +205,9 @@ impl Listening {
                 }),
                 #[cfg(unix)]
                 Listener::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
+                    let open = OpenConnection::new(slots, permit);
                     tokio::spawn(async move {
-                        serve(stream, Peer::Unix, router, &guest).await;
+                        serve(stream, Peer::Unix, router, &open).await;
                     });
                 }),
             };
@@ -218,71 +219,71 @@ impl Listening {
     }
 }
 
-/// The connections that are open. Who connects and says nothing keeps nobody out: where there is no place left, the oldest one that has asked
-/// nothing leaves, then the oldest one as soon as nothing is answered to it.
-struct Room {
-    places: Arc<Semaphore>,
-    guests: Mutex<VecDeque<Arc<State>>>,
+/// The connections that are open, up to a limit. Clients that connect and send nothing keep no others out: at the limit the oldest connection without a
+/// request is closed, then the oldest one as soon as no response is on its way.
+struct Slots {
+    free: Arc<Semaphore>,
+    open: Mutex<VecDeque<Arc<State>>>,
 }
 
-/// How a connection stands.
+/// What is known of an open connection.
 #[derive(Default)]
 struct State {
-    has_asked: AtomicBool,
-    leave: Notify,
+    has_request: AtomicBool,
+    close: Notify,
 }
 
-/// A connection in the room, for as long as this is kept.
-struct Guest {
+/// An open connection; dropping it frees its slot.
+struct OpenConnection {
     state: Arc<State>,
-    room: Arc<Room>,
-    _place: OwnedSemaphorePermit,
+    slots: Arc<Slots>,
+    _slot: OwnedSemaphorePermit,
 }
 
-impl Room {
-    fn new(places: usize) -> Arc<Room> {
-        Arc::new(Room { places: Arc::new(Semaphore::new(places)), guests: Mutex::default() })
+impl Slots {
+    fn new(free: usize) -> Arc<Slots> {
+        Arc::new(Slots { free: Arc::new(Semaphore::new(free)), open: Mutex::default() })
     }
 
-    /// A place for one more.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    /// A slot for one more connection.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         let mut told: Vec<Arc<State>> = Vec::new();
         loop {
-            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                return Some(place);
+            if let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() {
+                return Some(slot);
             }
-            let Some(next) = self.next_to_leave(&told) else { break };
-            next.leave.notify_one();
+            let Some(next) = self.next_to_close(&told) else { break };
+            next.close.notify_one();
             told.push(next);
-            let leaving = Arc::clone(&self.places).acquire_owned();
-            if let Ok(place) = tokio::time::timeout(LEAVING, leaving).await {
-                return place.ok();
+            let closing = Arc::clone(&self.free).acquire_owned();
+            if let Ok(slot) = tokio::time::timeout(CLOSING, closing).await {
+                return slot.ok();
             }
         }
-        Arc::clone(&self.places).acquire_owned().await.ok()
+        Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    fn next_to_leave(&self, told: &[Arc<State>]) -> Option<Arc<State>> {
-        let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |guest: &&Arc<State>| !told.iter().any(|told| Arc::ptr_eq(told, guest));
-        let is_silent = |guest: &&Arc<State>| !guest.has_asked.load(Ordering::Relaxed);
-        let silent = guests.iter().filter(stays).find(is_silent);
-        silent.or_else(|| guests.iter().find(stays)).cloned()
+    fn next_to_close(&self, told: &[Arc<State>]) -> Option<Arc<State>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |state: &&Arc<State>| !told.iter().any(|told| Arc::ptr_eq(told, state));
+        let has_no_request = |state: &&Arc<State>| !state.has_request.load(Ordering::Relaxed);
+        let silent = open.iter().filter(stays).find(has_no_request);
+        silent.or_else(|| open.iter().find(stays)).cloned()
     }
 }
 
-impl Guest {
-    fn new(room: &Arc<Room>, place: OwnedSemaphorePermit) -> Guest {
+impl OpenConnection {
+    fn new(slots: &Arc<Slots>, slot: OwnedSemaphorePermit) -> OpenConnection {
         let state = Arc::new(State::default());
-        room.guests.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::clone(&state));
-        Guest { state, room: Arc::clone(room), _place: place }
+        slots.open.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::clone(&state));
+        OpenConnection { state, slots: Arc::clone(slots), _slot: slot }
     }
 }
 
-impl Drop for Guest {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        let mut guests = self.room.guests.lock().unwrap_or_else(PoisonError::into_inner);
-        guests.retain(|guest| !Arc::ptr_eq(guest, &self.state));
+        let mut open = self.slots.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|state| !Arc::ptr_eq(state, &self.state));
     }
 }
 
@@ -292,10 +293,15 @@ fn tune(stream: &tokio::net::TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(DEAD));
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, router: Router, guest: &Guest) {
-    let state = Arc::clone(&guest.state);
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    router: Router,
+    open: &OpenConnection,
+) {
+    let state = Arc::clone(&open.state);
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
-        state.has_asked.store(true, Ordering::Relaxed);
+        state.has_request.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request)
     });
@@ -309,9 +315,9 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, router: 
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = guest.state.leave.notified() => {}
+        () = open.state.close.notified() => {}
     }
-    if guest.state.has_asked.load(Ordering::Relaxed) {
+    if open.state.has_request.load(Ordering::Relaxed) {
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
     }
@@ -332,7 +338,7 @@ mod tests {
         let router = Router::new().fallback(|| async { "here" });
         let cancel = Cancel::new();
         let stop = cancel.clone();
-        let server = tokio::spawn(async move { listening.run_in(router, &stop, &Room::new(4)).await });
+        let server = tokio::spawn(async move { listening.run_in(router, &stop, &Slots::new(4)).await });
         let ask = async |stream: &mut TcpStream| {
             stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
             let mut answer = Vec::new();
