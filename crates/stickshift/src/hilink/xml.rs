@@ -93,7 +93,7 @@ pub fn parse(bytes: &[u8]) -> Result<Element> {
     loop {
         let event = reader.read_event();
         let offset = reader.buffer_position();
-        let event = event.map_err(|e| bad("the stick's answer is no XML", offset).because(e))?;
+        let event = event.map_err(|_| bad("the stick's answer is no XML", offset))?;
         let closed = match event {
             Event::Start(ref tag) | Event::Empty(ref tag) => {
                 elements += 1;

@@ -4,7 +4,7 @@ pub mod awake;
 pub mod dbus;
 pub mod memory;
 pub mod modem_manager;
-#[cfg(feature = "online")]
+#[cfg(all(feature = "online", feature = "resolved"))]
 pub(super) mod resolved;
 #[cfg(target_env = "musl")]
 mod thread_name;

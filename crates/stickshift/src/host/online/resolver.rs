@@ -12,7 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::{Folders, cannot, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::child;
+#[cfg(feature = "resolved")]
 use crate::host::linux::dbus::{BusError, MessageBus};
+#[cfg(feature = "resolved")]
 use crate::host::linux::resolved;
 use crate::online::computer::Card;
 
@@ -69,16 +71,7 @@ pub(super) fn set(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<
             let _turn = turn(folders)?;
             return in_file(&file(folders), &card.name, &lines);
         }
-        Kind::Resolved => {
-            let told = bus(folders).and_then(|mut bus| match servers {
-                [] => resolved::revert_link(&mut bus, card.index),
-                servers => resolved::set_link(&mut bus, card.index, servers),
-            });
-            told.map_err(|e| {
-                let kind = if e.is_denied() { ErrorKind::PermissionDenied } else { ErrorKind::Io };
-                Error::new(kind, format!("systemd-resolved does not take the name servers of {card}: {e}"))
-            })?;
-        }
+        Kind::Resolved => in_resolved(folders, card, servers)?,
         Kind::Resolvconf if servers.is_empty() => run("resolvconf", &["-d", &name(card)], "")?,
         Kind::Resolvconf => run("resolvconf", &["-a", &name(card)], &lines)?,
     }
@@ -105,7 +98,28 @@ fn turn(folders: &Folders) -> Result<File> {
     Ok(file)
 }
 
+#[cfg(feature = "resolved")]
+fn in_resolved(folders: &Folders, card: &Card, servers: &[IpAddr]) -> Result<()> {
+    let told = bus(folders).and_then(|mut bus| match servers {
+        [] => resolved::revert_link(&mut bus, card.index),
+        servers => resolved::set_link(&mut bus, card.index, servers),
+    });
+    told.map_err(|e| {
+        let kind = if e.is_denied() { ErrorKind::PermissionDenied } else { ErrorKind::Io };
+        Error::new(kind, format!("systemd-resolved does not take the name servers of {card}: {e}"))
+    })
+}
+
+#[cfg(not(feature = "resolved"))]
+fn in_resolved(_: &Folders, _: &Card, _: &[IpAddr]) -> Result<()> {
+    Err(Error::new(
+        ErrorKind::Io,
+        "systemd-resolved has the name servers here, and this program was built for routers, without it",
+    ))
+}
+
 /// The system's message bus.
+#[cfg(feature = "resolved")]
 fn bus(folders: &Folders) -> std::result::Result<MessageBus, BusError> {
     let socket = folders.run.join("dbus/system_bus_socket");
     if socket.exists() {
