@@ -9,8 +9,8 @@ use stickshift::mask;
 use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, product_name, stick_makers,
-    takes_qualcomm_firmware, vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, no_stick, product_name,
+    stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 use crate::context::Context;
@@ -159,16 +159,19 @@ impl PasteReport {
         for (device, other) in &others {
             let what = catalogue.no_modem(other.id);
             remarks.extend(what.map(|what| format!("{} is {what}, no modem", other.id)));
-            let maker =
-                vendor_name(other.id.vendor).filter(|_| sticks.is_empty() && may_be_one(device, other));
+            let is_unknown = no_stick(other.id).is_none();
+            let maker = vendor_name(other.id.vendor)
+                .filter(|_| is_unknown && sticks.is_empty() && may_be_one(device, other));
             remarks.extend(maker.filter(|_| what.is_none()).map(|maker| {
                 format!(
                     "{} is of {maker}, a maker of modems and of other things: `usb-devices` shows what it is",
                     other.id
                 )
             }));
-            let what = device.other_thing(other, catalogue).filter(|_| concerns(other, catalogue));
-            remarks.extend(what.map(|what| {
+            let may_be_taken_for_one = concerns(other, catalogue) || vendor_name(other.id.vendor).is_some();
+            let thing =
+                device.other_thing(other, catalogue).filter(|_| what.is_none() && may_be_taken_for_one);
+            remarks.extend(thing.map(|what| {
                 format!("{} ({}) is no cellular stick: {what}", other.id, mask::text(&name(device)))
             }));
         }

@@ -3,7 +3,7 @@
 use super::PastedDevice;
 use crate::stick::{
     Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, NETWORK_DRIVERS, Place, Role, Stick, UsbId, classify,
-    is_huawei_design, linux_drivers, product_name, takes_qualcomm_firmware, usual_interfaces,
+    is_huawei_design, linux_drivers, no_stick, product_name, takes_qualcomm_firmware, usual_interfaces,
 };
 
 /// What the interfaces that a text lacks may be, with the size of the interrupt endpoint: serial ports of several kinds, QMI, a drive.
@@ -126,22 +126,33 @@ impl PastedDevice {
         named || i.class == 0x06 || android
     }
 
-    /// What a device of a maker of sticks is where it is none: it has neither a modem's function nor a drive alone, or it is called something
-    /// else. `None` where it may be one.
-    pub fn other_thing(&self, stick: &Stick, profiles: &dyn KnownIds) -> Option<&'static str> {
-        let debugs = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0x42, 0x01);
+    /// What a device of a maker of sticks is where it is none: by its ids, because it has neither a modem's function nor a drive alone, or
+    /// because it is called something else. `None` where it may be a stick.
+    pub fn other_thing(&self, stick: &Stick, profiles: &dyn KnownIds) -> Option<String> {
         if is_known(stick, profiles) || takes_qualcomm_firmware(stick) {
             return None;
         }
+        let before = self.earlier.iter().find_map(|id| profiles.no_modem(*id));
+        let told = before.map(|what| format!("before it was switched, it was {what}"));
+        let by_id = || no_stick(stick.id).map(|what| format!("its ids are those of {what}"));
+        told.or_else(|| self.shown_as(stick).map(str::to_owned)).or_else(by_id)
+    }
+
+    /// What it is by its interfaces and names.
+    fn shown_as(&self, stick: &Stick) -> Option<&'static str> {
+        let debugs = |i: &Interface| (i.class, i.subclass, i.protocol) == (0xff, 0x42, 0x01);
         if stick.mode == Mode::Hilink && stick.interfaces.iter().any(debugs) {
             return Some("it shares its connection, and shows Android's debug bridge, as telephones do");
         }
+        let names = [self.product.as_deref(), self.listed_as.as_deref()];
+        let mut names = names.into_iter().flatten();
         if stick.mode != Mode::Unknown {
-            return None;
+            // Anybody may have bound a driver of modems to it.
+            let waits = stick.mode == Mode::Cdrom;
+            return (!waits && names.any(is_wireless_card)).then_some("it is called a Wi-Fi adapter");
         }
         if stick.interfaces.is_empty() {
-            let names = [self.product.as_deref(), self.listed_as.as_deref()];
-            return names.into_iter().flatten().find_map(thing_named);
+            return names.find_map(thing_named);
         }
         if self.missing(stick.interfaces.len()) > 0
             || !stick.interfaces.iter().all(|i| matches!(i.role, Role::Other | Role::Storage))
@@ -224,9 +235,16 @@ fn thing_named(name: &str) -> Option<&'static str> {
     THINGS.iter().find(|(word, _)| has(word)).map(|(_, what)| *what)
 }
 
+/// `802.11ac NIC`, `802.11 n WLAN`.
+fn is_wireless_card(name: &str) -> bool {
+    name.contains("802.11") || name.contains("WLAN")
+}
+
 /// Whether its ids are those of a modem, or of a stick that a profile is for.
 fn is_known(stick: &Stick, profiles: &dyn KnownIds) -> bool {
-    product_name(stick.id).is_some() || !linux_drivers(stick.id).is_empty() || profiles.concerns(stick.id)
+    let listed = product_name(stick.id).is_some() || !linux_drivers(stick.id).is_empty();
+    let concerned = profiles.concerns(stick.id) && profiles.no_modem(stick.id).is_none();
+    (listed || concerned) && no_stick(stick.id).is_none()
 }
 
 /// A driver that binds to modems alone.

@@ -192,6 +192,12 @@ pub fn product_name(id: UsbId) -> Option<&'static str> {
     product(id).map(|row| row.what)
 }
 
+/// What a maker of sticks, or a chip that modems have, gave the id to besides.
+#[cfg(feature = "pasted")]
+pub fn no_stick(id: UsbId) -> Option<&'static str> {
+    product(id).filter(|row| row.no_stick).map(|row| row.what)
+}
+
 /// A maker of modems.
 pub fn vendor_name(vendor: u16) -> Option<&'static str> {
     known_vendor(vendor).map(|row| row.name)

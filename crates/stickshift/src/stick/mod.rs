@@ -26,6 +26,8 @@ pub use classify::{
 };
 
 #[cfg(feature = "pasted")]
+pub use classify::no_stick;
+#[cfg(feature = "pasted")]
 pub(crate) use classify::{MODEM_DRIVERS, NETWORK_DRIVERS};
 pub use listed::{linux_drivers, listed_modems, usual_interfaces};
 

@@ -39,6 +39,24 @@ fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
                 .to_owned(),
             "headset",
         ),
+        ("Bus 001 Device 004: ID 12d1:107f Huawei Technologies Co., Ltd.\n".to_owned(), "telephone"),
+        (listed("12d1:108a", &["e0/01/03 rndis_host", "0a/00/00 rndis_host"]), "telephone"),
+        (listed("0e8d:0003", &["02/02/01 cdc_acm", "0a/00/00 cdc_acm"]), "MediaTek"),
+        (listed("04e8:6863", &["e0/01/03 rndis_host", "0a/00/00", "02/02/01 cdc_acm"]), "telephone"),
+        // Somebody has bound a modem's driver to a Wi-Fi adapter.
+        (
+            "usb 1-7: New USB device found, idVendor=0bda, idProduct=1a2b\nusb 1-7: USB disconnect, device number 5\n\
+             usb 1-7: New USB device found, idVendor=0bda, idProduct=c811\n\
+             option 1-7:1.0: GSM modem (1-port) converter detected\n"
+                .to_owned(),
+            "Wi-Fi adapter",
+        ),
+        (
+            "usb 1-7: New USB device found, idVendor=0bda, idProduct=c811\nusb 1-7: Product: 802.11ac NIC\n\
+             option 1-7:1.0: GSM modem (1-port) converter detected\n"
+                .to_owned(),
+            "Wi-Fi adapter",
+        ),
     ] {
         assert!(thing(&text).is_some_and(|told| told.contains(what)), "{text}");
     }
