@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use stickshift::error::{ErrorKind, Result};
 use stickshift::mask;
-use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice};
+use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice, Teller};
 use stickshift::profile::{Attributes, Catalogue};
 use stickshift::stick::{
     Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, no_stick, product_name,
@@ -16,7 +16,7 @@ use stickshift::stick::{
 use crate::context::Context;
 use crate::files;
 use crate::output::Report;
-use crate::select::{concerns, its_page, port_place};
+use crate::select::{OTHER_PAGE, concerns, its_page, port_place};
 
 mod drivers;
 
@@ -74,12 +74,14 @@ struct PastedPort {
     node: Option<String>,
 }
 
-/// A modem as ModemManager shows it.
+/// A modem as ModemManager shows it, or as it answered itself.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PastedModem {
     name: String,
     place: Option<String>,
+    mode: &'static str,
+    mode_text: &'static str,
     firmware: Option<String>,
     hardware: Option<String>,
     /// Masked.
@@ -142,9 +144,11 @@ impl PasteReport {
         let (sticks, others): (Vec<_>, Vec<_>) = all.partition(|(device, stick)| is_one(device, stick));
         let mut printed_by: Vec<_> =
             paste.devices.iter().flat_map(|d| &d.formats).map(|f| f.command()).collect();
-        printed_by.extend(paste.modems.iter().map(|modem| match modem.by_itself {
-            true => "AT commands",
-            false => Format::ModemManager.command(),
+        printed_by.extend(paste.modems.iter().map(|modem| match modem.told_by {
+            Teller::At => "AT commands",
+            Teller::Program => "gammu or chan_dongle",
+            Teller::HuaweiPage | Teller::OtherPage => "web page",
+            Teller::ModemManager => Format::ModemManager.command(),
         }));
         printed_by.sort_unstable();
         printed_by.dedup();
@@ -431,13 +435,21 @@ impl PastedModem {
                 "it sees no SIM: take it out, look at its contacts and its orientation, and plug the stick in again"
                     .to_owned()
             }
-            _ if modem.by_itself => "stickshift identify asks it for more".to_owned(),
+            _ if modem.told_by == Teller::HuaweiPage => {
+                "it is online by itself once its page is set up: stickshift hilink status, or stickshift identify".to_owned()
+            }
+            _ if modem.told_by == Teller::OtherPage => {
+                format!("it is online by itself once its page is set up: {OTHER_PAGE}")
+            }
+            _ if matches!(modem.told_by, Teller::At | Teller::Program) => "stickshift identify asks it for more".to_owned(),
             ("connected", _) => "it is online through ModemManager".to_owned(),
             _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };
         PastedModem {
             name: if words.is_empty() { "unknown modem".to_owned() } else { mask::text(&words.join(" ")) },
             place: modem.place.as_ref().map(ToString::to_string),
+            mode: modem.mode().code(),
+            mode_text: modem.mode().words(),
             firmware: modem.revision.as_deref().map(mask::text),
             hardware: modem.hardware.as_deref().map(mask::text),
             imei: modem.equipment_id.as_deref().map(mask::identity),
@@ -525,6 +537,7 @@ impl PastedModem {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let place = self.place.as_deref().map(|place| format!("{place}  ")).unwrap_or_default();
         writeln!(out, "{place}{}", self.name)?;
+        writeln!(out, "  mode      {}", self.mode_text)?;
         let lines = [
             ("version", &self.firmware),
             ("hardware", &self.hardware),

@@ -1,7 +1,8 @@
 //! What a modem answered to AT commands, as terminals show it: `minicom`, `picocom`, `screen`.
 
-use super::modem_manager::ManagedModem;
+use super::modem_manager::{ManagedModem, Teller};
 use super::number::string;
+use super::usbconfig::maker_named;
 
 /// The state between two lines.
 #[derive(Debug, Default)]
@@ -25,6 +26,10 @@ enum Asked {
     Revision,
     Hardware,
     Identity,
+    /// Of several lines: a maker's name, its model, and fields with names.
+    Information,
+    /// Of the web page.
+    Page,
     Other,
 }
 
@@ -38,6 +43,8 @@ const FIELDS: &[(&str, Asked)] = &[
     ("Revision:", Asked::Revision),
     ("IMEI:", Asked::Identity),
     ("^VERSION:EXTS:", Asked::Revision),
+    ("^VERSION:EXTD:", Asked::Page),
+    ("^VERSION:INTD:", Asked::Page),
     ("^VERSION:EXTH:", Asked::Hardware),
     ("^VERSION:EXTU:", Asked::Model),
     ("^VERSION:INTU:", Asked::Model),
@@ -53,7 +60,11 @@ const COMMANDS: &[(&str, Asked)] = &[
     ("AT+GMR", Asked::Revision),
     ("AT+CGSN", Asked::Identity),
     ("AT+GSN", Asked::Identity),
+    ("AT+QGMR", Asked::Revision),
+    ("ATI", Asked::Information),
 ];
+/// What ends a prompt before a command of another shell: `uart:~$ modem at AT+CGMR`.
+const PROMPTS: &[&str] = &["$ ", "# ", "> "];
 
 impl Answers {
     pub(super) fn line(&mut self, text: &str) -> bool {
@@ -77,6 +88,11 @@ impl Answers {
         });
         if is_command && !text.contains(' ') {
             self.ask(&upper);
+            return true;
+        }
+        let last = upper.rsplit(' ').next().unwrap_or_default().trim_matches(['"', '\'']);
+        if PROMPTS.iter().any(|end| text.contains(end)) && COMMANDS.iter().any(|(name, _)| *name == last) {
+            self.ask(last);
             return true;
         }
         if !self.talked {
@@ -123,6 +139,13 @@ impl Answers {
             Asked::Identity => {
                 self.found.equipment_id = value.filter(|value| value.bytes().any(|b| b.is_ascii_digit()));
             }
+            Asked::Information => {
+                let is_maker = maker_named(text).is_some();
+                self.found.manufacturer = self.found.manufacturer.take().or(value.filter(|_| is_maker));
+                self.asked = is_maker.then_some(Asked::Model);
+                return is_maker;
+            }
+            Asked::Page => self.found.has_page |= value.is_some_and(|value| value.contains("HILINK")),
             Asked::Other => return false,
         }
         self.asked = self.asked.filter(|_| named.is_some());
@@ -167,9 +190,10 @@ impl Answers {
             self.found.ports.push((format!("^SETPORT {code}"), kind.unwrap_or_else(|| "?".to_owned())));
         }
         let told = self.found.model.is_some()
+            || self.found.revision.is_some()
             || self.found.equipment_id.is_some()
             || self.found.lock.is_some()
             || !self.found.ports.is_empty();
-        told.then_some(ManagedModem { by_itself: true, ..self.found })
+        told.then_some(ManagedModem { told_by: Teller::At, ..self.found })
     }
 }

@@ -1,6 +1,6 @@
 //! One USB device of a text: what was told of it, and what is told of it in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Format, USUAL_POWER};
 use crate::stick::{Endpoint, Interface, Place, UsbId};
@@ -72,6 +72,8 @@ pub struct PastedDevice {
     pub(super) counts: Vec<Option<u8>>,
     /// How many endpoints the last interface says that it has.
     pub(super) told_endpoints: usize,
+    /// Interfaces that say that they have one endpoint: no port takes and gives bytes there.
+    pub(super) one_way: BTreeSet<u8>,
     /// idVendor was read, and not yet idProduct.
     pub(super) half_an_id: bool,
     /// iInterface of the shown interfaces, as their texts.
@@ -112,6 +114,7 @@ impl PastedDevice {
             remarks: Vec::new(),
             counts: Vec::new(),
             told_endpoints: 0,
+            one_way: BTreeSet::new(),
             half_an_id: false,
             names: BTreeMap::new(),
             composition: None,

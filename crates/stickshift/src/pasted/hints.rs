@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::number::string;
+use super::usbconfig::maker_named;
 use crate::stick::Place;
 
 /// What is looked for in other texts; more is left out.
@@ -51,8 +52,8 @@ fn network_interface(text: &str) -> Option<&str> {
 /// What was told.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    /// Ports with the number of their interface, where it is told.
-    ports: BTreeSet<(String, Option<u8>)>,
+    /// Ports with the number of their interface and their maker, where those are told.
+    ports: BTreeSet<(String, Option<u8>, Option<&'static str>)>,
     said: Vec<String>,
     /// ModemManager's log is in the text.
     manager: bool,
@@ -70,7 +71,10 @@ impl Hints {
             && let Some((_, number)) = name.rsplit_once("-if")
         {
             let number = number.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            self.port(node.trim_start_matches("../../"), number);
+            let name = name.rsplit(['/', ' ']).next().and_then(|name| name.strip_prefix("usb-"));
+            let node =
+                node.trim_start_matches("../../").split(char::is_whitespace).next().unwrap_or_default();
+            self.port(node, number, name.and_then(maker_named));
             return true;
         }
         if self.known_program(text) {
@@ -80,12 +84,12 @@ impl Hints {
         let words = || text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
         let nodes = || words().filter_map(|word| word.strip_prefix("/dev/tty"));
         if nodes().count() == words().count() && nodes().all(|node| node.starts_with(['U', 'A'])) {
-            words().for_each(|word| self.port(word.trim_start_matches("/dev/"), None));
+            words().for_each(|word| self.port(word.trim_start_matches("/dev/"), None, None));
             return words().next().is_some();
         }
         let node = text.rsplit("/dev/").next().filter(|_| text.starts_with("crw")).unwrap_or_default();
         if node.starts_with("ttyUSB") || node.starts_with("ttyACM") {
-            self.port(node, None);
+            self.port(node, None, None);
             return true;
         }
         let mut words = text.split_whitespace();
@@ -120,7 +124,7 @@ impl Hints {
         let told = match program {
             "pppd" | "chat" => Some("it is a log of a dial-up connection (pppd, chat)"),
             _ if text.starts_with("--> WvDial") => Some("it is a log of a dial-up connection (wvdial)"),
-            _ if text.contains("SENDING frame") => {
+            _ if text.contains("SENDING frame") || text.contains("RECEIVED frame") => {
                 Some("it is a log of gammu, which talks to a modem or a telephone")
             }
             _ if text.starts_with("u3g") && text.contains(": Found ") => {
@@ -143,13 +147,28 @@ impl Hints {
         told.is_some()
     }
 
-    fn port(&mut self, node: &str, interface: Option<u8>) {
+    /// A device that has a name and no ids.
+    pub(super) fn named(&mut self, name: &str) {
+        if let Some(maker) = maker_named(name) {
+            self.say(format!(
+                "a device of {maker}, a maker of modems, is there; `usbconfig dump_device_desc` shows its ids"
+            ));
+        }
+    }
+
+    /// Port, interface and maker of those of which all three are told.
+    pub(super) fn links(&self) -> Vec<(String, u8, &'static str)> {
+        let all = self.ports.iter();
+        all.filter_map(|(node, interface, maker)| Some((node.clone(), (*interface)?, (*maker)?))).collect()
+    }
+
+    fn port(&mut self, node: &str, interface: Option<u8>, maker: Option<&'static str>) {
         let plain = node.bytes().all(|b| b.is_ascii_alphanumeric());
         if let Some(node) = string(node).filter(|_| plain && self.ports.len() < MOST) {
             // With its interface, it is known better.
-            if interface.is_some() || !self.ports.iter().any(|(known, _)| *known == node) {
-                self.ports.remove(&(node.clone(), None));
-                self.ports.insert((node, interface));
+            if interface.is_some() || !self.ports.iter().any(|(known, ..)| *known == node) {
+                self.ports.remove(&(node.clone(), None, None));
+                self.ports.insert((node, interface, maker));
             }
         }
     }
@@ -165,9 +184,10 @@ impl Hints {
         let ports: Vec<String> = self
             .ports
             .into_iter()
-            .map(|(node, interface)| match interface {
-                Some(number) => format!("{node} (interface {number})"),
-                None => node,
+            .map(|(node, interface, maker)| {
+                let number = interface.map(|number| format!(" (interface {number})")).unwrap_or_default();
+                let maker = maker.map(|maker| format!(" of {maker}")).unwrap_or_default();
+                format!("{node}{number}{maker}")
             })
             .collect();
         let mut all = self.said;

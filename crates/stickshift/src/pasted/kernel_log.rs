@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::log_line::{Found, find, registered};
 use super::number::{bcd, id, string};
-use super::order::Runs;
+use super::order::{Runs, uptime};
 use super::successors::apart;
 use super::{Attached, Format, MOST_DEVICES, NO_ID, PastedDevice, Reader, class_of_driver};
 use crate::stick::{MODEM_DRIVERS, Mode, Place, UsbId, classify};
@@ -44,12 +44,18 @@ struct Seen {
     networks: Vec<(String, String)>,
     remarks: Vec<&'static str>,
     unsteady: bool,
+    /// When the last line of it was written, in microseconds since the system was started.
+    at: Option<u64>,
     /// Addresses of devices that left it.
     left: Vec<(u16, u16)>,
 }
 
 /// A stick that is switched, and one that is replugged twice, come with the same ids less often.
 const MANY_RETURNS: u32 = 3;
+
+/// A driver takes a device sooner than that, in microseconds. Where lines that stand before its ids are later by more, they are of another start of
+/// the system, and of what was there then.
+const TAKEN_AFTER: u64 = 60_000_000;
 
 /// What the kernel says when a device does not work, what that mostly means, and whether power or a cable is behind it.
 const TROUBLE: &[(&str, &str, bool)] = &[
@@ -147,6 +153,13 @@ impl Reader {
             return true;
         }
         let seen = self.log.places.entry(found.place.clone()).or_default();
+        let now = uptime(text);
+        if let (Some(before), Some(now)) = (seen.at, now)
+            && before > now.saturating_add(TAKEN_AFTER)
+        {
+            seen.forget_unnamed();
+        }
+        seen.at = now.or(seen.at);
         match found.interface {
             Some(interface) => seen.by_driver(&found, interface),
             None if found.driver == "usb" => seen.of_device(&found.place, found.rest),
@@ -457,6 +470,14 @@ impl Seen {
         let again = self.before.last().is_some_and(|last| last.id == device.id);
         if device.id != NO_ID && !again && self.before.len() < MOST_EARLIER {
             self.before.push(device);
+        }
+    }
+
+    /// What has no ids is not what comes.
+    fn forget_unnamed(&mut self) {
+        if self.device.as_ref().is_some_and(|device| device.id == NO_ID) {
+            self.device = None;
+            self.forget_ports();
         }
     }
 

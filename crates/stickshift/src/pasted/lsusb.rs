@@ -35,6 +35,8 @@ pub(super) struct Verbose {
     device: Option<usize>,
     /// Its line was seen, and nothing of its descriptors.
     fresh: bool,
+    /// The lines are of FreeBSD's usbconfig.
+    pub(super) of_usbconfig: bool,
     /// What was seen of the interface that the next lines are of.
     interface: Option<Begun>,
 }
@@ -111,9 +113,8 @@ impl Reader {
     /// `Bus 001 Device 005: ID 12d1:1506 Huawei Technologies Co., Ltd.`
     pub(super) fn lsusb_line(&mut self, line: &Line<'_>) -> bool {
         let Some((address, id, name)) = head(line.text) else { return false };
-        self.end_verbose();
         let index = self.device(address, id, Format::Lsusb);
-        self.verbose = Verbose { device: index, fresh: true, ..Verbose::default() };
+        self.begin_verbose(index);
         if let Some(index) = index {
             self.listed(index);
             self.devices[index].listed_as = string(name);
@@ -192,7 +193,7 @@ impl Reader {
             self.verbose.device.into_iter().for_each(|index| self.listed(index));
         }
         let device = self.devices.get_mut(self.verbose.device?)?;
-        device.is_in(Format::LsusbVerbose);
+        device.is_in(if self.verbose.of_usbconfig { Format::Usbconfig } else { Format::LsusbVerbose });
         Some(device)
     }
 
@@ -286,6 +287,17 @@ impl Reader {
             self.begin_interface();
             self.verbose.section = Section::Interface;
         }
+        // FreeBSD's list has no headings.
+        let last = self.verbose_interface().and_then(|i| i.endpoints.last()).map(|e| e.address);
+        let begun = match self.verbose.section {
+            Section::Interface => self.verbose.interface.is_some(),
+            Section::Endpoint => last != Some(0),
+            _ => false,
+        };
+        if key == "bEndpointAddress" && begun {
+            self.begin_endpoint();
+            self.verbose.section = Section::Endpoint;
+        }
         if self.verbose.fresh && matches!(key, "iManufacturer" | "iProduct" | "bcdDevice") {
             self.verbose.section = Section::Device;
         }
@@ -310,10 +322,13 @@ impl Reader {
                         _ => {}
                     }
                 }
+                let interface = self.verbose_interface().map(|i| i.number);
                 if key == "bNumEndpoints"
                     && let Some(device) = self.verbose.device.and_then(|index| self.devices.get_mut(index))
                 {
                     device.told_endpoints = usize::from(byte(number).unwrap_or(0));
+                    let one_way = device.told_endpoints == 1 && device.configurations.len() == 1;
+                    device.one_way.extend(interface.filter(|_| one_way));
                     return true;
                 }
                 if key == "iInterface" {
@@ -370,7 +385,7 @@ impl Reader {
                 device.half_an_id = device.id.vendor == 0 || device.half_an_id && read.is_none();
                 device.id.product = read.unwrap_or(device.id.product);
             }
-            "bcdDevice" => device.release = bcd(value).or(device.release),
+            "bcdDevice" => device.release = bcd(value).or_else(|| id(value)).or(device.release),
             "bDeviceClass" => device.class[0] = byte(number).unwrap_or(0),
             "bDeviceSubClass" => device.class[1] = byte(number).unwrap_or(0),
             "bDeviceProtocol" => device.class[2] = byte(number).unwrap_or(0),
@@ -440,6 +455,12 @@ impl Reader {
         self.verbose.section = Section::Interface;
     }
 
+    /// What follows is of a device whose line was just read; `None`: of one whose ids follow.
+    pub(super) fn begin_verbose(&mut self, device: Option<usize>) {
+        self.end_verbose();
+        self.verbose = Verbose { device, fresh: device.is_some(), ..Verbose::default() };
+    }
+
     /// The text ends, or another device begins.
     pub(super) fn end_verbose(&mut self) {
         self.end_functional();
@@ -468,10 +489,13 @@ fn head(text: &str) -> Option<Head<'_>> {
         let id = rest.split(|c: char| !c.is_ascii_hexdigit() && c != ':').next()?;
         Some((id.len(), id.parse().ok().filter(|_| id.len() == 9)?))
     };
-    for (at, _) in text.match_indices("Bus ") {
-        let Some((bus, rest)) = text[at + 4..].split_once(" Device ") else { break };
+    // Some write it down by hand: `bus 003 device 005: ID ..`.
+    let lower = text.to_ascii_lowercase();
+    for (at, _) in lower.match_indices("bus ") {
+        let Some((bus, rest)) = lower[at + 4..].split_once(" device ") else { break };
         let Some((device, rest)) = rest.split_once(':') else { break };
-        let Some(rest) = rest.trim_start().strip_prefix("ID ") else { continue };
+        let Some(rest) = rest.trim_start().strip_prefix("id ") else { continue };
+        let rest = &text[text.len() - rest.len()..];
         let rest = rest.trim_start();
         let (Some(bus), Some(device), Some((length, id))) = (number(bus), number(device), ids(rest)) else {
             continue;

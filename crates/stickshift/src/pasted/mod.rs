@@ -13,6 +13,7 @@
 
 mod answers;
 mod damage;
+mod described;
 mod device;
 mod hints;
 mod joined;
@@ -31,13 +32,15 @@ mod successors;
 mod tree;
 mod udev;
 mod usb_devices;
+mod usbconfig;
+mod web;
 mod windows;
 mod without_ids;
 
 pub use device::{Attached, PastedDevice};
-pub use modem_manager::ManagedModem;
+pub use modem_manager::{ManagedModem, Teller};
 
-use crate::stick::UsbId;
+use crate::stick::{UsbId, vendor_name};
 use device::{class_of_driver, configuration};
 
 /// No paste shows more devices than a rack of sticks has; the rest is left out.
@@ -79,6 +82,8 @@ pub enum Format {
     Profiler,
     /// `udevadm info`.
     Udev,
+    /// FreeBSD's `usbconfig`.
+    Usbconfig,
 }
 
 impl Format {
@@ -100,6 +105,7 @@ impl Format {
             Format::Windows => "Windows (hardware ids)",
             Format::Profiler => "system_profiler SPUSBDataType",
             Format::Udev => "udevadm info",
+            Format::Usbconfig => "usbconfig",
         }
     }
 }
@@ -143,8 +149,13 @@ fn read_part(text: &str) -> Paste {
 impl Paste {
     /// What another part of the text tells.
     fn add(&mut self, part: Paste) {
-        self.devices.extend(part.devices);
-        self.devices.truncate(MOST_DEVICES);
+        for device in part.devices {
+            // One report that is pasted twice tells nothing more.
+            let again = device.place.is_some() && self.devices.contains(&device);
+            if !again && self.devices.len() < MOST_DEVICES {
+                self.devices.push(device);
+            }
+        }
         self.modems.extend(part.modems);
         for remark in part.remarks {
             if self.remarks.len() < MOST_REMARKS && !self.remarks.contains(&remark) {
@@ -191,10 +202,16 @@ struct Reader {
     udev: udev::Udev,
     /// idProduct of macOS, whose next lines name the vendor.
     product: Option<u16>,
+    /// idVendor and idProduct of macOS' ioreg, whose lines stand in any order.
+    ids: (Option<u16>, Option<u16>),
     answers: answers::Answers,
+    web: web::Web,
+    described: described::Described,
     hints: hints::Hints,
     /// Remarks on devices without ids.
     nameless: Vec<String>,
+    /// What other programs say of the whole.
+    said: Vec<String>,
     /// A device was left out because there were too many.
     full: bool,
 }
@@ -204,6 +221,7 @@ impl Reader {
         // Each form has words of its own; the first that knows the line takes it.
         let taken = self.tree_line(line)
             || self.lsusb_line(line)
+            || self.usbconfig_line(line.text)
             || self.udev_line(line.text)
             || self.usb_devices_line(line.text)
             || self.mode_switch_line(line.text)
@@ -212,9 +230,11 @@ impl Reader {
             || self.profiler_line(line.text);
         if !taken {
             self.states.other(line.text);
+            self.web.line(line.text);
             let _ = self.verbose_line(line.text)
                 || self.managed.line(line.text)
                 || self.answers.line(line.text)
+                || self.described.line(line.text)
                 || self.hints.line(line.text);
         }
     }
@@ -239,12 +259,27 @@ impl Reader {
         Some(self.devices.len() - 1)
     }
 
+    /// Gives the ports of which the links in `/dev/serial/by-id` tell the maker and the interface to the only device of that maker.
+    fn join_links(&mut self) {
+        for (node, interface, maker) in self.hints.links() {
+            let is_its = |d: &&mut PastedDevice| vendor_name(d.id.vendor) == Some(maker) && !d.gone;
+            let mut all = self.devices.iter_mut().filter(is_its);
+            let (Some(device), None) = (all.next(), all.next()) else { continue };
+            let whole = device.configurations.iter().any(|c| !c.interfaces.is_empty());
+            let attached = device.attached(interface);
+            let class = if node.starts_with("ttyACM") { [0x02, 0x02, 0x01] } else { [0xff; 3] };
+            attached.class = attached.class.or((!whole).then_some(class));
+            attached.tty = attached.tty.take().or(Some(node));
+        }
+    }
+
     fn finish(mut self, text: &str) -> Paste {
         self.end_verbose();
         self.end_udev();
         self.join_tree();
         self.settle_states();
         let (mut remarks, failed) = self.join_log();
+        self.join_links();
         self.join_switched(failed);
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         for device in self.devices.iter().filter(|d| d.id == NO_ID) {
@@ -259,12 +294,15 @@ impl Reader {
         let saw_none = self.managed.saw_none;
         let mut modems = std::mem::take(&mut self.managed).finish(text);
         modems.extend(self.answers.finish());
+        modems.extend(self.described.finish());
+        modems.extend(self.web.finish());
         if self.devices.iter().all(|d| d.id == NO_ID) && modems.is_empty() {
             self.nameless.extend(self.hints.finish());
         }
         self.nameless.sort();
         self.nameless.dedup();
         let has_nameless = !self.nameless.is_empty();
+        remarks.append(&mut self.said);
         remarks.append(&mut self.nameless);
         self.devices.retain(|d| d.id != NO_ID);
         if self.full {

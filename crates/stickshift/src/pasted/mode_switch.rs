@@ -24,6 +24,12 @@ pub(super) struct ModeSwitch {
     target: [Option<u16>; 2],
     /// The dispatcher shows what the system knows of the device: its ids so far.
     sysfs: Option<[Option<u16>; 2]>,
+    /// What the device calls itself, where that stands before its ids.
+    texts_before: [Option<String>; 2],
+    /// The ids whose settings the dispatcher looked at last.
+    checked: Option<UsbId>,
+    /// It found nothing to switch; the ids that it looked for.
+    found_none: Option<Option<UsbId>>,
     /// Its log begins in the text.
     is_log: bool,
 }
@@ -51,6 +57,10 @@ const AFTER: &[&str] = &[
     "Search for target devices",
     "Searching for target devices",
 ];
+/// It looked for what it is to switch, and that is not there.
+const FOUND_NONE: &str = "no devices in default mode found";
+/// What the dispatcher looks at, before its ids.
+const CHECKS: &[&str] = &["Check config:", "checking config:", "Checking config:"];
 const BEFORE: &[&str] = &["Looking for default devices", "Look for default devices"];
 
 impl ModeSwitch {
@@ -68,7 +78,11 @@ impl Reader {
             self.mode_switch.after = has(AFTER);
             return true;
         }
-        if self.parameter(text) || self.sysfs(text) {
+        if self.parameter(text) || self.sysfs(text) || self.dispatched(text) {
+            return true;
+        }
+        if text.to_ascii_lowercase().contains(FOUND_NONE) {
+            self.mode_switch.found_none = Some(whole(self.mode_switch.default));
             return true;
         }
         if let Some((_, rest)) = text.split_once("found USB ID ") {
@@ -154,6 +168,11 @@ impl Reader {
     fn choose(&mut self, id: UsbId) -> Option<usize> {
         let index = self.only(id, Format::ModeSwitch);
         self.mode_switch.chosen = index;
+        let [manufacturer, product] = std::mem::take(&mut self.mode_switch.texts_before);
+        if let Some(device) = index.and_then(|index| self.devices.get_mut(index)) {
+            device.manufacturer = device.manufacturer.take().or(manufacturer);
+            device.product = device.product.take().or(product);
+        }
         if let Some(now) = self.mode_switch.now.take().filter(|now| *now != id) {
             self.mode_switch.turned(id, now);
         }
@@ -200,8 +219,13 @@ impl Reader {
             "idProduct" => ids[1] = number::id(value),
             "manufacturer" | "product" => {
                 let device = whole(ids).and(self.mode_switch.chosen).and_then(|i| self.devices.get_mut(i));
-                let Some(device) = device else { return true };
-                let text = if name == "product" { &mut device.product } else { &mut device.manufacturer };
+                let [maker, model] = &mut self.mode_switch.texts_before;
+                let text = match (name, device) {
+                    ("product", Some(device)) => &mut device.product,
+                    (_, Some(device)) => &mut device.manufacturer,
+                    ("product", None) => model,
+                    (_, None) => maker,
+                };
                 *text = text.take().or_else(|| string(value));
             }
             "serial" | "bNumConfigurations" => {}
@@ -215,6 +239,35 @@ impl Reader {
             self.choose(id);
         }
         true
+    }
+
+    /// The dispatcher found settings for the ids of the device, or calls the program for it.
+    fn dispatched(&mut self, text: &str) -> bool {
+        if let Some(path) = CHECKS.iter().find_map(|words| text.strip_prefix(words)) {
+            let ids = path.rsplit('/').next().and_then(leading_id);
+            self.mode_switch.checked = ids;
+            return ids.is_some();
+        }
+        if text.starts_with("! matched") {
+            let ids = self.mode_switch.checked.take();
+            return ids.and_then(|ids| self.choose(ids)).is_some();
+        }
+        let Some((_, options)) = text.split_once("usb_modeswitch ") else { return false };
+        let words: Vec<&str> = options.split_whitespace().collect();
+        let value = |option: &str| words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1]);
+        let ids = ["-v", "-p"].map(|option| value(option).and_then(number::id));
+        let Some(id) = whole(ids) else { return false };
+        self.mode_switch.default = ids;
+        // Who types it need not have the device; the dispatcher tells where it is.
+        let address = ["-b", "-g"].map(|option| value(option).and_then(|number| number.parse().ok()));
+        if let [Some(bus), Some(number)] = address {
+            let index = self.choose(id);
+            if let Some(device) = index.and_then(|i| self.devices.get_mut(i)) {
+                device.address = device.address.or(Some((bus, number)));
+            }
+            return true;
+        }
+        false
     }
 
     /// What was chosen has these ids now.
@@ -242,6 +295,12 @@ impl Reader {
             {
                 device.earlier.insert(0, before);
             }
+        }
+        if let Some(wanted) = self.mode_switch.found_none {
+            let what = wanted.map_or_else(|| "nothing".to_owned(), |id| format!("no {id}"));
+            self.said.push(format!(
+                "usb_modeswitch found {what} to switch: it is not plugged in, or is switched already"
+            ));
         }
         if self.mode_switch.is_log && self.devices.is_empty() {
             self.nameless.push(LOG_ALONE.to_owned());

@@ -1,12 +1,29 @@
 //! `mmcli -m`: for people, with `-K`, or with `-J`. It names no USB ids.
 
 use super::number::string;
-use crate::stick::Place;
+use crate::stick::identify::{Kind, Names};
+use crate::stick::{Mode, Place};
 
 /// Ports of one modem; more are left out.
 const MOST_PORTS: usize = 64;
 /// Modems of one text; more are left out.
 const MOST_MODEMS: usize = 64;
+
+/// Who tells of a modem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Teller {
+    /// `mmcli`.
+    #[default]
+    ModemManager,
+    /// The modem, over AT.
+    At,
+    /// gammu or Asterisk's chan_dongle.
+    Program,
+    /// The web page of a stick with Huawei's API, or of a router with the same page.
+    HuaweiPage,
+    /// Another maker's web page.
+    OtherPage,
+}
 
 /// A modem as ModemManager describes it, or as it answered itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,11 +54,29 @@ pub struct ManagedModem {
     pub lock: Option<String>,
     /// How often a wrong PIN is taken before the SIM wants its PUK.
     pub pin_tries: Option<u8>,
-    /// The text is a talk with it over AT, and ModemManager is not in it.
-    pub by_itself: bool,
+    /// Who tells all that.
+    pub told_by: Teller,
+    /// A version that it tells is that of HiLink's web page.
+    pub has_page: bool,
 }
 
 impl ManagedModem {
+    /// What it is, as far as its answers tell; of what ModemManager serves, that it is a modem.
+    pub fn mode(&self) -> Mode {
+        let names = Names {
+            product: self.model.as_deref(),
+            hardware: self.hardware.as_deref(),
+            model: self.model.as_deref(),
+        };
+        let kind = names.kind(self.revision.as_deref().unwrap_or_default()).map(|rule| rule.kind);
+        match (self.told_by, kind) {
+            (Teller::HuaweiPage | Teller::OtherPage, _) => Mode::Hilink,
+            (Teller::At | Teller::Program, Some(Kind::Hilink)) => Mode::HilinkSerial,
+            (Teller::At, None) if self.has_page => Mode::HilinkSerial,
+            _ => Mode::Modem,
+        }
+    }
+
     fn is_empty(&self) -> bool {
         // A manufacturer alone may stand in any text.
         let is_locked = self.lock.as_deref().is_some_and(|lock| lock.starts_with("sim-"));

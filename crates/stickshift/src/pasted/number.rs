@@ -35,8 +35,14 @@ pub(super) fn bcd(text: &str) -> Option<u16> {
 
 /// What follows the number: `1 HUAWEI` is `HUAWEI`. `None` where there is none, or it could not be read.
 pub(super) fn text_after(text: &str) -> Option<&str> {
-    let rest = text.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim();
-    (!rest.is_empty() && !matches!(rest, "(error)" | "(?)" | "??")).then_some(rest)
+    let number = text.trim_start();
+    let rest = match number.strip_prefix("0x") {
+        // FreeBSD: `0x0002  <HUAWEI Mobile>`
+        Some(hex) => hex.trim_start_matches(|c: char| c.is_ascii_hexdigit()).trim().trim_matches(['<', '>']),
+        None => number.trim_start_matches(|c: char| c.is_ascii_digit()).trim(),
+    };
+    let unread = ["(error)", "(?)", "??", "no string", "retrieving string failed"];
+    (!rest.is_empty() && !unread.contains(&rest)).then_some(rest)
 }
 
 pub(super) fn byte(number: Option<u32>) -> Option<u8> {
@@ -75,6 +81,10 @@ mod tests {
         assert_eq!(
             (text_after("1 HUAWEI"), text_after("0 "), text_after("2 (error)")),
             (Some("HUAWEI"), None, None)
+        );
+        assert_eq!(
+            (text_after("0x0002  <HUAWEI Mobile>"), text_after("0x0000  <no string>")),
+            (Some("HUAWEI Mobile"), None)
         );
     }
 }

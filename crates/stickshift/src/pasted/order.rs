@@ -131,7 +131,8 @@ fn is_clock(word: &str) -> bool {
     [0, 1, 3, 4, 6, 7].into_iter().all(digit) && [2, 5].iter().all(|at| word.as_bytes()[*at] == b':')
 }
 
-fn uptime(text: &str) -> Option<u64> {
+/// Microseconds since the system was started.
+pub(super) fn uptime(text: &str) -> Option<u64> {
     text.match_indices('[').take(3).find_map(|(at, _)| {
         let (seconds, rest) = text[at + 1..].split_once(']')?.0.trim().split_once('.')?;
         let fraction: u64 = format!("{rest:0<6}").get(..6)?.parse().ok()?;

@@ -42,6 +42,11 @@ impl PastedDevice {
         let composition = self.composition.as_deref().filter(|_| self.missing(there) == 0);
         let composed = composition.and_then(|text| roles_composed(text, there));
         for (index, interface) in stick.interfaces.iter_mut().enumerate() {
+            // The calls of CDC ACM have one, too, and their data is another interface's.
+            let one_way = interface.class == 0xff && self.one_way.contains(&interface.number);
+            if interface.role == Role::Serial && one_way {
+                interface.role = Role::Other;
+            }
             if known_ports && interface.role == Role::Serial {
                 let named = self.names.get(&interface.number).and_then(|name| role_named(name));
                 let composed = composed.as_ref().map(|roles| roles[index]);

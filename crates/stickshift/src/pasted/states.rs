@@ -100,15 +100,25 @@ impl Reader {
         self.join_bare_ids();
         let lists = self.lists();
         let mut follower: Vec<Option<usize>> = vec![None; self.devices.len()];
+        // The first and the last list that shows each device.
+        let mut shown = vec![(usize::MAX, 0); self.devices.len()];
         for (number, list) in lists.iter().enumerate() {
+            for index in &list.devices {
+                shown[*index] = (shown[*index].0.min(number), number);
+            }
+        }
+        for (number, list) in lists.iter().enumerate() {
+            let missing: Vec<usize> =
+                list.devices.iter().copied().filter(|i| shown[*i].1 == number).collect();
+            if missing.is_empty() {
+                continue;
+            }
             let later = &lists[number + 1..];
-            let lasts = |index: &usize| later.iter().any(|list| list.devices.contains(index));
-            let missing: Vec<usize> = list.devices.iter().copied().filter(|i| !lasts(i)).collect();
             for next in later {
-                let earlier = &lists[..=number];
-                let is_new = |i: &usize| earlier.iter().all(|list| !list.devices.contains(i));
-                let new: Vec<usize> = next.devices.iter().copied().filter(is_new).collect();
-                self.pair(&missing, &new, self.is_whole(list) && self.is_whole(next), &mut follower);
+                let new: Vec<usize> = next.devices.iter().copied().filter(|i| shown[*i].0 > number).collect();
+                if !new.is_empty() {
+                    self.pair(&missing, &new, self.is_whole(list) && self.is_whole(next), &mut follower);
+                }
             }
             let last = later.last().filter(|last| self.is_whole(list) && self.is_whole(last));
             for index in missing.into_iter().filter(|i| last.is_some() && follower[*i].is_none()) {
@@ -157,7 +167,9 @@ impl Reader {
             let device = &mut self.devices[next];
             let mut earlier = before.earlier.clone();
             if before.id == device.id {
-                device.remark(AGAIN);
+                if before.address.is_some() && device.address.is_some() {
+                    device.remark(AGAIN);
+                }
                 if device.configurations.is_empty() && device.attached.is_empty() {
                     *device = PastedDevice {
                         address: device.address,
@@ -232,12 +244,15 @@ impl Reader {
         named.sort_unstable();
         let mut lists: Vec<List> = Vec::new();
         let mut begun = 0;
-        for part in named.chunk_by(|(one, _), (next, _)| {
-            !self.states.between.iter().any(|(number, _)| (one + 1..=*next).contains(number))
-        }) {
+        // Texts that stand after the line before `from`, up to the line `to`; their numbers ascend.
+        let texts = |from: u32, to: u32| {
+            let all = &self.states.between;
+            let begin = all.partition_point(|(number, _)| *number < from);
+            &all[begin..all.partition_point(|(number, _)| *number <= to).max(begin)]
+        };
+        for part in named.chunk_by(|(one, _), (next, _)| texts(one + 1, *next).is_empty()) {
             let devices: BTreeSet<usize> = part.iter().map(|(_, index)| *index).collect();
-            let between =
-                self.states.between.iter().filter(|(number, _)| (begun..=part[0].0).contains(number));
+            let between = texts(begun, part[0].0).iter();
             let (follows, older) =
                 between.fold((false, false), |(f, o), (_, b)| (f || b.follows, o || b.older));
             begun = part[part.len() - 1].0 + 1;

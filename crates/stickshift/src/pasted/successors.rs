@@ -1,7 +1,7 @@
 //! What came to one port one after another: one stick in several modes, or several sticks.
 
 use super::{NO_ID, PastedDevice};
-use crate::stick::{Mode, UsbId, classify, is_huawei_design, stick_makers};
+use crate::stick::{Mode, UsbId, classify, is_huawei_design, is_qualcomm_download, stick_makers};
 
 /// Of a device that another one followed in its port.
 const FOLLOWED: &str = "another device came to its port after it";
@@ -41,6 +41,10 @@ fn is_another(stick: &[PastedDevice], next: &PastedDevice) -> bool {
     let runs = |d: &PastedDevice| {
         d.attached.values().any(|a| a.class.is_some_and(|class| !matches!(class[0], 0x03 | 0x08 | 0x09)))
     };
+    // A module whose firmware does not start shows the ids of its chip's maker, and its own again.
+    if is_qualcomm_download(next.id, &[]) || is_qualcomm_download(last.id, &[]) {
+        return false;
+    }
     if last.id.vendor == next.id.vendor {
         // It was switched already, and another id waits to be.
         let waits = |d: &PastedDevice| classify(d.id, 0, &[]).mode == Mode::Cdrom && !runs(d);

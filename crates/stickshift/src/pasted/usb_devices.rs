@@ -204,6 +204,9 @@ impl Reader {
         let active = device.active.is_none_or(|active| active == configuration.value) || described;
         if configuration.interfaces.len() < MOST_INTERFACES && !described {
             device.told_endpoints = usize::from(fields.decimal("#EPs").unwrap_or(0));
+            if device.told_endpoints == 1 && active {
+                device.one_way.insert(number);
+            }
             configuration.interfaces.push(InterfaceDescriptor {
                 number,
                 alternate: fields.decimal("Alt").unwrap_or(0),

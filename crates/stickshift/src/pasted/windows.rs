@@ -29,6 +29,15 @@ impl Reader {
             self.product = Some(product);
             return true;
         }
+        // `ioreg -p IOUSB -l` writes them in decimal, in any order, and other lines between.
+        let number = |name: &str| text.trim_start_matches(['|', ' ']).strip_prefix(name)?.trim().parse().ok();
+        self.ids.0 = number("\"idVendor\" =").or(self.ids.0);
+        self.ids.1 = number("\"idProduct\" =").or(self.ids.1);
+        if let (Some(vendor), Some(product)) = self.ids {
+            self.ids = (None, None);
+            let _ = self.only(UsbId::new(vendor, product), Format::Profiler);
+            return true;
+        }
         let vendor = text.strip_prefix("Vendor ID:").and_then(id);
         let Some((vendor, product)) = vendor.zip(self.product.take()) else { return false };
         let _ = self.only(UsbId::new(vendor, product), Format::Profiler);

@@ -176,7 +176,7 @@ pub fn takes_qualcomm_firmware(stick: &Stick) -> bool {
     is_qualcomm_download(stick.id, &stick.interfaces)
 }
 
-fn is_qualcomm_download(id: UsbId, interfaces: &[Interface]) -> bool {
+pub(crate) fn is_qualcomm_download(id: UsbId, interfaces: &[Interface]) -> bool {
     let by_row = product(id).is_some_and(|row| row.qualcomm_download) && interfaces.len() <= 1;
     let of_a_maker = known_vendor(id.vendor).is_some_and(|v| v.only);
     by_row || listed::is_qualcomm_download(id, of_a_maker, interfaces)

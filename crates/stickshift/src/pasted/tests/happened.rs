@@ -30,6 +30,74 @@ fn usb_modeswitch_tells_what_became_of_a_stick() {
 }
 
 #[test]
+fn the_dispatcher_of_usb_modeswitch_tells_the_ids_by_the_settings_that_fit() {
+    let begin = "Use top device dir /sys/bus/usb/devices/2-1.3\nUSB values from sysfs:\n  manufacturer\tUSBModem\n  product\tHSPA Data Card\n\
+                 ----------------\n";
+    for told in [
+        "Check config: /usr/share/usb_modeswitch/0b3c:f000\n! matched. Read config data\n",
+        "checking config: /etc/usb_modeswitch.d/0b3c:f000\n! matched, now switching\n",
+        "Command to be run:\nusb_modeswitch -W -D -s 20 -u -1 -b 2 -g 8 -v 0b3c -p f000 -f $configBuffer\n",
+    ] {
+        let paste = read(format!("{begin}{told}").as_bytes()).unwrap();
+        assert_eq!(lines(&paste), ["- 0b3c:f000 cdrom"], "{told}");
+        assert_eq!(paste.devices[0].product.as_deref(), Some("HSPA Data Card"), "{told}");
+    }
+    let others = format!("{begin}Check config: /usr/share/usb_modeswitch/0b3c:f000\n");
+    assert!(read(others.as_bytes()).is_none_or(|paste| paste.devices.is_empty()));
+}
+
+#[test]
+fn that_usb_modeswitch_found_nothing_is_said() {
+    for (text, said) in [
+        (
+            "DefaultVendor=  0x12d1\nDefaultProduct= 0x1506\nLook for default devices ...\n No devices in default mode found. Nothing to do. Bye!\n",
+            "found no 12d1:1506 to switch",
+        ),
+        (
+            "sudo usb_modeswitch -v 0x1410 -p 0x9020 -u 2\nLooking for default devices ...\nno devices in default mode found. nothing to do.\n",
+            "found no 1410:9020 to switch",
+        ),
+        (
+            "Look for default devices ...\n No devices in default mode found. Nothing to do. Bye!\n",
+            "found nothing to switch",
+        ),
+    ] {
+        let paste = read(text.as_bytes()).unwrap();
+        assert!(paste.devices.is_empty() && paste.remarks.join("; ").contains(said), "{:?}", paste.remarks);
+    }
+}
+
+/// The first log is of an hour later than the second: of another start of the system, and of another mode.
+#[test]
+fn drivers_of_another_start_of_the_system_are_not_of_what_comes() {
+    let log = "[ 3398.8] option 2-2:1.2: GSM modem (1-port) converter detected\n\
+               [ 3398.9] usb 2-2: GSM modem (1-port) converter now attached to ttyUSB2\n\
+               [  241.2] usb 2-2: New USB device found, idVendor=12d1, idProduct=1505\n\
+               [  241.3] usb-storage 2-2:1.0: USB Mass Storage device detected\n";
+    assert_eq!(lines(&read(log.as_bytes()).unwrap()), ["2-2 12d1:1505 cdrom 0=storage"]);
+}
+
+#[test]
+fn a_module_that_falls_into_its_boot_mode_and_back_is_one_device() {
+    let (module, boot) = (found("2c7c:0125", "EC25-E"), found("05c6:9008", "QHSUSB__BULK"));
+    let driver = "option 1-1:1.2: GSM modem (1-port) converter detected\n";
+    let gone = "usb 1-1: USB disconnect, device number 5\n";
+    for (log, now, before) in [
+        (format!("{module}{driver}{gone}{boot}"), "05c6:9008", "2c7c:0125"),
+        (
+            format!("{boot}qcserial 1-1:1.0: Qualcomm USB modem converter detected\n{gone}{module}"),
+            "2c7c:0125",
+            "05c6:9008",
+        ),
+    ] {
+        let paste = read(log.as_bytes()).unwrap();
+        let [device] = &paste.devices[..] else { panic!("{:?}", paste.devices) };
+        assert_eq!((device.id.to_string(), device.gone), (now.to_owned(), false));
+        assert_eq!(device.earlier, [before.parse().unwrap()]);
+    }
+}
+
+#[test]
 fn trouble_of_a_device_that_never_told_its_ids_is_said() {
     let log = "usb 3-3: new high-speed USB device number 7 using xhci_hcd\n\
                usb 3-3: device descriptor read/64, error -71\nusb 3-3: device not accepting address 7, error -71\n\

@@ -91,6 +91,14 @@ fn ports_are_named_by_lists_or_not_at_all() {
     }
 }
 
+/// The lines of the endpoints are cut out.
+#[test]
+fn an_interface_with_one_endpoint_is_no_serial_port() {
+    let text = listed("413c:81ea", &["ff/ff/30 qcserial", "ff/ff/70 usbfs"])
+        .replace("If#=0x1 Alt= 0 #EPs= 0", "If#=0x1 Alt= 0 #EPs= 1");
+    assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["- 413c:81ea modem 0=diag 1=other"]);
+}
+
 /// Of the last interface the lines of its endpoints are missing. What its driver tells stays.
 #[test]
 fn the_last_interface_is_told_without_its_endpoints() {

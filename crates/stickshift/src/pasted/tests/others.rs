@@ -30,7 +30,7 @@ fn a_talk_over_at_tells_who_answered() {
         "Welcome to minicom 2.7.1\nATI\nManufacturer: huawei\nModel: E3372\nRevision: 21.180.01.00.00\nIMEI: 860000000000001\n\
                     +GCAP: +CGSM,+DS,+ES\nOK\nAT+CPIN?\n+CPIN: SIM PIN\nOK\n",
     );
-    assert!(e3372.by_itself && e3372.plugin.is_none());
+    assert!(e3372.told_by == Teller::At && e3372.plugin.is_none());
     assert_eq!((e3372.model.as_deref(), e3372.revision.as_deref()), (Some("E3372"), Some("21.180.01.00.00")));
     assert_eq!(
         (e3372.lock.as_deref(), e3372.equipment_id.as_deref()),
@@ -79,6 +79,94 @@ fn answers_that_name_versions_and_ports_are_read() {
 }
 
 #[test]
+fn answers_tell_the_mode() {
+    let of = |text: &str| read(text.as_bytes()).unwrap().modems.remove(0);
+    let ec25 = of(
+        "ati\nQuectel\nEC25\nRevision: EC25EFAR06A06M4G\n\nOK\nat+qgmr\nEC25EFAR06A06M4G_01.003.01.003\n\nOK\n",
+    );
+    assert_eq!((ec25.manufacturer.as_deref(), ec25.model.as_deref()), (Some("Quectel"), Some("EC25")));
+    assert_eq!(
+        (ec25.revision.as_deref(), ec25.mode()),
+        (Some("EC25EFAR06A06M4G_01.003.01.003"), Mode::Modem)
+    );
+    let bg95 = of("uart:~$ modem at AT+QGMR\nBG95M3LAR02A03_01.204.01.204\nOK\n");
+    assert_eq!(bg95.revision.as_deref(), Some("BG95M3LAR02A03_01.204.01.204"));
+    let e3372 = |version: &str, page: &str| {
+        of(&format!("AT^VERSION?\n^VERSION:EXTS:{version}\n^VERSION:EXTD:{page}\n^VERSION:EXTU:E3372\n^VERSION:INTU:E3372h-153\nOK\n"))
+            .mode()
+    };
+    // Stick firmware may keep the version of a page; what the version of the firmware stands for counts first.
+    assert_eq!(e3372("22.200.09.01.161", ""), Mode::HilinkSerial);
+    assert_eq!(e3372("21.180.01.00.00", "WEBUI_17.100.09.00.03_HILINK"), Mode::Modem);
+    assert_eq!(e3372("99.1", "WEBUI_17.100.09.00.03_HILINK"), Mode::HilinkSerial);
+    assert_eq!(e3372("99.1", ""), Mode::Modem);
+}
+
+#[test]
+fn answers_of_web_pages_are_read() {
+    let of = |text: &str| read(text.as_bytes()).unwrap().modems.remove(0);
+    let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<response>\n<DeviceName>E3372h-320</DeviceName>\n<SerialNumber></SerialNumber>\n\
+               <Imei>860000000000001</Imei>\n<HardwareVersion>CL4E3372HM</HardwareVersion>\n<SoftwareVersion>10.0.3.1(H192SP1C983)</SoftwareVersion>\n\
+               <WebUIVersion>WEBUI 10.0.3.1</WebUIVersion>\n</response>\n";
+    let json = "{\"DeviceName\": \"E3372h-320\", \"Imei\": \"860000000000001\", \"HardwareVersion\": \"CL4E3372HM\", \"SoftwareVersion\": \"10.0.3.1(H192SP1C983)\"}\n";
+    let signs = xml.replace('(', "&#40;").replace("983)", "983&#41;");
+    for text in [signs, xml.to_owned(), xml.replace('\n', ""), json.to_owned()] {
+        let modem = of(&text);
+        assert_eq!(
+            (modem.model.as_deref(), modem.hardware.as_deref()),
+            (Some("E3372h-320"), Some("CL4E3372HM")),
+            "{text}"
+        );
+        assert_eq!(
+            (modem.revision.as_deref(), modem.equipment_id.as_deref()),
+            (Some("10.0.3.1(H192SP1C983)"), Some("860000000000001"))
+        );
+        assert_eq!((modem.told_by, modem.mode()), (Teller::HuaweiPage, Mode::Hilink));
+    }
+    let zte = of(
+        "{\"wa_inner_version\":\"BD_MF79UV1.0.0B03\",\"cr_version\":\"\",\"network_type\":\"LTE\",\"model_name\":\"MF79U\"}\n",
+    );
+    assert_eq!((zte.model.as_deref(), zte.revision.as_deref()), (Some("MF79U"), Some("BD_MF79UV1.0.0B03")));
+    assert_eq!((zte.told_by, zte.mode()), (Teller::OtherPage, Mode::Hilink));
+    // Other programs have models, too.
+    for other in ["{\"model_name\": \"bert\"}\n", "<Imei>1</Imei>\n"] {
+        assert!(read(other.as_bytes()).is_none_or(|paste| paste.modems.is_empty()), "{other}");
+    }
+}
+
+#[test]
+fn what_gammu_and_chan_dongle_say_is_read() {
+    let of = |text: &str| read(text.as_bytes()).unwrap().modems.remove(0);
+    let gammu = of(
+        "Dispositivo          : /dev/ttyUSB0\nFabricante           : Huawei\nModelo               : unknown (E153)\nFirmware             : 11.609.18.21.135\n",
+    );
+    assert_eq!((gammu.model.as_deref(), gammu.revision.as_deref()), (Some("E153"), Some("11.609.18.21.135")));
+    let dongle = of(
+        "  Device                  : GSM1\n  Manufacturer            : huawei\n  Model                   : E1550\n  IMEI                    : 860000000000001\n",
+    );
+    assert_eq!((dongle.model.as_deref(), dongle.told_by), (Some("E1550"), Teller::Program));
+    assert!(read(b"Manufacturer : Dell\nModel : XPS\n").is_none());
+}
+
+/// `ls -l /dev/serial/by-id` beside lsusb.
+#[test]
+fn ports_are_given_to_the_only_device_of_their_maker() {
+    let links = "lrwxrwxrwx 1 root root 13 Jan 8 11:09 /dev/serial/by-id/usb-067b_2303-if00-port0 -> ../../ttyUSB0\n\
+                 lrwxrwxrwx 1 root root 13 Jan 8 11:09 /dev/serial/by-id/usb-HUAWEI_Technology_HUAWEI_Mobile-if00-port0 -> ../../ttyUSB1\n\
+                 lrwxrwxrwx 1 root root 13 Jan 8 11:10 usb-HUAWEI_Technology_HUAWEI_Mobile-if01-port0 -> ../../ttyUSB2\n\
+                 lrwxrwxrwx 1 root root 13 Jan 8 11:10 usb-HUAWEI_Technology_HUAWEI_Mobile-if02-port0 -> ../../ttyUSB3\n";
+    let lsusb = "Bus 001 Device 004: ID 12d1:1001 Huawei Technologies Co., Ltd.\n";
+    assert_eq!(
+        lines(&read(format!("{lsusb}{links}").as_bytes()).unwrap()),
+        ["- 12d1:1001 modem 0=modem:/dev/ttyUSB1 1=diag:/dev/ttyUSB2 2=pcui:/dev/ttyUSB3"]
+    );
+    let two = format!("{lsusb}Bus 001 Device 005: ID 12d1:1506 Huawei Technologies Co., Ltd.\n{links}");
+    assert_eq!(lines(&read(two.as_bytes()).unwrap()), ["- 12d1:1001 modem", "- 12d1:1506 modem"]);
+    let alone = read(links.as_bytes()).unwrap().remarks.join("; ");
+    assert!(alone.contains("ttyUSB0 (interface 0), ttyUSB1 (interface 0) of Huawei"), "{alone}");
+}
+
+#[test]
 fn a_log_of_modem_manager_without_a_modem_is_known_for_what_it_is() {
     let log = "jun 06 05:57:46 host ModemManager[519]: <info>  ModemManager (version 1.17.1) starting in system bus...\n";
     let paste = read(log.as_bytes()).unwrap();
@@ -91,7 +179,7 @@ fn what_tells_of_a_modem_without_ids_is_said() {
     for (text, said) in [
         (
             "lrwxrwxrwx 1 root root 13 Nov 28 10:00 usb-ZTE_Incorporated_P680A1ZTED010000-if02-port0 -> ../../ttyUSB2\n",
-            "there are serial ports: ttyUSB2 (interface 2)",
+            "there are serial ports: ttyUSB2 (interface 2) of ZTE",
         ),
         ("crw-rw---- 1 root dialout 188, 0 Nov 28 10:00 /dev/ttyUSB0\n", "there are serial ports: ttyUSB0"),
         ("/dev/ttyUSB0  /dev/ttyUSB1  /dev/ttyACM0\n", "there are serial ports: ttyACM0, ttyUSB0, ttyUSB1"),
@@ -99,10 +187,8 @@ fn what_tells_of_a_modem_without_ids_is_said() {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<response>\n<DeviceName>E3372h</DeviceName>\n</response>\n",
             "an answer of a HiLink stick's web page",
         ),
-        (
-            "{\n  \"DeviceName\": \"E3372\",\n  \"Imei\": \"860000000000001\"\n}\n",
-            "an answer of a HiLink stick's web page",
-        ),
+        ("{\n  \"DeviceName\": \"E3372\"\n}\n", "an answer of a HiLink stick's web page"),
+        ("... RECEIVED frametype 0x00/length 0x17/23\n", "a log of gammu"),
         (
             "<debug> [1617466396.497974] [modem0/ttyUSB0/at] device open count is 2 (open)\n",
             "ModemManager uses the port ttyUSB0 (at) of a modem",
@@ -164,10 +250,72 @@ fn a_line_with_ids_alone_is_of_the_device_with_these_ids() {
 fn ids_of_other_systems_are_read() {
     for text in [
         "        HUAWEI_MOBILE:\n          Product ID: 0x14dc\n          Vendor ID: 0x12d1  (Huawei Technologies Co., Ltd.)\n",
+        "    | {\n    |   \"idProduct\" = 5340\n    |   \"USB Product Name\" = \"HUAWEI_MOBILE\"\n    |   \"idVendor\" = 4817\n",
         "ugen1.2: <HUAWEI_MOBILE HUAWEI_MOBILE> at usbus1, cfg=0 md=HOST\n  idVendor = 0x12d1 \n  idProduct = 0x14dc \n",
     ] {
         assert_eq!(lines(&read(text.as_bytes()).unwrap()), ["- 12d1:14dc hilink"], "{text}");
     }
+}
+
+#[test]
+fn each_device_of_freebsds_list_is_read() {
+    let head = |n: u8, name: &str| {
+        format!("ugen0.{n}: <{name}> at usbus0, cfg=0 md=HOST spd=HIGH (480Mbps) pwr=ON (500mA)\n")
+    };
+    let list = [
+        head(1, "0x8086 XHCI root HUB"),
+        head(2, "vendor 0x1199 product 0x9071"),
+        head(4, "vendor 0x06cb product 0x009a"),
+    ];
+    let paste = read(list.concat().as_bytes()).unwrap();
+    assert_eq!((lines(&paste), paste.devices.len()), (vec!["- 1199:9071 modem".to_owned()], 2));
+    assert_eq!(paste.devices[0].address, Some((0, 2)));
+    let ids = |vendor: &str, product: &str, name: &str| {
+        format!(
+            "\n  bcdUSB = 0x0200 \n  idVendor = {vendor} \n  idProduct = {product} \n  bcdDevice = 0x0102 \n  iProduct = 0x0002  <{name}>\n\n"
+        )
+    };
+    let two = [
+        head(2, "HUAWEI Mobile"),
+        ids("0x12d1", "0x1506", "HUAWEI Mobile"),
+        head(3, "MC7455"),
+        ids("0x1199", "0x9071", "MC7455"),
+    ];
+    let paste = read(two.concat().as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["- 12d1:1506 modem", "- 1199:9071 modem"]);
+    assert_eq!(
+        (paste.devices[0].product.as_deref(), paste.devices[0].release),
+        (Some("HUAWEI Mobile"), Some(0x0102))
+    );
+    assert_eq!(paste.devices[1].formats, [Format::Usbconfig]);
+    // Configurations have no headings.
+    let interface = |n: u8, class: &str| {
+        format!(
+            "    Interface {n}\n      bInterfaceNumber = 0x000{n} \n      bAlternateSetting = 0x0000 \n      bNumEndpoints = 0x0001 \n\
+             \x20     bInterfaceClass = {class} \n      bInterfaceSubClass = 0x0006 \n      bInterfaceProtocol = 0x0050 \n\n\
+             \x20    Endpoint 0\n        bEndpointAddress = 0x008{n}  <IN>\n        bmAttributes = 0x0002  <BULK>\n        wMaxPacketSize = 0x0200 \n"
+        )
+    };
+    let whole = [
+        head(2, "HUAWEI Mobile"),
+        ids("0x12d1", "0x1f01", "HUAWEI Mobile"),
+        interface(0, "0x0008"),
+        interface(1, "0x0008"),
+    ];
+    let paste = read(whole.concat().as_bytes()).unwrap();
+    assert_eq!(lines(&paste), ["- 12d1:1f01 cdrom 0=storage 1=storage"]);
+    assert_eq!(paste.devices[0].configurations[0].interfaces[1].endpoints[0].address, 0x81);
+    let named = read(head(2, "HUAWEI_MOBILE HUAWEI_MOBILE").as_bytes()).unwrap();
+    assert!(named.has_nameless && named.remarks.join("; ").contains("a device of Huawei"), "{named:?}");
+}
+
+#[test]
+fn a_line_of_lsusb_that_somebody_wrote_down_is_read() {
+    let paste = read(b"lsusb> bus 003 device 005: id 1410:9022 Novatel Wireles\n").unwrap();
+    assert_eq!(
+        (paste.devices[0].id.to_string(), paste.devices[0].address),
+        ("1410:9022".to_owned(), Some((3, 5)))
+    );
 }
 
 /// The beginning and the end of a page's box are cut off.

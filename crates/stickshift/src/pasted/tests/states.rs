@@ -64,6 +64,19 @@ fn the_latest_line_counts_wherever_it_stands() {
     }
 }
 
+#[test]
+fn a_report_that_is_pasted_twice_tells_of_its_sticks_once() {
+    let part = |port: u8| {
+        format!(
+            "== 1-{port} 12d1:1506 ==\nT:  Bus=01 Lev=01 Prnt=01 Port=0{} Cnt=01 Dev#=  5 Spd=480 MxCh= 0\nP:  Vendor=12d1 ProdID=1506 Rev=01.02\n",
+            port - 1
+        )
+    };
+    let report = format!("stickshift report, format 1\nsystem: x\n\n{}\n{}\n", part(1), part(2));
+    assert_eq!(present(&report), ["1-1 12d1:1506 modem", "1-2 12d1:1506 modem"]);
+    assert_eq!(present(&report.repeat(2)), present(&report));
+}
+
 /// Two days, a system started anew in between, and a clock that was set back at the start.
 #[test]
 fn one_step_back_turns_no_log_round() {
