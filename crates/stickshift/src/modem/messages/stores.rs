@@ -38,6 +38,15 @@ impl Selection {
         Ok(used)
     }
 
+    /// A stick that was pulled has forgotten which store was in use: to have chosen one is no change then.
+    fn pulled(&self, at: &mut At<'_>, error: &Error) -> bool {
+        let is_pulled = error.is(ErrorKind::Disconnected);
+        if is_pulled {
+            at.stand(self.before);
+        }
+        is_pulled
+    }
+
     /// Puts the store back, also after a request to stop; gives why not, where that fails. `changed`: whether what was done meanwhile
     /// counts for verdicts.
     pub(super) fn end(mut self, at: &mut At<'_>, changed: bool) -> Option<SkippedStore> {
@@ -46,6 +55,9 @@ impl Selection {
             let back = self.choose(at, &preset);
             at.put_cancel(cancel);
             if let Err(e) = back {
+                if !changed {
+                    self.pulled(at, &e);
+                }
                 let reason = format!("it was in use before and could not be put back: {}", e.what());
                 return Some(SkippedStore { store: preset, reason });
             }
@@ -80,7 +92,14 @@ pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
     let mut first_refusal = None;
     let mut trouble = None;
     for name in &names {
-        match selection.choose(at, name).and_then(|used| list_one(at, used)) {
+        let chosen = selection.choose(at, name);
+        if let Err(e) = &chosen
+            && selection.pulled(at, e)
+            && selection.before == Standing::default()
+        {
+            return chosen.map(|_| list).map_err(|e| e.with_verdict(Verdict::Untouched));
+        }
+        match chosen.and_then(|used| list_one(at, used)) {
             Ok((stored, missing)) => {
                 if let Some(reason) = missing {
                     list.skip(name, reason);
