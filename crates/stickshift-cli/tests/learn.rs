@@ -25,6 +25,21 @@ fn result_of(stdout: &[u8]) -> serde_json::Value {
 }
 
 #[test]
+fn a_profile_that_is_not_sure_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read(capture("k3772.pcapng")).unwrap();
+    let cut = folder.path().join("cut.pcapng");
+    // The stick leaves, and what it becomes is not to be seen any more.
+    fs::write(&cut, &whole[..whole.len() * 95 / 100]).unwrap();
+    for (file, is_sure) in [(capture("k3772.pcapng"), true), (cut, false)] {
+        let run = stickshift(&["learn", file.to_str().unwrap(), "--format", "native"]);
+        let (profile, said) = (text(&run.stdout), text(&run.stderr));
+        assert_eq!(profile.contains("learned from a USB capture: likely, not sure"), !is_sure, "{profile}");
+        assert_eq!(said.contains("the profile of 12d1:1526 is likely, not sure"), !is_sure, "{said}");
+    }
+}
+
+#[test]
 fn a_capture_becomes_a_profile_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     let k3772 = capture("k3772.pcapng");

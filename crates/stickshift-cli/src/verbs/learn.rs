@@ -80,6 +80,18 @@ pub(crate) fn run(context: &mut Context, args: LearnArgs) -> Result<()> {
         return Ok(());
     }
     let entries = entries(&lesson, wanted)?;
+    for entry in &entries {
+        let of_it = |s: &&Switch| s.id.or(wanted) == entry.key.id();
+        let best = lesson.switches.iter().find(of_it).and_then(|s| s.candidates.first());
+        if let Some(best) = best.filter(|best| !best.is_sure()) {
+            let what = format!(
+                "the profile of {} is {}, not sure: `stickshift learn CAPTURE` shows why, --try tries it; the file says so too",
+                entry.key,
+                best.sureness()
+            );
+            context.output.warn("not-sure", what);
+        }
+    }
     if args.format.is_some() || args.output.is_some() {
         let format = args.format.map_or(Format::UsbModeswitch, To::format);
         profile::write(context, &entries, format, args.output.as_deref(), &[&args.capture])?;

@@ -130,10 +130,15 @@ impl Candidate {
         Candidate { what, parameters: Some(parameters), score: score.clamp(0, 100) as u8, evidence }
     }
 
+    /// Whether a profile of it may be passed on as it is.
+    pub fn is_sure(&self) -> bool {
+        self.score >= 80
+    }
+
     /// The score in a word.
     pub fn sureness(&self) -> &'static str {
         match self.score {
-            80.. => "sure",
+            _ if self.is_sure() => "sure",
             60.. => "likely",
             35.. => "possible",
             _ => "unlikely",
@@ -144,7 +149,8 @@ impl Candidate {
 impl Lesson {
     /// The profile of the best candidate of a switch, for a stick with these ids before.
     pub fn entry(&self, switch: &Switch, id: UsbId) -> Option<Entry> {
-        let parameters = switch.candidates.first()?.parameters.clone()?;
+        let best = switch.candidates.first()?;
+        let parameters = best.parameters.clone()?;
         let seen = &self.devices[switch.before];
         // A name goes into files that are passed on.
         let texts = mask::text(&seen.texts.iter().flatten().map(|t| t.trim()).collect::<Vec<_>>().join(" "));
@@ -154,7 +160,10 @@ impl Lesson {
             Some(entry) => (entry.key, entry.name),
             None => (Key::plain(id), texts),
         };
-        let source = "learned from a USB capture".to_owned();
+        let mut source = "learned from a USB capture".to_owned();
+        if !best.is_sure() {
+            source = format!("{source}: {}, not sure ({}/100)", best.sureness(), best.score);
+        }
         Some(Entry { key, name, parameters, source })
     }
 }

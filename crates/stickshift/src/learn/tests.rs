@@ -213,6 +213,14 @@ fn the_time_until_the_modem_comes_is_weighed() {
         lesson(&usbmon(after_s), Format::UsbmonText).switches.first().map_or(0, |s| s.candidates[0].score)
     };
     assert!(score(2) >= 80 && score(60) < 80, "{} {}", score(2), score(60));
+    // A file that is passed on says so itself.
+    let source = |after_s| {
+        let lesson = lesson(&usbmon(after_s), Format::UsbmonText);
+        let switch = &lesson.switches[0];
+        lesson.entry(switch, switch.id.unwrap_or(crate::stick::UsbId::new(1, 2))).unwrap().source
+    };
+    assert_eq!(source(2), "learned from a USB capture");
+    assert!(source(60).contains(", not sure ("), "{}", source(60));
     let late = lesson(&usbmon(1800), Format::UsbmonText);
     assert!(late.switches.iter().all(|s| s.target.is_none()), "half an hour is no proof");
 
