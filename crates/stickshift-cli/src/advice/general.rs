@@ -334,7 +334,7 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
         ),
         ErrorKind::NetworkRefused => (
             "the network does not say why: mostly a wrong APN, no credit, or no contract for data",
-            "check the APN with the operator and give it with --apn; check the credit",
+            "check the APN with the operator and give it with --apn ('' lets the network choose); check the credit",
             NETWORK_REFUSED,
         ),
         ErrorKind::NoAddress => (

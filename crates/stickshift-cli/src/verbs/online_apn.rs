@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::at::data::Authentication;
 use stickshift::error::Result;
-use stickshift::online::{self, ApnSource};
+use stickshift::online::{self, Apn, ApnSource};
 
 use crate::config;
 use crate::context::Context;
@@ -40,13 +40,11 @@ pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     let config = context.config.as_ref().map_err(config::again)?;
+    let mut apn = online::suggested(&mut modem)?;
     // A stick that dials by its own page keeps the profile of that.
-    if let Some(usual) = config.apn.clone().filter(|_| modem.web().is_none()) {
-        let apn_from = ApnSource::Settings.to_string();
-        context.output.finish(&Suggested { apn: Some(usual), apn_from, user: None, auth: None });
-        return Ok(());
+    if let Some(usual) = config.apn.as_ref().filter(|_| modem.web().is_none()) {
+        apn = Apn::of_settings(usual);
     }
-    let apn = online::suggested(&mut modem)?;
     context.output.finish(&Suggested {
         apn_from: apn.source.to_string(),
         auth: apn.authentication.map(word),

@@ -78,6 +78,11 @@ impl Apn {
         }
     }
 
+    /// That of the owner's settings.
+    pub fn of_settings(name: &str) -> Apn {
+        Apn { name: name.to_owned(), source: ApnSource::Settings, ..Apn::of_the_network() }
+    }
+
     /// The ways to prove user and password, in the order in which they are tried.
     pub(super) fn attempts(&self) -> Vec<Authentication> {
         proofs(self.authentication, !self.user.is_empty())

@@ -252,7 +252,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("resolv.conf");
         for found in [None, Some("")] {
-            found.map(|text| fs::write(&path, text).unwrap());
+            if let Some(text) = found {
+                fs::write(&path, text).unwrap();
+            }
             in_file(&path, "wwan0", "nameserver 10.0.0.1\n").unwrap();
             in_file(&path, "wwan1", "nameserver 10.0.1.1\n").unwrap();
             in_file(&path, "wwan0", "").unwrap();
