@@ -1,4 +1,4 @@
-//! The access point: the owner's, else that of the SIM's operator, else the network's own.
+//! The access point: the owner's, else that of the SIM's operator, else the one that the stick has, else the network's own.
 
 use std::fmt;
 use std::io::Read;
