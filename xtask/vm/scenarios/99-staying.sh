@@ -55,6 +55,10 @@ heard() { grep -c "^$1 $WHERE" "$HERE/heard" 2> /dev/null; }
 times() { [ -e "$HERE/heard" ] && [ "$(heard "$1")" -ge "$2" ]; }
 wait_for 90 times up 1 || { journalctl --no-pager | tail -n 40; exit 1; }
 grep "^up $WHERE $CARD 10.177.0.34 10.161.187.116" "$HERE/heard"
+# Another run does not hang up what this one would dial again, and says who it is.
+same "$(code stickshift online down "$WHERE" 2> "$HERE/beside")" "exit 4"
+grep "another run keeps this stick online" "$HERE/beside"
+grep "stickshift (pid [0-9]" "$HERE/beside"
 asks | tee "$HERE/asks"
 grep " 2 4 10 177 0 34 2 4 10 161 187 116" "$HERE/asks"
 same "$(curl -sS -m 20 http://example.org/address | cut -c 1-7)" "2001:db"
