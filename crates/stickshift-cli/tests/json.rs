@@ -103,7 +103,7 @@ const TYPED: &[(&str, &str)] = &[
     ("profile convert ./1234:5678 --to openwrt", "untouched"),
     ("profile convert ./1234:5678 --to openwrt -o usb-mode.json", "untouched"),
     ("profile convert ./1234:5678 --to openwrt -o -", "untouched"),
-    ("sms delete 0 --yes --virtual e3372h-stick --fault unplug@11", "untouched"),
+    ("sms delete 0 --yes --virtual e3372h-stick --fault unplug@11", "unknown"),
     ("learn capture.pcapng", "untouched"),
     ("learn capture.pcapng -o learned", "untouched"),
     ("learn capture.pcapng --try --yes --virtual k3772", "done"),

@@ -23,6 +23,10 @@ struct Stick {
     /// From the loss on it says nothing any more.
     dies: bool,
     dead: bool,
+    /// It has two message stores, and is pulled when the second one is chosen.
+    pulled: bool,
+    /// `0` for messages that nobody has read, `1` for others.
+    status: u8,
     said: Vec<String>,
     heard: Vec<u8>,
     answer: VecDeque<u8>,
@@ -39,6 +43,8 @@ fn stick() -> Stick {
         acts: true,
         dies: false,
         dead: false,
+        pulled: false,
+        status: 1,
         said: Vec::new(),
         heard: Vec::new(),
         answer: VecDeque::new(),
@@ -51,8 +57,12 @@ impl Stick {
         const PDU: &str = "07912143658709F1040B912143658709F100006211023100050005C8329BFD06";
         let lines = match command {
             "AT+CMGL=4" => {
-                let line = |i: &u16| format!("\r\n+CMGL: {i},1,,24\r\n{PDU}");
+                let line = |i: &u16| format!("\r\n+CMGL: {i},{},,24\r\n{PDU}", self.status);
                 self.messages.iter().map(line).collect::<String>()
+            }
+            "AT+CPMS?" if self.pulled => "\r\n+CPMS: \"SM\",3,20,\"SM\",3,20,\"SM\",3,20".to_owned(),
+            "AT+CPMS=?" if self.pulled => {
+                "\r\n+CPMS: (\"SM\",\"ME\"),(\"SM\",\"ME\"),(\"SM\",\"ME\")".to_owned()
             }
             "AT+CPIN?" if self.late > 0 && self.state == "READY" => {
                 self.late -= 1;
@@ -92,6 +102,9 @@ impl ByteLink for Stick {
             self.said.push(command.clone());
             if self.dead {
                 continue;
+            }
+            if self.pulled && command == "AT+CPMS=\"ME\"" {
+                return Err(Error::new(ErrorKind::Disconnected, "the stick disconnected"));
             }
             let lost = command.starts_with(self.loses);
             let answer = if !lost || self.acts { self.act(&command) } else { String::new() };
@@ -154,6 +167,16 @@ fn a_deletion_whose_answer_is_lost_is_looked_for() {
 
     let mut dead = Stick { loses: "AT+CMGD=0", dies: true, ..stick() };
     assert_eq!(delete(&mut dead, &[0]).0.unwrap_err().verdict(), Some(Verdict::Unknown));
+}
+
+/// Which store is in use ends with the power; that a message was read does not.
+#[test]
+fn a_stick_that_is_pulled_between_its_stores_keeps_what_was_marked() {
+    for (status, verdict) in [(1, Verdict::Untouched), (0, Verdict::Unknown)] {
+        let mut stick = Stick { pulled: true, status, ..stick() };
+        let error = delete(&mut stick, &[0]).0.unwrap_err();
+        assert_eq!((error.kind(), error.verdict()), (ErrorKind::Disconnected, Some(verdict)), "{error:?}");
+    }
 }
 
 #[test]

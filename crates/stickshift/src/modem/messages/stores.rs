@@ -1,6 +1,6 @@
 //! The message stores behind an AT port, and which of them commands read from.
 
-use crate::at::sms::{self, Stored};
+use crate::at::sms::{self, Status, Stored};
 use crate::at::{At, Command};
 use crate::error::{Error, ErrorKind, Result, Standing, Verdict};
 use crate::link::Changes;
@@ -94,6 +94,7 @@ pub(super) fn listed(at: &mut At<'_>) -> Result<MessageList> {
     for name in &names {
         let chosen = selection.choose(at, name);
         if let Err(e) = &chosen
+            && !found.iter().any(|(_, stored)| may_have_been_new(stored))
             && selection.pulled(at, e)
             && selection.before == Standing::default()
         {
@@ -200,6 +201,11 @@ fn ask_for_list(at: &mut At<'_>) -> Result<(Vec<Stored>, Option<Error>)> {
         Err(e) if e.is(ErrorKind::Timeout) => sms::list_as_far_as_it_goes(at),
         other => other,
     }
+}
+
+/// Whether listing these may have marked one of them as read, which a stick keeps without power.
+fn may_have_been_new(stored: &[Stored]) -> bool {
+    stored.iter().any(|one| matches!(one.status, Some(Status::Unread) | None))
 }
 
 fn is_refusal(error: &Error) -> bool {
