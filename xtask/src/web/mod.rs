@@ -241,7 +241,7 @@ impl Visit {
 
     fn connect(&self) -> Result<(), String> {
         self.open("/sticks/1-3/connect")?;
-        self.browser.wait_for_text("#apn-note", "network chooses")?;
+        self.browser.wait_for_text("#apn-note", "as the stick has it")?;
         self.browser.wait_for_text("#connection", "not online")?;
         self.browser.submit("button[formaction='/do/preview-up']")?;
         self.browser.wait_for_text(".steps", "CGDCONT")?;

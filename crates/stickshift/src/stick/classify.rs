@@ -444,7 +444,8 @@ fn mode(id: UsbId, class: u8, interfaces: &[Interface], roles: &[Role], evidence
     }
     if interfaces.is_empty() {
         evidence.push("no interface was seen: the id alone speaks".to_owned());
-        let listed = listed::is_listed(id).then_some(Mode::Modem);
+        let may_be_one = !row.is_some_and(|r| r.no_stick);
+        let listed = (may_be_one && listed::is_listed(id)).then_some(Mode::Modem);
         return row.and_then(|r| r.mode).or(listed).unwrap_or(Mode::Unknown);
     }
 
