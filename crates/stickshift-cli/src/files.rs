@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use stickshift::atomic_file::{self, AtomicFile, Existing, is_same};
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result};
 #[cfg(any(feature = "mqtt", feature = "virtual", test))]
 use stickshift::random;
 
@@ -194,6 +194,16 @@ impl Write for OutputFile {
 /// Writes `bytes` to what `-o` names.
 ///
 /// # Errors
+/// Refuses what would be read or written for ever, or not at all: a pipe has no end, and a link to /dev/null is how a rule is switched off.
+pub(crate) fn refuse_irregular(path: &Path) -> Result<()> {
+    if !path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Ok(());
+    }
+    let what = format!("{} is no regular file", path.display());
+    let next = Detail::NextStep("look what it is for, and remove it");
+    Err(Error::new(ErrorKind::FileUnwritable, what).detail(next))
+}
+
 /// As [`OutputFile::create`].
 pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) -> Result<()> {
     let mut file = OutputFile::create(path, force, inputs)?;

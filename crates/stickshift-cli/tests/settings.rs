@@ -131,3 +131,29 @@ fn set_up_writes_regular_files_only() {
         fs::remove_file(&rules).unwrap();
     }
 }
+
+/// What is in the way of the last file is found before the first one is written.
+#[cfg(unix)]
+#[test]
+fn set_up_for_a_router_is_all_or_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().to_str().unwrap();
+    let set_up = || {
+        let arguments = ["setup", "openwrt", "--virtual", "mf823", "--out", folder];
+        let run = stickshift(root.path(), &arguments);
+        (run.status.success(), String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    let hook = root.path().join("etc/hotplug.d/net/30-stickshift-wwan");
+    let script = root.path().join("etc/stickshift/setup.sh");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    assert!(Command::new("mkfifo").arg(&hook).status().unwrap().success());
+    let (done, said) = set_up();
+    assert!(!done && said.contains("no regular file") && !script.exists(), "{said}");
+    fs::remove_file(&hook).unwrap();
+    fs::write(&hook, "the owner's").unwrap();
+    let (done, said) = set_up();
+    assert!(!done && said.contains("30-stickshift-wwan") && !script.exists(), "{said}");
+    fs::remove_file(&hook).unwrap();
+    let (done, said) = set_up();
+    assert!(done && script.exists() && hook.exists(), "{said}");
+}

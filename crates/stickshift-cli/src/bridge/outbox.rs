@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use stickshift::atomic_file;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
+use crate::files;
+
 /// As many entries are kept. What does not fit stays on the stick, and is taken when there is room.
 const MOST: usize = 10_000;
 /// As many bytes are read from a file that was there.
@@ -74,6 +76,7 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
 /// A file that holds anything but an outbox is not replaced by one. A power cut may have left half of its first line.
 fn refuse_other_files(path: &Path) -> Result<()> {
     let mut start = Vec::new();
+    files::refuse_irregular(path).map_err(|e| e.with_verdict(Verdict::Untouched))?;
     match File::open(path) {
         Ok(file) => file.take(LARGEST).read_to_end(&mut start).map_err(|e| unwritable(path, e))?,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -341,6 +344,15 @@ mod tests {
             assert!(Outbox::open(&path).is_err_and(|e| e.is(ErrorKind::FileExists)), "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_outbox_and_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(Outbox::open(&path).is_err_and(|e| e.is(ErrorKind::FileUnwritable)));
     }
 
     #[test]

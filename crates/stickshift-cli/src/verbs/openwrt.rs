@@ -159,8 +159,20 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     let mut removed = Vec::new();
     if let Some(folder) = &args.out {
         removed = stale(folder, &recipe, &wishes.interface);
+        let place_of = |file: &RouterFile| folder.join(file.path.trim_start_matches('/'));
+        // A package that has it brought the same.
+        let is_there =
+            |file: &RouterFile, path: &Path| fs::read(path).ok().as_deref() == Some(file.text.as_bytes());
+        // What is in the way is found before the first one is changed.
         for path in &removed {
             files::check_free(path, context.global.force)?;
+        }
+        for file in &recipe.files {
+            let path = place_of(file);
+            files::refuse_irregular(&path)?;
+            if path.exists() && !is_there(file, &path) {
+                files::check_free(&path, context.global.force)?;
+            }
         }
         for path in &removed {
             fs::remove_file(path).map_err(|e| {
@@ -169,7 +181,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
             })?;
         }
         for file in &recipe.files {
-            let path = folder.join(file.path.trim_start_matches('/'));
+            let path = place_of(file);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(|e| {
                     Error::new(
@@ -179,8 +191,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
                     .because(e)
                 })?;
             }
-            // A package that has it brought the same.
-            if fs::read(&path).ok().as_deref() != Some(file.text.as_bytes()) {
+            if !is_there(file, &path) {
                 files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
             }
             make_executable(&path, file.executable)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::{Detail, Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "completions")]
 use crate::completion;
@@ -351,14 +351,7 @@ fn write_as(
                     .because(e)
             })?;
         }
-        // A link to /dev/null is how a rule is switched off, and a pipe has no end.
-        if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-            return Err(Error::new(
-                ErrorKind::FileUnwritable,
-                format!("{} is no regular file", path.display()),
-            )
-            .detail(Detail::NextStep("look what it is for, and remove it")));
-        }
+        files::refuse_irregular(&path)?;
         // Written again by the same version it is the same.
         if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
             files::write(&path, text.as_bytes(), context.global.force, &[])?;
