@@ -32,6 +32,15 @@ fn without_a_goal_or_for_hilink_there_is_nothing_to_do() {
 }
 
 #[test]
+fn a_modem_without_serial_ports_is_not_told_to_have_them() {
+    let (code, text) = switch(None, &["em7455", "--to", "serial"]);
+    let refused = text.contains("no serial port") && text.contains("untouched");
+    assert!(code != Some(0) && refused, "{text}");
+    let (code, text) = switch(None, &["em7455", "--to", "modem"]);
+    assert!(code == Some(0) && text.contains("nothing to do"), "{text}");
+}
+
+#[test]
 fn requests_that_open_no_port_say_why_each_of_them_failed() {
     let (code, text) = switch(None, &["e3372h-hilink-closed", "--to", "serial"]);
     assert_eq!(code, Some(5), "{text}");

@@ -119,6 +119,9 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
     let mut prepared = match switching::prepare(&mut *bus, &stick, &request, &mut session) {
         Ok(prepared) => prepared,
         Err(error) if error.is(ErrorKind::AlreadySwitched) && request.goal.is_met_by(stick.mode) => {
+            if request.goal == Goal::Serial {
+                refuse_without_ports(&stick)?;
+            }
             context.output.outcome_is(Outcome::Untouched);
             context.output.finish(&SwitchReport::already(&stick));
             return Ok(());
@@ -333,6 +336,20 @@ impl Report for PlanReport {
         }
         Ok(())
     }
+}
+
+/// A modem need not have serial ports: MBIM and QMI do without.
+fn refuse_without_ports(stick: &Stick) -> Result<()> {
+    if stick.interfaces.is_empty() || stick.interfaces.iter().any(|i| i.role.is_serial()) {
+        return Ok(());
+    }
+    let what = "the stick shows no serial port in its mode, and no way to one is known";
+    let next = "`stickshift signal`, `sms`, `pin` and `online` use what it has";
+    Err(Error::new(ErrorKind::Unsupported, what)
+        .with("place", &stick.place)
+        .with("id", stick.id)
+        .detail(Detail::NextStep(next))
+        .with_verdict(Verdict::Untouched))
 }
 
 /// What came of it.
