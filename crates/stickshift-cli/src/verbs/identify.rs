@@ -141,6 +141,9 @@ struct Identified {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
     routes: Vec<RouteRow>,
+    /// Whether it said anything of itself beyond its descriptors.
+    #[serde(skip)]
+    has_said: bool,
     /// Whether it can be used in its present mode.
     #[serde(skip)]
     serves: bool,
@@ -189,6 +192,7 @@ impl Identified {
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
             called: None,
+            has_said: said.is_some(),
             findings: assessment::findings(stick, said),
             hint: said
                 .is_some_and(|said| said.withheld)
@@ -246,7 +250,8 @@ impl Report for Identified {
             writeln!(out, "    {before}{}", row.command)?;
         }
         if self.routes.is_empty() {
-            writeln!(out, "  no way to another mode or to other firmware is known")?;
+            let until = if self.has_said { "" } else { " until it says what it is" };
+            writeln!(out, "  no way to another mode or to other firmware is known{until}")?;
         }
         if self.has_other_page {
             return writeln!(out, "  in this mode it serves `stickshift online`; to set it up, {OTHER_PAGE}");
