@@ -329,7 +329,12 @@ impl Report for RecipeReport {
             Some(_) => {}
             None => writeln!(out, "# since OpenWrt 25.12: apk update && apk add {packages}")?,
         }
-        writeln!(out, "# their sizes: opkg info or apk info -s; the room: df /overlay")?;
+        let sizes = match self.package_manager {
+            Some("apk") => "apk info -s",
+            Some(_) => "opkg info",
+            None => "opkg info, or apk info -s",
+        };
+        writeln!(out, "# their sizes: {sizes}; the room: df /overlay")?;
         if !self.removed.is_empty() {
             writeln!(out, "\n# removed, of an earlier run for this interface:")?;
             for path in &self.removed {
