@@ -46,7 +46,8 @@ fn serve(folder: &Path, args: &[&str]) -> Command {
 
 /// The first line of an event that a server prints.
 fn event(child: &mut Child, name: &str) -> Value {
-    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    // Not a byte more than the line is taken: what follows is for others.
+    let mut lines = BufReader::with_capacity(1, child.stdout.as_mut().unwrap()).lines();
     loop {
         let line = lines.next().expect("the server says nothing more").unwrap();
         let line: Value = serde_json::from_str(&line).unwrap();

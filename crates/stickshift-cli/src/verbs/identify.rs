@@ -141,7 +141,7 @@ struct Identified {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
     routes: Vec<RouteRow>,
-    /// Whether it said anything of itself beyond its descriptors.
+    /// Whether it said anything of itself beyond its descriptors, or has nothing to say that is understood here.
     #[serde(skip)]
     has_said: bool,
     /// Whether it can be used in its present mode.
@@ -184,6 +184,8 @@ impl Identified {
             _ => Mode::Modem,
         };
         let assumed = Stick { mode: reached, ..Stick::new(port_place(), UsbId::new(0, 0)) };
+        let has_other_page = said.and_then(|said| said.kind) != Some("hilink")
+            && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor));
         let place = stick.map(|stick| stick.place.to_string());
         let routes = assessment::routes(stick.unwrap_or(&assumed), said).into_iter();
         let name = place.as_deref().unwrap_or("STICK");
@@ -192,14 +194,13 @@ impl Identified {
             serial: said.and_then(|said| said.serial.as_ref()).map(shown),
             imei: said.and_then(|said| said.imei.as_ref()).map(shown),
             called: None,
-            has_said: said.is_some(),
+            has_said: said.is_some() || has_other_page,
             findings: assessment::findings(stick, said),
             hint: said
                 .is_some_and(|said| said.withheld)
                 .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
-            has_other_page: said.and_then(|said| said.kind) != Some("hilink")
-                && stick.is_some_and(|s| s.mode == Mode::Hilink && !is_huawei_design(s.id.vendor)),
+            has_other_page,
             serves: matches!(stick.unwrap_or(&assumed).mode, Mode::Modem | Mode::HilinkSerial | Mode::Hilink),
             place,
         }
