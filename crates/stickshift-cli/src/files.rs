@@ -200,8 +200,9 @@ pub(crate) fn refuse_irregular(path: &Path) -> Result<()> {
         return Ok(());
     }
     let what = format!("{} is no regular file", path.display());
+    let cause = io::Error::other("it is a pipe, a socket, a device, or a link to one");
     let next = Detail::NextStep("look what it is for, and remove it");
-    Err(Error::new(ErrorKind::FileUnwritable, what).detail(next))
+    Err(Error::new(ErrorKind::FileUnwritable, what).because(cause).detail(next))
 }
 
 /// As [`OutputFile::create`].
