@@ -34,6 +34,8 @@ mod online_apn;
 #[cfg(all(target_os = "linux", feature = "online"))]
 mod online_journal;
 #[cfg(feature = "online")]
+mod online_reports;
+#[cfg(feature = "online")]
 mod online_stay;
 pub(crate) mod openwrt;
 #[cfg(feature = "pasted")]

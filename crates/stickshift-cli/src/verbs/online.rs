@@ -2,25 +2,24 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use stickshift::at::data::{Authentication, PdpType};
 use stickshift::error::{Detail, Error, ErrorKind, Result, Shows, Verdict};
 use stickshift::modem::Login;
-use stickshift::online::{self, Access, Computer, Connection, Status, Taken, Wanted, WantedWay};
+use stickshift::online::{self, Access, Computer, Taken, Wanted, WantedWay};
 use stickshift::stick::{Mode, Place};
 
 use crate::config;
 use crate::context::Context;
 use crate::hosted;
-use crate::output::Report;
 use crate::output::json::Outcome;
 use crate::question;
 use crate::verbs::online_apn;
+use crate::verbs::online_reports::{AllStand, Connected, Down, Stands};
 use crate::verbs::online_stay::{self, Limit, Staying};
 use crate::way_in::{LoginArgs, StickArgs, secret};
 use crate::wrong_mode::{self, Needs};
@@ -312,16 +311,15 @@ fn up(context: &mut Context, args: &UpArgs) -> Result<()> {
     }
     let mut pin = || pin(context.global.json);
     let mut access = Access::new(&mut pin, args.login.login()?);
+    let _stays = stays(&mut *computer, &place)?;
     if args.stay {
         let every = Duration::from_secs(args.every);
         let listens = !args.leave_port;
-        let _stays = stays(&mut *computer, &place)?;
         let staying = Staying { wanted: &wanted, limit: args.limit, every, hook: args.exec.clone(), listens };
         let ended = online_stay::run(context, &mut *bus, &mut *computer, stick.place, access, &staying);
         finish_down(context, ended.map_err(leads_on)?);
         return Ok(());
     }
-    let _stays = stays(&mut *computer, &place)?;
     let mut session = context.session_by_steps();
     let connection = online::up(&mut *bus, stick, &mut *computer, &wanted, &mut access, &mut session);
     let connection = connection.map_err(leads_on).map_err(|error| {
@@ -496,100 +494,6 @@ fn computer(context: &Context) -> Result<Box<dyn Computer>> {
         stickshift::error::ErrorKind::Unsupported,
         "going online is built for Linux alone",
     ))
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Connected(Connection);
-
-impl Report for Connected {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let c = &self.0;
-        writeln!(out, "online over {} on {}", c.way, c.interface)?;
-        let roaming = if c.roaming { ", roaming" } else { "" };
-        if let Some(operator) = &c.operator {
-            writeln!(out, "network       {operator}{roaming}")?;
-        }
-        let apn = online_apn::words(c.apn.as_deref());
-        writeln!(out, "access point  {apn} ({})", c.apn_from)?;
-        let from = match &c.address_from[..] {
-            [] => String::new(),
-            from => format!(" (from {})", from.join(", ")),
-        };
-        writeln!(out, "address       {}{from}", c.addresses.join(", "))?;
-        if let Some(gateway) = &c.gateway {
-            writeln!(out, "router        {gateway}")?;
-        }
-        writeln!(out, "name servers  {}", c.dns.join(", "))?;
-        match c.metric {
-            Some(metric) => {
-                writeln!(out, "route         default with metric {metric}, own table {}", c.table)?
-            }
-            None => writeln!(out, "route         own table {}, no default route", c.table)?,
-        }
-        writeln!(out, "largest packet {}", c.mtu)?;
-        writeln!(out, "answers       {}", c.reaches.join(", "))?;
-        c.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"))
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Down(Taken);
-
-impl Report for Down {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if !self.0.was_online && self.0.stick.is_empty() {
-            return writeln!(
-                out,
-                "nothing to take back: no connection of ours is recorded for {}",
-                self.0.place
-            );
-        }
-        self.0.computer.iter().try_for_each(|line| writeln!(out, "computer  {line}"))?;
-        self.0.stick.iter().try_for_each(|line| writeln!(out, "stick     {line}"))
-    }
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Stands(Status);
-
-/// How the connections of several sticks stand.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct AllStand {
-    sticks: Vec<Stands>,
-}
-
-impl Report for AllStand {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.sticks.iter().try_for_each(|stick| stick.text(out))
-    }
-}
-
-impl Report for Stands {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let s = &self.0;
-        let Some(way) = &s.way else {
-            writeln!(out, "{}: no connection of ours is recorded", s.place)?;
-            return s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"));
-        };
-        let state = if s.online { "online" } else { "not online" };
-        writeln!(
-            out,
-            "{}: {state} over {way} on {}",
-            s.place,
-            s.interface.as_deref().unwrap_or("no interface")
-        )?;
-        writeln!(out, "address       {}", s.addresses.join(", "))?;
-        writeln!(out, "name servers  {}", s.dns.join(", "))?;
-        if let (Some(received), Some(sent)) = (s.received, s.sent) {
-            writeln!(out, "traffic       {received} bytes received, {sent} sent")?;
-        }
-        writeln!(out, "answers       {}", s.answers.as_deref().unwrap_or("nothing"))?;
-        s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"))
-    }
 }
 
 #[cfg(test)]
