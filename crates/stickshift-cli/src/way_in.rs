@@ -171,7 +171,8 @@ impl WayInArgs {
         }
         match AtPorts::of(context, bus, &stick)? {
             Some(ports) => Ok(WayIn::At(ports)),
-            None => Err(wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode)),
+            None => Err(without_driver(&stick)
+                .unwrap_or_else(|| wrong_mode::lacks(Needs::AtOrWeb, &stick.place, stick.mode))),
         }
     }
 
@@ -267,8 +268,22 @@ impl PortArgs {
     }
 }
 
+/// The stick has serial ports, and the system made none of them usable.
+fn without_driver(stick: &Stick) -> Option<Error> {
+    let has_ports = stick.mode.runs_firmware() && stick.interfaces.iter().any(|i| i.role.is_serial());
+    if !has_ports || stick.ports().next().is_some() {
+        return None;
+    }
+    let what = format!("the stick at {} has serial ports, and no driver is bound to them", stick.place);
+    let next = "`stickshift doctor` says which driver the system lacks";
+    Some(Error::new(ErrorKind::NoSuchPort, what).detail(Detail::NextStep(next)))
+}
+
 /// The stick shows no AT port; another way in may be there.
 fn without_at_port(stick: &Stick) -> Error {
+    if let Some(error) = without_driver(stick) {
+        return error;
+    }
     let with =
         |next| wrong_mode::lacks_that(Needs::At, &stick.place, stick.mode).detail(Detail::NextStep(next));
     if is_card_of_another_maker(stick) {

@@ -97,3 +97,41 @@ fn a_bad_file_is_named_and_does_not_stop_the_others() {
     assert!(run.status.success() && said.contains("12d1:1526") && said.contains("README"), "{run:?}");
     assert!(String::from_utf8_lossy(&run.stdout).contains("HuaweiNewMode"));
 }
+
+#[test]
+fn an_empty_file_is_named_as_what_keeps_the_stick_from_switching() {
+    for text in ["", "garbage\n", "# HuaweiNewMode=1\n"] {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "etc/usb_modeswitch.d/12d1:1526", text);
+        let run = stickshift(root.path(), &["--virtual", "k3772", "switch"]);
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(5), "{run:?}");
+        assert!(said.contains("cause: the profile that counts for this stick names no way"), "{said}");
+        assert!(said.contains("etc/usb_modeswitch.d/12d1:1526,") || said.contains("12d1:1526\n"), "{said}");
+        assert!(said.contains("stick: untouched"), "{said}");
+    }
+}
+
+#[test]
+fn our_own_format_is_read_under_any_name() {
+    let root = tempfile::tempdir().unwrap();
+    let run = stickshift(root.path(), &["profile", "convert", "--to", "stickshift", "05c6:1000:sVe=GT"]);
+    assert!(run.status.success(), "{run:?}");
+    let note = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(note.contains("/etc/stickshift/devices.d"), "{note}");
+    let own = format!(
+        "[[device]]\nid = \"12d1:1526\"\nname = \"mine\"\nmethod = \"OptionMode\"\n\n{}",
+        String::from_utf8_lossy(&run.stdout)
+    );
+    for name in ["mine.toml", "12d1:1526", "zz"] {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), &format!("etc/stickshift/devices.d/{name}"), &own);
+        write(root.path(), "etc/usb_modeswitch.d/12d1:1526", "StandardEject=1\n");
+        assert_eq!(plan(root.path(), &[])["profile"], "OptionMode", "{name}");
+        let run = stickshift(root.path(), &["--virtual", "k3772", "switch", "--dry-run"]);
+        assert!(!String::from_utf8_lossy(&run.stderr).contains("warning"), "{run:?}");
+    }
+    write(root.path(), "etc/stickshift/devices.d/mine.toml", "[[device]]\nid = \"12d1:1526\"\nmethod = 1\n");
+    let run = stickshift(root.path(), &["--virtual", "k3772", "switch", "--dry-run"]);
+    assert!(run.status.success() && String::from_utf8_lossy(&run.stderr).contains("mine.toml"), "{run:?}");
+}

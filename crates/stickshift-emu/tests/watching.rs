@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stickshift::event::{Cancel, Session};
 use stickshift::link::Bus;
-use stickshift::profile::Catalogue;
+use stickshift::profile::{Catalogue, Origin, Overlay};
 use stickshift::stick::{Mode, Place, Stick};
 use stickshift::switching::Goal;
 use stickshift::switching::watch::{News, OneByOne, Report, Watcher, Workers, serve};
@@ -260,4 +260,18 @@ impl Workers for Late<'_> {
     fn reports(&mut self) -> Vec<Report> {
         self.reports.drain(..).chain(self.hands.reports()).collect()
     }
+}
+
+#[test]
+fn an_empty_profile_of_the_owner_is_no_message_that_the_stick_ignored() {
+    let mut bus = VirtualBus::new();
+    plug(&bus, 1, "e3372h-hilink");
+    let files = vec![("12d1:1f01".to_owned(), String::new())];
+    let overlay = Overlay { origin: Origin::User, folder: "/etc/usb_modeswitch.d".to_owned(), files };
+    let (catalogue, problems) = Catalogue::with_overlays(vec![overlay]);
+    assert_eq!(problems.len(), 1);
+    let mut hands = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
+    let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
+    let told = watch_with(&mut watcher, &mut bus, &mut hands, seconds(20));
+    assert_eq!(told, ["failed 1-1.1 no-profile"]);
 }

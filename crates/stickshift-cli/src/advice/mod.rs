@@ -19,6 +19,10 @@ use stickshift::stick::Mode;
 use crate::recovery::Work;
 use crate::wrong_mode;
 use general::{RECOVERABLE, UNKNOWN};
+
+/// Where the system has no device node for what the kernel shows.
+pub(crate) const NO_NODE: &str =
+    "give the container the folder /dev/bus/usb and the serial ports of the stick; elsewhere, mount devtmpfs on /dev or start udev";
 pub(crate) use table::Way;
 
 /// What was tried when it failed.
@@ -121,6 +125,15 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
         usual = "the text does not say what its format needs, or says something that cannot work".to_owned();
         help = "correct it in an editor; `stickshift profile check FILE` shows what is read and what is not"
             .into();
+    }
+    if error.has(&Detail::NoNode) {
+        usual = "a container without /dev/bus/usb, or a system that makes no device nodes".to_owned();
+        help = NO_NODE.into();
+    }
+    if error.has(&Detail::EmptyProfile) {
+        usual = "the profile that counts for this stick names no way to switch it: its file is empty, damaged or commented out"
+            .to_owned();
+        help = "correct the file, or take it away: without it, the built-in profiles count; `stickshift profile check FILE` shows what is read of it".into();
     }
     if let Some((cause, next)) = wrong_mode::silent(error.kind(), tried.verb, tried.mode) {
         usual = cause;

@@ -13,6 +13,12 @@ pub(super) fn of(error: &Error, tried: Attempt) -> Option<(&'static str, &'stati
             "switch https off in the page's settings (Security, or System), or use a serial port of the device",
         ));
     }
+    if error.has(&Detail::LoggedIn) {
+        return Some((
+            "the login was taken, and the page still asks for one: this user may not see it, or another session took the login over",
+            "close the page in every browser, wait five minutes and run this again; see on the page itself whether this user may",
+        ));
+    }
     // An address that was named has words of its own.
     let is_gone = error.place_shows() == Some(Shows::Nothing);
     if error.is(ErrorKind::Disconnected)

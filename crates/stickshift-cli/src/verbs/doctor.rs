@@ -1,7 +1,7 @@
 //! `stickshift doctor`: what on this computer stands between its owner and a stick, each with its fix.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use stickshift::profile::Problem;
 use stickshift::stick::{Hindrance, Stick};
 
 use crate::config::Config;
+use crate::advice::NO_NODE;
 use crate::context::Context;
 use crate::distribution::Distribution;
 use crate::output::Report;
@@ -170,11 +171,20 @@ fn access(stick: &Stick) -> Finding {
     use stickshift::host::{Roots, can_open};
     let ports = stick.ports().filter_map(|i| i.tty.as_deref()).map(Path::new).map(Path::to_path_buf);
     let nodes = Roots::default().usb_node(&stick.place).into_iter().chain(ports);
-    let denied: Vec<String> = nodes.filter(|n| !can_open(n)).map(|n| n.display().to_string()).collect();
+    let (denied, missing): (Vec<PathBuf>, Vec<PathBuf>) =
+        nodes.filter(|node| !can_open(node)).partition(|node| node.exists());
+    let named = |nodes: &[PathBuf]| {
+        let names: Vec<String> = nodes.iter().map(|node| node.display().to_string()).collect();
+        names.join(", ")
+    };
+    if !missing.is_empty() {
+        let what = format!("{}: there is no {}", stick.place, named(&missing));
+        return Finding::trouble(State::Lacking, "access", what, NO_NODE);
+    }
     if denied.is_empty() {
         return Finding::fine("access", format!("you may open the stick at {}", stick.place));
     }
-    Finding::trouble(State::InTheWay, "access", format!("you may not open {}", denied.join(", ")), SETUP)
+    Finding::trouble(State::InTheWay, "access", format!("you may not open {}", named(&denied)), SETUP)
 }
 
 #[cfg(not(target_os = "linux"))]

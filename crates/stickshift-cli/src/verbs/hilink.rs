@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
 use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
@@ -205,7 +205,9 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
         Err(e) if e.is(ErrorKind::LoginNeeded) => {
             // What needs no login.
             let basic = web.call(&device::basic_information())?;
-            context.output.say("log in for more (--user admin)");
+            if !e.has(&Detail::LoggedIn) {
+                context.output.say("log in for more (--user admin)");
+            }
             device::Information {
                 name: basic.name,
                 family: basic.family,

@@ -177,7 +177,7 @@ impl Report for Status {
 }
 
 /// Signal strength and quality in dBm and dB, and the cell.
-#[derive(Serialize)]
+#[derive(Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Signal {
     rssi: Option<f64>,
@@ -258,7 +258,11 @@ impl Report for Signal {
             row(out, shown, figure.map(|figure| format!("{sign}{figure}")))?;
         }
         row(out, "band", self.band)?;
-        row(out, "cell", self.cell)
+        row(out, "cell", self.cell)?;
+        match *self == Signal::default() {
+            true => writeln!(out, "no figures: the stick told none"),
+            false => Ok(()),
+        }
     }
 }
 

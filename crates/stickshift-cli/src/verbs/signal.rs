@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::Result;
-use stickshift::modem::{Reception, Untold};
+use stickshift::error::{ErrorKind, Result};
+use stickshift::modem::{Modem, Reception, SimCondition, Untold};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -36,6 +36,11 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
     loop {
         let signal = Shown(modem.signal()?);
         if !args.watch {
+            if signal.0.registration == Some("not registered")
+                && let Some(words) = why_by_sim(&mut modem)
+            {
+                context.output.warn("sim", format!("the SIM: {words} (`stickshift pin status`)"));
+            }
             context.output.finish(&signal);
             return Ok(());
         }
@@ -43,6 +48,16 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
         if !wait(context, pause, |time| modem.sleep(time)) {
             return Ok(());
         }
+    }
+}
+
+/// What the SIM has to do with it that there is no network.
+fn why_by_sim(modem: &mut Modem<'_>) -> Option<String> {
+    match modem.sim_condition() {
+        Ok(SimCondition::Ready | SimCondition::Pin2 | SimCondition::Puk2 | SimCondition::NotSeen) => None,
+        Ok(condition) => Some(condition.to_string()),
+        Err(error) if error.is(ErrorKind::NoSim) => Some(SimCondition::Absent.to_string()),
+        Err(_) => None,
     }
 }
 

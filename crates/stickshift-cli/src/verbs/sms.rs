@@ -275,7 +275,10 @@ struct Deleted {
 
 impl Report for Deleted {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "deleted {}", self.deleted.len())
+        match self.deleted.len() {
+            0 => writeln!(out, "deleted none"),
+            n => writeln!(out, "deleted {n}"),
+        }
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn run(context: &mut Context, args: SwitchArgs) -> Result<()> {
         return by_web_api(context, &mut *bus, &stick, &args);
     }
     let profile = match &args.profile {
-        Some(path) => Some(from_file(path, stick.id)?),
+        Some(path) => Some(from_file(context, path, stick.id)?),
         None if args.message.is_empty() => None,
         None => Some(from_messages(&args.message)?),
     };
@@ -234,7 +234,7 @@ pub(crate) fn chosen(
     }
 }
 
-fn from_file(path: &Path, id: UsbId) -> Result<Parameters> {
+fn from_file(context: &Context, path: &Path, id: UsbId) -> Result<Parameters> {
     let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
     let bytes = files::read(path)?;
     // A text that leaves the ids to its file's name is meant for the stick at hand.
@@ -246,6 +246,11 @@ fn from_file(path: &Path, id: UsbId) -> Result<Parameters> {
     let mut entries = import.entries;
     if entries.len() > 1 {
         entries.retain(|e| e.key.id() == Some(id));
+    }
+    let other = entries.first().and_then(|entry| entry.key.id()).filter(|other| *other != id);
+    if let (1, Some(other)) = (entries.len(), other) {
+        let what = format!("the profile in {} is for {other}, and this stick is {id}", path.display());
+        context.output.warn("profile-for-another", what);
     }
     match entries.len() {
         1 => Ok(entries.remove(0).parameters),

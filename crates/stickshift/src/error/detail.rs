@@ -16,6 +16,8 @@ pub enum Detail {
     WebStatus(u16),
     /// The web page is there over https alone.
     HttpsOnly,
+    /// The web server took the login, and refuses what needs one all the same.
+    LoggedIn,
     /// In which mode the stick is that lacks the way in. Fact `mode`.
     InMode(&'static str),
     /// Messages that were new count as read since they were listed.
@@ -44,6 +46,10 @@ pub enum Detail {
     Line(usize),
     /// A file that was checked is not what it was then.
     FileChanged,
+    /// The system has no device node for the stick.
+    NoNode,
+    /// The profile that is in force for the stick names no way to switch it: an empty file, or a damaged one.
+    EmptyProfile,
     /// Another stick is at the place than the plan was made for.
     AnotherStick,
     /// The stick that came back says another IMEI than the one that was flashed.
@@ -105,11 +111,14 @@ impl Detail {
             Detail::Refusal(_)
             | Detail::Tried(_)
             | Detail::HttpsOnly
+            | Detail::LoggedIn
             | Detail::Unanswered
             | Detail::PlaceShows(_)
             | Detail::InJournal
             | Detail::Unrecorded
             | Detail::FileChanged
+            | Detail::NoNode
+            | Detail::EmptyProfile
             | Detail::AnotherStick
             | Detail::AnotherImei
             | Detail::NoProduct

@@ -366,6 +366,9 @@ impl<'l> Hilink<'l> {
                     renewed = true;
                     self.renew()?;
                 }
+                _ if error.is(ErrorKind::LoginNeeded) && self.logged_in => {
+                    return Err(error.detail(Detail::LoggedIn));
+                }
                 _ => return Err(error),
             }
         }

@@ -150,10 +150,8 @@ impl Hilink<'_> {
             let coded = match (state.password_type, self.tokens.front()) {
                 (4, Some(token)) => encode_hashed(user, password, token),
                 (4, None) => {
-                    return Err(Error::new(
-                        ErrorKind::UnexpectedAnswer,
-                        "this server gives no token to send the password with: none was sent",
-                    ));
+                    let what = "this server gives no token to send the password with: none was sent";
+                    return Err(self.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
                 }
                 _ => encode_plain(password),
             };

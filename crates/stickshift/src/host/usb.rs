@@ -324,9 +324,18 @@ fn kind_and_recipient(setup: ControlSetup) -> Result<(ControlType, Recipient)> {
 /// Opens the node of the device at `place`. A list of all devices would wait for each whose lock a driver holds.
 #[cfg(target_os = "linux")]
 fn open_at(place: &Place) -> Result<nusb::Device> {
-    let node = super::sysfs::Roots::default().usb_node(place).ok_or_else(|| nothing_at(place))?;
+    let roots = super::sysfs::Roots::default();
+    let node = roots.usb_node(place).ok_or_else(|| nothing_at(place))?;
     let opened = std::fs::OpenOptions::new().read(true).write(true).open(&node);
     let file = opened.map_err(|e| match e.kind() {
+        // It is not only gone in the meantime.
+        std::io::ErrorKind::NotFound if roots.address(place).is_some() => {
+            let what = "the kernel shows the stick, and its device node is missing";
+            Error::new(ErrorKind::PermissionDenied, what)
+                .with("place", place)
+                .with("node", node.display())
+                .detail(Detail::NoNode)
+        }
         std::io::ErrorKind::NotFound => nothing_at(place),
         std::io::ErrorKind::PermissionDenied => {
             Error::new(ErrorKind::PermissionDenied, "cannot open the USB device")

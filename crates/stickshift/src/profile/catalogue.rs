@@ -1,9 +1,11 @@
-use crate::profile::formats::usb_modeswitch;
+use std::cmp::Reverse;
+
+use crate::profile::formats::{self, usb_modeswitch};
 use crate::profile::purpose;
 use crate::profile::{Attributes, Candidate, Choice, Entry, Key, Origin, Product, Qualifier, builtin, check};
 use crate::stick::{KnownIds, Switching, UsbId};
 
-/// A folder of usb_modeswitch files, read by a caller that may read files.
+/// A folder of files of usb_modeswitch or of our own format, read by a caller that may read files.
 #[derive(Clone, Debug)]
 pub struct Overlay {
     /// Whose files they are.
@@ -25,10 +27,13 @@ pub struct Problem {
     pub what: String,
 }
 
+/// Of a file that says nothing: as for usb_modeswitch, it stands before the others all the same.
+const NO_METHOD: &str = "it names no way to switch, and a stick that it is for is not switched";
+
 struct Layer {
     origin: Origin,
     folder: String,
-    // The file name is what candidates are sorted by.
+    // By descending keys, then file names: candidates are tried in this order.
     entries: Vec<(String, Entry)>,
 }
 
@@ -60,6 +65,17 @@ impl Catalogue {
                 let file = format!("{}/{name}", overlay.folder);
                 let mut problem =
                     |line, what: String| problems.push(Problem { file: file.clone(), line, what });
+                // It names the ids itself, so that its file may be called anything.
+                if let Some(own) = formats::own(text) {
+                    match own {
+                        Ok(own) => {
+                            let from_here = |entry| (name.clone(), Entry { source: file.clone(), ..entry });
+                            entries.extend(own.into_iter().map(from_here));
+                        }
+                        Err(error) => problem(error.line(), error.what().to_owned()),
+                    }
+                    continue;
+                }
                 let key = match Key::from_file_name(name) {
                     Ok((key, warning)) => {
                         warning.into_iter().for_each(|what| problem(None, what));
@@ -78,8 +94,10 @@ impl Catalogue {
                         for warning in &parsed.warnings {
                             problem(Some(warning.line), warning.what.clone());
                         }
-                        if let (0, Some(line)) = (parsed.known, parsed.commented_out) {
-                            problem(Some(line), "every line is a comment".to_owned());
+                        match (parsed.known, parsed.commented_out) {
+                            (0, Some(line)) => problem(Some(line), "every line is a comment".to_owned()),
+                            (0, None) => problem(None, NO_METHOD.to_owned()),
+                            _ => {}
                         }
                         entries.push((name.clone(), parsed.into_entry(key, &file)));
                     }
@@ -88,7 +106,7 @@ impl Catalogue {
                     }
                 }
             }
-            entries.sort_by(|a, b| b.0.cmp(&a.0));
+            entries.sort_by_cached_key(|(name, entry)| Reverse((entry.key.to_string(), name.clone())));
             layers.push(Layer { origin: overlay.origin, folder: overlay.folder, entries });
         }
         (Catalogue { layers }, problems)

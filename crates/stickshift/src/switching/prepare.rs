@@ -1,9 +1,9 @@
 //! What to send to a stick: its profile, by the catalogue or the owner, and the sequence of transfers for the interfaces that it shows.
 
-use crate::error::{Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::{Bus, UsbLink};
-use crate::profile::{Attributes, Catalogue, Choice, Method, Parameters, Scsi};
+use crate::profile::{Attributes, Catalogue, Choice, Method, Origin, Parameters, Scsi};
 use crate::stick::{Drive, DriveKind, HUAWEI, Hindrance, Mode, Stick};
 use crate::switch::{self, Sequence, Transfer, View};
 use crate::switching::medium::{Medium, MediumConsent, STORAGE, await_drives, has_cdrom};
@@ -71,8 +71,7 @@ impl Prepared {
         if !self.sequence.transfers.is_empty() {
             return Ok(());
         }
-        let error = no_profile(&self.stick, "the profile contains nothing that could be done to a stick");
-        Err(error.with_verdict(Verdict::Untouched))
+        Err(empty_profile(&self.stick).with_verdict(Verdict::Untouched))
     }
 }
 
@@ -230,6 +229,12 @@ fn from_catalogue(
         return Ok(parameters);
     };
     let entry = candidate.entry;
+    if candidate.origin != Origin::BuiltIn
+        && !entry.parameters.does_something()
+        && !entry.parameters.is_leave_alone()
+    {
+        return Err(empty_profile(stick).with("profile", &entry.source));
+    }
     evidence.push(format!(
         "{} profile {} ({}): {}",
         candidate.origin.code(),
@@ -286,6 +291,10 @@ fn already(stick: &Stick) -> Error {
 
 fn no_profile(stick: &Stick, what: &str) -> Error {
     Error::new(ErrorKind::NoProfile, what).with("place", &stick.place).with("id", stick.id)
+}
+
+fn empty_profile(stick: &Stick) -> Error {
+    no_profile(stick, "the profile contains nothing that could be done to a stick").detail(Detail::EmptyProfile)
 }
 
 fn left_alone(stick: &Stick) -> Error {

@@ -157,6 +157,7 @@ fn serve_whole(
     }
     let request = SwitchRequest { catalogue, profile: None, goal };
     let prepared = prepare(bus, stick, &request, session)?;
+    prepared.require_steps()?;
     // Nobody is here to consent.
     prepared.medium.check(stick, MediumConsent::None)?;
     let evidence = prepared.evidence.clone();

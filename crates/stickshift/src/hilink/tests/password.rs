@@ -77,3 +77,13 @@ fn a_weaker_login_than_the_generation_has_is_consented_to_by_name() {
     let (result, web) = asked(Generation::G2, "<State>-1</State><password_type>0</password_type>", true);
     assert!(result.unwrap(), "{:?}", web.log);
 }
+
+#[test]
+fn a_server_without_tokens_that_wants_one_in_the_password_gets_none() {
+    let state = "<State>-1</State><password_type>4</password_type>";
+    let (result, web) = asked(Generation::G0, state, true);
+    let e = result.unwrap_err();
+    assert!(e.is(NO), "{e:?}");
+    assert_eq!(e.verdict(), Some(Verdict::Untouched));
+    assert!(!web.log.iter().any(|l| l.starts_with("POST")), "{:?}", web.log);
+}

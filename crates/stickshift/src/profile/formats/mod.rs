@@ -76,6 +76,14 @@ pub fn decode_text(bytes: &[u8]) -> Option<String> {
     text::decode(bytes).map(|decoded| decoded.text)
 }
 
+/// The entries of a text in our own format, which needs no file name to say whom they are for. `None` for every other text.
+pub(crate) fn own(text: &str) -> Option<Result<Vec<Entry>>> {
+    #[cfg(feature = "formats")]
+    return native::looks_like(text).then(|| native::parse(text).map(|import| import.entries));
+    #[cfg(not(feature = "formats"))]
+    text.contains("[[device]]").then(|| Err(left_out(Format::Native)))
+}
+
 /// Reads a file of any format. `file_name` (without folder) gives the ids of a usb_modeswitch text that does not name them.
 ///
 /// # Errors

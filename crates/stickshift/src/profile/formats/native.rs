@@ -112,7 +112,8 @@ pub(super) fn emit(entries: &[Entry]) -> Export {
         text.push('\n');
         written += 1;
     }
-    Export { bytes: text.into_bytes(), entries: written, file_name: None, losses, notes: Vec::new() }
+    let notes = vec!["put it into /etc/stickshift/devices.d, under any name".to_owned()];
+    Export { bytes: text.into_bytes(), entries: written, file_name: None, losses, notes }
 }
 
 /// A value as people write it: times in decimal, all other numbers in hex, ids with four digits.
