@@ -196,7 +196,8 @@ fn usb_ids(out: &Path) {
     let facts = fs::read_to_string("data/usb-ids.toml").expect("data/usb-ids.toml");
     fs::write(out.join("usb_ids.rs"), usb_ids::tables(&facts)).expect("write");
     let listed = fs::read_to_string("data/linux-modems.tsv").expect("data/linux-modems.tsv");
-    fs::write(out.join("linux_modems.rs"), linux_modems::tables(&listed)).expect("write");
+    let more = fs::read_to_string("data/more-modems.toml").expect("data/more-modems.toml");
+    fs::write(out.join("linux_modems.rs"), linux_modems::tables(&listed, &more)).expect("write");
 }
 
 /// `data/partitions.toml` to the tables of `firmware::names`.

@@ -1,18 +1,52 @@
-//! `data/linux-modems.tsv` as static tables.
+//! `data/linux-modems.tsv` and `data/more-modems.toml` as static tables.
 
 use std::fmt::Write;
 
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct More {
+    modem: Vec<Modem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Modem {
+    id: String,
+    #[serde(default)]
+    drivers: Vec<String>,
+    #[serde(default)]
+    ports: String,
+    source: String,
+}
+
+/// The rows of the list with those of the hand-made one among them.
+fn joined(text: &str, more: &str) -> Vec<String> {
+    let more: More = toml::from_str(more).unwrap_or_else(|e| panic!("data/more-modems.toml: {e}"));
+    let mut rows: Vec<String> = text.lines().filter(|row| !row.starts_with('#')).map(str::to_owned).collect();
+    for modem in more.modem {
+        assert!(!modem.source.is_empty(), "data/more-modems.toml: {} has no source", modem.id);
+        let listed = rows.iter().position(|row| row.starts_with(&modem.id)).map(|at| rows.remove(at));
+        let known = listed.as_deref().and_then(|row| row.split('\t').nth(1)).map(str::to_owned);
+        let drivers = known.filter(|_| modem.drivers.is_empty()).unwrap_or_else(|| modem.drivers.join(","));
+        rows.push(format!("{}\t{drivers}\t{}", modem.id, modem.ports));
+    }
+    rows
+}
+
 /// The Rust source of the tables, sorted by id. A row that makes no sense stops the build.
-pub(crate) fn tables(text: &str) -> String {
+pub(crate) fn tables(text: &str, more: &str) -> String {
     let (mut modems, mut ports, mut sets) = (Vec::new(), Vec::new(), Vec::new());
-    for row in text.lines().filter(|row| !row.starts_with('#')) {
+    for row in &joined(text, more) {
         let mut columns = row.split('\t');
         let ids = columns.next().unwrap_or_default();
         let (vendor, product) = ids.split_once(':').unwrap_or_else(|| panic!("data/linux-modems.tsv: {row}"));
         let id = u32::from_str_radix(&format!("{vendor}{product}"), 16).expect("eight hex digits");
         let drivers = columns.next().unwrap_or_default();
         let words: Vec<&str> = columns.next().unwrap_or_default().split_whitespace().collect();
-        let drivers: Vec<&str> = drivers.split(',').filter(|driver| *driver != "-").collect();
+        let drivers: Vec<String> =
+            drivers.split(',').filter(|driver| !matches!(*driver, "-" | "")).map(str::to_owned).collect();
         let set = sets.iter().position(|known| *known == drivers).unwrap_or_else(|| {
             sets.push(drivers);
             sets.len() - 1

@@ -33,6 +33,8 @@ struct Product {
     android_network: bool,
     #[serde(default)]
     qualcomm_download: bool,
+    #[serde(default)]
+    keeps_ids: bool,
     source: String,
 }
 
@@ -87,7 +89,8 @@ pub(crate) fn tables(text: &str) -> String {
         writeln!(
             out,
             "Product {{ id: UsbId::new({vendor:#06x}, {product:#06x}), mode: {mode}, decides: {}, what: {:?}, untyped: &[{}], \
-             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, qualcomm_download: {} }},",
+             modem_with_drives: {}, serial_as_rndis: {}, no_stick: {}, android_network: {}, qualcomm_download: {}, \
+             keeps_ids: {} }},",
             row.decides,
             row.what,
             untyped.join(", "),
@@ -95,7 +98,8 @@ pub(crate) fn tables(text: &str) -> String {
             row.serial_as_rndis,
             row.no_stick,
             row.android_network,
-            row.qualcomm_download
+            row.qualcomm_download,
+            row.keeps_ids
         )
         .unwrap();
     }

@@ -30,6 +30,8 @@ struct Product {
     no_stick: bool,
     android_network: bool,
     qualcomm_download: bool,
+    #[cfg_attr(not(feature = "pasted"), allow(dead_code))]
+    keeps_ids: bool,
 }
 
 /// Where firmware goes in. No interface: the first serial one.
@@ -196,6 +198,12 @@ pub fn product_name(id: UsbId) -> Option<&'static str> {
 #[cfg(feature = "pasted")]
 pub fn no_stick(id: UsbId) -> Option<&'static str> {
     product(id).filter(|row| row.no_stick).map(|row| row.what)
+}
+
+/// Whether a stick may show these ids both before and after it was switched.
+#[cfg(feature = "pasted")]
+pub fn keeps_ids(id: UsbId) -> bool {
+    product(id).is_some_and(|row| row.keeps_ids)
 }
 
 /// A maker of modems.

@@ -43,6 +43,13 @@ fn what_a_maker_of_sticks_makes_besides_is_told_from_sticks() {
         (listed("12d1:108a", &["e0/01/03 rndis_host", "0a/00/00 rndis_host"]), "telephone"),
         (listed("0e8d:0003", &["02/02/01 cdc_acm", "0a/00/00 cdc_acm"]), "MediaTek"),
         (listed("04e8:6863", &["e0/01/03 rndis_host", "0a/00/00", "02/02/01 cdc_acm"]), "telephone"),
+        (
+            "usb 1-1: New USB device found, idVendor=1a86, idProduct=7523\nusb 1-1: Product: USB2.0-Serial\n\
+             option 1-1:1.0: GSM modem (1-port) converter detected\n"
+                .to_owned(),
+            "serial adapter",
+        ),
+        ("Bus 001 Device 006: ID 1546:01a8 U-Blox AG [u-blox 8]\n".to_owned(), "receiver for positions"),
         // Somebody has bound a modem's driver to a Wi-Fi adapter.
         (
             "usb 1-7: New USB device found, idVendor=0bda, idProduct=1a2b\nusb 1-7: USB disconnect, device number 5\n\
