@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use stickshift::error::{ErrorKind, Result};
+use stickshift::at::ports::PortCode;
+use stickshift::error::{ErrorKind, Refusal, RefusalFamily, Result, refusals};
 use stickshift::mask;
 use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice, Teller};
-use stickshift::profile::{Attributes, Catalogue};
+use stickshift::profile::{Attributes, Catalogue, Entry, builtin};
 use stickshift::stick::{
-    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, no_stick, product_name,
-    stick_makers, takes_qualcomm_firmware, vendor_name,
+    Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, linux_drivers,
+    no_stick, product_name, stick_makers, takes_qualcomm_firmware, vendor_name,
 };
 
 use crate::context::Context;
@@ -87,6 +88,8 @@ struct PastedModem {
     /// Masked.
     imei: Option<String>,
     drivers: Vec<String>,
+    /// What it shows on USB by a setting of its own.
+    shows: Option<String>,
     ports: Vec<ManagedPort>,
     state: Option<String>,
     next: String,
@@ -111,10 +114,7 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
         Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
         Err(e) => return Err(e),
     };
-    // A text holds no zero bytes, unless Windows wrote it.
-    if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff") {
-        return Ok(false);
-    }
+    let Some(bytes) = without_zeros(bytes) else { return Ok(false) };
     let paste = pasted::read(&bytes);
     if paste.is_none() && !is_report(&bytes) {
         return Ok(false);
@@ -125,6 +125,16 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     }
     context.output.finish(&report);
     Ok(true)
+}
+
+/// A text holds no zero bytes, unless Windows wrote it, or a computer that lost its power in the middle of a log.
+fn without_zeros(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if !bytes.contains(&0) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Some(bytes);
+    }
+    bytes.retain(|byte| *byte != 0);
+    let binary = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x1b');
+    std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains(binary)).then_some(bytes)
 }
 
 /// Whether a text begins as `stickshift report` does, quoted or not: one of a computer without a stick has nothing else that tells.
@@ -172,13 +182,15 @@ impl PasteReport {
                     other.id
                 )
             }));
-            let may_be_taken_for_one = concerns(other, catalogue) || vendor_name(other.id.vendor).is_some();
+            let may_be_taken_for_one =
+                concerns(other, catalogue) || !is_unknown || vendor_name(other.id.vendor).is_some();
             let thing =
                 device.other_thing(other, catalogue).filter(|_| what.is_none() && may_be_taken_for_one);
             remarks.extend(thing.map(|what| {
                 format!("{} ({}) is no cellular stick: {what}", other.id, mask::text(&name(device)))
             }));
         }
+        remarks.extend(paste.page_errors.iter().map(|number| page_error(*number)));
         remarks.dedup();
         PasteReport {
             kind: "usb-text",
@@ -186,7 +198,7 @@ impl PasteReport {
             sticks: shown,
             modems: paste.modems.iter().map(PastedModem::of).collect(),
             others: others.len(),
-            has_nameless: paste.has_nameless,
+            has_nameless: paste.has_nameless || !paste.page_errors.is_empty(),
             remarks,
         }
     }
@@ -221,33 +233,35 @@ impl PastedStick {
             && !device.returning
             && !device.gone
             && { catalogue.switching(stick.id).is_some_and(|switching| switching != Switching::LeavesAlone) };
-        let switching = match chosen {
+        let switching = match &chosen {
             Some(entry) => Some(entry.parameters.switching()),
             None => catalogue.switching(stick.id),
         };
+        let either = is_either(stick, switching, chosen.as_ref());
         let next = match catalogue.no_modem(stick.id).filter(|_| stick.mode == Mode::Cdrom) {
             Some(what) => format!(
                 "it is {what}, no modem: where it shows itself as a drive, {}",
-                next(device, stick, switching, word)
+                next(device, stick, switching, either, word)
             ),
             None if several => format!(
                 "stickshift profile show {} lists several profiles; which fits, the texts of the drive tell, as `lsusb -v` shows them",
                 stick.id
             ),
-            None => next(device, stick, switching, word),
+            None => next(device, stick, switching, either, word),
         };
         PastedStick {
             id: stick.id.to_string(),
             place: device.place.as_ref().map(ToString::to_string),
             name: mask::text(&name(device)),
             known_as: product_name(stick.id),
-            mode: stick.mode.code(),
+            mode: if either && stick.mode == Mode::Cdrom { Mode::Unknown } else { stick.mode }.code(),
             mode_text: match () {
                 () if device.left => "left after its switch message",
                 () if device.returning => "not told: it came again, and the text ends there",
-                () if is_either(stick, switching) => {
+                () if either && stick.mode == Mode::Modem => {
                     "modem, or not switched yet: its ids are the same in both"
                 }
+                () if either => "switched, or not yet: its ids may be the same in both",
                 () => mode_words(device, stick),
             },
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
@@ -301,9 +315,19 @@ fn what_for(role: Role) -> &'static str {
     }
 }
 
-/// Whether the ids alone are told of a stick whose ids a switch does not change.
-fn is_either(stick: &Stick, switching: Option<Switching>) -> bool {
-    stick.mode == Mode::Modem && stick.interfaces.is_empty() && switching == Some(Switching::Sends)
+/// Whether the ids alone are told of a stick that may show the same ones before a switch and after it.
+fn is_either(stick: &Stick, switching: Option<Switching>, chosen: Option<&Entry>) -> bool {
+    // As usb_modeswitch reads a profile: a class without ids is what the same ids show then.
+    let same = |entry: &Entry| entry.parameters.target_class.is_some() && entry.targets().is_empty();
+    let keeps = || match stick.mode {
+        Mode::Modem => true,
+        Mode::Cdrom => {
+            keeps_ids(stick.id)
+                || chosen.is_some_and(same) && builtin::further_targets(stick.id).next().is_none()
+        }
+        _ => false,
+    };
+    stick.interfaces.is_empty() && switching == Some(Switching::Sends) && keeps()
 }
 
 /// Its mode. Which ports it lacks is told by lists of all interfaces alone.
@@ -330,14 +354,20 @@ fn name(device: &PastedDevice) -> String {
 }
 
 /// How to go on with a stick of a text. One that is gone comes first, whatever is to be done with it.
-fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
+fn next(
+    device: &PastedDevice,
+    stick: &Stick,
+    switching: Option<Switching>,
+    either: bool,
+    word: &str,
+) -> String {
     if device.left {
         return "stickshift list shows what it became; where nothing came, plug it in again".to_owned();
     }
     if device.returning {
         return "stickshift list shows what it is now".to_owned();
     }
-    let then = next_of_present(device, stick, switching, word);
+    let then = next_of_present(device, stick, switching, either, word);
     if device.unpowered && !device.gone {
         return format!(
             "plug it into a port of the computer itself or a hub with a power supply of its own, then {then}"
@@ -352,7 +382,13 @@ fn next(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word
     }
 }
 
-fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switching>, word: &str) -> String {
+fn next_of_present(
+    device: &PastedDevice,
+    stick: &Stick,
+    switching: Option<Switching>,
+    either: bool,
+    word: &str,
+) -> String {
     let id = stick.id;
     let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
     if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
@@ -374,11 +410,15 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
         && ports.all(|port| no_driver(&port))
     {
         let driver = serial_driver(id, port);
+        let told =
+            format!("echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id", id.vendor, id.product);
         let and_then = match driver {
-            "option" => format!(
-                ", then echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id",
-                id.vendor, id.product
-            ),
+            "option" if linux_drivers(id).contains(&driver) => {
+                format!(
+                    "; where no port comes then, the kernel is older than its entry for these ids: {told}"
+                )
+            }
+            "option" => format!(", then {told}"),
             _ => String::new(),
         };
         return format!("its serial ports have no driver: as root, modprobe {driver}{and_then}");
@@ -389,6 +429,9 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
         return format!("its network interface has no driver: as root, modprobe {driver}");
     }
     match stick.mode {
+        _ if either => format!(
+            "stickshift list shows which of the two it is: stickshift switch {word} where it waits, stickshift identify {word} where it was switched"
+        ),
         Mode::Cdrom if switchable => format!("stickshift switch {word}"),
         Mode::Cdrom if switching.is_some() => format!("stickshift identify {word}"),
         Mode::Cdrom => {
@@ -403,9 +446,6 @@ fn next_of_present(device: &PastedDevice, stick: &Stick, switching: Option<Switc
                 its_page(stick)
             )
         }
-        Mode::Modem if is_either(stick, switching) => format!(
-            "stickshift list shows which of the two it is: stickshift switch {word} where it waits, stickshift identify {word} where it is a modem"
-        ),
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
         Mode::BootRom => format!("stickshift load LOADER {word}"),
         // Ids and ports of download modes are those of ordinary modems, too; the stick itself tells.
@@ -454,6 +494,7 @@ impl PastedModem {
             hardware: modem.hardware.as_deref().map(mask::text),
             imei: modem.equipment_id.as_deref().map(mask::identity),
             drivers: modem.drivers.clone(),
+            shows: modem.shows.as_deref().map(mask::text),
             ports: modem.ports.iter().map(ManagedPort::of).collect(),
             state: modem.state.clone().map(|state| match &modem.failed {
                 Some(why) => format!("{state} ({why})"),
@@ -474,10 +515,26 @@ impl ManagedPort {
             "gps" => "positions (NMEA)",
             "qcdm" | "diag" => "diagnostics",
             "cdrom" | "sd" => "CD-ROM or card reader",
-            _ => "-",
+            _ => setport_words(name).unwrap_or("-"),
         };
         ManagedPort { name: name.clone(), kind: kind.clone(), what_for }
     }
+}
+
+/// What a code of `AT^SETPORT` stands for: `^SETPORT 16`.
+fn setport_words(name: &str) -> Option<&'static str> {
+    let code = name.strip_prefix("^SETPORT ").and_then(|code| u8::from_str_radix(code, 16).ok())?;
+    PortCode(code).words()
+}
+
+/// What the page of a HiLink stick answered, in words.
+fn page_error(number: i32) -> String {
+    let refusal = Refusal { family: RefusalFamily::Hilink, code: number };
+    let (cause, help) = refusals::meaning(refusal, None)
+        .map_or((String::new(), String::new()), |m| (format!(": {}", m.cause), format!("; {}", m.help)));
+    format!(
+        "a HiLink stick's web page, or a router with the same page, answered the error {number}{cause}{help}"
+    )
 }
 
 impl Report for PasteReport {
@@ -543,6 +600,7 @@ impl PastedModem {
             ("hardware", &self.hardware),
             ("imei", &self.imei),
             ("state", &self.state),
+            ("shows", &self.shows),
         ];
         for (name, value) in lines {
             if let Some(value) = value {

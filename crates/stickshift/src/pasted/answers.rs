@@ -9,6 +9,16 @@ use super::usbconfig::maker_named;
 pub(super) struct Answers {
     /// The command whose answer the next line is.
     asked: Option<Asked>,
+    /// Its name.
+    question: &'static str,
+    /// What was said of maker, model and identity to which question: who says something else there is another modem.
+    said: Vec<(&'static str, Asked, String)>,
+    /// The maker was said once more, for the same modem or the next one.
+    maker_again: bool,
+    /// Those that answered before.
+    before: Vec<ManagedModem>,
+    /// Lines that begin an answer to `ATI` of which the command was not pasted.
+    block: Vec<String>,
     /// A command stands in the text.
     talked: bool,
     /// Between the quotation marks of what mmcli prints.
@@ -19,7 +29,7 @@ pub(super) struct Answers {
     kinds: Vec<(String, String)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Maker,
     Model,
@@ -35,6 +45,21 @@ enum Asked {
 
 /// More ports are no answer.
 const MOST_PORTS: usize = 64;
+
+/// More modems are in no text.
+const MOST_MODEMS: usize = 64;
+/// The first lines of an answer to `ATI` that has fields.
+const BLOCK: &[&str] = &["Manufacturer:", "Model:", "Revision:"];
+/// What a modem shows on USB, by the number of `AT+QCFG="usbnet"` (Quectel's manuals).
+const USBNET: &[(&str, &str)] = &[
+    ("0", "network by QMI (RmNet)"),
+    ("1", "network card (ECM)"),
+    ("2", "network by MBIM"),
+    ("3", "network card (RNDIS)"),
+    ("5", "network card (NCM)"),
+];
+/// Answers about that; they stand for themselves.
+const SETTINGS: &[&str] = &["+QCFG: \"usbnet\",", "#USBCFG: ", "Interface bitmask: "];
 
 /// Fields of the answer to `ATI`.
 const FIELDS: &[(&str, Asked)] = &[
@@ -95,8 +120,12 @@ impl Answers {
             self.ask(last);
             return true;
         }
+        self.talked |= SETTINGS.iter().any(|start| text.starts_with(start));
         if !self.talked {
-            return false;
+            return self.begins_a_block(text);
+        }
+        if self.setting(text) {
+            return true;
         }
         if matches!(text, "OK" | "ERROR") {
             self.asked = None;
@@ -128,9 +157,19 @@ impl Answers {
         }
         let named = FIELDS.iter().find_map(|(name, field)| Some((*field, text.strip_prefix(name)?)));
         let Some((asked, value)) = named.or(self.asked.map(|asked| (asked, text))) else { return false };
+        let field = FIELDS.iter().map(|(name, _)| *name).find(|name| text.starts_with(name));
+        let question = field.unwrap_or(self.question);
         // `+CGMM: "E173"`
         let echoed = value.starts_with(['+', '^']).then(|| value.split_once(':')).flatten();
         let value = string(echoed.map_or(value, |(_, value)| value).trim().trim_matches('"'));
+        let tells = match asked {
+            Asked::Information => maker_named(text).is_some().then_some(Asked::Maker),
+            Asked::Maker | Asked::Model | Asked::Identity => Some(asked),
+            _ => None,
+        };
+        if let Some((tells, value)) = tells.zip(value.as_deref()) {
+            self.part(question, tells, value);
+        }
         match asked {
             Asked::Maker => self.found.manufacturer = value,
             Asked::Model => self.found.model = value,
@@ -156,8 +195,72 @@ impl Answers {
         self.talked = true;
         self.in_response = false;
         let plain = |name: &str| command == name || command.strip_prefix(name) == Some("?");
-        let asked = COMMANDS.iter().find(|(name, _)| plain(name)).map(|(_, asked)| *asked);
-        self.asked = Some(asked.unwrap_or(Asked::Other));
+        let known = COMMANDS.iter().find(|(name, _)| plain(name));
+        (self.question, self.asked) =
+            known.map_or(("", Some(Asked::Other)), |(name, asked)| (*name, Some(*asked)));
+    }
+
+    /// `Manufacturer: ..`, `Model: ..` and `Revision: ..`, one after another.
+    fn begins_a_block(&mut self, text: &str) -> bool {
+        let is_next = BLOCK.get(self.block.len()).is_some_and(|name| text.starts_with(name));
+        if !is_next {
+            self.block.clear();
+            return false;
+        }
+        self.block.push(text.to_owned());
+        if self.block.len() == BLOCK.len() {
+            self.talked = true;
+            for line in std::mem::take(&mut self.block) {
+                let _ = self.line(&line);
+            }
+        }
+        true
+    }
+
+    /// What the modem shows on USB, as it says.
+    fn setting(&mut self, text: &str) -> bool {
+        let told = if let Some(number) = text.strip_prefix(SETTINGS[0]) {
+            let what = USBNET.iter().find(|(known, _)| *known == number.trim()).map(|(_, what)| *what);
+            what.map_or_else(
+                || format!("usbnet {}, which is not known", number.trim()),
+                |what| what.to_owned(),
+            )
+        } else if let Some(number) = text.strip_prefix(SETTINGS[1]) {
+            format!("composition {} of its model's list", number.trim())
+        } else if let Some(functions) = text.strip_prefix(SETTINGS[2]) {
+            let inner = functions.split_once('(').map(|(_, rest)| rest.trim_end().trim_end_matches(')'));
+            inner.unwrap_or(functions).replace(',', ", ")
+        } else {
+            return false;
+        };
+        self.found.shows = string(&told);
+        true
+    }
+
+    /// Begins another modem where the same question has another answer.
+    fn part(&mut self, question: &'static str, asked: Asked, value: &str) {
+        let same = |(q, a, _): &&(&str, Asked, String)| (*q, *a) == (question, asked);
+        match self.said.iter().find(same) {
+            Some((_, _, before)) if !before.eq_ignore_ascii_case(value) => {
+                let maker = self.found.manufacturer.clone().filter(|_| self.maker_again);
+                self.end();
+                self.found.manufacturer = maker;
+            }
+            Some(_) => {
+                self.maker_again |= asked == Asked::Maker;
+                return;
+            }
+            None => {}
+        }
+        self.said.push((question, asked, value.to_owned()));
+    }
+
+    /// The talk with one modem ends.
+    fn end(&mut self) {
+        self.said.clear();
+        self.maker_again = false;
+        let found = self.one();
+        self.before.extend(found.filter(|_| self.before.len() < MOST_MODEMS));
     }
 
     /// `"E3372h-153 22.200.15.00.00,CL2E3372HM Ver.A"`: model and firmware, hardware.
@@ -184,16 +287,25 @@ impl Answers {
     }
 
     /// The modem that answered, where it said who it is or what it shows.
-    pub(super) fn finish(mut self) -> Option<ManagedModem> {
+    fn one(&mut self) -> Option<ManagedModem> {
+        let mut found = std::mem::take(&mut self.found);
+        let kinds = std::mem::take(&mut self.kinds);
         for code in std::mem::take(&mut self.shown) {
-            let kind = self.kinds.iter().find(|(known, _)| *known == code).map(|(_, kind)| kind.clone());
-            self.found.ports.push((format!("^SETPORT {code}"), kind.unwrap_or_else(|| "?".to_owned())));
+            let kind = kinds.iter().find(|(known, _)| *known == code).map(|(_, kind)| kind.clone());
+            found.ports.push((format!("^SETPORT {code}"), kind.unwrap_or_else(|| "?".to_owned())));
         }
-        let told = self.found.model.is_some()
-            || self.found.revision.is_some()
-            || self.found.equipment_id.is_some()
-            || self.found.lock.is_some()
-            || !self.found.ports.is_empty();
-        told.then_some(ManagedModem { told_by: Teller::At, ..self.found })
+        let told = found.model.is_some()
+            || found.revision.is_some()
+            || found.equipment_id.is_some()
+            || found.lock.is_some()
+            || found.shows.is_some()
+            || !found.ports.is_empty();
+        told.then_some(ManagedModem { told_by: Teller::At, ..found })
+    }
+
+    /// Every modem that answered.
+    pub(super) fn finish(mut self) -> Vec<ManagedModem> {
+        self.end();
+        self.before
     }
 }

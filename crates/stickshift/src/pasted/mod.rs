@@ -80,6 +80,8 @@ pub enum Format {
     Windows,
     /// macOS' `system_profiler SPUSBDataType`.
     Profiler,
+    /// macOS' `ioreg -p IOUSB -l`.
+    Ioreg,
     /// `udevadm info`.
     Udev,
     /// FreeBSD's `usbconfig`.
@@ -104,6 +106,7 @@ impl Format {
             Format::ModeSwitch => "usb_modeswitch",
             Format::Windows => "Windows (hardware ids)",
             Format::Profiler => "system_profiler SPUSBDataType",
+            Format::Ioreg => "ioreg -p IOUSB -l",
             Format::Udev => "udevadm info",
             Format::Usbconfig => "usbconfig",
         }
@@ -121,6 +124,8 @@ pub struct Paste {
     pub remarks: Vec<String>,
     /// It tells of a device whose ids are not in it.
     pub has_nameless: bool,
+    /// Numbers of errors that a HiLink stick's web page answered, or a router with the same page.
+    pub page_errors: Vec<i32>,
 }
 
 /// Reads a text; `None` when no line of it is of a known form. Remarks alone mean that the text is of such a form and names no device. Bytes that are no UTF-8 are replaced; UTF-16 with its mark is read.
@@ -131,7 +136,10 @@ pub fn read(bytes: &[u8]) -> Option<Paste> {
     for part in sections::of(&text) {
         paste.add(read_part(part));
     }
-    let told = !paste.devices.is_empty() || !paste.modems.is_empty() || !paste.remarks.is_empty();
+    let told = !paste.devices.is_empty()
+        || !paste.modems.is_empty()
+        || !paste.remarks.is_empty()
+        || !paste.page_errors.is_empty();
     told.then_some(paste)
 }
 
@@ -163,6 +171,7 @@ impl Paste {
             }
         }
         self.has_nameless |= part.has_nameless;
+        self.page_errors.extend(part.page_errors);
     }
 }
 
@@ -202,8 +211,7 @@ struct Reader {
     udev: udev::Udev,
     /// idProduct of macOS, whose next lines name the vendor.
     product: Option<u16>,
-    /// idVendor and idProduct of macOS' ioreg, whose lines stand in any order.
-    ids: (Option<u16>, Option<u16>),
+    ioreg: windows::Ioreg,
     answers: answers::Answers,
     web: web::Web,
     described: described::Described,
@@ -295,6 +303,7 @@ impl Reader {
         let mut modems = std::mem::take(&mut self.managed).finish(text);
         modems.extend(self.answers.finish());
         modems.extend(self.described.finish());
+        let page_errors = std::mem::take(&mut self.web.errors);
         modems.extend(self.web.finish());
         if self.devices.iter().all(|d| d.id == NO_ID) && modems.is_empty() {
             self.nameless.extend(self.hints.finish());
@@ -315,7 +324,7 @@ impl Reader {
         if saw_none {
             remarks.push("ModemManager found no modem".to_owned());
         }
-        Paste { devices: self.devices, modems, remarks, has_nameless }
+        Paste { devices: self.devices, modems, remarks, has_nameless, page_errors }
     }
 }
 

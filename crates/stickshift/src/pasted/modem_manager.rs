@@ -56,8 +56,13 @@ pub struct ManagedModem {
     pub pin_tries: Option<u8>,
     /// Who tells all that.
     pub told_by: Teller,
+    /// What it shows on USB by a setting of its own, in words.
+    pub shows: Option<String>,
     /// A version that it tells is that of HiLink's web page.
     pub has_page: bool,
+    /// ModemManager's number, and whether its list alone tells of it.
+    pub(super) number: Option<u32>,
+    pub(super) listed: bool,
 }
 
 impl ManagedModem {
@@ -86,6 +91,7 @@ impl ManagedModem {
             && self.equipment_id.is_none()
             && !is_locked
             && !is_described
+            && !self.listed
     }
 }
 
@@ -108,7 +114,12 @@ impl Managed {
         }
         if text.contains("/org/freedesktop/ModemManager1/Modem/") || text.starts_with("modem.dbus-path") {
             self.end();
-            self.now = Some(ManagedModem::default());
+            let number = number_in(text);
+            // One modem, in the list and then in detail.
+            self.found.retain(|modem| !(modem.listed && modem.number == number && number.is_some()));
+            let now = ManagedModem { number, ..listed(text).unwrap_or_default() };
+            let known = |modem: &ManagedModem| modem.number == number && number.is_some();
+            self.now = (!now.listed || !self.found.iter().any(known)).then_some(now);
             return true;
         }
         // `  Hardware |   manufacturer: huawei`
@@ -216,6 +227,21 @@ impl ManagedModem {
             }
         }
     }
+}
+
+/// `/org/freedesktop/ModemManager1/Modem/0 [Quectel] RM500U-EA`: 0.
+fn number_in(text: &str) -> Option<u32> {
+    let digits = text.split_once("/Modem/").map(|(_, rest)| rest).or_else(|| text.rsplit('/').next())?;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+/// The same line of `mmcli -L`: maker and model.
+fn listed(text: &str) -> Option<ManagedModem> {
+    let (_, rest) = text.split_once("/Modem/")?;
+    let (maker, model) = rest.split_once(" [")?.1.split_once(']')?;
+    let (manufacturer, model) = (string(maker), string(model));
+    model.is_some().then(|| ManagedModem { manufacturer, model, listed: true, ..ManagedModem::default() })
 }
 
 /// `/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1.2`: the last part that is a place.

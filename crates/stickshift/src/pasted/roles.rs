@@ -210,6 +210,8 @@ impl PastedDevice {
             for (interface, other) in stick.interfaces.iter_mut().zip(&other.interfaces) {
                 if interface.role != other.role {
                     interface.role = Role::Serial;
+                    let told = format!("interface {} is ", interface.number);
+                    stick.evidence.retain(|line| !line.starts_with(&told));
                 }
             }
         }

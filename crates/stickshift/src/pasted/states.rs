@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Format, NO_ID, PastedDevice, Reader, order};
 
 /// Words between two lists of which the second is the later one.
-const AFTER: &str = "after afterwards now then later becomes became changed nach danach nachher jetzt dann anschließend \
+const AFTER: &str = "reboot rebooted rebooting reboots restart restarted replugged replugging neustart neugestartet перезагрузки \
+    перезагрузка redémarrage reinicio riavvio after afterwards now then later becomes became changed nach danach nachher jetzt dann anschließend \
     после теперь стало потом затем po teraz potem après maintenant después ahora dopo adesso depois agora";
 /// Of which the first is.
 const BEFORE: &str =
@@ -143,8 +144,11 @@ impl Reader {
     /// A line with ids alone, as `grep` leaves it of lsusb, and the only device with these ids are one.
     fn join_bare_ids(&mut self) {
         for index in (0..self.devices.len()).rev() {
-            let told =
-                |d: &PastedDevice| d.place.is_some() || d.address.is_some() || d.formats != [Format::Lsusb];
+            let told = |d: &PastedDevice| {
+                d.place.is_some()
+                    || d.address.is_some()
+                    || !matches!(d.formats[..], [Format::Lsusb | Format::Windows])
+            };
             let bare = &self.devices[index];
             let same = |i: &usize| *i != index && self.devices[*i].id == bare.id;
             let mut others = (0..self.devices.len()).filter(same);

@@ -36,32 +36,69 @@ const ZTE: &[(&str, Field)] = &[
     ("imei", Field::Identity),
 ];
 
+/// Values of Alcatel's answer to `GetSystemInfo`.
+const ALCATEL: &[(&str, Field)] = &[
+    ("DeviceName", Field::Model),
+    ("HwVersion", Field::Hardware),
+    ("SwVersion", Field::Revision),
+    ("IMEI", Field::Identity),
+];
+
 /// What was told so far.
 #[derive(Debug, Default)]
 pub(super) struct Web {
     huawei: ManagedModem,
     zte: ManagedModem,
+    alcatel: ManagedModem,
     /// Each shows values that nothing else has.
     is_huaweis: bool,
     is_ztes: bool,
+    is_alcatels: bool,
+    /// Of Huawei's page; the number is in the next line or the same.
+    in_error: bool,
+    /// The numbers of errors that Huawei's page answered.
+    pub(super) errors: Vec<i32>,
 }
 
 impl Web {
     /// Looks at a line, and leaves it to others.
     pub(super) fn line(&mut self, text: &str) {
+        self.error(text);
         if !text.contains(['<', '"']) {
             return;
         }
         for (key, value) in elements(text).chain(pairs(text)).take(MOST) {
-            let field = |all: &[(&str, Field)]| all.iter().find(|(name, _)| *name == key).map(|(_, f)| *f);
-            if let Some(field) = field(HUAWEI) {
+            if let Some(field) = field_of(ALCATEL, key) {
+                self.is_alcatels |= matches!(field, Field::Hardware | Field::Revision);
+                put(&mut self.alcatel, field, value);
+            }
+            if let Some(field) = field_of(HUAWEI, key) {
                 self.is_huaweis |= !matches!(field, Field::Model);
                 put(&mut self.huawei, field, value);
             }
-            if let Some(field) = field(ZTE) {
+            if let Some(field) = field_of(ZTE, key) {
                 self.is_ztes |= matches!(field, Field::Revision | Field::Mark);
                 put(&mut self.zte, field, value);
             }
+        }
+    }
+
+    /// `<error><code>125003</code>`, without `<code>` where that was taken for the markup of a forum.
+    fn error(&mut self, text: &str) {
+        let begun = text.split_once("<error>").map(|(_, rest)| rest);
+        self.in_error |= begun.is_some();
+        let rest = begun.unwrap_or(text).trim_start();
+        let rest = rest.strip_prefix("<code>").unwrap_or(rest);
+        if !self.in_error || rest.is_empty() {
+            return;
+        }
+        self.in_error = false;
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
+        if let Ok(number) = rest[..end].parse()
+            && self.errors.len() < MOST
+            && !self.errors.contains(&number)
+        {
+            self.errors.push(number);
         }
     }
 
@@ -71,8 +108,14 @@ impl Web {
         let huawei = Some(huawei).filter(|modem| self.is_huaweis && modem.model.is_some());
         let zte =
             Some(zte).filter(|modem| self.is_ztes && (modem.model.is_some() || modem.revision.is_some()));
-        huawei.into_iter().chain(zte)
+        let alcatel = ManagedModem { told_by: Teller::OtherPage, ..self.alcatel };
+        let alcatel = Some(alcatel).filter(|modem| self.is_alcatels && modem.model.is_some());
+        huawei.into_iter().chain(zte).chain(alcatel)
     }
+}
+
+fn field_of(all: &[(&str, Field)], key: &str) -> Option<Field> {
+    all.iter().find(|(name, _)| *name == key).map(|(_, field)| *field)
 }
 
 fn put(modem: &mut ManagedModem, field: Field, value: &str) {

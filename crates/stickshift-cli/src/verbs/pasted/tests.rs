@@ -119,6 +119,9 @@ fn ids_alone_claim_no_more_than_they_tell() {
         // The same before and after the switch.
         ("12d1:1003", "modem, or not switched yet", "stickshift list shows which"),
         ("0af0:d033", "modem, or not switched yet", "stickshift switch 0af0:d033 where"),
+        ("12d1:1414", "switched, or not yet", "stickshift list shows which"),
+        ("3566:2001", "switched, or not yet", "stickshift list shows which"),
+        ("12d1:1f01", "CD-ROM", "stickshift switch 12d1:1f01"),
         ("0fce:d0cf", "unknown", "stickshift list shows its mode"),
         ("05c6:1000", "CD-ROM", "stickshift profile show 05c6:1000"),
         ("0bda:1a2b", "CD-ROM", "it is a Wi-Fi adapter, no modem: "),
@@ -138,4 +141,53 @@ fn a_stick_that_may_take_firmware_is_asked_first() {
         );
         assert_eq!(report(&text).sticks[0].next, format!("stickshift identify 12d1:{id}"));
     }
+}
+
+#[test]
+fn zeros_that_a_power_failure_left_in_a_log_are_passed_over() {
+    let read = |bytes: &[u8]| without_zeros(bytes.to_vec());
+    assert_eq!(read(b"usb 1-1: a\0\0\0\nusb 1-1: b\0").unwrap(), b"usb 1-1: a\nusb 1-1: b");
+    assert_eq!(read(b"\xff\xfea\0").unwrap(), b"\xff\xfea\0");
+    assert_eq!(read(b"usb 1-1: a\0\x01"), None);
+    assert_eq!(read(b"usb 1-1: a\0\xff"), None);
+}
+
+#[test]
+fn a_driver_is_told_ids_that_it_does_not_list() {
+    let next = |id: &str| {
+        let (vendor, product) = id.split_once(':').unwrap();
+        report(&format!(
+            "P:  Vendor={vendor} ProdID={product} Rev=01.02\nC:  #Ifs= 1 Cfg#= 1 Atr=80 MxPwr=500mA\n\
+             I:  If#=0x0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=30 Driver=(none)\n"
+        ))
+        .sticks
+        .remove(0)
+        .next
+    };
+    let (listed, other) = (next("2c7c:0800"), next("2c7c:7fff"));
+    assert!(
+        listed.contains("modprobe option; where no port comes then") && listed.contains("2c7c 0800"),
+        "{listed}"
+    );
+    assert!(other.contains("modprobe option, then echo 2c7c 7fff"), "{other}");
+}
+
+#[test]
+fn a_serial_adapter_with_a_modem_driver_is_called_one() {
+    let shown = report(
+        "usb 1-1: New USB device found, idVendor=1a86, idProduct=7523\noption 1-1:1.0: GSM modem (1-port) converter detected\n",
+    );
+    assert!(shown.sticks.is_empty());
+    assert!(shown.remarks.iter().any(|r| r.contains("serial adapter (CH340)")), "{:?}", shown.remarks);
+}
+
+#[test]
+fn numbers_are_said_in_words() {
+    let telit = report("AT#USBCFG?\n#USBCFG: 3\nOK\n").modems.remove(0);
+    assert_eq!(telit.shows.as_deref(), Some("composition 3 of its model's list"));
+    let modem = report("AT+CGMM\nE3372\nOK\nAT^SETPORT?\n^SETPORT:FF;10,12,16,A2\nOK\n").modems.remove(0);
+    let words: Vec<&str> = modem.ports.iter().map(|port| port.what_for).collect();
+    assert_eq!(words, ["4G modem", "4G PCUI (AT)", "NCM network", "SD reader"]);
+    let shown = report("<error><code>125003</code><message></message></error>");
+    assert!(shown.remarks[0].contains("125003: ") && shown.has_nameless, "{:?}", shown.remarks);
 }

@@ -328,3 +328,88 @@ fn a_part_of_what_modem_manager_says_is_read() {
     assert_eq!(read(part.as_bytes()).unwrap().modems[0].state.as_deref(), Some("disabled"));
     assert!(read(b"| manufacturer: huawei\n| model: E3372\n").is_none());
 }
+
+/// The text's modems: maker, model and what they show, with a `-` for what is not told.
+fn modems(text: &str) -> Vec<String> {
+    let told = |told: &Option<String>| told.clone().unwrap_or_else(|| "-".to_owned());
+    let line = |m: &ManagedModem| format!("{} {} {}", told(&m.manufacturer), told(&m.model), told(&m.shows));
+    read(text.as_bytes()).unwrap_or_else(|| panic!("{text}")).modems.iter().map(line).collect()
+}
+
+#[test]
+fn who_answers_a_question_otherwise_is_another_modem() {
+    let two = "AT+CGMI\nhuawei\nOK\nAT+CGMM\nE3372\nOK\nAT+CGMI\nQuectel\nOK\nAT+CGMM\nEC25\nOK\n";
+    assert_eq!(modems(two), ["huawei E3372 -", "Quectel EC25 -"]);
+    let of_one_maker = "AT+CGMI\nhuawei\nOK\nAT+CGMM\nE3372\nOK\nAT+CGMI\nhuawei\nOK\nAT+CGMM\nE173\nOK\nAT+CGMM\nME906s\nOK\n";
+    assert_eq!(modems(of_one_maker), ["huawei E3372 -", "huawei E173 -", "- ME906s -"]);
+    let fields = "ATI\nManufacturer: huawei\nModel: E3372\nIMEI: 860000000000001\nOK\nATI\nManufacturer: huawei\nModel: E3372\n\
+                  IMEI: 860000000000002\nOK\n";
+    assert_eq!(modems(fields).len(), 2);
+    // One, asked twice, and after its firmware was changed.
+    let again = "ATI\nManufacturer: huawei\nModel: E3372\nRevision: 21.1\nOK\nAT+CGMM\nE3372h\nOK\nATI\nManufacturer: Huawei\nModel: E3372\nRevision: 22.2\nOK\n";
+    assert_eq!(modems(again), ["Huawei E3372 -"]);
+}
+
+#[test]
+fn an_answer_without_its_command_is_read() {
+    let block = "Manufacturer: SIMCOM INCORPORATED\nModel: SIMCOM_SIM7600E-H\nRevision: LE11B14SIM7600M22\nSVN: 01\nIMEI: 860000000000001\n";
+    assert_eq!(modems(block), ["SIMCOM INCORPORATED SIMCOM_SIM7600E-H -"]);
+    let modem = read(block.as_bytes()).unwrap().modems.remove(0);
+    assert_eq!(modem.equipment_id.as_deref(), Some("860000000000001"));
+    for (text, shows) in [
+        ("AT+QCFG=\"usbnet\"\n+QCFG: \"usbnet\",0\nOK\n", "- - network by QMI (RmNet)"),
+        ("+QCFG: \"usbnet\",2\n", "- - network by MBIM"),
+        ("AT#USBCFG?\n#USBCFG: 3\nOK\n", "- - composition 3 of its model's list"),
+        (
+            "AT!USBCOMP?\nConfig Index: 1\nConfig Type:  3 (MBIM)\nInterface bitmask: 0000100D (diag,nmea,modem,mbim)\nOK\n",
+            "- - diag, nmea, modem, mbim",
+        ),
+    ] {
+        assert_eq!(modems(text), [shows], "{text}");
+    }
+}
+
+#[test]
+fn modems_that_managers_list_are_read() {
+    let list = "root@OpenWrt:~# mmcli -L\n    /org/freedesktop/ModemManager1/Modem/0 [Quectel] RM500U-EA\n    \
+                /org/freedesktop/ModemManager1/Modem/1 [huawei] E3372\n";
+    assert_eq!(modems(list), ["Quectel RM500U-EA -", "huawei E3372 -"]);
+    let detail = "  General  |  path: /org/freedesktop/ModemManager1/Modem/0\n  Hardware |  manufacturer: Quectel\n           |  model: RM500U\n\
+                  \x20 System   |  plugin: generic\n           |  ports: ttyUSB0 (at)\n";
+    for both in [format!("{list}{detail}"), format!("{detail}{list}")] {
+        let mut told = modems(&both);
+        told.sort();
+        assert_eq!(told, ["Quectel RM500U -", "huawei E3372 -"], "{both}");
+    }
+}
+
+#[test]
+fn other_pages_of_sticks_are_read() {
+    let alcatel = r#"{"jsonrpc":"2.0","result":{"DeviceName":"IK40V","HwVersion":"IK40-MB-V1.0","SwVersion":"IK40_E9_02.00_23","IMEI":"860000000000001"},"id":"13.1"}"#;
+    let modem = read(alcatel.as_bytes()).unwrap().modems.remove(0);
+    assert_eq!(
+        (modem.model.as_deref(), modem.revision.as_deref()),
+        (Some("IK40V"), Some("IK40_E9_02.00_23"))
+    );
+    assert_eq!(modem.told_by, Teller::OtherPage);
+    for error in [
+        "<?xml version=\"1.0\"?>\n<error>\n<code>125003</code>\n<message></message>\n</error>\n",
+        "<error><code>125003</code><message/></error>",
+    ] {
+        assert_eq!(read(error.as_bytes()).unwrap().page_errors, [125_003]);
+    }
+    assert!(read(b"<code>125003</code>\n").is_none());
+}
+
+#[test]
+fn what_ioreg_shows_has_its_name() {
+    let text = "  +-o HUAWEI Mobile@14200000  <class AppleUSBDevice, id 0x100000abc>\n      {\n        \"USB Product Name\" = \"HUAWEI Mobile\"\n        \
+                \"idProduct\" = 5382\n        \"idVendor\" = 4817\n        \"USB Vendor Name\" = \"HUAWEI Technology\"\n      }\n  \
+                +-o Other@14300000  <class AppleUSBDevice>\n      {\n        \"idProduct\" = 1\n        \"idVendor\" = 4817\n      }\n";
+    let devices = read(text.as_bytes()).unwrap().devices;
+    assert_eq!(devices.iter().map(|d| d.id.to_string()).collect::<Vec<_>>(), ["12d1:1506", "12d1:0001"]);
+    assert_eq!(devices[0].formats, [Format::Ioreg]);
+    assert_eq!(devices[0].product.as_deref(), Some("HUAWEI Mobile"));
+    assert_eq!(devices[0].manufacturer.as_deref(), Some("HUAWEI Technology"));
+    assert_eq!(devices[1].product, None);
+}

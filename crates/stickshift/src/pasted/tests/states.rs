@@ -184,3 +184,21 @@ fn a_list_before_a_log_is_of_the_same_device() {
     );
     assert_eq!(present(&text), ["1-1.2 12d1:14dc hilink < 12d1:1f01"]);
 }
+
+#[test]
+fn a_stick_that_came_again_after_a_restart_is_one() {
+    for between in ["(reboot)", "then I restarted the router", "после перезагрузки", "nach Neustart:"]
+    {
+        let text = format!(
+            "Bus 001 Device 004: ID 12d1:1506 Huawei\n{between}\nBus 001 Device 007: ID 12d1:1506 Huawei\n"
+        );
+        assert_eq!(present(&text), ["- 12d1:1506 modem"], "{between}");
+    }
+}
+
+#[test]
+fn ids_of_windows_and_of_lsusb_are_of_one_device() {
+    let text =
+        "USB\\Vid_106c&Pid_3b03&Rev_0100\nBus 001 Device 006: ID 106c:3b03 Curitel Communications, Inc.\n";
+    assert_eq!(present(text), ["- 106c:3b03 cdrom"]);
+}
