@@ -9,7 +9,9 @@ use stickshift::link::Bus;
 use stickshift::mask;
 use stickshift::modem::identity::at_ports;
 use stickshift::profile::Catalogue;
-use stickshift::stick::{Drive, DriveKind, Interface, Mode, Place, Stick, product_name, vendor_name};
+use stickshift::stick::{
+    Drive, DriveKind, Interface, Mode, Place, Stick, is_huawei_design, product_name, vendor_name,
+};
 
 use crate::context::Context;
 use crate::output::Report;
@@ -327,6 +329,9 @@ fn next(stick: &Stick) -> String {
     }
     match stick.mode {
         Mode::Cdrom => format!("stickshift switch {place}"),
+        Mode::Hilink if !is_huawei_design(stick.id.vendor) => {
+            format!("{}; in this mode it serves `stickshift online`", its_page(stick))
+        }
         Mode::Hilink => format!(
             "{}; for AT commands or an address of its own: stickshift identify {place}",
             its_page(stick)
@@ -454,6 +459,20 @@ mod tests {
         let json = serde_json::to_string(&StickReport::of(&stick())).unwrap();
         assert!(!json.contains("860000000000001"), "{json}");
         assert!(json.contains("\"mode\":\"modem\"") && json.contains("\"place\":\"1-1.2\""), "{json}");
+    }
+
+    #[test]
+    fn a_page_of_another_maker_leads_to_what_knows_a_way() {
+        let mut stick = stick();
+        stick.interfaces.clear();
+        stick.mode = Mode::Hilink;
+        assert!(next(&stick).contains("stickshift identify"), "{}", next(&stick));
+        stick.id = "19d2:1405".parse().unwrap();
+        assert!(
+            next(&stick).contains("stickshift online") && !next(&stick).contains("identify"),
+            "{}",
+            next(&stick)
+        );
     }
 
     #[test]
