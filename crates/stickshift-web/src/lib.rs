@@ -29,7 +29,6 @@ mod server;
 mod services;
 mod texts;
 mod tls;
-mod unique;
 mod uploads;
 
 pub use commands::{Runs, commands};

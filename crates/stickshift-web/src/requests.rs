@@ -10,13 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde_json::Value;
+use stickshift::unique::{self, NotUnique};
 
 use crate::api;
 use crate::fields::{Bad, Field, Fields};
 use crate::guard::{Form, text};
 use crate::jobs::refusal;
 use crate::operations::sent_to;
-use crate::unique::{TWICE, Unique};
 
 /// A document or a form is at most so long: the longest message in its longest encoding, and some.
 const MOST: usize = 64 << 10;
@@ -135,27 +135,19 @@ async fn of_body(request: &mut Request, fields: &[Field]) -> Result<Result<Field
     let object = if bytes.is_empty() {
         Some(Value::Object(Default::default()))
     } else {
-        match serde_json::from_slice(&bytes) {
-            Ok(Unique(read)) => Some(read),
-            Err(error) => match twice(&error) {
-                Some(bad) => return Ok(Err(bad_field(&bad))),
-                None => None,
-            },
+        match unique::read(&bytes) {
+            Ok(read) => Some(read),
+            Err(NotUnique::Twice(name)) => {
+                let what = format!("{name:?} comes more than once");
+                return Ok(Err(bad_field(&Bad { name, what })));
+            }
+            Err(NotUnique::NoJson) => None,
         }
     };
     let Some(object) = object.as_ref().and_then(Value::as_object) else {
         return Ok(Err(refusal("usage", "the body is no object of JSON", "", 2)));
     };
     Ok(Fields::of_json(object, fields).map_err(|bad| bad_field(&bad)))
-}
-
-/// A name of a document that comes again.
-fn twice(error: &serde_json::Error) -> Option<Bad> {
-    let text = error.to_string();
-    let name = text.strip_prefix(TWICE)?;
-    // serde_json says where it stands.
-    let name = name.rsplit_once(" at line ").map_or(name, |(name, _)| name);
-    Some(Bad { name: name.to_owned(), what: format!("{name:?} comes more than once") })
 }
 
 pub(crate) fn bad_field(bad: &Bad) -> Value {

@@ -39,5 +39,6 @@ pub mod router;
 pub mod stick;
 pub mod switch;
 pub mod switching;
+pub mod unique;
 pub mod waiting;
 pub mod wire;

@@ -1,7 +1,9 @@
 //! Commands that come over the broker: only those that were allowed, each at most once.
 
 use clap::ValueEnum;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use stickshift::unique::{self, NotUnique};
 
 /// What may be allowed. Nothing is by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,10 +46,16 @@ pub(super) fn read(
     if payload.len() > LONGEST {
         return bad(None, "the command is too long");
     }
-    let Ok(command) = serde_json::from_slice::<Value>(payload) else {
-        return bad(None, "the command is no JSON");
+    let command = match unique::read(payload) {
+        Ok(command) => command,
+        Err(NotUnique::Twice(name)) => {
+            let said: Option<Id> = serde_json::from_slice(payload).ok();
+            let id = said.as_ref().and_then(|said| own_id(&said.id));
+            return bad(id, &format!("{name:?} comes more than once"));
+        }
+        Err(NotUnique::NoJson) => return bad(None, "the command is no JSON"),
     };
-    let id = command["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 64);
+    let id = own_id(&command["id"]);
     let Some(id) = id else { return bad(None, "a command has an id of up to 64 characters of its own") };
     if place.parse::<stickshift::stick::Place>().is_err() {
         return bad(Some(id), "the topic names no place on the bus");
@@ -110,10 +118,26 @@ pub(super) fn read(
     Ok(Order { id: id.to_owned(), place: place.to_owned(), name: name.to_owned(), words })
 }
 
+/// The id of a command, where it has one and no other; the rest of it may be whatever it is.
+#[derive(Deserialize)]
+struct Id {
+    id: Value,
+}
+
+/// The same of what it asks for.
+#[derive(Deserialize)]
+struct Asks {
+    r#do: String,
+}
+
+fn own_id(id: &Value) -> Option<&str> {
+    id.as_str().filter(|id| !id.is_empty() && id.len() <= 64)
+}
+
 /// What a command that is refused asks for, as it says it.
 pub(super) fn name(payload: &[u8]) -> String {
-    let command: Value = serde_json::from_slice(payload).unwrap_or_default();
-    command["do"].as_str().unwrap_or_default().chars().take(64).collect()
+    let asks = serde_json::from_slice(payload).map_or_else(|_| String::new(), |said: Asks| said.r#do);
+    asks.chars().take(64).collect()
 }
 
 fn word(one: Allowed) -> String {
@@ -155,6 +179,22 @@ pub(super) fn cut_off(name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_says_something_twice_is_refused_by_its_id() {
+        let refused = |payload: &str| {
+            let (id, what) = read("1-1", payload.as_bytes(), Allowed::value_variants()).unwrap_err();
+            (id, what, name(payload.as_bytes()))
+        };
+        let of = |id: Option<&str>, what: &str, name: &str| {
+            (id.map(str::to_owned), format!("{what:?} comes more than once"), name.to_owned())
+        };
+        let two_to = r#"{"id":"1","do":"sms-send","to":"+12345678901","to":"+12345678902","text":"x"}"#;
+        assert_eq!(refused(two_to), of(Some("1"), "to", "sms-send"));
+        assert_eq!(refused(r#"{"id":"1","do":"signal","d\u006f":"switch"}"#), of(Some("1"), "do", ""));
+        assert_eq!(refused(r#"{"do":"signal","id":"1","id":"2"}"#), of(None, "id", "signal"));
+        assert_eq!(refused(r#"{"to":"1","to":"2","id":"1","id":"2"}"#), of(None, "to", ""));
+    }
 
     #[test]
     fn only_what_is_allowed_is_run() {

@@ -1,15 +1,45 @@
 //! Documents of JSON in which each name stands once: of two, readers take different ones.
+//!
+//! ```
+//! use stickshift::unique::{self, NotUnique};
+//!
+//! assert_eq!(unique::read(br#"{"to":"1"}"#).unwrap()["to"], "1");
+//! assert_eq!(unique::read(br#"{"to":"1","to":"2"}"#), Err(NotUnique::Twice("to".to_owned())));
+//! ```
 
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A document of JSON; a name that comes again in one object is an error.
-pub(crate) struct Unique(pub(crate) Value);
+/// Why a text is no such document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotUnique {
+    /// It is no JSON.
+    NoJson,
+    /// This name comes again in one object.
+    Twice(String),
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// [`NotUnique`].
+pub fn read(bytes: &[u8]) -> Result<Value, NotUnique> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(Unique(value)) => return Ok(value),
+        Err(error) => error.to_string(),
+    };
+    let Some(name) = error.strip_prefix(TWICE) else { return Err(NotUnique::NoJson) };
+    // serde_json says where it stands.
+    let name = name.rsplit_once(" at line ").map_or(name, |(name, _)| name);
+    Err(NotUnique::Twice(name.to_owned()))
+}
+
+struct Unique(Value);
 
 /// How the error of a repeated name begins.
-pub(crate) const TWICE: &str = "comes more than once: ";
+const TWICE: &str = "comes more than once: ";
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Unique, D::Error> {
@@ -79,12 +109,13 @@ mod tests {
         for text in
             [r#"{"a":1,"b":[-2,true,null,{"a":"x"}],"c":{"a":1.5}}"#, "[]", "\"x\"", "18446744073709551615"]
         {
-            let Unique(read) = serde_json::from_str(text).unwrap();
-            assert_eq!(read, serde_json::from_str::<Value>(text).unwrap());
+            assert_eq!(read(text.as_bytes()), Ok(serde_json::from_str(text).unwrap()));
         }
         for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"\u0061":2}]}"#] {
-            let error = serde_json::from_str::<Unique>(text).map(|_| ()).unwrap_err().to_string();
-            assert!(error.starts_with("comes more than once: a"), "{error}");
+            assert_eq!(read(text.as_bytes()), Err(NotUnique::Twice("a".into())), "{text}");
+        }
+        for text in ["", "{", "{}x", "comes more than once: a"] {
+            assert_eq!(read(text.as_bytes()), Err(NotUnique::NoJson), "{text}");
         }
     }
 }
