@@ -144,9 +144,9 @@ struct Identified {
     /// Whether it said anything of itself beyond its descriptors, or has nothing to say that is understood here.
     #[serde(skip)]
     has_said: bool,
-    /// Whether it can be used in its present mode.
+    /// What it can be used for in its present mode.
     #[serde(skip)]
-    serves: bool,
+    serves: &'static str,
     /// It is a network card of another maker than Huawei, and was not heard to speak Huawei's API.
     #[serde(skip)]
     has_other_page: bool,
@@ -201,7 +201,10 @@ impl Identified {
                 .then_some("its web server tells the rest after a login: add --user admin (or another user)"),
             routes: routes.map(|route| RouteRow::of(route, name)).collect(),
             has_other_page,
-            serves: matches!(stick.unwrap_or(&assumed).mode, Mode::Modem | Mode::HilinkSerial | Mode::Hilink),
+            serves: match stick {
+                Some(stick) => serves(goes_online(stick), talks(stick)),
+                None => serves(reached != Mode::Unknown, reached != Mode::Unknown),
+            },
             place,
         }
     }
@@ -257,14 +260,40 @@ impl Report for Identified {
         if self.has_other_page {
             return writeln!(out, "  in this mode it serves `stickshift online`; to set it up, {OTHER_PAGE}");
         }
-        if self.routes.is_empty() && self.serves {
-            writeln!(
-                out,
-                "  in this mode it serves `stickshift online`, `sms`, `ussd`, `pin`, `signal` and `network`"
-            )?;
+        if self.routes.is_empty() && !self.serves.is_empty() {
+            writeln!(out, "  in this mode it serves {}", self.serves)?;
         }
         Ok(())
     }
+}
+
+/// The verbs that a stick serves.
+fn serves(goes_online: bool, talks: bool) -> &'static str {
+    match (goes_online, talks) {
+        (true, true) => "`stickshift online`, `sms`, `ussd`, `pin`, `signal` and `network`",
+        (true, false) => "`stickshift online`",
+        (false, true) => "`stickshift sms`, `ussd`, `pin`, `signal` and `network`",
+        (false, false) => "",
+    }
+}
+
+/// Whether it has a web interface, or a port or channel that can be asked.
+fn talks(stick: &Stick) -> bool {
+    match stick.mode {
+        Mode::Hilink | Mode::HilinkSerial => true,
+        Mode::Modem => identity::first_way(stick).is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(feature = "online")]
+fn goes_online(stick: &Stick) -> bool {
+    matches!(stick.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial) && stickshift::online::serves(stick)
+}
+
+#[cfg(not(feature = "online"))]
+fn goes_online(_: &Stick) -> bool {
+    false
 }
 
 /// What a way leads to is good for.
@@ -274,6 +303,35 @@ fn gives(to: &str) -> Option<&'static str> {
         "stick" => Some("a modem: the computer has the operator's address, without a router in the stick"),
         "hilink" => Some("a network card, with the stick's own router and web page"),
         _ => None,
+    }
+}
+
+#[cfg(all(test, feature = "online"))]
+mod tests {
+    use stickshift::stick::{Interface, Role};
+
+    use super::*;
+
+    #[test]
+    fn what_a_stick_serves_is_what_its_interfaces_have() {
+        let of = |interfaces: &[([u8; 3], Role)]| {
+            let mut stick = Stick { mode: Mode::Modem, ..Stick::new(port_place(), UsbId::new(1, 2)) };
+            for (number, (codes, role)) in (0..).zip(interfaces) {
+                let mut interface = Interface { role: *role, ..Interface::new(number, *codes) };
+                match role {
+                    Role::Network => interface.netdev = Some("wwan0".into()),
+                    _ => interface.tty = Some(format!("/dev/ttyUSB{number}")),
+                }
+                stick.interfaces.push(interface);
+            }
+            serves(goes_online(&stick), talks(&stick))
+        };
+        let (qmi, card) = (([0xff, 1, 9], Role::Network), ([0x02, 0x06, 0], Role::Network));
+        let port = ([0xff, 1, 2], Role::Pcui);
+        assert_eq!(of(&[qmi]), "", "that is left to other programs");
+        assert_eq!(of(&[card]), "`stickshift online`");
+        let all = "`stickshift online`, `sms`, `ussd`, `pin`, `signal` and `network`";
+        assert_eq!((of(&[qmi, port]), of(&[port])), (all, all));
     }
 }
 

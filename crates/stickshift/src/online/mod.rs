@@ -43,7 +43,7 @@ pub use simulated::{Outside, PppEnd, Simulated, Weather};
 pub use status::{Status, status};
 pub use up::{Access, up};
 pub use wanted::{CHECK_HOST, Wanted, WantedWay};
-pub use ways::{Way, dials_alone};
+pub use ways::{Way, dials_alone, serves};
 
 /// The steps of [`up`] by the codes of their events, in order.
 pub const STEPS: [&str; 8] =

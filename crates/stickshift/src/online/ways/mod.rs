@@ -166,6 +166,13 @@ pub(super) fn choose(
             ];
             for (kind, way) in order {
                 let Some(interface) = has(kind) else { continue };
+                if way == Way::Qmi && ppp {
+                    note(
+                        "qmi",
+                        "the network interface speaks QMI, which is left to other programs".to_owned(),
+                    );
+                    continue;
+                }
                 if interface.netdev.is_some() {
                     return Ok(way);
                 }
@@ -189,6 +196,11 @@ pub(super) fn choose(
 }
 
 const BEST_WAY: &str = "leave --way out: the best way that the stick has is taken";
+
+/// Whether the stick has a way to packets as it stands now that is not left to other programs.
+pub fn serves(stick: &Stick) -> bool {
+    choose(stick, WantedWay::Auto, &mut |_, _| {}).is_ok_and(|way| way != Way::Qmi)
+}
 
 /// Whether the stick is a network card that dials by itself, and has no port to be told anything.
 pub fn dials_alone(stick: &Stick) -> bool {
@@ -267,7 +279,14 @@ mod tests {
         let of = |interfaces: &[[u8; 3]]| way(&stick(interfaces, Mode::Modem), WantedWay::Auto);
         assert_eq!(of(&[[0xff, 3, 0x10], [0xff, 3, 0x12], [0xff, 3, 0x16]]), Ok(Way::Ncm));
         assert_eq!(of(&[[0xff, 1, 0x46]]), Ok(Way::Ncm));
-        assert_eq!(of(&[[0xff, 1, 1], [0xff, 1, 9]]), Ok(Way::Qmi));
+        assert_eq!(
+            of(&[[0xff, 1, 1], [0xff, 1, 9]]),
+            Ok(Way::Ppp),
+            "QMI is left to others, its ports are not"
+        );
+        assert_eq!(of(&[[0xff, 1, 9]]), Ok(Way::Qmi));
+        assert!(serves(&stick(&[[0xff, 1, 1], [0xff, 1, 9]], Mode::Modem)));
+        assert!(!serves(&stick(&[[0xff, 1, 9]], Mode::Modem)));
         assert_eq!(of(&[[2, 0x0e, 0]]), Ok(Way::Mbim));
         assert_eq!(of(&[[2, 6, 0], [0xff, 0xff, 0xff]]), Ok(Way::Ecm));
         for rndis in [[0xe0, 1, 3], [0xef, 4, 1], [2, 2, 0xff]] {
