@@ -142,6 +142,12 @@ impl Fields {
         }
     }
 
+    /// What a form has left empty was left out; a document leaves out what it means to.
+    pub(crate) fn filled(mut self) -> Fields {
+        self.0.retain(|(_, value)| !value.is_empty());
+        self
+    }
+
     pub(crate) fn push(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.to_owned(), value.into()));
     }

@@ -129,7 +129,7 @@ async fn of_body(request: &mut Request, fields: &[Field]) -> Result<Result<Field
     if let Some(Form(form)) = request.extensions_mut().remove::<Form>() {
         let mut form = form;
         form.0.retain(|(name, _)| name != "token");
-        return Ok(form.checked(fields).map(|()| form).map_err(|bad| bad_field(&bad)));
+        return Ok(form.checked(fields).map(|()| form.filled()).map_err(|bad| bad_field(&bad)));
     }
     let bytes = whole(std::mem::take(request.body_mut())).await?;
     let object = if bytes.is_empty() {

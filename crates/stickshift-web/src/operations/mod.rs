@@ -182,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_access_point_is_the_networks_own_in_a_document_and_left_out_in_a_form() {
+        let uploads = Uploads::new().unwrap();
+        let up = named("up").unwrap();
+        let has = |mut fields: Fields| {
+            fields.push("place", "1-1");
+            up.line(&fields, &uploads).unwrap().iter().any(|word| word == "--apn=")
+        };
+        let document = serde_json::json!({"apn": ""});
+        assert!(has(Fields::of_json(document.as_object().unwrap(), up.fields).unwrap()));
+        assert!(!has(Fields::of_form(b"apn=&user=").filled()));
+        assert!(!has(Fields::default()));
+    }
+
+    #[test]
     fn no_authentication_needs_no_user() {
         let uploads = Uploads::new().unwrap();
         for (body, has) in [("auth=none", true), ("auth=pap", false), ("auth=pap&user=me", true)] {

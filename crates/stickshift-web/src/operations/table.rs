@@ -17,7 +17,11 @@ const FORMAT: Field = field(
 /// What a connection can be asked to be.
 const UP: &[Field] = &[
     PLACE,
-    field("apn", Kind::Optional, "Access point name; else that of the settings or of the SIM's operator"),
+    field(
+        "apn",
+        Kind::Optional,
+        "Access point name, an empty one for the network's own; else that of the settings or of the SIM's operator",
+    ),
     field("user", Kind::Optional, "User name of the access point"),
     field("password", Kind::Secret("STICKSHIFT_APN_PASSWORD"), "Password of the access point"),
     field("auth", Kind::Optional, "none, pap, chap or mschapv2; else what the access point takes"),
@@ -33,7 +37,9 @@ const UP: &[Field] = &[
 
 fn up(f: &Fields, only_plan: bool) -> Result<Vec<String>, String> {
     let mut words = vec!["online".into(), "up".into()];
-    words.extend(options(f, &["apn", "user"]));
+    // An empty one has the network choose, as with the command.
+    words.extend(f.all("apn").next().map(|apn| format!("--apn={apn}")));
+    words.extend(options(f, &["user"]));
     // A way to prove a user that is not named means nothing; none needs no user.
     words.extend(options(f, &["auth"]).filter(|_| f.has("user") || f.get("auth") == Some("none")));
     words.extend(options(f, &["ip", "way", "metric", "mtu"]));

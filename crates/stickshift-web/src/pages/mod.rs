@@ -358,7 +358,7 @@ async fn act(
     if let Err(bad) = fields.checked_form(operation.fields) {
         return failure_page(&app, &caller, &bad_field(&bad));
     }
-    let job = match app.jobs.begin(operation, fields).await {
+    let job = match app.jobs.begin(operation, fields.filled()).await {
         Ok(job) => job,
         Err(refused) => return failure_page(&app, &caller, &refused),
     };
