@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// As large as files may be that are read whole, and for others as it takes to work on them for some time.
 const LOADER: u64 = 16 << 20;
@@ -116,4 +116,24 @@ fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// The clock of virtual sticks jumps to the next look: each gives the processor up for a while all the same.
+#[test]
+fn staying_online_through_a_virtual_stick_rests_between_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stickshift"))
+        .args(["online", "up", "--stay", "--limit", "90m", "--virtual", "e3372h-stick"])
+        .env("XDG_STATE_HOME", folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&child);
+    waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(15));
+    let given_up = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    assert!(given_up.trim().parse::<u32>().unwrap() >= 90, "{given_up}");
 }

@@ -26,6 +26,9 @@ use crate::output::json::Outcome;
 #[cfg(target_os = "linux")]
 use crate::verbs::online_journal::Journal;
 
+/// How long a look rests beside virtual sticks, whose clock jumps to the next one: else it would take a whole processor.
+const REST: Duration = Duration::from_millis(20);
+
 /// How soon one that a server runs hears of a request to stop.
 const WAKE: Duration = Duration::from_secs(1);
 
@@ -134,7 +137,8 @@ pub(crate) fn run(
     post.per = staying.limit.map_or(Per::Run, |limit| limit.per);
     post.listens = staying.listens;
     let hook = staying.hook.as_ref().map(|program| Hook::new(context, program, &name));
-    let mut beating = Beating { post, notify: &notify, hook: hook.as_ref() };
+    let rest = if context.opener.is_virtual() { REST } else { Duration::ZERO };
+    let mut beating = Beating { post, notify: &notify, hook: hook.as_ref(), rest };
     let said = RefCell::new(String::new());
     let limits = staying.limit.map_or(Limits::default(), |limit| limit.limits);
     let ended = stay(&mut beating, staying.every, limits, &mut |news| {
@@ -324,6 +328,16 @@ struct Beating<'a, 'f, 'n> {
     post: Post<'a, 'f>,
     notify: &'n Notify,
     hook: Option<&'n Hook<'n>>,
+    rest: Duration,
+}
+
+impl Beating<'_, '_, '_> {
+    fn wait_once(&mut self, until: Moment) -> Result<Woke> {
+        if !self.rest.is_zero() {
+            std::thread::sleep(self.rest);
+        }
+        self.post.wait(until)
+    }
 }
 
 impl Site for Beating<'_, '_, '_> {
@@ -339,11 +353,11 @@ impl Site for Beating<'_, '_, '_> {
         if until.saturating_sub(self.post.now()) >= LONG {
             stickshift::host::memory::give_back();
         }
-        let Some(beat) = self.notify.beat else { return self.post.wait(until) };
+        let Some(beat) = self.notify.beat else { return self.wait_once(until) };
         loop {
             self.notify.say("WATCHDOG=1");
             let soon = (self.post.now() + beat).min(until);
-            match self.post.wait(soon)? {
+            match self.wait_once(soon)? {
                 Woke::Time if soon < until => {}
                 other => return Ok(other),
             }
