@@ -520,6 +520,55 @@ fn user_and_password_are_proven_in_order() {
     assert!(!told.iter().any(|t| t.contains("secret")), "{told:?}");
 }
 
+/// An access point that the stick has of an earlier SIM is nobody's wish; one that was given stays.
+#[test]
+fn what_the_stick_has_gives_way_where_the_network_refuses_it() {
+    let idle = "^NDISSTATQRY: 0,,,\"IPV4\"";
+    for cause in [27, 33] {
+        let refused = format!("^NDISSTATQRY: 0,{cause},,\"IPV4\"");
+        let scripted = || {
+            let mut script = Script::default();
+            script.set("AT^NDISSTATQRY?", &[idle, &refused, "^NDISSTATQRY: 1,,,\"IPV4\""]);
+            ScriptedBus::new(script)
+        };
+        let (mut bus, stick) = (scripted(), ScriptedBus::stick());
+        let unnamed = Wanted { apn: None, ip: Some(PdpType::V4), ..wanted() };
+        let mut computer = Simulated::new(Weather::default());
+        let (ended, told) = up_with(&mut bus, &stick, &mut computer, &unnamed, None);
+        let connection = ended.unwrap_or_else(|e| panic!("{cause}: {e:?} {told:?}"));
+        let apn = (connection.apn.as_deref(), connection.apn_from.as_str());
+        assert_eq!(apn, (Some(""), "the network's own"), "{cause}");
+        assert!(told.iter().any(|t| t.contains("refuses the access point before")), "{told:?}");
+        assert!(bus.hangs_up_between_dials() && bus.heard("AT+CGDCONT=1,\"IP\",\"\""), "{:?}", bus.said());
+
+        let (mut bus, given) = (scripted(), Wanted { ip: Some(PdpType::V4), ..wanted() });
+        let mut computer = Simulated::new(Weather::default());
+        let error = up_with(&mut bus, &stick, &mut computer, &given, None).0.unwrap_err();
+        assert!(error.is(ErrorKind::NetworkRefused), "{error:?}");
+    }
+}
+
+/// A profile that the stick does not tell is not one that it has not: `down` does not delete it.
+#[test]
+fn a_profile_that_is_not_told_is_not_deleted() {
+    for way in [WantedWay::Ncm, WantedWay::Ppp] {
+        let mut script = Script::default();
+        script.set("AT+CGDCONT?", &["ERROR"]);
+        script.set("ATD*99***1#", &["CONNECT"]);
+        let (mut bus, stick) = (ScriptedBus::new(script), ScriptedBus::stick());
+        let mut computer = Simulated::new(Weather::default());
+        let over = Wanted { way, ..wanted() };
+        let connection = up_with(&mut bus, &stick, &mut computer, &over, None).0.unwrap();
+        let changed = connection.changed.join(", ");
+        assert!(changed.contains("what it had before is not known"), "{way:?}: {changed}");
+        let taken = online::down(&mut bus, &place(), Some(stick), &mut computer, None, &mut Session::quiet())
+            .unwrap();
+        let words = taken.stick.join(", ");
+        assert!(words.contains("what it was is not known"), "{way:?}: {words}");
+        assert!(!bus.said().iter().any(|said| said == "AT+CGDCONT=1"), "{way:?}: {:?}", bus.said());
+    }
+}
+
 #[test]
 fn a_hung_up_context_is_written_and_put_back_each_time() {
     let (mut bus, stick) = (ScriptedBus::new(Script::default()), ScriptedBus::stick());

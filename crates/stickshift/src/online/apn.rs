@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::at::data::{Authentication, is_access_point};
 use crate::at::{identify, sim};
-use crate::error::Result;
+use crate::error::{Error, RefusalFamily, Result};
 use crate::mbim;
 use crate::modem::Modem;
 use crate::online::run::{Run, is_lost, twice};
@@ -97,6 +97,25 @@ impl Apn {
             ("", _) => "no access point name: the network chooses".to_owned(),
             (name, source) => format!("access point {name} ({source})"),
         }
+    }
+
+    /// Leaves the choice to the network where it refuses a name that the stick had, of an earlier SIM most likely, and nobody asked for. `false`: it
+    /// stays as it is.
+    pub(super) fn gives_way(&mut self, run: &mut Run<'_, '_>, error: &Error) -> bool {
+        // Unknown, and not in the contract.
+        let is_refused = matches!(error.refusal_of(RefusalFamily::Session), Some(27 | 33));
+        if self.source != ApnSource::Kept || !is_refused {
+            return false;
+        }
+        let text = format!(
+            "the network refuses the access point {}, which the stick had: once more without a name",
+            self.name
+        );
+        run.session.warn("apn", text);
+        self.name.clear();
+        self.source = ApnSource::Network;
+        run.record.apn.clear();
+        true
     }
 
     /// Its name: empty for the network's own, `None` where it is not known.

@@ -105,7 +105,7 @@ pub fn down(
 
 /// A connection ends with the stick's power.
 fn is_kept_without_power(undo: &StickUndo) -> bool {
-    !matches!(undo, StickUndo::HangUp { .. })
+    !matches!(undo, StickUndo::HangUp { .. } | StickUndo::Untold { .. })
 }
 
 /// What becomes of a stick that is not at its place, in words.
@@ -245,6 +245,7 @@ fn one(modem: &mut Modem<'_>, undo: &StickUndo) -> Result<()> {
             let wanted = now.clone().with_roaming(*on);
             return modem.set_radio(&now, &wanted).map(|_| ());
         }
+        StickUndo::Untold { .. } => return Ok(()),
         StickUndo::HangUp { .. } | StickUndo::Context { .. } | StickUndo::Radio { .. } => {}
     }
     if let Some(mbim) = modem.mbim() {
@@ -280,6 +281,9 @@ fn back_words(undo: &StickUndo) -> String {
         StickUndo::HangUp { .. } => "hung up".to_owned(),
         StickUndo::Context { context, pdp: None, .. } => format!("profile {context} undefined as before"),
         StickUndo::Context { context, .. } => format!("profile {context} as before"),
+        StickUndo::Untold { context } => {
+            format!("profile {context} as it was written: what it was is not known")
+        }
         StickUndo::DataSwitch { on } => format!("data switch {}", on_off(*on)),
         StickUndo::Profile { index } => format!("dials with profile {index}"),
         StickUndo::Roaming { on } | StickUndo::WebRoaming { on } => format!("roaming {}", on_off(*on)),
@@ -303,6 +307,9 @@ pub(super) fn now_words(undo: &StickUndo, apn: &str) -> String {
         }
         StickUndo::Context { context, apn: before, .. } => {
             format!("profile {context} has {} now; before, it had {}", named(apn), named(before))
+        }
+        StickUndo::Untold { context } => {
+            format!("profile {context} has {} now; what it had before is not known", named(apn))
         }
         StickUndo::DataSwitch { on } => format!("data switch {}; it was {}", on_off(!on), on_off(*on)),
         StickUndo::Profile { index } => format!("dials with another profile; it was {index}"),

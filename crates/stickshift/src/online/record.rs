@@ -73,6 +73,11 @@ pub enum StickUndo {
         /// Its access point.
         apn: String,
     },
+    /// The context was written, and what it was before the stick did not tell: it stays.
+    Untold {
+        /// Which.
+        context: u8,
+    },
     /// The web server's data switch.
     DataSwitch {
         /// As it was.

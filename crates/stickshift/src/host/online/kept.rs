@@ -68,6 +68,7 @@ kept!(struct Rule { from, bound_to, v6, priority, table });
 kept!(enum StickUndo {
     "hang-up" = HangUp { context },
     "context" = Context { context, pdp, apn },
+    "untold" = Untold { context },
     "data-switch" = DataSwitch { on },
     "profile" = Profile { index },
     "web-roaming" = WebRoaming { on },

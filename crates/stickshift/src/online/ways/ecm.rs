@@ -47,9 +47,9 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     }
     let mut port = access.open_at(run)?;
     let mut modem = Modem::over_at(&mut *port, run.session.cancel())?;
-    let (registered, apn) = prelude(run, &mut modem, access)?;
+    let (registered, mut apn) = prelude(run, &mut modem, access)?;
     run.session.step("bearer", format!("data connection, {}", apn.words()));
-    dial(run, &mut modem, &apn)?;
+    dial(run, &mut modem, &mut apn)?;
     run.session.step("address", "address");
     match settle_down(run, &card)? {
         Some((addresses, answered, metric)) => {
@@ -62,7 +62,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
 }
 
 /// Tells the stick to dial: by `^NDISDUP` where it has that, else by the standard's `+CGACT`.
-fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &Apn) -> Result<()> {
+fn dial(run: &mut Run<'_, '_>, modem: &mut Modem<'_>, apn: &mut Apn) -> Result<()> {
     let Some(at) = modem.at() else { return Ok(()) };
     if twice(|| at.run_if_known(&data::dials_for_network()))?.is_some() {
         return ncm::dial(run, at, apn).map(|_| ());

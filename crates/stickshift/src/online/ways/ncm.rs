@@ -59,7 +59,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     let card = run.card(interface_of(&run.stick, Kind::Ncm))?.card;
     let mut port = access.open_at(run)?;
     let mut modem = Modem::over_at(&mut *port, run.session.cancel())?;
-    let (registered, apn) = prelude(run, &mut modem, access)?;
+    let (registered, mut apn) = prelude(run, &mut modem, access)?;
 
     run.session.step("bearer", format!("data connection, {}", apn.words()));
     let Some(at) = modem.at() else { unreachable_way()? };
@@ -68,7 +68,7 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
         settle::prepare_ipv6(run, &card)?;
         settle::raise(run, &card)?;
     }
-    let dialled = dial(run, at, &apn)?;
+    let dialled = dial(run, at, &mut apn)?;
 
     run.session.step("address", "address");
     let settled = settle_down(run, at, &card, dialled);
@@ -85,19 +85,27 @@ fn unreachable_way<T>() -> Result<T> {
 
 /// The profile that is dialled, as the stick has it.
 pub(in crate::online) fn context(at: &mut At<'_>) -> Result<Option<data::Context>> {
-    let all = twice(|| at.run_if_known(&data::contexts()))?.unwrap_or_default();
-    Ok(all.into_iter().find(|context| context.id == CONTEXT))
+    Ok(contexts(at)?.and_then(profile))
+}
+
+fn contexts(at: &mut At<'_>) -> Result<Option<Vec<data::Context>>> {
+    twice(|| at.run_if_known(&data::contexts()))
+}
+
+fn profile(all: Vec<data::Context>) -> Option<data::Context> {
+    all.into_iter().find(|context| context.id == CONTEXT)
 }
 
 /// What puts it back.
 pub(super) fn found(at: &mut At<'_>) -> Result<StickUndo> {
-    let before = context(at)?;
+    let Some(all) = contexts(at)? else { return Ok(StickUndo::Untold { context: CONTEXT }) };
+    let before = profile(all);
     let before = before.as_ref().map(|c| (c.pdp.unwrap_or(PdpType::V4), c.apn.as_str()));
     Ok(StickUndo::context(CONTEXT, before))
 }
 
 /// Dials, with each kind of address and each kind of proof that is left to try.
-pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<Dialled> {
+pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &mut Apn) -> Result<Dialled> {
     let undo = found(at)?;
     let states = run.told(STATE, at.run_if_known(&data::ndis_states()))?.unwrap_or_default();
     // Whatever an earlier program left is ended first: a stick that believes to be connected refuses every dial.
@@ -119,9 +127,13 @@ pub(super) fn dial(run: &mut Run<'_, '_>, at: &mut At<'_>, apn: &Apn) -> Result<
         };
         hang_up(at)?;
         let by_login = error.refusal_of(RefusalFamily::Session).is_none();
-        if !attempts.goes_on(run, &error, by_login) {
+        if attempts.goes_on(run, &error, by_login) {
+            continue;
+        }
+        if !apn.gives_way(run, &error) {
             return Err(error);
         }
+        attempts = Attempts::new(run.wanted, apn);
     }
 }
 
