@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use stickshift::error::Result;
-use stickshift::link::ByteLink;
+use stickshift::link::{Bus, ByteLink};
 use stickshift::online::computer::{
     Card, CardState, Change, Computer, DhcpLease, Network, Owner, Pppd, PppdRuns, PppdState, Route,
 };
@@ -14,21 +14,48 @@ use stickshift::online::record::Usage;
 use stickshift::online::stay::Per;
 use stickshift::online::{Record, Simulated, Weather};
 use stickshift::stick::{Place, Stick};
-use stickshift_emu::computer::VirtualBus;
+use stickshift_emu::computer::{Leads, VirtualBus};
 
 #[derive(Clone)]
-pub(crate) struct VirtualComputer(Arc<Mutex<Simulated>>);
+pub(crate) struct VirtualComputer {
+    simulated: Arc<Mutex<Simulated>>,
+    bus: VirtualBus,
+}
 
 impl VirtualComputer {
     /// One whose interfaces come and go with the sticks of a bus, with `weather` behind them.
     pub(crate) fn beside(bus: &VirtualBus, weather: Weather) -> VirtualComputer {
         let computer = Simulated::new(weather).beside(Box::new(bus.clone()));
-        VirtualComputer(Arc::new(Mutex::new(computer)))
+        VirtualComputer { simulated: Arc::new(Mutex::new(computer)), bus: bus.clone() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Simulated> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.simulated.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Where the virtual stick behind a network card leads to; `None` for every other interface.
+    fn leads(&mut self, card: &Card) -> Result<Option<Leads>> {
+        let has_it = |stick: &Stick| stick.interfaces.iter().any(|i| i.netdev.as_deref() == Some(&card.name));
+        let place = self.bus.sticks()?.into_iter().find(has_it).map(|stick| stick.place);
+        Ok(place.and_then(|place| self.bus.leads(&place)))
+    }
+}
+
+/// How long an operator's lease holds.
+const LEASE: Duration = Duration::from_secs(86_400);
+
+/// What a network card that is the bearer itself hands out.
+fn of_bearer(leads: &Leads) -> Option<DhcpLease> {
+    let given = leads.bearer.as_ref().filter(|_| leads.answers_dhcp)?.ipv4?;
+    Some(DhcpLease {
+        address: Network { address: given.address.into(), prefix: given.prefix },
+        router: Some(given.gateway),
+        dns: given.dns.to_vec(),
+        mtu: None,
+        server: given.gateway,
+        time: LEASE,
+        renew_after: LEASE / 2,
+    })
 }
 
 /// The weather that the fault of the network named `word` makes behind this computer; `false`: it makes none.
@@ -38,6 +65,7 @@ pub(crate) fn fault_strikes(weather: &mut Weather, word: &str) -> bool {
         "no-names" => weather.names = false,
         "names-only" => weather.page = (0, None),
         "mtu-hole" => weather.largest = 1420,
+        "ipv6-only" => (weather.ipv4, weather.advertises, weather.dhcp6) = (false, true, true),
         "mute-dhcp" => weather.dhcp = false,
         // A stick that says so itself is heard before; one that dials alone just carries nothing.
         "denied" | "searching" => weather.addresses = false,
@@ -94,7 +122,13 @@ impl Computer for VirtualComputer {
         again: Option<&DhcpLease>,
         limit: Duration,
     ) -> Result<Option<DhcpLease>> {
-        self.inner().lease(card, again, limit)
+        match self.leads(card)? {
+            Some(leads) if !leads.router => {
+                let is_up = self.inner().card(card)?.is_some_and(|state| state.up);
+                Ok(of_bearer(&leads).filter(|_| is_up))
+            }
+            _ => self.inner().lease(card, again, limit),
+        }
     }
 
     fn await_address(&mut self, card: &Card, v6: bool, limit: Duration) -> Result<Option<Network>> {
@@ -102,7 +136,11 @@ impl Computer for VirtualComputer {
     }
 
     fn probe(&mut self, card: &Card, probe: &Probe) -> Result<Answer> {
-        self.inner().probe(card, probe)
+        // Without a data connection nobody beyond the stick answers, whatever its router has handed out.
+        match self.leads(card)? {
+            Some(Leads { bearer: None, .. }) => Ok(Answer::Silence),
+            _ => self.inner().probe(card, probe),
+        }
     }
 
     fn start_pppd(&mut self, port: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {

@@ -95,13 +95,14 @@ impl VirtualOptions {
         }
         let mut faults = of_each(computer.stick.as_deref())?;
         let (weather, idle) = weather(&faults, sticks.len());
-        let mut played = Vec::new();
+        let (mut played, mut configured) = (Vec::new(), Vec::new());
         for (number, kept) in (1..).zip(sticks) {
             let mut stick = made(&kept.name, kept.seed, faults.remove(&number).as_deref())?;
             kept.go_on(stick.as_mut())?;
             let place: Place = format!("1-{number}").parse().unwrap_or_else(|()| unreachable!("a place"));
             bus.plug(&place, stick);
-            played.push(PlayedStick { place, name: kept.name, seed: kept.seed });
+            played.push(PlayedStick { place: place.clone(), name: kept.name.clone(), seed: kept.seed });
+            configured.extend(kept.configuration.map(|value| (place, value, kept)));
         }
         if let Some(faults) = faults.into_values().next() {
             return Err(Error::new(
@@ -112,6 +113,11 @@ impl VirtualOptions {
         }
         // It was plugged in a minute ago.
         bus.advance(Duration::from_secs(60));
+        for (place, value, kept) in configured {
+            if !bus.configure(&place, value) {
+                return Err(kept.corrupt("it has no such configuration"));
+            }
+        }
         let computer = VirtualComputer::beside(&bus, weather);
         Ok(Played { bus, sticks: played, computer, idle })
     }

@@ -11,6 +11,7 @@ use stickshift::stick::Place;
 use stickshift_emu::computer::VirtualBus;
 use stickshift_emu::device::Device;
 use stickshift_emu::firmware::memory::{Firmware, FirmwareKind, Partition};
+use stickshift_emu::modem::ModemState;
 use stickshift_emu::sticks::huawei::{HuaweiStick, KeptStick};
 use stickshift_emu::sticks::zerocd::ZeroCd;
 
@@ -58,6 +59,12 @@ pub(crate) struct Kept {
     /// The message that switched a stick which is only there to be switched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<usize>,
+    /// The USB configuration, where it is another one than the stick begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration: Option<u8>,
+    /// Its modem, and the SIM in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modem: Option<ModemState>,
     /// What a stick with a flash is left as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flashable: Option<Flashable>,
@@ -127,7 +134,13 @@ pub(crate) fn write(path: &Path, bus: &VirtualBus, sticks: &[PlayedStick]) -> Re
     let sticks = sticks.iter().map(|stick| {
         let flashable = bus.with(&stick.place, |stick: &mut HuaweiStick| flashable(stick.keep()));
         let message = bus.with(&stick.place, |stick: &mut ZeroCd| stick.keep()).flatten();
-        Kept { name: stick.name.clone(), seed: stick.seed, message, flashable }
+        Kept {
+            message,
+            configuration: bus.other_configuration(&stick.place),
+            modem: bus.modem_state(&stick.place),
+            flashable,
+            ..Kept::new(&stick.name, stick.seed)
+        }
     });
     let file = StateFile { version: VERSION, sticks: sticks.collect() };
     let mut text = serde_json::to_vec_pretty(&file).map_err(|e| {
@@ -155,7 +168,7 @@ fn flashable(kept: KeptStick) -> Flashable {
 impl Kept {
     /// A stick as new.
     pub(crate) fn new(name: &str, seed: u64) -> Kept {
-        Kept { name: name.to_owned(), seed, message: None, flashable: None }
+        Kept { name: name.to_owned(), seed, message: None, configuration: None, modem: None, flashable: None }
     }
 
     /// Makes `stick`, which is new and of this name, what it was when it was put away.
@@ -163,12 +176,10 @@ impl Kept {
     /// # Errors
     /// `FileCorrupt` for a state that such a stick has never.
     pub(crate) fn go_on(&self, stick: &mut dyn Device) -> Result<()> {
-        let corrupt = |what: &str| {
-            Err(Error::new(
-                ErrorKind::FileCorrupt,
-                format!("the state of the virtual stick {} is damaged: {what}", self.name),
-            ))
-        };
+        let corrupt = |what: &str| Err(self.corrupt(what));
+        if self.modem.as_ref().is_some_and(|modem| !stick.go_on_with(modem)) {
+            return corrupt("its modem is never like that");
+        }
         let stick: &mut dyn std::any::Any = stick;
         if let Some(stick) = stick.downcast_mut::<ZeroCd>() {
             return match stick.go_on_as(self.message) && self.flashable.is_none() {
@@ -185,6 +196,14 @@ impl Kept {
             }
             Err(what) => corrupt(what),
         }
+    }
+
+    /// The error for a state that such a stick has never.
+    pub(crate) fn corrupt(&self, what: &str) -> Error {
+        Error::new(
+            ErrorKind::FileCorrupt,
+            format!("the state of the virtual stick {} is damaged: {what}", self.name),
+        )
     }
 }
 
@@ -290,9 +309,13 @@ mod tests {
             bad(&text.replacen(from, to, 1), ErrorKind::FileCorrupt);
         }
         bad("{\"stickshift-virtual\":1,\"sticks\":[{\"name\":\"nobody\",\"seed\":1}]}", ErrorKind::Usage);
-        bad(
-            "{\"stickshift-virtual\":1,\"sticks\":[{\"name\":\"k3772\",\"seed\":1,\"message\":7}]}",
-            ErrorKind::FileCorrupt,
-        );
+        for wrong in ["\"message\":7", "\"configuration\":7", "\"modem\":{}"] {
+            bad(
+                &format!(
+                    "{{\"stickshift-virtual\":1,\"sticks\":[{{\"name\":\"k3772\",\"seed\":1,{wrong}}}]}}"
+                ),
+                ErrorKind::FileCorrupt,
+            );
+        }
     }
 }

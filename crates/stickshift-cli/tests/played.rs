@@ -114,6 +114,59 @@ fn ports_of_every_maker_answer() {
     }
 }
 
+/// A fault of the network that a stick meets is met: the end is another one than without it, and what cannot strike is said.
+#[test]
+fn faults_of_the_network_end_as_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    for (stick, way, fault, exit, says) in [
+        ("e3372h-stick", "auto", "no-address", 13, "nobody gives an address"),
+        ("e3372h-stick", "auto", "dhcp-refused", 0, "10.249.198.122/30 (from DHCP)"),
+        ("e3372h-stick", "auto", "dhcp-refused,mute-dhcp", 13, "nobody gives an address"),
+        ("e3372h-stick", "auto", "ipv6-only", 0, "2001:db8:"),
+        ("e3372h-stick", "ppp", "ipv6-only", 0, "2001:db8:"),
+        ("e3372h-stick", "ppp", "no-address", 13, "no-address"),
+        ("e3372h-hilink", "auto", "no-address", 14, "nothing answers"),
+        ("e3372h-hilink", "auto", "auth-refused", 0, "never struck: auth-refused"),
+        ("em7455", "auto", "no-address", 13, "tells no address"),
+        ("mf823", "auto", "no-address", 14, "nothing answers"),
+        ("mf823", "auto", "ipv6-only", 14, "nothing answers"),
+        ("mf823", "auto", "roaming", 14, "nothing answers"),
+    ] {
+        let line = ["online", "up", "--virtual", stick, "--way", way, "--fault", fault];
+        let up = stickshift(folder.path(), &line);
+        assert_eq!(up.status.code(), Some(exit), "{stick} {way} {fault}: {}", out(&up));
+        assert!(out(&up).contains(says), "{stick} {way} {fault}: {}", out(&up));
+    }
+}
+
+/// From one command to the next a virtual stick keeps what a real one keeps while it is plugged in.
+#[test]
+fn a_state_file_keeps_the_configuration_the_sim_the_messages_and_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str, pin: &str, state: &str| {
+        let words = line.split(' ').chain(["--virtual-state", state]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stickshift"));
+        let output = command.args(words).env("STICKSHIFT_PIN", pin).current_dir(folder.path()).output();
+        out(&output.unwrap())
+    };
+    for name in ["d-link-7600", "sony-md400"] {
+        let switched = run(&format!("switch --yes --virtual {name}"), "", name);
+        assert!(switched.contains("switched from"), "{switched}");
+        assert!(!run("list", "", name).contains("CD-ROM"), "{name}");
+    }
+    for (name, number) in [("e3372h-stick-pin", "SM:0"), ("em7455-pin", "1")] {
+        let pin = |pin: &str| run(&format!("pin enter --virtual {name}"), pin, name);
+        pin("0000");
+        let wanted = run("pin status", "", name);
+        assert!(wanted.contains("PIN 2"), "{name}: {wanted}");
+        assert!(!pin("1234").contains("error"), "{name}");
+        let listed = run("sms list", "", name);
+        assert!(listed.contains("Hello"), "{name}: {listed}");
+        run(&format!("sms delete {number} --yes"), "", name);
+        assert!(!run("sms list", "", name).contains("Hello"), "{name}");
+    }
+}
+
 #[test]
 fn drivers_of_the_text_stay() {
     let folder = tempfile::tempdir().unwrap();

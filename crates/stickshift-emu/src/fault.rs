@@ -93,7 +93,7 @@ fault_kinds! {
     Chatty = "chatty",
     /// The SIM is busy for ten seconds after power.
     SlowSim = "slow-sim",
-    /// The network refuses every user name and password over PPP.
+    /// The network refuses every user name and password over PPP and MBIM.
     AuthRefused = "auth-refused",
     /// The web server closes the connection without an answer.
     Reset = "reset",

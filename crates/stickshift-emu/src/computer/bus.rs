@@ -14,10 +14,22 @@ use crate::computer::serial_link::VirtualPort;
 use crate::computer::shared::{Participant, Shared};
 use crate::computer::usb_link::VirtualUsb;
 use crate::computer::virtual_computer::{self, Action, BadPort, ModemManager};
-use crate::device::{Device, Function};
-use crate::modem::Held;
+use crate::device::{Appearance, Device, Function};
+use crate::modem::{Held, ModemState};
+use crate::network::Bearer;
 
 type Reaches = dyn Fn(&Place) -> bool + Send + Sync;
+
+/// Where the network card of a stick leads to at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leads {
+    /// A router in the stick, whose own addresses are handed out.
+    pub router: bool,
+    /// The data connection.
+    pub bearer: Option<Bearer>,
+    /// Whether requests for an address are answered.
+    pub answers_dhcp: bool,
+}
 
 /// A bus of virtual sticks with its own clock. Clones look at the same bus.
 #[derive(Clone)]
@@ -133,6 +145,38 @@ impl VirtualBus {
         computer.settle();
         let now = computer.now();
         computer.device(place)?.held(now)
+    }
+
+    /// Where the network card of the stick at `place` leads to now.
+    pub fn leads(&self, place: &Place) -> Option<Leads> {
+        let mut computer = self.computer.lock();
+        computer.settle();
+        let now = computer.now();
+        let device = computer.device(place)?;
+        let (router, answers_dhcp) = (device.lan().is_some(), device.answers_dhcp());
+        Some(Leads { router, bearer: device.bearer(now), answers_dhcp })
+    }
+
+    /// What of the modem of the stick at `place` another process goes on with.
+    pub fn modem_state(&self, place: &Place) -> Option<ModemState> {
+        self.computer.lock().device(place)?.modem_state()
+    }
+
+    /// The configuration of the stick at `place`, where it is another one than it begins with.
+    pub fn other_configuration(&self, place: &Place) -> Option<u8> {
+        let mut computer = self.computer.lock();
+        let first = computer.appearance(place)?.configurations.first().map_or(0, |c| c.value);
+        computer.configuration(place).ok().filter(|now| *now != first && *now != 0)
+    }
+
+    /// Selects a configuration of the stick at `place`, and lets its drivers bind. `false` where it has no such one.
+    pub fn configure(&self, place: &Place, value: u8) -> bool {
+        let mut computer = self.computer.lock();
+        let has = |appearance: &Appearance| appearance.configurations.iter().any(|c| c.value == value);
+        let done = computer.appearance(place).is_some_and(has) && computer.configure(place, value).is_ok();
+        drop(computer);
+        self.advance(Duration::from_secs(1));
+        done
     }
 
     /// Looks into the stick at `place`, when it is a `D`.

@@ -12,7 +12,7 @@ mod shared;
 mod usb_link;
 mod virtual_computer;
 
-pub use bus::VirtualBus;
+pub use bus::{Leads, VirtualBus};
 pub use faults::ComputerFaults;
 pub use shared::Participant;
 pub use virtual_computer::{Action, BadPort, ModemManager};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use stickshift::link::{ControlSetup, HttpRequest, HttpResponse, Moment};
 use stickshift::stick::UsbId;
 
-use crate::modem::Held;
+use crate::modem::{Held, ModemState};
 use crate::network::Bearer;
 
 /// What a stick shows on the bus between two enumerations.
@@ -233,6 +233,17 @@ pub trait Device: Any + Send {
     fn held(&self, now: Moment) -> Option<Held> {
         let _ = now;
         None
+    }
+
+    /// What of its modem and the SIM in it another process goes on with; `None` for a stick without one.
+    fn modem_state(&self) -> Option<ModemState> {
+        None
+    }
+
+    /// Makes its modem the one that was put away. It is new and has no power yet. `false`: its modem is never like that.
+    fn go_on_with(&mut self, modem: &ModemState) -> bool {
+        let _ = modem;
+        false
     }
 
     /// A request to the stick's web server.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use stickshift::link::Moment;
 
 use crate::modem::families::Families;
@@ -71,7 +72,8 @@ impl Dialled {
 }
 
 /// A profile of the web UI.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DataProfile {
     /// Its number, from 1.
     pub index: u32,

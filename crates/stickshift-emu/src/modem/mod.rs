@@ -6,6 +6,7 @@ mod held;
 pub(crate) mod radio;
 pub(crate) mod sim;
 pub(crate) mod sms;
+mod state;
 pub(crate) mod tpdu;
 pub(crate) mod trouble;
 pub(crate) mod uplink;
@@ -27,6 +28,7 @@ pub use families::Families;
 pub use held::{DataSettings, Held, Kept, Outgoing, RadioSettings, Running, SimCard, StoredMessage};
 pub use sim::SimState;
 pub use sms::{MessageState, Store};
+pub use state::ModemState;
 
 /// A modem, over all its reboots.
 #[derive(Clone, Debug, PartialEq, Eq)]

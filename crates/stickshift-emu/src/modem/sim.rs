@@ -2,8 +2,8 @@
 
 use stickshift::link::Moment;
 
-const PIN_TRIES: u8 = 3;
-const PUK_TRIES: u8 = 10;
+pub(crate) const PIN_TRIES: u8 = 3;
+pub(crate) const PUK_TRIES: u8 = 10;
 
 /// What the SIM wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) struct Sim {
     pin: String,
     puk: String,
     verified: bool,
+    /// It starts next without having lost its power.
+    stays_open: bool,
     awake_at: Moment,
 }
 
@@ -58,6 +60,7 @@ impl Sim {
             pin: "1234".into(),
             puk: "12345678".into(),
             verified: false,
+            stays_open: false,
             awake_at: Moment::ZERO,
         }
     }
@@ -68,7 +71,7 @@ impl Sim {
     }
 
     pub(crate) fn boot(&mut self, awake_at: Moment) {
-        (self.verified, self.awake_at) = (false, awake_at);
+        (self.verified, self.awake_at) = (std::mem::take(&mut self.stays_open), awake_at);
     }
 
     pub(crate) fn state(&self, now: Moment) -> SimState {
@@ -84,6 +87,18 @@ impl Sim {
 
     pub(crate) fn is_ready(&self, now: Moment) -> bool {
         self.state(now) == SimState::Ready
+    }
+
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verified
+    }
+
+    /// Makes it the one that was put away.
+    pub(crate) fn go_on_as(&mut self, enabled: bool, pin: &str, tries: (u8, u8), stays_open: bool) {
+        self.enabled = enabled;
+        pin.clone_into(&mut self.pin);
+        (self.pin_tries, self.puk_tries) = tries;
+        self.stays_open = stays_open;
     }
 
     pub(crate) fn pin(&self) -> &str {
@@ -165,7 +180,7 @@ fn refused(state: SimState) -> Refused {
     }
 }
 
-fn is_pin(text: &str) -> bool {
+pub(crate) fn is_pin(text: &str) -> bool {
     (4..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::modem::tpdu::{self, SmsSubmit};
 
 /// How many messages each store holds.
 pub(crate) const ROOM: usize = 50;
 
 /// Where messages are kept, by the names of 3GPP TS 27.005 section 3.2.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Store {
     /// `SM`: the SIM.
     Sim,
@@ -32,7 +35,8 @@ impl Store {
 }
 
 /// The state of a message, numbered as in `AT+CMGL`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageState {
     /// It came and nobody has read it.
     Unread = 0,
@@ -69,9 +73,9 @@ pub(crate) struct Messages {
     pub(crate) last: Vec<(String, bool)>,
     /// Parts of a long message that is still coming, by number and reference.
     coming: BTreeMap<(String, u16), BTreeMap<u8, String>>,
-    reference: u8,
+    pub(crate) reference: u8,
     parts_sent: u32,
-    next_index: [u16; 2],
+    pub(crate) next_index: [u16; 2],
     /// `AT+CPMS`: the store for reading and deleting, for writing and sending, for what comes.
     pub(crate) chosen: [Store; 3],
 }

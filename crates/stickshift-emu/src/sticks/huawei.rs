@@ -17,7 +17,7 @@ use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::{Identity, subscriber};
 use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
-use crate::modem::{Held, Modem, Way};
+use crate::modem::{Held, Modem, ModemState, Way};
 use crate::network::{Bearer, Quirks};
 use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
@@ -389,13 +389,13 @@ impl HuaweiStick {
         Program::Download { dload: Box::new(DownloadMode::new(options)), interface }
     }
 
-    /// The faults that have a step at which nothing went wrong so far.
+    /// The faults that have not struck: those that have a step at which nothing went wrong so far, and what cannot go wrong in its mode.
     pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
-        self.options
-            .faults
-            .faults()
-            .iter()
-            .filter(|f| f.step.is_some_and(|step| !self.struck.contains(&step)))
+        self.options.faults.faults().iter().filter(|f| match f.step {
+            Some(step) => !self.struck.contains(&step),
+            // A router proves no user here.
+            None => f.kind == FaultKind::AuthRefused && matches!(self.running, Program::Hilink),
+        })
     }
 
     /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.
@@ -548,6 +548,14 @@ impl Device for HuaweiStick {
     fn held(&self, now: Moment) -> Option<Held> {
         let logins_refused = self.logins_refused + self.server.logins_refused();
         Some(Held { logins_refused, ..self.modem.held(now, self.has_modem()) })
+    }
+
+    fn modem_state(&self) -> Option<ModemState> {
+        Some(self.modem.state(self.powered))
+    }
+
+    fn go_on_with(&mut self, modem: &ModemState) -> bool {
+        self.modem.go_on_with(modem)
     }
 
     fn lan(&self) -> Option<[u8; 4]> {

@@ -12,7 +12,7 @@ use crate::identity::{Dialect, Identity, subscriber};
 use crate::mbim::{GET_ENCAPSULATED as GET, HostMessage, LONGEST, MbimFunction, SEND_ENCAPSULATED as SEND};
 use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
-use crate::modem::{Held, Modem, Way};
+use crate::modem::{Held, Modem, ModemState, Way};
 use crate::network::{Bearer, Quirks};
 use crate::sticks::appearances;
 
@@ -286,6 +286,14 @@ impl Device for MbimStick {
     fn packet_in(&mut self, now: Moment) -> Option<Vec<u8>> {
         self.tick(now);
         self.uplink.receive(&self.modem, Way::Mbim)
+    }
+
+    fn modem_state(&self) -> Option<ModemState> {
+        Some(self.modem.state(self.on_bus || self.coming.is_some()))
+    }
+
+    fn go_on_with(&mut self, modem: &ModemState) -> bool {
+        self.modem.go_on_with(modem)
     }
 
     fn held(&self, now: Moment) -> Option<Held> {

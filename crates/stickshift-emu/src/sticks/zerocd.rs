@@ -20,7 +20,7 @@ use crate::identity::Identity;
 use crate::mbim::{GET_ENCAPSULATED, MbimFunction, SEND_ENCAPSULATED};
 use crate::modem::trouble::Trouble;
 use crate::modem::uplink::Uplink;
-use crate::modem::{Held, Modem, Way};
+use crate::modem::{Held, Modem, ModemState, Way};
 use crate::network::{Bearer, Quirks};
 use crate::sticks::scsi_cdrom::{DriveKind, Drives};
 
@@ -462,6 +462,14 @@ impl Device for ZeroCd {
 
     fn held(&self, now: Moment) -> Option<Held> {
         Some(self.modem.held(now, !self.ports.is_empty()))
+    }
+
+    fn modem_state(&self) -> Option<ModemState> {
+        Some(self.modem.state(self.shows != Shows::Nothing || !self.coming.is_empty()))
+    }
+
+    fn go_on_with(&mut self, modem: &ModemState) -> bool {
+        self.modem.go_on_with(modem)
     }
 
     fn configured(&mut self, now: Moment, value: u8) {

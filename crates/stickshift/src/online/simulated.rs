@@ -26,6 +26,8 @@ pub struct Weather {
     pub dhcp: bool,
     /// How long a lease of it holds.
     pub lease: Duration,
+    /// PPP agrees on IPv4.
+    pub ipv4: bool,
     /// Routers advertise IPv6.
     pub advertises: bool,
     /// The network translates from IPv6 to IPv4.
@@ -63,6 +65,7 @@ impl Default for Weather {
         Weather {
             dhcp: true,
             lease: Duration::from_secs(86_400),
+            ipv4: true,
             advertises: false,
             nat64: true,
             dhcp6: false,

@@ -1,5 +1,5 @@
-//! What of a stick outlives the process that plays it: its flash, its mode and its ports. SIM, messages and radio are as new each time, and
-//! what a program had half received is lost.
+//! What of a stick outlives the process that plays it besides its modem ([`ModemState`](crate::modem::ModemState)): its flash, its mode and its
+//! ports. What a program had half received is lost.
 
 use std::collections::BTreeMap;
 

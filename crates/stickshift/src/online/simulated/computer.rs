@@ -261,7 +261,7 @@ impl Computer for Simulated {
     fn start_pppd(&mut self, _: &dyn ByteLink, pppd: &Pppd) -> Result<PppdRuns> {
         self.started += 1;
         let runs = PppdRuns { pid: 4710 + self.started, started: 1 };
-        let without_v4 = pppd.options.iter().any(|option| option == "noip");
+        let without_v4 = !self.weather.ipv4 || pppd.options.iter().any(|option| option == "noip");
         let program = Program { place: pppd.name.parse().ok(), without_v4, card: None, link: None };
         self.programs.insert(runs.pid, program);
         Ok(runs)

@@ -51,7 +51,8 @@ pub(super) fn up(run: &mut Run<'_, '_>, access: &mut Access<'_>) -> Result<Beare
     run.session.step("address", "PPP by the system's pppd");
     run.computer.leave_to_pppd(port, &runs)?;
     let (card, mut addresses) = agree(run, &runs)?;
-    if matches!(run.wanted.ip, Some(PdpType::V6 | PdpType::V4V6)) && !addresses.have(true) {
+    let wants_v6 = matches!(run.wanted.ip, Some(PdpType::V6 | PdpType::V4V6)) || !addresses.have(false);
+    if wants_v6 && !addresses.have(true) {
         // PPP agrees on the address of the link alone; the network's router advertises the other.
         addresses.own.retain(|own| own.address.is_ipv4());
         settle::by_ipv6(run, &card, &mut addresses)?;
