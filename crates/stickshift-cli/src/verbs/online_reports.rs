@@ -37,7 +37,12 @@ impl Report for Connected {
             }
             None => writeln!(out, "route         own table {}, no default route", c.table)?,
         }
-        writeln!(out, "largest packet {}", c.mtu)?;
+        match c.passes {
+            Some(passes) => {
+                writeln!(out, "largest packet {passes} of the {} that {} takes", c.mtu, c.interface)?
+            }
+            None => writeln!(out, "largest packet {}", c.mtu)?,
+        }
         writeln!(out, "answers       {}", c.reaches.join(", "))?;
         c.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"))
     }

@@ -85,6 +85,8 @@ pub struct Connection {
     pub table: u32,
     /// Largest packet.
     pub mtu: u32,
+    /// The largest that was seen to pass, where it is less than the interface takes and the owner or another program set that.
+    pub passes: Option<u16>,
     /// Its lease, for whoever has to renew it.
     #[serde(skip)]
     pub lease: Option<computer::DhcpLease>,

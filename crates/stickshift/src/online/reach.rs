@@ -223,8 +223,13 @@ pub(super) const SIZES: [u16; 3] = [1500, 1460, 1420];
 ///
 /// # Errors
 /// What the computer reports.
-pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], is_set: bool) -> Result<()> {
-    let Some(state) = run.computer.card(card)? else { return Ok(()) };
+pub(super) fn fit_mtu(
+    run: &mut Run<'_, '_>,
+    card: &Card,
+    dns: &[IpAddr],
+    is_set: bool,
+) -> Result<Option<u16>> {
+    let Some(state) = run.computer.card(card)? else { return Ok(None) };
     // Only somebody who answers echoes at all can show it.
     let mut to = None;
     for server in dns.iter().filter(|s| s.is_ipv4()) {
@@ -234,8 +239,8 @@ pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], is_set
             break;
         }
     }
-    let Some(to) = to else { return Ok(()) };
-    let Ok(whole) = u16::try_from(state.mtu) else { return Ok(()) };
+    let Some(to) = to else { return Ok(None) };
+    let Ok(whole) = u16::try_from(state.mtu) else { return Ok(None) };
     for bytes in [whole].into_iter().chain(SIZES.into_iter().filter(|bytes| *bytes < whole)) {
         // Twice: one packet may be lost by chance.
         for _ in 0..2 {
@@ -248,12 +253,12 @@ pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], is_set
                         "mtu",
                         format!("{lost}, and those of {bytes} do: set the mtu of {card} to that"),
                     );
-                } else {
-                    run.session.warn("mtu", lost);
-                    run.change(Change::Mtu { card: card.clone(), mtu: bytes.into() })?;
+                    return Ok(Some(bytes));
                 }
+                run.session.warn("mtu", lost);
+                run.change(Change::Mtu { card: card.clone(), mtu: bytes.into() })?;
             }
-            return Ok(());
+            return Ok(None);
         }
     }
     let least = SIZES[SIZES.len() - 1].min(whole);
@@ -262,7 +267,7 @@ pub(super) fn fit_mtu(run: &mut Run<'_, '_>, card: &Card, dns: &[IpAddr], is_set
          stay away, a smaller mtu helps"
     );
     run.session.note("mtu", text);
-    Ok(())
+    Ok(None)
 }
 
 /// The error where the connection stands and nothing answers by address.

@@ -117,14 +117,19 @@ fn steps(run: &mut Run<'_, '_>, way: Way, access: &mut Access<'_>) -> Result<Con
         Some(words) => Some(words.clone()),
         None => reach::first_answer(run, card, &servers)?,
     };
-    reach::fit_mtu(run, card, &servers, run.wanted.mtu.is_some() || addresses.foreign)?;
+    let passes = reach::fit_mtu(run, card, &servers, run.wanted.mtu.is_some() || addresses.foreign)?;
     let reached = reach::check(run, card, &servers, answered)?;
-    let connection = connection(run, bearer, reached.words)?;
+    let connection = connection(run, bearer, reached.words, passes)?;
     run.computer.keep(&run.record)?;
     Ok(connection)
 }
 
-fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Result<Connection> {
+fn connection(
+    run: &mut Run<'_, '_>,
+    bearer: Bearer,
+    reaches: Vec<String>,
+    passes: Option<u16>,
+) -> Result<Connection> {
     let Bearer { way, card, apn, registered, addresses, metric, .. } = bearer;
     let mtu = run.computer.card(&card)?.map_or(1500, |state| state.mtu);
     let advertised = addresses.from.contains(&settle::BY_ADVERTISEMENT);
@@ -147,6 +152,7 @@ fn connection(run: &mut Run<'_, '_>, bearer: Bearer, reaches: Vec<String>) -> Re
         metric,
         table: table_of(run.place().as_str()),
         mtu,
+        passes,
         lease: addresses.lease,
         reaches,
         changed,
@@ -204,6 +210,7 @@ fn still_online(
         metric: computer.default_routes()?.iter().find(|r| r.card == *card).map(|r| r.metric),
         table: table_of(stick.place.as_str()),
         mtu: state.mtu,
+        passes: None,
         lease: None,
         reaches: vec![reached],
         changed: on_stick_now(earlier),
