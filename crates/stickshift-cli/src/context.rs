@@ -115,6 +115,12 @@ impl Context {
         let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
         let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
+            if let Some(usual) = self.usual().filter(|usual| wanted.is_none() && !select::names(stick, usual))
+                && !bus.sticks()?.iter().any(|other| select::names(other, usual))
+            {
+                let what = "the stick that the settings name is not plugged in: the one at";
+                self.output.warn("another-stick", format!("{what} {} is taken", stick.place));
+            }
             self.output.stick_is(stick.mode, !is_huawei_design(stick.id.vendor));
             let what = format!("the stick at {} ({}), {}", stick.place, stick.id, stick.mode_words());
             self.found_out("stick", what);
@@ -157,10 +163,14 @@ impl Context {
         wanted.is_some() || self.stick_word.is_some()
     }
 
+    /// The stick that the settings name.
+    fn usual(&self) -> Option<&str> {
+        self.config.as_ref().ok().and_then(|config| config.stick.as_deref())
+    }
+
     /// Which of several sticks that fit: the one of the settings, else the one that is chosen on the terminal.
     fn choose(&self, fits: &[Stick], wanted: Option<&str>) -> Result<Option<usize>> {
-        let usual = self.config.as_ref().ok().and_then(|config| config.stick.as_deref());
-        if let Some(usual) = usual.filter(|_| wanted.is_none()) {
+        if let Some(usual) = self.usual().filter(|_| wanted.is_none()) {
             let named: Vec<usize> = (0..fits.len()).filter(|i| select::names(&fits[*i], usual)).collect();
             if let [one] = named[..] {
                 return Ok(Some(one));

@@ -71,6 +71,32 @@ fn doctor_shows_the_rules_and_names_the_line_that_is_none() {
 }
 
 #[test]
+fn what_is_wrong_with_the_settings_is_told_once() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), SYSTEM, "[[stick]]\nid = \"12d1:1f01\"\nto = \"sereal\"\n");
+    for verb in ["up", "apn"] {
+        let refused = stickshift(root.path(), &["online", verb, "--virtual", "e3372h-stick"]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!((refused.status.code(), told.matches("sereal").count()), (Some(2), 1), "{verb}: {told}");
+    }
+}
+
+#[test]
+fn another_stick_than_that_of_the_settings_is_not_taken_in_silence() {
+    let root = tempfile::tempdir().unwrap();
+    let warned = |sticks: &str, more: &[&str]| {
+        let words = [&["identify", "--virtual", sticks], more].concat();
+        let run = stickshift(root.path(), &words);
+        assert!(run.status.success(), "{run:?}");
+        String::from_utf8_lossy(&run.stderr).contains("the settings name is not plugged in")
+    };
+    write(root.path(), USER, "stick = \"1-2\"\n");
+    assert!(warned("k3772-modem", &[]));
+    assert!(!warned("k3772-modem", &["--stick", "1-1"]), "it was asked for");
+    assert!(!warned("k3772-modem,e3372s", &[]));
+}
+
+#[test]
 fn a_user_chooses_a_stick_and_a_form() {
     let root = tempfile::tempdir().unwrap();
     let several = ["identify", "--virtual", "k3772-modem,e3372s"];

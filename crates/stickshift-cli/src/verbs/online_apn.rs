@@ -28,6 +28,8 @@ pub(crate) struct ApnArgs {
 pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
     args.way_in.port.stick = args.word.or(args.way_in.port.stick);
     context.output.outcome_is(Outcome::Untouched);
+    // As `up`, which takes another access point than the one in there for no answer.
+    let config = context.config.as_ref().map_err(config::again)?;
     let is_on_bus = args.way_in.web.url.is_none() && args.way_in.port.port.is_none();
     if is_on_bus {
         let stick = context.stick(&mut *context.bus()?, args.way_in.port.stick.as_deref())?;
@@ -39,7 +41,6 @@ pub(crate) fn run(context: &Context, mut args: ApnArgs) -> Result<()> {
     }
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
-    let config = context.config.as_ref().map_err(config::again)?;
     let mut apn = online::suggested(&mut modem)?;
     // A stick that dials by its own page keeps the profile of that.
     if let Some(usual) = config.apn.as_ref().filter(|_| modem.web().is_none()) {
