@@ -87,6 +87,7 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             real("sudo stickshift setup udev", "access to sticks without root"),
             alone("stickshift setup udev --print", "look at the file first"),
+            real("sudo stickshift setup udev --remove", "take it away again, unless you changed it"),
             real("sudo stickshift setup systemd", "switch sticks whenever they are plugged in"),
             alone("stickshift setup openwrt --ids 12d1:1526 --apn internet", "what a router needs"),
             alone("stickshift setup completions bash", "completions; put them where your shell looks"),

@@ -191,10 +191,10 @@ impl Write for OutputFile {
     }
 }
 
-/// Writes `bytes` to what `-o` names.
+/// Refuses what would be read or written for ever, or not at all: a pipe has no end, and a link to /dev/null is how a rule is switched off.
 ///
 /// # Errors
-/// Refuses what would be read or written for ever, or not at all: a pipe has no end, and a link to /dev/null is how a rule is switched off.
+/// `FileUnwritable`.
 pub(crate) fn refuse_irregular(path: &Path) -> Result<()> {
     if !path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return Ok(());
@@ -205,6 +205,36 @@ pub(crate) fn refuse_irregular(path: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::FileUnwritable, what).because(cause).detail(next))
 }
 
+/// Refuses a file below `root` that a link on the way takes elsewhere: the folder of a package or of an image is to be changed, not this system.
+///
+/// # Errors
+/// `FileUnwritable`.
+pub(crate) fn refuse_outside(root: &Path, file: &Path) -> Result<()> {
+    let nearest = file.ancestors().skip(1).find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    let (Some((folder, leads_to)), Ok(root)) = (nearest, root.canonicalize()) else { return Ok(()) };
+    if leads_to.starts_with(&root) {
+        return Ok(());
+    }
+    let what = format!("{} leads out of {}", folder.display(), root.display());
+    let cause = io::Error::other(format!("a link on the way leads to {}", leads_to.display()));
+    let next = Detail::NextStep("put a folder in the place of the link, or a link that stays inside");
+    Err(Error::new(ErrorKind::FileUnwritable, what).because(cause).detail(next))
+}
+
+/// Makes a folder, and those above it.
+///
+/// # Errors
+/// `FileUnwritable`.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+            .because(e)
+    })
+}
+
+/// Writes `bytes` to what `-o` names.
+///
+/// # Errors
 /// As [`OutputFile::create`].
 pub(crate) fn write(path: &Path, bytes: &[u8], force: bool, inputs: &[&Path]) -> Result<()> {
     let mut file = OutputFile::create(path, force, inputs)?;
@@ -272,6 +302,10 @@ impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+pub(crate) fn unremovable(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::FileUnwritable, format!("cannot remove {}", path.display())).because(error)
 }
 
 pub(crate) fn unwritable(path: &Path, error: io::Error) -> Error {

@@ -131,7 +131,7 @@ command=$1 what=$2
 [ "$command" != "$FAILS" ] || exit 1
 echo "$*" >>commands
 case "$command" in
-	show) echo "firewall.@zone[1].name='wan'" ;;
+	show) echo "firewall.@zone[1].name='wan'"; echo "firewall.@zone[1].network='wan' 'wwan'" ;;
 	get) cat "uci/$what" 2>/dev/null ;;
 	set) printf '%s' "${what#*=}" >"uci/${what%%=*}" ;;
 	delete) rm "uci/$what" ;;
@@ -141,6 +141,12 @@ esac
 /// Runs the setup.sh below `root` on a router of its own, whose uci fails at `fails`.
 #[cfg(unix)]
 fn run_script(folder: &Path, fails: &str) -> Output {
+    on_router(folder, &["root/etc/stickshift/setup.sh"], fails)
+}
+
+/// Runs the shell on a router of its own.
+#[cfg(unix)]
+fn on_router(folder: &Path, words: &[&str], fails: &str) -> Output {
     use std::os::unix::fs::PermissionsExt;
 
     let uci = folder.join("bin/uci");
@@ -150,8 +156,61 @@ fn run_script(folder: &Path, fails: &str) -> Output {
     fs::set_permissions(&uci, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", uci.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("sh");
-    command.arg("root/etc/stickshift/setup.sh").current_dir(folder).env("PATH", path).env("FAILS", fails);
+    command.args(words).current_dir(folder).env("PATH", path).env("FAILS", fails);
     command.output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn set_up_for_a_router_is_taken_back_but_for_what_the_owner_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = |more: &[&str]| {
+        let words = [&["setup", "openwrt", "--ids", "12d1:1526", "--out", "root"], more].concat();
+        let run = stickshift(folder.path(), &words);
+        (run.status.code(), text(&run.stdout) + &text(&run.stderr))
+    };
+    let (code, said) = setup(&[]);
+    assert!(
+        code == Some(0) && said.contains("# undo, on the router:\nrm /etc/stickshift/setup.sh "),
+        "{said}"
+    );
+    assert!(run_script(folder.path(), "").status.success());
+    let table = folder.path().join("root/etc/stickshift/usb-mode-wwan.json");
+    let mut changed = fs::read_to_string(&table).unwrap();
+    changed.push('\n');
+    fs::write(&table, &changed).unwrap();
+    let (code, said) = setup(&["--remove"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("removed root/etc/hotplug.d/tty/30-stickshift-wwan\n"), "{said}");
+    assert!(said.contains("left root/etc/stickshift/usb-mode-wwan.json: it differs"), "{said}");
+    assert_eq!(fs::read_to_string(&table).unwrap(), changed);
+    let forget = said.split_once("next: on the router: ").unwrap().1.lines().next().unwrap();
+    assert!(folder.path().join("uci/network.wwan.stickshift").exists());
+    let run = on_router(folder.path(), &["-c", forget], "");
+    let commands = fs::read_to_string(folder.path().join("commands")).unwrap();
+    let last = "delete network.wwan\ncommit network\nshow firewall\ndel_list firewall.@zone[1].network=wwan\ncommit firewall\n";
+    assert!(commands.ends_with(last), "{commands}{}", text(&run.stderr));
+    fs::remove_file(&table).unwrap();
+    let (code, said) = setup(&["--remove"]);
+    assert!(code == Some(0) && said.contains("nothing to remove"), "{said}");
+}
+
+#[test]
+fn hooks_of_builds_that_had_one_stick_go_with_their_interface() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = folder.path().join("root/etc/hotplug.d/tty/30-stickshift");
+    let table = folder.path().join("root/etc/stickshift/usb-mode.json");
+    for (interface, stays) in [("lte", true), ("wwan", false)] {
+        for file in [&hook, &table] {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, format!("# ttyUSB0 is there: the stick is ready.\nifup {interface}\n")).unwrap();
+        }
+        let words = ["setup", "openwrt", "--ids", "12d1:1526", "--out", "root", "--force"];
+        let run = stickshift(folder.path(), &words);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        assert_eq!((hook.exists(), table.exists()), (stays, stays), "{interface}");
+        assert_eq!(text(&run.stdout).contains("tty/30-stickshift\n"), !stays);
+    }
 }
 
 #[cfg(unix)]

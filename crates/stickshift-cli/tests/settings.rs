@@ -158,6 +158,99 @@ fn set_up_writes_regular_files_only() {
     }
 }
 
+#[test]
+fn set_up_below_a_folder_speaks_of_that_folder_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    for what in [&["udev"][..], &["systemd"], &["networkmanager"], &["networkd"], &["netifd"]] {
+        let run = |more: &[&str]| {
+            let words = [&["setup"], what, &["--root", root], more].concat();
+            let run = stickshift(folder.path(), &words);
+            (run.status.code(), String::from_utf8([run.stdout, run.stderr].concat()).unwrap())
+        };
+        let (code, said) = run(&[]);
+        let lines: Vec<&str> = said.lines().collect();
+        let [wrote, next, undo] = lines[..] else { panic!("{said}") };
+        let file = wrote.strip_prefix("wrote ").unwrap();
+        assert_eq!(undo, format!("undo: rm {file}"));
+        assert!(code == Some(0) && next.starts_with("next: nothing on this computer"), "{said}");
+        // The owner's change stays.
+        let text = fs::read(file).unwrap();
+        fs::write(file, "the owner's").unwrap();
+        let (code, said) = run(&["--remove"]);
+        assert!(code == Some(1) && said.contains(&format!("left {file}: it differs")), "{said}");
+        fs::write(file, text).unwrap();
+        assert_eq!(run(&["--remove"]), (Some(0), format!("removed {file}\n")));
+        assert_eq!(run(&["--remove"]), (Some(0), format!("nothing to remove: {file} is not there\n")));
+    }
+    let wants = folder.path().join("etc/systemd/system/multi-user.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    fs::write(wants.join("stickshift-online@1-1.2.service"), "").unwrap();
+    for (unit, is_enabled) in [(&["--online"][..], true), (&[], false)] {
+        let words = [&["setup", "systemd", "--root", root], unit].concat();
+        assert!(stickshift(folder.path(), &words).status.success());
+        let run = stickshift(folder.path(), &[&words[..], &["--remove"]].concat());
+        let said = String::from_utf8_lossy(&run.stdout).into_owned();
+        assert_eq!(
+            said.contains("systemctl disable --now stickshift-online@1-1.2.service"),
+            is_enabled,
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn manual_pages_are_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let man1 = folder.path().join("man1");
+    let pages = man1.to_str().unwrap();
+    let run = |more: &[&str]| {
+        let run = stickshift(folder.path(), &[&["setup", "man", "--dir", pages], more].concat());
+        (run.status.code(), String::from_utf8([run.stdout, run.stderr].concat()).unwrap())
+    };
+    let (_, said) = run(&[]);
+    assert!(said.ends_with(&format!("undo: stickshift setup man --dir {pages} --remove\n")), "{said}");
+    let changed = man1.join("stickshift.1");
+    fs::write(&changed, "mine").unwrap();
+    fs::write(man1.join("other.1"), "other").unwrap();
+    let (code, said) = run(&["--remove"]);
+    assert!(code == Some(1) && said.contains(&format!("left {}: it differs", changed.display())), "{said}");
+    assert_eq!(fs::read_dir(&man1).unwrap().count(), 2, "{said}");
+}
+
+/// A link in an image of a system would lead into the running one.
+#[cfg(unix)]
+#[test]
+fn set_up_below_a_folder_goes_through_no_link_out_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, outside) = (folder.path().join("image"), folder.path().join("outside"));
+    let inside = image.join("usr/inside");
+    for folder in [&inside, &outside] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let image_name = image.to_str().unwrap();
+    let lines = [
+        vec!["setup", "udev", "--root", image_name],
+        vec!["setup", "udev", "--root", image_name, "--remove"],
+        vec!["setup", "openwrt", "--ids", "12d1:1526", "--out", image_name],
+        vec!["setup", "openwrt", "--ids", "12d1:1526", "--out", image_name, "--remove"],
+    ];
+    let etc = image.join("etc");
+    std::os::unix::fs::symlink(&outside, &etc).unwrap();
+    for words in &lines {
+        let run = stickshift(folder.path(), words);
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(!run.status.success() && said.contains("leads out of"), "{words:?}: {said}");
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    fs::remove_file(&etc).unwrap();
+    std::os::unix::fs::symlink("usr/inside", &etc).unwrap();
+    for words in &lines {
+        let run = stickshift(folder.path(), words);
+        assert!(run.status.success(), "{words:?}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
 /// What is in the way of the last file is found before the first one is written.
 #[cfg(unix)]
 #[test]

@@ -56,6 +56,7 @@ pub(crate) mod serve;
 #[cfg(feature = "web")]
 mod serve_stopped;
 pub(crate) mod setup;
+mod setup_files;
 mod setup_online;
 #[cfg(feature = "desktop")]
 mod setup_serve;

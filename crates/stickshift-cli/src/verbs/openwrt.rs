@@ -17,6 +17,7 @@ use crate::files;
 use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
+use crate::verbs::setup_files::Removed;
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
 
@@ -49,6 +50,10 @@ pub(crate) struct OpenwrtArgs {
     /// Write the files below DIR instead of printing them; copy them to the router's root
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Take those files below DIR away again, but for those that were changed; with the options they were written with
+    #[arg(long, requires = "out")]
+    remove: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -156,56 +161,91 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         };
         recipe.files.extend(PROTOCOL.map(file));
     }
-    let mut removed = Vec::new();
-    if let Some(folder) = &args.out {
-        removed = stale(folder, &recipe, &wishes.interface);
-        let place_of = |file: &RouterFile| folder.join(file.path.trim_start_matches('/'));
-        // A package that has it brought the same.
-        let is_there =
-            |file: &RouterFile, path: &Path| fs::read(path).ok().as_deref() == Some(file.text.as_bytes());
-        // What is in the way is found before the first one is changed.
-        for path in &removed {
-            files::check_free(path, context.global.force)?;
-        }
-        for file in &recipe.files {
-            let path = place_of(file);
-            files::refuse_irregular(&path)?;
-            if path.exists() && !is_there(file, &path) {
-                files::check_free(&path, context.global.force)?;
-            }
-        }
-        for path in &removed {
-            fs::remove_file(path).map_err(|e| {
-                let what = format!("cannot remove {}, which belongs to another stick", path.display());
-                Error::new(ErrorKind::FileUnwritable, what).because(e)
-            })?;
-        }
-        for file in &recipe.files {
-            let path = place_of(file);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(|e| {
-                    Error::new(
-                        ErrorKind::FileUnwritable,
-                        format!("cannot make the folder {}", parent.display()),
-                    )
-                    .because(e)
-                })?;
-            }
-            if !is_there(file, &path) {
-                files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
-            }
-            make_executable(&path, file.executable)?;
+    if let (Some(folder), true) = (&args.out, args.remove) {
+        return remove(context, folder, &recipe, &wishes.interface);
+    }
+    let removed = match &args.out {
+        Some(folder) => write(context, folder, &recipe, &wishes.interface)?,
+        None => Vec::new(),
+    };
+    context.output.finish(&RecipeReport::of(&recipe, dialler, &wishes.interface, args.out, removed));
+    Ok(())
+}
+
+/// Writes the files below `folder`, and removes those of an earlier recipe, which it returns.
+fn write(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) -> Result<Vec<PathBuf>> {
+    let removed = stale(folder, recipe, interface);
+    // A package that has it brought the same.
+    let is_there =
+        |file: &RouterFile, path: &Path| fs::read(path).ok().as_deref() == Some(file.text.as_bytes());
+    // What is in the way is found before the first one is changed.
+    for path in &removed {
+        files::refuse_outside(folder, path)?;
+        files::check_free(path, context.global.force)?;
+    }
+    for file in &recipe.files {
+        let path = place_of(folder, file);
+        files::refuse_outside(folder, &path)?;
+        files::refuse_irregular(&path)?;
+        if path.exists() && !is_there(file, &path) {
+            files::check_free(&path, context.global.force)?;
         }
     }
-    context.output.finish(&RecipeReport::of(&recipe, dialler, args.out, removed));
-    Ok(())
+    for path in &removed {
+        fs::remove_file(path).map_err(|e| files::unremovable(path, e))?;
+    }
+    for file in &recipe.files {
+        let path = place_of(folder, file);
+        if let Some(parent) = path.parent() {
+            files::make_folder(parent)?;
+        }
+        if !is_there(file, &path) {
+            files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
+        }
+        make_executable(&path, file.executable)?;
+    }
+    Ok(removed)
+}
+
+fn place_of(folder: &Path, file: &RouterFile) -> PathBuf {
+    folder.join(file.path.trim_start_matches('/'))
+}
+
+/// Takes away what [`write`] wrote.
+fn remove(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) -> Result<()> {
+    let mut removed = Removed::default();
+    for path in stale(folder, recipe, interface) {
+        removed.leave(path, "it is of another run for this interface, with other options".to_owned());
+    }
+    for file in recipe.files.iter().filter(|file| is_of_interface(file)) {
+        removed.remove(folder, place_of(folder, file), file.text.as_bytes())?;
+    }
+    if removed.is_something() {
+        removed.then = Some(format!("on the router: {}", openwrt::forget(interface)));
+    }
+    removed.finish(context)
+}
+
+/// Whether the file is of one interface. The protocol's are of all that stickshift dials, and often of its package.
+fn is_of_interface(file: &RouterFile) -> bool {
+    PROTOCOL.iter().all(|(path, ..)| file.path != *path)
 }
 
 /// Files of an earlier recipe for this interface that this one lacks: they would bring it up by another stick's port, or switch another stick.
 fn stale(folder: &Path, recipe: &Recipe, interface: &str) -> Vec<PathBuf> {
     let ours = |path: &str| recipe.files.iter().any(|file| file.path == path);
     let paths = openwrt::files_of(interface).into_iter().filter(|path| !ours(path));
-    paths.map(|path| folder.join(path.trim_start_matches('/'))).filter(|path| path.is_file()).collect()
+    let at = |path: &str| folder.join(path.trim_start_matches('/'));
+    let mut stale: Vec<PathBuf> = paths.map(|path| at(&path)).filter(|path| path.is_file()).collect();
+    // Those of builds that had one stick, where it was this interface's.
+    let ifup = format!("ifup {interface}\n");
+    let names_it = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.ends_with(&ifup));
+    let earlier = openwrt::FILES_OF_ONE_STICK.map(at).into_iter().filter(|path| path.is_file());
+    let earlier: Vec<PathBuf> = earlier.collect();
+    if earlier.iter().any(names_it) {
+        stale.extend(earlier);
+    }
+    stale
 }
 
 /// How the stick is switched, and how many other profiles have its ids: by what it says of itself, else what usbmode would take of them; when
@@ -275,6 +315,8 @@ struct RecipeReport {
     package_manager: Option<&'static str>,
     /// The command by which the network takes the settings up.
     then: &'static str,
+    /// How files and settings are taken back, where files were written.
+    undo: Option<String>,
 }
 
 /// The package manager of the router that this is.
@@ -291,9 +333,13 @@ impl RecipeReport {
     fn of(
         recipe: &Recipe,
         dialler: Dialler,
+        interface: &str,
         written_below: Option<PathBuf>,
         removed: Vec<PathBuf>,
     ) -> RecipeReport {
+        let ours = recipe.files.iter().filter(|file| is_of_interface(file));
+        let paths: Vec<&str> = ours.map(|file| file.path.as_str()).collect();
+        let undo = format!("rm {}; {}", paths.join(" "), openwrt::forget(interface));
         RecipeReport {
             data: recipe.data.code(),
             packages: recipe.packages.clone(),
@@ -303,6 +349,7 @@ impl RecipeReport {
                 .map(|f| FileReport { path: f.path.clone(), text: f.text.clone() })
                 .collect(),
             notes: recipe.notes.clone(),
+            undo: written_below.as_ref().map(|_| undo),
             written_below,
             removed,
             package_manager: package_manager(&overlays::root()),
@@ -365,6 +412,9 @@ impl Report for RecipeReport {
                 }
             }
         }
+        if let Some(undo) = &self.undo {
+            writeln!(out, "# undo, on the router:\n{undo}")?;
+        }
         writeln!(out)?;
         for note in &self.notes {
             writeln!(out, "# note: {note}")?;
@@ -380,6 +430,7 @@ impl Report for RecipeReport {
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<RecipeReport>("setup openwrt");
+    shapes.result::<Removed>("setup openwrt");
 }
 
 #[cfg(test)]

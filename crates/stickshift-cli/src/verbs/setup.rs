@@ -1,28 +1,32 @@
 //! `stickshift setup`: installs system files.
 
-use std::fs;
+#[cfg(any(feature = "completions", feature = "man"))]
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+#[cfg(feature = "desktop")]
+use std::path::Path;
+#[cfg(feature = "man")]
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use stickshift::error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "completions")]
 use crate::completion;
 use crate::context::Context;
-use crate::files;
 #[cfg(feature = "man")]
 use crate::manual;
+#[cfg(any(feature = "completions", feature = "man"))]
 use crate::output::Report;
-use crate::overlays;
+#[cfg(feature = "desktop")]
+use crate::verbs::setup_files::write;
+use crate::verbs::setup_files::{self, WhereTo, write_as};
 use crate::verbs::{openwrt, setup_online};
 #[cfg(feature = "desktop")]
 use crate::verbs::{setup_serve, setup_systemd, setup_udev};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 ///
-/// Each says which file it wrote, what to do next, and how to take it back ("undo").
+/// Each says which file it wrote, what to do next, and how to take it back ("undo"). --remove takes away what was written and not changed since.
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]
@@ -61,6 +65,10 @@ enum What {
         /// Write all pages below DIR
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
+
+        /// Take them away again, but for those that were changed
+        #[arg(long, requires = "dir")]
+        remove: bool,
     },
     /// Packages, network settings and hotplug hooks for an OpenWrt router
     Openwrt(openwrt::OpenwrtArgs),
@@ -136,33 +144,6 @@ fn interface_name(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err("not the name of a network interface".to_owned()) }
 }
 
-#[derive(Args, Debug)]
-struct WhereTo {
-    /// Print the file instead of writing it
-    #[arg(long)]
-    print: bool,
-
-    /// Write below DIR, for packages: the files then call /usr/bin/stickshift
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    root: PathBuf,
-}
-
-impl WhereTo {
-    fn is_package(&self) -> bool {
-        self.root != Path::new("/")
-    }
-
-    /// The folder in place of `/`.
-    fn folder(&self) -> PathBuf {
-        if self.is_package() { self.root.clone() } else { overlays::root() }
-    }
-
-    /// Where the program is on the system that the files are for.
-    fn program(&self) -> Result<PathBuf> {
-        if self.is_package() { Ok(PathBuf::from("/usr/bin/stickshift")) } else { this_program() }
-    }
-}
-
 pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
     let where_to = args.what.where_to();
     if where_to.is_some_and(|to| !to.print && !to.is_package()) && !cfg!(target_os = "linux") {
@@ -199,27 +180,12 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         #[cfg(feature = "man")]
-        What::Man { dir: None } => {
+        What::Man { dir: None, .. } => {
             context.output.finish(&Text::of(manual::page((context.command_line)())?.1));
             Ok(())
         }
         #[cfg(feature = "man")]
-        What::Man { dir: Some(dir) } => {
-            fs::create_dir_all(&dir).map_err(|e| {
-                Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", dir.display()))
-                    .because(e)
-            })?;
-            let pages = manual::pages((context.command_line)())?;
-            for (name, _) in &pages {
-                files::check_free(&dir.join(name), context.global.force)?;
-            }
-            for (name, text) in &pages {
-                files::write(&dir.join(name), text, context.global.force, &[])?;
-            }
-            let files = pages.iter().map(|(name, _)| dir.join(name)).collect();
-            context.output.finish(&Pages { folder: dir, files });
-            Ok(())
-        }
+        What::Man { dir: Some(dir), remove } => setup_files::pages(context, dir, remove),
         #[cfg(feature = "desktop")]
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
@@ -279,7 +245,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
 
 /// A text that is the whole result.
 #[cfg(any(feature = "completions", feature = "man"))]
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Text {
     text: String,
@@ -303,22 +269,6 @@ impl Report for Text {
     }
 }
 
-/// Manual pages that were written.
-#[cfg(feature = "man")]
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Pages {
-    folder: PathBuf,
-    files: Vec<PathBuf>,
-}
-
-#[cfg(feature = "man")]
-impl Report for Pages {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "wrote the manual pages into {}", self.folder.display())
-    }
-}
-
 /// Refuses to write a unit that could not start its program. To print one is no harm: it may be for another computer.
 #[cfg(feature = "desktop")]
 fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> {
@@ -329,150 +279,23 @@ fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> 
     Ok(())
 }
 
-fn write(context: &Context, to: &WhereTo, path: &str, text: String, then: &'static str) -> Result<()> {
-    write_as(context, to, path, text, 0o644, then)
-}
-
-/// The same with rights of its own.
-fn write_as(
-    context: &Context,
-    to: &WhereTo,
-    path: &str,
-    text: String,
-    mode: u32,
-    then: &'static str,
-) -> Result<()> {
-    let undo = undo(&to.folder().join(path), path);
-    let path = to.folder().join(path);
-    if !to.print {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|e| {
-                Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
-                    .because(e)
-            })?;
-        }
-        files::refuse_irregular(&path)?;
-        // Written again by the same version it is the same.
-        if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
-            files::write(&path, text.as_bytes(), context.global.force, &[])?;
-        }
-        if mode != 0o644 {
-            set_mode(&path, mode)?;
-        }
-    }
-    context.output.finish(&Written { path, text, written: !to.print, then, undo });
-    Ok(())
-}
-
-/// How a file of the system is taken back, and whoever reads it is told.
-fn undo(file: &Path, path: &str) -> String {
-    let remove = format!("rm {}", files::path_word(file));
-    match path.rsplit_once('/') {
-        #[cfg(feature = "desktop")]
-        Some(("etc/udev/rules.d", _)) => format!("{remove} && udevadm control --reload"),
-        #[cfg(feature = "desktop")]
-        Some(("etc/systemd/system", unit)) => {
-            // Of a template each instance is one.
-            let unit = unit.replace("@.service", "@PLACE");
-            format!("systemctl disable --now {unit}; {remove} && systemctl daemon-reload")
-        }
-        #[cfg(feature = "desktop")]
-        Some(("etc/NetworkManager/system-connections", _)) => format!("{remove} && nmcli connection reload"),
-        #[cfg(feature = "desktop")]
-        Some(("etc/systemd/network", _)) => format!("{remove} && networkctl reload"),
-        _ => remove,
-    }
-}
-
-#[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| {
-        Error::new(ErrorKind::FileUnwritable, format!("cannot set the rights of {}", path.display()))
-            .because(e)
-    })
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &Path, _: u32) -> Result<()> {
-    Ok(())
-}
-
-/// A file and what to do after it was written.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Written {
-    path: PathBuf,
-    text: String,
-    written: bool,
-    then: &'static str,
-    /// How it is taken back.
-    undo: String,
-}
-
-impl Report for Written {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if !self.written {
-            return out.write_all(self.text.as_bytes());
-        }
-        writeln!(out, "wrote {}", self.path.display())?;
-        writeln!(out, "next: {}", self.then)?;
-        writeln!(out, "undo: {}", self.undo)
-    }
-
-    fn shows_whole_texts(&self) -> bool {
-        true
-    }
-}
-
-fn this_program() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|e| {
-        Error::new(ErrorKind::Unsupported, "the system does not say where this program is").because(e)
-    })
-}
-
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
-    if cfg!(feature = "desktop") {
-        shapes.result::<Written>("setup udev");
-        shapes.result::<Written>("setup systemd");
-        shapes.result::<Written>("setup networkmanager");
-        shapes.result::<Written>("setup networkd");
+    use setup_files::{Removed, Written};
+    #[cfg(feature = "desktop")]
+    for verb in ["setup udev", "setup systemd", "setup networkmanager", "setup networkd"] {
+        shapes.result::<Written>(verb);
+        shapes.result::<Removed>(verb);
     }
     shapes.result::<Written>("setup netifd");
+    shapes.result::<Removed>("setup netifd");
     #[cfg(feature = "completions")]
     shapes.result::<Text>("setup completions");
     #[cfg(feature = "man")]
-    shapes.result::<Text>("setup man");
-    #[cfg(feature = "man")]
-    shapes.result::<Pages>("setup man");
+    {
+        shapes.result::<Text>("setup man");
+        shapes.result::<setup_files::Pages>("setup man");
+        shapes.result::<Removed>("setup man");
+    }
     openwrt::shapes(shapes);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(feature = "desktop")]
-    #[test]
-    fn each_file_says_how_it_is_taken_back() {
-        let undo = |path: &str| undo(&Path::new("/").join(path), path);
-        assert_eq!(
-            undo("etc/udev/rules.d/70-stickshift.rules"),
-            "rm /etc/udev/rules.d/70-stickshift.rules && udevadm control --reload"
-        );
-        assert_eq!(
-            undo("etc/systemd/system/stickshift-online@.service"),
-            "systemctl disable --now stickshift-online@PLACE; rm /etc/systemd/system/stickshift-online@.service && systemctl daemon-reload"
-        );
-        assert_eq!(undo("lib/netifd/proto/stickshift.sh"), "rm /lib/netifd/proto/stickshift.sh");
-    }
-
-    #[test]
-    fn files_of_a_package_call_the_program_where_it_will_be() {
-        let to = |root: &str| WhereTo { print: true, root: root.into() };
-        assert_eq!(to("pkg").program().unwrap(), Path::new("/usr/bin/stickshift"));
-        assert_eq!(to("/").program().unwrap(), this_program().unwrap());
-    }
 }

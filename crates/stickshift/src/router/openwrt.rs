@@ -85,6 +85,24 @@ pub fn files_of(interface: &str) -> [String; 5] {
     ]
 }
 
+/// The same files where they had no name of an interface, as builds before 0.1.0 wrote them.
+pub const FILES_OF_ONE_STICK: [&str; 5] = [
+    "/etc/hotplug.d/tty/30-stickshift",
+    "/etc/hotplug.d/net/30-stickshift",
+    "/etc/hotplug.d/usbmisc/30-stickshift",
+    "/etc/hotplug.d/usb/21-stickshift",
+    "/etc/stickshift/usb-mode.json",
+];
+
+/// The command that takes away what [`SCRIPT`] set for an interface.
+pub fn forget(interface: &str) -> String {
+    format!(
+        "if [ \"$(uci -q get network.{interface}.stickshift)\" = 1 ]; then uci delete network.{interface} && uci commit network; \
+         for zone in $(uci -q show firewall | sed -n 's/\\.network=.*//p'); do uci -q del_list \"$zone.network={interface}\"; done; \
+         uci -q commit firewall; /etc/init.d/network reload; fi"
+    )
+}
+
 fn hook(subsystem: &str, interface: &str) -> String {
     format!("/etc/hotplug.d/{subsystem}/30-stickshift-{interface}")
 }
