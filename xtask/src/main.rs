@@ -49,9 +49,34 @@ cargo xtask modems          remake the table of modems from Debian's kernel and 
 cargo xtask captures        remake the captures in tests/fixtures/captures/vm, in the VM
 ";
 
+/// What is printed for whoever asks for help: the lines of the first word, or all of them.
+fn help(words: &[&str]) -> Option<String> {
+    if !words.iter().any(|word| matches!(*word, "--help" | "-h" | "help")) {
+        return None;
+    }
+    let of_word = |line: &&str| line.strip_prefix("cargo xtask ").is_some_and(|l| l.starts_with(words[0]));
+    let lines: Vec<&str> = USAGE.lines().filter(of_word).collect();
+    Some(if lines.is_empty() { USAGE.to_owned() } else { lines.join("\n") + "\n" })
+}
+
+#[test]
+fn help_is_given_wherever_it_is_asked_for() {
+    for words in [["test", "--help"], ["test", "-h"]] {
+        let help = help(&words).unwrap();
+        assert!(help.lines().count() == 2 && help.contains("test --quick"), "{help}");
+    }
+    assert_eq!(help(&["--help"]).as_deref(), Some(USAGE));
+    assert_eq!(help(&["test", "lint"]), None);
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    if let Some(help) = help(&words) {
+        print!("{help}");
+        return if words[0] == "test" { tiers::list() } else { ExitCode::SUCCESS };
+    }
+    match words.as_slice() {
         ["test", "--quick"] => tiers::quick(),
         ["test", names @ ..] => tiers::test(names),
         ["tiers"] => tiers::list(),
