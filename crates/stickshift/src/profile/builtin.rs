@@ -9,6 +9,8 @@
 //! assert_eq!(entry.parameters.summary(), "HuaweiNewMode");
 //! ```
 
+use std::sync::OnceLock;
+
 use crate::profile::{Attribute, Entry, Key, Parameters, Product, Qualifier};
 use crate::stick::UsbId;
 
@@ -29,6 +31,18 @@ pub fn all() -> impl Iterator<Item = Entry> {
 /// The built-in entries for a pair of ids, the plain one first.
 pub fn lookup(id: UsbId) -> impl Iterator<Item = Entry> {
     records().skip_while(move |r| id_of(r) < id).take_while(move |r| id_of(r) == id).map(decode)
+}
+
+/// Every message of a built-in entry. The entries are decoded once for it, however often it is asked for.
+pub fn messages() -> &'static [Vec<u8>] {
+    static MESSAGES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    MESSAGES.get_or_init(|| {
+        let messages = |entry: Entry| entry.parameters.messages.into_iter().filter(|m| !m.is_empty());
+        let mut all: Vec<Vec<u8>> = all().flat_map(messages).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    })
 }
 
 /// Whether there is a built-in entry for a pair of ids. Decodes nothing.
@@ -65,6 +79,8 @@ fn id_of(record: &[u8]) -> UsbId {
 /// A record is idVendor, idProduct and the number of the source, then what `build.rs` encoded of the entry, without the zeros at its end: most
 /// parameters are absent, and an absent one is a zero. The records are our own, so a bad one is a bug and the tests, which read them all, find it.
 fn decode(record: &'static [u8]) -> Entry {
+    #[cfg(test)]
+    DECODED.set(DECODED.get() + 1);
     let (head, encoded) = record.split_at(5);
     let id = id_of(head);
     let encoded = [encoded, &[0; MOST_PARAMETERS]].concat();
@@ -79,6 +95,12 @@ fn decode(record: &'static [u8]) -> Entry {
         .collect();
     let key = Key { vendor: id.vendor, product: Product::Id(id.product), qualifiers };
     Entry { key, name, parameters, source: SOURCES[usize::from(head[4])].to_owned() }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// How many records this thread decoded.
+    pub(super) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

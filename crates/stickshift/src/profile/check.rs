@@ -112,7 +112,7 @@ pub fn is_cut_wrapper(message: &[u8]) -> bool {
 
 /// Whether some stick of the catalogue takes this message.
 fn is_known(message: &[u8]) -> bool {
-    builtin::all().any(|entry| entry.parameters.messages().any(|known| known == message))
+    builtin::messages().binary_search_by(|known| known.as_slice().cmp(message)).is_ok()
 }
 
 /// What an owner's entry takes the place of, in one lower-case sentence: the built-in one for the same stick, where it does something else.
@@ -140,6 +140,20 @@ pub fn remarks(entry: &Entry, origin: Origin) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::profile::formats::usb_modeswitch;
+
+    /// A file may hold thousands of messages that are no command wrapper.
+    #[test]
+    fn the_catalogue_is_decoded_once_for_all_messages() {
+        let before = builtin::DECODED.get();
+        for n in 0..100u8 {
+            assert!(!is_cut_wrapper(&[n, 1, 2, 3]));
+            assert!(!is_known(&[n, 1, 2, 3]));
+        }
+        let decoded = builtin::DECODED.get() - before;
+        assert!(decoded <= builtin::all().count(), "{decoded}");
+        let known = builtin::all().find_map(|entry| entry.parameters.messages().next().map(<[u8]>::to_vec));
+        assert!(is_known(&known.unwrap()));
+    }
 
     fn faults_of(text: &str) -> Vec<String> {
         faults(&usb_modeswitch::parse(text).unwrap().parameters)
