@@ -98,7 +98,7 @@ impl Assessor<'_> {
             (0..devices.len()).filter(|i| !devices[*i].is_hub && devices[*i].address != 0).collect();
         order.sort_by_key(|i| {
             let d = &devices[*i];
-            let idle = d.sent.is_empty() && d.selected.len() < 2;
+            let idle = d.sent.is_empty() && d.selected.len() < 2 && d.alternates.is_empty();
             (idle, d.gone.is_none(), d.gone.map_or(d.last.0, |g| g.number))
         });
         for before in order {
@@ -220,6 +220,7 @@ impl Assessor<'_> {
         if candidates.is_empty() {
             candidates.extend(self.unanswered(case, &gone));
             candidates.extend(self.selected(case, &gone));
+            candidates.extend(self.alternate(case, &gone));
             candidates.extend(self.reset(case));
         }
         candidates
@@ -234,8 +235,14 @@ impl Assessor<'_> {
         for at in &reading.used {
             let s = sent[*at];
             let foreign = if s.foreign { ", not by the storage driver: its tag is out of order" } else { "" };
+            let times = sent.iter().filter(|other| other.same(s)).count();
+            let told = reading.used.iter().filter(|other| sent[**other].same(s)).count();
+            let often = match times > told {
+                true => format!(", {times} times in all, and the profile sends it once"),
+                false => String::new(),
+            };
             let line = format!(
-                "{}: it gets {}{foreign}; {}",
+                "{}: it gets {}{foreign}{often}; {}",
                 self.at(s.number, s.time_ns),
                 s.words(),
                 s.answer_words()
@@ -263,6 +270,7 @@ impl Assessor<'_> {
         }
         score += if case.device.is_storage() { 5 } else { -15 };
         let parameters = reading.parameters.map(|p| self.with_configuration(p, case, last, &mut evidence));
+        let parameters = parameters.map(|p| self.with_alternate(p, case, last, &mut evidence));
         evidence.push(format!(
             "{}: it leaves, {} after that ({})",
             self.at(gone.number, gone.time_ns),
@@ -321,14 +329,41 @@ impl Assessor<'_> {
         Parameters { configuration: Some(*value), ..parameters }
     }
 
-    /// Whether another configuration than the system's was selected before a message. Profiles select theirs afterwards.
+    /// The same with an alternate setting, which usb_modeswitch selects last.
+    fn with_alternate(
+        &self,
+        parameters: Parameters,
+        case: &Case<'_>,
+        last: &Sent,
+        evidence: &mut Vec<String>,
+    ) -> Parameters {
+        match case.device.alternates.last().filter(|s| s.0 > last.number) {
+            Some(set) => {
+                evidence.push(self.alternate_words(set));
+                alternate_of(set, parameters)
+            }
+            None => parameters,
+        }
+    }
+
+    fn alternate_words(&self, (number, time_ns, interface, value): &(u64, u64, u8, u8)) -> String {
+        format!(
+            "{}: alternate setting {value} of interface {interface} is selected",
+            self.at(*number, *time_ns)
+        )
+    }
+
+    /// Whether another configuration than the system's, or an alternate setting, was selected before a message. Profiles select theirs afterwards.
     fn is_configured_before(&self, case: &Case<'_>, last: &Sent, evidence: &mut Vec<String>) -> bool {
         let selected = &case.device.selected;
+        let set = case.device.alternates.iter().rev().find(|s| s.0 < last.number);
+        evidence
+            .extend(set.map(|set| format!("{} before, which this leaves out", self.alternate_words(set))));
         let before = selected.iter().rev().find(|s| s.0 < last.number);
         let Some((number, time_ns, value)) =
             before.filter(|s| s.2 != 0 && selected.first().is_some_and(|first| first.2 != s.2))
         else {
-            return false;
+            return set.is_some();
         };
         let at = self.at(*number, *time_ns);
         evidence.push(format!("{at}: configuration {value} was selected before, which this leaves out"));
@@ -384,6 +419,20 @@ impl Assessor<'_> {
         let score = 40 + self.arrival(case, &mut evidence);
         evidence.extend(ignored(case.device));
         let parameters = Parameters { configuration: Some(value), ..Parameters::default() };
+        Some(Candidate::of(with_target(parameters, case), score, evidence))
+    }
+
+    /// The alternate setting that was selected last, when the stick left over it.
+    fn alternate(&self, case: &Case<'_>, gone: &Gone) -> Option<Candidate> {
+        case.after?;
+        let set = case.device.alternates.last()?;
+        if gone.time_ns.saturating_sub(set.1) > WINDOW {
+            return None;
+        }
+        let mut evidence = vec![self.who(case.device), self.alternate_words(set)];
+        let score = 40 + self.arrival(case, &mut evidence);
+        evidence.extend(ignored(case.device));
+        let parameters = alternate_of(set, Parameters::default());
         Some(Candidate::of(with_target(parameters, case), score, evidence))
     }
 
@@ -557,6 +606,12 @@ fn unchanged(before: &Device, after: &Device) -> bool {
     if old.is_empty() || new.is_empty() { after.is_storage() } else { old == new }
 }
 
+/// The parameters with an alternate setting. A profile without the number of an interface means the first.
+fn alternate_of(set: &(u64, u64, u8, u8), parameters: Parameters) -> Parameters {
+    let interface = Some(set.2).filter(|interface| *interface != 0).or(parameters.interface);
+    Parameters { alt_setting: Some(set.3), interface, ..parameters }
+}
+
 /// The parameters with what came after the switch.
 fn with_target(mut parameters: Parameters, case: &Case<'_>) -> Parameters {
     let Some(after) = case.after else { return parameters };
@@ -581,6 +636,7 @@ fn same_action(a: &Parameters, b: &Parameters) -> bool {
         && tagless(a) == tagless(b)
         && a.pantech.unwrap_or(0) == b.pantech.unwrap_or(0)
         && a.configuration == b.configuration
+        && a.alt_setting == b.alt_setting
         && a.control_message == b.control_message
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Device {
     pub(super) configurations: Vec<Vec<u8>>,
     /// Every SET_CONFIGURATION that it took: frame, time, value.
     pub(super) selected: Vec<(u64, u64, u8)>,
+    /// Every SET_INTERFACE to another than the first setting: frame, time, interface, value. The first one is what a driver leaves behind.
+    pub(super) alternates: Vec<(u64, u64, u8, u8)>,
     /// Texts by their index in the descriptors.
     pub(super) texts: Vec<(u8, String)>,
     pub(super) scsi: Option<[String; 2]>,
@@ -85,6 +87,7 @@ impl Device {
             descriptor: None,
             configurations: Vec::new(),
             selected: Vec::new(),
+            alternates: Vec::new(),
             texts: Vec::new(),
             scsi: None,
             is_cdrom: false,

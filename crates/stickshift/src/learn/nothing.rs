@@ -65,6 +65,7 @@ fn received(device: &Device) -> String {
     let first = device.selected.first().map(|s| s.2);
     let other = device.selected.iter().rev().find(|s| Some(s.2) != first);
     rare.extend(other.map(|s| format!("configuration {}", s.2)));
+    rare.extend(device.alternates.last().map(|s| format!("alternate setting {}", s.3)));
     if device.unseen > 0 {
         rare.push(format!("{} transfers of which the capture holds no byte", device.unseen));
     }

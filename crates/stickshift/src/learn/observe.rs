@@ -365,6 +365,12 @@ impl Learner {
         if device.is_hub {
             return;
         }
+        if (kind, request) == (0x01, 11) && v0 != 0 {
+            if device.alternates.len() < 32 {
+                device.alternates.push((packet.number, packet.time_ns, i0, v0));
+            }
+            return;
+        }
         match routine::request(setup) {
             Some(name) => device.count_routine(name),
             None => {

@@ -176,6 +176,12 @@ fn is_eject(command: &CommandBlock) -> bool {
     command.cdb[0] == 0x1b && command.cdb[1..4] == [0; 3] && command.cdb[4] & 3 == 2
 }
 
+/// Takes a place in, and out the place of the same sent before: what made the stick leave may be the last of them.
+fn once(found: &mut Vec<usize>, burst: &[&Sent], at: usize) {
+    found.retain(|known| !burst[*known].same(burst[at]));
+    found.push(at);
+}
+
 /// The commands of a burst that are different ones. One that the stick refused before the last did nothing, and would end
 /// usb_modeswitch's work.
 fn different(burst: &[&Sent], wanted: &dyn Fn(&CommandBlock) -> bool) -> Vec<usize> {
@@ -183,8 +189,8 @@ fn different(burst: &[&Sent], wanted: &dyn Fn(&CommandBlock) -> bool) -> Vec<usi
     for (at, sent) in burst.iter().enumerate() {
         let counts = at + 1 == burst.len() || !sent.is_refused();
         let fits = counts && sent.data == 0 && command_of(sent).is_some_and(wanted);
-        if fits && !found.iter().any(|known| burst[*known].same(sent)) {
-            found.push(at);
+        if fits {
+            once(&mut found, burst, at);
         }
     }
     found
@@ -261,7 +267,7 @@ fn in_catalogue(message: &[u8]) -> bool {
                 _ => false,
             }
     };
-    crate::profile::builtin::all().any(|entry| entry.parameters.messages.iter().any(|m| same(m)))
+    crate::profile::builtin::messages().iter().any(|known| same(known))
 }
 
 /// The method that a control request belongs to, unless it is one without data, which a profile can say by its bytes too.
@@ -316,8 +322,8 @@ fn raw_reading(burst: &[&Sent], endpoint: u8, interrupt: bool) -> Reading {
     let mut used: Vec<usize> = Vec::new();
     for (at, sent) in burst.iter().enumerate() {
         let here = matches!(&sent.what, What::Raw { endpoint: e, .. } if *e == endpoint);
-        if here && !sent.is_cut() && !used.iter().any(|known| burst[*known].same(sent)) {
-            used.push(at);
+        if here && !sent.is_cut() {
+            once(&mut used, burst, at);
         }
     }
     if used.len() > parameters.messages.len() {

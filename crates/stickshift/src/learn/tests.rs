@@ -167,6 +167,49 @@ fn usbmon(after_s: u64) -> String {
     )
 }
 
+/// What is sent to the disk of [`usbmon`] besides, at these microseconds.
+fn with_others(others: &[(u64, &str)]) -> Lesson {
+    let whole = usbmon(3);
+    let (before, after) = whole.split_at(whole.find("ffff88000000000e").unwrap());
+    let lines: String = others.iter().map(|(us, line)| format!("{us:016x} {us} {line}\n")).collect();
+    lesson(&format!("{before}{lines}{after}"), Format::UsbmonText)
+}
+
+#[test]
+fn an_alternate_setting_is_a_part_of_the_profile() {
+    let set = |value: u8, us: u64| (us, format!("S Co:1:005:0 s 01 0b 000{value} 0000 0000 0"));
+    let told = |lines: &[(u64, String)]| {
+        let lines: Vec<(u64, &str)> = lines.iter().map(|(us, line)| (*us, line.as_str())).collect();
+        let lesson = with_others(&lines);
+        (profile(&lesson), lesson.switches[0].candidates[0].evidence.join("\n"))
+    };
+    let plain = "19d2:2000 TargetVendor=0x19d2 TargetProduct=0x0031 StandardEject=1";
+    // The kernel selects the first setting when the interface is released.
+    let (profile, evidence) = told(&[set(1, 3_100_000), set(0, 3_101_000)]);
+    assert_eq!(profile, format!("{plain} AltSetting=0x01"));
+    assert!(evidence.contains("alternate setting 1 of interface 0 is selected"), "{evidence}");
+    assert_eq!(told(&[set(0, 3_101_000)]).0, plain);
+}
+
+#[test]
+fn a_message_that_was_sent_twice_is_sent_once() {
+    for bytes in ["55534243 12345678 00000000 00000af0 01020300 00000000 00000000 000000", "01020304"] {
+        let length = bytes.replace(' ', "").len() / 2;
+        let send = format!("S Bo:1:005:1 -115 {length} = {bytes}");
+        let log = usbmon(3);
+        let eject = log.lines().find(|line| line.contains(" 3000000 S Bo")).unwrap();
+        let log = log.replace(eject, &format!("ffff880000000009 3000000 {send}"));
+        let second = format!("ffff880000000019 3300000 {send}\nffff88000000000e 6");
+        let lesson = lesson(&log.replacen("ffff88000000000e 6", &second, 1), Format::UsbmonText);
+        let told = profile(&lesson);
+        assert!(told.contains("MessageContent=") && !told.contains("MessageContent2"), "{told}");
+        let best = &lesson.switches[0].candidates[0];
+        let evidence = best.evidence.join("\n");
+        assert!(evidence.contains("2 times in all, and the profile sends it once"), "{evidence}");
+        assert!(best.score >= 60 && !evidence.contains("followed"), "{} {evidence}", best.score);
+    }
+}
+
 /// A line broken before it is longer than `width`, as mail programs do it.
 fn wrapped(line: &str, width: usize, before: &str) -> String {
     let mut lines = vec![String::new()];
