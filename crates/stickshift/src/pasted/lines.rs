@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::wire::text::{Encoding, encoding};
+
 /// Longer lines are no lines of these programs; the rest is left out.
 pub(super) const LONGEST: usize = 4096;
 
@@ -16,19 +18,9 @@ pub(super) struct Line<'a> {
 
 /// The text of a file: UTF-8, or UTF-16 as Windows writes it.
 pub(super) fn decode(bytes: &[u8]) -> String {
-    let units = |pair: &[u8], big: bool| {
-        let pair = [pair[0], pair[1]];
-        if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
-    };
-    let wide = |bytes: &[u8], big| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| units(pair, big)).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => wide(rest, false),
-        [0xfe, 0xff, rest @ ..] => wide(rest, true),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
+    match encoding(bytes) {
+        (Encoding::Utf8, mark) => String::from_utf8_lossy(&bytes[mark..]).into_owned(),
+        (wide, mark) => wide.utf16(&bytes[mark..]),
     }
 }
 

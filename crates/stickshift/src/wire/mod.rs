@@ -20,4 +20,5 @@ pub mod pcap;
 pub mod pdu;
 pub mod rtnetlink;
 pub mod scsi;
+pub mod text;
 pub mod usb;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::profile::formats::exchange::Warning;
+use crate::wire::text::{Encoding, encoding};
 
 /// A file as text, and how it had to be read.
 pub(super) struct Decoded {
@@ -13,25 +14,20 @@ pub(super) struct Decoded {
 
 /// The text of a file: UTF-8, UTF-16 with or without its mark, or Windows-1252. `None` when it holds what no text holds.
 pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
-    let (text, said) = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => {
-            (String::from_utf8_lossy(rest).into_owned(), Some("the file begins with a byte order mark"))
-        }
-        [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes), Some("the file is UTF-16")),
-        [0xfe, 0xff, rest @ ..] => (utf16(rest, u16::from_be_bytes), Some("the file is UTF-16")),
-        [first, 0, second, 0, ..] if *first != 0 && *second != 0 => {
-            (utf16(bytes, u16::from_le_bytes), Some("the file is UTF-16"))
-        }
-        [0, first, 0, second, ..] if *first != 0 && *second != 0 => {
-            (utf16(bytes, u16::from_be_bytes), Some("the file is UTF-16"))
-        }
-        _ => match std::str::from_utf8(bytes) {
+    let (encoding, mark) = encoding(bytes);
+    let (text, said) = match (encoding, mark) {
+        (Encoding::Utf8, 0) => match std::str::from_utf8(bytes) {
             Ok(text) => (text.to_owned(), None),
             Err(_) => (
                 bytes.iter().map(|b| windows_1252(*b)).collect(),
                 Some("the file is not UTF-8 and was read as Windows-1252 (Latin-1)"),
             ),
         },
+        (Encoding::Utf8, _) => (
+            String::from_utf8_lossy(&bytes[mark..]).into_owned(),
+            Some("the file begins with a byte order mark"),
+        ),
+        (wide, _) => (wide.utf16(&bytes[mark..]), Some("the file is UTF-16")),
     };
     let is_text = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\x0c' | '\x1a');
     if !text.chars().all(|c| is_text(c) && c != char::REPLACEMENT_CHARACTER) {
@@ -44,13 +40,6 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     let warnings =
         said.into_iter().chain(returns).map(|what| Warning { line: 1, what: what.to_owned() }).collect();
     Some(Decoded { text, warnings })
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
 }
 
 fn windows_1252(byte: u8) -> char {

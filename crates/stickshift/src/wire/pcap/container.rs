@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::pcap::window::Window;
-use crate::wire::pcap::{End, Facts, Format, LinkType, Packet, usbmon, usbpcap};
+use crate::wire::pcap::{End, Facts, Format, LinkType, Packet, link_type, usbmon, usbpcap};
 
 /// Longest packet that can be; Wireshark takes no longer ones of USB either.
 const MAX_PACKET: u32 = 128 * 1024 * 1024;
@@ -74,6 +74,8 @@ struct Found {
     /// From the window's start.
     from: usize,
     captured: u32,
+    /// Its length before the capturing program cut it.
+    original: u32,
     /// The whole block with what follows the data.
     total: u64,
 }
@@ -127,7 +129,10 @@ impl Container {
         let Some(link) = LinkType::of(number) else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "this capture is not of USB as usbmon or USBPcap write it",
+                format!(
+                    "this is a capture of {}, not of USB as usbmon or USBPcap write it",
+                    link_type(number)
+                ),
             )
             .with("link-type", number));
         };
@@ -210,6 +215,8 @@ impl Container {
                 return Ok(Some(found));
             }
             facts.skipped += 1;
+            let is_cut = found.captured < found.original;
+            facts.cut += u64::from(is_cut && found.link.is_some_and(|link| found.captured < link.header()));
         }
     }
 
@@ -242,7 +249,14 @@ impl Container {
         }
         let time_ns = u64::from(word(head, 0, self.big)) * 1_000_000_000 + fraction;
         let total = u64::from(captured) + 16;
-        Ok(Ok(Some(Found { link: Some(link), time_ns, from: 16, captured, total })))
+        Ok(Ok(Some(Found {
+            link: Some(link),
+            time_ns,
+            from: 16,
+            captured,
+            original: word(head, 12, self.big),
+            total,
+        })))
     }
 
     fn pcapng(&mut self, window: &mut Window<'_>, facts: &mut Facts) -> Result<Step<Option<Found>>> {
@@ -307,7 +321,9 @@ impl Container {
                         let since = interface.resolution.nanoseconds(ticks);
                         since.saturating_add_signed(interface.offset_s.saturating_mul(1_000_000_000))
                     };
-                    let found = Found { link: interface.link, time_ns, from, captured, total: total.into() };
+                    let original = word(head, if kind == SIMPLE_PACKET { 8 } else { 24 }, big);
+                    let link = interface.link;
+                    let found = Found { link, time_ns, from, captured, original, total: total.into() };
                     return Ok(Ok(Some(found)));
                 }
                 SECTION => interfaces.clear(),

@@ -31,6 +31,7 @@ use std::io::{Cursor, Read};
 
 use crate::error::{Detail, Error, ErrorKind, Result};
 use crate::wire::foreign;
+use crate::wire::text::{Encoding, encoding};
 use bushound::BusHound;
 use container::Container;
 use sniffusb::SniffUsb;
@@ -216,6 +217,15 @@ impl LinkType {
         }
     }
 
+    /// So many bytes stand before the data at least.
+    fn header(self) -> u32 {
+        match self {
+            LinkType::UsbLinux => usbmon::SHORT_HEADER as u32,
+            LinkType::UsbLinuxMmapped => usbmon::LONG_HEADER as u32,
+            LinkType::UsbPcap => usbpcap::HEADER as u32,
+        }
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -224,6 +234,23 @@ impl LinkType {
             LinkType::UsbPcap => "Windows USBPcap",
         }
     }
+}
+
+/// What the packets of a registered link type are, in words.
+pub fn link_type(number: u32) -> String {
+    let words = match number {
+        1 => "Ethernet",
+        12 | 14 | 101 | 228 | 229 => "IP",
+        9 | 50 => "PPP",
+        105 | 119 | 127 | 163 => "Wi-Fi",
+        113 | 276 => "network cards of Linux",
+        187 | 201 | 251 | 254 => "Bluetooth",
+        186 => "USB as FreeBSD writes it",
+        266 => "USB as macOS writes it",
+        288 | 293..=295 => "USB as an analyser on the wire writes it",
+        _ => LinkType::of(number).map_or("something else", LinkType::words),
+    };
+    format!("{words} (link type {number})")
 }
 
 /// How a capture ended.
@@ -260,6 +287,8 @@ pub struct Facts {
     pub nanoseconds: bool,
     /// Frames or entries that hold no USB transfer in a form that is read.
     pub skipped: u64,
+    /// Those of them that the capturing program cut before their own header ends.
+    pub cut: u64,
 }
 
 /// A capture as a stream of packets.
@@ -298,6 +327,13 @@ impl<'r> Capture<'r> {
         if let Some(container) = Container::open(&mut window, &mut facts)? {
             return Ok(Capture { window, reader: Reader::Binary(container), facts, end: End::Open });
         }
+        let start = window.fill(foreign::ENOUGH)?;
+        let start = start[..start.len().min(foreign::ENOUGH)].to_vec();
+        let (encoding, mark) = encoding(&start);
+        window.consume(mark);
+        if encoding != Encoding::Utf8 {
+            window = window.ascii(encoding);
+        }
         let glance = window.fill(GLANCE)?;
         let glance = &glance[..glance.len().min(GLANCE)];
         // Looking for words in the bytes of something else takes longer than all that is done with it.
@@ -313,7 +349,7 @@ impl<'r> Capture<'r> {
                 Error::new(ErrorKind::WrongFileKind, format!("this is {what}, which is not read: {instead}"));
             return Err(error.detail(Detail::OtherCapture));
         } else {
-            foreign::refuse(&glance[..glance.len().min(foreign::ENOUGH)])?;
+            foreign::refuse(&start)?;
             let size = glance.len();
             return Err(
                 Error::new(ErrorKind::WrongFileKind, "this is no USB capture").with("looked-at", size)
@@ -366,10 +402,10 @@ impl<'r> Capture<'r> {
     }
 }
 
-/// Whether bytes may be a text, with whatever damage: texts have next to no control characters, except UTF-16.
+/// Whether bytes may be a text, with whatever damage: texts have next to no control characters.
 fn is_text(bytes: &[u8]) -> bool {
     let control = bytes.iter().filter(|b| **b < b' ' && !b.is_ascii_whitespace()).count();
-    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || control * 32 <= bytes.len()
+    control * 32 <= bytes.len()
 }
 
 #[cfg(test)]

@@ -48,7 +48,23 @@ fn another_link_type_is_named() {
         let error = open(&pcap_head(link)).unwrap_err();
         assert!(error.is(ErrorKind::Unsupported));
         assert_eq!(error.fact("link-type"), Some(link.to_string().as_str()));
+        let name = if link == 1 { "Ethernet" } else { "USB as" };
+        assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+#[test]
+fn packets_that_are_cut_before_they_say_anything_are_counted() {
+    let mut file = pcap_head(220);
+    for original in [95u32, 40] {
+        let mut packet = record(1, 40, &[0x43; 40]);
+        packet[12..16].copy_from_slice(&original.to_le_bytes());
+        file.extend(packet);
+    }
+    let mut source = file.as_slice();
+    let mut capture = Capture::open(&mut source).unwrap();
+    assert_eq!(capture.next_packet().unwrap(), None);
+    assert_eq!((capture.facts().skipped, capture.facts().cut), (2, 1));
 }
 
 #[test]

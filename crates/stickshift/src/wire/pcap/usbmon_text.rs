@@ -11,7 +11,7 @@ const MAX_DATA: usize = 4096;
 #[derive(Default)]
 pub(super) struct UsbmonText {
     line: u64,
-    /// The clock of the text starts again every 4096 seconds.
+    /// What the times before the clock started again add up to.
     wrapped_us: u64,
     last_us: u64,
     data: Vec<u8>,
@@ -183,9 +183,11 @@ impl UsbmonText {
     }
 
     fn packet(&mut self, number: u64, head: Head) -> Packet<'_> {
-        const WRAP: u64 = 4096 * 1_000_000;
-        if head.time_us + WRAP / 2 < self.last_us {
-            self.wrapped_us += WRAP;
+        // The kernel's clock has 4096 seconds; a later time is of a program that lets it fill its 32 bits.
+        const KERNEL: u64 = 4096 * 1_000_000;
+        let wrap = if self.last_us < KERNEL { KERNEL } else { 1 << 32 };
+        if head.time_us + wrap / 2 < self.last_us {
+            self.wrapped_us += wrap;
         }
         self.last_us = head.time_us;
         let Head { phase, pipe, id, bus, device, endpoint, status, setup, length, .. } = head;

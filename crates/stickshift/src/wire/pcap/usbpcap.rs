@@ -3,7 +3,7 @@
 use crate::wire::pcap::{Packet, Phase, Pipe, Status};
 
 /// Length of the header that every packet has.
-const HEADER: usize = 27;
+pub(super) const HEADER: usize = 27;
 
 /// Stages of a control transfer.
 const SETUP: u8 = 0;

@@ -1,10 +1,11 @@
 use std::cell::Cell;
-use std::io::{self, ErrorKind as IoKind, Read};
+use std::io::{self, Cursor, ErrorKind as IoKind, Read};
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::text::Encoding;
 
 /// How much is held at a time. Small enough to stay in the processor's cache, which is what the speed comes from.
 const SIZE: usize = 256 * 1024;
@@ -69,6 +70,13 @@ impl<'r> Window<'r> {
     /// What was read and not consumed, and where the rest comes from.
     pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Read + 'r>) {
         (self.buffer[self.start..self.end].to_vec(), self.source)
+    }
+
+    /// A window on the same stream as ASCII, of which nothing was consumed but its mark.
+    pub(super) fn ascii(self, encoding: Encoding) -> Self {
+        let packed = self.packed.clone();
+        let (first, rest) = self.into_parts();
+        Window::of(Box::new(encoding.ascii(Cursor::new(first).chain(rest))), packed)
     }
 
     /// Offset in the stream of what comes next.
