@@ -497,7 +497,7 @@ impl Assessor<'_> {
     /// What came in its place, as evidence and as a score.
     fn arrival(&self, case: &Case<'_>, evidence: &mut Vec<String>) -> i32 {
         let Some(b) = case.after else {
-            evidence.push("no device appeared in its place".to_owned());
+            evidence.push(self.elsewhen(case));
             return 0;
         };
         let same_port = case.device.port.is_some() && case.device.port == b.port;
@@ -518,14 +518,42 @@ impl Assessor<'_> {
                 span(passed)
             ));
         }
-        if self.learner.span_ns() == 0 {
+        if !self.learner.has_times {
             evidence.push(
                 "the log has no times: whether one followed from the other is not to be seen".to_owned(),
             );
         }
         20 + i32::from(same_port) * 5 + i32::from(vendor || same_port) * 10
             - i32::from(late) * 35
-            - i32::from(self.learner.span_ns() == 0) * 15
+            - i32::from(!self.learner.has_times) * 15
+    }
+
+    /// That nobody came in its place, or who would have by everything but the clock.
+    fn elsewhen(&self, case: &Case<'_>) -> String {
+        let a = case.device;
+        let left = case.gone.map_or(a.last, |g| (g.number, g.time_ns));
+        let vendor = |d: &Device| d.descriptor.map(|d| d.vendor);
+        let came = |b: &&Device| {
+            let is_stick = !b.is_hub && b.address != 0 && b.first.0 > left.0;
+            is_stick && vendor(a).is_some() && vendor(a) == vendor(b) && b.may_be_modem() && !unchanged(a, b)
+        };
+        let Some(b) = self.learner.devices.iter().find(came) else {
+            return "no device appeared in its place".to_owned();
+        };
+        let who = format!("{}, {}, comes", b.name(), b.what());
+        let at = self.at(b.first.0, b.first.1);
+        match b.first.1.checked_sub(left.1) {
+            Some(later) => format!(
+                "{at}: {who} {} after it left: that is too late to say that it is the same stick, unless the clock was set meanwhile",
+                span(later)
+            ),
+            None => format!(
+                "{} {}: {who} after it left, {} earlier by the clock: the clock was set meanwhile, so nothing says how long it took",
+                self.unit,
+                b.first.0,
+                span(left.1 - b.first.1)
+            ),
+        }
     }
 
     /// What the built-in profile for these ids says, and whether it is the same.

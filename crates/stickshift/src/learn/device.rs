@@ -40,6 +40,8 @@ pub(super) struct Device {
     /// The last packet that shows it alive: a transfer that it completed.
     pub(super) alive: (u64, u64),
     pub(super) gone: Option<Gone>,
+    /// The system said of a transfer that there is no device any more.
+    pub(super) left: bool,
     /// Its port was reset while it was there.
     pub(super) reset: Option<(u64, u64)>,
     pub(super) sent: VecDeque<Sent>,
@@ -98,6 +100,7 @@ impl Device {
             last: now,
             alive: now,
             gone: None,
+            left: false,
             reset: None,
             sent: VecDeque::new(),
             routine: Vec::new(),

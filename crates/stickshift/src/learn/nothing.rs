@@ -5,17 +5,23 @@ use crate::learn::device::{Device, Gone};
 use crate::learn::observe::Learner;
 use crate::learn::routine::NOT_EVERYWHERE;
 use crate::learn::sent::span;
-use crate::wire::pcap::Format;
+use crate::wire::pcap::{Format, link_type};
 
 /// Why there is nothing when no install disk was even seen.
 pub(super) fn nobody(learner: &Learner, capture: &Summary) -> String {
     let there = || learner.devices.iter().filter(|d| !d.is_hub && d.address != 0);
     if learner.packets() == 0 {
+        if capture.facts.cut > 0 {
+            return format!(
+                "the packets of the capture are cut before they say what they are: {}",
+                how_to_capture(learner.format())
+            );
+        }
         return match capture.facts.link_types.as_slice() {
             [] => "there is no USB packet in the capture".to_owned(),
             types => {
-                let types: Vec<String> = types.iter().map(u32::to_string).collect();
-                format!("there is no USB packet in the capture (link type {})", types.join(", "))
+                let types: Vec<String> = types.iter().map(|t| link_type(*t)).collect();
+                format!("there is no USB packet in the capture, only {}", types.join(", "))
             }
         };
     }

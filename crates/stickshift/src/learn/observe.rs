@@ -50,6 +50,8 @@ pub struct Learner {
     packets: u64,
     first_ns: Option<u64>,
     last_ns: u64,
+    /// Whether not all packets are of the same time.
+    pub(super) has_times: bool,
     pub(super) devices: Vec<Device>,
     /// Buses by number, each with the device at every address.
     buses: Vec<(u16, [u16; 128])>,
@@ -75,6 +77,7 @@ impl Learner {
             packets: 0,
             first_ns: None,
             last_ns: 0,
+            has_times: false,
             devices: Vec::new(),
             buses: Vec::new(),
             last: ((0, 0), NOBODY),
@@ -115,6 +118,7 @@ impl Learner {
             self.first_ns = Some(packet.time_ns);
         }
         self.last_ns = packet.time_ns;
+        self.has_times |= self.first_ns != Some(packet.time_ns);
         let place = (packet.bus, packet.device);
         let at = if self.last.0 == place && self.last.1 != NOBODY {
             self.last.1
@@ -261,12 +265,13 @@ impl Learner {
         if packet.status != Status::Ok {
             return failed(device, packet);
         }
+        let pending = if packet.data.is_empty() { None } else { self.pending.remove(&packet.id) };
+        let is_descriptor = pending.as_ref().is_some_and(|p| matches!(p.setup, [0x80, 6, _, 1, ..]));
+        let at = if is_descriptor && self.begins_again(at) { self.enumerated_again(packet, at) } else { at };
+        let Some(device) = self.devices.get_mut(usize::from(at)) else { return };
         device.alive = device.last;
         take_back(device);
-        if packet.data.is_empty() {
-            return;
-        }
-        let Some(Pending { setup, .. }) = self.pending.remove(&packet.id) else { return };
+        let Some(Pending { setup, .. }) = pending else { return };
         match setup {
             [0x80, 6, _, 1, ..] => self.device_descriptor(packet, at),
             [0x80, 6, _, 2, ..] => self.configuration(packet, at),
@@ -281,6 +286,27 @@ impl Learner {
             }
             _ => {}
         }
+    }
+
+    /// Whether a device that is asked who it is is one that comes, not the one that was at the address: that one is gone, or was in
+    /// use and said nothing more since somebody else came to its bus, as in recordings that were joined.
+    fn begins_again(&self, at: u16) -> bool {
+        let device = &self.devices[usize::from(at)];
+        if device.is_hub || device.address == 0 || device.descriptor.is_none() {
+            return false;
+        }
+        let was_used = device.commands > 0 || !device.selected.is_empty();
+        let comes_later = |d: &Device| d.bus == device.bus && d.address != 0 && d.first.0 > device.alive.0;
+        device.left || (was_used && self.devices.iter().any(comes_later))
+    }
+
+    /// A device is new at an address where another one fell silent.
+    fn enumerated_again(&mut self, packet: &Packet<'_>, at: u16) -> u16 {
+        let old = &mut self.devices[usize::from(at)];
+        let (number, time_ns) = old.alive;
+        let why = "it says no more";
+        old.gone.get_or_insert(Gone { number, time_ns, why, certain: true }).certain = true;
+        self.replace(packet, at, why)
     }
 
     fn device_descriptor(&mut self, packet: &Packet<'_>, at: u16) {
@@ -530,6 +556,7 @@ fn late_data(device: &mut Device, packet: &Packet<'_>) {
 
 /// A transfer failed: does that show that the device left?
 fn failed(device: &mut Device, packet: &Packet<'_>) {
+    device.left |= packet.status == Status::Gone;
     let why = match packet.status {
         Status::Gone => "transfers end because the device is gone",
         Status::NoAnswer => "it does not answer on the wire any more",
@@ -549,6 +576,7 @@ fn failed(device: &mut Device, packet: &Packet<'_>) {
 fn take_back(device: &mut Device) {
     if device.gone.is_some_and(|gone| !gone.certain) {
         device.gone = None;
+        device.left = false;
     }
 }
 

@@ -3,11 +3,16 @@
 use crate::wire::scsi::CommandBlock;
 
 /// Routine that some system or driver sends, not every one: it may have been what made a stick leave.
-pub(super) const NOT_EVERYWHERE: [&str; 8] = [
+pub(super) const NOT_EVERYWHERE: [&str; 12] = [
     "set feature",
     "set interface",
     "HID settings",
     "HID report",
+    // To a disk nobody has these to send.
+    "serial line settings",
+    "encapsulated command",
+    "network settings",
+    "hub or endpoint request",
     "mode select",
     "start stop unit",
     "data",

@@ -266,6 +266,17 @@ fn the_time_until_the_modem_comes_is_weighed() {
     assert!(source(60).contains(", not sure ("), "{}", source(60));
     let late = lesson(&usbmon(1800), Format::UsbmonText);
     assert!(late.switches.iter().all(|s| s.target.is_none()), "half an hour is no proof");
+    let evidence =
+        |text: &str| lesson(text, Format::UsbmonText).switches[0].candidates[0].evidence.join("\n");
+    let told = evidence(&usbmon(1800));
+    assert!(told.contains("1.6 (19d2:0031), unknown, comes 1800.0 s after it left"), "{told}");
+    // The clock was set back between the two.
+    let told = evidence(&usbmon(1).replace(" 4000000 ", " 1000 "));
+    assert!(
+        told.contains("1.6 (19d2:0031), unknown, comes after it left, 3.0 s earlier by the clock"),
+        "{told}"
+    );
+    assert!(!told.contains("no times"), "{told}");
 
     let at = |clock: &str| {
         let rows = "Bus Hound 6.01 capture on Windows. Complements of www.perisoft.net\n\n\
@@ -318,4 +329,102 @@ fn sniffusb_behind_columns_and_with_old_markers_is_read() {
     ] {
         assert_eq!(profile(&lesson(&log, Format::SniffUsb)), "19d2:2000 StandardEject=1", "{log}");
     }
+}
+
+/// A text with its tags and times moved on, as of a recording of its own.
+fn later(text: &str, by_us: u64) -> String {
+    let line = |line: &str| {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        words[1] = (words[1].parse::<u64>().unwrap() + by_us).to_string();
+        words.join(" ") + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn an_address_that_is_used_again_is_another_device() {
+    let expected = "19d2:2000 TargetVendor=0x19d2 TargetProduct=0x0031 StandardEject=1";
+    let whole = usbmon(1)
+        + "ffff88000000000f 4100000 S Co:1:006:0 s 00 09 0001 0000 0000 0\n\
+           ffff88000000000f 4100100 C Co:1:006:0 0 0\n";
+    let silent: String =
+        whole.lines().filter(|l| !l.contains("C Bi:1:005:1 -108")).map(|l| format!("{l}\n")).collect();
+    for once in [whole, silent] {
+        for again in [once.clone(), later(&once, 20_000_000)] {
+            let lesson = lesson(&format!("{once}{again}"), Format::UsbmonText);
+            assert_eq!(profile(&lesson), expected);
+            assert_eq!((lesson.switches.len(), lesson.switches[0].times), (1, 2), "{:?}", lesson.switches);
+            assert_eq!(lesson.devices.len(), 4);
+        }
+    }
+    // A stick that is only asked again is the same one.
+    let asked = usbmon(1);
+    let asked = asked.lines().take(2).map(|l| format!("{l}\n")).collect::<String>() + &later(&asked, 500_000);
+    let lesson = lesson(&asked, Format::UsbmonText);
+    assert_eq!((profile(&lesson).as_str(), lesson.devices.len()), (expected, 2));
+}
+
+#[test]
+fn texts_of_windows_are_read_as_others() {
+    let expected = "19d2:2000 TargetVendor=0x19d2 TargetProduct=0x0031 StandardEject=1";
+    let plain = usbmon(1);
+    let wide = |unit: fn(u16) -> [u8; 2], mark: &[u8]| -> Vec<u8> {
+        mark.iter().copied().chain(plain.encode_utf16().flat_map(unit)).collect()
+    };
+    for bytes in [
+        [b"\xef\xbb\xbf", plain.as_bytes()].concat(),
+        wide(u16::to_le_bytes, b"\xff\xfe"),
+        wide(u16::to_be_bytes, b"\xfe\xff"),
+        wide(u16::to_le_bytes, b""),
+    ] {
+        let mut source = &bytes[..];
+        let mut capture = Capture::open(&mut source).unwrap();
+        let lesson = learn(&mut capture, None, &mut Session::quiet()).unwrap();
+        assert_eq!((profile(&lesson).as_str(), lesson.capture.packets), (expected, 10));
+    }
+}
+
+#[test]
+fn the_clock_of_usbmon_starts_again() {
+    // The kernel's every 4096 seconds, that of other programs when its 32 bits are full.
+    for wrap in [4_096_000_000_u64, 1 << 32] {
+        let moved = later(&usbmon(1), wrap - 3_500_000);
+        let line = |line: &str| {
+            let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            words[1] = (words[1].parse::<u64>().unwrap() % wrap).to_string();
+            words.join(" ") + "\n"
+        };
+        let lesson = lesson(&moved.lines().map(line).collect::<String>(), Format::UsbmonText);
+        assert_eq!(
+            (lesson.capture.span_ns, lesson.switches[0].candidates[0].sureness()),
+            (2_999_500_000, "sure")
+        );
+    }
+}
+
+#[test]
+fn what_not_every_system_sends_is_named() {
+    let text = usbmon(1);
+    let disk: String = text.lines().take(4).map(|l| format!("{l}\n")).collect();
+    let line_state = "ffff880000000007 2000000 S Co:1:005:0 s 21 22 0003 0000 0000 0\n\
+                      ffff880000000007 2000100 C Co:1:005:0 0 0\n";
+    let told = lesson(&(disk + line_state), Format::UsbmonText).nothing.join("; ");
+    assert!(told.contains("not every system sends 1 serial line settings"), "{told}");
+}
+
+#[test]
+fn packets_without_their_headers_are_told() {
+    let mut file =
+        [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 220, 0, 0, 0].to_vec();
+    file.extend([1, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 95, 0, 0, 0]);
+    file.extend([0x43; 40]);
+    let mut source = &file[..];
+    let mut capture = Capture::open(&mut source).unwrap();
+    let told = learn(&mut capture, None, &mut Session::quiet()).unwrap().nothing.join("; ");
+    assert!(
+        told.starts_with(
+            "the packets of the capture are cut before they say what they are: capture again without"
+        ),
+        "{told}"
+    );
 }
