@@ -596,3 +596,27 @@ fn links_in_an_archive_are_told() {
     assert_eq!(found.entries.len(), 1);
     assert!(found.warnings.iter().any(|w| w.what.contains("a link to file")), "{:?}", found.warnings);
 }
+
+#[test]
+fn what_a_tp_link_file_adds_or_leaves_open_is_a_note() {
+    let read = |settings: &str| {
+        let text = format!("DefaultVendor=0x12d1\nDefaultProduct=0x1446\n{settings}\n");
+        import(text.as_bytes(), "").unwrap().entries.remove(0)
+    };
+    let two = [read("HuaweiNewMode=1"), read("HuaweiAltMode=1")];
+    for format in [Format::TplinkBin, Format::TplinkTable] {
+        let notes = |entries: &[Entry]| export(entries, format).unwrap().notes.join("\n");
+        assert!(notes(&two).contains("profiles are for 12d1:1446"), "{}", notes(&two));
+        assert!(!notes(&two[..1]).contains("profiles are for"), "{}", notes(&two[..1]));
+    }
+    let file = export(&[Entry { name: String::new(), ..two[0].clone() }], Format::TplinkBin).unwrap();
+    assert!(file.losses.iter().all(|l| l.what != "name"), "{:?}", file.losses);
+    assert!(file.notes.iter().any(|n| n.contains("\"USB modem\" stands for it")), "{:?}", file.notes);
+
+    let message =
+        |number: u8| format!("55534243123456780000000000000011062000000101000{number}00000000000000");
+    let eject =
+        format!("StandardEject=1\nMessageContent=\"{}\"\nMessageContent2=\"{}\"", message(1), message(2));
+    let losses = export(&[read(&eject)], Format::TplinkBin).unwrap().losses;
+    assert!(losses.iter().any(|l| l.what == "message" && l.why.starts_with("eject takes two")), "{losses:?}");
+}

@@ -272,12 +272,15 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
     }
     let mut losses = Vec::new();
     let mut records = Vec::new();
+    let mut unnamed = Vec::new();
     for entry in entries {
         let Some((id, options)) = said(entry, &mut losses) else { continue };
         let name = safe_name(&entry.name);
         let (vendor, model) = name.split_once(' ').unwrap_or(("USB", name.as_str()));
         let (vendor, model) = (fitting(vendor, "USB"), fitting(model, "modem"));
-        if format!("{vendor} {model}") != entry.name {
+        if entry.name.is_empty() {
+            unnamed.push(entry.key.to_string());
+        } else if format!("{vendor} {model}") != entry.name {
             losses.push(loss(
                 entry,
                 "name",
@@ -303,13 +306,34 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
             .with("why", why));
     }
     let bytes = seal_bin(&emit_records(&records))?;
-    let notes = vec![
+    let mut notes = vec![
         "for routers with TP-Link's own firmware of the MR3020 v1 age (USB 3G/4G, Modem Settings); newer ones may use other software"
             .to_owned(),
         "a factory reset deletes it".to_owned(),
     ];
+    if !unnamed.is_empty() {
+        let which = unnamed.join(", ");
+        notes.push(format!(
+            "the file needs names, and the profile has none: \"USB modem\" stands for it ({which})"
+        ));
+    }
+    notes.extend(shared(records.iter().filter_map(|r| r.id)).map(|id| {
+        format!("several profiles are for {id}: which of them the router uses is not known, so keep the one that works")
+    }));
     let file_name = Some("modem.bin".to_owned());
     Ok(Export { bytes, entries: records.len(), file_name, losses, notes })
+}
+
+/// Ids that stand more than once, each once.
+fn shared(ids: impl Iterator<Item = UsbId>) -> impl Iterator<Item = UsbId> {
+    let (mut seen, mut twice) = (Vec::new(), Vec::new());
+    for id in ids {
+        let known = if seen.contains(&id) { &mut twice } else { &mut seen };
+        if !known.contains(&id) {
+            known.push(id);
+        }
+    }
+    twice.into_iter()
 }
 
 /// Puts the ids behind a name that another record has, with other data. Says whether it did.
@@ -510,7 +534,10 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
             losses.push(loss(entry, "source", "the format has no field for it"));
         }
     }
-    let notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];
+    let mut notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];
+    notes.extend(counts.iter().filter(|(_, count)| *count > 1).map(|(id, count)| {
+        format!("{count} profiles are for {id}: the router tries them in the order in which they were named")
+    }));
     Export {
         bytes: encrypt(text.as_bytes()),
         entries: counts.iter().map(|(_, count)| count).sum(),

@@ -231,6 +231,11 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
             "no-mbim-check" => ("NoMBIMCheck", no_option),
             "no-driver-loading" => ("NoDriverLoading", no_option),
             "mbim" => ("MBIM", no_option),
+            "message" if methods[..] == [Method::StandardEject] => (
+                "message",
+                "eject takes two of the three messages that can be sent: of the others only the first is",
+            ),
+            "message" if !methods.is_empty() => ("message", "the router sends the method alone"),
             other => (other, "the options have no field for it"),
         };
         if !lost.iter().any(|(known, _)| known == what) {
