@@ -1,4 +1,12 @@
 //! How a text is written: UTF-8, or UTF-16 as Windows writes it. One place knows, whatever the text is of.
+//!
+//! ```
+//! use stickshift::wire::text::{Encoding, encoding};
+//!
+//! let bytes = b"\xff\xfeh\0i\0";
+//! let (encoding, mark) = encoding(bytes);
+//! assert_eq!((encoding, encoding.utf16(&bytes[mark..])), (Encoding::Utf16Little, "hi".to_owned()));
+//! ```
 
 use std::io::{self, Read};
 
