@@ -384,7 +384,7 @@ fn usage(error: &clap::Error) -> Error {
     let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
     let mut what = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
     let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
-    for tip in stick_word::hint(error).into_iter().chain(tips) {
+    for tip in stick_word::hint(error).into_iter().chain(no_image(error, &what)).chain(tips) {
         what = format!("{what}; {tip}");
     }
     let error = Error::new(ErrorKind::Usage, what);
@@ -392,6 +392,18 @@ fn usage(error: &clap::Error) -> Error {
         Some(usage) => error.with("usage", usage),
         None => error,
     }
+}
+
+/// Where an image comes from, for whoever gave none.
+fn no_image(error: &clap::Error, what: &str) -> Option<String> {
+    let is_missing = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+    let of_image = cfg!(feature = "flash") && is_missing && what.to_lowercase().contains("firmware");
+    of_image.then(|| {
+        "an image is the update of exactly this model, a .BIN or an updater .exe, from its maker or operator; \
+         none comes with stickshift. Its version tells Stick from HiLink firmware (docs/convert.md); \
+         `stickshift inspect FILE` says what it is for, and `stickshift firmware verify FILE` whether it is whole"
+            .to_owned()
+    })
 }
 
 /// Help, the version, or a command line that does not read: then in JSON too, where that was asked for.

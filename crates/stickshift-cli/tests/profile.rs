@@ -339,6 +339,9 @@ fn foreign_files_do_not_stop_the_check_of_a_folder() {
     let run = stickshift(folder.path(), &["profile", "check", "README", "photo.jpg"]);
     assert_eq!(run.status.code(), Some(5));
     assert!(text(&run.stderr).contains("none of these files is a profile"), "{run:?}");
+    let run = stickshift(folder.path(), &["profile", "check", "README", "12d1:1f01"]);
+    assert_eq!(run.status.code(), Some(5), "{run:?}");
+    assert!(text(&run.stderr).contains("not every file that was named is a profile"), "{run:?}");
 }
 
 #[test]

@@ -220,8 +220,8 @@ pub(crate) const ROWS: &[Row] = &[
     any(
         &["learn"],
         Kind::Unsupported,
-        "this form of capture is known and cannot be read",
-        "save it as pcap or pcapng in Wireshark, and try that file",
+        "the capture holds something else than USB transfers, or has them in a form that is not read",
+        "capture USB itself: in Wireshark its interfaces are called usbmon (Linux) and USBPcap (Windows)",
     ),
     #[cfg(feature = "virtual")]
     any(

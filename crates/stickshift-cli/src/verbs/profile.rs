@@ -165,13 +165,17 @@ fn show(context: &Context, what: &str) -> Result<()> {
 
 fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
     let mut checked = Vec::new();
+    // What lies in a folder may be anything; who names a file means a profile.
+    let mut named_foreign = 0;
     for path in paths {
         for file in files_of(path)? {
             let bytes = if file.as_os_str() == "-" { read_stdin() } else { read(&file) };
-            checked.push(match bytes {
+            let one = match bytes {
                 Ok(bytes) => check_bytes(&file, &bytes),
                 Err(error) => Checked::failed(&file, error),
-            });
+            };
+            named_foreign += usize::from(one.state == State::Foreign && file == *path);
+            checked.push(one);
         }
     }
     let unusable = checked.iter().filter(|c| c.state == State::Unusable).count();
@@ -192,6 +196,10 @@ fn check(context: &Context, paths: &[PathBuf]) -> Result<()> {
             ErrorKind::WrongFileKind,
             "none of these files is a profile in a known format",
         ));
+    }
+    if named_foreign > 0 {
+        let what = "not every file that was named is a profile in a known format";
+        return Err(Error::new(ErrorKind::WrongFileKind, what).with("files", named_foreign));
     }
     Ok(())
 }
