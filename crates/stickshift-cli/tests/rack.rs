@@ -30,6 +30,11 @@ fn files() -> tempfile::TempDir {
     folder
 }
 
+/// With `--json`.
+fn last_line(run: &Output) -> Value {
+    serde_json::from_str(text(&run.stdout).lines().last().unwrap()).unwrap()
+}
+
 const CONVERT: &str = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --quiet --virtual-state sticks --report rows.json";
 
 fn read(folder: &Path, name: &str) -> Value {
@@ -237,4 +242,51 @@ fn a_stick_that_another_command_talks_to_is_left_alone_and_has_its_row() {
     assert_eq!(run.status.code(), Some(4), "{}", text(&run.stdout));
     let run = stickshift(folder, "switch --all --in-use 1-1 --dry-run --json --virtual k3772");
     assert_eq!(run.status.code(), Some(4), "{}", text(&run.stdout));
+}
+
+#[test]
+fn sticks_that_are_not_here_count_for_nothing_and_those_left_in_the_middle_are_named() {
+    let folder = files();
+    let folder = folder.path();
+    let line =
+        "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --report";
+    let run = |rest: &str| stickshift(folder, &format!("{line} {rest}"));
+    assert_eq!(run("rows.csv --virtual k3772-modem,em7455").status.code(), Some(5));
+    let cut = run("rows.csv --virtual e3372h-hilink=2 --seed 7 --fault powerloss@200#2");
+    assert_eq!(cut.status.code(), Some(6), "{}", text(&cut.stdout));
+
+    let none = run("rows.csv --json --virtual none");
+    assert_eq!(none.status.code(), Some(3), "{}", text(&none.stdout));
+    let told = last_line(&none);
+    let left = told["facts"]["left-in-the-middle"].as_str().unwrap();
+    assert!(left.starts_with("1-2 ") && !left.contains("1-1"), "{left}");
+
+    let other = run("rows.csv --virtual e3372h-hilink --seed 50");
+    let said = text(&other.stdout);
+    assert_eq!(other.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("1 sticks: 1 done\nnot here, and left in the middle by an earlier run: 1-2 "),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap().lines().count(), 2);
+    let both = run("rows.json --virtual e3372h-hilink=2 --seed 50 --json");
+    let end = last_line(&both);
+    // The journal at that place is of another stick.
+    assert_eq!(both.status.code(), Some(5), "{end}");
+    assert_eq!(
+        (rows(folder).len(), read(folder, "rows.json")["absent"].as_array().map(Vec::len)),
+        (2, Some(1))
+    );
+    assert!(!text(&both.stdout).contains("\"key\""), "a hash of the IMEI stays in the state folder");
+}
+
+#[test]
+fn a_stick_that_was_only_switched_resumes_nothing() {
+    let folder = files();
+    let folder = folder.path();
+    let run = stickshift(folder, "flash made/firmware.bin --yes --virtual e3372h-loader --fault unplug@60");
+    assert_eq!(run.status.code(), Some(6), "{}", text(&run.stderr));
+    let run = stickshift(folder, "switch --all --yes --virtual k3772 --report rows.json");
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert_eq!(rows(folder)["1-1"]["resumed"], false);
 }

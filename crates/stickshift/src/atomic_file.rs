@@ -309,6 +309,22 @@ pub fn write(target: &Path, bytes: &[u8]) -> Result<()> {
     file.commit()
 }
 
+/// The same, and nobody but the owner reads it, whoever could read the file before.
+///
+/// # Errors
+/// `FileUnwritable`, `FileExists`.
+pub fn write_for_owner(target: &Path, bytes: &[u8], existing: Existing) -> Result<()> {
+    let mut file = AtomicFile::begin(target, existing)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::Permissions::from_mode(0o600);
+        file.writer().get_ref().set_permissions(mode).map_err(|e| unwritable(target, e))?;
+    }
+    file.write_all(bytes).map_err(|e| unwritable(target, e))?;
+    file.commit()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use clap::Args;
+use stickshift::convert::journal::Secret;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use crate::context::Context;
@@ -104,9 +105,14 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     sticks.retain(|stick| (line.wants)(stick));
     let is_in_use = |stick: &stickshift::stick::Stick| args.in_use.contains(&stick.place.to_string());
     let (in_use, sticks): (Vec<_>, Vec<_>) = sticks.into_iter().partition(is_in_use);
-    if sticks.is_empty() && in_use.is_empty() && record.rows.is_empty() {
-        return Err(Error::new(ErrorKind::NoStick, "no stick is plugged in that this could be done to")
-            .with_verdict(Verdict::Untouched));
+    if sticks.is_empty() && in_use.is_empty() {
+        let error = Error::new(ErrorKind::NoStick, "no stick is plugged in that this could be done to")
+            .with_verdict(Verdict::Untouched);
+        record.rows.retain(Row::is_in_the_middle);
+        return Err(match record.rows.as_slice() {
+            [] => error,
+            left => error.with("left-in-the-middle", row::names(left)),
+        });
     }
     let all = args.jobs.map_or(sticks.len(), usize::from);
     let job = |stick: stickshift::stick::Stick| Job {
@@ -116,7 +122,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     };
     let jobs: Vec<Job> = sticks.into_iter().map(job).collect();
     let screen = Screen::new(context, jobs.len());
-    let jobs = each(context, line, Phase::Plan, jobs, all, &screen, |_| Ok(()))?;
+    let jobs = each(context, line, Phase::Plan, jobs, all, &screen, &record.secret, |_| Ok(()))?;
     screen.clear();
 
     let (mut rows, mut left) = (Rows::default(), Vec::new());
@@ -145,13 +151,13 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         context.output.interim("plans", &plans);
         context.confirm(&format!("Proceed with {} sticks?", left.len()))?;
         left.iter().for_each(|job| rows.add(job.row.begun()));
-        record.keep(rows.all())?;
+        record.keep(rows.known())?;
         let _awake = crate::undisturbed::awake(context);
         let screen = Screen::new(context, left.len());
-        kept = each(context, line, Phase::Carry, left, all, &screen, |job| {
+        kept = each(context, line, Phase::Carry, left, all, &screen, &record.secret, |job| {
             screen.row(context, &job.row);
             rows.add(job.row.clone());
-            record.keep(rows.all()).and(report(args, &rows))
+            record.keep(rows.known()).and(report(args, &rows))
         })
         .map(drop);
         screen.clear();
@@ -175,9 +181,10 @@ fn each(
     jobs: Vec<Job>,
     most: usize,
     screen: &Screen,
+    secret: &Secret,
     mut ended: impl FnMut(&Job) -> Result<()>,
 ) -> Result<Vec<Job>> {
-    let around = serve::Around::of(context, line, phase)?;
+    let around = serve::Around::of(context, line, phase, secret)?;
     let most = most.clamp(1, jobs.len().max(1));
     let queue = Mutex::new(VecDeque::from_iter(jobs));
     let (sender, receiver) = channel();

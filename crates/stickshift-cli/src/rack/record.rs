@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use stickshift::atomic_file;
+use stickshift::atomic_file::{self, Existing};
+use stickshift::convert::journal::Secret;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use super::row::{Row, Rows};
@@ -14,13 +15,23 @@ use crate::files;
 struct Kept {
     #[serde(rename = "stickshift-all")]
     version: u32,
-    rows: Vec<Row>,
+    rows: Vec<KeptRow>,
 }
 
-const VERSION: u32 = 1;
+#[derive(Serialize, Deserialize)]
+struct KeptRow {
+    #[serde(flatten)]
+    row: Row,
+    key: Option<String>,
+}
+
+const VERSION: u32 = 2;
+/// The version before. Its keys are hashes without a secret, which tell nothing here.
+const WITHOUT_SECRET: u32 = 1;
 
 pub(super) struct Record {
     path: PathBuf,
+    pub(super) secret: Secret,
     /// The rows of earlier runs of the same command.
     pub(super) rows: Vec<Row>,
 }
@@ -38,24 +49,31 @@ impl Record {
         })?;
         let kept = files::read(&path).ok().filter(|_| !anew);
         let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        let rows = kept.filter(|kept| kept.version == VERSION).map_or_else(Vec::new, |kept| kept.rows);
-        Ok(Record { path, rows })
+        let kept = kept.filter(|kept| matches!(kept.version, VERSION | WITHOUT_SECRET));
+        let rows = kept.into_iter().flat_map(|kept| {
+            let key = move |key: Option<String>| key.filter(|_| kept.version == VERSION);
+            kept.rows.into_iter().map(move |kept| kept.row.with_key(key(kept.key)))
+        });
+        let rows = rows.collect();
+        let secret = Secret::of(folder).map_err(|e| e.with_verdict(Verdict::Untouched))?;
+        Ok(Record { path, secret, rows })
     }
 
     /// Keeps what was done so far.
     pub(super) fn keep<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Result<()> {
-        let kept = Kept { version: VERSION, rows: rows.cloned().collect() };
+        let rows = rows.map(|row| KeptRow { key: row.key.clone(), row: row.clone() }).collect();
+        let kept = Kept { version: VERSION, rows };
         let bytes = serde_json::to_vec_pretty(&kept)
             .map_err(|e| Error::new(ErrorKind::FileUnwritable, "cannot encode the record").because(e))?;
-        atomic_file::write(&self.path, &bytes)
+        atomic_file::write_for_owner(&self.path, &bytes, Existing::Replace)
     }
 
     /// Forgets it where nothing is left to do.
     pub(super) fn end(&self, rows: &Rows) -> Result<()> {
-        if rows.all().all(Row::is_done) {
+        if rows.known().all(Row::is_done) {
             let _ = fs::remove_file(&self.path);
             return Ok(());
         }
-        self.keep(rows.all())
+        self.keep(rows.known())
     }
 }

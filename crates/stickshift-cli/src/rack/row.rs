@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stickshift::atomic_file;
 use stickshift::clean;
-use stickshift::convert::journal::Fingerprint;
+use stickshift::convert::journal::Secret;
 use stickshift::error::{ErrorKind, Result, Verdict};
 use stickshift::mask;
 use stickshift::modem::Identity;
@@ -57,9 +57,9 @@ pub(crate) struct Row {
     resumed: bool,
     /// Whether an earlier run of the same command did it.
     earlier: bool,
-    /// Tells the stick from others: a hash of its IMEI.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    /// Tells the stick from others: a hash of its IMEI. The record alone has it.
+    #[serde(skip)]
+    pub(super) key: Option<String>,
 }
 
 impl Row {
@@ -76,7 +76,7 @@ impl Row {
     }
 
     /// What the stick says of itself.
-    pub(super) fn identify(&mut self, identity: &Identity) {
+    pub(super) fn identify(&mut self, identity: &Identity, secret: &Secret) {
         if let Some(product) = identity.product.as_ref().or(identity.model.as_ref()) {
             self.product = Some(product.clone());
         }
@@ -85,9 +85,13 @@ impl Row {
         }
         if let Some(imei) = &identity.imei {
             self.imei = Some(mask::identity(imei));
-            self.key = Some(Fingerprint::hash_imei(imei));
+            self.key = Some(secret.hash(imei));
         }
         self.before = Some(firmware(identity)).or(self.before.take());
+    }
+
+    pub(super) fn with_key(self, key: Option<String>) -> Row {
+        Row { key, ..self }
     }
 
     pub(super) fn is_called(&mut self, called: Option<String>) {
@@ -173,6 +177,11 @@ impl Row {
         self.is_finished() && self.exit == 0
     }
 
+    /// Whether it was begun, and did not end as it should.
+    pub(super) fn is_in_the_middle(&self) -> bool {
+        self.rank().0 > 1
+    }
+
     /// The worst comes last.
     fn rank(&self) -> (u8, u8) {
         let rank = match self.verdict.as_deref() {
@@ -256,13 +265,17 @@ impl Report for Row {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rows {
+    /// The sticks that are here. They alone count.
     rows: Vec<Row>,
+    /// Sticks that an earlier run of the same command left in the middle, and that are not here now.
+    #[serde(default)]
+    absent: Vec<Row>,
 }
 
 impl Rows {
     /// In place of what this run said of the same stick before.
     pub(super) fn add(&mut self, row: Row) {
-        self.rows.retain(|before| before.earlier || before.place != row.place);
+        self.rows.retain(|before| before.place != row.place);
         self.rows.push(row);
         self.sort();
     }
@@ -275,7 +288,12 @@ impl Rows {
         self.rows.iter()
     }
 
-    /// Takes over what an earlier run did to sticks that are not in this one.
+    /// The sticks that are here, and those that are left in the middle somewhere else.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(&self.absent)
+    }
+
+    /// Takes over what an earlier run did to sticks that need nothing now, and which it left in the middle that are not here.
     pub(super) fn remember<'a>(&mut self, earlier: Vec<Row>, left: impl Iterator<Item = &'a Row>) {
         let present: Vec<Row> = left.cloned().chain(self.rows.iter().cloned()).collect();
         let now = |row: &Row| {
@@ -290,14 +308,14 @@ impl Rows {
         for row in earlier {
             match now(&row) {
                 // It has what it was given then.
-                Some(now) if now.is_done() && row.is_done() => kept.push((Some(now.place.clone()), row)),
-                Some(_) => {}
-                None => kept.push((None, row)),
+                Some(now) if now.is_done() && row.is_done() => {
+                    kept.push(Row { place: now.place.clone(), earlier: true, ..row });
+                }
+                None if row.is_in_the_middle() => self.absent.push(Row { earlier: true, ..row }),
+                _ => {}
             }
         }
-        self.rows.retain(|now| kept.iter().all(|(instead, _)| instead.as_ref() != Some(&now.place)));
-        self.rows.extend(kept.into_iter().map(|(_, row)| Row { earlier: true, ..row }));
-        self.sort();
+        kept.into_iter().for_each(|row| self.add(row));
     }
 
     /// The exit code of the worst.
@@ -336,8 +354,25 @@ impl Report for Rows {
             *counts.entry((row.rank().0, word)).or_default() += 1;
         }
         let counts: Vec<String> = counts.iter().map(|((_, word), count)| format!("{count} {word}")).collect();
-        writeln!(out, "{} sticks: {}", self.rows.len(), counts.join(", "))
+        writeln!(out, "{} sticks: {}", self.rows.len(), counts.join(", "))?;
+        if !self.absent.is_empty() {
+            writeln!(
+                out,
+                "not here, and left in the middle by an earlier run: {}; plug them in and run the same command again (--anew forgets them)",
+                names(&self.absent)
+            )?;
+        }
+        Ok(())
     }
+}
+
+/// Sticks by what tells them apart: where they were, what they are, and what is shown of their IMEI.
+pub(super) fn names(rows: &[Row]) -> String {
+    let name = |row: &Row| {
+        let parts = [Some(&row.place), row.product.as_ref(), row.imei.as_ref()];
+        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    };
+    rows.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses a report that would take the place of a file that is none of ours.
@@ -352,11 +387,11 @@ pub(crate) fn check_report(path: &Path, force: bool) -> Result<()> {
 pub(crate) fn write_report(path: &Path, rows: &Rows) -> Result<()> {
     let text = match path.extension().is_some_and(|ending| ending == "json") {
         true => {
-            let mut rows = serde_json::to_value(rows).unwrap_or_default();
-            for row in rows["rows"].as_array_mut().into_iter().flatten() {
-                row.as_object_mut().map(|row| row.remove("key"));
-            }
-            let document = format!("{{\n  \"{MARK}\": 1,\n  \"rows\": {:#}\n}}\n", rows["rows"]);
+            let rows = serde_json::to_value(rows).unwrap_or_default();
+            let document = format!(
+                "{{\n  \"{MARK}\": 1,\n  \"rows\": {:#},\n  \"absent\": {:#}\n}}\n",
+                rows["rows"], rows["absent"]
+            );
             clean::json(&document).into_owned()
         }
         false => csv(rows),
@@ -426,7 +461,7 @@ mod tests {
     fn the_worst_verdict_decides() {
         let exit = |rows: &[(&str, u8)]| {
             let rows = rows.iter().map(|(verdict, exit)| row("1-1", verdict, *exit)).collect();
-            Rows { rows }.exit()
+            Rows { rows, ..Rows::default() }.exit()
         };
         assert_eq!(exit(&[]), 0);
         assert_eq!(exit(&[("done", 0), ("untouched", 0)]), 0);
@@ -439,7 +474,7 @@ mod tests {
     fn what_is_left_recoverable_or_unknown_is_not_told_as_done() {
         let outcome = |rows: &[(&str, u8)]| {
             let rows = rows.iter().map(|(verdict, exit)| row("1-1", verdict, *exit)).collect();
-            let rows = Rows { rows };
+            let rows = Rows { rows, ..Rows::default() };
             (rows.outcome(), rows.verdict())
         };
         assert_eq!(outcome(&[("untouched", 0)]), (Outcome::Untouched, Verdict::Untouched));
@@ -452,9 +487,11 @@ mod tests {
     #[test]
     fn a_stick_that_was_in_work_at_a_power_cut_is_not_forgotten() {
         let begun = Row { place: "1-2".into(), ..Row::default() }.begun();
-        let mut rows = Rows { rows: vec![row("1-1", "done", 0)] };
-        rows.remember(vec![begun.clone()], std::iter::empty());
-        assert_eq!((rows.exit(), rows.outcome()), (7, Outcome::Unknown));
+        let mut rows = Rows { rows: vec![row("1-1", "done", 0)], ..Rows::default() };
+        rows.remember(vec![begun.clone(), row("1-3", "untouched", 5)], std::iter::empty());
+        assert_eq!((rows.exit(), rows.outcome()), (0, Outcome::Done));
+        let known: Vec<_> = rows.known().map(|row| row.place.as_str()).collect();
+        assert_eq!(known, ["1-1", "1-2"]);
         // It is there again, and is done.
         let mut rows = Rows::default();
         rows.remember(vec![begun.clone()], [Row { place: "1-2".into(), ..Row::default() }].iter());
@@ -464,12 +501,12 @@ mod tests {
     }
 
     #[test]
-    fn sticks_that_changed_their_places_keep_their_rows() {
+    fn sticks_that_changed_their_places_keep_what_was_done_to_them() {
         let of = |place: &str, key: &str| Row { key: Some(key.into()), ..row(place, "done", 0) };
-        let mut rows = Rows { rows: vec![of("1-1", "b"), of("1-2", "a")] };
+        let mut rows = Rows { rows: vec![of("1-1", "b"), of("1-2", "a")], ..Rows::default() };
         rows.remember(vec![of("1-1", "a"), of("1-2", "b")], std::iter::empty());
         let keys: Vec<_> = rows.all().map(|row| row.key.as_deref().unwrap()).collect();
-        assert_eq!(keys, ["a", "b"]);
+        assert_eq!(keys, ["b", "a"]);
     }
 
     #[test]
@@ -485,7 +522,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a.csv", "a.json"] {
             let path = folder.path().join(name);
-            let rows = Rows { rows: vec![row("1-1", "done", 0)] };
+            let rows = Rows { rows: vec![row("1-1", "done", 0)], ..Rows::default() };
             check_report(&path, false).unwrap();
             write_report(&path, &rows).unwrap();
             check_report(&path, false).unwrap();

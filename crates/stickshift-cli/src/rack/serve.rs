@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
-use stickshift::convert::Journal;
+use stickshift::convert::journal::Secret;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::Cancel;
 use stickshift::stick::Place;
@@ -46,6 +46,7 @@ pub(super) struct Planned(pub(super) Value);
 pub(super) struct Around<'a> {
     line: &'a Line<'a>,
     phase: Phase,
+    secret: &'a Secret,
     global: Global,
     cancel: Cancel,
     command_line: fn() -> clap::Command,
@@ -54,7 +55,12 @@ pub(super) struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    pub(super) fn of(context: &Context, line: &'a Line<'a>, phase: Phase) -> Result<Around<'a>> {
+    pub(super) fn of(
+        context: &Context,
+        line: &'a Line<'a>,
+        phase: Phase,
+        secret: &'a Secret,
+    ) -> Result<Around<'a>> {
         // What is said in words is said of all of them.
         let mut global =
             Global { json: true, texts: false, quiet: false, verbose: 0, ..context.global.clone() };
@@ -67,6 +73,7 @@ impl<'a> Around<'a> {
         Ok(Around {
             line,
             phase,
+            secret,
             global,
             cancel: context.cancel.clone(),
             command_line: context.command_line,
@@ -124,10 +131,10 @@ pub(super) fn one(around: &Around<'_>, mut job: Job, sender: &Sender<Said>) {
     let now = || bus.as_ref().map(|bus| bus.now()).unwrap_or_default();
     let began = now();
     let mut planned = None;
-    if around.phase == Phase::Plan && is_there_already(line, &context, &mut job) {
+    if around.phase == Phase::Plan && is_there_already(around, &context, &mut job) {
         return drop(sender.send(Said::Ended(Box::new(Ended { job, planned }))));
     }
-    if around.phase == Phase::Carry && Journal::load(&context.journal_folder(), &place).is_ok() {
+    if around.phase == Phase::Carry && (line.resumes)(&context, &place) {
         job.row.resumes();
     }
     let outcome = match around.cancel.is_cancelled() {
@@ -158,9 +165,10 @@ pub(super) fn one(around: &Around<'_>, mut job: Job, sender: &Sender<Said>) {
 }
 
 /// Asks the stick what it is; whether it is what it is to become.
-fn is_there_already(line: &Line<'_>, context: &Context, job: &mut Job) -> bool {
+fn is_there_already(around: &Around<'_>, context: &Context, job: &mut Job) -> bool {
+    let line = around.line;
     let Some(identity) = (line.ask)(context, &job.stick) else { return false };
-    job.row.identify(&identity);
+    job.row.identify(&identity, around.secret);
     job.row.is_called(context.name_of(&job.stick, identity.imei.as_deref()));
     let done = (line.is_done)(&identity);
     if done {

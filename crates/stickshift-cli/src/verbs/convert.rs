@@ -16,6 +16,8 @@ use stickshift::modem::Identity;
 #[cfg(feature = "rack")]
 use stickshift::modem::identity;
 use stickshift::plan::Consents;
+#[cfg(feature = "rack")]
+use stickshift::stick::Place;
 
 use crate::context::Context;
 use crate::output::Report;
@@ -174,6 +176,10 @@ fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
     let version = files.iter().find(|file| file.is_main()).map(|file| file.version().version);
     let to = args.to.target();
     let rack = std::mem::take(&mut args.rack);
+    let resumes = |context: &Context, place: &Place| {
+        let journal = Journal::load(&context.journal_folder(), place);
+        journal.is_ok_and(|journal| journal.check_files(&records).is_ok())
+    };
     let line = Line {
         verb: "convert",
         work: Work::Convert,
@@ -187,9 +193,9 @@ fn every_stick(context: &mut Context, mut args: ConvertArgs) -> Result<()> {
         is_done: &|identity| {
             identity.kind == Some(to.word()) && identity.firmware.is_some() && identity.firmware == version
         },
+        resumes: &resumes,
         run: &|context, place, phase| {
-            let journal = Journal::load(&context.journal_folder(), place);
-            let resume = journal.is_ok_and(|journal| journal.check_files(&records).is_ok());
+            let resume = resumes(context, place);
             let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
             run(context, ConvertArgs { stick, resume, dry_run, ..args.clone() })
         },

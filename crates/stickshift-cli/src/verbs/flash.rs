@@ -146,6 +146,10 @@ fn every_stick(context: &mut Context, mut args: FlashArgs) -> Result<()> {
     drop(session);
     let records: Vec<FileRecord> = files.iter().map(FirmwareFile::record).collect();
     let rack = std::mem::take(&mut args.rack);
+    let resumes = |context: &Context, place: &Place| {
+        let journal = Journal::load(&context.journal_folder(), place);
+        journal.is_ok_and(|journal| journal.check_files(&records).is_ok())
+    };
     let line = Line {
         verb: "flash",
         work: Work::Flash,
@@ -155,9 +159,9 @@ fn every_stick(context: &mut Context, mut args: FlashArgs) -> Result<()> {
         // In download mode it says little, and all of that is said by the plan.
         ask: &|_, _| None,
         is_done: &|_| false,
+        resumes: &resumes,
         run: &|context, place, phase| {
-            let journal = Journal::load(&context.journal_folder(), place);
-            let resume = journal.is_ok_and(|journal| journal.check_files(&records).is_ok());
+            let resume = resumes(context, place);
             let (stick, dry_run) = (Some(place.to_string()), phase == Phase::Plan);
             run(context, FlashArgs { stick, resume, dry_run, ..args.clone() })
         },

@@ -465,7 +465,7 @@ fn check_fit(
     let software = handshake.info.as_ref().and_then(|info| info.software.clone()).filter(|s| *s != version);
     let seen = Fingerprint {
         product: handshake.product.clone(),
-        serial_hash: stick.serial.as_deref().map(Fingerprint::hash_imei),
+        serial_hash: stick.serial.as_deref().map(|serial| journal.record.secret.hash(serial)),
         software,
         ..Fingerprint::default()
     };

@@ -2,15 +2,20 @@
 //! power cut can be taken up at the right partition.
 //!
 //! One small JSON file per place on the bus, or per port where no place is known, held against other runs as long as one works on it.
-//! Identities are kept as hashes only.
+//! Identities are kept as hashes only, keyed with a secret that stays in the folder: there are few enough IMEIs to try them all.
 //!
 //! ```
-//! use stickshift::convert::journal::Fingerprint;
+//! use stickshift::convert::journal::{Fingerprint, Secret};
 //!
-//! let of = |imei: &str| Fingerprint { imei_hash: Some(Fingerprint::hash_imei(imei)), ..Fingerprint::default() };
+//! let folder = std::env::temp_dir().join(format!("stickshift-secret-{}", std::process::id()));
+//! std::fs::create_dir(&folder)?;
+//! let secret = Secret::of(&folder)?;
+//! let of = |imei: &str| Fingerprint { imei_hash: Some(secret.hash(imei)), ..Fingerprint::default() };
 //! let (one, other) = (of("860000000000001"), of("860000000000002"));
 //! assert!(one.is_surely(&one));
 //! assert_eq!(one.contradiction(&other), Some("IMEI"));
+//! std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -19,16 +24,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs4::fs_std::FileExt;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::atomic_file;
+use crate::atomic_file::{self, Existing};
 use crate::error::{Detail, Error, ErrorKind, Result};
-use crate::hex;
 use crate::stick::Place;
+use crate::{hex, random};
 
 /// The version of the file's form. A journal of another version is refused, never guessed at.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// The version before, which is the same but for its hashes: they have no secret.
+const WITHOUT_SECRET: u32 = 2;
 /// A journal is a few kilobytes; a larger file is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
@@ -49,6 +57,76 @@ pub struct Record {
     pub files: Vec<FileRecord>,
     /// Whether firmware bytes may have reached the stick.
     pub touched: bool,
+    /// What its identities are hashed with.
+    #[serde(skip)]
+    pub secret: Secret,
+}
+
+/// What identities are hashed with before they are written: the same for all journals of a folder.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Option<Vec<u8>>);
+
+impl Secret {
+    /// The one of a folder, which is made where there is none.
+    ///
+    /// # Errors
+    /// `FileUnwritable`, `FileUnreadable`.
+    pub fn of(folder: &Path) -> Result<Secret> {
+        if let Some(secret) = Secret::read(folder)? {
+            return Ok(secret);
+        }
+        make_folder(folder)?;
+        let mut made = [0; SECRET_BYTES];
+        random::fill(&mut made);
+        match atomic_file::write_for_owner(&secret_file(folder), &made, Existing::Keep) {
+            // Another run was faster.
+            Err(e) if e.is(ErrorKind::FileExists) => {
+                Ok(Secret::read(folder)?.unwrap_or(Secret(Some(made.to_vec()))))
+            }
+            written => written.map(|()| Secret(Some(made.to_vec()))),
+        }
+    }
+
+    /// One that is too short to be ours is removed.
+    fn read(folder: &Path) -> Result<Option<Secret>> {
+        let path = secret_file(folder);
+        match fs::read(&path) {
+            Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(Some(Secret(Some(bytes)))),
+            Ok(_) => {
+                let _ = fs::remove_file(&path);
+                Ok(None)
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => {
+                Err(Error::new(ErrorKind::FileUnreadable, format!("cannot read {}", path.display()))
+                    .because(e))
+            }
+        }
+    }
+
+    /// The form in which an IMEI or serial number is remembered.
+    pub fn hash(&self, identity: &str) -> String {
+        let identity = identity.trim().as_bytes();
+        let keyed = |key: &Vec<u8>| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            mac.update(identity);
+            Some(mac.finalize().into_bytes())
+        };
+        let hash = self.0.as_ref().and_then(keyed).unwrap_or_else(|| Sha256::digest(identity));
+        hex::encode(&hash)[..16].to_owned()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+const SECRET_BYTES: usize = 32;
+
+fn secret_file(folder: &Path) -> PathBuf {
+    folder.join("secret")
 }
 
 /// What a journal is kept under.
@@ -115,10 +193,10 @@ pub struct Fingerprint {
     /// The hardware version, `CL2E3372HM`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hardware: Option<String>,
-    /// SHA-256 of the IMEI, shortened to 16 hex digits.
+    /// The IMEI as [`Secret::hash`] has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imei_hash: Option<String>,
-    /// SHA-256 of the USB serial number, shortened likewise. On many models it is the same on every stick: it tells some apart and
+    /// The USB serial number likewise. On many models it is the same on every stick: it tells some apart and
     /// proves none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial_hash: Option<String>,
@@ -128,11 +206,6 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The form in which an IMEI or serial number is remembered.
-    pub fn hash_imei(imei: &str) -> String {
-        hex::encode(&Sha256::digest(imei.trim().as_bytes()))[..16].to_owned()
-    }
-
     /// Whether both sides are the same stick beyond doubt.
     pub fn is_surely(&self, other: &Fingerprint) -> bool {
         self.imei_hash.is_some() && self.imei_hash == other.imei_hash && self.contradiction(other).is_none()
@@ -224,7 +297,8 @@ impl Journal {
         let path = path_of(folder, &key);
         // A stick that says nothing of itself may be the one that an interrupted run left in the middle.
         let touched = stick == Fingerprint::default() && read(&path, &key).is_ok_and(|older| older.touched);
-        let record = Record { version: VERSION, place: key.text(), stick, files, touched };
+        let secret = Secret::of(folder)?;
+        let record = Record { version: VERSION, place: key.text(), stick, files, touched, secret };
         let journal = Journal { path, record, proven: true, unwritten: None, _lock: lock };
         journal.save()?;
         Ok(journal)
@@ -239,7 +313,15 @@ impl Journal {
         let path = path_of(folder, &key);
         fs::metadata(&path).map_err(|e| unreadable(e, &path, &key))?;
         let lock = lock(folder, &key)?;
-        let record = read(&path, &key)?;
+        let mut record = read(&path, &key)?;
+        if record.version == VERSION {
+            let kept = Secret::read(folder)?;
+            if kept.is_none() {
+                // What was hashed with a secret that is lost tells nothing any more.
+                (record.stick.imei_hash, record.stick.serial_hash) = (None, None);
+            }
+            record.secret = kept.map_or_else(|| Secret::of(folder), Ok)?;
+        }
         Ok(Journal { path, record, proven: false, unwritten: None, _lock: lock })
     }
 
@@ -250,7 +332,7 @@ impl Journal {
     pub fn save(&self) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(&self.record)
             .map_err(|e| Error::new(ErrorKind::FileUnwritable, "cannot encode the journal").because(e))?;
-        atomic_file::write(&self.path, &bytes)
+        atomic_file::write_for_owner(&self.path, &bytes, Existing::Replace)
     }
 
     /// Bytes of a partition of file `file` are about to go to the stick. Once something was sent, a disk that takes no more is no reason to
@@ -402,7 +484,7 @@ fn read(path: &Path, key: &Key) -> Result<Record> {
     let bytes = fs::read(path).map_err(|e| unreadable(e, path, key))?;
     let record: Record = serde_json::from_slice(&bytes).map_err(|e| corrupt().because(e))?;
     let sane = record.files.iter().all(|f| f.acknowledged <= f.partitions);
-    if record.version != VERSION || record.place != key.text() || !sane {
+    if !matches!(record.version, VERSION | WITHOUT_SECRET) || record.place != key.text() || !sane {
         return Err(corrupt());
     }
     Ok(record)
@@ -412,16 +494,20 @@ fn path_of(folder: &Path, key: &Key) -> PathBuf {
     folder.join(format!("{}.json", key.file_name()))
 }
 
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| {
+        Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
+            .because(e)
+    })
+}
+
 /// Keeps other runs from the same place, until the file is closed. It stays: to remove it would let two runs hold two locks.
 fn lock(folder: &Path, key: &Key) -> Result<File> {
     let path = folder.join(format!("{}.lock", key.file_name()));
     let unwritable = |e: io::Error| {
         Error::new(ErrorKind::FileUnwritable, format!("cannot lock {}", path.display())).because(e)
     };
-    fs::create_dir_all(folder).map_err(|e| {
-        Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
-            .because(e)
-    })?;
+    make_folder(folder)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable)?;
     // A process that is just being started holds what its parent had open for a moment.
     for attempt in 0..LOCK_ATTEMPTS {

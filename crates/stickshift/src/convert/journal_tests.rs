@@ -82,7 +82,7 @@ fn a_disk_that_takes_no_more_stops_the_work_only_before_it_began() {
 #[test]
 fn another_stick_or_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let stick = Fingerprint { imei_hash: Some(Fingerprint::hash_imei("1")), ..Fingerprint::default() };
+    let stick = Fingerprint { imei_hash: Some(Secret::default().hash("1")), ..Fingerprint::default() };
     let mut journal = Journal::begin(dir.path(), &place(), stick, vec![file("aa"), file("bb")]).unwrap();
     assert!(journal.check_files(&[file("aa"), file("bb")]).is_ok());
     assert!(journal.check_files(&[file("bb"), file("aa")]).unwrap_err().is(ErrorKind::JournalMismatch));
@@ -102,7 +102,7 @@ fn only_an_imei_proves_a_stick_and_without_it_nothing_counts_as_acknowledged() {
     let like = |imei: Option<&str>| Fingerprint {
         product: Some("E3372h_153".into()),
         serial_hash: Some("0123".into()),
-        imei_hash: imei.map(Fingerprint::hash_imei),
+        imei_hash: imei.map(|imei| Secret::default().hash(imei)),
         ..Fingerprint::default()
     };
     let mut journal = Journal::begin(dir.path(), &place(), like(Some("1")), vec![file("aa")]).unwrap();
@@ -171,7 +171,52 @@ fn a_damaged_journal_is_named_not_guessed_at() {
 
 #[test]
 fn no_identity_is_written_in_the_clear() {
-    let hash = Fingerprint::hash_imei("860000000000001");
-    assert_eq!(hash.len(), 16);
-    assert!(!hash.contains("86000000"));
+    let imei = "860000000000001";
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [here, there] = folders.each_ref().map(|folder| Secret::of(folder.path()).unwrap().hash(imei));
+    assert!(here.len() == 16 && here != there, "{here} {there}");
+    assert_eq!(here, Secret::of(folders[0].path()).unwrap().hash(imei), "the secret stays");
+    // An IMEI can be tried, so its plain hash tells it.
+    assert_ne!(here, Secret::default().hash(imei));
+    assert_eq!(format!("{:?}", Secret::of(folders[0].path()).unwrap()), "Secret");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let begin = || Journal::begin(dir.path(), &place(), Fingerprint::default(), vec![file("aa")]).unwrap();
+    drop(begin());
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("secret"), mode("1-1.2.json")), (0o600, 0o600));
+    // Also one that an earlier version left open.
+    fs::set_permissions(dir.path().join("1-1.2.json"), fs::Permissions::from_mode(0o644)).unwrap();
+    drop(begin());
+    assert_eq!(mode("1-1.2.json"), 0o600);
+}
+
+#[test]
+fn a_journal_of_the_version_before_is_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |secret: &Secret| Fingerprint { imei_hash: Some(secret.hash("1")), ..Fingerprint::default() };
+    let stick = told(&Secret::of(dir.path()).unwrap());
+    drop(Journal::begin(dir.path(), &place(), stick.clone(), vec![file("aa")]).unwrap());
+    let path = dir.path().join("1-1.2.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let plain = told(&Secret::default());
+    let (new, old) = (stick.imei_hash.unwrap(), plain.imei_hash.unwrap());
+    fs::write(&path, text.replace(&new, &old).replace("\"version\": 3", "\"version\": 2")).unwrap();
+    let mut journal = Journal::load(dir.path(), &place()).unwrap();
+    let seen = told(&journal.record.secret);
+    journal.check_stick(&seen).unwrap();
+    assert!(journal.is_proven());
+    drop(journal);
+    // With another secret nothing is proven, and nothing contradicts.
+    fs::write(&path, text).unwrap();
+    fs::remove_file(dir.path().join("secret")).unwrap();
+    let mut journal = Journal::load(dir.path(), &place()).unwrap();
+    let seen = told(&journal.record.secret);
+    journal.check_stick(&seen).unwrap();
+    assert!(!journal.is_proven());
 }

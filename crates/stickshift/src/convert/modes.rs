@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::at::At;
-use crate::convert::journal::Fingerprint;
+use crate::convert::journal::Record;
 use crate::convert::load::{find, wait_for_download_mode};
 use crate::convert::plan::{misfit, refuse_not_flashable};
 use crate::convert::request::ConvertRequest;
@@ -110,7 +110,7 @@ pub(super) fn enter_download(
     bus: &mut dyn Bus,
     stick: &Stick,
     request: &ConvertRequest,
-    planned: &Fingerprint,
+    planned: &Record,
     session: &mut Session<'_>,
 ) -> Result<()> {
     let untouched = |e: Error| e.verdict_if_unset(Verdict::Untouched);
@@ -119,7 +119,7 @@ pub(super) fn enter_download(
         let asked = identity::ask_at(bus, stick, session).map_err(untouched)?;
         let (seen, mut link) = asked.ok_or_else(|| untouched(identity::mute(stick)))?;
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-        if planned.has_another_imei(&fingerprint(&seen)) {
+        if planned.stick.has_another_imei(&fingerprint(&seen, &planned.secret)) {
             return Err(untouched(
                 Error::new(ErrorKind::JournalMismatch, "another stick is here than the plan was made for")
                     .with("differs-in", "IMEI")

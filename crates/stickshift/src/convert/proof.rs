@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::convert::journal::Fingerprint;
+use crate::convert::journal::{Fingerprint, Record, Secret};
 use crate::convert::load::find;
 use crate::convert::modes::{leave_cdrom, settled};
 use crate::convert::request::ConvertRequest;
@@ -26,7 +26,7 @@ pub(super) fn prove(
     bus: &mut dyn Bus,
     place: &Place,
     request: &ConvertRequest,
-    flashed: &Fingerprint,
+    flashed: &Record,
     session: &mut Session<'_>,
 ) -> Result<Identity> {
     session.step("wait-first-start", "waiting for the first start of the new firmware (it may take minutes)");
@@ -59,7 +59,7 @@ pub(super) fn prove(
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;
     compare(&after, request)?;
-    compare_identity(&after, flashed, session)?;
+    compare_identity(&after, &flashed.stick, &flashed.secret, session)?;
     Ok(after)
 }
 
@@ -83,8 +83,13 @@ pub(super) fn ask_newcomer(
 }
 
 /// No firmware image holds an IMEI: it is the same afterwards.
-fn compare_identity(after: &Identity, flashed: &Fingerprint, session: &mut Session<'_>) -> Result<()> {
-    let now = fingerprint(after);
+fn compare_identity(
+    after: &Identity,
+    flashed: &Fingerprint,
+    secret: &Secret,
+    session: &mut Session<'_>,
+) -> Result<()> {
+    let now = fingerprint(after, secret);
     if flashed.has_another_imei(&now) {
         return Err(Error::new(
             ErrorKind::VersionMismatch,
@@ -153,14 +158,15 @@ mod tests {
     #[test]
     fn a_stick_that_comes_back_with_another_imei_is_not_done() {
         let says = |imei: Option<&str>| Identity { imei: imei.map(str::to_owned), ..Identity::default() };
-        let flashed = fingerprint(&says(Some("860000000000017")));
-        let end = |imei| compare_identity(&says(imei), &flashed, &mut Session::quiet());
+        let secret = Secret::default();
+        let flashed = fingerprint(&says(Some("860000000000017")), &secret);
+        let end = |imei| compare_identity(&says(imei), &flashed, &secret, &mut Session::quiet());
         end(Some("860000000000017")).unwrap();
         end(None).unwrap();
         for other in ["000000000000000", "860000000000124"] {
             assert_eq!(end(Some(other)).unwrap_err().verdict(), Some(Verdict::Unknown));
         }
         let untold = Fingerprint::default();
-        compare_identity(&says(Some("860000000000124")), &untold, &mut Session::quiet()).unwrap();
+        compare_identity(&says(Some("860000000000124")), &untold, &secret, &mut Session::quiet()).unwrap();
     }
 }

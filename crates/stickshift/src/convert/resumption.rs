@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::convert::FirmwareFile;
 use crate::convert::flash::partitions;
-use crate::convert::journal::{Fingerprint, Journal, Record};
+use crate::convert::journal::{Fingerprint, Journal, Record, Secret};
 use crate::convert::load::shows;
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
@@ -37,7 +37,7 @@ pub fn worth(record: &Record, files: &[FirmwareFile], seen: Option<&Identity>) -
     if let Some(why) = contradiction(record, files, seen) {
         return Worth::Stale(why);
     }
-    if record.stick.is_surely(&fingerprint(seen)) { Worth::Proven } else { Worth::Unproven }
+    if record.stick.is_surely(&fingerprint(seen, &record.secret)) { Worth::Proven } else { Worth::Unproven }
 }
 
 /// A stick that runs was not left in the middle of its main firmware, and one that runs another version has been flashed since.
@@ -59,10 +59,10 @@ fn contradiction(record: &Record, files: &[FirmwareFile], seen: &Identity) -> Op
 }
 
 /// What tells the stick from others, of what it says of itself.
-pub(super) fn fingerprint(identity: &Identity) -> Fingerprint {
+pub(super) fn fingerprint(identity: &Identity, secret: &Secret) -> Fingerprint {
     Fingerprint {
         hardware: identity.hardware.clone(),
-        imei_hash: identity.imei.as_deref().map(Fingerprint::hash_imei),
+        imei_hash: identity.imei.as_deref().map(|imei| secret.hash(imei)),
         ..Fingerprint::default()
     }
 }
@@ -168,7 +168,7 @@ mod tests {
         let mut journal = Journal::begin(
             folder,
             &"1-1".parse::<crate::stick::Place>().unwrap(),
-            fingerprint(&seen("")),
+            fingerprint(&seen(""), &Secret::of(folder).unwrap()),
             records,
         )
         .unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::convert::boot_pin::wait_for_boot_rom;
-use crate::convert::journal::{FileRecord, Journal};
+use crate::convert::journal::{FileRecord, Journal, Secret};
 use crate::convert::load::find;
 use crate::convert::modes::{enter_download, leave_cdrom, settled, stop_updates};
 use crate::convert::plan::{ConversionPlan, Step, needs_loader};
@@ -60,13 +60,13 @@ pub fn convert(
 
 fn open_journal(planned: &ConversionPlan, request: &ConvertRequest, folder: &Path) -> Result<Journal> {
     let records: Vec<FileRecord> = request.files.iter().map(FirmwareFile::record).collect();
-    let seen = planned.before.as_ref().map(fingerprint).unwrap_or_default();
+    let seen = |secret| planned.before.as_ref().map(|before| fingerprint(before, secret)).unwrap_or_default();
     if !request.resume {
-        return Journal::begin(folder, &planned.place, seen, records);
+        return Journal::begin(folder, &planned.place, seen(&Secret::of(folder)?), records);
     }
     let mut journal = Journal::load(folder, &planned.place)?;
     journal.check_files(&records)?;
-    journal.check_stick(&seen)?;
+    journal.check_stick(&seen(&journal.record.secret))?;
     Ok(journal)
 }
 
@@ -135,7 +135,7 @@ impl Travel<'_> {
                 Next::GiveUp(error) => return Err(self.given_up(bus, error)),
             }
         }
-        prove(bus, self.place, request, &self.journal.record.stick, session)
+        prove(bus, self.place, request, &self.journal.record, session)
     }
 
     /// Says what went wrong, and waits until the stick shows again.
@@ -190,7 +190,7 @@ impl Travel<'_> {
                     _ => Ok(()),
                 }
             }
-            Step::EnterDownload => enter_download(bus, stick, request, &self.journal.record.stick, session),
+            Step::EnterDownload => enter_download(bus, stick, request, &self.journal.record, session),
             Step::BootPin => wait_for_boot_rom(bus, place, soft_way.closed.take(), session),
             Step::Load => {
                 let loader = request.loader.as_ref().ok_or_else(needs_loader)?;
