@@ -15,7 +15,6 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use clap::Args;
-use stickshift::convert::journal::Secret;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 
 use crate::context::Context;
@@ -122,7 +121,8 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     };
     let jobs: Vec<Job> = sticks.into_iter().map(job).collect();
     let screen = Screen::new(context, jobs.len());
-    let jobs = each(context, line, Phase::Plan, jobs, all, &screen, &record.secret, |_| Ok(()))?;
+    let around = serve::Around::of(context, line, Phase::Plan, &record.secret)?;
+    let jobs = each(context, &around, jobs, all, &screen, |_| Ok(()))?;
     screen.clear();
 
     let (mut rows, mut left) = (Rows::default(), Vec::new());
@@ -154,7 +154,8 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
         record.keep(rows.known())?;
         let _awake = crate::undisturbed::awake(context);
         let screen = Screen::new(context, left.len());
-        kept = each(context, line, Phase::Carry, left, all, &screen, &record.secret, |job| {
+        let around = serve::Around::of(context, line, Phase::Carry, &record.secret)?;
+        kept = each(context, &around, left, all, &screen, |job| {
             screen.row(context, &job.row);
             rows.add(job.row.clone());
             record.keep(rows.known()).and(report(args, &rows))
@@ -176,15 +177,12 @@ fn report(args: &RackArgs, rows: &Rows) -> Result<()> {
 /// Serves every stick, `most` at the same time, and gives them back in the order of their places. `ended` is told of each at once.
 fn each(
     context: &Context,
-    line: &Line<'_>,
-    phase: Phase,
+    around: &serve::Around<'_>,
     jobs: Vec<Job>,
     most: usize,
     screen: &Screen,
-    secret: &Secret,
     mut ended: impl FnMut(&Job) -> Result<()>,
 ) -> Result<Vec<Job>> {
-    let around = serve::Around::of(context, line, phase, secret)?;
     let most = most.clamp(1, jobs.len().max(1));
     let queue = Mutex::new(VecDeque::from_iter(jobs));
     let (sender, receiver) = channel();
@@ -194,7 +192,7 @@ fn each(
         // Counted before the first one works: no clock of a virtual computer runs ahead of a thread that is not there yet.
         let present: Vec<_> = (0..most).map(|_| around.participant()).collect();
         for present in present {
-            let (around, queue, sender) = (&around, &queue, sender.clone());
+            let (queue, sender) = (&queue, sender.clone());
             let secrets = hosted::secrets();
             let work = move || {
                 // It is there until the thread ends.
@@ -215,7 +213,7 @@ fn each(
                     if value["event"] == "progress" {
                         context.counts_to_ctrl_c();
                     }
-                    screen.line(context, phase, &place, &value);
+                    screen.line(context, around.phase, &place, &value);
                 }
                 Said::Ended(ended_now) => {
                     let Ended { mut job, planned } = *ended_now;

@@ -45,7 +45,7 @@ pub(super) struct Planned(pub(super) Value);
 /// What all threads share.
 pub(super) struct Around<'a> {
     line: &'a Line<'a>,
-    phase: Phase,
+    pub(super) phase: Phase,
     secret: &'a Secret,
     global: Global,
     cancel: Cancel,

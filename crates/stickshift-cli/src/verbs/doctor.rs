@@ -11,8 +11,8 @@ use stickshift::link::Bus;
 use stickshift::profile::Problem;
 use stickshift::stick::{Hindrance, Stick};
 
-use crate::config::Config;
 use crate::advice::NO_NODE;
+use crate::config::Config;
 use crate::context::Context;
 use crate::distribution::Distribution;
 use crate::output::Report;

@@ -19,7 +19,7 @@ use crate::manual;
 use crate::output::Report;
 #[cfg(feature = "desktop")]
 use crate::verbs::setup_files::write;
-use crate::verbs::setup_files::{self, WhereTo, write_as};
+use crate::verbs::setup_files::{WhereTo, write_as};
 use crate::verbs::{openwrt, setup_online};
 #[cfg(feature = "desktop")]
 use crate::verbs::{setup_serve, setup_systemd, setup_udev};
@@ -185,7 +185,7 @@ pub(crate) fn run(context: &mut Context, args: SetupArgs) -> Result<()> {
             Ok(())
         }
         #[cfg(feature = "man")]
-        What::Man { dir: Some(dir), remove } => setup_files::pages(context, dir, remove),
+        What::Man { dir: Some(dir), remove } => crate::verbs::setup_files::pages(context, dir, remove),
         #[cfg(feature = "desktop")]
         What::Networkmanager(OwnerArgs { where_to, interface, metric }) => {
             let path = format!("etc/NetworkManager/system-connections/stickshift-{interface}.nmconnection");
@@ -281,7 +281,7 @@ fn refuse_hidden(context: &Context, to: &WhereTo, program: &Path) -> Result<()> 
 
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
-    use setup_files::{Removed, Written};
+    use crate::verbs::setup_files::{self, Removed, Written};
     #[cfg(feature = "desktop")]
     for verb in ["setup udev", "setup systemd", "setup networkmanager", "setup networkd"] {
         shapes.result::<Written>(verb);

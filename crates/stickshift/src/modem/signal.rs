@@ -306,7 +306,8 @@ fn standing_over_web(web: &mut Hilink<'_>, gather: &mut Gather) -> Result<Recept
         heard.registration = status.registration_words();
         heard.technology = Some(status.network.to_owned()).filter(|n| !matches!(&**n, "unknown"));
         heard.bars = status.signal_bars.map(|bars| (bars, status.most_bars.unwrap_or(5)));
-        if (&heard.operator, heard.registration, &heard.technology, heard.bars) == (&None, None, &None, None) {
+        if (&heard.operator, heard.registration, &heard.technology, heard.bars) == (&None, None, &None, None)
+        {
             gather.is_missing("operator", "the stick's answers say nothing of the network".to_owned());
         }
     }

@@ -98,7 +98,7 @@ fn decode(record: &'static [u8]) -> Entry {
 }
 
 #[cfg(test)]
-std::thread_local! {
+thread_local! {
     /// How many records this thread decoded.
     pub(super) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -294,7 +294,8 @@ fn no_profile(stick: &Stick, what: &str) -> Error {
 }
 
 fn empty_profile(stick: &Stick) -> Error {
-    no_profile(stick, "the profile contains nothing that could be done to a stick").detail(Detail::EmptyProfile)
+    no_profile(stick, "the profile contains nothing that could be done to a stick")
+        .detail(Detail::EmptyProfile)
 }
 
 fn left_alone(stick: &Stick) -> Error {
