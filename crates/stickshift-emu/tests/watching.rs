@@ -273,5 +273,5 @@ fn an_empty_profile_of_the_owner_is_no_message_that_the_stick_ignored() {
     let mut hands = OneByOne::new(Box::new(bus.clone()), &catalogue, Cancel::new());
     let mut watcher = Watcher::new(&catalogue, Duration::ZERO);
     let told = watch_with(&mut watcher, &mut bus, &mut hands, seconds(20));
-    assert_eq!(told, ["failed 1-1.1 no-profile"]);
+    assert_eq!(told, [""; 0], "it is left as it is");
 }

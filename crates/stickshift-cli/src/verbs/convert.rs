@@ -144,6 +144,9 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     if !consent::agree(context, &planned.plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
     }
+    if !context.global.yes {
+        request.files.iter_mut().try_for_each(FirmwareFile::require_all_unchanged).map_err(as_left)?;
+    }
     context.output.flashes(left);
     let _awake = undisturbed::awake(context);
     let converted = convert::convert(&mut *bus, &planned, &mut request, &folder, &mut session)?;

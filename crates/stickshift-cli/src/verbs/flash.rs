@@ -108,6 +108,9 @@ pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {
     if !consent::agree(context, &plan, consents, args.dry_run).map_err(as_left)? {
         return Ok(());
     }
+    if !context.global.yes {
+        files.iter_mut().try_for_each(FirmwareFile::require_all_unchanged).map_err(as_left)?;
+    }
     let _taken = undisturbed::taken(context, &place);
     let _awake = undisturbed::awake(context);
     let mut journal = match interrupted {

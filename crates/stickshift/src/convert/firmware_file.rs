@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::boot::PartitionTable;
 use crate::convert::journal::FileRecord;
-use crate::error::{Detail, Error, ErrorKind, Result};
+use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::{self, Form, Image, Severity, Signature, Version};
 use crate::hex;
@@ -137,6 +137,15 @@ impl FirmwareFile {
     pub fn require_unchanged(&mut self, index: usize) -> Result<()> {
         let hash = self.hash(index)?;
         self.require_hash(index, &hash)
+    }
+
+    /// The same of all its partitions: for a file that lay on the disk while its owner thought about a question.
+    ///
+    /// # Errors
+    /// As [`require_unchanged`](Self::require_unchanged), with the file; untouched.
+    pub fn require_all_unchanged(&mut self) -> Result<()> {
+        let changed = (0..self.sizes.len()).try_for_each(|index| self.require_unchanged(index));
+        changed.map_err(|e| e.with("file", self.path.display()).with_verdict(Verdict::Untouched))
     }
 
     /// That this is the partition's SHA-256.

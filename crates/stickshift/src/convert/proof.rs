@@ -58,7 +58,7 @@ pub(super) fn prove(
     let after = ask_newcomer(bus, &stick, request.login.as_ref(), session)
         .and_then(|seen| seen.ok_or_else(|| identity::mute(&stick)))
         .map_err(|e| e.with_verdict(Verdict::Unknown))?;
-    compare(&after, request)?;
+    compare(&after, request, session)?;
     compare_identity(&after, &flashed.stick, &flashed.secret, session)?;
     Ok(after)
 }
@@ -105,7 +105,7 @@ fn compare_identity(
     Ok(())
 }
 
-fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
+fn compare(after: &Identity, request: &ConvertRequest, session: &mut Session<'_>) -> Result<()> {
     let wanted = request.files.iter().find(|f| f.is_main()).map(|f| f.version().version).unwrap_or_default();
     let differs = |what: &str, expected: &str, found: &str| {
         Err(Error::new(
@@ -132,6 +132,12 @@ fn compare(after: &Identity, request: &ConvertRequest) -> Result<()> {
         _ => {}
     }
     match after.kind {
+        // It runs the image, whole: what else that could have become was consented to, and another run would not change it.
+        Some(kind) if kind != request.to.word() && after.firmware.as_ref().is_some_and(|v| *v == wanted) => {
+            let what = format!("the stick runs {kind} firmware now: the image has no other");
+            session.warn("another-kind", what);
+            Ok(())
+        }
         Some(kind) if kind != request.to.word() => differs("kind of firmware", request.to.word(), kind),
         _ => Ok(()),
     }
@@ -148,11 +154,23 @@ mod tests {
         let request = request(Target::Stick, firmware("E3372h_153", "21.180.01.00.00"));
         let end = |version: Option<&str>| {
             let after = Identity { firmware: version.map(str::to_owned), ..Identity::default() };
-            compare(&after, &request).map_err(|e| e.verdict())
+            compare(&after, &request, &mut Session::quiet()).map_err(|e| e.verdict())
         };
         end(Some("21.180.01.00.00")).unwrap();
         assert_eq!(end(Some("22.200.07.00.00")), Err(Some(Verdict::Recoverable)));
         assert_eq!(end(None), Err(Some(Verdict::Unknown)));
+    }
+
+    #[test]
+    fn a_stick_that_runs_what_the_image_has_is_not_flashed_for_ever() {
+        let request = request(Target::Hilink, firmware("E3372h_153", "21.180.01.00.00"));
+        let end = |version: &str| {
+            let after =
+                Identity { firmware: Some(version.into()), kind: Some("stick"), ..Identity::default() };
+            compare(&after, &request, &mut Session::quiet()).map_err(|e| e.verdict())
+        };
+        end("21.180.01.00.00").unwrap();
+        assert_eq!(end("21.318.01.00.00"), Err(Some(Verdict::Recoverable)));
     }
 
     #[test]

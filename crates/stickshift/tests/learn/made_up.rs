@@ -244,7 +244,7 @@ fn nothing_to_learn_says_why() {
         s.leave(5, 1, Leave::Hub);
     });
     assert!(!rare.contains("every system sends to a disk"), "{rare}");
-    assert!(rare.contains("1 set interface") && rare.contains("1 zero-length write"), "{rare}");
+    assert!(rare.contains("alternate setting 1") && rare.contains("1 zero-length write"), "{rare}");
     let long_before = why(&|s| {
         s.come(5, 1, BEFORE, &disk);
         s.out(5, 3, 1, &cbw(7, &[0x1b, 0, 0, 0, 2, 0]));
