@@ -99,9 +99,8 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     }
     let mut bus = context.bus()?;
     let mut record = Record::open(&context.journal_folder(), line.verb, &line.key, args.anew)?;
-    let mut sticks = bus.sticks()?;
+    let (sticks, others): (Vec<_>, Vec<_>) = bus.sticks()?.into_iter().partition(|stick| (line.wants)(stick));
     drop(bus);
-    sticks.retain(|stick| (line.wants)(stick));
     let is_in_use = |stick: &stickshift::stick::Stick| args.in_use.contains(&stick.place.to_string());
     let (in_use, sticks): (Vec<_>, Vec<_>) = sticks.into_iter().partition(is_in_use);
     if sticks.is_empty() && in_use.is_empty() {
@@ -135,7 +134,8 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
             _ => rows.add(job.row),
         }
     }
-    rows.remember(std::mem::take(&mut record.rows), left.iter().map(|job| &job.row));
+    let others: Vec<String> = others.iter().map(|stick| stick.place.to_string()).collect();
+    rows.remember(std::mem::take(&mut record.rows), left.iter().map(|job| &job.row), &others);
     let plans = Plans::of(left.iter().filter_map(|job| Some((&job.stick.place, job.plan.as_ref()?))));
     if dry_run {
         context.output.outcome_is(Outcome::Untouched);

@@ -294,7 +294,13 @@ impl Rows {
     }
 
     /// Takes over what an earlier run did to sticks that need nothing now, and which it left in the middle that are not here.
-    pub(super) fn remember<'a>(&mut self, earlier: Vec<Row>, left: impl Iterator<Item = &'a Row>) {
+    /// `others` are the places of sticks that the command is not for, as those that it served may be.
+    pub(super) fn remember<'a>(
+        &mut self,
+        earlier: Vec<Row>,
+        left: impl Iterator<Item = &'a Row>,
+        others: &[String],
+    ) {
         let present: Vec<Row> = left.cloned().chain(self.rows.iter().cloned()).collect();
         let now = |row: &Row| {
             let all = || present.iter();
@@ -310,6 +316,9 @@ impl Rows {
                 // It has what it was given then.
                 Some(now) if now.is_done() && row.is_done() => {
                     kept.push(Row { place: now.place.clone(), earlier: true, ..row });
+                }
+                None if row.is_done() && others.contains(&row.place) => {
+                    kept.push(Row { earlier: true, ..row });
                 }
                 None if row.is_in_the_middle() => self.absent.push(Row { earlier: true, ..row }),
                 _ => {}
@@ -488,13 +497,13 @@ mod tests {
     fn a_stick_that_was_in_work_at_a_power_cut_is_not_forgotten() {
         let begun = Row { place: "1-2".into(), ..Row::default() }.begun();
         let mut rows = Rows { rows: vec![row("1-1", "done", 0)], ..Rows::default() };
-        rows.remember(vec![begun.clone(), row("1-3", "untouched", 5)], std::iter::empty());
+        rows.remember(vec![begun.clone(), row("1-3", "untouched", 5)], std::iter::empty(), &[]);
         assert_eq!((rows.exit(), rows.outcome()), (0, Outcome::Done));
         let known: Vec<_> = rows.known().map(|row| row.place.as_str()).collect();
         assert_eq!(known, ["1-1", "1-2"]);
         // It is there again, and is done.
         let mut rows = Rows::default();
-        rows.remember(vec![begun.clone()], [Row { place: "1-2".into(), ..Row::default() }].iter());
+        rows.remember(vec![begun.clone()], [Row { place: "1-2".into(), ..Row::default() }].iter(), &[]);
         rows.add(begun);
         rows.add(row("1-2", "done", 0));
         assert_eq!((rows.rows.len(), rows.exit()), (1, 0));
@@ -504,7 +513,7 @@ mod tests {
     fn sticks_that_changed_their_places_keep_what_was_done_to_them() {
         let of = |place: &str, key: &str| Row { key: Some(key.into()), ..row(place, "done", 0) };
         let mut rows = Rows { rows: vec![of("1-1", "b"), of("1-2", "a")], ..Rows::default() };
-        rows.remember(vec![of("1-1", "a"), of("1-2", "b")], std::iter::empty());
+        rows.remember(vec![of("1-1", "a"), of("1-2", "b")], std::iter::empty(), &[]);
         let keys: Vec<_> = rows.all().map(|row| row.key.as_deref().unwrap()).collect();
         assert_eq!(keys, ["b", "a"]);
     }
