@@ -35,7 +35,10 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("STICKSHIFT_MQTT_PASSWORD", "Password of the broker, for stickshift bridge mqtt --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
-    ("STICKSHIFT_STATE", "Folder of the journals, of what --all did, and of `secret`, with which they hash an IMEI."),
+    (
+        "STICKSHIFT_STATE",
+        "Folder of the journals, of what --all did, and of `secret`, with which they hash an IMEI.",
+    ),
     ("STICKSHIFT_ROOT", "Folder in place of / for the files of the system, for tests and images."),
     ("STICKSHIFT_TRACE", "Trace file, when called as usb_modeswitch."),
     ("STICKSHIFT_VIRTUAL", "Virtual sticks, when called as usb_modeswitch."),
