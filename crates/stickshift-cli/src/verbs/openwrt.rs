@@ -211,7 +211,7 @@ fn place_of(folder: &Path, file: &RouterFile) -> PathBuf {
     folder.join(file.path.trim_start_matches('/'))
 }
 
-/// Takes away what [`write`] wrote.
+/// Takes away what [`write()`] wrote.
 fn remove(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) -> Result<()> {
     let mut removed = Removed::default();
     for path in stale(folder, recipe, interface) {
