@@ -1,0 +1,115 @@
+//! What to do next with a stick of a pasted text, by its mode, its ports and their drivers.
+
+use stickshift::pasted::PastedDevice;
+use stickshift::stick::{
+    Interface, Mode, Role, Stick, Switching, is_android_network, linux_drivers, takes_qualcomm_firmware,
+};
+
+use super::drivers::{give_back, is_taken, network_driver, serial_driver};
+use crate::select::its_page;
+
+/// How to go on with a stick of a text. One that is gone comes first, whatever is to be done with it.
+pub(super) fn next(
+    device: &PastedDevice,
+    stick: &Stick,
+    switching: Option<Switching>,
+    either: bool,
+    word: &str,
+) -> String {
+    if device.left {
+        return "stickshift list shows what it became; where nothing came, plug it in again".to_owned();
+    }
+    if device.returning {
+        return "stickshift list shows what it is now".to_owned();
+    }
+    let then = next_of_present(device, stick, switching, either, word);
+    if device.unpowered && !device.gone {
+        return format!(
+            "plug it into a port of the computer itself or a hub with a power supply of its own, then {then}"
+        );
+    }
+    match (device.gone, device.unsteady) {
+        (false, _) => then,
+        (true, false) => format!("plug it in again, then {then}"),
+        (true, true) => format!(
+            "plug it in again, into a port of the computer itself or a hub with a power supply of its own, then {then}"
+        ),
+    }
+}
+
+fn next_of_present(
+    device: &PastedDevice,
+    stick: &Stick,
+    switching: Option<Switching>,
+    either: bool,
+    word: &str,
+) -> String {
+    let id = stick.id;
+    let switchable = switching.is_some_and(|switching| switching != Switching::LeavesAlone);
+    if stick.mode == Mode::Unknown && takes_qualcomm_firmware(stick) {
+        return "it waits for firmware of Qualcomm's kind: unplug it and plug it in again; if it stays so, its maker's tool loads it, or one of qmi-firmware-update, qdl and gobi-loader".to_owned();
+    }
+    if let Some(taken) = stick.interfaces.iter().find(|i| is_taken(i)) {
+        return give_back(device, stick, taken);
+    }
+    let no_driver = |i: &&Interface| device.attached.get(&i.number).is_some_and(|a| a.driver == Some(None));
+    // Of those for AT commands one is enough; where none is known to be, any may be.
+    let takes_at = |i: &&Interface| matches!(i.role, Role::Pcui | Role::Modem);
+    let is_port = |i: &&Interface| match stick.interfaces.iter().any(|i| takes_at(&i)) {
+        true => takes_at(i),
+        false => matches!(i.role, Role::Diag | Role::Serial),
+    };
+    let mut ports = stick.interfaces.iter().filter(is_port).peekable();
+    if stick.mode == Mode::Modem
+        && let Some(port) = ports.peek().copied()
+        && ports.all(|port| no_driver(&port))
+    {
+        let driver = serial_driver(id, port);
+        let told =
+            format!("echo {:04x} {:04x} > /sys/bus/usb-serial/drivers/option1/new_id", id.vendor, id.product);
+        let and_then = match driver {
+            "option" if linux_drivers(id).contains(&driver) => {
+                format!(
+                    "; where no port comes then, the kernel is older than its entry for these ids: {told}"
+                )
+            }
+            "option" => format!(", then {told}"),
+            _ => String::new(),
+        };
+        return format!("its serial ports have no driver: as root, modprobe {driver}{and_then}");
+    }
+    if matches!(stick.mode, Mode::Hilink | Mode::HilinkSerial | Mode::Modem)
+        && let Some(driver) = stick.interfaces.iter().filter(no_driver).find_map(|i| network_driver(id, i))
+    {
+        return format!("its network interface has no driver: as root, modprobe {driver}");
+    }
+    match stick.mode {
+        _ if either => format!(
+            "stickshift list shows which of the two it is: stickshift switch {word} where it waits, stickshift identify {word} where it was switched"
+        ),
+        Mode::Cdrom if switchable => format!("stickshift switch {word}"),
+        Mode::Cdrom if switching.is_some() => format!("stickshift identify {word}"),
+        Mode::Cdrom => {
+            "no switching profile has its ids: docs/unknown-stick.md says how to find the message".into()
+        }
+        Mode::Hilink if is_android_network(id) => {
+            "nothing to switch: its network interface takes an address by DHCP, of a telephone once tethering is on there; of a stick, the page stands at the gateway's address (`ip route`)".to_owned()
+        }
+        Mode::Hilink => {
+            format!(
+                "it is online by itself once its page is set up: {}, or stickshift identify {word}",
+                its_page(stick)
+            )
+        }
+        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
+        Mode::BootRom => format!("stickshift load LOADER {word}"),
+        // Ids and ports of download modes are those of ordinary modems, too; the stick itself tells.
+        Mode::Download => format!("stickshift identify {word}"),
+        Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
+        Mode::Unknown if stick.interfaces.is_empty() && switching == Some(Switching::Configures) => format!(
+            "stickshift list shows its mode; where it is no modem yet, stickshift switch {word} selects another configuration"
+        ),
+        _ if switchable => format!("stickshift switch {word}"),
+        _ => format!("stickshift identify {word}"),
+    }
+}
