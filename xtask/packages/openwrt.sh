@@ -141,6 +141,21 @@ inside uci commit network
 inside stickshift setup openwrt --ids 12d1:1526 --interface guest --out /tmp/guest >/dev/null
 if inside sh /tmp/guest/etc/stickshift/setup.sh 2>/dev/null; then fail 'it takes an interface that is there'; fi
 expect "$(inside uci get network.guest.proto)" static 'an interface of the owner'
+# Of what netifd calls the interface, and of what an upgrade keeps.
+printf 'etc/mine\n/etc/hotplug.d/net/30-stickshift-hilink\n' >"$root/etc/sysupgrade.conf"
+for release in 19.07.10 24.10.0; do
+	printf "DISTRIB_RELEASE='%s'\n" "$release" >"$root/etc/openwrt_release"
+	inside stickshift setup openwrt --ids 12d1:14dc --interface hilink --out /tmp/hilink --force >"$work/said"
+	inside sh /tmp/hilink/etc/stickshift/setup.sh
+	expect "$(inside uci -q get network.hilink.ifname), $(inside uci -q get network.hilink.device)" \
+		"$(case $release in 19*) echo 'eth1, ' ;; *) echo ', eth1' ;; esac)" "the name of the device in $release"
+done
+expect "$(tr '\n' ' ' <"$root/etc/sysupgrade.conf")" \
+	'etc/mine /etc/hotplug.d/net/30-stickshift-hilink /etc/stickshift/usb-mode-hilink.json /etc/hotplug.d/usb/21-stickshift-hilink ' 'what an upgrade keeps'
+sed -n 's/^rm \/etc[^;]*; //p' "$work/said" >"$root/tmp/forget"
+inside sh /tmp/forget
+expect "$(cat "$root/etc/sysupgrade.conf"), $(inside uci -q get network.hilink)" 'etc/mine, ' 'what is taken back'
+rm -r "$root/etc/sysupgrade.conf" "$root/etc/openwrt_release" "$root/tmp/hilink" "$root/tmp/forget"
 inside stickshift setup openwrt --ids 12d1:14dc --interface lte --dialler stickshift --out / --force >"$work/said"
 grep -q '^/lib/netifd/proto/stickshift.sh$' "$work/said" || { cat "$work/said"; fail 'the handler is not written'; }
 inside sh /etc/stickshift/setup.sh

@@ -39,6 +39,42 @@ fn openwrt_for_a_stick_that_is_here_is_written_below_a_folder() {
     assert!(folder.path().join("root/etc/hotplug.d/net/30-stickshift-wwan").exists());
 }
 
+/// At the router's next start the stick waits to be switched again.
+#[test]
+fn a_stick_that_is_switched_already_brings_all_profiles_that_lead_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:14dc", "--out", "root"]);
+    let said = text(&run.stdout) + &text(&run.stderr);
+    assert!(said.contains("opkg install usb-modeswitch "), "{said}");
+    assert!(said.contains("# note: 3 profiles lead to 12d1:14dc: all are in the table"), "{said}");
+    let table = fs::read_to_string(folder.path().join("root/etc/stickshift/usb-mode-wwan.json")).unwrap();
+    let table: serde_json::Value = serde_json::from_str(&table).unwrap();
+    let ids: Vec<&String> = table["devices"].as_object().unwrap().keys().collect();
+    assert_eq!(ids, ["12d1:157d", "12d1:1f01", "12d1:1f02"]);
+    assert!(folder.path().join("root/etc/hotplug.d/usb/21-stickshift-wwan").exists());
+    // One profile: its stick needs no other word.
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:14cf"]);
+    let said = text(&run.stdout);
+    assert!(said.contains("\"12d1:1526\"") && !said.contains("profiles lead to"), "{said}");
+}
+
+#[test]
+fn a_folder_in_the_place_of_one_file_leaves_none_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = folder.path().join("root/etc/hotplug.d/usb");
+    fs::create_dir_all(last.parent().unwrap()).unwrap();
+    fs::write(&last, "").unwrap();
+    let run = stickshift(folder.path(), &["setup", "openwrt", "--ids", "12d1:1526", "--out", "root"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
+    for file in [
+        "etc/stickshift/setup.sh",
+        "etc/stickshift/usb-mode-wwan.json",
+        "etc/hotplug.d/tty/30-stickshift-wwan",
+    ] {
+        assert!(!folder.path().join("root").join(file).exists(), "{file}");
+    }
+}
+
 #[test]
 fn what_cannot_be_written_or_told_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,6 +85,8 @@ fn what_cannot_be_written_or_told_is_refused() {
         (&["setup", "openwrt", "--ids", "0bda:1a2b"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "1de1:1101"], 2, "this is no modem"),
         (&["setup", "openwrt", "--ids", "12d1:1526", "--apn", "a'; reboot"], 2, "usage"),
+        // Its PPP device would be 3g-abcdefghijklm.
+        (&["setup", "openwrt", "--ids", "12d1:1526", "--interface", "abcdefghijklm"], 2, "12 at most"),
         (
             &["setup", "openwrt", "--ids", "2c7c:0125", "--dialler", "stickshift", "--data", "qmi"],
             2,
@@ -112,8 +150,8 @@ fn a_second_stick_leaves_the_files_of_the_first_and_what_is_removed_is_said() {
     let second = setup(&["--ids", "12d1:14dc", "--interface", "second"]);
     assert!(second.contains(r#""removed":[]"#), "{second}");
     assert_eq!(are_there(), [true; 3]);
-    // The same interface through another stick.
-    let other = setup(&["--ids", "12d1:14dc"]);
+    // The same interface through another stick, which has no port and nothing that switches it.
+    let other = setup(&["--ids", "1199:9071", "--data", "mbim"]);
     assert_eq!(are_there(), [false; 3]);
     assert!(other.contains(&format!(r#""removed":["{hook}""#)), "{other}");
     fs::write(folder.path().join(hook), "").unwrap();

@@ -13,7 +13,7 @@ use stickshift::stick::{Mode, Stick, UsbId, classify};
 
 use crate::context::Context;
 use crate::distribution::Distribution;
-use crate::files;
+use crate::files::{self, OutputFile};
 use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
@@ -129,9 +129,14 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         None => entry_for(&catalogue, id, stick.as_ref()),
     };
     let seen = stick.as_ref().and_then(Data::of);
-    let guess = entry.as_ref().map(Data::of_entry).transpose()?.flatten();
-    let by_id = || if entry.is_none() { Data::of_id(id) } else { None };
-    let data = args.data.map(Kind::data).or(seen).or(guess).or_else(by_id).ok_or_else(|| {
+    // At the router's next start a stick that is switched already waits again.
+    let leading =
+        if entry.is_some() || mode == Mode::Cdrom { Vec::new() } else { leading_to(&catalogue, id) };
+    let entries = if leading.is_empty() { entry.as_slice() } else { &leading };
+    // Several sticks end as the same ids: one of them cannot be picked.
+    let guess = if let [entry] = entries { Data::of_entry(entry)? } else { None };
+    let by_id = if entry.is_none() { Data::of_id(id) } else { None };
+    let data = args.data.map(Kind::data).or(seen).or(by_id).or(guess).ok_or_else(|| {
         Error::new(ErrorKind::NoProfile, format!("the data protocol of {id} is unknown; name it with --data"))
     })?;
     // What dials here speaks no QMI.
@@ -145,7 +150,10 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
     };
     let target = entry.as_ref().map_or(Some(id), |entry| entry.targets().first().copied());
     let wishes = Wishes { interface: args.interface, apn: args.apn, dialler, place, target };
-    let mut recipe = openwrt::recipe(data, entry.as_ref(), ready.as_ref(), &wishes)?;
+    let mut recipe = openwrt::recipe(data, entries, ready.as_ref(), &wishes)?;
+    if leading.len() > 1 && dialler == Dialler::Router {
+        recipe.notes.push(format!("{} profiles lead to {id}: all are in the table", leading.len()));
+    }
     if let (Some(entry), true) = (&entry, others > 0) {
         recipe.notes.push(format!(
             "{} profiles have these ids, this is {}: with the stick connected, the one that fits it is taken",
@@ -191,18 +199,26 @@ fn write(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) -> 
             files::check_free(&path, context.global.force)?;
         }
     }
-    for path in &removed {
-        fs::remove_file(path).map_err(|e| files::unremovable(path, e))?;
-    }
+    // Whole on the disk before the first one has its name: half of them would bring the interface up and not switch its stick.
+    let mut begun = Vec::new();
     for file in &recipe.files {
         let path = place_of(folder, file);
         if let Some(parent) = path.parent() {
             files::make_folder(parent)?;
         }
         if !is_there(file, &path) {
-            files::write(&path, file.text.as_bytes(), context.global.force, &[])?;
+            let mut output = OutputFile::create(&path, context.global.force, &[])?;
+            let written = output.write_all(file.text.as_bytes()).and_then(|()| output.flush());
+            written.map_err(|e| files::unwritable(&path, e))?;
+            begun.push(output);
         }
-        make_executable(&path, file.executable)?;
+    }
+    for path in &removed {
+        fs::remove_file(path).map_err(|e| files::unremovable(path, e))?;
+    }
+    begun.into_iter().try_for_each(OutputFile::commit)?;
+    for file in &recipe.files {
+        make_executable(&place_of(folder, file), file.executable)?;
     }
     Ok(removed)
 }
@@ -248,31 +264,32 @@ fn stale(folder: &Path, recipe: &Recipe, interface: &str) -> Vec<PathBuf> {
     stale
 }
 
-/// How the stick is switched, and how many other profiles have its ids: by what it says of itself, else what usbmode would take of them; when
-/// it is a modem already, by the ids that it must have had.
+/// How the stick is switched, and how many other profiles have its ids: by what it says of itself, else what usbmode would take of them.
 fn entry_for(catalogue: &Catalogue, id: UsbId, stick: Option<&Stick>) -> (Option<Entry>, usize) {
     let found = catalogue.candidates(id);
-    if let Some(first) = found.first().map(|first| first.origin) {
-        let told = stick.map(|stick| Attributes {
-            scsi: None,
-            manufacturer: stick.manufacturer.clone(),
-            product: stick.product.clone(),
-            serial: stick.serial.clone(),
-        });
-        if let Some(chosen) = told.and_then(|told| catalogue.choose(id, &told).chosen) {
-            return (Some(chosen.entry), 0);
-        }
-        let of_one: Vec<Entry> = found.into_iter().filter(|c| c.origin == first).map(|c| c.entry).collect();
-        return (openwrt::taken_by_usbmode(&of_one).cloned(), of_one.len() - 1);
+    let Some(first) = found.first().map(|first| first.origin) else { return (None, 0) };
+    let told = stick.map(|stick| Attributes {
+        scsi: None,
+        manufacturer: stick.manufacturer.clone(),
+        product: stick.product.clone(),
+        serial: stick.serial.clone(),
+    });
+    if let Some(chosen) = told.and_then(|told| catalogue.choose(id, &told).chosen) {
+        return (Some(chosen.entry), 0);
     }
-    let before: Vec<Entry> = catalogue
-        .iter()
-        .map(|(_, e)| e)
-        .filter(|e| e.key.id().is_some() && e.targets().contains(&id))
-        .collect();
-    // Several sticks end as the same ids: one of them cannot be picked.
-    let is_modem = stick.is_some_and(|s| s.mode != Mode::Cdrom);
-    (<[Entry; 1]>::try_from(before).ok().filter(|_| is_modem).map(|[entry]| entry), 0)
+    let of_one: Vec<Entry> = found.into_iter().filter(|c| c.origin == first).map(|c| c.entry).collect();
+    (openwrt::taken_by_usbmode(&of_one).cloned(), of_one.len() - 1)
+}
+
+/// How sticks are switched that end as `id`. The owner's profile stands in for another one of its key.
+fn leading_to(catalogue: &Catalogue, id: UsbId) -> Vec<Entry> {
+    let mut leading: Vec<Entry> = Vec::new();
+    for entry in catalogue.leading_to(id).into_iter().map(|candidate| candidate.entry) {
+        if entry.key.id().is_some() && leading.iter().all(|other| other.key != entry.key) {
+            leading.push(entry);
+        }
+    }
+    leading
 }
 
 #[cfg(unix)]
@@ -460,7 +477,7 @@ mod tests {
                 place: None,
                 target: None,
             };
-            openwrt::recipe(data, None, None, &wishes).unwrap()
+            openwrt::recipe(data, &[], None, &wishes).unwrap()
         };
         let (ppp, hilink) = (wishes(Data::Ppp), wishes(Data::Hilink));
         for file in &ppp.files {

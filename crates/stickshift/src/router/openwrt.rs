@@ -99,8 +99,16 @@ pub fn forget(interface: &str) -> String {
     format!(
         "if [ \"$(uci -q get network.{interface}.stickshift)\" = 1 ]; then uci delete network.{interface} && uci commit network; \
          for zone in $(uci -q show firewall | sed -n 's/\\.network=.*//p'); do uci -q del_list \"$zone.network={interface}\"; done; \
-         uci -q commit firewall; /etc/init.d/network reload; fi"
+         uci -q commit firewall; /etc/init.d/network reload; fi; [ ! -f {KEPT} ] || {}",
+        no_longer_kept(interface)
     )
+}
+
+/// What OpenWrt keeps when it is upgraded, besides its settings: one path per line.
+const KEPT: &str = "/etc/sysupgrade.conf";
+
+fn no_longer_kept(interface: &str) -> String {
+    format!("sed -i '/stickshift-{interface}$/d; /usb-mode-{interface}[.]json$/d' {KEPT}")
 }
 
 fn hook(subsystem: &str, interface: &str) -> String {
@@ -123,18 +131,19 @@ pub fn taken_by_usbmode(entries: &[Entry]) -> Option<&Entry> {
 /// Sections that every OpenWrt has and that hold no modem.
 const NOT_OURS: [&str; 5] = ["lan", "loopback", "globals", "wan", "wan6"];
 
-/// Writes the recipe for a stick. `entry` is how it is switched, where it has to be; `stick` is the stick as it stands, where there is one.
+/// Writes the recipe for a stick. `entries` are how it is switched, where it has to be: of a stick that is switched already, all that lead to
+/// its ids. `stick` is the stick as it stands, where there is one.
 ///
 /// # Errors
 /// `Usage` when a wish holds what a configuration file cannot, and for QMI where this program dials.
-pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Result<Recipe> {
+pub fn recipe(data: Data, entries: &[Entry], stick: Option<&Stick>, wishes: &Wishes) -> Result<Recipe> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if wishes.interface.is_empty() || !wishes.interface.chars().all(plain) || wishes.interface.len() > 15 {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "the name of an interface is letters, digits and _, 15 at most",
-        )
-        .with("name", &wishes.interface));
+    // The kernel's limit for a network interface; that of PPP is called 3g-NAME.
+    let is_prefixed = wishes.dialler == Dialler::Router && data == Data::Ppp;
+    let limit = if is_prefixed { 12 } else { 15 };
+    if !(1..=limit).contains(&wishes.interface.len()) || !wishes.interface.chars().all(plain) {
+        let what = format!("the name of an interface is letters, digits and _, {limit} at most");
+        return Err(Error::new(ErrorKind::Usage, what).with("name", &wishes.interface));
     }
     if NOT_OURS.contains(&wishes.interface.as_str()) {
         let what =
@@ -146,11 +155,11 @@ pub fn recipe(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: 
         |apn: &str| apn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
     if let Some(apn) = wishes.apn.as_ref().filter(|apn| !(1..=100).contains(&apn.len()) || !apn_is_plain(apn))
     {
-        let what = "an access point name is letters, digits, dots and hyphens";
+        let what = "an access point name is letters, digits, dots, hyphens and _, 100 at most";
         return Err(Error::new(ErrorKind::Usage, what).with("apn", apn));
     }
     match wishes.dialler {
-        Dialler::Router => Ok(for_the_router(data, entry, stick, wishes)),
+        Dialler::Router => Ok(for_the_router(data, entries, stick, wishes)),
         Dialler::Stickshift if data == Data::Qmi => {
             let what = "the protocol stickshift cannot dial by QMI";
             let next = "dial on the stick's serial port: --data ppp; or let the router dial by QMI: --dialler router";
@@ -173,7 +182,7 @@ fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recip
     options.extend(wishes.apn.iter().map(|apn| ("apn", apn.clone())));
     // Behind the cable.
     options.push(("metric", "20".to_owned()));
-    let text = uci(&options, &wishes.interface);
+    let text = uci(&options, &wishes.interface, &[]);
     let files = vec![RouterFile { path: SCRIPT.to_owned(), text, executable: true }];
     let mut notes =
         vec!["a PIN is not written here: add `option pincode` yourself, or switch it off".to_owned()];
@@ -183,55 +192,48 @@ fn for_this_program(data: Data, stick: Option<&Stick>, wishes: &Wishes) -> Recip
     Recipe { data, packages, files, notes }
 }
 
-fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
+fn for_the_router(data: Data, entries: &[Entry], stick: Option<&Stick>, wishes: &Wishes) -> Recipe {
     let Ready { subsystem, device: found } = data.ready(stick, wishes.target);
     let device = found.name();
-    let mut files = vec![
-        RouterFile {
-            path: SCRIPT.to_owned(),
-            text: uci(&router_options(data, device, wishes), &wishes.interface),
-            executable: true,
-        },
-        RouterFile {
-            path: hook(subsystem, &wishes.interface),
-            text: format!(
-                "# {device} is there: the stick is ready.\n\
-                 [ \"$ACTION\" = add ] || exit 0\n\
-                 [ \"${{DEVICENAME:-$INTERFACE}}\" = {device} ] || exit 0\n\
-                 ifup {}\n",
-                wishes.interface
-            ),
-            executable: false,
-        },
-    ];
+    let mut files = vec![RouterFile {
+        path: hook(subsystem, &wishes.interface),
+        text: format!(
+            "# {device} is there: the stick is ready.\n\
+             [ \"$ACTION\" = add ] || exit 0\n\
+             [ \"${{DEVICENAME:-$INTERFACE}}\" = {device} ] || exit 0\n\
+             ifup {}\n",
+            wishes.interface
+        ),
+        executable: false,
+    }];
     let mut notes = Vec::new();
     let mut packages = data.packages_for(&drivers(stick, wishes.target));
     // An entry that only says to leave the stick alone has nothing for usbmode, which leaves alone what it does not know.
-    match entry.filter(|entry| !entry.parameters.is_leave_alone()) {
-        Some(entry) => {
-            let export = openwrt::emit(std::slice::from_ref(entry));
-            // Names and sources are for people; usb-mode.json is not.
-            let losses = export.losses.iter().filter(|l| !matches!(l.what.as_str(), "name" | "source"));
-            notes.extend(losses.map(|l| format!("usb-mode.json cannot carry {}: {}", l.what, l.why)));
-            notes.extend(export.notes);
-            files.push(RouterFile {
-                path: switching_table(&wishes.interface),
-                text: String::from_utf8_lossy(&export.bytes).into_owned(),
-                executable: false,
-            });
-            files.push(RouterFile {
-                path: switching_hook(&wishes.interface),
-                text: format!(
-                    "# The router's own table may not know this stick.\n\
-                     [ \"$ACTION\" = add ] || exit 0\n\
-                     [ \"$DEVTYPE\" = usb_device ] || exit 0\n\
-                     /sbin/usbmode -s -c {}\n",
-                    switching_table(&wishes.interface)
-                ),
-                executable: false,
-            });
-        }
-        None => packages.retain(|p| *p != "usb-modeswitch"),
+    let entries: Vec<Entry> = entries.iter().filter(|e| !e.parameters.is_leave_alone()).cloned().collect();
+    if entries.is_empty() {
+        packages.retain(|p| *p != "usb-modeswitch");
+    } else {
+        let export = openwrt::emit(&entries);
+        // Names and sources are for people; usb-mode.json is not.
+        let losses = export.losses.iter().filter(|l| !matches!(l.what.as_str(), "name" | "source"));
+        notes.extend(losses.map(|l| format!("usb-mode.json cannot carry {}: {}", l.what, l.why)));
+        notes.extend(export.notes);
+        files.push(RouterFile {
+            path: switching_table(&wishes.interface),
+            text: String::from_utf8_lossy(&export.bytes).into_owned(),
+            executable: false,
+        });
+        files.push(RouterFile {
+            path: switching_hook(&wishes.interface),
+            text: format!(
+                "# The router's own table may not know this stick.\n\
+                 [ \"$ACTION\" = add ] || exit 0\n\
+                 [ \"$DEVTYPE\" = usb_device ] || exit 0\n\
+                 /sbin/usbmode -s -c {}\n",
+                switching_table(&wishes.interface)
+            ),
+            executable: false,
+        });
     }
     notes.push(match data {
         Data::Ppp | Data::Ncm => {
@@ -245,6 +247,10 @@ fn for_the_router(data: Data, entry: Option<&Entry>, stick: Option<&Stick>, wish
         }
     });
     notes.extend(found.note());
+    notes
+        .push("an upgrade of OpenWrt keeps these files, and no packages: install them again then".to_owned());
+    let text = uci(&router_options(data, device, wishes), &wishes.interface, &files);
+    files.insert(0, RouterFile { path: SCRIPT.to_owned(), text, executable: true });
     Recipe { data, packages, files, notes }
 }
 
@@ -272,15 +278,18 @@ fn router_options(data: Data, device: &str, wishes: &Wishes) -> Vec<(&'static st
         }
         Data::Hilink => {
             options.push(("proto", "dhcp".to_owned()));
-            options.push(("device", device.to_owned()));
+            options.push((NETIFD_DEVICE, device.to_owned()));
             options.push(("metric", "20".to_owned()));
         }
     }
     options
 }
 
-/// The script that makes the section.
-fn uci(options: &[(&str, String)], interface: &str) -> String {
+/// The option that names netifd's network interface, which the script finds: before OpenWrt 21.02 it was called ifname.
+const NETIFD_DEVICE: &str = "$device";
+
+/// The script that makes the section, and has the files in `keep` stay when OpenWrt is upgraded.
+fn uci(options: &[(&str, String)], interface: &str, keep: &[RouterFile]) -> String {
     // What the owner added, such as a PIN, stays. An interface that somebody else made is none of ours. What the owner has begun to change
     // is not committed along with it.
     // `uci batch` would end well whatever its commands did.
@@ -313,10 +322,14 @@ fn uci(options: &[(&str, String)], interface: &str) -> String {
     );
     // Another run, for another stick or dialler, takes them away. The owner's options are not among them.
     let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
-    text.push_str(&format!(
-        "uci set network.{interface}.stickshift_options='{}' || failed\n",
-        names.join(" ")
-    ));
+    let names = names.join(" ").replace(NETIFD_DEVICE, "device ifname");
+    text.push_str(&format!("uci set network.{interface}.stickshift_options='{names}' || failed\n"));
+    if options.iter().any(|(name, _)| *name == NETIFD_DEVICE) {
+        text.push_str(
+            "device=device\n\
+             grep -q \"RELEASE='1[0-9]\\.\" /etc/openwrt_release 2>/dev/null && device=ifname\n",
+        );
+    }
     for (name, value) in options {
         text.push_str(&format!("uci set network.{interface}.{name}='{value}' || failed\n"));
     }
@@ -330,11 +343,24 @@ fn uci(options: &[(&str, String)], interface: &str) -> String {
          fi\n\
          uci commit network || failed\n"
     ));
+    if !keep.is_empty() {
+        let paths: Vec<&str> = keep.iter().map(|file| file.path.as_str()).collect();
+        text.push_str(&format!(
+            "if [ -f {KEPT} ]; then\n\
+             \t{}\n\
+             \tprintf '%s\\n' {} >>{KEPT}\n\
+             fi\n",
+            no_longer_kept(interface),
+            paths.join(" ")
+        ));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::profile::builtin;
     use crate::router::openwrt::ports::OPTION_PACKAGE;
@@ -354,7 +380,7 @@ mod tests {
         let of = |id: &str, data: Option<Data>| {
             let id: UsbId = id.parse().unwrap();
             let wishes = Wishes { target: Some(id), ..wishes() };
-            recipe(data.or(Data::of_id(id)).unwrap(), None, None, &wishes).unwrap()
+            recipe(data.or(Data::of_id(id)).unwrap(), &[], None, &wishes).unwrap()
         };
         for (id, data, option, package) in [
             ("2c7c:0125", None, "proto='qmi'", "kmod-usb-net-qmi-wwan"),
@@ -380,7 +406,7 @@ mod tests {
             (Data::Qmi, "qmi", "kmod-usb-net-qmi-wwan"),
             (Data::Mbim, "mbim", "kmod-usb-net-cdc-mbim"),
         ] {
-            let recipe = recipe(data, None, None, &wishes()).unwrap();
+            let recipe = recipe(data, &[], None, &wishes()).unwrap();
             assert!(recipe.packages.contains(&package), "{proto}");
             assert!(recipe.files[0].text.contains(&format!(".proto='{proto}' ")), "{proto}");
             assert!(!recipe.packages.contains(&"usb-modeswitch"), "nothing to switch");
@@ -390,9 +416,9 @@ mod tests {
     #[test]
     fn this_program_needs_drivers_alone_and_finds_the_access_point() {
         let wishes = Wishes { apn: None, dialler: Dialler::Stickshift, ..wishes() };
-        assert!(recipe(Data::Qmi, None, None, &wishes).is_err());
+        assert!(recipe(Data::Qmi, &[], None, &wishes).is_err());
         for data in [Data::Ppp, Data::Ncm, Data::Hilink, Data::Mbim] {
-            let recipe = recipe(data, None, None, &wishes).unwrap();
+            let recipe = recipe(data, &[], None, &wishes).unwrap();
             assert!(
                 recipe.packages.iter().all(|p| p.starts_with("kmod-") || *p == "ppp"),
                 "{:?}",
@@ -407,7 +433,8 @@ mod tests {
     #[test]
     fn a_stick_to_be_switched_brings_its_entry() {
         let entry = builtin::lookup(UsbId::new(0x12d1, 0x1526)).next().unwrap();
-        let recipe = recipe(Data::usual(entry.targets()[0]), Some(&entry), None, &wishes()).unwrap();
+        let recipe =
+            recipe(Data::usual(entry.targets()[0]), slice::from_ref(&entry), None, &wishes()).unwrap();
         assert_eq!(recipe.data, Data::Ppp);
         let json = recipe.files.iter().find(|f| f.path.ends_with("usb-mode-wwan.json")).unwrap();
         assert!(json.text.contains("12d1:1526"));
@@ -450,9 +477,9 @@ mod tests {
     fn what_the_owner_has_stays() {
         for name in NOT_OURS {
             let wishes = Wishes { interface: name.to_owned(), ..wishes() };
-            assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{name}");
+            assert!(recipe(Data::Ppp, &[], None, &wishes).is_err(), "{name}");
         }
-        let recipe = recipe(Data::Ppp, None, None, &wishes()).unwrap();
+        let recipe = recipe(Data::Ppp, &[], None, &wishes()).unwrap();
         let script = &recipe.files[0];
         assert!(!script.path.starts_with("/etc/uci-defaults"), "{}", script.path);
         assert!(!script.text.contains("delete network."));
@@ -463,10 +490,10 @@ mod tests {
     fn what_is_left_alone_is_not_exported() {
         let mut count = 0;
         for entry in builtin::all().filter(|entry| entry.parameters.is_leave_alone()) {
-            let recipe = recipe(Data::Mbim, Some(&entry), None, &wishes()).unwrap();
+            let recipe = recipe(Data::Mbim, slice::from_ref(&entry), None, &wishes()).unwrap();
             assert!(recipe.files.iter().all(|f| !f.path.contains("/usb-mode")), "{}", entry.key);
             assert!(!recipe.packages.contains(&"usb-modeswitch"));
-            let export = openwrt::emit(std::slice::from_ref(&entry));
+            let export = openwrt::emit(slice::from_ref(&entry));
             assert!(!String::from_utf8_lossy(&export.bytes).contains("config"), "{}", entry.key);
             assert_eq!(export.losses.iter().filter(|l| l.what == "entry").count(), 1);
             count += 1;
@@ -492,7 +519,7 @@ mod tests {
             for dialler in [Dialler::Router, Dialler::Stickshift] {
                 let (interface, apn) = (interface.to_owned(), apn.to_owned());
                 let wishes = Wishes { interface, apn: Some(apn), dialler, place: None, target: None };
-                assert!(recipe(Data::Ppp, None, None, &wishes).is_err(), "{wishes:?}");
+                assert!(recipe(Data::Ppp, &[], None, &wishes).is_err(), "{wishes:?}");
             }
         }
     }
