@@ -1,5 +1,6 @@
 //! What a modem holds, for tests: they compare it with what the host claims to have read, changed or sent.
 
+use serde::{Deserialize, Serialize};
 use stickshift::link::Moment;
 
 use crate::modem::Modem;
@@ -63,7 +64,8 @@ pub struct StoredMessage {
 }
 
 /// The SIM card.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SimCard {
     /// There is one.
     pub present: bool,
@@ -78,10 +80,11 @@ pub struct SimCard {
 }
 
 /// Which networks and bands may be used. AT commands, the web UI and the commands of 3G sticks each keep a record of their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RadioSettings {
     /// MCC and MNC of the operator in use.
-    pub operator: &'static str,
+    pub operator: String,
     /// The operator was chosen by hand (`AT+COPS=1`, `net/register`).
     pub by_hand: bool,
     /// `AT^SYSCFGEX`: order of access, `00` or `030201`.
@@ -101,7 +104,8 @@ pub struct RadioSettings {
 }
 
 /// What the data connection is made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DataSettings {
     /// `dialup/mobile-dataswitch`.
     pub switch: bool,
@@ -173,39 +177,51 @@ impl Modem {
         };
         Kept {
             messages: self.messages.stored.iter().map(stored).collect(),
-            sim: SimCard {
-                present: self.sim.present,
-                pin_enabled: self.sim.enabled,
-                pin: self.sim.pin().to_owned(),
-                pin_tries: self.sim.pin_tries,
-                puk_tries: self.sim.puk_tries,
-            },
-            radio: RadioSettings {
-                operator: self.radio.operator.2,
-                by_hand: self.radio.manual,
-                order: self.radio.order.clone(),
-                bands: self.radio.bands.clone(),
-                lte_bands: self.radio.lte_bands.clone(),
-                roaming: self.radio.roaming,
-                domain: self.radio.domain,
-                web: self.radio.web.clone(),
-                umts: self.radio.old_mode,
-            },
-            data: DataSettings {
-                switch: self.data.switch,
-                connect_mode: self.data.connect_mode,
-                roaming: self.data.roam,
-                idle: self.data.idle,
-                mtu: self.data.mtu,
-                profiles: self.data.profiles.clone(),
-                current_profile: self.data.current,
-                contexts: self.data.contexts.clone(),
-            },
+            sim: self.sim_card(),
+            radio: self.radio_settings(),
+            data: self.data_settings(),
             functionality: self.radio.function,
             composition: self.ports.clone(),
             u2diag: self.u2diag,
             datalocked: self.datalock.is_some(),
             auto_update: self.updates,
+        }
+    }
+
+    pub(super) fn sim_card(&self) -> SimCard {
+        SimCard {
+            present: self.sim.present,
+            pin_enabled: self.sim.enabled,
+            pin: self.sim.pin().to_owned(),
+            pin_tries: self.sim.pin_tries,
+            puk_tries: self.sim.puk_tries,
+        }
+    }
+
+    pub(super) fn radio_settings(&self) -> RadioSettings {
+        RadioSettings {
+            operator: self.radio.operator.2.to_owned(),
+            by_hand: self.radio.manual,
+            order: self.radio.order.clone(),
+            bands: self.radio.bands.clone(),
+            lte_bands: self.radio.lte_bands.clone(),
+            roaming: self.radio.roaming,
+            domain: self.radio.domain,
+            web: self.radio.web.clone(),
+            umts: self.radio.old_mode,
+        }
+    }
+
+    pub(super) fn data_settings(&self) -> DataSettings {
+        DataSettings {
+            switch: self.data.switch,
+            connect_mode: self.data.connect_mode,
+            roaming: self.data.roam,
+            idle: self.data.idle,
+            mtu: self.data.mtu,
+            profiles: self.data.profiles.clone(),
+            current_profile: self.data.current,
+            contexts: self.data.contexts.clone(),
         }
     }
 }

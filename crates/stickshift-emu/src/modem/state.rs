@@ -6,6 +6,7 @@ use stickshift::hex;
 
 use crate::modem::Modem;
 use crate::modem::data::DataProfile;
+use crate::modem::held::{DataSettings, RadioSettings, SimCard};
 use crate::modem::radio::NETWORKS;
 use crate::modem::sim::{PIN_TRIES, PUK_TRIES, is_pin};
 use crate::modem::sms::{Message, MessageState, ROOM, Store};
@@ -14,9 +15,12 @@ use crate::modem::sms::{Message, MessageState, ROOM, Store};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ModemState {
-    sim: SimKept,
-    radio: RadioKept,
-    data: DataKept,
+    sim: SimCard,
+    /// Its PIN was entered.
+    verified: bool,
+    functionality: u8,
+    radio: RadioSettings,
+    data: DataSettings,
     messages: Vec<MessageKept>,
     /// Of the next message of each store.
     next_index: [u16; 2],
@@ -26,44 +30,6 @@ pub struct ModemState {
     u2diag: u16,
     datalock: Option<String>,
     updates: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct SimKept {
-    enabled: bool,
-    pin: String,
-    pin_tries: u8,
-    puk_tries: u8,
-    verified: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RadioKept {
-    function: u8,
-    operator: String,
-    manual: bool,
-    order: String,
-    bands: String,
-    lte_bands: String,
-    roaming: u8,
-    domain: u8,
-    web: [String; 3],
-    old_mode: (u8, u8),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct DataKept {
-    switch: bool,
-    connect_mode: u8,
-    roaming: bool,
-    idle: u32,
-    mtu: u16,
-    profiles: Vec<DataProfile>,
-    current: u32,
-    contexts: Vec<(u8, String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,9 +54,9 @@ fn is_word(text: &str) -> bool {
 impl ModemState {
     /// Whether a modem can be like that: the file that it comes from may be anybody's.
     fn is_possible(&self) -> bool {
-        let SimKept { pin, pin_tries, puk_tries, .. } = &self.sim;
+        let SimCard { pin, pin_tries, puk_tries, .. } = &self.sim;
         let sim = is_pin(pin) && *pin_tries <= PIN_TRIES && *puk_tries <= PUK_TRIES;
-        let RadioKept { order, bands, lte_bands, web, .. } = &self.radio;
+        let RadioSettings { order, bands, lte_bands, web, .. } = &self.radio;
         let mut words = vec![order, bands, lte_bands, &self.composition];
         words.extend(web);
         words.extend(&self.datalock);
@@ -98,7 +64,7 @@ impl ModemState {
         for DataProfile { name, apn, username, password, .. } in &self.data.profiles {
             words.extend([name, apn, username, password]);
         }
-        let data = self.data.profiles.iter().any(|profile| profile.index == self.data.current)
+        let data = self.data.profiles.iter().any(|profile| profile.index == self.data.current_profile)
             && self.data.profiles.len().max(self.data.contexts.len()) <= 64
             && self.data.mtu >= 68;
         let is_message = |message: &MessageKept| {
@@ -126,35 +92,11 @@ impl Modem {
             parts: message.parts.iter().map(|part| hex::encode(part)).collect(),
         };
         ModemState {
-            sim: SimKept {
-                enabled: self.sim.enabled,
-                pin: self.sim.pin().to_owned(),
-                pin_tries: self.sim.pin_tries,
-                puk_tries: self.sim.puk_tries,
-                verified: self.sim.is_verified() && has_power,
-            },
-            radio: RadioKept {
-                function: self.radio.function,
-                operator: self.radio.operator.2.to_owned(),
-                manual: self.radio.manual,
-                order: self.radio.order.clone(),
-                bands: self.radio.bands.clone(),
-                lte_bands: self.radio.lte_bands.clone(),
-                roaming: self.radio.roaming,
-                domain: self.radio.domain,
-                web: self.radio.web.clone(),
-                old_mode: self.radio.old_mode,
-            },
-            data: DataKept {
-                switch: self.data.switch,
-                connect_mode: self.data.connect_mode,
-                roaming: self.data.roam,
-                idle: self.data.idle,
-                mtu: self.data.mtu,
-                profiles: self.data.profiles.clone(),
-                current: self.data.current,
-                contexts: self.data.contexts.clone(),
-            },
+            sim: self.sim_card(),
+            verified: self.sim.is_verified() && has_power,
+            functionality: self.radio.function,
+            radio: self.radio_settings(),
+            data: self.data_settings(),
             messages: self.messages.stored.iter().map(message).collect(),
             next_index: self.messages.next_index,
             reference: self.messages.reference,
@@ -186,11 +128,11 @@ impl Modem {
             return false;
         };
         let sim = &kept.sim;
-        self.sim.go_on_as(sim.enabled, &sim.pin, (sim.pin_tries, sim.puk_tries), sim.verified);
+        self.sim.go_on_as(sim.pin_enabled, &sim.pin, (sim.pin_tries, sim.puk_tries), kept.verified);
         let radio = &kept.radio;
-        self.radio.function = radio.function;
+        self.radio.function = kept.functionality;
         self.radio.operator = (operator.1, operator.2, operator.3);
-        self.radio.manual = radio.manual;
+        self.radio.manual = radio.by_hand;
         self.radio.order.clone_from(&radio.order);
         self.radio.bands.clone_from(&radio.bands);
         self.radio.lte_bands.clone_from(&radio.lte_bands);
@@ -198,7 +140,7 @@ impl Modem {
         self.radio.roaming &= radio.roaming;
         self.radio.domain = radio.domain;
         self.radio.web.clone_from(&radio.web);
-        self.radio.old_mode = radio.old_mode;
+        self.radio.old_mode = radio.umts;
         let data = &kept.data;
         self.data.switch = data.switch;
         self.data.connect_mode = data.connect_mode;
@@ -206,7 +148,7 @@ impl Modem {
         self.data.idle = data.idle;
         self.data.mtu = data.mtu;
         self.data.profiles.clone_from(&data.profiles);
-        self.data.current = data.current;
+        self.data.current = data.current_profile;
         self.data.contexts.clone_from(&data.contexts);
         self.messages.stored = messages;
         self.messages.next_index = kept.next_index;
@@ -271,7 +213,7 @@ mod tests {
             |s| s.sim.pin = "12a4".into(),
             |s| s.radio.operator = "00000".into(),
             |s| s.radio.order = "\u{1b}".into(),
-            |s| s.data.current = 9,
+            |s| s.data.current_profile = 9,
             |s| s.data.mtu = 0,
             |s| s.messages[0].parts[0] = "0".into(),
             |s| s.messages[0].index = u16::MAX,
