@@ -16,6 +16,8 @@ mod purposes;
 mod refusals;
 #[path = "build/router_hardware.rs"]
 mod router_hardware;
+#[path = "build/typed.rs"]
+mod typed;
 #[path = "build/usb_ids.rs"]
 mod usb_ids;
 
@@ -58,6 +60,7 @@ fn main() {
     flash_facts(&out);
     refusals(&out);
     purposes(&out);
+    typed(&out);
     apns(&out);
     router_hardware(&out);
 }
@@ -252,6 +255,12 @@ fn compressed(text: &str) -> Vec<u8> {
 fn purposes(out: &Path) {
     let facts = fs::read_to_string("data/purposes.toml").expect("data/purposes.toml");
     fs::write(out.join("purposes.rs"), purposes::table(&facts)).expect("write");
+}
+
+/// `data/typed.toml` to the tables of `modem`.
+fn typed(out: &Path) {
+    let facts = fs::read_to_string("data/typed.toml").expect("data/typed.toml");
+    fs::write(out.join("typed.rs"), typed::tables(&facts)).expect("write");
 }
 
 /// `data/apns.tsv`, compressed, for `online::apn`.

@@ -181,6 +181,8 @@ error_kinds! {
     WeakLogin = "weak-login",
     /// It would have left the stick without a port to talk to.
     LocksOut = "locks-out",
+    /// It is about SIM-lock codes or the IMEI, which are out of scope for good.
+    OutOfScope = "out-of-scope",
 
     // Going online.
     /// The stick is on no network: it searches, the network denies it, or roaming is off.

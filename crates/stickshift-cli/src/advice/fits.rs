@@ -84,6 +84,7 @@ pub(crate) const GENERAL: &[(Kind, &[&[&str]])] = &[
     (Kind::SessionTaken, &[WEB, &["switch", "convert"], ONLINE]),
     (Kind::WeakLogin, &[WEB, &["switch", "convert"]]),
     (Kind::LocksOut, &[&["ports"]]),
+    (Kind::OutOfScope, &[&["at"], WEB]),
     (Kind::NotRegistered, &[ONLINE]),
     (Kind::NetworkRefused, &[ONLINE]),
     (Kind::NoAddress, &[ONLINE]),

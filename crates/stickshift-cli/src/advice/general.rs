@@ -299,6 +299,11 @@ pub(super) fn for_kind(kind: ErrorKind) -> (&'static str, &'static str, u8) {
             "keep port 2 or 12 (PCUI) in the list",
             REFUSED,
         ),
+        ErrorKind::OutOfScope => (
+            "this program leaves SIM locks and IMEIs as they are",
+            "whoever sold the stick unlocks it; questions such as AT^CARDLOCK? are allowed",
+            REFUSED,
+        ),
         ErrorKind::NoJournal => {
             ("there is no journal of an interrupted run for this stick", "run without --resume", FAILED)
         }

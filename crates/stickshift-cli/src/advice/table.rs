@@ -443,7 +443,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["at"],
         Kind::LocksOut,
         "",
-        "keep port 2 or 12 (PCUI) in the list: `stickshift ports set at,modem,ncm` does",
+        "keep port 2 or 12 (PCUI) in the list, or another mode: `stickshift ports set at,modem,ncm` does",
     ),
     // Changing.
     any(

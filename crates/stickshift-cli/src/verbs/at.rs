@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use stickshift::at::{At, effect_of, refusal};
-use stickshift::error::{Effect, Error, ErrorKind, Result};
+use stickshift::error::{Detail, Effect, Error, ErrorKind, Refusal, RefusalFamily, Result, Tried, Verdict};
 use stickshift::mask;
-use stickshift::modem::Modem;
+use stickshift::modem::{Modem, is_emergency_call, may_be_sent, what_follows};
 use stickshift::wire::at::Final;
 
 use crate::context::Context;
@@ -47,6 +47,10 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
             return Err(Error::new(ErrorKind::Usage, "a stick is named, and no command"));
         }
     }
+    for command in args.commands.iter_mut() {
+        *command = with_prefix(command);
+        may_be_sent(command).map_err(|e| e.verdict_if_unset(Verdict::Untouched))?;
+    }
     context.output.outcome_is(Outcome::Untouched);
     let mut ports = args.port.open(context)?;
     let mut modem = ports.modem(context)?;
@@ -56,10 +60,9 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
     }
     let mut told = Exchanges::default();
     for command in &args.commands {
-        let command = with_prefix(command);
-        let result = ask(context, &mut modem, &command, timeout, &mut told)?;
+        let result = ask(context, &mut modem, command, timeout, &mut told)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
-            return Err(refused(&mut modem, &command, &result));
+            return Err(refused(&mut modem, command, &result));
         }
     }
     Ok(())
@@ -127,14 +130,26 @@ fn ask(
     context.output.stream("answer", &exchange);
     told.answers.push(exchange);
     context.output.sum_up(told);
+    if let Some(what) = what_follows(command).filter(|_| answer.result == Final::Ok) {
+        context.output.warn("what-follows", what.to_owned());
+    }
     Ok(answer.result)
 }
 
 fn refused(modem: &mut Modem<'_>, command: &str, result: &Final) -> Error {
-    match modem.at() {
+    let error = match modem.at() {
         Some(at) => at.refused(command, result),
         None => refusal(command, result),
-    }
+    };
+    let code = match result {
+        Final::NoCarrier => 3,
+        Final::NoDialtone => 6,
+        Final::Busy => 7,
+        Final::NoAnswer => 8,
+        _ => return error,
+    };
+    let error = error.detail(Detail::Refusal(Refusal { family: RefusalFamily::Call, code }));
+    if is_emergency_call(command) { error.detail(Detail::Tried(Tried::EmergencyCall)) } else { error }
 }
 
 fn terminal(context: &Context, modem: &mut Modem<'_>, timeout: Duration) -> Result<()> {

@@ -11,7 +11,7 @@ use stickshift::hilink::device::{self, Control, UsbMode};
 use stickshift::hilink::xml::Element;
 use stickshift::hilink::{Delivery, Generation, Hilink, monitoring};
 use stickshift::mask;
-use stickshift::modem::{DialProfiles, Modem};
+use stickshift::modem::{DialProfiles, Modem, may_be_posted};
 
 use crate::context::Context;
 use crate::files;
@@ -102,6 +102,9 @@ enum Composition {
 }
 
 pub(crate) fn run(context: &mut Context, args: HilinkArgs) -> Result<()> {
+    if let HilinkVerb::Raw { path, post: Some(_), .. } = &args.verb {
+        may_be_posted(path)?;
+    }
     let mut link = args.web.open(context, args.stick.as_deref())?;
     let mut modem = args.web.modem(context, &mut *link)?;
     match args.verb {

@@ -162,6 +162,8 @@ pub enum RefusalFamily {
     Cme,
     /// `+CMS ERROR`: the message service, 3GPP TS 27.005 section 3.2.5.
     Cms,
+    /// How a call ended, by the number of the result in words: ITU-T V.250 section 5.7.1.
+    Call,
     /// The result of `+CUSD`, 3GPP TS 27.007 section 7.15.
     Cusd,
     /// `<error><code>` of the HiLink web server.

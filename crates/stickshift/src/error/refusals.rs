@@ -22,6 +22,8 @@ pub enum Tried {
     PinOff,
     /// Choosing one network by hand.
     ChooseNetwork,
+    /// A call to the emergency services.
+    EmergencyCall,
 }
 
 /// What one number, or each of a range of numbers, means.

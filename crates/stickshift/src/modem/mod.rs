@@ -74,6 +74,7 @@ pub use signal::Reception;
 #[cfg(feature = "online")]
 pub(crate) use sim::locked;
 pub use sim::{LastTry, PinUse, SimCondition, SimStatus};
+pub use typed::{is_emergency_call, may_be_posted, may_be_sent, what_follows};
 pub use web::Login;
 
 /// A stick that can be talked to.

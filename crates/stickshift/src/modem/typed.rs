@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::at::{effect_of, network, ports};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::link::Changes;
 use crate::modem::Modem;
 use crate::modem::look::Seen;
@@ -13,11 +13,10 @@ impl Modem<'_> {
     /// Sends an AT command as it was typed and gives the answer, whatever its result is.
     ///
     /// # Errors
-    /// `LocksOut` for a set of ports without one for AT commands; `Usage` for what is no command or no set of ports; as
-    /// [`At::command`](crate::at::At::command). What a change in trouble has done is known where the command is one that can be
+    /// As [`may_be_sent`]; `Usage` for what is no command; as [`At::command`](crate::at::At::command). What a change in trouble has done is known where the command is one that can be
     /// asked back; it is unknown otherwise.
     pub fn typed(&mut self, command: &str, timeout: Duration) -> Result<Answer> {
-        keeps_a_way_in(command).map_err(|e| self.assess(e))?;
+        may_be_sent(command).map_err(|e| self.assess(e))?;
         let at = self.only_at("typed commands")?;
         let error = match at.command(command, effect_of(command), timeout) {
             Ok(answer) => return Ok(answer),
@@ -35,20 +34,75 @@ impl Modem<'_> {
     }
 }
 
-/// A typed command has no plan, but this one is refused all the same: after it no command can be typed any more.
-fn keeps_a_way_in(command: &str) -> Result<()> {
-    // Blanks are allowed anywhere, and commands may be strung together with others before them.
-    let upper: String = command.to_ascii_uppercase().split_whitespace().collect();
-    let Some((_, value)) = upper.split_once("^SETPORT=") else { return Ok(()) };
-    if value == "?" {
-        return Ok(());
+include!(concat!(env!("OUT_DIR"), "/typed.rs"));
+
+/// As the tables have it: in capitals, without blanks, which are allowed anywhere, and without quotes.
+fn plain(command: &str) -> String {
+    command.to_ascii_uppercase().chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
+}
+
+/// What follows `start`, wherever it stands in the line: commands may be strung together. A question is none.
+fn value_of<'a>(line: &'a str, start: &str) -> Option<&'a str> {
+    let mut found = line.match_indices(start).map(|(at, _)| &line[at + start.len()..]);
+    found.find(|value| !(start.ends_with('=') && value.starts_with('?')))
+}
+
+/// A typed command has no plan, but some are refused all the same, before anything is sent.
+///
+/// # Errors
+/// `OutOfScope` for SIM-lock codes and writing the IMEI; `LocksOut` for a set of ports without one for AT commands, after which no command
+/// can be typed any more; `Usage` for no set of ports, and for `A/`.
+pub fn may_be_sent(command: &str) -> Result<()> {
+    let line = plain(command);
+    if let Some((what, ..)) =
+        OUT_OF_SCOPE.iter().find(|row| row.1.iter().any(|s| value_of(&line, s).is_some()))
+    {
+        return Err(out_of_scope(what));
     }
+    if line.trim_start_matches("AT") == "A/" {
+        let what = "A/ repeats the command before it, which only the stick knows: type that command again";
+        return Err(Error::new(ErrorKind::Usage, what));
+    }
+    if let Some(Ok(mode)) = value_of(&line, "^U2DIAG=").map(str::parse) {
+        ports::set_usb_mode(ports::UsbMode(mode))?;
+    }
+    let Some(value) = value_of(&line, "^SETPORT=") else { return Ok(()) };
     match value.parse() {
         Ok(composition) => ports::set_composition(&composition).map(|_| ()),
         Err(()) => {
             Err(Error::new(ErrorKind::Usage, "not a set of ports: BEFORE;AFTER, for example FF;12,10,16"))
         }
     }
+}
+
+/// The same for a document that is posted to `path` of the web API.
+///
+/// # Errors
+/// `OutOfScope`.
+pub fn may_be_posted(path: &str) -> Result<()> {
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let is_it = |known: &&str| known.eq_ignore_ascii_case(path);
+    OUT_OF_SCOPE.iter().find(|row| row.2.iter().any(is_it)).map_or(Ok(()), |row| Err(out_of_scope(row.0)))
+}
+
+fn out_of_scope(what: &str) -> Error {
+    Error::new(ErrorKind::OutOfScope, format!("{what}, which is out of scope, permanently"))
+        .with_verdict(Verdict::Untouched)
+}
+
+/// What follows a command, or a command of a line, that the stick took: words for people, where that is not seen from its answer.
+pub fn what_follows(command: &str) -> Option<&'static str> {
+    row_of(command).map(|(what, ..)| *what)
+}
+
+/// Whether a line calls the emergency services.
+pub fn is_emergency_call(command: &str) -> bool {
+    row_of(command).is_some_and(|(.., call)| *call)
+}
+
+fn row_of(command: &str) -> Option<&'static (&'static str, &'static [&'static str], bool)> {
+    let line = plain(command);
+    THEN.iter().find(|row| row.1.iter().any(|start| value_of(&line, start).is_some()))
 }
 
 #[cfg(test)]
@@ -66,9 +120,55 @@ mod tests {
             ("AT^SETPORT=\"FF;12,16\"", None),
             ("AT^SETPORT?", None),
             ("AT^SETPORT=?", None),
+            ("AT^U2DIAG=257", Some(ErrorKind::LocksOut)),
+            ("AT^U2DIAG=255", None),
             ("AT+CSQ", None),
+            ("A/", Some(ErrorKind::Usage)),
+            ("ATA/", Some(ErrorKind::Usage)),
+            ("ATA", None),
         ] {
-            assert_eq!(keeps_a_way_in(command).err().map(|e| e.kind()), kind, "{command}");
+            assert_eq!(may_be_sent(command).err().map(|e| e.kind()), kind, "{command}");
         }
+    }
+
+    #[test]
+    fn lock_codes_and_imei_changes_are_refused_and_questions_are_not() {
+        for command in [
+            "AT^DATALOCK=\"12345678\"",
+            "at ^cardlock = 12345678",
+            "AT+CSQ;^DATALOCK=\"12345678\"",
+            "ATE0^DATALOCK=12345678",
+            "AT^CARDLOCK?;^CARDLOCK=\"1\"",
+            "AT+EGMR=1,7,\"860000000000001\"",
+            "AT^PHYNUM=IMEI,860000000000001",
+            "AT+CLCK=\"PN\",0,\"12345678\"",
+            "AT+CLCK = \"pn\" , 1",
+            "AT^NVWREX=550,0,9,8A",
+        ] {
+            let error = may_be_sent(command).expect_err(command);
+            assert_eq!((error.kind(), error.verdict()), (ErrorKind::OutOfScope, Some(Verdict::Untouched)));
+        }
+        for command in [
+            "AT^CARDLOCK?",
+            "AT^DATALOCK=?",
+            "AT+EGMR=0,7",
+            "AT+CLCK=\"PN\",2",
+            "AT+CLCK=\"SC\",1,\"1234\"",
+            "AT^NVRDEX=550,0,9",
+            "AT+CPIN=\"1234\"",
+        ] {
+            assert!(may_be_sent(command).is_ok(), "{command}");
+        }
+        assert!(
+            may_be_posted("/api/pin/verify-simlock?a").is_err() && may_be_posted("/api/pin/operate").is_ok()
+        );
+    }
+
+    #[test]
+    fn what_follows_a_command_is_known_and_not_of_a_question() {
+        assert!(what_follows("at^godload").unwrap().contains("download mode"));
+        assert!(what_follows("AT+CSQ;+CFUN=0").unwrap().contains("radio"));
+        assert!(what_follows("AT^SETPORT?").or(what_follows("AT^SETPORT=?")).is_none());
+        assert!(is_emergency_call("atd 112 ;") && !is_emergency_call("ATD1120;"));
     }
 }
