@@ -181,13 +181,16 @@ fn main() -> ExitCode {
     #[cfg(not(feature = "host"))]
     let () = sent;
     let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
-    if let Some(problem) = context.opener.trace_problem() {
-        context.output.warn("trace-incomplete", problem);
-    }
     context.output.way_is(context.opener.way());
-    let code = match outcome {
-        Ok(()) => context.exit,
-        Err(error) => context.output.error(&error),
+    // A trace that is not whole stops nothing, takes no verdict away, and is said.
+    let code = match (outcome, context.opener.trace_problem()) {
+        (Ok(()), None) => context.exit,
+        (Ok(()), Some(problem)) => {
+            let code = context.output.error(&context.output.incomplete(problem));
+            if context.exit == 0 { code } else { context.exit }
+        }
+        (Err(error), None) => context.output.error(&error),
+        (Err(error), Some(problem)) => context.output.error(&error.with("trace", problem)),
     };
     let code = end_of_virtual_sticks(&context, code);
     context.output.end(code);

@@ -488,6 +488,13 @@ impl Output {
             .with_verdict(self.outcome_of_a_good_end().verdict()))
     }
 
+    /// The failure of a verb that came to its end and left a file that is not whole.
+    pub(crate) fn incomplete(&self, what: String) -> Error {
+        Error::new(ErrorKind::FileUnwritable, what)
+            .detail(Detail::NextStep("the rest was done; free some space, or name a file elsewhere"))
+            .with_verdict(self.outcome_of_a_good_end().verdict())
+    }
+
     /// A line on standard error. A closed one is no reason to stop.
     fn tell(&self, line: &str) {
         if self.json && self.texts {
