@@ -41,7 +41,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
         Verdict::Recoverable | Verdict::Unknown if work == Work::Rehearsal => {
             "the virtual stick is gone: the next rehearsal begins with a new one".to_owned()
         }
-        Verdict::Untouched if error.has(&Detail::InJournal) => untouched(ErrorKind::NoJournal).to_owned(),
+        Verdict::Untouched if error.has(&Detail::InJournal) && !error.is(ErrorKind::FileUnwritable) => {
+            untouched(ErrorKind::NoJournal).to_owned()
+        }
         Verdict::Untouched if error.has(&Detail::MarkedRead) => {
             "nothing on it changed, but that messages which were new count as read".to_owned()
         }

@@ -132,3 +132,42 @@ fn flash_waits_for_the_port_and_begins_again_at_a_stick_that_lost_its_power() {
     };
     assert_eq!(codes(&seen["parts"]), codes(&facts["parts"]), "{seen}");
 }
+
+#[test]
+fn another_stick_than_that_of_the_record_is_that_first_whatever_the_image_is_for() {
+    if !python_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("python3")
+        .arg(peer("make_firmware.py"))
+        .arg("firmware.bin")
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let port = folder.path().join("port").to_str().unwrap().to_owned();
+    let stick = |more: &[&str]| {
+        let mut stick = Running::peer("dload_emulator.py", &[&["--link", &port], more].concat());
+        assert!(stick.line().unwrap().starts_with("ready "));
+        stick
+    };
+    let first = stick(&["--die-at", "block,3,37"]);
+    let mut run = Run::start(folder.path(), &["flash", "firmware.bin", "--port", "port"]);
+    run.wait_for("step", Some("wait-port"));
+    first.end();
+    let mut second = stick(&["--ident", "E3372s_1"]);
+    run.wait_for("error", None);
+    assert_eq!(run.0.end(), Some(6), "the first stick is in the middle");
+    let mut run = Run::start(folder.path(), &["flash", "firmware.bin", "--port", "port", "--resume"]);
+    let error = run.wait_for("error", None);
+    assert_eq!(
+        (&error["kind"], &error["verdict"]),
+        (&"journal-mismatch".into(), &"untouched".into()),
+        "{error}"
+    );
+    assert_eq!(run.0.end(), Some(5));
+    second.process.kill().unwrap();
+    second.process.wait().unwrap();
+}

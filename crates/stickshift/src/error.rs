@@ -209,6 +209,13 @@ error_kinds! {
     ConsentNeeded = "consent-needed",
 }
 
+/// A number of things in words: `1 partition`, `10 partitions`.
+pub fn counted(count: impl fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())

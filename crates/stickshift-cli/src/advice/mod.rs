@@ -110,6 +110,10 @@ pub(crate) fn of(error: &Error, verdict: Verdict, tried: Attempt) -> Advice {
             .into();
     }
     #[cfg(feature = "flash")]
+    if error.is(ErrorKind::FileUnwritable) && error.has(&Detail::InJournal) {
+        help = "the journal is what makes resuming possible: see that its folder is one, can be written and has space; XDG_STATE_HOME names another place for it".into();
+    }
+    #[cfg(feature = "flash")]
     if let Some((cause, next)) = flashing::of(error) {
         if !cause.is_empty() {
             usual = cause.to_owned();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use stickshift::atomic_file::{self, Existing};
 use stickshift::convert::journal::Secret;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 
 use super::row::{Row, Rows};
 use crate::files;
@@ -45,7 +45,10 @@ impl Record {
         let path = folder.join(format!("all-{verb}-{}.json", files::digest(key)));
         fs::create_dir_all(folder).map_err(|e| {
             let what = format!("cannot make the folder {}", folder.display());
-            Error::new(ErrorKind::FileUnwritable, what).because(e).with_verdict(Verdict::Untouched)
+            Error::new(ErrorKind::FileUnwritable, what)
+                .because(e)
+                .detail(Detail::InJournal)
+                .with_verdict(Verdict::Untouched)
         })?;
         let kept = files::read(&path).ok().filter(|_| !anew);
         let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
@@ -66,6 +69,7 @@ impl Record {
         let bytes = serde_json::to_vec_pretty(&kept)
             .map_err(|e| Error::new(ErrorKind::FileUnwritable, "cannot encode the record").because(e))?;
         atomic_file::write_for_owner(&self.path, &bytes, Existing::Replace)
+            .map_err(|e| e.detail(Detail::InJournal))
     }
 
     /// Forgets it where nothing is left to do.

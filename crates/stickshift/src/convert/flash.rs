@@ -25,7 +25,7 @@ use crate::convert::firmware_file::{Compared, FirmwareFile};
 use crate::convert::journal::{Fingerprint, Journal};
 use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::convert::place_link::PlaceLink;
-use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict, counted};
 use crate::event::Session;
 use crate::firmware::{Finding, Version};
 use crate::flash::facts::{self, OddStick};
@@ -49,7 +49,9 @@ const TABLE_RESTARTS: u32 = 3;
 
 /// What flashing these files would do to a stick of which `hardware` is known, adding to `plan`.
 pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
-    for file in files {
+    for (number, file) in files.iter().enumerate() {
+        let is_same = |other: &FirmwareFile| other.record().headers == file.record().headers;
+        let again = if files[..number].iter().any(is_same) { ", the same contents once more" } else { "" };
         let version = file.version();
         let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let stated = match version.version.as_str() {
@@ -58,7 +60,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         };
         plan.step(
             "flash-file",
-            format!("flash {name}: {} partitions, {stated}", file.sizes.len()),
+            format!("flash {name}: {}, {stated}{again}", counted(file.sizes.len(), "partition")),
             Some(file.bytes()),
         );
         for (index, partition) in partitions(file).iter().enumerate() {
@@ -437,6 +439,19 @@ fn check_fit(
     let Version { platform, version } = file.version();
     let of_info = handshake.info.as_ref().and_then(|info| info.product.as_deref());
     let product = handshake.product.as_deref().or(of_info);
+    // What was flashed already may be what it runs.
+    let software = handshake.info.as_ref().and_then(|info| info.software.clone()).filter(|s| *s != version);
+    let seen = Fingerprint {
+        product: handshake.product.clone(),
+        serial_hash: stick.serial.as_deref().map(|serial| journal.record.secret.hash(serial)),
+        software,
+        ..Fingerprint::default()
+    };
+    if journal.record.touched {
+        // Another stick is that first, whatever the image is for. What it runs is no sign once something was written.
+        let seen = Fingerprint { software: None, ..seen.clone() };
+        journal.refuse_another(&seen).map_err(|e| e.with_verdict(Verdict::Untouched))?;
+    }
     // What it said of itself before it came into download mode.
     let known = &journal.record.stick;
     let asked_before = known.product.is_some() || known.hardware.is_some();
@@ -461,14 +476,6 @@ fn check_fit(
     for line in fit::evidence(platform.as_deref(), product) {
         session.note("fit", line);
     }
-    // What was flashed already may be what it runs.
-    let software = handshake.info.as_ref().and_then(|info| info.software.clone()).filter(|s| *s != version);
-    let seen = Fingerprint {
-        product: handshake.product.clone(),
-        serial_hash: stick.serial.as_deref().map(|serial| journal.record.secret.hash(serial)),
-        software,
-        ..Fingerprint::default()
-    };
     journal.check_stick(&seen).map_err(|e| e.with_verdict(Verdict::Untouched))
 }
 

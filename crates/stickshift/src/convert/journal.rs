@@ -83,7 +83,7 @@ impl Secret {
             Err(e) if e.is(ErrorKind::FileExists) => {
                 Ok(Secret::read(folder)?.unwrap_or(Secret(Some(made.to_vec()))))
             }
-            written => written.map(|()| Secret(Some(made.to_vec()))),
+            written => written.map(|()| Secret(Some(made.to_vec()))).map_err(|e| e.detail(Detail::InJournal)),
         }
     }
 
@@ -333,6 +333,7 @@ impl Journal {
         let bytes = serde_json::to_vec_pretty(&self.record)
             .map_err(|e| Error::new(ErrorKind::FileUnwritable, "cannot encode the journal").because(e))?;
         atomic_file::write_for_owner(&self.path, &bytes, Existing::Replace)
+            .map_err(|e| e.detail(Detail::InJournal))
     }
 
     /// Bytes of a partition of file `file` are about to go to the stick. Once something was sent, a disk that takes no more is no reason to
@@ -429,6 +430,20 @@ impl Journal {
         Ok(())
     }
 
+    /// Refuses another stick than the work was begun with, and learns nothing of it.
+    ///
+    /// # Errors
+    /// `JournalMismatch`.
+    pub(super) fn refuse_another(&self, seen: &Fingerprint) -> Result<()> {
+        match self.record.stick.contradiction(seen) {
+            Some(part) => {
+                Err(Error::new(ErrorKind::JournalMismatch, "the interrupted run was on another stick")
+                    .with("differs-in", part))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses to go on with another stick than the work was begun with, and remembers what is newly known of it.
     ///
     /// # Errors
@@ -437,10 +452,7 @@ impl Journal {
         // Once something was written, another version is what this work leads to.
         let seen =
             &Fingerprint { software: seen.software.clone().filter(|_| !self.record.touched), ..seen.clone() };
-        if let Some(part) = self.record.stick.contradiction(seen) {
-            return Err(Error::new(ErrorKind::JournalMismatch, "the interrupted run was on another stick")
-                .with("differs-in", part));
-        }
+        self.refuse_another(seen)?;
         self.proven |= self.record.stick.is_surely(seen);
         let before = self.record.stick.clone();
         self.record.stick.learn(seen);
@@ -498,6 +510,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| {
         Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
             .because(e)
+            .detail(Detail::InJournal)
     })
 }
 
@@ -505,7 +518,9 @@ fn make_folder(folder: &Path) -> Result<()> {
 fn lock(folder: &Path, key: &Key) -> Result<File> {
     let path = folder.join(format!("{}.lock", key.file_name()));
     let unwritable = |e: io::Error| {
-        Error::new(ErrorKind::FileUnwritable, format!("cannot lock {}", path.display())).because(e)
+        Error::new(ErrorKind::FileUnwritable, format!("cannot lock {}", path.display()))
+            .because(e)
+            .detail(Detail::InJournal)
     };
     make_folder(folder)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unwritable)?;
