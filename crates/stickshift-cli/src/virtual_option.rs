@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result, counted as in_words};
 use stickshift::event::Event;
 use stickshift::online::Weather;
 use stickshift::stick::Place;
@@ -224,13 +224,13 @@ impl Played {
                 let steps = stick.steps();
                 stick
                     .unfired()
-                    .map(|fault| format!("{fault} (the stick received {steps} requests)"))
+                    .map(|fault| format!("{fault} (the stick received {})", in_words(steps, "request")))
                     .collect::<Vec<_>>()
             };
             unfired.extend(self.bus.with(&stick.place, of_requests).unwrap_or_default());
             let of_messages = |stick: &mut MbimStick| {
                 let steps = stick.steps();
-                let words = |fault| format!("{fault} (the stick received {steps} messages)");
+                let words = |fault| format!("{fault} (the stick received {})", in_words(steps, "message"));
                 stick.unfired().map(words).collect::<Vec<_>>()
             };
             unfired.extend(self.bus.with(&stick.place, of_messages).unwrap_or_default());

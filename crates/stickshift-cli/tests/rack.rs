@@ -177,6 +177,36 @@ fn a_request_to_stop_ends_each_stick_at_a_safe_step() {
 }
 
 #[test]
+fn another_stick_at_the_place_of_an_interrupted_one_resumes_nothing() {
+    let folder = files();
+    let folder = folder.path();
+    let run =
+        stickshift(folder, &format!("{CONVERT} --virtual e3372h-hilink --virtual-seed 1 --fault ctrl-c@170"));
+    assert_ne!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let other = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --report rows.json --virtual e3372s-hilink";
+    let run = stickshift(folder, other);
+    let rows = rows(folder);
+    assert_eq!(rows["1-1"]["resumed"], false, "{rows:?} {}", text(&run.stderr));
+    assert_ne!(rows["1-1"]["exit"], 0, "{rows:?}");
+}
+
+#[test]
+fn a_stick_that_could_not_say_what_it_is_at_the_start_has_that_in_its_row_at_the_end() {
+    let folder = files();
+    let folder = folder.path();
+    let line = "convert --all --to stick --loader made/loader.bin --firmware made/firmware.bin --yes --report rows.json --virtual e3372h-needle,e3372h-loader";
+    let run = stickshift(folder, line);
+    let rows = rows(folder);
+    assert!(run.status.success(), "{rows:?} {}", text(&run.stderr));
+    for row in rows.values() {
+        assert!(
+            row["product"].is_string() && row["imei"].as_str().is_some_and(|imei| imei.contains('*')),
+            "{row}"
+        );
+    }
+}
+
+#[test]
 fn nothing_is_done_without_consent_and_what_is_done_is_not_done_again() {
     let folder = files();
     let folder = folder.path();
@@ -265,7 +295,7 @@ fn sticks_that_are_not_here_count_for_nothing_and_those_left_in_the_middle_are_n
     let said = text(&other.stdout);
     assert_eq!(other.status.code(), Some(0), "{said}");
     assert!(
-        said.contains("1 sticks: 1 done\nnot here, and left in the middle by an earlier run: 1-2 "),
+        said.contains("1 stick: 1 done\nnot here, and left in the middle by an earlier run: 1-2 "),
         "{said}"
     );
     assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap().lines().count(), 2);

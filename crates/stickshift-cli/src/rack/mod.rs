@@ -15,7 +15,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use clap::Args;
-use stickshift::error::{Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Error, ErrorKind, Result, Verdict, counted};
 
 use crate::context::Context;
 use crate::hosted;
@@ -149,7 +149,7 @@ pub(crate) fn run(context: &mut Context, args: &RackArgs, dry_run: bool, line: &
     let mut kept = Ok(());
     if !left.is_empty() {
         context.output.interim("plans", &plans);
-        context.confirm(&format!("Proceed with {} sticks?", left.len()))?;
+        context.confirm(&format!("Proceed with {}?", counted(left.len(), "stick")))?;
         left.iter().for_each(|job| rows.add(job.row.begun()));
         record.keep(rows.known())?;
         let _awake = crate::undisturbed::awake(context);

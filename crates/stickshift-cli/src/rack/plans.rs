@@ -76,7 +76,12 @@ impl Report for Plans {
             }
         }
         for (shown, sticks) in groups {
-            writeln!(out, "plan for {} of {} sticks:", sticks.len(), self.plans.len())?;
+            writeln!(
+                out,
+                "plan for {} of {}:",
+                sticks.len(),
+                stickshift::error::counted(self.plans.len(), "stick")
+            )?;
             let has = |one: &OnePlan, line: &str| texts(&one.plan["evidence"]).any(|known| known == line);
             let of_all = |line: &&str| sticks.iter().all(|one| has(one, line));
             for one in &sticks {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use stickshift::atomic_file;
 use stickshift::clean;
 use stickshift::convert::journal::Secret;
-use stickshift::error::{ErrorKind, Result, Verdict};
+use stickshift::error::{ErrorKind, Result, Verdict, counted};
 use stickshift::mask;
 use stickshift::modem::Identity;
 use stickshift::stick::{Place, Stick, product_name};
@@ -156,6 +156,9 @@ impl Row {
         let (before, after) = told;
         self.before = before.or(self.before.take());
         self.after = after.or(shows);
+        self.is_now(&last["result"]["after"]);
+        // Another stick is there than the one that was interrupted, or this run ended before it began.
+        self.resumed &= self.verdict.as_deref() != Some("untouched");
         if last["event"] != "result" {
             (self.kind, self.what) = (text("kind"), text("what"));
             // What an untouched stick is left as is no step.
@@ -166,6 +169,14 @@ impl Row {
                 false => next,
             });
         }
+    }
+
+    /// What a stick said that could not be asked before, as in its boot ROM or in download mode. Identities come masked.
+    fn is_now(&mut self, identity: &Value) {
+        let text = |names: &[&str]| names.iter().find_map(|name| identity[name].as_str()).map(str::to_owned);
+        self.product = text(&["product", "model"]).or(self.product.take());
+        self.serial = self.serial.take().or_else(|| text(&["serial"]));
+        self.imei = self.imei.take().or_else(|| text(&["imei"]));
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -363,7 +374,7 @@ impl Report for Rows {
             *counts.entry((row.rank().0, word)).or_default() += 1;
         }
         let counts: Vec<String> = counts.iter().map(|((_, word), count)| format!("{count} {word}")).collect();
-        writeln!(out, "{} sticks: {}", self.rows.len(), counts.join(", "))?;
+        writeln!(out, "{}: {}", counted(self.rows.len(), "stick"), counts.join(", "))?;
         if !self.absent.is_empty() {
             writeln!(
                 out,

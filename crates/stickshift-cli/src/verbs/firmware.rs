@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stickshift::atomic_file::Existing;
-use stickshift::error::{Detail, Error, ErrorKind, Result};
+use stickshift::error::{Detail, Error, ErrorKind, Result, counted};
 use stickshift::event::Session;
 use stickshift::firmware::build::{self, Part};
 use stickshift::firmware::extract::{self, Options, Package};
@@ -530,7 +530,9 @@ impl Report for ImageReport {
             line("date", &format!("{date} {}", self.time.as_deref().unwrap_or("")))?;
         }
         if let Some(signature) = &self.signature {
-            let made_for = signature.for_partitions.map_or(String::new(), |n| format!(" for {n} partitions"));
+            let made_for = signature
+                .for_partitions
+                .map_or(String::new(), |n| format!(" for {}", counted(n, "partition")));
             line("signature", &format!("{} bytes{made_for}, key {}", signature.length, signature.key_hash))?;
             if let Some(seen_on) = signature.key_seen_on {
                 line("", &format!("the key is known from {seen_on}"))?;
@@ -558,7 +560,7 @@ impl Report for ImageReport {
             writeln!(out, "{}: {}", finding.severity, finding.text)?;
         }
         let Some(blocks) = self.blocks else { return Ok(()) };
-        let partitions = counted(self.partitions.len() as u64, "partition");
+        let partitions = counted(self.partitions.len(), "partition");
         let checked = match self.hashes {
             Some(hashes) => format!("{} compared with firmware.json", counted(hashes, "file")),
             None => format!("{} verified", counted(blocks, "checksum")),
@@ -569,11 +571,6 @@ impl Report for ImageReport {
             None => writeln!(out, "\nnot verified: {partitions} without checksums; damage does not show"),
         }
     }
-}
-
-/// `1 partition`, `10 partitions`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

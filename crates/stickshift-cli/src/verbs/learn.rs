@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict, counted};
 use stickshift::event::Session;
 use stickshift::learn::{self, Candidate, Lesson, Seen, Summary, Switch};
 use stickshift::mask;
@@ -409,8 +409,11 @@ impl CaptureReport {
         let links = if links.is_empty() { String::new() } else { format!(" of {}", links.join(", ")) };
         let gzip = if self.gzip { "gzipped " } else { "" };
         format!(
-            "{}: {gzip}{}{links}, {} packets in {:.3} s",
-            self.file, self.format_text, self.packets, self.seconds
+            "{}: {gzip}{}{links}, {} in {:.3} s",
+            self.file,
+            self.format_text,
+            counted(self.packets, "packet"),
+            self.seconds
         )
     }
 
@@ -423,8 +426,12 @@ impl CaptureReport {
             let texts = if texts.is_empty() { String::new() } else { format!(" ({})", texts.join("; ")) };
             writeln!(
                 out,
-                "  {:<6} {id}  {}{texts}{port}: {} packets, {:.3} to {:.3} s",
-                d.address, d.what, d.packets, d.from, d.to
+                "  {:<6} {id}  {}{texts}{port}: {}, {:.3} to {:.3} s",
+                d.address,
+                d.what,
+                counted(d.packets, "packet"),
+                d.from,
+                d.to
             )?;
             if let Some(left) = &d.left {
                 writeln!(out, "         left: {left}")?;

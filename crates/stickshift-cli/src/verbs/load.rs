@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use stickshift::boot::{Chip, Downloaded, Loader, Safety, Start, WOULD_LOSE};
 use stickshift::convert::load;
-use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
+use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict, counted};
 use stickshift::plan::Plan;
 use stickshift::stick::{Interface, Mode, Stick};
 
@@ -198,8 +198,10 @@ impl Report for LoadReport {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "sent {} bytes in {} packets, {} retransmitted",
-            self.bytes, self.packets, self.repeated
+            "sent {} bytes in {}, {} retransmitted",
+            self.bytes,
+            counted(self.packets, "packet"),
+            self.repeated
         )?;
         if self.erases {
             writeln!(out, "this loader erases the whole flash when it starts: {WOULD_LOSE} are lost")?;

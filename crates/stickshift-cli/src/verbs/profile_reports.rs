@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use stickshift::error::{Error, ErrorKind};
+use stickshift::error::{Error, ErrorKind, counted};
 use stickshift::hex;
 use stickshift::profile::formats::{self, Export, Format, Import, usb_modeswitch};
 use stickshift::profile::{Entry, Origin, Parameters, check};
@@ -60,7 +60,7 @@ impl Report for List {
             let own = if p.origin == "built-in" { String::new() } else { format!("  ({})", p.origin) };
             writeln!(out, "{:<24} {:<24} {}{own}", p.key, p.method, p.name)?;
         }
-        writeln!(out, "{} profiles", self.profiles.len())
+        writeln!(out, "{}", counted(self.profiles.len(), "profile"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result, counted};
 use stickshift::hex;
 use stickshift::profile::formats::Refused;
 use stickshift::profile::{Entry, Key, Method, Qualifier, builtin};
@@ -450,7 +450,7 @@ impl Report for Glance {
         }
         for (number, file_system) in self.file_systems.iter().enumerate() {
             let files = self.files_of_each.get(number).copied().flatten();
-            let files = files.map_or_else(|| "its files are not known".to_owned(), |n| format!("{n} files"));
+            let files = files.map_or_else(|| "its files are not known".to_owned(), |n| counted(n, "file"));
             line("files", &format!("{file_system}, {files}"))?;
         }
         if self.files.is_some()
@@ -462,9 +462,9 @@ impl Report for Glance {
         }
         for table in &self.tables {
             let text = format!(
-                "{} for {} sticks: {} ({})",
+                "{} for {}: {} ({})",
                 table.entries,
-                table.sticks,
+                counted(table.sticks, "stick"),
                 table.path.escape_debug(),
                 table.format
             );

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::inflate::Compression;
 use super::verify::BadBlock;
+use crate::error::counted;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -248,7 +249,7 @@ impl fmt::Display for Finding {
                 block.block, block.offset, block.length, block.found, block.expected
             ),
             Finding::MoreBlocks { count, .. } => {
-                write!(f, "{count} more bad blocks")
+                write!(f, "{}", counted(count, "more bad block"))
             }
             Finding::Inflate { offset, compression, what, .. } => {
                 write!(f, "the {} payload at {offset:#x} does not unpack: {what}", compression.name())
@@ -271,11 +272,12 @@ impl fmt::Display for Finding {
             Finding::PartitionsMissing { expected, found } => {
                 write!(
                     f,
-                    "{found} partitions are there, the signature is made for {expected}: the file may be cut"
+                    "it has {}, the signature is made for {expected}: the file may be cut",
+                    counted(found, "partition")
                 )
             }
             Finding::SignatureCount { length, found } => {
-                write!(f, "a signature of {length} bytes is not made for {found} partitions")
+                write!(f, "a signature of {length} bytes is not made for {}", counted(found, "partition"))
             }
             Finding::HardwareDiffers { first, found, .. } => {
                 write!(f, "made for hardware {found:?}, the first one for {first:?}")
