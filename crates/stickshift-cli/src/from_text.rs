@@ -369,6 +369,9 @@ mod tests {
         fs::write(&path, "hello\n").unwrap();
         let name = path.to_str().unwrap();
         assert!(named(name, None).is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
+        // Firmware with a text in it, which `inspect` takes for none either.
+        fs::write(&path, b"Bus 001 Device 002: ID 12d1:1f01 x\n\0\x01\x02").unwrap();
+        assert!(named(name, None).is_err_and(|e| e.is(ErrorKind::WrongFileKind)));
         assert!(named("./no-such-file", None).is_err_and(|e| e.is(ErrorKind::FileNotFound)));
         assert!(named("k3772", None).unwrap().is_none());
         fs::write(&path, "Bus 001 Device 002: ID 12d1:1f01 x\n").unwrap();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use stickshift::at::ports::PortCode;
 use stickshift::error::{ErrorKind, Refusal, RefusalFamily, Result, refusals};
 use stickshift::mask;
-use stickshift::pasted::{self, Format, ManagedModem, Paste, PastedDevice, Teller};
+use stickshift::pasted::{self, Format, ManagedModem, OwnReport, Paste, PastedDevice, Teller};
 use stickshift::profile::{Attributes, Catalogue, Entry, builtin};
 use stickshift::stick::{
     Interface, KnownIds, Mode, Role, Stick, Switching, is_android_network, keeps_ids, no_stick, product_name,
@@ -34,11 +34,33 @@ pub(crate) struct PasteReport {
     printed_by: Vec<&'static str>,
     sticks: Vec<PastedStick>,
     modems: Vec<PastedModem>,
+    /// What a report of stickshift's own says of the computer.
+    report: Option<PastedReport>,
     /// USB devices in the text whose ids are not known as a stick's.
     others: usize,
     /// The text tells of a device whose ids are not in it; `remarks` says what it may be.
     has_nameless: bool,
     remarks: Vec<String>,
+}
+
+/// What a report of stickshift's own says of the computer, and what of the report is damaged.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct PastedReport {
+    program: Option<String>,
+    system: Option<String>,
+    drivers: Option<Vec<String>>,
+    missing_drivers: Option<Vec<String>>,
+    /// What is cut, missing or of a wrong kind.
+    damage: Vec<String>,
+}
+
+/// What a report says that a stick is.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Said {
+    about: &'static str,
+    value: String,
 }
 
 /// A stick of a text.
@@ -51,6 +73,8 @@ struct PastedStick {
     known_as: Option<&'static str>,
     mode: &'static str,
     mode_text: &'static str,
+    /// What a report of stickshift's own says that it is.
+    said: Vec<Said>,
     interfaces: Vec<PastedPort>,
     /// What stood at the same place before, the oldest first.
     earlier: Vec<String>,
@@ -116,34 +140,9 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
         Err(e) if e.is(ErrorKind::FileTooLarge) => return Ok(false),
         Err(e) => return Err(e),
     };
-    let Some(bytes) = without_zeros(bytes) else { return Ok(false) };
-    let paste = pasted::read(&bytes);
-    if paste.is_none() && !is_report(&bytes) {
-        return Ok(false);
-    }
-    let mut report = PasteReport::of(&paste.unwrap_or_default(), &context.catalogue());
-    if report.printed_by.is_empty() && is_report(&bytes) {
-        report.printed_by.push("stickshift report");
-    }
-    context.output.finish(&report);
+    let Some(paste) = pasted::read(&bytes) else { return Ok(false) };
+    context.output.finish(&PasteReport::of(&paste, &context.catalogue()));
     Ok(true)
-}
-
-/// A text holds no zero bytes, unless Windows wrote it, or a computer that lost its power in the middle of a log.
-fn without_zeros(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
-    if !bytes.contains(&0) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Some(bytes);
-    }
-    bytes.retain(|byte| *byte != 0);
-    let binary = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x1b');
-    std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains(binary)).then_some(bytes)
-}
-
-/// Whether a text begins as `stickshift report` does, quoted or not: one of a computer without a stick has nothing else that tells.
-fn is_report(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.lines().map(|line| line.trim_start_matches(['>', '|', ' ', '\t']));
-    lines.any(|line| line.starts_with("stickshift report, format "))
 }
 
 impl PasteReport {
@@ -162,6 +161,7 @@ impl PasteReport {
             Teller::HuaweiPage | Teller::OtherPage => "web page",
             Teller::ModemManager => Format::ModemManager.command(),
         }));
+        printed_by.extend(paste.report.as_ref().map(|_| Format::Report.command()));
         printed_by.sort_unstable();
         printed_by.dedup();
         let twice = |stick: &Stick| sticks.iter().filter(|(_, other)| other.id == stick.id).count() > 1;
@@ -199,10 +199,34 @@ impl PasteReport {
             printed_by,
             sticks: shown,
             modems: paste.modems.iter().map(PastedModem::of).collect(),
+            report: paste.report.as_ref().map(PastedReport::of),
             others: others.len(),
             has_nameless: paste.has_nameless || !paste.page_errors.is_empty(),
             remarks,
         }
+    }
+}
+
+impl PastedReport {
+    fn of(report: &OwnReport) -> PastedReport {
+        PastedReport {
+            program: report.program.as_deref().map(mask::text),
+            system: report.system.as_deref().map(mask::text),
+            drivers: report.drivers.clone(),
+            missing_drivers: report.missing_drivers.clone(),
+            damage: report.damage.iter().map(|line| mask::text(line)).collect(),
+        }
+    }
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let missing = self.missing_drivers.as_ref().filter(|all| !all.is_empty()).map(|all| all.join(" "));
+        for (name, value) in [("program", &self.program), ("system", &self.system), ("missing", &missing)] {
+            if let Some(value) = value {
+                let what = if name == "missing" { "drivers " } else { "" };
+                writeln!(out, "  {name:<7} {what}{value}")?;
+            }
+        }
+        self.damage.iter().try_for_each(|line| writeln!(out, "damaged: {line}"))
     }
 }
 
@@ -266,6 +290,7 @@ impl PastedStick {
                 () if either => "switched, or not yet: its ids may be the same in both",
                 () => mode_words(device, stick),
             },
+            said: device.said.iter().map(|(about, value)| Said { about, value: mask::text(value) }).collect(),
             interfaces: stick.interfaces.iter().map(|i| PastedPort::of(device, i)).collect(),
             earlier: device.earlier.iter().map(ToString::to_string).collect(),
             next,
@@ -438,6 +463,9 @@ impl Report for PasteReport {
         if !self.printed_by.is_empty() {
             writeln!(out, "text of {}", self.printed_by.join(", "))?;
         }
+        if let Some(report) = &self.report {
+            report.text(out)?;
+        }
         for stick in &self.sticks {
             stick.text(out)?;
         }
@@ -463,6 +491,9 @@ impl PastedStick {
         let place = self.place.as_deref().map(|place| format!("{place}  ")).unwrap_or_default();
         writeln!(out, "{place}{}  {}", self.id, self.name)?;
         writeln!(out, "  mode    {}", self.mode_text)?;
+        for said in &self.said {
+            writeln!(out, "  {:<7} {}", said.about, said.value)?;
+        }
         for id in &self.earlier {
             writeln!(out, "  before  {id}")?;
         }

@@ -22,6 +22,8 @@ use crate::{files, overlays};
 const TRACE_LINES: usize = 400;
 /// The letters with which every report begins; `pasted` reads the lines below.
 const HEAD: &str = "stickshift report, format 1";
+/// The last line, by which `pasted` tells a whole report from a cut one.
+const END: &str = "== end ==";
 
 /// Collect what a maintainer needs about a stick in one masked text.
 ///
@@ -117,6 +119,7 @@ pub(crate) fn run(context: &mut Context, args: ReportArgs) -> Result<()> {
     if let Some(trace) = trace {
         let _ = write!(text, "\n== trace ==\n{trace}");
     }
+    let _ = writeln!(text, "\n{END}");
     context.output.outcome_is(Outcome::Untouched);
     let Some(file) = &args.output else {
         context.output.finish(&Collected { text, file: None });

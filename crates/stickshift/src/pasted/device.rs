@@ -68,6 +68,8 @@ pub struct PastedDevice {
     pub formats: Vec<Format>,
     /// What the text does not show, or shows as trouble; one lower-case line each.
     pub remarks: Vec<String>,
+    /// What a report of stickshift's own says that it is: `model`, `firmware`, .., each with its value.
+    pub said: Vec<(&'static str, String)>,
     /// bNumInterfaces of each configuration, to tell a cut text.
     pub(super) counts: Vec<Option<u8>>,
     /// How many endpoints the last interface says that it has.
@@ -112,6 +114,7 @@ impl PastedDevice {
             unpowered: false,
             formats: Vec::new(),
             remarks: Vec::new(),
+            said: Vec::new(),
             counts: Vec::new(),
             told_endpoints: 0,
             one_way: BTreeSet::new(),

@@ -16,6 +16,16 @@ pub(super) struct Line<'a> {
     pub(super) indent: usize,
 }
 
+/// A text holds no zero bytes, unless Windows wrote it, or a computer that lost its power in the middle of a log.
+pub(super) fn without_zeros(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !bytes.contains(&0) || !matches!(encoding(bytes), (Encoding::Utf8, _)) {
+        return Some(Cow::Borrowed(bytes));
+    }
+    let bytes: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    let binary = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x1b');
+    std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains(binary)).then_some(Cow::Owned(bytes))
+}
+
 /// The text of a file: UTF-8, or UTF-16 as Windows writes it.
 pub(super) fn decode(bytes: &[u8]) -> String {
     match encoding(bytes) {
@@ -115,5 +125,14 @@ mod tests {
         assert_eq!(plain("\u{1b}[33mx\u{1b}[0m\u{a0}y"), "x y");
         assert_eq!(decode(b"\xff\xfea\0b\0"), "ab");
         assert_eq!(decode(b"\xfe\xff\0a"), "a");
+    }
+
+    #[test]
+    fn zeros_that_a_power_failure_left_in_a_log_are_passed_over() {
+        let read = |bytes: &[u8]| without_zeros(bytes).map(Cow::into_owned);
+        assert_eq!(read(b"usb 1-1: a\0\0\0\nusb 1-1: b\0").unwrap(), b"usb 1-1: a\nusb 1-1: b");
+        assert_eq!(read(b"\xff\xfea\0").unwrap(), b"\xff\xfea\0");
+        assert_eq!(read(b"usb 1-1: a\0\x01"), None);
+        assert_eq!(read(b"usb 1-1: a\0\xff"), None);
     }
 }

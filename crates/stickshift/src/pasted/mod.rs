@@ -25,6 +25,7 @@ mod mode_switch;
 mod modem_manager;
 mod number;
 mod order;
+mod own;
 mod roles;
 mod sections;
 mod states;
@@ -39,6 +40,7 @@ mod without_ids;
 
 pub use device::{Attached, PastedDevice};
 pub use modem_manager::{ManagedModem, Teller};
+pub use own::OwnReport;
 
 use crate::stick::{UsbId, vendor_name};
 use device::{class_of_driver, configuration};
@@ -86,12 +88,14 @@ pub enum Format {
     Udev,
     /// FreeBSD's `usbconfig`.
     Usbconfig,
+    /// stickshift's own report.
+    Report,
 }
 
 impl Format {
     /// Whether it shows every interface of a device, used or not.
     pub fn shows_all(self) -> bool {
-        matches!(self, Format::UsbDevices | Format::LsusbVerbose | Format::LsusbTree)
+        matches!(self, Format::UsbDevices | Format::Report | Format::LsusbVerbose | Format::LsusbTree)
     }
 
     /// The command that prints it.
@@ -109,6 +113,7 @@ impl Format {
             Format::Ioreg => "ioreg -p IOUSB -l",
             Format::Udev => "udevadm info",
             Format::Usbconfig => "usbconfig",
+            Format::Report => "stickshift report",
         }
     }
 }
@@ -126,28 +131,36 @@ pub struct Paste {
     pub has_nameless: bool,
     /// Numbers of errors that a HiLink stick's web page answered, or a router with the same page.
     pub page_errors: Vec<i32>,
+    /// It is a report of stickshift's own, or has one in it.
+    pub report: Option<OwnReport>,
 }
 
-/// Reads a text; `None` when no line of it is of a known form. Remarks alone mean that the text is of such a form and names no device. Bytes that are no UTF-8 are replaced; UTF-16 with its mark is read.
+/// Reads a text; `None` when no line of it is of a known form. Remarks alone mean that the text is of such a form and names no device. Bytes that are no UTF-8 are replaced, those of a file with zeros are none of a text; UTF-16 is read.
 pub fn read(bytes: &[u8]) -> Option<Paste> {
-    let text = lines::decode(bytes);
+    let bytes = lines::without_zeros(bytes)?;
+    let text = lines::decode(&bytes);
     let text = lines::plain(&text);
     let mut paste = Paste::default();
+    let is_report = text.contains(sections::HEAD);
     for part in sections::of(&text) {
-        paste.add(read_part(part));
+        paste.add(read_part(part, is_report));
+    }
+    if let Some(report) = &mut paste.report {
+        report.finish();
     }
     let told = !paste.devices.is_empty()
         || !paste.modems.is_empty()
         || !paste.remarks.is_empty()
-        || !paste.page_errors.is_empty();
+        || !paste.page_errors.is_empty()
+        || paste.report.is_some();
     told.then_some(paste)
 }
 
-fn read_part(text: &str) -> Paste {
+fn read_part(text: &str, is_report: bool) -> Paste {
     let undone = damage::undone(text);
     let mut lines = whole_lines(&undone);
     let runs = order::oldest_first(&mut lines);
-    let mut reader = Reader { runs, ..Reader::default() };
+    let mut reader = Reader { runs, own: is_report.then(OwnReport::default), ..Reader::default() };
     for (text, indent) in &lines {
         reader.line(&lines::Line { text, indent: *indent });
     }
@@ -172,6 +185,11 @@ impl Paste {
         }
         self.has_nameless |= part.has_nameless;
         self.page_errors.extend(part.page_errors);
+        match (&mut self.report, part.report) {
+            (Some(report), Some(part)) => report.add(part),
+            (report @ None, part) => *report = part,
+            (Some(_), None) => {}
+        }
     }
 }
 
@@ -216,6 +234,7 @@ struct Reader {
     web: web::Web,
     described: described::Described,
     hints: hints::Hints,
+    own: Option<OwnReport>,
     /// Remarks on devices without ids.
     nameless: Vec<String>,
     /// What other programs say of the whole.
@@ -227,7 +246,8 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &lines::Line<'_>) {
         // Each form has words of its own; the first that knows the line takes it.
-        let taken = self.tree_line(line)
+        let taken = self.own_line(line.text)
+            || self.tree_line(line)
             || self.lsusb_line(line)
             || self.usbconfig_line(line.text)
             || self.udev_line(line.text)
@@ -289,6 +309,7 @@ impl Reader {
         let (mut remarks, failed) = self.join_log();
         self.join_links();
         self.join_switched(failed);
+        self.end_own();
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         for device in self.devices.iter().filter(|d| d.id == NO_ID) {
             self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));
@@ -324,7 +345,7 @@ impl Reader {
         if saw_none {
             remarks.push("ModemManager found no modem".to_owned());
         }
-        Paste { devices: self.devices, modems, remarks, has_nameless, page_errors }
+        Paste { devices: self.devices, modems, remarks, has_nameless, page_errors, report: self.own }
     }
 }
 

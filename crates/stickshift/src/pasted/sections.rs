@@ -4,7 +4,7 @@ use super::MOST_DEVICES;
 use crate::stick::{Place, UsbId};
 
 /// How a report begins, wherever it stands in a text.
-const HEAD: &str = "stickshift report, format ";
+pub(super) const HEAD: &str = "stickshift report, format ";
 /// What encloses the heading of a part.
 const RULE: &str = "==";
 
@@ -14,7 +14,7 @@ pub(super) fn of(text: &str) -> Vec<&str> {
     if text.contains(HEAD) {
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            if starts.len() < MOST_DEVICES && is_heading(line) {
+            if starts.len() < MOST_DEVICES && heading(line).is_some() {
                 starts.push(at);
             }
             at += line.len();
@@ -31,11 +31,11 @@ pub(super) fn of(text: &str) -> Vec<&str> {
 }
 
 /// `== 1-1 12d1:1506 ==`, also quoted.
-fn is_heading(line: &str) -> bool {
+pub(super) fn heading(line: &str) -> Option<(Place, UsbId)> {
     let words: Vec<&str> = line.split_whitespace().filter(|word| *word != ">").take(5).collect();
     match words[..] {
-        [RULE, place, id, RULE] => place.parse::<Place>().is_ok() && id.parse::<UsbId>().is_ok(),
-        _ => false,
+        [RULE, place, id, RULE] => Some((place.parse().ok()?, id.parse().ok()?)),
+        _ => None,
     }
 }
 

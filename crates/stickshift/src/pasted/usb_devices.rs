@@ -20,16 +20,16 @@ const DESCRIPTORS: &str = "descriptors:";
 /// The state of such a listing.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    device: Option<usize>,
+    pub(super) device: Option<usize>,
     /// Ports on the way to a device, by bus and number; empty for a root hub.
     ways: HashMap<(u16, u16), Vec<u16>>,
 }
 
 /// `Bus=01 Lev=01 Cls=00(>ifc )` by name.
-struct Fields<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    fn of(text: &'a str) -> Fields<'a> {
+    pub(super) fn of(text: &'a str) -> Fields<'a> {
         let mut found = Vec::new();
         // A key ends at `=`; its value may follow after spaces.
         let mut rest = text;
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         Fields(found)
     }
 
-    fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
@@ -64,7 +64,11 @@ impl<'a> Fields<'a> {
 impl Reader {
     pub(super) fn usb_devices_line(&mut self, text: &str) -> bool {
         if let Some(digits) = text.strip_prefix(DESCRIPTORS) {
-            return self.raw_descriptors(digits.trim());
+            let is_read = self.raw_descriptors(digits.trim());
+            if !is_read {
+                self.descriptors_are_damaged();
+            }
+            return is_read;
         }
         let Some((letter, rest)) = letter(text) else { return false };
         let fields = Fields::of(rest);
@@ -181,7 +185,7 @@ impl Reader {
         let device = &mut self.devices[index];
         device.id = id;
         device.release = fields.get("Rev").and_then(bcd).or(device.release);
-        device.is_in(Format::UsbDevices);
+        device.is_in(if self.own.is_some() { Format::Report } else { Format::UsbDevices });
     }
 
     /// `I:  If#=0x0 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=03 Prot=10 Driver=option`
@@ -239,17 +243,19 @@ impl Reader {
         let Some(bytes) = crate::hex::decode(digits) else { return false };
         let Some(rest) = bytes.get(DeviceDescriptor::LENGTH..) else { return false };
         let Ok(parts) = split_configurations(rest) else { return false };
+        let told = parts.len();
         let parsed: Vec<ConfigurationDescriptor> = parts
             .into_iter()
             .take(MOST_CONFIGURATIONS)
             .filter_map(|part| ConfigurationDescriptor::parse(part).ok())
             .filter(|c| c.interfaces.len() <= MOST_INTERFACES)
             .collect();
+        let is_whole = parsed.len() == told;
         if !parsed.is_empty() {
             device.counts = vec![None; parsed.len()];
             device.configurations = parsed;
         }
-        true
+        is_whole
     }
 }
 
@@ -273,7 +279,7 @@ impl PastedDevice {
     }
 }
 
-fn digits(text: &str) -> usize {
+pub(super) fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_hexdigit).count()
 }
 

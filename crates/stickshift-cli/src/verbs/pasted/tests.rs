@@ -144,15 +144,6 @@ fn a_stick_that_may_take_firmware_is_asked_first() {
 }
 
 #[test]
-fn zeros_that_a_power_failure_left_in_a_log_are_passed_over() {
-    let read = |bytes: &[u8]| without_zeros(bytes.to_vec());
-    assert_eq!(read(b"usb 1-1: a\0\0\0\nusb 1-1: b\0").unwrap(), b"usb 1-1: a\nusb 1-1: b");
-    assert_eq!(read(b"\xff\xfea\0").unwrap(), b"\xff\xfea\0");
-    assert_eq!(read(b"usb 1-1: a\0\x01"), None);
-    assert_eq!(read(b"usb 1-1: a\0\xff"), None);
-}
-
-#[test]
 fn a_driver_is_told_ids_that_it_does_not_list() {
     let next = |id: &str| {
         let (vendor, product) = id.split_once(':').unwrap();
@@ -190,4 +181,74 @@ fn numbers_are_said_in_words() {
     assert_eq!(words, ["4G modem", "4G PCUI (AT)", "NCM network", "SD reader"]);
     let shown = report("<error><code>125003</code><message></message></error>");
     assert!(shown.remarks[0].contains("125003: ") && shown.has_nameless, "{:?}", shown.remarks);
+}
+
+#[test]
+fn a_report_shows_what_stands_in_it_and_what_is_damaged() {
+    let whole = "stickshift report, format 1\nprogram: stickshift 0.1.0 (linux x86_64)\nsystem: virtual\n\
+        drivers: option\ndrivers that are not there: qmi_wwan cdc_mbim\n\n== 1-1 12d1:1506 ==\n\
+        T:  Bus=1 Dev#=  2 Place=1-1\nD:  Cls=00 Sub=00 Prot=00 #Cfgs=  1\nP:  Vendor=12d1 ProdID=1506 Rev=01.02\n\
+        C:* #Ifs= 1 Cfg#= 1 Atr=80 MxPwr=500mA\n\
+        I:* If#= 0 Alt= 0 #EPs= 2 Cls=ff Sub=01 Prot=02 Driver=option\n\
+        E:  Ad=81 Atr=02 MxPS= 512\nE:  Ad=01 Atr=02 MxPS= 512\n\
+        1-1  12d1:1506  HUAWEI\n  mode  modem\n1-1  12d1:1506\n  mode      modem  (from USB descriptors)\n  \
+        model     E3372h  (reported by the stick)\n  version   22.300.09.00.00  (reported by the stick)\n  \
+        model     other  (said again)\n  it did not identify itself: x\n\n== end ==\n";
+    let shown = report(whole);
+    let text = |report: &PasteReport| {
+        let mut text = Vec::new();
+        report.text(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let plain = text(&shown);
+    for line in [
+        "text of stickshift report\n",
+        "  program stickshift 0.1.0 (linux x86_64)\n",
+        "  system  virtual\n",
+        "  missing drivers qmi_wwan cdc_mbim\n",
+        "  model   E3372h\n  version 22.300.09.00.00\n",
+        "  note    it did not identify itself: x\n",
+    ] {
+        assert!(plain.contains(line), "{line}{plain}");
+    }
+    assert!(!plain.contains("damaged") && !plain.contains("other"), "{plain}");
+    let json = serde_json::to_value(&shown).unwrap();
+    assert_eq!(json["report"]["missing_drivers"], serde_json::json!(["qmi_wwan", "cdc_mbim"]));
+    assert_eq!(
+        json["sticks"][0]["said"][1],
+        serde_json::json!({"about": "version", "value": "22.300.09.00.00"})
+    );
+
+    let damage = |text: &str| report(text).report.unwrap().damage;
+    let cut = "the report is cut: its last line, `== end ==`, is missing";
+    for (from, to, wanted) in [
+        ("== end ==", "", cut),
+        ("Cls=ff", "Cls=zz", "1-1: Cls cannot be read in `I:* If#= 0"),
+        ("Vendor=12d1", "Vendor=12x1", "1-1: Vendor cannot be read in `P:"),
+        ("MxPS= 512\nE", "\nE", "1-1: MxPS is missing in `E:  Ad=81"),
+        ("Bus=1 ", "Bus=90000 ", "1-1: Bus cannot be read in `T:"),
+        ("system: virtual\n", "", "the line `system:` is missing"),
+        ("format 1", "format 7", "its form, 7, is none that is known here"),
+        (
+            "1-1  12d1:1506  HUAWEI\n",
+            "descriptors: 1201000\n",
+            "1-1: the bytes behind `descriptors:` are cut",
+        ),
+    ] {
+        let found = damage(&whole.replacen(from, to, 1));
+        assert!(found.iter().any(|line| line.starts_with(wanted)), "{wanted}: {found:?}");
+        assert_eq!(found.len(), 1, "{wanted}: {found:?}");
+    }
+    let headless = report(&whole.replace("Vendor=12d1", "Vendor="));
+    assert_eq!(headless.sticks[0].id, "12d1:1506");
+    let heading_alone = &whole[..whole.find("T:  Bus").unwrap()];
+    assert_eq!(damage(heading_alone), ["1-1: the lines of this stick are missing", cut]);
+    // Cut anywhere, it is told, and no stick is made up.
+    for end in whole.find("program").unwrap()..whole.find("\n== end").unwrap() {
+        let shown = report(&whole[..end]);
+        assert!(
+            shown.sticks.len() <= 1 && shown.report.unwrap().damage.iter().any(|line| line == cut),
+            "{end}"
+        );
+    }
 }
