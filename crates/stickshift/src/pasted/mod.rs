@@ -168,14 +168,26 @@ fn read_part(text: &str, is_report: bool) -> Paste {
 }
 
 impl Paste {
+    fn is_full(&mut self) {
+        let remark = too_many();
+        if !self.remarks.contains(&remark) {
+            self.remarks.insert(0, remark);
+        }
+    }
+
     /// What another part of the text tells.
     fn add(&mut self, part: Paste) {
         for device in part.devices {
             // One report that is pasted twice tells nothing more.
             let again = device.place.is_some() && self.devices.contains(&device);
-            if !again && self.devices.len() < MOST_DEVICES {
-                self.devices.push(device);
+            if again {
+                continue;
             }
+            if self.devices.len() >= MOST_DEVICES {
+                self.is_full();
+                break;
+            }
+            self.devices.push(device);
         }
         self.modems.extend(part.modems);
         for remark in part.remarks {
@@ -191,6 +203,10 @@ impl Paste {
             (Some(_), None) => {}
         }
     }
+}
+
+fn too_many() -> String {
+    format!("only the first {MOST_DEVICES} devices are shown")
 }
 
 /// The lines with their indentation; those that a mail program wrapped are one again.
@@ -336,7 +352,7 @@ impl Reader {
         remarks.append(&mut self.nameless);
         self.devices.retain(|d| d.id != NO_ID);
         if self.full {
-            remarks.push(format!("only the first {MOST_DEVICES} devices are shown"));
+            remarks.insert(0, too_many());
         }
         for device in &mut self.devices {
             device.end_at_a_cut();

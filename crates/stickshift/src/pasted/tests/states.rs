@@ -202,3 +202,20 @@ fn ids_of_windows_and_of_lsusb_are_of_one_device() {
         "USB\\Vid_106c&Pid_3b03&Rev_0100\nBus 001 Device 006: ID 106c:3b03 Curitel Communications, Inc.\n";
     assert_eq!(present(text), ["- 106c:3b03 cdrom"]);
 }
+
+#[test]
+fn of_more_sticks_than_are_shown_it_is_said_in_a_report_as_in_a_list() {
+    let numbers = || (0..300u16).map(|n| (n % 100 + 1, n / 100 + 1));
+    let list: String =
+        numbers().map(|(a, b)| format!("Bus {b:03} Device {a:03}: ID 12d1:1506 x\n")).collect();
+    let parts: String = numbers()
+        .map(|(a, b)| {
+            format!("\n== 1-{a}.{b} 12d1:1506 ==\nT:  Bus=1 Dev#={a} Place=1-{a}.{b}\nP:  Vendor=12d1 ProdID=1506 Rev=01.02\n")
+        })
+        .collect();
+    for text in [list, format!("stickshift report, format 1\n{parts}")] {
+        let paste = read(text.as_bytes()).unwrap();
+        assert_eq!(paste.devices.len(), MOST_DEVICES);
+        assert_eq!(paste.remarks.iter().filter(|r| r.starts_with("only the first 256")).count(), 1);
+    }
+}
