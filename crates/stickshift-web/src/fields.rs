@@ -158,6 +158,12 @@ impl Fields {
         self.0.iter().find(fits).map(|field| field.1.as_str())
     }
 
+    /// Takes the first value of this name out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|field| field.0 == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
     }

@@ -34,7 +34,7 @@ pub(crate) struct Caller {
     pub(crate) language: Language,
 }
 
-/// The fields of a form that was sent, with the right token.
+/// The fields of a form that was sent with the right token, which is not among them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(pub(crate) Fields);
 
@@ -167,9 +167,16 @@ async fn admit(app: &App, mut request: Request) -> Result<Request, Refused> {
         request = with_token(app, request, &caller, &path).await?;
     } else if !reads {
         let (parts, body) = request.into_parts();
-        let form = small_body(app, body, &path, language).await?;
+        let mut form = Fields::of_form(&small_body(app, body, &path, language).await?);
+        form.take("token");
         request = Request::from_parts(parts, Body::empty());
-        request.extensions_mut().insert(Form(Fields::of_form(&form)));
+        request.extensions_mut().insert(Form(form));
+    }
+    if let Some(Form(form)) = request.extensions().get()
+        && let Err(bad) = pages::forms::checked(&path, form)
+    {
+        let line = requests::bad_field(&bad);
+        return Err(boxed(refused_by(app, &path, StatusCode::BAD_REQUEST, &line, language)));
     }
     request.extensions_mut().insert(caller);
     Ok(request)
@@ -206,9 +213,9 @@ async fn with_token(app: &App, request: Request, caller: &Caller, path: &str) ->
     // A file is one whatever a program calls it: curl calls everything a form.
     if kind.starts_with("application/x-www-form-urlencoded") && path != "/api/files" {
         let (parts, body) = request.into_parts();
-        let form = Fields::of_form(&small_body(app, body, path, language).await?);
-        let token = if header.is_empty() { form.get("token").unwrap_or_default().to_owned() } else { header };
-        if !is_right(&token) {
+        let mut form = Fields::of_form(&small_body(app, body, path, language).await?);
+        let in_form = form.take("token").unwrap_or_default();
+        if !is_right(if header.is_empty() { &in_form } else { &header }) {
             return Err(missing());
         }
         let mut request = Request::from_parts(parts, Body::empty());

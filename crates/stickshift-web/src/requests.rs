@@ -127,8 +127,6 @@ pub(crate) async fn read(mut request: Request, next: Next) -> Response {
 /// The fields of a form, whose token was checked before, or of a document of JSON.
 async fn of_body(request: &mut Request, fields: &[Field]) -> Result<Result<Fields, Value>, Unread> {
     if let Some(Form(form)) = request.extensions_mut().remove::<Form>() {
-        let mut form = form;
-        form.0.retain(|(name, _)| name != "token");
         return Ok(form.checked(fields).map(|()| form.filled()).map_err(|bad| bad_field(&bad)));
     }
     let bytes = whole(std::mem::take(request.body_mut())).await?;

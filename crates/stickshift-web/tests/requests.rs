@@ -106,6 +106,50 @@ fn what_stands_twice_or_nowhere_is_refused_by_its_name() {
 }
 
 #[test]
+fn every_form_of_the_pages_is_taken_as_a_whole_or_refused() {
+    let owner = Owner::of(start(options()));
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let token = format!("token={}", owner.token.split_once(": ").unwrap().1);
+    let send = |path: &str, body: &str| {
+        let body = format!("{token}&{body}");
+        owner.server.send(&format!("POST {path}"), &[&owner.cookie, form], body.as_bytes())
+    };
+    for (path, body, what) in [
+        ("/sticks/1-1/login", "password=x&name=admin", "&quot;name&quot; is no field of this request"),
+        ("/sticks/1-1/login", "password=x&place=1-2", "&quot;place&quot; is no field of this request"),
+        ("/sticks/1-1/login", "password=x&password=y", "comes more than once"),
+        ("/sticks/1-1/logout", "place=1-2", "none is taken here"),
+        ("/profiles/add", "file=1&ids=12d1:1f01&force=on", "&quot;force&quot; is no field"),
+        ("/profiles/add", "file=1", "&quot;ids&quot; is required"),
+        ("/profiles/remove", "ids=12d1:1f01&ids=12d1:14fe", "comes more than once"),
+        ("/remove", "file=1&file=2", "comes more than once"),
+        ("/jobs/1/start", "dangers=0", "&quot;dangers&quot; is no field"),
+        ("/jobs/1/cancel", "now=on", "none is taken here"),
+        ("/replug", "place=1-1&place=1-2", "comes more than once"),
+        ("/replug", "place=1-1&token=", "&quot;token&quot; is no field"),
+        ("/language", "language=de&language=en", "comes more than once"),
+        ("/logout", "now=on", "none is taken here"),
+        ("/login", "password=x&user=admin", "&quot;user&quot; is no field"),
+        ("/do/radio", "place=1-1&on=off&off=on", "is no field of this request"),
+    ] {
+        let answer = send(path, body);
+        assert!(answer.status == 400 && answer.text.contains(what), "{path} {body}: {}", answer.text);
+    }
+    assert!(owner.server.asked().is_empty(), "{:?}", owner.server.asked());
+    assert_eq!(send("/language", "language=de").status, 303);
+    let parts = |name: &str| {
+        let part = |name: &str, value: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = format!("{}{}--x--\r\n", part("token", &token["token=".len()..]), part(name, "convert"));
+        let kind = "Content-Type: multipart/form-data; boundary=x";
+        owner.server.send("POST /upload", &[&owner.cookie, kind], body.as_bytes()).text
+    };
+    assert!(parts("too").contains("&quot;too&quot; is no field of this request"), "{}", parts("too"));
+    assert!(parts("to").contains("there is no file in the form"), "{}", parts("to"));
+}
+
+#[test]
 fn an_address_says_which_methods_it_takes() {
     let owner = Owner::of(start(options()));
     for (first, allow) in [

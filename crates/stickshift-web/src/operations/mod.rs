@@ -10,7 +10,7 @@ use crate::engine::Secrets;
 use crate::fields::{Field, Fields, Kind};
 use crate::uploads::Uploads;
 
-pub(crate) use own::OWN;
+pub(crate) use own::{DANGERS, LOGIN, OWN};
 pub(crate) use table::{OPERATIONS, STAY, WATCH};
 pub(crate) use words::place;
 
@@ -90,7 +90,7 @@ pub(crate) fn sent_to(path: &str) -> Vec<(&'static str, &'static [Field])> {
 }
 
 /// The fields that a path has, where it is of this form.
-fn of_path(known: &str, path: &str) -> Option<Fields> {
+pub(crate) fn of_path(known: &str, path: &str) -> Option<Fields> {
     let mut fields = Fields::default();
     let (mut wanted, mut given) = (known.split('/'), path.split('/'));
     loop {

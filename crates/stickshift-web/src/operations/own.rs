@@ -17,6 +17,15 @@ const fn own(method: &'static str, path: &'static str, about: &'static str, fiel
     Own { method, path, about, fields }
 }
 
+/// What the start of a plan takes.
+pub(crate) const DANGERS: &[Field] = &[field("danger", Kind::Any, "The index of a danger that is agreed to")];
+
+/// What a login to the web interface of a stick takes.
+pub(crate) const LOGIN: &[Field] = &[
+    field("user", Kind::Optional, "The user; admin where none is given"),
+    field("password", Kind::Required, "The password of the stick's web interface"),
+];
+
 pub(crate) static OWN: &[Own] = &[
     own(
         "GET",
@@ -63,7 +72,7 @@ pub(crate) static OWN: &[Own] = &[
         "POST",
         "/jobs/{job}/start",
         "Start the plan of a job; `danger` names each of its dangers by its index",
-        &[field("danger", Kind::Any, "The index of a danger that is agreed to")],
+        DANGERS,
     ),
     own("POST", "/jobs/{job}/cancel", "Stop a job at the next safe step", &[]),
     own(
@@ -83,10 +92,7 @@ pub(crate) static OWN: &[Own] = &[
         "POST",
         "/sticks/{place}/login",
         "Log in to the stick's web interface with `user` and `password`, for every request that follows",
-        &[
-            field("user", Kind::Optional, "The user; admin where none is given"),
-            field("password", Kind::Required, "The password of the stick's web interface"),
-        ],
+        LOGIN,
     ),
     own("DELETE", "/sticks/{place}/login", "Forget that login", &[]),
 ];

@@ -195,7 +195,6 @@ pub(super) async fn log_in(
     Path(place): Path<String>,
     Extension(Form(mut fields)): Extension<Form>,
 ) -> Response {
-    fields.0.retain(|(name, _)| name != "place");
     fields.push("place", place.as_str());
     let line = app.jobs.log_in(fields).await;
     if line["event"] == "result" {

@@ -5,6 +5,7 @@ mod advice;
 mod connect;
 mod convert;
 mod doctor;
+pub(crate) mod forms;
 mod job;
 mod login;
 mod profiles;
@@ -29,7 +30,6 @@ use crate::guard::{Caller, Form};
 use crate::html::{encoded, field, list, text, value};
 use crate::jobs::refusal;
 use crate::operations::{self, Way};
-use crate::requests::bad_field;
 use crate::server::App;
 use crate::texts::Language;
 
@@ -349,15 +349,11 @@ async fn act(
     State(app): Shared,
     Extension(caller): Who,
     Path(name): Path<String>,
-    Extension(Form(mut fields)): Extension<Form>,
+    Extension(Form(fields)): Extension<Form>,
 ) -> Response {
     let Some(operation) = operations::named(&name).filter(|op| op.way != Way::Read) else {
         return nothing(State(app), Extension(caller)).await;
     };
-    fields.0.retain(|(name, _)| name != "token");
-    if let Err(bad) = fields.checked_form(operation.fields) {
-        return failure_page(&app, &caller, &bad_field(&bad));
-    }
     let job = match app.jobs.begin(operation, fields.filled()).await {
         Ok(job) => job,
         Err(refused) => return failure_page(&app, &caller, &refused),

@@ -14,12 +14,13 @@ use stickshift::hex;
 use super::{Page, Shared, Who, failure_page, nothing, query};
 use crate::access::is_same;
 use crate::api::{self, receive};
-use crate::fields::Fields;
+use crate::fields::{Bad, Fields};
 use crate::guard::{Form, text as plain};
 use crate::html::{encoded, field, list, terms, text, value};
 use crate::jobs::refusal;
 use crate::multipart::{Broken, Head, Parts};
 use crate::operations;
+use crate::requests::bad_field;
 use crate::uploads::Upload;
 
 /// Profiles on one page; a search shows others.
@@ -322,6 +323,11 @@ pub(super) async fn upload(State(app): Shared, Extension(caller): Who, request: 
                     Ok(upload) => Redirect::to(&format!("/files/{}", upload.id)).into_response(),
                     Err(refused) => failed(&refused),
                 };
+            }
+            Ok(Ok(Some(head))) if head.name != "file" => {
+                let what =
+                    format!("{:?} is no field of this request; taken here: token, to, file", head.name);
+                return failed(&bad_field(&Bad { name: head.name, what }));
             }
             Ok(Ok(Some(_))) => {
                 let what = "the token of the session is missing: load the page again";
