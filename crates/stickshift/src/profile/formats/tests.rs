@@ -63,6 +63,10 @@ fn round_trip(format: Format) -> Vec<(String, usize)> {
             }
             Err(error) => panic!("{}: {error:?}", entry.key),
         };
+        let mut entry = entry;
+        if exported.notes.iter().any(|note| note.starts_with("NeedResponse is added")) {
+            entry.parameters.need_response = Some(true);
+        }
         let lost: BTreeSet<&str> = exported.losses.iter().map(|l| l.what.as_str()).collect();
         lost_all.extend(lost.iter().map(|l| (*l).to_owned()));
         if lost.contains("entry") {
@@ -130,7 +134,6 @@ fn what_tp_links_formats_lose() {
     // The 35 entries: 33 that leave a stick alone, Qisda's request with data, Blackberry's two requests.
     let both = [
         ("CheckSuccess", 1),
-        ("NeedResponse", 184),
         ("PantechMode", 1),
         ("ReleaseDelay", 1),
         ("StandardEject", 185),
@@ -619,4 +622,56 @@ fn what_a_tp_link_file_adds_or_leaves_open_is_a_note() {
         format!("StandardEject=1\nMessageContent=\"{}\"\nMessageContent2=\"{}\"", message(1), message(2));
     let losses = export(&[read(&eject)], Format::TplinkBin).unwrap().losses;
     assert!(losses.iter().any(|l| l.what == "message" && l.why.starts_with("eject takes two")), "{losses:?}");
+}
+
+#[test]
+fn a_damaged_file_of_tp_link_is_named_as_one_with_what_is_wrong() {
+    let flipped = |at: usize| {
+        let mut bytes = SAMPLE.to_vec();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let with = |more: &[u8]| [SAMPLE, more].concat();
+    for (bytes, wanted) in [
+        (SAMPLE[..SAMPLE.len() - 3].to_vec(), "it is cut"),
+        (SAMPLE[..SAMPLE.len() - 8].to_vec(), "the checksum inside it is wrong"),
+        (flipped(0), "the checksum inside it is wrong"),
+        (flipped(17), "the checksum inside it is wrong"),
+        (flipped(SAMPLE.len() - 1), "the checksum inside it is wrong"),
+        (with(b"abc"), "it has 3 bytes behind its end"),
+        (with(&[7; 16]), "it has 16 bytes behind its end"),
+        (with(&[7; 4096]), "it has 4096 bytes behind its end"),
+    ] {
+        let error = import(&bytes, "x.bin").unwrap_err();
+        assert!(error.is(ErrorKind::FileCorrupt), "{error}");
+        assert!(error.what().starts_with(&format!("TP-Link 3G modem bin file: {wanted}")), "{error}");
+    }
+    for other in [&b""[..], b"1234567", &[7; 64], &[0; 4096]] {
+        assert!(import(other, "x.bin").unwrap_err().is(ErrorKind::WrongFileKind));
+    }
+    let entry = import(b"MessageContent=\"5553\"\n", "12d1:1f01").unwrap().entries.remove(0);
+    let table = export(&[entry], Format::TplinkTable).unwrap().bytes;
+    let is_cut = |bytes: &[u8]| {
+        let found = import(bytes, "x.bin").unwrap();
+        assert_eq!(found.format, Format::TplinkTable);
+        found.warnings.iter().any(|warning| warning.what.starts_with("the file is cut"))
+    };
+    assert!(is_cut(&table[..table.len() - 3]) && !is_cut(&table));
+}
+
+#[test]
+fn what_tp_links_formats_add_is_a_note_and_no_loss() {
+    let entry = |text: &str| import(text.as_bytes(), "12d1:1f01").unwrap().entries.remove(0);
+    let two = "MessageContent=\"5553\"\nMessageContent2=\"5554\"\n";
+    for format in [Format::TplinkBin, Format::TplinkTable] {
+        let notes = |text: &str| {
+            let exported = export(&[entry(text)], format).unwrap();
+            assert!(exported.losses.iter().all(|loss| loss.what != "NeedResponse"), "{:?}", exported.losses);
+            exported.notes.iter().filter(|note| note.starts_with("NeedResponse is added (12d1:1f01)")).count()
+        };
+        assert_eq!(
+            (notes(two), notes(&format!("{two}NeedResponse=1\n")), notes("MessageContent=\"5553\"\n")),
+            (1, 0, 0)
+        );
+    }
 }

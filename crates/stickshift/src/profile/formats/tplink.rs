@@ -15,7 +15,7 @@ use des::Des;
 use des::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use md5::{Digest, Md5};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::profile::formats::exchange::{Export, Format, Import, Loss, Refused, Warning, loss};
 use crate::profile::formats::{decode_text, tplink_options, usb_modeswitch};
 use crate::profile::parameters::parse_message;
@@ -45,15 +45,28 @@ pub(super) struct Record {
     pub(super) options: String,
 }
 
-/// Which of the two formats these bytes decrypt to.
+/// Which of the two formats these bytes decrypt to, damaged or not.
 pub(super) fn recognise(bytes: &[u8]) -> Option<Format> {
-    if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
-        return None;
-    }
     if open_bin(bytes).is_ok() {
         return Some(Format::TplinkBin);
     }
-    open_table(bytes).map(|_| Format::TplinkTable)
+    if open_table(bytes).is_some() {
+        return Some(Format::TplinkTable);
+    }
+    has_words_of_bin(bytes).then_some(Format::TplinkBin)
+}
+
+/// Whether words of an upload file stand in these bytes: each block is encrypted by itself, so that damage spoils no other one.
+fn has_words_of_bin(bytes: &[u8]) -> bool {
+    /// More would be another file.
+    const ENOUGH: usize = 2;
+    let words = [MARK, "index=", "vendor=", "model=", "vid=", "pid=", "msg="];
+    let start = &bytes[..bytes.len().min(MAX_BIN)];
+    KEYS.iter().any(|key| {
+        let plain = decrypt(key, start);
+        let text = String::from_utf8_lossy(plain.get(16..).unwrap_or_default());
+        words.iter().filter(|word| text.contains(**word)).count() >= ENOUGH
+    })
 }
 
 /// Whether a text is the table in plain, as older firmware has it. Comments may stand before it.
@@ -109,27 +122,41 @@ fn encrypt(plain: &[u8]) -> Vec<u8> {
 /// The text of an upload file.
 ///
 /// # Errors
-/// `FileTooLarge`, `FileTruncated`; `FileCorrupt` when its checksum is wrong, which is also what any other file shows.
+/// `FileCorrupt`, which is also what any other file shows.
 pub(super) fn open_bin(bytes: &[u8]) -> Result<String> {
-    if bytes.len() > MAX_BIN {
-        return Err(Error::new(ErrorKind::FileTooLarge, "the router takes at most 2048 bytes")
-            .with("size", bytes.len()));
+    let damaged = |what: String| {
+        Error::new(ErrorKind::FileCorrupt, format!("TP-Link 3G modem bin file: {what}"))
+            .with("size", bytes.len())
+    };
+    let start = &bytes[..bytes.len().min(MAX_BIN)];
+    let texts = KEYS.map(|key| decrypt(&key, start));
+    if bytes.len() <= MAX_BIN
+        && bytes.len().is_multiple_of(8)
+        && let Some(text) = texts.iter().find_map(|plain| checked_text(plain))
+    {
+        return Ok(text);
     }
-    if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
-        return Err(Error::new(ErrorKind::FileTruncated, "the file is not whole blocks of 8 bytes")
-            .with("size", bytes.len()));
+    if let Some(end) = texts.iter().find_map(|plain| end_of_text(plain)) {
+        return Err(damaged(format!("it has {} behind its end", counted(bytes.len() - end, "byte"))));
     }
-    for key in &KEYS {
-        let plain = decrypt(key, bytes);
-        let end = plain.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-        if let Some((sum, text)) = plain[..end].split_first_chunk::<16>()
-            && !text.is_empty()
-            && Md5::digest(text).as_slice() == sum
-        {
-            return Ok(String::from_utf8_lossy(text).into_owned());
-        }
-    }
-    Err(Error::new(ErrorKind::FileCorrupt, "the checksum inside the file is wrong"))
+    Err(damaged(match bytes.len() {
+        size if size > MAX_BIN => "it is larger than the 2048 bytes that a router takes".to_owned(),
+        size if !size.is_multiple_of(8) => "it is cut: it is not whole blocks of 8 bytes".to_owned(),
+        _ => "the checksum inside it is wrong: it is cut, or a byte of it was changed".to_owned(),
+    }))
+}
+
+/// The text behind its checksum, where that is right.
+fn checked_text(plain: &[u8]) -> Option<String> {
+    let end = plain.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    let (sum, text) = plain[..end].split_first_chunk::<16>()?;
+    let is_right = !text.is_empty() && Md5::digest(text).as_slice() == sum;
+    is_right.then(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// How many of these bytes are an upload file, where more stand behind it.
+fn end_of_text(plain: &[u8]) -> Option<usize> {
+    (8..=plain.len()).step_by(8).find(|end| checked_text(&plain[..*end]).is_some())
 }
 
 /// The file of a text.
@@ -272,9 +299,10 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
     }
     let mut losses = Vec::new();
     let mut records = Vec::new();
-    let mut unnamed = Vec::new();
+    let (mut unnamed, mut waiting) = (Vec::new(), Vec::new());
     for entry in entries {
         let Some((id, options)) = said(entry, &mut losses) else { continue };
+        waiting.extend(is_made_to_wait(entry, &options).then(|| entry.key.to_string()));
         let name = safe_name(&entry.name);
         let (vendor, model) = name.split_once(' ').unwrap_or(("USB", name.as_str()));
         let (vendor, model) = (fitting(vendor, "USB"), fitting(model, "modem"));
@@ -317,6 +345,7 @@ pub(super) fn emit_bin(entries: &[Entry]) -> Result<Export> {
             "the file needs names, and the profile has none: \"USB modem\" stands for it ({which})"
         ));
     }
+    notes.extend(added(&waiting));
     notes.extend(shared(records.iter().filter_map(|r| r.id)).map(|id| {
         format!("several profiles are for {id}: which of them the router uses is not known, so keep the one that works")
     }));
@@ -365,6 +394,23 @@ fn said(entry: &Entry, losses: &mut Vec<Loss>) -> Option<(UsbId, String)> {
     Some((id, options?))
 }
 
+/// Whether the options wait for answers, which the profile does not ask for.
+fn is_made_to_wait(entry: &Entry, options: &str) -> bool {
+    entry.parameters.need_response != Some(true) && options.split(' ').any(|word| word == "-n")
+}
+
+/// What is said of those.
+fn added(waiting: &[String]) -> Option<String> {
+    let which = match waiting {
+        [] => return None,
+        [one] => one.clone(),
+        many => format!("{} entries", many.len()),
+    };
+    Some(format!(
+        "NeedResponse is added ({which}): with several messages the router waits for answers only then"
+    ))
+}
+
 /// Letters, digits, blanks and dashes, and none of the words that the router searches for.
 fn safe_name(name: &str) -> String {
     let safe: String =
@@ -389,6 +435,7 @@ fn fitting(text: &str, otherwise: &str) -> String {
 /// `WrongFileKind` when it is no such table.
 pub fn parse_table(bytes: &[u8]) -> Result<Import> {
     let plain = decode_text(bytes).filter(|text| table_looks_like(text));
+    let is_cut = plain.is_none() && !bytes.len().is_multiple_of(8);
     let text = plain.or_else(|| open_table(bytes));
     let text = text.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a TP-Link modem table"))?;
     let mut import = Import {
@@ -423,6 +470,10 @@ pub fn parse_table(bytes: &[u8]) -> Result<Import> {
         import
             .warnings
             .push(Warning { line: 0, what: "the last block has no end, it is left out".to_owned() });
+    }
+    if is_cut {
+        let what = "the file is cut: it is not whole blocks of 8 bytes".to_owned();
+        import.warnings.push(Warning { line: 0, what });
     }
     Ok(import)
 }
@@ -481,8 +532,10 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
     let mut text = String::new();
     let mut losses = Vec::new();
     let mut counts: Vec<(UsbId, usize)> = Vec::new();
+    let mut waiting = Vec::new();
     for entry in entries {
         let Some((id, options)) = said(entry, &mut losses) else { continue };
+        waiting.extend(is_made_to_wait(entry, &options).then(|| entry.key.to_string()));
         // Unlike an option string, a block has room for the targets.
         losses.retain(|l| l.entry != entry.key.to_string() || l.what != "Target");
         let number = match counts.iter_mut().find(|(known, _)| *known == id) {
@@ -535,6 +588,7 @@ pub(super) fn emit_table(entries: &[Entry]) -> Export {
         }
     }
     let mut notes = vec!["this is a file inside a firmware image, not one for the upload page".to_owned()];
+    notes.extend(added(&waiting));
     notes.extend(counts.iter().filter(|(_, count)| *count > 1).map(|(id, count)| {
         format!("{count} profiles are for {id}: the router tries them in the order in which they were named")
     }));

@@ -243,9 +243,6 @@ pub(super) fn emit(entry: &Entry) -> (Option<String>, Vec<Loss>) {
         }
     }
     lost.iter().for_each(|(what, why)| lose(what, why));
-    if to_send.len() > 1 && p.need_response != Some(true) {
-        lose("NeedResponse", "it is turned on, because several messages need it there");
-    }
     if !entry.key.qualifiers.is_empty() {
         lose("qualifiers", "the router compares ids only, and would send this to every stick that has them");
     }
