@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
+use stickshift::at::At;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict};
 use stickshift::event::Event;
 use stickshift::hilink::Hilink;
@@ -232,14 +233,14 @@ impl AtPorts {
     /// As [`Modem::over_at`] for the likeliest port where none answers.
     pub(crate) fn modem(&mut self, context: &Context) -> Result<Modem<'_>> {
         let is_silent = |e: &Error| e.is(ErrorKind::Timeout) || e.is(ErrorKind::UnexpectedAnswer);
-        let silence = match Modem::over_at(&mut *self.first, &context.cancel) {
+        let silence = match over_at(context, &mut *self.first) {
             Err(error) if is_silent(&error) => error,
             other => return other,
         };
         for (interface, port) in &mut self.others {
             // One that a dialler holds is no trouble of the first.
             let Ok(link) = self.bus.open_port(&self.place, *interface) else { continue };
-            match Modem::over_at(&mut **port.insert(link), &context.cancel) {
+            match over_at(context, &mut **port.insert(link)) {
                 Err(error) if is_silent(&error) => {}
                 other => {
                     context.found_out("way-in", format!("that port is silent; by interface {interface}"));
@@ -249,6 +250,19 @@ impl AtPorts {
         }
         Err(silence)
     }
+}
+
+/// The modem behind one port; that it is waited for is said.
+fn over_at<'l>(context: &Context, link: &'l mut dyn ByteLink) -> Result<Modem<'l>> {
+    let mut at = At::new(link).with_cancel(context.cancel.clone());
+    let mut session = context.session();
+    let mut told = false;
+    at.init_telling(&mut || {
+        if !std::mem::replace(&mut told, true) {
+            session.step("waiting-for-port", "the port does not answer yet: waiting");
+        }
+    })?;
+    Ok(Modem::from_at(at))
 }
 
 impl PortArgs {

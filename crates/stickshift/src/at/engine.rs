@@ -10,6 +10,9 @@ use crate::wire::at::{Answer, Collector, Final, Progress, value_of};
 /// How long an ordinary command may take.
 pub const USUAL: Duration = Duration::from_secs(5);
 
+/// How long a command of [`At::init`] may take while nothing but `AT` was answered.
+const FIRST: Duration = Duration::from_secs(2);
+
 /// How long commands that talk to the network or the SIM may take.
 pub const PATIENT: Duration = Duration::from_secs(60);
 
@@ -80,12 +83,31 @@ impl<'l> At<'l> {
     /// # Errors
     /// `Timeout` when nothing answers `AT`; as [`command`](Self::command) otherwise.
     pub fn init(&mut self) -> Result<()> {
-        self.wake()?;
+        self.init_telling(&mut || {})
+    }
+
+    /// The same; `waits` is called where an answer is late.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn init_telling(&mut self, waits: &mut dyn FnMut()) -> Result<()> {
+        self.wake_telling(waits)?;
+        let mut patience = FIRST;
+        let mut silent = false;
         // Words first: everything after it is read as such.
         for command in ["ATV1", "ATQ0", "ATE0", "AT+CMEE=1", "AT^CURC=0"] {
-            match self.command(command, Effect::Reads, USUAL) {
-                Err(e) if e.is(ErrorKind::Timeout) => self.wake()?,
-                other => _ = other?,
+            match self.command(command, Effect::Reads, patience) {
+                // What answers AT now and then, and commands never, is no port for them.
+                Err(e) if e.is(ErrorKind::Timeout) && silent => return Err(self.mute()),
+                Err(e) if e.is(ErrorKind::Timeout) => {
+                    silent = true;
+                    waits();
+                    self.wake()?;
+                }
+                other => {
+                    other?;
+                    (silent, patience) = (false, USUAL);
+                }
             }
         }
         Ok(())
@@ -98,6 +120,10 @@ impl<'l> At<'l> {
     /// # Errors
     /// `Timeout` when nothing answers; as [`command`](Self::command) otherwise.
     pub fn wake(&mut self) -> Result<()> {
+        self.wake_telling(&mut || {})
+    }
+
+    fn wake_telling(&mut self, waits: &mut dyn FnMut()) -> Result<()> {
         self.stale = false;
         for attention in ["AT", "AT", "ATV1"] {
             if attention != "AT" {
@@ -109,11 +135,15 @@ impl<'l> At<'l> {
             let _ = self.collector.push(&late);
             let timeout = Duration::from_secs(1);
             match self.exchange(Line { command: attention, text: None, effect: Effect::Reads, timeout }) {
-                Err(e) if e.is(ErrorKind::Timeout) => {}
+                Err(e) if e.is(ErrorKind::Timeout) => waits(),
                 other => return other.map(|_| ()),
             }
         }
-        Err(self.assess(Error::new(ErrorKind::Timeout, "the port does not answer AT")))
+        Err(self.mute())
+    }
+
+    fn mute(&self) -> Error {
+        self.assess(Error::new(ErrorKind::Timeout, "the port does not answer AT"))
     }
 
     /// Sends a command and reads its answer, whatever its result is. `effect` decides the verdict of a failure; for a command that

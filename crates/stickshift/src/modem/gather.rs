@@ -23,7 +23,12 @@ pub(super) struct Gather {
     pub(super) untold: Vec<Untold>,
     first: Option<Error>,
     told: bool,
+    /// Questions in a row that got no answer at all.
+    silent: u8,
 }
+
+/// So many questions at the beginning that get no answer are enough: each of them takes seconds.
+const SILENT: u8 = 3;
 
 impl Gather {
     /// Asks over AT; `None`, with its reason kept, where the stick refuses, is silent or answers something else.
@@ -74,12 +79,14 @@ impl Gather {
     }
 
     fn heard<T>(&mut self, what: &'static str, answer: Result<T>) -> Result<Option<T>> {
+        let is_silence = answer.as_ref().is_err_and(|error| error.is(ErrorKind::Timeout));
+        self.silent = if is_silence { self.silent.saturating_add(1) } else { 0 };
         match answer {
             Ok(value) => {
                 self.told = true;
                 Ok(Some(value))
             }
-            Err(error) if costs_its_own_answer(&error) => {
+            Err(error) if costs_its_own_answer(&error) && (self.told || self.silent < SILENT) => {
                 self.missed(what, error);
                 Ok(None)
             }
@@ -142,4 +149,23 @@ fn costs_its_own_answer(error: &Error) -> bool {
             | ErrorKind::SimPinNeeded
             | ErrorKind::SimPukNeeded
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at::signal;
+    use crate::link::flood::Flood;
+
+    #[test]
+    fn a_stick_that_answers_nothing_is_not_asked_everything() {
+        let mut port = Flood::of(b"");
+        let mut at = At::new(&mut port);
+        let mut gather = Gather::default();
+        for _ in 1..SILENT {
+            assert_eq!(gather.ask(&mut at, "strength", &signal::strength()).unwrap(), None);
+        }
+        let error = gather.ask(&mut at, "strength", &signal::strength()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+    }
 }

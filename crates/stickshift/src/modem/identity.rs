@@ -263,7 +263,8 @@ pub(crate) fn ask_at(
             Err(e) => return Err(e),
         };
         let mut at = At::new(&mut *link).with_cancel(session.cancel().clone());
-        match at.init().and_then(|()| over_at(&mut at)) {
+        let mut waits = || session.step("waiting-for-port", "the port does not answer yet: waiting");
+        match at.init_telling(&mut waits).and_then(|()| over_at(&mut at)) {
             Ok(said) => return Ok(Some((said, link))),
             Err(e) if is_silence(&e) => {
                 session.note("mute-port", format!("interface {interface} takes no AT commands: {e}"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Port, ok};
 use crate::at::{At, network, signal, sim};
+use crate::error::ErrorKind;
 use crate::link::{ByteLink, Moment};
 
 /// A stick that says something at the last moment of each read.
@@ -74,6 +75,23 @@ fn a_stick_that_stays_busy_is_waited_for_once() {
     at.sleep(Duration::from_secs(300));
     at.run(&sim::state()).unwrap_err();
     assert!(at.now().as_secs() >= 300 + 2 * 15, "{:?}", at.now());
+}
+
+/// A port of another kind may say something to `AT` now and then.
+#[test]
+fn a_port_that_answers_no_command_is_given_up_after_a_few_seconds() {
+    let mut port = Port::new(|line| if line == "AT" { ok(&[]) } else { Vec::new() });
+    let mut at = At::new(&mut port);
+    let mut waits = 0;
+    let error = at.init_telling(&mut || waits += 1).unwrap_err();
+    assert_eq!((error.kind(), error.what()), (ErrorKind::Timeout, "the port does not answer AT"));
+    assert!(waits > 0 && at.now().as_secs() < 10, "{waits}, {:?}", at.now());
+}
+
+#[test]
+fn one_command_that_hangs_keeps_no_port_from_use() {
+    let mut port = Port::new(|line| if line == "ATQ0" { Vec::new() } else { ok(&[]) });
+    At::new(&mut port).init().unwrap();
 }
 
 /// A port that a program left in the middle of a message takes everything for its text, until ESC.
