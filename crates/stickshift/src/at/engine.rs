@@ -81,7 +81,7 @@ impl<'l> At<'l> {
     /// no periodic reports. What a stick does not know of these is passed over.
     ///
     /// # Errors
-    /// `Timeout` when nothing answers `AT`; as [`command`](Self::command) otherwise.
+    /// `Timeout` when nothing answers `AT`, or two of these in a row; as [`command`](Self::command) otherwise.
     pub fn init(&mut self) -> Result<()> {
         self.init_telling(&mut || {})
     }
@@ -362,6 +362,8 @@ impl<'l> At<'l> {
         if self.effects.standing != before {
             self.effects.standing = match answer.result {
                 Final::Ok | Final::Connect(_) => before.changed(),
+                // A network that was too slow may have carried it out all the same.
+                ref refused if refusal::is_in_doubt(refused) => self.effects.standing,
                 // The first of them may have been carried out before the second was refused.
                 _ if typed::is_several(command) => self.effects.standing,
                 _ if self.another_result_follows() => self.effects.standing,

@@ -28,6 +28,11 @@ pub(super) fn is_busy(result: &Final) -> bool {
     meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.busy)
 }
 
+/// Whether a result says that what was asked for may have been done all the same.
+pub(super) fn is_in_doubt(result: &Final) -> bool {
+    meant(result).and_then(|(_, _, _, meaning)| meaning).is_some_and(|meaning| meaning.in_doubt)
+}
+
 /// The error for a result other than `OK`: what the SIM lacks has kinds of its own, everything else is `AtRefused`,
 /// with the facts `command` (masked), `code` and `meaning` where there are any.
 pub fn refusal(command: &str, result: &Final) -> Error {

@@ -224,10 +224,7 @@ fn send_one(at: &mut At<'_>, pdu: &pdu::Pdu) -> Result<Option<u8>> {
     let text = hex::encode_upper(&pdu.bytes);
     let answer = at.command_with_text(&command, text.as_bytes(), SEND_TIMEOUT)?;
     if answer.result != Final::Ok {
-        let error = at.refused(&command, &answer.result);
-        // The text was handed over by then.
-        let in_doubt = error.meaning().is_some_and(|meaning| meaning.in_doubt);
-        return Err(if in_doubt { error.with_verdict(Verdict::Unknown) } else { error });
+        return Err(at.refused(&command, &answer.result));
     }
     let Some(value) = answer.value("+CMGS") else {
         let what = "the stick said OK and gave the message no number";

@@ -317,7 +317,11 @@ impl<'l> Hilink<'l> {
         if effect == Effect::Changes {
             match &reply {
                 Ok(_) => self.effects.standing = self.before.changed(),
-                Err(e) if e.refusal().is_some() && !e.has(&Detail::Unanswered) => {
+                Err(e)
+                    if !e.has(&Detail::Unanswered)
+                        && e.refusal().is_some()
+                        && !e.meaning().is_some_and(|meaning| meaning.in_doubt) =>
+                {
                     self.effects.standing = self.before
                 }
                 Err(_) => {}

@@ -6,7 +6,7 @@ use crate::at::ussd::{self, ReplyKind};
 use crate::at::{At, identify};
 use crate::error::{Detail, Error, ErrorKind, Result, Standing, Verdict};
 use crate::hex;
-use crate::hilink::{self, code_of};
+use crate::hilink;
 use crate::link::Changes;
 use crate::mbim::{self, Mbim};
 use crate::modem::{Modem, Way};
@@ -24,9 +24,6 @@ pub struct CodeAnswer {
     /// The network waits for a reply.
     pub reply_expected: bool,
 }
-
-/// HiLink's refusal that stands for the network's silence.
-const NO_ANSWER: i32 = 111_020;
 
 /// The longest code: what 160 octets hold in packed 7-bit (3GPP TS 23.038 section 6.1.2.3).
 const LONGEST: usize = 182;
@@ -116,10 +113,10 @@ impl Modem<'_> {
                     let open = web.call_if_known(&hilink::ussd::is_open());
                     CodeAnswer { text, reply_expected: open.is_ok_and(|open| open == Some(true)) }
                 });
-                answer.map_err(|e| match code_of(&e) {
+                answer.map_err(|e| match e.meaning() {
                     // The network's no, and not its silence.
-                    Some(code)
-                        if code != NO_ANSWER
+                    Some(meaning)
+                        if !meaning.in_doubt
                             && !e.has(&Detail::Unanswered)
                             && before == Standing::default() =>
                     {

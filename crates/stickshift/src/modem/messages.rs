@@ -15,7 +15,7 @@ use crate::hilink::{BUSY, Hilink, code_of};
 use crate::link::Changes;
 use crate::modem::look::Seen;
 use crate::modem::{Modem, Way};
-use crate::wire::pdu::plain_number;
+use crate::wire::pdu::{plain_number, submit};
 
 pub use deletion::Deleted;
 pub use entry::{DataContent, DeliveryReport, EntryKind, MessageId, Place, ShortMessage};
@@ -262,7 +262,13 @@ impl Modem<'_> {
             Ok(false) => {
                 Ok(self.looking(|modem| modem.find_sent(draft)).is_ok_and(|seen| seen == Seen::Done))
             }
-            Err(error) if error.is(ErrorKind::HilinkRefused) => Err(error.with_verdict(Verdict::Recoverable)),
+            // The network's no, and not the page's. Of several parts some may have gone.
+            Err(error) if error.is(ErrorKind::HilinkRefused) && error.refusal().is_none() => {
+                let parts = submit(draft.to, draft.text, draft.mark, false);
+                let is_one = parts.is_ok_and(|parts| parts.len() == 1);
+                let verdict = if is_one { Verdict::Untouched } else { Verdict::Recoverable };
+                Err(error.with_verdict(verdict))
+            }
             Err(error) => self.after_trouble(error, |modem| modem.find_sent(draft)).map(|()| true),
         }
     }
