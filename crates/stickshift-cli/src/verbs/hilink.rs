@@ -204,12 +204,23 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
         Generation::G3 => Sessions::Scram,
     };
     context.output.outcome_is(Outcome::Untouched);
-    let i = match web.call(&device::information()) {
-        Err(e) if e.is(ErrorKind::LoginNeeded) => {
+    let told = web.call(&device::information());
+    let i = match told {
+        Err(e) if !e.is(ErrorKind::LoginNeeded) => return Err(e),
+        Ok(told) if told != device::Information::default() => told,
+        _ => {
             // What needs no login.
             let basic = web.call(&device::basic_information())?;
-            if !e.has(&Detail::LoggedIn) {
-                context.output.say("log in for more (--user admin)");
+            match told {
+                Ok(_) => context.output.warn(
+                    "empty",
+                    "device/information is empty: hardware, serial number, IMEI and IMSI are missing here".into(),
+                ),
+                Err(e) if e.has(&Detail::LoggedIn) => context.output.warn(
+                    "withheld",
+                    "the stick took the login and refuses device/information all the same: hardware, serial number, IMEI and IMSI are missing here".into(),
+                ),
+                Err(_) => context.output.say("log in for more (--user admin)"),
             }
             device::Information {
                 name: basic.name,
@@ -220,7 +231,6 @@ fn info(context: &Context, web: &mut Hilink<'_>, unmasked: bool) -> Result<()> {
                 ..device::Information::default()
             }
         }
-        other => other?,
     };
     context.output.finish(&Info {
         model: i.name,

@@ -8,7 +8,7 @@ use crate::hilink::refusal::{ABSENT, BUSY, STALE_TOKEN, WRONG_SESSION, WRONG_TOK
 use crate::hilink::reply::{csrf_tokens, https_only, is_header_safe, is_https, local_path, read_reply};
 use crate::hilink::rsa::{Padding, PublicKey};
 use crate::hilink::xml::{self, Element};
-use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse};
+use crate::link::{Changes, Effects, HttpLink, HttpRequest, HttpResponse, Moment};
 use crate::mask;
 
 /// The name of the session's cookie.
@@ -19,6 +19,9 @@ const SLICE: Duration = Duration::from_millis(200);
 
 /// How long a stick that says it is busy is asked again.
 const BUSY_FOR: Duration = Duration::from_secs(15);
+
+/// So long after a login it is not taken for one that is over.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Most tokens kept; a login brings 32.
 const TOKENS_LIMIT: usize = 64;
@@ -64,6 +67,8 @@ pub struct Hilink<'l> {
     pub(super) tokens: VecDeque<String>,
     pub(super) credentials: Option<Credentials>,
     pub(super) logged_in: bool,
+    /// Since when it is logged in without anything that came of it.
+    pub(super) fresh: Option<Moment>,
     pub(super) weak_login: bool,
     pub(super) key: Option<PublicKey>,
     pub(super) padding: Padding,
@@ -104,6 +109,7 @@ impl<'l> Hilink<'l> {
             tokens: VecDeque::new(),
             credentials: None,
             logged_in: false,
+            fresh: None,
             weak_login: false,
             key: None,
             padding: Padding::Pkcs1,
@@ -147,7 +153,7 @@ impl<'l> Hilink<'l> {
     }
 
     /// The link's clock.
-    pub fn now(&self) -> crate::link::Moment {
+    pub fn now(&self) -> Moment {
         self.link.now()
     }
 
@@ -348,7 +354,10 @@ impl<'l> Hilink<'l> {
             };
             let reply = reply.and_then(|response| read_reply(path, &response));
             let reply = self.concluded(effect, reply);
-            let Err(error) = reply else { return reply };
+            let Err(error) = reply else {
+                self.fresh = None;
+                return reply;
+            };
             match code_of(&error) {
                 code if is_busy(&error)
                     && (repeat == Repeat::Refused || repeat == Repeat::Unheard && code != Some(BUSY))
@@ -365,8 +374,12 @@ impl<'l> Hilink<'l> {
                     renewed = true;
                     self.renew()?;
                 }
-                // Logged out behind our back, after its five minutes for example.
-                _ if error.is(ErrorKind::LoginNeeded) && !renewed && self.credentials.is_some() => {
+                // Logged out behind our back, after its five minutes for example. Another login helps none that is new.
+                _ if error.is(ErrorKind::LoginNeeded)
+                    && !renewed
+                    && self.credentials.is_some()
+                    && self.fresh.is_none_or(|since| self.link.now() >= since + FRESH) =>
+                {
                     renewed = true;
                     self.renew()?;
                 }

@@ -49,10 +49,10 @@ pub struct Information {
     pub wan_address: Option<String>,
 }
 
-/// `GET device/information`.
+/// `GET device/information`. Some pages answer with nothing in it.
 pub fn information() -> Call<Information> {
     Call::get("/api/device/information", |r| {
-        let information = Information {
+        Ok(Information {
             name: r.string("DeviceName"),
             serial: r.string("SerialNumber"),
             imei: r.string("Imei"),
@@ -68,12 +68,7 @@ pub fn information() -> Call<Information> {
             supports: r.string("supportmode"),
             works_in: r.string("workmode"),
             wan_address: r.string("WanIPAddress"),
-        };
-        if information == Information::default() {
-            Err(unexpected("device information"))
-        } else {
-            Ok(information)
-        }
+        })
     })
 }
 
@@ -95,13 +90,14 @@ pub struct BasicInformation {
 /// `GET device/basic_information`.
 pub fn basic_information() -> Call<BasicInformation> {
     Call::get("/api/device/basic_information", |r| {
-        Ok(BasicInformation {
+        let basic = BasicInformation {
             name: r.string("devicename"),
             family: r.string("productfamily"),
             class: r.string("classify"),
             software: r.string("SoftwareVersion"),
             web_ui: r.string("WebUIVersion"),
-        })
+        };
+        if basic == BasicInformation::default() { Err(unexpected("device information")) } else { Ok(basic) }
     })
 }
 

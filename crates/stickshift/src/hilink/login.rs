@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::error::{Detail, Effect, Error, ErrorKind, Result, Verdict};
 use crate::hex;
 use crate::hilink::call::{Call, Repeat, USUAL};
 use crate::hilink::client::{Body, Credentials, Generation, Hilink, is_stale};
@@ -166,6 +166,14 @@ impl Hilink<'_> {
                 }
                 // A token that was refused spent no try.
                 Err(e) if !repeat && is_stale(&e) => self.start_session()?,
+                Err(e) if code_of(&e) == Some(ABSENT) => {
+                    let what = "the web page wants a login, and does not take one";
+                    let kind = ErrorKind::HilinkRefused;
+                    let why = Error::new(kind, "the firmware has no such function as its page logs in by");
+                    let next = "open its address in a browser and see what it wants";
+                    let error = Error::new(kind, what).because(why).with("path", PATH);
+                    return Err(self.assess(error.detail(Detail::NextStep(next))));
+                }
                 Err(e) => return Err(self.why_refused(e)),
             }
         }
@@ -228,16 +236,15 @@ impl Hilink<'_> {
         if reply.is_ok() {
             self.effects.standing = self.before;
         }
-        reply.map_err(
-            |e| {
-                if e.is(ErrorKind::LoginRefused) { e.with_verdict(Verdict::Recoverable) } else { e }
-            },
-        )
+        // What waits for its owner looked at no password.
+        let is_counted = |e: &Error| e.is(ErrorKind::LoginRefused) && !e.meaning().is_some_and(|m| m.owner);
+        reply.map_err(|e| if is_counted(&e) { e.with_verdict(Verdict::Recoverable) } else { e })
     }
 
     /// A login worked: a new cookie and new tokens count, the old tokens are worth nothing.
     fn logged_in(&mut self, response: &HttpResponse) {
         self.logged_in = true;
+        self.fresh = Some(self.link.now());
         // One token serves for everything there.
         if self.generation != Generation::G1 {
             self.tokens.clear();

@@ -158,6 +158,7 @@ fn resolve(name: &str, high: &mut Option<u32>) -> String {
                 "gt" => ">",
                 "quot" => "\"",
                 "apos" => "'",
+                "nbsp" => "\u{a0}",
                 _ => return format!("&{name};"),
             };
             return plain.to_owned();
@@ -352,8 +353,8 @@ mod tests {
         assert_eq!(root.children.len(), 3);
         let root = parse(b"<response>OK</response>trailing").unwrap();
         assert_eq!(root.text, "OK");
-        let root = parse(b"<r><v>17.100.13.01.03&#40;1&#x29; &amp; R&D &amp &nbsp;</v></r>").unwrap();
-        assert_eq!(root.value("v"), Some("17.100.13.01.03(1) & R&D &amp &nbsp;"));
+        let root = parse(b"<r><v>17.100.13.01.03&#40;1&#x29; &amp; R&D &amp &nbsp;x</v></r>").unwrap();
+        assert_eq!(root.value("v"), Some("17.100.13.01.03(1) & R&D &amp \u{a0}x"));
         let root = parse(b"<r><m><c><![CDATA[a<b]]></c></m><m/></r>").unwrap();
         assert_eq!((root.all("M").count(), root.child("m").unwrap().value("c")), (2, Some("a<b")));
     }

@@ -340,7 +340,7 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
     let mut identity = Identity::default();
     let mut is_page = false;
     let withheld = match web.call(&hilink::device::information()) {
-        Ok(information) => {
+        Ok(information) if information != hilink::device::Information::default() => {
             identity.model = information.name;
             identity.hardware = information.hardware.as_deref().map(without_board);
             identity.firmware = information.software;
@@ -352,7 +352,9 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
             identity.imei = information.imei;
             return Ok(identity);
         }
-        Err(e) if e.is(ErrorKind::LoginNeeded) => true,
+        Ok(_) => false,
+        // Another login would tell no more.
+        Err(e) if e.is(ErrorKind::LoginNeeded) => !e.has(&Detail::LoggedIn),
         Err(e) if e.is(ErrorKind::HilinkRefused) => {
             is_page = e.has(&Detail::Unanswered);
             false
@@ -370,16 +372,12 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
         }
         // Neither a document nor a refusal: a page of something else.
         Err(e) if is_page && e.has(&Detail::Unanswered) => {
+            identity.family = basic.family;
             let what = "what answers there is no HiLink web page: it knows none of its requests";
             return Err(web.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         Err(e) if !withheld && e.is(ErrorKind::HilinkRefused) => {
             return Err(e.verdict_if_unset(Verdict::Untouched));
-        }
-        // Neither a document nor a refusal: a page of something else.
-        Err(e) if is_page && e.has(&Detail::Unanswered) => {
-            let what = "what answers there is no HiLink web page: it knows none of its requests";
-            return Err(web.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
         Err(e) if e.is(ErrorKind::LoginNeeded) || e.is(ErrorKind::HilinkRefused) => {}
         Err(e) => return Err(e),

@@ -87,3 +87,16 @@ fn a_server_without_tokens_that_wants_one_in_the_password_gets_none() {
     assert_eq!(e.verdict(), Some(Verdict::Untouched));
     assert!(!web.log.iter().any(|l| l.starts_with("POST")), "{:?}", web.log);
 }
+
+/// A user may lack the right that a request wants, however often it logs in.
+#[test]
+fn a_login_that_does_not_help_is_made_once() {
+    let mut web = Web::new(Generation::G2, Some("4")).reply("/api/device/information", &["!100003"]);
+    let mut hilink = Hilink::open(&mut web, random).unwrap();
+    hilink.login("admin", PASSWORD).unwrap();
+    let e = hilink.call(&device::information()).unwrap_err();
+    assert!(e.is(ErrorKind::LoginNeeded) && e.has(&crate::error::Detail::LoggedIn), "{e:?}");
+    drop(hilink);
+    let logins = web.log.iter().filter(|line| line.ends_with("/api/user/login")).count();
+    assert_eq!(logins, 1, "{:?}", web.log);
+}
