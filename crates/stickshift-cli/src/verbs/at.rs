@@ -20,7 +20,7 @@ use crate::way_in::{PortArgs, tell_second_look};
 
 /// Send AT commands to a stick and print the replies.
 ///
-/// Stops at the first command that the stick refuses. Unsolicited lines are not part of a reply; --verbose shows them.
+/// What the stick answers is printed as it is, identities too. Stops at the first command that the stick refuses. Unsolicited lines are not part of a reply; --verbose shows them.
 #[derive(Args, Debug)]
 pub(crate) struct AtArgs {
     /// Commands, for example ATI, +CSQ or 'AT^HCSQ?'; a missing AT prefix is added
@@ -62,7 +62,12 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
     for command in &args.commands {
         let result = ask(context, &mut modem, command, timeout, &mut told)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
-            return Err(refused(&mut modem, command, &result));
+            let error = refused(&mut modem, command, &result);
+            let done =
+                |e: &&Exchange| effect_of(&e.command) == Effect::Changes && e.result == Final::Ok.to_string();
+            let error =
+                told.answers.iter().filter(done).fold(error, |error, e| error.with("done", &e.command));
+            return Err(error.verdict_if_unset(Verdict::Recoverable));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use stickshift::error::{ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind, Result};
 use stickshift::modem::{Modem, Reception, SimCondition, Untold};
 
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
     let mut link = args.way_in.open(context)?;
     let mut modem = args.way_in.modem(context, &mut link)?;
     loop {
-        let signal = Shown(modem.signal()?);
+        let signal = Shown(modem.signal().map_err(|e| without_sim(&mut modem, e))?);
         if !args.watch {
             if signal.0.registration == Some("not registered")
                 && let Some(words) = why_by_sim(&mut modem)
@@ -48,6 +48,17 @@ pub(crate) fn run(context: &mut Context, args: SignalArgs) -> Result<()> {
         if !wait(context, pause, |time| modem.sleep(time)) {
             return Ok(());
         }
+    }
+}
+
+/// A stick that says no more than no: without a SIM that is why.
+fn without_sim(modem: &mut Modem<'_>, error: Error) -> Error {
+    if !error.is(ErrorKind::AtRefused) || error.refusal().is_some() {
+        return error;
+    }
+    match modem.sim_condition() {
+        Err(why) if why.is(ErrorKind::NoSim) => why,
+        _ => error,
     }
 }
 

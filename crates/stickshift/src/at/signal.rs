@@ -13,12 +13,17 @@ use crate::at::{Command, fields_of, number, unexpected};
 use crate::stick::radio::Figure;
 use crate::wire::at::fields;
 
-/// `AT+CSQ`: received strength in dBm, `None` when unknown. -113 and -51 are the ends of the scale: that much at most, at least.
+/// `AT+CSQ`: received strength in dBm, `None` when unknown. -113 and -51 are the ends of the scale: that much at most, at least. TD-SCDMA
+/// has a scale of its own, 3GPP TS 27.007 section 8.5.
 pub fn strength() -> Command<Option<i16>> {
     Command::new("AT+CSQ", |answer| {
         let n: i16 = number(&fields_of(answer, "+CSQ", "a signal strength")?, 0)
             .ok_or_else(|| unexpected("a signal strength", answer))?;
-        Ok((0..=31).contains(&n).then(|| -113 + 2 * n))
+        Ok(match n {
+            0..=31 => Some(-113 + 2 * n),
+            100..=191 => Some(n - 216),
+            _ => None,
+        })
     })
 }
 

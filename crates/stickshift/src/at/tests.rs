@@ -293,6 +293,8 @@ fn signal_scales() {
     use Figure::{AtLeast, AtMost, Exact};
     assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 20,99"])), Some(-73));
     assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 99,99"])), None);
+    assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 145,99"])), Some(-71));
+    assert_eq!(run(&signal::strength(), &ok(&["+CSQ: 199,99"])), None);
     let s = run(&signal::levels(), &ok(&["^HCSQ:\"LTE\",30,19,66,0"]));
     assert_eq!((s.rssi, s.rsrp, s.rsrq), (Some(Exact(-91.0)), Some(Exact(-122.0)), Some(AtMost(-19.5))));
     let Some(Exact(sinr)) = s.sinr else { panic!("{s:?}") };

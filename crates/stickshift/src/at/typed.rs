@@ -36,6 +36,13 @@ const ASK: &[&str] = &[
     "^GETPORTMODE",
     "^ICCID",
     "^CSNR",
+    "+QCCID",
+    "#CGMI",
+    "#CGMM",
+    "#CGMR",
+    "#CGSN",
+    "#CIMI",
+    "#CCID",
 ];
 
 /// Commands whose argument only says what is asked for.
@@ -76,7 +83,7 @@ fn parts(line: &str) -> Vec<&str> {
 
 fn only_asks(part: &str) -> bool {
     let name: String = part.split_whitespace().collect();
-    let extended = name.starts_with(['+', '^', '*', '$', '%']);
+    let extended = name.starts_with(['+', '^', '*', '$', '%', '#', '!']);
     let query = extended && name.ends_with('?') && !name.contains('"');
     query || ASK.contains(&name.as_str()) || ASK_WITH.iter().any(|start| name.starts_with(start))
 }
@@ -96,6 +103,8 @@ mod tests {
             "AT+CSQ;+CPIN?",
             "AT ^SYSCFGEX ?",
             "AT+CGPADDR=1",
+            "AT#CGSN",
+            "AT!GSTATUS?",
         ] {
             assert_eq!(effect_of(asks), Effect::Reads, "{asks}");
         }

@@ -136,7 +136,15 @@ fn model(stick: Option<&Stick>, said: &Identity) -> Finding {
         );
     }
     match &said.model {
-        Some(model) => likely("model", model, "the marketing name, without the letter of the hardware"),
+        Some(model) => {
+            let other = said.is_of_another_maker() || stick.is_some_and(|s| !is_huawei_design(s.id.vendor));
+            let why = if other {
+                "as it names itself"
+            } else {
+                "the marketing name, without the letter of the hardware"
+            };
+            likely("model", model, why)
+        }
         None => match stick.filter(|s| s.mode.runs_firmware()).and_then(|stick| product_name(stick.id)) {
             Some(known) => likely("model", known, "what its USB ids are known for"),
             None => unknown("model", not_said(said)),

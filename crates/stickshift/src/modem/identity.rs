@@ -36,6 +36,9 @@ use crate::stick::{Interface, Mode, Role, Stick};
 pub struct Identity {
     /// `E3372`.
     pub model: Option<String>,
+    /// Who made it, in its own words: `huawei`.
+    #[serde(skip)]
+    pub maker: Option<String>,
     /// `E3372h-153`.
     pub product: Option<String>,
     /// `CL2E3372HM`, without the board's version.
@@ -78,6 +81,11 @@ impl Identity {
             hardware: self.hardware.as_deref(),
             model: self.model.as_deref(),
         }
+    }
+
+    /// Whether it says that another maker than Huawei made it.
+    pub(super) fn is_of_another_maker(&self) -> bool {
+        self.maker.as_deref().is_some_and(|maker| !is_huawei(maker))
     }
 
     /// Whether the firmware that runs lets itself be replaced.
@@ -284,7 +292,8 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
     let mut identity = Identity::default();
     let mut gather = Gather::default();
     if let Some(information) = gather.ask(at, "information", &identify::information())? {
-        identity.model = filled(information.model);
+        identity.maker = filled(information.manufacturer);
+        identity.model = filled(information.model).map(|model| with_maker(identity.maker.as_deref(), model));
         identity.firmware = filled(information.revision);
         identity.imei = filled(information.imei);
     }
@@ -307,10 +316,8 @@ pub fn over_at(at: &mut At<'_>) -> Result<Identity> {
     if identity.model.is_none()
         && let Some(model) = gather.ask(at, "model", &identify::model())?
     {
-        let maker = gather.ask(at, "maker", &identify::manufacturer())?.unwrap_or_default();
-        let names_it =
-            maker.is_empty() || model.to_ascii_lowercase().starts_with(&maker.to_ascii_lowercase());
-        identity.model = Some(if names_it { model } else { format!("{maker} {model}") });
+        identity.maker = gather.ask(at, "maker", &identify::manufacturer())?.and_then(filled);
+        identity.model = Some(with_maker(identity.maker.as_deref(), model));
     }
     if identity.firmware.is_none() {
         identity.firmware = gather.ask(at, "firmware", &identify::revision())?;
@@ -365,6 +372,7 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
     match web.call(&hilink::device::basic_information()) {
         Ok(basic) => {
             identity.model = basic.name;
+            identity.family = basic.family;
             identity.firmware = basic.software;
             identity.web_ui = basic.web_ui;
             identity.kind = kind_of_class(basic.class.as_deref());
@@ -372,7 +380,6 @@ pub fn over_web(web: &mut Hilink<'_>) -> Result<Identity> {
         }
         // Neither a document nor a refusal: a page of something else.
         Err(e) if is_page && e.has(&Detail::Unanswered) => {
-            identity.family = basic.family;
             let what = "what answers there is no HiLink web page: it knows none of its requests";
             return Err(web.assess(Error::new(ErrorKind::UnexpectedAnswer, what)));
         }
@@ -404,6 +411,21 @@ pub fn over_mbim(mbim: &mut Mbim<'_>) -> Result<Identity> {
 /// Huawei's routers have the same web server: only what calls itself so is a stick with HiLink firmware.
 fn kind_of_class(class: Option<&str>) -> Option<&'static str> {
     class.is_some_and(|class| class.eq_ignore_ascii_case("hilink")).then_some("hilink")
+}
+
+fn is_huawei(maker: &str) -> bool {
+    maker.to_ascii_lowercase().contains("huawei")
+}
+
+/// A model with its maker in front, but for Huawei's, and where the model begins with the maker's name.
+fn with_maker(maker: Option<&str>, model: String) -> String {
+    let name = |maker: &str| maker.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    match maker {
+        Some(maker) if !is_huawei(maker) && !model.to_ascii_lowercase().starts_with(&name(maker)) => {
+            format!("{maker} {model}")
+        }
+        _ => model,
+    }
 }
 
 /// `CL2E3372HM Ver.A` without the version of the board.
