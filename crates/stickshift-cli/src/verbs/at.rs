@@ -63,10 +63,8 @@ pub(crate) fn run(context: &mut Context, mut args: AtArgs) -> Result<()> {
         let result = ask(context, &mut modem, command, timeout, &mut told)?;
         if !matches!(result, Final::Ok | Final::Connect(_)) {
             let error = refused(&mut modem, command, &result);
-            let done =
-                |e: &&Exchange| effect_of(&e.command) == Effect::Changes && e.result == Final::Ok.to_string();
-            let error =
-                told.answers.iter().filter(done).fold(error, |error, e| error.with("done", &e.command));
+            let done = told.answers.iter().filter(|e| e.is_done);
+            let error = done.fold(error, |error, e| error.with("done", &e.command));
             return Err(error.verdict_if_unset(Verdict::Recoverable));
         }
     }
@@ -90,6 +88,9 @@ struct Exchange {
     unsolicited: Vec<String>,
     #[serde(skip)]
     verbose: bool,
+    /// It is a change, and the stick took it.
+    #[serde(skip)]
+    is_done: bool,
 }
 
 impl Report for Exchange {
@@ -131,6 +132,7 @@ fn ask(
         result: answer.result.to_string(),
         unsolicited,
         verbose: context.global.verbose > 0,
+        is_done: effect_of(command) == Effect::Changes && answer.result == Final::Ok,
     };
     context.output.stream("answer", &exchange);
     told.answers.push(exchange);
