@@ -77,6 +77,8 @@ mod way_in;
 mod workers;
 mod wrong_mode;
 
+#[cfg(feature = "formats")]
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::ExitCode;
 
@@ -145,7 +147,8 @@ fn main() -> ExitCode {
         ColorChoice::Always => clap::ColorChoice::Always,
         ColorChoice::Never => clap::ColorChoice::Never,
     });
-    let read = command.try_get_matches().and_then(|mut matches| {
+    let words = as_meant(&command, std::env::args_os());
+    let read = command.try_get_matches_from(words).and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
         #[cfg(feature = "host")]
         let sent = matches.try_contains_id("host").unwrap_or(false).then(|| matches.clone());
@@ -200,6 +203,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// The words of a command line. For `profile`, `-v 12d1 -p 1f01 -J` in one word is a text of usb_modeswitch and no option; a blank before it says so.
+#[cfg(feature = "formats")]
+fn as_meant(command: &Command, words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    let verb = words.iter().skip(1).position(|word| command.find_subcommand(word).is_some());
+    let is_text = |word: &OsString| matches!(word.as_encoded_bytes(), [b'-', letter, b' ' | b'\t', ..] if letter.is_ascii_alphabetic());
+    if let Some((name, rest)) = verb.and_then(|verb| words[verb + 1..].split_first_mut())
+        && name == "profile"
+    {
+        for word in rest.iter_mut().take_while(|word| *word != "--") {
+            if is_text(word) {
+                *word = [OsStr::new(" "), word.as_os_str()].into_iter().collect();
+            }
+        }
+    }
+    words
+}
+
+#[cfg(not(feature = "formats"))]
+fn as_meant<W>(_: &Command, words: W) -> W {
+    words
+}
+
 /// `--color` as it was typed, for what is said of the command line before it is read.
 fn typed_color() -> ColorChoice {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -215,7 +241,9 @@ fn typed_color() -> ColorChoice {
 #[cfg(any(feature = "web", feature = "mqtt"))]
 fn run_hosted(words: &[String], around: hosted::Surroundings) {
     let typed = std::iter::once("stickshift").chain(words.iter().map(String::as_str));
-    let read = for_one_run().try_get_matches_from(typed).and_then(|mut matches| {
+    let command = for_one_run();
+    let typed = as_meant(&command, typed.map(std::ffi::OsString::from));
+    let read = command.try_get_matches_from(typed).and_then(|mut matches| {
         let typed = (verb_typed(&matches), stick_word::typed(&matches));
         Cli::from_arg_matches_mut(&mut matches).map(|cli| (cli, typed))
     });

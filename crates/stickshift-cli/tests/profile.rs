@@ -445,3 +445,23 @@ fn a_file_named_like_ids_is_a_file_and_switched_ids_say_where_they_come_from() {
     let run = stickshift(folder.path(), &["profile", "show", "./12d1:1f01"]);
     assert!(text(&run.stdout).contains("Mine"), "{run:?}");
 }
+
+#[test]
+fn several_profiles_for_the_same_ids_in_one_file_are_told_by_check() {
+    let one = "[[device]]\nid = \"12d1:1f01\"\nname = \"x\"\nsource = \"y\"\nmethod = \"HuaweiNewMode\"\n";
+    let (all, _) = checked("two.toml", format!("{one}\n{one}").as_bytes());
+    assert!(all.contains("2 profiles are for 12d1:1f01"), "{all}");
+    let (all, _) = checked("one.toml", one.as_bytes());
+    assert!(!all.contains("profiles are for"), "{all}");
+}
+
+#[test]
+fn a_command_line_of_usb_modeswitch_in_one_word_is_a_text_and_no_option() {
+    let folder = tempfile::tempdir().unwrap();
+    for text_of_it in ["-v 12d1 -p 1f01 -J", " -v 12d1 -p 1f01 -J", "-J -v 12d1 -p 1f01"] {
+        let run = stickshift(folder.path(), &["profile", "convert", text_of_it, "--to", "openwrt"]);
+        assert!(text(&run.stdout).contains("12d1:1f01"), "{text_of_it}: {}", text(&run.stderr));
+    }
+    let run = stickshift(folder.path(), &["sms", "send", "profile", "-v 12"]);
+    assert_eq!(run.status.code(), Some(2), "of other verbs nothing is changed");
+}

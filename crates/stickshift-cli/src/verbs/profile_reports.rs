@@ -195,6 +195,14 @@ impl Checked {
                 warnings.extend(check::shadows(entry).map(|what| named(entry, what)));
             }
         }
+        // A router of TP-Link tries them one after another; the formats of a build without the others name ids once.
+        if cfg!(feature = "formats") && import.format != Format::TplinkTable {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            import.entries.iter().for_each(|entry| *counts.entry(entry.key.to_string()).or_default() += 1);
+            warnings.extend(counts.iter().filter(|(_, count)| **count > 1).map(|(key, count)| {
+                format!("{count} profiles are for {key}: keep the one that works, not every program takes the same one")
+            }));
+        }
         if import.entries.iter().any(|entry| is_ids_alone(import.format, entry)) {
             warnings.push(IDS_ALONE.to_owned());
         }
