@@ -9,6 +9,7 @@ use stickshift::online::Weather;
 use stickshift::stick::Place;
 use stickshift_emu::computer::{Action, ComputerFaults, ModemManager, VirtualBus};
 use stickshift_emu::device::Device;
+use stickshift_emu::fault::Fault;
 use stickshift_emu::sticks::catalogue;
 use stickshift_emu::sticks::huawei::HuaweiStick;
 use stickshift_emu::sticks::mbim::MbimStick;
@@ -222,21 +223,19 @@ impl Played {
         for stick in &self.sticks {
             let of_requests = |stick: &mut HuaweiStick| {
                 let steps = stick.steps();
-                stick
-                    .unfired()
-                    .map(|fault| format!("{fault} (the stick received {})", in_words(steps, "request")))
-                    .collect::<Vec<_>>()
+                stick.unfired().map(|fault| unfired_words(fault, steps, "request")).collect::<Vec<_>>()
             };
             unfired.extend(self.bus.with(&stick.place, of_requests).unwrap_or_default());
             let of_messages = |stick: &mut MbimStick| {
                 let steps = stick.steps();
-                let words = |fault| format!("{fault} (the stick received {})", in_words(steps, "message"));
-                stick.unfired().map(words).collect::<Vec<_>>()
+                stick.unfired().map(|fault| unfired_words(fault, steps, "message")).collect::<Vec<_>>()
             };
             unfired.extend(self.bus.with(&stick.place, of_messages).unwrap_or_default());
             let of_message = self.bus.with(&stick.place, |stick: &mut ZeroCd| stick.unfired()).flatten();
             unfired
                 .extend(of_message.map(|behaviour| format!("{} (no switch message came)", behaviour.word())));
+            let of_network = |stick: &mut ZeroCd| stick.idle().map(ToString::to_string).collect::<Vec<_>>();
+            unfired.extend(self.bus.with(&stick.place, of_network).unwrap_or_default());
         }
         unfired
     }
@@ -257,6 +256,14 @@ impl Played {
                 self.bus.schedule(OWNER_ACTS, &stick.place, Action::Replug);
             }
         }
+    }
+}
+
+/// A fault without a step waits for no further request: the stick has nothing that it could strike.
+fn unfired_words(fault: &Fault, steps: u32, what: &str) -> String {
+    match fault.step {
+        Some(_) => format!("{fault} (the stick received {})", in_words(steps, what)),
+        None => fault.to_string(),
     }
 }
 

@@ -199,6 +199,11 @@ impl FaultKind {
         )
     }
 
+    /// Whether it is in the answers to AT commands that dial a network card.
+    pub(crate) fn is_of_at(self) -> bool {
+        matches!(self, FaultKind::DhcpSwapped | FaultKind::DhcpRefused | FaultKind::OddStates)
+    }
+
     /// Whether it changes anything about a request over `channel`.
     fn strikes(self, channel: Channel) -> bool {
         let web =

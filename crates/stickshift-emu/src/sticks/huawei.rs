@@ -393,9 +393,24 @@ impl HuaweiStick {
     pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
         self.options.faults.faults().iter().filter(|f| match f.step {
             Some(step) => !self.struck.contains(&step),
-            // A router proves no user here.
-            None => f.kind == FaultKind::AuthRefused && matches!(self.running, Program::Hilink),
+            None => !self.can_strike(f.kind),
         })
+    }
+
+    fn can_strike(&self, kind: FaultKind) -> bool {
+        match kind {
+            // A router proves no user here.
+            FaultKind::AuthRefused => !matches!(self.running, Program::Hilink),
+            FaultKind::MuteChannel => self.has_channel(|_| true),
+            kind if kind.is_of_at() => matches!(self.running, Program::HilinkSerial(_) | Program::Stick(_)),
+            _ => true,
+        }
+    }
+
+    /// Whether there is an AT channel in a network card, at such an interface.
+    fn has_channel(&self, is_wanted: impl Fn(u8) -> bool) -> bool {
+        let mut interfaces = self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
+        interfaces.any(|i| i.function == Function::Ncm && is_wanted(i.number))
     }
 
     /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.

@@ -128,7 +128,11 @@ impl MbimStick {
     /// The faults that have a step at which nothing went wrong so far.
     pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
         let faults = self.options.faults.faults().iter();
-        faults.filter(|f| f.step.is_some_and(|step| !self.struck.contains(&step)))
+        faults.filter(|f| match f.step {
+            Some(step) => !self.struck.contains(&step),
+            // Its network card is dialled by messages.
+            None => f.kind.is_of_at() || f.kind == FaultKind::MuteChannel,
+        })
     }
 
     fn has(&self, kind: FaultKind) -> bool {

@@ -15,7 +15,7 @@ use stickshift::wire::scsi::CommandBlock;
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, Unit, UsbReply};
-use crate::fault::{FaultKind, FaultPlan};
+use crate::fault::{Fault, FaultKind, FaultPlan};
 use crate::identity::Identity;
 use crate::mbim::{GET_ENCAPSULATED, MbimFunction, SEND_ENCAPSULATED};
 use crate::modem::trouble::Trouble;
@@ -83,7 +83,7 @@ pub struct ZeroCd {
     ports: AtPorts,
     modem: Modem,
     uplink: Uplink,
-    answers_dhcp: bool,
+    network: FaultPlan,
     /// The MBIM function of the configuration that was selected.
     mbim: Option<MbimFunction>,
     outbox: Outbox,
@@ -102,7 +102,7 @@ impl ZeroCd {
             progress: Progress::default(),
             modem,
             uplink: Uplink::new(Quirks::default()),
-            answers_dhcp: true,
+            network: FaultPlan::none(1),
             mbim: None,
             options,
             shows: Shows::Nothing,
@@ -124,7 +124,7 @@ impl ZeroCd {
         self.uplink = Uplink::new(Quirks::of(&faults));
         self.modem.data.trouble = Trouble::of(&faults);
         self.modem.radio.roaming &= u8::from(!faults.has(FaultKind::Roaming));
-        self.answers_dhcp = !faults.has(FaultKind::MuteDhcp);
+        self.network = faults;
         self
     }
 
@@ -153,6 +153,13 @@ impl ZeroCd {
     pub fn unfired(&self) -> Option<Behaviour> {
         let tells = |behaviour: &Behaviour| !matches!(behaviour, Behaviour::Switches | Behaviour::Busy(_));
         Some(self.options.behaviour).filter(|behaviour| tells(behaviour) && !self.asked)
+    }
+
+    /// The faults of the network that cannot strike as it stands.
+    pub fn idle(&self) -> impl Iterator<Item = &Fault> {
+        let is_idle =
+            |kind: FaultKind| kind == FaultKind::MuteChannel || kind.is_of_at() && self.ports.is_empty();
+        self.network.faults().iter().filter(move |fault| is_idle(fault.kind))
     }
 
     /// From now on it boots and comes back at once: what is measured then is the host. Before it leaves it takes the time it takes: a
@@ -443,7 +450,7 @@ impl Device for ZeroCd {
     }
 
     fn answers_dhcp(&self) -> bool {
-        self.answers_dhcp
+        !self.network.has(FaultKind::MuteDhcp)
     }
 
     fn packet_out(&mut self, now: Moment, packet: &[u8]) {

@@ -162,8 +162,7 @@ impl HuaweiStick {
             return true;
         }
         let interfaces = || self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
-        let mut channel = interfaces().filter(|i| i.number == interface && i.function == Function::Ncm);
-        if self.has(FaultKind::MuteChannel) && channel.next().is_some() {
+        if self.has(FaultKind::MuteChannel) && self.has_channel(|number| number == interface) {
             return true;
         }
         let is_pcui = |i: &&UsbInterface| {
