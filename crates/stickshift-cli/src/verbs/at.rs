@@ -137,7 +137,9 @@ fn ask(
     context.output.stream("answer", &exchange);
     told.answers.push(exchange);
     context.output.sum_up(told);
-    if let Some(what) = what_follows(command).filter(|_| answer.result == Final::Ok) {
+    // What follows is mended by verbs that only such a program has.
+    let follows = if cfg!(feature = "flash") { what_follows(command) } else { None };
+    if let Some(what) = follows.filter(|_| answer.result == Final::Ok) {
         context.output.warn("what-follows", what.to_owned());
     }
     Ok(answer.result)

@@ -17,6 +17,7 @@ use crate::files::{self, OutputFile};
 use crate::output::Report;
 use crate::overlays;
 use crate::verbs::profile;
+#[cfg(feature = "desktop")]
 use crate::verbs::setup_files::Removed;
 use crate::way_in::StickArgs;
 use crate::wrong_mode::{self, Needs};
@@ -52,6 +53,7 @@ pub(crate) struct OpenwrtArgs {
     out: Option<PathBuf>,
 
     /// Take those files below DIR away again, but for those that were changed; with the options they were written with
+    #[cfg(feature = "desktop")]
     #[arg(long, requires = "out")]
     remove: bool,
 }
@@ -169,6 +171,7 @@ pub(crate) fn run(context: &Context, args: OpenwrtArgs) -> Result<()> {
         };
         recipe.files.extend(PROTOCOL.map(file));
     }
+    #[cfg(feature = "desktop")]
     if let (Some(folder), true) = (&args.out, args.remove) {
         return remove(context, folder, &recipe, &wishes.interface);
     }
@@ -228,6 +231,7 @@ fn place_of(folder: &Path, file: &RouterFile) -> PathBuf {
 }
 
 /// Takes away what [`write()`] wrote.
+#[cfg(feature = "desktop")]
 fn remove(context: &Context, folder: &Path, recipe: &Recipe, interface: &str) -> Result<()> {
     let mut removed = Removed::default();
     for path in stale(folder, recipe, interface) {
@@ -447,6 +451,7 @@ impl Report for RecipeReport {
 #[cfg(test)]
 pub(crate) fn shapes(shapes: &mut crate::output::schema::Shapes) {
     shapes.result::<RecipeReport>("setup openwrt");
+    #[cfg(feature = "desktop")]
     shapes.result::<Removed>("setup openwrt");
 }
 

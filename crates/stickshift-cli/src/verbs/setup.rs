@@ -26,7 +26,14 @@ use crate::verbs::{setup_serve, setup_systemd, setup_udev};
 
 /// Install system files: udev rules, systemd unit, completions, man pages; OpenWrt settings for a stick.
 ///
-/// Each says which file it wrote, what to do next, and how to take it back ("undo"). --remove takes away what was written and not changed since.
+#[cfg_attr(
+    feature = "desktop",
+    doc = "Each says which file it wrote, what to do next, and how to take it back (\"undo\"). --remove takes away what was written and not changed since."
+)]
+#[cfg_attr(
+    not(feature = "desktop"),
+    doc = "Each says which file it wrote, what to do next, and how to take it back (\"undo\")."
+)]
 #[derive(Args, Debug)]
 pub(crate) struct SetupArgs {
     #[command(subcommand)]

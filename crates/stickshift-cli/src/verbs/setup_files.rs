@@ -20,6 +20,7 @@ pub(super) struct WhereTo {
     pub(super) print: bool,
 
     /// Take the file away again, unless it was changed; with the options it was written with
+    #[cfg(feature = "desktop")]
     #[arg(long, conflicts_with = "print")]
     pub(super) remove: bool,
 
@@ -31,6 +32,17 @@ pub(super) struct WhereTo {
 impl WhereTo {
     pub(super) fn is_package(&self) -> bool {
         self.root != Path::new("/")
+    }
+
+    /// Routers have no room for it: there the output says what `rm` takes.
+    #[cfg(feature = "desktop")]
+    fn removes(&self) -> bool {
+        self.remove
+    }
+
+    #[cfg(not(feature = "desktop"))]
+    fn removes(&self) -> bool {
+        false
     }
 
     /// The folder in place of `/`.
@@ -72,7 +84,7 @@ pub(super) fn write_as(
     let root = to.folder();
     let file = root.join(path);
     let is_this_system = root == Path::new("/");
-    if to.remove {
+    if to.removes() {
         let mut removed = Removed::default();
         match enabled(&root, path) {
             Some(first) => removed.leave(file, format!("it is enabled; first `{first}`")),
@@ -350,7 +362,12 @@ mod tests {
 
     #[test]
     fn files_of_a_package_call_the_program_where_it_will_be() {
-        let to = |root: &str| WhereTo { print: true, remove: false, root: root.into() };
+        let to = |root: &str| WhereTo {
+            print: true,
+            #[cfg(feature = "desktop")]
+            remove: false,
+            root: root.into(),
+        };
         assert_eq!(to("pkg").program().unwrap(), Path::new("/usr/bin/stickshift"));
         assert_eq!(to("/").program().unwrap(), this_program().unwrap());
     }
