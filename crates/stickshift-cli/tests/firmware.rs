@@ -76,6 +76,28 @@ fn verify_names_the_bad_block_and_refuses() {
     );
 }
 
+/// Tools take a folder of some partitions for an image.
+#[test]
+fn an_extraction_that_fails_leaves_only_what_was_there() {
+    let folder = built();
+    let parts = folder.path().join("fw.bin.parts");
+    let names = || {
+        let entries = fs::read_dir(&parts).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    // In the way of the last file: the partitions before it were written.
+    for mine in ["firmware.json", "01-00590000-System.bin"] {
+        fs::create_dir_all(&parts).unwrap();
+        fs::write(parts.join(mine), "mine").unwrap();
+        let run = stickshift(folder.path(), &["firmware", "extract", "fw.bin"]);
+        assert!(text(&run.stderr).contains("(file-exists)"), "{}", text(&run.stderr));
+        assert_eq!((names(), fs::read(parts.join(mine)).unwrap()), (vec![mine.to_owned()], b"mine".to_vec()));
+        fs::remove_dir_all(&parts).unwrap();
+    }
+}
+
 #[test]
 fn extract_and_build_there_and_back() {
     let folder = built();

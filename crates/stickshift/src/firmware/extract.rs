@@ -62,18 +62,55 @@ fn stem(index: usize, image: &Image) -> String {
 ///
 /// # Errors
 /// `FileCorrupt` when a payload does not unpack, `FileTruncated` when the image ends inside one, `FileUnreadable`,
-/// `FileUnwritable`, `Interrupted`, `Usage` when a file would be written over the image. What was written before that stays.
+/// `FileUnwritable`, `Interrupted`, `Usage` when a file would be written over the image. New files are gone then: some partitions of an image
+/// could be taken for all of it.
 pub fn extract(
     image: &mut Image,
     folder: &Path,
     options: &Options,
     session: &mut Session<'_>,
 ) -> Result<Vec<PathBuf>> {
+    let mut written = Written::default();
+    let was_there = folder.exists();
+    if let Err(error) = extract_into(image, folder, options, session, &mut written) {
+        // What cannot be removed is no more than was said to be written.
+        written.new.iter().for_each(|path| _ = fs::remove_file(path));
+        if !was_there {
+            let _ = fs::remove_dir(folder);
+        }
+        return Err(error);
+    }
+    Ok(written.all)
+}
+
+/// The files of one run.
+#[derive(Default)]
+struct Written {
+    all: Vec<PathBuf>,
+    /// Those in the place of nothing.
+    new: Vec<PathBuf>,
+}
+
+impl Written {
+    fn push(&mut self, path: PathBuf, was_there: bool) {
+        if !was_there {
+            self.new.push(path.clone());
+        }
+        self.all.push(path);
+    }
+}
+
+fn extract_into(
+    image: &mut Image,
+    folder: &Path,
+    options: &Options,
+    session: &mut Session<'_>,
+    written: &mut Written,
+) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| {
         Error::new(ErrorKind::FileUnwritable, format!("cannot make the folder {}", folder.display()))
             .because(e)
     })?;
-    let mut written = Vec::new();
     let mut rows = Vec::new();
     for index in 0..image.partitions.len() {
         session.check()?;
@@ -83,20 +120,19 @@ pub fn extract(
         if options.split {
             let path = folder.join(format!("{stem}.fw"));
             keep_inputs(image, &path)?;
+            let was_there = path.exists();
             split(image, index, &path, options.existing)?;
-            written.push(path);
+            written.push(path, was_there);
             continue;
         }
         let file = format!("{stem}.bin");
         keep_inputs(image, &folder.join(&file))?;
-        let sha256 = copy_out(&mut image.payload(index)?, &folder.join(&file), options.existing)?;
-        written.push(folder.join(&file));
+        let sha256 = copy_out(&mut image.payload(index)?, folder.join(&file), options.existing, written)?;
         let stored = if options.stored && image.partitions[index].compression != Compression::None {
             // Not beginning with a number: tools that take a folder of raw partitions pass it over.
             let name = format!("stored-{stem}.bin");
             keep_inputs(image, &folder.join(&name))?;
-            let hash = copy_out(&mut image.stored(index)?, &folder.join(&name), options.existing)?;
-            written.push(folder.join(&name));
+            let hash = copy_out(&mut image.stored(index)?, folder.join(&name), options.existing, written)?;
             Some((name, hash))
         } else {
             None
@@ -123,7 +159,7 @@ pub fn extract(
         });
     }
     if options.split {
-        return Ok(written);
+        return Ok(());
     }
     let (start, end, size) = (image.start(), padded_end(image), image.size);
     let mut aside = |name: &str, from: u64, to: u64| -> Result<Option<String>> {
@@ -132,8 +168,7 @@ pub fn extract(
         }
         keep_inputs(image, &folder.join(name))?;
         image.source.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-        copy_out(&mut image.source.by_ref().take(to - from), &folder.join(name), options.existing)?;
-        written.push(folder.join(name));
+        copy_out(&mut image.source.by_ref().take(to - from), folder.join(name), options.existing, written)?;
         Ok(Some(name.to_owned()))
     };
     let before = aside("before.bin", 0, start)?;
@@ -143,9 +178,8 @@ pub fn extract(
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|e| Error::new(ErrorKind::FileUnwritable, format!("cannot write {MANIFEST}")).because(e))?;
     keep_inputs(image, &folder.join(MANIFEST))?;
-    copy_out(&mut (json + "\n").as_bytes(), &folder.join(MANIFEST), options.existing)?;
-    written.push(folder.join(MANIFEST));
-    Ok(written)
+    copy_out(&mut (json + "\n").as_bytes(), folder.join(MANIFEST), options.existing, written)?;
+    Ok(())
 }
 
 /// One partition as a `.fw`: header, checksums and the inflated image.
@@ -170,8 +204,9 @@ fn keep_inputs(image: &Image, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copy_out(from: &mut dyn Read, path: &Path, existing: Existing) -> Result<String> {
-    let mut out = AtomicFile::begin(path, existing)?;
+fn copy_out(from: &mut dyn Read, path: PathBuf, existing: Existing, written: &mut Written) -> Result<String> {
+    let was_there = path.exists();
+    let mut out = AtomicFile::begin(&path, existing)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
@@ -189,6 +224,7 @@ fn copy_out(from: &mut dyn Read, path: &Path, existing: Existing) -> Result<Stri
         }
     }
     out.commit()?;
+    written.push(path, was_there);
     Ok(hex::encode(&hash.finalize()))
 }
 
