@@ -37,6 +37,13 @@ pub struct ControlChannel {
     clock: Clock,
 }
 
+impl Drop for ControlChannel {
+    fn drop(&mut self) {
+        // As for a serial port: a process that is being started has a copy.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl ControlChannel {
     /// Opens the channel at `path`, of a device with these descriptors: the kernel cuts what is longer than they allow.
     ///

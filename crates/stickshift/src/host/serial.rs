@@ -109,6 +109,13 @@ impl SerialLink {
     }
 }
 
+impl Drop for SerialLink {
+    fn drop(&mut self) {
+        // A process that is being started has a copy of the file until it runs its own program, and would hold the lock as long.
+        let _ = rustix::fs::flock(&self.port, FlockOperation::Unlock);
+    }
+}
+
 impl ByteLink for SerialLink {
     fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
@@ -351,6 +358,16 @@ mod tests {
             "{error:?}"
         );
         assert_eq!(error.fact("holder"), Some("stickshift itself"));
+        drop(first);
+        SerialLink::open(&path).unwrap();
+    }
+
+    /// A process that is being started has one, for a moment.
+    #[test]
+    fn a_copy_of_a_port_that_was_let_go_keeps_nobody_out() {
+        let (_master, path) = pty();
+        let first = SerialLink::open(&path).unwrap();
+        let _copy = rustix::io::fcntl_dupfd_cloexec(&first.port, 0).unwrap();
         drop(first);
         SerialLink::open(&path).unwrap();
     }
