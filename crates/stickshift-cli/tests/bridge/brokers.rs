@@ -148,7 +148,8 @@ impl Heard {
     ) {
         let until = Instant::now() + PATIENCE;
         while !enough(self) {
-            assert!(Instant::now() < until, "{what}: {:?}", self.last.keys().collect::<Vec<_>>());
+            let (ids, topics) = (&self.messages, self.last.keys().collect::<Vec<_>>());
+            assert!(Instant::now() < until, "{what}: {} by id {ids:?}, of {topics:?}", ids.len());
             self.once(lines);
         }
     }
