@@ -91,11 +91,8 @@ fn load_waits_for_the_port_and_goes_on() {
     assert_eq!(second.end(), Some(0));
 }
 
-#[test]
-fn flash_waits_for_the_port_and_begins_again_at_a_stick_that_lost_its_power() {
-    if !python_is_here() {
-        return;
-    }
+/// A folder with an image, `firmware.bin`, and what is in it, `firmware.bin.json`.
+fn folder_with_image() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new("python3")
         .arg(peer("make_firmware.py"))
@@ -105,6 +102,15 @@ fn flash_waits_for_the_port_and_begins_again_at_a_stick_that_lost_its_power() {
         .status()
         .unwrap();
     assert!(made.success());
+    folder
+}
+
+#[test]
+fn flash_waits_for_the_port_and_begins_again_at_a_stick_that_lost_its_power() {
+    if !python_is_here() {
+        return;
+    }
+    let folder = folder_with_image();
     let in_folder = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (port, report) = (in_folder("port"), in_folder("report"));
     let stick = |more: &[&str]| {
@@ -138,15 +144,7 @@ fn another_stick_than_that_of_the_record_is_that_first_whatever_the_image_is_for
     if !python_is_here() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let made = Command::new("python3")
-        .arg(peer("make_firmware.py"))
-        .arg("firmware.bin")
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
+    let folder = folder_with_image();
     let port = folder.path().join("port").to_str().unwrap().to_owned();
     let stick = |more: &[&str]| {
         let mut stick = Running::peer("dload_emulator.py", &[&["--link", &port], more].concat());
