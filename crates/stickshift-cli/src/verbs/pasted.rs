@@ -158,6 +158,7 @@ impl PasteReport {
         printed_by.extend(paste.modems.iter().map(|modem| match modem.told_by {
             Teller::At => "AT commands",
             Teller::Program => "gammu or chan_dongle",
+            Teller::Control => "qmicli, mbimcli or uqmi",
             Teller::HuaweiPage | Teller::OtherPage => "web page",
             Teller::ModemManager => Format::ModemManager.command(),
         }));
@@ -402,7 +403,7 @@ impl PastedModem {
             _ if modem.told_by == Teller::OtherPage => {
                 format!("it is online by itself once its page is set up: {OTHER_PAGE}")
             }
-            _ if matches!(modem.told_by, Teller::At | Teller::Program) => "stickshift identify asks it for more".to_owned(),
+            _ if matches!(modem.told_by, Teller::At | Teller::Program | Teller::Control) => "stickshift identify asks it for more".to_owned(),
             ("connected", _) => "it is online through ModemManager".to_owned(),
             _ => format!("ModemManager holds its ports: systemctl stop ModemManager, then stickshift identify {stick}"),
         };

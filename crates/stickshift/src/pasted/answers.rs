@@ -171,10 +171,10 @@ impl Answers {
             self.part(question, tells, value);
         }
         match asked {
-            Asked::Maker => self.found.manufacturer = value,
-            Asked::Model => self.found.model = value,
-            Asked::Revision => self.found.revision = value,
-            Asked::Hardware => self.found.hardware = value,
+            Asked::Maker => self.found.manufacturer = value.or(self.found.manufacturer.take()),
+            Asked::Model => self.found.model = value.or(self.found.model.take()),
+            Asked::Revision => self.found.revision = value.or(self.found.revision.take()),
+            Asked::Hardware => self.found.hardware = value.or(self.found.hardware.take()),
             Asked::Identity => {
                 self.found.equipment_id = value.filter(|value| value.bytes().any(|b| b.is_ascii_digit()));
             }

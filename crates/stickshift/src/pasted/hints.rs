@@ -136,6 +136,19 @@ impl Hints {
             _ => None,
         };
         told.into_iter().for_each(|told| self.say(told.to_owned()));
+        // `Found a modem on /dev/ttyUSB1.`, `ttyUSB1<*1>: Modem Identifier: ATI -- Manufacturer: ZTE INCORPORATED`
+        if let Some(port) = text.strip_prefix("Found a modem on /dev/").and_then(string) {
+            self.say(format!(
+                "wvdialconf found a modem on {}: AT commands work there",
+                port.trim_end_matches('.')
+            ));
+            return true;
+        }
+        let identifier = text.split_once("Modem Identifier: ").and_then(|(_, name)| name.rsplit(": ").next());
+        if let Some(maker) = identifier.and_then(maker_named) {
+            self.say(format!("a modem of {maker} answered wvdialconf"));
+            return true;
+        }
         if let Some((port, kind)) = managed_port(text) {
             self.say(format!("ModemManager uses the port {port} ({kind}) of a modem"));
             return true;

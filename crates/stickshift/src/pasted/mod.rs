@@ -12,6 +12,7 @@
 //! ```
 
 mod answers;
+mod control;
 mod damage;
 mod described;
 mod device;
@@ -247,6 +248,7 @@ struct Reader {
     product: Option<u16>,
     ioreg: windows::Ioreg,
     answers: answers::Answers,
+    control: control::Control,
     web: web::Web,
     described: described::Described,
     hints: hints::Hints,
@@ -277,6 +279,7 @@ impl Reader {
             self.web.line(line.text);
             let _ = self.verbose_line(line.text)
                 || self.managed.line(line.text)
+                || self.control.line(line.text)
                 || self.answers.line(line.text)
                 || self.described.line(line.text)
                 || self.hints.line(line.text);
@@ -339,6 +342,7 @@ impl Reader {
         let saw_none = self.managed.saw_none;
         let mut modems = std::mem::take(&mut self.managed).finish(text);
         modems.extend(self.answers.finish());
+        modems.extend(self.control.finish());
         modems.extend(self.described.finish());
         let page_errors = std::mem::take(&mut self.web.errors);
         modems.extend(self.web.finish());

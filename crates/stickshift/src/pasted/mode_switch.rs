@@ -296,6 +296,7 @@ impl Reader {
                 device.earlier.insert(0, before);
             }
         }
+        self.drop_those_only_listed();
         if let Some(wanted) = self.mode_switch.found_none {
             let what = wanted.map_or_else(|| "nothing".to_owned(), |id| format!("no {id}"));
             self.said.push(format!(
@@ -311,6 +312,16 @@ impl Reader {
                 device.remark(LEFT);
             }
         }
+    }
+
+    /// usb_modeswitch lists every device by its ids alone: those that another program tells more of are there already.
+    fn drop_those_only_listed(&mut self) {
+        let is_only_listed = |d: &PastedDevice| {
+            *d == PastedDevice { formats: vec![Format::ModeSwitch], ..PastedDevice::new(d.id) }
+        };
+        let told: Vec<UsbId> =
+            self.devices.iter().filter(|d| !is_only_listed(d)).map(|device| device.id).collect();
+        self.devices.retain(|d| !(is_only_listed(d) && told.contains(&d.id)));
     }
 
     /// The device that usb_modeswitch says a stick became, where it does not tell where that stands, and there is one such.

@@ -19,6 +19,8 @@ pub enum Teller {
     At,
     /// gammu or Asterisk's chan_dongle.
     Program,
+    /// A program that speaks QMI or MBIM to it: `qmicli`, `mbimcli`, `uqmi`.
+    Control,
     /// The web page of a stick with Huawei's API, or of a router with the same page.
     HuaweiPage,
     /// Another maker's web page.
@@ -76,7 +78,7 @@ impl ManagedModem {
         let kind = names.kind(self.revision.as_deref().unwrap_or_default()).map(|rule| rule.kind);
         match (self.told_by, kind) {
             (Teller::HuaweiPage | Teller::OtherPage, _) => Mode::Hilink,
-            (Teller::At | Teller::Program, Some(Kind::Hilink)) => Mode::HilinkSerial,
+            (Teller::At | Teller::Program | Teller::Control, Some(Kind::Hilink)) => Mode::HilinkSerial,
             (Teller::At, None) if self.has_page => Mode::HilinkSerial,
             _ => Mode::Modem,
         }

@@ -273,3 +273,21 @@ fn a_stick_of_a_list_and_of_the_log_is_one_whatever_its_address() {
     let two = format!("{list}{}{log}", list.replace("009", "010"));
     assert_eq!(read(two.as_bytes()).unwrap().devices.len(), 3, "which of the two it is, is not told");
 }
+
+/// usb_modeswitch lists every device by its ids, before or after lsusb does.
+#[test]
+fn a_device_that_usb_modeswitch_only_lists_is_that_of_lsusb() {
+    let looked = "DefaultVendor=  0x05c6\nDefaultProduct= 0xf000\nLook for default devices ...\n  found USB ID 05c6:6000\n   vendor ID matched\n  \
+                  found USB ID 1d6b:0002\n No devices in default mode found. Nothing to do. Bye!\n";
+    let lsusb = "Bus 001 Device 004: ID 05c6:6000\nBus 001 Device 001: ID 1d6b:0002\n";
+    for text in [format!("{looked}{lsusb}"), format!("{lsusb}{looked}")] {
+        let paste = read(text.as_bytes()).unwrap();
+        let ids: Vec<_> = paste.devices.iter().map(|d| (d.id.to_string(), d.address)).collect();
+        assert_eq!(
+            ids,
+            [("05c6:6000".to_owned(), Some((1, 4))), ("1d6b:0002".to_owned(), Some((1, 1)))],
+            "{text}"
+        );
+    }
+    assert_eq!(read(looked.as_bytes()).unwrap().devices.len(), 2);
+}

@@ -57,7 +57,7 @@ fn answers_that_name_versions_and_ports_are_read() {
     );
     assert_eq!(full.hardware.as_deref(), Some("CL1E8372HM Ver.A"));
     let each = of(
-        "AT^VERSION?\n^VERSION:EXTS:21.328.03.00.00\n^VERSION:EXTH:CL1E8372HM Ver.A\n^VERSION:EXTU:E8372\nOK\n",
+        "AT^VERSION?\n^VERSION:EXTS:21.328.03.00.00\n^VERSION:EXTH:CL1E8372HM Ver.A\n^VERSION:EXTU:E8372\n^VERSION:INTU:\nOK\n",
     );
     assert_eq!((each.model.as_deref(), each.hardware.as_deref()), (Some("E8372"), Some("CL1E8372HM Ver.A")));
     let named = of("at+gmm\n+GMM: \"E173\"\nOK\nat+gmr\n+GMR: 11.126\nOK\n");
@@ -148,6 +148,52 @@ fn what_gammu_and_chan_dongle_say_is_read() {
     assert!(read(b"Manufacturer : Dell\nModel : XPS\n").is_none());
 }
 
+/// The forms of libqmi 1.16 and 1.32, of libmbim 1.28 and of OpenWrt's uqmi.
+#[test]
+fn what_programs_of_a_control_channel_print_is_read() {
+    let of = |text: &str| read(text.as_bytes()).unwrap().modems.remove(0);
+    let qmi = "# qmicli -d /dev/cdc-wdm0 --dms-get-model\n[/dev/cdc-wdm0] Device model retrieved:\n\tModel: 'MC7455'\n\
+               [/dev/cdc-wdm0] Device revision retrieved:\n\tRevision: 'SWI9X30C_02.24.05.06'\n\
+               [/dev/cdc-wdm0] Device IDs retrieved:\n\t    ESN: '0'\n\t   IMEI: '359000000000001'\n\t   MEID: 'unknown'\n";
+    let modem = of(qmi);
+    assert_eq!((modem.model.as_deref(), modem.told_by), (Some("MC7455"), Teller::Control));
+    assert_eq!(
+        (modem.revision.as_deref(), modem.equipment_id.as_deref(), modem.mode()),
+        (Some("SWI9X30C_02.24.05.06"), Some("359000000000001"), Mode::Modem)
+    );
+    let card = |state: &str, retries: u8| {
+        of(&format!(
+            "{qmi}[/dev/cdc-wdm0] Successfully got card status\nSlot [1]:\n  Card state: 'present'\n  UPIN state: 'not-initialized'\n    UPIN retries: '0'\n  \
+             Application [1]:\n    PIN1 state: '{state}'\n      PIN1 retries: '{retries}'\n      PUK1 retries: '10'\n    PIN2 state: 'enabled-not-verified'\n  \
+             Application [2]:\n    PIN1 state: 'not-initialized'\n      PIN1 retries: '0'\n"
+        ))
+    };
+    let locked = card("enabled-not-verified", 1);
+    assert_eq!((locked.lock.as_deref(), locked.pin_tries), (Some("sim-pin"), Some(1)));
+    assert_eq!(card("blocked", 0).lock.as_deref(), Some("sim-puk"));
+    assert_eq!((card("enabled-verified", 3).lock, card("disabled", 3).lock), (None, None));
+    let absent = of("[/dev/cdc-wdm0] Successfully got card status\nSlot [1]:\n  Card state: 'absent'\n");
+    assert_eq!(absent.failed.as_deref(), Some("sim-missing"));
+
+    let mbim = of(
+        "[/dev/cdc-wdm0] Device capabilities retrieved:\n\t      Device type: 'removable'\n\t        Device ID: '359000000000001'\n\t    Firmware info: 'SWI9X50C_01.14.02.00'\n\t    Hardware info: 'EM7565'\n\
+         [/dev/cdc-wdm0] Subscriber ready status retrieved:\n\t      Ready state: 'sim-not-inserted'\n",
+    );
+    assert_eq!(
+        (mbim.hardware.as_deref(), mbim.equipment_id.as_deref(), mbim.failed.as_deref()),
+        (Some("EM7565"), Some("359000000000001"), Some("sim-missing"))
+    );
+
+    let uqmi = of(
+        "root@OpenWrt:~# uqmi -d /dev/cdc-wdm0 --get-imei\n\"359000000000001\"\nroot@OpenWrt:~# uqmi -s -d /dev/cdc-wdm0 --get-pin-status\n\
+         {\"pin1_status\":\"not_verified\",\"pin1_verify_tries\":2,\"pin1_unblock_tries\":10,\"pin2_status\":\"not_verified\",\"pin2_verify_tries\":3}\n",
+    );
+    assert_eq!(uqmi.equipment_id.as_deref(), Some("359000000000001"));
+    assert_eq!((uqmi.lock.as_deref(), uqmi.pin_tries), (Some("sim-pin"), Some(2)));
+    // Other programs quote values, too.
+    assert!(read(b"Model: 'bert'\nIMEI: '359000000000001'\n").is_none());
+}
+
 /// `ls -l /dev/serial/by-id` beside lsusb.
 #[test]
 fn ports_are_given_to_the_only_device_of_their_maker() {
@@ -189,6 +235,11 @@ fn what_tells_of_a_modem_without_ids_is_said() {
         ),
         ("{\n  \"DeviceName\": \"E3372\"\n}\n", "an answer of a HiLink stick's web page"),
         ("... RECEIVED frametype 0x00/length 0x17/23\n", "a log of gammu"),
+        ("Found a modem on /dev/ttyUSB1.\n", "wvdialconf found a modem on ttyUSB1"),
+        (
+            "ttyUSB1<*1>: Modem Identifier: ATI -- Manufacturer: ZTE INCORPORATED\n",
+            "a modem of ZTE answered wvdialconf",
+        ),
         (
             "<debug> [1617466396.497974] [modem0/ttyUSB0/at] device open count is 2 (open)\n",
             "ModemManager uses the port ttyUSB0 (at) of a modem",
