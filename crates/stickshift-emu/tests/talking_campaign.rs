@@ -117,6 +117,20 @@ fn unblock(modem: &mut Modem<'_>) -> Result<()> {
     modem.use_code(PinUse::Unblock("12345678", "5678"), LastTry::Keep).map(|_| ())
 }
 
+fn enable_pin(modem: &mut Modem<'_>) -> Result<()> {
+    modem.use_code(PinUse::Enable("1234"), LastTry::Keep).map(|_| ())
+}
+
+fn disable_pin(modem: &mut Modem<'_>) -> Result<()> {
+    modem.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
+    modem.use_code(PinUse::Disable("1234"), LastTry::Keep).map(|_| ())
+}
+
+fn change_pin(modem: &mut Modem<'_>) -> Result<()> {
+    modem.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
+    modem.use_code(PinUse::Change("1234", "5678"), LastTry::Keep).map(|_| ())
+}
+
 fn set_radio(modem: &mut Modem<'_>) -> Result<()> {
     let now = modem.radio()?;
     let lte = "lte".parse().map_err(|()| unreachable!()).ok();
@@ -185,36 +199,10 @@ const SERVICES: &[Service] = &[
         |_, a| runs_with(a, SimState::Ready),
     ),
     service("unblock", PIN, unblock, |_, a| a.kept.sim.pin == "5678" && runs_with(a, SimState::Ready)),
-    service(
-        "enable PIN",
-        AT,
-        |m| m.use_code(PinUse::Enable("1234"), LastTry::Keep).map(|_| ()),
-        |_, a| a.kept.sim.pin_enabled,
-    ),
-    service(
-        "enable PIN",
-        WEB,
-        |m| m.use_code(PinUse::Enable("1234"), LastTry::Keep).map(|_| ()),
-        |_, a| a.kept.sim.pin_enabled,
-    ),
-    service(
-        "disable PIN",
-        PIN,
-        |m| {
-            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
-            m.use_code(PinUse::Disable("1234"), LastTry::Keep).map(|_| ())
-        },
-        |_, a| !a.kept.sim.pin_enabled,
-    ),
-    service(
-        "change PIN",
-        PIN,
-        |m| {
-            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
-            m.use_code(PinUse::Change("1234", "5678"), LastTry::Keep).map(|_| ())
-        },
-        |_, a| a.kept.sim.pin == "5678",
-    ),
+    service("enable PIN", AT, enable_pin, |_, a| a.kept.sim.pin_enabled),
+    service("enable PIN", WEB, enable_pin, |_, a| a.kept.sim.pin_enabled),
+    service("disable PIN", PIN, disable_pin, |_, a| !a.kept.sim.pin_enabled),
+    service("change PIN", PIN, change_pin, |_, a| a.kept.sim.pin == "5678"),
     service("radio", AT, set_radio, |_, a| a.kept.radio.order == "03"),
     service("radio", WEB, set_radio, |_, a| a.kept.radio.web[0] == "03"),
     service("radio", "e3372s", set_radio, |_, a| a.kept.radio.order == "03"),
@@ -294,30 +282,9 @@ const MBIM_SERVICES: &[Service] = &[
         |m| m.use_code(PinUse::Enter("9999"), LastTry::Keep).map(|_| ()),
         |_, a| runs_with(a, SimState::Ready),
     ),
-    service(
-        "enable PIN",
-        MBIM,
-        |m| m.use_code(PinUse::Enable("1234"), LastTry::Keep).map(|_| ()),
-        |_, a| a.kept.sim.pin_enabled,
-    ),
-    service(
-        "disable PIN",
-        MBIM_PIN,
-        |m| {
-            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
-            m.use_code(PinUse::Disable("1234"), LastTry::Keep).map(|_| ())
-        },
-        |_, a| !a.kept.sim.pin_enabled,
-    ),
-    service(
-        "change PIN",
-        MBIM_PIN,
-        |m| {
-            m.use_code(PinUse::Enter("1234"), LastTry::Keep)?;
-            m.use_code(PinUse::Change("1234", "5678"), LastTry::Keep).map(|_| ())
-        },
-        |_, a| a.kept.sim.pin == "5678",
-    ),
+    service("enable PIN", MBIM, enable_pin, |_, a| a.kept.sim.pin_enabled),
+    service("disable PIN", MBIM_PIN, disable_pin, |_, a| !a.kept.sim.pin_enabled),
+    service("change PIN", MBIM_PIN, change_pin, |_, a| a.kept.sim.pin == "5678"),
     service("networks", MBIM, |m| m.heard_networks().map(|_| ()), nothing),
     service(
         "use network",
