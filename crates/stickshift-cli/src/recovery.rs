@@ -69,7 +69,9 @@ pub(crate) fn of(error: &Error, verdict: Verdict, work: Work) -> String {
             "it took everything, started and answers; which firmware it runs it does not say".to_owned()
         }
         // It may have been sent and seen to have changed nothing.
-        Verdict::Untouched if work == Work::Talk && ends_a_talk(error.kind()) => {
+        Verdict::Untouched
+            if error.is(ErrorKind::NotSwitched) || (work == Work::Talk && ends_a_talk(error.kind())) =>
+        {
             "nothing on it changed".to_owned()
         }
         Verdict::Untouched => untouched(error.kind()).to_owned(),
@@ -175,6 +177,10 @@ fn of_firmware(error: &Error, work: Work) -> Option<String> {
                 && error.details().iter().any(|d| matches!(d, Detail::FirmwareFound(_))) =>
         {
             return Some("it works, but with other firmware than intended: run the same command again without --resume".into());
+        }
+        // Every partition was acknowledged: there is nothing to resume.
+        ErrorKind::VersionMismatch if work == Work::Flash => {
+            "flash the whole image from the start (without --resume)".to_owned()
         }
         _ => RESUME.to_owned(),
     };

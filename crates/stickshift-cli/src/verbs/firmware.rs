@@ -214,7 +214,10 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Usage,
             "the inputs do not say what the image holds: name its kind",
-        ));
+        )
+        .detail(Detail::NextStep(
+            "add --kind 0x09 for signed main firmware, 0x01 for main firmware without a signature, 0x0c or 0x04 for a web UI; a .fw does not say which it is from",
+        )));
     }
     context.output.leave_room(&args.output)?;
     session.step("build", format!("writing {}", args.output.display()));
@@ -567,7 +570,11 @@ impl Report for ImageReport {
         };
         match self.sound {
             Some(true) => writeln!(out, "\nOK: {partitions}, {checked}"),
-            Some(false) => writeln!(out, "\nFAILED: {partitions}, {checked}"),
+            Some(false) => {
+                let is_only_incomplete = !self.findings.iter().any(|finding| finding.severity == "fault");
+                let word = if is_only_incomplete { "INCOMPLETE" } else { "FAILED" };
+                writeln!(out, "\n{word}: {partitions}, {checked}")
+            }
             None => writeln!(out, "\nnot verified: {partitions} without checksums; damage does not show"),
         }
     }

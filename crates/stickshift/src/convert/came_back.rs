@@ -10,13 +10,13 @@
 //!     CameBack::Shows(mode) => mode.to_string(),
 //!     CameBack::Nothing => "nothing came back".to_owned(),
 //! };
-//! assert_eq!(words(&CameBack::Shows(Mode::Fastboot)), "fastboot");
+//! assert_eq!(words(&CameBack::Shows(Mode::Cdrom)), "cdrom");
 //! ```
 
 use crate::convert::FirmwareFile;
 use crate::convert::load::find;
 use crate::convert::modes::settled;
-use crate::convert::proof::{FIRST_START, ask_newcomer};
+use crate::convert::proof::{FIRST_START, ask_newcomer, not_started};
 use crate::error::{Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::link::Bus;
@@ -38,7 +38,8 @@ pub enum CameBack {
 /// Waits for the first start of what was flashed, and asks the stick what it is. It is not switched: one that shows a CD-ROM is left so.
 ///
 /// # Errors
-/// `VersionMismatch` with the verdict recoverable when it reports another version than the main firmware's; what the bus reports.
+/// `VersionMismatch` with the verdict recoverable when it reports another version than the main firmware's, or stays in its boot ROM or
+/// loader; unknown when it stays in another mode that runs no firmware. What the bus reports.
 pub fn came_back(
     bus: &mut dyn Bus,
     place: &Place,
@@ -53,7 +54,11 @@ pub fn came_back(
         Err(e) => return Err(e.with_verdict(Verdict::Unknown)),
     };
     let Some(stick) = stick else {
-        return Ok(find(bus, place).map_or(CameBack::Nothing, |stick| CameBack::Shows(stick.mode)));
+        // One that stays in its boot ROM or its loader runs nothing of what was sent.
+        return match find(bus, place) {
+            Ok(stick) => Err(not_started(Some(&stick))),
+            Err(_) => Ok(CameBack::Nothing),
+        };
     };
     if stick.mode == Mode::Cdrom {
         return Ok(CameBack::Shows(stick.mode));

@@ -27,7 +27,7 @@ use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::convert::place_link::PlaceLink;
 use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict, counted};
 use crate::event::Session;
-use crate::firmware::{Finding, Version};
+use crate::firmware::{Finding, Signature, Version};
 use crate::flash::facts::{self, OddStick};
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
@@ -110,6 +110,9 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             let all: Vec<String> = platforms.into_iter().collect();
             plan.dangers.push(format!("{name} has partitions of several models: {}", all.join(", ")));
         }
+        if let Some(alone) = alone(file) {
+            plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name} {alone}") });
+        }
         if let Some(missing) = &file.incomplete {
             plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name}: {missing}") });
         }
@@ -128,7 +131,7 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
             });
         } else {
             plan.dangers.push(format!(
-                "{name} has no signature; a stick that wants one refuses it before anything is written"
+                "{name} has no signature: a stick that wants one refuses it, at the start or on the way"
             ));
         }
         if holds_boot_loader(file) {
@@ -138,6 +141,21 @@ pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
         }
     }
     plan.step("flash-reset", "restart the stick", None);
+}
+
+/// That a file is one partition out of an image, which says neither what it belongs to nor that it is enough.
+fn alone(file: &FirmwareFile) -> Option<String> {
+    let [partition] = &partitions(file)[..] else { return None };
+    if !file.image.form.is_single() {
+        return None;
+    }
+    let made_for = file.signature().and_then(Signature::partitions).filter(|count| *count > 1);
+    let signed = made_for.map(|count| format!("; its signature is made for {count} partitions"));
+    Some(format!(
+        "is {} alone, out of an image: a stick that gets no more may not start{}",
+        partition.name,
+        signed.unwrap_or_default()
+    ))
 }
 
 /// What was flashed.

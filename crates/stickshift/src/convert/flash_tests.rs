@@ -174,3 +174,27 @@ fn a_file_that_changes_after_its_check_is_not_flashed() {
     assert!(payload.before_start(0).unwrap_err().is(ErrorKind::FileCorrupt));
     assert!(read(&mut payload).unwrap_err().is(ErrorKind::FileCorrupt));
 }
+
+/// A `.fw`, out of a signed image of ten partitions.
+#[test]
+fn a_single_partition_needs_consent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("00-00110000-Fastboot.fw");
+    let open = |payload: Vec<u8>| {
+        let mut out = Cursor::new(Vec::new());
+        let header = Header { blocksize: 4096, ..Header::new(0x0011_0000) };
+        build::write(&mut out, None, vec![Part::from_bytes(header, payload)]).unwrap();
+        std::fs::write(&path, out.into_inner()).unwrap();
+        FirmwareFile::open(&path, &mut Session::quiet()).unwrap()
+    };
+    let signed = [vec![7; 4096], trailer(&[1; 32], trailer_length(10))].concat();
+    for (payload, said) in [(vec![7; 4096], "may not start"), (signed, "made for 10 partitions")] {
+        let mut plan = Plan::new("");
+        super::plan(&[open(payload)], &mut plan);
+        let given = Consents { mismatch: true, ..Consents::default() };
+        let objection = plan.unanswered(given).unwrap();
+        assert_eq!(objection.consent, Consent::Partial);
+        assert!(objection.text.contains("Fastboot alone") && objection.text.contains(said), "{objection:?}");
+        assert_eq!(plan.unanswered(Consents { partial: true, ..given }), None);
+    }
+}

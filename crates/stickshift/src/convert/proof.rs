@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::convert::journal::{Fingerprint, Record, Secret};
-use crate::convert::load::find;
+use crate::convert::load::{find, shows};
 use crate::convert::modes::{leave_cdrom, settled};
 use crate::convert::request::ConvertRequest;
 use crate::convert::resumption::fingerprint;
@@ -34,21 +34,7 @@ pub(super) fn prove(
     let speaks = |s: &Stick| matches!(s.mode, Mode::Modem | Mode::Hilink | Mode::HilinkSerial | Mode::Cdrom);
     let stick = wait_for_stick(bus, place, FIRST_START, session, speaks).map_err(unknown)?;
     let Some(stick) = stick else {
-        let now = find(bus, place).ok();
-        let (shown, verdict) = match now {
-            Some(s) if matches!(s.mode, Mode::BootRom | Mode::Download) => {
-                (s.mode.code(), Verdict::Recoverable)
-            }
-            Some(s) => (s.mode.code(), Verdict::Unknown),
-            None => ("nothing", Verdict::Unknown),
-        };
-        return Err(Error::new(
-            ErrorKind::VersionMismatch,
-            "everything was sent, and the new firmware was not seen to start",
-        )
-        .with("place-shows", shown)
-        .with("waited-seconds", FIRST_START.as_secs())
-        .with_verdict(verdict));
+        return Err(not_started(find(bus, place).ok().as_ref()));
     };
     if stick.mode == Mode::Cdrom {
         leave_cdrom(bus, &stick, &[Goal::Usual], session).map_err(|e| e.with_verdict(Verdict::Unknown))?;
@@ -61,6 +47,20 @@ pub(super) fn prove(
     compare(&after, request, session)?;
     compare_identity(&after, &flashed.stick, &flashed.secret, session)?;
     Ok(after)
+}
+
+/// What its place shows instead of the new firmware.
+pub(super) fn not_started(now: Option<&Stick>) -> Error {
+    let mode = now.map(|stick| stick.mode);
+    let verdict = match mode {
+        Some(Mode::BootRom | Mode::Download) => Verdict::Recoverable,
+        _ => Verdict::Unknown,
+    };
+    Error::new(ErrorKind::VersionMismatch, "everything was sent, and the new firmware was not seen to start")
+        .with("place-shows", mode.map_or("nothing", Mode::code))
+        .with("waited-seconds", FIRST_START.as_secs())
+        .detail(Detail::PlaceShows(shows(mode)))
+        .with_verdict(verdict)
 }
 
 /// Other programs try a modem that has just appeared: they are waited for.

@@ -175,7 +175,7 @@ pub(super) fn join(members: Vec<Member>, file_header: Option<[u8; FILE_HEADER_SI
                 "{} is no raw partition: it is a .fw file, which has a header of its own",
                 path.display()
             );
-            let next = "make one image of the .fw files: `stickshift firmware build FOLDER -o FILE`";
+            let next = "make one image of the .fw files: `stickshift firmware build FOLDER -o FILE --kind KIND`, where KIND is 0x09 for signed main firmware";
             return Err(Error::new(ErrorKind::WrongFileKind, what).detail(Detail::NextStep(next)));
         }
         let psize = u32::try_from(stored).map_err(|_| {

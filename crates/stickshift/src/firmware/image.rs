@@ -40,6 +40,11 @@ impl Form {
         }
     }
 
+    /// Whether a file of this form is one partition that was taken out of an image.
+    pub fn is_single(self) -> bool {
+        matches!(self, Form::Split | Form::Store)
+    }
+
     /// The form in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -387,8 +392,7 @@ impl Image {
             }
         }
         if let Some(signature) = &self.signature
-            && self.form != Form::Store
-            && self.form != Form::Split
+            && !(self.form.is_single() && found == 1)
         {
             match signature.partitions() {
                 Some(expected) if expected == found => {}
