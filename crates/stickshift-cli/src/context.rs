@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::Command;
 use stickshift::clean;
+#[cfg(feature = "config")]
+use stickshift::error::Detail;
 use stickshift::error::{Error, ErrorKind, Result, Verdict};
 use stickshift::event::{Cancel, Event, Session};
 use stickshift::link::{Bus, Ledger, Moment};
@@ -113,6 +115,8 @@ impl Context {
     /// As [`select::stick`].
     pub(crate) fn stick(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<Stick> {
         let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
+        #[cfg(feature = "config")]
+        self.usual_place_is_taken(bus, wanted)?;
         let chosen = select::stick(bus, wanted, &|fits| self.choose(fits, wanted));
         if let Ok(stick) = &chosen {
             if let Some(usual) = self.usual().filter(|usual| wanted.is_none() && !select::names(stick, usual))
@@ -134,6 +138,8 @@ impl Context {
     /// As [`select::in_mode`].
     pub(crate) fn stick_in_mode(&self, bus: &mut dyn Bus, wanted: Option<&str>, mode: Mode) -> Result<Stick> {
         let wanted = wanted.or(self.stick_word.as_deref()).map(|word| self.meant(word));
+        #[cfg(feature = "config")]
+        self.usual_place_is_taken(bus, wanted)?;
         select::in_mode(bus, wanted, mode, &|fits| self.choose(fits, wanted))
     }
 
@@ -166,6 +172,22 @@ impl Context {
     /// The stick that the settings name.
     fn usual(&self) -> Option<&str> {
         self.config.as_ref().ok().and_then(|config| config.stick.as_deref())
+    }
+
+    /// Where nothing stands at the place that the settings name, no other stick is meant. Ids, ports and serial numbers may be other ones in
+    /// each mode, and prove nothing.
+    #[cfg(feature = "config")]
+    fn usual_place_is_taken(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<()> {
+        let usual = self.usual().filter(|_| wanted.is_none()).and_then(|word| word.parse::<Place>().ok());
+        let Some(place) = usual else { return Ok(()) };
+        let sticks = bus.sticks()?;
+        if sticks.is_empty() || sticks.iter().any(|stick| stick.place == place) {
+            return Ok(());
+        }
+        let what = format!("no stick stands at {place}, which the settings name as the usual one");
+        Err(Error::new(ErrorKind::NoStick, what)
+            .with("sticks", sticks.iter().map(|s| s.place.to_string()).collect::<Vec<_>>().join(", "))
+            .detail(Detail::NextStep("plug it in, or name another one: `--stick PLACE`")))
     }
 
     /// Which of several sticks that fit: the one of the settings, else the one that is chosen on the terminal.

@@ -90,10 +90,20 @@ fn another_stick_than_that_of_the_settings_is_not_taken_in_silence() {
         assert!(run.status.success(), "{run:?}");
         String::from_utf8_lossy(&run.stderr).contains("the settings name is not plugged in")
     };
+    write(root.path(), USER, "stick = \"12d1:1f01\"\n");
+    assert!(warned("k3772-modem", &[]), "its ids may be other ones by now");
+    assert!(!warned("k3772-modem", &["--stick", "1-1"]), "it was asked for");
     write(root.path(), USER, "stick = \"1-2\"\n");
-    assert!(warned("k3772-modem", &[]));
     assert!(!warned("k3772-modem", &["--stick", "1-1"]), "it was asked for");
     assert!(!warned("k3772-modem,e3372s", &[]));
+    // Where nothing stands at the place, whatever else is plugged in is not meant.
+    for words in [&["identify"][..], &["sms", "delete", "SM:0"], &["switch", "--yes"]] {
+        let run = stickshift(root.path(), &[words, &["--virtual", "k3772-modem"]].concat());
+        let told = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert_eq!(run.status.code(), Some(3), "{words:?}: {told}");
+        assert!(told.contains("no stick stands at 1-2") && told.contains("--stick PLACE"), "{told}");
+        assert!(told.contains("stick: untouched"), "{told}");
+    }
 }
 
 #[test]
