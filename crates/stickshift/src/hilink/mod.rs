@@ -48,6 +48,7 @@ mod proof;
 mod refusal;
 mod reply;
 mod rsa;
+mod session;
 pub mod sms;
 pub mod ussd;
 pub mod xml;

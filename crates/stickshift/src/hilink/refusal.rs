@@ -44,6 +44,11 @@ pub(super) fn is_busy(error: &Error) -> bool {
     code_of(error).is_some() && error.meaning().is_some_and(|meaning| meaning.busy)
 }
 
+/// Whether the session that the request belonged to is over.
+pub(super) fn is_stale(error: &Error) -> bool {
+    matches!(code_of(error), Some(WRONG_TOKEN | WRONG_SESSION | STALE_TOKEN))
+}
+
 /// The code of a refusal, `None` for every other error.
 pub fn code_of(error: &Error) -> Option<i32> {
     error.refusal_of(RefusalFamily::Hilink)
