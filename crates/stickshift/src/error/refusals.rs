@@ -166,6 +166,55 @@ mod tests {
         }
     }
 
+    /// The numbers of docs/protocols/hilink-at.md section 1.6: a word of their meaning, whether waiting helps, and whether what was asked
+    /// for may have been done all the same.
+    #[test]
+    fn refusals_of_hilink_mean_what_the_document_says() {
+        for (code, word, busy, in_doubt) in [
+            (-1, "not ready", false, false),
+            (100_001, "does not know the request", false, false),
+            (100_002, "no such function", false, false),
+            (100_003, "login", false, false),
+            (100_004, "busy", true, false),
+            (100_005, "form", false, false),
+            (100_006, "values", false, false),
+            (100_009, "save", false, true),
+            (101_002, "PIN", false, false),
+            (101_003, "blocked", false, false),
+            (103_002, "PIN", false, false),
+            (103_015, "PIN", false, false),
+            (108_001, "no such user", false, false),
+            (108_002, "password", false, false),
+            (108_003, "another user is logged in", false, false),
+            (108_005, "too many users", false, false),
+            (108_006, "user name or password", false, false),
+            (108_007, "too many wrong passwords", false, false),
+            (108_008, "not changed", false, false),
+            (108_009, "another device", false, false),
+            (108_010, "too quickly", false, false),
+            (110_024, "battery", false, false),
+            (111_019, "not answered the code yet", false, true),
+            (111_020, "in time", false, true),
+            (111_022, "does not take the code", false, false),
+            (112_003, "technologies and bands", false, false),
+            (113_018, "busy with its messages", false, false),
+            (113_999, "messages", false, true),
+            (114_001, "file", false, false),
+            (114_006, "card", false, false),
+            (115_002, "password", false, false),
+            (117_001, "Wi-Fi", false, false),
+            (117_004, "Wi-Fi", false, false),
+            (120_001, "voice call", false, false),
+            (125_001, "token", false, false),
+            (125_002, "blocks", false, false),
+            (125_003, "token", false, false),
+        ] {
+            let meaning = meaning(Refusal { family: RefusalFamily::Hilink, code }, None).unwrap();
+            assert!(meaning.cause.contains(word), "{code}: {}", meaning.cause);
+            assert_eq!((meaning.busy, meaning.in_doubt), (busy, in_doubt), "{code}");
+        }
+    }
+
     #[test]
     fn a_number_counts_for_its_family_and_its_purpose() {
         let cause = |family, code, tried| meaning(Refusal { family, code }, tried).map(|m| m.name);

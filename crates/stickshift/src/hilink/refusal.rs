@@ -14,6 +14,8 @@ pub(super) const WRONG_SESSION: i32 = 125_002;
 pub(super) const STALE_TOKEN: i32 = 125_003;
 /// The USSD answer has not come yet.
 pub(super) const USSD_WAITS: i32 = 111_019;
+/// A dialogue with the network is open: after a code was taken, its own.
+pub(super) const USSD_OPEN: i32 = 111_013;
 
 /// The error for `<error><code>`: what the SIM lacks and logins have kinds of their own, everything else is `HilinkRefused`,
 /// with the facts `path`, `code` and `meaning`.

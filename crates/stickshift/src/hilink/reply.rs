@@ -50,7 +50,11 @@ pub(super) fn read_reply(path: &str, response: &HttpResponse) -> Result<Element>
     }
     let root = xml::parse(&response.body).map_err(|e| e.with("path", mask::address(path)))?;
     if root.name.eq_ignore_ascii_case("error") {
-        let code = root.number("code").unwrap_or(-1);
+        let Some(code) = root.number("code") else {
+            // No number, no word on what was done.
+            let what = "the stick reports an error and does not say which";
+            return Err(Error::new(ErrorKind::UnexpectedAnswer, what).with("path", mask::address(path)));
+        };
         let mut error = refusal(path, code);
         // With the refusal of a login.
         for (element, fact) in [("waittime", "minutes"), ("count", "count")] {
@@ -125,6 +129,14 @@ mod tests {
                 (code_of(&error), error.fact("code"), error.fact("meaning")),
                 (Some(ABSENT), None, None)
             );
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_number_is_no_refusal() {
+        for body in ["<error></error>", "<error><code></code></error>", "<error><code>no</code></error>"] {
+            let error = refused(200, &[], body.as_bytes());
+            assert_eq!((error.kind(), code_of(&error)), (ErrorKind::UnexpectedAnswer, None), "{body}");
         }
     }
 

@@ -11,8 +11,8 @@
 
 use std::time::Duration;
 
-use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::hilink::refusal::{USSD_WAITS, code_of};
+use crate::error::{Effect, Error, ErrorKind, Result, Verdict};
+use crate::hilink::refusal::{USSD_OPEN, USSD_WAITS, code_of};
 use crate::hilink::{Call, Hilink, Repeat, unexpected};
 use crate::link::Changes;
 
@@ -46,7 +46,8 @@ pub fn release() -> Call<()> {
 /// Sends a code, or a reply within a dialogue, and waits for the answer.
 ///
 /// # Errors
-/// As [`Hilink::call`]; `Timeout` when nothing came in a minute (the dialogue is ended).
+/// As [`Hilink::call`]; `Timeout` when nothing came in a minute (the dialogue is ended). Once the code was taken only a refusal that is
+/// about codes is a word on it: whatever else goes wrong leaves open what it did.
 pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
     hilink.call(&send(code))?;
     let end = hilink.now() + NETWORK_TIMEOUT;
@@ -55,7 +56,7 @@ pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
             Ok(Some(text)) => return Ok(text),
             Err(e) if code_of(&e) != Some(USSD_WAITS) => {
                 close(hilink);
-                return Err(e);
+                return Err(if is_about_codes(&e) { e } else { e.with_verdict(Verdict::Unknown) });
             }
             Ok(None) | Err(_) => hilink.sleep(Duration::from_millis(1500)),
         }
@@ -65,9 +66,15 @@ pub fn ask(hilink: &mut Hilink<'_>, code: &str) -> Result<String> {
         .with("seconds", NETWORK_TIMEOUT.as_secs()))
 }
 
+/// Whether a refusal after a code was taken is one of that code, and not of the session, of a login or of a value.
+fn is_about_codes(error: &Error) -> bool {
+    code_of(error).is_some_and(|code| (111_000..=111_999).contains(&code) && code != USSD_OPEN)
+}
+
 /// Ends a dialogue, also after a request to stop. That it cannot be ended changes nothing: the network ends it by itself.
 pub fn close(hilink: &mut Hilink<'_>) {
-    let cancel = hilink.take_cancel();
+    let (cancel, standing) = (hilink.take_cancel(), hilink.standing());
     let _ = hilink.call_if_known(&release());
+    hilink.stand(standing);
     hilink.put_cancel(cancel);
 }

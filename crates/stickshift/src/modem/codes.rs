@@ -117,6 +117,7 @@ impl Modem<'_> {
                     // The network's no, and not its silence.
                     Some(meaning)
                         if !meaning.in_doubt
+                            && e.verdict() != Some(Verdict::Unknown)
                             && !e.has(&Detail::Unanswered)
                             && before == Standing::default() =>
                     {

@@ -500,10 +500,12 @@ impl Modem<'_> {
 /// A network that was refused when it was chosen by hand: some sticks stay with the choice, and with no network.
 fn refused_choice(error: Error) -> Error {
     let refused = error.refusal().is_some() || error.is(ErrorKind::AtRefused);
-    if refused && error.verdict() == Some(Verdict::Untouched) {
-        return error.detail(Detail::Tried(Tried::ChooseNetwork)).with_verdict(Verdict::Unknown);
+    match error.verdict() {
+        Some(Verdict::Untouched | Verdict::Unknown) if refused => {
+            error.detail(Detail::Tried(Tried::ChooseNetwork)).with_verdict(Verdict::Unknown)
+        }
+        _ => error,
     }
-    error
 }
 
 /// Roaming as `AT^SYSCFGEX` and `AT^SYSCFG` write it; 2 is "keep" and tells nothing.

@@ -79,6 +79,67 @@ fn a_message_is_not_sent_again_while_the_stick_is_busy() {
     assert_eq!(change(&pages, status, send), (Ok(false), 10));
 }
 
+/// Refused before it went out: untouched. After it was taken, or where the refusal does not say which: unknown.
+#[test]
+fn a_refused_code_is_judged_by_when_it_was_refused() {
+    let (untouched, unknown) = (Err(Some(Verdict::Untouched)), Err(Some(Verdict::Unknown)));
+    let (send, get) = ("/api/ussd/send", "/api/ussd/get");
+    let ask = |modem: &mut Modem<'_>| modem.ask_code("*100#").map(|answer| answer.text);
+    for (sent, got, expected) in [
+        ("!100002", "", &untouched),
+        ("!100003", "", &untouched),
+        ("!111013", "", &untouched),
+        ("!111014", "", &untouched),
+        ("!111016", "", &untouched),
+        ("!111017", "", &untouched),
+        ("!111018", "", &untouched),
+        ("!111001", "", &unknown),
+        ("!111012", "", &unknown),
+        ("!111019", "", &unknown),
+        ("!111020", "", &unknown),
+        ("!111099", "", &unknown),
+        (OK, "!111018", &untouched),
+        (OK, "!111022", &untouched),
+        (OK, "!111001", &unknown),
+        (OK, "!111013", &unknown),
+        (OK, "!111019", &unknown),
+        (OK, "!111020", &unknown),
+        (OK, "!111021", &unknown),
+        (OK, "!-1", &unknown),
+        (OK, "!100002", &unknown),
+        (OK, "!100003", &unknown),
+        (OK, "!100006", &unknown),
+        (OK, "!125002", &unknown),
+        (OK, "!", &unknown),
+        (OK, "<content>5 EUR</content>", &Ok("5 EUR".to_owned())),
+    ] {
+        assert_eq!(&change(&[(send, &[sent]), (get, &[got])], send, ask).0, expected, "{sent} {got}");
+    }
+}
+
+#[test]
+fn a_refused_message_is_judged_by_what_the_refusal_says() {
+    let (untouched, unknown) = (Err(Some(Verdict::Untouched)), Err(Some(Verdict::Unknown)));
+    let draft = Draft { to: "+33612345678", text: "hi", mark: 1, date: "2026-11-20 13:00:00" };
+    let send = |modem: &mut Modem<'_>| modem.send_message(draft).map(|sent| sent.shown);
+    let (sms, status) = ("/api/sms/send-sms", "/api/sms/send-status");
+    for (sent, shown, expected) in [
+        ("!100002", "", &untouched),
+        ("!113017", "", &untouched),
+        ("!113018", "", &untouched),
+        ("!113053", "", &untouched),
+        ("!113054", "", &untouched),
+        ("!103001", "", &unknown),
+        ("!113099", "", &unknown),
+        ("!", "", &unknown),
+        (OK, "!100003", &unknown),
+        (OK, "!113018", &unknown),
+        (OK, "!125002", &unknown),
+    ] {
+        assert_eq!(&change(&[(sms, &[sent]), (status, &[shown])], sms, send).0, expected, "{sent} {shown}");
+    }
+}
+
 /// Done, although the stick refused; not done, although it said OK; done a little later.
 #[test]
 fn what_a_stick_shows_counts_more_than_what_it_answers() {
