@@ -75,14 +75,55 @@ pub fn may_be_sent(command: &str) -> Result<()> {
     }
 }
 
-/// The same for a document that is posted to `path` of the web API.
+/// The same for a document that is posted to `path` of the web API, however the path is written.
 ///
 /// # Errors
-/// `OutOfScope`.
+/// `OutOfScope`; `Usage` where it cannot be told which path it is.
 pub fn may_be_posted(path: &str) -> Result<()> {
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let is_it = |known: &&str| known.eq_ignore_ascii_case(path);
+    let ends = ['?', '#'];
+    let to_end = |path: &str| path.split(ends).next().unwrap_or_default().to_owned();
+    let Some(decoded) = decoded(&to_end(path)) else {
+        let what = "the path has a % that encodes no character, or one that was encoded again and again: it cannot be told what it leads to";
+        return Err(Error::new(ErrorKind::Usage, what).with_verdict(Verdict::Untouched));
+    };
+    // Servers differ in whether an encoded ? ends the path.
+    let plain = [plain_path(&decoded), plain_path(&to_end(&decoded))];
+    let is_it = |known: &&str| plain.iter().any(|plain| plain.ends_with(*known));
     OUT_OF_SCOPE.iter().find(|row| row.2.iter().any(is_it)).map_or(Ok(()), |row| Err(out_of_scope(row.0)))
+}
+
+/// A decoded path as a server may read it: in small letters, without empty and dotted segments.
+fn plain_path(path: &str) -> String {
+    let path = path.to_ascii_lowercase().replace('\\', "/");
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        let segment = segment.split(';').next().unwrap_or_default().trim();
+        match segment {
+            "" | "." => {}
+            ".." => _ = segments.pop(),
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+/// A path without %XX. `None` where an encoding is broken, or was encoded again and again.
+fn decoded(path: &str) -> Option<String> {
+    let mut path = path.to_owned();
+    for _ in 0..4 {
+        if !path.contains('%') {
+            return Some(path);
+        }
+        let mut pieces = path.split('%');
+        let mut bytes = pieces.next()?.as_bytes().to_vec();
+        for piece in pieces {
+            let digits = piece.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| !byte.is_ascii_control())?);
+            bytes.extend_from_slice(&piece.as_bytes()[2..]);
+        }
+        path = String::from_utf8(bytes).ok()?;
+    }
+    None
 }
 
 fn out_of_scope(what: &str) -> Error {
@@ -159,9 +200,47 @@ mod tests {
         ] {
             assert!(may_be_sent(command).is_ok(), "{command}");
         }
-        assert!(
-            may_be_posted("/api/pin/verify-simlock?a").is_err() && may_be_posted("/api/pin/operate").is_ok()
-        );
+    }
+
+    #[test]
+    fn nothing_is_posted_to_the_lock_however_its_path_is_written() {
+        for path in [
+            "/api/pin/simlock",
+            "/api/pin/verify-simlock?a",
+            "/api/pin/verify-simlock/#a",
+            "/API/Pin/Verify-SimLock",
+            "//api///pin//verify-simlock",
+            "/api/./pin/../pin/verify-simlock",
+            "/x/..//api/pin/verify-simlock/.",
+            "/api/pin/verify%2Dsimlock",
+            "/api%2fpin%2Fverify-simlock",
+            "/api/pin/%76erify-simlock%3Fa",
+            "/api/pin/%2576erify-simlock",
+            "/api/pin/%252e%252e/pin/verify-simlock",
+            "/api\\pin\\verify-simlock",
+            "/api/pin/verify-simlock;a=1",
+            "/api/x%3F/../pin/verify-simlock",
+            "/api/pin;a/verify-simlock%20",
+            "//hi.link/api/pin/verify-simlock",
+        ] {
+            let error = may_be_posted(path).expect_err(path);
+            assert_eq!((error.kind(), error.verdict()), (ErrorKind::OutOfScope, Some(Verdict::Untouched)));
+        }
+        for path in [
+            "/api/pin/verify%zzsimlock",
+            "/api/pin/%",
+            "/api/pin/%7",
+            "/api/%00",
+            "/api/%ff",
+            "/%2525252525a",
+        ] {
+            assert!(may_be_posted(path).is_err_and(|e| e.is(ErrorKind::Usage)), "{path}");
+        }
+        for path in
+            ["/api/pin/operate", "/api/sms/send-sms?a=%20b", "/api/pin/verify-simlock/../operate", "/"]
+        {
+            assert!(may_be_posted(path).is_ok(), "{path}");
+        }
     }
 
     #[test]
