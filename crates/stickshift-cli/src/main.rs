@@ -29,6 +29,7 @@ mod advice;
 mod any_stick;
 #[cfg(feature = "mqtt")]
 mod bridge;
+mod checks;
 #[cfg(feature = "completions")]
 mod completion;
 mod config;
@@ -83,7 +84,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
-use stickshift::error::{Error, ErrorKind, Result};
+use stickshift::error::{Error, ErrorKind};
 use stickshift::event::Cancel;
 use stickshift::host;
 use stickshift::link::Ledger;
@@ -183,7 +184,7 @@ fn main() -> ExitCode {
     }
     #[cfg(not(feature = "host"))]
     let () = sent;
-    let outcome = check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
+    let outcome = checks::check(&context.global, &cli.verb).and_then(|()| verbs::run(&mut context, cli.verb));
     context.output.way_is(context.opener.way());
     // A trace that is not whole stops nothing, takes no verdict away, and is said.
     let code = match (outcome, context.opener.trace_problem()) {
@@ -334,79 +335,6 @@ fn tell_unfired(context: &Context) {
 #[cfg(not(feature = "virtual"))]
 fn end_of_virtual_sticks(_: &Context, code: u8) -> u8 {
     code
-}
-
-/// Refuses options that would silently do nothing.
-///
-/// # Errors
-/// `Usage`.
-fn check(global: &Global, verb: &Verb) -> Result<()> {
-    let word = verb.attempt().verb;
-    if global.trace.is_some() && !verb.talks_to_sticks() {
-        let what = match word {
-            "serve" | "bridge" => {
-                format!("{word} records nothing: --trace is for a command that talks to a stick itself")
-            }
-            _ => format!("{word} talks to no stick: there is nothing for --trace to record"),
-        };
-        return Err(Error::new(ErrorKind::Usage, what));
-    }
-    check_hosts(global)?;
-    check_virtual(global, verb)
-}
-
-#[cfg(feature = "host")]
-fn check_hosts(global: &Global) -> Result<()> {
-    let hosts = &global.hosts;
-    let given = [
-        ("--host-password-file", hosts.host_password_file.is_some()),
-        ("--host-ca", hosts.host_ca.is_some()),
-    ];
-    match given.iter().find(|(_, given)| *given && hosts.names.is_empty()) {
-        Some((name, _)) => Err(Error::new(
-            ErrorKind::Usage,
-            format!("{name} needs --host: it is for another computer's page"),
-        )),
-        None => Ok(()),
-    }
-}
-
-#[cfg(not(feature = "host"))]
-fn check_hosts(_: &Global) -> Result<()> {
-    Ok(())
-}
-
-#[cfg(feature = "virtual")]
-fn check_virtual(global: &Global, verb: &Verb) -> Result<()> {
-    let options = &global.virtual_sticks;
-    if options.state.is_some() && verb.is_virtual() {
-        let what = "rehearse and virtual make their own stick: --virtual-state is for the other verbs";
-        return Err(Error::new(ErrorKind::Usage, what));
-    }
-    if options.replace_the_real() && verb.is_about_files() {
-        let what =
-            format!("{} is about no stick: leave --virtual and --virtual-state out", verb.attempt().verb);
-        return Err(Error::new(ErrorKind::Usage, what));
-    }
-    if options.names.is_some() && verb.is_virtual() {
-        let what = "rehearse and virtual make their own stick: leave --virtual out";
-        return Err(Error::new(ErrorKind::Usage, what));
-    }
-    if options.replace_the_real() || verb.is_virtual() {
-        return Ok(());
-    }
-    match options.of_the_stick() {
-        Some(name) => {
-            let what = format!("{name} needs --virtual NAME: it applies to virtual sticks only");
-            Err(Error::new(ErrorKind::Usage, what))
-        }
-        None => Ok(()),
-    }
-}
-
-#[cfg(not(feature = "virtual"))]
-fn check_virtual(_: &Global, _: &Verb) -> Result<()> {
-    Ok(())
 }
 
 /// What is wrong with a command line.
@@ -573,44 +501,5 @@ mod tests {
             assert!(global.json && global.verbose == 1 && !global.quiet, "{line}");
         }
         assert!(matches!(read("stickshift --color never list").color, options::ColorChoice::Never));
-    }
-
-    #[test]
-    #[cfg(feature = "virtual")]
-    fn options_without_effect_are_refused() {
-        let checked = |line: &str| {
-            let mut matches = for_one_run().try_get_matches_from(line.split(' ')).unwrap();
-            let cli = Cli::from_arg_matches_mut(&mut matches).unwrap();
-            check(&cli.global, &cli.verb)
-        };
-        for line in [
-            "stickshift list",
-            "stickshift list --virtual k3772 --fault switches --seed 2",
-            "stickshift rehearse --fault unplug@20",
-            "stickshift virtual k3772 --seed 1",
-            "stickshift list --trace t",
-            "stickshift rehearse --trace t",
-            "stickshift setup openwrt --virtual k3772",
-            "stickshift serve --virtual k3772 --fault switches",
-            "stickshift list --host h --host-ca ca.pem",
-        ] {
-            assert!(checked(line).is_ok(), "{line}");
-        }
-        for line in [
-            "stickshift list --fault no-access",
-            "stickshift sms list --seed 1",
-            "stickshift list --owner needle",
-            "stickshift rehearse --virtual-state x",
-            "stickshift rehearse --virtual k3772",
-            "stickshift profile list --virtual k3772",
-            "stickshift profile list --trace t",
-            "stickshift serve --trace t",
-            "stickshift bridge mqtt --broker mqtt://h --trace t",
-            "stickshift virtual k3772 --trace t",
-            "stickshift list --host-password-file f",
-            "stickshift list --host-ca f",
-        ] {
-            assert!(checked(line).unwrap_err().is(ErrorKind::Usage), "{line}");
-        }
     }
 }

@@ -28,6 +28,8 @@ mod text;
 #[cfg(feature = "formats")]
 pub mod tplink;
 #[cfg(feature = "formats")]
+mod tplink_cipher;
+#[cfg(feature = "formats")]
 mod tplink_options;
 #[cfg(feature = "formats")]
 pub mod udev;
