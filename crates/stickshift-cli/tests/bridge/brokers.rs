@@ -13,6 +13,8 @@ use serde_json::Value;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const STICKS: usize = 3;
+/// Published until the watcher hears it.
+const READY: &str = "watcher";
 
 /// A program that ends with the test.
 pub(crate) struct Running(pub(crate) Child);
@@ -100,7 +102,7 @@ pub(crate) fn publish(port: u16, topic: &str, payload: &str, options: &[&str]) {
     assert!(command.args(options).status().unwrap().success());
 }
 
-/// Everything that is published, `topic payload` per line. Its session lives on while the broker restarts.
+/// Everything that is published from now on, `topic payload` per line. Its session lives on while the broker restarts.
 pub(crate) fn watcher(port: u16) -> (Running, Receiver<(String, String)>) {
     let mut command = Command::new("mosquitto_sub");
     command.args([
@@ -128,7 +130,16 @@ pub(crate) fn watcher(port: u16) -> (Running, Receiver<(String, String)>) {
             }
         }
     });
-    (Running(child), receiver)
+    // Before it has subscribed the broker keeps nothing for it: what is published meanwhile it never hears.
+    let until = Instant::now() + PATIENCE;
+    let hears = || receiver.recv_timeout(Duration::from_millis(200)).is_ok_and(|(topic, _)| topic == READY);
+    loop {
+        publish(port, READY, "?", &[]);
+        if hears() {
+            return (Running(child), receiver);
+        }
+        assert!(Instant::now() < until, "nothing that is published is heard");
+    }
 }
 
 /// What was heard so far, and is heard until `enough`.

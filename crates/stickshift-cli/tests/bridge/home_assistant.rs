@@ -23,7 +23,7 @@ fn python() -> Option<std::path::PathBuf> {
 #[test]
 fn home_assistant_takes_every_announcement() {
     let Some(python) = python() else { return test_support::skip("Home Assistant is not installed") };
-    if let Some(missing) = missing(&["mosquitto", "mosquitto_sub"]) {
+    if let Some(missing) = missing(&["mosquitto", "mosquitto_sub", "mosquitto_pub"]) {
         return test_support::skip(&missing);
     }
     let folder = tempfile::tempdir().unwrap();
