@@ -23,11 +23,12 @@ fn deviations_page() -> String {
             row["entries"].as_array().unwrap().iter().map(|e| format!("`{}`", e.as_str().unwrap())).collect();
         write!(
             page,
-            "\n### {}\n\n{}\n\nWhy: {}\n\n{} entries: {}\n",
+            "\n### {}\n\n{}\n\nWhy: {}\n\n{} {}: {}\n",
             text(row, "name"),
             text(row, "what"),
             text(row, "why"),
             entries.len(),
+            if entries.len() == 1 { "entry" } else { "entries" },
             entries.join(" ")
         )
         .unwrap();
@@ -58,13 +59,21 @@ fn links_between_pages_lead_somewhere() {
         pages.extend(files.filter(|p| p.extension().is_some_and(|e| e == "md")));
     }
     let mut broken = Vec::new();
+    let book = docs().canonicalize().unwrap();
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
+        let is_of_book = page.canonicalize().unwrap().starts_with(&book);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();
             let elsewhere = file.is_empty() || file.contains("://") || file.contains(' ');
             if !elsewhere && !page.parent().unwrap().join(file).exists() {
                 broken.push(format!("{}: {target}", page.display()));
+            } else if !elsewhere && is_of_book {
+                let there = page.parent().unwrap().join(file).canonicalize().unwrap();
+                if !there.starts_with(&book) {
+                    broken
+                        .push(format!("{}: {target} is outside the book of docs/book.toml", page.display()));
+                }
             }
         }
     }
