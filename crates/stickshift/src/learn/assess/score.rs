@@ -56,8 +56,7 @@ impl Assessor<'_> {
             evidence.push(format!("{later} more commands that no system sends on its own followed"));
         }
         score += if case.device.is_storage() { 5 } else { -15 };
-        let parameters = reading.parameters.map(|p| self.with_configuration(p, case, last, &mut evidence));
-        let parameters = parameters.map(|p| self.with_alternate(p, case, last, &mut evidence));
+        let parameters = reading.parameters.map(|p| self.with_selected(p, case, last, &mut evidence));
         evidence.push(format!(
             "{}: it leaves, {} after that ({})",
             self.at(gone.number, gone.time_ns),
@@ -98,39 +97,26 @@ impl Assessor<'_> {
         Candidate { parameters, what: reading.what, score: score.clamp(0, 100) as u8, evidence }
     }
 
-    /// The parameters with a configuration that was selected after the last message and before the stick left.
-    fn with_configuration(
+    /// The parameters with the configuration and the alternate setting that were selected after the last message and before the stick left.
+    /// usb_modeswitch selects the alternate setting last.
+    fn with_selected(
         &self,
         parameters: Parameters,
         case: &Case<'_>,
         last: &Sent,
         evidence: &mut Vec<String>,
     ) -> Parameters {
-        let selected = &case.device.selected;
+        let (selected, alternates) = (&case.device.selected, &case.device.alternates);
+        let mut parameters = parameters;
         let later = selected.last().filter(|s| s.0 > last.number && s.2 != 0);
-        let Some((number, time_ns, value)) = later.filter(|s| selected.first().is_none_or(|f| f.2 != s.2))
-        else {
-            return parameters;
-        };
-        evidence.push(format!("{}: configuration {value} is selected", self.at(*number, *time_ns)));
-        Parameters { configuration: Some(*value), ..parameters }
-    }
-
-    /// The same with an alternate setting, which usb_modeswitch selects last.
-    fn with_alternate(
-        &self,
-        parameters: Parameters,
-        case: &Case<'_>,
-        last: &Sent,
-        evidence: &mut Vec<String>,
-    ) -> Parameters {
-        match case.device.alternates.last().filter(|s| s.0 > last.number) {
-            Some(set) => {
-                evidence.push(self.alternate_words(set));
-                alternate_of(set, parameters)
-            }
-            None => parameters,
+        if let Some((number, time_ns, value)) = later.filter(|s| selected.first().is_none_or(|f| f.2 != s.2))
+        {
+            evidence.push(format!("{}: configuration {value} is selected", self.at(*number, *time_ns)));
+            parameters.configuration = Some(*value);
         }
+        let Some(set) = alternates.last().filter(|s| s.0 > last.number) else { return parameters };
+        evidence.push(self.alternate_words(set));
+        alternate_of(set, parameters)
     }
 
     /// Whether another configuration than the system's, or an alternate setting, was selected before a message. Profiles select theirs afterwards.
