@@ -8,6 +8,9 @@ use stickshift::stick::{
 use super::drivers::{give_back, is_taken, network_driver, serial_driver};
 use crate::select::its_page;
 
+/// Where a stick gets the power that it asks for.
+const POWERED: &str = "into a port of the computer itself or a hub with a power supply of its own";
+
 /// How to go on with a stick of a text. One that is gone comes first, whatever is to be done with it.
 pub(super) fn next(
     device: &PastedDevice,
@@ -23,18 +26,13 @@ pub(super) fn next(
         return "stickshift list shows what it is now".to_owned();
     }
     let then = next_of_present(device, stick, switching, either, word);
-    if device.unpowered && !device.gone {
-        return format!(
-            "plug it into a port of the computer itself or a hub with a power supply of its own, then {then}"
-        );
-    }
-    match (device.gone, device.unsteady) {
-        (false, _) => then,
-        (true, false) => format!("plug it in again, then {then}"),
-        (true, true) => format!(
-            "plug it in again, into a port of the computer itself or a hub with a power supply of its own, then {then}"
-        ),
-    }
+    let plug = match (device.gone, device.unsteady, device.unpowered) {
+        (false, _, false) => return then,
+        (false, _, true) => format!("plug it {POWERED}"),
+        (true, false, _) => "plug it in again".to_owned(),
+        (true, true, _) => format!("plug it in again, {POWERED}"),
+    };
+    format!("{plug}, then {then}")
 }
 
 fn next_of_present(
@@ -101,10 +99,9 @@ fn next_of_present(
                 its_page(stick)
             )
         }
-        Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {word}"),
         Mode::BootRom => format!("stickshift load LOADER {word}"),
         // Ids and ports of download modes are those of ordinary modems, too; the stick itself tells.
-        Mode::Download => format!("stickshift identify {word}"),
+        Mode::HilinkSerial | Mode::Modem | Mode::Download => format!("stickshift identify {word}"),
         Mode::Fastboot => "unplug it, hold the boot pin to ground, and plug it in again".to_owned(),
         Mode::Unknown if stick.interfaces.is_empty() && switching == Some(Switching::Configures) => format!(
             "stickshift list shows its mode; where it is no modem yet, stickshift switch {word} selects another configuration"
