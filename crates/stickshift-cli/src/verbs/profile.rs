@@ -228,6 +228,7 @@ pub(crate) fn inspect(context: &Context, path: &Path) -> Result<bool> {
     let Ok(bytes) = read(path) else { return Ok(false) };
     let mut checked = check_bytes(path, &bytes);
     match checked.error.take() {
+        Some(e) if checked.state == State::Foreign && e.next_step().is_some() => Err(e),
         _ if checked.state == State::Foreign => Ok(false),
         Some(e) if e.is(ErrorKind::FileTooLarge) => Ok(false),
         Some(e) => Err(e),

@@ -168,7 +168,11 @@ impl Checked {
             format: None,
             format_text: if foreign { "not a profile" } else { "cannot be read" },
             entries: Vec::new(),
-            warnings: Vec::new(),
+            // What a file is that is no profile, where that is known.
+            warnings: (foreign && error.next_step().is_some())
+                .then(|| error.what().to_owned())
+                .into_iter()
+                .collect(),
             faults: if foreign { Vec::new() } else { vec![format!("{}{}", facts.concat(), error.what())] },
             refused: Vec::new(),
             error: Some(error),

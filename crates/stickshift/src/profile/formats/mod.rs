@@ -20,6 +20,8 @@ mod command_line;
 mod exchange;
 #[cfg(feature = "formats")]
 mod native;
+#[cfg(feature = "formats")]
+mod no_profile;
 pub(crate) mod openwrt;
 #[cfg(feature = "formats")]
 mod pack;
@@ -95,9 +97,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
         return Err(Error::new(ErrorKind::FileTooLarge, "this is larger than any profile file")
             .with("size", bytes.len()));
     }
-    let format = recognise(bytes);
-    let format =
-        format.ok_or_else(|| Error::new(ErrorKind::WrongFileKind, "not a profile in a known format"))?;
+    let Some(format) = recognise(bytes) else { return Err(unknown(bytes)) };
     let is_text = !matches!(format, Format::Pack | Format::TplinkBin | Format::TplinkTable);
     let mut import = read(bytes, format, file_name)
         .map_err(|e| if is_text && e.is(ErrorKind::FileCorrupt) { e.detail(Detail::InText) } else { e })?;
@@ -108,6 +108,16 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Import> {
         }
     }
     Ok(import)
+}
+
+/// What a file is that is of no format: empty, damaged, or of another program's.
+fn unknown(bytes: &[u8]) -> Error {
+    #[cfg(feature = "formats")]
+    if let Some(error) = no_profile::told(bytes) {
+        return error;
+    }
+    let what = if bytes.is_empty() { "the file is empty" } else { "not a profile in a known format" };
+    Error::new(ErrorKind::WrongFileKind, what)
 }
 
 fn read(bytes: &[u8], format: Format, file_name: &str) -> Result<Import> {
