@@ -320,6 +320,9 @@ impl PastedPort {
             class: device.class_told(i.number),
             what_for: match i.role {
                 Role::Network => network_purpose(device.id, i),
+                Role::Serial if device.lacks_endpoints(i.number) => {
+                    "purpose not told: its endpoints are missing in the text"
+                }
                 role => what_for(role),
             },
             driver: i.driver.clone(),

@@ -72,8 +72,8 @@ pub struct PastedDevice {
     pub said: Vec<(&'static str, String)>,
     /// bNumInterfaces of each configuration, to tell a cut text.
     pub(super) counts: Vec<Option<u8>>,
-    /// How many endpoints the last interface says that it has.
-    pub(super) told_endpoints: usize,
+    /// How many endpoints an interface says that it has: by the index of its configuration, its number and its alternate setting.
+    pub(super) told_endpoints: BTreeMap<(usize, u8, u8), u8>,
     /// Interfaces that say that they have one endpoint: no port takes and gives bytes there.
     pub(super) one_way: BTreeSet<u8>,
     /// idVendor was read, and not yet idProduct.
@@ -86,8 +86,12 @@ pub struct PastedDevice {
     pub(super) hangs_on: Option<[u16; 4]>,
     /// Numbers of the lines that list it, counted over the whole text.
     pub(super) listed_at: Vec<u32>,
-    /// The last interface, where the text ends before its endpoints: number and class.
-    pub(super) cut_off: Option<(u8, [u8; 3])>,
+    /// Interfaces whose endpoints a cut text lacks, and whose purpose hangs on them: number and class.
+    pub(super) cut_off: BTreeMap<u8, [u8; 3]>,
+    /// All whose endpoints it lacks.
+    pub(super) without_endpoints: BTreeSet<u8>,
+    /// Interfaces of which it tells no class.
+    pub(super) without_class: BTreeSet<u8>,
 }
 
 impl PastedDevice {
@@ -116,14 +120,16 @@ impl PastedDevice {
             remarks: Vec::new(),
             said: Vec::new(),
             counts: Vec::new(),
-            told_endpoints: 0,
+            told_endpoints: BTreeMap::new(),
             one_way: BTreeSet::new(),
             half_an_id: false,
             names: BTreeMap::new(),
             composition: None,
             hangs_on: None,
             listed_at: Vec::new(),
-            cut_off: None,
+            cut_off: BTreeMap::new(),
+            without_endpoints: BTreeSet::new(),
+            without_class: BTreeSet::new(),
         }
     }
 
@@ -157,9 +163,8 @@ impl PastedDevice {
             }
             let interface = interfaces.entry(number).or_insert_with(|| Interface::new(number, class));
             interface.driver = attached.driver.clone().flatten();
-            let node = |name: &String| format!("/dev/{name}");
-            interface.tty = attached.tty.as_ref().map(node);
-            interface.cdc_wdm = attached.cdc_wdm.as_ref().map(node);
+            interface.tty = attached.tty.as_deref().map(node);
+            interface.cdc_wdm = attached.cdc_wdm.as_deref().map(node);
             interface.netdev = attached.netdev.clone();
         }
         interfaces.into_values().collect()
@@ -169,8 +174,7 @@ impl PastedDevice {
     pub fn class_told(&self, interface: u8) -> Option<String> {
         let described = self.shown().and_then(|c| c.interfaces.iter().find(|i| i.number == interface));
         let class = described.map(|i| i.class);
-        let cut_off = self.driven_at_the_cut().filter(|(number, _)| *number == interface);
-        match class.or(cut_off.map(|(_, class)| class)) {
+        match class.or(self.cut_off.get(&interface).copied()) {
             Some(class) => Some(format!("{:02x}/{:02x}/{:02x}", class[0], class[1], class[2])),
             None => self.attached.get(&interface)?.named_class.map(|class| format!("{class:02x}")),
         }
@@ -205,50 +209,86 @@ impl PastedDevice {
         }
     }
 
-    /// The last interface of a cut text may lack endpoints that others have: what it would be taken for is another thing.
-    pub(super) fn end_at_a_cut(&mut self) {
-        let Some(configuration) = self.configurations.last_mut() else { return };
-        let Some((last, others)) = configuration.interfaces.split_last_mut() else { return };
-        last.endpoints.pop_if(|e| e.address & 0x0f == 0 || e.max_packet == 0);
-        if last.endpoints.len() >= self.told_endpoints {
-            return;
-        }
-        let by_endpoints = matches!(last.class, [0xff, 0xff, 0xff | 0x40] | [0xff, 0, 0]);
-        if by_endpoints && others.iter().any(|i| !i.endpoints.is_empty()) {
-            self.cut_off = configuration.interfaces.pop().map(|i| (i.number, i.class));
-        } else {
-            last.endpoints.clear();
+    /// How many endpoints the interface that is read now says that it has.
+    pub(super) fn tells_endpoints(&mut self, interface: u8, alternate: u8, count: u8) {
+        let configuration = self.configurations.len().saturating_sub(1);
+        self.told_endpoints.insert((configuration, interface, alternate), count);
+    }
+
+    /// Sets the interfaces aside that lack endpoints which others of a cut text have: what they would be taken for is another thing.
+    pub(super) fn set_cut_off_aside(&mut self) {
+        let shown = self.shown().map(|shown| shown.value);
+        let shows_endpoints = |format: &Format| matches!(format, Format::LsusbVerbose | Format::Usbconfig);
+        let whole = self.formats.iter().any(shows_endpoints);
+        for (index, configuration) in self.configurations.iter_mut().enumerate() {
+            let is_shown = Some(configuration.value) == shown;
+            let all = std::mem::take(&mut configuration.interfaces);
+            let with_endpoints = all.iter().filter(|i| !i.endpoints.is_empty()).count();
+            for mut interface in all {
+                let others = with_endpoints > usize::from(!interface.endpoints.is_empty());
+                interface.endpoints.pop_if(|e| e.address & 0x0f == 0 || e.max_packet == 0 && e.kind() != 1);
+                let told = self.told_endpoints.get(&(index, interface.number, interface.alternate));
+                if told.is_none_or(|told| interface.endpoints.len() >= usize::from(*told)) {
+                    configuration.interfaces.push(interface);
+                    continue;
+                }
+                if is_shown && (others || whole) {
+                    self.without_endpoints.insert(interface.number);
+                }
+                let by_endpoints = matches!(interface.class, [0xff, 0xff, 0xff | 0x40] | [0xff, 0, 0]);
+                if by_endpoints && others {
+                    self.cut_off.extend(is_shown.then_some((interface.number, interface.class)));
+                } else {
+                    interface.endpoints.clear();
+                    configuration.interfaces.push(interface);
+                }
+            }
         }
     }
 
-    /// The interface whose endpoints a cut text lacks, where its driver is told.
-    pub(super) fn driven_at_the_cut(&self) -> Option<(u8, [u8; 3])> {
-        self.cut_off.filter(|(number, _)| {
-            self.attached.get(number).is_some_and(|attached| matches!(attached.driver, Some(Some(_))))
-        })
+    /// Whether a cut text lacks the endpoints of an interface that others have.
+    pub fn lacks_endpoints(&self, interface: u8) -> bool {
+        self.without_endpoints.contains(&interface)
     }
 
     /// A descriptor says how many belong to it.
     pub(super) fn remark_on_cuts(&mut self) {
         let mut cut = false;
+        let shown = self.shown().map(|shown| shown.value);
         for (configuration, count) in self.configurations.iter().zip(&self.counts) {
-            let mut numbers: Vec<u8> = configuration.interfaces.iter().map(|i| i.number).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            let shown = numbers.len() + usize::from(self.driven_at_the_cut().is_some());
-            cut |= count.is_some_and(|count| shown < usize::from(count));
+            let numbers = configuration.interfaces.iter().map(|i| i.number);
+            let aside = self.cut_off.keys().copied().filter(|_| Some(configuration.value) == shown);
+            let there = numbers.chain(aside).collect::<BTreeSet<u8>>().len();
+            cut |= count.is_some_and(|count| there < usize::from(count));
         }
         if cut {
             self.remark("the text is cut: it shows fewer interfaces than the device has");
         }
-        if let Some((number, _)) = self.driven_at_the_cut() {
-            self.remark(&format!("the text is cut: the endpoints of interface {number} are missing"));
+        let is_there = |number: &u8| {
+            let mut all = self.configurations.iter().flat_map(|c| &c.interfaces);
+            self.cut_off.contains_key(number) || all.any(|i| i.number == *number)
+        };
+        let without_class: Vec<u8> = self.without_class.iter().copied().filter(|n| !is_there(n)).collect();
+        let without_endpoints: Vec<u8> = self.without_endpoints.iter().copied().collect();
+        for (what, numbers) in [("endpoints", without_endpoints), ("class", without_class)] {
+            if !numbers.is_empty() {
+                let verb = if what == "class" { "is" } else { "are" };
+                let interfaces = if numbers.len() == 1 { "interface" } else { "interfaces" };
+                let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
+                let numbers = numbers.join(", ");
+                self.remark(&format!("the text is cut: the {what} of {interfaces} {numbers} {verb} missing"));
+            }
         }
         let shows = self.configurations.iter().any(|c| !c.interfaces.is_empty()) || !self.attached.is_empty();
         if !shows && self.formats != [Format::Windows] {
             self.remark("no interface is in the text: `lsusb -v` or `usb-devices` shows them");
         }
     }
+}
+
+/// The path of a port on its system: Windows has names alone.
+pub(super) fn node(name: &str) -> String {
+    if name.starts_with("COM") { name.to_owned() } else { format!("/dev/{name}") }
 }
 
 pub(super) fn configuration(value: u8, interfaces: Vec<InterfaceDescriptor>) -> ConfigurationDescriptor {

@@ -208,6 +208,8 @@ impl Reader {
             device.configurations.clear();
             device.counts.clear();
             device.names.clear();
+            device.told_endpoints.clear();
+            device.without_class.clear();
             device.composition = None;
         }
     }
@@ -245,7 +247,9 @@ impl Reader {
         let told = |i: &InterfaceDescriptor| matches!(i.class[0], 0x02 | 0xe0 | 0xef | 0xff);
         let needs_protocol = configuration.interfaces.last().is_some_and(told);
         if !begun.number || !begun.class || needs_protocol && !begun.protocol {
-            configuration.interfaces.pop();
+            let number = configuration.interfaces.pop().filter(|_| begun.number).map(|i| i.number);
+            let device = self.verbose.device.and_then(|index| self.devices.get_mut(index));
+            device.into_iter().for_each(|device| device.without_class.extend(number));
         }
     }
 
@@ -322,13 +326,15 @@ impl Reader {
                         _ => {}
                     }
                 }
-                let interface = self.verbose_interface().map(|i| i.number);
+                let interface = self.verbose_interface().map(|i| (i.number, i.alternate));
                 if key == "bNumEndpoints"
                     && let Some(device) = self.verbose.device.and_then(|index| self.devices.get_mut(index))
                 {
-                    device.told_endpoints = usize::from(byte(number).unwrap_or(0));
-                    let one_way = device.told_endpoints == 1 && device.configurations.len() == 1;
-                    device.one_way.extend(interface.filter(|_| one_way));
+                    if let Some(((interface, alternate), count)) = interface.zip(byte(number)) {
+                        device.tells_endpoints(interface, alternate, count);
+                        let one_way = count == 1 && device.configurations.len() == 1;
+                        device.one_way.extend(one_way.then_some(interface));
+                    }
                     return true;
                 }
                 if key == "iInterface" {

@@ -359,7 +359,7 @@ impl Reader {
             remarks.insert(0, too_many());
         }
         for device in &mut self.devices {
-            device.end_at_a_cut();
+            device.set_cut_off_aside();
             device.remark_on_cuts();
         }
         if saw_none {

@@ -1,6 +1,7 @@
 //! A device of a text as a stick: its mode and what its ports are for, as far as the text holds.
 
 use super::PastedDevice;
+use super::device::node;
 use crate::stick::{
     Endpoint, Interface, KnownIds, MODEM_DRIVERS, Mode, NETWORK_DRIVERS, Place, Role, Stick, UsbId, classify,
     is_huawei_design, linux_drivers, no_stick, product_name, takes_qualcomm_firmware, usual_interfaces,
@@ -53,7 +54,7 @@ impl PastedDevice {
                 interface.role = named.or(composed).unwrap_or(Role::Serial);
             }
         }
-        self.add_the_cut_one(&mut stick);
+        self.add_the_cut_ones(&mut stick);
         let before = |id: &UsbId| classify(*id, 0, &[]).mode == Mode::Cdrom;
         if stick.mode == Mode::Download && stick.interfaces.is_empty() && self.earlier.iter().any(before) {
             stick.mode = Mode::Modem;
@@ -71,19 +72,29 @@ impl PastedDevice {
         stick
     }
 
-    /// Shows the interface whose endpoints the text lacks. It decides nothing.
-    fn add_the_cut_one(&self, stick: &mut Stick) {
-        let Some((number, class)) = self.driven_at_the_cut() else { return };
-        let mut interface = Interface::new(number, class);
-        let attached = self.attached.get(&number).cloned().unwrap_or_default();
-        interface.driver = attached.driver.flatten();
-        interface.tty = attached.tty.map(|name| format!("/dev/{name}"));
-        interface.netdev = attached.netdev;
-        let networks = interface.driver.as_deref().is_some_and(|driver| NETWORK_DRIVERS.contains(&driver));
-        interface.role = if networks { Role::Network } else { Role::Serial };
-        if !stick.interfaces.iter().any(|i| i.number == number) {
+    /// Shows the interfaces whose endpoints the text lacks. They decide nothing; their drivers tell what they are, or the lists where the rest fits them.
+    fn add_the_cut_ones(&self, stick: &mut Stick) {
+        let there: Vec<(u8, Role)> = stick.interfaces.iter().map(|i| (i.number, i.role)).collect();
+        let usual: Vec<(u8, Role)> =
+            usual_interfaces(stick.id).iter().map(|known| (known.number, known.role)).collect();
+        let fits = usual.iter().all(|known| there.iter().all(|i| i.0 != known.0 || i == known))
+            && usual.iter().any(|known| there.contains(known));
+        for (&number, &class) in &self.cut_off {
+            if there.iter().any(|i| i.0 == number) {
+                continue;
+            }
+            let mut interface = Interface::new(number, class);
+            let attached = self.attached.get(&number).cloned().unwrap_or_default();
+            interface.driver = attached.driver.flatten();
+            interface.tty = attached.tty.as_deref().map(node);
+            interface.netdev = attached.netdev;
+            let networks =
+                interface.driver.as_deref().is_some_and(|driver| NETWORK_DRIVERS.contains(&driver));
+            let listed = usual.iter().find(|known| fits && known.0 == number).map(|known| known.1);
+            interface.role = if networks { Role::Network } else { listed.unwrap_or(Role::Serial) };
             stick.interfaces.push(interface);
         }
+        stick.interfaces.sort_by_key(|i| i.number);
     }
 
     /// Names the ports that lists number where the rest of the list does not fit: MBIM stands in place of QMI, for one.
@@ -195,11 +206,15 @@ impl PastedDevice {
             return;
         }
         let first = stick.interfaces.iter().map(|i| i.number).max().unwrap_or(0);
+        let usual = usual_interfaces(stick.id);
         let mut sure = true;
         for (class, notification) in REST {
             let mut other = stick.clone();
             for n in 1..=missing.min(MOST_REST) {
-                let mut interface = Interface::new(first.saturating_add(n as u8), *class);
+                let number = first.saturating_add(n as u8);
+                // Where the lists number a port, it is no drive.
+                let is_port = class[0] == 0x08 && usual.iter().any(|known| known.number == number);
+                let mut interface = Interface::new(number, if is_port { [0xff; 3] } else { *class });
                 let endpoint = |address, kind, max_packet| Endpoint { address, kind, max_packet };
                 interface.endpoints = vec![endpoint(0x8f, 2, 512), endpoint(0x0f, 2, 512)];
                 interface.endpoints.extend(notification.map(|size| endpoint(0x8e, 3, size)));
@@ -214,6 +229,10 @@ impl PastedDevice {
                     stick.evidence.retain(|line| !line.starts_with(&told));
                 }
             }
+        }
+        let is_named = |i: &Interface| matches!(i.role, Role::Pcui | Role::Modem | Role::Diag | Role::Gps);
+        if !stick.interfaces.iter().any(is_named) {
+            stick.evidence.retain(|line| !line.starts_with("the ports are named"));
         }
         if !sure {
             let mut by_id = Stick { interfaces: Vec::new(), ..stick.clone() };

@@ -19,6 +19,9 @@ mod kinds;
 /// Lines that a page put into one.
 mod joined;
 
+/// Texts that end too early, or lack something in the middle.
+mod cut;
+
 /// Two states of one device in one text, and logs whose latest line stands first.
 mod states;
 

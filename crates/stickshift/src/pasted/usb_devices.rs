@@ -197,6 +197,7 @@ impl Reader {
         let class = |name: &str| fields.get(name).filter(|v| digits(v) == 2).and_then(|v| byte(hex(v)));
         let (Some(class), Some(subclass), Some(protocol)) = (class("Cls"), class("Sub"), class("Prot"))
         else {
+            device.without_class.insert(number);
             return;
         };
         if device.configurations.is_empty() {
@@ -207,16 +208,15 @@ impl Reader {
         let described = device.formats.contains(&Format::LsusbVerbose);
         let active = device.active.is_none_or(|active| active == configuration.value) || described;
         if configuration.interfaces.len() < MOST_INTERFACES && !described {
-            device.told_endpoints = usize::from(fields.decimal("#EPs").unwrap_or(0));
-            if device.told_endpoints == 1 && active {
-                device.one_way.insert(number);
+            let alternate = fields.decimal("Alt").unwrap_or(0);
+            let class = [class, subclass, protocol];
+            let described =
+                InterfaceDescriptor { number, alternate, class, ..InterfaceDescriptor::default() };
+            configuration.interfaces.push(described);
+            if let Some(count) = fields.decimal("#EPs") {
+                device.tells_endpoints(number, alternate, count);
+                device.one_way.extend((count == 1 && active).then_some(number));
             }
-            configuration.interfaces.push(InterfaceDescriptor {
-                number,
-                alternate: fields.decimal("Alt").unwrap_or(0),
-                class: [class, subclass, protocol],
-                ..InterfaceDescriptor::default()
-            });
         }
         if let Some(driver) = fields.get("Driver").filter(|_| active) {
             let bound = (!driver.starts_with('(')).then(|| string(driver)).flatten();
@@ -253,6 +253,7 @@ impl Reader {
         let is_whole = parsed.len() == told;
         if !parsed.is_empty() {
             device.counts = vec![None; parsed.len()];
+            device.told_endpoints.clear();
             device.configurations = parsed;
         }
         is_whole

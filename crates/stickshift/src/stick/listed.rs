@@ -75,7 +75,11 @@ pub(super) fn is_qualcomm_download(id: UsbId, of_a_maker: bool, interfaces: &[In
     row(id).is_some_and(|(_, _, download)| *download) || by_protocol && (of_a_maker || row(id).is_some())
 }
 
+/// What is known of the id itself comes first: ModemManager dials on the port that SIMCom names for AT commands, for one.
 fn port(id: UsbId, interface: u8) -> Option<Role> {
+    if let Some(role) = order_of(id).get(usize::from(interface)) {
+        return Some(*role);
+    }
     let wanted = (number(id), interface);
     let found = PORTS.binary_search_by_key(&wanted, |(id, interface, _)| (*id, *interface)).ok();
     found.map(|index| PORTS[index].2)
@@ -88,7 +92,9 @@ pub(super) fn name_ports(id: UsbId, interfaces: &[Interface], roles: &mut [Role]
     // An id may stand for several compositions. A list that numbers a port where something else is means another one.
     let serial =
         |number: u8| interfaces.iter().zip(&before).all(|(i, r)| i.number != number || is_open(i, *r));
-    let fits = PORTS.iter().filter(|(listed, ..)| *listed == number(id)).all(|(_, port, _)| serial(*port));
+    let ports = (0..).zip(order_of(id)).filter(|(_, role)| role.is_serial());
+    let fits = PORTS.iter().filter(|(listed, ..)| *listed == number(id)).all(|(_, port, _)| serial(*port))
+        && ports.into_iter().all(|(port, _)| serial(port));
     for (interface, role) in interfaces.iter().zip(roles.iter_mut()) {
         let told = by_protocol(interface)
             .or_else(|| gobi.then(|| gobi_port(interface.number, interfaces)).flatten())

@@ -252,3 +252,13 @@ fn a_report_shows_what_stands_in_it_and_what_is_damaged() {
         );
     }
 }
+
+#[test]
+fn an_interface_without_endpoints_says_so() {
+    let begin = "P:  Vendor=1e0e ProdID=9071 Rev=03.18\nC:* #Ifs= 2 Cfg#= 1 Atr=a0 MxPwr=500mA\n\
+                 I:* If#= 0 Alt= 0 #EPs= 2 Cls=ff(vend.) Sub=ff Prot=ff Driver=option\nE:  Ad=81(I) Atr=02(Bulk) MxPS= 512 Ivl=0ms\n\
+                 E:  Ad=01(O) Atr=02(Bulk) MxPS= 512 Ivl=0ms\nI:* If#= 4 Alt= 0 #EPs= 3 Cls=ff(vend.) Sub=ff Prot=ff Driver=option\n";
+    let port = report(begin).sticks.remove(0).interfaces.pop().unwrap();
+    assert_eq!((port.number, port.role), (4, "serial"));
+    assert!(port.what_for.contains("endpoints are missing"), "{}", port.what_for);
+}
