@@ -417,7 +417,7 @@ impl PastedModem {
             mode_text: modem.mode().words(),
             firmware: modem.revision.as_deref().map(mask::text),
             hardware: modem.hardware.as_deref().map(mask::text),
-            imei: modem.equipment_id.as_deref().map(mask::identity),
+            imei: modem.equipment_id.as_deref().map(masked_identity),
             drivers: modem.drivers.clone(),
             shows: modem.shows.as_deref().map(mask::text),
             ports: modem.ports.iter().map(ManagedPort::of).collect(),
@@ -428,6 +428,13 @@ impl PastedModem {
             next: next.trim_end().to_owned(),
         }
     }
+}
+
+/// An identity is shown by its two ends: what else stands in its field must not move them.
+fn masked_identity(field: &str) -> String {
+    const LEAST: usize = 14;
+    let mut numbers = field.split(|c: char| !c.is_ascii_digit());
+    mask::identity(numbers.find(|digits| digits.len() >= LEAST).unwrap_or_else(|| field.trim()))
 }
 
 impl ManagedPort {

@@ -107,6 +107,16 @@ impl Answers {
             (true, inner) => inner.strip_suffix('\'').unwrap_or(inner),
             (false, _) => text,
         };
+        // `<debug> [..] [modem0/ttyUSB2/at] --> 'AT+CGMM<CR>'`; the answer stands behind the line ends in `<-- '<CR><LF>..`.
+        let text = match text.split_once("/at] --> '").or_else(|| text.split_once("/probe] --> '")) {
+            Some((_, sent)) => sent,
+            None if text.contains("<debug>") || text.contains("<dbg>") => return false,
+            None => text,
+        };
+        // What is left of a line of that log.
+        if text == "'" && !self.in_response {
+            return true;
+        }
         let upper = text.to_ascii_uppercase();
         let is_command = upper.strip_prefix("AT").is_some_and(|rest| {
             rest.is_empty() || rest.starts_with(['+', '^', '&', '!', '#', '$', '%', 'I', 'E', 'Z', 'D', 'H'])

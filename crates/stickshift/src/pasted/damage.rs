@@ -1,7 +1,7 @@
 //! What forums, blogs and mail programs do to a text, undone: markup, entities, escapes, encodings, wrapped lines.
 
 use super::lines::Line;
-use super::{joined, log_line, usb_devices};
+use super::{escapes, joined, log_line, usb_devices};
 
 /// Elements of a page that stand around texts.
 const TAGS: &[&str] = &[
@@ -82,6 +82,7 @@ const ENTITIES: &[(&str, char)] = &[
 /// The text as it stood in the terminal, as far as its lines go.
 pub(super) fn undone(text: &str) -> String {
     let plain = without_markup(&without_encoding(text));
+    let plain = escapes::undone(&plain);
     let mut out = String::with_capacity(plain.len());
     for line in plain.split_inclusive('\n') {
         for (index, part) in joined::parted(line).into_iter().enumerate() {

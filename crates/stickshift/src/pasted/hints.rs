@@ -32,7 +32,7 @@ fn is_element(text: &str) -> bool {
 }
 
 /// `[modem0/ttyUSB0/at] ..` of ModemManager's debugging: the port, and what it takes it for.
-fn managed_port(text: &str) -> Option<(&str, &str)> {
+pub(super) fn managed_port(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("[modem")?;
     let mut parts = rest.split(']').next()?.split('/');
     let (number, port, kind) = (parts.next()?, parts.next()?, parts.next()?);

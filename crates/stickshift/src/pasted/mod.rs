@@ -16,6 +16,7 @@ mod control;
 mod damage;
 mod described;
 mod device;
+mod escapes;
 mod hints;
 mod joined;
 mod kernel_log;
@@ -81,7 +82,7 @@ pub enum Format {
     ModeSwitch,
     /// Hardware ids in Windows' device manager.
     Windows,
-    /// macOS' `system_profiler SPUSBDataType`.
+    /// macOS' `system_profiler SPUSBDataType`, with `-json` or without.
     Profiler,
     /// macOS' `ioreg -p IOUSB -l`.
     Ioreg,
@@ -246,7 +247,11 @@ struct Reader {
     udev: udev::Udev,
     /// idProduct of macOS, whose next lines name the vendor.
     product: Option<u16>,
-    ioreg: windows::Ioreg,
+    ioreg: windows::Told,
+    profiled: windows::Told,
+    /// The port of Windows that was named last, and what is told of those before it.
+    com_port: Option<windows::Port>,
+    com_ports: Vec<String>,
     answers: answers::Answers,
     control: control::Control,
     web: web::Web,
@@ -273,6 +278,7 @@ impl Reader {
             || self.mode_switch_line(line.text)
             || self.kernel_log_line(line.text)
             || self.windows_line(line.text)
+            || self.com_port_line(line.text)
             || self.profiler_line(line.text);
         if !taken {
             self.states.other(line.text);
@@ -329,6 +335,7 @@ impl Reader {
         self.join_links();
         self.join_switched(failed);
         self.end_own();
+        self.say_com_ports();
         self.devices.iter_mut().filter(|d| d.half_an_id).for_each(|d| d.id = NO_ID);
         for device in self.devices.iter().filter(|d| d.id == NO_ID) {
             self.nameless.extend(without_ids::evidence(device.place.as_ref(), &device.attached));
@@ -341,7 +348,15 @@ impl Reader {
         }
         let saw_none = self.managed.saw_none;
         let mut modems = std::mem::take(&mut self.managed).finish(text);
-        modems.extend(self.answers.finish());
+        // ModemManager's log has the answers of the modem, too.
+        let same = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+        let known = |modem: &ManagedModem| {
+            let is_it =
+                |m: &ManagedModem| same(&m.model, &modem.model) || same(&m.equipment_id, &modem.equipment_id);
+            modems.iter().any(is_it)
+        };
+        let answered: Vec<ManagedModem> = self.answers.finish().into_iter().filter(|m| !known(m)).collect();
+        modems.extend(answered);
         modems.extend(self.control.finish());
         modems.extend(self.described.finish());
         let page_errors = std::mem::take(&mut self.web.errors);

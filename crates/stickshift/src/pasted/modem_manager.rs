@@ -1,5 +1,8 @@
 //! `mmcli -m`: for people, with `-K`, or with `-J`. It names no USB ids.
 
+use std::collections::BTreeMap;
+
+use super::hints::managed_port;
 use super::number::string;
 use crate::stick::identify::{Kind, Names};
 use crate::stick::{Mode, Place};
@@ -106,6 +109,8 @@ pub(super) struct Managed {
     in_ports: bool,
     /// It said that there is no modem.
     pub(super) saw_none: bool,
+    /// What its log tells, by the number of the modem; logs before 1.14 name none.
+    logged: BTreeMap<u32, ManagedModem>,
 }
 
 impl Managed {
@@ -122,6 +127,9 @@ impl Managed {
             let now = ManagedModem { number, ..listed(text).unwrap_or_default() };
             let known = |modem: &ManagedModem| modem.number == number && number.is_some();
             self.now = (!now.listed || !self.found.iter().any(known)).then_some(now);
+            return true;
+        }
+        if self.logged(text) {
             return true;
         }
         // `  Hardware |   manufacturer: huawei`
@@ -143,6 +151,38 @@ impl Managed {
         let value = value.trim_matches(['\'', '"']);
         let key = key.rsplit("modem.").next().unwrap_or(key);
         self.field(key, value)
+    }
+
+    /// A line of its log with debugging: `<debug> [1749212322.926531] [modem0] loaded model: L850`.
+    fn logged(&mut self, text: &str) -> bool {
+        let number = text.split_once("[modem").map(|(_, rest)| rest.split(['/', ']']).next());
+        let number = number.flatten().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let loaded = text.split_once("] loaded ").and_then(|(_, rest)| rest.split_once(": "));
+        let is_log = text.contains("<debug>") || text.contains("<dbg>");
+        let known = self.logged.contains_key(&number) || self.logged.len() < MOST_MODEMS;
+        let Some((name, value)) = loaded.filter(|_| is_log && known) else {
+            if let Some((port, kind)) = managed_port(text).filter(|_| is_log && known) {
+                let ports = &mut self.logged.entry(number).or_default().ports;
+                if ports.len() < MOST_PORTS && ports.iter().all(|(known, _)| known != port) {
+                    ports.push((port.to_owned(), kind.to_owned()));
+                }
+            }
+            return false;
+        };
+        // `L850 LTE Module","L850`
+        let value = string(value.split('"').find(|part| !part.is_empty()).unwrap_or_default());
+        let field = |modem: ManagedModem| match name {
+            "manufacturer" => Some(ManagedModem { manufacturer: value, ..modem }),
+            "model" => Some(ManagedModem { model: value, ..modem }),
+            "revision" => Some(ManagedModem { revision: value, ..modem }),
+            "hardware revision" => Some(ManagedModem { hardware: value, ..modem }),
+            "equipment identifier" => Some(ManagedModem { equipment_id: value, ..modem }),
+            _ => None,
+        };
+        let told = field(self.logged.get(&number).cloned().unwrap_or_default());
+        let is_told = told.is_some();
+        self.logged.extend(told.map(|modem| (number, modem)));
+        is_told
     }
 
     fn field(&mut self, key: &str, value: &str) -> bool {
@@ -195,6 +235,10 @@ impl Managed {
             self.json(text);
         }
         self.end();
+        // What mmcli says of the same modem says more.
+        let is_known = |logged: &ManagedModem| self.found.iter().any(|modem| modem.model == logged.model);
+        let logged: Vec<ManagedModem> = self.logged.into_values().filter(|m| !is_known(m)).collect();
+        self.found.extend(logged.into_iter().filter(|m| m.model.is_some() || m.equipment_id.is_some()));
         self.found
     }
 

@@ -22,6 +22,9 @@ mod joined;
 /// Texts that end too early, or lack something in the middle.
 mod cut;
 
+/// Control characters that are written out, and ports that Windows and ModemManager name.
+mod written;
+
 /// Two states of one device in one text, and logs whose latest line stands first.
 mod states;
 

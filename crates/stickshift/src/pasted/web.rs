@@ -155,7 +155,7 @@ fn elements(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// `"model_name":"MF79U"`, `"DeviceName": "E3372",`
-fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let parts: Vec<&str> = text.split('"').take(4 * MOST).collect();
     let pair = |part: &[&'_ str]| part[1].trim() == ":";
     let found: Vec<(&str, &str)> =

@@ -253,6 +253,22 @@ fn a_report_shows_what_stands_in_it_and_what_is_damaged() {
     }
 }
 
+/// Whatever else stands in its field.
+#[test]
+fn an_identity_is_masked_by_its_own_ends() {
+    for field in ["860000000000001", "860000000000001^Mx", "\"860000000000001\",01", "IMEI 860000000000001"] {
+        assert_eq!(masked_identity(field), "86*********0001", "{field}");
+    }
+    for end in ["^M", "\\r\\n", "<CR><LF>", "0x0d"] {
+        let text = format!(
+            "AT+CGSN{end}\n860000000000001{end}\nOK{end}\nATI\nModel: MF190{end}\nRevision: 860000000000002{end}\n"
+        );
+        let shown = report(&text).modems.remove(0);
+        assert_eq!(shown.imei.as_deref(), Some("86*********0001"), "{end}");
+        assert_eq!(shown.firmware.as_deref(), Some("***************"), "{end}");
+    }
+}
+
 #[test]
 fn an_interface_without_endpoints_says_so() {
     let begin = "P:  Vendor=1e0e ProdID=9071 Rev=03.18\nC:* #Ifs= 2 Cfg#= 1 Atr=a0 MxPwr=500mA\n\
