@@ -9,7 +9,7 @@ use stickshift::error::Result;
 use stickshift::host::KernelDrivers;
 use stickshift::link::Bus;
 use stickshift::profile::Problem;
-use stickshift::stick::{Hindrance, Stick};
+use stickshift::stick::{Hindrance, Mode, Stick};
 
 use crate::advice::NO_NODE;
 use crate::config::Config;
@@ -51,7 +51,7 @@ pub(crate) fn run(context: &mut Context, _: DoctorArgs) -> Result<()> {
         let of_kernel = here;
         findings.extend(drivers(|name| there.has(name), of_kernel));
         findings.extend(rivals());
-        findings.push(dialler(here));
+        findings.push(dialler(&sticks, here));
     }
     findings.extend(profiles(context.opener.profile_problems()));
     findings.extend(profiles(&context.opener.catalogue().remarks()));
@@ -258,6 +258,9 @@ fn drivers(there: impl Fn(&str) -> bool, here: Distribution) -> Vec<Finding> {
     }
     let lacking = missing.into_iter().map(|(name, what, package)| {
         let text = format!("the kernel has no driver {name} ({what})");
+        if *name == "vhci_hcd" {
+            return Finding::fine("driver", text);
+        }
         Finding::trouble(State::Lacking, "driver", text, here.driver(package))
     });
     lacking.collect()
@@ -325,17 +328,17 @@ const RIVALS: [Rival; 3] = [
     },
 ];
 
-fn dialler(here: Distribution) -> Finding {
+/// pppd, which only a stick that is dialled needs.
+fn dialler(sticks: &[Stick], here: Distribution) -> Finding {
     let there = ["/usr/sbin/pppd", "/sbin/pppd"].iter().any(|p| Path::new(p).exists());
     if there {
         return Finding::fine("pppd", "pppd is installed, for dial-up sticks");
     }
-    Finding::trouble(
-        State::Lacking,
-        "pppd",
-        "pppd is not installed: dial-up sticks cannot go online",
-        here.pppd(),
-    )
+    let text = "pppd is not installed: dial-up sticks cannot go online";
+    match sticks.iter().any(|stick| stick.mode == Mode::Modem) {
+        true => Finding::trouble(State::Lacking, "pppd", text, here.pppd()),
+        false => Finding::fine("pppd", text),
+    }
 }
 
 fn profiles(problems: &[Problem]) -> Vec<Finding> {
@@ -376,6 +379,9 @@ mod tests {
         assert!(missing[0].fix.as_deref().unwrap().contains("kmod-usb-net-huawei-cdc-ncm"));
         fs::create_dir_all(root.path().join("sys/module/huawei_cdc_ncm")).unwrap();
         assert_eq!(drivers(|name| there().has(name), Distribution::OpenWrt)[0].state, State::Fine);
+        let plain = drivers(|name| name != "vhci_hcd", Distribution::OpenWrt);
+        assert_eq!((plain.len(), plain[0].state), (1, State::Fine), "no real stick needs it");
+        assert!(plain[0].text.contains("vhci_hcd"), "{}", plain[0].text);
     }
 
     #[test]
