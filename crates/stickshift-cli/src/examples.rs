@@ -136,19 +136,25 @@ pub(crate) const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             on(
                 "e3372h-hilink",
-                "stickshift convert --to stick --firmware firmware.bin --dry-run",
+                "stickshift convert --to stick --firmware firmware.bin --loader loader.bin --dry-run",
                 "the plan, and nothing more",
             ),
             on(
                 "e3372h-hilink",
                 "stickshift convert --to stick --firmware firmware.bin --loader loader.bin",
-                "with a loader, in case that the boot pin is needed",
+                "the loader is for the boot pin, and for an interruption",
             ),
-            real("stickshift convert --to hilink --firmware hilink.bin --webui webui.bin", "back again"),
-            real("stickshift convert --to stick --firmware firmware.bin --resume", "after an interruption"),
             real(
-                "stickshift convert --all --to stick --firmware firmware.bin --report rack.csv",
-                "every stick, and a row for each",
+                "stickshift convert --to hilink --firmware hilink.bin --webui webui.bin --loader loader.bin",
+                "back again",
+            ),
+            real(
+                "stickshift convert --to stick --firmware firmware.bin --loader loader.bin --resume",
+                "after an interruption",
+            ),
+            real(
+                "stickshift convert --all --to stick --firmware firmware.bin --loader loader.bin",
+                "every stick, with one plan and one question",
             ),
         ],
     ),

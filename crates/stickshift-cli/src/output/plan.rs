@@ -47,13 +47,17 @@ pub(crate) fn option(consent: Consent) -> &'static str {
     }
 }
 
-/// The consents of a verb that changes a stick.
+/// The consent of a verb that starts a loader.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(crate) struct ConsentArgs {
+pub(crate) struct EraseConsentArgs {
     /// Start a loader that erases the whole flash, or that cannot be shown not to: IMEI, serial number and calibration are lost
     #[arg(long, help_heading = "Consents")]
-    allow_erase: bool,
+    pub(crate) allow_erase: bool,
+}
 
+/// The consents of a verb that flashes.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct ImageConsentArgs {
     /// Flash an image that is made for other hardware or for the other direction, or where the image or the stick does not say which stick it is
     #[arg(long, help_heading = "Consents")]
     allow_mismatch: bool,
@@ -67,14 +71,13 @@ pub(crate) struct ConsentArgs {
     allow_partial: bool,
 }
 
-impl From<ConsentArgs> for Consents {
-    fn from(args: ConsentArgs) -> Consents {
+impl From<ImageConsentArgs> for Consents {
+    fn from(args: ImageConsentArgs) -> Consents {
         Consents {
-            erase: args.allow_erase,
             mismatch: args.allow_mismatch,
             unsigned: args.allow_unsigned,
             partial: args.allow_partial,
-            no_loader: false,
+            ..Consents::default()
         }
     }
 }

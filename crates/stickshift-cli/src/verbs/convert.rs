@@ -21,7 +21,7 @@ use stickshift::stick::Place;
 
 use crate::context::Context;
 use crate::output::Report;
-use crate::output::plan::ConsentArgs;
+use crate::output::plan::{EraseConsentArgs, ImageConsentArgs};
 #[cfg(feature = "rack")]
 use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
@@ -44,7 +44,7 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_enum)]
     to: Direction,
 
-    /// Loader for the boot ROM; its erase call is patched out in memory
+    /// Loader for the boot ROM; its erase call is patched out in memory. Needed where the image holds the boot loader, unless --allow-no-loader is given
     #[arg(long, value_name = "FILE")]
     loader: Option<PathBuf>,
 
@@ -76,7 +76,10 @@ pub(crate) struct ConvertArgs {
     login: LoginArgs,
 
     #[command(flatten)]
-    consents: ConsentArgs,
+    erase: EraseConsentArgs,
+
+    #[command(flatten)]
+    consents: ImageConsentArgs,
 
     /// Write the boot loader without a loader at hand: an interruption there is not recovered without one
     #[arg(long, help_heading = "Consents")]
@@ -105,7 +108,8 @@ pub(crate) fn run(context: &mut Context, args: ConvertArgs) -> Result<()> {
     if args.rack.means_all()? {
         return every_stick(context, args);
     }
-    let consents = Consents { no_loader: args.allow_no_loader, ..args.consents.into() };
+    let consents =
+        Consents { erase: args.erase.allow_erase, no_loader: args.allow_no_loader, ..args.consents.into() };
     let to = args.to.target();
     let mut session = context.session();
     let files = files(&args, &mut session)?;

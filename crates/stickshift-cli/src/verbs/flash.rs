@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::opener::place_behind;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::output::plan::ConsentArgs;
+use crate::output::plan::ImageConsentArgs;
 #[cfg(feature = "rack")]
 use crate::rack::{self, Line, Phase, RackArgs};
 #[cfg(feature = "rack")]
@@ -61,7 +61,7 @@ pub(crate) struct FlashArgs {
     rack: RackArgs,
 
     #[command(flatten)]
-    consents: ConsentArgs,
+    consents: ImageConsentArgs,
 }
 
 pub(crate) fn run(context: &mut Context, args: FlashArgs) -> Result<()> {

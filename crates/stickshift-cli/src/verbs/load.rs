@@ -8,14 +8,14 @@ use serde::Serialize;
 use stickshift::boot::{Chip, Downloaded, Loader, Safety, Start, WOULD_LOSE};
 use stickshift::convert::load;
 use stickshift::error::{Detail, Error, ErrorKind, Result, Verdict, counted};
-use stickshift::plan::Plan;
+use stickshift::plan::{Consents, Plan};
 use stickshift::stick::{Interface, Mode, Stick};
 
 use crate::context::Context;
 use crate::opener::place_behind;
 use crate::output::Report;
 use crate::output::json::Outcome;
-use crate::output::plan::ConsentArgs;
+use crate::output::plan::EraseConsentArgs;
 use crate::select::port_place;
 use crate::verbs::loader::ChangeArgs;
 use crate::way_in::StickArgs;
@@ -51,11 +51,16 @@ pub(crate) struct LoadArgs {
     dry_run: bool,
 
     #[command(flatten)]
-    consents: ConsentArgs,
+    consents: EraseConsentArgs,
+
+    /// Send a loader that is made for another chip than that of --model
+    #[arg(long, help_heading = "Consents")]
+    allow_mismatch: bool,
 }
 
 pub(crate) fn run(context: &mut Context, args: LoadArgs) -> Result<()> {
-    let consents = args.consents.into();
+    let consents =
+        Consents { erase: args.consents.allow_erase, mismatch: args.allow_mismatch, ..Consents::default() };
     args.model.as_deref().map_or(Ok(()), check_model)?;
     let mut loader = Loader::parse(files::read(&args.file)?)?;
     loader.change(&args.changes.changes()?)?;
