@@ -48,10 +48,25 @@ fn owned<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 fn shown(plan: &Value) -> Shown {
     Shown {
-        steps: owned(texts(&plan["steps"]).chain(texts(&plan["transfers"]))),
+        steps: numbered(plan),
         risks: owned(texts(&plan["dangers"]).chain(texts(&plan["in_use"])).chain(texts(&plan["remarks"]))),
         blocking: owned(texts(&plan["objections"])),
     }
+}
+
+/// The steps as lines; the partitions of an image stand below the step that flashes it.
+fn numbered(plan: &Value) -> Vec<String> {
+    let mut number = 0;
+    let steps = [&plan["steps"], &plan["transfers"]].into_iter().filter_map(Value::as_array).flatten();
+    let line = |step: &Value| {
+        let text = step.as_str().or_else(|| step["text"].as_str())?;
+        if step["code"] == "flash-partition" {
+            return Some(format!("     {text}"));
+        }
+        number += 1;
+        Some(format!("{number}. {text}"))
+    };
+    steps.filter_map(line).collect()
 }
 
 fn title(one: &OnePlan) -> String {
@@ -98,9 +113,7 @@ impl Report for Plans {
                 }
                 lines.try_for_each(|line| writeln!(out, "    - {line}"))?;
             }
-            for (number, step) in shown.steps.iter().enumerate() {
-                writeln!(out, "  {}. {step}", number + 1)?;
-            }
+            shown.steps.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
             for (name, lines) in [("risks", &shown.risks), ("blocking problems", &shown.blocking)] {
                 if !lines.is_empty() {
                     writeln!(out, "  {name}:")?;
