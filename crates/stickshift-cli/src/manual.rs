@@ -13,15 +13,23 @@ use crate::examples;
 pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "/etc/stickshift/config.toml",
-        "Settings of the computer: what stickshift watch makes of which stick, and the keys of a user's settings.",
+        "Settings of the computer: what stickshift watch makes of which stick ([[stick]]), other computers ([host.NAME]), what sticks are called ([names]), and the keys of a user's settings.",
     ),
     (
         "~/.config/stickshift/config.toml",
-        "Settings of a user: the usual stick (stick), the access point of stickshift online up (apn), the form of the output (output).",
+        "Settings of a user: the stick that is meant where none is named (stick), the access point of stickshift online up (apn), the form of the output (output), [host.NAME] and [names].",
     ),
     ("/etc/stickshift/devices.d/", "Switching profiles of your own, before the built-in ones."),
     ("/etc/usb_modeswitch.d/", "Those of usb_modeswitch, which are read as well."),
-    ("~/.local/state/stickshift/", "Journals of interrupted conversions, for --resume."),
+    ("/etc/stickshift/serve.env", "Options of stickshift serve as a service (OPTIONS)."),
+    (
+        "/etc/stickshift/online-PLACE.env",
+        "Options of stickshift online as a service, for the stick at PLACE (OPTIONS).",
+    ),
+    (
+        "~/.local/state/stickshift/",
+        "Journals of interrupted conversions, for --resume; what convert, flash and switch --all did; passwords of stickshift serve (web-passwords, hashed); what stickshift bridge mqtt has not sent yet (mqtt-HOST.outbox).",
+    ),
 ];
 
 /// Variables of the environment that are read.
@@ -36,8 +44,12 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("STICKSHIFT_MQTT_PASSWORD", "Password of the broker, for stickshift bridge mqtt --user."),
     ("STICKSHIFT_PUK", "PUK of the SIM, for stickshift pin unblock."),
     (
+        "STICKSHIFT_WEB_PASSWORD",
+        "Password of stickshift serve: of the other computer with --host, the one to set with stickshift serve passwd.",
+    ),
+    (
         "STICKSHIFT_STATE",
-        "Folder of the journals, of what --all did, and of `secret`, with which they hash an IMEI.",
+        "Folder of the journals and the rest of the state, in place of ~/.local/state/stickshift.",
     ),
     ("STICKSHIFT_ROOT", "Folder in place of / for the files of the system, for tests and images."),
     ("STICKSHIFT_TRACE", "Trace file, when called as usb_modeswitch."),
@@ -59,7 +71,10 @@ pub(crate) const EXIT: &[(&str, &str)] = &[
     ("5", "The stick or a check refused."),
     ("6", "Interrupted or failed; the stick can be recovered as the message says."),
     ("7", "What state the stick is in was not seen."),
-    ("10", "online: the SIM is missing, blocked, or wants its PIN."),
+    (
+        "10",
+        "online: the SIM is missing, blocked, or wants its PIN, or the PIN is wrong (5 with other verbs).",
+    ),
     ("11", "online: no network, or it denies the registration."),
     ("12", "online: the network refuses the data connection."),
     ("13", "online: connected, and nobody gives an address."),
@@ -133,6 +148,7 @@ const FIRST: &[examples::Example] = &[
     examples::first("stickshift list", "what is plugged in, and what to do next"),
     examples::first("stickshift switch", "from CD-ROM to modem"),
     examples::first("stickshift rehearse", "a whole conversion, on a virtual stick"),
+    examples::first("stickshift list --virtual k3772", "any verb, on a virtual stick"),
 ];
 
 #[cfg(test)]
