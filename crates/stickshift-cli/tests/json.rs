@@ -221,7 +221,7 @@ fn verbs_that_run_until_they_are_stopped_end_with_a_result() {
     for (line, quit) in [
         ("watch --virtual k3772", ""),
         ("list --watch --virtual k3772", ""),
-        ("signal --watch --virtual e3372h-stick", ""),
+        ("signal --watch --every 3600 --virtual e3372h-stick", ""),
         ("serve --listen 127.0.0.1:0 --virtual k3772", ""),
         ("virtual e3372h-stick", "state\nquit\n"),
     ] {
@@ -236,6 +236,11 @@ fn verbs_that_run_until_they_are_stopped_end_with_a_result() {
         }
         std::io::Read::read_to_string(&mut out, &mut printed).unwrap();
         let ended = process.wait().unwrap();
+        let signals = printed.matches(r#""event":"signal""#).count();
+        assert!(
+            signals <= 1,
+            "{line}: a virtual stick is looked at as often as a real one, not {signals} times"
+        );
         let last = contract::last_line(&printed, ended.code()).unwrap_or_else(|why| panic!("{line}: {why}"));
         assert_eq!((&last["event"], &last["result"]), (&"result".into(), &Value::Null), "{line}");
     }

@@ -88,6 +88,11 @@ fn wait(context: &Context, time: Duration, mut sleep: impl FnMut(Duration)) -> b
         }
         let step = left.min(Duration::from_millis(100));
         sleep(step);
+        // A virtual stick's own clock waits for nobody.
+        #[cfg(feature = "virtual")]
+        if context.opener.is_virtual() {
+            std::thread::sleep(step);
+        }
         left -= step;
     }
     !context.cancel.is_cancelled()
