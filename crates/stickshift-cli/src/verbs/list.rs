@@ -333,8 +333,7 @@ fn next(stick: &Stick) -> String {
             format!("{}; in this mode it serves `stickshift online`", its_page(stick))
         }
         Mode::Hilink => format!(
-            "{}; for AT commands or an address of its own: stickshift identify {place}",
-            its_page(stick)
+            "stickshift hilink status {place}; for AT commands or an address of its own: stickshift identify {place}"
         ),
         Mode::HilinkSerial | Mode::Modem => format!("stickshift identify {place}"),
         Mode::BootRom => format!("stickshift load LOADER {place}"),

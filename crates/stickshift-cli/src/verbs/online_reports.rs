@@ -55,11 +55,7 @@ pub(super) struct Down(pub(super) Taken);
 impl Report for Down {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if !self.0.was_online && self.0.stick.is_empty() {
-            return writeln!(
-                out,
-                "nothing to take back: no connection of ours is recorded for {}",
-                self.0.place
-            );
+            return writeln!(out, "nothing to take back: no connection is recorded for {}", self.0.place);
         }
         self.0.computer.iter().try_for_each(|line| writeln!(out, "computer  {line}"))?;
         self.0.stick.iter().try_for_each(|line| writeln!(out, "stick     {line}"))
@@ -87,7 +83,7 @@ impl Report for Stands {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let s = &self.0;
         let Some(way) = &s.way else {
-            writeln!(out, "{}: no connection of ours is recorded", s.place)?;
+            writeln!(out, "{}: no connection is recorded", s.place)?;
             return s.changed.iter().try_for_each(|line| writeln!(out, "changed       {line}"));
         };
         let state = if s.online { "online" } else { "not online" };
