@@ -111,7 +111,8 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
     stickshift rehearse                    a whole conversion, on a virtual stick\n  \
     stickshift list --virtual k3772        any verb, on a virtual stick\n\n\
     Exit codes: 0 done, 1 failed, 2 usage, 3 no such stick, 4 no access (permission, busy),\n\
-    5 refused by the stick or a check, 6 interrupted: recoverable, 7 state of the stick unknown.")]
+    5 refused by the stick or a check, 6 interrupted: recoverable, 7 state of the stick unknown;\n\
+    10 to 15: `stickshift online up --help`.")]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -318,7 +318,7 @@ pub(crate) const ROWS: &[Row] = &[
         &["router"],
         Kind::WrongFileKind,
         "the file is no firmware image of a router",
-        "`stickshift inspect FILE` shows what it is; unpack a .zip first",
+        "`stickshift inspect FILE` shows what it is, and reads a modem table by itself; unpack a .zip first",
     ),
     #[cfg(feature = "learn")]
     any(

@@ -9,8 +9,8 @@ pub(crate) const RUN: [&str; 16] = [
     "list", "identify", "signal", "sms", "ussd", "at", "pin", "network", "ports", "hilink", "online",
     "switch", "load", "flash", "convert", "doctor",
 ];
-/// Verbs about sticks that have to be run on that computer itself.
-const THERE: [&str; 7] = ["router", "setup", "learn", "watch", "report", "firmware", "profile"];
+/// Verbs about sticks that have to be run on that computer itself. `firmware` is none: its files are those of this computer.
+const THERE: [&str; 6] = ["router", "setup", "learn", "watch", "report", "profile"];
 /// What only the computer itself does, whatever the verb.
 const THERE_ALONE: [&str; 7] = ["--stay", "--watch", "--terminal", "--port", "--url", "--trace", "FILE"];
 const PROGRAM: &str = "stickshift ";
@@ -93,6 +93,10 @@ mod tests {
             ("`stickshift at --terminal` asks", "`stickshift at --terminal` (on r itself) asks"),
             ("`stickshift sms --help` shows", "`stickshift sms --help` shows"),
             ("this build of stickshift does not", "this build of stickshift does not"),
+            (
+                "`stickshift firmware build FOLDER -o FILE` makes",
+                "`stickshift firmware build FOLDER -o FILE` makes",
+            ),
             ("`stickshift serve passwd` there", "`stickshift serve passwd` there"),
             ("/usr/bin/stickshift list", "/usr/bin/stickshift list"),
         ] {

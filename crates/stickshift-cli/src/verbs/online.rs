@@ -26,7 +26,7 @@ use crate::wrong_mode::{self, Needs};
 
 /// Go online through a stick, and back.
 ///
-/// The way follows from the stick's interfaces: NCM, PPP, HiLink, or the network card of another maker. What is changed on the stick and on
+/// The way follows from the stick's interfaces: NCM, PPP, HiLink, MBIM, or another maker's network card. What is changed on the stick and on
 /// the computer is recorded before, and `down` puts it back. The PIN comes from STICKSHIFT_PIN or a prompt, and is tried once.
 #[derive(Args, Debug)]
 pub(crate) struct OnlineArgs {
@@ -38,7 +38,7 @@ pub(crate) struct OnlineArgs {
 enum OnlineVerb {
     /// Go online: SIM, registration, data connection, address, route, name servers, and a check that packets pass
     ///
-    /// Exit codes besides those of every command: 10 SIM or PIN, 11 not registered, 12 refused by the network, 13 no address, 14 no reach.
+    /// Its own exit codes: 10 SIM or PIN, 11 not registered, 12 refused by the network, 13 no address, 14 no reach, 15 limit reached.
     Up(Box<UpArgs>),
     /// Hang up and put back what `up` has changed; twice is no error
     Down(DownArgs),
@@ -97,19 +97,19 @@ struct UpArgs {
     #[arg(long)]
     stay: bool,
 
-    /// Time between two checks of the connection, 5 to 3600
+    /// With --stay: time between two checks, 5 to 3600
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "stay", value_parser = clap::value_parser!(u64).range(5..=3600))]
     every: u64,
 
-    /// Leave the AT port to other programs between checks: a lost connection is noticed at the next check only
+    /// With --stay: leave the AT port to other programs between checks; only these notice a lost connection
     #[arg(long, requires = "stay")]
     leave_port: bool,
 
-    /// End the connection after this amount of data or time: 5GB/month, 500MB/day, 10GB, 2h
+    /// With --stay: end after this amount of data or time: 5GB/month, 500MB/day, 10GB, 2h
     #[arg(long, value_name = "LIMIT", requires = "stay")]
     limit: Option<Limit>,
 
-    /// Run PROGRAM on every change: its argument is up, down, failed, climbed or waiting; STICKSHIFT_PLACE and others are in its environment
+    /// With --stay: run PROGRAM on every change; its argument is up, down, failed, climbed or waiting; STICKSHIFT_PLACE and others are in its environment
     #[arg(long, value_name = "PROGRAM", requires = "stay")]
     exec: Option<OsString>,
 

@@ -70,9 +70,10 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
         context.output.sum_up(&Made { files });
         let word = |name: &str| files::path_word(&folder.join(name));
         context.output.say(&format!(
-            "next, with a virtual stick that is kept in the file stick: stickshift convert --to {} --firmware {} --loader {} --virtual {} --virtual-state stick",
+            "next, with a virtual stick that is kept in the file stick: stickshift convert --to {} --firmware {} --webui {} --loader {} --virtual {} --virtual-state stick",
             to.word(),
             word(FILES[1]),
+            word(FILES[2]),
             word(FILES[0]),
             name,
         ));
@@ -122,9 +123,10 @@ pub(crate) fn run(context: &mut Context, args: RehearseArgs) -> Result<()> {
     let took = (bus.now() - begun).as_secs();
     context.output.say(&format!(
         "the virtual stick took {} min {} s for it; nothing real was touched\n\
-         next: `stickshift rehearse --needle --fault powerloss@300`, or with a real stick `stickshift list` and `stickshift convert --dry-run`",
+         next: `stickshift rehearse --needle --fault powerloss@300`, or with a real stick `stickshift list` and `stickshift convert --to {} --firmware FILE --loader FILE --dry-run`",
         took / 60,
-        took % 60
+        took % 60,
+        to.word()
     ));
     Ok(())
 }

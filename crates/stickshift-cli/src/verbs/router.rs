@@ -32,11 +32,13 @@ pub(crate) struct RouterArgs {
 enum RouterVerb {
     /// List the files of the image
     List {
+        /// Firmware image of a router
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
     },
     /// Extract one file
     Extract {
+        /// Firmware image of a router
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
 
@@ -50,6 +52,7 @@ enum RouterVerb {
     },
     /// Show whether the firmware supports a stick, and what it would send
     Knows {
+        /// Firmware image of a router
         #[arg(value_name = "IMAGE")]
         image: PathBuf,
 

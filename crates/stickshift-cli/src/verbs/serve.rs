@@ -180,8 +180,12 @@ pub(crate) fn run(context: &mut Context, args: ServeArgs) -> Result<()> {
     let scheme = if options.tls.is_some() { "https" } else { "http" };
     let server = Server::bind(options, sockets, Arc::new(engine), links).map_err(elsewhere)?;
     let url = server.address().map(|address| format!("{scheme}://{address}/"));
-    let mut answers_to = server.names().to_vec();
-    answers_to.dedup();
+    let mut answers_to: Vec<String> = Vec::new();
+    for name in server.names() {
+        if !answers_to.contains(name) {
+            answers_to.push(name.clone());
+        }
+    }
     if server.answers_every_address() {
         answers_to.push("each address of this computer in numbers".to_owned());
     }

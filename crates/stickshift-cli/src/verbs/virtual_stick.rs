@@ -231,6 +231,11 @@ fn attach_here(context: &Context, mut sticks: Vec<Box<dyn Device>>, args: &Virtu
     let longest = LONGEST / u32::try_from(count).unwrap_or(1);
     let owner = listen();
     sticks.iter_mut().for_each(|stick| stick.power(Moment::ZERO, true));
+    if !args.quick {
+        context
+            .session()
+            .step("starts", "starts, which takes some seconds, as with a real stick; --quick does without");
+    }
     while !context.cancel.is_cancelled() {
         let now = || began.elapsed();
         for line in owner.try_iter() {
