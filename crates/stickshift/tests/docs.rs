@@ -262,7 +262,7 @@ fn each_failure_of_going_online_has_a_test() {
     let mut sources = Vec::new();
     below(&root().join("crates"), &["rs"], &mut sources);
     let all: String = sources.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
-    let played = fs::read_to_string(root().join("crates/stickshift-emu/tests/online/main.rs")).unwrap();
+    let played = fs::read_to_string(root().join("crates/stickshift-emu/tests/online/field.rs")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
         let (number, tests) = (row[1], row[4]);
