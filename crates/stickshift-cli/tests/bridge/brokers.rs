@@ -119,8 +119,8 @@ pub(crate) fn watcher(port: u16) -> (Running, Receiver<(String, String)>) {
         "-t",
         "#",
     ]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut watcher = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let lines = BufReader::new(watcher.0.stdout.take().unwrap()).lines();
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
@@ -136,7 +136,7 @@ pub(crate) fn watcher(port: u16) -> (Running, Receiver<(String, String)>) {
     loop {
         publish(port, READY, "?", &[]);
         if hears() {
-            return (Running(child), receiver);
+            return (watcher, receiver);
         }
         assert!(Instant::now() < until, "nothing that is published is heard");
     }
