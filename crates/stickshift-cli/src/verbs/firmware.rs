@@ -221,10 +221,11 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     }
     context.output.leave_room(&args.output)?;
     session.step("build", format!("writing {}", args.output.display()));
+    let repeated = Finding::repeated(package.parts.iter().map(|part| part.header.code));
     let inputs: Vec<&Path> = read.iter().map(PathBuf::as_path).collect();
     match OutputFile::create(&args.output, context.global.force, &inputs)? {
         OutputFile::File(mut file) => {
-            package.write(&mut file)?;
+            package.write(&mut file).map_err(|e| e.with("file", args.output.display()))?;
             file.commit()?;
         }
         // Checksums are filled in afterwards, for which a pipe is no place.
@@ -237,6 +238,9 @@ fn run_build(context: &Context, args: BuildArgs) -> Result<()> {
     }
     // What went into a pipe cannot be read back.
     if !args.output.is_file() {
+        for finding in repeated {
+            session.warn(finding.code(), finding.to_string());
+        }
         return Ok(());
     }
 

@@ -14,27 +14,27 @@
 //! ```
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::convert::firmware_file::{Compared, FirmwareFile};
+use crate::convert::firmware_file::FirmwareFile;
+pub use crate::convert::flash_plan::plan;
 use crate::convert::journal::{Fingerprint, Journal};
 use crate::convert::load::{find, say_what_shows, wait_for_download_mode};
 use crate::convert::place_link::PlaceLink;
-use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict, counted};
+use crate::error::{Detail, Error, ErrorKind, RefusalFamily, Result, Verdict};
 use crate::event::Session;
-use crate::firmware::{Finding, Signature, Version};
+use crate::firmware::Version;
 use crate::flash::facts::{self, OddStick};
 use crate::flash::{
     self, Finish, Handshake, Observer, Outcome, PartitionFacts, Payload, SignatureFacts, fit,
 };
 use crate::hex;
 use crate::link::{Bus, ByteLink};
-use crate::plan::{Consent, Consents, Objection, Plan};
+use crate::plan::{Consent, Consents};
 use crate::stick::{Mode, Place, Role, Stick};
 
 /// How long a stick may take to come back after its partition table changed.
@@ -46,117 +46,6 @@ const BACK: Duration = Duration::from_secs(30);
 const VAIN: u32 = 4;
 /// A changed table makes the stick restart once; when its end was not answered it is sent again.
 const TABLE_RESTARTS: u32 = 3;
-
-/// What flashing these files would do to a stick of which `hardware` is known, adding to `plan`.
-pub fn plan(files: &[FirmwareFile], plan: &mut Plan) {
-    for (number, file) in files.iter().enumerate() {
-        let is_same = |other: &FirmwareFile| other.record().headers == file.record().headers;
-        let again = if files[..number].iter().any(is_same) { ", the same contents once more" } else { "" };
-        let version = file.version();
-        let name = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let stated = match version.version.as_str() {
-            "" => "no version stated".to_owned(),
-            stated => format!("version {stated}"),
-        };
-        plan.step(
-            "flash-file",
-            format!("flash {name}: {}, {stated}{again}", counted(file.sizes.len(), "partition")),
-            Some(file.bytes()),
-        );
-        for (index, partition) in partitions(file).iter().enumerate() {
-            plan.step(
-                "flash-partition",
-                format!(
-                    "{} of {}: {}, {} bytes",
-                    index + 1,
-                    file.sizes.len(),
-                    partition.name,
-                    partition.size
-                ),
-                Some(partition.size),
-            );
-        }
-        match &version.platform {
-            Some(platform) => plan.evidence.push(format!(
-                "{name} is for {platform}; compared with the stick's product id before the first partition"
-            )),
-            None if file.is_nameless() => plan.objections.push(Objection {
-                consent: Consent::Mismatch,
-                text: format!(
-                    "{name} does not name the stick that it is for: nothing compares it with a stick"
-                ),
-            }),
-            None => plan.evidence.push(format!("{name} does not name the stick that it is for")),
-        }
-        match file.compared {
-            Compared::Checksums => plan.evidence.push(format!("{name}: every checksum is right")),
-            Compared::Hashes => plan.evidence.push(format!("{name}: every file is as it was extracted")),
-            Compared::Nothing => plan.dangers.push(format!(
-                "{name}: nothing was checked, for raw partitions have no checksums: damage does not show"
-            )),
-        }
-        for empty in partitions(file).iter().filter(|partition| partition.size == 0) {
-            plan.objections.push(Objection {
-                consent: Consent::Partial,
-                text: format!(
-                    "{name}: {} is empty; sticks refuse that, and the flash stops there",
-                    empty.name
-                ),
-            });
-        }
-        let named = file.image.partitions.iter().filter_map(|p| p.header.version().platform);
-        let platforms: BTreeSet<String> = named.collect();
-        if platforms.len() > 1 {
-            let all: Vec<String> = platforms.into_iter().collect();
-            plan.dangers.push(format!("{name} has partitions of several models: {}", all.join(", ")));
-        }
-        if let Some(alone) = alone(file) {
-            plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name} {alone}") });
-        }
-        if let Some(missing) = &file.incomplete {
-            plan.objections.push(Objection { consent: Consent::Partial, text: format!("{name}: {missing}") });
-        }
-        for warning in &file.warnings {
-            plan.dangers.push(format!("{name}: {warning}"));
-        }
-        let says_signed = |f: &Finding| matches!(f, Finding::SignedBit { stated: true, .. });
-        if file.image.findings.iter().any(says_signed) {
-            // Its maker signed it; without the signature a stick that checks stops in the middle of it.
-            let text = format!("{name} says that it is signed, and its signature is missing");
-            plan.objections.push(Objection { consent: Consent::Unsigned, text });
-        } else if let Some(signature) = file.signature() {
-            plan.evidence.push(match signature.known_key() {
-                Some(key) => format!("{name} is signed with a key that is known from {}", key.seen_on),
-                None => format!("{name} is signed with a key that is in no public list: the stick alone tells whether it takes it"),
-            });
-        } else {
-            plan.dangers.push(format!(
-                "{name} has no signature: a stick that wants one refuses it, at the start or on the way"
-            ));
-        }
-        if holds_boot_loader(file) {
-            plan.dangers.push(format!(
-                "{name} holds the boot loader: an interruption there leaves a stick that only the boot ROM can recover"
-            ));
-        }
-    }
-    plan.step("flash-reset", "restart the stick", None);
-}
-
-/// That a file is one partition out of an image, which says neither what it belongs to nor that it is enough.
-fn alone(file: &FirmwareFile) -> Option<String> {
-    let [partition] = &partitions(file)[..] else { return None };
-    if !file.image.form.is_single() {
-        return None;
-    }
-    let made_for = file.signature().and_then(Signature::partitions).filter(|count| *count > 1);
-    let signed = made_for.map(|count| format!("; its signature is made for {count} partitions"));
-    Some(format!(
-        "is {} alone, out of an image: a stick that gets no more may not start{}",
-        partition.name,
-        signed.unwrap_or_default()
-    ))
-}
 
 /// What was flashed.
 #[derive(Clone, Debug)]

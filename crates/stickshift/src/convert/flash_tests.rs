@@ -7,6 +7,7 @@ use crate::convert::plan::difference;
 use crate::firmware::Header;
 use crate::firmware::build::{self, Part};
 use crate::firmware::signature::{trailer, trailer_length};
+use crate::plan::Plan;
 
 /// A table of partitions by name, start and length.
 fn table(partitions: &[(&str, u32, u32)]) -> Vec<u8> {
@@ -102,6 +103,31 @@ fn a_folder_that_does_not_name_its_stick_needs_consent() {
     assert_eq!(plan.unanswered(Consents::default()).map(|o| o.consent), Some(Consent::Mismatch));
     assert!(!plan.evidence.iter().any(|line| line.contains("checksum")), "{plan:?}");
     assert!(plan.dangers.iter().any(|line| line.contains("nothing was checked")), "{plan:?}");
+}
+
+#[test]
+fn partitions_that_two_files_bring_are_named() {
+    let said = |second: FirmwareFile| {
+        let mut plan = Plan::new("");
+        super::plan(&[main_firmware("21.180.01.00.00", 5), second], &mut plan);
+        let both = |danger: &&String| danger.contains("one over the other");
+        plan.dangers.iter().filter(both).cloned().collect::<Vec<_>>()
+    };
+    let overlapping = image("web.bin", 0x04, "17.100", &[0x0055_0000, 0x0009_0000]);
+    assert_eq!(
+        said(overlapping),
+        ["web.bin holds Kernel_R11, as main.bin does: both are sent, one over the other"]
+    );
+    assert_eq!(said(web_ui(2)), [""; 0]);
+    assert_eq!(said(main_firmware("21.180.01.00.00", 5)), [""; 0], "its step says that it is the same file");
+    let twice = image("main.bin", 0x01, "21.180.01.00.00", &[0x0011_0000, 0x0011_0000]);
+    assert_eq!(
+        said(twice),
+        [
+            "main.bin: partition 2: it is Fastboot (00110000), as partition 1 is: both are sent, one over the other",
+            "main.bin holds Fastboot, as main.bin does: both are sent, one over the other",
+        ]
+    );
 }
 
 /// What the stick refuses in the middle of a flash is said before it.

@@ -58,6 +58,7 @@
 //! ```
 
 mod boot_pin;
+mod flash_plan;
 mod modes;
 mod place_link;
 pub(crate) mod plan;

@@ -1,8 +1,10 @@
 //! What is wrong or odd about an image.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::inflate::Compression;
+use super::names;
 use super::verify::BadBlock;
 use crate::error::counted;
 
@@ -70,6 +72,8 @@ pub enum Finding {
     SignatureCount { length: u32, found: usize },
     /// Partitions are made for different hardware.
     HardwareDiffers { partition: usize, first: String, found: String },
+    /// An earlier partition has the same code; said once for each code.
+    Repeated { partition: usize, first: usize, code: u32 },
     /// Something that looks like the start of a partition and is none was passed over.
     StrayMagic { offset: u64, count: u64 },
     /// Whole partition headers stand where the chain of this image does not lead: it is broken, or the file holds another image.
@@ -85,6 +89,20 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// The codes that more than one of these partitions has.
+    pub fn repeated(codes: impl IntoIterator<Item = u32>) -> Vec<Finding> {
+        let mut seen: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (partition, code) in codes.into_iter().enumerate() {
+            let (first, times) = seen.entry(code).or_insert((partition, 0));
+            *times += 1;
+            if *times == 2 {
+                found.push(Finding::Repeated { partition, first: *first, code });
+            }
+        }
+        found
+    }
+
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
@@ -109,6 +127,7 @@ impl Finding {
             | Finding::SignatureLength { .. }
             | Finding::SignatureCount { .. }
             | Finding::HardwareDiffers { .. }
+            | Finding::Repeated { .. }
             | Finding::StrayMagic { .. } => Severity::Warning,
             Finding::Unaligned { .. } | Finding::Trailing { .. } => Severity::Note,
         }
@@ -134,6 +153,7 @@ impl Finding {
             Finding::PartitionsMissing { .. } => "partitions-missing",
             Finding::SignatureCount { .. } => "signature-count",
             Finding::HardwareDiffers { .. } => "hardware-differs",
+            Finding::Repeated { .. } => "partition-repeated",
             Finding::StrayMagic { .. } => "stray-magic",
             Finding::Elsewhere { .. } => "elsewhere",
             Finding::Unaligned { .. } => "unaligned",
@@ -163,6 +183,7 @@ impl Finding {
             | Finding::TooFar { partition, .. }
             | Finding::SignatureLength { partition, .. }
             | Finding::HardwareDiffers { partition, .. }
+            | Finding::Repeated { partition, .. }
             | Finding::FileChanged { partition, .. } => Some(*partition),
             Finding::Block(block) => Some(block.partition),
             _ => None,
@@ -282,6 +303,12 @@ impl fmt::Display for Finding {
             Finding::HardwareDiffers { first, found, .. } => {
                 write!(f, "made for hardware {found:?}, the first one for {first:?}")
             }
+            Finding::Repeated { first, code, .. } => write!(
+                f,
+                "it is {} ({code:08x}), as partition {} is: both are sent, one over the other",
+                names::name(*code).name,
+                first + 1
+            ),
             Finding::StrayMagic { offset, count: 1 } => {
                 write!(f, "a partition mark at {offset:#x} has no partition behind it; passed over")
             }

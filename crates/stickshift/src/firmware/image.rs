@@ -409,6 +409,7 @@ impl Image {
             first: hardware[0].clone(),
             found: found.clone(),
         }));
+        self.findings.extend(Finding::repeated(self.partitions.iter().map(|p| p.header.code)));
         if !first.is_multiple_of(4) {
             self.findings.push(Finding::Unaligned { offset: start });
         }

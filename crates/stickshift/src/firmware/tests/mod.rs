@@ -449,6 +449,12 @@ fn oddities_of_the_whole() {
     other[92..94].copy_from_slice(&sum.to_le_bytes());
     assert_eq!(codes(&image_of(1, &[partition(0x0011_0000, b"x", 64), other])), ["hardware-differs"]);
     assert_eq!(codes(&image_of(1, &[partition(0x0011_0000, b"", 64)])), ["payload-empty"]);
+    let of_codes = |codes: &[u32]| {
+        image_of(1, &codes.iter().map(|code| partition(code << 16, b"x", 64)).collect::<Vec<_>>())
+    };
+    assert_eq!(codes(&of_codes(&[0x11, 1, 9, 1, 1])), ["partition-repeated"]);
+    assert_eq!(codes(&of_codes(&[0x11, 1, 9, 9, 1])), ["partition-repeated", "partition-repeated"]);
+    assert_eq!(codes(&of_codes(&[0x11, 1, 9])), [""; 0]);
 }
 
 #[test]
