@@ -46,6 +46,31 @@ fn a_stick_that_shows_its_cdrom_is_switched_on_the_way_and_before_the_proof() {
 }
 
 #[test]
+fn a_version_that_runs_already_is_said_before_it_is_written_again() {
+    let folder = files();
+    let already = "the stick runs Stick firmware 21.180.01.00.00 already";
+    let line = [&["--virtual-state", "stick", "--virtual", "e3372h-hilink"][..], &TO_STICK].concat();
+    for (run, is_said) in [(&line[..], false), (&[&line[..], &["--dry-run"]].concat(), true)] {
+        let run = stickshift(folder.path(), run);
+        let said = text(&run.stdout) + &text(&run.stderr);
+        assert!(run.status.success(), "{said}");
+        assert_eq!(said.contains(already), is_said, "{said}");
+    }
+    // In download mode the stick says it once it is spoken to.
+    let there = ["--virtual-state", "e3372h-stick", "--virtual", "e3372h-stick"];
+    let run = stickshift(folder.path(), &[&["at", "^GODLOAD"][..], &there].concat());
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    for (stick, is_said) in [("e3372h-loader", false), ("e3372h-stick", true)] {
+        let there = ["--virtual-state", stick, "--virtual", stick];
+        let flash = ["flash", "made/firmware.bin", "--yes"];
+        let run = stickshift(folder.path(), &[&flash[..], &there].concat());
+        let said = text(&run.stdout) + &text(&run.stderr);
+        assert!(run.status.success(), "{said}");
+        assert_eq!(said.contains("has 21.180.01.00.00 already"), is_said, "{stick}: {said}");
+    }
+}
+
+#[test]
 fn the_hardware_decides_before_anything_is_sent() {
     let folder = files();
     for (stick, why) in [

@@ -354,6 +354,13 @@ fn check_fit(
         software,
         ..Fingerprint::default()
     };
+    let told = handshake.info.as_ref().and_then(|info| info.software.as_deref());
+    if !journal.record.touched && file.is_main() && told == Some(version.as_str()) {
+        session.warn(
+            "same-version",
+            format!("the stick says that it has {version} already: it is written again"),
+        );
+    }
     if journal.record.touched {
         // Another stick is that first, whatever the image is for. What it runs is no sign once something was written.
         let seen = Fingerprint { software: None, ..seen.clone() };

@@ -2,7 +2,7 @@
 
 use crate::boot::{Chip, Loader, Partition, PartitionTable};
 use crate::convert::request::{ConvertRequest, Target};
-use crate::convert::{flash, load};
+use crate::convert::{FirmwareFile, flash, load};
 use crate::error::{Detail, Error, ErrorKind, Result, Verdict};
 use crate::event::Session;
 use crate::firmware::Version;
@@ -108,6 +108,7 @@ pub fn plan(
         );
     }
     plan_oddity(&steps, seen.as_ref(), &mut plan);
+    plan_same(seen.as_ref(), request, &mut plan);
     if request.loader.is_some() && !steps.contains(&Step::Load) {
         plan.evidence.push("the loader is not needed: the stick is in download mode".into());
     }
@@ -260,6 +261,20 @@ fn show(step: Step, mode: Mode, seen: Option<&Identity>, request: &ConvertReques
         Step::Verify => {
             plan.step("verify", "wait for the first start and compare the stick's version with the image's", None);
         }
+    }
+}
+
+/// Says that the stick has what it is to get. A resumed run may have written it, and says itself what it sends.
+fn plan_same(seen: Option<&Identity>, request: &ConvertRequest, plan: &mut Plan) {
+    let Some(runs) = seen.and_then(|seen| seen.firmware.as_deref()).filter(|_| !request.resume) else {
+        return;
+    };
+    let is_it = |file: &FirmwareFile| file.is_main() && file.version().version == runs;
+    if seen.and_then(|seen| seen.kind) == Some(request.to.word()) && request.files.iter().any(is_it) {
+        plan.dangers.push(format!(
+            "the stick runs {} firmware {runs} already: the same version is written again",
+            request.to.kind().name()
+        ));
     }
 }
 

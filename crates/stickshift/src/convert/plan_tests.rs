@@ -56,6 +56,25 @@ fn firmware_of_the_other_kind_is_objected_to_by_the_rules_of_its_model() {
 }
 
 #[test]
+fn what_the_stick_runs_already_is_named() {
+    let said = |kind, runs: &str, resume| {
+        let seen = Identity { kind: Some(kind), firmware: Some(runs.into()), ..Identity::default() };
+        let mut request = request(Target::Stick, firmware("E3372h_153", "21.180.01.00.00"));
+        request.resume = resume;
+        let mut plan = Plan::new("");
+        plan_same(Some(&seen), &request, &mut plan);
+        plan.dangers
+    };
+    assert_eq!(
+        said("stick", "21.180.01.00.00", false),
+        ["the stick runs Stick firmware 21.180.01.00.00 already: the same version is written again"]
+    );
+    assert_eq!(said("stick", "21.180.01.00.01", false), [""; 0]);
+    assert_eq!(said("hilink", "21.180.01.00.00", false), [""; 0]);
+    assert_eq!(said("stick", "21.180.01.00.00", true), [""; 0]);
+}
+
+#[test]
 fn an_image_that_names_no_model_is_judged_by_the_stick() {
     let seen = |model: &str| Identity { model: Some(model.into()), ..Identity::default() };
     let version = Version { platform: None, version: "21.328.62.00.1080".into() };
