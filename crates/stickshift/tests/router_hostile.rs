@@ -121,6 +121,23 @@ fn what_is_honest_reads() {
 }
 
 #[test]
+fn two_files_of_one_name_are_told_and_the_first_is_read() {
+    let mut writer = Writer::default();
+    let (first, second) = (writer.sparse(1), writer.sparse(2));
+    let root = writer.folder(
+        &[(b"a", first), (b"same", first), (b"same", second), (b"odd\xfe", first), (b"odd\xff", second)],
+        None,
+    );
+    let image = Image::parse(writer.finish(root)).expect("an image");
+    let files =
+        FileSystem::open(image.bytes_of(&image.file_systems[0]), &image.file_systems[0]).expect("files");
+    assert_eq!(files.repeated(), ["/same"]);
+    assert_eq!(files.read("same", u64::MAX).expect("a file").len(), 4096);
+    let paths: Vec<String> = files.files().map(|file| file.path).collect();
+    assert_eq!(paths, ["/", "/a", "/odd\\xfe", "/odd\\xff", "/same"]);
+}
+
+#[test]
 fn a_folder_in_itself_or_in_two_places_is_refused() {
     let mut writer = Writer::default();
     // The first inode is the folder that its own entry names.

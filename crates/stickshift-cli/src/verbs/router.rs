@@ -1,5 +1,6 @@
 //! `stickshift router`: what a router's firmware image holds, and which sticks it knows.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -92,9 +93,38 @@ fn file_systems(image: &Image) -> Result<Vec<FileSystem<'_>>> {
     }
 }
 
+/// Paths that stand more than once in the image: in one file system, or in several of them, which may all have the same folders.
+fn repeated(file_systems: &[FileSystem<'_>]) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut repeated: BTreeSet<String> = BTreeSet::new();
+    for file_system in file_systems {
+        repeated.extend(file_system.repeated().iter().cloned());
+        let files = file_system.files().filter(|file| file.kind != FileKind::Folder);
+        repeated.extend(files.filter_map(|file| seen.replace(file.path)));
+    }
+    repeated
+}
+
+fn say_repeated(context: &Context, paths: &BTreeSet<String>) {
+    if paths.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = paths.iter().take(5).map(|path| path.escape_debug().to_string()).collect();
+    let more = match paths.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    context.session().warn(
+        "path-repeated",
+        format!("the image holds more than one of {}{more}; the first one is read", shown.join(", ")),
+    );
+}
+
 fn list(context: &Context, path: &Path) -> Result<()> {
     let image = open(path)?;
-    let files: Vec<FileRow> = file_systems(&image)?.iter().flat_map(|f| f.files().map(FileRow::of)).collect();
+    let file_systems = file_systems(&image)?;
+    say_repeated(context, &repeated(&file_systems));
+    let files: Vec<FileRow> = file_systems.iter().flat_map(|f| f.files().map(FileRow::of)).collect();
     context.output.finish(&Listing { files });
     Ok(())
 }
@@ -107,6 +137,9 @@ fn extract(context: &Context, path: &Path, name: &str, output: Option<PathBuf>) 
     context.output.leave_room(&output)?;
     let mut missing = None;
     let file_systems = file_systems(&image)?;
+    let mut paths = repeated(&file_systems);
+    paths.retain(|path| path.trim_start_matches('/') == name.trim_start_matches('/'));
+    say_repeated(context, &paths);
     let mut file = OutputFile::create(&output, context.global.force, &[path])?;
     for file_system in file_systems {
         match file_system.copy(name, EXTRACT_LIMIT, &mut file) {
@@ -129,6 +162,9 @@ fn knows(context: &Context, path: &Path, ids: &str) -> Result<()> {
     let (id, key) = profile::parse_key(ids)?;
     let is_meant = |entry: &&Entry| key.as_ref().is_none_or(|key| entry.key == *key);
     let image = open(path)?;
+    let mut paths = repeated(&file_systems(&image)?);
+    paths.retain(|path| tables::is_table(path));
+    say_repeated(context, &paths);
     let found = all_tables(&image)?;
     let answers: Vec<Answer> = found
         .tables
@@ -358,8 +394,7 @@ struct TableRow {
 
 impl TableRow {
     fn of(table: &Table) -> TableRow {
-        let ids: std::collections::BTreeSet<_> =
-            table.import.entries.iter().filter_map(|e| e.key.id()).collect();
+        let ids: BTreeSet<_> = table.import.entries.iter().filter_map(|e| e.key.id()).collect();
         TableRow {
             path: table.path.clone(),
             format: table.import.format.words(),

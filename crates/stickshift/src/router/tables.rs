@@ -110,7 +110,8 @@ pub fn find(file_system: &FileSystem<'_>) -> Result<Tables> {
     Ok(found)
 }
 
-fn is_table(path: &str) -> bool {
+/// Whether a file with this path is looked at as a table.
+pub fn is_table(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let whole =
         ["mode_switch.conf.bin", "mode_switch.conf", "usb-mode.json", "configPack.tar.gz", "configPack.tar"];

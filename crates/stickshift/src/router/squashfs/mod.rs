@@ -71,6 +71,7 @@ pub struct FileSystem<'a> {
     store: Store<'a>,
     superblock: Superblock,
     files: BTreeMap<String, Node>,
+    repeated: Vec<String>,
     /// Where each begins, and what it unpacks to.
     fragments: RefCell<VecDeque<(u64, Rc<[u8]>)>>,
 }
@@ -131,8 +132,8 @@ impl<'a> FileSystem<'a> {
         let budget = BUDGET.saturating_add((bytes.len() as u64).saturating_mul(BUDGET_RATIO));
         let store = Store::new(bytes, at.big_endian, compression, budget);
         let superblock = Superblock::parse(&store)?;
-        let files = walk(&store, &superblock)?;
-        Ok(FileSystem { store, superblock, files, fragments: RefCell::default() })
+        let (files, repeated) = walk(&store, &superblock)?;
+        Ok(FileSystem { store, superblock, files, repeated, fragments: RefCell::default() })
     }
 
     /// Every file, in the order of their paths.
@@ -142,6 +143,11 @@ impl<'a> FileSystem<'a> {
             kind: node.kind.clone(),
             mode: node.mode,
         })
+    }
+
+    /// Paths that stand in it more than once. What is read of such a path is what stands first in its folder, as Linux does.
+    pub fn repeated(&self) -> &[String] {
+        &self.repeated
     }
 
     /// Reads a file of at most `limit` bytes. Its path is from `/`; the slash may be left out.
@@ -250,9 +256,10 @@ impl<'a> FileSystem<'a> {
     }
 }
 
-/// Reads every folder once.
-fn walk(store: &Store<'_>, superblock: &Superblock) -> Result<BTreeMap<String, Node>> {
+/// Reads every folder once. Gives what is at each path, and the paths that stand there more than once.
+fn walk(store: &Store<'_>, superblock: &Superblock) -> Result<(BTreeMap<String, Node>, Vec<String>)> {
     let mut files = BTreeMap::new();
+    let mut repeated = Vec::new();
     let mut visited = HashSet::new();
     let (mut entries, mut text) = (0, 0);
     let mut waiting = vec![(superblock.root, String::new(), 0)];
@@ -294,10 +301,13 @@ fn walk(store: &Store<'_>, superblock: &Superblock) -> Result<BTreeMap<String, N
             return Err(too_large("its links lead further than any router's").with("limit", TEXT_LIMIT));
         }
         let path = if path.is_empty() { "/".to_owned() } else { path };
-        files.insert(path, Node { place, kind, mode });
+        // Of a folder the last entry is looked at first.
+        if files.insert(path.clone(), Node { place, kind, mode }).is_some() {
+            repeated.push(path);
+        }
     }
     match files.get("/") {
-        Some(Node { kind: FileKind::Folder, .. }) => Ok(files),
+        Some(Node { kind: FileKind::Folder, .. }) => Ok((files, repeated)),
         _ => Err(corrupt("its root is not a folder")),
     }
 }
@@ -311,5 +321,11 @@ fn name(bytes: &[u8]) -> Result<String> {
     {
         return Err(corrupt("a file has a name that no file can have"));
     }
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    let mut name = String::new();
+    for chunk in bytes.utf8_chunks() {
+        name.push_str(chunk.valid());
+        // Names that differ in such bytes alone stay two.
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    Ok(name)
 }
