@@ -145,6 +145,36 @@ fn faults_of_the_network_end_as_they_should() {
     }
 }
 
+/// A fault that has nothing to strike in what the stick was is said, and one that has is not.
+#[test]
+fn faults_that_cannot_strike_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, faults, struck) in [
+        ("signal --virtual e3372h-stick", "echo,deaf,sign-required,table-restarts,loader-dead", false),
+        ("signal --virtual e3372h-stick", "chatty,split,stale,wrong-device,late-port,mute-dhcp,denied", true),
+        (
+            "signal --virtual e3372h-hilink",
+            "chatty,split,stale,late-port,mute-port,mute-dhcp,stale-bearer",
+            false,
+        ),
+        ("signal --virtual e3372h-hilink", "wrong-device,slow-sim,denied", true),
+        ("signal --virtual em7455", "wrong-device,stale,late-port,mute-dhcp,deaf", false),
+        ("signal --virtual em7455", "chatty,split,slow-sim,stale-bearer", true),
+        ("list --virtual e3372h-cd", "late-port,denied,wrong-device", false),
+        ("list --virtual e3372h-loader", "denied,slow-sim,loader-dead", false),
+        ("list --virtual e3372h-loader", "deaf,echo,unsigned-taken,split", true),
+        ("list --virtual k3772", "denied,no-address,mute-dhcp", false),
+        ("list --virtual mf823", "stale-bearer,mute-dhcp", false),
+    ] {
+        for fault in faults.split(',') {
+            let words = line.split(' ').chain(["--fault", fault]).collect::<Vec<_>>();
+            let said = out(&stickshift(folder.path(), &words));
+            let is_said = said.contains(&format!("never struck: {fault}"));
+            assert_eq!(is_said, !struck, "{line} {fault}: {said}");
+        }
+    }
+}
+
 /// From one command to the next a virtual stick keeps what a real one keeps while it is plugged in.
 #[test]
 fn a_state_file_keeps_the_configuration_the_sim_the_messages_and_the_settings() {

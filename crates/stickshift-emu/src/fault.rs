@@ -67,7 +67,7 @@ fault_kinds! {
     NoOpeningFlag = "no-opening-flag",
     /// The answer comes in pieces.
     Split = "split",
-    /// The AT port echoes what it is sent.
+    /// Download mode echoes the AT commands that it is sent.
     Echo = "echo",
     /// Download mode does not answer AT commands once it is in its binary phase.
     Deaf = "deaf",

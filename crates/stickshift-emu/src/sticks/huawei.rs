@@ -9,9 +9,9 @@ use stickshift::wire::scsi::CommandBlock;
 use crate::at::ports::AtPorts;
 use crate::device::outbox::Outbox;
 use crate::device::{Appearance, Device, Function, HttpAnswer, Unit, UsbReply};
-use crate::fault::{Channel, Cut, Fault, FaultKind, FaultPlan, StepFaults};
+use crate::fault::FaultKind;
 use crate::firmware::boot_rom::{Block, BootRom};
-use crate::firmware::download::{AtInBinary, DownloadMode, NewTable};
+use crate::firmware::download::DownloadMode;
 use crate::firmware::memory::{Firmware, FirmwareKind, Flash};
 use crate::hilink::{Generation, Server, SwitchTo};
 use crate::identity::{Identity, subscriber};
@@ -23,6 +23,7 @@ use crate::sticks::appearances;
 use crate::sticks::hardware::Hardware;
 use crate::sticks::scsi_cdrom::Drives;
 
+mod faults;
 mod kept;
 mod options;
 mod serial;
@@ -110,6 +111,7 @@ pub struct HuaweiStick {
     steps: u32,
     /// Steps at which something went wrong.
     struck: BTreeSet<u32>,
+    was: faults::Was,
     loaded: Vec<Block>,
     /// What was started last; nothing without power.
     started: Option<Start>,
@@ -146,6 +148,7 @@ impl HuaweiStick {
             uplink: Uplink::new(Quirks::of(&options.faults)),
             steps: 0,
             struck: BTreeSet::new(),
+            was: faults::Was::default(),
             loaded: Vec::new(),
             started: None,
             goes_on: None,
@@ -161,12 +164,6 @@ impl HuaweiStick {
     /// What happens when power comes next. After that its firmware starts again.
     pub fn plug_in_next(&mut self, next: PlugIn) {
         self.next = next;
-    }
-
-    /// Puts other faults in place of those it had.
-    pub fn set_faults(&mut self, faults: FaultPlan) {
-        self.uplink = Uplink::new(Quirks::of(&faults));
-        self.options.faults = faults;
     }
 
     /// What is on the flash.
@@ -363,68 +360,9 @@ impl HuaweiStick {
             Drives::of(&appearance, ["HUAWEI", "Mass Storage", "2.31"], matches!(running, Program::Cdrom));
         self.running = running;
         self.appearance = Some(appearance);
+        self.note_what_can_strike();
         self.appeared = at;
         self.enumeration += 1;
-    }
-
-    fn download(&self, interface: u8) -> Program {
-        let mut options = self.options.dload.clone();
-        options.software.clone_from(&self.firmware.version);
-        options.slow_flush = self.timing().slow_flush;
-        if self.has(FaultKind::WrongDevice) {
-            options.product = "E3372s_153".into();
-        }
-        options.opening_flag &= !self.has(FaultKind::NoOpeningFlag);
-        options.echo |= self.has(FaultKind::Echo);
-        options.require_signature |= self.has(FaultKind::SignRequired);
-        options.require_signature &= !self.has(FaultKind::UnsignedTaken);
-        if self.has(FaultKind::TableRefused) {
-            options.new_table = NewTable::Refused;
-        } else if self.has(FaultKind::TableRestarts) {
-            options.new_table = NewTable::Restarts;
-        }
-        if self.has(FaultKind::Deaf) {
-            options.at_in_binary = AtInBinary::Deaf;
-        }
-        Program::Download { dload: Box::new(DownloadMode::new(options)), interface }
-    }
-
-    /// The faults that have not struck: those that have a step at which nothing went wrong so far, and what cannot go wrong in its mode.
-    pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
-        self.options.faults.faults().iter().filter(|f| match f.step {
-            Some(step) => !self.struck.contains(&step),
-            None => !self.can_strike(f.kind),
-        })
-    }
-
-    fn can_strike(&self, kind: FaultKind) -> bool {
-        match kind {
-            // A router proves no user here.
-            FaultKind::AuthRefused => !matches!(self.running, Program::Hilink),
-            FaultKind::MuteChannel => self.has_channel(|_| true),
-            kind if kind.is_of_at() => matches!(self.running, Program::HilinkSerial(_) | Program::Stick(_)),
-            _ => true,
-        }
-    }
-
-    /// Whether there is an AT channel in a network card, at such an interface.
-    fn has_channel(&self, is_wanted: impl Fn(u8) -> bool) -> bool {
-        let mut interfaces = self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
-        interfaces.any(|i| i.function == Function::Ncm && is_wanted(i.number))
-    }
-
-    /// A request arrived: counts it and looks up what goes wrong. `None` when the stick is gone before it can act.
-    fn step(&mut self, now: Moment, channel: Channel) -> Option<StepFaults> {
-        self.steps += 1;
-        if self.options.faults.strikes(self.steps, channel) {
-            self.struck.insert(self.steps);
-        }
-        let step = self.options.faults.at(self.steps);
-        if let Some(Cut::Unplugged(back)) = step.cut {
-            self.cut(now, back);
-            return None;
-        }
-        Some(step)
     }
 
     fn leaves_after(&mut self, now: Moment, time: Duration, start: Start, off: Duration) {

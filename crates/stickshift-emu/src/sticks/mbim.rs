@@ -65,6 +65,14 @@ impl MbimOptions {
     }
 }
 
+/// Whether a fault without a step has something to strike. Its network card is dialled by messages, which tell the address, too.
+fn can_strike(kind: FaultKind) -> bool {
+    let of_card = kind.is_of_at() || matches!(kind, FaultKind::MuteChannel | FaultKind::MuteDhcp);
+    let of_messages =
+        matches!(kind, FaultKind::Split | FaultKind::SlowSim | FaultKind::Chatty | FaultKind::AuthRefused);
+    kind.is_of_network() && !of_card || of_messages
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct MbimStick {
@@ -125,13 +133,12 @@ impl MbimStick {
         self.steps
     }
 
-    /// The faults that have a step at which nothing went wrong so far.
+    /// The faults that have a step at which nothing went wrong so far, and those that cannot strike it.
     pub fn unfired(&self) -> impl Iterator<Item = &Fault> {
         let faults = self.options.faults.faults().iter();
         faults.filter(|f| match f.step {
             Some(step) => !self.struck.contains(&step),
-            // Its network card is dialled by messages.
-            None => f.kind.is_of_at() || f.kind == FaultKind::MuteChannel,
+            None => !can_strike(f.kind),
         })
     }
 

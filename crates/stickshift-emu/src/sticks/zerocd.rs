@@ -157,8 +157,11 @@ impl ZeroCd {
 
     /// The faults of the network that cannot strike as it stands.
     pub fn idle(&self) -> impl Iterator<Item = &Fault> {
-        let is_idle =
-            |kind: FaultKind| kind == FaultKind::MuteChannel || kind.is_of_at() && self.ports.is_empty();
+        let of_dialling =
+            |kind: FaultKind| kind.is_of_at() || matches!(kind, FaultKind::MuteDhcp | FaultKind::StaleBearer);
+        let is_idle = move |kind: FaultKind| {
+            kind == FaultKind::MuteChannel || !self.has_modem() || of_dialling(kind) && self.ports.is_empty()
+        };
         self.network.faults().iter().filter(move |fault| is_idle(fault.kind))
     }
 

@@ -6,7 +6,6 @@ use stickshift::link::Moment;
 
 use crate::at::ports::AtPorts;
 use crate::at::{AtEffect, PortAnswer};
-use crate::device::{Function, UsbInterface};
 use crate::fault::{Channel, Cut, FaultKind, StepFaults, spoil};
 use crate::firmware::boot_rom::{self, BootRom};
 use crate::firmware::download::{DownloadEffect, DownloadMode, DownloadReply, DownloadRequest};
@@ -161,15 +160,10 @@ impl HuaweiStick {
         if self.has(FaultKind::LatePort) && now < self.appeared + Duration::from_secs(1) {
             return true;
         }
-        let interfaces = || self.appearance.iter().flat_map(|a| &a.configurations[0].interfaces);
         if self.has(FaultKind::MuteChannel) && self.has_channel(|number| number == interface) {
             return true;
         }
-        let is_pcui = |i: &&UsbInterface| {
-            i.function == Function::Serial && matches!(i.alternates[0].class, [.., 0x02 | 0x12])
-        };
-        let pcui = interfaces().find(is_pcui).map(|i| i.number);
-        if self.has(FaultKind::MutePort) && ports.are_several() && pcui == Some(interface) {
+        if self.has(FaultKind::MutePort) && ports.are_several() && self.pcui() == Some(interface) {
             return true;
         }
         let Some(at) = ports.get_mut(interface) else { return true };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::firmware::download::DownloadOptions;
 use stickshift::wire::{crc, hdlc};
 
