@@ -55,7 +55,12 @@ fn control_character(text: &str) -> Option<Error> {
     let line = before.split('\n').count();
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
     let what = format!("a control character (U+{:04X}) stands in the text", u32::from(stray));
-    Some(Error::new(ErrorKind::FileCorrupt, what).detail(Detail::Line(line)).with("character", column))
+    Some(
+        Error::new(ErrorKind::FileCorrupt, what)
+            .detail(Detail::Line(line))
+            .detail(Detail::InText)
+            .with("character", column),
+    )
 }
 
 #[cfg(test)]
