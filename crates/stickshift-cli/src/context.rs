@@ -176,8 +176,11 @@ impl Context {
 
     /// Where nothing stands at the place that the settings name, no other stick is meant. Ids, ports and serial numbers may be other ones in
     /// each mode, and prove nothing.
+    ///
+    /// # Errors
+    /// `NoStick`.
     #[cfg(feature = "config")]
-    fn usual_place_is_taken(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<()> {
+    pub(crate) fn usual_place_is_taken(&self, bus: &mut dyn Bus, wanted: Option<&str>) -> Result<()> {
         let usual = self.usual().filter(|_| wanted.is_none()).and_then(|word| word.parse::<Place>().ok());
         let Some(place) = usual else { return Ok(()) };
         let sticks = bus.sticks()?;

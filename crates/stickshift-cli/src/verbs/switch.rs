@@ -227,6 +227,8 @@ pub(crate) fn chosen(
 ) -> Result<Stick> {
     match context.stick_in_mode(bus, wanted, Mode::Cdrom) {
         Err(error) if error.is(ErrorKind::NoStick) && !context.names_a_stick(wanted) => {
+            #[cfg(feature = "config")]
+            context.usual_place_is_taken(bus, wanted)?;
             let mut all = bus.sticks()?;
             all.retain(|stick| is_stick(stick) || catalogue.knows(stick.id) || builtin::concerns(stick.id));
             context.only(all, "no stick is plugged in")
