@@ -18,6 +18,8 @@
 pub mod data;
 mod engine;
 pub mod identify;
+#[cfg(feature = "figures")]
+pub mod makers;
 pub mod network;
 pub mod ports;
 mod refusal;

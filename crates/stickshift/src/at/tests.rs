@@ -17,6 +17,8 @@ use crate::wire::at::Final;
 use crate::wire::pdu::{Body, Message};
 
 mod full_store;
+#[cfg(feature = "figures")]
+mod makers;
 mod messages;
 mod noise;
 mod standing;

@@ -87,6 +87,9 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
     ("+C5GREG", All, All),
     ("+CSQ", All, All),
     ("+CESQ", All, All),
+    ("+QCSQ", All, All),
+    ("+QENG", All, All),
+    ("!GSTATUS", All, Nothing),
     ("^HFREQINFO", All, All),
     ("+CFUN", All, All),
     ("^HCSQ", All, All),
@@ -170,7 +173,7 @@ const COMMANDS: &[(&str, Shown, Shown)] = &[
 const BARE: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+CLAC", "^HWVER", "I"];
 
 /// What the names of extended commands begin with.
-const SIGNS: [char; 6] = ['+', '^', '$', '*', '%', '&'];
+const SIGNS: [char; 7] = ['+', '^', '$', '*', '%', '&', '!'];
 
 /// Digits and letters in a row that are too few for a code: a PIN has four digits.
 const SHORT: usize = 3;

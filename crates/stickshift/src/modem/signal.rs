@@ -228,6 +228,10 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
             answered = true;
             heard.take(&levels);
         }
+        #[cfg(feature = "figures")]
+        if !own_of_4g(heard) && figures_of_makers(at, gather, heard)? {
+            answered = true;
+        }
         if heard.rssi.is_none()
             && let Some(strength) = gather.ask(at, FIGURES, &signal::strength())?
         {
@@ -241,15 +245,46 @@ fn figures_over_at(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) 
         gather.is_missing(FIGURES, "the stick measures none now".to_owned());
     }
     // A few know this one; nobody misses it where it is not known.
-    if let Some(carriers) = gather.ask(at, "carriers", &signal::carriers())? {
-        let words = |c: &signal::Carrier| match c.is_5g {
-            false => format!("band {}, EARFCN {}", c.band, c.channel),
-            true => format!("band n{}, NR-ARFCN {}", c.band, c.channel),
-        };
-        heard.carriers = carriers.iter().map(words).collect();
+    if heard.carriers.is_empty()
+        && let Some(carriers) = gather.ask(at, "carriers", &signal::carriers())?
+    {
+        heard.carriers = carriers.iter().map(carrier_words).collect();
     }
     gather.found("carriers");
     Ok(())
+}
+
+fn carrier_words(carrier: &signal::Carrier) -> String {
+    match carrier.is_5g {
+        false => format!("band {}, EARFCN {}", carrier.band, carrier.channel),
+        true => format!("band n{}, NR-ARFCN {}", carrier.band, carrier.channel),
+    }
+}
+
+/// Whether there is more than the power in the channel.
+#[cfg(feature = "figures")]
+fn own_of_4g(heard: &Reception) -> bool {
+    heard.rsrp.is_some() || heard.rscp.is_some() || heard.nr_rsrp.is_some()
+}
+
+/// Figures and carriers by the commands of single makers; whether one of them was known.
+#[cfg(feature = "figures")]
+fn figures_of_makers(at: &mut At<'_>, gather: &mut Gather, heard: &mut Reception) -> Result<bool> {
+    use crate::at::makers;
+
+    let (levels, carriers) = match gather.ask(at, FIGURES, &makers::quectel())? {
+        Some(levels) => {
+            let cell = gather.ask(at, "carriers", &makers::quectel_cell())?;
+            (levels, cell.unwrap_or_default())
+        }
+        None => match gather.ask(at, FIGURES, &makers::sierra())? {
+            Some(told) => told,
+            None => return Ok(false),
+        },
+    };
+    heard.take(&levels);
+    heard.carriers = carriers.iter().map(carrier_words).collect();
+    Ok(true)
 }
 
 /// A strength on the scale of `AT+CSQ`, whose ends are bounds.

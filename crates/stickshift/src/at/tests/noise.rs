@@ -53,6 +53,7 @@ fn no_typed_command_is_left_out() {
     let rooms = [
         ("data", include_str!("../data.rs")),
         ("identify", include_str!("../identify.rs")),
+        ("makers", include_str!("../makers.rs")),
         ("network", include_str!("../network.rs")),
         ("ports", include_str!("../ports.rs")),
         ("signal", include_str!("../signal.rs")),
@@ -62,6 +63,7 @@ fn no_typed_command_is_left_out() {
     ];
     let tests = concat!(
         include_str!("../tests.rs"),
+        include_str!("makers.rs"),
         include_str!("messages.rs"),
         include_str!("noise.rs"),
         include_str!("ussd_answers.rs")
