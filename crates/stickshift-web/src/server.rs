@@ -232,7 +232,7 @@ fn hosts(options: &Options, addresses: &[SocketAddr]) -> Vec<String> {
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api", api::router())
-        .merge(pages::router())
+        .merge(pages::router(Arc::clone(&app)))
         .route("/metrics", get(metrics::answer))
         .route("/assets/{name}", get(assets::answer))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))

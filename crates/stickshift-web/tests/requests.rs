@@ -62,6 +62,19 @@ fn a_field_of_another_kind_or_name_is_refused_and_nothing_runs() {
         );
     }
     assert!(owner.server.asked().is_empty(), "{:?}", owner.server.asked());
+    // Pages are refused likewise, and ask nothing then.
+    for (page, name) in [
+        ("/?a=b", "a"),
+        ("/sticks/1-1?done=1&b=c", "b"),
+        ("/sticks/1-1/network?plce=1-1", "plce"),
+        ("/convert?place=1-1&place=1-2", "place"),
+        ("/profiles?txt=huawei", "txt"),
+        ("/doctor?all", "all"),
+    ] {
+        let answer = owner.send(&format!("GET {page}"), b"");
+        assert_eq!((answer.status, answer.text.contains(name)), (400, true), "{page}: {}", answer.text);
+    }
+    assert!(owner.server.asked().is_empty(), "{:?}", owner.server.asked());
     // Numbers and truths are understood where they can be nothing else.
     let up = json!({ "metric": 700, "roaming": true, "no-default": false, "apn": null });
     assert_eq!(owner.send("POST /api/sticks/1-1/online", up.to_string().as_bytes()).status, 202);

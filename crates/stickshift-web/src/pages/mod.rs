@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -25,48 +26,67 @@ use serde_json::Value;
 
 use crate::access::Role;
 use crate::api;
-use crate::fields::Fields;
+use crate::fields::{Field, Fields, Kind, field as field_of};
 use crate::guard::{Caller, Form};
 use crate::html::{encoded, field, list, text, value};
 use crate::jobs::refusal;
 use crate::operations::{self, Way};
+use crate::requests::bad_field;
 use crate::server::App;
 use crate::texts::Language;
 
 type Shared = State<Arc<App>>;
 type Who = Extension<Caller>;
 
-pub(crate) fn router() -> Router<Arc<App>> {
+/// What may stand in the address of a page.
+const QUERY: [Field; 4] = [
+    field_of("done", Kind::Optional, "The job that led here"),
+    field_of("place", Kind::Optional, "The stick that is chosen"),
+    field_of("text", Kind::Optional, "What is searched for"),
+    field_of("link", Kind::Optional, "The secret of a one-time link"),
+];
+
+pub(crate) fn router(app: Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(sticks::page))
         .route("/sticks/{place}", get(stick::status))
         .route("/sticks/{place}/connect", get(connect::page))
-        .route("/sticks/{place}/login", post(connect::log_in))
-        .route("/sticks/{place}/logout", post(connect::log_out))
         .route("/sticks/{place}/messages", get(stick::messages))
         .route("/sticks/{place}/network", get(stick::network))
         .route("/profiles", get(profiles::page))
         .route("/profiles/{ids}", get(profiles::of_ids))
-        .route("/profiles/add", post(profiles::add))
-        .route("/profiles/remove", post(profiles::remove))
         .route("/files/{file}", get(profiles::of_file))
         .route("/download/{what}/{name}/{format}", get(profiles::download))
-        .route("/upload", post(profiles::upload))
-        .route("/remove", post(profiles::remove_file))
         .route("/convert", get(convert::page))
         .route("/rehearse", get(convert::rehearse))
         .route("/doctor", get(doctor::page))
         .route("/jobs", get(job::list_page))
         .route("/jobs/{job}", get(job::page))
+        .route("/login", get(login::page).post(login::enter))
+        .route("/enter", get(login::by_link))
+        .route_layer(middleware::from_fn_with_state(app, known_query))
+        .route("/sticks/{place}/login", post(connect::log_in))
+        .route("/sticks/{place}/logout", post(connect::log_out))
+        .route("/profiles/add", post(profiles::add))
+        .route("/profiles/remove", post(profiles::remove))
+        .route("/upload", post(profiles::upload))
+        .route("/remove", post(profiles::remove_file))
         .route("/jobs/{job}/start", post(job::start))
         .route("/jobs/{job}/cancel", post(job::cancel))
         .route("/replug", post(sticks::replug))
         .route("/do/{operation}", post(act))
-        .route("/login", get(login::page).post(login::enter))
-        .route("/enter", get(login::by_link))
         .route("/logout", post(login::leave))
         .route("/language", post(login::language))
         .fallback(nothing)
+}
+
+/// Refuses a page whose address has names that no page reads, or one of them twice, as forms are refused: what is left unread would
+/// seem to count.
+async fn known_query(State(app): Shared, Extension(caller): Who, request: Request, next: Next) -> Response {
+    match query(request.uri()).checked(&QUERY) {
+        Ok(()) => next.run(request).await,
+        Err(bad) => failure_page(&app, &caller, &bad_field(&bad)),
+    }
 }
 
 /// What every page is made with.
